@@ -1,0 +1,61 @@
+package v1alpha1
+
+// Names on objects that are ours.
+const (
+	// PromptFinalizer holds a Prompt until its row in the database is a tombstone.
+	PromptFinalizer = "lectern.dev/prompt"
+
+	// RequestedAtAnnotation asks for a reconcile now; its value is copied to
+	// status.lastHandledReconcileAt once that is done.
+	RequestedAtAnnotation = "lectern.dev/requestedAt"
+
+	// SourceRevisionAnnotation names the commit a manifest came from.
+	SourceRevisionAnnotation = "lectern.dev/source-revision"
+	// ChangeMessageAnnotation says why a prompt was changed.
+	ChangeMessageAnnotation = "lectern.dev/change-message"
+	// ChangedByAnnotation names who changed it.
+	ChangedByAnnotation = "lectern.dev/changed-by"
+)
+
+// Condition types. Ready is the summary; the other two exist only while they are True, and never
+// both (the kstatus contract).
+const (
+	// ConditionReady is True while what the spec asks for is what is served.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the controller will try again by itself.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True while nothing will change until a person acts.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of the Ready condition. Reconciling and Stalled carry the same reason.
+const (
+	// ReasonPublished: the spec is stored and served.
+	ReasonPublished = "Published"
+	// ReasonSuspended: spec.suspend is set; what was live stays live.
+	ReasonSuspended = "Suspended"
+	// ReasonInvalidTemplate: the text does not compile; the message gives line and column.
+	ReasonInvalidTemplate = "InvalidTemplate"
+	// ReasonInvalidSpec: a field other than the text breaks a rule that only the compiler can check.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonLimitExceeded: the prompt with its includes is larger than a limit allows.
+	ReasonLimitExceeded = "LimitExceeded"
+	// ReasonIncludeCycle: the prompt includes itself, directly or through others.
+	ReasonIncludeCycle = "IncludeCycle"
+	// ReasonIncludeMissing: an included prompt, or the version asked for, is not published yet.
+	ReasonIncludeMissing = "IncludeMissing"
+	// ReasonChannelVersionMissing: a channel names a version that is not stored.
+	ReasonChannelVersionMissing = "ChannelVersionMissing"
+	// ReasonVersionInUse: a version cannot be withdrawn while something needs it.
+	ReasonVersionInUse = "VersionInUse"
+	// ReasonStoreRefused: Postgres refuses these values; trying again cannot help.
+	ReasonStoreRefused = "StoreRefused"
+	// ReasonStoreUnavailable: the database is away; the controller tries again.
+	ReasonStoreUnavailable = "StoreUnavailable"
+	// ReasonForeignCluster: the database belongs to another cluster.
+	ReasonForeignCluster = "ForeignCluster"
+	// ReasonStale: this object is no longer the one the API server holds.
+	ReasonStale = "Stale"
+	// ReasonReleased: the object was let go without its row, because the database stayed away.
+	ReasonReleased = "Released"
+)

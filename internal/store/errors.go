@@ -1,0 +1,57 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound: no such prompt, version or channel is served. It says nothing of which.
+	ErrNotFound = errors.New("not found")
+	// ErrUnresolved: the channel is stated in the prompt's manifest but never pointed to a stored version.
+	ErrUnresolved = errors.New("the channel points to a version that is not stored")
+	// ErrUnavailable: the database cannot be reached now. Every error that trying again may cure
+	// wraps it.
+	ErrUnavailable = errors.New("the database cannot be reached")
+	// ErrFragmentsMoved: between reading the fragments and the publish another choice became
+	// current. Nothing was written; compile again.
+	ErrFragmentsMoved = errors.New("an included prompt changed meanwhile")
+	// ErrBehind: the database's schema is older than this program needs.
+	ErrBehind = errors.New("the database schema is behind this program")
+)
+
+// FencedError refuses a writer whose object is not the row's owner, or older. It is a question: only the
+// API server knows which of the two is live.
+type FencedError struct {
+	Key Key
+	// Row is what the row says; Deleted that it is a tombstone.
+	Row     Fence
+	Deleted bool
+}
+
+func (e *FencedError) Error() string {
+	what := "row"
+	if e.Deleted {
+		what = "tombstone"
+	}
+	return fmt.Sprintf("the %s of %s belongs to uid %s at generation %d", what, e.Key, e.Row.UID, e.Row.Generation)
+}
+
+// ForeignClusterError refuses a controller whose cluster is not the one this database belongs to.
+type ForeignClusterError struct {
+	// Owner is the UID of the kube-system namespace that claimed the database, Asked the one refused.
+	Owner string
+	Asked string
+}
+
+func (e *ForeignClusterError) Error() string {
+	return fmt.Sprintf("the database belongs to the cluster whose kube-system namespace has uid %s, not to this one (%s); "+
+		"if that cluster is gone, run `lectern migrate --adopt-cluster`", e.Owner, e.Asked)
+}
+
+// RefusedError is a value Postgres cannot hold (SQLSTATE class 22): trying again cannot help.
+type RefusedError struct {
+	Reason string
+}
+
+func (e *RefusedError) Error() string { return "the database refuses a value: " + e.Reason }

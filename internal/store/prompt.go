@@ -1,0 +1,218 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+)
+
+// Key is the id of a prompt: the namespace and name of its object.
+type Key struct {
+	Namespace string
+	Name      string
+}
+
+// String is namespace/name, or only the name outside any namespace.
+func (k Key) String() string {
+	if k.Namespace == "" {
+		return k.Name
+	}
+	return k.Namespace + "/" + k.Name
+}
+
+// Owner is the object a row stands for: its UID, and the generation of its spec.
+type Owner struct {
+	UID        string
+	Generation int64
+}
+
+// Fence is what a writer saw in a row: a takeover succeeds only while the row still says this.
+type Fence struct {
+	Owner
+	Revision int64
+}
+
+// Exposure is who finds a prompt.
+type Exposure string
+
+// The three exposures. They belong to a prompt, not to a version.
+const (
+	Listed   Exposure = "Listed"
+	Unlisted Exposure = "Unlisted"
+	// Fragment is there for includes only.
+	Fragment Exposure = "Fragment"
+)
+
+// Channel is a pointer to a version.
+type Channel struct {
+	Name    string
+	Version int64
+}
+
+// Latest is the channel that always exists and is the highest version not withdrawn; Production is
+// the one callers get by default once it exists.
+const (
+	Latest     = "latest"
+	Production = "production"
+)
+
+// ChannelRule is what a manifest says of a channel: where it stands, or with Version zero that it
+// follows the newest version.
+type ChannelRule struct {
+	Name    string
+	Version int64
+}
+
+// Provenance is where a version came from. It is kept with the version and never read back by a
+// decision.
+type Provenance struct {
+	Manager        string `json:"manager,omitempty"`
+	Tracking       string `json:"tracking,omitempty"`
+	SourceRevision string `json:"sourceRevision,omitempty"`
+	Message        string `json:"message,omitempty"`
+	ChangedBy      string `json:"changedBy,omitempty"`
+}
+
+// Publication is everything one publish says of a prompt.
+type Publication struct {
+	Key   Key
+	Owner Owner
+	// Labels are the object's labels.
+	Labels       map[string]string
+	Exposure     Exposure
+	Retain       bool
+	HistoryLimit int
+	Compiled     *prompt.Compiled
+	Provenance   Provenance
+	Channels     []ChannelRule
+	Withdrawn    []int64
+	Seen         Seen
+	// Takeover is set after a *FencedError, once the API server has said that this object is the live one: the
+	// fence of that error. The publish goes through only while the row still says so.
+	Takeover *Fence
+}
+
+// Seen is what the object's status remembers of the store: it lets a database that lost rows give
+// out the same numbers again.
+type Seen struct {
+	Version int64
+	Digest  prompt.Digest
+}
+
+// Published is what is live after a publish.
+type Published struct {
+	// Version is the newest version, Served the default one (zero when production never resolved).
+	Version  int64
+	Served   int64
+	Digest   prompt.Digest
+	Revision int64
+	// Channels as they stand, latest included, in order of name.
+	Channels []Channel
+	Includes []prompt.Included
+	// Changed says that something visible was written and a revision taken.
+	Changed bool
+	// NewVersion says that a version was stored.
+	NewVersion bool
+	// Missing are channel rules whose version is not stored: those channels stayed where they were.
+	Missing []ChannelRule
+	// Available are the versions stored and not withdrawn, newest first, at most ten; filled only
+	// with Missing.
+	Available []int64
+	// InUse are versions that could not be withdrawn, and why. When there is one, none was.
+	InUse []VersionInUse
+	// Copies are prompts whose live versions expanded a version this publish withdrew and so keep its
+	// text; at most ten.
+	Copies []string
+}
+
+// VersionInUse is a version that cannot be withdrawn, and what needs it.
+type VersionInUse struct {
+	Version int64
+	// By is a prompt of the namespace whose include pins the version, or empty when the version is
+	// the newest and the spec still compiles to it.
+	By string
+}
+
+// Row is what the comparison of rows and objects sees of a prompt.
+type Row struct {
+	Key    Key
+	Fence  Fence
+	Digest prompt.Digest
+	// Settled says that the row has not changed for the grace period asked for.
+	Settled bool
+}
+
+// Feed is the place a reader has come to. Another Epoch, or a lower Revision, means that the
+// database is not the one it was.
+type Feed struct {
+	Epoch    int64
+	Revision int64
+}
+
+// Change says that what is served under a key is not what it was before Revision.
+type Change struct {
+	Revision int64
+	Key      Key
+}
+
+// Version is one stored version as it is served.
+type Version struct {
+	Key      Key
+	Version  int64
+	Digest   prompt.Digest
+	Document prompt.Document
+	Includes []prompt.Included
+	Exposure Exposure
+	// Revision is the prompt's, not the version's: it tells a cache whether what it holds is current.
+	Revision int64
+}
+
+// VersionInfo is a line of a prompt's history.
+type VersionInfo struct {
+	Version     int64
+	Digest      prompt.Digest
+	PublishedAt time.Time
+	Provenance  Provenance
+	// Channels that point here, in order of name.
+	Channels  []string
+	Withdrawn bool
+}
+
+// Scope is the set of namespaces a caller may see. It is part of every query: there is no other
+// way to read.
+type Scope struct {
+	// All is every namespace, those to come included; Namespaces is then ignored.
+	All        bool
+	Namespaces []string
+}
+
+// ListQuery asks for a page of listed prompts in order of (namespace, name).
+type ListQuery struct {
+	Scope Scope
+	// After is the last key of the page before; zero for the first page.
+	After Key
+	// Limit is the page size, at least 1.
+	Limit int
+}
+
+// ListPage is a page of a list.
+type ListPage struct {
+	Prompts []Summary
+	// More says that there are prompts after the last one.
+	More bool
+	// Total counts all listed prompts of the scope; filled only on request, see Reader.
+	Total int64
+}
+
+// Summary is what a list says of a prompt: its default version without the text.
+type Summary struct {
+	Key         Key
+	Version     int64
+	Title       string
+	Description string
+	Category    string
+	Tags        []string
+	Arguments   []prompt.Argument
+	Metadata    json.RawMessage
+}
