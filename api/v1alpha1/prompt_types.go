@@ -179,11 +179,10 @@ type Argument struct {
 
 	// enum lists the values allowed, as strings.
 	// +optional
-	// +listType=atomic
+	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.all(v, self.exists_one(o, o == v))",message="enum values must be unique"
 	Enum []string `json:"enum,omitempty"`
 
 	// default is used when a caller gives no value; it makes the argument optional.
@@ -286,3 +285,9 @@ type IncludeStatus struct {
 	// +required
 	Version int64 `json:"version"`
 }
+
+// Observe stamps status.observedGeneration.
+func (p *Prompt) Observe(generation int64) { p.Status.ObservedGeneration = generation }
+
+// Conditions points to status.conditions.
+func (p *Prompt) Conditions() *[]metav1.Condition { return &p.Status.Conditions }

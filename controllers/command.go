@@ -1,0 +1,155 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/prompt"
+	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/controllers/upkeep"
+	"github.com/lectern-dev/lectern/internal/telemetry"
+)
+
+// component names the controller in events, traces and the database.
+const component = "lectern-controller"
+
+// Command is `lectern controller`.
+func Command() *cobra.Command {
+	var o options
+	c := &cobra.Command{
+		Use:   "controller",
+		Short: "Reconcile Prompt objects into the database",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return run(c.Context(), o)
+		},
+	}
+	o.addFlags(c.Flags())
+	return c
+}
+
+func run(ctx context.Context, o options) error {
+	stopTelemetry, err := telemetry.Start(ctx, component)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stopTelemetry(context.WithoutCancel(ctx)) }()
+
+	mgr, err := newManager(o)
+	if err != nil {
+		return err
+	}
+	uid, err := clusterUID(ctx, mgr.GetAPIReader())
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, o, uid, mgr.GetLogger().WithName("database"))
+	if err != nil {
+		return err
+	}
+	defer db.store.Close()
+	if err := mgr.Add(db); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("database", db.ready); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := addReconcilers(ctx, mgr, o, db); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
+}
+
+func newManager(o options) (ctrl.Manager, error) {
+	config, err := o.cluster.restConfig()
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       o.cluster.leaseNamespace,
+		LeaderElectionReleaseOnCancel: true, // main ends right after Start returns
+		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress:        o.probeAddress,
+		LivenessEndpointName:          "/livez",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the controller: %w", err)
+	}
+	return mgr, nil
+}
+
+// clusterUID identifies the cluster: nothing else in it lives as long as kube-system.
+func clusterUID(ctx context.Context, reader client.Reader) (string, error) {
+	var ns corev1.Namespace
+	if err := reader.Get(ctx, types.NamespacedName{Name: "kube-system"}, &ns); err != nil {
+		return "", fmt.Errorf("read namespace kube-system, whose uid names the cluster: %w", err)
+	}
+	return string(ns.UID), nil
+}
+
+func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *database) error {
+	recorder := mgr.GetEventRecorder(component)
+	drifted := make(chan event.GenericEvent)
+	prompts := &prompt.Reconciler{
+		Client:       mgr.GetClient(),
+		Live:         mgr.GetAPIReader(),
+		Store:        db.writer,
+		Status:       status.Writer{Client: mgr.GetClient(), Recorder: recorder},
+		Clock:        clock.RealClock{},
+		HistoryLimit: o.maxVersions,
+		Resync:       o.resync,
+		Concurrency:  o.concurrency,
+	}
+	if err := prompts.SetUp(ctx, mgr, drifted); err != nil {
+		return fmt.Errorf("set up the prompt reconciler: %w", err)
+	}
+	lease := &coordinationv1.Lease{}
+	lease.Name, lease.Namespace = leaseName, o.cluster.leaseNamespace
+	return mgr.Add(&upkeep.Upkeep{
+		Store:     db.writer,
+		Live:      mgr.GetAPIReader(),
+		Recorder:  recorder,
+		Regarding: lease,
+		Log:       mgr.GetLogger().WithName("upkeep"),
+		Every:     o.comparisonEvery,
+		Settled:   o.comparisonSettle,
+		Drifted:   drifted,
+	})
+}

@@ -1,0 +1,93 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+)
+
+const (
+	// firstAttempt bounds how long the start waits for the database; after that the controller
+	// starts without it, so that deleted objects are not held.
+	firstAttempt = 10 * time.Second
+	// retryEvery is the time between attempts after that.
+	retryEvery = 5 * time.Second
+	// probeTimeout bounds one readiness question.
+	probeTimeout = 2 * time.Second
+)
+
+var errNotPrepared = errors.New("the database was not reached yet")
+
+// database brings the schema up to date and claims it for this cluster, as often as it takes.
+type database struct {
+	options  postgres.Options
+	migrate  string
+	role     string
+	store    *postgres.Store
+	writer   *postgres.Writer
+	log      logr.Logger
+	prepared atomic.Bool
+}
+
+func openDatabase(ctx context.Context, o options, clusterUID string, log logr.Logger) (*database, error) {
+	opened, err := postgres.Open(ctx, o.database)
+	if err != nil {
+		return nil, err
+	}
+	d := &database{
+		options: o.database, migrate: o.migrate, role: o.serverRole,
+		store: opened, writer: opened.Writer(clusterUID), log: log,
+	}
+	first, cancel := context.WithTimeout(ctx, firstAttempt)
+	defer cancel()
+	d.attempt(first)
+	return d, nil
+}
+
+// NeedLeaderElection lets every replica prepare: a migration has one runner at a time by its own lock.
+func (d *database) NeedLeaderElection() bool { return false }
+
+// Start tries again until the database is prepared.
+func (d *database) Start(ctx context.Context) error {
+	return wait.PollUntilContextCancel(ctx, retryEvery, false, func(ctx context.Context) (bool, error) {
+		return d.prepared.Load() || d.attempt(ctx), nil
+	})
+}
+
+func (d *database) attempt(ctx context.Context) bool {
+	if err := d.prepare(ctx); err != nil {
+		d.log.Error(err, "Cannot prepare the database, trying again")
+		return false
+	}
+	d.prepared.Store(true)
+	return true
+}
+
+func (d *database) prepare(ctx context.Context) error {
+	if d.migrate == migrateVerify {
+		if err := d.store.Verify(ctx); err != nil {
+			return fmt.Errorf("verify the schema (run `lectern migrate` to bring it up to date): %w", err)
+		}
+	} else if _, err := postgres.Migrate(ctx, d.options, postgres.MigrateOptions{ServerRole: d.role}); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	return d.writer.Claim(ctx)
+}
+
+// ready is the readiness check: the schema is there and the database is this cluster's.
+func (d *database) ready(r *http.Request) error {
+	if !d.prepared.Load() {
+		return errNotPrepared
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	return d.writer.Claim(ctx)
+}

@@ -1,0 +1,11 @@
+// Package controllers is `lectern controller`: it sets up the manager and gives each reconciler what
+// it needs. Beside it stand the commands that share its rights: migrate and release.
+//
+// It knows nothing of MCP. Controllers are the only writers of objects, versions and tokens.
+//
+// +kubebuilder:rbac:groups=lectern.dev,resources=prompts,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=lectern.dev,resources=prompts/status,verbs=patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=lectern-system,resources=leases,verbs=get;create;update
+package controllers

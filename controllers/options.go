@@ -1,0 +1,121 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+)
+
+// leaseName is the Lease that says which controller leads.
+const leaseName = "lectern-controller"
+
+// The values of --migrate.
+const (
+	migrateApply  = "apply"
+	migrateVerify = "verify"
+)
+
+// cluster says which API server to talk to, and where this installation keeps its Lease.
+type cluster struct {
+	kubeconfig     string
+	leaseNamespace string
+}
+
+func (c *cluster) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig file; when empty KUBECONFIG, then the pod's own account, then ~/.kube/config")
+	fs.StringVar(&c.leaseNamespace, "leader-election-namespace", "", "namespace of the leader election Lease; when empty the pod's own")
+}
+
+// namespaceFile holds the namespace of the pod this runs in.
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// complete fills in the namespace of the pod.
+func (c *cluster) complete() error {
+	if c.leaseNamespace != "" {
+		return nil
+	}
+	own, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return errors.New("not running in a pod: set --leader-election-namespace")
+	}
+	c.leaseNamespace = strings.TrimSpace(string(own))
+	return nil
+}
+
+func (c *cluster) restConfig() (*rest.Config, error) {
+	var config *rest.Config
+	var err error
+	if c.kubeconfig != "" {
+		config, err = clientcmd.BuildConfigFromFlags("", c.kubeconfig)
+	} else {
+		config, err = ctrl.GetConfig()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the Kubernetes API server: %w", err)
+	}
+	config.QPS = -1 // the API server's own priority and fairness is the limit
+	return config, nil
+}
+
+// options are the flags of `lectern controller`.
+type options struct {
+	cluster    cluster
+	database   postgres.Options
+	migrate    string
+	serverRole string
+
+	leaderElect    bool
+	metricsAddress string
+	probeAddress   string
+
+	concurrency      int
+	maxVersions      int
+	resync           time.Duration
+	comparisonEvery  time.Duration
+	comparisonSettle time.Duration
+}
+
+func (o *options) addFlags(fs *pflag.FlagSet) {
+	o.cluster.addFlags(fs)
+	o.database.ApplicationName = "lectern-controller"
+	o.database.AddFlags(fs)
+	fs.StringVar(&o.migrate, "migrate", migrateApply, "apply: bring the database schema up to date at start; verify: only check it")
+	fs.StringVar(&o.serverRole, "server-role", "", "database role of the servers, granted what they need after each migration; empty grants nothing")
+	fs.BoolVar(&o.leaderElect, "leader-elect", true, "run only while holding the Lease")
+	fs.StringVar(&o.metricsAddress, "metrics-address", ":8080", "address of /metrics; 0 switches it off")
+	fs.StringVar(&o.probeAddress, "probe-address", ":8081", "address of /livez and /readyz")
+	fs.IntVar(&o.concurrency, "concurrency", 4, "prompts reconciled at the same time")
+	fs.IntVar(&o.maxVersions, "max-versions-per-prompt", 1000, "versions kept of a prompt that states no historyLimit")
+	fs.DurationVar(&o.resync, "resync", time.Hour, "how often a prompt is looked at though nothing happened")
+	fs.DurationVar(&o.comparisonEvery, "comparison-interval", 5*time.Minute, "how often rows and objects are compared")
+	fs.DurationVar(&o.comparisonSettle, "comparison-grace", 10*time.Minute, "how long a row must be unchanged before a comparison may remove it")
+}
+
+func (o *options) validate() error {
+	if err := o.database.Validate(); err != nil {
+		return err
+	}
+	if err := o.cluster.complete(); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{migrateApply, migrateVerify}, o.migrate) {
+		return fmt.Errorf("--migrate is %q; it can be %s or %s", o.migrate, migrateApply, migrateVerify)
+	}
+	if o.concurrency < 1 || o.maxVersions < 1 {
+		return errors.New("--concurrency and --max-versions-per-prompt must be at least 1")
+	}
+	if o.resync <= 0 || o.comparisonEvery <= 0 || o.comparisonSettle < 0 {
+		return errors.New("--resync and --comparison-interval must be positive, --comparison-grace not negative")
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+package prompt
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+var (
+	outcomes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lectern_prompt_reconciles_total",
+		Help: "Reconciles of prompts by what they ended in and why.",
+	}, []string{"outcome", "reason"})
+	versions = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lectern_prompt_versions_published_total",
+		Help: "Versions stored.",
+	})
+	fences = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lectern_prompt_publishes_fenced_total",
+		Help: "Publishes the store refused because the row belongs to another or a newer object.",
+	})
+	releasedWithoutRow = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lectern_prompt_released_without_row_total",
+		Help: "Deleted prompts let go while the database stayed away.",
+	})
+)
+
+func init() {
+	metrics.Registry.MustRegister(outcomes, versions, fences, releasedWithoutRow)
+}

@@ -1,0 +1,143 @@
+package prompt
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// keyOf is the id of an object's prompt.
+func keyOf(p *v1alpha1.Prompt) store.Key {
+	return store.Key{Namespace: p.Namespace, Name: p.Name}
+}
+
+// specOf is what the compiler takes of a manifest.
+func specOf(p *v1alpha1.Prompt) prompt.Spec {
+	spec := prompt.Spec{
+		Title:       p.Spec.Title,
+		Description: p.Spec.Description,
+		Category:    p.Spec.Category,
+		Tags:        p.Spec.Tags,
+		Syntax:      prompt.Syntax(p.Spec.Syntax),
+	}
+	if p.Spec.Metadata != nil {
+		spec.Metadata = p.Spec.Metadata.Raw
+	}
+	if p.Spec.Arguments != nil {
+		spec.Arguments = make([]prompt.Declaration, 0, len(p.Spec.Arguments))
+	}
+	for _, a := range p.Spec.Arguments {
+		spec.Arguments = append(spec.Arguments, prompt.Declaration{
+			Name: a.Name, Description: a.Description, Type: prompt.Type(a.Type),
+			Enum: a.Enum, Default: a.Default, Required: a.Required,
+		})
+	}
+	if p.Spec.Text != "" {
+		spec.Messages = []prompt.Message{{Role: prompt.User, Text: p.Spec.Text}}
+	}
+	for _, m := range p.Spec.Messages {
+		spec.Messages = append(spec.Messages, prompt.Message{Role: prompt.Role(m.Role), Text: m.Text})
+	}
+	return spec
+}
+
+// publicationOf is everything a publish says of an object. historyLimit is used where the object
+// does not state one.
+func publicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit int) store.Publication {
+	pub := store.Publication{
+		Key:          keyOf(p),
+		Owner:        store.Owner{UID: string(p.UID), Generation: p.Generation},
+		Labels:       p.Labels,
+		Exposure:     store.Listed,
+		Retain:       p.Spec.DeletionPolicy == "Retain",
+		HistoryLimit: historyLimit,
+		Compiled:     compiled,
+		Provenance:   provenanceOf(p),
+		Withdrawn:    p.Spec.WithdrawnVersions,
+		Seen:         store.Seen{Version: p.Status.Version, Digest: prompt.Digest(p.Status.Digest)},
+	}
+	if p.Spec.Exposure != "" {
+		pub.Exposure = store.Exposure(p.Spec.Exposure)
+	}
+	if p.Spec.HistoryLimit != nil {
+		pub.HistoryLimit = int(*p.Spec.HistoryLimit)
+	}
+	for _, c := range p.Spec.Channels {
+		rule := store.ChannelRule{Name: c.Name}
+		if c.Version != nil {
+			rule.Version = *c.Version
+		}
+		pub.Channels = append(pub.Channels, rule)
+	}
+	return pub
+}
+
+// provenanceOf is where the spec came from, as far as the object tells.
+func provenanceOf(p *v1alpha1.Prompt) store.Provenance {
+	return store.Provenance{
+		Manager:        specManager(p.ManagedFields),
+		Tracking:       tracking(p),
+		SourceRevision: p.Annotations[v1alpha1.SourceRevisionAnnotation],
+		Message:        p.Annotations[v1alpha1.ChangeMessageAnnotation],
+		ChangedBy:      p.Annotations[v1alpha1.ChangedByAnnotation],
+	}
+}
+
+// specManager is the field manager that changed the spec last.
+func specManager(entries []metav1.ManagedFieldsEntry) string {
+	var last metav1.ManagedFieldsEntry
+	for _, e := range entries {
+		if e.Subresource != "" || e.FieldsV1 == nil || e.Time == nil {
+			continue
+		}
+		var owned map[string]json.RawMessage
+		if json.Unmarshal(e.FieldsV1.GetRawBytes(), &owned) != nil || owned["f:spec"] == nil {
+			continue
+		}
+		if last.Time == nil || last.Time.Before(e.Time) {
+			last = e
+		}
+	}
+	return last.Manager
+}
+
+// tracking names the Argo CD application or the Flux object that keeps this prompt in step with
+// Git, or nothing.
+func tracking(p *v1alpha1.Prompt) string {
+	if id := p.Annotations["argocd.argoproj.io/tracking-id"]; id != "" {
+		return "argocd:" + id
+	}
+	for _, kind := range []string{"kustomize", "helm"} {
+		prefix := kind + ".toolkit.fluxcd.io/"
+		if name := p.Labels[prefix+"name"]; name != "" {
+			return "flux-" + kind + ":" + p.Labels[prefix+"namespace"] + "/" + name
+		}
+	}
+	return ""
+}
+
+// record copies what is live into the status.
+func record(s *v1alpha1.PromptStatus, live store.Published) {
+	s.Version, s.ServedVersion, s.Digest = live.Version, live.Served, string(live.Digest)
+	s.Channels = make([]v1alpha1.ChannelStatus, 0, len(live.Channels))
+	for _, c := range live.Channels {
+		s.Channels = append(s.Channels, v1alpha1.ChannelStatus{Name: c.Name, Version: c.Version})
+	}
+	s.Includes = nil
+	for _, in := range live.Includes {
+		s.Includes = append(s.Includes, v1alpha1.IncludeStatus{Name: in.Name, Version: in.Version})
+	}
+	slices.SortFunc(s.Includes, func(a, b v1alpha1.IncludeStatus) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return int(a.Version - b.Version)
+	})
+	s.Includes = slices.Compact(s.Includes) // one version may be asked for by two selectors
+}

@@ -1,0 +1,184 @@
+package prompt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const (
+	// maxAttempts bounds how often one reconcile starts a publish again because a fragment or the
+	// row changed under it.
+	maxAttempts = 5
+	// letGo is how long a deleted object waits for an unreachable database before it is released
+	// without its row, which the comparison tombstones later.
+	letGo = 10 * time.Minute
+	// recheck is how soon a prompt that waits for another is looked at again, should no watch come
+	// first.
+	recheck = time.Minute
+)
+
+// Store is what a reconcile needs of the database.
+type Store interface {
+	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	Publish(ctx context.Context, p store.Publication) (store.Published, error)
+	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
+}
+
+// Reconciler publishes Prompts.
+type Reconciler struct {
+	// Client reads from the cache; Live asks the API server itself.
+	Client client.Client
+	Live   client.Reader
+	Store  Store
+	Status status.Writer
+	Clock  clock.PassiveClock
+	// HistoryLimit is how many versions are kept where an object does not say.
+	HistoryLimit int
+	// Resync is how often a prompt is looked at though nothing happened.
+	Resync time.Duration
+	// Concurrency is how many prompts are reconciled at the same time.
+	Concurrency int
+}
+
+// Reconcile brings the row of p in step with the object.
+func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Result, error) {
+	faultpoint.Hit(faultpoint.Fetched)
+	if !p.DeletionTimestamp.IsZero() {
+		return r.release(ctx, p)
+	}
+	if err := r.Status.EnsureFinalizer(ctx, p, v1alpha1.PromptFinalizer); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	faultpoint.Hit(faultpoint.FinalizerSet)
+
+	before := p.DeepCopy()
+	outcome, err := r.publish(ctx, p)
+	if err != nil {
+		if errors.Is(err, errStale) {
+			// Someone else's object is live under this name, and its event is on the way: writing
+			// anything here would be a deposed leader speaking.
+			ctrl.LoggerFrom(ctx).V(1).Info("Object is no longer live", "uid", p.UID, "generation", p.Generation)
+			return ctrl.Result{}, nil
+		}
+		outcome = r.outcomeOf(err)
+	}
+	outcomes.WithLabelValues(outcome.Kind(), outcome.Reason()).Inc()
+	p.Status.LastHandledReconcileAt = p.Annotations[v1alpha1.RequestedAtAnnotation]
+	return r.Status.Finish(ctx, before, p, outcome)
+}
+
+// publish compiles p and stores it, and records what is live in p.Status.
+func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Outcome, error) {
+	if p.Spec.Suspend {
+		return suspended(p), nil
+	}
+	spec := specOf(p)
+	if err := r.judgeIncludes(ctx, p.Namespace, p.Name, spec); err != nil {
+		return status.Outcome{}, err
+	}
+	var takeover *store.Fence
+	for attempt := 1; ; attempt++ {
+		compiled, err := r.compile(ctx, p.Namespace, spec)
+		if err != nil {
+			return status.Outcome{}, err
+		}
+		faultpoint.Hit(faultpoint.Compiled)
+		publication := publicationOf(p, compiled, r.HistoryLimit)
+		publication.Takeover = takeover
+		live, err := r.Store.Publish(ctx, publication)
+		faultpoint.Hit(faultpoint.Published)
+
+		var fenced *store.FencedError
+		switch {
+		case err == nil:
+			return r.published(p, compiled, live), nil
+		case attempt == maxAttempts:
+			return status.Outcome{}, err
+		case errors.As(err, &fenced):
+			fences.Inc()
+			if err := r.confirmLive(ctx, p); err != nil {
+				return status.Outcome{}, err
+			}
+			takeover = &fenced.Row
+		case errors.Is(err, store.ErrFragmentsMoved):
+			takeover = nil
+		default:
+			return status.Outcome{}, err
+		}
+	}
+}
+
+// published records what is live in the status of p and says what there is to say about it.
+func (r *Reconciler) published(p *v1alpha1.Prompt, compiled *prompt.Compiled, live store.Published) status.Outcome {
+	record(&p.Status, live)
+	if live.NewVersion {
+		versions.Inc()
+		if compiled.EveryArgumentOptional() {
+			r.Status.Warn(p, "AllArgumentsOptional",
+				"every argument is optional; at least one common MCP client cannot invoke such a prompt")
+		}
+	}
+	if len(live.Copies) > 0 {
+		r.Status.Warn(p, "CopiesRemain", fmt.Sprintf(
+			"versions of other prompts expanded a withdrawn version and keep its text: %s", list(live.Copies)))
+	}
+	switch {
+	case len(live.InUse) > 0:
+		return status.Blocked(v1alpha1.ReasonVersionInUse, inUseMessage(live.InUse)).Again(r.Resync)
+	case len(live.Missing) > 0:
+		return status.Blocked(v1alpha1.ReasonChannelVersionMissing, missingMessage(live)).Again(r.Resync)
+	}
+	return status.Ready(v1alpha1.ReasonPublished, publishedMessage(live)).Again(r.Resync)
+}
+
+// release tombstones the row and lets the object go. It is reached before every other gate.
+func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(p, v1alpha1.PromptFinalizer) {
+		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
+	}
+	err := r.Store.Remove(ctx, keyOf(p), string(p.UID), p.Spec.DeletionPolicy == "Retain")
+	faultpoint.Hit(faultpoint.Removed)
+	var foreign *store.ForeignClusterError
+	switch {
+	case err == nil, errors.As(err, &foreign): // in a database of another cluster no row is ours
+	case r.Clock.Since(p.DeletionTimestamp.Time) >= letGo:
+		releasedWithoutRow.Inc()
+		r.Status.Warn(p, v1alpha1.ReasonReleased,
+			"the database stayed away for 10 minutes; the object is let go and its row is removed when the database is back")
+	default:
+		before := p.DeepCopy()
+		return r.Status.Finish(ctx, before, p, r.outcomeOf(err))
+	}
+	return ctrl.Result{}, r.Status.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer)
+}
+
+// errStale says that the object of this reconcile is not the one the API server holds.
+var errStale = errors.New("the object is no longer live")
+
+// confirmLive asks the API server whether p is the live object of its name, at its generation.
+func (r *Reconciler) confirmLive(ctx context.Context, p *v1alpha1.Prompt) error {
+	var live v1alpha1.Prompt
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(p), &live); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return errStale
+		}
+		return fmt.Errorf("ask the API server for the live object: %w", err)
+	}
+	if live.UID != p.UID || live.Generation != p.Generation || !live.DeletionTimestamp.IsZero() {
+		return errStale
+	}
+	return nil
+}

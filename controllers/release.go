@@ -1,0 +1,98 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/status"
+)
+
+// releasePage bounds how many objects are in memory at once.
+const releasePage = 250
+
+// ReleaseCommand is `lectern release`.
+func ReleaseCommand() *cobra.Command {
+	var where cluster
+	var all bool
+	c := &cobra.Command{
+		Use:   "release --all",
+		Short: "Drop Lectern's finalizers, once no controller runs any more",
+		Long: "Drop Lectern's finalizers from every object, so that objects and namespaces can be deleted after the\n" +
+			"controller is gone for good. Rows in the database stay as they are.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !all {
+				return errors.New("say --all: every Prompt of the cluster loses its finalizer")
+			}
+			if err := where.complete(); err != nil {
+				return err
+			}
+			config, err := where.restConfig()
+			if err != nil {
+				return err
+			}
+			scheme, err := newScheme()
+			if err != nil {
+				return err
+			}
+			api, err := client.New(config, client.Options{Scheme: scheme})
+			if err != nil {
+				return fmt.Errorf("set up a client: %w", err)
+			}
+			if err := refuseWhileLed(c.Context(), api, where.leaseNamespace); err != nil {
+				return err
+			}
+			released, err := releaseAll(c.Context(), api)
+			fmt.Fprintf(c.OutOrStdout(), "Released %d prompts.\n", released)
+			return err
+		},
+	}
+	where.addFlags(c.Flags())
+	c.Flags().BoolVar(&all, "all", false, "release every object of the cluster")
+	return c
+}
+
+// refuseWhileLed refuses to work beside a controller, which would put the finalizers back.
+func refuseWhileLed(ctx context.Context, api client.Reader, namespace string) error {
+	var lease coordinationv1.Lease
+	err := api.Get(ctx, types.NamespacedName{Namespace: namespace, Name: leaseName}, &lease)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read the Lease of the controller: %w", err)
+	}
+	spec := lease.Spec
+	if err != nil || spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil || spec.LeaseDurationSeconds == nil {
+		return nil
+	}
+	if ends := spec.RenewTime.Add(time.Duration(*spec.LeaseDurationSeconds) * time.Second); time.Now().Before(ends) {
+		return fmt.Errorf("the controller %s still runs and would put the finalizers back; scale it down first", *spec.HolderIdentity)
+	}
+	return nil
+}
+
+func releaseAll(ctx context.Context, api client.Client) (int, error) {
+	writer := status.Writer{Client: api}
+	released := 0
+	for next := ""; ; {
+		var page v1alpha1.PromptList
+		if err := api.List(ctx, &page, client.Limit(releasePage), client.Continue(next)); err != nil {
+			return released, fmt.Errorf("list prompts: %w", err)
+		}
+		for i := range page.Items {
+			if err := writer.DropFinalizer(ctx, &page.Items[i], v1alpha1.PromptFinalizer); err != nil {
+				return released, fmt.Errorf("release %s/%s: %w", page.Items[i].Namespace, page.Items[i].Name, err)
+			}
+			released++
+		}
+		if next = page.Continue; next == "" {
+			return released, nil
+		}
+	}
+}

@@ -1,0 +1,82 @@
+// Package status turns what a reconcile ended in into conditions, an event and the next time to
+// look. It is the only writer of status and finalizers.
+//
+// It must not know any kind of object. Its invariant is the kstatus contract: observedGeneration is
+// stamped on every write, Ready always exists, and Reconciling and Stalled exist only while true
+// and never both.
+package status
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+)
+
+// Outcome is what a reconcile ended in: Ready, Waiting, Blocked or Retry. It is a value; Finish
+// carries it out.
+type Outcome struct {
+	ready     metav1.ConditionStatus
+	abnormal  string // the condition that is True beside Ready, or empty
+	eventType string
+	reason    string
+	message   string
+	err       error
+	again     time.Duration
+}
+
+// Ready says that what the spec asks for is what is served.
+func Ready(reason, message string) Outcome {
+	return Outcome{ready: metav1.ConditionTrue, eventType: "Normal", reason: reason, message: message}
+}
+
+// Waiting says that something the spec refers to is not there yet; the reconcile comes back by
+// itself.
+func Waiting(reason, message string) Outcome {
+	return Outcome{
+		ready: metav1.ConditionFalse, abnormal: v1alpha1.ConditionReconciling,
+		eventType: "Normal", reason: reason, message: message,
+	}
+}
+
+// Blocked says that nothing will change until a person acts.
+func Blocked(reason, message string) Outcome {
+	return Outcome{
+		ready: metav1.ConditionFalse, abnormal: v1alpha1.ConditionStalled,
+		eventType: "Warning", reason: reason, message: message,
+	}
+}
+
+// Retry says that nobody can tell now, and that err is worth trying again with backoff. Ready is
+// Unknown, not False: a failover of the database must not paint every object red. The message is
+// for people; err goes to the log.
+func Retry(reason, message string, err error) Outcome {
+	return Outcome{
+		ready: metav1.ConditionUnknown, abnormal: v1alpha1.ConditionReconciling,
+		eventType: "Warning", reason: reason, message: message, err: err,
+	}
+}
+
+// Again asks for another reconcile after d, give or take a tenth.
+func (o Outcome) Again(d time.Duration) Outcome {
+	o.again = d
+	return o
+}
+
+// Reason is the reason of the Ready condition.
+func (o Outcome) Reason() string { return o.reason }
+
+// Kind names the outcome in metrics: Ready, Waiting, Blocked or Retry.
+func (o Outcome) Kind() string {
+	switch {
+	case o.ready == metav1.ConditionTrue:
+		return "Ready"
+	case o.ready == metav1.ConditionUnknown:
+		return "Retry"
+	case o.abnormal == v1alpha1.ConditionStalled:
+		return "Blocked"
+	default:
+		return "Waiting"
+	}
+}

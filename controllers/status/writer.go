@@ -1,0 +1,148 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+)
+
+// maxMessage bounds a condition message, in bytes; the API allows 32 KiB, a terminal does not.
+const maxMessage = 1024
+
+// Object is an object whose status this package writes.
+type Object interface {
+	client.Object
+	// Observe stamps status.observedGeneration.
+	Observe(generation int64)
+	// Conditions points to status.conditions.
+	Conditions() *[]metav1.Condition
+}
+
+// Writer writes status, finalizers and events.
+type Writer struct {
+	Client   client.Client
+	Recorder events.EventRecorder
+}
+
+// EnsureFinalizer puts the finalizer on the object before anything is written outside the cluster.
+func (w Writer) EnsureFinalizer(ctx context.Context, obj client.Object, finalizer string) error {
+	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.AddFinalizer(obj, finalizer) })
+}
+
+// DropFinalizer lets the object go. An object already gone is a success.
+func (w Writer) DropFinalizer(ctx context.Context, obj client.Object, finalizer string) error {
+	err := w.patchFinalizers(ctx, obj, func() bool { return controllerutil.RemoveFinalizer(obj, finalizer) })
+	return client.IgnoreNotFound(err)
+}
+
+func (w Writer) patchFinalizers(ctx context.Context, obj client.Object, change func() bool) error {
+	before := obj.DeepCopyObject().(client.Object)
+	if !change() {
+		return nil
+	}
+	// The list of finalizers is replaced whole, so another's addition meanwhile must be a conflict.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := w.Client.Patch(ctx, obj, patch); err != nil {
+		return fmt.Errorf("patch finalizers: %w", err)
+	}
+	return nil
+}
+
+// Finish writes the outcome into the status of obj, if that changes it, and says when to come back.
+//
+// before is the object as it was read; obj may carry other changes of its status. The patch holds
+// the resourceVersion that was read: a deposed leader, or a reconcile of an object that has been
+// deleted and made again, is refused by the API server instead of overwriting newer news.
+func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl.Result, error) {
+	reasonBefore := readyReason(before)
+	apply(obj, o)
+	if !equality.Semantic.DeepEqual(before, obj) {
+		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		if err := w.Client.Status().Patch(ctx, obj, patch); err != nil {
+			if apierrors.IsNotFound(err) {
+				return ctrl.Result{}, nil
+			}
+			return ctrl.Result{}, errors.Join(o.err, fmt.Errorf("patch status: %w", err))
+		}
+		if reasonBefore != o.reason {
+			w.Event(obj, o.eventType, o.reason, o.message)
+		}
+	}
+	if o.err != nil {
+		return ctrl.Result{}, o.err
+	}
+	return ctrl.Result{RequeueAfter: jitter(o.again)}, nil
+}
+
+// Event records an event on obj; its action is Reconcile.
+func (w Writer) Event(obj client.Object, eventType, reason, message string) {
+	w.Recorder.Eventf(obj, nil, eventType, reason, "Reconcile", "%s", truncate(message))
+}
+
+// Warn records a warning event that is not the outcome of a reconcile.
+func (w Writer) Warn(obj client.Object, reason, message string) {
+	w.Event(obj, corev1.EventTypeWarning, reason, message)
+}
+
+// apply sets the conditions of o on obj.
+func apply(obj Object, o Outcome) {
+	obj.Observe(obj.GetGeneration())
+	conditions := obj.Conditions()
+	set := func(kind string, status metav1.ConditionStatus) {
+		meta.SetStatusCondition(conditions, metav1.Condition{
+			Type: kind, Status: status, ObservedGeneration: obj.GetGeneration(),
+			Reason: o.reason, Message: truncate(o.message),
+		})
+	}
+	set(v1alpha1.ConditionReady, o.ready)
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if kind == o.abnormal {
+			set(kind, metav1.ConditionTrue)
+		} else {
+			meta.RemoveStatusCondition(conditions, kind)
+		}
+	}
+}
+
+func readyReason(obj Object) string {
+	ready := meta.FindStatusCondition(*obj.Conditions(), v1alpha1.ConditionReady)
+	if ready == nil {
+		return ""
+	}
+	return ready.Reason
+}
+
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return wait.Jitter(d*9/10, 2.0/9)
+}
+
+// truncate cuts a message at maxMessage bytes, never inside a character.
+func truncate(message string) string {
+	const ellipsis = "…"
+	if len(message) <= maxMessage {
+		return message
+	}
+	cut := maxMessage - len(ellipsis)
+	for !utf8.RuneStart(message[cut]) {
+		cut--
+	}
+	return message[:cut] + ellipsis
+}

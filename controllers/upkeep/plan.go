@@ -1,0 +1,66 @@
+package upkeep
+
+import (
+	"fmt"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// object is what the comparison sees of a live object.
+type object struct {
+	owner  store.Owner
+	digest prompt.Digest
+	// published says that the object's status speaks of its generation and is Ready, so that its
+	// row must be equal.
+	published bool
+	// deleting and suspended objects are left to their own reconcile.
+	left bool
+}
+
+// plan is what a comparison comes to.
+type plan struct {
+	// sweep are rows without object.
+	sweep []store.Row
+	// drifted are objects without an equal row.
+	drifted []store.Key
+	// live is how many rows there are.
+	live int
+}
+
+// compare holds rows against the objects listed after them. A row that changed lately is left
+// alone: its object may be younger than the list.
+func compare(rows []store.Row, objects map[store.Key]object) plan {
+	p := plan{live: len(rows)}
+	byKey := make(map[store.Key]store.Row, len(rows))
+	for _, row := range rows {
+		byKey[row.Key] = row
+		if _, ok := objects[row.Key]; !ok && row.Settled {
+			p.sweep = append(p.sweep, row)
+		}
+	}
+	for key, obj := range objects {
+		row, ok := byKey[key]
+		same := ok && row.Fence.Owner == obj.owner && row.Digest == obj.digest
+		if !same && !obj.left && obj.published && (!ok || row.Settled) {
+			p.drifted = append(p.drifted, key)
+		}
+	}
+	return p
+}
+
+// refusal says why a sweep must not be carried out, or nothing. A list that comes back empty, or
+// that would take more than a fifth of the rows, is more likely a fault than a wish.
+func (p plan) refusal(objects int) (reason, message string) {
+	limit := max(10, p.live/5)
+	switch {
+	case len(p.sweep) == 0:
+		return "", ""
+	case objects == 0 && p.live > 1:
+		return "EmptyList", fmt.Sprintf("the API server lists no Prompt, but %d are live in the database; none is removed", p.live)
+	case len(p.sweep) > limit:
+		return "SweepLimit", fmt.Sprintf(
+			"%d of %d live prompts have no object, more than the %d one comparison may remove; none is removed", len(p.sweep), p.live, limit)
+	}
+	return "", ""
+}

@@ -1,0 +1,180 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const (
+	rowPage    = 1000
+	objectPage = 250
+	purgeBatch = 100
+	// keepDeleted is how long the texts of a deleted prompt stay.
+	keepDeleted = 30 * 24 * time.Hour
+)
+
+// Store is what upkeep needs of the database.
+type Store interface {
+	Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error)
+	Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
+	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+}
+
+// Upkeep is a leader-only runnable.
+type Upkeep struct {
+	Store Store
+	// Live asks the API server itself, never a cache.
+	Live     client.Reader
+	Recorder events.EventRecorder
+	// Regarding is what events about the comparison are attached to.
+	Regarding runtime.Object
+	Log       logr.Logger
+	// Every is the time between comparisons, give or take a tenth.
+	Every time.Duration
+	// Settled is how long a row must be unchanged before a comparison may remove it.
+	Settled time.Duration
+	// Drifted takes objects whose row differs to the reconciler.
+	Drifted chan<- event.GenericEvent
+}
+
+// NeedLeaderElection makes upkeep run on the leader only.
+func (u *Upkeep) NeedLeaderElection() bool { return true }
+
+// Start runs until ctx ends. A round that fails is logged, counted and tried again the next time.
+func (u *Upkeep) Start(ctx context.Context) error {
+	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
+		for name, round := range map[string]func(context.Context) error{"comparison": u.compare, "purge": u.purge} {
+			if err := round(ctx); err != nil && ctx.Err() == nil {
+				failures.WithLabelValues(name).Inc()
+				u.Log.Error(err, "Upkeep round failed", "round", name)
+			}
+		}
+	}, u.Every, 0.1, true)
+	return nil
+}
+
+// compare runs one comparison: rows first, then objects, so that an object made in between is not
+// missed.
+func (u *Upkeep) compare(ctx context.Context) error {
+	rows, err := u.rows(ctx)
+	if err != nil {
+		return err
+	}
+	objects, err := u.objects(ctx)
+	if err != nil {
+		if meta.IsNoMatchError(err) || client.IgnoreNotFound(err) == nil {
+			u.stop("CRDMissing", "the resource prompts.lectern.dev is gone from the API server; no row is removed")
+			return nil
+		}
+		return err
+	}
+	p := compare(rows, objects)
+	for _, key := range p.drifted {
+		obj := &v1alpha1.Prompt{}
+		obj.Namespace, obj.Name = key.Namespace, key.Name
+		select {
+		case u.Drifted <- event.GenericEvent{Object: obj}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	drifted.Add(float64(len(p.drifted)))
+	if reason, message := p.refusal(len(objects)); reason != "" {
+		u.stop(reason, message)
+		return nil
+	}
+	return u.sweep(ctx, p.sweep)
+}
+
+func (u *Upkeep) sweep(ctx context.Context, rows []store.Row) error {
+	for _, row := range rows {
+		done, err := u.Store.Sweep(ctx, row.Key, row.Fence)
+		if err != nil {
+			return fmt.Errorf("tombstone %s: %w", row.Key, err)
+		}
+		if done {
+			swept.Inc()
+			u.Log.Info("Removed a prompt whose object is gone", "namespace", row.Key.Namespace, "name", row.Key.Name)
+		}
+	}
+	return nil
+}
+
+// stop says why a comparison removes nothing.
+func (u *Upkeep) stop(reason, message string) {
+	stopped.WithLabelValues(reason).Inc()
+	u.Log.Error(errors.New(message), "Comparison stopped", "reason", reason)
+	u.Recorder.Eventf(u.Regarding, nil, corev1.EventTypeWarning, reason, "Compare", "%s", message)
+}
+
+func (u *Upkeep) rows(ctx context.Context) ([]store.Row, error) {
+	var all []store.Row
+	var after store.Key
+	for {
+		page, err := u.Store.Rows(ctx, after, rowPage, u.Settled)
+		if err != nil {
+			return nil, fmt.Errorf("read rows: %w", err)
+		}
+		all = append(all, page...)
+		if len(page) < rowPage {
+			return all, nil
+		}
+		after = page[len(page)-1].Key
+	}
+}
+
+func (u *Upkeep) objects(ctx context.Context) (map[store.Key]object, error) {
+	all := map[store.Key]object{}
+	for next := ""; ; {
+		var page v1alpha1.PromptList
+		if err := u.Live.List(ctx, &page, client.Limit(objectPage), client.Continue(next)); err != nil {
+			return nil, fmt.Errorf("list objects: %w", err)
+		}
+		for i := range page.Items {
+			p := &page.Items[i]
+			all[store.Key{Namespace: p.Namespace, Name: p.Name}] = seen(p)
+		}
+		if next = page.Continue; next == "" {
+			return all, nil
+		}
+	}
+}
+
+func seen(p *v1alpha1.Prompt) object {
+	return object{
+		owner:  store.Owner{UID: string(p.UID), Generation: p.Generation},
+		digest: prompt.Digest(p.Status.Digest),
+		published: p.Status.ObservedGeneration == p.Generation &&
+			meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady),
+		left: !p.DeletionTimestamp.IsZero() || p.Spec.Suspend,
+	}
+}
+
+// purge erases the texts of prompts deleted long ago.
+func (u *Upkeep) purge(ctx context.Context) error {
+	for {
+		n, err := u.Store.Purge(ctx, keepDeleted, purgeBatch)
+		if err != nil {
+			return fmt.Errorf("purge deleted prompts: %w", err)
+		}
+		purged.Add(float64(n))
+		if n < purgeBatch {
+			return nil
+		}
+	}
+}
