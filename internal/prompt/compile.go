@@ -1,0 +1,183 @@
+package prompt
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/gowebpki/jcs"
+)
+
+// Compile makes a Document of a spec and the fragments it includes.
+//
+// fragments is the closure of the spec's includes, under the references as they are written; the
+// caller gathers it level by level with References and Fragment.References. The error is a
+// *SpecError, *TemplateError, *LimitError, *CycleError or *MissingError; the last only when what
+// is there has no fault of its own.
+func Compile(spec Spec, fragments map[Ref]Fragment) (*Compiled, error) {
+	if spec.Syntax == "" {
+		spec.Syntax = Mustache
+	}
+	if err := checkSpec(spec); err != nil {
+		return nil, err
+	}
+	metadata, err := canonicalMetadata(spec.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	doc := Document{
+		Syntax:      spec.Syntax,
+		Title:       spec.Title,
+		Description: spec.Description,
+		Category:    spec.Category,
+		Tags:        slices.Sorted(slices.Values(spec.Tags)),
+		Metadata:    metadata,
+	}
+	body, err := compileMessages(spec, fragments)
+	if err != nil {
+		return nil, err
+	}
+	doc.Messages = body.messages
+	if !slices.Equal(body.messages, spec.Messages) {
+		doc.Source = slices.Clone(spec.Messages)
+	}
+	if doc.Arguments, err = arguments(spec, body.placeholders); err != nil {
+		return nil, err
+	}
+	digest, err := DigestOf(&doc)
+	if err != nil {
+		return nil, err
+	}
+	return &Compiled{Document: doc, Digest: digest, Includes: body.includes}, nil
+}
+
+// EveryArgumentOptional says that the prompt takes arguments and none must be given.
+func (c *Compiled) EveryArgumentOptional() bool {
+	required := func(a Argument) bool { return a.Required }
+	return len(c.Document.Arguments) > 0 && !slices.ContainsFunc(c.Document.Arguments, required)
+}
+
+// DigestOf is the SHA-256 of a Document's canonical JSON (RFC 8785).
+func DigestOf(d *Document) (Digest, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return "", fmt.Errorf("write the document as JSON: %w", err)
+	}
+	canonical, err := jcs.Transform(text)
+	if err != nil {
+		return "", fmt.Errorf("canonical JSON of the document: %w", err)
+	}
+	sum := sha256.Sum256(canonical)
+	return Digest("sha256:" + hex.EncodeToString(sum[:])), nil
+}
+
+// body is the part of a Document that comes from the texts.
+type body struct {
+	messages     []Message
+	placeholders placeholders
+	includes     []Included
+}
+
+func compileMessages(spec Spec, fragments map[Ref]Fragment) (body, error) {
+	var b body
+	b.messages = slices.Clone(spec.Messages)
+	switch spec.Syntax {
+	case Simple:
+		for _, src := range sources(spec.Messages) {
+			tokens, err := parseSimple(src)
+			if err != nil {
+				return body{}, err
+			}
+			for _, t := range tokens {
+				b.placeholders.add(t, src)
+			}
+		}
+	case Mustache:
+		e := expansion{fragments: fragments}
+		for i, src := range sources(spec.Messages) {
+			text, err := e.message(src)
+			if err != nil {
+				return body{}, err
+			}
+			b.messages[i].Text = text
+		}
+		if e.missing != nil {
+			return body{}, e.missing
+		}
+		b.placeholders = e.placeholders
+		b.includes = slices.SortedFunc(slices.Values(e.included), func(x, y Included) int {
+			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Version, y.Version), cmp.Compare(x.Selector, y.Selector))
+		})
+	}
+	return b, nil
+}
+
+// sources are the texts of messages, numbered when there is more than one.
+func sources(messages []Message) []*source {
+	all := make([]*source, len(messages))
+	for i, m := range messages {
+		all[i] = &source{text: m.Text}
+		if len(messages) > 1 {
+			all[i].message = i + 1
+		}
+	}
+	return all
+}
+
+// References are the includes in a spec's own texts, each once, in order of first appearance. Only
+// Mustache has includes. More than Compile would expand are a *LimitError, so that nobody fetches
+// them.
+func References(spec Spec) ([]Ref, error) {
+	if spec.Syntax != Mustache && spec.Syntax != "" {
+		return nil, nil
+	}
+	if err := checkMessages(spec.Messages); err != nil {
+		return nil, err
+	}
+	return references(sources(spec.Messages))
+}
+
+// References are the includes in the text of a stored fragment, as References gives them for a
+// spec.
+func (f Fragment) References() ([]Ref, error) {
+	if f.Syntax != Mustache {
+		return nil, nil
+	}
+	all := sources(f.Messages)
+	for _, src := range all {
+		src.fragment = Ref{Name: f.Name, Selector: Selector{Version: f.Version}}.String()
+	}
+	return references(all)
+}
+
+func references(all []*source) ([]Ref, error) {
+	var refs []Ref
+	seen := map[Ref]bool{}
+	total := 0
+	for _, src := range all {
+		tokens, err := parse(src, asWritten)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tokens {
+			if t.kind != include {
+				continue
+			}
+			if total++; total > MaxIncludes {
+				return nil, src.over(t.at, "more than %d includes", MaxIncludes)
+			}
+			if seen[t.ref] {
+				continue
+			}
+			if len(refs) == MaxFragments {
+				return nil, src.over(t.at, "more than %d different fragments", MaxFragments)
+			}
+			seen[t.ref] = true
+			refs = append(refs, t.ref)
+		}
+	}
+	return refs, nil
+}

@@ -1,0 +1,226 @@
+package prompt
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// placeholders are the arguments a prompt's texts ask for, in order of first appearance.
+type placeholders struct {
+	names []string
+	uses  map[string]*use
+}
+
+type use struct {
+	src    *source
+	at     int
+	tag    string
+	asText bool // printed somewhere, not only asked about by sections
+}
+
+func (p *placeholders) add(t token, src *source) {
+	if t.kind != variable && t.kind != section && t.kind != inverted {
+		return
+	}
+	u := p.uses[t.text]
+	if u == nil {
+		if p.uses == nil {
+			p.uses = map[string]*use{}
+		}
+		u = &use{src: src, at: t.at, tag: normal(t)}
+		p.uses[t.text] = u
+		p.names = append(p.names, t.text)
+	}
+	u.asText = u.asText || t.kind == variable
+}
+
+// expansion puts fragments in the place of includes. It works on tokens, so that the rules for
+// standalone lines hold inside each text by itself, and it counts while it writes, so that what a
+// prompt costs is bounded by the limits and not by what its includes would come to.
+type expansion struct {
+	fragments    map[Ref]Fragment
+	placeholders placeholders
+	included     []Included
+
+	parsed  map[Ref]parsed
+	stack   []Ref
+	nesting int
+	total   int // includes expanded
+	size    int // bytes written, all messages
+	missing *MissingError
+
+	text   strings.Builder // the message being written, in normal form
+	tokens []token         // what text must read as
+}
+
+type parsed struct {
+	src    *source
+	tokens []token
+}
+
+// message expands one message and returns its normal form.
+func (e *expansion) message(src *source) (string, error) {
+	tokens, err := parse(src, asWritten)
+	if err != nil {
+		return "", err
+	}
+	e.text.Reset()
+	e.text.Grow(len(src.text))
+	e.tokens = e.tokens[:0]
+	if err := e.expand(src, tokens); err != nil {
+		return "", err
+	}
+	text := e.text.String()
+	if err := e.verify(text); err != nil {
+		return "", err
+	}
+	return text, nil
+}
+
+func (e *expansion) expand(src *source, tokens []token) error {
+	for _, t := range tokens {
+		if t.kind == include {
+			if err := e.include(src, t); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := e.write(src, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// include expands the fragment a tag names. A missing one is noted and stepped over: whoever
+// waits for fragments wants to hear of all of them at once.
+func (e *expansion) include(src *source, t token) error {
+	if e.total++; e.total > MaxIncludes {
+		return src.over(t.at, "more than %d includes, counting those inside fragments", MaxIncludes)
+	}
+	if err := e.checkStack(src, t); err != nil {
+		return err
+	}
+	p, err := e.fragment(src, t)
+	if err != nil || p.src == nil {
+		return err
+	}
+	e.stack = append(e.stack, t.ref)
+	err = e.expand(p.src, p.tokens)
+	e.stack = e.stack[:len(e.stack)-1]
+	return err
+}
+
+func (e *expansion) checkStack(src *source, t token) error {
+	names := make([]string, 0, MaxDepth+1)
+	for _, ref := range e.stack {
+		names = append(names, ref.Name)
+	}
+	if start := slices.Index(names, t.ref.Name); start >= 0 {
+		return &CycleError{Cycle: append(names[start:], t.ref.Name), Where: src.where(t.at)}
+	}
+	if len(e.stack) == MaxDepth {
+		return src.over(t.at, "includes are nested more than %d deep: %s", MaxDepth, strings.Join(append(names, t.ref.Name), " -> "))
+	}
+	return nil
+}
+
+// fragment parses a fragment at its first include; parsed.src is nil when the fragment is missing.
+func (e *expansion) fragment(src *source, t token) (parsed, error) {
+	if p, ok := e.parsed[t.ref]; ok {
+		return p, nil
+	}
+	if len(e.parsed) == MaxFragments {
+		return parsed{}, src.over(t.at, "more than %d different fragments, counting those inside fragments", MaxFragments)
+	}
+	if e.parsed == nil {
+		e.parsed = map[Ref]parsed{}
+	}
+	f, ok := e.fragments[t.ref]
+	if !ok {
+		if e.missing == nil {
+			e.missing = &MissingError{Where: src.where(t.at)}
+		}
+		e.missing.Refs = append(e.missing.Refs, t.ref)
+		e.parsed[t.ref] = parsed{}
+		return parsed{}, nil
+	}
+	if f.Syntax != Mustache {
+		return parsed{}, src.fail(t.at, "{{> %s}} includes a prompt whose syntax is %s; only Mustache prompts can be included", t.ref, f.Syntax)
+	}
+	if len(f.Messages) != 1 {
+		return parsed{}, src.fail(t.at, "{{> %s}} includes a prompt of %d messages; only a prompt of one message can be included", t.ref, len(f.Messages))
+	}
+	p := parsed{src: &source{text: f.Messages[0].Text, message: src.message, fragment: t.ref.String()}}
+	if problem := unstorable(p.src.text); problem != "" {
+		return parsed{}, src.fail(t.at, "{{> %s}} includes a text that %s", t.ref, problem)
+	}
+	var err error
+	if p.tokens, err = parse(p.src, asWritten); err != nil {
+		return parsed{}, err
+	}
+	e.parsed[t.ref] = p
+	e.included = append(e.included, Included{Name: t.ref.Name, Version: f.Version, Selector: t.ref.Selector.String()})
+	return p, nil
+}
+
+// write appends a token to the message in normal form.
+func (e *expansion) write(src *source, t token) error {
+	text := normal(t)
+	if e.size+len(text) > MaxExpanded {
+		return src.over(t.at, "with includes expanded the texts are longer than %d bytes (%d KiB); include less", MaxExpanded, MaxExpanded>>10)
+	}
+	written := e.text.Len()
+	if text[0] == '{' && written > 0 && e.text.String()[written-1] == '{' {
+		return src.fail(t.at, "joining the texts here puts a literal \"{\" right before another \"{\", which would read as a tag; put a blank between them")
+	}
+	switch t.kind {
+	case section, inverted:
+		if e.nesting++; e.nesting > MaxNesting {
+			return src.over(t.at, "with includes expanded, sections are nested more than %d deep", MaxNesting)
+		}
+	case end:
+		e.nesting--
+	}
+	e.placeholders.add(t, src)
+	joined := t.kind == literal && len(e.tokens) > 0 && e.tokens[len(e.tokens)-1].kind == literal
+	if !joined {
+		e.tokens = append(e.tokens, token{kind: t.kind, text: t.text, at: written})
+	}
+	e.text.WriteString(text)
+	e.size += len(text)
+	return nil
+}
+
+// verify holds the law that makes stored Documents safe to render: the normal form, read exactly,
+// is what was written.
+func (e *expansion) verify(text string) error {
+	tokens, err := parse(&source{text: text}, exact)
+	if err != nil {
+		return fmt.Errorf("normal form does not parse: %w", err)
+	}
+	same := slices.EqualFunc(tokens, e.tokens, func(a, b token) bool {
+		return a.kind == b.kind && a.at == b.at && (a.kind == literal || a.text == b.text)
+	})
+	if !same {
+		return fmt.Errorf("normal form does not read back as it was written")
+	}
+	return nil
+}
+
+// normal is how a token is written in normal form.
+func normal(t token) string {
+	switch t.kind {
+	case variable:
+		return "{{" + t.text + "}}"
+	case section:
+		return "{{#" + t.text + "}}"
+	case inverted:
+		return "{{^" + t.text + "}}"
+	case end:
+		return "{{/" + t.text + "}}"
+	default:
+		return t.text
+	}
+}

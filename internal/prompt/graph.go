@@ -1,0 +1,112 @@
+package prompt
+
+import "slices"
+
+// Cycle is a shortest cycle that name is a member of, as [a b c a], or nil when there is none. It
+// starts at its smallest name, so that its members print the same one.
+//
+// includes gives the names a prompt includes, whatever their selectors; it is asked once for each
+// prompt that can be reached.
+func Cycle(name string, includes func(string) []string) []string {
+	from := map[string]string{}
+	queue := []string{name}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		next := slices.Clone(includes(at))
+		slices.Sort(next)
+		for _, to := range next {
+			if to == name {
+				return rotate(path(from, name, at))
+			}
+			if _, seen := from[to]; !seen {
+				from[to] = at
+				queue = append(queue, to)
+			}
+		}
+	}
+	return nil
+}
+
+// path walks back from last to first.
+func path(from map[string]string, first, last string) []string {
+	names := []string{last}
+	for names[len(names)-1] != first {
+		names = append(names, from[names[len(names)-1]])
+	}
+	slices.Reverse(names)
+	return names
+}
+
+func rotate(cycle []string) []string {
+	start := slices.Index(cycle, slices.Min(cycle))
+	rotated := slices.Concat(cycle[start:], cycle[:start])
+	return append(rotated, rotated[0])
+}
+
+// Depth is how many includes lie on the longest way down from name: 0 for a prompt without any.
+// What the members of a cycle include is not followed, because such a prompt is taken as it was
+// last published. A member of a cycle itself has no end; its Depth is MaxDepth+1.
+//
+// It is linear in what can be reached, and asks includes once for each prompt.
+func Depth(name string, includes func(string) []string) int {
+	w := walk{includes: includes, seen: map[string]*mark{}}
+	m := w.visit(name)
+	if m.cyclic {
+		return MaxDepth + 1
+	}
+	return m.depth
+}
+
+// walk finds strongly connected components (Tarjan). A component is complete after everything it
+// reaches, which is when its depth can be told.
+type walk struct {
+	includes func(string) []string
+	seen     map[string]*mark
+	open     []*mark
+}
+
+type mark struct {
+	order, low int
+	open       bool
+	cyclic     bool
+	depth      int
+}
+
+func (w *walk) visit(name string) *mark {
+	m := &mark{order: len(w.seen), low: len(w.seen), open: true}
+	w.seen[name] = m
+	w.open = append(w.open, m)
+	for _, to := range w.includes(name) {
+		next := w.seen[to]
+		if next == nil {
+			next = w.visit(to)
+		}
+		if next.open {
+			m.low = min(m.low, next.low)
+			m.cyclic = m.cyclic || next == m
+		} else {
+			m.depth = max(m.depth, next.depth+1)
+		}
+	}
+	if m.low == m.order {
+		w.complete(m)
+	}
+	return m
+}
+
+// complete closes the component whose first member is m.
+func (w *walk) complete(m *mark) {
+	start := len(w.open) - 1
+	for w.open[start] != m {
+		start--
+	}
+	members := w.open[start:]
+	w.open = w.open[:start]
+	for _, member := range members {
+		member.open = false
+		if len(members) > 1 || member.cyclic {
+			member.cyclic, member.depth = true, 0
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package prompt
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Template is a Document made ready to be rendered many times. It is safe for concurrent use.
+type Template struct {
+	arguments []Argument
+	messages  []program
+}
+
+// program renders one message: its steps from first to last, with jumps over sections that are
+// not rendered.
+type program struct {
+	role  Role
+	steps []step
+}
+
+type step struct {
+	kind kind
+	text string // of a literal
+	slot int    // of the argument a tag names
+	jump int    // the step after a section
+}
+
+// slot is the value of an argument in one render.
+type slot struct {
+	text   string
+	truthy bool
+}
+
+// Prepare reads a Document that Compile made. Any other is an error: what was stored is then not
+// what was compiled.
+func Prepare(d *Document) (*Template, error) {
+	if len(d.Arguments) > MaxArguments {
+		return nil, &LimitError{Problem: fmt.Sprintf("%d arguments; at most %d are allowed", len(d.Arguments), MaxArguments)}
+	}
+	if len(d.Messages) > MaxMessages {
+		return nil, &LimitError{Problem: fmt.Sprintf("%d messages; at most %d are allowed", len(d.Messages), MaxMessages)}
+	}
+	t := &Template{arguments: d.Arguments, messages: make([]program, len(d.Messages))}
+	slots := make(map[string]int, len(d.Arguments))
+	for i, a := range d.Arguments {
+		slots[a.Name] = i
+	}
+	for i, src := range sources(d.Messages) {
+		tokens, err := parseCompiled(d.Syntax, src)
+		if err != nil {
+			return nil, fmt.Errorf("read the compiled document: %w", err)
+		}
+		steps, err := assemble(src, tokens, slots)
+		if err != nil {
+			return nil, fmt.Errorf("read the compiled document: %w", err)
+		}
+		t.messages[i] = program{role: d.Messages[i].Role, steps: steps}
+	}
+	return t, nil
+}
+
+func parseCompiled(syntax Syntax, src *source) ([]token, error) {
+	switch syntax {
+	case Mustache:
+		return parse(src, exact)
+	case Simple:
+		return parseSimple(src)
+	case Plain:
+		return []token{{kind: literal, text: src.text}}, nil
+	default:
+		return nil, &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", clip(string(syntax), 80))}
+	}
+}
+
+func assemble(src *source, tokens []token, slots map[string]int) ([]step, error) {
+	steps := make([]step, 0, len(tokens))
+	var open []int
+	for _, t := range tokens {
+		if t.kind == end {
+			steps[open[len(open)-1]].jump = len(steps)
+			open = open[:len(open)-1]
+			continue
+		}
+		s := step{kind: t.kind}
+		if t.kind == literal {
+			s.text = t.text
+		} else {
+			var declared bool
+			if s.slot, declared = slots[t.text]; !declared {
+				return nil, src.fail(t.at, "%s is not a declared argument", normal(t))
+			}
+		}
+		if t.kind == section || t.kind == inverted {
+			open = append(open, len(steps))
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+// Render fills values in and returns the messages. Values are inert: whatever they hold is text.
+//
+// It returns an *ArgumentError when a value is unknown, missing, too large, or outside its type or
+// enum, and a *LimitError when the result would be longer than MaxRendered. Nothing is written
+// before the size is known, so what a refused render costs is bounded by the template.
+func (t *Template) Render(values map[string]string) ([]Message, error) {
+	var slots [MaxArguments]slot
+	if err := t.fill(&slots, values); err != nil {
+		return nil, err
+	}
+	var sizes [MaxMessages]int
+	total := 0
+	for i := range t.messages {
+		sizes[i] = t.messages[i].size(&slots, MaxRendered-total)
+		if total += sizes[i]; total > MaxRendered {
+			return nil, &LimitError{Problem: fmt.Sprintf("the rendered messages are longer than %d bytes (%d MiB); give shorter values", MaxRendered, MaxRendered>>20)}
+		}
+	}
+	messages := make([]Message, len(t.messages))
+	for i := range t.messages {
+		messages[i] = Message{Role: t.messages[i].role, Text: t.messages[i].text(&slots, sizes[i])}
+	}
+	return messages, nil
+}
+
+// size is how long the message gets, or some number greater than limit.
+func (p *program) size(slots *[MaxArguments]slot, limit int) int {
+	size := 0
+	for at := 0; at < len(p.steps) && size <= limit; {
+		var piece string
+		piece, at = p.step(at, slots)
+		size += len(piece)
+	}
+	return size
+}
+
+func (p *program) text(slots *[MaxArguments]slot, size int) string {
+	if len(p.steps) == 1 {
+		only, _ := p.step(0, slots)
+		return only
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for at := 0; at < len(p.steps); {
+		var piece string
+		piece, at = p.step(at, slots)
+		b.WriteString(piece)
+	}
+	return b.String()
+}
+
+// step is what the step at writes, and which one comes next.
+func (p *program) step(at int, slots *[MaxArguments]slot) (piece string, next int) {
+	s := &p.steps[at]
+	switch s.kind {
+	case literal:
+		return s.text, at + 1
+	case variable:
+		return slots[s.slot].text, at + 1
+	default:
+		if slots[s.slot].truthy == (s.kind == section) {
+			return "", at + 1
+		}
+		return "", s.jump
+	}
+}
+
+// fill checks values and puts them where steps find them.
+func (t *Template) fill(slots *[MaxArguments]slot, values map[string]string) error {
+	given, size := 0, 0
+	for i := range t.arguments {
+		if value, ok := values[t.arguments[i].Name]; ok {
+			given++
+			size += len(value)
+		}
+	}
+	if given < len(values) {
+		return t.unknown(values)
+	}
+	if size > MaxValues {
+		return &ArgumentError{Fault: TooLarge, Problem: fmt.Sprintf("the values together have %d bytes; at most %d (%d KiB) are allowed", size, MaxValues, MaxValues>>10)}
+	}
+	for i := range t.arguments {
+		a := &t.arguments[i]
+		value, ok := values[a.Name]
+		switch {
+		case ok:
+			if err := a.check(value); err != nil {
+				return err
+			}
+		case a.Required:
+			return &ArgumentError{Argument: a.Name, Fault: Missing, Problem: "is required; give it a value"}
+		case a.Default != nil:
+			value = *a.Default
+		default:
+			continue
+		}
+		slots[i] = slot{text: value, truthy: a.Type.truthy(value)}
+	}
+	return nil
+}
+
+// unknown names the first value, in order of names, that is not an argument.
+func (t *Template) unknown(values map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if slices.ContainsFunc(t.arguments, func(a Argument) bool { return a.Name == name }) {
+			continue
+		}
+		problem := "this prompt takes no arguments; leave it out"
+		if len(t.arguments) > 0 {
+			problem = "this prompt takes no such argument; it takes " + clip(names(t.arguments), 400)
+		}
+		return &ArgumentError{Argument: name, Fault: Unknown, Problem: problem}
+	}
+	return nil
+}
+
+// check judges a value that was given.
+func (a *Argument) check(value string) error {
+	if len(value) > MaxValue {
+		return &ArgumentError{Argument: a.Name, Fault: TooLarge, Problem: fmt.Sprintf("has %d bytes; at most %d (%d KiB) are allowed", len(value), MaxValue, MaxValue>>10)}
+	}
+	problem := unstorable(value)
+	if problem == "" {
+		problem = a.Type.refuse(value)
+	}
+	if problem == "" && len(a.Enum) > 0 && !slices.Contains(a.Enum, value) {
+		problem = notOneOf(value, a.Enum)
+	}
+	if problem != "" {
+		return &ArgumentError{Argument: a.Name, Fault: Invalid, Problem: problem}
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package prompt
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// checkSpec refuses what the schema of the custom resource refuses too, so that a prompt that
+// compiles on a laptop compiles in a cluster, and what the schema cannot see.
+func checkSpec(spec Spec) error {
+	switch spec.Syntax {
+	case Mustache, Simple, Plain:
+	default:
+		return &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", clip(string(spec.Syntax), 80))}
+	}
+	for _, f := range []struct {
+		field, value string
+		limit        int
+	}{
+		{"title", spec.Title, MaxTitle},
+		{"description", spec.Description, MaxDescription},
+		{"category", spec.Category, MaxTitle},
+	} {
+		if err := checkText(f.field, f.value, f.limit); err != nil {
+			return err
+		}
+	}
+	if err := checkTags(spec.Tags); err != nil {
+		return err
+	}
+	if err := checkDeclarations(spec); err != nil {
+		return err
+	}
+	return checkMessages(spec.Messages)
+}
+
+// checkText refuses what cannot be stored, and more than limit characters.
+func checkText(field, value string, limit int) error {
+	if err := checkStorable(field, value); err != nil {
+		return err
+	}
+	if n := utf8.RuneCountInString(value); n > limit {
+		return &SpecError{field, fmt.Sprintf("has %d characters; at most %d are allowed", n, limit)}
+	}
+	return nil
+}
+
+func checkStorable(field, value string) error {
+	if problem := unstorable(value); problem != "" {
+		return &SpecError{field, problem}
+	}
+	return nil
+}
+
+// unstorable says why a text cannot be kept: Postgres has no U+0000, and JSON no invalid UTF-8.
+func unstorable(value string) string {
+	switch {
+	case !utf8.ValidString(value):
+		return "is not valid UTF-8"
+	case strings.IndexByte(value, 0) >= 0:
+		return "contains the character U+0000, which cannot be stored"
+	default:
+		return ""
+	}
+}
+
+func checkTags(tags []string) error {
+	if len(tags) > MaxTags {
+		return &SpecError{"tags", fmt.Sprintf("%d tags; at most %d are allowed", len(tags), MaxTags)}
+	}
+	for i, tag := range tags {
+		field := fmt.Sprintf("tags[%d]", i)
+		if tag == "" {
+			return &SpecError{field, "is empty; remove it"}
+		}
+		if err := checkText(field, tag, MaxTitle); err != nil {
+			return err
+		}
+		if slices.Contains(tags[:i], tag) {
+			return &SpecError{field, fmt.Sprintf("%q is there twice; tags must be unique", tag)}
+		}
+	}
+	return nil
+}
+
+func checkMessages(messages []Message) error {
+	if len(messages) == 0 {
+		return &SpecError{"messages", "there is none; write text, or at least one message"}
+	}
+	if len(messages) > MaxMessages {
+		return &LimitError{Problem: fmt.Sprintf("%d messages; at most %d are allowed", len(messages), MaxMessages)}
+	}
+	size := 0
+	for i, m := range messages {
+		if m.Role != User && m.Role != Assistant {
+			return &SpecError{fmt.Sprintf("messages[%d].role", i), fmt.Sprintf("%q is not one of user, assistant", clip(string(m.Role), 80))}
+		}
+		size += len(m.Text)
+	}
+	if size > MaxText {
+		return &LimitError{Problem: fmt.Sprintf("the texts together have %d bytes; at most %d (%d KiB) are allowed", size, MaxText, MaxText>>10)}
+	}
+	for i, m := range messages {
+		if err := checkStorable(fmt.Sprintf("messages[%d].text", i), m.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
