@@ -3,11 +3,18 @@
 # prints the folder that holds them (good as KUBEBUILDER_ASSETS).
 #
 #   build.sh [CACHE]     CACHE defaults to $XDG_CACHE_HOME/lectern/controlplane
+#   build.sh --present   prints the folder if it was built before, else fails
 set -euo pipefail
 cd "$(dirname "$0")"
 
 key=$(cat go.mod main.go build.sh | sha256sum | cut -c1-12)
+present=
+if [ "${1:-}" = --present ]; then present=1; shift; fi
 out=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/lectern/controlplane}/$key
+if [ -n "$present" ]; then
+  [ -x "$out/controlplane" ] && [ -e "$out/kubectl" ] && echo "$out"
+  exit
+fi
 mkdir -p "$out"
 exec 9>"$out/.lock"
 flock 9
