@@ -32,7 +32,7 @@ func (r *Reconciler) judgeIncludes(ctx context.Context, namespace, name string, 
 		return &cycleError{path: path}
 	}
 	if depth := prompt.Depth(name, edges.of); depth > prompt.MaxDepth {
-		return &prompt.LimitError{Message: fmt.Sprintf(
+		return &prompt.LimitError{Problem: fmt.Sprintf(
 			"includes are nested %d deep, and at most %d are allowed", depth, prompt.MaxDepth)}
 	}
 	return nil
