@@ -1,0 +1,109 @@
+package upkeep
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+func row(name string, settled bool) store.Row {
+	return store.Row{
+		Key:    store.Key{Namespace: "a", Name: name},
+		Fence:  store.Fence{Owner: store.Owner{UID: "uid-" + name, Generation: 3}, Revision: 7},
+		Digest: "sha256:1", Settled: settled,
+	}
+}
+
+func TestCompare(t *testing.T) {
+	equal := object{owner: store.Owner{UID: "uid-p", Generation: 3}, digest: "sha256:1", published: true}
+	changed := func(change func(*object)) object {
+		o := equal
+		change(&o)
+		return o
+	}
+	key := store.Key{Namespace: "a", Name: "p"}
+	for name, tc := range map[string]struct {
+		rows    []store.Row
+		objects map[store.Key]object
+		sweep   []store.Row
+		drifted []store.Key
+	}{
+		"equal row and object are left alone": {
+			rows: []store.Row{row("p", true)}, objects: map[store.Key]object{key: equal},
+		},
+		"a row without object goes": {
+			rows: []store.Row{row("p", true)}, sweep: []store.Row{row("p", true)},
+		},
+		"a row that changed lately stays": {
+			rows: []store.Row{row("p", false)},
+		},
+		"an object without row is woken": {
+			objects: map[store.Key]object{key: equal}, drifted: []store.Key{key},
+		},
+		"an object with another digest is woken": {
+			rows:    []store.Row{row("p", true)},
+			objects: map[store.Key]object{key: changed(func(o *object) { o.digest = "sha256:2" })},
+			drifted: []store.Key{key},
+		},
+		"an object with another uid is woken, its row is not swept": {
+			rows:    []store.Row{row("p", true)},
+			objects: map[store.Key]object{key: changed(func(o *object) { o.owner.UID = "other" })},
+			drifted: []store.Key{key},
+		},
+		"an object of an older generation is woken": {
+			rows:    []store.Row{row("p", true)},
+			objects: map[store.Key]object{key: changed(func(o *object) { o.owner.Generation = 2 })},
+			drifted: []store.Key{key},
+		},
+		"an object whose row changed lately is left to its own reconcile": {
+			rows:    []store.Row{row("p", false)},
+			objects: map[store.Key]object{key: changed(func(o *object) { o.digest = "sha256:2" })},
+		},
+		"an object that is not published need have no row": {
+			objects: map[store.Key]object{key: changed(func(o *object) { o.published = false })},
+		},
+		"an object that is deleted or suspended is left alone": {
+			objects: map[store.Key]object{key: changed(func(o *object) { o.left = true })},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := compare(tc.rows, tc.objects)
+			want := plan{sweep: tc.sweep, drifted: tc.drifted, live: len(tc.rows)}
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(plan{})); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	for name, tc := range map[string]struct {
+		live, sweep, objects int
+		want                 string
+	}{
+		"nothing to remove":                               {live: 5, sweep: 0, objects: 5},
+		"ten of a few may go":                             {live: 12, sweep: 10, objects: 2},
+		"eleven of a few may not":                         {live: 12, sweep: 11, objects: 1, want: "SweepLimit"},
+		"a fifth of many may go":                          {live: 1000, sweep: 200, objects: 800},
+		"more than a fifth of many may not":               {live: 1000, sweep: 201, objects: 799, want: "SweepLimit"},
+		"an empty list with one row is a deletion":        {live: 1, sweep: 1, objects: 0},
+		"an empty list with more rows removes nothing":    {live: 2, sweep: 2, objects: 0, want: "EmptyList"},
+		"an empty list stops even where few rows are old": {live: 1000, sweep: 1, objects: 0, want: "EmptyList"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan{live: tc.live, sweep: slices.Repeat([]store.Row{{}}, tc.sweep)}
+			reason, message := p.refusal(tc.objects)
+			if reason != tc.want {
+				t.Errorf("reason is %q, want %q", reason, tc.want)
+			}
+			if tc.want != "" && !strings.Contains(message, fmt.Sprint(tc.live)) {
+				t.Errorf("message does not say how many prompts are live: %s", message)
+			}
+		})
+	}
+}
