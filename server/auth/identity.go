@@ -1,0 +1,67 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Identity is the authenticated caller.
+type Identity struct {
+	// Subject names the caller, unique within its proof: "local:anna".
+	Subject string
+	// Groups the caller belongs to.
+	Groups []string
+}
+
+type identityKey struct{}
+
+// WithIdentity gives ctx the caller of the request it belongs to.
+func WithIdentity(ctx context.Context, identity Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, identity)
+}
+
+// FromContext is the caller of the request, and false where nobody was authenticated.
+func FromContext(ctx context.Context) (Identity, bool) {
+	identity, ok := ctx.Value(identityKey{}).(Identity)
+	return identity, ok
+}
+
+// Verb is what a caller wants to do with prompts.
+type Verb string
+
+// The verbs of reading.
+const (
+	Get  Verb = "get"
+	List Verb = "list"
+)
+
+// ErrDenied: the caller may not. What the caller is told must equal what it would be told of a
+// prompt that does not exist.
+var ErrDenied = errors.New("not allowed")
+
+// Authenticator finds out who sent a request. An error wraps a *RefusedError when the request
+// itself is at fault.
+type Authenticator interface {
+	Authenticate(r *http.Request) (Identity, error)
+}
+
+// Decider is the one decision point before every read.
+type Decider interface {
+	// Allow returns nil or an error wrapping ErrDenied. A list in one namespace is asked with a
+	// key without name.
+	Allow(ctx context.Context, identity Identity, verb Verb, key store.Key) error
+	// Visible is the set of namespaces whose prompts the caller may list.
+	Visible(ctx context.Context, identity Identity) (store.Scope, error)
+}
+
+// RefusedError is a request that is answered with an HTTP status before it is read.
+type RefusedError struct {
+	Status int
+	// Reason is for the caller: it says what is allowed.
+	Reason string
+}
+
+func (e *RefusedError) Error() string { return e.Reason }

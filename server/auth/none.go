@@ -1,0 +1,84 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// None takes every request that reaches a loopback address as the person who started the server,
+// and allows everything. The check of Host keeps web pages out: a page can make a browser reach a
+// loopback address, but not under a name of the machine itself.
+type None struct {
+	identity Identity
+}
+
+// NewNone takes the name of the local user.
+func NewNone(user string) *None {
+	return &None{identity: Identity{Subject: "local:" + user}}
+}
+
+// Authenticate refuses with 403 a request whose Host is not this machine.
+func (n *None) Authenticate(r *http.Request) (Identity, error) {
+	if !isLoopbackHost(r.Host) {
+		return Identity{}, &RefusedError{
+			Status: http.StatusForbidden,
+			Reason: "with --auth=none the Host header is localhost, 127.0.0.1 or [::1]",
+		}
+	}
+	return n.identity, nil
+}
+
+// Allow allows.
+func (*None) Allow(context.Context, Identity, Verb, store.Key) error { return nil }
+
+// Visible is everything.
+func (*None) Visible(context.Context, Identity) (store.Scope, error) {
+	return store.Scope{All: true}, nil
+}
+
+// CheckNone says why a server with these listening addresses and this environment may not run
+// without authentication, or nil.
+func CheckNone(addresses []string, getenv func(string) string) error {
+	if getenv("KUBERNETES_SERVICE_HOST") != "" {
+		return errors.New("--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): " +
+			"every pod that reaches this one could read every prompt")
+	}
+	for _, address := range addresses {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return fmt.Errorf("address %q is not host:port: %w", address, err)
+		}
+		if !isLoopback(host) {
+			return fmt.Errorf("--auth=none listens on loopback only: address %q must be localhost, 127.0.0.1 or [::1] with a port", address)
+		}
+	}
+	return nil
+}
+
+func isLoopbackHost(hostport string) bool {
+	host := hostport
+	if strings.HasPrefix(hostport, "[") || strings.Count(hostport, ":") == 1 {
+		h, _, err := net.SplitHostPort(hostport)
+		if err == nil {
+			host = h
+		}
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return host == "127.0.0.1" || host == "::1" || strings.EqualFold(host, "localhost")
+}
+
+// isLoopback is about listening addresses; there any address of 127.0.0.0/8 is one.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

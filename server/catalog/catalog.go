@@ -1,0 +1,153 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// DefaultBytes is what a catalog holds when Options do not say.
+const DefaultBytes = 64 << 20
+
+// Options of a catalog. Zero values mean the defaults.
+type Options struct {
+	// Bytes bounds bodies and pages together, as an estimate of the memory they take.
+	Bytes int64
+	// Poll is the time between two looks at the feed while hints arrive (30 s), Hurry while they
+	// do not or the store is away (2 s).
+	Poll, Hurry time.Duration
+	Log         *slog.Logger
+}
+
+// Body is a version of a prompt, ready to render. It is shared: nobody changes it.
+type Body struct {
+	Key         store.Key
+	Selector    prompt.Selector
+	Version     int64
+	Digest      prompt.Digest
+	Description string
+	Includes    []prompt.Included
+	Exposure    store.Exposure
+	Template    *prompt.Template
+}
+
+// Catalog is safe for concurrent use.
+type Catalog struct {
+	source Source
+	opts   Options
+	bodies *keep[store.Key, lookup, *Body]
+	pages  *keep[struct{}, query, *store.ListPage]
+
+	mu       sync.Mutex
+	watchers []func(Move)
+	feed     feedState
+}
+
+// lookup is what a body is kept under.
+type lookup struct {
+	key      store.Key
+	selector prompt.Selector
+}
+
+// query is what a page is kept under. Its limit is zero for the count of a scope.
+type query struct {
+	all        bool
+	namespaces string // joined by a character no namespace has
+	after      store.Key
+	limit      int
+}
+
+const separator = ","
+
+// New is an empty catalog; Follow fills it with life.
+func New(source Source, opts Options) *Catalog {
+	if opts.Bytes == 0 {
+		opts.Bytes = DefaultBytes
+	}
+	if opts.Poll == 0 {
+		opts.Poll = 30 * time.Second
+	}
+	if opts.Hurry == 0 {
+		opts.Hurry = 2 * time.Second
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Catalog{source: source, opts: opts}
+	// Pages are few and live shortly: a quarter is plenty.
+	c.pages = newKeep(opts.Bytes/4, func(query) struct{} { return struct{}{} }, c.fetchPage)
+	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody)
+	return c
+}
+
+// Get returns store.ErrNotFound, store.ErrUnresolved, or an error wrapping store.ErrUnavailable
+// when the store is away and the body is not held.
+func (c *Catalog) Get(ctx context.Context, key store.Key, selector prompt.Selector) (*Body, error) {
+	return c.bodies.get(ctx, lookup{key: key, selector: selector})
+}
+
+// List is a page of the listed prompts. It is shared: nobody changes it.
+func (c *Catalog) List(ctx context.Context, q store.ListQuery) (*store.ListPage, error) {
+	return c.pages.get(ctx, query{
+		all:        q.Scope.All,
+		namespaces: strings.Join(q.Scope.Namespaces, separator),
+		after:      q.After,
+		limit:      q.Limit,
+	})
+}
+
+// Count counts the listed prompts of a scope.
+func (c *Catalog) Count(ctx context.Context, scope store.Scope) (int64, error) {
+	page, err := c.pages.get(ctx, query{all: scope.All, namespaces: strings.Join(scope.Namespaces, separator)})
+	if err != nil {
+		return 0, err
+	}
+	return page.Total, nil
+}
+
+// RetryAfter is when asking again makes sense after an error that wraps store.ErrUnavailable.
+func (c *Catalog) RetryAfter() time.Duration { return c.opts.Hurry }
+
+func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error) {
+	version, err := c.source.Get(ctx, at.key, at.selector)
+	if err != nil {
+		return nil, 0, err
+	}
+	template, err := prompt.Prepare(&version.Document)
+	if err != nil {
+		return nil, 0, fmt.Errorf("stored version %d of %s: %w", version.Version, at.key, err)
+	}
+	body := &Body{
+		Key:         at.key,
+		Selector:    at.selector,
+		Version:     version.Version,
+		Digest:      version.Digest,
+		Description: version.Document.Description,
+		Includes:    version.Includes,
+		Exposure:    version.Exposure,
+		Template:    template,
+	}
+	return body, bodyBytes(&version), nil
+}
+
+func (c *Catalog) fetchPage(ctx context.Context, q query) (*store.ListPage, int64, error) {
+	scope := store.Scope{All: q.all}
+	if q.namespaces != "" {
+		scope.Namespaces = strings.Split(q.namespaces, separator)
+	}
+	if q.limit == 0 {
+		total, err := c.source.Count(ctx, scope)
+		return &store.ListPage{Total: total}, overhead, err
+	}
+	page, err := c.source.List(ctx, store.ListQuery{Scope: scope, After: q.after, Limit: q.limit})
+	if err != nil {
+		return nil, 0, err
+	}
+	return &page, pageBytes(&page), nil
+}

@@ -1,0 +1,215 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// changesPerRead bounds one look at the changes.
+const changesPerRead = 1000
+
+// Move says what may look different since the feed moved.
+type Move struct {
+	// Everything: the database is not the one it was.
+	Everything bool
+	// Namespaces with changes, sorted.
+	Namespaces []string
+}
+
+// feedState is how far the catalog has followed the feed.
+type feedState struct {
+	verified bool
+	known    bool
+	at       store.Feed
+	read     time.Time
+	err      error
+}
+
+// Watch calls on with every move, from the goroutine that follows the feed: it must not block.
+// It is called before Follow.
+func (c *Catalog) Watch(on func(Move)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watchers = append(c.watchers, on)
+}
+
+// Ready is nil once the schema was verified and the feed read. It stays so when the store goes
+// away: what is held is still served.
+func (c *Catalog) Ready() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.feed.known:
+		return nil
+	case c.feed.err != nil:
+		return c.feed.err
+	default:
+		return errors.New("the feed has not been read yet")
+	}
+}
+
+// Follow keeps the catalog as new as the feed until ctx ends.
+func (c *Catalog) Follow(ctx context.Context) {
+	wake := make(chan struct{}, 1)
+	var hinted atomic.Bool
+	listened := make(chan struct{})
+	go func() {
+		defer close(listened)
+		c.listen(ctx, wake, &hinted)
+	}()
+	defer func() { <-listened }()
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-timer.C:
+		}
+		pause := c.opts.Poll
+		if err := c.read(ctx); err != nil || !hinted.Load() {
+			pause = c.opts.Hurry
+		}
+		timer.Reset(pause)
+	}
+}
+
+// listen passes hints on, and tries again when the source gives none.
+func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atomic.Bool) {
+	knock := func() {
+		hinted.Store(true)
+		select {
+		case wake <- struct{}{}:
+		default: // a look is due already
+		}
+	}
+	for {
+		err := c.source.Listen(ctx, knock)
+		hinted.Store(false)
+		if ctx.Err() != nil {
+			return
+		}
+		c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.Hurry, "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(c.opts.Poll):
+		}
+	}
+}
+
+// read looks at the feed once and follows it. It runs on one goroutine only.
+func (c *Catalog) read(ctx context.Context) error {
+	before := c.state()
+	err := c.readFrom(ctx, before)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	c.mu.Lock()
+	c.feed.err = err
+	if err == nil {
+		c.feed.read = time.Now()
+	}
+	c.mu.Unlock()
+
+	switch {
+	case err != nil && before.err == nil:
+		c.opts.Log.Warn("The feed cannot be read, serving what is held", "err", err)
+	case err == nil && before.err != nil:
+		c.opts.Log.Info("The feed is read again")
+	}
+	return err
+}
+
+func (c *Catalog) readFrom(ctx context.Context, before feedState) error {
+	if !before.verified {
+		if err := c.source.Verify(ctx); err != nil {
+			return fmt.Errorf("verify the schema: %w", err)
+		}
+	}
+	feed, err := c.source.Feed(ctx)
+	if err != nil {
+		return fmt.Errorf("read the feed: %w", err)
+	}
+	switch {
+	case !before.known:
+		c.restart(feed)
+	case feed.Epoch != before.at.Epoch || feed.Revision < before.at.Revision:
+		c.opts.Log.Warn("The feed is not the one it was, dropping everything held",
+			"epoch", feed.Epoch, "revision", feed.Revision, "epochBefore", before.at.Epoch, "revisionBefore", before.at.Revision)
+		c.restart(feed)
+		c.tell(Move{Everything: true})
+	case feed.Revision > before.at.Revision:
+		return c.advance(ctx, before.at, feed)
+	}
+	return nil
+}
+
+// restart forgets everything, which may be of another database, or older than the feed.
+func (c *Catalog) restart(feed store.Feed) {
+	c.bodies.clear()
+	c.pages.clear()
+	c.mu.Lock()
+	c.feed.verified, c.feed.known, c.feed.at = true, true, feed
+	c.mu.Unlock()
+}
+
+// advance forgets what changed between two places of the feed. The revision is shown only after
+// that, so nobody sees it together with something older.
+func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
+	for {
+		changes, err := c.source.Changes(ctx, from.Revision, changesPerRead)
+		if err != nil {
+			return fmt.Errorf("read the changes: %w", err)
+		}
+		keys := make(map[store.Key]struct{}, len(changes))
+		namespaces := make(map[string]struct{})
+		for _, change := range changes {
+			keys[change.Key] = struct{}{}
+			namespaces[change.Key.Namespace] = struct{}{}
+			from.Revision = max(from.Revision, change.Revision)
+		}
+		done := len(changes) < changesPerRead
+		if done {
+			// A revision need not be a prompt's.
+			from.Revision = max(from.Revision, to.Revision)
+		}
+		if len(keys) > 0 {
+			c.bodies.forget(keys)
+			c.pages.clear()
+		}
+		c.mu.Lock()
+		c.feed.at = from
+		c.mu.Unlock()
+		if len(keys) > 0 {
+			c.tell(Move{Namespaces: slices.Sorted(maps.Keys(namespaces))})
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+func (c *Catalog) tell(move Move) {
+	c.mu.Lock()
+	watchers := c.watchers
+	c.mu.Unlock()
+	for _, on := range watchers {
+		on(move)
+	}
+}
+
+func (c *Catalog) state() feedState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.feed
+}

@@ -1,0 +1,157 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// loadTimeout ends a load nobody may be waiting for any more.
+const loadTimeout = 10 * time.Second
+
+// keep is a shelf that fetches what it lacks, once for all who wait for it. Keys belong to groups,
+// and are forgotten by group. What is not there is not remembered: otherwise guessed names would
+// push out what is served.
+type keep[G, K comparable, V any] struct {
+	group func(K) G
+	// fetch returns a value and the bytes it takes.
+	fetch func(context.Context, K) (V, int64, error)
+
+	mu           sync.Mutex
+	shelf        *shelf[K, V]
+	groups       map[G]map[K]struct{}
+	loads        map[K]*load[V]
+	hits, misses uint64
+}
+
+// load is a fetch under way. Once outdated its answer is still good for those who asked before, and
+// for nobody else.
+type load[V any] struct {
+	done     chan struct{}
+	outdated bool
+	value    V
+	err      error
+}
+
+func newKeep[G, K comparable, V any](
+	capacity int64, group func(K) G, fetch func(context.Context, K) (V, int64, error),
+) *keep[G, K, V] {
+	k := &keep[G, K, V]{
+		group:  group,
+		fetch:  fetch,
+		groups: make(map[G]map[K]struct{}),
+		loads:  make(map[K]*load[V]),
+	}
+	k.shelf = newShelf[K, V](capacity, k.dropped)
+	return k
+}
+
+// dropped runs under the lock.
+func (k *keep[G, K, V]) dropped(key K) {
+	g := k.group(key)
+	delete(k.groups[g], key)
+	if len(k.groups[g]) == 0 {
+		delete(k.groups, g)
+	}
+}
+
+func (k *keep[G, K, V]) get(ctx context.Context, key K) (V, error) {
+	k.mu.Lock()
+	if value, ok := k.shelf.get(key); ok {
+		k.hits++
+		k.mu.Unlock()
+		return value, nil
+	}
+	k.misses++
+	l := k.loads[key]
+	if l == nil {
+		l = &load[V]{done: make(chan struct{})}
+		k.loads[key] = l
+		// One caller going away must not fail the others.
+		go k.run(context.WithoutCancel(ctx), key, l)
+	}
+	k.mu.Unlock()
+
+	select {
+	case <-l.done:
+		return l.value, l.err
+	case <-ctx.Done():
+		var none V
+		return none, ctx.Err()
+	}
+}
+
+func (k *keep[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	value, bytes, err := k.fetchSafely(ctx, key)
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l.value, l.err = value, err
+	if !l.outdated {
+		delete(k.loads, key)
+		if err == nil {
+			k.place(key, value, bytes)
+		}
+	}
+	close(l.done)
+}
+
+// place runs under the lock.
+func (k *keep[G, K, V]) place(key K, value V, bytes int64) {
+	g := k.group(key)
+	if k.groups[g] == nil {
+		k.groups[g] = make(map[K]struct{})
+	}
+	k.groups[g][key] = struct{}{}
+	if !k.shelf.put(key, value, bytes) {
+		k.dropped(key)
+	}
+}
+
+// fetchSafely turns a panic into an error: a load runs on a goroutine of its own, where a panic
+// would end the process.
+func (k *keep[G, K, V]) fetchSafely(ctx context.Context, key K) (value V, bytes int64, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic while loading %v: %v", key, r)
+		}
+	}()
+	return k.fetch(ctx, key)
+}
+
+// forget drops what belongs to the groups, and what is being loaded for them.
+func (k *keep[G, K, V]) forget(groups map[G]struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for g := range groups {
+		for key := range k.groups[g] {
+			k.shelf.drop(key)
+		}
+	}
+	for key, l := range k.loads {
+		if _, ok := groups[k.group(key)]; ok {
+			l.outdated = true
+			delete(k.loads, key)
+		}
+	}
+}
+
+// clear drops everything.
+func (k *keep[G, K, V]) clear() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.shelf.clear()
+	for _, l := range k.loads {
+		l.outdated = true
+	}
+	clear(k.loads)
+}
+
+func (k *keep[G, K, V]) stats() Usage {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return Usage{Bytes: k.shelf.bytes, Entries: k.shelf.len(), Hits: k.hits, Misses: k.misses}
+}

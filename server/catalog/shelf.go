@@ -1,0 +1,58 @@
+package catalog
+
+import (
+	"math"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// shelf holds values up to a number of bytes and drops what was not asked for longest. It is not
+// safe for concurrent use.
+type shelf[K comparable, V any] struct {
+	lru      *simplelru.LRU[K, placed[V]]
+	bytes    int64
+	capacity int64
+}
+
+type placed[V any] struct {
+	value V
+	bytes int64
+}
+
+func newShelf[K comparable, V any](capacity int64, dropped func(K)) *shelf[K, V] {
+	s := &shelf[K, V]{capacity: capacity}
+	lru, err := simplelru.NewLRU(math.MaxInt, func(key K, p placed[V]) {
+		s.bytes -= p.bytes
+		dropped(key)
+	})
+	if err != nil {
+		panic(err) // only a size below one is refused
+	}
+	s.lru = lru
+	return s
+}
+
+func (s *shelf[K, V]) get(key K) (V, bool) {
+	p, ok := s.lru.Get(key)
+	return p.value, ok
+}
+
+// put places a value under a key that is not there, and returns false when it alone is larger than
+// the shelf.
+func (s *shelf[K, V]) put(key K, value V, bytes int64) bool {
+	if bytes > s.capacity {
+		return false
+	}
+	s.lru.Add(key, placed[V]{value: value, bytes: bytes})
+	s.bytes += bytes
+	for s.bytes > s.capacity {
+		s.lru.RemoveOldest()
+	}
+	return true
+}
+
+func (s *shelf[K, V]) drop(key K) { s.lru.Remove(key) }
+
+func (s *shelf[K, V]) clear() { s.lru.Purge() }
+
+func (s *shelf[K, V]) len() int { return s.lru.Len() }

@@ -1,0 +1,28 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Source is where prompts come from. An error that trying again may cure wraps
+// store.ErrUnavailable.
+type Source interface {
+	// Verify returns nil when the schema is new enough to be read, store.ErrBehind when not.
+	Verify(ctx context.Context) error
+	// Feed is the last revision there is.
+	Feed(ctx context.Context) (store.Feed, error)
+	// Changes are the keys changed after a revision, by revision, tombstones included.
+	Changes(ctx context.Context, after int64, limit int) ([]store.Change, error)
+	// Listen calls wake on every hint of a change, and whenever hints may have been missed. It
+	// returns when ctx ends, or with an error when there will be no hints.
+	Listen(ctx context.Context, wake func()) error
+
+	// Get returns store.ErrNotFound or store.ErrUnresolved when there is nothing to serve.
+	Get(ctx context.Context, key store.Key, selector prompt.Selector) (store.Version, error)
+	List(ctx context.Context, query store.ListQuery) (store.ListPage, error)
+	// Count counts the listed prompts of a scope.
+	Count(ctx context.Context, scope store.Scope) (int64, error)
+}

@@ -1,0 +1,75 @@
+package catalog
+
+import (
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// overhead estimates what an entry takes beside its texts: structs, map and list cells.
+const overhead = 512
+
+// bodyBytes counts texts twice: a template holds them once more, cut into pieces.
+func bodyBytes(v *store.Version) int64 {
+	n := overhead + len(v.Document.Description) + len(v.Key.Namespace) + len(v.Key.Name) + 64*len(v.Includes)
+	for _, m := range v.Document.Messages {
+		n += 2*len(m.Text) + 64
+	}
+	return int64(n + argumentBytes(v.Document.Arguments))
+}
+
+func pageBytes(page *store.ListPage) int64 {
+	n := overhead
+	for i := range page.Prompts {
+		p := &page.Prompts[i]
+		n += 256 + len(p.Key.Namespace) + len(p.Key.Name) + len(p.Title) + len(p.Description) + len(p.Category) + len(p.Metadata)
+		for _, tag := range p.Tags {
+			n += 16 + len(tag)
+		}
+		n += argumentBytes(p.Arguments)
+	}
+	return int64(n)
+}
+
+func argumentBytes(arguments []prompt.Argument) int {
+	n := 0
+	for i := range arguments {
+		a := &arguments[i]
+		n += 128 + len(a.Name) + len(a.Description)
+		if a.Default != nil {
+			n += len(*a.Default)
+		}
+		for _, value := range a.Enum {
+			n += 16 + len(value)
+		}
+	}
+	return n
+}
+
+// Usage is what a part of the catalog holds and how often it could answer.
+type Usage struct {
+	Bytes        int64
+	Entries      int
+	Hits, Misses uint64
+}
+
+// Stats is the state of a catalog.
+type Stats struct {
+	Bodies, Pages Usage
+	Revision      int64
+	// Read is when the feed was last read; zero when never.
+	Read time.Time
+}
+
+// Stats is a snapshot for metrics.
+func (c *Catalog) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{
+		Bodies:   c.bodies.stats(),
+		Pages:    c.pages.stats(),
+		Revision: c.feed.at.Revision,
+		Read:     c.feed.read,
+	}
+}

@@ -1,0 +1,76 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// keptBuffer bounds what a buffer may have grown to and still be used again.
+const keptBuffer = 1 << 20
+
+// page is a buffer with an encoder into it. Prompts are full of <, > and &, which need no escapes
+// outside HTML.
+type page struct {
+	bytes.Buffer
+	encoder *json.Encoder
+}
+
+var pages = sync.Pool{New: func() any {
+	p := &page{}
+	p.encoder = json.NewEncoder(&p.Buffer)
+	p.encoder.SetEscapeHTML(false)
+	return p
+}}
+
+func newPage() *page {
+	p := pages.Get().(*page) //nolint:errcheck // the pool holds nothing else
+	p.Reset()
+	return p
+}
+
+func (p *page) release() {
+	if p.Cap() <= keptBuffer {
+		pages.Put(p)
+	}
+}
+
+// answer writes a whole response: the id as it came, and a result or a failure.
+func (p *page) answer(id json.RawMessage, result any, f *Failure) error {
+	p.WriteString(`{"jsonrpc":"2.0","id":`)
+	if len(id) == 0 {
+		p.WriteString("null")
+	}
+	p.Write(id)
+	var member any = f
+	if f == nil {
+		p.WriteString(`,"result":`)
+		member = result
+	} else {
+		p.WriteString(`,"error":`)
+	}
+	if err := p.encoder.Encode(member); err != nil {
+		return err
+	}
+	p.Truncate(p.Len() - 1) // the encoder ends with a newline
+	p.WriteByte('}')
+	return nil
+}
+
+var jsonType = []string{"application/json"}
+
+// autoLength is up to which size net/http finds out the length of a response by itself.
+const autoLength = 2048
+
+// send writes the page as the only content of a response.
+func (p *page) send(w http.ResponseWriter, status int) {
+	header := w.Header()
+	header["Content-Type"] = jsonType
+	if p.Len() > autoLength {
+		header["Content-Length"] = []string{strconv.Itoa(p.Len())}
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(p.Bytes()) // a client that went away needs no answer
+}

@@ -1,0 +1,45 @@
+package transport
+
+import (
+	"net/http"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// Failure is an error as a client sees it.
+type Failure struct {
+	// Code is one of JSON-RPC or MCP, or an application's outside -32768 to -32000.
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// InvalidParams is a failure the caller can cure by asking differently.
+func InvalidParams(message string) *Failure {
+	return &Failure{Code: mcp.INVALID_PARAMS, Message: message}
+}
+
+// internalFailure is all a caller learns of a fault inside.
+func internalFailure() *Failure {
+	return &Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}
+}
+
+func invalidRequest(message string) *Failure {
+	return &Failure{Code: mcp.INVALID_REQUEST, Message: message}
+}
+
+// status is the HTTP status that revision 2026-07-28 prescribes for a code. Older revisions answer
+// 200: their clients would otherwise report the status and lose the code.
+func (f *Failure) status() int {
+	switch f.Code {
+	case mcp.METHOD_NOT_FOUND:
+		return http.StatusNotFound
+	case mcp.HEADER_MISMATCH, mcp.MISSING_REQUIRED_CLIENT_CAPABILITY, mcp.UNSUPPORTED_PROTOCOL_VERSION,
+		mcp.INVALID_REQUEST, mcp.INVALID_PARAMS, mcp.PARSE_ERROR:
+		return http.StatusBadRequest
+	default:
+		return http.StatusOK
+	}
+}
