@@ -1,0 +1,283 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// StackOptions say how a stack is wanted. The zero value is what tests need.
+type StackOptions struct {
+	// Tags are build tags for the lectern binary.
+	Tags string
+	// Durable keeps Postgres's fsync on.
+	Durable bool
+	// ControllerArgs and ServerArgs come after the stack's own, and so win.
+	ControllerArgs []string
+	ServerArgs     []string
+	// Env is added to the environment of every Lectern process, as "NAME=value".
+	Env []string
+	// EndpointPorts are wanted for the servers; one that is taken, or zero, becomes any free one.
+	EndpointPorts [2]int
+	// Say tells what is being started; nil says nothing.
+	Say func(format string, args ...any)
+}
+
+// The processes of a stack.
+const (
+	Controller = "controller"
+	Server1    = "server-1"
+	Server2    = "server-2"
+)
+
+// SystemNamespace is where a stack's controller keeps its Lease.
+const SystemNamespace = "lectern-system"
+
+// Stack is all of Lectern on one machine: etcd, kube-apiserver, Postgres, one controller and two
+// servers.
+type Stack struct {
+	ControlPlane *ControlPlane
+	Postgres     *Postgres
+	// Binary is the lectern that runs.
+	Binary string
+	// Dir holds the logs, one file a process.
+	Dir string
+	// OwnerURL and ServerURL reach Lectern's database in its two roles.
+	OwnerURL, ServerURL string
+	// Endpoints are the MCP URLs of the two servers.
+	Endpoints [2]string
+
+	options  StackOptions
+	guard    *guard
+	database database
+	members  map[string]*member
+}
+
+// member is a process of the stack, running or not.
+type member struct {
+	program program
+	ready   string // the URL that answers 200 when it is ready
+	process *running
+}
+
+// StartStack starts everything and waits until the controller and both servers are ready.
+func StartStack(ctx context.Context, o StackOptions) (*Stack, error) {
+	if o.Say == nil {
+		o.Say = func(string, ...any) {}
+	}
+	guard, err := startGuard()
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{options: o, guard: guard, members: map[string]*member{}}
+	if err := s.launch(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Stack) launch(ctx context.Context) error {
+	var err error
+	if s.Dir, err = s.guard.folder("stack"); err != nil {
+		return err
+	}
+	if err := s.launchGround(ctx); err != nil {
+		return err
+	}
+	if err := s.createDatabase(ctx); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if _, err := s.ControlPlane.Kubectl(ctx, "create", "namespace", SystemNamespace); err != nil {
+		return err
+	}
+	if err := s.plan(); err != nil {
+		return err
+	}
+	for _, name := range []string{Controller, Server1, Server2} {
+		s.options.Say("Starting %s.", name)
+		if err := s.Launch(name); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{Controller, Server1, Server2} {
+		if err := s.AwaitReady(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launchGround starts what Lectern stands on, and builds Lectern meanwhile.
+func (s *Stack) launchGround(ctx context.Context) error {
+	s.options.Say("Starting etcd, kube-apiserver and Postgres, and building lectern.")
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s.ControlPlane, err = StartControlPlane(ctx, ControlPlaneOptions{})
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Postgres, err = StartPostgres(ctx, PostgresOptions{Durable: s.options.Durable})
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Binary, err = Build(ctx, s.options.Tags)
+		return err
+	})
+	return group.Wait()
+}
+
+func (s *Stack) migrate(ctx context.Context) error {
+	s.options.Say("Migrating the database (Postgres %d).", s.Postgres.Major)
+	migrate := exec.CommandContext(ctx, s.Binary, "migrate",
+		"--database-url-file="+s.secretFile("owner"), "--server-role="+s.database.serverRole)
+	migrate.Env = s.environment(nil)
+	if out, err := migrate.CombinedOutput(); err != nil {
+		return fmt.Errorf("lectern migrate: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// plan chooses the ports and says how every process is started.
+func (s *Stack) plan() error {
+	probe, err := FreePort()
+	if err != nil {
+		return err
+	}
+	s.members[Controller] = s.member(Controller, probe, append([]string{
+		"controller", "--kubeconfig=" + s.ControlPlane.Kubeconfig, "--leader-election-namespace=" + SystemNamespace,
+		"--database-url-file=" + s.secretFile("owner"), "--server-role=" + s.database.serverRole,
+		"--metrics-address=0", fmt.Sprintf("--probe-address=127.0.0.1:%d", probe),
+	}, s.options.ControllerArgs...))
+	for i, name := range []string{Server1, Server2} {
+		port, err := PortOr(s.options.EndpointPorts[i])
+		if err != nil {
+			return err
+		}
+		if probe, err = FreePort(); err != nil {
+			return err
+		}
+		s.members[name] = s.member(name, probe, append([]string{
+			"server", "--auth=none", fmt.Sprintf("--address=127.0.0.1:%d", port),
+			fmt.Sprintf("--metrics-address=127.0.0.1:%d", probe),
+			"--database-url-file=" + s.secretFile("server"),
+		}, s.options.ServerArgs...))
+		s.Endpoints[i] = loopback("http", port) + "/mcp"
+	}
+	return nil
+}
+
+func (s *Stack) member(name string, probe int, args []string) *member {
+	return &member{
+		program: program{name: name, path: s.Binary, args: args, log: s.Log(name)},
+		ready:   loopback("http", probe) + "/readyz",
+	}
+}
+
+// Log is the file with the output of a process.
+func (s *Stack) Log(name string) string { return filepath.Join(s.Dir, name+".log") }
+
+// Ready is the URL that answers 200 while the process is ready. /metrics of a server is beside it.
+func (s *Stack) Ready(name string) string { return s.members[name].ready }
+
+// Pid is the process's id.
+func (s *Stack) Pid(name string) int { return s.members[name].process.cmd.Process.Pid }
+
+// Launch starts a process that is not running, with env added, and does not wait for it.
+func (s *Stack) Launch(name string, env ...string) error {
+	m := s.members[name]
+	p := m.program
+	p.env = s.environment(env)
+	process, err := s.guard.start(p)
+	if err != nil {
+		return err
+	}
+	m.process = process
+	return nil
+}
+
+// AwaitReady waits until the process says it is ready.
+func (s *Stack) AwaitReady(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	m := s.members[name]
+	return m.process.await(ctx, func(ctx context.Context) error { return get(ctx, client, m.ready) })
+}
+
+// Kill ends a process without warning, as kill -9 does.
+func (s *Stack) Kill(name string) { s.members[name].process.end(syscall.SIGKILL) }
+
+// Terminate asks a process to end, and waits.
+func (s *Stack) Terminate(name string) { s.members[name].process.end(syscall.SIGTERM) }
+
+// Ended is closed when the process has ended, by itself or not.
+func (s *Stack) Ended(name string) <-chan struct{} { return s.members[name].process.done }
+
+// Restart ends a process if it runs, starts it with env added, and waits until it is ready.
+func (s *Stack) Restart(ctx context.Context, name string, env ...string) error {
+	s.Terminate(name)
+	if err := s.Launch(name, env...); err != nil {
+		return err
+	}
+	return s.AwaitReady(ctx, name)
+}
+
+// Stop ends everything and removes it. The error is a report of the race detector that was found in
+// a log.
+func (s *Stack) Stop() error {
+	for _, m := range s.members {
+		m.process.end(syscall.SIGTERM)
+	}
+	err := s.races()
+	if s.Postgres != nil {
+		err = errors.Join(err, s.dropDatabase(context.Background()))
+		s.Postgres.Stop()
+	}
+	if s.ControlPlane != nil {
+		s.ControlPlane.Stop()
+	}
+	s.guard.stop()
+	return err
+}
+
+func (s *Stack) races() error {
+	var found error
+	for name := range s.members {
+		log, err := os.ReadFile(s.Log(name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("read the log of %s: %w", name, err)
+		}
+		if at := bytes.Index(log, []byte("WARNING: DATA RACE")); at >= 0 {
+			found = errors.Join(found, fmt.Errorf("%s: %s", name, log[at:min(len(log), at+8000)]))
+		}
+	}
+	return found
+}
+
+// environment is this process's own without LECTERN_*, which would reach into the stack, and with
+// what the options and the caller add.
+func (s *Stack) environment(extra []string) []string {
+	var env []string
+	for _, entry := range cleanEnvironment() {
+		if !strings.HasPrefix(entry, "LECTERN_") && !strings.HasPrefix(entry, "KUBERNETES_SERVICE_") {
+			env = append(env, entry)
+		}
+	}
+	return append(append(env, s.options.Env...), extra...)
+}
+
+// Settle calls ready every 50 ms until it returns nil, at most as long as the context lives, and
+// returns its last error.
+func Settle(ctx context.Context, ready func(context.Context) error) error { return poll(ctx, ready) }
