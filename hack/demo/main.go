@@ -1,0 +1,137 @@
+// Command demo runs all of Lectern on this machine, applies config/samples, and shows an answer that
+// a real MCP client got. It stays up until Ctrl-C and leaves nothing behind; with -once it also edits
+// a prompt, checks that a client sees the new text, and exits.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lectern-dev/lectern/hack/local"
+)
+
+const (
+	// namespace the samples are applied to.
+	namespace = "support"
+	// shown is the sample the demo asks for.
+	shown = "incident-handover"
+)
+
+// endpointPorts are taken when they are free, so that a client's configuration survives a restart.
+var endpointPorts = [2]int{8080, 8081}
+
+func main() {
+	once := flag.Bool("once", false, "check the answer, check an edit, and exit")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *once); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, once bool) (failed error) {
+	began := time.Now()
+	say := func(format string, args ...any) {
+		fmt.Printf("%5.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	}
+	root, err := local.Root()
+	if err != nil {
+		return err
+	}
+	stack, err := local.StartStack(ctx, local.StackOptions{Durable: true, EndpointPorts: endpointPorts, Say: say})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		say("Stopping everything.")
+		if err := stack.Stop(); err != nil && failed == nil {
+			failed = err
+		}
+		say("Nothing is left behind.")
+	}()
+	samples := filepath.Join(root, "config", "samples")
+	say("Applying config/samples to namespace %s.", namespace)
+	if err := applySamples(ctx, stack.ControlPlane, samples); err != nil {
+		return err
+	}
+	say("All prompts are Ready. Asking for %s.%s over MCP.", namespace, shown)
+	answer, err := ask(ctx, stack.Endpoints[0])
+	if err != nil {
+		return err
+	}
+	if err := check(answer, samples); err != nil {
+		return err
+	}
+	describe(stack, answer)
+	if once {
+		say("Editing the prompt, and asking both servers until they give the new text.")
+		return checkEdit(ctx, stack, samples, say)
+	}
+	fmt.Println("Ctrl-C ends everything and removes it.")
+	<-ctx.Done()
+	fmt.Println()
+	return nil
+}
+
+func applySamples(ctx context.Context, cluster *local.ControlPlane, samples string) error {
+	for _, args := range [][]string{
+		{"create", "namespace", namespace},
+		{"apply", "--server-side", "--namespace", namespace, "--filename", samples},
+		{"wait", "--for=condition=Ready", "--namespace", namespace, "--timeout=60s", "prompts", "--all"},
+	} {
+		if out, err := cluster.Kubectl(ctx, args...); err != nil {
+			if state, failed := cluster.Kubectl(ctx, "get", "prompts", "--namespace", namespace, "--output=wide"); failed == nil {
+				return fmt.Errorf("%w\n%s", err, state)
+			}
+			return fmt.Errorf("%w\n%s", err, out)
+		}
+	}
+	return nil
+}
+
+// describe prints what a newcomer needs to go on.
+func describe(stack *local.Stack, answer string) {
+	kubectl := "kubectl"
+	if _, err := exec.LookPath(kubectl); err != nil {
+		kubectl = filepath.Join(stack.ControlPlane.Assets, kubectl)
+	}
+	sample := "config/samples/" + shown + ".yaml"
+	fmt.Printf(`
+The answer to prompts/get:
+
+%s
+
+Endpoints, for all namespaces (namespace.name) and for one (plain names):
+  %s
+  %s/%s
+  %s   the second server
+
+Change a prompt: edit %s, then
+  export KUBECONFIG=%s
+  %s apply --server-side --namespace %s --filename %s
+  %s get prompts --namespace %s
+
+Connect a client, for example
+  claude mcp add --transport http lectern %s
+  npx @modelcontextprotocol/inspector      (transport: Streamable HTTP, the same URL)
+
+Logs: %s
+
+`, indent(answer), stack.Endpoints[0], stack.Endpoints[0], namespace, stack.Endpoints[1],
+		sample, stack.ControlPlane.Kubeconfig, kubectl, namespace, sample, kubectl, namespace,
+		stack.Endpoints[0], stack.Dir)
+}
+
+func indent(text string) string {
+	return "  | " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  | ")
+}
