@@ -6,62 +6,73 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Store reads prompts. It works with a role that may do nothing but SELECT.
+// Store reads prompts. It works with a role that may do nothing but SELECT, and opens the way to a
+// Writer for one that may write.
 type Store struct {
-	pool *pgxpool.Pool
-	opts Options
+	pool    *pgxpool.Pool
+	queries *sqlcgen.Queries
+	opts    Options
 }
 
-// Open prepares a pool and connects to nothing: a database that is away is an error of the calls, not of Open.
-func Open(_ context.Context, opts Options) (*Store, error) {
-	return nil, fmt.Errorf("open: %w", store.ErrUnavailable)
+// Open prepares a pool and connects to nothing: a database that is away is an error of the calls, never of
+// Open. Options that cannot be read are.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	cfg, err := opts.poolConfig()
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the pool: %w", err)
+	}
+	return &Store{pool: pool, queries: sqlcgen.New(pool), opts: opts}, nil
 }
 
-// Close gives all connections back.
+// Close waits for the calls in flight and closes all connections.
 func (s *Store) Close() { s.pool.Close() }
 
-// Verify returns store.ErrBehind when the schema is older than this program; a newer one is fine.
-func (s *Store) Verify(ctx context.Context) error { return store.ErrUnavailable }
-
 // Ping asks the database for an answer.
-func (s *Store) Ping(ctx context.Context) error { return store.ErrUnavailable }
+func (s *Store) Ping(ctx context.Context) error {
+	return fault(s.pool.Ping(ctx))
+}
 
-// Claim makes the database the cluster's and returns its Writer.
+// Verify returns store.ErrBehind when the schema is older than this program needs, or not there at all. A
+// newer one is fine: releases expand the schema before they contract it.
+func (s *Store) Verify(ctx context.Context) error {
+	version, err := s.queries.SchemaVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema version: %w", fault(err))
+	}
+	needed, err := newestMigration()
+	if err != nil {
+		return err
+	}
+	if version < needed {
+		return fmt.Errorf("%w: it is at version %d, needed is %d; run `lectern migrate`", store.ErrBehind, version, needed)
+	}
+	return nil
+}
+
+// Claim makes an unclaimed database the cluster's, and returns the Writer for a database that is its
+// own. The error is a *store.ForeignClusterError when another cluster was first.
 func (s *Store) Claim(ctx context.Context, clusterUID string) (*Writer, error) {
-	return nil, store.ErrUnavailable
+	owner, err := s.queries.ClaimInstallation(ctx, clusterUID)
+	if err == nil && owner == "" {
+		// Another claim was first and our snapshot is older than it.
+		owner, err = s.queries.ClaimInstallation(ctx, clusterUID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim the database: %w", fault(err))
+	}
+	if owner != clusterUID {
+		return nil, &store.ForeignClusterError{Owner: owner, Asked: clusterUID}
+	}
+	return &Writer{store: s, cluster: clusterUID}, nil
 }
-
-// Feed is how far the database has come.
-func (s *Store) Feed(ctx context.Context) (store.Feed, error) { return store.Feed{}, store.ErrUnavailable }
-
-// Changes are the prompts changed after a revision, in order of revision, tombstones included.
-func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]store.Change, error) {
-	return nil, store.ErrUnavailable
-}
-
-// Get is one version of a live prompt.
-func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
-	return store.Version{}, store.ErrUnavailable
-}
-
-// List is a page of listed prompts.
-func (s *Store) List(ctx context.Context, q store.ListQuery) (store.ListPage, error) {
-	return store.ListPage{}, store.ErrUnavailable
-}
-
-// Count is how many prompts List would give in all.
-func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
-	return 0, store.ErrUnavailable
-}
-
-// Versions is a prompt's history below a version, newest first; before 0 starts at the newest.
-func (s *Store) Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
-	return nil, store.ErrUnavailable
-}
-
-// Listen calls wake after every connect and on every notification until ctx ends.
-func (s *Store) Listen(ctx context.Context, wake func()) error { return store.ErrUnavailable }

@@ -2,44 +2,171 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Writer is everything a controller may do.
+// Writer is everything a controller may do. Each of its transactions first makes sure that the database
+// still belongs to its cluster.
 type Writer struct {
 	store   *Store
 	cluster string
 }
 
-// Fragments reads what includes need; a fragment that is not there is not in the answer.
-func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
-	return nil, store.ErrUnavailable
+// A transaction that lost against another one runs again, a little later each time. Locks are taken
+// in one order everywhere, so that even a second attempt is rare.
+const (
+	attempts     = 5
+	attemptPause = 20 * time.Millisecond
+)
+
+// write runs f in a transaction, again when it collided with another one. So f starts from nothing each time.
+func (w *Writer) write(ctx context.Context, f func(q *sqlcgen.Queries) error) error {
+	for attempt := 1; ; attempt++ {
+		err := w.writeOnce(ctx, f)
+		if err == nil || !isCollision(err) || attempt == attempts {
+			return fault(err)
+		}
+		pause := time.NewTimer(time.Duration(attempt) * rand.N(attemptPause)) //nolint:gosec // jitter
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
 }
 
-// Publish stores what an object says.
-func (w *Writer) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
-	return store.Published{}, store.ErrUnavailable
+// writeOnce asks for read committed whatever the database's default is: what is read after a lock must be
+// newer than the lock.
+func (w *Writer) writeOnce(ctx context.Context, f func(q *sqlcgen.Queries) error) error {
+	return pgx.BeginTxFunc(ctx, w.store.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		q := sqlcgen.New(tx)
+		owner, err := q.LockInstallation(ctx)
+		if err != nil {
+			return fmt.Errorf("read whose database it is: %w", err)
+		}
+		if owner != w.cluster {
+			return &store.ForeignClusterError{Owner: owner, Asked: w.cluster}
+		}
+		return f(q)
+	})
 }
 
-// Remove leaves a tombstone where the row is still the object's own.
+// Remove leaves a tombstone where the row is still of that uid. No row, another owner's or a tombstone
+// already is success too, and writes nothing. With retain the texts are never purged.
 func (w *Writer) Remove(ctx context.Context, key store.Key, uid string, retain bool) error {
-	return store.ErrUnavailable
+	policy := policyDelete
+	if retain {
+		policy = policyRetain
+	}
+	_, err := w.bury(ctx, key, policy, func(f store.Fence) bool { return f.UID == uid })
+	return err
 }
 
-// Rows are the live rows after a key.
-func (w *Writer) Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error) {
-	return nil, store.ErrUnavailable
-}
-
-// Sweep leaves a tombstone while the row still says fence.
+// Sweep leaves a tombstone while the row still says fence, and says whether it did.
 func (w *Writer) Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error) {
-	return false, store.ErrUnavailable
+	return w.bury(ctx, key, "", func(f store.Fence) bool { return f == fence })
 }
 
-// Purge erases the texts of old tombstones.
+const (
+	policyDelete = "Delete"
+	policyRetain = "Retain"
+)
+
+// bury leaves a tombstone where there is a live row of which may is true. An empty policy leaves the
+// row's.
+func (w *Writer) bury(ctx context.Context, key store.Key, policy string, may func(store.Fence) bool) (buried bool, err error) {
+	err = w.write(ctx, func(q *sqlcgen.Queries) error {
+		buried = false
+		row, err := q.LockPrompt(ctx, sqlcgen.LockPromptParams{Namespace: key.Namespace, Name: key.Name})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if row.Deleted || !may(store.Fence{Owner: store.Owner{UID: row.OwnerUid, Generation: row.Generation}, Revision: row.Revision}) {
+			return nil
+		}
+		_, err = q.Bury(ctx, sqlcgen.BuryParams{ID: row.ID, DeletionPolicy: policy})
+		buried = err == nil
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("remove %s: %w", key, err)
+	}
+	return buried, nil
+}
+
+// Rows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
+// that, by the database's clock.
+func (w *Writer) Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error) {
+	var rows []store.Row
+	err := w.write(ctx, func(q *sqlcgen.Queries) error {
+		found, err := q.Rows(ctx, sqlcgen.RowsParams{
+			Namespace: after.Namespace, Name: after.Name, MaxRows: pageSize(limit), SettledSeconds: settled.Seconds(),
+		})
+		if err != nil {
+			return err
+		}
+		rows = make([]store.Row, len(found))
+		for i, r := range found {
+			rows[i] = store.Row{
+				Key:     store.Key{Namespace: r.Namespace, Name: r.Name},
+				Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
+				Digest:  prompt.Digest(r.Digest),
+				Settled: r.Settled,
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the rows: %w", err)
+	}
+	return rows, nil
+}
+
+// Purge erases versions and texts of at most limit tombstones older than that, but not of retained ones,
+// and says how many it erased. The row stays, with its highest number.
 func (w *Writer) Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error) {
-	return 0, store.ErrUnavailable
+	for purged := range limit {
+		found, err := w.purgeOne(ctx, olderThan)
+		if err != nil {
+			return purged, fmt.Errorf("purge: %w", err)
+		}
+		if !found {
+			return purged, nil
+		}
+	}
+	return limit, nil
+}
+
+// purgeOne is a transaction of its own, so that the feed is held for one erasure only.
+func (w *Writer) purgeOne(ctx context.Context, olderThan time.Duration) (found bool, err error) {
+	err = w.write(ctx, func(q *sqlcgen.Queries) error {
+		found = false
+		id, err := q.LockTombstone(ctx, olderThan.Seconds())
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found = true
+		if err := q.EraseVersions(ctx, id); err != nil {
+			return err
+		}
+		_, err = q.Purge(ctx, id)
+		return err
+	})
+	return found, err
 }

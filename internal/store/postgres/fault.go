@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// SQLSTATEs this package decides on. A class is the first two characters.
+const (
+	stateSerialization  = "40001"
+	stateDeadlock       = "40P01"
+	stateUndefinedTable = "42P01"
+	stateUndefinedName  = "42703"
+	stateReadOnly       = "25006"
+	stateNoDatabase     = "3D000"
+
+	classValue     = "22" // data exception: U+0000, number out of range ...
+	classLimit     = "54" // program limit exceeded: row, index entry or tsvector too large
+	classLogin     = "28" // a rotated password, until the file says the new one
+	classConnect   = "08"
+	classRollback  = "40"
+	classResources = "53"
+	classOperator  = "57" // shutting down, starting up, statement cancelled
+	classSystem    = "58"
+	classLock      = "55"
+)
+
+// fault turns an error of pgx into what package store promises: what trying again may cure wraps
+// store.ErrUnavailable, what it cannot cure because of a value is a *store.RefusedError. Everything else, the
+// domain's own errors included, passes unchanged.
+func fault(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return stateFault(pg, err)
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	if errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return err
+}
+
+func stateFault(pg *pgconn.PgError, err error) error {
+	switch pg.Code {
+	case stateUndefinedTable, stateUndefinedName:
+		return fmt.Errorf("%w: %w", store.ErrBehind, err)
+	case stateReadOnly, stateNoDatabase: // a standby not yet promoted, a database not yet made
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	if len(pg.Code) < 2 {
+		return err
+	}
+	switch pg.Code[:2] {
+	case classValue, classLimit:
+		return &store.RefusedError{Reason: strings.TrimSpace(pg.Message + " " + pg.Detail)}
+	case classLogin, classConnect, classRollback, classResources, classOperator, classSystem, classLock:
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return err
+}
+
+// isCollision says that a transaction lost against another one and may simply run again.
+func isCollision(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == stateDeadlock || pg.Code == stateSerialization)
+}

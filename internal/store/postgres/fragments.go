@@ -1,0 +1,45 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// Fragments reads what includes need: for each reference the version it stands for now, with the
+// messages as written. A reference to nothing served is not in the answer. Publish checks that the answer still
+// holds.
+func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+	fragments := make(map[prompt.Ref]prompt.Fragment, len(refs))
+	if len(refs) == 0 {
+		return fragments, nil
+	}
+	params := sqlcgen.FragmentsParams{Namespace: namespace}
+	for _, ref := range refs {
+		params.Names = append(params.Names, ref.Name)
+		params.Versions = append(params.Versions, ref.Version)
+		params.Channels = append(params.Channels, ref.Channel)
+	}
+	err := w.write(ctx, func(q *sqlcgen.Queries) error {
+		rows, err := q.Fragments(ctx, params)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			fragment := prompt.Fragment{Name: r.Name, Version: r.Chosen, Syntax: prompt.Syntax(r.Syntax)}
+			if err := json.Unmarshal(r.Source, &fragment.Messages); err != nil {
+				return fmt.Errorf("read %s version %d: %w", r.Name, r.Chosen, err)
+			}
+			ref := prompt.Ref{Name: r.Name, Selector: prompt.Selector{Version: r.Version, Channel: r.Channel}}
+			fragments[ref] = fragment
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read fragments: %w", err)
+	}
+	return fragments, nil
+}

@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// plan is what a publish changes in a row. It is made in two steps, because what may be erased depends
+// on who pins it, which the database is asked in between.
+type plan struct {
+	Newest     int64
+	NewVersion bool
+
+	// Withdraw and Drop are versions to erase; Drop is by age.
+	Withdraw []int64
+	Drop     []int64
+
+	Served  []int64 // descending
+	Placed  map[string]int64
+	Moves   []move
+	Missing []store.ChannelRule
+	Default int64
+
+	// Visible says that a reader can tell the difference; Quiet that only a writer can.
+	Visible bool
+	Quiet   bool
+}
+
+// number decides whether the publication makes a version, and which is the newest afterwards. It compares
+// with the newest only: going back to an older text makes a new version. What the object's status
+// remembers lets a database that lost versions give the same text the same number again, and never
+// another text a number that was given out.
+func number(r *row, p *store.Publication) (newest int64, isNew bool) {
+	digest := p.Compiled.Digest
+	stored := len(r.Served)+len(r.Withdrawn) > 0
+	switch {
+	case stored && r.Digest == digest:
+		return r.Highest, false
+	case p.Seen.Version > 0 && p.Seen.Digest == digest && (p.Seen.Version > r.Highest || !stored && p.Seen.Version == r.Highest):
+		return p.Seen.Version, true
+	default:
+		return max(r.Highest, p.Seen.Version) + 1, true
+	}
+}
+
+// withdrawable are the versions the publication asks to withdraw that are still served, in ascending order.
+func withdrawable(r *row, p *store.Publication, newest int64) []int64 {
+	var versions []int64
+	for _, version := range p.Withdrawn {
+		if version == newest || slices.Contains(r.Served, version) {
+			versions = append(versions, version)
+		}
+	}
+	slices.Sort(versions)
+	return slices.Compact(versions)
+}
+
+// makePlan decides everything but what is dropped by age.
+func makePlan(r *row, p *store.Publication, newest int64, isNew bool, withdraw []int64) *plan {
+	served := slices.Clone(r.Served)
+	if isNew {
+		served = append([]int64{newest}, served...)
+	}
+	served = slices.DeleteFunc(served, func(v int64) bool { return slices.Contains(withdraw, v) })
+	pl := &plan{Newest: newest, NewVersion: isNew, Withdraw: withdraw, Served: served}
+	pl.Placed, pl.Missing = placeChannels(r.Channels, p.Channels, served)
+	pl.Moves = movesBetween(r.Channels, pl.Placed)
+	pl.Default = defaultVersion(pl.Placed)
+	pl.Visible = r.Revision == 0 || r.Deleted || isNew || len(withdraw) > 0 || len(pl.Moves) > 0 ||
+		r.Default != pl.Default || r.Exposure != p.Exposure
+	pl.Quiet = r.Owner != p.Owner || !maps.Equal(r.Labels, p.Labels) ||
+		r.DeletionPolicy != deletionPolicy(p) || r.HistoryLimit != historyLimit(p)
+	return pl
+}
+
+// droppable are the stored versions beyond the history limit that are neither in a channel nor the
+// newest, in ascending order. Withdrawn ones count: they are lines of the history too.
+func droppable(r *row, p *store.Publication, pl *plan) []int64 {
+	limit := int(historyLimit(p))
+	stored := slices.Concat(pl.Served, r.Withdrawn, pl.Withdraw)
+	if limit == 0 || len(stored) <= limit {
+		return nil
+	}
+	slices.SortFunc(stored, func(a, b int64) int { return cmp.Compare(b, a) })
+	inChannel := slices.Collect(maps.Values(pl.Placed))
+	old := slices.DeleteFunc(stored[limit:], func(v int64) bool { return v == pl.Newest || slices.Contains(inChannel, v) })
+	slices.Sort(old)
+	return old
+}
+
+// drop adds what age takes.
+func (pl *plan) drop(versions []int64) {
+	pl.Drop = versions
+	pl.Served = slices.DeleteFunc(pl.Served, func(v int64) bool { return slices.Contains(versions, v) })
+	pl.Visible = pl.Visible || len(versions) > 0
+}
+
+func deletionPolicy(p *store.Publication) string {
+	if p.Retain {
+		return policyRetain
+	}
+	return policyDelete
+}
+
+// historyLimit is zero for no limit.
+func historyLimit(p *store.Publication) int32 {
+	return int32(max(0, min(p.HistoryLimit, math.MaxInt32))) //nolint:gosec // bounded on both sides
+}

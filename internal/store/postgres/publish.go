@@ -1,0 +1,235 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// maxAvailable bounds the versions an answer lists.
+const maxAvailable = 10
+
+// Publish makes what an object says what is served, in one transaction; when nothing changed it writes
+// no row and takes no revision.
+//
+// It returns a *store.FencedError when the row is not the object's to write, store.ErrFragmentsMoved
+// when an include would now take another version, a *store.RefusedError for a value Postgres cannot
+// hold, a *store.ForeignClusterError, or store.ErrUnavailable, after which the publish may have happened or not;
+// publishing again finds out.
+func (w *Writer) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
+	var published store.Published
+	err := w.write(ctx, func(q *sqlcgen.Queries) (err error) {
+		published, err = publish(ctx, q, &p)
+		return err
+	})
+	if err != nil {
+		return store.Published{}, fmt.Errorf("publish %s: %w", p.Key, err)
+	}
+	return published, nil
+}
+
+func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (store.Published, error) {
+	r, err := lockRow(ctx, q, p)
+	if err != nil {
+		return store.Published{}, err
+	}
+	if judge(r.standing, p) == fenced {
+		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
+	}
+	if err := checkFragments(ctx, q, p); err != nil {
+		return store.Published{}, err
+	}
+	newest, isNew := number(&r, p)
+	withdraw, inUse, err := judgeWithdrawal(ctx, q, p, withdrawable(&r, p, newest), newest)
+	if err != nil {
+		return store.Published{}, err
+	}
+	pl := makePlan(&r, p, newest, isNew, withdraw)
+	old, err := unpinned(ctx, q, p, droppable(&r, p, pl))
+	if err != nil {
+		return store.Published{}, err
+	}
+	pl.drop(old)
+
+	published := answer(&r, p, pl)
+	published.InUse = inUse
+	if published.Copies, err = copies(ctx, q, p, withdraw); err != nil {
+		return store.Published{}, err
+	}
+	if !pl.Visible && !pl.Quiet {
+		return published, nil
+	}
+	published.Revision, err = carryOut(ctx, q, &r, p, pl)
+	return published, err
+}
+
+// answer is what a caller is told, but for what only the database knows.
+func answer(r *row, p *store.Publication, pl *plan) store.Published {
+	published := store.Published{
+		Version: pl.Newest, Served: pl.Default, Digest: p.Compiled.Digest, Revision: r.Revision,
+		Channels: standingChannels(pl.Placed), Includes: r.NewestsIncludes,
+		Changed: pl.Visible, NewVersion: pl.NewVersion, Missing: pl.Missing,
+	}
+	if pl.NewVersion {
+		published.Includes = p.Compiled.Includes
+	}
+	if len(pl.Missing) > 0 {
+		published.Available = slices.Clone(pl.Served[:min(len(pl.Served), maxAvailable)])
+	}
+	return published
+}
+
+// checkFragments makes sure that every include still stands for the version that went in. The
+// fragments' rows are locked, so it stays so until the commit.
+func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) error {
+	includes := p.Compiled.Includes
+	if len(includes) == 0 {
+		return nil
+	}
+	params := sqlcgen.ChoicesParams{Namespace: p.Key.Namespace}
+	for _, include := range includes {
+		ref, err := includedRef(include)
+		if err != nil {
+			return err
+		}
+		params.Names = append(params.Names, ref.Name)
+		params.Versions = append(params.Versions, ref.Version)
+		params.Channels = append(params.Channels, ref.Channel)
+	}
+	rows, err := q.Choices(ctx, params)
+	if err != nil {
+		return fmt.Errorf("read the current fragments: %w", err)
+	}
+	current := make(map[prompt.Included]bool, len(rows))
+	for _, r := range rows {
+		sel := prompt.Selector{Version: r.Version, Channel: r.Channel}
+		current[prompt.Included{Name: r.Name, Version: r.Chosen, Selector: sel.String()}] = true
+	}
+	for _, include := range includes {
+		if !current[include] {
+			return fmt.Errorf("%w: %s%s", store.ErrFragmentsMoved, include.Name, include.Selector)
+		}
+	}
+	return nil
+}
+
+func includedRef(include prompt.Included) (prompt.Ref, error) {
+	ref := prompt.Ref{Name: include.Name}
+	if include.Selector == "" {
+		return ref, nil
+	}
+	sel, err := prompt.ParseSelector(strings.TrimPrefix(include.Selector, "@"))
+	if err != nil {
+		return prompt.Ref{}, fmt.Errorf("include of %s: %w", include.Name, err)
+	}
+	ref.Selector = sel
+	return ref, nil
+}
+
+// carryOut writes the plan. The statement that takes the revision is the last.
+func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan) (revision int64, err error) {
+	if pl.NewVersion {
+		if err := insertVersion(ctx, q, r.ID, p, pl.Newest); err != nil {
+			return 0, err
+		}
+	}
+	if len(pl.Withdraw) > 0 {
+		if err := q.WithdrawVersions(ctx, sqlcgen.WithdrawVersionsParams{PromptID: r.ID, Versions: pl.Withdraw}); err != nil {
+			return 0, fmt.Errorf("withdraw versions %v: %w", pl.Withdraw, err)
+		}
+	}
+	if err := moveChannels(ctx, q, r.ID, p.Owner.Generation, pl.Moves); err != nil {
+		return 0, fmt.Errorf("move channels: %w", err)
+	}
+	if len(pl.Drop) > 0 {
+		if err := q.DropVersions(ctx, sqlcgen.DropVersionsParams{PromptID: r.ID, Versions: pl.Drop}); err != nil {
+			return 0, fmt.Errorf("drop versions %v: %w", pl.Drop, err)
+		}
+	}
+	if r.Default != pl.Default {
+		if err := describe(ctx, q, r.ID, pl.Default); err != nil {
+			return 0, fmt.Errorf("describe by version %d: %w", pl.Default, err)
+		}
+	}
+	labels, err := json.Marshal(nonNilMap(p.Labels))
+	if err != nil {
+		return 0, fmt.Errorf("write the labels: %w", err)
+	}
+	settled, err := q.Settle(ctx, sqlcgen.SettleParams{
+		ID: r.ID, Visible: pl.Visible, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
+		Labels: labels, Exposure: string(p.Exposure), DeletionPolicy: deletionPolicy(p), HistoryLimit: historyLimit(p),
+		HighestVersion: pl.Newest, Digest: string(p.Compiled.Digest),
+		LatestVersion: pl.Placed[store.Latest], DefaultVersion: pl.Default,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("take a revision: %w", err)
+	}
+	return settled.Revision, nil
+}
+
+// describe derives what lists say from the default version.
+func describe(ctx context.Context, q *sqlcgen.Queries, id, version int64) error {
+	if version == unresolved {
+		return q.EraseDescription(ctx, id)
+	}
+	if err := q.AddTags(ctx, sqlcgen.AddTagsParams{PromptID: id, Version: version}); err != nil {
+		return err
+	}
+	return q.Describe(ctx, sqlcgen.DescribeParams{PromptID: id, Version: version})
+}
+
+func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, version int64) error {
+	doc := &p.Compiled.Document
+	params := sqlcgen.InsertVersionParams{
+		PromptID: id, Version: version, Digest: string(p.Compiled.Digest), Tags: nonNil(doc.Tags), Variables: []string{},
+	}
+	for _, argument := range doc.Arguments {
+		params.Variables = append(params.Variables, argument.Name)
+	}
+	texts := make([]string, len(doc.Messages))
+	for i, message := range doc.Messages {
+		texts[i] = message.Text
+	}
+	content := strings.Join(texts, "\n\n")
+	params.Content = &content
+	for _, column := range []struct {
+		of    any
+		value *[]byte
+	}{
+		{doc, &params.Document},
+		{nonNil(p.Compiled.Includes), &params.Includes},
+		{doc.Written(), &params.Source},
+		{p.Provenance, &params.Provenance},
+	} {
+		text, err := json.Marshal(column.of)
+		if err != nil {
+			return fmt.Errorf("write version %d as JSON: %w", version, err)
+		}
+		*column.value = text
+	}
+	if err := q.InsertVersion(ctx, params); err != nil {
+		return fmt.Errorf("insert version %d: %w", version, err)
+	}
+	return nil
+}
+
+// nonNil and nonNilMap keep an empty value from becoming null.
+func nonNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func nonNilMap(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}

@@ -1,0 +1,95 @@
+-- name: AddTags :exec
+-- Its own statement: Describe must see tags that another transaction added meanwhile. In order of name, so
+-- that two transactions cannot wait for each other; only what is absent, to spare the sequence.
+insert into tags (name)
+select new.name
+  from (select distinct unnest(v.tags) as name
+          from prompt_versions v
+         where v.prompt_id = @prompt_id and v.version = @version) new
+ where not exists (select from tags t where t.name = new.name)
+ order by new.name
+on conflict do nothing;
+
+-- name: Describe :exec
+-- Everything a list or a search says of a prompt, derived from its default version as it is stored, so that
+-- it cannot disagree with it. A tsvector may not exceed 1 MiB; each character makes at most 9 bytes
+-- of it (a four-byte letter standing alone and again in a hyphenated compound), so the first 100,000 are
+-- safe whatever the text is. Words over 2 KB are left out by Postgres itself.
+with chosen as (
+  select v.document, v.tags, coalesce(v.document -> 'arguments', '[]') as arguments, v.content,
+         coalesce(v.document ->> 'title', '') as title, coalesce(v.document ->> 'description', '') as description
+    from prompt_versions v
+   where v.prompt_id = @prompt_id and v.version = @version
+), argument as (
+  select a.value ->> 'name' as name, a.position, coalesce(a.value ->> 'description', '') as description,
+         a.value ->> 'type' as type, a.value ->> 'default' as default_value,
+         coalesce((a.value ->> 'required')::boolean, false) as required,
+         array(select jsonb_array_elements_text(coalesce(a.value -> 'enum', '[]'))) as enum
+    from chosen, jsonb_array_elements(chosen.arguments) with ordinality as a (value, position)
+), undeclared as (
+  delete from prompt_variables old
+   where old.prompt_id = @prompt_id and old.name not in (select argument.name from argument)
+), declared as (
+  insert into prompt_variables (prompt_id, name, position, description, type, enum, default_value, required)
+  select @prompt_id, argument.name, argument.position, argument.description, argument.type, argument.enum,
+         argument.default_value, argument.required
+    from argument
+  on conflict (prompt_id, name) do update
+     set position = excluded.position, description = excluded.description, type = excluded.type,
+         enum = excluded.enum, default_value = excluded.default_value, required = excluded.required
+), tagged as (
+  select t.id from tags t, chosen where t.name = any(chosen.tags)
+), untag as (
+  delete from prompt_tags old
+   where old.prompt_id = @prompt_id and old.tag_id not in (select tagged.id from tagged)
+), tag as (
+  insert into prompt_tags (prompt_id, tag_id)
+  select @prompt_id, tagged.id from tagged
+  on conflict do nothing
+)
+update prompts p
+   set title = chosen.title,
+       description = chosen.description,
+       category = coalesce(chosen.document ->> 'category', ''),
+       metadata = chosen.document -> 'metadata',
+       tags = chosen.tags,
+       arguments = chosen.arguments,
+       is_template = chosen.arguments <> '[]',
+       tags_text = array_to_string(chosen.tags, ' '),
+       search = setweight(to_tsvector('simple', chosen.title), 'A')
+             || setweight(to_tsvector('simple', chosen.description || ' ' || array_to_string(chosen.tags, ' ')), 'B')
+             || setweight(to_tsvector('simple', left(chosen.content, 100000)), 'C')
+  from chosen
+ where p.id = @prompt_id;
+
+-- name: EraseDescription :exec
+-- When there is no default version there is nothing to say, least of all what an erased one said.
+with variables as (
+  delete from prompt_variables v where v.prompt_id = @prompt_id
+), tag as (
+  delete from prompt_tags t where t.prompt_id = @prompt_id
+)
+update prompts p
+   set title = '', description = '', category = '', metadata = null, tags = '{}', arguments = '[]',
+       is_template = false, tags_text = '', search = ''
+ where p.id = @prompt_id;
+
+-- name: Settle :one
+-- Last statement of a publish: from here to the commit every other writer waits. A change nobody can see takes
+-- no revision and wakes nobody.
+with next as (
+  update feed set revision = revision + 1 where @visible::boolean returning revision
+), settled as (
+  update prompts p
+     set owner_uid = @owner_uid, generation = @generation, labels = @labels, exposure = @exposure,
+         deletion_policy = @deletion_policy, history_limit = @history_limit,
+         highest_version = @highest_version, digest = @digest,
+         latest_version = nullif(@latest_version::bigint, 0), default_version = nullif(@default_version::bigint, 0),
+         revision = coalesce((select next.revision from next), p.revision),
+         updated_at = now(), deleted_at = null, purged_at = null
+   where p.id = @id
+  returning p.revision
+)
+select settled.revision,
+       case when @visible::boolean then coalesce(pg_notify('lectern', settled.revision::text)::text, '') else '' end::text as notified
+  from settled;

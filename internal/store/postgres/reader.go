@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// Feed is how far the database has come.
+func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
+	row, err := s.queries.Feed(ctx)
+	if err != nil {
+		return store.Feed{}, fmt.Errorf("read the feed: %w", fault(err))
+	}
+	return store.Feed{Epoch: row.Epoch, Revision: row.Revision}, nil
+}
+
+// Changes are the prompts changed after a revision, in order of revision, tombstones included. A
+// prompt changed more than once stands at its last revision only.
+func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]store.Change, error) {
+	rows, err := s.queries.Changes(ctx, sqlcgen.ChangesParams{After: after, MaxRows: pageSize(limit)})
+	if err != nil {
+		return nil, fmt.Errorf("read the changes: %w", fault(err))
+	}
+	changes := make([]store.Change, len(rows))
+	for i, r := range rows {
+		changes[i] = store.Change{Revision: r.Revision, Key: store.Key{Namespace: r.Namespace, Name: r.Name}}
+	}
+	return changes, nil
+}
+
+// Get is one version of a live prompt, whatever its exposure. It returns store.ErrNotFound when the prompt,
+// the version or the channel is not there, and store.ErrUnresolved when the channel, or production for the bare
+// name, is stated and never pointed to a stored version.
+func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
+	row, err := s.queries.Version(ctx, sqlcgen.VersionParams{
+		Namespace: key.Namespace, Name: key.Name, Version: sel.Version, Channel: sel.Channel,
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return store.Version{}, store.ErrNotFound
+	case err != nil:
+		return store.Version{}, fmt.Errorf("read %s: %w", key, fault(err))
+	case row.Version == nil && (sel.Version != 0 || sel.Channel != "" && !row.ChannelKnown):
+		return store.Version{}, store.ErrNotFound
+	case row.Version == nil:
+		return store.Version{}, store.ErrUnresolved
+	}
+	v := store.Version{
+		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest),
+		Exposure: store.Exposure(row.Exposure), Revision: row.Revision,
+	}
+	if err := json.Unmarshal(row.Document, &v.Document); err != nil {
+		return store.Version{}, fmt.Errorf("read the document of %s version %d: %w", key, v.Version, err)
+	}
+	if err := json.Unmarshal(row.Includes, &v.Includes); err != nil {
+		return store.Version{}, fmt.Errorf("read the includes of %s version %d: %w", key, v.Version, err)
+	}
+	return v, nil
+}
+
+// List is a page of the prompts of exposure Listed, in order of (namespace, name). Its Total stays zero;
+// Count knows it.
+func (s *Store) List(ctx context.Context, q store.ListQuery) (store.ListPage, error) {
+	rows, err := s.listed(ctx, q)
+	if err != nil {
+		return store.ListPage{}, fmt.Errorf("list prompts: %w", fault(err))
+	}
+	page := store.ListPage{More: len(rows) > q.Limit}
+	rows = rows[:min(len(rows), q.Limit)]
+	page.Prompts = make([]store.Summary, len(rows))
+	for i, r := range rows {
+		if page.Prompts[i], err = summary(r); err != nil {
+			return store.ListPage{}, err
+		}
+	}
+	return page, nil
+}
+
+// listed asks for one row more than the page has, to know whether there are more.
+func (s *Store) listed(ctx context.Context, q store.ListQuery) ([]sqlcgen.ListAllRow, error) {
+	if q.Scope.All {
+		return s.queries.ListAll(ctx, sqlcgen.ListAllParams{
+			AfterNamespace: q.After.Namespace, AfterName: q.After.Name, MaxRows: pageSize(q.Limit + 1),
+		})
+	}
+	rows, err := s.queries.ListNamespaces(ctx, sqlcgen.ListNamespacesParams{
+		Namespaces:     q.Scope.Namespaces,
+		AfterNamespace: q.After.Namespace, AfterName: q.After.Name, MaxRows: pageSize(q.Limit + 1),
+	})
+	if err != nil {
+		return nil, err
+	}
+	same := make([]sqlcgen.ListAllRow, len(rows))
+	for i, r := range rows {
+		same[i] = sqlcgen.ListAllRow(r)
+	}
+	return same, nil
+}
+
+func summary(r sqlcgen.ListAllRow) (store.Summary, error) {
+	s := store.Summary{
+		Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Version: r.Version,
+		Title: r.Title, Description: r.Description, Category: r.Category, Tags: r.Tags,
+	}
+	if err := json.Unmarshal(r.Arguments, &s.Arguments); err != nil {
+		return store.Summary{}, fmt.Errorf("read the arguments of %s: %w", s.Key, err)
+	}
+	if r.Metadata != nil {
+		var compact bytes.Buffer // jsonb comes with blanks
+		if err := json.Compact(&compact, r.Metadata); err != nil {
+			return store.Summary{}, fmt.Errorf("read the metadata of %s: %w", s.Key, err)
+		}
+		s.Metadata = compact.Bytes()
+	}
+	return s, nil
+}
+
+// Count is how many prompts List has in all.
+func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
+	var n int64
+	var err error
+	if scope.All {
+		n, err = s.queries.CountAll(ctx)
+	} else {
+		n, err = s.queries.CountNamespaces(ctx, scope.Namespaces)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("count prompts: %w", fault(err))
+	}
+	return n, nil
+}
+
+// Versions is a prompt's history below version before, newest first; before 0 starts at the newest.
+func (s *Store) Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	rows, err := s.queries.Versions(ctx, sqlcgen.VersionsParams{
+		Namespace: key.Namespace, Name: key.Name, Before: before, MaxRows: pageSize(limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the versions of %s: %w", key, fault(err))
+	}
+	if len(rows) == 0 {
+		return nil, s.live(ctx, key)
+	}
+	versions := make([]store.VersionInfo, len(rows))
+	for i, r := range rows {
+		versions[i] = store.VersionInfo{
+			Version: r.Version, Digest: prompt.Digest(r.Digest), PublishedAt: r.PublishedAt,
+			Channels: r.Channels, Withdrawn: r.Withdrawn,
+		}
+		if err := json.Unmarshal(r.Provenance, &versions[i].Provenance); err != nil {
+			return nil, fmt.Errorf("read the provenance of %s version %d: %w", key, r.Version, err)
+		}
+	}
+	return versions, nil
+}
+
+// live tells the end of a history from a prompt that is not there.
+func (s *Store) live(ctx context.Context, key store.Key) error {
+	is, err := s.queries.Live(ctx, sqlcgen.LiveParams{Namespace: key.Namespace, Name: key.Name})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", key, fault(err))
+	}
+	if !is {
+		return store.ErrNotFound
+	}
+	return nil
+}
+
+// pageSize keeps a limit within what Postgres takes.
+func pageSize(limit int) int32 {
+	return int32(max(1, min(limit, math.MaxInt32))) //nolint:gosec // bounded on both sides
+}

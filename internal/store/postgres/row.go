@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// row is a prompt as a publish finds it, locked.
+type row struct {
+	standing
+	ID int64
+
+	Labels          map[string]string
+	Exposure        store.Exposure
+	DeletionPolicy  string
+	HistoryLimit    int32
+	Highest         int64
+	Digest          prompt.Digest
+	Default         int64
+	Channels        map[string]int64
+	Served          []int64 // descending
+	Withdrawn       []int64 // descending
+	NewestsIncludes []prompt.Included
+}
+
+// lockRow locks the publication's row and the rows of the fragments that went into it, and reads the
+// former; it inserts one where there is none. A row inserted meanwhile by another transaction is
+// locked on the second round. Inserting last keeps the order of ids: the new one is the highest.
+func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row, error) {
+	fragments := make([]string, len(p.Compiled.Includes))
+	for i, include := range p.Compiled.Includes {
+		fragments[i] = include.Name
+	}
+	for {
+		err := q.LockPrompts(ctx, sqlcgen.LockPromptsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Fragments: fragments})
+		if err != nil {
+			return row{}, fmt.Errorf("lock the rows: %w", err)
+		}
+		found, err := q.Prompt(ctx, sqlcgen.PromptParams{Namespace: p.Key.Namespace, Name: p.Key.Name})
+		if err == nil {
+			return asRow(found)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return row{}, fmt.Errorf("read the row: %w", err)
+		}
+		id, err := q.InsertPrompt(ctx, sqlcgen.InsertPromptParams{
+			Namespace: p.Key.Namespace, Name: p.Key.Name, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
+		})
+		if err == nil {
+			return row{ID: id, standing: standing{Fence: store.Fence{Owner: p.Owner}}}, nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return row{}, fmt.Errorf("insert the row: %w", err)
+		}
+	}
+}
+
+func asRow(r sqlcgen.PromptRow) (row, error) {
+	found := row{
+		ID: r.ID,
+		standing: standing{
+			Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
+			Deleted: r.Deleted,
+		},
+		Exposure: store.Exposure(r.Exposure), DeletionPolicy: r.DeletionPolicy, HistoryLimit: r.HistoryLimit,
+		Highest: r.HighestVersion, Digest: prompt.Digest(r.Digest), Default: r.DefaultVersion,
+		Channels: make(map[string]int64, len(r.ChannelNames)),
+		Served:   r.Served, Withdrawn: r.Withdrawn,
+	}
+	for i, name := range r.ChannelNames {
+		found.Channels[name] = r.ChannelVersions[i]
+	}
+	if err := json.Unmarshal(r.Labels, &found.Labels); err != nil {
+		return row{}, fmt.Errorf("read the labels: %w", err)
+	}
+	if err := json.Unmarshal(r.Includes, &found.NewestsIncludes); err != nil {
+		return row{}, fmt.Errorf("read the includes: %w", err)
+	}
+	return found, nil
+}

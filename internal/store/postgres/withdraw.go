@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// judgeWithdrawal is all or nothing: when one of the versions is needed, none is withdrawn. A version
+// is needed that the newest version of a live prompt includes by number, and the newest one, because
+// the spec compiles to it.
+func judgeWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64, newest int64) (withdraw []int64, inUse []store.VersionInUse, err error) {
+	if len(versions) == 0 {
+		return nil, nil, nil
+	}
+	pins, err := pins(ctx, q, p, versions)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, version := range versions {
+		if by, pinned := pins[version]; pinned {
+			inUse = append(inUse, store.VersionInUse{Version: version, By: by})
+		} else if version == newest {
+			inUse = append(inUse, store.VersionInUse{Version: version})
+		}
+	}
+	if len(inUse) > 0 {
+		return nil, inUse, nil
+	}
+	return versions, nil, nil
+}
+
+// unpinned are those of the versions that no live prompt needs.
+func unpinned(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) ([]int64, error) {
+	if len(versions) == 0 {
+		return nil, nil
+	}
+	pins, err := pins(ctx, q, p, versions)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(versions, func(v int64) bool { _, pinned := pins[v]; return pinned }), nil
+}
+
+// pins says of each version that is pinned by one prompt that does. A prompt that is just publishing such
+// a pin waits for our row, and finds its version gone or kept.
+func pins(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) (map[int64]string, error) {
+	rows, err := q.PinnedVersions(ctx, sqlcgen.PinnedVersionsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Versions: versions})
+	if err != nil {
+		return nil, fmt.Errorf("read who pins versions %v: %w", versions, err)
+	}
+	by := make(map[int64]string, len(rows))
+	for _, r := range rows {
+		by[r.Version] = r.Dependent
+	}
+	return by, nil
+}
+
+// copies are the prompts that keep the text of versions being withdrawn.
+func copies(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, withdrawn []int64) ([]string, error) {
+	if len(withdrawn) == 0 {
+		return nil, nil
+	}
+	names, err := q.Copies(ctx, sqlcgen.CopiesParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Versions: withdrawn})
+	if err != nil {
+		return nil, fmt.Errorf("read who copied versions %v: %w", withdrawn, err)
+	}
+	return names, nil
+}
