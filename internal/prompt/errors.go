@@ -78,17 +78,6 @@ func (e *MissingError) Error() string {
 		e.Where, strings.Join(names, ", "))
 }
 
-// CycleError is a cycle met among stored fragments. Cycle starts and ends with the same name.
-type CycleError struct {
-	Cycle []string
-	Where Where
-}
-
-func (e *CycleError) Error() string {
-	return fmt.Sprintf("%s: includes form a cycle: %s; remove one of them",
-		e.Where, strings.Join(e.Cycle, " -> "))
-}
-
 // Fault is the kind of thing that is wrong with an argument of a render.
 type Fault string
 

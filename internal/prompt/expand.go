@@ -1,7 +1,6 @@
 package prompt
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -72,8 +71,8 @@ func (e *expansion) message(src *source) (string, error) {
 		return "", err
 	}
 	text := e.text.String()
-	if err := e.verify(text); err != nil {
-		return "", err
+	if !e.readsBack(text) {
+		return "", src.fail(0, "the normal form of this text does not read back as it was written; use syntax Simple or Plain, and report this")
 	}
 	return text, nil
 }
@@ -118,10 +117,10 @@ func (e *expansion) checkStack(src *source, t token) error {
 		names = append(names, ref.Name)
 	}
 	if start := slices.Index(names, t.ref.Name); start >= 0 {
-		return &CycleError{Cycle: append(names[start:], t.ref.Name), Where: src.where(t.at)}
+		return src.fail(t.at, "the includes form a cycle: %s; remove one of them", strings.Join(append(names[start:], t.ref.Name), " → "))
 	}
 	if len(e.stack) == MaxDepth {
-		return src.over(t.at, "includes are nested more than %d deep: %s", MaxDepth, strings.Join(append(names, t.ref.Name), " -> "))
+		return src.over(t.at, "includes are nested more than %d deep: %s", MaxDepth, strings.Join(append(names, t.ref.Name), " → "))
 	}
 	return nil
 }
@@ -193,20 +192,13 @@ func (e *expansion) write(src *source, t token) error {
 	return nil
 }
 
-// verify holds the law that makes stored Documents safe to render: the normal form, read exactly,
-// is what was written.
-func (e *expansion) verify(text string) error {
+// readsBack is the law that makes stored Documents safe to render: the normal form, read exactly, is
+// what was written. write keeps it; this holds write to it.
+func (e *expansion) readsBack(text string) bool {
 	tokens, err := parse(&source{text: text}, exact)
-	if err != nil {
-		return fmt.Errorf("normal form does not parse: %w", err)
-	}
-	same := slices.EqualFunc(tokens, e.tokens, func(a, b token) bool {
+	return err == nil && slices.EqualFunc(tokens, e.tokens, func(a, b token) bool {
 		return a.kind == b.kind && a.at == b.at && (a.kind == literal || a.text == b.text)
 	})
-	if !same {
-		return fmt.Errorf("normal form does not read back as it was written")
-	}
-	return nil
 }
 
 // normal is how a token is written in normal form.

@@ -1,0 +1,198 @@
+package prompt_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	. "github.com/lectern-dev/lectern/internal/prompt"
+)
+
+// prepare compiles and prepares what must do both.
+func prepare(t testing.TB, spec Spec, stored map[Ref]Fragment) *Template {
+	t.Helper()
+	ready, err := Prepare(&compile(t, spec, stored).Document)
+	if err != nil {
+		t.Fatalf("Prepare: %v", err)
+	}
+	return ready
+}
+
+func TestRender(t *testing.T) {
+	t.Parallel()
+	no, value := false, func(s string) *string { return &s }
+	typed := []Declaration{
+		{Name: "s", Required: &no},
+		{Name: "i", Type: Integer, Required: &no},
+		{Name: "n", Type: Number, Required: &no},
+		{Name: "b", Type: Boolean, Required: &no},
+		{Name: "d", Default: value("dflt")},
+		{Name: "off", Type: Boolean, Default: value("false")},
+		{Name: "blank", Default: value("")},
+	}
+	const each = "{{#s}}s={{s}} {{/s}}{{#i}}i={{i}} {{/i}}{{#n}}n={{n}} {{/n}}{{#b}}b={{b}} {{/b}}{{#d}}d={{d}} {{/d}}{{#off}}off={{off}} {{/off}}{{#blank}}blank{{/blank}}"
+	for name, tc := range map[string]struct {
+		syntax    Syntax
+		arguments []Declaration
+		text      string
+		values    map[string]string
+		want      string
+	}{
+		"nothing given":              {Mustache, typed, each, nil, "d=dflt "},
+		"everything given":           {Mustache, typed, each, map[string]string{"s": " ", "i": "-007", "n": "1.50e+3", "b": "true", "d": "x", "off": "true", "blank": "y"}, "s=  i=-007 n=1.50e+3 b=true d=x off=true blank"},
+		"zero is something":          {Mustache, typed, each, map[string]string{"i": "0", "n": "0"}, "i=0 n=0 d=dflt "},
+		"false and empty are falsy":  {Mustache, typed, each, map[string]string{"s": "", "b": "false", "d": ""}, ""},
+		"false as a String is text":  {Mustache, typed, each, map[string]string{"s": "false"}, "s=false d=dflt "},
+		"falsy values still print":   {Mustache, typed, "{{b}}{{off}}[{{blank}}{{s}}]", map[string]string{"b": "false"}, "falsefalse[]"},
+		"inverted":                   {Mustache, typed, "{{^s}}a{{/s}}{{^off}}b{{/off}}{{^d}}c{{/d}}", nil, "ab"},
+		"sections in sections":       {Mustache, typed, "{{#d}}1{{^s}}2{{#i}}3{{/i}}4{{/s}}5{{/d}}6", nil, "12456"},
+		"skipped with what is in it": {Mustache, typed, "a{{#s}}b{{#d}}c{{/d}}{{^d}}e{{/d}}f{{/s}}g", nil, "ag"},
+		"values are inert":           {Mustache, nil, "{{a}}{{b}}", map[string]string{"a": "{{b}}{{#b}}", "b": "{{> x}}{{a}}"}, "{{b}}{{#b}}{{> x}}{{a}}"},
+		"values make no tag":         {Mustache, nil, "{ {{a}}{{b}} }", map[string]string{"a": "{{", "b": "a}}"}, "{ {{a}} }"},
+		"no escaping":                {Mustache, nil, "{{a}}", map[string]string{"a": "<&\"'>\r\n"}, "<&\"'>\r\n"},
+		"brace after a tag":          {Mustache, nil, "{{a}}}", map[string]string{"a": "x"}, "x}"},
+		"Simple":                     {Simple, nil, "{{{a}}} {{ a }} {{a}}{{1}}{{a}", map[string]string{"a": "{{1}}", "1": "x"}, "{{{1}}} {{ a }} {{1}}x{{a}"},
+		"Simple takes standalone":    {Simple, nil, "x\n  {{a}}\n", map[string]string{"a": ""}, "x\n  \n"},
+		"Simple with an open end":    {Simple, nil, "{{a}} {{b", map[string]string{"a": "1"}, "1 {{b"},
+		"Plain":                      {Plain, nil, "{{a}} {{#b}}", nil, "{{a}} {{#b}}"},
+		"a comment and no more":      {Mustache, nil, "{{! only me }}\n", nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ready := prepare(t, Spec{Syntax: tc.syntax, Arguments: tc.arguments, Messages: text(tc.text).Messages}, nil)
+			got, err := ready.Render(tc.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]Message{{Role: User, Text: tc.want}}, got); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRenderKeepsRolesAndOrder(t *testing.T) {
+	t.Parallel()
+	ready := prepare(t, Spec{Messages: []Message{
+		{Role: User, Text: "Who is {{who}}?"},
+		{Role: Assistant, Text: "Nobody knows."},
+		{Role: User, Text: "{{who}}"},
+	}}, nil)
+	want := []Message{
+		{Role: User, Text: "Who is Ann?"},
+		{Role: Assistant, Text: "Nobody knows."},
+		{Role: User, Text: "Ann"},
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			got, err := ready.Render(map[string]string{"who": "Ann"})
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestRenderRefusesValues(t *testing.T) {
+	t.Parallel()
+	brief, no := "brief", false
+	spec := text("{{ticket}}{{tone}}{{count}}{{ratio}}{{urgent}}")
+	spec.Arguments = []Declaration{
+		{Name: "ticket"},
+		{Name: "tone", Enum: []string{"brief", "detailed"}, Default: &brief},
+		{Name: "count", Type: Integer, Required: &no},
+		{Name: "ratio", Type: Number, Required: &no},
+		{Name: "urgent", Type: Boolean, Required: &no},
+		{Name: "more", Required: &no}, {Name: "more2", Required: &no}, {Name: "more3", Required: &no},
+	}
+	ready := prepare(t, spec, nil)
+	large := strings.Repeat("x", MaxValue)
+	for name, tc := range map[string]struct {
+		change map[string]string
+		want   *ArgumentError
+	}{
+		"unknown":        {map[string]string{"tonne": "x", "zone": "y"}, &ArgumentError{"tonne", Unknown, "this prompt takes no such argument; it takes ticket, tone, count, ratio, urgent, more, more2, more3"}},
+		"not in enum":    {map[string]string{"tone": "loud"}, &ArgumentError{"tone", Invalid, `"loud" is not one of brief, detailed`}},
+		"empty in enum":  {map[string]string{"tone": ""}, &ArgumentError{"tone", Invalid, `"" is not one of brief, detailed`}},
+		"not an Integer": {map[string]string{"count": "1.0"}, &ArgumentError{"count", Invalid, `"1.0" is not an Integer; write a whole number, such as 5`}},
+		"not a Number":   {map[string]string{"ratio": "NaN"}, &ArgumentError{"ratio", Invalid, `"NaN" is not a Number; write one as JSON does, such as 0.5 or 1e6`}},
+		"not a Boolean":  {map[string]string{"urgent": "yes"}, &ArgumentError{"urgent", Invalid, `"yes" is not a Boolean; write true or false`}},
+		"NUL":            {map[string]string{"ticket": "\x00"}, &ArgumentError{"ticket", Invalid, "contains the character U+0000, which cannot be stored"}},
+		"invalid UTF-8":  {map[string]string{"ticket": "\xff"}, &ArgumentError{"ticket", Invalid, "is not valid UTF-8"}},
+		"one too large":  {map[string]string{"ticket": large + "x"}, &ArgumentError{"ticket", TooLarge, "has 65537 bytes; at most 65536 (64 KiB) are allowed"}},
+		"all too large":  {map[string]string{"ticket": large, "more": large, "more2": large, "more3": large, "count": "1"}, &ArgumentError{"", TooLarge, "the values together have 262145 bytes; at most 262144 (256 KiB) are allowed"}},
+		"long and wrong": {map[string]string{"tone": strings.Repeat("é", 100)}, &ArgumentError{"tone", Invalid, `"` + strings.Repeat("é", 80) + `…" is not one of brief, detailed`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			values := map[string]string{"ticket": "INC-1"}
+			for k, v := range tc.change {
+				values[k] = v
+			}
+			_, err := ready.Render(values)
+			var got *ArgumentError
+			if !errors.As(err, &got) {
+				t.Fatalf("got %v, want an *ArgumentError", err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+	_, err := ready.Render(map[string]string{"tone": "loud"})
+	if want := `argument "ticket": is required; give it a value`; err == nil || err.Error() != want {
+		t.Errorf("missing: got %v, want %s", err, want)
+	}
+	_, err = prepare(t, text("x"), nil).Render(map[string]string{"a": "b"})
+	if want := `argument "a": this prompt takes no arguments; leave it out`; err == nil || err.Error() != want {
+		t.Errorf("no arguments: got %v, want %s", err, want)
+	}
+}
+
+func TestRenderStopsAtItsLimit(t *testing.T) {
+	t.Parallel()
+	ready := prepare(t, Spec{Messages: []Message{
+		{Role: User, Text: strings.Repeat("{{a}}", 8)},
+		{Role: User, Text: strings.Repeat("{{a}}", 8)},
+		{Role: User, Text: "{{b}}"},
+	}}, nil)
+	values := map[string]string{"a": strings.Repeat("x", MaxValue), "b": ""}
+	got, err := ready.Render(values)
+	if err != nil || len(got[0].Text)+len(got[1].Text) != MaxRendered {
+		t.Fatalf("at the limit: %v", err)
+	}
+	values["b"] = "!"
+	_, err = ready.Render(values)
+	var limit *LimitError
+	if !errors.As(err, &limit) {
+		t.Fatalf("over the limit: got %v, want a *LimitError", err)
+	}
+	if diff := cmp.Diff("the rendered messages are longer than 1048576 bytes (1 MiB); give shorter values", err.Error()); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+func TestPrepareRefusesWhatWasNotCompiled(t *testing.T) {
+	t.Parallel()
+	a := []Argument{{Name: "a", Type: String, Required: true}}
+	for name, d := range map[string]Document{
+		"syntax":         {Syntax: "Jinja", Messages: text("x").Messages},
+		"undeclared":     {Syntax: Mustache, Messages: text("{{a}}").Messages},
+		"padding":        {Syntax: Mustache, Arguments: a, Messages: text("{{ a }}").Messages},
+		"triple":         {Syntax: Mustache, Arguments: a, Messages: text("{{{a}}}").Messages},
+		"comment":        {Syntax: Mustache, Messages: text("{{!a}}").Messages},
+		"include":        {Syntax: Mustache, Messages: text("{{>a}}").Messages},
+		"open section":   {Syntax: Mustache, Arguments: a, Messages: text("{{#a}}").Messages},
+		"many arguments": {Syntax: Plain, Arguments: make([]Argument, MaxArguments+1), Messages: text("x").Messages},
+		"many messages":  {Syntax: Plain, Messages: make([]Message, MaxMessages+1)},
+	} {
+		if _, err := Prepare(&d); err == nil {
+			t.Errorf("%s: prepared, want an error", name)
+		}
+	}
+}
