@@ -74,7 +74,7 @@ func build(ctx context.Context, tags string) (string, error) {
 func keep(built, cache, key string) (string, error) {
 	sum := sha256.Sum256([]byte(key))
 	dir := filepath.Join(cache, hex.EncodeToString(sum[:6]))
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) { //nolint:gosec // a cache of programs
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) { // a cache of programs
 		return "", fmt.Errorf("make a folder for the binary: %w", err)
 	}
 	binary := filepath.Join(dir, "lectern")

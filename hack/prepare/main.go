@@ -1,0 +1,46 @@
+// Command prepare gets what the tests start from - etcd, kube-apiserver, kubectl and the Postgres
+// versions asked for - where a person sees the progress that `go test` would swallow. It prints the
+// folder to use as KUBEBUILDER_ASSETS.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/lectern-dev/lectern/hack/local"
+)
+
+func main() {
+	postgres := flag.String("postgres", "", "major versions of Postgres to try, separated by blanks")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := prepare(ctx, strings.Fields(*postgres)); err != nil {
+		fmt.Fprintln(os.Stderr, "prepare:", err)
+		os.Exit(1)
+	}
+}
+
+// prepare starts each version once: what cannot start is better known before the tests than in them.
+func prepare(ctx context.Context, majors []string) error {
+	for _, major := range majors {
+		if err := os.Setenv("PG", major); err != nil {
+			return fmt.Errorf("choose Postgres %s: %w", major, err)
+		}
+		server, err := local.StartPostgres(ctx, local.PostgresOptions{})
+		if err != nil {
+			return err
+		}
+		server.Stop()
+	}
+	assets, err := local.Assets(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(assets)
+	return nil
+}
