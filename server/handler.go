@@ -1,0 +1,82 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// Deps are what an MCP endpoint is made of. Catalog, Authenticator, Decider and Origins are
+// required.
+type Deps struct {
+	Catalog       *catalog.Catalog
+	Authenticator auth.Authenticator
+	Decider       auth.Decider
+	Origins       *auth.Origins
+	// Version is this program's, as clients see it.
+	Version string
+	Log     *slog.Logger
+	// Metrics takes the endpoint's metrics; nil keeps them to itself.
+	Metrics prometheus.Registerer
+	// Tracer makes a span of every request; nil makes none.
+	Tracer trace.Tracer
+	// KeepAlive and Delay are defaults when zero.
+	KeepAlive, Delay time.Duration
+}
+
+// Handler is an MCP endpoint with its announcements of changes.
+type Handler struct {
+	*transport.Handler
+	announcer *prompts.Announcer
+}
+
+// NewHandler connects an endpoint to a catalog that is not followed yet.
+func NewHandler(deps Deps) *Handler {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Metrics == nil {
+		deps.Metrics = prometheus.NewRegistry()
+	}
+	if deps.Delay == 0 {
+		deps.Delay = prompts.DefaultDelay
+	}
+	surface := prompts.New(deps.Catalog, deps.Decider, deps.Log)
+	endpoint := transport.New(transport.Config{
+		Server:        surface.Server(deps.Version),
+		Authenticator: deps.Authenticator,
+		Origins:       deps.Origins,
+		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log),
+		Log:           deps.Log,
+		KeepAlive:     deps.KeepAlive,
+	})
+	announcer := surface.Announcer(deps.Delay, endpoint.NotifyPromptsChanged)
+	deps.Catalog.Watch(announcer.Moved)
+	deps.Metrics.MustRegister(newCatalogMetrics(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "lectern_mcp_streams",
+		Help: "Open subscriptions/listen streams.",
+	}, func() float64 { return float64(endpoint.Streams()) }))
+	return &Handler{Handler: endpoint, announcer: announcer}
+}
+
+// Stop ends the announcements and every open stream.
+func (h *Handler) Stop() {
+	h.announcer.Stop()
+	h.Handler.Stop()
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// background outlives a canceled context for as long as an orderly end may take.
+func background(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}

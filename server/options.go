@@ -1,0 +1,68 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
+)
+
+const (
+	// DefaultAddress is where MCP clients connect, DefaultMetricsAddress where metrics and probes
+	// are.
+	DefaultAddress        = "127.0.0.1:8080"
+	DefaultMetricsAddress = "127.0.0.1:9090"
+)
+
+// authNone is the only way of authentication there is yet.
+const authNone = "none"
+
+// Options of `lectern server`.
+type Options struct {
+	Addresses      []string
+	MetricsAddress string
+	Auth           string
+	AllowedOrigins []string
+	CatalogBytes   int64
+	Database       postgres.Options
+}
+
+// AddFlags registers the flags of `lectern server`.
+func (o *Options) AddFlags(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&o.Addresses, "address", []string{DefaultAddress}, "where MCP clients connect, host:port; may be given more than once")
+	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "where /metrics, /livez and /readyz are served, host:port")
+	fs.StringVar(&o.Auth, "auth", authNone, "how callers prove who they are; none: they need not, on loopback addresses only")
+	fs.StringSliceVar(&o.AllowedOrigins, "allowed-origins", nil, "web pages that may send requests, scheme://host[:port]; with --auth=none those of this machine may anyway")
+	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "how much memory prompts may take, in bytes")
+	o.Database.AddFlags(fs)
+}
+
+// Validate says what is wrong with the options, in the words of the flags.
+func (o *Options) Validate() error {
+	if o.Auth != authNone {
+		return fmt.Errorf("--auth is %q; the only one there is yet is %q", o.Auth, authNone)
+	}
+	if len(o.Addresses) == 0 {
+		return errors.New("--address is empty; give at least one host:port")
+	}
+	if err := auth.CheckNone(slices.Concat(o.Addresses, []string{o.MetricsAddress}), os.Getenv); err != nil {
+		return err
+	}
+	if _, err := o.origins(); err != nil {
+		return fmt.Errorf("--allowed-origins: %w", err)
+	}
+	if o.CatalogBytes < 1<<20 {
+		return fmt.Errorf("--catalog-bytes is %d; at least 1 MiB (%d) is needed", o.CatalogBytes, 1<<20)
+	}
+	return o.Database.Validate()
+}
+
+func (o *Options) origins() (*auth.Origins, error) {
+	return auth.NewOrigins(o.AllowedOrigins, o.Auth == authNone)
+}

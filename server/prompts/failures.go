@@ -1,0 +1,56 @@
+package prompts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// CodeStoreAway is the JSON-RPC code of an answer that the store is needed for and cannot be
+// reached. It is outside the reserved range; clients may try again.
+const CodeStoreAway = 503
+
+// noSuchPrompt is said of what is not there, may not be read, or is there for includes only.
+const noSuchPrompt = "no such prompt, or not yours to read"
+
+// unavailable is the data of a CodeStoreAway failure.
+type unavailable struct {
+	RetryAfterSeconds int `json:"retryAfterSeconds"`
+}
+
+// failure is what a caller learns of an error. Inner words go to the log only.
+func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transport.Failure {
+	var (
+		argument *prompt.ArgumentError
+		limit    *prompt.LimitError
+	)
+	switch {
+	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
+		return transport.InvalidParams(noSuchPrompt)
+	case errors.As(err, &argument), errors.As(err, &limit):
+		return transport.InvalidParams(err.Error())
+	case errors.Is(err, store.ErrUnresolved):
+		return transport.InvalidParams(store.ErrUnresolved.Error())
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", err)
+		seconds := int(math.Ceil(s.catalog.RetryAfter().Seconds()))
+		return &transport.Failure{
+			Code:    CodeStoreAway,
+			Message: fmt.Sprintf("the store is away, try again in %d s", seconds),
+			Data:    unavailable{RetryAfterSeconds: seconds},
+		}
+	case errors.Is(err, context.Canceled): // nobody waits for the answer
+		return &transport.Failure{Code: mcp.INTERNAL_ERROR, Message: "canceled"}
+	default:
+		s.log.ErrorContext(ctx, "A prompt could not be served", "prompt", key, "err", err)
+		return &transport.Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}
+	}
+}

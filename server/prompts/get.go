@@ -1,0 +1,113 @@
+package prompts
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// receiptKey is the key of the receipt in _meta.
+const receiptKey = "dev.lectern/receipt"
+
+// receipt says what was rendered, and from which values by name. Values are never in it, nor a hash
+// of them.
+type receipt struct {
+	Prompt    string            `json:"prompt"`
+	Selector  string            `json:"selector"`
+	Version   int64             `json:"version"`
+	Digest    prompt.Digest     `json:"digest"`
+	Includes  []prompt.Included `json:"includes"`
+	Variables []string          `json:"variables"`
+}
+
+// get answers every prompts/get: mcp-go knows one prompt only, the call says which is meant.
+func (s *Surface) get(ctx context.Context, _ mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+	call := transport.FromContext(ctx)
+	key, selector, f := named(call.Namespace, call.Name)
+	if f != nil {
+		return nil, call.Fail(f)
+	}
+	body, messages, err := s.render(ctx, key, selector, call.Arguments)
+	if err != nil {
+		return nil, call.Fail(s.failure(ctx, key, err))
+	}
+	result := &mcp.GetPromptResult{
+		Description: body.Description,
+		Messages:    make([]mcp.PromptMessage, len(messages)),
+	}
+	for i, m := range messages {
+		result.Messages[i] = mcp.PromptMessage{
+			Role:    mcp.Role(m.Role),
+			Content: mcp.TextContent{Type: "text", Text: m.Text},
+		}
+	}
+	result.Meta = &mcp.Meta{AdditionalFields: map[string]any{receiptKey: receiptOf(body, call.Arguments)}}
+	return result, nil
+}
+
+func (s *Surface) render(
+	ctx context.Context, key store.Key, selector prompt.Selector, values map[string]string,
+) (*catalog.Body, []prompt.Message, error) {
+	identity, err := caller(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.decider.Allow(ctx, identity, auth.Get, key); err != nil {
+		return nil, nil, err
+	}
+	body, err := s.catalog.Get(ctx, key, selector)
+	if err != nil {
+		return nil, nil, err
+	}
+	if body.Exposure == store.Fragment {
+		return nil, nil, store.ErrNotFound
+	}
+	messages, err := body.Template.Render(values)
+	return body, messages, err
+}
+
+// named reads the name of a prompt as the endpoint has it: with the namespace in front where the
+// endpoint is for all.
+func named(namespace, name string) (store.Key, prompt.Selector, *transport.Failure) {
+	if namespace == "" {
+		var dotted bool
+		if namespace, name, dotted = strings.Cut(name, "."); !dotted {
+			return store.Key{}, prompt.Selector{}, transport.InvalidParams(noSuchPrompt + "; names on this endpoint are namespace.name")
+		}
+	}
+	ref, err := prompt.ParseRef(name)
+	if err != nil {
+		if bare, selector, selected := strings.Cut(name, "@"); selected && selector != "" {
+			if _, nameErr := prompt.ParseRef(bare); nameErr == nil {
+				return store.Key{}, prompt.Selector{}, transport.InvalidParams(err.Error())
+			}
+		}
+		return store.Key{}, prompt.Selector{}, transport.InvalidParams(noSuchPrompt)
+	}
+	return store.Key{Namespace: namespace, Name: ref.Name}, ref.Selector, nil
+}
+
+func receiptOf(body *catalog.Body, values map[string]string) receipt {
+	r := receipt{
+		Prompt:    body.Key.String(),
+		Selector:  body.Selector.String(),
+		Version:   body.Version,
+		Digest:    body.Digest,
+		Includes:  body.Includes,
+		Variables: slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values)),
+	}
+	if r.Includes == nil {
+		r.Includes = []prompt.Included{}
+	}
+	slices.Sort(r.Variables)
+	return r
+}

@@ -1,0 +1,83 @@
+package prompts
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+const (
+	discoverTTL = time.Minute
+	listTTL     = 5 * time.Second
+)
+
+// instructions are for the model that uses the server.
+const instructions = "Lectern serves the prompts of an organisation, kept as Kubernetes objects. " +
+	"prompts/list shows them with their arguments; prompts/get renders one, as `name` in its default version, " +
+	"`name@3` in a version, `name@production` in a channel. The receipt in _meta says which version it was."
+
+// Catalog is what is read from. *catalog.Catalog is one.
+type Catalog interface {
+	Get(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error)
+	List(ctx context.Context, query store.ListQuery) (*store.ListPage, error)
+	Count(ctx context.Context, scope store.Scope) (int64, error)
+	RetryAfter() time.Duration
+}
+
+// Surface answers prompts/list and prompts/get.
+type Surface struct {
+	catalog Catalog
+	decider auth.Decider
+	log     *slog.Logger
+}
+
+// New is a surface over a catalog.
+func New(c Catalog, decider auth.Decider, log *slog.Logger) *Surface {
+	return &Surface{catalog: c, decider: decider, log: log}
+}
+
+// Server is the mcp-go server that offers the surface and nothing else, for the transport.
+func (s *Surface) Server(version string) *mcpserver.MCPServer {
+	hooks := &mcpserver.Hooks{}
+	hooks.AddAfterListPrompts(s.list)
+	hooks.AddAfterInitialize(hideListChanged)
+	srv := mcpserver.NewMCPServer("lectern", version,
+		mcpserver.WithTitle("Lectern"),
+		mcpserver.WithInstructions(instructions),
+		mcpserver.WithPromptCapabilities(true),
+		mcpserver.WithHooks(hooks),
+		mcpserver.WithMethodCacheHints(mcp.MethodServerDiscover, discoverTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithMethodCacheHints(mcp.MethodPromptsList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
+	)
+	srv.AddPrompt(mcp.NewPrompt(transport.AnyPrompt), s.get)
+	return srv
+}
+
+// hideListChanged: clients that initialize have no channel on which they could be told.
+func hideListChanged(_ context.Context, _ any, _ *mcp.InitializeRequest, result *mcp.InitializeResult) {
+	if result.Capabilities.Prompts != nil {
+		prompts := *result.Capabilities.Prompts
+		prompts.ListChanged = false
+		result.Capabilities.Prompts = &prompts
+	}
+}
+
+// caller is who asks. Without one nothing is served: a transport that forgot to authenticate must
+// not look like one that allows everybody.
+func caller(ctx context.Context) (auth.Identity, error) {
+	identity, ok := auth.FromContext(ctx)
+	if !ok {
+		return auth.Identity{}, fmt.Errorf("no identity: %w", auth.ErrDenied)
+	}
+	return identity, nil
+}
