@@ -28,7 +28,7 @@ func dieWithServer() {
 		os.Exit(1)
 	}
 	if s, ours := p.server.(*installed); ours {
-		fmt.Print(s.process.cmd.Process.Pid)
+		fmt.Print(s.running.cmd.Process.Pid)
 	}
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}

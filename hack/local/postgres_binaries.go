@@ -18,7 +18,7 @@ import (
 type installed struct {
 	guard   *guard
 	program program
-	process *running
+	running *running
 }
 
 func (b binaries) create(ctx context.Context, g *guard, at placement) (server, error) {
@@ -80,7 +80,7 @@ func (b binaries) arguments(data string, at placement) []string {
 }
 
 func (s *installed) start(context.Context) (err error) {
-	s.process, err = s.guard.start(s.program)
+	s.running, err = s.guard.start(s.program)
 	return err
 }
 
@@ -90,12 +90,12 @@ func (s *installed) halt(_ context.Context, crash bool) error {
 	if crash {
 		signal = syscall.SIGQUIT
 	}
-	s.process.end(signal)
+	s.running.end(signal)
 	return nil
 }
 
 func (s *installed) failure() error {
-	if s.process.alive() {
+	if s.running.alive() {
 		return nil
 	}
 	return fmt.Errorf("server postgres ended while starting; the end of its log:\n%s", tail(s.program.log))

@@ -66,7 +66,7 @@ type Stack struct {
 type member struct {
 	program program
 	ready   string // the URL that answers 200 when it is ready
-	process *running
+	running *running
 }
 
 // StartStack starts everything and waits until the controller and both servers are ready.
@@ -192,18 +192,18 @@ func (s *Stack) Log(name string) string { return filepath.Join(s.Dir, name+".log
 func (s *Stack) Ready(name string) string { return s.members[name].ready }
 
 // Pid is the process's id.
-func (s *Stack) Pid(name string) int { return s.members[name].process.cmd.Process.Pid }
+func (s *Stack) Pid(name string) int { return s.members[name].running.cmd.Process.Pid }
 
 // Launch starts a process that is not running, with env added, and does not wait for it.
 func (s *Stack) Launch(name string, env ...string) error {
 	m := s.members[name]
 	p := m.program
 	p.env = s.environment(env)
-	process, err := s.guard.start(p)
+	started, err := s.guard.start(p)
 	if err != nil {
 		return err
 	}
-	m.process = process
+	m.running = started
 	return nil
 }
 
@@ -213,17 +213,17 @@ func (s *Stack) AwaitReady(ctx context.Context, name string) error {
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	m := s.members[name]
-	return m.process.await(ctx, func(ctx context.Context) error { return get(ctx, client, m.ready) })
+	return m.running.await(ctx, func(ctx context.Context) error { return get(ctx, client, m.ready) })
 }
 
 // Kill ends a process without warning, as kill -9 does.
-func (s *Stack) Kill(name string) { s.members[name].process.end(syscall.SIGKILL) }
+func (s *Stack) Kill(name string) { s.members[name].running.end(syscall.SIGKILL) }
 
 // Terminate asks a process to end, and waits.
-func (s *Stack) Terminate(name string) { s.members[name].process.end(syscall.SIGTERM) }
+func (s *Stack) Terminate(name string) { s.members[name].running.end(syscall.SIGTERM) }
 
 // Ended is closed when the process has ended, by itself or not.
-func (s *Stack) Ended(name string) <-chan struct{} { return s.members[name].process.done }
+func (s *Stack) Ended(name string) <-chan struct{} { return s.members[name].running.done }
 
 // Restart ends a process if it runs, starts it with env added, and waits until it is ready.
 func (s *Stack) Restart(ctx context.Context, name string, env ...string) error {
@@ -238,7 +238,7 @@ func (s *Stack) Restart(ctx context.Context, name string, env ...string) error {
 // a log.
 func (s *Stack) Stop() error {
 	for _, m := range s.members {
-		m.process.end(syscall.SIGTERM)
+		m.running.end(syscall.SIGTERM)
 	}
 	err := s.races()
 	if s.Postgres != nil {
