@@ -23,23 +23,17 @@ func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.
 		params.Versions = append(params.Versions, ref.Version)
 		params.Channels = append(params.Channels, ref.Channel)
 	}
-	err := w.write(ctx, func(q *sqlcgen.Queries) error {
-		rows, err := q.Fragments(ctx, params)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			fragment := prompt.Fragment{Name: r.Name, Version: r.Chosen, Syntax: prompt.Syntax(r.Syntax)}
-			if err := json.Unmarshal(r.Source, &fragment.Messages); err != nil {
-				return fmt.Errorf("read %s version %d: %w", r.Name, r.Chosen, err)
-			}
-			ref := prompt.Ref{Name: r.Name, Selector: prompt.Selector{Version: r.Version, Channel: r.Channel}}
-			fragments[ref] = fragment
-		}
-		return nil
-	})
+	rows, err := w.store.queries.Fragments(ctx, params)
 	if err != nil {
-		return nil, fmt.Errorf("read fragments: %w", err)
+		return nil, fmt.Errorf("read fragments: %w", fault(err))
+	}
+	for _, r := range rows {
+		fragment := prompt.Fragment{Name: r.Name, Version: r.Chosen, Syntax: prompt.Syntax(r.Syntax)}
+		if err := json.Unmarshal(r.Source, &fragment.Messages); err != nil {
+			return nil, fmt.Errorf("read %s version %d: %w", r.Name, r.Chosen, err)
+		}
+		ref := prompt.Ref{Name: r.Name, Selector: prompt.Selector{Version: r.Version, Channel: r.Channel}}
+		fragments[ref] = fragment
 	}
 	return fragments, nil
 }

@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -142,4 +144,16 @@ func newestMigration() (int64, error) {
 		return 0, errors.New("the program has no migrations")
 	}
 	return goose.NumericComponent(path.Base(slices.Max(files)))
+}
+
+// SchemaDigest names the state of the migrations and grants in this program.
+func SchemaDigest() string {
+	sum := sha256.New()
+	files, _ := fs.Glob(embedded, "migrations/*.sql") // the pattern is constant, and Glob reports nothing else
+	for _, name := range files {
+		text, _ := embedded.ReadFile(name) // it was just listed
+		sum.Write(text)
+	}
+	sum.Write([]byte(grants))
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

@@ -31,17 +31,20 @@ type plan struct {
 }
 
 // number decides whether the publication makes a version, and which is the newest afterwards. It compares
-// with the newest only: going back to an older text makes a new version. What the object's status
-// remembers lets a database that lost versions give the same text the same number again, and never
-// another text a number that was given out.
+// with the newest only: going back to an older text makes a new version.
+//
+// When the object's status remembers a later version than the row does, the database lost some, and
+// that one is the newest: the same text gets the same number again, and another text never one that
+// was given out.
 func number(r *row, p *store.Publication) (newest int64, isNew bool) {
 	digest := p.Compiled.Digest
 	stored := len(r.Served)+len(r.Withdrawn) > 0
+	lost := p.Seen.Version > r.Highest || p.Seen.Version == r.Highest && !stored && p.Seen.Version > 0
 	switch {
-	case stored && r.Digest == digest:
-		return r.Highest, false
-	case p.Seen.Version > 0 && p.Seen.Digest == digest && (p.Seen.Version > r.Highest || !stored && p.Seen.Version == r.Highest):
+	case lost && p.Seen.Digest == digest:
 		return p.Seen.Version, true
+	case !lost && stored && r.Digest == digest:
+		return r.Highest, false
 	default:
 		return max(r.Highest, p.Seen.Version) + 1, true
 	}

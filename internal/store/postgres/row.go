@@ -40,16 +40,16 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 		fragments[i] = include.Name
 	}
 	for {
-		err := q.LockPrompts(ctx, sqlcgen.LockPromptsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Fragments: fragments})
+		locked, err := q.LockPrompts(ctx, sqlcgen.LockPromptsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Fragments: fragments})
 		if err != nil {
 			return row{}, fmt.Errorf("lock the rows: %w", err)
 		}
-		found, err := q.Prompt(ctx, sqlcgen.PromptParams{Namespace: p.Key.Namespace, Name: p.Key.Name})
-		if err == nil {
+		if locked.Locked {
+			found, err := q.Prompt(ctx, sqlcgen.PromptParams{Namespace: p.Key.Namespace, Name: p.Key.Name})
+			if err != nil {
+				return row{}, fmt.Errorf("read the row: %w", err)
+			}
 			return asRow(found)
-		}
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return row{}, fmt.Errorf("read the row: %w", err)
 		}
 		id, err := q.InsertPrompt(ctx, sqlcgen.InsertPromptParams{
 			Namespace: p.Key.Namespace, Name: p.Key.Name, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,

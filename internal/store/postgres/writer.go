@@ -14,8 +14,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Writer is everything a controller may do. Each of its transactions first makes sure that the database
-// still belongs to its cluster.
+// Writer is everything a controller may do. Each of its writing transactions first makes sure that
+// the database still belongs to its cluster.
 type Writer struct {
 	store   *Store
 	cluster string
@@ -110,27 +110,20 @@ func (w *Writer) bury(ctx context.Context, key store.Key, policy string, may fun
 // Rows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
 // that, by the database's clock.
 func (w *Writer) Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error) {
-	var rows []store.Row
-	err := w.write(ctx, func(q *sqlcgen.Queries) error {
-		found, err := q.Rows(ctx, sqlcgen.RowsParams{
-			Namespace: after.Namespace, Name: after.Name, MaxRows: pageSize(limit), SettledSeconds: settled.Seconds(),
-		})
-		if err != nil {
-			return err
-		}
-		rows = make([]store.Row, len(found))
-		for i, r := range found {
-			rows[i] = store.Row{
-				Key:     store.Key{Namespace: r.Namespace, Name: r.Name},
-				Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
-				Digest:  prompt.Digest(r.Digest),
-				Settled: r.Settled,
-			}
-		}
-		return nil
+	found, err := w.store.queries.Rows(ctx, sqlcgen.RowsParams{
+		Namespace: after.Namespace, Name: after.Name, MaxRows: pageSize(limit), SettledSeconds: settled.Seconds(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the rows: %w", err)
+		return nil, fmt.Errorf("read the rows: %w", fault(err))
+	}
+	rows := make([]store.Row, len(found))
+	for i, r := range found {
+		rows[i] = store.Row{
+			Key:     store.Key{Namespace: r.Namespace, Name: r.Name},
+			Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
+			Digest:  prompt.Digest(r.Digest),
+			Settled: r.Settled,
+		}
 	}
 	return rows, nil
 }

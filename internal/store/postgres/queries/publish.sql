@@ -1,8 +1,9 @@
--- name: LockPrompts :exec
+-- name: LockPrompts :one
 -- Own row for update, fragments for share, in one statement and in order of id: with any other order two
 -- prompts that include each other deadlock. One select cannot lock at two strengths, hence the two
--- lateral ones, each run once a row in the outer order.
-select w.id, own.id, fragment.id
+-- lateral ones, each run once a row in the outer order. Answers whether the own row is there and locked: a
+-- later statement may see one that this one did not.
+select coalesce(bool_or(own.id is not null), false)::boolean as locked, count(fragment.id) as fragments
   from (select p.id, p.name = @name::text as own
           from prompts p
          where p.namespace = @namespace and (p.name = @name::text or p.name = any(@fragments::text[]))

@@ -235,8 +235,8 @@ func (q *Queries) InsertVersion(ctx context.Context, arg InsertVersionParams) er
 	return err
 }
 
-const lockPrompts = `-- name: LockPrompts :exec
-select w.id, own.id, fragment.id
+const lockPrompts = `-- name: LockPrompts :one
+select coalesce(bool_or(own.id is not null), false)::boolean as locked, count(fragment.id) as fragments
   from (select p.id, p.name = $1::text as own
           from prompts p
          where p.namespace = $2 and (p.name = $1::text or p.name = any($3::text[]))
@@ -251,12 +251,20 @@ type LockPromptsParams struct {
 	Fragments []string
 }
 
+type LockPromptsRow struct {
+	Locked    bool
+	Fragments int64
+}
+
 // Own row for update, fragments for share, in one statement and in order of id: with any other order two
 // prompts that include each other deadlock. One select cannot lock at two strengths, hence the two
-// lateral ones, each run once a row in the outer order.
-func (q *Queries) LockPrompts(ctx context.Context, arg LockPromptsParams) error {
-	_, err := q.db.Exec(ctx, lockPrompts, arg.Name, arg.Namespace, arg.Fragments)
-	return err
+// lateral ones, each run once a row in the outer order. Answers whether the own row is there and locked: a
+// later statement may see one that this one did not.
+func (q *Queries) LockPrompts(ctx context.Context, arg LockPromptsParams) (LockPromptsRow, error) {
+	row := q.db.QueryRow(ctx, lockPrompts, arg.Name, arg.Namespace, arg.Fragments)
+	var i LockPromptsRow
+	err := row.Scan(&i.Locked, &i.Fragments)
+	return i, err
 }
 
 const moveChannels = `-- name: MoveChannels :exec

@@ -1,0 +1,51 @@
+package postgres_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+const cluster = "cluster-1"
+
+// TestContract writes as the owner and reads as the server's role, as in production.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Subject {
+		owner := pgtest.New(t)
+		return storetest.Subject{
+			Writer: claim(t, open(t, owner), cluster),
+			Reader: open(t, pgtest.ServerRole(t, owner)),
+		}
+	})
+}
+
+func open(t testing.TB, o postgres.Options) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), o)
+	must(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func claim(t testing.TB, s *postgres.Store, uid string) *postgres.Writer {
+	t.Helper()
+	w, err := s.Claim(t.Context(), uid)
+	must(t, err)
+	return w
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+var handover = store.Key{Namespace: "support", Name: "handover"}

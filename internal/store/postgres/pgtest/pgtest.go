@@ -1,0 +1,204 @@
+// Package pgtest gives each test a Postgres database of its own, with the schema in it.
+//
+// One server is shared by a test binary, or by all of them when LECTERN_TEST_DATABASE_URL names one.
+// A database is cloned from a template that is migrated once for each state of the migrations, so a
+// test costs a copy. Its invariant: no two tests ever see each other's rows; only roles are shared,
+// because Postgres knows them by cluster.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+)
+
+// The roles a test connects as. Neither is a superuser, and the first owns the database.
+const (
+	Owner  = "lectern_test_owner"
+	Server = "lectern_test_server"
+
+	password = "lectern-test"
+)
+
+// templateLock is the advisory lock under which one test binary at a time makes roles and templates.
+const templateLock = 0x6c656374 // "lect"
+
+var server struct {
+	sync.Mutex
+	*local.Postgres
+	err      error
+	template string
+}
+
+// Main runs the tests of a package, stops the server if one was started, and fails when a goroutine
+// is left behind. It returns the exit code.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if server.Postgres != nil {
+		server.Stop()
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// New is a database of the test's own, reached as its owner. It is dropped when the test ends.
+func New(t testing.TB) postgres.Options {
+	t.Helper()
+	template := prepared(t)
+	name := "lectern_" + strings.ToLower(rand.Text())
+	asSuperuser(t, fmt.Sprintf("create database %s template %s owner %s", name, template, Owner))
+	t.Cleanup(func() { asSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
+	return postgres.Options{URL: address(Owner, name), ApplicationName: "lectern-test"}
+}
+
+// ServerRole is the same database reached as the role that may only read.
+func ServerRole(t testing.TB, owner postgres.Options) postgres.Options {
+	t.Helper()
+	owner.URL = as(t, owner.URL, url.UserPassword(Server, password))
+	return owner
+}
+
+// Superuser is the same database reached as the server's superuser, for what a test does behind the
+// store's back.
+func Superuser(t testing.TB, owner postgres.Options) postgres.Options {
+	t.Helper()
+	u, err := url.Parse(server.URL)
+	must(t, err)
+	owner.URL = as(t, owner.URL, u.User)
+	return owner
+}
+
+// Blank is a database without schema, reached as its owner.
+func Blank(t testing.TB) postgres.Options {
+	t.Helper()
+	prepared(t)
+	name := "lectern_" + strings.ToLower(rand.Text())
+	asSuperuser(t, fmt.Sprintf("create database %s owner %s", name, Owner))
+	t.Cleanup(func() { asSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
+	return postgres.Options{URL: address(Owner, name), ApplicationName: "lectern-test"}
+}
+
+// Connect is a plain connection, closed when the test ends.
+func Connect(t testing.TB, o postgres.Options) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), o.URL)
+	must(t, err)
+	t.Cleanup(func() { must(t, conn.Close(context.Background())) })
+	return conn
+}
+
+// prepared starts the server and makes roles and template, once; it returns the template's name.
+func prepared(t testing.TB) string {
+	t.Helper()
+	server.Lock()
+	defer server.Unlock()
+	if server.template == "" && server.err == nil {
+		server.err = prepare()
+	}
+	must(t, server.err)
+	return server.template
+}
+
+func prepare() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	var err error
+	if server.Postgres, err = local.StartPostgres(ctx, local.PostgresOptions{}); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, server.URL)
+	if err != nil {
+		return fmt.Errorf("connect to the test server: %w", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // read and done
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", templateLock); err != nil {
+		return err
+	}
+	for _, role := range []string{Owner, Server} {
+		if err := ensureRole(ctx, conn, role); err != nil {
+			return fmt.Errorf("make role %s: %w", role, err)
+		}
+	}
+	name := "lectern_template_" + postgres.SchemaDigest()
+	if err := ensureTemplate(ctx, conn, name); err != nil {
+		return fmt.Errorf("make the template database: %w", err)
+	}
+	server.template = name
+	return nil
+}
+
+func ensureRole(ctx context.Context, conn *pgx.Conn, role string) error {
+	var known bool
+	if err := conn.QueryRow(ctx, "select exists(select from pg_roles where rolname = $1)", role).Scan(&known); err != nil || known {
+		return err
+	}
+	_, err := conn.Exec(ctx, fmt.Sprintf("create role %s login password '%s'", role, password))
+	return err
+}
+
+// ensureTemplate migrates under another name first, so that an unfinished one is never taken for a template.
+func ensureTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
+	var known bool
+	if err := conn.QueryRow(ctx, "select exists(select from pg_database where datname = $1)", name).Scan(&known); err != nil || known {
+		return err
+	}
+	draft := name + "_draft"
+	for _, statement := range []string{
+		fmt.Sprintf("drop database if exists %s with (force)", draft),
+		fmt.Sprintf("create database %s owner %s", draft, Owner),
+	} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if _, err := postgres.Migrate(ctx, postgres.Options{URL: address(Owner, draft)}, postgres.MigrateOptions{ServerRole: Server}); err != nil {
+		return err
+	}
+	_, err := conn.Exec(ctx, fmt.Sprintf("alter database %s rename to %s", draft, name))
+	return err
+}
+
+func address(role, database string) string {
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		panic(err) // it was connected to
+	}
+	u.User = url.UserPassword(role, password)
+	u.Path = "/" + database
+	return u.String()
+}
+
+func as(t testing.TB, address string, user *url.Userinfo) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	must(t, err)
+	u.User = user
+	return u.String()
+}
+
+func asSuperuser(t testing.TB, statement string) {
+	t.Helper()
+	must(t, server.Exec(context.Background(), statement))
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,197 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// mutualIncluders publish over each other: whoever is overtaken compiles again, and nobody deadlocks. (That a
+// cycle is refused is decided before, on specs.)
+func mutualIncluders(t *testing.T, b bench) {
+	left, right := key("left"), key("right")
+	b.publish(b.publication(left, "l", 1, "left"))
+	b.publish(b.publication(right, "r", 1, "right"))
+	const rounds = 20
+	var wg sync.WaitGroup
+	for _, side := range []struct{ own, other store.Key }{{left, right}, {right, left}} {
+		wg.Go(func() {
+			uid := side.own.Name[:1]
+			for round := range rounds {
+				text := fmt.Sprintf("round %d {{> %s@1}}", round, side.other.Name)
+				p := store.Publication{
+					Key: side.own, Owner: store.Owner{UID: uid, Generation: int64(round + 2)}, Exposure: store.Listed, HistoryLimit: 1000,
+				}
+				fragments, err := b.Fragments(b.Context(), "support", []prompt.Ref{{Name: side.other.Name, Selector: version(1)}})
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				if p.Compiled, err = prompt.Compile(sourced(prompt.Spec{}, text), fragments); err != nil {
+					b.Error(err)
+					return
+				}
+				if _, err := b.Publish(b.Context(), p); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	equal(b, "left", int64(rounds+1), b.get(left, bare).Version)
+	equal(b, "right", int64(rounds+1), b.get(right, bare).Version)
+}
+
+// feedOrder reads the feed while many write: a reader that asks for what came after the last revision
+// it saw must see every one, in order.
+func feedOrder(t *testing.T, b bench) {
+	const writers, each = 8, 20
+	start := b.feed()
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range writers {
+		publications := make([]store.Publication, each)
+		for i := range publications {
+			publications[i] = b.publication(key(fmt.Sprintf("p-%d-%d", w, i)), "u", 1, "text")
+		}
+		wg.Go(func() {
+			for _, p := range publications {
+				if _, err := b.Publish(b.Context(), p); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	go func() { wg.Wait(); close(done) }()
+
+	last, seen := start.Revision, 0
+	poll := func() {
+		feed := b.feed()
+		changes, err := b.Changes(b.Context(), last, writers*each+1)
+		b.must(err)
+		for _, c := range changes {
+			if c.Revision != last+1 {
+				b.Fatalf("revision %d came after %d", c.Revision, last)
+			}
+			last = c.Revision
+			seen++
+		}
+		if last < feed.Revision {
+			b.Fatalf("the feed said %d, and the changes end at %d", feed.Revision, last)
+		}
+	}
+	for finished := false; !finished; {
+		select {
+		case <-done:
+			finished = true
+		default:
+		}
+		poll()
+	}
+	equal(b, "changes seen", writers*each, seen)
+	some, err := b.Changes(b.Context(), start.Revision, 3)
+	b.must(err)
+	equal(b, "a page of changes", 3, len(some))
+}
+
+func lists(t *testing.T, b bench) {
+	keys := []store.Key{
+		{Namespace: "a", Name: "x"}, {Namespace: "a", Name: "y"}, {Namespace: "a-b", Name: "x"},
+		{Namespace: "b", Name: "a"}, {Namespace: "b", Name: "b"}, {Namespace: "c", Name: "x"},
+	}
+	for _, k := range slices.Backward(keys) {
+		p := b.publication(k, "u", 1, "")
+		p.Compiled = b.compiled(k.Namespace, prompt.Spec{
+			Title: "Title of " + k.String(), Description: "d", Category: "c", Tags: []string{"two", "one"}, Metadata: []byte(`{"a":1}`),
+			Messages: []prompt.Message{{Role: prompt.User, Text: "{{z}} {{y}}"}},
+		})
+		b.publish(p)
+	}
+	for name, exposure := range map[string]store.Exposure{"fragment": store.Fragment, "unlisted": store.Unlisted, "gone": store.Listed} {
+		p := b.publication(store.Key{Namespace: "b", Name: name}, "u", 1, "hidden")
+		p.Exposure = exposure
+		b.publish(p)
+	}
+	b.must(b.Remove(b.Context(), store.Key{Namespace: "b", Name: "gone"}, "u", false))
+
+	for name, tc := range map[string]struct {
+		scope store.Scope
+		want  []store.Key
+	}{
+		"all":              {store.Scope{All: true}, keys},
+		"some":             {store.Scope{Namespaces: []string{"c", "a", "absent", "a"}}, []store.Key{keys[0], keys[1], keys[5]}},
+		"one":              {store.Scope{Namespaces: []string{"b"}}, keys[3:5]},
+		"a prefix is none": {store.Scope{Namespaces: []string{"a-"}}, nil},
+		"nothing":          {store.Scope{}, nil},
+	} {
+		for limit := 1; limit <= 7; limit++ {
+			equal(b, fmt.Sprintf("%s by %d", name, limit), tc.want, b.listAll(tc.scope, limit))
+		}
+		total, err := b.Count(b.Context(), tc.scope)
+		b.must(err)
+		equal(b, name+": count", int64(len(tc.want)), total)
+	}
+	page, err := b.List(b.Context(), store.ListQuery{Scope: store.Scope{Namespaces: []string{"c"}}, Limit: 1})
+	b.must(err)
+	equal(b, "page", store.ListPage{Prompts: []store.Summary{{
+		Key: keys[5], Version: 1, Title: "Title of c/x", Description: "d", Category: "c", Tags: []string{"one", "two"},
+		Arguments: b.get(keys[5], bare).Document.Arguments, Metadata: []byte(`{"a":1}`),
+	}}}, page)
+}
+
+func (b bench) listAll(scope store.Scope, limit int) []store.Key {
+	b.Helper()
+	var keys []store.Key
+	for after := (store.Key{}); ; after = keys[len(keys)-1] {
+		page, err := b.List(b.Context(), store.ListQuery{Scope: scope, After: after, Limit: limit})
+		b.must(err)
+		for _, s := range page.Prompts {
+			keys = append(keys, s.Key)
+		}
+		if !page.More {
+			return keys
+		}
+		if len(page.Prompts) != limit {
+			b.Fatalf("a page of %d has %d prompts and says that there are more", limit, len(page.Prompts))
+		}
+	}
+}
+
+func history(t *testing.T, b bench) {
+	for i, text := range []string{"one", "two", "three"} {
+		p := b.publication(handover, "u1", int64(i+1), text)
+		p.Provenance = store.Provenance{Manager: "argocd", SourceRevision: text}
+		p.Channels = []store.ChannelRule{{Name: "beta"}, {Name: "alpha", Version: 1}}
+		b.publish(p)
+	}
+	page := func(before int64, limit int) []store.VersionInfo {
+		versions, err := b.Versions(b.Context(), handover, before, limit)
+		b.must(err)
+		for i := range versions {
+			if versions[i].PublishedAt.IsZero() || versions[i].Digest == "" {
+				b.Errorf("version %d has no time or digest: %+v", versions[i].Version, versions[i])
+			}
+			versions[i].PublishedAt, versions[i].Digest = versions[0].PublishedAt.Truncate(0), ""
+		}
+		return versions
+	}
+	line := func(v int64, at []store.VersionInfo, text string, channels ...string) store.VersionInfo {
+		return store.VersionInfo{
+			Version: v, PublishedAt: at[0].PublishedAt, Channels: channels,
+			Provenance: store.Provenance{Manager: "argocd", SourceRevision: text},
+		}
+	}
+	newest := page(0, 2)
+	equal(b, "first page", []store.VersionInfo{line(3, newest, "three", "beta", "latest"), line(2, newest, "two")}, newest)
+	oldest := page(2, 2)
+	equal(b, "second page", []store.VersionInfo{line(1, oldest, "one", "alpha")}, oldest)
+	equal(b, "after the last", nil, page(1, 2))
+	if _, err := b.Versions(b.Context(), key("never"), 0, 2); !errors.Is(err, store.ErrNotFound) {
+		b.Errorf("versions of no prompt: %v, want not found", err)
+	}
+}

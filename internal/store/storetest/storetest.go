@@ -1,0 +1,202 @@
+// Package storetest is what every store of prompts must do, as tests.
+//
+// It knows no implementation: a store passes when Run passes on it. What only a database can be asked
+// (locks, roles, row versions) is tested beside that database.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Writer is what controllers do to a store.
+type Writer interface {
+	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	Publish(ctx context.Context, p store.Publication) (store.Published, error)
+	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
+	Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error)
+	Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
+	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+}
+
+// Reader is what servers ask of a store.
+type Reader interface {
+	Feed(ctx context.Context) (store.Feed, error)
+	Changes(ctx context.Context, after int64, limit int) ([]store.Change, error)
+	Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error)
+	List(ctx context.Context, q store.ListQuery) (store.ListPage, error)
+	Count(ctx context.Context, scope store.Scope) (int64, error)
+	Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
+}
+
+// Subject is an empty store under test, by both its ends.
+type Subject struct {
+	Writer
+	Reader
+}
+
+// Run runs the whole contract; open gives each test an empty store.
+func Run(t *testing.T, open func(t *testing.T) Subject) {
+	for name, test := range map[string]func(*testing.T, bench){
+		"a first publish is served whole":          firstPublish,
+		"an equal publish changes nothing":         equalPublish,
+		"an older text is a new version":           olderText,
+		"properties are no versions":               properties,
+		"odd texts are kept byte for byte":         oddTexts,
+		"what cannot be stored is refused":         unstorable,
+		"a lost database gives the same numbers":   lostNumbers,
+		"the history limit drops the oldest":       historyLimit,
+		"concurrent publishes of one generation":   concurrentPublishes,
+		"concurrent generations leave the highest": concurrentGenerations,
+		"the fence":                              fence,
+		"a takeover is a compare-and-set":        takeover,
+		"dump and restore with new uids":         restoredObjects,
+		"a generation that went back":            generationBack,
+		"a tombstone":                            tombstone,
+		"a deposed leader cannot resurrect":      resurrection,
+		"retained texts are adopted":             retained,
+		"sweeping is a compare-and-set":          sweep,
+		"purge erases once and keeps the number": purge,
+		"rows in order of key":                   rows,
+		"channels follow the rules":              channels,
+		"a channel without its version":          missingVersion,
+		"the default version is production's":    defaultVersion,
+		"withdrawal erases the text":             withdrawal,
+		"a needed version is not withdrawn":      withdrawalRefused,
+		"a withdrawn version leaves its channel": withdrawalUnderChannel,
+		"fragments by every selector":            fragments,
+		"a moved fragment is not published":      movedFragment,
+		"mutual includers publish side by side":  mutualIncluders,
+		"the feed has no gaps and is in order":   feedOrder,
+		"lists page through what is listed":      lists,
+		"versions are a history":                 history,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, bench{T: t, Subject: open(t)})
+		})
+	}
+}
+
+// bench is a test with its store; its methods fail the test instead of returning errors.
+type bench struct {
+	*testing.T
+	Subject
+}
+
+var handover = store.Key{Namespace: "support", Name: "handover"}
+
+func key(name string) store.Key { return store.Key{Namespace: "support", Name: name} }
+
+func sourced(spec prompt.Spec, text string) prompt.Spec {
+	spec.Messages = []prompt.Message{{Role: prompt.User, Text: text}}
+	return spec
+}
+
+// compiled is a text as the compiler makes it, with the fragments the store has for it.
+func (b bench) compiled(namespace string, spec prompt.Spec) *prompt.Compiled {
+	b.Helper()
+	refs, err := prompt.References(spec)
+	b.must(err)
+	fragments, err := b.Fragments(b.Context(), namespace, refs)
+	b.must(err)
+	c, err := prompt.Compile(spec, fragments)
+	b.must(err)
+	return c
+}
+
+// publication is a Mustache text under an owner, as its controller would state it.
+func (b bench) publication(k store.Key, uid string, generation int64, text string) store.Publication {
+	b.Helper()
+	return store.Publication{
+		Key: k, Owner: store.Owner{UID: uid, Generation: generation}, Exposure: store.Listed, HistoryLimit: 1000,
+		Compiled: b.compiled(k.Namespace, sourced(prompt.Spec{Title: k.Name}, text)),
+	}
+}
+
+func (b bench) publish(p store.Publication) store.Published {
+	b.Helper()
+	published, err := b.Publish(b.Context(), p)
+	b.must(err)
+	return published
+}
+
+func (b bench) get(k store.Key, sel prompt.Selector) store.Version {
+	b.Helper()
+	v, err := b.Get(b.Context(), k, sel)
+	b.must(err)
+	return v
+}
+
+// text is what is served under a selector.
+func (b bench) text(k store.Key, sel prompt.Selector) string {
+	b.Helper()
+	return b.get(k, sel).Document.Messages[0].Text
+}
+
+func (b bench) feed() store.Feed {
+	b.Helper()
+	f, err := b.Feed(b.Context())
+	b.must(err)
+	return f
+}
+
+func (b bench) row(k store.Key) store.Row {
+	b.Helper()
+	all, err := b.Rows(b.Context(), store.Key{}, 1000, time.Hour)
+	b.must(err)
+	for _, r := range all {
+		if r.Key == k {
+			return r
+		}
+	}
+	b.Fatalf("no live row %s in %+v", k, all)
+	return store.Row{}
+}
+
+// fenced publishes what must be refused by the fence.
+func (b bench) fenced(p store.Publication) *store.FencedError {
+	b.Helper()
+	_, err := b.Publish(b.Context(), p)
+	var fence *store.FencedError
+	if !errors.As(err, &fence) {
+		b.Fatalf("publish of %+v: got %v, want a *store.FencedError", p.Owner, err)
+	}
+	return fence
+}
+
+func (b bench) notServed(k store.Key, sel prompt.Selector, want error) {
+	b.Helper()
+	if v, err := b.Get(b.Context(), k, sel); !errors.Is(err, want) {
+		b.Errorf("get %s%s: got %+v, %v, want %v", k, sel, v, err, want)
+	}
+}
+
+func (b bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// equal compares whole values; an empty slice and none are the same.
+func equal[T any](b bench, what string, want, got T) {
+	b.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		b.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func version(n int64) prompt.Selector { return prompt.Selector{Version: n} }
+
+func channel(name string) prompt.Selector { return prompt.Selector{Channel: name} }
+
+var bare prompt.Selector
