@@ -50,9 +50,10 @@ func NewHandler(deps Deps) *Handler {
 	if deps.Delay == 0 {
 		deps.Delay = prompts.DefaultDelay
 	}
-	surface := prompts.New(deps.Catalog, deps.Decider, deps.Log)
+	surface := prompts.New(deps.Catalog, deps.Decider, deps.Version, deps.Log)
 	endpoint := transport.New(transport.Config{
-		Server:        surface.Server(deps.Version),
+		Server:        surface.Server(),
+		Direct:        surface.Direct,
 		Authenticator: deps.Authenticator,
 		Origins:       deps.Origins,
 		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log),

@@ -29,50 +29,107 @@ type receipt struct {
 	Variables []string          `json:"variables"`
 }
 
-// get answers every prompts/get: mcp-go knows one prompt only, the call says which is meant.
+// get answers every prompts/get that comes through mcp-go, which knows one prompt only; the call
+// says which is meant.
 func (s *Surface) get(ctx context.Context, _ mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 	call := transport.FromContext(ctx)
-	key, selector, f := named(call.Namespace, call.Name)
+	r, f := s.answer(ctx, call)
 	if f != nil {
 		return nil, call.Fail(f)
 	}
-	body, messages, err := s.render(ctx, key, selector, call.Arguments)
-	if err != nil {
-		return nil, call.Fail(s.failure(ctx, key, err))
-	}
 	result := &mcp.GetPromptResult{
-		Description: body.Description,
-		Messages:    make([]mcp.PromptMessage, len(messages)),
+		Description: r.body.Description,
+		Messages:    make([]mcp.PromptMessage, len(r.messages)),
 	}
-	for i, m := range messages {
+	for i, m := range r.messages {
 		result.Messages[i] = mcp.PromptMessage{
 			Role:    mcp.Role(m.Role),
 			Content: mcp.TextContent{Type: "text", Text: m.Text},
 		}
 	}
-	result.Meta = &mcp.Meta{AdditionalFields: map[string]any{receiptKey: receiptOf(body, call.Arguments)}}
+	result.EnsureResultMeta().SetMetaField(receiptKey, receiptOf(r.body, call.Arguments))
 	return result, nil
+}
+
+// Direct answers prompts/get as get does, by types that cost less to encode: the test of both holds
+// their bytes against each other.
+func (s *Surface) Direct(ctx context.Context, call *transport.Call) (any, *transport.Failure) {
+	r, f := s.answer(ctx, call)
+	if f != nil {
+		return nil, f
+	}
+	result := &getResult{Description: r.body.Description, Messages: make([]getMessage, len(r.messages))}
+	result.Meta.Receipt = receiptOf(r.body, call.Arguments)
+	if call.Modern {
+		result.ResultType = mcp.ResultTypeComplete
+		result.Meta.ServerInfo = &s.self
+	}
+	for i, m := range r.messages {
+		result.Messages[i] = getMessage{Role: m.Role, Content: textContent{Type: "text", Text: m.Text}}
+	}
+	return result, nil
+}
+
+// getResult is mcp.GetPromptResult as it is on the wire.
+type getResult struct {
+	Meta        getMeta        `json:"_meta"`
+	ResultType  mcp.ResultType `json:"resultType,omitempty"`
+	Description string         `json:"description,omitempty"`
+	Messages    []getMessage   `json:"messages"`
+}
+
+type getMeta struct {
+	Receipt    receipt             `json:"dev.lectern/receipt"`
+	ServerInfo *mcp.Implementation `json:"io.modelcontextprotocol/serverInfo,omitempty"`
+}
+
+type getMessage struct {
+	Role    prompt.Role `json:"role"`
+	Content textContent `json:"content"`
+}
+
+type textContent struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+// rendered is a prompt with the values of a call in it.
+type rendered struct {
+	body     *catalog.Body
+	messages []prompt.Message
+}
+
+func (s *Surface) answer(ctx context.Context, call *transport.Call) (rendered, *transport.Failure) {
+	key, selector, f := named(call.Namespace, call.Name)
+	if f != nil {
+		return rendered{}, f
+	}
+	r, err := s.render(ctx, key, selector, call.Arguments)
+	if err != nil {
+		return rendered{}, s.failure(ctx, key, err)
+	}
+	return r, nil
 }
 
 func (s *Surface) render(
 	ctx context.Context, key store.Key, selector prompt.Selector, values map[string]string,
-) (*catalog.Body, []prompt.Message, error) {
+) (rendered, error) {
 	identity, err := caller(ctx)
 	if err != nil {
-		return nil, nil, err
+		return rendered{}, err
 	}
 	if err := s.decider.Allow(ctx, identity, auth.Get, key); err != nil {
-		return nil, nil, err
+		return rendered{}, err
 	}
 	body, err := s.catalog.Get(ctx, key, selector)
 	if err != nil {
-		return nil, nil, err
+		return rendered{}, err
 	}
 	if body.Exposure == store.Fragment {
-		return nil, nil, store.ErrNotFound
+		return rendered{}, store.ErrNotFound
 	}
 	messages, err := body.Template.Render(values)
-	return body, messages, err
+	return rendered{body: body, messages: messages}, err
 }
 
 // named reads the name of a prompt as the endpoint has it: with the namespace in front where the

@@ -39,20 +39,25 @@ type Surface struct {
 	catalog Catalog
 	decider auth.Decider
 	log     *slog.Logger
+	// self is how the server names itself in results.
+	self mcp.Implementation
 }
 
-// New is a surface over a catalog.
-func New(c Catalog, decider auth.Decider, log *slog.Logger) *Surface {
-	return &Surface{catalog: c, decider: decider, log: log}
+// New is a surface over a catalog, of a program of some version.
+func New(c Catalog, decider auth.Decider, version string, log *slog.Logger) *Surface {
+	return &Surface{
+		catalog: c, decider: decider, log: log,
+		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: version},
+	}
 }
 
 // Server is the mcp-go server that offers the surface and nothing else, for the transport.
-func (s *Surface) Server(version string) *mcpserver.MCPServer {
+func (s *Surface) Server() *mcpserver.MCPServer {
 	hooks := &mcpserver.Hooks{}
 	hooks.AddAfterListPrompts(s.list)
 	hooks.AddAfterInitialize(hideListChanged)
-	srv := mcpserver.NewMCPServer("lectern", version,
-		mcpserver.WithTitle("Lectern"),
+	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version,
+		mcpserver.WithTitle(s.self.Title),
 		mcpserver.WithInstructions(instructions),
 		mcpserver.WithPromptCapabilities(true),
 		mcpserver.WithHooks(hooks),

@@ -23,14 +23,15 @@ const AnyPrompt = "lectern"
 // their ids, across callers.
 type dispatcher struct {
 	server *server.MCPServer
+	direct func(context.Context, *Call) (any, *Failure)
 	log    *slog.Logger
 	serial atomic.Uint64
 	// legacy and modern are messages up to the id, by method.
 	legacy, modern map[string]string
 }
 
-func newDispatcher(srv *server.MCPServer, log *slog.Logger) *dispatcher {
-	d := &dispatcher{server: srv, log: log, legacy: map[string]string{}, modern: map[string]string{}}
+func newDispatcher(srv *server.MCPServer, direct func(context.Context, *Call) (any, *Failure), log *slog.Logger) *dispatcher {
+	d := &dispatcher{server: srv, direct: direct, log: log, legacy: map[string]string{}, modern: map[string]string{}}
 	meta := fmt.Sprintf(`"_meta":{%q:%q,%q:{}}`,
 		mcp.MetaKeyProtocolVersion, mcp.ProtocolVersion20260728, mcp.MetaKeyClientCapabilities)
 	for method, named := range map[mcp.MCPMethod]bool{
@@ -47,7 +48,7 @@ func newDispatcher(srv *server.MCPServer, log *slog.Logger) *dispatcher {
 	return d
 }
 
-// dispatch has mcp-go answer a call. The result is nil with a failure.
+// dispatch answers a call. The result is nil with a failure.
 func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (result any, f *Failure) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -55,6 +56,9 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 			result, f = nil, internalFailure()
 		}
 	}()
+	if d.direct != nil && call.Method == string(mcp.MethodPromptsGet) {
+		return d.direct(ctx, call)
+	}
 	response := d.server.HandleMessage(ctx, d.message(call, body))
 	if call.failure != nil {
 		return nil, call.failure

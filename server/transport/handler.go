@@ -35,6 +35,9 @@ type Config struct {
 	Server        *server.MCPServer
 	Authenticator auth.Authenticator
 	Origins       *auth.Origins
+	// Direct answers prompts/get without mcp-go, which costs several times what the answer does. It
+	// must answer as the handler registered with mcp-go would; nil leaves all to mcp-go.
+	Direct func(ctx context.Context, call *Call) (result any, f *Failure)
 	// Recorder sees every message that is a request; nil records nothing.
 	Recorder Recorder
 	Log      *slog.Logger
@@ -64,7 +67,7 @@ func New(config Config) *Handler {
 	if config.KeepAlive == 0 {
 		config.KeepAlive = DefaultKeepAlive
 	}
-	return &Handler{config: config, dispatch: newDispatcher(config.Server, config.Log), streams: newStreams()}
+	return &Handler{config: config, dispatch: newDispatcher(config.Server, config.Direct, config.Log), streams: newStreams()}
 }
 
 // ServeHTTP answers one message.
@@ -246,4 +249,3 @@ func (h *Handler) reject(w http.ResponseWriter, page *page, id []byte, f *Failur
 	page.send(w, status)
 	return f
 }
-

@@ -1,0 +1,131 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+const getBody = `{"jsonrpc":"2.0","id":7,"method":"prompts/get","params":{"name":"support.incident-handover",` +
+	`"arguments":{"ticket":"INC-4711","tone":"brief"},"_meta":{` +
+	`"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
+	`"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"},` +
+	`"io.modelcontextprotocol/clientCapabilities":{}}}}`
+
+const handover = "Write a {{tone}} handover for {{ticket}}.\n" +
+	"Say what happened, what was tried, what is still open, and whom to call.\n" +
+	"{{#urgent}}Begin with what must be done in the next hour.\n{{/urgent}}"
+
+func benchEndpoint(tb testing.TB) *Handler {
+	tb.Helper()
+	source := catalogtest.New()
+	spec := catalogtest.Text(handover)
+	spec.Title, spec.Description = "Incident handover", "Hand an open incident over to the next shift"
+	source.Publish(store.Key{Namespace: "support", Name: "incident-handover"}, catalogtest.Compile(tb, spec), store.Listed)
+	origins, err := auth.NewOrigins(nil, true)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	nobody := auth.NewNone("bench")
+	endpoint := NewHandler(Deps{
+		Catalog: catalog.New(source, catalog.Options{}), Authenticator: nobody, Decider: nobody, Origins: origins, Version: "v0",
+	})
+	tb.Cleanup(endpoint.Stop)
+	return endpoint
+}
+
+// post drives a handler without sockets.
+func post(b *testing.B, handler http.Handler) {
+	b.Helper()
+	header := http.Header{
+		"Content-Type":         {"application/json"},
+		"Accept":               {"application/json, text/event-stream"},
+		"Mcp-Protocol-Version": {mcp.ProtocolVersion20260728},
+		"Mcp-Method":           {"prompts/get"},
+		"Mcp-Name":             {"support.incident-handover"},
+		"User-Agent":           {"bench"},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "http://127.0.0.1:8080/mcp", bytes.NewReader([]byte(getBody)))
+		r.Header = header
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			b.Fatalf("status %d: %s", w.Code, w.Body)
+		}
+	}
+}
+
+// answer is what the endpoint says to getBody.
+func answer(tb testing.TB, endpoint http.Handler) []byte {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "http://127.0.0.1:8080/mcp", bytes.NewReader([]byte(getBody)))
+	r.Header = http.Header{
+		"Content-Type": {"application/json"}, "Mcp-Protocol-Version": {mcp.ProtocolVersion20260728},
+		"Mcp-Method": {"prompts/get"}, "Mcp-Name": {"support.incident-handover"},
+	}
+	w := httptest.NewRecorder()
+	endpoint.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		tb.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	return w.Body.Bytes()
+}
+
+func BenchmarkPromptsGet(b *testing.B) { post(b, benchEndpoint(b)) }
+
+// BenchmarkBareHandler is the floor: the same bytes, from a handler that reads the body and no more.
+func BenchmarkBareHandler(b *testing.B) {
+	body := answer(b, benchEndpoint(b))
+	post(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			b.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body)
+	}))
+}
+
+// BenchmarkHandleMessage is what mcp-go costs for the same request and a prompt in its registry,
+// with no HTTP around it.
+func BenchmarkHandleMessage(b *testing.B) {
+	srv := mcpserver.NewMCPServer("bench", "v0", mcpserver.WithPromptCapabilities(true))
+	compiled := catalogtest.Compile(b, catalogtest.Text(handover))
+	template, err := prompt.Prepare(&compiled.Document)
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv.AddPrompt(mcp.NewPrompt("support.incident-handover"), func(_ context.Context, r mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+		messages, err := template.Render(r.Params.Arguments)
+		if err != nil {
+			return nil, err
+		}
+		return &mcp.GetPromptResult{Messages: []mcp.PromptMessage{
+			{Role: mcp.RoleUser, Content: mcp.TextContent{Type: "text", Text: messages[0].Text}},
+		}}, nil
+	})
+	b.ReportAllocs()
+	for b.Loop() {
+		response := srv.HandleMessage(b.Context(), []byte(getBody))
+		if err := json.NewEncoder(io.Discard).Encode(response); err != nil {
+			b.Fatal(err)
+		}
+		if _, ok := response.(mcp.JSONRPCResponse); !ok {
+			b.Fatalf("answer %v", response)
+		}
+	}
+}
