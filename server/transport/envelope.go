@@ -27,11 +27,34 @@ type params struct {
 }
 
 type requestMeta struct {
-	Version      string                  `json:"io.modelcontextprotocol/protocolVersion"`
-	Capabilities *mcp.ClientCapabilities `json:"io.modelcontextprotocol/clientCapabilities"`
-	Traceparent  json.RawMessage         `json:"traceparent"`
-	Tracestate   json.RawMessage         `json:"tracestate"`
+	Version      string          `json:"io.modelcontextprotocol/protocolVersion"`
+	Capabilities capabilities    `json:"io.modelcontextprotocol/clientCapabilities"`
+	ClientInfo   ignored         `json:"io.modelcontextprotocol/clientInfo"`
+	Traceparent  json.RawMessage `json:"traceparent"`
+	Tracestate   json.RawMessage `json:"tracestate"`
 }
+
+// capabilities notes whether a client declared its capabilities, and in the right shape. What they
+// are matters to nothing that is served.
+type capabilities struct{ declared bool }
+
+// UnmarshalJSON leaves what is malformed undeclared.
+func (c *capabilities) UnmarshalJSON(raw []byte) error {
+	if string(raw) == "{}" {
+		c.declared = true
+		return nil
+	}
+	var declared *mcp.ClientCapabilities
+	c.declared = json.Unmarshal(raw, &declared) == nil && declared != nil
+	return nil
+}
+
+// ignored skips a value at no cost; a field that is not named at all is looked up again in lower
+// case.
+type ignored struct{}
+
+// UnmarshalJSON takes everything.
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
 // decode reads a message. With a failure the envelope has an ID when the message had a usable one.
 func decode(body []byte, e *envelope) *Failure {
@@ -108,8 +131,6 @@ func malformed(err *json.UnmarshalTypeError) *Failure {
 		return InvalidParams("params must be an object")
 	case field == "arguments" || strings.HasPrefix(field, "arguments."):
 		return InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, err.Value))
-	case strings.HasPrefix(field, "_meta."+mcp.MetaKeyClientCapabilities):
-		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyClientCapabilities)
 	case strings.HasPrefix(field, "_meta."+mcp.MetaKeyProtocolVersion):
 		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -136,10 +137,9 @@ func (h *Handler) admit(r *http.Request) (auth.Identity, *auth.RefusedError) {
 
 // read puts the body into the page.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request, page *page) (*Failure, int) {
-	tooLarge := invalidRequest("the body is too large")
 	limit := h.config.BodyLimit
 	if r.ContentLength > limit {
-		return tooLarge, http.StatusRequestEntityTooLarge
+		return tooLarge(limit), http.StatusRequestEntityTooLarge
 	}
 	body := r.Body
 	if r.ContentLength < 0 {
@@ -147,17 +147,20 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, page *page) (*Fai
 	} else {
 		page.Grow(int(r.ContentLength) + bytes.MinRead) // room to see the end without growing
 	}
-	deadlines := http.NewResponseController(w)
-	_ = deadlines.SetReadDeadline(time.Now().Add(readTimeout)) // a recorder in a test has none
+	// The next request sets its own deadline, and a stream lifts it. A recorder in a test has none.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout))
 	if _, err := page.ReadFrom(body); err != nil {
 		var over *http.MaxBytesError
 		if errors.As(err, &over) {
-			return tooLarge, http.StatusRequestEntityTooLarge
+			return tooLarge(limit), http.StatusRequestEntityTooLarge
 		}
 		return &Failure{Code: mcp.PARSE_ERROR, Message: "the body did not arrive whole"}, http.StatusBadRequest
 	}
-	_ = deadlines.SetReadDeadline(time.Time{})
 	return nil, 0
+}
+
+func tooLarge(limit int64) *Failure {
+	return invalidRequest(fmt.Sprintf("the body is larger than %d bytes", limit))
 }
 
 // exchange is a request under way. The page holds the body until the answer is written over it.

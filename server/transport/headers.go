@@ -31,7 +31,7 @@ func checkModern(header http.Header, e *envelope, body []byte) *Failure {
 		})
 	case !mcp.IsValidProtocolVersion(version):
 		return unsupported(version)
-	case e.Params.Meta.Capabilities == nil:
+	case !e.Params.Meta.Capabilities.declared:
 		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyClientCapabilities)
 	}
 	return checkStandardHeaders(header, e, body)

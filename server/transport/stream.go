@@ -126,6 +126,8 @@ func (h *Handler) listen(ctx context.Context, w http.ResponseWriter, r *http.Req
 		http.Error(w, "Accept must admit text/event-stream", http.StatusNotAcceptable)
 		return invalidRequest("a stream was not accepted")
 	}
+	// A deadline that passes while nothing is read would look like a client that left.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.streams.stopping, cancel)()
