@@ -89,5 +89,5 @@ func (d *database) ready(r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 	defer cancel()
-	return d.writer.Claim(ctx)
+	return d.writer.Check(ctx)
 }

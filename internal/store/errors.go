@@ -39,12 +39,16 @@ func (e *FencedError) Error() string {
 
 // ForeignClusterError refuses a controller whose cluster is not the one this database belongs to.
 type ForeignClusterError struct {
-	// Owner is the UID of the kube-system namespace that claimed the database, Asked the one refused.
+	// Owner is the UID of the kube-system namespace that claimed the database, empty when nobody has;
+	// Asked is the one refused.
 	Owner string
 	Asked string
 }
 
 func (e *ForeignClusterError) Error() string {
+	if e.Owner == "" {
+		return "the database belongs to no cluster; the next controller to start claims it"
+	}
 	return fmt.Sprintf("the database belongs to the cluster whose kube-system namespace has uid %s, not to this one (%s); "+
 		"if that cluster is gone, run `lectern migrate --adopt-cluster`", e.Owner, e.Asked)
 }

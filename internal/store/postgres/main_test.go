@@ -36,8 +36,8 @@ func open(t testing.TB, o postgres.Options) *postgres.Store {
 
 func claim(t testing.TB, s *postgres.Store, uid string) *postgres.Writer {
 	t.Helper()
-	w, err := s.Claim(t.Context(), uid)
-	must(t, err)
+	w := s.Writer(uid)
+	must(t, w.Claim(t.Context()))
 	return w
 }
 

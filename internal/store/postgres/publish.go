@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
@@ -39,6 +40,7 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 	if err != nil {
 		return store.Published{}, err
 	}
+	faultpoint.Hit(faultpoint.RowLocked)
 	if judge(r.standing, p) == fenced {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
 	}
@@ -66,6 +68,7 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 		return published, nil
 	}
 	published.Revision, err = carryOut(ctx, q, &r, p, pl)
+	faultpoint.Hit(faultpoint.RowWritten)
 	return published, err
 }
 

@@ -59,20 +59,3 @@ func (s *Store) Verify(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Claim makes an unclaimed database the cluster's, and returns the Writer for a database that is its
-// own. The error is a *store.ForeignClusterError when another cluster was first.
-func (s *Store) Claim(ctx context.Context, clusterUID string) (*Writer, error) {
-	owner, err := s.queries.ClaimInstallation(ctx, clusterUID)
-	if err == nil && owner == "" {
-		// Another claim was first and our snapshot is older than it.
-		owner, err = s.queries.ClaimInstallation(ctx, clusterUID)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("claim the database: %w", fault(err))
-	}
-	if owner != clusterUID {
-		return nil, &store.ForeignClusterError{Owner: owner, Asked: clusterUID}
-	}
-	return &Writer{store: s, cluster: clusterUID}, nil
-}

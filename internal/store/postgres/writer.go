@@ -21,6 +21,40 @@ type Writer struct {
 	cluster string
 }
 
+// Writer writes for a cluster, named by the UID of its kube-system namespace. Until Claim succeeded once,
+// whatever it does is refused.
+func (s *Store) Writer(clusterUID string) *Writer {
+	return &Writer{store: s, cluster: clusterUID}
+}
+
+// Claim makes an unclaimed database the cluster's. The error is a *store.ForeignClusterError when another
+// cluster was first.
+func (w *Writer) Claim(ctx context.Context) error {
+	owner, err := w.store.queries.ClaimInstallation(ctx, w.cluster)
+	if err == nil && owner == "" {
+		// Another claim was first and our snapshot is older than it.
+		owner, err = w.store.queries.ClaimInstallation(ctx, w.cluster)
+	}
+	return w.owns(owner, err)
+}
+
+// Check asks whether the database is the cluster's, and claims nothing: after `migrate --adopt-cluster` a
+// controller that still runs must not take the database back.
+func (w *Writer) Check(ctx context.Context) error {
+	owner, err := w.store.queries.InstallationOwner(ctx)
+	return w.owns(owner, err)
+}
+
+func (w *Writer) owns(owner string, err error) error {
+	if err != nil {
+		return fmt.Errorf("read whose database it is: %w", fault(err))
+	}
+	if owner != w.cluster {
+		return &store.ForeignClusterError{Owner: owner, Asked: w.cluster}
+	}
+	return nil
+}
+
 // A transaction that lost against another one runs again, a little later each time. Locks are taken
 // in one order everywhere, so that even a second attempt is rare.
 const (
@@ -50,12 +84,8 @@ func (w *Writer) write(ctx context.Context, f func(q *sqlcgen.Queries) error) er
 func (w *Writer) writeOnce(ctx context.Context, f func(q *sqlcgen.Queries) error) error {
 	return pgx.BeginTxFunc(ctx, w.store.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		q := sqlcgen.New(tx)
-		owner, err := q.LockInstallation(ctx)
-		if err != nil {
-			return fmt.Errorf("read whose database it is: %w", err)
-		}
-		if owner != w.cluster {
-			return &store.ForeignClusterError{Owner: owner, Asked: w.cluster}
+		if err := w.owns(q.LockInstallation(ctx)); err != nil {
+			return err
 		}
 		return f(q)
 	})

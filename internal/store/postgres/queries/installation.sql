@@ -4,6 +4,10 @@ select coalesce(cluster_uid, '')::text as cluster_uid
   from installation
    for share;
 
+-- name: InstallationOwner :one
+select coalesce(cluster_uid, '')::text as cluster_uid
+  from installation;
+
 -- name: ClaimInstallation :one
 -- The first to claim an empty row wins; everyone is told whose it is.
 with claimed as (

@@ -27,6 +27,18 @@ func (q *Queries) ClaimInstallation(ctx context.Context, clusterUid string) (str
 	return cluster_uid, err
 }
 
+const installationOwner = `-- name: InstallationOwner :one
+select coalesce(cluster_uid, '')::text as cluster_uid
+  from installation
+`
+
+func (q *Queries) InstallationOwner(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, installationOwner)
+	var cluster_uid string
+	err := row.Scan(&cluster_uid)
+	return cluster_uid, err
+}
+
 const lockInstallation = `-- name: LockInstallation :one
 select coalesce(cluster_uid, '')::text as cluster_uid
   from installation
