@@ -1,0 +1,172 @@
+// Package promptcsv turns rows of a prompt collection in CSV (columns act, prompt, and optionally
+// for_devs and type) into Prompt manifests.
+//
+// It knows no cluster. A row whose placeholders it understands becomes a prompt in syntax Simple;
+// any other row becomes Plain with its text unchanged, so that no row is ever guessed at.
+package promptcsv
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+)
+
+// What the schema of Prompt allows.
+const (
+	maxText    = 128 << 10 // bytes
+	maxTitle   = 100       // characters
+	maxName    = 64        // of an argument
+	maxDefault = 1024      // characters
+	maxCount   = 64        // arguments
+)
+
+// Convert reads rows and returns their manifests in the same order. A row that can be no Prompt,
+// because its text is empty, too long or not storable, is an error that names it.
+//
+// Line ends inside a quoted field come out as "\n", also where the file has "\r\n": encoding/csv
+// reads them so.
+func Convert(r io.Reader) ([]v1alpha1.Prompt, error) {
+	reader := csv.NewReader(r)
+	header, err := reader.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read the header: %w", err)
+	}
+	columns, err := locate(header)
+	if err != nil {
+		return nil, err
+	}
+	names := namer{taken: map[string]bool{}}
+	var prompts []v1alpha1.Prompt
+	for number := 1; ; number++ {
+		fields, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return prompts, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", number, err)
+		}
+		p, err := manifest(columns.row(fields))
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", number, err)
+		}
+		p.Name = names.name(columns.row(fields).act, number)
+		prompts = append(prompts, *p)
+	}
+}
+
+// columns are the places of the fields; -1 where the file has none.
+type columns struct{ act, prompt, forDevs, kind int }
+
+type row struct{ act, prompt, forDevs, kind string }
+
+func locate(header []string) (columns, error) {
+	c := columns{
+		act:     slices.Index(header, "act"),
+		prompt:  slices.Index(header, "prompt"),
+		forDevs: slices.Index(header, "for_devs"),
+		kind:    slices.Index(header, "type"),
+	}
+	if c.act < 0 || c.prompt < 0 {
+		return columns{}, fmt.Errorf("the header is %q; it must have the columns act and prompt", header)
+	}
+	return c, nil
+}
+
+func (c columns) row(fields []string) row {
+	field := func(i int) string {
+		if i < 0 {
+			return ""
+		}
+		return fields[i]
+	}
+	return row{act: field(c.act), prompt: field(c.prompt), forDevs: field(c.forDevs), kind: field(c.kind)}
+}
+
+func manifest(r row) (*v1alpha1.Prompt, error) {
+	for _, field := range []struct{ name, text string }{{"act", r.act}, {"prompt", r.prompt}, {"type", r.kind}} {
+		if !utf8.ValidString(field.text) || strings.ContainsRune(field.text, 0) {
+			return nil, fmt.Errorf("%s is not UTF-8 without U+0000, so it cannot be stored", field.name)
+		}
+	}
+	metadata, err := json.Marshal(map[string]string{"act": r.act})
+	if err != nil {
+		return nil, fmt.Errorf("write metadata.act: %w", err)
+	}
+	p := &v1alpha1.Prompt{}
+	p.APIVersion, p.Kind = v1alpha1.GroupVersion.String(), "Prompt"
+	p.Spec = v1alpha1.PromptSpec{
+		Title:    cut(r.act, maxTitle),
+		Category: cut(strings.ToLower(r.kind), maxTitle),
+		Metadata: &runtime.RawExtension{Raw: metadata},
+		Syntax:   "Plain",
+		Text:     r.prompt,
+	}
+	if strings.EqualFold(r.forDevs, "true") {
+		p.Spec.Tags = []string{"for-devs"}
+	}
+	if text, arguments, ok := simple(r.prompt); ok {
+		p.Spec.Syntax, p.Spec.Text, p.Spec.Arguments = "Simple", text, arguments
+	}
+	if n := len(p.Spec.Text); n == 0 || n > maxText {
+		return nil, fmt.Errorf("prompt has %d bytes; 1 to %d are allowed", n, maxText)
+	}
+	return p, nil
+}
+
+// cut keeps at most limit characters.
+func cut(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit])
+}
+
+var (
+	opening     = regexp.MustCompile(`\$\{`)
+	placeholder = regexp.MustCompile(`\$\{([A-Za-z0-9_ ]+)(?::([^}]*))?\}`)
+	identifier  = regexp.MustCompile(`\{\{[A-Za-z0-9_]+\}\}`)
+)
+
+// simple rewrites ${name} and ${name:default} to {{name}}. It is not ok when a "${" is anything
+// else, when {{name}} already stands in the text and would become a placeholder, or when what comes
+// out would not be a valid Prompt.
+func simple(text string) (rewritten string, arguments []v1alpha1.Argument, ok bool) {
+	found := placeholder.FindAllStringSubmatch(text, -1)
+	if len(found) != len(opening.FindAllStringIndex(text, -1)) || identifier.MatchString(text) {
+		return "", nil, false
+	}
+	for _, match := range found {
+		name, value := underscored(match[1]), match[2]
+		if len(name) > maxName || utf8.RuneCountInString(value) > maxDefault {
+			return "", nil, false
+		}
+		at := slices.IndexFunc(arguments, func(a v1alpha1.Argument) bool { return a.Name == name })
+		if at < 0 {
+			at = len(arguments)
+			arguments = append(arguments, v1alpha1.Argument{Name: name})
+		}
+		if arguments[at].Default == nil && value != "" {
+			arguments[at].Default = &value
+		}
+	}
+	if len(arguments) > maxCount {
+		return "", nil, false
+	}
+	rewritten = placeholder.ReplaceAllStringFunc(text, func(match string) string {
+		name, _, _ := strings.Cut(match[2:len(match)-1], ":")
+		return "{{" + underscored(name) + "}}"
+	})
+	return rewritten, arguments, true
+}
+
+func underscored(name string) string { return strings.ReplaceAll(name, " ", "_") }
