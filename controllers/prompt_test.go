@@ -1,0 +1,320 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	reconciler "github.com/lectern-dev/lectern/controllers/prompt"
+	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+func TestController(t *testing.T) {
+	start(t)
+	for name, scenario := range map[string]func(*testing.T){
+		"publish and edit":                publishAndEdit,
+		"bad edit keeps what is served":   badEditKeepsWhatIsServed,
+		"second reconcile writes nothing": secondReconcileWritesNothing,
+		"includes follow their fragment":  includesFollowTheirFragment,
+		"cycle blocks its members only":   cycleBlocksItsMembersOnly,
+		"includes deeper than the limit":  includesDeeperThanTheLimit,
+		"channels":                        channels,
+		"withdraw":                        withdraw,
+		"suspend":                         suspend,
+		"delete and make again":           deleteAndMakeAgain,
+		"made again under a live row":     madeAgainUnderALiveRow,
+		"events tell of transitions":      eventsTellOfTransitions,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scenario(t)
+		})
+	}
+}
+
+func publishAndEdit(t *testing.T) {
+	p := settled(t, create(t, text(namespace(t), "greeting", "Hello {{who}}")), v1alpha1.ReasonPublished)
+	first := p.Status.Digest
+	wantServed(t, p, prompt.Selector{}, "Hello {{who}}")
+	want := v1alpha1.PromptStatus{
+		ObservedGeneration: 1, Version: 1, ServedVersion: 1, Digest: first,
+		Channels: []v1alpha1.ChannelStatus{{Name: "latest", Version: 1}}, Conditions: p.Status.Conditions,
+	}
+	if diff := cmp.Diff(want, p.Status); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Good day {{who}}" })
+	p = settled(t, p, v1alpha1.ReasonPublished)
+	if p.Status.Version != 2 || p.Status.Digest == first {
+		t.Errorf("after an edit the status is %+v", p.Status)
+	}
+	wantServed(t, p, prompt.Selector{}, "Good day {{who}}")
+	wantServed(t, p, prompt.Selector{Version: 1}, "Hello {{who}}")
+
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Hello {{who}}" })
+	p = settled(t, p, v1alpha1.ReasonPublished)
+	if p.Status.Version != 3 || p.Status.Digest != first {
+		t.Errorf("going back to an older text gives %+v, want version 3 with the first digest", p.Status)
+	}
+}
+
+func badEditKeepsWhatIsServed(t *testing.T) {
+	p := settled(t, create(t, text(namespace(t), "fragile", "Good")), v1alpha1.ReasonPublished)
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "line one\nand {{#broken}}" })
+	p = settled(t, p, v1alpha1.ReasonInvalidTemplate)
+	if !strings.Contains(message(p), "line 2, column 5") {
+		t.Errorf("the message gives no place: %s", message(p))
+	}
+	if p.Status.Version != 1 {
+		t.Errorf("a bad edit made version %d", p.Status.Version)
+	}
+	wantServed(t, p, prompt.Selector{}, "Good")
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Better" })
+	p = settled(t, p, v1alpha1.ReasonPublished)
+	wantServed(t, p, prompt.Selector{}, "Better")
+}
+
+func secondReconcileWritesNothing(t *testing.T) {
+	p := settled(t, create(t, text(namespace(t), "steady", "Steady")), v1alpha1.ReasonPublished)
+	key := client.ObjectKeyFromObject(p)
+	edit(t, p, func(p *v1alpha1.Prompt) {
+		p.Annotations = map[string]string{v1alpha1.RequestedAtAnnotation: "now"}
+	})
+	eventually(t, func() error {
+		must(t, api.Get(t.Context(), key, p))
+		if p.Status.LastHandledReconcileAt != "now" {
+			return fmt.Errorf("lastHandledReconcileAt is %q", p.Status.LastHandledReconcileAt)
+		}
+		return nil
+	})
+	before, rows := p.ResourceVersion, rowVersions(t, p)
+
+	uid, err := clusterUID(t.Context(), api)
+	must(t, err)
+	again := reconciler.Reconciler{
+		Client: api, Live: api, Store: db.Writer(uid),
+		Status: status.Writer{Client: api, Recorder: events.NewFakeRecorder(1)},
+		Clock:  clock.RealClock{}, HistoryLimit: 1000, Resync: time.Hour,
+	}
+	result, err := again.Reconcile(t.Context(), p)
+	must(t, err)
+	if result.RequeueAfter < 54*time.Minute {
+		t.Errorf("comes back after %s, want about an hour", result.RequeueAfter)
+	}
+	must(t, api.Get(t.Context(), key, p))
+	if p.ResourceVersion != before {
+		t.Errorf("the second reconcile took the object from resourceVersion %s to %s", before, p.ResourceVersion)
+	}
+	if diff := cmp.Diff(rows, rowVersions(t, p)); diff != "" {
+		t.Errorf("the second reconcile wrote rows (-before +after):\n%s", diff)
+	}
+}
+
+// rowVersions is the transaction that wrote each row of a prompt last.
+func rowVersions(t *testing.T, p *v1alpha1.Prompt) []string {
+	t.Helper()
+	var found []string
+	must(t, pgtest.Connect(t, dsn).QueryRow(t.Context(), `
+		with me as (select id from prompts where namespace = $1 and name = $2)
+		select array_agg(line order by line) from (
+		  select 'prompt ' || xmin from prompts where id in (select id from me)
+		  union all select 'version ' || version || ' ' || xmin from prompt_versions where prompt_id in (select id from me)
+		  union all select 'channel ' || name || ' ' || xmin from prompt_channels where prompt_id in (select id from me)
+		) as lines (line)`, p.Namespace, p.Name).Scan(&found))
+	if len(found) < 2 {
+		t.Fatalf("found only the rows %q", found)
+	}
+	return found
+}
+
+func includesFollowTheirFragment(t *testing.T) {
+	ns := namespace(t)
+	page := settled(t, create(t, text(ns, "page", "Top {{> style}} end")), v1alpha1.ReasonIncludeMissing)
+	style := create(t, text(ns, "style", "plain"))
+	page = settled(t, page, v1alpha1.ReasonPublished)
+	wantServed(t, page, prompt.Selector{}, "Top plain end")
+	if diff := cmp.Diff([]v1alpha1.IncludeStatus{{Name: "style", Version: 1}}, page.Status.Includes); diff != "" {
+		t.Errorf("includes (-want +got):\n%s", diff)
+	}
+
+	edit(t, style, func(p *v1alpha1.Prompt) { p.Spec.Text = "fancy" })
+	eventually(t, func() error {
+		got, err := served(t, page, prompt.Selector{})
+		if err != nil || got != "Top fancy end" {
+			return fmt.Errorf("page is %q, %v", got, err)
+		}
+		return nil
+	})
+	wantServed(t, page, prompt.Selector{Version: 1}, "Top plain end")
+}
+
+func cycleBlocksItsMembersOnly(t *testing.T) {
+	ns := namespace(t)
+	a := settled(t, create(t, text(ns, "a", "A")), v1alpha1.ReasonPublished)
+	b := settled(t, create(t, text(ns, "b", "B {{> a}}")), v1alpha1.ReasonPublished)
+	outside := settled(t, create(t, text(ns, "outside", "O {{> a}}")), v1alpha1.ReasonPublished)
+
+	edit(t, a, func(p *v1alpha1.Prompt) { p.Spec.Text = "A {{> b}}" })
+	a, b = settled(t, a, v1alpha1.ReasonIncludeCycle), settled(t, b, v1alpha1.ReasonIncludeCycle)
+	for _, p := range []*v1alpha1.Prompt{a, b} {
+		if p.Status.Version != 1 || !strings.Contains(message(p), "a → b → a") {
+			t.Errorf("%s: version %d, message %q", p.Name, p.Status.Version, message(p))
+		}
+	}
+	edit(t, outside, func(p *v1alpha1.Prompt) { p.Spec.Text = "O2 {{> a}}" })
+	outside = settled(t, outside, v1alpha1.ReasonPublished)
+	wantServed(t, outside, prompt.Selector{}, "O2 A")
+
+	edit(t, a, func(p *v1alpha1.Prompt) { p.Spec.Text = "A again" })
+	settled(t, a, v1alpha1.ReasonPublished)
+	b = settled(t, b, v1alpha1.ReasonPublished)
+	eventually(t, func() error {
+		if got, err := served(t, b, prompt.Selector{}); err != nil || got != "B A again" {
+			return fmt.Errorf("b is %q, %v", got, err)
+		}
+		return nil
+	})
+}
+
+func includesDeeperThanTheLimit(t *testing.T) {
+	ns := namespace(t)
+	settled(t, create(t, text(ns, "level-0", "end")), v1alpha1.ReasonPublished)
+	for i := 1; i <= prompt.MaxDepth; i++ {
+		settled(t, create(t, text(ns, fmt.Sprintf("level-%d", i), fmt.Sprintf("{{> level-%d}}", i-1))), v1alpha1.ReasonPublished)
+	}
+	settled(t, create(t, text(ns, "too-deep", fmt.Sprintf("{{> level-%d}}", prompt.MaxDepth))), v1alpha1.ReasonLimitExceeded)
+}
+
+func channels(t *testing.T) {
+	one := int64(1)
+	seven := int64(7)
+	p := settled(t, create(t, text(namespace(t), "pinned", "one")), v1alpha1.ReasonPublished)
+	edit(t, p, func(p *v1alpha1.Prompt) {
+		p.Spec.Text = "two"
+		p.Spec.Channels = []v1alpha1.Channel{{Name: "production", Version: &one}, {Name: "beta"}}
+	})
+	p = settled(t, p, v1alpha1.ReasonPublished)
+	wantServed(t, p, prompt.Selector{}, "one")
+	wantServed(t, p, prompt.Selector{Channel: "beta"}, "two")
+	wantServed(t, p, prompt.Selector{Channel: "latest"}, "two")
+	if p.Status.ServedVersion != 1 || p.Status.Version != 2 {
+		t.Errorf("status is %+v", p.Status)
+	}
+
+	edit(t, p, func(p *v1alpha1.Prompt) {
+		p.Spec.Text = "three"
+		p.Spec.Channels = []v1alpha1.Channel{{Name: "production", Version: &one}, {Name: "beta", Version: &seven}}
+	})
+	p = settled(t, p, v1alpha1.ReasonChannelVersionMissing)
+	if !strings.Contains(message(p), "channel beta asks for version 7") || !strings.Contains(message(p), "3, 2, 1") {
+		t.Errorf("message: %s", message(p))
+	}
+	wantServed(t, p, prompt.Selector{Channel: "latest"}, "three")
+	wantServed(t, p, prompt.Selector{Channel: "beta"}, "two")
+
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Channels = nil })
+	p = settled(t, p, v1alpha1.ReasonPublished)
+	if _, err := served(t, p, prompt.Selector{Channel: "beta"}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a channel that left the spec gives %v", err)
+	}
+}
+
+func withdraw(t *testing.T) {
+	p := settled(t, create(t, text(namespace(t), "leaky", "a secret")), v1alpha1.ReasonPublished)
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.WithdrawnVersions = []int64{1} })
+	p = settled(t, p, v1alpha1.ReasonVersionInUse)
+	wantServed(t, p, prompt.Selector{}, "a secret")
+
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "no secret" })
+	p = settled(t, p, v1alpha1.ReasonPublished)
+	wantServed(t, p, prompt.Selector{}, "no secret")
+	if _, err := served(t, p, prompt.Selector{Version: 1}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a withdrawn version gives %v", err)
+	}
+}
+
+func suspend(t *testing.T) {
+	p := settled(t, create(t, text(namespace(t), "paused", "one")), v1alpha1.ReasonPublished)
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Suspend, p.Spec.Text = true, "two" })
+	p = settled(t, p, v1alpha1.ReasonSuspended)
+	wantServed(t, p, prompt.Selector{}, "one")
+	remove(t, p)
+	if _, err := served(t, p, prompt.Selector{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a deleted prompt gives %v", err)
+	}
+}
+
+func deleteAndMakeAgain(t *testing.T) {
+	ns := namespace(t)
+	p := settled(t, create(t, text(ns, "phoenix", "first life")), v1alpha1.ReasonPublished)
+	remove(t, p)
+	p = settled(t, create(t, text(ns, "phoenix", "second life")), v1alpha1.ReasonPublished)
+	wantServed(t, p, prompt.Selector{}, "second life")
+	if p.Status.Version != 2 {
+		t.Errorf("the number goes on at %d, want 2", p.Status.Version)
+	}
+}
+
+func madeAgainUnderALiveRow(t *testing.T) {
+	ns := namespace(t)
+	p := settled(t, create(t, text(ns, "reborn", "old")), v1alpha1.ReasonPublished)
+	// The finalizer is torn off, as `kubectl patch` in anger does, so the row stays live.
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
+	remove(t, p)
+	p = settled(t, create(t, text(ns, "reborn", "new")), v1alpha1.ReasonPublished)
+	wantServed(t, p, prompt.Selector{}, "new")
+}
+
+func eventsTellOfTransitions(t *testing.T) {
+	p := settled(t, create(t, text(namespace(t), "eventful", "{{bad")), v1alpha1.ReasonInvalidTemplate)
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "fine" })
+	p = settled(t, p, v1alpha1.ReasonPublished)
+	eventually(t, func() error {
+		var found eventsv1.EventList
+		if err := api.List(t.Context(), &found, client.InNamespace(p.Namespace)); err != nil {
+			return err
+		}
+		kinds := map[string]string{}
+		for _, e := range found.Items {
+			if e.Regarding.UID == p.UID {
+				kinds[e.Reason] = e.Type
+			}
+		}
+		if diff := cmp.Diff(map[string]string{"InvalidTemplate": "Warning", "Published": "Normal"}, kinds); diff != "" {
+			return fmt.Errorf("events (-want +got):\n%s", diff)
+		}
+		return nil
+	})
+}
+
+// remove deletes the object and waits until it is gone.
+func remove(t *testing.T, p *v1alpha1.Prompt) {
+	t.Helper()
+	must(t, api.Delete(t.Context(), p))
+	gone(t, p)
+}
+
+func gone(t *testing.T, p *v1alpha1.Prompt) {
+	t.Helper()
+	eventually(t, func() error {
+		err := api.Get(t.Context(), client.ObjectKeyFromObject(p), &v1alpha1.Prompt{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("%s is still there (%v)", p.Name, err)
+	})
+}

@@ -1,0 +1,192 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/hack/kstatus"
+	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+// What every scenario stands on: one API server, one database, one controller.
+var (
+	api client.Client
+	dsn postgres.Options
+	db  *postgres.Store
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// start brings up what every scenario stands on, until the test ends.
+func start(t *testing.T) {
+	t.Helper()
+	plane, err := local.StartControlPlane(t.Context(), local.ControlPlaneOptions{})
+	must(t, err)
+	t.Cleanup(plane.Stop)
+	scheme, err := newScheme()
+	must(t, err)
+	api, err = client.New(plane.Config, client.Options{Scheme: scheme})
+	must(t, err)
+	dsn = pgtest.New(t)
+	db, err = postgres.Open(t.Context(), dsn)
+	must(t, err)
+	t.Cleanup(db.Close)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, testOptions(plane.Kubeconfig)) }()
+	t.Cleanup(func() {
+		cancel()
+		must(t, <-ended)
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testOptions(kubeconfig string) options {
+	return options{
+		cluster:  cluster{kubeconfig: kubeconfig, leaseNamespace: "default"},
+		database: dsn, migrate: migrateApply,
+		metricsAddress: "0", probeAddress: "0",
+		concurrency: 4, maxVersions: 1000,
+		resync: time.Hour, comparisonEvery: time.Hour, comparisonSettle: time.Hour,
+	}
+}
+
+// namespace gives a test a namespace of its own.
+func namespace(t *testing.T) string {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
+	must(t, api.Create(t.Context(), ns))
+	return ns.Name
+}
+
+// text builds a prompt of one text.
+func text(namespace, name, body string) *v1alpha1.Prompt {
+	return &v1alpha1.Prompt{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.PromptSpec{Text: body},
+	}
+}
+
+func create(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt {
+	t.Helper()
+	must(t, api.Create(t.Context(), p))
+	return p
+}
+
+// edit changes the spec, as `kubectl edit` would.
+func edit(t *testing.T, p *v1alpha1.Prompt, change func(*v1alpha1.Prompt)) {
+	t.Helper()
+	before := p.DeepCopy()
+	change(p)
+	must(t, api.Patch(t.Context(), p, client.MergeFrom(before)))
+}
+
+// settled waits until the controller has said reason about the object's present generation, and
+// returns the object. It also holds the kstatus verdict against the reason.
+func settled(t *testing.T, p *v1alpha1.Prompt, reason string) *v1alpha1.Prompt {
+	t.Helper()
+	key := client.ObjectKeyFromObject(p)
+	var now v1alpha1.Prompt
+	eventually(t, func() error {
+		if err := api.Get(t.Context(), key, &now); err != nil {
+			return err
+		}
+		ready := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil || now.Status.ObservedGeneration != now.Generation || ready.Reason != reason {
+			return fmt.Errorf("%s has generation %d and status %+v, want reason %s", key, now.Generation, now.Status, reason)
+		}
+		return nil
+	})
+	obj, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&now)
+	must(t, err)
+	verdict, err := kstatus.Of(obj)
+	if err != nil || verdict != wantVerdict(&now) {
+		t.Errorf("%s: kstatus says %s (%v), want %s", key, verdict, err, wantVerdict(&now))
+	}
+	return &now
+}
+
+// wantVerdict is what design.md section 9 promises for a reason.
+func wantVerdict(p *v1alpha1.Prompt) kstatus.Verdict {
+	switch meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady).Reason {
+	case v1alpha1.ReasonPublished:
+		return kstatus.Current
+	case v1alpha1.ReasonSuspended:
+		if p.Status.Version > 0 {
+			return kstatus.Current
+		}
+		return kstatus.Failed
+	case v1alpha1.ReasonIncludeMissing, v1alpha1.ReasonStoreUnavailable:
+		return kstatus.InProgress
+	default:
+		return kstatus.Failed
+	}
+}
+
+// message is what the Ready condition says.
+func message(p *v1alpha1.Prompt) string {
+	return meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady).Message
+}
+
+// served is the text callers of a selector get, joined, or the error.
+func served(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector) (string, error) {
+	t.Helper()
+	version, err := db.Get(t.Context(), store.Key{Namespace: p.Namespace, Name: p.Name}, selector)
+	if err != nil {
+		return "", err
+	}
+	var texts []string
+	for _, m := range version.Document.Messages {
+		texts = append(texts, m.Text)
+	}
+	return strings.Join(texts, "\n"), nil
+}
+
+func wantServed(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector, want string) {
+	t.Helper()
+	if got, err := served(t, p, selector); err != nil || got != want {
+		t.Errorf("%s%s is %q, %v; want %q", p.Name, selector, got, err, want)
+	}
+}
+
+// eventually waits for try to succeed, for 20 seconds at most.
+func eventually(t *testing.T, try func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal(err)
+		}
+	}
+}
