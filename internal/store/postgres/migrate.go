@@ -70,7 +70,8 @@ func Migrate(ctx context.Context, o Options, m MigrateOptions) (MigrateResult, e
 }
 
 func applyMigrations(ctx context.Context, db *sql.DB) (MigrateResult, error) {
-	locker, err := lock.NewPostgresSessionLocker()
+	// Asked for every second, for ten minutes: a migration of a large table may take that long.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
 	if err != nil {
 		return MigrateResult{}, err
 	}

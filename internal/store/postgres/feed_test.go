@@ -1,0 +1,200 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+// TestOverlappingPublishes holds the feed as a publish does between its last statement and its commit:
+// the next one waits there, and nobody sees its revision, nor the one after, before the first has ended.
+func TestOverlappingPublishes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		end  func(pgx.Tx, context.Context) error
+		want int64 // revision of the one that waited
+	}{
+		"the first commits":            {pgx.Tx.Commit, 2},
+		"the first rolls back: no gap": {pgx.Tx.Rollback, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			owner := pgtest.New(t)
+			s := open(t, owner)
+			w := claim(t, s, cluster)
+			first, err := pgtest.Connect(t, owner).Begin(t.Context())
+			must(t, err)
+			_, err = first.Exec(t.Context(), "update feed set revision = revision + 1")
+			must(t, err)
+
+			waited := publishLater(t, w, publication(t, handover, "u1", 1, "text"))
+			awaitLock(t, owner)
+			feed, err := s.Feed(t.Context())
+			must(t, err)
+			changes, err := s.Changes(t.Context(), 0, 10)
+			must(t, err)
+			if feed.Revision != 0 || len(changes) != 0 {
+				t.Errorf("while both run: feed %+v, changes %+v, want nothing yet", feed, changes)
+			}
+			must(t, tc.end(first, t.Context()))
+			got := <-waited
+			must(t, got.err)
+			if got.Revision != tc.want {
+				t.Errorf("the one that waited took revision %d, want %d", got.Revision, tc.want)
+			}
+			changes, err = s.Changes(t.Context(), 0, 10)
+			must(t, err)
+			if diff := cmp.Diff([]store.Change{{Revision: tc.want, Key: handover}}, changes); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPublishCutOff ends the connection of a publish that waits at the feed, as a failover would.
+func TestPublishCutOff(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	conn := pgtest.Connect(t, owner)
+	before := contents(t, owner)
+	first, err := conn.Begin(t.Context())
+	must(t, err)
+	_, err = first.Exec(t.Context(), "select from feed for update")
+	must(t, err)
+	waited := publishLater(t, w, publication(t, handover, "u1", 1, "text"))
+	awaitLock(t, owner)
+	_, err = pgtest.Connect(t, owner).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+	must(t, err)
+	if got := <-waited; !errors.Is(got.err, store.ErrUnavailable) {
+		t.Errorf("got %v, want that the database is away", got.err)
+	}
+	must(t, first.Rollback(t.Context()))
+	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+		t.Errorf("what the cut-off publish left (-before +after):\n%s", diff)
+	}
+	if _, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text")); err != nil {
+		t.Errorf("publish after it: %v", err)
+	}
+}
+
+// TestListen hears a publish, survives the loss of its connection, and ends with its context.
+func TestListen(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	reader := open(t, pgtest.ServerRole(t, owner))
+	ctx, cancel := context.WithCancel(t.Context())
+	woken, ended := make(chan struct{}, 100), make(chan error)
+	go func() { ended <- reader.Listen(ctx, func() { woken <- struct{}{} }) }()
+	await := func(why string) {
+		t.Helper()
+		select {
+		case <-woken:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("not woken by %s", why)
+		}
+	}
+	await("the first connection")
+	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	must(t, err)
+	await("a publish")
+	must(t, w.Remove(t.Context(), handover, "u1", false))
+	await("a tombstone")
+	_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{NewEpoch: true})
+	must(t, err)
+	await("a new epoch")
+
+	_, err = pgtest.Connect(t, pgtest.Superuser(t, owner)).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'")
+	must(t, err)
+	await("a new connection")
+	_, err = w.Purge(t.Context(), 0, 1)
+	must(t, err)
+	await("a purge after it")
+	cancel()
+	must(t, <-ended)
+}
+
+// TestQuietPublishNotifiesNobody: servers must not reload for what they cannot see.
+func TestQuietPublishNotifiesNobody(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	must(t, err)
+	conn := pgtest.Connect(t, owner)
+	_, err = conn.Exec(t.Context(), "listen lectern")
+	must(t, err)
+	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 2, "text"))
+	must(t, err)
+	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 3, "visible"))
+	must(t, err)
+	heard, err := conn.WaitForNotification(t.Context())
+	must(t, err)
+	if heard.Payload != "2" {
+		t.Errorf("the first notification is of revision %s, want 2, that of the visible change", heard.Payload)
+	}
+}
+
+type outcome struct {
+	store.Published
+	err error
+}
+
+func publishLater(t *testing.T, w *postgres.Writer, p store.Publication) <-chan outcome {
+	t.Helper()
+	done := make(chan outcome, 1)
+	go func() {
+		published, err := w.Publish(context.WithoutCancel(t.Context()), p)
+		done <- outcome{published, err}
+	}()
+	return done
+}
+
+// awaitLock returns once a session of the database waits for a lock.
+func awaitLock(t *testing.T, o postgres.Options) {
+	t.Helper()
+	conn := pgtest.Connect(t, o)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		var waiting bool
+		must(t, conn.QueryRow(t.Context(), `select exists(
+			select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`).Scan(&waiting))
+		if waiting {
+			return
+		}
+	}
+	t.Fatal("nobody waits for a lock")
+}
+
+func publication(t *testing.T, k store.Key, uid string, generation int64, text string) store.Publication {
+	t.Helper()
+	c, err := prompt.Compile(prompt.Spec{Title: k.Name, Messages: []prompt.Message{{Role: prompt.User, Text: text}}}, nil)
+	must(t, err)
+	return store.Publication{
+		Key: k, Owner: store.Owner{UID: uid, Generation: generation}, Exposure: store.Listed, HistoryLimit: 100, Compiled: c,
+	}
+}
+
+// contents is every row of every table with the transaction that wrote it.
+func contents(t *testing.T, o postgres.Options) map[string][]string {
+	t.Helper()
+	conn := pgtest.Connect(t, o)
+	found := map[string][]string{}
+	for _, table := range tableNames(t, conn) {
+		rows, err := conn.Query(t.Context(), fmt.Sprintf("select t.xmin::text || ' ' || t::text from %s t order by t.ctid", pgx.Identifier{table}.Sanitize()))
+		must(t, err)
+		found[table], err = pgx.CollectRows(rows, pgx.RowTo[string])
+		must(t, err)
+	}
+	return found
+}

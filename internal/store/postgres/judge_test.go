@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	at := func(uid string, generation, revision int64) store.Fence {
+		return store.Fence{Owner: store.Owner{UID: uid, Generation: generation}, Revision: revision}
+	}
+	live := func(f store.Fence) standing { return standing{Fence: f} }
+	dead := func(f store.Fence) standing { return standing{Fence: f, Deleted: true} }
+	seen := func(f store.Fence) *store.Fence { return &f }
+	for name, tc := range map[string]struct {
+		row      standing
+		owner    store.Owner
+		takeover *store.Fence
+		want     verdict
+	}{
+		"no row before": {row: live(at("a", 1, 0)), owner: store.Owner{UID: "a", Generation: 1}, want: fresh},
+		"no row before, and a takeover of what was": {row: live(at("a", 1, 0)), owner: store.Owner{UID: "a", Generation: 1}, takeover: seen(at("b", 4, 9)), want: fresh},
+		"same generation":                {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, want: ours},
+		"higher generation":              {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 4}, want: ours},
+		"lower generation":               {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 2}, want: fenced},
+		"another uid":                    {row: live(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 9}, want: fenced},
+		"own tombstone":                  {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, want: fenced},
+		"another's tombstone":            {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, want: fenced},
+		"takeover of a live row":         {row: live(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: ours},
+		"takeover of a tombstone":        {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, takeover: seen(at("a", 3, 7)), want: ours},
+		"takeover by a lower generation": {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 1}, takeover: seen(at("a", 3, 7)), want: ours},
+		"takeover of another revision":   {row: live(at("a", 3, 8)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
+		"takeover of another generation": {row: live(at("a", 4, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
+		"takeover of another uid":        {row: live(at("c", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
+		"takeover already done":          {row: live(at("b", 1, 8)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: ours},
+		"takeover done and buried since": {row: dead(at("b", 1, 9)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := judge(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
+				t.Errorf("got verdict %d, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	const old, text, other = "sha256:old", "sha256:text", "sha256:other"
+	type answer struct {
+		Newest int64
+		New    bool
+	}
+	stored := func(highest int64, digest prompt.Digest) row {
+		return row{Highest: highest, Digest: digest, Served: []int64{highest}}
+	}
+	for name, tc := range map[string]struct {
+		row  row
+		seen store.Seen
+		want answer
+	}{
+		"first":                                   {want: answer{1, true}},
+		"equal to the newest":                     {row: stored(4, text), want: answer{4, false}},
+		"other than the newest":                   {row: stored(4, old), want: answer{5, true}},
+		"status behind the row":                   {row: stored(4, old), seen: store.Seen{Version: 3, Digest: text}, want: answer{5, true}},
+		"status at the row":                       {row: stored(4, text), seen: store.Seen{Version: 4, Digest: text}, want: answer{4, false}},
+		"lost, same text":                         {row: stored(4, old), seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
+		"lost, same text as before and after":     {row: stored(4, text), seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
+		"lost, the row's text again":              {row: stored(4, text), seen: store.Seen{Version: 6, Digest: other}, want: answer{7, true}},
+		"all lost":                                {seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
+		"purged, same text":                       {row: row{Highest: 4}, seen: store.Seen{Version: 4, Digest: text}, want: answer{4, true}},
+		"purged, another text":                    {row: row{Highest: 4}, seen: store.Seen{Version: 4, Digest: other}, want: answer{5, true}},
+		"purged, nothing remembered":              {row: row{Highest: 4}, want: answer{5, true}},
+		"a version remembered without its digest": {row: stored(4, text), seen: store.Seen{Version: 6}, want: answer{7, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newest, isNew := number(&tc.row, &store.Publication{Compiled: &prompt.Compiled{Digest: text}, Seen: tc.seen})
+			if diff := cmp.Diff(tc.want, answer{newest, isNew}); diff != "" {
+				t.Errorf("number (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMovesBetween(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		current, placed map[string]int64
+		want            []move
+	}{
+		"nothing":            {map[string]int64{"latest": 2}, map[string]int64{"latest": 2}, nil},
+		"first":              {nil, map[string]int64{"latest": 1, "beta": 1}, []move{{Name: "beta", To: 1}, {Name: "latest", To: 1}}},
+		"stated, unresolved": {map[string]int64{}, map[string]int64{"beta": 0}, []move{{Name: "beta"}}},
+		"still unresolved":   {map[string]int64{"beta": 0}, map[string]int64{"beta": 0}, nil},
+		"gone":               {map[string]int64{"beta": 3}, nil, []move{{Name: "beta", From: 3, Removed: true}}},
+		"moved back":         {map[string]int64{"beta": 3}, map[string]int64{"beta": 1}, []move{{Name: "beta", From: 3, To: 1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tc.want, movesBetween(tc.current, tc.placed)); diff != "" {
+				t.Errorf("moves (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,174 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	blank := pgtest.Blank(t)
+	s := open(t, blank)
+	if err := s.Verify(t.Context()); !errors.Is(err, store.ErrBehind) {
+		t.Errorf("verify without a schema: %v, want that it is behind", err)
+	}
+
+	const runners = 4
+	var mu sync.Mutex
+	results := map[postgres.MigrateResult]int{}
+	var wg sync.WaitGroup
+	for range runners {
+		wg.Go(func() {
+			r, err := postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{ServerRole: pgtest.Server})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			results[r]++
+		})
+	}
+	wg.Wait()
+	want := map[postgres.MigrateResult]int{{From: 0, To: 1}: 1, {From: 1, To: 1}: runners - 1}
+	if diff := cmp.Diff(want, results); diff != "" {
+		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
+	}
+	must(t, s.Verify(t.Context()))
+	must(t, open(t, pgtest.ServerRole(t, blank)).Verify(t.Context()))
+
+	conn := pgtest.Connect(t, blank)
+	_, err := conn.Exec(t.Context(), "insert into goose_db_version (version_id, is_applied) values (99, true)")
+	must(t, err)
+	must(t, s.Verify(t.Context())) // ahead is fine
+	_, err = conn.Exec(t.Context(), "delete from goose_db_version where version_id > 0")
+	must(t, err)
+	if err := s.Verify(t.Context()); !errors.Is(err, store.ErrBehind) {
+		t.Errorf("verify of an older schema: %v, want that it is behind", err)
+	}
+}
+
+func TestMigrateWithoutRole(t *testing.T) {
+	t.Parallel()
+	_, err := postgres.Migrate(t.Context(), pgtest.New(t), postgres.MigrateOptions{ServerRole: "no such role"})
+	if err == nil || !strings.Contains(err.Error(), `role "no such role" does not exist`) {
+		t.Errorf("got %v, want that the role does not exist", err)
+	}
+}
+
+func TestMigrateAway(t *testing.T) {
+	t.Parallel()
+	_, err := postgres.Migrate(t.Context(), postgres.Options{URL: "postgres://nobody@127.0.0.1:1/nowhere"}, postgres.MigrateOptions{})
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v, want that the database is away", err)
+	}
+}
+
+// TestNewEpoch is what an operator does after a restore: readers must see another epoch, and keep their place in
+// an untouched one.
+func TestNewEpoch(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	reader := open(t, pgtest.ServerRole(t, owner))
+	before, err := reader.Feed(t.Context())
+	must(t, err)
+	last := before
+	for range 2 {
+		_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{NewEpoch: true})
+		must(t, err)
+		now, err := reader.Feed(t.Context())
+		must(t, err)
+		if now.Epoch <= last.Epoch || now.Revision != before.Revision {
+			t.Errorf("feed was %+v and is %+v, want a higher epoch at the same revision", last, now)
+		}
+		last = now
+	}
+}
+
+// granted is the decision for every table there is. A table that is not here fails the test: whoever
+// adds one decides, here and in grants.sql, what servers may do with it.
+var granted = map[string]string{
+	"feed":                 "SELECT",
+	"goose_db_version":     "SELECT",
+	"installation":         "",
+	"prompt_channel_moves": "SELECT",
+	"prompt_channels":      "SELECT",
+	"prompt_tags":          "SELECT",
+	"prompt_variables":     "SELECT",
+	"prompt_versions":      "SELECT",
+	"prompts":              "SELECT",
+	"tags":                 "SELECT",
+}
+
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	tables := tableNames(t, pgtest.Connect(t, owner))
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(granted)), tables); diff != "" {
+		t.Fatalf("tables with a decision and tables there are (-want +got):\n%s", diff)
+	}
+	conn := pgtest.Connect(t, pgtest.ServerRole(t, owner))
+	for _, table := range tables {
+		for privilege, sql := range map[string]string{
+			"SELECT":   "select from " + table + " limit 0",
+			"INSERT":   "insert into " + table + " default values",
+			"UPDATE":   "update " + table + " set " + firstColumn(t, owner, table) + " = default where false",
+			"DELETE":   "delete from " + table + " where false",
+			"TRUNCATE": "truncate " + table,
+			"DDL":      "alter table " + table + " add column x int",
+		} {
+			allowed := strings.Contains(granted[table], privilege)
+			if got := permitted(t, conn, sql); got != allowed {
+				t.Errorf("%s on %s: permitted %t, want %t", privilege, table, got, allowed)
+			}
+		}
+	}
+	for _, sql := range []string{"create table x ()", "create schema x", "create function f() returns int language sql as 'select 1'"} {
+		if permitted(t, conn, sql) {
+			t.Errorf("the server's role may %s", sql)
+		}
+	}
+}
+
+// permitted says whether a statement fails for want of a right, and leaves no trace of one that does not.
+func permitted(t *testing.T, conn *pgx.Conn, sql string) bool {
+	t.Helper()
+	tx, err := conn.Begin(t.Context())
+	must(t, err)
+	defer func() { must(t, tx.Rollback(context.Background())) }()
+	_, err = tx.Exec(t.Context(), sql)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" {
+		return false
+	}
+	must(t, err)
+	return true
+}
+
+func tableNames(t *testing.T, conn *pgx.Conn) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), "select c.relname::text from pg_class c where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relnamespace = 'public'::regnamespace order by 1")
+	must(t, err)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(t, err)
+	return names
+}
+
+func firstColumn(t *testing.T, o postgres.Options, table string) string {
+	t.Helper()
+	var name string
+	must(t, pgtest.Connect(t, o).QueryRow(t.Context(), "select attname::text from pg_attribute where attrelid = $1::regclass and attnum = 1", table).Scan(&name))
+	return name
+}

@@ -1,0 +1,102 @@
+package postgres_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		options postgres.Options
+		want    string // part of the message; empty for none
+	}{
+		"nothing":                {postgres.Options{}, "no database given"},
+		"two":                    {postgres.Options{URL: "postgres://h/d", URLFile: "f"}, "more than one"},
+		"url":                    {postgres.Options{URL: "postgres://h/d"}, ""},
+		"file":                   {postgres.Options{URLFile: "f"}, ""},
+		"parts":                  {postgres.Options{Host: "h", Database: "d", User: "u"}, ""},
+		"parts without database": {postgres.Options{Host: "h", User: "u"}, "--database-name"},
+		"parts beside a url":     {postgres.Options{URL: "postgres://h/d", SSLMode: "require"}, "go with --database-host"},
+		"negative pool":          {postgres.Options{URL: "postgres://h/d", PoolSize: -1}, "--database-pool-size is -1"},
+		"negative timeout":       {postgres.Options{URL: "postgres://h/d", IdleTimeout: -1}, "cannot be negative"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := tc.options.Validate()
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	var got postgres.Options
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	got.AddFlags(flags)
+	must(t, flags.Parse([]string{"--database-host=db", "--database-name=lectern", "--database-user=u", "--database-connect-timeout=5s"}))
+	want := postgres.Options{
+		Host: "db", Port: 5432, Database: "lectern", User: "u", PoolSize: 20, IdleTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+}
+
+// TestURLFile rotates the file under an open store: new connections use what it says now.
+func TestURLFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "url")
+	must(t, os.WriteFile(file, []byte("postgres://nobody@127.0.0.1:1/nowhere\n"), 0o600))
+	s := open(t, postgres.Options{URLFile: file})
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("ping of a closed port: %v, want that the database is away", err)
+	}
+	must(t, os.WriteFile(file, []byte(pgtest.New(t).URL+"\n"), 0o600))
+	must(t, s.Ping(t.Context()))
+	must(t, s.Verify(t.Context()))
+}
+
+func TestOpenRefusesWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]postgres.Options{
+		"no file":     {URLFile: filepath.Join(t.TempDir(), "absent")},
+		"not a url":   {URL: "postgres://h:port/d"},
+		"no password": {Host: "h", Database: "d", User: "u", PasswordFile: filepath.Join(t.TempDir(), "absent")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if s, err := postgres.Open(t.Context(), o); err == nil {
+				s.Close()
+				t.Error("opened")
+			}
+		})
+	}
+}
+
+// TestParts connects by host, port, names and a password file.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	cfg := pgtest.Connect(t, owner).Config()
+	password := filepath.Join(t.TempDir(), "password")
+	must(t, os.WriteFile(password, []byte(cfg.Password), 0o600))
+	s := open(t, postgres.Options{
+		Host: cfg.Host, Port: cfg.Port, Database: cfg.Database, User: cfg.User, PasswordFile: password, SSLMode: "disable",
+	})
+	must(t, s.Verify(t.Context()))
+}

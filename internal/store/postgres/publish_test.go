@@ -1,0 +1,227 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+// TestEqualPublishWritesNoRow compares every row of every table with the transaction that wrote it.
+func TestEqualPublishWritesNoRow(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	p := publication(t, handover, "u1", 1, "text {{x}}")
+	p.Labels = map[string]string{"team": "ops"}
+	p.Channels = []store.ChannelRule{{Name: "beta"}, {Name: "production", Version: 1}, {Name: "none", Version: 7}}
+	_, err := w.Publish(t.Context(), p)
+	must(t, err)
+	before := contents(t, owner)
+	for range 3 {
+		_, err = w.Publish(t.Context(), p)
+		must(t, err)
+	}
+	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+		t.Errorf("rows (-before +after):\n%s", diff)
+	}
+}
+
+// TestSecondCluster: the database belongs to the first controller's cluster until an operator says otherwise.
+func TestSecondCluster(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	s := open(t, owner)
+	first := claim(t, s, "first")
+	_, err := first.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	must(t, err)
+	before := contents(t, owner)
+
+	err = s.Writer("second").Claim(t.Context())
+	foreign(t, err, store.ForeignClusterError{Owner: "first", Asked: "second"})
+	foreign(t, s.Writer("second").Check(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
+	must(t, first.Check(t.Context()))
+	claim(t, s, "first")
+	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+		t.Errorf("what the refused claim wrote (-before +after):\n%s", diff)
+	}
+
+	_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{AdoptCluster: true})
+	must(t, err)
+	foreign(t, first.Check(t.Context()), store.ForeignClusterError{Asked: "first"})
+	second := claim(t, s, "second")
+	before = contents(t, owner)
+	for name, write := range map[string]func() error{
+		"publish": func() error {
+			_, err := first.Publish(t.Context(), publication(t, handover, "u1", 2, "of the first"))
+			return err
+		},
+		"remove": func() error { return first.Remove(t.Context(), handover, "u1", false) },
+		"sweep": func() error {
+			_, err := first.Sweep(t.Context(), handover, store.Fence{Owner: store.Owner{UID: "u1", Generation: 1}, Revision: 1})
+			return err
+		},
+		"purge": func() error { _, err := first.Purge(t.Context(), 0, 1); return err },
+	} {
+		t.Run(name, func(t *testing.T) { foreign(t, write(), store.ForeignClusterError{Owner: "second", Asked: "first"}) })
+	}
+	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+		t.Errorf("what the first cluster wrote (-before +after):\n%s", diff)
+	}
+	_, err = second.Publish(t.Context(), publication(t, handover, "u1", 2, "of the second"))
+	must(t, err)
+}
+
+func foreign(t *testing.T, err error, want store.ForeignClusterError) {
+	t.Helper()
+	var got *store.ForeignClusterError
+	if !errors.As(err, &got) || *got != want {
+		t.Errorf("got %v, want %v", err, &want)
+	}
+}
+
+// TestErasedTextIsNowhere looks for the text in every column of every table.
+func TestErasedTextIsNowhere(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	written := func(t *testing.T, w *postgres.Writer, k store.Key) {
+		t.Helper()
+		p := publication(t, k, "u1", 1, "x")
+		c, err := prompt.Compile(prompt.Spec{
+			Title: secret, Description: secret, Category: secret, Metadata: []byte(`{"a":"` + secret + `"}`),
+			Messages: []prompt.Message{{Role: prompt.User, Text: "password " + secret + " {{" + secret + "}}{{! " + secret + " }}"}},
+		}, nil)
+		must(t, err)
+		p.Compiled = c
+		_, err = w.Publish(t.Context(), p)
+		must(t, err)
+	}
+	for name, erase := range map[string]func(*testing.T, *postgres.Writer) error{
+		"withdrawn": func(t *testing.T, w *postgres.Writer) error {
+			p := publication(t, handover, "u1", 2, "clean")
+			p.Withdrawn = []int64{1}
+			_, err := w.Publish(t.Context(), p)
+			return err
+		},
+		"withdrawn under production": func(t *testing.T, w *postgres.Writer) error {
+			p := publication(t, handover, "u1", 2, "clean")
+			p.Channels = []store.ChannelRule{{Name: store.Production, Version: 5}}
+			p.Withdrawn = []int64{1}
+			_, err := w.Publish(t.Context(), p)
+			return err
+		},
+		"purged": func(t *testing.T, w *postgres.Writer) error {
+			must(t, w.Remove(t.Context(), handover, "u1", false))
+			_, err := w.Purge(t.Context(), 0, 1)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			owner := pgtest.New(t)
+			w := claim(t, open(t, owner), cluster)
+			written(t, w, handover)
+			if !strings.Contains(fmt.Sprint(contents(t, owner)), secret) {
+				t.Fatal("the text was never stored; this test sees nothing")
+			}
+			must(t, erase(t, w))
+			for table, rows := range contents(t, owner) {
+				for _, row := range rows {
+					if strings.Contains(row, secret) {
+						t.Errorf("%s still has it: %s", table, row)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestVersionsAreImmutable(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	must(t, err)
+	conn := pgtest.Connect(t, owner)
+	for name, set := range map[string]string{
+		"another text":               "document = '{}'",
+		"another digest":             "digest = 'x'",
+		"a withdrawal keeping texts": "withdrawn_at = now()",
+		"a withdrawal and a digest":  "withdrawn_at = now(), document = null, source = null, content = null, digest = 'x', tags = '{}', variables = '{}'",
+	} {
+		if _, err := conn.Exec(t.Context(), "update prompt_versions set "+set); err == nil {
+			t.Errorf("%s was let through", name)
+		}
+	}
+}
+
+// TestDerivedTables follows the tables that queries of later releases read: they speak of the default version.
+func TestDerivedTables(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	conn := pgtest.Connect(t, owner)
+	type derived struct {
+		Tags, Variables, Moves []string
+		Found                  bool
+		Template               bool
+		Latest                 int64
+	}
+	brief := "brief"
+	for generation, step := range []struct {
+		name  string
+		spec  prompt.Spec
+		text  string
+		rules []store.ChannelRule
+		want  derived
+	}{
+		{"first", prompt.Spec{
+			Tags:      []string{"b", "a"},
+			Arguments: []prompt.Declaration{{Name: "z"}, {Name: "tone", Type: prompt.String, Enum: []string{"brief", "long"}, Default: &brief}},
+		}, "needle {{z}} {{tone}}", nil, derived{
+			Tags: []string{"a", "b"}, Variables: []string{"1 z String {} true", "2 tone String {brief,long} brief false"},
+			Found: true, Template: true, Latest: 1,
+		}},
+		{"pinned", prompt.Spec{Tags: []string{"c"}}, "hay", []store.ChannelRule{{Name: store.Production, Version: 1}}, derived{
+			Tags: []string{"a", "b"}, Variables: []string{"1 z String {} true", "2 tone String {brief,long} brief false"},
+			Moves: []string{"production 1"}, Found: true, Template: true, Latest: 2,
+		}},
+		{"moved", prompt.Spec{Tags: []string{"c"}}, "hay", []store.ChannelRule{{Name: store.Production, Version: 2}}, derived{
+			Tags: []string{"c"}, Moves: []string{"production 1", "production 1 2"}, Latest: 2,
+		}},
+		{"removed", prompt.Spec{Tags: []string{"a", "c"}}, "needle", nil, derived{
+			Tags: []string{"a", "c"}, Moves: []string{"production 1", "production 1 2", "production 2"}, Found: true, Latest: 3,
+		}},
+	} {
+		p := publication(t, handover, "u1", int64(generation+1), "x")
+		step.spec.Messages = []prompt.Message{{Role: prompt.User, Text: step.text}}
+		var err error
+		p.Compiled, err = prompt.Compile(step.spec, nil)
+		must(t, err)
+		p.Channels = step.rules
+		_, err = w.Publish(t.Context(), p)
+		must(t, err)
+
+		var got derived
+		must(t, conn.QueryRow(t.Context(), `select
+			array(select t.name::text from tags t join prompt_tags pt on pt.tag_id = t.id where pt.prompt_id = p.id order by 1),
+			array(select concat_ws(' ', position, name, type, enum, default_value, case when required then 'true' else 'false' end)
+			        from prompt_variables v where v.prompt_id = p.id order by position),
+			array(select concat_ws(' ', name, from_version, to_version) from prompt_channel_moves m where m.prompt_id = p.id order by id),
+			search @@ websearch_to_tsquery('simple', 'needle'), is_template, latest_version
+			from prompts p`).Scan(&got.Tags, &got.Variables, &got.Moves, &got.Found, &got.Template, &got.Latest))
+		if diff := cmp.Diff(step.want, got, cmpEmpty); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+	}
+}
+
+var cmpEmpty = cmpopts.EquateEmpty()
