@@ -1,0 +1,129 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestStack starts all of Lectern, kills and restarts a server, and expects nothing to be left.
+func TestStack(t *testing.T) {
+	ctx := t.Context()
+	temp := openFolder(t)
+	t.Setenv("TMPDIR", temp)
+	s, err := StartStack(ctx, StackOptions{Env: []string{"LECTERN_LOG_LEVEL=debug"}})
+	must(t, err)
+	stopped := false
+	defer func() {
+		if !stopped {
+			must(t, s.Stop())
+		}
+	}()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	s.Kill(Server2)
+	<-s.Ended(Server2)
+	if err := get(ctx, client, s.Ready(Server2)); err == nil {
+		t.Error("a killed server answered")
+	}
+	must(t, get(ctx, client, s.Ready(Server1)))
+	must(t, s.Restart(ctx, Server2))
+	must(t, s.Restart(ctx, Controller))
+	must(t, s.Stop())
+	stopped = true
+	if left := names(t, temp); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv("LECTERN_ADDRESS", "0.0.0.0:1")
+	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("PGHOST", "elsewhere")
+	t.Setenv("KEPT", "yes")
+	s := &Stack{options: StackOptions{Env: []string{"LECTERN_LOG_LEVEL=debug"}}}
+	var got []string
+	for _, entry := range s.environment([]string{"LECTERN_FAULTPOINT=x"}) {
+		name, _, _ := strings.Cut(entry, "=")
+		if name == "KEPT" || strings.HasPrefix(name, "LECTERN_") || strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "KUBERNETES_SERVICE_") {
+			got = append(got, entry)
+		}
+	}
+	want := []string{"KEPT=yes", "LECTERN_LOG_LEVEL=debug", "LECTERN_FAULTPOINT=x"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRaces(t *testing.T) {
+	t.Parallel()
+	s := &Stack{Dir: t.TempDir(), members: map[string]*member{Controller: {}, Server1: {}, Server2: {}}}
+	must(t, os.WriteFile(s.Log(Controller), []byte("all is well\n"), 0o600))
+	must(t, s.races())
+	must(t, os.WriteFile(s.Log(Server1), []byte("{}\nWARNING: DATA RACE\nWrite at 0x0\n"), 0o600))
+	if diff := cmp.Diff("server-1: WARNING: DATA RACE\nWrite at 0x0\n", message(s.races())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	notYet := errors.New("not yet")
+	if err := Settle(ctx, func(context.Context) error { return notYet }); !errors.Is(err, notYet) {
+		t.Errorf("the last error is what helps; got %v", err)
+	}
+	calls := 0
+	must(t, Settle(t.Context(), func(context.Context) error {
+		if calls++; calls < 3 {
+			return notYet
+		}
+		return nil
+	}))
+	if calls != 3 {
+		t.Errorf("called %d times", calls)
+	}
+}
+
+func TestAwaitTellsTheLog(t *testing.T) {
+	t.Parallel()
+	g, err := startGuard()
+	must(t, err)
+	defer g.stop()
+	log := filepath.Join(t.TempDir(), "log")
+	r, err := g.start(program{name: "sh", path: "/bin/sh", args: []string{"-c", "echo port taken; exit 1"}, log: log})
+	must(t, err)
+	err = r.await(t.Context(), func(context.Context) error { return errors.New("not yet") })
+	want := "sh ended while starting; the end of its log:\nport taken"
+	if diff := cmp.Diff(want, message(err)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPortOr(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, taken.Close()) }()
+	port := taken.Addr().(*net.TCPAddr).Port
+	got, err := PortOr(port)
+	must(t, err)
+	if got == port || got == 0 {
+		t.Errorf("port %d is taken, got %d", port, got)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(`'it'\''s; rm -rf /'`, quote("it's; rm -rf /")); diff != "" {
+		t.Error(diff)
+	}
+}
