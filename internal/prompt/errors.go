@@ -34,7 +34,7 @@ type TemplateError struct {
 	Problem string
 }
 
-func (e *TemplateError) Error() string { return e.Where.String() + ": " + e.Problem }
+func (e *TemplateError) Error() string { return e.String() + ": " + e.Problem }
 
 // LimitError says which limit a prompt or a rendered result is over. Where is nil when the limit is
 // one of the whole.
