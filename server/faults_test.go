@@ -1,0 +1,378 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// TestFaultyRequests has what a transport must refuse. Rows are those of the table of mcp-go's
+// faults in section 3 of the MCP reference.
+func TestFaultyRequests(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	discover := func(change func(*request)) request {
+		q := request{rpc: "server/discover"}
+		change(&q)
+		return q
+	}
+	get := func(change func(*request)) request {
+		q := getPrompt("it.greeting", nil)
+		change(&q)
+		return q
+	}
+	for name, tc := range map[string]struct {
+		request request
+		want    string
+	}{
+		"row 6: a body over 4 MiB": {
+			discover(func(q *request) { q.body = strings.Repeat(" ", transport.DefaultBodyLimit+1) }),
+			"413 -32600 the body is larger than 4194304 bytes",
+		},
+		"row 7: a foreign Origin": {
+			discover(func(q *request) { q.header = map[string]string{"Origin": "https://evil.example"} }),
+			"403 this Origin is not allowed; the server's --allowed-origins lists those that are",
+		},
+		"row 7: an Origin that only begins like an allowed one": {
+			discover(func(q *request) { q.header = map[string]string{"Origin": "https://chat.example.org.evil.example"} }),
+			"403 this Origin is not allowed; the server's --allowed-origins lists those that are",
+		},
+		"row 7: an Accept that admits neither answer": {
+			discover(func(q *request) { q.header = map[string]string{"Accept": "text/html"} }),
+			"406 Accept must admit application/json and text/event-stream",
+		},
+		"row 8: a Host that is not this machine": {
+			discover(func(q *request) { q.header = map[string]string{"Host": "rebound.example"} }),
+			"403 with --auth=none the Host header is localhost, 127.0.0.1 or [::1]",
+		},
+		"row 8: a Host that only begins like this machine": {
+			discover(func(q *request) { q.header = map[string]string{"Host": "127.0.0.1.evil.example"} }),
+			"403 with --auth=none the Host header is localhost, 127.0.0.1 or [::1]",
+		},
+		"row 12: resources are not there, under no retired code": {
+			request{rpc: "resources/read", params: map[string]any{"uri": "prompt://it/greeting"}, header: map[string]string{"Mcp-Name": "prompt://it/greeting"}},
+			"404 -32601 resources not supported",
+		},
+		"row 15: setLevel would be shared by all clients": {
+			request{rpc: "logging/setLevel", legacy: true, params: map[string]any{"level": "debug"}},
+			"200 -32601 logging not supported",
+		},
+		"row 16: a cursor that is not base64": {
+			request{rpc: "prompts/list", params: map[string]any{"cursor": "§"}},
+			"400 -32602 this cursor was not given out here; list again from the start, without one",
+		},
+		"row 16: a cursor that is base64 and nonsense": {
+			request{rpc: "prompts/list", params: map[string]any{"cursor": "bm9uc2Vuc2U="}},
+			"400 -32602 this cursor was not given out here; list again from the start, without one",
+		},
+		"row 17: id null": {
+			discover(func(q *request) { q.id = "null" }), "400 -32600 id must be a string or a number",
+		},
+		"row 17: id object": {
+			discover(func(q *request) { q.id = `{"a":1}` }), "400 -32600 id must be a string or a number",
+		},
+		"row 17: id array": {
+			discover(func(q *request) { q.id = `[1]` }), "400 -32600 id must be a string or a number",
+		},
+		"row 17: id true": {
+			discover(func(q *request) { q.id = `true` }), "400 -32600 id must be a string or a number",
+		},
+		"row 17: id null of an older client": {
+			request{rpc: "ping", legacy: true, id: "null"}, "400 -32600 id must be a string or a number",
+		},
+		"row 19: DELETE": {
+			discover(func(q *request) { q.method = http.MethodDelete }),
+			"405 messages are sent by POST; there are no sessions and no streams to resume",
+		},
+		"row 4: GET": {
+			discover(func(q *request) { q.method = http.MethodGet }),
+			"405 messages are sent by POST; there are no sessions and no streams to resume",
+		},
+		"another content type": {
+			discover(func(q *request) { q.header = map[string]string{"Content-Type": "text/plain"} }),
+			"415 Content-Type must be application/json",
+		},
+		"no JSON": {discover(func(q *request) { q.body = `{"jsonrpc":` }), "400 -32700 the body is not valid JSON"},
+		"a batch": {
+			discover(func(q *request) { q.body = `[]` }),
+			"400 -32600 the body is one JSON-RPC message, an object; batches are not supported",
+		},
+		"another JSON-RPC": {
+			discover(func(q *request) { q.body = `{"jsonrpc":"1.0","id":1,"method":"ping"}` }), `400 -32600 jsonrpc must be "2.0"`,
+		},
+		"no method": {discover(func(q *request) { q.body = `{"jsonrpc":"2.0","id":1}` }), "400 -32600 method is missing"},
+		"a method that is a number": {
+			discover(func(q *request) { q.body = `{"jsonrpc":"2.0","id":1,"method":3}` }), "400 -32600 method cannot be a JSON number",
+		},
+		"an unknown method":                     {request{rpc: "prompts/burn"}, `404 -32601 Method prompts/burn not found`},
+		"an unknown method of an older client":  {request{rpc: "prompts/burn", legacy: true}, `200 -32601 Method prompts/burn not found`},
+		"tools are not advertised":              {request{rpc: "tools/list"}, "404 -32601 tools not supported"},
+		"initialize was removed":                {request{rpc: "initialize"}, `404 -32601 "initialize" was removed in protocol version 2026-07-28`},
+		"discover needs the new revision":       {request{rpc: "server/discover", legacy: true}, `200 -32601 "server/discover" requires protocol version 2026-07-28 or later`},
+		"a namespace that cannot be one":        {discover(func(q *request) { q.path = "/mcp/Not_a_label" }), "404 404 page not found"},
+		"a path below a namespace":              {discover(func(q *request) { q.path = "/mcp/a/b" }), "404 404 page not found"},
+		"a path that only begins like ours":     {discover(func(q *request) { q.path = "/mcpx" }), "404 404 page not found"},
+		"initialize with malformed params":      {request{rpc: "initialize", legacy: true, params: map[string]any{"protocolVersion": 3}}, "200 -32602 the params of initialize are malformed"},
+		"an older client of an unknown version": {request{rpc: "ping", legacy: true, header: map[string]string{mcp.HeaderProtocolVersion: "2023-01-01"}}, `400 -32022 unsupported protocol version: "2023-01-01" (supported: [2026-07-28 2025-11-25 2025-06-18 2025-03-26 2024-11-05])`},
+		"a version to come": {
+			discover(func(q *request) {
+				q.header = map[string]string{mcp.HeaderProtocolVersion: "2031-01-01"}
+				q.meta = map[string]any{mcp.MetaKeyProtocolVersion: "2031-01-01"}
+			}),
+			`400 -32022 unsupported protocol version: "2031-01-01" (supported: [2026-07-28 2025-11-25 2025-06-18 2025-03-26 2024-11-05])`,
+		},
+		"no version header": {
+			discover(func(q *request) { q.header = map[string]string{mcp.HeaderProtocolVersion: ""} }),
+			"400 -32020 header mismatch: Mcp-Protocol-Version: missing required header",
+		},
+		"no version in _meta": {
+			discover(func(q *request) { q.meta = map[string]any{mcp.MetaKeyProtocolVersion: nil} }),
+			"400 -32602 missing or invalid _meta field io.modelcontextprotocol/protocolVersion",
+		},
+		"two versions": {
+			discover(func(q *request) { q.header = map[string]string{mcp.HeaderProtocolVersion: "2025-11-25"} }),
+			`400 -32020 header mismatch: Mcp-Protocol-Version: header value "2025-11-25" does not match io.modelcontextprotocol/protocolVersion "2026-07-28"`,
+		},
+		"no capabilities": {
+			discover(func(q *request) { q.meta = map[string]any{mcp.MetaKeyClientCapabilities: nil} }),
+			"400 -32602 missing or invalid _meta field io.modelcontextprotocol/clientCapabilities",
+		},
+		"capabilities that are none": {
+			discover(func(q *request) { q.meta = map[string]any{mcp.MetaKeyClientCapabilities: 3} }),
+			"400 -32602 missing or invalid _meta field io.modelcontextprotocol/clientCapabilities",
+		},
+		"no Mcp-Method": {
+			discover(func(q *request) { q.header = map[string]string{mcp.HeaderMethod: ""} }),
+			"400 -32020 header mismatch: Mcp-Method: missing required header",
+		},
+		"another Mcp-Method": {
+			discover(func(q *request) { q.header = map[string]string{mcp.HeaderMethod: "ping"} }),
+			`400 -32020 header mismatch: Mcp-Method: header value "ping" does not match body value "server/discover"`,
+		},
+		"no Mcp-Name": {
+			get(func(q *request) { q.header = map[string]string{mcp.HeaderName: ""} }),
+			`400 -32020 header mismatch: Mcp-Name: missing required header for method "prompts/get"`,
+		},
+		"another Mcp-Name": {
+			get(func(q *request) { q.header = map[string]string{mcp.HeaderName: "it.other"} }),
+			`400 -32020 header mismatch: Mcp-Name: header value "it.other" does not match body value "it.greeting"`,
+		},
+		"params that are none": {
+			get(func(q *request) { q.body = `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":3}` }),
+			"400 -32602 params must be an object",
+		},
+		"a name that is a number": {
+			get(func(q *request) { q.params = map[string]any{"name": 3} }), "400 -32602 params.name cannot be a JSON number",
+		},
+		"an argument that is a number": {
+			get(func(q *request) { q.params["arguments"] = map[string]any{"a": 3} }),
+			`400 -32602 arguments is an object of strings, not of a JSON number: write "3", not 3`,
+		},
+		"an argument that is null": {
+			get(func(q *request) { q.params["arguments"] = map[string]any{"a": nil} }),
+			`400 -32602 argument "a" is null: leave it out, or give a string`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := replica.send(t, tc.request).failure(t); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAllowedRequests(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	for name, header := range map[string]map[string]string{
+		"a listed Origin":                {"Origin": "https://chat.example.org"},
+		"a page of this machine":         {"Origin": "http://localhost:6274"},
+		"row 8: localhost":               {"Host": "localhost"},
+		"row 8: localhost with a port":   {"Host": "localhost:8080"},
+		"row 8: IPv6":                    {"Host": "[::1]:8080"},
+		"no Accept":                      {"Accept": ""},
+		"any Accept":                     {"Accept": "*/*"},
+		"a charset":                      {"Content-Type": "application/json; charset=utf-8"},
+		"a session id of an older life":  {"Mcp-Session-Id": "abc"},
+		"an event id of an older life":   {"Last-Event-ID": "7"},
+		"an encoded name need not be so": {mcp.HeaderName: "=?base64?aXQuZ3JlZXRpbmc=?="},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := getPrompt("it.greeting", nil)
+			q.header = header
+			got := replica.send(t, q)
+			if got.status != http.StatusOK || got.text(t) != "Hello." {
+				t.Errorf("got %d %s", got.status, got.body)
+			}
+			if id := got.header.Get("Mcp-Session-Id"); id != "" {
+				t.Errorf("row 5: a session was made: %s", id)
+			}
+		})
+	}
+}
+
+// TestMethodNotAllowedSaysWhich: RFC 9110 wants the Allow header.
+func TestMethodNotAllowedSaysWhich(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPut} {
+		if got := replica.send(t, request{method: method, rpc: "ping"}).header.Get("Allow"); got != http.MethodPost {
+			t.Errorf("%s: Allow is %q", method, got)
+		}
+	}
+}
+
+// TestIDsComeBackAsSent is row 17: mcp-go passes numbers through a float.
+func TestIDsComeBackAsSent(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	for _, id := range []string{"9007199254740993", `"ü<&>"`, "-1", `""`, "0"} {
+		for _, rpc := range []string{"prompts/list", "server/discover", "prompts/burn"} {
+			got := replica.send(t, request{rpc: rpc, id: id})
+			if want := `{"jsonrpc":"2.0","id":` + id + `,`; !strings.HasPrefix(got.body, want) {
+				t.Errorf("%s: got %.80s, want %s…", rpc, got.body, want)
+			}
+		}
+	}
+}
+
+// TestNotificationsAreDropped: none means anything here, and a cancellation names a request by an
+// id that other callers use as well.
+func TestNotificationsAreDropped(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	for name, body := range map[string]string{
+		"initialized": `{"jsonrpc":"2.0","method":"notifications/initialized"}`,
+		"canceled":    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`,
+		"a response":  `{"jsonrpc":"2.0","id":3,"result":{}}`,
+		"an error":    `{"jsonrpc":"2.0","id":3,"error":{"code":1,"message":"x"}}`,
+	} {
+		if got := replica.send(t, request{body: body, legacy: true}); got.status != http.StatusAccepted || got.body != "" {
+			t.Errorf("%s: got %d %q", name, got.status, got.body)
+		}
+	}
+}
+
+// TestNobodyCancelsAnother is row 1.
+func TestNobodyCancelsAnother(t *testing.T) {
+	t.Parallel()
+	source := library(t)
+	reached, release := make(chan struct{}), make(chan struct{})
+	source.Gate(func(store.Key) { close(reached); <-release })
+	replica := start(t, source)
+	victim := make(chan reply, 1)
+	go func() {
+		q := getPrompt("it.greeting", nil)
+		q.id = "7"
+		victim <- replica.send(t, q)
+	}()
+	<-reached
+	for _, legacy := range []bool{false, true} {
+		q := request{rpc: "notifications/cancelled", params: map[string]any{"requestId": 7}, withoutID: true, legacy: legacy}
+		if got := replica.send(t, q); got.status != http.StatusAccepted {
+			t.Errorf("the cancellation was answered with %d", got.status)
+		}
+	}
+	close(release)
+	if got := <-victim; got.status != http.StatusOK || got.text(t) != "Hello." {
+		t.Errorf("the victim got %d %s", got.status, got.body)
+	}
+}
+
+// TestInnerErrorsStayInside is row 11.
+func TestInnerErrorsStayInside(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err  error
+		want string
+	}{
+		"an error nobody expects": {errors.New("dial secret-db-host:5432"), "200 -32603 internal error"},
+		"the store is away":       {fmt.Errorf("dial secret-db-host:5432: %w", store.ErrUnavailable), "200 503 the store is away, try again in 1 s"},
+	} {
+		for _, rpc := range []string{"prompts/get", "prompts/list"} {
+			for _, legacy := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s %s legacy=%t", name, rpc, legacy), func(t *testing.T) {
+					t.Parallel()
+					source := library(t)
+					replica := start(t, source)
+					source.Fail(tc.err)
+					q := request{rpc: rpc, legacy: legacy}
+					if rpc == "prompts/get" {
+						q.params = map[string]any{"name": "it.greeting"}
+					}
+					if got := replica.send(t, q).failure(t); got != tc.want {
+						t.Errorf("got %s, want %s", got, tc.want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// panicking is a decider that does not survive being asked.
+type panicking struct{}
+
+func (panicking) Allow(context.Context, auth.Identity, auth.Verb, store.Key) error { panic("secret") }
+func (panicking) Visible(context.Context, auth.Identity) (store.Scope, error)      { panic("secret") }
+
+// TestPanicIsAnAnswer is row 13: in a prompt handler, in a hook, and in a load on its own goroutine.
+func TestPanicIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	broken := start(t, library(t), func(d *Deps) { d.Decider = panicking{} })
+	source := library(t)
+	source.Gate(func(store.Key) { panic("secret") })
+	loading := start(t, source)
+	for name, tc := range map[string]struct {
+		replica *replica
+		request request
+	}{
+		"prompts/get":  {broken, getPrompt("it.greeting", nil)},
+		"prompts/list": {broken, request{rpc: "prompts/list"}},
+		"a load":       {loading, getPrompt("it.greeting", nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got, want := tc.replica.send(t, tc.request).failure(t), "200 -32603 internal error"; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestAbsentBodyEnds: a body that is announced and does not come must not hold a connection. Here
+// the client gives up; the deadline of the server is the same path.
+func TestAbsentBodyEnds(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, replica.URL+"/mcp", neverEnding{ctx})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := replica.Client().Do(r)
+	if err == nil {
+		_ = response.Body.Close()
+		t.Fatalf("answered with %d", response.StatusCode)
+	}
+	if got := replica.send(t, getPrompt("it.greeting", nil)); got.status != http.StatusOK {
+		t.Errorf("afterwards: %d", got.status)
+	}
+}
+
+type neverEnding struct{ ctx context.Context } //nolint:containedctx // ends with the request
+
+func (n neverEnding) Read([]byte) (int, error) { <-n.ctx.Done(); return 0, n.ctx.Err() }

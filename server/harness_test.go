@@ -1,0 +1,317 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"go.uber.org/goleak"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen.
+const patience = 10 * time.Second
+
+// replica is one server under test, on a real listener.
+type replica struct {
+	*httptest.Server
+	endpoint *Handler
+	catalog  *catalog.Catalog
+}
+
+// start runs a replica over a source until the test ends. Change adapts what it is made of.
+func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica {
+	tb.Helper()
+	origins, err := auth.NewOrigins([]string{"https://chat.example.org"}, true)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	nobody := auth.NewNone("anna")
+	r := &replica{catalog: catalog.New(source, catalog.Options{Hurry: 20 * time.Millisecond})}
+	deps := Deps{
+		Catalog: r.catalog, Authenticator: nobody, Decider: nobody, Origins: origins,
+		Version: "v0.0.0-test", Delay: 20 * time.Millisecond,
+	}
+	for _, c := range change {
+		c(&deps)
+	}
+	r.endpoint = NewHandler(deps)
+	ctx, cancel := context.WithCancel(context.Background())
+	followed := make(chan struct{})
+	go func() { defer close(followed); r.catalog.Follow(ctx) }()
+	r.Server = httptest.NewServer(r.endpoint)
+	tb.Cleanup(func() {
+		r.endpoint.Stop()
+		r.CloseClientConnections()
+		r.Close()
+		cancel()
+		<-followed
+	})
+	return r
+}
+
+// until waits for a condition.
+func until(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// request is one HTTP request to a replica. The zero value of most is what a right client sends.
+type request struct {
+	method    string // of HTTP
+	path      string
+	rpc       string
+	params    map[string]any
+	id        string // raw JSON
+	legacy    bool
+	header    map[string]string // an empty value removes one
+	body      string            // instead of a built one
+	meta      map[string]any    // over the usual one; nil values remove
+	withoutID bool
+}
+
+// reply is what came back.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r *replica) send(tb testing.TB, q request) reply {
+	tb.Helper()
+	response := r.open(tb, tb.Context(), q)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return reply{status: response.StatusCode, header: response.Header, body: string(body)}
+}
+
+func (r *replica) open(tb testing.TB, ctx context.Context, q request) *http.Response { //nolint:revive // tb first, as everywhere
+	tb.Helper()
+	method, path := q.method, q.path
+	if method == "" {
+		method = http.MethodPost
+	}
+	if path == "" {
+		path = "/mcp"
+	}
+	body := q.body
+	if body == "" {
+		body = q.message(tb)
+	}
+	hr, err := http.NewRequestWithContext(ctx, method, r.URL+path, strings.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	hr.Header.Set("Content-Type", "application/json")
+	hr.Header.Set("Accept", "application/json, text/event-stream")
+	if !q.legacy {
+		hr.Header.Set(mcp.HeaderProtocolVersion, mcp.ProtocolVersion20260728)
+		hr.Header.Set(mcp.HeaderMethod, q.rpc)
+		if name, ok := q.params["name"].(string); ok {
+			hr.Header.Set(mcp.HeaderName, name)
+		}
+	}
+	for name, value := range q.header {
+		switch {
+		case name == "Host":
+			hr.Host = value
+		case value == "":
+			hr.Header.Del(name)
+		default:
+			hr.Header.Set(name, value)
+		}
+	}
+	response, err := r.Client().Do(hr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return response
+}
+
+func (q request) message(tb testing.TB) string {
+	tb.Helper()
+	params := map[string]any{}
+	for name, value := range q.params {
+		params[name] = value
+	}
+	if !q.legacy {
+		meta := map[string]any{
+			mcp.MetaKeyProtocolVersion:    mcp.ProtocolVersion20260728,
+			mcp.MetaKeyClientCapabilities: map[string]any{},
+			mcp.MetaKeyClientInfo:         map[string]any{"name": "test", "version": "1"},
+		}
+		for name, value := range q.meta {
+			if meta[name] = value; value == nil {
+				delete(meta, name)
+			}
+		}
+		params["_meta"] = meta
+	}
+	raw, err := json.Marshal(params)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	id := q.id
+	if id == "" {
+		id = "1"
+	}
+	if q.withoutID {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","method":%q,"params":%s}`, q.rpc, raw)
+	}
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":%q,"params":%s}`, id, q.rpc, raw)
+}
+
+// failure is the error of a reply: status, code and message in one comparable line.
+func (r reply) failure(tb testing.TB) string {
+	tb.Helper()
+	var envelope struct {
+		Error *struct {
+			Code    int
+			Message string
+		}
+	}
+	if err := json.Unmarshal([]byte(r.body), &envelope); err != nil || envelope.Error == nil {
+		return fmt.Sprintf("%d %s", r.status, strings.TrimSpace(r.body))
+	}
+	return fmt.Sprintf("%d %d %s", r.status, envelope.Error.Code, envelope.Error.Message)
+}
+
+// text is the text of the only message of a prompts/get reply.
+func (r reply) text(tb testing.TB) string {
+	tb.Helper()
+	var envelope struct {
+		Result struct {
+			Messages []struct{ Content struct{ Text string } }
+		}
+	}
+	if err := json.Unmarshal([]byte(r.body), &envelope); err != nil || len(envelope.Result.Messages) != 1 {
+		tb.Fatalf("no single message in %d %s", r.status, r.body)
+	}
+	return envelope.Result.Messages[0].Content.Text
+}
+
+// stream reads server-sent events.
+type stream struct {
+	*bufio.Reader
+	body io.Closer
+}
+
+// listen opens a subscriptions/listen stream for changes of the list of prompts.
+func (r *replica) listen(tb testing.TB, q request) *stream {
+	tb.Helper()
+	q.rpc = "subscriptions/listen"
+	q.params = map[string]any{"notifications": map[string]any{"promptsListChanged": true}}
+	response := r.open(tb, tb.Context(), q)
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
+		body, _ := io.ReadAll(response.Body)
+		tb.Fatalf("no stream: %d %s", response.StatusCode, body)
+	}
+	tb.Cleanup(func() { _ = response.Body.Close() })
+	return &stream{Reader: bufio.NewReader(response.Body), body: response.Body}
+}
+
+// next is the data of the next event, or the next comment; empty at the end.
+func (s *stream) next(tb testing.TB) string {
+	tb.Helper()
+	var got bytes.Buffer
+	for {
+		line, err := s.ReadString('\n')
+		if err == io.EOF && got.Len() == 0 {
+			return ""
+		}
+		if err != nil {
+			tb.Fatalf("read the stream: %v", err)
+		}
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" {
+			return got.String()
+		}
+		if !strings.HasPrefix(line, "event: ") {
+			got.WriteString(strings.TrimPrefix(line, "data: "))
+		}
+	}
+}
+
+var (
+	handoverKey = store.Key{Namespace: "support", Name: "incident-handover"}
+	styleKey    = store.Key{Namespace: "support", Name: "house-style"}
+	plainKey    = store.Key{Namespace: "it", Name: "greeting"}
+	hiddenKey   = store.Key{Namespace: "support", Name: "hidden"}
+)
+
+// library is a source with a listed prompt of three versions, an unlisted one and a fragment.
+func library(tb testing.TB) *catalogtest.Source {
+	tb.Helper()
+	source := catalogtest.New()
+	source.Publish(styleKey, catalogtest.Compile(tb, catalogtest.Text("Be kind.")), store.Fragment)
+	brief := "brief"
+	for i, text := range []string{"First for {{ticket}}.", "Second for {{ticket}}.", "Write a {{tone}} handover for {{ticket}} & <friends>.\n{{> house-style}}"} {
+		spec := catalogtest.Text(text)
+		spec.Title, spec.Description = "Incident handover", "Hand an incident over"
+		spec.Arguments = []prompt.Declaration{
+			{Name: "ticket", Description: "Ticket number"},
+			{Name: "tone", Enum: []string{"brief", "detailed"}, Default: &brief},
+		}
+		source.Publish(handoverKey, catalogtest.Compile(tb, spec, prompt.Fragment{
+			Name: "house-style", Version: 1, Syntax: prompt.Mustache,
+			Messages: []prompt.Message{{Role: prompt.User, Text: "Be kind."}},
+		}), store.Listed)
+		if i == 1 {
+			source.Point(handoverKey, "beta", 2)
+		}
+	}
+	source.Publish(plainKey, catalogtest.Compile(tb, catalogtest.Text("Hello.")), store.Listed)
+	source.Publish(hiddenKey, catalogtest.Compile(tb, catalogtest.Text("Not for lists.")), store.Unlisted)
+	return source
+}
+
+func getPrompt(name string, arguments map[string]any) request {
+	params := map[string]any{"name": name}
+	if arguments != nil {
+		params["arguments"] = arguments
+	}
+	return request{rpc: "prompts/get", params: params}
+}
+
+// testdata is the folder of shared test inputs. Without it a test goes on with less, but not in CI.
+func testdata(tb testing.TB, name string) ([]byte, bool) {
+	tb.Helper()
+	folder := os.Getenv("LECTERN_TESTDATA")
+	if folder == "" {
+		folder = "../../shared/data"
+	}
+	content, err := os.ReadFile(folder + "/" + name)
+	switch {
+	case err == nil:
+		return content, true
+	case os.Getenv("CI") == "true":
+		tb.Fatalf("CI needs the shared test data: %v", err)
+	default:
+		tb.Logf("Without %s this test covers less; set LECTERN_TESTDATA", name)
+	}
+	return nil, false
+}
