@@ -205,8 +205,7 @@ func TestTemplateErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Compile(text(tc.text), fragments(t, stored))
-			var template *TemplateError
-			if !errors.As(err, &template) {
+			if _, ok := errors.AsType[*TemplateError](err); !ok {
 				t.Fatalf("got %v, want a *TemplateError", err)
 			}
 			if diff := cmp.Diff(tc.want, err.Error()); diff != "" {
@@ -283,6 +282,34 @@ func TestCompileNamesMissingFragments(t *testing.T) {
 	const message = "message 2, fragment a, line 1, column 1: fragments c, b@2, d@production are not published in this namespace; publish them or correct the includes"
 	if diff := cmp.Diff(message, err.Error()); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+func TestErrorsOfOne(t *testing.T) {
+	t.Parallel()
+	_, err := Compile(text("x {{> a@3}}"), nil)
+	if want := "line 1, column 3: fragment a@3 is not published in this namespace; publish it or correct the include"; err == nil || err.Error() != want {
+		t.Errorf("missing: got %v, want %s", err, want)
+	}
+	_, err = Compile(text("x {{> a}}"), fragments(t, map[string]string{"a": "\x00"}))
+	if want := "line 1, column 3: {{> a}} includes a text that contains the character U+0000, which cannot be stored"; err == nil || err.Error() != want {
+		t.Errorf("broken fragment: got %v, want %s", err, want)
+	}
+	all := &ArgumentError{Fault: TooLarge, Problem: "too much"}
+	if all.Error() != "too much" {
+		t.Errorf("got %s", all)
+	}
+}
+
+func TestSimpleTakesNamesThatStartWithADigit(t *testing.T) {
+	t.Parallel()
+	spec := Spec{Syntax: Simple, Arguments: []Declaration{{Name: "1st"}}, Messages: text("{{1st}}").Messages}
+	d := compile(t, spec, nil).Document
+	if diff := cmp.Diff([]Argument{{Name: "1st", Type: String, Required: true}}, d.Arguments); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(spec.Messages, d.Written()); diff != "" {
+		t.Errorf("as written (-want +got):\n%s", diff)
 	}
 }
 

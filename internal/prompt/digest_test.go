@@ -104,7 +104,9 @@ func TestDocumentReadFromAStoreIsTheOneCompiled(t *testing.T) {
 			t.Errorf("%s: digest %s, %v; want %s", name, digest, err, c.Digest)
 		}
 	}
-	if err := new(Document).UnmarshalJSON([]byte(`{"messages":1}`)); err == nil {
-		t.Error("read a number as messages")
+	for _, text := range []string{`{"messages":1}`, `{"metadata":{"a":1,"a":2}}`} {
+		if err := new(Document).UnmarshalJSON([]byte(text)); err == nil {
+			t.Errorf("read %s", text)
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // edges reads "a>b a>c" as who includes whom, and counts how often each prompt is asked about.
 func edges(written string) (includes func(string) []string, asked map[string]int) {
 	graph := map[string][]string{}
-	for _, edge := range strings.Fields(written) {
+	for edge := range strings.FieldsSeq(written) {
 		from, to, _ := strings.Cut(edge, ">")
 		graph[from] = append(graph[from], to)
 	}

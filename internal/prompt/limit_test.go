@@ -70,8 +70,7 @@ func TestLimits(t *testing.T) {
 				}
 				return
 			}
-			var limit *LimitError
-			if !errors.As(err, &limit) {
+			if _, ok := errors.AsType[*LimitError](err); !ok {
 				t.Fatalf("got %v, want a *LimitError", err)
 			}
 			if diff := cmp.Diff(tc.want, err.Error()); diff != "" {
@@ -116,8 +115,7 @@ func TestNothingButIncludesIsCheapToRefuse(t *testing.T) {
 	_, err := Compile(text(all), closure)
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
-	var limit *LimitError
-	if !errors.As(err, &limit) {
+	if _, ok := errors.AsType[*LimitError](err); !ok {
 		t.Fatalf("got %v, want a *LimitError", err)
 	}
 	allocated := after.TotalAlloc - before.TotalAlloc
@@ -191,8 +189,7 @@ func TestSpecErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Compile(tc.spec, nil)
-			var spec *SpecError
-			if !errors.As(err, &spec) {
+			if _, ok := errors.AsType[*SpecError](err); !ok {
 				t.Fatalf("got %v, want a *SpecError", err)
 			}
 			if diff := cmp.Diff(tc.want, err.Error()); diff != "" {

@@ -47,6 +47,9 @@ func Prepare(d *Document) (*Template, error) {
 	for i, a := range d.Arguments {
 		slots[a.Name] = i
 	}
+	if len(slots) < len(d.Arguments) {
+		return nil, &SpecError{"arguments", "one is there twice; argument names must be unique"}
+	}
 	for i, src := range sources(d.Messages) {
 		tokens, err := parseCompiled(d.Syntax, src)
 		if err != nil {
@@ -202,19 +205,17 @@ func (t *Template) fill(slots *[MaxArguments]slot, values map[string]string) err
 	return nil
 }
 
-// unknown names the first value, in order of names, that is not an argument.
+// unknown names the first value, in order of names, that is not an argument; there is one.
 func (t *Template) unknown(values map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if slices.ContainsFunc(t.arguments, func(a Argument) bool { return a.Name == name }) {
-			continue
-		}
-		problem := "this prompt takes no arguments; leave it out"
-		if len(t.arguments) > 0 {
-			problem = "this prompt takes no such argument; it takes " + clip(names(t.arguments), 400)
-		}
-		return &ArgumentError{Argument: name, Fault: Unknown, Problem: problem}
+	given := slices.Sorted(maps.Keys(values))
+	first := slices.IndexFunc(given, func(name string) bool {
+		return !slices.ContainsFunc(t.arguments, func(a Argument) bool { return a.Name == name })
+	})
+	problem := "this prompt takes no arguments; leave it out"
+	if len(t.arguments) > 0 {
+		problem = "this prompt takes no such argument; it takes " + clip(names(t.arguments), 400)
 	}
-	return nil
+	return &ArgumentError{Argument: given[first], Fault: Unknown, Problem: problem}
 }
 
 // check judges a value that was given.

@@ -2,6 +2,7 @@ package prompt_test
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -131,9 +132,7 @@ func TestRenderRefusesValues(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			values := map[string]string{"ticket": "INC-1"}
-			for k, v := range tc.change {
-				values[k] = v
-			}
+			maps.Copy(values, tc.change)
 			_, err := ready.Render(values)
 			var got *ArgumentError
 			if !errors.As(err, &got) {
@@ -168,8 +167,7 @@ func TestRenderStopsAtItsLimit(t *testing.T) {
 	}
 	values["b"] = "!"
 	_, err = ready.Render(values)
-	var limit *LimitError
-	if !errors.As(err, &limit) {
+	if _, ok := errors.AsType[*LimitError](err); !ok {
 		t.Fatalf("over the limit: got %v, want a *LimitError", err)
 	}
 	if diff := cmp.Diff("the rendered messages are longer than 1048576 bytes (1 MiB); give shorter values", err.Error()); diff != "" {
@@ -188,11 +186,35 @@ func TestPrepareRefusesWhatWasNotCompiled(t *testing.T) {
 		"comment":        {Syntax: Mustache, Messages: text("{{!a}}").Messages},
 		"include":        {Syntax: Mustache, Messages: text("{{>a}}").Messages},
 		"open section":   {Syntax: Mustache, Arguments: a, Messages: text("{{#a}}").Messages},
+		"one twice":      {Syntax: Plain, Arguments: append(a, a...), Messages: text("x").Messages},
 		"many arguments": {Syntax: Plain, Arguments: make([]Argument, MaxArguments+1), Messages: text("x").Messages},
 		"many messages":  {Syntax: Plain, Messages: make([]Message, MaxMessages+1)},
 	} {
 		if _, err := Prepare(&d); err == nil {
 			t.Errorf("%s: prepared, want an error", name)
+		}
+	}
+}
+
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	for kind, values := range map[Type]struct{ taken, refused []string }{
+		Integer: {[]string{"0", "-1", "007", strings.Repeat("9", 40)}, []string{"", "-", "+1", "1.0", "1e3", " 1", "1 ", "٣", "--1"}},
+		Number:  {[]string{"0", "-0", "1.50", "-0.1", "1e3", "1E+3", "2e-07", "10"}, []string{"", "-", ".5", "1.", "01", "1e", "1e+", "e3", "1.2.3", "+1", "1,5", "NaN", "Inf", "0x1", "1_0", "1e1.5"}},
+		Boolean: {[]string{"true", "false"}, []string{"", "True", "1", "yes"}},
+		String:  {[]string{"", "\n", "{{x}}"}, nil},
+	} {
+		ready := prepare(t, Spec{Arguments: []Declaration{{Name: "x", Type: kind}}, Messages: text("{{x}}").Messages}, nil)
+		for _, value := range values.taken {
+			got, err := ready.Render(map[string]string{"x": value})
+			if err != nil || got[0].Text != value {
+				t.Errorf("%s %q: got %q, %v", kind, value, got, err)
+			}
+		}
+		for _, value := range values.refused {
+			if got, err := ready.Render(map[string]string{"x": value}); err == nil {
+				t.Errorf("%s %q: got %q, want an error", kind, value, got)
+			}
 		}
 	}
 }
