@@ -126,6 +126,10 @@ func grant(ctx context.Context, tx pgx.Tx, role string) error {
 	if !known {
 		return fmt.Errorf("role %q does not exist; create it (create role ... login), or name another for the servers", role)
 	}
+	// Two grants at once fail on each other's catalog rows ("tuple concurrently updated").
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtext('lectern grants'))"); err != nil {
+		return fmt.Errorf("grant to %q: %w", role, err)
+	}
 	if _, err := tx.Exec(ctx, "select set_config('lectern.server_role', $1, true)", role); err != nil {
 		return fmt.Errorf("grant to %q: %w", role, err)
 	}

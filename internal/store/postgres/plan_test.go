@@ -1,0 +1,121 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+// TestPlans asks Postgres how it runs the queries of servers with 1,000 and with 100,000 prompts, as the
+// prepared statements they are (a generic plan), and compares the pages of the database they touch:
+// what does not depend on the machine. The queries are read from the files that sqlc reads.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	conn := pgtest.Connect(t, owner)
+	queries := map[string]struct {
+		file, name string
+		args       string
+		forbid     string // what may not stand in the plan
+	}{
+		"the first page of all":        {"read.sql", "ListAll", "'', '', 101", `"Sort"|"Seq Scan"`},
+		"a page in the middle of all":  {"read.sql", "ListAll", "'ns-5', 'p-00000', 101", `"Sort"|"Seq Scan"`},
+		"a page of one namespace":      {"read.sql", "ListNamespaces", "'{ns-5}', '', '', 101", `"Seq Scan"`},
+		"a page of all ten namespaces": {"read.sql", "ListNamespaces", "'{ns-0,ns-1,ns-2,ns-3,ns-4,ns-5,ns-6,ns-7,ns-8,ns-9}', '', '', 101", `"Seq Scan"`},
+		"the last changes":             {"feed.sql", "Changes", "@last, 100", `"Sort"|"Seq Scan"`},
+		"a version":                    {"read.sql", "Version", "'', 0, 'ns-5', 'p-00007'", `"Seq Scan"`},
+	}
+	touched := map[string][2]float64{}
+	for round, size := range []int{1_000, 100_000} {
+		fill(t, conn, size)
+		for name, q := range queries {
+			args := strings.ReplaceAll(q.args, "@last", fmt.Sprint(size-50))
+			plan := explain(t, conn, query(t, q.file, q.name), args)
+			if found := regexp.MustCompile(q.forbid).FindString(plan); found != "" && size == 100_000 {
+				t.Errorf("%s: the plan has %s:\n%s", name, found, plan)
+			}
+			counts := touched[name]
+			counts[round] = buffers(t, plan)
+			touched[name] = counts
+		}
+	}
+	for name, counts := range touched {
+		t.Logf("%-30s %4.0f pages touched with 1,000 prompts, %4.0f with 100,000", name, counts[0], counts[1])
+		// A btree is one or two levels higher; and whole pages are touched, hence the small constant.
+		if counts[1] > 1.2*counts[0]+12 {
+			t.Errorf("%s touches %.0f pages with 1,000 prompts and %.0f with 100,000", name, counts[0], counts[1])
+		}
+	}
+}
+
+// fill replaces the prompts by that many in ten namespaces.
+func fill(t *testing.T, conn *pgx.Conn, size int) {
+	t.Helper()
+	for _, sql := range []string{
+		"truncate prompts cascade",
+		fmt.Sprintf(`insert into prompts (namespace, name, owner_uid, generation, revision, highest_version, title, description)
+			select 'ns-' || i %% 10, 'p-' || lpad((i / 10)::text, 5, '0'), 'u', 1, i, 1, 'Title ' || i, repeat('d', 100)
+			  from generate_series(1, %d) i`, size),
+		`insert into prompt_versions (prompt_id, version, digest, document, source, content)
+			select id, 1, 'd', '{}', '[]', '' from prompts`,
+		"update prompts set default_version = 1, latest_version = 1",
+		"vacuum (full, analyze) prompts",
+		"vacuum (analyze) prompts, prompt_versions",
+	} {
+		_, err := conn.Exec(t.Context(), sql)
+		must(t, err)
+	}
+}
+
+// query is the text of a named query with its parameters numbered in order of appearance.
+func query(t *testing.T, file, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("queries/" + file)
+	must(t, err)
+	_, after, found := strings.Cut(string(text), "-- name: "+name+" ")
+	if !found {
+		t.Fatalf("no query %s in %s", name, file)
+	}
+	_, body, _ := strings.Cut(after, "\n")
+	body, _, _ = strings.Cut(body, "-- name: ")
+	body = regexp.MustCompile(`(?m)^--.*$`).ReplaceAllString(body, "")
+	numbers := map[string]int{}
+	return regexp.MustCompile(`@\w+`).ReplaceAllStringFunc(body, func(parameter string) string {
+		if numbers[parameter] == 0 {
+			numbers[parameter] = len(numbers) + 1
+		}
+		return fmt.Sprintf("$%d", numbers[parameter])
+	})
+}
+
+func explain(t *testing.T, conn *pgx.Conn, sql, args string) string {
+	t.Helper()
+	for _, statement := range []string{"set plan_cache_mode = force_generic_plan", "deallocate all", "prepare q as " + strings.TrimRight(strings.TrimSpace(sql), ";")} {
+		_, err := conn.PgConn().Exec(t.Context(), statement).ReadAll()
+		must(t, err)
+	}
+	// The second run, when the catalog is read.
+	var plan string
+	for range 2 {
+		results, err := conn.PgConn().Exec(t.Context(), "explain (analyze, buffers, format json) execute q("+args+")").ReadAll()
+		must(t, err)
+		plan = string(results[0].Rows[0][0])
+	}
+	return plan
+}
+
+func buffers(t *testing.T, plan string) float64 {
+	t.Helper()
+	var parsed []struct {
+		Plan map[string]any
+	}
+	must(t, json.Unmarshal([]byte(plan), &parsed))
+	return parsed[0].Plan["Shared Hit Blocks"].(float64) + parsed[0].Plan["Shared Read Blocks"].(float64)
+}
