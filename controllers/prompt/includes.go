@@ -4,12 +4,20 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
+
+// cycleError says that a prompt includes itself, and how.
+type cycleError struct{ path []string }
+
+func (e *cycleError) Error() string {
+	return fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(e.path, " -> "))
+}
 
 // judgeIncludes refuses cycles and depth on the graph of names, over the specs in the cache, before
 // anything is read from the store. A pin counts as its name.
@@ -21,7 +29,7 @@ func (r *Reconciler) judgeIncludes(ctx context.Context, namespace, name string, 
 	edges := r.graph(ctx, namespace)
 	edges.known[name] = own
 	if path := prompt.Cycle(name, edges.of); path != nil {
-		return &prompt.CycleError{Cycle: path}
+		return &cycleError{path: path}
 	}
 	if depth := prompt.Depth(name, edges.of); depth > prompt.MaxDepth {
 		return &prompt.LimitError{Problem: fmt.Sprintf(

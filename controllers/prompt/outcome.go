@@ -20,7 +20,7 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 		spec     *prompt.SpecError
 		limit    *prompt.LimitError
 		missing  *prompt.MissingError
-		cycle    *prompt.CycleError
+		cycle    *cycleError
 		refused  *store.RefusedError
 		foreign  *store.ForeignClusterError
 	)
