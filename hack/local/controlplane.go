@@ -34,6 +34,8 @@ type ControlPlane struct {
 	Config *rest.Config
 	// Kubeconfig is the path of a file that says the same.
 	Kubeconfig string
+	// ControllerKubeconfig is for the user ControllerUser, who may nothing until RBAC says so.
+	ControllerKubeconfig string
 	// Assets is the folder with kubectl.
 	Assets string
 
@@ -88,8 +90,8 @@ func (c *ControlPlane) launch(ctx context.Context, o ControlPlaneOptions) error 
 
 // place writes the keys and says how both servers are started.
 func (c *ControlPlane) place(etcdPort, peerPort, apiPort int) error {
-	token := secret()
-	cert, err := writeKeys(c.dir, token)
+	admin, controller := secret(), secret()
+	cert, err := writeKeys(c.dir, admin, controller)
 	if err != nil {
 		return err
 	}
@@ -112,28 +114,34 @@ func (c *ControlPlane) place(etcdPort, peerPort, apiPort int) error {
 		// Nothing here creates the service account "default" that it would ask for.
 		"--disable-admission-plugins=ServiceAccount",
 	}}
-	c.Kubeconfig = at("kubeconfig")
-	return c.writeKubeconfig(loopback("https", apiPort), token, cert)
+	c.Kubeconfig, c.ControllerKubeconfig = at("kubeconfig"), at("controller.kubeconfig")
+	server := loopback("https", apiPort)
+	if err := writeKubeconfig(c.ControllerKubeconfig, server, controller, cert); err != nil {
+		return err
+	}
+	if err := writeKubeconfig(c.Kubeconfig, server, admin, cert); err != nil {
+		return err
+	}
+	if c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig); err != nil {
+		return fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	// A test's client should not wait for its own rate limiter.
+	c.Config.QPS = -1
+	return nil
 }
 
 func loopback(scheme string, port int) string { return fmt.Sprintf("%s://127.0.0.1:%d", scheme, port) }
 
-func (c *ControlPlane) writeKubeconfig(server, token string, cert []byte) error {
+func writeKubeconfig(path, server, token string, cert []byte) error {
 	const name = "lectern"
 	config := clientcmdapi.NewConfig()
 	config.Clusters[name] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: cert}
 	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
 	config.CurrentContext = name
-	if err := clientcmd.WriteToFile(*config, c.Kubeconfig); err != nil {
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
-	var err error
-	if c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig); err != nil {
-		return fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	// A test's client should not wait for its own rate limiter.
-	c.Config.QPS = -1
 	return nil
 }
 

@@ -23,9 +23,12 @@ const (
 	tokenFile   = "tokens.csv"
 )
 
+// ControllerUser is who a stack's controller is to the API server.
+const ControllerUser = "lectern-controller"
+
 // writeKeys writes the API server's certificate, which is its own authority, the key that signs
-// service account tokens, and the administrator's token. It returns the certificate as PEM.
-func writeKeys(dir, token string) ([]byte, error) {
+// service account tokens, and the users' tokens. It returns the certificate as PEM.
+func writeKeys(dir, admin, controller string) ([]byte, error) {
 	serving, servingPEM, err := newKey()
 	if err != nil {
 		return nil, err
@@ -49,7 +52,7 @@ func writeKeys(dir, token string) ([]byte, error) {
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	for name, content := range map[string][]byte{
 		servingCert: cert, servingKey: servingPEM, accountKey: accountPEM,
-		tokenFile: []byte(token + ",lectern-admin,lectern-admin,system:masters\n"),
+		tokenFile: fmt.Appendf(nil, "%s,lectern-admin,lectern-admin,system:masters\n%s,%s,%[3]s\n", admin, controller, ControllerUser),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return nil, fmt.Errorf("write %s: %w", name, err)

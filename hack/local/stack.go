@@ -99,7 +99,7 @@ func (s *Stack) launch(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if _, err := s.ControlPlane.Kubectl(ctx, "create", "namespace", SystemNamespace); err != nil {
+	if err := s.grant(ctx); err != nil {
 		return err
 	}
 	if err := s.plan(); err != nil {
@@ -149,6 +149,25 @@ func (s *Stack) migrate(ctx context.Context) error {
 	return nil
 }
 
+// grant gives the controller the rights it says it needs, and no more.
+func (s *Stack) grant(ctx context.Context) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"create", "namespace", SystemNamespace},
+		{"create", "--filename", filepath.Join(root, "config", "rbac")},
+		{"create", "clusterrolebinding", ControllerUser, "--clusterrole=lectern-controller", "--user=" + ControllerUser},
+		{"create", "rolebinding", ControllerUser, "--namespace=" + SystemNamespace, "--role=lectern-controller", "--user=" + ControllerUser},
+	} {
+		if _, err := s.ControlPlane.Kubectl(ctx, args...); err != nil {
+			return fmt.Errorf("grant the controller its rights: %w", err)
+		}
+	}
+	return nil
+}
+
 // plan chooses the ports and says how every process is started.
 func (s *Stack) plan() error {
 	probe, err := FreePort()
@@ -156,7 +175,7 @@ func (s *Stack) plan() error {
 		return err
 	}
 	s.members[Controller] = s.member(Controller, probe, append([]string{
-		"controller", "--kubeconfig=" + s.ControlPlane.Kubeconfig, "--leader-election-namespace=" + SystemNamespace,
+		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + SystemNamespace,
 		"--database-url-file=" + s.secretFile("owner"), "--server-role=" + s.database.serverRole,
 		"--metrics-address=0", fmt.Sprintf("--probe-address=127.0.0.1:%d", probe),
 	}, s.options.ControllerArgs...))
