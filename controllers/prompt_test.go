@@ -171,7 +171,7 @@ func cycleBlocksItsMembersOnly(t *testing.T) {
 	edit(t, a, func(p *v1alpha1.Prompt) { p.Spec.Text = "A {{> b}}" })
 	a, b = settled(t, a, v1alpha1.ReasonIncludeCycle), settled(t, b, v1alpha1.ReasonIncludeCycle)
 	for _, p := range []*v1alpha1.Prompt{a, b} {
-		if p.Status.Version != 1 || !strings.Contains(message(p), "a -> b -> a") {
+		if p.Status.Version != 1 || !strings.Contains(message(p), "a → b → a") {
 			t.Errorf("%s: version %d, message %q", p.Name, p.Status.Version, message(p))
 		}
 	}

@@ -16,7 +16,7 @@ import (
 type cycleError struct{ path []string }
 
 func (e *cycleError) Error() string {
-	return fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(e.path, " -> "))
+	return fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(e.path, " → "))
 }
 
 // judgeIncludes refuses cycles and depth on the graph of names, over the specs in the cache, before
