@@ -8,4 +8,5 @@
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=lectern-system,resources=leases,verbs=get;create;update
+// +kubebuilder:rbac:groups="",namespace=lectern-system,resources=events,verbs=create;patch
 package controllers
