@@ -6,17 +6,17 @@ import (
 )
 
 var (
-	// ErrNotFound: no such prompt, version or channel is served. It says nothing of which.
+	// ErrNotFound says that no such prompt, version or channel is served, and not which of them.
 	ErrNotFound = errors.New("not found")
-	// ErrUnresolved: the channel is stated in the prompt's manifest but never pointed to a stored version.
+	// ErrUnresolved says that the channel is stated in the prompt's manifest and points to no stored version.
 	ErrUnresolved = errors.New("the channel points to a version that is not stored")
-	// ErrUnavailable: the database cannot be reached now. Every error that trying again may cure
-	// wraps it.
+	// ErrUnavailable says that the database cannot be reached now. Every error that trying again may
+	// cure wraps it.
 	ErrUnavailable = errors.New("the database cannot be reached")
-	// ErrFragmentsMoved: between reading the fragments and the publish another choice became
+	// ErrFragmentsMoved says that between reading the fragments and the publish another choice became
 	// current. Nothing was written; compile again.
 	ErrFragmentsMoved = errors.New("an included prompt changed meanwhile")
-	// ErrBehind: the database's schema is older than this program needs.
+	// ErrBehind says that the database's schema is older than this program needs.
 	ErrBehind = errors.New("the database schema is behind this program")
 )
 

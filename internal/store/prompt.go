@@ -201,7 +201,7 @@ type ListPage struct {
 	Prompts []Summary
 	// More says that there are prompts after the last one.
 	More bool
-	// Total counts all listed prompts of the scope; filled only on request, see Reader.
+	// Total counts all listed prompts of the scope; a store leaves it zero, whose Count is a question of its own.
 	Total int64
 }
 

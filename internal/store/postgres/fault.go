@@ -40,8 +40,7 @@ func fault(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
 		return err
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return stateFault(pg, err)
 	}
 	var network net.Error
@@ -74,6 +73,6 @@ func stateFault(pg *pgconn.PgError, err error) error {
 
 // isCollision says that a transaction lost against another one and may simply run again.
 func isCollision(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == stateDeadlock || pg.Code == stateSerialization)
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == stateDeadlock || pg.Code == stateSerialization)
 }

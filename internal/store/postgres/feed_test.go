@@ -198,3 +198,29 @@ func contents(t *testing.T, o postgres.Options) map[string][]string {
 	}
 	return found
 }
+
+// TestPublishLosesADeadlock makes the publish the victim: it waits first, so its check finds the cycle. It must run
+// again by itself.
+func TestPublishLosesADeadlock(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "one"))
+	must(t, err)
+	other, err := pgtest.Connect(t, pgtest.Superuser(t, owner)).Begin(t.Context())
+	must(t, err)
+	_, err = other.Exec(t.Context(), "set local deadlock_timeout = '1min'") // a superuser's right
+	must(t, err)
+	_, err = other.Exec(t.Context(), "select from feed for update")
+	must(t, err)
+	waited := publishLater(t, w, publication(t, handover, "u1", 2, "two"))
+	awaitLock(t, owner)
+	_, err = other.Exec(t.Context(), "select from prompts for update")
+	must(t, err)
+	must(t, other.Commit(t.Context()))
+	got := <-waited
+	must(t, got.err)
+	if got.Version != 2 {
+		t.Errorf("version %d, want 2", got.Version)
+	}
+}

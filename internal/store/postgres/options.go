@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/pflag"
@@ -125,7 +126,7 @@ func (o *Options) connString() (string, error) {
 }
 
 func readSecret(flag, path string) (string, error) {
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", flag, err)
 	}
@@ -183,15 +184,27 @@ func (o *Options) poolConfig() (*pgxpool.Config, error) {
 	}
 	cfg.MaxConns = int32(orDefault(o.PoolSize, defaultPoolSize)) //nolint:gosec // Validate bounds it from below; nobody has 2^31 connections
 	cfg.MaxConnIdleTime = orDefault(o.IdleTimeout, defaultIdleTimeout)
+	tracer := otelpgx.NewTracer(otelpgx.WithSpanNameFunc(queryName), otelpgx.WithDisableAcquireTracer())
 	cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
 		fresh, err := o.connConfig()
 		if err != nil {
 			return err
 		}
+		fresh.Tracer = tracer
 		*conn = *fresh
 		return nil
 	}
 	return cfg, nil
+}
+
+// queryName is the name a query has in queries/*.sql, which sqlc leaves in its first line.
+func queryName(sql string) string {
+	name, isNamed := strings.CutPrefix(sql, "-- name: ")
+	if !isNamed {
+		name = sql
+	}
+	name, _, _ = strings.Cut(name, " ")
+	return name
 }
 
 func orDefault[T comparable](v, otherwise T) T {

@@ -111,5 +111,5 @@ func deletionPolicy(p *store.Publication) string {
 
 // historyLimit is zero for no limit.
 func historyLimit(p *store.Publication) int32 {
-	return int32(max(0, min(p.HistoryLimit, math.MaxInt32))) //nolint:gosec // bounded on both sides
+	return int32(max(0, min(p.HistoryLimit, math.MaxInt32)))
 }

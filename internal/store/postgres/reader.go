@@ -181,5 +181,5 @@ func (s *Store) live(ctx context.Context, key store.Key) error {
 
 // pageSize keeps a limit within what Postgres takes.
 func pageSize(limit int) int32 {
-	return int32(max(1, min(limit, math.MaxInt32))) //nolint:gosec // bounded on both sides
+	return int32(max(1, min(limit, math.MaxInt32)))
 }

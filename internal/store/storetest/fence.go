@@ -75,7 +75,7 @@ func fence(t *testing.T, b bench) {
 		"another uid, a higher generation": {UID: "u2", Generation: 9},
 	} {
 		got := b.fenced(b.publication(handover, owner.UID, owner.Generation, "stale"))
-		equal(b, name, &store.FencedError{Key: handover, Row: row.Fence}, got)
+		equal(b, name, store.FencedError{Key: handover, Row: row.Fence}, got)
 	}
 	equal(b, "row", row, b.row(handover))
 	equal(b, "feed", feed, b.feed())
@@ -112,7 +112,7 @@ func restoredObjects(t *testing.T, b bench) {
 	feed := b.feed()
 	for _, name := range names {
 		p := b.publication(key(name), "new-"+name, 1, "text of "+name)
-		p.Takeover = &b.fenced(p).Row
+		p.Takeover = new(b.fenced(p).Row)
 		got := b.publish(p)
 		if got.NewVersion || got.Changed || got.Version != 1 {
 			b.Errorf("takeover of an equal row: %+v, want version 1 and nothing visible", got)
@@ -126,7 +126,7 @@ func restoredObjects(t *testing.T, b bench) {
 func generationBack(t *testing.T, b bench) {
 	b.publish(b.publication(handover, "u1", 8, "newer"))
 	p := b.publication(handover, "u1", 3, "older")
-	p.Takeover = &b.fenced(p).Row
+	p.Takeover = new(b.fenced(p).Row)
 	equal(b, "version", int64(2), b.publish(p).Version)
 	equal(b, "generation", int64(3), b.row(handover).Fence.Generation)
 	b.publish(b.publication(handover, "u1", 4, "and on"))
@@ -156,7 +156,7 @@ func tombstone(t *testing.T, b bench) {
 
 	p := b.publication(handover, "u2", 1, "two")
 	seen := b.fenced(p)
-	equal(b, "seen", &store.FencedError{
+	equal(b, "seen", store.FencedError{
 		Key: handover, Row: store.Fence{Owner: store.Owner{UID: "u1", Generation: 1}, Revision: feed.Revision + 1}, Deleted: true,
 	}, seen)
 	p.Takeover = &seen.Row
@@ -187,7 +187,7 @@ func retained(t *testing.T, b bench) {
 	equal(b, "purged", 0, purged)
 
 	next := b.publication(handover, "u2", 1, "kept")
-	next.Takeover = &b.fenced(next).Row
+	next.Takeover = new(b.fenced(next).Row)
 	got := b.publish(next)
 	if got.Version != 1 || got.NewVersion || !got.Changed {
 		b.Errorf("adoption: %+v, want version 1 served again without a new one", got)
@@ -236,7 +236,7 @@ func purge(t *testing.T, b bench) {
 	equal(b, "feed", feed.Revision+1, b.feed().Revision)
 
 	p := b.publication(handover, "u3", 1, "two")
-	p.Takeover = &b.fenced(p).Row
+	p.Takeover = new(b.fenced(p).Row)
 	got := b.publish(p)
 	equal(b, "version after the purge", int64(3), got.Version)
 	b.notServed(handover, version(2), store.ErrNotFound)

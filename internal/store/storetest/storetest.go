@@ -163,14 +163,14 @@ func (b bench) row(k store.Key) store.Row {
 }
 
 // fenced publishes what must be refused by the fence.
-func (b bench) fenced(p store.Publication) *store.FencedError {
+func (b bench) fenced(p store.Publication) store.FencedError {
 	b.Helper()
 	_, err := b.Publish(b.Context(), p)
 	var fence *store.FencedError
 	if !errors.As(err, &fence) {
 		b.Fatalf("publish of %+v: got %v, want a *store.FencedError", p.Owner, err)
 	}
-	return fence
+	return *fence
 }
 
 func (b bench) notServed(k store.Key, sel prompt.Selector, want error) {
