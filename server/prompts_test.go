@@ -1,0 +1,342 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+const unknownPrompt = "-32602 no such prompt, or not yours to read"
+
+// getCases are prompts/get requests and what comes back: the text, or status, code and message.
+var getCases = map[string]struct {
+	path      string
+	name      string
+	arguments map[string]any
+	want      string
+}{
+	"the default version":              {"", "support.incident-handover", map[string]any{"ticket": "7"}, "Write a brief handover for 7 & <friends>.\nBe kind."},
+	"every argument":                   {"", "support.incident-handover", map[string]any{"ticket": "7", "tone": "detailed"}, "Write a detailed handover for 7 & <friends>.\nBe kind."},
+	"a value is inert":                 {"", "support.incident-handover@1", map[string]any{"ticket": "{{tone}} \u2028 \"x\" ü"}, "First for {{tone}} \u2028 \"x\" ü."},
+	"a version":                        {"", "support.incident-handover@1", map[string]any{"ticket": "7"}, "First for 7."},
+	"a channel":                        {"", "support.incident-handover@beta", map[string]any{"ticket": "7"}, "Second for 7."},
+	"latest":                           {"", "support.incident-handover@latest", map[string]any{"ticket": "7"}, "Write a brief handover for 7 & <friends>.\nBe kind."},
+	"an unlisted prompt":               {"", "support.hidden", nil, "Not for lists."},
+	"no arguments":                     {"", "it.greeting", nil, "Hello."},
+	"an empty object of arguments":     {"", "it.greeting", map[string]any{}, "Hello."},
+	"a namespace's endpoint":           {"/mcp/support", "incident-handover@1", map[string]any{"ticket": "7"}, "First for 7."},
+	"an unknown prompt":                {"", "support.nothing", nil, "400 " + unknownPrompt},
+	"an unknown namespace":             {"", "nowhere.greeting", nil, "400 " + unknownPrompt},
+	"an unknown version":               {"", "support.incident-handover@9", nil, "400 " + unknownPrompt},
+	"an unknown channel":               {"", "support.incident-handover@gamma", nil, "400 " + unknownPrompt},
+	"a fragment":                       {"", "support.house-style", nil, "400 " + unknownPrompt},
+	"a version of a fragment":          {"", "support.house-style@1", nil, "400 " + unknownPrompt},
+	"a name that cannot be one":        {"", "support.Not A Name", nil, "400 " + unknownPrompt},
+	"a name with two dots":             {"", "support.a.b", nil, "400 " + unknownPrompt},
+	"a bare name":                      {"", "greeting", nil, "400 " + unknownPrompt + "; names on this endpoint are namespace.name"},
+	"another namespace's prompt":       {"/mcp/support", "greeting", nil, "400 " + unknownPrompt},
+	"a full name at a narrow endpoint": {"/mcp/it", "it.greeting", nil, "400 " + unknownPrompt},
+	"a selector that is none":          {"", "it.greeting@03", nil, `400 -32602 "03" is neither a version nor a channel: write @3 for version 3, or @production for a channel (a lower-case letter, then letters, digits and '-', at most 36)`},
+	"a channel that never resolved":    {"", "support.incident-handover@stable", nil, "400 -32602 the channel points to a version that is not stored"},
+	"a missing argument":               {"", "support.incident-handover", nil, `400 -32602 argument "ticket": is required; give it a value`},
+	"an unknown argument":              {"", "it.greeting", map[string]any{"a": "b"}, `400 -32602 argument "a": this prompt takes no arguments; leave it out`},
+	"a value outside the enum":         {"", "support.incident-handover", map[string]any{"ticket": "7", "tone": "loud"}, `400 -32602 argument "tone": "loud" is not one of brief, detailed`},
+}
+
+func servedLibrary(t *testing.T) *catalogtest.Source {
+	t.Helper()
+	source := library(t)
+	source.Point(handoverKey, "stable", 0)
+	return source
+}
+
+func TestPromptsGet(t *testing.T) {
+	t.Parallel()
+	replica := start(t, servedLibrary(t))
+	for name, tc := range getCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := getPrompt(tc.name, tc.arguments)
+			q.path = tc.path
+			reply := replica.send(t, q)
+			got := reply.failure(t)
+			if reply.status == http.StatusOK {
+				got = reply.text(t)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDirectAnswersAsThroughMCPGo holds the short way of prompts/get against the long one through
+// HandleMessage, byte for byte, status and header included.
+func TestDirectAnswersAsThroughMCPGo(t *testing.T) {
+	t.Parallel()
+	source := servedLibrary(t)
+	held := catalog.New(source, catalog.Options{})
+	nobody := auth.NewNone("anna")
+	origins, err := auth.NewOrigins(nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	surface := prompts.New(held, nobody, "v0", slog.New(slog.DiscardHandler))
+	long := transport.Config{Server: surface.Server(), Authenticator: nobody, Origins: origins}
+	short := long
+	short.Direct = surface.Direct
+	answer := func(handler http.Handler, q request, path string) (int, http.Header, string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost"+path, strings.NewReader(q.message(t)))
+		r.Header.Set("Content-Type", "application/json")
+		if !q.legacy {
+			r.Header.Set("Mcp-Protocol-Version", "2026-07-28")
+			r.Header.Set("Mcp-Method", q.rpc)
+			r.Header.Set("Mcp-Name", q.params["name"].(string)) //nolint:forcetypeassert // every case has one
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code, w.Header(), w.Body.String()
+	}
+	compare := func(t *testing.T, q request, path string) {
+		t.Helper()
+		longStatus, longHeader, longBody := answer(transport.New(long), q, path)
+		shortStatus, shortHeader, shortBody := answer(transport.New(short), q, path)
+		if diff := cmp.Diff(longBody, shortBody); diff != "" {
+			t.Errorf("body (-HandleMessage +direct)\n%s", diff)
+		}
+		if longStatus != shortStatus || !cmp.Equal(longHeader, shortHeader) {
+			t.Errorf("HandleMessage %d %v, direct %d %v", longStatus, longHeader, shortStatus, shortHeader)
+		}
+	}
+	for name, tc := range getCases {
+		for _, legacy := range []bool{false, true} {
+			path := tc.path
+			if path == "" {
+				path = "/mcp"
+			}
+			q := getPrompt(tc.name, tc.arguments)
+			q.legacy, q.id = legacy, `"a&b"`
+			t.Run(fmt.Sprintf("%s legacy=%t", name, legacy), func(t *testing.T) { compare(t, q, path) })
+		}
+	}
+	source.Fail(fmt.Errorf("dial secret: %w", store.ErrUnavailable))
+	t.Run("the store is away", func(t *testing.T) { compare(t, getPrompt("it.other", nil), "/mcp") })
+	source.Fail(fmt.Errorf("secret"))
+	t.Run("an inner error", func(t *testing.T) { compare(t, getPrompt("it.other", nil), "/mcp") })
+}
+
+func TestReceipt(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	type receipt struct {
+		Prompt, Selector string
+		Version          int64
+		Digest           string
+		Includes         []prompt.Included
+		Variables        []string
+	}
+	for name, tc := range map[string]struct {
+		request request
+		want    receipt
+	}{
+		"the default version with all variables": {
+			getPrompt("support.incident-handover", map[string]any{"tone": "brief", "ticket": "7"}),
+			receipt{
+				Prompt: "support/incident-handover", Version: 3,
+				Includes: []prompt.Included{{Name: "house-style", Version: 1}}, Variables: []string{"ticket", "tone"},
+			},
+		},
+		"a channel": {
+			getPrompt("support.incident-handover@beta", map[string]any{"ticket": "7"}),
+			receipt{Prompt: "support/incident-handover", Selector: "@beta", Version: 2, Includes: []prompt.Included{}, Variables: []string{"ticket"}},
+		},
+		"no variables, an older client": {
+			request{rpc: "prompts/get", legacy: true, params: map[string]any{"name": "it.greeting"}},
+			receipt{Prompt: "it/greeting", Version: 1, Includes: []prompt.Included{}, Variables: []string{}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reply := replica.send(t, tc.request)
+			var got struct {
+				Result struct {
+					Meta struct {
+						Receipt receipt `json:"dev.lectern/receipt"`
+					} `json:"_meta"`
+				}
+			}
+			if err := json.Unmarshal([]byte(reply.body), &got); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(got.Result.Meta.Receipt.Digest, "sha256:") {
+				t.Errorf("digest %q", got.Result.Meta.Receipt.Digest)
+			}
+			got.Result.Meta.Receipt.Digest = ""
+			if diff := cmp.Diff(tc.want, got.Result.Meta.Receipt); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if strings.Contains(reply.body, `"7"`) {
+				t.Errorf("a value is in the answer outside the text: %s", reply.body)
+			}
+		})
+	}
+}
+
+// listing is a prompts/list answer as a test looks at it.
+type listing struct {
+	Result struct {
+		Meta struct {
+			Truncated *struct {
+				Total int64
+				Hint  string
+			} `json:"dev.lectern/truncated"`
+		} `json:"_meta"`
+		Prompts    []map[string]any
+		NextCursor string
+		TTL        int64  `json:"ttlMs"`
+		CacheScope string `json:"cacheScope"`
+	}
+}
+
+func list(t *testing.T, r *replica, path, cursor string) listing {
+	t.Helper()
+	q := request{rpc: "prompts/list", path: path}
+	if cursor != "" {
+		q.params = map[string]any{"cursor": cursor}
+	}
+	reply := r.send(t, q)
+	var got listing
+	if err := json.Unmarshal([]byte(reply.body), &got); err != nil || reply.status != http.StatusOK {
+		t.Fatalf("%d %s", reply.status, reply.body)
+	}
+	return got
+}
+
+func TestPromptsList(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	handover := func(name string) map[string]any {
+		return map[string]any{
+			"name": name, "title": "Incident handover", "description": "Hand an incident over",
+			"arguments": []any{
+				map[string]any{"name": "ticket", "description": "Ticket number", "required": true},
+				map[string]any{"name": "tone"},
+			},
+		}
+	}
+	for path, want := range map[string][]map[string]any{
+		"/mcp":         {{"name": "it.greeting"}, handover("support.incident-handover")},
+		"/mcp/support": {handover("incident-handover")},
+		"/mcp/empty":   {},
+	} {
+		got := list(t, replica, path, "")
+		if diff := cmp.Diff(want, got.Result.Prompts); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", path, diff)
+		}
+		if got.Result.TTL != 5000 || got.Result.CacheScope != "private" || got.Result.NextCursor != "" || got.Result.Meta.Truncated != nil {
+			t.Errorf("%s: %+v", path, got.Result)
+		}
+	}
+}
+
+// TestPromptsListPages is row 16: every prompt once, in order, and no cursor after a full last page.
+func TestPromptsListPages(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	compiled := catalogtest.Compile(t, catalogtest.Text("Hello."))
+	var want []string
+	for i := range 1000 {
+		namespace := fmt.Sprintf("team-%d", i%3)
+		source.Publish(store.Key{Namespace: namespace, Name: fmt.Sprintf("p%03d", i)}, compiled, store.Listed)
+		want = append(want, fmt.Sprintf("%s.p%03d", namespace, i))
+	}
+	slices.Sort(want)
+	replica := start(t, source)
+	first := list(t, replica, "/mcp", "")
+	second := list(t, replica, "/mcp", first.Result.NextCursor)
+	var got []string
+	for _, p := range slices.Concat(first.Result.Prompts, second.Result.Prompts) {
+		got = append(got, p["name"].(string)) //nolint:forcetypeassert // the schema says so
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if len(first.Result.Prompts) != 500 || second.Result.NextCursor != "" {
+		t.Errorf("pages of %d and %d, then cursor %q", len(first.Result.Prompts), len(second.Result.Prompts), second.Result.NextCursor)
+	}
+	cursor := request{rpc: "prompts/list", path: "/mcp/other", params: map[string]any{"cursor": first.Result.NextCursor}}
+	if got := replica.send(t, cursor).failure(t); !strings.HasPrefix(got, "400 -32602 this cursor was not given out here") {
+		t.Errorf("a cursor of another endpoint: %s", got)
+	}
+}
+
+func TestPromptsListEndsAfterSixtyPages(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	compiled := catalogtest.Compile(t, catalogtest.Text("Hello."))
+	for i := range 501 {
+		source.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%03d", i)}, compiled, store.Listed)
+	}
+	replica := start(t, source)
+	// The cursor of the last page there is; the pages before it are not read.
+	sixtieth := base64.StdEncoding.EncodeToString([]byte("59/a/a"))
+	got := list(t, replica, "/mcp", sixtieth)
+	if len(got.Result.Prompts) != 500 || got.Result.NextCursor != "" || got.Result.Meta.Truncated == nil || got.Result.Meta.Truncated.Total != 501 {
+		t.Errorf("%d prompts, cursor %q, truncated %+v", len(got.Result.Prompts), got.Result.NextCursor, got.Result.Meta.Truncated)
+	}
+	beyond := base64.StdEncoding.EncodeToString([]byte("60/a/a"))
+	q := request{rpc: "prompts/list", params: map[string]any{"cursor": beyond}}
+	if got := replica.send(t, q).failure(t); !strings.HasPrefix(got, "400 -32602") {
+		t.Errorf("a page nobody gave out: %s", got)
+	}
+}
+
+// onlyIT allows one namespace.
+type onlyIT struct{}
+
+func (onlyIT) Allow(_ context.Context, _ auth.Identity, _ auth.Verb, key store.Key) error {
+	if key.Namespace != "it" {
+		return fmt.Errorf("%s: %w", key, auth.ErrDenied)
+	}
+	return nil
+}
+
+func (onlyIT) Visible(context.Context, auth.Identity) (store.Scope, error) {
+	return store.Scope{Namespaces: []string{"it"}}, nil
+}
+
+// TestDenialEqualsAbsence: what may not be read looks like what is not there, and is not looked up.
+func TestDenialEqualsAbsence(t *testing.T) {
+	t.Parallel()
+	source := library(t)
+	replica := start(t, source, func(d *Deps) { d.Decider = onlyIT{} })
+	there := replica.send(t, getPrompt("support.hidden", nil))
+	gets, _ := source.Reads()
+	absent := replica.send(t, getPrompt("support.nothing", nil))
+	if there.body != absent.body || there.status != absent.status || gets != 0 {
+		t.Errorf("there %d %s\nabsent %d %s\nlook-ups %d", there.status, there.body, absent.status, absent.body, gets)
+	}
+	if diff := cmp.Diff([]map[string]any{{"name": "it.greeting"}}, list(t, replica, "/mcp", "").Result.Prompts); diff != "" {
+		t.Errorf("/mcp (-want +got)\n%s", diff)
+	}
+	if got := list(t, replica, "/mcp/support", "").Result.Prompts; len(got) != 0 {
+		t.Errorf("/mcp/support lists %v", got)
+	}
+}

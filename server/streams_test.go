@@ -1,0 +1,222 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+func acknowledged(id string) string {
+	return `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":` +
+		id + `},"notifications":{"promptsListChanged":true}}}`
+}
+
+func changed(id string) string {
+	return `{"jsonrpc":"2.0","method":"notifications/prompts/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":` + id + `}}}`
+}
+
+func final(id string) string {
+	return `{"jsonrpc":"2.0","id":` + id + `,"result":{"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"lectern","version":"v0.0.0-test","title":"Lectern"},` +
+		`"io.modelcontextprotocol/subscriptionId":` + id + `},"resultType":"complete"}}`
+}
+
+func same(t *testing.T, want, got string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestListen follows a stream from its acknowledgement to its end at shutdown. The id is one that a
+// float cannot hold.
+func TestListen(t *testing.T) {
+	t.Parallel()
+	source := library(t)
+	replica := start(t, source)
+	until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+	const id = "9007199254740993"
+	stream := replica.listen(t, request{id: id})
+	same(t, acknowledged(id), stream.next(t))
+	source.Publish(plainKey, catalogtest.Compile(t, catalogtest.Text("Hello again.")), store.Listed)
+	same(t, changed(id), stream.next(t))
+	if got := replica.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
+		t.Errorf("after the notification the prompt is still %q", got)
+	}
+	replica.endpoint.Stop()
+	same(t, final(id), stream.next(t))
+	same(t, "", stream.next(t))
+	until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+}
+
+// TestChangesReachEveryReplica: what one publish changes is told on all of them, and a burst once.
+func TestChangesReachEveryReplica(t *testing.T) {
+	t.Parallel()
+	source := library(t)
+	var streams []*stream
+	for range 2 {
+		replica := start(t, source, func(d *Deps) { d.Delay = 200 * time.Millisecond; d.KeepAlive = time.Second })
+		until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+		stream := replica.listen(t, request{})
+		same(t, acknowledged("1"), stream.next(t))
+		streams = append(streams, stream)
+	}
+	compiled := catalogtest.Compile(t, catalogtest.Text("Hello."))
+	for i := range 20 {
+		source.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)}, compiled, store.Listed)
+	}
+	for _, stream := range streams {
+		same(t, changed("1"), stream.next(t))
+		same(t, ": keep-alive", stream.next(t)) // and not a second notification
+	}
+}
+
+// TestListenInOneNamespace: a change elsewhere is not told.
+func TestListenInOneNamespace(t *testing.T) {
+	t.Parallel()
+	source := library(t)
+	replica := start(t, source, func(d *Deps) { d.KeepAlive = 300 * time.Millisecond })
+	until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+	all := replica.listen(t, request{})
+	same(t, acknowledged("1"), all.next(t))
+	narrow := replica.listen(t, request{path: "/mcp/support"})
+	same(t, acknowledged("1"), narrow.next(t))
+	source.Publish(plainKey, catalogtest.Compile(t, catalogtest.Text("New.")), store.Listed)
+	same(t, changed("1"), all.next(t))
+	same(t, ": keep-alive", narrow.next(t))
+	source.Delete(hiddenKey)
+	same(t, changed("1"), narrow.next(t))
+}
+
+// TestShutdownWithOpenStreams is row 9: all end with a final result, at once.
+func TestShutdownWithOpenStreams(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	streams := make([]*stream, 50)
+	for i := range streams {
+		streams[i] = replica.listen(t, request{id: fmt.Sprint(i)})
+		same(t, acknowledged(fmt.Sprint(i)), streams[i].next(t))
+	}
+	began := time.Now()
+	replica.endpoint.Stop()
+	for i, stream := range streams {
+		same(t, final(fmt.Sprint(i)), stream.next(t))
+		same(t, "", stream.next(t))
+	}
+	until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("ending 50 streams took %s", took)
+	}
+	late := replica.listen(t, request{id: `"late"`})
+	same(t, acknowledged(`"late"`), late.next(t))
+	same(t, final(`"late"`), late.next(t))
+}
+
+// TestNothingIsLostAtTheEnd is row 2: what was told before the end comes before the final result.
+func TestNothingIsLostAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		source := library(t)
+		replica := start(t, source, func(d *Deps) { d.Delay = time.Nanosecond })
+		stream := replica.listen(t, request{})
+		same(t, acknowledged("1"), stream.next(t))
+		replica.endpoint.NotifyPromptsChanged(func(context.Context, string) bool { return true })
+		replica.endpoint.Handler.Stop()
+		same(t, changed("1"), stream.next(t))
+		same(t, final("1"), stream.next(t))
+	}
+}
+
+// TestKeepAlive is row 9: a silent stream is not silent for long, and no proxy holds it back.
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t), func(d *Deps) { d.KeepAlive = 10 * time.Millisecond })
+	q := request{rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
+	response := replica.open(t, t.Context(), q)
+	defer response.Body.Close()
+	if got := response.Header.Get("X-Accel-Buffering"); got != "no" {
+		t.Errorf("X-Accel-Buffering is %q", got)
+	}
+	stream := replica.listen(t, request{})
+	same(t, acknowledged("1"), stream.next(t))
+	same(t, ": keep-alive", stream.next(t))
+	same(t, ": keep-alive", stream.next(t))
+}
+
+// TestClientThatLeavesIsForgotten: closing the response ends the request.
+func TestClientThatLeavesIsForgotten(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	stream := replica.listen(t, request{})
+	same(t, acknowledged("1"), stream.next(t))
+	if err := stream.body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the stream is forgotten", func() bool { return replica.endpoint.Streams() == 0 })
+}
+
+// TestListenGrantsWhatThereIs is row 10: what is not served is not acknowledged, and a stream of
+// nothing ends at once.
+func TestListenGrantsWhatThereIs(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	reply := replica.send(t, request{rpc: "subscriptions/listen", params: map[string]any{
+		"notifications": map[string]any{"toolsListChanged": true, "resourceSubscriptions": []string{"prompt://it/greeting"}},
+	}})
+	want := "event: message\ndata: " + strings.Replace(acknowledged("1"), `{"promptsListChanged":true}`, `{}`, 1) +
+		"\n\nevent: message\ndata: " + final("1") + "\n\n"
+	same(t, want, reply.body)
+}
+
+func TestListenRefuses(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	params := map[string]any{"notifications": map[string]any{"promptsListChanged": true}}
+	for name, tc := range map[string]struct {
+		request request
+		want    string
+	}{
+		"an older client":  {request{rpc: "subscriptions/listen", legacy: true, params: params}, `200 -32601 "subscriptions/listen" requires protocol version 2026-07-28 or later`},
+		"malformed params": {request{rpc: "subscriptions/listen", params: map[string]any{"notifications": 3}}, "400 -32602 the params of subscriptions/listen are malformed"},
+		"no Accept of events": {
+			request{rpc: "subscriptions/listen", params: params, header: map[string]string{"Accept": "application/json"}},
+			"406 Accept must admit text/event-stream",
+		},
+	} {
+		if got := replica.send(t, tc.request).failure(t); got != tc.want {
+			t.Errorf("%s: got %s, want %s", name, got, tc.want)
+		}
+	}
+	if got := replica.endpoint.Streams(); got != 0 {
+		t.Errorf("%d streams are left", got)
+	}
+}
+
+// TestOlderClientsSeeNoListChanged: they have no channel for it. Discover declares it.
+func TestOlderClientsSeeNoListChanged(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
+		reply := replica.send(t, request{rpc: "initialize", legacy: true, params: map[string]any{
+			"protocolVersion": version, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "old", "version": "1"},
+		}})
+		if reply.status != http.StatusOK || !strings.Contains(reply.body, `"protocolVersion":"`+version+`"`) ||
+			!strings.Contains(reply.body, `"capabilities":{"prompts":{}}`) {
+			t.Errorf("%s: %d %s", version, reply.status, reply.body)
+		}
+		if got := reply.header.Get("Mcp-Session-Id"); got != "" {
+			t.Errorf("row 5: a session was made: %s", got)
+		}
+	}
+	reply := replica.send(t, request{rpc: "server/discover"})
+	if !strings.Contains(reply.body, `"capabilities":{"prompts":{"listChanged":true}}`) || !strings.Contains(reply.body, `"ttlMs":60000`) {
+		t.Errorf("discover: %s", reply.body)
+	}
+}
