@@ -15,8 +15,8 @@ import (
 const downloadTimeout = 2 * time.Minute
 
 // Assets returns the folder with etcd, kube-apiserver and kubectl: the one KUBEBUILDER_ASSETS names,
-// else what hack/controlplane built before, else setup-envtest's download, else a new build (about
-// eight minutes, once).
+// else what hack/controlplane built before, else setup-envtest's download (kept, too), else a new
+// build (about eight minutes, once).
 func Assets(ctx context.Context) (string, error) {
 	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
 		return dir, complete(dir)
@@ -56,6 +56,9 @@ func complete(dir string) error {
 	return nil
 }
 
+// kubernetes is the version that is downloaded: the one hack/controlplane builds.
+const kubernetes = "1.37.x"
+
 // download asks setup-envtest, which is built from the pinned tools module.
 func download(ctx context.Context, root string) (string, error) {
 	cache, err := cacheFolder("envtest")
@@ -66,7 +69,7 @@ func download(ctx context.Context, root string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
 	return lastLine(ctx, "go", "-C", filepath.Join(root, "hack", "tools"), "tool", "setup-envtest",
-		"use", "-p", "path", "--bin-dir", cache)
+		"use", kubernetes, "-p", "path", "--bin-dir", cache)
 }
 
 // lastLine runs a program and returns the last line it printed; what it says to people goes to the
