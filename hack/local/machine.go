@@ -23,8 +23,11 @@ func FreePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
-// PortOr returns the port when nobody listens on it, else any free one.
+// PortOr returns the port when nobody listens on it, else, or for zero, any free one.
 func PortOr(wanted int) (int, error) {
+	if wanted == 0 {
+		return FreePort()
+	}
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted))
 	if err != nil {
 		return FreePort()

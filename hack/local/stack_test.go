@@ -119,6 +119,9 @@ func TestPortOr(t *testing.T) {
 	if got == port || got == 0 {
 		t.Errorf("port %d is taken, got %d", port, got)
 	}
+	if got, err := PortOr(0); err != nil || got == 0 {
+		t.Errorf("any port will do, got %d, %v", got, err)
+	}
 }
 
 func TestQuote(t *testing.T) {
