@@ -1,0 +1,30 @@
+package local
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// Command is a run of the stack's lectern beside its processes, such as `lectern migrate`, as the
+// database's owner. When the context ends it is asked to end, then killed.
+func (s *Stack) Command(ctx context.Context, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, s.Binary, args...)
+	command.Env = s.environment([]string{"LECTERN_DATABASE_URL=" + s.OwnerURL})
+	command.SysProcAttr = ownSession()
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = stopWait
+	return command
+}
+
+// Exit waits until a process has ended, by itself or not, and says how. It is nil when the context
+// ends first.
+func (s *Stack) Exit(ctx context.Context, name string) *os.ProcessState {
+	select {
+	case <-s.Ended(name):
+		return s.members[name].running.cmd.ProcessState
+	case <-ctx.Done():
+		return nil
+	}
+}
