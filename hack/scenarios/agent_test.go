@@ -1,0 +1,156 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// agent is an MCP client, the official one, which shares no code with the server's library.
+type agent struct {
+	session   *mcp.ClientSession
+	transport *http.Transport
+	// changed has a value after a list_changed was heard that nobody took yet.
+	changed chan struct{}
+}
+
+// connect opens a session of a protocol version, the newest when empty. In the newest the client
+// listens for list_changed.
+func connect(ctx context.Context, endpoint, protocol string) (*agent, error) {
+	a := &agent{transport: &http.Transport{}, changed: make(chan struct{}, 1)}
+	c := mcp.NewClient(&mcp.Implementation{Name: "lectern-scenarios", Version: "1"}, &mcp.ClientOptions{
+		PromptListChangedHandler: func(context.Context, *mcp.PromptListChangedRequest) {
+			select {
+			case a.changed <- struct{}{}:
+			default:
+			}
+		},
+	})
+	var err error
+	a.session, err = c.Connect(ctx, &mcp.StreamableClientTransport{
+		Endpoint: endpoint, HTTPClient: &http.Client{Transport: a.transport},
+	}, &mcp.ClientSessionOptions{ProtocolVersion: protocol})
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", endpoint, err)
+	}
+	return a, nil
+}
+
+func (a *agent) close() {
+	// The session may have ended with its server.
+	_ = a.session.Close()
+	a.transport.CloseIdleConnections()
+}
+
+// get returns the texts of a prompt's messages, joined, or "error CODE: message".
+func (a *agent) get(ctx context.Context, name string, arguments map[string]string) (string, error) {
+	result, err := a.session.GetPrompt(ctx, &mcp.GetPromptParams{Name: name, Arguments: arguments})
+	if refused := new(jsonrpc.Error); errors.As(err, &refused) {
+		return fmt.Sprintf("error %d: %s", refused.Code, refused.Message), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("prompts/get %s: %w", name, err)
+	}
+	texts := make([]string, len(result.Messages))
+	for i, m := range result.Messages {
+		text, is := m.Content.(*mcp.TextContent)
+		if !is {
+			return "", fmt.Errorf("message %d of %s is %T, not text", i, name, m.Content)
+		}
+		texts[i] = text.Text
+	}
+	return strings.Join(texts, "\n"), nil
+}
+
+// list returns the names of all prompts of a namespace, in the order they come.
+func (a *agent) list(ctx context.Context, namespace string) ([]string, error) {
+	var names []string
+	for p, err := range a.session.Prompts(ctx, nil) {
+		if err != nil {
+			return nil, fmt.Errorf("prompts/list: %w", err)
+		}
+		if name, in := strings.CutPrefix(p.Name, namespace+"."); in {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// heard waits for a list_changed.
+func (a *agent) heard(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case <-a.changed:
+		return nil
+	case <-ctx.Done():
+		return errors.New("no list_changed was heard")
+	}
+}
+
+// serves waits until both servers answer a get with exactly this.
+func (s *scene) serves(ctx context.Context, name string, arguments map[string]string, want string) error {
+	return s.answers(ctx, name, arguments, func(got string) error {
+		if got != want {
+			return fmt.Errorf("got %q, want %q", clip(got), clip(want))
+		}
+		return nil
+	})
+}
+
+// refuses waits until both servers refuse a get with this code.
+func (s *scene) refuses(ctx context.Context, name string, arguments map[string]string, code int, words string) error {
+	return s.answers(ctx, name, arguments, func(got string) error {
+		if prefix := fmt.Sprintf("error %d: ", code); !strings.HasPrefix(got, prefix) || !strings.Contains(got, words) {
+			return fmt.Errorf("got %q, want error %d with %q", clip(got), code, words)
+		}
+		return nil
+	})
+}
+
+func (s *scene) answers(ctx context.Context, name string, arguments map[string]string, right func(string) error) error {
+	for i, a := range s.agents {
+		err := eventually(ctx, func(ctx context.Context) error {
+			got, err := a.get(ctx, s.namespace+"."+name, arguments)
+			if err != nil {
+				return err
+			}
+			return right(got)
+		})
+		if err != nil {
+			return fmt.Errorf("prompts/get %s %v on server %d: %w", name, arguments, i+1, err)
+		}
+	}
+	return nil
+}
+
+// lists waits until both servers list exactly these prompts of the scene.
+func (s *scene) lists(ctx context.Context, want ...string) error {
+	for i, a := range s.agents {
+		err := eventually(ctx, func(ctx context.Context) error {
+			got, err := a.list(ctx, s.namespace)
+			if err == nil && !slices.Equal(got, want) {
+				err = fmt.Errorf("got %q, want %q", got, want)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("prompts/list on server %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// clip keeps messages readable.
+func clip(text string) string {
+	if len(text) > 300 {
+		return text[:300] + fmt.Sprintf("… (%d bytes)", len(text))
+	}
+	return text
+}
