@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -225,3 +227,50 @@ func TestDerivedTables(t *testing.T) {
 }
 
 var cmpEmpty = cmpopts.EquateEmpty()
+
+// TestMutualIncludersDoNotDeadlock publishes prompts that pin each other from many sides, and asks Postgres how many
+// deadlocks it had to break: running again hides them from the caller, not from the clock.
+func TestMutualIncludersDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	s, err := postgres.Open(t.Context(), owner)
+	must(t, err)
+	w := claim(t, s, cluster)
+	left, right := store.Key{Namespace: "support", Name: "left"}, store.Key{Namespace: "support", Name: "right"}
+	for _, k := range []store.Key{left, right} {
+		_, err := w.Publish(t.Context(), publication(t, k, "u1", 1, "first"))
+		must(t, err)
+	}
+	const sides, rounds = 8, 40
+	var wg sync.WaitGroup
+	for side := range sides {
+		own, other := left, right
+		if side%2 == 1 {
+			own, other = right, left
+		}
+		wg.Go(func() {
+			for round := range rounds {
+				p := publication(t, own, "u1", 1, fmt.Sprintf("side %d round %d", side, round))
+				p.HistoryLimit = 0 // what nobody pins yet would be dropped
+				p.Compiled.Includes = []prompt.Included{{Name: other.Name, Version: 1, Selector: "@1"}}
+				if _, err := w.Publish(t.Context(), p); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.Close() // a session reports what it counted when it ends
+	conn := pgtest.Connect(t, owner)
+	var deadlocks, sessions int64
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		must(t, conn.QueryRow(t.Context(), `select deadlocks, (select count(*) from pg_stat_activity a where a.datname = d.datname)
+			from pg_stat_database d where datname = current_database()`).Scan(&deadlocks, &sessions))
+		if sessions == 1 {
+			break
+		}
+	}
+	if deadlocks != 0 || sessions != 1 {
+		t.Errorf("%d deadlocks (with %d sessions left), want none", deadlocks, sessions-1)
+	}
+}
