@@ -1,0 +1,60 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// series are the samples of one thing, one a round.
+type series []float64
+
+// median is the middle sample; of an even number the mean of the two in the middle.
+func (s series) median() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(s)
+	slices.Sort(sorted)
+	half := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[half]
+	}
+	return (sorted[half-1] + sorted[half]) / 2
+}
+
+// over divides round by round: what disturbed one round of both is in neither ratio.
+func (s series) over(baseline series) series {
+	ratios := make(series, min(len(s), len(baseline)))
+	for i := range ratios {
+		ratios[i] = s[i] / baseline[i]
+	}
+	return ratios
+}
+
+// row is a line of the table: a ratio, and what stands beside it.
+type row struct {
+	measured, against string
+	ratios            series
+	wanted            string
+	beside            string
+}
+
+// table prints rows as Markdown under a heading.
+func table(w io.Writer, heading string, rows []row) {
+	fmt.Fprintf(w, "\n### %s\n\n", heading)
+	fmt.Fprintln(w, "| measured | against | ratio (median) | least–most | wanted | beside it |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|")
+	for _, r := range rows {
+		fmt.Fprintf(w, "| %s | %s | %.2f | %.2f–%.2f | %s | %s |\n",
+			r.measured, r.against, r.ratios.median(), slices.Min(r.ratios), slices.Max(r.ratios),
+			cmp.Or(r.wanted, "–"), cmp.Or(r.beside, "–"))
+	}
+}
+
+// micros shows seconds as microseconds.
+func micros(s series) string { return fmt.Sprintf("%.0f µs", s.median()*1e6) }
+
+func sentence(parts ...string) string { return strings.Join(parts, "; ") }

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/hack/local"
+)
+
+const (
+	promptsGet = "prompts/get"
+	// agents is how many clients ask at once.
+	agents  = 8
+	lectern = "lectern server"
+	// alone is mcp-go's HandleMessage in a process without HTTP.
+	alone            = "HandleMessage"
+	warmUp, measured = 300 * time.Millisecond, 2 * time.Second
+)
+
+// contestant is a server process in one era.
+type contestant struct {
+	pid  int
+	load load
+}
+
+// gets measures prompts/get: the processor time of each server, in rounds in which each has its turn.
+func (b *bench) gets(ctx context.Context) error {
+	if err := b.publishShown(ctx); err != nil {
+		return err
+	}
+	var rows []row
+	for _, era := range []string{modernEra, legacyEra} {
+		contestants, err := b.contestants(ctx, era)
+		if err != nil {
+			return err
+		}
+		processor, elapsed := map[string]series{}, map[string]series{}
+		for n := range b.rounds {
+			b.say("prompts/get %s, round %d of %d.", era, n+1, b.rounds)
+			for _, name := range []string{lectern, bareServer, mcpGo, goSDK} {
+				c := contestants[name]
+				if _, err := c.load.run(ctx, warmUp); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				s, err := c.load.sample(ctx, c.pid, measured)
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				processor[name] = append(processor[name], s.processor)
+				elapsed[name] = append(elapsed[name], s.elapsed)
+			}
+			call, err := b.handleMessageAlone(ctx, era)
+			if err != nil {
+				return err
+			}
+			processor[alone] = append(processor[alone], call)
+		}
+		rows = append(rows, getRows(era, processor, elapsed)...)
+	}
+	table(b.out, "prompts/get: processor time of the server per request", rows)
+	return nil
+}
+
+func getRows(era string, processor, elapsed map[string]series) []row {
+	var rows []row
+	for _, subject := range []struct{ name, measured, wanted string }{
+		{lectern, "`lectern server`, catalog warm", "≤ 2.6, goal 2.0, record 1.5"},
+		{mcpGo, "mcp-go `StreamableHTTPServer`, its registry", ""},
+		{goSDK, "go-sdk, stateless JSON", ""},
+		{alone, "mcp-go `HandleMessage` alone, no HTTP", ""},
+	} {
+		r := row{
+			measured: era + ", " + subject.measured, against: "bare net/http, same bytes",
+			ratios: processor[subject.name].over(processor[bareServer]),
+			beside: micros(processor[subject.name]) + " : " + micros(processor[bareServer]),
+		}
+		if era == modernEra {
+			r.wanted = subject.wanted
+		}
+		if subject.name != alone {
+			r.beside = sentence(r.beside, fmt.Sprintf("answers in a second %.2f ×", elapsed[bareServer].over(elapsed[subject.name]).median()))
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// publishShown has the prompt come into the database as any prompt does.
+func (b *bench) publishShown(ctx context.Context) error {
+	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{Title: shownTitle, Description: shownDescription, Text: shownText}}
+	p.Name = shownObject
+	a, err := newApplier(b.stack.ControlPlane, shownNamespace)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	manifests, err := a.manifests([]v1alpha1.Prompt{p})
+	if err != nil {
+		return err
+	}
+	if err := a.createNamespace(ctx); err != nil {
+		return err
+	}
+	if err := a.apply(ctx, manifests[0]); err != nil {
+		return err
+	}
+	if err := a.awaitReady(ctx, manifests); err != nil {
+		return err
+	}
+	l, err := b.lecternLoad(b.stack.Endpoints[0], modernEra)
+	if err != nil {
+		return err
+	}
+	return local.Settle(ctx, func(ctx context.Context) error {
+		_, err := l.once(ctx)
+		return err
+	})
+}
+
+func (b *bench) lecternLoad(endpoint, era string) (load, error) {
+	at, err := url.Parse(endpoint)
+	if err != nil {
+		return load{}, fmt.Errorf("read an endpoint of the stack: %w", err)
+	}
+	return load{address: at.Host, clients: agents, requests: [][]byte{post(era, promptsGet, shownName, shownParams)}}, nil
+}
+
+// contestants are Lectern's server and the baselines, each in a process of its own. The bare one
+// answers what Lectern does.
+func (b *bench) contestants(ctx context.Context, era string) (map[string]contestant, error) {
+	ours, err := b.lecternLoad(b.stack.Endpoints[0], era)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := ours.once(ctx)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(b.stack.Dir, era+".answer")
+	if err := os.WriteFile(file, answer, 0o600); err != nil {
+		return nil, err
+	}
+	found := map[string]contestant{lectern: {pid: b.stack.Pid(local.Server1), load: ours}}
+	for _, kind := range []string{bareServer, mcpGo, goSDK} {
+		port, err := local.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		ready, err := local.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		l := ours
+		l.address = fmt.Sprintf("127.0.0.1:%d", port)
+		readyAddress := fmt.Sprintf("127.0.0.1:%d", ready)
+		name := kind + " " + era
+		if err := b.stack.Add(ctx, local.Beside{
+			Name: name, Path: b.self, Ready: "http://" + readyAddress,
+			Args: []string{"serve", "-kind=" + kind, "-address=" + l.address, "-ready=" + readyAddress, "-answer=" + file},
+		}); err != nil {
+			return nil, err
+		}
+		found[kind] = contestant{pid: b.stack.Pid(name), load: l}
+	}
+	return found, nil
+}
+
+// handleMessageAlone is the processor time of one call, in seconds.
+func (b *bench) handleMessageAlone(ctx context.Context, era string) (float64, error) {
+	out, err := exec.CommandContext(ctx, b.self, "handle-message", "-era="+era).Output()
+	if err != nil {
+		return 0, fmt.Errorf("measure HandleMessage: %w", err)
+	}
+	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+// handleMessage is the sub-command that prints what a call of mcp-go's HandleMessage costs with its
+// answer encoded, in processor seconds, with no HTTP around it.
+func handleMessage(args []string) error {
+	flags := flag.NewFlagSet("handle-message", flag.ContinueOnError)
+	era := flags.String("era", modernEra, "modern or legacy")
+	d := flags.Duration("for", time.Second, "how long to measure")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	srv, err := registry()
+	if err != nil {
+		return err
+	}
+	body := json.RawMessage(message(*era, promptsGet, shownParams))
+	if _, _, err := calls(srv, body, *d/4); err != nil { // warm
+		return err
+	}
+	count, used, err := calls(srv, body, *d)
+	if err != nil {
+		return err
+	}
+	fmt.Println(used / float64(count))
+	return nil
+}
+
+// calls repeats a message and returns how often, and the processor seconds of this process.
+func calls(srv *mcpserver.MCPServer, message json.RawMessage, d time.Duration) (count int, used float64, err error) {
+	before, err := own()
+	if err != nil {
+		return 0, 0, err
+	}
+	for until := time.Now().Add(d); time.Now().Before(until); count++ {
+		response := srv.HandleMessage(context.Background(), message)
+		if _, ok := response.(mcp.JSONRPCResponse); !ok {
+			return 0, 0, fmt.Errorf("HandleMessage answered %v", response)
+		}
+		if err := json.NewEncoder(io.Discard).Encode(response); err != nil {
+			return 0, 0, err
+		}
+	}
+	after, err := own()
+	return count, after - before, err
+}
+
+// own is the processor time of this process, finer than /proc has it.
+func own() (float64, error) {
+	var usage syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds(), err
+}

@@ -1,0 +1,102 @@
+// Command bench measures what docs/performance.md claims, and prints its tables.
+//
+// Every figure is a ratio against a named baseline that was measured in the same run, in turns:
+// A B A B. A figure from another run, or without a baseline, says more about the machine's other
+// work than about Lectern.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lectern-dev/lectern/hack/local"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// command is bench itself, or one of the programs it starts of its own binary.
+func command(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "serve":
+			return serve(ctx, args[1:])
+		case "handle-message":
+			return handleMessage(args[1:])
+		}
+	}
+	return run(ctx, args)
+}
+
+// bench is one run.
+type bench struct {
+	stack  *local.Stack
+	self   string
+	rounds int
+	out    io.Writer
+	say    func(format string, args ...any)
+}
+
+// measurements in the order they run.
+var measurements = []struct {
+	name    string
+	measure func(*bench, context.Context) error
+}{
+	{"gets", (*bench).gets},
+	{"lists", (*bench).lists},
+	{"applies", (*bench).applies},
+}
+
+func run(ctx context.Context, args []string) (failed error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	rounds := flags.Int("rounds", 5, "how often everything is measured; the tables have medians")
+	only := flags.String("only", "gets,lists,applies", "what is measured, separated by commas")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *rounds < 1 {
+		return errors.New("-rounds must be at least 1")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	say := func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, "%6.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	}
+	stack, err := local.StartStack(ctx, local.StackOptions{Durable: true, Say: say})
+	if err != nil {
+		return err
+	}
+	defer func() { failed = errors.Join(failed, stack.Stop()) }()
+	b := &bench{stack: stack, self: self, rounds: *rounds, out: os.Stdout, say: say}
+	fmt.Fprintf(b.out, "%s: %d cores, %s, Postgres %d, %d rounds.\n", time.Now().UTC().Format(time.DateOnly),
+		runtime.NumCPU(), runtime.Version(), stack.Postgres.Major, b.rounds)
+	wanted := strings.Split(*only, ",")
+	for _, m := range measurements {
+		if !slices.Contains(wanted, m.name) {
+			continue
+		}
+		if err := m.measure(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}
