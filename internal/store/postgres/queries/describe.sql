@@ -54,7 +54,7 @@ update prompts p
        metadata = chosen.document -> 'metadata',
        tags = chosen.tags,
        arguments = chosen.arguments,
-       is_template = chosen.arguments <> '[]',
+       is_template = chosen.document ->> 'syntax' <> 'Plain',
        tags_text = array_to_string(chosen.tags, ' '),
        search = setweight(to_tsvector('simple', chosen.title), 'A')
              || setweight(to_tsvector('simple', chosen.description || ' ' || array_to_string(chosen.tags, ' ')), 'B')
