@@ -1,0 +1,89 @@
+package auth
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCheckNone(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		addresses []string
+		inCluster bool
+		want      string
+	}{
+		"loopback":             {[]string{"127.0.0.1:8080", "[::1]:8080", "localhost:0", "127.8.8.8:1"}, false, ""},
+		"one is not":           {[]string{"127.0.0.1:8080", "10.0.0.7:8080"}, false, `--auth=none listens on loopback only: address "10.0.0.7:8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"every interface":      {[]string{":8080"}, false, `--auth=none listens on loopback only: address ":8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"every interface, too": {[]string{"[::]:8080"}, false, `--auth=none listens on loopback only: address "[::]:8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"a name like ours":     {[]string{"localhost.example.org:80"}, false, `--auth=none listens on loopback only: address "localhost.example.org:80" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"no port":              {[]string{"127.0.0.1"}, false, `address "127.0.0.1" is not host:port: address 127.0.0.1: missing port in address`},
+		"in a cluster":         {[]string{"127.0.0.1:8080"}, true, "--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): every pod that reaches this one could read every prompt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			if err := CheckNone(tc.addresses, func(string) string {
+				if tc.inCluster {
+					return "10.0.0.1"
+				}
+				return ""
+			}); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNoneKnowsTheMachine(t *testing.T) {
+	t.Parallel()
+	nobody := NewNone("anna")
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST:8080": true, "127.0.0.1": true, "127.0.0.1:8080": true, "[::1]": true, "[::1]:8080": true,
+		"": false, "127.0.0.2:8080": false, "localhost.evil.example": false, "127.0.0.1.evil.example:8080": false,
+		"evil.example": false, "[::2]:8080": false, "localhost:8080:9": false, "10.0.0.1": false,
+	} {
+		identity, err := nobody.Authenticate(&http.Request{Host: host})
+		if (err == nil) != want {
+			t.Errorf("%q: %v", host, err)
+		}
+		if err == nil && identity.Subject != "local:anna" {
+			t.Errorf("%q: subject %q", host, identity.Subject)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		loopback bool
+		want     map[string]bool
+	}{
+		"loopback as well": {true, map[string]bool{
+			"https://chat.example.org": true, "http://localhost:6274": true, "http://127.0.0.1": true, "https://[::1]:1": true,
+			"https://chat.example.org:8443": false, "http://chat.example.org": false, "null": false,
+			"http://localhost.evil.example": false, "ftp://localhost": false, "https://chat.example.org.evil.example": false,
+		}},
+		"listed only": {false, map[string]bool{"https://chat.example.org": true, "http://localhost:6274": false}},
+	} {
+		origins, err := NewOrigins([]string{"https://chat.example.org"}, tc.loopback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for origin, want := range tc.want {
+			if got := origins.Allowed(origin); got != want {
+				t.Errorf("%s: %s is allowed: %t", name, origin, got)
+			}
+		}
+	}
+	for _, wrong := range []string{"chat.example.org", "https://chat.example.org/", "https://", "*", "null"} {
+		if _, err := NewOrigins([]string{wrong}, true); err == nil {
+			t.Errorf("%q is taken for an origin", wrong)
+		}
+	}
+}
