@@ -192,15 +192,15 @@ func TestDerivedTables(t *testing.T) {
 			Tags: []string{"a", "b"}, Variables: []string{"1 z String {} true", "2 tone String {brief,long} brief false"},
 			Found: true, Template: true, Latest: 1,
 		}},
-		{"pinned", prompt.Spec{Tags: []string{"c"}}, "hay", []store.ChannelRule{{Name: store.Production, Version: 1}}, derived{
+		{"pinned", prompt.Spec{Tags: []string{"c"}, Syntax: prompt.Plain}, "hay", []store.ChannelRule{{Name: store.Production, Version: 1}}, derived{
 			Tags: []string{"a", "b"}, Variables: []string{"1 z String {} true", "2 tone String {brief,long} brief false"},
 			Moves: []string{"production 1"}, Found: true, Template: true, Latest: 2,
 		}},
-		{"moved", prompt.Spec{Tags: []string{"c"}}, "hay", []store.ChannelRule{{Name: store.Production, Version: 2}}, derived{
+		{"moved", prompt.Spec{Tags: []string{"c"}, Syntax: prompt.Plain}, "hay", []store.ChannelRule{{Name: store.Production, Version: 2}}, derived{
 			Tags: []string{"c"}, Moves: []string{"production 1", "production 1 2"}, Latest: 2,
 		}},
 		{"removed", prompt.Spec{Tags: []string{"a", "c"}}, "needle", nil, derived{
-			Tags: []string{"a", "c"}, Moves: []string{"production 1", "production 1 2", "production 2"}, Found: true, Latest: 3,
+			Tags: []string{"a", "c"}, Moves: []string{"production 1", "production 1 2", "production 2"}, Found: true, Template: true, Latest: 3,
 		}},
 	} {
 		p := publication(t, handover, "u1", int64(generation+1), "x")
