@@ -1,0 +1,54 @@
+package server
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+)
+
+func TestOptions(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args    []string
+		cluster string
+		want    string
+	}{
+		"the defaults and a database": {args: []string{"--database-url=postgres://localhost/lectern"}},
+		"no database":                 {want: "no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host"},
+		"an authentication to come":   {args: []string{"--auth=oidc"}, want: `--auth is "oidc"; the only one there is yet is "none"`},
+		"a public address": {
+			args: []string{"--address=127.0.0.1:1,0.0.0.0:2"},
+			want: `--auth=none listens on loopback only: address "0.0.0.0:2" must be localhost, 127.0.0.1 or [::1] with a port`,
+		},
+		"public metrics": {
+			args: []string{"--metrics-address=:9090"},
+			want: `--auth=none listens on loopback only: address ":9090" must be localhost, 127.0.0.1 or [::1] with a port`,
+		},
+		"in a cluster": {
+			cluster: "10.0.0.1",
+			want:    "--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): every pod that reaches this one could read every prompt",
+		},
+		"an origin that is none": {
+			args: []string{"--allowed-origins=example.org"},
+			want: `--allowed-origins: origin "example.org" is not scheme://host or scheme://host:port`,
+		},
+		"no room": {args: []string{"--catalog-bytes=1000"}, want: "--catalog-bytes is 1000; at least 1 MiB (1048576) is needed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBERNETES_SERVICE_HOST", tc.cluster)
+			var opts Options
+			flags := pflag.NewFlagSet("server", pflag.ContinueOnError)
+			opts.AddFlags(flags)
+			if err := flags.Parse(tc.args); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if err := opts.Validate(); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
