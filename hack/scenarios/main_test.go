@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.uber.org/goleak"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lectern-dev/lectern/hack/local"
 )
@@ -52,6 +54,7 @@ func lazily(options local.StackOptions) func(*testing.T) *local.Stack {
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	ctrl.SetLogger(logr.Discard()) // the clients' of the tests; the processes log to their files
 	failed := m.Run()
 	var found error
 	for _, stack := range slices.Backward(started.stacks) {

@@ -1,0 +1,78 @@
+package scenarios
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+)
+
+// TestBothServersTell applies, edits and deletes; agents at both servers hear of each.
+func TestBothServersTell(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	for _, step := range []struct {
+		name string
+		act  func() error
+		want []string
+	}{
+		{"apply", func() error { return s.create(ctx, s.text("news", "First")) }, []string{"news"}},
+		{"edit", func() error { return s.edit(ctx, "news", "Second {{word}}") }, []string{"news"}},
+		{"delete", func() error { return s.remove(ctx, "news") }, nil},
+	} {
+		for _, a := range s.agents {
+			select {
+			case <-a.changed: // of the step before
+			default:
+			}
+		}
+		must(t, step.act())
+		for i, a := range s.agents {
+			if err := a.heard(ctx); err != nil {
+				t.Errorf("%s, server %d: %v", step.name, i+1, err)
+			}
+		}
+		must(t, s.lists(ctx, step.want...))
+	}
+}
+
+// TestLegacyEra is the same client in every older revision, on the same URL.
+func TestLegacyEra(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("old", "Hello {{who}}")))
+	_, err := s.settled(ctx, "old", v1alpha1.ReasonPublished)
+	must(t, err)
+	must(t, s.serves(ctx, "old", map[string]string{"who": "all"}, "Hello all"))
+	for _, protocol := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
+		t.Run(protocol, func(t *testing.T) {
+			for _, endpoint := range s.Endpoints {
+				a, err := connect(ctx, endpoint, protocol)
+				must(t, err)
+				defer a.close()
+				if got := a.session.InitializeResult().ProtocolVersion; got != protocol {
+					t.Errorf("the session speaks %s", got)
+				}
+				names, err := a.list(ctx, s.namespace)
+				must(t, err)
+				got := map[string]string{}
+				for _, who := range []string{"", "Ann"} {
+					arguments := map[string]string{"who": who}
+					if who == "" {
+						arguments = nil
+					}
+					got[who], err = a.get(ctx, s.namespace+".old", arguments)
+					must(t, err)
+				}
+				want := map[string]string{"Ann": "Hello Ann", "": `error -32602: argument "who": is required; give it a value`}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("answers (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff([]string{"old"}, names); diff != "" {
+					t.Errorf("list (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
