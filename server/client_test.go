@@ -25,7 +25,7 @@ func connect(t *testing.T, r *replica, path, version string, changed func()) *mc
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "independent", Version: "1"}, &opts)
 	session, err := client.Connect(t.Context(),
-		&mcp.StreamableClientTransport{Endpoint: r.URL + path, HTTPClient: r.Client(), MaxRetries: -1},
+		&mcp.StreamableClientTransport{Endpoint: r.URL + path, HTTPClient: r.client, MaxRetries: -1},
 		&mcp.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
 		t.Fatalf("connect: %v", err)

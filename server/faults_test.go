@@ -363,7 +363,7 @@ func TestAbsentBodyEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	response, err := replica.Client().Do(r)
+	response, err := replica.client.Do(r)
 	if err == nil {
 		_ = response.Body.Close()
 		t.Fatalf("answered with %d", response.StatusCode)

@@ -15,16 +15,17 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	"go.uber.org/goleak"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain also fails when a goroutine is left behind.
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
@@ -32,6 +33,7 @@ const patience = 10 * time.Second
 // replica is one server under test, on a real listener.
 type replica struct {
 	*httptest.Server
+	client   *http.Client
 	endpoint *Handler
 	catalog  *catalog.Catalog
 }
@@ -57,6 +59,7 @@ func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica
 	followed := make(chan struct{})
 	go func() { defer close(followed); r.catalog.Follow(ctx) }()
 	r.Server = httptest.NewServer(r.endpoint)
+	r.client = r.Client()
 	tb.Cleanup(func() {
 		r.endpoint.Stop()
 		r.CloseClientConnections()
@@ -145,7 +148,7 @@ func (r *replica) open(tb testing.TB, ctx context.Context, q request) *http.Resp
 			hr.Header.Set(name, value)
 		}
 	}
-	response, err := r.Client().Do(hr)
+	response, err := r.client.Do(hr)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,247 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+var _ catalog.Source = (*postgres.Store)(nil)
+
+// running is `lectern server` without the process.
+type running struct {
+	*replica
+	probes string
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// serving runs a server on a database until the test ends.
+func serving(t *testing.T, database postgres.Options) *running {
+	t.Helper()
+	opts := Options{Addresses: []string{free(t)}, MetricsAddress: free(t), Auth: authNone, CatalogBytes: catalog.DefaultBytes, Database: database}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{
+		replica: &replica{
+			Server: &httptest.Server{URL: "http://" + opts.Addresses[0]},
+			client: &http.Client{Transport: &http.Transport{}},
+		},
+		probes:  "http://" + opts.MetricsAddress, cancel: cancel, ended: make(chan error, 1),
+	}
+	go func() { r.ended <- Run(ctx, opts, "v0.0.0-test", slog.New(slog.DiscardHandler)) }()
+	t.Cleanup(func() {
+		cancel()
+		<-r.ended
+		r.client.CloseIdleConnections()
+	})
+	return r
+}
+
+// free is an address nobody listens on.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// probe is status and body of a path of the probes; zero when nobody answers.
+func (r *running) probe(t *testing.T, path string) (int, string) {
+	t.Helper()
+	response, err := r.client.Get(r.probes + path)
+	if err != nil {
+		return 0, ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+func (r *running) ready(t *testing.T) bool {
+	t.Helper()
+	status, _ := r.probe(t, "/readyz")
+	return status == http.StatusOK
+}
+
+// author publishes to a database as a controller does.
+type author struct {
+	*postgres.Writer
+	generation int64
+}
+
+func newAuthor(t *testing.T, owner postgres.Options) *author {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	writer := db.Writer("cluster-1")
+	if err := writer.Claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return &author{Writer: writer}
+}
+
+func (a *author) publish(t *testing.T, key store.Key, text string) {
+	t.Helper()
+	a.generation++
+	_, err := a.Publish(t.Context(), store.Publication{
+		Key: key, Owner: store.Owner{UID: "uid-" + key.String(), Generation: a.generation},
+		Exposure: store.Listed, HistoryLimit: 100, Compiled: catalogtest.Compile(t, catalogtest.Text(text)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOnPostgres: two servers, as the role that may only read, serve what is published, tell of
+// changes, go on while the database is away, and end in order.
+func TestOnPostgres(t *testing.T) {
+	owner := pgtest.New(t)
+	author := newAuthor(t, owner)
+	author.publish(t, plainKey, "Hello.")
+	author.publish(t, hiddenKey, "Not asked for yet.")
+	servers := []*running{serving(t, pgtest.ServerRole(t, owner)), serving(t, pgtest.ServerRole(t, owner))}
+	var streams []*stream
+	for _, s := range servers {
+		until(t, "ready", func() bool { return s.ready(t) })
+		session := connect(t, s.replica, "/mcp", "2026-07-28", nil)
+		if got := getThrough(t, session, "it.greeting", nil); got != "Hello." {
+			t.Errorf("got %q", got)
+		}
+		stream := s.listen(t, request{})
+		same(t, acknowledged("1"), stream.next(t))
+		streams = append(streams, stream)
+	}
+	author.publish(t, plainKey, "Hello again.")
+	for i, s := range servers {
+		same(t, changed("1"), streams[i].next(t))
+		if got := s.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
+			t.Errorf("server %d after the change: %q", i, got)
+		}
+		if got := s.send(t, getPrompt("it.greeting@1", nil)).text(t); got != "Hello." {
+			t.Errorf("server %d, version 1: %q", i, got)
+		}
+		list(t, s.replica, "/mcp", "")
+	}
+	t.Run("the database goes away", func(t *testing.T) { databaseAway(t, owner, servers[0]) })
+
+	for i, s := range servers {
+		began := time.Now()
+		s.cancel()
+		same(t, final("1"), streams[i].next(t))
+		err := <-s.ended
+		s.ended <- nil
+		if took := time.Since(began); err != nil || took > time.Second {
+			t.Errorf("server %d ended after %s with %v", i, took, err)
+		}
+	}
+}
+
+func databaseAway(t *testing.T, owner postgres.Options, s *running) {
+	t.Helper()
+	u, err := url.Parse(owner.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := strings.TrimPrefix(u.Path, "/")
+	superuser := pgtest.Superuser(t, owner)
+	superuser.URL = strings.Replace(superuser.URL, "/"+database, "/postgres", 1) // nobody may lock himself out
+	behind := pgtest.Connect(t, superuser)
+	if _, err := behind.Exec(t.Context(), "alter database "+database+" allow_connections false"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = behind.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "what is not held is refused", func() bool {
+		return s.send(t, getPrompt("support.hidden", nil)).failure(t) == "200 503 the store is away, try again in 2 s"
+	})
+	if got := s.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
+		t.Errorf("held: %q", got)
+	}
+	if got := list(t, s.replica, "/mcp", "").Result.Prompts; len(got) != 2 {
+		t.Errorf("held page: %v", got)
+	}
+	if !s.ready(t) {
+		t.Error("not ready although warm")
+	}
+	if _, err := behind.Exec(t.Context(), "alter database "+database+" allow_connections true"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the database is back", func() bool {
+		reply := s.send(t, getPrompt("support.hidden", nil))
+		return reply.status == http.StatusOK && strings.Contains(reply.body, "Not asked for yet.")
+	})
+}
+
+func TestNotReadyOnABlankDatabase(t *testing.T) {
+	s := serving(t, pgtest.Blank(t))
+	until(t, "the probes answer", func() bool { status, _ := s.probe(t, "/livez"); return status == http.StatusOK })
+	until(t, "the schema is the reason", func() bool {
+		status, body := s.probe(t, "/readyz")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "behind")
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	owner := pgtest.New(t)
+	newAuthor(t, owner).publish(t, plainKey, "Hello.")
+	s := serving(t, pgtest.ServerRole(t, owner))
+	until(t, "ready", func() bool { return s.ready(t) })
+	s.send(t, getPrompt("it.greeting", nil))
+	s.send(t, getPrompt("it.nothing", nil))
+	s.send(t, request{rpc: "prompts/burn"})
+	_, metrics := s.probe(t, "/metrics")
+	for _, want := range []string{
+		`mcp_server_operation_duration_seconds_count{error_type="",mcp_method_name="prompts/get"} 1`,
+		`mcp_server_operation_duration_seconds_count{error_type="-32602",mcp_method_name="prompts/get"} 1`,
+		`mcp_server_operation_duration_seconds_count{error_type="-32601",mcp_method_name="other"} 1`,
+		`lectern_catalog_entries{part="bodies"} 1`,
+		`lectern_catalog_misses_total{part="bodies"} 2`,
+		"lectern_catalog_revision 1", "lectern_catalog_feed_age_seconds ", "lectern_catalog_ready 1", "lectern_mcp_streams 0",
+	} {
+		if !strings.Contains(metrics, "\n"+want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+func TestAddressInUse(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	opts := Options{
+		Addresses: []string{taken.Addr().String()}, MetricsAddress: "127.0.0.1:0", Auth: authNone,
+		CatalogBytes: catalog.DefaultBytes, Database: postgres.Options{URL: "postgres://nobody@127.0.0.1:1/none"},
+	}
+	err = Run(t.Context(), opts, "v0", slog.New(slog.DiscardHandler))
+	if want := fmt.Sprintf("listen for MCP: listen tcp %s", taken.Addr()); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s…", err, want)
+	}
+}
