@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -73,8 +74,13 @@ func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica
 // until waits for a condition.
 func until(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(patience)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
 			tb.Fatalf("never: %s", what)
 		}
 	}
@@ -158,9 +164,7 @@ func (r *replica) open(tb testing.TB, ctx context.Context, q request) *http.Resp
 func (q request) message(tb testing.TB) string {
 	tb.Helper()
 	params := map[string]any{}
-	for name, value := range q.params {
-		params[name] = value
-	}
+	maps.Copy(params, q.params)
 	if !q.legacy {
 		meta := map[string]any{
 			mcp.MetaKeyProtocolVersion:    mcp.ProtocolVersion20260728,

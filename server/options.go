@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// DefaultAddress is where MCP clients connect, DefaultMetricsAddress where metrics and probes
-	// are.
-	DefaultAddress        = "127.0.0.1:8080"
+	// DefaultAddress is where MCP clients connect.
+	DefaultAddress = "127.0.0.1:8080"
+	// DefaultMetricsAddress is where metrics and probes are.
 	DefaultMetricsAddress = "127.0.0.1:9090"
 )
 

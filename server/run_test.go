@@ -40,12 +40,14 @@ func serving(t *testing.T, database postgres.Options) *running {
 			Server: &httptest.Server{URL: "http://" + opts.Addresses[0]},
 			client: &http.Client{Transport: &http.Transport{}},
 		},
-		probes:  "http://" + opts.MetricsAddress, cancel: cancel, ended: make(chan error, 1),
+		probes: "http://" + opts.MetricsAddress, cancel: cancel, ended: make(chan error, 1),
 	}
 	go func() { r.ended <- Run(ctx, opts, "v0.0.0-test", slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(func() {
 		cancel()
-		<-r.ended
+		if err := <-r.ended; err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
 		r.client.CloseIdleConnections()
 	})
 	return r
@@ -58,7 +60,7 @@ func free(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -235,7 +237,7 @@ func TestAddressInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	opts := Options{
 		Addresses: []string{taken.Addr().String()}, MetricsAddress: "127.0.0.1:0", Auth: authNone,
 		CatalogBytes: catalog.DefaultBytes, Database: postgres.Options{URL: "postgres://nobody@127.0.0.1:1/none"},

@@ -38,7 +38,7 @@ const (
 	List Verb = "list"
 )
 
-// ErrDenied: the caller may not. What the caller is told must equal what it would be told of a
+// ErrDenied says that the caller may not. What the caller is told must equal what it would be told of a
 // prompt that does not exist.
 var ErrDenied = errors.New("not allowed")
 

@@ -26,7 +26,7 @@ var pages = sync.Pool{New: func() any {
 }}
 
 func newPage() *page {
-	p := pages.Get().(*page) //nolint:errcheck // the pool holds nothing else
+	p := pages.Get().(*page)
 	p.Reset()
 	return p
 }

@@ -150,8 +150,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, page *page) (*Fai
 	// The next request sets its own deadline, and a stream lifts it. A recorder in a test has none.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout))
 	if _, err := page.ReadFrom(body); err != nil {
-		var over *http.MaxBytesError
-		if errors.As(err, &over) {
+		if _, over := errors.AsType[*http.MaxBytesError](err); over {
 			return tooLarge(limit), http.StatusRequestEntityTooLarge
 		}
 		return &Failure{Code: mcp.PARSE_ERROR, Message: "the body did not arrive whole"}, http.StatusBadRequest
@@ -211,7 +210,8 @@ func (h *Handler) request(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if x.call.Modern {
 		f = checkModern(r.Header, &x.envelope, x.page.Bytes())
 	} else if f = checkLegacy(r.Header, &x.envelope); f != nil {
-		return h.reject(w, x.page, x.envelope.ID, f, http.StatusBadRequest)
+		h.reject(w, x.page, x.envelope.ID, f, http.StatusBadRequest)
+		return f
 	}
 	if f == nil && x.call.Modern && x.call.Method == string(mcp.MethodSubscriptionsListen) {
 		return h.listen(ctx, w, r, x)
@@ -230,25 +230,27 @@ func (h *Handler) respond(w http.ResponseWriter, x *exchange, result any, f *Fai
 		if x.call.Modern {
 			status = f.status()
 		}
-		return h.reject(w, x.page, x.envelope.ID, f, status)
+		h.reject(w, x.page, x.envelope.ID, f, status)
+		return f
 	}
 	x.page.Reset()
 	if err := x.page.answer(x.envelope.ID, result, nil); err != nil {
 		h.config.Log.Error("An answer could not be encoded", "method", x.call.Method, "err", err)
-		return h.reject(w, x.page, x.envelope.ID, internalFailure(), http.StatusOK)
+		f = internalFailure()
+		h.reject(w, x.page, x.envelope.ID, f, http.StatusOK)
+		return f
 	}
 	x.page.send(w, http.StatusOK)
 	return nil
 }
 
-// reject writes a failure over whatever the page holds, and returns it.
-func (h *Handler) reject(w http.ResponseWriter, page *page, id []byte, f *Failure, status int) *Failure {
+// reject writes a failure over whatever the page holds.
+func (h *Handler) reject(w http.ResponseWriter, page *page, id []byte, f *Failure, status int) {
 	page.Reset()
 	if err := page.answer(id, nil, f); err != nil {
 		h.config.Log.Error("An error could not be encoded", "err", err)
 		w.WriteHeader(http.StatusInternalServerError)
-		return f
+		return
 	}
 	page.send(w, status)
-	return f
 }

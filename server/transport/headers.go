@@ -59,8 +59,7 @@ func checkStandardHeaders(header http.Header, e *envelope, body []byte) *Failure
 	if err == nil {
 		return nil
 	}
-	var wrong mcp.HeaderMismatchError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[mcp.HeaderMismatchError](err); ok {
 		return mismatch(wrong)
 	}
 	return InvalidParams("the standard headers do not match the body")
