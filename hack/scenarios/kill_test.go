@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/hack/local"
@@ -158,7 +157,7 @@ func (s *scene) state(t *testing.T) state {
 	t.Helper()
 	st := state{Statuses: map[string]v1alpha1.PromptStatus{}}
 	var all v1alpha1.PromptList
-	must(t, s.api.List(t.Context(), &all, client.InNamespace(s.namespace)))
+	must(t, s.list(t.Context(), &all))
 	for _, p := range all.Items {
 		for i := range p.Status.Conditions {
 			p.Status.Conditions[i].LastTransitionTime = metav1.Time{}

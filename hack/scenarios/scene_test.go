@@ -158,7 +158,7 @@ func (s *scene) settled(ctx context.Context, name, reason string) (*v1alpha1.Pro
 func (s *scene) published(ctx context.Context) error {
 	for {
 		var all v1alpha1.PromptList
-		if err := s.api.List(ctx, &all, client.InNamespace(s.namespace)); err != nil {
+		if err := s.list(ctx, &all); err != nil {
 			return err
 		}
 		behind := slices.DeleteFunc(all.Items, func(p v1alpha1.Prompt) bool {
@@ -224,4 +224,8 @@ func (s *scene) judge(ctx context.Context) error {
 		return nil
 	})
 	return errors.Join(err, errors.Join(wrong...))
+}
+
+func (s *scene) list(ctx context.Context, all *v1alpha1.PromptList) error {
+	return s.api.List(ctx, all, client.InNamespace(s.namespace))
 }
