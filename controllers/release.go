@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -64,11 +65,14 @@ func ReleaseCommand() *cobra.Command {
 func refuseWhileLed(ctx context.Context, api client.Reader, namespace string) error {
 	var lease coordinationv1.Lease
 	err := api.Get(ctx, types.NamespacedName{Namespace: namespace, Name: leaseName}, &lease)
-	if client.IgnoreNotFound(err) != nil {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("read the Lease of the controller: %w", err)
 	}
 	spec := lease.Spec
-	if err != nil || spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil || spec.LeaseDurationSeconds == nil {
+	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil || spec.LeaseDurationSeconds == nil {
 		return nil
 	}
 	if ends := spec.RenewTime.Add(time.Duration(*spec.LeaseDurationSeconds) * time.Second); time.Now().Before(ends) {
@@ -86,7 +90,8 @@ func releaseAll(ctx context.Context, api client.Client) (int, error) {
 			return released, fmt.Errorf("list prompts: %w", err)
 		}
 		for i := range page.Items {
-			if err := writer.DropFinalizer(ctx, &page.Items[i], v1alpha1.PromptFinalizer); err != nil {
+			err := writer.DropFinalizer(ctx, &page.Items[i], v1alpha1.PromptFinalizer)
+			if client.IgnoreNotFound(err) != nil {
 				return released, fmt.Errorf("release %s/%s: %w", page.Items[i].Namespace, page.Items[i].Name, err)
 			}
 			released++

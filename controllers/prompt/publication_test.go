@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -35,7 +34,7 @@ func TestSpecOf(t *testing.T) {
 				Title: "T", Description: "D", Category: "C", Tags: []string{"b", "a"}, Syntax: "Simple",
 				Metadata: &runtime.RawExtension{Raw: []byte(`{"k":1}`)},
 				Arguments: []v1alpha1.Argument{{
-					Name: "n", Description: "d", Type: "Integer", Enum: []string{"1"}, Default: ptr.To("1"), Required: ptr.To(false),
+					Name: "n", Description: "d", Type: "Integer", Enum: []string{"1"}, Default: new("1"), Required: new(false),
 				}},
 				Messages: []v1alpha1.Message{{Role: "user", Text: "q"}, {Role: "assistant", Text: "a"}},
 			},
@@ -43,7 +42,7 @@ func TestSpecOf(t *testing.T) {
 				Title: "T", Description: "D", Category: "C", Tags: []string{"b", "a"}, Syntax: prompt.Simple,
 				Metadata: []byte(`{"k":1}`),
 				Arguments: []prompt.Declaration{{
-					Name: "n", Description: "d", Type: prompt.Integer, Enum: []string{"1"}, Default: ptr.To("1"), Required: ptr.To(false),
+					Name: "n", Description: "d", Type: prompt.Integer, Enum: []string{"1"}, Default: new("1"), Required: new(false),
 				}},
 				Messages: []prompt.Message{{Role: prompt.User, Text: "q"}, {Role: prompt.Assistant, Text: "a"}},
 			},
@@ -65,8 +64,8 @@ func TestPublicationOf(t *testing.T) {
 			Annotations: map[string]string{v1alpha1.ChangeMessageAnnotation: "why"},
 		},
 		Spec: v1alpha1.PromptSpec{
-			Exposure: "Fragment", DeletionPolicy: "Retain", HistoryLimit: ptr.To[int32](7), WithdrawnVersions: []int64{2},
-			Channels: []v1alpha1.Channel{{Name: "production", Version: ptr.To[int64](3)}, {Name: "beta"}},
+			Exposure: "Fragment", DeletionPolicy: "Retain", HistoryLimit: new(int32(7)), WithdrawnVersions: []int64{2},
+			Channels: []v1alpha1.Channel{{Name: "production", Version: new(int64(3))}, {Name: "beta"}},
 		},
 		Status: v1alpha1.PromptStatus{Version: 5, Digest: "sha256:5"},
 	}

@@ -60,7 +60,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 		return r.release(ctx, p)
 	}
 	if err := r.Status.EnsureFinalizer(ctx, p, v1alpha1.PromptFinalizer); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		return status.AfterPatch(err)
 	}
 	faultpoint.Hit(faultpoint.FinalizerSet)
 
@@ -162,7 +162,7 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 		before := p.DeepCopy()
 		return r.Status.Finish(ctx, before, p, r.outcomeOf(err))
 	}
-	return ctrl.Result{}, r.Status.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer)
+	return status.AfterPatch(r.Status.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer))
 }
 
 // errStale says that the object of this reconcile is not the one the API server holds.

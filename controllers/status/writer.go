@@ -24,6 +24,9 @@ import (
 // maxMessage bounds a condition message, in bytes; the API allows 32 KiB, a terminal does not.
 const maxMessage = 1024
 
+// conflictPause is how long a cache that was behind gets to catch up.
+const conflictPause = 100 * time.Millisecond
+
 // Object is an object whose status this package writes.
 type Object interface {
 	client.Object
@@ -44,10 +47,9 @@ func (w Writer) EnsureFinalizer(ctx context.Context, obj client.Object, finalize
 	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.AddFinalizer(obj, finalizer) })
 }
 
-// DropFinalizer lets the object go. An object already gone is a success.
+// DropFinalizer lets the object go.
 func (w Writer) DropFinalizer(ctx context.Context, obj client.Object, finalizer string) error {
-	err := w.patchFinalizers(ctx, obj, func() bool { return controllerutil.RemoveFinalizer(obj, finalizer) })
-	return client.IgnoreNotFound(err)
+	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.RemoveFinalizer(obj, finalizer) })
 }
 
 func (w Writer) patchFinalizers(ctx context.Context, obj client.Object, change func() bool) error {
@@ -74,10 +76,8 @@ func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl
 	if !equality.Semantic.DeepEqual(before, obj) {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		if err := w.Client.Status().Patch(ctx, obj, patch); err != nil {
-			if apierrors.IsNotFound(err) {
-				return ctrl.Result{}, nil
-			}
-			return ctrl.Result{}, errors.Join(o.err, fmt.Errorf("patch status: %w", err))
+			result, err := AfterPatch(fmt.Errorf("patch status: %w", err))
+			return result, errors.Join(o.err, err)
 		}
 		if reasonBefore != o.reason {
 			w.Event(obj, o.eventType, o.reason, o.message)
@@ -87,6 +87,20 @@ func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl
 		return ctrl.Result{}, o.err
 	}
 	return ctrl.Result{RequeueAfter: jitter(o.again)}, nil
+}
+
+// AfterPatch says how a reconcile goes on after a patch: not at all when the object is gone, and with
+// another look when it changed meanwhile. That is no error: the cache was behind, and what it lacks is
+// on its way.
+func AfterPatch(err error) (ctrl.Result, error) {
+	switch {
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, nil
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: jitter(conflictPause)}, nil
+	default:
+		return ctrl.Result{}, err
+	}
 }
 
 // Event records an event on obj; its action is Reconcile.

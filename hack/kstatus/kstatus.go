@@ -6,6 +6,7 @@
 package kstatus
 
 import (
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -41,7 +42,7 @@ func Of(obj map[string]any) (Verdict, error) {
 	}
 	switch {
 	case conditions["Reconciling"] == "True" && conditions["Stalled"] == "True":
-		return "", fmt.Errorf("Reconciling and Stalled are both True, which the contract forbids")
+		return "", errors.New("both Reconciling and Stalled are True, which the contract forbids")
 	case conditions["Reconciling"] == "True":
 		return InProgress, nil
 	case conditions["Stalled"] == "True":
