@@ -154,7 +154,8 @@ func (c *ControlPlane) Stop() {
 
 // StopServers ends both servers in order and keeps their data.
 func (c *ControlPlane) StopServers() {
-	c.apiServer.end(syscall.SIGTERM)
+	// The API server keeps nothing itself, and asked politely it waits long for those who watch.
+	c.apiServer.end(syscall.SIGKILL)
 	c.etcdServer.end(syscall.SIGTERM)
 }
 
