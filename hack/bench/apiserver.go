@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -40,12 +41,12 @@ func (a account) total() float64 {
 }
 
 // account reads the API server's metrics.
-func (a *applier) account(ctx context.Context) (account, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.host+"/metrics", nil)
+func (t *tenant) account(ctx context.Context) (account, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.cluster.Config.Host+"/metrics", nil)
 	if err != nil {
 		return account{}, err
 	}
-	response, err := a.client.Do(request)
+	response, err := t.client.Do(request)
 	if err != nil {
 		return account{}, fmt.Errorf("read the API server's metrics: %w", err)
 	}
@@ -60,16 +61,16 @@ func (a *applier) account(ctx context.Context) (account, error) {
 		found.processor += m.GetCounter().GetValue()
 	}
 	for _, m := range families["apiserver_request_total"].GetMetric() {
-		if what, is := write(m.GetLabel()); is {
+		if what, is := written(m.GetLabel()); is {
 			found.writes[what] += m.GetCounter().GetValue()
 		}
 	}
 	return found, nil
 }
 
-// write names a write of a prompt or an event: "PATCH prompts/status". Leases and the API server's
+// written names a write of a prompt or an event: "PATCH prompts/status". Leases and the API server's
 // own objects are written at any time, by the clock.
-func write(labels []*dto.LabelPair) (what string, is bool) {
+func written(labels []*dto.LabelPair) (what string, is bool) {
 	of := make(map[string]string, len(labels))
 	for _, l := range labels {
 		of[l.GetName()] = l.GetValue()
@@ -95,4 +96,28 @@ func (a account) each(objects int) string {
 		words = append(words, fmt.Sprintf("%.2f %s", a.writes[what]/float64(objects), what))
 	}
 	return strings.Join(words, ", ")
+}
+
+// settled is the account once nothing is written any more: events come after what they tell of.
+func (t *tenant) settled(ctx context.Context) (account, error) {
+	last, err := t.account(ctx)
+	if err != nil {
+		return account{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return account{}, ctx.Err()
+		case <-tick.C:
+		}
+		now, err := t.account(ctx)
+		if err != nil || now.total() == last.total() {
+			return now, err
+		}
+		last = now
+	}
 }

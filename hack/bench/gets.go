@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -22,7 +23,7 @@ const (
 	lectern = "lectern server"
 	// alone is mcp-go's HandleMessage in a process without HTTP.
 	alone            = "HandleMessage"
-	warmUp, measured = 300 * time.Millisecond, 2 * time.Second
+	warmUp, measured = 300 * time.Millisecond, 1500 * time.Millisecond
 )
 
 // contestant is a server process in one era.
@@ -96,23 +97,17 @@ func getRows(era string, processor, elapsed map[string]series) []row {
 // publishShown has the prompt come into the database as any prompt does.
 func (b *bench) publishShown(ctx context.Context) error {
 	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{Title: shownTitle, Description: shownDescription, Text: shownText}}
-	p.Name = shownObject
-	a, err := newApplier(b.stack.ControlPlane, shownNamespace)
+	p.APIVersion, p.Kind, p.Name = v1alpha1.GroupVersion.String(), "Prompt", shownObject
+	dir := filepath.Join(b.stack.Dir, shownNamespace)
+	if err := write(dir, []v1alpha1.Prompt{p}); err != nil {
+		return err
+	}
+	t, err := newTenant(ctx, b.stack.ControlPlane, shownNamespace)
 	if err != nil {
 		return err
 	}
-	defer a.close()
-	manifests, err := a.manifests([]v1alpha1.Prompt{p})
-	if err != nil {
-		return err
-	}
-	if err := a.createNamespace(ctx); err != nil {
-		return err
-	}
-	if err := a.apply(ctx, manifests[0]); err != nil {
-		return err
-	}
-	if err := a.awaitReady(ctx, manifests); err != nil {
+	defer t.close()
+	if err := errors.Join(t.apply(ctx, dir), t.awaitReady(ctx, p.Name)); err != nil {
 		return err
 	}
 	l, err := b.lecternLoad(b.stack.Endpoints[0], modernEra)

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Every baseline does the work it is measured by: it renders the prompt, in both eras.
+func TestBaselinesAnswer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "answer")
+	text := "Write a brief handover for INC-4711.\nSay what happened, what was tried, what is still open, and whom to call.\n"
+	result := map[string]any{"result": map[string]any{"messages": []any{
+		map[string]any{"content": map[string]any{"text": text}},
+	}}}
+	canned, err := json.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, canned, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{bareServer, mcpGo, goSDK} {
+		for _, era := range []string{modernEra, legacyEra} {
+			t.Run(kind+" "+era, func(t *testing.T) {
+				handler, err := baseline(kind, file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				srv := httptest.NewServer(handler)
+				defer srv.Close()
+				l := load{
+					address: strings.TrimPrefix(srv.URL, "http://"), clients: 2,
+					requests: [][]byte{post(era, promptsGet, shownName, shownParams)},
+				}
+				answer, err := l.once(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got struct {
+					Result struct {
+						Messages []struct{ Content struct{ Text string } }
+					}
+				}
+				if err := json.Unmarshal(answer, &got); err != nil {
+					t.Fatalf("%v in %s", err, answer)
+				}
+				if len(got.Result.Messages) != 1 {
+					t.Fatalf("answer %s has %d messages", answer, len(got.Result.Messages))
+				}
+				if diff := cmp.Diff(text, got.Result.Messages[0].Content.Text); diff != "" {
+					t.Error(diff)
+				}
+				if n, err := l.run(t.Context(), 50*time.Millisecond); err != nil || n == 0 {
+					t.Errorf("%d answers, %v", n, err)
+				}
+			})
+		}
+	}
+}
+
+func TestAnswersThatAreNoResultAreErrors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "answer")
+	if err := os.WriteFile(file, []byte(`{"jsonrpc":"2.0","id":7,"error":{"code":-32602}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := baseline(bareServer, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(handler)
+	defer srv.Close()
+	l := load{address: strings.TrimPrefix(srv.URL, "http://"), clients: 1, requests: [][]byte{post(modernEra, promptsGet, shownName, shownParams)}}
+	if _, err := l.run(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "-32602") {
+		t.Errorf("the error is %v; it should say what came", err)
+	}
+}

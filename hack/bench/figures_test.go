@@ -1,0 +1,61 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		samples series
+		want    float64
+	}{
+		"none":                             {nil, 0},
+		"one":                              {series{3}, 3},
+		"the middle, whatever the order":   {series{9, 1, 2}, 2},
+		"between the middle two when even": {series{4, 1, 2, 100}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := append(series(nil), tc.samples...)
+			if got := tc.samples.median(); got != tc.want {
+				t.Errorf("median of %v is %v, want %v", tc.samples, got, tc.want)
+			}
+			if diff := cmp.Diff(before, append(series(nil), tc.samples...)); diff != "" {
+				t.Errorf("the rounds lost their order:\n%s", diff)
+			}
+		})
+	}
+}
+
+// A machine that is twice as slow in one round of both changes no ratio.
+func TestRatiosArePairedByRound(t *testing.T) {
+	t.Parallel()
+	ours, baseline := series{3, 6, 3}, series{1, 2, 1}
+	if diff := cmp.Diff(series{3, 3, 3}, ours.over(baseline)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	table(&b, "a heading", []row{
+		{measured: "one", against: "other", ratios: series{1.5, 1, 2.25}, wanted: "≤ 2", beside: "3 µs : 2 µs"},
+		{measured: "two", against: "other", ratios: series{1}},
+	})
+	want := `
+### a heading
+
+| measured | against | ratio (median) | least–most | wanted | beside it |
+|---|---|---|---|---|---|
+| one | other | 1.50 | 1.00–2.25 | ≤ 2 | 3 µs : 2 µs |
+| two | other | 1.00 | 1.00–1.00 | – | – |
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/hack/promptcsv"
+)
+
+// tenant is a namespace of the API server, and a client that looks at it.
+type tenant struct {
+	cluster   *local.ControlPlane
+	client    *http.Client
+	namespace string
+}
+
+// newTenant makes the namespace.
+func newTenant(ctx context.Context, cluster *local.ControlPlane, namespace string) (*tenant, error) {
+	client, err := rest.HTTPClientFor(cluster.Config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for the API server: %w", err)
+	}
+	if _, err := cluster.Kubectl(ctx, "create", "namespace", namespace); err != nil {
+		return nil, err
+	}
+	return &tenant{cluster: cluster, client: client, namespace: namespace}, nil
+}
+
+func (t *tenant) close() { t.client.CloseIdleConnections() }
+
+// write puts the prompts into files, one each, as people keep them.
+func write(dir string, prompts []v1alpha1.Prompt) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for i := range prompts {
+		text, err := promptcsv.YAML(&prompts[i])
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, prompts[i].Name+".yaml"), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply has kubectl apply a folder: for each object it makes a GET and then a POST, one after the
+// other.
+func (t *tenant) apply(ctx context.Context, dir string) error {
+	_, err := t.cluster.Kubectl(ctx, "apply", "--namespace="+t.namespace, "--filename="+dir)
+	return err
+}
+
+// path is that of a prompt, or of all when name is empty.
+func (t *tenant) path(name string) string {
+	path := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + t.namespace + "/prompts"
+	if name != "" {
+		path += "/" + name
+	}
+	return path
+}
+
+// readyEvery is the time between two looks at an object that is not Ready yet.
+const readyEvery = 50 * time.Millisecond
+
+// awaitReady returns when every object was seen Ready. Objects are looked at one by one from the
+// last, which is cheaper for the API server than a watch or a list and so disturbs less.
+func (t *tenant) awaitReady(ctx context.Context, last string) error {
+	if err := t.awaitOne(ctx, last); err != nil {
+		return err
+	}
+	pending, err := t.pending(ctx)
+	for _, name := range pending {
+		err = errors.Join(err, t.awaitOne(ctx, name))
+	}
+	return err
+}
+
+func (t *tenant) awaitOne(ctx context.Context, name string) error {
+	tick := time.NewTicker(readyEvery)
+	defer tick.Stop()
+	for {
+		var p v1alpha1.Prompt
+		if err := t.call(ctx, http.MethodGet, t.path(name), &p); err != nil {
+			return err
+		}
+		if meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// pending are the prompts that are not Ready.
+func (t *tenant) pending(ctx context.Context) ([]string, error) {
+	var all v1alpha1.PromptList
+	if err := t.call(ctx, http.MethodGet, t.path(""), &all); err != nil {
+		return nil, err
+	}
+	all.Items = slices.DeleteFunc(all.Items, func(p v1alpha1.Prompt) bool {
+		return meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady)
+	})
+	names := make([]string, len(all.Items))
+	for i := range all.Items {
+		names[i] = all.Items[i].Name
+	}
+	return names, nil
+}
+
+// removeAll deletes the prompts and waits until none is left.
+func (t *tenant) removeAll(ctx context.Context) error {
+	if err := t.call(ctx, http.MethodDelete, t.path(""), nil); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	return local.Settle(ctx, func(ctx context.Context) error {
+		var left metav1.PartialObjectMetadataList
+		if err := t.call(ctx, http.MethodGet, t.path("")+"?limit=1", &left); err != nil {
+			return err
+		}
+		if len(left.Items) > 0 {
+			return fmt.Errorf("prompt %s is still there", left.Items[0].Name)
+		}
+		return nil
+	})
+}
+
+// call makes one request and decodes the answer into into, unless that is nil.
+func (t *tenant) call(ctx context.Context, method, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, t.cluster.Config.Host+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := t.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode >= http.StatusBadRequest:
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer)
+	case into == nil:
+		return nil
+	}
+	return json.Unmarshal(answer, into)
+}
