@@ -66,6 +66,7 @@ type Stack struct {
 type member struct {
 	program program
 	ready   string // the URL that answers 200 when it is ready
+	metrics string // the URL of its metrics
 	running *running
 }
 
@@ -170,45 +171,53 @@ func (s *Stack) grant(ctx context.Context) error {
 
 // plan chooses the ports and says how every process is started.
 func (s *Stack) plan() error {
-	probe, err := FreePort()
-	if err != nil {
-		return err
+	var ports [6]int
+	for i := range ports {
+		var err error
+		if ports[i], err = FreePort(); err != nil {
+			return err
+		}
 	}
-	s.members[Controller] = s.member(Controller, probe, append([]string{
+	probes, metrics := ports[0], ports[1]
+	s.add(Controller, probes, metrics, append([]string{
 		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + SystemNamespace,
 		"--database-url-file=" + s.secretFile("owner"), "--server-role=" + s.database.serverRole,
-		"--metrics-address=0", fmt.Sprintf("--probe-address=127.0.0.1:%d", probe),
+		"--metrics-address=" + address(metrics), "--probe-address=" + address(probes),
 	}, s.options.ControllerArgs...))
 	for i, name := range []string{Server1, Server2} {
-		port, err := PortOr(s.options.EndpointPorts[i])
-		if err != nil {
-			return err
+		endpoint, probes := ports[2+i], ports[4+i]
+		if wanted := s.options.EndpointPorts[i]; wanted != 0 {
+			var err error
+			if endpoint, err = PortOr(wanted); err != nil {
+				return err
+			}
 		}
-		if probe, err = FreePort(); err != nil {
-			return err
-		}
-		s.members[name] = s.member(name, probe, append([]string{
-			"server", "--auth=none", fmt.Sprintf("--address=127.0.0.1:%d", port),
-			fmt.Sprintf("--metrics-address=127.0.0.1:%d", probe),
+		s.add(name, probes, probes, append([]string{
+			"server", "--auth=none", "--address=" + address(endpoint), "--metrics-address=" + address(probes),
 			"--database-url-file=" + s.secretFile("server"),
 		}, s.options.ServerArgs...))
-		s.Endpoints[i] = loopback("http", port) + "/mcp"
+		s.Endpoints[i] = loopback("http", endpoint) + "/mcp"
 	}
 	return nil
 }
 
-func (s *Stack) member(name string, probe int, args []string) *member {
-	return &member{
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (s *Stack) add(name string, probes, metrics int, args []string) {
+	s.members[name] = &member{
 		program: program{name: name, path: s.Binary, args: args, log: s.Log(name)},
-		ready:   loopback("http", probe) + "/readyz",
+		ready:   loopback("http", probes) + "/readyz", metrics: loopback("http", metrics) + "/metrics",
 	}
 }
 
 // Log is the file with the output of a process.
 func (s *Stack) Log(name string) string { return filepath.Join(s.Dir, name+".log") }
 
-// Ready is the URL that answers 200 while the process is ready. /metrics of a server is beside it.
+// Ready is the URL that answers 200 while the process is ready.
 func (s *Stack) Ready(name string) string { return s.members[name].ready }
+
+// Metrics is the URL of the process's metrics.
+func (s *Stack) Metrics(name string) string { return s.members[name].metrics }
 
 // Pid is the process's id.
 func (s *Stack) Pid(name string) int { return s.members[name].running.cmd.Process.Pid }
