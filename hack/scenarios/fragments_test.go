@@ -1,0 +1,203 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/hack/local"
+)
+
+// TestCycleComesToRest closes a circle of includes and goes on working elsewhere: nobody in the
+// circle gets another version.
+func TestCycleComesToRest(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("a", "A"), s.text("b", "B {{> a}}"), s.text("outside", "O {{> a}}"), s.text("elsewhere", "0")))
+	must(t, s.published(ctx))
+	must(t, s.edit(ctx, "a", "A {{> b}}"))
+	versions := func() map[string]int64 {
+		got := map[string]int64{}
+		for _, name := range []string{"a", "b"} {
+			p, err := s.settled(ctx, name, v1alpha1.ReasonIncludeCycle)
+			must(t, err)
+			got[name] = p.Status.Version
+		}
+		return got
+	}
+	before := versions()
+	for i := range 40 {
+		text := fmt.Sprintf("%d {{> a}}", i)
+		must(t, s.edit(ctx, "elsewhere", text))
+		_, err := s.settled(ctx, "elsewhere", v1alpha1.ReasonPublished)
+		must(t, err)
+		must(t, s.serves(ctx, "elsewhere", nil, fmt.Sprintf("%d A", i)))
+	}
+	if diff := cmp.Diff(before, versions()); diff != "" {
+		t.Errorf("the circle went on (-before +after):\n%s", diff)
+	}
+	var rows map[string]int64
+	must(t, s.query(ctx, []any{&rows}, `
+		select jsonb_object_agg(name, n) from (
+		  select name, count(*) as n from prompts join prompt_versions on prompt_id = id
+		   where namespace = $1 and name in ('a', 'b') group by name) as counted`, s.namespace))
+	if diff := cmp.Diff(map[string]int64{"a": 1, "b": 1}, rows); diff != "" {
+		t.Errorf("stored versions (-want +got):\n%s", diff)
+	}
+	must(t, s.serves(ctx, "b", nil, "B A"))
+}
+
+const (
+	dependents = 1000
+	editions   = 10
+)
+
+// TestThousandDependents edits a fragment that a thousand prompts include, ten times, while a person
+// edits another prompt: the person does not wait for the thousand.
+func TestThousandDependents(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("style", "edition 0"), s.text("person", "0")))
+	group, creating := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range dependents {
+		group.Go(func() error { return s.create(creating, s.text(dependent(i), fmt.Sprintf("%d {{> style}}", i))) })
+	}
+	must(t, group.Wait())
+	must(t, s.published(ctx))
+
+	took, overtaken := s.editMeanwhile(t, func() error {
+		for edition := range editions {
+			if err := s.edit(ctx, "style", fmt.Sprintf("edition %d", edition+1)); err != nil {
+				return err
+			}
+			if _, err := s.settled(ctx, "style", v1alpha1.ReasonPublished); err != nil {
+				return err
+			}
+		}
+		return s.allInclude(ctx, editions+1)
+	})
+	slices.Sort(took)
+	t.Logf("%d edits elsewhere meanwhile, apply to Ready: p50 %v, p99 %v, longest %v", len(took),
+		took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+	t.Logf("%d of them were Ready while dependents were still behind", overtaken)
+	if overtaken == 0 {
+		t.Error("no edit elsewhere overtook the dependents")
+	}
+
+	var least, most, last int
+	must(t, s.query(ctx, []any{&least, &most, &last}, `
+		select min(highest_version)::int - 1, max(highest_version)::int - 1,
+		       count(*) filter (where v.content = substring(name from 5)::int || ' edition ' || $2::text)::int
+		  from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version
+		 where namespace = $1 and name like 'dep-%'`, s.namespace, strconv.Itoa(editions)))
+	t.Logf("new versions of a dependent: %d to %d for %d edits", least, most, editions)
+	if most > editions || least < 1 || last != dependents {
+		t.Errorf("%d to %d new versions, %d of %d with the last text", least, most, last, dependents)
+	}
+	for i := 0; i < dependents; i += 100 {
+		must(t, s.serves(ctx, dependent(i), nil, fmt.Sprintf("%d edition %d", i, editions)))
+	}
+}
+
+func dependent(i int) string { return fmt.Sprintf("dep-%04d", i) }
+
+// editMeanwhile edits a prompt again and again while work goes on. It returns how long each edit took
+// to be Ready, and how many were while dependents were behind the fragment.
+func (s *scene) editMeanwhile(t *testing.T, work func() error) (took []time.Duration, overtaken int) {
+	t.Helper()
+	ctx := t.Context()
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	for i := 1; ; i++ {
+		select {
+		case err := <-done:
+			must(t, err)
+			return took, overtaken
+		default:
+		}
+		began := time.Now()
+		must(t, s.edit(ctx, "person", strconv.Itoa(i)))
+		_, err := s.settled(ctx, "person", v1alpha1.ReasonPublished)
+		must(t, err)
+		took = append(took, time.Since(began))
+		var behind bool
+		must(t, s.query(ctx, []any{&behind}, `
+			select exists(select from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version
+			               join prompts f on f.namespace = p.namespace and f.name = 'style'
+			               where p.namespace = $1 and p.name like 'dep-%' and (v.includes->0->>'version')::bigint < f.default_version)`, s.namespace))
+		if behind {
+			overtaken++
+		}
+	}
+}
+
+// allInclude waits until every dependent includes this version of the fragment.
+func (s *scene) allInclude(ctx context.Context, version int64) error {
+	for i := range dependents {
+		if err := s.includesNewest(ctx, dependent(i), version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestNothingButIncludes applies prompts that would expand without end, and expects a refusal that
+// costs the controller little.
+func TestNothingButIncludes(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("big", strings.Repeat("x", 128<<10)), s.text("f", "small")))
+	must(t, s.published(ctx))
+	var distinct strings.Builder
+	for i := 0; distinct.Len() < 128<<10-20; i++ {
+		fmt.Fprintf(&distinct, "{{> f-%d}}", i)
+	}
+	before := s.peak(t)
+	for name, tc := range map[string]struct{ text, message string }{
+		"many-small":    {strings.Repeat("{{> f}}", 128<<10/7), "1000"},
+		"many-big":      {strings.Repeat("{{> big}}", 128<<10/9), "include"},
+		"many-distinct": {distinct.String(), "64"},
+		"few-big":       {strings.Repeat("{{> big}}", 900), "524288"},
+	} {
+		must(t, s.create(ctx, s.text(name, tc.text)))
+		p, err := s.settled(ctx, name, v1alpha1.ReasonLimitExceeded)
+		must(t, err)
+		_, message := ready(p)
+		t.Logf("%s: %s", name, message)
+		if !strings.Contains(message, tc.message) || p.Status.Version != 0 {
+			t.Errorf("%s has version %d and says %q; want %q in it", name, p.Status.Version, message, tc.message)
+		}
+	}
+	after := s.peak(t)
+	t.Logf("the controller's memory: at most %d MiB before, %d MiB after", before>>20, after>>20)
+	const allowed = 256 << 20
+	if after > before+allowed {
+		t.Errorf("refusing four prompts took %d MiB", (after-before)>>20)
+	}
+}
+
+// peak is the most memory the controller has had, in bytes.
+func (s *scene) peak(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid(local.Controller)))
+	must(t, err)
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
+			kib, err := strconv.Atoi(fields[1])
+			must(t, err)
+			return kib << 10
+		}
+	}
+	t.Fatal("the kernel does not say VmHWM")
+	return 0
+}
