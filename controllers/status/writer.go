@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
@@ -86,7 +87,10 @@ func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl
 	if o.err != nil {
 		return ctrl.Result{}, o.err
 	}
-	return ctrl.Result{RequeueAfter: jitter(o.again)}, nil
+	// Coming back by itself is never urgent. It has to say so: an object that waits in the queue keeps
+	// the highest priority it was added with, and being woken for an include would become urgent too.
+	low := handler.LowPriority
+	return ctrl.Result{RequeueAfter: jitter(o.again), Priority: &low}, nil
 }
 
 // AfterPatch says how a reconcile goes on after a patch: not at all when the object is gone, and with
