@@ -13,10 +13,12 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lectern
 # The tools are built once for each state of their module.
 TOOLS := $(CACHE)/tools/$(shell cat hack/tools/go.mod hack/tools/go.sum | sha256sum | cut -c1-12)
 PACKAGES := ./...
-# What runs again on the newest Postgres: the stores, and Lectern as processes.
-POSTGRES_PACKAGES := $(shell find internal/store hack -name '*_test.go' -not -path '*/controlplane/*' -not -path '*/tools/*' 2>/dev/null | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
-# Debian's version, and the newest.
-MAJORS := 15 18
+# What runs again on the newest Postgres: the stores, what starts servers, and Lectern as processes.
+POSTGRES_PACKAGES := ./internal/store/... ./hack/local/... ./hack/scenarios/...
+# The versions: Debian's, and the newest; or the one asked for. A server that is lent is what it is.
+LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
+FIRST := $(if $(LENT),,$(or $(PG),15))
+SECOND := $(if $(LENT)$(PG),,18)
 RACE := CGO_ENABLED=1 go test -race -shuffle=on -p 2 -timeout 30m
 FUZZTIME ?= 30s
 
@@ -42,8 +44,9 @@ build: ## Build bin/lectern.
 .PHONY: test
 test: ## Every test with the race detector: on Postgres 15 (or PG), then stores and processes on 18.
 	@echo "Getting ready what the tests start (the first time builds it: up to 10 minutes)."
-	@assets=$$(go run ./hack/prepare -postgres "$(or $(PG),$(MAJORS))") && export KUBEBUILDER_ASSETS="$$assets" && set -x && \
-	PG=$(or $(PG),15) $(RACE) $(PACKAGES) $(if $(PG),,&& PG=18 $(RACE) $(POSTGRES_PACKAGES))
+	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST) $(SECOND)"); export KUBEBUILDER_ASSETS; set -x; \
+	$(if $(FIRST),PG=$(FIRST) )$(RACE) $(PACKAGES); \
+	$(if $(SECOND),PG=$(SECOND) $(RACE) $(POSTGRES_PACKAGES))
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (30s).
@@ -58,19 +61,21 @@ fuzz: ## Fuzz every target for FUZZTIME (30s).
 bench: ## Measure, and print the table of docs/performance.md.
 	go run ./hack/bench
 
-# Everything git knows or would take, with its content.
-STATE := git ls-files -co --exclude-standard -- api config controllers internal | sort -u | xargs sha256sum 2>/dev/null | sha256sum
+# The files that git knows or would take, without those whose deletion is not staged yet.
+present = git ls-files -co --exclude-standard -- $(1) | sort -u | { while IFS= read -r file; do [ ! -e "$$file" ] || echo "$$file"; done; }
+# A fingerprint of what is generated and what it is generated from.
+STATE = $(call present,api config controllers internal) | xargs sha256sum | sha256sum
 
 .PHONY: verify
 verify: tools ## Check that generated files, modules, formatting and lint are as they should be.
-	@before=$$($(STATE)); $(MAKE) --no-print-directory generate; if [ "$$before" != "$$($(STATE))" ]; then \
+	@before=$$($(STATE)); $(MAKE) --no-print-directory generate; after=$$($(STATE)); if [ "$$before" != "$$after" ]; then \
 	  echo "Generated files were out of date; they are right now, commit them:"; git status --short; exit 1; fi
-	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+	@unformatted=$$($(call present,'*.go') | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted; run 'make fmt':"; echo "$$unformatted"; exit 1; fi
 	go vet $(PACKAGES)
 	@$(MAKE) --no-print-directory lint
 	go mod tidy -diff
-	@for module in . hack/controlplane hack/tools; do go -C $$module mod verify; done
+	go mod verify
 
 .PHONY: lint
 lint: tools ## Run the linters.

@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	postgres := flag.String("postgres", "", "major versions of Postgres to try, separated by blanks")
+	postgres := flag.String("postgres", "", "major versions of Postgres to try, separated by blanks; none tries what tests take")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -27,6 +27,9 @@ func main() {
 
 // prepare starts each version once: what cannot start is better known before the tests than in them.
 func prepare(ctx context.Context, majors []string) error {
+	if len(majors) == 0 {
+		majors = []string{os.Getenv("PG")}
+	}
 	for _, major := range majors {
 		if err := os.Setenv("PG", major); err != nil {
 			return fmt.Errorf("choose Postgres %s: %w", major, err)
