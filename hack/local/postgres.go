@@ -84,14 +84,9 @@ func existing(ctx context.Context, given string, major int) (*Postgres, error) {
 }
 
 func launch(ctx context.Context, guard *guard, major int, o PostgresOptions) (*Postgres, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	source, err := findSource(ctx, major)
-	if err != nil {
-		return nil, err
-	}
 	port := o.Port
 	if port == 0 {
+		var err error
 		if port, err = FreePort(); err != nil {
 			return nil, err
 		}
@@ -101,7 +96,9 @@ func launch(ctx context.Context, guard *guard, major int, o PostgresOptions) (*P
 		Scheme: "postgres", User: url.UserPassword(superuser, password),
 		Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "/postgres", RawQuery: "sslmode=disable",
 	}).String()}
-	if p.server, err = source.create(ctx, guard, placement{port: port, password: password, settings: o.settings()}); err != nil {
+	var err error
+	at := placement{port: port, password: password, settings: o.settings()}
+	if p.server, err = create(ctx, guard, at, sources(installedServers(ctx), major), major); err != nil {
 		return nil, err
 	}
 	if err := p.StartServer(ctx); err != nil {

