@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -52,13 +53,7 @@ func run(ctx context.Context, once bool) (failed error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		say("Stopping everything.")
-		if err := stack.Stop(); err != nil && failed == nil {
-			failed = err
-		}
-		say("Nothing is left behind.")
-	}()
+	defer func() { failed = finish(stack.Stop, say, failed) }()
 	samples := filepath.Join(root, "config", "samples")
 	say("Applying config/samples to namespace %s.", namespace)
 	if err := applySamples(ctx, stack.ControlPlane, samples); err != nil {
@@ -81,6 +76,16 @@ func run(ctx context.Context, once bool) (failed error) {
 	<-ctx.Done()
 	fmt.Println()
 	return nil
+}
+
+// finish stops everything, and says that nothing is left only when that is so.
+func finish(stop func() error, say func(string, ...any), failed error) error {
+	say("Stopping everything.")
+	if err := stop(); err != nil {
+		return errors.Join(failed, err)
+	}
+	say("Nothing is left behind.")
+	return failed
 }
 
 func applySamples(ctx context.Context, cluster *local.ControlPlane, samples string) error {
