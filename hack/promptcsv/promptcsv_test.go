@@ -182,6 +182,28 @@ func TestWriteReadsBack(t *testing.T) {
 	}
 }
 
+func TestWriteFiles(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	prompts := convert(t, table(t, [2]string{"One", "first"}, [2]string{"Two", "second"}))
+	if err := promptcsv.WriteFiles(folder, prompts); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]v1alpha1.Prompt, 2)
+	for i, name := range []string{"one.yaml", "two.yaml"} {
+		content, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(content, &got[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(prompts, got); diff != "" {
+		t.Errorf("read back (-written +read):\n%s", diff)
+	}
+}
+
 // YAML folds U+0085 to a blank, quoted or not, where the library writes it.
 func TestWriteRefusesWhatWouldChange(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/yaml"
@@ -45,6 +47,20 @@ func Write(w io.Writer, prompts []v1alpha1.Prompt) error {
 			return err
 		}
 		if _, err := fmt.Fprintf(w, "---\n%s", text); err != nil {
+			return fmt.Errorf("write prompt %s: %w", prompts[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// WriteFiles writes each prompt into a file of its own in a folder that is there, as people keep them.
+func WriteFiles(folder string, prompts []v1alpha1.Prompt) error {
+	for i := range prompts {
+		text, err := YAML(&prompts[i])
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, prompts[i].Name+".yaml"), text, 0o644); err != nil { // for others to apply
 			return fmt.Errorf("write prompt %s: %w", prompts[i].Name, err)
 		}
 	}

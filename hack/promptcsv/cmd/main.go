@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/lectern-dev/lectern/hack/promptcsv"
 )
@@ -49,14 +48,5 @@ func run(folder string, files []string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	for i := range prompts {
-		text, err := promptcsv.YAML(&prompts[i])
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(folder, prompts[i].Name+".yaml"), text, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return promptcsv.WriteFiles(folder, prompts)
 }
