@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -121,7 +120,7 @@ type Published struct {
 	Available []int64
 	// InUse are versions that could not be withdrawn, and why. When there is one, none was.
 	InUse []VersionInUse
-	// Copies are prompts whose live versions expanded a version this publish withdrew and so keep its
+	// Copies are prompts whose stored versions expanded a withdrawn version of this one and so keep its
 	// text; at most ten.
 	Copies []string
 }
@@ -201,8 +200,6 @@ type ListPage struct {
 	Prompts []Summary
 	// More says that there are prompts after the last one.
 	More bool
-	// Total counts all listed prompts of the scope; a store leaves it zero, whose Count is a question of its own.
-	Total int64
 }
 
 // Summary is what a list says of a prompt: its default version without the text.
@@ -211,8 +208,5 @@ type Summary struct {
 	Version     int64
 	Title       string
 	Description string
-	Category    string
-	Tags        []string
 	Arguments   []prompt.Argument
-	Metadata    json.RawMessage
 }

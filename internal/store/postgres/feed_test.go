@@ -88,23 +88,27 @@ func TestPublishCutOff(t *testing.T) {
 	}
 }
 
-// TestListen hears a publish, survives the loss of its connection, and ends with its context.
+// TestListen hears a publish, says when its connection is lost, hears again when asked again, and ends with its
+// context.
 func TestListen(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
 	reader := open(t, pgtest.ServerRole(t, owner))
 	ctx, cancel := context.WithCancel(t.Context())
-	woken, ended := make(chan struct{}, 100), make(chan error)
-	go func() { ended <- reader.Listen(ctx, func() { woken <- struct{}{} }) }()
+	woken, ended := make(chan struct{}, 100), make(chan error, 1)
+	listen := func() { ended <- reader.Listen(ctx, func() { woken <- struct{}{} }) }
 	await := func(why string) {
 		t.Helper()
 		select {
 		case <-woken:
+		case err := <-ended:
+			t.Fatalf("before %s: %v", why, err)
 		case <-time.After(20 * time.Second):
 			t.Fatalf("not woken by %s", why)
 		}
 	}
+	go listen()
 	await("the first connection")
 	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
 	must(t, err)
@@ -117,6 +121,10 @@ func TestListen(t *testing.T) {
 
 	_, err = pgtest.Connect(t, pgtest.Superuser(t, owner)).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'")
 	must(t, err)
+	if err := <-ended; !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a lost connection is %v, want %v", err, store.ErrUnavailable)
+	}
+	go listen()
 	await("a new connection")
 	_, err = w.Purge(t.Context(), 0, 1)
 	must(t, err)

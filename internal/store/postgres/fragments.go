@@ -23,6 +23,8 @@ func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.
 		params.Versions = append(params.Versions, ref.Version)
 		params.Channels = append(params.Channels, ref.Channel)
 	}
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
 	rows, err := w.store.queries.Fragments(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("read fragments: %w", fault(err))

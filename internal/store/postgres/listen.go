@@ -3,9 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -14,58 +14,54 @@ import (
 const (
 	listenPing        = 15 * time.Second
 	listenPingTimeout = 5 * time.Second
-	listenMaxBackoff  = 10 * time.Second
 )
 
-// Listen calls wake after every connect, for what was missed before it, and on every notification. It
-// keeps a connection of its own, opens it again with growing pauses, and returns nil when ctx ends; its only
-// error is options that cannot be read at the start. A notification is a hint: the caller asks Feed, and polls besides.
+// Listen calls wake once it is connected, for what was missed before, and on every notification. It has a
+// connection of its own, and returns nil when ctx ends or why the connection is of no use any more: the caller
+// listens again. A notification is a hint: the caller asks Feed, and polls besides.
 func (s *Store) Listen(ctx context.Context, wake func()) error {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, listenMaxBackoff
-	if _, err := s.opts.listenConfig(); err != nil {
+	err := s.listen(ctx, wake)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("listen for changes: %w", fault(err))
+}
+
+func (s *Store) listen(ctx context.Context, wake func()) error {
+	conn, err := s.startListening(ctx)
+	if err != nil {
 		return err
 	}
+	defer closeSoon(ctx, conn)
+	wake()
 	for {
-		s.listenOnce(ctx, func() {
-			pauses.Reset()
+		heard, err := waitForNotification(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if heard {
 			wake()
-		})
-		pause := time.NewTimer(pauses.NextBackOff())
-		select {
-		case <-ctx.Done():
-			pause.Stop()
-			return nil
-		case <-pause.C:
 		}
 	}
 }
 
-// listenOnce returns when the connection is of no use any more. Why does not matter to anyone: the next one is
-// tried, and the caller's own queries say that the database is away.
-func (s *Store) listenOnce(ctx context.Context, wake func()) {
+// startListening takes as long as a ping may: a server that takes connections and then says nothing is away.
+func (s *Store) startListening(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := s.opts.listenConfig()
 	if err != nil {
-		return
+		return nil, err
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return
+		return nil, err
 	}
-	defer closeSoon(ctx, conn)
+	ctx, cancel := context.WithTimeout(ctx, listenPingTimeout)
+	defer cancel()
 	if _, err := conn.Exec(ctx, "listen lectern"); err != nil {
-		return
+		closeSoon(ctx, conn)
+		return nil, err
 	}
-	wake()
-	for {
-		switch waitForNotification(ctx, conn) {
-		case heard:
-			wake()
-		case broken:
-			return
-		case quiet:
-		}
-	}
+	return conn, nil
 }
 
 // closeSoon says goodbye, but not for long to a server that does not answer.
@@ -75,28 +71,16 @@ func closeSoon(ctx context.Context, conn *pgx.Conn) {
 	_ = conn.Close(ctx)
 }
 
-type silence int
-
-const (
-	quiet silence = iota
-	heard
-	broken
-)
-
-func waitForNotification(ctx context.Context, conn *pgx.Conn) silence {
+// waitForNotification returns false when the connection is silent and well.
+func waitForNotification(ctx context.Context, conn *pgx.Conn) (heard bool, err error) {
 	waiting, cancel := context.WithTimeout(ctx, listenPing)
 	defer cancel()
-	_, err := conn.WaitForNotification(waiting)
-	switch {
-	case err == nil:
-		return heard
-	case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
-		return broken
+	if _, err := conn.WaitForNotification(waiting); err == nil {
+		return true, nil
+	} else if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return false, err
 	}
 	pinging, cancel := context.WithTimeout(ctx, listenPingTimeout)
 	defer cancel()
-	if conn.Ping(pinging) != nil {
-		return broken
-	}
-	return quiet
+	return false, conn.Ping(pinging)
 }

@@ -25,7 +25,7 @@ const maxAvailable = 10
 // publishing again finds out.
 func (w *Writer) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
 	var published store.Published
-	err := w.write(ctx, func(q *sqlcgen.Queries) (err error) {
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
 		published, err = publish(ctx, q, &p)
 		return err
 	})
@@ -41,7 +41,7 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 		return store.Published{}, err
 	}
 	faultpoint.Hit(faultpoint.RowLocked)
-	if judge(r.standing, p) == fenced {
+	if fenced(r.standing, p) {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
 	}
 	if err := checkFragments(ctx, q, p); err != nil {
@@ -61,7 +61,7 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 
 	published := answer(&r, p, pl)
 	published.InUse = inUse
-	if published.Copies, err = copies(ctx, q, p, withdraw); err != nil {
+	if published.Copies, err = copies(ctx, q, p, slices.Concat(r.Withdrawn, withdraw)); err != nil {
 		return store.Published{}, err
 	}
 	if !pl.Visible && !pl.Quiet {

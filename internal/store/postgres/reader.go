@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,8 @@ import (
 
 // Feed is how far the database has come.
 func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	row, err := s.queries.Feed(ctx)
 	if err != nil {
 		return store.Feed{}, fmt.Errorf("read the feed: %w", fault(err))
@@ -27,6 +28,8 @@ func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 // Changes are the prompts changed after a revision, in order of revision, tombstones included. A
 // prompt changed more than once stands at its last revision only.
 func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]store.Change, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	rows, err := s.queries.Changes(ctx, sqlcgen.ChangesParams{After: after, MaxRows: pageSize(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("read the changes: %w", fault(err))
@@ -40,8 +43,11 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]store.Ch
 
 // Get is one version of a live prompt, whatever its exposure. It returns store.ErrNotFound when the prompt,
 // the version or the channel is not there, and store.ErrUnresolved when the channel, or production for the bare
-// name, is stated and never pointed to a stored version.
+// name, is stated and never pointed to a stored version. Of a fragment that is store.ErrNotFound, too: those it is
+// hidden from would learn of it by the difference.
 func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	row, err := s.queries.Version(ctx, sqlcgen.VersionParams{
 		Namespace: key.Namespace, Name: key.Name, Version: sel.Version, Channel: sel.Channel,
 	})
@@ -50,7 +56,7 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 		return store.Version{}, store.ErrNotFound
 	case err != nil:
 		return store.Version{}, fmt.Errorf("read %s: %w", key, fault(err))
-	case row.Version == nil && (sel.Version != 0 || sel.Channel != "" && !row.ChannelKnown):
+	case row.Version == nil && (store.Exposure(row.Exposure) == store.Fragment || sel.Version != 0 || sel.Channel != "" && !row.ChannelKnown):
 		return store.Version{}, store.ErrNotFound
 	case row.Version == nil:
 		return store.Version{}, store.ErrUnresolved
@@ -68,9 +74,10 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 	return v, nil
 }
 
-// List is a page of the prompts of exposure Listed, in order of (namespace, name). Its Total stays zero;
-// Count knows it.
+// List is a page of the prompts of exposure Listed, in order of (namespace, name).
 func (s *Store) List(ctx context.Context, q store.ListQuery) (store.ListPage, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	rows, err := s.listed(ctx, q)
 	if err != nil {
 		return store.ListPage{}, fmt.Errorf("list prompts: %w", fault(err))
@@ -110,23 +117,18 @@ func (s *Store) listed(ctx context.Context, q store.ListQuery) ([]sqlcgen.ListAl
 func summary(r sqlcgen.ListAllRow) (store.Summary, error) {
 	s := store.Summary{
 		Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Version: r.Version,
-		Title: r.Title, Description: r.Description, Category: r.Category, Tags: r.Tags,
+		Title: r.Title, Description: r.Description,
 	}
 	if err := json.Unmarshal(r.Arguments, &s.Arguments); err != nil {
 		return store.Summary{}, fmt.Errorf("read the arguments of %s: %w", s.Key, err)
-	}
-	if r.Metadata != nil {
-		var compact bytes.Buffer // jsonb comes with blanks
-		if err := json.Compact(&compact, r.Metadata); err != nil {
-			return store.Summary{}, fmt.Errorf("read the metadata of %s: %w", s.Key, err)
-		}
-		s.Metadata = compact.Bytes()
 	}
 	return s, nil
 }
 
 // Count is how many prompts List has in all.
 func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	var n int64
 	var err error
 	if scope.All {
@@ -142,6 +144,8 @@ func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
 
 // Versions is a prompt's history below version before, newest first; before 0 starts at the newest.
 func (s *Store) Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	if before <= 0 {
 		before = math.MaxInt64
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -16,6 +17,8 @@ type Store struct {
 	pool    *pgxpool.Pool
 	queries *sqlcgen.Queries
 	opts    Options
+
+	callTimeout time.Duration
 }
 
 // Open prepares a pool and connects to nothing: a database that is away is an error of the calls, never of
@@ -32,7 +35,15 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the pool: %w", err)
 	}
-	return &Store{pool: pool, queries: sqlcgen.New(pool), opts: opts}, nil
+	return &Store{pool: pool, queries: sqlcgen.New(pool), opts: opts, callTimeout: callTimeout}, nil
+}
+
+// callTimeout bounds what one call may wait for the database: for a connection, for a lock another holds, and
+// for a server that fell silent without closing its connections.
+const callTimeout = 15 * time.Second
+
+func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.callTimeout)
 }
 
 // Close waits for the calls in flight and closes all connections.
@@ -40,12 +51,16 @@ func (s *Store) Close() { s.pool.Close() }
 
 // Ping asks the database for an answer.
 func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	return fault(s.pool.Ping(ctx))
 }
 
 // Verify returns store.ErrBehind when the schema is older than this program needs, or not there at all. A
 // newer one is fine: releases expand the schema before they contract it.
 func (s *Store) Verify(ctx context.Context) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	version, err := s.queries.SchemaVersion(ctx)
 	if err != nil {
 		return fmt.Errorf("read the schema version: %w", fault(err))

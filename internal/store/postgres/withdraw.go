@@ -59,7 +59,7 @@ func pins(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, version
 	return by, nil
 }
 
-// copies are the prompts that keep the text of versions being withdrawn.
+// copies are the prompts that keep the text of withdrawn versions.
 func copies(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, withdrawn []int64) ([]string, error) {
 	if len(withdrawn) == 0 {
 		return nil, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,7 @@ import (
 type Writer struct {
 	store   *Store
 	cluster string
+	claimed atomic.Bool
 }
 
 // Writer writes for a cluster, named by the UID of its kube-system namespace. Until Claim succeeded once,
@@ -30,17 +32,25 @@ func (s *Store) Writer(clusterUID string) *Writer {
 // Claim makes an unclaimed database the cluster's. The error is a *store.ForeignClusterError when another
 // cluster was first.
 func (w *Writer) Claim(ctx context.Context) error {
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
 	owner, err := w.store.queries.ClaimInstallation(ctx, w.cluster)
 	if err == nil && owner == "" {
 		// Another claim was first and our snapshot is older than it.
 		owner, err = w.store.queries.ClaimInstallation(ctx, w.cluster)
 	}
-	return w.owns(owner, err)
+	if err := w.owns(owner, err); err != nil {
+		return err
+	}
+	w.claimed.Store(true)
+	return nil
 }
 
 // Check asks whether the database is the cluster's, and claims nothing: after `migrate --adopt-cluster` a
 // controller that still runs must not take the database back.
 func (w *Writer) Check(ctx context.Context) error {
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
 	owner, err := w.store.queries.InstallationOwner(ctx)
 	return w.owns(owner, err)
 }
@@ -55,6 +65,9 @@ func (w *Writer) owns(owner string, err error) error {
 	return nil
 }
 
+// errNotClaimed keeps a program from writing before it knows that the schema and the database are its own.
+var errNotClaimed = fmt.Errorf("%w: it is not prepared yet", store.ErrUnavailable)
+
 // A transaction that lost against another one runs again, a little later each time. Locks are taken
 // in one order everywhere, so that even a second attempt is rare.
 const (
@@ -63,7 +76,12 @@ const (
 )
 
 // write runs f in a transaction, again when it collided with another one. So f starts from nothing each time.
-func (w *Writer) write(ctx context.Context, f func(q *sqlcgen.Queries) error) error {
+func (w *Writer) write(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
+	if !w.claimed.Load() {
+		return errNotClaimed
+	}
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
 		err := w.writeOnce(ctx, f)
 		if err == nil || !isCollision(err) || attempt == attempts {
@@ -73,7 +91,7 @@ func (w *Writer) write(ctx context.Context, f func(q *sqlcgen.Queries) error) er
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			return ctx.Err()
+			return fault(ctx.Err())
 		case <-pause.C:
 		}
 	}
@@ -81,30 +99,48 @@ func (w *Writer) write(ctx context.Context, f func(q *sqlcgen.Queries) error) er
 
 // writeOnce asks for read committed whatever the database's default is: what is read after a lock must be
 // newer than the lock.
-func (w *Writer) writeOnce(ctx context.Context, f func(q *sqlcgen.Queries) error) error {
+func (w *Writer) writeOnce(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
 	return pgx.BeginTxFunc(ctx, w.store.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		q := sqlcgen.New(tx)
 		if err := w.owns(q.LockInstallation(ctx)); err != nil {
 			return err
 		}
-		return f(q)
+		return f(ctx, q)
 	})
 }
 
-// Remove leaves a tombstone where the row is still of that uid. No row, another owner's or a tombstone
-// already is success too, and writes nothing. With retain the texts are never purged.
+// Remove leaves a tombstone where the row is still of that uid, and also where there is none: a reconcile
+// of the object that is still under way would otherwise publish what is deleted. Another owner's row or a
+// tombstone already is success too, and writes nothing. With retain the texts are never purged.
 func (w *Writer) Remove(ctx context.Context, key store.Key, uid string, retain bool) error {
 	policy := policyDelete
 	if retain {
 		policy = policyRetain
 	}
-	_, err := w.bury(ctx, key, policy, func(f store.Fence) bool { return f.UID == uid })
-	return err
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		_, err := q.InsertPrompt(ctx, sqlcgen.InsertPromptParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("insert the row: %w", err)
+		}
+		_, err = bury(ctx, q, key, policy, func(f store.Fence) bool { return f.UID == uid })
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", key, err)
+	}
+	return nil
 }
 
 // Sweep leaves a tombstone while the row still says fence, and says whether it did.
-func (w *Writer) Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error) {
-	return w.bury(ctx, key, "", func(f store.Fence) bool { return f == fence })
+func (w *Writer) Sweep(ctx context.Context, key store.Key, fence store.Fence) (buried bool, err error) {
+	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
+		buried, err = bury(ctx, q, key, "", func(f store.Fence) bool { return f == fence })
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("sweep %s: %w", key, err)
+	}
+	return buried, nil
 }
 
 const (
@@ -114,32 +150,29 @@ const (
 
 // bury leaves a tombstone where there is a live row of which may is true. An empty policy leaves the
 // row's.
-func (w *Writer) bury(ctx context.Context, key store.Key, policy string, may func(store.Fence) bool) (buried bool, err error) {
-	err = w.write(ctx, func(q *sqlcgen.Queries) error {
-		buried = false
-		row, err := q.LockPrompt(ctx, sqlcgen.LockPromptParams{Namespace: key.Namespace, Name: key.Name})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if row.Deleted || !may(store.Fence{Owner: store.Owner{UID: row.OwnerUid, Generation: row.Generation}, Revision: row.Revision}) {
-			return nil
-		}
-		_, err = q.Bury(ctx, sqlcgen.BuryParams{ID: row.ID, DeletionPolicy: policy})
-		buried = err == nil
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("remove %s: %w", key, err)
+func bury(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string, may func(store.Fence) bool) (bool, error) {
+	row, err := q.LockPrompt(ctx, sqlcgen.LockPromptParams{Namespace: key.Namespace, Name: key.Name})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
 	}
-	return buried, nil
+	if err != nil {
+		return false, fmt.Errorf("lock the row: %w", err)
+	}
+	fence := store.Fence{Owner: store.Owner{UID: row.OwnerUid, Generation: row.Generation}, Revision: row.Revision}
+	if row.Deleted || !may(fence) {
+		return false, nil
+	}
+	if _, err := q.Bury(ctx, sqlcgen.BuryParams{ID: row.ID, DeletionPolicy: policy}); err != nil {
+		return false, fmt.Errorf("write the tombstone: %w", err)
+	}
+	return true, nil
 }
 
 // Rows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
 // that, by the database's clock.
 func (w *Writer) Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error) {
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
 	found, err := w.store.queries.Rows(ctx, sqlcgen.RowsParams{
 		Namespace: after.Namespace, Name: after.Name, MaxRows: pageSize(limit), SettledSeconds: settled.Seconds(),
 	})
@@ -175,7 +208,7 @@ func (w *Writer) Purge(ctx context.Context, olderThan time.Duration, limit int) 
 
 // purgeOne is a transaction of its own, so that the feed is held for one erasure only.
 func (w *Writer) purgeOne(ctx context.Context, olderThan time.Duration) (found bool, err error) {
-	err = w.write(ctx, func(q *sqlcgen.Queries) error {
+	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		found = false
 		id, err := q.LockTombstone(ctx, olderThan.Seconds())
 		if errors.Is(err, pgx.ErrNoRows) {

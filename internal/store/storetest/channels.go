@@ -86,14 +86,14 @@ func defaultVersion(t *testing.T, b bench) {
 		return page.Prompts[0]
 	}
 	equal(b, "listed by production", store.Summary{
-		Key: handover, Version: 1, Title: "First", Tags: []string{"old"}, Arguments: first.Compiled.Document.Arguments,
+		Key: handover, Version: 1, Title: "First", Arguments: first.Compiled.Document.Arguments,
 	}, listed())
 	equal(b, "latest", "two {{b}} {{c}}", b.text(handover, channel(store.Latest)))
 
 	second.Channels = nil
 	b.publish(second)
 	equal(b, "listed by latest", store.Summary{
-		Key: handover, Version: 2, Title: "Second", Tags: []string{"new"}, Arguments: second.Compiled.Document.Arguments,
+		Key: handover, Version: 2, Title: "Second", Arguments: second.Compiled.Document.Arguments,
 	}, listed())
 }
 

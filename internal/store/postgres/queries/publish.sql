@@ -23,7 +23,7 @@ returning id;
 -- a pure function. A where clause that filters would make those look the same.
 select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::boolean as deleted,
        p.labels, p.exposure, p.deletion_policy, p.history_limit,
-       p.highest_version, p.digest, coalesce(p.latest_version, 0)::bigint as latest_version,
+       p.highest_version, p.digest,
        coalesce(p.default_version, 0)::bigint as default_version,
        array(select v.version from prompt_versions v
               where v.prompt_id = p.id and v.withdrawn_at is null order by v.version desc)::bigint[] as served,

@@ -10,7 +10,7 @@ select p.exposure, p.revision, (c.name is not null)::boolean as channel_known,
  where p.namespace = @namespace and p.name = @name and p.deleted_at is null;
 
 -- name: ListAll :many
-select p.namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.category, p.tags, p.arguments, p.metadata
+select p.namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.arguments
   from prompts p
  where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
    and (p.namespace, p.name) > (@after_namespace::text, @after_name::text)
@@ -21,13 +21,13 @@ select p.namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p
 -- A page out of each namespace in turn: "namespace = any" would sort everything in them for one page,
 -- since a btree before Postgres 17 gives no order across the elements. The outer order is by the
 -- list of namespaces first, so the sort is incremental and stops with the page.
-select n.namespace::text as namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.category, p.tags, p.arguments, p.metadata
+select n.namespace::text as namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.arguments
   from (select distinct given.namespace collate "C" as namespace
           from unnest(@namespaces::text[]) as given (namespace)
          where given.namespace collate "C" >= @after_namespace::text
          order by 1) n
  cross join lateral (
-       select q.name, q.default_version, q.title, q.description, q.category, q.tags, q.arguments, q.metadata
+       select q.name, q.default_version, q.title, q.description, q.arguments
          from prompts q
         where q.exposure = 'Listed' and q.deleted_at is null and q.default_version is not null
           and q.namespace = n.namespace

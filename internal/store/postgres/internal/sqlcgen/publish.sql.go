@@ -357,7 +357,7 @@ func (q *Queries) PinnedVersions(ctx context.Context, arg PinnedVersionsParams) 
 const prompt = `-- name: Prompt :one
 select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::boolean as deleted,
        p.labels, p.exposure, p.deletion_policy, p.history_limit,
-       p.highest_version, p.digest, coalesce(p.latest_version, 0)::bigint as latest_version,
+       p.highest_version, p.digest,
        coalesce(p.default_version, 0)::bigint as default_version,
        array(select v.version from prompt_versions v
               where v.prompt_id = p.id and v.withdrawn_at is null order by v.version desc)::bigint[] as served,
@@ -390,7 +390,6 @@ type PromptRow struct {
 	HistoryLimit    int32
 	HighestVersion  int64
 	Digest          string
-	LatestVersion   int64
 	DefaultVersion  int64
 	Served          []int64
 	Withdrawn       []int64
@@ -416,7 +415,6 @@ func (q *Queries) Prompt(ctx context.Context, arg PromptParams) (PromptRow, erro
 		&i.HistoryLimit,
 		&i.HighestVersion,
 		&i.Digest,
-		&i.LatestVersion,
 		&i.DefaultVersion,
 		&i.Served,
 		&i.Withdrawn,

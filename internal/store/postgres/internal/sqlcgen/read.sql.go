@@ -38,7 +38,7 @@ func (q *Queries) CountNamespaces(ctx context.Context, namespaces []string) (int
 }
 
 const listAll = `-- name: ListAll :many
-select p.namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.category, p.tags, p.arguments, p.metadata
+select p.namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.arguments
   from prompts p
  where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
    and (p.namespace, p.name) > ($1::text, $2::text)
@@ -58,10 +58,7 @@ type ListAllRow struct {
 	Version     int64
 	Title       string
 	Description string
-	Category    string
-	Tags        []string
 	Arguments   []byte
-	Metadata    []byte
 }
 
 func (q *Queries) ListAll(ctx context.Context, arg ListAllParams) ([]ListAllRow, error) {
@@ -79,10 +76,7 @@ func (q *Queries) ListAll(ctx context.Context, arg ListAllParams) ([]ListAllRow,
 			&i.Version,
 			&i.Title,
 			&i.Description,
-			&i.Category,
-			&i.Tags,
 			&i.Arguments,
-			&i.Metadata,
 		); err != nil {
 			return nil, err
 		}
@@ -95,13 +89,13 @@ func (q *Queries) ListAll(ctx context.Context, arg ListAllParams) ([]ListAllRow,
 }
 
 const listNamespaces = `-- name: ListNamespaces :many
-select n.namespace::text as namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.category, p.tags, p.arguments, p.metadata
+select n.namespace::text as namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.arguments
   from (select distinct given.namespace collate "C" as namespace
           from unnest($1::text[]) as given (namespace)
          where given.namespace collate "C" >= $2::text
          order by 1) n
  cross join lateral (
-       select q.name, q.default_version, q.title, q.description, q.category, q.tags, q.arguments, q.metadata
+       select q.name, q.default_version, q.title, q.description, q.arguments
          from prompts q
         where q.exposure = 'Listed' and q.deleted_at is null and q.default_version is not null
           and q.namespace = n.namespace
@@ -125,10 +119,7 @@ type ListNamespacesRow struct {
 	Version     int64
 	Title       string
 	Description string
-	Category    string
-	Tags        []string
 	Arguments   []byte
-	Metadata    []byte
 }
 
 // A page out of each namespace in turn: "namespace = any" would sort everything in them for one page,
@@ -154,10 +145,7 @@ func (q *Queries) ListNamespaces(ctx context.Context, arg ListNamespacesParams) 
 			&i.Version,
 			&i.Title,
 			&i.Description,
-			&i.Category,
-			&i.Tags,
 			&i.Arguments,
-			&i.Metadata,
 		); err != nil {
 			return nil, err
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func TestJudge(t *testing.T) {
+func TestFenced(t *testing.T) {
 	t.Parallel()
 	at := func(uid string, generation, revision int64) store.Fence {
 		return store.Fence{Owner: store.Owner{UID: uid, Generation: generation}, Revision: revision}
@@ -21,29 +21,29 @@ func TestJudge(t *testing.T) {
 		row      standing
 		owner    store.Owner
 		takeover *store.Fence
-		want     verdict
+		want     bool
 	}{
-		"no row before": {row: live(at("a", 1, 0)), owner: store.Owner{UID: "a", Generation: 1}, want: fresh},
-		"no row before, and a takeover of what was": {row: live(at("a", 1, 0)), owner: store.Owner{UID: "a", Generation: 1}, takeover: seen(at("b", 4, 9)), want: fresh},
-		"same generation":                {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, want: ours},
-		"higher generation":              {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 4}, want: ours},
-		"lower generation":               {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 2}, want: fenced},
-		"another uid":                    {row: live(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 9}, want: fenced},
-		"own tombstone":                  {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, want: fenced},
-		"another's tombstone":            {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, want: fenced},
-		"takeover of a live row":         {row: live(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: ours},
-		"takeover of a tombstone":        {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, takeover: seen(at("a", 3, 7)), want: ours},
-		"takeover by a lower generation": {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 1}, takeover: seen(at("a", 3, 7)), want: ours},
-		"takeover of another revision":   {row: live(at("a", 3, 8)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
-		"takeover of another generation": {row: live(at("a", 4, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
-		"takeover of another uid":        {row: live(at("c", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
-		"takeover already done":          {row: live(at("b", 1, 8)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: ours},
-		"takeover done and buried since": {row: dead(at("b", 1, 9)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: fenced},
+		"no row before": {row: live(at("a", 1, 0)), owner: store.Owner{UID: "a", Generation: 1}, want: false},
+		"no row before, and a takeover of what was": {row: live(at("a", 1, 0)), owner: store.Owner{UID: "a", Generation: 1}, takeover: seen(at("b", 4, 9)), want: false},
+		"same generation":                {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, want: false},
+		"higher generation":              {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 4}, want: false},
+		"lower generation":               {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 2}, want: true},
+		"another uid":                    {row: live(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 9}, want: true},
+		"own tombstone":                  {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, want: true},
+		"another's tombstone":            {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, want: true},
+		"takeover of a live row":         {row: live(at("a", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: false},
+		"takeover of a tombstone":        {row: dead(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 3}, takeover: seen(at("a", 3, 7)), want: false},
+		"takeover by a lower generation": {row: live(at("a", 3, 7)), owner: store.Owner{UID: "a", Generation: 1}, takeover: seen(at("a", 3, 7)), want: false},
+		"takeover of another revision":   {row: live(at("a", 3, 8)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: true},
+		"takeover of another generation": {row: live(at("a", 4, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: true},
+		"takeover of another uid":        {row: live(at("c", 3, 7)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: true},
+		"takeover already done":          {row: live(at("b", 1, 8)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: false},
+		"takeover done and buried since": {row: dead(at("b", 1, 9)), owner: store.Owner{UID: "b", Generation: 1}, takeover: seen(at("a", 3, 7)), want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := judge(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
-				t.Errorf("got verdict %d, want %d", got, tc.want)
+			if got := fenced(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
+				t.Errorf("fenced is %t, want %t", got, tc.want)
 			}
 		})
 	}

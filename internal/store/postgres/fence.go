@@ -1,0 +1,24 @@
+package postgres
+
+import "github.com/lectern-dev/lectern/internal/store"
+
+// standing is what judge looks at in a row.
+type standing struct {
+	store.Fence
+	Deleted bool
+}
+
+// fenced decides whether a row refuses a publication, because only the API server can say whose turn it
+// is. A tombstone fences even its own UID, or a deposed leader would bring back what was deleted. A
+// takeover is a compare-and-set on the fence that was seen; it also passes where the publication needs
+// none, because its own first attempt may have been committed unheard.
+func fenced(row standing, p *store.Publication) bool {
+	switch {
+	case row.Revision == 0: // inserted by this transaction
+		return false
+	case p.Takeover != nil && row.Fence == *p.Takeover:
+		return false
+	default:
+		return row.Deleted || row.UID != p.Owner.UID || row.Generation > p.Owner.Generation
+	}
+}
