@@ -49,17 +49,18 @@ func root() *cobra.Command {
 		},
 	}
 	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "least level logged: debug, info, warn, error")
-	c.AddCommand(controllers.Command(), server.Command(), controllers.MigrateCommand(), controllers.ReleaseCommand(), version())
+	c.AddCommand(controllers.Command(), server.Command(version()), controllers.MigrateCommand(), controllers.ReleaseCommand(), versionCommand())
 	return c
 }
 
-// fromEnvironment gives every flag that is not on the command line the value of LECTERN_<FLAG>.
+// fromEnvironment gives every flag that is not on the command line the value of LECTERN_<FLAG>. What
+// Kubernetes sets in every pod for a Service that happens to be called lectern-database is no value.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := "LECTERN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
-		if !ok || f.Changed || failed != nil {
+		if !ok || f.Changed || failed != nil || strings.HasPrefix(value, "tcp://") {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
@@ -69,17 +70,19 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return failed
 }
 
-func version() *cobra.Command {
+// version is the module's, as the build stamped it.
+func version() string {
+	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
+		return build.Main.Version
+	}
+	return "(devel)"
+}
+
+func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		Run: func(c *cobra.Command, _ []string) {
-			v := "(devel)"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				v = info.Main.Version
-			}
-			fmt.Fprintln(c.OutOrStdout(), "lectern", v)
-		},
+		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), "lectern", version()) },
 	}
 }

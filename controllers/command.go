@@ -150,6 +150,7 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 		Log:       mgr.GetLogger().WithName("upkeep"),
 		Every:     o.comparisonEvery,
 		Settled:   o.comparisonSettle,
+		Limit:     o.sweepLimit,
 		Drifted:   drifted,
 	})
 }

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -24,17 +23,16 @@ const (
 	probeTimeout = 2 * time.Second
 )
 
-var errNotPrepared = errors.New("the database was not reached yet")
-
 // database brings the schema up to date and claims it for this cluster, as often as it takes.
 type database struct {
-	options  postgres.Options
-	migrate  string
-	role     string
-	store    *postgres.Store
-	writer   *postgres.Writer
-	log      logr.Logger
-	prepared atomic.Bool
+	options postgres.Options
+	migrate string
+	role    string
+	store   *postgres.Store
+	writer  *postgres.Writer
+	log     logr.Logger
+	// failure is why the database is not prepared; it points to nil once it is.
+	failure atomic.Pointer[error]
 }
 
 func openDatabase(ctx context.Context, o options, clusterUID string, log logr.Logger) (*database, error) {
@@ -58,17 +56,17 @@ func (d *database) NeedLeaderElection() bool { return false }
 // Start tries again until the database is prepared.
 func (d *database) Start(ctx context.Context) error {
 	return wait.PollUntilContextCancel(ctx, retryEvery, false, func(ctx context.Context) (bool, error) {
-		return d.prepared.Load() || d.attempt(ctx), nil
+		return *d.failure.Load() == nil || d.attempt(ctx), nil
 	})
 }
 
 func (d *database) attempt(ctx context.Context) bool {
-	if err := d.prepare(ctx); err != nil {
+	err := d.prepare(ctx)
+	d.failure.Store(&err)
+	if err != nil {
 		d.log.Error(err, "Cannot prepare the database, trying again")
-		return false
 	}
-	d.prepared.Store(true)
-	return true
+	return err == nil
 }
 
 func (d *database) prepare(ctx context.Context) error {
@@ -84,8 +82,8 @@ func (d *database) prepare(ctx context.Context) error {
 
 // ready is the readiness check: the schema is there and the database is this cluster's.
 func (d *database) ready(r *http.Request) error {
-	if !d.prepared.Load() {
-		return errNotPrepared
+	if err := *d.failure.Load(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 	defer cancel()

@@ -83,6 +83,7 @@ type options struct {
 	resync           time.Duration
 	comparisonEvery  time.Duration
 	comparisonSettle time.Duration
+	sweepLimit       int
 }
 
 func (o *options) addFlags(fs *pflag.FlagSet) {
@@ -99,6 +100,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.resync, "resync", time.Hour, "how often a prompt is looked at though nothing happened")
 	fs.DurationVar(&o.comparisonEvery, "comparison-interval", 5*time.Minute, "how often rows and objects are compared")
 	fs.DurationVar(&o.comparisonSettle, "comparison-grace", 10*time.Minute, "how long a row must be unchanged before a comparison may remove it")
+	fs.IntVar(&o.sweepLimit, "sweep-limit", 0, "prompts without object that one comparison may remove; 0 is 10 or a fifth of the live ones, whichever is more")
 }
 
 func (o *options) validate() error {
@@ -110,6 +112,9 @@ func (o *options) validate() error {
 	}
 	if !slices.Contains([]string{migrateApply, migrateVerify}, o.migrate) {
 		return fmt.Errorf("--migrate is %q; it can be %s or %s", o.migrate, migrateApply, migrateVerify)
+	}
+	if o.sweepLimit < 0 {
+		return errors.New("--sweep-limit cannot be negative")
 	}
 	if o.concurrency < 1 || o.maxVersions < 1 {
 		return errors.New("--concurrency and --max-versions-per-prompt must be at least 1")

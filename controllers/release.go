@@ -10,7 +10,9 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
@@ -90,9 +92,12 @@ func releaseAll(ctx context.Context, api client.Client) (int, error) {
 			return released, fmt.Errorf("list prompts: %w", err)
 		}
 		for i := range page.Items {
-			err := writer.DropFinalizer(ctx, &page.Items[i], v1alpha1.PromptFinalizer)
-			if client.IgnoreNotFound(err) != nil {
-				return released, fmt.Errorf("release %s/%s: %w", page.Items[i].Namespace, page.Items[i].Name, err)
+			p := &page.Items[i]
+			if !controllerutil.ContainsFinalizer(p, v1alpha1.PromptFinalizer) {
+				continue
+			}
+			if err := releaseOne(ctx, api, writer, p); err != nil {
+				return released, fmt.Errorf("release %s/%s: %w", p.Namespace, p.Name, err)
 			}
 			released++
 		}
@@ -100,4 +105,18 @@ func releaseAll(ctx context.Context, api client.Client) (int, error) {
 			return released, nil
 		}
 	}
+}
+
+// releaseOne reads the object again when somebody changed it meanwhile.
+func releaseOne(ctx context.Context, api client.Reader, writer status.Writer, p *v1alpha1.Prompt) error {
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		err := writer.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer)
+		if apierrors.IsConflict(err) {
+			if err := api.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	return client.IgnoreNotFound(err)
 }

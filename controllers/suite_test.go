@@ -69,7 +69,7 @@ func testOptions(kubeconfig string) options {
 		database: dsn, migrate: migrateApply,
 		metricsAddress: "0", probeAddress: "0",
 		concurrency: 4, maxVersions: 1000,
-		resync: time.Hour, comparisonEvery: time.Hour, comparisonSettle: time.Hour,
+		resync: time.Hour, comparisonEvery: time.Second, comparisonSettle: 0,
 	}
 }
 

@@ -52,10 +52,14 @@ const (
 	ReasonStoreRefused = "StoreRefused"
 	// ReasonStoreUnavailable: the database is away; the controller tries again.
 	ReasonStoreUnavailable = "StoreUnavailable"
+	// ReasonSchemaBehind: the database schema is older than the controller.
+	ReasonSchemaBehind = "SchemaBehind"
+	// ReasonContended: other changes of the same prompts came first, again and again.
+	ReasonContended = "Contended"
+	// ReasonUnexpected: an error nobody foresaw; the controller's log tells it.
+	ReasonUnexpected = "Unexpected"
 	// ReasonForeignCluster: the database belongs to another cluster.
 	ReasonForeignCluster = "ForeignCluster"
-	// ReasonStale: this object is no longer the one the API server holds.
-	ReasonStale = "Stale"
 	// ReasonReleased: the object was let go without its row, because the database stayed away.
 	ReasonReleased = "Released"
 )

@@ -89,7 +89,9 @@ func (r *Reconciler) compile(ctx context.Context, namespace string, spec prompt.
 	if err != nil {
 		return nil, err
 	}
-	for level := 0; len(wanted) > 0 && level < prompt.MaxDepth; level++ {
+	// Compile refuses what has more fragments; reading them would only cost memory.
+	for level := 0; len(wanted) > 0 && level < prompt.MaxDepth && len(fragments) <= prompt.MaxFragments; level++ {
+		wanted = wanted[:min(len(wanted), prompt.MaxFragments+1)]
 		found, err := r.Store.Fragments(ctx, namespace, wanted)
 		if err != nil {
 			return nil, fmt.Errorf("read included prompts: %w", err)

@@ -23,6 +23,7 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 		cycle    *cycleError
 		refused  *store.RefusedError
 		foreign  *store.ForeignClusterError
+		fenced   *store.FencedError
 	)
 	blocked := func(reason string) status.Outcome {
 		return status.Blocked(reason, err.Error()).Again(r.Resync)
@@ -39,29 +40,37 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 	case errors.As(err, &refused):
 		return blocked(v1alpha1.ReasonStoreRefused)
 	case errors.As(err, &foreign):
-		return blocked(v1alpha1.ReasonForeignCluster)
+		return status.Blocked(v1alpha1.ReasonForeignCluster, err.Error()).Again(recheck) // cured outside the cluster
 	case errors.As(err, &missing):
 		return status.Waiting(v1alpha1.ReasonIncludeMissing, err.Error()).Again(recheck)
+	case errors.Is(err, store.ErrBehind):
+		return status.Retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`", err)
+	case errors.Is(err, store.ErrUnavailable):
+		return status.Retry(v1alpha1.ReasonStoreUnavailable, "the database cannot be reached; what is served stays as it was, trying again", err)
+	case errors.Is(err, store.ErrFragmentsMoved), errors.As(err, &fenced):
+		return status.Retry(v1alpha1.ReasonContended, "other changes came first; trying again", err)
 	default:
-		return status.Retry(v1alpha1.ReasonStoreUnavailable,
-			"what is live cannot be told or changed now; trying again", err)
+		return status.Retry(v1alpha1.ReasonUnexpected, "an unexpected error, which the controller's log tells; trying again", err)
 	}
 }
 
 // suspended is the outcome of an object that asks not to be published.
 func suspended(p *v1alpha1.Prompt) status.Outcome {
 	if p.Status.Version == 0 {
-		return status.Blocked(v1alpha1.ReasonSuspended, "spec.suspend is set and nothing was ever published")
+		return status.Blocked(v1alpha1.ReasonSuspended, "spec.suspend is set, and nothing of this object was published")
 	}
-	return status.Ready(v1alpha1.ReasonSuspended,
-		fmt.Sprintf("spec.suspend is set; version %d stays live", p.Status.ServedVersion))
+	return status.Ready(v1alpha1.ReasonSuspended, "spec.suspend is set; what is live stays live")
 }
 
 func publishedMessage(live store.Published) string {
-	if live.Served == live.Version {
-		return fmt.Sprintf("serving version %d", live.Version)
+	said := fmt.Sprintf("serving version %d", live.Served)
+	if live.Served != live.Version {
+		said += fmt.Sprintf("; the newest is %d", live.Version)
 	}
-	return fmt.Sprintf("serving version %d; the newest is %d", live.Served, live.Version)
+	if len(live.Copies) > 0 {
+		said += "; withdrawn text is still in versions of " + list(live.Copies)
+	}
+	return said
 }
 
 func missingMessage(live store.Published) string {

@@ -23,8 +23,9 @@ const (
 	// row changed under it.
 	maxAttempts = 5
 	// letGo is how long a deleted object waits for an unreachable database before it is released
-	// without its row, which the comparison tombstones later.
-	letGo = 10 * time.Minute
+	// without its row, which the comparison tombstones later. With the longest backoff and the longest
+	// call after it, that is at the latest ten minutes after the deletion.
+	letGo = 9*time.Minute + 30*time.Second
 	// recheck is how soon a prompt that waits for another is looked at again, should no watch come
 	// first.
 	recheck = time.Minute
@@ -75,8 +76,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 		}
 		outcome = r.outcomeOf(err)
 	}
-	outcomes.WithLabelValues(outcome.Kind(), outcome.Reason()).Inc()
-	p.Status.LastHandledReconcileAt = p.Annotations[v1alpha1.RequestedAtAnnotation]
+	outcomes.WithLabelValues(string(outcome.Kind()), outcome.Reason()).Inc()
+	if outcome.Kind() != status.KindRetry { // a request is not done while it is tried again
+		p.Status.LastHandledReconcileAt = p.Annotations[v1alpha1.RequestedAtAnnotation]
+	}
 	return r.Status.Finish(ctx, before, p, outcome)
 }
 
@@ -126,14 +129,11 @@ func (r *Reconciler) published(p *v1alpha1.Prompt, compiled *prompt.Compiled, li
 	record(&p.Status, live)
 	if live.NewVersion {
 		versions.Inc()
-		if compiled.EveryArgumentOptional() {
+		// The author is told, not everyone who includes a fragment that changed.
+		if p.Status.ObservedGeneration != p.Generation && compiled.EveryArgumentOptional() {
 			r.Status.Warn(p, "AllArgumentsOptional",
 				"every argument is optional; at least one common MCP client cannot invoke such a prompt")
 		}
-	}
-	if len(live.Copies) > 0 {
-		r.Status.Warn(p, "CopiesRemain", fmt.Sprintf(
-			"versions of other prompts expanded a withdrawn version and keep its text: %s", list(live.Copies)))
 	}
 	switch {
 	case len(live.InUse) > 0:
@@ -153,11 +153,12 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 	faultpoint.Hit(faultpoint.Removed)
 	var foreign *store.ForeignClusterError
 	switch {
-	case err == nil, errors.As(err, &foreign): // in a database of another cluster no row is ours
+	case err == nil, errors.As(err, &foreign) && foreign.Owner != "": // in another cluster's database no row is ours
 	case r.Clock.Since(p.DeletionTimestamp.Time) >= letGo:
 		releasedWithoutRow.Inc()
 		r.Status.Warn(p, v1alpha1.ReasonReleased,
-			"the database stayed away for 10 minutes; the object is let go and its row is removed when the database is back")
+			"the database stayed away for 10 minutes, so the object is let go; "+
+				"the prompt is served until a comparison with the database back removes it")
 	default:
 		before := p.DeepCopy()
 		return r.Status.Finish(ctx, before, p, r.outcomeOf(err))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,8 +24,16 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
-// includesIndex finds prompts by the names they include.
-const includesIndex = "spec.includes"
+// includesIndex finds prompts by the names they include: those the spec states, and those that went into
+// the newest version through a fragment, whose own spec may long say something else.
+const includesIndex = "includes"
+
+// The backoff after an error. It stays short, because what failed is most often a database that is back
+// again, and because a deleted object must be let go in time.
+const (
+	firstBackoff   = 5 * time.Millisecond
+	longestBackoff = 15 * time.Second
+)
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
@@ -32,33 +41,45 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // differ from their rows.
 func (r *Reconciler) SetUp(ctx context.Context, mgr ctrl.Manager, drifted <-chan event.GenericEvent) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Prompt{}, includesIndex, func(obj client.Object) []string {
-		return includedNames(specOf(obj.(*v1alpha1.Prompt)))
+		p := obj.(*v1alpha1.Prompt)
+		names := includedNames(specOf(p))
+		for _, include := range p.Status.Includes {
+			names = append(names, include.Name)
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
 	})
 	if err != nil {
 		return err
 	}
-	asked := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return e.ObjectOld.GetAnnotations()[v1alpha1.RequestedAtAnnotation] != e.ObjectNew.GetAnnotations()[v1alpha1.RequestedAtAnnotation]
-	}}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("prompt").
 		For(&v1alpha1.Prompt{}, builder.WithPredicates(predicate.Or[client.Object](
-			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, deletionBegan, asked))).
+			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: needsLook}))).
 		Watches(&v1alpha1.Prompt{}, r.dependents()).
 		WatchesRawSource(source.Channel(drifted, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: r.Concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, longestBackoff),
+		}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), r))
 }
 
-// deletionBegan lets the start of a deletion through whatever it does to the generation.
-var deletionBegan = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	return e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
-}}
+// needsLook says of an update that left generation and labels alone whether the prompt must be looked at
+// all the same: it was asked for, a deletion began, the object is another one (made again, or restored,
+// while the watch was broken), or its status came to speak of another generation.
+func needsLook(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
+	return before.Annotations[v1alpha1.RequestedAtAnnotation] != after.Annotations[v1alpha1.RequestedAtAnnotation] ||
+		before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
+		before.UID != after.UID ||
+		before.Status.ObservedGeneration != after.Status.ObservedGeneration && after.Status.ObservedGeneration != after.Generation
+}
 
 // dependents wakes what includes a prompt when something changed that its includers see.
 func (r *Reconciler) dependents() handler.EventHandler {
 	appeared := func(ctx context.Context, obj client.Object, q queue) {
-		r.wake(ctx, q, obj.GetNamespace(), r.includers(ctx, obj.GetNamespace(), obj.GetName()))
+		wake(q, obj.GetNamespace(), r.includers(ctx, obj.GetNamespace(), obj.GetName()))
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { appeared(ctx, e.Object, q) },
@@ -68,7 +89,7 @@ func (r *Reconciler) dependents() handler.EventHandler {
 			was, is := includedNames(specOf(before)), includedNames(specOf(after))
 			if !slices.Equal(was, is) {
 				// A cycle may have opened or closed anywhere along the way.
-				r.wake(ctx, q, after.Namespace, r.connected(ctx, after.Namespace, after.Name, was))
+				wake(q, after.Namespace, r.connected(ctx, after.Namespace, after.Name, was))
 				return
 			}
 			if includersSee(before) != includersSee(after) ||
@@ -106,28 +127,33 @@ func (r *Reconciler) includers(ctx context.Context, namespace, name string) []st
 	return names
 }
 
-// connected is everything reachable from a prompt along includes, in either direction; was are the
-// names it included before.
+// connected is what a change of a prompt's includes may open or close a cycle with: everything it includes
+// or included before, directly or not, and everything that includes it. Prompts that only share a
+// fragment with it are neither.
 func (r *Reconciler) connected(ctx context.Context, namespace, name string, was []string) []string {
-	edges := r.graph(ctx, namespace)
+	found := reachable(append([]string{name}, was...), r.graph(ctx, namespace).of)
+	maps.Copy(found, reachable([]string{name}, func(of string) []string { return r.includers(ctx, namespace, of) }))
+	delete(found, name) // its own event brings it
+	return slices.Sorted(maps.Keys(found))
+}
+
+// reachable is the set of names met on the way along next, the start included.
+func reachable(start []string, next func(string) []string) map[string]bool {
 	seen := map[string]bool{}
-	todo := append([]string{name}, was...)
+	todo := slices.Clone(start)
 	for len(todo) > 0 {
-		next := todo[len(todo)-1]
+		name := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if seen[next] {
-			continue
+		if !seen[name] {
+			seen[name] = true
+			todo = append(todo, next(name)...)
 		}
-		seen[next] = true
-		todo = append(todo, edges.of(next)...)
-		todo = append(todo, r.includers(ctx, namespace, next)...)
 	}
-	delete(seen, name) // its own event brings it
-	return slices.Sorted(maps.Keys(seen))
+	return seen
 }
 
 // wake enqueues prompts behind those that people changed themselves.
-func (r *Reconciler) wake(_ context.Context, q queue, namespace string, names []string) {
+func wake(q queue, namespace string, names []string) {
 	low := handler.LowPriority
 	for _, name := range names {
 		request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}

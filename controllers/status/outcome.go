@@ -14,9 +14,21 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
+// Kind is one of the four things a reconcile can end in.
+type Kind string
+
+// The four kinds.
+const (
+	KindReady   Kind = "Ready"
+	KindWaiting Kind = "Waiting"
+	KindBlocked Kind = "Blocked"
+	KindRetry   Kind = "Retry"
+)
+
 // Outcome is what a reconcile ended in: Ready, Waiting, Blocked or Retry. It is a value; Finish
 // carries it out.
 type Outcome struct {
+	kind      Kind
 	ready     metav1.ConditionStatus
 	abnormal  string // the condition that is True beside Ready, or empty
 	eventType string
@@ -28,14 +40,14 @@ type Outcome struct {
 
 // Ready says that what the spec asks for is what is served.
 func Ready(reason, message string) Outcome {
-	return Outcome{ready: metav1.ConditionTrue, eventType: "Normal", reason: reason, message: message}
+	return Outcome{kind: KindReady, ready: metav1.ConditionTrue, eventType: "Normal", reason: reason, message: message}
 }
 
 // Waiting says that something the spec refers to is not there yet; the reconcile comes back by
 // itself.
 func Waiting(reason, message string) Outcome {
 	return Outcome{
-		ready: metav1.ConditionFalse, abnormal: v1alpha1.ConditionReconciling,
+		kind: KindWaiting, ready: metav1.ConditionFalse, abnormal: v1alpha1.ConditionReconciling,
 		eventType: "Normal", reason: reason, message: message,
 	}
 }
@@ -43,7 +55,7 @@ func Waiting(reason, message string) Outcome {
 // Blocked says that nothing will change until a person acts.
 func Blocked(reason, message string) Outcome {
 	return Outcome{
-		ready: metav1.ConditionFalse, abnormal: v1alpha1.ConditionStalled,
+		kind: KindBlocked, ready: metav1.ConditionFalse, abnormal: v1alpha1.ConditionStalled,
 		eventType: "Warning", reason: reason, message: message,
 	}
 }
@@ -53,7 +65,7 @@ func Blocked(reason, message string) Outcome {
 // for people; err goes to the log.
 func Retry(reason, message string, err error) Outcome {
 	return Outcome{
-		ready: metav1.ConditionUnknown, abnormal: v1alpha1.ConditionReconciling,
+		kind: KindRetry, ready: metav1.ConditionUnknown, abnormal: v1alpha1.ConditionReconciling,
 		eventType: "Warning", reason: reason, message: message, err: err,
 	}
 }
@@ -67,16 +79,5 @@ func (o Outcome) Again(d time.Duration) Outcome {
 // Reason is the reason of the Ready condition.
 func (o Outcome) Reason() string { return o.reason }
 
-// Kind names the outcome in metrics: Ready, Waiting, Blocked or Retry.
-func (o Outcome) Kind() string {
-	switch {
-	case o.ready == metav1.ConditionTrue:
-		return "Ready"
-	case o.ready == metav1.ConditionUnknown:
-		return "Retry"
-	case o.abnormal == v1alpha1.ConditionStalled:
-		return "Blocked"
-	default:
-		return "Waiting"
-	}
-}
+// Kind is which of the four it is.
+func (o Outcome) Kind() Kind { return o.kind }

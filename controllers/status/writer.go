@@ -26,7 +26,7 @@ import (
 const maxMessage = 1024
 
 // conflictPause is how long a cache that was behind gets to catch up.
-const conflictPause = 100 * time.Millisecond
+const conflictPause = 500 * time.Millisecond
 
 // Object is an object whose status this package writes.
 type Object interface {
@@ -80,7 +80,7 @@ func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl
 			result, err := AfterPatch(fmt.Errorf("patch status: %w", err))
 			return result, errors.Join(o.err, err)
 		}
-		if reasonBefore != o.reason {
+		if worthAnEvent(reasonBefore, o) {
 			w.Event(obj, o.eventType, o.reason, o.message)
 		}
 	}
@@ -143,6 +143,12 @@ func readyReason(obj Object) string {
 		return ""
 	}
 	return ready.Reason
+}
+
+// worthAnEvent is a change of the reason. A fresh object that comes out Ready is the normal course, which
+// its status tells; an event for each would be a third more writes of a thousand prompts applied at once.
+func worthAnEvent(before string, o Outcome) bool {
+	return before != o.reason && (before != "" || o.kind != KindReady)
 }
 
 func jitter(d time.Duration) time.Duration {

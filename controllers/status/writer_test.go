@@ -71,13 +71,6 @@ func TestApply(t *testing.T) {
 	}
 }
 
-func TestKindNamesEveryOutcome(t *testing.T) {
-	got := []string{Ready("a", "").Kind(), Waiting("a", "").Kind(), Blocked("a", "").Kind(), Retry("a", "", nil).Kind()}
-	if diff := cmp.Diff([]string{"Ready", "Waiting", "Blocked", "Retry"}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestTruncateKeepsWholeCharacters(t *testing.T) {
 	long := strings.Repeat("é", maxMessage)
 	got := truncate(long)

@@ -11,10 +11,7 @@ import (
 type object struct {
 	owner  store.Owner
 	digest prompt.Digest
-	// published says that the object's status speaks of its generation and is Ready, so that its
-	// row must be equal.
-	published bool
-	// deleting and suspended objects are left to their own reconcile.
+	// left says that nothing is published of the object now: it is being deleted, or suspended.
 	left bool
 }
 
@@ -42,7 +39,7 @@ func compare(rows []store.Row, objects map[store.Key]object) plan {
 	for key, obj := range objects {
 		row, ok := byKey[key]
 		same := ok && row.Fence.Owner == obj.owner && row.Digest == obj.digest
-		if !same && !obj.left && obj.published && (!ok || row.Settled) {
+		if !same && !obj.left && (!ok || row.Settled) {
 			p.drifted = append(p.drifted, key)
 		}
 	}
@@ -50,17 +47,21 @@ func compare(rows []store.Row, objects map[store.Key]object) plan {
 }
 
 // refusal says why a sweep must not be carried out, or nothing. A list that comes back empty, or
-// that would take more than a fifth of the rows, is more likely a fault than a wish.
-func (p plan) refusal(objects int) (reason, message string) {
-	limit := max(10, p.live/5)
+// that would take more than a fifth of the rows, is more likely a fault than a wish. A person who
+// wishes it raises allowed; zero leaves the judgement here.
+func (p plan) refusal(objects, allowed int) (reason, message string) {
+	limit := max(10, p.live/5, allowed)
+	remedy := fmt.Sprintf("if they are meant to go, restart the controller with --sweep-limit=%d until they are gone", len(p.sweep))
 	switch {
-	case len(p.sweep) == 0:
+	case len(p.sweep) == 0, len(p.sweep) <= allowed:
 		return "", ""
 	case objects == 0 && p.live > 1:
-		return "EmptyList", fmt.Sprintf("the API server lists no Prompt, but %d are live in the database; none is removed", p.live)
+		return "EmptyList", fmt.Sprintf(
+			"the API server lists no Prompt, but %d are live in the database; none is removed; %s", p.live, remedy)
 	case len(p.sweep) > limit:
 		return "SweepLimit", fmt.Sprintf(
-			"%d of %d live prompts have no object, more than the %d one comparison may remove; none is removed", len(p.sweep), p.live, limit)
+			"%d of %d live prompts have no object, more than the %d one comparison may remove; none is removed; %s",
+			len(p.sweep), p.live, limit, remedy)
 	}
 	return "", ""
 }

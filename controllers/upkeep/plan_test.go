@@ -20,7 +20,7 @@ func row(name string, settled bool) store.Row {
 }
 
 func TestCompare(t *testing.T) {
-	equal := object{owner: store.Owner{UID: "uid-p", Generation: 3}, digest: "sha256:1", published: true}
+	equal := object{owner: store.Owner{UID: "uid-p", Generation: 3}, digest: "sha256:1"}
 	changed := func(change func(*object)) object {
 		o := equal
 		change(&o)
@@ -64,9 +64,6 @@ func TestCompare(t *testing.T) {
 			rows:    []store.Row{row("p", false)},
 			objects: map[store.Key]object{key: changed(func(o *object) { o.digest = "sha256:2" })},
 		},
-		"an object that is not published need have no row": {
-			objects: map[store.Key]object{key: changed(func(o *object) { o.published = false })},
-		},
 		"an object that is deleted or suspended is left alone": {
 			objects: map[store.Key]object{key: changed(func(o *object) { o.left = true })},
 		},
@@ -83,8 +80,8 @@ func TestCompare(t *testing.T) {
 
 func TestRefusal(t *testing.T) {
 	for name, tc := range map[string]struct {
-		live, sweep, objects int
-		want                 string
+		live, sweep, objects, allowed int
+		want                          string
 	}{
 		"nothing to remove":                               {live: 5, sweep: 0, objects: 5},
 		"ten of a few may go":                             {live: 12, sweep: 10, objects: 2},
@@ -93,11 +90,14 @@ func TestRefusal(t *testing.T) {
 		"more than a fifth of many may not":               {live: 1000, sweep: 201, objects: 799, want: "SweepLimit"},
 		"an empty list with one row is a deletion":        {live: 1, sweep: 1, objects: 0},
 		"an empty list with more rows removes nothing":    {live: 2, sweep: 2, objects: 0, want: "EmptyList"},
+		"what a person allowed may go":                    {live: 1000, sweep: 300, objects: 700, allowed: 300},
+		"more than a person allowed may not":              {live: 1000, sweep: 301, objects: 699, allowed: 300, want: "SweepLimit"},
+		"all may go when a person allowed it":             {live: 40, sweep: 40, objects: 0, allowed: 40},
 		"an empty list stops even where few rows are old": {live: 1000, sweep: 1, objects: 0, want: "EmptyList"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := plan{live: tc.live, sweep: slices.Repeat([]store.Row{{}}, tc.sweep)}
-			reason, message := p.refusal(tc.objects)
+			reason, message := p.refusal(tc.objects, tc.allowed)
 			if reason != tc.want {
 				t.Errorf("reason is %q, want %q", reason, tc.want)
 			}

@@ -30,6 +30,7 @@ const (
 
 // Store is what upkeep needs of the database.
 type Store interface {
+	Check(ctx context.Context) error
 	Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error)
 	Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
 	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
@@ -48,6 +49,8 @@ type Upkeep struct {
 	Every time.Duration
 	// Settled is how long a row must be unchanged before a comparison may remove it.
 	Settled time.Duration
+	// Limit is how many rows one comparison may remove, where that is more than upkeep would by itself.
+	Limit int
 	// Drifted takes objects whose row differs to the reconciler.
 	Drifted chan<- event.GenericEvent
 }
@@ -69,8 +72,11 @@ func (u *Upkeep) Start(ctx context.Context) error {
 }
 
 // compare runs one comparison: rows first, then objects, so that an object made in between is not
-// missed.
+// missed. Another cluster's rows are none of ours to compare.
 func (u *Upkeep) compare(ctx context.Context) error {
+	if err := u.Store.Check(ctx); err != nil {
+		return err
+	}
 	rows, err := u.rows(ctx)
 	if err != nil {
 		return err
@@ -94,7 +100,7 @@ func (u *Upkeep) compare(ctx context.Context) error {
 		}
 	}
 	drifted.Add(float64(len(p.drifted)))
-	if reason, message := p.refusal(len(objects)); reason != "" {
+	if reason, message := p.refusal(len(objects), u.Limit); reason != "" {
 		u.stop(reason, message)
 		return nil
 	}
@@ -159,9 +165,7 @@ func seen(p *v1alpha1.Prompt) object {
 	return object{
 		owner:  store.Owner{UID: string(p.UID), Generation: p.Generation},
 		digest: prompt.Digest(p.Status.Digest),
-		published: p.Status.ObservedGeneration == p.Generation &&
-			meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady),
-		left: !p.DeletionTimestamp.IsZero() || p.Spec.Suspend,
+		left:   !p.DeletionTimestamp.IsZero() || p.Spec.Suspend,
 	}
 }
 

@@ -47,10 +47,10 @@ func Of(obj map[string]any) (Verdict, error) {
 		return InProgress, nil
 	case conditions["Stalled"] == "True":
 		return Failed, nil
-	case conditions["Ready"] == "True":
-		return Current, nil
-	default: // absent, False or Unknown
+	case conditions["Ready"] == "False", conditions["Ready"] == "Unknown":
 		return InProgress, nil
+	default: // an observed object that says nothing to the contrary
+		return Current, nil
 	}
 }
 

@@ -23,6 +23,7 @@ func TestOf(t *testing.T) {
 		"waiting":                    {object(2, condition("Ready", "False"), condition("Reconciling", "True")), InProgress},
 		"stalled":                    {object(2, condition("Ready", "False"), condition("Stalled", "True")), Failed},
 		"nobody can tell":            {object(2, condition("Ready", "Unknown")), InProgress},
+		"observed without a word":    {object(2), Current},
 		"being deleted though ready": {deleted, Terminating},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,37 @@
+package prompt
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+)
+
+func TestNeedsLook(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(p *v1alpha1.Prompt)
+		want   bool
+	}{
+		"nothing":            {func(*v1alpha1.Prompt) {}, false},
+		"its own status":     {func(p *v1alpha1.Prompt) { p.Status.ObservedGeneration, p.Status.Version = 4, 2 }, false},
+		"another annotation": {func(p *v1alpha1.Prompt) { p.Annotations = map[string]string{"a": "b"} }, false},
+		"a request":          {func(p *v1alpha1.Prompt) { p.Annotations = map[string]string{v1alpha1.RequestedAtAnnotation: "now"} }, true},
+		"a deletion":         {func(p *v1alpha1.Prompt) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }, true},
+		"another object":     {func(p *v1alpha1.Prompt) { p.UID = "b" }, true},
+		"a status gone back": {func(p *v1alpha1.Prompt) { p.Status.ObservedGeneration = 2 }, true},
+		"a finalizer put on": {func(p *v1alpha1.Prompt) { p.Finalizers = []string{v1alpha1.PromptFinalizer} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := &v1alpha1.Prompt{}
+			before.UID, before.Generation, before.Status.ObservedGeneration = "a", 4, 3
+			after := before.DeepCopy()
+			tc.change(after)
+			if got := needsLook(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {
+				t.Errorf("needsLook is %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
