@@ -47,7 +47,9 @@ func TestSecondCluster(t *testing.T) {
 	must(t, err)
 	before := contents(t, owner)
 
-	err = s.Writer("second").Claim(t.Context())
+	refused := s.Writer("second")
+	foreign(t, refused.Claim(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
+	_, err = refused.Publish(t.Context(), publication(t, handover, "u1", 2, "of the second"))
 	foreign(t, err, store.ForeignClusterError{Owner: "first", Asked: "second"})
 	foreign(t, s.Writer("second").Check(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
 	must(t, first.Check(t.Context()))

@@ -20,18 +20,30 @@ import (
 type Writer struct {
 	store   *Store
 	cluster string
-	claimed atomic.Bool
+	// refused is why nothing may be written; it points to nil once Claim succeeded.
+	refused atomic.Pointer[error]
 }
 
 // Writer writes for a cluster, named by the UID of its kube-system namespace. Until Claim succeeded once,
 // whatever it does is refused.
 func (s *Store) Writer(clusterUID string) *Writer {
-	return &Writer{store: s, cluster: clusterUID}
+	w := &Writer{store: s, cluster: clusterUID}
+	w.refused.Store(&errNotClaimed)
+	return w
 }
 
 // Claim makes an unclaimed database the cluster's. The error is a *store.ForeignClusterError when another
-// cluster was first.
+// cluster was first, and from then on that of every write: the database is there, and waiting cures nothing.
 func (w *Writer) Claim(ctx context.Context) error {
+	err := w.claim(ctx)
+	var foreign *store.ForeignClusterError
+	if err == nil || errors.As(err, &foreign) {
+		w.refused.Store(&err)
+	}
+	return err
+}
+
+func (w *Writer) claim(ctx context.Context) error {
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
 	owner, err := w.store.queries.ClaimInstallation(ctx, w.cluster)
@@ -39,11 +51,7 @@ func (w *Writer) Claim(ctx context.Context) error {
 		// Another claim was first and our snapshot is older than it.
 		owner, err = w.store.queries.ClaimInstallation(ctx, w.cluster)
 	}
-	if err := w.owns(owner, err); err != nil {
-		return err
-	}
-	w.claimed.Store(true)
-	return nil
+	return w.owns(owner, err)
 }
 
 // Check asks whether the database is the cluster's, and claims nothing: after `migrate --adopt-cluster` a
@@ -77,8 +85,8 @@ const (
 
 // write runs f in a transaction, again when it collided with another one. So f starts from nothing each time.
 func (w *Writer) write(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
-	if !w.claimed.Load() {
-		return errNotClaimed
+	if refused := *w.refused.Load(); refused != nil {
+		return refused
 	}
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
