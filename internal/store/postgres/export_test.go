@@ -1,0 +1,6 @@
+package postgres
+
+import "time"
+
+// SetCallTimeout lets a test wait less long for a database that does not answer.
+func (s *Store) SetCallTimeout(d time.Duration) { s.callTimeout = d }

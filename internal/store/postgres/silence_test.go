@@ -1,0 +1,107 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+// TestSomeoneHoldsTheFeed is a person's forgotten transaction: every publish waits for it, but not for ever.
+func TestSomeoneHoldsTheFeed(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	s := open(t, owner)
+	w := claim(t, s, cluster)
+	s.SetCallTimeout(200 * time.Millisecond)
+
+	forgotten, err := pgtest.Connect(t, owner).Begin(t.Context())
+	must(t, err)
+	_, err = forgotten.Exec(t.Context(), "select from feed for update")
+	must(t, err)
+	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("publish beside a lock gives %v, want %v", err, store.ErrUnavailable)
+	}
+
+	must(t, forgotten.Rollback(context.Background()))
+	s.SetCallTimeout(10 * time.Second)
+	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	must(t, err)
+}
+
+// TestServerFallsSilent is a node that freezes: its connections stay open and nothing comes back.
+func TestServerFallsSilent(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	u, err := url.Parse(owner.URL)
+	must(t, err)
+	silent, address := proxy(t, u.Host)
+	u.Host = address
+	owner.URL = u.String()
+	s := open(t, owner)
+	w := claim(t, s, cluster)
+	s.SetCallTimeout(200 * time.Millisecond)
+
+	silent.Store(true)
+	for name, call := range map[string]func() error{
+		"get":     func() error { _, err := s.Get(t.Context(), handover, prompt.Selector{}); return err },
+		"feed":    func() error { _, err := s.Feed(t.Context()); return err },
+		"check":   func() error { return w.Check(t.Context()) },
+		"remove":  func() error { return w.Remove(t.Context(), handover, "u1", false) },
+		"publish": func() error { _, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text")); return err },
+	} {
+		if err := call(); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s on a silent server gives %v, want %v", name, err, store.ErrUnavailable)
+		}
+	}
+}
+
+// proxy passes bytes on to a server until it is told to fall silent.
+func proxy(t *testing.T, server string) (silent *atomic.Bool, address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { must(t, listener.Close()) })
+	silent = &atomic.Bool{}
+	pass := func(from, to net.Conn) {
+		defer from.Close() //nolint:errcheck // the other side may have closed it
+		defer to.Close()   //nolint:errcheck // likewise
+		buffer := make([]byte, 32<<10)
+		for {
+			n, err := from.Read(buffer)
+			if err != nil {
+				return
+			}
+			if silent.Load() {
+				continue
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				client.Close() //nolint:errcheck // nobody waits for it
+				return
+			}
+			go pass(client, upstream)
+			go pass(upstream, client)
+		}
+	}()
+	return silent, listener.Addr().String()
+}
