@@ -42,7 +42,7 @@ type Catalog struct {
 	source Source
 	opts   Options
 	bodies *keep[store.Key, lookup, *Body]
-	pages  *keep[struct{}, query, *store.ListPage]
+	pages  *keep[struct{}, query, *listing]
 
 	mu       sync.Mutex
 	watchers []func(Move)
@@ -64,6 +64,12 @@ type query struct {
 }
 
 const separator = ","
+
+// listing is what is kept under a query: a page, or the count of a scope.
+type listing struct {
+	page  store.ListPage
+	total int64
+}
 
 // New is an empty catalog; Follow fills it with life.
 func New(source Source, opts Options) *Catalog {
@@ -94,21 +100,25 @@ func (c *Catalog) Get(ctx context.Context, key store.Key, selector prompt.Select
 
 // List is a page of the listed prompts. It is shared: nobody changes it.
 func (c *Catalog) List(ctx context.Context, q store.ListQuery) (*store.ListPage, error) {
-	return c.pages.get(ctx, query{
+	found, err := c.pages.get(ctx, query{
 		all:        q.Scope.All,
 		namespaces: strings.Join(q.Scope.Namespaces, separator),
 		after:      q.After,
 		limit:      q.Limit,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &found.page, nil
 }
 
 // Count counts the listed prompts of a scope.
 func (c *Catalog) Count(ctx context.Context, scope store.Scope) (int64, error) {
-	page, err := c.pages.get(ctx, query{all: scope.All, namespaces: strings.Join(scope.Namespaces, separator)})
+	found, err := c.pages.get(ctx, query{all: scope.All, namespaces: strings.Join(scope.Namespaces, separator)})
 	if err != nil {
 		return 0, err
 	}
-	return page.Total, nil
+	return found.total, nil
 }
 
 // RetryAfter is when asking again makes sense after an error that wraps store.ErrUnavailable.
@@ -136,18 +146,18 @@ func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error
 	return body, bodyBytes(&version), nil
 }
 
-func (c *Catalog) fetchPage(ctx context.Context, q query) (*store.ListPage, int64, error) {
+func (c *Catalog) fetchPage(ctx context.Context, q query) (*listing, int64, error) {
 	scope := store.Scope{All: q.all}
 	if q.namespaces != "" {
 		scope.Namespaces = strings.Split(q.namespaces, separator)
 	}
 	if q.limit == 0 {
 		total, err := c.source.Count(ctx, scope)
-		return &store.ListPage{Total: total}, overhead, err
+		return &listing{total: total}, overhead, err
 	}
 	page, err := c.source.List(ctx, store.ListQuery{Scope: scope, After: q.after, Limit: q.limit})
 	if err != nil {
 		return nil, 0, err
 	}
-	return &page, pageBytes(&page), nil
+	return &listing{page: page}, pageBytes(&page), nil
 }

@@ -9,11 +9,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// changesPerRead bounds one look at the changes.
-const changesPerRead = 1000
+const (
+	// changesPerRead bounds one look at the changes.
+	changesPerRead = 1000
+	// firstPause and lastPause are what is waited before hints are asked for again.
+	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
+)
 
 // Move says what may look different since the feed moved.
 type Move struct {
@@ -83,34 +89,55 @@ func (c *Catalog) Follow(ctx context.Context) {
 	}
 }
 
-// listen passes hints on, and tries again when the source gives none.
+// listen passes hints on. When they stop it has the feed looked at, which from then on is polled
+// more often, and asks for hints again with growing pauses.
 func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atomic.Bool) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = firstPause, lastPause
 	knock := func() {
-		hinted.Store(true)
 		select {
 		case wake <- struct{}{}:
 		default: // a look is due already
 		}
 	}
+	silent := false
 	for {
-		err := c.source.Listen(ctx, knock)
-		hinted.Store(false)
+		err := c.source.Listen(ctx, func() {
+			if !hinted.Swap(true) {
+				pauses.Reset()
+				if silent {
+					c.opts.Log.Info("The store gives hints of changes again")
+				}
+				silent = false
+			}
+			knock()
+		})
 		if ctx.Err() != nil {
 			return
 		}
-		c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.Hurry, "err", err)
+		hinted.Store(false)
+		knock()
+		if !silent {
+			silent = true
+			c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.Hurry, "err", err)
+		}
+		pause := time.NewTimer(pauses.NextBackOff())
 		select {
 		case <-ctx.Done():
+			pause.Stop()
 			return
-		case <-time.After(c.opts.Poll):
+		case <-pause.C:
 		}
 	}
 }
 
-// read looks at the feed once and follows it. It runs on one goroutine only.
+// read looks at the feed once and follows it. It runs on one goroutine only, which a store that says
+// nothing must not hold.
 func (c *Catalog) read(ctx context.Context) error {
 	before := c.state()
-	err := c.readFrom(ctx, before)
+	looking, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	err := c.readFrom(looking, before)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// loadTimeout ends a load nobody may be waiting for any more.
+// loadTimeout ends a load nobody may be waiting for any more, and a look at the feed.
 const loadTimeout = 10 * time.Second
 
 // keep is a shelf that fetches what it lacks, once for all who wait for it. Keys belong to groups,

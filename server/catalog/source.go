@@ -16,8 +16,9 @@ type Source interface {
 	Feed(ctx context.Context) (store.Feed, error)
 	// Changes are the keys changed after a revision, by revision, tombstones included.
 	Changes(ctx context.Context, after int64, limit int) ([]store.Change, error)
-	// Listen calls wake on every hint of a change, and whenever hints may have been missed. It
-	// returns when ctx ends, or with an error when there will be no hints.
+	// Listen calls wake once it hears hints, for those that were missed, and then on every hint of a
+	// change, one call at a time. It returns when ctx ends, or an error when the hints stop; asking
+	// again is the caller's.
 	Listen(ctx context.Context, wake func()) error
 
 	// Get returns store.ErrNotFound or store.ErrUnresolved when there is nothing to serve.

@@ -23,11 +23,7 @@ func pageBytes(page *store.ListPage) int64 {
 	n := overhead
 	for i := range page.Prompts {
 		p := &page.Prompts[i]
-		n += 256 + len(p.Key.Namespace) + len(p.Key.Name) + len(p.Title) + len(p.Description) + len(p.Category) + len(p.Metadata)
-		for _, tag := range p.Tags {
-			n += 16 + len(tag)
-		}
-		n += argumentBytes(p.Arguments)
+		n += 128 + len(p.Key.Namespace) + len(p.Key.Name) + len(p.Title) + len(p.Description) + argumentBytes(p.Arguments)
 	}
 	return int64(n)
 }

@@ -1,135 +1,64 @@
-// Package catalogtest has a source of prompts for tests of what reads a catalog: versions in memory,
-// with a feed, that can go away.
-//
-// It stands on our own side of the seam and says nothing of Postgres, whose tests use the real one.
 package catalogtest
 
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"sync"
-	"testing"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Source implements catalog.Source.
+// Source is a catalog.Source in memory. It has what its tests need and no more: listed prompts of
+// one text, their versions, and a feed; no channels, no other exposures and no tombstones.
 type Source struct {
 	mu      sync.Mutex
 	feed    store.Feed
-	prompts map[store.Key]*stored
-	wakes   map[int]func()
-	serial  int
-	err     error
-	behind  bool
-	gate    func(store.Key)
-	gets    int
-	lists   int
-}
-
-type stored struct {
-	revision int64
-	deleted  bool
-	exposure store.Exposure
-	title    string
-	versions []store.Version
-	channels map[string]int64
+	prompts map[store.Key][]store.Version
+	// moved is closed at every change, and replaced.
+	moved     chan struct{}
+	err, deaf error
+	gate      func()
+	gets      int
+	lists     int
 }
 
 // New is an empty source.
 func New() *Source {
-	return &Source{
-		feed:    store.Feed{Epoch: 1},
-		prompts: make(map[store.Key]*stored),
-		wakes:   make(map[int]func()),
-	}
+	return &Source{feed: store.Feed{Epoch: 1}, prompts: make(map[store.Key][]store.Version), moved: make(chan struct{})}
 }
 
-// Compile is prompt.Compile for a spec that is right.
-func Compile(tb testing.TB, spec prompt.Spec, fragments ...prompt.Fragment) *prompt.Compiled {
-	tb.Helper()
-	byRef := make(map[prompt.Ref]prompt.Fragment, len(fragments))
-	for _, f := range fragments {
-		byRef[prompt.Ref{Name: f.Name}] = f
-	}
-	compiled, err := prompt.Compile(spec, byRef)
+// Publish stores a text as the next version. It panics on one that does not compile.
+func (s *Source) Publish(key store.Key, text string) {
+	compiled, err := prompt.Compile(Text(text), nil)
 	if err != nil {
-		tb.Fatalf("compile: %v", err)
+		panic(err)
 	}
-	return compiled
-}
-
-// Text is the spec of a prompt that is one text.
-func Text(text string) prompt.Spec {
-	return prompt.Spec{Messages: []prompt.Message{{Role: prompt.User, Text: text}}}
-}
-
-// Publish stores a version and returns its number.
-func (s *Source) Publish(key store.Key, compiled *prompt.Compiled, exposure store.Exposure) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.prompts[key]
-	if p == nil {
-		p = &stored{channels: make(map[string]int64)}
-		s.prompts[key] = p
-	}
-	version := int64(len(p.versions) + 1)
-	p.versions = append(p.versions, store.Version{
-		Key: key, Version: version, Digest: compiled.Digest, Document: compiled.Document, Includes: compiled.Includes,
+	s.change(func() {
+		s.feed.Revision++
+		versions := s.prompts[key]
+		s.prompts[key] = append(versions, store.Version{
+			Key: key, Version: int64(len(versions) + 1), Digest: compiled.Digest, Document: compiled.Document,
+			Exposure: store.Listed, Revision: s.feed.Revision,
+		})
 	})
-	p.channels[store.Latest] = version
-	p.exposure, p.deleted, p.title = exposure, false, compiled.Document.Title
-	s.moved(p)
-	return version
-}
-
-// Point moves a channel; to version zero it is stated but not resolved.
-func (s *Source) Point(key store.Key, channel string, version int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.prompts[key].channels[channel] = version
-	s.moved(s.prompts[key])
-}
-
-// Delete leaves a tombstone.
-func (s *Source) Delete(key store.Key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.prompts[key].deleted = true
-	s.moved(s.prompts[key])
 }
 
 // Restore drops every prompt and sets the feed, as a restore of a database does.
 func (s *Source) Restore(feed store.Feed) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.feed, s.prompts = feed, make(map[store.Key]*stored)
-	s.wake()
+	s.change(func() { s.feed, s.prompts = feed, make(map[store.Key][]store.Version) })
 }
 
 // Fail makes everything return err, until it is nil again.
-func (s *Source) Fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
-}
+func (s *Source) Fail(err error) { s.change(func() { s.err = err }) }
 
-// Behind makes Verify fail.
-func (s *Source) Behind(behind bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.behind = behind
-}
+// Deafen makes Listen return err, the one under way too, until it is nil again.
+func (s *Source) Deafen(err error) { s.change(func() { s.deaf = err }) }
 
-// Gate is called by Get after it read, before it returns.
-func (s *Source) Gate(gate func(store.Key)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.gate = gate
-}
+// Gate is called by Get and List after they read, before they return.
+func (s *Source) Gate(gate func()) { s.change(func() { s.gate = gate }) }
 
 // Reads counts what Get and List were asked.
 func (s *Source) Reads() (gets, lists int) {
@@ -138,26 +67,18 @@ func (s *Source) Reads() (gets, lists int) {
 	return s.gets, s.lists
 }
 
-// moved runs under the lock.
-func (s *Source) moved(p *stored) {
-	s.feed.Revision++
-	p.revision = s.feed.Revision
-	s.wake()
-}
-
-func (s *Source) wake() {
-	for _, wake := range s.wakes {
-		wake()
-	}
+func (s *Source) change(what func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	what()
+	close(s.moved)
+	s.moved = make(chan struct{})
 }
 
 // Verify implements catalog.Source.
 func (s *Source) Verify(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.behind {
-		return store.ErrBehind
-	}
 	return s.err
 }
 
@@ -173,9 +94,9 @@ func (s *Source) Changes(_ context.Context, after int64, limit int) ([]store.Cha
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var changes []store.Change
-	for key, p := range s.prompts {
-		if p.revision > after {
-			changes = append(changes, store.Change{Revision: p.revision, Key: key})
+	for key, versions := range s.prompts {
+		if newest := versions[len(versions)-1].Revision; newest > after {
+			changes = append(changes, store.Change{Revision: newest, Key: key})
 		}
 	}
 	slices.SortFunc(changes, func(a, b store.Change) int { return cmp.Compare(a.Revision, b.Revision) })
@@ -184,96 +105,57 @@ func (s *Source) Changes(_ context.Context, after int64, limit int) ([]store.Cha
 
 // Listen implements catalog.Source.
 func (s *Source) Listen(ctx context.Context, wake func()) error {
-	s.mu.Lock()
-	if s.err != nil {
-		defer s.mu.Unlock()
-		return s.err
+	for {
+		s.mu.Lock()
+		moved, err := s.moved, cmp.Or(s.deaf, s.err)
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		wake()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		}
 	}
-	s.serial++
-	id := s.serial
-	s.wakes[id] = wake
-	s.mu.Unlock()
-	wake()
-	<-ctx.Done()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.wakes, id)
-	return ctx.Err()
 }
 
 // Get implements catalog.Source.
 func (s *Source) Get(_ context.Context, key store.Key, selector prompt.Selector) (store.Version, error) {
 	s.mu.Lock()
 	s.gets++
-	version, err := s.get(key, selector)
-	gate := s.gate
+	versions, gate, err := s.prompts[key], s.gate, s.err
 	s.mu.Unlock()
 	if gate != nil {
-		gate(key)
+		gate()
 	}
-	return version, err
-}
-
-func (s *Source) get(key store.Key, selector prompt.Selector) (store.Version, error) {
-	p := s.prompts[key]
+	number := cmp.Or(selector.Version, int64(len(versions)))
 	switch {
-	case s.err != nil:
-		return store.Version{}, s.err
-	case p == nil || p.deleted:
+	case err != nil:
+		return store.Version{}, err
+	case number < 1 || number > int64(len(versions)) || selector.Channel != "":
 		return store.Version{}, store.ErrNotFound
 	}
-	number := selector.Version
-	if number == 0 {
-		channel := selector.Channel
-		if channel == "" {
-			channel = store.Latest
-			if _, ok := p.channels[store.Production]; ok {
-				channel = store.Production
-			}
-		}
-		pointed, ok := p.channels[channel]
-		switch {
-		case !ok:
-			return store.Version{}, store.ErrNotFound
-		case pointed == 0:
-			return store.Version{}, fmt.Errorf("channel %s: %w", channel, store.ErrUnresolved)
-		}
-		number = pointed
-	}
-	if number > int64(len(p.versions)) {
-		return store.Version{}, store.ErrNotFound
-	}
-	version := p.versions[number-1]
-	version.Exposure, version.Revision = p.exposure, p.revision
-	return version, nil
+	return versions[number-1], nil
 }
 
 // List implements catalog.Source.
 func (s *Source) List(_ context.Context, q store.ListQuery) (store.ListPage, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.lists++
-	if s.err != nil {
-		return store.ListPage{}, s.err
+	keys, gate, err := s.listed(q.Scope), s.gate, s.err
+	s.mu.Unlock()
+	if gate != nil {
+		gate()
 	}
-	keys := s.listed(q.Scope)
-	first, _ := slices.BinarySearchFunc(keys, q.After, func(k, after store.Key) int {
-		if compareKeys(k, after) <= 0 && after != (store.Key{}) {
-			return -1
-		}
-		return 1
-	})
-	page := store.ListPage{More: len(keys)-first > q.Limit}
-	for _, key := range keys[first:min(first+q.Limit, len(keys))] {
-		version, err := s.get(key, prompt.Selector{})
-		if err != nil {
-			continue
-		}
-		d := &version.Document
-		page.Prompts = append(page.Prompts, store.Summary{
-			Key: key, Version: version.Version, Title: d.Title, Description: d.Description,
-			Category: d.Category, Tags: d.Tags, Arguments: d.Arguments, Metadata: d.Metadata,
-		})
+	if err != nil {
+		return store.ListPage{}, err
+	}
+	keys = slices.DeleteFunc(keys, func(key store.Key) bool { return compareKeys(key, q.After) <= 0 })
+	page := store.ListPage{More: len(keys) > q.Limit}
+	for _, key := range keys[:min(q.Limit, len(keys))] {
+		page.Prompts = append(page.Prompts, store.Summary{Key: key})
 	}
 	return page, nil
 }
@@ -285,15 +167,12 @@ func (s *Source) Count(_ context.Context, scope store.Scope) (int64, error) {
 	return int64(len(s.listed(scope))), s.err
 }
 
+// listed runs under the lock.
 func (s *Source) listed(scope store.Scope) []store.Key {
-	var keys []store.Key
-	for key, p := range s.prompts {
-		if !p.deleted && p.exposure == store.Listed && (scope.All || slices.Contains(scope.Namespaces, key.Namespace)) {
-			keys = append(keys, key)
-		}
-	}
-	slices.SortFunc(keys, compareKeys)
-	return keys
+	keys := slices.SortedFunc(maps.Keys(s.prompts), compareKeys)
+	return slices.DeleteFunc(keys, func(key store.Key) bool {
+		return !scope.All && !slices.Contains(scope.Namespaces, key.Namespace)
+	})
 }
 
 func compareKeys(a, b store.Key) int {

@@ -1,0 +1,245 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+// later lets time go by in a bubble of synctest, until nothing happens any more.
+func later(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// TestPollFindsWhatHintsDoNot: a source without hints, and then one whose hints stopped.
+func TestPollFindsWhatHintsDoNot(t *testing.T) {
+	t.Parallel()
+	noHints := errors.New("LISTEN is not possible here")
+	for name, before := range map[string]error{"no hints from the start": noHints, "hints that stop": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				source := catalogtest.New()
+				source.Publish(greeting, "one")
+				source.Deafen(before)
+				c := New(source, Options{Poll: 24 * time.Hour})
+				run(t, c)
+				synctest.Wait()
+				same(t, "one", text(t, c, greeting))
+
+				source.Deafen(noHints)
+				synctest.Wait()
+				source.Publish(greeting, "two")
+				later(c.opts.Hurry)
+				same(t, "two", text(t, c, greeting))
+
+				source.Deafen(nil)
+				later(2 * lastPause)
+				source.Publish(greeting, "three")
+				synctest.Wait() // at once, by a hint
+				same(t, "three", text(t, c, greeting))
+			})
+		})
+	}
+}
+
+// silent is a source of which one call can be made to say nothing until its context ends.
+type silent struct {
+	*catalogtest.Source
+	call atomic.Pointer[string]
+}
+
+func (s *silent) wait(ctx context.Context, call string) error {
+	if silenced := s.call.Load(); silenced != nil && *silenced == call {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (s *silent) Verify(ctx context.Context) error {
+	if err := s.wait(ctx, "Verify"); err != nil {
+		return err
+	}
+	return s.Source.Verify(ctx)
+}
+
+func (s *silent) Feed(ctx context.Context) (store.Feed, error) {
+	if err := s.wait(ctx, "Feed"); err != nil {
+		return store.Feed{}, err
+	}
+	return s.Source.Feed(ctx)
+}
+
+func (s *silent) Changes(ctx context.Context, after int64, limit int) ([]store.Change, error) {
+	if err := s.wait(ctx, "Changes"); err != nil {
+		return nil, err
+	}
+	return s.Source.Changes(ctx, after, limit)
+}
+
+// TestSilenceDoesNotHoldTheFollower: a call without an answer is given up, and the next one counts.
+func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{"Verify", "Feed", "Changes"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				source := &silent{Source: catalogtest.New()}
+				source.Publish(greeting, "one")
+				c := New(source, Options{Poll: 24 * time.Hour})
+				if call == "Verify" { // which is only asked in the beginning
+					source.call.Store(&call)
+				}
+				run(t, c)
+				synctest.Wait()
+				same(t, "one", text(t, c, greeting))
+
+				source.call.Store(&call)
+				source.Publish(greeting, "two")
+				synctest.Wait() // the follower waits for an answer
+				source.call.Store(nil)
+				later(loadTimeout + c.opts.Hurry)
+				same(t, "two", text(t, c, greeting))
+				if err := c.Ready(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestAnotherDatabaseDropsEverything(t *testing.T) {
+	t.Parallel()
+	for name, feed := range map[string]store.Feed{
+		"the feed went backwards":               {Epoch: 1, Revision: 1},
+		"another epoch at a higher revision":    {Epoch: 2, Revision: 100},
+		"another epoch at the same revision":    {Epoch: 2, Revision: 3},
+		"another epoch and a feed that is back": {Epoch: 2, Revision: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := catalogtest.New()
+			for _, body := range []string{"one", "two", "three"} {
+				source.Publish(greeting, body)
+			}
+			c := New(source, Options{Hurry: 5 * time.Millisecond})
+			moves := make(chan Move, 10)
+			c.Watch(func(m Move) { moves <- m })
+			run(t, c)
+			until(t, "ready", func() bool { return c.Ready() == nil })
+			if got := text(t, c, greeting); got != "three" {
+				t.Errorf("got %q", got)
+			}
+			source.Restore(feed)
+			if diff := cmp.Diff(Move{Everything: true}, <-moves); diff != "" {
+				t.Errorf("move (-want +got)\n%s", diff)
+			}
+			if got := text(t, c, greeting); got != "not found" {
+				t.Errorf("after the restore: %q", got)
+			}
+		})
+	}
+}
+
+func TestMovesNameTheirNamespaces(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewAuthor(t)
+	c := New(author, Options{})
+	moves := make(chan Move, 10)
+	c.Watch(func(m Move) { moves <- m })
+	run(t, c)
+	until(t, "ready", func() bool { return c.Ready() == nil })
+	author.Publish(greeting, catalogtest.Text("one"))
+	if diff := cmp.Diff(Move{Namespaces: []string{"it"}}, <-moves); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestMoreChangesThanOneRead: a catalog that slept through many changes misses none.
+func TestMoreChangesThanOneRead(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	source.Publish(greeting, "one")
+	c := New(source, Options{})
+	if err := c.read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text(t, c, greeting)
+	for i := range 2*changesPerRead + 1 {
+		source.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)}, "x")
+	}
+	source.Publish(greeting, "two")
+	if err := c.read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, c, greeting); got != "two" || c.Stats().Revision != 2*changesPerRead+3 {
+		t.Errorf("got %q at revision %d", got, c.Stats().Revision)
+	}
+}
+
+func TestServesOnWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	source.Publish(greeting, "one")
+	c := follow(t, source, Options{Poll: 5 * time.Millisecond})
+	all := store.ListQuery{Scope: store.Scope{All: true}, Limit: 10}
+	text(t, c, greeting)
+	if _, err := c.List(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	source.Fail(fmt.Errorf("connection refused: %w", store.ErrUnavailable))
+	until(t, "the follower saw it", func() bool { return c.state().err != nil })
+	if got := text(t, c, greeting); got != "one" {
+		t.Errorf("held: %q", got)
+	}
+	page, err := c.List(t.Context(), all)
+	if err != nil || len(page.Prompts) != 1 {
+		t.Errorf("held page: %v, %v", page, err)
+	}
+	if err := c.Ready(); err != nil {
+		t.Errorf("not ready any more: %v", err)
+	}
+	_, err = c.Get(t.Context(), greeting, prompt.Selector{Version: 1})
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("not held: %v", err)
+	}
+	source.Fail(nil)
+	until(t, "what was not held", func() bool {
+		_, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1})
+		return err == nil
+	})
+}
+
+func TestNotReadyBeforeTheSchemaIsThere(t *testing.T) {
+	t.Parallel()
+	blank := pgtest.Blank(t)
+	db, err := postgres.Open(t.Context(), blank)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	c := New(db, Options{Hurry: 5 * time.Millisecond, Poll: 5 * time.Millisecond})
+	if err := c.Ready(); err == nil {
+		t.Error("ready before anything was read")
+	}
+	run(t, c)
+	until(t, "behind is the reason", func() bool { return errors.Is(c.Ready(), store.ErrBehind) })
+	if _, err := postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "ready", func() bool { return c.Ready() == nil })
+}

@@ -1,0 +1,138 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+func TestHitsDoNotAskTheStore(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	source.Publish(greeting, "one")
+	c := follow(t, source, Options{})
+	for range 10 {
+		text(t, c, greeting)
+		if _, err := c.List(t.Context(), store.ListQuery{Scope: store.Scope{All: true}, Limit: 10}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gets, lists := source.Reads()
+	if gets != 1 || lists != 1 {
+		t.Errorf("%d gets and %d lists reached the store", gets, lists)
+	}
+	want := Stats{Revision: 1}
+	want.Bodies, want.Pages = Usage{Entries: 1, Hits: 9, Misses: 1}, Usage{Entries: 1, Hits: 9, Misses: 1}
+	got := c.Stats()
+	if got.Bodies.Bytes == 0 || got.Pages.Bytes == 0 || got.Read.IsZero() {
+		t.Errorf("stats %+v", got)
+	}
+	got.Bodies.Bytes, got.Pages.Bytes, got.Read = 0, 0, time.Time{}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestManyMissesAreOneLoad(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	source.Publish(greeting, "one")
+	c := follow(t, source, Options{})
+	release := make(chan struct{})
+	source.Gate(func() { <-release })
+	ctx, leave := context.WithCancel(t.Context())
+	impatient := make(chan error, 1)
+	go func() { _, err := c.Get(ctx, greeting, prompt.Selector{}); impatient <- err }()
+	var waiting sync.WaitGroup
+	for range 20 {
+		waiting.Go(func() {
+			if got := text(t, c, greeting); got != "one" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	until(t, "all wait", func() bool { return c.Stats().Bodies.Misses == 21 })
+	leave() // the first one going away does not fail the others
+	if err := <-impatient; !errors.Is(err, context.Canceled) {
+		t.Errorf("the one who left: %v", err)
+	}
+	close(release)
+	waiting.Wait()
+	if gets, _ := source.Reads(); gets != 1 {
+		t.Errorf("%d gets reached the store", gets)
+	}
+}
+
+// TestALoadOvertakenByAChange: what was read before a change is neither kept nor given to those who
+// ask after the feed has shown it.
+func TestALoadOvertakenByAChange(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	source.Publish(greeting, "one")
+	c := follow(t, source, Options{})
+	read, release := make(chan struct{}), make(chan struct{})
+	var reads atomic.Int32
+	source.Gate(func() {
+		if reads.Add(1) == 1 {
+			close(read)
+			<-release
+		}
+	})
+	early := make(chan string, 1)
+	go func() { early <- text(t, c, greeting) }()
+	<-read
+	source.Publish(greeting, "two")
+	until(t, "the feed has shown it", func() bool { return c.Stats().Revision == 2 })
+	if got := text(t, c, greeting); got != "two" {
+		t.Errorf("asked after the change: %q", got)
+	}
+	close(release)
+	if got := <-early; got != "one" {
+		t.Errorf("asked before the change: %q", got)
+	}
+	if got := text(t, c, greeting); got != "two" {
+		t.Errorf("the old text was kept: %q", got)
+	}
+}
+
+// TestBytesBoundWhatIsHeld also shows that unknown names push nothing out.
+func TestBytesBoundWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewAuthor(t)
+	const size = 8 << 10
+	for i := range 40 {
+		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)}, catalogtest.Text(strings.Repeat("x", size)))
+	}
+	author.Publish(greeting, catalogtest.Text(strings.Repeat("y", 128<<10)))
+	c := follow(t, author, Options{Bytes: 256 << 10})
+	for i := range 40 {
+		text(t, c, store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)})
+	}
+	held := c.Stats().Bodies
+	if held.Bytes > 192<<10 || held.Entries < 10 || held.Entries > 12 {
+		t.Errorf("held %+v", held)
+	}
+	if got := text(t, c, greeting); len(got) != 128<<10 {
+		t.Errorf("a body larger than the catalog: %.20s", got)
+	}
+	for i := range 1000 {
+		text(t, c, store.Key{Namespace: "it", Name: fmt.Sprintf("unknown-%d", i)})
+	}
+	if diff := cmp.Diff(held.Entries, c.Stats().Bodies.Entries); diff != "" {
+		t.Errorf("entries (-before +after)\n%s", diff)
+	}
+	if n := len(c.bodies.groups); n != held.Entries {
+		t.Errorf("%d groups for %d entries", n, held.Entries)
+	}
+}
