@@ -31,17 +31,13 @@ const handover = "Write a {{tone}} handover for {{ticket}}.\n" +
 
 func benchEndpoint(tb testing.TB) *Handler {
 	tb.Helper()
-	source := catalogtest.New()
+	author := catalogtest.NewAuthor(tb)
 	spec := catalogtest.Text(handover)
 	spec.Title, spec.Description = "Incident handover", "Hand an open incident over to the next shift"
-	source.Publish(store.Key{Namespace: "support", Name: "incident-handover"}, catalogtest.Compile(tb, spec), store.Listed)
-	origins, err := auth.NewOrigins(nil, true)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	author.Publish(store.Key{Namespace: "support", Name: "incident-handover"}, spec)
 	nobody := auth.NewNone("bench")
 	endpoint := NewHandler(Deps{
-		Catalog: catalog.New(source, catalog.Options{}), Authenticator: nobody, Decider: nobody, Origins: origins, Version: "v0",
+		Catalog: catalog.New(author, catalog.Options{}), Authenticator: nobody, Decider: nobody, Version: "v0",
 	})
 	tb.Cleanup(endpoint.Stop)
 	return endpoint
@@ -104,7 +100,10 @@ func BenchmarkBareHandler(b *testing.B) {
 // with no HTTP around it.
 func BenchmarkHandleMessage(b *testing.B) {
 	srv := mcpserver.NewMCPServer("bench", "v0", mcpserver.WithPromptCapabilities(true))
-	compiled := catalogtest.Compile(b, catalogtest.Text(handover))
+	compiled, err := prompt.Compile(catalogtest.Text(handover), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
 	template, err := prompt.Prepare(&compiled.Document)
 	if err != nil {
 		b.Fatal(err)

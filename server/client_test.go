@@ -12,7 +12,6 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -94,14 +93,14 @@ func getThrough(t *testing.T, session *mcp.ClientSession, name string, arguments
 	return text.Text
 }
 
-// TestIndependentClientSeesChanges on two replicas of one store.
+// TestIndependentClientSeesChanges on two replicas of one database.
 func TestIndependentClientSeesChanges(t *testing.T) {
 	t.Parallel()
-	source := library(t)
+	author := library(t)
 	told := make(chan int, 2)
 	var sessions []*mcp.ClientSession
 	for i := range 2 {
-		replica := start(t, source)
+		replica := start(t, author)
 		until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
 		sessions = append(sessions, connect(t, replica, "/mcp/it", "2026-07-28", func() { told <- i }))
 	}
@@ -110,7 +109,7 @@ func TestIndependentClientSeesChanges(t *testing.T) {
 			t.Errorf("before: %q", got)
 		}
 	}
-	source.Publish(store.Key{Namespace: "it", Name: "greeting"}, catalogtest.Compile(t, catalogtest.Text("Good morning.")), store.Listed)
+	author.Publish(plainKey, catalogtest.Text("Good morning."))
 	for range sessions {
 		select {
 		case i := <-told:

@@ -2,15 +2,13 @@ package server
 
 import (
 	"log/slog"
-	"os/signal"
-	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
-// Command is `lectern server`.
-func Command() *cobra.Command {
+// Command is `lectern server`, of a program of some version. It serves until the context of the
+// command ends.
+func Command(version string) *cobra.Command {
 	var opts Options
 	cmd := &cobra.Command{
 		Use:   "server",
@@ -19,20 +17,9 @@ func Command() *cobra.Command {
 			"/mcp/{namespace}. The server only reads; it goes on with what it holds when the database is away.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
-			defer stop()
-			cmd.SilenceUsage = true
-			return Run(ctx, opts, version(), slog.Default())
+			return Run(cmd.Context(), opts, version, slog.Default())
 		},
 	}
 	opts.AddFlags(cmd.Flags())
 	return cmd
-}
-
-// version is the module's, as the build stamped it.
-func version() string {
-	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
-		return build.Main.Version
-	}
-	return "(devel)"
 }

@@ -15,13 +15,11 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// Deps are what an MCP endpoint is made of. Catalog, Authenticator, Decider and Origins are
-// required.
+// Deps are what an MCP endpoint is made of. Catalog, Authenticator and Decider are required.
 type Deps struct {
 	Catalog       *catalog.Catalog
 	Authenticator auth.Authenticator
 	Decider       auth.Decider
-	Origins       *auth.Origins
 	// Version is this program's, as clients see it.
 	Version string
 	Log     *slog.Logger
@@ -29,8 +27,8 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	// Tracer makes a span of every request; nil makes none.
 	Tracer trace.Tracer
-	// KeepAlive and Delay are defaults when zero.
-	KeepAlive, Delay time.Duration
+	// KeepAlive, Patience and Delay are defaults when zero.
+	KeepAlive, Patience, Delay time.Duration
 }
 
 // Handler is an MCP endpoint with its announcements of changes.
@@ -55,10 +53,10 @@ func NewHandler(deps Deps) *Handler {
 		Server:        surface.Server(),
 		Direct:        surface.Direct,
 		Authenticator: deps.Authenticator,
-		Origins:       deps.Origins,
 		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log),
 		Log:           deps.Log,
 		KeepAlive:     deps.KeepAlive,
+		Patience:      deps.Patience,
 	})
 	announcer := surface.Announcer(deps.Delay, endpoint.NotifyPromptsChanged)
 	deps.Catalog.Watch(announcer.Moved)

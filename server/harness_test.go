@@ -42,14 +42,10 @@ type replica struct {
 // start runs a replica over a source until the test ends. Change adapts what it is made of.
 func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica {
 	tb.Helper()
-	origins, err := auth.NewOrigins([]string{"https://chat.example.org"}, true)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	nobody := auth.NewNone("anna")
 	r := &replica{catalog: catalog.New(source, catalog.Options{Hurry: 20 * time.Millisecond})}
 	deps := Deps{
-		Catalog: r.catalog, Authenticator: nobody, Decider: nobody, Origins: origins,
+		Catalog: r.catalog, Authenticator: nobody, Decider: nobody,
 		Version: "v0.0.0-test", Delay: 20 * time.Millisecond,
 	}
 	for _, c := range change {
@@ -96,6 +92,7 @@ type request struct {
 	legacy    bool
 	header    map[string]string // an empty value removes one
 	body      string            // instead of a built one
+	chunked   bool              // the length is not told
 	meta      map[string]any    // over the usual one; nil values remove
 	withoutID bool
 }
@@ -131,7 +128,11 @@ func (r *replica) open(tb testing.TB, ctx context.Context, q request) *http.Resp
 	if body == "" {
 		body = q.message(tb)
 	}
-	hr, err := http.NewRequestWithContext(ctx, method, r.URL+path, strings.NewReader(body))
+	var content io.Reader = strings.NewReader(body)
+	if q.chunked {
+		content = struct{ io.Reader }{content}
+	}
+	hr, err := http.NewRequestWithContext(ctx, method, r.URL+path, content)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -241,9 +242,21 @@ func (r *replica) listen(tb testing.TB, q request) *stream {
 	return &stream{Reader: bufio.NewReader(response.Body), body: response.Body}
 }
 
-// next is the data of the next event, or the next comment; empty at the end.
+// next is the data of the next event; empty at the end. Comments are for nobody.
 func (s *stream) next(tb testing.TB) string {
 	tb.Helper()
+	for {
+		if got := s.frame(tb); !strings.HasPrefix(got, ":") {
+			return got
+		}
+	}
+}
+
+// frame is the data of the next event, or the next comment; empty at the end. It waits as long as a
+// test may.
+func (s *stream) frame(tb testing.TB) string {
+	tb.Helper()
+	defer time.AfterFunc(patience, func() { _ = s.body.Close() }).Stop()
 	var got bytes.Buffer
 	for {
 		line, err := s.ReadString('\n')
@@ -251,7 +264,7 @@ func (s *stream) next(tb testing.TB) string {
 			return ""
 		}
 		if err != nil {
-			tb.Fatalf("read the stream: %v", err)
+			tb.Fatalf("nothing more comes on the stream: %v", err)
 		}
 		line = strings.TrimSuffix(line, "\n")
 		if line == "" {
@@ -266,15 +279,21 @@ func (s *stream) next(tb testing.TB) string {
 var (
 	handoverKey = store.Key{Namespace: "support", Name: "incident-handover"}
 	styleKey    = store.Key{Namespace: "support", Name: "house-style"}
+	draftKey    = store.Key{Namespace: "support", Name: "draft-style"}
 	plainKey    = store.Key{Namespace: "it", Name: "greeting"}
 	hiddenKey   = store.Key{Namespace: "support", Name: "hidden"}
 )
 
-// library is a source with a listed prompt of three versions, an unlisted one and a fragment.
-func library(tb testing.TB) *catalogtest.Source {
+// library is a database with a listed prompt of three versions, another one, an unlisted one and two
+// fragments.
+func library(tb testing.TB) *catalogtest.Author {
 	tb.Helper()
-	source := catalogtest.New()
-	source.Publish(styleKey, catalogtest.Compile(tb, catalogtest.Text("Be kind.")), store.Fragment)
+	author := catalogtest.NewAuthor(tb)
+	exposed := func(e store.Exposure, channels ...store.ChannelRule) func(*store.Publication) {
+		return func(p *store.Publication) { p.Exposure, p.Channels = e, channels }
+	}
+	author.Publish(styleKey, catalogtest.Text("Be kind."), exposed(store.Fragment))
+	author.Publish(draftKey, catalogtest.Text("Be brief."), exposed(store.Fragment, store.ChannelRule{Name: store.Production, Version: 9}))
 	brief := "brief"
 	for i, text := range []string{"First for {{ticket}}.", "Second for {{ticket}}.", "Write a {{tone}} handover for {{ticket}} & <friends>.\n{{> house-style}}"} {
 		spec := catalogtest.Text(text)
@@ -283,16 +302,18 @@ func library(tb testing.TB) *catalogtest.Source {
 			{Name: "ticket", Description: "Ticket number"},
 			{Name: "tone", Enum: []string{"brief", "detailed"}, Default: &brief},
 		}
-		source.Publish(handoverKey, catalogtest.Compile(tb, spec, prompt.Fragment{
-			Name: "house-style", Version: 1, Syntax: prompt.Mustache,
-			Messages: []prompt.Message{{Role: prompt.User, Text: "Be kind."}},
-		}), store.Listed)
-		if i == 1 {
-			source.Point(handoverKey, "beta", 2)
-		}
+		author.Publish(handoverKey, spec, exposed(store.Listed,
+			store.ChannelRule{Name: "beta", Version: min(2, int64(i)+1)}, store.ChannelRule{Name: "stable", Version: 9}))
 	}
-	source.Publish(plainKey, catalogtest.Compile(tb, catalogtest.Text("Hello.")), store.Listed)
-	source.Publish(hiddenKey, catalogtest.Compile(tb, catalogtest.Text("Not for lists.")), store.Unlisted)
+	author.Publish(plainKey, catalogtest.Text("Hello."))
+	author.Publish(hiddenKey, catalogtest.Text("Not for lists."), exposed(store.Unlisted))
+	return author
+}
+
+// greeting is a source with one prompt, for tests that stop, break or count its reads.
+func greeting() *catalogtest.Source {
+	source := catalogtest.New()
+	source.Publish(plainKey, "Hello.")
 	return source
 }
 

@@ -28,7 +28,6 @@ type Options struct {
 	Addresses      []string
 	MetricsAddress string
 	Auth           string
-	AllowedOrigins []string
 	CatalogBytes   int64
 	Database       postgres.Options
 }
@@ -38,7 +37,6 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Addresses, "address", []string{DefaultAddress}, "where MCP clients connect, host:port; may be given more than once")
 	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "where /metrics, /livez and /readyz are served, host:port")
 	fs.StringVar(&o.Auth, "auth", authNone, "how callers prove who they are; none: they need not, on loopback addresses only")
-	fs.StringSliceVar(&o.AllowedOrigins, "allowed-origins", nil, "web pages that may send requests, scheme://host[:port]; with --auth=none those of this machine may anyway")
 	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "how much memory prompts may take, in bytes")
 	o.Database.AddFlags(fs)
 }
@@ -54,15 +52,8 @@ func (o *Options) Validate() error {
 	if err := auth.CheckNone(slices.Concat(o.Addresses, []string{o.MetricsAddress}), os.Getenv); err != nil {
 		return err
 	}
-	if _, err := o.origins(); err != nil {
-		return fmt.Errorf("--allowed-origins: %w", err)
-	}
 	if o.CatalogBytes < 1<<20 {
 		return fmt.Errorf("--catalog-bytes is %d; at least 1 MiB (%d) is needed", o.CatalogBytes, 1<<20)
 	}
 	return o.Database.Validate()
-}
-
-func (o *Options) origins() (*auth.Origins, error) {
-	return auth.NewOrigins(o.AllowedOrigins, o.Auth == authNone)
 }

@@ -53,18 +53,11 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	prompts := catalog.New(db, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
-	endpoint, err := newEndpoint(opts, prompts, registry, version, log)
-	if err != nil {
-		return err
-	}
+	endpoint := newEndpoint(prompts, registry, version, log)
 	return serve(ctx, opts, endpoint, prompts, newProbes(registry, prompts.Ready), log)
 }
 
-func newEndpoint(opts Options, prompts *catalog.Catalog, registry *prometheus.Registry, version string, log *slog.Logger) (*Handler, error) {
-	origins, err := opts.origins()
-	if err != nil {
-		return nil, err
-	}
+func newEndpoint(prompts *catalog.Catalog, registry *prometheus.Registry, version string, log *slog.Logger) *Handler {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
@@ -75,9 +68,9 @@ func newEndpoint(opts Options, prompts *catalog.Catalog, registry *prometheus.Re
 	}
 	nobody := auth.NewNone(name)
 	return NewHandler(Deps{
-		Catalog: prompts, Authenticator: nobody, Decider: nobody, Origins: origins,
+		Catalog: prompts, Authenticator: nobody, Decider: nobody,
 		Version: version, Log: log, Metrics: registry, Tracer: tracer,
-	}), nil
+	})
 }
 
 // serve runs the listeners and the catalog's follower until ctx ends or one of them fails.

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -85,46 +84,13 @@ func (r *running) ready(t *testing.T) bool {
 	return status == http.StatusOK
 }
 
-// author publishes to a database as a controller does.
-type author struct {
-	*postgres.Writer
-	generation int64
-}
-
-func newAuthor(t *testing.T, owner postgres.Options) *author {
-	t.Helper()
-	db, err := postgres.Open(t.Context(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	writer := db.Writer("cluster-1")
-	if err := writer.Claim(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return &author{Writer: writer}
-}
-
-func (a *author) publish(t *testing.T, key store.Key, text string) {
-	t.Helper()
-	a.generation++
-	_, err := a.Publish(t.Context(), store.Publication{
-		Key: key, Owner: store.Owner{UID: "uid-" + key.String(), Generation: a.generation},
-		Exposure: store.Listed, HistoryLimit: 100, Compiled: catalogtest.Compile(t, catalogtest.Text(text)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestOnPostgres: two servers, as the role that may only read, serve what is published, tell of
 // changes, go on while the database is away, and end in order.
 func TestOnPostgres(t *testing.T) {
-	owner := pgtest.New(t)
-	author := newAuthor(t, owner)
-	author.publish(t, plainKey, "Hello.")
-	author.publish(t, hiddenKey, "Not asked for yet.")
-	servers := []*running{serving(t, pgtest.ServerRole(t, owner)), serving(t, pgtest.ServerRole(t, owner))}
+	author := catalogtest.NewAuthor(t)
+	author.Publish(plainKey, catalogtest.Text("Hello."))
+	author.Publish(hiddenKey, catalogtest.Text("Not asked for yet."))
+	servers := []*running{serving(t, pgtest.ServerRole(t, author.Owner)), serving(t, pgtest.ServerRole(t, author.Owner))}
 	var streams []*stream
 	for _, s := range servers {
 		until(t, "ready", func() bool { return s.ready(t) })
@@ -136,7 +102,7 @@ func TestOnPostgres(t *testing.T) {
 		same(t, acknowledged("1"), stream.next(t))
 		streams = append(streams, stream)
 	}
-	author.publish(t, plainKey, "Hello again.")
+	author.Publish(plainKey, catalogtest.Text("Hello again."))
 	for i, s := range servers {
 		same(t, changed("1"), streams[i].next(t))
 		if got := s.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
@@ -147,7 +113,7 @@ func TestOnPostgres(t *testing.T) {
 		}
 		list(t, s.replica, "/mcp", "")
 	}
-	t.Run("the database goes away", func(t *testing.T) { databaseAway(t, owner, servers[0]) })
+	t.Run("the database goes away", func(t *testing.T) { databaseAway(t, author.Owner, servers[0]) })
 
 	for i, s := range servers {
 		began := time.Now()
@@ -209,9 +175,9 @@ func TestNotReadyOnABlankDatabase(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	owner := pgtest.New(t)
-	newAuthor(t, owner).publish(t, plainKey, "Hello.")
-	s := serving(t, pgtest.ServerRole(t, owner))
+	author := catalogtest.NewAuthor(t)
+	author.Publish(plainKey, catalogtest.Text("Hello."))
+	s := serving(t, pgtest.ServerRole(t, author.Owner))
 	until(t, "ready", func() bool { return s.ready(t) })
 	s.send(t, getPrompt("it.greeting", nil))
 	s.send(t, getPrompt("it.nothing", nil))

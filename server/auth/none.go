@@ -7,14 +7,15 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // None takes every request that reaches a loopback address as the person who started the server,
-// and allows everything. The check of Host keeps web pages out: a page can make a browser reach a
-// loopback address, but not under a name of the machine itself.
+// and allows everything. Host and Origin keep web pages out: a page can make a browser reach a
+// loopback address, but not under a name of the machine itself, nor without saying whose page it is.
 type None struct {
 	identity Identity
 }
@@ -24,12 +25,19 @@ func NewNone(user string) *None {
 	return &None{identity: Identity{Subject: "local:" + user}}
 }
 
-// Authenticate refuses with 403 a request whose Host is not this machine.
+// Authenticate refuses with 403 a request whose Host is not this machine, or that a page of another
+// one sends. A request without Origin comes from no page.
 func (n *None) Authenticate(r *http.Request) (Identity, error) {
 	if !isLoopbackHost(r.Host) {
 		return Identity{}, &RefusedError{
 			Status: http.StatusForbidden,
 			Reason: "with --auth=none the Host header is localhost, 127.0.0.1 or [::1]",
+		}
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && !isLoopbackOrigin(origin) {
+		return Identity{}, &RefusedError{
+			Status: http.StatusForbidden,
+			Reason: "with --auth=none only web pages of this machine may send requests: Origin is absent, or http(s) on localhost, 127.0.0.1 or [::1]",
 		}
 	}
 	return n.identity, nil
@@ -60,6 +68,11 @@ func CheckNone(addresses []string, getenv func(string) string) error {
 		}
 	}
 	return nil
+}
+
+func isLoopbackOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && isLoopbackHost(u.Host)
 }
 
 func isLoopbackHost(hostport string) bool {

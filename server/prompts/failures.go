@@ -47,8 +47,8 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 			Message: fmt.Sprintf("the store is away, try again in %d s", seconds),
 			Data:    unavailable{RetryAfterSeconds: seconds},
 		}
-	case errors.Is(err, context.Canceled): // nobody waits for the answer
-		return &transport.Failure{Code: mcp.INTERNAL_ERROR, Message: "canceled"}
+	case errors.Is(err, context.Canceled):
+		return transport.Canceled()
 	default:
 		s.log.ErrorContext(ctx, "A prompt could not be served", "prompt", key, "err", err)
 		return &transport.Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}

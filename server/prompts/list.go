@@ -23,10 +23,9 @@ const (
 	truncatedKey = "dev.lectern/truncated"
 )
 
-// truncated says that a list is not complete, and what to do.
+// truncated says that a list is not complete, and how many prompts there are.
 type truncated struct {
-	Total int64  `json:"total"`
-	Hint  string `json:"hint"`
+	Total int64 `json:"total"`
 }
 
 // list replaces the answer mcp-go made from its registry. It cannot return an error; the call takes
@@ -68,11 +67,7 @@ func (s *Surface) fill(ctx context.Context, call *transport.Call, at cursor, res
 	if err != nil {
 		return err
 	}
-	hint := "get the others by name, or list one namespace at " + transport.Path + "/{namespace}"
-	if call.Namespace != "" {
-		hint = "get the others by name"
-	}
-	result.EnsureResultMeta().SetMetaField(truncatedKey, truncated{Total: total, Hint: hint})
+	result.EnsureResultMeta().SetMetaField(truncatedKey, truncated{Total: total})
 	return nil
 }
 

@@ -1,11 +1,14 @@
 package transport
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // Call is one request as it was decoded and checked.
 type Call struct {
-	// Method of the request, and the protocol version it speaks; empty when an older client does
-	// not say.
+	// Method of the request, and the protocol version it speaks; empty where a client before
+	// 2025-06-18 does not say.
 	Method  string
 	Version string
 	// Modern is true from revision 2026-07-28 on.
@@ -13,13 +16,15 @@ type Call struct {
 	// Namespace is the one of the endpoint, empty on the endpoint for all.
 	Namespace string
 
-	// Name, Arguments and Cursor are those of the params. Cursor is nil when absent: an empty one is
-	// a cursor.
+	// Name and Arguments are those of prompts/get, Cursor that of a list. Cursor is nil when absent:
+	// an empty one is a cursor.
 	Name      string
 	Arguments map[string]string
 	Cursor    *string
 
-	failure *Failure
+	// notifications are what subscriptions/listen asks for, as it came.
+	notifications json.RawMessage
+	failure       *Failure
 }
 
 // Fail makes the answer an error of the caller's choice; mcp-go's handlers cannot choose the code,

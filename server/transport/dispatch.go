@@ -17,38 +17,41 @@ import (
 // meant stands in the Call.
 const AnyPrompt = "lectern"
 
-// dispatcher hands requests to mcp-go. Of methods whose params are in the Call it passes on an
-// equivalent message of its own making: mcp-go decodes a message five times or more, and a short
-// one costs it less. The number in it is unique, since mcp-go keeps the requests under way under
-// their ids, across callers.
+// served reports whether a method has an answer other than that there is no such method. Only then
+// its params matter.
+func served(modern bool, method string) bool {
+	switch mcp.MCPMethod(method) {
+	case mcp.MethodPromptsGet, mcp.MethodPromptsList:
+		return true
+	case mcp.MethodServerDiscover, mcp.MethodSubscriptionsListen:
+		return modern
+	case mcp.MethodInitialize, mcp.MethodPing:
+		return !modern
+	default:
+		return false
+	}
+}
+
+// modernMeta is the least _meta of a modern message.
+var modernMeta = fmt.Sprintf(`"_meta":{%q:%q,%q:{}}`,
+	mcp.MetaKeyProtocolVersion, mcp.ProtocolVersion20260728, mcp.MetaKeyClientCapabilities)
+
+// dispatcher hands requests to mcp-go, as messages of its own making with what was checked in them:
+// mcp-go decodes a message five times or more, a short one costs it less, and it keeps that of a
+// stream for as long as the stream is open. The number in it is unique, since mcp-go keeps the
+// requests under way under their ids, across callers.
 type dispatcher struct {
 	server *server.MCPServer
 	direct func(context.Context, *Call) (any, *Failure)
 	log    *slog.Logger
 	serial atomic.Uint64
-	// legacy and modern are messages up to the id, by method.
-	legacy, modern map[string]string
 }
 
 func newDispatcher(srv *server.MCPServer, direct func(context.Context, *Call) (any, *Failure), log *slog.Logger) *dispatcher {
-	d := &dispatcher{server: srv, direct: direct, log: log, legacy: map[string]string{}, modern: map[string]string{}}
-	meta := fmt.Sprintf(`"_meta":{%q:%q,%q:{}}`,
-		mcp.MetaKeyProtocolVersion, mcp.ProtocolVersion20260728, mcp.MetaKeyClientCapabilities)
-	for method, named := range map[mcp.MCPMethod]bool{
-		mcp.MethodPromptsGet: true, mcp.MethodPromptsList: false, mcp.MethodServerDiscover: false, mcp.MethodPing: false,
-	} {
-		name, separator := "", ""
-		if named {
-			name, separator = fmt.Sprintf(`"name":%q`, AnyPrompt), ","
-		}
-		const message = `{"jsonrpc":"2.0","method":%q,"params":{%s},"id":`
-		d.legacy[string(method)] = fmt.Sprintf(message, method, name)
-		d.modern[string(method)] = fmt.Sprintf(message, method, name+separator+meta)
-	}
-	return d
+	return &dispatcher{server: srv, direct: direct, log: log}
 }
 
-// dispatch answers a call. The result is nil with a failure.
+// dispatch answers a call. The result is nil with a failure. The body is needed for initialize only.
 func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (result any, f *Failure) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -74,19 +77,34 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 	}
 }
 
+// message is what mcp-go is to answer. A method that is not served loses its params: all mcp-go has
+// to find are the words to say so.
 func (d *dispatcher) message(call *Call, body []byte) json.RawMessage {
-	messages := d.legacy
-	if call.Modern {
-		messages = d.modern
-	}
-	start, ok := messages[call.Method]
-	if !ok {
+	if !call.Modern && call.Method == string(mcp.MethodInitialize) {
 		return body
 	}
-	message := make([]byte, 0, len(start)+24)
-	message = append(message, start...)
+	message := make([]byte, 0, 256+len(call.Method)+len(call.notifications))
+	message = append(message, `{"jsonrpc":"2.0","id":`...)
 	message = strconv.AppendUint(message, d.serial.Add(1), 10)
-	return append(message, '}')
+	message = append(message, `,"method":`...)
+	message = append(message, quote(call.Method)...)
+	message = append(message, `,"params":{`...)
+	start := len(message)
+	switch mcp.MCPMethod(call.Method) {
+	case mcp.MethodPromptsGet:
+		message = append(message, `"name":"`+AnyPrompt+`"`...)
+	case mcp.MethodSubscriptionsListen:
+		if len(call.notifications) > 0 {
+			message = append(append(message, `"notifications":`...), call.notifications...)
+		}
+	}
+	if call.Modern {
+		if len(message) > start {
+			message = append(message, ',')
+		}
+		message = append(message, modernMeta...)
+	}
+	return append(message, "}}"...)
 }
 
 // translate keeps inner errors inside, and gives malformed params their code: what mcp-go calls an

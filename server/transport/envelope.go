@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -17,13 +19,18 @@ type envelope struct {
 	Params  params          `json:"params"`
 	Result  json.RawMessage `json:"result"`
 	Error   json.RawMessage `json:"error"`
+
+	// malformed is what is wrong with the params' shape; only methods that are served mind.
+	malformed *Failure
 }
 
+// params are judged by the method that reads them: what another one calls "name" may be anything.
 type params struct {
-	Name      string            `json:"name"`
-	Arguments map[string]string `json:"arguments"`
-	Cursor    *string           `json:"cursor"`
-	Meta      requestMeta       `json:"_meta"`
+	Name          json.RawMessage `json:"name"`
+	Arguments     json.RawMessage `json:"arguments"`
+	Cursor        json.RawMessage `json:"cursor"`
+	Notifications json.RawMessage `json:"notifications"`
+	Meta          requestMeta     `json:"_meta"`
 }
 
 type requestMeta struct {
@@ -74,13 +81,14 @@ func decode(body []byte, e *envelope) *Failure {
 	}
 	switch {
 	case mistyped != nil && strings.HasPrefix(mistyped.Field, "params"):
-		return malformed(mistyped)
+		e.malformed = malformed(mistyped)
 	case mistyped != nil:
 		return invalidRequest(fmt.Sprintf("%s cannot be a JSON %s", mistyped.Field, mistyped.Value))
-	case e.JSONRPC != mcp.JSONRPC_VERSION:
+	}
+	if e.JSONRPC != mcp.JSONRPC_VERSION {
 		return invalidRequest(`jsonrpc must be "2.0"`)
 	}
-	return e.checkArguments(body)
+	return nil
 }
 
 // checkID refuses what cannot identify a request. An absent id makes a notification.
@@ -97,43 +105,93 @@ func (e *envelope) checkID() *Failure {
 	}
 }
 
-// checkArguments refuses null, which the decoder takes for an empty string. The second look is only
-// needed where there is an empty string.
-func (e *envelope) checkArguments(body []byte) *Failure {
-	for _, value := range e.Params.Arguments {
-		if value != "" {
-			continue
-		}
-		var again struct {
-			Params struct {
-				Arguments map[string]*string `json:"arguments"`
-			} `json:"params"`
-		}
-		if err := json.Unmarshal(body, &again); err != nil {
-			return InvalidParams("params are malformed")
-		}
-		for name, value := range again.Params.Arguments {
-			if value == nil {
-				return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", name))
-			}
-		}
-		return nil
-	}
-	return nil
-}
-
 // malformed puts a decoder's error in the words of the protocol.
 func malformed(err *json.UnmarshalTypeError) *Failure {
-	field := strings.TrimPrefix(err.Field, "params")
-	field = strings.TrimPrefix(field, ".")
+	field := strings.TrimPrefix(strings.TrimPrefix(err.Field, "params"), ".")
 	switch {
 	case field == "":
 		return InvalidParams("params must be an object")
-	case field == "arguments" || strings.HasPrefix(field, "arguments."):
-		return InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, err.Value))
 	case strings.HasPrefix(field, "_meta."+mcp.MetaKeyProtocolVersion):
 		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
 	default:
 		return InvalidParams(fmt.Sprintf("params.%s cannot be a JSON %s", field, err.Value))
 	}
+}
+
+// fill gives a call what its method reads of the params.
+func (e *envelope) fill(call *Call) *Failure {
+	if e.malformed != nil {
+		return e.malformed
+	}
+	switch p := &e.Params; mcp.MCPMethod(call.Method) {
+	case mcp.MethodPromptsGet:
+		name, f := text("name", p.Name)
+		if f != nil {
+			return f
+		}
+		if name != nil {
+			call.Name = *name
+		}
+		call.Arguments, f = arguments(p.Arguments)
+		return f
+	case mcp.MethodPromptsList:
+		var f *Failure
+		call.Cursor, f = text("cursor", p.Cursor)
+		return f
+	case mcp.MethodSubscriptionsListen:
+		call.notifications = p.Notifications
+	}
+	return nil
+}
+
+// text is a member that is a string; nil when it is absent or null.
+func text(member string, raw json.RawMessage) (*string, *Failure) {
+	if absent(raw) {
+		return nil, nil
+	}
+	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		s := string(raw[1 : len(raw)-1])
+		return &s, nil
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return nil, InvalidParams(fmt.Sprintf("params.%s cannot be a JSON %s", member, kind(err)))
+	}
+	return &s, nil
+}
+
+// arguments refuses null, which the decoder takes for an empty string.
+func arguments(raw json.RawMessage) (map[string]string, *Failure) {
+	if absent(raw) {
+		return nil, nil
+	}
+	var values map[string]string
+	if err := json.Unmarshal(raw, &values); err != nil {
+		return nil, InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, kind(err)))
+	}
+	if !bytes.Contains(raw, null) {
+		return values, nil
+	}
+	var pointers map[string]*string
+	if err := json.Unmarshal(raw, &pointers); err != nil {
+		return nil, InvalidParams("params are malformed")
+	}
+	for name, value := range pointers {
+		if value == nil {
+			return nil, InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", name))
+		}
+	}
+	return values, nil
+}
+
+var null = []byte("null")
+
+func absent(raw json.RawMessage) bool { return len(raw) == 0 || bytes.Equal(raw, null) }
+
+// kind is what a value is that could not be decoded.
+func kind(err error) string {
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return mistyped.Value
+	}
+	return "value"
 }

@@ -26,6 +26,11 @@ func internalFailure() *Failure {
 	return &Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}
 }
 
+// Canceled is the failure of a request whose caller went away: nobody reads it, and nothing failed.
+func Canceled() *Failure {
+	return &Failure{Code: mcp.REQUEST_INTERRUPTED, Message: "canceled"}
+}
+
 func invalidRequest(message string) *Failure {
 	return &Failure{Code: mcp.INVALID_REQUEST, Message: message}
 }

@@ -26,25 +26,26 @@ const (
 	// DefaultKeepAlive is the time between comments on a silent stream; proxies commonly cut one
 	// after 30 or 60 seconds.
 	DefaultKeepAlive = 15 * time.Second
-	// readTimeout bounds how long a body may take to arrive, writeTimeout how long a client may
-	// take to accept an answer or an event.
-	readTimeout, writeTimeout = 30 * time.Second, 30 * time.Second
+	// DefaultPatience is the time a body may take to arrive, and a client to accept an answer or an
+	// event.
+	DefaultPatience = 30 * time.Second
+	// grownAhead bounds the room made for a body that is announced and not there yet.
+	grownAhead = 64 << 10
 )
 
-// Config of a Handler. Server, Authenticator and Origins are required.
+// Config of a Handler. Server and Authenticator are required.
 type Config struct {
 	Server        *server.MCPServer
 	Authenticator auth.Authenticator
-	Origins       *auth.Origins
 	// Direct answers prompts/get without mcp-go, which costs several times what the answer does. It
 	// must answer as the handler registered with mcp-go would; nil leaves all to mcp-go.
 	Direct func(ctx context.Context, call *Call) (result any, f *Failure)
 	// Recorder sees every message that is a request; nil records nothing.
 	Recorder Recorder
 	Log      *slog.Logger
-	// BodyLimit and KeepAlive are the defaults when zero.
-	BodyLimit int64
-	KeepAlive time.Duration
+	// BodyLimit, KeepAlive and Patience are the defaults when zero.
+	BodyLimit           int64
+	KeepAlive, Patience time.Duration
 }
 
 // Handler is the MCP endpoint.
@@ -68,31 +69,37 @@ func New(config Config) *Handler {
 	if config.KeepAlive == 0 {
 		config.KeepAlive = DefaultKeepAlive
 	}
+	if config.Patience == 0 {
+		config.Patience = DefaultPatience
+	}
 	return &Handler{config: config, dispatch: newDispatcher(config.Server, config.Direct, config.Log), streams: newStreams()}
 }
 
 // ServeHTTP answers one message.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	namespace, ok := endpoint(r.URL.Path)
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	identity, refused := h.admit(r)
+	control := http.NewResponseController(w)
+	identity, namespace, refused := h.admit(r)
 	if refused != nil {
 		if refused.Status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
 		}
+		h.limitWrite(control)
 		http.Error(w, refused.Reason, refused.Status)
 		return
 	}
-	page := newPage()
-	defer page.release()
-	if f, status := h.read(w, r, page); f != nil {
-		h.reject(w, page, nil, f, status)
+	x := &exchange{w: w, control: control, header: r.Header, identity: identity, namespace: namespace, page: newPage()}
+	defer x.release()
+	if f, status := h.read(r, x); f != nil {
+		h.reject(x, f, status)
 		return
 	}
-	h.message(w, r, &exchange{identity: identity, namespace: namespace, page: page})
+	h.message(r.Context(), x)
+}
+
+// limitWrite ends a write to a client that accepts nothing. net/http lifts the limit before the next
+// request. A recorder in a test has none.
+func (h *Handler) limitWrite(control *http.ResponseController) {
+	_ = control.SetWriteDeadline(time.Now().Add(h.config.Patience))
 }
 
 // endpoint is the namespace a path stands for; empty for all.
@@ -108,14 +115,9 @@ func endpoint(path string) (namespace string, ok bool) {
 	return ref.Name, err == nil && ref.Selector == prompt.Selector{}
 }
 
-// admit judges a request before it is read.
-func (h *Handler) admit(r *http.Request) (auth.Identity, *auth.RefusedError) {
-	if r.Method != http.MethodPost {
-		return auth.Identity{}, &auth.RefusedError{Status: http.StatusMethodNotAllowed, Reason: "messages are sent by POST; there are no sessions and no streams to resume"}
-	}
-	if origin := r.Header.Get("Origin"); origin != "" && !h.config.Origins.Allowed(origin) {
-		return auth.Identity{}, &auth.RefusedError{Status: http.StatusForbidden, Reason: "this Origin is not allowed; the server's --allowed-origins lists those that are"}
-	}
+// admit judges a request before it is read. Who is asking comes first: a caller who is not let in
+// learns nothing of what is here.
+func (h *Handler) admit(r *http.Request) (auth.Identity, string, *auth.RefusedError) {
 	identity, err := h.config.Authenticator.Authenticate(r)
 	if err != nil {
 		var refused *auth.RefusedError
@@ -123,33 +125,60 @@ func (h *Handler) admit(r *http.Request) (auth.Identity, *auth.RefusedError) {
 			h.config.Log.ErrorContext(r.Context(), "A caller could not be authenticated", "err", err)
 			refused = &auth.RefusedError{Status: http.StatusServiceUnavailable, Reason: "callers cannot be authenticated now, try again later"}
 		}
-		return auth.Identity{}, refused
+		return auth.Identity{}, "", refused
 	}
-	if !isJSON(r.Header.Get("Content-Type")) {
-		return auth.Identity{}, &auth.RefusedError{Status: http.StatusUnsupportedMediaType, Reason: "Content-Type must be application/json"}
-	}
+	namespace, ok := endpoint(r.URL.Path)
 	accept := r.Header["Accept"]
-	if !accepts(accept, "application/json") && !accepts(accept, "text/event-stream") {
-		return auth.Identity{}, &auth.RefusedError{Status: http.StatusNotAcceptable, Reason: "Accept must admit application/json and text/event-stream"}
+	switch {
+	case !ok:
+		return identity, "", &auth.RefusedError{Status: http.StatusNotFound, Reason: "404 page not found"}
+	case r.Method != http.MethodPost:
+		return identity, "", &auth.RefusedError{Status: http.StatusMethodNotAllowed, Reason: "messages are sent by POST; there are no sessions and no streams to resume"}
+	case !isJSON(r.Header.Get("Content-Type")):
+		return identity, "", &auth.RefusedError{Status: http.StatusUnsupportedMediaType, Reason: "Content-Type must be application/json"}
+	case !accepts(accept, "application/json") && !accepts(accept, "text/event-stream"):
+		return identity, "", &auth.RefusedError{Status: http.StatusNotAcceptable, Reason: "Accept must admit application/json and text/event-stream"}
 	}
-	return identity, nil
+	return identity, namespace, nil
+}
+
+// exchange is a request under way. The page holds the body until the answer is written over it.
+type exchange struct {
+	w         http.ResponseWriter
+	control   *http.ResponseController
+	header    http.Header
+	identity  auth.Identity
+	namespace string
+	page      *page
+	envelope  envelope
+	call      Call
+	// malformed is what is wrong with the params of a method that is served.
+	malformed *Failure
+}
+
+// release gives the page back. A stream does so at its start: it may last for days.
+func (x *exchange) release() {
+	if x.page != nil {
+		x.page.release()
+		x.page = nil
+	}
 }
 
 // read puts the body into the page.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request, page *page) (*Failure, int) {
+func (h *Handler) read(r *http.Request, x *exchange) (*Failure, int) {
 	limit := h.config.BodyLimit
 	if r.ContentLength > limit {
 		return tooLarge(limit), http.StatusRequestEntityTooLarge
 	}
 	body := r.Body
 	if r.ContentLength < 0 {
-		body = http.MaxBytesReader(w, body, limit)
+		body = http.MaxBytesReader(x.w, body, limit)
 	} else {
-		page.Grow(int(r.ContentLength) + bytes.MinRead) // room to see the end without growing
+		x.page.Grow(int(min(r.ContentLength, grownAhead)) + bytes.MinRead) // room to see the end without growing
 	}
 	// The next request sets its own deadline, and a stream lifts it. A recorder in a test has none.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout))
-	if _, err := page.ReadFrom(body); err != nil {
+	_ = x.control.SetReadDeadline(time.Now().Add(h.config.Patience))
+	if _, err := x.page.ReadFrom(body); err != nil {
 		if _, over := errors.AsType[*http.MaxBytesError](err); over {
 			return tooLarge(limit), http.StatusRequestEntityTooLarge
 		}
@@ -162,27 +191,19 @@ func tooLarge(limit int64) *Failure {
 	return invalidRequest(fmt.Sprintf("the body is larger than %d bytes", limit))
 }
 
-// exchange is a request under way. The page holds the body until the answer is written over it.
-type exchange struct {
-	identity  auth.Identity
-	namespace string
-	page      *page
-	envelope  envelope
-	call      Call
-}
-
 // message answers what a body says.
-func (h *Handler) message(w http.ResponseWriter, r *http.Request, x *exchange) {
+func (h *Handler) message(ctx context.Context, x *exchange) {
 	started := time.Now()
 	e := &x.envelope
 	f := decode(x.page.Bytes(), e)
-	isModern := modern(r.Header, e)
+	isModern := modern(x.header, e)
 	switch {
 	case f == nil && len(e.ID) == 0 && e.Method != "",
 		f == nil && e.Method == "" && (e.Result != nil || e.Error != nil):
 		// A notification or a response. None changes anything here, and one that cancels must
 		// not: it names a request by its id, and ids of different callers are alike.
-		w.WriteHeader(http.StatusAccepted)
+		h.limitWrite(x.control)
+		x.w.WriteHeader(http.StatusAccepted)
 		return
 	case f == nil && e.Method == "":
 		f = invalidRequest("method is missing")
@@ -192,65 +213,78 @@ func (h *Handler) message(w http.ResponseWriter, r *http.Request, x *exchange) {
 		if !isModern && e.ID != nil {
 			status = http.StatusOK
 		}
-		h.reject(w, x.page, e.ID, f, status)
+		h.reject(x, f, status)
 		return
 	}
-	x.call = Call{
-		Method: e.Method, Version: e.Params.Meta.Version, Modern: isModern, Namespace: x.namespace,
-		Name: e.Params.Name, Arguments: e.Params.Arguments, Cursor: e.Params.Cursor,
+	x.call = Call{Method: e.Method, Version: e.Params.Meta.Version, Modern: isModern, Namespace: x.namespace}
+	if x.call.Version == "" {
+		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}
-	ctx := context.WithValue(auth.WithIdentity(r.Context(), x.identity), callKey{}, &x.call)
-	ctx, end := h.config.Recorder.Start(ctx, &x.call, r.Header, Trace{Parent: e.Params.Meta.Traceparent, State: e.Params.Meta.Tracestate}, started)
-	end(h.request(ctx, w, r, x))
+	if served(isModern, e.Method) {
+		x.malformed = e.fill(&x.call)
+	}
+	ctx = context.WithValue(auth.WithIdentity(ctx, x.identity), callKey{}, &x.call)
+	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, Trace{Parent: e.Params.Meta.Traceparent, State: e.Params.Meta.Tracestate}, started)
+	end(h.request(ctx, x))
 }
 
 // request answers a request and returns the failure it ended in.
-func (h *Handler) request(ctx context.Context, w http.ResponseWriter, r *http.Request, x *exchange) *Failure {
-	var f *Failure
-	if x.call.Modern {
-		f = checkModern(r.Header, &x.envelope, x.page.Bytes())
-	} else if f = checkLegacy(r.Header, &x.envelope); f != nil {
-		h.reject(w, x.page, x.envelope.ID, f, http.StatusBadRequest)
-		return f
+func (h *Handler) request(ctx context.Context, x *exchange) *Failure {
+	f := x.malformed
+	switch {
+	case f != nil:
+	case x.call.Modern:
+		f = checkModern(x.header, &x.envelope, &x.call)
+	default:
+		if f = checkLegacy(x.header, &x.envelope); f != nil {
+			h.reject(x, f, http.StatusBadRequest)
+			return f
+		}
 	}
 	if f == nil && x.call.Modern && x.call.Method == string(mcp.MethodSubscriptionsListen) {
-		return h.listen(ctx, w, r, x)
+		return h.listen(ctx, x)
 	}
 	var result any
 	if f == nil {
 		result, f = h.dispatch.dispatch(ctx, &x.call, x.page.Bytes())
 	}
-	return h.respond(w, x, result, f)
+	return h.respond(x, result, f)
 }
 
 // respond writes the one answer to a request that is no stream.
-func (h *Handler) respond(w http.ResponseWriter, x *exchange, result any, f *Failure) *Failure {
+func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
 	if f != nil {
 		status := http.StatusOK
 		if x.call.Modern {
 			status = f.status()
 		}
-		h.reject(w, x.page, x.envelope.ID, f, status)
+		h.reject(x, f, status)
 		return f
 	}
 	x.page.Reset()
 	if err := x.page.answer(x.envelope.ID, result, nil); err != nil {
 		h.config.Log.Error("An answer could not be encoded", "method", x.call.Method, "err", err)
 		f = internalFailure()
-		h.reject(w, x.page, x.envelope.ID, f, http.StatusOK)
+		h.reject(x, f, http.StatusOK)
 		return f
 	}
-	x.page.send(w, http.StatusOK)
+	h.send(x, http.StatusOK)
 	return nil
 }
 
 // reject writes a failure over whatever the page holds.
-func (h *Handler) reject(w http.ResponseWriter, page *page, id []byte, f *Failure, status int) {
-	page.Reset()
-	if err := page.answer(id, nil, f); err != nil {
+func (h *Handler) reject(x *exchange, f *Failure, status int) {
+	x.page.Reset()
+	if err := x.page.answer(x.envelope.ID, nil, f); err != nil {
 		h.config.Log.Error("An error could not be encoded", "err", err)
-		w.WriteHeader(http.StatusInternalServerError)
-		return
+		status = http.StatusInternalServerError
+		x.page.Reset()
 	}
-	page.send(w, status)
+	h.send(x, status)
+}
+
+// send writes the page as the only content of a response.
+func (h *Handler) send(x *exchange, status int) {
+	h.limitWrite(x.control)
+	x.page.send(x.w, status)
 }

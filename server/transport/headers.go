@@ -16,46 +16,43 @@ func modern(header http.Header, e *envelope) bool {
 	return mcp.IsModernProtocol(e.Params.Meta.Version) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
 }
 
-// checkModern holds the headers of a modern request against its body.
-func checkModern(header http.Header, e *envelope, body []byte) *Failure {
+// checkModern holds the headers of a modern request against its body. A method that is not served
+// is not there whatever its params and _meta; what its headers say must still be true.
+func checkModern(header http.Header, e *envelope, call *Call) *Failure {
 	version, stated := e.Params.Meta.Version, header.Get(mcp.HeaderProtocolVersion)
+	known := served(true, e.Method)
 	switch {
 	case stated == "":
 		return mismatch(mcp.HeaderMismatchError{Header: mcp.HeaderProtocolVersion, Reason: "missing required header"})
-	case version == "":
+	case version == "" && known:
 		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
-	case stated != version:
+	case version != "" && stated != version:
 		return mismatch(mcp.HeaderMismatchError{
 			Header: mcp.HeaderProtocolVersion,
 			Reason: "header value " + quote(stated) + " does not match " + mcp.MetaKeyProtocolVersion + " " + quote(version),
 		})
-	case !mcp.IsValidProtocolVersion(version):
-		return unsupported(version)
-	case !e.Params.Meta.Capabilities.declared:
+	case !mcp.IsValidProtocolVersion(stated):
+		return unsupported(stated)
+	case known && !e.Params.Meta.Capabilities.declared:
 		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyClientCapabilities)
 	}
-	return checkStandardHeaders(header, e, body)
+	return checkStandardHeaders(header, call, stated, known)
 }
 
-// checkStandardHeaders takes the usual case, in which all agree, without decoding the body again.
-// Everything else is for the library to judge and to word.
-func checkStandardHeaders(header http.Header, e *envelope, body []byte) *Failure {
-	if header.Get(mcp.HeaderMethod) == e.Method {
-		if !mcp.MethodRequiresNameHeader(mcp.MCPMethod(e.Method)) {
+// checkStandardHeaders takes the usual case, in which all agree, without the library. Everything
+// else is for the library to judge and to word.
+func checkStandardHeaders(header http.Header, call *Call, version string, known bool) *Failure {
+	if header.Get(mcp.HeaderMethod) == call.Method {
+		if !known || !mcp.MethodRequiresNameHeader(mcp.MCPMethod(call.Method)) {
 			return nil
 		}
 		name, ok := mcp.DecodeHeaderValue(header.Get(mcp.HeaderName))
-		if ok && name != "" && e.Method == string(mcp.MethodPromptsGet) && name == e.Params.Name {
+		if ok && name != "" && name == call.Name {
 			return nil
 		}
 	}
-	var raw struct {
-		Params json.RawMessage `json:"params"`
-	}
-	if err := json.Unmarshal(body, &raw); err != nil {
-		return InvalidParams("params are malformed")
-	}
-	err := mcp.ValidateStandardHeaders(header.Get, e.Params.Meta.Version, mcp.MCPMethod(e.Method), raw.Params)
+	params := json.RawMessage(`{"name":` + quote(call.Name) + `}`)
+	err := mcp.ValidateStandardHeaders(header.Get, version, mcp.MCPMethod(call.Method), params)
 	if err == nil {
 		return nil
 	}

@@ -121,13 +121,16 @@ type ended struct {
 
 // listen serves a subscriptions/listen request: mcp-go blocks in it for as long as the stream is
 // open, on a goroutine of its own; this one is the only writer.
-func (h *Handler) listen(ctx context.Context, w http.ResponseWriter, r *http.Request, x *exchange) *Failure {
-	if !accepts(r.Header["Accept"], "text/event-stream") {
-		http.Error(w, "Accept must admit text/event-stream", http.StatusNotAcceptable)
+func (h *Handler) listen(ctx context.Context, x *exchange) *Failure {
+	if !accepts(x.header["Accept"], "text/event-stream") {
+		h.limitWrite(x.control)
+		http.Error(x.w, "Accept must admit text/event-stream", http.StatusNotAcceptable)
 		return invalidRequest("a stream was not accepted")
 	}
 	// A deadline that passes while nothing is read would look like a client that left.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	_ = x.control.SetReadDeadline(time.Time{})
+	x.release()
+	x.envelope = envelope{ID: x.envelope.ID}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.streams.stopping, cancel)()
@@ -136,14 +139,14 @@ func (h *Handler) listen(ctx context.Context, w http.ResponseWriter, r *http.Req
 
 	over := make(chan ended, 1)
 	go func() {
-		result, f := h.dispatch.dispatch(h.config.Server.WithContext(ctx, session), &x.call, x.page.Bytes())
+		result, f := h.dispatch.dispatch(h.config.Server.WithContext(ctx, session), &x.call, nil)
 		over <- ended{result: result, failure: f}
 	}()
 
 	// Nothing is sent before the acknowledgement, whatever changes meanwhile.
+	s := &events{w: x.w, control: x.control, limitWrite: h.limitWrite, id: x.envelope.ID}
 	select {
 	case ack := <-session.notes:
-		s := &events{w: w, control: http.NewResponseController(w), id: x.envelope.ID}
 		s.begin()
 		s.note(ack)
 		end := h.stream(session, s, over, cancel)
@@ -152,13 +155,13 @@ func (h *Handler) listen(ctx context.Context, w http.ResponseWriter, r *http.Req
 	case end := <-over:
 		select {
 		case ack := <-session.notes: // it ended at once, in order
-			s := &events{w: w, control: http.NewResponseController(w), id: x.envelope.ID}
 			s.begin()
 			s.note(ack)
 			s.finish(end)
 			return end.failure
 		default:
-			return h.respond(w, x, end.result, end.failure)
+			x.page = newPage()
+			return h.respond(x, end.result, end.failure)
 		}
 	}
 }
@@ -195,10 +198,11 @@ func (h *Handler) stream(session *session, s *events, over <-chan ended, cancel 
 
 // events writes server-sent events. After an error it writes nothing more.
 type events struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	id      json.RawMessage
-	err     error
+	w          http.ResponseWriter
+	control    *http.ResponseController
+	limitWrite func(*http.ResponseController)
+	id         json.RawMessage
+	err        error
 }
 
 func (s *events) begin() {
@@ -254,7 +258,7 @@ func (s *events) write(b []byte) {
 	if s.err != nil {
 		return
 	}
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // a recorder in a test has none
+	s.limitWrite(s.control)
 	if _, s.err = s.w.Write(b); s.err == nil {
 		s.err = s.control.Flush()
 	}
