@@ -16,11 +16,11 @@ import (
 	"github.com/lectern-dev/lectern/hack/promptcsv"
 )
 
-// TestCollection applies a whole collection and gets every prompt of it, byte for byte as its row
+// wholeCollection applies a whole collection and gets every prompt of it, byte for byte as its row
 // says. The rows are read and filled here once more, by code that knows no Prompt.
-func TestCollection(t *testing.T) {
+func wholeCollection(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, whole(t))
+	s := play(t, crowded(t))
 	source := collection(t)
 	rows, err := csv.NewReader(strings.NewReader(source)).ReadAll()
 	must(t, err)

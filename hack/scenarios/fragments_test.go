@@ -17,9 +17,9 @@ import (
 	"github.com/lectern-dev/lectern/hack/local"
 )
 
-// TestCycleComesToRest closes a circle of includes and goes on working elsewhere: nobody in the
+// cycleComesToRest closes a circle of includes and goes on working elsewhere: nobody in the
 // circle gets another version.
-func TestCycleComesToRest(t *testing.T) {
+func cycleComesToRest(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
 	must(t, s.create(ctx, s.text("a", "A"), s.text("b", "B {{> a}}"), s.text("outside", "O {{> a}}"), s.text("elsewhere", "0")))
@@ -61,11 +61,11 @@ const (
 	editions   = 10
 )
 
-// TestThousandDependents edits a fragment that a thousand prompts include, ten times, while a person
+// thousandDependents edits a fragment that a thousand prompts include, ten times, while a person
 // edits another prompt: the person does not wait for the thousand.
-func TestThousandDependents(t *testing.T) {
+func thousandDependents(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, whole(t))
+	s := play(t, crowded(t))
 	must(t, s.create(ctx, s.text("style", "edition 0"), s.text("person", "0")))
 	group, creating := errgroup.WithContext(ctx)
 	group.SetLimit(8)
@@ -87,18 +87,18 @@ func TestThousandDependents(t *testing.T) {
 		return s.allInclude(ctx, editions+1)
 	})
 	var took []time.Duration
-	crowded, passed := 0, 0
+	waiting, passed := 0, 0
 	for _, e := range edits {
 		took = append(took, e.took)
 		if e.behind >= dependents/2 {
-			crowded, passed = crowded+1, max(passed, e.passed)
+			waiting, passed = waiting+1, max(passed, e.passed)
 		}
 	}
 	slices.Sort(took)
 	t.Logf("%d edits elsewhere meanwhile, apply to Ready: p50 %v, p99 %v, longest %v", len(took),
 		took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
-	t.Logf("%d of them while %d or more dependents were behind; at most %d dependents came first", crowded, dependents/2, passed)
-	if crowded == 0 || passed >= dependents*2/5 {
+	t.Logf("%d of them while %d or more dependents were behind; at most %d dependents came first", waiting, dependents/2, passed)
+	if waiting == 0 || passed >= dependents*2/5 {
 		t.Error("edits elsewhere do not overtake the dependents")
 	}
 
@@ -174,9 +174,9 @@ func (s *scene) allInclude(ctx context.Context, version int64) error {
 	return nil
 }
 
-// TestNothingButIncludes applies prompts that would expand without end, and expects a refusal that
+// nothingButIncludes applies prompts that would expand without end, and expects a refusal that
 // costs the controller little.
-func TestNothingButIncludes(t *testing.T) {
+func nothingButIncludes(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
 	must(t, s.create(ctx, s.text("big", strings.Repeat("x", 128<<10)), s.text("f", "small")))

@@ -8,8 +8,8 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
-// TestBothServersTell applies, edits and deletes; agents at both servers hear of each.
-func TestBothServersTell(t *testing.T) {
+// bothServersTell applies, edits and deletes; agents at both servers hear of each.
+func bothServersTell(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
 	for _, step := range []struct {
@@ -37,8 +37,8 @@ func TestBothServersTell(t *testing.T) {
 	}
 }
 
-// TestLegacyEra is the same client in every older revision, on the same URL.
-func TestLegacyEra(t *testing.T) {
+// legacyEra is the same client in every older revision, on the same URL.
+func legacyEra(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
 	must(t, s.create(ctx, s.text("old", "Hello {{who}}")))

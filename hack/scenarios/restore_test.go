@@ -13,9 +13,9 @@ import (
 	"github.com/lectern-dev/lectern/hack/local"
 )
 
-// TestDatabaseRestored puts the database back to an older state under running servers: they must
+// databaseRestored puts the database back to an older state under running servers: they must
 // serve what it has, not what they hold, and the controller then brings it up to date again.
-func TestDatabaseRestored(t *testing.T) {
+func databaseRestored(t *testing.T) {
 	for name, newEpoch := range map[string]bool{"and servers notice": false, "and a new epoch": true} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
@@ -107,9 +107,9 @@ func (s *scene) asSuperuser(t *testing.T, statements []string) {
 	}))
 }
 
-// TestEmptyDatabase starts a controller that may not migrate on a database nobody migrated. It says
+// emptyDatabase starts a controller that may not migrate on a database nobody migrated. It says
 // what to run, and goes on by itself once that was done.
-func TestEmptyDatabase(t *testing.T) {
+func emptyDatabase(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
 	const name = "lectern_empty"

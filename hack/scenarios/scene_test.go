@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -38,6 +39,10 @@ func play(t *testing.T, stack *local.Stack) *scene {
 	t.Cleanup(func() {
 		if err := s.close(context.Background()); err != nil {
 			t.Error(err)
+		}
+		if t.Failed() {
+			log, err := os.ReadFile(s.Log(local.Controller))
+			t.Logf("the end of the controller's log (%v):\n%s", err, log[max(0, len(log)-4000):])
 		}
 	})
 	return s

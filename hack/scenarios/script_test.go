@@ -17,7 +17,7 @@ import (
 	"github.com/lectern-dev/lectern/hack/local"
 )
 
-// TestScripts plays testdata/*.txtar. Beside testscript's own, a script has these commands:
+// scripts plays testdata/*.txtar. Beside testscript's own, a script has these commands:
 //
 //	apply FILE…                       kubectl apply, in the script's namespace; ! expects a refusal
 //	delete NAME…                      kubectl delete, without waiting
@@ -30,7 +30,7 @@ import (
 //	mcp prompts/list => NAME…         both servers list exactly these, soon
 //	crash|down|up WHO…                kill -9, stop, start: controller, server-1, server-2, postgres
 //	lectern ARG…                      a command of the stack's binary; ! expects it to fail
-func TestScripts(t *testing.T) {
+func scripts(t *testing.T) {
 	stack := whole(t)
 	testscript.RunT(serial{t}, testscript.Params{
 		Dir:   "testdata",
