@@ -140,13 +140,13 @@ func (r *Reconciler) connected(ctx context.Context, namespace, name string, was 
 // reachable is the set of names met on the way along next, the start included.
 func reachable(start []string, next func(string) []string) map[string]bool {
 	seen := map[string]bool{}
-	todo := slices.Clone(start)
-	for len(todo) > 0 {
-		name := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	unvisited := slices.Clone(start)
+	for len(unvisited) > 0 {
+		name := unvisited[len(unvisited)-1]
+		unvisited = unvisited[:len(unvisited)-1]
 		if !seen[name] {
 			seen[name] = true
-			todo = append(todo, next(name)...)
+			unvisited = append(unvisited, next(name)...)
 		}
 	}
 	return seen
