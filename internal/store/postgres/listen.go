@@ -20,11 +20,10 @@ const (
 // connection of its own, and returns nil when ctx ends or why the connection is of no use any more: the caller
 // listens again. A notification is a hint: the caller asks Feed, and polls besides.
 func (s *Store) Listen(ctx context.Context, wake func()) error {
-	err := s.listen(ctx, wake)
-	if ctx.Err() != nil {
-		return nil
+	if err := s.listen(ctx, wake); ctx.Err() == nil {
+		return fmt.Errorf("listen for changes: %w", fault(err))
 	}
-	return fmt.Errorf("listen for changes: %w", fault(err))
+	return nil
 }
 
 func (s *Store) listen(ctx context.Context, wake func()) error {
