@@ -1,12 +1,10 @@
 package transport
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -20,17 +18,18 @@ type envelope struct {
 	Result  json.RawMessage `json:"result"`
 	Error   json.RawMessage `json:"error"`
 
-	// malformed is what is wrong with the params' shape; only methods that are served mind.
-	malformed *Failure
+	// mistyped is the first member of the params that is not of the type it has below.
+	mistyped *json.UnmarshalTypeError
 }
 
-// params are judged by the method that reads them: what another one calls "name" may be anything.
+// params are all members that any method reads. Where one is mistyped, the others are read all the
+// same, and the method says whether it minds.
 type params struct {
-	Name          json.RawMessage `json:"name"`
-	Arguments     json.RawMessage `json:"arguments"`
-	Cursor        json.RawMessage `json:"cursor"`
-	Notifications json.RawMessage `json:"notifications"`
-	Meta          requestMeta     `json:"_meta"`
+	Name          string            `json:"name"`
+	Arguments     map[string]string `json:"arguments"`
+	Cursor        *string           `json:"cursor"`
+	Notifications json.RawMessage   `json:"notifications"`
+	Meta          requestMeta       `json:"_meta"`
 }
 
 type requestMeta struct {
@@ -65,27 +64,25 @@ func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
 // decode reads a message. With a failure the envelope has an ID when the message had a usable one.
 func decode(body []byte, e *envelope) *Failure {
-	err := json.Unmarshal(body, e)
-	var mistyped *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-	case !errors.As(err, &mistyped):
-		// A syntax error. Nothing of the message is trusted, an id neither.
-		*e = envelope{}
-		return &Failure{Code: mcp.PARSE_ERROR, Message: "the body is not valid JSON"}
-	case mistyped.Field == "":
-		return invalidRequest("the body is one JSON-RPC message, an object; batches are not supported")
+	if err := json.Unmarshal(body, e); err != nil {
+		mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err)
+		switch {
+		case !ok:
+			// A syntax error. Nothing of the message is trusted, an id neither.
+			*e = envelope{}
+			return &Failure{Code: mcp.PARSE_ERROR, Message: "the body is not valid JSON"}
+		case mistyped.Field == "":
+			return invalidRequest("the body is one JSON-RPC message, an object; batches are not supported")
+		}
+		e.mistyped = mistyped
 	}
 	if f := e.checkID(); f != nil {
 		return f
 	}
 	switch {
-	case mistyped != nil && strings.HasPrefix(mistyped.Field, "params"):
-		e.malformed = malformed(mistyped)
-	case mistyped != nil:
-		return invalidRequest(fmt.Sprintf("%s cannot be a JSON %s", mistyped.Field, mistyped.Value))
-	}
-	if e.JSONRPC != mcp.JSONRPC_VERSION {
+	case e.mistyped != nil && !strings.HasPrefix(e.mistyped.Field, "params"):
+		return invalidRequest(fmt.Sprintf("%s cannot be a JSON %s", e.mistyped.Field, e.mistyped.Value))
+	case e.JSONRPC != mcp.JSONRPC_VERSION:
 		return invalidRequest(`jsonrpc must be "2.0"`)
 	}
 	return nil
@@ -105,93 +102,95 @@ func (e *envelope) checkID() *Failure {
 	}
 }
 
+// fill gives a call what its method reads of the params.
+func (e *envelope) fill(call *Call, body []byte) *Failure {
+	method := mcp.MCPMethod(call.Method)
+	if e.mistyped != nil {
+		if f := objection(method, body); f != nil {
+			return f
+		}
+	}
+	switch method {
+	case mcp.MethodPromptsGet:
+		call.Name, call.Arguments = e.Params.Name, e.Params.Arguments
+		return checkArguments(call.Arguments, body)
+	case mcp.MethodPromptsList:
+		call.Cursor = e.Params.Cursor
+	case mcp.MethodSubscriptionsListen:
+		call.notifications = e.Params.Notifications
+	}
+	return nil
+}
+
+// objection is what a method has against params of which some are mistyped: only what it reads
+// itself counts.
+func objection(method mcp.MCPMethod, body []byte) *Failure {
+	var reads any
+	switch method {
+	case mcp.MethodPromptsGet:
+		reads = &struct {
+			Params struct {
+				Name      string            `json:"name"`
+				Arguments map[string]string `json:"arguments"`
+				Meta      requestMeta       `json:"_meta"`
+			} `json:"params"`
+		}{}
+	case mcp.MethodPromptsList:
+		reads = &struct {
+			Params struct {
+				Cursor *string     `json:"cursor"`
+				Meta   requestMeta `json:"_meta"`
+			} `json:"params"`
+		}{}
+	default:
+		reads = &struct {
+			Params struct {
+				Meta requestMeta `json:"_meta"`
+			} `json:"params"`
+		}{}
+	}
+	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal(body, reads)); ok {
+		return malformed(mistyped)
+	}
+	return nil
+}
+
+// checkArguments refuses null, which the decoder takes for an empty string. The second look is only
+// needed where there is an empty string.
+func checkArguments(arguments map[string]string, body []byte) *Failure {
+	for _, value := range arguments {
+		if value != "" {
+			continue
+		}
+		var again struct {
+			Params struct {
+				Arguments map[string]*string `json:"arguments"`
+			} `json:"params"`
+		}
+		if err := json.Unmarshal(body, &again); err != nil {
+			return InvalidParams("params are malformed")
+		}
+		for name, value := range again.Params.Arguments {
+			if value == nil {
+				return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", name))
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
 // malformed puts a decoder's error in the words of the protocol.
 func malformed(err *json.UnmarshalTypeError) *Failure {
 	field := strings.TrimPrefix(strings.TrimPrefix(err.Field, "params"), ".")
 	switch {
 	case field == "":
 		return InvalidParams("params must be an object")
+	case field == "arguments" || strings.HasPrefix(field, "arguments."):
+		return InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, err.Value))
 	case strings.HasPrefix(field, "_meta."+mcp.MetaKeyProtocolVersion):
 		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
 	default:
 		return InvalidParams(fmt.Sprintf("params.%s cannot be a JSON %s", field, err.Value))
 	}
-}
-
-// fill gives a call what its method reads of the params.
-func (e *envelope) fill(call *Call) *Failure {
-	if e.malformed != nil {
-		return e.malformed
-	}
-	switch p := &e.Params; mcp.MCPMethod(call.Method) {
-	case mcp.MethodPromptsGet:
-		name, f := text("name", p.Name)
-		if f != nil {
-			return f
-		}
-		if name != nil {
-			call.Name = *name
-		}
-		call.Arguments, f = arguments(p.Arguments)
-		return f
-	case mcp.MethodPromptsList:
-		var f *Failure
-		call.Cursor, f = text("cursor", p.Cursor)
-		return f
-	case mcp.MethodSubscriptionsListen:
-		call.notifications = p.Notifications
-	}
-	return nil
-}
-
-// text is a member that is a string; nil when it is absent or null.
-func text(member string, raw json.RawMessage) (*string, *Failure) {
-	if absent(raw) {
-		return nil, nil
-	}
-	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		s := string(raw[1 : len(raw)-1])
-		return &s, nil
-	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, InvalidParams(fmt.Sprintf("params.%s cannot be a JSON %s", member, kind(err)))
-	}
-	return &s, nil
-}
-
-// arguments refuses null, which the decoder takes for an empty string.
-func arguments(raw json.RawMessage) (map[string]string, *Failure) {
-	if absent(raw) {
-		return nil, nil
-	}
-	var values map[string]string
-	if err := json.Unmarshal(raw, &values); err != nil {
-		return nil, InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, kind(err)))
-	}
-	if !bytes.Contains(raw, null) {
-		return values, nil
-	}
-	var pointers map[string]*string
-	if err := json.Unmarshal(raw, &pointers); err != nil {
-		return nil, InvalidParams("params are malformed")
-	}
-	for name, value := range pointers {
-		if value == nil {
-			return nil, InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", name))
-		}
-	}
-	return values, nil
-}
-
-var null = []byte("null")
-
-func absent(raw json.RawMessage) bool { return len(raw) == 0 || bytes.Equal(raw, null) }
-
-// kind is what a value is that could not be decoded.
-func kind(err error) string {
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return mistyped.Value
-	}
-	return "value"
 }

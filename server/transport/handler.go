@@ -221,7 +221,7 @@ func (h *Handler) message(ctx context.Context, x *exchange) {
 		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}
 	if served(isModern, e.Method) {
-		x.malformed = e.fill(&x.call)
+		x.malformed = e.fill(&x.call, x.page.Bytes())
 	}
 	ctx = context.WithValue(auth.WithIdentity(ctx, x.identity), callKey{}, &x.call)
 	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, Trace{Parent: e.Params.Meta.Traceparent, State: e.Params.Meta.Tracestate}, started)
