@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,21 +54,53 @@ type Upkeep struct {
 	Limit int
 	// Drifted takes objects whose row differs to the reconciler.
 	Drifted chan<- event.GenericEvent
+
+	// newest is the resourceVersion of the last list.
+	newest string
 }
 
 // NeedLeaderElection makes upkeep run on the leader only.
 func (u *Upkeep) NeedLeaderElection() bool { return true }
 
-// Start runs until ctx ends. A round that fails is logged, counted and tried again the next time.
+// Start runs until ctx ends. A round that fails is logged, counted and tried again the next time, but for
+// one thing: when the API server went back in time, every watch of this process goes on from a version
+// that is in the future now and hears nothing. Only a new process reads everything again.
 func (u *Upkeep) Start(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
 		for name, round := range map[string]func(context.Context) error{"comparison": u.compare, "purge": u.purge} {
-			if err := round(ctx); err != nil && ctx.Err() == nil {
+			err := round(ctx)
+			if errors.Is(err, errWentBack) {
+				end(err)
+				return
+			}
+			if err != nil && ctx.Err() == nil {
 				failures.WithLabelValues(name).Inc()
 				u.Log.Error(err, "Upkeep round failed", "round", name)
 			}
 		}
 	}, u.Every, 0.1, true)
+	if err := context.Cause(ctx); errors.Is(err, errWentBack) {
+		return err
+	}
+	return nil
+}
+
+var errWentBack = errors.New("the API server went back in time, as after a restore of etcd; ending, to read everything again")
+
+// remember keeps the version of the newest list, and refuses one that is older.
+func (u *Upkeep) remember(version string) error {
+	if u.newest != "" {
+		order, err := resourceversion.CompareResourceVersion(version, u.newest)
+		if err != nil {
+			return fmt.Errorf("compare versions of lists: %w", err)
+		}
+		if order < 0 {
+			return errWentBack
+		}
+	}
+	u.newest = version
 	return nil
 }
 
@@ -150,6 +183,11 @@ func (u *Upkeep) objects(ctx context.Context) (map[store.Key]object, error) {
 		var page v1alpha1.PromptList
 		if err := u.Live.List(ctx, &page, client.Limit(objectPage), client.Continue(next)); err != nil {
 			return nil, fmt.Errorf("list objects: %w", err)
+		}
+		if next == "" { // the later pages are of the same version
+			if err := u.remember(page.ResourceVersion); err != nil {
+				return nil, err
+			}
 		}
 		for i := range page.Items {
 			p := &page.Items[i]
