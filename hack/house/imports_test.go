@@ -61,6 +61,10 @@ func anyOf(parents ...string) func(string, string) bool {
 	return func(_, imported string) bool { return is(imported) }
 }
 
+// forTests says whether a package serves tests alone, as pgtest does; rules spare it because one of
+// them sees to that.
+func forTests(room string) bool { return strings.HasSuffix(room, "test") }
+
 var rules = []rule{
 	{
 		name: "the controller knows no server", deep: true,
@@ -68,7 +72,7 @@ var rules = []rule{
 	},
 	{
 		name: "a server knows no controller and no Kubernetes", deep: true,
-		applies: in("server"),
+		applies: func(room string) bool { return in("server")(room) && !forTests(room) },
 		forbids: anyOf("controllers", "api", "hack", "k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
 	},
 	{
@@ -77,9 +81,15 @@ var rules = []rule{
 	},
 	{
 		name: "only tests start what hack starts", deep: true,
-		// pgtest and its like are imported by tests alone.
-		applies: func(room string) bool { return in("internal")(room) && !strings.HasSuffix(room, "test") },
+		applies: func(room string) bool { return in("internal")(room) && !forTests(room) },
 		forbids: anyOf("hack"),
+	},
+	{
+		name:    "what is for tests is imported by tests",
+		applies: func(room string) bool { return !forTests(room) },
+		forbids: func(_, imported string) bool {
+			return in("api", "controllers", "server", "internal", "hack")(imported) && forTests(imported)
+		},
 	},
 	{
 		name: "api is inert", deep: true,
@@ -173,7 +183,7 @@ func TestRulesBite(t *testing.T) {
 	t.Parallel()
 	at := func(room string, imports ...string) listed {
 		for i, imported := range imports {
-			if in("api", "controllers", "server", "internal")(imported) {
+			if in("api", "controllers", "server", "internal", "hack")(imported) {
 				imports[i] = module + "/" + imported
 			}
 		}
@@ -183,17 +193,19 @@ func TestRulesBite(t *testing.T) {
 		given listed
 		want  []string
 	}{
-		"controller to server":      {at("controllers/prompt", "server/auth"), []string{"the controller knows no server: controllers/prompt imports server/auth"}},
-		"server to client-go":       {at("server", "k8s.io/client-go/rest"), []string{"a server knows no controller and no Kubernetes: server imports k8s.io/client-go/rest"}},
-		"internal to controllers":   {at("internal/store", "controllers"), []string{"internal is below the programs: internal/store imports controllers"}},
-		"api to internal":           {at("api/v1alpha1", "internal/prompt"), []string{"api is inert: api/v1alpha1 imports internal/prompt"}},
-		"prompt to store":           {at("internal/prompt", "internal/store", "fmt", "github.com/gowebpki/jcs"), []string{"prompts are pure: internal/prompt imports internal/store"}},
-		"pgx elsewhere":             {at("server/catalog", "github.com/jackc/pgx/v5"), []string{"one package speaks Postgres: server/catalog imports github.com/jackc/pgx/v5"}},
-		"pgx at home":               {at("internal/store/postgres/pgtest", "github.com/jackc/pgx/v5"), nil},
-		"reconciler to reconciler":  {at("controllers/upkeep", "controllers/prompt"), []string{"reconcilers know each other only through status: controllers/upkeep imports controllers/prompt"}},
-		"reconciler to status":      {at("controllers/upkeep", "controllers/status"), nil},
-		"a name that says nothing":  {at("internal/util"), []string{"internal/util: the name says nothing of what is inside"}},
-		"similar, but another path": {at("controllers/prompt", "serverless.example/x"), nil},
+		"controller to server":        {at("controllers/prompt", "server/auth"), []string{"the controller knows no server: controllers/prompt imports server/auth"}},
+		"server to client-go":         {at("server", "k8s.io/client-go/rest"), []string{"a server knows no controller and no Kubernetes: server imports k8s.io/client-go/rest"}},
+		"internal to controllers":     {at("internal/store", "controllers"), []string{"internal is below the programs: internal/store imports controllers"}},
+		"api to internal":             {at("api/v1alpha1", "internal/prompt"), []string{"api is inert: api/v1alpha1 imports internal/prompt"}},
+		"prompt to store":             {at("internal/prompt", "internal/store", "fmt", "github.com/gowebpki/jcs"), []string{"prompts are pure: internal/prompt imports internal/store"}},
+		"pgx elsewhere":               {at("server/catalog", "github.com/jackc/pgx/v5"), []string{"one package speaks Postgres: server/catalog imports github.com/jackc/pgx/v5"}},
+		"pgx at home":                 {at("internal/store/postgres/pgtest", "github.com/jackc/pgx/v5"), nil},
+		"reconciler to reconciler":    {at("controllers/upkeep", "controllers/prompt"), []string{"reconcilers know each other only through status: controllers/upkeep imports controllers/prompt"}},
+		"reconciler to status":        {at("controllers/upkeep", "controllers/status"), nil},
+		"server for tests to hack":    {at("server/catalog/catalogtest", "hack/local"), nil},
+		"server to what is for tests": {at("server/catalog", "server/catalog/catalogtest"), []string{"what is for tests is imported by tests: server/catalog imports server/catalog/catalogtest"}},
+		"a name that says nothing":    {at("internal/util"), []string{"internal/util: the name says nothing of what is inside"}},
+		"similar, but another path":   {at("controllers/prompt", "serverless.example/x"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
