@@ -116,9 +116,9 @@ func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atom
 			return
 		}
 		hinted.Store(false)
-		knock()
 		if !silent {
 			silent = true
+			knock()
 			c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.Hurry, "err", err)
 		}
 		pause := time.NewTimer(pauses.NextBackOff())

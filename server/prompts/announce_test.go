@@ -55,7 +55,7 @@ func TestAnnouncer(t *testing.T) {
 				began := time.Now()
 				nobody := auth.NewNone("anna")
 				ctx := auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"})
-				var got []told
+				announced := make(chan told, 10)
 				announcer := New(nil, nobody, "v0", slog.New(slog.DiscardHandler)).Announcer(delay,
 					func(concerned func(context.Context, string) bool) {
 						one := told{After: time.Since(began)}
@@ -64,7 +64,7 @@ func TestAnnouncer(t *testing.T) {
 								one.Concerned = append(one.Concerned, namespace)
 							}
 						}
-						got = append(got, one)
+						announced <- one
 					})
 				for at, move := range tc.moves {
 					time.AfterFunc(at, func() { announcer.Moved(move) })
@@ -72,6 +72,11 @@ func TestAnnouncer(t *testing.T) {
 				<-time.After(tc.stop)
 				announcer.Stop()
 				<-time.After(time.Minute)
+				close(announced)
+				var got []told
+				for one := range announced {
+					got = append(got, one)
+				}
 				if diff := cmp.Diff(tc.want, got); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
