@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -47,16 +46,7 @@ func write(dir string, prompts []v1alpha1.Prompt) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	for i := range prompts {
-		text, err := promptcsv.YAML(&prompts[i])
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, prompts[i].Name+".yaml"), text, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	return promptcsv.WriteFiles(dir, prompts)
 }
 
 // apply has kubectl apply a folder: for each object it makes a GET and then a POST, one after the

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -36,6 +37,13 @@ func scripts(t *testing.T) {
 		Dir:   "testdata",
 		Cmds:  scriptCommands(),
 		Setup: func(env *testscript.Env) error { return setUpScript(env, stack) },
+		// A server of Postgres that is lent cannot be stopped.
+		Condition: func(name string) (bool, error) {
+			if name != "lent" {
+				return false, fmt.Errorf("unknown condition %q; there is lent", name)
+			}
+			return os.Getenv("LECTERN_TEST_DATABASE_URL") != "", nil
+		},
 	})
 }
 
