@@ -15,6 +15,11 @@ const (
 	ChangeMessageAnnotation = "lectern.dev/change-message"
 	// ChangedByAnnotation names who changed it.
 	ChangedByAnnotation = "lectern.dev/changed-by"
+	// LastChangeAnnotation is the id of the last change request an agent made to the object; it is
+	// written with the change, so that a replay finds it done.
+	LastChangeAnnotation = "lectern.dev/last-change"
+	// AgentsAnnotation says what agents may edit beside what is theirs: channels, or all.
+	AgentsAnnotation = "lectern.dev/agents"
 )
 
 // Condition types. Ready is the summary; the other two exist only while they are True, and never

@@ -3,12 +3,12 @@ package prompt
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
@@ -60,7 +60,7 @@ func (r *Reconciler) graph(ctx context.Context, namespace string) *graph {
 		if err := r.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &p); err != nil {
 			return nil
 		}
-		return includedNames(specOf(&p))
+		return includedNames(manifest.SpecOf(&p.Spec))
 	}}
 }
 
@@ -80,45 +80,4 @@ func includedNames(spec prompt.Spec) []string {
 		}
 	}
 	return names
-}
-
-// compile gathers the fragments a spec needs, level by level, and compiles it with them.
-func (r *Reconciler) compile(ctx context.Context, namespace string, spec prompt.Spec) (*prompt.Compiled, error) {
-	fragments := map[prompt.Ref]prompt.Fragment{}
-	wanted, err := prompt.References(spec)
-	if err != nil {
-		return nil, err
-	}
-	// Compile refuses what has more fragments; reading them would only cost memory.
-	for level := 0; len(wanted) > 0 && level < prompt.MaxDepth && len(fragments) <= prompt.MaxFragments; level++ {
-		wanted = wanted[:min(len(wanted), prompt.MaxFragments+1)]
-		found, err := r.Store.Fragments(ctx, namespace, wanted)
-		if err != nil {
-			return nil, fmt.Errorf("read included prompts: %w", err)
-		}
-		maps.Copy(fragments, found)
-		if wanted, err = missingFrom(fragments, found); err != nil {
-			return nil, err
-		}
-	}
-	return prompt.Compile(spec, fragments)
-}
-
-// missingFrom lists what the fragments just found include and is not known yet.
-func missingFrom(known, found map[prompt.Ref]prompt.Fragment) ([]prompt.Ref, error) {
-	var wanted []prompt.Ref
-	seen := map[prompt.Ref]bool{}
-	for _, fragment := range found {
-		refs, err := fragment.References()
-		if err != nil {
-			return nil, err
-		}
-		for _, ref := range refs {
-			if _, ok := known[ref]; !ok && !seen[ref] {
-				seen[ref] = true
-				wanted = append(wanted, ref)
-			}
-		}
-	}
-	return wanted, nil
 }

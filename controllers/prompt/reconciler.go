@@ -14,6 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -88,18 +89,18 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	if p.Spec.Suspend {
 		return suspended(p), nil
 	}
-	spec := specOf(p)
+	spec := manifest.SpecOf(&p.Spec)
 	if err := r.judgeIncludes(ctx, p.Namespace, p.Name, spec); err != nil {
 		return status.Outcome{}, err
 	}
 	var takeover *store.Fence
 	for attempt := 1; ; attempt++ {
-		compiled, err := r.compile(ctx, p.Namespace, spec)
+		compiled, err := manifest.Compile(ctx, r.Store, p.Namespace, spec)
 		if err != nil {
 			return status.Outcome{}, err
 		}
 		faultpoint.Hit(faultpoint.Compiled)
-		publication := publicationOf(p, compiled, r.HistoryLimit)
+		publication := manifest.PublicationOf(p, compiled, r.HistoryLimit)
 		publication.Takeover = takeover
 		live, err := r.Store.Publish(ctx, publication)
 		faultpoint.Hit(faultpoint.Published)
@@ -149,7 +150,7 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 	if !controllerutil.ContainsFinalizer(p, v1alpha1.PromptFinalizer) {
 		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
 	}
-	err := r.Store.Remove(ctx, keyOf(p), string(p.UID), p.Spec.DeletionPolicy == "Retain")
+	err := r.Store.Remove(ctx, manifest.KeyOf(p), string(p.UID), p.Spec.DeletionPolicy == "Retain")
 	faultpoint.Hit(faultpoint.Removed)
 	var foreign *store.ForeignClusterError
 	switch {

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
 )
 
 // includesIndex finds prompts by the names they include: those the spec states, and those that went into
@@ -42,7 +43,7 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 func (r *Reconciler) SetUp(ctx context.Context, mgr ctrl.Manager, drifted <-chan event.GenericEvent) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Prompt{}, includesIndex, func(obj client.Object) []string {
 		p := obj.(*v1alpha1.Prompt)
-		names := includedNames(specOf(p))
+		names := includedNames(manifest.SpecOf(&p.Spec))
 		for _, include := range p.Status.Includes {
 			names = append(names, include.Name)
 		}
@@ -86,7 +87,7 @@ func (r *Reconciler) dependents() handler.EventHandler {
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { appeared(ctx, e.Object, q) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
-			was, is := includedNames(specOf(before)), includedNames(specOf(after))
+			was, is := includedNames(manifest.SpecOf(&before.Spec)), includedNames(manifest.SpecOf(&after.Spec))
 			if !slices.Equal(was, is) {
 				// A cycle may have opened or closed anywhere along the way.
 				wake(q, after.Namespace, r.connected(ctx, after.Namespace, after.Name, was))

@@ -73,7 +73,11 @@ var rules = []rule{
 	{
 		name: "a server knows no controller and no Kubernetes", deep: true,
 		applies: func(room string) bool { return in("server")(room) && !forTests(room) },
-		forbids: anyOf("controllers", "api", "hack", "k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
+		forbids: anyOf("controllers", "hack", "k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
+	},
+	{
+		name:    "a server reads manifests through internal/manifest",
+		applies: func(room string) bool { return in("server")(room) && !forTests(room) }, forbids: anyOf("api"),
 	},
 	{
 		name: "internal is below the programs", deep: true,

@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -160,4 +161,21 @@ func checkEnum(field string, d Declaration) error {
 		}
 	}
 	return nil
+}
+
+// ArgumentsDeclared reports whether the author declared the arguments, as far as it shows: those that equal
+// what the placeholders make by themselves, and none, count as not declared.
+func (d *Document) ArgumentsDeclared() bool {
+	var asked placeholders
+	for _, src := range sources(d.Messages) {
+		tokens, err := parseCompiled(d.Syntax, src)
+		if err != nil {
+			return true
+		}
+		for _, t := range tokens {
+			asked.add(t, src)
+		}
+	}
+	by, err := inferred(asked)
+	return err != nil || !reflect.DeepEqual(by, d.Arguments)
 }

@@ -32,10 +32,14 @@ func FromContext(ctx context.Context) (Identity, bool) {
 // Verb is what a caller wants to do with prompts.
 type Verb string
 
-// The verbs of reading.
+// The verbs of reading, and of asking for changes. Promote moves channels.
 const (
-	Get  Verb = "get"
-	List Verb = "list"
+	Get     Verb = "get"
+	List    Verb = "list"
+	Create  Verb = "create"
+	Patch   Verb = "patch"
+	Delete  Verb = "delete"
+	Promote Verb = "promote"
 )
 
 // ErrDenied says that the caller may not. What the caller is told must equal what it would be told of a
@@ -49,7 +53,7 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (Identity, error)
 }
 
-// Decider is the one decision point before every read.
+// Decider is the one decision point before every read and every request for a change.
 type Decider interface {
 	// Allow returns nil or an error wrapping ErrDenied. A list in one namespace is asked with a
 	// key without name.

@@ -1,9 +1,7 @@
-package prompt
+package manifest
 
 import (
 	"encoding/json"
-	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -12,46 +10,46 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// keyOf is the id of an object's prompt.
-func keyOf(p *v1alpha1.Prompt) store.Key {
+// KeyOf is the id of an object's prompt.
+func KeyOf(p *v1alpha1.Prompt) store.Key {
 	return store.Key{Namespace: p.Namespace, Name: p.Name}
 }
 
-// specOf is what the compiler takes of a manifest.
-func specOf(p *v1alpha1.Prompt) prompt.Spec {
+// SpecOf is what the compiler takes of a manifest.
+func SpecOf(written *v1alpha1.PromptSpec) prompt.Spec {
 	spec := prompt.Spec{
-		Title:       p.Spec.Title,
-		Description: p.Spec.Description,
-		Category:    p.Spec.Category,
-		Tags:        p.Spec.Tags,
-		Syntax:      prompt.Syntax(p.Spec.Syntax),
+		Title:       written.Title,
+		Description: written.Description,
+		Category:    written.Category,
+		Tags:        written.Tags,
+		Syntax:      prompt.Syntax(written.Syntax),
 	}
-	if p.Spec.Metadata != nil {
-		spec.Metadata = p.Spec.Metadata.Raw
+	if written.Metadata != nil {
+		spec.Metadata = written.Metadata.Raw
 	}
-	if p.Spec.Arguments != nil {
-		spec.Arguments = make([]prompt.Declaration, 0, len(p.Spec.Arguments))
+	if written.Arguments != nil {
+		spec.Arguments = make([]prompt.Declaration, 0, len(written.Arguments))
 	}
-	for _, a := range p.Spec.Arguments {
+	for _, a := range written.Arguments {
 		spec.Arguments = append(spec.Arguments, prompt.Declaration{
 			Name: a.Name, Description: a.Description, Type: prompt.Type(a.Type),
 			Enum: a.Enum, Default: a.Default, Required: a.Required,
 		})
 	}
-	if p.Spec.Text != "" {
-		spec.Messages = []prompt.Message{{Role: prompt.User, Text: p.Spec.Text}}
+	if written.Text != "" {
+		spec.Messages = []prompt.Message{{Role: prompt.User, Text: written.Text}}
 	}
-	for _, m := range p.Spec.Messages {
+	for _, m := range written.Messages {
 		spec.Messages = append(spec.Messages, prompt.Message{Role: prompt.Role(m.Role), Text: m.Text})
 	}
 	return spec
 }
 
-// publicationOf is everything a publish says of an object. historyLimit is used where the object
+// PublicationOf is everything a publish says of an object. historyLimit is used where the object
 // does not state one.
-func publicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit int) store.Publication {
+func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit int) store.Publication {
 	pub := store.Publication{
-		Key:          keyOf(p),
+		Key:          KeyOf(p),
 		Owner:        store.Owner{UID: string(p.UID), Generation: p.Generation},
 		Labels:       p.Labels,
 		Exposure:     store.Listed,
@@ -120,24 +118,4 @@ func tracking(p *v1alpha1.Prompt) string {
 		}
 	}
 	return ""
-}
-
-// record copies what is live into the status.
-func record(s *v1alpha1.PromptStatus, live store.Published) {
-	s.Version, s.ServedVersion, s.Digest = live.Version, live.Served, string(live.Digest)
-	s.Channels = make([]v1alpha1.ChannelStatus, 0, len(live.Channels))
-	for _, c := range live.Channels {
-		s.Channels = append(s.Channels, v1alpha1.ChannelStatus{Name: c.Name, Version: c.Version})
-	}
-	s.Includes = nil
-	for _, in := range live.Includes {
-		s.Includes = append(s.Includes, v1alpha1.IncludeStatus{Name: in.Name, Version: in.Version})
-	}
-	slices.SortFunc(s.Includes, func(a, b v1alpha1.IncludeStatus) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return int(a.Version - b.Version)
-	})
-	s.Includes = slices.Compact(s.Includes) // one version may be asked for by two selectors
 }

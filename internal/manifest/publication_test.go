@@ -1,4 +1,4 @@
-package prompt
+package manifest
 
 import (
 	"testing"
@@ -49,7 +49,7 @@ func TestSpecOf(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := specOf(&v1alpha1.Prompt{Spec: tc.spec})
+			got := SpecOf(&tc.spec)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("spec (-want +got):\n%s", diff)
 			}
@@ -78,11 +78,11 @@ func TestPublicationOf(t *testing.T) {
 		Channels:   []store.ChannelRule{{Name: "production", Version: 3}, {Name: "beta"}},
 		Withdrawn:  []int64{2}, Seen: store.Seen{Version: 5, Digest: "sha256:5"},
 	}
-	if diff := cmp.Diff(want, publicationOf(p, compiled, 1000)); diff != "" {
+	if diff := cmp.Diff(want, PublicationOf(p, compiled, 1000)); diff != "" {
 		t.Errorf("publication (-want +got):\n%s", diff)
 	}
 
-	bare := publicationOf(&v1alpha1.Prompt{}, compiled, 1000)
+	bare := PublicationOf(&v1alpha1.Prompt{}, compiled, 1000)
 	if bare.Exposure != store.Listed || bare.Retain || bare.HistoryLimit != 1000 || bare.Channels != nil {
 		t.Errorf("what a bare manifest leaves out becomes %+v", bare)
 	}
@@ -127,22 +127,5 @@ func TestProvenanceOf(t *testing.T) {
 				t.Errorf("provenance (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestRecordNamesEachIncludeOnce(t *testing.T) {
-	var s v1alpha1.PromptStatus
-	record(&s, store.Published{
-		Version: 3, Served: 2, Digest: "sha256:3",
-		Channels: []store.Channel{{Name: "latest", Version: 3}, {Name: "production", Version: 2}},
-		Includes: []prompt.Included{{Name: "style", Version: 2}, {Name: "style", Version: 1, Selector: "@1"}, {Name: "style", Version: 2, Selector: "@beta"}},
-	})
-	want := v1alpha1.PromptStatus{
-		Version: 3, ServedVersion: 2, Digest: "sha256:3",
-		Channels: []v1alpha1.ChannelStatus{{Name: "latest", Version: 3}, {Name: "production", Version: 2}},
-		Includes: []v1alpha1.IncludeStatus{{Name: "style", Version: 1}, {Name: "style", Version: 2}},
-	}
-	if diff := cmp.Diff(want, s); diff != "" {
-		t.Errorf("status (-want +got):\n%s", diff)
 	}
 }

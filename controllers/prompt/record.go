@@ -1,0 +1,29 @@
+package prompt
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// record copies what is live into the status.
+func record(s *v1alpha1.PromptStatus, live store.Published) {
+	s.Version, s.ServedVersion, s.Digest = live.Version, live.Served, string(live.Digest)
+	s.Channels = make([]v1alpha1.ChannelStatus, 0, len(live.Channels))
+	for _, c := range live.Channels {
+		s.Channels = append(s.Channels, v1alpha1.ChannelStatus{Name: c.Name, Version: c.Version})
+	}
+	s.Includes = nil
+	for _, in := range live.Includes {
+		s.Includes = append(s.Includes, v1alpha1.IncludeStatus{Name: in.Name, Version: in.Version})
+	}
+	slices.SortFunc(s.Includes, func(a, b v1alpha1.IncludeStatus) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return int(a.Version - b.Version)
+	})
+	s.Includes = slices.Compact(s.Includes) // one version may be asked for by two selectors
+}

@@ -1,0 +1,56 @@
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+)
+
+// Fragments reads what includes would take, as a store of prompts has it.
+type Fragments interface {
+	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+}
+
+// Compile gathers the fragments a spec needs, level by level, and compiles it with them. The error is one
+// of prompt.Compile, or wraps one of the store.
+func Compile(ctx context.Context, from Fragments, namespace string, spec prompt.Spec) (*prompt.Compiled, error) {
+	fragments := map[prompt.Ref]prompt.Fragment{}
+	wanted, err := prompt.References(spec)
+	if err != nil {
+		return nil, err
+	}
+	// Compile refuses what has more fragments; reading them would only cost memory.
+	for level := 0; len(wanted) > 0 && level < prompt.MaxDepth && len(fragments) <= prompt.MaxFragments; level++ {
+		wanted = wanted[:min(len(wanted), prompt.MaxFragments+1)]
+		found, err := from.Fragments(ctx, namespace, wanted)
+		if err != nil {
+			return nil, fmt.Errorf("read included prompts: %w", err)
+		}
+		maps.Copy(fragments, found)
+		if wanted, err = missingFrom(fragments, found); err != nil {
+			return nil, err
+		}
+	}
+	return prompt.Compile(spec, fragments)
+}
+
+// missingFrom lists what the fragments just found include and is not known yet.
+func missingFrom(known, found map[prompt.Ref]prompt.Fragment) ([]prompt.Ref, error) {
+	var wanted []prompt.Ref
+	seen := map[prompt.Ref]bool{}
+	for _, fragment := range found {
+		refs, err := fragment.References()
+		if err != nil {
+			return nil, err
+		}
+		for _, ref := range refs {
+			if _, ok := known[ref]; !ok && !seen[ref] {
+				seen[ref] = true
+				wanted = append(wanted, ref)
+			}
+		}
+	}
+	return wanted, nil
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+)
+
+// Record is one version of a prompt as it was written, with what stands around it: what tools show,
+// where a Version is what is rendered.
+type Record struct {
+	Key     Key
+	Version int64
+	Digest  prompt.Digest
+	// Document has the tags, arguments and source of this version.
+	Document prompt.Document
+	Exposure Exposure
+	// Latest is the highest version not withdrawn, Served the default one (zero when production
+	// never resolved).
+	Latest, Served int64
+	// Channels that point to this version, in order of name.
+	Channels []string
+	// CreatedAt is the birth of the prompt, PublishedAt that of this version.
+	CreatedAt, PublishedAt time.Time
+}
+
+// Filter says which listed prompts are meant. Zero values do not narrow.
+type Filter struct {
+	Scope    Scope
+	Category string
+	// Template is true for prompts with a syntax other than Plain, false for Plain ones.
+	Template *bool
+	// Tags are alternatives, or with AllTags all of them are asked for.
+	Tags    []string
+	AllTags bool
+	// Metadata is a JSON object that a prompt's metadata contains, as Postgres' @> has it; nil for any.
+	Metadata json.RawMessage
+}
+
+// FindQuery asks for listed prompts by their default version. Without Text they come in order of
+// (created, namespace, name). With it first those that match as full text, by rank and then in that
+// order, then those whose title, name, description, tag or text merely contains it, ignoring case.
+type FindQuery struct {
+	Filter
+	Text string
+	// After is the mark of the last one before; nil from the start. Offset skips that many after it.
+	After  *Mark
+	Offset int
+	// Limit is at least 1.
+	Limit int
+}
+
+// Mark is a place in the order of a FindQuery.
+type Mark struct {
+	// Rank is that of a full-text hit, and zero after the last of those and where no text is asked for.
+	Rank      float32
+	CreatedAt time.Time
+	Key       Key
+}
+
+// Found is an answer to a FindQuery.
+type Found struct {
+	Records []Record
+	// Next is the mark of the last record when there are more, else nil.
+	Next *Mark
+}
+
+// Stats counts the listed prompts of a scope, by their default versions.
+type Stats struct {
+	Total, Templates int64
+	// Categories and Tags count prompts by name; those without category are not in it.
+	Categories, Tags map[string]int64
+}
+
+// SimilarQuery asks for listed prompts whose text is nearly the given one.
+type SimilarQuery struct {
+	Scope Scope
+	Text  string
+	// Except is the prompt the text was taken from, when it is one's.
+	Except Key
+	// Threshold is the least similarity, greater than 0 and at most 1; Limit is at least 1.
+	Threshold float64
+	Limit     int
+}
+
+// Similar is a prompt and how much of its text is shared, from 0 to 1.
+type Similar struct {
+	Key        Key
+	Title      string
+	Similarity float64
+}
+
+// Names are completions in order: at most as many as asked for, of Total.
+type Names struct {
+	Names []string
+	Total int64
+}

@@ -1,0 +1,43 @@
+package prompts
+
+import (
+	"context"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Library is what tools, resources and completion read, past the catalog. An error that trying again may
+// cure wraps store.ErrUnavailable.
+type Library interface {
+	// Read is one version of a live prompt, whatever its exposure; errors are those of Catalog.Get.
+	Read(ctx context.Context, key store.Key, selector prompt.Selector) (store.Record, error)
+	Find(ctx context.Context, query store.FindQuery) (store.Found, error)
+	// CountFound is how many prompts Find has in all; After, Offset and Limit do not matter.
+	CountFound(ctx context.Context, query store.FindQuery) (int64, error)
+	Stats(ctx context.Context, scope store.Scope) (store.Stats, error)
+	// Similar are near-duplicates, the most similar first.
+	Similar(ctx context.Context, query store.SimilarQuery) ([]store.Similar, error)
+	// Versions is a history below version before, newest first; before 0 starts at the newest.
+	Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
+	// Names are names of listed prompts that begin with prefix, each once.
+	Names(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error)
+	// Namespaces are those with listed prompts that begin with prefix.
+	Namespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error)
+	// Fragments is what includes would take now.
+	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	// Taken reports whether a name cannot be given to a new prompt: it is a live prompt's, a
+	// tombstone's, or asked for by a change request that is not settled.
+	Taken(ctx context.Context, key store.Key) (bool, error)
+}
+
+// Changes takes change requests.
+type Changes interface {
+	// RequestChange stores a request and says how far it has come, which may be the end. A repeat of the same
+	// subject's idempotency key gets the first one's outcome, under the first one's id, or store.ErrOtherRequest
+	// when it asks for something else.
+	RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
+	// ChangeOutcomes are those of the requests that exist, in no order. Subject is who asks: another's
+	// request does not exist to him.
+	ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error)
+}
