@@ -10,11 +10,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
-
-// maxAvailable bounds the versions an answer lists.
-const maxAvailable = 10
 
 // Publish makes what an object says what is served, in one transaction; when nothing changed it writes
 // no row and takes no revision.
@@ -41,25 +39,25 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 		return store.Published{}, err
 	}
 	faultpoint.Hit(faultpoint.RowLocked)
-	if fenced(r.standing, p) {
+	if plan.Fenced(r.Standing, p) {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
 	}
 	if err := checkFragments(ctx, q, p); err != nil {
 		return store.Published{}, err
 	}
-	newest, isNew := number(&r, p)
-	withdraw, inUse, err := judgeWithdrawal(ctx, q, p, withdrawable(&r, p, newest), newest)
+	newest, isNew := plan.Number(&r.Row, p)
+	withdraw, inUse, err := judgeWithdrawal(ctx, q, p, plan.Withdrawable(&r.Row, p, newest), newest)
 	if err != nil {
 		return store.Published{}, err
 	}
-	pl := makePlan(&r, p, newest, isNew, withdraw)
-	old, err := unpinned(ctx, q, p, droppable(&r, p, pl))
+	pl := plan.Make(&r.Row, p, newest, isNew, withdraw)
+	old, err := unpinned(ctx, q, p, plan.Droppable(&r.Row, p, pl))
 	if err != nil {
 		return store.Published{}, err
 	}
-	pl.drop(old)
+	pl.Dropping(old)
 
-	published := answer(&r, p, pl)
+	published := plan.Answer(&r.Row, p, pl)
 	published.InUse = inUse
 	if published.Copies, err = copies(ctx, q, p, slices.Concat(r.Withdrawn, withdraw)); err != nil {
 		return store.Published{}, err
@@ -72,22 +70,6 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 	return published, err
 }
 
-// answer is what a caller is told, but for what only the database knows.
-func answer(r *row, p *store.Publication, pl *plan) store.Published {
-	published := store.Published{
-		Version: pl.Newest, Served: pl.Default, Digest: p.Compiled.Digest, Revision: r.Revision,
-		Channels: standingChannels(pl.Placed), Includes: r.NewestsIncludes,
-		Changed: pl.Visible, NewVersion: pl.NewVersion, Missing: pl.Missing,
-	}
-	if pl.NewVersion {
-		published.Includes = p.Compiled.Includes
-	}
-	if len(pl.Missing) > 0 {
-		published.Available = slices.Clone(pl.Served[:min(len(pl.Served), maxAvailable)])
-	}
-	return published
-}
-
 // checkFragments makes sure that every include still stands for the version that went in. The
 // fragments' rows are locked, so it stays so until the commit.
 func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) error {
@@ -97,7 +79,7 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 	}
 	params := sqlcgen.ChoicesParams{Namespace: p.Key.Namespace}
 	for _, include := range includes {
-		ref, err := includedRef(include)
+		ref, err := plan.IncludedRef(include)
 		if err != nil {
 			return err
 		}
@@ -122,21 +104,8 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 	return nil
 }
 
-func includedRef(include prompt.Included) (prompt.Ref, error) {
-	ref := prompt.Ref{Name: include.Name}
-	if include.Selector == "" {
-		return ref, nil
-	}
-	sel, err := prompt.ParseSelector(strings.TrimPrefix(include.Selector, "@"))
-	if err != nil {
-		return prompt.Ref{}, fmt.Errorf("include of %s: %w", include.Name, err)
-	}
-	ref.Selector = sel
-	return ref, nil
-}
-
 // carryOut writes the plan. The statement that takes the revision is the last.
-func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan) (revision int64, err error) {
+func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan.Plan) (revision int64, err error) {
 	if pl.NewVersion {
 		if err := insertVersion(ctx, q, r.ID, p, pl.Newest); err != nil {
 			return 0, err
@@ -166,7 +135,7 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 	}
 	settled, err := q.Settle(ctx, sqlcgen.SettleParams{
 		ID: r.ID, Visible: pl.Visible, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
-		Labels: labels, Exposure: string(p.Exposure), DeletionPolicy: deletionPolicy(p), HistoryLimit: historyLimit(p),
+		Labels: labels, Exposure: string(p.Exposure), DeletionPolicy: deletionPolicy(p.Retain), HistoryLimit: plan.HistoryLimit(p),
 		HighestVersion: pl.Newest, Digest: string(p.Compiled.Digest),
 		LatestVersion: pl.Placed[store.Latest], DefaultVersion: pl.Default,
 	})
@@ -178,7 +147,7 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 
 // describe derives what lists say from the default version.
 func describe(ctx context.Context, q *sqlcgen.Queries, id, version int64) error {
-	if version == unresolved {
+	if version == plan.Unresolved {
 		return q.EraseDescription(ctx, id)
 	}
 	if err := q.AddTags(ctx, sqlcgen.AddTagsParams{PromptID: id, Version: version}); err != nil {

@@ -10,25 +10,14 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
 // row is a prompt as a publish finds it, locked.
 type row struct {
-	standing
+	plan.Row
 	ID int64
-
-	Labels          map[string]string
-	Exposure        store.Exposure
-	DeletionPolicy  string
-	HistoryLimit    int32
-	Highest         int64
-	Digest          prompt.Digest
-	Default         int64
-	Channels        map[string]int64
-	Served          []int64 // descending
-	Withdrawn       []int64 // descending
-	NewestsIncludes []prompt.Included
 }
 
 // lockRow locks the publication's row and the rows of the fragments that went into it, and reads the
@@ -55,7 +44,7 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 			Namespace: p.Key.Namespace, Name: p.Key.Name, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
 		})
 		if err == nil {
-			return row{ID: id, standing: standing{Fence: store.Fence{Owner: p.Owner}}}, nil
+			return row{ID: id, Row: plan.Row{Standing: plan.Standing{Fence: store.Fence{Owner: p.Owner}}}}, nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return row{}, fmt.Errorf("insert the row: %w", err)
@@ -64,17 +53,16 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 }
 
 func asRow(r sqlcgen.PromptRow) (row, error) {
-	found := row{
-		ID: r.ID,
-		standing: standing{
+	found := row{ID: r.ID, Row: plan.Row{
+		Standing: plan.Standing{
 			Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
 			Deleted: r.Deleted,
 		},
-		Exposure: store.Exposure(r.Exposure), DeletionPolicy: r.DeletionPolicy, HistoryLimit: r.HistoryLimit,
+		Exposure: store.Exposure(r.Exposure), Retain: r.DeletionPolicy == policyRetain, HistoryLimit: r.HistoryLimit,
 		Highest: r.HighestVersion, Digest: prompt.Digest(r.Digest), Default: r.DefaultVersion,
 		Channels: make(map[string]int64, len(r.ChannelNames)),
 		Served:   r.Served, Withdrawn: r.Withdrawn,
-	}
+	}}
 	for i, name := range r.ChannelNames {
 		found.Channels[name] = r.ChannelVersions[i]
 	}

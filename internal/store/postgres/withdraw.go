@@ -3,15 +3,12 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// judgeWithdrawal is all or nothing: when one of the versions is needed, none is withdrawn. A version
-// is needed that the newest version of a live prompt includes by number, and the newest one, because
-// the spec compiles to it.
 func judgeWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64, newest int64) (withdraw []int64, inUse []store.VersionInUse, err error) {
 	if len(versions) == 0 {
 		return nil, nil, nil
@@ -20,17 +17,8 @@ func judgeWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publicati
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, version := range versions {
-		if by, pinned := pins[version]; pinned {
-			inUse = append(inUse, store.VersionInUse{Version: version, By: by})
-		} else if version == newest {
-			inUse = append(inUse, store.VersionInUse{Version: version})
-		}
-	}
-	if len(inUse) > 0 {
-		return nil, inUse, nil
-	}
-	return versions, nil, nil
+	withdraw, inUse = plan.Withdrawal(versions, newest, pins)
+	return withdraw, inUse, nil
 }
 
 // unpinned are those of the versions that no live prompt needs.
@@ -42,7 +30,7 @@ func unpinned(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, ver
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(versions, func(v int64) bool { _, pinned := pins[v]; return pinned }), nil
+	return plan.Unpinned(versions, pins), nil
 }
 
 // pins says of each version that is pinned by one prompt that does. A prompt that is just publishing such

@@ -121,10 +121,7 @@ func (w *Writer) writeOnce(ctx context.Context, f func(ctx context.Context, q *s
 // of the object that is still under way would otherwise publish what is deleted. Another owner's row or a
 // tombstone already is success too, and writes nothing. With retain the texts are never purged.
 func (w *Writer) Remove(ctx context.Context, key store.Key, uid string, retain bool) error {
-	policy := policyDelete
-	if retain {
-		policy = policyRetain
-	}
+	policy := deletionPolicy(retain)
 	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		_, err := q.InsertPrompt(ctx, sqlcgen.InsertPromptParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -155,6 +152,13 @@ const (
 	policyDelete = "Delete"
 	policyRetain = "Retain"
 )
+
+func deletionPolicy(retain bool) string {
+	if retain {
+		return policyRetain
+	}
+	return policyDelete
+}
 
 // bury leaves a tombstone where there is a live row of which may is true. An empty policy leaves the
 // row's.

@@ -1,4 +1,4 @@
-package postgres
+package plan
 
 import (
 	"cmp"
@@ -9,9 +9,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// plan is what a publish changes in a row. It is made in two steps, because what may be erased depends
+// Plan is what a publish changes in a row. It is made in two steps, because what may be erased depends
 // on who pins it, which the database is asked in between.
-type plan struct {
+type Plan struct {
 	Newest     int64
 	NewVersion bool
 
@@ -21,7 +21,7 @@ type plan struct {
 
 	Served  []int64 // descending
 	Placed  map[string]int64
-	Moves   []move
+	Moves   []Move
 	Missing []store.ChannelRule
 	Default int64
 
@@ -30,13 +30,13 @@ type plan struct {
 	Quiet   bool
 }
 
-// number decides whether the publication makes a version, and which is the newest afterwards. It compares
+// Number decides whether the publication makes a version, and which is the newest afterwards. It compares
 // with the newest only: going back to an older text makes a new version.
 //
 // When the object's status remembers a later version than the row does, the database lost some, and
 // that one is the newest: the same text gets the same number again, and another text never one that
 // was given out.
-func number(r *row, p *store.Publication) (newest int64, isNew bool) {
+func Number(r *Row, p *store.Publication) (newest int64, isNew bool) {
 	digest := p.Compiled.Digest
 	stored := len(r.Served)+len(r.Withdrawn) > 0
 	lost := p.Seen.Version > r.Highest || p.Seen.Version == r.Highest && !stored && p.Seen.Version > 0
@@ -50,8 +50,8 @@ func number(r *row, p *store.Publication) (newest int64, isNew bool) {
 	}
 }
 
-// withdrawable are the versions the publication asks to withdraw that are still served, in ascending order.
-func withdrawable(r *row, p *store.Publication, newest int64) []int64 {
+// Withdrawable are the versions the publication asks to withdraw that are still served, in ascending order.
+func Withdrawable(r *Row, p *store.Publication, newest int64) []int64 {
 	var versions []int64
 	for _, version := range p.Withdrawn {
 		if version == newest || slices.Contains(r.Served, version) {
@@ -62,28 +62,28 @@ func withdrawable(r *row, p *store.Publication, newest int64) []int64 {
 	return slices.Compact(versions)
 }
 
-// makePlan decides everything but what is dropped by age.
-func makePlan(r *row, p *store.Publication, newest int64, isNew bool, withdraw []int64) *plan {
+// Make decides everything but what is dropped by age.
+func Make(r *Row, p *store.Publication, newest int64, isNew bool, withdraw []int64) *Plan {
 	served := slices.Clone(r.Served)
 	if isNew {
 		served = append([]int64{newest}, served...)
 	}
 	served = slices.DeleteFunc(served, func(v int64) bool { return slices.Contains(withdraw, v) })
-	pl := &plan{Newest: newest, NewVersion: isNew, Withdraw: withdraw, Served: served}
+	pl := &Plan{Newest: newest, NewVersion: isNew, Withdraw: withdraw, Served: served}
 	pl.Placed, pl.Missing = placeChannels(r.Channels, p.Channels, served)
 	pl.Moves = movesBetween(r.Channels, pl.Placed)
 	pl.Default = defaultVersion(pl.Placed)
 	pl.Visible = r.Revision == 0 || r.Deleted || isNew || len(withdraw) > 0 || len(pl.Moves) > 0 ||
 		r.Default != pl.Default || r.Exposure != p.Exposure
 	pl.Quiet = r.Owner != p.Owner || !maps.Equal(r.Labels, p.Labels) ||
-		r.DeletionPolicy != deletionPolicy(p) || r.HistoryLimit != historyLimit(p)
+		r.Retain != p.Retain || r.HistoryLimit != HistoryLimit(p)
 	return pl
 }
 
-// droppable are the stored versions beyond the history limit that are neither in a channel nor the
+// Droppable are the stored versions beyond the history limit that are neither in a channel nor the
 // newest, in ascending order. Withdrawn ones count: they are lines of the history too.
-func droppable(r *row, p *store.Publication, pl *plan) []int64 {
-	limit := int(historyLimit(p))
+func Droppable(r *Row, p *store.Publication, pl *Plan) []int64 {
+	limit := int(HistoryLimit(p))
 	stored := slices.Concat(pl.Served, r.Withdrawn, pl.Withdraw)
 	if limit == 0 || len(stored) <= limit {
 		return nil
@@ -95,21 +95,14 @@ func droppable(r *row, p *store.Publication, pl *plan) []int64 {
 	return old
 }
 
-// drop adds what age takes.
-func (pl *plan) drop(versions []int64) {
+// Dropping adds what age takes.
+func (pl *Plan) Dropping(versions []int64) {
 	pl.Drop = versions
 	pl.Served = slices.DeleteFunc(pl.Served, func(v int64) bool { return slices.Contains(versions, v) })
 	pl.Visible = pl.Visible || len(versions) > 0
 }
 
-func deletionPolicy(p *store.Publication) string {
-	if p.Retain {
-		return policyRetain
-	}
-	return policyDelete
-}
-
-// historyLimit is zero for no limit.
-func historyLimit(p *store.Publication) int32 {
+// HistoryLimit is how many versions a publication keeps, zero for no limit; never more than a database column holds.
+func HistoryLimit(p *store.Publication) int32 {
 	return int32(max(0, min(p.HistoryLimit, math.MaxInt32)))
 }

@@ -1,4 +1,4 @@
-package postgres
+package plan
 
 import (
 	"testing"
@@ -14,11 +14,11 @@ func TestFenced(t *testing.T) {
 	at := func(uid string, generation, revision int64) store.Fence {
 		return store.Fence{Owner: store.Owner{UID: uid, Generation: generation}, Revision: revision}
 	}
-	live := func(f store.Fence) standing { return standing{Fence: f} }
-	dead := func(f store.Fence) standing { return standing{Fence: f, Deleted: true} }
+	live := func(f store.Fence) Standing { return Standing{Fence: f} }
+	dead := func(f store.Fence) Standing { return Standing{Fence: f, Deleted: true} }
 	seen := func(f store.Fence) *store.Fence { return &f }
 	for name, tc := range map[string]struct {
-		row      standing
+		row      Standing
 		owner    store.Owner
 		takeover *store.Fence
 		want     bool
@@ -42,7 +42,7 @@ func TestFenced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := fenced(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
+			if got := Fenced(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
 				t.Errorf("fenced is %t, want %t", got, tc.want)
 			}
 		})
@@ -56,11 +56,11 @@ func TestNumber(t *testing.T) {
 		Newest int64
 		New    bool
 	}
-	stored := func(highest int64, digest prompt.Digest) row {
-		return row{Highest: highest, Digest: digest, Served: []int64{highest}}
+	stored := func(highest int64, digest prompt.Digest) Row {
+		return Row{Highest: highest, Digest: digest, Served: []int64{highest}}
 	}
 	for name, tc := range map[string]struct {
-		row  row
+		row  Row
 		seen store.Seen
 		want answer
 	}{
@@ -73,14 +73,14 @@ func TestNumber(t *testing.T) {
 		"lost, same text as before and after":     {row: stored(4, text), seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
 		"lost, the row's text again":              {row: stored(4, text), seen: store.Seen{Version: 6, Digest: other}, want: answer{7, true}},
 		"all lost":                                {seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
-		"purged, same text":                       {row: row{Highest: 4}, seen: store.Seen{Version: 4, Digest: text}, want: answer{4, true}},
-		"purged, another text":                    {row: row{Highest: 4}, seen: store.Seen{Version: 4, Digest: other}, want: answer{5, true}},
-		"purged, nothing remembered":              {row: row{Highest: 4}, want: answer{5, true}},
+		"purged, same text":                       {row: Row{Highest: 4}, seen: store.Seen{Version: 4, Digest: text}, want: answer{4, true}},
+		"purged, another text":                    {row: Row{Highest: 4}, seen: store.Seen{Version: 4, Digest: other}, want: answer{5, true}},
+		"purged, nothing remembered":              {row: Row{Highest: 4}, want: answer{5, true}},
 		"a version remembered without its digest": {row: stored(4, text), seen: store.Seen{Version: 6}, want: answer{7, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			newest, isNew := number(&tc.row, &store.Publication{Compiled: &prompt.Compiled{Digest: text}, Seen: tc.seen})
+			newest, isNew := Number(&tc.row, &store.Publication{Compiled: &prompt.Compiled{Digest: text}, Seen: tc.seen})
 			if diff := cmp.Diff(tc.want, answer{newest, isNew}); diff != "" {
 				t.Errorf("number (-want +got):\n%s", diff)
 			}
@@ -92,14 +92,14 @@ func TestMovesBetween(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		current, placed map[string]int64
-		want            []move
+		want            []Move
 	}{
 		"nothing":            {map[string]int64{"latest": 2}, map[string]int64{"latest": 2}, nil},
-		"first":              {nil, map[string]int64{"latest": 1, "beta": 1}, []move{{Name: "beta", To: 1}, {Name: "latest", To: 1}}},
-		"stated, unresolved": {map[string]int64{}, map[string]int64{"beta": 0}, []move{{Name: "beta"}}},
+		"first":              {nil, map[string]int64{"latest": 1, "beta": 1}, []Move{{Name: "beta", To: 1}, {Name: "latest", To: 1}}},
+		"stated, unresolved": {map[string]int64{}, map[string]int64{"beta": 0}, []Move{{Name: "beta"}}},
 		"still unresolved":   {map[string]int64{"beta": 0}, map[string]int64{"beta": 0}, nil},
-		"gone":               {map[string]int64{"beta": 3}, nil, []move{{Name: "beta", From: 3, Removed: true}}},
-		"moved back":         {map[string]int64{"beta": 3}, map[string]int64{"beta": 1}, []move{{Name: "beta", From: 3, To: 1}}},
+		"gone":               {map[string]int64{"beta": 3}, nil, []Move{{Name: "beta", From: 3, Removed: true}}},
+		"moved back":         {map[string]int64{"beta": 3}, map[string]int64{"beta": 1}, []Move{{Name: "beta", From: 3, To: 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

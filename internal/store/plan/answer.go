@@ -1,0 +1,43 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// maxAvailable bounds the versions an answer lists.
+const maxAvailable = 10
+
+// Answer is what a caller is told, but for what only the database knows.
+func Answer(r *Row, p *store.Publication, pl *Plan) store.Published {
+	published := store.Published{
+		Version: pl.Newest, Served: pl.Default, Digest: p.Compiled.Digest, Revision: r.Revision,
+		Channels: standingChannels(pl.Placed), Includes: r.NewestsIncludes,
+		Changed: pl.Visible, NewVersion: pl.NewVersion, Missing: pl.Missing,
+	}
+	if pl.NewVersion {
+		published.Includes = p.Compiled.Includes
+	}
+	if len(pl.Missing) > 0 {
+		published.Available = slices.Clone(pl.Served[:min(len(pl.Served), maxAvailable)])
+	}
+	return published
+}
+
+// IncludedRef is the reference that took what is included.
+func IncludedRef(include prompt.Included) (prompt.Ref, error) {
+	ref := prompt.Ref{Name: include.Name}
+	if include.Selector == "" {
+		return ref, nil
+	}
+	sel, err := prompt.ParseSelector(strings.TrimPrefix(include.Selector, "@"))
+	if err != nil {
+		return prompt.Ref{}, fmt.Errorf("include of %s: %w", include.Name, err)
+	}
+	ref.Selector = sel
+	return ref, nil
+}

@@ -1,0 +1,24 @@
+package plan
+
+import (
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Row is a prompt as a publish finds it, and while nobody else may change it. Where there was none before it has
+// the publication's owner and no revision.
+type Row struct {
+	Standing
+
+	Labels          map[string]string
+	Exposure        store.Exposure
+	Retain          bool
+	HistoryLimit    int32
+	Highest         int64
+	Digest          prompt.Digest
+	Default         int64
+	Channels        map[string]int64
+	Served          []int64 // descending
+	Withdrawn       []int64 // descending
+	NewestsIncludes []prompt.Included
+}
