@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -12,9 +13,10 @@ import (
 
 // catalogMetrics shows a catalog at the moment it is asked.
 type catalogMetrics struct {
-	catalog                        *catalog.Catalog
-	bytes, entries, hits, misses   *prometheus.Desc
-	revision, sinceRead, readiness *prometheus.Desc
+	catalog                      *catalog.Catalog
+	bytes, entries, hits, misses *prometheus.Desc
+	revision, sinceRead          *prometheus.Desc
+	readiness, away              *prometheus.Desc
 }
 
 func newCatalogMetrics(c *catalog.Catalog) *catalogMetrics {
@@ -27,7 +29,8 @@ func newCatalogMetrics(c *catalog.Catalog) *catalogMetrics {
 		misses:    prometheus.NewDesc("lectern_catalog_misses_total", "Questions the store was needed for.", part, nil),
 		revision:  prometheus.NewDesc("lectern_catalog_revision", "The revision of the feed that was followed last.", nil, nil),
 		sinceRead: prometheus.NewDesc("lectern_catalog_feed_age_seconds", "Time since the feed was last read; large when the store is away.", nil, nil),
-		readiness: prometheus.NewDesc("lectern_catalog_ready", "1 once the feed was read.", nil, nil),
+		readiness: prometheus.NewDesc("lectern_catalog_ready", "1 once the feed was read, for as long as something can be served.", nil, nil),
+		away:      prometheus.NewDesc("lectern_catalog_store_away", "1 while the store does not answer and only what is held is served.", nil, nil),
 	}
 }
 
@@ -44,26 +47,51 @@ func (m *catalogMetrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(m.misses, prometheus.CounterValue, float64(usage.Misses), part)
 	}
 	ch <- prometheus.MustNewConstMetric(m.revision, prometheus.GaugeValue, float64(stats.Revision))
-	ready := 0.0
 	if !stats.Read.IsZero() {
-		ready = 1
 		ch <- prometheus.MustNewConstMetric(m.sinceRead, prometheus.GaugeValue, time.Since(stats.Read).Seconds())
 	}
-	ch <- prometheus.MustNewConstMetric(m.readiness, prometheus.GaugeValue, ready)
+	ch <- prometheus.MustNewConstMetric(m.readiness, prometheus.GaugeValue, flag(m.catalog.Ready() == nil))
+	_, cause := m.catalog.Away()
+	ch <- prometheus.MustNewConstMetric(m.away, prometheus.GaugeValue, flag(cause != nil))
+}
+
+func flag(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // newProbes serves metrics and probes, apart from the endpoint: no network policy can tell paths
 // apart.
-func newProbes(gatherer prometheus.Gatherer, ready func() error) http.Handler {
+func newProbes(gatherer prometheus.Gatherer, c *catalog.Catalog) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
-			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("ok\n"))
+		body, status := readiness(c)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body + "\n"))
 	})
 	return mux
+}
+
+// readiness is what /readyz answers. A server whose store is away stays ready while it holds
+// anything: taken out of service, it would serve nothing at all.
+func readiness(c *catalog.Catalog) (body string, status int) {
+	ready := c.Ready()
+	since, cause := c.Away()
+	lasting := ""
+	if cause != nil {
+		lasting = fmt.Sprintf(" for %s, since %s", time.Since(since).Round(time.Second), since.UTC().Format(time.RFC3339))
+	}
+	switch {
+	case ready != nil:
+		return fmt.Sprintf("not ready%s: %v", lasting, ready), http.StatusServiceUnavailable
+	case cause != nil:
+		return fmt.Sprintf("degraded%s: only what is held is served: %v", lasting, cause), http.StatusOK
+	default:
+		return "ok", http.StatusOK
+	}
 }

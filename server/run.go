@@ -54,7 +54,7 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	prompts := catalog.New(db, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
 	endpoint := newEndpoint(prompts, registry, version, log)
-	return serve(ctx, opts, endpoint, prompts, newProbes(registry, prompts.Ready), log)
+	return serve(ctx, opts, endpoint, prompts, newProbes(registry, prompts), log)
 }
 
 func newEndpoint(prompts *catalog.Catalog, registry *prometheus.Registry, version string, log *slog.Logger) *Handler {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,8 @@ func TestOnPostgres(t *testing.T) {
 	}
 }
 
+var degraded = regexp.MustCompile(`^degraded for \d+s, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: read the feed: `)
+
 func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	t.Helper()
 	u, err := url.Parse(owner.URL)
@@ -153,9 +156,10 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	if got := list(t, s.replica, "/mcp", "").Result.Prompts; len(got) != 2 {
 		t.Errorf("held page: %v", got)
 	}
-	if !s.ready(t) {
-		t.Error("not ready although warm")
-	}
+	until(t, "the probe says degraded and is ready all the same", func() bool {
+		status, body := s.probe(t, "/readyz")
+		return status == http.StatusOK && degraded.MatchString(body)
+	})
 	if _, err := behind.Exec(t.Context(), "alter database "+database+" allow_connections true"); err != nil {
 		t.Fatal(err)
 	}
@@ -163,6 +167,7 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 		reply := s.send(t, getPrompt("support.hidden", nil))
 		return reply.status == http.StatusOK && strings.Contains(reply.body, "Not asked for yet.")
 	})
+	until(t, "nothing is degraded any more", func() bool { _, body := s.probe(t, "/readyz"); return body == "ok\n" })
 }
 
 func TestNotReadyOnABlankDatabase(t *testing.T) {
@@ -189,7 +194,7 @@ func TestMetrics(t *testing.T) {
 		`mcp_server_operation_duration_seconds_count{error_type="-32601",mcp_method_name="other"} 1`,
 		`lectern_catalog_entries{part="bodies"} 1`,
 		`lectern_catalog_misses_total{part="bodies"} 2`,
-		"lectern_catalog_revision 1", "lectern_catalog_feed_age_seconds ", "lectern_catalog_ready 1", "lectern_mcp_streams 0",
+		"lectern_catalog_revision 1", "lectern_catalog_feed_age_seconds ", "lectern_catalog_ready 1", "lectern_catalog_store_away 0", "lectern_mcp_streams 0",
 	} {
 		if !strings.Contains(metrics, "\n"+want) {
 			t.Errorf("no %s", want)

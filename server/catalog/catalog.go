@@ -87,8 +87,8 @@ func New(source Source, opts Options) *Catalog {
 	}
 	c := &Catalog{source: source, opts: opts}
 	// Pages are few and live shortly: a quarter is plenty.
-	c.pages = newKeep(opts.Bytes/4, func(query) struct{} { return struct{}{} }, c.fetchPage)
-	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody)
+	c.pages = newKeep(opts.Bytes/4, func(query) struct{} { return struct{}{} }, c.fetchPage, c.patience)
+	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.patience)
 	return c
 }
 

@@ -35,7 +35,9 @@ type feedState struct {
 	known    bool
 	at       store.Feed
 	read     time.Time
-	err      error
+	// err is why the last look failed, away when the first of the failed looks in a row began.
+	err  error
+	away time.Time
 }
 
 // Watch calls on with every move, from the goroutine that follows the feed: it must not block.
@@ -47,18 +49,32 @@ func (c *Catalog) Watch(on func(Move)) {
 }
 
 // Ready is nil once the schema was verified and the feed read. It stays so when the store goes
-// away: what is held is still served.
+// away, as long as anything is held that can still be served.
 func (c *Catalog) Ready() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	feed := c.state()
 	switch {
-	case c.feed.known:
-		return nil
-	case c.feed.err != nil:
-		return c.feed.err
-	default:
+	case !feed.known && feed.err == nil:
 		return errors.New("the feed has not been read yet")
+	case !feed.known || feed.err != nil && c.bodies.stats().Entries+c.pages.stats().Entries == 0:
+		return feed.err
+	default:
+		return nil
 	}
+}
+
+// Away is since when the feed cannot be read, and why; zero and nil while it can.
+func (c *Catalog) Away() (since time.Time, cause error) {
+	feed := c.state()
+	return feed.away, feed.err
+}
+
+// patience is how long a load may take. Once the store is known to be away, who asks is told soon:
+// a server that takes connections and says nothing would hold every caller for the whole time.
+func (c *Catalog) patience() time.Duration {
+	if c.state().err != nil {
+		return c.opts.Hurry
+	}
+	return loadTimeout
 }
 
 // Follow keeps the catalog as new as the feed until ctx ends.
@@ -134,7 +150,7 @@ func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atom
 // read looks at the feed once and follows it. It runs on one goroutine only, which a store that says
 // nothing must not hold.
 func (c *Catalog) read(ctx context.Context) error {
-	before := c.state()
+	before, began := c.state(), time.Now()
 	looking, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	err := c.readFrom(looking, before)
@@ -143,8 +159,11 @@ func (c *Catalog) read(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	c.feed.err = err
-	if err == nil {
-		c.feed.read = time.Now()
+	switch {
+	case err == nil:
+		c.feed.read, c.feed.away = time.Now(), time.Time{}
+	case before.err == nil:
+		c.feed.away = began
 	}
 	c.mu.Unlock()
 

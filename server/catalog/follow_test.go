@@ -77,6 +77,13 @@ func (s *silent) Verify(ctx context.Context) error {
 	return s.Source.Verify(ctx)
 }
 
+func (s *silent) Get(ctx context.Context, key store.Key, selector prompt.Selector) (store.Version, error) {
+	if err := s.wait(ctx, "Get"); err != nil {
+		return store.Version{}, err
+	}
+	return s.Source.Get(ctx, key, selector)
+}
+
 func (s *silent) Feed(ctx context.Context) (store.Feed, error) {
 	if err := s.wait(ctx, "Feed"); err != nil {
 		return store.Feed{}, err
@@ -117,8 +124,67 @@ func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
 				if err := c.Ready(); err != nil {
 					t.Error(err)
 				}
+				if since, cause := c.Away(); cause != nil || !since.IsZero() {
+					t.Errorf("away since %s: %v", since, cause)
+				}
 			})
 		})
+	}
+}
+
+// TestAwaySinceTheFirstFailedLook: and what asks a silent store is told soon once that is known.
+func TestAwaySinceTheFirstFailedLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source := &silent{Source: catalogtest.New()}
+		source.Publish(greeting, "one")
+		c := New(source, Options{Poll: time.Minute})
+		run(t, c)
+		synctest.Wait()
+		same(t, "one", text(t, c, greeting))
+
+		feed, get := "Feed", "Get"
+		source.call.Store(&get)
+		asked := time.Now()
+		if _, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("not held, of a store that fell silent: %v", err)
+		}
+		same(t, loadTimeout.String(), time.Since(asked).String())
+
+		source.call.Store(&feed)
+		later(time.Until(asked.Add(time.Minute))) // the poll is under way
+		began := time.Now()
+		later(5 * loadTimeout)
+		since, cause := c.Away()
+		if !since.Equal(began) || !errors.Is(cause, context.DeadlineExceeded) {
+			t.Errorf("away since %s because of %v; want since %s", since, cause, began)
+		}
+		same(t, "one", text(t, c, greeting))
+		source.call.Store(&get)
+		asked = time.Now()
+		if _, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("not held, of a store known to be away: %v", err)
+		}
+		same(t, c.opts.Hurry.String(), time.Since(asked).String())
+	})
+}
+
+// TestNotReadyWithNothingToServe: a server that holds nothing leaves the callers to those that do.
+func TestNotReadyWithNothingToServe(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	source.Publish(greeting, "one")
+	c := follow(t, source, Options{Poll: 5 * time.Millisecond})
+	away := fmt.Errorf("connection refused: %w", store.ErrUnavailable)
+	source.Fail(away)
+	until(t, "not ready", func() bool { return errors.Is(c.Ready(), store.ErrUnavailable) })
+	source.Fail(nil)
+	until(t, "ready again", func() bool { return c.Ready() == nil })
+	text(t, c, greeting)
+	source.Fail(away)
+	until(t, "the follower saw it", func() bool { _, cause := c.Away(); return cause != nil })
+	if err := c.Ready(); err != nil {
+		t.Errorf("holds a prompt and is not ready: %v", err)
 	}
 }
 

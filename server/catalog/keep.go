@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// loadTimeout ends a load nobody may be waiting for any more, and a look at the feed.
+// loadTimeout ends a load nobody may be waiting for any more, and a look at the feed, of a store that
+// was there a moment ago.
 const loadTimeout = 10 * time.Second
 
 // keep is a shelf that fetches what it lacks, once for all who wait for it. Keys belong to groups,
@@ -17,6 +18,8 @@ type keep[G, K comparable, V any] struct {
 	group func(K) G
 	// fetch returns a value and the bytes it takes.
 	fetch func(context.Context, K) (V, int64, error)
+	// patience is how long a fetch may take.
+	patience func() time.Duration
 
 	mu           sync.Mutex
 	shelf        *shelf[K, V]
@@ -35,13 +38,14 @@ type load[V any] struct {
 }
 
 func newKeep[G, K comparable, V any](
-	capacity int64, group func(K) G, fetch func(context.Context, K) (V, int64, error),
+	capacity int64, group func(K) G, fetch func(context.Context, K) (V, int64, error), patience func() time.Duration,
 ) *keep[G, K, V] {
 	k := &keep[G, K, V]{
-		group:  group,
-		fetch:  fetch,
-		groups: make(map[G]map[K]struct{}),
-		loads:  make(map[K]*load[V]),
+		group:    group,
+		fetch:    fetch,
+		patience: patience,
+		groups:   make(map[G]map[K]struct{}),
+		loads:    make(map[K]*load[V]),
 	}
 	k.shelf = newShelf[K, V](capacity, k.dropped)
 	return k
@@ -83,7 +87,7 @@ func (k *keep[G, K, V]) get(ctx context.Context, key K) (V, error) {
 }
 
 func (k *keep[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, k.patience())
 	defer cancel()
 	value, bytes, err := k.fetchSafely(ctx, key)
 
