@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,14 +18,6 @@ const (
 	// firstPause and lastPause are what is waited before hints are asked for again.
 	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
 )
-
-// Move says what may look different since the feed moved.
-type Move struct {
-	// Everything: the database is not the one it was.
-	Everything bool
-	// Namespaces with changes, sorted.
-	Namespaces []string
-}
 
 // feedState is how far the catalog has followed the feed.
 type feedState struct {
@@ -218,10 +208,8 @@ func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
 			return fmt.Errorf("read the changes: %w", err)
 		}
 		keys := make(map[store.Key]struct{}, len(changes))
-		namespaces := make(map[string]struct{})
 		for _, change := range changes {
 			keys[change.Key] = struct{}{}
-			namespaces[change.Key.Namespace] = struct{}{}
 			from.Revision = max(from.Revision, change.Revision)
 		}
 		done := len(changes) < changesPerRead
@@ -237,7 +225,7 @@ func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
 		c.feed.at = from
 		c.mu.Unlock()
 		if len(keys) > 0 {
-			c.tell(Move{Namespaces: slices.Sorted(maps.Keys(namespaces))})
+			c.tell(moveOf(keys))
 		}
 		if done {
 			return nil

@@ -221,7 +221,7 @@ func TestAnotherDatabaseDropsEverything(t *testing.T) {
 	}
 }
 
-func TestMovesNameTheirNamespaces(t *testing.T) {
+func TestMovesNameWhatChanged(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	c := New(author, Options{})
@@ -230,7 +230,7 @@ func TestMovesNameTheirNamespaces(t *testing.T) {
 	run(t, c)
 	until(t, "ready", func() bool { return c.Ready() == nil })
 	author.Publish(greeting, catalogtest.Text("one"))
-	if diff := cmp.Diff(Move{Namespaces: []string{"it"}}, <-moves); diff != "" {
+	if diff := cmp.Diff(move("it", "greeting"), <-moves); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

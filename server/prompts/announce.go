@@ -41,11 +41,10 @@ func (a *Announcer) Moved(move catalog.Move) {
 		return
 	}
 	if a.pending != nil {
-		a.pending.Everything = a.pending.Everything || move.Everything
-		a.pending.Namespaces = append(a.pending.Namespaces, move.Namespaces...)
+		*a.pending = a.pending.Join(move)
 		return
 	}
-	a.pending = &catalog.Move{Everything: move.Everything, Namespaces: slices.Clone(move.Namespaces)}
+	a.pending = &move
 	a.running.Add(1)
 	a.timer = time.AfterFunc(a.delay, a.announce)
 }

@@ -32,43 +32,70 @@ type truncated struct {
 // it.
 func (s *Surface) list(ctx context.Context, _ any, _ *mcp.ListPromptsRequest, result *mcp.ListPromptsResult) {
 	call := transport.FromContext(ctx)
-	result.Prompts = []mcp.Prompt{}
-	at, f := position(call)
+	found, f := s.page(ctx, call)
 	if f != nil {
 		_ = call.Fail(f)
 		return
 	}
-	if err := s.fill(ctx, call, at, result); err != nil {
-		_ = call.Fail(s.failure(ctx, store.Key{Namespace: call.Namespace}, err))
+	result.Prompts = make([]mcp.Prompt, len(found.prompts))
+	for i := range found.prompts {
+		result.Prompts[i] = entry(call.Namespace, &found.prompts[i])
+	}
+	found.close(&result.PaginatedResult)
+}
+
+// page is what a list of prompts, or of their resources, answers.
+type page struct {
+	prompts []store.Summary // shared: nobody changes them
+	next    mcp.Cursor
+	// truncated is set on the last page of a list that is not complete.
+	truncated *truncated
+}
+
+// close says what comes after the page.
+func (p *page) close(result *mcp.PaginatedResult) {
+	result.NextCursor = p.next
+	if p.truncated != nil {
+		result.EnsureResultMeta().SetMetaField(truncatedKey, p.truncated)
 	}
 }
 
-func (s *Surface) fill(ctx context.Context, call *transport.Call, at cursor, result *mcp.ListPromptsResult) error {
+// page reads the page a call asks for, of what its caller may list.
+func (s *Surface) page(ctx context.Context, call *transport.Call) (*page, *transport.Failure) {
+	at, f := position(call)
+	if f != nil {
+		return nil, f
+	}
+	found, err := s.pageAt(ctx, call, at)
+	if err != nil {
+		return nil, s.failure(ctx, store.Key{Namespace: call.Namespace}, err)
+	}
+	return found, nil
+}
+
+func (s *Surface) pageAt(ctx context.Context, call *transport.Call, at cursor) (*page, error) {
 	scope, err := s.scope(ctx, call.Namespace)
 	if err != nil || !scope.All && len(scope.Namespaces) == 0 {
-		return err
+		return &page{}, err
 	}
-	page, err := s.catalog.List(ctx, store.ListQuery{Scope: scope, After: at.after, Limit: pageSize})
+	listed, err := s.catalog.List(ctx, store.ListQuery{Scope: scope, After: at.after, Limit: pageSize})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	result.Prompts = make([]mcp.Prompt, len(page.Prompts))
-	for i := range page.Prompts {
-		result.Prompts[i] = entry(call.Namespace, &page.Prompts[i])
+	found := &page{prompts: listed.Prompts}
+	if !listed.More {
+		return found, nil
 	}
-	if !page.More {
-		return nil
-	}
-	if next := (cursor{pages: at.pages + 1, after: page.Prompts[len(page.Prompts)-1].Key}); next.pages < maxPages {
-		result.NextCursor = mcp.Cursor(next.String())
-		return nil
+	if next := (cursor{pages: at.pages + 1, after: listed.Prompts[len(listed.Prompts)-1].Key}); next.pages < maxPages {
+		found.next = mcp.Cursor(next.String())
+		return found, nil
 	}
 	total, err := s.catalog.Count(ctx, scope)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	result.EnsureResultMeta().SetMetaField(truncatedKey, truncated{Total: total})
-	return nil
+	found.truncated = &truncated{Total: total}
+	return found, nil
 }
 
 // scope is what the caller may list at an endpoint. Where nothing may be listed it is empty: the
@@ -92,12 +119,16 @@ func (s *Surface) scope(ctx context.Context, namespace string) (store.Scope, err
 	}
 }
 
-func entry(endpoint string, p *store.Summary) mcp.Prompt {
-	name := p.Key.Name
+// nameAt is the name of a prompt at an endpoint, as named reads it.
+func nameAt(endpoint string, key store.Key) string {
 	if endpoint == "" {
-		name = p.Key.Namespace + "." + name
+		return key.Namespace + "." + key.Name
 	}
-	listed := mcp.Prompt{Name: name, Title: p.Title, Description: p.Description}
+	return key.Name
+}
+
+func entry(endpoint string, p *store.Summary) mcp.Prompt {
+	listed := mcp.Prompt{Name: nameAt(endpoint, p.Key), Title: p.Title, Description: p.Description}
 	if len(p.Arguments) > 0 {
 		listed.Arguments = make([]mcp.PromptArgument, len(p.Arguments))
 	}

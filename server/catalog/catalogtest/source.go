@@ -152,7 +152,7 @@ func (s *Source) List(_ context.Context, q store.ListQuery) (store.ListPage, err
 	if err != nil {
 		return store.ListPage{}, err
 	}
-	keys = slices.DeleteFunc(keys, func(key store.Key) bool { return compareKeys(key, q.After) <= 0 })
+	keys = slices.DeleteFunc(keys, func(key store.Key) bool { return key.Compare(q.After) <= 0 })
 	page := store.ListPage{More: len(keys) > q.Limit}
 	for _, key := range keys[:min(q.Limit, len(keys))] {
 		page.Prompts = append(page.Prompts, store.Summary{Key: key})
@@ -169,12 +169,8 @@ func (s *Source) Count(_ context.Context, scope store.Scope) (int64, error) {
 
 // listed runs under the lock.
 func (s *Source) listed(scope store.Scope) []store.Key {
-	keys := slices.SortedFunc(maps.Keys(s.prompts), compareKeys)
+	keys := slices.SortedFunc(maps.Keys(s.prompts), store.Key.Compare)
 	return slices.DeleteFunc(keys, func(key store.Key) bool {
 		return !scope.All && !slices.Contains(scope.Namespaces, key.Namespace)
 	})
-}
-
-func compareKeys(a, b store.Key) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }

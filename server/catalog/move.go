@@ -1,0 +1,66 @@
+package catalog
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// maxKeys bounds the keys a Move names, those gathered from several included.
+const maxKeys = changesPerRead
+
+// Move says what may look different since the feed moved. The zero Move is none.
+type Move struct {
+	// Everything: the database is not the one it was.
+	Everything bool
+	// Namespaces with changes, sorted.
+	Namespaces []string
+	// Keys that changed, sorted; none where there were too many to name, and any of the Namespaces
+	// may have.
+	Keys []store.Key
+}
+
+func moveOf(keys map[store.Key]struct{}) Move {
+	namespaces := make(map[string]struct{})
+	for key := range keys {
+		namespaces[key.Namespace] = struct{}{}
+	}
+	m := Move{Namespaces: slices.Sorted(maps.Keys(namespaces))}
+	if len(keys) <= maxKeys {
+		m.Keys = slices.SortedFunc(maps.Keys(keys), store.Key.Compare)
+	}
+	return m
+}
+
+// Join is both moves as one.
+func (m Move) Join(other Move) Move {
+	joined := Move{Everything: m.Everything || other.Everything, Namespaces: slices.Concat(m.Namespaces, other.Namespaces)}
+	slices.Sort(joined.Namespaces)
+	joined.Namespaces = slices.Compact(joined.Namespaces)
+	if !m.named() || !other.named() {
+		return joined
+	}
+	keys := slices.Concat(m.Keys, other.Keys)
+	slices.SortFunc(keys, store.Key.Compare)
+	if keys = slices.Compact(keys); len(keys) <= maxKeys {
+		joined.Keys = keys
+	}
+	return joined
+}
+
+// named reports whether every change is among the keys.
+func (m Move) named() bool { return len(m.Keys) > 0 || len(m.Namespaces) == 0 }
+
+// Concerns reports whether a prompt may look different.
+func (m Move) Concerns(key store.Key) bool {
+	if m.Everything {
+		return true
+	}
+	if !m.named() {
+		_, found := slices.BinarySearch(m.Namespaces, key.Namespace)
+		return found
+	}
+	_, found := slices.BinarySearchFunc(m.Keys, key, store.Key.Compare)
+	return found
+}
