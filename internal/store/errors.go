@@ -59,3 +59,19 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string { return "the database refuses a value: " + e.Reason }
+
+// ForgottenError is an ErrNotFound in a store that ends with its process: the number may have been a version
+// of an earlier one.
+type ForgottenError struct {
+	Key     Key
+	Version int64
+	// Highest is the newest version there is.
+	Highest int64
+}
+
+func (e *ForgottenError) Error() string {
+	return fmt.Sprintf("version %d of %s is not there: this server has no database, and versions live as long as its process; the newest is %d",
+		e.Version, e.Key, e.Highest)
+}
+
+func (e *ForgottenError) Unwrap() error { return ErrNotFound }

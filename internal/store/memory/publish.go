@@ -1,0 +1,204 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
+)
+
+// Publish makes what an object says what is served; when nothing changed it takes no revision.
+//
+// It returns a *store.FencedError when the row is not the object's to write, store.ErrFragmentsMoved
+// when an include would now take another version, or a *store.RefusedError for a text no store holds.
+func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
+	return s.PublishAt(ctx, p, time.Now())
+}
+
+// PublishAt publishes with the time at which it was written: what is read from files is older than the store.
+func (s *Store) PublishAt(_ context.Context, p store.Publication, at time.Time) (store.Published, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	published, err := s.publish(&p, at)
+	if err != nil {
+		return store.Published{}, fmt.Errorf("publish %s: %w", p.Key, err)
+	}
+	return published, nil
+}
+
+func (s *Store) publish(p *store.Publication, at time.Time) (store.Published, error) {
+	// A first publish that is refused leaves no row.
+	found := plan.Row{Standing: plan.Standing{Fence: store.Fence{Owner: p.Owner}}}
+	r := s.rows[p.Key]
+	if r != nil {
+		found = r.Row
+	}
+	if plan.Fenced(found.Standing, p) {
+		return store.Published{}, &store.FencedError{Key: p.Key, Row: found.Fence, Deleted: found.Deleted}
+	}
+	if err := s.check(p); err != nil {
+		return store.Published{}, err
+	}
+	newest, isNew := plan.Number(&found, p)
+	asked := plan.Withdrawable(&found, p, newest)
+	withdraw, inUse := plan.Withdrawal(asked, newest, s.pins(p.Key, asked))
+	pl := plan.Make(&found, p, newest, isNew, withdraw)
+	old := plan.Droppable(&found, p, pl)
+	pl.Dropping(plan.Unpinned(old, s.pins(p.Key, old)))
+
+	published := plan.Answer(&found, p, pl)
+	published.InUse = inUse
+	published.Copies = s.copies(p.Key, slices.Concat(found.Withdrawn, withdraw))
+	if !pl.Visible && !pl.Quiet {
+		return published, nil
+	}
+	if r == nil {
+		r = s.insert(p.Key, p.Owner, at)
+	}
+	s.carryOut(r, p, pl, at)
+	published.Revision = r.Revision
+	return published, nil
+}
+
+// check refuses a publication for what it says, or for what it includes.
+func (s *Store) check(p *store.Publication) error {
+	for _, m := range slices.Concat(p.Compiled.Document.Messages, p.Compiled.Document.Source) {
+		if strings.ContainsRune(m.Text, 0) {
+			return &store.RefusedError{Reason: "a text has the character U+0000"}
+		}
+	}
+	for _, include := range p.Compiled.Includes {
+		ref, err := plan.IncludedRef(include)
+		if err != nil {
+			return err
+		}
+		if chosen, _ := s.choose(p.Key.Namespace, ref); chosen != include.Version {
+			return fmt.Errorf("%w: %s", store.ErrFragmentsMoved, ref)
+		}
+	}
+	return nil
+}
+
+// choose is the served version a reference stands for now, or none.
+func (s *Store) choose(namespace string, ref prompt.Ref) (int64, *version) {
+	r := s.live(store.Key{Namespace: namespace, Name: ref.Name})
+	if r == nil {
+		return plan.Unresolved, nil
+	}
+	return r.choose(ref.Selector)
+}
+
+func (r *row) choose(sel prompt.Selector) (int64, *version) {
+	chosen := r.Default
+	switch {
+	case sel.Version != 0:
+		chosen = sel.Version
+	case sel.Channel != "":
+		chosen = r.Channels[sel.Channel]
+	}
+	v := r.versions[chosen]
+	if v == nil || v.withdrawn {
+		return plan.Unresolved, nil
+	}
+	return chosen, v
+}
+
+// pins says of each version that the newest version of a live prompt includes by number, by which one.
+func (s *Store) pins(key store.Key, versions []int64) map[int64]string {
+	if len(versions) == 0 {
+		return nil
+	}
+	by := map[int64]string{}
+	for r := range s.neighbours(key) {
+		newest := r.versions[r.Highest]
+		if newest == nil {
+			continue
+		}
+		for _, include := range newest.includes {
+			pinned := include.Name == key.Name && include.Selector == (prompt.Selector{Version: include.Version}).String()
+			if _, known := by[include.Version]; pinned && !known && slices.Contains(versions, include.Version) {
+				by[include.Version] = r.key.Name
+			}
+		}
+	}
+	return by
+}
+
+// maxCopies bounds the prompts an answer lists.
+const maxCopies = 10
+
+// copies are the prompts that keep the text of withdrawn versions.
+func (s *Store) copies(key store.Key, withdrawn []int64) []string {
+	if len(withdrawn) == 0 {
+		return nil
+	}
+	var names []string
+	for r := range s.neighbours(key) {
+		keeps := func(v *version) bool {
+			return slices.ContainsFunc(v.includes, func(i prompt.Included) bool {
+				return i.Name == key.Name && slices.Contains(withdrawn, i.Version)
+			})
+		}
+		if len(names) < maxCopies && slices.ContainsFunc(slices.Collect(maps.Values(r.versions)), keeps) {
+			names = append(names, r.key.Name)
+		}
+	}
+	return names
+}
+
+// neighbours are the other live prompts of the namespace, in order of name.
+func (s *Store) neighbours(key store.Key) func(yield func(*row) bool) {
+	return func(yield func(*row) bool) {
+		for _, other := range s.after(store.Key{Namespace: key.Namespace}) {
+			if other.Namespace != key.Namespace {
+				return
+			}
+			if r := s.live(other); r != nil && other != key && !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// after are the keys behind one, in order.
+func (s *Store) after(key store.Key) []store.Key {
+	place, there := slices.BinarySearchFunc(s.keys, key, compareKeys)
+	if there {
+		place++
+	}
+	return s.keys[place:]
+}
+
+func (s *Store) carryOut(r *row, p *store.Publication, pl *plan.Plan, at time.Time) {
+	if pl.NewVersion {
+		r.versions[pl.Newest] = &version{
+			digest: p.Compiled.Digest, document: &p.Compiled.Document, includes: p.Compiled.Includes,
+			provenance: p.Provenance, published: at,
+		}
+		r.NewestsIncludes = p.Compiled.Includes
+	}
+	for _, withdrawn := range pl.Withdraw {
+		v := r.versions[withdrawn]
+		v.withdrawn, v.document, v.includes = true, nil, nil
+	}
+	for _, dropped := range pl.Drop {
+		delete(r.versions, dropped)
+	}
+	r.Withdrawn = slices.Concat(pl.Withdraw, r.Withdrawn)
+	slices.SortFunc(r.Withdrawn, func(a, b int64) int { return int(b - a) })
+	r.Withdrawn = slices.DeleteFunc(r.Withdrawn, func(v int64) bool { return slices.Contains(pl.Drop, v) })
+	r.Served, r.Channels, r.Default = pl.Served, pl.Placed, pl.Default
+	r.Owner, r.Labels, r.Exposure = p.Owner, p.Labels, p.Exposure
+	r.Retain, r.HistoryLimit = p.Retain, plan.HistoryLimit(p)
+	r.Highest, r.Digest = pl.Newest, p.Compiled.Digest
+	r.Deleted, r.deleted, r.purged, r.updated = false, time.Time{}, false, at
+	if pl.Visible {
+		s.take(r)
+	}
+}

@@ -1,0 +1,146 @@
+package memory
+
+import (
+	"context"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Get is one version of a live prompt, whatever its exposure. Its errors are those of the store in Postgres;
+// of a number that may be of an earlier process a *store.ForgottenError.
+func (s *Store) Get(_ context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r, number, v, err := s.served(key, sel)
+	if err != nil {
+		return store.Version{}, err
+	}
+	return store.Version{
+		Key: key, Version: number, Digest: v.digest, Document: *v.document, Includes: v.includes,
+		Exposure: r.Exposure, Revision: r.Revision,
+	}, nil
+}
+
+func (s *Store) served(key store.Key, sel prompt.Selector) (*row, int64, *version, error) {
+	r := s.live(key)
+	if r == nil {
+		return nil, 0, nil, store.ErrNotFound
+	}
+	if number, v := r.choose(sel); v != nil {
+		return r, number, v, nil
+	}
+	_, stated := r.Channels[sel.Channel]
+	switch {
+	case r.Exposure == store.Fragment:
+		return nil, 0, nil, store.ErrNotFound
+	case sel.Version != 0 && r.versions[sel.Version] == nil:
+		return nil, 0, nil, &store.ForgottenError{Key: key, Version: sel.Version, Highest: r.Highest}
+	case sel.Version != 0, sel.Channel != "" && !stated:
+		return nil, 0, nil, store.ErrNotFound
+	default:
+		return nil, 0, nil, store.ErrUnresolved
+	}
+}
+
+// listed are the rows of a scope that lists have, behind a key and in order.
+func (s *Store) listed(scope store.Scope, after store.Key) func(yield func(*row, *version) bool) {
+	return func(yield func(*row, *version) bool) {
+		for _, key := range s.after(after) {
+			r := s.live(key)
+			if r == nil || r.Exposure != store.Listed || !scope.All && !slices.Contains(scope.Namespaces, key.Namespace) {
+				continue
+			}
+			if v := r.versions[r.Default]; v != nil && !yield(r, v) {
+				return
+			}
+		}
+	}
+}
+
+// List is a page of the prompts of exposure Listed, in order of (namespace, name).
+func (s *Store) List(_ context.Context, q store.ListQuery) (store.ListPage, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var page store.ListPage
+	for r, v := range s.listed(q.Scope, q.After) {
+		if page.More = len(page.Prompts) == max(1, q.Limit); page.More {
+			break
+		}
+		page.Prompts = append(page.Prompts, store.Summary{
+			Key: r.key, Version: r.Default, Title: v.document.Title, Description: v.document.Description,
+			Arguments: v.document.Arguments,
+		})
+	}
+	return page, nil
+}
+
+// Count is how many prompts List has in all.
+func (s *Store) Count(_ context.Context, scope store.Scope) (int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var n int64
+	for range s.listed(scope, store.Key{}) {
+		n++
+	}
+	return n, nil
+}
+
+// Versions is a prompt's history below version before, newest first; before 0 starts at the newest.
+func (s *Store) Versions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.live(key)
+	if r == nil {
+		return nil, store.ErrNotFound
+	}
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	var history []store.VersionInfo
+	for _, number := range slices.Backward(slices.Sorted(maps.Keys(r.versions))) {
+		if number >= before {
+			continue
+		}
+		v := r.versions[number]
+		history = append(history, store.VersionInfo{
+			Version: number, Digest: v.digest, PublishedAt: v.published, Provenance: v.provenance,
+			Channels: r.channelsAt(number), Withdrawn: v.withdrawn,
+		})
+		if len(history) == max(1, limit) {
+			break
+		}
+	}
+	return history, nil
+}
+
+// channelsAt are the channels that point to a version, in order of name.
+func (r *row) channelsAt(number int64) []string {
+	var names []string
+	for name, at := range r.Channels {
+		if at == number {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Fragments reads what includes need: for each reference the version it stands for now, with the
+// messages as written. A reference to nothing served is not in the answer.
+func (s *Store) Fragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	fragments := make(map[prompt.Ref]prompt.Fragment, len(refs))
+	for _, ref := range refs {
+		if number, v := s.choose(namespace, ref); v != nil {
+			fragments[ref] = prompt.Fragment{
+				Name: ref.Name, Version: number, Syntax: v.document.Syntax, Messages: v.document.Written(),
+			}
+		}
+	}
+	return fragments, nil
+}

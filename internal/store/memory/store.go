@@ -1,0 +1,121 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
+)
+
+// epoch never changes: nobody restores what is only in memory.
+const epoch = 1
+
+// Store holds prompts, by both its ends. Documents it was given and gives out are never written to.
+type Store struct {
+	mu       sync.RWMutex
+	revision int64
+	rows     map[store.Key]*row
+	keys     []store.Key // of all rows, in order
+	// moved is closed and replaced with every revision.
+	moved chan struct{}
+}
+
+// row is a prompt, live or a tombstone.
+type row struct {
+	plan.Row
+	key      store.Key
+	versions map[int64]*version
+
+	created, updated, deleted time.Time
+	purged                    bool
+}
+
+// version is one version of a prompt; a withdrawn one has no document and no includes.
+type version struct {
+	digest     prompt.Digest
+	document   *prompt.Document
+	includes   []prompt.Included
+	provenance store.Provenance
+	published  time.Time
+	withdrawn  bool
+}
+
+// New is an empty store.
+func New() *Store {
+	return &Store{rows: map[store.Key]*row{}, moved: make(chan struct{})}
+}
+
+// live is the row of a key, or nil where there is none or a tombstone.
+func (s *Store) live(key store.Key) *row {
+	if r := s.rows[key]; r != nil && !r.Deleted {
+		return r
+	}
+	return nil
+}
+
+// insert adds an empty row.
+func (s *Store) insert(key store.Key, owner store.Owner, at time.Time) *row {
+	r := &row{key: key, versions: map[int64]*version{}, created: at, updated: at}
+	r.Owner = owner
+	s.rows[key] = r
+	place, _ := slices.BinarySearchFunc(s.keys, key, compareKeys)
+	s.keys = slices.Insert(s.keys, place, key)
+	return r
+}
+
+// take gives the row the next revision and wakes who listens.
+func (s *Store) take(r *row) {
+	s.revision++
+	r.Revision = s.revision
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+func compareKeys(a, b store.Key) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
+// Verify returns nil: there is no schema to be behind.
+func (s *Store) Verify(context.Context) error { return nil }
+
+// Feed is how far the store has come.
+func (s *Store) Feed(context.Context) (store.Feed, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return store.Feed{Epoch: epoch, Revision: s.revision}, nil
+}
+
+// Changes are the prompts changed after a revision, in order of revision, tombstones included. A
+// prompt changed more than once stands at its last revision only.
+func (s *Store) Changes(_ context.Context, after int64, limit int) ([]store.Change, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var changes []store.Change
+	for _, r := range s.rows {
+		if r.Revision > after {
+			changes = append(changes, store.Change{Revision: r.Revision, Key: r.key})
+		}
+	}
+	slices.SortFunc(changes, func(a, b store.Change) int { return cmp.Compare(a.Revision, b.Revision) })
+	return changes[:min(len(changes), max(1, limit))], nil
+}
+
+// Listen calls wake at once and with every change, until ctx ends. Changes that come together may wake once.
+func (s *Store) Listen(ctx context.Context, wake func()) error {
+	for {
+		s.mu.RLock()
+		moved := s.moved
+		s.mu.RUnlock()
+		wake()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-moved:
+		}
+	}
+}
