@@ -55,16 +55,21 @@ func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica
 	ctx, cancel := context.WithCancel(context.Background())
 	followed := make(chan struct{})
 	go func() { defer close(followed); r.catalog.Follow(ctx) }()
+	tb.Cleanup(func() { cancel(); <-followed })
+	r.serve(tb)
+	return r
+}
+
+// serve gives a replica its listener until the test ends.
+func (r *replica) serve(tb testing.TB) {
+	tb.Helper()
 	r.Server = httptest.NewServer(r.endpoint)
 	r.client = r.Client()
 	tb.Cleanup(func() {
 		r.endpoint.Stop()
 		r.CloseClientConnections()
 		r.Close()
-		cancel()
-		<-followed
 	})
-	return r
 }
 
 // until waits for a condition.
@@ -141,8 +146,10 @@ func (r *replica) open(tb testing.TB, ctx context.Context, q request) *http.Resp
 	if !q.legacy {
 		hr.Header.Set(mcp.HeaderProtocolVersion, mcp.ProtocolVersion20260728)
 		hr.Header.Set(mcp.HeaderMethod, q.rpc)
-		if name, ok := q.params["name"].(string); ok {
-			hr.Header.Set(mcp.HeaderName, name)
+		for _, member := range []string{"name", "uri"} {
+			if name, ok := q.params[member].(string); ok {
+				hr.Header.Set(mcp.HeaderName, name)
+			}
 		}
 	}
 	for name, value := range q.header {

@@ -47,7 +47,8 @@ func newRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log *slog.L
 	metrics.MustRegister(r.durations)
 	for _, method := range []mcp.MCPMethod{
 		mcp.MethodPromptsGet, mcp.MethodPromptsList, mcp.MethodServerDiscover, mcp.MethodInitialize,
-		mcp.MethodPing, mcp.MethodSubscriptionsListen,
+		mcp.MethodPing, mcp.MethodSubscriptionsListen, mcp.MethodToolsList, mcp.MethodToolsCall, mcp.MethodResourcesList,
+		mcp.MethodResourcesTemplatesList, mcp.MethodResourcesRead, mcp.MethodCompletionComplete,
 	} {
 		r.succeeded[string(method)] = r.durations.WithLabelValues(string(method), "")
 	}

@@ -154,7 +154,7 @@ func position(call *transport.Call) (cursor, *transport.Failure) {
 	if call.Cursor == nil || *call.Cursor == "" {
 		return cursor{}, nil
 	}
-	refused := transport.InvalidParams("this cursor was not given out here; list again from the start, without one")
+	refused := transport.UnknownCursor()
 	raw, err := base64.StdEncoding.Strict().DecodeString(*call.Cursor)
 	if err != nil {
 		return cursor{}, refused

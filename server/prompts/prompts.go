@@ -13,13 +13,16 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
-	"github.com/lectern-dev/lectern/server/transport"
 )
 
 const (
 	discoverTTL = time.Minute
 	listTTL     = 5 * time.Second
 )
+
+// anyPrompt is the one prompt registered with mcp-go, whose registry is static. Which prompt is meant
+// stands in the call.
+const anyPrompt = "lectern"
 
 // instructions are for the model that uses the server.
 const instructions = "Lectern serves the prompts of an organisation, kept as Kubernetes objects. " +
@@ -54,6 +57,7 @@ func New(c Catalog, decider auth.Decider, version string, log *slog.Logger) *Sur
 // Server is the mcp-go server that offers the surface and nothing else, for the transport.
 func (s *Surface) Server() *mcpserver.MCPServer {
 	hooks := &mcpserver.Hooks{}
+	hooks.AddBeforeGetPrompt(func(_ context.Context, _ any, request *mcp.GetPromptRequest) { request.Params.Name = anyPrompt })
 	hooks.AddAfterListPrompts(s.list)
 	hooks.AddAfterInitialize(hideListChanged)
 	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version,
@@ -64,7 +68,7 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 		mcpserver.WithMethodCacheHints(mcp.MethodServerDiscover, discoverTTL.Milliseconds(), mcp.CacheScopePrivate),
 		mcpserver.WithMethodCacheHints(mcp.MethodPromptsList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
 	)
-	srv.AddPrompt(mcp.NewPrompt(transport.AnyPrompt), s.get)
+	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
 	return srv
 }
 

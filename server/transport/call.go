@@ -16,15 +16,21 @@ type Call struct {
 	// Namespace is the one of the endpoint, empty on the endpoint for all.
 	Namespace string
 
-	// Name and Arguments are those of prompts/get, Cursor that of a list. Cursor is nil when absent:
-	// an empty one is a cursor.
-	Name      string
+	// Name is that of prompts/get and tools/call, and of the prompt whose argument is completed.
+	Name string
+	// URI is that of resources/read, and of the resource template that is completed.
+	URI string
+	// Arguments are those of prompts/get.
 	Arguments map[string]string
-	Cursor    *string
+	// RawArguments are those of tools/call: a JSON object as the client wrote it, numbers too large
+	// for a float included; empty when absent.
+	RawArguments json.RawMessage
+	// Cursor is that of a list. It is nil when absent: an empty one is a cursor.
+	Cursor *string
 
-	// notifications are what subscriptions/listen asks for, as it came.
-	notifications json.RawMessage
-	failure       *Failure
+	// passed is what of the params reaches mcp-go as it came; nil when nothing does.
+	passed  *passed
+	failure *Failure
 }
 
 // Fail makes the answer an error of the caller's choice; mcp-go's handlers cannot choose the code,

@@ -2,39 +2,15 @@ package transport
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
-
-// AnyPrompt is the one prompt registered with mcp-go, whose registry is static. Which prompt is
-// meant stands in the Call.
-const AnyPrompt = "lectern"
-
-// served reports whether a method has an answer other than that there is no such method. Only then
-// its params matter.
-func served(modern bool, method string) bool {
-	switch mcp.MCPMethod(method) {
-	case mcp.MethodPromptsGet, mcp.MethodPromptsList:
-		return true
-	case mcp.MethodServerDiscover, mcp.MethodSubscriptionsListen:
-		return modern
-	case mcp.MethodInitialize, mcp.MethodPing:
-		return !modern
-	default:
-		return false
-	}
-}
-
-// modernMeta is the least _meta of a modern message.
-var modernMeta = fmt.Sprintf(`"_meta":{%q:%q,%q:{}}`,
-	mcp.MetaKeyProtocolVersion, mcp.ProtocolVersion20260728, mcp.MetaKeyClientCapabilities)
 
 // dispatcher hands requests to mcp-go, as messages of its own making with what was checked in them:
 // mcp-go decodes a message five times or more, a short one costs it less, and it keeps that of a
@@ -45,10 +21,13 @@ type dispatcher struct {
 	direct func(context.Context, *Call) (any, *Failure)
 	log    *slog.Logger
 	serial atomic.Uint64
+	offer  offer
+	// mirrors tells of tools by name whether clients mirror arguments in headers.
+	mirrors sync.Map
 }
 
 func newDispatcher(srv *server.MCPServer, direct func(context.Context, *Call) (any, *Failure), log *slog.Logger) *dispatcher {
-	return &dispatcher{server: srv, direct: direct, log: log}
+	return &dispatcher{server: srv, direct: direct, log: log, offer: offered(srv)}
 }
 
 // dispatch answers a call. The result is nil with a failure. The body is needed for initialize only.
@@ -66,10 +45,17 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 	if call.failure != nil {
 		return nil, call.failure
 	}
+	known := d.offer.served(call.Modern, call.Method)
 	switch r := response.(type) {
 	case mcp.JSONRPCResponse:
+		if !known {
+			return nil, notOffered(call.Method)
+		}
 		return r.Result, nil
 	case mcp.JSONRPCError:
+		if !known && r.Error.Code != mcp.METHOD_NOT_FOUND {
+			return nil, notOffered(call.Method)
+		}
 		return nil, d.translate(ctx, call, r.Error)
 	default:
 		d.log.ErrorContext(ctx, "No answer to a request", "method", call.Method)
@@ -77,45 +63,28 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 	}
 }
 
-// message is what mcp-go is to answer. A method that is not served loses its params: all mcp-go has
-// to find are the words to say so.
-func (d *dispatcher) message(call *Call, body []byte) json.RawMessage {
-	if !call.Modern && call.Method == string(mcp.MethodInitialize) {
-		return body
-	}
-	message := make([]byte, 0, 256+len(call.Method)+len(call.notifications))
-	message = append(message, `{"jsonrpc":"2.0","id":`...)
-	message = strconv.AppendUint(message, d.serial.Add(1), 10)
-	message = append(message, `,"method":`...)
-	message = append(message, quote(call.Method)...)
-	message = append(message, `,"params":{`...)
-	start := len(message)
-	switch mcp.MCPMethod(call.Method) {
-	case mcp.MethodPromptsGet:
-		message = append(message, `"name":"`+AnyPrompt+`"`...)
-	case mcp.MethodSubscriptionsListen:
-		if len(call.notifications) > 0 {
-			message = append(append(message, `"notifications":`...), call.notifications...)
-		}
-	}
-	if call.Modern {
-		if len(message) > start {
-			message = append(message, ',')
-		}
-		message = append(message, modernMeta...)
-	}
-	return append(message, "}}"...)
+// notOffered is said of a method that mcp-go knows and that makes no sense here: it would promise
+// what needs a session.
+func notOffered(method string) *Failure {
+	return &Failure{Code: mcp.METHOD_NOT_FOUND, Message: method + " is not offered"}
 }
 
 // translate keeps inner errors inside, and gives malformed params their code: what mcp-go calls an
 // invalid request was checked to be a valid one.
 func (d *dispatcher) translate(ctx context.Context, call *Call, err mcp.JSONRPCErrorDetails) *Failure {
-	switch err.Code {
-	case mcp.INTERNAL_ERROR:
+	method := mcp.MCPMethod(call.Method)
+	switch {
+	case err.Code == mcp.INTERNAL_ERROR && ctx.Err() != nil:
+		return Canceled()
+	case err.Code == mcp.INTERNAL_ERROR:
 		d.log.ErrorContext(ctx, "A request failed", "method", call.Method, "err", err.Message)
 		return internalFailure()
-	case mcp.INVALID_REQUEST, mcp.PARSE_ERROR:
+	case err.Code == mcp.INVALID_REQUEST, err.Code == mcp.PARSE_ERROR:
 		return InvalidParams("the params of " + call.Method + " are malformed")
+	case err.Code == mcp.INVALID_PARAMS && method == mcp.MethodToolsCall:
+		return InvalidParams(fmt.Sprintf("no such tool as %q; tools/list has those there are for you", call.Name))
+	case err.Code == mcp.INVALID_PARAMS && method == mcp.MethodResourcesRead, err.Code == mcp.RESOURCE_NOT_FOUND:
+		return UnknownResource() // under no retired code, in neither era
 	default:
 		return &Failure{Code: err.Code, Message: err.Message, Data: err.Data}
 	}

@@ -33,15 +33,17 @@ type params struct {
 }
 
 type requestMeta struct {
-	Version      string          `json:"io.modelcontextprotocol/protocolVersion"`
-	Capabilities capabilities    `json:"io.modelcontextprotocol/clientCapabilities"`
-	ClientInfo   ignored         `json:"io.modelcontextprotocol/clientInfo"`
-	Traceparent  json.RawMessage `json:"traceparent"`
-	Tracestate   json.RawMessage `json:"tracestate"`
+	Version       string          `json:"io.modelcontextprotocol/protocolVersion"`
+	Capabilities  capabilities    `json:"io.modelcontextprotocol/clientCapabilities"`
+	ClientInfo    ignored         `json:"io.modelcontextprotocol/clientInfo"`
+	LogLevel      json.RawMessage `json:"io.modelcontextprotocol/logLevel"`
+	ProgressToken json.RawMessage `json:"progressToken"`
+	Traceparent   json.RawMessage `json:"traceparent"`
+	Tracestate    json.RawMessage `json:"tracestate"`
 }
 
 // capabilities notes whether a client declared its capabilities, and in the right shape. What they
-// are matters to nothing that is served.
+// are, handlers learn from mcp-go.
 type capabilities struct{ declared bool }
 
 // UnmarshalJSON leaves what is malformed undeclared.
@@ -99,98 +101,5 @@ func (e *envelope) checkID() *Failure {
 	default:
 		e.ID = nil
 		return invalidRequest("id must be a string or a number")
-	}
-}
-
-// fill gives a call what its method reads of the params.
-func (e *envelope) fill(call *Call, body []byte) *Failure {
-	method := mcp.MCPMethod(call.Method)
-	if e.mistyped != nil {
-		if f := objection(method, body); f != nil {
-			return f
-		}
-	}
-	switch method {
-	case mcp.MethodPromptsGet:
-		call.Name, call.Arguments = e.Params.Name, e.Params.Arguments
-		return checkArguments(call.Arguments, body)
-	case mcp.MethodPromptsList:
-		call.Cursor = e.Params.Cursor
-	case mcp.MethodSubscriptionsListen:
-		call.notifications = e.Params.Notifications
-	}
-	return nil
-}
-
-// objection is what a method has against params of which some are mistyped: only what it reads
-// itself counts.
-func objection(method mcp.MCPMethod, body []byte) *Failure {
-	var reads any
-	switch method {
-	case mcp.MethodPromptsGet:
-		reads = &struct {
-			Params struct {
-				Name      string            `json:"name"`
-				Arguments map[string]string `json:"arguments"`
-				Meta      requestMeta       `json:"_meta"`
-			} `json:"params"`
-		}{}
-	case mcp.MethodPromptsList:
-		reads = &struct {
-			Params struct {
-				Cursor *string     `json:"cursor"`
-				Meta   requestMeta `json:"_meta"`
-			} `json:"params"`
-		}{}
-	default:
-		reads = &struct {
-			Params struct {
-				Meta requestMeta `json:"_meta"`
-			} `json:"params"`
-		}{}
-	}
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal(body, reads)); ok {
-		return malformed(mistyped)
-	}
-	return nil
-}
-
-// checkArguments refuses null, which the decoder takes for an empty string. The second look is only
-// needed where there is an empty string.
-func checkArguments(arguments map[string]string, body []byte) *Failure {
-	for _, value := range arguments {
-		if value != "" {
-			continue
-		}
-		var again struct {
-			Params struct {
-				Arguments map[string]*string `json:"arguments"`
-			} `json:"params"`
-		}
-		if err := json.Unmarshal(body, &again); err != nil {
-			return InvalidParams("params are malformed")
-		}
-		for name, value := range again.Params.Arguments {
-			if value == nil {
-				return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", name))
-			}
-		}
-		return nil
-	}
-	return nil
-}
-
-// malformed puts a decoder's error in the words of the protocol.
-func malformed(err *json.UnmarshalTypeError) *Failure {
-	field := strings.TrimPrefix(strings.TrimPrefix(err.Field, "params"), ".")
-	switch {
-	case field == "":
-		return InvalidParams("params must be an object")
-	case field == "arguments" || strings.HasPrefix(field, "arguments."):
-		return InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, err.Value))
-	case strings.HasPrefix(field, "_meta."+mcp.MetaKeyProtocolVersion):
-		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
-	default:
-		return InvalidParams(fmt.Sprintf("params.%s cannot be a JSON %s", field, err.Value))
 	}
 }

@@ -21,6 +21,16 @@ func InvalidParams(message string) *Failure {
 	return &Failure{Code: mcp.INVALID_PARAMS, Message: message}
 }
 
+// UnknownCursor is the failure of a list that is continued from where it did not end.
+func UnknownCursor() *Failure {
+	return InvalidParams("this cursor was not given out here; list again from the start, without one")
+}
+
+// UnknownResource is the failure of resources/read for what is not there, or may not be read.
+func UnknownResource() *Failure {
+	return InvalidParams("no such resource, or not yours to read")
+}
+
 // internalFailure is all a caller learns of a fault inside.
 func internalFailure() *Failure {
 	return &Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}

@@ -220,8 +220,8 @@ func (h *Handler) message(ctx context.Context, x *exchange) {
 	if x.call.Version == "" {
 		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}
-	if served(isModern, e.Method) {
-		x.malformed = e.fill(&x.call, x.page.Bytes())
+	if h.dispatch.offer.served(isModern, e.Method) {
+		x.malformed = h.dispatch.fill(e, &x.call, x.page.Bytes())
 	}
 	ctx = context.WithValue(auth.WithIdentity(ctx, x.identity), callKey{}, &x.call)
 	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, Trace{Parent: e.Params.Meta.Traceparent, State: e.Params.Meta.Tracestate}, started)
@@ -234,7 +234,7 @@ func (h *Handler) request(ctx context.Context, x *exchange) *Failure {
 	switch {
 	case f != nil:
 	case x.call.Modern:
-		f = checkModern(x.header, &x.envelope, &x.call)
+		f = h.checkModern(x.header, &x.envelope, &x.call)
 	default:
 		if f = checkLegacy(x.header, &x.envelope); f != nil {
 			h.reject(x, f, http.StatusBadRequest)

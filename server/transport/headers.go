@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -18,48 +19,115 @@ func modern(header http.Header, e *envelope) bool {
 
 // checkModern holds the headers of a modern request against its body. A method that is not served
 // is not there whatever its params and _meta; what its headers say must still be true.
-func checkModern(header http.Header, e *envelope, call *Call) *Failure {
+func (h *Handler) checkModern(header http.Header, e *envelope, call *Call) *Failure {
 	version, stated := e.Params.Meta.Version, header.Get(mcp.HeaderProtocolVersion)
-	known := served(true, e.Method)
 	switch {
 	case stated == "":
 		return mismatch(mcp.HeaderMismatchError{Header: mcp.HeaderProtocolVersion, Reason: "missing required header"})
-	case version == "" && known:
-		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
 	case version != "" && stated != version:
 		return mismatch(mcp.HeaderMismatchError{
 			Header: mcp.HeaderProtocolVersion,
-			Reason: "header value " + quote(stated) + " does not match " + mcp.MetaKeyProtocolVersion + " " + quote(version),
+			Reason: fmt.Sprintf("header value %q does not match %s %q", stated, mcp.MetaKeyProtocolVersion, version),
 		})
-	case !mcp.IsValidProtocolVersion(stated):
+	}
+	known := h.dispatch.offer.served(true, e.Method)
+	if f := checkMeta(&e.Params.Meta, known); f != nil {
+		return f
+	}
+	if !known && !mcp.IsValidProtocolVersion(stated) {
 		return unsupported(stated)
-	case known && !e.Params.Meta.Capabilities.declared:
+	}
+	if f := checkStandardHeaders(header, call, stated, known); f != nil {
+		return f
+	}
+	if known && call.Method == string(mcp.MethodToolsCall) {
+		return h.dispatch.checkParamHeaders(header, call)
+	}
+	return nil
+}
+
+// checkMeta is what the _meta of a modern request must have, whatever carries it. That of a method
+// that is not served must only be of a version there is.
+func checkMeta(meta *requestMeta, known bool) *Failure {
+	switch {
+	case meta.Version == "" && !known:
+		return nil
+	case meta.Version == "":
+		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
+	case !mcp.IsValidProtocolVersion(meta.Version):
+		return unsupported(meta.Version)
+	case known && !meta.Capabilities.declared:
 		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyClientCapabilities)
 	}
-	return checkStandardHeaders(header, call, stated, known)
+	return nil
 }
 
 // checkStandardHeaders takes the usual case, in which all agree, without the library. Everything
 // else is for the library to judge and to word.
 func checkStandardHeaders(header http.Header, call *Call, version string, known bool) *Failure {
+	named := call.Name
+	if call.Method == string(mcp.MethodResourcesRead) {
+		named = call.URI
+	}
 	if header.Get(mcp.HeaderMethod) == call.Method {
 		if !known || !mcp.MethodRequiresNameHeader(mcp.MCPMethod(call.Method)) {
 			return nil
 		}
 		name, ok := mcp.DecodeHeaderValue(header.Get(mcp.HeaderName))
-		if ok && name != "" && name == call.Name {
+		if ok && name != "" && name == named {
 			return nil
 		}
 	}
-	params := json.RawMessage(`{"name":` + quote(call.Name) + `}`)
-	err := mcp.ValidateStandardHeaders(header.Get, version, mcp.MCPMethod(call.Method), params)
+	err := mcp.ValidateStandardHeaders(header.Get, version, mcp.MCPMethod(call.Method), encode(map[string]string{"name": named, "uri": named}))
+	return mismatched(err, "the standard headers do not match the body")
+}
+
+// checkParamHeaders holds the headers that mirror arguments of a tool against them. A tool that is
+// not there has none.
+func (d *dispatcher) checkParamHeaders(header http.Header, call *Call) *Failure {
+	tool := d.mirrored(call.Name)
+	if tool == nil {
+		return nil
+	}
+	lookup := func(name string) (string, bool) {
+		values := header.Values(name)
+		return header.Get(name), len(values) > 0
+	}
+	arguments := call.RawArguments
+	if len(arguments) == 0 {
+		arguments = json.RawMessage("{}")
+	}
+	err := mcp.ValidateParamHeadersLookup(lookup, tool, encode(map[string]json.RawMessage{"arguments": arguments}))
+	return mismatched(err, "the headers of arguments do not match the body")
+}
+
+// mirrored is the tool of a name if clients mirror any of its arguments in headers; nil for most.
+// Finding out means to read its schema, which stays the same for as long as the server runs.
+func (d *dispatcher) mirrored(name string) *mcp.Tool {
+	tool := d.server.GetTool(name)
+	if tool == nil {
+		return nil
+	}
+	mirrors, found := d.mirrors.Load(name)
+	if !found {
+		mirrors = len(mcp.ExtractParamHeaderBindings(&tool.Tool)) > 0
+		d.mirrors.Store(name, mirrors)
+	}
+	if mirrors == false {
+		return nil
+	}
+	return &tool.Tool
+}
+
+// mismatched puts an error of the library in our terms.
+func mismatched(err error, otherwise string) *Failure {
 	if err == nil {
 		return nil
 	}
 	if wrong, ok := errors.AsType[mcp.HeaderMismatchError](err); ok {
 		return mismatch(wrong)
 	}
-	return InvalidParams("the standard headers do not match the body")
+	return InvalidParams(otherwise)
 }
 
 // checkLegacy refuses a version nobody knows. Clients before 2025-06-18 send none.
@@ -78,11 +146,6 @@ func mismatch(err mcp.HeaderMismatchError) *Failure {
 func unsupported(version string) *Failure {
 	err := mcp.UnsupportedProtocolVersionError{Version: version, Supported: mcp.ValidProtocolVersions}
 	return &Failure{Code: mcp.UNSUPPORTED_PROTOCOL_VERSION, Message: err.Error(), Data: err.JSONRPCError().Error.Data}
-}
-
-func quote(s string) string {
-	quoted, _ := json.Marshal(s)
-	return string(quoted)
 }
 
 // isJSON reports whether the body is declared as JSON. Anything else is refused: a web page can send
