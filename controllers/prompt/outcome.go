@@ -3,11 +3,11 @@ package prompt
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -16,29 +16,14 @@ import (
 // watch will cure is Waiting, everything else is tried again.
 func (r *Reconciler) outcomeOf(err error) status.Outcome {
 	var (
-		template *prompt.TemplateError
-		spec     *prompt.SpecError
-		limit    *prompt.LimitError
-		missing  *prompt.MissingError
-		cycle    *cycleError
-		refused  *store.RefusedError
-		foreign  *store.ForeignClusterError
-		fenced   *store.FencedError
+		missing *prompt.MissingError
+		foreign *store.ForeignClusterError
+		fenced  *store.FencedError
 	)
-	blocked := func(reason string) status.Outcome {
+	if reason := manifest.Fault(err); reason != "" {
 		return status.Blocked(reason, err.Error()).Again(r.Resync)
 	}
 	switch {
-	case errors.As(err, &template):
-		return blocked(v1alpha1.ReasonInvalidTemplate)
-	case errors.As(err, &spec):
-		return blocked(v1alpha1.ReasonInvalidSpec)
-	case errors.As(err, &limit):
-		return blocked(v1alpha1.ReasonLimitExceeded)
-	case errors.As(err, &cycle):
-		return blocked(v1alpha1.ReasonIncludeCycle)
-	case errors.As(err, &refused):
-		return blocked(v1alpha1.ReasonStoreRefused)
 	case errors.As(err, &foreign):
 		return status.Blocked(v1alpha1.ReasonForeignCluster, err.Error()).Again(recheck) // cured outside the cluster
 	case errors.As(err, &missing):
@@ -68,33 +53,7 @@ func publishedMessage(live store.Published) string {
 		said += fmt.Sprintf("; the newest is %d", live.Version)
 	}
 	if len(live.Copies) > 0 {
-		said += "; withdrawn text is still in versions of " + list(live.Copies)
+		said += "; withdrawn text is still in versions of " + strings.Join(live.Copies, ", ")
 	}
 	return said
 }
-
-func missingMessage(live store.Published) string {
-	rules := make([]string, 0, len(live.Missing))
-	for _, m := range live.Missing {
-		rules = append(rules, fmt.Sprintf("channel %s asks for version %d", m.Name, m.Version))
-	}
-	there := make([]string, 0, len(live.Available))
-	for _, v := range live.Available {
-		there = append(there, strconv.FormatInt(v, 10))
-	}
-	return fmt.Sprintf("%s, which is not stored; stored are %s", list(rules), list(there))
-}
-
-func inUseMessage(inUse []store.VersionInUse) string {
-	reasons := make([]string, 0, len(inUse))
-	for _, v := range inUse {
-		if v.By == "" {
-			reasons = append(reasons, fmt.Sprintf("version %d is what the spec still says: change the text first", v.Version))
-		} else {
-			reasons = append(reasons, fmt.Sprintf("version %d is included by %s with @%d: change that include first", v.Version, v.By, v.Version))
-		}
-	}
-	return "nothing was withdrawn: " + strings.Join(reasons, "; ")
-}
-
-func list(words []string) string { return strings.Join(words, ", ") }

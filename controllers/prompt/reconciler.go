@@ -90,7 +90,7 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 		return suspended(p), nil
 	}
 	spec := manifest.SpecOf(&p.Spec)
-	if err := r.judgeIncludes(ctx, p.Namespace, p.Name, spec); err != nil {
+	if err := manifest.JudgeIncludes(p.Name, spec, r.included(ctx, p.Namespace)); err != nil {
 		return status.Outcome{}, err
 	}
 	var takeover *store.Fence
@@ -136,11 +136,8 @@ func (r *Reconciler) published(p *v1alpha1.Prompt, compiled *prompt.Compiled, li
 				"every argument is optional; at least one common MCP client cannot invoke such a prompt")
 		}
 	}
-	switch {
-	case len(live.InUse) > 0:
-		return status.Blocked(v1alpha1.ReasonVersionInUse, inUseMessage(live.InUse)).Again(r.Resync)
-	case len(live.Missing) > 0:
-		return status.Blocked(v1alpha1.ReasonChannelVersionMissing, missingMessage(live)).Again(r.Resync)
+	if reason, message := manifest.Unmet(live); reason != "" {
+		return status.Blocked(reason, message).Again(r.Resync)
 	}
 	return status.Ready(v1alpha1.ReasonPublished, publishedMessage(live)).Again(r.Resync)
 }

@@ -43,7 +43,7 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 func (r *Reconciler) SetUp(ctx context.Context, mgr ctrl.Manager, drifted <-chan event.GenericEvent) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Prompt{}, includesIndex, func(obj client.Object) []string {
 		p := obj.(*v1alpha1.Prompt)
-		names := includedNames(manifest.SpecOf(&p.Spec))
+		names := manifest.IncludedNames(manifest.SpecOf(&p.Spec))
 		for _, include := range p.Status.Includes {
 			names = append(names, include.Name)
 		}
@@ -87,7 +87,7 @@ func (r *Reconciler) dependents() handler.EventHandler {
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { appeared(ctx, e.Object, q) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
-			was, is := includedNames(manifest.SpecOf(&before.Spec)), includedNames(manifest.SpecOf(&after.Spec))
+			was, is := manifest.IncludedNames(manifest.SpecOf(&before.Spec)), manifest.IncludedNames(manifest.SpecOf(&after.Spec))
 			if !slices.Equal(was, is) {
 				// A cycle may have opened or closed anywhere along the way.
 				wake(q, after.Namespace, r.connected(ctx, after.Namespace, after.Name, was))
@@ -132,7 +132,7 @@ func (r *Reconciler) includers(ctx context.Context, namespace, name string) []st
 // or included before, directly or not, and everything that includes it. Prompts that only share a
 // fragment with it are neither.
 func (r *Reconciler) connected(ctx context.Context, namespace, name string, was []string) []string {
-	found := reachable(append([]string{name}, was...), r.graph(ctx, namespace).of)
+	found := reachable(append([]string{name}, was...), r.included(ctx, namespace))
 	maps.Copy(found, reachable([]string{name}, func(of string) []string { return r.includers(ctx, namespace, of) }))
 	delete(found, name) // its own event brings it
 	return slices.Sorted(maps.Keys(found))
