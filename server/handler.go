@@ -17,9 +17,16 @@ import (
 
 // Deps are what an MCP endpoint is made of. Catalog, Authenticator and Decider are required.
 type Deps struct {
-	Catalog       *catalog.Catalog
+	Catalog *catalog.Catalog
+	// Library is what tools read; nil offers none. Changes is what tools that write ask; nil offers
+	// only those that read.
+	Library       prompts.Library
+	Changes       prompts.Changes
 	Authenticator auth.Authenticator
 	Decider       auth.Decider
+	// DefaultNamespace and ResultLimit are those of prompts.Config.
+	DefaultNamespace string
+	ResultLimit      int
 	// Version is this program's, as clients see it.
 	Version string
 	Log     *slog.Logger
@@ -48,7 +55,10 @@ func NewHandler(deps Deps) *Handler {
 	if deps.Delay == 0 {
 		deps.Delay = prompts.DefaultDelay
 	}
-	surface := prompts.New(deps.Catalog, deps.Decider, deps.Version, deps.Log)
+	surface := prompts.New(prompts.Config{
+		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Decider: deps.Decider,
+		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, ResultLimit: deps.ResultLimit, Log: deps.Log,
+	})
 	endpoint := transport.New(transport.Config{
 		Server:        surface.Server(),
 		Direct:        surface.Direct,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -102,7 +101,7 @@ func TestDirectAnswersAsThroughMCPGo(t *testing.T) {
 	}
 	compare := func(t *testing.T, source catalog.Source, q request, path string) {
 		t.Helper()
-		surface := prompts.New(catalog.New(source, catalog.Options{}), nobody, "v0", slog.New(slog.DiscardHandler))
+		surface := prompts.New(prompts.Config{Catalog: catalog.New(source, catalog.Options{}), Decider: nobody, Version: "v0"})
 		long := transport.Config{Server: surface.Server(), Authenticator: nobody}
 		short := long
 		short.Direct = surface.Direct

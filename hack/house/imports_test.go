@@ -103,7 +103,7 @@ var rules = []rule{
 		name:    "prompts are pure",
 		applies: func(room string) bool { return room == "internal/prompt" },
 		forbids: func(_, imported string) bool {
-			return !within(imported, "std") && imported != "github.com/gowebpki/jcs"
+			return !within(imported, "std") && imported != "github.com/gowebpki/jcs" && imported != "github.com/aymanbagabas/go-udiff"
 		},
 	},
 	{

@@ -2,7 +2,6 @@ package prompts
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,7 +55,7 @@ func TestAnnouncer(t *testing.T) {
 				nobody := auth.NewNone("anna")
 				ctx := auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"})
 				announced := make(chan told, 10)
-				announcer := New(nil, nobody, "v0", slog.New(slog.DiscardHandler)).Announcer(delay,
+				announcer := New(Config{Decider: nobody, Version: "v0"}).Announcer(delay,
 					func(concerned func(context.Context, string) bool) {
 						one := told{After: time.Since(began)}
 						for _, namespace := range []string{"", "it", "support"} {

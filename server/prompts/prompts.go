@@ -37,21 +37,51 @@ type Catalog interface {
 	RetryAfter() time.Duration
 }
 
-// Surface answers prompts/list and prompts/get.
+// Config is what a Surface is made of. Catalog and Decider are required.
+type Config struct {
+	Catalog Catalog
+	// Library is what tools read; nil offers none. Changes is what tools that write ask; nil offers
+	// only those that read.
+	Library Library
+	Changes Changes
+	Decider auth.Decider
+	// Version is the program's, as clients see it.
+	Version string
+	// DefaultNamespace is where a caller without a namespace of his own adds prompts who names none;
+	// empty for none.
+	DefaultNamespace string
+	// ResultLimit is how many tokens a list of prompts may have; 0 for any number.
+	ResultLimit int
+	Log         *slog.Logger
+}
+
+// Surface answers what is asked about prompts.
 type Surface struct {
-	catalog Catalog
-	decider auth.Decider
-	log     *slog.Logger
+	catalog          Catalog
+	library          Library
+	changes          *settling
+	decider          auth.Decider
+	defaultNamespace string
+	resultLimit      int
+	log              *slog.Logger
 	// self is how the server names itself in results.
 	self mcp.Implementation
 }
 
-// New is a surface over a catalog, of a program of some version.
-func New(c Catalog, decider auth.Decider, version string, log *slog.Logger) *Surface {
-	return &Surface{
-		catalog: c, decider: decider, log: log,
-		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: version},
+// New is a surface over a catalog and a library.
+func New(config Config) *Surface {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
 	}
+	s := &Surface{
+		catalog: config.Catalog, library: config.Library, decider: config.Decider,
+		defaultNamespace: config.DefaultNamespace, resultLimit: config.ResultLimit, log: config.Log,
+		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
+	}
+	if config.Changes != nil {
+		s.changes = newSettling(config.Changes, config.Log)
+	}
+	return s
 }
 
 // Server is the mcp-go server that offers the surface and nothing else, for the transport.
