@@ -11,7 +11,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// orphan makes this test binary start a server, print its process id, and die without a word.
+// orphan makes this test binary start a server, print its process id, and die without a word. Its
+// value is the state the server is left in, running or frozen.
 const orphan = "LECTERN_TEST_ORPHAN"
 
 func TestMain(m *testing.M) {
@@ -26,6 +27,12 @@ func dieWithServer() {
 	if err != nil {
 		fmt.Print(err)
 		os.Exit(1)
+	}
+	if os.Getenv(orphan) == "frozen" {
+		if err := p.FreezeServer(context.Background()); err != nil {
+			fmt.Print(err)
+			os.Exit(1)
+		}
 	}
 	if s, ours := p.server.(*installed); ours {
 		fmt.Print(s.running.cmd.Process.Pid)

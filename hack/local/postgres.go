@@ -39,6 +39,9 @@ type server interface {
 	start(ctx context.Context) error
 	// halt ends it; at once without writing a checkpoint, as a power cut would, when crash is set.
 	halt(ctx context.Context, crash bool) error
+	// freeze makes it say nothing while it keeps all it has, thaw lets it go on.
+	freeze(ctx context.Context) error
+	thaw(ctx context.Context) error
 	// failure returns why it cannot become ready any more, nil while it may.
 	failure() error
 }

@@ -19,6 +19,7 @@ type installed struct {
 	guard   *guard
 	program program
 	running *running
+	frozen  *frozen // nil while it runs
 }
 
 func (b binaries) create(ctx context.Context, g *guard, at placement) (server, error) {
@@ -84,7 +85,10 @@ func (s *installed) start(context.Context) (err error) {
 	return err
 }
 
-func (s *installed) halt(_ context.Context, crash bool) error {
+func (s *installed) halt(ctx context.Context, crash bool) error {
+	if err := s.thaw(ctx); err != nil { // frozen, it would not hear the signal
+		return err
+	}
 	// SIGINT is Postgres's fast shutdown: sessions are cut, the data is left clean.
 	signal := syscall.SIGINT
 	if crash {

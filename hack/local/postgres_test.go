@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 )
 
 func TestMajorWanted(t *testing.T) {
@@ -230,10 +231,38 @@ func TestPostgres(t *testing.T) {
 	must(t, p.CrashServer(ctx))
 	must(t, p.StartServer(ctx))
 	must(t, p.Exec(ctx, "do $$ begin assert (select array_agg(work_mem order by work_mem) from kept) = array['5MB', 'again']; end $$"))
+	fallsSilent(t, p)
 	p.Stop()
 	if left := names(t, temp); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// fallsSilent has the server fall silent, for a connection there is and for one there might be, then go on
+// with both, and leaves it silent again.
+func fallsSilent(t *testing.T, p *Postgres) {
+	t.Helper()
+	ctx := t.Context()
+	open, err := pgx.Connect(ctx, p.URL)
+	must(t, err)
+	defer func() { _ = open.Close(context.WithoutCancel(ctx)) }()
+	must(t, p.FreezeServer(ctx))
+	answered := make(chan error, 1)
+	go func() { _, err := open.Exec(ctx, "select 1"); answered <- err }()
+	brief, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	if err := p.Exec(brief, "select 1"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a frozen server: %v", err)
+	}
+	select {
+	case err := <-answered:
+		t.Errorf("a frozen server answered: %v", err)
+	default:
+	}
+	must(t, p.ThawServer(ctx))
+	must(t, <-answered)
+	must(t, p.Exec(ctx, "select 1"))
+	must(t, p.FreezeServer(ctx))
 }
 
 func TestLentPostgres(t *testing.T) {
@@ -260,9 +289,19 @@ func TestLentPostgres(t *testing.T) {
 func TestGuardAfterDeath(t *testing.T) {
 	t.Parallel()
 	mayStart(t)
+	for _, state := range []string{"running", "frozen"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			guardAfterDeath(t, state)
+		})
+	}
+}
+
+func guardAfterDeath(t *testing.T, state string) {
+	t.Helper()
 	temp := openFolder(t)
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), orphan+"=1", "TMPDIR="+temp)
+	child.Env = append(os.Environ(), orphan+"="+state, "TMPDIR="+temp)
 	out, err := child.Output()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Exited() {
 		t.Fatalf("the child should have killed itself; it said %q, %v", out, err)

@@ -43,6 +43,8 @@ type Catalog struct {
 	opts   Options
 	bodies *keep[store.Key, lookup, *Body]
 	pages  *keep[struct{}, query, *listing]
+	// looks has a value when a look at the feed is due.
+	looks chan struct{}
 
 	mu       sync.Mutex
 	watchers []func(Move)
@@ -85,7 +87,7 @@ func New(source Source, opts Options) *Catalog {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Catalog{source: source, opts: opts}
+	c := &Catalog{source: source, opts: opts, looks: make(chan struct{}, 1)}
 	// Pages are few and live shortly: a quarter is plenty.
 	c.pages = newKeep(opts.Bytes/4, func(query) struct{} { return struct{}{} }, c.fetchPage, c.patience)
 	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.patience)
@@ -127,7 +129,7 @@ func (c *Catalog) RetryAfter() time.Duration { return c.opts.Hurry }
 func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error) {
 	version, err := c.source.Get(ctx, at.key, at.selector)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, c.noticed(err)
 	}
 	template, err := prompt.Prepare(&version.Document)
 	if err != nil {
@@ -153,11 +155,11 @@ func (c *Catalog) fetchPage(ctx context.Context, q query) (*listing, int64, erro
 	}
 	if q.limit == 0 {
 		total, err := c.source.Count(ctx, scope)
-		return &listing{total: total}, overhead, err
+		return &listing{total: total}, overhead, c.noticed(err)
 	}
 	page, err := c.source.List(ctx, store.ListQuery{Scope: scope, After: q.after, Limit: q.limit})
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, c.noticed(err)
 	}
 	return &listing{page: page}, pageBytes(&page), nil
 }

@@ -15,6 +15,8 @@ import (
 const (
 	// changesPerRead bounds one look at the changes.
 	changesPerRead = 1000
+	// lookTimeout ends a look at the feed, which is one row.
+	lookTimeout = 5 * time.Second
 	// firstPause and lastPause are what is waited before hints are asked for again.
 	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
 )
@@ -67,14 +69,29 @@ func (c *Catalog) patience() time.Duration {
 	return loadTimeout
 }
 
+// noticed has the feed looked at after the first load that found the store away: the follower, who
+// asks seldom, would learn it later.
+func (c *Catalog) noticed(err error) error {
+	if (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && c.state().err == nil {
+		c.look()
+	}
+	return err
+}
+
+func (c *Catalog) look() {
+	select {
+	case c.looks <- struct{}{}:
+	default: // one is due already
+	}
+}
+
 // Follow keeps the catalog as new as the feed until ctx ends.
 func (c *Catalog) Follow(ctx context.Context) {
-	wake := make(chan struct{}, 1)
 	var hinted atomic.Bool
 	listened := make(chan struct{})
 	go func() {
 		defer close(listened)
-		c.listen(ctx, wake, &hinted)
+		c.listen(ctx, &hinted)
 	}()
 	defer func() { <-listened }()
 
@@ -84,7 +101,7 @@ func (c *Catalog) Follow(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-wake:
+		case <-c.looks:
 		case <-timer.C:
 		}
 		pause := c.opts.Poll
@@ -97,15 +114,9 @@ func (c *Catalog) Follow(ctx context.Context) {
 
 // listen passes hints on. When they stop it has the feed looked at, which from then on is polled
 // more often, and asks for hints again with growing pauses.
-func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atomic.Bool) {
+func (c *Catalog) listen(ctx context.Context, hinted *atomic.Bool) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, lastPause
-	knock := func() {
-		select {
-		case wake <- struct{}{}:
-		default: // a look is due already
-		}
-	}
 	silent := false
 	for {
 		err := c.source.Listen(ctx, func() {
@@ -116,7 +127,7 @@ func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atom
 				}
 				silent = false
 			}
-			knock()
+			c.look()
 		})
 		if ctx.Err() != nil {
 			return
@@ -124,7 +135,7 @@ func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atom
 		hinted.Store(false)
 		if !silent {
 			silent = true
-			knock()
+			c.look()
 			c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.Hurry, "err", err)
 		}
 		pause := time.NewTimer(pauses.NextBackOff())
@@ -141,7 +152,7 @@ func (c *Catalog) listen(ctx context.Context, wake chan<- struct{}, hinted *atom
 // nothing must not hold.
 func (c *Catalog) read(ctx context.Context) error {
 	before, began := c.state(), time.Now()
-	looking, cancel := context.WithTimeout(ctx, loadTimeout)
+	looking, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	err := c.readFrom(looking, before)
 	if ctx.Err() != nil {

@@ -56,14 +56,15 @@ func TestPollFindsWhatHintsDoNot(t *testing.T) {
 	}
 }
 
-// silent is a source of which one call can be made to say nothing until its context ends.
+// silent is a source of which one call, or with an empty name every one, can be made to say nothing
+// until its context ends.
 type silent struct {
 	*catalogtest.Source
 	call atomic.Pointer[string]
 }
 
 func (s *silent) wait(ctx context.Context, call string) error {
-	if silenced := s.call.Load(); silenced != nil && *silenced == call {
+	if silenced := s.call.Load(); silenced != nil && (*silenced == call || *silenced == "") {
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -119,7 +120,7 @@ func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
 				source.Publish(greeting, "two")
 				synctest.Wait() // the follower waits for an answer
 				source.call.Store(nil)
-				later(loadTimeout + c.opts.Hurry)
+				later(lookTimeout + c.opts.Hurry)
 				same(t, "two", text(t, c, greeting))
 				if err := c.Ready(); err != nil {
 					t.Error(err)
@@ -138,29 +139,26 @@ func TestAwaySinceTheFirstFailedLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &silent{Source: catalogtest.New()}
 		source.Publish(greeting, "one")
-		c := New(source, Options{Poll: time.Minute})
+		c := New(source, Options{Poll: 24 * time.Hour})
 		run(t, c)
 		synctest.Wait()
 		same(t, "one", text(t, c, greeting))
 
-		feed, get := "Feed", "Get"
-		source.call.Store(&get)
+		everything := ""
+		source.call.Store(&everything)
 		asked := time.Now()
 		if _, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("not held, of a store that fell silent: %v", err)
 		}
 		same(t, loadTimeout.String(), time.Since(asked).String())
 
-		source.call.Store(&feed)
-		later(time.Until(asked.Add(time.Minute))) // the poll is under way
-		began := time.Now()
-		later(5 * loadTimeout)
+		began := time.Now() // of the look that follows
+		later(5 * lookTimeout)
 		since, cause := c.Away()
 		if !since.Equal(began) || !errors.Is(cause, context.DeadlineExceeded) {
 			t.Errorf("away since %s because of %v; want since %s", since, cause, began)
 		}
 		same(t, "one", text(t, c, greeting))
-		source.call.Store(&get)
 		asked = time.Now()
 		if _, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("not held, of a store known to be away: %v", err)

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// loadTimeout ends a load nobody may be waiting for any more, and a look at the feed, of a store that
-// was there a moment ago.
+// loadTimeout ends a load nobody may be waiting for any more, of a store that was there a moment ago.
 const loadTimeout = 10 * time.Second
 
 // keep is a shelf that fetches what it lacks, once for all who wait for it. Keys belong to groups,
