@@ -1,0 +1,103 @@
+package crowd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+)
+
+// Fill writes the prompts into a migrated database without any, as its owner. The feed is left so that
+// a server that follows already drops what it holds.
+func (c Crowd) Fill(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect to fill a database: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return c.fill(ctx, tx) }); err != nil {
+		return fmt.Errorf("fill a database: %w", err)
+	}
+	if _, err := conn.Exec(ctx, "vacuum (analyze)"); err != nil {
+		return fmt.Errorf("vacuum a filled database: %w", err)
+	}
+	return nil
+}
+
+func (c Crowd) fill(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, `create temporary table staged (
+		place int, namespace text collate "C", name text collate "C", digest text, document jsonb, source jsonb,
+		content text, tags text[], variables text[]) on commit drop`); err != nil {
+		return err
+	}
+	columns := []string{"place", "namespace", "name", "digest", "document", "source", "content", "tags", "variables"}
+	next := 0
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"staged"}, columns, pgx.CopyFromFunc(func() ([]any, error) {
+		if next == c.Prompts {
+			return nil, nil
+		}
+		next++
+		return c.row(next - 1)
+	})); err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c Crowd) row(i int) ([]any, error) {
+	compiled, err := prompt.Compile(c.spec(i), nil)
+	if err != nil {
+		return nil, err
+	}
+	doc := &compiled.Document
+	document, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	source, err := json.Marshal(doc.Written())
+	if err != nil {
+		return nil, err
+	}
+	key := c.Key(i)
+	return []any{
+		int32(i), key.Namespace, key.Name, string(compiled.Digest), json.RawMessage(document), json.RawMessage(source),
+		doc.Messages[0].Text, doc.Tags, []string{doc.Arguments[0].Name, doc.Arguments[1].Name},
+	}, nil
+}
+
+// statements do at once what publishes do one by one, rows in an order that has nothing to do with
+// their keys. What is said of a prompt is derived as the query Describe does.
+var statements = []string{
+	`insert into prompts (namespace, name, owner_uid, generation, revision, highest_version, digest, latest_version, default_version,
+	                      title, description, category, metadata, tags, arguments, is_template, tags_text, search, created_at)
+	 select namespace, name, 'uid-' || place, 1, place + 1, 1, digest, 1, 1,
+	        document ->> 'title', document ->> 'description', document ->> 'category', document -> 'metadata', tags,
+	        document -> 'arguments', true, array_to_string(tags, ' '),
+	        setweight(to_tsvector('simple', document ->> 'title'), 'A')
+	     || setweight(to_tsvector('simple', (document ->> 'description') || ' ' || array_to_string(tags, ' ')), 'B')
+	     || setweight(to_tsvector('simple', content), 'C'),
+	        now() - place * interval '1 second'
+	   from staged
+	  order by md5(place::text)`,
+	`insert into prompt_versions (prompt_id, version, digest, document, source, content, tags, variables)
+	 select p.id, 1, s.digest, s.document, s.source, s.content, s.tags, s.variables
+	   from staged s
+	   join prompts p using (namespace, name)`,
+	"insert into prompt_channels (prompt_id, name, version) select id, 'latest', 1 from prompts",
+	"insert into tags (name) select distinct unnest(tags) from prompts order by 1",
+	"insert into prompt_tags (prompt_id, tag_id) select p.id, t.id from prompts p join tags t on t.name = any(p.tags)",
+	`insert into prompt_variables (prompt_id, name, position, description, type, enum, default_value, required)
+	 select p.id, a.value ->> 'name', a.position, coalesce(a.value ->> 'description', ''), a.value ->> 'type',
+	        array(select jsonb_array_elements_text(coalesce(a.value -> 'enum', '[]'))), a.value ->> 'default',
+	        coalesce((a.value ->> 'required')::boolean, false)
+	   from prompts p, jsonb_array_elements(p.arguments) with ordinality as a (value, position)`,
+	"update feed set epoch = epoch + 1, revision = (select max(revision) from prompts)",
+}
