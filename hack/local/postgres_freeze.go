@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -95,7 +96,7 @@ func (s *installed) thaw(context.Context) error {
 	if s.frozen == nil {
 		return nil
 	}
-	for _, pid := range s.frozen.pids {
+	for _, pid := range slices.Backward(s.frozen.pids) { // the postmaster last: it buries dead children
 		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 			return fmt.Errorf("thaw Postgres: %w", err)
 		}

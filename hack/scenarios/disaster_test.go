@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -165,7 +164,7 @@ func (s *scene) lectern(t *testing.T, args ...string) {
 	}
 }
 
-// another is a controller beside the stack's.
+// another is a controller or a server beside the stack's.
 type another struct {
 	command *exec.Cmd
 	probe   string
@@ -177,17 +176,38 @@ type another struct {
 // second starts a controller on a cluster and a database; it ends with the test.
 func (s *scene) second(t *testing.T, plane *local.ControlPlane, databaseURL string, args ...string) *another {
 	t.Helper()
+	probe := freeAddress(t)
+	return s.launch(t, probe, databaseURL, append([]string{
+		"controller", "--kubeconfig=" + plane.Kubeconfig, "--leader-election-namespace=" + local.SystemNamespace,
+		"--metrics-address=0", "--probe-address=" + probe,
+	}, args...)...)
+}
+
+// third starts a server beside the stack's two, on a database as its server's role; it ends with the
+// test. It is asked at the endpoint.
+func (s *scene) third(t *testing.T, databaseURL string, args ...string) (a *another, endpoint string) {
+	t.Helper()
+	probe, address := freeAddress(t), freeAddress(t)
+	return s.launch(t, probe, databaseURL, append([]string{
+		"server", "--auth=none", "--address=" + address, "--metrics-address=" + probe,
+	}, args...)...), "http://" + address + "/mcp"
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	port, err := local.FreePort()
 	must(t, err)
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+func (s *scene) launch(t *testing.T, probe, databaseURL string, args ...string) *another {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &another{
-		probe: fmt.Sprintf("127.0.0.1:%d", port), cancel: cancel, log: filepath.Join(t.TempDir(), "log"),
+		probe: probe, cancel: cancel, log: filepath.Join(t.TempDir(), "log"),
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	a.command = s.Command(ctx, append([]string{
-		"controller", "--kubeconfig=" + plane.Kubeconfig, "--leader-election-namespace=" + local.SystemNamespace,
-		"--metrics-address=0", "--probe-address=" + a.probe,
-	}, args...)...)
+	a.command = s.Command(ctx, args...)
 	a.command.Env = append(a.command.Env, "LECTERN_DATABASE_URL="+databaseURL)
 	log, err := os.Create(a.log)
 	must(t, err)
@@ -198,7 +218,7 @@ func (s *scene) second(t *testing.T, plane *local.ControlPlane, databaseURL stri
 		a.stop()
 		if t.Failed() {
 			log, err := os.ReadFile(a.log)
-			t.Logf("log of the second controller (%v):\n%s", err, log)
+			t.Logf("log of %s (%v):\n%s", strings.Join(args, " "), err, log)
 		}
 	})
 	return a
@@ -211,17 +231,16 @@ func (a *another) stop() {
 
 // readiness is what /readyz says.
 func (a *another) readiness(ctx context.Context) (status int, body string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.probe+"/readyz?verbose", nil)
-	if err != nil {
-		return 0, "", err
+	return fetch(ctx, a.client, "http://"+a.probe+"/readyz?verbose")
+}
+
+// isCold is satisfied when a server is not ready and says since when.
+func (a *another) isCold(ctx context.Context) error {
+	status, body, err := a.readiness(ctx)
+	if err == nil && (status != http.StatusServiceUnavailable || !strings.HasPrefix(body, "not ready for ")) {
+		err = fmt.Errorf("readiness is %d: %s", status, body)
 	}
-	response, err := a.client.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(response.Body)
-	return response.StatusCode, string(content), err
+	return err
 }
 
 func (a *another) isReady(ctx context.Context) error {
