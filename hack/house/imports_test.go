@@ -100,6 +100,11 @@ var rules = []rule{
 		applies: in("api"), forbids: anyOf("controllers", "server", "internal", "hack", "k8s.io/client-go"),
 	},
 	{
+		name: "what is installed is files", deep: true,
+		applies: in("config"),
+		forbids: func(_, imported string) bool { return !within(imported, "std") },
+	},
+	{
 		name:    "prompts are pure",
 		applies: func(room string) bool { return room == "internal/prompt" },
 		forbids: func(_, imported string) bool {
@@ -187,7 +192,7 @@ func TestRulesBite(t *testing.T) {
 	t.Parallel()
 	at := func(room string, imports ...string) listed {
 		for i, imported := range imports {
-			if in("api", "controllers", "server", "internal", "hack")(imported) {
+			if in("api", "config", "controllers", "server", "internal", "hack")(imported) {
 				imports[i] = module + "/" + imported
 			}
 		}
@@ -201,6 +206,7 @@ func TestRulesBite(t *testing.T) {
 		"server to client-go":         {at("server", "k8s.io/client-go/rest"), []string{"a server knows no controller and no Kubernetes: server imports k8s.io/client-go/rest"}},
 		"internal to controllers":     {at("internal/store", "controllers"), []string{"internal is below the programs: internal/store imports controllers"}},
 		"api to internal":             {at("api/v1alpha1", "internal/prompt"), []string{"api is inert: api/v1alpha1 imports internal/prompt"}},
+		"config to api":               {at("config/crd", "embed", "api/v1alpha1"), []string{"what is installed is files: config/crd imports api/v1alpha1"}},
 		"prompt to store":             {at("internal/prompt", "internal/store", "fmt", "github.com/gowebpki/jcs"), []string{"prompts are pure: internal/prompt imports internal/store"}},
 		"pgx elsewhere":               {at("server/catalog", "github.com/jackc/pgx/v5"), []string{"one package speaks Postgres: server/catalog imports github.com/jackc/pgx/v5"}},
 		"pgx at home":                 {at("internal/store/postgres/pgtest", "github.com/jackc/pgx/v5"), nil},

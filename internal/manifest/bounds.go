@@ -1,0 +1,66 @@
+package manifest
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// bounded refuses documents that are small to write and large to read.
+func (d *document) bounded() *Problem {
+	b := bounds{known: map[*yaml.Node]extent{}}
+	b.measure(d.root)
+	if b.problem == "" {
+		return nil
+	}
+	p := d.at(b.at, b.problem)
+	return &p
+}
+
+// extent is how large and how deep a node is with its aliases filled in.
+type extent struct{ size, height int }
+
+// bounds stops at the first thing refused.
+type bounds struct {
+	known   map[*yaml.Node]extent // of what aliases point to; of height -1 while it is measured
+	at      *yaml.Node
+	problem string
+}
+
+func (b *bounds) refuse(n *yaml.Node, format string, args ...any) {
+	if b.problem == "" {
+		b.at, b.problem = n, fmt.Sprintf(format, args...)
+	}
+}
+
+func (b *bounds) measure(n *yaml.Node) extent {
+	if n.Kind == yaml.AliasNode {
+		e, ok := b.known[n.Alias]
+		if !ok || e.height < 0 {
+			b.refuse(n, "the alias *%s contains itself; write the value out", n.Value)
+		}
+		return e
+	}
+	if n.Anchor != "" {
+		b.known[n] = extent{height: -1}
+	}
+	e := extent{size: len(n.Value) + 1}
+	for _, c := range n.Content {
+		if b.problem != "" {
+			return e
+		}
+		part := b.measure(c)
+		e.size += part.size
+		e.height = max(e.height, part.height+1)
+		if e.size > MaxFile {
+			b.refuse(n, "with its aliases filled in, the document has more than %d MiB; write less, or without aliases", MaxFile>>20)
+		}
+		if e.height > maxNesting {
+			b.refuse(n, "more than %d mappings and lists inside each other", maxNesting)
+		}
+	}
+	if n.Anchor != "" {
+		b.known[n] = e
+	}
+	return e
+}

@@ -1,0 +1,124 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Compile compiles every manifest of the set with the fragments the set has, and says what the schema
+// cannot see: faults of templates, includes of what is not there, cycles, includes too deep.
+//
+// A set has one text of each prompt, so an include of a version or of a channel takes that text.
+func (s Set) Compile() (map[store.Key]*prompt.Compiled, []Problem) {
+	c := closure{byKey: make(map[store.Key]*Manifest, len(s.Manifests)), faulty: s.faulty, names: map[store.Key][]string{}}
+	for _, m := range s.Manifests {
+		c.byKey[m.Key()] = m
+	}
+	compiled := make(map[store.Key]*prompt.Compiled, len(s.Manifests))
+	var problems []Problem
+	for _, m := range s.Manifests {
+		result, err := c.compile(m)
+		if err == nil {
+			compiled[m.Key()] = result
+		} else if !errors.Is(err, errSaidElsewhere) {
+			problems = append(problems, m.explain(err))
+		}
+	}
+	return compiled, once(problems)
+}
+
+// errSaidElsewhere keeps one fault from being told once for every prompt that includes it.
+var errSaidElsewhere = errors.New("what is included has faults of its own")
+
+type closure struct {
+	byKey  map[store.Key]*Manifest
+	faulty map[store.Key]bool
+	names  map[store.Key][]string
+}
+
+func (c closure) compile(m *Manifest) (*prompt.Compiled, error) {
+	includes := func(name string) []string {
+		return c.includes(store.Key{Namespace: m.Prompt.Namespace, Name: name})
+	}
+	if cycle := prompt.Cycle(m.Prompt.Name, includes); cycle != nil {
+		return nil, &prompt.SpecError{Field: "text", Problem: fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(cycle, " → "))}
+	}
+	if depth := prompt.Depth(m.Prompt.Name, includes); depth > prompt.MaxDepth {
+		return nil, &prompt.SpecError{Field: "text", Problem: fmt.Sprintf("includes are nested %d deep, and at most %d are allowed", depth, prompt.MaxDepth)}
+	}
+	result, err := Compile(context.Background(), c, m.Prompt.Namespace, SpecOf(&m.Prompt.Spec))
+	if err != nil && c.saidElsewhere(m.Prompt.Namespace, err) {
+		return nil, errSaidElsewhere
+	}
+	return result, err
+}
+
+// saidElsewhere says whether the fault is one of a fragment, which is told where the fragment stands.
+func (c closure) saidElsewhere(namespace string, err error) bool {
+	if missing, ok := errors.AsType[*prompt.MissingError](err); ok {
+		return slices.ContainsFunc(missing.Refs, func(ref prompt.Ref) bool {
+			return c.faulty[store.Key{Namespace: namespace, Name: ref.Name}]
+		})
+	}
+	where := whereOf(err)
+	if where == nil || where.Fragment == "" {
+		return false
+	}
+	ref, err := prompt.ParseRef(where.Fragment)
+	if err != nil {
+		return false
+	}
+	fragment := c.byKey[store.Key{Namespace: namespace, Name: ref.Name}]
+	if fragment == nil {
+		return false
+	}
+	_, err = c.compile(fragment)
+	return err != nil
+}
+
+// includes are the names a prompt of the set includes.
+func (c closure) includes(key store.Key) []string {
+	names, known := c.names[key]
+	if known {
+		return names
+	}
+	if m := c.byKey[key]; m != nil {
+		// What does not parse includes nothing: it cannot be published either.
+		refs, _ := prompt.References(SpecOf(&m.Prompt.Spec))
+		for _, ref := range refs {
+			names = append(names, ref.Name)
+		}
+	}
+	c.names[key] = names
+	return names
+}
+
+// Fragments gives what the set has; a channel must be one its manifest has.
+func (c closure) Fragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+	found := map[prompt.Ref]prompt.Fragment{}
+	for _, ref := range refs {
+		m := c.byKey[store.Key{Namespace: namespace, Name: ref.Name}]
+		if m == nil || !hasChannel(&m.Prompt.Spec, ref.Channel) {
+			continue
+		}
+		spec := SpecOf(&m.Prompt.Spec)
+		if spec.Syntax == "" {
+			spec.Syntax = prompt.Mustache
+		}
+		found[ref] = prompt.Fragment{Name: ref.Name, Version: 1, Syntax: spec.Syntax, Messages: spec.Messages}
+	}
+	return found, nil
+}
+
+// hasChannel says whether a manifest with channels has this one; one without leaves them to others.
+func hasChannel(spec *v1alpha1.PromptSpec, name string) bool {
+	return name == "" || name == store.Latest || spec.Channels == nil ||
+		slices.ContainsFunc(spec.Channels, func(c v1alpha1.Channel) bool { return c.Name == name })
+}

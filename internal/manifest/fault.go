@@ -1,0 +1,75 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// fault turns an error of the schema into a problem at the place it speaks of.
+func (m *Manifest) fault(fault *field.Error) Problem {
+	path, message := fault.Field, fault.Error()
+	if path == "<nil>" || path == "" {
+		// Only the rule for names is one of the whole object.
+		path, message = "metadata.name", fault.Detail
+	}
+	switch fault.Type {
+	case field.ErrorTypeInvalid, field.ErrorTypeTypeInvalid, field.ErrorTypeForbidden:
+		// The value is in the file; repeating it would only push the reason away.
+		message = fault.Detail
+		if !strings.HasPrefix(message, path) {
+			message = path + ": " + message
+		}
+	}
+	if fault.Type == field.ErrorTypeTooLong {
+		// What the schema counts, and the library calls bytes.
+		message = strings.TrimSuffix(message, " bytes") + " characters"
+	}
+	at := find(m.node, path)
+	if hint := m.hint(at, fault); hint != "" {
+		message += "; " + hint
+	}
+	return m.document.at(at.node(), message)
+}
+
+// unknown names a field the schema does not have, and what there is.
+func (m *Manifest) unknown(path string) Problem {
+	at := find(m.node, path)
+	message := fmt.Sprintf("unknown field %q", path)
+	node := at.node()
+	if at.missing == "" && at.key != nil {
+		node = at.key
+		if hint := brokenFlow(at); hint != "" {
+			message += "; " + hint
+		}
+	}
+	return m.document.at(node, message)
+}
+
+// duplicates finds keys written twice, of which only one would count. Aliases are looked at where they point.
+func (m *Manifest) duplicates(n *yaml.Node, found []Problem) []Problem {
+	if n.Kind == yaml.MappingNode {
+		first := map[string]*yaml.Node{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if before, ok := first[key.Value]; ok {
+				found = append(found, m.document.at(key, fmt.Sprintf("%q is written twice, first in line %d; remove one", key.Value, before.Line)))
+				continue
+			}
+			first[key.Value] = key
+		}
+	}
+	for _, c := range n.Content {
+		found = m.duplicates(c, found)
+	}
+	return found
+}
+
+// once takes out problems said of the same place in the same words.
+func once(problems []Problem) []Problem {
+	Sort(problems)
+	return slices.Compact(problems)
+}

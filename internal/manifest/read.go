@@ -1,0 +1,141 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// DefaultNamespace is where a manifest without a namespace goes, as with kubectl.
+const DefaultNamespace = "default"
+
+const kind = "Prompt"
+
+// Manifest is a Prompt as it stands in a file.
+type Manifest struct {
+	// Place is where its first field stands.
+	Place
+	// Prompt is what was read, with its namespace filled in. It is complete only when no Problem that
+	// is no Warning was reported for the manifest.
+	Prompt *v1alpha1.Prompt
+
+	document *document
+	node     *yaml.Node
+	object   map[string]any
+}
+
+// Key is the id of the manifest's prompt.
+func (m *Manifest) Key() store.Key { return KeyOf(m.Prompt) }
+
+// documents are those of a file that hold something and can be read.
+func documents(file string, content []byte) ([]*document, []Problem) {
+	all, refused := split(file, content)
+	if refused != nil {
+		return nil, []Problem{*refused}
+	}
+	var read []*document
+	var problems []Problem
+	for _, d := range all {
+		switch problem := d.parse(); {
+		case problem == nil && d.root != nil:
+			read = append(read, d)
+		case problem != nil && d.ours():
+			problems = append(problems, *problem)
+		}
+	}
+	return read, problems
+}
+
+// manifests are the Prompts among the documents of a file.
+func manifests(file string, content []byte) ([]*Manifest, []Problem) {
+	read, problems := documents(file, content)
+	var found []*Manifest
+	for _, d := range read {
+		for _, candidate := range d.objects() {
+			m, problem := candidate.prompt()
+			if problem != nil {
+				problems = append(problems, *problem)
+			}
+			if m != nil {
+				found = append(found, m)
+			}
+		}
+	}
+	return found, problems
+}
+
+// candidate is an object of any kind.
+type candidate struct {
+	document *document
+	node     *yaml.Node
+	object   map[string]any
+}
+
+// objects are the one in the document, or those of the List it is.
+func (d *document) objects() []candidate {
+	object, ok := d.value.(map[string]any)
+	if !ok {
+		return nil
+	}
+	name, _ := object["kind"].(string)
+	items, isList := object["items"].([]any)
+	if !isList || !strings.HasSuffix(name, "List") {
+		return []candidate{{document: d, node: d.root, object: object}}
+	}
+	var all []candidate
+	for i, item := range items {
+		if object, ok := item.(map[string]any); ok {
+			all = append(all, candidate{document: d, node: target(find(d.root, fmt.Sprintf("items[%d]", i)).value), object: object})
+		}
+	}
+	return all
+}
+
+// prompt takes the object for a Prompt, passes over what is not Lectern's, and refuses what claims to be
+// Lectern's and is not.
+func (c candidate) prompt() (*Manifest, *Problem) {
+	version, _ := c.object["apiVersion"].(string)
+	named, _ := c.object["kind"].(string)
+	at := func(field, format string, args ...any) *Problem {
+		p := c.document.at(find(c.node, field).node(), fmt.Sprintf(format, args...))
+		return &p
+	}
+	group, _, _ := strings.Cut(version, "/")
+	switch {
+	case !strings.EqualFold(group, v1alpha1.GroupVersion.Group):
+		return nil, nil
+	case version != v1alpha1.GroupVersion.String():
+		return nil, at("apiVersion", "apiVersion %q does not exist; write %s", version, v1alpha1.GroupVersion)
+	case named == "":
+		return nil, at("kind", "kind is missing; write kind: %s", kind)
+	case named != kind:
+		return nil, at("kind", "kind %q does not exist in %s; write kind: %s", named, version, kind)
+	}
+	m := &Manifest{
+		Place:    c.document.place(c.node),
+		document: c.document, node: c.node, object: c.object,
+		Prompt: &v1alpha1.Prompt{},
+	}
+	m.decode()
+	return m, nil
+}
+
+// decode fills Prompt as far as the object allows: the name is wanted even of a manifest with faults.
+func (m *Manifest) decode() {
+	text, err := marshal(m.object)
+	if err != nil || kjson.UnmarshalCaseSensitivePreserveInts(text, m.Prompt) != nil {
+		meta, _ := m.object["metadata"].(map[string]any)
+		name, _ := meta["name"].(string)
+		namespace, _ := meta["namespace"].(string)
+		m.Prompt = &v1alpha1.Prompt{}
+		m.Prompt.Name, m.Prompt.Namespace = name, namespace
+	}
+	if m.Prompt.Namespace == "" {
+		m.Prompt.Namespace = DefaultNamespace
+	}
+}

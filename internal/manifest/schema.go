@@ -1,0 +1,133 @@
+package manifest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	apimachineryvalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	kjson "sigs.k8s.io/json"
+	kyaml "sigs.k8s.io/yaml"
+
+	"github.com/lectern-dev/lectern/config/crd"
+)
+
+// Reader reads manifests and judges them by the schema of the custom resource, as an API server does when
+// it is asked to create them with strict field validation. It is safe for concurrent use.
+type Reader struct {
+	structural *structuralschema.Structural
+	openapi    validation.SchemaValidator
+	rules      *cel.Validator
+	judging    sync.Mutex // kube-openapi's validators keep their place in themselves
+}
+
+// NewReader compiles the schema and its CEL rules, which takes tens of milliseconds: make one and keep it.
+// Only a damaged build makes it fail.
+func NewReader() (*Reader, error) {
+	var definition apiextensionsv1.CustomResourceDefinition
+	if err := kyaml.UnmarshalStrict(crd.Prompts, &definition); err != nil {
+		return nil, fmt.Errorf("read the definition of Prompt: %w", err)
+	}
+	var props apiextensions.JSONSchemaProps
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
+		definition.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil); err != nil {
+		return nil, fmt.Errorf("read the schema of Prompt: %w", err)
+	}
+	structural, err := structuralschema.NewStructural(&props)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema of Prompt: %w", err)
+	}
+	openapi, _, err := validation.NewSchemaValidator(&props)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema of Prompt: %w", err)
+	}
+	return &Reader{
+		structural: structural,
+		openapi:    openapi,
+		rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
+	}, nil
+}
+
+// judge says what an API server would refuse, in its words, and where.
+func (r *Reader) judge(m *Manifest) []Problem {
+	if twice := m.duplicates(m.node, nil); len(twice) > 0 {
+		return twice // which of them counts is for their author to say
+	}
+	object := runtime.DeepCopyJSON(m.object)
+	var problems []Problem
+	for _, path := range r.unknown(object) {
+		problems = append(problems, m.unknown(path))
+	}
+	// What a person writes into status is dropped when an object is created.
+	delete(object, "status")
+	for _, fault := range r.faults(object) {
+		problems = append(problems, m.fault(fault))
+	}
+	return problems
+}
+
+// unknown takes fields the schema does not have out of the object, and gives their paths.
+func (r *Reader) unknown(object map[string]any) []string {
+	return pruning.PruneWithOptions(object, r.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+}
+
+// faults judges an object in the order of an API server.
+func (r *Reader) faults(object map[string]any) field.ErrorList {
+	faults := judgeMetadata(object["metadata"])
+	r.judging.Lock()
+	faults = append(faults, validation.ValidateCustomResource(nil, object, r.openapi)...)
+	r.judging.Unlock()
+	faults = append(faults, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
+	for _, fault := range faults {
+		switch fault.Type {
+		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
+			return faults // the rules expect what these faults deny
+		}
+	}
+	broken, _ := r.rules.Validate(context.Background(), nil, r.structural, object, nil, celconfig.RuntimeCELCostBudget)
+	return append(faults, broken...)
+}
+
+// judgeMetadata judges what every object has. Without a name there is nothing to serve.
+func judgeMetadata(written any) field.ErrorList {
+	at := field.NewPath("metadata")
+	text, err := marshal(written)
+	if err != nil {
+		return field.ErrorList{field.Invalid(at, "", err.Error())}
+	}
+	var meta metav1.ObjectMeta
+	unknown, err := kjson.UnmarshalStrict(text, &meta)
+	if err != nil {
+		return field.ErrorList{field.Invalid(at, "", strings.TrimPrefix(err.Error(), "json: "))}
+	}
+	var faults field.ErrorList
+	for _, err := range unknown {
+		var path string
+		if fault, ok := err.(kjson.FieldError); ok { //nolint:errorlint // the interface of a value, not a cause
+			path = fault.FieldPath()
+		}
+		faults = append(faults, field.Forbidden(at.Child(path), err.Error()))
+	}
+	if meta.Name == "" {
+		return append(faults, field.Required(at.Child("name"), "a prompt is called by its name; write name: under metadata:"))
+	}
+	if meta.Namespace == "" {
+		meta.Namespace = DefaultNamespace
+	}
+	return append(faults, apimachineryvalidation.ValidateObjectMeta(&meta, true, apimachineryvalidation.NameIsDNSSubdomain, at)...)
+}
+
+func marshal(value any) ([]byte, error) { return json.Marshal(value) }

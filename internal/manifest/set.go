@@ -1,0 +1,54 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Set is what files say together.
+type Set struct {
+	// Manifests are those an API server would take, in order of files; of two with one key only the first.
+	Manifests []*Manifest
+	// Problems are sorted by place.
+	Problems []Problem
+
+	faulty map[store.Key]bool
+}
+
+// Read reads files and judges every manifest in them by itself, and that no key is there twice. What
+// manifests include is for Set.Compile to judge.
+func (r *Reader) Read(files ...File) Set {
+	set := Set{faulty: map[store.Key]bool{}}
+	first := map[store.Key]Place{}
+	for _, file := range files {
+		found, problems := manifests(file.Name, file.Content)
+		marked := map[*document]bool{}
+		for _, m := range found {
+			said := r.judge(m)
+			if !marked[m.document] {
+				marked[m.document] = true
+				said = append(said, m.marks()...)
+			}
+			problems = append(problems, said...)
+			key := m.Key()
+			sound := !slices.ContainsFunc(said, func(p Problem) bool { return !p.Warning })
+			if before, twice := first[key]; twice {
+				problems = append(problems, Problem{Place: m.Place, Message: fmt.Sprintf("prompt %s is here a second time; the first is at %s; remove or rename one", key, before)})
+				continue
+			}
+			if key.Name != "" {
+				first[key] = m.Place
+			}
+			if sound {
+				set.Manifests = append(set.Manifests, m)
+			} else {
+				set.faulty[key] = true
+			}
+		}
+		set.Problems = append(set.Problems, problems...)
+	}
+	set.Problems = once(set.Problems)
+	return set
+}
