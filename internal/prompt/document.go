@@ -1,6 +1,9 @@
 package prompt
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Syntax is how a text is read.
 type Syntax string
@@ -102,6 +105,15 @@ func (d *Document) Written() []Message {
 		return d.Source
 	}
 	return d.Messages
+}
+
+// Content is messages as one text, with a blank line between two.
+func Content(messages []Message) string {
+	texts := make([]string, len(messages))
+	for i, message := range messages {
+		texts[i] = message.Text
+	}
+	return strings.Join(texts, "\n\n")
 }
 
 // Digest is "sha256:" and 64 lower-case hexadecimal digits.
