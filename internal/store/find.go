@@ -40,7 +40,11 @@ type Filter struct {
 
 // FindQuery asks for listed prompts by their default version. Without Text they come in order of
 // (created, namespace, name). With it first those that match as full text, by rank and then in that
-// order, then those whose title, name, description, tag or text merely contains it, ignoring case.
+// order, then those whose title, name, description, tag or text as written merely contains it, ignoring case.
+//
+// Full text is words, as web searches take them: all are asked for, those in quotes next to each other, those on
+// either side of "or" alternatively, those behind "-" not. Words in the title rank before those in the description
+// and the tags, and these before those in the text, included fragments with it.
 type FindQuery struct {
 	Filter
 	Text string
@@ -53,7 +57,7 @@ type FindQuery struct {
 
 // Mark is a place in the order of a FindQuery.
 type Mark struct {
-	// Rank is that of a full-text hit, and zero after the last of those and where no text is asked for.
+	// Rank is that of a full-text hit, greater than zero; and zero for other hits and where no text is asked for.
 	Rank      float32
 	CreatedAt time.Time
 	Key       Key

@@ -43,7 +43,7 @@ type Subject struct {
 	Reader
 }
 
-// Run runs the whole contract; open gives each test an empty store.
+// Run runs the contract of what every server needs; open gives each test an empty store.
 func Run(t *testing.T, open func(t *testing.T) Subject) {
 	for name, test := range map[string]func(*testing.T, bench){
 		"a first publish is served whole":          firstPublish,
@@ -91,6 +91,8 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 type bench struct {
 	*testing.T
 	Subject
+	// Library is nil but in its own tests.
+	Library
 }
 
 var handover = store.Key{Namespace: "support", Name: "handover"}
