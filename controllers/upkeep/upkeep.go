@@ -25,6 +25,7 @@ const (
 	rowPage    = 1000
 	objectPage = 250
 	purgeBatch = 100
+	indexBatch = 100
 	// keepDeleted is how long the texts of a deleted prompt stay.
 	keepDeleted = 30 * 24 * time.Hour
 )
@@ -35,6 +36,7 @@ type Store interface {
 	Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error)
 	Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
 	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	Reindex(ctx context.Context, after int64, limit int) (last int64, err error)
 }
 
 // Upkeep is a leader-only runnable.
@@ -69,7 +71,7 @@ func (u *Upkeep) Start(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
-		for name, round := range map[string]func(context.Context) error{"comparison": u.compare, "purge": u.purge} {
+		for name, round := range map[string]func(context.Context) error{"comparison": u.compare, "purge": u.purge, "index": u.reindex} {
 			err := round(ctx)
 			if errors.Is(err, errWentBack) {
 				end(err)
@@ -218,5 +220,16 @@ func (u *Upkeep) purge(ctx context.Context) error {
 		if n < purgeBatch {
 			return nil
 		}
+	}
+}
+
+// reindex writes what searches find prompts by where a release before this one did not.
+func (u *Upkeep) reindex(ctx context.Context) error {
+	for after := int64(0); ; {
+		last, err := u.Store.Reindex(ctx, after, indexBatch)
+		if err != nil || last == 0 {
+			return err
+		}
+		after = last
 	}
 }

@@ -63,6 +63,8 @@ func rows(t *testing.T, opts postgres.Options) []string {
 		  union all select to_jsonb(v) - 'prompt_id' || jsonb_build_object('of', p.name, 'in', p.namespace) from prompt_variables v join prompts p on p.id = v.prompt_id
 		  union all select to_jsonb(c) - 'prompt_id' || jsonb_build_object('of', p.name, 'in', p.namespace) from prompt_channels c join prompts p on p.id = c.prompt_id
 		  union all select jsonb_build_object('of', p.name, 'in', p.namespace, 'tag', t.name) from prompt_tags g join prompts p on p.id = g.prompt_id join tags t on t.id = g.tag_id
+		  union all select to_jsonb(s) - 'prompt_id' || jsonb_build_object('of', p.name, 'in', p.namespace) from prompt_search s join prompts p on p.id = s.prompt_id
+		  union all select to_jsonb(s) - 'prompt_id' || jsonb_build_object('of', p.name, 'in', p.namespace) from prompt_similarity s join prompts p on p.id = s.prompt_id
 		  union all select jsonb_build_object('revision', revision) from feed
 		) as rows (line)`).Scan(&found); err != nil {
 		t.Fatal(err)

@@ -30,10 +30,10 @@ func (c Crowd) Fill(ctx context.Context, url string) error {
 func (c Crowd) fill(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `create temporary table staged (
 		place int, namespace text collate "C", name text collate "C", digest text, document jsonb, source jsonb,
-		content text, tags text[], variables text[]) on commit drop`); err != nil {
+		content text, tags text[], variables text[], bands bigint[]) on commit drop`); err != nil {
 		return err
 	}
-	columns := []string{"place", "namespace", "name", "digest", "document", "source", "content", "tags", "variables"}
+	columns := []string{"place", "namespace", "name", "digest", "document", "source", "content", "tags", "variables", "bands"}
 	next := 0
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"staged"}, columns, pgx.CopyFromFunc(func() ([]any, error) {
 		if next == c.Prompts {
@@ -67,28 +67,38 @@ func (c Crowd) row(i int) ([]any, error) {
 		return nil, err
 	}
 	key := c.Key(i)
+	bands := prompt.SimilarityBands(prompt.Content(doc.Written()))
 	return []any{
 		int32(i), key.Namespace, key.Name, string(compiled.Digest), json.RawMessage(document), json.RawMessage(source),
-		doc.Messages[0].Text, doc.Tags, []string{doc.Arguments[0].Name, doc.Arguments[1].Name},
+		doc.Messages[0].Text, doc.Tags, []string{doc.Arguments[0].Name, doc.Arguments[1].Name}, bands[:],
 	}, nil
 }
 
 // statements do at once what publishes do one by one, rows in an order that has nothing to do with
-// their keys. What is said of a prompt is derived as the query Describe does.
+// their keys. What is said of a prompt is derived as the queries Describe and Index do.
 var statements = []string{
 	`insert into prompts (namespace, name, owner_uid, generation, revision, highest_version, digest, latest_version, default_version,
-	                      title, description, category, metadata, tags, arguments, is_template, tags_text, search, created_at)
+	                      title, description, category, metadata, tags, arguments, is_template, tags_text, created_at)
 	 select namespace, name, 'uid-' || place, 1, place + 1, 1, digest, 1, 1,
 	        document ->> 'title', document ->> 'description', document ->> 'category', document -> 'metadata', tags,
 	        document -> 'arguments', true, array_to_string(tags, ' '),
-	        setweight(to_tsvector('simple', document ->> 'title'), 'A')
-	     || setweight(to_tsvector('simple', (document ->> 'description') || ' ' || array_to_string(tags, ' ')), 'B')
-	     || setweight(to_tsvector('simple', content), 'C'),
 	        now() - place * interval '1 second'
 	   from staged
 	  order by md5(place::text)`,
 	`insert into prompt_versions (prompt_id, version, digest, document, source, content, tags, variables)
 	 select p.id, 1, s.digest, s.document, s.source, s.content, s.tags, s.variables
+	   from staged s
+	   join prompts p using (namespace, name)`,
+	`insert into prompt_search (prompt_id, version, words, written, tags, metadata)
+	 select p.id, 1,
+	        setweight(to_tsvector('simple', lower(p.title)), 'A')
+	     || setweight(to_tsvector('simple', lower(p.description || ' ' || p.tags_text)), 'B')
+	     || setweight(to_tsvector('simple', lower(s.content)), 'C'),
+	        lower(concat_ws(e'\x1f', p.title, p.name, p.description, s.content, array_to_string(p.tags, e'\x1f'))), p.tags, p.metadata
+	   from staged s
+	   join prompts p using (namespace, name)`,
+	`insert into prompt_similarity (prompt_id, version, bands)
+	 select p.id, 1, s.bands
 	   from staged s
 	   join prompts p using (namespace, name)`,
 	"insert into prompt_channels (prompt_id, name, version) select id, 'latest', 1 from prompts",

@@ -12,7 +12,7 @@ import (
 // Fragments reads what includes need: for each reference the version it stands for now, with the
 // messages as written. A reference to nothing served is not in the answer. Publish checks that the answer still
 // holds.
-func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+func (s *Store) Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	fragments := make(map[prompt.Ref]prompt.Fragment, len(refs))
 	if len(refs) == 0 {
 		return fragments, nil
@@ -23,9 +23,9 @@ func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.
 		params.Versions = append(params.Versions, ref.Version)
 		params.Channels = append(params.Channels, ref.Channel)
 	}
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := w.store.queries.Fragments(ctx, params)
+	rows, err := s.queries.Fragments(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("read fragments: %w", fault(err))
 	}
@@ -38,4 +38,9 @@ func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.
 		fragments[ref] = fragment
 	}
 	return fragments, nil
+}
+
+// Fragments is the store's.
+func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+	return w.store.Fragments(ctx, namespace, refs)
 }

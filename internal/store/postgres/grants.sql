@@ -17,6 +17,8 @@ begin
   execute format('grant select on prompt_versions to %s', server);
   execute format('grant select on prompt_channels to %s', server);
   execute format('grant select on prompt_channel_moves to %s', server);
+  execute format('grant select on prompt_search to %s', server);
+  execute format('grant select on prompt_similarity to %s', server);
   execute format('grant select on tags to %s', server);
   execute format('grant select on prompt_tags to %s', server);
   execute format('grant select on prompt_variables to %s', server);

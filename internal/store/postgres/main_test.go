@@ -26,6 +26,16 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestLibrary reads as the server's role, too.
+func TestLibrary(t *testing.T) {
+	t.Parallel()
+	storetest.RunLibrary(t, func(t *testing.T) (storetest.Subject, storetest.Library) {
+		owner := pgtest.New(t)
+		reader := open(t, pgtest.ServerRole(t, owner))
+		return storetest.Subject{Writer: claim(t, open(t, owner), cluster), Reader: reader}, reader
+	})
+}
+
 func open(t testing.TB, o postgres.Options) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), o)

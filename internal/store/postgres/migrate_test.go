@@ -42,7 +42,7 @@ func TestMigrate(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	want := map[postgres.MigrateResult]int{{From: 0, To: 1}: 1, {From: 1, To: 1}: runners - 1}
+	want := map[postgres.MigrateResult]int{{From: 0, To: 2}: 1, {From: 2, To: 2}: runners - 1}
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
 	}
@@ -105,6 +105,8 @@ var granted = map[string]string{
 	"installation":         "",
 	"prompt_channel_moves": "SELECT",
 	"prompt_channels":      "SELECT",
+	"prompt_search":        "SELECT",
+	"prompt_similarity":    "SELECT",
 	"prompt_tags":          "SELECT",
 	"prompt_variables":     "SELECT",
 	"prompt_versions":      "SELECT",

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -125,7 +124,7 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 		}
 	}
 	if r.Default != pl.Default {
-		if err := describe(ctx, q, r.ID, pl.Default); err != nil {
+		if err := describe(ctx, q, r.ID, p, pl); err != nil {
 			return 0, fmt.Errorf("describe by version %d: %w", pl.Default, err)
 		}
 	}
@@ -145,15 +144,22 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 	return settled.Revision, nil
 }
 
-// describe derives what lists say from the default version.
-func describe(ctx context.Context, q *sqlcgen.Queries, id, version int64) error {
+// describe derives what lists say and what searches find by from the default version.
+func describe(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, pl *plan.Plan) error {
+	version := pl.Default
 	if version == plan.Unresolved {
 		return q.EraseDescription(ctx, id)
 	}
 	if err := q.AddTags(ctx, sqlcgen.AddTagsParams{PromptID: id, Version: version}); err != nil {
 		return err
 	}
-	return q.Describe(ctx, sqlcgen.DescribeParams{PromptID: id, Version: version})
+	if err := q.Describe(ctx, sqlcgen.DescribeParams{PromptID: id, Version: version}); err != nil {
+		return err
+	}
+	if pl.NewVersion && version == pl.Newest {
+		return index(ctx, q, id, p.Key.Name, version, &p.Compiled.Document)
+	}
+	return indexStored(ctx, q, id, p.Key.Name, version)
 }
 
 func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, version int64) error {
@@ -164,11 +170,7 @@ func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.P
 	for _, argument := range doc.Arguments {
 		params.Variables = append(params.Variables, argument.Name)
 	}
-	texts := make([]string, len(doc.Messages))
-	for i, message := range doc.Messages {
-		texts[i] = message.Text
-	}
-	content := strings.Join(texts, "\n\n")
+	content := prompt.Content(doc.Messages)
 	params.Content = &content
 	for _, column := range []struct {
 		of    any

@@ -220,7 +220,7 @@ func TestDerivedTables(t *testing.T) {
 			array(select concat_ws(' ', position, name, type, enum, default_value, case when required then 'true' else 'false' end)
 			        from prompt_variables v where v.prompt_id = p.id order by position),
 			array(select concat_ws(' ', name, from_version, to_version) from prompt_channel_moves m where m.prompt_id = p.id order by id),
-			search @@ websearch_to_tsquery('simple', 'needle'), is_template, latest_version
+			exists(select from prompt_search s where s.prompt_id = p.id and s.words @@ 'needle'), is_template, latest_version
 			from prompts p`).Scan(&got.Tags, &got.Variables, &got.Moves, &got.Found, &got.Template, &got.Latest))
 		if diff := cmp.Diff(step.want, got, cmpEmpty); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.name, diff)

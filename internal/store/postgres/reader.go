@@ -56,10 +56,8 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 		return store.Version{}, store.ErrNotFound
 	case err != nil:
 		return store.Version{}, fmt.Errorf("read %s: %w", key, fault(err))
-	case row.Version == nil && (store.Exposure(row.Exposure) == store.Fragment || sel.Version != 0 || sel.Channel != "" && !row.ChannelKnown):
-		return store.Version{}, store.ErrNotFound
 	case row.Version == nil:
-		return store.Version{}, store.ErrUnresolved
+		return store.Version{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
 	}
 	v := store.Version{
 		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest),
@@ -72,6 +70,14 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 		return store.Version{}, fmt.Errorf("read the includes of %s version %d: %w", key, v.Version, err)
 	}
 	return v, nil
+}
+
+// nothingServed says which of the two reasons there is for a live prompt to have no version under a selector.
+func nothingServed(exposure store.Exposure, sel prompt.Selector, channelKnown bool) error {
+	if exposure == store.Fragment || sel.Version != 0 || sel.Channel != "" && !channelKnown {
+		return store.ErrNotFound
+	}
+	return store.ErrUnresolved
 }
 
 // List is a page of the prompts of exposure Listed, in order of (namespace, name).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lectern-dev/lectern/internal/store"
@@ -16,9 +17,12 @@ import (
 type Store struct {
 	pool    *pgxpool.Pool
 	queries *sqlcgen.Queries
+	// planned plans each query for its arguments.
+	planned *sqlcgen.Queries
 	opts    Options
 
 	callTimeout time.Duration
+	rankedHits  int
 }
 
 // Open prepares a pool and connects to nothing: a database that is away is an error of the calls, never of
@@ -35,7 +39,21 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the pool: %w", err)
 	}
-	return &Store{pool: pool, queries: sqlcgen.New(pool), opts: opts, callTimeout: callTimeout}, nil
+	return &Store{
+		pool: pool, queries: sqlcgen.New(pool), planned: sqlcgen.New(planned{pool}), opts: opts,
+		callTimeout: callTimeout, rankedHits: rankedHits,
+	}, nil
+}
+
+// planned keeps Postgres from settling on one plan for all arguments, as it does for a prepared statement.
+type planned struct{ *pgxpool.Pool }
+
+func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.Pool.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+}
+
+func (p planned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return p.Pool.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }
 
 // callTimeout bounds what one call may wait for the database: for a connection, for a lock another holds, and

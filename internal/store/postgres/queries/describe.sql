@@ -11,12 +11,10 @@ select new.name
 on conflict do nothing;
 
 -- name: Describe :exec
--- Everything a list or a search says of a prompt, derived from its default version as it is stored, so that
--- it cannot disagree with it. A tsvector may not exceed 1 MiB; each character makes at most 9 bytes
--- of it (a four-byte letter standing alone and again in a hyphenated compound), so the first 100,000 are
--- safe whatever the text is. Words over 2 KB are left out by Postgres itself.
+-- Everything a list says of a prompt, derived from its default version as it is stored, so that it cannot
+-- disagree with it.
 with chosen as (
-  select v.document, v.tags, coalesce(v.document -> 'arguments', '[]') as arguments, v.content,
+  select v.document, v.tags, coalesce(v.document -> 'arguments', '[]') as arguments,
          coalesce(v.document ->> 'title', '') as title, coalesce(v.document ->> 'description', '') as description
     from prompt_versions v
    where v.prompt_id = @prompt_id and v.version = @version
@@ -56,9 +54,7 @@ update prompts p
        arguments = chosen.arguments,
        is_template = chosen.document ->> 'syntax' <> 'Plain',
        tags_text = array_to_string(chosen.tags, ' '),
-       search = setweight(to_tsvector('simple', chosen.title), 'A')
-             || setweight(to_tsvector('simple', chosen.description || ' ' || array_to_string(chosen.tags, ' ')), 'B')
-             || setweight(to_tsvector('simple', left(chosen.content, 100000)), 'C')
+       search = ''
   from chosen
  where p.id = @prompt_id;
 
@@ -68,6 +64,10 @@ with variables as (
   delete from prompt_variables v where v.prompt_id = @prompt_id
 ), tag as (
   delete from prompt_tags t where t.prompt_id = @prompt_id
+), search as (
+  delete from prompt_search s where s.prompt_id = @prompt_id
+), similarity as (
+  delete from prompt_similarity s where s.prompt_id = @prompt_id
 )
 update prompts p
    set title = '', description = '', category = '', metadata = null, tags = '{}', arguments = '[]',

@@ -34,7 +34,7 @@ func (q *Queries) AddTags(ctx context.Context, arg AddTagsParams) error {
 
 const describe = `-- name: Describe :exec
 with chosen as (
-  select v.document, v.tags, coalesce(v.document -> 'arguments', '[]') as arguments, v.content,
+  select v.document, v.tags, coalesce(v.document -> 'arguments', '[]') as arguments,
          coalesce(v.document ->> 'title', '') as title, coalesce(v.document ->> 'description', '') as description
     from prompt_versions v
    where v.prompt_id = $1 and v.version = $2
@@ -74,9 +74,7 @@ update prompts p
        arguments = chosen.arguments,
        is_template = chosen.document ->> 'syntax' <> 'Plain',
        tags_text = array_to_string(chosen.tags, ' '),
-       search = setweight(to_tsvector('simple', chosen.title), 'A')
-             || setweight(to_tsvector('simple', chosen.description || ' ' || array_to_string(chosen.tags, ' ')), 'B')
-             || setweight(to_tsvector('simple', left(chosen.content, 100000)), 'C')
+       search = ''
   from chosen
  where p.id = $1
 `
@@ -86,10 +84,8 @@ type DescribeParams struct {
 	Version  int64
 }
 
-// Everything a list or a search says of a prompt, derived from its default version as it is stored, so that
-// it cannot disagree with it. A tsvector may not exceed 1 MiB; each character makes at most 9 bytes
-// of it (a four-byte letter standing alone and again in a hyphenated compound), so the first 100,000 are
-// safe whatever the text is. Words over 2 KB are left out by Postgres itself.
+// Everything a list says of a prompt, derived from its default version as it is stored, so that it cannot
+// disagree with it.
 func (q *Queries) Describe(ctx context.Context, arg DescribeParams) error {
 	_, err := q.db.Exec(ctx, describe, arg.PromptID, arg.Version)
 	return err
@@ -100,6 +96,10 @@ with variables as (
   delete from prompt_variables v where v.prompt_id = $1
 ), tag as (
   delete from prompt_tags t where t.prompt_id = $1
+), search as (
+  delete from prompt_search s where s.prompt_id = $1
+), similarity as (
+  delete from prompt_similarity s where s.prompt_id = $1
 )
 update prompts p
    set title = '', description = '', category = '', metadata = null, tags = '{}', arguments = '[]',

@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// fieldEnd stands between the fields that are searched for substrings, so that none begins in one and ends in
+// the next.
+const fieldEnd = "\x1f"
+
+// index writes what a prompt is found by: its default version's.
+func index(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64, doc *prompt.Document) error {
+	content := prompt.Content(doc.Written())
+	bands := prompt.SimilarityBands(content)
+	fields := append([]string{doc.Title, name, doc.Description, content}, doc.Tags...)
+	return q.Index(ctx, sqlcgen.IndexParams{
+		PromptID: id, Version: version, Bands: bands[:],
+		Title: strings.ToLower(doc.Title), About: strings.ToLower(doc.Description + " " + strings.Join(doc.Tags, " ")),
+		Content: strings.ToLower(prompt.Content(doc.Messages)), Written: strings.ToLower(strings.Join(fields, fieldEnd)),
+		Tags: nonNil(doc.Tags), Metadata: doc.Metadata,
+	})
+}
+
+// indexStored does it for a version that is stored already.
+func indexStored(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64) error {
+	text, err := q.DocumentOf(ctx, sqlcgen.DocumentOfParams{PromptID: id, Version: version})
+	if err != nil {
+		return fmt.Errorf("read version %d: %w", version, err)
+	}
+	var doc prompt.Document
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return fmt.Errorf("read the document of version %d: %w", version, err)
+	}
+	return index(ctx, q, id, name, version, &doc)
+}
+
+// Reindex writes what prompts are found by where it is missing or of another version, for at most limit
+// prompts with an id above after. It returns the last id it wrote for, or 0 when there was none: what was published
+// before a release that finds by something new has nothing of it yet.
+func (w *Writer) Reindex(ctx context.Context, after int64, limit int) (last int64, err error) {
+	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		last = 0
+		rows, err := q.LockUnindexed(ctx, sqlcgen.LockUnindexedParams{After: after, MaxRows: pageSize(limit)})
+		if err != nil {
+			return fmt.Errorf("find prompts without an index: %w", err)
+		}
+		for _, r := range rows {
+			if err := indexStored(ctx, q, r.ID, r.Name, r.Version); err != nil {
+				return fmt.Errorf("prompt %d: %w", r.ID, err)
+			}
+			last = r.ID
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("index what is searched: %w", err)
+	}
+	return last, nil
+}

@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// Read is one version of a live prompt, whatever its exposure, with what stands around it. Its errors are those
+// of Get, for the same reasons.
+func (s *Store) Read(ctx context.Context, key store.Key, sel prompt.Selector) (store.Record, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	row, err := s.queries.Record(ctx, sqlcgen.RecordParams{
+		Namespace: key.Namespace, Name: key.Name, Version: sel.Version, Channel: sel.Channel,
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return store.Record{}, store.ErrNotFound
+	case err != nil:
+		return store.Record{}, fmt.Errorf("read %s: %w", key, fault(err))
+	case row.Version == nil:
+		return store.Record{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
+	}
+	r := store.Record{
+		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest), Exposure: store.Exposure(row.Exposure),
+		Latest: row.Latest, Served: row.Served, Channels: row.Channels,
+		CreatedAt: row.CreatedAt, PublishedAt: row.PublishedAt,
+	}
+	if err := json.Unmarshal(row.Document, &r.Document); err != nil {
+		return store.Record{}, fmt.Errorf("read the document of %s version %d: %w", key, r.Version, err)
+	}
+	return r, nil
+}
+
+// Stats counts the listed prompts of a scope.
+func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	rows, err := s.planned.Stats(ctx, sqlcgen.StatsParams{Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces)})
+	if err != nil {
+		return store.Stats{}, fmt.Errorf("count prompts: %w", fault(err))
+	}
+	stats := store.Stats{Categories: map[string]int64{}, Tags: map[string]int64{}}
+	for _, r := range rows {
+		switch r.What {
+		case "total":
+			stats.Total = r.N
+		case "templates":
+			stats.Templates = r.N
+		case "category":
+			stats.Categories[r.Name] = r.N
+		case "tag":
+			stats.Tags[r.Name] = r.N
+		}
+	}
+	return stats, nil
+}
+
+// Names are names of listed prompts that begin with prefix, each once.
+func (s *Store) Names(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	rows, err := s.planned.Names(ctx, sqlcgen.NamesParams{
+		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
+	})
+	if err != nil {
+		return store.Names{}, fmt.Errorf("complete a name: %w", fault(err))
+	}
+	var names store.Names
+	for _, r := range rows {
+		names.Names, names.Total = append(names.Names, r.Name), r.Total
+	}
+	return names, nil
+}
+
+// Namespaces are those with listed prompts that begin with prefix.
+func (s *Store) Namespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	rows, err := s.planned.Namespaces(ctx, sqlcgen.NamespacesParams{
+		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
+	})
+	if err != nil {
+		return store.Names{}, fmt.Errorf("complete a namespace: %w", fault(err))
+	}
+	var names store.Names
+	for _, r := range rows {
+		names.Names, names.Total = append(names.Names, r.Namespace), r.Total
+	}
+	return names, nil
+}
+
+// Taken reports whether a name cannot be given to a new prompt.
+func (s *Store) Taken(ctx context.Context, key store.Key) (bool, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	is, err := s.queries.Taken(ctx, sqlcgen.TakenParams{Namespace: key.Namespace, Name: key.Name})
+	if err != nil {
+		return false, fmt.Errorf("look up %s: %w", key, fault(err))
+	}
+	return is, nil
+}
+
+const (
+	// comparedTexts is how many texts Similar reads and compares.
+	comparedTexts = 50
+	// likelyTexts is among how many it chooses those. Where more are alike, any of them will do.
+	likelyTexts = 2000
+)
+
+// Similar are near-duplicates, the most similar first. Those of a similarity below 0.5 may be missed, the less
+// similar the likelier (prompt.Bands).
+func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Similar, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	bands := prompt.SimilarityBands(q.Text)
+	rows, err := s.planned.SimilarCandidates(ctx, sqlcgen.SimilarCandidatesParams{
+		Bands: bands[:], Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces),
+		ExceptNamespace: q.Except.Namespace, ExceptName: q.Except.Name,
+		MaxCandidates: likelyTexts, MaxRows: max(comparedTexts, pageSize(q.Limit)),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find similar prompts: %w", fault(err))
+	}
+	var found []store.Similar
+	for _, r := range rows {
+		var written []prompt.Message
+		if err := json.Unmarshal(r.Source, &written); err != nil {
+			return nil, fmt.Errorf("read the text of %s/%s: %w", r.Namespace, r.Name, err)
+		}
+		similarity := prompt.Similarity(q.Text, prompt.Content(written))
+		if similarity >= q.Threshold {
+			found = append(found, store.Similar{Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Title: r.Title, Similarity: similarity})
+		}
+	}
+	slices.SortFunc(found, func(a, b store.Similar) int {
+		return cmp.Or(cmp.Compare(b.Similarity, a.Similarity), cmp.Compare(a.Key.Namespace, b.Key.Namespace), cmp.Compare(a.Key.Name, b.Key.Name))
+	})
+	return found[:min(len(found), q.Limit)], nil
+}

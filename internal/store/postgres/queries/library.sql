@@ -1,0 +1,76 @@
+-- name: Record :one
+-- One query for all three kinds of selector, as for Version.
+select p.exposure, (c.name is not null)::boolean as channel_known, p.created_at,
+       coalesce(p.latest_version, 0)::bigint as latest, coalesce(p.default_version, 0)::bigint as served,
+       v.version, v.digest, v.document, coalesce(v.published_at, p.created_at)::timestamptz as published_at,
+       array(select at.name from prompt_channels at
+              where at.prompt_id = p.id and at.version = v.version order by at.name)::text[] as channels
+  from prompts p
+  left join prompt_channels c on c.prompt_id = p.id and c.name = @channel
+  left join prompt_versions v on v.prompt_id = p.id and v.withdrawn_at is null
+   and v.version = case when @version::bigint > 0 then @version::bigint when @channel <> '' then c.version else p.default_version end
+ where p.namespace = @namespace and p.name = @name and p.deleted_at is null;
+
+-- name: Stats :many
+-- One statement, so that the counts are of one moment.
+with listed as materialized (
+  select p.category, p.is_template, p.tags
+    from prompts p
+   where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+     and (@everywhere::boolean or p.namespace = any(@namespaces::text[]))
+)
+select 'total' as what, '' as name, count(*) as n from listed
+union all
+select 'templates', '', count(*) from listed where listed.is_template
+union all
+select 'category', listed.category, count(*) from listed where listed.category <> '' group by listed.category
+union all
+select 'tag', tag.name, count(*) from listed cross join unnest(listed.tags) as tag (name) group by tag.name;
+
+-- name: Names :many
+select p.name, count(*) over () as total
+  from prompts p
+ where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+   and (@everywhere::boolean or p.namespace = any(@namespaces::text[]))
+   and p.name ^@ @prefix::text
+ group by p.name
+ order by p.name
+ limit @max_rows;
+
+-- name: Namespaces :many
+select p.namespace, count(*) over () as total
+  from prompts p
+ where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+   and (@everywhere::boolean or p.namespace = any(@namespaces::text[]))
+   and p.namespace ^@ @prefix::text
+ group by p.namespace
+ order by p.namespace
+ limit @max_rows;
+
+-- name: Taken :one
+-- A tombstone keeps its name, purged or not.
+select exists(select from prompts where namespace = @namespace and name = @name);
+
+-- name: SimilarCandidates :many
+-- The share of equal bands is an estimate; the best of it are compared by their texts. Beyond a number of
+-- candidates one more does not make the best better, and each is read.
+with candidate as materialized (
+  select s.prompt_id, s.bands
+    from prompt_similarity s
+    join prompts p on p.id = s.prompt_id and p.default_version = s.version
+   where s.bands && @bands::bigint[]
+     and p.exposure = 'Listed' and p.deleted_at is null
+     and (@everywhere::boolean or p.namespace = any(@namespaces::text[]))
+     and not (p.namespace = @except_namespace::text and p.name = @except_name::text)
+   limit @max_candidates
+), best as (
+  select candidate.prompt_id,
+         (select count(*) from unnest(candidate.bands) as band (number) where band.number = any(@bands::bigint[])) as shared
+    from candidate
+   order by shared desc, candidate.prompt_id
+   limit @max_rows
+)
+select p.namespace, p.name, p.title, v.source
+  from best
+  join prompts p on p.id = best.prompt_id
+  join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version;
