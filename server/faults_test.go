@@ -118,10 +118,10 @@ func TestFaultyRequests(t *testing.T) {
 			discover(func(q *request) { q.header = map[string]string{"Content-Type": "text/plain"} }),
 			"415 Content-Type must be application/json",
 		},
-		"no JSON": {discover(func(q *request) { q.body = `{"jsonrpc":` }), "400 -32700 the body is not valid JSON"},
+		"no JSON": {discover(func(q *request) { q.body = `{"jsonrpc":` }), "400 -32700 the message is not valid JSON"},
 		"a batch": {
 			discover(func(q *request) { q.body = `[]` }),
-			"400 -32600 the body is one JSON-RPC message, an object; batches are not supported",
+			"400 -32600 a message is one JSON object of JSON-RPC; batches are not supported",
 		},
 		"another JSON-RPC": {
 			discover(func(q *request) { q.body = `{"jsonrpc":"1.0","id":1,"method":"ping"}` }), `400 -32600 jsonrpc must be "2.0"`,

@@ -34,7 +34,8 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	// Tracer makes a span of every request; nil makes none.
 	Tracer trace.Tracer
-	// KeepAlive, Patience and Delay are defaults when zero.
+	// StreamsPerCaller, KeepAlive, Patience and Delay are defaults when zero.
+	StreamsPerCaller           int
 	KeepAlive, Patience, Delay time.Duration
 }
 
@@ -65,8 +66,10 @@ func NewHandler(deps Deps) *Handler {
 		Authenticator: deps.Authenticator,
 		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log),
 		Log:           deps.Log,
-		KeepAlive:     deps.KeepAlive,
-		Patience:      deps.Patience,
+
+		StreamsPerCaller: deps.StreamsPerCaller,
+		KeepAlive:        deps.KeepAlive,
+		Patience:         deps.Patience,
 	})
 	announcer := surface.Announcer(deps.Delay, endpoint.NotifyPromptsChanged)
 	deps.Catalog.Watch(announcer.Moved)

@@ -122,6 +122,16 @@ func (r *replica) send(tb testing.TB, q request) reply {
 
 func (r *replica) open(tb testing.TB, ctx context.Context, q request) *http.Response { //nolint:revive // tb first, as everywhere
 	tb.Helper()
+	response, err := r.client.Do(r.ask(tb, ctx, q))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return response
+}
+
+// ask is a request as it goes out.
+func (r *replica) ask(tb testing.TB, ctx context.Context, q request) *http.Request { //nolint:revive // tb first, as everywhere
+	tb.Helper()
 	method, path := q.method, q.path
 	if method == "" {
 		method = http.MethodPost
@@ -162,11 +172,7 @@ func (r *replica) open(tb testing.TB, ctx context.Context, q request) *http.Resp
 			hr.Header.Set(name, value)
 		}
 	}
-	response, err := r.client.Do(hr)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return response
+	return hr
 }
 
 func (q request) message(tb testing.TB) string {
@@ -240,6 +246,12 @@ func (r *replica) listen(tb testing.TB, q request) *stream {
 	tb.Helper()
 	q.rpc = "subscriptions/listen"
 	q.params = map[string]any{"notifications": map[string]any{"promptsListChanged": true}}
+	return r.stream(tb, q)
+}
+
+// stream opens the stream that answers a request.
+func (r *replica) stream(tb testing.TB, q request) *stream {
+	tb.Helper()
 	response := r.open(tb, tb.Context(), q)
 	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
 		body, _ := io.ReadAll(response.Body)

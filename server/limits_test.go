@@ -115,7 +115,7 @@ func TestAnnouncedBodyTakesNoRoom(t *testing.T) {
 // TestStreamsKeepNoBodies: what asked for a stream is not held while it is open. It runs alone, for
 // it looks at the memory of the process.
 func TestStreamsKeepNoBodies(t *testing.T) {
-	replica := start(t, greeting())
+	replica := start(t, greeting(), manyStreams)
 	held := func() int64 {
 		for range 3 { // pools let go at the second
 			runtime.GC()
@@ -135,7 +135,10 @@ func TestStreamsKeepNoBodies(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := bufio.NewScanner(conn)
-		for lines.Scan() && !strings.Contains(lines.Text(), "subscriptions/acknowledged") {
+		for !strings.Contains(lines.Text(), "subscriptions/acknowledged") {
+			if !lines.Scan() {
+				t.Fatalf("no stream: %v", lines.Err())
+			}
 		}
 	}
 	listen()

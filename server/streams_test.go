@@ -16,6 +16,9 @@ import (
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
+// manyStreams lifts the limit of streams a caller may have.
+func manyStreams(d *Deps) { d.StreamsPerCaller = 1 << 20 }
+
 func acknowledged(id string) string {
 	return `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":` +
 		id + `},"notifications":{"promptsListChanged":true}}}`
@@ -120,7 +123,7 @@ func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
 // TestShutdownWithOpenStreams is row 9: all end with a final result, at once.
 func TestShutdownWithOpenStreams(t *testing.T) {
 	t.Parallel()
-	replica := start(t, greeting())
+	replica := start(t, greeting(), manyStreams)
 	streams := make([]*stream, 50)
 	for i := range streams {
 		streams[i] = replica.listen(t, request{id: fmt.Sprint(i)})
@@ -205,8 +208,9 @@ func TestListenRefuses(t *testing.T) {
 		request request
 		want    string
 	}{
-		"an older client":  {request{rpc: "subscriptions/listen", legacy: true, params: params}, `200 -32601 "subscriptions/listen" requires protocol version 2026-07-28 or later`},
-		"malformed params": {request{rpc: "subscriptions/listen", params: map[string]any{"notifications": 3}}, "400 -32602 the params of subscriptions/listen are malformed"},
+		"an older client": {request{rpc: "subscriptions/listen", legacy: true, params: params}, `200 -32601 "subscriptions/listen" requires protocol version 2026-07-28 or later`},
+		"malformed params": {request{rpc: "subscriptions/listen", params: map[string]any{"notifications": 3}}, "400 -32602 params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
+			"true or false, and resourceSubscriptions, a list of URIs"},
 		"no Accept of events": {
 			request{rpc: "subscriptions/listen", params: params, header: map[string]string{"Accept": "application/json"}},
 			"406 Accept must admit text/event-stream",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -18,7 +19,7 @@ import (
 // test ends. Change adapts the transport.
 func workshop(tb testing.TB, change ...func(*transport.Config)) *replica {
 	tb.Helper()
-	config := transport.Config{Server: everything(), Authenticator: auth.NewNone("anna")}
+	config := transport.Config{Server: everything(newProbe()), Authenticator: auth.NewNone("anna")}
 	for _, c := range change {
 		c(&config)
 	}
@@ -27,8 +28,16 @@ func workshop(tb testing.TB, change ...func(*transport.Config)) *replica {
 	return r
 }
 
+// probe sees calls of the tool that waits begin, and end before their time.
+type probe struct {
+	begun chan struct{}
+	ended chan error
+}
+
+func newProbe() *probe { return &probe{begun: make(chan struct{}, 100), ended: make(chan error, 100)} }
+
 // everything answers with what it was asked.
-func everything() *mcpserver.MCPServer {
+func everything(p *probe) *mcpserver.MCPServer {
 	srv := mcpserver.NewMCPServer("workshop", "v0",
 		mcpserver.WithToolCapabilities(true), mcpserver.WithResourceCapabilities(true, true), mcpserver.WithPromptCapabilities(true),
 		mcpserver.WithCompletions(), mcpserver.WithLogging(),
@@ -54,6 +63,26 @@ func everything() *mcpserver.MCPServer {
 			Data: map[string]any{"requiredCapabilities": map[string]any{"sampling": map[string]any{}}},
 		})
 	})
+	srv.AddTool(tool("progress", `{"type":"object"}`), progress)
+	srv.AddTool(tool("log", `{"type":"object"}`), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		for _, level := range []mcp.LoggingLevel{mcp.LoggingLevelDebug, mcp.LoggingLevelWarning} {
+			err := mcpserver.ServerFromContext(ctx).SendLogMessageToClient(ctx, mcp.NewLoggingMessageNotification(level, "workshop", string(level)))
+			if err != nil {
+				return nil, err
+			}
+		}
+		return mcp.NewToolResultText("logged"), nil
+	})
+	srv.AddTool(tool("wait", `{"type":"object"}`), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		p.begun <- struct{}{}
+		select {
+		case <-ctx.Done():
+			p.ended <- ctx.Err()
+			return nil, ctx.Err()
+		case <-time.After(time.Duration(request.GetInt("ms", int(patience.Milliseconds()))) * time.Millisecond):
+			return mcp.NewToolResultText("waited"), nil
+		}
+	})
 	srv.AddResource(mcp.NewResource("test://static", "static"), func(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 		return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, Text: "static"}}, nil
 	})
@@ -70,6 +99,19 @@ func everything() *mcpserver.MCPServer {
 		return mcpserver.NewInputRequestBuilder("asked").Roots("where").PromptResult(), nil
 	})
 	return srv
+}
+
+// progress tells how far it is, count times, without a pause before the answer.
+func progress(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	for i := range request.GetInt("count", 3) {
+		err := mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{
+			"progressToken": request.Params.Meta.ProgressToken, "progress": i,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return mcp.NewToolResultText("done"), nil
 }
 
 func tool(name, schema string) mcp.Tool {

@@ -89,7 +89,6 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 	hooks := &mcpserver.Hooks{}
 	hooks.AddBeforeGetPrompt(func(_ context.Context, _ any, request *mcp.GetPromptRequest) { request.Params.Name = anyPrompt })
 	hooks.AddAfterListPrompts(s.list)
-	hooks.AddAfterInitialize(hideListChanged)
 	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version,
 		mcpserver.WithTitle(s.self.Title),
 		mcpserver.WithInstructions(instructions),
@@ -100,15 +99,6 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 	)
 	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
 	return srv
-}
-
-// hideListChanged: clients that initialize have no channel on which they could be told.
-func hideListChanged(_ context.Context, _ any, _ *mcp.InitializeRequest, result *mcp.InitializeResult) {
-	if result.Capabilities.Prompts != nil {
-		prompts := *result.Capabilities.Prompts
-		prompts.ListChanged = false
-		result.Capabilities.Prompts = &prompts
-	}
 }
 
 // caller is who asks. Without one nothing is served: a transport that forgot to authenticate must

@@ -3,6 +3,8 @@ package transport
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // Call is one request as it was decoded and checked.
@@ -15,6 +17,8 @@ type Call struct {
 	Modern bool
 	// Namespace is the one of the endpoint, empty on the endpoint for all.
 	Namespace string
+	// Duplex is true where the client can be told of changes at any time: on a pipe.
+	Duplex bool
 
 	// Name is that of prompts/get and tools/call, and of the prompt whose argument is completed.
 	Name string
@@ -38,6 +42,11 @@ type Call struct {
 func (c *Call) Fail(f *Failure) error {
 	c.failure = f
 	return f
+}
+
+// listens reports whether a call opens a stream.
+func (c *Call) listens() bool {
+	return c.Modern && c.Method == string(mcp.MethodSubscriptionsListen)
 }
 
 type callKey struct{}

@@ -51,7 +51,7 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 		if !known {
 			return nil, notOffered(call.Method)
 		}
-		return r.Result, nil
+		return within(call, r.Result), nil
 	case mcp.JSONRPCError:
 		if !known && r.Error.Code != mcp.METHOD_NOT_FOUND {
 			return nil, notOffered(call.Method)
@@ -61,6 +61,26 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 		d.log.ErrorContext(ctx, "No answer to a request", "method", call.Method)
 		return nil, internalFailure()
 	}
+}
+
+// within takes out of what older clients are promised what needs a channel they do not have. The result is
+// mcp-go's own, made for this answer.
+func within(call *Call, result any) any {
+	initialized, ok := result.(mcp.InitializeResult)
+	if !ok || call.Duplex {
+		return result
+	}
+	has := &initialized.Capabilities
+	if has.Prompts != nil {
+		has.Prompts.ListChanged = false
+	}
+	if has.Tools != nil {
+		has.Tools.ListChanged = false
+	}
+	if has.Resources != nil {
+		has.Resources.ListChanged, has.Resources.Subscribe = false, false
+	}
+	return initialized
 }
 
 // notOffered is said of a method that mcp-go knows and that makes no sense here: it would promise

@@ -72,9 +72,9 @@ func decode(body []byte, e *envelope) *Failure {
 		case !ok:
 			// A syntax error. Nothing of the message is trusted, an id neither.
 			*e = envelope{}
-			return &Failure{Code: mcp.PARSE_ERROR, Message: "the body is not valid JSON"}
+			return &Failure{Code: mcp.PARSE_ERROR, Message: notJSON(err)}
 		case mistyped.Field == "":
-			return invalidRequest("the body is one JSON-RPC message, an object; batches are not supported")
+			return invalidRequest("a message is one JSON object of JSON-RPC; batches are not supported")
 		}
 		e.mistyped = mistyped
 	}
@@ -88,6 +88,19 @@ func decode(body []byte, e *envelope) *Failure {
 		return invalidRequest(`jsonrpc must be "2.0"`)
 	}
 	return nil
+}
+
+// notJSON says why a message cannot be read, where that is not plain to see.
+func notJSON(err error) string {
+	if strings.Contains(err.Error(), "exceeded max depth") {
+		return "the message is nested too deeply"
+	}
+	return "the message is not valid JSON"
+}
+
+// trace is what the _meta of a request says of its trace.
+func (e *envelope) trace() Trace {
+	return Trace{Parent: e.Params.Meta.Traceparent, State: e.Params.Meta.Tracestate}
 }
 
 // checkID refuses what cannot identify a request. An absent id makes a notification.

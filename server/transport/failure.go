@@ -31,6 +31,19 @@ func UnknownResource() *Failure {
 	return InvalidParams("no such resource, or not yours to read")
 }
 
+// CodeTooMany is the JSON-RPC code of what a caller has too much of. It is outside the reserved range.
+const CodeTooMany = 429
+
+// retry says when to try again.
+type retry struct {
+	RetryAfterSeconds int `json:"retryAfterSeconds"`
+}
+
+// tooMany is the failure of a caller who has to wait until something of his ends.
+func tooMany(message string) *Failure {
+	return &Failure{Code: CodeTooMany, Message: message, Data: retry{RetryAfterSeconds: 1}}
+}
+
 // internalFailure is all a caller learns of a fault inside.
 func internalFailure() *Failure {
 	return &Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,8 @@ const (
 	// DefaultKeepAlive is the time between comments on a silent stream; proxies commonly cut one
 	// after 30 or 60 seconds.
 	DefaultKeepAlive = 15 * time.Second
+	// DefaultStreamsPerCaller bounds the streams a caller may have open.
+	DefaultStreamsPerCaller = 16
 	// DefaultPatience is the time a body may take to arrive, and a client to accept an answer or an
 	// event.
 	DefaultPatience = 30 * time.Second
@@ -43,8 +46,12 @@ type Config struct {
 	// Recorder sees every message that is a request; nil records nothing.
 	Recorder Recorder
 	Log      *slog.Logger
-	// BodyLimit, KeepAlive and Patience are the defaults when zero.
+	// MayFollow decides which resources a stream may be told of, by what the caller may read and not by
+	// what there is; nil allows none. The context has the caller's identity.
+	MayFollow func(ctx context.Context, uri string) bool
+	// BodyLimit, StreamsPerCaller, KeepAlive and Patience are the defaults when zero.
 	BodyLimit           int64
+	StreamsPerCaller    int
 	KeepAlive, Patience time.Duration
 }
 
@@ -66,13 +73,20 @@ func New(config Config) *Handler {
 	if config.BodyLimit == 0 {
 		config.BodyLimit = DefaultBodyLimit
 	}
+	if config.StreamsPerCaller == 0 {
+		config.StreamsPerCaller = DefaultStreamsPerCaller
+	}
 	if config.KeepAlive == 0 {
 		config.KeepAlive = DefaultKeepAlive
 	}
 	if config.Patience == 0 {
 		config.Patience = DefaultPatience
 	}
-	return &Handler{config: config, dispatch: newDispatcher(config.Server, config.Direct, config.Log), streams: newStreams()}
+	return &Handler{
+		config:   config,
+		dispatch: newDispatcher(config.Server, config.Direct, config.Log),
+		streams:  newStreams(config.StreamsPerCaller),
+	}
 }
 
 // ServeHTTP answers one message.
@@ -216,16 +230,23 @@ func (h *Handler) message(ctx context.Context, x *exchange) {
 		h.reject(x, f, status)
 		return
 	}
-	x.call = Call{Method: e.Method, Version: e.Params.Meta.Version, Modern: isModern, Namespace: x.namespace}
+	x.call, x.malformed = h.call(e, isModern, x.page.Bytes())
+	x.call.Namespace = x.namespace
 	if x.call.Version == "" {
 		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}
-	if h.dispatch.offer.served(isModern, e.Method) {
-		x.malformed = h.dispatch.fill(e, &x.call, x.page.Bytes())
-	}
 	ctx = context.WithValue(auth.WithIdentity(ctx, x.identity), callKey{}, &x.call)
-	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, Trace{Parent: e.Params.Meta.Traceparent, State: e.Params.Meta.Tracestate}, started)
+	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, e.trace(), started)
 	end(h.request(ctx, x))
+}
+
+// call is what a request asks for, and what is wrong with its params where they matter.
+func (h *Handler) call(e *envelope, isModern bool, body []byte) (call Call, malformed *Failure) {
+	call = Call{Method: e.Method, Version: e.Params.Meta.Version, Modern: isModern}
+	if h.dispatch.offer.served(isModern, e.Method) {
+		malformed = h.dispatch.fill(e, &call, body)
+	}
+	return call, malformed
 }
 
 // request answers a request and returns the failure it ended in.
@@ -241,46 +262,47 @@ func (h *Handler) request(ctx context.Context, x *exchange) *Failure {
 			return f
 		}
 	}
-	if f == nil && x.call.Modern && x.call.Method == string(mcp.MethodSubscriptionsListen) {
+	switch {
+	case f != nil:
+		return h.respond(x, nil, f)
+	case x.call.listens():
 		return h.listen(ctx, x)
+	case x.call.passed != nil:
+		return h.exchangeCall(ctx, x)
 	}
-	var result any
-	if f == nil {
-		result, f = h.dispatch.dispatch(ctx, &x.call, x.page.Bytes())
-	}
+	result, f := h.dispatch.dispatch(ctx, &x.call, x.page.Bytes())
 	return h.respond(x, result, f)
 }
 
 // respond writes the one answer to a request that is no stream.
 func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
-	if f != nil {
-		status := http.StatusOK
-		if x.call.Modern {
-			status = f.status()
-		}
-		h.reject(x, f, status)
-		return f
-	}
 	x.page.Reset()
-	if err := x.page.answer(x.envelope.ID, result, nil); err != nil {
-		h.config.Log.Error("An answer could not be encoded", "method", x.call.Method, "err", err)
-		f = internalFailure()
-		h.reject(x, f, http.StatusOK)
-		return f
+	f = h.answer(x.page, x.envelope.ID, result, f)
+	status := http.StatusOK
+	if f != nil && x.call.Modern {
+		status = f.status()
 	}
-	h.send(x, http.StatusOK)
-	return nil
+	h.send(x, status)
+	return f
 }
 
 // reject writes a failure over whatever the page holds.
 func (h *Handler) reject(x *exchange, f *Failure, status int) {
 	x.page.Reset()
-	if err := x.page.answer(x.envelope.ID, nil, f); err != nil {
-		h.config.Log.Error("An error could not be encoded", "err", err)
-		status = http.StatusInternalServerError
-		x.page.Reset()
-	}
+	h.answer(x.page, x.envelope.ID, nil, f)
 	h.send(x, status)
+}
+
+// answer writes a whole response into a page. A result that cannot be encoded is a failure inside.
+func (h *Handler) answer(p *page, id json.RawMessage, result any, f *Failure) *Failure {
+	start := p.Len()
+	if err := p.answer(id, result, f); err != nil {
+		h.config.Log.Error("An answer could not be encoded", "err", err)
+		p.Truncate(start)
+		f = internalFailure()
+		_ = p.answer(id, nil, f) // a code and a text have no way to fail
+	}
+	return f
 }
 
 // send writes the page as the only content of a response.

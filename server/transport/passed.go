@@ -30,6 +30,8 @@ type passed struct {
 
 	// progressToken is what notifications of progress carry; empty when none are wanted.
 	progressToken json.RawMessage
+	// logs is whether the client of a call wants log messages during it.
+	logs bool
 	// notifications are those of subscriptions/listen, level is that of logging/setLevel, and the rest
 	// of completion/complete: JSON values.
 	notifications, level   json.RawMessage
@@ -82,7 +84,7 @@ func (c *Call) passOn(e *envelope, body []byte) *Failure {
 		return f
 	}
 	c.passed = &message.Params
-	c.passed.progressToken = e.Params.Meta.ProgressToken
+	c.passed.progressToken, c.passed.logs = e.Params.Meta.ProgressToken, len(e.Params.Meta.LogLevel) > 0
 	switch mcp.MCPMethod(c.Method) {
 	case mcp.MethodToolsCall:
 		c.Name, c.RawArguments = c.passed.Name, json.RawMessage(c.passed.Arguments)

@@ -3,114 +3,19 @@ package transport
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
-	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// streams are the open subscriptions/listen streams.
-type streams struct {
-	serial atomic.Uint64
-	mu     sync.Mutex
-	open   map[*session]struct{}
-	// stopping ends every stream, those to come included.
-	stopping context.Context
-	stop     context.CancelFunc
-}
-
-func newStreams() *streams {
-	ctx, stop := context.WithCancel(context.Background())
-	return &streams{open: make(map[*session]struct{}), stopping: ctx, stop: stop}
-}
-
-// Stop ends every open stream with its final result. New ones end at once.
-func (h *Handler) Stop() { h.streams.stop() }
-
-// Streams counts the open ones.
-func (h *Handler) Streams() int {
-	h.streams.mu.Lock()
-	defer h.streams.mu.Unlock()
-	return len(h.streams.open)
-}
-
-// NotifyPromptsChanged tells every stream that asked for it, and that concerned allows, that the list
-// of prompts changed. The context is the stream's: it has the caller's identity.
-func (h *Handler) NotifyPromptsChanged(concerned func(ctx context.Context, namespace string) bool) {
-	h.streams.mu.Lock()
-	sessions := make([]*session, 0, len(h.streams.open))
-	for s := range h.streams.open {
-		sessions = append(sessions, s)
-	}
-	h.streams.mu.Unlock()
-	for _, s := range sessions {
-		if filter, active := s.SubscriptionFilter(); active && filter.PromptsListChanged && concerned(s.ctx, s.namespace) {
-			s.promptsChanged()
-		}
-	}
-}
-
-// session is one stream to mcp-go. It implements ClientSession and SessionWithSubscriptionFilter.
-type session struct {
-	ctx       context.Context //nolint:containedctx // the stream's, for who is told of changes
-	id        string
-	namespace string
-	// notes takes what mcp-go sends: the acknowledgement.
-	notes chan mcp.JSONRPCNotification
-	// changed holds at most one: a list that changed twice is fetched once.
-	changed chan struct{}
-
-	mu     sync.Mutex
-	filter mcp.SubscriptionFilter
-	active bool
-}
-
-func (*session) Initialize()         {}
-func (*session) Initialized() bool   { return true }
-func (s *session) SessionID() string { return s.id }
-
-func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification { return s.notes }
-
-func (s *session) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.filter, s.active = filter, !filter.IsEmpty()
-}
-
-func (s *session) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.filter, s.active
-}
-
-func (s *session) promptsChanged() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (s *streams) add(ctx context.Context, namespace string) *session {
-	session := &session{
-		ctx:       ctx,
-		id:        "listen-" + strconv.FormatUint(s.serial.Add(1), 10),
-		namespace: namespace,
-		notes:     make(chan mcp.JSONRPCNotification, 4),
-		changed:   make(chan struct{}, 1),
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open[session] = struct{}{}
-	return session
-}
-
-func (s *streams) remove(session *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, session)
+// outlet takes what is sent during a request: the events of a response, or lines of a pipe. It reports
+// whether its client is gone; after that it writes nothing.
+type outlet interface {
+	note(note mcp.JSONRPCNotification) (gone bool)
+	// idle shows that the other side is there, where somebody might doubt it.
+	idle() (gone bool)
 }
 
 // ended is what HandleMessage answers when a stream is over.
@@ -119,8 +24,7 @@ type ended struct {
 	failure *Failure
 }
 
-// listen serves a subscriptions/listen request: mcp-go blocks in it for as long as the stream is
-// open, on a goroutine of its own; this one is the only writer.
+// listen serves a subscriptions/listen request over HTTP.
 func (h *Handler) listen(ctx context.Context, x *exchange) *Failure {
 	if !accepts(x.header["Accept"], "text/event-stream") {
 		h.limitWrite(x.control)
@@ -131,135 +35,120 @@ func (h *Handler) listen(ctx context.Context, x *exchange) *Failure {
 	_ = x.control.SetReadDeadline(time.Time{})
 	x.release()
 	x.envelope = envelope{ID: x.envelope.ID}
+	out := h.events(x)
+	end, begun := h.follow(ctx, &x.call, x.envelope.ID, out)
+	if !begun {
+		x.page = newPage()
+		return h.respond(x, end.result, end.failure)
+	}
+	return h.finish(out, end.result, end.failure)
+}
+
+// follow serves a subscriptions/listen request: mcp-go blocks in it for as long as the stream is open,
+// on a goroutine of its own; this one is the only writer. It reports whether anything was written: the
+// acknowledgement is first, whatever changes meanwhile.
+func (h *Handler) follow(ctx context.Context, call *Call, id json.RawMessage, out outlet) (end ended, begun bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.streams.stopping, cancel)()
-	session := h.streams.add(ctx, x.namespace)
+	session, f := h.streams.add(ctx, call.Namespace)
+	if f != nil {
+		return ended{failure: f}, false
+	}
 	defer h.streams.remove(session)
-
+	if f := h.grant(ctx, call); f != nil {
+		return ended{failure: f}, false
+	}
 	over := make(chan ended, 1)
 	go func() {
-		result, f := h.dispatch.dispatch(h.config.Server.WithContext(ctx, session), &x.call, nil)
+		result, f := h.dispatch.dispatch(h.config.Server.WithContext(ctx, session), call, nil)
+		if listened, ok := result.(mcp.SubscriptionsListenResult); ok {
+			listened.EnsureResultMeta().SetSubscriptionID(id)
+			result = listened
+		}
 		over <- ended{result: result, failure: f}
 	}()
-
-	// Nothing is sent before the acknowledgement, whatever changes meanwhile.
-	s := &events{w: x.w, control: x.control, limitWrite: h.limitWrite, id: x.envelope.ID}
+	tag := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification {
+		note.Params.Meta = map[string]any{mcp.MetaKeySubscriptionID: id} // as the client wrote it
+		return note
+	}
 	select {
 	case ack := <-session.notes:
-		s.begin()
-		s.note(ack)
-		end := h.stream(session, s, over, cancel)
-		s.finish(end)
-		return end.failure
+		if out.note(tag(ack)) {
+			cancel()
+		}
+		return h.stream(session, out, tag, over, cancel), true
 	case end := <-over:
 		select {
 		case ack := <-session.notes: // it ended at once, in order
-			s.begin()
-			s.note(ack)
-			s.finish(end)
-			return end.failure
+			out.note(tag(ack))
+			return end, true
 		default:
-			x.page = newPage()
-			return h.respond(x, end.result, end.failure)
+			return end, false
 		}
 	}
 }
 
-// stream writes events until mcp-go is done. What was sent before the end is written before it.
-func (h *Handler) stream(session *session, s *events, over <-chan ended, cancel func()) ended {
+// stream writes until the stream is over. What was told before the end is written before it.
+func (h *Handler) stream(
+	session *session, out outlet, tag func(mcp.JSONRPCNotification) mcp.JSONRPCNotification, over <-chan ended, cancel func(),
+) ended {
 	alive := time.NewTicker(h.config.KeepAlive)
 	defer alive.Stop()
+	tell := func() (gone bool) {
+		for _, note := range session.untold() {
+			gone = out.note(tag(note))
+		}
+		return gone
+	}
 	for {
+		gone := false
 		select {
-		case note := <-session.notes:
-			s.note(note)
-		case <-session.changed:
-			s.promptsChanged()
+		case <-session.wake:
+			gone = tell()
 		case <-alive.C:
-			s.comment()
+			gone = out.idle()
 		case end := <-over:
-			for {
-				select {
-				case note := <-session.notes:
-					s.note(note)
-				case <-session.changed:
-					s.promptsChanged()
-				default:
-					return end
-				}
-			}
+			tell()
+			return end
 		}
-		if s.err != nil {
-			cancel() // the client is gone; mcp-go lets go of the request
+		if gone {
+			cancel() // mcp-go lets go of the request
 		}
 	}
 }
 
-// events writes server-sent events. After an error it writes nothing more.
-type events struct {
-	w          http.ResponseWriter
-	control    *http.ResponseController
-	limitWrite func(*http.ResponseController)
-	id         json.RawMessage
-	err        error
+// maxURIs bounds the resources one stream may follow.
+const maxURIs = 256
+
+// grant leaves of what a stream asks for what its caller may have: URIs that may not be followed are not
+// acknowledged, and nothing says why.
+func (h *Handler) grant(ctx context.Context, call *Call) *Failure {
+	asked := call.passed.notifications
+	if len(asked) == 0 {
+		return nil
+	}
+	var filter mcp.SubscriptionFilter
+	if err := json.Unmarshal(asked, &filter); err != nil {
+		return InvalidParams("params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
+			"true or false, and resourceSubscriptions, a list of URIs")
+	}
+	if len(filter.ResourceSubscriptions) > maxURIs {
+		return InvalidParams(fmt.Sprintf("a stream follows at most %d resources; follow the others on another stream", maxURIs))
+	}
+	uris := filter.ResourceSubscriptions
+	filter.ResourceSubscriptions = nil
+	seen := make(map[string]bool, len(uris))
+	for _, uri := range uris {
+		if !seen[uri] && h.followable(ctx, uri) {
+			filter.ResourceSubscriptions = append(filter.ResourceSubscriptions, uri)
+		}
+		seen[uri] = true
+	}
+	call.passed.notifications = encode(filter)
+	return nil
 }
 
-func (s *events) begin() {
-	header := s.w.Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-cache")
-	header.Set("X-Accel-Buffering", "no")
-	s.w.WriteHeader(http.StatusOK)
-}
-
-// note writes a notification tagged with the id of the stream, as the client wrote it.
-func (s *events) note(note mcp.JSONRPCNotification) {
-	if note.Params.Meta == nil {
-		note.Params.Meta = make(map[string]any, 1)
-	}
-	note.Params.Meta[mcp.MetaKeySubscriptionID] = s.id
-	s.event(func(p *page) error { return p.encoder.Encode(note) })
-}
-
-func (s *events) promptsChanged() {
-	s.note(mcp.JSONRPCNotification{
-		JSONRPC:      mcp.JSONRPC_VERSION,
-		Notification: mcp.Notification{Method: mcp.MethodNotificationPromptsListChanged},
-	})
-}
-
-func (s *events) finish(end ended) {
-	if result, ok := end.result.(mcp.SubscriptionsListenResult); ok {
-		result.EnsureResultMeta().SetSubscriptionID(s.id)
-		end.result = result
-	}
-	s.event(func(p *page) error { return p.answer(s.id, end.result, end.failure) })
-}
-
-func (s *events) comment() { s.write([]byte(": keep-alive\n\n")) }
-
-func (s *events) event(encode func(*page) error) {
-	p := newPage()
-	defer p.release()
-	p.WriteString("event: message\ndata: ")
-	if err := encode(p); err != nil {
-		s.err = err
-		return
-	}
-	if p.Bytes()[p.Len()-1] == '\n' {
-		p.Truncate(p.Len() - 1)
-	}
-	p.WriteString("\n\n")
-	s.write(p.Bytes())
-}
-
-func (s *events) write(b []byte) {
-	if s.err != nil {
-		return
-	}
-	s.limitWrite(s.control)
-	if _, s.err = s.w.Write(b); s.err == nil {
-		s.err = s.control.Flush()
-	}
+func (h *Handler) followable(ctx context.Context, uri string) bool {
+	return h.config.MayFollow != nil && h.config.MayFollow(ctx, uri)
 }

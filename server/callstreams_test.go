@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+const (
+	doneResult = `"result":{"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"workshop","version":"v0"}},` +
+		`"content":[{"type":"text","text":"done"}],"resultType":"complete"}}`
+	bigToken = "9007199254740993"
+)
+
+func progressed(token string, i int) string {
+	return fmt.Sprintf(`event: message`+"\n"+`data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%d,"progressToken":%s}}`+"\n\n", i, token)
+}
+
+// TestProgressComesBeforeTheAnswer is row 2: nothing a handler sent is lost, however much and however late,
+// and under the token as the client wrote it.
+func TestProgressComesBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	for _, count := range []int{1, 3, 1000} {
+		for range 20 {
+			q := callTool("progress", map[string]any{"count": count})
+			q.meta = map[string]any{"progressToken": json.RawMessage(bigToken)}
+			reply := replica.send(t, q)
+			var want strings.Builder
+			for i := range count {
+				want.WriteString(progressed(bigToken, i))
+			}
+			want.WriteString("event: message\ndata: " + `{"jsonrpc":"2.0","id":1,` + doneResult + "\n\n")
+			same(t, want.String(), reply.body)
+			same(t, "text/event-stream", reply.header.Get("Content-Type"))
+			same(t, "no", reply.header.Get("X-Accel-Buffering"))
+		}
+	}
+}
+
+// TestProgressOfOlderClients: they have their token in _meta as well.
+func TestProgressOfOlderClients(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	reply := replica.send(t, request{legacy: true, body: `{"jsonrpc":"2.0","id":1,"method":"tools/call",` +
+		`"params":{"name":"progress","arguments":{"count":2},"_meta":{"progressToken":"a"}}}`})
+	same(t, progressed(`"a"`, 0)+progressed(`"a"`, 1)+
+		"event: message\ndata: "+`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"done"}]}}`+"\n\n", reply.body)
+}
+
+// TestNobodyIsToldWhatHeDidNotAskFor: without a token, a level or an Accept of events a call has one answer.
+func TestNobodyIsToldWhatHeDidNotAskFor(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	for name, q := range map[string]request{
+		"no token":      callTool("progress", nil),
+		"no level":      callTool("log", nil),
+		"a level above": {rpc: "tools/call", params: map[string]any{"name": "log"}, meta: map[string]any{"io.modelcontextprotocol/logLevel": "error"}},
+		"no Accept of events": {
+			rpc: "tools/call", params: map[string]any{"name": "progress", "arguments": map[string]any{"count": 1000}},
+			meta: map[string]any{"progressToken": 1}, header: map[string]string{"Accept": "application/json"},
+		},
+	} {
+		reply := replica.send(t, q)
+		if reply.status != http.StatusOK || reply.header.Get("Content-Type") != "application/json" || !strings.Contains(reply.body, `"resultType":"complete"`) {
+			t.Errorf("%s: %d %s", name, reply.status, reply.body)
+		}
+	}
+}
+
+func TestLogMessagesOfACall(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	logged := func(level string) string {
+		return "event: message\ndata: " + `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"` + level +
+			`","level":"` + level + `","logger":"workshop"}}` + "\n\n"
+	}
+	for level, want := range map[string]string{"debug": logged("debug") + logged("warning"), "notice": logged("warning")} {
+		q := callTool("log", nil)
+		q.meta = map[string]any{"io.modelcontextprotocol/logLevel": level}
+		got, _, _ := strings.Cut(replica.send(t, q).body, "event: message\ndata: "+`{"jsonrpc":"2.0","id"`)
+		same(t, want, got)
+	}
+}
+
+// TestClosingTheResponseCancels the call, and nothing else does: not the patience a body has.
+func TestClosingTheResponseCancels(t *testing.T) {
+	t.Parallel()
+	probe := newProbe()
+	replica := workshop(t, func(c *transport.Config) { c.Server, c.Patience = everything(probe), 50*time.Millisecond })
+	if got := replica.send(t, callTool("wait", map[string]any{"ms": 200})); !strings.Contains(got.body, `"waited"`) {
+		t.Errorf("a slow call: %d %s", got.status, got.body)
+	}
+	<-probe.begun
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if response, err := replica.client.Do(replica.ask(t, ctx, callTool("wait", nil))); err == nil {
+			_ = response.Body.Close()
+			t.Error("the call was answered")
+		}
+	}()
+	<-probe.begun
+	cancel()
+	<-gone
+	select {
+	case <-probe.ended:
+	case <-time.After(patience):
+		t.Fatal("the handler was not told")
+	}
+}

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+func everybody(context.Context, string) bool { return true }
+
+// listenTo opens a stream for what a filter says.
+func (r *replica) listenTo(tb testing.TB, id string, filter map[string]any) *stream {
+	tb.Helper()
+	return r.stream(tb, request{id: id, rpc: "subscriptions/listen", params: map[string]any{"notifications": filter}})
+}
+
+func tagged(id, method, params string) string {
+	return `{"jsonrpc":"2.0","method":"notifications/` + method + `","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":` + id + `}` + params + `}}`
+}
+
+func updated(id, uri string) string { return tagged(id, "resources/updated", `,"uri":"`+uri+`"`) }
+
+// onlyPrompts lets streams follow prompts that are not secret.
+func onlyPrompts(c *transport.Config) {
+	c.MayFollow = func(_ context.Context, uri string) bool {
+		return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "secret")
+	}
+}
+
+// TestResourceUpdates is row 10: a stream hears of the resources it follows and of no others, and its
+// acknowledgement says which those are.
+func TestResourceUpdates(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t, onlyPrompts)
+	one := replica.listenTo(t, "1", map[string]any{"resourceSubscriptions": []string{
+		"prompt://it/greeting", "prompt://it/secret", "sdp://1", "prompt://it/greeting", "prompt://it/absent",
+	}})
+	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/greeting","prompt://it/absent"]}`), one.next(t))
+	two := replica.listenTo(t, "2", map[string]any{
+		"toolsListChanged": true, "resourcesListChanged": true, "resourceSubscriptions": []string{"prompt://it/absent"},
+	})
+	same(t, tagged("2", "subscriptions/acknowledged",
+		`,"notifications":{"toolsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["prompt://it/absent"]}`), two.next(t))
+
+	replica.endpoint.NotifyResourceUpdated("prompt://it/secret", everybody)
+	replica.endpoint.NotifyResourceUpdated("prompt://it/greeting", everybody)
+	same(t, updated("1", "prompt://it/greeting"), one.next(t))
+	replica.endpoint.NotifyPromptsChanged(everybody)
+	replica.endpoint.NotifyResourcesChanged(func(context.Context, string) bool { return false })
+	replica.endpoint.NotifyToolsChanged(everybody)
+	same(t, tagged("2", "tools/list_changed", ""), two.next(t))
+	replica.endpoint.NotifyResourcesChanged(everybody)
+	same(t, tagged("2", "resources/list_changed", ""), two.next(t))
+	replica.endpoint.NotifyResourceUpdated("prompt://it/absent", func(_ context.Context, namespace string) bool { return namespace == "other" })
+	replica.endpoint.NotifyResourceUpdated("prompt://it/absent", everybody)
+	same(t, updated("1", "prompt://it/absent"), one.next(t))
+	same(t, updated("2", "prompt://it/absent"), two.next(t))
+	replica.endpoint.Stop()
+	for _, s := range []*stream{one, two} {
+		if got := s.next(t); !strings.Contains(got, `"result":`) {
+			t.Errorf("got %s", got)
+		}
+	}
+	until(t, "nobody follows anything", func() bool { return replica.endpoint.Streams() == 0 })
+}
+
+// TestOneUpdateIsPending at most: a resource that changes faster than a client reads is told once.
+func TestOneUpdateIsPending(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t, onlyPrompts)
+	s := replica.listenTo(t, "1", map[string]any{"resourceSubscriptions": []string{"prompt://a/a", "prompt://b/b"}})
+	if got := s.next(t); !strings.Contains(got, "acknowledged") {
+		t.Fatal(got)
+	}
+	const changes = 10_000
+	for range changes {
+		replica.endpoint.NotifyResourceUpdated("prompt://a/a", everybody)
+		replica.endpoint.NotifyResourceUpdated("prompt://b/b", everybody)
+	}
+	replica.endpoint.Stop()
+	told := map[string]int{}
+	for got := s.next(t); got != ""; got = s.next(t) {
+		told[got]++
+	}
+	for _, uri := range []string{"prompt://a/a", "prompt://b/b"} {
+		if n := told[updated("1", uri)]; n == 0 || n == changes {
+			t.Errorf("%s was told %d times", uri, n)
+		}
+	}
+}
+
+// TestAStreamFollowsSoMany and no more, and a caller has so many streams.
+func TestAStreamFollowsSoMany(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t, onlyPrompts)
+	uris := make([]string, 257)
+	for i := range uris {
+		uris[i] = fmt.Sprintf("prompt://it/p%d", i)
+	}
+	listen := func(uris []string) request {
+		return request{rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"resourceSubscriptions": uris}}}
+	}
+	const tooMany = "400 -32602 a stream follows at most 256 resources; follow the others on another stream"
+	same(t, tooMany, replica.send(t, listen(uris)).failure(t))
+	streams := make([]*stream, transport.DefaultStreamsPerCaller)
+	for i := range streams {
+		streams[i] = replica.stream(t, listen(uris[:256]))
+	}
+	refused := replica.send(t, listen(uris[:1]))
+	same(t, `{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"16 streams are open for this caller, which is all there may be: close one",`+
+		`"data":{"retryAfterSeconds":1}}}`, refused.body)
+	if err := streams[0].body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "one is closed", func() bool { return replica.endpoint.Streams() == 15 })
+	again := replica.stream(t, listen(uris[:1]))
+	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/p0"]}`), again.next(t))
+	replica.endpoint.Stop()
+	for _, s := range append(streams[1:], again) {
+		if _, err := io.Copy(io.Discard, s); err != nil {
+			t.Error(err)
+		}
+	}
+}
