@@ -28,7 +28,7 @@ func (s Set) Compile() (map[store.Key]*prompt.Compiled, []Problem) {
 		if err == nil {
 			compiled[m.Key()] = result
 		} else if !errors.Is(err, errSaidElsewhere) {
-			problems = append(problems, m.explain(err))
+			problems = append(problems, m.Explain(err))
 		}
 	}
 	return compiled, once(problems)

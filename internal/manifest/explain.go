@@ -11,8 +11,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// explain puts an error of the compiler where its cause stands in the file.
-func (m *Manifest) explain(err error) Problem {
+// Explain puts an error of the compiler where its cause stands in the file.
+func (m *Manifest) Explain(err error) Problem {
 	if spec, ok := errors.AsType[*prompt.SpecError](err); ok {
 		at := find(m.node, "spec."+spec.Field)
 		if at.missing != "" {

@@ -53,7 +53,7 @@ func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit i
 		Owner:        store.Owner{UID: string(p.UID), Generation: p.Generation},
 		Labels:       p.Labels,
 		Exposure:     store.Listed,
-		Retain:       p.Spec.DeletionPolicy == "Retain",
+		Retain:       Retained(p),
 		HistoryLimit: historyLimit,
 		Compiled:     compiled,
 		Provenance:   provenanceOf(p),
@@ -75,6 +75,9 @@ func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit i
 	}
 	return pub
 }
+
+// Retained says that the texts stay when the object goes.
+func Retained(p *v1alpha1.Prompt) bool { return p.Spec.DeletionPolicy == "Retain" }
 
 // provenanceOf is where the spec came from, as far as the object tells.
 func provenanceOf(p *v1alpha1.Prompt) store.Provenance {

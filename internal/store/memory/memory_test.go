@@ -14,3 +14,11 @@ func TestContract(t *testing.T) {
 		return storetest.Subject{Writer: s, Reader: s}
 	})
 }
+
+func TestLibrary(t *testing.T) {
+	t.Parallel()
+	storetest.RunLibrary(t, func(*testing.T) (storetest.Subject, storetest.Library) {
+		s := memory.New()
+		return storetest.Subject{Writer: s, Reader: s}, s
+	})
+}

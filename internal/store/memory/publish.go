@@ -168,7 +168,7 @@ func (s *Store) neighbours(key store.Key) func(yield func(*row) bool) {
 
 // after are the keys behind one, in order.
 func (s *Store) after(key store.Key) []store.Key {
-	place, there := slices.BinarySearchFunc(s.keys, key, compareKeys)
+	place, there := slices.BinarySearchFunc(s.keys, key, store.Key.Compare)
 	if there {
 		place++
 	}

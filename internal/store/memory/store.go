@@ -63,7 +63,7 @@ func (s *Store) insert(key store.Key, owner store.Owner, at time.Time) *row {
 	r := &row{key: key, versions: map[int64]*version{}, created: at, updated: at}
 	r.Owner = owner
 	s.rows[key] = r
-	place, _ := slices.BinarySearchFunc(s.keys, key, compareKeys)
+	place, _ := slices.BinarySearchFunc(s.keys, key, store.Key.Compare)
 	s.keys = slices.Insert(s.keys, place, key)
 	return r
 }
@@ -74,10 +74,6 @@ func (s *Store) take(r *row) {
 	r.Revision = s.revision
 	close(s.moved)
 	s.moved = make(chan struct{})
-}
-
-func compareKeys(a, b store.Key) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
 // Verify returns nil: there is no schema to be behind.

@@ -1,0 +1,175 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Read is one version of a live prompt as it was written; errors are those of Get.
+func (s *Store) Read(_ context.Context, key store.Key, sel prompt.Selector) (store.Record, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r, number, v, err := s.served(key, sel)
+	if err != nil {
+		return store.Record{}, err
+	}
+	return r.record(number, v), nil
+}
+
+func (r *row) record(number int64, v *version) store.Record {
+	return store.Record{
+		Key: r.key, Version: number, Digest: v.digest, Document: *v.document, Exposure: r.Exposure,
+		Latest: r.Channels[store.Latest], Served: r.Default, Channels: r.channelsAt(number),
+		CreatedAt: r.created, PublishedAt: v.published,
+	}
+}
+
+// hit is a prompt that is found, and its place in the order.
+type hit struct {
+	row     *row
+	version *version
+	mark    store.Mark
+}
+
+// compareMarks is the order of what is found.
+func compareMarks(a, b store.Mark) int {
+	return cmp.Or(cmp.Compare(b.Rank, a.Rank), a.CreatedAt.Compare(b.CreatedAt), a.Key.Compare(b.Key))
+}
+
+// Find gives the prompts a query asks for, by their default version.
+func (s *Store) Find(_ context.Context, q store.FindQuery) (store.Found, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	hits, err := s.hits(q)
+	if err != nil {
+		return store.Found{}, err
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return compareMarks(a.mark, b.mark) })
+	if q.After != nil {
+		hits = slices.DeleteFunc(hits, func(h hit) bool { return compareMarks(h.mark, *q.After) <= 0 })
+	}
+	hits = hits[min(len(hits), max(0, q.Offset)):]
+	var found store.Found
+	limit := max(1, q.Limit)
+	if len(hits) > limit {
+		hits = hits[:limit]
+		found.Next = &hits[limit-1].mark
+	}
+	for _, h := range hits {
+		found.Records = append(found.Records, h.row.record(h.row.Default, h.version))
+	}
+	return found, nil
+}
+
+// CountFound is how many prompts Find has in all.
+func (s *Store) CountFound(_ context.Context, q store.FindQuery) (int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	hits, err := s.hits(q)
+	return int64(len(hits)), err
+}
+
+func (s *Store) hits(q store.FindQuery) ([]hit, error) {
+	passes, err := newFilter(q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	words := parseSearch(q.Text)
+	var hits []hit
+	for r, v := range s.listed(q.Scope, store.Key{}) {
+		if !passes(v.document) {
+			continue
+		}
+		mark := store.Mark{CreatedAt: r.created, Key: r.key}
+		if q.Text != "" {
+			mark.Rank = words.rank(v.document)
+			if mark.Rank == 0 && !contains(r.key.Name, v.document, q.Text) {
+				continue
+			}
+		}
+		hits = append(hits, hit{row: r, version: v, mark: mark})
+	}
+	return hits, nil
+}
+
+// contains says whether a prompt has the text anywhere, ignoring case.
+func contains(name string, doc *prompt.Document, text string) bool {
+	text = strings.ToLower(text)
+	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
+	return has(name) || has(doc.Title) || has(doc.Description) || slices.ContainsFunc(doc.Tags, has) ||
+		slices.ContainsFunc(doc.Written(), func(m prompt.Message) bool { return has(m.Text) })
+}
+
+// Stats counts the listed prompts of a scope.
+func (s *Store) Stats(_ context.Context, scope store.Scope) (store.Stats, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	stats := store.Stats{Categories: map[string]int64{}, Tags: map[string]int64{}}
+	for _, v := range s.listed(scope, store.Key{}) {
+		stats.Total++
+		if v.document.Syntax != prompt.Plain {
+			stats.Templates++
+		}
+		if v.document.Category != "" {
+			stats.Categories[v.document.Category]++
+		}
+		for _, tag := range v.document.Tags {
+			stats.Tags[tag]++
+		}
+	}
+	return stats, nil
+}
+
+// Similar are listed prompts with nearly the same text, the most similar first. All are compared: what fits in
+// memory does not want an index.
+func (s *Store) Similar(_ context.Context, q store.SimilarQuery) ([]store.Similar, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var found []store.Similar
+	for r, v := range s.listed(q.Scope, store.Key{}) {
+		if r.key == q.Except {
+			continue
+		}
+		if similarity := prompt.Similarity(q.Text, prompt.Content(v.document.Messages)); similarity >= q.Threshold {
+			found = append(found, store.Similar{Key: r.key, Title: v.document.Title, Similarity: similarity})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b store.Similar) int { return cmp.Compare(b.Similarity, a.Similarity) })
+	return found[:min(len(found), max(1, q.Limit))], nil
+}
+
+// Names are names of listed prompts that begin with prefix, each once and in order.
+func (s *Store) Names(_ context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+	return s.complete(scope, prefix, limit, func(key store.Key) string { return key.Name })
+}
+
+// Namespaces are those with listed prompts that begin with prefix, in order.
+func (s *Store) Namespaces(_ context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+	return s.complete(scope, prefix, limit, func(key store.Key) string { return key.Namespace })
+}
+
+func (s *Store) complete(scope store.Scope, prefix string, limit int, of func(store.Key) string) (store.Names, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var names []string
+	for r := range s.listed(scope, store.Key{}) {
+		if name := of(r.key); strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return store.Names{Names: names[:min(len(names), max(0, limit))], Total: int64(len(names))}, nil
+}
+
+// Taken reports whether a prompt lives or lived under a key.
+func (s *Store) Taken(_ context.Context, key store.Key) (bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.rows[key] != nil, nil
+}

@@ -1,0 +1,117 @@
+package memory
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+)
+
+// search is a text as web searches take it: alternatives, each of terms that all must hold.
+type search [][]term
+
+// term is words that stand next to each other, or with not set nowhere do.
+type term struct {
+	words []string
+	not   bool
+}
+
+// parseSearch reads words, "words in quotes", -without and or. What has no words asks for nothing.
+func parseSearch(text string) search {
+	var all search
+	var group []term
+	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeftFunc(text, unicode.IsSpace) {
+		var t term
+		if rest, not := strings.CutPrefix(text, "-"); not {
+			t.not, text = true, rest
+		}
+		var piece string
+		if rest, quoted := strings.CutPrefix(text, `"`); quoted {
+			piece, text, _ = strings.Cut(rest, `"`)
+		} else {
+			end := strings.IndexFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == '"' })
+			if end < 0 {
+				end = len(text)
+			}
+			piece, text = text[:end], text[end:]
+			if strings.EqualFold(piece, "or") && !t.not {
+				if len(group) > 0 {
+					all, group = append(all, group), nil
+				}
+				continue
+			}
+		}
+		if t.words = words(piece); len(t.words) > 0 {
+			group = append(group, t)
+		}
+	}
+	if len(group) > 0 {
+		all = append(all, group)
+	}
+	return all
+}
+
+// words are those of a text in lower case.
+func words(text string) []string {
+	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+	})
+}
+
+// rank says by the best place in which all that is asked for stands how well a document fits: in its title, with its
+// description and tags, or with its text. It is 0 when it does not fit.
+func (s search) rank(doc *prompt.Document) float32 {
+	if !s.possible(doc) {
+		return 0
+	}
+	title := words(doc.Title)
+	about := words(doc.Description + " " + strings.Join(doc.Tags, " "))
+	text := words(prompt.Content(doc.Messages))
+	switch {
+	case !s.fits(title, about, text):
+		return 0
+	case s.fits(title):
+		return 1
+	case s.fits(title, about):
+		return 0.5
+	default:
+		return 0.25
+	}
+}
+
+// possible spares taking most documents apart: a word can only be where its letters are.
+func (s search) possible(doc *prompt.Document) bool {
+	places := []string{doc.Title, doc.Description, prompt.Content(doc.Messages)}
+	for i := range places {
+		places[i] = strings.ToLower(places[i])
+	}
+	missing := func(word string) bool {
+		in := func(place string) bool { return strings.Contains(place, word) }
+		return !slices.ContainsFunc(places, in) &&
+			!slices.ContainsFunc(doc.Tags, func(tag string) bool { return in(strings.ToLower(tag)) })
+	}
+	return slices.ContainsFunc(s, func(group []term) bool {
+		return !slices.ContainsFunc(group, func(t term) bool { return !t.not && slices.ContainsFunc(t.words, missing) })
+	})
+}
+
+// fits says whether one of the alternatives holds in the places.
+func (s search) fits(places ...[]string) bool {
+	return slices.ContainsFunc(s, func(group []term) bool {
+		return !slices.ContainsFunc(group, func(t term) bool {
+			there := slices.ContainsFunc(places, func(place []string) bool { return stands(place, t.words) })
+			return there == t.not
+		})
+	})
+}
+
+// stands says whether words stand next to each other in a place.
+func stands(place, words []string) bool {
+	for at := 0; at+len(words) <= len(place); at++ {
+		if slices.Equal(place[at:at+len(words)], words) {
+			return true
+		}
+	}
+	return false
+}

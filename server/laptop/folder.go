@@ -1,0 +1,223 @@
+package laptop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/memory"
+)
+
+const (
+	// rescan is how often the folder is looked at though nothing was heard of it: what was heard is a hint.
+	rescan = 5 * time.Second
+	// startPatience is how long the first look waits for files that are being written.
+	startPatience = 3 * time.Second
+	// historyLimit is how many versions are kept where a manifest does not say.
+	historyLimit = 1000
+)
+
+// owner is whose every row is: one process writes to the store, and has no object to ask about.
+var owner = store.Owner{UID: "folder", Generation: 1}
+
+// Folder keeps a store in step with a folder of manifests.
+type Folder struct {
+	root   string
+	store  *memory.Store
+	reader *manifest.Reader
+	log    *slog.Logger
+
+	// mu is held by a look and by a change: one at a time.
+	mu      sync.Mutex
+	files   map[string]*file
+	entries map[store.Key]entry
+	live    map[store.Key]published
+	// missing were not found by the last look. What two looks in a row miss is removed.
+	missing map[store.Key]bool
+	said    map[manifest.Problem]bool
+	// entering is told of every folder that is looked into.
+	entering func(folder string)
+}
+
+// published is what became of an entry.
+type published struct {
+	manifest *manifest.Manifest
+	outcome  store.Published
+	err      error
+}
+
+// Open reads a folder and publishes what is in it. Faults of manifests are logged and keep only those from being
+// served. An error is that there is no such folder.
+func Open(ctx context.Context, root string, into *memory.Store, log *slog.Logger) (*Folder, error) {
+	stat, err := os.Stat(root)
+	if err == nil && !stat.IsDir() {
+		err = errors.New("it is not a folder")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the folder of prompts %q cannot be used: %s; give a folder that is there", root, reason(err))
+	}
+	root, err = filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of prompts: %w", err)
+	}
+	reader, err := manifest.NewReader()
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{
+		root: root, store: into, reader: reader, log: log,
+		entries: map[store.Key]entry{}, live: map[store.Key]published{}, missing: map[store.Key]bool{},
+		entering: func(string) {},
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f, f.settle(ctx, startPatience)
+}
+
+// settle looks until nothing is being written, but no longer than patience.
+func (f *Folder) settle(ctx context.Context, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); f.look(ctx) && time.Now().Before(deadline); {
+		pause := time.NewTimer(settling)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
+	return ctx.Err()
+}
+
+// look reads what changed in the folder and brings the store in step with it. It returns true when there is reason to
+// look again soon.
+func (f *Folder) look(ctx context.Context) (again bool) {
+	w := walk{root: f.root, reader: f.reader, before: f.files, now: time.Now(), entering: f.entering}
+	seen := w.run()
+	first := f.files == nil
+	f.files = seen.files
+	if !first && !seen.changed && !seen.unsettled && len(f.missing) == 0 && len(seen.problems) == 0 {
+		return false
+	}
+	now, gone, problems := pick(&seen, f.entries)
+	problems = append(problems, seen.problems...)
+	for _, read := range seen.files {
+		problems = append(problems, read.set.Problems...)
+	}
+	waiting := f.remove(ctx, gone, now, seen.unsettled)
+	f.entries = now
+	problems = append(problems, f.publishAll(ctx)...)
+	f.tell(problems)
+	return seen.unsettled || waiting
+}
+
+// remove takes away what two looks missed in a row, none of which met a file being written. The rest stays, and
+// is waited for.
+func (f *Folder) remove(ctx context.Context, gone []store.Key, now map[store.Key]entry, unsettled bool) (waiting bool) {
+	missing := map[store.Key]bool{}
+	for _, key := range gone {
+		if f.missing[key] && !unsettled {
+			f.bury(ctx, key)
+			continue
+		}
+		missing[key] = true
+		now[key] = f.entries[key]
+	}
+	f.missing = missing
+	return len(missing) > 0
+}
+
+// bury ends serving a prompt.
+func (f *Folder) bury(ctx context.Context, key store.Key) {
+	retain := manifest.Retained(f.entries[key].Prompt)
+	// A store in memory refuses nothing of this.
+	_ = f.store.Remove(ctx, key, owner.UID, retain)
+	delete(f.live, key)
+	f.log.InfoContext(ctx, "Removed", "prompt", key.String())
+}
+
+// publishAll publishes what is new, and again whatever includes something.
+func (f *Folder) publishAll(ctx context.Context) []manifest.Problem {
+	var problems []manifest.Problem
+	for _, key := range inOrder(f.entries) {
+		e := f.entries[key]
+		if e.Prompt.Spec.Suspend {
+			continue
+		}
+		if last := f.live[key]; last.manifest != e.Manifest || last.err != nil || len(includedNames(e)) > 0 {
+			outcome, err := f.publish(ctx, e)
+			f.live[key] = published{manifest: e.Manifest, outcome: outcome, err: err}
+			if outcome.NewVersion {
+				f.log.DebugContext(ctx, "Published", "prompt", key.String(), "version", outcome.Version)
+			}
+		}
+		if problem := problemOf(e, f.live[key]); problem != nil {
+			problems = append(problems, *problem)
+		}
+	}
+	return problems
+}
+
+func problemOf(e entry, p published) *manifest.Problem {
+	if p.err != nil {
+		problem := e.Explain(p.err)
+		return &problem
+	}
+	if _, message := manifest.Unmet(p.outcome); message != "" {
+		return &manifest.Problem{Place: e.Place, Message: message}
+	}
+	return nil
+}
+
+// publish compiles an entry and stores it.
+func (f *Folder) publish(ctx context.Context, e entry) (store.Published, error) {
+	publication, err := f.compile(ctx, e.Manifest)
+	if err != nil {
+		return store.Published{}, err
+	}
+	outcome, err := f.store.PublishAt(ctx, publication, e.written)
+	var fenced *store.FencedError
+	if errors.As(err, &fenced) { // a tombstone of ours
+		publication.Takeover = &fenced.Row
+		outcome, err = f.store.PublishAt(ctx, publication, e.written)
+	}
+	return outcome, err
+}
+
+// compile is what would be published of a manifest now.
+func (f *Folder) compile(ctx context.Context, m *manifest.Manifest) (store.Publication, error) {
+	spec := manifest.SpecOf(&m.Prompt.Spec)
+	key := m.Key()
+	if err := manifest.JudgeIncludes(key.Name, spec, includesIn(f.entries, key.Namespace)); err != nil {
+		return store.Publication{}, err
+	}
+	compiled, err := manifest.Compile(ctx, f.store, key.Namespace, spec)
+	if err != nil {
+		return store.Publication{}, err
+	}
+	publication := manifest.PublicationOf(m.Prompt, compiled, historyLimit)
+	publication.Owner = owner
+	return publication, nil
+}
+
+// tell logs problems that were not there at the look before.
+func (f *Folder) tell(problems []manifest.Problem) {
+	said := make(map[manifest.Problem]bool, len(problems))
+	manifest.Sort(problems)
+	for _, p := range problems {
+		if !f.said[p] && !said[p] {
+			f.log.Warn("Problem in a manifest; what was served before stays", "at", p.Place.String(), "problem", p.Message)
+		}
+		said[p] = true
+	}
+	if len(said) == 0 && len(f.said) > 0 {
+		f.log.Info("No more problems in the manifests")
+	}
+	f.said = said
+}

@@ -1,0 +1,64 @@
+package laptop
+
+import (
+	"context"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// gather is how long events are gathered before the folder is looked at: one save is several.
+const gather = 20 * time.Millisecond
+
+// Follow keeps the store in step with the folder until ctx ends. Events are hints; without them the folder is
+// looked at every few seconds.
+func (f *Folder) Follow(ctx context.Context) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		f.log.Warn("Changes in the folder are not heard of, looking at it from time to time", "every", rescan, "err", err)
+		watcher = &fsnotify.Watcher{} // says nothing
+	} else {
+		defer watcher.Close() //nolint:errcheck // nothing is left to do with it
+		f.watchWith(watcher)
+	}
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-watcher.Events:
+			if event.Op != fsnotify.Chmod {
+				next.Reset(gather)
+			}
+		case err := <-watcher.Errors:
+			f.log.Warn("Events of the folder were lost, looking at it", "err", err)
+			next.Reset(0)
+		case <-next.C:
+			next.Reset(f.lookOnce(ctx))
+		}
+	}
+}
+
+// watchWith has every folder watched before it is read, so that nothing falls between.
+func (f *Folder) watchWith(watcher *fsnotify.Watcher) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	failed := false
+	f.entering = func(folder string) {
+		if err := watcher.Add(folder); err != nil && !failed {
+			failed = true
+			f.log.Warn("A folder cannot be watched, looking at it from time to time", "folder", folder, "every", rescan, "err", err)
+		}
+	}
+}
+
+// lookOnce looks and says when to look again.
+func (f *Folder) lookOnce(ctx context.Context) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.look(ctx) {
+		return settling
+	}
+	return rescan
+}
