@@ -182,8 +182,7 @@ func (f *Folder) publish(ctx context.Context, e entry) (store.Published, error) 
 		return store.Published{}, err
 	}
 	outcome, err := f.store.PublishAt(ctx, publication, e.written)
-	var fenced *store.FencedError
-	if errors.As(err, &fenced) { // a tombstone of ours
+	if fenced, is := errors.AsType[*store.FencedError](err); is { // a tombstone of ours
 		publication.Takeover = &fenced.Row
 		outcome, err = f.store.PublishAt(ctx, publication, e.written)
 	}

@@ -114,7 +114,9 @@ func (d *desk) text(k store.Key) string {
 // soon waits until something is so.
 func (d *desk) soon(what string, is func() bool) {
 	d.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
 		if is() {
 			return
 		}
