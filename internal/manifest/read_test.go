@@ -38,7 +38,7 @@ func judged(t *testing.T, content string) []string {
 	return said(append(set.Problems, more...))
 }
 
-func samples(t *testing.T, pattern string, least int) []File {
+func samples(t testing.TB, pattern string, least int) []File {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("..", "..", "config", "samples", pattern))
 	if err != nil || len(paths) < least {
