@@ -122,13 +122,17 @@ func (r *recorder) span(
 		"traceparent": text(parents.Parent),
 		"tracestate":  text(parents.State),
 	})
+	network := "tcp"
+	if call.Duplex {
+		network = "pipe"
+	}
 	options := []trace.SpanStartOption{
 		trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithTimestamp(started),
 		trace.WithAttributes(
 			attribute.String("mcp.method.name", call.Method),
 			attribute.String("mcp.protocol.version", call.Version),
-			attribute.String("network.transport", "tcp"),
+			attribute.String("network.transport", network),
 		),
 	}
 	if !trace.SpanContextFromContext(parent).IsValid() {

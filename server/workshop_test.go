@@ -74,7 +74,10 @@ func everything(p *probe) *mcpserver.MCPServer {
 		return mcp.NewToolResultText("logged"), nil
 	})
 	srv.AddTool(tool("wait", `{"type":"object"}`), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		p.begun <- struct{}{}
+		select {
+		case p.begun <- struct{}{}:
+		default:
+		}
 		select {
 		case <-ctx.Done():
 			p.ended <- ctx.Err()

@@ -25,6 +25,9 @@ func NewNone(user string) *None {
 	return &None{identity: Identity{Subject: "local:" + user}}
 }
 
+// Identity is the person who started the server.
+func (n *None) Identity() Identity { return n.identity }
+
 // Authenticate refuses with 403 a request whose Host is not this machine, or that a page of another
 // one sends. A request without Origin comes from no page.
 func (n *None) Authenticate(r *http.Request) (Identity, error) {

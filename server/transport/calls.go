@@ -143,6 +143,9 @@ func (h *Handler) exchangeCall(ctx context.Context, x *exchange) *Failure {
 
 // perform has a call answered, and what its handler sends meanwhile written.
 func (h *Handler) perform(ctx context.Context, call *Call, body []byte, out outlet, level mcp.LoggingLevel) (any, *Failure) {
+	if call.passed == nil { // no handler that could send anything
+		return h.dispatch.dispatch(ctx, call, body)
+	}
 	session := &callSession{call: call, level: level, out: out, alive: h.config.KeepAlive}
 	defer session.finish()
 	return h.dispatch.dispatch(h.config.Server.WithContext(ctx, session), call, body)

@@ -86,9 +86,14 @@ func decode(body []byte, e *envelope) *Failure {
 		return invalidRequest(fmt.Sprintf("%s cannot be a JSON %s", e.mistyped.Field, e.mistyped.Value))
 	case e.JSONRPC != mcp.JSONRPC_VERSION:
 		return invalidRequest(`jsonrpc must be "2.0"`)
+	case e.Method == "" && e.Result == nil && e.Error == nil:
+		return invalidRequest("method is missing")
 	}
 	return nil
 }
+
+// asks reports whether a message is a request. Others are notifications and responses.
+func (e *envelope) asks() bool { return e.Method != "" && len(e.ID) > 0 }
 
 // notJSON says why a message cannot be read, where that is not plain to see.
 func notJSON(err error) string {

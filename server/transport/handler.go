@@ -182,7 +182,7 @@ func (x *exchange) release() {
 func (h *Handler) read(r *http.Request, x *exchange) (*Failure, int) {
 	limit := h.config.BodyLimit
 	if r.ContentLength > limit {
-		return tooLarge(limit), http.StatusRequestEntityTooLarge
+		return tooLarge("body", limit), http.StatusRequestEntityTooLarge
 	}
 	body := r.Body
 	if r.ContentLength < 0 {
@@ -194,15 +194,15 @@ func (h *Handler) read(r *http.Request, x *exchange) (*Failure, int) {
 	_ = x.control.SetReadDeadline(time.Now().Add(h.config.Patience))
 	if _, err := x.page.ReadFrom(body); err != nil {
 		if _, over := errors.AsType[*http.MaxBytesError](err); over {
-			return tooLarge(limit), http.StatusRequestEntityTooLarge
+			return tooLarge("body", limit), http.StatusRequestEntityTooLarge
 		}
 		return &Failure{Code: mcp.PARSE_ERROR, Message: "the body did not arrive whole"}, http.StatusBadRequest
 	}
 	return nil, 0
 }
 
-func tooLarge(limit int64) *Failure {
-	return invalidRequest(fmt.Sprintf("the body is larger than %d bytes", limit))
+func tooLarge(what string, limit int64) *Failure {
+	return invalidRequest(fmt.Sprintf("the %s is larger than %d bytes", what, limit))
 }
 
 // message answers what a body says.
@@ -211,16 +211,12 @@ func (h *Handler) message(ctx context.Context, x *exchange) {
 	e := &x.envelope
 	f := decode(x.page.Bytes(), e)
 	isModern := modern(x.header, e)
-	switch {
-	case f == nil && len(e.ID) == 0 && e.Method != "",
-		f == nil && e.Method == "" && (e.Result != nil || e.Error != nil):
+	if f == nil && !e.asks() {
 		// A notification or a response. None changes anything here, and one that cancels must
 		// not: it names a request by its id, and ids of different callers are alike.
 		h.limitWrite(x.control)
 		x.w.WriteHeader(http.StatusAccepted)
 		return
-	case f == nil && e.Method == "":
-		f = invalidRequest("method is missing")
 	}
 	if f != nil {
 		status := http.StatusBadRequest

@@ -33,6 +33,8 @@ type session struct {
 	ctx                    context.Context //nolint:containedctx // the stream's, for who is told of changes
 	streams                *streams
 	id, namespace, subject string
+	// counted is whether the stream is one of those its caller may have so many of.
+	counted bool
 	// notes takes what mcp-go sends: the acknowledgement.
 	notes chan mcp.JSONRPCNotification
 	// wake holds at most one: that something is pending.
@@ -74,8 +76,10 @@ func (s *session) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
 	before := s.filter.ResourceSubscriptions
 	s.filter = filter
 	s.mu.Unlock()
-	s.streams.ignore(s, before)
 	s.streams.follow(s, filter.ResourceSubscriptions)
+	s.streams.ignore(s, slices.DeleteFunc(slices.Clone(before), func(uri string) bool {
+		return slices.Contains(filter.ResourceSubscriptions, uri)
+	}))
 }
 
 func (s *session) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {

@@ -134,7 +134,7 @@ func (h *Handler) grant(ctx context.Context, call *Call) *Failure {
 			"true or false, and resourceSubscriptions, a list of URIs")
 	}
 	if len(filter.ResourceSubscriptions) > maxURIs {
-		return InvalidParams(fmt.Sprintf("a stream follows at most %d resources; follow the others on another stream", maxURIs))
+		return tooManyURIs()
 	}
 	uris := filter.ResourceSubscriptions
 	filter.ResourceSubscriptions = nil
@@ -147,6 +147,10 @@ func (h *Handler) grant(ctx context.Context, call *Call) *Failure {
 	}
 	call.passed.notifications = encode(filter)
 	return nil
+}
+
+func tooManyURIs() *Failure {
+	return InvalidParams(fmt.Sprintf("a stream follows at most %d resources; follow the others on another stream", maxURIs))
 }
 
 func (h *Handler) followable(ctx context.Context, uri string) bool {

@@ -43,9 +43,18 @@ func (s *streams) add(ctx context.Context, namespace string) (*session, *Failure
 	}
 	s.held[identity.Subject]++
 	opened := newSession(ctx, s, "listen-"+strconv.FormatUint(s.serial.Add(1), 10), namespace)
-	opened.subject = identity.Subject
+	opened.subject, opened.counted = identity.Subject, true
 	s.open[opened] = struct{}{}
 	return opened, nil
+}
+
+// connect opens the one stream of an older client on a pipe, which does not count: it did not ask for it.
+func (s *streams) connect(ctx context.Context, namespace string) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened := newSession(ctx, s, "pipe-"+strconv.FormatUint(s.serial.Add(1), 10), namespace)
+	s.open[opened] = struct{}{}
+	return opened
 }
 
 func (s *streams) remove(one *session) {
@@ -53,6 +62,9 @@ func (s *streams) remove(one *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, one)
+	if !one.counted {
+		return
+	}
 	if s.held[one.subject]--; s.held[one.subject] <= 0 {
 		delete(s.held, one.subject)
 	}

@@ -1,0 +1,120 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// rawID is an id as a client wrote it.
+type rawID = json.RawMessage
+
+var (
+	errLongLine = errors.New("the line is too long")
+	errStalled  = errors.New("the client does not read")
+)
+
+// readLine is the next line without its end, and without blanks around it. A line over the limit is
+// skipped. The last one need not end.
+func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
+	var line []byte
+	long := false
+	for {
+		part, err := r.ReadSlice('\n')
+		if long = long || int64(len(line))+int64(len(part)) > limit+1; long {
+			line = nil
+		} else {
+			line = append(line, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case long:
+			return nil, errLongLine
+		default:
+			return bytes.TrimSpace(line), err
+		}
+	}
+}
+
+// lines writes messages as lines, one after the other. Where the client does not read, whoever writes is
+// freed after a while, and then nobody writes any more. It is an outlet.
+type lines struct {
+	h   *Handler
+	out io.Writer
+	// turn holds one: whoever took it writes.
+	turn   chan struct{}
+	broken chan struct{}
+	once   sync.Once
+	// err is why, once broken is closed.
+	err error
+}
+
+func newLines(h *Handler, out io.Writer) *lines {
+	l := &lines{h: h, out: out, turn: make(chan struct{}, 1), broken: make(chan struct{})}
+	l.turn <- struct{}{}
+	return l
+}
+
+func (l *lines) note(note mcp.JSONRPCNotification) (gone bool) {
+	p := newPage()
+	defer p.release()
+	if err := p.encoder.Encode(note); err != nil {
+		l.h.config.Log.Error("A notification could not be encoded", "method", note.Method, "err", err)
+		return false
+	}
+	return l.write(p.Bytes())
+}
+
+// idle does nothing: who holds the other end of a pipe knows that it is there.
+func (l *lines) idle() (gone bool) {
+	select {
+	case <-l.broken:
+		return true
+	default:
+		return false
+	}
+}
+
+// answer writes the answer to a request; without an id it is to whoever sent what could not be read.
+func (l *lines) answer(id rawID, result any, f *Failure) *Failure {
+	p := newPage()
+	defer p.release()
+	f = l.h.answer(p, id, result, f)
+	p.WriteByte('\n')
+	l.write(p.Bytes())
+	return f
+}
+
+func (l *lines) write(line []byte) (gone bool) {
+	select {
+	case <-l.broken:
+		return true
+	case <-l.turn:
+	}
+	if l.idle() {
+		return true
+	}
+	watch := time.AfterFunc(l.h.config.Patience, func() { l.fail(errStalled) })
+	_, err := l.out.Write(line)
+	watch.Stop()
+	if err != nil {
+		l.fail(fmt.Errorf("write to the client: %w", err))
+		return true
+	}
+	l.turn <- struct{}{}
+	return false
+}
+
+func (l *lines) fail(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.broken)
+	})
+}

@@ -1,0 +1,123 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// isImmediate reports whether a request of an older client changes what its next ones mean.
+func (p *pipe) isImmediate(call *Call) bool {
+	if call.Modern {
+		return false
+	}
+	switch mcp.MCPMethod(call.Method) {
+	case mcp.MethodInitialize, mcp.MethodSetLogLevel:
+		return p.h.dispatch.offer.served(false, call.Method)
+	case mcp.MethodResourcesSubscribe, mcp.MethodResourcesUnsubscribe:
+		has := p.h.dispatch.offer.has.Resources
+		return has != nil && has.Subscribe
+	default:
+		return false
+	}
+}
+
+// immediately answers what belongs to the connection and not to a request.
+func (p *pipe) immediately(ctx context.Context, call *Call, body []byte) (any, *Failure) {
+	switch mcp.MCPMethod(call.Method) {
+	case mcp.MethodInitialize:
+		result, f := p.h.dispatch.dispatch(ctx, call, body)
+		if initialized, ok := result.(mcp.InitializeResult); ok {
+			p.connect(initialized.ProtocolVersion)
+		}
+		return result, f
+	case mcp.MethodSetLogLevel:
+		var level mcp.LoggingLevel
+		if err := json.Unmarshal(call.passed.level, &level); err != nil {
+			return nil, InvalidParams("params are malformed")
+		}
+		p.mu.Lock()
+		p.level = level
+		p.mu.Unlock()
+		return mcp.EmptyResult{}, nil
+	default:
+		return p.subscribe(ctx, call, body)
+	}
+}
+
+// connect takes what an older client negotiated. From now on it is told of changed lists: it cannot ask
+// for less.
+func (p *pipe) connect(version string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.version = version
+	if p.channel != nil || p.ending {
+		return
+	}
+	has := &p.h.dispatch.offer.has
+	p.channel = p.h.streams.connect(p.listening, p.namespace)
+	p.channel.SetSubscriptionFilter(mcp.SubscriptionFilter{
+		PromptsListChanged:   has.Prompts != nil && has.Prompts.ListChanged,
+		ToolsListChanged:     has.Tools != nil && has.Tools.ListChanged,
+		ResourcesListChanged: has.Resources != nil && has.Resources.ListChanged,
+	})
+	p.running.Add(1)
+	go func() {
+		defer p.running.Done()
+		defer p.h.streams.remove(p.channel)
+		over := make(chan ended, 1)
+		defer context.AfterFunc(p.listening, func() { over <- ended{} })()
+		plain := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification { return note }
+		p.h.stream(p.channel, p.lines, plain, over, func() {})
+	}()
+}
+
+// subscribe lets an older client follow a resource, or no longer.
+func (p *pipe) subscribe(ctx context.Context, call *Call, body []byte) (any, *Failure) {
+	var message struct {
+		Params struct {
+			URI string `json:"uri"`
+		} `json:"params"`
+	}
+	if f := decodeParams(body, &message); f != nil {
+		return nil, f
+	}
+	uri := message.Params.URI
+	p.mu.Lock()
+	channel := p.channel
+	p.mu.Unlock()
+	switch {
+	case uri == "":
+		return nil, InvalidParams("params.uri is missing: it is the URI of a resource")
+	case channel == nil:
+		return nil, invalidRequest("initialize comes first")
+	}
+	filter, _ := channel.SubscriptionFilter()
+	followed := slices.DeleteFunc(slices.Clone(filter.ResourceSubscriptions), func(one string) bool { return one == uri })
+	if call.Method == string(mcp.MethodResourcesSubscribe) {
+		switch {
+		case !p.h.followable(ctx, uri):
+			return nil, UnknownResource()
+		case len(followed) >= maxURIs:
+			return nil, tooManyURIs()
+		}
+		followed = append(followed, uri)
+	}
+	filter.ResourceSubscriptions = followed
+	channel.SetSubscriptionFilter(filter)
+	return mcp.EmptyResult{}, nil
+}
+
+func (p *pipe) negotiated() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version
+}
+
+func (p *pipe) logLevel() mcp.LoggingLevel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.level
+}
