@@ -64,7 +64,7 @@ func NewHandler(deps Deps) *Handler {
 		Server:        surface.Server(),
 		Direct:        surface.Direct,
 		Authenticator: deps.Authenticator,
-		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log),
+		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log, surface.ToolNames()),
 		Log:           deps.Log,
 
 		StreamsPerCaller: deps.StreamsPerCaller,

@@ -11,6 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/prompts"
 )
 
 const (
@@ -29,7 +30,10 @@ type Options struct {
 	MetricsAddress string
 	Auth           string
 	CatalogBytes   int64
-	Database       postgres.Options
+	// DefaultNamespace and ResultLimit are those of prompts.Config.
+	DefaultNamespace string
+	ResultLimit      int
+	Database         postgres.Options
 }
 
 // AddFlags registers the flags of `lectern server`.
@@ -38,6 +42,8 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "where /metrics, /livez and /readyz are served, host:port")
 	fs.StringVar(&o.Auth, "auth", authNone, "how callers prove who they are; none: they need not, on loopback addresses only")
 	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "how much memory prompts may take, in bytes")
+	fs.StringVar(&o.DefaultNamespace, "default-namespace", "", "where add_prompt creates prompts, and names without a namespace are looked for, when the caller has no namespace of its own")
+	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "how many tokens a list of prompts may take of a model's context, 0 for any number")
 	o.Database.AddFlags(fs)
 }
 
@@ -54,6 +60,12 @@ func (o *Options) Validate() error {
 	}
 	if o.CatalogBytes < 1<<20 {
 		return fmt.Errorf("--catalog-bytes is %d; at least 1 MiB (%d) is needed", o.CatalogBytes, 1<<20)
+	}
+	if o.ResultLimit < 0 {
+		return fmt.Errorf("--result-limit is %d; give a number of tokens, or 0 for any number", o.ResultLimit)
+	}
+	if err := prompts.CheckNamespace(o.DefaultNamespace); err != nil {
+		return fmt.Errorf("--default-namespace: %w", err)
 	}
 	return o.Database.Validate()
 }

@@ -24,23 +24,26 @@ const otherMethod = "other"
 
 // recorder makes a metric, a line of the log at debug and, with a tracer, a span of every request.
 // Names are those of the OpenTelemetry conventions for MCP. The name of the prompt is on spans only:
-// as a label it would be unbounded.
+// as a label it would be unbounded. That of a tool is one where there is such a tool.
 type recorder struct {
 	durations *prometheus.HistogramVec
 	// succeeded has the observers of the usual case, which need no look-up of labels.
-	succeeded map[string]prometheus.Observer
+	succeeded map[operation]prometheus.Observer
 	tracer    trace.Tracer
 	log       *slog.Logger
 }
 
-func newRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log *slog.Logger) *recorder {
+// operation is what is counted apart: a method, and of calls of tools the tool.
+type operation struct{ method, tool string }
+
+func newRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log *slog.Logger, tools []string) *recorder {
 	r := &recorder{
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "mcp_server_operation_duration_seconds",
 			Help:    "How long requests took, streams from beginning to end.",
 			Buckets: []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300},
-		}, []string{"mcp_method_name", "error_type"}),
-		succeeded: make(map[string]prometheus.Observer),
+		}, []string{"mcp_method_name", "gen_ai_tool_name", "error_type"}),
+		succeeded: make(map[operation]prometheus.Observer),
 		tracer:    tracer,
 		log:       log,
 	}
@@ -50,7 +53,11 @@ func newRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log *slog.L
 		mcp.MethodPing, mcp.MethodSubscriptionsListen, mcp.MethodToolsList, mcp.MethodToolsCall, mcp.MethodResourcesList,
 		mcp.MethodResourcesTemplatesList, mcp.MethodResourcesRead, mcp.MethodCompletionComplete,
 	} {
-		r.succeeded[string(method)] = r.durations.WithLabelValues(string(method), "")
+		r.succeeded[operation{method: string(method)}] = r.durations.WithLabelValues(string(method), "", "")
+	}
+	for _, tool := range tools {
+		of := operation{method: string(mcp.MethodToolsCall), tool: tool}
+		r.succeeded[of] = r.durations.WithLabelValues(of.method, tool, "")
 	}
 	return r
 }
@@ -65,14 +72,17 @@ func (r *recorder) Start(
 	}
 	return ctx, func(f *transport.Failure) {
 		took := time.Since(started)
-		r.observe(call.Method, f, took)
+		kind := errorType(call, f)
+		r.observe(call, kind, took)
 		if r.log.Enabled(ctx, slog.LevelDebug) {
 			r.line(ctx, call, f, took)
 		}
 		if span != nil {
+			if kind != "" {
+				span.SetAttributes(attribute.String("error.type", kind))
+			}
 			if f != nil {
-				code := strconv.Itoa(f.Code)
-				span.SetAttributes(attribute.String("error.type", code), attribute.String("rpc.response.status_code", code))
+				span.SetAttributes(attribute.String("rpc.response.status_code", kind))
 				span.SetStatus(codes.Error, f.Message)
 			}
 			span.End()
@@ -80,20 +90,38 @@ func (r *recorder) Start(
 	}
 }
 
-func (r *recorder) observe(method string, f *transport.Failure, took time.Duration) {
-	observer, known := r.succeeded[method]
+// toolError is the kind of error of a call that a tool answered with isError.
+const toolError = "tool_error"
+
+// errorType is the code of a failure, or that a tool refused, or nothing.
+func errorType(call *transport.Call, f *transport.Failure) string {
 	switch {
-	case known && f == nil:
+	case f != nil:
+		return strconv.Itoa(f.Code)
+	case call.ToolError:
+		return toolError
+	default:
+		return ""
+	}
+}
+
+func (r *recorder) observe(call *transport.Call, kind string, took time.Duration) {
+	of := operation{method: call.Method}
+	if call.Method == string(mcp.MethodToolsCall) {
+		of.tool = call.Name
+		if _, known := r.succeeded[of]; !known {
+			of.tool = ""
+		}
+	}
+	observer, known := r.succeeded[of]
+	switch {
+	case known && kind == "":
 		observer.Observe(took.Seconds())
 		return
 	case !known:
-		method = otherMethod
+		of.method = otherMethod
 	}
-	kind := ""
-	if f != nil {
-		kind = strconv.Itoa(f.Code)
-	}
-	r.durations.WithLabelValues(method, kind).Observe(took.Seconds())
+	r.durations.WithLabelValues(of.method, of.tool, kind).Observe(took.Seconds())
 }
 
 func (r *recorder) line(ctx context.Context, call *transport.Call, f *transport.Failure, took time.Duration) {
@@ -107,6 +135,9 @@ func (r *recorder) line(ctx context.Context, call *transport.Call, f *transport.
 	}
 	if f != nil {
 		attrs = append(attrs, slog.Int("code", f.Code))
+	}
+	if call.ToolError {
+		attrs = append(attrs, slog.Bool("toolError", true))
 	}
 	r.log.LogAttrs(ctx, slog.LevelDebug, "Request", attrs...)
 }
@@ -144,6 +175,11 @@ func (r *recorder) span(
 	if call.Method == string(mcp.MethodPromptsGet) {
 		name += " " + call.Name
 		options = append(options, trace.WithAttributes(attribute.String("gen_ai.prompt.name", call.Name)))
+	}
+	if call.Method == string(mcp.MethodToolsCall) {
+		name += " " + call.Name
+		options = append(options, trace.WithAttributes(
+			attribute.String("gen_ai.tool.name", call.Name), attribute.String("gen_ai.operation.name", "execute_tool")))
 	}
 	return r.tracer.Start(parent, name, options...)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lectern-dev/lectern/internal/store/postgres"
@@ -53,24 +52,25 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	prompts := catalog.New(db, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
-	endpoint := newEndpoint(prompts, registry, version, log)
+	endpoint := newEndpoint(Deps{
+		Catalog: prompts, Library: db, DefaultNamespace: opts.DefaultNamespace, ResultLimit: opts.ResultLimit,
+		Version: version, Log: log, Metrics: registry,
+	})
 	return serve(ctx, opts, endpoint, prompts, newProbes(registry, prompts), log)
 }
 
-func newEndpoint(prompts *catalog.Catalog, registry *prometheus.Registry, version string, log *slog.Logger) *Handler {
+// newEndpoint adds who is asked about callers, and where spans go.
+func newEndpoint(deps Deps) *Handler {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	var tracer trace.Tracer
 	if telemetry.Configured() {
-		tracer = otel.Tracer("github.com/lectern-dev/lectern/server")
+		deps.Tracer = otel.Tracer("github.com/lectern-dev/lectern/server")
 	}
 	nobody := auth.NewNone(name)
-	return NewHandler(Deps{
-		Catalog: prompts, Authenticator: nobody, Decider: nobody,
-		Version: version, Log: log, Metrics: registry, Tracer: tracer,
-	})
+	deps.Authenticator, deps.Decider = nobody, nobody
+	return NewHandler(deps)
 }
 
 // serve runs the listeners and the catalog's follower until ctx ends or one of them fails.

@@ -189,9 +189,9 @@ func TestMetrics(t *testing.T) {
 	s.send(t, request{rpc: "prompts/burn"})
 	_, metrics := s.probe(t, "/metrics")
 	for _, want := range []string{
-		`mcp_server_operation_duration_seconds_count{error_type="",mcp_method_name="prompts/get"} 1`,
-		`mcp_server_operation_duration_seconds_count{error_type="-32602",mcp_method_name="prompts/get"} 1`,
-		`mcp_server_operation_duration_seconds_count{error_type="-32601",mcp_method_name="other"} 1`,
+		`mcp_server_operation_duration_seconds_count{error_type="",gen_ai_tool_name="",mcp_method_name="prompts/get"} 1`,
+		`mcp_server_operation_duration_seconds_count{error_type="-32602",gen_ai_tool_name="",mcp_method_name="prompts/get"} 1`,
+		`mcp_server_operation_duration_seconds_count{error_type="-32601",gen_ai_tool_name="",mcp_method_name="other"} 1`,
 		`lectern_catalog_entries{part="bodies"} 1`,
 		`lectern_catalog_misses_total{part="bodies"} 2`,
 		"lectern_catalog_revision 1", "lectern_catalog_feed_age_seconds ", "lectern_catalog_ready 1", "lectern_catalog_store_away 0", "lectern_mcp_streams 0",

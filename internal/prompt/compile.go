@@ -24,7 +24,7 @@ func Compile(spec Spec, fragments map[Ref]Fragment) (*Compiled, error) {
 	if err := checkSpec(spec); err != nil {
 		return nil, err
 	}
-	metadata, err := canonicalMetadata(spec.Metadata)
+	metadata, err := CanonicalMetadata(spec.Metadata)
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/gowebpki/jcs"
 )
 
-// canonicalMetadata is the metadata as canonical JSON, so that equal objects give equal Digests
+// CanonicalMetadata is a JSON object of metadata as canonical JSON, so that equal objects give equal Digests
 // however they are written. What would not survive that, or not survive Postgres, is refused: a
 // value is never changed silently.
-func canonicalMetadata(raw json.RawMessage) (json.RawMessage, error) {
+func CanonicalMetadata(raw json.RawMessage) (json.RawMessage, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -14,6 +15,16 @@ type Identity struct {
 	Subject string
 	// Groups the caller belongs to.
 	Groups []string
+}
+
+// Namespace is that of a ServiceAccount, and empty for anybody else.
+func (i Identity) Namespace() string {
+	account, is := strings.CutPrefix(i.Subject, "system:serviceaccount:")
+	if !is {
+		return ""
+	}
+	namespace, _, _ := strings.Cut(account, ":")
+	return namespace
 }
 
 type identityKey struct{}

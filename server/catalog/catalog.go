@@ -31,7 +31,10 @@ type Body struct {
 	Selector    prompt.Selector
 	Version     int64
 	Digest      prompt.Digest
+	Syntax      prompt.Syntax
+	Title       string
 	Description string
+	Arguments   []prompt.Argument
 	Includes    []prompt.Included
 	Exposure    store.Exposure
 	Template    *prompt.Template
@@ -140,7 +143,10 @@ func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error
 		Selector:    at.selector,
 		Version:     version.Version,
 		Digest:      version.Digest,
+		Syntax:      version.Document.Syntax,
+		Title:       version.Document.Title,
 		Description: version.Document.Description,
+		Arguments:   version.Document.Arguments,
 		Includes:    version.Includes,
 		Exposure:    version.Exposure,
 		Template:    template,

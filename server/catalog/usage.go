@@ -12,7 +12,7 @@ const overhead = 512
 
 // bodyBytes counts texts twice: a template holds them once more, cut into pieces.
 func bodyBytes(v *store.Version) int64 {
-	n := overhead + len(v.Document.Description) + len(v.Key.Namespace) + len(v.Key.Name) + 64*len(v.Includes)
+	n := overhead + len(v.Document.Title) + len(v.Document.Description) + len(v.Key.Namespace) + len(v.Key.Name) + 64*len(v.Includes)
 	for _, m := range v.Document.Messages {
 		n += 2*len(m.Text) + 64
 	}

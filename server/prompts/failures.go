@@ -3,8 +3,6 @@ package prompts
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -41,11 +39,10 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 		return transport.InvalidParams(store.ErrUnresolved.Error())
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", err)
-		seconds := int(math.Ceil(s.catalog.RetryAfter().Seconds()))
 		return &transport.Failure{
 			Code:    CodeStoreAway,
-			Message: fmt.Sprintf("the store is away, try again in %d s", seconds),
-			Data:    unavailable{RetryAfterSeconds: seconds},
+			Message: s.away(),
+			Data:    unavailable{RetryAfterSeconds: s.retryAfter()},
 		}
 	case errors.Is(err, context.Canceled):
 		return transport.Canceled()

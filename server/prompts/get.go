@@ -2,9 +2,9 @@ package prompts
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -134,23 +134,19 @@ func (s *Surface) render(
 
 // named reads the name of a prompt as the endpoint has it: with the namespace in front where the
 // endpoint is for all.
-func named(namespace, name string) (store.Key, prompt.Selector, *transport.Failure) {
-	if namespace == "" {
-		var dotted bool
-		if namespace, name, dotted = strings.Cut(name, "."); !dotted {
-			return store.Key{}, prompt.Selector{}, transport.InvalidParams(noSuchPrompt + "; names on this endpoint are namespace.name")
-		}
+func named(endpoint, name string) (store.Key, prompt.Selector, *transport.Failure) {
+	key, selector, err := parseID(endpoint, "", name)
+	wrong, is := errors.AsType[*selectorError](err)
+	switch {
+	case err == nil:
+		return key, selector, nil
+	case is:
+		return key, selector, transport.InvalidParams(wrong.problem)
+	case errors.Is(err, errBareName):
+		return key, selector, transport.InvalidParams(noSuchPrompt + "; names on this endpoint are namespace.name")
+	default:
+		return key, selector, transport.InvalidParams(noSuchPrompt)
 	}
-	ref, err := prompt.ParseRef(name)
-	if err != nil {
-		if bare, selector, selected := strings.Cut(name, "@"); selected && selector != "" {
-			if _, nameErr := prompt.ParseRef(bare); nameErr == nil {
-				return store.Key{}, prompt.Selector{}, transport.InvalidParams(err.Error())
-			}
-		}
-		return store.Key{}, prompt.Selector{}, transport.InvalidParams(noSuchPrompt)
-	}
-	return store.Key{Namespace: namespace, Name: ref.Name}, ref.Selector, nil
 }
 
 func receiptOf(body *catalog.Body, values map[string]string) receipt {

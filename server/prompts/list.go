@@ -23,9 +23,10 @@ const (
 	truncatedKey = "dev.lectern/truncated"
 )
 
-// truncated says that a list is not complete, and how many prompts there are.
+// truncated says that a list is not complete, how many prompts there are, and which tool finds them.
 type truncated struct {
-	Total int64 `json:"total"`
+	Total int64  `json:"total"`
+	Use   string `json:"use,omitempty"`
 }
 
 // list replaces the answer mcp-go made from its registry. It cannot return an error; the call takes
@@ -95,6 +96,9 @@ func (s *Surface) pageAt(ctx context.Context, call *transport.Call, at cursor) (
 		return nil, err
 	}
 	found.truncated = &truncated{Total: total}
+	if s.library != nil {
+		found.truncated.Use = "search_prompts"
+	}
 	return found, nil
 }
 

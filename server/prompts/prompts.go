@@ -17,17 +17,27 @@ import (
 
 const (
 	discoverTTL = time.Minute
+	toolsTTL    = 30 * time.Second
 	listTTL     = 5 * time.Second
 )
+
+// DefaultResultLimit is how many tokens a list of prompts has at most, where nobody says.
+const DefaultResultLimit = 8000
 
 // anyPrompt is the one prompt registered with mcp-go, whose registry is static. Which prompt is meant
 // stands in the call.
 const anyPrompt = "lectern"
 
-// instructions are for the model that uses the server.
-const instructions = "Lectern serves the prompts of an organisation, kept as Kubernetes objects. " +
-	"prompts/list shows them with their arguments; prompts/get renders one, as `name` in its default version, " +
-	"`name@3` in a version, `name@production` in a channel. The receipt in _meta says which version it was."
+// Instructions are for the model that uses the server: of all there is, and of what it offers beside.
+const (
+	instructions = "Lectern serves the prompts of an organisation, kept as Kubernetes objects. " +
+		"prompts/list shows them with their arguments; prompts/get renders one, as `name` in its default version, " +
+		"`name@3` in a version, `name@production` in a channel. The receipt in _meta says which version it was."
+	readingInstructions = " The tools do the same and more: search_prompts finds a prompt by what it says, get_prompt shows it as written, " +
+		"apply_template fills it in."
+	writingInstructions = " add_prompt and update_prompt make versions, which never change; set_prompt_channel decides which one others get. " +
+		"A change that takes long is accepted first; get_prompt_change says what became of it."
+)
 
 // Catalog is what is read from. *catalog.Catalog is one.
 type Catalog interface {
@@ -89,16 +99,33 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 	hooks := &mcpserver.Hooks{}
 	hooks.AddBeforeGetPrompt(func(_ context.Context, _ any, request *mcp.GetPromptRequest) { request.Params.Name = anyPrompt })
 	hooks.AddAfterListPrompts(s.list)
-	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version,
+	options := []mcpserver.ServerOption{
 		mcpserver.WithTitle(s.self.Title),
-		mcpserver.WithInstructions(instructions),
+		mcpserver.WithInstructions(s.instructions()),
 		mcpserver.WithPromptCapabilities(true),
 		mcpserver.WithHooks(hooks),
 		mcpserver.WithMethodCacheHints(mcp.MethodServerDiscover, discoverTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithMethodCacheHints(mcp.MethodToolsList, toolsTTL.Milliseconds(), mcp.CacheScopePrivate),
 		mcpserver.WithMethodCacheHints(mcp.MethodPromptsList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
-	)
+	}
+	if s.library != nil {
+		options = append(options, mcpserver.WithToolCapabilities(false))
+	}
+	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version, options...)
 	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
+	s.register(srv)
 	return srv
+}
+
+func (s *Surface) instructions() string {
+	switch {
+	case s.library == nil:
+		return instructions
+	case s.changes == nil:
+		return instructions + readingInstructions
+	default:
+		return instructions + readingInstructions + writingInstructions
+	}
 }
 
 // caller is who asks. Without one nothing is served: a transport that forgot to authenticate must

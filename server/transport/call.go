@@ -32,6 +32,9 @@ type Call struct {
 	// Cursor is that of a list. It is nil when absent: an empty one is a cursor.
 	Cursor *string
 
+	// ToolError is set once a tool answered with isError: to the protocol a success.
+	ToolError bool
+
 	// passed is what of the params reaches mcp-go as it came; nil when nothing does.
 	passed  *passed
 	failure *Failure

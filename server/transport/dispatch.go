@@ -51,6 +51,9 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 		if !known {
 			return nil, notOffered(call.Method)
 		}
+		if answered, is := r.Result.(*mcp.CallToolResult); is {
+			call.ToolError = answered.IsError
+		}
 		return within(call, r.Result), nil
 	case mcp.JSONRPCError:
 		if !known && r.Error.Code != mcp.METHOD_NOT_FOUND {

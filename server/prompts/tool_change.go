@@ -1,0 +1,179 @@
+package prompts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// written is what a tool that writes gives beside the text.
+type written struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	ChangeID string `json:"changeId"`
+	State    string `json:"state"`
+	// Version is the newest version after it, Served the one callers get by default, Changed whether it
+	// is a new one.
+	Version int64 `json:"version,omitempty"`
+	Served  int64 `json:"served,omitempty"`
+	Changed *bool `json:"changed,omitempty"`
+}
+
+// may judges who asks for a change of the prompt a call names. Who may not even read it learns nothing;
+// who may is told what he may not, whether or not it is there.
+func (s *Surface) may(ctx context.Context, verb auth.Verb, key store.Key, in given) error {
+	err := s.allow(ctx, verb, key)
+	if !errors.Is(err, auth.ErrDenied) {
+		return err
+	}
+	if err := s.allow(ctx, auth.Get, key); err != nil {
+		return err
+	}
+	return forbidden("you may read prompt %s, but not %s it; ask for the verb %s on prompts.lectern.dev", in.text("id"), verb, verb)
+}
+
+// change stores a request and waits for what becomes of it. The error is a *problem unless it is
+// published, or still on its way.
+func (s *Surface) change(ctx context.Context, in given, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	identity, err := caller(ctx)
+	if err != nil {
+		return store.ChangeOutcome{}, err
+	}
+	request.Subject, request.IdempotencyKey, request.RequestedAt = identity.Subject, in.text("idempotencyKey"), time.Now()
+	if request.ID == "" {
+		request.ID = uuid.NewString()
+	}
+	outcome, err := s.changes.RequestChange(ctx, request)
+	if err == nil {
+		outcome, err = s.changes.settle(ctx, identity.Subject, outcome)
+	}
+	if err == nil {
+		err = refusal(outcome)
+	}
+	return outcome, err
+}
+
+// refusal is what is said of a request that came to another end than it should; nil when it did not.
+func refusal(o store.ChangeOutcome) error {
+	say := func(kind problemKind) error { return &problem{kind: kind, text: o.Message} }
+	switch o.State {
+	case store.ChangeBlocked:
+		return &problem{kind: validationError, text: fmt.Sprintf("the change is in the object, and not served (%s): %s", o.Reason, o.Message)}
+	case store.ChangeRefused:
+		switch o.Reason {
+		case store.ReasonOwned:
+			return say(ownedElsewhereError)
+		case store.ReasonInvalid:
+			return say(validationError)
+		default:
+			return say(forbiddenError)
+		}
+	case store.ChangeConflict:
+		if o.Reason == store.ReasonGone {
+			return store.ErrNotFound
+		}
+		return say(conflictError)
+	case store.ChangeExpired:
+		return say(storageError)
+	default:
+		return nil
+	}
+}
+
+// report is the answer to a change that is published, in a sentence, or accepted.
+func report(ctx context.Context, o store.ChangeOutcome, name, sentence string) answer {
+	result := written{
+		ID: idOf(transport.FromContext(ctx).Namespace, o.Key), Name: name, ChangeID: o.ID,
+		State: stateOf(o.State), Version: o.Version, Served: o.Served,
+	}
+	if o.State != store.ChangePublished {
+		return answer{texts: []string{accepted(o, name)}, structured: result}
+	}
+	return answer{texts: []string{sentence}, structured: result}
+}
+
+// reportVersion is report for a change that may make a version.
+func reportVersion(ctx context.Context, o store.ChangeOutcome, name, sentence string) answer {
+	a := report(ctx, o, name, sentence)
+	if result, is := a.structured.(written); is && o.State == store.ChangePublished {
+		result.Changed = &o.NewVersion
+		a.structured = result
+	}
+	return a
+}
+
+// inQuotes puts a name in a sentence as it is, as the tools always did.
+func inQuotes(name string) string { return `"` + name + `"` }
+
+func accepted(o store.ChangeOutcome, name string) string {
+	return fmt.Sprintf("Change %s for prompt %s is accepted but not applied yet; ask get_prompt_change", o.ID, inQuotes(name))
+}
+
+func stateOf(state store.ChangeState) string { return strings.ToLower(string(state)) }
+
+// shownChange is a change request as get_prompt_change tells it.
+type shownChange struct {
+	ChangeID string `json:"changeId"`
+	ID       string `json:"id"`
+	State    string `json:"state"`
+	Version  int64  `json:"version,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Message  string `json:"message,omitempty"`
+}
+
+func (s *Surface) getChange(ctx context.Context, in given) (answer, error) {
+	identity, err := caller(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	id := in.text("changeId")
+	outcomes, err := s.changes.ChangeOutcomes(ctx, identity.Subject, []string{id})
+	if err != nil {
+		return answer{}, err
+	}
+	endpoint := transport.FromContext(ctx).Namespace
+	if len(outcomes) == 0 || endpoint != "" && endpoint != outcomes[0].Key.Namespace {
+		return answer{}, &problem{kind: notFoundError, text: fmt.Sprintf("Change with id '%s' not found, or not yours", clip(id, 80))}
+	}
+	o := outcomes[0]
+	shown := shownChange{
+		ChangeID: o.ID, ID: idOf(endpoint, o.Key), State: stateOf(o.State),
+		Version: o.Version, Reason: o.Reason, Message: o.Message,
+	}
+	return inJSON(shown, shown)
+}
+
+// editOf is what the arguments of add_prompt and update_prompt ask for. Blanks around texts are not
+// meant: who writes over MCP is a model.
+func editOf(in given) (store.Edit, error) {
+	edit := store.Edit{
+		Title: in.trimmed("name"), Content: in.trimmed("content"), Description: in.trimmed("description"),
+		IsTemplate: in.flag("isTemplate"),
+	}
+	for name, value := range map[string]*string{"name": edit.Title, "content": edit.Content} {
+		if value != nil && *value == "" {
+			return store.Edit{}, invalid("argument %q: is empty", name)
+		}
+	}
+	if in.has("category") {
+		category := in.text("category")
+		edit.Category = &category
+	}
+	if in.has("tags") {
+		tags := in.texts("tags")
+		edit.Tags = &tags
+	}
+	if in.has("metadata") {
+		edit.Metadata = json.RawMessage(in.object("metadata"))
+	}
+	return edit, nil
+}

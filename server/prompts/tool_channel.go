@@ -1,0 +1,119 @@
+package prompts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// moved is what set_prompt_channel gives beside the text: where the channel was and is, as far as it is.
+type moved struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Channel  string `json:"channel"`
+	ChangeID string `json:"changeId"`
+	State    string `json:"state"`
+	Before   *int64 `json:"before"`
+	After    *int64 `json:"after"`
+}
+
+func (s *Surface) setChannel(ctx context.Context, in given) (answer, error) {
+	key, err := s.locateWhole(ctx, in)
+	if err != nil {
+		return answer{}, err
+	}
+	edit, err := channelEditOf(in)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := s.may(ctx, auth.Promote, key, in); err != nil {
+		return answer{}, err
+	}
+	r, err := s.library.Read(ctx, key, newest)
+	if err != nil {
+		return answer{}, err
+	}
+	before, err := s.pointsTo(ctx, key, edit.Name)
+	if err != nil {
+		return answer{}, err
+	}
+	expected := in.whole("expectedVersion")
+	if expected != 0 && !in.has("idempotencyKey") && (before == nil || *before != expected) {
+		return answer{}, conflict("channel %s points to %s, not to version %d; look again and decide", edit.Name, versionOrNone(before), expected)
+	}
+	if edit.Version != 0 {
+		_, err := s.library.Read(ctx, key, prompt.Selector{Version: edit.Version})
+		if errors.Is(err, store.ErrNotFound) {
+			err = invalid("argument %q: there is no version %d; list_prompt_versions shows which there are", "version", edit.Version)
+		}
+		if err != nil {
+			return answer{}, err
+		}
+	}
+	outcome, err := s.change(ctx, in, store.ChangeRequest{
+		Key: key, Action: store.ActionUpdate, Edit: store.Edit{Channel: &edit}, ExpectedVersion: expected,
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return movedTo(transport.FromContext(ctx).Namespace, outcome, titleOf(&r), edit, before), nil
+}
+
+// channelEditOf reads channel and version: without a version the channel follows the newest, with null it
+// is removed.
+func channelEditOf(in given) (store.ChannelEdit, error) {
+	name := in.text("channel")
+	if _, err := channelNamed(name); err != nil {
+		return store.ChannelEdit{}, err
+	}
+	if name == store.Latest {
+		return store.ChannelEdit{}, invalid("argument %q: latest moves by itself; it is always the newest version", "channel")
+	}
+	value, stated := in["version"]
+	return store.ChannelEdit{Name: name, Version: in.whole("version"), Remove: stated && value == nil}, nil
+}
+
+// pointsTo is the version a channel is at, or nil.
+func (s *Surface) pointsTo(ctx context.Context, key store.Key, channel string) (*int64, error) {
+	r, err := s.library.Read(ctx, key, prompt.Selector{Channel: channel})
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):
+		return nil, nil //nolint:nilnil // no version is an answer
+	case err != nil:
+		return nil, err
+	}
+	return &r.Version, nil
+}
+
+func movedTo(endpoint string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before *int64) answer {
+	result := moved{
+		ID: idOf(endpoint, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: stateOf(o.State), Before: before,
+	}
+	if o.State != store.ChangePublished {
+		return answer{texts: []string{accepted(o, name)}, structured: result}
+	}
+	sentence := fmt.Sprintf("Channel %s of prompt %s ", edit.Name, inQuotes(name))
+	switch {
+	case edit.Remove:
+		sentence += "is removed"
+	case edit.Version == 0:
+		result.After = &o.Version
+		sentence += fmt.Sprintf("follows the newest version, now %d", o.Version)
+	default:
+		result.After = &edit.Version
+		sentence += fmt.Sprintf("points to version %d", edit.Version)
+	}
+	return answer{texts: []string{sentence + "; before: " + versionOrNone(before)}, structured: result}
+}
+
+func versionOrNone(version *int64) string {
+	if version == nil {
+		return "none"
+	}
+	return fmt.Sprintf("version %d", *version)
+}

@@ -1,0 +1,185 @@
+package prompts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// errBareName says that an id has no namespace where one is needed.
+var errBareName = errors.New("the id has no namespace")
+
+// selectorError says what is wrong with what follows the '@' of an id.
+type selectorError struct{ problem string }
+
+func (e *selectorError) Error() string { return e.problem }
+
+// parseID reads how a caller names a prompt. On the endpoint for all that is namespace/name or
+// namespace.name, since a namespace has no dot, or a name in the home namespace; on that of a namespace
+// a name, or the whole id with that namespace. Each may have @3 or @production behind it.
+//
+// The error is store.ErrNotFound for what can be no prompt here, errBareName where there is no home, or
+// a *selectorError.
+func parseID(endpoint, home, id string) (store.Key, prompt.Selector, error) {
+	namespace, name, whole := strings.Cut(id, "/")
+	if !whole && endpoint == "" {
+		namespace, name, whole = strings.Cut(id, ".")
+	}
+	switch {
+	case !whole && endpoint == "" && home == "":
+		return store.Key{}, prompt.Selector{}, errBareName
+	case !whole && endpoint == "":
+		namespace, name = home, id
+	case !whole:
+		namespace, name = endpoint, id
+	case endpoint != "" && namespace != endpoint, !isLabel(namespace):
+		return store.Key{}, prompt.Selector{}, store.ErrNotFound
+	}
+	ref, err := prompt.ParseRef(name)
+	if err == nil {
+		return store.Key{Namespace: namespace, Name: ref.Name}, ref.Selector, nil
+	}
+	if bare, selector, selected := strings.Cut(name, "@"); selected && selector != "" && isLabel(bare) {
+		return store.Key{}, prompt.Selector{}, &selectorError{problem: err.Error()}
+	}
+	return store.Key{}, prompt.Selector{}, store.ErrNotFound
+}
+
+// idOf is how tools name a prompt at an endpoint.
+func idOf(endpoint string, key store.Key) string {
+	if endpoint == "" {
+		return key.String()
+	}
+	return key.Name
+}
+
+// locate reads the argument id of a call.
+func (s *Surface) locate(ctx context.Context, in given) (store.Key, prompt.Selector, error) {
+	key, selector, err := parseID(transport.FromContext(ctx).Namespace, s.home(ctx), in.text("id"))
+	if errors.Is(err, errBareName) {
+		err = invalid("argument %q: %q has no namespace; write namespace/name", "id", clip(in.text("id"), 80))
+	} else if problem, is := errors.AsType[*selectorError](err); is {
+		err = invalid("argument %q: %s", "id", problem)
+	}
+	return key, selector, err
+}
+
+// locateWhole is locate for tools that mean all versions, where a selector can only be a mistake.
+func (s *Surface) locateWhole(ctx context.Context, in given) (store.Key, error) {
+	key, selector, err := s.locate(ctx, in)
+	if err == nil && selector != (prompt.Selector{}) {
+		err = invalid("argument %q: a prompt is meant as a whole here; leave %s out", "id", selector)
+	}
+	return key, err
+}
+
+// selected is which version a call means, by its id or by the arguments version and channel.
+func selected(in given, selector prompt.Selector) (prompt.Selector, error) {
+	version, channel := in.whole("version"), in.text("channel")
+	stated := 0
+	for _, is := range []bool{selector != (prompt.Selector{}), version != 0, channel != ""} {
+		if is {
+			stated++
+		}
+	}
+	switch {
+	case stated > 1:
+		return selector, invalid("give one of version, channel and what follows the @ of the id, not more")
+	case version != 0:
+		return prompt.Selector{Version: version}, nil
+	case channel != "":
+		return channelNamed(channel)
+	default:
+		return selector, nil
+	}
+}
+
+// channelNamed reads the argument channel.
+func channelNamed(name string) (prompt.Selector, error) {
+	selector, err := prompt.ParseSelector(name)
+	if err != nil || selector.Channel == "" {
+		return prompt.Selector{}, invalid("argument %q: %q is not the name of a channel: a lower-case letter, then letters, digits and '-', at most 36",
+			"channel", clip(name, 80))
+	}
+	return selector, nil
+}
+
+// home is the namespace of names that state none: the endpoint's, else the caller's own, else the
+// default one; empty when there is none.
+func (s *Surface) home(ctx context.Context) string {
+	if endpoint := transport.FromContext(ctx).Namespace; endpoint != "" {
+		return endpoint
+	}
+	if identity, known := auth.FromContext(ctx); known && identity.Namespace() != "" {
+		return identity.Namespace()
+	}
+	return s.defaultNamespace
+}
+
+// destination is the namespace a prompt is added to.
+func (s *Surface) destination(ctx context.Context, in given) (string, error) {
+	asked, endpoint := in.text("namespace"), transport.FromContext(ctx).Namespace
+	switch {
+	case asked != "" && endpoint != "" && asked != endpoint:
+		return "", invalid("argument %q: this endpoint is for namespace %s; leave it out", "namespace", endpoint)
+	case CheckNamespace(asked) != nil:
+		return "", invalid("argument %q: %s", "namespace", CheckNamespace(asked))
+	case asked != "":
+		return asked, nil
+	}
+	if home := s.home(ctx); home != "" {
+		return home, nil
+	}
+	return "", invalid("argument %q is required here: no default namespace is set", "namespace")
+}
+
+// CheckNamespace says why a name cannot be a namespace; an empty one is none.
+func CheckNamespace(name string) error {
+	if name == "" || isLabel(name) {
+		return nil
+	}
+	return fmt.Errorf("%q is not a namespace: at most 63 lower-case letters, digits and '-'", clip(name, 80))
+}
+
+// maxSlug leaves room for what makes a name another one: "-" and 8 digits of the change's id.
+const maxSlug = 54
+
+// slug is the name of the object of a prompt that is called title.
+func slug(title string) string {
+	var b strings.Builder
+	for _, c := range strings.ToLower(title) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			b.WriteRune(c)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	name := b.String()
+	if len(name) > maxSlug {
+		name = name[:maxSlug]
+	}
+	if name = strings.TrimRight(name, "-"); name == "" {
+		return "prompt"
+	}
+	return name
+}
+
+// freeName is the name of the object a change adds: the slug, made another one when it is taken.
+func (s *Surface) freeName(ctx context.Context, namespace, title, change string) (store.Key, error) {
+	key := store.Key{Namespace: namespace, Name: slug(title)}
+	taken, err := s.library.Taken(ctx, key)
+	if err != nil {
+		return store.Key{}, fmt.Errorf("look for a free name: %w", err)
+	}
+	if taken {
+		key.Name += "-" + change[:8]
+	}
+	return key, nil
+}

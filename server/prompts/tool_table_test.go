@@ -1,0 +1,136 @@
+package prompts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lectern-dev/lectern/server/auth"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// everyTool is a surface that offers all there are; it is asked for their definitions only.
+func everyTool() *Surface {
+	return New(Config{
+		Decider: auth.NewNone("anna"), Version: "v0",
+		Library: struct{ Library }{}, Changes: struct{ Changes }{},
+	})
+}
+
+// listed is tools/list through mcp-go.
+func listed(t *testing.T) []mcp.Tool {
+	t.Helper()
+	response := everyTool().Server().HandleMessage(context.Background(), json.RawMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+	answer, ok := response.(mcp.JSONRPCResponse)
+	if !ok {
+		t.Fatalf("tools/list answered %+v", response)
+	}
+	result, ok := answer.Result.(mcp.ListToolsResult)
+	if !ok {
+		t.Fatalf("tools/list has a %T", answer.Result)
+	}
+	return result.Tools
+}
+
+// TestToolsListStaysAsItIs: what clients are shown changes only on purpose (go test -update).
+func TestToolsListStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	const golden = "testdata/tools.json"
+	raw, err := json.Marshal(listed(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if err := json.Indent(&got, append(raw, '\n'), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestToolsAreCheap: of the 4,500 tokens that all tools of a caller may take, the tools on prompts leave
+// nearly half to those on tickets, and more where a caller may not write; with output schemas and hints it is
+// 8,000.
+func TestToolsAreCheap(t *testing.T) {
+	t.Parallel()
+	var shown, whole float64
+	for _, tool := range listed(t) {
+		model := map[string]any{
+			"name": tool.Name, "title": tool.Title, "description": tool.Description, "inputSchema": tool.RawInputSchema,
+		}
+		for at, value := range map[*float64]any{&shown: model, &whole: tool} {
+			raw, err := json.Marshal(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			*at += float64(utf8.RuneCount(raw)) / charactersPerToken
+		}
+	}
+	t.Logf("%.0f tokens shown to a model, %.0f for the whole list", shown, whole)
+	if shown > 2400 || whole > 4200 {
+		t.Errorf("%.0f tokens are shown to a model, of 2400; %.0f are in the whole list, of 4200", shown, whole)
+	}
+}
+
+func TestEveryToolSaysAllThereIsToSay(t *testing.T) {
+	t.Parallel()
+	for _, tool := range listed(t) {
+		a := tool.Annotations
+		if tool.Title == "" || tool.Description == "" || a.ReadOnlyHint == nil || a.DestructiveHint == nil || a.IdempotentHint == nil || a.OpenWorldHint == nil {
+			t.Errorf("%s: title, description or a hint is missing", tool.Name)
+		}
+		compiled(t, tool.RawOutputSchema)
+		compiled(t, tool.RawInputSchema)
+		var input struct {
+			AdditionalProperties *bool
+			Properties           map[string]struct{ Description string }
+		}
+		if err := json.Unmarshal(tool.RawInputSchema, &input); err != nil {
+			t.Fatal(err)
+		}
+		if input.AdditionalProperties == nil || *input.AdditionalProperties {
+			t.Errorf("%s takes arguments nobody described", tool.Name)
+		}
+		for name, property := range input.Properties {
+			if property.Description == "" {
+				t.Errorf("%s: argument %s is not described", tool.Name, name)
+			}
+		}
+	}
+}
+
+func compiled(t *testing.T, raw json.RawMessage) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("schema.json", document); err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	schema, err := compiler.Compile("schema.json")
+	if err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	return schema
+}

@@ -1,0 +1,188 @@
+package prompts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// newest selects what a change is an edit of, whatever version callers are served.
+var newest = prompt.Selector{Channel: store.Latest}
+
+func (s *Surface) addPrompt(ctx context.Context, in given) (answer, error) {
+	namespace, err := s.destination(ctx, in)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := s.allow(ctx, auth.Create, store.Key{Namespace: namespace}); err != nil {
+		if errors.Is(err, auth.ErrDenied) {
+			err = forbidden("you may not create prompts in namespace %s", namespace)
+		}
+		return answer{}, err
+	}
+	edit, err := editOf(in)
+	if err != nil {
+		return answer{}, err
+	}
+	spec, err := manifest.Added(edit)
+	if err != nil {
+		return answer{}, err
+	}
+	if _, err := manifest.Compile(ctx, s.library, namespace, manifest.SpecOf(&spec)); err != nil {
+		return answer{}, err
+	}
+	request := store.ChangeRequest{ID: uuid.NewString(), Action: store.ActionAdd, Edit: edit}
+	if request.Key, err = s.freeName(ctx, namespace, *edit.Title, request.ID); err != nil {
+		return answer{}, err
+	}
+	outcome, err := s.change(ctx, in, request)
+	if err != nil {
+		return answer{}, err
+	}
+	return reportVersion(ctx, outcome, *edit.Title, fmt.Sprintf("Created prompt %s with ID: %s",
+		inQuotes(*edit.Title), idOf(transport.FromContext(ctx).Namespace, outcome.Key))), nil
+}
+
+func (s *Surface) updatePrompt(ctx context.Context, in given) (answer, error) {
+	key, err := s.locateWhole(ctx, in)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := s.may(ctx, auth.Patch, key, in); err != nil {
+		return answer{}, err
+	}
+	edit, err := editOf(in)
+	if err != nil {
+		return answer{}, err
+	}
+	if reflect.ValueOf(edit).IsZero() {
+		return answer{}, invalid("there is nothing to change: give name, content, description, isTemplate, tags, category or metadata")
+	}
+	r, err := s.library.Read(ctx, key, newest)
+	if err != nil {
+		return answer{}, err
+	}
+	expected := in.whole("expectedVersion")
+	if expected != 0 && expected != r.Version && !in.has("idempotencyKey") {
+		return answer{}, conflict("prompt %s is at version %d, not %d; read it again and decide", in.text("id"), r.Version, expected)
+	}
+	if err := s.compiles(ctx, &r, edit); err != nil {
+		return answer{}, err
+	}
+	outcome, err := s.change(ctx, in, store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: edit, ExpectedVersion: expected})
+	if err != nil {
+		return answer{}, err
+	}
+	name := titleOf(&r)
+	if edit.Title != nil {
+		name = *edit.Title
+	}
+	return reportVersion(ctx, outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", inQuotes(name), outcome.Version)), nil
+}
+
+// compiles refuses an edit that would end in a prompt that cannot be published.
+func (s *Surface) compiles(ctx context.Context, r *store.Record, edit store.Edit) error {
+	before := manifest.Written(&r.Document)
+	after, err := manifest.Edited(before, edit)
+	if wrong, is := errors.AsType[*manifest.EditError](err); is {
+		// The place to change it in is the manifest; show what stands there.
+		bare := before
+		bare.Messages = nil
+		if patch, err := manifest.Proposal(bare, before); err == nil {
+			return invalid("%s, which say:\n%s", wrong.Problem, clip(patch, proposalLength))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = manifest.Compile(ctx, s.library, r.Key.Namespace, manifest.SpecOf(&after))
+	return err
+}
+
+// proposalLength keeps an error from being a whole document.
+const proposalLength = 8000
+
+func (s *Surface) deletePrompt(ctx context.Context, in given) (answer, error) {
+	key, selector, err := s.locate(ctx, in)
+	if err == nil {
+		selector, err = selected(in, selector)
+	}
+	if err == nil && selector.Channel != "" {
+		err = invalid("argument %q: a channel is removed by set_prompt_channel with version null; leave %s out", "id", selector)
+	}
+	if err == nil {
+		err = s.may(ctx, auth.Delete, key, in)
+	}
+	request := store.ChangeRequest{Key: key, Action: store.ActionDelete}
+	if err == nil {
+		request, err = s.deletion(ctx, key, selector, in)
+	}
+	var outcome store.ChangeOutcome
+	if err == nil {
+		outcome, err = s.change(ctx, in, request)
+	}
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
+		err = &problem{text: fmt.Sprintf("Prompt with ID %s not found", clip(in.text("id"), 200)), sentence: true}
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	id := idOf(transport.FromContext(ctx).Namespace, key)
+	return report(ctx, outcome, key.Name, "Deleted prompt with ID: "+id), nil
+}
+
+// deletion is what has to be asked for so that a prompt, or one version of it, is gone.
+func (s *Surface) deletion(ctx context.Context, key store.Key, selector prompt.Selector, in given) (store.ChangeRequest, error) {
+	whole := store.ChangeRequest{Key: key, Action: store.ActionDelete}
+	one := store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: store.Edit{Withdraw: selector.Version}}
+	request := one
+	if selector.Version == 0 {
+		request, selector = whole, newest
+	}
+	r, err := s.library.Read(ctx, key, selector)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && in.has("idempotencyKey"):
+		return request, nil // it may be gone because this is a repeat; the store knows
+	case err != nil || request.Action == store.ActionDelete:
+		return request, err
+	}
+	channels := slices.DeleteFunc(slices.Clone(r.Channels), func(name string) bool { return name == store.Latest })
+	if r.Version == r.Latest {
+		only, err := s.onlyVersion(ctx, key, r.Version)
+		if err != nil || only {
+			return whole, err
+		}
+		return whole, conflict("version %d is the newest, which the prompt still states; change the prompt with update_prompt, then delete version %d",
+			r.Version, r.Version)
+	}
+	if len(channels) > 0 {
+		return whole, conflict("version %d is in channel %s; move that with set_prompt_channel, then delete version %d",
+			r.Version, strings.Join(channels, ", "), r.Version)
+	}
+	return one, nil
+}
+
+// onlyVersion reports whether no other version is left of a prompt than its newest.
+func (s *Surface) onlyVersion(ctx context.Context, key store.Key, version int64) (bool, error) {
+	for before := version; ; {
+		older, err := s.library.Versions(ctx, key, before, maxHistory)
+		if err != nil || len(older) == 0 {
+			return err == nil, err
+		}
+		if slices.ContainsFunc(older, func(v store.VersionInfo) bool { return !v.Withdrawn }) {
+			return false, nil
+		}
+		before = older[len(older)-1].Version
+	}
+}
