@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lectern-dev/lectern/controllers"
+	"github.com/lectern-dev/lectern/manifests"
 	"github.com/lectern-dev/lectern/server"
 )
 
@@ -49,7 +50,8 @@ func root() *cobra.Command {
 		},
 	}
 	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "least level logged: debug, info, warn, error")
-	c.AddCommand(controllers.Command(), server.Command(version()), controllers.MigrateCommand(), controllers.ReleaseCommand(), versionCommand())
+	c.AddCommand(controllers.Command(), server.Command(version()), controllers.MigrateCommand(), controllers.ReleaseCommand(),
+		manifests.ValidateCommand(), manifests.RenderCommand(), versionCommand())
 	return c
 }
 

@@ -80,8 +80,12 @@ var rules = []rule{
 		applies: func(room string) bool { return in("server")(room) && !forTests(room) }, forbids: anyOf("api"),
 	},
 	{
+		name: "work on files needs no program and no cluster", deep: true,
+		applies: in("manifests"), forbids: anyOf("controllers", "server", "hack", "k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
+	},
+	{
 		name: "internal is below the programs", deep: true,
-		applies: in("internal"), forbids: anyOf("controllers", "server"),
+		applies: in("internal"), forbids: anyOf("controllers", "server", "manifests"),
 	},
 	{
 		name: "only tests start what hack starts", deep: true,
@@ -192,7 +196,7 @@ func TestRulesBite(t *testing.T) {
 	t.Parallel()
 	at := func(room string, imports ...string) listed {
 		for i, imported := range imports {
-			if in("api", "config", "controllers", "server", "internal", "hack")(imported) {
+			if in("api", "config", "controllers", "server", "manifests", "internal", "hack")(imported) {
 				imports[i] = module + "/" + imported
 			}
 		}
@@ -204,6 +208,7 @@ func TestRulesBite(t *testing.T) {
 	}{
 		"controller to server":        {at("controllers/prompt", "server/auth"), []string{"the controller knows no server: controllers/prompt imports server/auth"}},
 		"server to client-go":         {at("server", "k8s.io/client-go/rest"), []string{"a server knows no controller and no Kubernetes: server imports k8s.io/client-go/rest"}},
+		"files to the server":         {at("manifests", "server"), []string{"work on files needs no program and no cluster: manifests imports server"}},
 		"internal to controllers":     {at("internal/store", "controllers"), []string{"internal is below the programs: internal/store imports controllers"}},
 		"api to internal":             {at("api/v1alpha1", "internal/prompt"), []string{"api is inert: api/v1alpha1 imports internal/prompt"}},
 		"config to api":               {at("config/crd", "embed", "api/v1alpha1"), []string{"what is installed is files: config/crd imports api/v1alpha1"}},

@@ -16,8 +16,11 @@ func (m *Manifest) fault(fault *field.Error) Problem {
 		// Only the rule for names is one of the whole object.
 		path, message = "metadata.name", fault.Detail
 	}
-	switch fault.Type {
-	case field.ErrorTypeInvalid, field.ErrorTypeTypeInvalid, field.ErrorTypeForbidden:
+	at := find(m.node, path)
+	switch key, isKey := fault.BadValue.(string); {
+	case isKey && key != "" && at.value.Kind == yaml.MappingNode:
+		// A key of labels or annotations, which the path does not name.
+	case fault.Type == field.ErrorTypeInvalid, fault.Type == field.ErrorTypeTypeInvalid:
 		// The value is in the file; repeating it would only push the reason away.
 		message = fault.Detail
 		if !strings.HasPrefix(message, path) {
@@ -28,7 +31,6 @@ func (m *Manifest) fault(fault *field.Error) Problem {
 		// What the schema counts, and the library calls bytes.
 		message = strings.TrimSuffix(message, " bytes") + " characters"
 	}
-	at := find(m.node, path)
 	if hint := m.hint(at, fault); hint != "" {
 		message += "; " + hint
 	}

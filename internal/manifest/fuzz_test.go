@@ -117,10 +117,16 @@ func alter(spec *v1alpha1.PromptSpec, title, text, tag string, what uint16) {
 		func() { spec.Tags = append(spec.Tags, tag) },
 		func() { spec.Tags = nil },
 		func() { spec.Text, spec.Messages = text, nil },
-		func() { spec.Text, spec.Messages = "", append(spec.Messages, v1alpha1.Message{Role: "user", Text: text}) },
+		func() {
+			spec.Text, spec.Messages = "", append(spec.Messages, v1alpha1.Message{Role: "user", Text: text})
+		},
 		func() { spec.Messages = append([]v1alpha1.Message{{Role: tag, Text: title}}, spec.Messages...) },
-		func() { spec.Arguments = append(spec.Arguments, v1alpha1.Argument{Name: tag, Default: &text, Enum: []string{title, text}}) },
-		func() { spec.Arguments = append([]v1alpha1.Argument{{Name: title, Description: tag}}, spec.Arguments...) },
+		func() {
+			spec.Arguments = append(spec.Arguments, v1alpha1.Argument{Name: tag, Default: &text, Enum: []string{title, text}})
+		},
+		func() {
+			spec.Arguments = append([]v1alpha1.Argument{{Name: title, Description: tag}}, spec.Arguments...)
+		},
 		func() { spec.Arguments = spec.Arguments[min(1, len(spec.Arguments)):] },
 		func() { spec.Channels = append(spec.Channels, v1alpha1.Channel{Name: tag, Version: new(int64(what))}) },
 		func() { spec.Channels = nil },

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode"
@@ -66,17 +65,17 @@ func plain(s string, flow bool) (string, bool) {
 			return "", false
 		}
 	}
-	// kubectl's reader and newer ones differ in what they take for numbers, dates and booleans.
-	var node yaml.Node
-	if yaml.Unmarshal([]byte(s), &node) != nil || len(node.Content) != 1 || node.Content[0].Kind != yaml.ScalarNode || node.Content[0].ShortTag() != "!!str" {
+	// kubectl's reader and newer ones differ in what they take for numbers, dates and booleans, and in what
+	// ends a text inside brackets.
+	trial := "v: " + s
+	if flow {
+		trial = "{v: " + s + "}"
+	}
+	var newer, kubectl map[string]any
+	if yaml.Unmarshal([]byte(trial), &newer) != nil || newer["v"] != any(s) {
 		return "", false
 	}
-	want, err := json.Marshal(s)
-	if err != nil {
-		return "", false
-	}
-	text, err := kyaml.YAMLToJSON([]byte(s))
-	return s, err == nil && string(text) == string(want)
+	return s, kyaml.Unmarshal([]byte(trial), &kubectl) == nil && len(kubectl) == 1 && kubectl["v"] == any(s)
 }
 
 // literal is a text as a block: what stands after the key, and the lines below it. Not every text can be one.

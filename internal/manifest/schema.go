@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -14,12 +14,9 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
-	apimachineryvalidation "k8s.io/apimachinery/pkg/api/validation"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
-	kjson "sigs.k8s.io/json"
 	kyaml "sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/config/crd"
@@ -68,7 +65,7 @@ func (r *Reader) judge(m *Manifest) []Problem {
 	}
 	object := runtime.DeepCopyJSON(m.object)
 	var problems []Problem
-	for _, path := range r.unknown(object) {
+	for _, path := range slices.Concat(unknownMetadata(object["metadata"]), r.unknown(object)) {
 		problems = append(problems, m.unknown(path))
 	}
 	// What a person writes into status is dropped when an object is created.
@@ -99,35 +96,6 @@ func (r *Reader) faults(object map[string]any) field.ErrorList {
 	}
 	broken, _ := r.rules.Validate(context.Background(), nil, r.structural, object, nil, celconfig.RuntimeCELCostBudget)
 	return append(faults, broken...)
-}
-
-// judgeMetadata judges what every object has. Without a name there is nothing to serve.
-func judgeMetadata(written any) field.ErrorList {
-	at := field.NewPath("metadata")
-	text, err := marshal(written)
-	if err != nil {
-		return field.ErrorList{field.Invalid(at, "", err.Error())}
-	}
-	var meta metav1.ObjectMeta
-	unknown, err := kjson.UnmarshalStrict(text, &meta)
-	if err != nil {
-		return field.ErrorList{field.Invalid(at, "", strings.TrimPrefix(err.Error(), "json: "))}
-	}
-	var faults field.ErrorList
-	for _, err := range unknown {
-		var path string
-		if fault, ok := err.(kjson.FieldError); ok { //nolint:errorlint // the interface of a value, not a cause
-			path = fault.FieldPath()
-		}
-		faults = append(faults, field.Forbidden(at.Child(path), err.Error()))
-	}
-	if meta.Name == "" {
-		return append(faults, field.Required(at.Child("name"), "a prompt is called by its name; write name: under metadata:"))
-	}
-	if meta.Namespace == "" {
-		meta.Namespace = DefaultNamespace
-	}
-	return append(faults, apimachineryvalidation.ValidateObjectMeta(&meta, true, apimachineryvalidation.NameIsDNSSubdomain, at)...)
 }
 
 func marshal(value any) ([]byte, error) { return json.Marshal(value) }

@@ -1,0 +1,36 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// AppliedSize is how many bytes the annotations would have after a `kubectl apply` without --server-side,
+// which keeps the whole object, as JSON, in one of them.
+func (m *Manifest) AppliedSize() (int, error) {
+	copied := maps.Clone(m.object)
+	meta, _ := copied["metadata"].(map[string]any)
+	meta = maps.Clone(meta)
+	// kubectl writes these two even where the manifest does not.
+	meta["namespace"] = m.Prompt.Namespace
+	annotations, _ := meta["annotations"].(map[string]any)
+	if annotations = maps.Clone(annotations); annotations == nil {
+		annotations = map[string]any{}
+	}
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	meta["annotations"] = annotations
+	copied["metadata"] = meta
+	text, err := json.Marshal(copied)
+	if err != nil {
+		return 0, fmt.Errorf("write the object as JSON: %w", err)
+	}
+	size := len(corev1.LastAppliedConfigAnnotation) + len(text) + len("\n")
+	for key, value := range annotations {
+		said, _ := value.(string)
+		size += len(key) + len(said)
+	}
+	return size, nil
+}
