@@ -28,6 +28,14 @@ func TestOptions(t *testing.T) {
 			cluster: "10.0.0.1",
 			want:    "--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): every pod that reaches this one could read every prompt",
 		},
+		"no tokens": {
+			args: []string{"--database-url=postgres://localhost/lectern", "--result-limit=-1"},
+			want: "--result-limit is -1; give a number of tokens, or 0 for any number",
+		},
+		"a namespace that is none": {
+			args: []string{"--database-url=postgres://localhost/lectern", "--default-namespace=My Team"},
+			want: `--default-namespace: "My Team" is not a namespace: at most 63 lower-case letters, digits and '-'`,
+		},
 		"no room": {args: []string{"--catalog-bytes=1000"}, want: "--catalog-bytes is 1000; at least 1 MiB (1048576) is needed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,3 +72,17 @@ func TestNoneLetsPagesOfTheMachineIn(t *testing.T) {
 		}
 	}
 }
+
+func TestNamespaceOfTheCaller(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[string]string{
+		"system:serviceaccount:support:triage": "support",
+		"local:anna":                           "",
+		"anna@example.org":                     "",
+		"system:serviceaccounts":               "",
+	} {
+		if got := (Identity{Subject: subject}).Namespace(); got != want {
+			t.Errorf("%s is of namespace %q, not %q", subject, got, want)
+		}
+	}
+}

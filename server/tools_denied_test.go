@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/prompts"
+)
+
+// untouched is a library, and a taker of changes, that nothing may be asked of: a call of either would
+// panic and be an internal error.
+var untouched = func(d *Deps) {
+	d.Library, d.Changes = struct{ prompts.Library }{}, struct{ prompts.Changes }{}
+}
+
+// TestToolsDenyWhatTheyDoNotKnow: who may not read a prompt is told what is said of one that is not there, and
+// nothing was looked up.
+func TestToolsDenyWhatTheyDoNotKnow(t *testing.T) {
+	t.Parallel()
+	denied := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Decider = onlyIT{} }), "/mcp")
+	author := collection(t)
+	box := openToolbox(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = struct{ prompts.Changes }{} }), "/mcp")
+	for tool, arguments := range map[string]string{
+		"get_prompt":           `{"id":"%s"}`,
+		"apply_template":       `{"id":"%s","variables":{}}`,
+		"list_prompt_versions": `{"id":"%s"}`,
+		"diff_prompt_versions": `{"id":"%s","from":1}`,
+		"find_similar_prompts": `{"id":"%s"}`,
+		"update_prompt":        `{"id":"%s","content":"x"}`,
+		"delete_prompt":        `{"id":"%s"}`,
+		"set_prompt_channel":   `{"id":"%s","channel":"production"}`,
+	} {
+		there := denied.says(t, tool, fmt.Sprintf(arguments, "support/hidden"))
+		absent := box.says(t, tool, fmt.Sprintf(arguments, "support/nothing"))
+		if diff := cmp.Diff(absent, strings.ReplaceAll(there, "support/hidden", "support/nothing")); diff != "" {
+			t.Errorf("%s (-not there +denied)\n%s", tool, diff)
+		}
+		if !strings.Contains(there, "not found") {
+			t.Errorf("%s says %q", tool, there)
+		}
+	}
+}
+
+// readers may read everything, and change nothing.
+type readers struct{}
+
+func (readers) Allow(_ context.Context, _ auth.Identity, verb auth.Verb, key store.Key) error {
+	if verb != auth.Get && verb != auth.List {
+		return fmt.Errorf("%s %s: %w", verb, key, auth.ErrDenied)
+	}
+	return nil
+}
+
+func (readers) Visible(context.Context, auth.Identity) (store.Scope, error) {
+	return store.Scope{All: true}, nil
+}
+
+// TestReadersAreToldWhatTheyMayNot: whether or not the prompt is there, which is not looked up.
+func TestReadersAreToldWhatTheyMayNot(t *testing.T) {
+	t.Parallel()
+	box := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Decider = readers{} }), "/mcp")
+	for call, want := range map[[2]string]string{
+		{"add_prompt", `{"name":"a","content":"b","namespace":"it"}`}:      "! Error creating prompt: ForbiddenError: you may not create prompts in namespace it",
+		{"update_prompt", `{"id":"it/greeting","name":"x"}`}:               "! Error updating prompt: ForbiddenError: you may read prompt it/greeting, but not patch it; ask for the verb patch on prompts.lectern.dev",
+		{"delete_prompt", `{"id":"it/greeting"}`}:                          "! Error deleting prompt: ForbiddenError: you may read prompt it/greeting, but not delete it; ask for the verb delete on prompts.lectern.dev",
+		{"set_prompt_channel", `{"id":"it/greeting","channel":"beta"}`}:    "! Error setting prompt channel: ForbiddenError: you may read prompt it/greeting, but not promote it; ask for the verb promote on prompts.lectern.dev",
+		{"add_prompt", `{"name":"a","content":"b"}`}:                       `! Error creating prompt: ValidationError: argument "namespace" is required here: no default namespace is set`,
+		{"add_prompt", `{"name":"a","content":"b","namespace":"No Good"}`}: `! Error creating prompt: ValidationError: argument "namespace": "No Good" is not a namespace: at most 63 lower-case letters, digits and '-'`,
+	} {
+		if got := box.says(t, call[0], call[1]); got != want {
+			t.Errorf("%s %s\n got %s\nwant %s", call[0], call[1], got, want)
+		}
+	}
+}
+
+// broken is a library whose every answer is an error.
+type broken struct {
+	prompts.Library
+	err error
+}
+
+func (b broken) Read(context.Context, store.Key, prompt.Selector) (store.Record, error) {
+	return store.Record{}, b.err
+}
+func (b broken) Find(context.Context, store.FindQuery) (store.Found, error) {
+	return store.Found{}, b.err
+}
+func (b broken) Stats(context.Context, store.Scope) (store.Stats, error) { return store.Stats{}, b.err }
+func (b broken) Versions(context.Context, store.Key, int64, int) ([]store.VersionInfo, error) {
+	return nil, b.err
+}
+
+// TestToolsKeepInnerErrorsInside: what a caller learns of the store being away is when to try again.
+func TestToolsKeepInnerErrorsInside(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"StorageError: the store is away, try again in 1 s":           fmt.Errorf("dial secret-host:5432: %w", store.ErrUnavailable),
+		"StorageError: the server could not answer; its log says why": errors.New("secret"),
+	} {
+		box := openToolbox(t, start(t, greeting(), func(d *Deps) { d.Library = broken{err: err} }), "/mcp")
+		for call, doing := range map[[2]string]string{
+			{"get_prompt", `{"id":"it/greeting"}`}:                    "retrieving prompt",
+			{"list_prompts", `{}`}:                                    "listing prompts",
+			{"search_prompts", `{"query":"x"}`}:                       "searching prompts",
+			{"get_stats", `{}`}:                                       "getting statistics",
+			{"list_prompt_versions", `{"id":"it/greeting"}`}:          "listing prompt versions",
+			{"diff_prompt_versions", `{"id":"it/greeting","from":1}`}: "comparing prompt versions",
+			{"find_similar_prompts", `{"id":"it/greeting"}`}:          "finding similar prompts",
+		} {
+			if got := box.says(t, call[0], call[1]); got != "! Error "+doing+": "+want {
+				t.Errorf("%s: got %q, want %q", call[0], got, want)
+			}
+		}
+	}
+}
+
+// TestToolsAreCounted by name where there is such a tool, and what a tool refused apart from what the protocol
+// did.
+func TestToolsAreCounted(t *testing.T) {
+	t.Parallel()
+	metrics, exporter := prometheus.NewRegistry(), tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
+	author := collection(t)
+	replica := start(t, author, withTools(author), func(d *Deps) { d.Metrics, d.Tracer = metrics, provider.Tracer("test") })
+	for _, name := range []string{"get_stats", "get_prompt", "burn"} {
+		replica.send(t, callTool(name, map[string]any{}))
+	}
+	type count struct{ Tool, Error string }
+	got := map[count]uint64{}
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, label := range m.GetLabel() {
+				labels[label.GetName()] = label.GetValue()
+			}
+			if n := m.GetHistogram().GetSampleCount(); n > 0 && labels["mcp_method_name"] == "tools/call" {
+				got[count{labels["gen_ai_tool_name"], labels["error_type"]}] += n
+			}
+		}
+	}
+	want := map[count]uint64{{"get_stats", ""}: 1, {"get_prompt", "tool_error"}: 1, {"", "-32602"}: 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("counted (-want +got)\n%s", diff)
+	}
+	until(t, "all spans", func() bool { return len(exporter.GetSpans()) == 3 })
+	spans := map[string]string{}
+	for _, s := range exporter.GetSpans() {
+		spans[s.Name] = ""
+		for _, a := range s.Attributes {
+			if a.Key == "error.type" {
+				spans[s.Name] = a.Value.AsString()
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"tools/call get_stats": "", "tools/call get_prompt": "tool_error", "tools/call burn": "-32602"}, spans); diff != "" {
+		t.Errorf("spans (-want +got)\n%s", diff)
+	}
+}
