@@ -60,10 +60,11 @@ func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica
 	return r
 }
 
-// serve gives a replica its listener until the test ends.
+// serve gives a replica its listener until the test ends. Whatever it answers is held against the official
+// schemas.
 func (r *replica) serve(tb testing.TB) {
 	tb.Helper()
-	r.Server = httptest.NewServer(r.endpoint)
+	r.Server = httptest.NewServer(witness(tb, r.endpoint))
 	r.client = r.Client()
 	tb.Cleanup(func() {
 		r.endpoint.Stop()
@@ -344,14 +345,17 @@ func getPrompt(name string, arguments map[string]any) request {
 	return request{rpc: "prompts/get", params: params}
 }
 
-// testdata is the folder of shared test inputs. Without it a test goes on with less, but not in CI.
+func testdataFolder() string {
+	if folder := os.Getenv("LECTERN_TESTDATA"); folder != "" {
+		return folder
+	}
+	return "../../shared/data"
+}
+
+// testdata is a file of the shared test inputs. Without it a test goes on with less, but not in CI.
 func testdata(tb testing.TB, name string) ([]byte, bool) {
 	tb.Helper()
-	folder := os.Getenv("LECTERN_TESTDATA")
-	if folder == "" {
-		folder = "../../shared/data"
-	}
-	content, err := os.ReadFile(folder + "/" + name)
+	content, err := os.ReadFile(testdataFolder() + "/" + name)
 	switch {
 	case err == nil:
 		return content, true

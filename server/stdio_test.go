@@ -23,6 +23,8 @@ type console struct {
 	io.WriteCloser
 	out   *io.PipeReader
 	lines *bufio.Reader
+	// asked has what is known of requests, by id.
+	asked map[string][2]string
 	// end ends the server, and ended is what it returned.
 	end   context.CancelFunc
 	ended chan error
@@ -34,7 +36,7 @@ func (r *replica) console(tb testing.TB, namespace string) *console {
 	stdin, in := io.Pipe()
 	out, stdout := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &console{WriteCloser: in, out: out, lines: bufio.NewReader(out), end: cancel, ended: make(chan error, 1)}
+	c := &console{WriteCloser: in, out: out, lines: bufio.NewReader(out), asked: make(map[string][2]string), end: cancel, ended: make(chan error, 1)}
 	go func() {
 		c.ended <- r.endpoint.ServeStdio(ctx, auth.Identity{Subject: "local:anna"}, namespace, stdin, stdout)
 	}()
@@ -49,9 +51,19 @@ func (r *replica) console(tb testing.TB, namespace string) *console {
 func (c *console) say(tb testing.TB, lines ...string) {
 	tb.Helper()
 	for _, line := range lines {
-		if _, err := io.WriteString(c, line+"\n"); err != nil {
-			tb.Fatal(err)
-		}
+		c.write(tb, line+"\n")
+	}
+}
+
+// write is say without an end of the line.
+func (c *console) write(tb testing.TB, line string) {
+	tb.Helper()
+	if id := idOf([]byte(line)); id != "" {
+		method, revision := spoken(nil, []byte(line))
+		c.asked[id] = [2]string{method, revision}
+	}
+	if _, err := io.WriteString(c, line); err != nil {
+		tb.Fatal(err)
 	}
 }
 
@@ -63,7 +75,28 @@ func (c *console) next(tb testing.TB) string {
 	if err != nil && err != io.EOF {
 		tb.Fatal(err)
 	}
-	return strings.TrimSuffix(line, "\n")
+	line = strings.TrimSuffix(line, "\n")
+	if line == "" {
+		return ""
+	}
+	asked, known := c.asked[idOf([]byte(line))]
+	if !known {
+		asked = [2]string{"", older}
+		if strings.Contains(line, "subscriptionId") {
+			asked[1] = newest
+		}
+	}
+	if err := follows(asked[1], asked[0], []byte(line)); err != nil {
+		tb.Errorf("the answer to %s breaks the schema\n%s\n%v", asked[0], line, err)
+	}
+	return line
+}
+
+// idOf is the id of a message as it is written; empty without one.
+func idOf(message []byte) string {
+	var identified struct{ ID json.RawMessage }
+	_ = json.Unmarshal(message, &identified) // what is no message has none
+	return string(identified.ID)
 }
 
 // over is what the server returned at its end.
@@ -264,9 +297,7 @@ func TestStdioAnswersWhatWasAskedBeforeTheEnd(t *testing.T) {
 		c.say(t, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"wait","arguments":{"ms":%d}}}`, i, i%20))
 		want = append(want, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"waited"}]}}`, i))
 	}
-	if _, err := io.WriteString(c, `{"jsonrpc":"2.0","id":200,"method":"ping"}`); err != nil {
-		t.Fatal(err)
-	}
+	c.write(t, `{"jsonrpc":"2.0","id":200,"method":"ping"}`)
 	want = append(want, `{"jsonrpc":"2.0","id":200,"result":{}}`)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)

@@ -285,7 +285,7 @@ func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
 // reject writes a failure over whatever the page holds.
 func (h *Handler) reject(x *exchange, f *Failure, status int) {
 	x.page.Reset()
-	h.answer(x.page, x.envelope.ID, nil, f)
+	_ = h.answer(x.page, x.envelope.ID, nil, f)
 	h.send(x, status)
 }
 

@@ -63,15 +63,13 @@ func (p *pipe) connect(version string) {
 		ToolsListChanged:     has.Tools != nil && has.Tools.ListChanged,
 		ResourcesListChanged: has.Resources != nil && has.Resources.ListChanged,
 	})
-	p.running.Add(1)
-	go func() {
-		defer p.running.Done()
+	p.running.Go(func() {
 		defer p.h.streams.remove(p.channel)
 		over := make(chan ended, 1)
 		defer context.AfterFunc(p.listening, func() { over <- ended{} })()
 		plain := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification { return note }
 		p.h.stream(p.channel, p.lines, plain, over, func() {})
-	}()
+	})
 }
 
 // subscribe lets an older client follow a resource, or no longer.

@@ -108,7 +108,7 @@ func (p *pipe) read(in io.Reader) error {
 		line, err := readLine(reader, p.h.config.BodyLimit)
 		switch {
 		case errors.Is(err, errLongLine):
-			p.lines.answer(nil, nil, tooLarge("line", p.h.config.BodyLimit))
+			_ = p.lines.answer(nil, nil, tooLarge("line", p.h.config.BodyLimit))
 		case len(line) > 0:
 			p.message(line)
 		}
@@ -127,7 +127,7 @@ func (p *pipe) message(line []byte) {
 	e := &envelope{}
 	switch f := decode(line, e); {
 	case f != nil:
-		p.lines.answer(e.ID, nil, f)
+		_ = p.lines.answer(e.ID, nil, f)
 	case e.asks():
 		p.request(e, line, started)
 	case mcp.MCPMethod(e.Method) == mcp.MethodNotificationCancelled:
@@ -170,7 +170,7 @@ func (p *pipe) request(e *envelope, line []byte, started time.Time) {
 	}
 	ctx, u, refused := p.begin(ctx, e.ID)
 	if refused != nil {
-		p.lines.answer(e.ID, nil, refused)
+		_ = p.lines.answer(e.ID, nil, refused)
 		return
 	}
 	ctx = context.WithValue(ctx, callKey{}, &call)
