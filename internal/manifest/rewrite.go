@@ -144,7 +144,7 @@ func (m *Manifest) replaced(w writer, want any) []byte {
 		return nil
 	}
 	if w.json {
-		return []byte(w.flow(whole) + "\n")
+		return []byte(w.inline(whole) + "\n")
 	}
 	return append(m.document.opening(), w.document(whole)...)
 }

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -256,3 +257,179 @@ var sameMetadata = cmp.Comparer(func(a, b runtime.RawExtension) bool {
 	y, failed := ordered(b)
 	return err == nil && failed == nil && sameValue(x, y)
 })
+
+// Each is edited so that the title becomes New and the text two lines.
+func TestRewriteInOtherForms(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		file string
+		want []string
+	}{
+		"JSON on lines": {
+			"{\n  \"apiVersion\": \"lectern.dev/v1alpha1\",\n  \"kind\": \"Prompt\",\n  \"metadata\": {\"name\": \"a\"},\n  \"spec\": {\n    \"text\": \"One\",\n    \"tags\": [\n      \"x\"\n    ]\n  }\n}\n",
+			[]string{
+				`-    "text": "One",`,
+				`+    "title": "New",`,
+				`+    "text": "One\nTwo\n",`,
+			},
+		},
+		"JSON on one line": {
+			`{"apiVersion":"lectern.dev/v1alpha1","kind":"Prompt","metadata":{"name":"a"},"spec":{"title":"Old","text":"One"}}`,
+			[]string{
+				`-{"apiVersion":"lectern.dev/v1alpha1","kind":"Prompt","metadata":{"name":"a"},"spec":{"title":"Old","text":"One"}}`,
+				`+{"apiVersion":"lectern.dev/v1alpha1","kind":"Prompt","metadata":{"name":"a"},"spec":{"title":"New","text":"One\nTwo\n"}}`,
+			},
+		},
+		"a spec in braces": {
+			"apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a}\nspec: {text: One}   # short\n",
+			[]string{"-spec: {text: One}   # short", `+spec: {title: New, text: "One\nTwo\n"}   # short`},
+		},
+		"an item of a List": {
+			"apiVersion: v1\nkind: List\nitems:\n# the first\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: a}\n  spec:\n    text: One\n    # its end\n- kind: Other\n",
+			[]string{"-    text: One", "+    title: New", "+    text: |", "+      One", "+      Two"},
+		},
+		"lines that end as on Windows": {
+			"apiVersion: lectern.dev/v1alpha1\r\nkind: Prompt\r\nmetadata: {name: a}\r\nspec:\r\n  text: One # c\r\n",
+			[]string{"-  text: One # c\r", "+  title: New\r", "+  text: | # c\r", "+    One\r", "+    Two\r"},
+		},
+		"an anchor used elsewhere": {
+			"apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a, labels: {t: &t Old}}\nspec:\n  title: *t\n  text: One\n",
+			[]string{"-  title: *t", "-  text: One", "+  title: New", "+  text: |", "+    One", "+    Two"},
+		},
+		"an anchor that others need": {
+			"# top\napiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a}\nspec:\n  title: &t Old\n  category: *t\n  text: One\n",
+			[]string{
+				"-  title: &t Old", "-  category: *t", "-  text: One",
+				"+  title: New", "+  category: Old", "+  text: |", "+    One", "+    Two",
+			},
+		},
+		"a merged mapping": {
+			"apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a}\nspec:\n  <<: {title: Old}\n  text: One\n",
+			[]string{"-  text: One", "+  title: New", "+  text: |", "+    One", "+    Two"},
+		},
+		"a folded text of several lines": {
+			"apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a}\nspec:\n  text: One\n    and\n\n    more\n  # what agents see\n  title: Old",
+			[]string{"-  text: One", "-    and", "-", "-    more", "-  # what agents see", "-  title: Old", "+  text: |", "+    One", "+    Two", "+  # what agents see", "+  title: New"},
+		},
+		"dashes further in": {
+			"apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a}\nspec:\n    tags:\n      - x   # why\n    text: One\n    channels:\n      -\n        name: beta\n",
+			[]string{"-    tags:", "-      - x   # why", "-    text: One", "+    title: New", "+    tags:", "+      - x   # why", "+    text: |", "+      One", "+      Two"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec := specIn(t, tc.file, "a")
+			spec.Title, spec.Text = "New", "One\nTwo\n"
+			got, err := Rewrite([]byte(tc.file), key("a"), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, changed(tc.file, string(got))); diff != "" {
+				t.Errorf("lines (-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(spec, specIn(t, string(got), "a"), sameMetadata); diff != "" {
+				t.Errorf("spec (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRewriteRefuses(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ file, want string }{
+		"another prompt": {commented, "prompt default/x is not in the file"},
+		"a broken file":  {head + "  text: {{x}}\n", `prompt default/x cannot be found while the file has faults: YAML reads {{ at the start of a value as a mapping: put the value in quotes: write text: "{{x}}"`},
+	} {
+		_, err := Rewrite([]byte(tc.file), key("x"), v1alpha1.PromptSpec{Text: "x"})
+		if _, ok := errors.AsType[*EditError](err); !ok || err.Error() != tc.want {
+			t.Errorf("%s: got %v, want %s", name, err, tc.want)
+		}
+	}
+}
+
+func TestAppendAndRemove(t *testing.T) {
+	t.Parallel()
+	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{
+		Title: "Yes", Tags: []string{"a", "on"}, Metadata: &runtime.RawExtension{Raw: []byte(`{"owner":"ops","n":1}`)}, Syntax: "Simple",
+		Arguments: []v1alpha1.Argument{{Name: "who", Description: "Who it is for"}, {Name: "n", Description: "As long as it takes to be put on several lines, which is about here", Default: new("5")}},
+		Text:      "# Hello {{who}}\n\n  - {{n}}\n",
+	}}
+	p.Name = "added"
+	const written = `apiVersion: lectern.dev/v1alpha1
+kind: Prompt
+metadata:
+  name: added
+spec:
+  title: "Yes"
+  tags: [a, "on"]
+  metadata: {owner: ops, "n": 1}
+  syntax: Simple
+  arguments:
+  - {name: who, description: Who it is for}
+  - name: "n"
+    description: As long as it takes to be put on several lines, which is about here
+    default: "5"
+  text: |
+    # Hello {{who}}
+
+      - {{n}}
+`
+	for name, tc := range map[string]struct{ before, after, removed string }{
+		"nothing":                {"", written, ""},
+		"a document":             {commented, commented + "---\n" + written, commented},
+		"no last newline":        {"a: b", "a: b\n---\n" + written, "a: b\n"},
+		"a separator at the end": {"a: b\n---\n", "a: b\n---\n" + written, "a: b\n"},
+		"a separator first":      {"---\n", "---\n" + written, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			after, err := Append([]byte(tc.before), &p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.after, string(after)); diff != "" {
+				t.Errorf("appended (-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(p.Spec, specIn(t, string(after), "added"), sameMetadata); diff != "" {
+				t.Errorf("spec (-want +got)\n%s", diff)
+			}
+			if _, err := Append(after, &p); err == nil || err.Error() != "prompt default/added is in the file already" {
+				t.Errorf("a second time: %v", err)
+			}
+			removed, err := Remove(after, key("added"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.removed, string(removed)); diff != "" {
+				t.Errorf("removed (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	other := strings.SplitAfter(commented, "---\n")[1]
+	list := "kind: List\nitems:\n- kind: Other # c\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: greeting}\n  spec: {text: x}\n# end\n"
+	for name, tc := range map[string]struct{ file, want string }{
+		"the first document":     {commented, other},
+		"between others":         {"a: b\n---\n" + commented, "a: b\n---\n" + other},
+		"an item of a List":      {list, "kind: List\nitems:\n- kind: Other # c\n# end\n"},
+		"the only item":          {strings.Replace(list, "- kind: Other # c\n", "", 1), "kind: List\nitems: []\n# end\n"},
+		"an item in brackets":    {`{"kind":"List","items":[{"apiVersion":"lectern.dev/v1alpha1","kind":"Prompt","metadata":{"name":"greeting"},"spec":{"text":"x"}},{"kind":"Other"}]}`, `{"kind":"List","items":[{"kind":"Other"}]}`},
+		"the only document":      {named("greeting"), ""},
+		"a comment by itself":    {"# top\n---\n" + named("greeting"), "# top\n"},
+		"a line that looks like": {named("greeting") + "---\n" + head + "  text: \"a\n\n    --- b\"\n", head + "  text: \"a\n\n    --- b\"\n"},
+	} {
+		got, err := Remove([]byte(tc.file), key("greeting"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(tc.want, string(got)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+	if _, err := Remove([]byte(commented), key("x")); err == nil || err.Error() != "prompt default/x is not in the file" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -153,9 +153,9 @@ func (s *sheet) plainEnd(at int, value string) int {
 func (s *sheet) blockEnd(at, indent int) int {
 	end := s.lineEnd(at)
 	keep := bytes.IndexByte(bytes.SplitN(s.text[at:end], []byte(" "), 2)[0], '+') >= 0
-	for next := end + 1; next < len(s.text); {
+	for next := s.nextLine(at); next < len(s.text); {
 		stop := s.lineEnd(next)
-		line := bytes.TrimRight(s.text[next:stop], "\r")
+		line := s.text[next:stop]
 		blank := len(bytes.TrimLeft(line, " ")) == 0
 		if !blank && len(line)-len(bytes.TrimLeft(line, " ")) <= indent {
 			break
@@ -163,15 +163,27 @@ func (s *sheet) blockEnd(at, indent int) int {
 		if !blank || keep {
 			end = stop
 		}
-		next = stop + 1
+		next = s.nextLine(next)
 	}
 	return end
 }
 
 // lineEnd is where the line at an offset ends, before its break.
 func (s *sheet) lineEnd(at int) int {
+	i := bytes.IndexByte(s.text[at:], '\n')
+	switch {
+	case i < 0:
+		return len(s.text)
+	case i > 0 && s.text[at+i-1] == '\r':
+		return at + i - 1
+	}
+	return at + i
+}
+
+// nextLine is where the line after the one at an offset begins.
+func (s *sheet) nextLine(at int) int {
 	if i := bytes.IndexByte(s.text[at:], '\n'); i >= 0 {
-		return at + i
+		return at + i + 1
 	}
 	return len(s.text)
 }

@@ -60,6 +60,7 @@ func (s *splicer) changeObject(at slot, was, is *object) {
 	indent := n.Content[0].Column - 1
 	var parts []part
 	index := map[string]int{}
+	last := -1 // the entry a new one goes behind
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		p := part{start: s.offset(key)}
@@ -68,6 +69,9 @@ func (s *splicer) changeObject(at slot, was, is *object) {
 		_, stays := is.values[key.Value]
 		_, known := was.values[key.Value]
 		p.gone = known && !stays
+		if key.ShortTag() == "!!merge" {
+			last = len(parts) // what is merged in counts where nothing is written
+		}
 		index[key.Value] = len(parts)
 		parts = append(parts, p)
 	}
@@ -75,7 +79,6 @@ func (s *splicer) changeObject(at slot, was, is *object) {
 		s.put(at, is)
 		return
 	}
-	last := -1 // the entry a new one goes behind
 	for _, key := range is.keys {
 		i, there := index[key]
 		if there {
@@ -83,7 +86,7 @@ func (s *splicer) changeObject(at slot, was, is *object) {
 			last = max(last, i)
 			continue
 		}
-		text := s.key(key, true) + ": " + s.writer.flow(is.values[key])
+		text := s.key(key, true) + ": " + s.inline(is.values[key])
 		if !flow {
 			text = s.entry(key, is.values[key], indent)
 		}
@@ -131,7 +134,7 @@ func (s *splicer) changeList(at slot, from, to []any) {
 		parts[i].gone = true
 	}
 	for _, item := range to[both : len(to)-tail] {
-		text := s.writer.flow(item)
+		text := s.inline(item)
 		if !flow {
 			text = s.item(item, indent)
 		}
@@ -193,7 +196,7 @@ func (s *splicer) remove(parts []part, flow bool) {
 			s.replace(parts[run].start, parts[i].end, "")
 		default:
 			for _, p := range parts[run : i+1] {
-				s.replace(s.lineStart(p.start), min(s.lineEnd(p.end)+1, len(s.text)), "")
+				s.replace(s.lineStart(p.start), s.nextLine(p.end), "")
 			}
 		}
 	}
@@ -203,9 +206,9 @@ func (s *splicer) remove(parts []part, flow bool) {
 func (s *splicer) put(at slot, v any) {
 	start, end := s.offset(at.node), max(s.end(at.node, at.indent), at.after)
 	if at.flow {
-		text := s.writer.flow(v)
-		if start <= at.after && at.after > 0 && s.text[at.after-1] == ':' {
-			text = " " + text
+		text := s.inline(v)
+		if start >= end {
+			text = " " + text // nothing was there, not even a blank
 		}
 		s.replace(max(start, at.after), max(end, at.after), text)
 		return

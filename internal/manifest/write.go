@@ -3,6 +3,8 @@ package manifest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -17,19 +19,19 @@ type writer struct {
 	quotes bool // texts of several lines in quotes, where a block would be misread
 }
 
-// flow is a value on one line.
-func (w writer) flow(v any) string {
+// inline is a value on one line.
+func (w writer) inline(v any) string {
 	switch v := v.(type) {
 	case *object:
 		parts := make([]string, len(v.keys))
 		for i, key := range v.keys {
-			parts[i] = w.key(key, true) + ": " + w.flow(v.values[key])
+			parts[i] = w.key(key, true) + ": " + w.inline(v.values[key])
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case []any:
 		parts := make([]string, len(v))
 		for i, item := range v {
-			parts[i] = w.flow(item)
+			parts[i] = w.inline(item)
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case string:
@@ -64,24 +66,16 @@ func (w writer) compact(v any) (string, bool) {
 	if hasLines(v) {
 		return "", false
 	}
-	text := w.flow(v)
+	text := w.inline(v)
 	return text, len(text) <= compactWidth
 }
 
 func hasLines(v any) bool {
 	switch v := v.(type) {
 	case *object:
-		for _, inner := range v.values {
-			if hasLines(inner) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(slices.Collect(maps.Values(v.values)), hasLines)
 	case []any:
-		for _, inner := range v {
-			if hasLines(inner) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v, hasLines)
 	case string:
 		return strings.Contains(v, "\n")
 	}
