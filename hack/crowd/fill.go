@@ -89,14 +89,14 @@ var statements = []string{
 	 select p.id, 1, s.digest, s.document, s.source, s.content, s.tags, s.variables
 	   from staged s
 	   join prompts p using (namespace, name)`,
-	`insert into prompt_search (prompt_id, version, words, written, tags, metadata)
-	 select p.id, 1,
-	        setweight(to_tsvector('simple', lower(p.title)), 'A')
-	     || setweight(to_tsvector('simple', lower(p.description || ' ' || p.tags_text)), 'B')
-	     || setweight(to_tsvector('simple', lower(s.content)), 'C'),
-	        lower(concat_ws(e'\x1f', p.title, p.name, p.description, s.content, array_to_string(p.tags, e'\x1f'))), p.tags, p.metadata
-	   from staged s
-	   join prompts p using (namespace, name)`,
+	`insert into prompt_search (prompt_id, version, title, about, words, written, tags, metadata)
+	 select id, 1, title, title || about, setweight(title, 'A') || setweight(about, 'B') || setweight(text, 'C'), written, tags, metadata
+	   from (select p.id, p.tags, p.metadata,
+	                to_tsvector('simple', lower(p.title)) as title, to_tsvector('simple', lower(p.description || ' ' || p.tags_text)) as about,
+	                to_tsvector('simple', lower(s.content)) as text,
+	                lower(concat_ws(e'\x1f', p.title, p.name, p.description, s.content, array_to_string(p.tags, e'\x1f'))) as written
+	           from staged s
+	           join prompts p using (namespace, name)) v`,
 	`insert into prompt_similarity (prompt_id, version, bands)
 	 select p.id, 1, s.bands
 	   from staged s

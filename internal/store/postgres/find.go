@@ -12,64 +12,43 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// The kinds of FindInOrder and CountKind.
+// The kinds of find.sql.
 const (
 	kindListed    = "listed"
 	kindHits      = "hits"
-	kindFound     = "found"
 	kindTitle     = "title"
 	kindAbout     = "about"
 	kindText      = "text"
 	kindContained = "contained"
+	kindFound     = "found"
 )
 
-// rankedHits is up to how many hits each is ranked by how often and how close its words stand, for which each has
-// to be read. With more of them only the best place where all words stand counts, which indexes know.
-const rankedHits = 2000
+// manyHits is from how many on hits are not ranked by how often and how close their words stand, for which each has to
+// be read. Then only the best place where all words stand counts, which indexes know.
+const manyHits = 1000
 
-// phase is a part of an answer: the hits whose mark has this rank, in order of birth, or with rank anyRank those
-// ranked one by one.
+// phase is a part of an answer: the prompts of a kind, of which all marks have this rank. Those of hits are
+// ts_rank's, greater than 0 and at most 1.
 type phase struct {
 	kind string
 	rank float32
 }
 
-// anyRank stands for ranks of ts_rank, which are at most 1. Those of places are greater.
-const anyRank = -1
-
 var (
-	listed      = []phase{{kind: kindListed}}
-	rankedFirst = []phase{{kind: kindHits, rank: anyRank}, {kind: kindContained}}
-	placesFirst = []phase{{kind: kindTitle, rank: 4}, {kind: kindAbout, rank: 3}, {kind: kindText, rank: 2}, {kind: kindContained}}
+	listed    = []phase{{kind: kindListed}}
+	fewHits   = []phase{{kind: kindHits}, {kind: kindContained}}
+	hitsPlace = []phase{{kind: kindTitle, rank: 4}, {kind: kindAbout, rank: 3}, {kind: kindText, rank: 2}, {kind: kindContained}}
 )
 
-// Find implements the search of design.md section 6.
+// Find reads the phases of the answer one after the other, as far as the page goes.
 func (s *Store) Find(ctx context.Context, q store.FindQuery) (store.Found, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	f := finder{queries: s.planned, params: findParams(q), bound: s.rankedHits}
-	phases, err := f.phases(ctx, q)
-	if err != nil {
+	f := finder{queries: s.planned, params: findParams(q), many: s.manyHits, skip: q.Offset, limit: max(1, q.Limit)}
+	if err := f.find(ctx, q); err != nil {
 		return store.Found{}, fmt.Errorf("find prompts: %w", fault(err))
 	}
-	var rows []sqlcgen.FindRankedRow
-	skip := q.Offset
-	for _, phase := range phases {
-		var found []sqlcgen.FindRankedRow
-		if found, skip, err = f.page(ctx, phase, skip, q.Limit+1-len(rows)); err != nil {
-			return store.Found{}, fmt.Errorf("find prompts: %w", fault(err))
-		}
-		for i := range found {
-			if phase.rank != anyRank {
-				found[i].Rank = phase.rank
-			}
-		}
-		if rows = append(rows, found...); len(rows) > q.Limit {
-			break
-		}
-		f.params.After = false // the next phase begins at its start
-	}
-	return asFound(rows, q.Limit)
+	return asFound(f.rows, f.limit)
 }
 
 // CountFound is how many Find has in all.
@@ -89,100 +68,135 @@ func (s *Store) CountFound(ctx context.Context, q store.FindQuery) (int64, error
 	return n, nil
 }
 
-// finder reads the phases of one query.
+// finder is one Find under way.
 type finder struct {
 	queries *sqlcgen.Queries
-	params  sqlcgen.CountKindParams
-	bound   int
+	params  sqlcgen.FindFewParams
+	many    int
+	// skip is how many are still to be left out before the first row.
+	skip, limit int
+	// rows become one more than the limit when there are more.
+	rows []sqlcgen.FindInOrderRow
 }
 
-// phases are what is still to be read behind the query's mark.
-func (f *finder) phases(ctx context.Context, q store.FindQuery) ([]phase, error) {
+func (f *finder) find(ctx context.Context, q store.FindQuery) error {
+	phases := listed
 	switch {
-	case q.Text == "":
-		return listed, nil
-	case q.After != nil:
-		return behind(q.After.Rank), nil
+	case q.Text != "" && q.After != nil:
+		phases = behind(q.After.Rank)
+	case q.Text != "":
+		phases = fewHits
 	}
-	hits, err := f.count(ctx, kindHits, f.bound+1)
-	if err != nil {
-		return nil, err
+	for i := 0; i < len(phases) && len(f.rows) <= f.limit; i++ {
+		tooMany, err := f.read(ctx, phases[i], q.After)
+		if err != nil {
+			return err
+		}
+		if tooMany { // only of hits: begin again with their places
+			phases, i = hitsPlace, -1
+			continue
+		}
+		f.params.After = false // the next phase begins at its start
 	}
-	if hits > int64(f.bound) {
-		return placesFirst, nil
-	}
-	return rankedFirst, nil
+	return nil
 }
 
-// behind tells by the rank of a mark how the pages before it were ranked: it stays so to the last one, whatever
-// happens to the number of hits meanwhile.
+// behind tells by the rank of a mark how the pages before it were ranked: so are those after it, whatever
+// happened to the number of hits meanwhile.
 func behind(rank float32) []phase {
 	if rank > 0 && rank <= 1 {
-		return rankedFirst
+		return fewHits
 	}
-	for i, phase := range placesFirst {
+	for i, phase := range hitsPlace {
 		if rank >= phase.rank {
-			return placesFirst[i:]
+			return hitsPlace[i:]
 		}
 	}
-	return placesFirst
+	return hitsPlace
 }
 
-// page reads at most limit rows of a phase, and says how many of those to skip are left to the next one.
-func (f *finder) page(ctx context.Context, p phase, skip, limit int) (rows []sqlcgen.FindRankedRow, left int, err error) {
-	if p.kind == kindHits {
-		rows, err = f.ranked(ctx, skip, limit)
-	} else {
-		rows, err = f.inOrder(ctx, p.kind, skip, limit)
+// read adds the rows of a phase, or says that there are too many hits to rank. Where few are expected they are
+// collected first: to look for three in order of birth is to look at all prompts, and how often a word stands in a place is
+// not what Postgres' statistics are good at.
+func (f *finder) read(ctx context.Context, p phase, after *store.Mark) (tooMany bool, err error) {
+	if p.kind == kindListed && len(f.params.AnyTag)+len(f.params.AllTags)+len(f.params.Metadata) == 0 {
+		return false, f.inOrder(ctx, p)
 	}
-	if err != nil || len(rows) > 0 || skip == 0 || p.kind == kindListed || p.kind == kindContained {
-		return rows, 0, err
+	params := f.params
+	params.Kind, params.Enough = p.kind, rows(f.many+1)
+	params.Skip, params.MaxRows = rows(f.skip), rows(f.limit+1-len(f.rows))
+	switch {
+	case p.kind != kindHits:
+		params.AfterRank = 0
+	case after != nil:
+		params.Enough = math.MaxInt32
 	}
-	n, err := f.count(ctx, p.kind, skip)
-	return nil, skip - int(n), err
+	found, err := f.queries.FindFew(ctx, params)
+	if err != nil {
+		return false, err
+	}
+	if found[0].Hits >= int64(params.Enough) {
+		if p.kind == kindHits {
+			return true, nil
+		}
+		return false, f.inOrder(ctx, p)
+	}
+	f.skip = max(0, f.skip-int(found[0].Behind))
+	for _, r := range found {
+		if r.Version == 0 { // only the counts
+			break
+		}
+		f.rows = append(f.rows, sqlcgen.FindInOrderRow{
+			Namespace: r.Namespace, Name: r.Name, CreatedAt: r.CreatedAt, Rank: max(r.Rank, p.rank), Version: r.Version,
+			Latest: r.Latest, Digest: r.Digest, Document: r.Document, PublishedAt: r.PublishedAt, Channels: r.Channels,
+		})
+	}
+	return false, nil
+}
+
+func (f *finder) inOrder(ctx context.Context, p phase) error {
+	q := f.params
+	found, err := f.queries.FindInOrder(ctx, sqlcgen.FindInOrderParams{
+		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
+		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: p.kind, Query: q.Query, Pattern: q.Pattern,
+		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
+		Skip: rows(f.skip), MaxRows: rows(f.limit + 1 - len(f.rows)),
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0 && f.skip > 0:
+		n, err := f.count(ctx, p.kind, f.skip)
+		f.skip -= int(n)
+		return err
+	case len(found) > 0:
+		f.skip = 0
+	}
+	for _, r := range found {
+		r.Rank = p.rank
+		f.rows = append(f.rows, r)
+	}
+	return nil
 }
 
 func (f *finder) count(ctx context.Context, kind string, most int) (int64, error) {
-	params := f.params
-	params.Kind, params.MaxRows = kind, pageSize(most)
-	return f.queries.CountKind(ctx, params)
-}
-
-func (f *finder) ranked(ctx context.Context, skip, limit int) ([]sqlcgen.FindRankedRow, error) {
-	p := f.params
-	return f.queries.FindRanked(ctx, sqlcgen.FindRankedParams{
-		Everywhere: p.Everywhere, Namespaces: p.Namespaces, Category: p.Category, Template: p.Template,
-		AnyTag: p.AnyTag, AllTags: p.AllTags, Metadata: p.Metadata, Query: p.Query,
-		After: p.After, AfterRank: p.AfterRank, AfterCreatedAt: p.AfterCreatedAt, AfterNamespace: p.AfterNamespace, AfterName: p.AfterName,
-		Skip: offset(skip), MaxRows: pageSize(limit),
+	q := f.params
+	return f.queries.CountKind(ctx, sqlcgen.CountKindParams{
+		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
+		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: kind, Query: q.Query, Pattern: q.Pattern,
+		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
+		MaxRows: rows(most),
 	})
 }
 
-func (f *finder) inOrder(ctx context.Context, kind string, skip, limit int) ([]sqlcgen.FindRankedRow, error) {
-	p := f.params
-	rows, err := f.queries.FindInOrder(ctx, sqlcgen.FindInOrderParams{
-		Everywhere: p.Everywhere, Namespaces: p.Namespaces, Category: p.Category, Template: p.Template,
-		AnyTag: p.AnyTag, AllTags: p.AllTags, Metadata: p.Metadata, Kind: kind, Query: p.Query, Pattern: p.Pattern,
-		After: p.After, AfterCreatedAt: p.AfterCreatedAt, AfterNamespace: p.AfterNamespace, AfterName: p.AfterName,
-		Skip: offset(skip), MaxRows: pageSize(limit),
-	})
-	same := make([]sqlcgen.FindRankedRow, len(rows))
-	for i, row := range rows {
-		same[i] = sqlcgen.FindRankedRow(row)
-	}
-	return same, err
-}
-
-func findParams(q store.FindQuery) sqlcgen.CountKindParams {
-	p := sqlcgen.CountKindParams{
+func findParams(q store.FindQuery) sqlcgen.FindFewParams {
+	text := strings.ToLower(q.Text)
+	p := sqlcgen.FindFewParams{
 		Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces), Category: q.Category, Template: q.Template,
-		AnyTag: []string{}, AllTags: []string{}, Metadata: q.Metadata,
-		Query: strings.ToLower(q.Text), Pattern: containing(strings.ToLower(q.Text)),
+		AnyTag: nonNil(q.Tags), AllTags: []string{}, Metadata: q.Metadata, Query: text, Pattern: containing(text),
 	}
 	if q.AllTags {
-		p.AllTags = nonNil(q.Tags)
-	} else {
-		p.AnyTag = nonNil(q.Tags)
+		p.AnyTag, p.AllTags = p.AllTags, p.AnyTag
 	}
 	if q.After != nil {
 		p.After, p.AfterRank, p.AfterCreatedAt = true, q.After.Rank, q.After.CreatedAt
@@ -196,11 +210,10 @@ func containing(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }
 
-// offset keeps a number within what Postgres takes.
-func offset(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
+// rows keeps a number of rows within what Postgres takes.
+func rows(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
-// asFound takes one row more than the page has as the sign that there are more.
-func asFound(rows []sqlcgen.FindRankedRow, limit int) (store.Found, error) {
+func asFound(rows []sqlcgen.FindInOrderRow, limit int) (store.Found, error) {
 	var found store.Found
 	if len(rows) > limit {
 		rows = rows[:limit]

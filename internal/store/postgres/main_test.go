@@ -36,6 +36,16 @@ func TestLibrary(t *testing.T) {
 	})
 }
 
+// TestLibraryWithManyHits ranks by places from the second hit on: the same is found, none twice.
+func TestLibraryWithManyHits(t *testing.T) {
+	t.Parallel()
+	storetest.RunLibrary(t, func(t *testing.T) (storetest.Subject, storetest.Library) {
+		s := open(t, pgtest.New(t))
+		s.SetManyHits(1)
+		return storetest.Subject{Writer: claim(t, s, cluster), Reader: s}, s
+	})
+}
+
 func open(t testing.TB, o postgres.Options) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), o)

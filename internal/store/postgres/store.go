@@ -22,7 +22,7 @@ type Store struct {
 	opts    Options
 
 	callTimeout time.Duration
-	rankedHits  int
+	manyHits    int
 }
 
 // Open prepares a pool and connects to nothing: a database that is away is an error of the calls, never of
@@ -41,7 +41,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	return &Store{
 		pool: pool, queries: sqlcgen.New(pool), planned: sqlcgen.New(planned{pool}), opts: opts,
-		callTimeout: callTimeout, rankedHits: rankedHits,
+		callTimeout: callTimeout, manyHits: manyHits,
 	}, nil
 }
 

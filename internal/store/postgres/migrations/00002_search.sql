@@ -24,14 +24,18 @@ $$;
 create table prompt_search (
   prompt_id bigint primary key references prompts,
   version   bigint not null,
+  title     tsvector not null,
+  about     tsvector not null,
   words     tsvector not null,
   written   text not null,
   tags      text[] not null,
   metadata  jsonb,
   foreign key (prompt_id, version) references prompt_versions on delete cascade
-);
+) with (toast_tuple_target = 512); -- the large columns apart: most searches are answered by the small ones and the indexes
 comment on table prompt_search is 'What a search finds prompts by: derived from the default version, may be rebuilt (upkeep fills what is missing).';
-comment on column prompt_search.words is 'Title A, description and tags B, text with includes expanded C; in lower case as the program has it, since a locale may know ASCII only.';
+comment on column prompt_search.title is 'Words of the title, in lower case as the program has it, since a locale may know ASCII only.';
+comment on column prompt_search.about is 'Those and the words of description and tags.';
+comment on column prompt_search.words is 'Title A, description and tags B, text with includes expanded C.';
 comment on column prompt_search.written is 'Title, name, description, tags and text as written, in lower case, U+001F between them.';
 comment on column prompts.search is 'Unused since prompt_search; the next release drops it.';
 
@@ -44,9 +48,8 @@ create table prompt_similarity (
 comment on table prompt_similarity is 'Min-hash bands of the default version''s text as written; derived, may be rebuilt (upkeep fills what is missing).';
 
 create index prompt_search_words on prompt_search using gin (words);
--- With very many hits only where the words stand counts: one index for each of the better places.
-create index prompt_search_title on prompt_search using gin (ts_filter(words, '{a}'));
-create index prompt_search_about on prompt_search using gin (ts_filter(words, '{a,b}'));
+create index prompt_search_title on prompt_search using gin (title);
+create index prompt_search_about on prompt_search using gin (about);
 create index prompt_search_written on prompt_search using gin (written gin_trgm_ops);
 create index prompt_search_tags on prompt_search using gin (tags);
 create index prompt_search_metadata on prompt_search using gin (metadata jsonb_path_ops);

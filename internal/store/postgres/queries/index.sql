@@ -12,15 +12,14 @@ with similarity as (
   values (@prompt_id, @version, @bands)
   on conflict (prompt_id) do update set version = excluded.version, bands = excluded.bands
 )
-insert into prompt_search (prompt_id, version, words, written, tags, metadata)
-values (@prompt_id, @version,
-        setweight(to_tsvector('simple', @title::text), 'A')
-          || setweight(to_tsvector('simple', @about::text), 'B')
-          || setweight(to_tsvector('simple', left(@content::text, 100000)), 'C'),
-        @written, @tags, @metadata)
+insert into prompt_search (prompt_id, version, title, about, words, written, tags, metadata)
+select @prompt_id, @version, title, title || about, setweight(title, 'A') || setweight(about, 'B') || setweight(content, 'C'),
+       @written, @tags, @metadata
+  from (select to_tsvector('simple', @title::text) as title, to_tsvector('simple', @about::text) as about,
+               to_tsvector('simple', left(@content::text, 100000)) as content) v
 on conflict (prompt_id) do update
-   set version = excluded.version, words = excluded.words, written = excluded.written, tags = excluded.tags,
-       metadata = excluded.metadata;
+   set version = excluded.version, title = excluded.title, about = excluded.about, words = excluded.words,
+       written = excluded.written, tags = excluded.tags, metadata = excluded.metadata;
 
 -- name: LockUnindexed :many
 -- Live prompts after an id whose index entries are missing or of another version, by order of id. One that is

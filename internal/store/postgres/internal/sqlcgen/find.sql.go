@@ -23,25 +23,20 @@ select count(*)
            and ($6::text[] = '{}' or s.tags @> $6::text[])
            and ($7::jsonb is null or s.metadata @> $7::jsonb)
            and ($8::text = 'listed'
-             or $8::text = 'hits' and s.words @@ websearch_to_tsquery('simple', $9::text)
              or $8::text = 'found' and (s.words @@ websearch_to_tsquery('simple', $9::text) or s.written like $10::text)
-             or $8::text = 'title' and ts_filter(s.words, '{a}') @@ websearch_to_tsquery('simple', $9::text)
+             or $8::text = 'title' and s.title @@ websearch_to_tsquery('simple', $9::text)
                 and s.words @@ websearch_to_tsquery('simple', $9::text)
-             or $8::text = 'about' and ts_filter(s.words, '{a,b}') @@ websearch_to_tsquery('simple', $9::text)
+             or $8::text = 'about' and s.about @@ websearch_to_tsquery('simple', $9::text)
+                and not s.title @@ websearch_to_tsquery('simple', $9::text)
                 and s.words @@ websearch_to_tsquery('simple', $9::text)
-                and not ts_filter(s.words, '{a}') @@ websearch_to_tsquery('simple', $9::text)
              or $8::text = 'text' and s.words @@ websearch_to_tsquery('simple', $9::text)
-                and not ts_filter(s.words, '{a,b}') @@ websearch_to_tsquery('simple', $9::text)
-                and not ts_filter(s.words, '{a}') @@ websearch_to_tsquery('simple', $9::text)
+                and not s.about @@ websearch_to_tsquery('simple', $9::text)
+                and not s.title @@ websearch_to_tsquery('simple', $9::text)
              or $8::text = 'contained' and s.written like $10::text
                 and not s.words @@ websearch_to_tsquery('simple', $9::text))
            and (not $11::boolean
-             or $8::text = 'hits' and (greatest(ts_rank(s.words, websearch_to_tsquery('simple', $9::text)), 1e-6::real) < $12::real
-                  or greatest(ts_rank(s.words, websearch_to_tsquery('simple', $9::text)), 1e-6::real) = $12::real
-                 and (p.created_at, p.namespace, p.name) > ($13::timestamptz, $14::text, $15::text))
-             or $8::text <> 'hits'
-                and (p.created_at, p.namespace, p.name) > ($13::timestamptz, $14::text, $15::text))
-         limit $16) counted
+             or (p.created_at, p.namespace, p.name) > ($12::timestamptz, $13::text, $14::text))
+         limit $15) counted
 `
 
 type CountKindParams struct {
@@ -56,15 +51,13 @@ type CountKindParams struct {
 	Query          string
 	Pattern        string
 	After          bool
-	AfterRank      float32
 	AfterCreatedAt time.Time
 	AfterNamespace string
 	AfterName      string
 	MaxRows        int32
 }
 
-// Of one kind, after a mark, but not beyond a number: those of FindInOrder, hits, and found (hits and what contains the
-// pattern).
+// Of a kind other than hits, or found (hits and contained), behind a mark, but not beyond a number.
 func (q *Queries) CountKind(ctx context.Context, arg CountKindParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countKind,
 		arg.Everywhere,
@@ -78,7 +71,6 @@ func (q *Queries) CountKind(ctx context.Context, arg CountKindParams) (int64, er
 		arg.Query,
 		arg.Pattern,
 		arg.After,
-		arg.AfterRank,
 		arg.AfterCreatedAt,
 		arg.AfterNamespace,
 		arg.AfterName,
@@ -89,8 +81,162 @@ func (q *Queries) CountKind(ctx context.Context, arg CountKindParams) (int64, er
 	return count, err
 }
 
-const findInOrder = `-- name: FindInOrder :many
+const findFew = `-- name: FindFew :many
 
+with match as materialized (
+  select s.prompt_id, s.words
+    from prompt_search s
+   where ($1::text[] = '{}' or s.tags && $1::text[])
+     and ($2::text[] = '{}' or s.tags @> $2::text[])
+     and ($3::jsonb is null or s.metadata @> $3::jsonb)
+     and ($4::text = 'listed'
+       or $4::text = 'hits' and s.words @@ websearch_to_tsquery('simple', $5::text)
+       or $4::text = 'title' and s.title @@ websearch_to_tsquery('simple', $5::text)
+          and s.words @@ websearch_to_tsquery('simple', $5::text)
+       or $4::text = 'about' and s.about @@ websearch_to_tsquery('simple', $5::text)
+          and not s.title @@ websearch_to_tsquery('simple', $5::text)
+          and s.words @@ websearch_to_tsquery('simple', $5::text)
+       or $4::text = 'text' and s.words @@ websearch_to_tsquery('simple', $5::text)
+          and not s.about @@ websearch_to_tsquery('simple', $5::text)
+          and not s.title @@ websearch_to_tsquery('simple', $5::text)
+       or $4::text = 'contained' and s.written like $6::text
+          and not s.words @@ websearch_to_tsquery('simple', $5::text))
+), hit as materialized (
+  select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest, match.words
+    from match
+    join prompts p on p.id = match.prompt_id
+   where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+     and ($7::boolean or p.namespace = any($8::text[]))
+     and ($9::text = '' or p.category = $9::text)
+     and ($10::boolean is null or p.is_template = $10::boolean)
+   limit $11
+), ranked as materialized (
+  select hit.id, hit.created_at, hit.namespace, hit.name, hit.default_version, hit.latest,
+         case $4::text when 'hits' then greatest(ts_rank(hit.words, websearch_to_tsquery('simple', $5::text)), 1e-6::real)
+                          else 0::real end as rank
+    from hit
+   where (select count(*) from hit) < $11::bigint
+), behind as materialized (
+  select id, created_at, namespace, name, default_version, latest, rank
+    from ranked
+   where not $12::boolean or ranked.rank < $13::real
+      or ranked.rank = $13::real
+     and (ranked.created_at, ranked.namespace, ranked.name) > ($14::timestamptz, $15::text, $16::text)
+), page as materialized (
+  select id, created_at, namespace, name, default_version, latest, rank
+    from behind
+   order by behind.rank desc, behind.created_at, behind.namespace, behind.name
+  offset $17 limit $18
+)
+select total.hits, total.behind, coalesce(page.namespace, '')::text as namespace, coalesce(page.name, '')::text as name,
+       coalesce(page.created_at, now())::timestamptz as created_at, coalesce(page.rank, 0)::real as rank,
+       coalesce(v.version, 0)::bigint as version, coalesce(page.latest, 0)::bigint as latest, coalesce(v.digest, '')::text as digest,
+       v.document, coalesce(v.published_at, now())::timestamptz as published_at,
+       array(select c.name from prompt_channels c
+              where c.prompt_id = page.id and c.version = v.version order by c.name)::text[] as channels
+  from (select (select count(*) from hit) as hits, (select count(*) from behind) as behind) total
+  left join (page join prompt_versions v on v.prompt_id = page.id and v.version = page.default_version) on true
+ order by page.rank desc, page.created_at, page.namespace, page.name
+`
+
+type FindFewParams struct {
+	AnyTag         []string
+	AllTags        []string
+	Metadata       []byte
+	Kind           string
+	Query          string
+	Pattern        string
+	Everywhere     bool
+	Namespaces     []string
+	Category       string
+	Template       *bool
+	Enough         int32
+	After          bool
+	AfterRank      float32
+	AfterCreatedAt time.Time
+	AfterNamespace string
+	AfterName      string
+	Skip           int32
+	MaxRows        int32
+}
+
+type FindFewRow struct {
+	Hits        int64
+	Behind      int64
+	Namespace   string
+	Name        string
+	CreatedAt   time.Time
+	Rank        float32
+	Version     int64
+	Latest      int64
+	Digest      string
+	Document    []byte
+	PublishedAt time.Time
+	Channels    []string
+}
+
+// These queries are planned for their arguments each time: a condition not asked for is gone before an index is
+// chosen, and what is asked for says which is best.
+//
+// What is searched for is of a kind: listed (all there are), hits (full-text hits), title, about or text (hits, by the
+// best place all words stand in), contained (no hits, but what contains the pattern).
+// Those of a kind by rank and birth, when there are fewer than enough, since each is looked at. The rank of a hit is
+// never 0, which stands for no hit. One row at least, which says how many there are, but not beyond enough, and how many
+// of them behind the mark. What matches is a set of its own, since the planner thinks that testing a large
+// value in place costs no more than asking an index.
+func (q *Queries) FindFew(ctx context.Context, arg FindFewParams) ([]FindFewRow, error) {
+	rows, err := q.db.Query(ctx, findFew,
+		arg.AnyTag,
+		arg.AllTags,
+		arg.Metadata,
+		arg.Kind,
+		arg.Query,
+		arg.Pattern,
+		arg.Everywhere,
+		arg.Namespaces,
+		arg.Category,
+		arg.Template,
+		arg.Enough,
+		arg.After,
+		arg.AfterRank,
+		arg.AfterCreatedAt,
+		arg.AfterNamespace,
+		arg.AfterName,
+		arg.Skip,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindFewRow
+	for rows.Next() {
+		var i FindFewRow
+		if err := rows.Scan(
+			&i.Hits,
+			&i.Behind,
+			&i.Namespace,
+			&i.Name,
+			&i.CreatedAt,
+			&i.Rank,
+			&i.Version,
+			&i.Latest,
+			&i.Digest,
+			&i.Document,
+			&i.PublishedAt,
+			&i.Channels,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const findInOrder = `-- name: FindInOrder :many
 with page as materialized (
   select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest
     from prompts p
@@ -103,14 +249,14 @@ with page as materialized (
      and ($6::text[] = '{}' or s.tags @> $6::text[])
      and ($7::jsonb is null or s.metadata @> $7::jsonb)
      and ($8::text = 'listed'
-       or $8::text = 'title' and ts_filter(s.words, '{a}') @@ websearch_to_tsquery('simple', $9::text)
+       or $8::text = 'title' and s.title @@ websearch_to_tsquery('simple', $9::text)
           and s.words @@ websearch_to_tsquery('simple', $9::text)
-       or $8::text = 'about' and ts_filter(s.words, '{a,b}') @@ websearch_to_tsquery('simple', $9::text)
+       or $8::text = 'about' and s.about @@ websearch_to_tsquery('simple', $9::text)
+          and not s.title @@ websearch_to_tsquery('simple', $9::text)
           and s.words @@ websearch_to_tsquery('simple', $9::text)
-          and not ts_filter(s.words, '{a}') @@ websearch_to_tsquery('simple', $9::text)
        or $8::text = 'text' and s.words @@ websearch_to_tsquery('simple', $9::text)
-          and not ts_filter(s.words, '{a,b}') @@ websearch_to_tsquery('simple', $9::text)
-          and not ts_filter(s.words, '{a}') @@ websearch_to_tsquery('simple', $9::text)
+          and not s.about @@ websearch_to_tsquery('simple', $9::text)
+          and not s.title @@ websearch_to_tsquery('simple', $9::text)
        or $8::text = 'contained' and s.written like $10::text
           and not s.words @@ websearch_to_tsquery('simple', $9::text))
      and (not $11::boolean
@@ -158,10 +304,7 @@ type FindInOrderRow struct {
 	Channels    []string
 }
 
-// These queries are planned for their arguments each time: a condition not asked for is gone before an index is
-// chosen, and what is asked for says which is best. The same conditions stand in each; "hits" are full-text hits.
-// By birth, those of one kind: listed (all there are), title, about or text (hits, by the best place all words stand in),
-// contained (no hits, but what contains the pattern).
+// Those of a kind other than hits by birth, when there are many: the first few are met soon.
 func (q *Queries) FindInOrder(ctx context.Context, arg FindInOrderParams) ([]FindInOrderRow, error) {
 	rows, err := q.db.Query(ctx, findInOrder,
 		arg.Everywhere,
@@ -188,116 +331,6 @@ func (q *Queries) FindInOrder(ctx context.Context, arg FindInOrderParams) ([]Fin
 	var items []FindInOrderRow
 	for rows.Next() {
 		var i FindInOrderRow
-		if err := rows.Scan(
-			&i.Namespace,
-			&i.Name,
-			&i.CreatedAt,
-			&i.Rank,
-			&i.Version,
-			&i.Latest,
-			&i.Digest,
-			&i.Document,
-			&i.PublishedAt,
-			&i.Channels,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const findRanked = `-- name: FindRanked :many
-with hit as materialized (
-  select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest,
-         greatest(ts_rank(s.words, websearch_to_tsquery('simple', $1::text)), 1e-6::real) as rank
-    from prompts p
-    join prompt_search s on s.prompt_id = p.id
-   where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
-     and ($2::boolean or p.namespace = any($3::text[]))
-     and ($4::text = '' or p.category = $4::text)
-     and ($5::boolean is null or p.is_template = $5::boolean)
-     and ($6::text[] = '{}' or s.tags && $6::text[])
-     and ($7::text[] = '{}' or s.tags @> $7::text[])
-     and ($8::jsonb is null or s.metadata @> $8::jsonb)
-     and s.words @@ websearch_to_tsquery('simple', $1::text)
-), page as materialized (
-  select id, created_at, namespace, name, default_version, latest, rank
-    from hit
-   where not $9::boolean or hit.rank < $10::real
-      or hit.rank = $10::real
-     and (hit.created_at, hit.namespace, hit.name) > ($11::timestamptz, $12::text, $13::text)
-   order by hit.rank desc, hit.created_at, hit.namespace, hit.name
-  offset $14 limit $15
-)
-select page.namespace, page.name, page.created_at, page.rank::real as rank, v.version, page.latest, v.digest, v.document, v.published_at,
-       array(select c.name from prompt_channels c
-              where c.prompt_id = page.id and c.version = v.version order by c.name)::text[] as channels
-  from page
-  join prompt_versions v on v.prompt_id = page.id and v.version = page.default_version
- order by page.rank desc, page.created_at, page.namespace, page.name
-`
-
-type FindRankedParams struct {
-	Query          string
-	Everywhere     bool
-	Namespaces     []string
-	Category       string
-	Template       *bool
-	AnyTag         []string
-	AllTags        []string
-	Metadata       []byte
-	After          bool
-	AfterRank      float32
-	AfterCreatedAt time.Time
-	AfterNamespace string
-	AfterName      string
-	Skip           int32
-	MaxRows        int32
-}
-
-type FindRankedRow struct {
-	Namespace   string
-	Name        string
-	CreatedAt   time.Time
-	Rank        float32
-	Version     int64
-	Latest      int64
-	Digest      string
-	Document    []byte
-	PublishedAt time.Time
-	Channels    []string
-}
-
-// Hits by rank and birth. The rank of a hit is never 0, which stands for no hit.
-func (q *Queries) FindRanked(ctx context.Context, arg FindRankedParams) ([]FindRankedRow, error) {
-	rows, err := q.db.Query(ctx, findRanked,
-		arg.Query,
-		arg.Everywhere,
-		arg.Namespaces,
-		arg.Category,
-		arg.Template,
-		arg.AnyTag,
-		arg.AllTags,
-		arg.Metadata,
-		arg.After,
-		arg.AfterRank,
-		arg.AfterCreatedAt,
-		arg.AfterNamespace,
-		arg.AfterName,
-		arg.Skip,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []FindRankedRow
-	for rows.Next() {
-		var i FindRankedRow
 		if err := rows.Scan(
 			&i.Namespace,
 			&i.Name,

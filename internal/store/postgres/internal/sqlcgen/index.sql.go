@@ -33,26 +33,25 @@ with similarity as (
   values ($1, $2, $9)
   on conflict (prompt_id) do update set version = excluded.version, bands = excluded.bands
 )
-insert into prompt_search (prompt_id, version, words, written, tags, metadata)
-values ($1, $2,
-        setweight(to_tsvector('simple', $3::text), 'A')
-          || setweight(to_tsvector('simple', $4::text), 'B')
-          || setweight(to_tsvector('simple', left($5::text, 100000)), 'C'),
-        $6, $7, $8)
+insert into prompt_search (prompt_id, version, title, about, words, written, tags, metadata)
+select $1, $2, title, title || about, setweight(title, 'A') || setweight(about, 'B') || setweight(content, 'C'),
+       $3, $4, $5
+  from (select to_tsvector('simple', $6::text) as title, to_tsvector('simple', $7::text) as about,
+               to_tsvector('simple', left($8::text, 100000)) as content) v
 on conflict (prompt_id) do update
-   set version = excluded.version, words = excluded.words, written = excluded.written, tags = excluded.tags,
-       metadata = excluded.metadata
+   set version = excluded.version, title = excluded.title, about = excluded.about, words = excluded.words,
+       written = excluded.written, tags = excluded.tags, metadata = excluded.metadata
 `
 
 type IndexParams struct {
 	PromptID int64
 	Version  int64
-	Title    string
-	About    string
-	Content  string
 	Written  string
 	Tags     []string
 	Metadata []byte
+	Title    string
+	About    string
+	Content  string
 	Bands    []int64
 }
 
@@ -63,12 +62,12 @@ func (q *Queries) Index(ctx context.Context, arg IndexParams) error {
 	_, err := q.db.Exec(ctx, index,
 		arg.PromptID,
 		arg.Version,
-		arg.Title,
-		arg.About,
-		arg.Content,
 		arg.Written,
 		arg.Tags,
 		arg.Metadata,
+		arg.Title,
+		arg.About,
+		arg.Content,
 		arg.Bands,
 	)
 	return err
