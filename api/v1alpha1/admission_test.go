@@ -44,8 +44,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// manifest reads one object as a person wrote it: unknown and wrongly typed fields included.
-func manifest(t *testing.T, path string) (*unstructured.Unstructured, string) {
+// written reads one object as a person wrote it: unknown and wrongly typed fields included.
+func written(t *testing.T, path string) (*unstructured.Unstructured, string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func files(t *testing.T, pattern string, least int) []string {
 func TestSamplesAreAccepted(t *testing.T) {
 	for _, path := range files(t, "../../config/samples/*.yaml", 5) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			obj, _ := manifest(t, path)
+			obj, _ := written(t, path)
 			err := api.Create(t.Context(), obj, client.DryRunAll, client.FieldValidation("Strict"))
 			if err != nil {
 				t.Error(err)
@@ -85,7 +85,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 func TestInvalidSamplesAreRefusedInTheirWords(t *testing.T) {
 	for _, path := range files(t, "../../config/samples/invalid/*.yaml", 15) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			obj, text := manifest(t, path)
+			obj, text := written(t, path)
 			first, _, _ := strings.Cut(text, "\n")
 			want, ok := strings.CutPrefix(first, "# expect: ")
 			if !ok || want == "" {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,6 +50,37 @@ func (m *Manifest) unknown(path string) Problem {
 		}
 	}
 	return m.document.at(node, message)
+}
+
+// valueless warns of a key without a value, which counts as not written.
+func (m *Manifest) valueless(path string) Problem {
+	at := find(m.node, path)
+	p := m.document.at(at.node(), fmt.Sprintf("nothing is written after %s, so it counts as not there; write a value, or remove the line", keyOf(at)))
+	p.Warning = true
+	return p
+}
+
+// gone gives the paths of what one tree has and the other has not, in order.
+func gone(before, after any, path string) []string {
+	var paths []string
+	switch was := before.(type) {
+	case map[string]any:
+		is, _ := after.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(was)) {
+			at := strings.TrimPrefix(path+"."+key, ".")
+			if value, stays := is[key]; stays {
+				paths = append(paths, gone(was[key], value, at)...)
+			} else {
+				paths = append(paths, at)
+			}
+		}
+	case []any:
+		is, _ := after.([]any)
+		for i := range min(len(was), len(is)) {
+			paths = append(paths, gone(was[i], is[i], fmt.Sprintf("%s[%d]", path, i))...)
+		}
+	}
+	return paths
 }
 
 // duplicates finds keys written twice, of which only one would count. Aliases are looked at where they point.

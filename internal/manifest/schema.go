@@ -11,6 +11,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
@@ -68,8 +69,13 @@ func (r *Reader) judge(m *Manifest) []Problem {
 	for _, path := range slices.Concat(unknownMetadata(object["metadata"]), r.unknown(object)) {
 		problems = append(problems, m.unknown(path))
 	}
-	// What a person writes into status is dropped when an object is created.
+	// What a person writes into status is dropped when an object is created, and so is what has no value.
 	delete(object, "status")
+	before := runtime.DeepCopyJSON(object)
+	defaulting.PruneNonNullableNullsWithoutDefaults(object, r.structural)
+	for _, path := range gone(before, object, "") {
+		problems = append(problems, m.valueless(path))
+	}
 	for _, fault := range r.faults(object) {
 		problems = append(problems, m.fault(fault))
 	}
