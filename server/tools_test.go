@@ -391,3 +391,57 @@ func TestCursorsAreForTheirListOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAnEarlierStoreLost: rows of what another rewrite of the original tools changed in silence.
+func TestWhatAnEarlierStoreLost(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewAuthor(t)
+	for i := range 60 { // it listed fifty
+		spec := catalogtest.Text("Common text, and nothing else.")
+		spec.Tags = []string{[]string{"odd", "even"}[i%2], []string{"a", "b", "c"}[i%3]}
+		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%02d", i)}, spec)
+	}
+	old, now := catalogtest.Text("Old {{who}}."), catalogtest.Text("New {{where}}.")
+	old.Tags, old.Metadata = []string{"then"}, json.RawMessage(`{"a":{"b":[1,"x"]}}`)
+	now.Tags, now.Metadata = []string{"now"}, json.RawMessage(`{"a":2}`)
+	key := store.Key{Namespace: "it", Name: "changed"}
+	author.Publish(key, old)
+	author.Publish(key, now)
+	box := openToolbox(t, start(t, author, withTools(author)), "/mcp")
+	for name, tc := range map[string]struct {
+		tool, arguments string
+		want            float64
+	}{
+		"a list has everything":           {"list_prompts", `{}`, 61},
+		"a search sees everything":        {"search_prompts", `{"query":"COMMON TEXT"}`, 60},
+		"a search for a part of a word":   {"search_prompts", `{"query":"ommon tex"}`, 60},
+		"a search for a tag":              {"search_prompts", `{"query":"eve"}`, 30},
+		"a search for nothing lists":      {"search_prompts", `{"query":""}`, 61},
+		"statistics count everything":     {"get_stats", `{}`, 61},
+		"tags are alternatives":           {"list_prompts", `{"tags":["odd","a"]}`, 40},
+		"unless all are asked for":        {"list_prompts", `{"tags":["odd","a"],"tagMatch":"all"}`, 10},
+		"no tags are no filter":           {"list_prompts", `{"tags":[]}`, 61},
+		"a limit of nothing is no limit":  {"list_prompts", `{"limit":0,"offset":0}`, 61},
+		"metadata that contains":          {"search_prompts", `{"query":"","metadata":{"a":2}}`, 1},
+		"metadata of an old version only": {"list_prompts", `{"metadata":{"a":{}}}`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := box.call(t, tc.tool, tc.arguments)
+			if got.structured["total"] != tc.want || len(got.texts) != 1 {
+				t.Errorf("%v, not %v, with %d texts", got.structured["total"], tc.want, len(got.texts))
+			}
+		})
+	}
+	first := box.call(t, "get_prompt", `{"id":"it/changed","version":1}`).structured
+	want := map[string]any{
+		"content": "Old {{who}}.", "variables": []any{"who"}, "tags": []any{"then"}, "metadata": map[string]any{"a": map[string]any{"b": []any{1.0, "x"}}},
+	}
+	got := map[string]any{}
+	for field := range want {
+		got[field] = first[field]
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("an old version has its own tags, variables and metadata (-want +got)\n%s", diff)
+	}
+}
