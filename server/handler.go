@@ -37,6 +37,8 @@ type Deps struct {
 	// StreamsPerCaller, KeepAlive, Patience and Delay are defaults when zero.
 	StreamsPerCaller           int
 	KeepAlive, Patience, Delay time.Duration
+	// Settle is that of prompts.Config.
+	Settle time.Duration
 }
 
 // Handler is an MCP endpoint with its announcements of changes.
@@ -58,7 +60,8 @@ func NewHandler(deps Deps) *Handler {
 	}
 	surface := prompts.New(prompts.Config{
 		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Decider: deps.Decider,
-		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, ResultLimit: deps.ResultLimit, Log: deps.Log,
+		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, ResultLimit: deps.ResultLimit,
+		Settle: deps.Settle, Log: deps.Log,
 	})
 	endpoint := transport.New(transport.Config{
 		Server:        surface.Server(),

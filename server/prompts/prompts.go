@@ -1,6 +1,7 @@
 package prompts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -62,7 +63,9 @@ type Config struct {
 	DefaultNamespace string
 	// ResultLimit is how many tokens a list of prompts may have; 0 for any number.
 	ResultLimit int
-	Log         *slog.Logger
+	// Settle is how long a call waits for its change request to come to an end; 10 s when zero.
+	Settle time.Duration
+	Log    *slog.Logger
 }
 
 // Surface answers what is asked about prompts.
@@ -89,7 +92,7 @@ func New(config Config) *Surface {
 		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
 	}
 	if config.Changes != nil {
-		s.changes = newSettling(config.Changes, config.Log)
+		s.changes = newSettling(config.Changes, cmp.Or(config.Settle, settleTime), config.Log)
 	}
 	return s
 }

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// settleTime is how long a call waits for its change request to come to an end, settlePoll how
-	// often is looked for all calls together, and settleLook how long one look may take.
+	// settleTime is how long a call waits for its change request to come to an end when nobody says,
+	// settlePoll how often is looked for all calls together, and settleLook how long one look may take.
 	settleTime = 10 * time.Second
 	settlePoll = 100 * time.Millisecond
 	settleLook = 5 * time.Second
@@ -23,7 +23,8 @@ const (
 // goroutine only while there is such a call.
 type settling struct {
 	Changes
-	log *slog.Logger
+	patience time.Duration
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[*waiter]struct{}
@@ -37,8 +38,8 @@ type waiter struct {
 	told chan store.ChangeOutcome
 }
 
-func newSettling(changes Changes, log *slog.Logger) *settling {
-	return &settling{Changes: changes, log: log, waiting: make(map[*waiter]struct{})}
+func newSettling(changes Changes, patience time.Duration, log *slog.Logger) *settling {
+	return &settling{Changes: changes, patience: patience, log: log, waiting: make(map[*waiter]struct{})}
 }
 
 // settle waits for the end of a request, and returns how far it has come when that takes too long. The
@@ -50,7 +51,7 @@ func (s *settling) settle(ctx context.Context, subject string, so store.ChangeOu
 	w := &waiter{subject: subject, id: so.ID, told: make(chan store.ChangeOutcome, 1)}
 	s.add(w)
 	defer s.remove(w)
-	late := time.NewTimer(settleTime)
+	late := time.NewTimer(s.patience)
 	defer late.Stop()
 	for {
 		select {

@@ -92,7 +92,7 @@ func TestSettling(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				took := &timetable{began: time.Now(), ends: tc.ends, away: tc.away}
-				s := newSettling(took, slog.New(slog.DiscardHandler))
+				s := newSettling(took, settleTime, slog.New(slog.DiscardHandler))
 				ctx, leave := context.WithCancel(t.Context())
 				defer leave()
 				if tc.leaves > 0 {
