@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mark3labs/mcp-go/mcp"
+
 	"github.com/lectern-dev/lectern/server/auth"
 )
 
@@ -58,7 +60,7 @@ func (s *streams) connect(ctx context.Context, namespace string) *session {
 }
 
 func (s *streams) remove(one *session) {
-	one.SetSubscriptionFilter(nothing)
+	one.subscribe(mcp.SubscriptionFilter{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, one)
