@@ -82,6 +82,13 @@ func (r *replica) serve(tb testing.TB) {
 	})
 }
 
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // until waits for a condition.
 func until(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()

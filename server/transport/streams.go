@@ -3,6 +3,8 @@ package transport
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -132,6 +134,13 @@ func (h *Handler) NotifyToolsChanged(concerned Concerned) { h.streams.changed(to
 // NotifyResourcesChanged is NotifyPromptsChanged for the list of resources.
 func (h *Handler) NotifyResourcesChanged(concerned Concerned) {
 	h.streams.changed(resourcesChanged, concerned)
+}
+
+// Followed are the URIs of the resources that streams follow.
+func (h *Handler) Followed() []string {
+	h.streams.mu.Lock()
+	defer h.streams.mu.Unlock()
+	return slices.Collect(maps.Keys(h.streams.about))
 }
 
 // NotifyResourceUpdated tells every stream that subscribed to a resource, and that is concerned, that it
