@@ -24,9 +24,9 @@ type Deps struct {
 	Changes       prompts.Changes
 	Authenticator auth.Authenticator
 	Decider       auth.Decider
-	// DefaultNamespace and ResultLimit are those of prompts.Config.
-	DefaultNamespace string
-	ResultLimit      int
+	// DefaultNamespace, BareNamespace and ResultLimit are those of prompts.Config.
+	DefaultNamespace, BareNamespace string
+	ResultLimit                     int
 	// Version is this program's, as clients see it.
 	Version string
 	Log     *slog.Logger
@@ -60,13 +60,12 @@ func NewHandler(deps Deps) *Handler {
 	}
 	surface := prompts.New(prompts.Config{
 		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Decider: deps.Decider,
-		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, ResultLimit: deps.ResultLimit,
-		Settle: deps.Settle, Log: deps.Log,
+		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, BareNamespace: deps.BareNamespace,
+		ResultLimit: deps.ResultLimit, Settle: deps.Settle, Log: deps.Log,
 	})
 	endpoint := transport.New(transport.Config{
 		Server:        surface.Server(),
 		Direct:        surface.Direct,
-		MayFollow:     surface.MayFollow,
 		Authenticator: deps.Authenticator,
 		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log, surface.ToolNames()),
 		Log:           deps.Log,
@@ -75,7 +74,7 @@ func NewHandler(deps Deps) *Handler {
 		KeepAlive:        deps.KeepAlive,
 		Patience:         deps.Patience,
 	})
-	announcer := surface.Announcer(deps.Delay, endpoint)
+	announcer := surface.Announcer(deps.Delay, endpoint.NotifyPromptsChanged)
 	deps.Catalog.Watch(announcer.Moved)
 	deps.Metrics.MustRegister(newCatalogMetrics(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",

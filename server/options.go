@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -33,7 +35,11 @@ type Options struct {
 	// DefaultNamespace and ResultLimit are those of prompts.Config.
 	DefaultNamespace string
 	ResultLimit      int
-	Database         postgres.Options
+	// Prompts is a folder of manifests that is served instead of a database; empty for none.
+	Prompts string
+	// Stdio serves the client on stdin and stdout.
+	Stdio    bool
+	Database postgres.Options
 }
 
 // AddFlags registers the flags of `lectern server`.
@@ -44,7 +50,49 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "how much memory prompts may take, in bytes")
 	fs.StringVar(&o.DefaultNamespace, "default-namespace", "", "where add_prompt creates prompts, and names without a namespace are looked for, when the caller has no namespace of its own")
 	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "how many tokens a list of prompts may take of a model's context, 0 for any number")
+	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt manifests to serve and to edit, instead of a database")
+	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program on stdin and stdout; other addresses are listened on only when they are given")
 	o.Database.AddFlags(fs)
+}
+
+// Settle takes what follows from which flags were given, by whatever means.
+func (o *Options) Settle(fs *pflag.FlagSet) error {
+	if o.Stdio && !fs.Changed("address") {
+		o.Addresses = nil
+	}
+	if o.Stdio && !fs.Changed("metrics-address") {
+		o.MetricsAddress = ""
+	}
+	if o.Prompts == "" {
+		return nil
+	}
+	var failed error
+	fs.Visit(func(f *pflag.Flag) {
+		if strings.HasPrefix(f.Name, "database-") && failed == nil {
+			failed = fmt.Errorf("--prompts serves a folder and needs no database: leave out --prompts, or --%s (as an environment variable it is %s)",
+				f.Name, "LECTERN_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")))
+		}
+	})
+	if o.DefaultNamespace == "" {
+		o.DefaultNamespace = manifest.DefaultNamespace
+	}
+	return failed
+}
+
+// bareNamespace is home to who works alone: on a laptop, and where a client started this program.
+func (o *Options) bareNamespace() string {
+	if o.Prompts != "" || o.Stdio {
+		return o.DefaultNamespace
+	}
+	return ""
+}
+
+// listeners are the addresses something listens on.
+func (o *Options) listeners() []string {
+	if o.MetricsAddress == "" {
+		return o.Addresses
+	}
+	return slices.Concat(o.Addresses, []string{o.MetricsAddress})
 }
 
 // Validate says what is wrong with the options, in the words of the flags.
@@ -52,11 +100,14 @@ func (o *Options) Validate() error {
 	if o.Auth != authNone {
 		return fmt.Errorf("--auth is %q; the only one there is yet is %q", o.Auth, authNone)
 	}
-	if len(o.Addresses) == 0 {
+	if len(o.Addresses) == 0 && !o.Stdio {
 		return errors.New("--address is empty; give at least one host:port")
 	}
-	if err := auth.CheckNone(slices.Concat(o.Addresses, []string{o.MetricsAddress}), os.Getenv); err != nil {
-		return err
+	// Who starts this program has what it has; who reaches an address may be anybody.
+	if listeners := o.listeners(); len(listeners) > 0 {
+		if err := auth.CheckNone(listeners, os.Getenv); err != nil {
+			return err
+		}
 	}
 	if o.CatalogBytes < 1<<20 {
 		return fmt.Errorf("--catalog-bytes is %d; at least 1 MiB (%d) is needed", o.CatalogBytes, 1<<20)
@@ -66,6 +117,9 @@ func (o *Options) Validate() error {
 	}
 	if err := prompts.CheckNamespace(o.DefaultNamespace); err != nil {
 		return fmt.Errorf("--default-namespace: %w", err)
+	}
+	if o.Prompts != "" {
+		return nil
 	}
 	return o.Database.Validate()
 }

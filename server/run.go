@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/user"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 	"go.opentelemetry.io/otel"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/telemetry"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -34,6 +34,12 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	if err := opts.Validate(); err != nil {
 		return err
 	}
+	var out *os.File
+	if opts.Stdio { // before anything else can write there
+		if out, err = takeStdout(); err != nil {
+			return err
+		}
+	}
 	shutdown, err := telemetry.Start(ctx, "lectern-server")
 	if err != nil {
 		return err
@@ -43,47 +49,73 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		defer cancel()
 		err = errors.Join(err, shutdown(late))
 	}()
-	db, err := postgres.Open(ctx, opts.Database)
+	from, err := openSource(ctx, &opts, log)
 	if err != nil {
-		return fmt.Errorf("open the store: %w", err)
+		return err
 	}
-	defer db.Close()
+	defer from.close()
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	prompts := catalog.New(db, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
-	endpoint := newEndpoint(Deps{
-		Catalog: prompts, Library: db, DefaultNamespace: opts.DefaultNamespace, ResultLimit: opts.ResultLimit,
+	prompts := catalog.New(from, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
+	nobody := auth.NewNone(localUser())
+	endpoint := newEndpoint(nobody, Deps{
+		Catalog: prompts, Library: from.library, Changes: from.changesSeenIn(prompts),
+		DefaultNamespace: opts.DefaultNamespace, BareNamespace: opts.bareNamespace(), ResultLimit: opts.ResultLimit,
 		Version: version, Log: log, Metrics: registry,
 	})
-	return serve(ctx, opts, endpoint, prompts, newProbes(registry, prompts), log)
+	s := &service{
+		opts: &opts, endpoint: endpoint, follow: []func(context.Context){prompts.Follow, from.follow},
+		probes: newProbes(registry, prompts), client: nobody.Identity(), out: out, log: log,
+	}
+	return s.run(ctx)
+}
+
+// localUser is who started this program.
+func localUser() string {
+	u, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return u.Username
 }
 
 // newEndpoint adds who is asked about callers, and where spans go.
-func newEndpoint(deps Deps) *Handler {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
+func newEndpoint(nobody *auth.None, deps Deps) *Handler {
 	if telemetry.Configured() {
 		deps.Tracer = otel.Tracer("github.com/lectern-dev/lectern/server")
 	}
-	nobody := auth.NewNone(name)
 	deps.Authenticator, deps.Decider = nobody, nobody
 	return NewHandler(deps)
 }
 
-// serve runs the listeners and the catalog's follower until ctx ends or one of them fails.
-func serve(ctx context.Context, opts Options, endpoint *Handler, prompts *catalog.Catalog, probes http.Handler, log *slog.Logger) error {
-	mcp := newHTTPServer(endpoint, log)
-	metrics := newHTTPServer(probes, log)
+// service is what runs until one part of it ends.
+type service struct {
+	opts     *Options
+	endpoint *Handler
+	// follow are what keeps up with changes.
+	follow []func(context.Context)
+	probes http.Handler
+	// client is served on stdin and out; out is nil without one.
+	client auth.Identity
+	out    *os.File
+	log    *slog.Logger
+}
+
+// errClientLeft ends a server that was started by a client.
+var errClientLeft = errors.New("the client closed its end")
+
+// run runs all parts until ctx ends, the client leaves or one of the parts fails.
+func (s *service) run(ctx context.Context) error {
+	mcp := newHTTPServer(s.endpoint, s.log)
+	metrics := newHTTPServer(s.probes, s.log)
 	group, ctx := errgroup.WithContext(ctx)
 	listen := func(srv *http.Server, what, address string) error {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		if err != nil {
 			return fmt.Errorf("listen for %s: %w", what, err)
 		}
-		log.Info("Listening", "for", what, "address", listener.Addr().String())
+		s.log.Info("Listening", "for", what, "address", listener.Addr().String())
 		group.Go(func() error {
 			if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", what, err)
@@ -92,24 +124,39 @@ func serve(ctx context.Context, opts Options, endpoint *Handler, prompts *catalo
 		})
 		return nil
 	}
-	group.Go(func() error { prompts.Follow(ctx); return nil })
+	for _, follow := range s.follow {
+		group.Go(func() error { follow(ctx); return nil })
+	}
 	group.Go(func() error {
 		<-ctx.Done()
-		log.Info("Stopping")
-		endpoint.Stop()
+		s.log.Info("Stopping")
+		s.endpoint.Stop()
 		late, cancel := background(ctx, drainTimeout)
 		defer cancel()
 		return errors.Join(mcp.Shutdown(late), metrics.Shutdown(late))
 	})
-	for _, address := range opts.Addresses {
+	for _, address := range s.opts.Addresses {
 		if err := listen(mcp, "MCP", address); err != nil {
 			group.Go(func() error { return err })
 		}
 	}
-	if err := listen(metrics, "metrics and probes", opts.MetricsAddress); err != nil {
-		group.Go(func() error { return err })
+	if s.opts.MetricsAddress != "" {
+		if err := listen(metrics, "metrics and probes", s.opts.MetricsAddress); err != nil {
+			group.Go(func() error { return err })
+		}
 	}
-	return group.Wait()
+	if s.out != nil {
+		group.Go(func() error {
+			if err := s.endpoint.ServeStdio(ctx, s.client, "", os.Stdin, s.out); err != nil {
+				return fmt.Errorf("serve the client on stdin and stdout: %w", err)
+			}
+			return errClientLeft
+		})
+	}
+	if err := group.Wait(); !errors.Is(err, errClientLeft) {
+		return err
+	}
+	return nil
 }
 
 // newHTTPServer has no timeout for a whole request: streams have no end. The transport bounds

@@ -88,6 +88,9 @@ func Fault(err error) string {
 	}
 }
 
+// Suspended is the reason of a manifest that asks not to be published.
+const Suspended = v1alpha1.ReasonSuspended
+
 // Unmet says what a manifest asks for and did not get though it was published; both are empty when that is nothing.
 func Unmet(live store.Published) (reason, message string) {
 	switch {

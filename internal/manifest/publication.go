@@ -76,6 +76,16 @@ func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit i
 	return pub
 }
 
+// Object is a manifest of that spec, as a person would begin one: the default namespace is not stated.
+func Object(key store.Key, spec v1alpha1.PromptSpec) *v1alpha1.Prompt {
+	p := &v1alpha1.Prompt{Spec: spec}
+	p.Name = key.Name
+	if key.Namespace != DefaultNamespace {
+		p.Namespace = key.Namespace
+	}
+	return p
+}
+
 // Retained says that the texts stay when the object goes.
 func Retained(p *v1alpha1.Prompt) bool { return p.Spec.DeletionPolicy == "Retain" }
 

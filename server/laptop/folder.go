@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,13 +36,16 @@ type Folder struct {
 	log    *slog.Logger
 
 	// mu is held by a look and by a change: one at a time.
-	mu      sync.Mutex
-	files   map[string]*file
+	mu    sync.Mutex
+	files map[string]*file
+	// unread is what kept the last look from seeing all.
+	unread  []manifest.Problem
 	entries map[store.Key]entry
 	live    map[store.Key]published
 	// missing were not found by the last look. What two looks in a row miss is removed.
-	missing map[store.Key]bool
-	said    map[manifest.Problem]bool
+	missing  map[store.Key]bool
+	said     map[manifest.Problem]bool
+	outcomes *outcomes
 	// entering is told of every folder that is looked into.
 	entering func(folder string)
 }
@@ -74,7 +78,7 @@ func Open(ctx context.Context, root string, into *memory.Store, log *slog.Logger
 	f := &Folder{
 		root: root, store: into, reader: reader, log: log,
 		entries: map[store.Key]entry{}, live: map[store.Key]published{}, missing: map[store.Key]bool{},
-		entering: func(string) {},
+		outcomes: newOutcomes(), entering: func(string) {},
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,12 +104,16 @@ func (f *Folder) settle(ctx context.Context, patience time.Duration) error {
 func (f *Folder) look(ctx context.Context) (again bool) {
 	w := walk{root: f.root, reader: f.reader, before: f.files, now: time.Now(), entering: f.entering}
 	seen := w.run()
-	first := f.files == nil
-	f.files = seen.files
-	if !first && !seen.changed && !seen.unsettled && len(f.missing) == 0 && len(seen.problems) == 0 {
+	if f.files != nil && !seen.changed && !seen.unsettled && len(f.missing) == 0 && slices.Equal(seen.problems, f.unread) {
 		return false
 	}
-	now, gone, problems := pick(&seen, f.entries)
+	return f.apply(ctx, &seen)
+}
+
+// apply brings the store in step with what was seen.
+func (f *Folder) apply(ctx context.Context, seen *look) (again bool) {
+	f.files, f.unread = seen.files, seen.problems
+	now, gone, problems := pick(seen, f.entries)
 	problems = append(problems, seen.problems...)
 	for _, read := range seen.files {
 		problems = append(problems, read.set.Problems...)
@@ -181,10 +189,17 @@ func (f *Folder) publish(ctx context.Context, e entry) (store.Published, error) 
 	if err != nil {
 		return store.Published{}, err
 	}
-	outcome, err := f.store.PublishAt(ctx, publication, e.written)
-	if fenced, is := errors.AsType[*store.FencedError](err); is { // a tombstone of ours
-		publication.Takeover = &fenced.Row
-		outcome, err = f.store.PublishAt(ctx, publication, e.written)
+	return overTombstone(publication, func(p store.Publication) (store.Published, error) {
+		return f.store.PublishAt(ctx, p, e.written)
+	})
+}
+
+// overTombstone publishes again where the row is a tombstone, which can only be this folder's own.
+func overTombstone(p store.Publication, publish func(store.Publication) (store.Published, error)) (store.Published, error) {
+	outcome, err := publish(p)
+	if fenced, is := errors.AsType[*store.FencedError](err); is {
+		p.Takeover = &fenced.Row
+		outcome, err = publish(p)
 	}
 	return outcome, err
 }

@@ -27,10 +27,13 @@ type unavailable struct {
 // failure is what a caller learns of an error. Inner words go to the log only.
 func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transport.Failure {
 	var (
-		argument *prompt.ArgumentError
-		limit    *prompt.LimitError
+		argument  *prompt.ArgumentError
+		limit     *prompt.LimitError
+		forgotten *store.ForgottenError
 	)
 	switch {
+	case errors.As(err, &forgotten):
+		return transport.InvalidParams(noSuchPrompt + ": " + forgotten.Error())
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
 		return transport.InvalidParams(noSuchPrompt)
 	case errors.As(err, &argument), errors.As(err, &limit):

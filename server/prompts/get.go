@@ -100,7 +100,7 @@ type rendered struct {
 }
 
 func (s *Surface) answer(ctx context.Context, call *transport.Call) (rendered, *transport.Failure) {
-	key, selector, f := named(call.Namespace, call.Name)
+	key, selector, f := named(call.Namespace, s.bareNamespace, call.Name)
 	if f != nil {
 		return rendered{}, f
 	}
@@ -114,30 +114,28 @@ func (s *Surface) answer(ctx context.Context, call *transport.Call) (rendered, *
 func (s *Surface) render(
 	ctx context.Context, key store.Key, selector prompt.Selector, values map[string]string,
 ) (rendered, error) {
-	body, err := s.readable(ctx, key, selector)
+	identity, err := caller(ctx)
 	if err != nil {
 		return rendered{}, err
+	}
+	if err := s.decider.Allow(ctx, identity, auth.Get, key); err != nil {
+		return rendered{}, err
+	}
+	body, err := s.catalog.Get(ctx, key, selector)
+	if err != nil {
+		return rendered{}, err
+	}
+	if body.Exposure == store.Fragment {
+		return rendered{}, store.ErrNotFound
 	}
 	messages, err := body.Template.Render(values)
 	return rendered{body: body, messages: messages}, err
 }
 
-// readable is a version that the caller may get. A fragment is none.
-func (s *Surface) readable(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
-	if err := s.allow(ctx, auth.Get, key); err != nil {
-		return nil, err
-	}
-	body, err := s.catalog.Get(ctx, key, selector)
-	if err == nil && body.Exposure == store.Fragment {
-		return nil, store.ErrNotFound
-	}
-	return body, err
-}
-
 // named reads the name of a prompt as the endpoint has it: with the namespace in front where the
-// endpoint is for all.
-func named(endpoint, name string) (store.Key, prompt.Selector, *transport.Failure) {
-	key, selector, err := parseID(endpoint, "", name)
+// endpoint is for all, but for those of the home namespace, if there is one.
+func named(endpoint, home, name string) (store.Key, prompt.Selector, *transport.Failure) {
+	key, selector, err := parseID(endpoint, home, name)
 	wrong, is := errors.AsType[*selectorError](err)
 	switch {
 	case err == nil:

@@ -40,7 +40,7 @@ func (s *Surface) list(ctx context.Context, _ any, _ *mcp.ListPromptsRequest, re
 	}
 	result.Prompts = make([]mcp.Prompt, len(found.prompts))
 	for i := range found.prompts {
-		result.Prompts[i] = entry(call.Namespace, &found.prompts[i])
+		result.Prompts[i] = entry(s.bare(ctx), &found.prompts[i])
 	}
 	found.close(&result.PaginatedResult)
 }
@@ -123,16 +123,16 @@ func (s *Surface) scope(ctx context.Context, namespace string) (store.Scope, err
 	}
 }
 
-// nameAt is the name of a prompt at an endpoint, as named reads it.
-func nameAt(endpoint string, key store.Key) string {
-	if endpoint == "" {
-		return key.Namespace + "." + key.Name
+// nameOf is the name of a prompt where those of one namespace are named without it, as named reads it.
+func nameOf(bare string, key store.Key) string {
+	if key.Namespace == bare {
+		return key.Name
 	}
-	return key.Name
+	return key.Namespace + "." + key.Name
 }
 
-func entry(endpoint string, p *store.Summary) mcp.Prompt {
-	listed := mcp.Prompt{Name: nameAt(endpoint, p.Key), Title: p.Title, Description: p.Description}
+func entry(bare string, p *store.Summary) mcp.Prompt {
+	listed := mcp.Prompt{Name: nameOf(bare, p.Key), Title: p.Title, Description: p.Description}
 	if len(p.Arguments) > 0 {
 		listed.Arguments = make([]mcp.PromptArgument, len(p.Arguments))
 	}

@@ -61,6 +61,9 @@ type Config struct {
 	// DefaultNamespace is where a caller without a namespace of his own adds prompts who names none;
 	// empty for none.
 	DefaultNamespace string
+	// BareNamespace is the one whose prompts are named without it on the endpoint for all, too, as those at home
+	// are on a laptop; empty for none.
+	BareNamespace string
 	// ResultLimit is how many tokens a list of prompts may have; 0 for any number.
 	ResultLimit int
 	// Settle is how long a call waits for its change request to come to an end; 10 s when zero.
@@ -75,6 +78,7 @@ type Surface struct {
 	changes          *settling
 	decider          auth.Decider
 	defaultNamespace string
+	bareNamespace    string
 	resultLimit      int
 	log              *slog.Logger
 	// self is how the server names itself in results.
@@ -88,7 +92,7 @@ func New(config Config) *Surface {
 	}
 	s := &Surface{
 		catalog: config.Catalog, library: config.Library, decider: config.Decider,
-		defaultNamespace: config.DefaultNamespace, resultLimit: config.ResultLimit, log: config.Log,
+		defaultNamespace: config.DefaultNamespace, bareNamespace: config.BareNamespace, resultLimit: config.ResultLimit, log: config.Log,
 		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
 	}
 	if config.Changes != nil {
@@ -113,12 +117,8 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 	}
 	if s.library != nil {
 		options = append(options, mcpserver.WithToolCapabilities(false))
-		options = append(options, s.offerResources(hooks)...)
 	}
 	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version, options...)
-	if s.library != nil {
-		s.addResources(srv)
-	}
 	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
 	s.register(srv)
 	return srv

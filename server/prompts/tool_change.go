@@ -90,9 +90,9 @@ func refusal(o store.ChangeOutcome) error {
 }
 
 // report is the answer to a change that is published, in a sentence, or accepted.
-func report(ctx context.Context, o store.ChangeOutcome, name, sentence string) answer {
+func report(bare string, o store.ChangeOutcome, name, sentence string) answer {
 	result := written{
-		ID: idOf(transport.FromContext(ctx).Namespace, o.Key), Name: name, ChangeID: o.ID,
+		ID: idOf(bare, o.Key), Name: name, ChangeID: o.ID,
 		State: stateOf(o.State), Version: o.Version, Served: o.Served,
 	}
 	if o.State != store.ChangePublished {
@@ -102,8 +102,8 @@ func report(ctx context.Context, o store.ChangeOutcome, name, sentence string) a
 }
 
 // reportVersion is report for a change that may make a version.
-func reportVersion(ctx context.Context, o store.ChangeOutcome, name, sentence string) answer {
-	a := report(ctx, o, name, sentence)
+func reportVersion(bare string, o store.ChangeOutcome, name, sentence string) answer {
+	a := report(bare, o, name, sentence)
 	if result, is := a.structured.(written); is && o.State == store.ChangePublished {
 		result.Changed = &o.NewVersion
 		a.structured = result
@@ -146,7 +146,7 @@ func (s *Surface) getChange(ctx context.Context, in given) (answer, error) {
 	}
 	o := outcomes[0]
 	shown := shownChange{
-		ChangeID: o.ID, ID: idOf(endpoint, o.Key), State: stateOf(o.State),
+		ChangeID: o.ID, ID: idOf(s.bare(ctx), o.Key), State: stateOf(o.State),
 		Version: o.Version, Reason: o.Reason, Message: o.Message,
 	}
 	return inJSON(shown, shown)

@@ -8,7 +8,6 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
-	"github.com/lectern-dev/lectern/server/transport"
 )
 
 // moved is what set_prompt_channel gives beside the text: where the channel was and is, as far as it is.
@@ -61,7 +60,7 @@ func (s *Surface) setChannel(ctx context.Context, in given) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return movedTo(transport.FromContext(ctx).Namespace, outcome, titleOf(&r), edit, before), nil
+	return movedTo(s.bare(ctx), outcome, titleOf(&r), edit, before), nil
 }
 
 // channelEditOf reads channel and version: without a version the channel follows the newest, with null it
@@ -90,9 +89,9 @@ func (s *Surface) pointsTo(ctx context.Context, key store.Key, channel string) (
 	return &r.Version, nil
 }
 
-func movedTo(endpoint string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before *int64) answer {
+func movedTo(bare string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before *int64) answer {
 	result := moved{
-		ID: idOf(endpoint, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: stateOf(o.State), Before: before,
+		ID: idOf(bare, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: stateOf(o.State), Before: before,
 	}
 	if o.State != store.ChangePublished {
 		return answer{texts: []string{accepted(o, name)}, structured: result}

@@ -67,7 +67,12 @@ func (s *Surface) problemOf(ctx context.Context, tool string, in given, err erro
 	if told := fault(err); told != nil {
 		return told
 	}
+	var forgotten *store.ForgottenError
 	switch {
+	case errors.As(err, &forgotten):
+		told := noSuchID(in.text("id"))
+		told.text += ": " + forgotten.Error()
+		return told
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
 		return noSuchID(in.text("id"))
 	case errors.Is(err, store.ErrUnresolved):

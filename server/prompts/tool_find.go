@@ -25,9 +25,9 @@ const (
 type finding struct {
 	query store.FindQuery
 	// search tells cursors of this list from those of others.
-	search   string
-	endpoint string
-	brief    bool
+	search string
+	bare   string
+	brief  bool
 	// at is where to go on; start is the offset the caller gave, and counted says that the list began
 	// at the first prompt there is.
 	at      mark
@@ -82,7 +82,7 @@ func (s *Surface) begin(ctx context.Context, in given, text string) (*finding, e
 		return nil, err
 	}
 	f := &finding{
-		endpoint: endpoint, brief: in.text("detail") == summary,
+		bare: s.bare(ctx), brief: in.text("detail") == summary,
 		left: in.count("limit"), room: math.MaxInt, start: in.count("offset"), counted: !in.has("cursor"),
 		rows: []any{},
 		query: store.FindQuery{Text: text, Filter: store.Filter{
@@ -145,9 +145,9 @@ func (f *finding) fill(ctx context.Context, library Library) error {
 func (f *finding) add(r *store.Record) (bool, error) {
 	var row any
 	if f.brief {
-		row = showSummary(f.endpoint, r)
+		row = showSummary(f.bare, r)
 	} else {
-		row = showPrompt(f.endpoint, r)
+		row = showPrompt(f.bare, r)
 	}
 	text, err := indented(row, "  ")
 	if err != nil {

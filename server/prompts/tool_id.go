@@ -1,6 +1,7 @@
 package prompts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,12 +52,18 @@ func parseID(endpoint, home, id string) (store.Key, prompt.Selector, error) {
 	return store.Key{}, prompt.Selector{}, store.ErrNotFound
 }
 
-// idOf is how tools name a prompt at an endpoint.
-func idOf(endpoint string, key store.Key) string {
-	if endpoint == "" {
-		return key.String()
+// idOf is how tools name a prompt where those of one namespace are named without it.
+func idOf(bare string, key store.Key) string {
+	if key.Namespace == bare {
+		return key.Name
 	}
-	return key.Name
+	return key.String()
+}
+
+// bare is the namespace whose prompts are named without it: the endpoint's, else the one of a server that has a home;
+// empty for none.
+func (s *Surface) bare(ctx context.Context) string {
+	return cmp.Or(transport.FromContext(ctx).Namespace, s.bareNamespace)
 }
 
 // locate reads the argument id of a call.

@@ -50,7 +50,7 @@ func (s *Surface) getPrompt(ctx context.Context, in given) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	shown := showPrompt(transport.FromContext(ctx).Namespace, &r)
+	shown := showPrompt(s.bare(ctx), &r)
 	return inJSON(shown, gotten{
 		shownPrompt: shown, LatestVersion: r.Latest, Digest: r.Digest,
 		Channel: channelOf(selector, slices.Contains(r.Channels, store.Production)),
@@ -86,10 +86,16 @@ func (s *Surface) applyTemplate(ctx context.Context, in given) (answer, error) {
 	if err == nil {
 		selector, err = selected(in, selector)
 	}
+	if err == nil {
+		err = s.allow(ctx, auth.Get, key)
+	}
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := s.readable(ctx, key, selector)
+	body, err := s.catalog.Get(ctx, key, selector)
+	if err == nil && body.Exposure == store.Fragment {
+		err = store.ErrNotFound
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -152,8 +158,7 @@ func (s *Surface) similar(ctx context.Context, in given) (answer, error) {
 		}
 		query.Text, query.Except = prompt.Content(r.Document.Written()), r.Key
 	}
-	endpoint := transport.FromContext(ctx).Namespace
-	scope, err := s.scope(ctx, endpoint)
+	scope, err := s.scope(ctx, transport.FromContext(ctx).Namespace)
 	if err != nil {
 		return answer{}, err
 	}
@@ -166,7 +171,7 @@ func (s *Surface) similar(ctx context.Context, in given) (answer, error) {
 		}
 		for _, one := range alike {
 			shown = append(shown, shownSimilar{
-				ID: idOf(endpoint, one.Key), Name: cmp.Or(one.Title, one.Key.Name), Similarity: one.Similarity,
+				ID: idOf(s.bare(ctx), one.Key), Name: cmp.Or(one.Title, one.Key.Name), Similarity: one.Similarity,
 			})
 		}
 	}

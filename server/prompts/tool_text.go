@@ -41,12 +41,12 @@ type shownSummary struct {
 	Version     int64    `json:"version"`
 }
 
-func showPrompt(endpoint string, r *store.Record) shownPrompt {
+func showPrompt(bare string, r *store.Record) shownPrompt {
 	d := &r.Document
 	shown := shownPrompt{
 		Name: titleOf(r), Content: prompt.Content(d.Written()), Description: d.Description,
 		IsTemplate: isTemplate(d), Variables: make([]string, len(d.Arguments)), Tags: tagsOf(d),
-		Category: d.Category, Metadata: d.Metadata, ID: idOf(endpoint, r.Key),
+		Category: d.Category, Metadata: d.Metadata, ID: idOf(bare, r.Key),
 		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.PublishedAt), Version: r.Version,
 	}
 	for i, a := range d.Arguments {
@@ -55,11 +55,11 @@ func showPrompt(endpoint string, r *store.Record) shownPrompt {
 	return shown
 }
 
-func showSummary(endpoint string, r *store.Record) shownSummary {
+func showSummary(bare string, r *store.Record) shownSummary {
 	d := &r.Document
 	return shownSummary{
 		Name: titleOf(r), Description: d.Description, IsTemplate: isTemplate(d), Tags: tagsOf(d), Category: d.Category,
-		ID: idOf(endpoint, r.Key), UpdatedAt: moment(r.PublishedAt), Version: r.Version,
+		ID: idOf(bare, r.Key), UpdatedAt: moment(r.PublishedAt), Version: r.Version,
 	}
 }
 

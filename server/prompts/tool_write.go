@@ -14,7 +14,6 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
-	"github.com/lectern-dev/lectern/server/transport"
 )
 
 // newest selects what a change is an edit of, whatever version callers are served.
@@ -50,8 +49,8 @@ func (s *Surface) addPrompt(ctx context.Context, in given) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return reportVersion(ctx, outcome, *edit.Title, fmt.Sprintf("Created prompt %s with ID: %s",
-		inQuotes(*edit.Title), idOf(transport.FromContext(ctx).Namespace, outcome.Key))), nil
+	return reportVersion(s.bare(ctx), outcome, *edit.Title, fmt.Sprintf("Created prompt %s with ID: %s",
+		inQuotes(*edit.Title), idOf(s.bare(ctx), outcome.Key))), nil
 }
 
 func (s *Surface) updatePrompt(ctx context.Context, in given) (answer, error) {
@@ -88,7 +87,7 @@ func (s *Surface) updatePrompt(ctx context.Context, in given) (answer, error) {
 	if edit.Title != nil {
 		name = *edit.Title
 	}
-	return reportVersion(ctx, outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", inQuotes(name), outcome.Version)), nil
+	return reportVersion(s.bare(ctx), outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", inQuotes(name), outcome.Version)), nil
 }
 
 // compiles refuses an edit that would end in a prompt that cannot be published.
@@ -138,8 +137,8 @@ func (s *Surface) deletePrompt(ctx context.Context, in given) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	id := idOf(transport.FromContext(ctx).Namespace, key)
-	return report(ctx, outcome, key.Name, "Deleted prompt with ID: "+id), nil
+	id := idOf(s.bare(ctx), key)
+	return report(s.bare(ctx), outcome, key.Name, "Deleted prompt with ID: "+id), nil
 }
 
 // deletion is what has to be asked for so that a prompt, or one version of it, is gone.

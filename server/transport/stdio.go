@@ -214,7 +214,8 @@ func (p *pipe) answer(ctx context.Context, call *Call, id rawID, u *underway, f 
 	case p.isImmediate(call):
 		result, f = p.immediately(ctx, call, body)
 	case call.listens():
-		result, f = p.h.follow(ctx, call, id, p.lines)
+		end, _ := p.h.follow(ctx, call, id, p.lines)
+		result, f = end.result, end.failure
 	default:
 		result, f = p.h.perform(ctx, call, nil, p.lines, p.logLevel())
 	}

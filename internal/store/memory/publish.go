@@ -32,18 +32,39 @@ func (s *Store) PublishAt(_ context.Context, p store.Publication, at time.Time) 
 	return published, nil
 }
 
+// Would is what Publish would answer, except that it takes no revision and changes nothing.
+func (s *Store) Would(p store.Publication) (store.Published, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, published, err := s.decide(&p)
+	return published, err
+}
+
 func (s *Store) publish(p *store.Publication, at time.Time) (store.Published, error) {
-	// A first publish that is refused leaves no row.
-	found := plan.Row{Standing: plan.Standing{Fence: store.Fence{Owner: p.Owner}}}
+	pl, published, err := s.decide(p)
+	if err != nil || !pl.Visible && !pl.Quiet {
+		return published, err
+	}
 	r := s.rows[p.Key]
-	if r != nil {
+	if r == nil {
+		r = s.insert(p.Key, p.Owner, at)
+	}
+	s.carryOut(r, p, pl, at)
+	published.Revision = r.Revision
+	return published, nil
+}
+
+// decide is what a publish changes, and its answer.
+func (s *Store) decide(p *store.Publication) (*plan.Plan, store.Published, error) {
+	found := plan.Row{Standing: plan.Standing{Fence: store.Fence{Owner: p.Owner}}}
+	if r := s.rows[p.Key]; r != nil {
 		found = r.Row
 	}
 	if plan.Fenced(found.Standing, p) {
-		return store.Published{}, &store.FencedError{Key: p.Key, Row: found.Fence, Deleted: found.Deleted}
+		return nil, store.Published{}, &store.FencedError{Key: p.Key, Row: found.Fence, Deleted: found.Deleted}
 	}
 	if err := s.check(p); err != nil {
-		return store.Published{}, err
+		return nil, store.Published{}, err
 	}
 	newest, isNew := plan.Number(&found, p)
 	asked := plan.Withdrawable(&found, p, newest)
@@ -55,15 +76,7 @@ func (s *Store) publish(p *store.Publication, at time.Time) (store.Published, er
 	published := plan.Answer(&found, p, pl)
 	published.InUse = inUse
 	published.Copies = s.copies(p.Key, slices.Concat(found.Withdrawn, withdraw))
-	if !pl.Visible && !pl.Quiet {
-		return published, nil
-	}
-	if r == nil {
-		r = s.insert(p.Key, p.Owner, at)
-	}
-	s.carryOut(r, p, pl, at)
-	published.Revision = r.Revision
-	return published, nil
+	return pl, published, nil
 }
 
 // check refuses a publication for what it says, or for what it includes.

@@ -287,8 +287,7 @@ func (q *Queries) Stats(ctx context.Context, arg StatsParams) ([]StatsRow, error
 }
 
 const taken = `-- name: Taken :one
-select (exists(select from prompts p where p.namespace = $1 and p.name = $2)
-     or exists(select from prompt_changes c where c.namespace = $1 and c.name = $2 and c.settled_at is null))::boolean as taken
+select exists(select from prompts where namespace = $1 and name = $2)
 `
 
 type TakenParams struct {
@@ -296,10 +295,10 @@ type TakenParams struct {
 	Name      string
 }
 
-// A tombstone keeps its name, purged or not. So does who asked for it first.
+// A tombstone keeps its name, purged or not.
 func (q *Queries) Taken(ctx context.Context, arg TakenParams) (bool, error) {
 	row := q.db.QueryRow(ctx, taken, arg.Namespace, arg.Name)
-	var taken bool
-	err := row.Scan(&taken)
-	return taken, err
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }

@@ -1,0 +1,141 @@
+package laptop
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// errMoved says that a file is not as it was when the change was decided. Nothing was written.
+var errMoved = errors.New("the file was written meanwhile")
+
+// Names of files that are on their way. They are hidden, so nobody reads them.
+const (
+	arriving = ".lectern-*.tmp"
+	leaving  = ".lectern-*.removed"
+)
+
+// replace puts a file in the place of what it was, whole or not at all; its mode stays, and a link to it too.
+func replace(name string, before, after []byte) error {
+	target, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return movedIfGone(err)
+	}
+	stat, err := os.Stat(target)
+	if err != nil {
+		return movedIfGone(err)
+	}
+	part, err := prepare(filepath.Dir(target), after, stat.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
+	if err := exchange(part, target, before, after); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(target))
+}
+
+// create makes a file that is not there.
+func create(name string, content []byte) error {
+	part, err := prepare(filepath.Dir(name), content, 0o644)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
+	// A link, because a rename would write over what came there meanwhile.
+	if err := os.Link(part, name); errors.Is(err, fs.ErrExist) {
+		return errMoved
+	} else if err != nil {
+		return fmt.Errorf("make the file: %w", err)
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+// remove takes a file away that is still as it was. Of a link the link goes, and not what it leads to.
+func remove(name string, before []byte) error {
+	now, err := os.ReadFile(filepath.Clean(name))
+	if err != nil {
+		return movedIfGone(err)
+	}
+	if !bytes.Equal(now, before) {
+		return errMoved
+	}
+	if stat, err := os.Lstat(name); err != nil || stat.Mode()&fs.ModeSymlink != 0 {
+		return errors.Join(err, os.Remove(name), syncFolder(filepath.Dir(name)))
+	}
+	return takeAway(name, before)
+}
+
+// takeAway moves the file aside before it looks what it removes: an editor may save at any time.
+func takeAway(name string, before []byte) error {
+	aside, err := os.CreateTemp(filepath.Dir(name), leaving)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(aside.Name()) //nolint:errcheck // empty, or what was to be removed
+	if err := errors.Join(aside.Close(), os.Rename(name, aside.Name())); err != nil {
+		return movedIfGone(err)
+	}
+	now, err := os.ReadFile(aside.Name())
+	if err == nil && bytes.Equal(now, before) {
+		return syncFolder(filepath.Dir(name))
+	}
+	// Back, unless a newer one stands there.
+	if err := os.Link(aside.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("put back what was written meanwhile: %w", err)
+	}
+	return errMoved
+}
+
+// prepare writes a file beside where it is to go. What a killed process left there goes: of the processes with the
+// folder's lock there is one.
+func prepare(folder string, content []byte, mode fs.FileMode) (name string, err error) {
+	if old, err := filepath.Glob(filepath.Join(folder, arriving)); err == nil {
+		for _, left := range old {
+			_ = os.Remove(left)
+		}
+	}
+	part, err := os.CreateTemp(folder, arriving)
+	if err != nil {
+		return "", err
+	}
+	_, err = part.Write(content)
+	if err = errors.Join(err, part.Chmod(mode), part.Sync(), part.Close()); err != nil {
+		_ = os.Remove(part.Name())
+		return "", err
+	}
+	return part.Name(), nil
+}
+
+// syncFolder makes a rename outlive the machine.
+func syncFolder(folder string) error {
+	opened, err := os.Open(filepath.Clean(folder))
+	if err != nil {
+		return err
+	}
+	return errors.Join(opened.Sync(), opened.Close())
+}
+
+func movedIfGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errMoved
+	}
+	return err
+}
+
+// renameOver is exchange where the system cannot exchange files: what is saved between the look and the rename, which
+// is a moment, would be lost.
+func renameOver(part, target string, before []byte) error {
+	now, err := os.ReadFile(filepath.Clean(target))
+	if err != nil {
+		return movedIfGone(err)
+	}
+	if !bytes.Equal(now, before) {
+		return errMoved
+	}
+	return os.Rename(part, target)
+}

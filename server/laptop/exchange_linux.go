@@ -1,0 +1,41 @@
+package laptop
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// exchange puts part in the place of target if that is still as it was. It looks at what it took out after it took it
+// out, because an editor may save at any time; what was saved goes back, and what that took out is looked at again.
+func exchange(part, target string, before, after []byte) error {
+	now, err := os.ReadFile(filepath.Clean(target))
+	if err != nil {
+		return movedIfGone(err)
+	}
+	if !bytes.Equal(now, before) {
+		return errMoved
+	}
+	expected, put := before, after
+	var moved error
+	for {
+		err := unix.Renameat2(unix.AT_FDCWD, part, unix.AT_FDCWD, target, unix.RENAME_EXCHANGE)
+		switch {
+		case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS): // not on this file system
+			return renameOver(part, target, before)
+		case err != nil:
+			return movedIfGone(err)
+		}
+		out, err := os.ReadFile(filepath.Clean(part))
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(out, expected) {
+			return moved
+		}
+		expected, put, moved = put, out, errMoved
+	}
+}
