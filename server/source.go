@@ -68,7 +68,7 @@ func (s *inStep) RequestChange(ctx context.Context, request store.ChangeRequest)
 	}
 	feed, err := s.feed(ctx)
 	if err != nil {
-		return outcome, nil //nolint:nilerr // the change is done; only the wait is not
+		return outcome, nil
 	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -14,7 +14,7 @@ import (
 func takeStdout() (*os.File, error) {
 	out, err := unix.FcntlInt(os.Stdout.Fd(), unix.F_DUPFD_CLOEXEC, 3)
 	if err == nil {
-		err = unix.Dup2(int(os.Stderr.Fd()), int(os.Stdout.Fd())) //nolint:gosec // descriptors are small
+		err = unix.Dup2(int(os.Stderr.Fd()), int(os.Stdout.Fd()))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("take the standard output: %w", err)
