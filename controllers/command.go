@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/changes"
 	"github.com/lectern-dev/lectern/controllers/prompt"
 	"github.com/lectern-dev/lectern/controllers/status"
 	"github.com/lectern-dev/lectern/controllers/upkeep"
@@ -140,6 +142,9 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 	if err := prompts.SetUp(ctx, mgr, drifted); err != nil {
 		return fmt.Errorf("set up the prompt reconciler: %w", err)
 	}
+	if err := addChanges(mgr, o, db, drifted); err != nil {
+		return err
+	}
 	lease := &coordinationv1.Lease{}
 	lease.Name, lease.Namespace = leaseName, o.cluster.leaseNamespace
 	return mgr.Add(&upkeep.Upkeep{
@@ -152,5 +157,25 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 		Settled:   o.comparisonSettle,
 		Limit:     o.sweepLimit,
 		Drifted:   drifted,
+	})
+}
+
+// addChanges gives change requests a client of their own: it reads past the cache, and its calls end in time.
+func addChanges(mgr ctrl.Manager, o options, db *database, drifted chan<- event.GenericEvent) error {
+	config := rest.CopyConfig(mgr.GetConfig())
+	config.Timeout = changes.CallTimeout
+	objects, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return fmt.Errorf("set up the client for change requests: %w", err)
+	}
+	return mgr.Add(&changes.Changes{
+		Objects:     client.WithFieldOwner(objects, changes.FieldManager),
+		Store:       db.writer,
+		Listen:      db.store.ListenChanges,
+		Recorder:    mgr.GetEventRecorder(component),
+		Log:         mgr.GetLogger().WithName("changes"),
+		Unproven:    o.changes == changesUnproven,
+		Concurrency: o.concurrency,
+		Drifted:     drifted,
 	})
 }

@@ -25,6 +25,12 @@ const (
 	migrateVerify = "verify"
 )
 
+// The values of --changes.
+const (
+	changesProven   = "proven"
+	changesUnproven = "unproven"
+)
+
 // cluster says which API server to talk to, and where this installation keeps its Lease.
 type cluster struct {
 	kubeconfig     string
@@ -78,6 +84,7 @@ type options struct {
 	metricsAddress string
 	probeAddress   string
 
+	changes          string
 	concurrency      int
 	maxVersions      int
 	resync           time.Duration
@@ -95,7 +102,9 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.leaderElect, "leader-elect", true, "run only while holding the Lease")
 	fs.StringVar(&o.metricsAddress, "metrics-address", ":8080", "address of /metrics; 0 switches it off")
 	fs.StringVar(&o.probeAddress, "probe-address", ":8081", "address of /livez and /readyz")
-	fs.IntVar(&o.concurrency, "concurrency", 4, "prompts reconciled at the same time")
+	fs.StringVar(&o.changes, "changes", changesProven, "proven: refuse change requests of agents that carry no proof of who asks; "+
+		"unproven: take the server's word for it, so that whoever can write to its database role can change prompts (demo, tests)")
+	fs.IntVar(&o.concurrency, "concurrency", 4, "prompts reconciled at the same time, and as many changed for agents")
 	fs.IntVar(&o.maxVersions, "max-versions-per-prompt", 1000, "versions kept of a prompt that states no historyLimit")
 	fs.DurationVar(&o.resync, "resync", time.Hour, "how often a prompt is looked at though nothing happened")
 	fs.DurationVar(&o.comparisonEvery, "comparison-interval", 5*time.Minute, "how often rows and objects are compared")
@@ -112,6 +121,9 @@ func (o *options) validate() error {
 	}
 	if !slices.Contains([]string{migrateApply, migrateVerify}, o.migrate) {
 		return fmt.Errorf("--migrate is %q; it can be %s or %s", o.migrate, migrateApply, migrateVerify)
+	}
+	if !slices.Contains([]string{changesProven, changesUnproven}, o.changes) {
+		return fmt.Errorf("--changes is %q; it can be %s or %s", o.changes, changesProven, changesUnproven)
 	}
 	if o.sweepLimit < 0 {
 		return errors.New("--sweep-limit cannot be negative")

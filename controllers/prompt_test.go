@@ -40,6 +40,18 @@ func TestController(t *testing.T) {
 		"delete and make again":           deleteAndMakeAgain,
 		"made again under a live row":     madeAgainUnderALiveRow,
 		"events tell of transitions":      eventsTellOfTransitions,
+
+		"agents add, update and delete":              agentsAddUpdateAndDelete,
+		"agents are held to the version they know":   agentsAreHeldToTheVersionTheyKnow,
+		"agents are refused what is not valid":       agentsAreRefusedWhatIsNotValid,
+		"agents are told what blocks the object":     agentsAreToldWhatBlocksTheObject,
+		"agents leave others alone":                  agentsLeaveOthersAlone,
+		"agents are let in":                          agentsAreLetIn,
+		"agents are answered for dropped marks":      agentsAreAnsweredForDroppedMarks,
+		"agents keep their turn":                     agentsKeepTheirTurn,
+		"agents are told of a terminating namespace": agentsAreToldOfATerminatingNamespace,
+		"agents cannot forge their mark":             agentsCannotForgeTheirMark,
+		"agents prove themselves":                    agentsProveThemselves,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -68,7 +68,7 @@ func testOptions(kubeconfig string) options {
 		cluster:  cluster{kubeconfig: kubeconfig, leaseNamespace: "default"},
 		database: dsn, migrate: migrateApply,
 		metricsAddress: "0", probeAddress: "0",
-		concurrency: 4, maxVersions: 1000,
+		changes: changesUnproven, concurrency: 4, maxVersions: 1000,
 		resync: time.Hour, comparisonEvery: time.Second, comparisonSettle: 0,
 	}
 }

@@ -22,7 +22,12 @@ func connect(t *testing.T, r *replica, path, version string, changed func()) *mc
 	if changed != nil {
 		opts.PromptListChangedHandler = func(context.Context, *mcp.PromptListChangedRequest) { changed() }
 	}
-	client := mcp.NewClient(&mcp.Implementation{Name: "independent", Version: "1"}, &opts)
+	return connectWith(t, r, path, version, &opts)
+}
+
+func connectWith(t *testing.T, r *replica, path, version string, opts *mcp.ClientOptions) *mcp.ClientSession {
+	t.Helper()
+	client := mcp.NewClient(&mcp.Implementation{Name: "independent", Version: "1"}, opts)
 	session, err := client.Connect(t.Context(),
 		&mcp.StreamableClientTransport{Endpoint: r.URL + path, HTTPClient: r.client, MaxRetries: -1},
 		&mcp.ClientSessionOptions{ProtocolVersion: version})

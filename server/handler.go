@@ -66,6 +66,7 @@ func NewHandler(deps Deps) *Handler {
 	endpoint := transport.New(transport.Config{
 		Server:        surface.Server(),
 		Direct:        surface.Direct,
+		MayFollow:     surface.MayFollow,
 		Authenticator: deps.Authenticator,
 		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log, surface.ToolNames()),
 		Log:           deps.Log,
@@ -74,7 +75,7 @@ func NewHandler(deps Deps) *Handler {
 		KeepAlive:        deps.KeepAlive,
 		Patience:         deps.Patience,
 	})
-	announcer := surface.Announcer(deps.Delay, endpoint.NotifyPromptsChanged)
+	announcer := surface.Announcer(deps.Delay, endpoint)
 	deps.Catalog.Watch(announcer.Moved)
 	deps.Metrics.MustRegister(newCatalogMetrics(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",

@@ -26,7 +26,16 @@ import (
 )
 
 // TestMain also fails when a goroutine is left behind.
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if address, count, ok := strings.Cut(os.Getenv(holderEnv), " "); ok {
+		if err := holdStreams(address, count); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
@@ -71,6 +80,13 @@ func (r *replica) serve(tb testing.TB) {
 		r.CloseClientConnections()
 		r.Close()
 	})
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // until waits for a condition.

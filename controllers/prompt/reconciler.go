@@ -37,6 +37,8 @@ type Store interface {
 	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 	Publish(ctx context.Context, p store.Publication) (store.Published, error)
 	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
+	CarriedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error)
+	SettleCarried(ctx context.Context, carried store.Carried, reason, message string) error
 }
 
 // Reconciler publishes Prompts.
@@ -81,7 +83,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 	if outcome.Kind() != status.KindRetry { // a request is not done while it is tried again
 		p.Status.LastHandledReconcileAt = p.Annotations[v1alpha1.RequestedAtAnnotation]
 	}
-	return r.Status.Finish(ctx, before, p, outcome)
+	settled := r.settleUnpublished(ctx, p, outcome)
+	result, err := r.Status.Finish(ctx, before, p, outcome)
+	return result, errors.Join(err, settled)
 }
 
 // publish compiles p and stores it, and records what is live in p.Status.
@@ -93,6 +97,10 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	if err := manifest.JudgeIncludes(p.Name, spec, r.included(ctx, p.Namespace)); err != nil {
 		return status.Outcome{}, err
 	}
+	change, err := r.carried(ctx, p)
+	if err != nil {
+		return status.Outcome{}, err
+	}
 	var takeover *store.Fence
 	for attempt := 1; ; attempt++ {
 		compiled, err := manifest.Compile(ctx, r.Store, p.Namespace, spec)
@@ -101,7 +109,7 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 		}
 		faultpoint.Hit(faultpoint.Compiled)
 		publication := manifest.PublicationOf(p, compiled, r.HistoryLimit)
-		publication.Takeover = takeover
+		publication.Takeover, publication.Change = takeover, change
 		live, err := r.Store.Publish(ctx, publication)
 		faultpoint.Hit(faultpoint.Published)
 

@@ -67,11 +67,12 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr ctrl.Manager, drifted <-chan
 }
 
 // needsLook says of an update that left generation and labels alone whether the prompt must be looked at
-// all the same: it was asked for, a deletion began, the object is another one (made again, or restored,
+// all the same: it was asked for, an agent asked for what it says already, a deletion began, the object is another one (made again, or restored,
 // while the watch was broken), or its status came to speak of another generation.
 func needsLook(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
 	return before.Annotations[v1alpha1.RequestedAtAnnotation] != after.Annotations[v1alpha1.RequestedAtAnnotation] ||
+		before.Annotations[v1alpha1.LastChangeAnnotation] != after.Annotations[v1alpha1.LastChangeAnnotation] ||
 		before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
 		before.UID != after.UID ||
 		before.Status.ObservedGeneration != after.Status.ObservedGeneration && after.Status.ObservedGeneration != after.Generation

@@ -79,5 +79,8 @@ func (o Outcome) Again(d time.Duration) Outcome {
 // Reason is the reason of the Ready condition.
 func (o Outcome) Reason() string { return o.reason }
 
+// Message is what the Ready condition says, but for its length.
+func (o Outcome) Message() string { return o.message }
+
 // Kind is which of the four it is.
 func (o Outcome) Kind() Kind { return o.kind }

@@ -28,6 +28,9 @@ const (
 	indexBatch = 100
 	// keepDeleted is how long the texts of a deleted prompt stay.
 	keepDeleted = 30 * 24 * time.Hour
+	// keepChanges is how long the outcome of a change request can be asked for.
+	keepChanges = 30 * 24 * time.Hour
+	changeBatch = 1000
 )
 
 // Store is what upkeep needs of the database.
@@ -37,6 +40,7 @@ type Store interface {
 	Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
 	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	Reindex(ctx context.Context, after int64, limit int) (last int64, err error)
+	DropChanges(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 }
 
 // Upkeep is a leader-only runnable.
@@ -71,7 +75,9 @@ func (u *Upkeep) Start(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
-		for name, round := range map[string]func(context.Context) error{"comparison": u.compare, "purge": u.purge, "index": u.reindex} {
+		for name, round := range map[string]func(context.Context) error{
+			"comparison": u.compare, "purge": u.purge, "index": u.reindex, "changes": u.dropChanges,
+		} {
 			err := round(ctx)
 			if errors.Is(err, errWentBack) {
 				end(err)
@@ -231,5 +237,18 @@ func (u *Upkeep) reindex(ctx context.Context) error {
 			return err
 		}
 		after = last
+	}
+}
+
+// dropChanges forgets change requests that were settled long ago.
+func (u *Upkeep) dropChanges(ctx context.Context) error {
+	for {
+		n, err := u.Store.DropChanges(ctx, keepChanges, changeBatch)
+		if err != nil {
+			return err
+		}
+		if n < changeBatch {
+			return nil
+		}
 	}
 }

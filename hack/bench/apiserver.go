@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 )
 
 // account is what the API server has done so far.
@@ -42,17 +39,7 @@ func (a account) total() float64 {
 
 // account reads the API server's metrics.
 func (t *tenant) account(ctx context.Context) (account, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.cluster.Config.Host+"/metrics", nil)
-	if err != nil {
-		return account{}, err
-	}
-	response, err := t.client.Do(request)
-	if err != nil {
-		return account{}, fmt.Errorf("read the API server's metrics: %w", err)
-	}
-	defer response.Body.Close()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
+	families, err := scrape(ctx, t.client, t.cluster.Config.Host+"/metrics")
 	if err != nil {
 		return account{}, fmt.Errorf("read the API server's metrics: %w", err)
 	}

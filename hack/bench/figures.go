@@ -25,6 +25,13 @@ func (s series) median() float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
+// percentile is the least sample that so many percent are not above.
+func (s series) percentile(p int) float64 {
+	sorted := slices.Clone(s)
+	slices.Sort(sorted)
+	return sorted[max(0, (len(sorted)*p+99)/100-1)]
+}
+
 // over divides round by round: what disturbed one round of both is in neither ratio.
 func (s series) over(baseline series) series {
 	ratios := make(series, min(len(s), len(baseline)))

@@ -7,6 +7,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func TestPercentile(t *testing.T) {
+	t.Parallel()
+	hundred := make(series, 100)
+	for i := range hundred {
+		hundred[len(hundred)-1-i] = float64(i + 1)
+	}
+	for p, want := range map[int]float64{1: 1, 50: 50, 99: 99, 100: 100} {
+		if got := hundred.percentile(p); got != want {
+			t.Errorf("p%d of 1 to 100 is %v", p, got)
+		}
+	}
+	if got := (series{7}).percentile(99); got != 7 {
+		t.Errorf("p99 of one sample is %v", got)
+	}
+}
+
 func TestMedian(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -94,8 +94,12 @@ func getRows(era string, processor, elapsed map[string]series) []row {
 	return rows
 }
 
-// publishShown has the prompt come into the database as any prompt does.
+// publishShown has the prompt come into the database as any prompt does, once a run.
 func (b *bench) publishShown(ctx context.Context) error {
+	if b.shown {
+		return nil
+	}
+	b.shown = true
 	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{Title: shownTitle, Description: shownDescription, Text: shownText}}
 	p.APIVersion, p.Kind, p.Name = v1alpha1.GroupVersion.String(), "Prompt", shownObject
 	dir := filepath.Join(b.stack.Dir, shownNamespace)
@@ -110,7 +114,7 @@ func (b *bench) publishShown(ctx context.Context) error {
 	if err := errors.Join(t.apply(ctx, dir), t.awaitReady(ctx, p.Name)); err != nil {
 		return err
 	}
-	l, err := b.lecternLoad(b.stack.Endpoints[0], modernEra)
+	l, err := b.lecternLoad(b.stack.Endpoints[0], post(modernEra, promptsGet, shownName, shownParams))
 	if err != nil {
 		return err
 	}
@@ -120,52 +124,66 @@ func (b *bench) publishShown(ctx context.Context) error {
 	})
 }
 
-func (b *bench) lecternLoad(endpoint, era string) (load, error) {
+func (b *bench) lecternLoad(endpoint string, request []byte) (load, error) {
 	at, err := url.Parse(endpoint)
 	if err != nil {
 		return load{}, fmt.Errorf("read an endpoint of the stack: %w", err)
 	}
-	return load{address: at.Host, clients: agents, requests: [][]byte{post(era, promptsGet, shownName, shownParams)}}, nil
+	return load{address: at.Host, clients: agents, requests: [][]byte{request}}, nil
 }
 
 // contestants are Lectern's server and the baselines, each in a process of its own. The bare one
 // answers what Lectern does.
 func (b *bench) contestants(ctx context.Context, era string) (map[string]contestant, error) {
-	ours, err := b.lecternLoad(b.stack.Endpoints[0], era)
+	ours, err := b.lecternLoad(b.stack.Endpoints[0], post(era, promptsGet, shownName, shownParams))
 	if err != nil {
-		return nil, err
-	}
-	answer, err := ours.once(ctx)
-	if err != nil {
-		return nil, err
-	}
-	file := filepath.Join(b.stack.Dir, era+".answer")
-	if err := os.WriteFile(file, answer, 0o600); err != nil {
 		return nil, err
 	}
 	found := map[string]contestant{lectern: {pid: b.stack.Pid(local.Server1), load: ours}}
-	for _, kind := range []string{bareServer, mcpGo, goSDK} {
-		port, err := local.FreePort()
-		if err != nil {
+	if found[bareServer], err = b.bareFor(ctx, bareServer+" "+era, ours); err != nil {
+		return nil, err
+	}
+	for _, kind := range []string{mcpGo, goSDK} {
+		if found[kind], err = b.contestant(ctx, kind, kind+" "+era, "", ours); err != nil {
 			return nil, err
 		}
-		ready, err := local.FreePort()
-		if err != nil {
-			return nil, err
-		}
-		l := ours
-		l.address = fmt.Sprintf("127.0.0.1:%d", port)
-		readyAddress := fmt.Sprintf("127.0.0.1:%d", ready)
-		name := kind + " " + era
-		if err := b.stack.Add(ctx, local.Beside{
-			Name: name, Path: b.self, Ready: "http://" + readyAddress,
-			Args: []string{"serve", "-kind=" + kind, "-address=" + l.address, "-ready=" + readyAddress, "-answer=" + file},
-		}); err != nil {
-			return nil, err
-		}
-		found[kind] = contestant{pid: b.stack.Pid(name), load: l}
 	}
 	return found, nil
+}
+
+// bareFor starts a bare server that answers what Lectern does.
+func (b *bench) bareFor(ctx context.Context, name string, ours load) (contestant, error) {
+	answer, err := ours.once(ctx)
+	if err != nil {
+		return contestant{}, err
+	}
+	file := filepath.Join(b.stack.Dir, name+".answer")
+	if err := os.WriteFile(file, answer, 0o600); err != nil {
+		return contestant{}, err
+	}
+	return b.contestant(ctx, bareServer, name, file, ours)
+}
+
+// contestant starts a server in a process of its own, which is asked as Lectern is.
+func (b *bench) contestant(ctx context.Context, kind, name, answer string, ours load) (contestant, error) {
+	port, err := local.FreePort()
+	if err != nil {
+		return contestant{}, err
+	}
+	ready, err := local.FreePort()
+	if err != nil {
+		return contestant{}, err
+	}
+	l := ours
+	l.address = fmt.Sprintf("127.0.0.1:%d", port)
+	readyAddress := fmt.Sprintf("127.0.0.1:%d", ready)
+	if err := b.stack.Add(ctx, local.Beside{
+		Name: name, Path: b.self, Ready: "http://" + readyAddress,
+		Args: []string{"serve", "-kind=" + kind, "-address=" + l.address, "-ready=" + readyAddress, "-answer=" + answer},
+	}); err != nil {
+		return contestant{}, err
+	}
+	return contestant{pid: b.stack.Pid(name), load: l}, nil
 }
 
 // handleMessageAlone is the processor time of one call, in seconds.

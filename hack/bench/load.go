@@ -138,6 +138,9 @@ func (c *connection) ask(request []byte) error {
 	if !bytes.Contains(c.answer.Bytes(), []byte(`"result":`)) {
 		return errors.New("no result: " + c.start())
 	}
+	if bytes.Contains(c.answer.Bytes(), []byte(`"isError":true`)) {
+		return errors.New("a tool refused: " + c.start())
+	}
 	return nil
 }
 

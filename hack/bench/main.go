@@ -49,8 +49,12 @@ type bench struct {
 	stack  *local.Stack
 	self   string
 	rounds int
-	out    io.Writer
-	say    func(format string, args ...any)
+	// filled are the URLs of databases by how many prompts they have.
+	filled map[int]string
+	// shown says that the prompt that is asked for everywhere is there.
+	shown bool
+	out   io.Writer
+	say   func(format string, args ...any)
 }
 
 // measurements in the order they run.
@@ -61,12 +65,25 @@ var measurements = []struct {
 	{"gets", (*bench).gets},
 	{"lists", (*bench).lists},
 	{"applies", (*bench).applies},
+	{"calls", (*bench).calls},
+	{"searches", (*bench).searches},
+	{"visible", (*bench).visible},
+	{"memory", (*bench).memory},
+}
+
+// names are those of all measurements.
+func names() string {
+	all := make([]string, len(measurements))
+	for i, m := range measurements {
+		all[i] = m.name
+	}
+	return strings.Join(all, ",")
 }
 
 func run(ctx context.Context, args []string) (failed error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often everything is measured; the tables have medians")
-	only := flags.String("only", "gets,lists,applies", "what is measured, separated by commas")
+	only := flags.String("only", names(), "what is measured, separated by commas")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -86,7 +103,7 @@ func run(ctx context.Context, args []string) (failed error) {
 		return err
 	}
 	defer func() { failed = errors.Join(failed, stack.Stop()) }()
-	b := &bench{stack: stack, self: self, rounds: *rounds, out: os.Stdout, say: say}
+	b := &bench{stack: stack, self: self, rounds: *rounds, filled: map[int]string{}, out: os.Stdout, say: say}
 	fmt.Fprintf(b.out, "%s: %d cores, %s, Postgres %d, %d rounds.\n", time.Now().UTC().Format(time.DateOnly),
 		runtime.NumCPU(), runtime.Version(), stack.Postgres.Major, b.rounds)
 	wanted := strings.Split(*only, ",")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -135,11 +136,33 @@ func (t *tenant) removeAll(ctx context.Context) error {
 	})
 }
 
-// call makes one request and decodes the answer into into, unless that is nil.
+// create makes a prompt of one text and waits until it is Ready.
+func (t *tenant) create(ctx context.Context, name, text string) error {
+	object := fmt.Sprintf(`{"apiVersion":%q,"kind":"Prompt","metadata":{"name":%q},"spec":{"text":%q}}`, v1alpha1.GroupVersion, name, text)
+	if err := t.send(ctx, http.MethodPost, t.path(""), "application/json", object, nil); err != nil {
+		return err
+	}
+	return t.awaitOne(ctx, name)
+}
+
+// edit changes the text of a prompt, as kubectl patch does.
+func (t *tenant) edit(ctx context.Context, name, text string) error {
+	return t.send(ctx, http.MethodPatch, t.path(name), "application/merge-patch+json", fmt.Sprintf(`{"spec":{"text":%q}}`, text), nil)
+}
+
+// call makes one request without a body.
 func (t *tenant) call(ctx context.Context, method, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, t.cluster.Config.Host+path, http.NoBody)
+	return t.send(ctx, method, path, "", "", into)
+}
+
+// send makes one request and decodes the answer into into, unless that is nil.
+func (t *tenant) send(ctx context.Context, method, path, contentType, body string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, t.cluster.Config.Host+path, strings.NewReader(body))
 	if err != nil {
 		return err
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
 	}
 	response, err := t.client.Do(request)
 	if err != nil {

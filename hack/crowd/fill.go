@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,12 +45,44 @@ func (c Crowd) fill(ctx context.Context, tx pgx.Tx) error {
 	})); err != nil {
 		return err
 	}
-	for _, statement := range statements {
+	definitions, err := dropIndexes(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, statement := range slices.Concat(inserts, definitions) {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropIndexes drops those that cost many times more to fill row by row than to build at the end, and
+// returns how they are made again.
+func dropIndexes(ctx context.Context, tx pgx.Tx) (definitions []string, err error) {
+	rows, err := tx.Query(ctx, `
+		select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)
+		  from pg_index i
+		  join pg_class c on c.oid = i.indexrelid
+		  join pg_am a on a.oid = c.relam
+		 where a.amname = 'gin' and c.relnamespace = current_schema()::regnamespace`)
+	if err != nil {
+		return nil, err
+	}
+	statements := []string{"set local maintenance_work_mem = '512MB'"}
+	var name, definition string
+	if _, err := pgx.ForEachRow(rows, []any{&name, &definition}, func() error {
+		statements, definitions = append(statements, "drop index "+name), append(definitions, definition)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	for _, statement := range statements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return nil, err
+		}
+	}
+	return definitions, nil
 }
 
 func (c Crowd) row(i int) ([]any, error) {
@@ -74,9 +107,9 @@ func (c Crowd) row(i int) ([]any, error) {
 	}, nil
 }
 
-// statements do at once what publishes do one by one, rows in an order that has nothing to do with
+// inserts do at once what publishes do one by one, rows in an order that has nothing to do with
 // their keys. What is said of a prompt is derived as the queries Describe and Index do.
-var statements = []string{
+var inserts = []string{
 	`insert into prompts (namespace, name, owner_uid, generation, revision, highest_version, digest, latest_version, default_version,
 	                      title, description, category, metadata, tags, arguments, is_template, tags_text, created_at)
 	 select namespace, name, 'uid-' || place, 1, place + 1, 1, digest, 1, 1,

@@ -91,6 +91,7 @@ func TestCrowded(t *testing.T) {
 	t.Parallel()
 	t.Run("thousand dependents", thousandDependents)
 	t.Run("whole collection", wholeCollection)
+	t.Run("catalog bounded", catalogBounded)
 	t.Run("store away under load", storeAwayUnderLoad)
 }
 

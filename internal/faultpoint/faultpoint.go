@@ -1,13 +1,13 @@
 // Package faultpoint names the places where a test may kill the controller. In a normal build every
 // one of them is empty; the build tag faultpoints arms the one named in LECTERN_FAULTPOINT.
 //
-// It knows nothing of what surrounds a place. Its invariant: All is the whole list.
+// It knows nothing of what surrounds a place. Its invariant: the lists are whole.
 package faultpoint
 
-// Name is a place between fetching an object and patching its status.
+// Name is a place between two steps that another controller may have to take over from.
 type Name string
 
-// The places, in the order a reconcile passes them.
+// The places of a reconcile, in the order it passes them.
 const (
 	Fetched      Name = "fetched"       // the object was read, nothing is written
 	FinalizerSet Name = "finalizer-set" // the finalizer is on the object
@@ -18,7 +18,17 @@ const (
 	Removed      Name = "removed"       // the tombstone is committed, the finalizer still there
 )
 
-// All lists every place.
-func All() []Name {
+// The places on the way of a change request into its object.
+const (
+	ChangeBegun   Name = "change-begun"   // written down, the object not written
+	ChangeWritten Name = "change-written" // the object is written, the request does not know
+	ChangeApplied Name = "change-applied" // the request knows, the event is not sent
+)
+
+// Reconcile lists the places of a reconcile.
+func Reconcile() []Name {
 	return []Name{Fetched, FinalizerSet, Compiled, RowLocked, RowWritten, Published, Removed}
 }
+
+// Change lists the places of a change request.
+func Change() []Name { return []Name{ChangeBegun, ChangeWritten, ChangeApplied} }

@@ -56,6 +56,16 @@ func Edited(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, err
 	return after, nil
 }
 
+// Holds reports whether a spec says already all that an edit asks.
+func Holds(spec v1alpha1.PromptSpec, edit store.Edit) bool {
+	after, err := Edited(spec, edit)
+	if err != nil {
+		return false
+	}
+	patch, err := MergePatch(spec, after)
+	return err == nil && string(patch) == "{}"
+}
+
 // Added is the spec of a prompt that did not exist: without isTemplate it has no placeholders.
 func Added(edit store.Edit) (v1alpha1.PromptSpec, error) {
 	return Edited(v1alpha1.PromptSpec{Syntax: string(prompt.Plain)}, edit)

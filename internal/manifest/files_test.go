@@ -118,6 +118,18 @@ func TestReadFindsPromptsAmongOtherThings(t *testing.T) {
 	}
 }
 
+func TestAFileWrongAllThroughIsToldInShort(t *testing.T) {
+	t.Parallel()
+	set := read(t, File{Name: "f.yaml", Content: []byte(sound + strings.Repeat("  x: y\n", 151))}, File{Name: "g.yaml", Content: []byte(named("g") + "  historyLimit: 0\n")})
+	if len(set.Problems) != 102 {
+		t.Fatalf("%d problems, want 100, the rest of f.yaml in one, and that of g.yaml", len(set.Problems))
+	}
+	want := []string{`f.yaml:106:3: "x" is written twice, first in line 6; remove one`, "f.yaml:106:3: 50 more problems in f.yaml; mend these first", "g.yaml:6:17: spec.historyLimit in body should be greater than or equal to 1"}
+	if diff := cmp.Diff(want, said(set.Problems[99:])); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // bomb is levels of lists, each of ten times the one before.
 func bomb(levels int) string {
 	var b strings.Builder

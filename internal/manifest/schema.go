@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -29,7 +28,6 @@ type Reader struct {
 	structural *structuralschema.Structural
 	openapi    validation.SchemaValidator
 	rules      *cel.Validator
-	judging    sync.Mutex // kube-openapi's validators keep their place in themselves
 }
 
 // NewReader compiles the schema and its CEL rules, which takes tens of milliseconds: make one and keep it.
@@ -90,9 +88,7 @@ func (r *Reader) unknown(object map[string]any) []string {
 // faults judges an object in the order of an API server.
 func (r *Reader) faults(object map[string]any) field.ErrorList {
 	faults := judgeMetadata(object["metadata"])
-	r.judging.Lock()
 	faults = append(faults, validation.ValidateCustomResource(nil, object, r.openapi)...)
-	r.judging.Unlock()
 	faults = append(faults, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
 	for _, fault := range faults {
 		switch fault.Type {

@@ -47,8 +47,18 @@ func (r *Reader) Read(files ...File) Set {
 				set.faulty[key] = true
 			}
 		}
-		set.Problems = append(set.Problems, problems...)
+		set.Problems = append(set.Problems, few(file.Name, once(problems))...)
 	}
-	set.Problems = once(set.Problems)
+	Sort(set.Problems)
 	return set
+}
+
+// few keeps a file that is wrong all through from drowning the others.
+func few(file string, problems []Problem) []Problem {
+	const enough = 100
+	if len(problems) <= enough {
+		return problems
+	}
+	more := Problem{Place: problems[enough-1].Place, Message: fmt.Sprintf("%d more problems in %s; mend these first", len(problems)-enough, file)}
+	return append(problems[:enough:enough], more)
 }

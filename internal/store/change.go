@@ -104,7 +104,8 @@ const (
 	ReasonGone = "NotFound"
 	// ReasonVersion: the version is not the expected one (Conflict).
 	ReasonVersion = "VersionMismatch"
-	// ReasonSuperseded: it was written, and replaced by another writer before it was published (Conflict).
+	// ReasonSuperseded: it was written, and replaced in whole or in part by another writer before it was
+	// published (Conflict).
 	ReasonSuperseded = "Superseded"
 	// ReasonContended: others wrote the object at each attempt (Conflict).
 	ReasonContended = "Contended"
@@ -114,7 +115,74 @@ const (
 	ReasonUnproven = "Unproven"
 	// ReasonInvalid: the object with the edit in it would not be valid (Refused).
 	ReasonInvalid = "Invalid"
+	// ReasonNamespace: the namespace is not there, or is being deleted (Refused).
+	ReasonNamespace = "NamespaceMissing"
+	// ReasonForbidden: the API server does not let the controller do it (Refused).
+	ReasonForbidden = "Forbidden"
+	// ReasonNotBegun: it was not begun within ChangeExpiry (Expired).
+	ReasonNotBegun = "NotBegun"
 )
+
+// ChangeExpiry is how long a request may wait for the controller. What was not begun by then never is.
+const ChangeExpiry = 10 * time.Minute
+
+// What callers are told where the store itself settles a request.
+const (
+	Superseded   = "another writer replaced the edit, or a part of it, before it was published; read the prompt and decide again"
+	DeletedFirst = "the prompt was deleted before the edit was published"
+	NotBegun     = "the request waited for 10 minutes without being begun, and never will be; nothing was written; ask again"
+)
+
+// OpenChange is a change request that is not settled, as the controller finds it.
+type OpenChange struct {
+	ChangeRequest
+	State ChangeState
+	// Attempt is how often a write of the object was begun, and Intent what the last one was about to write.
+	Attempt int32
+	Intent  Intent
+	// Overdue says that it may not be begun any more.
+	Overdue bool
+	// MayLand says that the last write was begun so lately that it may still be under way, from whichever
+	// controller. Nothing must be answered that it could turn into a lie.
+	MayLand bool
+	// Stuck says that it is Applied for longer than a publish takes.
+	Stuck bool
+}
+
+// Intent is the write of an object that is about to be made: the object as it is now, both empty when it is to be
+// created, and the generation it has afterwards.
+type Intent struct {
+	UID             string
+	ResourceVersion string
+	Generation      int64
+}
+
+// Carried is a change request whose edit was written into an object.
+type Carried struct {
+	ID string
+	// Held says that the object still says what was asked; otherwise another writer replaced it.
+	Held bool
+}
+
+// CarriedChange is what the controller is told of such a request, to find out whether it is held: the edit, and the
+// generation the object had with it.
+type CarriedChange struct {
+	ID         string
+	Edit       Edit
+	Generation int64
+}
+
+// Live is what is published of a prompt: by which object, its newest version and where its channels are. It
+// is zero when there is nothing.
+type Live struct {
+	Owner
+	Version  int64
+	Channels map[string]int64
+}
+
+// ErrNotYours says that a change request is not the caller's to go on with: it is settled, another controller works on
+// it, or it is not its turn.
+var ErrNotYours = errors.New("the change request is not this controller's to go on with")
 
 // ErrOtherRequest says that the idempotency key was used for a different request.
 var ErrOtherRequest = errors.New("the idempotency key was used for another request")

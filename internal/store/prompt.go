@@ -96,6 +96,9 @@ type Publication struct {
 	// Takeover is set after a *FencedError, once the API server has said that this object is the live one: the
 	// fence of that error. The publish goes through only while the row still says so.
 	Takeover *Fence
+	// Change is the change request whose edit the object carries, while it is not settled; nil for none. The publish
+	// settles it.
+	Change *Carried
 }
 
 // Seen is what the object's status remembers of the store: it lets a database that lost rows give

@@ -7,17 +7,27 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/transport"
 )
 
 // DefaultDelay gathers changes before callers are told: an apply of many prompts is one change to
 // them.
 const DefaultDelay = 250 * time.Millisecond
 
-// Announcer tells open streams of changed lists, at most once a delay.
+// Listeners are the open streams. *transport.Handler has them.
+type Listeners interface {
+	NotifyPromptsChanged(concerned transport.Concerned)
+	NotifyResourcesChanged(concerned transport.Concerned)
+	// Followed are the URIs that streams follow.
+	Followed() []string
+	NotifyResourceUpdated(uri string, concerned transport.Concerned)
+}
+
+// Announcer tells open streams of changed lists and of changed prompts, at most once a delay.
 type Announcer struct {
-	surface *Surface
-	delay   time.Duration
-	notify  func(concerned func(ctx context.Context, namespace string) bool)
+	surface   *Surface
+	delay     time.Duration
+	listeners Listeners
 
 	mu      sync.Mutex
 	pending *catalog.Move
@@ -26,10 +36,10 @@ type Announcer struct {
 	running sync.WaitGroup
 }
 
-// Announcer passes moves of the catalog to notify, which asks of every stream whether it is
-// concerned.
-func (s *Surface) Announcer(delay time.Duration, notify func(concerned func(ctx context.Context, namespace string) bool)) *Announcer {
-	return &Announcer{surface: s, delay: delay, notify: notify}
+// Announcer passes moves of the catalog on to listeners: to those it concerns, by what they may list
+// and get now.
+func (s *Surface) Announcer(delay time.Duration, listeners Listeners) *Announcer {
+	return &Announcer{surface: s, delay: delay, listeners: listeners}
 }
 
 // Moved takes a move; it does not block. The first one after silence starts the delay, so that a
@@ -55,9 +65,19 @@ func (a *Announcer) announce() {
 	move := a.pending
 	a.pending = nil
 	a.mu.Unlock()
-	a.notify(func(ctx context.Context, namespace string) bool {
+	lists := func(ctx context.Context, namespace string) bool {
 		return a.surface.concerned(ctx, namespace, move)
-	})
+	}
+	a.listeners.NotifyPromptsChanged(lists)
+	a.listeners.NotifyResourcesChanged(lists)
+	for _, uri := range a.listeners.Followed() {
+		if key, _, ok := parseURI(uri); !ok || !move.Concerns(key) {
+			continue
+		}
+		a.listeners.NotifyResourceUpdated(uri, func(ctx context.Context, namespace string) bool {
+			return a.surface.updated(ctx, namespace, uri)
+		})
+	}
 }
 
 // Stop drops what is pending and waits for what is being told.

@@ -2,20 +2,61 @@ package prompts
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// told is one announcement: when, and whom of those who listen it concerns.
+// told is one announcement: when, of what, and which of those who listen it concerns.
 type told struct {
 	After     time.Duration
+	What      string
 	Concerned []string
+}
+
+// ears listen at three endpoints, and at each follow one prompt in two namespaces, and what is none.
+type ears struct {
+	ctx   context.Context //nolint:containedctx // the streams'
+	began time.Time
+	told  chan told
+}
+
+func (e ears) Followed() []string {
+	return []string{"prompt://it/greeting", "prompt://support/hidden/channels/beta", "other://it/greeting"}
+}
+
+func (e ears) NotifyPromptsChanged(concerned transport.Concerned)   { e.note("prompts", concerned) }
+func (e ears) NotifyResourcesChanged(concerned transport.Concerned) { e.note("resources", concerned) }
+func (e ears) NotifyResourceUpdated(uri string, concerned transport.Concerned) {
+	e.note(uri, concerned)
+}
+
+func (e ears) note(what string, concerned transport.Concerned) {
+	one := told{After: time.Since(e.began), What: what}
+	for _, namespace := range []string{"", "it", "support"} {
+		if concerned(e.ctx, namespace) {
+			one.Concerned = append(one.Concerned, namespace)
+		}
+	}
+	e.told <- one
+}
+
+// lists is what is told of both lists, and updates of prompts, at some time.
+func lists(after time.Duration, who []string, updates ...told) []told {
+	all := []told{{after, "prompts", who}, {after, "resources", who}}
+	for _, update := range updates {
+		update.After = after
+		all = append(all, update)
+	}
+	return all
 }
 
 // TestAnnouncer: a burst is told once, a steady flow again and again, and nothing after the end.
@@ -23,48 +64,49 @@ func TestAnnouncer(t *testing.T) {
 	t.Parallel()
 	const delay = 250 * time.Millisecond
 	type moves map[time.Duration]catalog.Move
+	it := catalog.Move{Namespaces: []string{"it"}, Keys: []store.Key{{Namespace: "it", Name: "greeting"}}}
 	every := func(pause, until time.Duration) moves {
 		flow := moves{}
 		for at := time.Duration(0); at < until; at += pause {
-			flow[at] = catalog.Move{Namespaces: []string{"it"}}
+			flow[at] = it
 		}
 		return flow
 	}
+	greeting := told{What: "prompt://it/greeting", Concerned: []string{"", "it"}}
+	hidden := told{What: "prompt://support/hidden/channels/beta", Concerned: []string{"", "support"}}
+	everybody := []string{"", "it", "support"}
 	for name, tc := range map[string]struct {
 		moves moves
 		stop  time.Duration
 		want  []told
 	}{
 		"nothing moved": {nil, time.Second, nil},
-		"a burst":       {every(10*time.Millisecond, 200*time.Millisecond), time.Second, []told{{delay, []string{"", "it"}}}},
+		"a burst":       {every(10*time.Millisecond, 200*time.Millisecond), time.Second, lists(delay, []string{"", "it"}, greeting)},
 		"two namespaces": {
-			moves{0: {Namespaces: []string{"support"}}, time.Millisecond: {Namespaces: []string{"it"}}},
-			time.Second, []told{{delay, []string{"", "it", "support"}}},
+			moves{0: {Namespaces: []string{"support"}, Keys: []store.Key{{Namespace: "support", Name: "hidden"}}}, time.Millisecond: it},
+			time.Second, lists(delay, everybody, greeting, hidden),
 		},
-		"another database": {moves{0: {Everything: true}}, time.Second, []told{{delay, []string{"", "it", "support"}}}},
+		"another prompt": {
+			moves{0: {Namespaces: []string{"it"}, Keys: []store.Key{{Namespace: "it", Name: "other"}}}},
+			time.Second, lists(delay, []string{"", "it"}),
+		},
+		"too many to name": {moves{0: {Namespaces: []string{"it"}}}, time.Second, lists(delay, []string{"", "it"}, greeting)},
+		"another database": {moves{0: {Everything: true}}, time.Second, lists(delay, everybody, greeting, hidden)},
 		"a steady flow": {
 			every(100*time.Millisecond, 600*time.Millisecond), time.Second,
-			[]told{{delay, []string{"", "it"}}, {2*delay + 50*time.Millisecond, []string{"", "it"}}},
+			slices.Concat(lists(delay, []string{"", "it"}, greeting), lists(2*delay+50*time.Millisecond, []string{"", "it"}, greeting)),
 		},
 		"the end comes first": {moves{0: {Everything: true}}, delay / 2, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				began := time.Now()
 				nobody := auth.NewNone("anna")
-				ctx := auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"})
-				announced := make(chan told, 10)
-				announcer := New(Config{Decider: nobody, Version: "v0"}).Announcer(delay,
-					func(concerned func(context.Context, string) bool) {
-						one := told{After: time.Since(began)}
-						for _, namespace := range []string{"", "it", "support"} {
-							if concerned(ctx, namespace) {
-								one.Concerned = append(one.Concerned, namespace)
-							}
-						}
-						announced <- one
-					})
+				announced := make(chan told, 20)
+				announcer := New(Config{Decider: nobody, Version: "v0"}).Announcer(delay, ears{
+					ctx:   auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"}),
+					began: time.Now(), told: announced,
+				})
 				for at, move := range tc.moves {
 					time.AfterFunc(at, func() { announcer.Moved(move) })
 				}

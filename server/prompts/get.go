@@ -114,22 +114,24 @@ func (s *Surface) answer(ctx context.Context, call *transport.Call) (rendered, *
 func (s *Surface) render(
 	ctx context.Context, key store.Key, selector prompt.Selector, values map[string]string,
 ) (rendered, error) {
-	identity, err := caller(ctx)
+	body, err := s.readable(ctx, key, selector)
 	if err != nil {
 		return rendered{}, err
-	}
-	if err := s.decider.Allow(ctx, identity, auth.Get, key); err != nil {
-		return rendered{}, err
-	}
-	body, err := s.catalog.Get(ctx, key, selector)
-	if err != nil {
-		return rendered{}, err
-	}
-	if body.Exposure == store.Fragment {
-		return rendered{}, store.ErrNotFound
 	}
 	messages, err := body.Template.Render(values)
 	return rendered{body: body, messages: messages}, err
+}
+
+// readable is a version that the caller may get. A fragment is none.
+func (s *Surface) readable(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
+	if err := s.allow(ctx, auth.Get, key); err != nil {
+		return nil, err
+	}
+	body, err := s.catalog.Get(ctx, key, selector)
+	if err == nil && body.Exposure == store.Fragment {
+		return nil, store.ErrNotFound
+	}
+	return body, err
 }
 
 // named reads the name of a prompt as the endpoint has it: with the namespace in front where the

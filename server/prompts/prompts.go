@@ -117,8 +117,12 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 	}
 	if s.library != nil {
 		options = append(options, mcpserver.WithToolCapabilities(false))
+		options = append(options, s.offerResources(hooks)...)
 	}
 	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version, options...)
+	if s.library != nil {
+		s.addResources(srv)
+	}
 	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
 	s.register(srv)
 	return srv

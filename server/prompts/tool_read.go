@@ -86,16 +86,10 @@ func (s *Surface) applyTemplate(ctx context.Context, in given) (answer, error) {
 	if err == nil {
 		selector, err = selected(in, selector)
 	}
-	if err == nil {
-		err = s.allow(ctx, auth.Get, key)
-	}
 	if err != nil {
 		return answer{}, err
 	}
-	body, err := s.catalog.Get(ctx, key, selector)
-	if err == nil && body.Exposure == store.Fragment {
-		err = store.ErrNotFound
-	}
+	body, err := s.readable(ctx, key, selector)
 	if err != nil {
 		return answer{}, err
 	}

@@ -13,9 +13,8 @@ import (
 )
 
 // dispatcher hands requests to mcp-go, as messages of its own making with what was checked in them:
-// mcp-go decodes a message five times or more, a short one costs it less, and it keeps that of a
-// stream for as long as the stream is open. The number in it is unique, since mcp-go keeps the
-// requests under way under their ids, across callers.
+// mcp-go decodes a message five times or more, and a short one costs it less. The number in it is unique,
+// since mcp-go keeps the requests under way under their ids, across callers.
 type dispatcher struct {
 	server *server.MCPServer
 	direct func(context.Context, *Call) (any, *Failure)

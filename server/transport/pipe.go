@@ -58,17 +58,15 @@ func (p *pipe) connect(version string) {
 	}
 	has := &p.h.dispatch.offer.has
 	p.channel = p.h.streams.connect(p.listening, p.namespace)
-	p.channel.SetSubscriptionFilter(mcp.SubscriptionFilter{
+	p.channel.subscribe(mcp.SubscriptionFilter{
 		PromptsListChanged:   has.Prompts != nil && has.Prompts.ListChanged,
 		ToolsListChanged:     has.Tools != nil && has.Tools.ListChanged,
 		ResourcesListChanged: has.Resources != nil && has.Resources.ListChanged,
 	})
 	p.running.Go(func() {
 		defer p.h.streams.remove(p.channel)
-		over := make(chan ended, 1)
-		defer context.AfterFunc(p.listening, func() { over <- ended{} })()
 		plain := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification { return note }
-		p.h.stream(p.channel, p.lines, plain, over, func() {})
+		p.h.stream(p.listening, p.channel, p.lines, plain)
 	})
 }
 
@@ -104,7 +102,7 @@ func (p *pipe) subscribe(ctx context.Context, call *Call, body []byte) (any, *Fa
 		followed = append(followed, uri)
 	}
 	filter.ResourceSubscriptions = followed
-	channel.SetSubscriptionFilter(filter)
+	channel.subscribe(filter)
 	return mcp.EmptyResult{}, nil
 }
 

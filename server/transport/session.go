@@ -25,9 +25,6 @@ var listMethods = [listChanges]string{
 	resourcesChanged: mcp.MethodNotificationResourcesListChanged,
 }
 
-// nothing is the filter of a stream that is over.
-var nothing mcp.SubscriptionFilter
-
 // session is one stream to mcp-go. It implements ClientSession and SessionWithSubscriptionFilter.
 type session struct {
 	ctx                    context.Context //nolint:containedctx // the stream's, for who is told of changes
@@ -60,7 +57,7 @@ func (p *pending) update(uri string) {
 func newSession(ctx context.Context, s *streams, id, namespace string) *session {
 	return &session{
 		ctx: ctx, streams: s, id: id, namespace: namespace,
-		notes: make(chan mcp.JSONRPCNotification, 4), wake: make(chan struct{}, 1),
+		notes: make(chan mcp.JSONRPCNotification, 1), wake: make(chan struct{}, 1),
 	}
 }
 
@@ -70,8 +67,16 @@ func (s *session) SessionID() string { return s.id }
 
 func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification { return s.notes }
 
-// SetSubscriptionFilter takes what the stream is told of from now on; nothing at its end.
+// SetSubscriptionFilter takes what mcp-go grants. That it takes all of it back at the end, which was told to
+// have come, means nothing.
 func (s *session) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
+	if !filter.IsEmpty() {
+		s.subscribe(filter)
+	}
+}
+
+// subscribe has the stream told of what a filter says from now on, and of nothing else.
+func (s *session) subscribe(filter mcp.SubscriptionFilter) {
 	s.mu.Lock()
 	before := s.filter.ResourceSubscriptions
 	s.filter = filter
@@ -80,6 +85,12 @@ func (s *session) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
 	s.streams.ignore(s, slices.DeleteFunc(slices.Clone(before), func(uri string) bool {
 		return slices.Contains(filter.ResourceSubscriptions, uri)
 	}))
+}
+
+// hears reports whether the stream is told of anything.
+func (s *session) hears() bool {
+	_, active := s.SubscriptionFilter()
+	return active
 }
 
 func (s *session) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {

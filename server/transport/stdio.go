@@ -214,8 +214,7 @@ func (p *pipe) answer(ctx context.Context, call *Call, id rawID, u *underway, f 
 	case p.isImmediate(call):
 		result, f = p.immediately(ctx, call, body)
 	case call.listens():
-		end, _ := p.h.follow(ctx, call, id, p.lines)
-		result, f = end.result, end.failure
+		result, f = p.h.follow(ctx, call, id, p.lines)
 	default:
 		result, f = p.h.perform(ctx, call, nil, p.lines, p.logLevel())
 	}

@@ -18,12 +18,6 @@ type outlet interface {
 	idle() (gone bool)
 }
 
-// ended is what HandleMessage answers when a stream is over.
-type ended struct {
-	result  any
-	failure *Failure
-}
-
 // listen serves a subscriptions/listen request over HTTP.
 func (h *Handler) listen(ctx context.Context, x *exchange) *Failure {
 	if !accepts(x.header["Accept"], "text/event-stream") {
@@ -36,63 +30,60 @@ func (h *Handler) listen(ctx context.Context, x *exchange) *Failure {
 	x.release()
 	x.envelope = envelope{ID: x.envelope.ID}
 	out := h.events(x)
-	end, begun := h.follow(ctx, &x.call, x.envelope.ID, out)
-	if !begun {
+	result, f := h.follow(ctx, &x.call, x.envelope.ID, out)
+	if f != nil {
 		x.page = newPage()
-		return h.respond(x, end.result, end.failure)
+		return h.respond(x, nil, f)
 	}
-	return h.finish(out, end.result, end.failure)
+	return h.finish(out, result, nil)
 }
 
-// follow serves a subscriptions/listen request: mcp-go blocks in it for as long as the stream is open,
-// on a goroutine of its own; this one is the only writer. It reports whether anything was written: the
-// acknowledgement is first, whatever changes meanwhile.
-func (h *Handler) follow(ctx context.Context, call *Call, id json.RawMessage, out outlet) (end ended, begun bool) {
+// follow serves a subscriptions/listen request until ctx or the server ends, and then has its result. Nothing
+// was written when it fails; the acknowledgement is first, whatever changes meanwhile.
+//
+// mcp-go would block for as long as the stream is open, on a stack of 16 KiB. It is told that the end has
+// come: then it grants, acknowledges and returns, and the stream goes on here.
+func (h *Handler) follow(ctx context.Context, call *Call, id json.RawMessage, out outlet) (any, *Failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.streams.stopping, cancel)()
 	session, f := h.streams.add(ctx, call.Namespace)
 	if f != nil {
-		return ended{failure: f}, false
+		return nil, f
 	}
 	defer h.streams.remove(session)
 	if f := h.grant(ctx, call); f != nil {
-		return ended{failure: f}, false
+		return nil, f
 	}
-	over := make(chan ended, 1)
-	go func() {
-		result, f := h.dispatch.dispatch(h.config.Server.WithContext(ctx, session), call, nil)
-		if listened, ok := result.(mcp.SubscriptionsListenResult); ok {
-			listened.EnsureResultMeta().SetSubscriptionID(id)
-			result = listened
-		}
-		over <- ended{result: result, failure: f}
-	}()
+	ended, end := context.WithCancel(ctx)
+	end()
+	result, f := h.dispatch.dispatch(h.config.Server.WithContext(ended, session), call, nil)
+	if f != nil {
+		return nil, f
+	}
+	if listened, ok := result.(mcp.SubscriptionsListenResult); ok {
+		listened.EnsureResultMeta().SetSubscriptionID(id)
+		result = listened
+	}
 	tag := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification {
 		note.Params.Meta = map[string]any{mcp.MetaKeySubscriptionID: id} // as the client wrote it
 		return note
 	}
+	call.passed = nil // it may last
 	select {
-	case ack := <-session.notes:
-		if out.note(tag(ack)) {
-			cancel()
+	case acknowledged := <-session.notes:
+		if gone := out.note(tag(acknowledged)); !gone && session.hears() {
+			h.stream(ctx, session, out, tag)
 		}
-		return h.stream(session, out, tag, over, cancel), true
-	case end := <-over:
-		select {
-		case ack := <-session.notes: // it ended at once, in order
-			out.note(tag(ack))
-			return end, true
-		default:
-			return end, false
-		}
+		return result, nil
+	default:
+		h.config.Log.ErrorContext(ctx, "A stream was not acknowledged")
+		return nil, internalFailure()
 	}
 }
 
-// stream writes until the stream is over. What was told before the end is written before it.
-func (h *Handler) stream(
-	session *session, out outlet, tag func(mcp.JSONRPCNotification) mcp.JSONRPCNotification, over <-chan ended, cancel func(),
-) ended {
+// stream writes until ctx ends or the client is gone. What was told before the end is written before it.
+func (h *Handler) stream(ctx context.Context, session *session, out outlet, tag func(mcp.JSONRPCNotification) mcp.JSONRPCNotification) {
 	alive := time.NewTicker(h.config.KeepAlive)
 	defer alive.Stop()
 	tell := func() (gone bool) {
@@ -101,19 +92,15 @@ func (h *Handler) stream(
 		}
 		return gone
 	}
-	for {
-		gone := false
+	for gone := false; !gone; {
 		select {
 		case <-session.wake:
 			gone = tell()
 		case <-alive.C:
 			gone = out.idle()
-		case end := <-over:
+		case <-ctx.Done():
 			tell()
-			return end
-		}
-		if gone {
-			cancel() // mcp-go lets go of the request
+			return
 		}
 	}
 }

@@ -3,9 +3,13 @@ package transport
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/lectern-dev/lectern/server/auth"
 )
@@ -58,7 +62,7 @@ func (s *streams) connect(ctx context.Context, namespace string) *session {
 }
 
 func (s *streams) remove(one *session) {
-	one.SetSubscriptionFilter(nothing)
+	one.subscribe(mcp.SubscriptionFilter{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, one)
@@ -130,6 +134,13 @@ func (h *Handler) NotifyToolsChanged(concerned Concerned) { h.streams.changed(to
 // NotifyResourcesChanged is NotifyPromptsChanged for the list of resources.
 func (h *Handler) NotifyResourcesChanged(concerned Concerned) {
 	h.streams.changed(resourcesChanged, concerned)
+}
+
+// Followed are the URIs of the resources that streams follow.
+func (h *Handler) Followed() []string {
+	h.streams.mu.Lock()
+	defer h.streams.mu.Unlock()
+	return slices.Collect(maps.Keys(h.streams.about))
 }
 
 // NotifyResourceUpdated tells every stream that subscribed to a resource, and that is concerned, that it

@@ -1,4 +1,4 @@
--- What a server may do: read what it serves, and nothing else. Runs after the migrations, each time;
+-- What a server may do: read what it serves, ask for changes, and nothing else. Runs after the migrations, each time;
 -- it takes back what an earlier release gave. A table that a migration adds gets its line here, even
 -- if the line says that servers do not see it (TestGrants knows the list of all tables).
 -- The role's name is in the setting lectern.server_role, because a grant takes no parameter.
@@ -22,6 +22,9 @@ begin
   execute format('grant select on tags to %s', server);
   execute format('grant select on prompt_tags to %s', server);
   execute format('grant select on prompt_variables to %s', server);
+  -- What a request asks, and nothing of what becomes of it.
+  execute format('grant select on prompt_changes to %s', server);
+  execute format('grant insert (id, namespace, name, action, edit, expected_version, subject, idempotency_key) on prompt_changes to %s', server);
   -- installation: only controllers ask whose database this is.
 end
 $grants$;

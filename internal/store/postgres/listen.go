@@ -20,14 +20,23 @@ const (
 // connection of its own, and returns nil when ctx ends or why the connection is of no use any more: the caller
 // listens again. A notification is a hint: the caller asks Feed, and polls besides.
 func (s *Store) Listen(ctx context.Context, wake func()) error {
-	if err := s.listen(ctx, wake); ctx.Err() == nil {
+	return s.listen(ctx, "lectern", wake)
+}
+
+// ListenChanges is the same for change requests: one was made, or settled.
+func (s *Store) ListenChanges(ctx context.Context, wake func()) error {
+	return s.listen(ctx, "lectern_changes", wake)
+}
+
+func (s *Store) listen(ctx context.Context, channel string, wake func()) error {
+	if err := s.hear(ctx, channel, wake); ctx.Err() == nil {
 		return fmt.Errorf("listen for changes: %w", fault(err))
 	}
 	return nil
 }
 
-func (s *Store) listen(ctx context.Context, wake func()) error {
-	conn, err := s.startListening(ctx)
+func (s *Store) hear(ctx context.Context, channel string, wake func()) error {
+	conn, err := s.startListening(ctx, channel)
 	if err != nil {
 		return err
 	}
@@ -45,7 +54,7 @@ func (s *Store) listen(ctx context.Context, wake func()) error {
 }
 
 // startListening takes as long as a ping may: a server that takes connections and then says nothing is away.
-func (s *Store) startListening(ctx context.Context) (*pgx.Conn, error) {
+func (s *Store) startListening(ctx context.Context, channel string) (*pgx.Conn, error) {
 	cfg, err := s.opts.listenConfig()
 	if err != nil {
 		return nil, err
@@ -56,7 +65,7 @@ func (s *Store) startListening(ctx context.Context) (*pgx.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listenPingTimeout)
 	defer cancel()
-	if _, err := conn.Exec(ctx, "listen lectern"); err != nil {
+	if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
 		closeSoon(ctx, conn)
 		return nil, err
 	}

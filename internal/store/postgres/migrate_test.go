@@ -42,7 +42,7 @@ func TestMigrate(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	want := map[postgres.MigrateResult]int{{From: 0, To: 2}: 1, {From: 2, To: 2}: runners - 1}
+	want := map[postgres.MigrateResult]int{{From: 0, To: 3}: 1, {From: 3, To: 3}: runners - 1}
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
 	}
@@ -104,6 +104,7 @@ var granted = map[string]string{
 	"goose_db_version":     "SELECT",
 	"installation":         "",
 	"prompt_channel_moves": "SELECT",
+	"prompt_changes":       "SELECT INSERT",
 	"prompt_channels":      "SELECT",
 	"prompt_search":        "SELECT",
 	"prompt_similarity":    "SELECT",
@@ -137,6 +138,11 @@ func TestGrants(t *testing.T) {
 			}
 		}
 	}
+	for _, column := range []string{"state", "reason", "message", "version", "attempt", "begun_at", "settled_at", "seq", "asked_as", "replica", "requested_at"} {
+		if permitted(t, conn, "insert into prompt_changes (id, "+column+") values (gen_random_uuid(), default)") {
+			t.Errorf("the server's role may say the %s of a change request", column)
+		}
+	}
 	for _, sql := range []string{"create table x ()", "create schema x", "create function f() returns int language sql as 'select 1'"} {
 		if permitted(t, conn, sql) {
 			t.Errorf("the server's role may %s", sql)
@@ -152,8 +158,8 @@ func permitted(t *testing.T, conn *pgx.Conn, sql string) bool {
 	defer func() { must(t, tx.Rollback(context.Background())) }()
 	_, err = tx.Exec(t.Context(), sql)
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "42501" {
-		return false
+	if errors.As(err, &pg) && (pg.Code == "42501" || pg.Code == "23502") { // no right; a right, but not these values
+		return pg.Code == "23502"
 	}
 	must(t, err)
 	return true

@@ -41,6 +41,11 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 	if plan.Fenced(r.Standing, p) {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
 	}
+	if may, err := lockCarried(ctx, q, p); err != nil {
+		return store.Published{}, err
+	} else if !may {
+		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
+	}
 	if err := checkFragments(ctx, q, p); err != nil {
 		return store.Published{}, err
 	}
@@ -59,6 +64,9 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 	published := plan.Answer(&r.Row, p, pl)
 	published.InUse = inUse
 	if published.Copies, err = copies(ctx, q, p, slices.Concat(r.Withdrawn, withdraw)); err != nil {
+		return store.Published{}, err
+	}
+	if err := settleCarried(ctx, q, p, &published); err != nil {
 		return store.Published{}, err
 	}
 	if !pl.Visible && !pl.Quiet {

@@ -119,16 +119,28 @@ func (w *Writer) writeOnce(ctx context.Context, f func(ctx context.Context, q *s
 
 // Remove leaves a tombstone where the row is still of that uid, and also where there is none: a reconcile
 // of the object that is still under way would otherwise publish what is deleted. Another owner's row or a
-// tombstone already is success too, and writes nothing. With retain the texts are never purged.
+// tombstone already is success too, and writes nothing. With retain the texts are never purged. What agents
+// asked of the object is settled with it.
 func (w *Writer) Remove(ctx context.Context, key store.Key, uid string, retain bool) error {
-	policy := deletionPolicy(retain)
+	return w.remove(ctx, key, uid, deletionPolicy(retain))
+}
+
+// Forget is Remove for an object that is gone already, without a word of ours: the row's own policy stays.
+func (w *Writer) Forget(ctx context.Context, key store.Key, uid string) error {
+	return w.remove(ctx, key, uid, "")
+}
+
+func (w *Writer) remove(ctx context.Context, key store.Key, uid, policy string) error {
 	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		_, err := q.InsertPrompt(ctx, sqlcgen.InsertPromptParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("insert the row: %w", err)
 		}
-		_, err = bury(ctx, q, key, policy, func(f store.Fence) bool { return f.UID == uid })
-		return err
+		buried, err := bury(ctx, q, key, policy, func(f store.Fence) bool { return f.UID == uid })
+		if err != nil || buried {
+			return err
+		}
+		return settleDeleted(ctx, q, key, uid)
 	})
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", key, err)
@@ -160,8 +172,8 @@ func deletionPolicy(retain bool) string {
 	return policyDelete
 }
 
-// bury leaves a tombstone where there is a live row of which may is true. An empty policy leaves the
-// row's.
+// bury leaves a tombstone where there is a live row of which may is true, and settles what was asked of its
+// object. An empty policy leaves the row's.
 func bury(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string, may func(store.Fence) bool) (bool, error) {
 	row, err := q.LockPrompt(ctx, sqlcgen.LockPromptParams{Namespace: key.Namespace, Name: key.Name})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -173,6 +185,9 @@ func bury(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string,
 	fence := store.Fence{Owner: store.Owner{UID: row.OwnerUid, Generation: row.Generation}, Revision: row.Revision}
 	if row.Deleted || !may(fence) {
 		return false, nil
+	}
+	if err := settleDeleted(ctx, q, key, fence.UID); err != nil { // before the feed is held
+		return false, err
 	}
 	if _, err := q.Bury(ctx, sqlcgen.BuryParams{ID: row.ID, DeletionPolicy: policy}); err != nil {
 		return false, fmt.Errorf("write the tombstone: %w", err)

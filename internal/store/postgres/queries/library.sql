@@ -48,8 +48,9 @@ select p.namespace, count(*) over () as total
  limit @max_rows;
 
 -- name: Taken :one
--- A tombstone keeps its name, purged or not.
-select exists(select from prompts where namespace = @namespace and name = @name);
+-- A tombstone keeps its name, purged or not. So does who asked for it first.
+select (exists(select from prompts p where p.namespace = @namespace and p.name = @name)
+     or exists(select from prompt_changes c where c.namespace = @namespace and c.name = @name and c.settled_at is null))::boolean as taken;
 
 -- name: SimilarCandidates :many
 -- The share of equal bands is an estimate; the best of it are compared by their texts. Beyond a number of

@@ -287,7 +287,8 @@ func (q *Queries) Stats(ctx context.Context, arg StatsParams) ([]StatsRow, error
 }
 
 const taken = `-- name: Taken :one
-select exists(select from prompts where namespace = $1 and name = $2)
+select (exists(select from prompts p where p.namespace = $1 and p.name = $2)
+     or exists(select from prompt_changes c where c.namespace = $1 and c.name = $2 and c.settled_at is null))::boolean as taken
 `
 
 type TakenParams struct {
@@ -295,10 +296,10 @@ type TakenParams struct {
 	Name      string
 }
 
-// A tombstone keeps its name, purged or not.
+// A tombstone keeps its name, purged or not. So does who asked for it first.
 func (q *Queries) Taken(ctx context.Context, arg TakenParams) (bool, error) {
 	row := q.db.QueryRow(ctx, taken, arg.Namespace, arg.Name)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+	var taken bool
+	err := row.Scan(&taken)
+	return taken, err
 }

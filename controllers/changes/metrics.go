@@ -1,0 +1,25 @@
+package changes
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+var (
+	applied = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lectern_changes_applied_total", Help: "Change requests written into objects, by action.",
+	}, []string{"action"})
+	settled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lectern_changes_settled_total", Help: "Change requests ended without being written, by state and reason.",
+	}, []string{"state", "reason"})
+	contentions = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lectern_changes_contended_total", Help: "Writes for change requests that another writer came before.",
+	})
+	failures = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lectern_changes_failures_total", Help: "Attempts at change requests that are made again because something was away.",
+	})
+)
+
+func init() {
+	metrics.Registry.MustRegister(applied, settled, contentions, failures)
+}

@@ -1,0 +1,203 @@
+package changes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// maxAttempts is how often one look at a request writes the object before it gives way to the other writers.
+const maxAttempts = 5
+
+// goOn works on the request of a prompt whose turn it is, until it is written or settled. What another controller settles
+// or works on is left to it.
+func (c *Changes) goOn(ctx context.Context, key store.Key) error {
+	for attempt := 1; ; attempt++ {
+		done, err := c.attempt(ctx, key, attempt > maxAttempts)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrNotYours) {
+			return nil
+		}
+		if err != nil || done {
+			return err
+		}
+		contentions.Inc()
+	}
+}
+
+// attempt reads, decides, and does what was decided. It is done unless another writer came first. With last, giving way is
+// all that is left.
+func (c *Changes) attempt(ctx context.Context, key store.Key, last bool) (done bool, err error) {
+	request, err := c.Store.OpenChange(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	if request.State == store.ChangeApplied {
+		return true, c.lookAfter(ctx, request)
+	}
+	v, err := c.see(ctx, request)
+	if err != nil {
+		return false, err
+	}
+	d := decide(v)
+	if d.step == stepWrite && last {
+		d = conflict(store.ReasonContended, "others changed the prompt each of %d times; ask again", maxAttempts)
+	}
+	switch d.step {
+	case stepLater:
+		return false, errLater
+	case stepForget:
+		return true, c.Store.Forget(ctx, key, request.Intent.UID)
+	case stepApplied:
+		return true, c.record(ctx, request, v.object)
+	case stepSettle:
+		return true, c.settle(ctx, v, d)
+	}
+	return c.write(ctx, v, d.spec)
+}
+
+// see gathers what a decision is made of. The object is read first: what is published may be ahead of it, but then the
+// write on it fails.
+func (c *Changes) see(ctx context.Context, request store.OpenChange) (view, error) {
+	v := view{request: request, unproven: c.Unproven}
+	var err error
+	if v.object, err = c.object(ctx, request.Key); err != nil {
+		return view{}, err
+	}
+	if request.ExpectedVersion != 0 {
+		if v.live, err = c.Store.Live(ctx, request.Key); err != nil {
+			return view{}, err
+		}
+	}
+	return v, nil
+}
+
+// object is the object as the API server has it, or nil.
+func (c *Changes) object(ctx context.Context, key store.Key) (*v1alpha1.Prompt, error) {
+	var p v1alpha1.Prompt
+	err := c.Objects.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the object: %w", err)
+	}
+	return &p, nil
+}
+
+// write makes one attempt at the object, after it was written down.
+func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (done bool, err error) {
+	if v.request.Action != store.ActionDelete {
+		_, err := manifest.Compile(ctx, c.Store, v.request.Key.Namespace, manifest.SpecOf(&spec))
+		if invalid(err) {
+			return true, c.settle(ctx, v, refuse(store.ReasonInvalid, "%v", err))
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	w, err := prepare(v, spec)
+	if errors.Is(err, errUnwritable) {
+		return true, c.settle(ctx, v, refuse(store.ReasonInvalid, "%v", err))
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := c.Store.BeginChange(ctx, v.request, w.intent); err != nil {
+		return false, err
+	}
+	v.request.Attempt++
+	faultpoint.Hit(faultpoint.ChangeBegun)
+	written, err := w.do(ctx, c.Objects)
+	if contended(v.request.Action, err) {
+		return false, nil
+	}
+	if err != nil {
+		if d, final := refusal(v.request.Key, err); final {
+			return true, c.end(ctx, v.request, d)
+		}
+		return false, fmt.Errorf("write the object: %w", err)
+	}
+	faultpoint.Hit(faultpoint.ChangeWritten)
+	if v.request.Action == store.ActionDelete && len(written.Finalizers) == 0 { // nobody holds it: it is gone
+		applied.WithLabelValues(string(v.request.Action)).Inc()
+		return true, c.Store.Forget(ctx, v.request.Key, string(written.UID))
+	}
+	return true, c.record(ctx, v.request, written)
+}
+
+// invalid reports whether an error is the compiler's.
+func invalid(err error) bool {
+	var (
+		template *prompt.TemplateError
+		spec     *prompt.SpecError
+		limit    *prompt.LimitError
+		missing  *prompt.MissingError
+	)
+	return errors.As(err, &template) || errors.As(err, &spec) || errors.As(err, &limit) || errors.As(err, &missing)
+}
+
+// record says that the object carries the edit, to the database and to who looks at the object.
+func (c *Changes) record(ctx context.Context, request store.OpenChange, object *v1alpha1.Prompt) error {
+	if err := c.Store.ApplyChange(ctx, request.ID, string(object.UID), object.Generation); err != nil {
+		return err
+	}
+	faultpoint.Hit(faultpoint.ChangeApplied)
+	applied.WithLabelValues(string(request.Action)).Inc()
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Prompt"))
+	c.Recorder.Eventf(object, nil, corev1.EventTypeNormal, "ChangedByAgent", "Change", "%s %s (change %s)",
+		request.Subject, asked(request.ChangeRequest), request.ID)
+	return nil
+}
+
+// settle ends a request before anything was written, unless a write may still land.
+func (c *Changes) settle(ctx context.Context, v view, d verdict) error {
+	if v.undecided() {
+		return errLater
+	}
+	return c.end(ctx, v.request, d)
+}
+
+func (c *Changes) end(ctx context.Context, request store.OpenChange, d verdict) error {
+	if err := c.Store.SettleChange(ctx, request, d.state, d.reason, d.message); err != nil {
+		return err
+	}
+	settled.WithLabelValues(string(d.state), d.reason).Inc()
+	return nil
+}
+
+// lookAfter asks about a request whose publish takes long: is the object still there, and does the reconciler know?
+func (c *Changes) lookAfter(ctx context.Context, request store.OpenChange) error {
+	if !request.Stuck {
+		return nil
+	}
+	object, err := c.object(ctx, request.Key)
+	if err != nil {
+		return err
+	}
+	if object == nil || string(object.UID) != request.Intent.UID {
+		return c.Store.Forget(ctx, request.Key, request.Intent.UID)
+	}
+	select {
+	case c.Drifted <- event.GenericEvent{Object: &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func list(words iter.Seq[string]) string { return strings.Join(slices.Sorted(words), ", ") }

@@ -1,0 +1,386 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/changes"
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+const agent = "system:serviceaccount:agents:triage"
+
+// office takes change requests as a server does: with its role.
+func office(t *testing.T) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), pgtest.ServerRole(t, dsn))
+	must(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func request(key store.Key, action store.Action, edit store.Edit) store.ChangeRequest {
+	return store.ChangeRequest{ID: uuid.NewString(), Key: key, Action: action, Edit: edit, Subject: agent}
+}
+
+// answered makes a request and waits for its end. The id is checked, and left out.
+func answered(t *testing.T, s *postgres.Store, r store.ChangeRequest) store.ChangeOutcome {
+	t.Helper()
+	_, err := s.RequestChange(t.Context(), r)
+	must(t, err)
+	var end store.ChangeOutcome
+	eventually(t, func() error {
+		found, err := s.ChangeOutcomes(t.Context(), r.Subject, []string{r.ID})
+		if err != nil || len(found) != 1 || !found[0].State.Final() {
+			return fmt.Errorf("%s of %s is at %+v, %v", r.Action, r.Key, found, err)
+		}
+		end = found[0]
+		return nil
+	})
+	if end.ID != r.ID || end.Key != r.Key || end.Action != r.Action {
+		t.Errorf("the outcome is of another request: %+v", end)
+	}
+	return end
+}
+
+func wantOutcome(t *testing.T, got, want store.ChangeOutcome) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(store.ChangeOutcome{}, "ID", "Key", "Action", "Message")); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s\nmessage: %s", diff, got.Message)
+	}
+	if said := got.Message != ""; said == (got.State == store.ChangePublished) {
+		t.Errorf("state %s has message %q", got.State, got.Message)
+	}
+}
+
+func published(version int64, isNew bool) store.ChangeOutcome {
+	return store.ChangeOutcome{State: store.ChangePublished, Version: version, Served: version, NewVersion: isNew}
+}
+
+func live(t *testing.T, key store.Key) *v1alpha1.Prompt {
+	t.Helper()
+	var p v1alpha1.Prompt
+	must(t, api.Get(t.Context(), client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p))
+	return &p
+}
+
+func agentsAddUpdateAndDelete(t *testing.T) {
+	s, key := office(t), store.Key{Namespace: namespace(t), Name: "notes"}
+	add := request(key, store.ActionAdd, store.Edit{Title: new("Notes"), Content: new("one {{x}}"), Tags: &[]string{"a"}})
+	wantOutcome(t, answered(t, s, add), published(1, true))
+	p := live(t, key)
+	want := v1alpha1.PromptSpec{Title: "Notes", Text: "one {{x}}", Tags: []string{"a"}, Syntax: "Plain"}
+	if diff := cmp.Diff(want, p.Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+	marks := map[string]string{v1alpha1.LastChangeAnnotation: add.ID, v1alpha1.ChangedByAnnotation: agent}
+	if diff := cmp.Diff(marks, p.Annotations); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, add.Edit)),
+		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
+
+	update := store.Edit{Content: new("two {{x}}"), IsTemplate: new(true), Metadata: []byte(`{"k": 1}`)}
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, update)), published(2, true))
+	wantServed(t, p, prompt.Selector{}, "two {{x}}")
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, update)), published(2, false))
+	tellsOf(t, p, agent+" changed content, isTemplate, metadata")
+
+	channel := store.Edit{Channel: &store.ChannelEdit{Name: "production", Version: 1}}
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, channel)),
+		store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 1})
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Withdraw: 1})),
+		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonInvalid}) // it is in a channel
+
+	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
+	gone(t, p)
+	absent := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone}
+	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), absent)
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, update)), absent)
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, add.Edit)), published(3, true))
+}
+
+func tellsOf(t *testing.T, p *v1alpha1.Prompt, note string) {
+	t.Helper()
+	eventually(t, func() error {
+		var found eventsv1.EventList
+		must(t, api.List(t.Context(), &found, client.InNamespace(p.Namespace)))
+		for _, e := range found.Items {
+			if e.Regarding.UID == p.UID && e.Regarding.Kind == "Prompt" && e.Reason == "ChangedByAgent" && strings.HasPrefix(e.Note, note) {
+				return nil
+			}
+		}
+		return fmt.Errorf("no event says %q; there are %d", note, len(found.Items))
+	})
+}
+
+func agentsAreHeldToTheVersionTheyKnow(t *testing.T) {
+	s, key := office(t), store.Key{Namespace: namespace(t), Name: "known"}
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("v1")})), published(1, true))
+	expecting := func(version int64, edit store.Edit) store.ChangeRequest {
+		r := request(key, store.ActionUpdate, edit)
+		r.ExpectedVersion = version
+		return r
+	}
+	// Asked before the object's status can tell of the version before.
+	for v := int64(1); v < 5; v++ {
+		wantOutcome(t, answered(t, s, expecting(v, store.Edit{Content: new(fmt.Sprintf("v%d", v+1))})), published(v+1, true))
+	}
+	got := answered(t, s, expecting(2, store.Edit{Content: new("late")}))
+	wantOutcome(t, got, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersion})
+	if want := "the newest version is 5, not 2; read it and decide again"; got.Message != want {
+		t.Errorf("message is %q, want %q", got.Message, want)
+	}
+	point := store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 2}}
+	wantOutcome(t, answered(t, s, expecting(4, point)), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersion})
+	wantOutcome(t, answered(t, s, expecting(0, point)), published(5, false))
+	point.Channel = &store.ChannelEdit{Name: "beta", Version: 3}
+	wantOutcome(t, answered(t, s, expecting(2, point)), published(5, false))
+	r := request(key, store.ActionDelete, store.Edit{})
+	r.ExpectedVersion = 4
+	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersion})
+}
+
+func agentsAreRefusedWhatIsNotValid(t *testing.T) {
+	s, ns := office(t), namespace(t)
+	key := store.Key{Namespace: ns, Name: "valid"}
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("fine"), IsTemplate: new(true)})), published(1, true))
+	before := live(t, key).ResourceVersion
+	invalid := store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonInvalid}
+	for name, edit := range map[string]store.Edit{
+		"the compiler says so":         {Content: new("")},
+		"the API server says so":       {Category: new(strings.Repeat("x", 101))},
+		"a null is lost in a patch":    {Metadata: []byte(`{"a": {"b": null}}`)},
+		"a channel that may not be":    {Channel: &store.ChannelEdit{Name: "latest", Version: 1}},
+		"a channel in a withdrawn one": {Withdraw: 1, Channel: &store.ChannelEdit{Name: "beta", Version: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, edit)), invalid)
+		})
+	}
+	wantOutcome(t, answered(t, s, request(store.Key{Namespace: ns, Name: "Upper"}, store.ActionAdd, store.Edit{Content: new("x")})), invalid)
+	wantOutcome(t, answered(t, s, request(store.Key{Namespace: "no-such", Name: "x"}, store.ActionAdd, store.Edit{Content: new("x")})),
+		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonNamespace})
+	if after := live(t, key); after.ResourceVersion != before {
+		t.Errorf("an invalid edit reached the object: %+v", after.Spec)
+	}
+}
+
+// agentsAreToldWhatBlocksTheObject: the edit is in the object, and is not served.
+func agentsAreToldWhatBlocksTheObject(t *testing.T) {
+	s, ns := office(t), namespace(t)
+	key := store.Key{Namespace: ns, Name: "held"}
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("one")})), published(1, true))
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Withdraw: 1})),
+		store.ChangeOutcome{State: store.ChangeBlocked, Reason: v1alpha1.ReasonVersionInUse})
+
+	key.Name = "nowhere"
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("one")})), published(1, true))
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 7}})),
+		store.ChangeOutcome{State: store.ChangeBlocked, Reason: v1alpha1.ReasonChannelVersionMissing})
+
+	asleep := text(ns, "asleep", "one")
+	asleep.Annotations = map[string]string{v1alpha1.AgentsAnnotation: "all"}
+	asleep = settled(t, create(t, asleep), v1alpha1.ReasonPublished)
+	edit(t, asleep, func(p *v1alpha1.Prompt) { p.Spec.Suspend = true })
+	settled(t, asleep, v1alpha1.ReasonSuspended)
+	key.Name = "asleep"
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("two")})),
+		store.ChangeOutcome{State: store.ChangeBlocked, Reason: v1alpha1.ReasonSuspended})
+	if got := live(t, key).Spec.Text; got != "two" {
+		t.Errorf("the object says %q, want the edit", got)
+	}
+}
+
+// agentsLeaveOthersAlone makes objects as the tools of others do, and expects them byte for byte afterwards.
+func agentsLeaveOthersAlone(t *testing.T) {
+	s, ns := office(t), namespace(t)
+	const argo, flux, helm, kubectl = "argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name",
+		"meta.helm.sh/release-name", "kubectl.kubernetes.io/last-applied-configuration"
+	for name, tc := range map[string]struct {
+		meta  metav1.ObjectMeta
+		owner string
+	}{
+		"argo":     {metav1.ObjectMeta{Annotations: map[string]string{argo: "app:lectern.dev/Prompt:a/b"}}, "Argo CD (app:lectern.dev/Prompt:a/b)"},
+		"flux":     {metav1.ObjectMeta{Labels: map[string]string{flux: "apps"}}, "Flux (kustomize apps)"},
+		"helm":     {metav1.ObjectMeta{Annotations: map[string]string{helm: "prompts"}}, "Helm (release prompts)"},
+		"kubectl":  {metav1.ObjectMeta{Annotations: map[string]string{kubectl: "{}"}}, "kubectl apply"},
+		"somebody": {metav1.ObjectMeta{}, "somebody"},
+		"channels": {metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AgentsAnnotation: "channels"}}, "somebody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := store.Key{Namespace: ns, Name: name}
+			p := text(ns, name, "theirs")
+			p.Labels, p.Annotations = tc.meta.Labels, tc.meta.Annotations
+			owner := client.FieldOwner("somebody")
+			if name != "somebody" && name != "channels" {
+				owner = "lectern-mcp" // only the mark tells
+			}
+			must(t, api.Create(t.Context(), p, owner))
+			before := settled(t, p, v1alpha1.ReasonPublished)
+
+			got := answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("ours")}))
+			wantOutcome(t, got, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+			want := fmt.Sprintf("the prompt %s is kept by %s, so it is not changed from here; "+
+				"propose this change of its manifest there:\nspec:\n  text: ours\n", key, tc.owner)
+			if got.Message != want {
+				t.Errorf("message is %q, want %q", got.Message, want)
+			}
+			wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})),
+				store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+			if diff := cmp.Diff(before, live(t, key)); diff != "" {
+				t.Errorf("the object (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// agentsAreLetIn by an owner, as far as he says.
+func agentsAreLetIn(t *testing.T) {
+	s, ns := office(t), namespace(t)
+	applyAs := func(manager, name string, spec map[string]any, agents string) {
+		t.Helper()
+		obj := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+		obj.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Prompt"))
+		obj.SetNamespace(ns)
+		obj.SetName(name)
+		obj.SetAnnotations(map[string]string{v1alpha1.AgentsAnnotation: agents})
+		must(t, api.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(obj), client.FieldOwner(manager)))
+	}
+	applyAs("git", "channels", map[string]any{"text": "theirs"}, "channels")
+	key := store.Key{Namespace: ns, Name: "channels"}
+	settled(t, live(t, key), v1alpha1.ReasonPublished)
+	move := store.Edit{Channel: &store.ChannelEdit{Name: "production", Version: 1}}
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, move)), published(1, false))
+	applyAs("git", "channels", map[string]any{"text": "theirs, newer"}, "channels")
+	becomesVersion(t, key, 2)
+	if diff := cmp.Diff([]v1alpha1.Channel{{Name: "production", Version: new(int64(1))}}, live(t, key).Spec.Channels); diff != "" {
+		t.Errorf("what another applies takes the agents' channel away (-want +got):\n%s", diff)
+	}
+	for name, edit := range map[string]store.Edit{
+		"text":               {Content: new("ours")},
+		"text and a channel": {Content: new("ours"), Channel: move.Channel},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, edit)),
+				store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+		})
+	}
+	applyAs("releases", "pinned", map[string]any{"text": "theirs", "channels": []any{map[string]any{"name": "beta"}}}, "channels")
+	key.Name = "pinned"
+	settled(t, live(t, key), v1alpha1.ReasonPublished)
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, move)), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+
+	applyAs("git", "open", map[string]any{"text": "theirs"}, "all")
+	key.Name = "open"
+	settled(t, live(t, key), v1alpha1.ReasonPublished)
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("ours")})), published(2, true))
+	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
+}
+
+func becomesVersion(t *testing.T, key store.Key, version int64) {
+	t.Helper()
+	eventually(t, func() error {
+		if p := live(t, key); p.Status.Version != version {
+			return fmt.Errorf("%s is at version %d, want %d", key, p.Status.Version, version)
+		}
+		return nil
+	})
+}
+
+// agentsAreAnsweredForDroppedMarks: the object was replaced whole right after the edit, annotations and all.
+func agentsAreAnsweredForDroppedMarks(t *testing.T) {
+	s, key := office(t), store.Key{Namespace: namespace(t), Name: "replaced"}
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("one")})), published(1, true))
+	p := settled(t, live(t, key), v1alpha1.ReasonPublished)
+	p.Annotations = nil
+	p.Finalizers = append(p.Finalizers, "example.org/hold")
+	must(t, api.Update(t.Context(), p, client.FieldOwner("lectern-mcp")))
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("two")})), published(2, true))
+
+	// The deletion is done when it is of no more effect; another's finalizer holds the object beyond that.
+	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("three")})),
+		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone})
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("three")})),
+		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
+	p = live(t, key)
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
+	gone(t, p)
+}
+
+// agentsKeepTheirTurn: many requests of one prompt, made at once, each see what the ones before left.
+func agentsKeepTheirTurn(t *testing.T) {
+	s, key := office(t), store.Key{Namespace: namespace(t), Name: "busy"}
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("0")})), published(1, true))
+	const many = 20
+	requests := make([]store.ChangeRequest, many)
+	for i := range requests {
+		requests[i] = request(key, store.ActionUpdate, store.Edit{Content: new(fmt.Sprint(i + 1))})
+		_, err := s.RequestChange(t.Context(), requests[i])
+		must(t, err)
+	}
+	for i, r := range requests {
+		wantOutcome(t, answered(t, s, r), published(int64(i)+2, true))
+	}
+}
+
+func agentsAreToldOfATerminatingNamespace(t *testing.T) {
+	s, name := office(t), namespace(t)
+	var ns corev1.Namespace
+	must(t, api.Get(t.Context(), client.ObjectKey{Name: name}, &ns))
+	must(t, api.Delete(t.Context(), &ns)) // no namespace controller runs here, so it stays like this
+	wantOutcome(t, answered(t, s, request(store.Key{Namespace: name, Name: "late"}, store.ActionAdd, store.Edit{Content: new("x")})),
+		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonNamespace})
+}
+
+// agentsCannotForgeTheirMark: an object that carries the id of a request that was never begun is not taken for its work.
+func agentsCannotForgeTheirMark(t *testing.T) {
+	s, key := office(t), store.Key{Namespace: namespace(t), Name: "forged"}
+	r := request(key, store.ActionAdd, store.Edit{Content: new("ours")})
+	p := text(key.Namespace, key.Name, "theirs")
+	p.Annotations = map[string]string{v1alpha1.LastChangeAnnotation: r.ID}
+	settled(t, create(t, p), v1alpha1.ReasonPublished)
+	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
+}
+
+// agentsProveThemselves where the installation wants it: nothing is changed for who does not.
+func agentsProveThemselves(t *testing.T) {
+	apart := pgtest.New(t)
+	s, err := postgres.Open(t.Context(), apart)
+	must(t, err)
+	t.Cleanup(s.Close)
+	writer := s.Writer("another cluster")
+	must(t, writer.Claim(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	strict := &changes.Changes{Objects: api, Store: writer, Listen: s.ListenChanges, Concurrency: 1}
+	go func() { ended <- strict.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		must(t, <-ended)
+	})
+	key := store.Key{Namespace: namespace(t), Name: "x"}
+	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("x")})),
+		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonUnproven})
+	var p v1alpha1.Prompt
+	if err := api.Get(t.Context(), client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p); !apierrors.IsNotFound(err) {
+		t.Errorf("it was created: %v", err)
+	}
+}

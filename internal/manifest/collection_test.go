@@ -1,0 +1,112 @@
+package manifest
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/hack/promptcsv"
+)
+
+// collection is the real prompts as one file each, or nil where there are none.
+func collection(tb testing.TB) []File {
+	tb.Helper()
+	folder := os.Getenv("LECTERN_TESTDATA")
+	if folder == "" {
+		folder = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	content, err := os.ReadFile(filepath.Join(folder, "prompts.csv"))
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			tb.Fatalf("shared test inputs: %v; set LECTERN_TESTDATA", err)
+		}
+		tb.Logf("shared test inputs: %v; working on the cases written here only", err)
+		return nil
+	}
+	prompts, err := promptcsv.Convert(bytes.NewReader(content))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var files []File
+	for i := range prompts {
+		text, err := promptcsv.YAML(&prompts[i])
+		if err != nil {
+			tb.Fatal(err)
+		}
+		files = append(files, File{Name: prompts[i].Name + ".yaml", Content: text})
+	}
+	return files
+}
+
+// Every seventh real prompt gets the text of the next, in its file, and back: the texts are those of people.
+func TestRewriteRealCollection(t *testing.T) {
+	t.Parallel()
+	files := collection(t)
+	for i := 0; i+1 < len(files); i += 7 {
+		one, two := only(t, files[i]), only(t, files[i+1])
+		spec := *one.Prompt.Spec.DeepCopy()
+		spec.Text = two.Prompt.Spec.Text
+		got, err := Rewrite(files[i].Content, one.Key(), spec)
+		if err != nil {
+			t.Fatalf("%s: %v", files[i].Name, err)
+		}
+		if diff := cmp.Diff(spec, specIn(t, string(got), one.Prompt.Name), sameMetadata); diff != "" {
+			t.Errorf("%s: spec (-want +got)\n%s", files[i].Name, diff)
+		}
+		again, err := Rewrite(got, one.Key(), one.Prompt.Spec)
+		if err != nil {
+			t.Fatalf("%s: back: %v", files[i].Name, err)
+		}
+		if diff := cmp.Diff(one.Prompt.Spec, specIn(t, string(again), one.Prompt.Name), sameMetadata); diff != "" {
+			t.Errorf("%s: spec, back (-want +got)\n%s", files[i].Name, diff)
+		}
+		fresh, err := New(two.Prompt)
+		if err != nil {
+			t.Fatalf("%s: new: %v", files[i+1].Name, err)
+		}
+		if diff := cmp.Diff(two.Prompt.Spec, specIn(t, string(fresh), two.Prompt.Name), sameMetadata); diff != "" {
+			t.Errorf("%s: new (-want +got)\n%s", files[i+1].Name, diff)
+		}
+	}
+}
+
+// only is the one prompt of a file.
+func only(t *testing.T, file File) *Manifest {
+	t.Helper()
+	set := read(t, file)
+	if len(set.Manifests) != 1 || len(set.Problems) != 0 {
+		t.Fatalf("%s: %d prompts: %v", file.Name, len(set.Manifests), set.Problems)
+	}
+	return set.Manifests[0]
+}
+
+func BenchmarkReadCollection(b *testing.B) {
+	files := collection(b)
+	if files == nil {
+		b.Skip("no collection")
+	}
+	r, err := NewReader()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		set := r.Read(files...)
+		compiled, _ := set.Compile()
+		if len(compiled) != len(files) {
+			b.Fatalf("%d of %d", len(compiled), len(files))
+		}
+	}
+	b.ReportMetric(float64(len(files)), "prompts/op")
+}
+
+func BenchmarkNewReader(b *testing.B) {
+	for b.Loop() {
+		if _, err := NewReader(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// CarriedChange is the request whose edit an object of that owner carries and whose publish is not settled, or nil.
+// lastChange is the object's own word for it.
+func (w *Writer) CarriedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error) {
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
+	if !isUUID(lastChange) { // anybody may write an annotation
+		lastChange = "00000000-0000-0000-0000-000000000000"
+	}
+	r, err := w.store.queries.CarriedChange(ctx, sqlcgen.CarriedChangeParams{
+		Namespace: key.Namespace, Name: key.Name, ObjectUid: owner.UID, Generation: owner.Generation, LastChange: lastChange,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the change %s carries: %w", key, fault(err))
+	}
+	carried := &store.CarriedChange{ID: r.ID, Generation: r.Generation}
+	if err := json.Unmarshal(r.Edit, &carried.Edit); err != nil {
+		return nil, fmt.Errorf("read the edit of change %s: %w", r.ID, err)
+	}
+	return carried, nil
+}
+
+// SettleCarried ends a request whose edit is in an object that is not published: it is blocked for the object's reason, or
+// superseded when the edit is not held. What a publish settled stays.
+func (w *Writer) SettleCarried(ctx context.Context, carried store.Carried, reason, message string) error {
+	params := sqlcgen.SettleChangeParams{ID: carried.ID, State: string(store.ChangeBlocked), Reason: reason, Message: message}
+	if !carried.Held {
+		params = superseded(carried.ID)
+	}
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.SettleChange(ctx, params) })
+	if err != nil {
+		return fmt.Errorf("settle change %s: %w", carried.ID, err)
+	}
+	return nil
+}
+
+func superseded(id string) sqlcgen.SettleChangeParams {
+	return sqlcgen.SettleChangeParams{
+		ID: id, State: string(store.ChangeConflict), Reason: store.ReasonSuperseded, Message: store.Superseded,
+	}
+}
+
+// lockCarried holds the publication's request until the commit, and says whether the publication may go on. It may not
+// when a later state of the object was seen without the edit: then what it publishes is what was answered to be nowhere,
+// and only a writer that was deposed meanwhile still has it.
+func lockCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (bool, error) {
+	if p.Change == nil {
+		return true, nil
+	}
+	change, err := q.LockChange(ctx, p.Change.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lock change %s: %w", p.Change.ID, err)
+	}
+	gone := change.Reason == store.ReasonSuperseded && change.Generation == p.Owner.Generation
+	return !gone || p.Takeover != nil, nil
+}
+
+// settleCarried says that the publication's request is published, or that its edit is not in it. One whose object ends
+// Blocked though it is stored is left to the reconciler, which knows the words.
+func settleCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, published *store.Published) error {
+	if p.Change == nil {
+		return nil
+	}
+	params := superseded(p.Change.ID)
+	if p.Change.Held {
+		if len(published.InUse) > 0 || len(published.Missing) > 0 {
+			return nil
+		}
+		params = sqlcgen.SettleChangeParams{
+			ID: p.Change.ID, State: string(store.ChangePublished),
+			Version: published.Version, Served: published.Served, NewVersion: published.NewVersion,
+		}
+	}
+	if err := q.SettleChange(ctx, params); err != nil {
+		return fmt.Errorf("settle change %s: %w", p.Change.ID, err)
+	}
+	return nil
+}
+
+// settleDeleted settles what was asked of an object that is gone now.
+func settleDeleted(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) error {
+	err := q.SettleChangesOfDeleted(ctx, sqlcgen.SettleChangesOfDeletedParams{
+		Namespace: key.Namespace, Name: key.Name, ObjectUid: uid, Reason: store.ReasonGone, Message: store.DeletedFirst,
+	})
+	if err != nil {
+		return fmt.Errorf("settle the changes of the deleted object: %w", err)
+	}
+	return nil
+}

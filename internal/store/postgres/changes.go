@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// RequestChange stores a request and wakes the controller. A repeat, by the id or by the subject's idempotency key, stores
+// nothing and gets the first one's outcome, under the first one's id, or store.ErrOtherRequest when it asks for
+// something else.
+func (s *Store) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	outcome, err := s.requestChange(ctx, request)
+	if err != nil {
+		return store.ChangeOutcome{}, fmt.Errorf("request a change of %s: %w", request.Key, fault(err))
+	}
+	return outcome, nil
+}
+
+func (s *Store) requestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	edit, err := json.Marshal(request.Edit)
+	if err != nil {
+		return store.ChangeOutcome{}, fmt.Errorf("write the edit as JSON: %w", err)
+	}
+	_, err = s.queries.RequestChange(ctx, sqlcgen.RequestChangeParams{
+		ID: request.ID, Namespace: request.Key.Namespace, Name: request.Key.Name, Action: string(request.Action), Edit: edit,
+		ExpectedVersion: request.ExpectedVersion, Subject: request.Subject, IdempotencyKey: request.IdempotencyKey,
+	})
+	if err == nil {
+		return store.ChangeOutcome{ID: request.ID, Key: request.Key, Action: request.Action, State: store.ChangePending}, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return store.ChangeOutcome{}, err
+	}
+	first, err := s.queries.RequestedBefore(ctx, sqlcgen.RequestedBeforeParams{
+		ID: request.ID, Namespace: request.Key.Namespace, Name: request.Key.Name, Action: string(request.Action), Edit: edit,
+		ExpectedVersion: request.ExpectedVersion, Subject: request.Subject, IdempotencyKey: request.IdempotencyKey,
+	})
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !first.Same { // no row: the id is another subject's
+		return store.ChangeOutcome{}, store.ErrOtherRequest
+	}
+	if err != nil {
+		return store.ChangeOutcome{}, err
+	}
+	return outcomeOf(sqlcgen.ChangeOutcomesRow{
+		ID: first.ID, Namespace: first.Namespace, Name: first.Name, Action: first.Action, State: first.State,
+		Version: first.Version, Served: first.Served, NewVersion: first.NewVersion, Reason: first.Reason, Message: first.Message,
+	}), nil
+}
+
+// ChangeOutcomes are those of the subject's requests that exist, in no order.
+func (s *Store) ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !isUUID(id) })
+	rows, err := s.queries.ChangeOutcomes(ctx, sqlcgen.ChangeOutcomesParams{Ids: known, Subject: subject})
+	if err != nil {
+		return nil, fmt.Errorf("read the outcomes of changes: %w", fault(err))
+	}
+	outcomes := make([]store.ChangeOutcome, len(rows))
+	for i, r := range rows {
+		outcomes[i] = outcomeOf(r)
+	}
+	return outcomes, nil
+}
+
+func outcomeOf(r sqlcgen.ChangeOutcomesRow) store.ChangeOutcome {
+	return store.ChangeOutcome{
+		ID: r.ID, Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Action: store.Action(r.Action), State: store.ChangeState(r.State),
+		Version: r.Version, Served: r.Served, NewVersion: r.NewVersion, Reason: r.Reason, Message: r.Message,
+	}
+}
+
+// isUUID keeps from the database what it would refuse: an id that comes from outside.
+func isUUID(id string) bool {
+	var parsed pgtype.UUID
+	return parsed.Scan(id) == nil
+}

@@ -1,0 +1,511 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+)
+
+// desk is a database with both who ask and who answers.
+type desk struct {
+	*testing.T
+	owner  postgres.Options
+	server *postgres.Store
+	writer *postgres.Writer
+}
+
+func openDesk(t *testing.T) desk {
+	t.Parallel()
+	owner := pgtest.New(t)
+	return desk{t, owner, open(t, pgtest.ServerRole(t, owner)), claim(t, open(t, owner), cluster)}
+}
+
+// asks makes a request of handover and returns it.
+func (d desk) asks(action store.Action, change ...func(*store.ChangeRequest)) store.ChangeRequest {
+	d.Helper()
+	r := store.ChangeRequest{ID: uuid.NewString(), Key: handover, Action: action, Subject: "tom"}
+	if action != store.ActionDelete {
+		r.Edit.Content = new("text")
+	}
+	for _, c := range change {
+		c(&r)
+	}
+	got, err := d.server.RequestChange(d.Context(), r)
+	must(d.T, err)
+	if diff := cmp.Diff(store.ChangeOutcome{ID: r.ID, Key: r.Key, Action: action, State: store.ChangePending}, got); diff != "" {
+		d.Errorf("a new request (-want +got):\n%s", diff)
+	}
+	return r
+}
+
+func (d desk) open() store.OpenChange {
+	d.Helper()
+	c, err := d.writer.OpenChange(d.Context(), handover)
+	must(d.T, err)
+	return c
+}
+
+// begins begins the request whose turn it is, on an object, and returns it as it is then.
+func (d desk) begins(intent store.Intent) store.OpenChange {
+	d.Helper()
+	must(d.T, d.writer.BeginChange(d.Context(), d.open(), intent))
+	return d.open()
+}
+
+func (d desk) applies(c store.OpenChange, uid string, generation int64) {
+	d.Helper()
+	must(d.T, d.writer.ApplyChange(d.Context(), c.ID, uid, generation))
+}
+
+// carrying is a publication of handover with the change its object carries, as the reconciler makes it.
+func (d desk) carrying(uid string, generation int64, text string, held bool) store.Publication {
+	d.Helper()
+	p := publication(d.T, handover, uid, generation, text)
+	c, err := d.writer.CarriedChange(d.Context(), handover, p.Owner, "no id")
+	must(d.T, err)
+	if c != nil {
+		p.Change = &store.Carried{ID: c.ID, Held: held}
+	}
+	return p
+}
+
+// ends holds the outcome of a request against the wanted one, but for its id, key, action and words.
+func (d desk) ends(r store.ChangeRequest, want store.ChangeOutcome) {
+	d.Helper()
+	got, err := d.server.ChangeOutcomes(d.Context(), r.Subject, []string{r.ID})
+	must(d.T, err)
+	if len(got) != 1 {
+		d.Fatalf("request %s has %d outcomes", r.ID, len(got))
+	}
+	if spoken := got[0].Message != ""; spoken != (want.Reason != "") {
+		d.Errorf("state %s says %q", got[0].State, got[0].Message)
+	}
+	want.ID, want.Key, want.Action, want.Message = r.ID, r.Key, r.Action, got[0].Message
+	if diff := cmp.Diff(want, got[0]); diff != "" {
+		d.Errorf("outcome (-want +got):\n%s", diff)
+	}
+}
+
+// older makes all requests older than they are.
+func (d desk) older(by time.Duration) {
+	d.Helper()
+	_, err := pgtest.Connect(d.T, d.owner).Exec(d.Context(), `update prompt_changes set requested_at = requested_at - $1::interval,
+		tried_at = tried_at - $1::interval, applied_at = applied_at - $1::interval, settled_at = settled_at - $1::interval`,
+		fmt.Sprintf("%d seconds", int(by.Seconds())))
+	must(d.T, err)
+}
+
+func TestRequestChangeOnce(t *testing.T) {
+	d := openDesk(t)
+	keyed := func(r *store.ChangeRequest) { r.IdempotencyKey = "k" }
+	first := d.asks(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Edit.Metadata = []byte(`{"a": 1, "b": [2]}`) })
+	repeat := first
+	repeat.ID = uuid.NewString()
+	repeat.Edit.Metadata = []byte(`{"b":[2],"a":1}`)
+	want := store.ChangeOutcome{ID: first.ID, Key: handover, Action: store.ActionUpdate, State: store.ChangePending}
+	again := func(r store.ChangeRequest, want store.ChangeOutcome) {
+		t.Helper()
+		got, err := d.server.RequestChange(t.Context(), r)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("a repeat gives %v (-want +got):\n%s", err, diff)
+		}
+	}
+	again(repeat, want)
+	again(first, want) // sent again because the answer was lost
+	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "words"))
+	want.State, want.Reason, want.Message = store.ChangeRefused, store.ReasonOwned, "words"
+	again(repeat, want)
+
+	for name, change := range map[string]func(*store.ChangeRequest){
+		"another edit":     func(r *store.ChangeRequest) { r.Edit.Title = new("T") },
+		"another prompt":   func(r *store.ChangeRequest) { r.Key.Name = "other" },
+		"another action":   func(r *store.ChangeRequest) { r.Action = store.ActionDelete },
+		"another version":  func(r *store.ChangeRequest) { r.ExpectedVersion = 2 },
+		"another's own id": func(r *store.ChangeRequest) { r.ID, r.Subject = first.ID, "eve" },
+	} {
+		r := repeat
+		change(&r)
+		if got, err := d.server.RequestChange(t.Context(), r); !errors.Is(err, store.ErrOtherRequest) {
+			t.Errorf("%s under the same key gives %+v, %v; want %v", name, got, err, store.ErrOtherRequest)
+		}
+	}
+	d.asks(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Subject = "eve" }) // a key is its subject's
+
+	// The first addition took the name it chose, so a repeat chooses another.
+	added := d.asks(store.ActionAdd, func(r *store.ChangeRequest) { r.IdempotencyKey, r.Key.Name = "add", "new" })
+	elsewhere := added
+	elsewhere.ID, elsewhere.Key.Name = uuid.NewString(), "new-12345678"
+	again(elsewhere, store.ChangeOutcome{ID: added.ID, Key: added.Key, Action: store.ActionAdd, State: store.ChangePending})
+}
+
+func TestChangeOutcomesAreTheAskers(t *testing.T) {
+	d := openDesk(t)
+	mine, theirs := d.asks(store.ActionUpdate), d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Subject = "eve" })
+	got, err := d.server.ChangeOutcomes(t.Context(), "tom", []string{theirs.ID, "no id", "", uuid.NewString(), mine.ID})
+	must(t, err)
+	if diff := cmp.Diff([]store.ChangeOutcome{{ID: mine.ID, Key: handover, Action: store.ActionUpdate, State: store.ChangePending}}, got); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+func TestTakenByARequest(t *testing.T) {
+	d := openDesk(t)
+	taken := func(want bool) {
+		t.Helper()
+		if got, err := d.server.Taken(t.Context(), handover); err != nil || got != want {
+			t.Errorf("taken: %t, %v; want %t", got, err, want)
+		}
+	}
+	taken(false)
+	d.asks(store.ActionAdd)
+	taken(true)
+	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonInvalid, "words"))
+	taken(false)
+}
+
+func TestChangesGoInTurn(t *testing.T) {
+	d := openDesk(t)
+	first, second := d.asks(store.ActionUpdate), d.asks(store.ActionDelete)
+	other := d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Key.Name = "other" })
+	waiting := func(want ...store.Key) {
+		t.Helper()
+		got, err := d.writer.OpenChanges(t.Context(), 10)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("waiting (-want +got):\n%s", diff)
+		}
+	}
+	waiting(handover, other.Key)
+
+	found := d.open()
+	want := store.OpenChange{ChangeRequest: first, State: store.ChangePending}
+	want.RequestedAt = found.RequestedAt
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("the first request (-want +got):\n%s", diff)
+	}
+	early := store.OpenChange{ChangeRequest: second}
+	if err := d.writer.BeginChange(t.Context(), early, store.Intent{}); !errors.Is(err, store.ErrNotYours) {
+		t.Errorf("beginning the second gives %v, want %v", err, store.ErrNotYours)
+	}
+	intent := store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}
+	begun := d.begins(intent)
+	want.Attempt, want.Intent, want.MayLand = 1, intent, true
+	if diff := cmp.Diff(want, begun); diff != "" {
+		t.Errorf("the first, begun (-want +got):\n%s", diff)
+	}
+
+	// Whoever saw less than there is has been overtaken.
+	for name, err := range map[string]error{
+		"begin":  d.writer.BeginChange(t.Context(), found, intent),
+		"settle": d.writer.SettleChange(t.Context(), found, store.ChangeConflict, store.ReasonGone, "words"),
+	} {
+		if !errors.Is(err, store.ErrNotYours) {
+			t.Errorf("%s by an earlier sight gives %v, want %v", name, err, store.ErrNotYours)
+		}
+	}
+	d.applies(begun, "u1", 2)
+	waiting(other.Key)
+	if err := d.writer.SettleChange(t.Context(), begun, store.ChangeConflict, store.ReasonGone, "words"); !errors.Is(err, store.ErrNotYours) {
+		t.Errorf("settling what is applied gives %v, want %v", err, store.ErrNotYours)
+	}
+	d.older(time.Minute)
+	waiting(handover, other.Key)
+	if c := d.open(); c.ID != first.ID || !c.Stuck || c.MayLand || c.State != store.ChangeApplied {
+		t.Errorf("the first after a minute is %+v", c)
+	}
+	_, err := d.writer.Publish(t.Context(), d.carrying("u1", 2, "text", true))
+	must(t, err)
+	d.ends(first, store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true})
+	if c := d.open(); c.ID != second.ID {
+		t.Errorf("after the first comes %s, want %s", c.ID, second.ID)
+	}
+}
+
+// TestChangesExpire: ten minutes are the database's, and a request that was begun is not expired behind its writer's back.
+func TestChangesExpire(t *testing.T) {
+	d := openDesk(t)
+	begun := d.asks(store.ActionUpdate)
+	d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2})
+	waits := d.asks(store.ActionUpdate)
+	d.older(store.ChangeExpiry + time.Second)
+	fresh := d.asks(store.ActionUpdate)
+	must(t, d.writer.ExpireChanges(t.Context()))
+	d.ends(begun, store.ChangeOutcome{State: store.ChangePending})
+	d.ends(waits, store.ChangeOutcome{State: store.ChangeExpired, Reason: store.ReasonNotBegun})
+	d.ends(fresh, store.ChangeOutcome{State: store.ChangePending})
+	c := d.open()
+	if !c.Overdue {
+		t.Errorf("the one begun is not overdue: %+v", c)
+	}
+	if err := d.writer.BeginChange(t.Context(), c, c.Intent); !errors.Is(err, store.ErrNotYours) {
+		t.Errorf("another attempt at what is overdue gives %v, want %v", err, store.ErrNotYours)
+	}
+	must(t, d.writer.SettleChange(t.Context(), c, store.ChangeExpired, store.ReasonNotBegun, "words"))
+	if c := d.open(); c.ID != fresh.ID {
+		t.Errorf("next is %s, want %s", c.ID, fresh.ID)
+	}
+}
+
+func TestPublishSettlesTheChange(t *testing.T) {
+	gone := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded}
+	for name, tc := range map[string]struct {
+		before string // published before it, at generation 1
+		edit   func(*store.Publication)
+		held   bool
+		want   store.ChangeOutcome
+	}{
+		"a new version":      {before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 2, NewVersion: true}},
+		"nothing new":        {before: "text", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1}},
+		"the first":          {held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true}},
+		"replaced meanwhile": {before: "old", want: gone},
+		"a pin to nothing": {
+			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangeApplied},
+			edit: func(p *store.Publication) { p.Channels = []store.ChannelRule{{Name: "beta", Version: 9}} },
+		},
+		"a version in use": {
+			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangeApplied},
+			edit: func(p *store.Publication) { p.Withdrawn = []int64{2} },
+		},
+		"production elsewhere": {
+			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 1, NewVersion: true},
+			edit: func(p *store.Publication) { p.Channels = []store.ChannelRule{{Name: store.Production, Version: 1}} },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDesk(t)
+			if tc.before != "" {
+				_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, tc.before))
+				must(t, err)
+			}
+			r := d.asks(store.ActionUpdate)
+			d.applies(d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}), "u1", 2)
+			p := d.carrying("u1", 2, "text", tc.held)
+			if tc.edit != nil {
+				tc.edit(&p)
+			}
+			_, err := d.writer.Publish(t.Context(), p)
+			must(t, err)
+			d.ends(r, tc.want)
+
+			// Once more, as every resync does: nothing is written.
+			before := contents(t, d.owner)
+			p = d.carrying("u1", 2, "text", tc.held)
+			if settled := tc.want.State != store.ChangeApplied; settled != (p.Change == nil || !tc.held) {
+				t.Errorf("a change in state %s is carried on: %+v", tc.want.State, p.Change)
+			}
+			if p.Change == nil {
+				if tc.edit != nil {
+					tc.edit(&p)
+				}
+				_, err = d.writer.Publish(t.Context(), p)
+				must(t, err)
+				if diff := cmp.Diff(before, contents(t, d.owner)); diff != "" {
+					t.Errorf("the second publish wrote (-before +after):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestCarriedChange(t *testing.T) {
+	d := openDesk(t)
+	r := d.asks(store.ActionUpdate)
+	carried := func(owner store.Owner, mark string) bool {
+		t.Helper()
+		c, err := d.writer.CarriedChange(t.Context(), handover, owner, mark)
+		must(t, err)
+		if c != nil {
+			if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, c); diff != "" {
+				t.Errorf("carried (-want +got):\n%s", diff)
+			}
+		}
+		return c != nil
+	}
+	type sight struct {
+		owner store.Owner
+		mark  string
+	}
+	ours, before, other := store.Owner{UID: "u1", Generation: 2}, store.Owner{UID: "u1", Generation: 1}, store.Owner{UID: "u2", Generation: 2}
+	stranger := uuid.NewString()
+	check := func(when string, want ...sight) {
+		t.Helper()
+		for _, s := range []sight{{ours, r.ID}, {ours, ""}, {before, r.ID}, {before, ""}, {other, r.ID}, {other, ""}, {ours, "no id"}, {ours, stranger}} {
+			if got := carried(s.owner, s.mark); got != slices.Contains(want, s) {
+				t.Errorf("%s: carried by %+v is %t", when, s, got)
+			}
+		}
+	}
+	check("not begun")
+	c := d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2})
+	check("begun", sight{ours, r.ID}, sight{before, r.ID})
+	d.applies(c, "u1", 2)
+	check("applied", sight{ours, r.ID}, sight{before, r.ID}, sight{ours, ""}, sight{ours, "no id"}, sight{ours, stranger})
+}
+
+// TestSupersededIsNotPublished: once a later state of the object was seen without the edit, a deposed leader that still has
+// the earlier one must ask, or an answer would be untrue.
+func TestSupersededIsNotPublished(t *testing.T) {
+	d := openDesk(t)
+	r := d.asks(store.ActionAdd)
+	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
+	deposed := d.carrying("u1", 1, "text", true)
+	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: r.ID}, "InvalidTemplate", "words of the later state"))
+	d.ends(r, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded})
+	_, err := d.writer.Publish(t.Context(), deposed)
+	fenced, ok := errors.AsType[*store.FencedError](err)
+	if !ok {
+		t.Fatalf("the deposed leader's publish gives %v, want that it is fenced", err)
+	}
+	if _, err := d.server.Read(t.Context(), handover, prompt.Selector{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the superseded text is served: %v", err)
+	}
+	// After a restore of etcd it is the live one all the same.
+	deposed.Takeover = &fenced.Row
+	_, err = d.writer.Publish(t.Context(), deposed)
+	must(t, err)
+}
+
+func TestBlockedChange(t *testing.T) {
+	d := openDesk(t)
+	r := d.asks(store.ActionAdd)
+	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
+	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: r.ID, Held: true}, "IncludeCycle", "words"))
+	blocked := store.ChangeOutcome{State: store.ChangeBlocked, Reason: "IncludeCycle"}
+	d.ends(r, blocked)
+	p := publication(t, handover, "u1", 2, "text")
+	p.Change = &store.Carried{ID: r.ID, Held: true}
+	_, err := d.writer.Publish(t.Context(), p)
+	must(t, err)
+	d.ends(r, blocked) // an answer that was given stands
+}
+
+func TestDeletionSettlesChanges(t *testing.T) {
+	done := store.ChangeOutcome{State: store.ChangePublished}
+	lost := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone}
+	waits := store.ChangeOutcome{State: store.ChangePending}
+	for name, tc := range map[string]struct {
+		action  store.Action
+		applied bool
+		uid     string
+		end     func(context.Context, *postgres.Writer) error
+		want    store.ChangeOutcome
+	}{
+		"a deletion, released":            {store.ActionDelete, true, "u1", release, done},
+		"a deletion begun, released":      {store.ActionDelete, false, "u1", release, done},
+		"a deletion, swept":               {store.ActionDelete, true, "u1", sweepAll, done},
+		"a deletion, the object vanished": {store.ActionDelete, true, "u1", forget, done},
+		"a deletion of a later object":    {store.ActionDelete, true, "u2", release, store.ChangeOutcome{State: store.ChangeApplied}},
+		"an edit nobody published":        {store.ActionUpdate, true, "u1", release, lost},
+		"an edit of a swept object":       {store.ActionUpdate, true, "u1", sweepAll, lost},
+		"an edit begun":                   {store.ActionUpdate, false, "u1", release, waits},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDesk(t)
+			_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+			must(t, err)
+			r := d.asks(tc.action)
+			next := d.asks(store.ActionAdd)
+			c := d.begins(store.Intent{UID: tc.uid, ResourceVersion: "10", Generation: 2})
+			if tc.applied {
+				d.applies(c, tc.uid, 2)
+			}
+			must(t, tc.end(t.Context(), d.writer))
+			d.ends(r, tc.want)
+			d.ends(next, waits)
+			before := contents(t, d.owner)
+			must(t, release(t.Context(), d.writer))
+			if diff := cmp.Diff(before, contents(t, d.owner)); diff != "" {
+				t.Errorf("a second release wrote (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func release(ctx context.Context, w *postgres.Writer) error {
+	return w.Remove(ctx, handover, "u1", false)
+}
+
+func forget(ctx context.Context, w *postgres.Writer) error { return w.Forget(ctx, handover, "u1") }
+
+func sweepAll(ctx context.Context, w *postgres.Writer) error {
+	rows, err := w.Rows(ctx, store.Key{}, 10, 0)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if _, err := w.Sweep(ctx, r.Key, r.Fence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestOldChangesAreDropped(t *testing.T) {
+	d := openDesk(t)
+	for range 3 {
+		d.asks(store.ActionUpdate)
+		must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "words"))
+	}
+	open := d.asks(store.ActionUpdate)
+	d.older(2 * time.Hour)
+	for _, want := range []int{2, 1, 0} {
+		if got, err := d.writer.DropChanges(t.Context(), time.Hour, 2); err != nil || got != want {
+			t.Errorf("dropped %d, %v; want %d", got, err, want)
+		}
+	}
+	d.ends(open, store.ChangeOutcome{State: store.ChangePending})
+}
+
+func TestChangesWakeWhoWaits(t *testing.T) {
+	d := openDesk(t)
+	woken := make(chan struct{}, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.server.ListenChanges(ctx, func() { woken <- struct{}{} }) }()
+	hears := func(what string) {
+		t.Helper()
+		select {
+		case <-woken:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s woke nobody", what)
+		}
+	}
+	hears("connecting")
+	d.asks(store.ActionUpdate)
+	hears("a request")
+	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "words"))
+	hears("an answer")
+	cancel()
+	must(t, <-ended)
+}
+
+// TestForeignChanges: what a controller may not publish it may not touch here, either.
+func TestForeignChanges(t *testing.T) {
+	d := openDesk(t)
+	d.asks(store.ActionUpdate)
+	c := d.open()
+	foreign := open(t, d.owner).Writer("another cluster")
+	_ = foreign.Claim(t.Context())
+	for name, err := range map[string]error{
+		"begin":   foreign.BeginChange(t.Context(), c, store.Intent{}),
+		"apply":   foreign.ApplyChange(t.Context(), c.ID, "u1", 1),
+		"settle":  foreign.SettleChange(t.Context(), c, store.ChangeRefused, store.ReasonOwned, "words"),
+		"expire":  foreign.ExpireChanges(t.Context()),
+		"carried": foreign.SettleCarried(t.Context(), store.Carried{ID: c.ID}, "X", "words"),
+	} {
+		if _, ok := errors.AsType[*store.ForeignClusterError](err); !ok {
+			t.Errorf("%s gives %v, want that the database is another cluster's", name, err)
+		}
+	}
+}

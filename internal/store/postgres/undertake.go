@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+const (
+	// writeLands is how long after it was begun a write of an object may still succeed. Controllers give a write half
+	// of that, and tell the API server so.
+	writeLands = 10 * time.Second
+	// publishTakes is how long a request stays Applied before somebody asks why.
+	publishTakes = 2 * time.Second
+)
+
+// OpenChanges are the prompts with a request for the controller to go on with, the longest waiting first.
+func (w *Writer) OpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
+	rows, err := w.store.queries.OpenChanges(ctx, sqlcgen.OpenChangesParams{AppliedSeconds: publishTakes.Seconds(), MaxRows: pageSize(limit)})
+	if err != nil {
+		return nil, fmt.Errorf("read the open changes: %w", fault(err))
+	}
+	keys := make([]store.Key, len(rows))
+	for i, r := range rows {
+		keys[i] = store.Key{Namespace: r.Namespace, Name: r.Name}
+	}
+	return keys, nil
+}
+
+// OpenChange is the request of a prompt whose turn it is, or store.ErrNotFound.
+func (w *Writer) OpenChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
+	r, err := w.store.queries.OpenChange(ctx, sqlcgen.OpenChangeParams{
+		Namespace: key.Namespace, Name: key.Name, ExpirySeconds: store.ChangeExpiry.Seconds(),
+		CallSeconds: writeLands.Seconds(), AppliedSeconds: publishTakes.Seconds(),
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.OpenChange{}, store.ErrNotFound
+	}
+	if err != nil {
+		return store.OpenChange{}, fmt.Errorf("read the open change of %s: %w", key, fault(err))
+	}
+	open := store.OpenChange{
+		ChangeRequest: store.ChangeRequest{
+			ID: r.ID, Key: key, Action: store.Action(r.Action), ExpectedVersion: r.ExpectedVersion, Subject: r.Subject, RequestedAt: r.RequestedAt,
+		},
+		State: store.ChangeState(r.State), Attempt: r.Attempt,
+		Intent:  store.Intent{UID: r.ObjectUid, ResourceVersion: r.ObjectVersion, Generation: r.Generation},
+		Overdue: r.Overdue, MayLand: r.MayLand, Stuck: r.Stuck,
+	}
+	if err := json.Unmarshal(r.Edit, &open.Edit); err != nil {
+		return store.OpenChange{}, fmt.Errorf("read the edit of change %s: %w", r.ID, err)
+	}
+	return open, nil
+}
+
+// BeginChange writes down what is about to be written, before each attempt. It returns store.ErrNotYours when the request
+// went on without the caller, waits for an earlier one, or is overdue.
+func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, intent store.Intent) error {
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		if err := q.LockChanges(ctx, sqlcgen.LockChangesParams{Namespace: change.Key.Namespace, Name: change.Key.Name}); err != nil {
+			return err
+		}
+		begun, err := q.BeginChange(ctx, sqlcgen.BeginChangeParams{
+			ID: change.ID, Attempt: change.Attempt, ExpirySeconds: store.ChangeExpiry.Seconds(),
+			ObjectUid: intent.UID, ObjectVersion: intent.ResourceVersion, Generation: intent.Generation,
+		})
+		if err == nil && begun == 0 {
+			return store.ErrNotYours
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("begin change %s: %w", change.ID, err)
+	}
+	return nil
+}
+
+// ApplyChange says that the object carries the edit, or is being deleted as asked.
+func (w *Writer) ApplyChange(ctx context.Context, id, uid string, generation int64) error {
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		return q.ApplyChange(ctx, sqlcgen.ApplyChangeParams{ID: id, ObjectUid: uid, Generation: generation})
+	})
+	if err != nil {
+		return fmt.Errorf("mark change %s as applied: %w", id, err)
+	}
+	return nil
+}
+
+// SettleChange ends a request of which nothing was written. It returns store.ErrNotYours when the request went
+// on since the caller read it.
+func (w *Writer) SettleChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error {
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		now, err := q.LockChange(ctx, change.ID)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if store.ChangeState(now.State) != store.ChangePending || now.Attempt != change.Attempt {
+			return store.ErrNotYours
+		}
+		return q.SettleChange(ctx, sqlcgen.SettleChangeParams{ID: change.ID, State: string(state), Reason: reason, Message: message})
+	})
+	if err != nil {
+		return fmt.Errorf("settle change %s: %w", change.ID, err)
+	}
+	return nil
+}
+
+// ExpireChanges ends what was not begun in time.
+func (w *Writer) ExpireChanges(ctx context.Context) error {
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		return q.ExpireChanges(ctx, sqlcgen.ExpireChangesParams{
+			Reason: store.ReasonNotBegun, Message: store.NotBegun, ExpirySeconds: store.ChangeExpiry.Seconds(),
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("expire changes: %w", err)
+	}
+	return nil
+}
+
+// DropChanges forgets at most limit requests that were settled longer ago than that, and says how many.
+func (w *Writer) DropChanges(ctx context.Context, olderThan time.Duration, limit int) (dropped int, err error) {
+	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		n, err := q.DropChanges(ctx, sqlcgen.DropChangesParams{OlderThanSeconds: olderThan.Seconds(), MaxRows: pageSize(limit)})
+		dropped = int(n)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("drop old changes: %w", err)
+	}
+	return dropped, nil
+}
+
+// Live is what is published of a prompt now.
+func (w *Writer) Live(ctx context.Context, key store.Key) (store.Live, error) {
+	ctx, cancel := w.store.bounded(ctx)
+	defer cancel()
+	found, err := w.store.queries.Prompt(ctx, sqlcgen.PromptParams{Namespace: key.Namespace, Name: key.Name})
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && found.Deleted {
+		return store.Live{}, nil
+	}
+	if err != nil {
+		return store.Live{}, fmt.Errorf("read what is published of %s: %w", key, fault(err))
+	}
+	r, err := asRow(found)
+	if err != nil {
+		return store.Live{}, fmt.Errorf("read what is published of %s: %w", key, err)
+	}
+	return store.Live{Owner: r.Owner, Version: r.Highest, Channels: r.Channels}, nil
+}

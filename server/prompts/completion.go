@@ -1,0 +1,169 @@
+package prompts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// maxValues is how many values the protocol allows a completion.
+const maxValues = 100
+
+// noSuchTemplate is said of a reference to what is no template of ours.
+const noSuchTemplate = "no such resource template; there are " + promptTemplate + ", " + versionTemplate + " and " + channelTemplate
+
+// CompletePromptArgument completes the value of an argument by its enum. It is for mcp-go.
+func (s *Surface) CompletePromptArgument(
+	ctx context.Context, name string, argument mcp.CompleteArgument, _ mcp.CompleteContext,
+) (*mcp.Completion, error) {
+	call := transport.FromContext(ctx)
+	key, selector, f := named(call.Namespace, s.bareNamespace, name)
+	if f != nil {
+		return nil, call.Fail(f)
+	}
+	body, err := s.readable(ctx, key, selector)
+	if err != nil {
+		return nil, call.Fail(s.failure(ctx, key, err))
+	}
+	values, ok := allowedValues(body.Arguments, argument.Name)
+	if !ok {
+		return nil, call.Fail(transport.InvalidParams(fmt.Sprintf("%s has no argument %q; prompts/list says which it has", name, argument.Name)))
+	}
+	return beginning(values, argument.Value), nil
+}
+
+// allowedValues are what an argument may be, in the order of the manifest; none where they have no
+// end, and false where there is no such argument.
+func allowedValues(arguments []prompt.Argument, name string) ([]string, bool) {
+	at := slices.IndexFunc(arguments, func(a prompt.Argument) bool { return a.Name == name })
+	switch {
+	case at < 0:
+		return nil, false
+	case len(arguments[at].Enum) == 0 && arguments[at].Type == prompt.Boolean:
+		return []string{"true", "false"}, true
+	default:
+		return arguments[at].Enum, true
+	}
+}
+
+// CompleteResourceArgument completes a variable of a template by what there is. What was filled in
+// before narrows. It is for mcp-go.
+func (s *Surface) CompleteResourceArgument(
+	ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext,
+) (*mcp.Completion, error) {
+	call := transport.FromContext(ctx)
+	if uri != promptTemplate && uri != versionTemplate && uri != channelTemplate {
+		return nil, call.Fail(transport.InvalidParams(noSuchTemplate))
+	}
+	if !strings.Contains(uri, "{"+argument.Name+"}") {
+		return nil, call.Fail(transport.InvalidParams(fmt.Sprintf("%s has no variable %q", uri, argument.Name)))
+	}
+	key := store.Key{Namespace: given.Arguments["namespace"], Name: given.Arguments["name"]}
+	if key.Namespace == "" {
+		key.Namespace = call.Namespace
+	}
+	completion, err := s.completeVariable(ctx, call.Namespace, key, argument)
+	switch {
+	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):
+		return beginning(nil, ""), nil // what was filled in names nothing that can be completed
+	case err != nil:
+		return nil, call.Fail(s.failure(ctx, key, err))
+	}
+	return completion, nil
+}
+
+func (s *Surface) completeVariable(
+	ctx context.Context, endpoint string, key store.Key, argument mcp.CompleteArgument,
+) (*mcp.Completion, error) {
+	switch argument.Name {
+	case "namespace":
+		return s.completeListed(ctx, endpoint, argument.Value, s.library.Namespaces)
+	case "name":
+		if endpoint != "" && endpoint != key.Namespace {
+			return nil, auth.ErrDenied
+		}
+		return s.completeListed(ctx, key.Namespace, argument.Value, s.library.Names)
+	}
+	if !isLabel(key.Namespace) || !isLabel(key.Name) {
+		return nil, store.ErrNotFound
+	}
+	versions, err := s.history(ctx, endpoint, key)
+	if err != nil {
+		return nil, err
+	}
+	if argument.Name == "version" {
+		return beginning(numbers(versions), argument.Value), nil
+	}
+	return beginning(channels(versions), argument.Value), nil
+}
+
+// completeListed completes by what the caller may list.
+func (s *Surface) completeListed(
+	ctx context.Context, namespace, prefix string,
+	names func(context.Context, store.Scope, string, int) (store.Names, error),
+) (*mcp.Completion, error) {
+	scope, err := s.scope(ctx, namespace)
+	if err != nil || !scope.All && len(scope.Namespaces) == 0 {
+		return beginning(nil, ""), err
+	}
+	found, err := names(ctx, scope, prefix, maxValues)
+	if err != nil {
+		return nil, err
+	}
+	return &mcp.Completion{Values: found.Names, Total: int(found.Total), HasMore: found.Total > int64(len(found.Names))}, nil
+}
+
+// history is what the caller may read of a prompt, newest first.
+func (s *Surface) history(ctx context.Context, endpoint string, key store.Key) ([]store.VersionInfo, error) {
+	if err := s.mayRead(ctx, endpoint, key); err != nil {
+		return nil, err
+	}
+	if _, err := s.readable(ctx, key, prompt.Selector{Channel: store.Latest}); err != nil {
+		return nil, err
+	}
+	versions, err := s.library.Versions(ctx, key, 0, math.MaxInt32)
+	return slices.DeleteFunc(versions, func(v store.VersionInfo) bool { return v.Withdrawn }), err
+}
+
+func numbers(versions []store.VersionInfo) []string {
+	values := make([]string, len(versions))
+	for i := range versions {
+		values[i] = strconv.FormatInt(versions[i].Version, 10)
+	}
+	return values
+}
+
+func channels(versions []store.VersionInfo) []string {
+	var values []string
+	for i := range versions {
+		values = append(values, versions[i].Channels...)
+	}
+	slices.Sort(values)
+	return values
+}
+
+// beginning are the values that begin as was typed.
+func beginning(values []string, typed string) *mcp.Completion {
+	found := make([]string, 0, min(len(values), maxValues))
+	total := 0
+	for _, value := range values {
+		if !strings.HasPrefix(value, typed) {
+			continue
+		}
+		if total++; len(found) < maxValues {
+			found = append(found, value)
+		}
+	}
+	return &mcp.Completion{Values: found, Total: total, HasMore: total > len(found)}
+}

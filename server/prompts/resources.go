@@ -1,0 +1,118 @@
+package prompts
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+const (
+	templatesTTL = time.Minute
+	// versionTTL is long: a version does not change, it can only be withdrawn.
+	versionTTL = 24 * time.Hour
+	jsonType   = "application/json"
+)
+
+// offerResources are what makes mcp-go ask for resources and completions.
+func (s *Surface) offerResources(hooks *mcpserver.Hooks) []mcpserver.ServerOption {
+	hooks.AddAfterListResources(s.listResources)
+	hooks.AddAfterReadResource(hintResource)
+	return []mcpserver.ServerOption{
+		mcpserver.WithResourceCapabilities(true, true),
+		mcpserver.WithMethodCacheHints(mcp.MethodResourcesList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithMethodCacheHints(mcp.MethodResourcesTemplatesList, templatesTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithCompletions(),
+		mcpserver.WithPromptCompletionProvider(s),
+		mcpserver.WithResourceCompletionProvider(s),
+	}
+}
+
+// addResources registers the templates. What a URI names is not in mcp-go's registry, which is
+// static; read finds it.
+func (s *Surface) addResources(srv *mcpserver.MCPServer) {
+	for _, t := range []struct{ uri, name, title, description string }{
+		{promptTemplate, "prompt", "Prompt", "A prompt in its default version: the text as written, and what is known of it"},
+		{versionTemplate, "prompt-version", "Version of a prompt", "One version of a prompt, which never changes"},
+		{channelTemplate, "prompt-channel", "Channel of a prompt", "The version a channel of a prompt points to, as production or latest"},
+	} {
+		srv.AddResourceTemplate(mcp.NewResourceTemplate(t.uri, t.name,
+			mcp.WithTemplateTitle(t.title), mcp.WithTemplateDescription(t.description), mcp.WithTemplateMIMEType(jsonType),
+		), s.readResource)
+	}
+}
+
+// listResources replaces the answer mcp-go made from its registry. It has what prompts/list has, in
+// the same order on the same pages.
+func (s *Surface) listResources(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, result *mcp.ListResourcesResult) {
+	call := transport.FromContext(ctx)
+	found, f := s.page(ctx, call)
+	if f != nil {
+		_ = call.Fail(f)
+		return
+	}
+	result.Resources = make([]mcp.Resource, len(found.prompts))
+	for i := range found.prompts {
+		p := &found.prompts[i]
+		result.Resources[i] = mcp.Resource{
+			URI: uriOf(p.Key, prompt.Selector{}), Name: nameOf(s.bare(ctx), p.Key),
+			Title: p.Title, Description: p.Description, MIMEType: jsonType,
+		}
+	}
+	found.close(&result.PaginatedResult)
+}
+
+func (s *Surface) readResource(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	call := transport.FromContext(ctx)
+	key, selector, ok := parseURI(request.Params.URI)
+	if !ok {
+		return nil, call.Fail(transport.UnknownResource())
+	}
+	text, err := s.resource(ctx, call.Namespace, key, selector)
+	switch {
+	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
+		return nil, call.Fail(transport.UnknownResource())
+	case err != nil:
+		return nil, call.Fail(s.failure(ctx, key, err))
+	}
+	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: jsonType, Text: text}}, nil
+}
+
+// resource is the text of what a URI names.
+func (s *Surface) resource(ctx context.Context, endpoint string, key store.Key, selector prompt.Selector) (string, error) {
+	if err := s.mayRead(ctx, endpoint, key); err != nil {
+		return "", err
+	}
+	record, err := s.library.Read(ctx, key, selector)
+	switch {
+	case err != nil:
+		return "", err
+	case record.Exposure == store.Fragment:
+		return "", store.ErrNotFound
+	}
+	return indented(sourceOf(&record, selector), "")
+}
+
+// mayRead judges a key that the endpoint did not make: one for a namespace has no others.
+func (s *Surface) mayRead(ctx context.Context, endpoint string, key store.Key) error {
+	if endpoint != "" && endpoint != key.Namespace {
+		return auth.ErrDenied
+	}
+	return s.allow(ctx, auth.Get, key)
+}
+
+// hintResource says how long a resource may be kept: mcp-go knows one time for all.
+func hintResource(_ context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
+	ttl := listTTL
+	if _, selector, ok := parseURI(request.Params.URI); ok && selector.Version != 0 {
+		ttl = versionTTL
+	}
+	result.SetCacheHints(ttl.Milliseconds(), mcp.CacheScopePrivate)
+}

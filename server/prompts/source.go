@@ -1,0 +1,39 @@
+package prompts
+
+import (
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// source is a version as it was written, with what is known of it: the JSON of a resource, in the words
+// of get_prompt. The same URI has the same content on every endpoint.
+type source struct {
+	shownPrompt
+	*standing
+	Digest    prompt.Digest     `json:"digest"`
+	Syntax    prompt.Syntax     `json:"syntax"`
+	Arguments []prompt.Argument `json:"arguments,omitempty"`
+	// Messages say who speaks what of the content.
+	Messages []prompt.Message `json:"messages"`
+}
+
+// standing is where a version stands among the others: what changes while the version does not. A URI
+// that names a version is without.
+type standing struct {
+	LatestVersion int64 `json:"latestVersion"`
+	// ServedVersion is the default one.
+	ServedVersion int64 `json:"servedVersion,omitempty"`
+	// Channels that point to the version.
+	Channels []string `json:"channels"`
+}
+
+func sourceOf(r *store.Record, selector prompt.Selector) *source {
+	s := &source{
+		shownPrompt: showPrompt("", r), Digest: r.Digest,
+		Syntax: r.Document.Syntax, Arguments: r.Document.Arguments, Messages: r.Document.Written(),
+	}
+	if selector.Version == 0 {
+		s.standing = &standing{LatestVersion: r.Latest, ServedVersion: r.Served, Channels: r.Channels}
+	}
+	return s
+}
