@@ -41,6 +41,7 @@ type Store interface {
 	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	Reindex(ctx context.Context, after int64, limit int) (last int64, err error)
 	DropChanges(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	ForgetTags(ctx context.Context) error
 }
 
 // Upkeep is a leader-only runnable.
@@ -76,7 +77,7 @@ func (u *Upkeep) Start(ctx context.Context) error {
 	defer end(nil)
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
 		for name, round := range map[string]func(context.Context) error{
-			"comparison": u.compare, "purge": u.purge, "index": u.reindex, "changes": u.dropChanges,
+			"comparison": u.compare, "purge": u.purge, "index": u.reindex, "changes": u.dropChanges, "tags": u.Store.ForgetTags,
 		} {
 			err := round(ctx)
 			if errors.Is(err, errWentBack) {

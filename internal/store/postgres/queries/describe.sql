@@ -93,3 +93,14 @@ with next as (
 select settled.revision,
        case when @visible::boolean then coalesce(pg_notify('lectern', settled.revision::text)::text, '') else '' end::text as notified
   from settled;
+
+-- name: UnusedTags :one
+select exists(select from tags t where not exists (select from prompt_tags pt where pt.tag_id = t.id));
+
+-- name: LockTags :exec
+-- Waits for who has added tags and not yet used them, and lets nobody add any meanwhile.
+lock table tags in share row exclusive mode;
+
+-- name: DropUnusedTags :exec
+-- Its own statement, to see what was used when the lock was given.
+delete from tags t where not exists (select from prompt_tags pt where pt.tag_id = t.id);

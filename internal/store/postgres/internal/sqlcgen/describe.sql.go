@@ -91,6 +91,16 @@ func (q *Queries) Describe(ctx context.Context, arg DescribeParams) error {
 	return err
 }
 
+const dropUnusedTags = `-- name: DropUnusedTags :exec
+delete from tags t where not exists (select from prompt_tags pt where pt.tag_id = t.id)
+`
+
+// Its own statement, to see what was used when the lock was given.
+func (q *Queries) DropUnusedTags(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, dropUnusedTags)
+	return err
+}
+
 const eraseDescription = `-- name: EraseDescription :exec
 with variables as (
   delete from prompt_variables v where v.prompt_id = $1
@@ -110,6 +120,16 @@ update prompts p
 // When there is no default version there is nothing to say, least of all what an erased one said.
 func (q *Queries) EraseDescription(ctx context.Context, promptID int64) error {
 	_, err := q.db.Exec(ctx, eraseDescription, promptID)
+	return err
+}
+
+const lockTags = `-- name: LockTags :exec
+lock table tags in share row exclusive mode
+`
+
+// Waits for who has added tags and not yet used them, and lets nobody add any meanwhile.
+func (q *Queries) LockTags(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, lockTags)
 	return err
 }
 
@@ -172,4 +192,15 @@ func (q *Queries) Settle(ctx context.Context, arg SettleParams) (SettleRow, erro
 	var i SettleRow
 	err := row.Scan(&i.Revision, &i.Notified)
 	return i, err
+}
+
+const unusedTags = `-- name: UnusedTags :one
+select exists(select from tags t where not exists (select from prompt_tags pt where pt.tag_id = t.id))
+`
+
+func (q *Queries) UnusedTags(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, unusedTags)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }

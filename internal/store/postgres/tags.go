@@ -1,0 +1,26 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// ForgetTags erases the names of tags that no prompt has any more: one may have been withdrawn for what it says.
+func (w *Writer) ForgetTags(ctx context.Context) error {
+	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		unused, err := q.UnusedTags(ctx)
+		if err != nil || !unused {
+			return err // publishes wait for the lock: not for nothing
+		}
+		if err := q.LockTags(ctx); err != nil {
+			return err
+		}
+		return q.DropUnusedTags(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("forget unused tags: %w", err)
+	}
+	return nil
+}
