@@ -30,6 +30,7 @@ func TestController(t *testing.T) {
 		"second reconcile writes nothing": secondReconcileWritesNothing,
 		"a deposed leader writes nothing": deposedLeaderWritesNothing,
 		"a lost row comes back":           lostRowComesBack,
+		"what is searched is indexed":     whatIsSearchedIsIndexed,
 		"fragments wake their includers":  fragmentsWakeTheirIncluders,
 		"includes follow their fragment":  includesFollowTheirFragment,
 		"cycle blocks its members only":   cycleBlocksItsMembersOnly,
@@ -204,6 +205,25 @@ func lostRowComesBack(t *testing.T) {
 		return nil
 	})
 	wantServed(t, p, prompt.Selector{}, "two")
+}
+
+// whatIsSearchedIsIndexed is an upgrade from a release that had no searches.
+func whatIsSearchedIsIndexed(t *testing.T) {
+	p := settled(t, create(t, text(namespace(t), "found", "Needle")), v1alpha1.ReasonPublished)
+	query := store.FindQuery{Filter: store.Filter{Scope: store.Scope{Namespaces: []string{p.Namespace}}}, Text: "needle", Limit: 1}
+	if n, err := db.CountFound(t.Context(), query); err != nil || n != 1 {
+		t.Fatalf("found %d (%v) once published, want 1", n, err)
+	}
+	conn := pgtest.Connect(t, dsn)
+	_, err := conn.Exec(t.Context(), "delete from prompt_search s using prompts p where p.id = s.prompt_id and p.namespace = $1", p.Namespace)
+	must(t, err)
+	eventually(t, func() error {
+		n, err := db.CountFound(t.Context(), query)
+		if err == nil && n != 1 {
+			err = fmt.Errorf("found %d, want 1", n)
+		}
+		return err
+	})
 }
 
 // rowVersions is the transaction that wrote each row of a prompt last.

@@ -8,13 +8,11 @@ begin
   create extension if not exists pg_trgm;
 exception
   when insufficient_privilege then
-    raise exception 'the extension pg_trgm cannot be created by role %', current_user
-      using errcode = 'insufficient_privilege',
-            hint = format('Run "create extension pg_trgm" in database %s as a superuser, or grant create on that database to %s; then migrate again.', current_database(), current_user);
+    raise exception 'role % may not create the extension pg_trgm, which searches need; run "create extension pg_trgm" in database % as a superuser, or grant create on that database to the role; then migrate again',
+      current_user, current_database() using errcode = 'insufficient_privilege';
   when undefined_file or feature_not_supported then
-    raise exception 'the extension pg_trgm is not installed on this server: %', sqlerrm
-      using errcode = 'undefined_file',
-            hint = 'Install the contrib modules of this Postgres (package postgresql-contrib), or choose a server that offers pg_trgm; then migrate again.';
+    raise exception 'this Postgres does not have the extension pg_trgm, which searches need: %; install its contrib modules (package postgresql-contrib); then migrate again',
+      sqlerrm using errcode = 'feature_not_supported';
 end
 $$;
 -- +goose StatementEnd
@@ -47,13 +45,22 @@ create table prompt_similarity (
 );
 comment on table prompt_similarity is 'Min-hash bands of the default version''s text as written; derived, may be rebuilt (upkeep fills what is missing).';
 
-create index prompt_search_words on prompt_search using gin (words);
+-- New entries wait in a list that every search reads, and the publish that fills it sorts it in: it is kept short.
+create index prompt_search_words on prompt_search using gin (words) with (gin_pending_list_limit = 512);
 create index prompt_search_title on prompt_search using gin (title);
 create index prompt_search_about on prompt_search using gin (about);
-create index prompt_search_written on prompt_search using gin (written gin_trgm_ops);
+-- An administrator may have put the extension into a schema that is not searched.
+-- +goose StatementBegin
+do $$
+begin
+  execute format('create index prompt_search_written on prompt_search using gin (written %s.gin_trgm_ops) with (gin_pending_list_limit = 512)',
+                 (select extnamespace::regnamespace from pg_extension where extname = 'pg_trgm'));
+end
+$$;
+-- +goose StatementEnd
 create index prompt_search_tags on prompt_search using gin (tags);
 create index prompt_search_metadata on prompt_search using gin (metadata jsonb_path_ops);
-create index prompt_similarity_bands on prompt_similarity using gin (bands);
+create index prompt_similarity_bands on prompt_similarity using gin (bands) with (gin_pending_list_limit = 512);
 
 -- A list in order of birth.
 create index prompts_born on prompts (created_at, namespace, name)
