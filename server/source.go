@@ -18,7 +18,7 @@ import (
 type source struct {
 	catalog.Source
 	library prompts.Library
-	// changes is nil where nobody carries them out.
+	// changes is where they are asked for.
 	changes prompts.Changes
 	// follow keeps the source itself up to date until its context ends.
 	follow func(ctx context.Context)
@@ -38,14 +38,11 @@ func openSource(ctx context.Context, opts *Options, log *slog.Logger) (*source, 
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	return &source{Source: db, library: db, follow: func(context.Context) {}, close: db.Close}, nil
+	return &source{Source: db, library: db, changes: db, follow: func(context.Context) {}, close: db.Close}, nil
 }
 
 // changesSeenIn are the changes, answered only when the catalog shows them.
 func (s *source) changesSeenIn(c *catalog.Catalog) prompts.Changes {
-	if s.changes == nil {
-		return nil
-	}
 	return &inStep{Changes: s.changes, feed: s.Feed, catalog: c}
 }
 
