@@ -92,8 +92,8 @@ func New(source Source, opts Options) *Catalog {
 	}
 	c := &Catalog{source: source, opts: opts, looks: make(chan struct{}, 1)}
 	// Pages are few and live shortly: a quarter is plenty.
-	c.pages = newKeep(opts.Bytes/4, func(query) struct{} { return struct{}{} }, c.fetchPage, c.patience)
-	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.patience)
+	c.pages = newKeep(opts.Bytes/4, func(query) struct{} { return struct{}{} }, c.fetchPage, c.Patience)
+	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.Patience)
 	return c
 }
 
@@ -132,7 +132,7 @@ func (c *Catalog) RetryAfter() time.Duration { return c.opts.Hurry }
 func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error) {
 	version, err := c.source.Get(ctx, at.key, at.selector)
 	if err != nil {
-		return nil, 0, c.noticed(err)
+		return nil, 0, c.Noticed(err)
 	}
 	template, err := prompt.Prepare(&version.Document)
 	if err != nil {
@@ -161,11 +161,11 @@ func (c *Catalog) fetchPage(ctx context.Context, q query) (*listing, int64, erro
 	}
 	if q.limit == 0 {
 		total, err := c.source.Count(ctx, scope)
-		return &listing{total: total}, overhead, c.noticed(err)
+		return &listing{total: total}, overhead, c.Noticed(err)
 	}
 	page, err := c.source.List(ctx, store.ListQuery{Scope: scope, After: q.after, Limit: q.limit})
 	if err != nil {
-		return nil, 0, c.noticed(err)
+		return nil, 0, c.Noticed(err)
 	}
 	return &listing{page: page}, pageBytes(&page), nil
 }

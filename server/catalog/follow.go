@@ -60,18 +60,18 @@ func (c *Catalog) Away() (since time.Time, cause error) {
 	return feed.away, feed.err
 }
 
-// patience is how long a load may take. Once the store is known to be away, who asks is told soon:
-// a server that takes connections and says nothing would hold every caller for the whole time.
-func (c *Catalog) patience() time.Duration {
+// Patience is how long the store may take over a question. Once it is known to be away, who asks is
+// told soon: one that takes connections and says nothing would hold every caller for the whole time.
+func (c *Catalog) Patience() time.Duration {
 	if c.state().err != nil {
 		return c.opts.Hurry
 	}
 	return loadTimeout
 }
 
-// noticed has the feed looked at after the first load that found the store away: the follower, who
-// asks seldom, would learn it later.
-func (c *Catalog) noticed(err error) error {
+// Noticed has the feed looked at after the first question that found the store away: the follower, who
+// asks seldom, would learn it later. It returns err.
+func (c *Catalog) Noticed(err error) error {
 	if (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && c.state().err == nil {
 		c.look()
 	}

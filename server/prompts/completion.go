@@ -73,6 +73,8 @@ func (s *Surface) CompleteResourceArgument(
 	if key.Namespace == "" {
 		key.Namespace = call.Namespace
 	}
+	ctx, cancel := s.soon(ctx)
+	defer cancel()
 	completion, err := s.completeVariable(ctx, call.Namespace, key, argument)
 	switch {
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):

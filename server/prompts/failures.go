@@ -41,7 +41,7 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 	case errors.Is(err, store.ErrUnresolved):
 		return transport.InvalidParams(store.ErrUnresolved.Error())
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", err)
+		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", s.catalog.Noticed(err))
 		return &transport.Failure{
 			Code:    CodeStoreAway,
 			Message: s.away(),

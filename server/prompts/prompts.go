@@ -45,7 +45,12 @@ type Catalog interface {
 	Get(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error)
 	List(ctx context.Context, query store.ListQuery) (*store.ListPage, error)
 	Count(ctx context.Context, scope store.Scope) (int64, error)
+	// RetryAfter is when asking again makes sense after an error that the store is away, Patience how
+	// long the store may take over a question asked past the catalog, and Noticed tells of an error it
+	// ended in.
 	RetryAfter() time.Duration
+	Patience() time.Duration
+	Noticed(err error) error
 }
 
 // Config is what a Surface is made of. Catalog and Decider are required.

@@ -75,6 +75,8 @@ func (s *Surface) readResource(ctx context.Context, request mcp.ReadResourceRequ
 	if !ok {
 		return nil, call.Fail(transport.UnknownResource())
 	}
+	ctx, cancel := s.soon(ctx)
+	defer cancel()
 	text, err := s.resource(ctx, call.Namespace, key, selector)
 	switch {
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):

@@ -73,6 +73,11 @@ func (s *Surface) ToolNames() []string {
 // handler makes a result of its own for each call: mcp-go writes into it.
 func (s *Surface) handler(t tool) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		if t.hints.readOnly { // one that writes waits for what becomes of it
+			var cancel context.CancelFunc
+			ctx, cancel = s.soon(ctx)
+			defer cancel()
+		}
 		in, err := readArguments(t.takes, request.Params.RawArguments)
 		var a answer
 		if err == nil {

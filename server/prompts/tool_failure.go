@@ -80,12 +80,17 @@ func (s *Surface) problemOf(ctx context.Context, tool string, in given, err erro
 	case errors.Is(err, store.ErrOtherRequest):
 		return conflict("%s; use another key for another request", store.ErrOtherRequest)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		s.log.WarnContext(ctx, "The store is away", "tool", tool, "err", err)
+		s.log.WarnContext(ctx, "The store is away", "tool", tool, "err", s.catalog.Noticed(err))
 		return &problem{kind: storageError, text: s.away()}
 	default:
 		s.log.ErrorContext(ctx, "A tool could not answer", "tool", tool, "err", err)
 		return &problem{kind: storageError, text: "the server could not answer; its log says why"}
 	}
+}
+
+// soon bounds what a call may wait for a library that says nothing.
+func (s *Surface) soon(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.catalog.Patience())
 }
 
 // away says that the store cannot be reached, and when to try again.
