@@ -67,7 +67,7 @@ func refusal(o store.ChangeOutcome) error {
 	say := func(kind problemKind) error { return &problem{kind: kind, text: o.Message} }
 	switch o.State {
 	case store.ChangeBlocked:
-		return &problem{kind: validationError, text: fmt.Sprintf("the change is in the object, and not served (%s): %s", o.Reason, o.Message)}
+		return &problem{kind: validationError, text: fmt.Sprintf("the change is in the object, which is blocked (%s): %s", o.Reason, o.Message)}
 	case store.ChangeRefused:
 		switch o.Reason {
 		case store.ReasonOwned:

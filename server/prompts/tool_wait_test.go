@@ -138,7 +138,7 @@ func TestRefusals(t *testing.T) {
 		"published":   {store.ChangeOutcome{State: store.ChangePublished}, ""},
 		"pending":     {store.ChangeOutcome{State: store.ChangePending}, ""},
 		"applied":     {store.ChangeOutcome{State: store.ChangeApplied}, ""},
-		"blocked":     {store.ChangeOutcome{State: store.ChangeBlocked, Reason: "IncludeMissing", Message: "no style"}, "ValidationError: the change is in the object, and not served (IncludeMissing): no style"},
+		"blocked":     {store.ChangeOutcome{State: store.ChangeBlocked, Reason: "IncludeMissing", Message: "no style"}, "ValidationError: the change is in the object, which is blocked (IncludeMissing): no style"},
 		"owned":       {store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned, Message: "Argo CD keeps it"}, "OwnedElsewhereError: Argo CD keeps it"},
 		"not valid":   {store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonInvalid, Message: "too many channels"}, "ValidationError: too many channels"},
 		"unproven":    {store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonUnproven, Message: "no proof"}, "ForbiddenError: no proof"},

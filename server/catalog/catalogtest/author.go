@@ -1,10 +1,16 @@
 package catalogtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
@@ -20,6 +26,10 @@ type Author struct {
 
 	tb     testing.TB
 	writer *postgres.Writer
+	// mu keeps who undertakes changes and the test from publishing at once.
+	mu sync.Mutex
+	// specs are the objects, as far as a change of them matters.
+	specs map[store.Key]v1alpha1.PromptSpec
 	// written counts what was published or deleted: each is a newer generation. Lives counts the
 	// deletions of a key: what is made again has another UID.
 	written int64
@@ -29,7 +39,7 @@ type Author struct {
 // NewAuthor makes the database; it is dropped when the test ends.
 func NewAuthor(tb testing.TB) *Author {
 	tb.Helper()
-	a := &Author{Owner: pgtest.New(tb), tb: tb, lives: make(map[store.Key]int)}
+	a := &Author{Owner: pgtest.New(tb), tb: tb, lives: make(map[store.Key]int), specs: make(map[store.Key]v1alpha1.PromptSpec)}
 	a.Store = a.open(pgtest.ServerRole(tb, a.Owner))
 	a.writer = a.open(a.Owner).Writer("cluster-1")
 	a.must(a.writer.Claim(tb.Context()))
@@ -51,30 +61,59 @@ func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.
 	a.must(err)
 	compiled, err := prompt.Compile(spec, fragments)
 	a.must(err)
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.written++
 	p := store.Publication{
-		Key: key, Owner: store.Owner{UID: a.uid(key), Generation: a.written},
+		Key: key, Owner: store.Owner{UID: string(a.objectUID(key)), Generation: a.written},
 		Exposure: store.Listed, HistoryLimit: 100, Compiled: compiled,
 	}
 	for _, c := range change {
 		c(&p)
 	}
-	_, err = a.writer.Publish(a.tb.Context(), p)
+	_, err = a.publish(a.tb.Context(), p)
+	a.must(err)
+	object := manifest.Written(&compiled.Document)
+	object.Exposure = string(p.Exposure)
+	for _, rule := range p.Channels {
+		channel := v1alpha1.Channel{Name: rule.Name}
+		if rule.Version != 0 {
+			channel.Version = &rule.Version
+		}
+		object.Channels = append(object.Channels, channel)
+	}
+	a.specs[key] = object
+}
+
+func (a *Author) publish(ctx context.Context, p store.Publication) (store.Published, error) {
+	published, err := a.writer.Publish(ctx, p)
 	if fenced, ok := errors.AsType[*store.FencedError](err); ok {
 		p.Takeover = &fenced.Row // the test's object is always the live one
-		_, err = a.writer.Publish(a.tb.Context(), p)
+		published, err = a.writer.Publish(ctx, p)
 	}
-	a.must(err)
+	return published, err
 }
 
 // Delete leaves a tombstone.
 func (a *Author) Delete(key store.Key) {
 	a.tb.Helper()
-	a.must(a.writer.Remove(a.tb.Context(), key, a.uid(key), false))
-	a.lives[key]++
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.must(a.remove(a.tb.Context(), key))
 }
 
-func (a *Author) uid(key store.Key) string { return fmt.Sprintf("%s-%d", key, a.lives[key]) }
+func (a *Author) remove(ctx context.Context, key store.Key) error {
+	if err := a.writer.Remove(ctx, key, string(a.objectUID(key)), false); err != nil {
+		return err
+	}
+	a.lives[key]++
+	delete(a.specs, key)
+	return nil
+}
+
+func (a *Author) objectUID(key store.Key) types.UID {
+	return types.UID(fmt.Sprintf("%s-%d", key, a.lives[key]))
+}
 
 func (a *Author) open(opts postgres.Options) *postgres.Store {
 	a.tb.Helper()

@@ -1,0 +1,123 @@
+package catalogtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Undertake carries out change requests until the test ends, as a controller does on objects: those are
+// what was published. The ones named are another manager's.
+func (a *Author) Undertake(owned ...store.Key) {
+	a.tb.Helper()
+	others := make(map[store.Key]bool, len(owned))
+	for _, key := range owned {
+		others[key] = true
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	a.tb.Cleanup(func() { end(); <-ended })
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			if err := a.round(ctx, others); err != nil && ctx.Err() == nil {
+				a.tb.Errorf("carry out change requests: %v", err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+}
+
+// Asked is how many prompts have change requests that nobody has undertaken.
+func (a *Author) Asked() int {
+	a.tb.Helper()
+	keys, err := a.writer.OpenChanges(a.tb.Context(), 1000)
+	a.must(err)
+	return len(keys)
+}
+
+func (a *Author) round(ctx context.Context, others map[store.Key]bool) error {
+	keys, err := a.writer.OpenChanges(ctx, 100)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		change, err := a.writer.OpenChange(ctx, key)
+		if err == nil {
+			err = a.undertake(ctx, change, others[key])
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	spec, there := a.specs[c.Key]
+	live, err := a.writer.Live(ctx, c.Key)
+	if err != nil {
+		return err
+	}
+	conflict := func(reason, words string) error {
+		return a.writer.SettleChange(ctx, c, store.ChangeConflict, reason, words)
+	}
+	switch {
+	case owned:
+		return a.writer.SettleChange(ctx, c, store.ChangeRefused, store.ReasonOwned, "Argo CD keeps it")
+	case there && c.Action == store.ActionAdd:
+		return conflict(store.ReasonExists, "it is there already")
+	case !there && c.Action != store.ActionAdd:
+		return conflict(store.ReasonGone, "it is not there")
+	case c.ExpectedVersion != 0 && c.Edit.Channel == nil && c.ExpectedVersion != live.Version:
+		return conflict(store.ReasonVersion, fmt.Sprintf("the newest version is %d", live.Version))
+	}
+	a.written++
+	object := v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: c.Key.Namespace, Name: c.Key.Name}}
+	object.UID, object.Generation = a.objectUID(c.Key), a.written
+	if err := a.writer.BeginChange(ctx, c, store.Intent{UID: string(object.UID), ResourceVersion: "1", Generation: a.written}); err != nil {
+		return err
+	}
+	if err := a.writer.ApplyChange(ctx, c.ID, string(object.UID), a.written); err != nil {
+		return err
+	}
+	switch c.Action {
+	case store.ActionDelete:
+		return a.remove(ctx, c.Key)
+	case store.ActionAdd:
+		spec, err = manifest.Added(c.Edit)
+	default:
+		spec, err = manifest.Edited(spec, c.Edit)
+	}
+	if err != nil {
+		return err
+	}
+	a.specs[c.Key], object.Spec = spec, spec
+	compiled, err := manifest.Compile(ctx, a.Store, c.Key.Namespace, manifest.SpecOf(&spec))
+	if err != nil {
+		return err
+	}
+	p := manifest.PublicationOf(&object, compiled, 100)
+	p.Change = &store.Carried{ID: c.ID, Held: true}
+	published, err := a.publish(ctx, p)
+	if err == nil && len(published.Missing) > 0 {
+		return a.writer.SettleCarried(ctx, *p.Change, "ChannelVersionMissing", "a channel points to a version that is not there")
+	}
+	return err
+}
