@@ -284,27 +284,37 @@ func (s *Stack) Stop() error {
 func (s *Stack) races() error {
 	var found error
 	for name := range s.members {
-		log, err := os.ReadFile(s.Log(name))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("read the log of %s: %w", name, err)
-		}
-		if at := bytes.Index(log, []byte("WARNING: DATA RACE")); at >= 0 {
-			found = errors.Join(found, fmt.Errorf("%s: %s", name, log[at:min(len(log), at+8000)]))
-		}
+		found = errors.Join(found, raceIn(name, s.Log(name)))
 	}
 	return found
 }
 
-// environment is this process's own without LECTERN_*, which would reach into the stack, and with
-// what the options and the caller add.
+// raceIn is a report of the race detector in a program's log, as an error.
+func raceIn(name, path string) error {
+	log, err := os.ReadFile(filepath.Clean(path))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read the log of %s: %w", name, err)
+	}
+	if at := bytes.Index(log, []byte("WARNING: DATA RACE")); at >= 0 {
+		return fmt.Errorf("%s: %s", name, log[at:min(len(log), at+8000)])
+	}
+	return nil
+}
+
+// environment is the bare one with what the options and the caller add.
 func (s *Stack) environment(extra []string) []string {
+	return append(append(bareEnvironment(), s.options.Env...), extra...)
+}
+
+// bareEnvironment is this process's own without LECTERN_*, which would reach into what is started.
+func bareEnvironment() []string {
 	var env []string
 	for _, entry := range cleanEnvironment() {
 		if !strings.HasPrefix(entry, "LECTERN_") && !strings.HasPrefix(entry, "KUBERNETES_SERVICE_") {
 			env = append(env, entry)
 		}
 	}
-	return append(append(env, s.options.Env...), extra...)
+	return env
 }
 
 // Settle calls ready every 50 ms until it returns nil, at most as long as the context lives, and
