@@ -71,6 +71,10 @@ var rules = []rule{
 		applies: in("controllers"), forbids: anyOf("server", "hack"),
 	},
 	{
+		name: "what is released has nothing of hack", deep: true,
+		applies: func(room string) bool { return room == "" }, forbids: anyOf("hack"),
+	},
+	{
 		name: "a server knows no controller and no Kubernetes", deep: true,
 		applies: func(room string) bool { return in("server")(room) && !forTests(room) },
 		forbids: anyOf("controllers", "hack", "k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
@@ -207,6 +211,7 @@ func TestRulesBite(t *testing.T) {
 		want  []string
 	}{
 		"controller to server":        {at("controllers/prompt", "server/auth"), []string{"the controller knows no server: controllers/prompt imports server/auth"}},
+		"the program to hack":         {listed{ImportPath: module, Name: "main", Deps: []string{module + "/hack/conformance/fixtures"}}, []string{"what is released has nothing of hack:  imports hack/conformance/fixtures"}},
 		"server to client-go":         {at("server", "k8s.io/client-go/rest"), []string{"a server knows no controller and no Kubernetes: server imports k8s.io/client-go/rest"}},
 		"files to the server":         {at("manifests", "server"), []string{"work on files needs no program and no cluster: manifests imports server"}},
 		"internal to controllers":     {at("internal/store", "controllers"), []string{"internal is below the programs: internal/store imports controllers"}},

@@ -1,6 +1,6 @@
-// Command prepare gets what the tests start from - etcd, kube-apiserver, kubectl and the Postgres
-// versions asked for - where a person sees the progress that `go test` would swallow. It prints the
-// folder to use as KUBEBUILDER_ASSETS.
+// Command prepare gets what the tests start from - etcd, kube-apiserver, kubectl, the Postgres versions
+// asked for and the MCP clients of others - where a person sees the progress that `go test` would
+// swallow. It prints the folder to use as KUBEBUILDER_ASSETS.
 package main
 
 import (
@@ -39,6 +39,9 @@ func prepare(ctx context.Context, majors []string) error {
 			return err
 		}
 		server.Stop()
+	}
+	if _, err := local.Packages(ctx, "hack/conformance"); err != nil {
+		return err
 	}
 	assets, err := local.Assets(ctx)
 	if err != nil {
