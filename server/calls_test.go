@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,7 +43,7 @@ func TestMethodsOfMCPGo(t *testing.T) {
 	}{
 		"resources/list": {
 			request{rpc: "resources/list"},
-			`{` + cached + `"resources":[{"name":"static","uri":"test://static"}],"resultType":"complete","ttlMs":0}`,
+			`{` + cached + `"resources":[{"name":"panic","uri":"test://panic"},{"name":"static","uri":"test://static"}],"resultType":"complete","ttlMs":0}`,
 		},
 		"resources/templates/list": {
 			request{rpc: "resources/templates/list", params: map[string]any{"cursor": ""}},
@@ -136,7 +137,6 @@ func TestToolsCallIsPassedOn(t *testing.T) {
 func TestParamsOfMCPGosMethods(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
-	deep := strings.Repeat("[", 100) + strings.Repeat("]", 100)
 	completion := func(params map[string]any) request { return request{rpc: "completion/complete", params: params} }
 	for name, tc := range map[string]struct {
 		request request
@@ -146,8 +146,12 @@ func TestParamsOfMCPGosMethods(t *testing.T) {
 		"a tool that is a number":   {request{rpc: "tools/call", params: map[string]any{"name": 3}}, "-32602 params.name cannot be a JSON number"},
 		"arguments that are a list": {request{rpc: "tools/call", params: map[string]any{"name": "echo", "arguments": []int{}}}, "-32602 params.arguments is an object, not a JSON array"},
 		"arguments that are deep": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo", "arguments": map[string]any{"a": json.RawMessage(deep)}}},
-			"-32602 arguments are nested more than 100 levels deep",
+			request{rpc: "tools/call", params: map[string]any{"name": "echo", "arguments": map[string]any{"a": json.RawMessage(deep(100))}}},
+			"-32602 params.arguments is nested more than 100 levels deep",
+		},
+		"_meta that is very deep": {
+			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"a": json.RawMessage(deep(9_000))}},
+			"-32602 params._meta is nested more than 100 levels deep",
 		},
 		"a state that is a number": {
 			request{rpc: "tools/call", params: map[string]any{"name": "echo", "requestState": 3}}, "-32602 params.requestState cannot be a JSON number",
@@ -157,7 +161,7 @@ func TestParamsOfMCPGosMethods(t *testing.T) {
 		},
 		"a progress token that is an object": {
 			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"progressToken": map[string]any{}}},
-			"-32602 _meta.progressToken must be a string or a number",
+			"-32602 _meta.progressToken must be a string or an integer",
 		},
 		"a log level nobody knows": {
 			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"io.modelcontextprotocol/logLevel": "loud"}},
@@ -233,5 +237,46 @@ func TestHeadersMirrorTheBody(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestCallsOfOneIDAreApart is row 18: clients count from one, and each gets the answer to what it asked, in the
+// words of its revision.
+func TestCallsOfOneIDAreApart(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	var asking sync.WaitGroup
+	for i := range 100 {
+		asking.Go(func() {
+			q := callTool("echo", map[string]any{"who": i})
+			q.legacy = i%2 == 0
+			reply := replica.send(t, q)
+			if want := fmt.Sprintf(`\"arguments\":{\"who\":%d}`, i); !strings.Contains(reply.body, want) {
+				t.Errorf("%d got %s", i, reply.body)
+			}
+			if strings.Contains(reply.body, "resultType") == q.legacy {
+				t.Errorf("legacy=%t: %s", q.legacy, reply.body)
+			}
+		})
+	}
+	asking.Wait()
+}
+
+// TestPanicsOfMCPGosHandlers is row 13 for all that mcp-go calls.
+func TestPanicsOfMCPGosHandlers(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	for name, q := range map[string]request{
+		"a tool":     callTool("panic", nil),
+		"a resource": {rpc: "resources/read", params: map[string]any{"uri": "test://panic"}},
+		"a completion": {rpc: "completion/complete", params: map[string]any{
+			"ref": map[string]any{"type": "ref/prompt", "name": "panic"}, "argument": map[string]any{"name": "a", "value": ""},
+		}},
+	} {
+		for _, legacy := range []bool{false, true} {
+			if q.legacy = legacy; replica.send(t, q).failure(t) != "200 -32603 internal error" {
+				t.Errorf("%s, legacy=%t: %s", name, legacy, replica.send(t, q).failure(t))
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -92,19 +93,50 @@ func TestFaultyRequests(t *testing.T) {
 			"400 -32602 this cursor was not given out here; list again from the start, without one",
 		},
 		"row 17: id null": {
-			discover(func(q *request) { q.id = "null" }), "400 -32600 id must be a string or a number",
+			discover(func(q *request) { q.id = "null" }), "400 -32600 id must be a string or an integer",
 		},
 		"row 17: id object": {
-			discover(func(q *request) { q.id = `{"a":1}` }), "400 -32600 id must be a string or a number",
+			discover(func(q *request) { q.id = `{"a":1}` }), "400 -32600 id must be a string or an integer",
 		},
 		"row 17: id array": {
-			discover(func(q *request) { q.id = `[1]` }), "400 -32600 id must be a string or a number",
+			discover(func(q *request) { q.id = `[1]` }), "400 -32600 id must be a string or an integer",
 		},
 		"row 17: id true": {
-			discover(func(q *request) { q.id = `true` }), "400 -32600 id must be a string or a number",
+			discover(func(q *request) { q.id = `true` }), "400 -32600 id must be a string or an integer",
 		},
 		"row 17: id null of an older client": {
-			request{rpc: "ping", legacy: true, id: "null"}, "400 -32600 id must be a string or a number",
+			request{rpc: "ping", legacy: true, id: "null"}, "400 -32600 id must be a string or an integer",
+		},
+		"row 17: id with a fraction": {
+			discover(func(q *request) { q.id = `1.5` }), "400 -32600 id must be a string or an integer",
+		},
+		"row 17: id that is no text": {
+			discover(func(q *request) { q.id = "\"\xff\"" }), "400 -32600 id must be a string or an integer",
+		},
+		"deep JSON": {
+			discover(func(q *request) { q.body = strings.Repeat("[", 10_001) }), "400 -32700 the message is nested too deeply",
+		},
+		"a deep message": {
+			discover(func(q *request) {
+				q.body = `{"jsonrpc":"2.0","id":1,"method":"ping","params":` + strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_001)
+			}),
+			"400 -32700 the message is nested too deeply",
+		},
+		"a deep argument": {
+			get(func(q *request) { q.params["arguments"] = map[string]any{"a": json.RawMessage(deep(9_000))} }),
+			`400 -32602 arguments is an object of strings, not of a JSON array: write "3", not 3`,
+		},
+		"a deep cursor": {
+			request{rpc: "prompts/list", params: map[string]any{"cursor": json.RawMessage(deep(9_000))}}, "400 -32602 params.cursor cannot be a JSON array",
+		},
+		"a deep filter": {
+			request{rpc: "subscriptions/listen", params: map[string]any{"notifications": json.RawMessage(deep(9_000))}},
+			"400 -32602 params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
+				"true or false, and resourceSubscriptions, a list of URIs",
+		},
+		"Mcp-Name that is no base64": {
+			get(func(q *request) { q.header = map[string]string{mcp.HeaderName: "=?base64?§?="} }),
+			"400 -32020 header mismatch: Mcp-Name: invalid Base64 encoding",
 		},
 		"row 19: DELETE": {
 			discover(func(q *request) { q.method = http.MethodDelete }),
@@ -216,6 +248,9 @@ func TestFaultyRequests(t *testing.T) {
 		})
 	}
 }
+
+// deep is so many lists in each other.
+func deep(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 
 func TestAllowedRequests(t *testing.T) {
 	t.Parallel()

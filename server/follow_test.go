@@ -24,10 +24,10 @@ func tagged(id, method, params string) string {
 
 func updated(id, uri string) string { return tagged(id, "resources/updated", `,"uri":"`+uri+`"`) }
 
-// onlyPrompts lets streams follow prompts that are not secret.
+// onlyPrompts lets streams follow prompts that are not closed.
 func onlyPrompts(c *transport.Config) {
 	c.MayFollow = func(_ context.Context, uri string) bool {
-		return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "secret")
+		return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "closed")
 	}
 }
 
@@ -37,7 +37,7 @@ func TestResourceUpdates(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t, onlyPrompts)
 	one := replica.listenTo(t, "1", map[string]any{"resourceSubscriptions": []string{
-		"prompt://it/greeting", "prompt://it/secret", "sdp://1", "prompt://it/greeting", "prompt://it/absent",
+		"prompt://it/greeting", "prompt://it/closed", "sdp://1", "prompt://it/greeting", "prompt://it/absent",
 	}})
 	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/greeting","prompt://it/absent"]}`), one.next(t))
 	two := replica.listenTo(t, "2", map[string]any{
@@ -46,7 +46,7 @@ func TestResourceUpdates(t *testing.T) {
 	same(t, tagged("2", "subscriptions/acknowledged",
 		`,"notifications":{"toolsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["prompt://it/absent"]}`), two.next(t))
 
-	replica.endpoint.NotifyResourceUpdated("prompt://it/secret", everybody)
+	replica.endpoint.NotifyResourceUpdated("prompt://it/closed", everybody)
 	replica.endpoint.NotifyResourceUpdated("prompt://it/greeting", everybody)
 	same(t, updated("1", "prompt://it/greeting"), one.next(t))
 	replica.endpoint.NotifyPromptsChanged(everybody)

@@ -72,7 +72,7 @@ func holdStreams(address, count string) error {
 		})
 	}
 	opened.Wait()
-	fmt.Println("open")
+	fmt.Fprintln(os.Stdout, "open")
 	over.Wait()
 	close(right)
 	ended := 0
@@ -81,7 +81,7 @@ func holdStreams(address, count string) error {
 			ended++
 		}
 	}
-	fmt.Println("ended", ended)
+	fmt.Fprintln(os.Stdout, "ended", ended)
 	return nil
 }
 
@@ -162,7 +162,7 @@ func TestIdleStreams(t *testing.T) {
 	if got := endpoint.Streams(); got != count {
 		t.Fatalf("%d streams are open, not %d", got, count)
 	}
-	each := int64(inUse()-before) / int64(count) //nolint:gosec // memory is no negative number
+	each := int64(inUse()-before) / int64(count)
 	t.Logf("%d idle streams: %d KiB and %.1f goroutines each", count, each>>10, float64(runtime.NumGoroutine()-goroutines)/float64(count))
 	if each > 64<<10 {
 		t.Errorf("an idle stream holds %d KiB", each>>10)

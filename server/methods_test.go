@@ -87,6 +87,7 @@ func TestMethodsThatAreNotServed(t *testing.T) {
 	} {
 		for method, want := range map[string]string{
 			"prompts/burn": "-32601 Method prompts/burn not found",
+			"tasks/get":    "-32601 tasks not supported",
 			`odd "method"`: `-32601 Method odd "method" not found`,
 			"tools/call":   "-32601 tools not supported", "resources/read": "-32601 resources not supported",
 		} {

@@ -3,7 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -142,6 +146,45 @@ func TestShutdownWithOpenStreams(t *testing.T) {
 	late := replica.listen(t, request{id: `"late"`})
 	same(t, acknowledged(`"late"`), late.next(t))
 	same(t, final(`"late"`), late.next(t))
+}
+
+// TestServerEndsWithOpenStreams is row 9 for the server as it runs: told to end, it has let go of 50 streams in
+// order within a second, connections included.
+func TestServerEndsWithOpenStreams(t *testing.T) {
+	t.Parallel()
+	prompts := catalog.New(greeting(), catalog.Options{})
+	nobody := auth.NewNone("anna")
+	deps := Deps{Catalog: prompts, Authenticator: nobody, Decider: nobody, Version: "v0.0.0-test"}
+	manyStreams(&deps)
+	endpoint := NewHandler(deps)
+	opts := Options{Addresses: []string{free(t)}}
+	running := &service{opts: &opts, endpoint: endpoint, log: slog.New(slog.DiscardHandler)}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- running.run(ctx) }()
+	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
+	t.Cleanup(r.client.CloseIdleConnections)
+	until(t, "it listens", func() bool {
+		conn, err := net.Dial("tcp", opts.Addresses[0])
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	streams := make([]*stream, 50)
+	for i := range streams {
+		streams[i] = r.listen(t, request{id: fmt.Sprint(i)})
+		same(t, acknowledged(fmt.Sprint(i)), streams[i].next(t))
+	}
+	began := time.Now()
+	cancel()
+	for i, stream := range streams {
+		same(t, final(fmt.Sprint(i)), stream.next(t))
+		same(t, "", stream.next(t))
+	}
+	if err := <-ended; err != nil || time.Since(began) > time.Second {
+		t.Errorf("the server ended after %s with %v", time.Since(began), err)
+	}
 }
 
 // TestNothingIsLostAtTheEnd is row 2: what was told before the end comes before the final result.

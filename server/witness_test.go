@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -208,7 +209,13 @@ func (s *seen) end() {
 	}
 }
 
+// leak is what only the inside of the program says.
+var leak = regexp.MustCompile(`\.go:\d|goroutine \d|runtime error|&\{|Go struct|Go value|json: |SQLSTATE|0x[0-9a-f]{6}|secret`)
+
 func (s *seen) check(message []byte) {
+	if inner := leak.Find(message); inner != nil {
+		s.tb.Errorf("the answer to %s says %q\n%.2000s", s.method, inner, message)
+	}
 	if err := follows(s.revision, s.method, message); err != nil {
 		s.tb.Errorf("the answer to %s breaks the schema\n%.2000s\n%v", s.method, message, err)
 	}
@@ -270,6 +277,7 @@ func TestTheWitnessStandsBeforeTheServer(t *testing.T) {
 	}{
 		"a right answer": {"application/json", `{"jsonrpc":"2.0","id":1,"result":{}}`, 0},
 		"a wrong answer": {"application/json", `{"jsonrpc":"2.0","id":1,"result":[]}`, 1},
+		"a leak":         {"application/json", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"runtime error"}}`, 1},
 		"a right event":  {"text/event-stream", ": hello\n\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", 0},
 		"wrong events":   {"text/event-stream", "event: message\ndata: {}\n\nretry: 3\n\n", 2},
 	} {

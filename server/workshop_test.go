@@ -64,6 +64,9 @@ func everything(p *probe) *mcpserver.MCPServer {
 			Data: map[string]any{"requiredCapabilities": map[string]any{"sampling": map[string]any{}}},
 		})
 	})
+	panics := tool("panic", `{"type":"object"}`)
+	srv.AddTool(panics, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("secret") })
+	srv.AddResource(mcp.NewResource("test://panic", "panic"), func(context.Context, mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) { panic("secret") })
 	srv.AddTool(tool("progress", `{"type":"object"}`), progress)
 	srv.AddTool(tool("log", `{"type":"object"}`), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		for _, level := range []mcp.LoggingLevel{mcp.LoggingLevelDebug, mcp.LoggingLevelWarning} {
@@ -107,7 +110,7 @@ func everything(p *probe) *mcpserver.MCPServer {
 
 // progress tells how far it is, count times, without a pause before the answer.
 func progress(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	for i := range request.GetInt("count", 3) {
+	for i := range min(request.GetInt("count", 3), 1000) {
 		err := mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{
 			"progressToken": request.Params.Meta.ProgressToken, "progress": i,
 		})
@@ -126,6 +129,9 @@ func tool(name, schema string) mcp.Tool {
 type completer struct{}
 
 func (completer) CompletePromptArgument(_ context.Context, name string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+	if name == "panic" {
+		panic("secret")
+	}
 	return &mcp.Completion{Values: []string{name, argument.Name, argument.Value, given.Arguments["other"]}}, nil
 }
 

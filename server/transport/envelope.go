@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -110,14 +112,22 @@ func (e *envelope) trace() Trace {
 
 // checkID refuses what cannot identify a request. An absent id makes a notification.
 func (e *envelope) checkID() *Failure {
-	if len(e.ID) == 0 {
+	if len(e.ID) == 0 || identifies(e.ID) {
 		return nil
 	}
-	switch c := e.ID[0]; {
-	case c == '"', c == '-', c >= '0' && c <= '9':
-		return nil
+	e.ID = nil
+	return invalidRequest("id must be a string or an integer")
+}
+
+// identifies reports whether a JSON value is an id, or a token: a string that is text, or an integer as such
+// are written.
+func identifies(raw json.RawMessage) bool {
+	switch c := raw[0]; {
+	case c == '"':
+		return utf8.Valid(raw)
+	case c == '-', c >= '0' && c <= '9':
+		return !bytes.ContainsAny(raw, ".eE")
 	default:
-		e.ID = nil
-		return invalidRequest("id must be a string or a number")
+		return false
 	}
 }

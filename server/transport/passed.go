@@ -9,8 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// maxDepth bounds how deep the arguments of a tool may be nested: what looks at them goes down one
-// call a level.
+// maxDepth bounds how deep what is passed on may be nested: what looks at it goes down one call a level.
 const maxDepth = 100
 
 // logLevels are those of RFC 5424, as MCP names them.
@@ -91,12 +90,17 @@ func (c *Call) passOn(e *envelope, body []byte) *Failure {
 		if c.Name == "" {
 			return InvalidParams("params.name is missing: it is the name of a tool")
 		}
-		if tooDeep(c.RawArguments) {
-			return InvalidParams(fmt.Sprintf("arguments are nested more than %d levels deep", maxDepth))
-		}
 	case mcp.MethodResourcesRead:
 		if c.URI = c.passed.URI; c.URI == "" {
 			return InvalidParams("params.uri is missing: it is the URI of a resource")
+		}
+	}
+	for _, member := range []struct {
+		name  string
+		value object
+	}{{"arguments", c.passed.Arguments}, {"inputResponses", c.passed.InputResponses}, {"_meta", c.passed.Meta}} {
+		if tooDeep(member.value) {
+			return InvalidParams(fmt.Sprintf("params.%s is nested more than %d levels deep", member.name, maxDepth))
 		}
 	}
 	return checkCallMeta(&e.Params.Meta)
@@ -104,8 +108,8 @@ func (c *Call) passOn(e *envelope, body []byte) *Failure {
 
 // checkCallMeta is about what a client may ask to be told during a call.
 func checkCallMeta(meta *requestMeta) *Failure {
-	if token := meta.ProgressToken; len(token) > 0 && token[0] != '"' && token[0] != '-' && (token[0] < '0' || token[0] > '9') {
-		return InvalidParams("_meta.progressToken must be a string or a number")
+	if token := meta.ProgressToken; len(token) > 0 && !identifies(token) {
+		return InvalidParams("_meta.progressToken must be a string or an integer")
 	}
 	if len(meta.LogLevel) > 0 {
 		return checkLevel("_meta."+mcp.MetaKeyLogLevel, meta.LogLevel)
