@@ -19,6 +19,11 @@ func exchange(part, target string, before, after []byte) error {
 	if !bytes.Equal(now, before) {
 		return errMoved
 	}
+	return swap(part, target, before, after)
+}
+
+// swap is exchange without a look before.
+func swap(part, target string, before, after []byte) error {
 	expected, put := before, after
 	var moved error
 	for {

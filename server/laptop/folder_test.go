@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type desk struct {
 	store  *memory.Store
 	folder *laptop.Folder
 	log    *lines
+	asked  atomic.Int64
 }
 
 // lines is a log that a test reads while it is written.
@@ -76,6 +78,14 @@ func (d *desk) follow() {
 	done := make(chan struct{})
 	go func() { defer close(done); d.folder.Follow(ctx) }()
 	d.Cleanup(func() { stop(); <-done })
+}
+
+// beside is another process on the same folder.
+func (d *desk) beside() *desk {
+	d.Helper()
+	other := &desk{T: d.T, dir: d.dir, store: memory.New(), log: &lines{}}
+	other.follow()
+	return other
 }
 
 func (d *desk) path(path string) string { return filepath.Join(d.dir, filepath.FromSlash(path)) }
