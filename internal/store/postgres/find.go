@@ -158,7 +158,7 @@ func (f *finder) inOrder(ctx context.Context, p phase) error {
 	q := f.params
 	found, err := f.queries.FindInOrder(ctx, sqlcgen.FindInOrderParams{
 		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
-		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: p.kind, Query: q.Query, Pattern: q.Pattern,
+		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: p.kind, Query: q.Query, Plain: q.Plain, Pattern: q.Pattern,
 		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
 		Skip: rows(f.skip), MaxRows: rows(f.limit + 1 - len(f.rows)),
 	})
@@ -183,7 +183,7 @@ func (f *finder) count(ctx context.Context, kind string, most int) (int64, error
 	q := f.params
 	return f.queries.CountKind(ctx, sqlcgen.CountKindParams{
 		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
-		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: kind, Query: q.Query, Pattern: q.Pattern,
+		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: kind, Query: q.Query, Plain: q.Plain, Pattern: q.Pattern,
 		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
 		MaxRows: rows(most),
 	})
@@ -193,7 +193,7 @@ func findParams(q store.FindQuery) sqlcgen.FindFewParams {
 	text := strings.ToLower(q.Text)
 	p := sqlcgen.FindFewParams{
 		Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces), Category: q.Category, Template: q.Template,
-		AnyTag: nonNil(q.Tags), AllTags: []string{}, Metadata: q.Metadata, Query: text, Pattern: containing(text),
+		AnyTag: nonNil(q.Tags), AllTags: []string{}, Metadata: q.Metadata, Query: text, Plain: !strings.Contains(text, "-"), Pattern: containing(text),
 	}
 	if q.AllTags {
 		p.AnyTag, p.AllTags = p.AllTags, p.AnyTag

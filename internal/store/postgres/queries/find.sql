@@ -2,13 +2,15 @@
 -- chosen, and what is asked for says which is best.
 --
 -- What is searched for is of a kind: listed (all there are), hits (full-text hits), title, about or text (hits, by the
--- best place all words stand in), contained (no hits, but what contains the pattern).
+-- best place all words stand in), contained (no hits, but what contains the pattern). A query is plain when it rules no
+-- word out: what matches in a place then is a hit, and the words of the text need not be read.
 
 -- name: FindFew :many
 -- Those of a kind by rank and birth, when there are fewer than enough, since each is looked at. The rank of a hit is
 -- never 0, which stands for no hit. One row at least, which says how many there are, but not beyond enough, and how many
 -- of them behind the mark. What matches is a set of its own, since the planner thinks that testing a large
--- value in place costs no more than asking an index.
+-- value in place costs no more than asking an index; and each is looked up in turn (which is what the offset is for),
+-- since another join would read all that matches before it gives the first.
 with match as materialized (
   select s.prompt_id, s.words
     from prompt_search s
@@ -18,10 +20,10 @@ with match as materialized (
      and (@kind::text = 'listed'
        or @kind::text = 'hits' and s.words @@ websearch_to_tsquery('simple', @query::text)
        or @kind::text = 'title' and s.title @@ websearch_to_tsquery('simple', @query::text)
-          and s.words @@ websearch_to_tsquery('simple', @query::text)
+          and (@plain::boolean or s.words @@ websearch_to_tsquery('simple', @query::text))
        or @kind::text = 'about' and s.about @@ websearch_to_tsquery('simple', @query::text)
           and not s.title @@ websearch_to_tsquery('simple', @query::text)
-          and s.words @@ websearch_to_tsquery('simple', @query::text)
+          and (@plain::boolean or s.words @@ websearch_to_tsquery('simple', @query::text))
        or @kind::text = 'text' and s.words @@ websearch_to_tsquery('simple', @query::text)
           and not s.about @@ websearch_to_tsquery('simple', @query::text)
           and not s.title @@ websearch_to_tsquery('simple', @query::text)
@@ -30,11 +32,15 @@ with match as materialized (
 ), hit as materialized (
   select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest, match.words
     from match
-    join prompts p on p.id = match.prompt_id
-   where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
-     and (@everywhere::boolean or p.namespace = any(@namespaces::text[]))
-     and (@category::text = '' or p.category = @category::text)
-     and (sqlc.narg('template')::boolean is null or p.is_template = sqlc.narg('template')::boolean)
+   cross join lateral (
+         select *
+           from prompts
+          where prompts.id = match.prompt_id
+            and prompts.exposure = 'Listed' and prompts.deleted_at is null and prompts.default_version is not null
+            and (@everywhere::boolean or prompts.namespace = any(@namespaces::text[]))
+            and (@category::text = '' or prompts.category = @category::text)
+            and (sqlc.narg('template')::boolean is null or prompts.is_template = sqlc.narg('template')::boolean)
+         offset 0) p
    limit @enough
 ), ranked as materialized (
   select hit.id, hit.created_at, hit.namespace, hit.name, hit.default_version, hit.latest,
@@ -79,10 +85,10 @@ with page as materialized (
      and (sqlc.narg('metadata')::jsonb is null or s.metadata @> sqlc.narg('metadata')::jsonb)
      and (@kind::text = 'listed'
        or @kind::text = 'title' and s.title @@ websearch_to_tsquery('simple', @query::text)
-          and s.words @@ websearch_to_tsquery('simple', @query::text)
+          and (@plain::boolean or s.words @@ websearch_to_tsquery('simple', @query::text))
        or @kind::text = 'about' and s.about @@ websearch_to_tsquery('simple', @query::text)
           and not s.title @@ websearch_to_tsquery('simple', @query::text)
-          and s.words @@ websearch_to_tsquery('simple', @query::text)
+          and (@plain::boolean or s.words @@ websearch_to_tsquery('simple', @query::text))
        or @kind::text = 'text' and s.words @@ websearch_to_tsquery('simple', @query::text)
           and not s.about @@ websearch_to_tsquery('simple', @query::text)
           and not s.title @@ websearch_to_tsquery('simple', @query::text)
@@ -116,10 +122,10 @@ select count(*)
            and (@kind::text = 'listed'
              or @kind::text = 'found' and (s.words @@ websearch_to_tsquery('simple', @query::text) or s.written like @pattern::text)
              or @kind::text = 'title' and s.title @@ websearch_to_tsquery('simple', @query::text)
-                and s.words @@ websearch_to_tsquery('simple', @query::text)
+                and (@plain::boolean or s.words @@ websearch_to_tsquery('simple', @query::text))
              or @kind::text = 'about' and s.about @@ websearch_to_tsquery('simple', @query::text)
                 and not s.title @@ websearch_to_tsquery('simple', @query::text)
-                and s.words @@ websearch_to_tsquery('simple', @query::text)
+                and (@plain::boolean or s.words @@ websearch_to_tsquery('simple', @query::text))
              or @kind::text = 'text' and s.words @@ websearch_to_tsquery('simple', @query::text)
                 and not s.about @@ websearch_to_tsquery('simple', @query::text)
                 and not s.title @@ websearch_to_tsquery('simple', @query::text)

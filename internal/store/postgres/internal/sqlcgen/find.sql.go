@@ -25,18 +25,18 @@ select count(*)
            and ($8::text = 'listed'
              or $8::text = 'found' and (s.words @@ websearch_to_tsquery('simple', $9::text) or s.written like $10::text)
              or $8::text = 'title' and s.title @@ websearch_to_tsquery('simple', $9::text)
-                and s.words @@ websearch_to_tsquery('simple', $9::text)
+                and ($11::boolean or s.words @@ websearch_to_tsquery('simple', $9::text))
              or $8::text = 'about' and s.about @@ websearch_to_tsquery('simple', $9::text)
                 and not s.title @@ websearch_to_tsquery('simple', $9::text)
-                and s.words @@ websearch_to_tsquery('simple', $9::text)
+                and ($11::boolean or s.words @@ websearch_to_tsquery('simple', $9::text))
              or $8::text = 'text' and s.words @@ websearch_to_tsquery('simple', $9::text)
                 and not s.about @@ websearch_to_tsquery('simple', $9::text)
                 and not s.title @@ websearch_to_tsquery('simple', $9::text)
              or $8::text = 'contained' and s.written like $10::text
                 and not s.words @@ websearch_to_tsquery('simple', $9::text))
-           and (not $11::boolean
-             or (p.created_at, p.namespace, p.name) > ($12::timestamptz, $13::text, $14::text))
-         limit $15) counted
+           and (not $12::boolean
+             or (p.created_at, p.namespace, p.name) > ($13::timestamptz, $14::text, $15::text))
+         limit $16) counted
 `
 
 type CountKindParams struct {
@@ -50,6 +50,7 @@ type CountKindParams struct {
 	Kind           string
 	Query          string
 	Pattern        string
+	Plain          bool
 	After          bool
 	AfterCreatedAt time.Time
 	AfterNamespace string
@@ -70,6 +71,7 @@ func (q *Queries) CountKind(ctx context.Context, arg CountKindParams) (int64, er
 		arg.Kind,
 		arg.Query,
 		arg.Pattern,
+		arg.Plain,
 		arg.After,
 		arg.AfterCreatedAt,
 		arg.AfterNamespace,
@@ -92,41 +94,45 @@ with match as materialized (
      and ($4::text = 'listed'
        or $4::text = 'hits' and s.words @@ websearch_to_tsquery('simple', $5::text)
        or $4::text = 'title' and s.title @@ websearch_to_tsquery('simple', $5::text)
-          and s.words @@ websearch_to_tsquery('simple', $5::text)
+          and ($6::boolean or s.words @@ websearch_to_tsquery('simple', $5::text))
        or $4::text = 'about' and s.about @@ websearch_to_tsquery('simple', $5::text)
           and not s.title @@ websearch_to_tsquery('simple', $5::text)
-          and s.words @@ websearch_to_tsquery('simple', $5::text)
+          and ($6::boolean or s.words @@ websearch_to_tsquery('simple', $5::text))
        or $4::text = 'text' and s.words @@ websearch_to_tsquery('simple', $5::text)
           and not s.about @@ websearch_to_tsquery('simple', $5::text)
           and not s.title @@ websearch_to_tsquery('simple', $5::text)
-       or $4::text = 'contained' and s.written like $6::text
+       or $4::text = 'contained' and s.written like $7::text
           and not s.words @@ websearch_to_tsquery('simple', $5::text))
 ), hit as materialized (
   select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest, match.words
     from match
-    join prompts p on p.id = match.prompt_id
-   where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
-     and ($7::boolean or p.namespace = any($8::text[]))
-     and ($9::text = '' or p.category = $9::text)
-     and ($10::boolean is null or p.is_template = $10::boolean)
-   limit $11
+   cross join lateral (
+         select id, namespace, name, owner_uid, generation, revision, labels, exposure, deletion_policy, history_limit, highest_version, digest, latest_version, default_version, title, description, category, is_template, metadata, tags, arguments, tags_text, search, created_at, updated_at, deleted_at, purged_at
+           from prompts
+          where prompts.id = match.prompt_id
+            and prompts.exposure = 'Listed' and prompts.deleted_at is null and prompts.default_version is not null
+            and ($8::boolean or prompts.namespace = any($9::text[]))
+            and ($10::text = '' or prompts.category = $10::text)
+            and ($11::boolean is null or prompts.is_template = $11::boolean)
+         offset 0) p
+   limit $12
 ), ranked as materialized (
   select hit.id, hit.created_at, hit.namespace, hit.name, hit.default_version, hit.latest,
          case $4::text when 'hits' then greatest(ts_rank(hit.words, websearch_to_tsquery('simple', $5::text)), 1e-6::real)
                           else 0::real end as rank
     from hit
-   where (select count(*) from hit) < $11::bigint
+   where (select count(*) from hit) < $12::bigint
 ), behind as materialized (
   select id, created_at, namespace, name, default_version, latest, rank
     from ranked
-   where not $12::boolean or ranked.rank < $13::real
-      or ranked.rank = $13::real
-     and (ranked.created_at, ranked.namespace, ranked.name) > ($14::timestamptz, $15::text, $16::text)
+   where not $13::boolean or ranked.rank < $14::real
+      or ranked.rank = $14::real
+     and (ranked.created_at, ranked.namespace, ranked.name) > ($15::timestamptz, $16::text, $17::text)
 ), page as materialized (
   select id, created_at, namespace, name, default_version, latest, rank
     from behind
    order by behind.rank desc, behind.created_at, behind.namespace, behind.name
-  offset $17 limit $18
+  offset $18 limit $19
 )
 select total.hits, total.behind, coalesce(page.namespace, '')::text as namespace, coalesce(page.name, '')::text as name,
        coalesce(page.created_at, now())::timestamptz as created_at, coalesce(page.rank, 0)::real as rank,
@@ -145,6 +151,7 @@ type FindFewParams struct {
 	Metadata       []byte
 	Kind           string
 	Query          string
+	Plain          bool
 	Pattern        string
 	Everywhere     bool
 	Namespaces     []string
@@ -179,11 +186,13 @@ type FindFewRow struct {
 // chosen, and what is asked for says which is best.
 //
 // What is searched for is of a kind: listed (all there are), hits (full-text hits), title, about or text (hits, by the
-// best place all words stand in), contained (no hits, but what contains the pattern).
+// best place all words stand in), contained (no hits, but what contains the pattern). A query is plain when it rules no
+// word out: what matches in a place then is a hit, and the words of the text need not be read.
 // Those of a kind by rank and birth, when there are fewer than enough, since each is looked at. The rank of a hit is
 // never 0, which stands for no hit. One row at least, which says how many there are, but not beyond enough, and how many
 // of them behind the mark. What matches is a set of its own, since the planner thinks that testing a large
-// value in place costs no more than asking an index.
+// value in place costs no more than asking an index; and each is looked up in turn (which is what the offset is for),
+// since another join would read all that matches before it gives the first.
 func (q *Queries) FindFew(ctx context.Context, arg FindFewParams) ([]FindFewRow, error) {
 	rows, err := q.db.Query(ctx, findFew,
 		arg.AnyTag,
@@ -191,6 +200,7 @@ func (q *Queries) FindFew(ctx context.Context, arg FindFewParams) ([]FindFewRow,
 		arg.Metadata,
 		arg.Kind,
 		arg.Query,
+		arg.Plain,
 		arg.Pattern,
 		arg.Everywhere,
 		arg.Namespaces,
@@ -250,19 +260,19 @@ with page as materialized (
      and ($7::jsonb is null or s.metadata @> $7::jsonb)
      and ($8::text = 'listed'
        or $8::text = 'title' and s.title @@ websearch_to_tsquery('simple', $9::text)
-          and s.words @@ websearch_to_tsquery('simple', $9::text)
+          and ($10::boolean or s.words @@ websearch_to_tsquery('simple', $9::text))
        or $8::text = 'about' and s.about @@ websearch_to_tsquery('simple', $9::text)
           and not s.title @@ websearch_to_tsquery('simple', $9::text)
-          and s.words @@ websearch_to_tsquery('simple', $9::text)
+          and ($10::boolean or s.words @@ websearch_to_tsquery('simple', $9::text))
        or $8::text = 'text' and s.words @@ websearch_to_tsquery('simple', $9::text)
           and not s.about @@ websearch_to_tsquery('simple', $9::text)
           and not s.title @@ websearch_to_tsquery('simple', $9::text)
-       or $8::text = 'contained' and s.written like $10::text
+       or $8::text = 'contained' and s.written like $11::text
           and not s.words @@ websearch_to_tsquery('simple', $9::text))
-     and (not $11::boolean
-       or (p.created_at, p.namespace, p.name) > ($12::timestamptz, $13::text, $14::text))
+     and (not $12::boolean
+       or (p.created_at, p.namespace, p.name) > ($13::timestamptz, $14::text, $15::text))
    order by p.created_at, p.namespace, p.name
-  offset $15 limit $16
+  offset $16 limit $17
 )
 select page.namespace, page.name, page.created_at, 0::real as rank, v.version, page.latest, v.digest, v.document, v.published_at,
        array(select c.name from prompt_channels c
@@ -282,6 +292,7 @@ type FindInOrderParams struct {
 	Metadata       []byte
 	Kind           string
 	Query          string
+	Plain          bool
 	Pattern        string
 	After          bool
 	AfterCreatedAt time.Time
@@ -316,6 +327,7 @@ func (q *Queries) FindInOrder(ctx context.Context, arg FindInOrderParams) ([]Fin
 		arg.Metadata,
 		arg.Kind,
 		arg.Query,
+		arg.Plain,
 		arg.Pattern,
 		arg.After,
 		arg.AfterCreatedAt,
