@@ -284,3 +284,40 @@ func TestSuspended(t *testing.T) {
 		t.Errorf("served is %q, want what was live", got)
 	}
 }
+
+// TestNumbersKeepTheirMeaning over a restart: what is pinned or withdrawn is never another text.
+func TestNumbersKeepTheirMeaning(t *testing.T) {
+	t.Parallel()
+	pinned := update("greet", store.Edit{Channel: &store.ChannelEdit{Name: store.Production, Version: 2}})
+	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})
+	d.change(update("greet", content("two")))
+	d.ends(pinned, store.ChangePublished, "", "")
+	d.ends(update("greet", store.Edit{Withdraw: 1}), store.ChangePublished, "", "")
+	if _, err := d.store.Get(t.Context(), key("greet"), prompt.Selector{Version: 1}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("withdrawn it is still there: %v", err)
+	}
+	served := func(by *desk) string {
+		v, err := by.store.Get(t.Context(), key("greet"), prompt.Selector{})
+		return fmt.Sprint(v.Version, " ", by.text(key("greet")), " ", err)
+	}
+	if got := served(d); got != "2 two <nil>" {
+		t.Errorf("before a restart: %s", got)
+	}
+	if got := served(d.beside()); got != "2 two <nil>" {
+		t.Errorf("after a restart: %s", got)
+	}
+	d.change(update("greet", content("three")))
+	if got := served(d); got != "2 two <nil>" {
+		t.Errorf("pinned, with a newer text: %s", got)
+	}
+	next := d.beside()
+	if got := next.text(key("greet")); got != store.ErrUnresolved.Error() {
+		t.Errorf("after a restart that lost the pinned text: %s, want that it points nowhere", got)
+	}
+	if v, err := next.store.Get(t.Context(), key("greet"), prompt.Selector{Channel: store.Latest}); err != nil || v.Version != 3 {
+		t.Errorf("the newest after it is version %d, %v, want 3: 1 and 2 were other texts", v.Version, err)
+	}
+	if strings.Contains(next.log.text.String(), "spec still says") {
+		t.Errorf("the withdrawn version is taken for another one:\n%s", next.log.text.String())
+	}
+}

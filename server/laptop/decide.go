@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -110,10 +111,27 @@ func (f *Folder) edited(ctx context.Context, e entry, request *store.ChangeReque
 		return nil, invalid(err)
 	}
 	after, err := manifest.Rewrite(content, request.Key, spec)
+	if err == nil && statesNumber(&request.Edit) {
+		after, err = f.numbered(after, request.Key)
+	}
 	if err != nil {
 		return nil, invalid(err)
 	}
 	return after, f.judge(ctx, e.File, request, after)
+}
+
+func statesNumber(edit *store.Edit) bool {
+	return edit.Withdraw != 0 || edit.Channel != nil && edit.Channel.Version != 0
+}
+
+// numbered notes beside a number which text has which: the next process would give the first number to another one, and
+// a channel, or a withdrawal, must never come to mean another text.
+func (f *Folder) numbered(content []byte, key store.Key) ([]byte, error) {
+	live := f.live[key]
+	if live.err != nil {
+		return nil, fmt.Errorf("the prompt is not served as the file says: %w", live.err)
+	}
+	return manifest.Number(content, key, store.Seen{Version: live.outcome.Version, Digest: live.outcome.Digest})
 }
 
 // without is the file without the prompt, or nil when nothing else was in it. What another file says too would
