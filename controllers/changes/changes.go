@@ -24,7 +24,7 @@ const (
 	roundSize = 500
 	// The backoff of a request that cannot be gone on with now.
 	firstBackoff   = 50 * time.Millisecond
-	longestBackoff = 15 * time.Second
+	longestBackoff = 3 * time.Second
 )
 
 // CallTimeout bounds each write of an object, at the API server too.

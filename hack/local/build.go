@@ -48,7 +48,7 @@ func build(ctx context.Context, tags string) (string, error) {
 	}
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags=" + tags}
 	environment := append(os.Environ(), "CGO_ENABLED=0")
-	if raceDetector {
+	if RaceDetector {
 		args = append(args, "-race")
 		environment = append(os.Environ(), "CGO_ENABLED=1")
 	}
@@ -67,7 +67,7 @@ func build(ctx context.Context, tags string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("build lectern: %w\n%s", err, out)
 	}
-	return keep(built, cache, fmt.Sprintf("%s\n%s\n%v", root, tags, raceDetector))
+	return keep(built, cache, fmt.Sprintf("%s\n%s\n%v", root, tags, RaceDetector))
 }
 
 // keep moves the binary where others with the same key find it, so that the cache does not grow.

@@ -2,5 +2,5 @@
 
 package local
 
-// raceDetector builds Lectern with the race detector when the calling test has it too.
-const raceDetector = true
+// RaceDetector says that the calling test has the race detector; Lectern is built with it then, too.
+const RaceDetector = true

@@ -99,6 +99,7 @@ func TestMortal(t *testing.T) {
 	t.Parallel()
 	t.Run("comparison", comparison)
 	t.Run("killed at every step", killedAtEveryStep)
+	t.Run("changes killed at every step", changesKilledAtEveryStep)
 }
 
 func must(t *testing.T, err error) {
