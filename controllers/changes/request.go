@@ -63,7 +63,8 @@ func (c *Changes) attempt(ctx context.Context, key store.Key, last bool) (done b
 	case stepForget:
 		return true, c.Store.Forget(ctx, key, request.Intent.UID)
 	case stepApplied:
-		return true, c.record(ctx, request, v.object)
+		// The object may have gone on since; what was written is the generation that was to come of it.
+		return true, c.record(ctx, request, v.object, request.Intent.Generation)
 	case stepSettle:
 		return true, c.settle(ctx, v, d)
 	}
@@ -137,7 +138,7 @@ func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (
 		applied.WithLabelValues(string(v.request.Action)).Inc()
 		return true, c.Store.Forget(ctx, v.request.Key, string(written.UID))
 	}
-	return true, c.record(ctx, v.request, written)
+	return true, c.record(ctx, v.request, written, written.Generation)
 }
 
 // invalid reports whether an error is the compiler's.
@@ -151,9 +152,9 @@ func invalid(err error) bool {
 	return errors.As(err, &template) || errors.As(err, &spec) || errors.As(err, &limit) || errors.As(err, &missing)
 }
 
-// record says that the object carries the edit, to the database and to who looks at the object.
-func (c *Changes) record(ctx context.Context, request store.OpenChange, object *v1alpha1.Prompt) error {
-	if err := c.Store.ApplyChange(ctx, request.ID, string(object.UID), object.Generation); err != nil {
+// record says that the object carries the edit since a generation, to the database and to who looks at the object.
+func (c *Changes) record(ctx context.Context, request store.OpenChange, object *v1alpha1.Prompt, generation int64) error {
+	if err := c.Store.ApplyChange(ctx, request.ID, string(object.UID), generation); err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.ChangeApplied)

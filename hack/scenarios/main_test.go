@@ -100,6 +100,7 @@ func TestMortal(t *testing.T) {
 	t.Run("comparison", comparison)
 	t.Run("killed at every step", killedAtEveryStep)
 	t.Run("changes killed at every step", changesKilledAtEveryStep)
+	t.Run("crowd of agents", crowdOfAgents)
 }
 
 func must(t *testing.T, err error) {
