@@ -56,3 +56,44 @@ func TestOptions(t *testing.T) {
 		})
 	}
 }
+
+func TestSettle(t *testing.T) {
+	type settled struct {
+		Addresses        []string
+		Metrics          string
+		DefaultNamespace string
+		Bare             string
+		Err              string
+	}
+	both := []string{DefaultAddress}
+	for name, tc := range map[string]struct {
+		args []string
+		want settled
+	}{
+		"a server":                   {nil, settled{both, DefaultMetricsAddress, "", "", ""}},
+		"a folder":                   {[]string{"--prompts=."}, settled{both, DefaultMetricsAddress, "default", "default", ""}},
+		"a folder with another home": {[]string{"--prompts=.", "--default-namespace=it"}, settled{both, DefaultMetricsAddress, "it", "it", ""}},
+		"a client":                   {[]string{"--stdio"}, settled{nil, "", "", "", ""}},
+		"a client and its home":      {[]string{"--stdio", "--default-namespace=it"}, settled{nil, "", "it", "it", ""}},
+		"a client and an address":    {[]string{"--stdio", "--address=127.0.0.1:1"}, settled{[]string{"127.0.0.1:1"}, "", "", "", ""}},
+		"a client and metrics":       {[]string{"--stdio", "--metrics-address=127.0.0.1:2"}, settled{nil, "127.0.0.1:2", "", "", ""}},
+		"a folder and a database":    {[]string{"--prompts=.", "--database-host=db"}, settled{both, DefaultMetricsAddress, "default", "default", "--prompts serves a folder and needs no database: leave out --prompts, or --database-host (as an environment variable it is LECTERN_DATABASE_HOST)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var opts Options
+			flags := pflag.NewFlagSet("server", pflag.ContinueOnError)
+			opts.AddFlags(flags)
+			if err := flags.Parse(tc.args); err != nil {
+				t.Fatal(err)
+			}
+			var got settled
+			if err := opts.Settle(flags); err != nil {
+				got.Err = err.Error()
+			}
+			got.Addresses, got.Metrics, got.DefaultNamespace, got.Bare = opts.Addresses, opts.MetricsAddress, opts.DefaultNamespace, opts.bareNamespace()
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}

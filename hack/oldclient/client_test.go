@@ -87,8 +87,14 @@ func environment(more ...string) []string {
 // launch starts Lectern on a folder, and says nothing to it.
 func launch(t *testing.T, dir string, env []string, args ...string) *client {
 	t.Helper()
+	return run(t, env, append([]string{"--prompts", dir}, args...)...)
+}
+
+// run starts Lectern on whatever the arguments say.
+func run(t *testing.T, env []string, args ...string) *client {
+	t.Helper()
 	c := &client{T: t, stderr: &log{}, ended: make(chan struct{}), waiting: map[int]chan answer{}}
-	c.cmd = exec.Command(program(t), append([]string{"server", "--stdio", "--prompts", dir}, args...)...)
+	c.cmd = exec.Command(program(t), append([]string{"server", "--stdio"}, args...)...)
 	c.cmd.Env, c.cmd.Stderr = environment(env...), c.stderr
 	var err error
 	c.stdin, err = c.cmd.StdinPipe()
