@@ -117,6 +117,11 @@ func TestSettling(t *testing.T) {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
 				<-time.After(10 * settlePoll)
+				synctest.Wait()
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				took.mu.Lock()
+				defer took.mu.Unlock()
 				if len(took.asked) < tc.looks-1 || len(took.asked) > tc.looks || s.looking {
 					t.Errorf("asked %d times, not %d, and looking is %t", len(took.asked), tc.looks, s.looking)
 				}
