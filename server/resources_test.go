@@ -201,6 +201,10 @@ func TestResourcesMayBeKept(t *testing.T) {
 				}
 			}
 			must(t, json.Unmarshal([]byte(replica.send(t, q).body), &got))
+			q.legacy = true
+			if old := replica.send(t, q).body; strings.Contains(old, "ttlMs") || !strings.Contains(old, `"result"`) {
+				t.Errorf("%s %s: an older client is told %s", rpc, uri, old)
+			}
 			if got.Result.TTLMs != want || got.Result.CacheScope != "private" {
 				t.Errorf("%s %s may be kept for %d ms, %s; want %d, private", rpc, uri, got.Result.TTLMs, got.Result.CacheScope, want)
 			}
@@ -250,6 +254,28 @@ func TestResourcesOfOthers(t *testing.T) {
 			t.Errorf("%s: %s is not in %s", path, want, got)
 		}
 	}
+}
+
+// away is a library whose store cannot be reached.
+type away struct{ prompts.Library }
+
+func (away) Read(context.Context, store.Key, prompt.Selector) (store.Record, error) {
+	return store.Record{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
+}
+
+func (away) Names(context.Context, store.Scope, string, int) (store.Names, error) {
+	return store.Names{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
+}
+
+// TestResourcesWithTheStoreAway: what the store is needed for says when to come back; the values of an enum
+// come from the catalog.
+func TestResourcesWithTheStoreAway(t *testing.T) {
+	t.Parallel()
+	replica := stocked(t, library(t), func(d *Deps) { d.Library = away{} })
+	session := connect(t, replica, "/mcp", "2026-07-28", nil)
+	same(t, "503 the store is away, try again in 1 s", resource(t, session, "prompt://it/greeting"))
+	same(t, "503 the store is away, try again in 1 s", completed(t, session, completing("", promptTemplate, "name", "", nil)))
+	same(t, "[brief detailed]", completed(t, session, completing("support.incident-handover", "", "tone", "", nil)))
 }
 
 // TestClientsHearOfResources on two replicas of one database: of the list, of what they follow, and of a

@@ -110,8 +110,12 @@ func (s *Surface) mayRead(ctx context.Context, endpoint string, key store.Key) e
 	return s.allow(ctx, auth.Get, key)
 }
 
-// hintResource says how long a resource may be kept: mcp-go knows one time for all.
-func hintResource(_ context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
+// hintResource says how long a resource may be kept: mcp-go knows one time for all. Older clients have no
+// word for it.
+func hintResource(ctx context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
+	if !transport.FromContext(ctx).Modern {
+		return
+	}
 	ttl := listTTL
 	if _, selector, ok := parseURI(request.Params.URI); ok && selector.Version != 0 {
 		ttl = versionTTL
