@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,7 +60,8 @@ func (y *tally) String() string {
 }
 
 // load is callers of both servers, in both eras of the protocol, who do not pause: some ask for what
-// is held, gets and all pages of the list; some for what nobody has; and one looks at the probes.
+// is held, gets and all pages of the list; some for what nobody has, by prompts/get and by tools; and one
+// looks at the probes.
 type load struct {
 	scene                 *scene
 	held, unheld, probing tally
@@ -79,7 +81,15 @@ func (s *scene) load(t *testing.T, names, all []string) *load {
 			held, unheld := l.agent(t, endpoint, protocol), l.agent(t, endpoint, protocol)
 			l.repeat(ctx, &l.held, func(n int) (bool, error) { return false, s.askHeld(ctx, held, names, all, n) })
 			l.repeat(ctx, &l.unheld, func(n int) (bool, error) {
-				return s.askUnheld(ctx, unheld, fmt.Sprintf("nobody-%d-%s-%d", server, protocol, n))
+				nobody := fmt.Sprintf("nobody-%d-%s-%d", server, protocol, n)
+				switch n % 3 {
+				case 0:
+					return callUnheld(ctx, unheld, "get_prompt", map[string]any{"id": s.namespace + "/" + nobody}, "Error retrieving prompt: ")
+				case 1:
+					return callUnheld(ctx, unheld, "search_prompts", map[string]any{"query": nobody}, "Error searching prompts: ")
+				default:
+					return s.askUnheld(ctx, unheld, nobody)
+				}
 			})
 		}
 	}
@@ -172,6 +182,29 @@ func (s *scene) askUnheld(ctx context.Context, a *agent, name string) (away bool
 		return true, nil
 	default:
 		return false, fmt.Errorf("prompts/get of nothing: error %d: %s, %s", refused.Code, refused.Message, refused.Data)
+	}
+}
+
+// callUnheld calls a tool, none of which is answered by the catalog: there is nothing, or with the time
+// to try again, the store is away.
+func callUnheld(ctx context.Context, a *agent, tool string, arguments map[string]any, doing string) (away bool, err error) {
+	result, err := a.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", tool, err)
+	}
+	if len(result.Content) != 1 {
+		return false, fmt.Errorf("%s: %d contents; want 1", tool, len(result.Content))
+	}
+	text, is := result.Content[0].(*mcp.TextContent)
+	switch {
+	case !is:
+		return false, fmt.Errorf("%s: %T, not text", tool, result.Content[0])
+	case result.IsError && text.Text == doing+"StorageError: the store is away, try again in 2 s":
+		return true, nil
+	case result.IsError && strings.HasPrefix(text.Text, doing+"NotFoundError: "), !result.IsError && text.Text == "[]":
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s: %s", tool, text.Text)
 	}
 }
 
