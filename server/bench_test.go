@@ -26,6 +26,12 @@ const getBody = `{"jsonrpc":"2.0","id":7,"method":"prompts/get","params":{"name"
 	`"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"},` +
 	`"io.modelcontextprotocol/clientCapabilities":{}}}}`
 
+const toolBody = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"get_prompt",` +
+	`"arguments":{"id":"support/incident-handover"},"_meta":{` +
+	`"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
+	`"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"},` +
+	`"io.modelcontextprotocol/clientCapabilities":{}}}}`
+
 const handover = "Write a {{tone}} handover for {{ticket}}.\n" +
 	"Say what happened, what was tried, what is still open, and whom to call.\n" +
 	"{{#urgent}}Begin with what must be done in the next hour.\n{{/urgent}}"
@@ -38,7 +44,7 @@ func benchEndpoint(tb testing.TB) *Handler {
 	author.Publish(store.Key{Namespace: "support", Name: "incident-handover"}, spec)
 	nobody := auth.NewNone("bench")
 	endpoint := NewHandler(Deps{
-		Catalog: catalog.New(author, catalog.Options{}), Authenticator: nobody, Decider: nobody, Version: "v0",
+		Catalog: catalog.New(author, catalog.Options{}), Library: author, Authenticator: nobody, Decider: nobody, Version: "v0",
 	})
 	tb.Cleanup(endpoint.Stop)
 	return endpoint
@@ -52,19 +58,19 @@ func (connection) SetReadDeadline(time.Time) error  { return nil }
 func (connection) SetWriteDeadline(time.Time) error { return nil }
 
 // post drives a handler without sockets.
-func post(b *testing.B, handler http.Handler) {
+func post(b *testing.B, handler http.Handler, method, name, body string) {
 	b.Helper()
 	header := http.Header{
 		"Content-Type":         {"application/json"},
 		"Accept":               {"application/json, text/event-stream"},
 		"Mcp-Protocol-Version": {mcp.ProtocolVersion20260728},
-		"Mcp-Method":           {"prompts/get"},
-		"Mcp-Name":             {"support.incident-handover"},
+		"Mcp-Method":           {method},
+		"Mcp-Name":             {name},
 		"User-Agent":           {"bench"},
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "http://127.0.0.1:8080/mcp", bytes.NewReader([]byte(getBody)))
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "http://127.0.0.1:8080/mcp", bytes.NewReader([]byte(body)))
 		r.Header = header
 		w := connection{httptest.NewRecorder()}
 		handler.ServeHTTP(w, r)
@@ -90,7 +96,14 @@ func answer(tb testing.TB, endpoint http.Handler) []byte {
 	return w.Body.Bytes()
 }
 
-func BenchmarkPromptsGet(b *testing.B) { post(b, benchEndpoint(b)) }
+func BenchmarkPromptsGet(b *testing.B) {
+	post(b, benchEndpoint(b), "prompts/get", "support.incident-handover", getBody)
+}
+
+// BenchmarkGetPromptTool asks for the same prompt by a tool, which reads it from the store.
+func BenchmarkGetPromptTool(b *testing.B) {
+	post(b, benchEndpoint(b), "tools/call", "get_prompt", toolBody)
+}
 
 // BenchmarkBareHandler is the floor: the same bytes, from a handler that reads the body and no more.
 func BenchmarkBareHandler(b *testing.B) {
@@ -101,7 +114,7 @@ func BenchmarkBareHandler(b *testing.B) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body)
-	}))
+	}), "prompts/get", "support.incident-handover", getBody)
 }
 
 // BenchmarkHandleMessage is what mcp-go costs for the same request and a prompt in its registry,

@@ -29,7 +29,7 @@ func searchesOf(c crowd.Crowd) []search {
 	few := search{what: fmt.Sprintf("few hits, %d", crowd.Rarely)}
 	within := search{what: "no word, but part of a title"}
 	for n := range 50 {
-		i := (n*1999 + c.Prompts/2) % c.Prompts
+		i := c.Prompts/2 + n*1999%(c.Prompts/2) // of as many digits as the last: its number is part of no other
 		few.terms = append(few.terms, crowd.RareIn(i))
 		within.terms = append(within.terms, fmt.Sprintf("umber %d", i))
 	}

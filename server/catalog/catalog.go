@@ -45,7 +45,7 @@ type Catalog struct {
 	source Source
 	opts   Options
 	bodies *keep[store.Key, lookup, *Body]
-	pages  *keep[struct{}, query, *listing]
+	pages  *keep[query, query, *listing]
 	// looks has a value when a look at the feed is due.
 	looks chan struct{}
 
@@ -92,7 +92,7 @@ func New(source Source, opts Options) *Catalog {
 	}
 	c := &Catalog{source: source, opts: opts, looks: make(chan struct{}, 1)}
 	// Pages are few and live shortly: a quarter is plenty.
-	c.pages = newKeep(opts.Bytes/4, func(query) struct{} { return struct{}{} }, c.fetchPage, c.Patience)
+	c.pages = newKeep(opts.Bytes/4, func(q query) query { return q }, c.fetchPage, c.Patience)
 	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.Patience)
 	return c
 }
@@ -151,7 +151,7 @@ func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error
 		Exposure:    version.Exposure,
 		Template:    template,
 	}
-	return body, bodyBytes(&version), nil
+	return body, bodyBytes(&version, template), nil
 }
 
 func (c *Catalog) fetchPage(ctx context.Context, q query) (*listing, int64, error) {

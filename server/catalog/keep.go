@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,7 +23,7 @@ type keep[G, K comparable, V any] struct {
 
 	mu           sync.Mutex
 	shelf        *shelf[K, V]
-	groups       map[G]map[K]struct{}
+	groups       map[G][]K // of few keys each: a map for each would take more than most bodies
 	loads        map[K]*load[V]
 	hits, misses uint64
 }
@@ -43,7 +44,7 @@ func newKeep[G, K comparable, V any](
 		group:    group,
 		fetch:    fetch,
 		patience: patience,
-		groups:   make(map[G]map[K]struct{}),
+		groups:   make(map[G][]K),
 		loads:    make(map[K]*load[V]),
 	}
 	k.shelf = newShelf[K, V](capacity, k.dropped)
@@ -53,10 +54,12 @@ func newKeep[G, K comparable, V any](
 // dropped runs under the lock.
 func (k *keep[G, K, V]) dropped(key K) {
 	g := k.group(key)
-	delete(k.groups[g], key)
-	if len(k.groups[g]) == 0 {
+	left := slices.DeleteFunc(k.groups[g], func(other K) bool { return other == key })
+	if len(left) == 0 {
 		delete(k.groups, g)
+		return
 	}
+	k.groups[g] = left
 }
 
 func (k *keep[G, K, V]) get(ctx context.Context, key K) (V, error) {
@@ -105,10 +108,7 @@ func (k *keep[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
 // place runs under the lock.
 func (k *keep[G, K, V]) place(key K, value V, bytes int64) {
 	g := k.group(key)
-	if k.groups[g] == nil {
-		k.groups[g] = make(map[K]struct{})
-	}
-	k.groups[g][key] = struct{}{}
+	k.groups[g] = append(k.groups[g], key)
 	if !k.shelf.put(key, value, bytes) {
 		k.dropped(key)
 	}
@@ -130,7 +130,7 @@ func (k *keep[G, K, V]) forget(groups map[G]struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for g := range groups {
-		for key := range k.groups[g] {
+		for _, key := range slices.Clone(k.groups[g]) { // dropping takes them out
 			k.shelf.drop(key)
 		}
 	}

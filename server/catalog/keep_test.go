@@ -115,12 +115,12 @@ func TestBytesBoundWhatIsHeld(t *testing.T) {
 		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)}, catalogtest.Text(strings.Repeat("x", size)))
 	}
 	author.Publish(greeting, catalogtest.Text(strings.Repeat("y", 128<<10)))
-	c := follow(t, author, Options{Bytes: 256 << 10})
+	c := follow(t, author, Options{Bytes: 128 << 10})
 	for i := range 40 {
 		text(t, c, store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)})
 	}
 	held := c.Stats().Bodies
-	if held.Bytes > 192<<10 || held.Entries < 10 || held.Entries > 12 {
+	if held.Bytes > 96<<10 || held.Entries < 9 || held.Entries > 12 {
 		t.Errorf("held %+v", held)
 	}
 	if got := text(t, c, greeting); len(got) != 128<<10 {

@@ -7,14 +7,18 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// overhead estimates what an entry takes beside its texts: structs, map and list cells.
-const overhead = 512
+// overhead and bodyOverhead estimate what a page and a body take beside what is in them: structs, map
+// and list cells. A test holds the estimates against the heap.
+const (
+	overhead     = 512
+	bodyOverhead = 800
+)
 
-// bodyBytes counts texts twice: a template holds them once more, cut into pieces.
-func bodyBytes(v *store.Version) int64 {
-	n := overhead + len(v.Document.Title) + len(v.Document.Description) + len(v.Key.Namespace) + len(v.Key.Name) + 64*len(v.Includes)
+// bodyBytes counts texts once: a template's pieces are parts of them.
+func bodyBytes(v *store.Version, t *prompt.Template) int64 {
+	n := bodyOverhead + t.Overhead() + len(v.Document.Title) + len(v.Document.Description) + len(v.Key.Namespace) + len(v.Key.Name) + 64*len(v.Includes)
 	for _, m := range v.Document.Messages {
-		n += 2*len(m.Text) + 64
+		n += len(m.Text)
 	}
 	return int64(n + argumentBytes(v.Document.Arguments))
 }
