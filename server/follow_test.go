@@ -25,10 +25,10 @@ func tagged(id, method, params string) string {
 func updated(id, uri string) string { return tagged(id, "resources/updated", `,"uri":"`+uri+`"`) }
 
 // onlyPrompts lets streams follow prompts that are not closed.
-func onlyPrompts(c *transport.Config) {
-	c.MayFollow = func(_ context.Context, uri string) bool {
-		return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "closed")
-	}
+func onlyPrompts(c *transport.Config) { c.MayFollow = followPrompts }
+
+func followPrompts(_ context.Context, uri string) bool {
+	return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "closed")
 }
 
 // TestResourceUpdates is row 10: a stream hears of the resources it follows and of no others, and its

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// fuzzSeeds are messages of all kinds, right and wrong.
+func fuzzSeeds() []string {
+	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"progressToken":"t",` +
+		`"io.modelcontextprotocol/logLevel":"debug"}`
+	seeds := []string{
+		``, `{`, `[]`, `null`, `"x"`, `{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{}}`, `{"jsonrpc":"2.0","id":null,"method":"ping"}`, `{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}`,
+		initialize, `{"jsonrpc":"2.0","ID":1,"id":2,"method":"ping","Method":"tools/list"}`, deep(200),
+	}
+	for _, request := range []string{
+		`"server/discover","params":{%}`, `"prompts/list","params":{"cursor":"",%}`, `"prompts/get","params":{"name":"ask","arguments":{"topic":"x"},%}`,
+		`"tools/list","params":{%}`, `"tools/call","params":{"name":"echo","arguments":{"a":[1,{"b":null}]},"requestState":"s","inputResponses":{"a":{}},%}`,
+		`"tools/call","params":{"name":"progress","arguments":{"count":2},%}`, `"tools/call","params":{"name":"log",%}`,
+		`"tools/call","params":{"name":"mirror","arguments":{"region":"eu"},%}`, `"tools/call","params":{"name":"panic",%}`,
+		`"resources/list","params":{%}`, `"resources/templates/list","params":{%}`, `"resources/read","params":{"uri":"test://7/data",%}`,
+		`"completion/complete","params":{"ref":{"type":"ref/prompt","name":"x"},"argument":{"name":"a","value":"b"},"context":{"arguments":{"c":"d"}},%}`,
+		`"subscriptions/listen","params":{"notifications":{"promptsListChanged":true,"resourceSubscriptions":["prompt://a/b"]},%}`,
+		`"logging/setLevel","params":{"level":"info",%}`, `"resources/subscribe","params":{"uri":"prompt://a/b",%}`, `"prompts/burn","params":{%}`,
+	} {
+		seeds = append(seeds, `{"jsonrpc":"2.0","id":"a","method":`+strings.ReplaceAll(request, "%", meta)+`}`,
+			`{"jsonrpc":"2.0","id":1,"method":`+strings.ReplaceAll(request, "%", `"_meta":{}`)+`}`)
+	}
+	return seeds
+}
+
+// fuzzed is an endpoint that is ending: streams end as soon as they begin.
+func fuzzed() *transport.Handler {
+	handler := transport.New(transport.Config{Server: everything(newProbe()), Authenticator: anybody{}, MayFollow: followPrompts, BodyLimit: 64 << 10})
+	handler.Stop()
+	return handler
+}
+
+// FuzzTransport: whatever is sent, nothing panics, and what comes back is JSON-RPC by the official schema, under
+// the id of the request.
+func FuzzTransport(f *testing.F) {
+	for _, seed := range fuzzSeeds() {
+		f.Add([]byte(seed), true)
+		f.Add([]byte(seed), false)
+	}
+	handler := fuzzed()
+	f.Fuzz(func(t *testing.T, body []byte, headers bool) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // for calls that wait
+		defer cancel()
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/mcp", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		if headers {
+			mirror(r.Header, body)
+		}
+		w := httptest.NewRecorder()
+		witness(t, handler).ServeHTTP(w, r)
+		answers(t, body, w)
+	})
+}
+
+// mirror sets the headers of a request to what its body says.
+func mirror(header http.Header, body []byte) {
+	var message struct {
+		Method string
+		Params struct {
+			Name, URI string
+			Arguments struct{ Region string }
+		}
+	}
+	_ = json.Unmarshal(body, &message) // what cannot be read has nothing to mirror
+	header.Set(mcp.HeaderProtocolVersion, newest)
+	for name, value := range map[string]string{
+		mcp.HeaderMethod: message.Method, mcp.HeaderName: message.Params.Name + message.Params.URI, "Mcp-Param-Region": message.Params.Arguments.Region,
+	} {
+		if encoded, ok := mcp.EncodeHeaderValue(value); ok && value != "" {
+			header.Set(name, encoded)
+		}
+	}
+}
+
+// answers holds a response against the message it is to: the last of its events, where there are several.
+func answers(t *testing.T, body []byte, w *httptest.ResponseRecorder) {
+	t.Helper()
+	switch answer := w.Body.String(); w.Header().Get("Content-Type") {
+	case "application/json":
+		sameID(t, body, []byte(answer))
+	case "text/event-stream":
+		events := strings.Split(strings.TrimSuffix(answer, "\n\n"), "\n\n")
+		sameID(t, body, []byte(strings.TrimPrefix(events[len(events)-1], "event: message\ndata: ")))
+	default:
+		if refused := w.Code == http.StatusNotAcceptable || w.Code == http.StatusUnsupportedMediaType; !refused && (w.Code != http.StatusAccepted || answer != "") {
+			t.Errorf("%s is answered with %d %s", body, w.Code, answer)
+		}
+	}
+}
+
+// sameID: an answer has the id of what was asked, as it was written, or null where that is none.
+func sameID(t *testing.T, asked, answer []byte) {
+	t.Helper()
+	if !json.Valid(answer) {
+		t.Errorf("%q is answered by what is no JSON: %q", asked, answer)
+	}
+	var question struct{ ID json.RawMessage }
+	want := "null"
+	if json.Unmarshal(asked, &question) == nil && len(question.ID) > 0 {
+		want = string(question.ID)
+	}
+	if got := idOf(answer); got != want && got != "null" {
+		t.Errorf("%q is answered under the id %s: %s", asked, got, answer)
+	} else if got == "null" && !strings.Contains(string(answer), `"error":`) {
+		t.Errorf("%q has a result for nobody: %s", asked, answer)
+	}
+}
+
+// FuzzStdio: whatever lines come, every line that goes out is a message, and the server ends with the input.
+func FuzzStdio(f *testing.F) {
+	for _, seed := range fuzzSeeds() {
+		f.Add([]byte(seed + "\n" + seed))
+	}
+	f.Add([]byte(strings.Join(fuzzSeeds(), "\n")))
+	handler := fuzzed()
+	f.Fuzz(func(t *testing.T, input []byte) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		out := &sink{}
+		if err := handler.ServeStdio(ctx, auth.Identity{Subject: "fuzz"}, "", bytes.NewReader(input), out); err != nil {
+			t.Error(err)
+		}
+		for line := range bytes.Lines(out.Bytes()) {
+			var message struct{ JSONRPC string }
+			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || leak.Match(line) {
+				t.Errorf("%q is no message for a client: %v", line, err)
+			}
+		}
+	})
+}
+
+// sink takes what is written until it is closed.
+type sink struct {
+	bytes.Buffer
+	closed bool
+}
+
+func (s *sink) Write(b []byte) (int, error) {
+	if s.closed {
+		return 0, io.ErrClosedPipe
+	}
+	return s.Buffer.Write(b)
+}
