@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -360,27 +361,71 @@ func agentsCannotForgeTheirMark(t *testing.T) {
 	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
 }
 
-// agentsProveThemselves where the installation wants it: nothing is changed for who does not.
-func agentsProveThemselves(t *testing.T) {
-	apart := pgtest.New(t)
-	s, err := postgres.Open(t.Context(), apart)
+// elsewhere is a database of its own with a controller of changes that begin starts, beside the one all
+// share, which knows nothing of its requests.
+func elsewhere(t *testing.T, unproven bool) (s *postgres.Store, writer *postgres.Writer, begin func()) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), pgtest.New(t))
 	must(t, err)
 	t.Cleanup(s.Close)
-	writer := s.Writer("another cluster")
+	writer = s.Writer("another cluster")
 	must(t, writer.Claim(t.Context()))
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	strict := &changes.Changes{Objects: api, Store: writer, Listen: s.ListenChanges, Concurrency: 1}
-	go func() { ended <- strict.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		must(t, <-ended)
-	})
+	worker := &changes.Changes{
+		Objects: client.WithFieldOwner(api, changes.FieldManager), Store: writer, Listen: s.ListenChanges,
+		Recorder: events.NewFakeRecorder(10), Unproven: unproven, Concurrency: 1,
+	}
+	return s, writer, func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- worker.Start(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			must(t, <-ended)
+		})
+	}
+}
+
+// agentsProveThemselves where the installation wants it: nothing is changed for who does not.
+func agentsProveThemselves(t *testing.T) {
+	s, _, begin := elsewhere(t, false)
+	begin()
 	key := store.Key{Namespace: namespace(t), Name: "x"}
 	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("x")})),
 		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonUnproven})
 	var p v1alpha1.Prompt
 	if err := api.Get(t.Context(), client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p); !apierrors.IsNotFound(err) {
 		t.Errorf("it was created: %v", err)
+	}
+}
+
+// agentsAreNotAnsweredByWhatCameAfter: a controller ended after it wrote the object, and another writer replaced the edit
+// before the next one took over. What it finds is the mark, not the generation the edit was in.
+func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
+	s, writer, begin := elsewhere(t, true)
+	p := settled(t, create(t, text(namespace(t), "overtaken", "one")), v1alpha1.ReasonPublished)
+	key := store.Key{Namespace: p.Namespace, Name: p.Name}
+	r := request(key, store.ActionUpdate, store.Edit{Content: new("ours")})
+	_, err := s.RequestChange(t.Context(), r)
+	must(t, err)
+	open, err := writer.OpenChange(t.Context(), key)
+	must(t, err)
+	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
+	edit(t, p, func(p *v1alpha1.Prompt) {
+		p.Spec.Text, p.Annotations = "ours", map[string]string{v1alpha1.LastChangeAnnotation: r.ID}
+	})
+	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "theirs" })
+
+	begin()
+	eventually(t, func() error {
+		found, err := s.ChangeOutcomes(t.Context(), agent, []string{r.ID})
+		if err != nil || len(found) != 1 || found[0].State != store.ChangeApplied {
+			return fmt.Errorf("the request is at %+v, %v; want it applied", found, err)
+		}
+		return nil
+	})
+	carried, err := writer.CarriedChange(t.Context(), key, store.Owner{UID: string(p.UID), Generation: p.Generation}, r.ID)
+	must(t, err)
+	if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {
+		t.Errorf("at generation %d the object carries (-want +got):\n%s", p.Generation, diff)
 	}
 }

@@ -53,6 +53,7 @@ func TestController(t *testing.T) {
 		"agents are told of a terminating namespace": agentsAreToldOfATerminatingNamespace,
 		"agents cannot forge their mark":             agentsCannotForgeTheirMark,
 		"agents prove themselves":                    agentsProveThemselves,
+		"agents are not answered by what came after": agentsAreNotAnsweredByWhatCameAfter,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

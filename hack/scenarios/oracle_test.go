@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -372,9 +373,7 @@ func (o *oracle) judgeKept(name string, events []sight) {
 		bare := *e.Spec.DeepCopy()
 		bare.Text = ""
 		annotations := map[string]string{}
-		for key, value := range e.Annotations {
-			annotations[key] = value
-		}
+		maps.Copy(annotations, e.Annotations)
 		if name == "channels" {
 			bare.Channels = nil
 			delete(annotations, v1alpha1.LastChangeAnnotation)

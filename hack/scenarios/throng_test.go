@@ -80,7 +80,7 @@ type throng struct {
 // crowdOfAgents is fifty agents on ten prompts, with kubectl apply and a second field manager at the same ones, and the
 // controller killed all the while.
 func crowdOfAgents(t *testing.T) {
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	c := &throng{scene: play(t, mortal(t)), seed: seed, people: map[string][]string{}}
 	c.office = c.scene.office(t)
@@ -153,7 +153,7 @@ func (c *throng) rush(t *testing.T) error {
 	return group.Wait()
 }
 
-func (c *throng) random(who int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(who))) } //nolint:gosec // a test's
+func (c *throng) random(who int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(who))) }
 
 // pause is the time between two acts of one person; nothing is waited for.
 func pause(ctx context.Context, d time.Duration) {
