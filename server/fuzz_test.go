@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ func fuzzSeeds() []string {
 		``, `{`, `[]`, `null`, `"x"`, `{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`,
 		`{"jsonrpc":"2.0","id":1,"result":{}}`, `{"jsonrpc":"2.0","id":null,"method":"ping"}`, `{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}`,
 		initialize, `{"jsonrpc":"2.0","ID":1,"id":2,"method":"ping","Method":"tools/list"}`, deep(200),
+		`{"jsonrpC":"2.0","id":"","method":"tools/call","pArAms":{"nAme":"mirror","_metA":{"io.modelConteXtprotoCol/protoColVersion":"2026-07-28",` +
+			`"io.modelConteXtprotoCol/ClientCApABilities":{}}}}`,
 	}
 	for _, request := range []string{
 		`"server/discover","params":{%}`, `"prompts/list","params":{"cursor":"",%}`, `"prompts/get","params":{"name":"ask","arguments":{"topic":"x"},%}`,
@@ -139,7 +142,7 @@ func FuzzStdio(f *testing.F) {
 		if err := handler.ServeStdio(ctx, auth.Identity{Subject: "fuzz"}, "", bytes.NewReader(input), out); err != nil {
 			t.Error(err)
 		}
-		for line := range bytes.Lines(out.Bytes()) {
+		for line := range bytes.Lines(out.written.Bytes()) {
 			var message struct{ JSONRPC string }
 			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || leak.Match(line) {
 				t.Errorf("%q is no message for a client: %v", line, err)
@@ -148,15 +151,25 @@ func FuzzStdio(f *testing.F) {
 	})
 }
 
-// sink takes what is written until it is closed.
+// sink takes what is written until it is closed, as the server does at its end.
 type sink struct {
-	bytes.Buffer
-	closed bool
+	mu      sync.Mutex
+	written bytes.Buffer
+	closed  bool
 }
 
 func (s *sink) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closed {
 		return 0, io.ErrClosedPipe
 	}
-	return s.Buffer.Write(b)
+	return s.written.Write(b)
+}
+
+func (s *sink) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
 }

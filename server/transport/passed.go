@@ -103,7 +103,30 @@ func (c *Call) passOn(e *envelope, body []byte) *Failure {
 			return InvalidParams(fmt.Sprintf("params.%s is nested more than %d levels deep", member.name, maxDepth))
 		}
 	}
+	if f := c.checkMetaKeys(&e.Params.Meta); f != nil {
+		return f
+	}
 	return checkCallMeta(&e.Params.Meta)
+}
+
+// checkMetaKeys refuses a _meta that mcp-go reads otherwise than it was read here, where keys in another case
+// count as well: a call must not be of one revision here and of another there.
+func (c *Call) checkMetaKeys(meta *requestMeta) *Failure {
+	if len(c.passed.Meta) == 0 && !c.Modern {
+		return nil
+	}
+	var keys map[string]json.RawMessage
+	if len(c.passed.Meta) > 0 && json.Unmarshal(c.passed.Meta, &keys) != nil {
+		return InvalidParams("params._meta is malformed")
+	}
+	var version string
+	if raw, there := keys[mcp.MetaKeyProtocolVersion]; there && json.Unmarshal(raw, &version) != nil || version != meta.Version {
+		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
+	}
+	if c.Modern && keys[mcp.MetaKeyClientCapabilities] == nil {
+		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyClientCapabilities)
+	}
+	return nil
 }
 
 // checkCallMeta is about what a client may ask to be told during a call.
