@@ -1,0 +1,43 @@
+package transport
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// respond writes the one answer to a request that is no stream.
+func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
+	x.page.Reset()
+	f = h.answer(x.page, x.envelope.ID, result, f)
+	status := http.StatusOK
+	if f != nil && x.call.Modern {
+		status = f.status()
+	}
+	h.send(x, status)
+	return f
+}
+
+// reject writes a failure over whatever the page holds.
+func (h *Handler) reject(x *exchange, f *Failure, status int) {
+	x.page.Reset()
+	_ = h.answer(x.page, x.envelope.ID, nil, f)
+	h.send(x, status)
+}
+
+// answer writes a whole response into a page. A result that cannot be encoded is a failure inside.
+func (h *Handler) answer(p *page, id json.RawMessage, result any, f *Failure) *Failure {
+	start := p.Len()
+	if err := p.answer(id, result, f); err != nil {
+		h.config.Log.Error("An answer could not be encoded", "err", err)
+		p.Truncate(start)
+		f = internalFailure()
+		_ = p.answer(id, nil, f) // a code and a text have no way to fail
+	}
+	return f
+}
+
+// send writes the page as the only content of a response.
+func (h *Handler) send(x *exchange, status int) {
+	h.limitWrite(x.control)
+	x.page.send(x.w, status)
+}
