@@ -53,7 +53,7 @@ fuzz: ## Fuzz every target for FUZZTIME (30s).
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack); do \
 	  for target in $$(grep -oP '^func \KFuzz\w+' "$$file"); do \
 	    echo "$$target in $$(dirname "$$file")"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
 	  done; \
 	done
 

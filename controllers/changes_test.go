@@ -195,6 +195,8 @@ func agentsAreToldWhatBlocksTheObject(t *testing.T) {
 	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("one")})), published(1, true))
 	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 7}})),
 		store.ChangeOutcome{State: store.ChangeBlocked, Reason: v1alpha1.ReasonChannelVersionMissing})
+	// The pin is the answer to who asked for it, and to no other.
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("two")})), published(2, true))
 
 	asleep := text(ns, "asleep", "one")
 	asleep.Annotations = map[string]string{v1alpha1.AgentsAnnotation: "all"}

@@ -86,8 +86,8 @@ func NewHandler(deps Deps) *Handler {
 
 // Stop ends the announcements and every open stream.
 func (h *Handler) Stop() {
+	h.Handler.Stop() // first: an announcement under way asks in the names of the streams
 	h.announcer.Stop()
-	h.Handler.Stop()
 }
 
 var _ http.Handler = (*Handler)(nil)

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // replica is one server under test, on a real listener.
 type replica struct {

@@ -78,8 +78,8 @@ var stories = map[string]struct {
 		{"apply_template", `{"id":"support/triage","variables":{"ticket":"7"}}`, "Look at 7.\nBe kind.", ""},
 		{"get_prompt", `{"id":"support/triage"}`, "", `{"channel":"latest","description":"Sort it","variables":["ticket","tone"]}`},
 		{"get_prompt", `{"id":"support/triage@beta"}`, "", `{"channel":"beta","content":"Sort {{ticket}} & <friends>.\n{{> house-style}}","version":1}`},
-		{"update_prompt", `{"id":"support/incident-handover","category":"c"}`,
-			"! Error updating prompt: ValidationError: the change is in the object, which is blocked (ChannelVersionMissing): a channel points to a version that is not there", ""},
+		// A pin to nothing is the answer to who asked for it, and not to who edits the text.
+		{"update_prompt", `{"id":"support/incident-handover","category":"c"}`, `Updated prompt "Incident handover" (version 4)`, `{"changed":true,"version":4}`},
 	}},
 	"versions are expected, withdrawn and pointed to": {"/mcp/it", []act{
 		{"update_prompt", `{"id":"greeting","content":"Two.","expectedVersion":1}`, `Updated prompt "greeting" (version 2)`, ""},
@@ -102,7 +102,9 @@ var stories = map[string]struct {
 		{"get_prompt", `{"id":"greeting"}`, "", `{"channel":"latest","version":4}`},
 	}},
 	"the only version is the prompt": {"/mcp/it", []act{
-		{"delete_prompt", `{"id":"greeting","version":1}`, "Deleted prompt with ID: greeting", ""},
+		{"delete_prompt", `{"id":"greeting","version":1,"idempotencyKey":"only"}`, "Deleted prompt with ID: greeting", ""},
+		{"delete_prompt", `{"id":"greeting","version":1,"idempotencyKey":"only"}`, "Deleted prompt with ID: greeting", ""},
+		{"delete_prompt", `{"id":"greeting","idempotencyKey":"only"}`, "! Error deleting prompt: ConflictError: the idempotency key was used for another request; use another key for another request", ""},
 		{"get_prompt", `{"id":"greeting"}`, "! Error retrieving prompt: NotFoundError: Prompt with id 'greeting' not found", ""},
 	}},
 	"a repeat is the same request": {"/mcp/it", []act{

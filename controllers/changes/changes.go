@@ -39,6 +39,7 @@ type Store interface {
 	BeginChange(ctx context.Context, change store.OpenChange, intent store.Intent) error
 	ApplyChange(ctx context.Context, id, uid string, generation int64) error
 	SettleChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error
+	SettleCarried(ctx context.Context, carried store.Carried, reason, message string) error
 	ExpireChanges(ctx context.Context) error
 	Forget(ctx context.Context, key store.Key, uid string) error
 }

@@ -3,6 +3,9 @@ package changes
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -88,7 +91,7 @@ func judge(v view) verdict {
 		return refuse(store.ReasonUnproven, "the request carries no proof of who asks, and this installation takes none without; "+
 			"its operator can allow it with --changes=unproven")
 	case v.request.Overdue:
-		return settle(store.ChangeExpired, store.ReasonNotBegun, "%s", store.NotBegun)
+		return expire(v.request)
 	}
 	switch v.request.Action {
 	case store.ActionAdd:
@@ -98,6 +101,14 @@ func judge(v view) verdict {
 	default:
 		return judgeDelete(v)
 	}
+}
+
+// expire ends a request for good. One that was begun was written by nobody, or judge would not have come here.
+func expire(request store.OpenChange) verdict {
+	if request.Attempt > 0 {
+		return settle(store.ChangeExpired, store.ReasonNotBegun, "the request could not be written within 10 minutes, and never will be; nothing was written; ask again")
+	}
+	return settle(store.ChangeExpired, store.ReasonNotBegun, "%s", store.NotBegun)
 }
 
 // resume looks whether a write that was begun, by whomever, has settled the matter: it succeeded, or its object is gone.
@@ -179,7 +190,9 @@ func judgeVersion(v view) (verdict, bool) {
 		return verdict{}, false
 	}
 	now := store.Owner{UID: string(v.object.UID), Generation: v.object.Generation}
-	if v.live.Owner != now && v.object.Status.ObservedGeneration != v.object.Generation {
+	unseen := v.object.Status.ObservedGeneration != v.object.Generation ||
+		meta.IsStatusConditionPresentAndEqual(v.object.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionUnknown) // tried again
+	if v.live.Owner != now && unseen {
 		return verdict{step: stepLater}, true
 	}
 	if channel := v.request.Edit.Channel; channel != nil {

@@ -39,7 +39,13 @@ func marked(p *v1alpha1.Prompt) {
 }
 func touched(p *v1alpha1.Prompt)   { p.ResourceVersion = "11" }
 func madeAgain(p *v1alpha1.Prompt) { p.UID, p.ResourceVersion = "u2", "11" }
-func unseen(p *v1alpha1.Prompt)    { p.Generation, p.ResourceVersion = 4, "11" }
+
+// retried is seen by the reconciler, which could not reach the database.
+func retried(p *v1alpha1.Prompt) {
+	p.Status.ObservedGeneration = p.Generation
+	p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown}}
+}
+func unseen(p *v1alpha1.Prompt) { p.Generation, p.ResourceVersion = 4, "11" }
 func tracked(p *v1alpha1.Prompt) {
 	p.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "app:x"}
 }
@@ -107,6 +113,7 @@ func TestDecide(t *testing.T) {
 		"another version":               {request: asks(update, expects(6)), object: object(), live: published, want: conflicts(store.ReasonVersion)},
 		"a version to come":             {request: asks(update, expects(7)), object: object(unseen), live: published, want: later},
 		"a version that never comes":    {request: asks(update, expects(7)), object: object(unseen, func(p *v1alpha1.Prompt) { p.Status.ObservedGeneration = 4 }), live: published, want: verdict{step: stepWrite, spec: text("")}},
+		"a version tried again":         {request: asks(update, expects(7)), object: object(unseen, retried), live: published, want: later},
 		"published before its status":   {request: asks(update, expects(8)), object: object(unseen), live: store.Live{Owner: store.Owner{UID: "u1", Generation: 4}, Version: 8}, want: verdict{step: stepWrite, spec: text("")}},
 		"a channel elsewhere":           {request: asks(update, channel("beta"), expects(3)), object: object(), live: published, want: conflicts(store.ReasonVersion)},
 		"delete another version":        {request: asks(remove, expects(6)), object: object(), live: published, want: conflicts(store.ReasonVersion)},
@@ -272,6 +279,27 @@ func TestPrepareSaysTheGenerationToCome(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, w.intent); diff != "" {
 				t.Errorf("intent (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWentBack(t *testing.T) {
+	older := func(p *v1alpha1.Prompt) { p.Generation = 3 }
+	for name, tc := range map[string]struct {
+		request store.OpenChange
+		object  *v1alpha1.Prompt
+		want    bool
+	}{
+		"written, and restored without it":   {asks(store.ActionUpdate, begun), object(older), true},
+		"written, and a generation yet old":  {asks(store.ActionUpdate, begun), object(older, marked), false},
+		"written":                            {asks(store.ActionUpdate, begun), object(unseen), false},
+		"deleted, and there again":           {asks(store.ActionDelete, begun), object(), true},
+		"deleted, and held by its finalizer": {asks(store.ActionDelete, begun), object(deleted), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := wentBack(tc.request, tc.object); got != tc.want {
+				t.Errorf("went back: %t, want %t", got, tc.want)
 			}
 		})
 	}

@@ -118,17 +118,21 @@ func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (
 	if err != nil {
 		return false, err
 	}
-	if err := c.Store.BeginChange(ctx, v.request, w.intent); err != nil {
+	// Begun and sent within CallTimeout: what is answered after a crash counts on it.
+	timely, cancel := context.WithTimeout(ctx, CallTimeout)
+	defer cancel()
+	if err := c.Store.BeginChange(timely, v.request, w.intent); err != nil {
 		return false, err
 	}
 	v.request.Attempt++
 	faultpoint.Hit(faultpoint.ChangeBegun)
-	written, err := w.do(ctx, c.Objects)
+	written, err := w.do(timely, c.Objects)
 	if contended(v.request.Action, err) {
 		return false, nil
 	}
 	if err != nil {
 		if d, final := refusal(v.request.Key, err); final {
+			c.Log.Info("The API server refuses a change", "prompt", v.request.Key, "change", v.request.ID, "err", err)
 			return true, c.end(ctx, v.request, d)
 		}
 		return false, fmt.Errorf("write the object: %w", err)
@@ -193,12 +197,23 @@ func (c *Changes) lookAfter(ctx context.Context, request store.OpenChange) error
 	if object == nil || string(object.UID) != request.Intent.UID {
 		return c.Store.Forget(ctx, request.Key, request.Intent.UID)
 	}
+	if wentBack(request, object) {
+		return c.Store.SettleCarried(ctx, store.Carried{ID: request.ID}, "", "")
+	}
 	select {
 	case c.Drifted <- event.GenericEvent{Object: &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// wentBack reports whether what was written is undone, as after a restore of the API server's own store.
+func wentBack(request store.OpenChange, object *v1alpha1.Prompt) bool {
+	if request.Action == store.ActionDelete {
+		return object.DeletionTimestamp.IsZero()
+	}
+	return object.Generation < request.Intent.Generation && object.Annotations[v1alpha1.LastChangeAnnotation] != request.ID
 }
 
 func list(words iter.Seq[string]) string { return strings.Join(slices.Sorted(words), ", ") }

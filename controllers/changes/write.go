@@ -58,18 +58,21 @@ func patch(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.Promp
 	if err != nil {
 		return write{}, err
 	}
-	var body map[string]any
-	if err := json.Unmarshal(change, &body); err != nil {
+	var fields map[string]json.RawMessage // as written: a number keeps its digits
+	if err := json.Unmarshal(change, &fields); err != nil {
 		return write{}, fmt.Errorf("read the patch: %w", err)
 	}
 	generation := object.Generation
-	if len(body) > 0 {
+	if len(fields) > 0 {
 		generation++
 		if err := says(object.Spec, change, spec); err != nil {
 			return write{}, err
 		}
 	}
-	body["metadata"] = map[string]any{"uid": object.UID, "resourceVersion": object.ResourceVersion, "annotations": marks}
+	body := map[string]any{"metadata": map[string]any{"uid": object.UID, "resourceVersion": object.ResourceVersion, "annotations": marks}}
+	for name, value := range fields {
+		body[name] = value
+	}
 	text, err := json.Marshal(body)
 	if err != nil {
 		return write{}, fmt.Errorf("write the patch: %w", err)
@@ -131,7 +134,7 @@ func refusal(key store.Key, err error) (verdict, bool) {
 	case apierrors.IsNotFound(err):
 		return refuse(store.ReasonNamespace, "there is no namespace %s; choose one that is there", key.Namespace), true
 	case apierrors.IsForbidden(err):
-		return refuse(store.ReasonForbidden, "the API server forbids it: %s", words), true
+		return refuse(store.ReasonForbidden, "the API server does not let Lectern write prompts in namespace %s; its operator finds the reason in the controller's log", key.Namespace), true
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return refuse(store.ReasonInvalid, "the API server refuses it: %s", words), true
 	}

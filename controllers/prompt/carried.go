@@ -18,7 +18,8 @@ func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.Ca
 	if err != nil || change == nil {
 		return nil, err
 	}
-	return &store.Carried{ID: change.ID, Held: change.Generation == p.Generation || manifest.Holds(p.Spec, change.Edit)}, nil
+	held := change.Generation == p.Generation || manifest.Holds(p.Spec, change.Edit)
+	return &store.Carried{ID: change.ID, Held: held, Ruled: change.Edit.Ruled()}, nil
 }
 
 // settleUnpublished answers a change request whose object ends otherwise than published, in the words of the object.

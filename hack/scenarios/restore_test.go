@@ -58,6 +58,7 @@ func databaseRestored(t *testing.T) {
 // tables in an order in which rows can be put back.
 var tables = []string{
 	"installation", "feed", "prompts", "prompt_versions", "prompt_channels", "prompt_channel_moves", "tags", "prompt_tags", "prompt_variables",
+	"prompt_search", "prompt_similarity", "prompt_changes",
 }
 
 // backUp copies all tables and returns what puts them back. Restoring ends every session, as

@@ -296,7 +296,7 @@ func (c *throng) ask(ctx context.Context, name string, action store.Action, edit
 	if err != nil {
 		return err
 	}
-	said := call{id: id, name: name, action: action}
+	said := call{id: id, name: name, action: action, told: store.ChangePending} // until it is told more
 	if edit.Content != nil {
 		said.text = *edit.Content
 	}

@@ -19,18 +19,21 @@ const (
 
 // Similarity is how much of the texts is the same, from 0 to 1: the runs of three words that are in both, of
 // those that are in either. Case, punctuation and layout do not count, unless there is nothing else.
-func Similarity(a, b string) float64 {
-	of, in := shingles(a), shingles(b)
-	if len(of) > len(in) {
-		of, in = in, of
-	}
-	both := 0
-	for s := range of {
-		if _, shared := in[s]; shared {
-			both++
+func Similarity(a, b string) float64 { return SimilarityTo(a)(b) }
+
+// SimilarityTo is Similarity with one text, which is taken apart once.
+func SimilarityTo(a string) func(b string) float64 {
+	of := shingles(a)
+	return func(b string) float64 {
+		in := shingles(b)
+		both := 0
+		for s := range in {
+			if _, shared := of[s]; shared {
+				both++
+			}
 		}
+		return float64(both) / float64(len(of)+len(in)-both)
 	}
-	return float64(both) / float64(len(of)+len(in)-both)
 }
 
 // SimilarityBands are numbers of which similar texts have some in common, at the same place or not, and other

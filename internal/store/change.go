@@ -31,6 +31,9 @@ type Edit struct {
 	Withdraw int64 `json:"withdraw,omitempty"`
 }
 
+// Ruled reports whether the edit moves a channel or withdraws a version, which a publish may leave undone.
+func (e *Edit) Ruled() bool { return e.Channel != nil || e.Withdraw != 0 }
+
 // ChannelEdit moves a channel to a version, has it follow the newest (Version zero), or removes it.
 type ChannelEdit struct {
 	Name    string `json:"name"`
@@ -162,6 +165,9 @@ type Carried struct {
 	ID string
 	// Held says that the object still says what was asked; otherwise another writer replaced it.
 	Held bool
+	// Ruled says that the edit asks for what a publish may leave undone: that it did is the answer to it, and to
+	// no other.
+	Ruled bool
 }
 
 // CarriedChange is what the controller is told of such a request, to find out whether it is held: the edit, and the

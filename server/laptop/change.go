@@ -1,6 +1,7 @@
 package laptop
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -114,10 +115,14 @@ func (f *Folder) attempt(ctx context.Context, request *store.ChangeRequest) (sto
 
 // takeUp serves what was written, without waiting for it to settle: it is known to be whole.
 func (f *Folder) takeUp(ctx context.Context, request *store.ChangeRequest, p *page) (store.ChangeOutcome, error) {
-	seen := look{files: maps.Clone(f.files), changed: true}
+	// Unsettled, because nobody looked: what is missing is not gone yet.
+	seen := look{files: maps.Clone(f.files), changed: true, unsettled: true}
 	delete(seen.files, p.path)
 	if p.after != nil {
 		content, stat, err := read(p.name)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(content, p.after) {
+			return store.ChangeOutcome{}, conflict(store.ReasonSuperseded, "%s", store.Superseded)
+		}
 		if err != nil {
 			return store.ChangeOutcome{}, err
 		}

@@ -201,7 +201,7 @@ func (f *Folder) judge(ctx context.Context, name string, request *store.ChangeRe
 		return err
 	}
 	// A rule that was not met before may stay so; what is asked for now must be met.
-	if _, message := manifest.Unmet(would); message != "" && (request.Edit.Channel != nil || request.Edit.Withdraw != 0) {
+	if _, message := manifest.Unmet(would); message != "" && request.Edit.Ruled() {
 		return refused(store.ReasonInvalid, "%s", message)
 	}
 	return nil

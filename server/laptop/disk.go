@@ -36,7 +36,8 @@ func replace(name string, before, after []byte) error {
 	if err := exchange(part, target, before, after); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(target))
+	syncFolder(filepath.Dir(target))
+	return nil
 }
 
 // create makes a file that is not there.
@@ -52,7 +53,8 @@ func create(name string, content []byte) error {
 	} else if err != nil {
 		return fmt.Errorf("make the file: %w", err)
 	}
-	return syncFolder(filepath.Dir(name))
+	syncFolder(filepath.Dir(name))
+	return nil
 }
 
 // remove takes a file away that is still as it was. Of a link the link goes, and not what it leads to.
@@ -65,7 +67,9 @@ func remove(name string, before []byte) error {
 		return errMoved
 	}
 	if stat, err := os.Lstat(name); err != nil || stat.Mode()&fs.ModeSymlink != 0 {
-		return errors.Join(err, os.Remove(name), syncFolder(filepath.Dir(name)))
+		err = errors.Join(err, os.Remove(name))
+		syncFolder(filepath.Dir(name))
+		return err
 	}
 	return takeAway(name, before)
 }
@@ -82,7 +86,8 @@ func takeAway(name string, before []byte) error {
 	}
 	now, err := os.ReadFile(aside.Name())
 	if err == nil && bytes.Equal(now, before) {
-		return syncFolder(filepath.Dir(name))
+		syncFolder(filepath.Dir(name))
+		return nil
 	}
 	// Back, unless a newer one stands there.
 	if err := os.Link(aside.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -111,13 +116,12 @@ func prepare(folder string, content []byte, mode fs.FileMode) (name string, err 
 	return part.Name(), nil
 }
 
-// syncFolder makes a rename outlive the machine.
-func syncFolder(folder string) error {
-	opened, err := os.Open(filepath.Clean(folder))
-	if err != nil {
-		return err
+// syncFolder makes a rename outlive the machine, on systems that can. The rename is done: that it cannot is no
+// answer to it.
+func syncFolder(folder string) {
+	if opened, err := os.Open(filepath.Clean(folder)); err == nil {
+		_ = errors.Join(opened.Sync(), opened.Close())
 	}
-	return errors.Join(opened.Sync(), opened.Close())
 }
 
 func movedIfGone(err error) error {

@@ -73,6 +73,9 @@ func (s *Surface) CompleteResourceArgument(
 	if key.Namespace == "" {
 		key.Namespace = call.Namespace
 	}
+	if CheckNamespace(key.Namespace) != nil || strings.ContainsRune(argument.Value, 0) {
+		return beginning(nil, ""), nil // nothing is called so
+	}
 	ctx, cancel := s.soon(ctx)
 	defer cancel()
 	completion, err := s.completeVariable(ctx, call.Namespace, key, argument)

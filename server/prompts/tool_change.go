@@ -2,11 +2,9 @@ package prompts
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -41,14 +39,20 @@ func (s *Surface) may(ctx context.Context, verb auth.Verb, key store.Key, in giv
 	return forbidden("you may read prompt %s, but not %s it; ask for the verb %s on prompts.lectern.dev", in.text("id"), verb, verb)
 }
 
+// maxIdempotencyKey bounds a key, in bytes.
+const maxIdempotencyKey = 256
+
 // change stores a request and waits for what becomes of it. The error is a *problem unless it is
 // published, or still on its way.
 func (s *Surface) change(ctx context.Context, in given, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	if n := len(in.text("idempotencyKey")); n > maxIdempotencyKey {
+		return store.ChangeOutcome{}, invalid("argument %q: has %d bytes; at most %d are allowed", "idempotencyKey", n, maxIdempotencyKey)
+	}
 	identity, err := caller(ctx)
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
-	request.Subject, request.IdempotencyKey, request.RequestedAt = identity.Subject, in.text("idempotencyKey"), time.Now()
+	request.Subject, request.IdempotencyKey = identity.Subject, in.text("idempotencyKey")
 	if request.ID == "" {
 		request.ID = uuid.NewString()
 	}
@@ -115,7 +119,11 @@ func reportVersion(bare string, o store.ChangeOutcome, name, sentence string) an
 func inQuotes(name string) string { return `"` + name + `"` }
 
 func accepted(o store.ChangeOutcome, name string) string {
-	return fmt.Sprintf("Change %s for prompt %s is accepted but not applied yet; ask get_prompt_change", o.ID, inQuotes(name))
+	step := "applied"
+	if o.State == store.ChangeApplied {
+		step = "published"
+	}
+	return fmt.Sprintf("Change %s for prompt %s is accepted but not %s yet; ask get_prompt_change", o.ID, inQuotes(name), step)
 }
 
 func stateOf(state store.ChangeState) string { return strings.ToLower(string(state)) }
@@ -173,7 +181,7 @@ func editOf(in given) (store.Edit, error) {
 		edit.Tags = &tags
 	}
 	if in.has("metadata") {
-		edit.Metadata = json.RawMessage(in.object("metadata"))
+		edit.Metadata = in.object("metadata")
 	}
 	return edit, nil
 }

@@ -53,7 +53,13 @@ func (s *Surface) listPrompts(ctx context.Context, in given) (answer, error) {
 	return s.find(ctx, in, "")
 }
 
+// maxQuery is how long a search may be, in characters. Longer ones are texts.
+const maxQuery = 2000
+
 func (s *Surface) searchPrompts(ctx context.Context, in given) (answer, error) {
+	if n := utf8.RuneCountInString(in.text("query")); n > maxQuery {
+		return answer{}, invalid("argument %q: has %d characters; at most %d are allowed; find_similar_prompts compares whole texts", "query", n, maxQuery)
+	}
 	return s.find(ctx, in, in.text("query"))
 }
 

@@ -15,7 +15,7 @@ import (
 const (
 	// historyRows is how many versions are listed when a call does not say, and at most.
 	historyRows = 50
-	maxHistory  = 500
+	maxHistory  = 100 // about 7,000 tokens
 	// diffLines is how long a comparison may be.
 	diffLines = 400
 )

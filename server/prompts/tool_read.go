@@ -145,6 +145,8 @@ func (s *Surface) similar(ctx context.Context, in given) (answer, error) {
 		return answer{}, invalid("give either id or text")
 	case !(query.Threshold > 0 && query.Threshold <= 1):
 		return answer{}, invalid("argument %q: %v is not greater than 0 and at most 1", "threshold", query.Threshold)
+	case len(query.Text) > prompt.MaxText:
+		return answer{}, invalid("argument %q: has %d bytes; at most %d (%d KiB) are allowed, as in a prompt", "text", len(query.Text), prompt.MaxText, prompt.MaxText>>10)
 	case in.has("id"):
 		r, _, err := s.read(ctx, in)
 		if err != nil {

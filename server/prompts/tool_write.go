@@ -69,15 +69,19 @@ func (s *Surface) updatePrompt(ctx context.Context, in given) (answer, error) {
 		return answer{}, invalid("there is nothing to change: give name, content, description, isTemplate, tags, category or metadata")
 	}
 	r, err := s.library.Read(ctx, key, newest)
-	if err != nil {
+	repeat := errors.Is(err, store.ErrNotFound) && in.has("idempotencyKey") // perhaps; the store knows
+	if err != nil && !repeat {
 		return answer{}, err
 	}
+	r.Key = key
 	expected := in.whole("expectedVersion")
 	if expected != 0 && expected != r.Version && !in.has("idempotencyKey") {
 		return answer{}, conflict("prompt %s is at version %d, not %d; read it again and decide", in.text("id"), r.Version, expected)
 	}
-	if err := s.compiles(ctx, &r, edit); err != nil {
-		return answer{}, err
+	if !repeat {
+		if err := s.compiles(ctx, &r, edit); err != nil {
+			return answer{}, err
+		}
 	}
 	outcome, err := s.change(ctx, in, store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: edit, ExpectedVersion: expected})
 	if err != nil {
@@ -130,6 +134,11 @@ func (s *Surface) deletePrompt(ctx context.Context, in given) (answer, error) {
 	var outcome store.ChangeOutcome
 	if err == nil {
 		outcome, err = s.change(ctx, in, request)
+		if errors.Is(err, store.ErrOtherRequest) && request.Edit.Withdraw != 0 {
+			// It was the only version, which a repeat cannot see any more.
+			whole := store.ChangeRequest{Key: key, Action: store.ActionDelete, ExpectedVersion: request.Edit.Withdraw}
+			outcome, err = s.change(ctx, in, whole)
+		}
 	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
 		err = &problem{text: fmt.Sprintf("Prompt with ID %s not found", clip(in.text("id"), 200)), sentence: true}
@@ -160,6 +169,7 @@ func (s *Surface) deletion(ctx context.Context, key store.Key, selector prompt.S
 	if r.Version == r.Latest {
 		only, err := s.onlyVersion(ctx, key, r.Version)
 		if err != nil || only {
+			whole.ExpectedVersion = r.Version // not what is published meanwhile
 			return whole, err
 		}
 		return whole, conflict("version %d is the newest, which the prompt still states; change the prompt with update_prompt, then delete version %d",

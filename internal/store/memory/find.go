@@ -127,15 +127,19 @@ func (s *Store) Stats(_ context.Context, scope store.Scope) (store.Stats, error)
 
 // Similar are listed prompts with nearly the same text, the most similar first. All are compared: what fits in
 // memory does not want an index.
-func (s *Store) Similar(_ context.Context, q store.SimilarQuery) ([]store.Similar, error) {
+func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Similar, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var found []store.Similar
+	similarTo := prompt.SimilarityTo(q.Text)
 	for r, v := range s.listed(q.Scope, store.Key{}) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if r.key == q.Except {
 			continue
 		}
-		if similarity := prompt.Similarity(q.Text, prompt.Content(v.document.Messages)); similarity >= q.Threshold {
+		if similarity := similarTo(prompt.Content(v.document.Written())); similarity >= q.Threshold {
 			found = append(found, store.Similar{Key: r.key, Title: v.document.Title, Similarity: similarity})
 		}
 	}

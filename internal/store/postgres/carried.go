@@ -82,7 +82,7 @@ func settleCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 	}
 	params := superseded(p.Change.ID)
 	if p.Change.Held {
-		if len(published.InUse) > 0 || len(published.Missing) > 0 {
+		if p.Change.Ruled && (len(published.InUse) > 0 || len(published.Missing) > 0) {
 			return nil
 		}
 		params = sqlcgen.SettleChangeParams{

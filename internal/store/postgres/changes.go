@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
@@ -83,6 +83,5 @@ func outcomeOf(r sqlcgen.ChangeOutcomesRow) store.ChangeOutcome {
 
 // isUUID keeps from the database what it would refuse: an id that comes from outside.
 func isUUID(id string) bool {
-	var parsed pgtype.UUID
-	return parsed.Scan(id) == nil
+	return len(id) == 36 && uuid.Validate(id) == nil // pgx does not look at the dashes
 }

@@ -263,6 +263,7 @@ func TestPublishSettlesTheChange(t *testing.T) {
 		before string // published before it, at generation 1
 		edit   func(*store.Publication)
 		held   bool
+		ruled  bool
 		want   store.ChangeOutcome
 	}{
 		"a new version":      {before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 2, NewVersion: true}},
@@ -270,12 +271,16 @@ func TestPublishSettlesTheChange(t *testing.T) {
 		"the first":          {held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true}},
 		"replaced meanwhile": {before: "old", want: gone},
 		"a pin to nothing": {
-			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangeApplied},
+			before: "old", held: true, ruled: true, want: store.ChangeOutcome{State: store.ChangeApplied},
 			edit: func(p *store.Publication) { p.Channels = []store.ChannelRule{{Name: "beta", Version: 9}} },
 		},
 		"a version in use": {
-			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangeApplied},
+			before: "old", held: true, ruled: true, want: store.ChangeOutcome{State: store.ChangeApplied},
 			edit: func(p *store.Publication) { p.Withdrawn = []int64{2} },
+		},
+		"a text beside a pin to nothing": {
+			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 2, NewVersion: true},
+			edit: func(p *store.Publication) { p.Channels = []store.ChannelRule{{Name: "beta", Version: 9}} },
 		},
 		"production elsewhere": {
 			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 1, NewVersion: true},
@@ -291,6 +296,7 @@ func TestPublishSettlesTheChange(t *testing.T) {
 			r := d.asks(store.ActionUpdate)
 			d.applies(d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}), "u1", 2)
 			p := d.carrying("u1", 2, "text", tc.held)
+			p.Change.Ruled = tc.ruled
 			if tc.edit != nil {
 				tc.edit(&p)
 			}
@@ -374,6 +380,30 @@ func TestSupersededIsNotPublished(t *testing.T) {
 	deposed.Takeover = &fenced.Row
 	_, err = d.writer.Publish(t.Context(), deposed)
 	must(t, err)
+}
+
+// TestWithdrawalErasesTheRequest: what made a version is the same text.
+func TestWithdrawalErasesTheRequest(t *testing.T) {
+	d := openDesk(t)
+	d.asks(store.ActionAdd)
+	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
+	_, err := d.writer.Publish(t.Context(), d.carrying("u1", 1, "text", true))
+	must(t, err)
+	edits := func() (edits []string) {
+		err := pgtest.Connect(t, d.owner).QueryRow(t.Context(), "select array_agg(edit::text) from prompt_changes").Scan(&edits)
+		must(t, err)
+		return edits
+	}
+	if diff := cmp.Diff([]string{`{"content": "text"}`}, edits()); diff != "" {
+		t.Errorf("before the withdrawal (-want +got):\n%s", diff)
+	}
+	p := publication(t, handover, "u1", 2, "another")
+	p.Withdrawn = []int64{1}
+	_, err = d.writer.Publish(t.Context(), p)
+	must(t, err)
+	if diff := cmp.Diff([]string{`{}`}, edits()); diff != "" {
+		t.Errorf("after it (-want +got):\n%s", diff)
+	}
 }
 
 func TestBlockedChange(t *testing.T) {

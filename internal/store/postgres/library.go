@@ -133,12 +133,13 @@ func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Simi
 		return nil, fmt.Errorf("find similar prompts: %w", fault(err))
 	}
 	var found []store.Similar
+	similarTo := prompt.SimilarityTo(q.Text)
 	for _, r := range rows {
 		var written []prompt.Message
 		if err := json.Unmarshal(r.Source, &written); err != nil {
 			return nil, fmt.Errorf("read the text of %s/%s: %w", r.Namespace, r.Name, err)
 		}
-		similarity := prompt.Similarity(q.Text, prompt.Content(written))
+		similarity := similarTo(prompt.Content(written))
 		if similarity >= q.Threshold {
 			found = append(found, store.Similar{Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Title: r.Title, Similarity: similarity})
 		}

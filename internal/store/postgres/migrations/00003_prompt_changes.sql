@@ -44,5 +44,8 @@ comment on column prompt_changes.generation is 'Of the object once it is written
 -- The queue of each prompt.
 create index prompt_changes_open on prompt_changes (namespace, name, seq) where settled_at is null;
 
+-- What a withdrawal erases.
+create index prompt_changes_made on prompt_changes (namespace, name, version) where version > 0;
+
 -- What is old enough to go.
 create index prompt_changes_old on prompt_changes (settled_at) where settled_at is not null;

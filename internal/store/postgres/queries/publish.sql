@@ -105,6 +105,13 @@ select distinct d.name
  limit 10;
 
 -- name: WithdrawVersions :exec
+-- With what agents asked for to make them, which is the same text.
+with forgotten as (
+  update prompt_changes c set edit = '{}'
+    from prompts p
+   where p.id = @prompt_id and c.namespace = p.namespace and c.name = p.name
+     and c.settled_at is not null and c.version = any(@versions::bigint[])
+)
 update prompt_versions
    set withdrawn_at = now(), document = null, source = null, content = null, includes = '[]', tags = '{}', variables = '{}'
  where prompt_id = @prompt_id and version = any(@versions::bigint[]);

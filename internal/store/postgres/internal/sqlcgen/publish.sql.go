@@ -426,6 +426,12 @@ func (q *Queries) Prompt(ctx context.Context, arg PromptParams) (PromptRow, erro
 }
 
 const withdrawVersions = `-- name: WithdrawVersions :exec
+with forgotten as (
+  update prompt_changes c set edit = '{}'
+    from prompts p
+   where p.id = $1 and c.namespace = p.namespace and c.name = p.name
+     and c.settled_at is not null and c.version = any($2::bigint[])
+)
 update prompt_versions
    set withdrawn_at = now(), document = null, source = null, content = null, includes = '[]', tags = '{}', variables = '{}'
  where prompt_id = $1 and version = any($2::bigint[])
@@ -436,6 +442,7 @@ type WithdrawVersionsParams struct {
 	Versions []int64
 }
 
+// With what agents asked for to make them, which is the same text.
 func (q *Queries) WithdrawVersions(ctx context.Context, arg WithdrawVersionsParams) error {
 	_, err := q.db.Exec(ctx, withdrawVersions, arg.PromptID, arg.Versions)
 	return err
