@@ -56,7 +56,6 @@ type ChangeRequest struct {
 	Subject string
 	// IdempotencyKey makes a repeat of the same subject the same request; empty for none.
 	IdempotencyKey string
-	RequestedAt    time.Time
 }
 
 // ChangeState is how far a change request has come.

@@ -190,7 +190,6 @@ func TestChangesGoInTurn(t *testing.T) {
 
 	found := d.open()
 	want := store.OpenChange{ChangeRequest: first, State: store.ChangePending}
-	want.RequestedAt = found.RequestedAt
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("the first request (-want +got):\n%s", diff)
 	}

@@ -52,7 +52,7 @@ func (w *Writer) OpenChange(ctx context.Context, key store.Key) (store.OpenChang
 	}
 	open := store.OpenChange{
 		ChangeRequest: store.ChangeRequest{
-			ID: r.ID, Key: key, Action: store.Action(r.Action), ExpectedVersion: r.ExpectedVersion, Subject: r.Subject, RequestedAt: r.RequestedAt,
+			ID: r.ID, Key: key, Action: store.Action(r.Action), ExpectedVersion: r.ExpectedVersion, Subject: r.Subject,
 		},
 		State: store.ChangeState(r.State), Attempt: r.Attempt,
 		Intent:  store.Intent{UID: r.ObjectUid, ResourceVersion: r.ObjectVersion, Generation: r.Generation},

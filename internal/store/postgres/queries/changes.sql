@@ -38,7 +38,7 @@ select first.namespace, first.name
  limit @max_rows;
 
 -- name: OpenChange :one
-select id::text as id, action, edit, expected_version, subject, requested_at, state, attempt, object_uid, object_version, generation,
+select id::text as id, action, edit, expected_version, subject, state, attempt, object_uid, object_version, generation,
        (requested_at < now() - make_interval(secs => @expiry_seconds))::boolean as overdue,
        coalesce(tried_at > now() - make_interval(secs => @call_seconds), false)::boolean as may_land,
        coalesce(applied_at < now() - make_interval(secs => @applied_seconds), false)::boolean as stuck

@@ -7,7 +7,6 @@ package sqlcgen
 
 import (
 	"context"
-	"time"
 )
 
 const applyChange = `-- name: ApplyChange :exec
@@ -243,7 +242,7 @@ func (q *Queries) LockChanges(ctx context.Context, arg LockChangesParams) error 
 }
 
 const openChange = `-- name: OpenChange :one
-select id::text as id, action, edit, expected_version, subject, requested_at, state, attempt, object_uid, object_version, generation,
+select id::text as id, action, edit, expected_version, subject, state, attempt, object_uid, object_version, generation,
        (requested_at < now() - make_interval(secs => $1))::boolean as overdue,
        coalesce(tried_at > now() - make_interval(secs => $2), false)::boolean as may_land,
        coalesce(applied_at < now() - make_interval(secs => $3), false)::boolean as stuck
@@ -267,7 +266,6 @@ type OpenChangeRow struct {
 	Edit            []byte
 	ExpectedVersion int64
 	Subject         string
-	RequestedAt     time.Time
 	State           string
 	Attempt         int32
 	ObjectUid       string
@@ -293,7 +291,6 @@ func (q *Queries) OpenChange(ctx context.Context, arg OpenChangeParams) (OpenCha
 		&i.Edit,
 		&i.ExpectedVersion,
 		&i.Subject,
-		&i.RequestedAt,
 		&i.State,
 		&i.Attempt,
 		&i.ObjectUid,
