@@ -159,6 +159,20 @@ func TestChangeOutcomesAreTheAskers(t *testing.T) {
 	}
 }
 
+// TestWhatIsNearlyAnID: pgx takes anything for the dashes of a UUID, and Postgres does not.
+func TestWhatIsNearlyAnID(t *testing.T) {
+	d := openDesk(t)
+	const nearly = "12345678_1234_1234_1234_123456789012"
+	outcomes, err := d.server.ChangeOutcomes(t.Context(), "tom", []string{nearly})
+	if err != nil || len(outcomes) > 0 {
+		t.Errorf("outcomes %v, %v; want none", outcomes, err)
+	}
+	carried, err := d.writer.CarriedChange(t.Context(), handover, store.Owner{UID: "u1", Generation: 1}, nearly)
+	if err != nil || carried != nil {
+		t.Errorf("carried %v, %v; want nothing", carried, err)
+	}
+}
+
 func TestTakenByARequest(t *testing.T) {
 	d := openDesk(t)
 	taken := func(want bool) {
