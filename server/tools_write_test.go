@@ -69,6 +69,8 @@ var stories = map[string]struct {
 		{"update_prompt", `{"id":"it/talk","content":"x"}`, "! Error updating prompt: ValidationError: the prompt has 2 messages, and content is one text; change them in the manifest, which say:\n" +
 			"spec:\n  messages:\n  - role: user\n    text: Hello.\n  - role: assistant\n    text: Yes?\n", ""},
 		{"update_prompt", `{"id":"it/talk","name":"Talk"}`, `Updated prompt "Talk" (version 2)`, ""},
+		{"update_prompt", `{"id":"it/talk","name":"T","idempotencyKey":"` + strings.Repeat("k", 257) + `"}`, `! Error updating prompt: ValidationError: argument "idempotencyKey": has 257 bytes; at most 256 are allowed`, ""},
+		{"search_prompts", `{"query":"` + strings.Repeat("q", 2001) + `"}`, `! Error searching prompts: ValidationError: argument "query": has 2001 characters; at most 2000 are allowed; find_similar_prompts compares whole texts`, ""},
 		{"set_prompt_channel", `{"id":"it/greeting","channel":"latest"}`, `! Error setting prompt channel: ValidationError: argument "channel": latest moves by itself; it is always the newest version`, ""},
 		{"set_prompt_channel", `{"id":"it/greeting","channel":"beta","version":9}`, `! Error setting prompt channel: ValidationError: argument "version": there is no version 9; list_prompt_versions shows which there are`, ""},
 	}},
