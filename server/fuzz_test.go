@@ -144,7 +144,7 @@ func FuzzStdio(f *testing.F) {
 		}
 		for line := range bytes.Lines(out.written.Bytes()) {
 			var message struct{ JSONRPC string }
-			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || leak.Match(line) {
+			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || leaked(line) != nil {
 				t.Errorf("%q is no message for a client: %v", line, err)
 			}
 		}

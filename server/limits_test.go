@@ -65,6 +65,9 @@ func TestClientThatDoesNotRead(t *testing.T) {
 			many := strings.Repeat(asked, max(1, 64<<10/len(asked)))
 			var err error
 			for err == nil { // until both sides are full, and then until the server closes
+				if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+					t.Fatal(err)
+				}
 				_, err = io.WriteString(conn, many)
 			}
 			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {

@@ -128,7 +128,7 @@ func TestOnPostgres(t *testing.T) {
 	}
 }
 
-var degraded = regexp.MustCompile(`^degraded for \d+s, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: read the feed: `)
+var degraded = regexp.MustCompile(`^degraded for [\dhms]+, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: read the feed: `)
 
 func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	t.Helper()

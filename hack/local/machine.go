@@ -6,34 +6,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 )
-
-// FreePort returns a TCP port on the loopback address that nobody listens on just now.
-func FreePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("look for a free port: %w", err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil
-}
-
-// PortOr returns the port when nobody listens on it, else, or for zero, any free one.
-func PortOr(wanted int) (int, error) {
-	if wanted == 0 {
-		return FreePort()
-	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted))
-	if err != nil {
-		return FreePort()
-	}
-	return wanted, listener.Close()
-}
 
 // Root is the folder of this repository: the nearest one above the working folder with our go.mod.
 func Root() (string, error) {

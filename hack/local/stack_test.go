@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -105,22 +104,6 @@ func TestAwaitTellsTheLog(t *testing.T) {
 	want := "sh ended while starting; the end of its log:\nport taken"
 	if diff := cmp.Diff(want, message(err)); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestPortOr(t *testing.T) {
-	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { must(t, taken.Close()) }()
-	port := taken.Addr().(*net.TCPAddr).Port
-	got, err := PortOr(port)
-	must(t, err)
-	if got == port || got == 0 {
-		t.Errorf("port %d is taken, got %d", port, got)
-	}
-	if got, err := PortOr(0); err != nil || got == 0 {
-		t.Errorf("any port will do, got %d, %v", got, err)
 	}
 }
 

@@ -145,7 +145,7 @@ func (s *scene) login(ctx context.Context, may bool) error {
 	return s.Postgres.Exec(ctx, "alter role "+at.User.Username()+" "+verb)
 }
 
-var saysDegraded = regexp.MustCompile(`^degraded for \d+s, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: `)
+var saysDegraded = regexp.MustCompile(`^degraded for [\dhms]+, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: `)
 
 // degraded waits until both servers say that they are, and sound until they are well.
 func (s *scene) degraded(ctx context.Context) error { return s.probed(ctx, saysDegraded) }
