@@ -269,6 +269,12 @@ func TestStructuredResults(t *testing.T) {
 		"without production it is the latest": {"get_prompt", `{"id":"it/greeting"}`, []string{"version", "channel"}, `{"channel":"latest","version":1}`},
 		"a version has no channel":            {"get_prompt", `{"id":"it/kept@2"}`, []string{"version", "latestVersion", "channel"}, `{"latestVersion":2,"version":2}`},
 		"what was ignored":                    {"apply_template", `{"id":"it/greeting","variables":{"b":"1","a":"2"}}`, []string{"ignored", "text", "version"}, `{"ignored":["a","b"],"text":"Hello.","version":1}`},
+		"a template by default": {
+			"apply_template", `{"id":"it/kept","variables":{}}`, []string{"version", "latestVersion", "channel", "text"},
+			`{"channel":"production","latestVersion":2,"text":"One.","version":1}`,
+		},
+		"a template without production": {"apply_template", `{"id":"it/greeting","variables":{}}`, []string{"channel", "latestVersion"}, `{"channel":"latest","latestVersion":1}`},
+		"a template by its version":     {"apply_template", `{"id":"it/kept@2","variables":{}}`, []string{"channel", "latestVersion", "version"}, `{"latestVersion":2,"version":2}`},
 		"a history": {
 			"list_prompt_versions", `{"id":"it/kept","limit":1}`, []string{"versions"},
 			`{"versions":[{"channels":["latest"],"digest":"D","publishedAt":"T","version":2,"withdrawn":false}]}`,

@@ -172,8 +172,11 @@ type Version struct {
 	Document prompt.Document
 	Includes []prompt.Included
 	Exposure Exposure
-	// Revision is the prompt's, not the version's: it tells a cache whether what it holds is current.
-	Revision int64
+	// Revision is the prompt's, not the version's: it tells a cache whether what it holds is current. So
+	// are Latest, the highest version not withdrawn, and whether the channel production is there.
+	Revision   int64
+	Latest     int64
+	Production bool
 }
 
 // VersionInfo is a line of a prompt's history.

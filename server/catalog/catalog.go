@@ -37,7 +37,10 @@ type Body struct {
 	Arguments   []prompt.Argument
 	Includes    []prompt.Included
 	Exposure    store.Exposure
-	Template    *prompt.Template
+	// Latest is the newest version, and Production whether the default one is that channel's.
+	Latest     int64
+	Production bool
+	Template   *prompt.Template
 }
 
 // Catalog is safe for concurrent use.
@@ -149,6 +152,8 @@ func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error
 		Arguments:   version.Document.Arguments,
 		Includes:    version.Includes,
 		Exposure:    version.Exposure,
+		Latest:      version.Latest,
+		Production:  version.Production,
 		Template:    template,
 	}
 	return body, bodyBytes(&version, template), nil

@@ -74,11 +74,12 @@ func channelOf(selector prompt.Selector, production bool) string {
 
 // applied is what apply_template gives beside the text.
 type applied struct {
-	Text    string        `json:"text"`
-	Version int64         `json:"version"`
-	Channel string        `json:"channel,omitempty"`
-	Digest  prompt.Digest `json:"digest"`
-	Ignored []string      `json:"ignored"`
+	Text          string        `json:"text"`
+	Version       int64         `json:"version"`
+	LatestVersion int64         `json:"latestVersion"`
+	Channel       string        `json:"channel,omitempty"`
+	Digest        prompt.Digest `json:"digest"`
+	Ignored       []string      `json:"ignored"`
 }
 
 func (s *Surface) applyTemplate(ctx context.Context, in given) (answer, error) {
@@ -103,7 +104,8 @@ func (s *Surface) applyTemplate(ctx context.Context, in given) (answer, error) {
 		return answer{}, err
 	}
 	result := applied{
-		Text: prompt.Content(messages), Version: body.Version, Channel: selector.Channel, Digest: body.Digest, Ignored: ignored,
+		Text: prompt.Content(messages), Version: body.Version, LatestVersion: body.Latest, Digest: body.Digest, Ignored: ignored,
+		Channel: channelOf(selector, body.Production),
 	}
 	return answer{texts: []string{result.Text}, structured: result}, nil
 }

@@ -116,7 +116,8 @@ func (s *Surface) readingTools() []tool {
 				idMember, required("variables", ofValues, "Values by name; get_prompt lists the names"), versionMember, channelMember,
 			},
 			gives: []member{
-				always("text", ofText), always("version", ofWhole), sometimes("channel", ofText), always("digest", ofText), always("ignored", ofTexts),
+				always("text", ofText), always("version", ofWhole), always("latestVersion", ofWhole), sometimes("channel", ofText),
+				always("digest", ofText), always("ignored", ofTexts),
 			},
 			answer: s.applyTemplate,
 		},

@@ -19,9 +19,10 @@ func (s *Store) Get(_ context.Context, key store.Key, sel prompt.Selector) (stor
 	if err != nil {
 		return store.Version{}, err
 	}
+	_, production := r.Channels[store.Production]
 	return store.Version{
 		Key: key, Version: number, Digest: v.digest, Document: *v.document, Includes: v.includes,
-		Exposure: r.Exposure, Revision: r.Revision,
+		Exposure: r.Exposure, Revision: r.Revision, Latest: r.Channels[store.Latest], Production: production,
 	}, nil
 }
 

@@ -61,7 +61,7 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 	}
 	v := store.Version{
 		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest),
-		Exposure: store.Exposure(row.Exposure), Revision: row.Revision,
+		Exposure: store.Exposure(row.Exposure), Revision: row.Revision, Latest: row.Latest, Production: row.Production,
 	}
 	if err := json.Unmarshal(row.Document, &v.Document); err != nil {
 		return store.Version{}, fmt.Errorf("read the document of %s version %d: %w", key, v.Version, err)

@@ -111,6 +111,8 @@ func records(t *testing.T, b bench) {
 		}
 		tc.want.CreatedAt, tc.want.PublishedAt = got.CreatedAt, got.PublishedAt
 		equal(b, name, tc.want, got)
+		served := b.get(handover, tc.sel)
+		equal(b, name+", beside what is served", []any{int64(2), true}, []any{served.Latest, served.Production})
 	}
 	if one, two := b.read(handover, version(1)), b.read(handover, version(2)); two.PublishedAt.Before(one.PublishedAt) {
 		b.Errorf("version 2 is of %v, before version 1 of %v", two.PublishedAt, one.PublishedAt)

@@ -36,7 +36,7 @@ func firstPublish(t *testing.T, b bench) {
 	served := b.get(handover, bare)
 	equal(b, "served", store.Version{
 		Key: handover, Version: 1, Digest: p.Compiled.Digest, Document: p.Compiled.Document,
-		Exposure: store.Listed, Revision: got.Revision,
+		Exposure: store.Listed, Revision: got.Revision, Latest: 1,
 	}, served)
 	digest, err := prompt.DigestOf(&served.Document)
 	b.must(err)

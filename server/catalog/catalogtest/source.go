@@ -137,7 +137,9 @@ func (s *Source) Get(_ context.Context, key store.Key, selector prompt.Selector)
 	case number < 1 || number > int64(len(versions)) || selector.Channel != "":
 		return store.Version{}, store.ErrNotFound
 	}
-	return versions[number-1], nil
+	found := versions[number-1]
+	found.Latest = int64(len(versions))
+	return found, nil
 }
 
 // List implements catalog.Source.

@@ -2,6 +2,8 @@
 -- One query for all three kinds of selector. A channel or default that points nowhere still gives a row,
 -- without a version: only so can the answer say which of the two is missing.
 select p.exposure, p.revision, (c.name is not null)::boolean as channel_known,
+       coalesce(p.latest_version, 0)::bigint as latest,
+       exists (select from prompt_channels d where d.prompt_id = p.id and d.name = 'production') as production,
        v.version, v.digest, v.document, v.includes
   from prompts p
   left join prompt_channels c on c.prompt_id = p.id and c.name = @channel

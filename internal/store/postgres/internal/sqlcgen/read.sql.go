@@ -175,6 +175,8 @@ func (q *Queries) Live(ctx context.Context, arg LiveParams) (bool, error) {
 
 const version = `-- name: Version :one
 select p.exposure, p.revision, (c.name is not null)::boolean as channel_known,
+       coalesce(p.latest_version, 0)::bigint as latest,
+       exists (select from prompt_channels d where d.prompt_id = p.id and d.name = 'production') as production,
        v.version, v.digest, v.document, v.includes
   from prompts p
   left join prompt_channels c on c.prompt_id = p.id and c.name = $1
@@ -194,6 +196,8 @@ type VersionRow struct {
 	Exposure     string
 	Revision     int64
 	ChannelKnown bool
+	Latest       int64
+	Production   bool
 	Version      *int64
 	Digest       *string
 	Document     []byte
@@ -214,6 +218,8 @@ func (q *Queries) Version(ctx context.Context, arg VersionParams) (VersionRow, e
 		&i.Exposure,
 		&i.Revision,
 		&i.ChannelKnown,
+		&i.Latest,
+		&i.Production,
 		&i.Version,
 		&i.Digest,
 		&i.Document,
