@@ -19,7 +19,7 @@ func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.Ca
 		return nil, err
 	}
 	held := change.Generation == p.Generation || manifest.Holds(p.Spec, change.Edit)
-	return &store.Carried{ID: change.ID, Held: held, Ruled: change.Edit.Ruled()}, nil
+	return &store.Carried{ID: change.ID, Held: held, Edit: change.Edit}, nil
 }
 
 // settleUnpublished answers a change request whose object ends otherwise than published, in the words of the object.

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -31,8 +32,12 @@ type Edit struct {
 	Withdraw int64 `json:"withdraw,omitempty"`
 }
 
-// Ruled reports whether the edit moves a channel or withdraws a version, which a publish may leave undone.
-func (e *Edit) Ruled() bool { return e.Channel != nil || e.Withdraw != 0 }
+// Undone reports whether a publish left undone what the edit asks for. A rule of somebody else that it could not meet is
+// no answer to this edit, but for one: versions are withdrawn all together or none.
+func (e *Edit) Undone(p *Published) bool {
+	asked := func(missing ChannelRule) bool { return missing.Name == e.Channel.Name }
+	return e.Channel != nil && slices.ContainsFunc(p.Missing, asked) || e.Withdraw != 0 && len(p.InUse) > 0
+}
 
 // ChannelEdit moves a channel to a version, has it follow the newest (Version zero), or removes it.
 type ChannelEdit struct {
@@ -164,9 +169,8 @@ type Carried struct {
 	ID string
 	// Held says that the object still says what was asked; otherwise another writer replaced it.
 	Held bool
-	// Ruled says that the edit asks for what a publish may leave undone: that it did is the answer to it, and to
-	// no other.
-	Ruled bool
+	// Edit is what was asked.
+	Edit Edit
 }
 
 // CarriedChange is what the controller is told of such a request, to find out whether it is held: the edit, and the

@@ -285,6 +285,17 @@ func TestSuspended(t *testing.T) {
 	}
 }
 
+// TestAnothersPin that is not met is no answer to who asks for something else.
+func TestAnothersPin(t *testing.T) {
+	t.Parallel()
+	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one", "  channels: [{name: production, version: 9}]\n")})
+	beta := func(version int64) store.ChangeRequest {
+		return update("greet", store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: version}})
+	}
+	d.ends(beta(1), store.ChangePublished, "", "")
+	d.ends(beta(8), store.ChangeRefused, store.ReasonInvalid, "channel beta asks for version 8")
+}
+
 // TestNumbersKeepTheirMeaning over a restart: what is pinned or withdrawn is never another text.
 func TestNumbersKeepTheirMeaning(t *testing.T) {
 	t.Parallel()

@@ -201,7 +201,8 @@ func (f *Folder) judge(ctx context.Context, name string, request *store.ChangeRe
 		return err
 	}
 	// A rule that was not met before may stay so; what is asked for now must be met.
-	if _, message := manifest.Unmet(would); message != "" && request.Edit.Ruled() {
+	if request.Edit.Undone(&would) {
+		_, message := manifest.Unmet(would)
 		return refused(store.ReasonInvalid, "%s", message)
 	}
 	return nil

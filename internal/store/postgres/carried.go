@@ -74,15 +74,15 @@ func lockCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) 
 	return !gone || p.Takeover != nil, nil
 }
 
-// settleCarried says that the publication's request is published, or that its edit is not in it. One whose object ends
-// Blocked though it is stored is left to the reconciler, which knows the words.
+// settleCarried says that the publication's request is published, or that its edit is not in it. One that the
+// publish left undone is left to the reconciler, which knows the words.
 func settleCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, published *store.Published) error {
 	if p.Change == nil {
 		return nil
 	}
 	params := superseded(p.Change.ID)
 	if p.Change.Held {
-		if p.Change.Ruled && (len(published.InUse) > 0 || len(published.Missing) > 0) {
+		if p.Change.Edit.Undone(published) {
 			return nil
 		}
 		params = sqlcgen.SettleChangeParams{

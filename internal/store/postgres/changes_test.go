@@ -272,28 +272,52 @@ func TestChangesExpire(t *testing.T) {
 
 func TestPublishSettlesTheChange(t *testing.T) {
 	gone := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded}
+	beta := store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 1}}
+	published := store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 2, NewVersion: true}
 	for name, tc := range map[string]struct {
 		before string // published before it, at generation 1
 		edit   func(*store.Publication)
 		held   bool
-		ruled  bool
+		asked  store.Edit
 		want   store.ChangeOutcome
 	}{
-		"a new version":      {before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 2, NewVersion: true}},
+		"a new version":      {before: "old", held: true, want: published},
 		"nothing new":        {before: "text", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1}},
 		"the first":          {held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true}},
 		"replaced meanwhile": {before: "old", want: gone},
 		"a pin to nothing": {
-			before: "old", held: true, ruled: true, want: store.ChangeOutcome{State: store.ChangeApplied},
+			before: "old", held: true, asked: beta, want: store.ChangeOutcome{State: store.ChangeApplied},
 			edit: func(p *store.Publication) { p.Channels = []store.ChannelRule{{Name: "beta", Version: 9}} },
 		},
 		"a version in use": {
-			before: "old", held: true, ruled: true, want: store.ChangeOutcome{State: store.ChangeApplied},
+			before: "old", held: true, asked: store.Edit{Withdraw: 2}, want: store.ChangeOutcome{State: store.ChangeApplied},
 			edit: func(p *store.Publication) { p.Withdrawn = []int64{2} },
 		},
 		"a text beside a pin to nothing": {
-			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 2, NewVersion: true},
+			before: "old", held: true, want: published,
 			edit: func(p *store.Publication) { p.Channels = []store.ChannelRule{{Name: "beta", Version: 9}} },
+		},
+		"a channel beside another's pin to nothing": {
+			before: "old", held: true, asked: beta, want: published,
+			edit: func(p *store.Publication) {
+				p.Channels = []store.ChannelRule{{Name: "next", Version: 9}, {Name: "beta", Version: 1}}
+			},
+		},
+		"a channel beside another's withdrawal of a version in use": {
+			before: "old", held: true, asked: beta, want: published,
+			edit: func(p *store.Publication) {
+				p.Channels, p.Withdrawn = []store.ChannelRule{{Name: "beta", Version: 1}}, []int64{2}
+			},
+		},
+		"a withdrawal beside another's pin to nothing": {
+			before: "old", held: true, asked: store.Edit{Withdraw: 1}, want: published,
+			edit: func(p *store.Publication) {
+				p.Channels, p.Withdrawn = []store.ChannelRule{{Name: "beta", Version: 9}}, []int64{1}
+			},
+		},
+		"a withdrawal undone by another's of a version in use": {
+			before: "old", held: true, asked: store.Edit{Withdraw: 1}, want: store.ChangeOutcome{State: store.ChangeApplied},
+			edit: func(p *store.Publication) { p.Withdrawn = []int64{1, 2} },
 		},
 		"production elsewhere": {
 			before: "old", held: true, want: store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 1, NewVersion: true},
@@ -309,7 +333,7 @@ func TestPublishSettlesTheChange(t *testing.T) {
 			r := d.asks(store.ActionUpdate)
 			d.applies(d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}), "u1", 2)
 			p := d.carrying("u1", 2, "text", tc.held)
-			p.Change.Ruled = tc.ruled
+			p.Change.Edit = tc.asked
 			if tc.edit != nil {
 				tc.edit(&p)
 			}

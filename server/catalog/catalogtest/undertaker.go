@@ -114,7 +114,7 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 		return err
 	}
 	p := manifest.PublicationOf(&object, compiled, 100)
-	p.Change = &store.Carried{ID: c.ID, Held: true, Ruled: c.Edit.Ruled()}
+	p.Change = &store.Carried{ID: c.ID, Held: true, Edit: c.Edit}
 	published, err := a.publish(ctx, p)
 	if err == nil && len(published.Missing) > 0 {
 		return a.writer.SettleCarried(ctx, *p.Change, "ChannelVersionMissing", "a channel points to a version that is not there")
