@@ -65,6 +65,7 @@ func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica
 	followed := make(chan struct{})
 	go func() { defer close(followed); r.catalog.Follow(ctx) }()
 	tb.Cleanup(func() { cancel(); <-followed })
+	until(tb, "the first look at the feed", func() bool { _, cause := r.catalog.Away(); return cause != nil || r.catalog.Ready() == nil })
 	r.serve(tb)
 	return r
 }

@@ -190,6 +190,10 @@ func (c *Catalog) readFrom(ctx context.Context, before feedState) error {
 	switch {
 	case !before.known:
 		c.restart(feed)
+		// What changed since somebody asked is in no change that is read later.
+		if c.bodies.stats().Misses+c.pages.stats().Misses > 0 {
+			c.tell(Move{Everything: true})
+		}
 	case feed.Epoch != before.at.Epoch || feed.Revision < before.at.Revision:
 		c.opts.Log.Warn("The feed is not the one it was, dropping everything held",
 			"epoch", feed.Epoch, "revision", feed.Revision, "epochBefore", before.at.Epoch, "revisionBefore", before.at.Revision)

@@ -219,6 +219,51 @@ func TestAnotherDatabaseDropsEverything(t *testing.T) {
 	}
 }
 
+// TestWhoeverAskedBeforeTheFirstLookIsTold: what changed until then is in no change that is read later.
+func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
+	t.Parallel()
+	everything, away := []Move{{Everything: true}}, errors.New("away")
+	for name, tc := range map[string]struct {
+		before func(*catalogtest.Source, *Catalog)
+		want   []Move
+	}{
+		"nobody asked": {func(source *catalogtest.Source, _ *Catalog) { source.Publish(greeting, "one") }, nil},
+		"a change nobody saw": {func(source *catalogtest.Source, c *Catalog) {
+			source.Publish(greeting, "one")
+			text(t, c, greeting)
+			source.Publish(greeting, "two")
+		}, everything},
+		"no answer": {func(source *catalogtest.Source, c *Catalog) {
+			source.Fail(away)
+			if err := c.read(t.Context()); !errors.Is(err, away) {
+				t.Error(err)
+			}
+			_, err := c.List(t.Context(), store.ListQuery{Scope: store.Scope{All: true}, Limit: 10})
+			if !errors.Is(err, away) {
+				t.Error(err)
+			}
+			source.Fail(nil)
+		}, everything},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := catalogtest.New()
+			c := New(source, Options{})
+			var moves []Move
+			c.Watch(func(m Move) { moves = append(moves, m) })
+			tc.before(source, c)
+			for range 2 { // the second one has nothing to add
+				if err := c.read(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(tc.want, moves); diff != "" {
+				t.Errorf("moves (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestMovesNameWhatChanged(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
