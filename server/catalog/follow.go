@@ -23,10 +23,10 @@ const (
 
 // feedState is how far the catalog has followed the feed.
 type feedState struct {
-	verified bool
-	known    bool
-	at       store.Feed
-	read     time.Time
+	// known is whether the schema was verified and the feed read; at is where it was.
+	known bool
+	at    store.Feed
+	read  time.Time
 	// err is why the last look failed, away when the first of the failed looks in a row began.
 	err  error
 	away time.Time
@@ -41,7 +41,8 @@ func (c *Catalog) Watch(on func(Move)) {
 }
 
 // Ready is nil once the schema was verified and the feed read. It stays so when the store goes
-// away, as long as anything is held that can still be served.
+// away, as long as anything is held that can still be served, and not when another database took its
+// place that is not ready.
 func (c *Catalog) Ready() error {
 	feed := c.state()
 	switch {
@@ -178,40 +179,52 @@ func (c *Catalog) read(ctx context.Context) error {
 }
 
 func (c *Catalog) readFrom(ctx context.Context, before feedState) error {
-	if !before.verified {
-		if err := c.source.Verify(ctx); err != nil {
-			return fmt.Errorf("verify the schema: %w", err)
-		}
+	if !before.known {
+		return c.begin(ctx, before)
 	}
-	feed, err := c.source.Feed(ctx)
-	if err != nil {
-		return fmt.Errorf("read the feed: %w", err)
-	}
+	feed, err := c.readFeed(ctx)
 	switch {
-	case !before.known:
-		c.restart(feed)
-		// What changed since somebody asked is in no change that is read later.
-		if c.bodies.stats().Misses+c.pages.stats().Misses > 0 {
-			c.tell(Move{Everything: true})
-		}
+	case err != nil:
+		return err
 	case feed.Epoch != before.at.Epoch || feed.Revision < before.at.Revision:
 		c.opts.Log.Warn("The feed is not the one it was, dropping everything held",
 			"epoch", feed.Epoch, "revision", feed.Revision, "epochBefore", before.at.Epoch, "revisionBefore", before.at.Revision)
-		c.restart(feed)
-		c.tell(Move{Everything: true})
+		return c.begin(ctx, before)
 	case feed.Revision > before.at.Revision:
 		return c.advance(ctx, before.at, feed)
 	}
 	return nil
 }
 
-// restart forgets everything, which may be of another database, or older than the feed.
-func (c *Catalog) restart(feed store.Feed) {
+// begin takes up a database that is not known, or not the one it was: it may have been restored from before a
+// migration. Everything is forgotten, which may be of another one, or older than this feed.
+func (c *Catalog) begin(ctx context.Context, before feedState) error {
+	var feed store.Feed
+	err := c.source.Verify(ctx)
+	if err != nil {
+		err = fmt.Errorf("verify the schema: %w", err)
+	} else {
+		feed, err = c.readFeed(ctx)
+	}
 	c.bodies.clear()
 	c.pages.clear()
 	c.mu.Lock()
-	c.feed.verified, c.feed.known, c.feed.at = true, true, feed
+	c.feed.known, c.feed.at = err == nil, feed
 	c.mu.Unlock()
+	// What changed since somebody asked is in no change that is read later.
+	asked := !before.read.IsZero() || c.bodies.stats().Misses+c.pages.stats().Misses > 0
+	if err == nil && asked {
+		c.tell(Move{Everything: true})
+	}
+	return err
+}
+
+func (c *Catalog) readFeed(ctx context.Context) (store.Feed, error) {
+	feed, err := c.source.Feed(ctx)
+	if err != nil {
+		return store.Feed{}, fmt.Errorf("read the feed: %w", err)
+	}
+	return feed, nil
 }
 
 // advance forgets what changed between two places of the feed. The revision is shown only after

@@ -219,6 +219,65 @@ func TestAnotherDatabaseDropsEverything(t *testing.T) {
 	}
 }
 
+// outdated is a source whose schema can be made too old.
+type outdated struct {
+	*catalogtest.Source
+	is atomic.Bool
+}
+
+func (o *outdated) Verify(ctx context.Context) error {
+	if o.is.Load() {
+		return store.ErrBehind
+	}
+	return o.Source.Verify(ctx)
+}
+
+// TestAnotherDatabaseIsVerified: one that is restored from before a migration is not ready, whatever is held of
+// the one there was, until it is migrated.
+func TestAnotherDatabaseIsVerified(t *testing.T) {
+	t.Parallel()
+	for name, feed := range map[string]store.Feed{
+		"the feed went backwards": {Epoch: 1, Revision: 1}, "another epoch": {Epoch: 2, Revision: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := &outdated{Source: catalogtest.New()}
+			source.Publish(greeting, "one")
+			source.Publish(greeting, "two")
+			c := New(source, Options{})
+			var moves []Move
+			c.Watch(func(m Move) { moves = append(moves, m) })
+			if err := c.read(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			same(t, "two", text(t, c, greeting))
+
+			source.Restore(feed)
+			source.is.Store(true)
+			for range 2 {
+				if err := c.read(t.Context()); !errors.Is(err, store.ErrBehind) {
+					t.Errorf("read: %v", err)
+				}
+				if err := c.Ready(); !errors.Is(err, store.ErrBehind) {
+					t.Errorf("ready: %v", err)
+				}
+			}
+			same(t, "not found", text(t, c, greeting))
+
+			source.is.Store(false)
+			if err := c.read(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := c.Ready(); err != nil {
+				t.Errorf("migrated: %v", err)
+			}
+			if diff := cmp.Diff([]Move{{Everything: true}}, moves); diff != "" {
+				t.Errorf("moves (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestWhoeverAskedBeforeTheFirstLookIsTold: what changed until then is in no change that is read later.
 func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
 	t.Parallel()
