@@ -323,9 +323,36 @@ func agentsAreAnsweredForDroppedMarks(t *testing.T) {
 		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone})
 	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("three")})),
 		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
+	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
 	p = live(t, key)
 	edit(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
 	gone(t, p)
+}
+
+// agentsAreAnsweredForAReleasedObject: our finalizer was dropped before the deletion was written down, and another's holds
+// the object. Its reconciler has nothing to say any more.
+func agentsAreAnsweredForAReleasedObject(t *testing.T) {
+	s, writer, begin := elsewhere(t, true)
+	p := text(namespace(t), "released", "one")
+	p.Finalizers = []string{"example.org/hold"}
+	p = settled(t, create(t, p), v1alpha1.ReasonPublished)
+	key := store.Key{Namespace: p.Namespace, Name: p.Name}
+	r := request(key, store.ActionDelete, store.Edit{})
+	_, err := s.RequestChange(t.Context(), r)
+	must(t, err)
+	open, err := writer.OpenChange(t.Context(), key)
+	must(t, err)
+	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 1}))
+	must(t, api.Delete(t.Context(), p))
+	eventually(t, func() error {
+		if held := live(t, key); len(held.Finalizers) > 1 {
+			return fmt.Errorf("the object is held by %v", held.Finalizers)
+		}
+		return nil
+	})
+	begin()
+	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangePublished})
+	edit(t, live(t, key), func(p *v1alpha1.Prompt) { p.Finalizers = nil })
 }
 
 // agentsKeepTheirTurn: many requests of one prompt, made at once, each see what the ones before left.

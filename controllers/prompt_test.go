@@ -49,6 +49,7 @@ func TestController(t *testing.T) {
 		"agents leave others alone":                  agentsLeaveOthersAlone,
 		"agents are let in":                          agentsAreLetIn,
 		"agents are answered for dropped marks":      agentsAreAnsweredForDroppedMarks,
+		"agents are answered for a released object":  agentsAreAnsweredForAReleasedObject,
 		"agents keep their turn":                     agentsKeepTheirTurn,
 		"agents are told of a terminating namespace": agentsAreToldOfATerminatingNamespace,
 		"agents cannot forge their mark":             agentsCannotForgeTheirMark,

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -138,7 +139,7 @@ func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (
 		return false, fmt.Errorf("write the object: %w", err)
 	}
 	faultpoint.Hit(faultpoint.ChangeWritten)
-	if v.request.Action == store.ActionDelete && len(written.Finalizers) == 0 { // nobody holds it: it is gone
+	if v.request.Action == store.ActionDelete && released(written) {
 		applied.WithLabelValues(string(v.request.Action)).Inc()
 		return true, c.Store.Forget(ctx, v.request.Key, string(written.UID))
 	}
@@ -194,7 +195,7 @@ func (c *Changes) lookAfter(ctx context.Context, request store.OpenChange) error
 	if err != nil {
 		return err
 	}
-	if object == nil || string(object.UID) != request.Intent.UID {
+	if object == nil || string(object.UID) != request.Intent.UID || !object.DeletionTimestamp.IsZero() && released(object) {
 		return c.Store.Forget(ctx, request.Key, request.Intent.UID)
 	}
 	if wentBack(request, object) {
@@ -206,6 +207,12 @@ func (c *Changes) lookAfter(ctx context.Context, request store.OpenChange) error
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// released reports whether the reconciler has nothing more to say about an object that is deleted: it is gone, or held
+// by others only.
+func released(deleted *v1alpha1.Prompt) bool {
+	return !controllerutil.ContainsFinalizer(deleted, v1alpha1.PromptFinalizer)
 }
 
 // wentBack reports whether what was written is undone, as after a restore of the API server's own store.
