@@ -42,7 +42,7 @@ func TestMigrate(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	want := map[postgres.MigrateResult]int{{From: 0, To: 3}: 1, {From: 3, To: 3}: runners - 1}
+	want := map[postgres.MigrateResult]int{{From: 0, To: 4}: 1, {From: 4, To: 4}: runners - 1}
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
 	}

@@ -10,10 +10,12 @@ select asked.id::text as id, coalesce(pg_notify('lectern_changes', asked.id::tex
   from asked;
 
 -- name: RequestedBefore :one
--- The name of an addition is chosen anew for each request, because the first one took the name it chose.
+-- The name of an addition is chosen anew for each request, because the first one took the name it chose. Of an edit that
+-- a withdrawal erased the digest is left.
 select id::text as id, namespace, name, action, state, version, served, new_version, reason, message,
        (action = @action and namespace = @namespace and (action = 'Add' or name = @name)
-        and edit = @edit and expected_version = @expected_version)::boolean as same
+        and edit in (@edit, jsonb_build_object('erased', encode(sha256(convert_to((@edit::jsonb)::text, 'UTF8')), 'hex')))
+        and expected_version = @expected_version)::boolean as same
   from prompt_changes
  where subject = @subject
    and (id = (@id::text)::uuid or idempotency_key = nullif(@idempotency_key::text, ''))

@@ -105,12 +105,13 @@ select distinct d.name
  limit 10;
 
 -- name: WithdrawVersions :exec
--- With what agents asked for to make them, which is the same text.
-with forgotten as (
-  update prompt_changes c set edit = '{}'
+-- With what agents asked of the prompt so far: the same text may be in any of it, whatever it was answered. What is
+-- left tells a repeat from another request.
+with erased as (
+  update prompt_changes c set edit = jsonb_build_object('erased', encode(sha256(convert_to(c.edit::text, 'UTF8')), 'hex'))
     from prompts p
    where p.id = @prompt_id and c.namespace = p.namespace and c.name = p.name
-     and c.settled_at is not null and c.version = any(@versions::bigint[])
+     and c.settled_at is not null and not jsonb_exists(c.edit, 'erased')
 )
 update prompt_versions
    set withdrawn_at = now(), document = null, source = null, content = null, includes = '[]', tags = '{}', variables = '{}'

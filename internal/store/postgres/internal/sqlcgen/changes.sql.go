@@ -393,7 +393,8 @@ func (q *Queries) RequestChange(ctx context.Context, arg RequestChangeParams) (R
 const requestedBefore = `-- name: RequestedBefore :one
 select id::text as id, namespace, name, action, state, version, served, new_version, reason, message,
        (action = $1 and namespace = $2 and (action = 'Add' or name = $3)
-        and edit = $4 and expected_version = $5)::boolean as same
+        and edit in ($4, jsonb_build_object('erased', encode(sha256(convert_to(($4::jsonb)::text, 'UTF8')), 'hex')))
+        and expected_version = $5)::boolean as same
   from prompt_changes
  where subject = $6
    and (id = ($7::text)::uuid or idempotency_key = nullif($8::text, ''))
@@ -426,7 +427,8 @@ type RequestedBeforeRow struct {
 	Same       bool
 }
 
-// The name of an addition is chosen anew for each request, because the first one took the name it chose.
+// The name of an addition is chosen anew for each request, because the first one took the name it chose. Of an edit that
+// a withdrawal erased the digest is left.
 func (q *Queries) RequestedBefore(ctx context.Context, arg RequestedBeforeParams) (RequestedBeforeRow, error) {
 	row := q.db.QueryRow(ctx, requestedBefore,
 		arg.Action,

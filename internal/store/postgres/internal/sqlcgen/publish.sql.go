@@ -426,11 +426,11 @@ func (q *Queries) Prompt(ctx context.Context, arg PromptParams) (PromptRow, erro
 }
 
 const withdrawVersions = `-- name: WithdrawVersions :exec
-with forgotten as (
-  update prompt_changes c set edit = '{}'
+with erased as (
+  update prompt_changes c set edit = jsonb_build_object('erased', encode(sha256(convert_to(c.edit::text, 'UTF8')), 'hex'))
     from prompts p
    where p.id = $1 and c.namespace = p.namespace and c.name = p.name
-     and c.settled_at is not null and c.version = any($2::bigint[])
+     and c.settled_at is not null and not jsonb_exists(c.edit, 'erased')
 )
 update prompt_versions
    set withdrawn_at = now(), document = null, source = null, content = null, includes = '[]', tags = '{}', variables = '{}'
@@ -442,7 +442,8 @@ type WithdrawVersionsParams struct {
 	Versions []int64
 }
 
-// With what agents asked for to make them, which is the same text.
+// With what agents asked of the prompt so far: the same text may be in any of it, whatever it was answered. What is
+// left tells a repeat from another request.
 func (q *Queries) WithdrawVersions(ctx context.Context, arg WithdrawVersionsParams) error {
 	_, err := q.db.Exec(ctx, withdrawVersions, arg.PromptID, arg.Versions)
 	return err
