@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -53,15 +54,12 @@ func serving(t *testing.T, database postgres.Options) *running {
 	return r
 }
 
-// free is an address nobody listens on.
+// free is an address that is nobody else's.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	port, err := local.FreePort()
+	must(t, err)
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // probe is status and body of a path of the probes; zero when nobody answers.
