@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -89,30 +93,62 @@ func TestLogMessagesOfACall(t *testing.T) {
 	}
 }
 
+// pipes is a listener without a network: in a bubble of synctest time passes only when the server and its
+// client both wait.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, open := <-p
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (p pipes) Close() error { close(p); return nil }
+
+func (pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	p <- server
+	return client, nil
+}
+
 // TestClosingTheResponseCancels the call, and nothing else does: not the patience a body has.
 func TestClosingTheResponseCancels(t *testing.T) {
 	t.Parallel()
-	probe := newProbe()
-	replica := workshop(t, func(c *transport.Config) { c.Server, c.Patience = everything(probe), 50*time.Millisecond })
-	if got := replica.send(t, callTool("wait", map[string]any{"ms": 200})); !strings.Contains(got.body, `"waited"`) {
-		t.Errorf("a slow call: %d %s", got.status, got.body)
-	}
-	<-probe.begun
-	ctx, cancel := context.WithCancel(t.Context())
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		if response, err := replica.client.Do(replica.ask(t, ctx, callTool("wait", nil))); err == nil {
-			_ = response.Body.Close()
-			t.Error("the call was answered")
+	synctest.Test(t, func(t *testing.T) {
+		probe, network := newProbe(), make(pipes)
+		served := &http.Server{Handler: transport.New(transport.Config{
+			Server: everything(probe), Authenticator: auth.NewNone("anna"), Patience: time.Second,
+		})}
+		go func() { _ = served.Serve(network) }()
+		defer func() { must(t, served.Close()) }()
+		client := &http.Client{Transport: &http.Transport{DialContext: network.dial}}
+		defer client.CloseIdleConnections()
+		replica := &replica{Server: &httptest.Server{URL: "http://localhost"}, client: client}
+		if got := replica.send(t, callTool("wait", map[string]any{"ms": 20_000})); !strings.Contains(got.body, `"waited"`) {
+			t.Errorf("a slow call: %d %s", got.status, got.body)
 		}
-	}()
-	<-probe.begun
-	cancel()
-	<-gone
-	select {
-	case <-probe.ended:
-	case <-time.After(patience):
-		t.Fatal("the handler was not told")
-	}
+		<-probe.begun
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			if response, err := client.Do(replica.ask(t, ctx, callTool("wait", nil))); err == nil {
+				_ = response.Body.Close()
+				t.Error("the call was answered")
+			}
+		}()
+		<-probe.begun
+		cancel()
+		<-gone
+		synctest.Wait()
+		select {
+		case <-probe.ended:
+		default:
+			t.Error("the handler was not told")
+		}
+	})
 }
