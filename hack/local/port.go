@@ -21,8 +21,9 @@ var ports reserved
 
 // FreePort returns a TCP port on the loopback address that nobody listens on. No other caller gets
 // it, in this process or another, and no connection is given it: a server can be started there a
-// moment later, and again after it was stopped.
-func FreePort() (int, error) { return ports.take() }
+// moment later, and again after it was stopped. Where the kernel gives nearly all ports to
+// connections, it is one that was free just now, and no more is promised.
+func FreePort() (int, error) { return ports.take(kernelPorts()) }
 
 // reserved are blocks of ports below those that the kernel gives to connections. A block belongs to
 // the process that listens on its first port, until that process ends.
@@ -32,9 +33,12 @@ type reserved struct {
 	next, end int
 }
 
-func (r *reserved) take() (int, error) {
+func (r *reserved) take(kernel int) (int, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	if kernel < firstPort+blockSize {
+		return anyPort()
+	}
 	for {
 		for ; r.next < r.end; r.next++ {
 			if l, err := listen(r.next); err == nil {
@@ -42,14 +46,14 @@ func (r *reserved) take() (int, error) {
 				return r.next - 1, l.Close()
 			}
 		}
-		if err := r.reserve(); err != nil {
+		if err := r.reserve(kernel); err != nil {
 			return 0, err
 		}
 	}
 }
 
-func (r *reserved) reserve() error {
-	for _, block := range rand.Perm(max(0, kernelPorts()-firstPort) / blockSize) {
+func (r *reserved) reserve(kernel int) error {
+	for _, block := range rand.Perm((kernel - firstPort) / blockSize) {
 		first := firstPort + block*blockSize
 		if l, err := listen(first); err == nil {
 			r.blocks = append(r.blocks, l)
@@ -58,6 +62,14 @@ func (r *reserved) reserve() error {
 		}
 	}
 	return errors.New("look for a free port: all are taken or reserved by other processes")
+}
+
+func anyPort() (int, error) {
+	l, err := listen(0)
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // kernelPorts is the first port the kernel may give to a connection.

@@ -18,13 +18,39 @@ func TestFreePortIsNobodyElses(t *testing.T) {
 	given := map[int]bool{}
 	for range 2 * blockSize { // more than one block of each
 		for _, process := range []*reserved{&one, &another} {
-			port, err := process.take()
+			port, err := process.take(kernelPorts())
 			must(t, err)
 			if given[port] || port < firstPort || port >= kernelPorts() {
 				t.Fatalf("got port %d, twice: %t; the kernel's begin at %d", port, given[port], kernelPorts())
 			}
 			given[port] = true
 		}
+	}
+}
+
+// TestFreePortWhereTheKernelBegins: below, or, without room for a block there, anywhere.
+func TestFreePortWhereTheKernelBegins(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		kernel int
+		below  bool
+	}{
+		"as usual":               {usualKernelPorts, true},
+		"room for no block":      {firstPort + blockSize - 1, false},
+		"below where ours begin": {1024, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ports reserved
+			port, err := ports.take(tc.kernel)
+			must(t, err)
+			for _, l := range ports.blocks {
+				must(t, l.Close())
+			}
+			if below := port >= firstPort && port < tc.kernel; below != tc.below || port == 0 {
+				t.Errorf("got port %d; the kernel's begin at %d", port, tc.kernel)
+			}
+		})
 	}
 }
 
