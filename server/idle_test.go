@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -138,14 +139,17 @@ func TestIdleStreams(t *testing.T) {
 	count := idleStreams(t)
 	endpoint := transport.New(transport.Config{Server: everything(newProbe()), Authenticator: auth.NewNone("anna"), StreamsPerCaller: count})
 	server := httptest.NewServer(endpoint)
-	defer server.Close()
+	defer server.Close() // it waits for the streams that are open
+	defer endpoint.Stop()
 	q := request{rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
 	asked := strings.Replace(ask(q.message(t)), "Content-Type", "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Type", 1)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	clients := exec.CommandContext(t.Context(), self)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+	defer cancel()
+	clients := exec.CommandContext(ctx, self) // what it says ends with it
 	clients.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", holderEnv, server.Listener.Addr(), count))
 	clients.Stdin, clients.Stderr = strings.NewReader(asked), os.Stderr
 	output, err := clients.StdoutPipe()
