@@ -54,8 +54,10 @@ func storeAway(t *testing.T, goes, returns change, deaf bool) {
 		must(t, s.serves(ctx, name, nil, "I am "+name))
 	}
 	must(t, s.serves(ctx, "edited", nil, "Before"))
+	all := append([]string{"edited"}, names...)
+	must(t, s.lists(ctx, all...))
 
-	l := s.load(t, names, append([]string{"edited"}, names...))
+	l := s.load(t, names, all)
 	must(t, l.more(ctx, &l.held, 100))
 	if deaf {
 		must(t, s.login(ctx, false))
