@@ -334,6 +334,49 @@ func TestRewriteInOtherForms(t *testing.T) {
 	}
 }
 
+func TestReplacingTheFirstKeyKeepsTheComments(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		spec string
+		edit func(*v1alpha1.PromptSpec)
+		want []string
+	}{
+		"of free metadata": {
+			"  metadata:\n    audience: it # who\n    owner: ops # team\n  text: x # why\n",
+			func(s *v1alpha1.PromptSpec) {
+				s.Metadata = &runtime.RawExtension{Raw: []byte(`{"reader":"it","owner":"ops"}`)}
+			},
+			[]string{"-    audience: it # who", "+    reader: it"},
+		},
+		"of the spec": {
+			"  # asked for\n  arguments:\n  - {name: x} # one\n  text: x # why\n",
+			func(s *v1alpha1.PromptSpec) { s.Syntax, s.Arguments = "Plain", nil },
+			[]string{"-  arguments:", "-  - {name: x} # one", "+  syntax: Plain"},
+		},
+		"of an item of a list": {
+			"  metadata:\n    teams:\n    - lead: a # who\n      owner: b # team\n  text: x # why\n",
+			func(s *v1alpha1.PromptSpec) {
+				s.Metadata = &runtime.RawExtension{Raw: []byte(`{"teams":[{"head":"a","owner":"b"}]}`)}
+			},
+			[]string{"-    - lead: a # who", "+    - head: a"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := head + tc.spec
+			spec := specIn(t, file, "a")
+			tc.edit(&spec)
+			got, err := Rewrite([]byte(file), key("a"), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, changed(file, string(got))); diff != "" {
+				t.Errorf("lines (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestRewriteRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ file, want string }{

@@ -159,12 +159,15 @@ func (s *splicer) dash(item *yaml.Node, indent int) int {
 // insert puts a new part behind one that is there, or before all with -1.
 func (s *splicer) insert(parts []part, behind int, text string, indent int, flow bool) {
 	first := parts[0].start
-	ownLines := flow && s.leads(first)
+	leads := s.leads(first)
+	ownLines := flow && leads
 	switch {
 	case behind < 0 && ownLines:
 		s.replace(first, first, text+",\n"+string(s.text[s.lineStart(first):first]))
 	case behind < 0 && flow:
 		s.replace(first, first, text+", ")
+	case behind < 0 && leads: // a whole line, since the first part's own may go
+		s.replace(s.lineStart(first), s.lineStart(first), blanks(indent)+text+"\n")
 	case behind < 0:
 		s.replace(first, first, text+"\n"+blanks(indent))
 	case ownLines:
