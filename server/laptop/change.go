@@ -64,6 +64,17 @@ func (f *Folder) RequestChange(ctx context.Context, request store.ChangeRequest)
 	return outcome, nil
 }
 
+// RequestedBefore is the outcome of the same request, asked for earlier, or store.ErrNotFound.
+func (f *Folder) RequestedBefore(_ context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before, known, err := f.outcomes.before(&request)
+	if err == nil && !known {
+		err = store.ErrNotFound
+	}
+	return before, err
+}
+
 // ChangeOutcomes are those of the subject's requests that are remembered.
 func (f *Folder) ChangeOutcomes(_ context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
 	f.mu.Lock()

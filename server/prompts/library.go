@@ -37,6 +37,9 @@ type Changes interface {
 	// subject's idempotency key gets the first one's outcome, under the first one's id, or store.ErrOtherRequest
 	// when it asks for something else.
 	RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
+	// RequestedBefore is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there
+	// was no such request.
+	RequestedBefore(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
 	// ChangeOutcomes are those of the requests that exist, in no order. Subject is who asks: another's
 	// request does not exist to him.
 	ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -37,33 +35,6 @@ func (s *Surface) may(ctx context.Context, verb auth.Verb, key store.Key, in giv
 		return err
 	}
 	return forbidden("you may read prompt %s, but not %s it; ask for the verb %s on prompts.lectern.dev", in.text("id"), verb, verb)
-}
-
-// maxIdempotencyKey bounds a key, in bytes.
-const maxIdempotencyKey = 256
-
-// change stores a request and waits for what becomes of it. The error is a *problem unless it is
-// published, or still on its way.
-func (s *Surface) change(ctx context.Context, in given, request store.ChangeRequest) (store.ChangeOutcome, error) {
-	if n := len(in.text("idempotencyKey")); n > maxIdempotencyKey {
-		return store.ChangeOutcome{}, invalid("argument %q: has %d bytes; at most %d are allowed", "idempotencyKey", n, maxIdempotencyKey)
-	}
-	identity, err := caller(ctx)
-	if err != nil {
-		return store.ChangeOutcome{}, err
-	}
-	request.Subject, request.IdempotencyKey = identity.Subject, in.text("idempotencyKey")
-	if request.ID == "" {
-		request.ID = uuid.NewString()
-	}
-	outcome, err := s.changes.RequestChange(ctx, request)
-	if err == nil {
-		outcome, err = s.changes.settle(ctx, identity.Subject, outcome)
-	}
-	if err == nil {
-		err = refusal(outcome)
-	}
-	return outcome, err
 }
 
 // refusal is what is said of a request that came to another end than it should; nil when it did not.

@@ -10,15 +10,16 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 )
 
-// moved is what set_prompt_channel gives beside the text: where the channel was and is, as far as it is.
+// moved is what set_prompt_channel gives beside the text: where the channel was and is, as far as it is. Where it
+// was before the first request a repeat does not know.
 type moved struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Channel  string `json:"channel"`
-	ChangeID string `json:"changeId"`
-	State    string `json:"state"`
-	Before   *int64 `json:"before"`
-	After    *int64 `json:"after"`
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Channel  string  `json:"channel"`
+	ChangeID string  `json:"changeId"`
+	State    string  `json:"state"`
+	Before   **int64 `json:"before,omitempty"`
+	After    *int64  `json:"after"`
 }
 
 func (s *Surface) setChannel(ctx context.Context, in given) (answer, error) {
@@ -33,34 +34,48 @@ func (s *Surface) setChannel(ctx context.Context, in given) (answer, error) {
 	if err := s.may(ctx, auth.Promote, key, in); err != nil {
 		return answer{}, err
 	}
-	r, err := s.library.Read(ctx, key, newest)
-	if err != nil {
-		return answer{}, err
+	request := store.ChangeRequest{
+		Key: key, Action: store.ActionUpdate, Edit: store.Edit{Channel: &edit}, ExpectedVersion: in.whole("expectedVersion"),
 	}
-	before, err := s.pointsTo(ctx, key, edit.Name)
-	if err != nil {
-		return answer{}, err
-	}
-	expected := in.whole("expectedVersion")
-	if expected != 0 && !in.has("idempotencyKey") && (before == nil || *before != expected) {
-		return answer{}, conflict("channel %s points to %s, not to version %d; look again and decide", edit.Name, versionOrNone(before), expected)
-	}
-	if edit.Version != 0 {
-		_, err := s.library.Read(ctx, key, prompt.Selector{Version: edit.Version})
-		if errors.Is(err, store.ErrNotFound) {
-			err = invalid("argument %q: there is no version %d; list_prompt_versions shows which there are", "version", edit.Version)
-		}
+	var (
+		name   string
+		before **int64
+	)
+	outcome, err := s.change(ctx, in, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+		r, err := s.library.Read(ctx, key, newest)
 		if err != nil {
-			return answer{}, err
+			return request, err
 		}
-	}
-	outcome, err := s.change(ctx, in, store.ChangeRequest{
-		Key: key, Action: store.ActionUpdate, Edit: store.Edit{Channel: &edit}, ExpectedVersion: expected,
-	})
+		points, err := s.pointsTo(ctx, key, edit.Name)
+		name, before = titleOf(&r), &points
+		if err == nil {
+			err = s.mayPoint(ctx, request, points)
+		}
+		return request, err
+	}, request)
 	if err != nil {
 		return answer{}, err
 	}
-	return movedTo(s.bare(ctx), outcome, titleOf(&r), edit, before), nil
+	if name == "" {
+		name = s.nameThen(ctx, outcome)
+	}
+	return movedTo(s.bare(ctx), outcome, name, edit, before), nil
+}
+
+// mayPoint refuses a move from where the channel is not, or to where nothing is.
+func (s *Surface) mayPoint(ctx context.Context, request store.ChangeRequest, from *int64) error {
+	expected, to := request.ExpectedVersion, request.Edit.Channel
+	if expected != 0 && (from == nil || *from != expected) {
+		return conflict("channel %s points to %s, not to version %d; look again and decide", to.Name, versionOrNone(from), expected)
+	}
+	if to.Version == 0 {
+		return nil
+	}
+	_, err := s.library.Read(ctx, request.Key, prompt.Selector{Version: to.Version})
+	if errors.Is(err, store.ErrNotFound) {
+		return invalid("argument %q: there is no version %d; list_prompt_versions shows which there are", "version", to.Version)
+	}
+	return err
 }
 
 // channelEditOf reads channel and version: without a version the channel follows the newest, with null it
@@ -89,7 +104,7 @@ func (s *Surface) pointsTo(ctx context.Context, key store.Key, channel string) (
 	return &r.Version, nil
 }
 
-func movedTo(bare string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before *int64) answer {
+func movedTo(bare string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before **int64) answer {
 	result := moved{
 		ID: idOf(bare, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: stateOf(o.State), Before: before,
 	}
@@ -107,7 +122,10 @@ func movedTo(bare string, o store.ChangeOutcome, name string, edit store.Channel
 		result.After = &edit.Version
 		sentence += fmt.Sprintf("points to version %d", edit.Version)
 	}
-	return answer{texts: []string{sentence + "; before: " + versionOrNone(before)}, structured: result}
+	if before != nil {
+		sentence += "; before: " + versionOrNone(*before)
+	}
+	return answer{texts: []string{sentence}, structured: result}
 }
 
 func versionOrNone(version *int64) string {

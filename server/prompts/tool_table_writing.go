@@ -60,7 +60,7 @@ func (s *Surface) channelTools() []tool {
 			},
 			gives: []member{
 				always("id", ofText), always("name", ofText), always("channel", ofText), always("changeId", ofText), always("state", ofText),
-				always("before", ofWholeOrNull), always("after", ofWholeOrNull),
+				sometimes("before", ofWholeOrNull), always("after", ofWholeOrNull),
 			},
 			answer: s.setChannel,
 		},

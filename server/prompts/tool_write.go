@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -34,18 +32,17 @@ func (s *Surface) addPrompt(ctx context.Context, in given) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	spec, err := manifest.Added(edit)
-	if err != nil {
-		return answer{}, err
-	}
-	if _, err := manifest.Compile(ctx, s.library, namespace, manifest.SpecOf(&spec)); err != nil {
-		return answer{}, err
-	}
-	request := store.ChangeRequest{ID: uuid.NewString(), Action: store.ActionAdd, Edit: edit}
-	if request.Key, err = s.freeName(ctx, namespace, *edit.Title, request.ID); err != nil {
-		return answer{}, err
-	}
-	outcome, err := s.change(ctx, in, request)
+	request := store.ChangeRequest{Key: store.Key{Namespace: namespace}, Action: store.ActionAdd, Edit: edit}
+	outcome, err := s.change(ctx, in, func(ctx context.Context, id string) (store.ChangeRequest, error) {
+		spec, err := manifest.Added(edit)
+		if err == nil {
+			_, err = manifest.Compile(ctx, s.library, namespace, manifest.SpecOf(&spec))
+		}
+		if err == nil {
+			request.Key, err = s.freeName(ctx, namespace, *edit.Title, id)
+		}
+		return request, err
+	}, request)
 	if err != nil {
 		return answer{}, err
 	}
@@ -68,30 +65,40 @@ func (s *Surface) updatePrompt(ctx context.Context, in given) (answer, error) {
 	if reflect.ValueOf(edit).IsZero() {
 		return answer{}, invalid("there is nothing to change: give name, content, description, isTemplate, tags, category or metadata")
 	}
-	r, err := s.library.Read(ctx, key, newest)
-	repeat := errors.Is(err, store.ErrNotFound) && in.has("idempotencyKey") // perhaps; the store knows
-	if err != nil && !repeat {
-		return answer{}, err
-	}
-	r.Key = key
-	expected := in.whole("expectedVersion")
-	if expected != 0 && expected != r.Version && !in.has("idempotencyKey") {
-		return answer{}, conflict("prompt %s is at version %d, not %d; read it again and decide", in.text("id"), r.Version, expected)
-	}
-	if !repeat {
-		if err := s.compiles(ctx, &r, edit); err != nil {
-			return answer{}, err
+	request := store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: edit, ExpectedVersion: in.whole("expectedVersion")}
+	var name string
+	outcome, err := s.change(ctx, in, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+		r, err := s.library.Read(ctx, key, newest)
+		if err != nil {
+			return request, err
 		}
-	}
-	outcome, err := s.change(ctx, in, store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: edit, ExpectedVersion: expected})
+		if request.ExpectedVersion != 0 && request.ExpectedVersion != r.Version {
+			return request, conflict("prompt %s is at version %d, not %d; read it again and decide", in.text("id"), r.Version, request.ExpectedVersion)
+		}
+		name = titleOf(&r)
+		return request, s.compiles(ctx, &r, edit)
+	}, request)
 	if err != nil {
 		return answer{}, err
 	}
-	name := titleOf(&r)
-	if edit.Title != nil {
+	switch {
+	case edit.Title != nil:
 		name = *edit.Title
+	case name == "":
+		name = s.nameThen(ctx, outcome)
 	}
 	return reportVersion(s.bare(ctx), outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", inQuotes(name), outcome.Version)), nil
+}
+
+// nameThen is what a prompt was called after an earlier change, or its object where that is gone.
+func (s *Surface) nameThen(ctx context.Context, o store.ChangeOutcome) string {
+	ctx, cancel := s.soon(ctx)
+	defer cancel()
+	r, err := s.library.Read(ctx, o.Key, prompt.Selector{Version: o.Version})
+	if err != nil {
+		return o.Key.Name
+	}
+	return titleOf(&r)
 }
 
 // compiles refuses an edit that would end in a prompt that cannot be published.
@@ -127,18 +134,16 @@ func (s *Surface) deletePrompt(ctx context.Context, in given) (answer, error) {
 	if err == nil {
 		err = s.may(ctx, auth.Delete, key, in)
 	}
-	request := store.ChangeRequest{Key: key, Action: store.ActionDelete}
-	if err == nil {
-		request, err = s.deletion(ctx, key, selector, in)
-	}
 	var outcome store.ChangeOutcome
 	if err == nil {
-		outcome, err = s.change(ctx, in, request)
-		if errors.Is(err, store.ErrOtherRequest) && request.Edit.Withdraw != 0 {
-			// It was the only version, which a repeat cannot see any more.
-			whole := store.ChangeRequest{Key: key, Action: store.ActionDelete, ExpectedVersion: request.Edit.Withdraw}
-			outcome, err = s.change(ctx, in, whole)
+		whole := store.ChangeRequest{Key: key, Action: store.ActionDelete, ExpectedVersion: selector.Version}
+		asked := []store.ChangeRequest{whole}
+		if selector.Version != 0 {
+			asked = append(asked, withdrawal(key, selector.Version))
 		}
+		outcome, err = s.change(ctx, in, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+			return s.deletion(ctx, whole)
+		}, asked...)
 	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
 		err = &problem{text: fmt.Sprintf("Prompt with ID %s not found", clip(in.text("id"), 200)), sentence: true}
@@ -150,27 +155,25 @@ func (s *Surface) deletePrompt(ctx context.Context, in given) (answer, error) {
 	return report(s.bare(ctx), outcome, key.Name, "Deleted prompt with ID: "+id), nil
 }
 
-// deletion is what has to be asked for so that a prompt, or one version of it, is gone.
-func (s *Surface) deletion(ctx context.Context, key store.Key, selector prompt.Selector, in given) (store.ChangeRequest, error) {
-	whole := store.ChangeRequest{Key: key, Action: store.ActionDelete}
-	one := store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: store.Edit{Withdraw: selector.Version}}
-	request := one
-	if selector.Version == 0 {
-		request, selector = whole, newest
+// withdrawal is the request that takes a version away.
+func withdrawal(key store.Key, version int64) store.ChangeRequest {
+	return store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: store.Edit{Withdraw: version}}
+}
+
+// deletion is what has to be asked for so that a prompt is gone, or the version of it that whole expects.
+func (s *Surface) deletion(ctx context.Context, whole store.ChangeRequest) (store.ChangeRequest, error) {
+	key, selector := whole.Key, newest
+	if whole.ExpectedVersion != 0 {
+		selector = prompt.Selector{Version: whole.ExpectedVersion}
 	}
 	r, err := s.library.Read(ctx, key, selector)
-	switch {
-	case errors.Is(err, store.ErrNotFound) && in.has("idempotencyKey"):
-		return request, nil // it may be gone because this is a repeat; the store knows
-	case err != nil || request.Action == store.ActionDelete:
-		return request, err
+	if err != nil || whole.ExpectedVersion == 0 {
+		return whole, err
 	}
 	channels := slices.DeleteFunc(slices.Clone(r.Channels), func(name string) bool { return name == store.Latest })
 	if r.Version == r.Latest {
-		only, err := s.onlyVersion(ctx, key, r.Version)
-		if err != nil || only {
-			whole.ExpectedVersion = r.Version // not what is published meanwhile
-			return whole, err
+		if only, err := s.onlyVersion(ctx, key, r.Version); err != nil || only {
+			return whole, err // and not what is published meanwhile
 		}
 		return whole, conflict("version %d is the newest, which the prompt still states; change the prompt with update_prompt, then delete version %d",
 			r.Version, r.Version)
@@ -179,7 +182,7 @@ func (s *Surface) deletion(ctx context.Context, key store.Key, selector prompt.S
 		return whole, conflict("version %d is in channel %s; move that with set_prompt_channel, then delete version %d",
 			r.Version, strings.Join(channels, ", "), r.Version)
 	}
-	return one, nil
+	return withdrawal(key, r.Version), nil
 }
 
 // onlyVersion reports whether no other version is left of a prompt than its newest.

@@ -42,15 +42,42 @@ func (s *Store) requestChange(ctx context.Context, request store.ChangeRequest) 
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return store.ChangeOutcome{}, err
 	}
+	outcome, err := s.requestedBefore(ctx, request, edit)
+	if errors.Is(err, pgx.ErrNoRows) { // the id is another subject's
+		err = store.ErrOtherRequest
+	}
+	return outcome, err
+}
+
+// RequestedBefore is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there was no
+// such request.
+func (s *Store) RequestedBefore(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	edit, err := json.Marshal(request.Edit)
+	if err != nil {
+		return store.ChangeOutcome{}, fmt.Errorf("write the edit as JSON: %w", err)
+	}
+	outcome, err := s.requestedBefore(ctx, request, edit)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.ChangeOutcome{}, fmt.Errorf("look for an earlier request: %w", fault(err))
+	}
+	return outcome, nil
+}
+
+func (s *Store) requestedBefore(ctx context.Context, request store.ChangeRequest, edit []byte) (store.ChangeOutcome, error) {
 	first, err := s.queries.RequestedBefore(ctx, sqlcgen.RequestedBeforeParams{
 		ID: request.ID, Namespace: request.Key.Namespace, Name: request.Key.Name, Action: string(request.Action), Edit: edit,
 		ExpectedVersion: request.ExpectedVersion, Subject: request.Subject, IdempotencyKey: request.IdempotencyKey,
 	})
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && !first.Same { // no row: the id is another subject's
-		return store.ChangeOutcome{}, store.ErrOtherRequest
-	}
 	if err != nil {
 		return store.ChangeOutcome{}, err
+	}
+	if !first.Same {
+		return store.ChangeOutcome{}, store.ErrOtherRequest
 	}
 	return outcomeOf(sqlcgen.ChangeOutcomesRow{
 		ID: first.ID, Namespace: first.Namespace, Name: first.Name, Action: first.Action, State: first.State,

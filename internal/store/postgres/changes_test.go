@@ -121,6 +121,10 @@ func TestRequestChangeOnce(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("a repeat gives %v (-want +got):\n%s", err, diff)
 		}
+		before, err := d.server.RequestedBefore(t.Context(), r)
+		if diff := cmp.Diff(want, before); diff != "" || err != nil {
+			t.Errorf("what was requested before gives %v (-want +got):\n%s", err, diff)
+		}
 	}
 	again(repeat, want)
 	again(first, want) // sent again because the answer was lost
@@ -139,6 +143,16 @@ func TestRequestChangeOnce(t *testing.T) {
 		change(&r)
 		if got, err := d.server.RequestChange(t.Context(), r); !errors.Is(err, store.ErrOtherRequest) {
 			t.Errorf("%s under the same key gives %+v, %v; want %v", name, got, err, store.ErrOtherRequest)
+		}
+	}
+	for name, tc := range map[string]struct {
+		subject string
+		want    error
+	}{"another edit of his": {first.Subject, store.ErrOtherRequest}, "nothing of hers": {"eve", store.ErrNotFound}} {
+		r := repeat
+		r.Edit.Title, r.Subject = new("T"), tc.subject
+		if got, err := d.server.RequestedBefore(t.Context(), r); !errors.Is(err, tc.want) {
+			t.Errorf("%s was requested before: %+v, %v; want %v", name, got, err, tc.want)
 		}
 	}
 	d.asks(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Subject = "eve" }) // a key is its subject's
