@@ -33,9 +33,10 @@ type Library interface {
 
 // Changes takes change requests.
 type Changes interface {
-	// RequestChange stores a request and says how far it has come, which may be the end. A repeat of the same
-	// subject's idempotency key gets the first one's outcome, under the first one's id, or store.ErrOtherRequest
-	// when it asks for something else.
+	// RequestChange stores a request and says how far it has come, which may be the end. A repeat, of the id or of
+	// the subject's idempotency key, gets the first one's outcome, under the first one's id, or
+	// store.ErrOtherRequest when it asks for something else. A request that ended in store.ErrUnavailable may be
+	// stored.
 	RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
 	// RequestedBefore is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there
 	// was no such request.

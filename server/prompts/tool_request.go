@@ -3,10 +3,20 @@ package prompts
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const (
+	// askTime is how long a request is sent again that may have been stored or not, askOnce how long the
+	// store may take over it, and askPause what is waited in between.
+	askTime  = 10 * time.Second
+	askOnce  = 5 * time.Second
+	askPause = 300 * time.Millisecond
 )
 
 // maxIdempotencyKey bounds a key, in bytes.
@@ -27,11 +37,12 @@ func (s *Surface) change(ctx context.Context, in given, prepare prepare, asked .
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
+	late := time.Now().Add(s.changes.patience)
 	outcome, err := s.request(ctx, prepare, asked, store.ChangeRequest{
 		ID: uuid.NewString(), Subject: identity.Subject, IdempotencyKey: in.text("idempotencyKey"),
 	})
 	if err == nil {
-		outcome, err = s.changes.settle(ctx, identity.Subject, outcome)
+		outcome, err = s.changes.settle(ctx, identity.Subject, outcome, late)
 	}
 	if err != nil {
 		return outcome, err
@@ -60,5 +71,33 @@ func (s *Surface) request(ctx context.Context, prepare prepare, asked []store.Ch
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
-	return s.changes.RequestChange(ctx, signed(request))
+	return s.changes.ask(ctx, signed(request))
+}
+
+// ask stores a request. A store that cannot be reached may have it all the same, when the answer was lost: it is
+// sent again, which stores nothing twice, and who never learns is told so. "Try again" would ask for another change.
+func (s *settling) ask(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	asking, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	for {
+		once, cancel := context.WithTimeout(asking, askOnce)
+		outcome, err := s.RequestChange(once, request)
+		cancel()
+		if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+			return outcome, err
+		}
+		s.log.WarnContext(ctx, "A change request may be stored or not", "id", request.ID, "prompt", request.Key, "err", err)
+		unknown := &problem{kind: storageError, text: fmt.Sprintf(
+			"Change %s may have been accepted: the store did not answer; ask get_prompt_change before you ask for it again", request.ID)}
+		select {
+		case <-time.After(askPause):
+		case <-s.stopped:
+			return outcome, unknown
+		case <-asking.Done():
+			if ctx.Err() != nil { // the caller left
+				return outcome, ctx.Err()
+			}
+			return outcome, unknown
+		}
+	}
 }

@@ -25,6 +25,8 @@ type settling struct {
 	Changes
 	patience time.Duration
 	log      *slog.Logger
+	// stopped is closed when the server ends: nobody waits any more.
+	stopped chan struct{}
 
 	mu      sync.Mutex
 	waiting map[*waiter]struct{}
@@ -39,19 +41,19 @@ type waiter struct {
 }
 
 func newSettling(changes Changes, patience time.Duration, log *slog.Logger) *settling {
-	return &settling{Changes: changes, patience: patience, log: log, waiting: make(map[*waiter]struct{})}
+	return &settling{Changes: changes, patience: patience, log: log, stopped: make(chan struct{}), waiting: make(map[*waiter]struct{})}
 }
 
-// settle waits for the end of a request, and returns how far it has come when that takes too long. The
-// error is that of ctx: a caller who left waits no more, and the request goes on.
-func (s *settling) settle(ctx context.Context, subject string, so store.ChangeOutcome) (store.ChangeOutcome, error) {
+// settle waits for the end of a request, and returns how far it has come when that takes too long or the server
+// ends. The error is that of ctx: a caller who left waits no more, and the request goes on.
+func (s *settling) settle(ctx context.Context, subject string, so store.ChangeOutcome, until time.Time) (store.ChangeOutcome, error) {
 	if so.State.Final() {
 		return so, nil
 	}
 	w := &waiter{subject: subject, id: so.ID, told: make(chan store.ChangeOutcome, 1)}
 	s.add(w)
 	defer s.remove(w)
-	late := time.NewTimer(s.patience)
+	late := time.NewTimer(time.Until(until))
 	defer late.Stop()
 	for {
 		select {
@@ -60,6 +62,8 @@ func (s *settling) settle(ctx context.Context, subject string, so store.ChangeOu
 				return so, nil
 			}
 		case <-late.C:
+			return so, nil
+		case <-s.stopped:
 			return so, nil
 		case <-ctx.Done():
 			return so, ctx.Err()

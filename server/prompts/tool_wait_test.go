@@ -105,7 +105,7 @@ func TestSettling(t *testing.T) {
 				got := map[string]settledAt{}
 				for id := range tc.ends {
 					waiting.Go(func() {
-						outcome, err := s.settle(ctx, "anna", store.ChangeOutcome{ID: id, State: store.ChangePending})
+						outcome, err := s.settle(ctx, "anna", store.ChangeOutcome{ID: id, State: store.ChangePending}, time.Now().Add(settleTime))
 						mu.Lock()
 						defer mu.Unlock()
 						got[id] = settledAt{State: outcome.State, After: time.Since(took.began), Error: text0(err)}
