@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
@@ -19,6 +22,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/changes"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
@@ -392,7 +396,7 @@ func agentsCannotForgeTheirMark(t *testing.T) {
 
 // elsewhere is a database of its own with a controller of changes that begin starts, beside the one all
 // share, which knows nothing of its requests.
-func elsewhere(t *testing.T, unproven bool) (s *postgres.Store, writer *postgres.Writer, begin func()) {
+func elsewhere(t *testing.T, unproven bool) (s *postgres.Store, writer *postgres.Writer, begin func(...func(*changes.Changes))) {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), pgtest.New(t))
 	must(t, err)
@@ -403,7 +407,10 @@ func elsewhere(t *testing.T, unproven bool) (s *postgres.Store, writer *postgres
 		Objects: client.WithFieldOwner(api, changes.FieldManager), Store: writer, Listen: s.ListenChanges,
 		Recorder: events.NewFakeRecorder(10), Unproven: unproven, Concurrency: 1,
 	}
-	return s, writer, func() {
+	return s, writer, func(but ...func(*changes.Changes)) {
+		for _, change := range but {
+			change(worker)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- worker.Start(ctx) }()
@@ -424,6 +431,56 @@ func agentsProveThemselves(t *testing.T) {
 	var p v1alpha1.Prompt
 	if err := api.Get(t.Context(), client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p); !apierrors.IsNotFound(err) {
 		t.Errorf("it was created: %v", err)
+	}
+}
+
+// agentsAreNotAnsweredByAMissingCRD: an API server that does not serve prompts says "not found", too, and that is
+// no word about any of them.
+func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
+	s, writer, begin := elsewhere(t, true)
+	key := store.Key{Namespace: namespace(t), Name: "alive"}
+	p := text(key.Namespace, key.Name, "one")
+	p.UID, p.Generation = "u1", 1
+	compiled, err := manifest.Compile(t.Context(), writer, key.Namespace, manifest.SpecOf(&p.Spec))
+	must(t, err)
+	_, err = writer.Publish(t.Context(), manifest.PublicationOf(p, compiled, 1000))
+	must(t, err)
+	for _, r := range []store.ChangeRequest{
+		request(key, store.ActionDelete, store.Edit{}),
+		request(store.Key{Namespace: key.Namespace, Name: "absent"}, store.ActionUpdate, store.Edit{Content: new("x")}),
+		request(store.Key{Namespace: key.Namespace, Name: "new"}, store.ActionAdd, store.Edit{Content: new("x")}),
+	} {
+		_, err := s.RequestChange(t.Context(), r)
+		must(t, err)
+	}
+	open, err := writer.OpenChange(t.Context(), key)
+	must(t, err)
+	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: "u1", ResourceVersion: "10", Generation: 1}))
+
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.AddSpecific(v1alpha1.GroupVersion.WithKind("Prompt"), v1alpha1.GroupVersion.WithResource("unserved"),
+		v1alpha1.GroupVersion.WithResource("unserved"), meta.RESTScopeNamespace)
+	unserved, err := client.New(plane.Config, client.Options{Scheme: api.Scheme(), Mapper: mapper})
+	must(t, err)
+	failed := make(chan string, 1000)
+	begin(func(c *changes.Changes) {
+		c.Objects = unserved
+		c.Log = funcr.New(func(_, args string) { failed <- args }, funcr.Options{})
+	})
+	for missing := map[string]bool{"alive": true, "absent": true, "new": true}; len(missing) > 0; {
+		select {
+		case said := <-failed:
+			for name := range missing {
+				if strings.Contains(said, `"name"="`+name+`"`) {
+					delete(missing, name)
+				}
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("no attempt failed at any of %v", missing)
+		}
+	}
+	if live, err := writer.Live(t.Context(), key); err != nil || live.UID != "u1" {
+		t.Errorf("live is %+v, %v", live, err)
 	}
 }
 

@@ -25,9 +25,10 @@ import (
 
 // What every scenario stands on: one API server, one database, one controller.
 var (
-	api client.Client
-	dsn postgres.Options
-	db  *postgres.Store
+	plane *local.ControlPlane
+	api   client.Client
+	dsn   postgres.Options
+	db    *postgres.Store
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -35,7 +36,8 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // start brings up what every scenario stands on, until the test ends.
 func start(t *testing.T) {
 	t.Helper()
-	plane, err := local.StartControlPlane(t.Context(), local.ControlPlaneOptions{})
+	var err error
+	plane, err = local.StartControlPlane(t.Context(), local.ControlPlaneOptions{})
 	must(t, err)
 	t.Cleanup(plane.Stop)
 	scheme, err := newScheme()

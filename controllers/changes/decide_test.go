@@ -247,6 +247,7 @@ func TestRefusal(t *testing.T) {
 		"nothing went wrong":   {},
 		"service unavailable":  {err: apierrors.NewServiceUnavailable("starting")},
 		"too many requests":    {err: apierrors.NewTooManyRequests("later", 1)},
+		"no resource":          {err: apierrors.NewGenericServerResponse(http.StatusNotFound, "post", resource, "p", "404 page not found", 0, true)},
 		"method not supported": {err: apierrors.NewMethodNotSupported(resource, "create")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -92,7 +91,7 @@ func (c *Changes) see(ctx context.Context, request store.OpenChange) (view, erro
 func (c *Changes) object(ctx context.Context, key store.Key) (*v1alpha1.Prompt, error) {
 	var p v1alpha1.Prompt
 	err := c.Objects.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p)
-	if apierrors.IsNotFound(err) {
+	if absent(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -118,7 +118,13 @@ func remove(object *v1alpha1.Prompt) write {
 
 // contended reports whether a write failed because the object is not the one it was decided on.
 func contended(action store.Action, err error) bool {
-	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || action != store.ActionAdd && apierrors.IsNotFound(err)
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || action != store.ActionAdd && absent(err)
+}
+
+// absent reports whether the API server says that there is no such object. Where it does not serve the resource at all, its
+// answer has the same code, and is none.
+func absent(err error) bool {
+	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
 }
 
 // refusal is what the API server says against a write for good, or false when it may go through another time.
@@ -131,7 +137,7 @@ func refusal(key store.Key, err error) (verdict, bool) {
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return refuse(store.ReasonNamespace, "the namespace %s is being deleted", key.Namespace), true
-	case apierrors.IsNotFound(err):
+	case absent(err):
 		return refuse(store.ReasonNamespace, "there is no namespace %s; choose one that is there", key.Namespace), true
 	case apierrors.IsForbidden(err):
 		return refuse(store.ReasonForbidden, "the API server does not let Lectern write prompts in namespace %s; its operator finds the reason in the controller's log", key.Namespace), true
