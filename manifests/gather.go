@@ -24,7 +24,7 @@ func gather(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, 
 			if err != nil {
 				return nil, nil, fmt.Errorf("read standard input: %w", err)
 			}
-			files = append(files, manifest.File{Name: "stdin", Content: content})
+			files = append(files, manifest.File{Name: called(name), Content: content})
 			continue
 		}
 		stat, err := os.Stat(name)
@@ -40,9 +40,17 @@ func gather(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, 
 		if err != nil {
 			return nil, nil, err
 		}
-		files = append(files, manifest.File{Name: filepath.Clean(name), Content: content})
+		files = append(files, manifest.File{Name: called(name), Content: content})
 	}
 	return once(files), problems, nil
+}
+
+// called is what messages call a file that is named on the command line.
+func called(name string) string {
+	if name == stdin {
+		return "stdin"
+	}
+	return filepath.Clean(name)
 }
 
 // readFile reads one byte more than is allowed at most, for the reader to refuse.
@@ -59,7 +67,7 @@ func readFile(name string) ([]byte, error) {
 func once(files []manifest.File) []manifest.File {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(files, func(f manifest.File) bool {
-		twice := seen[f.Name] && f.Name != "stdin"
+		twice := seen[f.Name] && f.Name != called(stdin)
 		seen[f.Name] = true
 		return twice
 	})

@@ -78,6 +78,17 @@ func TestValidate(t *testing.T) {
 		"a name that is not there": {
 			nil, "", []string{"DIR/none"}, "", "stat DIR/none: no such file or directory",
 		},
+		"a file of another group": {
+			nil, strings.Replace(style, "lectern.dev", "letern.dev", 1), []string{"-"},
+			"stdin:1:13: apiVersion \"letern.dev/v1alpha1\" is not Lectern's; write lectern.dev/v1alpha1\n", "not valid: 1 problem in 1 file",
+		},
+		"a file that is no YAML": {
+			map[string]string{"a/a.yaml": style, "a/b.yaml": "spec: \""}, "", []string{"DIR/a", "DIR/a/b.yaml"},
+			"DIR/a/b.yaml:1:1: this is not YAML: a quote is opened and never closed\n", "not valid: 1 problem in 2 files",
+		},
+		"no prompt at all": {
+			map[string]string{"a.yaml": "kind: ConfigMap\n"}, "", []string{"DIR", "DIR/a.yaml"}, "", "no Prompt was found in DIR, DIR/a.yaml",
+		},
 		"too large for kubectl apply": {
 			nil, start + "metadata: {name: large}\nspec: {syntax: Plain, text: \"" + strings.Repeat("<", 50_000) + "\"}\n", []string{"-"},
 			"stdin:1:1: warning: kubectl apply would keep a copy of this object in an annotation, which with the others is 300205 bytes, and 262144 (256 KiB) are allowed; apply it with kubectl apply --server-side\n1 prompt in 1 file, all valid\n", "",
@@ -98,7 +109,7 @@ func TestRender(t *testing.T) {
 	talk := start + "metadata: {name: talk}\nspec:\n  arguments:\n  - {name: who}\n  - {name: count, type: Integer, default: \"2\"}\n" +
 		"  messages:\n  - {role: user, text: \"{{who}} {{count}}\"}\n  - {role: assistant, text: \"{{> style}}\"}\n"
 	style := start + "metadata: {name: style, namespace: default}\nspec: {text: Plainly.}\n"
-	files := map[string]string{"talk.yaml": talk, "style/style.yaml": style, "bad.yaml": start + "metadata: {name: bad}\nspec: {}\n"}
+	files := map[string]string{"talk.yaml": talk, "style/style.yaml": style, "broken.yaml": "spec: \"", "bad.yaml": start + "metadata: {name: bad}\nspec: {}\n"}
 	for name, tc := range map[string]struct {
 		args            []string
 		printed, failed string
@@ -113,6 +124,7 @@ func TestRender(t *testing.T) {
 		"no value":                          {[]string{"DIR", "--arg", "who"}, "", `--arg "who" is not name=value; write --arg name=value`},
 		"a value twice":                     {[]string{"DIR", "--arg", "who=1", "--arg", "who=2"}, "", `--arg who is given twice; give it once`},
 		"what is not valid":                 {[]string{"DIR/bad.yaml"}, "", "there is no valid prompt\nDIR/bad.yaml:4:1: spec: set exactly one of text and messages"},
+		"what is no YAML":                   {[]string{"DIR/broken.yaml"}, "", "there is no valid prompt\nDIR/broken.yaml:1:1: this is not YAML: a quote is opened and never closed"},
 		"what is not there":                 {[]string{"DIR/style", "--name", "other"}, "", "there is no valid prompt other; there are default/style"},
 		"what cannot be included":           {[]string{"DIR/talk.yaml"}, "", "prompt default/talk cannot be rendered\nDIR/talk.yaml:10:30: fragment style is not among the files read; correct the include, or read the folder it is in, too"},
 	} {

@@ -63,7 +63,7 @@ func (r rendering) render(out io.Writer, in io.Reader, file string) error {
 	set := reader.Read(once(slices.Concat(files, more))...)
 	m, err := r.pick(set, files)
 	if errors.Is(err, errNoPrompt) {
-		return errors.Join(append([]error{err}, told(slices.Concat(unread, set.Problems), files)...)...)
+		return errors.Join(append([]error{err}, told(slices.Concat(unread, set.Problems, set.Foreign), files)...)...)
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ func ValidateCommand() *cobra.Command {
 		Short: "Check Prompt manifests as a cluster would, without one",
 		Long: "Check Prompt manifests against the schema of the custom resource and its rules, compile them, and follow\n" +
 			"their includes. Objects of other kinds are passed over. Each problem is printed as file:line:column: message;\n" +
-			"the command then ends with 1. - is standard input.",
+			"the command then ends with 1, and also when there is no Prompt. - is standard input.",
 		Example: "  lectern validate prompts/\n  helm template prompts ./chart | lectern validate -",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,6 +54,11 @@ func validate(out io.Writer, in io.Reader, names, beside []string) error {
 	set := reader.Read(once(slices.Concat(files, more))...)
 	_, uncompiled := set.Compile()
 	problems = slices.Concat(problems, set.Problems, uncompiled)
+	for _, p := range set.Foreign { // in a folder there may be anything, but a file that is named is meant
+		if slices.ContainsFunc(names, func(name string) bool { return called(name) == p.File }) {
+			problems = append(problems, p)
+		}
+	}
 	prompts := 0
 	for _, m := range set.Manifests {
 		if checked[m.File] {
@@ -62,11 +68,18 @@ func validate(out io.Writer, in io.Reader, names, beside []string) error {
 	}
 	problems = slices.DeleteFunc(problems, func(p manifest.Problem) bool { return len(beside) > 0 && !checked[p.File] && p.Line > 0 })
 	manifest.Sort(problems)
-	return report(out, problems, prompts, len(files))
+	if err := report(out, problems, len(files)); err != nil {
+		return err
+	}
+	if prompts == 0 {
+		return fmt.Errorf("no Prompt was found in %s", strings.Join(names, ", "))
+	}
+	_, err = fmt.Fprintf(out, "%s in %s, all valid\n", counted(prompts, "prompt"), counted(len(files), "file"))
+	return err
 }
 
-// report prints what was found, and how many there are.
-func report(out io.Writer, problems []manifest.Problem, prompts, files int) error {
+// report prints what was found, and says how many there are.
+func report(out io.Writer, problems []manifest.Problem, files int) error {
 	wrong := 0
 	for _, p := range problems {
 		if !p.Warning {
@@ -79,8 +92,7 @@ func report(out io.Writer, problems []manifest.Problem, prompts, files int) erro
 	if wrong > 0 {
 		return fmt.Errorf("%w: %s in %s", errInvalid, counted(wrong, "problem"), counted(files, "file"))
 	}
-	_, err := fmt.Fprintf(out, "%s in %s, all valid\n", counted(prompts, "prompt"), counted(files, "file"))
-	return err
+	return nil
 }
 
 func counted(n int, what string) string {

@@ -84,6 +84,8 @@ func TestReadFindsPromptsAmongOtherThings(t *testing.T) {
 		"other kinds":               {"apiVersion: apps/v1\nkind: Deployment\n---\n- a list\n---\njust a text\n", nil, nil},
 		"what cannot be read":       {"{{ template }}\n---\n" + named("a"), []string{"default/a"}, nil},
 		"another version":           {strings.Replace(sound, "v1alpha1", "v1", 1), nil, []string{`f.yaml:1:13: apiVersion "lectern.dev/v1" does not exist; write lectern.dev/v1alpha1`}},
+		"another group":             {strings.Replace(sound, "lectern.dev", "letern.dev", 1), nil, []string{`f.yaml:1:13: apiVersion "letern.dev/v1alpha1" is not Lectern's; write lectern.dev/v1alpha1`}},
+		"no apiVersion":             {strings.Replace(sound, "apiVersion: lectern.dev/v1alpha1\n", "", 1), nil, []string{`f.yaml:1:1: apiVersion is missing; write apiVersion: lectern.dev/v1alpha1`}},
 		"another kind":              {strings.Replace(sound, "Prompt", "prompt", 1), nil, []string{`f.yaml:2:7: kind "prompt" does not exist in lectern.dev/v1alpha1; write kind: Prompt`}},
 		"no kind":                   {strings.Replace(sound, "kind: Prompt\n", "", 1), nil, []string{`f.yaml:1:1: kind is missing; write kind: Prompt`}},
 		"no name":                   {strings.Replace(sound, "name: a", "generateName: a", 1), nil, []string{`f.yaml:3:1: metadata.name: Required value: a prompt is called by its name; write name: under metadata:`}},

@@ -32,29 +32,29 @@ type Manifest struct {
 // Key is the id of the manifest's prompt.
 func (m *Manifest) Key() store.Key { return KeyOf(m.Prompt) }
 
-// documents are those of a file that hold something and can be read.
-func documents(file string, content []byte) ([]*document, []Problem) {
+// documents are those of a file that hold something and can be read. Foreign is why others, which look like nothing
+// of Lectern's, cannot.
+func documents(file string, content []byte) (read []*document, problems, foreign []Problem) {
 	all, refused := split(file, content)
 	if refused != nil {
-		return nil, []Problem{*refused}
+		return nil, []Problem{*refused}, nil
 	}
-	var read []*document
-	var problems []Problem
 	for _, d := range all {
 		switch problem := d.parse(); {
 		case problem == nil && d.root != nil:
 			read = append(read, d)
 		case problem != nil && d.ours():
 			problems = append(problems, *problem)
+		case problem != nil:
+			foreign = append(foreign, *problem)
 		}
 	}
-	return read, problems
+	return read, problems, foreign
 }
 
 // manifests are the Prompts among the documents of a file.
-func manifests(file string, content []byte) ([]*Manifest, []Problem) {
-	read, problems := documents(file, content)
-	var found []*Manifest
+func manifests(file string, content []byte) (found []*Manifest, problems, foreign []Problem) {
+	read, problems, foreign := documents(file, content)
 	for _, d := range read {
 		for _, candidate := range d.objects() {
 			m, problem := candidate.prompt()
@@ -66,7 +66,7 @@ func manifests(file string, content []byte) ([]*Manifest, []Problem) {
 			}
 		}
 	}
-	return found, problems
+	return found, problems, foreign
 }
 
 // candidate is an object of any kind.
@@ -108,7 +108,13 @@ func (c candidate) prompt() (*Manifest, *Problem) {
 	group, _, _ := strings.Cut(version, "/")
 	switch {
 	case !strings.EqualFold(group, v1alpha1.GroupVersion.Group):
-		return nil, nil
+		if named != kind {
+			return nil, nil
+		}
+		if version == "" {
+			return nil, at("apiVersion", "apiVersion is missing; write apiVersion: %s", v1alpha1.GroupVersion)
+		}
+		return nil, at("apiVersion", "apiVersion %q is not Lectern's; write %s", version, v1alpha1.GroupVersion)
 	case version != v1alpha1.GroupVersion.String():
 		return nil, at("apiVersion", "apiVersion %q does not exist; write %s", version, v1alpha1.GroupVersion)
 	case named == "":

@@ -51,7 +51,7 @@ func Rewrite(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, err
 
 // locate finds a prompt in a file.
 func locate(file []byte, key store.Key) (*Manifest, error) {
-	found, problems := manifests("", file)
+	found, problems, _ := manifests("", file)
 	for _, m := range found {
 		if m.Key() == key {
 			return m, nil

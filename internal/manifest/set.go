@@ -13,6 +13,8 @@ type Set struct {
 	Manifests []*Manifest
 	// Problems are sorted by place.
 	Problems []Problem
+	// Foreign are documents that cannot be read and look like nothing of Lectern's, such as templates of charts.
+	Foreign []Problem
 
 	faulty map[store.Key]bool
 }
@@ -23,7 +25,7 @@ func (r *Reader) Read(files ...File) Set {
 	set := Set{faulty: map[store.Key]bool{}}
 	first := map[store.Key]Place{}
 	for _, file := range files {
-		found, problems := manifests(file.Name, file.Content)
+		found, problems, foreign := manifests(file.Name, file.Content)
 		marked := map[*document]bool{}
 		for _, m := range found {
 			said := r.judge(m)
@@ -48,6 +50,7 @@ func (r *Reader) Read(files ...File) Set {
 			}
 		}
 		set.Problems = append(set.Problems, few(file.Name, once(problems))...)
+		set.Foreign = append(set.Foreign, few(file.Name, foreign)...)
 	}
 	Sort(set.Problems)
 	return set

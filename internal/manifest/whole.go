@@ -97,7 +97,7 @@ func (m *Manifest) withoutItem() []byte {
 
 // bySpec is what a file says, for comparing.
 func bySpec(file []byte) map[store.Key]any {
-	found, _ := manifests("", file)
+	found, _, _ := manifests("", file)
 	all := make(map[store.Key]any, len(found))
 	for _, m := range found {
 		// Nil is not equal to what can be written, so that a failure shows.

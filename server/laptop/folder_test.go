@@ -126,12 +126,12 @@ func (d *desk) soon(what string, is func() bool) {
 	d.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
 		if is() {
 			return
 		}
 	}
-	d.Fatalf("not after 10 s: %s\nlog:\n%s", what, d.log.text.String())
+	d.Fatalf("not after a minute: %s\nlog:\n%s", what, d.log.text.String())
 }
 
 func (d *desk) soonServed(name, text string) {
@@ -195,6 +195,9 @@ func TestABadEditKeepsTheLastGood(t *testing.T) {
 		"an unknown field":     manifest("greet", "two", "  colour: red\n"),
 		"no template":          manifest("greet", "Hello {{name"),
 		"an include of nobody": manifest("greet", "{{> nobody}}"),
+		"another group":        strings.Replace(manifest("greet", "two"), "lectern.dev", "letern.dev", 1),
+		"no apiVersion":        strings.Replace(manifest("greet", "two"), "apiVersion: lectern.dev/v1alpha1\n", "", 1),
+		"nothing of ours":      `spec: "`,
 		"no name":              strings.Replace(manifest("greet", "two"), "name: greet", "name: ''", 1),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ type file struct {
 
 // sound says that everything in the file can be used: what is not in it is meant not to be.
 func (f *file) sound() bool {
-	return !slices.ContainsFunc(f.set.Problems, func(p manifest.Problem) bool { return !p.Warning })
+	return len(f.set.Foreign) == 0 && !slices.ContainsFunc(f.set.Problems, func(p manifest.Problem) bool { return !p.Warning })
 }
 
 // same says that the file was not written since it was read. It was not read before it had settled, so a later

@@ -20,7 +20,8 @@ type entry struct {
 }
 
 // pick decides which manifest stands for each key. Of several it is the one of the file that had the key before,
-// else the first in order of paths. What is in no file any more stays while the file it was in has faults: a bad edit never takes down what is served. Whatever else is missing is gone.
+// else the first in order of paths. What is in no file any more stays while the file it was in has faults: a bad edit
+// never takes down what is served. Whatever else is missing is gone.
 func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone []store.Key, problems []manifest.Problem) {
 	now = make(map[store.Key]entry, len(before))
 	for _, path := range slices.Sorted(maps.Keys(seen.files)) {
@@ -45,6 +46,7 @@ func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone
 		}
 		if f := seen.files[was.path]; f != nil && !f.sound() {
 			now[key] = was
+			problems = append(problems, f.set.Foreign...) // one of them may be what it became
 		} else {
 			gone = append(gone, key)
 		}
