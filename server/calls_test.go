@@ -161,7 +161,11 @@ func TestParamsOfMCPGosMethods(t *testing.T) {
 		},
 		"a progress token that is an object": {
 			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"progressToken": map[string]any{}}},
-			"-32602 _meta.progressToken must be a string or an integer",
+			"-32602 _meta.progressToken must be a string or an integer, of at most 256 bytes",
+		},
+		"a progress token that each event repeats": {
+			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"progressToken": strings.Repeat("x", 255)}},
+			"-32602 _meta.progressToken must be a string or an integer, of at most 256 bytes",
 		},
 		"a log level nobody knows": {
 			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"io.modelcontextprotocol/logLevel": "loud"}},

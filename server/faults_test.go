@@ -93,25 +93,28 @@ func TestFaultyRequests(t *testing.T) {
 			"400 -32602 this cursor was not given out here; list again from the start, without one",
 		},
 		"row 17: id null": {
-			discover(func(q *request) { q.id = "null" }), "400 -32600 id must be a string or an integer",
+			discover(func(q *request) { q.id = "null" }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"row 17: id object": {
-			discover(func(q *request) { q.id = `{"a":1}` }), "400 -32600 id must be a string or an integer",
+			discover(func(q *request) { q.id = `{"a":1}` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"row 17: id array": {
-			discover(func(q *request) { q.id = `[1]` }), "400 -32600 id must be a string or an integer",
+			discover(func(q *request) { q.id = `[1]` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"row 17: id true": {
-			discover(func(q *request) { q.id = `true` }), "400 -32600 id must be a string or an integer",
+			discover(func(q *request) { q.id = `true` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"row 17: id null of an older client": {
-			request{rpc: "ping", legacy: true, id: "null"}, "400 -32600 id must be a string or an integer",
+			request{rpc: "ping", legacy: true, id: "null"}, "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"row 17: id with a fraction": {
-			discover(func(q *request) { q.id = `1.5` }), "400 -32600 id must be a string or an integer",
+			discover(func(q *request) { q.id = `1.5` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"row 17: id that is no text": {
-			discover(func(q *request) { q.id = "\"\xff\"" }), "400 -32600 id must be a string or an integer",
+			discover(func(q *request) { q.id = "\"\xff\"" }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
+		},
+		"an id that is held for long": {
+			discover(func(q *request) { q.id = `"` + strings.Repeat("x", 255) + `"` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"deep JSON": {
 			discover(func(q *request) { q.body = strings.Repeat("[", 10_001) }), "400 -32700 the message is nested too deeply",
@@ -297,7 +300,7 @@ func TestMethodNotAllowedSaysWhich(t *testing.T) {
 func TestIDsComeBackAsSent(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
-	for _, id := range []string{"9007199254740993", `"ü<&>"`, "-1", `""`, "0"} {
+	for _, id := range []string{"9007199254740993", `"ü<&>"`, "-1", `""`, "0", `"` + strings.Repeat("x", 254) + `"`} {
 		for _, rpc := range []string{"prompts/list", "server/discover", "prompts/burn"} {
 			got := replica.send(t, request{rpc: rpc, id: id})
 			if want := `{"jsonrpc":"2.0","id":` + id + `,`; !strings.HasPrefix(got.body, want) {

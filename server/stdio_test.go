@@ -261,7 +261,7 @@ func TestStdioRefuses(t *testing.T) {
 		"a log line": {`Listening on stdio`, failure("null", -32700, "the message is not valid JSON")},
 		"deep JSON":  {strings.Repeat("[", 20_000), failure("null", -32700, "the message is nested too deeply")},
 		"a batch":    {`[]`, failure("null", -32600, "a message is one JSON object of JSON-RPC; batches are not supported")},
-		"id null":    {`{"jsonrpc":"2.0","id":null,"method":"ping"}`, failure("null", -32600, "id must be a string or an integer")},
+		"id null":    {`{"jsonrpc":"2.0","id":null,"method":"ping"}`, failure("null", -32600, "id must be a string or an integer, of at most 256 bytes")},
 		"no method":  {`{"jsonrpc":"2.0","id":7}`, failure("7", -32600, "method is missing")},
 		"a line over 4 MiB": {
 			`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"` + strings.Repeat("x", transport.DefaultBodyLimit) + `"}}`,

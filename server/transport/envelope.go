@@ -116,13 +116,20 @@ func (e *envelope) checkID() *Failure {
 		return nil
 	}
 	e.ID = nil
-	return invalidRequest("id must be a string or an integer")
+	return invalidRequest("id " + mustIdentify)
 }
 
+// maxIdentifying bounds ids and tokens: they are held as long as a stream is, and each event repeats them.
+const maxIdentifying = 256
+
+var mustIdentify = fmt.Sprintf("must be a string or an integer, of at most %d bytes", maxIdentifying)
+
 // identifies reports whether a JSON value is an id, or a token: a string that is text, or an integer as such
-// are written.
+// are written, and short.
 func identifies(raw json.RawMessage) bool {
 	switch c := raw[0]; {
+	case len(raw) > maxIdentifying:
+		return false
 	case c == '"':
 		return utf8.Valid(raw)
 	case c == '-', c >= '0' && c <= '9':

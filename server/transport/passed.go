@@ -132,7 +132,7 @@ func (c *Call) checkMetaKeys(meta *requestMeta) *Failure {
 // checkCallMeta is about what a client may ask to be told during a call.
 func checkCallMeta(meta *requestMeta) *Failure {
 	if token := meta.ProgressToken; len(token) > 0 && !identifies(token) {
-		return InvalidParams("_meta.progressToken must be a string or an integer")
+		return InvalidParams("_meta.progressToken " + mustIdentify)
 	}
 	if len(meta.LogLevel) > 0 {
 		return checkLevel("_meta."+mcp.MetaKeyLogLevel, meta.LogLevel)
