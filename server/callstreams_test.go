@@ -58,6 +58,20 @@ func TestProgressOfOlderClients(t *testing.T) {
 		"event: message\ndata: "+`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"done"}]}}`+"\n\n", reply.body)
 }
 
+// TestABadNotificationCostsNothingElse: neither the ones after it nor the answer.
+func TestABadNotificationCostsNothingElse(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	q := callTool("stammer", nil)
+	q.meta = map[string]any{"progressToken": 7}
+	same(t, progressed("7", 1)+"event: message\ndata: "+`{"jsonrpc":"2.0","id":1,`+doneResult+"\n\n", replica.send(t, q).body)
+	c := replica.console(t, "")
+	q.id = "1"
+	c.say(t, q.message(t))
+	same(t, strings.TrimPrefix(strings.TrimSpace(progressed("7", 1)), "event: message\ndata: "), c.next(t))
+	same(t, `{"jsonrpc":"2.0","id":1,`+doneResult, c.next(t))
+}
+
 // TestNobodyIsToldWhatHeDidNotAskFor: without a token, a level or an Accept of events a call has one answer.
 func TestNobodyIsToldWhatHeDidNotAskFor(t *testing.T) {
 	t.Parallel()

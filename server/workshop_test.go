@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -68,6 +69,7 @@ func everything(p *probe) *mcpserver.MCPServer {
 	srv.AddTool(panics, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("secret") })
 	srv.AddResource(mcp.NewResource("test://panic", "panic"), func(context.Context, mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) { panic("secret") })
 	srv.AddTool(tool("progress", `{"type":"object"}`), progress)
+	srv.AddTool(tool("stammer", `{"type":"object"}`), stammer)
 	srv.AddTool(tool("log", `{"type":"object"}`), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		for _, level := range []mcp.LoggingLevel{mcp.LoggingLevelDebug, mcp.LoggingLevelWarning} {
 			err := mcpserver.ServerFromContext(ctx).SendLogMessageToClient(ctx, mcp.NewLoggingMessageNotification(level, "workshop", string(level)))
@@ -115,6 +117,16 @@ func progress(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolRe
 			"progressToken": request.Params.Meta.ProgressToken, "progress": i,
 		})
 		if err != nil {
+			return nil, err
+		}
+	}
+	return mcp.NewToolResultText("done"), nil
+}
+
+// stammer sends notifications that are none before one that is.
+func stammer(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	for _, params := range []map[string]any{nil, {"progress": math.NaN()}, {"progress": 1}} {
+		if err := mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", params); err != nil {
 			return nil, err
 		}
 	}

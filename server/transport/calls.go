@@ -94,13 +94,13 @@ func (s *callSession) write() {
 	}
 }
 
-// pass writes what a client asked for: progress under the token of its request, log messages at a level,
-// and nothing else during a call.
+// pass writes what a client asked for: progress, where it says how far, under the token of its request, log
+// messages at a level, and nothing else during a call.
 func (s *callSession) pass(note mcp.JSONRPCNotification) {
 	asked := s.call.passed
 	switch mcp.MCPMethod(note.Method) {
 	case mcp.MethodNotificationProgress:
-		if len(asked.progressToken) == 0 {
+		if len(asked.progressToken) == 0 || len(note.Params.AdditionalFields) == 0 {
 			return
 		}
 		note.Params.AdditionalFields = maps.Clone(note.Params.AdditionalFields)

@@ -7,24 +7,24 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// events writes server-sent events. The response begins with the first one; after an error nothing more
-// is written.
+// events writes server-sent events. The response begins with the first one; after a failed write
+// nothing more is written.
 type events struct {
-	w          http.ResponseWriter
-	control    *http.ResponseController
-	limitWrite func(*http.ResponseController)
-	id         json.RawMessage
-	begun      bool
-	err        error
+	h       *Handler
+	w       http.ResponseWriter
+	control *http.ResponseController
+	id      json.RawMessage
+	begun   bool
+	err     error
 }
 
 // events are those of a request that may be answered by a stream.
 func (h *Handler) events(x *exchange) *events {
-	return &events{w: x.w, control: x.control, limitWrite: h.limitWrite, id: x.envelope.ID}
+	return &events{h: h, w: x.w, control: x.control, id: x.envelope.ID}
 }
 
 func (s *events) note(note mcp.JSONRPCNotification) (gone bool) {
-	return s.event(func(p *page) error { return p.encoder.Encode(note) })
+	return s.event(func(p *page) bool { return s.h.note(p, note) })
 }
 
 // idle writes a comment, once there is a stream to keep alive.
@@ -37,20 +37,19 @@ func (s *events) idle() (gone bool) {
 
 // finish ends a stream with the answer to its request.
 func (h *Handler) finish(s *events, result any, f *Failure) *Failure {
-	s.event(func(p *page) error {
+	s.event(func(p *page) bool {
 		f = h.answer(p, s.id, result, f)
-		return nil
+		return true
 	})
 	return f
 }
 
-func (s *events) event(encode func(*page) error) (gone bool) {
+func (s *events) event(encode func(*page) bool) (gone bool) {
 	p := newPage()
 	defer p.release()
 	p.WriteString("event: message\ndata: ")
-	if err := encode(p); err != nil {
-		s.err = err
-		return true
+	if !encode(p) {
+		return s.err != nil
 	}
 	if p.Bytes()[p.Len()-1] == '\n' {
 		p.Truncate(p.Len() - 1)
@@ -64,7 +63,7 @@ func (s *events) write(b []byte) {
 	if s.err != nil {
 		return
 	}
-	s.limitWrite(s.control)
+	s.h.limitWrite(s.control)
 	if !s.begun {
 		s.begun = true
 		header := s.w.Header()

@@ -65,9 +65,8 @@ func newLines(h *Handler, out io.Writer) *lines {
 func (l *lines) note(note mcp.JSONRPCNotification) (gone bool) {
 	p := newPage()
 	defer p.release()
-	if err := p.encoder.Encode(note); err != nil {
-		l.h.config.Log.Error("A notification could not be encoded", "method", note.Method, "err", err)
-		return false
+	if !l.h.note(p, note) {
+		return l.idle()
 	}
 	return l.write(p.Bytes())
 }

@@ -3,6 +3,8 @@ package transport
 import (
 	"encoding/json"
 	"net/http"
+
+	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // respond writes the one answer to a request that is no stream.
@@ -34,6 +36,15 @@ func (h *Handler) answer(p *page, id json.RawMessage, result any, f *Failure) *F
 		_ = p.answer(id, nil, f) // a code and a text have no way to fail
 	}
 	return f
+}
+
+// note writes a notification into a page. One that cannot be encoded costs the client nothing else.
+func (h *Handler) note(p *page, note mcp.JSONRPCNotification) bool {
+	if err := p.encoder.Encode(note); err != nil {
+		h.config.Log.Error("A notification could not be encoded", "method", note.Method, "err", err)
+		return false
+	}
+	return true
 }
 
 // send writes the page as the only content of a response.
