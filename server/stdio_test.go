@@ -147,6 +147,28 @@ func TestStdioOfOlderClients(t *testing.T) {
 	until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
 }
 
+// writer is an io.Writer.
+type writer func(line string)
+
+func (w writer) Write(line []byte) (int, error) {
+	w(string(line))
+	return len(line), nil
+}
+
+// TestStdioTellsNobodyWhoIsNotAnswered: what changes meanwhile comes after the result of initialize.
+func TestStdioTellsNobodyWhoIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	replica := workshop(t)
+	var answered []string
+	out := writer(func(line string) {
+		answered = append(answered, fmt.Sprintf("with %d streams: %.28s", replica.endpoint.Streams(), line))
+	})
+	must(t, replica.endpoint.ServeStdio(t.Context(), auth.Identity{Subject: "local:anna"}, "", strings.NewReader(initialize), out))
+	if diff := cmp.Diff([]string{`with 0 streams: {"jsonrpc":"2.0","id":"init"`}, answered); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // TestStdioOfNewerClients: no handshake, streams for what they ask for, progress beside them.
 func TestStdioOfNewerClients(t *testing.T) {
 	t.Parallel()

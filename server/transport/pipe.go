@@ -28,11 +28,7 @@ func (p *pipe) isImmediate(call *Call) bool {
 func (p *pipe) immediately(ctx context.Context, call *Call, body []byte) (any, *Failure) {
 	switch mcp.MCPMethod(call.Method) {
 	case mcp.MethodInitialize:
-		result, f := p.h.dispatch.dispatch(ctx, call, body)
-		if initialized, ok := result.(mcp.InitializeResult); ok {
-			p.connect(initialized.ProtocolVersion)
-		}
-		return result, f
+		return p.h.dispatch.dispatch(ctx, call, body)
 	case mcp.MethodSetLogLevel:
 		var level mcp.LoggingLevel
 		if err := json.Unmarshal(call.passed.level, &level); err != nil {
@@ -47,8 +43,8 @@ func (p *pipe) immediately(ctx context.Context, call *Call, body []byte) (any, *
 	}
 }
 
-// connect takes what an older client negotiated. From now on it is told of changed lists: it cannot ask
-// for less.
+// connect takes what an older client negotiated, and was told. From now on it is told of changed lists: it
+// cannot ask for less.
 func (p *pipe) connect(version string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

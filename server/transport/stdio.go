@@ -225,5 +225,9 @@ func (p *pipe) answer(ctx context.Context, call *Call, id rawID, u *underway, f 
 	if canceled {
 		return Canceled()
 	}
-	return p.lines.answer(id, result, f)
+	f = p.lines.answer(id, result, f)
+	if initialized, ok := result.(mcp.InitializeResult); ok && f == nil {
+		p.connect(initialized.ProtocolVersion)
+	}
+	return f
 }
