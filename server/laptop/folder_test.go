@@ -188,6 +188,26 @@ func TestFollowsTheFolder(t *testing.T) {
 	d.soonServed("greet", gone)
 }
 
+func TestABusyFolderIsLookedAt(t *testing.T) {
+	t.Parallel()
+	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		var failed error
+		for failed == nil && ctx.Err() == nil {
+			failed = os.WriteFile(d.path("debug.log"), []byte("noise\n"), 0o644)
+		}
+		done <- failed
+	}()
+	for _, text := range []string{"two", "three", "four"} {
+		d.write("greet.yaml", manifest("greet", text))
+		d.soonServed("greet", text)
+	}
+	stop()
+	d.must(<-done)
+}
+
 func TestABadEditKeepsTheLastGood(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]string{

@@ -21,21 +21,30 @@ func (f *Folder) Follow(ctx context.Context) {
 		defer watcher.Close() //nolint:errcheck // nothing is left to do with it
 		f.watchWith(watcher)
 	}
-	next := time.NewTimer(0)
+	next, due := time.NewTimer(0), time.Now()
 	defer next.Stop()
+	// An event brings the look forward and never puts it off: where something is written all the time, none would come.
+	within := func(wait time.Duration) {
+		if at := time.Now().Add(wait); at.Before(due) {
+			due = at
+			next.Reset(wait)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case event := <-watcher.Events:
 			if event.Op != fsnotify.Chmod {
-				next.Reset(gather)
+				within(gather)
 			}
 		case err := <-watcher.Errors:
 			f.log.Warn("Events of the folder were lost, looking at it", "err", err)
-			next.Reset(0)
+			within(0)
 		case <-next.C:
-			next.Reset(f.lookOnce(ctx))
+			wait := f.lookOnce(ctx)
+			due = time.Now().Add(wait)
+			next.Reset(wait)
 		}
 	}
 }
