@@ -64,17 +64,17 @@ func Files(folder fs.FS, name func(string) string) ([]File, []Problem) {
 
 // readFile reads one byte more than is allowed at most, so that split can tell.
 func readFile(folder fs.FS, name string) ([]byte, error) {
+	stat, err := fs.Stat(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	if !stat.Mode().IsRegular() { // to open a pipe is to wait for who writes to it
+		return nil, errors.New("it is not a regular file")
+	}
 	file, err := folder.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // only read
-	stat, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !stat.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
 	return io.ReadAll(io.LimitReader(file, MaxFile+1))
 }

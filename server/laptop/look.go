@@ -200,18 +200,18 @@ func reason(err error) string {
 // read gives the content of a file, one byte more than a manifest may have at most, and how the file was
 // afterwards.
 func read(name string) ([]byte, fs.FileInfo, error) {
+	before, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !before.Mode().IsRegular() { // to open a pipe is to wait for who writes to it
+		return nil, nil, errors.New("it is not a regular file")
+	}
 	opened, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer opened.Close() //nolint:errcheck // only read
-	before, err := opened.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	if !before.Mode().IsRegular() {
-		return nil, nil, errors.New("it is not a regular file")
-	}
 	content, err := io.ReadAll(io.LimitReader(opened, manifest.MaxFile+1))
 	if err != nil {
 		return nil, nil, err
