@@ -85,7 +85,7 @@ func (c *ControlPlane) launch(ctx context.Context, o ControlPlaneOptions) error 
 	if err := c.StartServers(ctx); err != nil {
 		return err
 	}
-	return c.installCRDs(ctx, o.CRDs)
+	return c.InstallCRDs(ctx, o.CRDs)
 }
 
 // place writes the keys and says how both servers are started.
@@ -246,7 +246,8 @@ func (c *ControlPlane) Kubectl(ctx context.Context, args ...string) (string, err
 	return string(out), nil
 }
 
-func (c *ControlPlane) installCRDs(ctx context.Context, dir string) error {
+// InstallCRDs installs the CRDs of a folder, those of config/crd when empty, or puts them right.
+func (c *ControlPlane) InstallCRDs(ctx context.Context, dir string) error {
 	if dir == "" {
 		root, err := Root()
 		if err != nil {
@@ -254,7 +255,7 @@ func (c *ControlPlane) installCRDs(ctx context.Context, dir string) error {
 		}
 		dir = filepath.Join(root, "config", "crd")
 	}
-	if _, err := c.Kubectl(ctx, "create", "--filename", dir); err != nil {
+	if _, err := c.Kubectl(ctx, "apply", "--server-side", "--filename", dir); err != nil {
 		return fmt.Errorf("install the CRDs: %w", err)
 	}
 	if _, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"); err != nil {

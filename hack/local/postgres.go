@@ -44,6 +44,8 @@ type server interface {
 	thaw(ctx context.Context) error
 	// failure returns why it cannot become ready any more, nil while it may.
 	failure() error
+	// lastWords are the end of its log.
+	lastWords(ctx context.Context) string
 }
 
 // startTimeout is for initdb and the first start on a machine that compiles something beside it.

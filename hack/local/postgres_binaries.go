@@ -105,6 +105,8 @@ func (s *installed) failure() error {
 	return fmt.Errorf("server postgres ended while starting; the end of its log:\n%s", tail(s.program.log))
 }
 
+func (s *installed) lastWords(context.Context) string { return tail(s.program.log) }
+
 // serverUser returns whom to run Postgres as: nobody else, except that it refuses root.
 func serverUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {

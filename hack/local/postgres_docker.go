@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -71,6 +72,14 @@ func (c *container) halt(ctx context.Context, crash bool) error {
 // failure is nil: docker's own start would have said it, and a container that dies later shows as
 // connections refused.
 func (c *container) failure() error { return nil }
+
+func (c *container) lastWords(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "docker", "logs", "--tail", strconv.Itoa(tailLines), c.name).CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	return string(out)
+}
 
 func docker(ctx context.Context, args ...string) error {
 	if out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput(); err != nil {

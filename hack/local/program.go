@@ -82,6 +82,9 @@ func ending(pid int, quit syscall.Signal, wait time.Duration) string {
 func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 func (r *running) alive() bool {
+	if r == nil {
+		return false
+	}
 	select {
 	case <-r.done:
 		return false
@@ -92,7 +95,7 @@ func (r *running) alive() bool {
 
 // end sends the signal and waits; a process that does not listen is killed.
 func (r *running) end(polite syscall.Signal) {
-	if r == nil || !r.alive() {
+	if !r.alive() {
 		return
 	}
 	_ = r.cmd.Process.Signal(polite)
@@ -143,13 +146,15 @@ func poll(ctx context.Context, try func(context.Context) error) error {
 	}
 }
 
+// tailLines is how much of a log a message has.
+const tailLines = 30
+
 // tail returns the last lines of a file, for messages.
 func tail(path string) string {
-	const lines = 20
 	content, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
 		return err.Error()
 	}
 	all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	return strings.Join(all[max(0, len(all)-tailLines):], "\n")
 }

@@ -35,10 +35,32 @@ func TestStack(t *testing.T) {
 	must(t, get(ctx, client, s.Ready(Server1)))
 	must(t, s.Restart(ctx, Server2))
 	must(t, s.Restart(ctx, Controller))
+	breakAll(t, s)
+	must(t, s.Mend(ctx))
+	for _, name := range []string{Controller, Server1, Server2} {
+		must(t, get(ctx, client, s.Ready(name)))
+	}
+	_, err = s.ControlPlane.Kubectl(ctx, "get", "prompts")
+	must(t, err)
 	must(t, s.Stop())
 	stopped = true
 	if left := names(t, temp); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// breakAll leaves a stack as tests that fail half-way do.
+func breakAll(t *testing.T, s *Stack) {
+	t.Helper()
+	ctx := t.Context()
+	s.Kill(Server2)
+	must(t, s.Restart(ctx, Server1, "LECTERN_LOG_LEVEL=error"))
+	_, err := s.ControlPlane.Kubectl(ctx, "delete", "crd", "--all")
+	must(t, err)
+	s.ControlPlane.StopServers()
+	must(t, s.Postgres.Exec(ctx, "alter role "+s.database.serverRole+" nologin"))
+	if s.Postgres.server != nil { // one that was lent cannot be stopped
+		must(t, s.Postgres.StopServer(ctx))
 	}
 }
 

@@ -43,6 +43,9 @@ func connect(ctx context.Context, endpoint, protocol string) (*agent, error) {
 }
 
 func (a *agent) close() {
+	if a == nil { // a scene that was not opened all the way
+		return
+	}
 	// The session may have ended with its server.
 	_ = a.session.Close()
 	a.transport.CloseIdleConnections()

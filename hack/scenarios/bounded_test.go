@@ -86,12 +86,6 @@ func withoutStore(t *testing.T, s *scene, c crowd.Crowd, a, small *agent) {
 	last := c.Prompts - c.Prompts/20
 	must(t, asked(ctx, a, c, last, c.Prompts))
 	must(t, s.Postgres.StopServer(ctx))
-	back := false
-	defer func() {
-		if !back {
-			must(t, s.Postgres.StartServer(context.WithoutCancel(ctx)))
-		}
-	}()
 	must(t, asked(ctx, a, c, last, c.Prompts))
 	wantPages(t, small, c, "ns-0")
 	got, err := a.get(ctx, mcpName(c, 0), ticket)
@@ -99,7 +93,6 @@ func withoutStore(t *testing.T, s *scene, c crowd.Crowd, a, small *agent) {
 		t.Errorf("a prompt that is not held: %q, %v; want %q", got, err, want)
 	}
 	must(t, s.Postgres.StartServer(ctx))
-	back = true
 	must(t, eventually(ctx, func(ctx context.Context) error { return asked(ctx, a, c, 0, 1) }))
 }
 

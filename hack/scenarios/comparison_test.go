@@ -33,7 +33,7 @@ func comparison(t *testing.T) {
 	must(t, s.published(ctx))
 	must(t, s.lists(ctx, names...))
 
-	w := s.watchful(t)
+	w := s.watchful()
 	w.restart(t, func() { must(t, s.vanish(ctx, names[:5]...)) })
 	must(t, s.lists(ctx, names[5:]...))
 	must(t, s.refuses(ctx, names[0], nil, -32602, "no such prompt"))
@@ -53,10 +53,7 @@ func comparison(t *testing.T) {
 
 	// The objects come back, as from Git, and find their rows as they were.
 	w.restart(t, func() {
-		_, err := s.ControlPlane.Kubectl(ctx, "create", "--filename", crds)
-		must(t, err)
-		_, err = s.ControlPlane.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
-		must(t, err)
+		must(t, s.ControlPlane.InstallCRDs(ctx, ""))
 		for _, name := range names[5:] {
 			must(t, s.create(ctx, s.text(name, "Text of "+name)))
 		}
@@ -71,6 +68,7 @@ func comparison(t *testing.T) {
 	}
 	must(t, s.remove(ctx, names[5:]...))
 	must(t, s.gone(ctx, names[5:]...))
+	must(t, s.Restart(ctx, local.Controller)) // to compare as seldom as it usually does
 }
 
 // watchful is a stack whose controller compares all the time.
@@ -79,9 +77,7 @@ type watchful struct {
 	client *http.Client
 }
 
-func (s *scene) watchful(t *testing.T) *watchful {
-	t.Helper()
-	t.Cleanup(func() { must(t, s.Restart(context.Background(), local.Controller)) })
+func (s *scene) watchful() *watchful {
 	return &watchful{scene: s, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 
@@ -31,48 +30,41 @@ type scene struct {
 	agents    [2]*agent // one at each server
 }
 
-// play opens a scene for a test and judges every object in it at the end.
+// play opens a scene for a test. At the end it judges every object in it; of a test that failed it tells
+// the logs, and mends the stack for those who come next.
 func play(t *testing.T, stack *local.Stack) *scene {
 	t.Helper()
-	s, err := open(t.Context(), stack)
+	api, err := newClient(stack.ControlPlane.Config)
 	must(t, err)
-	t.Cleanup(func() {
-		if err := s.close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			log, err := os.ReadFile(s.Log(local.Controller))
-			t.Logf("the end of the controller's log (%v):\n%s", err, log[max(0, len(log)-4000):])
-		}
-	})
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "scene-"}}
+	s := &scene{Stack: stack, api: api}
+	t.Cleanup(func() { s.end(t) })
+	must(t, api.Create(t.Context(), ns))
+	s.namespace = ns.Name
+	for i, endpoint := range stack.Endpoints {
+		s.agents[i], err = connect(t.Context(), endpoint, "")
+		must(t, err)
+	}
 	return s
 }
 
-func open(ctx context.Context, stack *local.Stack) (*scene, error) {
-	api, err := newClient(stack.ControlPlane.Config)
-	if err != nil {
-		return nil, err
-	}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "scene-"}}
-	if err := api.Create(ctx, ns); err != nil {
-		return nil, err
-	}
-	s := &scene{Stack: stack, api: api, namespace: ns.Name}
-	for i, endpoint := range stack.Endpoints {
-		if s.agents[i], err = connect(ctx, endpoint, ""); err != nil {
-			return nil, err
+func (s *scene) end(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	if !t.Failed() { // else nobody knows what to expect
+		if err := s.judge(ctx); err != nil {
+			t.Error(err)
 		}
 	}
-	return s, nil
-}
-
-// close judges every object and lets the agents go.
-func (s *scene) close(ctx context.Context) error {
-	err := s.judge(ctx)
 	for _, a := range s.agents {
 		a.close()
 	}
-	return err
+	if t.Failed() {
+		t.Log(s.LastWords(ctx))
+		if err := s.Mend(ctx); err != nil {
+			t.Errorf("mend the stack: %v", err)
+		}
+	}
 }
 
 func newClient(config *rest.Config) (client.Client, error) {

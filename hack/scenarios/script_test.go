@@ -59,20 +59,12 @@ func (s serial) Run(name string, play func(testscript.T)) {
 type sceneKey struct{}
 
 func setUpScript(env *testscript.Env, stack *local.Stack) error {
-	s, err := open(context.Background(), stack)
-	if err != nil {
-		return err
-	}
+	s := play(env.T().(serial).T, stack)
 	env.Values[sceneKey{}] = s
 	env.Setenv("NAMESPACE", s.namespace)
 	env.Setenv("SERVER_1", stack.Endpoints[0])
 	env.Setenv("KUBECONFIG", stack.ControlPlane.Kubeconfig)
 	env.Setenv("SYSTEM", local.SystemNamespace)
-	env.Defer(func() {
-		if err := s.close(context.Background()); err != nil {
-			env.T().Fatal(err)
-		}
-	})
 	return nil
 }
 
