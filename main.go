@@ -25,6 +25,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not end by the first
 	if err := root().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "lectern:", err)
 		os.Exit(1)
@@ -51,7 +52,13 @@ func root() *cobra.Command {
 	}
 	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "least level logged: debug, info, warn, error")
 	c.AddCommand(controllers.Command(), server.Command(version()), controllers.MigrateCommand(), controllers.ReleaseCommand(),
-		manifests.ValidateCommand(), manifests.RenderCommand(), versionCommand())
+		atOnce(manifests.ValidateCommand()), atOnce(manifests.RenderCommand()), versionCommand())
+	return c
+}
+
+// atOnce leaves a command to the first signal: it holds nothing, and may be waiting for input.
+func atOnce(c *cobra.Command) *cobra.Command {
+	c.PreRun = func(*cobra.Command, []string) { signal.Reset(os.Interrupt, syscall.SIGTERM) }
 	return c
 }
 
