@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/changes"
@@ -406,6 +407,7 @@ func elsewhere(t *testing.T, unproven bool) (s *postgres.Store, writer *postgres
 	worker := &changes.Changes{
 		Objects: client.WithFieldOwner(api, changes.FieldManager), Store: writer, Listen: s.ListenChanges,
 		Recorder: events.NewFakeRecorder(10), Unproven: unproven, Concurrency: 1,
+		Drifted: make(chan event.GenericEvent, 1000),
 	}
 	return s, writer, func(but ...func(*changes.Changes)) {
 		for _, change := range but {
@@ -484,6 +486,18 @@ func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
 	}
 }
 
+// isApplied waits until a request is known to be in its object.
+func isApplied(t *testing.T, s *postgres.Store, r store.ChangeRequest) {
+	t.Helper()
+	eventually(t, func() error {
+		found, err := s.ChangeOutcomes(t.Context(), agent, []string{r.ID})
+		if err != nil || len(found) != 1 || found[0].State != store.ChangeApplied {
+			return fmt.Errorf("the request is at %+v, %v; want it applied", found, err)
+		}
+		return nil
+	})
+}
+
 // agentsAreNotAnsweredByWhatCameAfter: a controller ended after it wrote the object, and another writer replaced the edit
 // before the next one took over. What it finds is the mark, not the generation the edit was in.
 func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
@@ -502,13 +516,7 @@ func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
 	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "theirs" })
 
 	begin()
-	eventually(t, func() error {
-		found, err := s.ChangeOutcomes(t.Context(), agent, []string{r.ID})
-		if err != nil || len(found) != 1 || found[0].State != store.ChangeApplied {
-			return fmt.Errorf("the request is at %+v, %v; want it applied", found, err)
-		}
-		return nil
-	})
+	isApplied(t, s, r)
 	carried, err := writer.CarriedChange(t.Context(), key, store.Owner{UID: string(p.UID), Generation: p.Generation}, r.ID)
 	must(t, err)
 	if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {

@@ -55,6 +55,7 @@ func TestController(t *testing.T) {
 		"agents cannot forge their mark":             agentsCannotForgeTheirMark,
 		"agents prove themselves":                    agentsProveThemselves,
 		"agents are not answered by what came after": agentsAreNotAnsweredByWhatCameAfter,
+		"agents are not refused what may land":       agentsAreNotRefusedWhatMayLand,
 		"agents are not answered by a missing CRD":   agentsAreNotAnsweredByAMissingCRD,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,8 @@ type view struct {
 	object *v1alpha1.Prompt
 	// live is what is published of it.
 	live store.Live
+	// heard is the attempt of which the API server said itself that another writer came first. It is over.
+	heard int32
 }
 
 // step is what comes next for a request.
@@ -69,15 +71,17 @@ func decide(v view) verdict {
 	return d
 }
 
-// undecided reports whether an earlier write may still succeed: nothing has changed since it was begun.
+// undecided reports whether an earlier write may still succeed. Of an object that is there it cannot once that changed; one
+// that is in the way of a creation may be gone the next moment.
 func (v view) undecided() bool {
-	if v.request.Attempt == 0 || !v.request.MayLand {
+	switch {
+	case v.request.Attempt == v.heard, !v.request.MayLand: // none was begun, or the last one is over
 		return false
+	case v.request.Action == store.ActionAdd:
+		return true
+	default:
+		return v.object != nil && v.object.ResourceVersion == v.request.Intent.ResourceVersion
 	}
-	if v.object == nil {
-		return v.request.Action == store.ActionAdd
-	}
-	return v.object.ResourceVersion == v.request.Intent.ResourceVersion
 }
 
 func judge(v view) verdict {

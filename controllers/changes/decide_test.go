@@ -93,6 +93,7 @@ func TestDecide(t *testing.T) {
 		request store.OpenChange
 		object  *v1alpha1.Prompt
 		live    store.Live
+		heard   int32
 		want    verdict
 	}{
 		"add what is not there":         {request: asks(add), want: verdict{step: stepWrite, spec: text("Plain")}},
@@ -120,7 +121,11 @@ func TestDecide(t *testing.T) {
 		"add was begun, and is there":   {request: asks(add, begun), object: object(marked), want: isApplied},
 		"add was begun, and is not":     {request: asks(add, begun), want: conflicts(store.ReasonInterrupted)},
 		"add may land yet":              {request: asks(add, begun, young), want: later},
-		"add came second":               {request: asks(add, begun, young), object: object(), want: conflicts(store.ReasonExists)},
+		"add came second, and may land": {request: asks(add, begun, young), object: object(), want: later},
+		"add came second, and was told": {request: asks(add, begun, young), heard: 1, object: object(), want: conflicts(store.ReasonExists)},
+		"add was told of what is gone":  {request: asks(add, begun, young), heard: 1, want: conflicts(store.ReasonInterrupted)},
+		"add came second, long ago":     {request: asks(add, begun), object: object(), want: conflicts(store.ReasonExists)},
+		"another's add came second":     {request: asks(add, begun, young), heard: 2, object: object(), want: later},
 		"update was begun, and is done": {request: asks(update, begun, young), object: object(marked, touched), want: isApplied},
 		"update was begun, and is not":  {request: asks(update, begun), object: object(touched), want: verdict{step: stepWrite, spec: text("")}},
 		"update may land yet":           {request: asks(update, begun, young), object: object(), want: verdict{step: stepWrite, spec: text("")}},
@@ -136,7 +141,7 @@ func TestDecide(t *testing.T) {
 		"delete may land yet":           {request: asks(remove, begun, young), object: object(tracked), want: later},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := decide(view{request: tc.request, unproven: true, object: tc.object, live: tc.live})
+			got := decide(view{request: tc.request, unproven: true, object: tc.object, live: tc.live, heard: tc.heard})
 			if said := got.message != ""; said != (got.step == stepSettle) {
 				t.Errorf("step %s says %q", got.step, got.message)
 			}

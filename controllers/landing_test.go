@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"net/http"
+	"path"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/changes"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// agentsAreNotRefusedWhatMayLand: a controller that may not write follows one whose write is still under way. It answers
+// once that write can land no more, and does not put that off by what it tries itself.
+func agentsAreNotRefusedWhatMayLand(t *testing.T) {
+	s, writer, begin := elsewhere(t, true)
+	ns := namespace(t)
+	objects, refused := onlooker(t, ns)
+	begun := func(name string) (*v1alpha1.Prompt, store.ChangeRequest) {
+		t.Helper()
+		p := text(ns, name, "one")
+		p.Annotations = map[string]string{v1alpha1.AgentsAnnotation: "all"}
+		p = settled(t, create(t, p), v1alpha1.ReasonPublished)
+		r := request(store.Key{Namespace: ns, Name: name}, store.ActionUpdate, store.Edit{Content: new("ours")})
+		_, err := s.RequestChange(t.Context(), r)
+		must(t, err)
+		open, err := writer.OpenChange(t.Context(), r.Key)
+		must(t, err)
+		must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
+		return p, r
+	}
+	_, lost := begun("lost")
+	p, late := begun("late")
+	begin(func(c *changes.Changes) { c.Objects = objects })
+	for name := ""; name != p.Name; {
+		select {
+		case name = <-refused:
+		case <-time.After(30 * time.Second):
+			t.Fatal("no write was refused")
+		}
+	}
+	edit(t, p, func(p *v1alpha1.Prompt) {
+		p.Spec.Text, p.Annotations[v1alpha1.LastChangeAnnotation] = "ours", late.ID
+	})
+	isApplied(t, s, late)
+	wantOutcome(t, answered(t, s, lost), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonForbidden})
+}
+
+// onlooker is a client that may read prompts and nothing else. It tells by name of each prompt it is refused to write.
+func onlooker(t *testing.T, user string) (objects client.Client, refused <-chan string) {
+	t.Helper()
+	must(t, api.Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"prompts"}, Verbs: []string{"get"}},
+	}}))
+	must(t, api.Create(t.Context(), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	}))
+	config := rest.CopyConfig(plane.Config)
+	config.Impersonate.UserName = user
+	names := make(chan string, 1000)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			answer, err := next.RoundTrip(r)
+			if err == nil && r.Method == http.MethodPatch && answer.StatusCode == http.StatusForbidden {
+				names <- path.Base(r.URL.Path)
+			}
+			return answer, err
+		})
+	})
+	objects, err := client.New(config, client.Options{Scheme: api.Scheme(), Mapper: api.RESTMapper()})
+	must(t, err)
+	p := &v1alpha1.Prompt{}
+	eventually(t, func() error { // until the API server knows the rights
+		return client.IgnoreNotFound(objects.Get(t.Context(), client.ObjectKey{Namespace: user, Name: "nobody"}, p))
+	})
+	return objects, names
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
