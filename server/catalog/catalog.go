@@ -172,5 +172,8 @@ func (c *Catalog) fetchPage(ctx context.Context, q query) (*listing, int64, erro
 	if err != nil {
 		return nil, 0, c.Noticed(err)
 	}
+	if len(page.Prompts) == 0 && !q.all {
+		return &listing{page: page}, 0, nil // of a namespace that may have been guessed
+	}
 	return &listing{page: page}, pageBytes(&page), nil
 }

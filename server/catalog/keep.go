@@ -16,7 +16,7 @@ const loadTimeout = 10 * time.Second
 // push out what is served.
 type keep[G, K comparable, V any] struct {
 	group func(K) G
-	// fetch returns a value and the bytes it takes.
+	// fetch returns a value and the bytes it takes; zero for one that is not to be kept.
 	fetch func(context.Context, K) (V, int64, error)
 	// patience is how long a fetch may take.
 	patience func() time.Duration
@@ -98,7 +98,7 @@ func (k *keep[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
 	l.value, l.err = value, err
 	if !l.outdated {
 		delete(k.loads, key)
-		if err == nil {
+		if err == nil && bytes > 0 {
 			k.place(key, value, bytes)
 		}
 	}

@@ -136,3 +136,27 @@ func TestBytesBoundWhatIsHeld(t *testing.T) {
 		t.Errorf("%d groups for %d entries", n, held.Entries)
 	}
 }
+
+// TestGuessedNamespacesPushNothingOut: their pages are empty, and anybody can ask for any number of them.
+func TestGuessedNamespacesPushNothingOut(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	c := New(source, Options{Bytes: 64 << 10})
+	list := func(scope store.Scope) {
+		t.Helper()
+		if _, err := c.List(t.Context(), store.ListQuery{Scope: scope, Limit: 10}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list(store.Scope{All: true}) // empty as well, and the only one of its kind
+	source.Publish(greeting, "one")
+	list(store.Scope{Namespaces: []string{"it"}})
+	before := c.Stats().Pages
+	for i := range 1000 {
+		list(store.Scope{Namespaces: []string{fmt.Sprintf("x%d", i)}})
+	}
+	after := c.Stats().Pages
+	if before.Entries != 2 || after.Entries != 2 || after.Bytes != before.Bytes {
+		t.Errorf("held %+v, then %+v", before, after)
+	}
+}
