@@ -362,3 +362,23 @@ func TestStdioOfAClientThatDoesNotRead(t *testing.T) {
 		})
 	}
 }
+
+// TestStdioSaysThatItEnds to whoever asks meanwhile: he has not asked for too much.
+func TestStdioSaysThatItEnds(t *testing.T) {
+	t.Parallel()
+	probe := newProbe()
+	replica := workshop(t, func(c *transport.Config) { c.Server = everything(probe) })
+	c := replica.console(t, "")
+	stream := request{id: "1", rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"toolsListChanged": true}}}
+	c.say(t, stream.message(t))
+	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"toolsListChanged":true}`), c.next(t))
+	c.say(t, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"wait"}}`) // or nothing is left to wait for
+	<-probe.begun
+	c.end()
+	if got := c.next(t); !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":1,"result":`) {
+		t.Errorf("the end of the stream: %s", got)
+	}
+	c.say(t, `{"jsonrpc":"2.0","id":3,"method":"ping"}`)
+	same(t, `{"jsonrpc":"2.0","id":3,"error":{"code":503,"message":"the server is ending","data":{"retryAfterSeconds":1}}}`, c.next(t))
+	same(t, "<nil>", c.over(t))
+}

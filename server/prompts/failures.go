@@ -4,25 +4,14 @@ import (
 	"context"
 	"errors"
 
-	"github.com/mark3labs/mcp-go/mcp"
-
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// CodeStoreAway is the JSON-RPC code of an answer that the store is needed for and cannot be
-// reached. It is outside the reserved range; clients may try again.
-const CodeStoreAway = 503
-
 // noSuchPrompt is said of what is not there, may not be read, or is there for includes only.
 const noSuchPrompt = "no such prompt, or not yours to read"
-
-// unavailable is the data of a CodeStoreAway failure.
-type unavailable struct {
-	RetryAfterSeconds int `json:"retryAfterSeconds"`
-}
 
 // failure is what a caller learns of an error. Inner words go to the log only.
 func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transport.Failure {
@@ -42,15 +31,11 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 		return transport.InvalidParams(store.ErrUnresolved.Error())
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", s.catalog.Noticed(err))
-		return &transport.Failure{
-			Code:    CodeStoreAway,
-			Message: s.away(),
-			Data:    unavailable{RetryAfterSeconds: s.retryAfter()},
-		}
+		return transport.Unavailable(s.away(), s.retryAfter())
 	case errors.Is(err, context.Canceled):
 		return transport.Canceled()
 	default:
 		s.log.ErrorContext(ctx, "A prompt could not be served", "prompt", key, "err", err)
-		return &transport.Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}
+		return transport.Internal()
 	}
 }

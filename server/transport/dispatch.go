@@ -34,7 +34,7 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 	defer func() {
 		if r := recover(); r != nil {
 			d.log.ErrorContext(ctx, "Panic in a request", "method", call.Method, "panic", r, "stack", string(debug.Stack()))
-			result, f = nil, internalFailure()
+			result, f = nil, Internal()
 		}
 	}()
 	if d.direct != nil && call.Method == string(mcp.MethodPromptsGet) {
@@ -61,7 +61,7 @@ func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (res
 		return nil, d.translate(ctx, call, r.Error)
 	default:
 		d.log.ErrorContext(ctx, "No answer to a request", "method", call.Method)
-		return nil, internalFailure()
+		return nil, Internal()
 	}
 }
 
@@ -100,7 +100,7 @@ func (d *dispatcher) translate(ctx context.Context, call *Call, err mcp.JSONRPCE
 		return Canceled()
 	case err.Code == mcp.INTERNAL_ERROR:
 		d.log.ErrorContext(ctx, "A request failed", "method", call.Method, "err", err.Message)
-		return internalFailure()
+		return Internal()
 	case err.Code == mcp.INVALID_REQUEST, err.Code == mcp.PARSE_ERROR:
 		return InvalidParams("the params of " + call.Method + " are malformed")
 	case err.Code == mcp.INVALID_PARAMS && method == mcp.MethodToolsCall:

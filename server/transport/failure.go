@@ -31,21 +31,29 @@ func UnknownResource() *Failure {
 	return InvalidParams("no such resource, or not yours to read")
 }
 
-// CodeTooMany is the JSON-RPC code of what a caller has too much of. It is outside the reserved range.
-const CodeTooMany = 429
-
-// retry says when to try again.
-type retry struct {
-	RetryAfterSeconds int `json:"retryAfterSeconds"`
-}
+// Codes of what may be asked again later, outside the reserved range: what a caller has too much of, and
+// what cannot be answered now.
+const (
+	codeTooMany     = 429
+	codeUnavailable = 503
+)
 
 // tooMany is the failure of a caller who has to wait until something of his ends.
-func tooMany(message string) *Failure {
-	return &Failure{Code: CodeTooMany, Message: message, Data: retry{RetryAfterSeconds: 1}}
+func tooMany(message string) *Failure { return later(codeTooMany, message, 1) }
+
+// Unavailable is the failure of what cannot be answered now, and may be again after some seconds.
+func Unavailable(message string, seconds int) *Failure {
+	return later(codeUnavailable, message, seconds)
 }
 
-// internalFailure is all a caller learns of a fault inside.
-func internalFailure() *Failure {
+func later(code int, message string, seconds int) *Failure {
+	return &Failure{Code: code, Message: message, Data: struct {
+		RetryAfterSeconds int `json:"retryAfterSeconds"`
+	}{seconds}}
+}
+
+// Internal is all a caller learns of a fault inside.
+func Internal() *Failure {
 	return &Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}
 }
 

@@ -32,7 +32,7 @@ func (h *Handler) answer(p *page, id json.RawMessage, result any, f *Failure) *F
 	if err := p.answer(id, result, f); err != nil {
 		h.config.Log.Error("An answer could not be encoded", "err", err)
 		p.Truncate(start)
-		f = internalFailure()
+		f = Internal()
 		_ = p.answer(id, nil, f) // a code and a text have no way to fail
 	}
 	return f

@@ -193,7 +193,7 @@ func (p *pipe) begin(ctx context.Context, id rawID) (context.Context, *underway,
 	defer p.mu.Unlock()
 	switch {
 	case p.ending:
-		return nil, nil, tooMany("the server is ending")
+		return nil, nil, Unavailable("the server is ending", 1)
 	case p.underway[string(id)] != nil:
 		return nil, nil, invalidRequest(fmt.Sprintf("a request with the id %s is under way: give each its own", id))
 	case len(p.underway) >= maxUnderway:

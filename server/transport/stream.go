@@ -78,7 +78,7 @@ func (h *Handler) follow(ctx context.Context, call *Call, id json.RawMessage, ou
 		return result, nil
 	default:
 		h.config.Log.ErrorContext(ctx, "A stream was not acknowledged")
-		return nil, internalFailure()
+		return nil, Internal()
 	}
 }
 
