@@ -68,31 +68,6 @@ func TestResourceUpdates(t *testing.T) {
 	until(t, "nobody follows anything", func() bool { return replica.endpoint.Streams() == 0 })
 }
 
-// TestOneUpdateIsPending at most: a resource that changes faster than a client reads is told once.
-func TestOneUpdateIsPending(t *testing.T) {
-	t.Parallel()
-	replica := workshop(t, onlyPrompts)
-	s := replica.listenTo(t, "1", map[string]any{"resourceSubscriptions": []string{"prompt://a/a", "prompt://b/b"}})
-	if got := s.next(t); !strings.Contains(got, "acknowledged") {
-		t.Fatal(got)
-	}
-	const changes = 10_000
-	for range changes {
-		replica.endpoint.NotifyResourceUpdated("prompt://a/a", everybody)
-		replica.endpoint.NotifyResourceUpdated("prompt://b/b", everybody)
-	}
-	replica.endpoint.Stop()
-	told := map[string]int{}
-	for got := s.next(t); got != ""; got = s.next(t) {
-		told[got]++
-	}
-	for _, uri := range []string{"prompt://a/a", "prompt://b/b"} {
-		if n := told[updated("1", uri)]; n == 0 || n == changes {
-			t.Errorf("%s was told %d times", uri, n)
-		}
-	}
-}
-
 // TestAStreamFollowsSoMany and no more, and a caller has so many streams.
 func TestAStreamFollowsSoMany(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,35 @@
+package transport
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+// TestOneUpdateIsPending at most: what changes faster than a client reads is told once.
+func TestOneUpdateIsPending(t *testing.T) {
+	t.Parallel()
+	h := New(Config{Server: server.NewMCPServer("test", "v0")})
+	one := h.streams.connect(t.Context(), "")
+	one.subscribe(mcp.SubscriptionFilter{PromptsListChanged: true, ResourceSubscriptions: []string{"prompt://a/a", "prompt://b/b"}})
+	everybody := func(context.Context, string) bool { return true }
+	for range 10_000 {
+		h.NotifyPromptsChanged(everybody)
+		h.NotifyResourceUpdated("prompt://a/a", everybody)
+		h.NotifyResourceUpdated("prompt://b/b", everybody)
+	}
+	want := []mcp.JSONRPCNotification{
+		notification(mcp.MethodNotificationPromptsListChanged, nil),
+		notification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": "prompt://a/a"}),
+		notification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": "prompt://b/b"}),
+	}
+	if diff := cmp.Diff(want, one.untold()); diff != "" {
+		t.Errorf("told (-want +got)\n%s", diff)
+	}
+	if left := one.untold(); left != nil {
+		t.Errorf("told again: %v", left)
+	}
+}
