@@ -44,6 +44,7 @@ type Deps struct {
 // Handler is an MCP endpoint with its announcements of changes.
 type Handler struct {
 	*transport.Handler
+	surface   *prompts.Surface
 	announcer *prompts.Announcer
 }
 
@@ -81,11 +82,12 @@ func NewHandler(deps Deps) *Handler {
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",
 	}, func() float64 { return float64(endpoint.Streams()) }))
-	return &Handler{Handler: endpoint, announcer: announcer}
+	return &Handler{Handler: endpoint, surface: surface, announcer: announcer}
 }
 
-// Stop ends the announcements and every open stream.
+// Stop ends the announcements, every open stream, and the waiting for what becomes of changes.
 func (h *Handler) Stop() {
+	h.surface.Stop()
 	h.Handler.Stop() // first: an announcement under way asks in the names of the streams
 	h.announcer.Stop()
 }

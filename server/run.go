@@ -23,10 +23,11 @@ import (
 
 const (
 	// headerTimeout bounds how long a request's header may take, idleTimeout how long a connection
-	// is kept without one, drainTimeout how long requests under way may take at the end.
+	// is kept without one, drainTimeout how long requests under way may take at the end: longer than a
+	// store that says nothing is asked a question.
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
-	drainTimeout  = 10 * time.Second
+	drainTimeout  = 15 * time.Second
 )
 
 // Run serves until ctx ends, then ends streams, lets requests under way finish, and returns nil.
@@ -124,10 +125,12 @@ func (s *service) run(ctx context.Context) error {
 		})
 		return nil
 	}
+	following, unfollow := context.WithCancel(context.WithoutCancel(ctx))
 	for _, follow := range s.follow {
-		group.Go(func() error { follow(ctx); return nil })
+		group.Go(func() error { follow(following); return nil })
 	}
 	group.Go(func() error {
+		defer unfollow() // last: requests under way may wait for what is followed
 		<-ctx.Done()
 		s.log.Info("Stopping")
 		s.endpoint.Stop()

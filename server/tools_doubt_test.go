@@ -3,10 +3,17 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
@@ -37,5 +44,42 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 	}
 	if total := box.call(t, "search_prompts", `{"query":"once"}`).structured["total"]; total != 1.0 {
 		t.Errorf("%v prompts were made", total)
+	}
+}
+
+// TestAServerEndsWhileAChangeWaits: the call is answered with what to ask for, and the server ends in order.
+func TestAServerEndsWhileAChangeWaits(t *testing.T) {
+	t.Parallel()
+	author := library(t)
+	prompts := catalog.New(author, catalog.Options{})
+	nobody := auth.NewNone("anna")
+	deps := Deps{Catalog: prompts, Authenticator: nobody, Decider: nobody, Settle: 2 * patience}
+	withTools(author)(&deps)
+	withChanges(author)(&deps)
+	opts := Options{Addresses: []string{free(t)}}
+	running := &service{opts: &opts, endpoint: NewHandler(deps), follow: []func(context.Context){prompts.Follow}, log: slog.New(slog.DiscardHandler)}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- running.run(ctx) }()
+	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
+	t.Cleanup(r.client.CloseIdleConnections)
+	until(t, "it answers", func() bool {
+		response, err := r.client.Get(r.URL)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		return err == nil
+	})
+	said := make(chan string, 1)
+	go func() {
+		said <- r.send(t, callTool("update_prompt", map[string]any{"id": "it/greeting", "content": "Good evening."})).body
+	}()
+	until(t, "the request is stored", func() bool { return author.Asked() == 1 })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+	if got := <-said; !strings.Contains(got, "is accepted but not applied yet; ask get_prompt_change") {
+		t.Errorf("the call was answered with %s", got)
 	}
 }

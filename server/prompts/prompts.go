@@ -106,6 +106,13 @@ func New(config Config) *Surface {
 	return s
 }
 
+// Stop has calls that wait for their change answered with how far it has come.
+func (s *Surface) Stop() {
+	if s.changes != nil {
+		s.changes.stop()
+	}
+}
+
 // Server is the mcp-go server that offers the surface and nothing else, for the transport.
 func (s *Surface) Server() *mcpserver.MCPServer {
 	hooks := &mcpserver.Hooks{}

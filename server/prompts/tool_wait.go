@@ -27,6 +27,7 @@ type settling struct {
 	log      *slog.Logger
 	// stopped is closed when the server ends: nobody waits any more.
 	stopped chan struct{}
+	once    sync.Once
 
 	mu      sync.Mutex
 	waiting map[*waiter]struct{}
@@ -70,6 +71,9 @@ func (s *settling) settle(ctx context.Context, subject string, so store.ChangeOu
 		}
 	}
 }
+
+// stop has those who wait answered with how far their requests have come.
+func (s *settling) stop() { s.once.Do(func() { close(s.stopped) }) }
 
 func (s *settling) add(w *waiter) {
 	s.mu.Lock()
