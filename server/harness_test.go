@@ -51,8 +51,14 @@ type replica struct {
 // start runs a replica over a source until the test ends. Change adapts what it is made of.
 func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica {
 	tb.Helper()
+	return startOn(tb, catalog.New(source, catalog.Options{Hurry: 20 * time.Millisecond}), change...)
+}
+
+// startOn is start for a catalog that is made otherwise.
+func startOn(tb testing.TB, from *catalog.Catalog, change ...func(*Deps)) *replica {
+	tb.Helper()
 	nobody := auth.NewNone("anna")
-	r := &replica{catalog: catalog.New(source, catalog.Options{Hurry: 20 * time.Millisecond})}
+	r := &replica{catalog: from}
 	deps := Deps{
 		Catalog: r.catalog, Authenticator: nobody, Decider: nobody,
 		Version: "v0.0.0-test", Delay: 20 * time.Millisecond,

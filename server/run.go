@@ -61,7 +61,7 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	prompts := catalog.New(from, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
 	nobody := auth.NewNone(localUser())
 	endpoint := newEndpoint(nobody, Deps{
-		Catalog: prompts, Library: from.library, Changes: from.changesSeenIn(prompts),
+		Catalog: prompts, Library: from.library, Changes: from.changes,
 		DefaultNamespace: opts.DefaultNamespace, BareNamespace: opts.bareNamespace(), ResultLimit: opts.ResultLimit,
 		Version: version, Log: log, Metrics: registry,
 	})

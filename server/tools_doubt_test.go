@@ -83,3 +83,37 @@ func TestAServerEndsWhileAChangeWaits(t *testing.T) {
 		t.Errorf("the call was answered with %s", got)
 	}
 }
+
+// deaf is a source that never gives a hint.
+type deaf struct{ catalog.Source }
+
+func (deaf) Listen(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestWhoChangesAPromptReadsTheChange with the next call, whether or not the server hears of it by itself.
+func TestWhoChangesAPromptReadsTheChange(t *testing.T) {
+	t.Parallel()
+	author := library(t)
+	prompts := catalog.New(deaf{author}, catalog.Options{Hurry: time.Hour, Poll: time.Hour})
+	box := openToolbox(t, startOn(t, prompts, withTools(author), withChanges(author)), "/mcp/it")
+	hasty := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Settle = time.Nanosecond }), "/mcp/it")
+	until(t, "ready", func() bool { return prompts.Ready() == nil })
+	read := func() string { return box.says(t, "apply_template", `{"id":"greeting","variables":{}}`) }
+	if got := read(); got != "Hello." {
+		t.Fatalf("got %q", got)
+	}
+	change := hasty.call(t, "update_prompt", `{"id":"greeting","content":"Accepted first."}`).structured["changeId"]
+	author.Undertake()
+	until(t, "it is published", func() bool {
+		return box.call(t, "get_prompt_change", fmt.Sprintf(`{"changeId":%q}`, change)).structured["state"] == "published"
+	})
+	if got := read(); got != "Accepted first." {
+		t.Errorf("after get_prompt_change said published: %q", got)
+	}
+	box.says(t, "update_prompt", `{"id":"greeting","content":"At once."}`)
+	if got := read(); got != "At once." {
+		t.Errorf("after update_prompt said updated: %q", got)
+	}
+}

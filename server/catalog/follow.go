@@ -79,6 +79,30 @@ func (c *Catalog) Noticed(err error) error {
 	return err
 }
 
+// catchUpTime is how long is waited for the follower. It is late only when the store is.
+const catchUpTime = time.Second
+
+// CatchUp waits until the catalog has heard of all that is visible in the store: whoever changed a prompt reads the
+// change with his next call, which may come before a hint or the next look at the feed.
+func (c *Catalog) CatchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTime)
+	defer cancel()
+	feed, err := c.source.Feed(ctx)
+	if err != nil || c.state().at.Revision >= feed.Revision {
+		return
+	}
+	c.look()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for c.state().at.Revision < feed.Revision {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 func (c *Catalog) look() {
 	select {
 	case c.looks <- struct{}{}:

@@ -51,6 +51,8 @@ type Catalog interface {
 	RetryAfter() time.Duration
 	Patience() time.Duration
 	Noticed(err error) error
+	// CatchUp waits, not for long, until what is visible in the store is seen here.
+	CatchUp(ctx context.Context)
 }
 
 // Config is what a Surface is made of. Catalog and Decider are required.

@@ -124,6 +124,7 @@ func (s *Surface) getChange(ctx context.Context, in given) (answer, error) {
 		return answer{}, &problem{kind: notFoundError, text: fmt.Sprintf("Change with id '%s' not found, or not yours", clip(id, 80))}
 	}
 	o := outcomes[0]
+	s.served(ctx, o)
 	shown := shownChange{
 		ChangeID: o.ID, ID: idOf(s.bare(ctx), o.Key), State: stateOf(o.State),
 		Version: o.Version, Reason: o.Reason, Message: o.Message,

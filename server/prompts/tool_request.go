@@ -47,7 +47,15 @@ func (s *Surface) change(ctx context.Context, in given, prepare prepare, asked .
 	if err != nil {
 		return outcome, err
 	}
+	s.served(ctx, outcome)
 	return outcome, refusal(outcome)
+}
+
+// served lets whoever hears that a change is published read it with his next call.
+func (s *Surface) served(ctx context.Context, o store.ChangeOutcome) {
+	if o.State == store.ChangePublished {
+		s.catalog.CatchUp(ctx)
+	}
 }
 
 // request finds the earlier request under the key of by, or makes and stores one. By is what the caller has no say in.
