@@ -80,9 +80,15 @@ func TestARestartServesTheSame(t *testing.T) {
 	if after.Content != before.Content || fmt.Sprint(after.Tags, after.Variables, string(after.Metadata)) != fmt.Sprint(before.Tags, before.Variables, string(before.Metadata)) {
 		t.Errorf("after a restart %+v, before %+v", after, before)
 	}
-	said := again.refuses("get_prompt", args{"id": "greet", "version": 7})
-	if !strings.Contains(said, "version 7") || !strings.Contains(said, "versions live as long as its process") {
-		t.Errorf("a version of an earlier process: %s", said)
+	for tool, arguments := range map[string]args{
+		"get_prompt":         {"id": "greet", "version": 7},
+		"delete_prompt":      {"id": "greet", "version": 7},
+		"set_prompt_channel": {"id": "greet", "version": 7, "channel": "production"},
+	} {
+		said := again.refuses(tool, arguments)
+		if !strings.Contains(said, "version 7") || !strings.Contains(said, "versions live as long as its process") {
+			t.Errorf("a version of an earlier process, to %s: %s", tool, said)
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *Surface) mayPoint(ctx context.Context, request store.ChangeRequest, fro
 	}
 	_, err := s.library.Read(ctx, request.Key, prompt.Selector{Version: to.Version})
 	if errors.Is(err, store.ErrNotFound) {
-		return invalid("argument %q: there is no version %d; list_prompt_versions shows which there are", "version", to.Version)
+		return invalid("argument %q: there is no version %d; list_prompt_versions shows which there are%s", "version", to.Version, explained(err))
 	}
 	return err
 }

@@ -67,14 +67,11 @@ func (s *Surface) problemOf(ctx context.Context, tool string, in given, err erro
 	if told := fault(err); told != nil {
 		return told
 	}
-	var forgotten *store.ForgottenError
 	switch {
-	case errors.As(err, &forgotten):
-		told := noSuchID(in.text("id"))
-		told.text += ": " + forgotten.Error()
-		return told
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
-		return noSuchID(in.text("id"))
+		told := noSuchID(in.text("id"))
+		told.text += explained(err)
+		return told
 	case errors.Is(err, store.ErrUnresolved):
 		return invalid("%s", store.ErrUnresolved)
 	case errors.Is(err, store.ErrOtherRequest):
@@ -86,6 +83,14 @@ func (s *Surface) problemOf(ctx context.Context, tool string, in given, err erro
 		s.log.ErrorContext(ctx, "A tool could not answer", "tool", tool, "err", err)
 		return &problem{kind: storageError, text: "the server could not answer; its log says why"}
 	}
+}
+
+// explained is why something is not there that may have been, where the store knows.
+func explained(err error) string {
+	if forgotten, is := errors.AsType[*store.ForgottenError](err); is {
+		return ": " + forgotten.Error()
+	}
+	return ""
 }
 
 // soon bounds what a call may wait for a library that says nothing.

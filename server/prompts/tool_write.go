@@ -146,7 +146,7 @@ func (s *Surface) deletePrompt(ctx context.Context, in given) (answer, error) {
 		}, asked...)
 	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
-		err = &problem{text: fmt.Sprintf("Prompt with ID %s not found", clip(in.text("id"), 200)), sentence: true}
+		err = &problem{text: fmt.Sprintf("Prompt with ID %s not found", clip(in.text("id"), 200)) + explained(err), sentence: true}
 	}
 	if err != nil {
 		return answer{}, err
