@@ -69,8 +69,10 @@ func (s *Surface) listVersions(ctx context.Context, in given) (answer, error) {
 	if last := len(shown) - 1; len(history) > limit && shown[last].Version <= math.MaxInt32 {
 		// What comes next is below the last version shown; its number takes the place of a count.
 		result.NextCursor = mark{skip: int(shown[last].Version)}.cursorOf(search)
-		a.texts = append(a.texts, fmt.Sprintf("Showing versions %d to %d; call again with cursor=%s for older ones",
-			shown[0].Version, shown[last].Version, result.NextCursor))
+		if asked := in.count("limit"); asked == 0 || asked > limit { // not who asked, but we have cut it
+			a.texts = append(a.texts, fmt.Sprintf("Showing versions %d to %d; call again with cursor=%s for older ones",
+				shown[0].Version, shown[last].Version, result.NextCursor))
+		}
 	}
 	return a, err
 }
