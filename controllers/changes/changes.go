@@ -96,15 +96,21 @@ func (c *Changes) listen(ctx context.Context, wake func()) {
 	}, pollEvery)
 }
 
-// fill brings prompts with open requests to the queue, whenever woken and every pollEvery.
+// fill brings prompts with open requests to the queue, whenever woken and every pollEvery. That the database is away is
+// told once.
 func (c *Changes) fill(ctx context.Context, queue workqueue.TypedRateLimitingInterface[store.Key], woken <-chan struct{}) {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
-	for {
+	away := false
+	for polled := true; ; {
 		keys, err := c.Store.OpenChanges(ctx, roundSize)
-		if err != nil && ctx.Err() == nil {
-			c.Log.Error(err, "Cannot read change requests, trying again")
+		if err == nil && polled {
+			err = c.Store.ExpireChanges(ctx)
 		}
+		if err != nil && !away && ctx.Err() == nil {
+			c.Log.Error(err, "Cannot look after change requests, trying until it works")
+		}
+		away = err != nil
 		for _, key := range keys {
 			if queue.NumRequeues(key) == 0 { // what failed comes back by itself
 				queue.Add(key)
@@ -114,10 +120,9 @@ func (c *Changes) fill(ctx context.Context, queue workqueue.TypedRateLimitingInt
 		case <-ctx.Done():
 			return
 		case <-woken:
+			polled = false
 		case <-poll.C:
-			if err := c.Store.ExpireChanges(ctx); err != nil && ctx.Err() == nil {
-				c.Log.Error(err, "Cannot expire change requests, trying again")
-			}
+			polled = true
 		}
 	}
 }

@@ -285,6 +285,18 @@ func TestChangesExpire(t *testing.T) {
 	}
 }
 
+// TestNothingToExpire: then nothing is written and no lock taken, not even to see whose database it is.
+func TestNothingToExpire(t *testing.T) {
+	d := openDesk(t)
+	d.asks(store.ActionUpdate)
+	held, err := pgtest.Connect(t, d.owner).Begin(t.Context())
+	must(t, err)
+	_, err = held.Exec(t.Context(), "lock installation")
+	must(t, err)
+	must(t, d.writer.ExpireChanges(t.Context()))
+	must(t, held.Rollback(context.Background()))
+}
+
 func TestPublishSettlesTheChange(t *testing.T) {
 	gone := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded}
 	beta := store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 1}}
@@ -610,6 +622,7 @@ func TestChangesWakeWhoWaits(t *testing.T) {
 func TestForeignChanges(t *testing.T) {
 	d := openDesk(t)
 	d.asks(store.ActionUpdate)
+	d.older(store.ChangeExpiry + time.Second)
 	c := d.open()
 	foreign := open(t, d.owner).Writer("another cluster")
 	_ = foreign.Claim(t.Context())

@@ -116,9 +116,18 @@ func (w *Writer) SettleChange(ctx context.Context, change store.OpenChange, stat
 	return nil
 }
 
-// ExpireChanges ends what was not begun in time.
+// ExpireChanges ends what was not begun in time. It is asked often, and when there is nothing it only reads.
 func (w *Writer) ExpireChanges(ctx context.Context) error {
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	asking, cancel := w.store.bounded(ctx)
+	defer cancel()
+	overdue, err := w.store.queries.ChangesOverdue(asking, store.ChangeExpiry.Seconds())
+	if err != nil {
+		return fmt.Errorf("read the overdue changes: %w", fault(err))
+	}
+	if !overdue {
+		return nil
+	}
+	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		return q.ExpireChanges(ctx, sqlcgen.ExpireChangesParams{
 			Reason: store.ReasonNotBegun, Message: store.NotBegun, ExpirySeconds: store.ChangeExpiry.Seconds(),
 		})

@@ -115,6 +115,11 @@ with settled as (
 select pg_notify('lectern_changes', settled.id::text)
   from settled;
 
+-- name: ChangesOverdue :one
+select exists (select from prompt_changes
+                where settled_at is null and begun_at is null
+                  and requested_at < now() - make_interval(secs => @expiry_seconds))::boolean as overdue;
+
 -- name: ExpireChanges :exec
 with settled as (
   update prompt_changes

@@ -157,6 +157,19 @@ func (q *Queries) ChangeOutcomes(ctx context.Context, arg ChangeOutcomesParams) 
 	return items, nil
 }
 
+const changesOverdue = `-- name: ChangesOverdue :one
+select exists (select from prompt_changes
+                where settled_at is null and begun_at is null
+                  and requested_at < now() - make_interval(secs => $1))::boolean as overdue
+`
+
+func (q *Queries) ChangesOverdue(ctx context.Context, expirySeconds float64) (bool, error) {
+	row := q.db.QueryRow(ctx, changesOverdue, expirySeconds)
+	var overdue bool
+	err := row.Scan(&overdue)
+	return overdue, err
+}
+
 const dropChanges = `-- name: DropChanges :execrows
 delete from prompt_changes
  where id in (select c.id from prompt_changes c
