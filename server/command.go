@@ -14,9 +14,10 @@ func Command(version string) *cobra.Command {
 		Use:   "server",
 		Short: "Serve the prompts of the store to MCP clients",
 		Long: "Serve the prompts of the store to MCP clients, over Streamable HTTP: all namespaces at /mcp, one at\n" +
-			"/mcp/{namespace}. The server only reads; it goes on with what it holds when the database is away.\n\n" +
+			"/mcp/{namespace}. What the tools that write ask for waits in the database for the controller; the server changes\n" +
+			"no prompt itself. It goes on with what it holds when the database is away.\n\n" +
 			"With --prompts DIR it needs neither database nor cluster: it serves the manifests in a folder, follows them as\n" +
-			"they are edited, and the tools that write edit them. With --stdio it serves the client that started it, on\n" +
+			"they are edited, and here the tools that write edit them. With --stdio it serves the client that started it, on\n" +
 			"stdin and stdout, and ends with it.",
 		Example: "  lectern server --prompts ./prompts --stdio",
 		Args:    cobra.NoArgs,

@@ -16,8 +16,7 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-const foreignOrigin = "403 with --auth=none only web pages of this machine may send requests: " +
-	"Origin is absent, or http(s) on localhost, 127.0.0.1 or [::1]"
+const foreignOrigin = "403 with --auth=none the Origin header is absent, or http(s) on localhost, 127.0.0.1 or [::1]"
 
 // TestFaultyRequests has what a transport must refuse. Rows are those of the table of mcp-go's
 // faults in section 3 of the MCP reference.
@@ -259,7 +258,7 @@ func TestAllowedRequests(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
 	for name, header := range map[string]map[string]string{
-		"a page of this machine":         {"Origin": "http://localhost:6274"},
+		"an Origin of this machine":      {"Origin": "http://localhost:6274"},
 		"row 8: localhost":               {"Host": "localhost"},
 		"row 8: localhost with a port":   {"Host": "localhost:8080"},
 		"row 8: IPv6":                    {"Host": "[::1]:8080"},
@@ -292,6 +291,21 @@ func TestMethodNotAllowedSaysWhich(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPut} {
 		if got := replica.send(t, request{method: method, rpc: "ping"}).header.Get("Allow"); got != http.MethodPost {
 			t.Errorf("%s: Allow is %q", method, got)
+		}
+	}
+}
+
+// TestBrowsersGetNoLeave to send what a page wants to, not even one of this machine.
+func TestBrowsersGetNoLeave(t *testing.T) {
+	t.Parallel()
+	replica := start(t, library(t))
+	asked := map[string]string{
+		"Origin": "http://localhost:6274", "Access-Control-Request-Method": http.MethodPost, "Access-Control-Request-Headers": "content-type",
+	}
+	for method, want := range map[string]int{http.MethodOptions: http.StatusMethodNotAllowed, http.MethodPost: http.StatusOK} {
+		got := replica.send(t, request{method: method, rpc: "ping", legacy: true, header: asked})
+		if leave := got.header.Get("Access-Control-Allow-Origin"); got.status != want || leave != "" {
+			t.Errorf("%s: %d, and %q may read it", method, got.status, leave)
 		}
 	}
 }

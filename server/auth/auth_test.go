@@ -58,7 +58,7 @@ func TestNoneKnowsTheMachine(t *testing.T) {
 	}
 }
 
-func TestNoneLetsPagesOfTheMachineIn(t *testing.T) {
+func TestNoneKnowsOriginsOfTheMachine(t *testing.T) {
 	t.Parallel()
 	nobody := NewNone("anna")
 	for origin, want := range map[string]bool{

@@ -57,8 +57,8 @@ const (
 // prompt that does not exist.
 var ErrDenied = errors.New("not allowed")
 
-// Authenticator finds out who sent a request, and refuses web pages that may not send any: which
-// may is a rule of each mode. It is asked before anything else of the request counts. An error wraps
+// Authenticator finds out who sent a request, and refuses what web pages of elsewhere send: which
+// those are is a rule of each mode. It is asked before anything else of the request counts. An error wraps
 // a *RefusedError when the request itself is at fault.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Identity, error)

@@ -16,6 +16,8 @@ import (
 // None takes every request that reaches a loopback address as the person who started the server,
 // and allows everything. Host and Origin keep web pages out: a page can make a browser reach a
 // loopback address, but not under a name of the machine itself, nor without saying whose page it is.
+// An Origin of the machine is let in for programs that send one. Its pages are not served either: the
+// browser asks first whether it may send JSON (CORS), and gets no answer.
 type None struct {
 	identity Identity
 }
@@ -28,8 +30,8 @@ func NewNone(user string) *None {
 // Identity is the person who started the server.
 func (n *None) Identity() Identity { return n.identity }
 
-// Authenticate refuses with 403 a request whose Host is not this machine, or that a page of another
-// one sends. A request without Origin comes from no page.
+// Authenticate refuses with 403 a request whose Host or Origin is not this machine. One without Origin
+// comes from no page.
 func (n *None) Authenticate(r *http.Request) (Identity, error) {
 	if !isLoopbackHost(r.Host) {
 		return Identity{}, &RefusedError{
@@ -40,7 +42,7 @@ func (n *None) Authenticate(r *http.Request) (Identity, error) {
 	if origin := r.Header.Get("Origin"); origin != "" && !isLoopbackOrigin(origin) {
 		return Identity{}, &RefusedError{
 			Status: http.StatusForbidden,
-			Reason: "with --auth=none only web pages of this machine may send requests: Origin is absent, or http(s) on localhost, 127.0.0.1 or [::1]",
+			Reason: "with --auth=none the Origin header is absent, or http(s) on localhost, 127.0.0.1 or [::1]",
 		}
 	}
 	return n.identity, nil

@@ -1,7 +1,7 @@
-// Package transport speaks MCP Streamable HTTP, without sessions, on mcp-go's
-// MCPServer.HandleMessage.
+// Package transport speaks MCP on mcp-go's MCPServer.HandleMessage: Streamable HTTP without sessions,
+// and lines on a pipe.
 //
-// It serves revision 2026-07-28 and all older ones on one URL, and knows no prompts and no store.
-// Its invariant: a request is decoded once, here; what was checked is what is acted upon, and no
-// request can reach another one, nor an inner error a caller.
+// It serves revision 2026-07-28 and all older ones, and knows no prompts and no store. Its invariant:
+// what was decoded and checked here is what is acted upon, no request can reach one of another client,
+// and no inner error a caller.
 package transport
