@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -34,6 +35,7 @@ type running struct {
 	cmd    *exec.Cmd
 	done   chan struct{}
 	forget func()
+	told   atomic.Bool // to end
 }
 
 func (g *guard) start(p program) (*running, error) {
@@ -98,6 +100,7 @@ func (r *running) end(polite syscall.Signal) {
 	if !r.alive() {
 		return
 	}
+	r.told.Store(true)
 	_ = r.cmd.Process.Signal(polite)
 	late := time.NewTimer(stopWait)
 	defer late.Stop()

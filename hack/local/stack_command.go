@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -16,6 +17,16 @@ func (s *Stack) Command(ctx context.Context, args ...string) *exec.Cmd {
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = stopWait
 	return command
+}
+
+// Lost is an error, with the end of the log, when a process has ended that nobody told to. Settle does not
+// try again after it.
+func (s *Stack) Lost(name string) error {
+	r := s.members[name].running
+	if r.alive() || r.told.Load() {
+		return nil
+	}
+	return fmt.Errorf("%s: %w by itself (%s); the end of its log:\n%s", name, errEnded, r.cmd.ProcessState, tail(r.log))
 }
 
 // Exit waits until a process has ended, by itself or not, and says how. It is nil when the context

@@ -129,6 +129,27 @@ func TestAwaitTellsTheLog(t *testing.T) {
 	}
 }
 
+// TestLost tells a process that ended by itself from one that was told to.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	g, err := startGuard()
+	must(t, err)
+	defer g.stop()
+	s := &Stack{guard: g, Dir: t.TempDir(), members: map[string]*member{}}
+	for name, script := range map[string]string{Controller: "echo lease lost; exit 1", Server1: "sleep 60"} {
+		s.members[name] = &member{program: program{name: name, path: "/bin/sh", args: []string{"-c", script}, log: s.Log(name)}}
+		must(t, s.Launch(name))
+	}
+	<-s.Ended(Controller)
+	want := "controller: process ended by itself (exit status 1); the end of its log:\nlease lost"
+	if diff := cmp.Diff(want, message(s.Lost(Controller))); diff != "" {
+		t.Error(diff)
+	}
+	must(t, s.Lost(Server1))
+	s.Kill(Server1)
+	must(t, s.Lost(Server1))
+}
+
 func TestQuote(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(`'it'\''s; rm -rf /'`, quote("it's; rm -rf /")); diff != "" {

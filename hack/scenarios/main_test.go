@@ -25,8 +25,9 @@ const patience = 90 * time.Second
 var (
 	// whole is Lectern as it is released.
 	whole = lazily(local.StackOptions{})
-	// crowded is the same, for thousands of prompts, which would slow down every start elsewhere.
-	crowded = lazily(local.StackOptions{})
+	// crowded is for thousands of prompts, which would slow down every start elsewhere. Its controller has no
+	// Lease to lose while the machine is busy.
+	crowded = lazily(local.StackOptions{ControllerArgs: []string{"--leader-elect=false"}})
 	// mortal has fault points, and takes over from a killed controller without waiting for its Lease.
 	mortal = lazily(local.StackOptions{Tags: "faultpoints", ControllerArgs: []string{"--leader-elect=false", "--migrate=verify"}})
 )

@@ -119,10 +119,20 @@ func (s *scene) vanish(ctx context.Context, names ...string) error {
 	return s.remove(ctx, names...)
 }
 
+// done is eventually for what the controller does, which it never will once it has ended by itself.
+func (s *scene) done(ctx context.Context, try func(context.Context) error) error {
+	return eventually(ctx, func(ctx context.Context) error {
+		if err := s.Lost(local.Controller); err != nil {
+			return err
+		}
+		return try(ctx)
+	})
+}
+
 // gone waits until objects are let go.
 func (s *scene) gone(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		err := eventually(ctx, func(ctx context.Context) error {
+		err := s.done(ctx, func(ctx context.Context) error {
 			err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &v1alpha1.Prompt{})
 			if apierrors.IsNotFound(err) {
 				return nil
@@ -139,7 +149,7 @@ func (s *scene) gone(ctx context.Context, names ...string) error {
 // settled waits until the controller has said reason about the object as it is, and returns it.
 func (s *scene) settled(ctx context.Context, name, reason string) (*v1alpha1.Prompt, error) {
 	var p v1alpha1.Prompt
-	err := eventually(ctx, func(ctx context.Context) error {
+	err := s.done(ctx, func(ctx context.Context) error {
 		if err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &p); err != nil {
 			return err
 		}
@@ -198,7 +208,7 @@ func wantVerdict(reason string) kstatus.Verdict {
 // judge holds the verdict on every object of the scene against the reason it gives.
 func (s *scene) judge(ctx context.Context) error {
 	var wrong []error
-	err := eventually(ctx, func(ctx context.Context) error {
+	err := s.done(ctx, func(ctx context.Context) error {
 		wrong = nil
 		all := &unstructured.UnstructuredList{}
 		all.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("PromptList"))
