@@ -24,9 +24,10 @@ var times = flag.Int("times", 1, "how often TestSuite runs the suite of each rev
 
 const (
 	folder = "hack/conformance"
-	// installing bounds the first download, patience every program that was started.
+	// installing bounds the first download, patience every program that was started: one plays a whole suite
+	// while another plays that of the other revision.
 	installing = 10 * time.Minute
-	patience   = 2 * time.Minute
+	patience   = 10 * time.Minute
 )
 
 // TestMain also fails when a goroutine is left behind.

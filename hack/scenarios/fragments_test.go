@@ -122,8 +122,8 @@ func dependent(i int) string { return fmt.Sprintf("dep-%04d", i) }
 // elsewhere is one edit of another prompt.
 type elsewhere struct {
 	took time.Duration // from apply to Ready
-	// behind are the dependents that waited for their turn before it, passed those that had it before
-	// the edit was Ready.
+	// behind are the dependents that waited for their turn before it, passed those that were published
+	// between it and its own publish: by the times in the database, not by when the test saw it.
 	behind, passed int
 }
 
@@ -140,32 +140,53 @@ func (s *scene) editMeanwhile(t *testing.T, work func() error) (edits []elsewher
 			return edits
 		default:
 		}
-		behind, before := s.progress(t)
+		var e elsewhere
+		var at time.Time
+		var err error
+		e.behind, at, err = s.progress(ctx)
+		must(t, err)
 		began := time.Now()
 		must(t, s.edit(ctx, "person", strconv.Itoa(i)))
-		_, err := s.settled(ctx, "person", v1alpha1.ReasonPublished)
+		p, err := s.settled(ctx, "person", v1alpha1.ReasonPublished)
 		must(t, err)
-		took := time.Since(began)
-		_, after := s.progress(t)
-		edits = append(edits, elsewhere{took: took, behind: behind, passed: after - before})
+		e.took = time.Since(began)
+		must(t, s.query(ctx, []any{&e.passed}, `
+			with ours as (select name, version, published_at from prompts join prompt_versions on prompt_id = id where namespace = $1)
+			select count(*)::int from ours where name like 'dep-%' and published_at > $2
+			   and published_at < (select published_at from ours where name = 'person' and version = $3)`, s.namespace, at, p.Status.Version))
+		edits = append(edits, e)
 	}
 }
 
-// progress counts the dependents that include an older fragment than the newest, and all versions
-// that dependents have.
-func (s *scene) progress(t *testing.T) (behind, versions int) {
-	t.Helper()
-	must(t, s.query(t.Context(), []any{&behind, &versions}, `
-		select (count(*) filter (where (v.includes->0->>'version')::bigint < f.default_version))::int, sum(p.highest_version)::int
+// progress counts the dependents that include an older fragment than the newest, at a time by the
+// database's clock.
+func (s *scene) progress(ctx context.Context) (behind int, at time.Time, err error) {
+	err = s.query(ctx, []any{&behind, &at}, `
+		select (count(*) filter (where (v.includes->0->>'version')::bigint < f.default_version))::int,
+		       clock_timestamp()
 		  from prompts p
 		  join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version
 		  join prompts f on f.namespace = p.namespace and f.name = 'style'
-		 where p.namespace = $1 and p.name like 'dep-%'`, s.namespace))
-	return behind, versions
+		 where p.namespace = $1 and p.name like 'dep-%'`, s.namespace)
+	return behind, at, err
 }
 
-// allInclude waits until every dependent includes this version of the fragment.
+// allInclude waits until every dependent includes this version of the fragment, the newest, as long as
+// those behind become fewer.
 func (s *scene) allInclude(ctx context.Context, version int64) error {
+	for left := dependents + 1; left > 0; {
+		behind := 0
+		err := s.done(ctx, func(ctx context.Context) (err error) {
+			if behind, _, err = s.progress(ctx); err == nil && behind >= left {
+				err = fmt.Errorf("%d dependents are behind, and do not become fewer", behind)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		left = behind
+	}
 	for i := range dependents {
 		if err := s.includesNewest(ctx, dependent(i), version); err != nil {
 			return err
