@@ -173,10 +173,14 @@ func wantServed(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector, want
 	}
 }
 
-// eventually waits for try to succeed, for 20 seconds at most.
+// patience is longer than what a test may have to wait out: a call of the controller that is given up, and
+// then its longest backoff.
+const patience = 90 * time.Second
+
+// eventually waits for try to succeed.
 func eventually(t *testing.T, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
