@@ -42,13 +42,12 @@ func (a *Alone) launch(ctx context.Context, b Beside) error {
 	return a.running.await(ctx, func(ctx context.Context) error { return get(ctx, client, b.Ready) })
 }
 
-// Stop asks the program to end, waits, and removes what it left. The error is a report of the race
-// detector that was found in its log.
+// Stop asks the program to end, waits, and removes what it left. The error is that it did not heed, or a
+// fault that was found in its log.
 func (a *Alone) Stop() error {
-	a.running.end(syscall.SIGTERM)
-	var err error
+	err := a.running.end(syscall.SIGTERM)
 	if a.running != nil {
-		err = raceIn(a.running.name, a.running.log)
+		err = errors.Join(err, faultsOf(a.running.name, a.running.log))
 	}
 	a.guard.stop()
 	return err

@@ -147,16 +147,16 @@ func writeKubeconfig(path, server, token string, cert []byte) error {
 
 // Stop ends both servers and removes their data.
 func (c *ControlPlane) Stop() {
-	c.apiServer.end(syscall.SIGKILL)
-	c.etcdServer.end(syscall.SIGKILL)
+	_ = c.apiServer.end(syscall.SIGKILL)
+	_ = c.etcdServer.end(syscall.SIGKILL)
 	c.guard.stop()
 }
 
 // StopServers ends both servers in order and keeps their data.
 func (c *ControlPlane) StopServers() {
 	// The API server keeps nothing itself, and asked politely it waits long for those who watch.
-	c.apiServer.end(syscall.SIGKILL)
-	c.etcdServer.end(syscall.SIGTERM)
+	_ = c.apiServer.end(syscall.SIGKILL)
+	_ = c.etcdServer.end(syscall.SIGTERM)
 }
 
 // StartServers starts both servers on their data and ports, and waits until the API is ready.

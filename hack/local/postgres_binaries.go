@@ -94,8 +94,7 @@ func (s *installed) halt(ctx context.Context, crash bool) error {
 	if crash {
 		signal = syscall.SIGQUIT
 	}
-	s.running.end(signal)
-	return nil
+	return s.running.end(signal)
 }
 
 func (s *installed) failure() error {

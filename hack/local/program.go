@@ -95,10 +95,10 @@ func (r *running) alive() bool {
 	}
 }
 
-// end sends the signal and waits; a process that does not listen is killed.
-func (r *running) end(polite syscall.Signal) {
+// end sends the signal and waits; a process that does not listen is killed, and that is the error.
+func (r *running) end(polite syscall.Signal) error {
 	if !r.alive() {
-		return
+		return nil
 	}
 	r.told.Store(true)
 	_ = r.cmd.Process.Signal(polite)
@@ -106,9 +106,11 @@ func (r *running) end(polite syscall.Signal) {
 	defer late.Stop()
 	select {
 	case <-r.done:
+		return nil
 	case <-late.C:
 		_ = r.cmd.Process.Signal(r.quit)
 		<-r.done
+		return fmt.Errorf("%s did not end within %s of %q and was killed", r.name, stopWait, polite)
 	}
 }
 
@@ -148,6 +150,10 @@ func poll(ctx context.Context, try func(context.Context) error) error {
 		}
 	}
 }
+
+// Settle calls ready every 50 ms until it returns nil, at most as long as the context lives, and
+// returns its last error.
+func Settle(ctx context.Context, ready func(context.Context) error) error { return poll(ctx, ready) }
 
 // tailLines is how much of a log a message has.
 const tailLines = 30

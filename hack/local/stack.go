@@ -1,15 +1,12 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -68,6 +65,11 @@ type member struct {
 	ready   string // the URL that answers 200 when it is ready
 	metrics string // the URL of its metrics
 	running *running
+	unheard error // signals that were not heeded
+}
+
+func (m *member) end(polite syscall.Signal) {
+	m.unheard = errors.Join(m.unheard, m.running.end(polite))
 }
 
 // StartStack starts everything and waits until the controller and both servers are ready.
@@ -246,10 +248,10 @@ func (s *Stack) AwaitReady(ctx context.Context, name string) error {
 }
 
 // Kill ends a process without warning, as kill -9 does.
-func (s *Stack) Kill(name string) { s.members[name].running.end(syscall.SIGKILL) }
+func (s *Stack) Kill(name string) { s.members[name].end(syscall.SIGKILL) }
 
 // Terminate asks a process to end, and waits.
-func (s *Stack) Terminate(name string) { s.members[name].running.end(syscall.SIGTERM) }
+func (s *Stack) Terminate(name string) { s.members[name].end(syscall.SIGTERM) }
 
 // Ended is closed when the process has ended, by itself or not.
 func (s *Stack) Ended(name string) <-chan struct{} { return s.members[name].running.done }
@@ -263,13 +265,13 @@ func (s *Stack) Restart(ctx context.Context, name string, env ...string) error {
 	return s.AwaitReady(ctx, name)
 }
 
-// Stop ends everything and removes it. The error is a report of the race detector that was found in
-// a log.
+// Stop ends everything and removes it. The error is that a process did not heed its end, or a fault that
+// was found in a log.
 func (s *Stack) Stop() error {
 	for _, m := range s.members {
-		m.running.end(syscall.SIGTERM)
+		m.end(syscall.SIGTERM)
 	}
-	err := s.races()
+	err := s.faults()
 	if s.Postgres != nil {
 		err = errors.Join(err, s.dropDatabase(context.Background()))
 		s.Postgres.Stop()
@@ -280,43 +282,3 @@ func (s *Stack) Stop() error {
 	s.guard.stop()
 	return err
 }
-
-func (s *Stack) races() error {
-	var found error
-	for name := range s.members {
-		found = errors.Join(found, raceIn(name, s.Log(name)))
-	}
-	return found
-}
-
-// raceIn is a report of the race detector in a program's log, as an error.
-func raceIn(name, path string) error {
-	log, err := os.ReadFile(filepath.Clean(path))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("read the log of %s: %w", name, err)
-	}
-	if at := bytes.Index(log, []byte("WARNING: DATA RACE")); at >= 0 {
-		return fmt.Errorf("%s: %s", name, log[at:min(len(log), at+8000)])
-	}
-	return nil
-}
-
-// environment is the bare one with what the options and the caller add.
-func (s *Stack) environment(extra []string) []string {
-	return append(append(bareEnvironment(), s.options.Env...), extra...)
-}
-
-// bareEnvironment is this process's own without LECTERN_*, which would reach into what is started.
-func bareEnvironment() []string {
-	var env []string
-	for _, entry := range cleanEnvironment() {
-		if !strings.HasPrefix(entry, "LECTERN_") && !strings.HasPrefix(entry, "KUBERNETES_SERVICE_") {
-			env = append(env, entry)
-		}
-	}
-	return env
-}
-
-// Settle calls ready every 50 ms until it returns nil, at most as long as the context lives, and
-// returns its last error.
-func Settle(ctx context.Context, ready func(context.Context) error) error { return poll(ctx, ready) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 )
 
@@ -38,4 +39,20 @@ func (s *Stack) Exit(ctx context.Context, name string) *os.ProcessState {
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// environment is the bare one with what the options and the caller add.
+func (s *Stack) environment(extra []string) []string {
+	return append(append(bareEnvironment(), s.options.Env...), extra...)
+}
+
+// bareEnvironment is this process's own without LECTERN_*, which would reach into what is started.
+func bareEnvironment() []string {
+	var env []string
+	for _, entry := range cleanEnvironment() {
+		if !strings.HasPrefix(entry, "LECTERN_") && !strings.HasPrefix(entry, "KUBERNETES_SERVICE_") {
+			env = append(env, entry)
+		}
+	}
+	return env
 }

@@ -14,7 +14,7 @@ import (
 // started with. What is in the database and the cluster stays.
 func (s *Stack) Mend(ctx context.Context) error {
 	for _, m := range s.members {
-		m.running.end(syscall.SIGTERM)
+		m.end(syscall.SIGTERM)
 	}
 	broken := errors.Join(s.ControlPlane.mend(ctx), s.Postgres.mend(ctx),
 		s.Postgres.Exec(ctx, "alter role "+s.database.serverRole+" login"))

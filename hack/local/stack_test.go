@@ -83,13 +83,28 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestRaces(t *testing.T) {
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ log, want string }{
+		"none":                {`{"msg":"panic: in a text, WARNING: DATA RACE"}` + "\n", ""},
+		"a race":              {"{}\nWARNING: DATA RACE\nWrite at 0x0\n", "WARNING: DATA RACE\nWrite at 0x0\n"},
+		"a panic":             {"{}\npanic: boom\n", "panic: boom\n"},
+		"the runtime's":       {"fatal error: concurrent map writes\n", "fatal error: concurrent map writes\n"},
+		"a panic of a caller": {`{"msg":"http: panic serving 127.0.0.1: boom"}`, `http: panic serving 127.0.0.1: boom"}`},
+	} {
+		if diff := cmp.Diff(tc.want, message(Faults([]byte(tc.log)))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestStackFaults(t *testing.T) {
 	t.Parallel()
 	s := &Stack{Dir: t.TempDir(), members: map[string]*member{Controller: {}, Server1: {}, Server2: {}}}
 	must(t, os.WriteFile(s.Log(Controller), []byte("all is well\n"), 0o600))
-	must(t, s.races())
+	must(t, s.faults())
 	must(t, os.WriteFile(s.Log(Server1), []byte("{}\nWARNING: DATA RACE\nWrite at 0x0\n"), 0o600))
-	if diff := cmp.Diff("server-1: WARNING: DATA RACE\nWrite at 0x0\n", message(s.races())); diff != "" {
+	if diff := cmp.Diff("server-1: WARNING: DATA RACE\nWrite at 0x0\n", message(s.faults())); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -110,6 +110,9 @@ func run(t *testing.T, env []string, args ...string) *client {
 	t.Cleanup(func() {
 		_ = c.cmd.Process.Kill()
 		<-c.ended
+		if err := local.Faults([]byte(c.stderr.String())); err != nil {
+			t.Error(err)
+		}
 		if len(c.strange) > 0 {
 			t.Errorf("on stdout there was what is no message: %q", c.strange)
 		}

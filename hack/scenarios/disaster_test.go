@@ -216,9 +216,12 @@ func (s *scene) launch(t *testing.T, probe, databaseURL string, args ...string) 
 	must(t, log.Close())
 	t.Cleanup(func() {
 		a.stop()
+		log, err := os.ReadFile(a.log)
+		if err := errors.Join(err, local.Faults(log)); err != nil || !a.command.ProcessState.Success() {
+			t.Errorf("%s ended with %s: %v", args[0], a.command.ProcessState, err)
+		}
 		if t.Failed() {
-			log, err := os.ReadFile(a.log)
-			t.Logf("log of %s (%v):\n%s", strings.Join(args, " "), err, log)
+			t.Logf("log of %s:\n%s", strings.Join(args, " "), log)
 		}
 	})
 	return a
