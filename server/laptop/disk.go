@@ -47,8 +47,7 @@ func create(name string, content []byte) error {
 		return err
 	}
 	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
-	// A link, because a rename would write over what came there meanwhile.
-	if err := os.Link(part, name); errors.Is(err, fs.ErrExist) {
+	if err := place(part, name); errors.Is(err, fs.ErrExist) {
 		return errMoved
 	} else if err != nil {
 		return fmt.Errorf("make the file: %w", err)
@@ -80,20 +79,37 @@ func takeAway(name string, before []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(aside.Name()) //nolint:errcheck // empty, or what was to be removed
 	if err := errors.Join(aside.Close(), os.Rename(name, aside.Name())); err != nil {
-		return movedIfGone(err)
+		return errors.Join(movedIfGone(err), os.Remove(aside.Name()))
 	}
 	now, err := os.ReadFile(aside.Name())
-	if err == nil && bytes.Equal(now, before) {
-		syncFolder(filepath.Dir(name))
-		return nil
+	if err != nil || !bytes.Equal(now, before) {
+		return putBack(aside.Name(), name)
 	}
-	// Back, unless a newer one stands there.
-	if err := os.Link(aside.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("put back what was written meanwhile: %w", err)
+	err = os.Remove(aside.Name())
+	syncFolder(filepath.Dir(name))
+	return err
+}
+
+// putBack is how a file that was not to be taken away comes back, unless a newer one stands there.
+func putBack(aside, name string) error {
+	switch err := place(aside, name); {
+	case err == nil:
+		return errMoved
+	case errors.Is(err, fs.ErrExist):
+		return errors.Join(errMoved, os.Remove(aside))
+	default: // not wrapped: that it cannot be written is not all there is to say
+		return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reason(err), aside)
 	}
-	return errMoved
+}
+
+// claim is place where the system cannot rename so: the name is taken with nothing, and then for the file.
+func claim(part, name string) error {
+	taken, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(taken.Close(), os.Rename(part, name))
 }
 
 // prepare writes a file beside where it is to go. What a killed process left there goes: of the processes with the

@@ -2,6 +2,8 @@ package laptop
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,6 +31,10 @@ func TestWriting(t *testing.T) {
 		"remove":                        {"one", func(n string) error { return remove(n, []byte("one")) }, "", false, false},
 		"remove what was saved over":    {"saved", func(n string) error { return remove(n, []byte("one")) }, "saved", true, false},
 		"remove what is gone":           {"", func(n string) error { return remove(n, []byte("one")) }, "", true, false},
+		"claim":                         {"", func(n string) error { return claimed(n, "two") }, "two", false, false},
+		"claim where something is":      {"saved", func(n string) error { return claimed(n, "two") }, "saved", true, false},
+		"put back":                      {"", func(n string) error { return returned(n, "two") }, "two", true, false},
+		"put back where something is":   {"saved", func(n string) error { return returned(n, "two") }, "saved", true, false},
 		"take away what was saved over": {"saved", func(n string) error { return takeAway(n, []byte("one")) }, "saved", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,6 +59,55 @@ func TestWriting(t *testing.T) {
 				t.Errorf("left: %v", left)
 			}
 		})
+	}
+}
+
+func claimed(name, content string) error {
+	part := name + ".part"
+	if err := os.WriteFile(part, []byte(content), 0o600); err != nil {
+		return err
+	}
+	if err := claim(part, name); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return errMoved
+}
+
+func returned(name, content string) error {
+	aside := name + ".aside"
+	if err := os.WriteFile(aside, []byte(content), 0o600); err != nil {
+		return err
+	}
+	err := putBack(aside, name)
+	if _, left := os.Stat(aside); left == nil {
+		return errors.New("the file aside is there still")
+	}
+	return err
+}
+
+// TestWhatCannotBePutBackIsNamed, and is there still: it may be the only copy of what somebody saved.
+func TestWhatCannotBePutBackIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	aside, name := filepath.Join(dir, "aside"), filepath.Join(dir, "gone", "f.yaml")
+	if err := os.WriteFile(aside, []byte("saved"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := name + " was saved meanwhile and cannot be put back: no such file or directory; what was saved is in " + aside
+	if err := putBack(aside, name); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if got, err := os.ReadFile(aside); err != nil || string(got) != "saved" {
+		t.Errorf("aside is %q, %v", got, err)
+	}
+}
+
+func TestReasonsGoWithoutPaths(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "none")
+	_, opened := os.Open(name)
+	for _, err := range []error{opened, os.Rename(name, name+"2"), fmt.Errorf("wrapped: %w", opened)} {
+		if got := reason(err); got != "no such file or directory" {
+			t.Errorf("%v: got %q", err, got)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func swap(part, target string, before, after []byte) error {
 	for {
 		err := unix.Renameat2(unix.AT_FDCWD, part, unix.AT_FDCWD, target, unix.RENAME_EXCHANGE)
 		switch {
-		case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS): // not on this file system
+		case cannot(err):
 			return renameOver(part, target, before)
 		case err != nil:
 			return movedIfGone(err)
@@ -44,3 +44,15 @@ func swap(part, target string, before, after []byte) error {
 		expected, put, moved = put, out, errMoved
 	}
 }
+
+// place renames a file to a name nothing has; else it is fs.ErrExist.
+func place(part, name string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, part, unix.AT_FDCWD, name, unix.RENAME_NOREPLACE)
+	if cannot(err) {
+		return claim(part, name)
+	}
+	return err
+}
+
+// cannot says that the file system has no such rename.
+func cannot(err error) bool { return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) }

@@ -194,6 +194,9 @@ func reason(err error) string {
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		return inner.Err.Error()
 	}
+	if inner, ok := errors.AsType[*os.LinkError](err); ok {
+		return inner.Err.Error()
+	}
 	return err.Error()
 }
 
