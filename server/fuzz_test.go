@@ -16,6 +16,7 @@ import (
 
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // fuzzSeeds are messages of all kinds, right and wrong.
@@ -69,7 +70,7 @@ func FuzzTransport(f *testing.F) {
 			mirror(r.Header, body)
 		}
 		w := httptest.NewRecorder()
-		witness(t, handler).ServeHTTP(w, r)
+		witness().Before(t, handler).ServeHTTP(w, r)
 		answers(t, body, w)
 	})
 }
@@ -84,7 +85,7 @@ func mirror(header http.Header, body []byte) {
 		}
 	}
 	_ = json.Unmarshal(body, &message) // what cannot be read has nothing to mirror
-	header.Set(mcp.HeaderProtocolVersion, newest)
+	header.Set(mcp.HeaderProtocolVersion, transporttest.Newest)
 	for name, value := range map[string]string{
 		mcp.HeaderMethod: message.Method, mcp.HeaderName: message.Params.Name + message.Params.URI, "Mcp-Param-Region": message.Params.Arguments.Region,
 	} {
@@ -144,7 +145,7 @@ func FuzzStdio(f *testing.F) {
 		}
 		for line := range bytes.Lines(out.written.Bytes()) {
 			var message struct{ JSONRPC string }
-			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || leaked(line) != nil {
+			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || transporttest.Leaked(line) != nil {
 				t.Errorf("%q is no message for a client: %v", line, err)
 			}
 		}

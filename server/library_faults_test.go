@@ -12,6 +12,7 @@ import (
 
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // libraryFaults are the faults of mcp-go's own transport and registries, numbered as in section 3 of the MCP
@@ -108,7 +109,7 @@ func TestHostIsTheAuthenticatorsToJudge(t *testing.T) {
 func TestNoSessionIsKept(t *testing.T) {
 	replica := workshop(t)
 	q := request{rpc: "initialize", legacy: true, params: map[string]any{
-		"protocolVersion": older, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "old", "version": "1"},
+		"protocolVersion": transporttest.Older, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "old", "version": "1"},
 	}}
 	knock := func(times int) {
 		for range times {

@@ -16,6 +16,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/transport"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // console is a client that started the server: what it writes the server reads.
@@ -59,7 +60,7 @@ func (c *console) say(tb testing.TB, lines ...string) {
 func (c *console) write(tb testing.TB, line string) {
 	tb.Helper()
 	if id := idOf([]byte(line)); id != "" {
-		method, revision := spoken(nil, []byte(line))
+		method, revision := transporttest.Spoken(nil, []byte(line))
 		c.asked[id] = [2]string{method, revision}
 	}
 	if _, err := io.WriteString(c, line); err != nil {
@@ -81,12 +82,12 @@ func (c *console) next(tb testing.TB) string {
 	}
 	asked, known := c.asked[idOf([]byte(line))]
 	if !known {
-		asked = [2]string{"", older}
+		asked = [2]string{"", transporttest.Older}
 		if strings.Contains(line, "subscriptionId") {
-			asked[1] = newest
+			asked[1] = transporttest.Newest
 		}
 	}
-	if err := follows(asked[1], asked[0], []byte(line)); err != nil {
+	if err := witness().Follows(asked[1], asked[0], []byte(line)); err != nil {
 		tb.Errorf("the answer to %s breaks the schema\n%s\n%v", asked[0], line, err)
 	}
 	return line

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/hack/conformance/fixtures"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // TestSuite: every scenario that a revision requires passes, but for those that are listed with the
@@ -44,6 +45,23 @@ func TestSuite(t *testing.T) {
 	}
 }
 
+// witness holds what the fixtures answer against the official schemas, which the suite does only in part.
+func witness(t *testing.T) *transporttest.Witness {
+	t.Helper()
+	folder := os.Getenv("LECTERN_TESTDATA")
+	if folder == "" {
+		folder = "../../../shared/data"
+	}
+	w := transporttest.NewWitness(filepath.Join(folder, "mcp-schema"))
+	switch {
+	case w.Blind() && os.Getenv("CI") == "true":
+		t.Fatalf("CI needs the official schemas in %s", folder)
+	case w.Blind():
+		t.Log("Without the official schemas this test covers less; set LECTERN_TESTDATA")
+	}
+	return w
+}
+
 // scenarios are those of a server in a list of the suite's form, sorted.
 func scenarios(t *testing.T, path string) []string {
 	t.Helper()
@@ -62,7 +80,7 @@ var outcome = regexp.MustCompile(`(?m)^([✓✗]) ([a-z0-9-]+): `)
 func (o others) suite(t *testing.T, revision string, scored []string) []string {
 	t.Helper()
 	endpoint := fixtures.New(slog.New(slog.DiscardHandler))
-	server := httptest.NewServer(endpoint)
+	server := httptest.NewServer(witness(t).Before(t, endpoint))
 	defer server.Close()
 	defer endpoint.Stop()
 	results := t.TempDir()
