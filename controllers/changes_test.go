@@ -172,7 +172,6 @@ func agentsAreRefusedWhatIsNotValid(t *testing.T) {
 	for name, edit := range map[string]store.Edit{
 		"the compiler says so":         {Content: new("")},
 		"the API server says so":       {Category: new(strings.Repeat("x", 101))},
-		"a null is lost in a patch":    {Metadata: []byte(`{"a": {"b": null}}`)},
 		"a channel that may not be":    {Channel: &store.ChannelEdit{Name: "latest", Version: 1}},
 		"a channel in a withdrawn one": {Withdraw: 1, Channel: &store.ChannelEdit{Name: "beta", Version: 1}},
 	} {
@@ -186,6 +185,34 @@ func agentsAreRefusedWhatIsNotValid(t *testing.T) {
 	if after := live(t, key); after.ResourceVersion != before {
 		t.Errorf("an invalid edit reached the object: %+v", after.Spec)
 	}
+}
+
+// agentsKeepTheirNulls: metadata is any JSON object, and null in it is a value like others.
+func agentsKeepTheirNulls(t *testing.T) {
+	s, key := office(t), store.Key{Namespace: namespace(t), Name: "nulls"}
+	says := func(action store.Action, edit store.Edit, want string, marks map[string]string, version int64) {
+		t.Helper()
+		r := request(key, action, edit)
+		wantOutcome(t, answered(t, s, r), published(version, true))
+		p := live(t, key)
+		if got := string(p.Spec.Metadata.Raw); got != want {
+			t.Errorf("metadata is %s, want %s", got, want)
+		}
+		marks[v1alpha1.LastChangeAnnotation], marks[v1alpha1.ChangedByAnnotation] = r.ID, agent
+		if diff := cmp.Diff(marks, p.Annotations); diff != "" {
+			t.Errorf("annotations (-want +got):\n%s", diff)
+		}
+	}
+	says(store.ActionAdd, store.Edit{Content: new("one"), Metadata: []byte(`{"a":null}`)}, `{"a":null}`, map[string]string{}, 1)
+	says(store.ActionUpdate, store.Edit{Metadata: []byte(`{"b":{"c":null}}`)}, `{"b":{"c":null}}`, map[string]string{}, 2)
+	others := map[string]string{"example.org/kept": "yes"}
+	edit(t, live(t, key), func(p *v1alpha1.Prompt) { p.Annotations["example.org/kept"] = "yes" })
+	says(store.ActionUpdate, store.Edit{Title: new("T"), Metadata: []byte(`{"b":null,"n":1.5}`)}, `{"b":null,"n":1.5}`, others, 3)
+	says(store.ActionUpdate, store.Edit{Content: new("two")}, `{"b":null,"n":1.5}`, others, 4)
+	p := live(t, key)
+	p.Annotations = nil
+	must(t, api.Update(t.Context(), p, client.FieldOwner(changes.FieldManager)))
+	says(store.ActionUpdate, store.Edit{Metadata: []byte(`{"b":null,"d":null}`)}, `{"b":null,"d":null}`, map[string]string{}, 5)
 }
 
 // agentsAreToldWhatBlocksTheObject: the edit is in the object, and is not served.

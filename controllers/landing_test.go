@@ -1,8 +1,10 @@
 package controllers
 
 import (
+	"context"
 	"net/http"
 	"path"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,3 +88,36 @@ func onlooker(t *testing.T, user string) (objects client.Client, refused <-chan 
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// agentsGiveWayWithNulls: a patch that says null holds the version of the object as every other does.
+func agentsGiveWayWithNulls(t *testing.T) {
+	s, _, begin := elsewhere(t, true)
+	p := text(namespace(t), "nulls", "one")
+	p.Annotations = map[string]string{v1alpha1.AgentsAnnotation: "all"}
+	p = settled(t, create(t, p), v1alpha1.ReasonPublished)
+	r := request(store.Key{Namespace: p.Namespace, Name: p.Name}, store.ActionUpdate, store.Edit{Metadata: []byte(`{"a":null}`)})
+	_, err := s.RequestChange(t.Context(), r)
+	must(t, err)
+	begin(func(c *changes.Changes) {
+		c.Objects = &overtaken{Client: c.Objects, first: func() {
+			edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text, p.Annotations["example.org/kept"] = "theirs", "yes" })
+		}}
+	})
+	isApplied(t, s, r)
+	now := live(t, r.Key)
+	if now.Spec.Text != "theirs" || now.Annotations["example.org/kept"] != "yes" || string(now.Spec.Metadata.Raw) != `{"a":null}` {
+		t.Errorf("the object is %+v, %v", now.Spec, now.Annotations)
+	}
+}
+
+// overtaken is a client of whose patches the first comes second.
+type overtaken struct {
+	client.Client
+	once  sync.Once
+	first func()
+}
+
+func (o *overtaken) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	o.once.Do(o.first)
+	return o.Client.Patch(ctx, obj, patch, opts...)
+}

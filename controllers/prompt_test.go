@@ -50,6 +50,8 @@ func TestController(t *testing.T) {
 		"agents are let in":                          agentsAreLetIn,
 		"agents are answered for dropped marks":      agentsAreAnsweredForDroppedMarks,
 		"agents are answered for a released object":  agentsAreAnsweredForAReleasedObject,
+		"agents keep their nulls":                    agentsKeepTheirNulls,
+		"agents give way with nulls":                 agentsGiveWayWithNulls,
 		"agents keep their turn":                     agentsKeepTheirTurn,
 		"agents are told of a terminating namespace": agentsAreToldOfATerminatingNamespace,
 		"agents cannot forge their mark":             agentsCannotForgeTheirMark,

@@ -116,9 +116,6 @@ func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (
 		}
 	}
 	w, err := prepare(v, spec)
-	if errors.Is(err, errUnwritable) {
-		return 0, c.settle(ctx, v, refuse(store.ReasonInvalid, "%v", err))
-	}
 	if err != nil {
 		return 0, err
 	}

@@ -50,9 +50,6 @@ func create(key store.Key, marks map[string]string, spec v1alpha1.PromptSpec) wr
 	}
 }
 
-// errUnwritable says that a merge patch cannot say the edit: in one, null takes away.
-var errUnwritable = errors.New("metadata holds a null, which a patch of the object takes for a removal; leave the key out")
-
 func patch(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.PromptSpec) (write, error) {
 	change, err := manifest.MergePatch(object.Spec, spec)
 	if err != nil {
@@ -65,13 +62,12 @@ func patch(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.Promp
 	generation := object.Generation
 	if len(fields) > 0 {
 		generation++
-		if err := says(object.Spec, change, spec); err != nil {
-			return write{}, err
-		}
 	}
-	body := map[string]any{"metadata": map[string]any{"uid": object.UID, "resourceVersion": object.ResourceVersion, "annotations": marks}}
-	for name, value := range fields {
-		body[name] = value
+	kind, body := types.MergePatchType, any(merging(object, marks, fields))
+	if said, err := says(object.Spec, change, spec); err != nil {
+		return write{}, err
+	} else if !said {
+		kind, body = types.JSONPatchType, replacing(object, marks, spec)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -81,29 +77,54 @@ func patch(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.Promp
 		intent: store.Intent{UID: string(object.UID), ResourceVersion: object.ResourceVersion, Generation: generation},
 		do: func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error) {
 			p := &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}
-			return p, objects.Patch(ctx, p, client.RawPatch(types.MergePatchType, text))
+			return p, objects.Patch(ctx, p, client.RawPatch(kind, text))
 		},
 	}, nil
 }
 
-// says makes sure that the patch makes of before what is wanted.
-func says(before v1alpha1.PromptSpec, change []byte, want v1alpha1.PromptSpec) error {
+func merging(object *v1alpha1.Prompt, marks map[string]string, fields map[string]json.RawMessage) map[string]any {
+	body := map[string]any{"metadata": map[string]any{"uid": object.UID, "resourceVersion": object.ResourceVersion, "annotations": marks}}
+	for name, value := range fields {
+		body[name] = value
+	}
+	return body
+}
+
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+// replacing says as a JSON patch what a merge patch cannot: in one, null takes away. It puts in the uid and the
+// resourceVersion, as a merge patch does, rather than test them: so an object that is another one is a conflict.
+func replacing(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.PromptSpec) []operation {
+	annotations := map[string]string{}
+	maps.Copy(annotations, object.Annotations)
+	maps.Copy(annotations, marks)
+	return []operation{
+		{"replace", "/metadata/uid", object.UID},
+		{"replace", "/metadata/resourceVersion", object.ResourceVersion},
+		{"add", "/metadata/annotations", annotations},
+		{"replace", "/spec", spec},
+	}
+}
+
+// says reports whether the merge patch makes of before what is wanted.
+func says(before v1alpha1.PromptSpec, change []byte, want v1alpha1.PromptSpec) (bool, error) {
 	was, err := json.Marshal(map[string]any{"spec": before})
 	if err != nil {
-		return fmt.Errorf("write the spec: %w", err)
+		return false, fmt.Errorf("write the spec: %w", err)
 	}
 	patched, err := jsonpatch.MergePatch(was, change)
 	if err != nil {
-		return fmt.Errorf("try the patch: %w", err)
+		return false, fmt.Errorf("try the patch: %w", err)
 	}
 	is, err := json.Marshal(map[string]any{"spec": want})
 	if err != nil {
-		return fmt.Errorf("write the spec: %w", err)
+		return false, fmt.Errorf("write the spec: %w", err)
 	}
-	if !jsonpatch.Equal(patched, is) {
-		return errUnwritable
-	}
-	return nil
+	return jsonpatch.Equal(patched, is), nil
 }
 
 func remove(object *v1alpha1.Prompt) write {

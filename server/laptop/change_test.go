@@ -285,6 +285,23 @@ func TestSuspended(t *testing.T) {
 	}
 }
 
+// TestNullInMetadata is a value like others.
+func TestNullInMetadata(t *testing.T) {
+	t.Parallel()
+	d := open(t, nil)
+	metadata := func(action store.Action, content *string, json string) {
+		t.Helper()
+		d.ends(store.ChangeRequest{Key: key("new"), Action: action, Edit: store.Edit{Content: content, Metadata: []byte(json)}}, store.ChangePublished, "", "")
+		r, err := d.store.Read(t.Context(), key("new"), prompt.Selector{})
+		if got := string(r.Document.Metadata); err != nil || got != json {
+			t.Errorf("metadata is %s, %v, want %s", got, err, json)
+		}
+	}
+	metadata(store.ActionAdd, new("x"), `{"a":null}`)
+	metadata(store.ActionUpdate, nil, `{"b":{"c":null}}`)
+	metadata(store.ActionUpdate, nil, `{"b":null}`)
+}
+
 // TestAnothersPin that is not met is no answer to who asks for something else.
 func TestAnothersPin(t *testing.T) {
 	t.Parallel()
