@@ -45,7 +45,7 @@ type Options struct {
 // AddFlags registers the flags of `lectern server`.
 func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Addresses, "address", []string{DefaultAddress}, "where MCP clients connect, host:port; may be given more than once")
-	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "where /metrics, /livez and /readyz are served, host:port")
+	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "where /metrics, /livez and /readyz are served, host:port; with --prompts or --stdio only when it is given")
 	fs.StringVar(&o.Auth, "auth", authNone, "how callers prove who they are; none: they need not, on loopback addresses only")
 	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "how much memory prompts may take, in bytes")
 	fs.StringVar(&o.DefaultNamespace, "default-namespace", "", "where add_prompt creates prompts, and names without a namespace are looked for, when the caller has no namespace of its own")
@@ -60,7 +60,7 @@ func (o *Options) Settle(fs *pflag.FlagSet) error {
 	if o.Stdio && !fs.Changed("address") {
 		o.Addresses = nil
 	}
-	if o.Stdio && !fs.Changed("metrics-address") {
+	if (o.Stdio || o.Prompts != "") && !fs.Changed("metrics-address") {
 		o.MetricsAddress = ""
 	}
 	if o.Prompts == "" {
@@ -121,5 +121,9 @@ func (o *Options) Validate() error {
 	if o.Prompts != "" {
 		return nil
 	}
-	return o.Database.Validate()
+	err := o.Database.Validate()
+	if errors.Is(err, postgres.ErrNotGiven) {
+		return fmt.Errorf("%w; or serve a folder of manifests with --prompts DIR", err)
+	}
+	return err
 }

@@ -14,7 +14,7 @@ func TestOptions(t *testing.T) {
 		want    string
 	}{
 		"the defaults and a database": {args: []string{"--database-url=postgres://localhost/lectern"}},
-		"no database":                 {want: "no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host"},
+		"no database":                 {want: "no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host; or serve a folder of manifests with --prompts DIR"},
 		"an authentication to come":   {args: []string{"--auth=oidc"}, want: `--auth is "oidc"; the only one there is yet is "none"`},
 		"a public address": {
 			args: []string{"--address=127.0.0.1:1,0.0.0.0:2"},
@@ -71,13 +71,14 @@ func TestSettle(t *testing.T) {
 		want settled
 	}{
 		"a server":                   {nil, settled{both, DefaultMetricsAddress, "", "", ""}},
-		"a folder":                   {[]string{"--prompts=."}, settled{both, DefaultMetricsAddress, "default", "default", ""}},
-		"a folder with another home": {[]string{"--prompts=.", "--default-namespace=it"}, settled{both, DefaultMetricsAddress, "it", "it", ""}},
+		"a folder":                   {[]string{"--prompts=."}, settled{both, "", "default", "default", ""}},
+		"a folder with another home": {[]string{"--prompts=.", "--default-namespace=it"}, settled{both, "", "it", "it", ""}},
+		"a folder and metrics":       {[]string{"--prompts=.", "--metrics-address=127.0.0.1:2"}, settled{both, "127.0.0.1:2", "default", "default", ""}},
 		"a client":                   {[]string{"--stdio"}, settled{nil, "", "", "", ""}},
 		"a client and its home":      {[]string{"--stdio", "--default-namespace=it"}, settled{nil, "", "it", "it", ""}},
 		"a client and an address":    {[]string{"--stdio", "--address=127.0.0.1:1"}, settled{[]string{"127.0.0.1:1"}, "", "", "", ""}},
 		"a client and metrics":       {[]string{"--stdio", "--metrics-address=127.0.0.1:2"}, settled{nil, "127.0.0.1:2", "", "", ""}},
-		"a folder and a database":    {[]string{"--prompts=.", "--database-host=db"}, settled{both, DefaultMetricsAddress, "default", "default", "--prompts serves a folder and needs no database: leave out --prompts, or --database-host (as an environment variable it is LECTERN_DATABASE_HOST)"}},
+		"a folder and a database":    {[]string{"--prompts=.", "--database-host=db"}, settled{both, "", "default", "default", "--prompts serves a folder and needs no database: leave out --prompts, or --database-host (as an environment variable it is LECTERN_DATABASE_HOST)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var opts Options

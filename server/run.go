@@ -111,10 +111,10 @@ func (s *service) run(ctx context.Context) error {
 	mcp := newHTTPServer(s.endpoint, s.log)
 	metrics := newHTTPServer(s.probes, s.log)
 	group, ctx := errgroup.WithContext(ctx)
-	listen := func(srv *http.Server, what, address string) error {
+	listen := func(srv *http.Server, what, flag, address string) error {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		if err != nil {
-			return fmt.Errorf("listen for %s: %w", what, err)
+			return fmt.Errorf("listen for %s: %w; give another %s", what, err, flag)
 		}
 		s.log.Info("Listening", "for", what, "address", listener.Addr().String())
 		group.Go(func() error {
@@ -139,12 +139,12 @@ func (s *service) run(ctx context.Context) error {
 		return errors.Join(mcp.Shutdown(late), metrics.Shutdown(late))
 	})
 	for _, address := range s.opts.Addresses {
-		if err := listen(mcp, "MCP", address); err != nil {
+		if err := listen(mcp, "MCP", "--address", address); err != nil {
 			group.Go(func() error { return err })
 		}
 	}
 	if s.opts.MetricsAddress != "" {
-		if err := listen(metrics, "metrics and probes", s.opts.MetricsAddress); err != nil {
+		if err := listen(metrics, "metrics and probes", "--metrics-address", s.opts.MetricsAddress); err != nil {
 			group.Go(func() error { return err })
 		}
 	}

@@ -207,12 +207,19 @@ func TestAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	opts := Options{
-		Addresses: []string{taken.Addr().String()}, MetricsAddress: "127.0.0.1:0", Auth: authNone,
-		CatalogBytes: catalog.DefaultBytes, Database: postgres.Options{URL: "postgres://nobody@127.0.0.1:1/none"},
-	}
-	err = Run(t.Context(), opts, "v0", slog.New(slog.DiscardHandler))
-	if want := fmt.Sprintf("listen for MCP: listen tcp %s", taken.Addr()); err == nil || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("got %v, want %s…", err, want)
+	const free = "127.0.0.1:0"
+	for flag, tc := range map[string]struct{ address, metrics, what string }{
+		"--address":         {taken.Addr().String(), free, "MCP"},
+		"--metrics-address": {free, taken.Addr().String(), "metrics and probes"},
+	} {
+		opts := Options{
+			Addresses: []string{tc.address}, MetricsAddress: tc.metrics, Auth: authNone,
+			CatalogBytes: catalog.DefaultBytes, Database: postgres.Options{URL: "postgres://nobody@127.0.0.1:1/none"},
+		}
+		err := Run(t.Context(), opts, "v0", slog.New(slog.DiscardHandler))
+		want := fmt.Sprintf("listen for %s: listen tcp %s: bind: address already in use; give another %s", tc.what, taken.Addr(), flag)
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

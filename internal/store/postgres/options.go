@@ -70,6 +70,9 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.ConnectTimeout, "database-connect-timeout", defaultConnectTimeout, "how long opening a connection may take")
 }
 
+// ErrNotGiven says that no option names a database.
+var ErrNotGiven = errors.New("no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host")
+
 // Validate says what is missing or contradictory, in the words of the flags.
 func (o *Options) Validate() error {
 	given := 0
@@ -80,7 +83,7 @@ func (o *Options) Validate() error {
 	}
 	switch {
 	case given == 0:
-		return errors.New("no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host")
+		return ErrNotGiven
 	case given > 1:
 		return errors.New("more than one database given: set only one of --database-url-file, --database-url (LECTERN_DATABASE_URL) and --database-host")
 	case o.Host != "" && (o.Database == "" || o.User == ""):
