@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/lectern-dev/lectern/server/prompts"
 )
 
 // agent is an MCP client, the official one, which shares no code with the server's library.
@@ -83,6 +86,17 @@ func (a *agent) list(ctx context.Context, namespace string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// quiet takes what was heard before, until there was silence for twice as long as a server gathers changes.
+func (a *agent) quiet() {
+	for {
+		select {
+		case <-a.changed:
+		case <-time.After(2 * prompts.DefaultDelay):
+			return
+		}
+	}
 }
 
 // heard waits for a list_changed.

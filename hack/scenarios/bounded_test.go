@@ -71,8 +71,8 @@ func catalogBounded(t *testing.T) {
 	if held := figures[bodyBytes] + figures[pageBytes]; held > bound || figures[bodies] == 0 || figures[bodies] >= float64(c.Prompts) {
 		t.Errorf("the catalog holds %.0f prompts and %.0f bytes in all; the bound is %.0f", figures[bodies], held, bound)
 	}
-	if allowed := heapOver*bound + heapBeside; peak > allowed {
-		t.Errorf("the heap was %.0f bytes; allowed are %.0f", peak, allowed)
+	if allowed := heapOver*bound + heapBeside; peak <= 0 || peak > allowed {
+		t.Errorf("the heap was %.0f bytes; allowed are more than 0 and up to %.0f", peak, allowed)
 	}
 	if os.Getenv("LECTERN_TEST_DATABASE_URL") == "" { // else it cannot be stopped
 		withoutStore(t, s, c, a, small)
