@@ -46,11 +46,13 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-func (l *lines) count(what string) int {
+func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), what)
+	return l.text.String()
 }
+
+func (l *lines) count(what string) int { return strings.Count(l.String(), what) }
 
 func manifest(name, text string, more ...string) string {
 	return fmt.Sprintf("apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata:\n  name: %s\nspec:\n  text: %q\n%s", name, text, strings.Join(more, ""))
@@ -131,12 +133,18 @@ func (d *desk) soon(what string, is func() bool) {
 			return
 		}
 	}
-	d.Fatalf("not after a minute: %s\nlog:\n%s", what, d.log.text.String())
+	d.Fatalf("not after a minute: %s\nlog:\n%s", what, d.log.String())
 }
 
 func (d *desk) soonServed(name, text string) {
 	d.Helper()
-	d.soon(fmt.Sprintf("%s is served as %q (it is %q)", name, text, d.text(key(name))), func() bool { return d.text(key(name)) == text })
+	var is string
+	defer func() {
+		if is != text {
+			d.Logf("%s is served as %q", name, is)
+		}
+	}()
+	d.soon(fmt.Sprintf("%s is served as %q", name, text), func() bool { is = d.text(key(name)); return is == text })
 }
 
 const gone = "not found"
@@ -162,7 +170,7 @@ func TestServesWhatIsInTheFolder(t *testing.T) {
 		}
 	}
 	if d.log.count("Problem") > 0 {
-		t.Errorf("problems:\n%s", d.log.text.String())
+		t.Errorf("problems:\n%s", d.log.String())
 	}
 }
 
@@ -228,8 +236,8 @@ func TestABadEditKeepsTheLastGood(t *testing.T) {
 			if got := d.text(key("greet")); got != "good" {
 				t.Errorf("served is %q, want the last good", got)
 			}
-			if !strings.Contains(d.log.text.String(), "greet.yaml:") {
-				t.Errorf("the log does not say where:\n%s", d.log.text.String())
+			if !strings.Contains(d.log.String(), "greet.yaml:") {
+				t.Errorf("the log does not say where:\n%s", d.log.String())
 			}
 			problems := d.log.count("Problem in a manifest")
 			d.write("other.yaml", manifest("other", "x"))
@@ -320,7 +328,7 @@ func TestLinksAsConfigMapsHaveThem(t *testing.T) {
 	d.soonServed("greet", "two")
 	d.soonServed("deep", "deep two")
 	if d.log.count("Problem") > 0 {
-		t.Errorf("problems:\n%s", d.log.text.String())
+		t.Errorf("problems:\n%s", d.log.String())
 	}
 }
 
@@ -349,7 +357,7 @@ func TestAForgottenVersionSaysSo(t *testing.T) {
 		t.Errorf("by the bare name: %s, want that production points nowhere", got)
 	}
 	if d.log.count("channel production asks for version 3") != 1 {
-		t.Errorf("the log does not say so:\n%s", d.log.text.String())
+		t.Errorf("the log does not say so:\n%s", d.log.String())
 	}
 }
 

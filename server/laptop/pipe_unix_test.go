@@ -27,6 +27,6 @@ func TestAPipeIsNotOpened(t *testing.T) {
 	d.follow()
 	d.soonServed("greet", "one")
 	if d.log.count("it is not a regular file") != 1 {
-		t.Errorf("the log does not say so:\n%s", d.log.text.String())
+		t.Errorf("the log does not say so:\n%s", d.log.String())
 	}
 }
