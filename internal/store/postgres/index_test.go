@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -17,6 +18,34 @@ import (
 )
 
 // TestReindex is an upgrade: the release before knew no searches, and its controller may still publish for a while.
+// TestRevivedIsIndexed: the release that buried it wrote nothing of what it is searched by now.
+func TestRevivedIsIndexed(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	w := claim(t, open(t, owner), cluster)
+	p := publication(t, handover, "u1", 1, "text")
+	_, err := w.Publish(t.Context(), p)
+	must(t, err)
+	want := indexed(t, owner)
+	must(t, w.Remove(t.Context(), handover, "u1", false))
+	for _, table := range []string{"prompt_search", "prompt_similarity"} {
+		_, err := pgtest.Connect(t, owner).Exec(t.Context(), "delete from "+table)
+		must(t, err)
+	}
+	p.Owner = store.Owner{UID: "u2", Generation: 1}
+	_, err = w.Publish(t.Context(), p)
+	fenced, ok := errors.AsType[*store.FencedError](err)
+	if !ok {
+		t.Fatalf("publish over a tombstone gives %v, want that it is fenced", err)
+	}
+	p.Takeover = &fenced.Row
+	_, err = w.Publish(t.Context(), p)
+	must(t, err)
+	if diff := cmp.Diff(want, indexed(t, owner)); diff != "" {
+		t.Errorf("what is searched (-want +got):\n%s", diff)
+	}
+}
+
 func TestReindex(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)

@@ -131,7 +131,7 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 			return 0, fmt.Errorf("drop versions %v: %w", pl.Drop, err)
 		}
 	}
-	if r.Default != pl.Default {
+	if r.Default != pl.Default || r.Deleted { // a tombstone may be of a release that searched by less
 		if err := describe(ctx, q, r.ID, p, pl); err != nil {
 			return 0, fmt.Errorf("describe by version %d: %w", pl.Default, err)
 		}
