@@ -600,7 +600,8 @@ func TestChangesWakeWhoWaits(t *testing.T) {
 	woken := make(chan struct{}, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- d.server.ListenChanges(ctx, func() { woken <- struct{}{} }) }()
+	owner := open(t, d.owner) // as the controller is
+	go func() { ended <- owner.ListenChanges(ctx, func() { woken <- struct{}{} }) }()
 	hears := func(what string) {
 		t.Helper()
 		select {

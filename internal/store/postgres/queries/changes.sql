@@ -88,7 +88,7 @@ select state, reason, attempt, generation
    for update;
 
 -- name: SettleChange :exec
--- Every settlement wakes who waits: the controller for the next request, a server for the answer.
+-- Every settlement wakes the controller for the next request. Servers ask.
 with settled as (
   update prompt_changes
      set state = @state, reason = @reason, message = @message,

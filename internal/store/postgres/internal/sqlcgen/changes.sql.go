@@ -492,7 +492,7 @@ type SettleChangeParams struct {
 	ID         string
 }
 
-// Every settlement wakes who waits: the controller for the next request, a server for the answer.
+// Every settlement wakes the controller for the next request. Servers ask.
 func (q *Queries) SettleChange(ctx context.Context, arg SettleChangeParams) error {
 	_, err := q.db.Exec(ctx, settleChange,
 		arg.State,
