@@ -134,6 +134,7 @@ var readingCases = map[string]struct{ path, tool, arguments, want string }{
 }`},
 	"an unknown prompt":            {"", "get_prompt", `{"id":"support/nothing"}`, "! Error retrieving prompt: NotFoundError: Prompt with id 'support/nothing' not found"},
 	"an unknown version":           {"", "get_prompt", `{"id":"it/greeting","version":9}`, "! Error retrieving prompt: NotFoundError: Prompt with id 'it/greeting' not found"},
+	"a version and a channel":      {"", "get_prompt", `{"id":"it/greeting","version":1,"channel":"latest"}`, "! Error retrieving prompt: ValidationError: give one of version, channel and what follows the @ of the id, not more"},
 	"a version twice":              {"", "get_prompt", `{"id":"it/greeting@1","version":1}`, "! Error retrieving prompt: ValidationError: give one of version, channel and what follows the @ of the id, not more"},
 	"a version that is a fraction": {"", "get_prompt", `{"id":"it/greeting","version":1.5}`, `! Error retrieving prompt: ValidationError: argument "version": 1.5 is not a whole number`},
 	"a channel that is none":       {"", "get_prompt", `{"id":"it/greeting","channel":"3"}`, `! Error retrieving prompt: ValidationError: argument "channel": "3" is not the name of a channel: a lower-case letter, then letters, digits and '-', at most 36`},

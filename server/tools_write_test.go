@@ -103,6 +103,15 @@ var stories = map[string]struct {
 		{"set_prompt_channel", `{"id":"greeting","channel":"production","version":null}`, `Channel production of prompt "greeting" is removed; before: version 4`, `{"after":null,"before":4}`},
 		{"get_prompt", `{"id":"greeting"}`, "", `{"channel":"latest","version":4}`},
 	}},
+	"nothing is asked for by 0": {"/mcp/it", []act{
+		{"update_prompt", `{"id":"greeting","content":"Two.","expectedVersion":0}`, `Updated prompt "greeting" (version 2)`, ""},
+		{"get_prompt", `{"id":"greeting","version":0}`, "", `{"version":2}`},
+		{"apply_template", `{"id":"greeting","version":0,"variables":{}}`, "Two.", ""},
+		{"diff_prompt_versions", `{"id":"greeting","from":1,"to":0}`, "", `{"from":1,"to":2}`},
+		{"set_prompt_channel", `{"id":"greeting","channel":"beta","version":0,"expectedVersion":0}`, `Channel beta of prompt "greeting" follows the newest version, now 2; before: none`, ""},
+		{"delete_prompt", `{"id":"greeting","version":0}`, "Deleted prompt with ID: greeting", ""},
+		{"get_prompt", `{"id":"greeting","version":1}`, "! Error retrieving prompt: NotFoundError: Prompt with id 'greeting' not found", ""},
+	}},
 	"the only version is the prompt": {"/mcp/it", []act{
 		{"delete_prompt", `{"id":"greeting","version":1,"idempotencyKey":"only"}`, "Deleted prompt with ID: greeting", ""},
 		{"delete_prompt", `{"id":"greeting","version":1,"idempotencyKey":"only"}`, "Deleted prompt with ID: greeting", ""},

@@ -133,6 +133,19 @@ func TestSettling(t *testing.T) {
 	}
 }
 
+// TestAccepted has the words of what is on its way.
+func TestAccepted(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[store.ChangeState]string{
+		store.ChangePending: `Change c1 for prompt "Greet" is accepted but not applied yet; ask get_prompt_change`,
+		store.ChangeApplied: `Change c1 for prompt "Greet" is accepted but not published yet; ask get_prompt_change`,
+	} {
+		if got := accepted(store.ChangeOutcome{ID: "c1", State: state}, "Greet"); got != want {
+			t.Errorf("%s: got %q, want %q", state, got, want)
+		}
+	}
+}
+
 // TestRefusals has the words of every end a request may come to.
 func TestRefusals(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/prompts"
+)
+
+// account is a caller who is a ServiceAccount of namespace support.
+type account struct{}
+
+func (account) Authenticate(*http.Request) (auth.Identity, error) {
+	return auth.Identity{Subject: "system:serviceaccount:support:bot"}, nil
+}
+
+// TestAServiceAccountIsAtHome: its own namespace is where it adds prompts, and where bare names are looked up.
+func TestAServiceAccountIsAtHome(t *testing.T) {
+	t.Parallel()
+	author := library(t)
+	author.Undertake()
+	box := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Authenticator = account{} }), "/mcp")
+	for _, a := range []act{
+		{"add_prompt", `{"name":"Mine","content":"a"}`, `Created prompt "Mine" with ID: support/mine`, ""},
+		{"apply_template", `{"id":"hidden","variables":{}}`, "Not for lists.", ""},
+		{"update_prompt", `{"id":"greeting","name":"x"}`, "! Error updating prompt: NotFoundError: Prompt with id 'greeting' not found", ""},
+	} {
+		if got := box.says(t, a.tool, a.arguments); got != a.says {
+			t.Errorf("%s %s: got %q, want %q", a.tool, a.arguments, got, a.says)
+		}
+	}
+}
+
+// TestATakenNameIsToldByItsChange: what makes it another name are the first digits of the change's id.
+func TestATakenNameIsToldByItsChange(t *testing.T) {
+	t.Parallel()
+	author := library(t)
+	author.Undertake()
+	author.Delete(plainKey)
+	box := openToolbox(t, start(t, author, withTools(author), withChanges(author)), "/mcp/it")
+	for range 2 { // of a tombstone, and of one that is there
+		got := box.call(t, "add_prompt", `{"name":"Greeting","content":"a"}`).structured
+		if want := fmt.Sprintf("greeting-%.8s", got["changeId"]); got["id"] != want {
+			t.Errorf("the id is %v, want %s", got["id"], want)
+		}
+	}
+}
+
+// TestWhatIsNotListedIsEditedByName, fragments too.
+func TestWhatIsNotListedIsEditedByName(t *testing.T) {
+	t.Parallel()
+	author := library(t)
+	author.Undertake()
+	box := openToolbox(t, start(t, author, withTools(author), withChanges(author)), "/mcp/support")
+	for _, id := range []string{"hidden", "house-style"} {
+		for _, a := range []act{
+			{"update_prompt", `{"id":%q,"content":"New."}`, fmt.Sprintf(`Updated prompt %q (version 2)`, id), ""},
+			{"set_prompt_channel", `{"id":%q,"channel":"beta","version":1}`, fmt.Sprintf(`Channel beta of prompt %q points to version 1; before: none`, id), ""},
+			{"diff_prompt_versions", `{"id":%q,"from":1,"to":1}`, "Versions 1 and 1 are the same", ""},
+		} {
+			if got := box.says(t, a.tool, fmt.Sprintf(a.arguments, id)); got != a.says {
+				t.Errorf("%s %s: got %q, want %q", a.tool, id, got, a.says)
+			}
+		}
+		if versions := anyList(box.call(t, "list_prompt_versions", fmt.Sprintf(`{"id":%q}`, id)).structured["versions"]); len(versions) != 2 {
+			t.Errorf("%s has the versions %v", id, versions)
+		}
+		if got := box.says(t, "delete_prompt", fmt.Sprintf(`{"id":%q}`, id)); got != "Deleted prompt with ID: "+id {
+			t.Errorf("delete %s: %q", id, got)
+		}
+	}
+}
+
+// barred is a library and a taker of changes whose every answer is an error.
+type barred struct {
+	broken
+	prompts.Changes
+}
+
+func (b barred) Taken(context.Context, store.Key) (bool, error) { return false, b.err }
+func (b barred) Fragments(context.Context, string, []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+	return nil, b.err
+}
+func (b barred) ChangeOutcomes(context.Context, string, []string) ([]store.ChangeOutcome, error) {
+	return nil, b.err
+}
+
+// TestToolsThatWriteKeepInnerErrorsInside, as those that read.
+func TestToolsThatWriteKeepInnerErrorsInside(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"StorageError: the store is away, try again in 1 s":           fmt.Errorf("dial secret-host:5432: %w", store.ErrUnavailable),
+		"StorageError: the server could not answer; its log says why": errors.New("secret"),
+	} {
+		all := barred{broken: broken{err: err}}
+		box := openToolbox(t, start(t, greeting(), func(d *Deps) { d.Library, d.Changes = all, all }), "/mcp/it")
+		for call, doing := range map[[2]string]string{
+			{"add_prompt", `{"name":"a","content":"b"}`}:                   "creating prompt",
+			{"update_prompt", `{"id":"greeting","name":"x"}`}:              "updating prompt",
+			{"delete_prompt", `{"id":"greeting"}`}:                         "deleting prompt",
+			{"set_prompt_channel", `{"id":"greeting","channel":"beta"}`}:   "setting prompt channel",
+			{"get_prompt_change", `{"changeId":"` + someChange + `"}`}:     "retrieving prompt change",
+			{"find_similar_prompts", `{"id":"greeting","threshold":0.25}`}: "finding similar prompts",
+		} {
+			if got := box.says(t, call[0], call[1]); got != "! Error "+doing+": "+want {
+				t.Errorf("%s: got %q, want %q", call[0], got, want)
+			}
+		}
+	}
+}
+
+const someChange = "01234567-89ab-4cde-8f01-23456789abcd"
+
+// outcomeOf is a taker of changes that knows the outcome of one.
+type outcomeOf struct {
+	prompts.Changes
+	outcome store.ChangeOutcome
+}
+
+func (o outcomeOf) ChangeOutcomes(context.Context, string, []string) ([]store.ChangeOutcome, error) {
+	return []store.ChangeOutcome{o.outcome}, nil
+}
+
+// TestAChangeThatFailedSaysWhy: a reason to decide by, and a message to read.
+func TestAChangeThatFailedSaysWhy(t *testing.T) {
+	t.Parallel()
+	author := library(t)
+	for state, reason := range map[store.ChangeState]string{store.ChangeBlocked: "IncludeMissing", store.ChangeRefused: store.ReasonOwned} {
+		outcome := store.ChangeOutcome{ID: someChange, Key: plainKey, Action: store.ActionUpdate, State: state, Reason: reason, Message: "words of it"}
+		box := openToolbox(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = outcomeOf{outcome: outcome} }), "/mcp")
+		want := fmt.Sprintf("{\n  \"changeId\": %q,\n  \"id\": \"it/greeting\",\n  \"state\": %q,\n  \"reason\": %q,\n  \"message\": \"words of it\"\n}",
+			someChange, strings.ToLower(string(state)), reason)
+		if diff := cmp.Diff(want, box.says(t, "get_prompt_change", `{"changeId":"`+someChange+`"}`)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", state, diff)
+		}
+	}
+}
