@@ -240,3 +240,31 @@ func TestKilledWhileWriting(t *testing.T) {
 	}
 	t.Logf("%d updates asked for, the last one written was %d", asked, written)
 }
+
+// TestUpdatesOfDifferentFieldsAllSurvive though none says which version it expects.
+func TestUpdatesOfDifferentFieldsAllSurvive(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "greet", "  text: Hello\n")
+	c := start(t, dir)
+	var answers []<-chan answer
+	for _, change := range []args{
+		{"name": "Greet"}, {"content": "Bye"}, {"description": "how to"}, {"category": "talk"}, {"tags": []string{"x"}}, {"metadata": args{"k": 1}},
+	} {
+		change["id"] = "greet"
+		answers = append(answers, c.begin("tools/call", map[string]any{"name": "update_prompt", "arguments": change}))
+	}
+	for range answers {
+		c.soon("an update is answered", func() bool { return len(answers[0]) == 1 })
+		if a := <-answers[0]; a.Error != nil || strings.Contains(string(a.Result), `"isError":true`) {
+			t.Errorf("an update ended in %+v %s", a.Error, a.Result)
+		}
+		answers = answers[1:]
+	}
+	got := c.get(args{"id": "greet"})
+	var metadata args
+	c.must(json.Unmarshal(got.Metadata, &metadata))
+	if said := fmt.Sprintln(got.Name, got.Content, got.Description, got.Category, got.Tags, metadata); said != "Greet Bye how to talk [x] map[k:1]\n" {
+		t.Errorf("left of six updates: %s", said)
+	}
+}
