@@ -55,6 +55,36 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// TestPlansOfChanges: what the controller asks with every reconcile and every two seconds touches no settled request.
+func TestPlansOfChanges(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Connect(t, pgtest.New(t))
+	for _, sql := range []string{
+		`insert into prompt_changes (id, namespace, name, action, subject, state, settled_at, begun_at, attempt, object_uid, generation)
+			select gen_random_uuid(), 'ns-' || i % 10, 'p-' || i % 1000, 'Update', 's', 'Published', now(), now(), 1, 'u', i
+			  from generate_series(1, 100000) i`,
+		`insert into prompt_changes (id, namespace, name, action, subject)
+			select gen_random_uuid(), 'ns-1', 'p-' || i, 'Update', 's' from generate_series(1, 10) i`,
+		"vacuum (analyze) prompt_changes",
+	} {
+		_, err := conn.Exec(t.Context(), sql)
+		must(t, err)
+	}
+	for name, args := range map[string]string{
+		"OpenChanges":    "2, 500",
+		"ChangesOverdue": "600",
+		"CarriedChange":  "'ns-1', 'p-1', 'u', 5, '6f1c1f0e-0000-4000-8000-000000000001'",
+	} {
+		plan := explain(t, conn, query(t, "changes.sql", name), args)
+		if strings.Contains(plan, "Seq Scan") {
+			t.Errorf("%s: the plan has a Seq Scan:\n%s", name, plan)
+		}
+		if touched := buffers(t, plan); touched > 50 {
+			t.Errorf("%s touches %.0f pages beside 100,000 settled requests:\n%s", name, touched, plan)
+		}
+	}
+}
+
 // fill replaces the prompts by that many in ten namespaces.
 func fill(t *testing.T, conn *pgx.Conn, size int) {
 	t.Helper()
