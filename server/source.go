@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -23,6 +24,19 @@ type source struct {
 	close  func()
 }
 
+// shelf is a store beside the folder it is kept in step with: names in files that are not sound yet are not free.
+type shelf struct {
+	*memory.Store
+	folder *laptop.Folder
+}
+
+func (s shelf) Taken(ctx context.Context, key store.Key) (bool, error) {
+	if s.folder.Claims(key) {
+		return true, nil
+	}
+	return s.Store.Taken(ctx, key)
+}
+
 func openSource(ctx context.Context, opts *Options, log *slog.Logger) (*source, error) {
 	if opts.Prompts != "" {
 		kept := memory.New()
@@ -30,7 +44,7 @@ func openSource(ctx context.Context, opts *Options, log *slog.Logger) (*source, 
 		if err != nil {
 			return nil, fmt.Errorf("--prompts: %w", err)
 		}
-		return &source{Source: kept, library: kept, changes: folder, follow: folder.Follow, close: func() {}}, nil
+		return &source{Source: kept, library: shelf{kept, folder}, changes: folder, follow: folder.Follow, close: func() {}}, nil
 	}
 	db, err := postgres.Open(ctx, opts.Database)
 	if err != nil {

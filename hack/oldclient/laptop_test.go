@@ -41,6 +41,18 @@ func TestAnEditByHandIsSeen(t *testing.T) {
 	}
 }
 
+func TestANewPromptLeavesTheNameOfAFaultyFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "known", "  text: Hello\n  titel: Known\n")
+	c := start(t, dir)
+	if said := c.does("add_prompt", args{"name": "Known", "content": "x"}); !strings.HasPrefix(said, `Created prompt "Known" with ID: known-`) {
+		t.Errorf("the answer is %s", said)
+	}
+	write(t, dir, "known", "  text: Hello\n  title: Known\n")
+	c.soon("the mended file is served", func() bool { return strings.Contains(fmt.Sprint(c.ids("list_prompts", args{})), "[known ") })
+}
+
 func TestAnEditByAToolKeepsTheFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -19,6 +19,9 @@ type Set struct {
 	faulty map[store.Key]bool
 }
 
+// Faulty says whether a manifest of a key is there and is not one of Manifests for its faults.
+func (s Set) Faulty(key store.Key) bool { return s.faulty[key] }
+
 // Read reads files and judges every manifest in them by itself, and that no key is there twice. What
 // manifests include is for Set.Compile to judge.
 func (r *Reader) Read(files ...File) Set {

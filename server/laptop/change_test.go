@@ -91,6 +91,26 @@ func TestAdd(t *testing.T) {
 	}
 }
 
+// TestANameOfAFaultyFileIsTaken, so that its author finds it free when he has mended it.
+func TestANameOfAFaultyFileIsTaken(t *testing.T) {
+	t.Parallel()
+	d := open(t, map[string]string{
+		"any.yaml":    manifest("known", "x", "  titel: y\n"),
+		"broken.yaml": "spec: \"",
+		"sound.yaml":  manifest("other", "x"),
+	})
+	for name, want := range map[string]bool{"known": true, "broken": true, "sound": false, "new": false} {
+		if got := d.folder.Claims(key(name)); got != want {
+			t.Errorf("%s is claimed: %t, want %t", name, got, want)
+		}
+		if want {
+			d.ends(store.ChangeRequest{Key: key(name), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonExists, "has faults")
+		}
+	}
+	d.save("any.yaml", manifest("known", "mended"))
+	d.soonServed("known", "mended")
+}
+
 func TestUpdateAndDelete(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{

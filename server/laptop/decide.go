@@ -156,23 +156,50 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 	if _, there := f.entries[request.Key]; there {
 		return nil, conflict(store.ReasonExists, "prompt %s is there already", request.Key)
 	}
+	if f.claims(request.Key) {
+		return nil, conflict(store.ReasonExists, "a file of prompt %s is there already and has faults; mend it, or choose another name", request.Key)
+	}
 	spec, err := manifest.Added(request.Edit)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	p := &page{path: request.Key.Name}
-	if request.Key.Namespace != manifest.DefaultNamespace {
-		p.path = request.Key.Namespace + "." + p.path // no name has a dot
+	p := &page{path: fileOf(request.Key, "")}
+	if _, err := os.Lstat(filepath.Join(f.root, p.path)); err == nil {
+		p.path = fileOf(request.Key, "-"+request.ID[:min(8, len(request.ID))])
 	}
-	if _, err := os.Lstat(filepath.Join(f.root, p.path+".yaml")); err == nil {
-		p.path += "-" + request.ID[:min(8, len(request.ID))]
-	}
-	p.path += ".yaml"
 	p.name = filepath.Join(f.root, p.path)
 	if p.after, err = manifest.New(manifest.Object(request.Key, spec)); err != nil {
 		return nil, invalid(err)
 	}
 	return p, f.judge(ctx, p.name, request, p.after)
+}
+
+// fileOf is the path of a new file for a key.
+func fileOf(key store.Key, suffix string) string {
+	path := key.Name + suffix + ".yaml"
+	if key.Namespace != manifest.DefaultNamespace {
+		path = key.Namespace + "." + path // no name has a dot
+	}
+	return path
+}
+
+// Claims says whether a file with faults is there that stands for a prompt once it is mended: the name is not free.
+func (f *Folder) Claims(key store.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.claims(key)
+}
+
+func (f *Folder) claims(key store.Key) bool {
+	if named := f.files[fileOf(key, "")]; named != nil && !named.sound() {
+		return true
+	}
+	for _, other := range f.files {
+		if other.set.Faulty(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // judge refuses a file in which the prompt would not be served, or would not be as asked for.
