@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,7 +51,7 @@ func TestANewPromptLeavesTheNameOfAFaultyFile(t *testing.T) {
 		t.Errorf("the answer is %s", said)
 	}
 	write(t, dir, "known", "  text: Hello\n  title: Known\n")
-	c.soon("the mended file is served", func() bool { return strings.Contains(fmt.Sprint(c.ids("list_prompts", args{})), "[known ") })
+	c.soon("the mended file is served", func() bool { return slices.Contains(c.ids("list_prompts", args{}), "known") })
 }
 
 func TestAnEditByAToolKeepsTheFile(t *testing.T) {
