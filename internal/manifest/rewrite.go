@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -33,8 +35,9 @@ func Rewrite(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	for _, attempt := range []func(writer) []byte{
+	for i, attempt := range []func(writer) []byte{
 		func(w writer) []byte { return m.spliced(w, was, is) },
+		func(w writer) []byte { return m.writtenOut().spliced(w, was, is) },
 		func(w writer) []byte { return m.specReplaced(w, is) },
 		func(w writer) []byte { return m.replaced(w, want) },
 	} {
@@ -43,10 +46,22 @@ func Rewrite(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, err
 			if text == nil || !m.became(text, is) {
 				continue
 			}
+			if coarse := i > 1; coarse && lostComment(m.document.text, text) {
+				return nil, m.byHand(after)
+			}
 			return slices.Concat(file[:m.document.start], text, file[m.document.end:]), nil
 		}
 	}
 	return nil, &EditError{Problem: fmt.Sprintf("%s: prompt %s is written in a way that cannot be edited here; edit the file by hand", m.Place, key)}
+}
+
+// byHand is the answer where an edit would cost comments.
+func (m *Manifest) byHand(after v1alpha1.PromptSpec) error {
+	patch, err := Proposal(m.Prompt.Spec, after)
+	if err != nil {
+		return err
+	}
+	return &EditError{Problem: fmt.Sprintf("prompt %s is written in a way that cannot be edited here without losing its comments; edit the file by hand:\n%s", m.Key(), patch)}
 }
 
 // locate finds a prompt in a file.
@@ -113,6 +128,27 @@ func (m *Manifest) spliced(w writer, was, is any) []byte {
 	place := m.specSlot(s, at)
 	s.change(place, was, is)
 	return s.result()
+}
+
+// writtenOut is the manifest with the text of what its aliases stand for in their place; the manifest itself where
+// that cannot be.
+func (m *Manifest) writtenOut() *Manifest {
+	s := newSheet(m.document)
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		if n.Kind == yaml.AliasNode {
+			s.replace(s.offset(n), s.end(n, 0), string(s.text[s.content(n.Alias):s.end(n.Alias, 0)]))
+			return
+		}
+		for _, c := range n.Content {
+			walk(c)
+		}
+	}
+	walk(m.node)
+	if now, err := locate(s.result(), m.Key()); err == nil {
+		return now
+	}
+	return m
 }
 
 // specReplaced writes the whole spec anew: its comments are lost, all else stays.

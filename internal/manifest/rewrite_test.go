@@ -377,6 +377,35 @@ func TestReplacingTheFirstKeyKeepsTheComments(t *testing.T) {
 	}
 }
 
+func TestAnAliasIsWrittenOut(t *testing.T) {
+	t.Parallel()
+	file := head + "  title: &t Hello # shown\n  # the same\n  description: *t # for now\n  text: x # why\n"
+	spec := specIn(t, file, "a")
+	spec.Title = "Other"
+	got, err := Rewrite([]byte(file), key("a"), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := head + "  title: Other # shown\n  # the same\n  description: Hello # for now\n  text: x # why\n"
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestNoCommentIsLostForACoarserEdit(t *testing.T) {
+	t.Parallel()
+	const anchored = "  description: &t |-\n    two\n    lines\n  title: *t # the same\n  text: x # why\n"
+	spec := specIn(t, head+anchored, "a")
+	spec.Description = "Other"
+	_, err := Rewrite([]byte(head+anchored), key("a"), spec)
+	if _, is := errors.AsType[*EditError](err); !is || !strings.Contains(err.Error(), "spec:\n  description: Other") {
+		t.Errorf("got %v, want a refusal with the patch", err)
+	}
+	if _, err := Rewrite([]byte(strings.NewReplacer(" # the same", "", " # why", "").Replace(head+anchored)), key("a"), spec); err != nil {
+		t.Errorf("without comments: %v", err)
+	}
+}
+
 func TestRewriteRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ file, want string }{
