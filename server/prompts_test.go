@@ -282,6 +282,18 @@ func TestPromptsListPages(t *testing.T) {
 	if got := string(last.Result.Meta.Truncated); len(last.Result.Prompts) != 500 || last.Result.NextCursor != "" || got != `{"total":1000}` {
 		t.Errorf("the sixtieth page: %d prompts, cursor %q, truncated %s", len(last.Result.Prompts), last.Result.NextCursor, got)
 	}
+	// With tools there is one to find the rest by, for a list of resources too.
+	withSearch := start(t, author, withTools(author))
+	for _, rpc := range []string{"prompts/list", "resources/list"} {
+		q := request{rpc: rpc, params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("59/a/a"))}}
+		var got listing
+		if err := json.Unmarshal([]byte(withSearch.send(t, q).body), &got); err != nil {
+			t.Fatal(err)
+		}
+		if said := string(got.Result.Meta.Truncated); said != `{"total":1000,"use":"search_prompts"}` {
+			t.Errorf("%s: truncated %s", rpc, said)
+		}
+	}
 	beyond := request{rpc: "prompts/list", params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("60/a/a"))}}
 	if got := replica.send(t, beyond).failure(t); !strings.HasPrefix(got, "400 -32602") {
 		t.Errorf("a page nobody gave out: %s", got)

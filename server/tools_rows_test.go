@@ -13,6 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
@@ -142,5 +143,48 @@ func TestAChangeThatFailedSaysWhy(t *testing.T) {
 		if diff := cmp.Diff(want, box.says(t, "get_prompt_change", `{"changeId":"`+someChange+`"}`)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", state, diff)
 		}
+	}
+}
+
+// TestHowManyAreSimilar: ten that are nearly the same, unless another number or nearness is asked for.
+func TestHowManyAreSimilar(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewAuthor(t)
+	words := strings.Fields("a report names the ticket the shift the owner and what was done since the last one was written by whom")
+	text := strings.Join(words, " ")
+	for i := range 55 {
+		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("same-%02d", i)}, catalogtest.Text(text))
+	}
+	author.Publish(store.Key{Namespace: "it", Name: "near"}, catalogtest.Text(text+" and when it was read"))
+	box := openToolbox(t, start(t, author, withTools(author)), "/mcp")
+	for arguments, want := range map[string]int{
+		`{"text":%q}`:                              10,
+		`{"text":%q,"limit":0}`:                    10,
+		`{"text":%q,"limit":3}`:                    3,
+		`{"text":%q,"limit":1000}`:                 50,
+		`{"text":%q,"threshold":1,"limit":2}`:      2,
+		`{"text":%q,"threshold":0.3,"limit":1000}`: 50,
+	} {
+		got := anyList(box.call(t, "find_similar_prompts", fmt.Sprintf(arguments, text)).structured["prompts"])
+		if len(got) != want {
+			t.Errorf("%s: %d, not %d", arguments, len(got), want)
+		}
+	}
+	for arguments, want := range map[string]bool{`{"id":"it/near","limit":1}`: false, `{"id":"it/near","limit":1,"threshold":0.5}`: true} {
+		if got := box.says(t, "find_similar_prompts", arguments); strings.Contains(got, "it/same-") != want {
+			t.Errorf("%s: %s", arguments, got)
+		}
+	}
+}
+
+// TestTheFirstOfTheMissingIsNamed, in the order of the arguments.
+func TestTheFirstOfTheMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewAuthor(t)
+	author.Publish(plainKey, catalogtest.Text("{{second}} and {{first}}"))
+	box := openToolbox(t, start(t, author, withTools(author)), "/mcp")
+	want := "! Error applying template: Error: Missing required variable: second"
+	if got := box.says(t, "apply_template", `{"id":"it/greeting","variables":{}}`); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

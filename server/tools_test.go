@@ -184,6 +184,85 @@ var readingCases = map[string]struct{ path, tool, arguments, want string }{
   "categories": {},
   "tags": {}
 }`},
+	"a list of what is a template": {"", "list_prompts", `{"isTemplate":true}`, `[
+  {
+    "name": "Incident handover",
+    "content": "Write a {{tone}} handover for {{ticket}} & <friends>.\n{{> house-style}}",
+    "description": "Hand an incident over",
+    "isTemplate": true,
+    "variables": [
+      "ticket",
+      "tone"
+    ],
+    "tags": [],
+    "id": "support/incident-handover",
+    "createdAt": "T",
+    "updatedAt": "T",
+    "version": 3
+  },
+  {
+    "name": "greeting",
+    "content": "Hello.",
+    "isTemplate": true,
+    "variables": [],
+    "tags": [],
+    "id": "it/greeting",
+    "createdAt": "T",
+    "updatedAt": "T",
+    "version": 1
+  }
+]`},
+	"a list in short": {"", "list_prompts", `{"detail":"summary"}`, `[
+  {
+    "name": "Incident handover",
+    "description": "Hand an incident over",
+    "isTemplate": true,
+    "tags": [],
+    "id": "support/incident-handover",
+    "updatedAt": "T",
+    "version": 3
+  },
+  {
+    "name": "greeting",
+    "isTemplate": true,
+    "tags": [],
+    "id": "it/greeting",
+    "updatedAt": "T",
+    "version": 1
+  },
+  {
+    "name": "Notes of {{today}}",
+    "isTemplate": false,
+    "tags": [
+      "a",
+      "b"
+    ],
+    "category": "private",
+    "id": "it/notes",
+    "updatedAt": "T",
+    "version": 1
+  }
+]`},
+	"a search": {"", "search_prompts", `{"query":"notes"}`, `[
+  {
+    "name": "Notes of {{today}}",
+    "content": "Notes of {{today}}, {{all}}",
+    "isTemplate": false,
+    "variables": [],
+    "tags": [
+      "a",
+      "b"
+    ],
+    "category": "private",
+    "metadata": {
+      "owner": "ops"
+    },
+    "id": "it/notes",
+    "createdAt": "T",
+    "updatedAt": "T",
+    "version": 1
+  }
+]`},
 	"nothing found":          {"", "search_prompts", `{"query":"zebra"}`, "[]"},
 	"nothing in a namespace": {"/mcp/empty", "list_prompts", `{}`, "[]"},
 	"similar to a text": {"", "find_similar_prompts", `{"text":"hello"}`, `[

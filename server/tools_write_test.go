@@ -138,12 +138,12 @@ var stories = map[string]struct {
 		{"set_prompt_channel", `{"id":"once","channel":"production","version":1,"idempotencyKey":"k3"}`, `Channel production of prompt "Once" points to version 1; before: none`, ""},
 		{"set_prompt_channel", `{"id":"once","channel":"production","version":2}`, `Channel production of prompt "Once" points to version 2; before: version 1`, ""},
 		{"set_prompt_channel", `{"id":"once","channel":"production","version":1,"idempotencyKey":"k3"}`, `Channel production of prompt "Once" points to version 1`, `{"after":1,"before":null}`},
-		{"add_prompt", `{"name":"Once","content":"a","idempotencyKey":"k1"}`, `Created prompt "Once" with ID: once`, `{"version":1}`},
 		{"delete_prompt", `{"id":"once","version":1,"idempotencyKey":"k4"}`, "Deleted prompt with ID: once", ""},
 		{"set_prompt_channel", `{"id":"once","channel":"production","version":1,"idempotencyKey":"k3"}`, `Channel production of prompt "Once" points to version 1`, ""},
 		{"delete_prompt", `{"id":"once"}`, "Deleted prompt with ID: once", ""},
 		{"delete_prompt", `{"id":"once@1","idempotencyKey":"k4"}`, "Deleted prompt with ID: once", ""},
 		{"set_prompt_channel", `{"id":"once","channel":"production","version":1,"idempotencyKey":"k3"}`, `Channel production of prompt "once" points to version 1`, ""},
+		{"add_prompt", `{"name":"Once","content":"a","idempotencyKey":"k1"}`, `Created prompt "Once" with ID: once`, `{"version":1}`},
 	}},
 	"another manager's is not changed": {"/mcp/it", []act{
 		{"update_prompt", `{"id":"kept","content":"x"}`, "! Error updating prompt: OwnedElsewhereError: Argo CD keeps it", ""},

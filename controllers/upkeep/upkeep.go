@@ -25,7 +25,7 @@ const (
 	rowPage    = 1000
 	objectPage = 250
 	purgeBatch = 100
-	indexBatch = 100
+	indexBatch = 10 // in one transaction, which is not given long; a prompt may be 128 KiB of words
 	// keepDeleted is how long the texts of a deleted prompt stay.
 	keepDeleted = 30 * 24 * time.Hour
 	// keepChanges is how long the outcome of a change request can be asked for.

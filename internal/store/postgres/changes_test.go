@@ -472,6 +472,8 @@ func TestWithdrawalErasesRequests(t *testing.T) {
 	blocked := d.begins(store.Intent{UID: "u1", Generation: 4})
 	d.applies(blocked, "u1", 4)
 	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: blocked.ID, Held: true}, "Suspended", "words"))
+	asks(store.ActionUpdate) // and it is another's to make
+	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "propose: secret"))
 
 	before := make([]store.ChangeOutcome, len(requests))
 	for i, r := range requests {
@@ -493,6 +495,9 @@ func TestWithdrawalErasesRequests(t *testing.T) {
 	for i, r := range requests {
 		again := r
 		again.ID = uuid.NewString()
+		if before[i].State == store.ChangeRefused {
+			before[i].Message = "what was said of it is erased, since a version of the prompt was withdrawn"
+		}
 		got, err := d.server.RequestChange(t.Context(), again)
 		if diff := cmp.Diff(before[i], got); diff != "" || err != nil {
 			t.Errorf("a repeat of request %d gives %v (-want +got):\n%s", i, err, diff)

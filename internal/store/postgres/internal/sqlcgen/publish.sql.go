@@ -427,7 +427,9 @@ func (q *Queries) Prompt(ctx context.Context, arg PromptParams) (PromptRow, erro
 
 const withdrawVersions = `-- name: WithdrawVersions :exec
 with erased as (
-  update prompt_changes c set edit = jsonb_build_object('erased', encode(sha256(convert_to(c.edit::text, 'UTF8')), 'hex'))
+  update prompt_changes c
+     set edit = jsonb_build_object('erased', encode(sha256(convert_to(c.edit::text, 'UTF8')), 'hex')),
+         message = case c.state when 'Refused' then 'what was said of it is erased, since a version of the prompt was withdrawn' else c.message end
     from prompts p
    where p.id = $1 and c.namespace = p.namespace and c.name = p.name
      and c.settled_at is not null and not jsonb_exists(c.edit, 'erased')
@@ -443,7 +445,7 @@ type WithdrawVersionsParams struct {
 }
 
 // With what agents asked of the prompt so far: the same text may be in any of it, whatever it was answered. What is
-// left tells a repeat from another request.
+// left tells a repeat from another request. A refusal says what was asked again, as a patch to propose.
 func (q *Queries) WithdrawVersions(ctx context.Context, arg WithdrawVersionsParams) error {
 	_, err := q.db.Exec(ctx, withdrawVersions, arg.PromptID, arg.Versions)
 	return err
