@@ -35,7 +35,7 @@ type document struct {
 // split cuts a file where kubectl does: at lines that start with --- and hold at most a comment beside.
 func split(file string, content []byte) ([]*document, *Problem) {
 	if len(content) > MaxFile {
-		return nil, &Problem{Place: Place{File: file}, Message: fmt.Sprintf("the file has %d bytes; at most %d (%d MiB) are read; split it", len(content), MaxFile, MaxFile>>20)}
+		return nil, &Problem{Place: Place{File: file}, Message: fmt.Sprintf("the file has more than %d MiB; split it", MaxFile>>20)}
 	}
 	var found []*document
 	current := &document{file: file}

@@ -45,7 +45,7 @@ func Number(file []byte, key store.Key, seen store.Seen) ([]byte, error) {
 			return slices.Concat(file[:m.document.start], text, file[m.document.end:]), nil
 		}
 	}
-	return nil, &EditError{Problem: fmt.Sprintf("%s: prompt %s is written in a way that cannot be numbered here; edit the file by hand", m.Place, key)}
+	return nil, &EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be numbered here; edit the file by hand", key, m.Line)}
 }
 
 // numbered changes the status there is, or adds one as the last field.

@@ -45,3 +45,13 @@ func TestNumber(t *testing.T) {
 		})
 	}
 }
+
+func TestNumberRefusesAnItemOfAList(t *testing.T) {
+	t.Parallel()
+	file := "kind: List\napiVersion: v1\nitems:\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: a}\n  spec: {text: x}\n"
+	_, err := Number([]byte(file), key("a"), store.Seen{Version: 1})
+	const want = "prompt default/a, at line 4, is written in a way that cannot be numbered here; edit the file by hand"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -52,7 +52,7 @@ func Rewrite(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, err
 			return slices.Concat(file[:m.document.start], text, file[m.document.end:]), nil
 		}
 	}
-	return nil, &EditError{Problem: fmt.Sprintf("%s: prompt %s is written in a way that cannot be edited here; edit the file by hand", m.Place, key)}
+	return nil, &EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be edited here; edit the file by hand", key, m.Line)}
 }
 
 // byHand is the answer where an edit would cost comments.
