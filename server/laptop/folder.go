@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -121,7 +122,7 @@ func (f *Folder) apply(ctx context.Context, seen *look) (again bool) {
 	waiting := f.remove(ctx, gone, now, seen.unsettled)
 	f.entries = now
 	problems = append(problems, f.publishAll(ctx)...)
-	f.tell(problems)
+	f.tell(ctx, problems)
 	return seen.unsettled || waiting
 }
 
@@ -221,12 +222,16 @@ func (f *Folder) compile(ctx context.Context, m *manifest.Manifest) (store.Publi
 }
 
 // tell logs problems that were not there at the look before.
-func (f *Folder) tell(problems []manifest.Problem) {
+func (f *Folder) tell(ctx context.Context, problems []manifest.Problem) {
 	said := make(map[manifest.Problem]bool, len(problems))
 	manifest.Sort(problems)
 	for _, p := range problems {
 		if !f.said[p] && !said[p] {
-			f.log.Warn("Problem in a manifest; what was served before stays", "at", p.Place.String(), "problem", p.Message)
+			what := "Problem in a manifest; it is not served"
+			if f.serves(ctx, p.File) {
+				what = "Problem in a manifest; the last good text stays"
+			}
+			f.log.Warn(what, "at", p.Place.String(), "problem", p.Message)
 		}
 		said[p] = true
 	}
@@ -234,4 +239,16 @@ func (f *Folder) tell(problems []manifest.Problem) {
 		f.log.Info("No more problems in the manifests")
 	}
 	f.said = said
+}
+
+// serves says whether a prompt of a file, or of a folder, is served.
+func (f *Folder) serves(ctx context.Context, file string) bool {
+	for key, e := range f.entries {
+		if strings.HasPrefix(e.File, file) {
+			if _, err := f.store.Versions(ctx, key, 0, 1); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -253,6 +253,16 @@ func TestABadEditKeepsTheLastGood(t *testing.T) {
 	}
 }
 
+func TestWhatWasNeverServedIsToldSo(t *testing.T) {
+	t.Parallel()
+	d := open(t, map[string]string{"greet.yaml": manifest("greet", "Hello {{name"), "good.yaml": manifest("good", "one")})
+	if d.log.count("it is not served") != 1 || d.log.count("the last good text stays") != 0 {
+		t.Errorf("the first look is told as\n%s", d.log.text.String())
+	}
+	d.save("good.yaml", manifest("good", "{{"))
+	d.soon("the last good text is told to stay", func() bool { return d.log.count("the last good text stays") == 1 })
+}
+
 func TestAMoveIsNoRemoval(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"a.yaml": manifest("stays", "x") + "---\n" + manifest("moves", "m"), "b.yaml": manifest("other", "o")})
