@@ -368,7 +368,7 @@ func TestStdioOfAClientThatDoesNotRead(t *testing.T) {
 func TestStdioSaysThatItEnds(t *testing.T) {
 	t.Parallel()
 	probe := newProbe()
-	replica := workshop(t, func(c *transport.Config) { c.Server = everything(probe) })
+	replica := workshop(t, func(c *transport.Config) { c.Server, c.Farewell = everything(probe), patience })
 	c := replica.console(t, "")
 	stream := request{id: "1", rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"toolsListChanged": true}}}
 	c.say(t, stream.message(t))
@@ -381,5 +381,6 @@ func TestStdioSaysThatItEnds(t *testing.T) {
 	}
 	c.say(t, `{"jsonrpc":"2.0","id":3,"method":"ping"}`)
 	same(t, `{"jsonrpc":"2.0","id":3,"error":{"code":503,"message":"the server is ending","data":{"retryAfterSeconds":1}}}`, c.next(t))
+	c.say(t, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}`)
 	same(t, "<nil>", c.over(t))
 }

@@ -110,7 +110,9 @@ func (c *Changes) fill(ctx context.Context, queue workqueue.TypedRateLimitingInt
 		if err != nil && !away && ctx.Err() == nil {
 			c.Log.Error(err, "Cannot look after change requests, trying until it works")
 		}
-		away = err != nil
+		if polled || err != nil { // a round that was only woken does not find out whether all works again
+			away = err != nil
+		}
 		for _, key := range keys {
 			if queue.NumRequeues(key) == 0 { // what failed comes back by itself
 				queue.Add(key)

@@ -255,7 +255,7 @@ func (c *ControlPlane) InstallCRDs(ctx context.Context, dir string) error {
 		}
 		dir = filepath.Join(root, "config", "crd")
 	}
-	if _, err := c.Kubectl(ctx, "apply", "--server-side", "--filename", dir); err != nil {
+	if _, err := c.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "--filename", dir); err != nil {
 		return fmt.Errorf("install the CRDs: %w", err)
 	}
 	if _, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"); err != nil {

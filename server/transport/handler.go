@@ -31,6 +31,8 @@ const (
 	// DefaultPatience is the time a body may take to arrive, and a client to accept an answer or an
 	// event.
 	DefaultPatience = 30 * time.Second
+	// DefaultFarewell is the time requests under way have when the server of a pipe is to end.
+	DefaultFarewell = 2 * time.Second
 	// grownAhead bounds the room made for a body that is announced and not there yet.
 	grownAhead = 64 << 10
 )
@@ -48,10 +50,10 @@ type Config struct {
 	// MayFollow decides which resources a stream may be told of, by what the caller may read and not by
 	// what there is; nil allows none. The context has the caller's identity.
 	MayFollow func(ctx context.Context, uri string) bool
-	// BodyLimit, StreamsPerCaller, KeepAlive and Patience are the defaults when zero.
-	BodyLimit           int64
-	StreamsPerCaller    int
-	KeepAlive, Patience time.Duration
+	// BodyLimit, StreamsPerCaller, KeepAlive, Patience and Farewell are the defaults when zero.
+	BodyLimit                     int64
+	StreamsPerCaller              int
+	KeepAlive, Patience, Farewell time.Duration
 }
 
 // Handler is the MCP endpoint.
@@ -80,6 +82,9 @@ func New(config Config) *Handler {
 	}
 	if config.Patience == 0 {
 		config.Patience = DefaultPatience
+	}
+	if config.Farewell == 0 {
+		config.Farewell = DefaultFarewell
 	}
 	return &Handler{
 		config:   config,

@@ -14,12 +14,8 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 )
 
-const (
-	// maxUnderway bounds the requests of one pipe that are not answered yet, streams included.
-	maxUnderway = 1024
-	// farewell is the time requests under way have when the server is to end.
-	farewell = 2 * time.Second
-)
+// maxUnderway bounds the requests of one pipe that are not answered yet, streams included.
+const maxUnderway = 1024
 
 // pipe is one client that started this program, or was started with it: every line is a message, and the
 // server may send lines at any time.
@@ -85,7 +81,7 @@ func (p *pipe) end(ctx context.Context, stop func(), in io.Reader, out io.Writer
 	case <-over:
 	case <-p.lines.broken:
 	case <-ctx.Done():
-		late := time.NewTimer(min(farewell, p.h.config.Patience))
+		late := time.NewTimer(min(p.h.config.Farewell, p.h.config.Patience))
 		defer late.Stop()
 		select {
 		case <-over:
