@@ -28,6 +28,8 @@ const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 15 * time.Second
+	// farewellToCollector is how long the last spans may take after that.
+	farewellToCollector = 5 * time.Second
 )
 
 // Run serves until ctx ends, then ends streams, lets requests under way finish, and returns nil.
@@ -46,7 +48,7 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 	defer func() {
-		late, cancel := background(ctx, drainTimeout)
+		late, cancel := background(ctx, farewellToCollector)
 		defer cancel()
 		err = errors.Join(err, shutdown(late))
 	}()

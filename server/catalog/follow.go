@@ -221,7 +221,7 @@ func (c *Catalog) readFrom(ctx context.Context, before feedState) error {
 }
 
 // begin takes up a database that is not known, or not the one it was: it may have been restored from before a
-// migration. Everything is forgotten, which may be of another one, or older than this feed.
+// migration. Everything is forgotten, which may be of another one, or older than this feed; but not because it is away again.
 func (c *Catalog) begin(ctx context.Context, before feedState) error {
 	var feed store.Feed
 	err := c.source.Verify(ctx)
@@ -230,13 +230,16 @@ func (c *Catalog) begin(ctx context.Context, before feedState) error {
 	} else {
 		feed, err = c.readFeed(ctx)
 	}
+	if before.known && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
+		return err // the next look finds the same feed
+	}
 	c.bodies.clear()
 	c.pages.clear()
 	c.mu.Lock()
 	c.feed.known, c.feed.at = err == nil, feed
 	c.mu.Unlock()
-	// What changed since somebody asked is in no change that is read later.
-	asked := !before.read.IsZero() || c.bodies.stats().Misses+c.pages.stats().Misses > 0
+	// What changed since somebody asked, here or of the store itself, is in no change that is read later.
+	asked := before.err != nil || !before.read.IsZero() || c.bodies.stats().Misses+c.pages.stats().Misses > 0
 	if err == nil && asked {
 		c.tell(Move{Everything: true})
 	}

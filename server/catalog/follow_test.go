@@ -219,18 +219,13 @@ func TestAnotherDatabaseDropsEverything(t *testing.T) {
 	}
 }
 
-// outdated is a source whose schema can be made too old.
+// outdated is a source whose schema can be made too old, or out of reach.
 type outdated struct {
 	*catalogtest.Source
-	is atomic.Bool
+	err error
 }
 
-func (o *outdated) Verify(ctx context.Context) error {
-	if o.is.Load() {
-		return store.ErrBehind
-	}
-	return o.Source.Verify(ctx)
-}
+func (o *outdated) Verify(context.Context) error { return o.err }
 
 // TestAnotherDatabaseIsVerified: one that is restored from before a migration is not ready, whatever is held of
 // the one there was, until it is migrated.
@@ -253,7 +248,12 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 			same(t, "two", text(t, c, greeting))
 
 			source.Restore(feed)
-			source.is.Store(true)
+			source.err = fmt.Errorf("dial: %w", store.ErrUnavailable) // away again: what is held stays
+			if err := c.read(t.Context()); !errors.Is(err, store.ErrUnavailable) || c.Ready() != nil {
+				t.Errorf("read: %v; ready: %v", err, c.Ready())
+			}
+			same(t, "two", text(t, c, greeting))
+			source.err = store.ErrBehind
 			for range 2 {
 				if err := c.read(t.Context()); !errors.Is(err, store.ErrBehind) {
 					t.Errorf("read: %v", err)
@@ -264,7 +264,7 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 			}
 			same(t, "not found", text(t, c, greeting))
 
-			source.is.Store(false)
+			source.err = nil
 			if err := c.read(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -291,6 +291,13 @@ func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
 			source.Publish(greeting, "one")
 			text(t, c, greeting)
 			source.Publish(greeting, "two")
+		}, everything},
+		"the store was away": {func(source *catalogtest.Source, c *Catalog) {
+			source.Fail(away)
+			if err := c.read(t.Context()); !errors.Is(err, away) {
+				t.Error(err)
+			}
+			source.Fail(nil)
 		}, everything},
 		"no answer": {func(source *catalogtest.Source, c *Catalog) {
 			source.Fail(away)

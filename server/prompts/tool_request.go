@@ -87,25 +87,35 @@ func (s *Surface) request(ctx context.Context, prepare prepare, asked []store.Ch
 func (s *settling) ask(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
+	go func() {
+		select {
+		case <-s.stopped:
+			cancel()
+		case <-asking.Done():
+		}
+	}()
 	for {
-		once, cancel := context.WithTimeout(asking, askOnce)
+		once, done := context.WithTimeout(asking, askOnce)
 		outcome, err := s.RequestChange(once, request)
-		cancel()
-		if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+		done()
+		if !mayBeStored(err) {
 			return outcome, err
 		}
-		s.log.WarnContext(ctx, "A change request may be stored or not", "id", request.ID, "prompt", request.Key, "err", err)
-		unknown := &problem{kind: storageError, text: fmt.Sprintf(
-			"Change %s may have been accepted: the store did not answer; ask get_prompt_change before you ask for it again", request.ID)}
 		select {
 		case <-time.After(askPause):
-		case <-s.stopped:
-			return outcome, unknown
+			continue
 		case <-asking.Done():
-			if ctx.Err() != nil { // the caller left
-				return outcome, ctx.Err()
-			}
-			return outcome, unknown
 		}
+		if ctx.Err() != nil { // the caller left
+			return outcome, ctx.Err()
+		}
+		s.log.WarnContext(ctx, "A change request may be stored or not", "id", request.ID, "prompt", request.Key, "err", err)
+		return outcome, &problem{kind: storageError, text: fmt.Sprintf(
+			"Change %s may have been accepted: the store did not answer; ask get_prompt_change before you ask for it again", request.ID)}
 	}
+}
+
+// mayBeStored reports whether a request may have been stored although asking failed.
+func mayBeStored(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }

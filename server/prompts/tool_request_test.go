@@ -45,7 +45,7 @@ func TestAskingInDoubt(t *testing.T) {
 		"a store that is away":                 {want: learnt{Asked: 34, After: askTime, Error: doubt}},
 		"a store that says nothing":            {hung: true, want: learnt{Asked: 2, After: askTime, Error: doubt}},
 		"a server that ends":                   {stops: true, want: learnt{Asked: 1, Error: doubt}},
-		"a server that ends and hears nothing": {stops: true, hung: true, want: learnt{Asked: 1, After: askOnce, Error: doubt}},
+		"a server that ends and hears nothing": {stops: true, hung: true, want: learnt{Asked: 1, Error: doubt}},
 		"a caller who leaves":                  {leaves: time.Second + time.Millisecond, want: learnt{Asked: 4, After: time.Second + time.Millisecond, Error: "context canceled"}},
 	} {
 		t.Run(name, func(t *testing.T) {
