@@ -21,7 +21,13 @@ type view struct {
 	// live is what is published of it.
 	live store.Live
 	// heard is the attempt of which the API server said itself that another writer came first. It is over.
-	heard int32
+	heard try
+}
+
+// try is one write of an object, begun for a request: the request and which of its attempts it is.
+type try struct {
+	id      string
+	attempt int32
 }
 
 // step is what comes next for a request.
@@ -75,7 +81,7 @@ func decide(v view) verdict {
 // that is in the way of a creation may be gone the next moment.
 func (v view) undecided() bool {
 	switch {
-	case v.request.Attempt == v.heard, !v.request.MayLand: // none was begun, or the last one is over
+	case !v.request.MayLand, v.heard == try{v.request.ID, v.request.Attempt}: // none was begun, or the last one is over
 		return false
 	case v.request.Action == store.ActionAdd:
 		return true

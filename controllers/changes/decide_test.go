@@ -93,7 +93,7 @@ func TestDecide(t *testing.T) {
 		request store.OpenChange
 		object  *v1alpha1.Prompt
 		live    store.Live
-		heard   int32
+		heard   try
 		want    verdict
 	}{
 		"add what is not there":         {request: asks(add), want: verdict{step: stepWrite, spec: text("Plain")}},
@@ -122,10 +122,11 @@ func TestDecide(t *testing.T) {
 		"add was begun, and is not":     {request: asks(add, begun), want: conflicts(store.ReasonInterrupted)},
 		"add may land yet":              {request: asks(add, begun, young), want: later},
 		"add came second, and may land": {request: asks(add, begun, young), object: object(), want: later},
-		"add came second, and was told": {request: asks(add, begun, young), heard: 1, object: object(), want: conflicts(store.ReasonExists)},
-		"add was told of what is gone":  {request: asks(add, begun, young), heard: 1, want: conflicts(store.ReasonInterrupted)},
+		"add came second, and was told": {request: asks(add, begun, young), heard: try{id, 1}, object: object(), want: conflicts(store.ReasonExists)},
+		"add was told of what is gone":  {request: asks(add, begun, young), heard: try{id, 1}, want: conflicts(store.ReasonInterrupted)},
 		"add came second, long ago":     {request: asks(add, begun), object: object(), want: conflicts(store.ReasonExists)},
-		"another's add came second":     {request: asks(add, begun, young), heard: 2, object: object(), want: later},
+		"another's add came second":     {request: asks(add, begun, young), heard: try{id, 2}, object: object(), want: later},
+		"an earlier request was told":   {request: asks(add, begun, young), heard: try{"another", 1}, object: object(), want: later},
 		"update was begun, and is done": {request: asks(update, begun, young), object: object(marked, touched), want: isApplied},
 		"update was begun, and is not":  {request: asks(update, begun), object: object(touched), want: verdict{step: stepWrite, spec: text("")}},
 		"update may land yet":           {request: asks(update, begun, young), object: object(), want: verdict{step: stepWrite, spec: text("")}},

@@ -27,33 +27,33 @@ const maxAttempts = 5
 // goOn works on the request of a prompt whose turn it is, until it is written or settled. What another controller settles
 // or works on is left to it.
 func (c *Changes) goOn(ctx context.Context, key store.Key) error {
-	var heard int32
+	var heard try
 	for attempt := 1; ; attempt++ {
 		var err error
 		heard, err = c.attempt(ctx, key, heard, attempt > maxAttempts)
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrNotYours) {
 			return nil
 		}
-		if err != nil || heard == 0 {
+		if err != nil || heard == (try{}) {
 			return err
 		}
 		contentions.Inc()
 	}
 }
 
-// attempt reads, decides, and does what was decided. When another writer came first it returns which attempt of the request
-// that was, and zero otherwise. With last, giving way is all that is left.
-func (c *Changes) attempt(ctx context.Context, key store.Key, heard int32, last bool) (lost int32, err error) {
+// attempt reads, decides, and does what was decided. When another writer came first it returns which write that was, and
+// zero otherwise. With last, giving way is all that is left.
+func (c *Changes) attempt(ctx context.Context, key store.Key, heard try, last bool) (lost try, err error) {
 	request, err := c.Store.OpenChange(ctx, key)
 	if err != nil {
-		return 0, err
+		return try{}, err
 	}
 	if request.State == store.ChangeApplied {
-		return 0, c.lookAfter(ctx, request)
+		return try{}, c.lookAfter(ctx, request)
 	}
 	v, err := c.see(ctx, request)
 	if err != nil {
-		return 0, err
+		return try{}, err
 	}
 	v.heard = heard
 	d := decide(v)
@@ -62,14 +62,14 @@ func (c *Changes) attempt(ctx context.Context, key store.Key, heard int32, last 
 	}
 	switch d.step {
 	case stepLater:
-		return 0, errLater
+		return try{}, errLater
 	case stepForget:
-		return 0, c.Store.Forget(ctx, key, request.Intent.UID)
+		return try{}, c.Store.Forget(ctx, key, request.Intent.UID)
 	case stepApplied:
 		// The object may have gone on since; what was written is the generation that was to come of it.
-		return 0, c.record(ctx, request, v.object, request.Intent.Generation)
+		return try{}, c.record(ctx, request, v.object, request.Intent.Generation)
 	case stepSettle:
-		return 0, c.settle(ctx, v, d)
+		return try{}, c.settle(ctx, v, d)
 	}
 	return c.write(ctx, v, d.spec)
 }
@@ -103,54 +103,53 @@ func (c *Changes) object(ctx context.Context, key store.Key) (*v1alpha1.Prompt, 
 	return &p, nil
 }
 
-// write makes one attempt at the object, after it was written down, and returns the number of it when another writer came
-// first.
-func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (lost int32, err error) {
+// write makes one attempt at the object, after it was written down, and returns it when another writer came first.
+func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (lost try, err error) {
 	if v.request.Action != store.ActionDelete {
 		_, err := manifest.Compile(ctx, c.Store, v.request.Key.Namespace, manifest.SpecOf(&spec))
 		if invalid(err) {
-			return 0, c.settle(ctx, v, refuse(store.ReasonInvalid, "%v", err))
+			return try{}, c.settle(ctx, v, refuse(store.ReasonInvalid, "%v", err))
 		}
 		if err != nil {
-			return 0, err
+			return try{}, err
 		}
 	}
 	w, err := prepare(v, spec)
 	if err != nil {
-		return 0, err
+		return try{}, err
 	}
 	earlier := v.undecided()
 	if earlier { // a refusal would have to wait for it, and an attempt of ours make that wait longer: so ask first
 		_, err := w.do(ctx, client.NewDryRunClient(c.Objects))
 		if _, final := refusal(v.request.Key, err); final {
-			return 0, errLater
+			return try{}, errLater
 		}
 	}
 	// Begun and sent within CallTimeout: what is answered after a crash counts on it.
 	timely, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	if err := c.Store.BeginChange(timely, v.request, w.intent); err != nil {
-		return 0, err
+		return try{}, err
 	}
 	v.request.Attempt++
 	faultpoint.Hit(faultpoint.ChangeBegun)
 	written, err := w.do(timely, c.Objects)
 	if contended(v.request.Action, err) {
-		return v.request.Attempt, nil
+		return try{v.request.ID, v.request.Attempt}, nil
 	}
 	if err != nil {
 		if d, final := refusal(v.request.Key, err); final && !earlier {
 			c.Log.Info("The API server refuses a change", "prompt", v.request.Key, "change", v.request.ID, "err", err)
-			return 0, c.end(ctx, v.request, d)
+			return try{}, c.end(ctx, v.request, d)
 		}
-		return 0, fmt.Errorf("write the object: %w", err)
+		return try{}, fmt.Errorf("write the object: %w", err)
 	}
 	faultpoint.Hit(faultpoint.ChangeWritten)
 	if v.request.Action == store.ActionDelete && released(written) {
 		applied.WithLabelValues(string(v.request.Action)).Inc()
-		return 0, c.Store.Forget(ctx, v.request.Key, string(written.UID))
+		return try{}, c.Store.Forget(ctx, v.request.Key, string(written.UID))
 	}
-	return 0, c.record(ctx, v.request, written, written.Generation)
+	return try{}, c.record(ctx, v.request, written, written.Generation)
 }
 
 // invalid reports whether an error is the compiler's.
