@@ -1,8 +1,11 @@
 package manifest
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -15,9 +18,16 @@ type Set struct {
 	Problems []Problem
 	// Foreign are documents that cannot be read and look like nothing of Lectern's, such as templates of charts.
 	Foreign []Problem
+	// Faults are the documents with a problem that is no warning, foreign ones among them.
+	Faults map[Fingerprint]bool
 
 	faulty map[store.Key]bool
 }
+
+// Fingerprint is which text a document has, wherever it stands.
+type Fingerprint [sha256.Size]byte
+
+func fingerprint(text []byte) Fingerprint { return sha256.Sum256(bytes.TrimSpace(text)) }
 
 // Faulty says whether a manifest of a key is there and is not one of Manifests for its faults.
 func (s Set) Faulty(key store.Key) bool { return s.faulty[key] }
@@ -25,7 +35,7 @@ func (s Set) Faulty(key store.Key) bool { return s.faulty[key] }
 // Read reads files and judges every manifest in them by itself, and that no key is there twice. What
 // manifests include is for Set.Compile to judge.
 func (r *Reader) Read(files ...File) Set {
-	set := Set{faulty: map[store.Key]bool{}}
+	set := Set{Faults: map[Fingerprint]bool{}, faulty: map[store.Key]bool{}}
 	first := map[store.Key]Place{}
 	for _, file := range files {
 		found, problems, foreign := manifests(file.Name, file.Content)
@@ -52,11 +62,30 @@ func (r *Reader) Read(files ...File) Set {
 				set.faulty[key] = true
 			}
 		}
+		set.blame(file, slices.Concat(problems, foreign))
 		set.Problems = append(set.Problems, few(file.Name, once(problems))...)
 		set.Foreign = append(set.Foreign, few(file.Name, foreign)...)
 	}
 	Sort(set.Problems)
 	return set
+}
+
+// blame notes the documents of a file that problems are in.
+func (s *Set) blame(file File, problems []Problem) {
+	all, refused := split(file.Name, file.Content)
+	if refused != nil {
+		all = []*document{{text: file.Content}}
+	}
+	blamed := map[*document]bool{}
+	for _, p := range problems {
+		if !p.Warning {
+			behind := sort.Search(len(all), func(i int) bool { return all[i].line >= p.Line })
+			blamed[all[max(behind-1, 0)]] = true
+		}
+	}
+	for d := range blamed {
+		s.Faults[fingerprint(d.text)] = true
+	}
 }
 
 // few keeps a file that is wrong all through from drowning the others.

@@ -191,7 +191,7 @@ func (f *Folder) Claims(key store.Key) bool {
 }
 
 func (f *Folder) claims(key store.Key) bool {
-	if named := f.files[fileOf(key, "")]; named != nil && !named.sound() {
+	if named := f.files[fileOf(key, "")]; named != nil && len(named.set.Faults) > 0 {
 		return true
 	}
 	for _, other := range f.files {

@@ -253,6 +253,33 @@ func TestABadEditKeepsTheLastGood(t *testing.T) {
 	}
 }
 
+// TestARemovalBesideOldFaults is one: what was at fault while a prompt was served is not what it became.
+func TestARemovalBesideOldFaults(t *testing.T) {
+	t.Parallel()
+	for name, old := range map[string]string{
+		"a template of a chart":        "kind: Deployment\nspec: {{ .Values.spec }}\n",
+		"another project's Prompt":     "apiVersion: other.dev/v1\nkind: Prompt\nmetadata: {name: a}\n",
+		"a Prompt that was never good": manifest("never", "x", "  titel: y\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, map[string]string{"mix.yaml": old + "---\n" + manifest("a", "A") + "---\n" + manifest("b", "B")})
+			problems := d.log.count("Problem in a manifest")
+			d.save("mix.yaml", manifest("a", "A")+"---\n"+old)
+			d.soonServed("b", gone)
+			if again := d.log.count("Problem in a manifest"); again > problems+1 { // it is in another line now
+				t.Errorf("old faults were told again:\n%s", d.log.String())
+			}
+			d.save("mix.yaml", strings.ReplaceAll(old, "}", "} ")+"# was a\n---\n"+old)
+			d.save("other.yaml", manifest("other", "x"))
+			d.soonServed("other", "x")
+			if got := d.text(key("a")); got != "A" {
+				t.Errorf("beside an old fault a new one leaves %q, want the last good", got)
+			}
+		})
+	}
+}
+
 func TestWhatWasNeverServedIsToldSo(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "Hello {{name"), "good.yaml": manifest("good", "one")})

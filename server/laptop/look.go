@@ -30,9 +30,15 @@ type file struct {
 	set  manifest.Set
 }
 
-// sound says that everything in the file can be used: what is not in it is meant not to be.
-func (f *file) sound() bool {
-	return len(f.set.Foreign) == 0 && !slices.ContainsFunc(f.set.Problems, func(p manifest.Problem) bool { return !p.Warning })
+// soundBut says that everything in the file can be used but what is known not to be: what is not in it is meant not
+// to be.
+func (f *file) soundBut(known map[manifest.Fingerprint]bool) bool {
+	for fault := range f.set.Faults {
+		if !known[fault] {
+			return false
+		}
+	}
+	return true
 }
 
 // same says that the file was not written since it was read. It was not read before it had settled, so a later

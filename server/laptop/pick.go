@@ -17,17 +17,19 @@ type entry struct {
 	*manifest.Manifest
 	path    string // of its file in the folder
 	written time.Time
+	// beside are the faults the file had then.
+	beside map[manifest.Fingerprint]bool
 }
 
 // pick decides which manifest stands for each key. Of several it is the one of the file that had the key before,
-// else the first in order of paths. What is in no file any more stays while the file it was in has faults: a bad edit
-// never takes down what is served. Whatever else is missing is gone.
+// else the first in order of paths. What is in no file any more stays while the file it was in has faults it did not
+// have beside it: a bad edit never takes down what is served. Whatever else is missing is gone.
 func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone []store.Key, problems []manifest.Problem) {
 	now = make(map[store.Key]entry, len(before))
 	for _, path := range slices.Sorted(maps.Keys(seen.files)) {
 		f := seen.files[path]
 		for _, m := range f.set.Manifests {
-			found := entry{Manifest: m, path: path, written: f.stat.ModTime()}
+			found := entry{Manifest: m, path: path, written: f.stat.ModTime(), beside: f.set.Faults}
 			first, double := now[m.Key()]
 			if double && before[m.Key()].path == path {
 				first, found = found, first
@@ -44,7 +46,7 @@ func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone
 		if _, there := now[key]; there {
 			continue
 		}
-		if f := seen.files[was.path]; f != nil && !f.sound() {
+		if f := seen.files[was.path]; f != nil && !f.soundBut(was.beside) {
 			now[key] = was
 			problems = append(problems, f.set.Foreign...) // one of them may be what it became
 		} else {
