@@ -203,17 +203,22 @@ func TestABusyFolderIsLookedAt(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		var failed error
+		pause := time.NewTicker(5 * time.Millisecond) // less than events are gathered for
+		defer pause.Stop()
 		for failed == nil && ctx.Err() == nil {
 			failed = os.WriteFile(d.path("debug.log"), []byte("noise\n"), 0o644)
+			<-pause.C
 		}
 		done <- failed
+	}()
+	defer func() {
+		stop()
+		d.must(<-done)
 	}()
 	for _, text := range []string{"two", "three", "four"} {
 		d.write("greet.yaml", manifest("greet", text))
 		d.soonServed("greet", text)
 	}
-	stop()
-	d.must(<-done)
 }
 
 func TestABadEditKeepsTheLastGood(t *testing.T) {
@@ -284,7 +289,7 @@ func TestWhatWasNeverServedIsToldSo(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "Hello {{name"), "good.yaml": manifest("good", "one")})
 	if d.log.count("it is not served") != 1 || d.log.count("the last good text stays") != 0 {
-		t.Errorf("the first look is told as\n%s", d.log.text.String())
+		t.Errorf("the first look is told as\n%s", d.log.String())
 	}
 	d.save("good.yaml", manifest("good", "{{"))
 	d.soon("the last good text is told to stay", func() bool { return d.log.count("the last good text stays") == 1 })
