@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -166,22 +165,36 @@ func (f *Folder) publishAll(ctx context.Context) []manifest.Problem {
 				f.log.DebugContext(ctx, "Published", "prompt", key.String(), "version", outcome.Version)
 			}
 		}
-		if problem := problemOf(e, f.live[key]); problem != nil {
+		if problem := f.problemOf(ctx, e); problem != nil {
 			problems = append(problems, *problem)
 		}
 	}
 	return problems
 }
 
-func problemOf(e entry, p published) *manifest.Problem {
-	if p.err != nil {
-		problem := e.Explain(p.err)
+// problemOf is why an entry is not served as it is in its file.
+func (f *Folder) problemOf(ctx context.Context, e entry) *manifest.Problem {
+	live := f.live[e.Key()]
+	if e.kept {
+		return &manifest.Problem{Place: manifest.Place{File: e.File}, Message: "the file has faults; " + f.served(ctx, e.Key())}
+	}
+	if live.err != nil {
+		problem := e.Explain(live.err)
+		problem.Message += "; " + f.served(ctx, e.Key())
 		return &problem
 	}
-	if _, message := manifest.Unmet(p.outcome); message != "" {
+	if _, message := manifest.Unmet(live.outcome); message != "" {
 		return &manifest.Problem{Place: e.Place, Message: message}
 	}
 	return nil
+}
+
+// served says what is served under a key that cannot be published as it is.
+func (f *Folder) served(ctx context.Context, key store.Key) string {
+	if _, err := f.store.Versions(ctx, key, 0, 1); err != nil {
+		return fmt.Sprintf("prompt %s is not served", key)
+	}
+	return fmt.Sprintf("the last good text of prompt %s stays", key)
 }
 
 // publish compiles an entry and stores it.
@@ -227,28 +240,12 @@ func (f *Folder) tell(ctx context.Context, problems []manifest.Problem) {
 	manifest.Sort(problems)
 	for _, p := range problems {
 		if !f.said[p] && !said[p] {
-			what := "Problem in a manifest; it is not served"
-			if f.serves(ctx, p.File) {
-				what = "Problem in a manifest; the last good text stays"
-			}
-			f.log.Warn(what, "at", p.Place.String(), "problem", p.Message)
+			f.log.WarnContext(ctx, "Problem in a manifest", "at", p.Place.String(), "problem", p.Message)
 		}
 		said[p] = true
 	}
 	if len(said) == 0 && len(f.said) > 0 {
-		f.log.Info("No more problems in the manifests")
+		f.log.InfoContext(ctx, "No more problems in the manifests")
 	}
 	f.said = said
-}
-
-// serves says whether a prompt of a file, or of a folder, is served.
-func (f *Folder) serves(ctx context.Context, file string) bool {
-	for key, e := range f.entries {
-		if strings.HasPrefix(e.File, file) {
-			if _, err := f.store.Versions(ctx, key, 0, 1); err == nil {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -244,9 +244,11 @@ func TestABadEditKeepsTheLastGood(t *testing.T) {
 			if !strings.Contains(d.log.String(), "greet.yaml:") {
 				t.Errorf("the log does not say where:\n%s", d.log.String())
 			}
-			problems := d.log.count("Problem in a manifest")
 			d.write("other.yaml", manifest("other", "x"))
-			d.soonServed("other", "x")
+			d.soonServed("other", "x") // by a later look, so all is told
+			problems := d.log.count("Problem in a manifest")
+			d.write("another.yaml", manifest("another", "x"))
+			d.soonServed("another", "x")
 			if again := d.log.count("Problem in a manifest"); again != problems {
 				t.Errorf("the problem was logged again: %d, then %d", problems, again)
 			}
@@ -285,14 +287,31 @@ func TestARemovalBesideOldFaults(t *testing.T) {
 	}
 }
 
-func TestWhatWasNeverServedIsToldSo(t *testing.T) {
+// TestTheLogSaysWhatIsServed of each prompt, whatever stands beside it.
+func TestTheLogSaysWhatIsServed(t *testing.T) {
 	t.Parallel()
-	d := open(t, map[string]string{"greet.yaml": manifest("greet", "Hello {{name"), "good.yaml": manifest("good", "one")})
-	if d.log.count("it is not served") != 1 || d.log.count("the last good text stays") != 0 {
-		t.Errorf("the first look is told as\n%s", d.log.String())
+	bad := manifest("b", "Hello {{name")
+	for name, tc := range map[string]struct{ before, after, says, not string }{
+		"never good":           {"", bad, "prompt default/b is not served", "stays"},
+		"never good, and read": {bad, manifest("b", "x", "  titel: y\n"), "prompt default/b is not served", "stays"},
+		"beside a good one":    {manifest("a", "x"), manifest("a", "x") + "---\n" + bad, "prompt default/b is not served", "stays"},
+		"no template any more": {manifest("b", "x"), bad, "the last good text of prompt default/b stays", "not served"},
+		"not to be read":       {manifest("b", "x"), "lectern.dev/: [", "the last good text of prompt default/b stays", "not served"},
+		"unmet":                {"", manifest("b", "x", "  channels: [{name: production, version: 3}]\n"), "production asks for version 3", "default/b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, map[string]string{"f.yaml": tc.before})
+			before := d.log.String()
+			d.save("f.yaml", tc.after)
+			d.save("good.yaml", manifest("good", "one"))
+			d.soonServed("good", "one")
+			d.soon("it is told", func() bool { return strings.Contains(d.log.String()[len(before):], tc.says) })
+			if said := d.log.String()[len(before):]; strings.Contains(said, tc.not) {
+				t.Errorf("the log says %s:\n%s", tc.not, said)
+			}
+		})
 	}
-	d.save("good.yaml", manifest("good", "{{"))
-	d.soon("the last good text is told to stay", func() bool { return d.log.count("the last good text stays") == 1 })
 }
 
 func TestAMoveIsNoRemoval(t *testing.T) {

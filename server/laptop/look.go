@@ -175,10 +175,12 @@ func (w *walk) postpone(at string) {
 
 // unreadable is a file that is there and cannot be read.
 func (w *walk) unreadable(at string, err error) {
-	w.problem(w.name(at), "cannot be read: "+reason(err))
+	message := "cannot be read: " + reason(err)
 	if before := w.before[at]; before != nil {
 		w.files[at] = before
+		message += "; what was read of it before stays"
 	}
+	w.problem(w.name(at), message)
 }
 
 // lost is a folder that cannot be read: what was in it stays as it was. One inside the folder that is gone is
@@ -187,7 +189,7 @@ func (w *walk) lost(at string, err error) {
 	if at != "." && errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	w.problem(w.name(at), "the folder cannot be read: "+reason(err))
+	w.problem(w.name(at), "the folder cannot be read: "+reason(err)+"; what was read of it before stays")
 	w.unread = append(w.unread, at)
 }
 

@@ -19,6 +19,8 @@ type entry struct {
 	written time.Time
 	// beside are the faults the file had then.
 	beside map[manifest.Fingerprint]bool
+	// kept says that the file has faults now instead.
+	kept bool
 }
 
 // pick decides which manifest stands for each key. Of several it is the one of the file that had the key before,
@@ -47,6 +49,7 @@ func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone
 			continue
 		}
 		if f := seen.files[was.path]; f != nil && !f.soundBut(was.beside) {
+			was.kept = true
 			now[key] = was
 			problems = append(problems, f.set.Foreign...) // one of them may be what it became
 		} else {
