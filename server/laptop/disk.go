@@ -98,9 +98,14 @@ func putBack(aside, name string) error {
 		return errMoved
 	case errors.Is(err, fs.ErrExist):
 		return errors.Join(errMoved, os.Remove(aside))
-	default: // not wrapped: that it cannot be written is not all there is to say
-		return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reason(err), aside)
+	default:
+		return stranded(name, err, aside)
 	}
+}
+
+// stranded does not wrap its reason: that it cannot be written is not all there is to say.
+func stranded(name string, err error, aside string) error {
+	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reason(err), aside)
 }
 
 // claim is place where the system cannot rename so: the name is taken with nothing, and then for the file.
