@@ -108,13 +108,17 @@ func stranded(name string, err error, aside string) error {
 	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reason(err), aside)
 }
 
-// claim is place where the system cannot rename so: the name is taken with nothing, and then for the file.
+// claim is place where the system cannot rename so: the name is taken with nothing, and then for the file. What an
+// editor saves under the name in between, which is a moment, would be lost.
 func claim(part, name string) error {
 	taken, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	return errors.Join(taken.Close(), os.Rename(part, name))
+	if err := errors.Join(taken.Close(), os.Rename(part, name)); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }
 
 // prepare writes a file beside where it is to go. What a killed process left there goes: of the processes with the

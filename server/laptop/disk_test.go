@@ -73,6 +73,17 @@ func claimed(name, content string) error {
 	return errMoved
 }
 
+// TestAClaimThatFailsLeavesNothing where no file was.
+func TestAClaimThatFailsLeavesNothing(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f.yaml")
+	if err := claim(name+".none", name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want that there is no file to rename", err)
+	}
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the claimed name: %v, want that nothing is there", err)
+	}
+}
+
 func returned(name, content string) error {
 	aside := name + ".aside"
 	if err := os.WriteFile(aside, []byte(content), 0o600); err != nil {
