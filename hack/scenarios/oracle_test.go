@@ -111,14 +111,35 @@ type oracle struct {
 	wrong    []error
 }
 
+// keepEdits has the database keep for the oracle what is asked. Lectern erases it with the answer.
+func (c *throng) keepEdits(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, c.OwnerURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	_, err = conn.Exec(ctx, `
+		drop schema if exists oracle cascade;
+		create schema oracle;
+		create table oracle.asked (id uuid primary key, edit jsonb not null);
+		create function oracle.keep() returns trigger language plpgsql security definer as $$
+		begin
+		  insert into oracle.asked values (new.id, new.edit);
+		  return null;
+		end
+		$$;
+		create trigger oracle after insert on prompt_changes for each row execute function oracle.keep()`)
+	return err
+}
+
 func (o *oracle) read(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, o.OwnerURL)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	rows, err := conn.Query(ctx, `select id::text, name, action, state, reason, object_uid, edit, expected_version, version, new_version
-		from prompt_changes where namespace = $1 order by seq`, o.namespace)
+	rows, err := conn.Query(ctx, `select id::text, name, action, state, reason, object_uid, asked.edit, expected_version, version, new_version
+		from prompt_changes join oracle.asked using (id) where namespace = $1 order by seq`, o.namespace)
 	if err != nil {
 		return err
 	}

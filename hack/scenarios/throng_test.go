@@ -71,6 +71,7 @@ func crowdOfAgents(t *testing.T) {
 	t.Logf("seed %d", seed)
 	c := &throng{scene: play(t, mortal(t)), seed: seed, people: map[string][]string{}}
 	c.office = c.scene.office(t)
+	must(t, c.keepEdits(t.Context()))
 	must(t, c.furnish(t.Context()))
 	watched := c.watch(t)
 	must(t, c.rush(t))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -444,69 +443,6 @@ func TestSupersededIsNotPublished(t *testing.T) {
 	deposed.Takeover = &fenced.Row
 	_, err = d.writer.Publish(t.Context(), deposed)
 	must(t, err)
-}
-
-// TestWithdrawalErasesRequests: the text of a version is in the request that made it, and in others that were answered
-// otherwise. Which of them it is nobody knows, so all lose it.
-func TestWithdrawalErasesRequests(t *testing.T) {
-	d := openDesk(t)
-	var requests []store.ChangeRequest
-	asks := func(action store.Action) {
-		t.Helper()
-		requests = append(requests, d.asks(action, func(r *store.ChangeRequest) {
-			r.Edit.Content, r.IdempotencyKey = new("secret"), fmt.Sprint(len(requests))
-		}))
-	}
-	publish := func(p store.Publication) {
-		t.Helper()
-		_, err := d.writer.Publish(t.Context(), p)
-		must(t, err)
-	}
-	asks(store.ActionAdd)
-	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
-	publish(d.carrying("u1", 1, "secret", true))
-	asks(store.ActionUpdate) // and another writer changes more before it is published
-	d.applies(d.begins(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
-	publish(d.carrying("u1", 3, "secret, and more", false))
-	asks(store.ActionUpdate) // and the object is suspended meanwhile
-	blocked := d.begins(store.Intent{UID: "u1", Generation: 4})
-	d.applies(blocked, "u1", 4)
-	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: blocked.ID, Held: true}, "Suspended", "words"))
-	asks(store.ActionUpdate) // and it is another's to make
-	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "propose: secret"))
-
-	before := make([]store.ChangeOutcome, len(requests))
-	for i, r := range requests {
-		outcomes, err := d.server.ChangeOutcomes(t.Context(), r.Subject, []string{r.ID})
-		must(t, err)
-		before[i] = outcomes[0]
-	}
-	p := publication(t, handover, "u1", 5, "another")
-	p.Withdrawn = []int64{1}
-	publish(p)
-	p = publication(t, handover, "u1", 6, "another")
-	p.Withdrawn = []int64{1, 2}
-	publish(p)
-	for _, row := range contents(t, d.owner)["prompt_changes"] {
-		if strings.Contains(row, "secret") {
-			t.Errorf("after the withdrawal: %s", row)
-		}
-	}
-	for i, r := range requests {
-		again := r
-		again.ID = uuid.NewString()
-		if before[i].State == store.ChangeRefused {
-			before[i].Message = "what was said of it is erased, since a version of the prompt was withdrawn"
-		}
-		got, err := d.server.RequestChange(t.Context(), again)
-		if diff := cmp.Diff(before[i], got); diff != "" || err != nil {
-			t.Errorf("a repeat of request %d gives %v (-want +got):\n%s", i, err, diff)
-		}
-		again.Edit.Content = new("another secret")
-		if got, err := d.server.RequestChange(t.Context(), again); !errors.Is(err, store.ErrOtherRequest) {
-			t.Errorf("another edit under the key of request %d gives %+v, %v; want %v", i, got, err, store.ErrOtherRequest)
-		}
-	}
 }
 
 func TestBlockedChange(t *testing.T) {

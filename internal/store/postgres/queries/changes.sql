@@ -10,11 +10,10 @@ select asked.id::text as id, coalesce(pg_notify('lectern_changes', asked.id::tex
   from asked;
 
 -- name: RequestedBefore :one
--- The name of an addition is chosen anew for each request, because the first one took the name it chose. Of an edit that
--- a withdrawal erased the digest is left.
+-- The name of an addition is chosen anew for each request, because the first one took the name it chose.
 select id::text as id, namespace, name, action, state, version, served, new_version, reason, message,
        (action = @action and namespace = @namespace and (action = 'Add' or name = @name)
-        and edit in (@edit, jsonb_build_object('erased', encode(sha256(convert_to((@edit::jsonb)::text, 'UTF8')), 'hex')))
+        and edit in (@edit, erased(@edit))
         and expected_version = @expected_version)::boolean as same
   from prompt_changes
  where subject = @subject
@@ -88,10 +87,11 @@ select state, reason, attempt, generation
    for update;
 
 -- name: SettleChange :exec
--- Every settlement wakes the controller for the next request. Servers ask.
+-- Every settlement wakes the controller for the next request. Servers ask. None leaves the edit: a version may be
+-- withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
 with settled as (
   update prompt_changes
-     set state = @state, reason = @reason, message = @message,
+     set state = @state, reason = @reason, message = @message, edit = erased(edit),
          version = @version, served = @served, new_version = @new_version, settled_at = now()
    where id = (@id::text)::uuid and settled_at is null
   returning id
@@ -107,7 +107,7 @@ with settled as (
      set state = case action when 'Delete' then 'Published' else 'Conflict' end,
          reason = case action when 'Delete' then '' else @reason::text end,
          message = case action when 'Delete' then '' else @message::text end,
-         settled_at = now()
+         edit = erased(edit), settled_at = now()
    where namespace = @namespace and name = @name and object_uid = @object_uid::text and object_uid <> ''
      and settled_at is null and (action = 'Delete' or state = 'Applied')
   returning id
@@ -123,7 +123,7 @@ select exists (select from prompt_changes
 -- name: ExpireChanges :exec
 with settled as (
   update prompt_changes
-     set state = 'Expired', reason = @reason, message = @message, settled_at = now()
+     set state = 'Expired', reason = @reason, message = @message, edit = erased(edit), settled_at = now()
    where settled_at is null and begun_at is null and requested_at < now() - make_interval(secs => @expiry_seconds)
   returning id
 )

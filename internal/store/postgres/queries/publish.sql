@@ -105,15 +105,14 @@ select distinct d.name
  limit 10;
 
 -- name: WithdrawVersions :exec
--- With what agents asked of the prompt so far: the same text may be in any of it, whatever it was answered. What is
--- left tells a repeat from another request. A refusal says what was asked again, as a patch to propose.
+-- With what was said of requests so far where that may repeat a text: a refusal gives the edit as a patch to propose, and
+-- an object that is not published says which of its words is wrong.
 with erased as (
   update prompt_changes c
-     set edit = jsonb_build_object('erased', encode(sha256(convert_to(c.edit::text, 'UTF8')), 'hex')),
-         message = case c.state when 'Refused' then 'what was said of it is erased, since a version of the prompt was withdrawn' else c.message end
+     set message = 'what was said of it is erased, since a version of the prompt was withdrawn'
     from prompts p
    where p.id = @prompt_id and c.namespace = p.namespace and c.name = p.name
-     and c.settled_at is not null and not jsonb_exists(c.edit, 'erased')
+     and c.settled_at is not null and c.state in ('Refused', 'Blocked')
 )
 update prompt_versions
    set withdrawn_at = now(), document = null, source = null, content = null, includes = '[]', tags = '{}', variables = '{}'

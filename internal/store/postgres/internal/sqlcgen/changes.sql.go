@@ -194,7 +194,7 @@ func (q *Queries) DropChanges(ctx context.Context, arg DropChangesParams) (int64
 const expireChanges = `-- name: ExpireChanges :exec
 with settled as (
   update prompt_changes
-     set state = 'Expired', reason = $1, message = $2, settled_at = now()
+     set state = 'Expired', reason = $1, message = $2, edit = erased(edit), settled_at = now()
    where settled_at is null and begun_at is null and requested_at < now() - make_interval(secs => $3)
   returning id
 )
@@ -406,7 +406,7 @@ func (q *Queries) RequestChange(ctx context.Context, arg RequestChangeParams) (R
 const requestedBefore = `-- name: RequestedBefore :one
 select id::text as id, namespace, name, action, state, version, served, new_version, reason, message,
        (action = $1 and namespace = $2 and (action = 'Add' or name = $3)
-        and edit in ($4, jsonb_build_object('erased', encode(sha256(convert_to(($4::jsonb)::text, 'UTF8')), 'hex')))
+        and edit in ($4, erased($4))
         and expected_version = $5)::boolean as same
   from prompt_changes
  where subject = $6
@@ -440,8 +440,7 @@ type RequestedBeforeRow struct {
 	Same       bool
 }
 
-// The name of an addition is chosen anew for each request, because the first one took the name it chose. Of an edit that
-// a withdrawal erased the digest is left.
+// The name of an addition is chosen anew for each request, because the first one took the name it chose.
 func (q *Queries) RequestedBefore(ctx context.Context, arg RequestedBeforeParams) (RequestedBeforeRow, error) {
 	row := q.db.QueryRow(ctx, requestedBefore,
 		arg.Action,
@@ -473,7 +472,7 @@ func (q *Queries) RequestedBefore(ctx context.Context, arg RequestedBeforeParams
 const settleChange = `-- name: SettleChange :exec
 with settled as (
   update prompt_changes
-     set state = $1, reason = $2, message = $3,
+     set state = $1, reason = $2, message = $3, edit = erased(edit),
          version = $4, served = $5, new_version = $6, settled_at = now()
    where id = ($7::text)::uuid and settled_at is null
   returning id
@@ -492,7 +491,8 @@ type SettleChangeParams struct {
 	ID         string
 }
 
-// Every settlement wakes the controller for the next request. Servers ask.
+// Every settlement wakes the controller for the next request. Servers ask. None leaves the edit: a version may be
+// withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
 func (q *Queries) SettleChange(ctx context.Context, arg SettleChangeParams) error {
 	_, err := q.db.Exec(ctx, settleChange,
 		arg.State,
@@ -512,7 +512,7 @@ with settled as (
      set state = case action when 'Delete' then 'Published' else 'Conflict' end,
          reason = case action when 'Delete' then '' else $1::text end,
          message = case action when 'Delete' then '' else $2::text end,
-         settled_at = now()
+         edit = erased(edit), settled_at = now()
    where namespace = $3 and name = $4 and object_uid = $5::text and object_uid <> ''
      and settled_at is null and (action = 'Delete' or state = 'Applied')
   returning id

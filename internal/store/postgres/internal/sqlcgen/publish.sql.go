@@ -428,11 +428,10 @@ func (q *Queries) Prompt(ctx context.Context, arg PromptParams) (PromptRow, erro
 const withdrawVersions = `-- name: WithdrawVersions :exec
 with erased as (
   update prompt_changes c
-     set edit = jsonb_build_object('erased', encode(sha256(convert_to(c.edit::text, 'UTF8')), 'hex')),
-         message = case c.state when 'Refused' then 'what was said of it is erased, since a version of the prompt was withdrawn' else c.message end
+     set message = 'what was said of it is erased, since a version of the prompt was withdrawn'
     from prompts p
    where p.id = $1 and c.namespace = p.namespace and c.name = p.name
-     and c.settled_at is not null and not jsonb_exists(c.edit, 'erased')
+     and c.settled_at is not null and c.state in ('Refused', 'Blocked')
 )
 update prompt_versions
    set withdrawn_at = now(), document = null, source = null, content = null, includes = '[]', tags = '{}', variables = '{}'
@@ -444,8 +443,8 @@ type WithdrawVersionsParams struct {
 	Versions []int64
 }
 
-// With what agents asked of the prompt so far: the same text may be in any of it, whatever it was answered. What is
-// left tells a repeat from another request. A refusal says what was asked again, as a patch to propose.
+// With what was said of requests so far where that may repeat a text: a refusal gives the edit as a patch to propose, and
+// an object that is not published says which of its words is wrong.
 func (q *Queries) WithdrawVersions(ctx context.Context, arg WithdrawVersionsParams) error {
 	_, err := q.db.Exec(ctx, withdrawVersions, arg.PromptID, arg.Versions)
 	return err

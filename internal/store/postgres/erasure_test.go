@@ -1,0 +1,110 @@
+package postgres_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const secret = "the secret"
+
+// TestSettlementErasesTheEdit: a text that is withdrawn, before or after, is in no request that has an end, whatever
+// it was. A repeat is told from another request all the same.
+func TestSettlementErasesTheEdit(t *testing.T) {
+	settles := func(state store.ChangeState) func(*testing.T, desk) {
+		return func(t *testing.T, d desk) {
+			must(t, d.writer.SettleChange(t.Context(), d.open(), state, "Reason", "words"))
+		}
+	}
+	publishes := func(held bool) func(*testing.T, desk) {
+		return func(t *testing.T, d desk) {
+			d.applies(d.begins(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
+			_, err := d.writer.Publish(t.Context(), d.carrying("u1", 2, "text", held))
+			must(t, err)
+		}
+	}
+	for name, end := range map[string]func(*testing.T, desk){
+		"refused":    settles(store.ChangeRefused),
+		"conflict":   settles(store.ChangeConflict),
+		"published":  publishes(true),
+		"superseded": publishes(false),
+		"blocked": func(t *testing.T, d desk) {
+			c := d.begins(store.Intent{UID: "u1", Generation: 2})
+			d.applies(c, "u1", 2)
+			must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: c.ID, Held: true}, "Suspended", "words"))
+		},
+		"expired": func(t *testing.T, d desk) {
+			d.older(2 * store.ChangeExpiry)
+			must(t, d.writer.ExpireChanges(t.Context()))
+		},
+		"lost with the object": func(t *testing.T, d desk) {
+			d.applies(d.begins(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
+			must(t, release(t.Context(), d.writer))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDesk(t)
+			_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+			must(t, err)
+			r := d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Edit.Content, r.IdempotencyKey = new(secret), "k" })
+			end(t, d)
+			d.keepsNo(secret)
+			was, err := d.server.ChangeOutcomes(t.Context(), r.Subject, []string{r.ID})
+			must(t, err)
+			again := r
+			again.ID = uuid.NewString()
+			got, err := d.server.RequestChange(t.Context(), again)
+			must(t, err)
+			if diff := cmp.Diff(was, []store.ChangeOutcome{got}); diff != "" || !got.State.Final() {
+				t.Errorf("a repeat gives state %s (-want +got):\n%s", got.State, diff)
+			}
+			again.Edit.Content = new("another " + secret)
+			if got, err := d.server.RequestChange(t.Context(), again); !errors.Is(err, store.ErrOtherRequest) {
+				t.Errorf("another edit under the same key gives %+v, %v; want %v", got, err, store.ErrOtherRequest)
+			}
+		})
+	}
+}
+
+// TestWithdrawalErasesWords: what was said of a request may repeat the text.
+func TestWithdrawalErasesWords(t *testing.T) {
+	d := openDesk(t)
+	_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	must(t, err)
+	refused := d.asks(store.ActionUpdate) // another's to make
+	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "propose: "+secret))
+	blocked := d.asks(store.ActionUpdate)
+	c := d.begins(store.Intent{UID: "u1", Generation: 2})
+	d.applies(c, "u1", 2)
+	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: c.ID, Held: true}, "InvalidTemplate", "no such argument: "+secret))
+	lost := d.asks(store.ActionUpdate)
+	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeConflict, store.ReasonVersion, "words of the program's own"))
+
+	p := publication(t, handover, "u1", 3, "another")
+	p.Withdrawn = []int64{1}
+	_, err = d.writer.Publish(t.Context(), p)
+	must(t, err)
+	d.keepsNo(secret)
+	d.ends(refused, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+	d.ends(blocked, store.ChangeOutcome{State: store.ChangeBlocked, Reason: "InvalidTemplate"})
+	outcomes, err := d.server.ChangeOutcomes(t.Context(), lost.Subject, []string{lost.ID})
+	must(t, err)
+	if got := outcomes[0].Message; got != "words of the program's own" {
+		t.Errorf("of a conflict is told %q", got)
+	}
+}
+
+// keepsNo wants no trace of a text in what is kept of requests.
+func (d desk) keepsNo(text string) {
+	d.Helper()
+	for _, row := range contents(d.T, d.owner)["prompt_changes"] {
+		if strings.Contains(row, text) {
+			d.Errorf("kept of a request: %s", row)
+		}
+	}
+}
