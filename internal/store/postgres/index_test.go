@@ -17,7 +17,6 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 )
 
-// TestReindex is an upgrade: the release before knew no searches, and its controller may still publish for a while.
 // TestRevivedIsIndexed: the release that buried it wrote nothing of what it is searched by now.
 func TestRevivedIsIndexed(t *testing.T) {
 	t.Parallel()
@@ -46,6 +45,7 @@ func TestRevivedIsIndexed(t *testing.T) {
 	}
 }
 
+// TestReindex is an upgrade: the release before knew no searches, and its controller may still publish for a while.
 func TestReindex(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
