@@ -21,7 +21,7 @@ func (f *Folder) Follow(ctx context.Context) {
 		defer watcher.Close() //nolint:errcheck // nothing is left to do with it
 		f.watchWith(watcher)
 	}
-	next, due := time.NewTimer(0), time.Now()
+	next, due, calm := time.NewTimer(0), time.Now(), gather
 	defer next.Stop()
 	// An event brings the look forward and never puts it off: where something is written all the time, none would come.
 	within := func(wait time.Duration) {
@@ -36,13 +36,14 @@ func (f *Folder) Follow(ctx context.Context) {
 			return
 		case event := <-watcher.Events:
 			if event.Op != fsnotify.Chmod {
-				within(gather)
+				within(calm)
 			}
 		case err := <-watcher.Errors:
 			f.log.Warn("Events of the folder were lost, looking at it", "err", err)
-			within(0)
+			within(calm)
 		case <-next.C:
-			wait := f.lookOnce(ctx)
+			var wait time.Duration
+			wait, calm = f.lookOnce(ctx)
 			due = time.Now().Add(wait)
 			next.Reset(wait)
 		}
@@ -62,12 +63,16 @@ func (f *Folder) watchWith(watcher *fsnotify.Watcher) {
 	}
 }
 
-// lookOnce looks and says when to look again.
-func (f *Folder) lookOnce(ctx context.Context) time.Duration {
+// lookOnce looks and says when to look again, and how soon at most: where a look takes long, and something is written
+// all the time, four fifths of the time stay for changes.
+func (f *Folder) lookOnce(ctx context.Context) (wait, calm time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	begun := time.Now()
+	wait = rescan
 	if f.look(ctx) {
-		return settling
+		wait = settling
 	}
-	return rescan
+	calm = max(gather, 4*time.Since(begun))
+	return max(wait, calm), calm
 }
