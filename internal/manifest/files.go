@@ -50,7 +50,7 @@ func Files(folder fs.FS, name func(string) string) ([]File, []Problem) {
 				return fs.SkipDir
 			}
 		case IsManifestName(at):
-			content, err := readFile(folder, at)
+			content, _, err := ReadFile(folder, at)
 			if err != nil {
 				failed(at, err)
 				return nil
@@ -62,19 +62,25 @@ func Files(folder fs.FS, name func(string) string) ([]File, []Problem) {
 	return files, problems
 }
 
-// readFile reads one byte more than is allowed at most, so that split can tell.
-func readFile(folder fs.FS, name string) ([]byte, error) {
-	stat, err := fs.Stat(folder, name)
+// ReadFile gives the content of a file, one byte more than is allowed at most so that split can tell, and how the file
+// was afterwards.
+func ReadFile(folder fs.FS, name string) ([]byte, fs.FileInfo, error) {
+	before, err := fs.Stat(folder, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if !stat.Mode().IsRegular() { // to open a pipe is to wait for who writes to it
-		return nil, errors.New("it is not a regular file")
+	if !before.Mode().IsRegular() { // to open a pipe is to wait for who writes to it
+		return nil, nil, errors.New("it is not a regular file")
 	}
 	file, err := folder.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer file.Close() //nolint:errcheck // only read
-	return io.ReadAll(io.LimitReader(file, MaxFile+1))
+	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := file.Stat()
+	return content, after, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"syscall"
 	"time"
 
@@ -130,7 +131,7 @@ func (f *Folder) takeUp(ctx context.Context, request *store.ChangeRequest, p *pa
 	seen := look{files: maps.Clone(f.files), changed: true, unsettled: true}
 	delete(seen.files, p.path)
 	if p.after != nil {
-		content, stat, err := read(p.name)
+		content, stat, err := manifest.ReadFile(os.DirFS(f.root), p.path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(content, p.after) {
 			return store.ChangeOutcome{}, conflict(store.ReasonSuperseded, "%s", store.Superseded)
 		}

@@ -89,7 +89,7 @@ func (f *Folder) open(e entry) (*page, error) {
 		return nil, refused(store.ReasonInvalid, "%s has faults, and what is served is from before them; mend the file first", e.File)
 	}
 	p := &page{path: e.path, name: filepath.Join(f.root, filepath.FromSlash(e.path))}
-	content, stat, err := read(p.name)
+	content, stat, err := manifest.ReadFile(os.DirFS(f.root), p.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errMoved

@@ -3,7 +3,6 @@ package laptop
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -149,7 +148,7 @@ func (w *walk) file(at string, stat fs.FileInfo) {
 		w.problem(w.root, fmt.Sprintf("the folder has more than %d manifest files; the rest is not read", maxFiles))
 		return
 	}
-	content, after, err := read(w.name(at))
+	content, after, err := manifest.ReadFile(os.DirFS(w.root), at)
 	read := &file{path: at, stat: stat}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -206,27 +205,4 @@ func reason(err error) string {
 		return inner.Err.Error()
 	}
 	return err.Error()
-}
-
-// read gives the content of a file, one byte more than a manifest may have at most, and how the file was
-// afterwards.
-func read(name string) ([]byte, fs.FileInfo, error) {
-	before, err := os.Stat(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !before.Mode().IsRegular() { // to open a pipe is to wait for who writes to it
-		return nil, nil, errors.New("it is not a regular file")
-	}
-	opened, err := os.Open(filepath.Clean(name))
-	if err != nil {
-		return nil, nil, err
-	}
-	defer opened.Close() //nolint:errcheck // only read
-	content, err := io.ReadAll(io.LimitReader(opened, manifest.MaxFile+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	after, err := opened.Stat()
-	return content, after, err
 }
