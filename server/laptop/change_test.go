@@ -99,12 +99,12 @@ func TestANameOfAFaultyFileIsTaken(t *testing.T) {
 		"broken.yaml": "spec: \"",
 		"sound.yaml":  manifest("other", "x"),
 	})
-	for name, want := range map[string]bool{"known": true, "broken": true, "sound": false, "new": false} {
-		if got := d.folder.Claims(key(name)); got != want {
-			t.Errorf("%s is claimed: %t, want %t", name, got, want)
+	for name, want := range map[string]string{"known": "any.yaml", "broken": "broken.yaml", "sound": "", "new": ""} {
+		if got := d.folder.Claims(key(name)); got != (want != "") {
+			t.Errorf("%s is claimed: %t, want it by %q", name, got, want)
 		}
-		if want {
-			d.ends(store.ChangeRequest{Key: key(name), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonExists, "has faults")
+		if want != "" {
+			d.ends(store.ChangeRequest{Key: key(name), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonExists, want+" is there and has faults")
 		}
 	}
 	d.save("any.yaml", manifest("known", "mended"))

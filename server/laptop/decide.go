@@ -156,8 +156,8 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 	if _, there := f.entries[request.Key]; there {
 		return nil, conflict(store.ReasonExists, "prompt %s is there already", request.Key)
 	}
-	if f.claims(request.Key) {
-		return nil, conflict(store.ReasonExists, "a file of prompt %s is there already and has faults; mend it, or choose another name", request.Key)
+	if file := f.claims(request.Key); file != "" {
+		return nil, conflict(store.ReasonExists, "the name %s is not free: the file %s is there and has faults; mend it, or choose another name", request.Key, file)
 	}
 	spec, err := manifest.Added(request.Edit)
 	if err != nil {
@@ -187,19 +187,21 @@ func fileOf(key store.Key, suffix string) string {
 func (f *Folder) Claims(key store.Key) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.claims(key)
+	return f.claims(key) != ""
 }
 
-func (f *Folder) claims(key store.Key) bool {
-	if named := f.files[fileOf(key, "")]; named != nil && len(named.set.Faults) > 0 {
-		return true
+// claims gives the path of such a file, or nothing.
+func (f *Folder) claims(key store.Key) string {
+	named := fileOf(key, "")
+	if there := f.files[named]; there != nil && len(there.set.Faults) > 0 {
+		return named
 	}
-	for _, other := range f.files {
+	for path, other := range f.files {
 		if other.set.Faulty(key) {
-			return true
+			return path
 		}
 	}
-	return false
+	return ""
 }
 
 // judge refuses a file in which the prompt would not be served, or would not be as asked for.
