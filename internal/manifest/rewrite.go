@@ -12,7 +12,8 @@ import (
 )
 
 // Rewrite gives a prompt of a file another spec. What the two specs have in common keeps its bytes: comments,
-// order, quotes, other documents. Reading the result gives just the spec that was asked for.
+// order, quotes, other documents. Where an alias stands in the way, every alias of the manifest is
+// written out. Reading the result gives just the spec that was asked for.
 //
 // The error is an *EditError; the prompt must be in the file.
 func Rewrite(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, error) {
