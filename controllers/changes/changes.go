@@ -139,14 +139,25 @@ func (c *Changes) work(ctx context.Context, queue workqueue.TypedRateLimitingInt
 		case err == nil, ctx.Err() != nil:
 			queue.Forget(key)
 		default:
-			if !errors.Is(err, errLater) {
-				failures.Inc()
-				c.Log.Error(err, "Cannot go on with a change request, trying again", "namespace", key.Namespace, "name", key.Name)
-			}
+			c.failed(key, err)
 			queue.AddRateLimited(key)
 		}
 		queue.Done(key)
 	}
+}
+
+// failed tells of a request that is tried again, but not for each that the database is away.
+func (c *Changes) failed(key store.Key, err error) {
+	log := c.Log.WithValues("namespace", key.Namespace, "name", key.Name)
+	switch {
+	case errors.Is(err, errLater):
+		return
+	case errors.Is(err, store.ErrUnavailable): // fill has told it
+		log.V(1).Info("Cannot go on with a change request while the database is away", "reason", err.Error())
+	default:
+		log.Error(err, "Cannot go on with a change request, trying again")
+	}
+	failures.Inc()
 }
 
 // errLater says that there is no saying yet.
