@@ -55,7 +55,8 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// TestPlansOfChanges: what the controller asks with every reconcile and every two seconds touches no settled request.
+// TestPlansOfChanges: what the controller asks with every reconcile and every two seconds touches no settled request, and
+// a withdrawal or a repeat none but its own.
 func TestPlansOfChanges(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Connect(t, pgtest.New(t))
@@ -65,17 +66,23 @@ func TestPlansOfChanges(t *testing.T) {
 			  from generate_series(1, 100000) i`,
 		`insert into prompt_changes (id, namespace, name, action, subject)
 			select gen_random_uuid(), 'ns-1', 'p-' || i, 'Update', 's' from generate_series(1, 10) i`,
-		"vacuum (analyze) prompt_changes",
+		`insert into prompt_changes (id, namespace, name, action, subject, state, settled_at)
+			select gen_random_uuid(), 'ns-1', 'withdrawn', 'Update', 's', 'Refused', now() from generate_series(1, 3) i`,
+		`insert into prompts (id, namespace, name, owner_uid, generation, revision) overriding system value
+			select i, 'ns-1', case i when 7 then 'withdrawn' else 'p-' || i end, 'u', 1, i from generate_series(1, 1000) i`,
+		"vacuum (analyze) prompt_changes, prompts",
 	} {
 		_, err := conn.Exec(t.Context(), sql)
 		must(t, err)
 	}
-	for name, args := range map[string]string{
-		"OpenChanges":    "2, 500",
-		"ChangesOverdue": "600",
-		"CarriedChange":  "'ns-1', 'p-1', 'u', 5, '6f1c1f0e-0000-4000-8000-000000000001'",
+	for name, q := range map[string]struct{ file, args string }{
+		"OpenChanges":      {"changes.sql", "2, 500"},
+		"ChangesOverdue":   {"changes.sql", "600"},
+		"CarriedChange":    {"changes.sql", "'ns-1', 'p-1', 'u', 5, '6f1c1f0e-0000-4000-8000-000000000001'"},
+		"RequestedBefore":  {"changes.sql", "'Update', 'ns-1', 'p-1', '{}', 0, 's', '6f1c1f0e-0000-4000-8000-000000000001', 'k'"},
+		"WithdrawVersions": {"publish.sql", "7, '{1}'"},
 	} {
-		plan := explain(t, conn, query(t, "changes.sql", name), args)
+		plan := explain(t, conn, query(t, q.file, name), q.args)
 		if strings.Contains(plan, "Seq Scan") {
 			t.Errorf("%s: the plan has a Seq Scan:\n%s", name, plan)
 		}
