@@ -426,7 +426,12 @@ func agentsCannotForgeTheirMark(t *testing.T) {
 // share, which knows nothing of its requests.
 func elsewhere(t *testing.T, unproven bool) (s *postgres.Store, writer *postgres.Writer, begin func(...func(*changes.Changes))) {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), pgtest.New(t))
+	return elsewhereIn(t, pgtest.New(t), unproven)
+}
+
+func elsewhereIn(t *testing.T, owner postgres.Options, unproven bool) (s *postgres.Store, writer *postgres.Writer, begin func(...func(*changes.Changes))) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), owner)
 	must(t, err)
 	t.Cleanup(s.Close)
 	writer = s.Writer("another cluster")

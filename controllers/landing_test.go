@@ -16,12 +16,19 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/changes"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 )
 
 // agentsAreNotRefusedWhatMayLand: a controller that may not write follows one whose write is still under way. It answers
 // once that write can land no more, and does not put that off by what it tries itself.
 func agentsAreNotRefusedWhatMayLand(t *testing.T) {
-	s, writer, begin := elsewhere(t, true)
+	owner := pgtest.New(t)
+	s, writer, begin := elsewhereIn(t, owner, true)
+	tried := func(when string) { // rather than that the test must be done while a write lasts
+		t.Helper()
+		_, err := pgtest.Connect(t, owner).Exec(t.Context(), "update prompt_changes set tried_at = now() + $1::interval where state = 'Pending'", when)
+		must(t, err)
+	}
 	ns := namespace(t)
 	objects, refused := onlooker(t, ns)
 	begun := func(name string) (*v1alpha1.Prompt, store.ChangeRequest) {
@@ -39,6 +46,7 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 	}
 	_, lost := begun("lost")
 	p, late := begun("late")
+	tried("1 hour")
 	begin(func(c *changes.Changes) { c.Objects = objects })
 	for name := ""; name != p.Name; {
 		select {
@@ -51,6 +59,12 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 		p.Spec.Text, p.Annotations[v1alpha1.LastChangeAnnotation] = "ours", late.ID
 	})
 	isApplied(t, s, late)
+	open, err := writer.OpenChange(t.Context(), lost.Key)
+	must(t, err)
+	if open.Attempt != 1 {
+		t.Errorf("%d attempts were begun while the first may land", open.Attempt)
+	}
+	tried("-1 hour")
 	wantOutcome(t, answered(t, s, lost), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonForbidden})
 }
 
