@@ -13,13 +13,14 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lectern
 # The tools are built once for each state of their module.
 TOOLS := $(CACHE)/tools/$(shell cat hack/tools/go.mod hack/tools/go.sum | sha256sum | cut -c1-12)
 PACKAGES := ./...
-# What runs again on the newest Postgres: the stores, what starts servers, and Lectern as processes.
+# What runs again on the newest Postgres, as it is shipped, without the race detector: the stores, what starts servers,
+# and Lectern as processes.
 POSTGRES_PACKAGES := ./internal/store/... ./hack/local/... ./hack/scenarios/...
 # The versions: Debian's, and the newest; or the one asked for. A server that is lent is what it is.
 LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
 SECOND := $(if $(LENT)$(PG),,18)
-RACE := CGO_ENABLED=1 go test -race -shuffle=on -p 2 -timeout 30m
+TEST := go test -shuffle=on -p 2 -timeout 30m
 FUZZTIME ?= 30s
 
 ##@ Use
@@ -45,8 +46,8 @@ build: ## Build bin/lectern.
 test: ## Every test with the race detector: on Postgres 15 (or PG), then stores and processes on 18.
 	@echo "Getting ready what the tests start (the first time builds it: up to 10 minutes)."
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST) $(SECOND)"); export KUBEBUILDER_ASSETS; set -x; \
-	$(if $(FIRST),PG=$(FIRST) )$(RACE) $(PACKAGES); \
-	$(if $(SECOND),PG=$(SECOND) $(RACE) $(POSTGRES_PACKAGES))
+	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race $(PACKAGES); \
+	$(if $(SECOND),PG=$(SECOND) $(TEST) $(POSTGRES_PACKAGES))
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (30s).
