@@ -188,3 +188,34 @@ func TestTheFirstOfTheMissingIsNamed(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// uncounted is a library that is not to be asked for a number.
+type uncounted struct {
+	prompts.Library
+	t *testing.T
+}
+
+func (u uncounted) CountFound(context.Context, store.FindQuery) (int64, error) {
+	u.t.Error("what was read to its end is counted")
+	return 0, nil
+}
+
+// TestWhatWasReadIsNotCounted, even if the answer had no room for all of it: counting is a second search.
+func TestWhatWasReadIsNotCounted(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewAuthor(t)
+	for i := range 20 {
+		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%02d", i)}, catalogtest.Text(strings.Repeat("All about reports. ", 10)))
+	}
+	box := openToolbox(t, start(t, author, func(d *Deps) { d.Library, d.ResultLimit = uncounted{author.Store, t}, 500 }), "/mcp")
+	for arguments, want := range map[string]string{
+		`{"query":"reports"}`:             "Showing 4 of 20; call again with offset=4 or detail=summary",
+		`{"query":"reports","offset":15}`: "Showing 4 of 20; call again with offset=19 or detail=summary",
+		`{"query":"reports","offset":18}`: "",
+		`{"query":"nothing"}`:             "",
+	} {
+		if got := strings.Join(box.call(t, "search_prompts", arguments).texts[1:], ""); got != want {
+			t.Errorf("%s: %q, not %q", arguments, got, want)
+		}
+	}
+}

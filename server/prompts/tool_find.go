@@ -40,6 +40,9 @@ type finding struct {
 	rows  []any
 	// more says that there are others; cut that it was for want of room.
 	more, cut bool
+	// all is how many there are from the start, once known.
+	all   int
+	known bool
 }
 
 // found is the structured result of a list.
@@ -131,12 +134,14 @@ func (f *finding) fill(ctx context.Context, library Library) error {
 			}
 			if !fits {
 				f.more, f.cut = true, true
+				f.all, f.known = f.start+len(f.rows)+len(page.Records)-i, page.Next == nil
 				return nil
 			}
 			f.at.skip++
 			f.left--
 		}
 		if page.Next == nil {
+			f.all, f.known = f.start+len(f.rows), true
 			return nil
 		}
 		f.at = mark{after: page.Next}
@@ -170,8 +175,8 @@ func (f *finding) add(r *store.Record) (bool, error) {
 
 // total is how many prompts there are, counted only where reading did not tell.
 func (f *finding) total(ctx context.Context, library Library) (int64, error) {
-	if !f.more && f.counted && (f.start == 0 || len(f.rows) > 0) {
-		return int64(f.start + len(f.rows)), nil
+	if f.known && f.counted && (f.start == 0 || len(f.rows) > 0) {
+		return int64(f.all), nil
 	}
 	return library.CountFound(ctx, f.query)
 }
