@@ -17,6 +17,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
@@ -368,17 +369,18 @@ func getPrompt(name string, arguments map[string]any) request {
 	return request{rpc: "prompts/get", params: params}
 }
 
-func testdataFolder() string {
-	if folder := os.Getenv("LECTERN_TESTDATA"); folder != "" {
-		return folder
+func testdataPath(name string) string {
+	path, err := local.TestData(name)
+	if err != nil {
+		panic(err)
 	}
-	return "../../shared/data"
+	return path
 }
 
 // testdata is a file of the shared test inputs. Without it a test goes on with less, but not in CI.
 func testdata(tb testing.TB, name string) ([]byte, bool) {
 	tb.Helper()
-	content, err := os.ReadFile(testdataFolder() + "/" + name)
+	content, err := os.ReadFile(testdataPath(name))
 	switch {
 	case err == nil:
 		return content, true

@@ -13,7 +13,7 @@ import (
 )
 
 // witness is the one of all tests.
-var witness = sync.OnceValue(func() *transporttest.Witness { return transporttest.NewWitness(testdataFolder() + "/mcp-schema") })
+var witness = sync.OnceValue(func() *transporttest.Witness { return transporttest.NewWitness(testdataPath("mcp-schema")) })
 
 // TestTheWitnessSees what is wrong: every other test relies on it.
 func TestTheWitnessSees(t *testing.T) {

@@ -89,15 +89,11 @@ func applyRows(objects int, with, without []application) []row {
 
 // collection is the real one where it can be found, else as many of the bench's own making.
 func collection() ([]v1alpha1.Prompt, error) {
-	folder := os.Getenv("LECTERN_TESTDATA")
-	if folder == "" {
-		root, err := local.Root()
-		if err != nil {
-			return nil, err
-		}
-		folder = filepath.Join(root, "..", "shared", "data")
+	path, err := local.TestData("prompts.csv")
+	if err != nil {
+		return nil, err
 	}
-	file, err := os.Open(filepath.Join(folder, "prompts.csv"))
+	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintln(os.Stderr, "No prompts.csv (LECTERN_TESTDATA says where); applying prompts of the bench's own making.")
 		return invented(1184), nil

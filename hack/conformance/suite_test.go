@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/hack/conformance/fixtures"
+	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
@@ -48,11 +49,9 @@ func TestSuite(t *testing.T) {
 // witness holds what the fixtures answer against the official schemas, which the suite does only in part.
 func witness(t *testing.T) *transporttest.Witness {
 	t.Helper()
-	folder := os.Getenv("LECTERN_TESTDATA")
-	if folder == "" {
-		folder = "../../../shared/data"
-	}
-	w := transporttest.NewWitness(filepath.Join(folder, "mcp-schema"))
+	folder, err := local.TestData("mcp-schema")
+	must(t, err)
+	w := transporttest.NewWitness(folder)
 	switch {
 	case w.Blind() && os.Getenv("CI") == "true":
 		t.Fatalf("CI needs the official schemas in %s", folder)

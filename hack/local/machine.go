@@ -28,6 +28,15 @@ func Root() (string, error) {
 	}
 }
 
+// TestData is the path of one of the shared test inputs, which need not be there.
+func TestData(name string) (string, error) {
+	if folder := os.Getenv("LECTERN_TESTDATA"); folder != "" {
+		return filepath.Join(folder, name), nil
+	}
+	root, err := Root()
+	return filepath.Join(root, "..", "shared", "data", name), err
+}
+
 // cacheFolder is where what was built or fetched is kept between runs. Root's home is closed to the
 // user that runs Postgres, so root keeps its cache where everybody may read.
 func cacheFolder(name string) (string, error) {

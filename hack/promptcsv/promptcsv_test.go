@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/hack/promptcsv"
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
@@ -217,11 +218,11 @@ func TestWriteRefusesWhatWouldChange(t *testing.T) {
 // open opens the real collection, or returns nil where there is none.
 func open(t *testing.T) io.Reader {
 	t.Helper()
-	folder := os.Getenv("LECTERN_TESTDATA")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "..", "shared", "data")
+	path, err := local.TestData("prompts.csv")
+	if err != nil {
+		t.Fatal(err)
 	}
-	file, err := os.Open(filepath.Join(folder, "prompts.csv"))
+	file, err := os.Open(path)
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("shared test inputs: %v; set LECTERN_TESTDATA", err)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/hack/promptcsv"
 )
 
@@ -115,11 +116,9 @@ func fill(text string) (arguments map[string]string, filled string) {
 // collection is the real one, or where it is absent one made here.
 func collection(t *testing.T) string {
 	t.Helper()
-	folder := os.Getenv("LECTERN_TESTDATA")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	content, err := os.ReadFile(filepath.Join(filepath.Clean(folder), "prompts.csv"))
+	path, err := local.TestData("prompts.csv")
+	must(t, err)
+	content, err := os.ReadFile(filepath.Clean(path))
 	if err == nil {
 		return string(content)
 	}
