@@ -15,7 +15,7 @@ TOOLS := $(CACHE)/tools/$(shell cat hack/tools/go.mod hack/tools/go.sum | sha256
 PACKAGES := ./...
 # What runs again on the newest Postgres, as it is shipped, without the race detector: the stores, what starts servers,
 # and Lectern as processes.
-POSTGRES_PACKAGES := ./internal/store/... ./hack/local/... ./hack/scenarios/...
+POSTGRES_PACKAGES := ./internal/store/... ./internal/testenv/... ./test/scenarios/...
 # The versions: Debian's, and the newest; or the one asked for. A server that is lent is what it is.
 LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
@@ -51,7 +51,7 @@ test: ## Every test with the race detector: on Postgres 15 (or PG), then stores 
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (30s).
-	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack); do \
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack test); do \
 	  for target in $$(grep -oP '^func \KFuzz\w+' "$$file"); do \
 	    echo "$$target in $$(dirname "$$file")"; \
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$(dirname "$$file")"; \

@@ -18,7 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lectern-dev/lectern/controllers"
-	"github.com/lectern-dev/lectern/manifests"
+	"github.com/lectern-dev/lectern/internal/cli"
 	"github.com/lectern-dev/lectern/server"
 )
 
@@ -52,7 +52,7 @@ func root() *cobra.Command {
 	}
 	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "least level logged: debug, info, warn, error")
 	c.AddCommand(controllers.Command(), server.Command(version()), controllers.MigrateCommand(), controllers.ReleaseCommand(),
-		atOnce(manifests.ValidateCommand()), atOnce(manifests.RenderCommand()), versionCommand())
+		atOnce(cli.ValidateCommand()), atOnce(cli.RenderCommand()), versionCommand())
 	return c
 }
 

@@ -14,22 +14,22 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	reconciler "github.com/lectern-dev/lectern/controllers/prompt"
 	"github.com/lectern-dev/lectern/controllers/status"
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // TestReleaseWhileTheDatabaseIsAway runs the reconciler by hand, because nobody waits ten minutes for a
 // test: the clock is the only thing here that is not real.
 func TestReleaseWhileTheDatabaseIsAway(t *testing.T) {
-	plane, err := local.StartControlPlane(t.Context(), local.ControlPlaneOptions{})
+	plane, err := testenv.StartControlPlane(t.Context(), testenv.ControlPlaneOptions{})
 	must(t, err)
 	t.Cleanup(plane.Stop)
 	scheme, err := newScheme()
 	must(t, err)
 	cluster, err := client.New(plane.Config, client.Options{Scheme: scheme})
 	must(t, err)
-	port, err := local.FreePort() // nobody listens there
+	port, err := testenv.FreePort() // nobody listens there
 	must(t, err)
 	away, err := postgres.Open(t.Context(), postgres.Options{Host: "127.0.0.1", Port: uint16(port), Database: "none", User: "none"})
 	must(t, err)

@@ -15,17 +15,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/hack/kstatus"
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
 // What every scenario stands on: one API server, one database, one controller.
 var (
-	plane *local.ControlPlane
+	plane *testenv.ControlPlane
 	api   client.Client
 	dsn   postgres.Options
 	db    *postgres.Store
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 func start(t *testing.T) {
 	t.Helper()
 	var err error
-	plane, err = local.StartControlPlane(t.Context(), local.ControlPlaneOptions{})
+	plane, err = testenv.StartControlPlane(t.Context(), testenv.ControlPlaneOptions{})
 	must(t, err)
 	t.Cleanup(plane.Stop)
 	scheme, err := newScheme()

@@ -17,10 +17,10 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
@@ -370,7 +370,7 @@ func getPrompt(name string, arguments map[string]any) request {
 }
 
 func testdataPath(name string) string {
-	path, err := local.TestData(name)
+	path, err := testenv.TestData(name)
 	if err != nil {
 		panic(err)
 	}

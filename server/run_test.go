@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
@@ -57,7 +57,7 @@ func serving(t *testing.T, database postgres.Options) *running {
 // free is an address that is nobody else's.
 func free(t *testing.T) string {
 	t.Helper()
-	port, err := local.FreePort()
+	port, err := testenv.FreePort()
 	must(t, err)
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/lectern-dev/lectern/internal/folder"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/catalog"
-	"github.com/lectern-dev/lectern/server/laptop"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
@@ -27,7 +27,7 @@ type source struct {
 // shelf is a store beside the folder it is kept in step with: names in files that are not sound yet are not free.
 type shelf struct {
 	*memory.Store
-	folder *laptop.Folder
+	folder *folder.Folder
 }
 
 func (s shelf) Taken(ctx context.Context, key store.Key) (bool, error) {
@@ -40,7 +40,7 @@ func (s shelf) Taken(ctx context.Context, key store.Key) (bool, error) {
 func openSource(ctx context.Context, opts *Options, log *slog.Logger) (*source, error) {
 	if opts.Prompts != "" {
 		kept := memory.New()
-		folder, err := laptop.Open(ctx, opts.Prompts, kept, log)
+		folder, err := folder.Open(ctx, opts.Prompts, kept, log)
 		if err != nil {
 			return nil, fmt.Errorf("--prompts: %w", err)
 		}

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 var api client.Client
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	plane, err := local.StartControlPlane(context.Background(), local.ControlPlaneOptions{})
+	plane, err := testenv.StartControlPlane(context.Background(), testenv.ControlPlaneOptions{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

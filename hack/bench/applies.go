@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/hack/promptcsv"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // application is one client's work on all prompts, and what it made the API server do.
@@ -89,7 +89,7 @@ func applyRows(objects int, with, without []application) []row {
 
 // collection is the real one where it can be found, else as many of the bench's own making.
 func collection() ([]v1alpha1.Prompt, error) {
-	path, err := local.TestData("prompts.csv")
+	path, err := testenv.TestData("prompts.csv")
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func invented(count int) []v1alpha1.Prompt {
 
 // applyWith applies with the controller at work.
 func (b *bench) applyWith(ctx context.Context, namespace string, prompts []v1alpha1.Prompt) (application, error) {
-	if err := b.stack.Restart(ctx, local.Controller); err != nil {
+	if err := b.stack.Restart(ctx, testenv.Controller); err != nil {
 		return application{}, err
 	}
 	if err := b.awaitLeader(ctx, namespace+"-probe"); err != nil {
@@ -136,7 +136,7 @@ func (b *bench) applyWith(ctx context.Context, namespace string, prompts []v1alp
 
 // applyWithout applies where nobody looks.
 func (b *bench) applyWithout(ctx context.Context, namespace string, prompts []v1alpha1.Prompt) (application, error) {
-	b.stack.Terminate(local.Controller)
+	b.stack.Terminate(testenv.Controller)
 	return b.apply(ctx, namespace, prompts, false)
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // asked are the ways to a prompt that are held against each other.
@@ -41,7 +41,7 @@ func (b *bench) calls(ctx context.Context) error {
 		var processor, elapsed [2]series
 		for n := range b.rounds {
 			b.say("%s, round %d of %d.", a.what, n+1, b.rounds)
-			for k, c := range []contestant{{pid: b.stack.Pid(local.Server1), load: ours}, bare} {
+			for k, c := range []contestant{{pid: b.stack.Pid(testenv.Server1), load: ours}, bare} {
 				if _, err := c.load.run(ctx, warmUp); err != nil {
 					return err
 				}

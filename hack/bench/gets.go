@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 const (
@@ -118,7 +118,7 @@ func (b *bench) publishShown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return local.Settle(ctx, func(ctx context.Context) error {
+	return testenv.Settle(ctx, func(ctx context.Context) error {
 		_, err := l.once(ctx)
 		return err
 	})
@@ -139,7 +139,7 @@ func (b *bench) contestants(ctx context.Context, era string) (map[string]contest
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]contestant{lectern: {pid: b.stack.Pid(local.Server1), load: ours}}
+	found := map[string]contestant{lectern: {pid: b.stack.Pid(testenv.Server1), load: ours}}
 	if found[bareServer], err = b.bareFor(ctx, bareServer+" "+era, ours); err != nil {
 		return nil, err
 	}
@@ -166,18 +166,18 @@ func (b *bench) bareFor(ctx context.Context, name string, ours load) (contestant
 
 // contestant starts a server in a process of its own, which is asked as Lectern is.
 func (b *bench) contestant(ctx context.Context, kind, name, answer string, ours load) (contestant, error) {
-	port, err := local.FreePort()
+	port, err := testenv.FreePort()
 	if err != nil {
 		return contestant{}, err
 	}
-	ready, err := local.FreePort()
+	ready, err := testenv.FreePort()
 	if err != nil {
 		return contestant{}, err
 	}
 	l := ours
 	l.address = fmt.Sprintf("127.0.0.1:%d", port)
 	readyAddress := fmt.Sprintf("127.0.0.1:%d", ready)
-	if err := b.stack.Add(ctx, local.Beside{
+	if err := b.stack.Add(ctx, testenv.Beside{
 		Name: name, Path: b.self, Ready: "http://" + readyAddress,
 		Args: []string{"serve", "-kind=" + kind, "-address=" + l.address, "-ready=" + readyAddress, "-answer=" + answer},
 	}); err != nil {

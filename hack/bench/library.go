@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/lectern-dev/lectern/hack/crowd"
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/hack/bench/crowd"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // library is a database of its own with a crowd of prompts, and a server on it.
@@ -57,11 +57,11 @@ func (b *bench) closeLibrary(l *library) {
 }
 
 func (b *bench) startServer(ctx context.Context, l *library, catalogBytes int) error {
-	port, err := local.FreePort()
+	port, err := testenv.FreePort()
 	if err != nil {
 		return err
 	}
-	probe, err := local.FreePort()
+	probe, err := testenv.FreePort()
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (b *bench) startServer(ctx context.Context, l *library, catalogBytes int) e
 	if err := os.WriteFile(file, []byte(l.url), 0o600); err != nil {
 		return err
 	}
-	if err := b.stack.Add(ctx, local.Beside{
+	if err := b.stack.Add(ctx, testenv.Beside{
 		Name: l.server, Path: b.stack.Binary, Ready: fmt.Sprintf("http://127.0.0.1:%d/readyz", probe),
 		Args: []string{"server", "--address=" + l.address, fmt.Sprintf("--metrics-address=127.0.0.1:%d", probe),
 			"--database-url-file=" + file, fmt.Sprintf("--catalog-bytes=%d", catalogBytes)},

@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 func main() {
@@ -46,7 +46,7 @@ func command(ctx context.Context, args []string) error {
 
 // bench is one run.
 type bench struct {
-	stack  *local.Stack
+	stack  *testenv.Stack
 	self   string
 	rounds int
 	// filled are the URLs of databases by how many prompts they have.
@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string) (failed error) {
 	say := func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, "%6.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 	}
-	stack, err := local.StartStack(ctx, local.StackOptions{Durable: true, Say: say})
+	stack, err := testenv.StartStack(ctx, testenv.StackOptions{Durable: true, Say: say})
 	if err != nil {
 		return err
 	}

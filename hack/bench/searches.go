@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lectern-dev/lectern/hack/crowd"
+	"github.com/lectern-dev/lectern/hack/bench/crowd"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 

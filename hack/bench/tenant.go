@@ -17,19 +17,19 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/hack/promptcsv"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // tenant is a namespace of the API server, and a client that looks at it.
 type tenant struct {
-	cluster   *local.ControlPlane
+	cluster   *testenv.ControlPlane
 	client    *http.Client
 	namespace string
 }
 
 // newTenant makes the namespace.
-func newTenant(ctx context.Context, cluster *local.ControlPlane, namespace string) (*tenant, error) {
+func newTenant(ctx context.Context, cluster *testenv.ControlPlane, namespace string) (*tenant, error) {
 	client, err := rest.HTTPClientFor(cluster.Config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client for the API server: %w", err)
@@ -124,7 +124,7 @@ func (t *tenant) removeAll(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	return local.Settle(ctx, func(ctx context.Context) error {
+	return testenv.Settle(ctx, func(ctx context.Context) error {
 		var left metav1.PartialObjectMetadataList
 		if err := t.call(ctx, http.MethodGet, t.path("")+"?limit=1", &left); err != nil {
 			return err

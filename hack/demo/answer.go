@@ -13,7 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"sigs.k8s.io/yaml"
 
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // arguments the demo gives to the prompt; tone is left to its default.
@@ -90,7 +90,7 @@ func check(answer, samples string) error {
 }
 
 // checkEdit does what a newcomer does: changes the text in a file, applies it, asks again.
-func checkEdit(ctx context.Context, stack *local.Stack, samples string, say func(string, ...any)) error {
+func checkEdit(ctx context.Context, stack *testenv.Stack, samples string, say func(string, ...any)) error {
 	const before, after = "Under each heading write at most five lines.", "Under each heading write at most three lines."
 	content, err := os.ReadFile(filepath.Join(filepath.Clean(samples), shown+".yaml"))
 	if err != nil {
@@ -110,7 +110,7 @@ func checkEdit(ctx context.Context, stack *local.Stack, samples string, say func
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for _, endpoint := range stack.Endpoints {
-		if err := local.Settle(ctx, func(ctx context.Context) error {
+		if err := testenv.Settle(ctx, func(ctx context.Context) error {
 			answer, err := ask(ctx, endpoint)
 			if err == nil && !strings.Contains(answer, after) {
 				err = errors.New("the old text is still served at " + endpoint)

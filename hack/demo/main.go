@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 const (
@@ -45,11 +45,11 @@ func run(ctx context.Context, once bool) (failed error) {
 	say := func(format string, args ...any) {
 		fmt.Printf("%5.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 	}
-	root, err := local.Root()
+	root, err := testenv.Root()
 	if err != nil {
 		return err
 	}
-	stack, err := local.StartStack(ctx, local.StackOptions{Durable: true, EndpointPorts: endpointPorts, Say: say})
+	stack, err := testenv.StartStack(ctx, testenv.StackOptions{Durable: true, EndpointPorts: endpointPorts, Say: say})
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func finish(stop func() error, say func(string, ...any), failed error) error {
 	return failed
 }
 
-func applySamples(ctx context.Context, cluster *local.ControlPlane, samples string) error {
+func applySamples(ctx context.Context, cluster *testenv.ControlPlane, samples string) error {
 	for _, args := range [][]string{
 		{"create", "namespace", namespace},
 		{"apply", "--server-side", "--namespace", namespace, "--filename", samples},
@@ -105,7 +105,7 @@ func applySamples(ctx context.Context, cluster *local.ControlPlane, samples stri
 }
 
 // describe prints what a newcomer needs to go on.
-func describe(stack *local.Stack, answer string) {
+func describe(stack *testenv.Stack, answer string) {
 	kubectl := "kubectl"
 	if _, err := exec.LookPath(kubectl); err != nil {
 		kubectl = filepath.Join(stack.ControlPlane.Assets, kubectl)

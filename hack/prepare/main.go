@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"strings"
 
-	"github.com/lectern-dev/lectern/hack/local"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 func main() {
@@ -34,16 +34,16 @@ func prepare(ctx context.Context, majors []string) error {
 		if err := os.Setenv("PG", major); err != nil {
 			return fmt.Errorf("choose Postgres %s: %w", major, err)
 		}
-		server, err := local.StartPostgres(ctx, local.PostgresOptions{})
+		server, err := testenv.StartPostgres(ctx, testenv.PostgresOptions{})
 		if err != nil {
 			return err
 		}
 		server.Stop()
 	}
-	if _, err := local.Packages(ctx, "hack/conformance"); err != nil {
+	if _, err := testenv.Packages(ctx, "test/conformance"); err != nil {
 		return err
 	}
-	assets, err := local.Assets(ctx)
+	assets, err := testenv.Assets(ctx)
 	if err != nil {
 		return err
 	}

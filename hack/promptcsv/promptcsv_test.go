@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/hack/promptcsv"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // table writes rows of act and prompt as CSV.
@@ -218,7 +218,7 @@ func TestWriteRefusesWhatWouldChange(t *testing.T) {
 // open opens the real collection, or returns nil where there is none.
 func open(t *testing.T) io.Reader {
 	t.Helper()
-	path, err := local.TestData("prompts.csv")
+	path, err := testenv.TestData("prompts.csv")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
-	"github.com/lectern-dev/lectern/hack/local"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // The roles a test connects as. Neither is a superuser, and the first owns the database.
@@ -37,7 +37,7 @@ const templateLock = 0x6c656374 // "lect"
 
 var server struct {
 	sync.Mutex
-	*local.Postgres
+	*testenv.Postgres
 	err      error
 	template string
 }
@@ -118,7 +118,7 @@ func prepare() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	var err error
-	if server.Postgres, err = local.StartPostgres(ctx, local.PostgresOptions{}); err != nil {
+	if server.Postgres, err = testenv.StartPostgres(ctx, testenv.PostgresOptions{}); err != nil {
 		return err
 	}
 	conn, err := pgx.Connect(ctx, server.URL)

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/lectern-dev/lectern/internal/manifest"
+)
+
+// stdin is what a command calls its standard input.
+const stdin = "-"
+
+// gather reads the files and folders named. A name that does not exist is an error: it is the caller's
+// mistake and not a manifest's.
+func gather(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, error) {
+	var files []manifest.File
+	var problems []manifest.Problem
+	for _, name := range names {
+		if name == stdin {
+			content, err := io.ReadAll(io.LimitReader(in, manifest.MaxFile+1))
+			if err != nil {
+				return nil, nil, fmt.Errorf("read standard input: %w", err)
+			}
+			files = append(files, manifest.File{Name: called(name), Content: content})
+			continue
+		}
+		stat, err := os.Stat(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if stat.IsDir() {
+			found, failed := manifest.Files(os.DirFS(name), func(at string) string { return filepath.Join(name, filepath.FromSlash(at)) })
+			files, problems = append(files, found...), append(problems, failed...)
+			continue
+		}
+		content, err := readFile(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		files = append(files, manifest.File{Name: called(name), Content: content})
+	}
+	return once(files), problems, nil
+}
+
+// called is what messages call a file that is named on the command line.
+func called(name string) string {
+	if name == stdin {
+		return "stdin"
+	}
+	return filepath.Clean(name)
+}
+
+// readFile reads one byte more than is allowed at most, for the reader to refuse.
+func readFile(name string) ([]byte, error) {
+	file, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	return io.ReadAll(io.LimitReader(file, manifest.MaxFile+1))
+}
+
+// once leaves out files named twice, as a folder and a file in it are.
+func once(files []manifest.File) []manifest.File {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(files, func(f manifest.File) bool {
+		twice := seen[f.Name] && f.Name != called(stdin)
+		seen[f.Name] = true
+		return twice
+	})
+}

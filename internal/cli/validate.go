@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lectern-dev/lectern/internal/manifest"
+)
+
+// errInvalid is what ends a validation that found problems; they are printed by then.
+var errInvalid = errors.New("not valid")
+
+// ValidateCommand is `lectern validate`.
+func ValidateCommand() *cobra.Command {
+	var beside []string
+	cmd := &cobra.Command{
+		Use:   "validate DIR|FILE|-...",
+		Short: "Check Prompt manifests as a cluster would, without one",
+		Long: "Check Prompt manifests against the schema of the custom resource and its rules, compile them, and follow\n" +
+			"their includes. Objects of other kinds are passed over. Each problem is printed as file:line:column: message;\n" +
+			"the command then ends with 1, and also when there is no Prompt. - is standard input.",
+		Example: "  lectern validate prompts/\n  helm template prompts ./chart | lectern validate -",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return validate(cmd.OutOrStdout(), cmd.InOrStdin(), args, beside)
+		},
+	}
+	cmd.Flags().StringArrayVar(&beside, "include-dir", nil, "folder or file with prompts that may be included, themselves not checked; may be given more than once")
+	return cmd
+}
+
+func validate(out io.Writer, in io.Reader, names, beside []string) error {
+	reader, err := manifest.NewReader()
+	if err != nil {
+		return err
+	}
+	files, problems, err := gather(in, names)
+	if err != nil {
+		return err
+	}
+	more, _, err := gather(in, beside)
+	if err != nil {
+		return err
+	}
+	checked := map[string]bool{}
+	for _, f := range files {
+		checked[f.Name] = true
+	}
+	set := reader.Read(once(slices.Concat(files, more))...)
+	_, uncompiled := set.Compile()
+	problems = slices.Concat(problems, set.Problems, uncompiled)
+	for _, p := range set.Foreign { // in a folder there may be anything, but a file that is named is meant
+		if slices.ContainsFunc(names, func(name string) bool { return called(name) == p.File }) {
+			problems = append(problems, p)
+		}
+	}
+	prompts := 0
+	for _, m := range set.Manifests {
+		if checked[m.File] {
+			prompts++
+			problems = append(problems, tooLargeToApply(m)...)
+		}
+	}
+	problems = slices.DeleteFunc(problems, func(p manifest.Problem) bool { return len(beside) > 0 && !checked[p.File] && p.Line > 0 })
+	manifest.Sort(problems)
+	if err := report(out, problems, len(files)); err != nil {
+		return err
+	}
+	if prompts == 0 {
+		return fmt.Errorf("no Prompt was found in %s", strings.Join(names, ", "))
+	}
+	_, err = fmt.Fprintf(out, "%s in %s, all valid\n", counted(prompts, "prompt"), counted(len(files), "file"))
+	return err
+}
+
+// report prints what was found, and says how many there are.
+func report(out io.Writer, problems []manifest.Problem, files int) error {
+	wrong := 0
+	for _, p := range problems {
+		if !p.Warning {
+			wrong++
+		}
+		if _, err := fmt.Fprintln(out, p); err != nil {
+			return err
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%w: %s in %s", errInvalid, counted(wrong, "problem"), counted(files, "file"))
+	}
+	return nil
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

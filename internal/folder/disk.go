@@ -1,0 +1,170 @@
+package folder
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// errMoved says that a file is not as it was when the change was decided. Nothing was written.
+var errMoved = errors.New("the file was written meanwhile")
+
+// Names of files that are on their way. They are hidden, so nobody reads them.
+const (
+	arriving = ".lectern-*.tmp"
+	leaving  = ".lectern-*.removed"
+)
+
+// replace puts a file in the place of what it was, whole or not at all; its mode stays, and a link to it too.
+func replace(name string, before, after []byte) error {
+	target, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return movedIfGone(err)
+	}
+	stat, err := os.Stat(target)
+	if err != nil {
+		return movedIfGone(err)
+	}
+	part, err := prepare(filepath.Dir(target), after, stat.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
+	if err := exchange(part, target, before, after); err != nil {
+		return err
+	}
+	syncFolder(filepath.Dir(target))
+	return nil
+}
+
+// create makes a file that is not there.
+func create(name string, content []byte) error {
+	part, err := prepare(filepath.Dir(name), content, 0o644)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
+	if err := place(part, name); errors.Is(err, fs.ErrExist) {
+		return errMoved
+	} else if err != nil {
+		return fmt.Errorf("make the file: %w", err)
+	}
+	syncFolder(filepath.Dir(name))
+	return nil
+}
+
+// remove takes a file away that is still as it was. Of a link the link goes, and not what it leads to.
+func remove(name string, before []byte) error {
+	now, err := os.ReadFile(filepath.Clean(name))
+	if err != nil {
+		return movedIfGone(err)
+	}
+	if !bytes.Equal(now, before) {
+		return errMoved
+	}
+	if stat, err := os.Lstat(name); err != nil || stat.Mode()&fs.ModeSymlink != 0 {
+		err = errors.Join(err, os.Remove(name))
+		syncFolder(filepath.Dir(name))
+		return err
+	}
+	return takeAway(name, before)
+}
+
+// takeAway moves the file aside before it looks what it removes: an editor may save at any time.
+func takeAway(name string, before []byte) error {
+	aside, err := os.CreateTemp(filepath.Dir(name), leaving)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(aside.Close(), os.Rename(name, aside.Name())); err != nil {
+		return errors.Join(movedIfGone(err), os.Remove(aside.Name()))
+	}
+	now, err := os.ReadFile(aside.Name())
+	if err != nil || !bytes.Equal(now, before) {
+		return putBack(aside.Name(), name)
+	}
+	err = os.Remove(aside.Name())
+	syncFolder(filepath.Dir(name))
+	return err
+}
+
+// putBack is how a file that was not to be taken away comes back, unless a newer one stands there.
+func putBack(aside, name string) error {
+	switch err := place(aside, name); {
+	case err == nil:
+		return errMoved
+	case errors.Is(err, fs.ErrExist):
+		return errors.Join(errMoved, os.Remove(aside))
+	default:
+		return stranded(name, err, aside)
+	}
+}
+
+// stranded does not wrap its reason: that it cannot be written is not all there is to say.
+func stranded(name string, err error, aside string) error {
+	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reason(err), aside)
+}
+
+// claim is place where the system cannot rename so: the name is taken with nothing, and then for the file. What an
+// editor saves under the name in between, which is a moment, would be lost.
+func claim(part, name string) error {
+	taken, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(taken.Close(), os.Rename(part, name)); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}
+
+// prepare writes a file beside where it is to go. What a killed process left there goes: of the processes with the
+// folder's lock there is one.
+func prepare(folder string, content []byte, mode fs.FileMode) (name string, err error) {
+	if old, err := filepath.Glob(filepath.Join(folder, arriving)); err == nil {
+		for _, left := range old {
+			_ = os.Remove(left)
+		}
+	}
+	part, err := os.CreateTemp(folder, arriving)
+	if err != nil {
+		return "", err
+	}
+	_, err = part.Write(content)
+	if err = errors.Join(err, part.Chmod(mode), part.Sync(), part.Close()); err != nil {
+		_ = os.Remove(part.Name())
+		return "", err
+	}
+	return part.Name(), nil
+}
+
+// syncFolder makes a rename outlive the machine, on systems that can. The rename is done: that it cannot is no
+// answer to it.
+func syncFolder(folder string) {
+	if opened, err := os.Open(filepath.Clean(folder)); err == nil {
+		_ = errors.Join(opened.Sync(), opened.Close())
+	}
+}
+
+func movedIfGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errMoved
+	}
+	return err
+}
+
+// renameOver is exchange where the system cannot exchange files: what is saved between the look and the rename, which
+// is a moment, would be lost.
+func renameOver(part, target string, before []byte) error {
+	now, err := os.ReadFile(filepath.Clean(target))
+	if err != nil {
+		return movedIfGone(err)
+	}
+	if !bytes.Equal(now, before) {
+		return errMoved
+	}
+	return os.Rename(part, target)
+}

@@ -1,0 +1,36 @@
+//go:build unix
+
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// lockPatience is how long another process may take over a change.
+const lockPatience = 10 * time.Second
+
+// lockFolder keeps other processes of this program from changing files of the folder. The folder itself is locked, so
+// that nothing is left in it; editors do not ask.
+func lockFolder(root string) (unlock func(), err error) {
+	folder, err := os.Open(filepath.Clean(root))
+	if err != nil {
+		return nil, fmt.Errorf("lock the folder: %w", err)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(lockPatience); ; <-tick.C {
+		err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = folder.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) || time.Now().After(deadline) {
+			_ = folder.Close()
+			return nil, fmt.Errorf("lock the folder, which another process may be changing: %w", err)
+		}
+	}
+}

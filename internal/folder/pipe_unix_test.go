@@ -1,0 +1,32 @@
+//go:build unix
+
+package folder_test
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/store/memory"
+)
+
+// TestAPipeIsNotOpened, since nobody may ever write to it.
+func TestAPipeIsNotOpened(t *testing.T) {
+	t.Parallel()
+	d := &desk{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d.write("greet.yaml", manifest("greet", "one"))
+	d.must(syscall.Mkfifo(d.path("pipe.yaml"), 0o600))
+	hangs := time.AfterFunc(time.Minute, func() {
+		t.Error("the pipe was opened")
+		if writer, err := os.OpenFile(d.path("pipe.yaml"), os.O_RDWR, 0); err == nil {
+			_ = writer.Close()
+		}
+	})
+	defer hangs.Stop()
+	d.follow()
+	d.soonServed("greet", "one")
+	if d.log.count("it is not a regular file") != 1 {
+		t.Errorf("the log does not say so:\n%s", d.log.String())
+	}
+}

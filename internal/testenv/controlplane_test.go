@@ -1,0 +1,64 @@
+package testenv
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestControlPlane walks one control plane through its life: objects survive a restart, a restored
+// backup forgets what came later, a stranger is refused, and Stop leaves nothing.
+func TestControlPlane(t *testing.T) {
+	ctx := t.Context()
+	temp := openFolder(t)
+	t.Setenv("TMPDIR", temp)
+	c, err := StartControlPlane(ctx, ControlPlaneOptions{})
+	must(t, err)
+	defer c.Stop()
+	kubectl := func(args ...string) string {
+		t.Helper()
+		out, err := c.Kubectl(ctx, args...)
+		must(t, err)
+		return out
+	}
+	configMaps := func() string {
+		t.Helper()
+		return kubectl("get", "configmaps", "--output=jsonpath={.items[*].metadata.name}")
+	}
+	kubectl("get", "prompts")
+	kubectl("create", "configmap", "first")
+	backup, err := c.Backup(ctx)
+	must(t, err)
+	kubectl("create", "configmap", "second")
+	c.StopServers()
+	must(t, c.StartServers(ctx))
+	if diff := cmp.Diff("first second", configMaps()); diff != "" {
+		t.Errorf("after a restart: %s", diff)
+	}
+	must(t, c.Restore(ctx, backup))
+	if diff := cmp.Diff("first", configMaps()); diff != "" {
+		t.Errorf("after a restore: %s", diff)
+	}
+	if out, err := c.Kubectl(ctx, "get", "configmaps", "--as=stranger"); err == nil {
+		t.Errorf("a stranger may read: %s", out)
+	}
+	c.Stop()
+	if left := names(t, temp); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestAssetsNamedByTheEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"etcd", "kubectl"} {
+		must(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	t.Setenv("KUBEBUILDER_ASSETS", dir)
+	_, err := Assets(t.Context())
+	want := "folder " + dir + " lacks kube-apiserver; correct or unset KUBEBUILDER_ASSETS"
+	if diff := cmp.Diff(want, message(err)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,70 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// orphan makes this test binary start a server, print its process id, and die without a word. Its
+// value is the state the server is left in, running or frozen.
+const orphan = "LECTERN_TEST_ORPHAN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(orphan) != "" {
+		dieWithServer()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func dieWithServer() {
+	p, err := StartPostgres(context.Background(), PostgresOptions{})
+	if err != nil {
+		fmt.Print(err)
+		os.Exit(1)
+	}
+	if os.Getenv(orphan) == "frozen" {
+		if err := p.FreezeServer(context.Background()); err != nil {
+			fmt.Print(err)
+			os.Exit(1)
+		}
+	}
+	if s, ours := p.server.(*installed); ours {
+		fmt.Print(s.running.cmd.Process.Pid)
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// openFolder is t.TempDir for a server that runs as another user.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, at := range []string{dir, filepath.Dir(dir)} {
+		must(t, os.Chmod(at, 0o711))
+	}
+	return dir
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}

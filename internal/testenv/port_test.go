@@ -1,0 +1,71 @@
+package testenv
+
+import (
+	"net"
+	"testing"
+)
+
+// TestFreePortIsNobodyElses: two processes, which are two of reserved, never get the same port, not
+// even when no server listens on it yet.
+func TestFreePortIsNobodyElses(t *testing.T) {
+	t.Parallel()
+	var one, another reserved
+	defer func() {
+		for _, l := range append(one.blocks, another.blocks...) {
+			must(t, l.Close())
+		}
+	}()
+	given := map[int]bool{}
+	for range 2 * blockSize { // more than one block of each
+		for _, process := range []*reserved{&one, &another} {
+			port, err := process.take(kernelPorts())
+			must(t, err)
+			if given[port] || port < firstPort || port >= kernelPorts() {
+				t.Fatalf("got port %d, twice: %t; the kernel's begin at %d", port, given[port], kernelPorts())
+			}
+			given[port] = true
+		}
+	}
+}
+
+// TestFreePortWhereTheKernelBegins: below, or, without room for a block there, anywhere.
+func TestFreePortWhereTheKernelBegins(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		kernel int
+		below  bool
+	}{
+		"as usual":               {usualKernelPorts, true},
+		"room for no block":      {firstPort + blockSize - 1, false},
+		"below where ours begin": {1024, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ports reserved
+			port, err := ports.take(tc.kernel)
+			must(t, err)
+			for _, l := range ports.blocks {
+				must(t, l.Close())
+			}
+			if below := port >= firstPort && port < tc.kernel; below != tc.below || port == 0 {
+				t.Errorf("got port %d; the kernel's begin at %d", port, tc.kernel)
+			}
+		})
+	}
+}
+
+func TestPortOr(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, taken.Close()) }()
+	port := taken.Addr().(*net.TCPAddr).Port
+	got, err := PortOr(port)
+	must(t, err)
+	if got == port || got == 0 {
+		t.Errorf("port %d is taken, got %d", port, got)
+	}
+	if got, err := PortOr(0); err != nil || got == 0 {
+		t.Errorf("any port will do, got %d, %v", got, err)
+	}
+}

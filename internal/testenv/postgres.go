@@ -1,0 +1,213 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PostgresOptions say how a server is wanted. The zero value is what tests need.
+type PostgresOptions struct {
+	// Durable keeps fsync on, as the demo and the benchmarks want it.
+	Durable bool
+	// Port to listen on; any free one when zero.
+	Port int
+	// Settings are server parameters, such as "max_connections": "300".
+	Settings map[string]string
+}
+
+// Postgres is a running server.
+type Postgres struct {
+	// URL reaches the server as its superuser. It stays the same over StopServer and StartServer.
+	URL string
+	// Major is the server's major version.
+	Major int
+
+	server server
+	guard  *guard
+}
+
+// server is one way to have Postgres.
+type server interface {
+	// start starts it on kept data and returns without waiting until it accepts connections.
+	start(ctx context.Context) error
+	// halt ends it; at once without writing a checkpoint, as a power cut would, when crash is set.
+	halt(ctx context.Context, crash bool) error
+	// freeze makes it say nothing while it keeps all it has, thaw lets it go on.
+	freeze(ctx context.Context) error
+	thaw(ctx context.Context) error
+	// failure returns why it cannot become ready any more, nil while it may.
+	failure() error
+	// lastWords are the end of its log.
+	lastWords(ctx context.Context) string
+}
+
+// startTimeout is for initdb and the first start on a machine that compiles something beside it.
+const startTimeout = 2 * time.Minute
+
+// StartPostgres gives a Postgres server: the one LECTERN_TEST_DATABASE_URL names, else one started
+// from the binaries of this machine, from docker, or from the npm package that carries them. PG=15
+// or PG=18 takes only that major version.
+//
+// The server has its own folder, port and password; any number may run beside each other.
+func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
+	major, err := majorWanted(os.Getenv("PG"))
+	if err != nil {
+		return nil, err
+	}
+	if given := os.Getenv("LECTERN_TEST_DATABASE_URL"); given != "" {
+		return existing(ctx, given, major)
+	}
+	guard, err := startGuard()
+	if err != nil {
+		return nil, err
+	}
+	p, err := launch(ctx, guard, major, o)
+	if err != nil {
+		guard.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// existing uses a server that is not ours to stop.
+func existing(ctx context.Context, given string, major int) (*Postgres, error) {
+	p := &Postgres{URL: given}
+	if err := p.learnMajor(ctx); err != nil {
+		return nil, fmt.Errorf("use LECTERN_TEST_DATABASE_URL: %w", err)
+	}
+	if major != 0 && p.Major != major {
+		return nil, fmt.Errorf("LECTERN_TEST_DATABASE_URL is Postgres %d, but PG=%d asks for another; unset one of them", p.Major, major)
+	}
+	return p, nil
+}
+
+func launch(ctx context.Context, guard *guard, major int, o PostgresOptions) (*Postgres, error) {
+	port := o.Port
+	if port == 0 {
+		var err error
+		if port, err = FreePort(); err != nil {
+			return nil, err
+		}
+	}
+	password := secret()
+	p := &Postgres{guard: guard, URL: (&url.URL{
+		Scheme: "postgres", User: url.UserPassword(superuser, password),
+		Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "/postgres", RawQuery: "sslmode=disable",
+	}).String()}
+	var err error
+	at := placement{port: port, password: password, settings: o.settings()}
+	if p.server, err = create(ctx, guard, at, sources(installedServers(ctx), major), major); err != nil {
+		return nil, err
+	}
+	if err := p.StartServer(ctx); err != nil {
+		_ = p.server.halt(context.WithoutCancel(ctx), true)
+		return nil, err
+	}
+	return p, p.learnMajor(ctx)
+}
+
+const superuser = "postgres"
+
+// placement is where a new server listens and who may enter.
+type placement struct {
+	port     int
+	password string
+	settings map[string]string
+}
+
+func (o PostgresOptions) settings() map[string]string {
+	settings := map[string]string{"max_connections": "200", "log_min_messages": "warning", "timezone": "UTC"}
+	if !o.Durable {
+		settings["fsync"], settings["synchronous_commit"], settings["full_page_writes"] = "off", "off", "off"
+	}
+	maps.Copy(settings, o.Settings)
+	return settings
+}
+
+// Stop ends the server and removes its data. It does nothing to a server that was only lent.
+func (p *Postgres) Stop() {
+	if p.server == nil {
+		return
+	}
+	// What is about to be removed needs no checkpoint.
+	_ = p.server.halt(context.Background(), true)
+	p.guard.stop()
+}
+
+// errLent is for tests of failure that were given a server they must not break.
+var errLent = errors.New("the server of LECTERN_TEST_DATABASE_URL cannot be stopped or started; unset it for this test")
+
+// StopServer shuts the server down in order and keeps its data.
+func (p *Postgres) StopServer(ctx context.Context) error {
+	if p.server == nil {
+		return errLent
+	}
+	return p.server.halt(ctx, false)
+}
+
+// CrashServer ends the server as a power cut would and keeps its data.
+func (p *Postgres) CrashServer(ctx context.Context) error {
+	if p.server == nil {
+		return errLent
+	}
+	return p.server.halt(ctx, true)
+}
+
+// StartServer starts a stopped server on its data and port, and waits until it accepts connections.
+func (p *Postgres) StartServer(ctx context.Context) error {
+	if p.server == nil {
+		return errLent
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := p.server.start(ctx); err != nil {
+		return fmt.Errorf("start Postgres: %w", err)
+	}
+	var ended error
+	err := poll(ctx, func(ctx context.Context) error {
+		if ended = p.server.failure(); ended != nil {
+			return errEnded
+		}
+		return p.Exec(ctx, "select 1")
+	})
+	if ended != nil {
+		return ended
+	}
+	return err
+}
+
+// Exec runs SQL as the superuser on database postgres.
+func (p *Postgres) Exec(ctx context.Context, sql string) error {
+	return p.connected(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql)
+		return err
+	})
+}
+
+func (p *Postgres) learnMajor(ctx context.Context) error {
+	var number int
+	err := p.connected(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "select current_setting('server_version_num')::int").Scan(&number)
+	})
+	p.Major = number / 10000
+	return err
+}
+
+func (p *Postgres) connected(ctx context.Context, use func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, p.URL)
+	if err != nil {
+		return fmt.Errorf("connect to Postgres: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := use(conn); err != nil {
+		return fmt.Errorf("ask Postgres: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// installed is a server run from binaries on this machine.
+type installed struct {
+	guard   *guard
+	program program
+	running *running
+	frozen  *frozen // nil while it runs
+}
+
+func (b binaries) create(ctx context.Context, g *guard, at placement) (server, error) {
+	dir, err := g.folder("postgres")
+	if err != nil {
+		return nil, err
+	}
+	who, err := serverUser()
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	secretFile := filepath.Join(dir, "password")
+	if err := os.WriteFile(secretFile, []byte(at.password), 0o600); err != nil {
+		return nil, fmt.Errorf("write the password for initdb: %w", err)
+	}
+	if who != nil {
+		for _, path := range []string{data, secretFile} {
+			if err := os.Chown(path, int(who.Uid), int(who.Gid)); err != nil {
+				return nil, fmt.Errorf("give %s to the server's user: %w", path, err)
+			}
+		}
+	}
+	if err := b.initialize(ctx, data, secretFile, who); err != nil {
+		return nil, err
+	}
+	return &installed{guard: g, program: program{
+		name: "postgres", path: filepath.Join(b.dir, "postgres"), dir: data, user: who,
+		args: b.arguments(data, at), env: cleanEnvironment(), log: filepath.Join(dir, "postgres.log"),
+		// SIGQUIT ends the whole server and frees its shared memory, which SIGKILL would leave.
+		quit: syscall.SIGQUIT,
+	}}, nil
+}
+
+func (b binaries) initialize(ctx context.Context, data, secretFile string, who *syscall.Credential) error {
+	initdb := exec.CommandContext(ctx, filepath.Join(b.dir, "initdb"),
+		"--pgdata", data, "--username", superuser, "--pwfile", secretFile, "--auth", "scram-sha-256",
+		"--encoding", "UTF8", "--locale", "C", "--no-sync")
+	initdb.Dir, initdb.Env = data, cleanEnvironment()
+	initdb.SysProcAttr = ownSession()
+	initdb.SysProcAttr.Credential = who
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (b binaries) arguments(data string, at placement) []string {
+	args := []string{"-D", data, "-p", strconv.Itoa(at.port)}
+	settings := map[string]string{"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+	maps.Copy(settings, at.settings)
+	for _, name := range sortedKeys(settings) {
+		args = append(args, "-c", name+"="+settings[name])
+	}
+	return args
+}
+
+func (s *installed) start(context.Context) (err error) {
+	s.running, err = s.guard.start(s.program)
+	return err
+}
+
+func (s *installed) halt(ctx context.Context, crash bool) error {
+	if err := s.thaw(ctx); err != nil { // frozen, it would not hear the signal
+		return err
+	}
+	// SIGINT is Postgres's fast shutdown: sessions are cut, the data is left clean.
+	signal := syscall.SIGINT
+	if crash {
+		signal = syscall.SIGQUIT
+	}
+	return s.running.end(signal)
+}
+
+func (s *installed) failure() error {
+	if s.running.alive() {
+		return nil
+	}
+	return fmt.Errorf("server postgres ended while starting; the end of its log:\n%s", tail(s.program.log))
+}
+
+func (s *installed) lastWords(context.Context) string { return tail(s.program.log) }
+
+// serverUser returns whom to run Postgres as: nobody else, except that it refuses root.
+func serverUser() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		account, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(account.Uid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("user %s has the id %q: %w", name, account.Uid, err)
+		}
+		gid, err := strconv.ParseUint(account.Gid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("user %s has the group %q: %w", name, account.Gid, err)
+		}
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	}
+	return nil, fmt.Errorf("postgres refuses to run as root, and there is no user postgres or nobody to run it as; run as another user")
+}
+
+// cleanEnvironment keeps libpq's PG* variables, and PG itself, from the server.
+func cleanEnvironment() []string {
+	env := slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "PG") })
+	return append(env, "LC_ALL=C")
+}

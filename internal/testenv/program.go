@@ -1,0 +1,169 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// stopWait is how long a process may take over a polite signal before it is killed.
+const stopWait = 20 * time.Second
+
+// program says how to start one process.
+type program struct {
+	name string
+	path string
+	args []string
+	env  []string // nil: this process's own
+	dir  string
+	log  string // the file its output is appended to
+	user *syscall.Credential
+	// quit is the signal that ends it at once but leaves nothing behind; SIGKILL when zero.
+	quit syscall.Signal
+}
+
+// running is a started process. It is killed when this process dies.
+type running struct {
+	program
+	cmd    *exec.Cmd
+	done   chan struct{}
+	forget func()
+	told   atomic.Bool // to end
+}
+
+func (g *guard) start(p program) (*running, error) {
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", p.name, err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(p.path, p.args...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.env, p.dir, log, log
+	cmd.SysProcAttr = ownSession()
+	cmd.SysProcAttr.Credential = p.user
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.name, err)
+	}
+	if p.quit == 0 {
+		p.quit = syscall.SIGKILL
+	}
+	r := &running{program: p, cmd: cmd, done: make(chan struct{})}
+	r.forget, err = g.add(ending(cmd.Process.Pid, p.quit, stopWait))
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return nil, err
+	}
+	go func() {
+		// How it ended is in its log; who waits for it only asks whether it did.
+		_ = cmd.Wait()
+		r.forget()
+		close(r.done)
+	}()
+	return r, nil
+}
+
+// ending is the guard's command to end a process. It waits, because the process may still write into a
+// folder that is removed next, but not for ever: a zombie whose parent was killed stays, in a
+// container whose first process buries nobody.
+func ending(pid int, quit syscall.Signal, wait time.Duration) string {
+	const step = 100 * time.Millisecond
+	return fmt.Sprintf("n=%d; kill -%d %d 2>/dev/null && while kill -0 %[3]d 2>/dev/null; do "+
+		"[ $n -gt 0 ] || { kill -%[4]d %[3]d; break; }; n=$((n-1)); sleep %[5]g; done",
+		wait/step, quit, pid, syscall.SIGKILL, step.Seconds())
+}
+
+// ownSession keeps the terminal's Ctrl-C from the child: this process ends its children in order.
+func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+func (r *running) alive() bool {
+	if r == nil {
+		return false
+	}
+	select {
+	case <-r.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// end sends the signal and waits; a process that does not listen is killed, and that is the error.
+func (r *running) end(polite syscall.Signal) error {
+	if !r.alive() {
+		return nil
+	}
+	r.told.Store(true)
+	_ = r.cmd.Process.Signal(polite)
+	late := time.NewTimer(stopWait)
+	defer late.Stop()
+	select {
+	case <-r.done:
+		return nil
+	case <-late.C:
+		_ = r.cmd.Process.Signal(r.quit)
+		<-r.done
+		return fmt.Errorf("%s did not end within %s of %q and was killed", r.name, stopWait, polite)
+	}
+}
+
+// await polls until ready returns nil, the process ends, or the context does.
+func (r *running) await(ctx context.Context, ready func(context.Context) error) error {
+	err := poll(ctx, func(ctx context.Context) error {
+		if !r.alive() {
+			return errEnded
+		}
+		return ready(ctx)
+	})
+	switch {
+	case errors.Is(err, errEnded):
+		return fmt.Errorf("%s ended while starting; the end of its log:\n%s", r.name, tail(r.log))
+	case err != nil:
+		return fmt.Errorf("%s did not become ready: %w; the end of its log:\n%s", r.name, err, tail(r.log))
+	}
+	return nil
+}
+
+var errEnded = errors.New("process ended")
+
+// poll calls try every 50 ms until it returns nil or errEnded, or the context ends. The error then
+// is the last one that try gave, which says more than that time is over.
+func poll(ctx context.Context, try func(context.Context) error) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try(ctx)
+		if err == nil || errors.Is(err, errEnded) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// Settle calls ready every 50 ms until it returns nil, at most as long as the context lives, and
+// returns its last error.
+func Settle(ctx context.Context, ready func(context.Context) error) error { return poll(ctx, ready) }
+
+// tailLines is how much of a log a message has.
+const tailLines = 30
+
+// tail returns the last lines of a file, for messages.
+func tail(path string) string {
+	content, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-tailLines):], "\n")
+}

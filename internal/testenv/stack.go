@@ -1,0 +1,284 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// StackOptions say how a stack is wanted. The zero value is what tests need.
+type StackOptions struct {
+	// Tags are build tags for the lectern binary.
+	Tags string
+	// Durable keeps Postgres's fsync on.
+	Durable bool
+	// ControllerArgs and ServerArgs come after the stack's own, and so win.
+	ControllerArgs []string
+	ServerArgs     []string
+	// Env is added to the environment of every Lectern process, as "NAME=value".
+	Env []string
+	// EndpointPorts are wanted for the servers; one that is taken, or zero, becomes any free one.
+	EndpointPorts [2]int
+	// Say tells what is being started; nil says nothing.
+	Say func(format string, args ...any)
+}
+
+// The processes of a stack.
+const (
+	Controller = "controller"
+	Server1    = "server-1"
+	Server2    = "server-2"
+)
+
+// SystemNamespace is where a stack's controller keeps its Lease.
+const SystemNamespace = "lectern-system"
+
+// Stack is all of Lectern on one machine: etcd, kube-apiserver, Postgres, one controller and two
+// servers.
+type Stack struct {
+	ControlPlane *ControlPlane
+	Postgres     *Postgres
+	// Binary is the lectern that runs.
+	Binary string
+	// Dir holds the logs, one file a process.
+	Dir string
+	// OwnerURL and ServerURL reach Lectern's database in its two roles.
+	OwnerURL, ServerURL string
+	// Endpoints are the MCP URLs of the two servers.
+	Endpoints [2]string
+
+	options  StackOptions
+	guard    *guard
+	database database
+	members  map[string]*member
+}
+
+// member is a process of the stack, running or not.
+type member struct {
+	program program
+	ready   string // the URL that answers 200 when it is ready
+	metrics string // the URL of its metrics
+	running *running
+	unheard error // signals that were not heeded
+}
+
+func (m *member) end(polite syscall.Signal) {
+	m.unheard = errors.Join(m.unheard, m.running.end(polite))
+}
+
+// StartStack starts everything and waits until the controller and both servers are ready.
+func StartStack(ctx context.Context, o StackOptions) (*Stack, error) {
+	if o.Say == nil {
+		o.Say = func(string, ...any) {}
+	}
+	guard, err := startGuard()
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{options: o, guard: guard, members: map[string]*member{}}
+	if err := s.launch(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Stack) launch(ctx context.Context) error {
+	var err error
+	if s.Dir, err = s.guard.folder("stack"); err != nil {
+		return err
+	}
+	if err := s.launchGround(ctx); err != nil {
+		return err
+	}
+	if err := s.createDatabase(ctx); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.grant(ctx); err != nil {
+		return err
+	}
+	if err := s.plan(); err != nil {
+		return err
+	}
+	for _, name := range []string{Controller, Server1, Server2} {
+		s.options.Say("Starting %s.", name)
+		if err := s.Launch(name); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{Controller, Server1, Server2} {
+		if err := s.AwaitReady(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launchGround starts what Lectern stands on, and builds Lectern meanwhile.
+func (s *Stack) launchGround(ctx context.Context) error {
+	s.options.Say("Starting etcd, kube-apiserver and Postgres, and building lectern.")
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s.ControlPlane, err = StartControlPlane(ctx, ControlPlaneOptions{})
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Postgres, err = StartPostgres(ctx, PostgresOptions{Durable: s.options.Durable})
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Binary, err = Build(ctx, s.options.Tags)
+		return err
+	})
+	return group.Wait()
+}
+
+func (s *Stack) migrate(ctx context.Context) error {
+	s.options.Say("Migrating the database (Postgres %d).", s.Postgres.Major)
+	migrate := exec.CommandContext(ctx, s.Binary, "migrate",
+		"--database-url-file="+s.secretFile("owner"), "--server-role="+s.database.serverRole)
+	migrate.Env = s.environment(nil)
+	if out, err := migrate.CombinedOutput(); err != nil {
+		return fmt.Errorf("lectern migrate: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// grant gives the controller the rights it says it needs, and no more.
+func (s *Stack) grant(ctx context.Context) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"create", "namespace", SystemNamespace},
+		{"create", "--filename", filepath.Join(root, "config", "rbac")},
+		{"create", "clusterrolebinding", ControllerUser, "--clusterrole=lectern-controller", "--user=" + ControllerUser},
+		{"create", "rolebinding", ControllerUser, "--namespace=" + SystemNamespace, "--role=lectern-controller", "--user=" + ControllerUser},
+	} {
+		if _, err := s.ControlPlane.Kubectl(ctx, args...); err != nil {
+			return fmt.Errorf("grant the controller its rights: %w", err)
+		}
+	}
+	return nil
+}
+
+// plan chooses the ports and says how every process is started.
+func (s *Stack) plan() error {
+	var ports [6]int
+	for i := range ports {
+		var err error
+		if ports[i], err = FreePort(); err != nil {
+			return err
+		}
+	}
+	probes, metrics := ports[0], ports[1]
+	s.add(Controller, probes, metrics, append([]string{
+		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + SystemNamespace,
+		"--database-url-file=" + s.secretFile("owner"), "--server-role=" + s.database.serverRole,
+		"--changes=unproven", // nobody proves who he is here: the servers ask nobody, either
+		"--metrics-address=" + address(metrics), "--probe-address=" + address(probes),
+	}, s.options.ControllerArgs...))
+	for i, name := range []string{Server1, Server2} {
+		endpoint, probes := ports[2+i], ports[4+i]
+		if wanted := s.options.EndpointPorts[i]; wanted != 0 {
+			var err error
+			if endpoint, err = PortOr(wanted); err != nil {
+				return err
+			}
+		}
+		s.add(name, probes, probes, append([]string{
+			"server", "--auth=none", "--address=" + address(endpoint), "--metrics-address=" + address(probes),
+			"--database-url-file=" + s.secretFile("server"),
+		}, s.options.ServerArgs...))
+		s.Endpoints[i] = loopback("http", endpoint) + "/mcp"
+	}
+	return nil
+}
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (s *Stack) add(name string, probes, metrics int, args []string) {
+	s.members[name] = &member{
+		program: program{name: name, path: s.Binary, args: args, log: s.Log(name)},
+		ready:   loopback("http", probes) + "/readyz", metrics: loopback("http", metrics) + "/metrics",
+	}
+}
+
+// Log is the file with the output of a process.
+func (s *Stack) Log(name string) string { return filepath.Join(s.Dir, name+".log") }
+
+// Ready is the URL that answers 200 while the process is ready.
+func (s *Stack) Ready(name string) string { return s.members[name].ready }
+
+// Metrics is the URL of the process's metrics.
+func (s *Stack) Metrics(name string) string { return s.members[name].metrics }
+
+// Pid is the process's id.
+func (s *Stack) Pid(name string) int { return s.members[name].running.cmd.Process.Pid }
+
+// Launch starts a process that is not running, with env added, and does not wait for it.
+func (s *Stack) Launch(name string, env ...string) error {
+	m := s.members[name]
+	p := m.program
+	p.env = s.environment(env)
+	started, err := s.guard.start(p)
+	if err != nil {
+		return err
+	}
+	m.running = started
+	return nil
+}
+
+// AwaitReady waits until the process says it is ready.
+func (s *Stack) AwaitReady(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	m := s.members[name]
+	return m.running.await(ctx, func(ctx context.Context) error { return get(ctx, client, m.ready) })
+}
+
+// Kill ends a process without warning, as kill -9 does.
+func (s *Stack) Kill(name string) { s.members[name].end(syscall.SIGKILL) }
+
+// Terminate asks a process to end, and waits.
+func (s *Stack) Terminate(name string) { s.members[name].end(syscall.SIGTERM) }
+
+// Ended is closed when the process has ended, by itself or not.
+func (s *Stack) Ended(name string) <-chan struct{} { return s.members[name].running.done }
+
+// Restart ends a process if it runs, starts it with env added, and waits until it is ready.
+func (s *Stack) Restart(ctx context.Context, name string, env ...string) error {
+	s.Terminate(name)
+	if err := s.Launch(name, env...); err != nil {
+		return err
+	}
+	return s.AwaitReady(ctx, name)
+}
+
+// Stop ends everything and removes it. The error is that a process did not heed its end, or a fault that
+// was found in a log.
+func (s *Stack) Stop() error {
+	for _, m := range s.members {
+		m.end(syscall.SIGTERM)
+	}
+	err := s.faults()
+	if s.Postgres != nil {
+		err = errors.Join(err, s.dropDatabase(context.Background()))
+		s.Postgres.Stop()
+	}
+	if s.ControlPlane != nil {
+		s.ControlPlane.Stop()
+	}
+	s.guard.stop()
+	return err
+}

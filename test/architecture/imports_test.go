@@ -1,0 +1,251 @@
+package architecture
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "github.com/lectern-dev/lectern"
+
+// listed is what `go list -json` says of a package: what it imports itself, and what comes along.
+type listed struct {
+	ImportPath, Name string
+	Imports, Deps    []string
+}
+
+// room is the part of the path below the module: "controllers/prompt".
+func (l listed) room() string { return place(l.ImportPath) }
+
+// place names a package so that rules can tell ours, the standard library's and others apart:
+// "internal/store", "std/internal/abi", "k8s.io/client-go/rest".
+func place(imported string) string {
+	if ours, is := strings.CutPrefix(imported, module); is {
+		return strings.TrimPrefix(ours, "/")
+	}
+	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
+		return "std/" + imported
+	}
+	return imported
+}
+
+func within(room, parent string) bool { return room == parent || strings.HasPrefix(room, parent+"/") }
+
+// A rule judges one import of one package; indirect imports too when deep is set.
+type rule struct {
+	name string
+	deep bool
+	// applies to packages in the room.
+	applies func(room string) bool
+	// forbids the import, given as a room when it is ours, else as its whole path.
+	forbids func(room, imported string) bool
+}
+
+func in(parents ...string) func(string) bool {
+	return func(room string) bool {
+		return slices.ContainsFunc(parents, func(parent string) bool { return within(room, parent) })
+	}
+}
+
+func anyOf(parents ...string) func(string, string) bool {
+	is := in(parents...)
+	return func(_, imported string) bool { return is(imported) }
+}
+
+// forTests says whether a package serves tests alone, as pgtest does; rules spare it because one of
+// them sees to that.
+func forTests(room string) bool {
+	return strings.HasSuffix(room, "test") && !within(room, "test") || within(room, "internal/testenv")
+}
+
+var rules = []rule{
+	{
+		name: "the controller knows no server", deep: true,
+		applies: in("controllers"), forbids: anyOf("server"),
+	},
+	{
+		name: "the program has nothing of tests and hack", deep: true,
+		applies: func(room string) bool {
+			return room == "" || in("api", "config", "controllers", "server", "internal")(room) && !forTests(room)
+		},
+		forbids: anyOf("internal/testenv", "test", "hack"),
+	},
+	{
+		name: "nothing imports upward from what tests start", deep: true,
+		applies: func(room string) bool { return forTests(room) },
+		forbids: anyOf("test", "hack"),
+	},
+	{
+		name: "tests need nothing of hack", deep: true,
+		applies: in("test"), forbids: anyOf("hack"),
+	},
+	{
+		name: "a server knows no controller and no Kubernetes", deep: true,
+		applies: func(room string) bool { return in("server")(room) && !forTests(room) },
+		forbids: anyOf("controllers", "k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
+	},
+	{
+		name:    "a server reads manifests through internal/manifest",
+		applies: func(room string) bool { return in("server")(room) && !forTests(room) }, forbids: anyOf("api"),
+	},
+	{
+		name: "work on files needs no cluster", deep: true,
+		applies: in("internal/cli"), forbids: anyOf("k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
+	},
+	{
+		name: "internal is below the programs", deep: true,
+		applies: in("internal"), forbids: anyOf("controllers", "server"),
+	},
+	{
+		name:    "what is for tests is imported by tests",
+		applies: func(room string) bool { return !forTests(room) },
+		forbids: func(room, imported string) bool {
+			started := in("hack")(room) && within(imported, "internal/testenv")
+			return in("api", "controllers", "server", "internal", "test", "hack")(imported) && forTests(imported) && !started
+		},
+	},
+	{
+		name: "api is inert", deep: true,
+		applies: in("api"), forbids: anyOf("controllers", "server", "internal", "k8s.io/client-go"),
+	},
+	{
+		name: "what is installed is files", deep: true,
+		applies: in("config"),
+		forbids: func(_, imported string) bool { return !within(imported, "std") },
+	},
+	{
+		name:    "prompts are pure",
+		applies: func(room string) bool { return room == "internal/prompt" },
+		forbids: func(_, imported string) bool {
+			return !within(imported, "std") && imported != "github.com/gowebpki/jcs" && imported != "github.com/aymanbagabas/go-udiff"
+		},
+	},
+	{
+		name:    "one package speaks Postgres",
+		applies: func(room string) bool { return !in("internal/store/postgres", "internal/testenv", "hack")(room) },
+		forbids: anyOf("github.com/jackc/pgx", "std/database/sql"),
+	},
+	{
+		name:    "reconcilers know each other only through status",
+		applies: func(room string) bool { return strings.HasPrefix(room, "controllers/") },
+		forbids: func(room, imported string) bool {
+			return strings.HasPrefix(imported, "controllers/") && !within(imported, "controllers/status") &&
+				!within(imported, strings.Join(strings.Split(room, "/")[:2], "/"))
+		},
+	},
+}
+
+// nondescript names say nothing of what is inside.
+var nondescript = []string{"util", "utils", "common", "helper", "helpers", "types", "models", "errors", "misc", "base", "shared"}
+
+func violations(packages []listed) []string {
+	var found []string
+	for _, l := range packages {
+		if slices.Contains(nondescript, l.Name) || slices.Contains(nondescript, path.Base(l.ImportPath)) {
+			found = append(found, fmt.Sprintf("%s: the name says nothing of what is inside", l.room()))
+		}
+		for _, r := range rules {
+			if !r.applies(l.room()) {
+				continue
+			}
+			imports := l.Imports
+			if r.deep {
+				imports = l.Deps
+			}
+			for _, imported := range imports {
+				if name := place(imported); r.forbids(l.room(), name) {
+					found = append(found, fmt.Sprintf("%s: %s imports %s", r.name, l.room(), name))
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	packages := list(t)
+	if len(packages) < 10 {
+		t.Fatalf("go list found only %d packages", len(packages))
+	}
+	if diff := cmp.Diff([]string(nil), violations(packages)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,Deps", module+"/...")
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, complaint.String())
+	}
+	var packages []listed
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var l listed
+		err := decoder.Decode(&l)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatalf("read the answer of go list: %v", err)
+		}
+		packages = append(packages, l)
+	}
+}
+
+// TestRulesBite breaks every rule once.
+func TestRulesBite(t *testing.T) {
+	t.Parallel()
+	at := func(room string, imports ...string) listed {
+		for i, imported := range imports {
+			if in("api", "config", "controllers", "server", "internal", "test", "hack")(imported) {
+				imports[i] = module + "/" + imported
+			}
+		}
+		return listed{ImportPath: module + "/" + room, Name: path.Base(room), Imports: imports, Deps: imports}
+	}
+	for name, tc := range map[string]struct {
+		given listed
+		want  []string
+	}{
+		"controller to server":        {at("controllers/prompt", "server/auth"), []string{"the controller knows no server: controllers/prompt imports server/auth"}},
+		"the program to tests":        {listed{ImportPath: module, Name: "main", Deps: []string{module + "/test/conformance/fixtures"}}, []string{"the program has nothing of tests and hack:  imports test/conformance/fixtures"}},
+		"the program to testenv":      {at("internal/store", "internal/testenv"), []string{"the program has nothing of tests and hack: internal/store imports internal/testenv", "what is for tests is imported by tests: internal/store imports internal/testenv"}},
+		"testenv to hack":             {at("internal/testenv", "hack/demo"), []string{"nothing imports upward from what tests start: internal/testenv imports hack/demo"}},
+		"tests to hack":               {at("test/scenarios", "hack/bench/crowd"), []string{"tests need nothing of hack: test/scenarios imports hack/bench/crowd"}},
+		"server to client-go":         {at("server", "k8s.io/client-go/rest"), []string{"a server knows no controller and no Kubernetes: server imports k8s.io/client-go/rest"}},
+		"files to the server":         {at("internal/cli", "server"), []string{"internal is below the programs: internal/cli imports server"}},
+		"files to a cluster":          {at("internal/cli", "k8s.io/client-go/rest"), []string{"work on files needs no cluster: internal/cli imports k8s.io/client-go/rest"}},
+		"internal to controllers":     {at("internal/store", "controllers"), []string{"internal is below the programs: internal/store imports controllers"}},
+		"api to internal":             {at("api/v1alpha1", "internal/prompt"), []string{"api is inert: api/v1alpha1 imports internal/prompt"}},
+		"config to api":               {at("config/crd", "embed", "api/v1alpha1"), []string{"what is installed is files: config/crd imports api/v1alpha1"}},
+		"prompt to store":             {at("internal/prompt", "internal/store", "fmt", "github.com/gowebpki/jcs"), []string{"prompts are pure: internal/prompt imports internal/store"}},
+		"pgx elsewhere":               {at("server/catalog", "github.com/jackc/pgx/v5"), []string{"one package speaks Postgres: server/catalog imports github.com/jackc/pgx/v5"}},
+		"pgx at home":                 {at("internal/store/postgres/pgtest", "github.com/jackc/pgx/v5"), nil},
+		"reconciler to reconciler":    {at("controllers/upkeep", "controllers/prompt"), []string{"reconcilers know each other only through status: controllers/upkeep imports controllers/prompt"}},
+		"reconciler to status":        {at("controllers/upkeep", "controllers/status"), nil},
+		"server for tests to testenv": {at("server/catalog/catalogtest", "internal/testenv"), nil},
+		"server to what is for tests": {at("server/catalog", "server/catalog/catalogtest"), []string{"what is for tests is imported by tests: server/catalog imports server/catalog/catalogtest"}},
+		"a name that says nothing":    {at("internal/util"), []string{"internal/util: the name says nothing of what is inside"}},
+		"similar, but another path":   {at("controllers/prompt", "serverless.example/x"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tc.want, violations([]listed{tc.given})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

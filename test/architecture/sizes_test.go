@@ -1,0 +1,116 @@
+package architecture
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const root = "../.."
+
+// lineLimit is how long a file may be before a reviewer asks.
+func lineLimit(name string) int {
+	switch {
+	case name == "main.go":
+		return 100
+	case name == "Makefile":
+		return 150
+	case strings.HasPrefix(name, "controllers/") && filepath.Base(name) == "reconciler.go":
+		return 300
+	case strings.HasSuffix(name, "_test.go"):
+		return 800
+	}
+	return 400
+}
+
+const functionLimit = 60
+
+func tooLong(name string, content []byte) ([]string, error) {
+	var found []string
+	if lines := bytes.Count(content, []byte("\n")); lines > lineLimit(name) {
+		found = append(found, fmt.Sprintf("%s has %d lines; %d are enough", name, lines, lineLimit(name)))
+	}
+	if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+		return found, nil
+	}
+	files := token.NewFileSet()
+	parsed, err := parser.ParseFile(files, name, content, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	for _, declaration := range parsed.Decls {
+		function, is := declaration.(*ast.FuncDecl)
+		if !is || function.Body == nil {
+			continue
+		}
+		if lines := files.Position(function.Body.Rbrace).Line - files.Position(function.Body.Lbrace).Line - 1; lines > functionLimit {
+			found = append(found, fmt.Sprintf("%s: %s has %d lines; %d are enough", name, function.Name.Name, lines, functionLimit))
+		}
+	}
+	return found, nil
+}
+
+func generated(content []byte) bool {
+	head, _, _ := bytes.Cut(content, []byte("\npackage "))
+	return bytes.Contains(head, []byte("Code generated ")) && bytes.Contains(head, []byte(" DO NOT EDIT."))
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	var found []string
+	seen := 0
+	err := filepath.WalkDir(root, func(at string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if strings.HasPrefix(entry.Name(), ".") && at != root || entry.Name() == "testdata" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		name, err := filepath.Rel(root, at)
+		if err != nil || (!strings.HasSuffix(name, ".go") && name != "Makefile") {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Clean(at))
+		if err != nil || generated(content) {
+			return err
+		}
+		seen++
+		long, err := tooLong(filepath.ToSlash(name), content)
+		found = append(found, long...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 20 {
+		t.Fatalf("only %d files were measured", seen)
+	}
+	if diff := cmp.Diff([]string(nil), found); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	source := "package x\n\nfunc f() {\n" + strings.Repeat("\t_ = 1\n", 61) + "}\n" + strings.Repeat("\n", 50)
+	got, err := tooLong("main.go", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"main.go has 115 lines; 100 are enough", "main.go: f has 61 lines; 60 are enough"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

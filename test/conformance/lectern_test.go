@@ -1,0 +1,59 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+var handover = store.Key{Namespace: "support", Name: "incident-handover"}
+
+// write publishes the next version of the prompt that everybody asks for.
+func write(author *catalogtest.Author, text string) {
+	spec := catalogtest.Text(text)
+	brief := "brief"
+	spec.Title, spec.Description = "Incident handover", "Hand an incident over"
+	spec.Arguments = []prompt.Declaration{
+		{Name: "ticket", Description: "Ticket number"},
+		{Name: "tone", Enum: []string{"brief", "detailed"}, Default: &brief},
+	}
+	author.Publish(handover, spec)
+}
+
+// lectern runs `lectern server` on a database of the test's own, and returns its author and the
+// server's endpoint.
+func lectern(t *testing.T) (*catalogtest.Author, string) {
+	t.Helper()
+	author := catalogtest.NewAuthor(t)
+	write(author, "Write a {{tone}} handover for {{ticket}}.")
+	author.Publish(store.Key{Namespace: "it", Name: "greeting"}, catalogtest.Text("Hello."))
+
+	binary, err := testenv.Build(t.Context(), "")
+	must(t, err)
+	var ports [2]int
+	for i := range ports {
+		ports[i], err = testenv.FreePort()
+		must(t, err)
+	}
+	dsn := filepath.Join(t.TempDir(), "dsn")
+	must(t, os.WriteFile(dsn, []byte(pgtest.ServerRole(t, author.Owner).URL), 0o600))
+	endpoint, probes := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
+	server, err := testenv.StartAlone(t.Context(), testenv.Beside{
+		Name: "server", Path: binary, Ready: "http://" + probes + "/readyz",
+		Args: []string{"server", "--auth=none", "--address=" + endpoint, "--metrics-address=" + probes, "--database-url-file=" + dsn},
+	})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return author, "http://" + endpoint + "/mcp"
+}

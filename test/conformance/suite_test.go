@@ -1,0 +1,124 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
+	"github.com/lectern-dev/lectern/test/conformance/fixtures"
+)
+
+// TestSuite: every scenario that a revision requires passes, but for those that are listed with the
+// reason why they cannot. One that is listed and passes is a failure, too: the list is then out of
+// date.
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	o := install(t)
+	for revision, required := range map[string]int{"2026-07-28": 37, "2025-11-25": 30} {
+		t.Run(revision, func(t *testing.T) {
+			t.Parallel()
+			scored := scenarios(t, o.module("@modelcontextprotocol/conformance/requirements/"+revision+".yaml"))
+			if len(scored) != required {
+				t.Fatalf("the suite requires %d scenarios, not %d", len(scored), required)
+			}
+			expected := scenarios(t, "expected-failures-"+revision+".yaml")
+			for range *times {
+				failed := o.suite(t, revision, scored)
+				if diff := cmp.Diff(expected, failed, cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("failed scenarios (-expected +got)\n%s", diff)
+				}
+				t.Logf("%d of %d scored scenarios passed", len(scored)-len(failed), len(scored))
+			}
+		})
+	}
+}
+
+// witness holds what the fixtures answer against the official schemas, which the suite does only in part.
+func witness(t *testing.T) *transporttest.Witness {
+	t.Helper()
+	folder, err := testenv.TestData("mcp-schema")
+	must(t, err)
+	w := transporttest.NewWitness(folder)
+	switch {
+	case w.Blind() && os.Getenv("CI") == "true":
+		t.Fatalf("CI needs the official schemas in %s", folder)
+	case w.Blind():
+		t.Log("Without the official schemas this test covers less; set LECTERN_TESTDATA")
+	}
+	return w
+}
+
+// scenarios are those of a server in a list of the suite's form, sorted.
+func scenarios(t *testing.T, path string) []string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Clean(path))
+	must(t, err)
+	var list struct{ Server []string }
+	must(t, yaml.Unmarshal(raw, &list))
+	slices.Sort(list.Server)
+	return list.Server
+}
+
+// outcome is a line of the suite's summary.
+var outcome = regexp.MustCompile(`(?m)^([✓✗]) ([a-z0-9-]+): `)
+
+// suite runs the suite once against fresh fixtures, and returns the scored scenarios that failed.
+func (o others) suite(t *testing.T, revision string, scored []string) []string {
+	t.Helper()
+	endpoint := fixtures.New(slog.New(slog.DiscardHandler))
+	server := httptest.NewServer(witness(t).Before(t, endpoint))
+	defer server.Close()
+	defer endpoint.Stop()
+	results := t.TempDir()
+	out, err := o.command(t, o.module("@modelcontextprotocol/conformance/dist/index.js"),
+		"server", "--url", server.URL+"/mcp", "--requirements", revision, "--timeout", "8000", "--output-dir", results).CombinedOutput()
+	_, summary, found := strings.Cut(string(out), "=== SUMMARY ===")
+	if !found {
+		t.Fatalf("the suite came to no end: %v\n%s", err, out)
+	}
+	passed := make(map[string]bool)
+	for _, line := range outcome.FindAllStringSubmatch(summary, -1) {
+		passed[line[2]] = line[1] == "✓"
+	}
+	var failed []string
+	for _, scenario := range scored {
+		if !passed[scenario] {
+			failed = append(failed, scenario)
+			t.Logf("%s: %s", scenario, complaints(t, results, scenario))
+		}
+	}
+	return failed
+}
+
+// complaints are what the suite found wrong in a scenario.
+func complaints(t *testing.T, results, scenario string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(results, "server-"+scenario+"-2*", "checks.json"))
+	must(t, err)
+	var found []string
+	for _, file := range files {
+		raw, err := os.ReadFile(filepath.Clean(file))
+		must(t, err)
+		var checks []struct{ ID, Status, ErrorMessage string }
+		must(t, json.Unmarshal(raw, &checks))
+		for _, check := range checks {
+			if check.Status == "FAILURE" {
+				found = append(found, fmt.Sprintf("%s: %s", check.ID, check.ErrorMessage))
+			}
+		}
+	}
+	return strings.Join(found, "\n")
+}

@@ -1,0 +1,35 @@
+package oldclients
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// TestStdioWithADatabase: prompts of the default namespace are named without it, as a client that knows none wants it.
+func TestStdioWithADatabase(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewAuthor(t)
+	plain := catalogtest.Text("Hello")
+	plain.Syntax = prompt.Plain
+	author.Publish(store.Key{Namespace: "it", Name: "greet"}, plain)
+	author.Publish(store.Key{Namespace: "hr", Name: "greet"}, plain)
+	c := run(t, []string{"LECTERN_DATABASE_URL=" + pgtest.ServerRole(t, author.Owner).URL}, "--default-namespace=it")
+	c.initialize("2025-06-18")
+	if ids := c.ids("list_prompts", args{}); fmt.Sprint(ids) != "[greet hr/greet]" {
+		t.Errorf("ids %v", ids)
+	}
+	if got := c.get(args{"id": "greet"}).Content; got != "Hello" {
+		t.Errorf("by the bare name there is %q", got)
+	}
+	if err := c.leave(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,166 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+// told is how soon a caller must know that the store is away: a load is given up after 10 s, and the
+// machine is shared.
+const told = 20 * time.Second
+
+// storeAwayUnderLoad has Postgres go away in two ways while both servers are asked without a pause.
+// What they hold is served without one error, the rest is answered soon, and all recovers by itself.
+func storeAwayUnderLoad(t *testing.T) {
+	if os.Getenv("LECTERN_TEST_DATABASE_URL") != "" {
+		t.Skip("LECTERN_TEST_DATABASE_URL lends a server, which cannot be stopped; unset it for this test")
+	}
+	t.Run("a crash, and a return in which servers hear no hints", func(t *testing.T) {
+		storeAway(t, (*testenv.Postgres).CrashServer, (*testenv.Postgres).StartServer, true)
+	})
+	t.Run("silence", func(t *testing.T) {
+		storeAway(t, (*testenv.Postgres).FreezeServer, (*testenv.Postgres).ThawServer, false)
+	})
+}
+
+// change is one of the ways in which Postgres comes and goes.
+type change func(*testenv.Postgres, context.Context) error
+
+func storeAway(t *testing.T, goes, returns change, deaf bool) {
+	ctx := t.Context()
+	s := play(t, crowded(t))
+	names := make([]string, 20)
+	for i := range names {
+		names[i] = fmt.Sprintf("held-%02d", i)
+	}
+	for _, name := range names {
+		must(t, s.create(ctx, s.text(name, "I am "+name)))
+	}
+	must(t, s.create(ctx, s.text("edited", "Before")))
+	must(t, s.published(ctx))
+	for _, name := range names {
+		must(t, s.serves(ctx, name, nil, "I am "+name))
+	}
+	must(t, s.serves(ctx, "edited", nil, "Before"))
+	all := append([]string{"edited"}, names...)
+	must(t, s.lists(ctx, all...))
+
+	l := s.load(t, names, all)
+	must(t, l.more(ctx, &l.held, 100))
+	if deaf {
+		must(t, s.login(ctx, false))
+	}
+	must(t, s.Postgres.Exec(ctx, "checkpoint")) // a server of tests loses its last commits in a crash
+	must(t, goes(s.Postgres, ctx))
+	went := time.Now()
+	must(t, s.edit(ctx, "edited", "After"))
+	late, endpoint := s.third(t, s.ServerURL)
+	must(t, s.degraded(ctx))
+	t.Logf("both servers said degraded after %s", time.Since(went).Round(time.Millisecond))
+	s.waitsForStore(t, "edited")
+	must(t, eventually(ctx, late.isCold))
+	newcomer, err := connect(ctx, endpoint, "")
+	must(t, err)
+	defer newcomer.close()
+	if got, err := newcomer.get(ctx, s.namespace+".held-00", nil); err != nil || got != "error 503: the store is away, try again in 2 s" {
+		t.Errorf("a server without anything answered %q, %v", got, err)
+	}
+	must(t, l.more(ctx, &l.held, 300))
+	must(t, l.more(ctx, &l.unheld, 10))
+
+	must(t, returns(s.Postgres, ctx))
+	returned := time.Now()
+	_, err = s.settled(ctx, "edited", v1alpha1.ReasonPublished)
+	must(t, err)
+	if deaf {
+		must(t, s.serves(ctx, "edited", nil, "Before"))
+		must(t, s.degraded(ctx))
+		must(t, s.login(ctx, true))
+		returned = time.Now()
+	}
+	must(t, s.serves(ctx, "edited", nil, "After"))
+	t.Logf("both servers served the edit %s after the return", time.Since(returned).Round(time.Millisecond))
+	must(t, s.sound(ctx))
+	must(t, eventually(ctx, late.isReady))
+	if got, err := newcomer.get(ctx, s.namespace+".edited", nil); err != nil || got != "After" {
+		t.Errorf("the server that was started meanwhile answered %q, %v", got, err)
+	}
+	must(t, l.more(ctx, &l.held, 100))
+	must(t, l.more(ctx, &l.unheld, 100))
+	l.end()
+	l.judge(t)
+}
+
+func (l *load) judge(t *testing.T) {
+	t.Helper()
+	for what, y := range map[string]*tally{"held": &l.held, "not held": &l.unheld, "probes": &l.probing} {
+		t.Logf("%s: %s", what, y)
+		if y.wrong > 0 {
+			t.Errorf("%s: %d of %d answers were wrong, the first: %v", what, y.wrong, y.answers(), y.first)
+		}
+	}
+	if slowest := max(l.held.slowest, l.unheld.slowest, l.probing.slowest); slowest > told {
+		t.Errorf("an answer took %s", slowest)
+	}
+	if l.held.away > 0 || l.unheld.away == 0 || l.probing.answers() == 0 {
+		t.Errorf("the store was away: held %s; not held %s; probes %s", &l.held, &l.unheld, &l.probing)
+	}
+}
+
+// waitsForStore waits until an object says that nobody can tell now: Unknown, not False.
+func (s *scene) waitsForStore(t *testing.T, name string) {
+	t.Helper()
+	p, err := s.settled(t.Context(), name, v1alpha1.ReasonStoreUnavailable)
+	must(t, err)
+	if condition := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); condition.Status != metav1.ConditionUnknown {
+		t.Errorf("%s is Ready=%s", name, condition.Status)
+	}
+}
+
+// login lets the servers' role into the database, or no more.
+func (s *scene) login(ctx context.Context, may bool) error {
+	at, err := url.Parse(s.ServerURL)
+	if err != nil {
+		return err
+	}
+	verb := "nologin"
+	if may {
+		verb = "login"
+	}
+	return s.Postgres.Exec(ctx, "alter role "+at.User.Username()+" "+verb)
+}
+
+var saysDegraded = regexp.MustCompile(`^degraded for [\dhms]+, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: `)
+
+// degraded waits until both servers say that they are, and sound until they are well.
+func (s *scene) degraded(ctx context.Context) error { return s.probed(ctx, saysDegraded) }
+func (s *scene) sound(ctx context.Context) error    { return s.probed(ctx, regexp.MustCompile("^ok\n$")) }
+
+func (s *scene) probed(ctx context.Context, want *regexp.Regexp) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, name := range []string{testenv.Server1, testenv.Server2} {
+		err := eventually(ctx, func(ctx context.Context) error {
+			status, body, err := fetch(ctx, client, s.Ready(name))
+			if err == nil && (status != http.StatusOK || !want.MatchString(body)) {
+				err = fmt.Errorf("readiness of %s is %d %q; want %s", name, status, body, want)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+// asker is who asks for changes in a scene, as its servers do.
+const asker = "system:serviceaccount:agents:scene"
+
+// office takes change requests with the role of a server.
+func (s *scene) office(t *testing.T) *postgres.Store {
+	t.Helper()
+	opened, err := postgres.Open(t.Context(), postgres.Options{URL: s.ServerURL, PoolSize: 10})
+	must(t, err)
+	t.Cleanup(opened.Close)
+	return opened
+}
+
+// request asks for a change and returns its id.
+func (s *scene) request(ctx context.Context, at *postgres.Store, name string, action store.Action, edit store.Edit) (string, error) {
+	r := store.ChangeRequest{
+		ID: uuid.NewString(), Key: store.Key{Namespace: s.namespace, Name: name}, Action: action, Edit: edit, Subject: asker,
+	}
+	_, err := at.RequestChange(ctx, r)
+	return r.ID, err
+}
+
+// answer waits for the end of a request.
+func answer(ctx context.Context, at *postgres.Store, id string) (store.ChangeOutcome, error) {
+	var end store.ChangeOutcome
+	err := eventually(ctx, func(ctx context.Context) error {
+		found, err := at.ChangeOutcomes(ctx, asker, []string{id})
+		if err != nil {
+			return err
+		}
+		if len(found) != 1 || !found[0].State.Final() {
+			return fmt.Errorf("change %s is at %+v", id, found)
+		}
+		end = found[0]
+		return nil
+	})
+	return end, err
+}
+
+// changesKilledAtEveryStep kills the controller once at each step of each kind of change, and expects from the next one
+// the answer that is true, and the change in the object once.
+func changesKilledAtEveryStep(t *testing.T) {
+	s := play(t, mortal(t))
+	office := s.office(t)
+	newVersion := func(version int64) store.ChangeOutcome {
+		return store.ChangeOutcome{State: store.ChangePublished, Version: version, Served: version, NewVersion: true}
+	}
+	// Whether a creation that was begun came through and was undone since, nobody can tell.
+	interrupted := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonInterrupted}
+	for _, point := range faultpoint.Change() {
+		name := string(point)
+		added := newVersion(1)
+		if point == faultpoint.ChangeBegun {
+			added = interrupted
+		}
+		for _, step := range []struct {
+			name   string
+			action store.Action
+			edit   store.Edit
+			want   store.ChangeOutcome
+			// generation and text of the object afterwards; generation 0 says that there is none.
+			generation int64
+			text       string
+		}{
+			{"added", store.ActionAdd, store.Edit{Content: new("one")}, added, min(added.Version, 1), "one"},
+			{"edited", store.ActionUpdate, store.Edit{Content: new("two")}, newVersion(2), 2, "two"},
+			{"deleted", store.ActionDelete, store.Edit{}, store.ChangeOutcome{State: store.ChangePublished}, 0, ""},
+		} {
+			t.Run(name+" "+step.name, func(t *testing.T) {
+				ctx := t.Context()
+				if step.name == "edited" && added.Version == 0 { // nothing was added to be edited
+					must(t, s.madeByAgents(ctx, office, name))
+				}
+				s.Terminate(testenv.Controller)
+				id, err := s.request(ctx, office, name, step.action, step.edit)
+				must(t, err)
+				must(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+name))
+				must(t, s.died(ctx))
+				must(t, s.Launch(testenv.Controller))
+				got, err := answer(ctx, office, id)
+				must(t, err)
+				if diff := cmp.Diff(step.want, got, cmpopts.IgnoreFields(store.ChangeOutcome{}, "ID", "Key", "Action", "Message")); diff != "" {
+					t.Errorf("outcome (-want +got):\n%s\n%s", diff, got.Message)
+				}
+				if step.generation == 0 {
+					must(t, s.gone(ctx, name))
+					return
+				}
+				var p v1alpha1.Prompt
+				must(t, s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &p))
+				if p.Generation != step.generation || p.Spec.Text != step.text || p.Annotations[v1alpha1.LastChangeAnnotation] != id {
+					t.Errorf("the object is at generation %d and says %q by %v; want generation %d and %q by %s",
+						p.Generation, p.Spec.Text, p.Annotations, step.generation, step.text, id)
+				}
+			})
+		}
+	}
+}
+
+// madeByAgents adds a prompt without a kill.
+func (s *scene) madeByAgents(ctx context.Context, at *postgres.Store, name string) error {
+	id, err := s.request(ctx, at, name, store.ActionAdd, store.Edit{Content: new("one")})
+	if err != nil {
+		return err
+	}
+	end, err := answer(ctx, at, id)
+	if err == nil && end.State != store.ChangePublished {
+		err = fmt.Errorf("adding %s ends %+v", name, end)
+	}
+	return err
+}

@@ -1,0 +1,141 @@
+package scenarios
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+// comparison takes objects away behind the controller's back and lets it compare: few of them
+// are tombstoned, and what looks like a fault of the cluster removes nothing.
+//
+// Its scenario counts all live rows of the stack, so it is alone on it but for tombstones.
+func comparison(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, mortal(t))
+	names := make([]string, 30)
+	for i := range names {
+		names[i] = fmt.Sprintf("p-%02d", i)
+		must(t, s.create(ctx, s.text(names[i], "Text of "+names[i])))
+	}
+	must(t, s.published(ctx))
+	must(t, s.lists(ctx, names...))
+
+	w := s.watchful()
+	w.restart(t, func() { must(t, s.vanish(ctx, names[:5]...)) })
+	must(t, s.lists(ctx, names[5:]...))
+	must(t, s.refuses(ctx, names[0], nil, -32602, "no such prompt"))
+	must(t, eventually(ctx, w.counts("lectern_swept_rows_total", 5)))
+
+	// 11 of 25 rows are more than max(10, 20 %).
+	w.restart(t, func() { must(t, s.vanish(ctx, names[5:16]...)) })
+	w.removesNothing(t, "SweepLimit", names[5:])
+
+	w.restart(t, func() { must(t, s.vanish(ctx, names[16:]...)) })
+	w.removesNothing(t, "EmptyList", names[5:])
+
+	crds := filepath.Join("..", "..", "config", "crd")
+	_, err := s.ControlPlane.Kubectl(ctx, "delete", "--filename", crds)
+	must(t, err)
+	w.removesNothing(t, "CRDMissing", names[5:])
+
+	// The objects come back, as from Git, and find their rows as they were.
+	w.restart(t, func() {
+		must(t, s.ControlPlane.InstallCRDs(ctx, ""))
+		for _, name := range names[5:] {
+			must(t, s.create(ctx, s.text(name, "Text of "+name)))
+		}
+	})
+	must(t, s.published(ctx))
+	must(t, s.lists(ctx, names[5:]...))
+	var versions int
+	must(t, s.query(ctx, []any{&versions}, `
+		select sum(highest_version)::int from prompts where namespace = $1 and deleted_at is null`, s.namespace))
+	if versions != 25 {
+		t.Errorf("25 prompts that never changed have %d versions", versions)
+	}
+	must(t, s.remove(ctx, names[5:]...))
+	must(t, s.gone(ctx, names[5:]...))
+	must(t, s.Restart(ctx, testenv.Controller)) // to compare as seldom as it usually does
+}
+
+// watchful is a stack whose controller compares all the time.
+type watchful struct {
+	*scene
+	client *http.Client
+}
+
+func (s *scene) watchful() *watchful {
+	return &watchful{scene: s, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+}
+
+// restart does something while the controller is down.
+func (w *watchful) restart(t *testing.T, meanwhile func()) {
+	t.Helper()
+	w.Terminate(testenv.Controller)
+	meanwhile()
+	must(t, w.Restart(t.Context(), testenv.Controller,
+		"LECTERN_COMPARISON_INTERVAL=1s", "LECTERN_COMPARISON_GRACE=0s"))
+}
+
+// removesNothing waits for the third comparison that stopped, and expects all to be there still.
+func (w *watchful) removesNothing(t *testing.T, reason string, names []string) {
+	t.Helper()
+	ctx := t.Context()
+	metric := fmt.Sprintf("lectern_comparison_stopped_total{reason=%q}", reason)
+	must(t, eventually(ctx, w.counts(metric, 3)))
+	must(t, eventually(ctx, func(ctx context.Context) error {
+		var events eventsv1.EventList
+		if err := w.api.List(ctx, &events, client.InNamespace(testenv.SystemNamespace)); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool { return e.Reason == reason && e.Type == "Warning" }) {
+			return fmt.Errorf("no warning event has the reason %s", reason)
+		}
+		return nil
+	}))
+	must(t, w.lists(ctx, names...))
+	var live []string
+	must(t, w.query(ctx, []any{&live}, `
+		select array_agg(name order by name) from prompts where namespace = $1 and deleted_at is null`, w.namespace))
+	if diff := cmp.Diff(names, live); diff != "" {
+		t.Errorf("%s: live rows (-want +got):\n%s", reason, diff)
+	}
+}
+
+// counts says whether a metric has come to at least n.
+func (w *watchful) counts(metric string, n float64) func(context.Context) error {
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.Metrics(testenv.Controller), nil)
+		if err != nil {
+			return err
+		}
+		response, err := w.client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = response.Body.Close() }()
+		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+			if value, is := strings.CutPrefix(lines.Text(), metric+" "); is {
+				got, err := strconv.ParseFloat(value, 64)
+				if err == nil && got < n {
+					err = fmt.Errorf("%s is %v; want %v", metric, got, n)
+				}
+				return err
+			}
+		}
+		return fmt.Errorf("there is no metric %s", metric)
+	}
+}

@@ -1,0 +1,274 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+// etcdRestored puts the cluster back to an older backup: generations and resource versions go
+// backwards, and still it is the live object that counts.
+func etcdRestored(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("old", "Before the backup"), s.text("same", "Never touched")))
+	must(t, s.published(ctx))
+	// It lets its Lease go. One that is held in the backup is waited out after the restore, which shows nothing.
+	s.Terminate(testenv.Controller)
+	backup, err := s.ControlPlane.Backup(ctx)
+	must(t, err)
+	must(t, s.Restart(ctx, testenv.Controller))
+
+	for i := 2; i <= 4; i++ {
+		must(t, s.edit(ctx, "old", fmt.Sprintf("Text %d, lost with the restore", i)))
+		_, err := s.settled(ctx, "old", v1alpha1.ReasonPublished)
+		must(t, err)
+	}
+	must(t, s.serves(ctx, "old", nil, "Text 4, lost with the restore"))
+
+	must(t, s.ControlPlane.Restore(ctx, backup))
+	// As Kubernetes asks after a restore: who watched before goes on from a resource version that is in
+	// the future now, and hears nothing.
+	must(t, s.Restart(ctx, testenv.Controller))
+	must(t, s.serves(ctx, "old", nil, "Before the backup"))
+	must(t, s.serves(ctx, "old@4", nil, "Text 4, lost with the restore"))
+	must(t, s.serves(ctx, "same", nil, "Never touched"))
+	for name, want := range map[string]int64{"old": 5, "same": 1} {
+		must(t, eventually(ctx, func(ctx context.Context) error {
+			// The restored status is Published too, of version 1.
+			p, err := s.settled(ctx, name, v1alpha1.ReasonPublished)
+			if err == nil && p.Status.Version != want {
+				err = fmt.Errorf("the newest version of %s is %d; want %d", name, p.Status.Version, want)
+			}
+			return err
+		}))
+	}
+	must(t, s.edit(ctx, "old", "After all"))
+	must(t, s.serves(ctx, "old", nil, "After all"))
+}
+
+// manyMadeAgain is a dump and a restore of the objects: under every live row there is suddenly
+// an object of the same name with another UID.
+func manyMadeAgain(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	const count = 40
+	name := func(i int) string { return fmt.Sprintf("p-%02d", i) }
+	text := func(i, edition int) string { return fmt.Sprintf("Prompt %d, edition %d", i, edition) }
+	for i := range count {
+		must(t, s.create(ctx, s.text(name(i), text(i, 1))))
+	}
+	must(t, s.published(ctx))
+
+	s.Terminate(testenv.Controller)
+	want := map[string]int64{}
+	for i := range count {
+		must(t, s.vanish(ctx, name(i)))
+		edition := 1 + i%2 // every second one differs from its row
+		must(t, s.create(ctx, s.text(name(i), text(i, edition))))
+		want[name(i)] = int64(edition)
+	}
+	must(t, s.Restart(ctx, testenv.Controller))
+	must(t, s.published(ctx))
+	got := map[string]int64{}
+	var all v1alpha1.PromptList
+	must(t, s.list(ctx, &all))
+	for _, p := range all.Items {
+		got[p.Name] = p.Status.Version
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("newest versions (-want +got):\n%s", diff)
+	}
+	for i := range count {
+		must(t, s.serves(ctx, name(i), nil, text(i, 1+i%2)))
+	}
+}
+
+// secondCluster points the controller of another cluster at the same database.
+func secondCluster(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("ours", "Of the first cluster")))
+	must(t, s.published(ctx))
+	must(t, s.serves(ctx, "ours", nil, "Of the first cluster"))
+
+	plane, err := testenv.StartControlPlane(ctx, testenv.ControlPlaneOptions{})
+	must(t, err)
+	t.Cleanup(plane.Stop)
+	api, err := newClient(plane.Config)
+	must(t, err)
+	theirs := &scene{Stack: s.Stack, api: api, namespace: "default", agents: s.agents}
+	must(t, theirs.create(ctx, theirs.text("theirs", "Of the second cluster")))
+	// What the first cluster does has come to rest; from here on nobody may write.
+	s.Terminate(testenv.Controller)
+	before := s.fingerprint(t)
+
+	second := s.second(t, plane, s.OwnerURL, "--leader-elect=false")
+	must(t, eventually(ctx, second.says("lectern migrate --adopt-cluster")))
+	p, err := theirs.settled(ctx, "theirs", v1alpha1.ReasonForeignCluster)
+	must(t, err)
+	if _, message := ready(p); !strings.Contains(message, "lectern migrate --adopt-cluster") {
+		t.Errorf("the object says %q, and not what to do", message)
+	}
+	must(t, theirs.judge(ctx))
+	if diff := cmp.Diff(before, s.fingerprint(t)); diff != "" {
+		t.Errorf("the second cluster wrote (-before +after):\n%s", diff)
+	}
+
+	s.lectern(t, "migrate", "--adopt-cluster")
+	must(t, eventually(ctx, second.isReady))
+	must(t, theirs.edit(ctx, "theirs", "Of the second cluster, which has it now"))
+	_, err = theirs.settled(ctx, "theirs", v1alpha1.ReasonPublished)
+	must(t, err)
+	must(t, theirs.serves(ctx, "theirs", nil, "Of the second cluster, which has it now"))
+	must(t, theirs.remove(ctx, "theirs"))
+	must(t, theirs.gone(ctx, "theirs"))
+	second.stop()
+
+	// Back again, or every later scenario would be refused.
+	s.lectern(t, "migrate", "--adopt-cluster")
+	must(t, s.Restart(ctx, testenv.Controller))
+	must(t, s.edit(ctx, "ours", "Of the first cluster again"))
+	must(t, s.serves(ctx, "ours", nil, "Of the first cluster again"))
+}
+
+// fingerprint is everything in the database, with the transaction that wrote each row.
+func (s *scene) fingerprint(t *testing.T) []string {
+	t.Helper()
+	var rows []string
+	must(t, s.query(t.Context(), []any{&rows}, `
+		select array_agg(line order by line) from (
+		  select format('installation %s', i) from installation i
+		  union all select format('feed %s', f) from feed f
+		  union all select format('prompt %s xmin %s', id, xmin) from prompts
+		  union all select format('version %s/%s xmin %s', prompt_id, version, xmin) from prompt_versions
+		  union all select format('channel %s/%s xmin %s', prompt_id, name, xmin) from prompt_channels
+		) as lines (line)`))
+	return rows
+}
+
+// lectern runs a command of the stack's binary.
+func (s *scene) lectern(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := s.Command(t.Context(), args...).CombinedOutput(); err != nil {
+		t.Fatalf("lectern %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// another is a controller or a server beside the stack's.
+type another struct {
+	command *exec.Cmd
+	probe   string
+	client  *http.Client
+	cancel  context.CancelFunc
+	log     string // the file
+}
+
+// second starts a controller on a cluster and a database; it ends with the test.
+func (s *scene) second(t *testing.T, plane *testenv.ControlPlane, databaseURL string, args ...string) *another {
+	t.Helper()
+	probe := freeAddress(t)
+	return s.launch(t, probe, databaseURL, append([]string{
+		"controller", "--kubeconfig=" + plane.Kubeconfig, "--leader-election-namespace=" + testenv.SystemNamespace,
+		"--metrics-address=0", "--probe-address=" + probe,
+	}, args...)...)
+}
+
+// third starts a server beside the stack's two, on a database as its server's role; it ends with the
+// test. It is asked at the endpoint.
+func (s *scene) third(t *testing.T, databaseURL string, args ...string) (a *another, endpoint string) {
+	t.Helper()
+	probe, address := freeAddress(t), freeAddress(t)
+	return s.launch(t, probe, databaseURL, append([]string{
+		"server", "--auth=none", "--address=" + address, "--metrics-address=" + probe,
+	}, args...)...), "http://" + address + "/mcp"
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	port, err := testenv.FreePort()
+	must(t, err)
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+func (s *scene) launch(t *testing.T, probe, databaseURL string, args ...string) *another {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &another{
+		probe: probe, cancel: cancel, log: filepath.Join(t.TempDir(), "log"),
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}
+	a.command = s.Command(ctx, args...)
+	a.command.Env = append(a.command.Env, "LECTERN_DATABASE_URL="+databaseURL)
+	log, err := os.Create(a.log)
+	must(t, err)
+	a.command.Stderr = log
+	must(t, a.command.Start())
+	must(t, log.Close())
+	t.Cleanup(func() {
+		a.stop()
+		log, err := os.ReadFile(a.log)
+		if err := errors.Join(err, testenv.Faults(log)); err != nil || !a.command.ProcessState.Success() {
+			t.Errorf("%s ended with %s: %v", args[0], a.command.ProcessState, err)
+		}
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", strings.Join(args, " "), log)
+		}
+	})
+	return a
+}
+
+func (a *another) stop() {
+	a.cancel()
+	_ = a.command.Wait() // it was told to end, and may have ended before
+}
+
+// readiness is what /readyz says.
+func (a *another) readiness(ctx context.Context) (status int, body string, err error) {
+	return fetch(ctx, a.client, "http://"+a.probe+"/readyz?verbose")
+}
+
+// isCold is satisfied when a server is not ready and says since when.
+func (a *another) isCold(ctx context.Context) error {
+	status, body, err := a.readiness(ctx)
+	if err == nil && (status != http.StatusServiceUnavailable || !strings.HasPrefix(body, "not ready for ")) {
+		err = fmt.Errorf("readiness is %d: %s", status, body)
+	}
+	return err
+}
+
+func (a *another) isReady(ctx context.Context) error {
+	status, body, err := a.readiness(ctx)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("readiness is %d: %s", status, body)
+	}
+	return err
+}
+
+// says is satisfied when the controller is not ready and its log says why.
+func (a *another) says(words string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		status, _, err := a.readiness(ctx)
+		log, failed := os.ReadFile(a.log)
+		switch {
+		case err != nil || failed != nil:
+			return errors.Join(err, failed)
+		case status == http.StatusOK:
+			return errors.New("the controller is ready")
+		case !strings.Contains(string(log), words):
+			return fmt.Errorf("the log does not say %q", words)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,247 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+// cycleComesToRest closes a circle of includes and goes on working elsewhere: nobody in the
+// circle gets another version.
+func cycleComesToRest(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("a", "A"), s.text("b", "B {{> a}}"), s.text("outside", "O {{> a}}"), s.text("elsewhere", "0")))
+	must(t, s.published(ctx))
+	must(t, s.edit(ctx, "a", "A {{> b}}"))
+	versions := func() map[string]int64 {
+		got := map[string]int64{}
+		for _, name := range []string{"a", "b"} {
+			p, err := s.settled(ctx, name, v1alpha1.ReasonIncludeCycle)
+			must(t, err)
+			got[name] = p.Status.Version
+		}
+		return got
+	}
+	before := versions()
+	for i := range 40 {
+		text := fmt.Sprintf("%d {{> a}}", i)
+		must(t, s.edit(ctx, "elsewhere", text))
+		_, err := s.settled(ctx, "elsewhere", v1alpha1.ReasonPublished)
+		must(t, err)
+		must(t, s.serves(ctx, "elsewhere", nil, fmt.Sprintf("%d A", i)))
+	}
+	if diff := cmp.Diff(before, versions()); diff != "" {
+		t.Errorf("the circle went on (-before +after):\n%s", diff)
+	}
+	var rows map[string]int64
+	must(t, s.query(ctx, []any{&rows}, `
+		select jsonb_object_agg(name, n) from (
+		  select name, count(*) as n from prompts join prompt_versions on prompt_id = id
+		   where namespace = $1 and name in ('a', 'b') group by name) as counted`, s.namespace))
+	if diff := cmp.Diff(map[string]int64{"a": 1, "b": 1}, rows); diff != "" {
+		t.Errorf("stored versions (-want +got):\n%s", diff)
+	}
+	must(t, s.serves(ctx, "b", nil, "B A"))
+}
+
+const (
+	dependents = 1000
+	editions   = 10
+)
+
+// thousandDependents edits a fragment that a thousand prompts include, ten times, while a person
+// edits another prompt: the person does not wait for the thousand.
+func thousandDependents(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, crowded(t))
+	must(t, s.create(ctx, s.text("style", "edition 0"), s.text("person", "0")))
+	group, creating := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range dependents {
+		group.Go(func() error { return s.create(creating, s.text(dependent(i), fmt.Sprintf("%d {{> style}}", i))) })
+	}
+	must(t, group.Wait())
+	must(t, s.published(ctx))
+
+	edits := s.editMeanwhile(t, func() error {
+		for edition := range editions {
+			if err := s.edit(ctx, "style", fmt.Sprintf("edition %d", edition+1)); err != nil {
+				return err
+			}
+			if _, err := s.settled(ctx, "style", v1alpha1.ReasonPublished); err != nil {
+				return err
+			}
+		}
+		return s.allInclude(ctx, editions+1)
+	})
+	var took []time.Duration
+	waiting, passed := 0, 0
+	for _, e := range edits {
+		took = append(took, e.took)
+		if e.behind >= dependents/2 {
+			waiting, passed = waiting+1, max(passed, e.passed)
+		}
+	}
+	slices.Sort(took)
+	t.Logf("%d edits elsewhere meanwhile, apply to Ready: p50 %v, p99 %v, longest %v", len(took),
+		took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+	t.Logf("%d of them while %d or more dependents were behind; at most %d dependents came first", waiting, dependents/2, passed)
+	if waiting == 0 || passed >= dependents*2/5 {
+		t.Error("edits elsewhere do not overtake the dependents")
+	}
+
+	var least, most, last int
+	must(t, s.query(ctx, []any{&least, &most, &last}, `
+		select min(highest_version)::int - 1, max(highest_version)::int - 1,
+		       count(*) filter (where v.content = substring(name from 5)::int || ' edition ' || $2::text)::int
+		  from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version
+		 where namespace = $1 and name like 'dep-%'`, s.namespace, strconv.Itoa(editions)))
+	t.Logf("new versions of a dependent: %d to %d for %d edits", least, most, editions)
+	if most > editions || least < 1 || last != dependents {
+		t.Errorf("%d to %d new versions, %d of %d with the last text", least, most, last, dependents)
+	}
+	for i := 0; i < dependents; i += 100 {
+		must(t, s.serves(ctx, dependent(i), nil, fmt.Sprintf("%d edition %d", i, editions)))
+	}
+}
+
+func dependent(i int) string { return fmt.Sprintf("dep-%04d", i) }
+
+// elsewhere is one edit of another prompt.
+type elsewhere struct {
+	took time.Duration // from apply to Ready
+	// behind are the dependents that waited for their turn before it, passed those that were published
+	// between it and its own publish: by the times in the database, not by when the test saw it.
+	behind, passed int
+}
+
+// editMeanwhile edits a prompt again and again while work goes on.
+func (s *scene) editMeanwhile(t *testing.T, work func() error) (edits []elsewhere) {
+	t.Helper()
+	ctx := t.Context()
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	for i := 1; ; i++ {
+		select {
+		case err := <-done:
+			must(t, err)
+			return edits
+		default:
+		}
+		var e elsewhere
+		var at time.Time
+		var err error
+		e.behind, at, err = s.progress(ctx)
+		must(t, err)
+		began := time.Now()
+		must(t, s.edit(ctx, "person", strconv.Itoa(i)))
+		p, err := s.settled(ctx, "person", v1alpha1.ReasonPublished)
+		must(t, err)
+		e.took = time.Since(began)
+		must(t, s.query(ctx, []any{&e.passed}, `
+			with ours as (select name, version, published_at from prompts join prompt_versions on prompt_id = id where namespace = $1)
+			select count(*)::int from ours where name like 'dep-%' and published_at > $2
+			   and published_at < (select published_at from ours where name = 'person' and version = $3)`, s.namespace, at, p.Status.Version))
+		edits = append(edits, e)
+	}
+}
+
+// progress counts the dependents that include an older fragment than the newest, at a time by the
+// database's clock.
+func (s *scene) progress(ctx context.Context) (behind int, at time.Time, err error) {
+	err = s.query(ctx, []any{&behind, &at}, `
+		select (count(*) filter (where (v.includes->0->>'version')::bigint < f.default_version))::int,
+		       clock_timestamp()
+		  from prompts p
+		  join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version
+		  join prompts f on f.namespace = p.namespace and f.name = 'style'
+		 where p.namespace = $1 and p.name like 'dep-%'`, s.namespace)
+	return behind, at, err
+}
+
+// allInclude waits until every dependent includes this version of the fragment, the newest, as long as
+// those behind become fewer.
+func (s *scene) allInclude(ctx context.Context, version int64) error {
+	for left := dependents + 1; left > 0; {
+		behind := 0
+		err := s.done(ctx, func(ctx context.Context) (err error) {
+			if behind, _, err = s.progress(ctx); err == nil && behind >= left {
+				err = fmt.Errorf("%d dependents are behind, and do not become fewer", behind)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		left = behind
+	}
+	for i := range dependents {
+		if err := s.includesNewest(ctx, dependent(i), version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nothingButIncludes applies prompts that would expand without end, and expects a refusal that
+// costs the controller little.
+func nothingButIncludes(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	must(t, s.create(ctx, s.text("big", strings.Repeat("x", 128<<10)), s.text("f", "small")))
+	must(t, s.published(ctx))
+	var distinct strings.Builder
+	for i := 0; distinct.Len() < 128<<10-20; i++ {
+		fmt.Fprintf(&distinct, "{{> f-%d}}", i)
+	}
+	before := s.peak(t)
+	for name, tc := range map[string]struct{ text, message string }{
+		"many-small":    {strings.Repeat("{{> f}}", 128<<10/7), "1000"},
+		"many-big":      {strings.Repeat("{{> big}}", 128<<10/9), "include"},
+		"many-distinct": {distinct.String(), "64"},
+		"few-big":       {strings.Repeat("{{> big}}", 900), "524288"},
+	} {
+		must(t, s.create(ctx, s.text(name, tc.text)))
+		p, err := s.settled(ctx, name, v1alpha1.ReasonLimitExceeded)
+		must(t, err)
+		_, message := ready(p)
+		t.Logf("%s: %s", name, message)
+		if !strings.Contains(message, tc.message) || p.Status.Version != 0 {
+			t.Errorf("%s has version %d and says %q; want %q in it", name, p.Status.Version, message, tc.message)
+		}
+	}
+	after := s.peak(t)
+	t.Logf("the controller's memory: at most %d MiB before, %d MiB after", before>>20, after>>20)
+	const allowed = 256 << 20
+	if after > before+allowed {
+		t.Errorf("refusing four prompts took %d MiB", (after-before)>>20)
+	}
+}
+
+// peak is the most memory the controller has had, in bytes.
+func (s *scene) peak(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid(testenv.Controller)))
+	must(t, err)
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
+			kib, err := strconv.Atoi(fields[1])
+			must(t, err)
+			return kib << 10
+		}
+	}
+	t.Fatal("the kernel does not say VmHWM")
+	return 0
+}

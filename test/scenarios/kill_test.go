@@ -1,0 +1,193 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+// kills is how often the controller dies at every fault point.
+const kills = 20
+
+// chapter is what a user does while the controller is down.
+type chapter struct {
+	name string
+	act  func(context.Context, *scene) error
+	// end waits until there is nothing left to do.
+	end func(context.Context, *scene) error
+}
+
+// single are prompts that stand alone; beside them a page includes the fragment style.
+var single = []string{"p0", "p1", "p2", "p3", "p4", "p5"}
+
+func chapters() []chapter {
+	everything := append([]string{"page", "style"}, single...)
+	return []chapter{
+		{
+			name: "create",
+			act: func(ctx context.Context, s *scene) error {
+				for _, name := range single {
+					p := s.text(name, "First text of "+name+" for {{who}}")
+					p.Spec.Channels = []v1alpha1.Channel{{Name: "production"}}
+					if err := s.create(ctx, p); err != nil {
+						return err
+					}
+				}
+				return s.create(ctx, s.text("page", "Top {{> style}}"), s.text("style", "plain"))
+			},
+			end: func(ctx context.Context, s *scene) error { return s.published(ctx) },
+		},
+		{
+			name: "edit",
+			act: func(ctx context.Context, s *scene) error {
+				for _, name := range single {
+					if err := s.edit(ctx, name, "Second text of "+name); err != nil {
+						return err
+					}
+				}
+				return s.edit(ctx, "style", "fancy")
+			},
+			end: func(ctx context.Context, s *scene) error {
+				return errors.Join(s.published(ctx), s.includesNewest(ctx, "page", 2))
+			},
+		},
+		{
+			name: "delete",
+			act:  func(ctx context.Context, s *scene) error { return s.remove(ctx, everything...) },
+			end:  func(ctx context.Context, s *scene) error { return s.gone(ctx, everything...) },
+		},
+	}
+}
+
+// includesNewest waits until a page went along with its fragment.
+func (s *scene) includesNewest(ctx context.Context, name string, version int64) error {
+	return eventually(ctx, func(ctx context.Context) error {
+		p, err := s.settled(ctx, name, v1alpha1.ReasonPublished)
+		if err == nil && (len(p.Status.Includes) != 1 || p.Status.Includes[0].Version != version) {
+			err = fmt.Errorf("%s includes %+v; want version %d", name, p.Status.Includes, version)
+		}
+		return err
+	})
+}
+
+// plan says how many of the kills fall into each chapter: only a deletion gets as far as the
+// removal, only the others compile and publish.
+func plan(point faultpoint.Name) map[string]int {
+	switch point {
+	case faultpoint.Removed:
+		return map[string]int{"delete": kills}
+	case faultpoint.Fetched:
+		return map[string]int{"create": kills / 4, "edit": kills / 4, "delete": kills / 2}
+	default:
+		return map[string]int{"create": kills / 2, "edit": kills / 2}
+	}
+}
+
+// killedAtEveryStep kills the controller at each of its steps, again and again, and expects the
+// end that comes without kills. No kill is idle: until a chapter's last start nothing in it can be
+// finished, because every start dies at the point before it could be.
+func killedAtEveryStep(t *testing.T) {
+	stack := mortal(t)
+	undisturbed := tell(t, stack, "", nil)
+	for _, point := range faultpoint.Reconcile() {
+		t.Run(string(point), func(t *testing.T) {
+			began := time.Now()
+			if diff := cmp.Diff(undisturbed, tell(t, stack, point, plan(point))); diff != "" {
+				t.Errorf("the end (-without kills +with):\n%s", diff)
+			}
+			t.Logf("%d kills in %v", kills, time.Since(began).Round(time.Second))
+		})
+	}
+}
+
+// tell plays the chapters in a scene of their own and returns what is there after each.
+func tell(t *testing.T, stack *testenv.Stack, point faultpoint.Name, planned map[string]int) []state {
+	t.Helper()
+	ctx := t.Context()
+	s := play(t, stack)
+	var after []state
+	for _, c := range chapters() {
+		s.Terminate(testenv.Controller)
+		must(t, c.act(ctx, s))
+		for i := range planned[c.name] {
+			must(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+string(point)))
+			if err := s.died(ctx); err != nil {
+				t.Fatalf("kill %d of %s: %v", i+1, c.name, err)
+			}
+		}
+		must(t, s.Launch(testenv.Controller))
+		must(t, c.end(ctx, s))
+		after = append(after, s.state(t))
+	}
+	return after
+}
+
+// died waits until the controller has killed itself.
+func (s *scene) died(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	exit := s.Exit(ctx, testenv.Controller)
+	if exit == nil {
+		return errors.New("the controller passed the fault point or never came to it")
+	}
+	if status, is := exit.Sys().(syscall.WaitStatus); !is || status.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("the controller ended by itself: %s", exit)
+	}
+	return nil
+}
+
+// state is all that remains of a chapter, without what differs between two runs.
+type state struct {
+	Statuses map[string]v1alpha1.PromptStatus
+	Rows     []string
+}
+
+func (s *scene) state(t *testing.T) state {
+	t.Helper()
+	st := state{Statuses: map[string]v1alpha1.PromptStatus{}}
+	var all v1alpha1.PromptList
+	must(t, s.list(t.Context(), &all))
+	for _, p := range all.Items {
+		for i := range p.Status.Conditions {
+			p.Status.Conditions[i].LastTransitionTime = metav1.Time{}
+		}
+		st.Statuses[p.Name] = p.Status
+	}
+	must(t, s.query(t.Context(), []any{&st.Rows}, `
+		with mine as (select * from prompts where namespace = $1)
+		select array_agg(line order by line) from (
+		  select format('%s: generation %s, highest %s, latest %s, default %s, %s, tombstone %s',
+		    name, generation, highest_version, latest_version, default_version, digest, deleted_at is not null) from mine
+		  union all
+		  select format('%s: version %s, %s, %s', name, version, v.digest, includes)
+		    from mine join prompt_versions v on v.prompt_id = mine.id
+		  union all
+		  select format('%s: channel %s at %s', mine.name, c.name, version)
+		    from mine join prompt_channels c on c.prompt_id = mine.id
+		  union all
+		  select format('%s: %s moved from %s to %s', mine.name, m.name, from_version, to_version)
+		    from mine join prompt_channel_moves m on m.prompt_id = mine.id
+		) as lines (line)`, s.namespace))
+	return st
+}
+
+// query asks the database for one row.
+func (s *scene) query(ctx context.Context, into []any, sql string, args ...any) error {
+	conn, err := pgx.Connect(ctx, s.OwnerURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return conn.QueryRow(ctx, sql, args...).Scan(into...)
+}

@@ -1,0 +1,134 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+// databaseRestored puts the database back to an older state under running servers: they must
+// serve what it has, not what they hold, and the controller then brings it up to date again.
+func databaseRestored(t *testing.T) {
+	for name, newEpoch := range map[string]bool{"and servers notice": false, "and a new epoch": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			s := play(t, whole(t))
+			must(t, s.create(ctx, s.text("kept", "Before the backup")))
+			must(t, s.published(ctx))
+			restore := s.backUp(t)
+			must(t, s.edit(ctx, "kept", "After the backup"))
+			must(t, s.create(ctx, s.text("lost", "Made after the backup")))
+			must(t, s.published(ctx))
+			must(t, s.serves(ctx, "kept", nil, "After the backup"))
+			must(t, s.serves(ctx, "lost", nil, "Made after the backup"))
+			must(t, s.lists(ctx, "kept", "lost"))
+
+			s.Terminate(testenv.Controller)
+			restore()
+			if newEpoch {
+				s.lectern(t, "migrate", "--new-epoch")
+			}
+			must(t, s.serves(ctx, "kept", nil, "Before the backup"))
+			must(t, s.refuses(ctx, "lost", nil, -32602, "no such prompt"))
+			must(t, s.refuses(ctx, "kept@2", nil, -32602, "no such prompt"))
+			must(t, s.lists(ctx, "kept"))
+
+			must(t, s.Restart(ctx, testenv.Controller))
+			must(t, s.serves(ctx, "kept", nil, "After the backup"))
+			must(t, s.serves(ctx, "kept@2", nil, "After the backup"))
+			must(t, s.serves(ctx, "lost", nil, "Made after the backup"))
+			must(t, s.published(ctx))
+			var versions string
+			must(t, s.query(ctx, []any{&versions}, `
+				select string_agg(name || ' ' || highest_version, ', ' order by name) from prompts where namespace = $1`, s.namespace))
+			if diff := cmp.Diff("kept 2, lost 1", versions); diff != "" {
+				t.Errorf("versions (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// tables in an order in which rows can be put back.
+var tables = []string{
+	"installation", "feed", "prompts", "prompt_versions", "prompt_channels", "prompt_channel_moves", "tags", "prompt_tags", "prompt_variables",
+	"prompt_search", "prompt_similarity", "prompt_changes",
+}
+
+// backUp copies all tables and returns what puts them back. Restoring ends every session, as
+// dropping the database for pg_restore would.
+func (s *scene) backUp(t *testing.T) (restore func()) {
+	t.Helper()
+	var known []string
+	must(t, s.query(t.Context(), []any{&known}, `
+		select array_agg(tablename::text order by tablename) from pg_tables where schemaname = 'public' and tablename <> 'goose_db_version'`))
+	if len(known) != len(tables) {
+		t.Fatalf("the database has the tables %q, the backup takes %q", known, tables)
+	}
+	const schema = "backup"
+	copies := []string{"drop schema if exists " + schema + " cascade", "create schema " + schema}
+	puts := []string{
+		"set local session_replication_role = replica", // no triggers, no foreign keys: as pg_restore
+		"truncate " + strings.Join(tables, ", "),
+	}
+	for _, table := range tables {
+		copies = append(copies, fmt.Sprintf("create table %s.%s as table %[2]s", schema, table))
+		puts = append(puts, fmt.Sprintf("insert into %s overriding system value table %s.%[1]s", table, schema))
+	}
+	puts = append(puts, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+	s.asSuperuser(t, copies)
+	return func() { s.asSuperuser(t, puts) }
+}
+
+// asSuperuser runs statements on the stack's database in one transaction.
+func (s *scene) asSuperuser(t *testing.T, statements []string) {
+	t.Helper()
+	ctx := t.Context()
+	owner, err := url.Parse(s.OwnerURL)
+	must(t, err)
+	at, err := url.Parse(s.Postgres.URL)
+	must(t, err)
+	at.Path = owner.Path
+	conn, err := pgx.Connect(ctx, at.String())
+	must(t, err)
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	must(t, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, statement := range statements {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+		return nil
+	}))
+}
+
+// emptyDatabase starts a controller that may not migrate on a database nobody migrated. It says
+// what to run, and goes on by itself once that was done.
+func emptyDatabase(t *testing.T) {
+	ctx := t.Context()
+	s := play(t, whole(t))
+	const name = "lectern_empty"
+	owner, err := url.Parse(s.OwnerURL)
+	must(t, err)
+	for _, statement := range []string{"drop database if exists " + name, "create database " + name + " owner " + owner.User.Username()} {
+		must(t, s.Postgres.Exec(ctx, statement))
+	}
+	empty := *owner
+	empty.Path = "/" + name
+	// The stack's own controller holds the Lease: this one only prepares its database.
+	second := s.second(t, s.ControlPlane, empty.String(), "--migrate=verify")
+	must(t, eventually(ctx, second.says("lectern migrate")))
+
+	migrate := s.Command(ctx, "migrate")
+	migrate.Env = append(migrate.Env, "LECTERN_DATABASE_URL="+empty.String())
+	if out, err := migrate.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "The schema went from version 0 to ") {
+		t.Errorf("lectern migrate: %v\n%s", err, out)
+	}
+	must(t, eventually(ctx, second.isReady))
+}

@@ -1,0 +1,113 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv"
+)
+
+const (
+	crowdSize = 50
+	killEvery = 5 * time.Second
+)
+
+// crowdTime is how long the agents are at it at least.
+func crowdTime() time.Duration {
+	if testenv.RaceDetector {
+		return 15 * time.Second
+	}
+	return 60 * time.Second
+}
+
+// shows are the ends that requests must come to before the agents stop.
+var shows = []string{"Add Published", "Update Published", "Delete Published", "Update Refused " + store.ReasonOwned}
+
+// rush lets everybody loose for a while, and until there is to see what the scenario shows.
+func (c *throng) rush(t *testing.T) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	folder := t.TempDir()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer cancel()
+		pause(ctx, crowdTime())
+		return eventually(ctx, c.shown)
+	})
+	for i := range crowdSize {
+		group.Go(func() error { return c.agent(ctx, i) })
+	}
+	group.Go(func() error { return c.killing(ctx) })
+	for i, person := range []func(context.Context, *rand.Rand, int) error{
+		func(ctx context.Context, r *rand.Rand, n int) error { return c.kubectlApply(ctx, folder, r, n) },
+		c.pipeline, c.keeper,
+	} {
+		group.Go(func() error {
+			r := c.random(1000 + i)
+			for n := 0; ctx.Err() == nil; n++ {
+				if err := person(ctx, r, n); err != nil && ctx.Err() == nil {
+					return err
+				}
+				pause(ctx, 300*time.Millisecond)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// shown is satisfied when the controller was killed again and again, and requests came to every end.
+func (c *throng) shown(ctx context.Context) error {
+	var missing []string
+	err := c.query(ctx, []any{&missing}, `
+		select array(select unnest($2::text[]) except
+		  select concat_ws(' ', action, state, nullif(reason, '')) from prompt_changes where namespace = $1)`, c.namespace, shows)
+	if n := c.kills.Load(); err == nil && (n < 2 || len(missing) > 0) {
+		err = fmt.Errorf("after %d kills no request has ended %q: the scenario shows nothing", n, missing)
+	}
+	return err
+}
+
+func (c *throng) random(who int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(who))) }
+
+// pause is the time between two acts of one person; nothing is waited for.
+func pause(ctx context.Context, d time.Duration) {
+	wait, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-wait.Done()
+}
+
+func (c *throng) remember(name, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.people[name] = append(c.people[name], text)
+}
+
+// killing ends the controller every few seconds, half of the time at a step of a change besides.
+func (c *throng) killing(ctx context.Context) error {
+	r := c.random(2000)
+	for {
+		_ = c.AwaitReady(ctx, testenv.Controller) // or it was killed before that
+		life, over := context.WithTimeout(ctx, killEvery)
+		c.Exit(life, testenv.Controller)
+		over()
+		c.Kill(testenv.Controller)
+		if ctx.Err() != nil {
+			return c.Launch(testenv.Controller)
+		}
+		var env []string
+		if points := faultpoint.Change(); c.kills.Add(1)%2 == 0 {
+			env = []string{"LECTERN_FAULTPOINT=" + string(points[r.IntN(len(points))])}
+		}
+		if err := c.Launch(testenv.Controller, env...); err != nil {
+			return err
+		}
+	}
+}

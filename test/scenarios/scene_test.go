@@ -1,0 +1,238 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/test/kstatus"
+)
+
+// scene is a namespace of a stack, with those who act in it.
+type scene struct {
+	*testenv.Stack
+	api       client.Client
+	namespace string
+	agents    [2]*agent // one at each server
+}
+
+// play opens a scene for a test. At the end it judges every object in it; of a test that failed it tells
+// the logs, and mends the stack for those who come next.
+func play(t *testing.T, stack *testenv.Stack) *scene {
+	t.Helper()
+	api, err := newClient(stack.ControlPlane.Config)
+	must(t, err)
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "scene-"}}
+	s := &scene{Stack: stack, api: api}
+	t.Cleanup(func() { s.end(t) })
+	must(t, api.Create(t.Context(), ns))
+	s.namespace = ns.Name
+	for i, endpoint := range stack.Endpoints {
+		s.agents[i], err = connect(t.Context(), endpoint, "")
+		must(t, err)
+	}
+	return s
+}
+
+func (s *scene) end(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	if !t.Failed() { // else nobody knows what to expect
+		if err := s.judge(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, a := range s.agents {
+		a.close()
+	}
+	if t.Failed() {
+		t.Log(s.LastWords(ctx))
+		if err := s.Mend(ctx); err != nil {
+			t.Errorf("mend the stack: %v", err)
+		}
+	}
+}
+
+func newClient(config *rest.Config) (client.Client, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// text builds a prompt of one text.
+func (s *scene) text(name, body string) *v1alpha1.Prompt {
+	return &v1alpha1.Prompt{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+		Spec:       v1alpha1.PromptSpec{Text: body},
+	}
+}
+
+func (s *scene) create(ctx context.Context, prompts ...*v1alpha1.Prompt) error {
+	for _, p := range prompts {
+		if err := s.api.Create(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// edit changes the text, as `kubectl edit` would.
+func (s *scene) edit(ctx context.Context, name, body string) error {
+	p := s.text(name, "")
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"text":%q}}`, body))
+	return s.api.Patch(ctx, p, patch)
+}
+
+func (s *scene) remove(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		if err := s.api.Delete(ctx, s.text(name, "")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vanish takes an object away without the controller: its finalizer torn off, then deleted.
+func (s *scene) vanish(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+		if err := s.api.Patch(ctx, s.text(name, ""), patch); err != nil {
+			return err
+		}
+	}
+	return s.remove(ctx, names...)
+}
+
+// done is eventually for what the controller does, which it never will once it has ended by itself.
+func (s *scene) done(ctx context.Context, try func(context.Context) error) error {
+	return eventually(ctx, func(ctx context.Context) error {
+		if err := s.Lost(testenv.Controller); err != nil {
+			return err
+		}
+		return try(ctx)
+	})
+}
+
+// gone waits until objects are let go.
+func (s *scene) gone(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		err := s.done(ctx, func(ctx context.Context) error {
+			err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &v1alpha1.Prompt{})
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			return errors.Join(fmt.Errorf("%s is still there", name), err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settled waits until the controller has said reason about the object as it is, and returns it.
+func (s *scene) settled(ctx context.Context, name, reason string) (*v1alpha1.Prompt, error) {
+	var p v1alpha1.Prompt
+	err := s.done(ctx, func(ctx context.Context) error {
+		if err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &p); err != nil {
+			return err
+		}
+		if said, _ := ready(&p); said != reason || p.Status.ObservedGeneration != p.Generation {
+			return fmt.Errorf("%s has generation %d and status %+v; want reason %s", name, p.Generation, p.Status, reason)
+		}
+		return nil
+	})
+	return &p, err
+}
+
+// published waits until every prompt of the scene is published as it is now.
+func (s *scene) published(ctx context.Context) error {
+	for {
+		var all v1alpha1.PromptList
+		if err := s.list(ctx, &all); err != nil {
+			return err
+		}
+		behind := slices.DeleteFunc(all.Items, func(p v1alpha1.Prompt) bool {
+			said, _ := ready(&p)
+			return said == v1alpha1.ReasonPublished && p.Status.ObservedGeneration == p.Generation
+		})
+		if len(behind) == 0 {
+			return nil
+		}
+		// Asked for one by one: listing a thousand again and again would slow down what is waited for.
+		for i := range behind {
+			if _, err := s.settled(ctx, behind[i].Name, v1alpha1.ReasonPublished); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// ready is what the Ready condition says.
+func ready(p *v1alpha1.Prompt) (reason, message string) {
+	condition := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
+	if condition == nil {
+		return "", ""
+	}
+	return condition.Reason, condition.Message
+}
+
+// wantVerdict is what kstatus must make of a reason.
+func wantVerdict(reason string) kstatus.Verdict {
+	switch reason {
+	case v1alpha1.ReasonPublished, v1alpha1.ReasonSuspended:
+		return kstatus.Current
+	case v1alpha1.ReasonIncludeMissing, v1alpha1.ReasonStoreUnavailable:
+		return kstatus.InProgress
+	default:
+		return kstatus.Failed
+	}
+}
+
+// judge holds the verdict on every object of the scene against the reason it gives.
+func (s *scene) judge(ctx context.Context) error {
+	var wrong []error
+	err := s.done(ctx, func(ctx context.Context) error {
+		wrong = nil
+		all := &unstructured.UnstructuredList{}
+		all.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("PromptList"))
+		if err := s.api.List(ctx, all, client.InNamespace(s.namespace)); err != nil {
+			return err
+		}
+		for i := range all.Items {
+			var p v1alpha1.Prompt
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(all.Items[i].Object, &p); err != nil {
+				return err
+			}
+			reason, _ := ready(&p)
+			if p.Status.ObservedGeneration != p.Generation || reason == "" || !p.DeletionTimestamp.IsZero() {
+				return fmt.Errorf("the controller has not said the last word about %s: status %+v", p.Name, p.Status)
+			}
+			if got, err := kstatus.Of(all.Items[i].Object); err != nil || got != wantVerdict(reason) {
+				wrong = append(wrong, fmt.Errorf("%s, %s: kstatus says %s (%w), want %s", p.Name, reason, got, err, wantVerdict(reason)))
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, errors.Join(wrong...))
+}
+
+func (s *scene) list(ctx context.Context, all *v1alpha1.PromptList) error {
+	return s.api.List(ctx, all, client.InNamespace(s.namespace))
+}
