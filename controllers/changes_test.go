@@ -23,8 +23,8 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/changes"
-	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
@@ -475,9 +475,9 @@ func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
 	key := store.Key{Namespace: namespace(t), Name: "alive"}
 	p := text(key.Namespace, key.Name, "one")
 	p.UID, p.Generation = "u1", 1
-	compiled, err := manifest.Compile(t.Context(), writer, key.Namespace, manifest.SpecOf(&p.Spec))
+	compiled, err := promptobject.Compile(t.Context(), writer, key.Namespace, promptobject.SpecOf(&p.Spec))
 	must(t, err)
-	_, err = writer.Publish(t.Context(), manifest.PublicationOf(p, compiled, 1000))
+	_, err = writer.Publish(t.Context(), promptobject.PublicationOf(p, compiled, 1000))
 	must(t, err)
 	for _, r := range []store.ChangeRequest{
 		request(key, store.ActionDelete, store.Edit{}),

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -74,7 +74,7 @@ func (o *Options) Settle(fs *pflag.FlagSet) error {
 		}
 	})
 	if o.DefaultNamespace == "" {
-		o.DefaultNamespace = manifest.DefaultNamespace
+		o.DefaultNamespace = promptobject.DefaultNamespace
 	}
 	return failed
 }

@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -144,7 +144,7 @@ func resume(v view) (d verdict, over bool) {
 func judgeAdd(v view) verdict {
 	switch {
 	case v.object == nil:
-		spec, err := manifest.Added(v.request.Edit)
+		spec, err := promptobject.Added(v.request.Edit)
 		if err != nil {
 			return refuse(store.ReasonInvalid, "%v", err)
 		}
@@ -163,7 +163,7 @@ func judgeUpdate(v view) verdict {
 	case !v.object.DeletionTimestamp.IsZero():
 		return conflict(store.ReasonGone, "the prompt %s is being deleted", v.request.Key)
 	}
-	after, err := manifest.Edited(v.object.Spec, v.request.Edit)
+	after, err := promptobject.Edited(v.object.Spec, v.request.Edit)
 	if owner := ownerOf(v.object, v.request.ChangeRequest); owner != "" {
 		if err != nil {
 			return owned(v, owner, "")
@@ -217,7 +217,7 @@ const longestProposal = 8 << 10
 
 // proposal is the edit as a patch for a person, or nothing.
 func proposal(before, after v1alpha1.PromptSpec) string {
-	patch, err := manifest.Proposal(before, after)
+	patch, err := promptobject.Proposal(before, after)
 	if err != nil || len(patch) > longestProposal {
 		return ""
 	}

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -51,7 +51,7 @@ func create(key store.Key, marks map[string]string, spec v1alpha1.PromptSpec) wr
 }
 
 func patch(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.PromptSpec) (write, error) {
-	change, err := manifest.MergePatch(object.Spec, spec)
+	change, err := promptobject.MergePatch(object.Spec, spec)
 	if err != nil {
 		return write{}, err
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
-	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -14,11 +14,11 @@ import (
 // edit is there, whatever it looks like; later it is there if asking again would change nothing.
 func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.Carried, error) {
 	owner := store.Owner{UID: string(p.UID), Generation: p.Generation}
-	change, err := r.Store.CarriedChange(ctx, manifest.KeyOf(p), owner, p.Annotations[v1alpha1.LastChangeAnnotation])
+	change, err := r.Store.CarriedChange(ctx, promptobject.KeyOf(p), owner, p.Annotations[v1alpha1.LastChangeAnnotation])
 	if err != nil || change == nil {
 		return nil, err
 	}
-	held := change.Generation == p.Generation || manifest.Holds(p.Spec, change.Edit)
+	held := change.Generation == p.Generation || promptobject.Holds(p.Spec, change.Edit)
 	return &store.Carried{ID: change.ID, Held: held, Edit: change.Edit}, nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
 // included reads, from the cache, the names a prompt of one namespace includes.
@@ -17,6 +17,6 @@ func (r *Reconciler) included(ctx context.Context, namespace string) func(name s
 		if err := r.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &p); err != nil {
 			return nil
 		}
-		return manifest.IncludedNames(manifest.SpecOf(&p.Spec))
+		return promptobject.IncludedNames(promptobject.SpecOf(&p.Spec))
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
-	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -20,7 +20,7 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 		foreign *store.ForeignClusterError
 		fenced  *store.FencedError
 	)
-	if reason := manifest.Fault(err); reason != "" {
+	if reason := promptobject.Fault(err); reason != "" {
 		return status.Blocked(reason, err.Error()).Again(r.Resync)
 	}
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
-	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -93,8 +93,8 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	if p.Spec.Suspend {
 		return suspended(p), nil
 	}
-	spec := manifest.SpecOf(&p.Spec)
-	if err := manifest.JudgeIncludes(p.Name, spec, r.included(ctx, p.Namespace)); err != nil {
+	spec := promptobject.SpecOf(&p.Spec)
+	if err := promptobject.JudgeIncludes(p.Name, spec, r.included(ctx, p.Namespace)); err != nil {
 		return status.Outcome{}, err
 	}
 	change, err := r.carried(ctx, p)
@@ -103,12 +103,12 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	}
 	var takeover *store.Fence
 	for attempt := 1; ; attempt++ {
-		compiled, err := manifest.Compile(ctx, r.Store, p.Namespace, spec)
+		compiled, err := promptobject.Compile(ctx, r.Store, p.Namespace, spec)
 		if err != nil {
 			return status.Outcome{}, err
 		}
 		faultpoint.Hit(faultpoint.Compiled)
-		publication := manifest.PublicationOf(p, compiled, r.HistoryLimit)
+		publication := promptobject.PublicationOf(p, compiled, r.HistoryLimit)
 		publication.Takeover, publication.Change = takeover, change
 		live, err := r.Store.Publish(ctx, publication)
 		faultpoint.Hit(faultpoint.Published)
@@ -144,7 +144,7 @@ func (r *Reconciler) published(p *v1alpha1.Prompt, compiled *prompt.Compiled, li
 				"every argument is optional; at least one common MCP client cannot invoke such a prompt")
 		}
 	}
-	if reason, message := manifest.Unmet(live); reason != "" {
+	if reason, message := promptobject.Unmet(live); reason != "" {
 		return status.Blocked(reason, message).Again(r.Resync)
 	}
 	return status.Ready(v1alpha1.ReasonPublished, publishedMessage(live)).Again(r.Resync)
@@ -155,7 +155,7 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 	if !controllerutil.ContainsFinalizer(p, v1alpha1.PromptFinalizer) {
 		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
 	}
-	err := r.Store.Remove(ctx, manifest.KeyOf(p), string(p.UID), p.Spec.DeletionPolicy == "Retain")
+	err := r.Store.Remove(ctx, promptobject.KeyOf(p), string(p.UID), p.Spec.DeletionPolicy == "Retain")
 	faultpoint.Hit(faultpoint.Removed)
 	var foreign *store.ForeignClusterError
 	switch {

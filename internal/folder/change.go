@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -159,9 +160,9 @@ func (f *Folder) outcome(ctx context.Context, request *store.ChangeRequest) (sto
 	case e.Manifest == nil:
 		return store.ChangeOutcome{}, errors.New("what was written is not there any more")
 	case e.Prompt.Spec.Suspend:
-		is.State, is.Reason, is.Message = store.ChangeBlocked, manifest.Suspended, "spec.suspend is set in the file, so what is served stays as it was"
+		is.State, is.Reason, is.Message = store.ChangeBlocked, promptobject.Suspended, "spec.suspend is set in the file, so what is served stays as it was"
 	case live.err != nil:
-		is.State, is.Reason, is.Message = store.ChangeBlocked, manifest.Fault(live.err), live.err.Error()
+		is.State, is.Reason, is.Message = store.ChangeBlocked, promptobject.Fault(live.err), live.err.Error()
 	default:
 		is.Version, is.Served, is.NewVersion = live.outcome.Version, live.outcome.Served, live.outcome.NewVersion
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -106,7 +107,7 @@ func (f *Folder) open(e entry) (*page, error) {
 
 // edited is the file with the edit in it.
 func (f *Folder) edited(ctx context.Context, e entry, request *store.ChangeRequest, content []byte) ([]byte, error) {
-	spec, err := manifest.Edited(e.Prompt.Spec, request.Edit)
+	spec, err := promptobject.Edited(e.Prompt.Spec, request.Edit)
 	if err != nil {
 		return nil, invalid(err)
 	}
@@ -159,7 +160,7 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 	if file := f.claims(request.Key); file != "" {
 		return nil, conflict(store.ReasonExists, "the name %s is not free: the file %s is there and has faults; mend it, or choose another name", request.Key, file)
 	}
-	spec, err := manifest.Added(request.Edit)
+	spec, err := promptobject.Added(request.Edit)
 	if err != nil {
 		return nil, invalid(err)
 	}
@@ -168,7 +169,7 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 		p.path = fileOf(request.Key, "-"+request.ID[:min(8, len(request.ID))])
 	}
 	p.name = filepath.Join(f.root, p.path)
-	if p.after, err = manifest.New(manifest.Object(request.Key, spec)); err != nil {
+	if p.after, err = manifest.New(promptobject.Object(request.Key, spec)); err != nil {
 		return nil, invalid(err)
 	}
 	return p, f.judge(ctx, p.name, request, p.after)
@@ -177,7 +178,7 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 // fileOf is the path of a new file for a key.
 func fileOf(key store.Key, suffix string) string {
 	path := key.Name + suffix + ".yaml"
-	if key.Namespace != manifest.DefaultNamespace {
+	if key.Namespace != promptobject.DefaultNamespace {
 		path = key.Namespace + "." + path // no name has a dot
 	}
 	return path
@@ -231,7 +232,7 @@ func (f *Folder) judge(ctx context.Context, name string, request *store.ChangeRe
 	}
 	// A rule that was not met before may stay so; what is asked for now must be met.
 	if request.Edit.Undone(&would) {
-		_, message := manifest.Unmet(would)
+		_, message := promptobject.Unmet(would)
 		return refused(store.ReasonInvalid, "%s", message)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
 )
@@ -143,7 +144,7 @@ func (f *Folder) remove(ctx context.Context, gone []store.Key, now map[store.Key
 
 // bury ends serving a prompt.
 func (f *Folder) bury(ctx context.Context, key store.Key) {
-	retain := manifest.Retained(f.entries[key].Prompt)
+	retain := promptobject.Retained(f.entries[key].Prompt)
 	// A store in memory refuses nothing of this.
 	_ = f.store.Remove(ctx, key, owner.UID, retain)
 	delete(f.live, key)
@@ -183,7 +184,7 @@ func (f *Folder) problemOf(ctx context.Context, e entry) *manifest.Problem {
 		problem.Message += "; " + f.served(ctx, e.Key())
 		return &problem
 	}
-	if _, message := manifest.Unmet(live.outcome); message != "" {
+	if _, message := promptobject.Unmet(live.outcome); message != "" {
 		return &manifest.Problem{Place: e.Place, Message: message}
 	}
 	return nil
@@ -220,16 +221,16 @@ func overTombstone(p store.Publication, publish func(store.Publication) (store.P
 
 // compile is what would be published of a manifest now.
 func (f *Folder) compile(ctx context.Context, m *manifest.Manifest) (store.Publication, error) {
-	spec := manifest.SpecOf(&m.Prompt.Spec)
+	spec := promptobject.SpecOf(&m.Prompt.Spec)
 	key := m.Key()
-	if err := manifest.JudgeIncludes(key.Name, spec, includesIn(f.entries, key.Namespace)); err != nil {
+	if err := promptobject.JudgeIncludes(key.Name, spec, includesIn(f.entries, key.Namespace)); err != nil {
 		return store.Publication{}, err
 	}
-	compiled, err := manifest.Compile(ctx, f.store, key.Namespace, spec)
+	compiled, err := promptobject.Compile(ctx, f.store, key.Namespace, spec)
 	if err != nil {
 		return store.Publication{}, err
 	}
-	publication := manifest.PublicationOf(m.Prompt, compiled, historyLimit)
+	publication := promptobject.PublicationOf(m.Prompt, compiled, historyLimit)
 	publication.Owner = owner
 	return publication, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -85,5 +86,5 @@ func includesIn(entries map[store.Key]entry, namespace string) func(name string)
 }
 
 func includedNames(e entry) []string {
-	return manifest.IncludedNames(manifest.SpecOf(&e.Prompt.Spec))
+	return promptobject.IncludedNames(promptobject.SpecOf(&e.Prompt.Spec))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -53,7 +54,7 @@ func (c closure) compile(m *Manifest) (*prompt.Compiled, error) {
 	if depth := prompt.Depth(m.Prompt.Name, includes); depth > prompt.MaxDepth {
 		return nil, &prompt.SpecError{Field: "text", Problem: fmt.Sprintf("includes are nested %d deep, and at most %d are allowed", depth, prompt.MaxDepth)}
 	}
-	result, err := Compile(context.Background(), c, m.Prompt.Namespace, SpecOf(&m.Prompt.Spec))
+	result, err := promptobject.Compile(context.Background(), c, m.Prompt.Namespace, promptobject.SpecOf(&m.Prompt.Spec))
 	if err != nil && c.saidElsewhere(m.Prompt.Namespace, err) {
 		return nil, errSaidElsewhere
 	}
@@ -91,7 +92,7 @@ func (c closure) includes(key store.Key) []string {
 	}
 	if m := c.byKey[key]; m != nil {
 		// What does not parse includes nothing: it cannot be published either.
-		refs, _ := prompt.References(SpecOf(&m.Prompt.Spec))
+		refs, _ := prompt.References(promptobject.SpecOf(&m.Prompt.Spec))
 		for _, ref := range refs {
 			names = append(names, ref.Name)
 		}
@@ -108,7 +109,7 @@ func (c closure) Fragments(_ context.Context, namespace string, refs []prompt.Re
 		if m == nil || !hasChannel(&m.Prompt.Spec, ref.Channel) {
 			continue
 		}
-		spec := SpecOf(&m.Prompt.Spec)
+		spec := promptobject.SpecOf(&m.Prompt.Spec)
 		if spec.Syntax == "" {
 			spec.Syntax = prompt.Mustache
 		}

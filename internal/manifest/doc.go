@@ -1,7 +1,6 @@
-// Package manifest reads Prompt manifests from files, judges them as an API server does, and says what
-// they mean: to the compiler, to the store, and after an edit an agent asked for.
+// Package manifest reads Prompt manifests from files and validates them as an API server does.
 //
-// It needs no API server, no SQL and no MCP. Its one invariant: a manifest means the same in a folder on
-// a laptop as it does in a cluster. So the schema, its rules and the reading of YAML are those of
-// Kubernetes itself; what is ours is where a fault stands and how to mend it.
+// It needs no API server, no SQL and no MCP. Its one invariant: what it accepts, a cluster accepts, and the
+// other way round. So the schema, its rules and the reading of YAML are those of Kubernetes itself; what is
+// ours is where a mistake stands and how to correct it. What an object means is internal/promptobject's to say.
 package manifest

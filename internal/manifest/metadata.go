@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
+
+	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
 // unknownMetadata gives the fields of metadata that no object has.
@@ -61,7 +63,7 @@ func judgeMetadata(written any) field.ErrorList {
 		return field.ErrorList{field.Required(at.Child("name"), "a prompt is called by its name; write name: under metadata:")}
 	}
 	if meta.Namespace == "" {
-		meta.Namespace = DefaultNamespace
+		meta.Namespace = promptobject.DefaultNamespace
 	}
 	return apimachineryvalidation.ValidateObjectMeta(&meta, true, apimachineryvalidation.NameIsDNSSubdomain, at)
 }

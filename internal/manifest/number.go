@@ -10,12 +10,13 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // Number notes in a prompt's status which version its text is, as a cluster would. Where nothing else remembers
-// numbers, those the spec states keep their meaning by it: PublicationOf reads it. What else is in the file keeps its
-// bytes. The error is an *EditError; the prompt must be in the file.
+// numbers, those the spec states keep their meaning by it: promptobject.PublicationOf reads it. What else is in the file keeps its
+// bytes. The error is a *promptobject.EditError; the prompt must be in the file.
 func Number(file []byte, key store.Key, seen store.Seen) ([]byte, error) {
 	m, err := locate(file, key)
 	if err != nil {
@@ -45,7 +46,7 @@ func Number(file []byte, key store.Key, seen store.Seen) ([]byte, error) {
 			return slices.Concat(file[:m.document.start], text, file[m.document.end:]), nil
 		}
 	}
-	return nil, &EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be numbered here; edit the file by hand", key, m.Line)}
+	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be numbered here; edit the file by hand", key, m.Line)}
 }
 
 // numbered changes the status there is, or adds one as the last field.

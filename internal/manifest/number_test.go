@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -28,18 +29,18 @@ func TestNumber(t *testing.T) {
 			`{"apiVersion": "lectern.dev/v1alpha1", "kind": "Prompt", "metadata": {"name": "greet"}, "spec": {"text": "x"}, "status": {"version": 3, "digest": "` + digest + `"}}` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Number([]byte(tc.file), store.Key{Namespace: DefaultNamespace, Name: "greet"}, seen)
+			got, err := Number([]byte(tc.file), store.Key{Namespace: promptobject.DefaultNamespace, Name: "greet"}, seen)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, string(got)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			m, err := locate(got, store.Key{Namespace: DefaultNamespace, Name: "greet"})
+			m, err := locate(got, store.Key{Namespace: promptobject.DefaultNamespace, Name: "greet"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if read := PublicationOf(m.Prompt, nil, 1).Seen; read != seen {
+			if read := promptobject.PublicationOf(m.Prompt, nil, 1).Seen; read != seen {
 				t.Errorf("read back it is %+v", read)
 			}
 		})

@@ -8,11 +8,9 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
-
-// DefaultNamespace is where a manifest without a namespace goes, as with kubectl.
-const DefaultNamespace = "default"
 
 const kind = "Prompt"
 
@@ -30,7 +28,7 @@ type Manifest struct {
 }
 
 // Key is the id of the manifest's prompt.
-func (m *Manifest) Key() store.Key { return KeyOf(m.Prompt) }
+func (m *Manifest) Key() store.Key { return promptobject.KeyOf(m.Prompt) }
 
 // documents are those of a file that hold something and can be read. Foreign is why others, which look like nothing
 // of Lectern's, cannot.
@@ -142,6 +140,6 @@ func (m *Manifest) decode() {
 		m.Prompt.Name, m.Prompt.Namespace = name, namespace
 	}
 	if m.Prompt.Namespace == "" {
-		m.Prompt.Namespace = DefaultNamespace
+		m.Prompt.Namespace = promptobject.DefaultNamespace
 	}
 }

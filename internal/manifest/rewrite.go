@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -15,7 +16,7 @@ import (
 // order, quotes, other documents. Where an alias stands in the way, every alias of the manifest is
 // written out. Reading the result gives just the spec that was asked for.
 //
-// The error is an *EditError; the prompt must be in the file.
+// The error is a *promptobject.EditError; the prompt must be in the file.
 func Rewrite(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, error) {
 	m, err := locate(file, key)
 	if err != nil {
@@ -53,16 +54,16 @@ func Rewrite(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, err
 			return slices.Concat(file[:m.document.start], text, file[m.document.end:]), nil
 		}
 	}
-	return nil, &EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be edited here; edit the file by hand", key, m.Line)}
+	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be edited here; edit the file by hand", key, m.Line)}
 }
 
 // byHand is the answer where an edit would cost comments.
 func (m *Manifest) byHand(after v1alpha1.PromptSpec) error {
-	patch, err := Proposal(m.Prompt.Spec, after)
+	patch, err := promptobject.Proposal(m.Prompt.Spec, after)
 	if err != nil {
 		return err
 	}
-	return &EditError{Problem: fmt.Sprintf("prompt %s is written in a way that cannot be edited here without losing its comments; edit the file by hand:\n%s", m.Key(), patch)}
+	return &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is written in a way that cannot be edited here without losing its comments; edit the file by hand:\n%s", m.Key(), patch)}
 }
 
 // locate finds a prompt in a file.
@@ -74,9 +75,9 @@ func locate(file []byte, key store.Key) (*Manifest, error) {
 		}
 	}
 	if len(problems) > 0 {
-		return nil, &EditError{Problem: fmt.Sprintf("prompt %s cannot be found while the file has faults: %s", key, problems[0].Message)}
+		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be found while the file has faults: %s", key, problems[0].Message)}
 	}
-	return nil, &EditError{Problem: fmt.Sprintf("prompt %s is not in the file", key)}
+	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is not in the file", key)}
 }
 
 // with is the value of the whole document, with another spec in this manifest.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -398,7 +399,7 @@ func TestNoCommentIsLostForACoarserEdit(t *testing.T) {
 	spec := specIn(t, head+anchored, "a")
 	spec.Description = "Other"
 	_, err := Rewrite([]byte(head+anchored), key("a"), spec)
-	if _, is := errors.AsType[*EditError](err); !is || !strings.Contains(err.Error(), "spec:\n  description: Other") {
+	if _, is := errors.AsType[*promptobject.EditError](err); !is || !strings.Contains(err.Error(), "spec:\n  description: Other") {
 		t.Errorf("got %v, want a refusal with the patch", err)
 	}
 	if _, err := Rewrite([]byte(strings.NewReplacer(" # the same", "", " # why", "").Replace(head+anchored)), key("a"), spec); err != nil {
@@ -413,7 +414,7 @@ func TestRewriteRefuses(t *testing.T) {
 		"a broken file":  {head + "  text: {{x}}\n", `prompt default/x cannot be found while the file has faults: YAML reads {{ at the start of a value as a mapping: put the value in quotes: write text: "{{x}}"`},
 	} {
 		_, err := Rewrite([]byte(tc.file), key("x"), v1alpha1.PromptSpec{Text: "x"})
-		if _, ok := errors.AsType[*EditError](err); !ok || err.Error() != tc.want {
+		if _, ok := errors.AsType[*promptobject.EditError](err); !ok || err.Error() != tc.want {
 			t.Errorf("%s: got %v, want %s", name, err, tc.want)
 		}
 	}

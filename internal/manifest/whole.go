@@ -9,11 +9,12 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // Append adds a manifest to a file as its last document; what is there keeps its bytes. The error is an
-// *EditError.
+// *promptobject.EditError.
 func Append(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
 	added, err := New(p)
 	if err != nil {
@@ -22,7 +23,7 @@ func Append(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
 	before := bySpec(file)
 	key := keyed(p)
 	if _, there := before[key]; there {
-		return nil, &EditError{Problem: fmt.Sprintf("prompt %s is in the file already", key)}
+		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is in the file already", key)}
 	}
 	lines := "\n"
 	if bytes.Contains(file, []byte("\r\n")) {
@@ -39,14 +40,14 @@ func Append(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
 	text = append(text, added...)
 	after := bySpec(text)
 	if _, there := after[key]; !there {
-		return nil, &EditError{Problem: fmt.Sprintf("prompt %s cannot be added to the file; put it into a file of its own", key)}
+		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be added to the file; put it into a file of its own", key)}
 	}
 	delete(after, key)
 	return text, sameRest(before, after)
 }
 
 // Remove takes a prompt out of a file, with the comments of its document; what is left keeps its bytes, and
-// is nothing when the file held nothing else. The error is an *EditError; the prompt must be in the file.
+// is nothing when the file held nothing else. The error is a *promptobject.EditError; the prompt must be in the file.
 func Remove(file []byte, key store.Key) ([]byte, error) {
 	m, err := locate(file, key)
 	if err != nil {
@@ -110,14 +111,14 @@ func sameRest(before, after map[store.Key]any) error {
 	if maps.EqualFunc(before, after, sameValue) {
 		return nil
 	}
-	return &EditError{Problem: "the file is written in a way that cannot be edited here; edit it by hand"}
+	return &promptobject.EditError{Problem: "the file is written in a way that cannot be edited here; edit it by hand"}
 }
 
 // keyed is the key a manifest has once it is read.
 func keyed(p *v1alpha1.Prompt) store.Key {
-	key := KeyOf(p)
+	key := promptobject.KeyOf(p)
 	if key.Namespace == "" {
-		key.Namespace = DefaultNamespace
+		key.Namespace = promptobject.DefaultNamespace
 	}
 	return key
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
 // compactWidth is how wide a list or a small object may be to stand on one line.
@@ -147,7 +148,7 @@ func New(p *v1alpha1.Prompt) ([]byte, error) {
 			return text, nil
 		}
 	}
-	return nil, &EditError{Problem: fmt.Sprintf("prompt %s cannot be written as YAML that reads back the same; write it by hand", KeyOf(p))}
+	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be written as YAML that reads back the same; write it by hand", promptobject.KeyOf(p))}
 }
 
 // readsAs says whether a text holds one document with just this value.

@@ -7,8 +7,8 @@ import (
 	"math"
 	"strings"
 
-	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 )
@@ -125,7 +125,7 @@ func fault(err error) *problem {
 		}
 		return invalid("%s", wrong)
 	}
-	if wrong, is := errors.AsType[*manifest.EditError](err); is {
+	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
 		return invalid("%s", wrong.Problem)
 	}
 	return nil

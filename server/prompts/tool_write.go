@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 )
@@ -34,9 +34,9 @@ func (s *Surface) addPrompt(ctx context.Context, in given) (answer, error) {
 	}
 	request := store.ChangeRequest{Key: store.Key{Namespace: namespace}, Action: store.ActionAdd, Edit: edit}
 	outcome, err := s.change(ctx, in, func(ctx context.Context, id string) (store.ChangeRequest, error) {
-		spec, err := manifest.Added(edit)
+		spec, err := promptobject.Added(edit)
 		if err == nil {
-			_, err = manifest.Compile(ctx, s.library, namespace, manifest.SpecOf(&spec))
+			_, err = promptobject.Compile(ctx, s.library, namespace, promptobject.SpecOf(&spec))
 		}
 		if err == nil {
 			request.Key, err = s.freeName(ctx, namespace, *edit.Title, id)
@@ -103,20 +103,20 @@ func (s *Surface) nameThen(ctx context.Context, o store.ChangeOutcome) string {
 
 // compiles refuses an edit that would end in a prompt that cannot be published.
 func (s *Surface) compiles(ctx context.Context, r *store.Record, edit store.Edit) error {
-	before := manifest.Written(&r.Document)
-	after, err := manifest.Edited(before, edit)
-	if wrong, is := errors.AsType[*manifest.EditError](err); is {
+	before := promptobject.Written(&r.Document)
+	after, err := promptobject.Edited(before, edit)
+	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
 		// The place to change it in is the manifest; show what stands there.
 		bare := before
 		bare.Messages = nil
-		if patch, err := manifest.Proposal(bare, before); err == nil {
+		if patch, err := promptobject.Proposal(bare, before); err == nil {
 			return invalid("%s, which say:\n%s", wrong.Problem, clip(patch, proposalLength))
 		}
 	}
 	if err != nil {
 		return err
 	}
-	_, err = manifest.Compile(ctx, s.library, r.Key.Namespace, manifest.SpecOf(&after))
+	_, err = promptobject.Compile(ctx, s.library, r.Key.Namespace, promptobject.SpecOf(&after))
 	return err
 }
 

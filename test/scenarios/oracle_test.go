@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -341,9 +341,9 @@ func (o *oracle) judgeHistory(name string, events []sight) {
 			continue
 		}
 		done[mark] = true
-		want, err := manifest.Added(r.Edit)
+		want, err := promptobject.Added(r.Edit)
 		if !made {
-			want, err = manifest.Edited(events[i-1].Spec, r.Edit)
+			want, err = promptobject.Edited(events[i-1].Spec, r.Edit)
 		}
 		if made != (r.Action == string(store.ActionAdd)) || err != nil || len(differs(want, e.Spec)) > 0 {
 			o.fail("%s at %s: %s %s (%v) wrote otherwise than asked:\n%s", name, e.ResourceVersion, r.Action, mark, err, differs(want, e.Spec))

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
@@ -73,7 +73,7 @@ func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.
 	}
 	_, err = a.publish(a.tb.Context(), p)
 	a.must(err)
-	object := manifest.Written(&compiled.Document)
+	object := promptobject.Written(&compiled.Document)
 	object.Exposure = string(p.Exposure)
 	for _, rule := range p.Channels {
 		channel := v1alpha1.Channel{Name: rule.Name}

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -101,19 +101,19 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 	case store.ActionDelete:
 		return a.remove(ctx, c.Key)
 	case store.ActionAdd:
-		spec, err = manifest.Added(c.Edit)
+		spec, err = promptobject.Added(c.Edit)
 	default:
-		spec, err = manifest.Edited(spec, c.Edit)
+		spec, err = promptobject.Edited(spec, c.Edit)
 	}
 	if err != nil {
 		return err
 	}
 	a.specs[c.Key], object.Spec = spec, spec
-	compiled, err := manifest.Compile(ctx, a.Store, c.Key.Namespace, manifest.SpecOf(&spec))
+	compiled, err := promptobject.Compile(ctx, a.Store, c.Key.Namespace, promptobject.SpecOf(&spec))
 	if err != nil {
 		return err
 	}
-	p := manifest.PublicationOf(&object, compiled, 100)
+	p := promptobject.PublicationOf(&object, compiled, 100)
 	p.Change = &store.Carried{ID: c.ID, Held: true, Edit: c.Edit}
 	published, err := a.publish(ctx, p)
 	if err == nil && len(published.Missing) > 0 {

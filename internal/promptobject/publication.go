@@ -1,4 +1,4 @@
-package manifest
+package promptobject
 
 import (
 	"encoding/json"
@@ -9,6 +9,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
+
+// DefaultNamespace is where an object without a namespace goes, as with kubectl.
+const DefaultNamespace = "default"
 
 // KeyOf is the id of an object's prompt.
 func KeyOf(p *v1alpha1.Prompt) store.Key {
