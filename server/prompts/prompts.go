@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -16,18 +15,8 @@ import (
 	"github.com/lectern-dev/lectern/server/catalog"
 )
 
-const (
-	discoverTTL = time.Minute
-	toolsTTL    = 30 * time.Second
-	listTTL     = 5 * time.Second
-)
-
 // DefaultResultLimit is how many tokens a list of prompts has at most, where nobody says.
 const DefaultResultLimit = 8000
-
-// anyPrompt is the one prompt registered with mcp-go, whose registry is static. Which prompt is meant
-// stands in the call.
-const anyPrompt = "lectern"
 
 // Instructions are for the model that uses the server: of all there is, and of what it offers beside.
 const (
@@ -113,33 +102,6 @@ func (s *Surface) Stop() {
 	if s.changes != nil {
 		s.changes.stop()
 	}
-}
-
-// Server is the mcp-go server that offers the surface and nothing else, for the transport.
-func (s *Surface) Server() *mcpserver.MCPServer {
-	hooks := &mcpserver.Hooks{}
-	hooks.AddBeforeGetPrompt(func(_ context.Context, _ any, request *mcp.GetPromptRequest) { request.Params.Name = anyPrompt })
-	hooks.AddAfterListPrompts(s.list)
-	options := []mcpserver.ServerOption{
-		mcpserver.WithTitle(s.self.Title),
-		mcpserver.WithInstructions(s.instructions()),
-		mcpserver.WithPromptCapabilities(true),
-		mcpserver.WithHooks(hooks),
-		mcpserver.WithMethodCacheHints(mcp.MethodServerDiscover, discoverTTL.Milliseconds(), mcp.CacheScopePrivate),
-		mcpserver.WithMethodCacheHints(mcp.MethodToolsList, toolsTTL.Milliseconds(), mcp.CacheScopePrivate),
-		mcpserver.WithMethodCacheHints(mcp.MethodPromptsList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
-	}
-	if s.library != nil {
-		options = append(options, mcpserver.WithToolCapabilities(false))
-		options = append(options, s.offerResources(hooks)...)
-	}
-	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version, options...)
-	if s.library != nil {
-		s.addResources(srv)
-	}
-	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
-	s.register(srv)
-	return srv
 }
 
 func (s *Surface) instructions() string {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -15,39 +14,10 @@ import (
 )
 
 const (
-	templatesTTL = time.Minute
 	// versionTTL is long: a version does not change, it can only be withdrawn.
 	versionTTL = 24 * time.Hour
 	jsonType   = "application/json"
 )
-
-// offerResources are what makes mcp-go ask for resources and completions.
-func (s *Surface) offerResources(hooks *mcpserver.Hooks) []mcpserver.ServerOption {
-	hooks.AddAfterListResources(s.listResources)
-	hooks.AddAfterReadResource(hintResource)
-	return []mcpserver.ServerOption{
-		mcpserver.WithResourceCapabilities(true, true),
-		mcpserver.WithMethodCacheHints(mcp.MethodResourcesList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
-		mcpserver.WithMethodCacheHints(mcp.MethodResourcesTemplatesList, templatesTTL.Milliseconds(), mcp.CacheScopePrivate),
-		mcpserver.WithCompletions(),
-		mcpserver.WithPromptCompletionProvider(s),
-		mcpserver.WithResourceCompletionProvider(s),
-	}
-}
-
-// addResources registers the templates. What a URI names is not in mcp-go's registry, which is
-// static; read finds it.
-func (s *Surface) addResources(srv *mcpserver.MCPServer) {
-	for _, t := range []struct{ uri, name, title, description string }{
-		{promptTemplate, "prompt", "Prompt", "A prompt in its default version: the text as written, and what is known of it"},
-		{versionTemplate, "prompt-version", "Version of a prompt", "One version of a prompt, which never changes"},
-		{channelTemplate, "prompt-channel", "Channel of a prompt", "The version a channel of a prompt points to, as production or latest"},
-	} {
-		srv.AddResourceTemplate(mcp.NewResourceTemplate(t.uri, t.name,
-			mcp.WithTemplateTitle(t.title), mcp.WithTemplateDescription(t.description), mcp.WithTemplateMIMEType(jsonType),
-		), s.readResource)
-	}
-}
 
 // listResources replaces the answer mcp-go made from its registry. It has what prompts/list has, in
 // the same order on the same pages.

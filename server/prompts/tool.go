@@ -54,13 +54,6 @@ func (t *tool) definition() mcp.Tool {
 	}
 }
 
-// register offers the tools there are. What they are does not change while the server runs.
-func (s *Surface) register(srv *mcpserver.MCPServer) {
-	for _, t := range s.tools() {
-		srv.AddTool(t.definition(), s.handler(t))
-	}
-}
-
 // ToolNames are the tools on prompts this surface offers.
 func (s *Surface) ToolNames() []string {
 	var names []string

@@ -1,0 +1,83 @@
+package prompts
+
+import (
+	"context"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+// How long clients may keep what they were told.
+const (
+	discoverTTL  = time.Minute
+	toolsTTL     = 30 * time.Second
+	listTTL      = 5 * time.Second
+	templatesTTL = time.Minute
+)
+
+// anyPrompt is the one prompt registered with mcp-go, whose registry is static. Which prompt is meant
+// stands in the call.
+const anyPrompt = "lectern"
+
+// Server is the mcp-go server that offers the surface and nothing else, for the transport.
+func (s *Surface) Server() *mcpserver.MCPServer {
+	hooks := &mcpserver.Hooks{}
+	hooks.AddBeforeGetPrompt(func(_ context.Context, _ any, request *mcp.GetPromptRequest) { request.Params.Name = anyPrompt })
+	hooks.AddAfterListPrompts(s.list)
+	options := []mcpserver.ServerOption{
+		mcpserver.WithTitle(s.self.Title),
+		mcpserver.WithInstructions(s.instructions()),
+		mcpserver.WithPromptCapabilities(true),
+		mcpserver.WithHooks(hooks),
+		mcpserver.WithMethodCacheHints(mcp.MethodServerDiscover, discoverTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithMethodCacheHints(mcp.MethodToolsList, toolsTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithMethodCacheHints(mcp.MethodPromptsList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
+	}
+	if s.library != nil {
+		options = append(options, mcpserver.WithToolCapabilities(false))
+		options = append(options, s.offerResources(hooks)...)
+	}
+	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version, options...)
+	if s.library != nil {
+		s.addResources(srv)
+	}
+	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
+	s.register(srv)
+	return srv
+}
+
+// register offers the tools there are. What they are does not change while the server runs.
+func (s *Surface) register(srv *mcpserver.MCPServer) {
+	for _, t := range s.tools() {
+		srv.AddTool(t.definition(), s.handler(t))
+	}
+}
+
+// offerResources are what makes mcp-go ask for resources and completions.
+func (s *Surface) offerResources(hooks *mcpserver.Hooks) []mcpserver.ServerOption {
+	hooks.AddAfterListResources(s.listResources)
+	hooks.AddAfterReadResource(hintResource)
+	return []mcpserver.ServerOption{
+		mcpserver.WithResourceCapabilities(true, true),
+		mcpserver.WithMethodCacheHints(mcp.MethodResourcesList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithMethodCacheHints(mcp.MethodResourcesTemplatesList, templatesTTL.Milliseconds(), mcp.CacheScopePrivate),
+		mcpserver.WithCompletions(),
+		mcpserver.WithPromptCompletionProvider(s),
+		mcpserver.WithResourceCompletionProvider(s),
+	}
+}
+
+// addResources registers the templates. What a URI names is not in mcp-go's registry, which is
+// static; read finds it.
+func (s *Surface) addResources(srv *mcpserver.MCPServer) {
+	for _, t := range []struct{ uri, name, title, description string }{
+		{promptTemplate, "prompt", "Prompt", "A prompt in its default version: the text as written, and what is known of it"},
+		{versionTemplate, "prompt-version", "Version of a prompt", "One version of a prompt, which never changes"},
+		{channelTemplate, "prompt-channel", "Channel of a prompt", "The version a channel of a prompt points to, as production or latest"},
+	} {
+		srv.AddResourceTemplate(mcp.NewResourceTemplate(t.uri, t.name,
+			mcp.WithTemplateTitle(t.title), mcp.WithTemplateDescription(t.description), mcp.WithTemplateMIMEType(jsonType),
+		), s.readResource)
+	}
+}
