@@ -211,7 +211,7 @@ func agentsKeepTheirNulls(t *testing.T) {
 	says(store.ActionUpdate, store.Edit{Content: new("two")}, `{"b":null,"n":1.5}`, others, 4)
 	p := live(t, key)
 	p.Annotations = nil
-	must(t, api.Update(t.Context(), p, client.FieldOwner(changes.FieldManager)))
+	must(t, api.Update(t.Context(), p, client.FieldOwner(promptobject.AgentFieldManager)))
 	says(store.ActionUpdate, store.Edit{Metadata: []byte(`{"b":null,"d":null}`)}, `{"b":null,"d":null}`, map[string]string{}, 5)
 }
 
@@ -437,7 +437,7 @@ func elsewhereIn(t *testing.T, owner postgres.Options, unproven bool) (s *postgr
 	writer = s.Writer("another cluster")
 	must(t, writer.Claim(t.Context()))
 	worker := &changes.Changes{
-		Objects: client.WithFieldOwner(api, changes.FieldManager), Store: writer, Listen: s.ListenChanges,
+		Objects: client.WithFieldOwner(api, promptobject.AgentFieldManager), Store: writer, Listen: s.ListenChanges,
 		Recorder: events.NewFakeRecorder(10), Unproven: unproven, Concurrency: 1,
 		Drifted: make(chan event.GenericEvent, 1000),
 	}

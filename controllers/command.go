@@ -23,6 +23,7 @@ import (
 	"github.com/lectern-dev/lectern/controllers/prompt"
 	"github.com/lectern-dev/lectern/controllers/status"
 	"github.com/lectern-dev/lectern/controllers/upkeep"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/telemetry"
 )
 
@@ -169,7 +170,7 @@ func addChanges(mgr ctrl.Manager, o options, db *database, drifted chan<- event.
 		return fmt.Errorf("set up the client for change requests: %w", err)
 	}
 	return mgr.Add(&changes.Changes{
-		Objects:     client.WithFieldOwner(objects, changes.FieldManager),
+		Objects:     client.WithFieldOwner(objects, promptobject.AgentFieldManager),
 		Store:       db.writer,
 		Listen:      db.store.ListenChanges,
 		Recorder:    mgr.GetEventRecorder(component),

@@ -18,8 +18,16 @@ const (
 	// LastChangeAnnotation is the id of the last change request an agent made to the object; it is
 	// written with the change, so that a replay finds it done.
 	LastChangeAnnotation = "lectern.dev/last-change"
-	// AgentsAnnotation says what agents may edit beside what is theirs: channels, or all.
+	// AgentsAnnotation says what agents may edit beside what is theirs: AgentsMayMoveChannels or AgentsMayEditAll.
 	AgentsAnnotation = "lectern.dev/agents"
+)
+
+// Values of AgentsAnnotation; any other lets nobody in.
+const (
+	// AgentsMayEditAll lets agents edit and delete the object.
+	AgentsMayEditAll = "all"
+	// AgentsMayMoveChannels lets agents move and remove channels, and change nothing else.
+	AgentsMayMoveChannels = "channels"
 )
 
 // Condition types. Ready is the summary; the other two exist only while they are True, and never

@@ -164,7 +164,7 @@ func judgeUpdate(v view) verdict {
 		return conflict(store.ReasonGone, "the prompt %s is being deleted", v.request.Key)
 	}
 	after, err := promptobject.Edited(v.object.Spec, v.request.Edit)
-	if owner := ownerOf(v.object, v.request.ChangeRequest); owner != "" {
+	if owner := promptobject.RefusingOwner(v.object, v.request.ChangeRequest); owner != "" {
 		if err != nil {
 			return owned(v, owner, "")
 		}
@@ -183,7 +183,7 @@ func judgeDelete(v view) verdict {
 	if v.object == nil {
 		return conflict(store.ReasonGone, "there is no prompt %s", v.request.Key)
 	}
-	if owner := ownerOf(v.object, v.request.ChangeRequest); owner != "" {
+	if owner := promptobject.RefusingOwner(v.object, v.request.ChangeRequest); owner != "" {
 		return owned(v, owner, "")
 	}
 	if d, wrong := judgeVersion(v); wrong {

@@ -165,63 +165,6 @@ func TestDecideWantsProof(t *testing.T) {
 	}
 }
 
-func TestOwnerOf(t *testing.T) {
-	manages := func(manager, subresource, fields string) func(*v1alpha1.Prompt) {
-		return func(p *v1alpha1.Prompt) {
-			p.ManagedFields = append(p.ManagedFields, metav1.ManagedFieldsEntry{
-				Manager: manager, Subresource: subresource, FieldsV1: metav1.NewFieldsV1(fields)})
-		}
-	}
-	label := func(name, value string) func(*v1alpha1.Prompt) {
-		return func(p *v1alpha1.Prompt) { p.Labels = map[string]string{name: value} }
-	}
-	annotated := func(name, value string) func(*v1alpha1.Prompt) {
-		return func(p *v1alpha1.Prompt) {
-			if p.Annotations == nil {
-				p.Annotations = map[string]string{}
-			}
-			p.Annotations[name] = value
-		}
-	}
-	const spec, channels = `{"f:spec":{"f:text":{}}}`, `{"f:spec":{"f:channels":{}}}`
-	channelsOpen := annotated(v1alpha1.AgentsAnnotation, "channels")
-	text, moves, deletes := asks(store.ActionUpdate), asks(store.ActionUpdate, channel("beta")), asks(store.ActionDelete)
-	both := asks(store.ActionUpdate, channel("beta"), func(c *store.OpenChange) { c.Edit.Title = new("T") })
-	for name, tc := range map[string]struct {
-		object  *v1alpha1.Prompt
-		request store.OpenChange
-		want    string
-	}{
-		"nobody's":                          {object(), text, ""},
-		"ours":                              {object(manages(FieldManager, "", spec)), text, ""},
-		"the controller's marks":            {object(manages("lectern", "status", `{"f:status":{}}`), manages("lectern", "", `{"f:metadata":{"f:finalizers":{}}}`)), text, ""},
-		"another's spec":                    {object(manages(FieldManager, "", spec), manages("kubectl-edit", "", spec), manages("bot", "", channels)), text, "bot, kubectl-edit"},
-		"fields nobody can read":            {object(manages("broken", "", `no json`)), text, "broken"},
-		"another's deletion":                {object(manages("bot", "", spec)), deletes, "bot"},
-		"Argo CD":                           {object(annotated("argocd.argoproj.io/tracking-id", "app:x")), text, "Argo CD (app:x)"},
-		"Flux kustomize":                    {object(label("kustomize.toolkit.fluxcd.io/name", "apps")), text, "Flux (kustomize apps)"},
-		"Flux helm":                         {object(label("helm.toolkit.fluxcd.io/name", "apps")), text, "Flux (helm apps)"},
-		"a Helm release":                    {object(annotated("meta.helm.sh/release-name", "r")), text, "Helm (release r)"},
-		"Helm's label":                      {object(label("app.kubernetes.io/managed-by", "Helm")), text, "Helm"},
-		"another's label":                   {object(label("app.kubernetes.io/managed-by", "Lectern")), text, ""},
-		"kubectl apply":                     {object(annotated("kubectl.kubernetes.io/last-applied-configuration", "{}")), text, "kubectl apply"},
-		"agents let in":                     {object(tracked, manages("bot", "", spec), annotated(v1alpha1.AgentsAnnotation, "all")), deletes, ""},
-		"an unknown permission":             {object(tracked, annotated(v1alpha1.AgentsAnnotation, "yes")), text, "Argo CD (app:x)"},
-		"channels let in":                   {object(tracked, manages("bot", "", spec), channelsOpen), moves, ""},
-		"channels let in, but kept":         {object(manages("bot", "", channels), channelsOpen), moves, "bot"},
-		"channels let in, text asked":       {object(manages("bot", "", spec), channelsOpen), text, "bot"},
-		"channels let in, more asked":       {object(manages("bot", "", spec), channelsOpen), both, "bot"},
-		"channels let in, deletion asked":   {object(tracked, channelsOpen), deletes, "Argo CD (app:x)"},
-		"channels let in, withdrawal asked": {object(tracked, channelsOpen), asks(store.ActionUpdate, func(c *store.OpenChange) { c.Edit = store.Edit{Withdraw: 1} }), "Argo CD (app:x)"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := ownerOf(tc.object, tc.request.ChangeRequest); got != tc.want {
-				t.Errorf("owner is %q, want %q", got, tc.want)
-			}
-		})
-	}
-}
-
 func TestProposalIsLeftOutWhenNobodyCanReadIt(t *testing.T) {
 	before := v1alpha1.PromptSpec{Text: "old"}
 	if got, want := proposal(before, v1alpha1.PromptSpec{Text: "new"}), "spec:\n  text: new\n"; got != want {

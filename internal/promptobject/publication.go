@@ -1,10 +1,6 @@
 package promptobject
 
 import (
-	"encoding/json"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -95,43 +91,10 @@ func Retained(p *v1alpha1.Prompt) bool { return p.Spec.DeletionPolicy == "Retain
 // provenanceOf is where the spec came from, as far as the object tells.
 func provenanceOf(p *v1alpha1.Prompt) store.Provenance {
 	return store.Provenance{
-		Manager:        specManager(p.ManagedFields),
-		Tracking:       tracking(p),
+		Manager:        lastSpecManager(p.ManagedFields),
+		Tracking:       trackerOf(p).gitSource,
 		SourceRevision: p.Annotations[v1alpha1.SourceRevisionAnnotation],
 		Message:        p.Annotations[v1alpha1.ChangeMessageAnnotation],
 		ChangedBy:      p.Annotations[v1alpha1.ChangedByAnnotation],
 	}
-}
-
-// specManager is the field manager that changed the spec last.
-func specManager(entries []metav1.ManagedFieldsEntry) string {
-	var last metav1.ManagedFieldsEntry
-	for _, e := range entries {
-		if e.Subresource != "" || e.FieldsV1 == nil || e.Time == nil {
-			continue
-		}
-		var owned map[string]json.RawMessage
-		if json.Unmarshal(e.FieldsV1.GetRawBytes(), &owned) != nil || owned["f:spec"] == nil {
-			continue
-		}
-		if last.Time == nil || last.Time.Before(e.Time) {
-			last = e
-		}
-	}
-	return last.Manager
-}
-
-// tracking names the Argo CD application or the Flux object that keeps this prompt in step with
-// Git, or nothing.
-func tracking(p *v1alpha1.Prompt) string {
-	if id := p.Annotations["argocd.argoproj.io/tracking-id"]; id != "" {
-		return "argocd:" + id
-	}
-	for _, kind := range []string{"kustomize", "helm"} {
-		prefix := kind + ".toolkit.fluxcd.io/"
-		if name := p.Labels[prefix+"name"]; name != "" {
-			return "flux-" + kind + ":" + p.Labels[prefix+"namespace"] + "/" + name
-		}
-	}
-	return ""
 }

@@ -2,7 +2,6 @@ package promptobject
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -85,47 +84,5 @@ func TestPublicationOf(t *testing.T) {
 	bare := PublicationOf(&v1alpha1.Prompt{}, compiled, 1000)
 	if bare.Exposure != store.Listed || bare.Retain || bare.HistoryLimit != 1000 || bare.Channels != nil {
 		t.Errorf("what a bare manifest leaves out becomes %+v", bare)
-	}
-}
-
-func TestProvenanceOf(t *testing.T) {
-	at := func(minute int) *metav1.Time {
-		return &metav1.Time{Time: time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC)}
-	}
-	fields := func(json string) *metav1.FieldsV1 { return metav1.NewFieldsV1(json) }
-	for name, tc := range map[string]struct {
-		meta metav1.ObjectMeta
-		want store.Provenance
-	}{
-		"the last manager of the spec": {
-			meta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
-				{Manager: "helm", Time: at(1), FieldsV1: fields(`{"f:spec":{}}`)},
-				{Manager: "kubectl", Time: at(2), FieldsV1: fields(`{"f:spec":{}}`)},
-				{Manager: "labeller", Time: at(3), FieldsV1: fields(`{"f:metadata":{}}`)},
-				{Manager: "lectern-controller", Time: at(4), Subresource: "status", FieldsV1: fields(`{"f:spec":{},"f:status":{}}`)},
-				{Manager: "broken", Time: at(5), FieldsV1: fields(`not json`)},
-			}},
-			want: store.Provenance{Manager: "kubectl"},
-		},
-		"Argo CD": {
-			meta: metav1.ObjectMeta{Annotations: map[string]string{"argocd.argoproj.io/tracking-id": "app:lectern.dev/Prompt:a/b"}},
-			want: store.Provenance{Tracking: "argocd:app:lectern.dev/Prompt:a/b"},
-		},
-		"Flux": {
-			meta: metav1.ObjectMeta{Labels: map[string]string{
-				"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}},
-			want: store.Provenance{Tracking: "flux-kustomize:flux-system/apps"},
-		},
-		"what people wrote": {
-			meta: metav1.ObjectMeta{Annotations: map[string]string{
-				v1alpha1.SourceRevisionAnnotation: "main@sha1:1", v1alpha1.ChangeMessageAnnotation: "shorter", v1alpha1.ChangedByAnnotation: "ops"}},
-			want: store.Provenance{SourceRevision: "main@sha1:1", Message: "shorter", ChangedBy: "ops"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, provenanceOf(&v1alpha1.Prompt{ObjectMeta: tc.meta})); diff != "" {
-				t.Errorf("provenance (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
