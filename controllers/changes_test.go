@@ -35,7 +35,7 @@ const agent = "system:serviceaccount:agents:triage"
 // office takes change requests as a server does: with its role.
 func office(t *testing.T) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), pgtest.ServerRole(t, dsn))
+	s, err := postgres.Open(t.Context(), pgtest.AsServerRole(t, dsn))
 	must(t, err)
 	t.Cleanup(s.Close)
 	return s
@@ -53,7 +53,7 @@ func answered(t *testing.T, s *postgres.Store, r store.ChangeRequest) store.Chan
 	var end store.ChangeOutcome
 	eventually(t, func() error {
 		found, err := s.ChangeOutcomes(t.Context(), r.Subject, []string{r.ID})
-		if err != nil || len(found) != 1 || !found[0].State.Final() {
+		if err != nil || len(found) != 1 || !found[0].State.IsFinal() {
 			return fmt.Errorf("%s of %s is at %+v, %v", r.Action, r.Key, found, err)
 		}
 		end = found[0]
@@ -100,7 +100,7 @@ func agentsAddUpdateAndDelete(t *testing.T) {
 		t.Errorf("annotations (-want +got):\n%s", diff)
 	}
 	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, add.Edit)),
-		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
+		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonAlreadyExists})
 
 	update := store.Edit{Content: new("two {{x}}"), IsTemplate: new(true), Metadata: []byte(`{"k": 1}`)}
 	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, update)), published(2, true))
@@ -116,7 +116,7 @@ func agentsAddUpdateAndDelete(t *testing.T) {
 
 	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
 	gone(t, p)
-	absent := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone}
+	absent := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound}
 	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), absent)
 	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, update)), absent)
 	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, add.Edit)), published(3, true))
@@ -149,18 +149,18 @@ func agentsAreHeldToTheVersionTheyKnow(t *testing.T) {
 		wantOutcome(t, answered(t, s, expecting(v, store.Edit{Content: new(fmt.Sprintf("v%d", v+1))})), published(v+1, true))
 	}
 	got := answered(t, s, expecting(2, store.Edit{Content: new("late")}))
-	wantOutcome(t, got, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersion})
+	wantOutcome(t, got, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersionMismatch})
 	if want := "the newest version is 5, not 2; read it and decide again"; got.Message != want {
 		t.Errorf("message is %q, want %q", got.Message, want)
 	}
 	point := store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 2}}
-	wantOutcome(t, answered(t, s, expecting(4, point)), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersion})
+	wantOutcome(t, answered(t, s, expecting(4, point)), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersionMismatch})
 	wantOutcome(t, answered(t, s, expecting(0, point)), published(5, false))
 	point.Channel = &store.ChannelEdit{Name: "beta", Version: 3}
 	wantOutcome(t, answered(t, s, expecting(2, point)), published(5, false))
 	r := request(key, store.ActionDelete, store.Edit{})
 	r.ExpectedVersion = 4
-	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersion})
+	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonVersionMismatch})
 }
 
 func agentsAreRefusedWhatIsNotValid(t *testing.T) {
@@ -181,7 +181,7 @@ func agentsAreRefusedWhatIsNotValid(t *testing.T) {
 	}
 	wantOutcome(t, answered(t, s, request(store.Key{Namespace: ns, Name: "Upper"}, store.ActionAdd, store.Edit{Content: new("x")})), invalid)
 	wantOutcome(t, answered(t, s, request(store.Key{Namespace: "no-such", Name: "x"}, store.ActionAdd, store.Edit{Content: new("x")})),
-		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonNamespace})
+		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonNamespaceMissing})
 	if after := live(t, key); after.ResourceVersion != before {
 		t.Errorf("an invalid edit reached the object: %+v", after.Spec)
 	}
@@ -271,14 +271,14 @@ func agentsLeaveOthersAlone(t *testing.T) {
 			before := settled(t, p, v1alpha1.ReasonPublished)
 
 			got := answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("ours")}))
-			wantOutcome(t, got, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+			wantOutcome(t, got, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
 			want := fmt.Sprintf("the prompt %s is kept by %s, so it is not changed from here; "+
 				"propose this change of its manifest there:\nspec:\n  text: ours\n", key, tc.owner)
 			if got.Message != want {
 				t.Errorf("message is %q, want %q", got.Message, want)
 			}
 			wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})),
-				store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+				store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
 			if diff := cmp.Diff(before, live(t, key)); diff != "" {
 				t.Errorf("the object (-before +after):\n%s", diff)
 			}
@@ -314,13 +314,13 @@ func agentsAreLetIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, edit)),
-				store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+				store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
 		})
 	}
 	applyAs("releases", "pinned", map[string]any{"text": "theirs", "channels": []any{map[string]any{"name": "beta"}}}, "channels")
 	key.Name = "pinned"
 	settled(t, live(t, key), v1alpha1.ReasonPublished)
-	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, move)), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, move)), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
 
 	applyAs("git", "open", map[string]any{"text": "theirs"}, "all")
 	key.Name = "open"
@@ -352,9 +352,9 @@ func agentsAreAnsweredForDroppedMarks(t *testing.T) {
 	// The deletion is done when it is of no more effect; another's finalizer holds the object beyond that.
 	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
 	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("three")})),
-		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone})
+		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound})
 	wantOutcome(t, answered(t, s, request(key, store.ActionAdd, store.Edit{Content: new("three")})),
-		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
+		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonAlreadyExists})
 	wantOutcome(t, answered(t, s, request(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
 	p = live(t, key)
 	edit(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
@@ -372,7 +372,7 @@ func agentsAreAnsweredForAReleasedObject(t *testing.T) {
 	r := request(key, store.ActionDelete, store.Edit{})
 	_, err := s.RequestChange(t.Context(), r)
 	must(t, err)
-	open, err := writer.OpenChange(t.Context(), key)
+	open, err := writer.NextChange(t.Context(), key)
 	must(t, err)
 	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 1}))
 	must(t, api.Delete(t.Context(), p))
@@ -409,7 +409,7 @@ func agentsAreToldOfATerminatingNamespace(t *testing.T) {
 	must(t, api.Get(t.Context(), client.ObjectKey{Name: name}, &ns))
 	must(t, api.Delete(t.Context(), &ns)) // no namespace controller runs here, so it stays like this
 	wantOutcome(t, answered(t, s, request(store.Key{Namespace: name, Name: "late"}, store.ActionAdd, store.Edit{Content: new("x")})),
-		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonNamespace})
+		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonNamespaceMissing})
 }
 
 // agentsCannotForgeTheirMark: an object that carries the id of a request that was never begun is not taken for its work.
@@ -419,7 +419,7 @@ func agentsCannotForgeTheirMark(t *testing.T) {
 	p := text(key.Namespace, key.Name, "theirs")
 	p.Annotations = map[string]string{v1alpha1.LastChangeAnnotation: r.ID}
 	settled(t, create(t, p), v1alpha1.ReasonPublished)
-	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists})
+	wantOutcome(t, answered(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonAlreadyExists})
 }
 
 // elsewhere is a database of its own with a controller of changes that begin starts, beside the one all
@@ -435,7 +435,7 @@ func elsewhereIn(t *testing.T, owner postgres.Options, unproven bool) (s *postgr
 	must(t, err)
 	t.Cleanup(s.Close)
 	writer = s.Writer("another cluster")
-	must(t, writer.Claim(t.Context()))
+	must(t, writer.ClaimDatabase(t.Context()))
 	worker := &changes.Changes{
 		Objects: client.WithFieldOwner(api, promptobject.AgentFieldManager), Store: writer, Listen: s.ListenChanges,
 		Recorder: events.NewFakeRecorder(10), Unproven: unproven, Concurrency: 1,
@@ -487,7 +487,7 @@ func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
 		_, err := s.RequestChange(t.Context(), r)
 		must(t, err)
 	}
-	open, err := writer.OpenChange(t.Context(), key)
+	open, err := writer.NextChange(t.Context(), key)
 	must(t, err)
 	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: "u1", ResourceVersion: "10", Generation: 1}))
 
@@ -513,7 +513,7 @@ func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
 			t.Fatalf("no attempt failed at any of %v", missing)
 		}
 	}
-	if live, err := writer.Live(t.Context(), key); err != nil || live.UID != "u1" {
+	if live, err := writer.PublishedState(t.Context(), key); err != nil || live.UID != "u1" {
 		t.Errorf("live is %+v, %v", live, err)
 	}
 }
@@ -539,7 +539,7 @@ func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
 	r := request(key, store.ActionUpdate, store.Edit{Content: new("ours")})
 	_, err := s.RequestChange(t.Context(), r)
 	must(t, err)
-	open, err := writer.OpenChange(t.Context(), key)
+	open, err := writer.NextChange(t.Context(), key)
 	must(t, err)
 	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
 	edit(t, p, func(p *v1alpha1.Prompt) {
@@ -549,7 +549,7 @@ func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
 
 	begin()
 	isApplied(t, s, r)
-	carried, err := writer.CarriedChange(t.Context(), key, store.Owner{UID: string(p.UID), Generation: p.Generation}, r.ID)
+	carried, err := writer.AppliedChange(t.Context(), key, store.Owner{UID: string(p.UID), Generation: p.Generation}, r.ID)
 	must(t, err)
 	if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {
 		t.Errorf("at generation %d the object carries (-want +got):\n%s", p.Generation, diff)

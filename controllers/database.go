@@ -71,13 +71,13 @@ func (d *database) attempt(ctx context.Context) bool {
 
 func (d *database) prepare(ctx context.Context) error {
 	if d.migrate == migrateVerify {
-		if err := d.store.Verify(ctx); err != nil {
+		if err := d.store.VerifySchema(ctx); err != nil {
 			return fmt.Errorf("verify the schema (run `lectern migrate` to bring it up to date): %w", err)
 		}
 	} else if _, err := postgres.Migrate(ctx, d.options, postgres.MigrateOptions{ServerRole: d.role}); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	return d.writer.Claim(ctx)
+	return d.writer.ClaimDatabase(ctx)
 }
 
 // ready is the readiness check: the schema is there and the database is this cluster's.
@@ -87,5 +87,5 @@ func (d *database) ready(r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 	defer cancel()
-	return d.writer.Check(ctx)
+	return d.writer.CheckCluster(ctx)
 }

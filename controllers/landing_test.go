@@ -39,7 +39,7 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 		r := request(store.Key{Namespace: ns, Name: name}, store.ActionUpdate, store.Edit{Content: new("ours")})
 		_, err := s.RequestChange(t.Context(), r)
 		must(t, err)
-		open, err := writer.OpenChange(t.Context(), r.Key)
+		open, err := writer.NextChange(t.Context(), r.Key)
 		must(t, err)
 		must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
 		return p, r
@@ -59,7 +59,7 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 		p.Spec.Text, p.Annotations[v1alpha1.LastChangeAnnotation] = "ours", late.ID
 	})
 	isApplied(t, s, late)
-	open, err := writer.OpenChange(t.Context(), lost.Key)
+	open, err := writer.NextChange(t.Context(), lost.Key)
 	must(t, err)
 	if open.Attempt != 1 {
 		t.Errorf("%d attempts were begun while the first may land", open.Attempt)

@@ -20,16 +20,16 @@ type counted struct {
 	looks, retries atomic.Int32
 }
 
-func (c *counted) OpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
+func (c *counted) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
 	if c.looks.Add(1) == 1 {
 		return []store.Key{{Namespace: "a", Name: "found before"}}, nil
 	}
-	return c.Writer.OpenChanges(ctx, limit)
+	return c.Writer.PromptsWithOpenChanges(ctx, limit)
 }
 
-func (c *counted) OpenChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
+func (c *counted) NextChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
 	defer c.retries.Add(1)
-	return c.Writer.OpenChange(ctx, key)
+	return c.Writer.NextChange(ctx, key)
 }
 
 // TestAnOutageIsToldOnce, however often the database is asked meanwhile.

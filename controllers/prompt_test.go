@@ -145,7 +145,7 @@ func byHand(t *testing.T) *reconciler.Reconciler {
 	uid, err := clusterUID(t.Context(), api)
 	must(t, err)
 	writer := db.Writer(uid)
-	must(t, writer.Claim(t.Context()))
+	must(t, writer.ClaimDatabase(t.Context()))
 	return &reconciler.Reconciler{
 		Client: api, Live: api, Store: writer,
 		Status: status.Writer{Client: api, Recorder: events.NewFakeRecorder(10)},

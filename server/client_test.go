@@ -106,7 +106,7 @@ func TestIndependentClientSeesChanges(t *testing.T) {
 	var sessions []*mcp.ClientSession
 	for i := range 2 {
 		replica := start(t, author)
-		until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+		until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 		sessions = append(sessions, connect(t, replica, "/mcp/it", "2026-07-28", func() { told <- i }))
 	}
 	for _, session := range sessions {

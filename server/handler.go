@@ -77,7 +77,7 @@ func NewHandler(deps Deps) *Handler {
 		Patience:         deps.Patience,
 	})
 	announcer := surface.Announcer(deps.Delay, endpoint)
-	deps.Catalog.Watch(announcer.Moved)
+	deps.Catalog.OnChange(announcer.Moved)
 	deps.Metrics.MustRegister(newCatalogMetrics(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",

@@ -52,7 +52,7 @@ type replica struct {
 // start runs a replica over a source until the test ends. Change adapts what it is made of.
 func start(tb testing.TB, source catalog.Source, change ...func(*Deps)) *replica {
 	tb.Helper()
-	return startOn(tb, catalog.New(source, catalog.Options{Hurry: 20 * time.Millisecond}), change...)
+	return startOn(tb, catalog.New(source, catalog.Options{RetryEvery: 20 * time.Millisecond}), change...)
 }
 
 // startOn is start for a catalog that is made otherwise.
@@ -70,9 +70,12 @@ func startOn(tb testing.TB, from *catalog.Catalog, change ...func(*Deps)) *repli
 	r.endpoint = NewHandler(deps)
 	ctx, cancel := context.WithCancel(context.Background())
 	followed := make(chan struct{})
-	go func() { defer close(followed); r.catalog.Follow(ctx) }()
+	go func() { defer close(followed); r.catalog.FollowFeed(ctx) }()
 	tb.Cleanup(func() { cancel(); <-followed })
-	until(tb, "the first look at the feed", func() bool { _, cause := r.catalog.Away(); return cause != nil || r.catalog.Ready() == nil })
+	until(tb, "the first look at the feed", func() bool {
+		_, cause := r.catalog.UnavailableSince()
+		return cause != nil || r.catalog.CheckReady() == nil
+	})
 	r.serve(tb)
 	return r
 }

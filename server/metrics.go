@@ -50,8 +50,8 @@ func (m *catalogMetrics) Collect(ch chan<- prometheus.Metric) {
 	if !stats.Read.IsZero() {
 		ch <- prometheus.MustNewConstMetric(m.sinceRead, prometheus.GaugeValue, time.Since(stats.Read).Seconds())
 	}
-	ch <- prometheus.MustNewConstMetric(m.readiness, prometheus.GaugeValue, flag(m.catalog.Ready() == nil))
-	_, cause := m.catalog.Away()
+	ch <- prometheus.MustNewConstMetric(m.readiness, prometheus.GaugeValue, flag(m.catalog.CheckReady() == nil))
+	_, cause := m.catalog.UnavailableSince()
 	ch <- prometheus.MustNewConstMetric(m.away, prometheus.GaugeValue, flag(cause != nil))
 }
 
@@ -80,8 +80,8 @@ func newProbes(gatherer prometheus.Gatherer, c *catalog.Catalog) http.Handler {
 // readiness is what /readyz answers. A server whose store is away stays ready while it holds
 // anything: taken out of service, it would serve nothing at all.
 func readiness(c *catalog.Catalog) (body string, status int) {
-	ready := c.Ready()
-	since, cause := c.Away()
+	ready := c.CheckReady()
+	since, cause := c.UnavailableSince()
 	lasting := ""
 	if cause != nil {
 		lasting = fmt.Sprintf(" for %s, since %s", time.Since(since).Round(time.Second), since.UTC().Format(time.RFC3339))

@@ -122,7 +122,7 @@ func (o *Options) Validate() error {
 		return nil
 	}
 	err := o.Database.Validate()
-	if errors.Is(err, postgres.ErrNotGiven) {
+	if errors.Is(err, postgres.ErrNoDatabaseGiven) {
 		return fmt.Errorf("%w; or serve a folder of manifests with --prompts DIR", err)
 	}
 	return err

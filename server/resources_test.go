@@ -146,7 +146,7 @@ func TestResourceIsSourceAndMetadata(t *testing.T) {
 	author := library(t)
 	replica := stocked(t, author)
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)
-	record, err := author.Read(t.Context(), handoverKey, prompt.Selector{})
+	record, err := author.GetView(t.Context(), handoverKey, prompt.Selector{})
 	must(t, err)
 	version := map[string]any{
 		"id": "support/incident-handover", "version": 3.0, "digest": string(record.Digest),
@@ -259,12 +259,12 @@ func TestResourcesOfOthers(t *testing.T) {
 // away is a library whose store cannot be reached.
 type away struct{ prompts.Library }
 
-func (away) Read(context.Context, store.Key, prompt.Selector) (store.Record, error) {
-	return store.Record{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
+func (away) GetView(context.Context, store.Key, prompt.Selector) (store.PromptView, error) {
+	return store.PromptView{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
 }
 
-func (away) Names(context.Context, store.Scope, string, int) (store.Names, error) {
-	return store.Names{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
+func (away) CompleteNames(context.Context, store.Scope, string, int) (store.Completions, error) {
+	return store.Completions{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
 }
 
 // TestResourcesWithTheStoreAway: what the store is needed for says when to come back; the values of an enum
@@ -289,7 +289,7 @@ func TestClientsHearOfResources(t *testing.T) {
 		heard := make(told, 100)
 		clients = append(clients, heard)
 		replica := stocked(t, author)
-		until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+		until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 		session := connectWith(t, replica, path, "2026-07-28", heard.options())
 		for _, followed := range []string{uri, channel, version, "prompt://support/incident-handover"} {
 			must(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: followed}))

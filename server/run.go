@@ -68,7 +68,7 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{
-		opts: &opts, endpoint: endpoint, follow: []func(context.Context){prompts.Follow, from.follow},
+		opts: &opts, endpoint: endpoint, follow: []func(context.Context){prompts.FollowFeed, from.follow},
 		probes: newProbes(registry, prompts), client: nobody.Identity(), out: out, log: log,
 	}
 	return s.run(ctx)
@@ -85,7 +85,7 @@ func localUser() string {
 
 // newEndpoint adds who is asked about callers, and where spans go.
 func newEndpoint(nobody *auth.None, deps Deps) *Handler {
-	if telemetry.Configured() {
+	if telemetry.IsConfigured() {
 		deps.Tracer = otel.Tracer("github.com/lectern-dev/lectern/server")
 	}
 	deps.Authenticator, deps.Decider = nobody, nobody

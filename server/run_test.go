@@ -89,7 +89,7 @@ func TestOnPostgres(t *testing.T) {
 	author := catalogtest.NewAuthor(t)
 	author.Publish(plainKey, catalogtest.Text("Hello."))
 	author.Publish(hiddenKey, catalogtest.Text("Not asked for yet."))
-	servers := []*running{serving(t, pgtest.ServerRole(t, author.Owner)), serving(t, pgtest.ServerRole(t, author.Owner))}
+	servers := []*running{serving(t, pgtest.AsServerRole(t, author.Owner)), serving(t, pgtest.AsServerRole(t, author.Owner))}
 	var streams []*stream
 	for _, s := range servers {
 		until(t, "ready", func() bool { return s.ready(t) })
@@ -135,7 +135,7 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 		t.Fatal(err)
 	}
 	database := strings.TrimPrefix(u.Path, "/")
-	superuser := pgtest.Superuser(t, owner)
+	superuser := pgtest.AsSuperuser(t, owner)
 	superuser.URL = strings.Replace(superuser.URL, "/"+database, "/postgres", 1) // nobody may lock himself out
 	behind := pgtest.Connect(t, superuser)
 	if _, err := behind.Exec(t.Context(), "alter database "+database+" allow_connections false"); err != nil {
@@ -169,7 +169,7 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 }
 
 func TestNotReadyOnABlankDatabase(t *testing.T) {
-	s := serving(t, pgtest.Blank(t))
+	s := serving(t, pgtest.NewBlank(t))
 	until(t, "the probes answer", func() bool { status, _ := s.probe(t, "/livez"); return status == http.StatusOK })
 	until(t, "the schema is the reason", func() bool {
 		status, body := s.probe(t, "/readyz")
@@ -180,7 +180,7 @@ func TestNotReadyOnABlankDatabase(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	author := catalogtest.NewAuthor(t)
 	author.Publish(plainKey, catalogtest.Text("Hello."))
-	s := serving(t, pgtest.ServerRole(t, author.Owner))
+	s := serving(t, pgtest.AsServerRole(t, author.Owner))
 	until(t, "ready", func() bool { return s.ready(t) })
 	s.send(t, getPrompt("it.greeting", nil))
 	s.send(t, getPrompt("it.nothing", nil))

@@ -30,11 +30,11 @@ type shelf struct {
 	folder *folder.Folder
 }
 
-func (s shelf) Taken(ctx context.Context, key store.Key) (bool, error) {
+func (s shelf) NameTaken(ctx context.Context, key store.Key) (bool, error) {
 	if s.folder.Claims(key) {
 		return true, nil
 	}
-	return s.Store.Taken(ctx, key)
+	return s.Store.NameTaken(ctx, key)
 }
 
 func openSource(ctx context.Context, opts *Options, log *slog.Logger) (*source, error) {

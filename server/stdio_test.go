@@ -124,7 +124,7 @@ func TestStdioOfOlderClients(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author)
-	until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	c := replica.console(t, "it")
 	c.say(t, initialize)
 	if got := c.next(t); !strings.Contains(got, `"protocolVersion":"2025-06-18"`) || !strings.Contains(got, `"prompts":{"listChanged":true}`) {

@@ -50,7 +50,7 @@ func TestListen(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author)
-	until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	const id = "9007199254740993"
 	stream := replica.listen(t, request{id: id})
 	same(t, acknowledged(id), stream.next(t))
@@ -70,7 +70,7 @@ func TestListenInOneNamespace(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author)
-	until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	all := replica.listen(t, request{})
 	same(t, acknowledged("1"), all.next(t))
 	narrow := replica.listen(t, request{path: "/mcp/support"})
@@ -108,7 +108,7 @@ func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	author := library(t)
 	decider := &asked{}
 	replica := start(t, author, func(d *Deps) { d.Decider = decider })
-	until(t, "ready", func() bool { return replica.catalog.Ready() == nil })
+	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	all := replica.listen(t, request{})
 	same(t, acknowledged("1"), all.next(t))
 	forbidden := replica.listen(t, request{path: "/mcp/support"})

@@ -208,23 +208,23 @@ func (q *questions) take() []string {
 var somewhen = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // record is a version of a prompt of four; the third is in no channel.
-func record(key store.Key, version int64) store.Record {
+func record(key store.Key, version int64) store.PromptView {
 	document := prompt.Document{Syntax: prompt.Simple, Messages: []prompt.Message{{Role: prompt.User, Text: fmt.Sprintf("Text %d.", version)}}}
 	channels := map[int64][]string{1: {"production"}, 2: {"beta"}, 4: {"latest"}}
-	return store.Record{
+	return store.PromptView{
 		Key: key, Version: version, Digest: "sha256:0", Document: document, Exposure: store.Listed, Latest: 4, Served: 1,
 		Channels: channels[version], CreatedAt: somewhen, PublishedAt: somewhen,
 	}
 }
 
-func (q *questions) Read(_ context.Context, key store.Key, selector prompt.Selector) (store.Record, error) {
+func (q *questions) GetView(_ context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error) {
 	q.note("read %s %s", key.String(), selector.String())
 	version := map[string]int64{"production": 1, "beta": 2, "latest": 4, "": 1}[selector.Channel]
 	if selector.Version != 0 {
 		version = selector.Version
 	}
 	if version == 0 || version > 4 {
-		return store.Record{}, store.ErrNotFound
+		return store.PromptView{}, store.ErrNotFound
 	}
 	return record(key, version), nil
 }
@@ -233,13 +233,13 @@ func filterOf(f *store.Filter) []any {
 	return []any{f.Scope.All, f.Category, f.Template, f.Tags, f.AllTags, f.Metadata}
 }
 
-func (q *questions) Find(_ context.Context, query store.FindQuery) (store.Found, error) {
+func (q *questions) Find(_ context.Context, query store.FindQuery) (store.FindResult, error) {
 	q.note("find all, category, template, tags, allTags, metadata %s; text, offset, limit %s", filterOf(&query.Filter), []any{query.Text, query.Offset, query.Limit})
-	next := &store.Mark{CreatedAt: somewhen, Key: plainKey}
+	next := &store.PageMark{CreatedAt: somewhen, Key: plainKey}
 	if query.Limit > 5 {
 		next = nil
 	}
-	return store.Found{Records: []store.Record{record(plainKey, 1)}, Next: next}, nil
+	return store.FindResult{Prompts: []store.PromptView{record(plainKey, 1)}, Next: next}, nil
 }
 
 func (q *questions) CountFound(_ context.Context, query store.FindQuery) (int64, error) {
@@ -252,12 +252,12 @@ func (q *questions) Stats(context.Context, store.Scope) (store.Stats, error) {
 	return store.Stats{Total: 7, Templates: 3}, nil
 }
 
-func (q *questions) Similar(_ context.Context, query store.SimilarQuery) ([]store.Similar, error) {
+func (q *questions) FindSimilar(_ context.Context, query store.SimilarQuery) ([]store.SimilarPrompt, error) {
 	q.note("similar text, except, threshold, limit %s", []any{query.Text, query.Except.String(), query.Threshold, query.Limit})
-	return []store.Similar{{Key: plainKey, Title: "Greeting", Similarity: 0.875}}, nil
+	return []store.SimilarPrompt{{Key: plainKey, Title: "Greeting", Similarity: 0.875}}, nil
 }
 
-func (q *questions) Versions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+func (q *questions) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	q.note("versions %s before, limit %s", key.String(), []any{before, limit})
 	var versions []store.VersionInfo
 	for version := int64(4); version > 0 && len(versions) < limit; version-- {
@@ -268,12 +268,12 @@ func (q *questions) Versions(_ context.Context, key store.Key, before int64, lim
 	return versions, nil
 }
 
-func (q *questions) Taken(_ context.Context, key store.Key) (bool, error) {
+func (q *questions) NameTaken(_ context.Context, key store.Key) (bool, error) {
 	q.note("taken %s", key.String())
 	return false, nil
 }
 
-func (q *questions) Fragments(context.Context, string, []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+func (q *questions) LoadFragments(context.Context, string, []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	return nil, nil
 }
 
@@ -290,7 +290,7 @@ func (q *questions) RequestChange(_ context.Context, r store.ChangeRequest) (sto
 	return store.ChangeOutcome{ID: someChange, Key: r.Key, Action: r.Action, State: store.ChangePublished, Version: 5, Served: 1, NewVersion: true}, nil
 }
 
-func (q *questions) RequestedBefore(_ context.Context, r store.ChangeRequest) (store.ChangeOutcome, error) {
+func (q *questions) FindEarlierRequest(_ context.Context, r store.ChangeRequest) (store.ChangeOutcome, error) {
 	q.note("changed before %s", requested(&r))
 	return store.ChangeOutcome{}, store.ErrNotFound
 }

@@ -90,14 +90,14 @@ type broken struct {
 	err error
 }
 
-func (b broken) Read(context.Context, store.Key, prompt.Selector) (store.Record, error) {
-	return store.Record{}, b.err
+func (b broken) GetView(context.Context, store.Key, prompt.Selector) (store.PromptView, error) {
+	return store.PromptView{}, b.err
 }
-func (b broken) Find(context.Context, store.FindQuery) (store.Found, error) {
-	return store.Found{}, b.err
+func (b broken) Find(context.Context, store.FindQuery) (store.FindResult, error) {
+	return store.FindResult{}, b.err
 }
 func (b broken) Stats(context.Context, store.Scope) (store.Stats, error) { return store.Stats{}, b.err }
-func (b broken) Versions(context.Context, store.Key, int64, int) ([]store.VersionInfo, error) {
+func (b broken) ListVersions(context.Context, store.Key, int64, int) ([]store.VersionInfo, error) {
 	return nil, b.err
 }
 

@@ -57,7 +57,7 @@ func TestAServerEndsWhileAChangeWaits(t *testing.T) {
 	withTools(author)(&deps)
 	withChanges(author)(&deps)
 	opts := Options{Addresses: []string{free(t)}}
-	running := &service{opts: &opts, endpoint: NewHandler(deps), follow: []func(context.Context){prompts.Follow}, log: slog.New(slog.DiscardHandler)}
+	running := &service{opts: &opts, endpoint: NewHandler(deps), follow: []func(context.Context){prompts.FollowFeed}, log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- running.run(ctx) }()
@@ -96,10 +96,10 @@ func (deaf) Listen(ctx context.Context, _ func()) error {
 func TestWhoChangesAPromptReadsTheChange(t *testing.T) {
 	t.Parallel()
 	author := library(t)
-	prompts := catalog.New(deaf{author}, catalog.Options{Hurry: time.Hour, Poll: time.Hour})
+	prompts := catalog.New(deaf{author}, catalog.Options{RetryEvery: time.Hour, PollEvery: time.Hour})
 	box := openToolbox(t, startOn(t, prompts, withTools(author), withChanges(author)), "/mcp/it")
 	hasty := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Settle = time.Nanosecond }), "/mcp/it")
-	until(t, "ready", func() bool { return prompts.Ready() == nil })
+	until(t, "ready", func() bool { return prompts.CheckReady() == nil })
 	read := func() string { return box.says(t, "apply_template", `{"id":"greeting","variables":{}}`) }
 	if got := read(); got != "Hello." {
 		t.Fatalf("got %q", got)

@@ -87,8 +87,8 @@ type barred struct {
 	prompts.Changes
 }
 
-func (b barred) Taken(context.Context, store.Key) (bool, error) { return false, b.err }
-func (b barred) Fragments(context.Context, string, []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+func (b barred) NameTaken(context.Context, store.Key) (bool, error) { return false, b.err }
+func (b barred) LoadFragments(context.Context, string, []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	return nil, b.err
 }
 func (b barred) ChangeOutcomes(context.Context, string, []string) ([]store.ChangeOutcome, error) {
@@ -135,7 +135,7 @@ func (o outcomeOf) ChangeOutcomes(context.Context, string, []string) ([]store.Ch
 func TestAChangeThatFailedSaysWhy(t *testing.T) {
 	t.Parallel()
 	author := library(t)
-	for state, reason := range map[store.ChangeState]string{store.ChangeBlocked: "IncludeMissing", store.ChangeRefused: store.ReasonOwned} {
+	for state, reason := range map[store.ChangeState]string{store.ChangeBlocked: "IncludeMissing", store.ChangeRefused: store.ReasonOwnedElsewhere} {
 		outcome := store.ChangeOutcome{ID: someChange, Key: plainKey, Action: store.ActionUpdate, State: state, Reason: reason, Message: "words of it"}
 		box := openToolbox(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = outcomeOf{outcome: outcome} }), "/mcp")
 		want := fmt.Sprintf("{\n  \"changeId\": %q,\n  \"id\": \"it/greeting\",\n  \"state\": %q,\n  \"reason\": %q,\n  \"message\": \"words of it\"\n}",

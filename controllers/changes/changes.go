@@ -32,16 +32,16 @@ const CallTimeout = 5 * time.Second
 
 // Store is what is needed of the database.
 type Store interface {
-	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
-	Live(ctx context.Context, key store.Key) (store.Live, error)
-	OpenChanges(ctx context.Context, limit int) ([]store.Key, error)
-	OpenChange(ctx context.Context, key store.Key) (store.OpenChange, error)
+	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	PublishedState(ctx context.Context, key store.Key) (store.PublishedState, error)
+	PromptsWithOpenChanges(ctx context.Context, limit int) ([]store.Key, error)
+	NextChange(ctx context.Context, key store.Key) (store.OpenChange, error)
 	BeginChange(ctx context.Context, change store.OpenChange, intent store.Intent) error
-	ApplyChange(ctx context.Context, id, uid string, generation int64) error
-	SettleChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error
-	SettleCarried(ctx context.Context, carried store.Carried, reason, message string) error
+	MarkChangeApplied(ctx context.Context, id, uid string, generation int64) error
+	FinalizeChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error
+	FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error
 	ExpireChanges(ctx context.Context) error
-	Forget(ctx context.Context, key store.Key, uid string) error
+	RemoveKeepingPolicy(ctx context.Context, key store.Key, uid string) error
 }
 
 // Changes is a leader-only runnable.
@@ -103,7 +103,7 @@ func (c *Changes) fill(ctx context.Context, queue workqueue.TypedRateLimitingInt
 	defer poll.Stop()
 	away := false
 	for polled := true; ; {
-		keys, err := c.Store.OpenChanges(ctx, roundSize)
+		keys, err := c.Store.PromptsWithOpenChanges(ctx, roundSize)
 		if err == nil && polled {
 			err = c.Store.ExpireChanges(ctx)
 		}

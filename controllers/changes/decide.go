@@ -19,7 +19,7 @@ type view struct {
 	// object is the object as the API server has it, or nil.
 	object *v1alpha1.Prompt
 	// live is what is published of it.
-	live store.Live
+	live store.PublishedState
 	// heard is the attempt of which the API server said itself that another writer came first. It is over.
 	heard try
 }
@@ -118,7 +118,7 @@ func expire(request store.OpenChange) verdict {
 	if request.Attempt > 0 {
 		return settle(store.ChangeExpired, store.ReasonNotBegun, "the request could not be written within 10 minutes, and never will be; nothing was written; ask again")
 	}
-	return settle(store.ChangeExpired, store.ReasonNotBegun, "%s", store.NotBegun)
+	return settle(store.ChangeExpired, store.ReasonNotBegun, "%s", store.MessageNotBegun)
 }
 
 // resume looks whether a write that was begun, by whomever, has settled the matter: it succeeded, or its object is gone.
@@ -136,7 +136,7 @@ func resume(v view) (d verdict, over bool) {
 		return conflict(store.ReasonInterrupted, "the prompt was about to be created and is not there; "+
 			"it may have been deleted since, so it is not created again; ask again if you want it"), true
 	case c.Action == store.ActionUpdate && !same:
-		return conflict(store.ReasonGone, "the prompt was deleted while it was edited"), true
+		return conflict(store.ReasonNotFound, "the prompt was deleted while it was edited"), true
 	}
 	return verdict{}, false
 }
@@ -150,18 +150,18 @@ func judgeAdd(v view) verdict {
 		}
 		return verdict{step: stepWrite, spec: spec}
 	case !v.object.DeletionTimestamp.IsZero():
-		return conflict(store.ReasonExists, "a prompt %s is there and being deleted; ask again once it is gone", v.request.Key)
+		return conflict(store.ReasonAlreadyExists, "a prompt %s is there and being deleted; ask again once it is gone", v.request.Key)
 	default:
-		return conflict(store.ReasonExists, "a prompt %s is there already; update it, or choose another name", v.request.Key)
+		return conflict(store.ReasonAlreadyExists, "a prompt %s is there already; update it, or choose another name", v.request.Key)
 	}
 }
 
 func judgeUpdate(v view) verdict {
 	switch {
 	case v.object == nil:
-		return conflict(store.ReasonGone, "there is no prompt %s", v.request.Key)
+		return conflict(store.ReasonNotFound, "there is no prompt %s", v.request.Key)
 	case !v.object.DeletionTimestamp.IsZero():
-		return conflict(store.ReasonGone, "the prompt %s is being deleted", v.request.Key)
+		return conflict(store.ReasonNotFound, "the prompt %s is being deleted", v.request.Key)
 	}
 	after, err := promptobject.Edited(v.object.Spec, v.request.Edit)
 	if owner := promptobject.RefusingOwner(v.object, v.request.ChangeRequest); owner != "" {
@@ -181,7 +181,7 @@ func judgeUpdate(v view) verdict {
 
 func judgeDelete(v view) verdict {
 	if v.object == nil {
-		return conflict(store.ReasonGone, "there is no prompt %s", v.request.Key)
+		return conflict(store.ReasonNotFound, "there is no prompt %s", v.request.Key)
 	}
 	if owner := promptobject.RefusingOwner(v.object, v.request.ChangeRequest); owner != "" {
 		return owned(v, owner, "")
@@ -207,9 +207,9 @@ func judgeVersion(v view) (verdict, bool) {
 	}
 	if channel := v.request.Edit.Channel; channel != nil {
 		is := v.live.Channels[channel.Name]
-		return conflict(store.ReasonVersion, "channel %s is at version %d, not %d; look at it and decide again", channel.Name, is, want), is != want
+		return conflict(store.ReasonVersionMismatch, "channel %s is at version %d, not %d; look at it and decide again", channel.Name, is, want), is != want
 	}
-	return conflict(store.ReasonVersion, "the newest version is %d, not %d; read it and decide again", v.live.Version, want), v.live.Version != want
+	return conflict(store.ReasonVersionMismatch, "the newest version is %d, not %d; read it and decide again", v.live.Version, want), v.live.Version != want
 }
 
 // longestProposal bounds a patch that is shown; a longer one is no use to a reader.
@@ -235,5 +235,5 @@ func owned(v view, owner, patch string) verdict {
 	default:
 		said += "; propose the change of its manifest there"
 	}
-	return refuse(store.ReasonOwned, "%s", said)
+	return refuse(store.ReasonOwnedElsewhere, "%s", said)
 }

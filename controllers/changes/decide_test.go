@@ -81,7 +81,7 @@ func channel(name string) func(*store.OpenChange) {
 }
 
 func TestDecide(t *testing.T) {
-	published := store.Live{Owner: store.Owner{UID: "u1", Generation: 3}, Version: 7, Channels: map[string]int64{"beta": 2}}
+	published := store.PublishedState{Owner: store.Owner{UID: "u1", Generation: 3}, Version: 7, Channels: map[string]int64{"beta": 2}}
 	text := func(syntax string) v1alpha1.PromptSpec { return v1alpha1.PromptSpec{Text: "new", Syntax: syntax} }
 	later, isApplied, forget := verdict{step: stepLater}, verdict{step: stepApplied}, verdict{step: stepForget}
 	ends := func(state store.ChangeState, reason string) verdict {
@@ -92,39 +92,39 @@ func TestDecide(t *testing.T) {
 	for name, tc := range map[string]struct {
 		request store.OpenChange
 		object  *v1alpha1.Prompt
-		live    store.Live
+		live    store.PublishedState
 		heard   try
 		want    verdict
 	}{
 		"add what is not there":         {request: asks(add), want: verdict{step: stepWrite, spec: text("Plain")}},
-		"add what is there":             {request: asks(add), object: object(), want: conflicts(store.ReasonExists)},
-		"add what is being deleted":     {request: asks(add), object: object(deleted), want: conflicts(store.ReasonExists)},
-		"add what forged our mark":      {request: asks(add), object: object(marked), want: conflicts(store.ReasonExists)},
+		"add what is there":             {request: asks(add), object: object(), want: conflicts(store.ReasonAlreadyExists)},
+		"add what is being deleted":     {request: asks(add), object: object(deleted), want: conflicts(store.ReasonAlreadyExists)},
+		"add what forged our mark":      {request: asks(add), object: object(marked), want: conflicts(store.ReasonAlreadyExists)},
 		"update":                        {request: asks(update), object: object(), want: verdict{step: stepWrite, spec: text("")}},
-		"update what is not there":      {request: asks(update), want: conflicts(store.ReasonGone)},
-		"update what is being deleted":  {request: asks(update), object: object(deleted), want: conflicts(store.ReasonGone)},
-		"update another's":              {request: asks(update), object: object(tracked), want: ends(store.ChangeRefused, store.ReasonOwned)},
+		"update what is not there":      {request: asks(update), want: conflicts(store.ReasonNotFound)},
+		"update what is being deleted":  {request: asks(update), object: object(deleted), want: conflicts(store.ReasonNotFound)},
+		"update another's":              {request: asks(update), object: object(tracked), want: ends(store.ChangeRefused, store.ReasonOwnedElsewhere)},
 		"update what has no one text":   {request: asks(update), object: object(func(p *v1alpha1.Prompt) { p.Spec.Messages = make([]v1alpha1.Message, 2) }), want: ends(store.ChangeRefused, store.ReasonInvalid)},
 		"delete":                        {request: asks(remove), object: object(), want: verdict{step: stepWrite}},
-		"delete what is not there":      {request: asks(remove), want: conflicts(store.ReasonGone)},
-		"delete another's":              {request: asks(remove), object: object(tracked), want: ends(store.ChangeRefused, store.ReasonOwned)},
+		"delete what is not there":      {request: asks(remove), want: conflicts(store.ReasonNotFound)},
+		"delete another's":              {request: asks(remove), object: object(tracked), want: ends(store.ChangeRefused, store.ReasonOwnedElsewhere)},
 		"delete what is being deleted":  {request: asks(remove), object: object(deleted), want: verdict{step: stepWrite}},
 		"not begun in time":             {request: asks(update, overdue), object: object(), want: ends(store.ChangeExpired, store.ReasonNotBegun)},
 		"the expected version":          {request: asks(update, expects(7)), object: object(), live: published, want: verdict{step: stepWrite, spec: text("")}},
-		"another version":               {request: asks(update, expects(6)), object: object(), live: published, want: conflicts(store.ReasonVersion)},
+		"another version":               {request: asks(update, expects(6)), object: object(), live: published, want: conflicts(store.ReasonVersionMismatch)},
 		"a version to come":             {request: asks(update, expects(7)), object: object(unseen), live: published, want: later},
 		"a version that never comes":    {request: asks(update, expects(7)), object: object(unseen, func(p *v1alpha1.Prompt) { p.Status.ObservedGeneration = 4 }), live: published, want: verdict{step: stepWrite, spec: text("")}},
 		"a version tried again":         {request: asks(update, expects(7)), object: object(unseen, retried), live: published, want: later},
-		"published before its status":   {request: asks(update, expects(8)), object: object(unseen), live: store.Live{Owner: store.Owner{UID: "u1", Generation: 4}, Version: 8}, want: verdict{step: stepWrite, spec: text("")}},
-		"a channel elsewhere":           {request: asks(update, channel("beta"), expects(3)), object: object(), live: published, want: conflicts(store.ReasonVersion)},
-		"delete another version":        {request: asks(remove, expects(6)), object: object(), live: published, want: conflicts(store.ReasonVersion)},
+		"published before its status":   {request: asks(update, expects(8)), object: object(unseen), live: store.PublishedState{Owner: store.Owner{UID: "u1", Generation: 4}, Version: 8}, want: verdict{step: stepWrite, spec: text("")}},
+		"a channel elsewhere":           {request: asks(update, channel("beta"), expects(3)), object: object(), live: published, want: conflicts(store.ReasonVersionMismatch)},
+		"delete another version":        {request: asks(remove, expects(6)), object: object(), live: published, want: conflicts(store.ReasonVersionMismatch)},
 		"add was begun, and is there":   {request: asks(add, begun), object: object(marked), want: isApplied},
 		"add was begun, and is not":     {request: asks(add, begun), want: conflicts(store.ReasonInterrupted)},
 		"add may land yet":              {request: asks(add, begun, young), want: later},
 		"add came second, and may land": {request: asks(add, begun, young), object: object(), want: later},
-		"add came second, and was told": {request: asks(add, begun, young), heard: try{id, 1}, object: object(), want: conflicts(store.ReasonExists)},
+		"add came second, and was told": {request: asks(add, begun, young), heard: try{id, 1}, object: object(), want: conflicts(store.ReasonAlreadyExists)},
 		"add was told of what is gone":  {request: asks(add, begun, young), heard: try{id, 1}, want: conflicts(store.ReasonInterrupted)},
-		"add came second, long ago":     {request: asks(add, begun), object: object(), want: conflicts(store.ReasonExists)},
+		"add came second, long ago":     {request: asks(add, begun), object: object(), want: conflicts(store.ReasonAlreadyExists)},
 		"another's add came second":     {request: asks(add, begun, young), heard: try{id, 2}, object: object(), want: later},
 		"an earlier request was told":   {request: asks(add, begun, young), heard: try{"another", 1}, object: object(), want: later},
 		"update was begun, and is done": {request: asks(update, begun, young), object: object(marked, touched), want: isApplied},
@@ -133,8 +133,8 @@ func TestDecide(t *testing.T) {
 		"update may land, and is late":  {request: asks(update, begun, young, overdue), object: object(), want: later},
 		"update cannot land, late":      {request: asks(update, begun, young, overdue), object: object(touched), want: ends(store.ChangeExpired, store.ReasonNotBegun)},
 		"update done, and late":         {request: asks(update, begun, overdue), object: object(marked, touched), want: isApplied},
-		"update was begun, object gone": {request: asks(update, begun, young), want: conflicts(store.ReasonGone)},
-		"update of an earlier life":     {request: asks(update, begun), object: object(madeAgain), want: conflicts(store.ReasonGone)},
+		"update was begun, object gone": {request: asks(update, begun, young), want: conflicts(store.ReasonNotFound)},
+		"update of an earlier life":     {request: asks(update, begun), object: object(madeAgain), want: conflicts(store.ReasonNotFound)},
 		"delete was begun, object gone": {request: asks(remove, begun), want: forget},
 		"delete of an earlier life":     {request: asks(remove, begun), object: object(madeAgain), want: forget},
 		"delete was begun, under way":   {request: asks(remove, begun), object: object(deleted, touched, tracked), want: isApplied},
@@ -187,7 +187,7 @@ func TestRefusal(t *testing.T) {
 		"bad request":          {err: apierrors.NewBadRequest("what"), reason: store.ReasonInvalid},
 		"too large":            {err: apierrors.NewRequestEntityTooLargeError("3 MiB"), reason: store.ReasonInvalid},
 		"forbidden":            {err: apierrors.NewForbidden(resource, "p", errors.New("no")), reason: store.ReasonForbidden},
-		"no namespace":         {err: apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "a"), reason: store.ReasonNamespace},
+		"no namespace":         {err: apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "a"), reason: store.ReasonNamespaceMissing},
 		"conflict":             {err: apierrors.NewConflict(resource, "p", errors.New("newer")), contended: true},
 		"already there":        {err: apierrors.NewAlreadyExists(resource, "p"), contended: true},
 		"timeout":              {err: apierrors.NewTimeoutError("slow", 1)},

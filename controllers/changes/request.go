@@ -44,7 +44,7 @@ func (c *Changes) goOn(ctx context.Context, key store.Key) error {
 // attempt reads, decides, and does what was decided. When another writer came first it returns which write that was, and
 // zero otherwise. With last, giving way is all that is left.
 func (c *Changes) attempt(ctx context.Context, key store.Key, heard try, last bool) (lost try, err error) {
-	request, err := c.Store.OpenChange(ctx, key)
+	request, err := c.Store.NextChange(ctx, key)
 	if err != nil {
 		return try{}, err
 	}
@@ -64,7 +64,7 @@ func (c *Changes) attempt(ctx context.Context, key store.Key, heard try, last bo
 	case stepLater:
 		return try{}, errLater
 	case stepForget:
-		return try{}, c.Store.Forget(ctx, key, request.Intent.UID)
+		return try{}, c.Store.RemoveKeepingPolicy(ctx, key, request.Intent.UID)
 	case stepApplied:
 		// The object may have gone on since; what was written is the generation that was to come of it.
 		return try{}, c.record(ctx, request, v.object, request.Intent.Generation)
@@ -83,7 +83,7 @@ func (c *Changes) see(ctx context.Context, request store.OpenChange) (view, erro
 		return view{}, err
 	}
 	if request.ExpectedVersion != 0 {
-		if v.live, err = c.Store.Live(ctx, request.Key); err != nil {
+		if v.live, err = c.Store.PublishedState(ctx, request.Key); err != nil {
 			return view{}, err
 		}
 	}
@@ -147,7 +147,7 @@ func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (
 	faultpoint.Hit(faultpoint.ChangeWritten)
 	if v.request.Action == store.ActionDelete && released(written) {
 		applied.WithLabelValues(string(v.request.Action)).Inc()
-		return try{}, c.Store.Forget(ctx, v.request.Key, string(written.UID))
+		return try{}, c.Store.RemoveKeepingPolicy(ctx, v.request.Key, string(written.UID))
 	}
 	return try{}, c.record(ctx, v.request, written, written.Generation)
 }
@@ -165,7 +165,7 @@ func invalid(err error) bool {
 
 // record says that the object carries the edit since a generation, to the database and to who looks at the object.
 func (c *Changes) record(ctx context.Context, request store.OpenChange, object *v1alpha1.Prompt, generation int64) error {
-	if err := c.Store.ApplyChange(ctx, request.ID, string(object.UID), generation); err != nil {
+	if err := c.Store.MarkChangeApplied(ctx, request.ID, string(object.UID), generation); err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.ChangeApplied)
@@ -185,7 +185,7 @@ func (c *Changes) settle(ctx context.Context, v view, d verdict) error {
 }
 
 func (c *Changes) end(ctx context.Context, request store.OpenChange, d verdict) error {
-	if err := c.Store.SettleChange(ctx, request, d.state, d.reason, d.message); err != nil {
+	if err := c.Store.FinalizeChange(ctx, request, d.state, d.reason, d.message); err != nil {
 		return err
 	}
 	settled.WithLabelValues(string(d.state), d.reason).Inc()
@@ -202,10 +202,10 @@ func (c *Changes) lookAfter(ctx context.Context, request store.OpenChange) error
 		return err
 	}
 	if object == nil || string(object.UID) != request.Intent.UID || !object.DeletionTimestamp.IsZero() && released(object) {
-		return c.Store.Forget(ctx, request.Key, request.Intent.UID)
+		return c.Store.RemoveKeepingPolicy(ctx, request.Key, request.Intent.UID)
 	}
 	if wentBack(request, object) {
-		return c.Store.SettleCarried(ctx, store.Carried{ID: request.ID}, "", "")
+		return c.Store.FinalizeAppliedChange(ctx, store.AppliedChange{ID: request.ID}, "", "")
 	}
 	select {
 	case c.Drifted <- event.GenericEvent{Object: &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}}:

@@ -157,9 +157,9 @@ func refusal(key store.Key, err error) (verdict, bool) {
 	words := answer.Status().Message
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return refuse(store.ReasonNamespace, "the namespace %s is being deleted", key.Namespace), true
+		return refuse(store.ReasonNamespaceMissing, "the namespace %s is being deleted", key.Namespace), true
 	case absent(err):
-		return refuse(store.ReasonNamespace, "there is no namespace %s; choose one that is there", key.Namespace), true
+		return refuse(store.ReasonNamespaceMissing, "there is no namespace %s; choose one that is there", key.Namespace), true
 	case apierrors.IsForbidden(err):
 		return refuse(store.ReasonForbidden, "the API server does not let Lectern write prompts in namespace %s; its operator finds the reason in the controller's log", key.Namespace), true
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):

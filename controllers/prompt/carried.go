@@ -12,14 +12,14 @@ import (
 
 // carried is the change request that waits for this object's publish, or nil. At the generation it was written with the
 // edit is there, whatever it looks like; later it is there if asking again would change nothing.
-func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.Carried, error) {
+func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.AppliedChange, error) {
 	owner := store.Owner{UID: string(p.UID), Generation: p.Generation}
-	change, err := r.Store.CarriedChange(ctx, promptobject.KeyOf(p), owner, p.Annotations[v1alpha1.LastChangeAnnotation])
+	change, err := r.Store.AppliedChange(ctx, promptobject.KeyOf(p), owner, p.Annotations[v1alpha1.LastChangeAnnotation])
 	if err != nil || change == nil {
 		return nil, err
 	}
 	held := change.Generation == p.Generation || promptobject.Holds(p.Spec, change.Edit)
-	return &store.Carried{ID: change.ID, Held: held, Edit: change.Edit}, nil
+	return &store.AppliedChange{ID: change.ID, Intact: held, Edit: change.Edit}, nil
 }
 
 // settleUnpublished answers a change request whose object ends otherwise than published, in the words of the object.
@@ -33,7 +33,7 @@ func (r *Reconciler) settleUnpublished(ctx context.Context, p *v1alpha1.Prompt, 
 	}
 	change, err := r.carried(ctx, p)
 	if err == nil && change != nil {
-		err = r.Store.SettleCarried(ctx, *change, o.Reason(), o.Message())
+		err = r.Store.FinalizeAppliedChange(ctx, *change, o.Reason(), o.Message())
 	}
 	if err != nil {
 		return fmt.Errorf("answer the change request: %w", err)

@@ -28,7 +28,7 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 		return status.Blocked(v1alpha1.ReasonForeignCluster, err.Error()).Again(recheck) // cured outside the cluster
 	case errors.As(err, &missing):
 		return status.Waiting(v1alpha1.ReasonIncludeMissing, err.Error()).Again(recheck)
-	case errors.Is(err, store.ErrBehind):
+	case errors.Is(err, store.ErrSchemaBehind):
 		return status.Retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`", err)
 	case errors.Is(err, store.ErrUnavailable):
 		return status.Retry(v1alpha1.ReasonStoreUnavailable, "the database cannot be reached; what is served stays as it was, trying again", err)

@@ -34,11 +34,11 @@ const (
 
 // Store is what a reconcile needs of the database.
 type Store interface {
-	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 	Publish(ctx context.Context, p store.Publication) (store.Published, error)
 	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
-	CarriedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error)
-	SettleCarried(ctx context.Context, carried store.Carried, reason, message string) error
+	AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error)
+	FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error
 }
 
 // Reconciler publishes Prompts.

@@ -18,7 +18,7 @@ type object struct {
 // plan is what a comparison comes to.
 type plan struct {
 	// sweep are rows without object.
-	sweep []store.Row
+	sweep []store.ComparedRow
 	// drifted are objects without an equal row.
 	drifted []store.Key
 	// live is how many rows there are.
@@ -27,19 +27,19 @@ type plan struct {
 
 // compare holds rows against the objects listed after them. A row that changed lately is left
 // alone: its object may be younger than the list.
-func compare(rows []store.Row, objects map[store.Key]object) plan {
+func compare(rows []store.ComparedRow, objects map[store.Key]object) plan {
 	p := plan{live: len(rows)}
-	byKey := make(map[store.Key]store.Row, len(rows))
+	byKey := make(map[store.Key]store.ComparedRow, len(rows))
 	for _, row := range rows {
 		byKey[row.Key] = row
-		if _, ok := objects[row.Key]; !ok && row.Settled {
+		if _, ok := objects[row.Key]; !ok && row.Quiescent {
 			p.sweep = append(p.sweep, row)
 		}
 	}
 	for key, obj := range objects {
 		row, ok := byKey[key]
 		same := ok && row.Fence.Owner == obj.owner && row.Digest == obj.digest
-		if !same && !obj.left && (!ok || row.Settled) {
+		if !same && !obj.left && (!ok || row.Quiescent) {
 			p.drifted = append(p.drifted, key)
 		}
 	}

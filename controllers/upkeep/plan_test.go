@@ -11,11 +11,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func row(name string, settled bool) store.Row {
-	return store.Row{
+func row(name string, settled bool) store.ComparedRow {
+	return store.ComparedRow{
 		Key:    store.Key{Namespace: "a", Name: name},
 		Fence:  store.Fence{Owner: store.Owner{UID: "uid-" + name, Generation: 3}, Revision: 7},
-		Digest: "sha256:1", Settled: settled,
+		Digest: "sha256:1", Quiescent: settled,
 	}
 }
 
@@ -28,40 +28,40 @@ func TestCompare(t *testing.T) {
 	}
 	key := store.Key{Namespace: "a", Name: "p"}
 	for name, tc := range map[string]struct {
-		rows    []store.Row
+		rows    []store.ComparedRow
 		objects map[store.Key]object
-		sweep   []store.Row
+		sweep   []store.ComparedRow
 		drifted []store.Key
 	}{
 		"equal row and object are left alone": {
-			rows: []store.Row{row("p", true)}, objects: map[store.Key]object{key: equal},
+			rows: []store.ComparedRow{row("p", true)}, objects: map[store.Key]object{key: equal},
 		},
 		"a row without object goes": {
-			rows: []store.Row{row("p", true)}, sweep: []store.Row{row("p", true)},
+			rows: []store.ComparedRow{row("p", true)}, sweep: []store.ComparedRow{row("p", true)},
 		},
 		"a row that changed lately stays": {
-			rows: []store.Row{row("p", false)},
+			rows: []store.ComparedRow{row("p", false)},
 		},
 		"an object without row is woken": {
 			objects: map[store.Key]object{key: equal}, drifted: []store.Key{key},
 		},
 		"an object with another digest is woken": {
-			rows:    []store.Row{row("p", true)},
+			rows:    []store.ComparedRow{row("p", true)},
 			objects: map[store.Key]object{key: changed(func(o *object) { o.digest = "sha256:2" })},
 			drifted: []store.Key{key},
 		},
 		"an object with another uid is woken, its row is not swept": {
-			rows:    []store.Row{row("p", true)},
+			rows:    []store.ComparedRow{row("p", true)},
 			objects: map[store.Key]object{key: changed(func(o *object) { o.owner.UID = "other" })},
 			drifted: []store.Key{key},
 		},
 		"an object of an older generation is woken": {
-			rows:    []store.Row{row("p", true)},
+			rows:    []store.ComparedRow{row("p", true)},
 			objects: map[store.Key]object{key: changed(func(o *object) { o.owner.Generation = 2 })},
 			drifted: []store.Key{key},
 		},
 		"an object whose row changed lately is left to its own reconcile": {
-			rows:    []store.Row{row("p", false)},
+			rows:    []store.ComparedRow{row("p", false)},
 			objects: map[store.Key]object{key: changed(func(o *object) { o.digest = "sha256:2" })},
 		},
 		"an object that is deleted or suspended is left alone": {
@@ -96,7 +96,7 @@ func TestRefusal(t *testing.T) {
 		"an empty list stops even where few rows are old": {live: 1000, sweep: 1, objects: 0, want: "EmptyList"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := plan{live: tc.live, sweep: slices.Repeat([]store.Row{{}}, tc.sweep)}
+			p := plan{live: tc.live, sweep: slices.Repeat([]store.ComparedRow{{}}, tc.sweep)}
 			reason, message := p.refusal(tc.objects, tc.allowed)
 			if reason != tc.want {
 				t.Errorf("reason is %q, want %q", reason, tc.want)

@@ -35,13 +35,13 @@ const (
 
 // Store is what upkeep needs of the database.
 type Store interface {
-	Check(ctx context.Context) error
-	Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error)
-	Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
-	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
-	Reindex(ctx context.Context, after int64, limit int) (last int64, err error)
-	DropChanges(ctx context.Context, olderThan time.Duration, limit int) (int, error)
-	ForgetTags(ctx context.Context) error
+	CheckCluster(ctx context.Context) error
+	ListRows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error)
+	RemoveIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
+	PurgeTombstones(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error)
+	DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	DeleteUnusedTags(ctx context.Context) error
 }
 
 // Upkeep is a leader-only runnable.
@@ -77,7 +77,7 @@ func (u *Upkeep) Start(ctx context.Context) error {
 	defer end(nil)
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
 		for name, round := range map[string]func(context.Context) error{
-			"comparison": u.compare, "purge": u.purge, "index": u.reindex, "changes": u.dropChanges, "tags": u.Store.ForgetTags,
+			"comparison": u.compare, "purge": u.purge, "index": u.reindex, "changes": u.dropChanges, "tags": u.Store.DeleteUnusedTags,
 		} {
 			err := round(ctx)
 			if errors.Is(err, errWentBack) {
@@ -116,7 +116,7 @@ func (u *Upkeep) remember(version string) error {
 // compare runs one comparison: rows first, then objects, so that an object made in between is not
 // missed. Another cluster's rows are none of ours to compare.
 func (u *Upkeep) compare(ctx context.Context) error {
-	if err := u.Store.Check(ctx); err != nil {
+	if err := u.Store.CheckCluster(ctx); err != nil {
 		return err
 	}
 	rows, err := u.rows(ctx)
@@ -149,9 +149,9 @@ func (u *Upkeep) compare(ctx context.Context) error {
 	return u.sweep(ctx, p.sweep)
 }
 
-func (u *Upkeep) sweep(ctx context.Context, rows []store.Row) error {
+func (u *Upkeep) sweep(ctx context.Context, rows []store.ComparedRow) error {
 	for _, row := range rows {
-		done, err := u.Store.Sweep(ctx, row.Key, row.Fence)
+		done, err := u.Store.RemoveIfUnchanged(ctx, row.Key, row.Fence)
 		if err != nil {
 			return fmt.Errorf("tombstone %s: %w", row.Key, err)
 		}
@@ -170,11 +170,11 @@ func (u *Upkeep) stop(reason, message string) {
 	u.Recorder.Eventf(u.Regarding, nil, corev1.EventTypeWarning, reason, "Compare", "%s", message)
 }
 
-func (u *Upkeep) rows(ctx context.Context) ([]store.Row, error) {
-	var all []store.Row
+func (u *Upkeep) rows(ctx context.Context) ([]store.ComparedRow, error) {
+	var all []store.ComparedRow
 	var after store.Key
 	for {
-		page, err := u.Store.Rows(ctx, after, rowPage, u.Settled)
+		page, err := u.Store.ListRows(ctx, after, rowPage, u.Settled)
 		if err != nil {
 			return nil, fmt.Errorf("read rows: %w", err)
 		}
@@ -219,7 +219,7 @@ func seen(p *v1alpha1.Prompt) object {
 // purge erases the texts of prompts deleted long ago.
 func (u *Upkeep) purge(ctx context.Context) error {
 	for {
-		n, err := u.Store.Purge(ctx, keepDeleted, purgeBatch)
+		n, err := u.Store.PurgeTombstones(ctx, keepDeleted, purgeBatch)
 		if err != nil {
 			return fmt.Errorf("purge deleted prompts: %w", err)
 		}
@@ -233,7 +233,7 @@ func (u *Upkeep) purge(ctx context.Context) error {
 // reindex writes what searches find prompts by where a release before this one did not.
 func (u *Upkeep) reindex(ctx context.Context) error {
 	for after := int64(0); ; {
-		last, err := u.Store.Reindex(ctx, after, indexBatch)
+		last, err := u.Store.BackfillSearchIndex(ctx, after, indexBatch)
 		if err != nil || last == 0 {
 			return err
 		}
@@ -244,7 +244,7 @@ func (u *Upkeep) reindex(ctx context.Context) error {
 // dropChanges forgets change requests that were settled long ago.
 func (u *Upkeep) dropChanges(ctx context.Context) error {
 	for {
-		n, err := u.Store.DropChanges(ctx, keepChanges, changeBatch)
+		n, err := u.Store.DeleteOldChanges(ctx, keepChanges, changeBatch)
 		if err != nil {
 			return err
 		}

@@ -88,8 +88,8 @@ func (l *library) find(ctx context.Context, s search, d time.Duration) (float64,
 		if err != nil {
 			return 0, err
 		}
-		if len(found.Records) == 0 || (found.Next != nil) != s.counted {
-			return 0, fmt.Errorf("a search for %q found %d prompts, more of them: %t", q.Text, len(found.Records), found.Next != nil)
+		if len(found.Prompts) == 0 || (found.Next != nil) != s.counted {
+			return 0, fmt.Errorf("a search for %q found %d prompts, more of them: %t", q.Text, len(found.Prompts), found.Next != nil)
 		}
 		if s.counted {
 			if _, err := l.store.CountFound(ctx, q); err != nil {

@@ -114,7 +114,7 @@ func (b *bench) ways(ctx context.Context) (ways []way, closing func(), err error
 		return nil, nil, err
 	}
 	writer := db.Writer(string(system.UID)) // the controller's cluster, so the database is its, too
-	if err := writer.Claim(ctx); err != nil {
+	if err := writer.ClaimDatabase(ctx); err != nil {
 		return nil, nil, err
 	}
 	watch, err := b.watchers(ctx)

@@ -25,10 +25,10 @@ const (
 	ChangeApplied Name = "change-applied" // the request knows, the event is not sent
 )
 
-// Reconcile lists the places of a reconcile.
-func Reconcile() []Name {
+// ReconcilePoints lists the places of a reconcile.
+func ReconcilePoints() []Name {
 	return []Name{Fetched, FinalizerSet, Compiled, RowLocked, RowWritten, Published, Removed}
 }
 
-// Change lists the places of a change request.
-func Change() []Name { return []Name{ChangeBegun, ChangeWritten, ChangeApplied} }
+// ChangePoints lists the places of a change request.
+func ChangePoints() []Name { return []Name{ChangeBegun, ChangeWritten, ChangeApplied} }

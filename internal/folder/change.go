@@ -66,8 +66,8 @@ func (f *Folder) RequestChange(ctx context.Context, request store.ChangeRequest)
 	return outcome, nil
 }
 
-// RequestedBefore is the outcome of the same request, asked for earlier, or store.ErrNotFound.
-func (f *Folder) RequestedBefore(_ context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+// FindEarlierRequest is the outcome of the same request, asked for earlier, or store.ErrNotFound.
+func (f *Folder) FindEarlierRequest(_ context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before, known, err := f.outcomes.before(&request)
@@ -95,7 +95,7 @@ func (f *Folder) carryOut(ctx context.Context, request *store.ChangeRequest) (st
 		}
 		if isReadOnly(err) {
 			return store.ChangeOutcome{
-				State: store.ChangeRefused, Reason: store.ReasonOwned,
+				State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere,
 				Message: "the files of the prompts cannot be written here: " + reason(err) + "; change the file where it comes from",
 			}, nil
 		}
@@ -134,7 +134,7 @@ func (f *Folder) takeUp(ctx context.Context, request *store.ChangeRequest, p *pa
 	if p.after != nil {
 		content, stat, err := manifest.ReadFile(os.DirFS(f.root), p.path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(content, p.after) {
-			return store.ChangeOutcome{}, conflict(store.ReasonSuperseded, "%s", store.Superseded)
+			return store.ChangeOutcome{}, conflict(store.ReasonSuperseded, "%s", store.MessageSuperseded)
 		}
 		if err != nil {
 			return store.ChangeOutcome{}, err

@@ -76,7 +76,7 @@ func TestAdd(t *testing.T) {
 	if diff := cmp.Diff("apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata:\n  name: new\nspec:\n  syntax: Plain\n  text: Hello {{name}}\n", d.file("new.yaml")); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
 	}
-	d.ends(store.ChangeRequest{Key: key("there"), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonExists, "there already")
+	d.ends(store.ChangeRequest{Key: key("there"), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonAlreadyExists, "there already")
 	d.ends(store.ChangeRequest{ID: "beef0000-0000-4000-8000-000000000000", Key: key("taken"), Action: store.ActionAdd, Edit: content("y")}, store.ChangePublished, "", "")
 	if got := d.file("taken.yaml"); got != "# nothing yet\n" {
 		t.Errorf("the file that was there is %q", got)
@@ -104,7 +104,7 @@ func TestANameOfAFaultyFileIsTaken(t *testing.T) {
 			t.Errorf("%s is claimed: %t, want it by %q", name, got, want)
 		}
 		if want != "" {
-			d.ends(store.ChangeRequest{Key: key(name), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonExists, want+" is there and has faults")
+			d.ends(store.ChangeRequest{Key: key(name), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonAlreadyExists, want+" is there and has faults")
 		}
 	}
 	d.save("any.yaml", manifest("known", "mended"))
@@ -135,12 +135,12 @@ func TestUpdateAndDelete(t *testing.T) {
 		reason  string
 		message string
 	}{
-		{update("none", content("x")), store.ChangeConflict, store.ReasonGone, "no prompt"},
+		{update("none", content("x")), store.ChangeConflict, store.ReasonNotFound, "no prompt"},
 		{update("one", content("{{open")), store.ChangeRefused, store.ReasonInvalid, "{{"},
 		{update("user", content("{{> user}}")), store.ChangeRefused, store.ReasonInvalid, "cycle"},
 		{update("user", content("{{> nobody}}")), store.ChangeRefused, store.ReasonInvalid, "nobody"},
-		{store.ChangeRequest{Key: key("one"), Action: store.ActionUpdate, Edit: content("x"), ExpectedVersion: 1}, store.ChangeConflict, store.ReasonVersion, "the newest version is 2, not 1"},
-		{store.ChangeRequest{Key: key("one"), Action: store.ActionDelete, ExpectedVersion: 1}, store.ChangeConflict, store.ReasonVersion, "the newest version is 2, not 1"},
+		{store.ChangeRequest{Key: key("one"), Action: store.ActionUpdate, Edit: content("x"), ExpectedVersion: 1}, store.ChangeConflict, store.ReasonVersionMismatch, "the newest version is 2, not 1"},
+		{store.ChangeRequest{Key: key("one"), Action: store.ActionDelete, ExpectedVersion: 1}, store.ChangeConflict, store.ReasonVersionMismatch, "the newest version is 2, not 1"},
 		{update("one", store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 9}}), store.ChangeRefused, store.ReasonInvalid, "asks for version 9"},
 		{update("one", store.Edit{Withdraw: 2}), store.ChangeRefused, store.ReasonInvalid, "version 2 is what the spec still says"},
 	} {
@@ -178,7 +178,7 @@ func TestAnIdempotencyKeyHolds(t *testing.T) {
 	}
 	other := add
 	other.Edit = content("y")
-	if _, err := d.request(other); !errors.Is(err, store.ErrOtherRequest) {
+	if _, err := d.request(other); !errors.Is(err, store.ErrIdempotencyKeyReused) {
 		t.Errorf("another request under the key: %v", err)
 	}
 	add.Subject = "local:bert"
@@ -203,8 +203,8 @@ func TestFilesThatAreNotOurs(t *testing.T) {
 	d.must(os.Chmod(d.path("read-only.yaml"), 0o444))
 	d.soonServed("linked", "x")
 
-	d.ends(update("ro", content("y")), store.ChangeRefused, store.ReasonOwned, "read-only.yaml is read-only")
-	d.ends(store.ChangeRequest{Key: key("ro"), Action: store.ActionDelete}, store.ChangeRefused, store.ReasonOwned, "is read-only")
+	d.ends(update("ro", content("y")), store.ChangeRefused, store.ReasonOwnedElsewhere, "read-only.yaml is read-only")
+	d.ends(store.ChangeRequest{Key: key("ro"), Action: store.ActionDelete}, store.ChangeRefused, store.ReasonOwnedElsewhere, "is read-only")
 	d.ends(store.ChangeRequest{Key: key("double"), Action: store.ActionDelete}, store.ChangeRefused, store.ReasonInvalid, "is in two files")
 	d.ends(update("linked", content("y")), store.ChangePublished, "", "")
 	stat, err := os.Lstat(d.path("link.yaml"))
@@ -261,7 +261,7 @@ func TestTwoProcesses(t *testing.T) {
 	for _, by := range []*desk{d, other} {
 		wg.Go(func() {
 			for done := 0; done < each; {
-				r, err := by.store.Read(t.Context(), key("greet"), prompt.Selector{})
+				r, err := by.store.GetView(t.Context(), key("greet"), prompt.Selector{})
 				if err != nil {
 					t.Error(err)
 					return
@@ -276,7 +276,7 @@ func TestTwoProcesses(t *testing.T) {
 					return
 				case o.State == store.ChangePublished:
 					done++
-				case o.Reason != store.ReasonVersion:
+				case o.Reason != store.ReasonVersionMismatch:
 					t.Errorf("%+v", o)
 					return
 				}
@@ -286,7 +286,7 @@ func TestTwoProcesses(t *testing.T) {
 	wg.Wait()
 	for _, by := range []*desk{d, other} {
 		by.soon("all tags are there", func() bool {
-			r, err := by.store.Read(t.Context(), key("greet"), prompt.Selector{})
+			r, err := by.store.GetView(t.Context(), key("greet"), prompt.Selector{})
 			return err == nil && len(r.Document.Tags) == 2*each
 		})
 	}
@@ -313,7 +313,7 @@ func TestNullInMetadata(t *testing.T) {
 	metadata := func(action store.Action, content *string, json string) {
 		t.Helper()
 		d.ends(store.ChangeRequest{Key: key("new"), Action: action, Edit: store.Edit{Content: content, Metadata: []byte(json)}}, store.ChangePublished, "", "")
-		r, err := d.store.Read(t.Context(), key("new"), prompt.Selector{})
+		r, err := d.store.GetView(t.Context(), key("new"), prompt.Selector{})
 		if got := string(r.Document.Metadata); err != nil || got != json {
 			t.Errorf("metadata is %s, %v, want %s", got, err, json)
 		}

@@ -43,7 +43,7 @@ func (f *Folder) decide(ctx context.Context, request *store.ChangeRequest) (*pag
 	}
 	e, there := f.entries[request.Key]
 	if !there {
-		return nil, conflict(store.ReasonGone, "there is no prompt %s", request.Key)
+		return nil, conflict(store.ReasonNotFound, "there is no prompt %s", request.Key)
 	}
 	if err := f.expected(ctx, request); err != nil {
 		return nil, err
@@ -66,19 +66,19 @@ func (f *Folder) expected(ctx context.Context, request *store.ChangeRequest) err
 		return nil
 	}
 	if channel := request.Edit.Channel; channel != nil {
-		r, err := f.store.Read(ctx, request.Key, prompt.Selector{Channel: channel.Name})
+		r, err := f.store.GetView(ctx, request.Key, prompt.Selector{Channel: channel.Name})
 		if err != nil || r.Version != request.ExpectedVersion {
-			return conflict(store.ReasonVersion, "channel %s does not point to version %d any more; look again and decide", channel.Name, request.ExpectedVersion)
+			return conflict(store.ReasonVersionMismatch, "channel %s does not point to version %d any more; look again and decide", channel.Name, request.ExpectedVersion)
 		}
 		return nil
 	}
-	newest, err := f.store.Versions(ctx, request.Key, 0, 1)
+	newest, err := f.store.ListVersions(ctx, request.Key, 0, 1)
 	if err != nil || newest[0].Version != request.ExpectedVersion {
 		current := int64(0)
 		if err == nil {
 			current = newest[0].Version
 		}
-		return conflict(store.ReasonVersion, "the newest version is %d, not %d; read it and decide again", current, request.ExpectedVersion)
+		return conflict(store.ReasonVersionMismatch, "the newest version is %d, not %d; read it and decide again", current, request.ExpectedVersion)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (f *Folder) open(e entry) (*page, error) {
 	case !known.same(stat):
 		return nil, errMoved
 	case stat.Mode().Perm()&0o200 == 0:
-		return nil, refused(store.ReasonOwned, "%s is read-only; make it writable, or change it where it comes from", e.File)
+		return nil, refused(store.ReasonOwnedElsewhere, "%s is read-only; make it writable, or change it where it comes from", e.File)
 	}
 	p.before = content
 	return p, nil
@@ -132,7 +132,7 @@ func (f *Folder) numbered(content []byte, key store.Key) ([]byte, error) {
 	if live.err != nil {
 		return nil, fmt.Errorf("the prompt is not served as the file says: %w", live.err)
 	}
-	return manifest.Number(content, key, store.Seen{Version: live.outcome.Version, Digest: live.outcome.Digest})
+	return manifest.Number(content, key, store.LastObserved{Version: live.outcome.Version, Digest: live.outcome.Digest})
 }
 
 // without is the file without the prompt, or nil when nothing else was in it. What another file says too would
@@ -155,10 +155,10 @@ func (f *Folder) without(e entry, content []byte) ([]byte, error) {
 // addition is a new file. One that is there is never written to, whatever is in it.
 func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*page, error) {
 	if _, there := f.entries[request.Key]; there {
-		return nil, conflict(store.ReasonExists, "prompt %s is there already", request.Key)
+		return nil, conflict(store.ReasonAlreadyExists, "prompt %s is there already", request.Key)
 	}
 	if file := f.claims(request.Key); file != "" {
-		return nil, conflict(store.ReasonExists, "the name %s is not free: the file %s is there and has faults; mend it, or choose another name", request.Key, file)
+		return nil, conflict(store.ReasonAlreadyExists, "the name %s is not free: the file %s is there and has faults; mend it, or choose another name", request.Key, file)
 	}
 	spec, err := promptobject.Added(request.Edit)
 	if err != nil {
@@ -226,12 +226,12 @@ func (f *Folder) judge(ctx context.Context, name string, request *store.ChangeRe
 	if err != nil {
 		return invalid(err)
 	}
-	would, err := overTombstone(publication, f.store.Would)
+	would, err := overTombstone(publication, f.store.DryRunPublish)
 	if err != nil {
 		return err
 	}
 	// A rule that was not met before may stay so; what is asked for now must be met.
-	if request.Edit.Undone(&would) {
+	if request.Edit.NotAchievedBy(&would) {
 		_, message := promptobject.Unmet(would)
 		return refused(store.ReasonInvalid, "%s", message)
 	}

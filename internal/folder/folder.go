@@ -192,7 +192,7 @@ func (f *Folder) problemOf(ctx context.Context, e entry) *manifest.Problem {
 
 // served says what is served under a key that cannot be published as it is.
 func (f *Folder) served(ctx context.Context, key store.Key) string {
-	if _, err := f.store.Versions(ctx, key, 0, 1); err != nil {
+	if _, err := f.store.ListVersions(ctx, key, 0, 1); err != nil {
 		return fmt.Sprintf("prompt %s is not served", key)
 	}
 	return fmt.Sprintf("the last good text of prompt %s stays", key)

@@ -339,7 +339,7 @@ func TestAMoveIsNoRemoval(t *testing.T) {
 // changes are the revisions of all prompts.
 func (d *desk) changes() map[store.Key]int64 {
 	d.Helper()
-	changes, err := d.store.Changes(d.Context(), 0, 1000)
+	changes, err := d.store.ChangedSince(d.Context(), 0, 1000)
 	d.must(err)
 	at := map[store.Key]int64{}
 	for _, c := range changes {
@@ -410,7 +410,7 @@ func TestAForgottenVersionSaysSo(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one", "  channels: [{name: production, version: 3}]\n")})
 	_, err := d.store.Get(t.Context(), key("greet"), prompt.Selector{Version: 3})
-	var forgotten *store.ForgottenError
+	var forgotten *store.VersionExpiredError
 	if !errors.As(err, &forgotten) || !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("got %v, want a *store.ForgottenError", err)
 	}

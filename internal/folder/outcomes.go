@@ -37,7 +37,7 @@ func (o *outcomes) before(request *store.ChangeRequest) (store.ChangeOutcome, bo
 		first, known = o.byKey.Get([2]string{request.Subject, request.IdempotencyKey})
 	}
 	if known && !same(&first.request, request) {
-		return store.ChangeOutcome{}, false, store.ErrOtherRequest
+		return store.ChangeOutcome{}, false, store.ErrIdempotencyKeyReused
 	}
 	return first.outcome, known, nil
 }

@@ -101,8 +101,8 @@ func (c closure) includes(key store.Key) []string {
 	return names
 }
 
-// Fragments gives what the set has; a channel must be one its manifest has.
-func (c closure) Fragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+// LoadFragments gives what the set has; a channel must be one its manifest has.
+func (c closure) LoadFragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	found := map[prompt.Ref]prompt.Fragment{}
 	for _, ref := range refs {
 		m := c.byKey[store.Key{Namespace: namespace, Name: ref.Name}]

@@ -17,7 +17,7 @@ import (
 // Number notes in a prompt's status which version its text is, as a cluster would. Where nothing else remembers
 // numbers, those the spec states keep their meaning by it: promptobject.PublicationOf reads it. What else is in the file keeps its
 // bytes. The error is a *promptobject.EditError; the prompt must be in the file.
-func Number(file []byte, key store.Key, seen store.Seen) ([]byte, error) {
+func Number(file []byte, key store.Key, seen store.LastObserved) ([]byte, error) {
 	m, err := locate(file, key)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ func TestNumber(t *testing.T) {
 	const head = "apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: greet}\nspec:\n  text: Hello # spoken\n"
 	digest := "sha256:" + strings.Repeat("ab", 32)
 	line := "status:\n  version: 3\n  digest: " + digest + "\n"
-	seen := store.Seen{Version: 3, Digest: prompt.Digest(digest)}
+	seen := store.LastObserved{Version: 3, Digest: prompt.Digest(digest)}
 	for name, tc := range map[string]struct{ file, want string }{
 		"a new status":                  {head, head + line},
 		"without an end of line":        {strings.TrimSuffix(head, "\n"), head + line},
@@ -40,7 +40,7 @@ func TestNumber(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if read := promptobject.PublicationOf(m.Prompt, nil, 1).Seen; read != seen {
+			if read := promptobject.PublicationOf(m.Prompt, nil, 1).LastObserved; read != seen {
 				t.Errorf("read back it is %+v", read)
 			}
 		})
@@ -50,7 +50,7 @@ func TestNumber(t *testing.T) {
 func TestNumberRefusesAnItemOfAList(t *testing.T) {
 	t.Parallel()
 	file := "kind: List\napiVersion: v1\nitems:\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: a}\n  spec: {text: x}\n"
-	_, err := Number([]byte(file), key("a"), store.Seen{Version: 1})
+	_, err := Number([]byte(file), key("a"), store.LastObserved{Version: 1})
 	const want = "prompt default/a, at line 4, is written in a way that cannot be numbered here; edit the file by hand"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)

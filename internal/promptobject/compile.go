@@ -10,7 +10,7 @@ import (
 
 // Fragments reads what includes would take, as a store of prompts has it.
 type Fragments interface {
-	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 }
 
 // Compile gathers the fragments a spec needs, level by level, and compiles it with them. The error is one
@@ -24,7 +24,7 @@ func Compile(ctx context.Context, from Fragments, namespace string, spec prompt.
 	// Compile refuses what has more fragments; reading them would only cost memory.
 	for level := 0; len(wanted) > 0 && level < prompt.MaxDepth && len(fragments) <= prompt.MaxFragments; level++ {
 		wanted = wanted[:min(len(wanted), prompt.MaxFragments+1)]
-		found, err := from.Fragments(ctx, namespace, wanted)
+		found, err := from.LoadFragments(ctx, namespace, wanted)
 		if err != nil {
 			return nil, fmt.Errorf("read included prompts: %w", err)
 		}

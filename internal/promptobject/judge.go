@@ -70,7 +70,7 @@ func Fault(err error) string {
 		spec     *prompt.SpecError
 		limit    *prompt.LimitError
 		cycle    *CycleError
-		refused  *store.RefusedError
+		refused  *store.UnstorableValueError
 	)
 	switch {
 	case errors.As(err, &template):

@@ -58,7 +58,7 @@ func TestFault(t *testing.T) {
 		v1alpha1.ReasonInvalidSpec:     &prompt.SpecError{},
 		v1alpha1.ReasonLimitExceeded:   &prompt.LimitError{},
 		v1alpha1.ReasonIncludeCycle:    &CycleError{},
-		v1alpha1.ReasonStoreRefused:    &store.RefusedError{},
+		v1alpha1.ReasonStoreRefused:    &store.UnstorableValueError{},
 		"":                             errors.Join(store.ErrUnavailable, &prompt.MissingError{}),
 	} {
 		if got := Fault(fmt.Errorf("publish: %w", err)); got != want {

@@ -57,7 +57,7 @@ func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit i
 		Compiled:     compiled,
 		Provenance:   provenanceOf(p),
 		Withdrawn:    p.Spec.WithdrawnVersions,
-		Seen:         store.Seen{Version: p.Status.Version, Digest: prompt.Digest(p.Status.Digest)},
+		LastObserved: store.LastObserved{Version: p.Status.Version, Digest: prompt.Digest(p.Status.Digest)},
 	}
 	if p.Spec.Exposure != "" {
 		pub.Exposure = store.Exposure(p.Spec.Exposure)

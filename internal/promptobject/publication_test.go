@@ -75,7 +75,7 @@ func TestPublicationOf(t *testing.T) {
 		Exposure: store.Fragment, Retain: true, HistoryLimit: 7, Compiled: compiled,
 		Provenance: store.Provenance{Message: "why"},
 		Channels:   []store.ChannelRule{{Name: "production", Version: 3}, {Name: "beta"}},
-		Withdrawn:  []int64{2}, Seen: store.Seen{Version: 5, Digest: "sha256:5"},
+		Withdrawn:  []int64{2}, LastObserved: store.LastObserved{Version: 5, Digest: "sha256:5"},
 	}
 	if diff := cmp.Diff(want, PublicationOf(p, compiled, 1000)); diff != "" {
 		t.Errorf("publication (-want +got):\n%s", diff)

@@ -32,9 +32,9 @@ type Edit struct {
 	Withdraw int64 `json:"withdraw,omitempty"`
 }
 
-// Undone reports whether a publish left undone what the edit asks for. A rule of somebody else that it could not meet is
+// NotAchievedBy reports whether a publish left undone what the edit asks for. A rule of somebody else that it could not meet is
 // no answer to this edit, but for one: versions are withdrawn all together or none.
-func (e *Edit) Undone(p *Published) bool {
+func (e *Edit) NotAchievedBy(p *Published) bool {
 	asked := func(missing ChannelRule) bool { return missing.Name == e.Channel.Name }
 	return e.Channel != nil && slices.ContainsFunc(p.Missing, asked) || e.Withdraw != 0 && len(p.InUse) > 0
 }
@@ -84,8 +84,8 @@ const (
 	ChangeExpired ChangeState = "Expired"
 )
 
-// Final reports whether the state will not change any more.
-func (s ChangeState) Final() bool { return s != ChangePending && s != ChangeApplied }
+// IsFinal reports whether the state will not change any more.
+func (s ChangeState) IsFinal() bool { return s != ChangePending && s != ChangeApplied }
 
 // ChangeOutcome is what became of a change request so far.
 type ChangeOutcome struct {
@@ -103,14 +103,14 @@ type ChangeOutcome struct {
 
 // Reasons of changes beside those of objects.
 const (
-	// ReasonOwned: another manager owns the object (Refused).
-	ReasonOwned = "OwnedElsewhere"
-	// ReasonExists: an object of the name is there already (Conflict).
-	ReasonExists = "AlreadyExists"
-	// ReasonGone: the object is not there (Conflict).
-	ReasonGone = "NotFound"
-	// ReasonVersion: the version is not the expected one (Conflict).
-	ReasonVersion = "VersionMismatch"
+	// ReasonOwnedElsewhere: another manager owns the object (Refused).
+	ReasonOwnedElsewhere = "OwnedElsewhere"
+	// ReasonAlreadyExists: an object of the name is there already (Conflict).
+	ReasonAlreadyExists = "AlreadyExists"
+	// ReasonNotFound: the object is not there (Conflict).
+	ReasonNotFound = "NotFound"
+	// ReasonVersionMismatch: the version is not the expected one (Conflict).
+	ReasonVersionMismatch = "VersionMismatch"
 	// ReasonSuperseded: it was written, and replaced in whole or in part by another writer before it was
 	// published (Conflict).
 	ReasonSuperseded = "Superseded"
@@ -122,8 +122,8 @@ const (
 	ReasonUnproven = "Unproven"
 	// ReasonInvalid: the object with the edit in it would not be valid (Refused).
 	ReasonInvalid = "Invalid"
-	// ReasonNamespace: the namespace is not there, or is being deleted (Refused).
-	ReasonNamespace = "NamespaceMissing"
+	// ReasonNamespaceMissing: the namespace is not there, or is being deleted (Refused).
+	ReasonNamespaceMissing = "NamespaceMissing"
 	// ReasonForbidden: the API server does not let the controller do it (Refused).
 	ReasonForbidden = "Forbidden"
 	// ReasonNotBegun: it was not begun within ChangeExpiry (Expired).
@@ -135,9 +135,9 @@ const ChangeExpiry = 10 * time.Minute
 
 // What callers are told where the store itself settles a request.
 const (
-	Superseded   = "another writer replaced the edit, or a part of it, before it was published; read the prompt and decide again"
-	DeletedFirst = "the prompt was deleted before the edit was published"
-	NotBegun     = "the request waited for 10 minutes without being begun, and never will be; nothing was written; ask again"
+	MessageSuperseded   = "another writer replaced the edit, or a part of it, before it was published; read the prompt and decide again"
+	MessageDeletedFirst = "the prompt was deleted before the edit was published"
+	MessageNotBegun     = "the request waited for 10 minutes without being begun, and never will be; nothing was written; ask again"
 )
 
 // OpenChange is a change request that is not settled, as the controller finds it.
@@ -164,11 +164,11 @@ type Intent struct {
 	Generation      int64
 }
 
-// Carried is a change request whose edit was written into an object.
-type Carried struct {
+// AppliedChange is a change request whose edit was written into an object.
+type AppliedChange struct {
 	ID string
-	// Held says that the object still says what was asked; otherwise another writer replaced it.
-	Held bool
+	// Intact says that the object still says what was asked; otherwise another writer replaced it.
+	Intact bool
 	// Edit is what was asked.
 	Edit Edit
 }
@@ -181,9 +181,9 @@ type CarriedChange struct {
 	Generation int64
 }
 
-// Live is what is published of a prompt: by which object, its newest version and where its channels are. It
+// PublishedState is what is published of a prompt: by which object, its newest version and where its channels are. It
 // is zero when there is nothing.
-type Live struct {
+type PublishedState struct {
 	Owner
 	Version  int64
 	Channels map[string]int64
@@ -193,5 +193,5 @@ type Live struct {
 // it, or it is not its turn.
 var ErrNotYours = errors.New("the change request is not this controller's to go on with")
 
-// ErrOtherRequest says that the idempotency key was used for a different request.
-var ErrOtherRequest = errors.New("the idempotency key was used for another request")
+// ErrIdempotencyKeyReused says that the idempotency key was used for a different request.
+var ErrIdempotencyKeyReused = errors.New("the idempotency key was used for another request")

@@ -16,8 +16,8 @@ var (
 	// ErrFragmentsMoved says that between reading the fragments and the publish another choice became
 	// current. Nothing was written; compile again.
 	ErrFragmentsMoved = errors.New("an included prompt changed meanwhile")
-	// ErrBehind says that the database's schema is older than this program needs.
-	ErrBehind = errors.New("the database schema is behind this program")
+	// ErrSchemaBehind says that the database's schema is older than this program needs.
+	ErrSchemaBehind = errors.New("the database schema is behind this program")
 )
 
 // FencedError refuses a writer whose object is not the row's owner, or older. It is a question: only the
@@ -53,25 +53,25 @@ func (e *ForeignClusterError) Error() string {
 		"if that cluster is gone, run `lectern migrate --adopt-cluster`", e.Owner, e.Asked)
 }
 
-// RefusedError is a value Postgres cannot hold (SQLSTATE class 22): trying again cannot help.
-type RefusedError struct {
+// UnstorableValueError is a value Postgres cannot hold (SQLSTATE class 22): trying again cannot help.
+type UnstorableValueError struct {
 	Reason string
 }
 
-func (e *RefusedError) Error() string { return "the database refuses a value: " + e.Reason }
+func (e *UnstorableValueError) Error() string { return "the database refuses a value: " + e.Reason }
 
-// ForgottenError is an ErrNotFound in a store that ends with its process: the number may have been a version
+// VersionExpiredError is an ErrNotFound in a store that ends with its process: the number may have been a version
 // of an earlier one.
-type ForgottenError struct {
+type VersionExpiredError struct {
 	Key     Key
 	Version int64
 	// Highest is the newest version there is.
 	Highest int64
 }
 
-func (e *ForgottenError) Error() string {
+func (e *VersionExpiredError) Error() string {
 	return fmt.Sprintf("version %d of %s is not there: this server has no database, and versions live as long as its process; the newest is %d",
 		e.Version, e.Key, e.Highest)
 }
 
-func (e *ForgottenError) Unwrap() error { return ErrNotFound }
+func (e *VersionExpiredError) Unwrap() error { return ErrNotFound }

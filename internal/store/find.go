@@ -7,9 +7,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// Record is one version of a prompt as it was written, with what stands around it: what tools show,
+// PromptView is one version of a prompt as it was written, with what stands around it: what tools show,
 // where a Version is what is rendered.
-type Record struct {
+type PromptView struct {
 	Key     Key
 	Version int64
 	Digest  prompt.Digest
@@ -49,25 +49,25 @@ type FindQuery struct {
 	Filter
 	Text string
 	// After is the mark of the last one before; nil from the start. Offset skips that many after it.
-	After  *Mark
+	After  *PageMark
 	Offset int
 	// Limit is at least 1.
 	Limit int
 }
 
-// Mark is a place in the order of a FindQuery.
-type Mark struct {
+// PageMark is a place in the order of a FindQuery.
+type PageMark struct {
 	// Rank is that of a full-text hit, greater than zero; and zero for other hits and where no text is asked for.
 	Rank      float32
 	CreatedAt time.Time
 	Key       Key
 }
 
-// Found is an answer to a FindQuery.
-type Found struct {
-	Records []Record
+// FindResult is an answer to a FindQuery.
+type FindResult struct {
+	Prompts []PromptView
 	// Next is the mark of the last record when there are more, else nil.
-	Next *Mark
+	Next *PageMark
 }
 
 // Stats counts the listed prompts of a scope, by their default versions.
@@ -88,15 +88,15 @@ type SimilarQuery struct {
 	Limit     int
 }
 
-// Similar is a prompt and how much of its text is shared, from 0 to 1.
-type Similar struct {
+// SimilarPrompt is a prompt and how much of its text is shared, from 0 to 1.
+type SimilarPrompt struct {
 	Key        Key
 	Title      string
 	Similarity float64
 }
 
-// Names are completions in order: at most as many as asked for, of Total.
-type Names struct {
-	Names []string
-	Total int64
+// Completions are completions in order: at most as many as asked for, of Total.
+type Completions struct {
+	Values []string
+	Total  int64
 }

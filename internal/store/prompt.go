@@ -92,18 +92,18 @@ type Publication struct {
 	Provenance   Provenance
 	Channels     []ChannelRule
 	Withdrawn    []int64
-	Seen         Seen
+	LastObserved LastObserved
 	// Takeover is set after a *FencedError, once the API server has said that this object is the live one: the
 	// fence of that error. The publish goes through only while the row still says so.
 	Takeover *Fence
 	// Change is the change request whose edit the object carries, while it is not settled; nil for none. The publish
 	// settles it.
-	Change *Carried
+	Change *AppliedChange
 }
 
-// Seen is what the object's status remembers of the store: it lets a database that lost rows give
+// LastObserved is what the object's status remembers of the store: it lets a database that lost rows give
 // out the same numbers again.
-type Seen struct {
+type LastObserved struct {
 	Version int64
 	Digest  prompt.Digest
 }
@@ -142,13 +142,13 @@ type VersionInUse struct {
 	By string
 }
 
-// Row is what the comparison of rows and objects sees of a prompt.
-type Row struct {
+// ComparedRow is what the comparison of rows and objects sees of a prompt.
+type ComparedRow struct {
 	Key    Key
 	Fence  Fence
 	Digest prompt.Digest
-	// Settled says that the row has not changed for the grace period asked for.
-	Settled bool
+	// Quiescent says that the row has not changed for the grace period asked for.
+	Quiescent bool
 }
 
 // Feed is the place a reader has come to. Another Epoch, or a lower Revision, means that the
@@ -158,8 +158,8 @@ type Feed struct {
 	Revision int64
 }
 
-// Change says that what is served under a key is not what it was before Revision.
-type Change struct {
+// ChangedKey says that what is served under a key is not what it was before Revision.
+type ChangedKey struct {
 	Revision int64
 	Key      Key
 }

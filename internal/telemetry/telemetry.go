@@ -17,8 +17,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Configured reports whether the environment names somewhere to send spans to.
-func Configured() bool {
+// IsConfigured reports whether the environment names somewhere to send spans to.
+func IsConfigured() bool {
 	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return false
 	}
@@ -34,7 +34,7 @@ func Configured() bool {
 // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override. The returned function sends what is
 // pending; it ends with its context.
 func Start(ctx context.Context, service string) (shutdown func(context.Context) error, err error) {
-	if !Configured() {
+	if !IsConfigured() {
 		return func(context.Context) error { return nil }, nil
 	}
 	exporter, err := autoexport.NewSpanExporter(ctx)

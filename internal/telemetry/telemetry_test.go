@@ -24,7 +24,7 @@ func TestConfigured(t *testing.T) {
 			for _, variable := range []string{"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
 				t.Setenv(variable, tc.env[variable])
 			}
-			if got := Configured(); got != tc.want {
+			if got := IsConfigured(); got != tc.want {
 				t.Errorf("got %t", got)
 			}
 		})

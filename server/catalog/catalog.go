@@ -19,10 +19,10 @@ const DefaultBytes = 64 << 20
 type Options struct {
 	// Bytes bounds bodies and pages together, as an estimate of the memory they take.
 	Bytes int64
-	// Poll is the time between two looks at the feed while hints arrive (30 s), Hurry while they
+	// PollEvery is the time between two looks at the feed while hints arrive (30 s), RetryEvery while they
 	// do not or the store is away (2 s).
-	Poll, Hurry time.Duration
-	Log         *slog.Logger
+	PollEvery, RetryEvery time.Duration
+	Log                   *slog.Logger
 }
 
 // Body is a version of a prompt, ready to render. It is shared: nobody changes it.
@@ -47,13 +47,13 @@ type Body struct {
 type Catalog struct {
 	source Source
 	opts   Options
-	bodies *keep[store.Key, lookup, *Body]
-	pages  *keep[query, query, *listing]
+	bodies *loadingCache[store.Key, lookup, *Body]
+	pages  *loadingCache[query, query, *listing]
 	// looks has a value when a look at the feed is due.
 	looks chan struct{}
 
 	mu       sync.Mutex
-	watchers []func(Move)
+	watchers []func(Change)
 	feed     feedState
 }
 
@@ -79,24 +79,24 @@ type listing struct {
 	total int64
 }
 
-// New is an empty catalog; Follow fills it with life.
+// New is an empty catalog; FollowFeed fills it with life.
 func New(source Source, opts Options) *Catalog {
 	if opts.Bytes == 0 {
 		opts.Bytes = DefaultBytes
 	}
-	if opts.Poll == 0 {
-		opts.Poll = 30 * time.Second
+	if opts.PollEvery == 0 {
+		opts.PollEvery = 30 * time.Second
 	}
-	if opts.Hurry == 0 {
-		opts.Hurry = 2 * time.Second
+	if opts.RetryEvery == 0 {
+		opts.RetryEvery = 2 * time.Second
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Catalog{source: source, opts: opts, looks: make(chan struct{}, 1)}
 	// Pages are few and live shortly: a quarter is plenty.
-	c.pages = newKeep(opts.Bytes/4, func(q query) query { return q }, c.fetchPage, c.Patience)
-	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.Patience)
+	c.pages = newKeep(opts.Bytes/4, func(q query) query { return q }, c.fetchPage, c.QueryTimeout)
+	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.QueryTimeout)
 	return c
 }
 
@@ -130,12 +130,12 @@ func (c *Catalog) Count(ctx context.Context, scope store.Scope) (int64, error) {
 }
 
 // RetryAfter is when asking again makes sense after an error that wraps store.ErrUnavailable.
-func (c *Catalog) RetryAfter() time.Duration { return c.opts.Hurry }
+func (c *Catalog) RetryAfter() time.Duration { return c.opts.RetryEvery }
 
 func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error) {
 	version, err := c.source.Get(ctx, at.key, at.selector)
 	if err != nil {
-		return nil, 0, c.Noticed(err)
+		return nil, 0, c.ReportUnavailable(err)
 	}
 	template, err := prompt.Prepare(&version.Document)
 	if err != nil {
@@ -166,11 +166,11 @@ func (c *Catalog) fetchPage(ctx context.Context, q query) (*listing, int64, erro
 	}
 	if q.limit == 0 {
 		total, err := c.source.Count(ctx, scope)
-		return &listing{total: total}, overhead, c.Noticed(err)
+		return &listing{total: total}, overhead, c.ReportUnavailable(err)
 	}
 	page, err := c.source.List(ctx, store.ListQuery{Scope: scope, After: q.after, Limit: q.limit})
 	if err != nil {
-		return nil, 0, c.Noticed(err)
+		return nil, 0, c.ReportUnavailable(err)
 	}
 	if len(page.Prompts) == 0 && !q.all {
 		return &listing{page: page}, 0, nil // of a namespace that may have been guessed

@@ -24,12 +24,12 @@ var greeting = store.Key{Namespace: "it", Name: "greeting"}
 // follow runs a catalog until the test ends and waits until it is ready.
 func follow(t *testing.T, source Source, opts Options) *Catalog {
 	t.Helper()
-	if opts.Hurry == 0 {
-		opts.Hurry = 5 * time.Millisecond
+	if opts.RetryEvery == 0 {
+		opts.RetryEvery = 5 * time.Millisecond
 	}
 	c := New(source, opts)
 	run(t, c)
-	until(t, "ready", func() bool { return c.Ready() == nil })
+	until(t, "ready", func() bool { return c.CheckReady() == nil })
 	return c
 }
 
@@ -37,7 +37,7 @@ func run(t *testing.T, c *Catalog) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); c.Follow(ctx) }()
+	go func() { defer close(done); c.FollowFeed(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 }
 
@@ -81,7 +81,7 @@ func TestGetFollowsTheFeed(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	author.Publish(greeting, catalogtest.Text("one"))
-	c := follow(t, author, Options{Poll: time.Hour})
+	c := follow(t, author, Options{PollEvery: time.Hour})
 	if got := text(t, c, greeting); got != "one" {
 		t.Errorf("got %q", got)
 	}

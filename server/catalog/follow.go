@@ -32,18 +32,18 @@ type feedState struct {
 	away time.Time
 }
 
-// Watch calls on with every move, from the goroutine that follows the feed: it must not block.
-// It is called before Follow.
-func (c *Catalog) Watch(on func(Move)) {
+// OnChange calls on with every move, from the goroutine that follows the feed: it must not block.
+// It is called before FollowFeed.
+func (c *Catalog) OnChange(on func(Change)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.watchers = append(c.watchers, on)
 }
 
-// Ready is nil once the schema was verified and the feed read. It stays so when the store goes
+// CheckReady is nil once the schema was verified and the feed read. It stays so when the store goes
 // away, as long as anything is held that can still be served, and not when another database took its
 // place that is not ready.
-func (c *Catalog) Ready() error {
+func (c *Catalog) CheckReady() error {
 	feed := c.state()
 	switch {
 	case !feed.known && feed.err == nil:
@@ -55,24 +55,24 @@ func (c *Catalog) Ready() error {
 	}
 }
 
-// Away is since when the feed cannot be read, and why; zero and nil while it can.
-func (c *Catalog) Away() (since time.Time, cause error) {
+// UnavailableSince is since when the feed cannot be read, and why; zero and nil while it can.
+func (c *Catalog) UnavailableSince() (since time.Time, cause error) {
 	feed := c.state()
 	return feed.away, feed.err
 }
 
-// Patience is how long the store may take over a question. Once it is known to be away, who asks is
+// QueryTimeout is how long the store may take over a question. Once it is known to be away, who asks is
 // told soon: one that takes connections and says nothing would hold every caller for the whole time.
-func (c *Catalog) Patience() time.Duration {
+func (c *Catalog) QueryTimeout() time.Duration {
 	if c.state().err != nil {
-		return c.opts.Hurry
+		return c.opts.RetryEvery
 	}
 	return loadTimeout
 }
 
-// Noticed has the feed looked at after the first question that found the store away: the follower, who
+// ReportUnavailable has the feed looked at after the first question that found the store away: the follower, who
 // asks seldom, would learn it later. It returns err.
-func (c *Catalog) Noticed(err error) error {
+func (c *Catalog) ReportUnavailable(err error) error {
 	if (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && c.state().err == nil {
 		c.look()
 	}
@@ -110,8 +110,8 @@ func (c *Catalog) look() {
 	}
 }
 
-// Follow keeps the catalog as new as the feed until ctx ends.
-func (c *Catalog) Follow(ctx context.Context) {
+// FollowFeed keeps the catalog as new as the feed until ctx ends.
+func (c *Catalog) FollowFeed(ctx context.Context) {
 	var hinted atomic.Bool
 	listened := make(chan struct{})
 	go func() {
@@ -129,9 +129,9 @@ func (c *Catalog) Follow(ctx context.Context) {
 		case <-c.looks:
 		case <-timer.C:
 		}
-		pause := c.opts.Poll
+		pause := c.opts.PollEvery
 		if err := c.read(ctx); err != nil || !hinted.Load() {
-			pause = c.opts.Hurry
+			pause = c.opts.RetryEvery
 		}
 		timer.Reset(pause)
 	}
@@ -161,7 +161,7 @@ func (c *Catalog) listen(ctx context.Context, hinted *atomic.Bool) {
 		if !silent {
 			silent = true
 			c.look()
-			c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.Hurry, "err", err)
+			c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.RetryEvery, "err", err)
 		}
 		pause := time.NewTimer(pauses.NextBackOff())
 		select {
@@ -224,7 +224,7 @@ func (c *Catalog) readFrom(ctx context.Context, before feedState) error {
 // migration. Everything is forgotten, which may be of another one, or older than this feed; but not because it is away again.
 func (c *Catalog) begin(ctx context.Context, before feedState) error {
 	var feed store.Feed
-	err := c.source.Verify(ctx)
+	err := c.source.VerifySchema(ctx)
 	if err != nil {
 		err = fmt.Errorf("verify the schema: %w", err)
 	} else {
@@ -241,7 +241,7 @@ func (c *Catalog) begin(ctx context.Context, before feedState) error {
 	// What changed since somebody asked, here or of the store itself, is in no change that is read later.
 	asked := before.err != nil || !before.read.IsZero() || c.bodies.stats().Misses+c.pages.stats().Misses > 0
 	if err == nil && asked {
-		c.tell(Move{Everything: true})
+		c.tell(Change{Everything: true})
 	}
 	return err
 }
@@ -258,7 +258,7 @@ func (c *Catalog) readFeed(ctx context.Context) (store.Feed, error) {
 // that, so nobody sees it together with something older.
 func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
 	for {
-		changes, err := c.source.Changes(ctx, from.Revision, changesPerRead)
+		changes, err := c.source.ChangedSince(ctx, from.Revision, changesPerRead)
 		if err != nil {
 			return fmt.Errorf("read the changes: %w", err)
 		}
@@ -280,7 +280,7 @@ func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
 		c.feed.at = from
 		c.mu.Unlock()
 		if len(keys) > 0 {
-			c.tell(moveOf(keys))
+			c.tell(changeOf(keys))
 		}
 		if done {
 			return nil
@@ -288,7 +288,7 @@ func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
 	}
 }
 
-func (c *Catalog) tell(move Move) {
+func (c *Catalog) tell(move Change) {
 	c.mu.Lock()
 	watchers := c.watchers
 	c.mu.Unlock()

@@ -35,7 +35,7 @@ func TestPollFindsWhatHintsDoNot(t *testing.T) {
 				source := catalogtest.New()
 				source.Publish(greeting, "one")
 				source.Deafen(before)
-				c := New(source, Options{Poll: 24 * time.Hour})
+				c := New(source, Options{PollEvery: 24 * time.Hour})
 				run(t, c)
 				synctest.Wait()
 				same(t, "one", text(t, c, greeting))
@@ -43,7 +43,7 @@ func TestPollFindsWhatHintsDoNot(t *testing.T) {
 				source.Deafen(noHints)
 				synctest.Wait()
 				source.Publish(greeting, "two")
-				later(c.opts.Hurry)
+				later(c.opts.RetryEvery)
 				same(t, "two", text(t, c, greeting))
 
 				source.Deafen(nil)
@@ -71,11 +71,11 @@ func (s *silent) wait(ctx context.Context, call string) error {
 	return nil
 }
 
-func (s *silent) Verify(ctx context.Context) error {
+func (s *silent) VerifySchema(ctx context.Context) error {
 	if err := s.wait(ctx, "Verify"); err != nil {
 		return err
 	}
-	return s.Source.Verify(ctx)
+	return s.Source.VerifySchema(ctx)
 }
 
 func (s *silent) Get(ctx context.Context, key store.Key, selector prompt.Selector) (store.Version, error) {
@@ -92,11 +92,11 @@ func (s *silent) Feed(ctx context.Context) (store.Feed, error) {
 	return s.Source.Feed(ctx)
 }
 
-func (s *silent) Changes(ctx context.Context, after int64, limit int) ([]store.Change, error) {
+func (s *silent) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	if err := s.wait(ctx, "Changes"); err != nil {
 		return nil, err
 	}
-	return s.Source.Changes(ctx, after, limit)
+	return s.Source.ChangedSince(ctx, after, limit)
 }
 
 // TestSilenceDoesNotHoldTheFollower: a call without an answer is given up, and the next one counts.
@@ -108,7 +108,7 @@ func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				source := &silent{Source: catalogtest.New()}
 				source.Publish(greeting, "one")
-				c := New(source, Options{Poll: 24 * time.Hour})
+				c := New(source, Options{PollEvery: 24 * time.Hour})
 				if call == "Verify" { // which is only asked in the beginning
 					source.call.Store(&call)
 				}
@@ -120,12 +120,12 @@ func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
 				source.Publish(greeting, "two")
 				synctest.Wait() // the follower waits for an answer
 				source.call.Store(nil)
-				later(lookTimeout + c.opts.Hurry)
+				later(lookTimeout + c.opts.RetryEvery)
 				same(t, "two", text(t, c, greeting))
-				if err := c.Ready(); err != nil {
+				if err := c.CheckReady(); err != nil {
 					t.Error(err)
 				}
-				if since, cause := c.Away(); cause != nil || !since.IsZero() {
+				if since, cause := c.UnavailableSince(); cause != nil || !since.IsZero() {
 					t.Errorf("away since %s: %v", since, cause)
 				}
 			})
@@ -139,7 +139,7 @@ func TestAwaySinceTheFirstFailedLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &silent{Source: catalogtest.New()}
 		source.Publish(greeting, "one")
-		c := New(source, Options{Poll: 24 * time.Hour})
+		c := New(source, Options{PollEvery: 24 * time.Hour})
 		run(t, c)
 		synctest.Wait()
 		same(t, "one", text(t, c, greeting))
@@ -154,7 +154,7 @@ func TestAwaySinceTheFirstFailedLook(t *testing.T) {
 
 		began := time.Now() // of the look that follows
 		later(5 * lookTimeout)
-		since, cause := c.Away()
+		since, cause := c.UnavailableSince()
 		if !since.Equal(began) || !errors.Is(cause, context.DeadlineExceeded) {
 			t.Errorf("away since %s because of %v; want since %s", since, cause, began)
 		}
@@ -163,7 +163,7 @@ func TestAwaySinceTheFirstFailedLook(t *testing.T) {
 		if _, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("not held, of a store known to be away: %v", err)
 		}
-		same(t, c.opts.Hurry.String(), time.Since(asked).String())
+		same(t, c.opts.RetryEvery.String(), time.Since(asked).String())
 	})
 }
 
@@ -172,16 +172,16 @@ func TestNotReadyWithNothingToServe(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
-	c := follow(t, source, Options{Poll: 5 * time.Millisecond})
+	c := follow(t, source, Options{PollEvery: 5 * time.Millisecond})
 	away := fmt.Errorf("connection refused: %w", store.ErrUnavailable)
 	source.Fail(away)
-	until(t, "not ready", func() bool { return errors.Is(c.Ready(), store.ErrUnavailable) })
+	until(t, "not ready", func() bool { return errors.Is(c.CheckReady(), store.ErrUnavailable) })
 	source.Fail(nil)
-	until(t, "ready again", func() bool { return c.Ready() == nil })
+	until(t, "ready again", func() bool { return c.CheckReady() == nil })
 	text(t, c, greeting)
 	source.Fail(away)
-	until(t, "the follower saw it", func() bool { _, cause := c.Away(); return cause != nil })
-	if err := c.Ready(); err != nil {
+	until(t, "the follower saw it", func() bool { _, cause := c.UnavailableSince(); return cause != nil })
+	if err := c.CheckReady(); err != nil {
 		t.Errorf("holds a prompt and is not ready: %v", err)
 	}
 }
@@ -200,16 +200,16 @@ func TestAnotherDatabaseDropsEverything(t *testing.T) {
 			for _, body := range []string{"one", "two", "three"} {
 				source.Publish(greeting, body)
 			}
-			c := New(source, Options{Hurry: 5 * time.Millisecond})
-			moves := make(chan Move, 10)
-			c.Watch(func(m Move) { moves <- m })
+			c := New(source, Options{RetryEvery: 5 * time.Millisecond})
+			moves := make(chan Change, 10)
+			c.OnChange(func(m Change) { moves <- m })
 			run(t, c)
-			until(t, "ready", func() bool { return c.Ready() == nil })
+			until(t, "ready", func() bool { return c.CheckReady() == nil })
 			if got := text(t, c, greeting); got != "three" {
 				t.Errorf("got %q", got)
 			}
 			source.Restore(feed)
-			if diff := cmp.Diff(Move{Everything: true}, <-moves); diff != "" {
+			if diff := cmp.Diff(Change{Everything: true}, <-moves); diff != "" {
 				t.Errorf("move (-want +got)\n%s", diff)
 			}
 			if got := text(t, c, greeting); got != "not found" {
@@ -225,7 +225,7 @@ type outdated struct {
 	err error
 }
 
-func (o *outdated) Verify(context.Context) error { return o.err }
+func (o *outdated) VerifySchema(context.Context) error { return o.err }
 
 // TestAnotherDatabaseIsVerified: one that is restored from before a migration is not ready, whatever is held of
 // the one there was, until it is migrated.
@@ -240,8 +240,8 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 			source.Publish(greeting, "one")
 			source.Publish(greeting, "two")
 			c := New(source, Options{})
-			var moves []Move
-			c.Watch(func(m Move) { moves = append(moves, m) })
+			var moves []Change
+			c.OnChange(func(m Change) { moves = append(moves, m) })
 			if err := c.read(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -249,16 +249,16 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 
 			source.Restore(feed)
 			source.err = fmt.Errorf("dial: %w", store.ErrUnavailable) // away again: what is held stays
-			if err := c.read(t.Context()); !errors.Is(err, store.ErrUnavailable) || c.Ready() != nil {
-				t.Errorf("read: %v; ready: %v", err, c.Ready())
+			if err := c.read(t.Context()); !errors.Is(err, store.ErrUnavailable) || c.CheckReady() != nil {
+				t.Errorf("read: %v; ready: %v", err, c.CheckReady())
 			}
 			same(t, "two", text(t, c, greeting))
-			source.err = store.ErrBehind
+			source.err = store.ErrSchemaBehind
 			for range 2 {
-				if err := c.read(t.Context()); !errors.Is(err, store.ErrBehind) {
+				if err := c.read(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
 					t.Errorf("read: %v", err)
 				}
-				if err := c.Ready(); !errors.Is(err, store.ErrBehind) {
+				if err := c.CheckReady(); !errors.Is(err, store.ErrSchemaBehind) {
 					t.Errorf("ready: %v", err)
 				}
 			}
@@ -268,10 +268,10 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 			if err := c.read(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if err := c.Ready(); err != nil {
+			if err := c.CheckReady(); err != nil {
 				t.Errorf("migrated: %v", err)
 			}
-			if diff := cmp.Diff([]Move{{Everything: true}}, moves); diff != "" {
+			if diff := cmp.Diff([]Change{{Everything: true}}, moves); diff != "" {
 				t.Errorf("moves (-want +got)\n%s", diff)
 			}
 		})
@@ -281,10 +281,10 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 // TestWhoeverAskedBeforeTheFirstLookIsTold: what changed until then is in no change that is read later.
 func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
 	t.Parallel()
-	everything, away := []Move{{Everything: true}}, errors.New("away")
+	everything, away := []Change{{Everything: true}}, errors.New("away")
 	for name, tc := range map[string]struct {
 		before func(*catalogtest.Source, *Catalog)
-		want   []Move
+		want   []Change
 	}{
 		"nobody asked": {func(source *catalogtest.Source, _ *Catalog) { source.Publish(greeting, "one") }, nil},
 		"a change nobody saw": {func(source *catalogtest.Source, c *Catalog) {
@@ -315,8 +315,8 @@ func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
 			t.Parallel()
 			source := catalogtest.New()
 			c := New(source, Options{})
-			var moves []Move
-			c.Watch(func(m Move) { moves = append(moves, m) })
+			var moves []Change
+			c.OnChange(func(m Change) { moves = append(moves, m) })
 			tc.before(source, c)
 			for range 2 { // the second one has nothing to add
 				if err := c.read(t.Context()); err != nil {
@@ -334,10 +334,10 @@ func TestMovesNameWhatChanged(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	c := New(author, Options{})
-	moves := make(chan Move, 10)
-	c.Watch(func(m Move) { moves <- m })
+	moves := make(chan Change, 10)
+	c.OnChange(func(m Change) { moves <- m })
 	run(t, c)
-	until(t, "ready", func() bool { return c.Ready() == nil })
+	until(t, "ready", func() bool { return c.CheckReady() == nil })
 	author.Publish(greeting, catalogtest.Text("one"))
 	if diff := cmp.Diff(move("it", "greeting"), <-moves); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -370,7 +370,7 @@ func TestServesOnWhileTheStoreIsAway(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
-	c := follow(t, source, Options{Poll: 5 * time.Millisecond})
+	c := follow(t, source, Options{PollEvery: 5 * time.Millisecond})
 	all := store.ListQuery{Scope: store.Scope{All: true}, Limit: 10}
 	text(t, c, greeting)
 	if _, err := c.List(t.Context(), all); err != nil {
@@ -385,7 +385,7 @@ func TestServesOnWhileTheStoreIsAway(t *testing.T) {
 	if err != nil || len(page.Prompts) != 1 {
 		t.Errorf("held page: %v, %v", page, err)
 	}
-	if err := c.Ready(); err != nil {
+	if err := c.CheckReady(); err != nil {
 		t.Errorf("not ready any more: %v", err)
 	}
 	_, err = c.Get(t.Context(), greeting, prompt.Selector{Version: 1})
@@ -401,20 +401,20 @@ func TestServesOnWhileTheStoreIsAway(t *testing.T) {
 
 func TestNotReadyBeforeTheSchemaIsThere(t *testing.T) {
 	t.Parallel()
-	blank := pgtest.Blank(t)
+	blank := pgtest.NewBlank(t)
 	db, err := postgres.Open(t.Context(), blank)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	c := New(db, Options{Hurry: 5 * time.Millisecond, Poll: 5 * time.Millisecond})
-	if err := c.Ready(); err == nil {
+	c := New(db, Options{RetryEvery: 5 * time.Millisecond, PollEvery: 5 * time.Millisecond})
+	if err := c.CheckReady(); err == nil {
 		t.Error("ready before anything was read")
 	}
 	run(t, c)
-	until(t, "behind is the reason", func() bool { return errors.Is(c.Ready(), store.ErrBehind) })
+	until(t, "behind is the reason", func() bool { return errors.Is(c.CheckReady(), store.ErrSchemaBehind) })
 	if _, err := postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "ready", func() bool { return c.Ready() == nil })
+	until(t, "ready", func() bool { return c.CheckReady() == nil })
 }

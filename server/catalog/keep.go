@@ -11,10 +11,10 @@ import (
 // loadTimeout ends a load nobody may be waiting for any more, of a store that was there a moment ago.
 const loadTimeout = 10 * time.Second
 
-// keep is a shelf that fetches what it lacks, once for all who wait for it. Keys belong to groups,
+// loadingCache is a weightedLRU that fetches what it lacks, once for all who wait for it. Keys belong to groups,
 // and are forgotten by group. What is not there is not remembered: otherwise guessed names would
 // push out what is served.
-type keep[G, K comparable, V any] struct {
+type loadingCache[G, K comparable, V any] struct {
 	group func(K) G
 	// fetch returns a value and the bytes it takes; zero for one that is not to be kept.
 	fetch func(context.Context, K) (V, int64, error)
@@ -22,7 +22,7 @@ type keep[G, K comparable, V any] struct {
 	patience func() time.Duration
 
 	mu           sync.Mutex
-	shelf        *shelf[K, V]
+	shelf        *weightedLRU[K, V]
 	groups       map[G][]K // of few keys each: a map for each would take more than most bodies
 	loads        map[K]*load[V]
 	hits, misses uint64
@@ -39,8 +39,8 @@ type load[V any] struct {
 
 func newKeep[G, K comparable, V any](
 	capacity int64, group func(K) G, fetch func(context.Context, K) (V, int64, error), patience func() time.Duration,
-) *keep[G, K, V] {
-	k := &keep[G, K, V]{
+) *loadingCache[G, K, V] {
+	k := &loadingCache[G, K, V]{
 		group:    group,
 		fetch:    fetch,
 		patience: patience,
@@ -52,7 +52,7 @@ func newKeep[G, K comparable, V any](
 }
 
 // dropped runs under the lock.
-func (k *keep[G, K, V]) dropped(key K) {
+func (k *loadingCache[G, K, V]) dropped(key K) {
 	g := k.group(key)
 	left := slices.DeleteFunc(k.groups[g], func(other K) bool { return other == key })
 	if len(left) == 0 {
@@ -62,7 +62,7 @@ func (k *keep[G, K, V]) dropped(key K) {
 	k.groups[g] = left
 }
 
-func (k *keep[G, K, V]) get(ctx context.Context, key K) (V, error) {
+func (k *loadingCache[G, K, V]) get(ctx context.Context, key K) (V, error) {
 	k.mu.Lock()
 	if value, ok := k.shelf.get(key); ok {
 		k.hits++
@@ -88,7 +88,7 @@ func (k *keep[G, K, V]) get(ctx context.Context, key K) (V, error) {
 	}
 }
 
-func (k *keep[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
+func (k *loadingCache[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
 	ctx, cancel := context.WithTimeout(ctx, k.patience())
 	defer cancel()
 	value, bytes, err := k.fetchSafely(ctx, key)
@@ -106,7 +106,7 @@ func (k *keep[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
 }
 
 // place runs under the lock.
-func (k *keep[G, K, V]) place(key K, value V, bytes int64) {
+func (k *loadingCache[G, K, V]) place(key K, value V, bytes int64) {
 	g := k.group(key)
 	k.groups[g] = append(k.groups[g], key)
 	if !k.shelf.put(key, value, bytes) {
@@ -116,7 +116,7 @@ func (k *keep[G, K, V]) place(key K, value V, bytes int64) {
 
 // fetchSafely turns a panic into an error: a load runs on a goroutine of its own, where a panic
 // would end the process.
-func (k *keep[G, K, V]) fetchSafely(ctx context.Context, key K) (value V, bytes int64, err error) {
+func (k *loadingCache[G, K, V]) fetchSafely(ctx context.Context, key K) (value V, bytes int64, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic while loading %v: %v", key, r)
@@ -126,7 +126,7 @@ func (k *keep[G, K, V]) fetchSafely(ctx context.Context, key K) (value V, bytes 
 }
 
 // forget drops what belongs to the groups, and what is being loaded for them.
-func (k *keep[G, K, V]) forget(groups map[G]struct{}) {
+func (k *loadingCache[G, K, V]) forget(groups map[G]struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for g := range groups {
@@ -143,7 +143,7 @@ func (k *keep[G, K, V]) forget(groups map[G]struct{}) {
 }
 
 // clear drops everything.
-func (k *keep[G, K, V]) clear() {
+func (k *loadingCache[G, K, V]) clear() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.shelf.clear()
@@ -153,7 +153,7 @@ func (k *keep[G, K, V]) clear() {
 	clear(k.loads)
 }
 
-func (k *keep[G, K, V]) stats() Usage {
+func (k *loadingCache[G, K, V]) stats() Usage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return Usage{Bytes: k.shelf.bytes, Entries: k.shelf.len(), Hits: k.hits, Misses: k.misses}

@@ -7,11 +7,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// maxKeys bounds the keys a Move names, those gathered from several included.
+// maxKeys bounds the keys a Change names, those gathered from several included.
 const maxKeys = changesPerRead
 
-// Move says what may look different since the feed moved. The zero Move is none.
-type Move struct {
+// Change says what may look different since the feed moved. The zero Change is none.
+type Change struct {
 	// Everything: the database is not the one it was.
 	Everything bool
 	// Namespaces with changes, sorted.
@@ -21,21 +21,21 @@ type Move struct {
 	Keys []store.Key
 }
 
-func moveOf(keys map[store.Key]struct{}) Move {
+func changeOf(keys map[store.Key]struct{}) Change {
 	namespaces := make(map[string]struct{})
 	for key := range keys {
 		namespaces[key.Namespace] = struct{}{}
 	}
-	m := Move{Namespaces: slices.Sorted(maps.Keys(namespaces))}
+	m := Change{Namespaces: slices.Sorted(maps.Keys(namespaces))}
 	if len(keys) <= maxKeys {
 		m.Keys = slices.SortedFunc(maps.Keys(keys), store.Key.Compare)
 	}
 	return m
 }
 
-// Join is both moves as one.
-func (m Move) Join(other Move) Move {
-	joined := Move{Everything: m.Everything || other.Everything, Namespaces: slices.Concat(m.Namespaces, other.Namespaces)}
+// Merge is both moves as one.
+func (m Change) Merge(other Change) Change {
+	joined := Change{Everything: m.Everything || other.Everything, Namespaces: slices.Concat(m.Namespaces, other.Namespaces)}
 	slices.Sort(joined.Namespaces)
 	joined.Namespaces = slices.Compact(joined.Namespaces)
 	if !m.named() || !other.named() {
@@ -50,10 +50,10 @@ func (m Move) Join(other Move) Move {
 }
 
 // named reports whether every change is among the keys.
-func (m Move) named() bool { return len(m.Keys) > 0 || len(m.Namespaces) == 0 }
+func (m Change) named() bool { return len(m.Keys) > 0 || len(m.Namespaces) == 0 }
 
-// Concerns reports whether a prompt may look different.
-func (m Move) Concerns(key store.Key) bool {
+// Affects reports whether a prompt may look different.
+func (m Change) Affects(key store.Key) bool {
 	if m.Everything {
 		return true
 	}

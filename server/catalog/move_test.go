@@ -9,12 +9,12 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func move(namespace string, names ...string) Move {
+func move(namespace string, names ...string) Change {
 	keys := make(map[store.Key]struct{}, len(names))
 	for _, name := range names {
 		keys[store.Key{Namespace: namespace, Name: name}] = struct{}{}
 	}
-	return moveOf(keys)
+	return changeOf(keys)
 }
 
 func many(n int) []string {
@@ -31,28 +31,28 @@ func TestMoveNamesKeysWhileTheyAreFew(t *testing.T) {
 	a, b := store.Key{Namespace: "it", Name: "a"}, store.Key{Namespace: "support", Name: "b"}
 	other, elsewhere := store.Key{Namespace: "it", Name: "other"}, store.Key{Namespace: "hr", Name: "a"}
 	for name, tc := range map[string]struct {
-		move Move
+		move Change
 		want []store.Key
 		keys int
 	}{
-		"none":                  {Move{}, nil, 0},
+		"none":                  {Change{}, nil, 0},
 		"one":                   {move("it", "a"), []store.Key{a}, 1},
-		"two namespaces":        {move("support", "b").Join(move("it", "a")), []store.Key{a, b}, 2},
-		"twice the same":        {move("it", "a").Join(move("it", "a")), []store.Key{a}, 1},
-		"with nothing":          {Move{}.Join(move("it", "a")).Join(Move{}), []store.Key{a}, 1},
+		"two namespaces":        {move("support", "b").Merge(move("it", "a")), []store.Key{a, b}, 2},
+		"twice the same":        {move("it", "a").Merge(move("it", "a")), []store.Key{a}, 1},
+		"with nothing":          {Change{}.Merge(move("it", "a")).Merge(Change{}), []store.Key{a}, 1},
 		"just few enough":       {move("it", many(maxKeys)...), nil, maxKeys},
 		"too many at once":      {move("it", many(maxKeys+1)...), []store.Key{a, other}, 0},
-		"too many together":     {move("it", many(maxKeys)...).Join(move("support", "b")), []store.Key{a, b, other}, 0},
-		"too many, then a few":  {move("it", many(maxKeys+1)...).Join(move("support", "b")), []store.Key{a, b, other}, 0},
-		"a few, then too many":  {move("support", "b").Join(move("it", many(maxKeys+1)...)), []store.Key{a, b, other}, 0},
-		"another database":      {Move{Everything: true}, []store.Key{a, b, other, elsewhere}, 0},
-		"another, then changes": {Move{Everything: true}.Join(move("it", "a")), []store.Key{a, b, other, elsewhere}, 1},
+		"too many together":     {move("it", many(maxKeys)...).Merge(move("support", "b")), []store.Key{a, b, other}, 0},
+		"too many, then a few":  {move("it", many(maxKeys+1)...).Merge(move("support", "b")), []store.Key{a, b, other}, 0},
+		"a few, then too many":  {move("support", "b").Merge(move("it", many(maxKeys+1)...)), []store.Key{a, b, other}, 0},
+		"another database":      {Change{Everything: true}, []store.Key{a, b, other, elsewhere}, 0},
+		"another, then changes": {Change{Everything: true}.Merge(move("it", "a")), []store.Key{a, b, other, elsewhere}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got []store.Key
 			for _, key := range []store.Key{a, b, other, elsewhere} {
-				if tc.move.Concerns(key) {
+				if tc.move.Affects(key) {
 					got = append(got, key)
 				}
 			}

@@ -6,9 +6,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// shelf holds values up to a number of bytes and drops what was not asked for longest. It is not
+// weightedLRU holds values up to a number of bytes and drops what was not asked for longest. It is not
 // safe for concurrent use.
-type shelf[K comparable, V any] struct {
+type weightedLRU[K comparable, V any] struct {
 	lru      *simplelru.LRU[K, placed[V]]
 	bytes    int64
 	capacity int64
@@ -19,8 +19,8 @@ type placed[V any] struct {
 	bytes int64
 }
 
-func newShelf[K comparable, V any](capacity int64, dropped func(K)) *shelf[K, V] {
-	s := &shelf[K, V]{capacity: capacity}
+func newShelf[K comparable, V any](capacity int64, dropped func(K)) *weightedLRU[K, V] {
+	s := &weightedLRU[K, V]{capacity: capacity}
 	lru, err := simplelru.NewLRU(math.MaxInt, func(key K, p placed[V]) {
 		s.bytes -= p.bytes
 		dropped(key)
@@ -32,14 +32,14 @@ func newShelf[K comparable, V any](capacity int64, dropped func(K)) *shelf[K, V]
 	return s
 }
 
-func (s *shelf[K, V]) get(key K) (V, bool) {
+func (s *weightedLRU[K, V]) get(key K) (V, bool) {
 	p, ok := s.lru.Get(key)
 	return p.value, ok
 }
 
 // put places a value under a key that is not there, and returns false when it alone is larger than
 // the shelf.
-func (s *shelf[K, V]) put(key K, value V, bytes int64) bool {
+func (s *weightedLRU[K, V]) put(key K, value V, bytes int64) bool {
 	if bytes > s.capacity {
 		return false
 	}
@@ -51,8 +51,8 @@ func (s *shelf[K, V]) put(key K, value V, bytes int64) bool {
 	return true
 }
 
-func (s *shelf[K, V]) drop(key K) { s.lru.Remove(key) }
+func (s *weightedLRU[K, V]) drop(key K) { s.lru.Remove(key) }
 
-func (s *shelf[K, V]) clear() { s.lru.Purge() }
+func (s *weightedLRU[K, V]) clear() { s.lru.Purge() }
 
-func (s *shelf[K, V]) len() int { return s.lru.Len() }
+func (s *weightedLRU[K, V]) len() int { return s.lru.Len() }

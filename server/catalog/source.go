@@ -10,12 +10,12 @@ import (
 // Source is where prompts come from. An error that trying again may cure wraps
 // store.ErrUnavailable.
 type Source interface {
-	// Verify returns nil when the schema is new enough to be read, store.ErrBehind when not.
-	Verify(ctx context.Context) error
+	// VerifySchema returns nil when the schema is new enough to be read, store.ErrSchemaBehind when not.
+	VerifySchema(ctx context.Context) error
 	// Feed is the last revision there is.
 	Feed(ctx context.Context) (store.Feed, error)
-	// Changes are the keys changed after a revision, by revision, tombstones included.
-	Changes(ctx context.Context, after int64, limit int) ([]store.Change, error)
+	// ChangedSince are the keys changed after a revision, by revision, tombstones included.
+	ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error)
 	// Listen calls wake once it hears hints, for those that were missed, and then on every hint of a
 	// change, one call at a time. It returns when ctx ends, or an error when the hints stop; asking
 	// again is the caller's.

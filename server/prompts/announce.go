@@ -30,7 +30,7 @@ type Announcer struct {
 	listeners Listeners
 
 	mu      sync.Mutex
-	pending *catalog.Move
+	pending *catalog.Change
 	timer   *time.Timer
 	stopped bool
 	running sync.WaitGroup
@@ -44,14 +44,14 @@ func (s *Surface) Announcer(delay time.Duration, listeners Listeners) *Announcer
 
 // Moved takes a move; it does not block. The first one after silence starts the delay, so that a
 // steady flow of changes does not put the news off for ever.
-func (a *Announcer) Moved(move catalog.Move) {
+func (a *Announcer) Moved(move catalog.Change) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stopped {
 		return
 	}
 	if a.pending != nil {
-		*a.pending = a.pending.Join(move)
+		*a.pending = a.pending.Merge(move)
 		return
 	}
 	a.pending = &move
@@ -71,7 +71,7 @@ func (a *Announcer) announce() {
 	a.listeners.NotifyPromptsChanged(lists)
 	a.listeners.NotifyResourcesChanged(lists)
 	for _, uri := range a.listeners.Followed() {
-		if key, _, ok := parseURI(uri); !ok || !move.Concerns(key) {
+		if key, _, ok := parseURI(uri); !ok || !move.Affects(key) {
 			continue
 		}
 		a.listeners.NotifyResourceUpdated(uri, func(ctx context.Context, namespace string) bool {
@@ -92,7 +92,7 @@ func (a *Announcer) Stop() {
 }
 
 // concerned decides by what the caller may list now, not by what it might when the stream began.
-func (s *Surface) concerned(ctx context.Context, namespace string, move *catalog.Move) bool {
+func (s *Surface) concerned(ctx context.Context, namespace string, move *catalog.Change) bool {
 	scope, err := s.scope(ctx, namespace)
 	if err != nil {
 		return false

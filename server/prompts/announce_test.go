@@ -63,8 +63,8 @@ func lists(after time.Duration, who []string, updates ...told) []told {
 func TestAnnouncer(t *testing.T) {
 	t.Parallel()
 	const delay = 250 * time.Millisecond
-	type moves map[time.Duration]catalog.Move
-	it := catalog.Move{Namespaces: []string{"it"}, Keys: []store.Key{{Namespace: "it", Name: "greeting"}}}
+	type moves map[time.Duration]catalog.Change
+	it := catalog.Change{Namespaces: []string{"it"}, Keys: []store.Key{{Namespace: "it", Name: "greeting"}}}
 	every := func(pause, until time.Duration) moves {
 		flow := moves{}
 		for at := time.Duration(0); at < until; at += pause {

@@ -93,12 +93,12 @@ func (s *Surface) completeVariable(
 ) (*mcp.Completion, error) {
 	switch argument.Name {
 	case "namespace":
-		return s.completeListed(ctx, endpoint, argument.Value, s.library.Namespaces)
+		return s.completeListed(ctx, endpoint, argument.Value, s.library.CompleteNamespaces)
 	case "name":
 		if endpoint != "" && endpoint != key.Namespace {
 			return nil, auth.ErrDenied
 		}
-		return s.completeListed(ctx, key.Namespace, argument.Value, s.library.Names)
+		return s.completeListed(ctx, key.Namespace, argument.Value, s.library.CompleteNames)
 	}
 	if !isLabel(key.Namespace) || !isLabel(key.Name) {
 		return nil, store.ErrNotFound
@@ -116,7 +116,7 @@ func (s *Surface) completeVariable(
 // completeListed completes by what the caller may list.
 func (s *Surface) completeListed(
 	ctx context.Context, namespace, prefix string,
-	names func(context.Context, store.Scope, string, int) (store.Names, error),
+	names func(context.Context, store.Scope, string, int) (store.Completions, error),
 ) (*mcp.Completion, error) {
 	scope, err := s.scope(ctx, namespace)
 	if err != nil || !scope.All && len(scope.Namespaces) == 0 {
@@ -126,7 +126,7 @@ func (s *Surface) completeListed(
 	if err != nil {
 		return nil, err
 	}
-	return &mcp.Completion{Values: found.Names, Total: int(found.Total), HasMore: found.Total > int64(len(found.Names))}, nil
+	return &mcp.Completion{Values: found.Values, Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
 }
 
 // history is what the caller may read of a prompt, newest first.
@@ -137,7 +137,7 @@ func (s *Surface) history(ctx context.Context, endpoint string, key store.Key) (
 	if _, err := s.readable(ctx, key, prompt.Selector{Channel: store.Latest}); err != nil {
 		return nil, err
 	}
-	versions, err := s.library.Versions(ctx, key, 0, math.MaxInt32)
+	versions, err := s.library.ListVersions(ctx, key, 0, math.MaxInt32)
 	return slices.DeleteFunc(versions, func(v store.VersionInfo) bool { return v.Withdrawn }), err
 }
 

@@ -18,7 +18,7 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 	var (
 		argument  *prompt.ArgumentError
 		limit     *prompt.LimitError
-		forgotten *store.ForgottenError
+		forgotten *store.VersionExpiredError
 	)
 	switch {
 	case errors.As(err, &forgotten):
@@ -30,7 +30,7 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 	case errors.Is(err, store.ErrUnresolved):
 		return transport.InvalidParams(store.ErrUnresolved.Error())
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", s.catalog.Noticed(err))
+		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", s.catalog.ReportUnavailable(err))
 		return transport.Unavailable(s.away(), s.retryAfter())
 	case errors.Is(err, context.Canceled):
 		return transport.Canceled()

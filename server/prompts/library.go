@@ -10,25 +10,25 @@ import (
 // Library is what tools, resources and completion read, past the catalog. An error that trying again may
 // cure wraps store.ErrUnavailable.
 type Library interface {
-	// Read is one version of a live prompt, whatever its exposure; errors are those of Catalog.Get.
-	Read(ctx context.Context, key store.Key, selector prompt.Selector) (store.Record, error)
-	Find(ctx context.Context, query store.FindQuery) (store.Found, error)
+	// GetView is one version of a live prompt, whatever its exposure; errors are those of Catalog.Get.
+	GetView(ctx context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error)
+	Find(ctx context.Context, query store.FindQuery) (store.FindResult, error)
 	// CountFound is how many prompts Find has in all; After, Offset and Limit do not matter.
 	CountFound(ctx context.Context, query store.FindQuery) (int64, error)
 	Stats(ctx context.Context, scope store.Scope) (store.Stats, error)
-	// Similar are near-duplicates, the most similar first.
-	Similar(ctx context.Context, query store.SimilarQuery) ([]store.Similar, error)
-	// Versions is a history below version before, newest first; before 0 starts at the newest.
-	Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
-	// Names are names of listed prompts that begin with prefix, each once.
-	Names(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error)
-	// Namespaces are those with listed prompts that begin with prefix.
-	Namespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error)
-	// Fragments is what includes would take now.
-	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
-	// Taken reports whether a name cannot be given to a new prompt: it is a live prompt's, a
+	// FindSimilar are near-duplicates, the most similar first.
+	FindSimilar(ctx context.Context, query store.SimilarQuery) ([]store.SimilarPrompt, error)
+	// ListVersions is a history below version before, newest first; before 0 starts at the newest.
+	ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
+	// CompleteNames are names of listed prompts that begin with prefix, each once.
+	CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error)
+	// CompleteNamespaces are those with listed prompts that begin with prefix.
+	CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error)
+	// LoadFragments is what includes would take now.
+	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	// NameTaken reports whether a name cannot be given to a new prompt: it is a live prompt's, a
 	// tombstone's, or asked for by a change request that is not settled.
-	Taken(ctx context.Context, key store.Key) (bool, error)
+	NameTaken(ctx context.Context, key store.Key) (bool, error)
 }
 
 // Changes takes change requests.
@@ -38,9 +38,9 @@ type Changes interface {
 	// store.ErrOtherRequest when it asks for something else. A request that ended in store.ErrUnavailable may be
 	// stored.
 	RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
-	// RequestedBefore is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there
+	// FindEarlierRequest is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there
 	// was no such request.
-	RequestedBefore(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
+	FindEarlierRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
 	// ChangeOutcomes are those of the requests that exist, in no order. Subject is who asks: another's
 	// request does not exist to him.
 	ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error)

@@ -38,8 +38,8 @@ type Catalog interface {
 	// long the store may take over a question asked past the catalog, and Noticed tells of an error it
 	// ended in.
 	RetryAfter() time.Duration
-	Patience() time.Duration
-	Noticed(err error) error
+	QueryTimeout() time.Duration
+	ReportUnavailable(err error) error
 	// CatchUp waits, not for long, until what is visible in the store is seen here.
 	CatchUp(ctx context.Context)
 }

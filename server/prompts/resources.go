@@ -62,7 +62,7 @@ func (s *Surface) resource(ctx context.Context, endpoint string, key store.Key, 
 	if err := s.mayRead(ctx, endpoint, key); err != nil {
 		return "", err
 	}
-	record, err := s.library.Read(ctx, key, selector)
+	record, err := s.library.GetView(ctx, key, selector)
 	switch {
 	case err != nil:
 		return "", err

@@ -27,7 +27,7 @@ type standing struct {
 	Channels []string `json:"channels"`
 }
 
-func sourceOf(r *store.Record, selector prompt.Selector) *source {
+func sourceOf(r *store.PromptView, selector prompt.Selector) *source {
 	s := &source{
 		shownPrompt: showPrompt("", r), Digest: r.Digest,
 		Syntax: r.Document.Syntax, Arguments: r.Document.Arguments, Messages: r.Document.Written(),

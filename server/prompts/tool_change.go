@@ -45,7 +45,7 @@ func refusal(o store.ChangeOutcome) error {
 		return &problem{kind: validationError, text: fmt.Sprintf("the change is in the object, which is blocked (%s): %s", o.Reason, o.Message)}
 	case store.ChangeRefused:
 		switch o.Reason {
-		case store.ReasonOwned:
+		case store.ReasonOwnedElsewhere:
 			return say(ownedElsewhereError)
 		case store.ReasonInvalid:
 			return say(validationError)
@@ -53,7 +53,7 @@ func refusal(o store.ChangeOutcome) error {
 			return say(forbiddenError)
 		}
 	case store.ChangeConflict:
-		if o.Reason == store.ReasonGone {
+		if o.Reason == store.ReasonNotFound {
 			return store.ErrNotFound
 		}
 		return say(conflictError)

@@ -42,7 +42,7 @@ func (s *Surface) setChannel(ctx context.Context, in given) (answer, error) {
 		before **int64
 	)
 	outcome, err := s.change(ctx, in, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
-		r, err := s.library.Read(ctx, key, newest)
+		r, err := s.library.GetView(ctx, key, newest)
 		if err != nil {
 			return request, err
 		}
@@ -71,7 +71,7 @@ func (s *Surface) mayPoint(ctx context.Context, request store.ChangeRequest, fro
 	if to.Version == 0 {
 		return nil
 	}
-	_, err := s.library.Read(ctx, request.Key, prompt.Selector{Version: to.Version})
+	_, err := s.library.GetView(ctx, request.Key, prompt.Selector{Version: to.Version})
 	if errors.Is(err, store.ErrNotFound) {
 		return invalid("argument %q: there is no version %d; list_prompt_versions shows which there are%s", "version", to.Version, explained(err))
 	}
@@ -94,7 +94,7 @@ func channelEditOf(in given) (store.ChannelEdit, error) {
 
 // pointsTo is the version a channel is at, or nil.
 func (s *Surface) pointsTo(ctx context.Context, key store.Key, channel string) (*int64, error) {
-	r, err := s.library.Read(ctx, key, prompt.Selector{Channel: channel})
+	r, err := s.library.GetView(ctx, key, prompt.Selector{Channel: channel})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):
 		return nil, nil //nolint:nilnil // no version is an answer

@@ -15,7 +15,7 @@ import (
 
 // mark is how far a search was read: so many prompts after a place, or after the beginning.
 type mark struct {
-	after *store.Mark
+	after *store.PageMark
 	skip  int
 }
 
@@ -69,8 +69,8 @@ func readCursor(search, cursor string) (mark, error) {
 	return m, nil
 }
 
-// placeOf reads a store.Mark, or nil.
-func placeOf(fields []string) *store.Mark {
+// placeOf reads a store.PageMark, or nil.
+func placeOf(fields []string) *store.PageMark {
 	rank, err := strconv.ParseUint(fields[0], 16, 32)
 	if err != nil {
 		return nil
@@ -79,7 +79,7 @@ func placeOf(fields []string) *store.Mark {
 	if err != nil || !isLabel(fields[2]) || !isLabel(fields[3]) {
 		return nil
 	}
-	place := &store.Mark{
+	place := &store.PageMark{
 		Rank: math.Float32frombits(uint32(rank)), CreatedAt: time.Unix(0, created).UTC(),
 		Key: store.Key{Namespace: fields[2], Name: fields[3]},
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-var someMark = mark{skip: 23, after: &store.Mark{
+var someMark = mark{skip: 23, after: &store.PageMark{
 	Rank: 0.125, CreatedAt: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC), Key: store.Key{Namespace: "support", Name: "handover"},
 }}
 

@@ -74,10 +74,10 @@ func (s *Surface) problemOf(ctx context.Context, tool string, in given, err erro
 		return told
 	case errors.Is(err, store.ErrUnresolved):
 		return invalid("%s", store.ErrUnresolved)
-	case errors.Is(err, store.ErrOtherRequest):
-		return conflict("%s; use another key for another request", store.ErrOtherRequest)
+	case errors.Is(err, store.ErrIdempotencyKeyReused):
+		return conflict("%s; use another key for another request", store.ErrIdempotencyKeyReused)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		s.log.WarnContext(ctx, "The store is away", "tool", tool, "err", s.catalog.Noticed(err))
+		s.log.WarnContext(ctx, "The store is away", "tool", tool, "err", s.catalog.ReportUnavailable(err))
 		return &problem{kind: storageError, text: s.away()}
 	default:
 		s.log.ErrorContext(ctx, "A tool could not answer", "tool", tool, "err", err)
@@ -87,7 +87,7 @@ func (s *Surface) problemOf(ctx context.Context, tool string, in given, err erro
 
 // explained is why something is not there that may have been, where the store knows.
 func explained(err error) string {
-	if forgotten, is := errors.AsType[*store.ForgottenError](err); is {
+	if forgotten, is := errors.AsType[*store.VersionExpiredError](err); is {
 		return ": " + forgotten.Error()
 	}
 	return ""
@@ -95,7 +95,7 @@ func explained(err error) string {
 
 // soon bounds what a call may wait for a library that says nothing.
 func (s *Surface) soon(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, s.catalog.Patience())
+	return context.WithTimeout(ctx, s.catalog.QueryTimeout())
 }
 
 // away says that the store cannot be reached, and when to try again.

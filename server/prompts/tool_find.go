@@ -127,14 +127,14 @@ func (f *finding) fill(ctx context.Context, library Library) error {
 		if err != nil {
 			return err
 		}
-		for i := range page.Records {
-			fits, err := f.add(&page.Records[i])
+		for i := range page.Prompts {
+			fits, err := f.add(&page.Prompts[i])
 			if err != nil {
 				return err
 			}
 			if !fits {
 				f.more, f.cut = true, true
-				f.all, f.known = f.start+len(f.rows)+len(page.Records)-i, page.Next == nil
+				f.all, f.known = f.start+len(f.rows)+len(page.Prompts)-i, page.Next == nil
 				return nil
 			}
 			f.at.skip++
@@ -153,7 +153,7 @@ func (f *finding) fill(ctx context.Context, library Library) error {
 }
 
 // add takes a prompt unless there is no room. The first one is taken always: a caller must get on.
-func (f *finding) add(r *store.Record) (bool, error) {
+func (f *finding) add(r *store.PromptView) (bool, error) {
 	var row any
 	if f.brief {
 		row = showSummary(f.bare, r)

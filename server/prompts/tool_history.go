@@ -46,7 +46,7 @@ func (s *Surface) listVersions(ctx context.Context, in given) (answer, error) {
 		}
 	}
 	limit := min(cmp.Or(in.count("limit"), historyRows), maxHistory)
-	history, err := s.library.Versions(ctx, key, int64(from.skip), limit+1)
+	history, err := s.library.ListVersions(ctx, key, int64(from.skip), limit+1)
 	if err != nil {
 		return answer{}, err
 	}
@@ -97,11 +97,11 @@ func (s *Surface) diffVersions(ctx context.Context, in given) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	from, err := s.library.Read(ctx, key, prompt.Selector{Version: in.whole("from")})
+	from, err := s.library.GetView(ctx, key, prompt.Selector{Version: in.whole("from")})
 	if err != nil {
 		return answer{}, err
 	}
-	to, err := s.library.Read(ctx, key, prompt.Selector{Version: in.whole("to")})
+	to, err := s.library.GetView(ctx, key, prompt.Selector{Version: in.whole("to")})
 	if err != nil {
 		return answer{}, err
 	}

@@ -181,7 +181,7 @@ func slug(title string) string {
 // freeName is the name of the object a change adds: the slug, made another one when it is taken.
 func (s *Surface) freeName(ctx context.Context, namespace, title, change string) (store.Key, error) {
 	key := store.Key{Namespace: namespace, Name: slug(title)}
-	taken, err := s.library.Taken(ctx, key)
+	taken, err := s.library.NameTaken(ctx, key)
 	if err != nil {
 		return store.Key{}, fmt.Errorf("look for a free name: %w", err)
 	}

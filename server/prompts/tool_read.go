@@ -22,7 +22,7 @@ func (s *Surface) allow(ctx context.Context, verb auth.Verb, key store.Key) erro
 }
 
 // read is one version of the prompt the call names, for a caller who may get it.
-func (s *Surface) read(ctx context.Context, in given) (store.Record, prompt.Selector, error) {
+func (s *Surface) read(ctx context.Context, in given) (store.PromptView, prompt.Selector, error) {
 	key, selector, err := s.locate(ctx, in)
 	if err == nil {
 		selector, err = selected(in, selector)
@@ -31,9 +31,9 @@ func (s *Surface) read(ctx context.Context, in given) (store.Record, prompt.Sele
 		err = s.allow(ctx, auth.Get, key)
 	}
 	if err != nil {
-		return store.Record{}, selector, err
+		return store.PromptView{}, selector, err
 	}
-	r, err := s.library.Read(ctx, key, selector)
+	r, err := s.library.GetView(ctx, key, selector)
 	return r, selector, err
 }
 
@@ -163,7 +163,7 @@ func (s *Surface) similar(ctx context.Context, in given) (answer, error) {
 	shown := []shownSimilar{}
 	if scope.All || len(scope.Namespaces) > 0 {
 		query.Scope = scope
-		alike, err := s.library.Similar(ctx, query)
+		alike, err := s.library.FindSimilar(ctx, query)
 		if err != nil {
 			return answer{}, err
 		}

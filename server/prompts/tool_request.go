@@ -67,9 +67,9 @@ func (s *Surface) request(ctx context.Context, prepare prepare, asked []store.Ch
 	soon, cancel := s.soon(ctx)
 	defer cancel()
 	if by.IdempotencyKey != "" {
-		outcome, err := store.ChangeOutcome{}, store.ErrOtherRequest
-		for i := 0; i < len(asked) && errors.Is(err, store.ErrOtherRequest); i++ {
-			outcome, err = s.changes.RequestedBefore(soon, signed(asked[i]))
+		outcome, err := store.ChangeOutcome{}, store.ErrIdempotencyKeyReused
+		for i := 0; i < len(asked) && errors.Is(err, store.ErrIdempotencyKeyReused); i++ {
+			outcome, err = s.changes.FindEarlierRequest(soon, signed(asked[i]))
 		}
 		if !errors.Is(err, store.ErrNotFound) {
 			return outcome, err

@@ -41,7 +41,7 @@ type shownSummary struct {
 	Version     int64    `json:"version"`
 }
 
-func showPrompt(bare string, r *store.Record) shownPrompt {
+func showPrompt(bare string, r *store.PromptView) shownPrompt {
 	d := &r.Document
 	shown := shownPrompt{
 		Name: titleOf(r), Content: prompt.Content(d.Written()), Description: d.Description,
@@ -55,7 +55,7 @@ func showPrompt(bare string, r *store.Record) shownPrompt {
 	return shown
 }
 
-func showSummary(bare string, r *store.Record) shownSummary {
+func showSummary(bare string, r *store.PromptView) shownSummary {
 	d := &r.Document
 	return shownSummary{
 		Name: titleOf(r), Description: d.Description, IsTemplate: isTemplate(d), Tags: tagsOf(d), Category: d.Category,
@@ -64,7 +64,7 @@ func showSummary(bare string, r *store.Record) shownSummary {
 }
 
 // titleOf is what tools call the name.
-func titleOf(r *store.Record) string { return cmp.Or(r.Document.Title, r.Key.Name) }
+func titleOf(r *store.PromptView) string { return cmp.Or(r.Document.Title, r.Key.Name) }
 
 func isTemplate(d *prompt.Document) bool { return d.Syntax != prompt.Plain }
 

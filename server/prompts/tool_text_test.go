@@ -17,10 +17,10 @@ func TestTextOfAPrompt(t *testing.T) {
 	born := time.Date(2025, 1, 2, 4, 4, 5, 678_999_000, time.FixedZone("CET", 3600))
 	for name, tc := range map[string]struct {
 		endpoint string
-		record   store.Record
+		record   store.PromptView
 		want     string
 	}{
-		"all of it": {"", store.Record{
+		"all of it": {"", store.PromptView{
 			Key: store.Key{Namespace: "support", Name: "greet-bob"}, Version: 2, CreatedAt: born, PublishedAt: born.Add(time.Hour),
 			Document: prompt.Document{
 				Syntax: prompt.Simple, Title: "Greet <Bob> & \"Ann\"", Description: "d", Category: "c", Tags: []string{"a", "b"},
@@ -53,7 +53,7 @@ func TestTextOfAPrompt(t *testing.T) {
   "updatedAt": "2025-01-02T04:04:05.678Z",
   "version": 2
 }`},
-		"what is absent is left out, and includes stay as written": {"support", store.Record{
+		"what is absent is left out, and includes stay as written": {"support", store.PromptView{
 			Key: store.Key{Namespace: "support", Name: "talk"}, Version: 1, CreatedAt: born, PublishedAt: born,
 			Document: prompt.Document{
 				Syntax:   prompt.Plain,

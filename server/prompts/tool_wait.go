@@ -48,7 +48,7 @@ func newSettling(changes Changes, patience time.Duration, log *slog.Logger) *set
 // settle waits for the end of a request, and returns how far it has come when that takes too long or the server
 // ends. The error is that of ctx: a caller who left waits no more, and the request goes on.
 func (s *settling) settle(ctx context.Context, subject string, so store.ChangeOutcome, until time.Time) (store.ChangeOutcome, error) {
-	if so.State.Final() {
+	if so.State.IsFinal() {
 		return so, nil
 	}
 	w := &waiter{subject: subject, id: so.ID, told: make(chan store.ChangeOutcome, 1)}
@@ -59,7 +59,7 @@ func (s *settling) settle(ctx context.Context, subject string, so store.ChangeOu
 	for {
 		select {
 		case so = <-w.told:
-			if so.State.Final() {
+			if so.State.IsFinal() {
 				return so, nil
 			}
 		case <-late.C:

@@ -157,11 +157,11 @@ func TestRefusals(t *testing.T) {
 		"pending":     {store.ChangeOutcome{State: store.ChangePending}, ""},
 		"applied":     {store.ChangeOutcome{State: store.ChangeApplied}, ""},
 		"blocked":     {store.ChangeOutcome{State: store.ChangeBlocked, Reason: "IncludeMissing", Message: "no style"}, "ValidationError: the change is in the object, which is blocked (IncludeMissing): no style"},
-		"owned":       {store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned, Message: "Argo CD keeps it"}, "OwnedElsewhereError: Argo CD keeps it"},
+		"owned":       {store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere, Message: "Argo CD keeps it"}, "OwnedElsewhereError: Argo CD keeps it"},
 		"not valid":   {store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonInvalid, Message: "too many channels"}, "ValidationError: too many channels"},
 		"unproven":    {store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonUnproven, Message: "no proof"}, "ForbiddenError: no proof"},
-		"gone":        {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone, Message: "x"}, "not found"},
-		"there":       {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonExists, Message: "there"}, "ConflictError: there"},
+		"gone":        {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound, Message: "x"}, "not found"},
+		"there":       {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonAlreadyExists, Message: "there"}, "ConflictError: there"},
 		"superseded":  {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded, Message: "replaced"}, "ConflictError: replaced"},
 		"interrupted": {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonInterrupted, Message: "ended"}, "ConflictError: ended"},
 		"expired":     {store.ChangeOutcome{State: store.ChangeExpired, Message: "never"}, "StorageError: never"},
@@ -170,7 +170,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, tc.want)
 		}
 	}
-	if !errors.Is(refusal(store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone}), store.ErrNotFound) {
+	if !errors.Is(refusal(store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound}), store.ErrNotFound) {
 		t.Error("what is gone is not found")
 	}
 }

@@ -68,7 +68,7 @@ func (s *Surface) updatePrompt(ctx context.Context, in given) (answer, error) {
 	request := store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: edit, ExpectedVersion: in.whole("expectedVersion")}
 	var name string
 	outcome, err := s.change(ctx, in, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
-		r, err := s.library.Read(ctx, key, newest)
+		r, err := s.library.GetView(ctx, key, newest)
 		if err != nil {
 			return request, err
 		}
@@ -94,7 +94,7 @@ func (s *Surface) updatePrompt(ctx context.Context, in given) (answer, error) {
 func (s *Surface) nameThen(ctx context.Context, o store.ChangeOutcome) string {
 	ctx, cancel := s.soon(ctx)
 	defer cancel()
-	r, err := s.library.Read(ctx, o.Key, prompt.Selector{Version: o.Version})
+	r, err := s.library.GetView(ctx, o.Key, prompt.Selector{Version: o.Version})
 	if err != nil {
 		return o.Key.Name
 	}
@@ -102,7 +102,7 @@ func (s *Surface) nameThen(ctx context.Context, o store.ChangeOutcome) string {
 }
 
 // compiles refuses an edit that would end in a prompt that cannot be published.
-func (s *Surface) compiles(ctx context.Context, r *store.Record, edit store.Edit) error {
+func (s *Surface) compiles(ctx context.Context, r *store.PromptView, edit store.Edit) error {
 	before := promptobject.Written(&r.Document)
 	after, err := promptobject.Edited(before, edit)
 	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
@@ -166,7 +166,7 @@ func (s *Surface) deletion(ctx context.Context, whole store.ChangeRequest) (stor
 	if whole.ExpectedVersion != 0 {
 		selector = prompt.Selector{Version: whole.ExpectedVersion}
 	}
-	r, err := s.library.Read(ctx, key, selector)
+	r, err := s.library.GetView(ctx, key, selector)
 	if err != nil || whole.ExpectedVersion == 0 {
 		return whole, err
 	}
@@ -188,7 +188,7 @@ func (s *Surface) deletion(ctx context.Context, whole store.ChangeRequest) (stor
 // onlyVersion reports whether no other version is left of a prompt than its newest.
 func (s *Surface) onlyVersion(ctx context.Context, key store.Key, version int64) (bool, error) {
 	for before := version; ; {
-		older, err := s.library.Versions(ctx, key, before, maxHistory)
+		older, err := s.library.ListVersions(ctx, key, before, maxHistory)
 		if err != nil || len(older) == 0 {
 			return err == nil, err
 		}

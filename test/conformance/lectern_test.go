@@ -43,7 +43,7 @@ func lectern(t *testing.T) (*catalogtest.Author, string) {
 		must(t, err)
 	}
 	dsn := filepath.Join(t.TempDir(), "dsn")
-	must(t, os.WriteFile(dsn, []byte(pgtest.ServerRole(t, author.Owner).URL), 0o600))
+	must(t, os.WriteFile(dsn, []byte(pgtest.AsServerRole(t, author.Owner).URL), 0o600))
 	endpoint, probes := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	server, err := testenv.StartAlone(t.Context(), testenv.Beside{
 		Name: "server", Path: binary, Ready: "http://" + probes + "/readyz",

@@ -21,7 +21,7 @@ func TestStdioWithADatabase(t *testing.T) {
 	plain.Syntax = prompt.Plain
 	author.Publish(store.Key{Namespace: "it", Name: "greet"}, plain)
 	author.Publish(store.Key{Namespace: "hr", Name: "greet"}, plain)
-	c := run(t, []string{"LECTERN_DATABASE_URL=" + pgtest.ServerRole(t, author.Owner).URL}, "--default-namespace=it")
+	c := run(t, []string{"LECTERN_DATABASE_URL=" + pgtest.AsServerRole(t, author.Owner).URL}, "--default-namespace=it")
 	c.initialize("2025-06-18")
 	if ids := c.ids("list_prompts", args{}); fmt.Sprint(ids) != "[greet hr/greet]" {
 		t.Errorf("ids %v", ids)

@@ -46,7 +46,7 @@ func answer(ctx context.Context, at *postgres.Store, id string) (store.ChangeOut
 		if err != nil {
 			return err
 		}
-		if len(found) != 1 || !found[0].State.Final() {
+		if len(found) != 1 || !found[0].State.IsFinal() {
 			return fmt.Errorf("change %s is at %+v", id, found)
 		}
 		end = found[0]
@@ -65,7 +65,7 @@ func changesKilledAtEveryStep(t *testing.T) {
 	}
 	// Whether a creation that was begun came through and was undone since, nobody can tell.
 	interrupted := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonInterrupted}
-	for _, point := range faultpoint.Change() {
+	for _, point := range faultpoint.ChangePoints() {
 		name := string(point)
 		added := newVersion(1)
 		if point == faultpoint.ChangeBegun {

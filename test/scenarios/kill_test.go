@@ -100,7 +100,7 @@ func plan(point faultpoint.Name) map[string]int {
 func killedAtEveryStep(t *testing.T) {
 	stack := mortal(t)
 	undisturbed := tell(t, stack, "", nil)
-	for _, point := range faultpoint.Reconcile() {
+	for _, point := range faultpoint.ReconcilePoints() {
 		t.Run(string(point), func(t *testing.T) {
 			began := time.Now()
 			if diff := cmp.Diff(undisturbed, tell(t, stack, point, plan(point))); diff != "" {

@@ -257,7 +257,7 @@ func (o *oracle) judgeRequest(r *filed) {
 		}
 	case state == store.ChangeConflict && reason == store.ReasonSuperseded:
 		want, most = 1, 1
-	case state == store.ChangeConflict && (reason == store.ReasonInterrupted || reason == store.ReasonGone):
+	case state == store.ChangeConflict && (reason == store.ReasonInterrupted || reason == store.ReasonNotFound):
 		most = 1 // it may have been there until the object was deleted
 	case state == store.ChangeConflict, state == store.ChangeRefused, state == store.ChangeExpired:
 	default:
@@ -308,7 +308,7 @@ func (o *oracle) judgeCall(c *call) {
 		o.fail("%s, of a request that is not there", what)
 	case r == nil && c.text != "" && len(begins(o.events[c.name], c.text)) > 0:
 		o.fail("%s, and no request was made, but the object said it", what)
-	case r == nil, c.told != "" && !c.told.Final(): // refused before it was asked, or to be asked about later
+	case r == nil, c.told != "" && !c.told.IsFinal(): // refused before it was asked, or to be asked about later
 	case c.told == "" && r.State == string(store.ChangePublished):
 		o.fail("%s, but the request ended %s", what, r.State)
 	case c.told != "" && (string(c.told) != r.State || c.version != r.Version):
@@ -412,7 +412,7 @@ func (o *oracle) judgeKept(name string, events []sight) {
 	}
 	for i := range o.requests {
 		r := &o.requests[i]
-		if r.Name == name && r.Reason != store.ReasonOwned && (name != "channels" || r.Edit.Channel == nil) {
+		if r.Name == name && r.Reason != store.ReasonOwnedElsewhere && (name != "channels" || r.Edit.Channel == nil) {
 			o.fail("%s of %s, which is another's, ended %s %s", r.Action, name, r.State, r.Reason)
 		}
 	}

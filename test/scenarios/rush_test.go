@@ -28,7 +28,7 @@ func crowdTime() time.Duration {
 }
 
 // shows are the ends that requests must come to before the agents stop.
-var shows = []string{"Add Published", "Update Published", "Delete Published", "Update Refused " + store.ReasonOwned}
+var shows = []string{"Add Published", "Update Published", "Delete Published", "Update Refused " + store.ReasonOwnedElsewhere}
 
 // rush lets everybody loose for a while, and until there is to see what the scenario shows.
 func (c *throng) rush(t *testing.T) error {
@@ -103,7 +103,7 @@ func (c *throng) killing(ctx context.Context) error {
 			return c.Launch(testenv.Controller)
 		}
 		var env []string
-		if points := faultpoint.Change(); c.kills.Add(1)%2 == 0 {
+		if points := faultpoint.ChangePoints(); c.kills.Add(1)%2 == 0 {
 			env = []string{"LECTERN_FAULTPOINT=" + string(points[r.IntN(len(points))])}
 		}
 		if err := c.Launch(testenv.Controller, env...); err != nil {

@@ -225,7 +225,7 @@ func (c *throng) ask(ctx context.Context, name string, action store.Action, edit
 			return fmt.Errorf("found %d, %w", len(found), err)
 		}
 		said.told, said.version, said.words = found[0].State, found[0].Version, found[0].Message
-		if !found[0].State.Final() {
+		if !found[0].State.IsFinal() {
 			return errors.New("not yet")
 		}
 		return nil

@@ -32,7 +32,7 @@ func TestFilledAsPublished(t *testing.T) {
 	}
 	defer db.Close()
 	writer := db.Writer("cluster-1")
-	if err := writer.Claim(ctx); err != nil {
+	if err := writer.ClaimDatabase(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for i := range c.Prompts {

@@ -10,19 +10,19 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Read is one version of a live prompt as it was written; errors are those of Get.
-func (s *Store) Read(_ context.Context, key store.Key, sel prompt.Selector) (store.Record, error) {
+// GetView is one version of a live prompt as it was written; errors are those of Get.
+func (s *Store) GetView(_ context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	r, number, v, err := s.served(key, sel)
 	if err != nil {
-		return store.Record{}, err
+		return store.PromptView{}, err
 	}
 	return r.record(number, v), nil
 }
 
-func (r *row) record(number int64, v *version) store.Record {
-	return store.Record{
+func (r *row) record(number int64, v *version) store.PromptView {
+	return store.PromptView{
 		Key: r.key, Version: number, Digest: v.digest, Document: *v.document, Exposure: r.Exposure,
 		Latest: r.Channels[store.Latest], Served: r.Default, Channels: r.channelsAt(number),
 		CreatedAt: r.created, PublishedAt: v.published,
@@ -33,35 +33,35 @@ func (r *row) record(number int64, v *version) store.Record {
 type hit struct {
 	row     *row
 	version *version
-	mark    store.Mark
+	mark    store.PageMark
 }
 
 // compareMarks is the order of what is found.
-func compareMarks(a, b store.Mark) int {
+func compareMarks(a, b store.PageMark) int {
 	return cmp.Or(cmp.Compare(b.Rank, a.Rank), a.CreatedAt.Compare(b.CreatedAt), a.Key.Compare(b.Key))
 }
 
 // Find gives the prompts a query asks for, by their default version.
-func (s *Store) Find(_ context.Context, q store.FindQuery) (store.Found, error) {
+func (s *Store) Find(_ context.Context, q store.FindQuery) (store.FindResult, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	hits, err := s.hits(q)
 	if err != nil {
-		return store.Found{}, err
+		return store.FindResult{}, err
 	}
 	slices.SortFunc(hits, func(a, b hit) int { return compareMarks(a.mark, b.mark) })
 	if q.After != nil {
 		hits = slices.DeleteFunc(hits, func(h hit) bool { return compareMarks(h.mark, *q.After) <= 0 })
 	}
 	hits = hits[min(len(hits), max(0, q.Offset)):]
-	var found store.Found
+	var found store.FindResult
 	limit := max(1, q.Limit)
 	if len(hits) > limit {
 		hits = hits[:limit]
 		found.Next = &hits[limit-1].mark
 	}
 	for _, h := range hits {
-		found.Records = append(found.Records, h.row.record(h.row.Default, h.version))
+		found.Prompts = append(found.Prompts, h.row.record(h.row.Default, h.version))
 	}
 	return found, nil
 }
@@ -85,7 +85,7 @@ func (s *Store) hits(q store.FindQuery) ([]hit, error) {
 		if !passes(v.document) {
 			continue
 		}
-		mark := store.Mark{CreatedAt: r.created, Key: r.key}
+		mark := store.PageMark{CreatedAt: r.created, Key: r.key}
 		if q.Text != "" {
 			mark.Rank = words.rank(v.document)
 			if mark.Rank == 0 && !contains(r.key.Name, v.document, q.Text) {
@@ -125,12 +125,12 @@ func (s *Store) Stats(_ context.Context, scope store.Scope) (store.Stats, error)
 	return stats, nil
 }
 
-// Similar are listed prompts with nearly the same text, the most similar first. All are compared: what fits in
+// FindSimilar are listed prompts with nearly the same text, the most similar first. All are compared: what fits in
 // memory does not want an index.
-func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Similar, error) {
+func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.SimilarPrompt, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var found []store.Similar
+	var found []store.SimilarPrompt
 	similarTo := prompt.SimilarityTo(q.Text)
 	for r, v := range s.listed(q.Scope, store.Key{}) {
 		if ctx.Err() != nil {
@@ -140,24 +140,24 @@ func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Simi
 			continue
 		}
 		if similarity := similarTo(prompt.Content(v.document.Written())); similarity >= q.Threshold {
-			found = append(found, store.Similar{Key: r.key, Title: v.document.Title, Similarity: similarity})
+			found = append(found, store.SimilarPrompt{Key: r.key, Title: v.document.Title, Similarity: similarity})
 		}
 	}
-	slices.SortStableFunc(found, func(a, b store.Similar) int { return cmp.Compare(b.Similarity, a.Similarity) })
+	slices.SortStableFunc(found, func(a, b store.SimilarPrompt) int { return cmp.Compare(b.Similarity, a.Similarity) })
 	return found[:min(len(found), max(1, q.Limit))], nil
 }
 
-// Names are names of listed prompts that begin with prefix, each once and in order.
-func (s *Store) Names(_ context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+// CompleteNames are names of listed prompts that begin with prefix, each once and in order.
+func (s *Store) CompleteNames(_ context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	return s.complete(scope, prefix, limit, func(key store.Key) string { return key.Name })
 }
 
-// Namespaces are those with listed prompts that begin with prefix, in order.
-func (s *Store) Namespaces(_ context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+// CompleteNamespaces are those with listed prompts that begin with prefix, in order.
+func (s *Store) CompleteNamespaces(_ context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	return s.complete(scope, prefix, limit, func(key store.Key) string { return key.Namespace })
 }
 
-func (s *Store) complete(scope store.Scope, prefix string, limit int, of func(store.Key) string) (store.Names, error) {
+func (s *Store) complete(scope store.Scope, prefix string, limit int, of func(store.Key) string) (store.Completions, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var names []string
@@ -168,11 +168,11 @@ func (s *Store) complete(scope store.Scope, prefix string, limit int, of func(st
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return store.Names{Names: names[:min(len(names), max(0, limit))], Total: int64(len(names))}, nil
+	return store.Completions{Values: names[:min(len(names), max(0, limit))], Total: int64(len(names))}, nil
 }
 
-// Taken reports whether a prompt lives or lived under a key.
-func (s *Store) Taken(_ context.Context, key store.Key) (bool, error) {
+// NameTaken reports whether a prompt lives or lived under a key.
+func (s *Store) NameTaken(_ context.Context, key store.Key) (bool, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.rows[key] != nil, nil

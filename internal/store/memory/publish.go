@@ -16,7 +16,7 @@ import (
 // Publish makes what an object says what is served; when nothing changed it takes no revision.
 //
 // It returns a *store.FencedError when the row is not the object's to write, store.ErrFragmentsMoved
-// when an include would now take another version, or a *store.RefusedError for a text no store holds.
+// when an include would now take another version, or a *store.UnstorableValueError for a text no store holds.
 func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
 	return s.PublishAt(ctx, p, time.Now())
 }
@@ -32,8 +32,8 @@ func (s *Store) PublishAt(_ context.Context, p store.Publication, at time.Time) 
 	return published, nil
 }
 
-// Would is what Publish would answer, except that it takes no revision and changes nothing.
-func (s *Store) Would(p store.Publication) (store.Published, error) {
+// DryRunPublish is what Publish would answer, except that it takes no revision and changes nothing.
+func (s *Store) DryRunPublish(p store.Publication) (store.Published, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	_, published, err := s.decide(&p)
@@ -42,7 +42,7 @@ func (s *Store) Would(p store.Publication) (store.Published, error) {
 
 func (s *Store) publish(p *store.Publication, at time.Time) (store.Published, error) {
 	pl, published, err := s.decide(p)
-	if err != nil || !pl.Visible && !pl.Quiet {
+	if err != nil || !pl.Visible && !pl.WriterOnly {
 		return published, err
 	}
 	r := s.rows[p.Key]
@@ -56,24 +56,24 @@ func (s *Store) publish(p *store.Publication, at time.Time) (store.Published, er
 
 // decide is what a publish changes, and its answer.
 func (s *Store) decide(p *store.Publication) (*plan.Plan, store.Published, error) {
-	found := plan.Row{Standing: plan.Standing{Fence: store.Fence{Owner: p.Owner}}}
+	found := plan.Row{State: plan.State{Fence: store.Fence{Owner: p.Owner}}}
 	if r := s.rows[p.Key]; r != nil {
 		found = r.Row
 	}
-	if plan.Fenced(found.Standing, p) {
+	if plan.IsFenced(found.State, p) {
 		return nil, store.Published{}, &store.FencedError{Key: p.Key, Row: found.Fence, Deleted: found.Deleted}
 	}
 	if err := s.check(p); err != nil {
 		return nil, store.Published{}, err
 	}
-	newest, isNew := plan.Number(&found, p)
-	asked := plan.Withdrawable(&found, p, newest)
-	withdraw, inUse := plan.Withdrawal(asked, newest, s.pins(p.Key, asked))
-	pl := plan.Make(&found, p, newest, isNew, withdraw)
-	old := plan.Droppable(&found, p, pl)
-	pl.Dropping(plan.Unpinned(old, s.pins(p.Key, old)))
+	newest, isNew := plan.NextVersion(&found, p)
+	asked := plan.VersionsToWithdraw(&found, p, newest)
+	withdraw, inUse := plan.DecideWithdrawal(asked, newest, s.pins(p.Key, asked))
+	pl := plan.New(&found, p, newest, isNew, withdraw)
+	old := plan.VersionsBeyondLimit(&found, p, pl)
+	pl.SetDropped(plan.ExcludePinned(old, s.pins(p.Key, old)))
 
-	published := plan.Answer(&found, p, pl)
+	published := plan.ResultOf(&found, p, pl)
 	published.InUse = inUse
 	published.Copies = s.copies(p.Key, slices.Concat(found.Withdrawn, withdraw))
 	return pl, published, nil
@@ -83,7 +83,7 @@ func (s *Store) decide(p *store.Publication) (*plan.Plan, store.Published, error
 func (s *Store) check(p *store.Publication) error {
 	for _, m := range slices.Concat(p.Compiled.Document.Messages, p.Compiled.Document.Source) {
 		if strings.ContainsRune(m.Text, 0) {
-			return &store.RefusedError{Reason: "a text has the character U+0000"}
+			return &store.UnstorableValueError{Reason: "a text has the character U+0000"}
 		}
 	}
 	for _, include := range p.Compiled.Includes {
@@ -194,7 +194,7 @@ func (s *Store) carryOut(r *row, p *store.Publication, pl *plan.Plan, at time.Ti
 			digest: p.Compiled.Digest, document: &p.Compiled.Document, includes: p.Compiled.Includes,
 			provenance: p.Provenance, published: at,
 		}
-		r.NewestsIncludes = p.Compiled.Includes
+		r.NewestIncludes = p.Compiled.Includes
 	}
 	for _, withdrawn := range pl.Withdraw {
 		v := r.versions[withdrawn]
@@ -206,7 +206,7 @@ func (s *Store) carryOut(r *row, p *store.Publication, pl *plan.Plan, at time.Ti
 	r.Withdrawn = slices.Concat(pl.Withdraw, r.Withdrawn)
 	slices.SortFunc(r.Withdrawn, func(a, b int64) int { return int(b - a) })
 	r.Withdrawn = slices.DeleteFunc(r.Withdrawn, func(v int64) bool { return slices.Contains(pl.Drop, v) })
-	r.Served, r.Channels, r.Default = pl.Served, pl.Placed, pl.Default
+	r.Served, r.Channels, r.Default = pl.Served, pl.Channels, pl.Default
 	r.Owner, r.Labels, r.Exposure = p.Owner, p.Labels, p.Exposure
 	r.Retain, r.HistoryLimit = p.Retain, plan.HistoryLimit(p)
 	r.Highest, r.Digest = pl.Newest, p.Compiled.Digest

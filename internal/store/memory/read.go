@@ -11,7 +11,7 @@ import (
 )
 
 // Get is one version of a live prompt, whatever its exposure. Its errors are those of the store in Postgres;
-// of a number that may be of an earlier process a *store.ForgottenError.
+// of a number that may be of an earlier process a *store.VersionExpiredError.
 func (s *Store) Get(_ context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -39,7 +39,7 @@ func (s *Store) served(key store.Key, sel prompt.Selector) (*row, int64, *versio
 	case r.Exposure == store.Fragment:
 		return nil, 0, nil, store.ErrNotFound
 	case sel.Version != 0 && r.versions[sel.Version] == nil:
-		return nil, 0, nil, &store.ForgottenError{Key: key, Version: sel.Version, Highest: r.Highest}
+		return nil, 0, nil, &store.VersionExpiredError{Key: key, Version: sel.Version, Highest: r.Highest}
 	case sel.Version != 0, sel.Channel != "" && !stated:
 		return nil, 0, nil, store.ErrNotFound
 	default:
@@ -90,8 +90,8 @@ func (s *Store) Count(_ context.Context, scope store.Scope) (int64, error) {
 	return n, nil
 }
 
-// Versions is a prompt's history below version before, newest first; before 0 starts at the newest.
-func (s *Store) Versions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+// ListVersions is a prompt's history below version before, newest first; before 0 starts at the newest.
+func (s *Store) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	r := s.live(key)
@@ -130,9 +130,9 @@ func (r *row) channelsAt(number int64) []string {
 	return names
 }
 
-// Fragments reads what includes need: for each reference the version it stands for now, with the
+// LoadFragments reads what includes need: for each reference the version it stands for now, with the
 // messages as written. A reference to nothing served is not in the answer.
-func (s *Store) Fragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+func (s *Store) LoadFragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	fragments := make(map[prompt.Ref]prompt.Fragment, len(refs))

@@ -76,8 +76,8 @@ func (s *Store) take(r *row) {
 	s.moved = make(chan struct{})
 }
 
-// Verify returns nil: there is no schema to be behind.
-func (s *Store) Verify(context.Context) error { return nil }
+// VerifySchema returns nil: there is no schema to be behind.
+func (s *Store) VerifySchema(context.Context) error { return nil }
 
 // Feed is how far the store has come.
 func (s *Store) Feed(context.Context) (store.Feed, error) {
@@ -86,18 +86,18 @@ func (s *Store) Feed(context.Context) (store.Feed, error) {
 	return store.Feed{Epoch: epoch, Revision: s.revision}, nil
 }
 
-// Changes are the prompts changed after a revision, in order of revision, tombstones included. A
+// ChangedSince are the prompts changed after a revision, in order of revision, tombstones included. A
 // prompt changed more than once stands at its last revision only.
-func (s *Store) Changes(_ context.Context, after int64, limit int) ([]store.Change, error) {
+func (s *Store) ChangedSince(_ context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var changes []store.Change
+	var changes []store.ChangedKey
 	for _, r := range s.rows {
 		if r.Revision > after {
-			changes = append(changes, store.Change{Revision: r.Revision, Key: r.key})
+			changes = append(changes, store.ChangedKey{Revision: r.Revision, Key: r.key})
 		}
 	}
-	slices.SortFunc(changes, func(a, b store.Change) int { return cmp.Compare(a.Revision, b.Revision) })
+	slices.SortFunc(changes, func(a, b store.ChangedKey) int { return cmp.Compare(a.Revision, b.Revision) })
 	return changes[:min(len(changes), max(1, limit))], nil
 }
 

@@ -26,8 +26,8 @@ func (s *Store) Remove(_ context.Context, key store.Key, uid string, retain bool
 	return nil
 }
 
-// Sweep leaves a tombstone while the row still says fence, and says whether it did.
-func (s *Store) Sweep(_ context.Context, key store.Key, fence store.Fence) (bool, error) {
+// RemoveIfUnchanged leaves a tombstone while the row still says fence, and says whether it did.
+func (s *Store) RemoveIfUnchanged(_ context.Context, key store.Key, fence store.Fence) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.live(key)
@@ -44,15 +44,15 @@ func (s *Store) bury(r *row) {
 	s.take(r)
 }
 
-// Rows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
+// ListRows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
 // that.
-func (s *Store) Rows(_ context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error) {
+func (s *Store) ListRows(_ context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var rows []store.Row
+	var rows []store.ComparedRow
 	for _, key := range s.after(after) {
 		if r := s.live(key); r != nil {
-			rows = append(rows, store.Row{Key: key, Fence: r.Fence, Digest: r.Digest, Settled: time.Since(r.updated) > settled})
+			rows = append(rows, store.ComparedRow{Key: key, Fence: r.Fence, Digest: r.Digest, Quiescent: time.Since(r.updated) > settled})
 		}
 		if len(rows) == max(1, limit) {
 			break
@@ -61,9 +61,9 @@ func (s *Store) Rows(_ context.Context, after store.Key, limit int, settled time
 	return rows, nil
 }
 
-// Purge erases versions and texts of at most limit tombstones older than that, but not of retained ones,
+// PurgeTombstones erases versions and texts of at most limit tombstones older than that, but not of retained ones,
 // and says how many it erased. The row stays, with its highest number.
-func (s *Store) Purge(_ context.Context, olderThan time.Duration, limit int) (int, error) {
+func (s *Store) PurgeTombstones(_ context.Context, olderThan time.Duration, limit int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var graves []*row
@@ -76,7 +76,7 @@ func (s *Store) Purge(_ context.Context, olderThan time.Duration, limit int) (in
 	graves = graves[:min(len(graves), limit)]
 	for _, r := range graves {
 		r.purged, r.versions = true, map[int64]*version{}
-		r.Row = plan.Row{Standing: r.Standing, Highest: r.Highest, Exposure: r.Exposure}
+		r.Row = plan.Row{State: r.State, Highest: r.Highest, Exposure: r.Exposure}
 		r.updated = time.Now()
 		s.take(r)
 	}

@@ -12,11 +12,11 @@ import (
 // maxAvailable bounds the versions an answer lists.
 const maxAvailable = 10
 
-// Answer is what a caller is told, but for what only the database knows.
-func Answer(r *Row, p *store.Publication, pl *Plan) store.Published {
+// ResultOf is what a caller is told, but for what only the database knows.
+func ResultOf(r *Row, p *store.Publication, pl *Plan) store.Published {
 	published := store.Published{
 		Version: pl.Newest, Served: pl.Default, Digest: p.Compiled.Digest, Revision: r.Revision,
-		Channels: standingChannels(pl.Placed), Includes: r.NewestsIncludes,
+		Channels: standingChannels(pl.Channels), Includes: r.NewestIncludes,
 		Changed: pl.Visible, NewVersion: pl.NewVersion, Missing: pl.Missing,
 	}
 	if pl.NewVersion {

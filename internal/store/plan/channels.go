@@ -10,8 +10,8 @@ import (
 // Unresolved is the version of a channel that is stated and points to nothing stored.
 const Unresolved = 0
 
-// Move is one channel's step from where it stands to where it belongs.
-type Move struct {
+// ChannelMove is one channel's step from where it stands to where it belongs.
+type ChannelMove struct {
 	Name     string
 	From, To int64
 	Removed  bool
@@ -45,17 +45,17 @@ func placeChannels(current map[string]int64, rules []store.ChannelRule, served [
 }
 
 // movesBetween are the steps from one placement to another, in order of name.
-func movesBetween(current, placed map[string]int64) []Move {
-	var moves []Move
+func movesBetween(current, placed map[string]int64) []ChannelMove {
+	var moves []ChannelMove
 	for _, name := range slices.Sorted(maps.Keys(placed)) {
 		from, known := current[name]
 		if !known || from != placed[name] {
-			moves = append(moves, Move{Name: name, From: from, To: placed[name]})
+			moves = append(moves, ChannelMove{Name: name, From: from, To: placed[name]})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(current)) {
 		if _, stays := placed[name]; !stays {
-			moves = append(moves, Move{Name: name, From: current[name], Removed: true})
+			moves = append(moves, ChannelMove{Name: name, From: current[name], Removed: true})
 		}
 	}
 	return moves

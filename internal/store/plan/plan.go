@@ -19,39 +19,39 @@ type Plan struct {
 	Withdraw []int64
 	Drop     []int64
 
-	Served  []int64 // descending
-	Placed  map[string]int64
-	Moves   []Move
-	Missing []store.ChannelRule
-	Default int64
+	Served   []int64 // descending
+	Channels map[string]int64
+	Moves    []ChannelMove
+	Missing  []store.ChannelRule
+	Default  int64
 
-	// Visible says that a reader can tell the difference; Quiet that only a writer can.
-	Visible bool
-	Quiet   bool
+	// Visible says that a reader can tell the difference; WriterOnly that only a writer can.
+	Visible    bool
+	WriterOnly bool
 }
 
-// Number decides whether the publication makes a version, and which is the newest afterwards. It compares
+// NextVersion decides whether the publication makes a version, and which is the newest afterwards. It compares
 // with the newest only: going back to an older text makes a new version.
 //
 // When the object's status remembers a later version than the row does, the database lost some, and
 // that one is the newest: the same text gets the same number again, and another text never one that
 // was given out.
-func Number(r *Row, p *store.Publication) (newest int64, isNew bool) {
+func NextVersion(r *Row, p *store.Publication) (newest int64, isNew bool) {
 	digest := p.Compiled.Digest
 	stored := len(r.Served)+len(r.Withdrawn) > 0
-	lost := p.Seen.Version > r.Highest || p.Seen.Version == r.Highest && !stored && p.Seen.Version > 0
+	lost := p.LastObserved.Version > r.Highest || p.LastObserved.Version == r.Highest && !stored && p.LastObserved.Version > 0
 	switch {
-	case lost && p.Seen.Digest == digest:
-		return p.Seen.Version, true
+	case lost && p.LastObserved.Digest == digest:
+		return p.LastObserved.Version, true
 	case !lost && stored && r.Digest == digest:
 		return r.Highest, false
 	default:
-		return max(r.Highest, p.Seen.Version) + 1, true
+		return max(r.Highest, p.LastObserved.Version) + 1, true
 	}
 }
 
-// Withdrawable are the versions the publication asks to withdraw that are still served, in ascending order.
-func Withdrawable(r *Row, p *store.Publication, newest int64) []int64 {
+// VersionsToWithdraw are the versions the publication asks to withdraw that are still served, in ascending order.
+func VersionsToWithdraw(r *Row, p *store.Publication, newest int64) []int64 {
 	var versions []int64
 	for _, version := range p.Withdrawn {
 		if version == newest || slices.Contains(r.Served, version) {
@@ -62,41 +62,41 @@ func Withdrawable(r *Row, p *store.Publication, newest int64) []int64 {
 	return slices.Compact(versions)
 }
 
-// Make decides everything but what is dropped by age.
-func Make(r *Row, p *store.Publication, newest int64, isNew bool, withdraw []int64) *Plan {
+// New decides everything but what is dropped by age.
+func New(r *Row, p *store.Publication, newest int64, isNew bool, withdraw []int64) *Plan {
 	served := slices.Clone(r.Served)
 	if isNew {
 		served = append([]int64{newest}, served...)
 	}
 	served = slices.DeleteFunc(served, func(v int64) bool { return slices.Contains(withdraw, v) })
 	pl := &Plan{Newest: newest, NewVersion: isNew, Withdraw: withdraw, Served: served}
-	pl.Placed, pl.Missing = placeChannels(r.Channels, p.Channels, served)
-	pl.Moves = movesBetween(r.Channels, pl.Placed)
-	pl.Default = defaultVersion(pl.Placed)
+	pl.Channels, pl.Missing = placeChannels(r.Channels, p.Channels, served)
+	pl.Moves = movesBetween(r.Channels, pl.Channels)
+	pl.Default = defaultVersion(pl.Channels)
 	pl.Visible = r.Revision == 0 || r.Deleted || isNew || len(withdraw) > 0 || len(pl.Moves) > 0 ||
 		r.Default != pl.Default || r.Exposure != p.Exposure
-	pl.Quiet = r.Owner != p.Owner || !maps.Equal(r.Labels, p.Labels) ||
+	pl.WriterOnly = r.Owner != p.Owner || !maps.Equal(r.Labels, p.Labels) ||
 		r.Retain != p.Retain || r.HistoryLimit != HistoryLimit(p)
 	return pl
 }
 
-// Droppable are the stored versions beyond the history limit that are neither in a channel nor the
+// VersionsBeyondLimit are the stored versions beyond the history limit that are neither in a channel nor the
 // newest, in ascending order. Withdrawn ones count: they are lines of the history too.
-func Droppable(r *Row, p *store.Publication, pl *Plan) []int64 {
+func VersionsBeyondLimit(r *Row, p *store.Publication, pl *Plan) []int64 {
 	limit := int(HistoryLimit(p))
 	stored := slices.Concat(pl.Served, r.Withdrawn, pl.Withdraw)
 	if limit == 0 || len(stored) <= limit {
 		return nil
 	}
 	slices.SortFunc(stored, func(a, b int64) int { return cmp.Compare(b, a) })
-	inChannel := slices.Collect(maps.Values(pl.Placed))
+	inChannel := slices.Collect(maps.Values(pl.Channels))
 	old := slices.DeleteFunc(stored[limit:], func(v int64) bool { return v == pl.Newest || slices.Contains(inChannel, v) })
 	slices.Sort(old)
 	return old
 }
 
-// Dropping adds what age takes.
-func (pl *Plan) Dropping(versions []int64) {
+// SetDropped adds what age takes.
+func (pl *Plan) SetDropped(versions []int64) {
 	pl.Drop = versions
 	pl.Served = slices.DeleteFunc(pl.Served, func(v int64) bool { return slices.Contains(versions, v) })
 	pl.Visible = pl.Visible || len(versions) > 0

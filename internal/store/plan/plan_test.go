@@ -14,11 +14,11 @@ func TestFenced(t *testing.T) {
 	at := func(uid string, generation, revision int64) store.Fence {
 		return store.Fence{Owner: store.Owner{UID: uid, Generation: generation}, Revision: revision}
 	}
-	live := func(f store.Fence) Standing { return Standing{Fence: f} }
-	dead := func(f store.Fence) Standing { return Standing{Fence: f, Deleted: true} }
+	live := func(f store.Fence) State { return State{Fence: f} }
+	dead := func(f store.Fence) State { return State{Fence: f, Deleted: true} }
 	seen := func(f store.Fence) *store.Fence { return &f }
 	for name, tc := range map[string]struct {
-		row      Standing
+		row      State
 		owner    store.Owner
 		takeover *store.Fence
 		want     bool
@@ -42,7 +42,7 @@ func TestFenced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := Fenced(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
+			if got := IsFenced(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
 				t.Errorf("fenced is %t, want %t", got, tc.want)
 			}
 		})
@@ -61,26 +61,26 @@ func TestNumber(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		row  Row
-		seen store.Seen
+		seen store.LastObserved
 		want answer
 	}{
 		"first":                                   {want: answer{1, true}},
 		"equal to the newest":                     {row: stored(4, text), want: answer{4, false}},
 		"other than the newest":                   {row: stored(4, old), want: answer{5, true}},
-		"status behind the row":                   {row: stored(4, old), seen: store.Seen{Version: 3, Digest: text}, want: answer{5, true}},
-		"status at the row":                       {row: stored(4, text), seen: store.Seen{Version: 4, Digest: text}, want: answer{4, false}},
-		"lost, same text":                         {row: stored(4, old), seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
-		"lost, same text as before and after":     {row: stored(4, text), seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
-		"lost, the row's text again":              {row: stored(4, text), seen: store.Seen{Version: 6, Digest: other}, want: answer{7, true}},
-		"all lost":                                {seen: store.Seen{Version: 6, Digest: text}, want: answer{6, true}},
-		"purged, same text":                       {row: Row{Highest: 4}, seen: store.Seen{Version: 4, Digest: text}, want: answer{4, true}},
-		"purged, another text":                    {row: Row{Highest: 4}, seen: store.Seen{Version: 4, Digest: other}, want: answer{5, true}},
+		"status behind the row":                   {row: stored(4, old), seen: store.LastObserved{Version: 3, Digest: text}, want: answer{5, true}},
+		"status at the row":                       {row: stored(4, text), seen: store.LastObserved{Version: 4, Digest: text}, want: answer{4, false}},
+		"lost, same text":                         {row: stored(4, old), seen: store.LastObserved{Version: 6, Digest: text}, want: answer{6, true}},
+		"lost, same text as before and after":     {row: stored(4, text), seen: store.LastObserved{Version: 6, Digest: text}, want: answer{6, true}},
+		"lost, the row's text again":              {row: stored(4, text), seen: store.LastObserved{Version: 6, Digest: other}, want: answer{7, true}},
+		"all lost":                                {seen: store.LastObserved{Version: 6, Digest: text}, want: answer{6, true}},
+		"purged, same text":                       {row: Row{Highest: 4}, seen: store.LastObserved{Version: 4, Digest: text}, want: answer{4, true}},
+		"purged, another text":                    {row: Row{Highest: 4}, seen: store.LastObserved{Version: 4, Digest: other}, want: answer{5, true}},
 		"purged, nothing remembered":              {row: Row{Highest: 4}, want: answer{5, true}},
-		"a version remembered without its digest": {row: stored(4, text), seen: store.Seen{Version: 6}, want: answer{7, true}},
+		"a version remembered without its digest": {row: stored(4, text), seen: store.LastObserved{Version: 6}, want: answer{7, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			newest, isNew := Number(&tc.row, &store.Publication{Compiled: &prompt.Compiled{Digest: text}, Seen: tc.seen})
+			newest, isNew := NextVersion(&tc.row, &store.Publication{Compiled: &prompt.Compiled{Digest: text}, LastObserved: tc.seen})
 			if diff := cmp.Diff(tc.want, answer{newest, isNew}); diff != "" {
 				t.Errorf("number (-want +got):\n%s", diff)
 			}
@@ -92,14 +92,14 @@ func TestMovesBetween(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		current, placed map[string]int64
-		want            []Move
+		want            []ChannelMove
 	}{
 		"nothing":            {map[string]int64{"latest": 2}, map[string]int64{"latest": 2}, nil},
-		"first":              {nil, map[string]int64{"latest": 1, "beta": 1}, []Move{{Name: "beta", To: 1}, {Name: "latest", To: 1}}},
-		"stated, unresolved": {map[string]int64{}, map[string]int64{"beta": 0}, []Move{{Name: "beta"}}},
+		"first":              {nil, map[string]int64{"latest": 1, "beta": 1}, []ChannelMove{{Name: "beta", To: 1}, {Name: "latest", To: 1}}},
+		"stated, unresolved": {map[string]int64{}, map[string]int64{"beta": 0}, []ChannelMove{{Name: "beta"}}},
 		"still unresolved":   {map[string]int64{"beta": 0}, map[string]int64{"beta": 0}, nil},
-		"gone":               {map[string]int64{"beta": 3}, nil, []Move{{Name: "beta", From: 3, Removed: true}}},
-		"moved back":         {map[string]int64{"beta": 3}, map[string]int64{"beta": 1}, []Move{{Name: "beta", From: 3, To: 1}}},
+		"gone":               {map[string]int64{"beta": 3}, nil, []ChannelMove{{Name: "beta", From: 3, Removed: true}}},
+		"moved back":         {map[string]int64{"beta": 3}, map[string]int64{"beta": 1}, []ChannelMove{{Name: "beta", From: 3, To: 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,17 +8,17 @@ import (
 // Row is a prompt as a publish finds it, and while nobody else may change it. Where there was none before it has
 // the publication's owner and no revision.
 type Row struct {
-	Standing
+	State
 
-	Labels          map[string]string
-	Exposure        store.Exposure
-	Retain          bool
-	HistoryLimit    int32
-	Highest         int64
-	Digest          prompt.Digest
-	Default         int64
-	Channels        map[string]int64
-	Served          []int64 // descending
-	Withdrawn       []int64 // descending
-	NewestsIncludes []prompt.Included
+	Labels         map[string]string
+	Exposure       store.Exposure
+	Retain         bool
+	HistoryLimit   int32
+	Highest        int64
+	Digest         prompt.Digest
+	Default        int64
+	Channels       map[string]int64
+	Served         []int64 // descending
+	Withdrawn      []int64 // descending
+	NewestIncludes []prompt.Included
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Withdrawal is all or nothing: when one of the versions is needed, none is withdrawn. A version
+// DecideWithdrawal is all or nothing: when one of the versions is needed, none is withdrawn. A version
 // is needed that the newest version of a live prompt includes by number (pins say of a version by which), and
 // the newest one, because the spec compiles to it.
-func Withdrawal(versions []int64, newest int64, pins map[int64]string) (withdraw []int64, inUse []store.VersionInUse) {
+func DecideWithdrawal(versions []int64, newest int64, pins map[int64]string) (withdraw []int64, inUse []store.VersionInUse) {
 	for _, version := range versions {
 		if by, pinned := pins[version]; pinned {
 			inUse = append(inUse, store.VersionInUse{Version: version, By: by})
@@ -23,7 +23,7 @@ func Withdrawal(versions []int64, newest int64, pins map[int64]string) (withdraw
 	return versions, nil
 }
 
-// Unpinned are those of the versions that no live prompt needs.
-func Unpinned(versions []int64, pins map[int64]string) []int64 {
+// ExcludePinned are those of the versions that no live prompt needs.
+func ExcludePinned(versions []int64, pins map[int64]string) []int64 {
 	return slices.DeleteFunc(versions, func(v int64) bool { _, pinned := pins[v]; return pinned })
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// CarriedChange is the request whose edit an object of that owner carries and whose publish is not settled, or nil.
+// AppliedChange is the request whose edit an object of that owner carries and whose publish is not settled, or nil.
 // lastChange is the object's own word for it.
-func (w *Writer) CarriedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error) {
+func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error) {
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
 	if !isUUID(lastChange) { // anybody may write an annotation
@@ -36,11 +36,11 @@ func (w *Writer) CarriedChange(ctx context.Context, key store.Key, owner store.O
 	return carried, nil
 }
 
-// SettleCarried ends a request whose edit is in an object that is not published: it is blocked for the object's reason, or
+// FinalizeAppliedChange ends a request whose edit is in an object that is not published: it is blocked for the object's reason, or
 // superseded when the edit is not held. What a publish settled stays.
-func (w *Writer) SettleCarried(ctx context.Context, carried store.Carried, reason, message string) error {
+func (w *Writer) FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error {
 	params := sqlcgen.SettleChangeParams{ID: carried.ID, State: string(store.ChangeBlocked), Reason: reason, Message: message}
-	if !carried.Held {
+	if !carried.Intact {
 		params = superseded(carried.ID)
 	}
 	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.SettleChange(ctx, params) })
@@ -52,7 +52,7 @@ func (w *Writer) SettleCarried(ctx context.Context, carried store.Carried, reaso
 
 func superseded(id string) sqlcgen.SettleChangeParams {
 	return sqlcgen.SettleChangeParams{
-		ID: id, State: string(store.ChangeConflict), Reason: store.ReasonSuperseded, Message: store.Superseded,
+		ID: id, State: string(store.ChangeConflict), Reason: store.ReasonSuperseded, Message: store.MessageSuperseded,
 	}
 }
 
@@ -81,8 +81,8 @@ func settleCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 		return nil
 	}
 	params := superseded(p.Change.ID)
-	if p.Change.Held {
-		if p.Change.Edit.Undone(published) {
+	if p.Change.Intact {
+		if p.Change.Edit.NotAchievedBy(published) {
 			return nil
 		}
 		params = sqlcgen.SettleChangeParams{
@@ -99,7 +99,7 @@ func settleCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 // settleDeleted settles what was asked of an object that is gone now.
 func settleDeleted(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) error {
 	err := q.SettleChangesOfDeleted(ctx, sqlcgen.SettleChangesOfDeletedParams{
-		Namespace: key.Namespace, Name: key.Name, ObjectUid: uid, Reason: store.ReasonGone, Message: store.DeletedFirst,
+		Namespace: key.Namespace, Name: key.Name, ObjectUid: uid, Reason: store.ReasonNotFound, Message: store.MessageDeletedFirst,
 	})
 	if err != nil {
 		return fmt.Errorf("settle the changes of the deleted object: %w", err)

@@ -15,7 +15,7 @@ import (
 )
 
 // RequestChange stores a request and wakes the controller. A repeat, by the id or by the subject's idempotency key, stores
-// nothing and gets the first one's outcome, under the first one's id, or store.ErrOtherRequest when it asks for
+// nothing and gets the first one's outcome, under the first one's id, or store.ErrIdempotencyKeyReused when it asks for
 // something else.
 func (s *Store) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	ctx, cancel := s.bounded(ctx)
@@ -44,14 +44,14 @@ func (s *Store) requestChange(ctx context.Context, request store.ChangeRequest) 
 	}
 	outcome, err := s.requestedBefore(ctx, request, edit)
 	if errors.Is(err, pgx.ErrNoRows) { // the id is another subject's
-		err = store.ErrOtherRequest
+		err = store.ErrIdempotencyKeyReused
 	}
 	return outcome, err
 }
 
-// RequestedBefore is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there was no
+// FindEarlierRequest is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there was no
 // such request.
-func (s *Store) RequestedBefore(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+func (s *Store) FindEarlierRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	edit, err := json.Marshal(request.Edit)
@@ -77,7 +77,7 @@ func (s *Store) requestedBefore(ctx context.Context, request store.ChangeRequest
 		return store.ChangeOutcome{}, err
 	}
 	if !first.Same {
-		return store.ChangeOutcome{}, store.ErrOtherRequest
+		return store.ChangeOutcome{}, store.ErrIdempotencyKeyReused
 	}
 	return outcomeOf(sqlcgen.ChangeOutcomesRow{
 		ID: first.ID, Namespace: first.Namespace, Name: first.Name, Action: first.Action, State: first.State,

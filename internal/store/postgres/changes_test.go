@@ -28,7 +28,7 @@ type desk struct {
 func openDesk(t *testing.T) desk {
 	t.Parallel()
 	owner := pgtest.New(t)
-	return desk{t, owner, open(t, pgtest.ServerRole(t, owner)), claim(t, open(t, owner), cluster)}
+	return desk{t, owner, open(t, pgtest.AsServerRole(t, owner)), claim(t, open(t, owner), cluster)}
 }
 
 // asks makes a request of handover and returns it.
@@ -51,7 +51,7 @@ func (d desk) asks(action store.Action, change ...func(*store.ChangeRequest)) st
 
 func (d desk) open() store.OpenChange {
 	d.Helper()
-	c, err := d.writer.OpenChange(d.Context(), handover)
+	c, err := d.writer.NextChange(d.Context(), handover)
 	must(d.T, err)
 	return c
 }
@@ -65,17 +65,17 @@ func (d desk) begins(intent store.Intent) store.OpenChange {
 
 func (d desk) applies(c store.OpenChange, uid string, generation int64) {
 	d.Helper()
-	must(d.T, d.writer.ApplyChange(d.Context(), c.ID, uid, generation))
+	must(d.T, d.writer.MarkChangeApplied(d.Context(), c.ID, uid, generation))
 }
 
 // carrying is a publication of handover with the change its object carries, as the reconciler makes it.
 func (d desk) carrying(uid string, generation int64, text string, held bool) store.Publication {
 	d.Helper()
 	p := publication(d.T, handover, uid, generation, text)
-	c, err := d.writer.CarriedChange(d.Context(), handover, p.Owner, "no id")
+	c, err := d.writer.AppliedChange(d.Context(), handover, p.Owner, "no id")
 	must(d.T, err)
 	if c != nil {
-		p.Change = &store.Carried{ID: c.ID, Held: held}
+		p.Change = &store.AppliedChange{ID: c.ID, Intact: held}
 	}
 	return p
 }
@@ -120,15 +120,15 @@ func TestRequestChangeOnce(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("a repeat gives %v (-want +got):\n%s", err, diff)
 		}
-		before, err := d.server.RequestedBefore(t.Context(), r)
+		before, err := d.server.FindEarlierRequest(t.Context(), r)
 		if diff := cmp.Diff(want, before); diff != "" || err != nil {
 			t.Errorf("what was requested before gives %v (-want +got):\n%s", err, diff)
 		}
 	}
 	again(repeat, want)
 	again(first, want) // sent again because the answer was lost
-	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "words"))
-	want.State, want.Reason, want.Message = store.ChangeRefused, store.ReasonOwned, "words"
+	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
+	want.State, want.Reason, want.Message = store.ChangeRefused, store.ReasonOwnedElsewhere, "words"
 	again(repeat, want)
 
 	for name, change := range map[string]func(*store.ChangeRequest){
@@ -140,17 +140,17 @@ func TestRequestChangeOnce(t *testing.T) {
 	} {
 		r := repeat
 		change(&r)
-		if got, err := d.server.RequestChange(t.Context(), r); !errors.Is(err, store.ErrOtherRequest) {
-			t.Errorf("%s under the same key gives %+v, %v; want %v", name, got, err, store.ErrOtherRequest)
+		if got, err := d.server.RequestChange(t.Context(), r); !errors.Is(err, store.ErrIdempotencyKeyReused) {
+			t.Errorf("%s under the same key gives %+v, %v; want %v", name, got, err, store.ErrIdempotencyKeyReused)
 		}
 	}
 	for name, tc := range map[string]struct {
 		subject string
 		want    error
-	}{"another edit of his": {first.Subject, store.ErrOtherRequest}, "nothing of hers": {"eve", store.ErrNotFound}} {
+	}{"another edit of his": {first.Subject, store.ErrIdempotencyKeyReused}, "nothing of hers": {"eve", store.ErrNotFound}} {
 		r := repeat
 		r.Edit.Title, r.Subject = new("T"), tc.subject
-		if got, err := d.server.RequestedBefore(t.Context(), r); !errors.Is(err, tc.want) {
+		if got, err := d.server.FindEarlierRequest(t.Context(), r); !errors.Is(err, tc.want) {
 			t.Errorf("%s was requested before: %+v, %v; want %v", name, got, err, tc.want)
 		}
 	}
@@ -181,7 +181,7 @@ func TestWhatIsNearlyAnID(t *testing.T) {
 	if err != nil || len(outcomes) > 0 {
 		t.Errorf("outcomes %v, %v; want none", outcomes, err)
 	}
-	carried, err := d.writer.CarriedChange(t.Context(), handover, store.Owner{UID: "u1", Generation: 1}, nearly)
+	carried, err := d.writer.AppliedChange(t.Context(), handover, store.Owner{UID: "u1", Generation: 1}, nearly)
 	if err != nil || carried != nil {
 		t.Errorf("carried %v, %v; want nothing", carried, err)
 	}
@@ -191,14 +191,14 @@ func TestTakenByARequest(t *testing.T) {
 	d := openDesk(t)
 	taken := func(want bool) {
 		t.Helper()
-		if got, err := d.server.Taken(t.Context(), handover); err != nil || got != want {
+		if got, err := d.server.NameTaken(t.Context(), handover); err != nil || got != want {
 			t.Errorf("taken: %t, %v; want %t", got, err, want)
 		}
 	}
 	taken(false)
 	d.asks(store.ActionAdd)
 	taken(true)
-	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonInvalid, "words"))
+	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonInvalid, "words"))
 	taken(false)
 }
 
@@ -208,7 +208,7 @@ func TestChangesGoInTurn(t *testing.T) {
 	other := d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Key.Name = "other" })
 	waiting := func(want ...store.Key) {
 		t.Helper()
-		got, err := d.writer.OpenChanges(t.Context(), 10)
+		got, err := d.writer.PromptsWithOpenChanges(t.Context(), 10)
 		must(t, err)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("waiting (-want +got):\n%s", diff)
@@ -235,7 +235,7 @@ func TestChangesGoInTurn(t *testing.T) {
 	// Whoever saw less than there is has been overtaken.
 	for name, err := range map[string]error{
 		"begin":  d.writer.BeginChange(t.Context(), found, intent),
-		"settle": d.writer.SettleChange(t.Context(), found, store.ChangeConflict, store.ReasonGone, "words"),
+		"settle": d.writer.FinalizeChange(t.Context(), found, store.ChangeConflict, store.ReasonNotFound, "words"),
 	} {
 		if !errors.Is(err, store.ErrNotYours) {
 			t.Errorf("%s by an earlier sight gives %v, want %v", name, err, store.ErrNotYours)
@@ -243,7 +243,7 @@ func TestChangesGoInTurn(t *testing.T) {
 	}
 	d.applies(begun, "u1", 2)
 	waiting(other.Key)
-	if err := d.writer.SettleChange(t.Context(), begun, store.ChangeConflict, store.ReasonGone, "words"); !errors.Is(err, store.ErrNotYours) {
+	if err := d.writer.FinalizeChange(t.Context(), begun, store.ChangeConflict, store.ReasonNotFound, "words"); !errors.Is(err, store.ErrNotYours) {
 		t.Errorf("settling what is applied gives %v, want %v", err, store.ErrNotYours)
 	}
 	d.older(time.Minute)
@@ -278,7 +278,7 @@ func TestChangesExpire(t *testing.T) {
 	if err := d.writer.BeginChange(t.Context(), c, c.Intent); !errors.Is(err, store.ErrNotYours) {
 		t.Errorf("another attempt at what is overdue gives %v, want %v", err, store.ErrNotYours)
 	}
-	must(t, d.writer.SettleChange(t.Context(), c, store.ChangeExpired, store.ReasonNotBegun, "words"))
+	must(t, d.writer.FinalizeChange(t.Context(), c, store.ChangeExpired, store.ReasonNotBegun, "words"))
 	if c := d.open(); c.ID != fresh.ID {
 		t.Errorf("next is %s, want %s", c.ID, fresh.ID)
 	}
@@ -392,7 +392,7 @@ func TestCarriedChange(t *testing.T) {
 	r := d.asks(store.ActionUpdate)
 	carried := func(owner store.Owner, mark string) bool {
 		t.Helper()
-		c, err := d.writer.CarriedChange(t.Context(), handover, owner, mark)
+		c, err := d.writer.AppliedChange(t.Context(), handover, owner, mark)
 		must(t, err)
 		if c != nil {
 			if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, c); diff != "" {
@@ -429,14 +429,14 @@ func TestSupersededIsNotPublished(t *testing.T) {
 	r := d.asks(store.ActionAdd)
 	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
 	deposed := d.carrying("u1", 1, "text", true)
-	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: r.ID}, "InvalidTemplate", "words of the later state"))
+	must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID}, "InvalidTemplate", "words of the later state"))
 	d.ends(r, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded})
 	_, err := d.writer.Publish(t.Context(), deposed)
 	fenced, ok := errors.AsType[*store.FencedError](err)
 	if !ok {
 		t.Fatalf("the deposed leader's publish gives %v, want that it is fenced", err)
 	}
-	if _, err := d.server.Read(t.Context(), handover, prompt.Selector{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := d.server.GetView(t.Context(), handover, prompt.Selector{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the superseded text is served: %v", err)
 	}
 	// After a restore of etcd it is the live one all the same.
@@ -449,11 +449,11 @@ func TestBlockedChange(t *testing.T) {
 	d := openDesk(t)
 	r := d.asks(store.ActionAdd)
 	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
-	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: r.ID, Held: true}, "IncludeCycle", "words"))
+	must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID, Intact: true}, "IncludeCycle", "words"))
 	blocked := store.ChangeOutcome{State: store.ChangeBlocked, Reason: "IncludeCycle"}
 	d.ends(r, blocked)
 	p := publication(t, handover, "u1", 2, "text")
-	p.Change = &store.Carried{ID: r.ID, Held: true}
+	p.Change = &store.AppliedChange{ID: r.ID, Intact: true}
 	_, err := d.writer.Publish(t.Context(), p)
 	must(t, err)
 	d.ends(r, blocked) // an answer that was given stands
@@ -461,7 +461,7 @@ func TestBlockedChange(t *testing.T) {
 
 func TestDeletionSettlesChanges(t *testing.T) {
 	done := store.ChangeOutcome{State: store.ChangePublished}
-	lost := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonGone}
+	lost := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound}
 	waits := store.ChangeOutcome{State: store.ChangePending}
 	for name, tc := range map[string]struct {
 		action  store.Action
@@ -505,15 +505,17 @@ func release(ctx context.Context, w *postgres.Writer) error {
 	return w.Remove(ctx, handover, "u1", false)
 }
 
-func forget(ctx context.Context, w *postgres.Writer) error { return w.Forget(ctx, handover, "u1") }
+func forget(ctx context.Context, w *postgres.Writer) error {
+	return w.RemoveKeepingPolicy(ctx, handover, "u1")
+}
 
 func sweepAll(ctx context.Context, w *postgres.Writer) error {
-	rows, err := w.Rows(ctx, store.Key{}, 10, 0)
+	rows, err := w.ListRows(ctx, store.Key{}, 10, 0)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if _, err := w.Sweep(ctx, r.Key, r.Fence); err != nil {
+		if _, err := w.RemoveIfUnchanged(ctx, r.Key, r.Fence); err != nil {
 			return err
 		}
 	}
@@ -524,12 +526,12 @@ func TestOldChangesAreDropped(t *testing.T) {
 	d := openDesk(t)
 	for range 3 {
 		d.asks(store.ActionUpdate)
-		must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "words"))
+		must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	}
 	open := d.asks(store.ActionUpdate)
 	d.older(2 * time.Hour)
 	for _, want := range []int{2, 1, 0} {
-		if got, err := d.writer.DropChanges(t.Context(), time.Hour, 2); err != nil || got != want {
+		if got, err := d.writer.DeleteOldChanges(t.Context(), time.Hour, 2); err != nil || got != want {
 			t.Errorf("dropped %d, %v; want %d", got, err, want)
 		}
 	}
@@ -554,7 +556,7 @@ func TestChangesWakeWhoWaits(t *testing.T) {
 	hears("connecting")
 	d.asks(store.ActionUpdate)
 	hears("a request")
-	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "words"))
+	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	hears("an answer")
 	cancel()
 	must(t, <-ended)
@@ -567,13 +569,13 @@ func TestForeignChanges(t *testing.T) {
 	d.older(store.ChangeExpiry + time.Second)
 	c := d.open()
 	foreign := open(t, d.owner).Writer("another cluster")
-	_ = foreign.Claim(t.Context())
+	_ = foreign.ClaimDatabase(t.Context())
 	for name, err := range map[string]error{
 		"begin":   foreign.BeginChange(t.Context(), c, store.Intent{}),
-		"apply":   foreign.ApplyChange(t.Context(), c.ID, "u1", 1),
-		"settle":  foreign.SettleChange(t.Context(), c, store.ChangeRefused, store.ReasonOwned, "words"),
+		"apply":   foreign.MarkChangeApplied(t.Context(), c.ID, "u1", 1),
+		"settle":  foreign.FinalizeChange(t.Context(), c, store.ChangeRefused, store.ReasonOwnedElsewhere, "words"),
 		"expire":  foreign.ExpireChanges(t.Context()),
-		"carried": foreign.SettleCarried(t.Context(), store.Carried{ID: c.ID}, "X", "words"),
+		"carried": foreign.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID}, "X", "words"),
 	} {
 		if _, ok := errors.AsType[*store.ForeignClusterError](err); !ok {
 			t.Errorf("%s gives %v, want that the database is another cluster's", name, err)

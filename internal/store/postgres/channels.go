@@ -7,7 +7,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-func moveChannels(ctx context.Context, q *sqlcgen.Queries, id, generation int64, moves []plan.Move) error {
+func moveChannels(ctx context.Context, q *sqlcgen.Queries, id, generation int64, moves []plan.ChannelMove) error {
 	if len(moves) == 0 {
 		return nil
 	}

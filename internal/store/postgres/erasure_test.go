@@ -18,7 +18,7 @@ const secret = "the secret"
 func TestSettlementErasesTheEdit(t *testing.T) {
 	settles := func(state store.ChangeState) func(*testing.T, desk) {
 		return func(t *testing.T, d desk) {
-			must(t, d.writer.SettleChange(t.Context(), d.open(), state, "Reason", "words"))
+			must(t, d.writer.FinalizeChange(t.Context(), d.open(), state, "Reason", "words"))
 		}
 	}
 	publishes := func(held bool) func(*testing.T, desk) {
@@ -36,7 +36,7 @@ func TestSettlementErasesTheEdit(t *testing.T) {
 		"blocked": func(t *testing.T, d desk) {
 			c := d.begins(store.Intent{UID: "u1", Generation: 2})
 			d.applies(c, "u1", 2)
-			must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: c.ID, Held: true}, "Suspended", "words"))
+			must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "Suspended", "words"))
 		},
 		"expired": func(t *testing.T, d desk) {
 			d.older(2 * store.ChangeExpiry)
@@ -60,12 +60,12 @@ func TestSettlementErasesTheEdit(t *testing.T) {
 			again.ID = uuid.NewString()
 			got, err := d.server.RequestChange(t.Context(), again)
 			must(t, err)
-			if diff := cmp.Diff(was, []store.ChangeOutcome{got}); diff != "" || !got.State.Final() {
+			if diff := cmp.Diff(was, []store.ChangeOutcome{got}); diff != "" || !got.State.IsFinal() {
 				t.Errorf("a repeat gives state %s (-want +got):\n%s", got.State, diff)
 			}
 			again.Edit.Content = new("another " + secret)
-			if got, err := d.server.RequestChange(t.Context(), again); !errors.Is(err, store.ErrOtherRequest) {
-				t.Errorf("another edit under the same key gives %+v, %v; want %v", got, err, store.ErrOtherRequest)
+			if got, err := d.server.RequestChange(t.Context(), again); !errors.Is(err, store.ErrIdempotencyKeyReused) {
+				t.Errorf("another edit under the same key gives %+v, %v; want %v", got, err, store.ErrIdempotencyKeyReused)
 			}
 		})
 	}
@@ -77,20 +77,20 @@ func TestWithdrawalErasesWords(t *testing.T) {
 	_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
 	must(t, err)
 	refused := d.asks(store.ActionUpdate) // another's to make
-	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwned, "propose: "+secret))
+	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "propose: "+secret))
 	blocked := d.asks(store.ActionUpdate)
 	c := d.begins(store.Intent{UID: "u1", Generation: 2})
 	d.applies(c, "u1", 2)
-	must(t, d.writer.SettleCarried(t.Context(), store.Carried{ID: c.ID, Held: true}, "InvalidTemplate", "no such argument: "+secret))
+	must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "InvalidTemplate", "no such argument: "+secret))
 	lost := d.asks(store.ActionUpdate)
-	must(t, d.writer.SettleChange(t.Context(), d.open(), store.ChangeConflict, store.ReasonVersion, "words of the program's own"))
+	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeConflict, store.ReasonVersionMismatch, "words of the program's own"))
 
 	p := publication(t, handover, "u1", 3, "another")
 	p.Withdrawn = []int64{1}
 	_, err = d.writer.Publish(t.Context(), p)
 	must(t, err)
 	d.keepsNo(secret)
-	d.ends(refused, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwned})
+	d.ends(refused, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
 	d.ends(blocked, store.ChangeOutcome{State: store.ChangeBlocked, Reason: "InvalidTemplate"})
 	outcomes, err := d.server.ChangeOutcomes(t.Context(), lost.Subject, []string{lost.ID})
 	must(t, err)

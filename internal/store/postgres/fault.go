@@ -34,7 +34,7 @@ const (
 )
 
 // fault turns an error of pgx into what package store promises: what trying again may cure wraps
-// store.ErrUnavailable, what it cannot cure because of a value is a *store.RefusedError. Everything else, the
+// store.ErrUnavailable, what it cannot cure because of a value is a *store.UnstorableValueError. Everything else, the
 // domain's own errors included, passes unchanged.
 func fault(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
@@ -55,7 +55,7 @@ func fault(err error) error {
 func stateFault(pg *pgconn.PgError, err error) error {
 	switch pg.Code {
 	case stateUndefinedTable, stateUndefinedName:
-		return fmt.Errorf("%w: %w", store.ErrBehind, err)
+		return fmt.Errorf("%w: %w", store.ErrSchemaBehind, err)
 	case stateReadOnly, stateNoDatabase: // a standby not yet promoted, a database not yet made
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
@@ -64,7 +64,7 @@ func stateFault(pg *pgconn.PgError, err error) error {
 	}
 	switch pg.Code[:2] {
 	case classValue, classLimit:
-		return &store.RefusedError{Reason: strings.TrimSpace(pg.Message + " " + pg.Detail)}
+		return &store.UnstorableValueError{Reason: strings.TrimSpace(pg.Message + " " + pg.Detail)}
 	case classLogin, classConnect, classRollback, classResources, classOperator, classSystem, classLock:
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}

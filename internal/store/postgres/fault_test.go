@@ -53,13 +53,13 @@ func TestFault(t *testing.T) {
 			t.Parallel()
 			got := plain
 			err := fault(tc.err)
-			var value *store.RefusedError
+			var value *store.UnstorableValueError
 			switch {
 			case errors.Is(err, store.ErrUnavailable):
 				got = unavailable
 			case errors.As(err, &value):
 				got = refused
-			case errors.Is(err, store.ErrBehind):
+			case errors.Is(err, store.ErrSchemaBehind):
 				got = behind
 			case !errors.Is(err, tc.err):
 				t.Errorf("the error is lost: %v", err)

@@ -41,7 +41,7 @@ func TestOverlappingPublishes(t *testing.T) {
 			awaitLock(t, owner)
 			feed, err := s.Feed(t.Context())
 			must(t, err)
-			changes, err := s.Changes(t.Context(), 0, 10)
+			changes, err := s.ChangedSince(t.Context(), 0, 10)
 			must(t, err)
 			if feed.Revision != 0 || len(changes) != 0 {
 				t.Errorf("while both run: feed %+v, changes %+v, want nothing yet", feed, changes)
@@ -52,9 +52,9 @@ func TestOverlappingPublishes(t *testing.T) {
 			if got.Revision != tc.want {
 				t.Errorf("the one that waited took revision %d, want %d", got.Revision, tc.want)
 			}
-			changes, err = s.Changes(t.Context(), 0, 10)
+			changes, err = s.ChangedSince(t.Context(), 0, 10)
 			must(t, err)
-			if diff := cmp.Diff([]store.Change{{Revision: tc.want, Key: handover}}, changes); diff != "" {
+			if diff := cmp.Diff([]store.ChangedKey{{Revision: tc.want, Key: handover}}, changes); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
 		})
@@ -97,7 +97,7 @@ func TestListen(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
-	reader := open(t, pgtest.ServerRole(t, owner))
+	reader := open(t, pgtest.AsServerRole(t, owner))
 	ctx, cancel := context.WithCancel(t.Context())
 	woken, ended := make(chan struct{}, 100), make(chan error, 1)
 	listen := func() { ended <- reader.Listen(ctx, func() { woken <- struct{}{} }) }
@@ -122,7 +122,7 @@ func TestListen(t *testing.T) {
 	must(t, err)
 	await("a new epoch")
 
-	_, err = pgtest.Connect(t, pgtest.Superuser(t, owner)).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = $1", pgtest.Server)
+	_, err = pgtest.Connect(t, pgtest.AsSuperuser(t, owner)).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = $1", pgtest.Server)
 	must(t, err)
 	select {
 	case err := <-ended:
@@ -134,7 +134,7 @@ func TestListen(t *testing.T) {
 	}
 	go listen()
 	await("a new connection")
-	_, err = w.Purge(t.Context(), 0, 1)
+	_, err = w.PurgeTombstones(t.Context(), 0, 1)
 	must(t, err)
 	await("a purge after it")
 	cancel()
@@ -223,7 +223,7 @@ func TestPublishLosesADeadlock(t *testing.T) {
 	w := claim(t, open(t, owner), cluster)
 	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "one"))
 	must(t, err)
-	other, err := pgtest.Connect(t, pgtest.Superuser(t, owner)).Begin(t.Context())
+	other, err := pgtest.Connect(t, pgtest.AsSuperuser(t, owner)).Begin(t.Context())
 	must(t, err)
 	_, err = other.Exec(t.Context(), "set local deadlock_timeout = '1min'") // a superuser's right
 	must(t, err)

@@ -41,12 +41,12 @@ var (
 )
 
 // Find reads the phases of the answer one after the other, as far as the page goes.
-func (s *Store) Find(ctx context.Context, q store.FindQuery) (store.Found, error) {
+func (s *Store) Find(ctx context.Context, q store.FindQuery) (store.FindResult, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	f := finder{queries: s.planned, params: findParams(q), many: s.manyHits, skip: q.Offset, limit: max(1, q.Limit)}
 	if err := f.find(ctx, q); err != nil {
-		return store.Found{}, fmt.Errorf("find prompts: %w", fault(err))
+		return store.FindResult{}, fmt.Errorf("find prompts: %w", fault(err))
 	}
 	return asFound(f.rows, f.limit)
 }
@@ -118,7 +118,7 @@ func behind(rank float32) []phase {
 // read adds the rows of a phase, or says that there are too many hits to rank. Where few are expected they are
 // collected first: to look for three in order of birth is to look at all prompts, and how often a word stands in a place is
 // not what Postgres' statistics are good at.
-func (f *finder) read(ctx context.Context, p phase, after *store.Mark) (tooMany bool, err error) {
+func (f *finder) read(ctx context.Context, p phase, after *store.PageMark) (tooMany bool, err error) {
 	if p.kind == kindListed && len(f.params.AnyTag)+len(f.params.AllTags)+len(f.params.Metadata) == 0 {
 		return false, f.inOrder(ctx, p)
 	}
@@ -213,22 +213,22 @@ func containing(text string) string {
 // rows keeps a number of rows within what Postgres takes.
 func rows(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
-func asFound(rows []sqlcgen.FindInOrderRow, limit int) (store.Found, error) {
-	var found store.Found
+func asFound(rows []sqlcgen.FindInOrderRow, limit int) (store.FindResult, error) {
+	var found store.FindResult
 	if len(rows) > limit {
 		rows = rows[:limit]
 		last := rows[limit-1]
-		found.Next = &store.Mark{Rank: last.Rank, CreatedAt: last.CreatedAt, Key: store.Key{Namespace: last.Namespace, Name: last.Name}}
+		found.Next = &store.PageMark{Rank: last.Rank, CreatedAt: last.CreatedAt, Key: store.Key{Namespace: last.Namespace, Name: last.Name}}
 	}
-	found.Records = make([]store.Record, len(rows))
+	found.Prompts = make([]store.PromptView, len(rows))
 	for i, r := range rows {
-		found.Records[i] = store.Record{
+		found.Prompts[i] = store.PromptView{
 			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Version: r.Version, Digest: prompt.Digest(r.Digest),
 			Exposure: store.Listed, Latest: r.Latest, Served: r.Version, Channels: r.Channels,
 			CreatedAt: r.CreatedAt, PublishedAt: r.PublishedAt,
 		}
-		if err := json.Unmarshal(r.Document, &found.Records[i].Document); err != nil {
-			return store.Found{}, fmt.Errorf("read the document of %s version %d: %w", found.Records[i].Key, r.Version, err)
+		if err := json.Unmarshal(r.Document, &found.Prompts[i].Document); err != nil {
+			return store.FindResult{}, fmt.Errorf("read the document of %s version %d: %w", found.Prompts[i].Key, r.Version, err)
 		}
 	}
 	return found, nil

@@ -9,10 +9,10 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Fragments reads what includes need: for each reference the version it stands for now, with the
+// LoadFragments reads what includes need: for each reference the version it stands for now, with the
 // messages as written. A reference to nothing served is not in the answer. Publish checks that the answer still
 // holds.
-func (s *Store) Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	fragments := make(map[prompt.Ref]prompt.Fragment, len(refs))
 	if len(refs) == 0 {
 		return fragments, nil
@@ -40,7 +40,7 @@ func (s *Store) Fragments(ctx context.Context, namespace string, refs []prompt.R
 	return fragments, nil
 }
 
-// Fragments is the store's.
-func (w *Writer) Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
-	return w.store.Fragments(ctx, namespace, refs)
+// LoadFragments is the store's.
+func (w *Writer) LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+	return w.store.LoadFragments(ctx, namespace, refs)
 }

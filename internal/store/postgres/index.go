@@ -40,10 +40,10 @@ func indexStored(ctx context.Context, q *sqlcgen.Queries, id int64, name string,
 	return index(ctx, q, id, name, version, &doc)
 }
 
-// Reindex writes what prompts are found by where it is missing or of another version, for at most limit
+// BackfillSearchIndex writes what prompts are found by where it is missing or of another version, for at most limit
 // prompts with an id above after. It returns the last id it wrote for, or 0 when there was none: what was published
 // before a release that finds by something new has nothing of it yet.
-func (w *Writer) Reindex(ctx context.Context, after int64, limit int) (last int64, err error) {
+func (w *Writer) BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error) {
 	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		last = 0
 		rows, err := q.LockUnindexed(ctx, sqlcgen.LockUnindexedParams{After: after, MaxRows: pageSize(limit)})

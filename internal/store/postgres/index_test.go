@@ -76,7 +76,7 @@ func TestReindex(t *testing.T) {
 	must(t, err)
 	rounds := 0
 	for after := int64(0); ; rounds++ {
-		last, err := w.Reindex(t.Context(), after, 2)
+		last, err := w.BackfillSearchIndex(t.Context(), after, 2)
 		must(t, err)
 		if last == 0 {
 			break
@@ -91,7 +91,7 @@ func TestReindex(t *testing.T) {
 		t.Errorf("(-as published +reindexed):\n%s", diff)
 	}
 	before := contents(t, owner)
-	last, err := w.Reindex(t.Context(), 0, 100)
+	last, err := w.BackfillSearchIndex(t.Context(), 0, 100)
 	must(t, err)
 	if diff := cmp.Diff(before, contents(t, owner)); last != 0 || diff != "" {
 		t.Errorf("again it came to %d and wrote (-before +after):\n%s", last, diff)
@@ -129,10 +129,10 @@ func TestReindexLeavesALockedRowToItsPublish(t *testing.T) {
 	must(t, err)
 	_, err = publishing.Exec(t.Context(), "select from prompts for update")
 	must(t, err)
-	last, err := w.Reindex(t.Context(), 0, 10)
+	last, err := w.BackfillSearchIndex(t.Context(), 0, 10)
 	must(t, err)
 	must(t, publishing.Rollback(context.Background()))
-	again, err := w.Reindex(t.Context(), 0, 10)
+	again, err := w.BackfillSearchIndex(t.Context(), 0, 10)
 	must(t, err)
 	if last != 0 || again == 0 {
 		t.Errorf("indexed up to %d under a lock and up to %d without, want none and one", last, again)
@@ -142,8 +142,8 @@ func TestReindexLeavesALockedRowToItsPublish(t *testing.T) {
 // TestMigrateWithoutTrigrams: what the owner of a schema, but not of the database, is told.
 func TestMigrateWithoutTrigrams(t *testing.T) {
 	t.Parallel()
-	blank := pgtest.Blank(t)
-	super := pgtest.Connect(t, pgtest.Superuser(t, blank))
+	blank := pgtest.NewBlank(t)
+	super := pgtest.Connect(t, pgtest.AsSuperuser(t, blank))
 	var database string
 	must(t, super.QueryRow(t.Context(), "select current_database()").Scan(&database))
 	for _, sql := range []string{
@@ -183,7 +183,7 @@ func TestForgetTags(t *testing.T) {
 	second.Withdrawn = []int64{1}
 	_, err = w.Publish(t.Context(), second)
 	must(t, err)
-	must(t, w.ForgetTags(t.Context()))
+	must(t, w.DeleteUnusedTags(t.Context()))
 	if diff := cmp.Diff([]string{"kept"}, tagNames(t, owner, "select name from tags order by name")); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
@@ -206,7 +206,7 @@ func TestForgetTags(t *testing.T) {
 				if _, err := w.Publish(t.Context(), p); err != nil {
 					t.Error(err)
 				}
-				if err := w.ForgetTags(t.Context()); err != nil {
+				if err := w.DeleteUnusedTags(t.Context()); err != nil {
 					t.Error(err)
 				}
 				got := tagNames(t, owner, "select t.name from prompts p join prompt_tags pt on pt.prompt_id = p.id join tags t on t.id = pt.tag_id where p.name = $1 order by 1", p.Key.Name)

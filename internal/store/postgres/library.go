@@ -15,9 +15,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Read is one version of a live prompt, whatever its exposure, with what stands around it. Its errors are those
+// GetView is one version of a live prompt, whatever its exposure, with what stands around it. Its errors are those
 // of Get, for the same reasons.
-func (s *Store) Read(ctx context.Context, key store.Key, sel prompt.Selector) (store.Record, error) {
+func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	row, err := s.queries.Record(ctx, sqlcgen.RecordParams{
@@ -25,19 +25,19 @@ func (s *Store) Read(ctx context.Context, key store.Key, sel prompt.Selector) (s
 	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return store.Record{}, store.ErrNotFound
+		return store.PromptView{}, store.ErrNotFound
 	case err != nil:
-		return store.Record{}, fmt.Errorf("read %s: %w", key, fault(err))
+		return store.PromptView{}, fmt.Errorf("read %s: %w", key, fault(err))
 	case row.Version == nil:
-		return store.Record{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
+		return store.PromptView{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
 	}
-	r := store.Record{
+	r := store.PromptView{
 		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest), Exposure: store.Exposure(row.Exposure),
 		Latest: row.Latest, Served: row.Served, Channels: row.Channels,
 		CreatedAt: row.CreatedAt, PublishedAt: row.PublishedAt,
 	}
 	if err := json.Unmarshal(row.Document, &r.Document); err != nil {
-		return store.Record{}, fmt.Errorf("read the document of %s version %d: %w", key, r.Version, err)
+		return store.PromptView{}, fmt.Errorf("read the document of %s version %d: %w", key, r.Version, err)
 	}
 	return r, nil
 }
@@ -66,42 +66,42 @@ func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, erro
 	return stats, nil
 }
 
-// Names are names of listed prompts that begin with prefix, each once.
-func (s *Store) Names(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+// CompleteNames are names of listed prompts that begin with prefix, each once.
+func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.planned.Names(ctx, sqlcgen.NamesParams{
 		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
 	})
 	if err != nil {
-		return store.Names{}, fmt.Errorf("complete a name: %w", fault(err))
+		return store.Completions{}, fmt.Errorf("complete a name: %w", fault(err))
 	}
-	var names store.Names
+	var names store.Completions
 	for _, r := range rows {
-		names.Names, names.Total = append(names.Names, r.Name), r.Total
+		names.Values, names.Total = append(names.Values, r.Name), r.Total
 	}
 	return names, nil
 }
 
-// Namespaces are those with listed prompts that begin with prefix.
-func (s *Store) Namespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error) {
+// CompleteNamespaces are those with listed prompts that begin with prefix.
+func (s *Store) CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.planned.Namespaces(ctx, sqlcgen.NamespacesParams{
 		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
 	})
 	if err != nil {
-		return store.Names{}, fmt.Errorf("complete a namespace: %w", fault(err))
+		return store.Completions{}, fmt.Errorf("complete a namespace: %w", fault(err))
 	}
-	var names store.Names
+	var names store.Completions
 	for _, r := range rows {
-		names.Names, names.Total = append(names.Names, r.Namespace), r.Total
+		names.Values, names.Total = append(names.Values, r.Namespace), r.Total
 	}
 	return names, nil
 }
 
-// Taken reports whether a name cannot be given to a new prompt.
-func (s *Store) Taken(ctx context.Context, key store.Key) (bool, error) {
+// NameTaken reports whether a name cannot be given to a new prompt.
+func (s *Store) NameTaken(ctx context.Context, key store.Key) (bool, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	is, err := s.queries.Taken(ctx, sqlcgen.TakenParams{Namespace: key.Namespace, Name: key.Name})
@@ -112,15 +112,15 @@ func (s *Store) Taken(ctx context.Context, key store.Key) (bool, error) {
 }
 
 const (
-	// comparedTexts is how many texts Similar reads and compares.
+	// comparedTexts is how many texts FindSimilar reads and compares.
 	comparedTexts = 50
 	// likelyTexts is among how many it chooses those. Where more are alike, any of them will do.
 	likelyTexts = 2000
 )
 
-// Similar are near-duplicates, the most similar first. Those of a similarity below 0.5 may be missed, the less
+// FindSimilar are near-duplicates, the most similar first. Those of a similarity below 0.5 may be missed, the less
 // similar the likelier (prompt.Bands).
-func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Similar, error) {
+func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.SimilarPrompt, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	bands := prompt.SimilarityBands(q.Text)
@@ -132,7 +132,7 @@ func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Simi
 	if err != nil {
 		return nil, fmt.Errorf("find similar prompts: %w", fault(err))
 	}
-	var found []store.Similar
+	var found []store.SimilarPrompt
 	similarTo := prompt.SimilarityTo(q.Text)
 	for _, r := range rows {
 		var written []prompt.Message
@@ -141,10 +141,10 @@ func (s *Store) Similar(ctx context.Context, q store.SimilarQuery) ([]store.Simi
 		}
 		similarity := similarTo(prompt.Content(written))
 		if similarity >= q.Threshold {
-			found = append(found, store.Similar{Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Title: r.Title, Similarity: similarity})
+			found = append(found, store.SimilarPrompt{Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Title: r.Title, Similarity: similarity})
 		}
 	}
-	slices.SortFunc(found, func(a, b store.Similar) int {
+	slices.SortFunc(found, func(a, b store.SimilarPrompt) int {
 		return cmp.Or(cmp.Compare(b.Similarity, a.Similarity), cmp.Compare(a.Key.Namespace, b.Key.Namespace), cmp.Compare(a.Key.Name, b.Key.Name))
 	})
 	return found[:min(len(found), q.Limit)], nil

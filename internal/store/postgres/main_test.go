@@ -21,7 +21,7 @@ func TestContract(t *testing.T) {
 		owner := pgtest.New(t)
 		return storetest.Subject{
 			Writer: claim(t, open(t, owner), cluster),
-			Reader: open(t, pgtest.ServerRole(t, owner)),
+			Reader: open(t, pgtest.AsServerRole(t, owner)),
 		}
 	})
 }
@@ -31,7 +31,7 @@ func TestLibrary(t *testing.T) {
 	t.Parallel()
 	storetest.RunLibrary(t, func(t *testing.T) (storetest.Subject, storetest.Library) {
 		owner := pgtest.New(t)
-		reader := open(t, pgtest.ServerRole(t, owner))
+		reader := open(t, pgtest.AsServerRole(t, owner))
 		return storetest.Subject{Writer: claim(t, open(t, owner), cluster), Reader: reader}, reader
 	})
 }
@@ -57,7 +57,7 @@ func open(t testing.TB, o postgres.Options) *postgres.Store {
 func claim(t testing.TB, s *postgres.Store, uid string) *postgres.Writer {
 	t.Helper()
 	w := s.Writer(uid)
-	must(t, w.Claim(t.Context()))
+	must(t, w.ClaimDatabase(t.Context()))
 	return w
 }
 

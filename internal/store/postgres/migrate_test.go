@@ -20,9 +20,9 @@ import (
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	blank := pgtest.Blank(t)
+	blank := pgtest.NewBlank(t)
 	s := open(t, blank)
-	if err := s.Verify(t.Context()); !errors.Is(err, store.ErrBehind) {
+	if err := s.VerifySchema(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
 		t.Errorf("verify without a schema: %v, want that it is behind", err)
 	}
 
@@ -46,16 +46,16 @@ func TestMigrate(t *testing.T) {
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
 	}
-	must(t, s.Verify(t.Context()))
-	must(t, open(t, pgtest.ServerRole(t, blank)).Verify(t.Context()))
+	must(t, s.VerifySchema(t.Context()))
+	must(t, open(t, pgtest.AsServerRole(t, blank)).VerifySchema(t.Context()))
 
 	conn := pgtest.Connect(t, blank)
 	_, err := conn.Exec(t.Context(), "insert into goose_db_version (version_id, is_applied) values (99, true)")
 	must(t, err)
-	must(t, s.Verify(t.Context())) // ahead is fine
+	must(t, s.VerifySchema(t.Context())) // ahead is fine
 	_, err = conn.Exec(t.Context(), "delete from goose_db_version where version_id > 0")
 	must(t, err)
-	if err := s.Verify(t.Context()); !errors.Is(err, store.ErrBehind) {
+	if err := s.VerifySchema(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
 		t.Errorf("verify of an older schema: %v, want that it is behind", err)
 	}
 }
@@ -81,7 +81,7 @@ func TestMigrateAway(t *testing.T) {
 func TestNewEpoch(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	reader := open(t, pgtest.ServerRole(t, owner))
+	reader := open(t, pgtest.AsServerRole(t, owner))
 	before, err := reader.Feed(t.Context())
 	must(t, err)
 	last := before
@@ -122,7 +122,7 @@ func TestGrants(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(granted)), tables); diff != "" {
 		t.Fatalf("tables with a decision and tables there are (-want +got):\n%s", diff)
 	}
-	conn := pgtest.Connect(t, pgtest.ServerRole(t, owner))
+	conn := pgtest.Connect(t, pgtest.AsServerRole(t, owner))
 	for _, table := range tables {
 		for privilege, sql := range map[string]string{
 			"SELECT":   "select from " + table + " limit 0",

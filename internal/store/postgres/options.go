@@ -70,8 +70,8 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.ConnectTimeout, "database-connect-timeout", defaultConnectTimeout, "how long opening a connection may take")
 }
 
-// ErrNotGiven says that no option names a database.
-var ErrNotGiven = errors.New("no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host")
+// ErrNoDatabaseGiven says that no option names a database.
+var ErrNoDatabaseGiven = errors.New("no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host")
 
 // Validate says what is missing or contradictory, in the words of the flags.
 func (o *Options) Validate() error {
@@ -83,7 +83,7 @@ func (o *Options) Validate() error {
 	}
 	switch {
 	case given == 0:
-		return ErrNotGiven
+		return ErrNoDatabaseGiven
 	case given > 1:
 		return errors.New("more than one database given: set only one of --database-url-file, --database-url (LECTERN_DATABASE_URL) and --database-host")
 	case o.Host != "" && (o.Database == "" || o.User == ""):

@@ -67,7 +67,7 @@ func TestURLFile(t *testing.T) {
 	}
 	must(t, os.WriteFile(file, []byte(pgtest.New(t).URL+"\n"), 0o600))
 	must(t, s.Ping(t.Context()))
-	must(t, s.Verify(t.Context()))
+	must(t, s.VerifySchema(t.Context()))
 }
 
 func TestOpenRefusesWhatCannotBeRead(t *testing.T) {
@@ -97,5 +97,5 @@ func TestParts(t *testing.T) {
 	s := open(t, postgres.Options{
 		Host: cfg.Host, Port: cfg.Port, Database: cfg.Database, User: cfg.User, PasswordFile: password, SSLMode: "disable",
 	})
-	must(t, s.Verify(t.Context()))
+	must(t, s.VerifySchema(t.Context()))
 }

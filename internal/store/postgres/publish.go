@@ -17,7 +17,7 @@ import (
 // no row and takes no revision.
 //
 // It returns a *store.FencedError when the row is not the object's to write, store.ErrFragmentsMoved
-// when an include would now take another version, a *store.RefusedError for a value Postgres cannot
+// when an include would now take another version, a *store.UnstorableValueError for a value Postgres cannot
 // hold, a *store.ForeignClusterError, or store.ErrUnavailable, after which the publish may have happened or not;
 // publishing again finds out.
 func (w *Writer) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
@@ -38,7 +38,7 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 		return store.Published{}, err
 	}
 	faultpoint.Hit(faultpoint.RowLocked)
-	if plan.Fenced(r.Standing, p) {
+	if plan.IsFenced(r.State, p) {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
 	}
 	if may, err := lockCarried(ctx, q, p); err != nil {
@@ -49,19 +49,19 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 	if err := checkFragments(ctx, q, p); err != nil {
 		return store.Published{}, err
 	}
-	newest, isNew := plan.Number(&r.Row, p)
-	withdraw, inUse, err := judgeWithdrawal(ctx, q, p, plan.Withdrawable(&r.Row, p, newest), newest)
+	newest, isNew := plan.NextVersion(&r.Row, p)
+	withdraw, inUse, err := judgeWithdrawal(ctx, q, p, plan.VersionsToWithdraw(&r.Row, p, newest), newest)
 	if err != nil {
 		return store.Published{}, err
 	}
-	pl := plan.Make(&r.Row, p, newest, isNew, withdraw)
-	old, err := unpinned(ctx, q, p, plan.Droppable(&r.Row, p, pl))
+	pl := plan.New(&r.Row, p, newest, isNew, withdraw)
+	old, err := unpinned(ctx, q, p, plan.VersionsBeyondLimit(&r.Row, p, pl))
 	if err != nil {
 		return store.Published{}, err
 	}
-	pl.Dropping(old)
+	pl.SetDropped(old)
 
-	published := plan.Answer(&r.Row, p, pl)
+	published := plan.ResultOf(&r.Row, p, pl)
 	published.InUse = inUse
 	if published.Copies, err = copies(ctx, q, p, slices.Concat(r.Withdrawn, withdraw)); err != nil {
 		return store.Published{}, err
@@ -69,7 +69,7 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 	if err := settleCarried(ctx, q, p, &published); err != nil {
 		return store.Published{}, err
 	}
-	if !pl.Visible && !pl.Quiet {
+	if !pl.Visible && !pl.WriterOnly {
 		return published, nil
 	}
 	published.Revision, err = carryOut(ctx, q, &r, p, pl)
@@ -144,7 +144,7 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 		ID: r.ID, Visible: pl.Visible, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
 		Labels: labels, Exposure: string(p.Exposure), DeletionPolicy: deletionPolicy(p.Retain), HistoryLimit: plan.HistoryLimit(p),
 		HighestVersion: pl.Newest, Digest: string(p.Compiled.Digest),
-		LatestVersion: pl.Placed[store.Latest], DefaultVersion: pl.Default,
+		LatestVersion: pl.Channels[store.Latest], DefaultVersion: pl.Default,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("take a revision: %w", err)

@@ -48,11 +48,11 @@ func TestSecondCluster(t *testing.T) {
 	before := contents(t, owner)
 
 	refused := s.Writer("second")
-	foreign(t, refused.Claim(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
+	foreign(t, refused.ClaimDatabase(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
 	_, err = refused.Publish(t.Context(), publication(t, handover, "u1", 2, "of the second"))
 	foreign(t, err, store.ForeignClusterError{Owner: "first", Asked: "second"})
-	foreign(t, s.Writer("second").Check(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
-	must(t, first.Check(t.Context()))
+	foreign(t, s.Writer("second").CheckCluster(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
+	must(t, first.CheckCluster(t.Context()))
 	claim(t, s, "first")
 	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
 		t.Errorf("what the refused claim wrote (-before +after):\n%s", diff)
@@ -60,7 +60,7 @@ func TestSecondCluster(t *testing.T) {
 
 	_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{AdoptCluster: true})
 	must(t, err)
-	foreign(t, first.Check(t.Context()), store.ForeignClusterError{Asked: "first"})
+	foreign(t, first.CheckCluster(t.Context()), store.ForeignClusterError{Asked: "first"})
 	second := claim(t, s, "second")
 	before = contents(t, owner)
 	for name, write := range map[string]func() error{
@@ -70,10 +70,10 @@ func TestSecondCluster(t *testing.T) {
 		},
 		"remove": func() error { return first.Remove(t.Context(), handover, "u1", false) },
 		"sweep": func() error {
-			_, err := first.Sweep(t.Context(), handover, store.Fence{Owner: store.Owner{UID: "u1", Generation: 1}, Revision: 1})
+			_, err := first.RemoveIfUnchanged(t.Context(), handover, store.Fence{Owner: store.Owner{UID: "u1", Generation: 1}, Revision: 1})
 			return err
 		},
-		"purge": func() error { _, err := first.Purge(t.Context(), 0, 1); return err },
+		"purge": func() error { _, err := first.PurgeTombstones(t.Context(), 0, 1); return err },
 	} {
 		t.Run(name, func(t *testing.T) { foreign(t, write(), store.ForeignClusterError{Owner: "second", Asked: "first"}) })
 	}
@@ -124,7 +124,7 @@ func TestErasedTextIsNowhere(t *testing.T) {
 		},
 		"purged": func(t *testing.T, w *postgres.Writer) error {
 			must(t, w.Remove(t.Context(), handover, "u1", false))
-			_, err := w.Purge(t.Context(), 0, 1)
+			_, err := w.PurgeTombstones(t.Context(), 0, 1)
 			return err
 		},
 	} {

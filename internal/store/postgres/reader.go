@@ -25,18 +25,18 @@ func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 	return store.Feed{Epoch: row.Epoch, Revision: row.Revision}, nil
 }
 
-// Changes are the prompts changed after a revision, in order of revision, tombstones included. A
+// ChangedSince are the prompts changed after a revision, in order of revision, tombstones included. A
 // prompt changed more than once stands at its last revision only.
-func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]store.Change, error) {
+func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	rows, err := s.queries.Changes(ctx, sqlcgen.ChangesParams{After: after, MaxRows: pageSize(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("read the changes: %w", fault(err))
 	}
-	changes := make([]store.Change, len(rows))
+	changes := make([]store.ChangedKey, len(rows))
 	for i, r := range rows {
-		changes[i] = store.Change{Revision: r.Revision, Key: store.Key{Namespace: r.Namespace, Name: r.Name}}
+		changes[i] = store.ChangedKey{Revision: r.Revision, Key: store.Key{Namespace: r.Namespace, Name: r.Name}}
 	}
 	return changes, nil
 }
@@ -148,8 +148,8 @@ func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
 	return n, nil
 }
 
-// Versions is a prompt's history below version before, newest first; before 0 starts at the newest.
-func (s *Store) Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+// ListVersions is a prompt's history below version before, newest first; before 0 starts at the newest.
+func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if before <= 0 {

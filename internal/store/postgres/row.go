@@ -44,7 +44,7 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 			Namespace: p.Key.Namespace, Name: p.Key.Name, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
 		})
 		if err == nil {
-			return row{ID: id, Row: plan.Row{Standing: plan.Standing{Fence: store.Fence{Owner: p.Owner}}}}, nil
+			return row{ID: id, Row: plan.Row{State: plan.State{Fence: store.Fence{Owner: p.Owner}}}}, nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return row{}, fmt.Errorf("insert the row: %w", err)
@@ -54,7 +54,7 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 
 func asRow(r sqlcgen.PromptRow) (row, error) {
 	found := row{ID: r.ID, Row: plan.Row{
-		Standing: plan.Standing{
+		State: plan.State{
 			Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
 			Deleted: r.Deleted,
 		},
@@ -69,7 +69,7 @@ func asRow(r sqlcgen.PromptRow) (row, error) {
 	if err := json.Unmarshal(r.Labels, &found.Labels); err != nil {
 		return row{}, fmt.Errorf("read the labels: %w", err)
 	}
-	if err := json.Unmarshal(r.Includes, &found.NewestsIncludes); err != nil {
+	if err := json.Unmarshal(r.Includes, &found.NewestIncludes); err != nil {
 		return row{}, fmt.Errorf("read the includes: %w", err)
 	}
 	return found, nil

@@ -54,7 +54,7 @@ func TestServerFallsSilent(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"get":     func() error { _, err := s.Get(t.Context(), handover, prompt.Selector{}); return err },
 		"feed":    func() error { _, err := s.Feed(t.Context()); return err },
-		"check":   func() error { return w.Check(t.Context()) },
+		"check":   func() error { return w.CheckCluster(t.Context()) },
 		"remove":  func() error { return w.Remove(t.Context(), handover, "u1", false) },
 		"publish": func() error { _, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text")); return err },
 	} {

@@ -74,9 +74,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return fault(s.pool.Ping(ctx))
 }
 
-// Verify returns store.ErrBehind when the schema is older than this program needs, or not there at all. A
+// VerifySchema returns store.ErrSchemaBehind when the schema is older than this program needs, or not there at all. A
 // newer one is fine: releases expand the schema before they contract it.
-func (s *Store) Verify(ctx context.Context) error {
+func (s *Store) VerifySchema(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	version, err := s.queries.SchemaVersion(ctx)
@@ -88,7 +88,7 @@ func (s *Store) Verify(ctx context.Context) error {
 		return err
 	}
 	if version < needed {
-		return fmt.Errorf("%w: it is at version %d, needed is %d; run `lectern migrate`", store.ErrBehind, version, needed)
+		return fmt.Errorf("%w: it is at version %d, needed is %d; run `lectern migrate`", store.ErrSchemaBehind, version, needed)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// ForgetTags erases the names of tags that no prompt has any more: one may have been withdrawn for what it says.
-func (w *Writer) ForgetTags(ctx context.Context) error {
+// DeleteUnusedTags erases the names of tags that no prompt has any more: one may have been withdrawn for what it says.
+func (w *Writer) DeleteUnusedTags(ctx context.Context) error {
 	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		unused, err := q.UnusedTags(ctx)
 		if err != nil || !unused {

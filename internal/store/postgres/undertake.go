@@ -21,8 +21,8 @@ const (
 	publishTakes = 2 * time.Second
 )
 
-// OpenChanges are the prompts with a request for the controller to go on with, the longest waiting first.
-func (w *Writer) OpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
+// PromptsWithOpenChanges are the prompts with a request for the controller to go on with, the longest waiting first.
+func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
 	rows, err := w.store.queries.OpenChanges(ctx, sqlcgen.OpenChangesParams{AppliedSeconds: publishTakes.Seconds(), MaxRows: pageSize(limit)})
@@ -36,8 +36,8 @@ func (w *Writer) OpenChanges(ctx context.Context, limit int) ([]store.Key, error
 	return keys, nil
 }
 
-// OpenChange is the request of a prompt whose turn it is, or store.ErrNotFound.
-func (w *Writer) OpenChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
+// NextChange is the request of a prompt whose turn it is, or store.ErrNotFound.
+func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
 	r, err := w.store.queries.OpenChange(ctx, sqlcgen.OpenChangeParams{
@@ -86,8 +86,8 @@ func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, inten
 	return nil
 }
 
-// ApplyChange says that the object carries the edit, or is being deleted as asked.
-func (w *Writer) ApplyChange(ctx context.Context, id, uid string, generation int64) error {
+// MarkChangeApplied says that the object carries the edit, or is being deleted as asked.
+func (w *Writer) MarkChangeApplied(ctx context.Context, id, uid string, generation int64) error {
 	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		return q.ApplyChange(ctx, sqlcgen.ApplyChangeParams{ID: id, ObjectUid: uid, Generation: generation})
 	})
@@ -97,9 +97,9 @@ func (w *Writer) ApplyChange(ctx context.Context, id, uid string, generation int
 	return nil
 }
 
-// SettleChange ends a request of which nothing was written. It returns store.ErrNotYours when the request went
+// FinalizeChange ends a request of which nothing was written. It returns store.ErrNotYours when the request went
 // on since the caller read it.
-func (w *Writer) SettleChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error {
+func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error {
 	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		now, err := q.LockChange(ctx, change.ID)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -129,7 +129,7 @@ func (w *Writer) ExpireChanges(ctx context.Context) error {
 	}
 	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		return q.ExpireChanges(ctx, sqlcgen.ExpireChangesParams{
-			Reason: store.ReasonNotBegun, Message: store.NotBegun, ExpirySeconds: store.ChangeExpiry.Seconds(),
+			Reason: store.ReasonNotBegun, Message: store.MessageNotBegun, ExpirySeconds: store.ChangeExpiry.Seconds(),
 		})
 	})
 	if err != nil {
@@ -138,8 +138,8 @@ func (w *Writer) ExpireChanges(ctx context.Context) error {
 	return nil
 }
 
-// DropChanges forgets at most limit requests that were settled longer ago than that, and says how many.
-func (w *Writer) DropChanges(ctx context.Context, olderThan time.Duration, limit int) (dropped int, err error) {
+// DeleteOldChanges forgets at most limit requests that were settled longer ago than that, and says how many.
+func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (dropped int, err error) {
 	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		n, err := q.DropChanges(ctx, sqlcgen.DropChangesParams{OlderThanSeconds: olderThan.Seconds(), MaxRows: pageSize(limit)})
 		dropped = int(n)
@@ -151,20 +151,20 @@ func (w *Writer) DropChanges(ctx context.Context, olderThan time.Duration, limit
 	return dropped, nil
 }
 
-// Live is what is published of a prompt now.
-func (w *Writer) Live(ctx context.Context, key store.Key) (store.Live, error) {
+// PublishedState is what is published of a prompt now.
+func (w *Writer) PublishedState(ctx context.Context, key store.Key) (store.PublishedState, error) {
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
 	found, err := w.store.queries.Prompt(ctx, sqlcgen.PromptParams{Namespace: key.Namespace, Name: key.Name})
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && found.Deleted {
-		return store.Live{}, nil
+		return store.PublishedState{}, nil
 	}
 	if err != nil {
-		return store.Live{}, fmt.Errorf("read what is published of %s: %w", key, fault(err))
+		return store.PublishedState{}, fmt.Errorf("read what is published of %s: %w", key, fault(err))
 	}
 	r, err := asRow(found)
 	if err != nil {
-		return store.Live{}, fmt.Errorf("read what is published of %s: %w", key, err)
+		return store.PublishedState{}, fmt.Errorf("read what is published of %s: %w", key, err)
 	}
-	return store.Live{Owner: r.Owner, Version: r.Highest, Channels: r.Channels}, nil
+	return store.PublishedState{Owner: r.Owner, Version: r.Highest, Channels: r.Channels}, nil
 }

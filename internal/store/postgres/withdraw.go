@@ -17,7 +17,7 @@ func judgeWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publicati
 	if err != nil {
 		return nil, nil, err
 	}
-	withdraw, inUse = plan.Withdrawal(versions, newest, pins)
+	withdraw, inUse = plan.DecideWithdrawal(versions, newest, pins)
 	return withdraw, inUse, nil
 }
 
@@ -30,7 +30,7 @@ func unpinned(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, ver
 	if err != nil {
 		return nil, err
 	}
-	return plan.Unpinned(versions, pins), nil
+	return plan.ExcludePinned(versions, pins), nil
 }
 
 // pins says of each version that is pinned by one prompt that does. A prompt that is just publishing such

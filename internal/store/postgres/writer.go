@@ -20,11 +20,11 @@ import (
 type Writer struct {
 	store   *Store
 	cluster string
-	// refused is why nothing may be written; it points to nil once Claim succeeded.
+	// refused is why nothing may be written; it points to nil once ClaimDatabase succeeded.
 	refused atomic.Pointer[error]
 }
 
-// Writer writes for a cluster, named by the UID of its kube-system namespace. Until Claim succeeded once,
+// Writer writes for a cluster, named by the UID of its kube-system namespace. Until ClaimDatabase succeeded once,
 // whatever it does is refused.
 func (s *Store) Writer(clusterUID string) *Writer {
 	w := &Writer{store: s, cluster: clusterUID}
@@ -32,9 +32,9 @@ func (s *Store) Writer(clusterUID string) *Writer {
 	return w
 }
 
-// Claim makes an unclaimed database the cluster's. The error is a *store.ForeignClusterError when another
+// ClaimDatabase makes an unclaimed database the cluster's. The error is a *store.ForeignClusterError when another
 // cluster was first, and from then on that of every write: the database is there, and waiting cures nothing.
-func (w *Writer) Claim(ctx context.Context) error {
+func (w *Writer) ClaimDatabase(ctx context.Context) error {
 	err := w.claim(ctx)
 	var foreign *store.ForeignClusterError
 	if err == nil || errors.As(err, &foreign) {
@@ -54,9 +54,9 @@ func (w *Writer) claim(ctx context.Context) error {
 	return w.owns(owner, err)
 }
 
-// Check asks whether the database is the cluster's, and claims nothing: after `migrate --adopt-cluster` a
+// CheckCluster asks whether the database is the cluster's, and claims nothing: after `migrate --adopt-cluster` a
 // controller that still runs must not take the database back.
-func (w *Writer) Check(ctx context.Context) error {
+func (w *Writer) CheckCluster(ctx context.Context) error {
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
 	owner, err := w.store.queries.InstallationOwner(ctx)
@@ -125,8 +125,8 @@ func (w *Writer) Remove(ctx context.Context, key store.Key, uid string, retain b
 	return w.remove(ctx, key, uid, deletionPolicy(retain))
 }
 
-// Forget is Remove for an object that is gone already, without a word of ours: the row's own policy stays.
-func (w *Writer) Forget(ctx context.Context, key store.Key, uid string) error {
+// RemoveKeepingPolicy is Remove for an object that is gone already, without a word of ours: the row's own policy stays.
+func (w *Writer) RemoveKeepingPolicy(ctx context.Context, key store.Key, uid string) error {
 	return w.remove(ctx, key, uid, "")
 }
 
@@ -148,8 +148,8 @@ func (w *Writer) remove(ctx context.Context, key store.Key, uid, policy string) 
 	return nil
 }
 
-// Sweep leaves a tombstone while the row still says fence, and says whether it did.
-func (w *Writer) Sweep(ctx context.Context, key store.Key, fence store.Fence) (buried bool, err error) {
+// RemoveIfUnchanged leaves a tombstone while the row still says fence, and says whether it did.
+func (w *Writer) RemoveIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (buried bool, err error) {
 	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
 		buried, err = bury(ctx, q, key, "", func(f store.Fence) bool { return f == fence })
 		return err
@@ -195,9 +195,9 @@ func bury(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string,
 	return true, nil
 }
 
-// Rows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
+// ListRows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
 // that, by the database's clock.
-func (w *Writer) Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error) {
+func (w *Writer) ListRows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error) {
 	ctx, cancel := w.store.bounded(ctx)
 	defer cancel()
 	found, err := w.store.queries.Rows(ctx, sqlcgen.RowsParams{
@@ -206,21 +206,21 @@ func (w *Writer) Rows(ctx context.Context, after store.Key, limit int, settled t
 	if err != nil {
 		return nil, fmt.Errorf("read the rows: %w", fault(err))
 	}
-	rows := make([]store.Row, len(found))
+	rows := make([]store.ComparedRow, len(found))
 	for i, r := range found {
-		rows[i] = store.Row{
-			Key:     store.Key{Namespace: r.Namespace, Name: r.Name},
-			Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
-			Digest:  prompt.Digest(r.Digest),
-			Settled: r.Settled,
+		rows[i] = store.ComparedRow{
+			Key:       store.Key{Namespace: r.Namespace, Name: r.Name},
+			Fence:     store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},
+			Digest:    prompt.Digest(r.Digest),
+			Quiescent: r.Settled,
 		}
 	}
 	return rows, nil
 }
 
-// Purge erases versions and texts of at most limit tombstones older than that, but not of retained ones,
+// PurgeTombstones erases versions and texts of at most limit tombstones older than that, but not of retained ones,
 // and says how many it erased. The row stays, with its highest number.
-func (w *Writer) Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error) {
+func (w *Writer) PurgeTombstones(ctx context.Context, olderThan time.Duration, limit int) (int, error) {
 	for purged := range limit {
 		found, err := w.purgeOne(ctx, olderThan)
 		if err != nil {

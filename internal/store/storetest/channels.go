@@ -109,7 +109,7 @@ func withdrawal(t *testing.T, b bench) {
 	b.notServed(handover, version(1), store.ErrNotFound)
 	equal(b, "again", false, b.publish(p).Changed)
 
-	versions, err := b.Versions(b.Context(), handover, 0, 10)
+	versions, err := b.ListVersions(b.Context(), handover, 0, 10)
 	b.must(err)
 	equal(b, "withdrawn in the history", []bool{false, true}, []bool{versions[0].Withdrawn, versions[1].Withdrawn})
 	equal(b, "its digest stays", secret.Compiled.Digest, versions[1].Digest)
@@ -170,7 +170,7 @@ func fragments(t *testing.T, b bench) {
 	of := func(v int64, text string) prompt.Fragment {
 		return prompt.Fragment{Name: "style", Version: v, Syntax: prompt.Mustache, Messages: []prompt.Message{{Role: prompt.User, Text: text}}}
 	}
-	got, err := b.Fragments(b.Context(), "support", []prompt.Ref{
+	got, err := b.LoadFragments(b.Context(), "support", []prompt.Ref{
 		ref("style", bare), ref("style", version(1)), ref("style", channel(store.Latest)),
 		ref("style", version(4)), ref("style", channel("none")), ref("style", channel("never")), ref("absent", bare),
 	})
@@ -180,7 +180,7 @@ func fragments(t *testing.T, b bench) {
 		ref("style", version(1)):            of(1, "first {{x}}"),
 		ref("style", channel(store.Latest)): of(3, "third {{! kept in the source }}"),
 	}, got)
-	elsewhere, err := b.Fragments(b.Context(), "other", []prompt.Ref{ref("style", bare)})
+	elsewhere, err := b.LoadFragments(b.Context(), "other", []prompt.Ref{ref("style", bare)})
 	b.must(err)
 	equal(b, "another namespace", nil, elsewhere)
 }

@@ -27,7 +27,7 @@ func mutualIncluders(t *testing.T, b bench) {
 				p := store.Publication{
 					Key: side.own, Owner: store.Owner{UID: uid, Generation: int64(round + 2)}, Exposure: store.Listed, HistoryLimit: 1000,
 				}
-				fragments, err := b.Fragments(b.Context(), "support", []prompt.Ref{{Name: side.other.Name, Selector: version(1)}})
+				fragments, err := b.LoadFragments(b.Context(), "support", []prompt.Ref{{Name: side.other.Name, Selector: version(1)}})
 				if err != nil {
 					b.Error(err)
 					return
@@ -72,7 +72,7 @@ func feedOrder(t *testing.T, b bench) {
 	last, seen := start.Revision, 0
 	poll := func() {
 		feed := b.feed()
-		changes, err := b.Changes(b.Context(), last, writers*each+1)
+		changes, err := b.ChangedSince(b.Context(), last, writers*each+1)
 		b.must(err)
 		for _, c := range changes {
 			if c.Revision != last+1 {
@@ -94,7 +94,7 @@ func feedOrder(t *testing.T, b bench) {
 		poll()
 	}
 	equal(b, "changes seen", writers*each, seen)
-	some, err := b.Changes(b.Context(), start.Revision, 3)
+	some, err := b.ChangedSince(b.Context(), start.Revision, 3)
 	b.must(err)
 	equal(b, "a page of changes", 3, len(some))
 }
@@ -169,7 +169,7 @@ func history(t *testing.T, b bench) {
 		b.publish(p)
 	}
 	page := func(before int64, limit int) []store.VersionInfo {
-		versions, err := b.Versions(b.Context(), handover, before, limit)
+		versions, err := b.ListVersions(b.Context(), handover, before, limit)
 		b.must(err)
 		for i := range versions {
 			if versions[i].PublishedAt.IsZero() || versions[i].Digest == "" {
@@ -190,7 +190,7 @@ func history(t *testing.T, b bench) {
 	oldest := page(2, 2)
 	equal(b, "second page", []store.VersionInfo{line(1, oldest, "one", "alpha")}, oldest)
 	equal(b, "after the last", nil, page(1, 2))
-	if _, err := b.Versions(b.Context(), key("never"), 0, 2); !errors.Is(err, store.ErrNotFound) {
+	if _, err := b.ListVersions(b.Context(), key("never"), 0, 2); !errors.Is(err, store.ErrNotFound) {
 		b.Errorf("versions of no prompt: %v, want not found", err)
 	}
 }

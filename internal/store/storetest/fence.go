@@ -160,12 +160,12 @@ func tombstone(t *testing.T, b bench) {
 
 	b.notServed(handover, bare, store.ErrNotFound)
 	b.notServed(handover, version(1), store.ErrNotFound)
-	if _, err := b.Versions(b.Context(), handover, 0, 10); !errors.Is(err, store.ErrNotFound) {
+	if _, err := b.ListVersions(b.Context(), handover, 0, 10); !errors.Is(err, store.ErrNotFound) {
 		b.Errorf("versions of a tombstone: %v, want not found", err)
 	}
-	changes, err := b.Changes(b.Context(), feed.Revision, 10)
+	changes, err := b.ChangedSince(b.Context(), feed.Revision, 10)
 	b.must(err)
-	equal(b, "changes", []store.Change{{Revision: feed.Revision + 1, Key: handover}}, changes)
+	equal(b, "changes", []store.ChangedKey{{Revision: feed.Revision + 1, Key: handover}}, changes)
 
 	p := b.publication(handover, "u2", 1, "two")
 	seen := b.fenced(p)
@@ -195,7 +195,7 @@ func retained(t *testing.T, b bench) {
 	p.Retain = true
 	b.publish(p)
 	b.must(b.Remove(b.Context(), handover, "u1", true))
-	purged, err := b.Purge(b.Context(), 0, 10)
+	purged, err := b.PurgeTombstones(b.Context(), 0, 10)
 	b.must(err)
 	equal(b, "purged", 0, purged)
 
@@ -219,11 +219,11 @@ func sweep(t *testing.T, b bench) {
 		"a row that moved":     {handover, stale},
 		"a row that never was": {key("never"), stale},
 	} {
-		swept, err := b.Sweep(b.Context(), step.key, step.fence)
+		swept, err := b.RemoveIfUnchanged(b.Context(), step.key, step.fence)
 		b.must(err)
 		equal(b, name, false, swept)
 	}
-	swept, err := b.Sweep(b.Context(), handover, b.row(handover).Fence)
+	swept, err := b.RemoveIfUnchanged(b.Context(), handover, b.row(handover).Fence)
 	b.must(err)
 	equal(b, "the row as seen", true, swept)
 	b.notServed(handover, bare, store.ErrNotFound)
@@ -242,7 +242,7 @@ func purge(t *testing.T, b bench) {
 	}{
 		{"too young", time.Hour, 0}, {"old enough", 0, 1}, {"never twice", 0, 0},
 	} {
-		purged, err := b.Purge(b.Context(), step.age, 10)
+		purged, err := b.PurgeTombstones(b.Context(), step.age, 10)
 		b.must(err)
 		equal(b, step.name, step.want, purged)
 	}
@@ -258,19 +258,19 @@ func purge(t *testing.T, b bench) {
 }
 
 func rows(t *testing.T, b bench) {
-	var want []store.Row
+	var want []store.ComparedRow
 	for _, k := range []store.Key{{Namespace: "a", Name: "z"}, {Namespace: "a-b", Name: "a"}, {Namespace: "b", Name: "A"}, {Namespace: "b", Name: "a"}} {
 		p := b.publication(k, "uid of "+k.String(), 3, "text")
 		got := b.publish(p)
-		want = append(want, store.Row{Key: k, Fence: store.Fence{Owner: p.Owner, Revision: got.Revision}, Digest: got.Digest})
+		want = append(want, store.ComparedRow{Key: k, Fence: store.Fence{Owner: p.Owner, Revision: got.Revision}, Digest: got.Digest})
 	}
 	gone := b.publication(store.Key{Namespace: "a", Name: "zz"}, "u", 1, "gone")
 	b.publish(gone)
 	b.must(b.Remove(b.Context(), gone.Key, "u", false))
 
-	var got []store.Row
+	var got []store.ComparedRow
 	for after := (store.Key{}); ; after = got[len(got)-1].Key {
-		page, err := b.Rows(b.Context(), after, 3, time.Hour)
+		page, err := b.ListRows(b.Context(), after, 3, time.Hour)
 		b.must(err)
 		got = append(got, page...)
 		if len(page) < 3 {
@@ -278,7 +278,7 @@ func rows(t *testing.T, b bench) {
 		}
 	}
 	equal(b, "rows", want, got)
-	settled, err := b.Rows(b.Context(), store.Key{}, 1, -time.Minute)
+	settled, err := b.ListRows(b.Context(), store.Key{}, 1, -time.Minute)
 	b.must(err)
-	equal(b, "settled a minute from now", true, settled[0].Settled)
+	equal(b, "settled a minute from now", true, settled[0].Quiescent)
 }

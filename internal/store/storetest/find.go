@@ -11,7 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func (b bench) find(q store.FindQuery) store.Found {
+func (b bench) find(q store.FindQuery) store.FindResult {
 	b.Helper()
 	found, err := b.Find(b.Context(), q)
 	b.must(err)
@@ -19,21 +19,21 @@ func (b bench) find(q store.FindQuery) store.Found {
 }
 
 // pages reads a query to its end, by the marks as a cursor would carry them.
-func (b bench) pages(q store.FindQuery) []store.Record {
+func (b bench) pages(q store.FindQuery) []store.PromptView {
 	b.Helper()
-	var records []store.Record
+	var records []store.PromptView
 	for {
 		found := b.find(q)
-		records = append(records, found.Records...)
+		records = append(records, found.Prompts...)
 		if found.Next == nil {
 			return records
 		}
-		if len(found.Records) != q.Limit {
-			b.Fatalf("a page of %d has %d prompts and says that there are more", q.Limit, len(found.Records))
+		if len(found.Prompts) != q.Limit {
+			b.Fatalf("a page of %d has %d prompts and says that there are more", q.Limit, len(found.Prompts))
 		}
 		text, err := json.Marshal(found.Next)
 		b.must(err)
-		q.After, q.Offset = new(store.Mark), 0
+		q.After, q.Offset = new(store.PageMark), 0
 		b.must(json.Unmarshal(text, q.After))
 	}
 }
@@ -65,7 +65,7 @@ func findAll(t *testing.T, b bench) {
 	}
 	born := b.born(keys...)
 	b.same("all", store.FindQuery{Filter: store.Filter{Scope: all}}, keysOf(born))
-	equal(b, "whole records", born[:5], b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 5}).Records)
+	equal(b, "whole records", born[:5], b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 5}).Prompts)
 	inOne := slices.DeleteFunc(keysOf(born), func(k store.Key) bool { return k.Namespace != "n1" })
 	b.same("one namespace", store.FindQuery{Filter: store.Filter{Scope: store.Scope{Namespaces: []string{"n1", "absent", "n1"}}}}, inOne)
 	b.same("no namespace", store.FindQuery{}, nil)
@@ -75,7 +75,7 @@ func findAll(t *testing.T, b bench) {
 	b.same("after an update", store.FindQuery{Filter: store.Filter{Scope: all}}, keysOf(born))
 	after := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 7})
 	from := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, After: after.Next, Offset: 5, Limit: 3})
-	equal(b, "an offset behind a mark", keysOf(born)[12:15], keysOf(from.Records))
+	equal(b, "an offset behind a mark", keysOf(born)[12:15], keysOf(from.Prompts))
 }
 
 func filters(t *testing.T, b bench) {
@@ -161,7 +161,7 @@ func findListed(t *testing.T, b bench) {
 		q.Scope = all
 		b.same(name, q, nil)
 	}
-	found := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 1}).Records[0]
+	found := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 1}).Prompts[0]
 	equal(b, "found", b.read(handover, bare), found)
 	equal(b, "versions of what is found", []int64{1, 2, 1}, []int64{found.Version, found.Latest, found.Served})
 

@@ -13,14 +13,14 @@ import (
 
 // Library is what tools ask of a store, beside what all servers do.
 type Library interface {
-	Read(ctx context.Context, key store.Key, sel prompt.Selector) (store.Record, error)
-	Find(ctx context.Context, q store.FindQuery) (store.Found, error)
+	GetView(ctx context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error)
+	Find(ctx context.Context, q store.FindQuery) (store.FindResult, error)
 	CountFound(ctx context.Context, q store.FindQuery) (int64, error)
 	Stats(ctx context.Context, scope store.Scope) (store.Stats, error)
-	Similar(ctx context.Context, q store.SimilarQuery) ([]store.Similar, error)
-	Names(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error)
-	Namespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Names, error)
-	Taken(ctx context.Context, key store.Key) (bool, error)
+	FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.SimilarPrompt, error)
+	CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error)
+	CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error)
+	NameTaken(ctx context.Context, key store.Key) (bool, error)
 }
 
 // RunLibrary runs the contract of what tools need, on what writers wrote.
@@ -73,9 +73,9 @@ func ruled(rules ...store.ChannelRule) func(*store.Publication) {
 	return func(p *store.Publication) { p.Channels = rules }
 }
 
-func (b bench) read(k store.Key, sel prompt.Selector) store.Record {
+func (b bench) read(k store.Key, sel prompt.Selector) store.PromptView {
 	b.Helper()
-	r, err := b.Read(b.Context(), k, sel)
+	r, err := b.GetView(b.Context(), k, sel)
 	b.must(err)
 	return r
 }
@@ -87,7 +87,7 @@ func records(t *testing.T, b bench) {
 	rules := ruled(store.ChannelRule{Name: store.Production, Version: 1}, store.ChannelRule{Name: "beta", Version: 1}, store.ChannelRule{Name: "none", Version: 9})
 	second := b.described(handover, prompt.Spec{Title: "Second", Syntax: prompt.Simple}, "two {{x}}", rules, exposed(store.Unlisted))
 
-	one := store.Record{
+	one := store.PromptView{
 		Key: handover, Version: 1, Digest: first.Compiled.Digest, Document: first.Compiled.Document, Exposure: store.Unlisted,
 		Latest: 2, Served: 1, Channels: []string{"beta", store.Production},
 	}
@@ -96,7 +96,7 @@ func records(t *testing.T, b bench) {
 	born := b.read(handover, bare).CreatedAt
 	for name, tc := range map[string]struct {
 		sel  prompt.Selector
-		want store.Record
+		want store.PromptView
 	}{
 		"bare":        {bare, one},
 		"@production": {channel(store.Production), one},
@@ -123,7 +123,7 @@ func records(t *testing.T, b bench) {
 func oldRecords(t *testing.T, b bench) {
 	b.described(handover, prompt.Spec{Tags: []string{"old", "both"}}, "{{a}} {{b}}")
 	b.described(handover, prompt.Spec{Tags: []string{"new", "both"}}, "{{c}}")
-	variables := func(r store.Record) (names []string) {
+	variables := func(r store.PromptView) (names []string) {
 		for _, a := range r.Document.Arguments {
 			names = append(names, a.Name)
 		}
@@ -156,7 +156,7 @@ func noRecords(t *testing.T, b bench) {
 		"the bare name of it":                     {handover, bare, store.ErrUnresolved},
 		"the same of a fragment says not so much": {key("part"), bare, store.ErrNotFound},
 	} {
-		if r, err := b.Read(b.Context(), tc.key, tc.sel); !errors.Is(err, tc.want) {
+		if r, err := b.GetView(b.Context(), tc.key, tc.sel); !errors.Is(err, tc.want) {
 			b.Errorf("%s: got %+v, %v, want %v", name, r, err, tc.want)
 		}
 	}
@@ -171,9 +171,9 @@ func metadata(t *testing.T, b bench) {
 		p := b.described(handover, prompt.Spec{Metadata: []byte(text)}, "same")
 		equal(b, "metadata read", p.Compiled.Document.Metadata, b.read(handover, bare).Document.Metadata)
 		found := b.find(store.FindQuery{Filter: store.Filter{Scope: all, Metadata: []byte(text)}, Limit: 2})
-		equal(b, "metadata found", p.Compiled.Document.Metadata, found.Records[0].Document.Metadata)
+		equal(b, "metadata found", p.Compiled.Document.Metadata, found.Prompts[0].Document.Metadata)
 		equal(b, "metadata of the first version", int64(1), b.read(handover, version(1)).Version)
-		equal(b, "versions", int64(i+1), found.Records[0].Version)
+		equal(b, "versions", int64(i+1), found.Prompts[0].Version)
 	}
 }
 
@@ -219,24 +219,24 @@ func names(t *testing.T, b bench) {
 	b.described(store.Key{Namespace: "secret", Name: "hands"}, prompt.Spec{}, "text")
 	b.must(b.Remove(b.Context(), store.Key{Namespace: "secret", Name: "hands"}, "u", false))
 	teams := store.Scope{Namespaces: []string{"team-a", "team-b", "team", "secret", "absent"}}
-	type complete func(context.Context, store.Scope, string, int) (store.Names, error)
+	type complete func(context.Context, store.Scope, string, int) (store.Completions, error)
 	for name, tc := range map[string]struct {
 		of     complete
 		scope  store.Scope
 		prefix string
 		limit  int
-		want   store.Names
+		want   store.Completions
 	}{
-		"names, each once":      {b.Names, all, "hand", 9, store.Names{Names: []string{"hand", "handoff", "handover"}, Total: 3}},
-		"as many as asked for":  {b.Names, all, "hand", 2, store.Names{Names: []string{"hand", "handoff"}, Total: 3}},
-		"of the scope":          {b.Names, teams, "hando", 9, store.Names{Names: []string{"handover"}, Total: 1}},
-		"all names":             {b.Names, teams, "", 9, store.Names{Names: []string{"hand", "handover", "summary"}, Total: 3}},
-		"no such name":          {b.Names, all, "x", 9, store.Names{}},
-		"a prefix is literal":   {b.Names, all, "%", 9, store.Names{}},
-		"nobody's names":        {b.Names, store.Scope{}, "", 9, store.Names{}},
-		"namespaces":            {b.Namespaces, all, "team", 9, store.Names{Names: []string{"team", "team-a", "team-b"}, Total: 3}},
-		"namespaces of a scope": {b.Namespaces, teams, "", 2, store.Names{Names: []string{"team", "team-a"}, Total: 3}},
-		"a namespace is shown for what is listed": {b.Namespaces, all, "s", 9, store.Names{}},
+		"names, each once":      {b.CompleteNames, all, "hand", 9, store.Completions{Values: []string{"hand", "handoff", "handover"}, Total: 3}},
+		"as many as asked for":  {b.CompleteNames, all, "hand", 2, store.Completions{Values: []string{"hand", "handoff"}, Total: 3}},
+		"of the scope":          {b.CompleteNames, teams, "hando", 9, store.Completions{Values: []string{"handover"}, Total: 1}},
+		"all names":             {b.CompleteNames, teams, "", 9, store.Completions{Values: []string{"hand", "handover", "summary"}, Total: 3}},
+		"no such name":          {b.CompleteNames, all, "x", 9, store.Completions{}},
+		"a prefix is literal":   {b.CompleteNames, all, "%", 9, store.Completions{}},
+		"nobody's names":        {b.CompleteNames, store.Scope{}, "", 9, store.Completions{}},
+		"namespaces":            {b.CompleteNamespaces, all, "team", 9, store.Completions{Values: []string{"team", "team-a", "team-b"}, Total: 3}},
+		"namespaces of a scope": {b.CompleteNamespaces, teams, "", 2, store.Completions{Values: []string{"team", "team-a"}, Total: 3}},
+		"a namespace is shown for what is listed": {b.CompleteNamespaces, all, "s", 9, store.Completions{}},
 	} {
 		got, err := tc.of(b.Context(), tc.scope, tc.prefix, tc.limit)
 		b.must(err)
@@ -250,11 +250,11 @@ func taken(t *testing.T, b bench) {
 	}
 	b.must(b.Remove(b.Context(), key("gone"), "u", false))
 	for name, want := range map[string]bool{"listed": true, "unlisted": true, "fragment": true, "gone": true, "never": false} {
-		got, err := b.Taken(b.Context(), key(name))
+		got, err := b.NameTaken(b.Context(), key(name))
 		b.must(err)
 		equal(b, name+" is taken", want, got)
 	}
-	got, err := b.Taken(b.Context(), store.Key{Namespace: "other", Name: "listed"})
+	got, err := b.NameTaken(b.Context(), store.Key{Namespace: "other", Name: "listed"})
 	b.must(err)
 	equal(b, "the name elsewhere", false, got)
 }
@@ -285,41 +285,41 @@ func similar(t *testing.T, b bench) {
 	}})
 	b.publish(spoken)
 
-	hit := func(name string, s float64) store.Similar {
+	hit := func(name string, s float64) store.SimilarPrompt {
 		namespace, title := "b", map[string]string{"copy": "Copy", "near": "Near", "pinned": "Pinned", "spoken": "Spoken", "other": "Other"}[name]
 		if name == "original" {
 			namespace, title = "a", "Original"
 		}
-		return store.Similar{Key: k(namespace, name), Title: title, Similarity: s}
+		return store.SimilarPrompt{Key: k(namespace, name), Title: title, Similarity: s}
 	}
 	nearly := prompt.Similarity(text, near)
 	for name, tc := range map[string]struct {
 		query store.SimilarQuery
-		want  []store.Similar
+		want  []store.SimilarPrompt
 	}{
 		"the most similar first": {store.SimilarQuery{Scope: all, Text: text, Threshold: 0.5, Limit: 9},
-			[]store.Similar{hit("original", 1), hit("copy", 1), hit("pinned", 1), hit("spoken", 1), hit("near", nearly)}},
+			[]store.SimilarPrompt{hit("original", 1), hit("copy", 1), hit("pinned", 1), hit("spoken", 1), hit("near", nearly)}},
 		"not the one the text is from": {store.SimilarQuery{Scope: all, Text: text, Except: k("a", "original"), Threshold: 1, Limit: 9},
-			[]store.Similar{hit("copy", 1), hit("pinned", 1), hit("spoken", 1)}},
+			[]store.SimilarPrompt{hit("copy", 1), hit("pinned", 1), hit("spoken", 1)}},
 		"as many as asked for": {store.SimilarQuery{Scope: all, Text: text, Threshold: 0.5, Limit: 2},
-			[]store.Similar{hit("original", 1), hit("copy", 1)}},
-		"of the scope":        {store.SimilarQuery{Scope: store.Scope{Namespaces: []string{"a"}}, Text: near, Threshold: 0.5, Limit: 9}, []store.Similar{hit("original", nearly)}},
-		"below the threshold": {store.SimilarQuery{Scope: all, Text: near, Threshold: (1 + nearly) / 2, Limit: 9}, []store.Similar{hit("near", 1)}},
+			[]store.SimilarPrompt{hit("original", 1), hit("copy", 1)}},
+		"of the scope":        {store.SimilarQuery{Scope: store.Scope{Namespaces: []string{"a"}}, Text: near, Threshold: 0.5, Limit: 9}, []store.SimilarPrompt{hit("original", nearly)}},
+		"below the threshold": {store.SimilarQuery{Scope: all, Text: near, Threshold: (1 + nearly) / 2, Limit: 9}, []store.SimilarPrompt{hit("near", 1)}},
 		"nothing like it":     {store.SimilarQuery{Scope: all, Text: "Quite another thing is said here.", Threshold: 0.3, Limit: 9}, nil},
 		"nobody's":            {store.SimilarQuery{Text: text, Threshold: 0.5, Limit: 9}, nil},
 	} {
-		got, err := b.Similar(b.Context(), tc.query)
+		got, err := b.FindSimilar(b.Context(), tc.query)
 		b.must(err)
 		equal(b, name, tc.want, got)
 	}
 }
 
 // byBirth is the order of a list.
-func byBirth(x, y store.Record) int {
+func byBirth(x, y store.PromptView) int {
 	return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.Key.Namespace, y.Key.Namespace), cmp.Compare(x.Key.Name, y.Key.Name))
 }
 
-func keysOf(records []store.Record) []store.Key {
+func keysOf(records []store.PromptView) []store.Key {
 	keys := make([]store.Key, len(records))
 	for i, r := range records {
 		keys[i] = r.Key
@@ -328,9 +328,9 @@ func keysOf(records []store.Record) []store.Key {
 }
 
 // born are the records of keys, in the order of a list.
-func (b bench) born(keys ...store.Key) []store.Record {
+func (b bench) born(keys ...store.Key) []store.PromptView {
 	b.Helper()
-	records := make([]store.Record, len(keys))
+	records := make([]store.PromptView, len(keys))
 	for i, k := range keys {
 		records[i] = b.read(k, bare)
 	}

@@ -150,7 +150,7 @@ func unstorable(t *testing.T, b bench) {
 	p.Compiled.Document.Messages = []prompt.Message{{Role: prompt.User, Text: "a\x00b"}}
 	feed := b.feed()
 	_, err := b.Publish(b.Context(), p)
-	var refused *store.RefusedError
+	var refused *store.UnstorableValueError
 	if !errors.As(err, &refused) || errors.Is(err, store.ErrUnavailable) {
 		b.Errorf("got %v, want a *store.RefusedError and not that trying again helps", err)
 	}
@@ -173,7 +173,7 @@ func lostNumbers(t *testing.T, b bench) {
 		{"a status that is behind says nothing", "late", "one", 1, 22, true},
 	} {
 		p := b.publication(handover, "u1", 1, step.text)
-		p.Seen = store.Seen{Version: step.seen, Digest: b.publication(handover, "u1", 1, step.seenText).Compiled.Digest}
+		p.LastObserved = store.LastObserved{Version: step.seen, Digest: b.publication(handover, "u1", 1, step.seenText).Compiled.Digest}
 		got := b.publish(p)
 		if got.Version != step.want || got.NewVersion != step.stored {
 			b.Errorf("%s: got version %d (new %t), want %d (new %t)", step.name, got.Version, got.NewVersion, step.want, step.stored)
@@ -191,7 +191,7 @@ func historyLimit(t *testing.T, b bench) {
 		p.HistoryLimit = 3
 		b.publish(p)
 	}
-	versions, err := b.Versions(b.Context(), handover, 0, 100)
+	versions, err := b.ListVersions(b.Context(), handover, 0, 100)
 	b.must(err)
 	var left []int64
 	for _, v := range versions {

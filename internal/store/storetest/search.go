@@ -40,12 +40,12 @@ func ranks(t *testing.T, b bench) {
 	b.same("contained only", searching("ncident"), keysNamed(
 		"by-part-of-a-tag", "incident-by-name", "by-part-of-the-text", "by-part-of-the-title", "by-part-of-the-description",
 		"by-text", "by-tag", "by-description", "by-title"))
-	for _, r := range b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Text: "incident", Limit: 9}).Records {
+	for _, r := range b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Text: "incident", Limit: 9}).Prompts {
 		equal(b, "whole record of "+r.Key.Name, b.read(r.Key, bare), r)
 	}
 	first := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Text: "incident", Limit: 1})
 	after := store.FindQuery{Filter: store.Filter{Scope: all}, Text: "incident", After: first.Next, Offset: 2, Limit: 2}
-	equal(b, "an offset behind a mark", keysNamed("by-text", "by-part-of-a-tag"), keysOf(b.find(after).Records))
+	equal(b, "an offset behind a mark", keysNamed("by-text", "by-part-of-a-tag"), keysOf(b.find(after).Prompts))
 }
 
 func webSearch(t *testing.T, b bench) {
@@ -137,7 +137,7 @@ func searchErased(t *testing.T, b bench) {
 		b.same(text, searching(text), nil)
 	}
 	b.same("what is there now", searching("nothing"), []store.Key{handover})
-	got, err := b.Similar(b.Context(), store.SimilarQuery{Scope: all, Text: "hunter2", Threshold: 0.1, Limit: 9})
+	got, err := b.FindSimilar(b.Context(), store.SimilarQuery{Scope: all, Text: "hunter2", Threshold: 0.1, Limit: 9})
 	b.must(err)
 	equal(b, "similar to what was erased", nil, got)
 }

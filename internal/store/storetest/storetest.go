@@ -19,22 +19,22 @@ import (
 
 // Writer is what controllers do to a store.
 type Writer interface {
-	Fragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 	Publish(ctx context.Context, p store.Publication) (store.Published, error)
 	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
-	Rows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.Row, error)
-	Sweep(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
-	Purge(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	ListRows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error)
+	RemoveIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
+	PurgeTombstones(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 }
 
 // Reader is what servers ask of a store.
 type Reader interface {
 	Feed(ctx context.Context) (store.Feed, error)
-	Changes(ctx context.Context, after int64, limit int) ([]store.Change, error)
+	ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error)
 	Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error)
 	List(ctx context.Context, q store.ListQuery) (store.ListPage, error)
 	Count(ctx context.Context, scope store.Scope) (int64, error)
-	Versions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
+	ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
 }
 
 // Subject is an empty store under test, by both its ends.
@@ -109,7 +109,7 @@ func (b bench) compiled(namespace string, spec prompt.Spec) *prompt.Compiled {
 	b.Helper()
 	refs, err := prompt.References(spec)
 	b.must(err)
-	fragments, err := b.Fragments(b.Context(), namespace, refs)
+	fragments, err := b.LoadFragments(b.Context(), namespace, refs)
 	b.must(err)
 	c, err := prompt.Compile(spec, fragments)
 	b.must(err)
@@ -152,9 +152,9 @@ func (b bench) feed() store.Feed {
 	return f
 }
 
-func (b bench) row(k store.Key) store.Row {
+func (b bench) row(k store.Key) store.ComparedRow {
 	b.Helper()
-	all, err := b.Rows(b.Context(), store.Key{}, 1000, time.Hour)
+	all, err := b.ListRows(b.Context(), store.Key{}, 1000, time.Hour)
 	b.must(err)
 	for _, r := range all {
 		if r.Key == k {
@@ -162,7 +162,7 @@ func (b bench) row(k store.Key) store.Row {
 		}
 	}
 	b.Fatalf("no live row %s in %+v", k, all)
-	return store.Row{}
+	return store.ComparedRow{}
 }
 
 // fenced publishes what must be refused by the fence.

@@ -40,9 +40,9 @@ type Author struct {
 func NewAuthor(tb testing.TB) *Author {
 	tb.Helper()
 	a := &Author{Owner: pgtest.New(tb), tb: tb, lives: make(map[store.Key]int), specs: make(map[store.Key]v1alpha1.PromptSpec)}
-	a.Store = a.open(pgtest.ServerRole(tb, a.Owner))
+	a.Store = a.open(pgtest.AsServerRole(tb, a.Owner))
 	a.writer = a.open(a.Owner).Writer("cluster-1")
-	a.must(a.writer.Claim(tb.Context()))
+	a.must(a.writer.ClaimDatabase(tb.Context()))
 	return a
 }
 
@@ -57,7 +57,7 @@ func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.
 	a.tb.Helper()
 	refs, err := prompt.References(spec)
 	a.must(err)
-	fragments, err := a.writer.Fragments(a.tb.Context(), key.Namespace, refs)
+	fragments, err := a.writer.LoadFragments(a.tb.Context(), key.Namespace, refs)
 	a.must(err)
 	compiled, err := prompt.Compile(spec, fragments)
 	a.must(err)

@@ -75,8 +75,8 @@ func (s *Source) change(what func()) {
 	s.moved = make(chan struct{})
 }
 
-// Verify implements catalog.Source.
-func (s *Source) Verify(context.Context) error {
+// VerifySchema implements catalog.Source.
+func (s *Source) VerifySchema(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
@@ -89,17 +89,17 @@ func (s *Source) Feed(context.Context) (store.Feed, error) {
 	return s.feed, s.err
 }
 
-// Changes implements catalog.Source.
-func (s *Source) Changes(_ context.Context, after int64, limit int) ([]store.Change, error) {
+// ChangedSince implements catalog.Source.
+func (s *Source) ChangedSince(_ context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var changes []store.Change
+	var changes []store.ChangedKey
 	for key, versions := range s.prompts {
 		if newest := versions[len(versions)-1].Revision; newest > after {
-			changes = append(changes, store.Change{Revision: newest, Key: key})
+			changes = append(changes, store.ChangedKey{Revision: newest, Key: key})
 		}
 	}
-	slices.SortFunc(changes, func(a, b store.Change) int { return cmp.Compare(a.Revision, b.Revision) })
+	slices.SortFunc(changes, func(a, b store.ChangedKey) int { return cmp.Compare(a.Revision, b.Revision) })
 	return changes[:min(limit, len(changes))], s.err
 }
 

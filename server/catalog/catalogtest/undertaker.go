@@ -45,18 +45,18 @@ func (a *Author) Undertake(owned ...store.Key) {
 // Asked is how many prompts have change requests that nobody has undertaken.
 func (a *Author) Asked() int {
 	a.tb.Helper()
-	keys, err := a.writer.OpenChanges(a.tb.Context(), 1000)
+	keys, err := a.writer.PromptsWithOpenChanges(a.tb.Context(), 1000)
 	a.must(err)
 	return len(keys)
 }
 
 func (a *Author) round(ctx context.Context, others map[store.Key]bool) error {
-	keys, err := a.writer.OpenChanges(ctx, 100)
+	keys, err := a.writer.PromptsWithOpenChanges(ctx, 100)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		change, err := a.writer.OpenChange(ctx, key)
+		change, err := a.writer.NextChange(ctx, key)
 		if err == nil {
 			err = a.undertake(ctx, change, others[key])
 		}
@@ -71,22 +71,22 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	spec, there := a.specs[c.Key]
-	live, err := a.writer.Live(ctx, c.Key)
+	live, err := a.writer.PublishedState(ctx, c.Key)
 	if err != nil {
 		return err
 	}
 	conflict := func(reason, words string) error {
-		return a.writer.SettleChange(ctx, c, store.ChangeConflict, reason, words)
+		return a.writer.FinalizeChange(ctx, c, store.ChangeConflict, reason, words)
 	}
 	switch {
 	case owned:
-		return a.writer.SettleChange(ctx, c, store.ChangeRefused, store.ReasonOwned, "Argo CD keeps it")
+		return a.writer.FinalizeChange(ctx, c, store.ChangeRefused, store.ReasonOwnedElsewhere, "Argo CD keeps it")
 	case there && c.Action == store.ActionAdd:
-		return conflict(store.ReasonExists, "it is there already")
+		return conflict(store.ReasonAlreadyExists, "it is there already")
 	case !there && c.Action != store.ActionAdd:
-		return conflict(store.ReasonGone, "it is not there")
+		return conflict(store.ReasonNotFound, "it is not there")
 	case c.ExpectedVersion != 0 && c.Edit.Channel == nil && c.ExpectedVersion != live.Version:
-		return conflict(store.ReasonVersion, fmt.Sprintf("the newest version is %d", live.Version))
+		return conflict(store.ReasonVersionMismatch, fmt.Sprintf("the newest version is %d", live.Version))
 	}
 	a.written++
 	object := v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: c.Key.Namespace, Name: c.Key.Name}}
@@ -94,7 +94,7 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 	if err := a.writer.BeginChange(ctx, c, store.Intent{UID: string(object.UID), ResourceVersion: "1", Generation: a.written}); err != nil {
 		return err
 	}
-	if err := a.writer.ApplyChange(ctx, c.ID, string(object.UID), a.written); err != nil {
+	if err := a.writer.MarkChangeApplied(ctx, c.ID, string(object.UID), a.written); err != nil {
 		return err
 	}
 	switch c.Action {
@@ -114,10 +114,10 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 		return err
 	}
 	p := promptobject.PublicationOf(&object, compiled, 100)
-	p.Change = &store.Carried{ID: c.ID, Held: true, Edit: c.Edit}
+	p.Change = &store.AppliedChange{ID: c.ID, Intact: true, Edit: c.Edit}
 	published, err := a.publish(ctx, p)
 	if err == nil && len(published.Missing) > 0 {
-		return a.writer.SettleCarried(ctx, *p.Change, "ChannelVersionMissing", "a channel points to a version that is not there")
+		return a.writer.FinalizeAppliedChange(ctx, *p.Change, "ChannelVersionMissing", "a channel points to a version that is not there")
 	}
 	return err
 }

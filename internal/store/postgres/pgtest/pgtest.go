@@ -61,21 +61,21 @@ func New(t testing.TB) postgres.Options {
 	t.Helper()
 	template := prepared(t)
 	name := "lectern_" + strings.ToLower(rand.Text())
-	asSuperuser(t, fmt.Sprintf("create database %s template %s owner %s", name, template, Owner))
-	t.Cleanup(func() { asSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
+	execAsSuperuser(t, fmt.Sprintf("create database %s template %s owner %s", name, template, Owner))
+	t.Cleanup(func() { execAsSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
 	return postgres.Options{URL: address(Owner, name), ApplicationName: "lectern-test"}
 }
 
-// ServerRole is the same database reached as the role that may only read.
-func ServerRole(t testing.TB, owner postgres.Options) postgres.Options {
+// AsServerRole is the same database reached as the role that may only read.
+func AsServerRole(t testing.TB, owner postgres.Options) postgres.Options {
 	t.Helper()
 	owner.URL = as(t, owner.URL, url.UserPassword(Server, password))
 	return owner
 }
 
-// Superuser is the same database reached as the server's superuser, for what a test does behind the
+// AsSuperuser is the same database reached as the server's superuser, for what a test does behind the
 // store's back.
-func Superuser(t testing.TB, owner postgres.Options) postgres.Options {
+func AsSuperuser(t testing.TB, owner postgres.Options) postgres.Options {
 	t.Helper()
 	u, err := url.Parse(server.URL)
 	must(t, err)
@@ -83,13 +83,13 @@ func Superuser(t testing.TB, owner postgres.Options) postgres.Options {
 	return owner
 }
 
-// Blank is a database without schema, reached as its owner.
-func Blank(t testing.TB) postgres.Options {
+// NewBlank is a database without schema, reached as its owner.
+func NewBlank(t testing.TB) postgres.Options {
 	t.Helper()
 	prepared(t)
 	name := "lectern_" + strings.ToLower(rand.Text())
-	asSuperuser(t, fmt.Sprintf("create database %s owner %s", name, Owner))
-	t.Cleanup(func() { asSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
+	execAsSuperuser(t, fmt.Sprintf("create database %s owner %s", name, Owner))
+	t.Cleanup(func() { execAsSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
 	return postgres.Options{URL: address(Owner, name), ApplicationName: "lectern-test"}
 }
 
@@ -191,7 +191,7 @@ func as(t testing.TB, address string, user *url.Userinfo) string {
 	return u.String()
 }
 
-func asSuperuser(t testing.TB, statement string) {
+func execAsSuperuser(t testing.TB, statement string) {
 	t.Helper()
 	must(t, server.Exec(context.Background(), statement))
 }
