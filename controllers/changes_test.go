@@ -28,6 +28,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 const agent = "system:serviceaccount:agents:triage"
@@ -36,7 +37,7 @@ const agent = "system:serviceaccount:agents:triage"
 func office(t *testing.T) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), pgtest.AsServerRole(t, dsn))
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -49,9 +50,9 @@ func request(key store.Key, action store.Action, edit store.Edit) store.ChangeRe
 func answered(t *testing.T, s *postgres.Store, r store.ChangeRequest) store.ChangeOutcome {
 	t.Helper()
 	_, err := s.RequestChange(t.Context(), r)
-	must(t, err)
+	require.NoError(t, err)
 	var end store.ChangeOutcome
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		found, err := s.ChangeOutcomes(t.Context(), r.Subject, []string{r.ID})
 		if err != nil || len(found) != 1 || !found[0].State.IsFinal() {
 			return fmt.Errorf("%s of %s is at %+v, %v", r.Action, r.Key, found, err)
@@ -82,7 +83,7 @@ func published(version int64, isNew bool) store.ChangeOutcome {
 func live(t *testing.T, key store.Key) *v1alpha1.Prompt {
 	t.Helper()
 	var p v1alpha1.Prompt
-	must(t, api.Get(t.Context(), client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p))
+	require.NoError(t, api.Get(t.Context(), client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, &p))
 	return &p
 }
 
@@ -124,9 +125,9 @@ func agentsAddUpdateAndDelete(t *testing.T) {
 
 func tellsOf(t *testing.T, p *v1alpha1.Prompt, note string) {
 	t.Helper()
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		var found eventsv1.EventList
-		must(t, api.List(t.Context(), &found, client.InNamespace(p.Namespace)))
+		require.NoError(t, api.List(t.Context(), &found, client.InNamespace(p.Namespace)))
 		for _, e := range found.Items {
 			if e.Regarding.UID == p.UID && e.Regarding.Kind == "Prompt" && e.Reason == "ChangedByAgent" && strings.HasPrefix(e.Note, note) {
 				return nil
@@ -211,7 +212,7 @@ func agentsKeepTheirNulls(t *testing.T) {
 	says(store.ActionUpdate, store.Edit{Content: new("two")}, `{"b":null,"n":1.5}`, others, 4)
 	p := live(t, key)
 	p.Annotations = nil
-	must(t, api.Update(t.Context(), p, client.FieldOwner(promptobject.AgentFieldManager)))
+	require.NoError(t, api.Update(t.Context(), p, client.FieldOwner(promptobject.AgentFieldManager)))
 	says(store.ActionUpdate, store.Edit{Metadata: []byte(`{"b":null,"d":null}`)}, `{"b":null,"d":null}`, map[string]string{}, 5)
 }
 
@@ -267,7 +268,7 @@ func agentsLeaveOthersAlone(t *testing.T) {
 			if name != "somebody" && name != "channels" {
 				owner = "lectern-mcp" // only the mark tells
 			}
-			must(t, api.Create(t.Context(), p, owner))
+			require.NoError(t, api.Create(t.Context(), p, owner))
 			before := settled(t, p, v1alpha1.ReasonPublished)
 
 			got := answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("ours")}))
@@ -296,7 +297,7 @@ func agentsAreLetIn(t *testing.T) {
 		obj.SetNamespace(ns)
 		obj.SetName(name)
 		obj.SetAnnotations(map[string]string{v1alpha1.AgentsAnnotation: agents})
-		must(t, api.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(obj), client.FieldOwner(manager)))
+		require.NoError(t, api.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(obj), client.FieldOwner(manager)))
 	}
 	applyAs("git", "channels", map[string]any{"text": "theirs"}, "channels")
 	key := store.Key{Namespace: ns, Name: "channels"}
@@ -331,7 +332,7 @@ func agentsAreLetIn(t *testing.T) {
 
 func becomesVersion(t *testing.T, key store.Key, version int64) {
 	t.Helper()
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		if p := live(t, key); p.Status.Version != version {
 			return fmt.Errorf("%s is at version %d, want %d", key, p.Status.Version, version)
 		}
@@ -346,7 +347,7 @@ func agentsAreAnsweredForDroppedMarks(t *testing.T) {
 	p := settled(t, live(t, key), v1alpha1.ReasonPublished)
 	p.Annotations = nil
 	p.Finalizers = append(p.Finalizers, "example.org/hold")
-	must(t, api.Update(t.Context(), p, client.FieldOwner("lectern-mcp")))
+	require.NoError(t, api.Update(t.Context(), p, client.FieldOwner("lectern-mcp")))
 	wantOutcome(t, answered(t, s, request(key, store.ActionUpdate, store.Edit{Content: new("two")})), published(2, true))
 
 	// The deletion is done when it is of no more effect; another's finalizer holds the object beyond that.
@@ -371,12 +372,12 @@ func agentsAreAnsweredForAReleasedObject(t *testing.T) {
 	key := store.Key{Namespace: p.Namespace, Name: p.Name}
 	r := request(key, store.ActionDelete, store.Edit{})
 	_, err := s.RequestChange(t.Context(), r)
-	must(t, err)
+	require.NoError(t, err)
 	open, err := writer.NextChange(t.Context(), key)
-	must(t, err)
-	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 1}))
-	must(t, api.Delete(t.Context(), p))
-	eventually(t, func() error {
+	require.NoError(t, err)
+	require.NoError(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 1}))
+	require.NoError(t, api.Delete(t.Context(), p))
+	require.Eventually(t, func() error {
 		if held := live(t, key); len(held.Finalizers) > 1 {
 			return fmt.Errorf("the object is held by %v", held.Finalizers)
 		}
@@ -396,7 +397,7 @@ func agentsKeepTheirTurn(t *testing.T) {
 	for i := range requests {
 		requests[i] = request(key, store.ActionUpdate, store.Edit{Content: new(fmt.Sprint(i + 1))})
 		_, err := s.RequestChange(t.Context(), requests[i])
-		must(t, err)
+		require.NoError(t, err)
 	}
 	for i, r := range requests {
 		wantOutcome(t, answered(t, s, r), published(int64(i)+2, true))
@@ -406,8 +407,8 @@ func agentsKeepTheirTurn(t *testing.T) {
 func agentsAreToldOfATerminatingNamespace(t *testing.T) {
 	s, name := office(t), namespace(t)
 	var ns corev1.Namespace
-	must(t, api.Get(t.Context(), client.ObjectKey{Name: name}, &ns))
-	must(t, api.Delete(t.Context(), &ns)) // no namespace controller runs here, so it stays like this
+	require.NoError(t, api.Get(t.Context(), client.ObjectKey{Name: name}, &ns))
+	require.NoError(t, api.Delete(t.Context(), &ns)) // no namespace controller runs here, so it stays like this
 	wantOutcome(t, answered(t, s, request(store.Key{Namespace: name, Name: "late"}, store.ActionAdd, store.Edit{Content: new("x")})),
 		store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonNamespaceMissing})
 }
@@ -432,10 +433,10 @@ func elsewhere(t *testing.T, unproven bool) (s *postgres.Store, writer *postgres
 func elsewhereIn(t *testing.T, owner postgres.Options, unproven bool) (s *postgres.Store, writer *postgres.Writer, begin func(...func(*changes.Changes))) {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), owner)
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	writer = s.Writer("another cluster")
-	must(t, writer.ClaimDatabase(t.Context()))
+	require.NoError(t, writer.ClaimDatabase(t.Context()))
 	worker := &changes.Changes{
 		Objects: client.WithFieldOwner(api, promptobject.AgentFieldManager), Store: writer, Listen: s.ListenChanges,
 		Recorder: events.NewFakeRecorder(10), Unproven: unproven, Concurrency: 1,
@@ -450,7 +451,7 @@ func elsewhereIn(t *testing.T, owner postgres.Options, unproven bool) (s *postgr
 		go func() { ended <- worker.Start(ctx) }()
 		t.Cleanup(func() {
 			cancel()
-			must(t, <-ended)
+			require.NoError(t, <-ended)
 		})
 	}
 }
@@ -476,26 +477,26 @@ func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
 	p := text(key.Namespace, key.Name, "one")
 	p.UID, p.Generation = "u1", 1
 	compiled, err := promptobject.Compile(t.Context(), writer, key.Namespace, promptobject.SpecOf(&p.Spec))
-	must(t, err)
+	require.NoError(t, err)
 	_, err = writer.Publish(t.Context(), promptobject.PublicationOf(p, compiled, 1000))
-	must(t, err)
+	require.NoError(t, err)
 	for _, r := range []store.ChangeRequest{
 		request(key, store.ActionDelete, store.Edit{}),
 		request(store.Key{Namespace: key.Namespace, Name: "absent"}, store.ActionUpdate, store.Edit{Content: new("x")}),
 		request(store.Key{Namespace: key.Namespace, Name: "new"}, store.ActionAdd, store.Edit{Content: new("x")}),
 	} {
 		_, err := s.RequestChange(t.Context(), r)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	open, err := writer.NextChange(t.Context(), key)
-	must(t, err)
-	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: "u1", ResourceVersion: "10", Generation: 1}))
+	require.NoError(t, err)
+	require.NoError(t, writer.BeginChange(t.Context(), open, store.Intent{UID: "u1", ResourceVersion: "10", Generation: 1}))
 
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.AddSpecific(v1alpha1.GroupVersion.WithKind("Prompt"), v1alpha1.GroupVersion.WithResource("unserved"),
 		v1alpha1.GroupVersion.WithResource("unserved"), meta.RESTScopeNamespace)
 	unserved, err := client.New(plane.Config, client.Options{Scheme: api.Scheme(), Mapper: mapper})
-	must(t, err)
+	require.NoError(t, err)
 	failed := make(chan string, 1000)
 	begin(func(c *changes.Changes) {
 		c.Objects = unserved
@@ -521,7 +522,7 @@ func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
 // isApplied waits until a request is known to be in its object.
 func isApplied(t *testing.T, s *postgres.Store, r store.ChangeRequest) {
 	t.Helper()
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		found, err := s.ChangeOutcomes(t.Context(), agent, []string{r.ID})
 		if err != nil || len(found) != 1 || found[0].State != store.ChangeApplied {
 			return fmt.Errorf("the request is at %+v, %v; want it applied", found, err)
@@ -538,10 +539,10 @@ func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
 	key := store.Key{Namespace: p.Namespace, Name: p.Name}
 	r := request(key, store.ActionUpdate, store.Edit{Content: new("ours")})
 	_, err := s.RequestChange(t.Context(), r)
-	must(t, err)
+	require.NoError(t, err)
 	open, err := writer.NextChange(t.Context(), key)
-	must(t, err)
-	must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
+	require.NoError(t, err)
+	require.NoError(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
 	edit(t, p, func(p *v1alpha1.Prompt) {
 		p.Spec.Text, p.Annotations = "ours", map[string]string{v1alpha1.LastChangeAnnotation: r.ID}
 	})
@@ -550,7 +551,7 @@ func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
 	begin()
 	isApplied(t, s, r)
 	carried, err := writer.AppliedChange(t.Context(), key, store.Owner{UID: string(p.UID), Generation: p.Generation}, r.ID)
-	must(t, err)
+	require.NoError(t, err)
 	if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {
 		t.Errorf("at generation %d the object carries (-want +got):\n%s", p.Generation, diff)
 	}

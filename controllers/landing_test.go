@@ -17,6 +17,7 @@ import (
 	"github.com/lectern-dev/lectern/controllers/changes"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // agentsAreNotRefusedWhatMayLand: a controller that may not write follows one whose write is still under way. It answers
@@ -27,7 +28,7 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 	tried := func(when string) { // rather than that the test must be done while a write lasts
 		t.Helper()
 		_, err := pgtest.Connect(t, owner).Exec(t.Context(), "update prompt_changes set tried_at = now() + $1::interval where state = 'Pending'", when)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	ns := namespace(t)
 	objects, refused := onlooker(t, ns)
@@ -38,10 +39,10 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 		p = settled(t, create(t, p), v1alpha1.ReasonPublished)
 		r := request(store.Key{Namespace: ns, Name: name}, store.ActionUpdate, store.Edit{Content: new("ours")})
 		_, err := s.RequestChange(t.Context(), r)
-		must(t, err)
+		require.NoError(t, err)
 		open, err := writer.NextChange(t.Context(), r.Key)
-		must(t, err)
-		must(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
+		require.NoError(t, err)
+		require.NoError(t, writer.BeginChange(t.Context(), open, store.Intent{UID: string(p.UID), ResourceVersion: p.ResourceVersion, Generation: 2}))
 		return p, r
 	}
 	_, lost := begun("lost")
@@ -60,7 +61,7 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 	})
 	isApplied(t, s, late)
 	open, err := writer.NextChange(t.Context(), lost.Key)
-	must(t, err)
+	require.NoError(t, err)
 	if open.Attempt != 1 {
 		t.Errorf("%d attempts were begun while the first may land", open.Attempt)
 	}
@@ -71,10 +72,10 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 // onlooker is a client that may read prompts and nothing else. It tells by name of each prompt it is refused to write.
 func onlooker(t *testing.T, user string) (objects client.Client, refused <-chan string) {
 	t.Helper()
-	must(t, api.Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
+	require.NoError(t, api.Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"prompts"}, Verbs: []string{"get"}},
 	}}))
-	must(t, api.Create(t.Context(), &rbacv1.ClusterRoleBinding{
+	require.NoError(t, api.Create(t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: user}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 	}))
@@ -91,9 +92,9 @@ func onlooker(t *testing.T, user string) (objects client.Client, refused <-chan 
 		})
 	})
 	objects, err := client.New(config, client.Options{Scheme: api.Scheme(), Mapper: api.RESTMapper()})
-	must(t, err)
+	require.NoError(t, err)
 	p := &v1alpha1.Prompt{}
-	eventually(t, func() error { // until the API server knows the rights
+	require.Eventually(t, func() error { // until the API server knows the rights
 		return client.IgnoreNotFound(objects.Get(t.Context(), client.ObjectKey{Namespace: user, Name: "nobody"}, p))
 	})
 	return objects, names
@@ -111,7 +112,7 @@ func agentsGiveWayWithNulls(t *testing.T) {
 	p = settled(t, create(t, p), v1alpha1.ReasonPublished)
 	r := request(store.Key{Namespace: p.Namespace, Name: p.Name}, store.ActionUpdate, store.Edit{Metadata: []byte(`{"a":null}`)})
 	_, err := s.RequestChange(t.Context(), r)
-	must(t, err)
+	require.NoError(t, err)
 	begin(func(c *changes.Changes) {
 		c.Objects = &overtaken{Client: c.Objects, first: func() {
 			edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text, p.Annotations["example.org/kept"] = "theirs", "yes" })

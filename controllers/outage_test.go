@@ -12,6 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/controllers/changes"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // counted counts the looks at the database, and at a request that was found by the first one.
@@ -36,7 +37,7 @@ func (c *counted) NextChange(ctx context.Context, key store.Key) (store.OpenChan
 func TestAnOutageIsToldOnce(t *testing.T) {
 	t.Parallel()
 	s, err := postgres.Open(t.Context(), postgres.Options{Host: t.TempDir(), Database: "a", User: "a"}) // no socket there
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	writer := &counted{Writer: s.Writer("a cluster")}
 	var lines atomic.Int32
@@ -56,14 +57,14 @@ func TestAnOutageIsToldOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- worker.Start(ctx) }()
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		if looks, retries := writer.looks.Load(), writer.retries.Load(); looks < 10 || retries < 3 {
 			return fmt.Errorf("%d looks, %d at the request", looks, retries)
 		}
 		return nil
 	})
 	cancel()
-	must(t, <-ended)
+	require.NoError(t, <-ended)
 	if n := lines.Load(); n != 1 {
 		t.Errorf("%d lines tell of %d looks at a database that is away, want 1", n, writer.looks.Load())
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func TestController(t *testing.T) {
@@ -116,8 +117,8 @@ func secondReconcileWritesNothing(t *testing.T) {
 	edit(t, p, func(p *v1alpha1.Prompt) {
 		p.Annotations = map[string]string{v1alpha1.RequestedAtAnnotation: "now"}
 	})
-	eventually(t, func() error {
-		must(t, api.Get(t.Context(), key, p))
+	require.Eventually(t, func() error {
+		require.NoError(t, api.Get(t.Context(), key, p))
 		if p.Status.LastHandledReconcileAt != "now" {
 			return fmt.Errorf("lastHandledReconcileAt is %q", p.Status.LastHandledReconcileAt)
 		}
@@ -126,11 +127,11 @@ func secondReconcileWritesNothing(t *testing.T) {
 	before, rows := p.ResourceVersion, rowVersions(t, p)
 
 	result, err := byHand(t).Reconcile(t.Context(), p)
-	must(t, err)
+	require.NoError(t, err)
 	if result.RequeueAfter < 54*time.Minute {
 		t.Errorf("comes back after %s, want about an hour", result.RequeueAfter)
 	}
-	must(t, api.Get(t.Context(), key, p))
+	require.NoError(t, api.Get(t.Context(), key, p))
 	if p.ResourceVersion != before {
 		t.Errorf("the second reconcile took the object from resourceVersion %s to %s", before, p.ResourceVersion)
 	}
@@ -143,9 +144,9 @@ func secondReconcileWritesNothing(t *testing.T) {
 func byHand(t *testing.T) *reconciler.Reconciler {
 	t.Helper()
 	uid, err := clusterUID(t.Context(), api)
-	must(t, err)
+	require.NoError(t, err)
 	writer := db.Writer(uid)
-	must(t, writer.ClaimDatabase(t.Context()))
+	require.NoError(t, writer.ClaimDatabase(t.Context()))
 	return &reconciler.Reconciler{
 		Client: api, Live: api, Store: writer,
 		Status: status.Writer{Client: api, Recorder: events.NewFakeRecorder(10)},
@@ -177,7 +178,7 @@ func deposedLeaderWritesNothing(t *testing.T) {
 
 			held.Spec.Text = "what the deposed leader would publish"
 			_, err := byHand(t).Reconcile(t.Context(), held)
-			must(t, err)
+			require.NoError(t, err)
 			if diff := cmp.Diff(rows, rowVersions(t, now)); diff != "" {
 				t.Errorf("the deposed leader wrote rows (-before +after):\n%s", diff)
 			}
@@ -202,8 +203,8 @@ func lostRowComesBack(t *testing.T) {
 		delete from prompt_versions using prompts p where prompt_id = p.id and p.namespace = '%[1]s';
 		delete from prompts where namespace = '%[1]s';
 		commit`, p.Namespace))
-	must(t, err)
-	eventually(t, func() error {
+	require.NoError(t, err)
+	require.Eventually(t, func() error {
 		got, err := served(t, p, prompt.Selector{Version: 2})
 		if err != nil || got != "two" {
 			return fmt.Errorf("version 2 is %q, %v", got, err)
@@ -222,8 +223,8 @@ func whatIsSearchedIsIndexed(t *testing.T) {
 	}
 	conn := pgtest.Connect(t, dsn)
 	_, err := conn.Exec(t.Context(), "delete from prompt_search s using prompts p where p.id = s.prompt_id and p.namespace = $1", p.Namespace)
-	must(t, err)
-	eventually(t, func() error {
+	require.NoError(t, err)
+	require.Eventually(t, func() error {
 		n, err := db.CountFound(t.Context(), query)
 		if err == nil && n != 1 {
 			err = fmt.Errorf("found %d, want 1", n)
@@ -236,7 +237,7 @@ func whatIsSearchedIsIndexed(t *testing.T) {
 func rowVersions(t *testing.T, p *v1alpha1.Prompt) []string {
 	t.Helper()
 	var found []string
-	must(t, pgtest.Connect(t, dsn).QueryRow(t.Context(), `
+	require.NoError(t, pgtest.Connect(t, dsn).QueryRow(t.Context(), `
 		with me as (select id from prompts where namespace = $1 and name = $2)
 		select array_agg(line order by line) from (
 		  select 'prompt ' || xmin from prompts where id in (select id from me)
@@ -267,7 +268,7 @@ func includesFollowTheirFragment(t *testing.T) {
 // becomes waits until callers get this text.
 func becomes(t *testing.T, p *v1alpha1.Prompt, want string) {
 	t.Helper()
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		if got, err := served(t, p, prompt.Selector{}); err != nil || got != want {
 			return fmt.Errorf("%s is %q, %v; want %q", p.Name, got, err, want)
 		}
@@ -436,7 +437,7 @@ func eventsTellOfTransitions(t *testing.T) {
 	p := settled(t, create(t, text(namespace(t), "eventful", "{{bad")), v1alpha1.ReasonInvalidTemplate)
 	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "fine" })
 	p = settled(t, p, v1alpha1.ReasonPublished)
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		var found eventsv1.EventList
 		if err := api.List(t.Context(), &found, client.InNamespace(p.Namespace)); err != nil {
 			return err
@@ -457,13 +458,13 @@ func eventsTellOfTransitions(t *testing.T) {
 // remove deletes the object and waits until it is gone.
 func remove(t *testing.T, p *v1alpha1.Prompt) {
 	t.Helper()
-	must(t, api.Delete(t.Context(), p))
+	require.NoError(t, api.Delete(t.Context(), p))
 	gone(t, p)
 }
 
 func gone(t *testing.T, p *v1alpha1.Prompt) {
 	t.Helper()
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		err := api.Get(t.Context(), client.ObjectKeyFromObject(p), &v1alpha1.Prompt{})
 		if apierrors.IsNotFound(err) {
 			return nil

@@ -17,29 +17,30 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestReleaseWhileTheDatabaseIsAway runs the reconciler by hand, because nobody waits ten minutes for a
 // test: the clock is the only thing here that is not real.
 func TestReleaseWhileTheDatabaseIsAway(t *testing.T) {
 	plane, err := testenv.StartControlPlane(t.Context(), testenv.ControlPlaneOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(plane.Stop)
 	scheme, err := newScheme()
-	must(t, err)
+	require.NoError(t, err)
 	cluster, err := client.New(plane.Config, client.Options{Scheme: scheme})
-	must(t, err)
+	require.NoError(t, err)
 	port, err := testenv.FreePort() // nobody listens there
-	must(t, err)
+	require.NoError(t, err)
 	away, err := postgres.Open(t.Context(), postgres.Options{Host: "127.0.0.1", Port: uint16(port), Database: "none", User: "none"})
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(away.Close)
 
 	p := text("default", "held", "Hello")
 	p.Finalizers = []string{v1alpha1.PromptFinalizer}
-	must(t, cluster.Create(t.Context(), p))
-	must(t, cluster.Delete(t.Context(), p))
-	must(t, cluster.Get(t.Context(), client.ObjectKeyFromObject(p), p))
+	require.NoError(t, cluster.Create(t.Context(), p))
+	require.NoError(t, cluster.Delete(t.Context(), p))
+	require.NoError(t, cluster.Get(t.Context(), client.ObjectKeyFromObject(p), p))
 
 	deleted := p.DeletionTimestamp.Time
 	recorder := events.NewFakeRecorder(10)
@@ -56,11 +57,11 @@ func TestReleaseWhileTheDatabaseIsAway(t *testing.T) {
 	if err := reconcileAt(deleted.Add(9*time.Minute + 29*time.Second)); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("a second before the end: %v, want %v", err, store.ErrUnavailable)
 	}
-	must(t, cluster.Get(t.Context(), client.ObjectKeyFromObject(p), p))
+	require.NoError(t, cluster.Get(t.Context(), client.ObjectKeyFromObject(p), p))
 	if got, want := message(p), "the database cannot be reached; what is served stays as it was, trying again"; got != want {
 		t.Errorf("meanwhile the object says %q, want %q", got, want)
 	}
-	must(t, reconcileAt(deleted.Add(9*time.Minute+30*time.Second)))
+	require.NoError(t, reconcileAt(deleted.Add(9*time.Minute+30*time.Second)))
 	if err := cluster.Get(t.Context(), client.ObjectKeyFromObject(p), p); !apierrors.IsNotFound(err) {
 		t.Errorf("after ten minutes the object is still held (%v)", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
@@ -38,15 +39,15 @@ func start(t *testing.T) {
 	t.Helper()
 	var err error
 	plane, err = testenv.StartControlPlane(t.Context(), testenv.ControlPlaneOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(plane.Stop)
 	scheme, err := newScheme()
-	must(t, err)
+	require.NoError(t, err)
 	api, err = client.New(plane.Config, client.Options{Scheme: scheme})
-	must(t, err)
+	require.NoError(t, err)
 	dsn = pgtest.New(t)
 	db, err = postgres.Open(t.Context(), dsn)
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(db.Close)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -54,15 +55,8 @@ func start(t *testing.T) {
 	go func() { ended <- run(ctx, testOptions(plane.Kubeconfig)) }()
 	t.Cleanup(func() {
 		cancel()
-		must(t, <-ended)
+		require.NoError(t, <-ended)
 	})
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func testOptions(kubeconfig string) options {
@@ -79,7 +73,7 @@ func testOptions(kubeconfig string) options {
 func namespace(t *testing.T) string {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	must(t, api.Create(t.Context(), ns))
+	require.NoError(t, api.Create(t.Context(), ns))
 	return ns.Name
 }
 
@@ -93,7 +87,7 @@ func text(namespace, name, body string) *v1alpha1.Prompt {
 
 func create(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt {
 	t.Helper()
-	must(t, api.Create(t.Context(), p))
+	require.NoError(t, api.Create(t.Context(), p))
 	return p
 }
 
@@ -102,7 +96,7 @@ func edit(t *testing.T, p *v1alpha1.Prompt, change func(*v1alpha1.Prompt)) {
 	t.Helper()
 	before := p.DeepCopy()
 	change(p)
-	must(t, api.Patch(t.Context(), p, client.MergeFrom(before)))
+	require.NoError(t, api.Patch(t.Context(), p, client.MergeFrom(before)))
 }
 
 // settled waits until the controller has said reason about the object's present generation, and
@@ -111,7 +105,7 @@ func settled(t *testing.T, p *v1alpha1.Prompt, reason string) *v1alpha1.Prompt {
 	t.Helper()
 	key := client.ObjectKeyFromObject(p)
 	var now v1alpha1.Prompt
-	eventually(t, func() error {
+	require.Eventually(t, func() error {
 		if err := api.Get(t.Context(), key, &now); err != nil {
 			return err
 		}
@@ -122,7 +116,7 @@ func settled(t *testing.T, p *v1alpha1.Prompt, reason string) *v1alpha1.Prompt {
 		return nil
 	})
 	obj, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&now)
-	must(t, err)
+	require.NoError(t, err)
 	verdict, err := kstatus.Of(obj)
 	if err != nil || verdict != wantVerdict(&now) {
 		t.Errorf("%s: kstatus says %s (%v), want %s", key, verdict, err, wantVerdict(&now))
@@ -170,29 +164,5 @@ func wantServed(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector, want
 	t.Helper()
 	if got, err := served(t, p, selector); err != nil || got != want {
 		t.Errorf("%s%s is %q, %v; want %q", p.Name, selector, got, err, want)
-	}
-}
-
-// patience is longer than what a test may have to wait out: a call of the controller that is given up, and
-// then its longest backoff.
-const patience = 90 * time.Second
-
-// eventually waits for try to succeed.
-func eventually(t *testing.T, try func() error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal(err)
-		}
 	}
 }

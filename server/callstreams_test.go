@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -138,7 +139,7 @@ func TestClosingTheResponseCancels(t *testing.T) {
 			Server: everything(probe), Authenticator: auth.NewNone("anna"), Patience: time.Second,
 		})}
 		go func() { _ = served.Serve(network) }()
-		defer func() { must(t, served.Close()) }()
+		defer func() { require.NoError(t, served.Close()) }()
 		client := &http.Client{Transport: &http.Transport{DialContext: network.dial}}
 		defer client.CloseIdleConnections()
 		replica := &replica{Server: &httptest.Server{URL: "http://localhost"}, client: client}

@@ -12,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -106,7 +107,7 @@ func TestIndependentClientSeesChanges(t *testing.T) {
 	var sessions []*mcp.ClientSession
 	for i := range 2 {
 		replica := start(t, author)
-		until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
+		require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 		sessions = append(sessions, connect(t, replica, "/mcp/it", "2026-07-28", func() { told <- i }))
 	}
 	for _, session := range sessions {

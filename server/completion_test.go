@@ -10,6 +10,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -38,7 +39,7 @@ func completed(t *testing.T, session *mcp.ClientSession, params *mcp.CompletePar
 	if refused, is := errors.AsType[*jsonrpc.Error](err); is {
 		return fmt.Sprintf("%d %s", refused.Code, refused.Message)
 	}
-	must(t, err)
+	require.NoError(t, err)
 	c := result.Completion
 	if c.Total != len(c.Values) || c.HasMore {
 		return fmt.Sprintf("%d of %d, more: %t", len(c.Values), c.Total, c.HasMore)

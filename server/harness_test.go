@@ -21,6 +21,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
@@ -72,7 +73,7 @@ func startOn(tb testing.TB, from *catalog.Catalog, change ...func(*Deps)) *repli
 	followed := make(chan struct{})
 	go func() { defer close(followed); r.catalog.FollowFeed(ctx) }()
 	tb.Cleanup(func() { cancel(); <-followed })
-	until(tb, "the first look at the feed", func() bool {
+	require.Until(tb, "the first look at the feed", func() bool {
 		_, cause := r.catalog.UnavailableSince()
 		return cause != nil || r.catalog.CheckReady() == nil
 	})
@@ -91,28 +92,6 @@ func (r *replica) serve(tb testing.TB) {
 		r.CloseClientConnections()
 		r.Close()
 	})
-}
-
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
-// until waits for a condition.
-func until(tb testing.TB, what string, holds func() bool) {
-	tb.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			tb.Fatalf("never: %s", what)
-		}
-	}
 }
 
 // request is one HTTP request to a replica. The zero value of most is what a right client sends.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -180,7 +181,7 @@ func TestIdleStreams(t *testing.T) {
 	if err := clients.Wait(); err != nil {
 		t.Error(err)
 	}
-	until(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines })
+	require.Until(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines })
 	if got := endpoint.Streams(); got != 0 {
 		t.Errorf("%d streams are left", got)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestSpans: the client's span of _meta is the parent, the one of the HTTP request a link.
@@ -34,7 +36,7 @@ func TestSpans(t *testing.T) {
 	q = getPrompt("it.greeting", nil)
 	q.legacy, q.header = true, map[string]string{"Mcp-Protocol-Version": "2025-06-18"}
 	replica.send(t, q)
-	until(t, "all spans", func() bool { return len(exporter.GetSpans()) == 3 })
+	require.Until(t, "all spans", func() bool { return len(exporter.GetSpans()) == 3 })
 
 	type span struct {
 		Name, Parent, Version, Error string
@@ -102,7 +104,7 @@ func TestACallerWhoLeftIsNoError(t *testing.T) {
 		}
 		return found
 	}
-	until(t, "the request was counted", func() bool { return len(counts()) > 0 })
+	require.Until(t, "the request was counted", func() bool { return len(counts()) > 0 })
 	if diff := cmp.Diff(map[string]uint64{"-32800": 1}, counts()); diff != "" {
 		t.Errorf("requests by error_type (-want +got)\n%s", diff)
 	}

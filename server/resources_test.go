@@ -17,6 +17,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
@@ -84,11 +85,11 @@ func TestIndependentClientReadsResources(t *testing.T) {
 				session := connect(t, replica, path, version, nil)
 				var uris, templates []string
 				for r, err := range session.Resources(t.Context(), nil) {
-					must(t, err)
+					require.NoError(t, err)
 					uris = append(uris, r.URI)
 				}
 				for r, err := range session.ResourceTemplates(t.Context(), nil) {
-					must(t, err)
+					require.NoError(t, err)
 					templates = append(templates, r.URITemplate)
 				}
 				if diff := cmp.Diff(want, uris); diff != "" {
@@ -107,7 +108,7 @@ func TestIndependentClientReadsResources(t *testing.T) {
 					"prompt://support/hidden":                            1,
 				} {
 					var got struct{ Version float64 }
-					must(t, json.Unmarshal([]byte(resource(t, session, uri)), &got))
+					require.NoError(t, json.Unmarshal([]byte(resource(t, session, uri)), &got))
 					if got.Version != version {
 						t.Errorf("%s is version %v, want %v", uri, got.Version, version)
 					}
@@ -147,7 +148,7 @@ func TestResourceIsSourceAndMetadata(t *testing.T) {
 	replica := stocked(t, author)
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)
 	record, err := author.GetView(t.Context(), handoverKey, prompt.Selector{})
-	must(t, err)
+	require.NoError(t, err)
 	version := map[string]any{
 		"id": "support/incident-handover", "version": 3.0, "digest": string(record.Digest),
 		"name": "Incident handover", "description": "Hand an incident over", "isTemplate": true, "syntax": "Mustache",
@@ -169,7 +170,7 @@ func TestResourceIsSourceAndMetadata(t *testing.T) {
 		"prompt://support/incident-handover/versions/3": version,
 	} {
 		var got map[string]any
-		must(t, json.Unmarshal([]byte(resource(t, session, uri)), &got))
+		require.NoError(t, json.Unmarshal([]byte(resource(t, session, uri)), &got))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", uri, diff)
 		}
@@ -200,7 +201,7 @@ func TestResourcesMayBeKept(t *testing.T) {
 					CacheScope string
 				}
 			}
-			must(t, json.Unmarshal([]byte(replica.send(t, q).body), &got))
+			require.NoError(t, json.Unmarshal([]byte(replica.send(t, q).body), &got))
 			q.legacy = true
 			if old := replica.send(t, q).body; strings.Contains(old, "ttlMs") || !strings.Contains(old, `"result"`) {
 				t.Errorf("%s %s: an older client is told %s", rpc, uri, old)
@@ -229,7 +230,7 @@ func TestResourcesOfOthers(t *testing.T) {
 	}
 	var listed []string
 	for r, err := range session.Resources(t.Context(), nil) {
-		must(t, err)
+		require.NoError(t, err)
 		listed = append(listed, r.URI)
 	}
 	if diff := cmp.Diff([]string{"prompt://it/greeting"}, listed); diff != "" {
@@ -289,10 +290,10 @@ func TestClientsHearOfResources(t *testing.T) {
 		heard := make(told, 100)
 		clients = append(clients, heard)
 		replica := stocked(t, author)
-		until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
+		require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 		session := connectWith(t, replica, path, "2026-07-28", heard.options())
 		for _, followed := range []string{uri, channel, version, "prompt://support/incident-handover"} {
-			must(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: followed}))
+			require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: followed}))
 		}
 	}
 	for _, change := range []struct {

@@ -17,6 +17,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
@@ -58,7 +59,7 @@ func serving(t *testing.T, database postgres.Options) *running {
 func free(t *testing.T) string {
 	t.Helper()
 	port, err := testenv.FreePort()
-	must(t, err)
+	require.NoError(t, err)
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
@@ -92,7 +93,7 @@ func TestOnPostgres(t *testing.T) {
 	servers := []*running{serving(t, pgtest.AsServerRole(t, author.Owner)), serving(t, pgtest.AsServerRole(t, author.Owner))}
 	var streams []*stream
 	for _, s := range servers {
-		until(t, "ready", func() bool { return s.ready(t) })
+		require.Until(t, "ready", func() bool { return s.ready(t) })
 		session := connect(t, s.replica, "/mcp", "2026-07-28", nil)
 		if got := getThrough(t, session, "it.greeting", nil); got != "Hello." {
 			t.Errorf("got %q", got)
@@ -145,7 +146,7 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "what is not held is refused", func() bool {
+	require.Until(t, "what is not held is refused", func() bool {
 		return s.send(t, getPrompt("support.hidden", nil)).failure(t) == "200 503 the store is away, try again in 2 s"
 	})
 	if got := s.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
@@ -154,24 +155,24 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	if got := list(t, s.replica, "/mcp", "").Result.Prompts; len(got) != 2 {
 		t.Errorf("held page: %v", got)
 	}
-	until(t, "the probe says degraded and is ready all the same", func() bool {
+	require.Until(t, "the probe says degraded and is ready all the same", func() bool {
 		status, body := s.probe(t, "/readyz")
 		return status == http.StatusOK && degraded.MatchString(body)
 	})
 	if _, err := behind.Exec(t.Context(), "alter database "+database+" allow_connections true"); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the database is back", func() bool {
+	require.Until(t, "the database is back", func() bool {
 		reply := s.send(t, getPrompt("support.hidden", nil))
 		return reply.status == http.StatusOK && strings.Contains(reply.body, "Not asked for yet.")
 	})
-	until(t, "nothing is degraded any more", func() bool { _, body := s.probe(t, "/readyz"); return body == "ok\n" })
+	require.Until(t, "nothing is degraded any more", func() bool { _, body := s.probe(t, "/readyz"); return body == "ok\n" })
 }
 
 func TestNotReadyOnABlankDatabase(t *testing.T) {
 	s := serving(t, pgtest.NewBlank(t))
-	until(t, "the probes answer", func() bool { status, _ := s.probe(t, "/livez"); return status == http.StatusOK })
-	until(t, "the schema is the reason", func() bool {
+	require.Until(t, "the probes answer", func() bool { status, _ := s.probe(t, "/livez"); return status == http.StatusOK })
+	require.Until(t, "the schema is the reason", func() bool {
 		status, body := s.probe(t, "/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "behind")
 	})
@@ -181,7 +182,7 @@ func TestMetrics(t *testing.T) {
 	author := catalogtest.NewAuthor(t)
 	author.Publish(plainKey, catalogtest.Text("Hello."))
 	s := serving(t, pgtest.AsServerRole(t, author.Owner))
-	until(t, "ready", func() bool { return s.ready(t) })
+	require.Until(t, "ready", func() bool { return s.ready(t) })
 	s.send(t, getPrompt("it.greeting", nil))
 	s.send(t, getPrompt("it.nothing", nil))
 	s.send(t, request{rpc: "prompts/burn"})

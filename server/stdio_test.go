@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -124,7 +125,7 @@ func TestStdioOfOlderClients(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author)
-	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	c := replica.console(t, "it")
 	c.say(t, initialize)
 	if got := c.next(t); !strings.Contains(got, `"protocolVersion":"2025-06-18"`) || !strings.Contains(got, `"prompts":{"listChanged":true}`) {
@@ -145,7 +146,7 @@ func TestStdioOfOlderClients(t *testing.T) {
 	}
 	same(t, "", c.next(t))
 	same(t, "<nil>", c.over(t))
-	until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
 }
 
 // writer is an io.Writer.
@@ -164,7 +165,7 @@ func TestStdioTellsNobodyWhoIsNotAnswered(t *testing.T) {
 	out := writer(func(line string) {
 		answered = append(answered, fmt.Sprintf("with %d streams: %.28s", replica.endpoint.Streams(), line))
 	})
-	must(t, replica.endpoint.ServeStdio(t.Context(), auth.Identity{Subject: "local:anna"}, "", strings.NewReader(initialize), out))
+	require.NoError(t, replica.endpoint.ServeStdio(t.Context(), auth.Identity{Subject: "local:anna"}, "", strings.NewReader(initialize), out))
 	if diff := cmp.Diff([]string{`with 0 streams: {"jsonrpc":"2.0","id":"init"`}, answered); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

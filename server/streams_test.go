@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
@@ -50,7 +51,7 @@ func TestListen(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author)
-	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	const id = "9007199254740993"
 	stream := replica.listen(t, request{id: id})
 	same(t, acknowledged(id), stream.next(t))
@@ -62,7 +63,7 @@ func TestListen(t *testing.T) {
 	replica.endpoint.Stop()
 	same(t, final(id), stream.next(t))
 	same(t, "", stream.next(t))
-	until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
 }
 
 // TestListenInOneNamespace: a change elsewhere is not told. What was told would come before the end.
@@ -70,7 +71,7 @@ func TestListenInOneNamespace(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author)
-	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	all := replica.listen(t, request{})
 	same(t, acknowledged("1"), all.next(t))
 	narrow := replica.listen(t, request{path: "/mcp/support"})
@@ -108,7 +109,7 @@ func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	author := library(t)
 	decider := &asked{}
 	replica := start(t, author, func(d *Deps) { d.Decider = decider })
-	until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	all := replica.listen(t, request{})
 	same(t, acknowledged("1"), all.next(t))
 	forbidden := replica.listen(t, request{path: "/mcp/support"})
@@ -116,7 +117,7 @@ func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	author.Publish(plainKey, catalogtest.Text("New."))
 	same(t, changed("1"), all.next(t))
 	author.Delete(hiddenKey)
-	until(t, "both streams were judged for both changes", func() bool {
+	require.Until(t, "both streams were judged for both changes", func() bool {
 		return decider.visible.Load() == 2 && decider.allow.Load() == 2
 	})
 	replica.endpoint.Stop()
@@ -138,7 +139,7 @@ func TestShutdownWithOpenStreams(t *testing.T) {
 		same(t, final(fmt.Sprint(i)), stream.next(t))
 		same(t, "", stream.next(t))
 	}
-	until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
 	late := replica.listen(t, request{id: `"late"`})
 	same(t, acknowledged(`"late"`), late.next(t))
 	same(t, final(`"late"`), late.next(t))
@@ -160,7 +161,7 @@ func TestServerEndsWithOpenStreams(t *testing.T) {
 	go func() { ended <- running.run(ctx) }()
 	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(r.client.CloseIdleConnections)
-	until(t, "it listens", func() bool {
+	require.Until(t, "it listens", func() bool {
 		conn, err := net.Dial("tcp", opts.Addresses[0])
 		if err == nil {
 			_ = conn.Close()
@@ -223,7 +224,7 @@ func TestClientThatLeavesIsForgotten(t *testing.T) {
 	if err := stream.body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the stream is forgotten", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "the stream is forgotten", func() bool { return replica.endpoint.Streams() == 0 })
 }
 
 // TestListenGrantsWhatThereIs is row 10: what is not served is not acknowledged, and a stream of

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
@@ -110,10 +111,10 @@ func TestToolArguments(t *testing.T) {
 		}
 	}
 	if *update {
-		must(t, os.WriteFile(golden, []byte(got.String()), 0o600))
+		require.NoError(t, os.WriteFile(golden, []byte(got.String()), 0o600))
 	}
 	want, err := os.ReadFile(golden)
-	must(t, err)
+	require.NoError(t, err)
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -130,7 +131,7 @@ func (r *replica) checkEveryArgument(tb testing.TB, name string, call toolCall) 
 			}
 		}
 	}
-	must(tb, json.Unmarshal([]byte(r.send(tb, request{rpc: "tools/list"}).body), &envelope))
+	require.NoError(tb, json.Unmarshal([]byte(r.send(tb, request{rpc: "tools/list"}).body), &envelope))
 	if len(envelope.Result.Tools) != len(toolCalls) {
 		tb.Errorf("there are %d tools, not %d", len(envelope.Result.Tools), len(toolCalls))
 	}
@@ -162,7 +163,7 @@ func (r *replica) told(tb testing.TB, asked *questions, name string, arguments m
 		}
 		Error json.RawMessage
 	}
-	must(tb, json.Unmarshal([]byte(r.send(tb, q).body), &envelope))
+	require.NoError(tb, json.Unmarshal([]byte(r.send(tb, q).body), &envelope))
 	lines := []string{""}
 	for _, question := range asked.take() {
 		lines = append(lines, "? "+question)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
@@ -157,7 +158,7 @@ func TestToolsAreCounted(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counted (-want +got)\n%s", diff)
 	}
-	until(t, "all spans", func() bool { return len(exporter.GetSpans()) == 3 })
+	require.Until(t, "all spans", func() bool { return len(exporter.GetSpans()) == 3 })
 	spans := map[string]string{}
 	for _, s := range exporter.GetSpans() {
 		spans[s.Name] = ""

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
@@ -63,7 +64,7 @@ func TestAServerEndsWhileAChangeWaits(t *testing.T) {
 	go func() { ended <- running.run(ctx) }()
 	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(r.client.CloseIdleConnections)
-	until(t, "it answers", func() bool {
+	require.Until(t, "it answers", func() bool {
 		response, err := r.client.Get(r.URL)
 		if err == nil {
 			_ = response.Body.Close()
@@ -74,7 +75,7 @@ func TestAServerEndsWhileAChangeWaits(t *testing.T) {
 	go func() {
 		said <- r.send(t, callTool("update_prompt", map[string]any{"id": "it/greeting", "content": "Good evening."})).body
 	}()
-	until(t, "the request is stored", func() bool { return author.Asked() == 1 })
+	require.Until(t, "the request is stored", func() bool { return author.Asked() == 1 })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("the server ended with %v", err)
@@ -99,14 +100,14 @@ func TestWhoChangesAPromptReadsTheChange(t *testing.T) {
 	prompts := catalog.New(deaf{author}, catalog.Options{RetryEvery: time.Hour, PollEvery: time.Hour})
 	box := openToolbox(t, startOn(t, prompts, withTools(author), withChanges(author)), "/mcp/it")
 	hasty := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Settle = time.Nanosecond }), "/mcp/it")
-	until(t, "ready", func() bool { return prompts.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return prompts.CheckReady() == nil })
 	read := func() string { return box.says(t, "apply_template", `{"id":"greeting","variables":{}}`) }
 	if got := read(); got != "Hello." {
 		t.Fatalf("got %q", got)
 	}
 	change := hasty.call(t, "update_prompt", `{"id":"greeting","content":"Accepted first."}`).structured["changeId"]
 	author.Undertake()
-	until(t, "it is published", func() bool {
+	require.Until(t, "it is published", func() bool {
 		return box.call(t, "get_prompt_change", fmt.Sprintf(`{"changeId":%q}`, change)).structured["state"] == "published"
 	})
 	if got := read(); got != "Accepted first." {

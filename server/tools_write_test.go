@@ -13,6 +13,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
@@ -258,7 +259,7 @@ func TestAChangeThatTakesLong(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	author.Undertake()
-	until(t, "it is published", func() bool {
+	require.Until(t, "it is published", func() bool {
 		return box.call(t, "get_prompt_change", ask).structured["state"] == "published"
 	})
 	if version := box.call(t, "get_prompt_change", ask).structured["version"]; version != 2.0 {
@@ -280,12 +281,12 @@ func TestAnAnswerNobodyWaitsFor(t *testing.T) {
 			_ = response.Body.Close()
 		}
 	}()
-	until(t, "the request is stored", func() bool { return author.Asked() == 1 })
+	require.Until(t, "the request is stored", func() bool { return author.Asked() == 1 })
 	leave()
 	<-left
 	author.Undertake()
 	box := openToolbox(t, replica, "/mcp")
-	until(t, "the change is published", func() bool {
+	require.Until(t, "the change is published", func() bool {
 		return box.says(t, "apply_template", `{"id":"it/greeting@2","variables":{}}`) == "Good evening."
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 const (
@@ -118,7 +119,7 @@ func (b *bench) publishShown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return testenv.Settle(ctx, func(ctx context.Context) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
 		_, err := l.once(ctx)
 		return err
 	})

@@ -19,6 +19,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/hack/promptcsv"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // tenant is a namespace of the API server, and a client that looks at it.
@@ -124,7 +125,7 @@ func (t *tenant) removeAll(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	return testenv.Settle(ctx, func(ctx context.Context) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
 		var left metav1.PartialObjectMetadataList
 		if err := t.call(ctx, http.MethodGet, t.path("")+"?limit=1", &left); err != nil {
 			return err

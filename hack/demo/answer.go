@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // arguments the demo gives to the prompt; tone is left to its default.
@@ -110,7 +111,7 @@ func checkEdit(ctx context.Context, stack *testenv.Stack, samples string, say fu
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for _, endpoint := range stack.Endpoints {
-		if err := testenv.Settle(ctx, func(ctx context.Context) error {
+		if err := wait.Until(ctx, func(ctx context.Context) error {
 			answer, err := ask(ctx, endpoint)
 			if err == nil && !strings.Contains(answer, after) {
 				err = errors.New("the old text is still served at " + endpoint)

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // asDemo makes this test binary the demo.
@@ -98,7 +98,7 @@ func seenAll(ctx context.Context, marker string) error {
 		want = want[:3] // that Postgres is not the demo's
 	}
 	seen := map[string]bool{}
-	return testenv.Settle(ctx, func(context.Context) error {
+	return wait.Until(ctx, func(context.Context) error {
 		for _, process := range processes(marker) {
 			name, _, _ := strings.Cut(process, " ")
 			seen[name] = true

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 const anna = "local:anna"
@@ -34,14 +35,14 @@ func (d *desk) request(r store.ChangeRequest) (store.ChangeOutcome, error) {
 func (d *desk) change(r store.ChangeRequest) store.ChangeOutcome {
 	d.Helper()
 	o, err := d.request(r)
-	d.must(err)
+	require.NoError(d, err)
 	return o
 }
 
 func (d *desk) file(path string) string {
 	d.Helper()
 	text, err := os.ReadFile(d.path(path))
-	d.must(err)
+	require.NoError(d, err)
 	return string(text)
 }
 
@@ -197,10 +198,10 @@ func TestFilesThatAreNotOurs(t *testing.T) {
 	t.Parallel()
 	elsewhere := t.TempDir()
 	d := open(t, map[string]string{"read-only.yaml": manifest("ro", "x"), "double.yaml": manifest("double", "1"), "double2.yaml": manifest("double", "2")})
-	d.must(os.WriteFile(filepath.Join(elsewhere, "linked.yaml"), []byte(manifest("linked", "x")), 0o640))
-	d.must(os.Chmod(filepath.Join(elsewhere, "linked.yaml"), 0o640)) // whatever the umask
-	d.must(os.Symlink(filepath.Join(elsewhere, "linked.yaml"), d.path("link.yaml")))
-	d.must(os.Chmod(d.path("read-only.yaml"), 0o444))
+	require.NoError(d, os.WriteFile(filepath.Join(elsewhere, "linked.yaml"), []byte(manifest("linked", "x")), 0o640))
+	require.NoError(d, os.Chmod(filepath.Join(elsewhere, "linked.yaml"), 0o640)) // whatever the umask
+	require.NoError(d, os.Symlink(filepath.Join(elsewhere, "linked.yaml"), d.path("link.yaml")))
+	require.NoError(d, os.Chmod(d.path("read-only.yaml"), 0o444))
 	d.soonServed("linked", "x")
 
 	d.ends(update("ro", content("y")), store.ChangeRefused, store.ReasonOwnedElsewhere, "read-only.yaml is read-only")
@@ -208,9 +209,9 @@ func TestFilesThatAreNotOurs(t *testing.T) {
 	d.ends(store.ChangeRequest{Key: key("double"), Action: store.ActionDelete}, store.ChangeRefused, store.ReasonInvalid, "is in two files")
 	d.ends(update("linked", content("y")), store.ChangePublished, "", "")
 	stat, err := os.Lstat(d.path("link.yaml"))
-	d.must(err)
+	require.NoError(d, err)
 	target, err := os.Stat(filepath.Join(elsewhere, "linked.yaml"))
-	d.must(err)
+	require.NoError(d, err)
 	if stat.Mode()&fs.ModeSymlink == 0 || target.Mode().Perm() != 0o640 {
 		t.Errorf("the link is %v, its target %v, want a link to what has its mode 0640", stat.Mode(), target.Mode())
 	}
@@ -235,8 +236,8 @@ func TestNoEditorsSaveIsLost(t *testing.T) {
 		saved := manifest("greet", "x", "  description: "+description+"\n")
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			d.must(os.WriteFile(d.path("greet.yaml~"), []byte(saved), 0o600))
-			d.must(os.Rename(d.path("greet.yaml~"), d.path("greet.yaml")))
+			require.NoError(d, os.WriteFile(d.path("greet.yaml~"), []byte(saved), 0o600))
+			require.NoError(d, os.Rename(d.path("greet.yaml~"), d.path("greet.yaml")))
 		})
 		tags := []string{fmt.Sprint("t", round)}
 		o := d.change(update("greet", store.Edit{Tags: &tags}))

@@ -20,6 +20,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -94,22 +95,15 @@ func (d *desk) path(path string) string { return filepath.Join(d.dir, filepath.F
 
 func (d *desk) write(path, text string) {
 	d.Helper()
-	d.must(os.MkdirAll(filepath.Dir(d.path(path)), 0o755))
-	d.must(os.WriteFile(d.path(path), []byte(text), 0o644))
+	require.NoError(d, os.MkdirAll(filepath.Dir(d.path(path)), 0o755))
+	require.NoError(d, os.WriteFile(d.path(path), []byte(text), 0o644))
 }
 
 // save writes as many editors do: beside, and renamed over.
 func (d *desk) save(path, text string) {
 	d.Helper()
 	d.write(path+"~", text)
-	d.must(os.Rename(d.path(path+"~"), d.path(path)))
-}
-
-func (d *desk) must(err error) {
-	d.Helper()
-	if err != nil {
-		d.Fatal(err)
-	}
+	require.NoError(d, os.Rename(d.path(path+"~"), d.path(path)))
 }
 
 func key(name string) store.Key { return store.Key{Namespace: "default", Name: name} }
@@ -126,14 +120,12 @@ func (d *desk) text(k store.Key) string {
 // soon waits until something is so.
 func (d *desk) soon(what string, is func() bool) {
 	d.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
-		if is() {
-			return
+	defer func() {
+		if d.Failed() {
+			d.Logf("log:\n%s", d.log.String())
 		}
-	}
-	d.Fatalf("not after a minute: %s\nlog:\n%s", what, d.log.String())
+	}()
+	require.Until(d, what, is)
 }
 
 func (d *desk) soonServed(name, text string) {
@@ -188,11 +180,11 @@ func TestFollowsTheFolder(t *testing.T) {
 	d.soonServed("new", "in a new folder")
 	d.write("new/folder/new.yaml", manifest("new", "and changed there"))
 	d.soonServed("new", "and changed there")
-	d.must(os.RemoveAll(d.path("new")))
+	require.NoError(d, os.RemoveAll(d.path("new")))
 	d.soonServed("new", gone)
 	d.write("new/folder/new.yaml", manifest("new", "back"))
 	d.soonServed("new", "back")
-	d.must(os.Remove(d.path("greet.yaml")))
+	require.NoError(d, os.Remove(d.path("greet.yaml")))
 	d.soonServed("greet", gone)
 }
 
@@ -213,7 +205,7 @@ func TestABusyFolderIsLookedAt(t *testing.T) {
 	}()
 	defer func() {
 		stop()
-		d.must(<-done)
+		require.NoError(d, <-done)
 	}()
 	for _, text := range []string{"two", "three", "four"} {
 		d.write("greet.yaml", manifest("greet", text))
@@ -322,7 +314,7 @@ func TestAMoveIsNoRemoval(t *testing.T) {
 	d.soon("the double is told", func() bool { return d.log.count("here a second time") == 1 })
 	d.save("a.yaml", manifest("stays", "x"))
 	d.soon("it is one again", func() bool { return d.log.count("No more problems") == 1 })
-	d.must(os.Rename(d.path("b.yaml"), d.path("c.yaml")))
+	require.NoError(d, os.Rename(d.path("b.yaml"), d.path("c.yaml")))
 	d.write("sign.yaml", manifest("sign", "s"))
 	d.soonServed("sign", "s")
 	d.save("c.yaml", manifest("other", "o")+"---\n"+manifest("moves", "changed"))
@@ -340,7 +332,7 @@ func TestAMoveIsNoRemoval(t *testing.T) {
 func (d *desk) changes() map[store.Key]int64 {
 	d.Helper()
 	changes, err := d.store.ChangedSince(d.Context(), 0, 1000)
-	d.must(err)
+	require.NoError(d, err)
 	at := map[store.Key]int64{}
 	for _, c := range changes {
 		at[c.Key] = c.Revision
@@ -373,19 +365,19 @@ func TestLinksAsConfigMapsHaveThem(t *testing.T) {
 	d := &desk{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
 	d.write("..1/greet.yaml", manifest("greet", "one"))
 	d.write("..1/sub/deep.yaml", manifest("deep", "deep one"))
-	d.must(os.Symlink("..1", d.path("..data")))
-	d.must(os.Symlink("..data/greet.yaml", d.path("greet.yaml")))
-	d.must(os.Symlink("..data/sub", d.path("sub")))
-	d.must(os.Symlink(".", d.path("loop")))
-	d.must(os.Symlink("nothing.yaml", d.path("dangling.yaml")))
+	require.NoError(d, os.Symlink("..1", d.path("..data")))
+	require.NoError(d, os.Symlink("..data/greet.yaml", d.path("greet.yaml")))
+	require.NoError(d, os.Symlink("..data/sub", d.path("sub")))
+	require.NoError(d, os.Symlink(".", d.path("loop")))
+	require.NoError(d, os.Symlink("nothing.yaml", d.path("dangling.yaml")))
 	d.follow()
 	d.soonServed("greet", "one")
 	d.soonServed("deep", "deep one")
 	d.write("..2/greet.yaml", manifest("greet", "two"))
 	d.write("..2/sub/deep.yaml", manifest("deep", "deep two"))
-	d.must(os.Symlink("..2", d.path("..data_tmp")))
-	d.must(os.Rename(d.path("..data_tmp"), d.path("..data")))
-	d.must(os.RemoveAll(d.path("..1")))
+	require.NoError(d, os.Symlink("..2", d.path("..data_tmp")))
+	require.NoError(d, os.Rename(d.path("..data_tmp"), d.path("..data")))
+	require.NoError(d, os.RemoveAll(d.path("..1")))
 	d.soonServed("greet", "two")
 	d.soonServed("deep", "deep two")
 	if d.log.count("Problem") > 0 {
@@ -396,12 +388,12 @@ func TestLinksAsConfigMapsHaveThem(t *testing.T) {
 func TestAFolderThatIsGoneKeepsWhatWasServed(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})
-	d.must(os.Rename(d.dir, d.dir+".away"))
+	require.NoError(d, os.Rename(d.dir, d.dir+".away"))
 	d.soon("it is told", func() bool { return d.log.count("the folder cannot be read") == 1 })
 	if got := d.text(key("greet")); got != "one" {
 		t.Errorf("served is %q", got)
 	}
-	d.must(os.Rename(d.dir+".away", d.dir))
+	require.NoError(d, os.Rename(d.dir+".away", d.dir))
 	d.save("greet.yaml", manifest("greet", "two"))
 	d.soonServed("greet", "two")
 }

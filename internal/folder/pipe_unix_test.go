@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store/memory"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestAPipeIsNotOpened, since nobody may ever write to it.
@@ -16,7 +17,7 @@ func TestAPipeIsNotOpened(t *testing.T) {
 	t.Parallel()
 	d := &desk{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
 	d.write("greet.yaml", manifest("greet", "one"))
-	d.must(syscall.Mkfifo(d.path("pipe.yaml"), 0o600))
+	require.NoError(d, syscall.Mkfifo(d.path("pipe.yaml"), 0o600))
 	hangs := time.AfterFunc(time.Minute, func() {
 		t.Error("the pipe was opened")
 		if writer, err := os.OpenFile(d.path("pipe.yaml"), os.O_RDWR, 0); err == nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestControlPlane walks one control plane through its life: objects survive a restart, a restored
@@ -15,12 +17,12 @@ func TestControlPlane(t *testing.T) {
 	temp := openFolder(t)
 	t.Setenv("TMPDIR", temp)
 	c, err := StartControlPlane(ctx, ControlPlaneOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	defer c.Stop()
 	kubectl := func(args ...string) string {
 		t.Helper()
 		out, err := c.Kubectl(ctx, args...)
-		must(t, err)
+		require.NoError(t, err)
 		return out
 	}
 	configMaps := func() string {
@@ -30,14 +32,14 @@ func TestControlPlane(t *testing.T) {
 	kubectl("get", "prompts")
 	kubectl("create", "configmap", "first")
 	backup, err := c.Backup(ctx)
-	must(t, err)
+	require.NoError(t, err)
 	kubectl("create", "configmap", "second")
 	c.StopServers()
-	must(t, c.StartServers(ctx))
+	require.NoError(t, c.StartServers(ctx))
 	if diff := cmp.Diff("first second", configMaps()); diff != "" {
 		t.Errorf("after a restart: %s", diff)
 	}
-	must(t, c.Restore(ctx, backup))
+	require.NoError(t, c.Restore(ctx, backup))
 	if diff := cmp.Diff("first", configMaps()); diff != "" {
 		t.Errorf("after a restore: %s", diff)
 	}
@@ -53,7 +55,7 @@ func TestControlPlane(t *testing.T) {
 func TestAssetsNamedByTheEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"etcd", "kubectl"} {
-		must(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
 	}
 	t.Setenv("KUBEBUILDER_ASSETS", dir)
 	_, err := Assets(t.Context())

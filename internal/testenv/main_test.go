@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // orphan makes this test binary start a server, print its process id, and die without a word. Its
@@ -41,19 +43,12 @@ func dieWithServer() {
 	select {}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // openFolder is t.TempDir for a server that runs as another user.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, at := range []string{dir, filepath.Dir(dir)} {
-		must(t, os.Chmod(at, 0o711))
+		require.NoError(t, os.Chmod(at, 0o711))
 	}
 	return dir
 }
@@ -61,7 +56,7 @@ func openFolder(t *testing.T) string {
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
-	must(t, err)
+	require.NoError(t, err)
 	var names []string
 	for _, entry := range entries {
 		names = append(names, entry.Name())

@@ -3,6 +3,8 @@ package testenv
 import (
 	"net"
 	"testing"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestFreePortIsNobodyElses: two processes, which are two of reserved, never get the same port, not
@@ -12,14 +14,14 @@ func TestFreePortIsNobodyElses(t *testing.T) {
 	var one, another reserved
 	defer func() {
 		for _, l := range append(one.blocks, another.blocks...) {
-			must(t, l.Close())
+			require.NoError(t, l.Close())
 		}
 	}()
 	given := map[int]bool{}
 	for range 2 * blockSize { // more than one block of each
 		for _, process := range []*reserved{&one, &another} {
 			port, err := process.take(kernelPorts())
-			must(t, err)
+			require.NoError(t, err)
 			if given[port] || port < firstPort || port >= kernelPorts() {
 				t.Fatalf("got port %d, twice: %t; the kernel's begin at %d", port, given[port], kernelPorts())
 			}
@@ -43,9 +45,9 @@ func TestFreePortWhereTheKernelBegins(t *testing.T) {
 			t.Parallel()
 			var ports reserved
 			port, err := ports.take(tc.kernel)
-			must(t, err)
+			require.NoError(t, err)
 			for _, l := range ports.blocks {
-				must(t, l.Close())
+				require.NoError(t, l.Close())
 			}
 			if below := port >= firstPort && port < tc.kernel; below != tc.below || port == 0 {
 				t.Errorf("got port %d; the kernel's begin at %d", port, tc.kernel)
@@ -57,11 +59,11 @@ func TestFreePortWhereTheKernelBegins(t *testing.T) {
 func TestPortOr(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { must(t, taken.Close()) }()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, taken.Close()) }()
 	port := taken.Addr().(*net.TCPAddr).Port
 	got, err := PortOr(port)
-	must(t, err)
+	require.NoError(t, err)
 	if got == port || got == 0 {
 		t.Errorf("port %d is taken, got %d", port, got)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // PostgresOptions say how a server is wanted. The zero value is what tests need.
@@ -170,17 +172,12 @@ func (p *Postgres) StartServer(ctx context.Context) error {
 	if err := p.server.start(ctx); err != nil {
 		return fmt.Errorf("start Postgres: %w", err)
 	}
-	var ended error
-	err := poll(ctx, func(ctx context.Context) error {
-		if ended = p.server.failure(); ended != nil {
-			return errEnded
+	return wait.Until(ctx, func(ctx context.Context) error {
+		if ended := p.server.failure(); ended != nil {
+			return wait.Permanent(ended)
 		}
 		return p.Exec(ctx, "select 1")
 	})
-	if ended != nil {
-		return ended
-	}
-	return err
 }
 
 // Exec runs SQL as the superuser on database postgres.

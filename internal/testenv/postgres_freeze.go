@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // FreezeServer makes the server fall silent: connections stay open and new ones are taken, but
@@ -79,7 +81,7 @@ func (s *installed) freeze(ctx context.Context) error {
 func awaitStopped(ctx context.Context, pid int) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return poll(ctx, func(context.Context) error {
+	return wait.Until(ctx, func(context.Context) error {
 		process, err := procfs.NewProc(pid)
 		if err != nil {
 			return fmt.Errorf("find Postgres (this needs Linux): %w", err)

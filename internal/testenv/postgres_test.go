@@ -14,6 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 func TestMajorWanted(t *testing.T) {
@@ -143,10 +146,10 @@ func TestNextSource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bin := t.TempDir()
-			must(t, os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\n"+tc.docker+"\n"), 0o700))
+			require.NoError(t, os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\n"+tc.docker+"\n"), 0o700))
 			t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			g, err := startGuard()
-			must(t, err)
+			require.NoError(t, err)
 			defer g.stop()
 			got, err := create(t.Context(), g, placement{}, append([]source{image{18}}, tc.after...), 18)
 			if diff := cmp.Diff(tc.err, message(err)); diff != "" {
@@ -163,11 +166,11 @@ func TestNextSource(t *testing.T) {
 func TestGuardGivesUp(t *testing.T) {
 	t.Parallel()
 	g, err := startGuard()
-	must(t, err)
+	require.NoError(t, err)
 	zombie := exec.CommandContext(t.Context(), "sleep", "600")
-	must(t, zombie.Start())
+	require.NoError(t, zombie.Start())
 	_, err = g.add(ending(zombie.Process.Pid, syscall.SIGKILL, 300*time.Millisecond))
-	must(t, err)
+	require.NoError(t, err)
 	stopped := make(chan struct{})
 	go func() { g.stop(); close(stopped) }()
 	select {
@@ -216,21 +219,21 @@ func TestPostgres(t *testing.T) {
 	temp := openFolder(t)
 	t.Setenv("TMPDIR", temp)
 	p, err := StartPostgres(ctx, PostgresOptions{Durable: true, Settings: map[string]string{"work_mem": "5MB"}})
-	must(t, err)
+	require.NoError(t, err)
 	defer p.Stop()
 	if p.Major < oldestMajor || p.Major > newestMajor {
 		t.Errorf("major version %d is none we support", p.Major)
 	}
-	must(t, p.Exec(ctx, "create table kept as select current_setting('work_mem') as work_mem"))
-	must(t, p.StopServer(ctx))
+	require.NoError(t, p.Exec(ctx, "create table kept as select current_setting('work_mem') as work_mem"))
+	require.NoError(t, p.StopServer(ctx))
 	if err := p.Exec(ctx, "select 1"); err == nil {
 		t.Error("a stopped server answered")
 	}
-	must(t, p.StartServer(ctx))
-	must(t, p.Exec(ctx, "insert into kept values ('again')"))
-	must(t, p.CrashServer(ctx))
-	must(t, p.StartServer(ctx))
-	must(t, p.Exec(ctx, "do $$ begin assert (select array_agg(work_mem order by work_mem) from kept) = array['5MB', 'again']; end $$"))
+	require.NoError(t, p.StartServer(ctx))
+	require.NoError(t, p.Exec(ctx, "insert into kept values ('again')"))
+	require.NoError(t, p.CrashServer(ctx))
+	require.NoError(t, p.StartServer(ctx))
+	require.NoError(t, p.Exec(ctx, "do $$ begin assert (select array_agg(work_mem order by work_mem) from kept) = array['5MB', 'again']; end $$"))
 	fallsSilent(t, p)
 	p.Stop()
 	if left := names(t, temp); len(left) != 0 {
@@ -244,9 +247,9 @@ func fallsSilent(t *testing.T, p *Postgres) {
 	t.Helper()
 	ctx := t.Context()
 	open, err := pgx.Connect(ctx, p.URL)
-	must(t, err)
+	require.NoError(t, err)
 	defer func() { _ = open.Close(context.WithoutCancel(ctx)) }()
-	must(t, p.FreezeServer(ctx))
+	require.NoError(t, p.FreezeServer(ctx))
 	answered := make(chan error, 1)
 	go func() { _, err := open.Exec(ctx, "select 1"); answered <- err }()
 	brief, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
@@ -259,25 +262,25 @@ func fallsSilent(t *testing.T, p *Postgres) {
 		t.Errorf("a frozen server answered: %v", err)
 	default:
 	}
-	must(t, p.ThawServer(ctx))
-	must(t, <-answered)
-	must(t, p.Exec(ctx, "select 1"))
-	must(t, p.FreezeServer(ctx))
+	require.NoError(t, p.ThawServer(ctx))
+	require.NoError(t, <-answered)
+	require.NoError(t, p.Exec(ctx, "select 1"))
+	require.NoError(t, p.FreezeServer(ctx))
 }
 
 func TestLentPostgres(t *testing.T) {
 	mayStart(t)
 	owner, err := StartPostgres(t.Context(), PostgresOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	defer owner.Stop()
 	t.Setenv("LECTERN_TEST_DATABASE_URL", owner.URL)
 	lent, err := StartPostgres(t.Context(), PostgresOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	if err := lent.StopServer(t.Context()); !errors.Is(err, errLent) {
 		t.Errorf("stopping a server that is lent: %v", err)
 	}
 	lent.Stop()
-	must(t, owner.Exec(t.Context(), "select 1"))
+	require.NoError(t, owner.Exec(t.Context(), "select 1"))
 	t.Setenv("PG", strconv.Itoa(oldestMajor+newestMajor-owner.Major))
 	if _, err := StartPostgres(t.Context(), PostgresOptions{}); err == nil {
 		t.Error("a server of another version than PG asks for was accepted")
@@ -308,14 +311,14 @@ func guardAfterDeath(t *testing.T, state string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	must(t, poll(ctx, func(context.Context) error {
+	require.NoError(t, wait.Until(ctx, func(context.Context) error {
 		if left := names(t, temp); len(left) > 0 {
 			return fmt.Errorf("left behind: %v", left)
 		}
 		return nil
 	}))
 	pid, err := strconv.Atoi(string(out))
-	must(t, err)
+	require.NoError(t, err)
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("process %d of the server is still there: %v", pid, err)
 	}

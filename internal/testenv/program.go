@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // stopWait is how long a process may take over a polite signal before it is killed.
@@ -114,11 +116,11 @@ func (r *running) end(polite syscall.Signal) error {
 	}
 }
 
-// await polls until ready returns nil, the process ends, or the context does.
+// await waits until ready returns nil, the process ends, or the context does.
 func (r *running) await(ctx context.Context, ready func(context.Context) error) error {
-	err := poll(ctx, func(ctx context.Context) error {
+	err := wait.Until(ctx, func(ctx context.Context) error {
 		if !r.alive() {
-			return errEnded
+			return wait.Permanent(errEnded)
 		}
 		return ready(ctx)
 	})
@@ -132,28 +134,6 @@ func (r *running) await(ctx context.Context, ready func(context.Context) error) 
 }
 
 var errEnded = errors.New("process ended")
-
-// poll calls try every 50 ms until it returns nil or errEnded, or the context ends. The error then
-// is the last one that try gave, which says more than that time is over.
-func poll(ctx context.Context, try func(context.Context) error) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try(ctx)
-		if err == nil || errors.Is(err, errEnded) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
-}
-
-// Settle calls ready every 50 ms until it returns nil, at most as long as the context lives, and
-// returns its last error.
-func Settle(ctx context.Context, ready func(context.Context) error) error { return poll(ctx, ready) }
 
 // tailLines is how much of a log a message has.
 const tailLines = 30

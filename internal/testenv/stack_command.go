@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // Command is a run of the stack's lectern beside its processes, such as `lectern migrate`, as the
@@ -20,14 +22,14 @@ func (s *Stack) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return command
 }
 
-// Lost is an error, with the end of the log, when a process has ended that nobody told to. Settle does not
-// try again after it.
+// Lost returns an error, with the end of the log, when a process has ended that nobody told to. wait.Until
+// does not try again after it.
 func (s *Stack) Lost(name string) error {
 	r := s.members[name].running
 	if r.alive() || r.told.Load() {
 		return nil
 	}
-	return fmt.Errorf("%s: %w by itself (%s); the end of its log:\n%s", name, errEnded, r.cmd.ProcessState, tail(r.log))
+	return fmt.Errorf("%s: %w by itself (%s); the end of its log:\n%s", name, wait.Permanent(errEnded), r.cmd.ProcessState, tail(r.log))
 }
 
 // Exit waits until a process has ended, by itself or not, and says how. It is nil when the context

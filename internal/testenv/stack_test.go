@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestStack starts all of Lectern, kills and restarts a server, and expects nothing to be left.
@@ -19,11 +20,11 @@ func TestStack(t *testing.T) {
 	temp := openFolder(t)
 	t.Setenv("TMPDIR", temp)
 	s, err := StartStack(ctx, StackOptions{Env: []string{"LECTERN_LOG_LEVEL=debug"}})
-	must(t, err)
+	require.NoError(t, err)
 	stopped := false
 	defer func() {
 		if !stopped {
-			must(t, s.Stop())
+			require.NoError(t, s.Stop())
 		}
 	}()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -32,17 +33,17 @@ func TestStack(t *testing.T) {
 	if err := get(ctx, client, s.Ready(Server2)); err == nil {
 		t.Error("a killed server answered")
 	}
-	must(t, get(ctx, client, s.Ready(Server1)))
-	must(t, s.Restart(ctx, Server2))
-	must(t, s.Restart(ctx, Controller))
+	require.NoError(t, get(ctx, client, s.Ready(Server1)))
+	require.NoError(t, s.Restart(ctx, Server2))
+	require.NoError(t, s.Restart(ctx, Controller))
 	breakAll(t, s)
-	must(t, s.Mend(ctx))
+	require.NoError(t, s.Mend(ctx))
 	for _, name := range []string{Controller, Server1, Server2} {
-		must(t, get(ctx, client, s.Ready(name)))
+		require.NoError(t, get(ctx, client, s.Ready(name)))
 	}
 	_, err = s.ControlPlane.Kubectl(ctx, "get", "prompts")
-	must(t, err)
-	must(t, s.Stop())
+	require.NoError(t, err)
+	require.NoError(t, s.Stop())
 	stopped = true
 	if left := names(t, temp); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
@@ -54,13 +55,13 @@ func breakAll(t *testing.T, s *Stack) {
 	t.Helper()
 	ctx := t.Context()
 	s.Kill(Server2)
-	must(t, s.Restart(ctx, Server1, "LECTERN_LOG_LEVEL=error"))
+	require.NoError(t, s.Restart(ctx, Server1, "LECTERN_LOG_LEVEL=error"))
 	_, err := s.ControlPlane.Kubectl(ctx, "delete", "crd", "--all")
-	must(t, err)
+	require.NoError(t, err)
 	s.ControlPlane.StopServers()
-	must(t, s.Postgres.Exec(ctx, "alter role "+s.database.serverRole+" nologin"))
+	require.NoError(t, s.Postgres.Exec(ctx, "alter role "+s.database.serverRole+" nologin"))
 	if s.Postgres.server != nil { // one that was lent cannot be stopped
-		must(t, s.Postgres.StopServer(ctx))
+		require.NoError(t, s.Postgres.StopServer(ctx))
 	}
 }
 
@@ -101,42 +102,22 @@ func TestFaults(t *testing.T) {
 func TestStackFaults(t *testing.T) {
 	t.Parallel()
 	s := &Stack{Dir: t.TempDir(), members: map[string]*member{Controller: {}, Server1: {}, Server2: {}}}
-	must(t, os.WriteFile(s.Log(Controller), []byte("all is well\n"), 0o600))
-	must(t, s.faults())
-	must(t, os.WriteFile(s.Log(Server1), []byte("{}\nWARNING: DATA RACE\nWrite at 0x0\n"), 0o600))
+	require.NoError(t, os.WriteFile(s.Log(Controller), []byte("all is well\n"), 0o600))
+	require.NoError(t, s.faults())
+	require.NoError(t, os.WriteFile(s.Log(Server1), []byte("{}\nWARNING: DATA RACE\nWrite at 0x0\n"), 0o600))
 	if diff := cmp.Diff("server-1: WARNING: DATA RACE\nWrite at 0x0\n", message(s.faults())); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestSettle(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	notYet := errors.New("not yet")
-	if err := Settle(ctx, func(context.Context) error { return notYet }); !errors.Is(err, notYet) {
-		t.Errorf("the last error is what helps; got %v", err)
-	}
-	calls := 0
-	must(t, Settle(t.Context(), func(context.Context) error {
-		if calls++; calls < 3 {
-			return notYet
-		}
-		return nil
-	}))
-	if calls != 3 {
-		t.Errorf("called %d times", calls)
 	}
 }
 
 func TestAwaitTellsTheLog(t *testing.T) {
 	t.Parallel()
 	g, err := startGuard()
-	must(t, err)
+	require.NoError(t, err)
 	defer g.stop()
 	log := filepath.Join(t.TempDir(), "log")
 	r, err := g.start(program{name: "sh", path: "/bin/sh", args: []string{"-c", "echo port taken; exit 1"}, log: log})
-	must(t, err)
+	require.NoError(t, err)
 	err = r.await(t.Context(), func(context.Context) error { return errors.New("not yet") })
 	want := "sh ended while starting; the end of its log:\nport taken"
 	if diff := cmp.Diff(want, message(err)); diff != "" {
@@ -148,21 +129,21 @@ func TestAwaitTellsTheLog(t *testing.T) {
 func TestLost(t *testing.T) {
 	t.Parallel()
 	g, err := startGuard()
-	must(t, err)
+	require.NoError(t, err)
 	defer g.stop()
 	s := &Stack{guard: g, Dir: t.TempDir(), members: map[string]*member{}}
 	for name, script := range map[string]string{Controller: "echo lease lost; exit 1", Server1: "sleep 60"} {
 		s.members[name] = &member{program: program{name: name, path: "/bin/sh", args: []string{"-c", script}, log: s.Log(name)}}
-		must(t, s.Launch(name))
+		require.NoError(t, s.Launch(name))
 	}
 	<-s.Ended(Controller)
 	want := "controller: process ended by itself (exit status 1); the end of its log:\nlease lost"
 	if diff := cmp.Diff(want, message(s.Lost(Controller))); diff != "" {
 		t.Error(diff)
 	}
-	must(t, s.Lost(Server1))
+	require.NoError(t, s.Lost(Server1))
 	s.Kill(Server1)
-	must(t, s.Lost(Server1))
+	require.NoError(t, s.Lost(Server1))
 }
 
 func TestQuote(t *testing.T) {

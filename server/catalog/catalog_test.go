@@ -11,6 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -29,7 +30,7 @@ func follow(t *testing.T, source Source, opts Options) *Catalog {
 	}
 	c := New(source, opts)
 	run(t, c)
-	until(t, "ready", func() bool { return c.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return c.CheckReady() == nil })
 	return c
 }
 
@@ -39,20 +40,6 @@ func run(t *testing.T, c *Catalog) {
 	done := make(chan struct{})
 	go func() { defer close(done); c.FollowFeed(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-}
-
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	late := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 func same(t *testing.T, want, got string) {
@@ -86,15 +73,15 @@ func TestGetFollowsTheFeed(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	author.Publish(greeting, catalogtest.Text("two"))
-	until(t, "the second text", func() bool { return text(t, c, greeting) == "two" })
+	require.Until(t, "the second text", func() bool { return text(t, c, greeting) == "two" })
 	author.Publish(greeting, catalogtest.Text("two"), func(p *store.Publication) {
 		p.Channels = []store.ChannelRule{{Name: store.Production, Version: 1}}
 	})
-	until(t, "production", func() bool { return text(t, c, greeting) == "one" })
+	require.Until(t, "production", func() bool { return text(t, c, greeting) == "one" })
 	author.Delete(greeting)
-	until(t, "the tombstone", func() bool { return text(t, c, greeting) == "not found" })
+	require.Until(t, "the tombstone", func() bool { return text(t, c, greeting) == "not found" })
 	author.Publish(greeting, catalogtest.Text("three"))
-	until(t, "the return", func() bool { return text(t, c, greeting) == "three" })
+	require.Until(t, "the return", func() bool { return text(t, c, greeting) == "three" })
 }
 
 func TestCountIsHeldUntilSomethingChanges(t *testing.T) {
@@ -113,7 +100,7 @@ func TestCountIsHeldUntilSomethingChanges(t *testing.T) {
 		t.Errorf("got %d", got)
 	}
 	author.Publish(store.Key{Namespace: "support", Name: "b"}, catalogtest.Text("two"))
-	until(t, "two", func() bool { return count() == 2 })
+	require.Until(t, "two", func() bool { return count() == 2 })
 }
 
 // TestReadersAndChanges is for the race detector.
@@ -145,7 +132,7 @@ func TestReadersAndChanges(t *testing.T) {
 	for i := range 50 {
 		author.Publish(greeting, catalogtest.Text(fmt.Sprint(i+1)))
 	}
-	until(t, "all changes seen", func() bool { return c.Stats().Revision == 51 })
+	require.Until(t, "all changes seen", func() bool { return c.Stats().Revision == 51 })
 	close(stop)
 	readers.Wait()
 }

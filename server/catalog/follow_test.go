@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -175,12 +176,12 @@ func TestNotReadyWithNothingToServe(t *testing.T) {
 	c := follow(t, source, Options{PollEvery: 5 * time.Millisecond})
 	away := fmt.Errorf("connection refused: %w", store.ErrUnavailable)
 	source.Fail(away)
-	until(t, "not ready", func() bool { return errors.Is(c.CheckReady(), store.ErrUnavailable) })
+	require.Until(t, "not ready", func() bool { return errors.Is(c.CheckReady(), store.ErrUnavailable) })
 	source.Fail(nil)
-	until(t, "ready again", func() bool { return c.CheckReady() == nil })
+	require.Until(t, "ready again", func() bool { return c.CheckReady() == nil })
 	text(t, c, greeting)
 	source.Fail(away)
-	until(t, "the follower saw it", func() bool { _, cause := c.UnavailableSince(); return cause != nil })
+	require.Until(t, "the follower saw it", func() bool { _, cause := c.UnavailableSince(); return cause != nil })
 	if err := c.CheckReady(); err != nil {
 		t.Errorf("holds a prompt and is not ready: %v", err)
 	}
@@ -204,7 +205,7 @@ func TestAnotherDatabaseDropsEverything(t *testing.T) {
 			moves := make(chan Change, 10)
 			c.OnChange(func(m Change) { moves <- m })
 			run(t, c)
-			until(t, "ready", func() bool { return c.CheckReady() == nil })
+			require.Until(t, "ready", func() bool { return c.CheckReady() == nil })
 			if got := text(t, c, greeting); got != "three" {
 				t.Errorf("got %q", got)
 			}
@@ -337,7 +338,7 @@ func TestMovesNameWhatChanged(t *testing.T) {
 	moves := make(chan Change, 10)
 	c.OnChange(func(m Change) { moves <- m })
 	run(t, c)
-	until(t, "ready", func() bool { return c.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return c.CheckReady() == nil })
 	author.Publish(greeting, catalogtest.Text("one"))
 	if diff := cmp.Diff(move("it", "greeting"), <-moves); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -377,7 +378,7 @@ func TestServesOnWhileTheStoreIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	source.Fail(fmt.Errorf("connection refused: %w", store.ErrUnavailable))
-	until(t, "the follower saw it", func() bool { return c.state().err != nil })
+	require.Until(t, "the follower saw it", func() bool { return c.state().err != nil })
 	if got := text(t, c, greeting); got != "one" {
 		t.Errorf("held: %q", got)
 	}
@@ -393,7 +394,7 @@ func TestServesOnWhileTheStoreIsAway(t *testing.T) {
 		t.Errorf("not held: %v", err)
 	}
 	source.Fail(nil)
-	until(t, "what was not held", func() bool {
+	require.Until(t, "what was not held", func() bool {
 		_, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1})
 		return err == nil
 	})
@@ -412,9 +413,9 @@ func TestNotReadyBeforeTheSchemaIsThere(t *testing.T) {
 		t.Error("ready before anything was read")
 	}
 	run(t, c)
-	until(t, "behind is the reason", func() bool { return errors.Is(c.CheckReady(), store.ErrSchemaBehind) })
+	require.Until(t, "behind is the reason", func() bool { return errors.Is(c.CheckReady(), store.ErrSchemaBehind) })
 	if _, err := postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "ready", func() bool { return c.CheckReady() == nil })
+	require.Until(t, "ready", func() bool { return c.CheckReady() == nil })
 }

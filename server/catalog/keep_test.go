@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -62,7 +63,7 @@ func TestManyMissesAreOneLoad(t *testing.T) {
 			}
 		})
 	}
-	until(t, "all wait", func() bool { return c.Stats().Bodies.Misses == 21 })
+	require.Until(t, "all wait", func() bool { return c.Stats().Bodies.Misses == 21 })
 	leave() // the first one going away does not fail the others
 	if err := <-impatient; !errors.Is(err, context.Canceled) {
 		t.Errorf("the one who left: %v", err)
@@ -93,7 +94,7 @@ func TestALoadOvertakenByAChange(t *testing.T) {
 	go func() { early <- text(t, c, greeting) }()
 	<-read
 	source.Publish(greeting, "two")
-	until(t, "the feed has shown it", func() bool { return c.Stats().Revision == 2 })
+	require.Until(t, "the feed has shown it", func() bool { return c.Stats().Revision == 2 })
 	if got := text(t, c, greeting); got != "two" {
 		t.Errorf("asked after the change: %q", got)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 type object = map[string]any
@@ -88,9 +90,9 @@ func (o others) run(t *testing.T, path, endpoint string) *script {
 	s := &script{t: t, stderr: &bytes.Buffer{}, wait: cmd.Wait}
 	cmd.Stderr = s.stderr
 	stdout, err := cmd.StdoutPipe()
-	must(t, err)
+	require.NoError(t, err)
 	s.lines = bufio.NewReader(stdout)
-	must(t, cmd.Start())
+	require.NoError(t, cmd.Start())
 	return s
 }
 
@@ -101,7 +103,7 @@ func (s *script) says(want object) {
 		s.t.Fatalf("the script says nothing: %v, %v\n%s", err, s.wait(), s.stderr)
 	}
 	var got object
-	must(s.t, json.Unmarshal([]byte(line), &got))
+	require.NoError(s.t, json.Unmarshal([]byte(line), &got))
 	if diff := cmp.Diff(want, got); diff != "" {
 		s.t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -36,20 +37,20 @@ func lectern(t *testing.T) (*catalogtest.Author, string) {
 	author.Publish(store.Key{Namespace: "it", Name: "greeting"}, catalogtest.Text("Hello."))
 
 	binary, err := testenv.Build(t.Context(), "")
-	must(t, err)
+	require.NoError(t, err)
 	var ports [2]int
 	for i := range ports {
 		ports[i], err = testenv.FreePort()
-		must(t, err)
+		require.NoError(t, err)
 	}
 	dsn := filepath.Join(t.TempDir(), "dsn")
-	must(t, os.WriteFile(dsn, []byte(pgtest.AsServerRole(t, author.Owner).URL), 0o600))
+	require.NoError(t, os.WriteFile(dsn, []byte(pgtest.AsServerRole(t, author.Owner).URL), 0o600))
 	endpoint, probes := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	server, err := testenv.StartAlone(t.Context(), testenv.Beside{
 		Name: "server", Path: binary, Ready: "http://" + probes + "/readyz",
 		Args: []string{"server", "--auth=none", "--address=" + endpoint, "--metrics-address=" + probes, "--database-url-file=" + dsn},
 	})
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := server.Stop(); err != nil {
 			t.Error(err)

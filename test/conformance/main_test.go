@@ -17,6 +17,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // times is how often the newest suite is run in a row.
@@ -83,7 +84,7 @@ func findNode(ctx context.Context, packages string) (string, error) {
 func install(t *testing.T) others {
 	t.Helper()
 	o, err := installed()
-	must(t, err)
+	require.NoError(t, err)
 	return o
 }
 
@@ -102,11 +103,4 @@ func (o others) command(t *testing.T, script string, args ...string) *exec.Cmd {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	return cmd
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
 	"github.com/lectern-dev/lectern/test/conformance/fixtures"
 )
@@ -50,7 +51,7 @@ func TestSuite(t *testing.T) {
 func witness(t *testing.T) *transporttest.Witness {
 	t.Helper()
 	folder, err := testenv.TestData("mcp-schema")
-	must(t, err)
+	require.NoError(t, err)
 	w := transporttest.NewWitness(folder)
 	switch {
 	case w.Blind() && os.Getenv("CI") == "true":
@@ -65,9 +66,9 @@ func witness(t *testing.T) *transporttest.Witness {
 func scenarios(t *testing.T, path string) []string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Clean(path))
-	must(t, err)
+	require.NoError(t, err)
 	var list struct{ Server []string }
-	must(t, yaml.Unmarshal(raw, &list))
+	require.NoError(t, yaml.Unmarshal(raw, &list))
 	slices.Sort(list.Server)
 	return list.Server
 }
@@ -107,13 +108,13 @@ func (o others) suite(t *testing.T, revision string, scored []string) []string {
 func complaints(t *testing.T, results, scenario string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(results, "server-"+scenario+"-2*", "checks.json"))
-	must(t, err)
+	require.NoError(t, err)
 	var found []string
 	for _, file := range files {
 		raw, err := os.ReadFile(filepath.Clean(file))
-		must(t, err)
+		require.NoError(t, err)
 		var checks []struct{ ID, Status, ErrorMessage string }
-		must(t, json.Unmarshal(raw, &checks))
+		require.NoError(t, json.Unmarshal(raw, &checks))
 		for _, check := range checks {
 			if check.Status == "FAILURE" {
 				found = append(found, fmt.Sprintf("%s: %s", check.ID, check.ErrorMessage))

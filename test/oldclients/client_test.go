@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // patience is how long anything may take.
@@ -98,10 +99,10 @@ func run(t *testing.T, env []string, args ...string) *client {
 	c.cmd.Env, c.cmd.Stderr = environment(env...), c.stderr
 	var err error
 	c.stdin, err = c.cmd.StdinPipe()
-	c.must(err)
+	require.NoError(c, err)
 	stdout, err := c.cmd.StdoutPipe()
-	c.must(err)
-	c.must(c.cmd.Start())
+	require.NoError(c, err)
+	require.NoError(c, c.cmd.Start())
 	go func() {
 		defer close(c.ended)
 		c.read(stdout)
@@ -183,7 +184,7 @@ func (c *client) hear(line []byte) {
 func (c *client) say(line string) {
 	c.Helper()
 	_, err := io.WriteString(c.stdin, line+"\n")
-	c.must(err)
+	require.NoError(c, err)
 }
 
 // begin asks, and does not wait for the answer.
@@ -195,7 +196,7 @@ func (c *client) begin(method string, params any) <-chan answer {
 	waiting := make(chan answer, 1)
 	c.waiting[c.next] = waiting
 	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.next, "method": method, "params": params})
-	c.must(err)
+	require.NoError(c, err)
 	if _, err := c.stdin.Write(append(line, '\n')); err != nil {
 		c.Logf("not heard: %v", err)
 	}
@@ -237,7 +238,7 @@ func (c *client) call(tool string, arguments args) told {
 		c.Fatalf("%s: %+v", tool, a.Error)
 	}
 	var t told
-	c.must(json.Unmarshal(a.Result, &t))
+	require.NoError(c, json.Unmarshal(a.Result, &t))
 	if len(t.Content) == 0 || t.Content[0].Type != "text" {
 		c.Fatalf("%s: no text in %s", tool, a.Result)
 	}
@@ -283,7 +284,7 @@ type shown struct {
 func (c *client) get(arguments args) shown {
 	c.Helper()
 	var s shown
-	c.must(json.Unmarshal([]byte(c.does("get_prompt", arguments)), &s))
+	require.NoError(c, json.Unmarshal([]byte(c.does("get_prompt", arguments)), &s))
 	return s
 }
 
@@ -291,7 +292,7 @@ func (c *client) get(arguments args) shown {
 func (c *client) ids(tool string, arguments args) []string {
 	c.Helper()
 	var all []shown
-	c.must(json.Unmarshal([]byte(c.does(tool, arguments)), &all))
+	require.NoError(c, json.Unmarshal([]byte(c.does(tool, arguments)), &all))
 	ids := make([]string, len(all))
 	for i, s := range all {
 		ids[i] = s.ID
@@ -302,7 +303,7 @@ func (c *client) ids(tool string, arguments args) []string {
 // leave closes stdin, and gives how Lectern ended.
 func (c *client) leave() error {
 	c.Helper()
-	c.must(c.stdin.Close())
+	require.NoError(c, c.stdin.Close())
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
@@ -314,26 +315,6 @@ func (c *client) leave() error {
 		return fmt.Errorf("exit code %d", code)
 	}
 	return nil
-}
-
-func (c *client) must(err error) {
-	c.Helper()
-	if err != nil {
-		c.Fatal(err)
-	}
-}
-
-// soon waits until something is so.
-func (c *client) soon(what string, is func() bool) {
-	c.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
-		if is() {
-			return
-		}
-	}
-	c.Fatalf("not so after %s: %s", patience, what)
 }
 
 // write writes a file as a person does, with one prompt in it.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func TestAnEditByHandIsSeen(t *testing.T) {
@@ -26,14 +27,14 @@ func TestAnEditByHandIsSeen(t *testing.T) {
 		t.Fatalf("served is %q", got)
 	}
 	write(t, dir, "greet", "  text: Good morning\n")
-	c.soon("the edit is served", func() bool { return c.get(args{"id": "greet"}).Content == "Good morning" })
-	c.soon("the client is told", func() bool {
+	require.Until(c, "the edit is served", func() bool { return c.get(args{"id": "greet"}).Content == "Good morning" })
+	require.Until(c, "the client is told", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return strings.Contains(strings.Join(c.notes, " "), "notifications/prompts/list_changed")
 	})
 	write(t, dir, "greet", "  text: {{who}}\n")
-	c.soon("the bad edit is told with its place", func() bool { return strings.Contains(c.stderr.String(), "greet.yaml:7:") })
+	require.Until(c, "the bad edit is told with its place", func() bool { return strings.Contains(c.stderr.String(), "greet.yaml:7:") })
 	if got := c.get(args{"id": "greet"}).Content; got != "Good morning" {
 		t.Errorf("after a bad edit %q is served, want the last good", got)
 	}
@@ -51,7 +52,7 @@ func TestANewPromptLeavesTheNameOfAFaultyFile(t *testing.T) {
 		t.Errorf("the answer is %s", said)
 	}
 	write(t, dir, "known", "  text: Hello\n  title: Known\n")
-	c.soon("the mended file is served", func() bool { return slices.Contains(c.ids("list_prompts", args{}), "known") })
+	require.Until(c, "the mended file is served", func() bool { return slices.Contains(c.ids("list_prompts", args{}), "known") })
 }
 
 func TestAnEditByAToolKeepsTheFile(t *testing.T) {
@@ -66,13 +67,13 @@ func TestAnEditByAToolKeepsTheFile(t *testing.T) {
 		t.Errorf("the file is\n%s\nwant\n%s", got, want)
 	}
 	stat, err := os.Stat(filepath.Join(dir, "greet.yaml"))
-	c.must(err)
+	require.NoError(c, err)
 	if stat.Mode().Perm() != 0o600 {
 		t.Errorf("its mode is %v, was 0600", stat.Mode())
 	}
 	c.does("delete_prompt", args{"id": "greet"})
 	left, err := os.ReadDir(dir)
-	c.must(err)
+	require.NoError(c, err)
 	if len(left) > 0 {
 		t.Errorf("left in the folder: %v", left)
 	}
@@ -121,7 +122,7 @@ func TestSeveralNamespaces(t *testing.T) {
 		}
 	}
 	var listed struct{ Prompts []struct{ Name string } }
-	c.must(json.Unmarshal(c.ask("prompts/list", map[string]any{}).Result, &listed))
+	require.NoError(c, json.Unmarshal(c.ask("prompts/list", map[string]any{}).Result, &listed))
 	if got := fmt.Sprint(listed.Prompts); got != "[{greet} {german.greet}]" {
 		t.Errorf("prompts %s", got)
 	}
@@ -168,8 +169,8 @@ func TestEndsWithItsClientAndBySignal(t *testing.T) {
 		t.Errorf("it listened though no address was given:\n%s", c.stderr)
 	}
 	c = start(t, t.TempDir(), "--address=127.0.0.1:0")
-	c.soon("it listens on the address given", func() bool { return strings.Contains(c.stderr.String(), `"for":"MCP"`) })
-	c.must(c.cmd.Process.Signal(syscall.SIGTERM))
+	require.Until(c, "it listens on the address given", func() bool { return strings.Contains(c.stderr.String(), `"for":"MCP"`) })
+	require.NoError(c, c.cmd.Process.Signal(syscall.SIGTERM))
 	late := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 	defer late.Stop()
 	<-c.ended
@@ -230,7 +231,7 @@ func TestKilledWhileWriting(t *testing.T) {
 		}
 		pause := time.NewTimer(time.Duration(5+rand.IntN(60)) * time.Millisecond)
 		<-pause.C
-		c.must(c.cmd.Process.Kill())
+		require.NoError(c, c.cmd.Process.Kill())
 		<-c.ended
 		set := reader.Read(manifest.File{Name: "big.yaml", Content: []byte(file(t, dir, "big.yaml"))})
 		if len(set.Problems) > 0 || len(set.Manifests) != 1 || set.Manifests[0].Key() != (store.Key{Namespace: "default", Name: "big"}) {
@@ -247,7 +248,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	c := start(t, dir)
 	c.does("update_prompt", args{"id": "big", "content": "at last"})
 	left, err := os.ReadDir(dir)
-	c.must(err)
+	require.NoError(c, err)
 	if len(left) != 1 || written < 0 {
 		t.Errorf("left in the folder: %v; last written %d", left, written)
 	}
@@ -268,7 +269,7 @@ func TestUpdatesOfDifferentFieldsAllSurvive(t *testing.T) {
 		answers = append(answers, c.begin("tools/call", map[string]any{"name": "update_prompt", "arguments": change}))
 	}
 	for range answers {
-		c.soon("an update is answered", func() bool { return len(answers[0]) == 1 })
+		require.Until(c, "an update is answered", func() bool { return len(answers[0]) == 1 })
 		if a := <-answers[0]; a.Error != nil || strings.Contains(string(a.Result), `"isError":true`) {
 			t.Errorf("an update ended in %+v %s", a.Error, a.Result)
 		}
@@ -276,7 +277,7 @@ func TestUpdatesOfDifferentFieldsAllSurvive(t *testing.T) {
 	}
 	got := c.get(args{"id": "greet"})
 	var metadata args
-	c.must(json.Unmarshal(got.Metadata, &metadata))
+	require.NoError(c, json.Unmarshal(got.Metadata, &metadata))
 	if said := fmt.Sprintln(got.Name, got.Content, got.Description, got.Category, got.Tags, metadata); said != "Greet Bye how to talk [x] map[k:1]\n" {
 		t.Errorf("left of six updates: %s", said)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // original are the eight tools with the arguments that were required.
@@ -26,7 +28,7 @@ func TestTheEightToolsByEveryOldRevision(t *testing.T) {
 			dir := t.TempDir()
 			c := launch(t, dir, nil)
 			var hello struct{ ProtocolVersion string }
-			c.must(json.Unmarshal(c.initialize(revision), &hello))
+			require.NoError(c, json.Unmarshal(c.initialize(revision), &hello))
 			if hello.ProtocolVersion != revision {
 				t.Errorf("asked for %s, got %s", revision, hello.ProtocolVersion)
 			}
@@ -47,7 +49,7 @@ func (c *client) toolsAreThere() {
 			InputSchema struct{ Required []string }
 		}
 	}
-	c.must(json.Unmarshal(c.ask("tools/list", map[string]any{}).Result, &listed))
+	require.NoError(c, json.Unmarshal(c.ask("tools/list", map[string]any{}).Result, &listed))
 	required := map[string][]string{}
 	for _, tool := range listed.Tools {
 		if _, is := original[tool.Name]; is {
@@ -165,7 +167,7 @@ func seesAll(c *client) {
 		Categories map[string]int `json:"categories"`
 		Tags       map[string]int `json:"tags"`
 	}
-	c.must(json.Unmarshal([]byte(c.does("get_stats", args{})), &stats))
+	require.NoError(c, json.Unmarshal([]byte(c.does("get_stats", args{})), &stats))
 	if stats.Total != 60 || stats.Categories["c2"] != 20 || stats.Tags["t1"] != 30 {
 		c.Errorf("statistics %+v", stats)
 	}
@@ -263,7 +265,7 @@ func concurrentUpdates(c *client) {
 	}
 	wg.Wait()
 	for _, by := range []*client{c, other} {
-		by.soon("all tags are there", func() bool { return cmp.Equal(want, by.get(args{"id": "a"}).Tags) })
+		require.Until(by, "all tags are there", func() bool { return cmp.Equal(want, by.get(args{"id": "a"}).Tags) })
 	}
 }
 
@@ -309,8 +311,8 @@ func metadata(c *client) {
 			c.does("update_prompt", step)
 		}
 		var want, got any
-		c.must(json.Unmarshal([]byte(text), &want))
-		c.must(json.Unmarshal(c.get(args{"id": "a"}).Metadata, &got))
+		require.NoError(c, json.Unmarshal([]byte(text), &want))
+		require.NoError(c, json.Unmarshal(c.get(args{"id": "a"}).Metadata, &got))
 		if diff := cmp.Diff(want, got); diff != "" {
 			c.Errorf("after %v (-want +got):\n%s", step, diff)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
@@ -101,7 +102,7 @@ func (a *agent) quiet() {
 
 // heard waits for a list_changed.
 func (a *agent) heard(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	select {
 	case <-a.changed:
@@ -133,7 +134,7 @@ func (s *scene) refuses(ctx context.Context, name string, arguments map[string]s
 
 func (s *scene) answers(ctx context.Context, name string, arguments map[string]string, right func(string) error) error {
 	for i, a := range s.agents {
-		err := eventually(ctx, func(ctx context.Context) error {
+		err := wait.Until(ctx, func(ctx context.Context) error {
 			got, err := a.get(ctx, s.namespace+"."+name, arguments)
 			if err != nil {
 				return err
@@ -150,7 +151,7 @@ func (s *scene) answers(ctx context.Context, name string, arguments map[string]s
 // lists waits until both servers list exactly these prompts of the scene.
 func (s *scene) lists(ctx context.Context, want ...string) error {
 	for i, a := range s.agents {
-		err := eventually(ctx, func(ctx context.Context) error {
+		err := wait.Until(ctx, func(ctx context.Context) error {
 			got, err := a.list(ctx, s.namespace)
 			if err == nil && !slices.Equal(got, want) {
 				err = fmt.Errorf("got %q, want %q", got, want)

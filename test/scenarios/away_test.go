@@ -15,6 +15,8 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // told is how soon a caller must know that the store is away: a load is given up after 10 s, and the
@@ -46,59 +48,59 @@ func storeAway(t *testing.T, goes, returns change, deaf bool) {
 		names[i] = fmt.Sprintf("held-%02d", i)
 	}
 	for _, name := range names {
-		must(t, s.create(ctx, s.text(name, "I am "+name)))
+		require.NoError(t, s.create(ctx, s.text(name, "I am "+name)))
 	}
-	must(t, s.create(ctx, s.text("edited", "Before")))
-	must(t, s.published(ctx))
+	require.NoError(t, s.create(ctx, s.text("edited", "Before")))
+	require.NoError(t, s.published(ctx))
 	for _, name := range names {
-		must(t, s.serves(ctx, name, nil, "I am "+name))
+		require.NoError(t, s.serves(ctx, name, nil, "I am "+name))
 	}
-	must(t, s.serves(ctx, "edited", nil, "Before"))
+	require.NoError(t, s.serves(ctx, "edited", nil, "Before"))
 	all := append([]string{"edited"}, names...)
-	must(t, s.lists(ctx, all...))
+	require.NoError(t, s.lists(ctx, all...))
 
 	l := s.load(t, names, all)
-	must(t, l.more(ctx, &l.held, 100))
+	require.NoError(t, l.more(ctx, &l.held, 100))
 	if deaf {
-		must(t, s.login(ctx, false))
+		require.NoError(t, s.login(ctx, false))
 	}
-	must(t, s.Postgres.Exec(ctx, "checkpoint")) // a server of tests loses its last commits in a crash
-	must(t, goes(s.Postgres, ctx))
+	require.NoError(t, s.Postgres.Exec(ctx, "checkpoint")) // a server of tests loses its last commits in a crash
+	require.NoError(t, goes(s.Postgres, ctx))
 	went := time.Now()
-	must(t, s.edit(ctx, "edited", "After"))
+	require.NoError(t, s.edit(ctx, "edited", "After"))
 	late, endpoint := s.third(t, s.ServerURL)
-	must(t, s.degraded(ctx))
+	require.NoError(t, s.degraded(ctx))
 	t.Logf("both servers said degraded after %s", time.Since(went).Round(time.Millisecond))
 	s.waitsForStore(t, "edited")
-	must(t, eventually(ctx, late.isCold))
+	require.NoError(t, wait.Until(ctx, late.isCold))
 	newcomer, err := connect(ctx, endpoint, "")
-	must(t, err)
+	require.NoError(t, err)
 	defer newcomer.close()
 	if got, err := newcomer.get(ctx, s.namespace+".held-00", nil); err != nil || got != "error 503: the store is away, try again in 2 s" {
 		t.Errorf("a server without anything answered %q, %v", got, err)
 	}
-	must(t, l.more(ctx, &l.held, 300))
-	must(t, l.more(ctx, &l.unheld, 10))
+	require.NoError(t, l.more(ctx, &l.held, 300))
+	require.NoError(t, l.more(ctx, &l.unheld, 10))
 
-	must(t, returns(s.Postgres, ctx))
+	require.NoError(t, returns(s.Postgres, ctx))
 	returned := time.Now()
 	_, err = s.settled(ctx, "edited", v1alpha1.ReasonPublished)
-	must(t, err)
+	require.NoError(t, err)
 	if deaf {
-		must(t, s.serves(ctx, "edited", nil, "Before"))
-		must(t, s.degraded(ctx))
-		must(t, s.login(ctx, true))
+		require.NoError(t, s.serves(ctx, "edited", nil, "Before"))
+		require.NoError(t, s.degraded(ctx))
+		require.NoError(t, s.login(ctx, true))
 		returned = time.Now()
 	}
-	must(t, s.serves(ctx, "edited", nil, "After"))
+	require.NoError(t, s.serves(ctx, "edited", nil, "After"))
 	t.Logf("both servers served the edit %s after the return", time.Since(returned).Round(time.Millisecond))
-	must(t, s.sound(ctx))
-	must(t, eventually(ctx, late.isReady))
+	require.NoError(t, s.sound(ctx))
+	require.NoError(t, wait.Until(ctx, late.isReady))
 	if got, err := newcomer.get(ctx, s.namespace+".edited", nil); err != nil || got != "After" {
 		t.Errorf("the server that was started meanwhile answered %q, %v", got, err)
 	}
-	must(t, l.more(ctx, &l.held, 100))
-	must(t, l.more(ctx, &l.unheld, 100))
+	require.NoError(t, l.more(ctx, &l.held, 100))
+	require.NoError(t, l.more(ctx, &l.unheld, 100))
 	l.end()
 	l.judge(t)
 }
@@ -123,7 +125,7 @@ func (l *load) judge(t *testing.T) {
 func (s *scene) waitsForStore(t *testing.T, name string) {
 	t.Helper()
 	p, err := s.settled(t.Context(), name, v1alpha1.ReasonStoreUnavailable)
-	must(t, err)
+	require.NoError(t, err)
 	if condition := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); condition.Status != metav1.ConditionUnknown {
 		t.Errorf("%s is Ready=%s", name, condition.Status)
 	}
@@ -151,7 +153,7 @@ func (s *scene) sound(ctx context.Context) error    { return s.probed(ctx, regex
 func (s *scene) probed(ctx context.Context, want *regexp.Regexp) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, name := range []string{testenv.Server1, testenv.Server2} {
-		err := eventually(ctx, func(ctx context.Context) error {
+		err := wait.Until(ctx, func(ctx context.Context) error {
 			status, body, err := fetch(ctx, client, s.Ready(name))
 			if err == nil && (status != http.StatusOK || !want.MatchString(body)) {
 				err = fmt.Errorf("readiness of %s is %d %q; want %s", name, status, body, want)

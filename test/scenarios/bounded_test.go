@@ -16,7 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lectern-dev/lectern/hack/bench/crowd"
-	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/catalog"
 )
 
@@ -41,25 +42,25 @@ func catalogBounded(t *testing.T) {
 	if given := os.Getenv(crowdVariable); given != "" {
 		var err error
 		c.Prompts, err = strconv.Atoi(given)
-		must(t, err)
+		require.NoError(t, err)
 		bound = catalog.DefaultBytes
 	}
 	began := time.Now()
 	database, err := c.Database(ctx, s.Stack, "crowd")
-	must(t, err)
+	require.NoError(t, err)
 	t.Logf("%d prompts in a database after %s", c.Prompts, time.Since(began).Round(time.Millisecond))
 	server, endpoint := s.third(t, database, fmt.Sprintf("--catalog-bytes=%.0f", bound))
-	must(t, eventually(ctx, server.isReady))
+	require.NoError(t, wait.Until(ctx, server.isReady))
 	a, err := connect(ctx, endpoint, "")
-	must(t, err)
+	require.NoError(t, err)
 	defer a.close()
 	small, err := connect(ctx, endpoint+"/ns-0", "")
-	must(t, err)
+	require.NoError(t, err)
 	defer small.close()
 
 	highest := server.watch(t, heap)
 	began = time.Now()
-	must(t, asked(ctx, a, c, 0, c.Prompts))
+	require.NoError(t, asked(ctx, a, c, 0, c.Prompts))
 	t.Logf("each fetched in %s", time.Since(began).Round(time.Millisecond))
 	wantPages(t, a, c, "")
 	wantPages(t, small, c, "ns-0")
@@ -84,16 +85,16 @@ func withoutStore(t *testing.T, s *scene, c crowd.Crowd, a, small *agent) {
 	t.Helper()
 	ctx := t.Context()
 	last := c.Prompts - c.Prompts/20
-	must(t, asked(ctx, a, c, last, c.Prompts))
-	must(t, s.Postgres.StopServer(ctx))
-	must(t, asked(ctx, a, c, last, c.Prompts))
+	require.NoError(t, asked(ctx, a, c, last, c.Prompts))
+	require.NoError(t, s.Postgres.StopServer(ctx))
+	require.NoError(t, asked(ctx, a, c, last, c.Prompts))
 	wantPages(t, small, c, "ns-0")
 	got, err := a.get(ctx, mcpName(c, 0), ticket)
 	if want := "error 503: the store is away, try again in 2 s"; err != nil || got != want {
 		t.Errorf("a prompt that is not held: %q, %v; want %q", got, err, want)
 	}
-	must(t, s.Postgres.StartServer(ctx))
-	must(t, eventually(ctx, func(ctx context.Context) error { return asked(ctx, a, c, 0, 1) }))
+	require.NoError(t, s.Postgres.StartServer(ctx))
+	require.NoError(t, wait.Until(ctx, func(ctx context.Context) error { return asked(ctx, a, c, 0, 1) }))
 }
 
 var ticket = map[string]string{"ticket": "INC-4711"}
@@ -135,7 +136,7 @@ func wantPages(t *testing.T, a *agent, c crowd.Crowd, namespace string) {
 		}
 	}
 	for p, err := range a.session.Prompts(t.Context(), nil) {
-		must(t, err)
+		require.NoError(t, err)
 		got = append(got, p.Name)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -155,7 +156,7 @@ const (
 func (a *another) figures(t *testing.T) map[string]float64 {
 	t.Helper()
 	found, err := a.metrics(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	return found
 }
 
@@ -177,11 +178,11 @@ func (a *another) metrics(ctx context.Context) (map[string]float64, error) {
 // watch looks at a figure until the function it returns is called, which returns the highest.
 func (a *another) watch(t *testing.T, figure string) (highest func() float64) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	most, done := 0.0, make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = testenv.Settle(ctx, func(ctx context.Context) error {
+		_ = wait.Until(ctx, func(ctx context.Context) error {
 			figures, err := a.metrics(ctx)
 			most = max(most, figures[figure])
 			return fmt.Errorf("until it is stopped; %w", err)

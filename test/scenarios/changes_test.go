@@ -15,6 +15,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // asker is who asks for changes in a scene, as its servers do.
@@ -24,7 +26,7 @@ const asker = "system:serviceaccount:agents:scene"
 func (s *scene) office(t *testing.T) *postgres.Store {
 	t.Helper()
 	opened, err := postgres.Open(t.Context(), postgres.Options{URL: s.ServerURL, PoolSize: 10})
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(opened.Close)
 	return opened
 }
@@ -41,7 +43,7 @@ func (s *scene) request(ctx context.Context, at *postgres.Store, name string, ac
 // answer waits for the end of a request.
 func answer(ctx context.Context, at *postgres.Store, id string) (store.ChangeOutcome, error) {
 	var end store.ChangeOutcome
-	err := eventually(ctx, func(ctx context.Context) error {
+	err := wait.Until(ctx, func(ctx context.Context) error {
 		found, err := at.ChangeOutcomes(ctx, asker, []string{id})
 		if err != nil {
 			return err
@@ -87,25 +89,25 @@ func changesKilledAtEveryStep(t *testing.T) {
 			t.Run(name+" "+step.name, func(t *testing.T) {
 				ctx := t.Context()
 				if step.name == "edited" && added.Version == 0 { // nothing was added to be edited
-					must(t, s.madeByAgents(ctx, office, name))
+					require.NoError(t, s.madeByAgents(ctx, office, name))
 				}
 				s.Terminate(testenv.Controller)
 				id, err := s.request(ctx, office, name, step.action, step.edit)
-				must(t, err)
-				must(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+name))
-				must(t, s.died(ctx))
-				must(t, s.Launch(testenv.Controller))
+				require.NoError(t, err)
+				require.NoError(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+name))
+				require.NoError(t, s.died(ctx))
+				require.NoError(t, s.Launch(testenv.Controller))
 				got, err := answer(ctx, office, id)
-				must(t, err)
+				require.NoError(t, err)
 				if diff := cmp.Diff(step.want, got, cmpopts.IgnoreFields(store.ChangeOutcome{}, "ID", "Key", "Action", "Message")); diff != "" {
 					t.Errorf("outcome (-want +got):\n%s\n%s", diff, got.Message)
 				}
 				if step.generation == 0 {
-					must(t, s.gone(ctx, name))
+					require.NoError(t, s.gone(ctx, name))
 					return
 				}
 				var p v1alpha1.Prompt
-				must(t, s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &p))
+				require.NoError(t, s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &p))
 				if p.Generation != step.generation || p.Spec.Text != step.text || p.Annotations[v1alpha1.LastChangeAnnotation] != id {
 					t.Errorf("the object is at generation %d and says %q by %v; want generation %d and %q by %s",
 						p.Generation, p.Spec.Text, p.Annotations, step.generation, step.text, id)

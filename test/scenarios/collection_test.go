@@ -15,6 +15,8 @@ import (
 
 	"github.com/lectern-dev/lectern/hack/promptcsv"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // wholeCollection applies a whole collection and gets every prompt of it, byte for byte as its row
@@ -24,19 +26,19 @@ func wholeCollection(t *testing.T) {
 	s := play(t, crowded(t))
 	source := collection(t)
 	rows, err := csv.NewReader(strings.NewReader(source)).ReadAll()
-	must(t, err)
+	require.NoError(t, err)
 	prompts, err := promptcsv.Convert(strings.NewReader(source))
-	must(t, err)
+	require.NoError(t, err)
 	if len(prompts) != len(rows)-1 {
 		t.Fatalf("%d rows became %d prompts", len(rows)-1, len(prompts))
 	}
 	began := time.Now()
 	for i := range prompts {
 		prompts[i].Namespace = s.namespace
-		must(t, s.create(ctx, &prompts[i]))
+		require.NoError(t, s.create(ctx, &prompts[i]))
 	}
 	applied := time.Since(began)
-	must(t, s.published(ctx))
+	require.NoError(t, s.published(ctx))
 	t.Logf("%d prompts: applied by one client in %v, all Ready after %v", len(prompts), applied.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 
 	began = time.Now()
@@ -53,7 +55,7 @@ func wholeCollection(t *testing.T) {
 			return nil
 		})
 	}
-	must(t, group.Wait())
+	require.NoError(t, group.Wait())
 	t.Logf("each fetched from both servers in %v", time.Since(began).Round(time.Millisecond))
 	simple := 0
 	for i := range prompts {
@@ -69,7 +71,7 @@ func wholeCollection(t *testing.T) {
 
 // ask gets a prompt until it is there: the last ones may be on their way to the server.
 func ask(ctx context.Context, a *agent, name string, arguments map[string]string, want string) (got string, err error) {
-	_ = eventually(ctx, func(ctx context.Context) error {
+	_ = wait.Until(ctx, func(ctx context.Context) error {
 		if got, err = a.get(ctx, name, arguments); err == nil && got != want && strings.HasPrefix(got, "error ") {
 			return fmt.Errorf("got %s", got)
 		}
@@ -117,7 +119,7 @@ func fill(text string) (arguments map[string]string, filled string) {
 func collection(t *testing.T) string {
 	t.Helper()
 	path, err := testenv.TestData("prompts.csv")
-	must(t, err)
+	require.NoError(t, err)
 	content, err := os.ReadFile(filepath.Clean(path))
 	if err == nil {
 		return string(content)
@@ -136,6 +138,6 @@ func collection(t *testing.T) string {
 			{"長い " + strings.Repeat("字", 120), strings.Repeat("naïve ${two words} ", 1+i*10), "FALSE", "STRUCTURED"},
 		}[i%3])
 	}
-	must(t, w.WriteAll(rows))
+	require.NoError(t, w.WriteAll(rows))
 	return made.String()
 }

@@ -16,6 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // comparison takes objects away behind the controller's back and lets it compare: few of them
@@ -28,47 +30,47 @@ func comparison(t *testing.T) {
 	names := make([]string, 30)
 	for i := range names {
 		names[i] = fmt.Sprintf("p-%02d", i)
-		must(t, s.create(ctx, s.text(names[i], "Text of "+names[i])))
+		require.NoError(t, s.create(ctx, s.text(names[i], "Text of "+names[i])))
 	}
-	must(t, s.published(ctx))
-	must(t, s.lists(ctx, names...))
+	require.NoError(t, s.published(ctx))
+	require.NoError(t, s.lists(ctx, names...))
 
 	w := s.watchful()
-	w.restart(t, func() { must(t, s.vanish(ctx, names[:5]...)) })
-	must(t, s.lists(ctx, names[5:]...))
-	must(t, s.refuses(ctx, names[0], nil, -32602, "no such prompt"))
-	must(t, eventually(ctx, w.counts("lectern_swept_rows_total", 5)))
+	w.restart(t, func() { require.NoError(t, s.vanish(ctx, names[:5]...)) })
+	require.NoError(t, s.lists(ctx, names[5:]...))
+	require.NoError(t, s.refuses(ctx, names[0], nil, -32602, "no such prompt"))
+	require.NoError(t, wait.Until(ctx, w.counts("lectern_swept_rows_total", 5)))
 
 	// 11 of 25 rows are more than max(10, 20 %).
-	w.restart(t, func() { must(t, s.vanish(ctx, names[5:16]...)) })
+	w.restart(t, func() { require.NoError(t, s.vanish(ctx, names[5:16]...)) })
 	w.removesNothing(t, "SweepLimit", names[5:])
 
-	w.restart(t, func() { must(t, s.vanish(ctx, names[16:]...)) })
+	w.restart(t, func() { require.NoError(t, s.vanish(ctx, names[16:]...)) })
 	w.removesNothing(t, "EmptyList", names[5:])
 
 	crds := filepath.Join("..", "..", "config", "crd")
 	_, err := s.ControlPlane.Kubectl(ctx, "delete", "--filename", crds)
-	must(t, err)
+	require.NoError(t, err)
 	w.removesNothing(t, "CRDMissing", names[5:])
 
 	// The objects come back, as from Git, and find their rows as they were.
 	w.restart(t, func() {
-		must(t, s.ControlPlane.InstallCRDs(ctx, ""))
+		require.NoError(t, s.ControlPlane.InstallCRDs(ctx, ""))
 		for _, name := range names[5:] {
-			must(t, s.create(ctx, s.text(name, "Text of "+name)))
+			require.NoError(t, s.create(ctx, s.text(name, "Text of "+name)))
 		}
 	})
-	must(t, s.published(ctx))
-	must(t, s.lists(ctx, names[5:]...))
+	require.NoError(t, s.published(ctx))
+	require.NoError(t, s.lists(ctx, names[5:]...))
 	var versions int
-	must(t, s.query(ctx, []any{&versions}, `
+	require.NoError(t, s.query(ctx, []any{&versions}, `
 		select sum(highest_version)::int from prompts where namespace = $1 and deleted_at is null`, s.namespace))
 	if versions != 25 {
 		t.Errorf("25 prompts that never changed have %d versions", versions)
 	}
-	must(t, s.remove(ctx, names[5:]...))
-	must(t, s.gone(ctx, names[5:]...))
-	must(t, s.Restart(ctx, testenv.Controller)) // to compare as seldom as it usually does
+	require.NoError(t, s.remove(ctx, names[5:]...))
+	require.NoError(t, s.gone(ctx, names[5:]...))
+	require.NoError(t, s.Restart(ctx, testenv.Controller)) // to compare as seldom as it usually does
 }
 
 // watchful is a stack whose controller compares all the time.
@@ -86,7 +88,7 @@ func (w *watchful) restart(t *testing.T, meanwhile func()) {
 	t.Helper()
 	w.Terminate(testenv.Controller)
 	meanwhile()
-	must(t, w.Restart(t.Context(), testenv.Controller,
+	require.NoError(t, w.Restart(t.Context(), testenv.Controller,
 		"LECTERN_COMPARISON_INTERVAL=1s", "LECTERN_COMPARISON_GRACE=0s"))
 }
 
@@ -95,8 +97,8 @@ func (w *watchful) removesNothing(t *testing.T, reason string, names []string) {
 	t.Helper()
 	ctx := t.Context()
 	metric := fmt.Sprintf("lectern_comparison_stopped_total{reason=%q}", reason)
-	must(t, eventually(ctx, w.counts(metric, 3)))
-	must(t, eventually(ctx, func(ctx context.Context) error {
+	require.NoError(t, wait.Until(ctx, w.counts(metric, 3)))
+	require.NoError(t, wait.Until(ctx, func(ctx context.Context) error {
 		var events eventsv1.EventList
 		if err := w.api.List(ctx, &events, client.InNamespace(testenv.SystemNamespace)); err != nil {
 			return err
@@ -106,9 +108,9 @@ func (w *watchful) removesNothing(t *testing.T, reason string, names []string) {
 		}
 		return nil
 	}))
-	must(t, w.lists(ctx, names...))
+	require.NoError(t, w.lists(ctx, names...))
 	var live []string
-	must(t, w.query(ctx, []any{&live}, `
+	require.NoError(t, w.query(ctx, []any{&live}, `
 		select array_agg(name order by name) from prompts where namespace = $1 and deleted_at is null`, w.namespace))
 	if diff := cmp.Diff(names, live); diff != "" {
 		t.Errorf("%s: live rows (-want +got):\n%s", reason, diff)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // etcdRestored puts the cluster back to an older backup: generations and resource versions go
@@ -22,30 +24,30 @@ import (
 func etcdRestored(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
-	must(t, s.create(ctx, s.text("old", "Before the backup"), s.text("same", "Never touched")))
-	must(t, s.published(ctx))
+	require.NoError(t, s.create(ctx, s.text("old", "Before the backup"), s.text("same", "Never touched")))
+	require.NoError(t, s.published(ctx))
 	// It lets its Lease go. One that is held in the backup is waited out after the restore, which shows nothing.
 	s.Terminate(testenv.Controller)
 	backup, err := s.ControlPlane.Backup(ctx)
-	must(t, err)
-	must(t, s.Restart(ctx, testenv.Controller))
+	require.NoError(t, err)
+	require.NoError(t, s.Restart(ctx, testenv.Controller))
 
 	for i := 2; i <= 4; i++ {
-		must(t, s.edit(ctx, "old", fmt.Sprintf("Text %d, lost with the restore", i)))
+		require.NoError(t, s.edit(ctx, "old", fmt.Sprintf("Text %d, lost with the restore", i)))
 		_, err := s.settled(ctx, "old", v1alpha1.ReasonPublished)
-		must(t, err)
+		require.NoError(t, err)
 	}
-	must(t, s.serves(ctx, "old", nil, "Text 4, lost with the restore"))
+	require.NoError(t, s.serves(ctx, "old", nil, "Text 4, lost with the restore"))
 
-	must(t, s.ControlPlane.Restore(ctx, backup))
+	require.NoError(t, s.ControlPlane.Restore(ctx, backup))
 	// As Kubernetes asks after a restore: who watched before goes on from a resource version that is in
 	// the future now, and hears nothing.
-	must(t, s.Restart(ctx, testenv.Controller))
-	must(t, s.serves(ctx, "old", nil, "Before the backup"))
-	must(t, s.serves(ctx, "old@4", nil, "Text 4, lost with the restore"))
-	must(t, s.serves(ctx, "same", nil, "Never touched"))
+	require.NoError(t, s.Restart(ctx, testenv.Controller))
+	require.NoError(t, s.serves(ctx, "old", nil, "Before the backup"))
+	require.NoError(t, s.serves(ctx, "old@4", nil, "Text 4, lost with the restore"))
+	require.NoError(t, s.serves(ctx, "same", nil, "Never touched"))
 	for name, want := range map[string]int64{"old": 5, "same": 1} {
-		must(t, eventually(ctx, func(ctx context.Context) error {
+		require.NoError(t, wait.Until(ctx, func(ctx context.Context) error {
 			// The restored status is Published too, of version 1.
 			p, err := s.settled(ctx, name, v1alpha1.ReasonPublished)
 			if err == nil && p.Status.Version != want {
@@ -54,8 +56,8 @@ func etcdRestored(t *testing.T) {
 			return err
 		}))
 	}
-	must(t, s.edit(ctx, "old", "After all"))
-	must(t, s.serves(ctx, "old", nil, "After all"))
+	require.NoError(t, s.edit(ctx, "old", "After all"))
+	require.NoError(t, s.serves(ctx, "old", nil, "After all"))
 }
 
 // manyMadeAgain is a dump and a restore of the objects: under every live row there is suddenly
@@ -67,23 +69,23 @@ func manyMadeAgain(t *testing.T) {
 	name := func(i int) string { return fmt.Sprintf("p-%02d", i) }
 	text := func(i, edition int) string { return fmt.Sprintf("Prompt %d, edition %d", i, edition) }
 	for i := range count {
-		must(t, s.create(ctx, s.text(name(i), text(i, 1))))
+		require.NoError(t, s.create(ctx, s.text(name(i), text(i, 1))))
 	}
-	must(t, s.published(ctx))
+	require.NoError(t, s.published(ctx))
 
 	s.Terminate(testenv.Controller)
 	want := map[string]int64{}
 	for i := range count {
-		must(t, s.vanish(ctx, name(i)))
+		require.NoError(t, s.vanish(ctx, name(i)))
 		edition := 1 + i%2 // every second one differs from its row
-		must(t, s.create(ctx, s.text(name(i), text(i, edition))))
+		require.NoError(t, s.create(ctx, s.text(name(i), text(i, edition))))
 		want[name(i)] = int64(edition)
 	}
-	must(t, s.Restart(ctx, testenv.Controller))
-	must(t, s.published(ctx))
+	require.NoError(t, s.Restart(ctx, testenv.Controller))
+	require.NoError(t, s.published(ctx))
 	got := map[string]int64{}
 	var all v1alpha1.PromptList
-	must(t, s.list(ctx, &all))
+	require.NoError(t, s.list(ctx, &all))
 	for _, p := range all.Items {
 		got[p.Name] = p.Status.Version
 	}
@@ -91,7 +93,7 @@ func manyMadeAgain(t *testing.T) {
 		t.Errorf("newest versions (-want +got):\n%s", diff)
 	}
 	for i := range count {
-		must(t, s.serves(ctx, name(i), nil, text(i, 1+i%2)))
+		require.NoError(t, s.serves(ctx, name(i), nil, text(i, 1+i%2)))
 	}
 }
 
@@ -99,55 +101,55 @@ func manyMadeAgain(t *testing.T) {
 func secondCluster(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
-	must(t, s.create(ctx, s.text("ours", "Of the first cluster")))
-	must(t, s.published(ctx))
-	must(t, s.serves(ctx, "ours", nil, "Of the first cluster"))
+	require.NoError(t, s.create(ctx, s.text("ours", "Of the first cluster")))
+	require.NoError(t, s.published(ctx))
+	require.NoError(t, s.serves(ctx, "ours", nil, "Of the first cluster"))
 
 	plane, err := testenv.StartControlPlane(ctx, testenv.ControlPlaneOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(plane.Stop)
 	api, err := newClient(plane.Config)
-	must(t, err)
+	require.NoError(t, err)
 	theirs := &scene{Stack: s.Stack, api: api, namespace: "default", agents: s.agents}
-	must(t, theirs.create(ctx, theirs.text("theirs", "Of the second cluster")))
+	require.NoError(t, theirs.create(ctx, theirs.text("theirs", "Of the second cluster")))
 	// What the first cluster does has come to rest; from here on nobody may write.
 	s.Terminate(testenv.Controller)
 	before := s.fingerprint(t)
 
 	second := s.second(t, plane, s.OwnerURL, "--leader-elect=false")
-	must(t, eventually(ctx, second.says("lectern migrate --adopt-cluster")))
+	require.NoError(t, wait.Until(ctx, second.says("lectern migrate --adopt-cluster")))
 	p, err := theirs.settled(ctx, "theirs", v1alpha1.ReasonForeignCluster)
-	must(t, err)
+	require.NoError(t, err)
 	if _, message := ready(p); !strings.Contains(message, "lectern migrate --adopt-cluster") {
 		t.Errorf("the object says %q, and not what to do", message)
 	}
-	must(t, theirs.judge(ctx))
+	require.NoError(t, theirs.judge(ctx))
 	if diff := cmp.Diff(before, s.fingerprint(t)); diff != "" {
 		t.Errorf("the second cluster wrote (-before +after):\n%s", diff)
 	}
 
 	s.lectern(t, "migrate", "--adopt-cluster")
-	must(t, eventually(ctx, second.isReady))
-	must(t, theirs.edit(ctx, "theirs", "Of the second cluster, which has it now"))
+	require.NoError(t, wait.Until(ctx, second.isReady))
+	require.NoError(t, theirs.edit(ctx, "theirs", "Of the second cluster, which has it now"))
 	_, err = theirs.settled(ctx, "theirs", v1alpha1.ReasonPublished)
-	must(t, err)
-	must(t, theirs.serves(ctx, "theirs", nil, "Of the second cluster, which has it now"))
-	must(t, theirs.remove(ctx, "theirs"))
-	must(t, theirs.gone(ctx, "theirs"))
+	require.NoError(t, err)
+	require.NoError(t, theirs.serves(ctx, "theirs", nil, "Of the second cluster, which has it now"))
+	require.NoError(t, theirs.remove(ctx, "theirs"))
+	require.NoError(t, theirs.gone(ctx, "theirs"))
 	second.stop()
 
 	// Back again, or every later scenario would be refused.
 	s.lectern(t, "migrate", "--adopt-cluster")
-	must(t, s.Restart(ctx, testenv.Controller))
-	must(t, s.edit(ctx, "ours", "Of the first cluster again"))
-	must(t, s.serves(ctx, "ours", nil, "Of the first cluster again"))
+	require.NoError(t, s.Restart(ctx, testenv.Controller))
+	require.NoError(t, s.edit(ctx, "ours", "Of the first cluster again"))
+	require.NoError(t, s.serves(ctx, "ours", nil, "Of the first cluster again"))
 }
 
 // fingerprint is everything in the database, with the transaction that wrote each row.
 func (s *scene) fingerprint(t *testing.T) []string {
 	t.Helper()
 	var rows []string
-	must(t, s.query(t.Context(), []any{&rows}, `
+	require.NoError(t, s.query(t.Context(), []any{&rows}, `
 		select array_agg(line order by line) from (
 		  select format('installation %s', i) from installation i
 		  union all select format('feed %s', f) from feed f
@@ -198,7 +200,7 @@ func (s *scene) third(t *testing.T, databaseURL string, args ...string) (a *anot
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	port, err := testenv.FreePort()
-	must(t, err)
+	require.NoError(t, err)
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
@@ -212,10 +214,10 @@ func (s *scene) launch(t *testing.T, probe, databaseURL string, args ...string) 
 	a.command = s.Command(ctx, args...)
 	a.command.Env = append(a.command.Env, "LECTERN_DATABASE_URL="+databaseURL)
 	log, err := os.Create(a.log)
-	must(t, err)
+	require.NoError(t, err)
 	a.command.Stderr = log
-	must(t, a.command.Start())
-	must(t, log.Close())
+	require.NoError(t, a.command.Start())
+	require.NoError(t, log.Close())
 	t.Cleanup(func() {
 		a.stop()
 		log, err := os.ReadFile(a.log)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // cycleComesToRest closes a circle of includes and goes on working elsewhere: nobody in the
@@ -22,14 +23,14 @@ import (
 func cycleComesToRest(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
-	must(t, s.create(ctx, s.text("a", "A"), s.text("b", "B {{> a}}"), s.text("outside", "O {{> a}}"), s.text("elsewhere", "0")))
-	must(t, s.published(ctx))
-	must(t, s.edit(ctx, "a", "A {{> b}}"))
+	require.NoError(t, s.create(ctx, s.text("a", "A"), s.text("b", "B {{> a}}"), s.text("outside", "O {{> a}}"), s.text("elsewhere", "0")))
+	require.NoError(t, s.published(ctx))
+	require.NoError(t, s.edit(ctx, "a", "A {{> b}}"))
 	versions := func() map[string]int64 {
 		got := map[string]int64{}
 		for _, name := range []string{"a", "b"} {
 			p, err := s.settled(ctx, name, v1alpha1.ReasonIncludeCycle)
-			must(t, err)
+			require.NoError(t, err)
 			got[name] = p.Status.Version
 		}
 		return got
@@ -37,23 +38,23 @@ func cycleComesToRest(t *testing.T) {
 	before := versions()
 	for i := range 40 {
 		text := fmt.Sprintf("%d {{> a}}", i)
-		must(t, s.edit(ctx, "elsewhere", text))
+		require.NoError(t, s.edit(ctx, "elsewhere", text))
 		_, err := s.settled(ctx, "elsewhere", v1alpha1.ReasonPublished)
-		must(t, err)
-		must(t, s.serves(ctx, "elsewhere", nil, fmt.Sprintf("%d A", i)))
+		require.NoError(t, err)
+		require.NoError(t, s.serves(ctx, "elsewhere", nil, fmt.Sprintf("%d A", i)))
 	}
 	if diff := cmp.Diff(before, versions()); diff != "" {
 		t.Errorf("the circle went on (-before +after):\n%s", diff)
 	}
 	var rows map[string]int64
-	must(t, s.query(ctx, []any{&rows}, `
+	require.NoError(t, s.query(ctx, []any{&rows}, `
 		select jsonb_object_agg(name, n) from (
 		  select name, count(*) as n from prompts join prompt_versions on prompt_id = id
 		   where namespace = $1 and name in ('a', 'b') group by name) as counted`, s.namespace))
 	if diff := cmp.Diff(map[string]int64{"a": 1, "b": 1}, rows); diff != "" {
 		t.Errorf("stored versions (-want +got):\n%s", diff)
 	}
-	must(t, s.serves(ctx, "b", nil, "B A"))
+	require.NoError(t, s.serves(ctx, "b", nil, "B A"))
 }
 
 const (
@@ -66,14 +67,14 @@ const (
 func thousandDependents(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, crowded(t))
-	must(t, s.create(ctx, s.text("style", "edition 0"), s.text("person", "0")))
+	require.NoError(t, s.create(ctx, s.text("style", "edition 0"), s.text("person", "0")))
 	group, creating := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range dependents {
 		group.Go(func() error { return s.create(creating, s.text(dependent(i), fmt.Sprintf("%d {{> style}}", i))) })
 	}
-	must(t, group.Wait())
-	must(t, s.published(ctx))
+	require.NoError(t, group.Wait())
+	require.NoError(t, s.published(ctx))
 
 	edits := s.editMeanwhile(t, func() error {
 		for edition := range editions {
@@ -103,7 +104,7 @@ func thousandDependents(t *testing.T) {
 	}
 
 	var least, most, last int
-	must(t, s.query(ctx, []any{&least, &most, &last}, `
+	require.NoError(t, s.query(ctx, []any{&least, &most, &last}, `
 		select min(highest_version)::int - 1, max(highest_version)::int - 1,
 		       count(*) filter (where v.content = substring(name from 5)::int || ' edition ' || $2::text)::int
 		  from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version
@@ -113,7 +114,7 @@ func thousandDependents(t *testing.T) {
 		t.Errorf("%d to %d new versions, %d of %d with the last text", least, most, last, dependents)
 	}
 	for i := 0; i < dependents; i += 100 {
-		must(t, s.serves(ctx, dependent(i), nil, fmt.Sprintf("%d edition %d", i, editions)))
+		require.NoError(t, s.serves(ctx, dependent(i), nil, fmt.Sprintf("%d edition %d", i, editions)))
 	}
 }
 
@@ -136,7 +137,7 @@ func (s *scene) editMeanwhile(t *testing.T, work func() error) (edits []elsewher
 	for i := 1; ; i++ {
 		select {
 		case err := <-done:
-			must(t, err)
+			require.NoError(t, err)
 			return edits
 		default:
 		}
@@ -144,13 +145,13 @@ func (s *scene) editMeanwhile(t *testing.T, work func() error) (edits []elsewher
 		var at time.Time
 		var err error
 		e.behind, at, err = s.progress(ctx)
-		must(t, err)
+		require.NoError(t, err)
 		began := time.Now()
-		must(t, s.edit(ctx, "person", strconv.Itoa(i)))
+		require.NoError(t, s.edit(ctx, "person", strconv.Itoa(i)))
 		p, err := s.settled(ctx, "person", v1alpha1.ReasonPublished)
-		must(t, err)
+		require.NoError(t, err)
 		e.took = time.Since(began)
-		must(t, s.query(ctx, []any{&e.passed}, `
+		require.NoError(t, s.query(ctx, []any{&e.passed}, `
 			with ours as (select name, version, published_at from prompts join prompt_versions on prompt_id = id where namespace = $1)
 			select count(*)::int from ours where name like 'dep-%' and published_at > $2
 			   and published_at < (select published_at from ours where name = 'person' and version = $3)`, s.namespace, at, p.Status.Version))
@@ -200,8 +201,8 @@ func (s *scene) allInclude(ctx context.Context, version int64) error {
 func nothingButIncludes(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
-	must(t, s.create(ctx, s.text("big", strings.Repeat("x", 128<<10)), s.text("f", "small")))
-	must(t, s.published(ctx))
+	require.NoError(t, s.create(ctx, s.text("big", strings.Repeat("x", 128<<10)), s.text("f", "small")))
+	require.NoError(t, s.published(ctx))
 	var distinct strings.Builder
 	for i := 0; distinct.Len() < 128<<10-20; i++ {
 		fmt.Fprintf(&distinct, "{{> f-%d}}", i)
@@ -213,9 +214,9 @@ func nothingButIncludes(t *testing.T) {
 		"many-distinct": {distinct.String(), "64"},
 		"few-big":       {strings.Repeat("{{> big}}", 900), "524288"},
 	} {
-		must(t, s.create(ctx, s.text(name, tc.text)))
+		require.NoError(t, s.create(ctx, s.text(name, tc.text)))
 		p, err := s.settled(ctx, name, v1alpha1.ReasonLimitExceeded)
-		must(t, err)
+		require.NoError(t, err)
 		_, message := ready(p)
 		t.Logf("%s: %s", name, message)
 		if !strings.Contains(message, tc.message) || p.Status.Version != 0 {
@@ -234,11 +235,11 @@ func nothingButIncludes(t *testing.T) {
 func (s *scene) peak(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid(testenv.Controller)))
-	must(t, err)
+	require.NoError(t, err)
 	for line := range strings.Lines(string(status)) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
 			kib, err := strconv.Atoi(fields[1])
-			must(t, err)
+			require.NoError(t, err)
 			return kib << 10
 		}
 	}

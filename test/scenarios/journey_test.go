@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // bothServersTell applies, edits and deletes; agents at both servers hear of each.
@@ -24,13 +25,13 @@ func bothServersTell(t *testing.T) {
 		for _, a := range s.agents {
 			a.quiet()
 		}
-		must(t, step.act())
+		require.NoError(t, step.act())
 		for i, a := range s.agents {
 			if err := a.heard(ctx); err != nil {
 				t.Errorf("%s, server %d: %v", step.name, i+1, err)
 			}
 		}
-		must(t, s.lists(ctx, step.want...))
+		require.NoError(t, s.lists(ctx, step.want...))
 	}
 }
 
@@ -38,21 +39,21 @@ func bothServersTell(t *testing.T) {
 func legacyEra(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, whole(t))
-	must(t, s.create(ctx, s.text("old", "Hello {{who}}")))
+	require.NoError(t, s.create(ctx, s.text("old", "Hello {{who}}")))
 	_, err := s.settled(ctx, "old", v1alpha1.ReasonPublished)
-	must(t, err)
-	must(t, s.serves(ctx, "old", map[string]string{"who": "all"}, "Hello all"))
+	require.NoError(t, err)
+	require.NoError(t, s.serves(ctx, "old", map[string]string{"who": "all"}, "Hello all"))
 	for _, protocol := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
 		t.Run(protocol, func(t *testing.T) {
 			for _, endpoint := range s.Endpoints {
 				a, err := connect(ctx, endpoint, protocol)
-				must(t, err)
+				require.NoError(t, err)
 				defer a.close()
 				if got := a.session.InitializeResult().ProtocolVersion; got != protocol {
 					t.Errorf("the session speaks %s", got)
 				}
 				names, err := a.list(ctx, s.namespace)
-				must(t, err)
+				require.NoError(t, err)
 				got := map[string]string{}
 				for _, who := range []string{"", "Ann"} {
 					arguments := map[string]string{"who": who}
@@ -60,7 +61,7 @@ func legacyEra(t *testing.T) {
 						arguments = nil
 					}
 					got[who], err = a.get(ctx, s.namespace+".old", arguments)
-					must(t, err)
+					require.NoError(t, err)
 				}
 				want := map[string]string{"Ann": "Hello Ann", "": `error -32602: argument "who": is required; give it a value`}
 				if diff := cmp.Diff(want, got); diff != "" {

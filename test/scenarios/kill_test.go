@@ -15,6 +15,8 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // kills is how often the controller dies at every fault point.
@@ -72,7 +74,7 @@ func chapters() []chapter {
 
 // includesNewest waits until a page went along with its fragment.
 func (s *scene) includesNewest(ctx context.Context, name string, version int64) error {
-	return eventually(ctx, func(ctx context.Context) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
 		p, err := s.settled(ctx, name, v1alpha1.ReasonPublished)
 		if err == nil && (len(p.Status.Includes) != 1 || p.Status.Includes[0].Version != version) {
 			err = fmt.Errorf("%s includes %+v; want version %d", name, p.Status.Includes, version)
@@ -119,15 +121,15 @@ func tell(t *testing.T, stack *testenv.Stack, point faultpoint.Name, planned map
 	var after []state
 	for _, c := range chapters() {
 		s.Terminate(testenv.Controller)
-		must(t, c.act(ctx, s))
+		require.NoError(t, c.act(ctx, s))
 		for i := range planned[c.name] {
-			must(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+string(point)))
+			require.NoError(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+string(point)))
 			if err := s.died(ctx); err != nil {
 				t.Fatalf("kill %d of %s: %v", i+1, c.name, err)
 			}
 		}
-		must(t, s.Launch(testenv.Controller))
-		must(t, c.end(ctx, s))
+		require.NoError(t, s.Launch(testenv.Controller))
+		require.NoError(t, c.end(ctx, s))
 		after = append(after, s.state(t))
 	}
 	return after
@@ -135,7 +137,7 @@ func tell(t *testing.T, stack *testenv.Stack, point faultpoint.Name, planned map
 
 // died waits until the controller has killed itself.
 func (s *scene) died(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	exit := s.Exit(ctx, testenv.Controller)
 	if exit == nil {
@@ -157,14 +159,14 @@ func (s *scene) state(t *testing.T) state {
 	t.Helper()
 	st := state{Statuses: map[string]v1alpha1.PromptStatus{}}
 	var all v1alpha1.PromptList
-	must(t, s.list(t.Context(), &all))
+	require.NoError(t, s.list(t.Context(), &all))
 	for _, p := range all.Items {
 		for i := range p.Status.Conditions {
 			p.Status.Conditions[i].LastTransitionTime = metav1.Time{}
 		}
 		st.Statuses[p.Name] = p.Status
 	}
-	must(t, s.query(t.Context(), []any{&st.Rows}, `
+	require.NoError(t, s.query(t.Context(), []any{&st.Rows}, `
 		with mine as (select * from prompts where namespace = $1)
 		select array_agg(line order by line) from (
 		  select format('%s: generation %s, highest %s, latest %s, default %s, %s, tombstone %s',

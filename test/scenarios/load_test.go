@@ -18,6 +18,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // tally counts what one kind of caller was answered.
@@ -109,7 +111,7 @@ func (s *scene) load(t *testing.T, names, all []string) *load {
 func (l *load) agent(t *testing.T, endpoint, protocol string) *agent {
 	t.Helper()
 	a, err := connect(t.Context(), endpoint, protocol)
-	must(t, err)
+	require.NoError(t, err)
 	l.agents = append(l.agents, a)
 	return a
 }
@@ -139,7 +141,7 @@ func (l *load) end() {
 // more waits until callers were answered so many times more.
 func (l *load) more(ctx context.Context, y *tally, answers int) error {
 	before := y.answers()
-	return eventually(ctx, func(context.Context) error {
+	return wait.Until(ctx, func(context.Context) error {
 		if got := y.answers() - before; got < answers {
 			return fmt.Errorf("%d answers; want %d", got, answers)
 		}

@@ -8,17 +8,14 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	"go.uber.org/goleak"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
-
-// patience bounds every wait for what must happen; it is long because machines are shared.
-const patience = 90 * time.Second
 
 // The stacks, each started by the first scenario that wants it. Scenarios of one stack follow each
 // other, because some break what all of them need; the stacks work beside each other.
@@ -50,7 +47,7 @@ func lazily(options testenv.StackOptions) func(*testing.T) *testenv.Stack {
 	return func(t *testing.T) *testenv.Stack {
 		t.Helper()
 		stack, err := start()
-		must(t, err)
+		require.NoError(t, err)
 		return stack
 	}
 }
@@ -102,30 +99,4 @@ func TestMortal(t *testing.T) {
 	t.Run("killed at every step", killedAtEveryStep)
 	t.Run("changes killed at every step", changesKilledAtEveryStep)
 	t.Run("crowd of agents", crowdOfAgents)
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// eventually waits until try returns nil. Its error is the last one that says what is still missing,
-// not that a question was cut off by the end of patience.
-func eventually(ctx context.Context, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	var missing error
-	err := testenv.Settle(ctx, func(ctx context.Context) error {
-		err := try(ctx)
-		if ctx.Err() == nil || missing == nil {
-			missing = err
-		}
-		return err
-	})
-	if err == nil {
-		return nil
-	}
-	return missing
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // sight is one state an object was in, or its end.
@@ -34,9 +36,9 @@ type sight struct {
 func (c *throng) watch(t *testing.T) func(context.Context) map[string][]sight {
 	t.Helper()
 	watcher, err := client.NewWithWatch(c.ControlPlane.Config, client.Options{Scheme: c.api.Scheme()})
-	must(t, err)
+	require.NoError(t, err)
 	var begin v1alpha1.PromptList
-	must(t, c.list(t.Context(), &begin))
+	require.NoError(t, c.list(t.Context(), &begin))
 	var mu sync.Mutex
 	events := map[string][]sight{}
 	newest := ""
@@ -45,7 +47,7 @@ func (c *throng) watch(t *testing.T) func(context.Context) map[string][]sight {
 	}
 	following, err := watcher.Watch(t.Context(), &v1alpha1.PromptList{}, client.InNamespace(c.namespace),
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: begin.ResourceVersion}})
-	must(t, err)
+	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() {
 		for e := range following.ResultChan() {
@@ -63,8 +65,8 @@ func (c *throng) watch(t *testing.T) func(context.Context) map[string][]sight {
 	}()
 	return func(ctx context.Context) map[string][]sight {
 		last := c.text("last", "the end of the record")
-		must(t, c.create(ctx, last))
-		must(t, eventually(ctx, func(context.Context) error {
+		require.NoError(t, c.create(ctx, last))
+		require.NoError(t, wait.Until(ctx, func(context.Context) error {
 			select {
 			case err := <-ended:
 				return fmt.Errorf("the watch ended: %w", err)

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // databaseRestored puts the database back to an older state under running servers: they must
@@ -20,33 +22,33 @@ func databaseRestored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			s := play(t, whole(t))
-			must(t, s.create(ctx, s.text("kept", "Before the backup")))
-			must(t, s.published(ctx))
+			require.NoError(t, s.create(ctx, s.text("kept", "Before the backup")))
+			require.NoError(t, s.published(ctx))
 			restore := s.backUp(t)
-			must(t, s.edit(ctx, "kept", "After the backup"))
-			must(t, s.create(ctx, s.text("lost", "Made after the backup")))
-			must(t, s.published(ctx))
-			must(t, s.serves(ctx, "kept", nil, "After the backup"))
-			must(t, s.serves(ctx, "lost", nil, "Made after the backup"))
-			must(t, s.lists(ctx, "kept", "lost"))
+			require.NoError(t, s.edit(ctx, "kept", "After the backup"))
+			require.NoError(t, s.create(ctx, s.text("lost", "Made after the backup")))
+			require.NoError(t, s.published(ctx))
+			require.NoError(t, s.serves(ctx, "kept", nil, "After the backup"))
+			require.NoError(t, s.serves(ctx, "lost", nil, "Made after the backup"))
+			require.NoError(t, s.lists(ctx, "kept", "lost"))
 
 			s.Terminate(testenv.Controller)
 			restore()
 			if newEpoch {
 				s.lectern(t, "migrate", "--new-epoch")
 			}
-			must(t, s.serves(ctx, "kept", nil, "Before the backup"))
-			must(t, s.refuses(ctx, "lost", nil, -32602, "no such prompt"))
-			must(t, s.refuses(ctx, "kept@2", nil, -32602, "no such prompt"))
-			must(t, s.lists(ctx, "kept"))
+			require.NoError(t, s.serves(ctx, "kept", nil, "Before the backup"))
+			require.NoError(t, s.refuses(ctx, "lost", nil, -32602, "no such prompt"))
+			require.NoError(t, s.refuses(ctx, "kept@2", nil, -32602, "no such prompt"))
+			require.NoError(t, s.lists(ctx, "kept"))
 
-			must(t, s.Restart(ctx, testenv.Controller))
-			must(t, s.serves(ctx, "kept", nil, "After the backup"))
-			must(t, s.serves(ctx, "kept@2", nil, "After the backup"))
-			must(t, s.serves(ctx, "lost", nil, "Made after the backup"))
-			must(t, s.published(ctx))
+			require.NoError(t, s.Restart(ctx, testenv.Controller))
+			require.NoError(t, s.serves(ctx, "kept", nil, "After the backup"))
+			require.NoError(t, s.serves(ctx, "kept@2", nil, "After the backup"))
+			require.NoError(t, s.serves(ctx, "lost", nil, "Made after the backup"))
+			require.NoError(t, s.published(ctx))
 			var versions string
-			must(t, s.query(ctx, []any{&versions}, `
+			require.NoError(t, s.query(ctx, []any{&versions}, `
 				select string_agg(name || ' ' || highest_version, ', ' order by name) from prompts where namespace = $1`, s.namespace))
 			if diff := cmp.Diff("kept 2, lost 1", versions); diff != "" {
 				t.Errorf("versions (-want +got):\n%s", diff)
@@ -66,7 +68,7 @@ var tables = []string{
 func (s *scene) backUp(t *testing.T) (restore func()) {
 	t.Helper()
 	var known []string
-	must(t, s.query(t.Context(), []any{&known}, `
+	require.NoError(t, s.query(t.Context(), []any{&known}, `
 		select array_agg(tablename::text order by tablename) from pg_tables where schemaname = 'public' and tablename <> 'goose_db_version'`))
 	if len(known) != len(tables) {
 		t.Fatalf("the database has the tables %q, the backup takes %q", known, tables)
@@ -91,14 +93,14 @@ func (s *scene) asSuperuser(t *testing.T, statements []string) {
 	t.Helper()
 	ctx := t.Context()
 	owner, err := url.Parse(s.OwnerURL)
-	must(t, err)
+	require.NoError(t, err)
 	at, err := url.Parse(s.Postgres.URL)
-	must(t, err)
+	require.NoError(t, err)
 	at.Path = owner.Path
 	conn, err := pgx.Connect(ctx, at.String())
-	must(t, err)
+	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	must(t, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	require.NoError(t, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, statement := range statements {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return fmt.Errorf("%s: %w", statement, err)
@@ -115,20 +117,20 @@ func emptyDatabase(t *testing.T) {
 	s := play(t, whole(t))
 	const name = "lectern_empty"
 	owner, err := url.Parse(s.OwnerURL)
-	must(t, err)
+	require.NoError(t, err)
 	for _, statement := range []string{"drop database if exists " + name, "create database " + name + " owner " + owner.User.Username()} {
-		must(t, s.Postgres.Exec(ctx, statement))
+		require.NoError(t, s.Postgres.Exec(ctx, statement))
 	}
 	empty := *owner
 	empty.Path = "/" + name
 	// The stack's own controller holds the Lease: this one only prepares its database.
 	second := s.second(t, s.ControlPlane, empty.String(), "--migrate=verify")
-	must(t, eventually(ctx, second.says("lectern migrate")))
+	require.NoError(t, wait.Until(ctx, second.says("lectern migrate")))
 
 	migrate := s.Command(ctx, "migrate")
 	migrate.Env = append(migrate.Env, "LECTERN_DATABASE_URL="+empty.String())
 	if out, err := migrate.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "The schema went from version 0 to ") {
 		t.Errorf("lectern migrate: %v\n%s", err, out)
 	}
-	must(t, eventually(ctx, second.isReady))
+	require.NoError(t, wait.Until(ctx, second.isReady))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 const (
@@ -39,7 +40,7 @@ func (c *throng) rush(t *testing.T) error {
 	group.Go(func() error {
 		defer cancel()
 		pause(ctx, crowdTime())
-		return eventually(ctx, c.shown)
+		return wait.Until(ctx, c.shown)
 	})
 	for i := range crowdSize {
 		group.Go(func() error { return c.agent(ctx, i) })

@@ -19,6 +19,8 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
@@ -35,15 +37,15 @@ type scene struct {
 func play(t *testing.T, stack *testenv.Stack) *scene {
 	t.Helper()
 	api, err := newClient(stack.ControlPlane.Config)
-	must(t, err)
+	require.NoError(t, err)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "scene-"}}
 	s := &scene{Stack: stack, api: api}
 	t.Cleanup(func() { s.end(t) })
-	must(t, api.Create(t.Context(), ns))
+	require.NoError(t, api.Create(t.Context(), ns))
 	s.namespace = ns.Name
 	for i, endpoint := range stack.Endpoints {
 		s.agents[i], err = connect(t.Context(), endpoint, "")
-		must(t, err)
+		require.NoError(t, err)
 	}
 	return s
 }
@@ -121,7 +123,7 @@ func (s *scene) vanish(ctx context.Context, names ...string) error {
 
 // done is eventually for what the controller does, which it never will once it has ended by itself.
 func (s *scene) done(ctx context.Context, try func(context.Context) error) error {
-	return eventually(ctx, func(ctx context.Context) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
 		if err := s.Lost(testenv.Controller); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
@@ -147,7 +148,7 @@ func verdict(ctx context.Context, s *scene, args []string) (string, error) {
 	if len(args) != 2 {
 		return "", usage("kstatus NAME VERDICT")
 	}
-	return "", eventually(ctx, func(ctx context.Context) error {
+	return "", wait.Until(ctx, func(ctx context.Context) error {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Prompt"))
 		if err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: args[0]}, object); err != nil {

@@ -22,7 +22,8 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
-	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // callPatience is how long an agent waits for an answer before he takes it as on its way.
@@ -71,17 +72,17 @@ func crowdOfAgents(t *testing.T) {
 	t.Logf("seed %d", seed)
 	c := &throng{scene: play(t, mortal(t)), seed: seed, people: map[string][]string{}}
 	c.office = c.scene.office(t)
-	must(t, c.keepEdits(t.Context()))
-	must(t, c.furnish(t.Context()))
+	require.NoError(t, c.keepEdits(t.Context()))
+	require.NoError(t, c.furnish(t.Context()))
 	watched := c.watch(t)
-	must(t, c.rush(t))
+	require.NoError(t, c.rush(t))
 
 	ctx := t.Context()
-	must(t, c.settledAll(ctx))
-	must(t, c.published(ctx))
+	require.NoError(t, c.settledAll(ctx))
+	require.NoError(t, c.published(ctx))
 	events := watched(ctx)
 	o := oracle{throng: c, events: events}
-	must(t, o.read(ctx))
+	require.NoError(t, o.read(ctx))
 	for _, wrong := range o.judge() {
 		t.Error(wrong)
 	}
@@ -219,7 +220,7 @@ func (c *throng) ask(ctx context.Context, name string, action store.Action, edit
 	}
 	ctx, cancel := context.WithTimeout(ctx, callPatience)
 	defer cancel()
-	_ = testenv.Settle(ctx, func(ctx context.Context) error {
+	_ = wait.Until(ctx, func(ctx context.Context) error {
 		found, err := c.office.ChangeOutcomes(ctx, asker, []string{id})
 		if err != nil || len(found) != 1 {
 			return fmt.Errorf("found %d, %w", len(found), err)
@@ -306,7 +307,7 @@ func (c *throng) deleteOverMCP(ctx context.Context, a *agent, name string) error
 
 // settledAll waits until every request has an end.
 func (c *throng) settledAll(ctx context.Context) error {
-	return eventually(ctx, func(ctx context.Context) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
 		var open int
 		err := c.query(ctx, []any{&open}, "select count(*) from prompt_changes where namespace = $1 and settled_at is null", c.namespace)
 		if err == nil && open > 0 {

@@ -7,6 +7,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func BenchmarkPublish(b *testing.B) {
@@ -16,7 +17,7 @@ func BenchmarkPublish(b *testing.B) {
 		if c == nil {
 			var err error
 			c, err = prompt.Compile(prompt.Spec{Title: "t", Tags: []string{"a", "b"}, Messages: []prompt.Message{{Role: prompt.User, Text: text}}}, nil)
-			must(b, err)
+			require.NoError(b, err)
 			compiled[text] = c
 		}
 		return store.Publication{
@@ -29,7 +30,7 @@ func BenchmarkPublish(b *testing.B) {
 		n := 0
 		for b.Loop() {
 			_, err := w.Publish(b.Context(), publicationOf(b, fmt.Sprint("p", n), "Hello {{name}}"))
-			must(b, err)
+			require.NoError(b, err)
 			n++
 		}
 	})
@@ -38,7 +39,7 @@ func BenchmarkPublish(b *testing.B) {
 		n := 0
 		for b.Loop() {
 			_, err := w.Publish(b.Context(), publicationOf(b, "p", fmt.Sprint("Hello ", n%2)))
-			must(b, err)
+			require.NoError(b, err)
 			n++
 		}
 	})
@@ -46,7 +47,7 @@ func BenchmarkPublish(b *testing.B) {
 		w := claim(b, open(b, pgtest.New(b)), cluster)
 		for b.Loop() {
 			_, err := w.Publish(b.Context(), publicationOf(b, "p", "Hello"))
-			must(b, err)
+			require.NoError(b, err)
 		}
 	})
 }
@@ -59,10 +60,10 @@ func BenchmarkGet(b *testing.B) {
 		Key: handover, Owner: store.Owner{UID: "u", Generation: 1}, Exposure: store.Listed,
 		Compiled: must1(prompt.Compile(prompt.Spec{Messages: []prompt.Message{{Role: prompt.User, Text: "Hello {{name}}"}}}, nil)),
 	})
-	must(b, err)
+	require.NoError(b, err)
 	for b.Loop() {
 		_, err := s.Get(b.Context(), handover, prompt.Selector{})
-		must(b, err)
+		require.NoError(b, err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // desk is a database with both who ask and who answers.
@@ -42,7 +43,7 @@ func (d desk) asks(action store.Action, change ...func(*store.ChangeRequest)) st
 		c(&r)
 	}
 	got, err := d.server.RequestChange(d.Context(), r)
-	must(d.T, err)
+	require.NoError(d.T, err)
 	if diff := cmp.Diff(store.ChangeOutcome{ID: r.ID, Key: r.Key, Action: action, State: store.ChangePending}, got); diff != "" {
 		d.Errorf("a new request (-want +got):\n%s", diff)
 	}
@@ -52,20 +53,20 @@ func (d desk) asks(action store.Action, change ...func(*store.ChangeRequest)) st
 func (d desk) open() store.OpenChange {
 	d.Helper()
 	c, err := d.writer.NextChange(d.Context(), handover)
-	must(d.T, err)
+	require.NoError(d.T, err)
 	return c
 }
 
 // begins begins the request whose turn it is, on an object, and returns it as it is then.
 func (d desk) begins(intent store.Intent) store.OpenChange {
 	d.Helper()
-	must(d.T, d.writer.BeginChange(d.Context(), d.open(), intent))
+	require.NoError(d.T, d.writer.BeginChange(d.Context(), d.open(), intent))
 	return d.open()
 }
 
 func (d desk) applies(c store.OpenChange, uid string, generation int64) {
 	d.Helper()
-	must(d.T, d.writer.MarkChangeApplied(d.Context(), c.ID, uid, generation))
+	require.NoError(d.T, d.writer.MarkChangeApplied(d.Context(), c.ID, uid, generation))
 }
 
 // carrying is a publication of handover with the change its object carries, as the reconciler makes it.
@@ -73,7 +74,7 @@ func (d desk) carrying(uid string, generation int64, text string, held bool) sto
 	d.Helper()
 	p := publication(d.T, handover, uid, generation, text)
 	c, err := d.writer.AppliedChange(d.Context(), handover, p.Owner, "no id")
-	must(d.T, err)
+	require.NoError(d.T, err)
 	if c != nil {
 		p.Change = &store.AppliedChange{ID: c.ID, Intact: held}
 	}
@@ -84,7 +85,7 @@ func (d desk) carrying(uid string, generation int64, text string, held bool) sto
 func (d desk) ends(r store.ChangeRequest, want store.ChangeOutcome) {
 	d.Helper()
 	got, err := d.server.ChangeOutcomes(d.Context(), r.Subject, []string{r.ID})
-	must(d.T, err)
+	require.NoError(d.T, err)
 	if len(got) != 1 {
 		d.Fatalf("request %s has %d outcomes", r.ID, len(got))
 	}
@@ -103,7 +104,7 @@ func (d desk) older(by time.Duration) {
 	_, err := pgtest.Connect(d.T, d.owner).Exec(d.Context(), `update prompt_changes set requested_at = requested_at - $1::interval,
 		tried_at = tried_at - $1::interval, applied_at = applied_at - $1::interval, settled_at = settled_at - $1::interval`,
 		fmt.Sprintf("%d seconds", int(by.Seconds())))
-	must(d.T, err)
+	require.NoError(d.T, err)
 }
 
 func TestRequestChangeOnce(t *testing.T) {
@@ -127,7 +128,7 @@ func TestRequestChangeOnce(t *testing.T) {
 	}
 	again(repeat, want)
 	again(first, want) // sent again because the answer was lost
-	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	want.State, want.Reason, want.Message = store.ChangeRefused, store.ReasonOwnedElsewhere, "words"
 	again(repeat, want)
 
@@ -167,7 +168,7 @@ func TestChangeOutcomesAreTheAskers(t *testing.T) {
 	d := openDesk(t)
 	mine, theirs := d.asks(store.ActionUpdate), d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Subject = "eve" })
 	got, err := d.server.ChangeOutcomes(t.Context(), "tom", []string{theirs.ID, "no id", "", uuid.NewString(), mine.ID})
-	must(t, err)
+	require.NoError(t, err)
 	if diff := cmp.Diff([]store.ChangeOutcome{{ID: mine.ID, Key: handover, Action: store.ActionUpdate, State: store.ChangePending}}, got); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
@@ -198,7 +199,7 @@ func TestTakenByARequest(t *testing.T) {
 	taken(false)
 	d.asks(store.ActionAdd)
 	taken(true)
-	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonInvalid, "words"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonInvalid, "words"))
 	taken(false)
 }
 
@@ -209,7 +210,7 @@ func TestChangesGoInTurn(t *testing.T) {
 	waiting := func(want ...store.Key) {
 		t.Helper()
 		got, err := d.writer.PromptsWithOpenChanges(t.Context(), 10)
-		must(t, err)
+		require.NoError(t, err)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("waiting (-want +got):\n%s", diff)
 		}
@@ -252,7 +253,7 @@ func TestChangesGoInTurn(t *testing.T) {
 		t.Errorf("the first after a minute is %+v", c)
 	}
 	_, err := d.writer.Publish(t.Context(), d.carrying("u1", 2, "text", true))
-	must(t, err)
+	require.NoError(t, err)
 	d.ends(first, store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true})
 	if c := d.open(); c.ID != second.ID {
 		t.Errorf("after the first comes %s, want %s", c.ID, second.ID)
@@ -267,7 +268,7 @@ func TestChangesExpire(t *testing.T) {
 	waits := d.asks(store.ActionUpdate)
 	d.older(store.ChangeExpiry + time.Second)
 	fresh := d.asks(store.ActionUpdate)
-	must(t, d.writer.ExpireChanges(t.Context()))
+	require.NoError(t, d.writer.ExpireChanges(t.Context()))
 	d.ends(begun, store.ChangeOutcome{State: store.ChangePending})
 	d.ends(waits, store.ChangeOutcome{State: store.ChangeExpired, Reason: store.ReasonNotBegun})
 	d.ends(fresh, store.ChangeOutcome{State: store.ChangePending})
@@ -278,7 +279,7 @@ func TestChangesExpire(t *testing.T) {
 	if err := d.writer.BeginChange(t.Context(), c, c.Intent); !errors.Is(err, store.ErrNotYours) {
 		t.Errorf("another attempt at what is overdue gives %v, want %v", err, store.ErrNotYours)
 	}
-	must(t, d.writer.FinalizeChange(t.Context(), c, store.ChangeExpired, store.ReasonNotBegun, "words"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), c, store.ChangeExpired, store.ReasonNotBegun, "words"))
 	if c := d.open(); c.ID != fresh.ID {
 		t.Errorf("next is %s, want %s", c.ID, fresh.ID)
 	}
@@ -289,11 +290,11 @@ func TestNothingToExpire(t *testing.T) {
 	d := openDesk(t)
 	d.asks(store.ActionUpdate)
 	held, err := pgtest.Connect(t, d.owner).Begin(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	_, err = held.Exec(t.Context(), "lock installation")
-	must(t, err)
-	must(t, d.writer.ExpireChanges(t.Context()))
-	must(t, held.Rollback(context.Background()))
+	require.NoError(t, err)
+	require.NoError(t, d.writer.ExpireChanges(t.Context()))
+	require.NoError(t, held.Rollback(context.Background()))
 }
 
 func TestPublishSettlesTheChange(t *testing.T) {
@@ -354,7 +355,7 @@ func TestPublishSettlesTheChange(t *testing.T) {
 			d := openDesk(t)
 			if tc.before != "" {
 				_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, tc.before))
-				must(t, err)
+				require.NoError(t, err)
 			}
 			r := d.asks(store.ActionUpdate)
 			d.applies(d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}), "u1", 2)
@@ -364,7 +365,7 @@ func TestPublishSettlesTheChange(t *testing.T) {
 				tc.edit(&p)
 			}
 			_, err := d.writer.Publish(t.Context(), p)
-			must(t, err)
+			require.NoError(t, err)
 			d.ends(r, tc.want)
 
 			// Once more, as every resync does: nothing is written.
@@ -378,7 +379,7 @@ func TestPublishSettlesTheChange(t *testing.T) {
 					tc.edit(&p)
 				}
 				_, err = d.writer.Publish(t.Context(), p)
-				must(t, err)
+				require.NoError(t, err)
 				if diff := cmp.Diff(before, contents(t, d.owner)); diff != "" {
 					t.Errorf("the second publish wrote (-before +after):\n%s", diff)
 				}
@@ -393,7 +394,7 @@ func TestCarriedChange(t *testing.T) {
 	carried := func(owner store.Owner, mark string) bool {
 		t.Helper()
 		c, err := d.writer.AppliedChange(t.Context(), handover, owner, mark)
-		must(t, err)
+		require.NoError(t, err)
 		if c != nil {
 			if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, c); diff != "" {
 				t.Errorf("carried (-want +got):\n%s", diff)
@@ -429,7 +430,7 @@ func TestSupersededIsNotPublished(t *testing.T) {
 	r := d.asks(store.ActionAdd)
 	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
 	deposed := d.carrying("u1", 1, "text", true)
-	must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID}, "InvalidTemplate", "words of the later state"))
+	require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID}, "InvalidTemplate", "words of the later state"))
 	d.ends(r, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded})
 	_, err := d.writer.Publish(t.Context(), deposed)
 	fenced, ok := errors.AsType[*store.FencedError](err)
@@ -442,20 +443,20 @@ func TestSupersededIsNotPublished(t *testing.T) {
 	// After a restore of etcd it is the live one all the same.
 	deposed.Takeover = &fenced.Row
 	_, err = d.writer.Publish(t.Context(), deposed)
-	must(t, err)
+	require.NoError(t, err)
 }
 
 func TestBlockedChange(t *testing.T) {
 	d := openDesk(t)
 	r := d.asks(store.ActionAdd)
 	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
-	must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID, Intact: true}, "IncludeCycle", "words"))
+	require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID, Intact: true}, "IncludeCycle", "words"))
 	blocked := store.ChangeOutcome{State: store.ChangeBlocked, Reason: "IncludeCycle"}
 	d.ends(r, blocked)
 	p := publication(t, handover, "u1", 2, "text")
 	p.Change = &store.AppliedChange{ID: r.ID, Intact: true}
 	_, err := d.writer.Publish(t.Context(), p)
-	must(t, err)
+	require.NoError(t, err)
 	d.ends(r, blocked) // an answer that was given stands
 }
 
@@ -482,18 +483,18 @@ func TestDeletionSettlesChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := openDesk(t)
 			_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-			must(t, err)
+			require.NoError(t, err)
 			r := d.asks(tc.action)
 			next := d.asks(store.ActionAdd)
 			c := d.begins(store.Intent{UID: tc.uid, ResourceVersion: "10", Generation: 2})
 			if tc.applied {
 				d.applies(c, tc.uid, 2)
 			}
-			must(t, tc.end(t.Context(), d.writer))
+			require.NoError(t, tc.end(t.Context(), d.writer))
 			d.ends(r, tc.want)
 			d.ends(next, waits)
 			before := contents(t, d.owner)
-			must(t, release(t.Context(), d.writer))
+			require.NoError(t, release(t.Context(), d.writer))
 			if diff := cmp.Diff(before, contents(t, d.owner)); diff != "" {
 				t.Errorf("a second release wrote (-before +after):\n%s", diff)
 			}
@@ -526,7 +527,7 @@ func TestOldChangesAreDropped(t *testing.T) {
 	d := openDesk(t)
 	for range 3 {
 		d.asks(store.ActionUpdate)
-		must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
+		require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	}
 	open := d.asks(store.ActionUpdate)
 	d.older(2 * time.Hour)
@@ -556,10 +557,10 @@ func TestChangesWakeWhoWaits(t *testing.T) {
 	hears("connecting")
 	d.asks(store.ActionUpdate)
 	hears("a request")
-	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	hears("an answer")
 	cancel()
-	must(t, <-ended)
+	require.NoError(t, <-ended)
 }
 
 // TestForeignChanges: what a controller may not publish it may not touch here, either.

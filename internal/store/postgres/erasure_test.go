@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 const secret = "the secret"
@@ -18,14 +19,14 @@ const secret = "the secret"
 func TestSettlementErasesTheEdit(t *testing.T) {
 	settles := func(state store.ChangeState) func(*testing.T, desk) {
 		return func(t *testing.T, d desk) {
-			must(t, d.writer.FinalizeChange(t.Context(), d.open(), state, "Reason", "words"))
+			require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), state, "Reason", "words"))
 		}
 	}
 	publishes := func(held bool) func(*testing.T, desk) {
 		return func(t *testing.T, d desk) {
 			d.applies(d.begins(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
 			_, err := d.writer.Publish(t.Context(), d.carrying("u1", 2, "text", held))
-			must(t, err)
+			require.NoError(t, err)
 		}
 	}
 	for name, end := range map[string]func(*testing.T, desk){
@@ -36,30 +37,30 @@ func TestSettlementErasesTheEdit(t *testing.T) {
 		"blocked": func(t *testing.T, d desk) {
 			c := d.begins(store.Intent{UID: "u1", Generation: 2})
 			d.applies(c, "u1", 2)
-			must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "Suspended", "words"))
+			require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "Suspended", "words"))
 		},
 		"expired": func(t *testing.T, d desk) {
 			d.older(2 * store.ChangeExpiry)
-			must(t, d.writer.ExpireChanges(t.Context()))
+			require.NoError(t, d.writer.ExpireChanges(t.Context()))
 		},
 		"lost with the object": func(t *testing.T, d desk) {
 			d.applies(d.begins(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
-			must(t, release(t.Context(), d.writer))
+			require.NoError(t, release(t.Context(), d.writer))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := openDesk(t)
 			_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-			must(t, err)
+			require.NoError(t, err)
 			r := d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Edit.Content, r.IdempotencyKey = new(secret), "k" })
 			end(t, d)
 			d.keepsNo(secret)
 			was, err := d.server.ChangeOutcomes(t.Context(), r.Subject, []string{r.ID})
-			must(t, err)
+			require.NoError(t, err)
 			again := r
 			again.ID = uuid.NewString()
 			got, err := d.server.RequestChange(t.Context(), again)
-			must(t, err)
+			require.NoError(t, err)
 			if diff := cmp.Diff(was, []store.ChangeOutcome{got}); diff != "" || !got.State.IsFinal() {
 				t.Errorf("a repeat gives state %s (-want +got):\n%s", got.State, diff)
 			}
@@ -75,25 +76,25 @@ func TestSettlementErasesTheEdit(t *testing.T) {
 func TestWithdrawalErasesWords(t *testing.T) {
 	d := openDesk(t)
 	_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-	must(t, err)
+	require.NoError(t, err)
 	refused := d.asks(store.ActionUpdate) // another's to make
-	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "propose: "+secret))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "propose: "+secret))
 	blocked := d.asks(store.ActionUpdate)
 	c := d.begins(store.Intent{UID: "u1", Generation: 2})
 	d.applies(c, "u1", 2)
-	must(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "InvalidTemplate", "no such argument: "+secret))
+	require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "InvalidTemplate", "no such argument: "+secret))
 	lost := d.asks(store.ActionUpdate)
-	must(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeConflict, store.ReasonVersionMismatch, "words of the program's own"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeConflict, store.ReasonVersionMismatch, "words of the program's own"))
 
 	p := publication(t, handover, "u1", 3, "another")
 	p.Withdrawn = []int64{1}
 	_, err = d.writer.Publish(t.Context(), p)
-	must(t, err)
+	require.NoError(t, err)
 	d.keepsNo(secret)
 	d.ends(refused, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
 	d.ends(blocked, store.ChangeOutcome{State: store.ChangeBlocked, Reason: "InvalidTemplate"})
 	outcomes, err := d.server.ChangeOutcomes(t.Context(), lost.Subject, []string{lost.ID})
-	must(t, err)
+	require.NoError(t, err)
 	if got := outcomes[0].Message; got != "words of the program's own" {
 		t.Errorf("of a conflict is told %q", got)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestOverlappingPublishes holds the feed as a publish does between its last statement and its commit:
@@ -33,27 +34,27 @@ func TestOverlappingPublishes(t *testing.T) {
 			s := open(t, owner)
 			w := claim(t, s, cluster)
 			first, err := pgtest.Connect(t, owner).Begin(t.Context())
-			must(t, err)
+			require.NoError(t, err)
 			_, err = first.Exec(t.Context(), "update feed set revision = revision + 1")
-			must(t, err)
+			require.NoError(t, err)
 
 			waited := publishLater(t, w, publication(t, handover, "u1", 1, "text"))
 			awaitLock(t, owner)
 			feed, err := s.Feed(t.Context())
-			must(t, err)
+			require.NoError(t, err)
 			changes, err := s.ChangedSince(t.Context(), 0, 10)
-			must(t, err)
+			require.NoError(t, err)
 			if feed.Revision != 0 || len(changes) != 0 {
 				t.Errorf("while both run: feed %+v, changes %+v, want nothing yet", feed, changes)
 			}
-			must(t, tc.end(first, t.Context()))
+			require.NoError(t, tc.end(first, t.Context()))
 			got := <-waited
-			must(t, got.err)
+			require.NoError(t, got.err)
 			if got.Revision != tc.want {
 				t.Errorf("the one that waited took revision %d, want %d", got.Revision, tc.want)
 			}
 			changes, err = s.ChangedSince(t.Context(), 0, 10)
-			must(t, err)
+			require.NoError(t, err)
 			if diff := cmp.Diff([]store.ChangedKey{{Revision: tc.want, Key: handover}}, changes); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
@@ -69,17 +70,17 @@ func TestPublishCutOff(t *testing.T) {
 	conn := pgtest.Connect(t, owner)
 	before := contents(t, owner)
 	first, err := conn.Begin(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	_, err = first.Exec(t.Context(), "select from feed for update")
-	must(t, err)
+	require.NoError(t, err)
 	waited := publishLater(t, w, publication(t, handover, "u1", 1, "text"))
 	awaitLock(t, owner)
 	_, err = pgtest.Connect(t, owner).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
-	must(t, err)
+	require.NoError(t, err)
 	if got := <-waited; !errors.Is(got.err, store.ErrUnavailable) {
 		t.Errorf("got %v, want that the database is away", got.err)
 	}
-	must(t, first.Rollback(t.Context()))
+	require.NoError(t, first.Rollback(t.Context()))
 	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
 		t.Errorf("what the cut-off publish left (-before +after):\n%s", diff)
 	}
@@ -114,16 +115,16 @@ func TestListen(t *testing.T) {
 	go listen()
 	await("the first connection")
 	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-	must(t, err)
+	require.NoError(t, err)
 	await("a publish")
-	must(t, w.Remove(t.Context(), handover, "u1", false))
+	require.NoError(t, w.Remove(t.Context(), handover, "u1", false))
 	await("a tombstone")
 	_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{NewEpoch: true})
-	must(t, err)
+	require.NoError(t, err)
 	await("a new epoch")
 
 	_, err = pgtest.Connect(t, pgtest.AsSuperuser(t, owner)).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = $1", pgtest.Server)
-	must(t, err)
+	require.NoError(t, err)
 	select {
 	case err := <-ended:
 		if !errors.Is(err, store.ErrUnavailable) {
@@ -135,10 +136,10 @@ func TestListen(t *testing.T) {
 	go listen()
 	await("a new connection")
 	_, err = w.PurgeTombstones(t.Context(), 0, 1)
-	must(t, err)
+	require.NoError(t, err)
 	await("a purge after it")
 	cancel()
-	must(t, <-ended)
+	require.NoError(t, <-ended)
 }
 
 // TestQuietPublishNotifiesNobody: servers must not reload for what they cannot see.
@@ -147,16 +148,16 @@ func TestQuietPublishNotifiesNobody(t *testing.T) {
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
 	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-	must(t, err)
+	require.NoError(t, err)
 	conn := pgtest.Connect(t, owner)
 	_, err = conn.Exec(t.Context(), "listen lectern")
-	must(t, err)
+	require.NoError(t, err)
 	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 2, "text"))
-	must(t, err)
+	require.NoError(t, err)
 	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 3, "visible"))
-	must(t, err)
+	require.NoError(t, err)
 	heard, err := conn.WaitForNotification(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	if heard.Payload != "2" {
 		t.Errorf("the first notification is of revision %s, want 2, that of the visible change", heard.Payload)
 	}
@@ -181,21 +182,17 @@ func publishLater(t *testing.T, w *postgres.Writer, p store.Publication) <-chan 
 func awaitLock(t *testing.T, o postgres.Options) {
 	t.Helper()
 	conn := pgtest.Connect(t, o)
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		var waiting bool
-		must(t, conn.QueryRow(t.Context(), `select exists(
+	require.Until(t, "a session waits for a lock", func() (waiting bool) {
+		require.NoError(t, conn.QueryRow(t.Context(), `select exists(
 			select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`).Scan(&waiting))
-		if waiting {
-			return
-		}
-	}
-	t.Fatal("nobody waits for a lock")
+		return waiting
+	})
 }
 
 func publication(t *testing.T, k store.Key, uid string, generation int64, text string) store.Publication {
 	t.Helper()
 	c, err := prompt.Compile(prompt.Spec{Title: k.Name, Messages: []prompt.Message{{Role: prompt.User, Text: text}}}, nil)
-	must(t, err)
+	require.NoError(t, err)
 	return store.Publication{
 		Key: k, Owner: store.Owner{UID: uid, Generation: generation}, Exposure: store.Listed, HistoryLimit: 100, Compiled: c,
 	}
@@ -208,9 +205,9 @@ func contents(t *testing.T, o postgres.Options) map[string][]string {
 	found := map[string][]string{}
 	for _, table := range tableNames(t, conn) {
 		rows, err := conn.Query(t.Context(), fmt.Sprintf("select t.xmin::text || ' ' || t::text from %s t order by t.ctid", pgx.Identifier{table}.Sanitize()))
-		must(t, err)
+		require.NoError(t, err)
 		found[table], err = pgx.CollectRows(rows, pgx.RowTo[string])
-		must(t, err)
+		require.NoError(t, err)
 	}
 	return found
 }
@@ -222,20 +219,20 @@ func TestPublishLosesADeadlock(t *testing.T) {
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
 	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "one"))
-	must(t, err)
+	require.NoError(t, err)
 	other, err := pgtest.Connect(t, pgtest.AsSuperuser(t, owner)).Begin(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	_, err = other.Exec(t.Context(), "set local deadlock_timeout = '1min'") // a superuser's right
-	must(t, err)
+	require.NoError(t, err)
 	_, err = other.Exec(t.Context(), "select from feed for update")
-	must(t, err)
+	require.NoError(t, err)
 	waited := publishLater(t, w, publication(t, handover, "u1", 2, "two"))
 	awaitLock(t, owner)
 	_, err = other.Exec(t.Context(), "select from prompts for update")
-	must(t, err)
-	must(t, other.Commit(t.Context()))
+	require.NoError(t, err)
+	require.NoError(t, other.Commit(t.Context()))
 	got := <-waited
-	must(t, got.err)
+	require.NoError(t, got.err)
 	if got.Version != 2 {
 		t.Errorf("version %d, want 2", got.Version)
 	}

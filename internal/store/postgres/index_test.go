@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestRevivedIsIndexed: the release that buried it wrote nothing of what it is searched by now.
@@ -24,12 +25,12 @@ func TestRevivedIsIndexed(t *testing.T) {
 	w := claim(t, open(t, owner), cluster)
 	p := publication(t, handover, "u1", 1, "text")
 	_, err := w.Publish(t.Context(), p)
-	must(t, err)
+	require.NoError(t, err)
 	want := indexed(t, owner)
-	must(t, w.Remove(t.Context(), handover, "u1", false))
+	require.NoError(t, w.Remove(t.Context(), handover, "u1", false))
 	for _, table := range []string{"prompt_search", "prompt_similarity"} {
 		_, err := pgtest.Connect(t, owner).Exec(t.Context(), "delete from "+table)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	p.Owner = store.Owner{UID: "u2", Generation: 1}
 	_, err = w.Publish(t.Context(), p)
@@ -39,7 +40,7 @@ func TestRevivedIsIndexed(t *testing.T) {
 	}
 	p.Takeover = &fenced.Row
 	_, err = w.Publish(t.Context(), p)
-	must(t, err)
+	require.NoError(t, err)
 	if diff := cmp.Diff(want, indexed(t, owner)); diff != "" {
 		t.Errorf("what is searched (-want +got):\n%s", diff)
 	}
@@ -57,10 +58,10 @@ func TestReindex(t *testing.T) {
 				p.Channels = []store.ChannelRule{{Name: store.Production, Version: 1}}
 			}
 			_, err := w.Publish(t.Context(), p)
-			must(t, err)
+			require.NoError(t, err)
 		}
 	}
-	must(t, w.Remove(t.Context(), store.Key{Namespace: "support", Name: "p6"}, "u1", false))
+	require.NoError(t, w.Remove(t.Context(), store.Key{Namespace: "support", Name: "p6"}, "u1", false))
 	want := indexed(t, owner)
 
 	conn := pgtest.Connect(t, owner)
@@ -70,14 +71,14 @@ func TestReindex(t *testing.T) {
 		"update prompt_search s set version = 1, written = 'stale' from prompts p where p.id = s.prompt_id and p.name = 'p2'",
 	} {
 		_, err := conn.Exec(t.Context(), sql)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	feed, err := open(t, owner).Feed(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	rounds := 0
 	for after := int64(0); ; rounds++ {
 		last, err := w.BackfillSearchIndex(t.Context(), after, 2)
-		must(t, err)
+		require.NoError(t, err)
 		if last == 0 {
 			break
 		}
@@ -92,7 +93,7 @@ func TestReindex(t *testing.T) {
 	}
 	before := contents(t, owner)
 	last, err := w.BackfillSearchIndex(t.Context(), 0, 100)
-	must(t, err)
+	require.NoError(t, err)
 	if diff := cmp.Diff(before, contents(t, owner)); last != 0 || diff != "" {
 		t.Errorf("again it came to %d and wrote (-before +after):\n%s", last, diff)
 	}
@@ -107,11 +108,11 @@ func indexed(t *testing.T, owner postgres.Options) map[string]string {
 	rows, err := pgtest.Connect(t, owner).Query(t.Context(), `
 		select p.name::text, (to_jsonb(s) || to_jsonb(l))::text
 		  from prompts p join prompt_search s on s.prompt_id = p.id join prompt_similarity l on l.prompt_id = p.id`)
-	must(t, err)
+	require.NoError(t, err)
 	found := map[string]string{}
 	var name, line string
 	_, err = pgx.ForEachRow(rows, []any{&name, &line}, func() error { found[name] = line; return nil })
-	must(t, err)
+	require.NoError(t, err)
 	return found
 }
 
@@ -121,19 +122,19 @@ func TestReindexLeavesALockedRowToItsPublish(t *testing.T) {
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
 	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-	must(t, err)
+	require.NoError(t, err)
 	conn := pgtest.Connect(t, owner)
 	_, err = conn.Exec(t.Context(), "delete from prompt_search")
-	must(t, err)
+	require.NoError(t, err)
 	publishing, err := conn.Begin(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	_, err = publishing.Exec(t.Context(), "select from prompts for update")
-	must(t, err)
+	require.NoError(t, err)
 	last, err := w.BackfillSearchIndex(t.Context(), 0, 10)
-	must(t, err)
-	must(t, publishing.Rollback(context.Background()))
+	require.NoError(t, err)
+	require.NoError(t, publishing.Rollback(context.Background()))
 	again, err := w.BackfillSearchIndex(t.Context(), 0, 10)
-	must(t, err)
+	require.NoError(t, err)
 	if last != 0 || again == 0 {
 		t.Errorf("indexed up to %d under a lock and up to %d without, want none and one", last, again)
 	}
@@ -145,13 +146,13 @@ func TestMigrateWithoutTrigrams(t *testing.T) {
 	blank := pgtest.NewBlank(t)
 	super := pgtest.Connect(t, pgtest.AsSuperuser(t, blank))
 	var database string
-	must(t, super.QueryRow(t.Context(), "select current_database()").Scan(&database))
+	require.NoError(t, super.QueryRow(t.Context(), "select current_database()").Scan(&database))
 	for _, sql := range []string{
 		fmt.Sprintf("alter database %s owner to current_user", database),
 		"grant all on schema public to " + pgtest.Owner,
 	} {
 		_, err := super.Exec(t.Context(), sql)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	_, err := postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{})
 	want := fmt.Sprintf(`role %s may not create the extension pg_trgm, which searches need; run "create extension pg_trgm" in database %s as a superuser`, pgtest.Owner, database)
@@ -160,9 +161,9 @@ func TestMigrateWithoutTrigrams(t *testing.T) {
 	}
 	// An administrator does, and not where it is searched.
 	_, err = super.Exec(t.Context(), "create schema extensions; grant usage on schema extensions to public; create extension pg_trgm schema extensions")
-	must(t, err)
+	require.NoError(t, err)
 	_, err = postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{})
-	must(t, err)
+	require.NoError(t, err)
 }
 
 // TestForgetTags lets tags be forgotten while prompts take them up again: each prompt must keep the tags it says.
@@ -174,16 +175,16 @@ func TestForgetTags(t *testing.T) {
 		p := publication(t, store.Key{Namespace: "support", Name: name}, "u1", generation, "x")
 		var err error
 		p.Compiled, err = prompt.Compile(prompt.Spec{Tags: tags, Messages: []prompt.Message{{Role: prompt.User, Text: "text"}}}, nil)
-		must(t, err)
+		require.NoError(t, err)
 		return p
 	}
 	_, err := w.Publish(t.Context(), tagged("p", 1, "hunter2", "kept"))
-	must(t, err)
+	require.NoError(t, err)
 	second := tagged("p", 2, "kept")
 	second.Withdrawn = []int64{1}
 	_, err = w.Publish(t.Context(), second)
-	must(t, err)
-	must(t, w.DeleteUnusedTags(t.Context()))
+	require.NoError(t, err)
+	require.NoError(t, w.DeleteUnusedTags(t.Context()))
 	if diff := cmp.Diff([]string{"kept"}, tagNames(t, owner, "select name from tags order by name")); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/store/storetest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -49,7 +50,7 @@ func TestLibraryWithManyHits(t *testing.T) {
 func open(t testing.TB, o postgres.Options) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), o)
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -57,15 +58,8 @@ func open(t testing.TB, o postgres.Options) *postgres.Store {
 func claim(t testing.TB, s *postgres.Store, uid string) *postgres.Writer {
 	t.Helper()
 	w := s.Writer(uid)
-	must(t, w.ClaimDatabase(t.Context()))
+	require.NoError(t, w.ClaimDatabase(t.Context()))
 	return w
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 var handover = store.Key{Namespace: "support", Name: "handover"}

@@ -16,6 +16,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func TestMigrate(t *testing.T) {
@@ -46,15 +47,15 @@ func TestMigrate(t *testing.T) {
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
 	}
-	must(t, s.VerifySchema(t.Context()))
-	must(t, open(t, pgtest.AsServerRole(t, blank)).VerifySchema(t.Context()))
+	require.NoError(t, s.VerifySchema(t.Context()))
+	require.NoError(t, open(t, pgtest.AsServerRole(t, blank)).VerifySchema(t.Context()))
 
 	conn := pgtest.Connect(t, blank)
 	_, err := conn.Exec(t.Context(), "insert into goose_db_version (version_id, is_applied) values (99, true)")
-	must(t, err)
-	must(t, s.VerifySchema(t.Context())) // ahead is fine
+	require.NoError(t, err)
+	require.NoError(t, s.VerifySchema(t.Context())) // ahead is fine
 	_, err = conn.Exec(t.Context(), "delete from goose_db_version where version_id > 0")
-	must(t, err)
+	require.NoError(t, err)
 	if err := s.VerifySchema(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
 		t.Errorf("verify of an older schema: %v, want that it is behind", err)
 	}
@@ -83,13 +84,13 @@ func TestNewEpoch(t *testing.T) {
 	owner := pgtest.New(t)
 	reader := open(t, pgtest.AsServerRole(t, owner))
 	before, err := reader.Feed(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	last := before
 	for range 2 {
 		_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{NewEpoch: true})
-		must(t, err)
+		require.NoError(t, err)
 		now, err := reader.Feed(t.Context())
-		must(t, err)
+		require.NoError(t, err)
 		if now.Epoch <= last.Epoch || now.Revision != before.Revision {
 			t.Errorf("feed was %+v and is %+v, want a higher epoch at the same revision", last, now)
 		}
@@ -154,29 +155,29 @@ func TestGrants(t *testing.T) {
 func permitted(t *testing.T, conn *pgx.Conn, sql string) bool {
 	t.Helper()
 	tx, err := conn.Begin(t.Context())
-	must(t, err)
-	defer func() { must(t, tx.Rollback(context.Background())) }()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback(context.Background())) }()
 	_, err = tx.Exec(t.Context(), sql)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && (pg.Code == "42501" || pg.Code == "23502") { // no right; a right, but not these values
 		return pg.Code == "23502"
 	}
-	must(t, err)
+	require.NoError(t, err)
 	return true
 }
 
 func tableNames(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
 	rows, err := conn.Query(t.Context(), "select c.relname::text from pg_class c where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relnamespace = 'public'::regnamespace order by 1")
-	must(t, err)
+	require.NoError(t, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	must(t, err)
+	require.NoError(t, err)
 	return names
 }
 
 func firstColumn(t *testing.T, o postgres.Options, table string) string {
 	t.Helper()
 	var name string
-	must(t, pgtest.Connect(t, o).QueryRow(t.Context(), "select attname::text from pg_attribute where attrelid = $1::regclass and attnum = 1", table).Scan(&name))
+	require.NoError(t, pgtest.Connect(t, o).QueryRow(t.Context(), "select attname::text from pg_attribute where attrelid = $1::regclass and attnum = 1", table).Scan(&name))
 	return name
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func TestValidate(t *testing.T) {
@@ -47,7 +48,7 @@ func TestFlags(t *testing.T) {
 	var got postgres.Options
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	got.AddFlags(flags)
-	must(t, flags.Parse([]string{"--database-host=db", "--database-name=lectern", "--database-user=u", "--database-connect-timeout=5s"}))
+	require.NoError(t, flags.Parse([]string{"--database-host=db", "--database-name=lectern", "--database-user=u", "--database-connect-timeout=5s"}))
 	want := postgres.Options{
 		Host: "db", Port: 5432, Database: "lectern", User: "u", PoolSize: 20, IdleTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second,
 	}
@@ -60,14 +61,14 @@ func TestFlags(t *testing.T) {
 func TestURLFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "url")
-	must(t, os.WriteFile(file, []byte("postgres://nobody@127.0.0.1:1/nowhere\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("postgres://nobody@127.0.0.1:1/nowhere\n"), 0o600))
 	s := open(t, postgres.Options{URLFile: file})
 	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("ping of a closed port: %v, want that the database is away", err)
 	}
-	must(t, os.WriteFile(file, []byte(pgtest.New(t).URL+"\n"), 0o600))
-	must(t, s.Ping(t.Context()))
-	must(t, s.VerifySchema(t.Context()))
+	require.NoError(t, os.WriteFile(file, []byte(pgtest.New(t).URL+"\n"), 0o600))
+	require.NoError(t, s.Ping(t.Context()))
+	require.NoError(t, s.VerifySchema(t.Context()))
 }
 
 func TestOpenRefusesWhatCannotBeRead(t *testing.T) {
@@ -93,9 +94,9 @@ func TestParts(t *testing.T) {
 	owner := pgtest.New(t)
 	cfg := pgtest.Connect(t, owner).Config()
 	password := filepath.Join(t.TempDir(), "password")
-	must(t, os.WriteFile(password, []byte(cfg.Password), 0o600))
+	require.NoError(t, os.WriteFile(password, []byte(cfg.Password), 0o600))
 	s := open(t, postgres.Options{
 		Host: cfg.Host, Port: cfg.Port, Database: cfg.Database, User: cfg.User, PasswordFile: password, SSLMode: "disable",
 	})
-	must(t, s.VerifySchema(t.Context()))
+	require.NoError(t, s.VerifySchema(t.Context()))
 }

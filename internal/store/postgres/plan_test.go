@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestPlans asks Postgres how it runs the queries of servers with 1,000 and with 100,000 prompts, as the
@@ -73,7 +74,7 @@ func TestPlansOfChanges(t *testing.T) {
 		"vacuum (analyze) prompt_changes, prompts",
 	} {
 		_, err := conn.Exec(t.Context(), sql)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	for name, q := range map[string]struct{ file, args string }{
 		"OpenChanges":      {"changes.sql", "2, 500"},
@@ -107,7 +108,7 @@ func fill(t *testing.T, conn *pgx.Conn, size int) {
 		"vacuum (analyze) prompts, prompt_versions",
 	} {
 		_, err := conn.Exec(t.Context(), sql)
-		must(t, err)
+		require.NoError(t, err)
 	}
 }
 
@@ -115,7 +116,7 @@ func fill(t *testing.T, conn *pgx.Conn, size int) {
 func query(t *testing.T, file, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("queries/" + file)
-	must(t, err)
+	require.NoError(t, err)
 	_, after, found := strings.Cut(string(text), "-- name: "+name+" ")
 	if !found {
 		t.Fatalf("no query %s in %s", name, file)
@@ -136,13 +137,13 @@ func explain(t *testing.T, conn *pgx.Conn, sql, args string) string {
 	t.Helper()
 	for _, statement := range []string{"set plan_cache_mode = force_generic_plan", "deallocate all", "prepare q as " + strings.TrimRight(strings.TrimSpace(sql), ";")} {
 		_, err := conn.PgConn().Exec(t.Context(), statement).ReadAll()
-		must(t, err)
+		require.NoError(t, err)
 	}
 	// The second run, when the catalog is read.
 	var plan string
 	for range 2 {
 		results, err := conn.PgConn().Exec(t.Context(), "explain (analyze, buffers, format json) execute q("+args+")").ReadAll()
-		must(t, err)
+		require.NoError(t, err)
 		plan = string(results[0].Rows[0][0])
 	}
 	return plan
@@ -153,6 +154,6 @@ func buffers(t *testing.T, plan string) float64 {
 	var parsed []struct {
 		Plan map[string]any
 	}
-	must(t, json.Unmarshal([]byte(plan), &parsed))
+	require.NoError(t, json.Unmarshal([]byte(plan), &parsed))
 	return parsed[0].Plan["Shared Hit Blocks"].(float64) + parsed[0].Plan["Shared Read Blocks"].(float64)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -15,6 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestEqualPublishWritesNoRow compares every row of every table with the transaction that wrote it.
@@ -26,11 +26,11 @@ func TestEqualPublishWritesNoRow(t *testing.T) {
 	p.Labels = map[string]string{"team": "ops"}
 	p.Channels = []store.ChannelRule{{Name: "beta"}, {Name: "production", Version: 1}, {Name: "none", Version: 7}}
 	_, err := w.Publish(t.Context(), p)
-	must(t, err)
+	require.NoError(t, err)
 	before := contents(t, owner)
 	for range 3 {
 		_, err = w.Publish(t.Context(), p)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
 		t.Errorf("rows (-before +after):\n%s", diff)
@@ -44,7 +44,7 @@ func TestSecondCluster(t *testing.T) {
 	s := open(t, owner)
 	first := claim(t, s, "first")
 	_, err := first.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-	must(t, err)
+	require.NoError(t, err)
 	before := contents(t, owner)
 
 	refused := s.Writer("second")
@@ -52,14 +52,14 @@ func TestSecondCluster(t *testing.T) {
 	_, err = refused.Publish(t.Context(), publication(t, handover, "u1", 2, "of the second"))
 	foreign(t, err, store.ForeignClusterError{Owner: "first", Asked: "second"})
 	foreign(t, s.Writer("second").CheckCluster(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
-	must(t, first.CheckCluster(t.Context()))
+	require.NoError(t, first.CheckCluster(t.Context()))
 	claim(t, s, "first")
 	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
 		t.Errorf("what the refused claim wrote (-before +after):\n%s", diff)
 	}
 
 	_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{AdoptCluster: true})
-	must(t, err)
+	require.NoError(t, err)
 	foreign(t, first.CheckCluster(t.Context()), store.ForeignClusterError{Asked: "first"})
 	second := claim(t, s, "second")
 	before = contents(t, owner)
@@ -81,7 +81,7 @@ func TestSecondCluster(t *testing.T) {
 		t.Errorf("what the first cluster wrote (-before +after):\n%s", diff)
 	}
 	_, err = second.Publish(t.Context(), publication(t, handover, "u1", 2, "of the second"))
-	must(t, err)
+	require.NoError(t, err)
 }
 
 func foreign(t *testing.T, err error, want store.ForeignClusterError) {
@@ -103,10 +103,10 @@ func TestErasedTextIsNowhere(t *testing.T) {
 			Title: secret, Description: secret, Category: secret, Metadata: []byte(`{"a":"` + secret + `"}`),
 			Messages: []prompt.Message{{Role: prompt.User, Text: "password " + secret + " {{" + secret + "}}{{! " + secret + " }}"}},
 		}, nil)
-		must(t, err)
+		require.NoError(t, err)
 		p.Compiled = c
 		_, err = w.Publish(t.Context(), p)
-		must(t, err)
+		require.NoError(t, err)
 	}
 	for name, erase := range map[string]func(*testing.T, *postgres.Writer) error{
 		"withdrawn": func(t *testing.T, w *postgres.Writer) error {
@@ -123,7 +123,7 @@ func TestErasedTextIsNowhere(t *testing.T) {
 			return err
 		},
 		"purged": func(t *testing.T, w *postgres.Writer) error {
-			must(t, w.Remove(t.Context(), handover, "u1", false))
+			require.NoError(t, w.Remove(t.Context(), handover, "u1", false))
 			_, err := w.PurgeTombstones(t.Context(), 0, 1)
 			return err
 		},
@@ -136,7 +136,7 @@ func TestErasedTextIsNowhere(t *testing.T) {
 			if !strings.Contains(fmt.Sprint(contents(t, owner)), secret) {
 				t.Fatal("the text was never stored; this test sees nothing")
 			}
-			must(t, erase(t, w))
+			require.NoError(t, erase(t, w))
 			for table, rows := range contents(t, owner) {
 				for _, row := range rows {
 					if strings.Contains(row, secret) {
@@ -153,7 +153,7 @@ func TestVersionsAreImmutable(t *testing.T) {
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
 	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-	must(t, err)
+	require.NoError(t, err)
 	conn := pgtest.Connect(t, owner)
 	for name, set := range map[string]string{
 		"another text":               "document = '{}'",
@@ -209,13 +209,13 @@ func TestDerivedTables(t *testing.T) {
 		step.spec.Messages = []prompt.Message{{Role: prompt.User, Text: step.text}}
 		var err error
 		p.Compiled, err = prompt.Compile(step.spec, nil)
-		must(t, err)
+		require.NoError(t, err)
 		p.Channels = step.rules
 		_, err = w.Publish(t.Context(), p)
-		must(t, err)
+		require.NoError(t, err)
 
 		var got derived
-		must(t, conn.QueryRow(t.Context(), `select
+		require.NoError(t, conn.QueryRow(t.Context(), `select
 			array(select t.name::text from tags t join prompt_tags pt on pt.tag_id = t.id where pt.prompt_id = p.id order by 1),
 			array(select concat_ws(' ', position, name, type, enum, default_value, case when required then 'true' else 'false' end)
 			        from prompt_variables v where v.prompt_id = p.id order by position),
@@ -236,12 +236,12 @@ func TestMutualIncludersDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	s, err := postgres.Open(t.Context(), owner)
-	must(t, err)
+	require.NoError(t, err)
 	w := claim(t, s, cluster)
 	left, right := store.Key{Namespace: "support", Name: "left"}, store.Key{Namespace: "support", Name: "right"}
 	for _, k := range []store.Key{left, right} {
 		_, err := w.Publish(t.Context(), publication(t, k, "u1", 1, "first"))
-		must(t, err)
+		require.NoError(t, err)
 	}
 	const sides, rounds = 8, 40
 	var wg sync.WaitGroup
@@ -264,15 +264,14 @@ func TestMutualIncludersDoNotDeadlock(t *testing.T) {
 	wg.Wait()
 	s.Close() // a session reports what it counted when it ends
 	conn := pgtest.Connect(t, owner)
-	var deadlocks, sessions int64
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		must(t, conn.QueryRow(t.Context(), `select deadlocks, (select count(*) from pg_stat_activity a where a.datname = d.datname)
+	var deadlocks int64
+	require.Until(t, "no other session is left", func() bool {
+		var sessions int64
+		require.NoError(t, conn.QueryRow(t.Context(), `select deadlocks, (select count(*) from pg_stat_activity a where a.datname = d.datname)
 			from pg_stat_database d where datname = current_database()`).Scan(&deadlocks, &sessions))
-		if sessions == 1 {
-			break
-		}
-	}
-	if deadlocks != 0 || sessions != 1 {
-		t.Errorf("%d deadlocks (with %d sessions left), want none", deadlocks, sessions-1)
+		return sessions == 1
+	})
+	if deadlocks != 0 {
+		t.Errorf("%d deadlocks, want none", deadlocks)
 	}
 }

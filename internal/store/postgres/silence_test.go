@@ -12,6 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestSomeoneHoldsTheFeed is a person's forgotten transaction: every publish waits for it, but not for ever.
@@ -23,18 +24,18 @@ func TestSomeoneHoldsTheFeed(t *testing.T) {
 	s.SetCallTimeout(200 * time.Millisecond)
 
 	forgotten, err := pgtest.Connect(t, owner).Begin(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	_, err = forgotten.Exec(t.Context(), "select from feed for update")
-	must(t, err)
+	require.NoError(t, err)
 	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("publish beside a lock gives %v, want %v", err, store.ErrUnavailable)
 	}
 
-	must(t, forgotten.Rollback(context.Background()))
+	require.NoError(t, forgotten.Rollback(context.Background()))
 	s.SetCallTimeout(10 * time.Second)
 	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
-	must(t, err)
+	require.NoError(t, err)
 }
 
 // TestServerFallsSilent is a node that freezes: its connections stay open and nothing comes back.
@@ -42,7 +43,7 @@ func TestServerFallsSilent(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	u, err := url.Parse(owner.URL)
-	must(t, err)
+	require.NoError(t, err)
 	silent, address := proxy(t, u.Host)
 	u.Host = address
 	owner.URL = u.String()
@@ -68,8 +69,8 @@ func TestServerFallsSilent(t *testing.T) {
 func proxy(t *testing.T, server string) (silent *atomic.Bool, address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { must(t, listener.Close()) })
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
 	silent = &atomic.Bool{}
 	pass := func(from, to net.Conn) {
 		defer from.Close() //nolint:errcheck // the other side may have closed it

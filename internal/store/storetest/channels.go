@@ -6,6 +6,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func channels(t *testing.T, b bench) {
@@ -50,7 +51,7 @@ func missingVersion(t *testing.T, b bench) {
 	equal(b, "by number", "one", b.text(handover, version(1)))
 	equal(b, "again", false, b.publish(p).Changed)
 	total, err := b.Count(b.Context(), store.Scope{All: true})
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "listed while nothing is served by the bare name", int64(0), total)
 
 	p = b.publication(handover, "u1", 2, "two")
@@ -79,7 +80,7 @@ func defaultVersion(t *testing.T, b bench) {
 
 	listed := func() store.Summary {
 		page, err := b.List(b.Context(), store.ListQuery{Scope: store.Scope{All: true}, Limit: 10})
-		b.must(err)
+		require.NoError(b, err)
 		if len(page.Prompts) != 1 {
 			b.Fatalf("listed %+v, want one", page.Prompts)
 		}
@@ -110,7 +111,7 @@ func withdrawal(t *testing.T, b bench) {
 	equal(b, "again", false, b.publish(p).Changed)
 
 	versions, err := b.ListVersions(b.Context(), handover, 0, 10)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "withdrawn in the history", []bool{false, true}, []bool{versions[0].Withdrawn, versions[1].Withdrawn})
 	equal(b, "its digest stays", secret.Compiled.Digest, versions[1].Digest)
 
@@ -138,7 +139,7 @@ func withdrawalRefused(t *testing.T, b bench) {
 	equal(b, "in use", []store.VersionInUse{{Version: 1, By: "dependent"}}, got.InUse)
 	equal(b, "version", int64(4), got.Version)
 
-	b.must(b.Remove(b.Context(), key("dependent"), "u2", false))
+	require.NoError(b, b.Remove(b.Context(), key("dependent"), "u2", false))
 	equal(b, "nobody needs it now", nil, b.publish(p).InUse)
 	b.notServed(handover, version(1), store.ErrNotFound)
 }
@@ -174,14 +175,14 @@ func fragments(t *testing.T, b bench) {
 		ref("style", bare), ref("style", version(1)), ref("style", channel(store.Latest)),
 		ref("style", version(4)), ref("style", channel("none")), ref("style", channel("never")), ref("absent", bare),
 	})
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "fragments", map[prompt.Ref]prompt.Fragment{
 		ref("style", bare):                  of(2, "second"),
 		ref("style", version(1)):            of(1, "first {{x}}"),
 		ref("style", channel(store.Latest)): of(3, "third {{! kept in the source }}"),
 	}, got)
 	elsewhere, err := b.LoadFragments(b.Context(), "other", []prompt.Ref{ref("style", bare)})
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "another namespace", nil, elsewhere)
 }
 
@@ -199,7 +200,7 @@ func movedFragment(t *testing.T, b bench) {
 			p.Withdrawn = []int64{1}
 			b.publish(p)
 		}, true},
-		"the fragment is gone": {"", func(b bench, f store.Key) { b.must(b.Remove(b.Context(), f, "f", false)) }, true},
+		"the fragment is gone": {"", func(b bench, f store.Key) { require.NoError(b, b.Remove(b.Context(), f, "f", false)) }, true},
 		"nothing moves":        {"", func(bench, store.Key) {}, false},
 	} {
 		// Each in a namespace of its own.
@@ -211,7 +212,7 @@ func movedFragment(t *testing.T, b bench) {
 		feed := b.feed()
 		got, err := b.Publish(b.Context(), p)
 		if !tc.moved {
-			b.must(err)
+			require.NoError(b, err)
 			equal(b, name+": includes", p.Compiled.Includes, got.Includes)
 			equal(b, name+": includes served", p.Compiled.Includes, b.get(dependent, bare).Includes)
 			continue

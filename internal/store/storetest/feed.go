@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // mutualIncluders publish over each other: whoever is overtaken compiles again, and nobody deadlocks. (That a
@@ -73,7 +74,7 @@ func feedOrder(t *testing.T, b bench) {
 	poll := func() {
 		feed := b.feed()
 		changes, err := b.ChangedSince(b.Context(), last, writers*each+1)
-		b.must(err)
+		require.NoError(b, err)
 		for _, c := range changes {
 			if c.Revision != last+1 {
 				b.Fatalf("revision %d came after %d", c.Revision, last)
@@ -95,7 +96,7 @@ func feedOrder(t *testing.T, b bench) {
 	}
 	equal(b, "changes seen", writers*each, seen)
 	some, err := b.ChangedSince(b.Context(), start.Revision, 3)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "a page of changes", 3, len(some))
 }
 
@@ -117,7 +118,7 @@ func lists(t *testing.T, b bench) {
 		p.Exposure = exposure
 		b.publish(p)
 	}
-	b.must(b.Remove(b.Context(), store.Key{Namespace: "b", Name: "gone"}, "u", false))
+	require.NoError(b, b.Remove(b.Context(), store.Key{Namespace: "b", Name: "gone"}, "u", false))
 
 	for name, tc := range map[string]struct {
 		scope store.Scope
@@ -133,11 +134,11 @@ func lists(t *testing.T, b bench) {
 			equal(b, fmt.Sprintf("%s by %d", name, limit), tc.want, b.listAll(tc.scope, limit))
 		}
 		total, err := b.Count(b.Context(), tc.scope)
-		b.must(err)
+		require.NoError(b, err)
 		equal(b, name+": count", int64(len(tc.want)), total)
 	}
 	page, err := b.List(b.Context(), store.ListQuery{Scope: store.Scope{Namespaces: []string{"c"}}, Limit: 1})
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "page", store.ListPage{Prompts: []store.Summary{{
 		Key: keys[5], Version: 1, Title: "Title of c/x", Description: "d", Arguments: b.get(keys[5], bare).Document.Arguments,
 	}}}, page)
@@ -148,7 +149,7 @@ func (b bench) listAll(scope store.Scope, limit int) []store.Key {
 	var keys []store.Key
 	for after := (store.Key{}); ; after = keys[len(keys)-1] {
 		page, err := b.List(b.Context(), store.ListQuery{Scope: scope, After: after, Limit: limit})
-		b.must(err)
+		require.NoError(b, err)
 		for _, s := range page.Prompts {
 			keys = append(keys, s.Key)
 		}
@@ -170,7 +171,7 @@ func history(t *testing.T, b bench) {
 	}
 	page := func(before int64, limit int) []store.VersionInfo {
 		versions, err := b.ListVersions(b.Context(), handover, before, limit)
-		b.must(err)
+		require.NoError(b, err)
 		for i := range versions {
 			if versions[i].PublishedAt.IsZero() || versions[i].Digest == "" {
 				b.Errorf("version %d has no time or digest: %+v", versions[i].Version, versions[i])

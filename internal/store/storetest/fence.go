@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 const crowd = 100
@@ -20,7 +21,7 @@ func concurrentPublishes(t *testing.T, b bench) {
 	published, errs := b.publishAll(publications)
 	texts := map[int64]string{}
 	for i, p := range published {
-		b.must(errs[i])
+		require.NoError(b, errs[i])
 		if !p.NewVersion || p.Served != p.Version {
 			b.Errorf("publish %d: %+v, want a new version that is served", i, p)
 		}
@@ -136,7 +137,7 @@ func generationBack(t *testing.T, b bench) {
 // removedBeforePublished is a leader that stalled between reading an object and publishing it for the
 // first time, while the object was deleted: without a tombstone nothing would stop it.
 func removedBeforePublished(t *testing.T, b bench) {
-	b.must(b.Remove(b.Context(), handover, "u1", false))
+	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
 	late := b.publication(handover, "u1", 1, "deleted meanwhile")
 	b.fenced(late)
 	b.notServed(handover, bare, store.ErrNotFound)
@@ -149,13 +150,13 @@ func removedBeforePublished(t *testing.T, b bench) {
 
 func tombstone(t *testing.T, b bench) {
 	b.publish(b.publication(handover, "u1", 1, "one"))
-	b.must(b.Remove(b.Context(), handover, "another", false))
+	require.NoError(b, b.Remove(b.Context(), handover, "another", false))
 	equal(b, "after removing another's", "one", b.text(handover, bare))
 
 	feed := b.feed()
-	b.must(b.Remove(b.Context(), handover, "u1", false))
+	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
 	equal(b, "feed", feed.Revision+1, b.feed().Revision)
-	b.must(b.Remove(b.Context(), handover, "u1", false))
+	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
 	equal(b, "feed after removing what is gone", feed.Revision+1, b.feed().Revision)
 
 	b.notServed(handover, bare, store.ErrNotFound)
@@ -164,7 +165,7 @@ func tombstone(t *testing.T, b bench) {
 		b.Errorf("versions of a tombstone: %v, want not found", err)
 	}
 	changes, err := b.ChangedSince(b.Context(), feed.Revision, 10)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "changes", []store.ChangedKey{{Revision: feed.Revision + 1, Key: handover}}, changes)
 
 	p := b.publication(handover, "u2", 1, "two")
@@ -181,7 +182,7 @@ func tombstone(t *testing.T, b bench) {
 func resurrection(t *testing.T, b bench) {
 	b.publish(b.publication(handover, "u1", 1, "one"))
 	late := b.publication(handover, "u1", 1, "one")
-	b.must(b.Remove(b.Context(), handover, "u1", false))
+	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
 	if !b.fenced(late).Deleted {
 		b.Error("the fence does not say that the row is a tombstone")
 	}
@@ -194,9 +195,9 @@ func retained(t *testing.T, b bench) {
 	p := b.publication(handover, "u1", 1, "kept")
 	p.Retain = true
 	b.publish(p)
-	b.must(b.Remove(b.Context(), handover, "u1", true))
+	require.NoError(b, b.Remove(b.Context(), handover, "u1", true))
 	purged, err := b.PurgeTombstones(b.Context(), 0, 10)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "purged", 0, purged)
 
 	next := b.publication(handover, "u2", 1, "kept")
@@ -220,11 +221,11 @@ func sweep(t *testing.T, b bench) {
 		"a row that never was": {key("never"), stale},
 	} {
 		swept, err := b.RemoveIfUnchanged(b.Context(), step.key, step.fence)
-		b.must(err)
+		require.NoError(b, err)
 		equal(b, name, false, swept)
 	}
 	swept, err := b.RemoveIfUnchanged(b.Context(), handover, b.row(handover).Fence)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "the row as seen", true, swept)
 	b.notServed(handover, bare, store.ErrNotFound)
 }
@@ -233,7 +234,7 @@ func purge(t *testing.T, b bench) {
 	b.publish(b.publication(handover, "u1", 1, "one"))
 	b.publish(b.publication(handover, "u1", 2, "two"))
 	b.publish(b.publication(key("live"), "u2", 1, "stays"))
-	b.must(b.Remove(b.Context(), handover, "u1", false))
+	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
 	feed := b.feed()
 	for _, step := range []struct {
 		name string
@@ -243,7 +244,7 @@ func purge(t *testing.T, b bench) {
 		{"too young", time.Hour, 0}, {"old enough", 0, 1}, {"never twice", 0, 0},
 	} {
 		purged, err := b.PurgeTombstones(b.Context(), step.age, 10)
-		b.must(err)
+		require.NoError(b, err)
 		equal(b, step.name, step.want, purged)
 	}
 	equal(b, "feed", feed.Revision+1, b.feed().Revision)
@@ -266,12 +267,12 @@ func rows(t *testing.T, b bench) {
 	}
 	gone := b.publication(store.Key{Namespace: "a", Name: "zz"}, "u", 1, "gone")
 	b.publish(gone)
-	b.must(b.Remove(b.Context(), gone.Key, "u", false))
+	require.NoError(b, b.Remove(b.Context(), gone.Key, "u", false))
 
 	var got []store.ComparedRow
 	for after := (store.Key{}); ; after = got[len(got)-1].Key {
 		page, err := b.ListRows(b.Context(), after, 3, time.Hour)
-		b.must(err)
+		require.NoError(b, err)
 		got = append(got, page...)
 		if len(page) < 3 {
 			break
@@ -279,6 +280,6 @@ func rows(t *testing.T, b bench) {
 	}
 	equal(b, "rows", want, got)
 	settled, err := b.ListRows(b.Context(), store.Key{}, 1, -time.Minute)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "settled a minute from now", true, settled[0].Quiescent)
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func (b bench) find(q store.FindQuery) store.FindResult {
 	b.Helper()
 	found, err := b.Find(b.Context(), q)
-	b.must(err)
+	require.NoError(b, err)
 	return found
 }
 
@@ -32,9 +33,9 @@ func (b bench) pages(q store.FindQuery) []store.PromptView {
 			b.Fatalf("a page of %d has %d prompts and says that there are more", q.Limit, len(found.Prompts))
 		}
 		text, err := json.Marshal(found.Next)
-		b.must(err)
+		require.NoError(b, err)
 		q.After, q.Offset = new(store.PageMark), 0
-		b.must(json.Unmarshal(text, q.After))
+		require.NoError(b, json.Unmarshal(text, q.After))
 	}
 }
 
@@ -51,7 +52,7 @@ func (b bench) same(what string, q store.FindQuery, want []store.Key) {
 		equal(b, fmt.Sprintf("%s from %d", what, offset), want[min(offset, len(want)):], keysOf(b.pages(q)))
 	}
 	total, err := b.CountFound(b.Context(), q)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, what+": count", int64(len(want)), total)
 }
 
@@ -141,7 +142,7 @@ func findListed(t *testing.T, b bench) {
 	b.described(key("fragment"), prompt.Spec{Title: "needle"}, "needle", exposed(store.Fragment))
 	b.described(key("unresolved"), prompt.Spec{Title: "needle"}, "needle", ruled(store.ChannelRule{Name: store.Production, Version: 9}))
 	b.described(key("gone"), prompt.Spec{Title: "needle"}, "needle")
-	b.must(b.Remove(b.Context(), key("gone"), "u", false))
+	require.NoError(b, b.Remove(b.Context(), key("gone"), "u", false))
 
 	for name, q := range map[string]store.FindQuery{
 		"all":                 {},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // Library is what tools ask of a store, beside what all servers do.
@@ -76,7 +77,7 @@ func ruled(rules ...store.ChannelRule) func(*store.Publication) {
 func (b bench) read(k store.Key, sel prompt.Selector) store.PromptView {
 	b.Helper()
 	r, err := b.GetView(b.Context(), k, sel)
-	b.must(err)
+	require.NoError(b, err)
 	return r
 }
 
@@ -141,7 +142,7 @@ func noRecords(t *testing.T, b bench) {
 	b.described(handover, prompt.Spec{}, "one", ruled(store.ChannelRule{Name: store.Production, Version: 9}))
 	b.described(key("part"), prompt.Spec{}, "one", ruled(store.ChannelRule{Name: store.Production, Version: 9}), exposed(store.Fragment))
 	b.described(key("gone"), prompt.Spec{}, "one")
-	b.must(b.Remove(b.Context(), key("gone"), "u", false))
+	require.NoError(b, b.Remove(b.Context(), key("gone"), "u", false))
 	for name, tc := range map[string]struct {
 		key  store.Key
 		sel  prompt.Selector
@@ -187,7 +188,7 @@ func stats(t *testing.T, b bench) {
 	b.described(k("b", "hidden"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t", exposed(store.Unlisted))
 	b.described(k("b", "part"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t", exposed(store.Fragment))
 	b.described(k("b", "gone"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t")
-	b.must(b.Remove(b.Context(), k("b", "gone"), "u", false))
+	require.NoError(b, b.Remove(b.Context(), k("b", "gone"), "u", false))
 	for name, tc := range map[string]struct {
 		scope store.Scope
 		want  store.Stats
@@ -201,7 +202,7 @@ func stats(t *testing.T, b bench) {
 		"none": {store.Scope{}, store.Stats{}},
 	} {
 		got, err := b.Stats(b.Context(), tc.scope)
-		b.must(err)
+		require.NoError(b, err)
 		equal(b, name, tc.want, got)
 	}
 }
@@ -217,7 +218,7 @@ func names(t *testing.T, b bench) {
 		b.described(store.Key{Namespace: "secret", Name: name}, prompt.Spec{}, "text", exposed(e))
 	}
 	b.described(store.Key{Namespace: "secret", Name: "hands"}, prompt.Spec{}, "text")
-	b.must(b.Remove(b.Context(), store.Key{Namespace: "secret", Name: "hands"}, "u", false))
+	require.NoError(b, b.Remove(b.Context(), store.Key{Namespace: "secret", Name: "hands"}, "u", false))
 	teams := store.Scope{Namespaces: []string{"team-a", "team-b", "team", "secret", "absent"}}
 	type complete func(context.Context, store.Scope, string, int) (store.Completions, error)
 	for name, tc := range map[string]struct {
@@ -239,7 +240,7 @@ func names(t *testing.T, b bench) {
 		"a namespace is shown for what is listed": {b.CompleteNamespaces, all, "s", 9, store.Completions{}},
 	} {
 		got, err := tc.of(b.Context(), tc.scope, tc.prefix, tc.limit)
-		b.must(err)
+		require.NoError(b, err)
 		equal(b, name, tc.want, got)
 	}
 }
@@ -248,14 +249,14 @@ func taken(t *testing.T, b bench) {
 	for name, e := range map[string]store.Exposure{"listed": store.Listed, "unlisted": store.Unlisted, "fragment": store.Fragment, "gone": store.Listed} {
 		b.described(key(name), prompt.Spec{}, "text", exposed(e))
 	}
-	b.must(b.Remove(b.Context(), key("gone"), "u", false))
+	require.NoError(b, b.Remove(b.Context(), key("gone"), "u", false))
 	for name, want := range map[string]bool{"listed": true, "unlisted": true, "fragment": true, "gone": true, "never": false} {
 		got, err := b.NameTaken(b.Context(), key(name))
-		b.must(err)
+		require.NoError(b, err)
 		equal(b, name+" is taken", want, got)
 	}
 	got, err := b.NameTaken(b.Context(), store.Key{Namespace: "other", Name: "listed"})
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "the name elsewhere", false, got)
 }
 
@@ -277,7 +278,7 @@ func similar(t *testing.T, b bench) {
 	b.described(k("b", "changed"), titled("Changed"), "Something else altogether, and not like the others.")
 	b.described(k("b", "hidden"), titled("Hidden"), text, exposed(store.Unlisted))
 	b.described(k("b", "gone"), titled("Gone"), text)
-	b.must(b.Remove(b.Context(), k("b", "gone"), "u", false))
+	require.NoError(b, b.Remove(b.Context(), k("b", "gone"), "u", false))
 	spoken := b.publication(k("b", "spoken"), "u", 1, "x")
 	spoken.Compiled = b.compiled("b", prompt.Spec{Title: "Spoken", Syntax: prompt.Plain, Messages: []prompt.Message{
 		{Role: prompt.User, Text: "Summarise the incident in three sentences for the next shift"},
@@ -309,7 +310,7 @@ func similar(t *testing.T, b bench) {
 		"nobody's":            {store.SimilarQuery{Text: text, Threshold: 0.5, Limit: 9}, nil},
 	} {
 		got, err := b.FindSimilar(b.Context(), tc.query)
-		b.must(err)
+		require.NoError(b, err)
 		equal(b, name, tc.want, got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func firstPublish(t *testing.T, b bench) {
@@ -39,7 +40,7 @@ func firstPublish(t *testing.T, b bench) {
 		Exposure: store.Listed, Revision: got.Revision, Latest: 1,
 	}, served)
 	digest, err := prompt.DigestOf(&served.Document)
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "digest of what came back", p.Compiled.Digest, digest)
 	equal(b, "feed", store.Feed{Epoch: before.Epoch, Revision: before.Revision + 1}, b.feed())
 }
@@ -192,7 +193,7 @@ func historyLimit(t *testing.T, b bench) {
 		b.publish(p)
 	}
 	versions, err := b.ListVersions(b.Context(), handover, 0, 100)
-	b.must(err)
+	require.NoError(b, err)
 	var left []int64
 	for _, v := range versions {
 		left = append(left, v.Version)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 func searching(text string) store.FindQuery {
@@ -138,6 +139,6 @@ func searchErased(t *testing.T, b bench) {
 	}
 	b.same("what is there now", searching("nothing"), []store.Key{handover})
 	got, err := b.FindSimilar(b.Context(), store.SimilarQuery{Scope: all, Text: "hunter2", Threshold: 0.1, Limit: 9})
-	b.must(err)
+	require.NoError(b, err)
 	equal(b, "similar to what was erased", nil, got)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // Writer is what controllers do to a store.
@@ -108,11 +109,11 @@ func sourced(spec prompt.Spec, text string) prompt.Spec {
 func (b bench) compiled(namespace string, spec prompt.Spec) *prompt.Compiled {
 	b.Helper()
 	refs, err := prompt.References(spec)
-	b.must(err)
+	require.NoError(b, err)
 	fragments, err := b.LoadFragments(b.Context(), namespace, refs)
-	b.must(err)
+	require.NoError(b, err)
 	c, err := prompt.Compile(spec, fragments)
-	b.must(err)
+	require.NoError(b, err)
 	return c
 }
 
@@ -128,14 +129,14 @@ func (b bench) publication(k store.Key, uid string, generation int64, text strin
 func (b bench) publish(p store.Publication) store.Published {
 	b.Helper()
 	published, err := b.Publish(b.Context(), p)
-	b.must(err)
+	require.NoError(b, err)
 	return published
 }
 
 func (b bench) get(k store.Key, sel prompt.Selector) store.Version {
 	b.Helper()
 	v, err := b.Get(b.Context(), k, sel)
-	b.must(err)
+	require.NoError(b, err)
 	return v
 }
 
@@ -148,14 +149,14 @@ func (b bench) text(k store.Key, sel prompt.Selector) string {
 func (b bench) feed() store.Feed {
 	b.Helper()
 	f, err := b.Feed(b.Context())
-	b.must(err)
+	require.NoError(b, err)
 	return f
 }
 
 func (b bench) row(k store.Key) store.ComparedRow {
 	b.Helper()
 	all, err := b.ListRows(b.Context(), store.Key{}, 1000, time.Hour)
-	b.must(err)
+	require.NoError(b, err)
 	for _, r := range all {
 		if r.Key == k {
 			return r
@@ -180,13 +181,6 @@ func (b bench) notServed(k store.Key, sel prompt.Selector, want error) {
 	b.Helper()
 	if v, err := b.Get(b.Context(), k, sel); !errors.Is(err, want) {
 		b.Errorf("get %s%s: got %+v, %v, want %v", k, sel, v, err, want)
-	}
-}
-
-func (b bench) must(err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // Author publishes to a database of the test's own. What is embedded reads it as the role of a
@@ -42,7 +43,7 @@ func NewAuthor(tb testing.TB) *Author {
 	a := &Author{Owner: pgtest.New(tb), tb: tb, lives: make(map[store.Key]int), specs: make(map[store.Key]v1alpha1.PromptSpec)}
 	a.Store = a.open(pgtest.AsServerRole(tb, a.Owner))
 	a.writer = a.open(a.Owner).Writer("cluster-1")
-	a.must(a.writer.ClaimDatabase(tb.Context()))
+	require.NoError(a.tb, a.writer.ClaimDatabase(tb.Context()))
 	return a
 }
 
@@ -56,11 +57,11 @@ func Text(text string) prompt.Spec {
 func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.Publication)) {
 	a.tb.Helper()
 	refs, err := prompt.References(spec)
-	a.must(err)
+	require.NoError(a.tb, err)
 	fragments, err := a.writer.LoadFragments(a.tb.Context(), key.Namespace, refs)
-	a.must(err)
+	require.NoError(a.tb, err)
 	compiled, err := prompt.Compile(spec, fragments)
-	a.must(err)
+	require.NoError(a.tb, err)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.written++
@@ -72,7 +73,7 @@ func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.
 		c(&p)
 	}
 	_, err = a.publish(a.tb.Context(), p)
-	a.must(err)
+	require.NoError(a.tb, err)
 	object := promptobject.Written(&compiled.Document)
 	object.Exposure = string(p.Exposure)
 	for _, rule := range p.Channels {
@@ -99,7 +100,7 @@ func (a *Author) Delete(key store.Key) {
 	a.tb.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.must(a.remove(a.tb.Context(), key))
+	require.NoError(a.tb, a.remove(a.tb.Context(), key))
 }
 
 func (a *Author) remove(ctx context.Context, key store.Key) error {
@@ -118,14 +119,7 @@ func (a *Author) objectUID(key store.Key) types.UID {
 func (a *Author) open(opts postgres.Options) *postgres.Store {
 	a.tb.Helper()
 	db, err := postgres.Open(a.tb.Context(), opts)
-	a.must(err)
+	require.NoError(a.tb, err)
 	a.tb.Cleanup(db.Close)
 	return db
-}
-
-func (a *Author) must(err error) {
-	a.tb.Helper()
-	if err != nil {
-		a.tb.Fatal(err)
-	}
 }

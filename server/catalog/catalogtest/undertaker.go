@@ -11,6 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // Undertake carries out change requests until the test ends, as a controller does on objects: those are
@@ -46,7 +47,7 @@ func (a *Author) Undertake(owned ...store.Key) {
 func (a *Author) Asked() int {
 	a.tb.Helper()
 	keys, err := a.writer.PromptsWithOpenChanges(a.tb.Context(), 1000)
-	a.must(err)
+	require.NoError(a.tb, err)
 	return len(keys)
 }
 

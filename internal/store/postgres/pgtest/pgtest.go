@@ -22,6 +22,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // The roles a test connects as. Neither is a superuser, and the first owns the database.
@@ -78,7 +79,7 @@ func AsServerRole(t testing.TB, owner postgres.Options) postgres.Options {
 func AsSuperuser(t testing.TB, owner postgres.Options) postgres.Options {
 	t.Helper()
 	u, err := url.Parse(server.URL)
-	must(t, err)
+	require.NoError(t, err)
 	owner.URL = as(t, owner.URL, u.User)
 	return owner
 }
@@ -97,8 +98,8 @@ func NewBlank(t testing.TB) postgres.Options {
 func Connect(t testing.TB, o postgres.Options) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), o.URL)
-	must(t, err)
-	t.Cleanup(func() { must(t, conn.Close(context.Background())) })
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
 	return conn
 }
 
@@ -110,7 +111,7 @@ func prepared(t testing.TB) string {
 	if server.template == "" && server.err == nil {
 		server.err = prepare()
 	}
-	must(t, server.err)
+	require.NoError(t, server.err)
 	return server.template
 }
 
@@ -186,19 +187,12 @@ func address(role, database string) string {
 func as(t testing.TB, address string, user *url.Userinfo) string {
 	t.Helper()
 	u, err := url.Parse(address)
-	must(t, err)
+	require.NoError(t, err)
 	u.User = user
 	return u.String()
 }
 
 func execAsSuperuser(t testing.TB, statement string) {
 	t.Helper()
-	must(t, server.Exec(context.Background(), statement))
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, server.Exec(context.Background(), statement))
 }
