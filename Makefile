@@ -13,6 +13,8 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lectern
 # The tools are built once for each state of their module.
 TOOLS := $(CACHE)/tools/$(shell cat hack/tools/go.mod hack/tools/go.sum | sha256sum | cut -c1-12)
 PACKAGES := ./...
+# The bench is a module of its own: what it measures against is none of the product's requirements.
+BENCH := hack/bench
 # What runs again on the newest Postgres, as it is shipped, without the race detector: the stores, what starts servers,
 # and Lectern as processes.
 POSTGRES_PACKAGES := ./internal/store/... ./internal/testenv/... ./test/scenarios/...
@@ -47,6 +49,7 @@ test: ## Every test with the race detector: on Postgres 15 (or PG), then stores 
 	@echo "Getting ready what the tests start (the first time builds it: up to 10 minutes)."
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST) $(SECOND)"); export KUBEBUILDER_ASSETS; set -x; \
 	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race $(PACKAGES); \
+	(cd $(BENCH); CGO_ENABLED=1 $(TEST) -race ./...); \
 	$(if $(SECOND),PG=$(SECOND) $(TEST) $(POSTGRES_PACKAGES))
 
 .PHONY: fuzz
@@ -60,7 +63,7 @@ fuzz: ## Fuzz every target for FUZZTIME (30s).
 
 .PHONY: bench
 bench: ## Measure, and print the table of docs/performance.md.
-	go run ./hack/bench
+	go -C $(BENCH) run .
 
 # The files that git knows or would take, without those whose deletion is not staged yet.
 present = git ls-files -co --exclude-standard -- $(1) | sort -u | { while IFS= read -r file; do [ ! -e "$$file" ] || echo "$$file"; done; }
@@ -73,14 +76,14 @@ verify: tools ## Check that generated files, modules, formatting and lint are as
 	  echo "Generated files were out of date; they are right now, commit them:"; git status --short; exit 1; fi
 	@unformatted=$$($(call present,'*.go') | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted; run 'make fmt':"; echo "$$unformatted"; exit 1; fi
-	go vet $(PACKAGES)
 	@$(MAKE) --no-print-directory lint
-	go mod tidy -diff
-	go mod verify
+	@set -x; for module in . $(BENCH); do \
+	  go -C $$module vet ./...; go -C $$module mod tidy -diff; go -C $$module mod verify; done
 
 .PHONY: lint
 lint: tools ## Run the linters.
 	$(TOOLS)/golangci-lint run $(PACKAGES)
+	cd $(BENCH) && $(TOOLS)/golangci-lint run ./...
 
 ##@ Change
 

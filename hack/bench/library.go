@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/lectern-dev/lectern/hack/bench/crowd"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/crowd"
 )
 
 // library is a database of its own with a crowd of prompts, and a server on it.

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lectern-dev/lectern/hack/bench/crowd"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/crowd"
 )
 
 const (

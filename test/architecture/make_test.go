@@ -10,17 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMakeTest asks make which runs `make test` consists of: PG of each, and how much it tests.
+// TestMakeTest asks make which runs `make test` consists of: the module or PG of each, and how much it tests.
 func TestMakeTest(t *testing.T) {
 	t.Parallel()
-	const all, stores = "./...", "./internal/store/... ./internal/testenv/... ./test/scenarios/..."
+	const all, bench, stores = "./...", "hack/bench ./...", "./internal/store/... ./internal/testenv/... ./test/scenarios/..."
 	for name, tc := range map[string]struct {
 		env  []string
 		want []string
 	}{
-		"both versions":    {want: []string{"PG=15 " + all, "PG=18 " + stores}},
-		"one version":      {env: []string{"PG=17"}, want: []string{"PG=17 " + all}},
-		"a server is lent": {env: []string{"LECTERN_TEST_DATABASE_URL=postgres://h/$db"}, want: []string{all}},
+		"both versions":    {want: []string{"PG=15 " + all, bench, "PG=18 " + stores}},
+		"one version":      {env: []string{"PG=17"}, want: []string{"PG=17 " + all, bench}},
+		"a server is lent": {env: []string{"LECTERN_TEST_DATABASE_URL=postgres://h/$db"}, want: []string{all, bench}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -32,11 +32,11 @@ func TestMakeTest(t *testing.T) {
 				}
 				run := packages[strings.Index(packages, " ./")+1:]
 				for word := range strings.FieldsSeq(before) {
-					if strings.HasPrefix(word, "PG=") {
-						run = word + " " + run
+					if folder, is := strings.CutSuffix(word, ";"); is || strings.HasPrefix(word, "PG=") {
+						run = folder + " " + run
 					}
 				}
-				runs = append(runs, strings.TrimRight(run, " \\;\n"))
+				runs = append(runs, strings.TrimRight(run, " );\\\n"))
 			}
 			if diff := cmp.Diff(tc.want, runs); diff != "" {
 				t.Error(diff)
