@@ -47,24 +47,24 @@ type Body struct {
 type Catalog struct {
 	source Source
 	opts   Options
-	bodies *loadingCache[store.Key, lookup, *Body]
-	pages  *loadingCache[query, query, *listing]
-	// looks has a value when a look at the feed is due.
-	looks chan struct{}
+	bodies *loadingCache[store.Key, bodyKey, *Body]
+	pages  *loadingCache[pageKey, pageKey, *cachedPage]
+	// wakeups has a value when a look at the feed is due.
+	wakeups chan struct{}
 
 	mu       sync.Mutex
 	watchers []func(Change)
 	feed     feedState
 }
 
-// lookup is what a body is kept under.
-type lookup struct {
+// bodyKey is what a body is kept under.
+type bodyKey struct {
 	key      store.Key
 	selector prompt.Selector
 }
 
-// query is what a page is kept under. Its limit is zero for the count of a scope.
-type query struct {
+// pageKey is what a page is kept under. Its limit is zero for the count of a scope.
+type pageKey struct {
 	all        bool
 	namespaces string // joined by a character no namespace has
 	after      store.Key
@@ -73,8 +73,8 @@ type query struct {
 
 const separator = ","
 
-// listing is what is kept under a query: a page, or the count of a scope.
-type listing struct {
+// cachedPage is what is kept under a query: a page, or the count of a scope.
+type cachedPage struct {
 	page  store.ListPage
 	total int64
 }
@@ -93,22 +93,22 @@ func New(source Source, opts Options) *Catalog {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Catalog{source: source, opts: opts, looks: make(chan struct{}, 1)}
+	c := &Catalog{source: source, opts: opts, wakeups: make(chan struct{}, 1)}
 	// Pages are few and live shortly: a quarter is plenty.
-	c.pages = newKeep(opts.Bytes/4, func(q query) query { return q }, c.fetchPage, c.QueryTimeout)
-	c.bodies = newKeep(opts.Bytes-opts.Bytes/4, func(l lookup) store.Key { return l.key }, c.fetchBody, c.QueryTimeout)
+	c.pages = newLoadingCache(opts.Bytes/4, func(q pageKey) pageKey { return q }, c.fetchPage, c.QueryTimeout)
+	c.bodies = newLoadingCache(opts.Bytes-opts.Bytes/4, func(l bodyKey) store.Key { return l.key }, c.fetchBody, c.QueryTimeout)
 	return c
 }
 
 // Get returns store.ErrNotFound, store.ErrUnresolved, or an error wrapping store.ErrUnavailable
 // when the store is away and the body is not held.
 func (c *Catalog) Get(ctx context.Context, key store.Key, selector prompt.Selector) (*Body, error) {
-	return c.bodies.get(ctx, lookup{key: key, selector: selector})
+	return c.bodies.getOrLoad(ctx, bodyKey{key: key, selector: selector})
 }
 
 // List is a page of the listed prompts. It is shared: nobody changes it.
 func (c *Catalog) List(ctx context.Context, q store.ListQuery) (*store.ListPage, error) {
-	found, err := c.pages.get(ctx, query{
+	found, err := c.pages.getOrLoad(ctx, pageKey{
 		all:        q.Scope.All,
 		namespaces: strings.Join(q.Scope.Namespaces, separator),
 		after:      q.After,
@@ -122,7 +122,7 @@ func (c *Catalog) List(ctx context.Context, q store.ListQuery) (*store.ListPage,
 
 // Count counts the listed prompts of a scope.
 func (c *Catalog) Count(ctx context.Context, scope store.Scope) (int64, error) {
-	found, err := c.pages.get(ctx, query{all: scope.All, namespaces: strings.Join(scope.Namespaces, separator)})
+	found, err := c.pages.getOrLoad(ctx, pageKey{all: scope.All, namespaces: strings.Join(scope.Namespaces, separator)})
 	if err != nil {
 		return 0, err
 	}
@@ -132,7 +132,7 @@ func (c *Catalog) Count(ctx context.Context, scope store.Scope) (int64, error) {
 // RetryAfter is when asking again makes sense after an error that wraps store.ErrUnavailable.
 func (c *Catalog) RetryAfter() time.Duration { return c.opts.RetryEvery }
 
-func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error) {
+func (c *Catalog) fetchBody(ctx context.Context, at bodyKey) (*Body, int64, error) {
 	version, err := c.source.Get(ctx, at.key, at.selector)
 	if err != nil {
 		return nil, 0, c.ReportUnavailable(err)
@@ -159,21 +159,21 @@ func (c *Catalog) fetchBody(ctx context.Context, at lookup) (*Body, int64, error
 	return body, bodyBytes(&version, template), nil
 }
 
-func (c *Catalog) fetchPage(ctx context.Context, q query) (*listing, int64, error) {
+func (c *Catalog) fetchPage(ctx context.Context, q pageKey) (*cachedPage, int64, error) {
 	scope := store.Scope{All: q.all}
 	if q.namespaces != "" {
 		scope.Namespaces = strings.Split(q.namespaces, separator)
 	}
 	if q.limit == 0 {
 		total, err := c.source.Count(ctx, scope)
-		return &listing{total: total}, overhead, c.ReportUnavailable(err)
+		return &cachedPage{total: total}, overhead, c.ReportUnavailable(err)
 	}
 	page, err := c.source.List(ctx, store.ListQuery{Scope: scope, After: q.after, Limit: q.limit})
 	if err != nil {
 		return nil, 0, c.ReportUnavailable(err)
 	}
 	if len(page.Prompts) == 0 && !q.all {
-		return &listing{page: page}, 0, nil // of a namespace that may have been guessed
+		return &cachedPage{page: page}, 0, nil // of a namespace that may have been guessed
 	}
-	return &listing{page: page}, pageBytes(&page), nil
+	return &cachedPage{page: page}, pageBytes(&page), nil
 }

@@ -15,8 +15,8 @@ import (
 const (
 	// changesPerRead bounds one look at the changes.
 	changesPerRead = 1000
-	// lookTimeout ends a look at the feed, which is one row.
-	lookTimeout = 5 * time.Second
+	// feedTimeout ends a look at the feed, which is one row.
+	feedTimeout = 5 * time.Second
 	// firstPause and lastPause are what is waited before hints are asked for again.
 	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
 )
@@ -28,8 +28,8 @@ type feedState struct {
 	at    store.Feed
 	read  time.Time
 	// err is why the last look failed, away when the first of the failed looks in a row began.
-	err  error
-	away time.Time
+	err              error
+	unavailableSince time.Time
 }
 
 // OnChange calls on with every move, from the goroutine that follows the feed: it must not block.
@@ -44,11 +44,11 @@ func (c *Catalog) OnChange(on func(Change)) {
 // away, as long as anything is held that can still be served, and not when another database took its
 // place that is not ready.
 func (c *Catalog) CheckReady() error {
-	feed := c.state()
+	feed := c.currentFeed()
 	switch {
 	case !feed.known && feed.err == nil:
 		return errors.New("the feed has not been read yet")
-	case !feed.known || feed.err != nil && c.bodies.stats().Entries+c.pages.stats().Entries == 0:
+	case !feed.known || feed.err != nil && c.bodies.currentUsage().Entries+c.pages.currentUsage().Entries == 0:
 		return feed.err
 	default:
 		return nil
@@ -57,14 +57,14 @@ func (c *Catalog) CheckReady() error {
 
 // UnavailableSince is since when the feed cannot be read, and why; zero and nil while it can.
 func (c *Catalog) UnavailableSince() (since time.Time, cause error) {
-	feed := c.state()
-	return feed.away, feed.err
+	feed := c.currentFeed()
+	return feed.unavailableSince, feed.err
 }
 
 // QueryTimeout is how long the store may take over a question. Once it is known to be away, who asks is
 // told soon: one that takes connections and says nothing would hold every caller for the whole time.
 func (c *Catalog) QueryTimeout() time.Duration {
-	if c.state().err != nil {
+	if c.currentFeed().err != nil {
 		return c.opts.RetryEvery
 	}
 	return loadTimeout
@@ -73,28 +73,28 @@ func (c *Catalog) QueryTimeout() time.Duration {
 // ReportUnavailable has the feed looked at after the first question that found the store away: the follower, who
 // asks seldom, would learn it later. It returns err.
 func (c *Catalog) ReportUnavailable(err error) error {
-	if (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && c.state().err == nil {
-		c.look()
+	if (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && c.currentFeed().err == nil {
+		c.wake()
 	}
 	return err
 }
 
-// catchUpTime is how long is waited for the follower. It is late only when the store is.
-const catchUpTime = time.Second
+// catchUpTimeout is how long is waited for the follower. It is late only when the store is.
+const catchUpTimeout = time.Second
 
 // CatchUp waits until the catalog has heard of all that is visible in the store: whoever changed a prompt reads the
 // change with his next call, which may come before a hint or the next look at the feed.
 func (c *Catalog) CatchUp(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, catchUpTime)
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	feed, err := c.source.Feed(ctx)
-	if err != nil || c.state().at.Revision >= feed.Revision {
+	if err != nil || c.currentFeed().at.Revision >= feed.Revision {
 		return
 	}
-	c.look()
+	c.wake()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for c.state().at.Revision < feed.Revision {
+	for c.currentFeed().at.Revision < feed.Revision {
 		select {
 		case <-ctx.Done():
 			return
@@ -103,20 +103,20 @@ func (c *Catalog) CatchUp(ctx context.Context) {
 	}
 }
 
-func (c *Catalog) look() {
+func (c *Catalog) wake() {
 	select {
-	case c.looks <- struct{}{}:
+	case c.wakeups <- struct{}{}:
 	default: // one is due already
 	}
 }
 
 // FollowFeed keeps the catalog as new as the feed until ctx ends.
 func (c *Catalog) FollowFeed(ctx context.Context) {
-	var hinted atomic.Bool
+	var notified atomic.Bool
 	listened := make(chan struct{})
 	go func() {
 		defer close(listened)
-		c.listen(ctx, &hinted)
+		c.relayNotifications(ctx, &notified)
 	}()
 	defer func() { <-listened }()
 
@@ -126,41 +126,41 @@ func (c *Catalog) FollowFeed(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-c.looks:
+		case <-c.wakeups:
 		case <-timer.C:
 		}
 		pause := c.opts.PollEvery
-		if err := c.read(ctx); err != nil || !hinted.Load() {
+		if err := c.pollFeed(ctx); err != nil || !notified.Load() {
 			pause = c.opts.RetryEvery
 		}
 		timer.Reset(pause)
 	}
 }
 
-// listen passes hints on. When they stop it has the feed looked at, which from then on is polled
+// relayNotifications passes hints on. When they stop it has the feed looked at, which from then on is polled
 // more often, and asks for hints again with growing pauses.
-func (c *Catalog) listen(ctx context.Context, hinted *atomic.Bool) {
+func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, lastPause
 	silent := false
 	for {
 		err := c.source.Listen(ctx, func() {
-			if !hinted.Swap(true) {
+			if !notified.Swap(true) {
 				pauses.Reset()
 				if silent {
 					c.opts.Log.Info("The store gives hints of changes again")
 				}
 				silent = false
 			}
-			c.look()
+			c.wake()
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		hinted.Store(false)
+		notified.Store(false)
 		if !silent {
 			silent = true
-			c.look()
+			c.wake()
 			c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.RetryEvery, "err", err)
 		}
 		pause := time.NewTimer(pauses.NextBackOff())
@@ -173,13 +173,13 @@ func (c *Catalog) listen(ctx context.Context, hinted *atomic.Bool) {
 	}
 }
 
-// read looks at the feed once and follows it. It runs on one goroutine only, which a store that says
+// pollFeed looks at the feed once and follows it. It runs on one goroutine only, which a store that says
 // nothing must not hold.
-func (c *Catalog) read(ctx context.Context) error {
-	before, began := c.state(), time.Now()
-	looking, cancel := context.WithTimeout(ctx, lookTimeout)
+func (c *Catalog) pollFeed(ctx context.Context) error {
+	before, began := c.currentFeed(), time.Now()
+	looking, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
-	err := c.readFrom(looking, before)
+	err := c.syncFrom(looking, before)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -187,9 +187,9 @@ func (c *Catalog) read(ctx context.Context) error {
 	c.feed.err = err
 	switch {
 	case err == nil:
-		c.feed.read, c.feed.away = time.Now(), time.Time{}
+		c.feed.read, c.feed.unavailableSince = time.Now(), time.Time{}
 	case before.err == nil:
-		c.feed.away = began
+		c.feed.unavailableSince = began
 	}
 	c.mu.Unlock()
 
@@ -202,9 +202,9 @@ func (c *Catalog) read(ctx context.Context) error {
 	return err
 }
 
-func (c *Catalog) readFrom(ctx context.Context, before feedState) error {
+func (c *Catalog) syncFrom(ctx context.Context, before feedState) error {
 	if !before.known {
-		return c.begin(ctx, before)
+		return c.startOver(ctx, before)
 	}
 	feed, err := c.readFeed(ctx)
 	switch {
@@ -213,16 +213,16 @@ func (c *Catalog) readFrom(ctx context.Context, before feedState) error {
 	case feed.Epoch != before.at.Epoch || feed.Revision < before.at.Revision:
 		c.opts.Log.Warn("The feed is not the one it was, dropping everything held",
 			"epoch", feed.Epoch, "revision", feed.Revision, "epochBefore", before.at.Epoch, "revisionBefore", before.at.Revision)
-		return c.begin(ctx, before)
+		return c.startOver(ctx, before)
 	case feed.Revision > before.at.Revision:
-		return c.advance(ctx, before.at, feed)
+		return c.applyChanges(ctx, before.at, feed)
 	}
 	return nil
 }
 
-// begin takes up a database that is not known, or not the one it was: it may have been restored from before a
+// startOver takes up a database that is not known, or not the one it was: it may have been restored from before a
 // migration. Everything is forgotten, which may be of another one, or older than this feed; but not because it is away again.
-func (c *Catalog) begin(ctx context.Context, before feedState) error {
+func (c *Catalog) startOver(ctx context.Context, before feedState) error {
 	var feed store.Feed
 	err := c.source.VerifySchema(ctx)
 	if err != nil {
@@ -233,15 +233,15 @@ func (c *Catalog) begin(ctx context.Context, before feedState) error {
 	if before.known && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
 		return err // the next look finds the same feed
 	}
-	c.bodies.clear()
-	c.pages.clear()
+	c.bodies.clearAll()
+	c.pages.clearAll()
 	c.mu.Lock()
 	c.feed.known, c.feed.at = err == nil, feed
 	c.mu.Unlock()
 	// What changed since somebody asked, here or of the store itself, is in no change that is read later.
-	asked := before.err != nil || !before.read.IsZero() || c.bodies.stats().Misses+c.pages.stats().Misses > 0
+	asked := before.err != nil || !before.read.IsZero() || c.bodies.currentUsage().Misses+c.pages.currentUsage().Misses > 0
 	if err == nil && asked {
-		c.tell(Change{Everything: true})
+		c.notifyWatchers(Change{Everything: true})
 	}
 	return err
 }
@@ -254,9 +254,9 @@ func (c *Catalog) readFeed(ctx context.Context) (store.Feed, error) {
 	return feed, nil
 }
 
-// advance forgets what changed between two places of the feed. The revision is shown only after
+// applyChanges forgets what changed between two places of the feed. The revision is shown only after
 // that, so nobody sees it together with something older.
-func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
+func (c *Catalog) applyChanges(ctx context.Context, from, to store.Feed) error {
 	for {
 		changes, err := c.source.ChangedSince(ctx, from.Revision, changesPerRead)
 		if err != nil {
@@ -273,14 +273,14 @@ func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
 			from.Revision = max(from.Revision, to.Revision)
 		}
 		if len(keys) > 0 {
-			c.bodies.forget(keys)
-			c.pages.clear()
+			c.bodies.forgetGroups(keys)
+			c.pages.clearAll()
 		}
 		c.mu.Lock()
 		c.feed.at = from
 		c.mu.Unlock()
 		if len(keys) > 0 {
-			c.tell(changeOf(keys))
+			c.notifyWatchers(changeOf(keys))
 		}
 		if done {
 			return nil
@@ -288,7 +288,7 @@ func (c *Catalog) advance(ctx context.Context, from, to store.Feed) error {
 	}
 }
 
-func (c *Catalog) tell(move Change) {
+func (c *Catalog) notifyWatchers(move Change) {
 	c.mu.Lock()
 	watchers := c.watchers
 	c.mu.Unlock()
@@ -297,7 +297,7 @@ func (c *Catalog) tell(move Change) {
 	}
 }
 
-func (c *Catalog) state() feedState {
+func (c *Catalog) currentFeed() feedState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.feed

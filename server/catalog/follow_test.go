@@ -121,7 +121,7 @@ func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
 				source.Publish(greeting, "two")
 				synctest.Wait() // the follower waits for an answer
 				source.call.Store(nil)
-				later(lookTimeout + c.opts.RetryEvery)
+				later(feedTimeout + c.opts.RetryEvery)
 				same(t, "two", text(t, c, greeting))
 				if err := c.CheckReady(); err != nil {
 					t.Error(err)
@@ -154,7 +154,7 @@ func TestAwaySinceTheFirstFailedLook(t *testing.T) {
 		same(t, loadTimeout.String(), time.Since(asked).String())
 
 		began := time.Now() // of the look that follows
-		later(5 * lookTimeout)
+		later(5 * feedTimeout)
 		since, cause := c.UnavailableSince()
 		if !since.Equal(began) || !errors.Is(cause, context.DeadlineExceeded) {
 			t.Errorf("away since %s because of %v; want since %s", since, cause, began)
@@ -243,20 +243,20 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 			c := New(source, Options{})
 			var moves []Change
 			c.OnChange(func(m Change) { moves = append(moves, m) })
-			if err := c.read(t.Context()); err != nil {
+			if err := c.pollFeed(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			same(t, "two", text(t, c, greeting))
 
 			source.Restore(feed)
 			source.err = fmt.Errorf("dial: %w", store.ErrUnavailable) // away again: what is held stays
-			if err := c.read(t.Context()); !errors.Is(err, store.ErrUnavailable) || c.CheckReady() != nil {
+			if err := c.pollFeed(t.Context()); !errors.Is(err, store.ErrUnavailable) || c.CheckReady() != nil {
 				t.Errorf("read: %v; ready: %v", err, c.CheckReady())
 			}
 			same(t, "two", text(t, c, greeting))
 			source.err = store.ErrSchemaBehind
 			for range 2 {
-				if err := c.read(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
+				if err := c.pollFeed(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
 					t.Errorf("read: %v", err)
 				}
 				if err := c.CheckReady(); !errors.Is(err, store.ErrSchemaBehind) {
@@ -266,7 +266,7 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 			same(t, "not found", text(t, c, greeting))
 
 			source.err = nil
-			if err := c.read(t.Context()); err != nil {
+			if err := c.pollFeed(t.Context()); err != nil {
 				t.Error(err)
 			}
 			if err := c.CheckReady(); err != nil {
@@ -295,14 +295,14 @@ func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
 		}, everything},
 		"the store was away": {func(source *catalogtest.Source, c *Catalog) {
 			source.Fail(away)
-			if err := c.read(t.Context()); !errors.Is(err, away) {
+			if err := c.pollFeed(t.Context()); !errors.Is(err, away) {
 				t.Error(err)
 			}
 			source.Fail(nil)
 		}, everything},
 		"no answer": {func(source *catalogtest.Source, c *Catalog) {
 			source.Fail(away)
-			if err := c.read(t.Context()); !errors.Is(err, away) {
+			if err := c.pollFeed(t.Context()); !errors.Is(err, away) {
 				t.Error(err)
 			}
 			_, err := c.List(t.Context(), store.ListQuery{Scope: store.Scope{All: true}, Limit: 10})
@@ -320,7 +320,7 @@ func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
 			c.OnChange(func(m Change) { moves = append(moves, m) })
 			tc.before(source, c)
 			for range 2 { // the second one has nothing to add
-				if err := c.read(t.Context()); err != nil {
+				if err := c.pollFeed(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -351,7 +351,7 @@ func TestMoreChangesThanOneRead(t *testing.T) {
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
 	c := New(source, Options{})
-	if err := c.read(t.Context()); err != nil {
+	if err := c.pollFeed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	text(t, c, greeting)
@@ -359,7 +359,7 @@ func TestMoreChangesThanOneRead(t *testing.T) {
 		source.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)}, "x")
 	}
 	source.Publish(greeting, "two")
-	if err := c.read(t.Context()); err != nil {
+	if err := c.pollFeed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := text(t, c, greeting); got != "two" || c.Stats().Revision != 2*changesPerRead+3 {
@@ -378,7 +378,7 @@ func TestServesOnWhileTheStoreIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	source.Fail(fmt.Errorf("connection refused: %w", store.ErrUnavailable))
-	require.Until(t, "the follower saw it", func() bool { return c.state().err != nil })
+	require.Until(t, "the follower saw it", func() bool { return c.currentFeed().err != nil })
 	if got := text(t, c, greeting); got != "one" {
 		t.Errorf("held: %q", got)
 	}

@@ -15,14 +15,14 @@ const loadTimeout = 10 * time.Second
 // and are forgotten by group. What is not there is not remembered: otherwise guessed names would
 // push out what is served.
 type loadingCache[G, K comparable, V any] struct {
-	group func(K) G
+	groupOf func(K) G
 	// fetch returns a value and the bytes it takes; zero for one that is not to be kept.
 	fetch func(context.Context, K) (V, int64, error)
-	// patience is how long a fetch may take.
-	patience func() time.Duration
+	// timeout is how long a fetch may take.
+	timeout func() time.Duration
 
 	mu           sync.Mutex
-	shelf        *weightedLRU[K, V]
+	lru          *weightedLRU[K, V]
 	groups       map[G][]K // of few keys each: a map for each would take more than most bodies
 	loads        map[K]*load[V]
 	hits, misses uint64
@@ -37,23 +37,23 @@ type load[V any] struct {
 	err      error
 }
 
-func newKeep[G, K comparable, V any](
-	capacity int64, group func(K) G, fetch func(context.Context, K) (V, int64, error), patience func() time.Duration,
+func newLoadingCache[G, K comparable, V any](
+	capacity int64, groupOf func(K) G, fetch func(context.Context, K) (V, int64, error), timeout func() time.Duration,
 ) *loadingCache[G, K, V] {
 	k := &loadingCache[G, K, V]{
-		group:    group,
-		fetch:    fetch,
-		patience: patience,
-		groups:   make(map[G][]K),
-		loads:    make(map[K]*load[V]),
+		groupOf: groupOf,
+		fetch:   fetch,
+		timeout: timeout,
+		groups:  make(map[G][]K),
+		loads:   make(map[K]*load[V]),
 	}
-	k.shelf = newShelf[K, V](capacity, k.dropped)
+	k.lru = newWeightedLRU[K, V](capacity, k.removeFromGroup)
 	return k
 }
 
-// dropped runs under the lock.
-func (k *loadingCache[G, K, V]) dropped(key K) {
-	g := k.group(key)
+// removeFromGroup runs under the lock.
+func (k *loadingCache[G, K, V]) removeFromGroup(key K) {
+	g := k.groupOf(key)
 	left := slices.DeleteFunc(k.groups[g], func(other K) bool { return other == key })
 	if len(left) == 0 {
 		delete(k.groups, g)
@@ -62,9 +62,9 @@ func (k *loadingCache[G, K, V]) dropped(key K) {
 	k.groups[g] = left
 }
 
-func (k *loadingCache[G, K, V]) get(ctx context.Context, key K) (V, error) {
+func (k *loadingCache[G, K, V]) getOrLoad(ctx context.Context, key K) (V, error) {
 	k.mu.Lock()
-	if value, ok := k.shelf.get(key); ok {
+	if value, ok := k.lru.get(key); ok {
 		k.hits++
 		k.mu.Unlock()
 		return value, nil
@@ -75,7 +75,7 @@ func (k *loadingCache[G, K, V]) get(ctx context.Context, key K) (V, error) {
 		l = &load[V]{done: make(chan struct{})}
 		k.loads[key] = l
 		// One caller going away must not fail the others.
-		go k.run(context.WithoutCancel(ctx), key, l)
+		go k.runLoad(context.WithoutCancel(ctx), key, l)
 	}
 	k.mu.Unlock()
 
@@ -88,8 +88,8 @@ func (k *loadingCache[G, K, V]) get(ctx context.Context, key K) (V, error) {
 	}
 }
 
-func (k *loadingCache[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
-	ctx, cancel := context.WithTimeout(ctx, k.patience())
+func (k *loadingCache[G, K, V]) runLoad(ctx context.Context, key K, l *load[V]) {
+	ctx, cancel := context.WithTimeout(ctx, k.timeout())
 	defer cancel()
 	value, bytes, err := k.fetchSafely(ctx, key)
 
@@ -99,18 +99,18 @@ func (k *loadingCache[G, K, V]) run(ctx context.Context, key K, l *load[V]) {
 	if !l.outdated {
 		delete(k.loads, key)
 		if err == nil && bytes > 0 {
-			k.place(key, value, bytes)
+			k.addEntry(key, value, bytes)
 		}
 	}
 	close(l.done)
 }
 
-// place runs under the lock.
-func (k *loadingCache[G, K, V]) place(key K, value V, bytes int64) {
-	g := k.group(key)
+// addEntry runs under the lock.
+func (k *loadingCache[G, K, V]) addEntry(key K, value V, bytes int64) {
+	g := k.groupOf(key)
 	k.groups[g] = append(k.groups[g], key)
-	if !k.shelf.put(key, value, bytes) {
-		k.dropped(key)
+	if !k.lru.add(key, value, bytes) {
+		k.removeFromGroup(key)
 	}
 }
 
@@ -125,36 +125,36 @@ func (k *loadingCache[G, K, V]) fetchSafely(ctx context.Context, key K) (value V
 	return k.fetch(ctx, key)
 }
 
-// forget drops what belongs to the groups, and what is being loaded for them.
-func (k *loadingCache[G, K, V]) forget(groups map[G]struct{}) {
+// forgetGroups drops what belongs to the groups, and what is being loaded for them.
+func (k *loadingCache[G, K, V]) forgetGroups(groups map[G]struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for g := range groups {
 		for _, key := range slices.Clone(k.groups[g]) { // dropping takes them out
-			k.shelf.drop(key)
+			k.lru.drop(key)
 		}
 	}
 	for key, l := range k.loads {
-		if _, ok := groups[k.group(key)]; ok {
+		if _, ok := groups[k.groupOf(key)]; ok {
 			l.outdated = true
 			delete(k.loads, key)
 		}
 	}
 }
 
-// clear drops everything.
-func (k *loadingCache[G, K, V]) clear() {
+// clearAll drops everything.
+func (k *loadingCache[G, K, V]) clearAll() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.shelf.clear()
+	k.lru.clear()
 	for _, l := range k.loads {
 		l.outdated = true
 	}
 	clear(k.loads)
 }
 
-func (k *loadingCache[G, K, V]) stats() Usage {
+func (k *loadingCache[G, K, V]) currentUsage() Usage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return Usage{Bytes: k.shelf.bytes, Entries: k.shelf.len(), Hits: k.hits, Misses: k.misses}
+	return Usage{Bytes: k.lru.bytes, Entries: k.lru.len(), Hits: k.hits, Misses: k.misses}
 }

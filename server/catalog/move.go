@@ -38,7 +38,7 @@ func (m Change) Merge(other Change) Change {
 	joined := Change{Everything: m.Everything || other.Everything, Namespaces: slices.Concat(m.Namespaces, other.Namespaces)}
 	slices.Sort(joined.Namespaces)
 	joined.Namespaces = slices.Compact(joined.Namespaces)
-	if !m.named() || !other.named() {
+	if !m.namesAllKeys() || !other.namesAllKeys() {
 		return joined
 	}
 	keys := slices.Concat(m.Keys, other.Keys)
@@ -49,15 +49,15 @@ func (m Change) Merge(other Change) Change {
 	return joined
 }
 
-// named reports whether every change is among the keys.
-func (m Change) named() bool { return len(m.Keys) > 0 || len(m.Namespaces) == 0 }
+// namesAllKeys reports whether every change is among the keys.
+func (m Change) namesAllKeys() bool { return len(m.Keys) > 0 || len(m.Namespaces) == 0 }
 
 // Affects reports whether a prompt may look different.
 func (m Change) Affects(key store.Key) bool {
 	if m.Everything {
 		return true
 	}
-	if !m.named() {
+	if !m.namesAllKeys() {
 		_, found := slices.BinarySearch(m.Namespaces, key.Namespace)
 		return found
 	}

@@ -9,19 +9,19 @@ import (
 // weightedLRU holds values up to a number of bytes and drops what was not asked for longest. It is not
 // safe for concurrent use.
 type weightedLRU[K comparable, V any] struct {
-	lru      *simplelru.LRU[K, placed[V]]
+	lru      *simplelru.LRU[K, lruEntry[V]]
 	bytes    int64
 	capacity int64
 }
 
-type placed[V any] struct {
+type lruEntry[V any] struct {
 	value V
 	bytes int64
 }
 
-func newShelf[K comparable, V any](capacity int64, dropped func(K)) *weightedLRU[K, V] {
+func newWeightedLRU[K comparable, V any](capacity int64, dropped func(K)) *weightedLRU[K, V] {
 	s := &weightedLRU[K, V]{capacity: capacity}
-	lru, err := simplelru.NewLRU(math.MaxInt, func(key K, p placed[V]) {
+	lru, err := simplelru.NewLRU(math.MaxInt, func(key K, p lruEntry[V]) {
 		s.bytes -= p.bytes
 		dropped(key)
 	})
@@ -37,13 +37,13 @@ func (s *weightedLRU[K, V]) get(key K) (V, bool) {
 	return p.value, ok
 }
 
-// put places a value under a key that is not there, and returns false when it alone is larger than
+// add places a value under a key that is not there, and returns false when it alone is larger than
 // the shelf.
-func (s *weightedLRU[K, V]) put(key K, value V, bytes int64) bool {
+func (s *weightedLRU[K, V]) add(key K, value V, bytes int64) bool {
 	if bytes > s.capacity {
 		return false
 	}
-	s.lru.Add(key, placed[V]{value: value, bytes: bytes})
+	s.lru.Add(key, lruEntry[V]{value: value, bytes: bytes})
 	s.bytes += bytes
 	for s.bytes > s.capacity {
 		s.lru.RemoveOldest()

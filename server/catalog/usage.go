@@ -67,8 +67,8 @@ func (c *Catalog) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Stats{
-		Bodies:   c.bodies.stats(),
-		Pages:    c.pages.stats(),
+		Bodies:   c.bodies.currentUsage(),
+		Pages:    c.pages.currentUsage(),
 		Revision: c.feed.at.Revision,
 		Read:     c.feed.read,
 	}

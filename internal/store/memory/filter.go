@@ -9,8 +9,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// newFilter is what a filter says of a document; the scope is not of it.
-func newFilter(f store.Filter) (func(*prompt.Document) bool, error) {
+// newDocumentFilter is what a filter says of a document; the scope is not of it.
+func newDocumentFilter(f store.Filter) (func(*prompt.Document) bool, error) {
 	var metadata any
 	if f.Metadata != nil {
 		if err := json.Unmarshal(f.Metadata, &metadata); err != nil {
@@ -43,32 +43,32 @@ func hasMetadata(text json.RawMessage, asked any) bool {
 	}
 	var value any
 	// What was compiled is JSON.
-	return json.Unmarshal(text, &value) == nil && holds(value, asked)
+	return json.Unmarshal(text, &value) == nil && containsJSON(value, asked)
 }
 
-// holds is Postgres' @>: an object has each member asked for, a list something for each element.
-func holds(value, asked any) bool {
+// containsJSON is Postgres' @>: an object has each member asked for, a list something for each element.
+func containsJSON(value, asked any) bool {
 	switch asked := asked.(type) {
 	case map[string]any:
 		members, is := value.(map[string]any)
 		for name, part := range asked {
 			member, there := members[name]
-			is = is && there && holds(member, part)
+			is = is && there && containsJSON(member, part)
 		}
 		return is
 	case []any:
 		elements, is := value.([]any)
 		for _, part := range asked {
-			is = is && slices.ContainsFunc(elements, func(element any) bool { return holds(element, part) })
+			is = is && slices.ContainsFunc(elements, func(element any) bool { return containsJSON(element, part) })
 		}
 		return is
 	default:
 		// Neither side is comparable only when value is no scalar, and then they differ in type.
-		return scalar(value) && value == asked
+		return isScalar(value) && value == asked
 	}
 }
 
-func scalar(value any) bool {
+func isScalar(value any) bool {
 	switch value.(type) {
 	case map[string]any, []any:
 		return false

@@ -14,14 +14,14 @@ import (
 func (s *Store) GetView(_ context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r, number, v, err := s.served(key, sel)
+	r, number, v, err := s.servedVersion(key, sel)
 	if err != nil {
 		return store.PromptView{}, err
 	}
-	return r.record(number, v), nil
+	return r.toView(number, v), nil
 }
 
-func (r *row) record(number int64, v *version) store.PromptView {
+func (r *row) toView(number int64, v *version) store.PromptView {
 	return store.PromptView{
 		Key: r.key, Version: number, Digest: v.digest, Document: *v.document, Exposure: r.Exposure,
 		Latest: r.Channels[store.Latest], Served: r.Default, Channels: r.channelsAt(number),
@@ -45,7 +45,7 @@ func compareMarks(a, b store.PageMark) int {
 func (s *Store) Find(_ context.Context, q store.FindQuery) (store.FindResult, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	hits, err := s.hits(q)
+	hits, err := s.findHits(q)
 	if err != nil {
 		return store.FindResult{}, err
 	}
@@ -61,7 +61,7 @@ func (s *Store) Find(_ context.Context, q store.FindQuery) (store.FindResult, er
 		found.Next = &hits[limit-1].mark
 	}
 	for _, h := range hits {
-		found.Prompts = append(found.Prompts, h.row.record(h.row.Default, h.version))
+		found.Prompts = append(found.Prompts, h.row.toView(h.row.Default, h.version))
 	}
 	return found, nil
 }
@@ -70,25 +70,25 @@ func (s *Store) Find(_ context.Context, q store.FindQuery) (store.FindResult, er
 func (s *Store) CountFound(_ context.Context, q store.FindQuery) (int64, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	hits, err := s.hits(q)
+	hits, err := s.findHits(q)
 	return int64(len(hits)), err
 }
 
-func (s *Store) hits(q store.FindQuery) ([]hit, error) {
-	passes, err := newFilter(q.Filter)
+func (s *Store) findHits(q store.FindQuery) ([]hit, error) {
+	matches, err := newDocumentFilter(q.Filter)
 	if err != nil {
 		return nil, err
 	}
 	words := parseSearch(q.Text)
 	var hits []hit
-	for r, v := range s.listed(q.Scope, store.Key{}) {
-		if !passes(v.document) {
+	for r, v := range s.listedPrompts(q.Scope, store.Key{}) {
+		if !matches(v.document) {
 			continue
 		}
 		mark := store.PageMark{CreatedAt: r.created, Key: r.key}
 		if q.Text != "" {
-			mark.Rank = words.rank(v.document)
-			if mark.Rank == 0 && !contains(r.key.Name, v.document, q.Text) {
+			mark.Rank = words.rankDocument(v.document)
+			if mark.Rank == 0 && !containsText(r.key.Name, v.document, q.Text) {
 				continue
 			}
 		}
@@ -97,8 +97,8 @@ func (s *Store) hits(q store.FindQuery) ([]hit, error) {
 	return hits, nil
 }
 
-// contains says whether a prompt has the text anywhere, ignoring case.
-func contains(name string, doc *prompt.Document, text string) bool {
+// containsText says whether a prompt has the text anywhere, ignoring case.
+func containsText(name string, doc *prompt.Document, text string) bool {
 	text = strings.ToLower(text)
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
 	return has(name) || has(doc.Title) || has(doc.Description) || slices.ContainsFunc(doc.Tags, has) ||
@@ -110,7 +110,7 @@ func (s *Store) Stats(_ context.Context, scope store.Scope) (store.Stats, error)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	stats := store.Stats{Categories: map[string]int64{}, Tags: map[string]int64{}}
-	for _, v := range s.listed(scope, store.Key{}) {
+	for _, v := range s.listedPrompts(scope, store.Key{}) {
 		stats.Total++
 		if v.document.Syntax != prompt.Plain {
 			stats.Templates++
@@ -132,7 +132,7 @@ func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.
 	defer s.mu.RUnlock()
 	var found []store.SimilarPrompt
 	similarTo := prompt.SimilarityTo(q.Text)
-	for r, v := range s.listed(q.Scope, store.Key{}) {
+	for r, v := range s.listedPrompts(q.Scope, store.Key{}) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -149,19 +149,19 @@ func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.
 
 // CompleteNames are names of listed prompts that begin with prefix, each once and in order.
 func (s *Store) CompleteNames(_ context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
-	return s.complete(scope, prefix, limit, func(key store.Key) string { return key.Name })
+	return s.completeFrom(scope, prefix, limit, func(key store.Key) string { return key.Name })
 }
 
 // CompleteNamespaces are those with listed prompts that begin with prefix, in order.
 func (s *Store) CompleteNamespaces(_ context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
-	return s.complete(scope, prefix, limit, func(key store.Key) string { return key.Namespace })
+	return s.completeFrom(scope, prefix, limit, func(key store.Key) string { return key.Namespace })
 }
 
-func (s *Store) complete(scope store.Scope, prefix string, limit int, of func(store.Key) string) (store.Completions, error) {
+func (s *Store) completeFrom(scope store.Scope, prefix string, limit int, of func(store.Key) string) (store.Completions, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var names []string
-	for r := range s.listed(scope, store.Key{}) {
+	for r := range s.listedPrompts(scope, store.Key{}) {
 		if name := of(r.key); strings.HasPrefix(name, prefix) {
 			names = append(names, name)
 		}

@@ -25,7 +25,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 func (s *Store) PublishAt(_ context.Context, p store.Publication, at time.Time) (store.Published, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	published, err := s.publish(&p, at)
+	published, err := s.publishLocked(&p, at)
 	if err != nil {
 		return store.Published{}, fmt.Errorf("publish %s: %w", p.Key, err)
 	}
@@ -36,26 +36,26 @@ func (s *Store) PublishAt(_ context.Context, p store.Publication, at time.Time) 
 func (s *Store) DryRunPublish(p store.Publication) (store.Published, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	_, published, err := s.decide(&p)
+	_, published, err := s.decidePublish(&p)
 	return published, err
 }
 
-func (s *Store) publish(p *store.Publication, at time.Time) (store.Published, error) {
-	pl, published, err := s.decide(p)
+func (s *Store) publishLocked(p *store.Publication, at time.Time) (store.Published, error) {
+	pl, published, err := s.decidePublish(p)
 	if err != nil || !pl.Visible && !pl.WriterOnly {
 		return published, err
 	}
 	r := s.rows[p.Key]
 	if r == nil {
-		r = s.insert(p.Key, p.Owner, at)
+		r = s.insertRow(p.Key, p.Owner, at)
 	}
-	s.carryOut(r, p, pl, at)
+	s.applyPlan(r, p, pl, at)
 	published.Revision = r.Revision
 	return published, nil
 }
 
-// decide is what a publish changes, and its answer.
-func (s *Store) decide(p *store.Publication) (*plan.Plan, store.Published, error) {
+// decidePublish is what a publish changes, and its answer.
+func (s *Store) decidePublish(p *store.Publication) (*plan.Plan, store.Published, error) {
 	found := plan.Row{State: plan.State{Fence: store.Fence{Owner: p.Owner}}}
 	if r := s.rows[p.Key]; r != nil {
 		found = r.Row
@@ -63,24 +63,24 @@ func (s *Store) decide(p *store.Publication) (*plan.Plan, store.Published, error
 	if plan.IsFenced(found.State, p) {
 		return nil, store.Published{}, &store.FencedError{Key: p.Key, Row: found.Fence, Deleted: found.Deleted}
 	}
-	if err := s.check(p); err != nil {
+	if err := s.checkPublication(p); err != nil {
 		return nil, store.Published{}, err
 	}
 	newest, isNew := plan.NextVersion(&found, p)
 	asked := plan.VersionsToWithdraw(&found, p, newest)
-	withdraw, inUse := plan.DecideWithdrawal(asked, newest, s.pins(p.Key, asked))
+	withdraw, inUse := plan.DecideWithdrawal(asked, newest, s.pinnedBy(p.Key, asked))
 	pl := plan.New(&found, p, newest, isNew, withdraw)
 	old := plan.VersionsBeyondLimit(&found, p, pl)
-	pl.SetDropped(plan.ExcludePinned(old, s.pins(p.Key, old)))
+	pl.SetDropped(plan.ExcludePinned(old, s.pinnedBy(p.Key, old)))
 
 	published := plan.ResultOf(&found, p, pl)
 	published.InUse = inUse
-	published.Copies = s.copies(p.Key, slices.Concat(found.Withdrawn, withdraw))
+	published.Copies = s.promptsContaining(p.Key, slices.Concat(found.Withdrawn, withdraw))
 	return pl, published, nil
 }
 
-// check refuses a publication for what it says, or for what it includes.
-func (s *Store) check(p *store.Publication) error {
+// checkPublication refuses a publication for what it says, or for what it includes.
+func (s *Store) checkPublication(p *store.Publication) error {
 	for _, m := range slices.Concat(p.Compiled.Document.Messages, p.Compiled.Document.Source) {
 		if strings.ContainsRune(m.Text, 0) {
 			return &store.UnstorableValueError{Reason: "a text has the character U+0000"}
@@ -91,23 +91,23 @@ func (s *Store) check(p *store.Publication) error {
 		if err != nil {
 			return err
 		}
-		if chosen, _ := s.choose(p.Key.Namespace, ref); chosen != include.Version {
+		if chosen, _ := s.chooseFragment(p.Key.Namespace, ref); chosen != include.Version {
 			return fmt.Errorf("%w: %s", store.ErrFragmentsMoved, ref)
 		}
 	}
 	return nil
 }
 
-// choose is the served version a reference stands for now, or none.
-func (s *Store) choose(namespace string, ref prompt.Ref) (int64, *version) {
-	r := s.live(store.Key{Namespace: namespace, Name: ref.Name})
+// chooseFragment is the served version a reference stands for now, or none.
+func (s *Store) chooseFragment(namespace string, ref prompt.Ref) (int64, *version) {
+	r := s.liveRow(store.Key{Namespace: namespace, Name: ref.Name})
 	if r == nil {
 		return plan.Unresolved, nil
 	}
-	return r.choose(ref.Selector)
+	return r.chooseVersion(ref.Selector)
 }
 
-func (r *row) choose(sel prompt.Selector) (int64, *version) {
+func (r *row) chooseVersion(sel prompt.Selector) (int64, *version) {
 	chosen := r.Default
 	switch {
 	case sel.Version != 0:
@@ -122,13 +122,13 @@ func (r *row) choose(sel prompt.Selector) (int64, *version) {
 	return chosen, v
 }
 
-// pins says of each version that the newest version of a live prompt includes by number, by which one.
-func (s *Store) pins(key store.Key, versions []int64) map[int64]string {
+// pinnedBy says of each version that the newest version of a live prompt includes by number, by which one.
+func (s *Store) pinnedBy(key store.Key, versions []int64) map[int64]string {
 	if len(versions) == 0 {
 		return nil
 	}
 	by := map[int64]string{}
-	for r := range s.neighbours(key) {
+	for r := range s.otherPrompts(key) {
 		newest := r.versions[r.Highest]
 		if newest == nil {
 			continue
@@ -146,13 +146,13 @@ func (s *Store) pins(key store.Key, versions []int64) map[int64]string {
 // maxCopies bounds the prompts an answer lists.
 const maxCopies = 10
 
-// copies are the prompts that keep the text of withdrawn versions.
-func (s *Store) copies(key store.Key, withdrawn []int64) []string {
+// promptsContaining are the prompts that keep the text of withdrawn versions.
+func (s *Store) promptsContaining(key store.Key, withdrawn []int64) []string {
 	if len(withdrawn) == 0 {
 		return nil
 	}
 	var names []string
-	for r := range s.neighbours(key) {
+	for r := range s.otherPrompts(key) {
 		keeps := func(v *version) bool {
 			return slices.ContainsFunc(v.includes, func(i prompt.Included) bool {
 				return i.Name == key.Name && slices.Contains(withdrawn, i.Version)
@@ -165,22 +165,22 @@ func (s *Store) copies(key store.Key, withdrawn []int64) []string {
 	return names
 }
 
-// neighbours are the other live prompts of the namespace, in order of name.
-func (s *Store) neighbours(key store.Key) func(yield func(*row) bool) {
+// otherPrompts are the other live prompts of the namespace, in order of name.
+func (s *Store) otherPrompts(key store.Key) func(yield func(*row) bool) {
 	return func(yield func(*row) bool) {
-		for _, other := range s.after(store.Key{Namespace: key.Namespace}) {
+		for _, other := range s.keysAfter(store.Key{Namespace: key.Namespace}) {
 			if other.Namespace != key.Namespace {
 				return
 			}
-			if r := s.live(other); r != nil && other != key && !yield(r) {
+			if r := s.liveRow(other); r != nil && other != key && !yield(r) {
 				return
 			}
 		}
 	}
 }
 
-// after are the keys behind one, in order.
-func (s *Store) after(key store.Key) []store.Key {
+// keysAfter are the keys behind one, in order.
+func (s *Store) keysAfter(key store.Key) []store.Key {
 	place, there := slices.BinarySearchFunc(s.keys, key, store.Key.Compare)
 	if there {
 		place++
@@ -188,7 +188,7 @@ func (s *Store) after(key store.Key) []store.Key {
 	return s.keys[place:]
 }
 
-func (s *Store) carryOut(r *row, p *store.Publication, pl *plan.Plan, at time.Time) {
+func (s *Store) applyPlan(r *row, p *store.Publication, pl *plan.Plan, at time.Time) {
 	if pl.NewVersion {
 		r.versions[pl.Newest] = &version{
 			digest: p.Compiled.Digest, document: &p.Compiled.Document, includes: p.Compiled.Includes,
@@ -212,6 +212,6 @@ func (s *Store) carryOut(r *row, p *store.Publication, pl *plan.Plan, at time.Ti
 	r.Highest, r.Digest = pl.Newest, p.Compiled.Digest
 	r.Deleted, r.deleted, r.purged, r.updated = false, time.Time{}, false, at
 	if pl.Visible {
-		s.take(r)
+		s.bumpRevision(r)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func (s *Store) Get(_ context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r, number, v, err := s.served(key, sel)
+	r, number, v, err := s.servedVersion(key, sel)
 	if err != nil {
 		return store.Version{}, err
 	}
@@ -26,12 +26,12 @@ func (s *Store) Get(_ context.Context, key store.Key, sel prompt.Selector) (stor
 	}, nil
 }
 
-func (s *Store) served(key store.Key, sel prompt.Selector) (*row, int64, *version, error) {
-	r := s.live(key)
+func (s *Store) servedVersion(key store.Key, sel prompt.Selector) (*row, int64, *version, error) {
+	r := s.liveRow(key)
 	if r == nil {
 		return nil, 0, nil, store.ErrNotFound
 	}
-	if number, v := r.choose(sel); v != nil {
+	if number, v := r.chooseVersion(sel); v != nil {
 		return r, number, v, nil
 	}
 	_, stated := r.Channels[sel.Channel]
@@ -47,11 +47,11 @@ func (s *Store) served(key store.Key, sel prompt.Selector) (*row, int64, *versio
 	}
 }
 
-// listed are the rows of a scope that lists have, behind a key and in order.
-func (s *Store) listed(scope store.Scope, after store.Key) func(yield func(*row, *version) bool) {
+// listedPrompts are the rows of a scope that lists have, behind a key and in order.
+func (s *Store) listedPrompts(scope store.Scope, after store.Key) func(yield func(*row, *version) bool) {
 	return func(yield func(*row, *version) bool) {
-		for _, key := range s.after(after) {
-			r := s.live(key)
+		for _, key := range s.keysAfter(after) {
+			r := s.liveRow(key)
 			if r == nil || r.Exposure != store.Listed || !scope.All && !slices.Contains(scope.Namespaces, key.Namespace) {
 				continue
 			}
@@ -67,7 +67,7 @@ func (s *Store) List(_ context.Context, q store.ListQuery) (store.ListPage, erro
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var page store.ListPage
-	for r, v := range s.listed(q.Scope, q.After) {
+	for r, v := range s.listedPrompts(q.Scope, q.After) {
 		if page.More = len(page.Prompts) == max(1, q.Limit); page.More {
 			break
 		}
@@ -84,7 +84,7 @@ func (s *Store) Count(_ context.Context, scope store.Scope) (int64, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var n int64
-	for range s.listed(scope, store.Key{}) {
+	for range s.listedPrompts(scope, store.Key{}) {
 		n++
 	}
 	return n, nil
@@ -94,7 +94,7 @@ func (s *Store) Count(_ context.Context, scope store.Scope) (int64, error) {
 func (s *Store) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r := s.live(key)
+	r := s.liveRow(key)
 	if r == nil {
 		return nil, store.ErrNotFound
 	}
@@ -137,7 +137,7 @@ func (s *Store) LoadFragments(_ context.Context, namespace string, refs []prompt
 	defer s.mu.RUnlock()
 	fragments := make(map[prompt.Ref]prompt.Fragment, len(refs))
 	for _, ref := range refs {
-		if number, v := s.choose(namespace, ref); v != nil {
+		if number, v := s.chooseFragment(namespace, ref); v != nil {
 			fragments[ref] = prompt.Fragment{
 				Name: ref.Name, Version: number, Syntax: v.document.Syntax, Messages: v.document.Written(),
 			}

@@ -8,8 +8,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// search is a text as web searches take it: alternatives, each of terms that all must hold.
-type search [][]term
+// searchQuery is a text as web searches take it: alternatives, each of terms that all must hold.
+type searchQuery [][]term
 
 // term is words that stand next to each other, or with not set nowhere do.
 type term struct {
@@ -18,8 +18,8 @@ type term struct {
 }
 
 // parseSearch reads words, "words in quotes", -without and or. What has no words asks for nothing.
-func parseSearch(text string) search {
-	var all search
+func parseSearch(text string) searchQuery {
+	var all searchQuery
 	var group []term
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeftFunc(text, unicode.IsSpace) {
 		var t term
@@ -42,7 +42,7 @@ func parseSearch(text string) search {
 				continue
 			}
 		}
-		if t.words = words(piece); len(t.words) > 0 {
+		if t.words = splitWords(piece); len(t.words) > 0 {
 			group = append(group, t)
 		}
 	}
@@ -52,36 +52,36 @@ func parseSearch(text string) search {
 	return all
 }
 
-// words are those of a text in lower case.
-func words(text string) []string {
+// splitWords are those of a text in lower case.
+func splitWords(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 	})
 }
 
-// rank says by the best place in which all that is asked for stands how well a document fits: in its title, with its
+// rankDocument says by the best place in which all that is asked for stands how well a document fits: in its title, with its
 // description and tags, or with its text. It is 0 when it does not fit.
-func (s search) rank(doc *prompt.Document) float32 {
-	if !s.possible(doc) {
+func (s searchQuery) rankDocument(doc *prompt.Document) float32 {
+	if !s.mayMatch(doc) {
 		return 0
 	}
-	title := words(doc.Title)
-	about := words(doc.Description + " " + strings.Join(doc.Tags, " "))
-	text := words(prompt.Content(doc.Messages))
+	title := splitWords(doc.Title)
+	about := splitWords(doc.Description + " " + strings.Join(doc.Tags, " "))
+	text := splitWords(prompt.Content(doc.Messages))
 	switch {
-	case !s.fits(title, about, text):
+	case !s.matchesIn(title, about, text):
 		return 0
-	case s.fits(title):
+	case s.matchesIn(title):
 		return 1
-	case s.fits(title, about):
+	case s.matchesIn(title, about):
 		return 0.5
 	default:
 		return 0.25
 	}
 }
 
-// possible spares taking most documents apart: a word can only be where its letters are.
-func (s search) possible(doc *prompt.Document) bool {
+// mayMatch spares taking most documents apart: a word can only be where its letters are.
+func (s searchQuery) mayMatch(doc *prompt.Document) bool {
 	places := []string{doc.Title, doc.Description, prompt.Content(doc.Messages)}
 	for i := range places {
 		places[i] = strings.ToLower(places[i])
@@ -96,18 +96,18 @@ func (s search) possible(doc *prompt.Document) bool {
 	})
 }
 
-// fits says whether one of the alternatives holds in the places.
-func (s search) fits(places ...[]string) bool {
+// matchesIn says whether one of the alternatives holds in the places.
+func (s searchQuery) matchesIn(places ...[]string) bool {
 	return slices.ContainsFunc(s, func(group []term) bool {
 		return !slices.ContainsFunc(group, func(t term) bool {
-			there := slices.ContainsFunc(places, func(place []string) bool { return stands(place, t.words) })
+			there := slices.ContainsFunc(places, func(place []string) bool { return containsPhrase(place, t.words) })
 			return there == t.not
 		})
 	})
 }
 
-// stands says whether words stand next to each other in a place.
-func stands(place, words []string) bool {
+// containsPhrase says whether words stand next to each other in a place.
+func containsPhrase(place, words []string) bool {
 	for at := 0; at+len(words) <= len(place); at++ {
 		if slices.Equal(place[at:at+len(words)], words) {
 			return true

@@ -21,8 +21,8 @@ type Store struct {
 	revision int64
 	rows     map[store.Key]*row
 	keys     []store.Key // of all rows, in order
-	// moved is closed and replaced with every revision.
-	moved chan struct{}
+	// changed is closed and replaced with every revision.
+	changed chan struct{}
 }
 
 // row is a prompt, live or a tombstone.
@@ -47,19 +47,19 @@ type version struct {
 
 // New is an empty store.
 func New() *Store {
-	return &Store{rows: map[store.Key]*row{}, moved: make(chan struct{})}
+	return &Store{rows: map[store.Key]*row{}, changed: make(chan struct{})}
 }
 
-// live is the row of a key, or nil where there is none or a tombstone.
-func (s *Store) live(key store.Key) *row {
+// liveRow is the row of a key, or nil where there is none or a tombstone.
+func (s *Store) liveRow(key store.Key) *row {
 	if r := s.rows[key]; r != nil && !r.Deleted {
 		return r
 	}
 	return nil
 }
 
-// insert adds an empty row.
-func (s *Store) insert(key store.Key, owner store.Owner, at time.Time) *row {
+// insertRow adds an empty row.
+func (s *Store) insertRow(key store.Key, owner store.Owner, at time.Time) *row {
 	r := &row{key: key, versions: map[int64]*version{}, created: at, updated: at}
 	r.Owner = owner
 	s.rows[key] = r
@@ -68,12 +68,12 @@ func (s *Store) insert(key store.Key, owner store.Owner, at time.Time) *row {
 	return r
 }
 
-// take gives the row the next revision and wakes who listens.
-func (s *Store) take(r *row) {
+// bumpRevision gives the row the next revision and wakes who listens.
+func (s *Store) bumpRevision(r *row) {
 	s.revision++
 	r.Revision = s.revision
-	close(s.moved)
-	s.moved = make(chan struct{})
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 // VerifySchema returns nil: there is no schema to be behind.
@@ -105,7 +105,7 @@ func (s *Store) ChangedSince(_ context.Context, after int64, limit int) ([]store
 func (s *Store) Listen(ctx context.Context, wake func()) error {
 	for {
 		s.mu.RLock()
-		moved := s.moved
+		moved := s.changed
 		s.mu.RUnlock()
 		wake()
 		select {

@@ -17,11 +17,11 @@ func (s *Store) Remove(_ context.Context, key store.Key, uid string, retain bool
 	defer s.mu.Unlock()
 	r := s.rows[key]
 	if r == nil {
-		r = s.insert(key, store.Owner{UID: uid}, time.Now())
+		r = s.insertRow(key, store.Owner{UID: uid}, time.Now())
 	}
 	if !r.Deleted && r.UID == uid {
 		r.Retain = retain
-		s.bury(r)
+		s.writeTombstone(r)
 	}
 	return nil
 }
@@ -30,18 +30,18 @@ func (s *Store) Remove(_ context.Context, key store.Key, uid string, retain bool
 func (s *Store) RemoveIfUnchanged(_ context.Context, key store.Key, fence store.Fence) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.live(key)
+	r := s.liveRow(key)
 	if r == nil || r.Fence != fence {
 		return false, nil
 	}
-	s.bury(r)
+	s.writeTombstone(r)
 	return true, nil
 }
 
-func (s *Store) bury(r *row) {
+func (s *Store) writeTombstone(r *row) {
 	r.Deleted, r.deleted = true, time.Now()
 	r.updated = r.deleted
-	s.take(r)
+	s.bumpRevision(r)
 }
 
 // ListRows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
@@ -50,8 +50,8 @@ func (s *Store) ListRows(_ context.Context, after store.Key, limit int, settled 
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var rows []store.ComparedRow
-	for _, key := range s.after(after) {
-		if r := s.live(key); r != nil {
+	for _, key := range s.keysAfter(after) {
+		if r := s.liveRow(key); r != nil {
 			rows = append(rows, store.ComparedRow{Key: key, Fence: r.Fence, Digest: r.Digest, Quiescent: time.Since(r.updated) > settled})
 		}
 		if len(rows) == max(1, limit) {
@@ -66,19 +66,19 @@ func (s *Store) ListRows(_ context.Context, after store.Key, limit int, settled 
 func (s *Store) PurgeTombstones(_ context.Context, olderThan time.Duration, limit int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var graves []*row
+	var tombstones []*row
 	for _, r := range s.rows {
 		if r.Deleted && !r.purged && !r.Retain && time.Since(r.deleted) > olderThan {
-			graves = append(graves, r)
+			tombstones = append(tombstones, r)
 		}
 	}
-	slices.SortFunc(graves, func(a, b *row) int { return a.deleted.Compare(b.deleted) })
-	graves = graves[:min(len(graves), limit)]
-	for _, r := range graves {
+	slices.SortFunc(tombstones, func(a, b *row) int { return a.deleted.Compare(b.deleted) })
+	tombstones = tombstones[:min(len(tombstones), limit)]
+	for _, r := range tombstones {
 		r.purged, r.versions = true, map[int64]*version{}
 		r.Row = plan.Row{State: r.State, Highest: r.Highest, Exposure: r.Exposure}
 		r.updated = time.Now()
-		s.take(r)
+		s.bumpRevision(r)
 	}
-	return len(graves), nil
+	return len(tombstones), nil
 }

@@ -69,8 +69,8 @@ func defaultVersion(placed map[string]int64) int64 {
 	return placed[store.Latest]
 }
 
-// standingChannels are the channels that point somewhere, in order of name.
-func standingChannels(placed map[string]int64) []store.Channel {
+// resolvedChannels are the channels that point somewhere, in order of name.
+func resolvedChannels(placed map[string]int64) []store.Channel {
 	channels := make([]store.Channel, 0, len(placed))
 	for _, name := range slices.Sorted(maps.Keys(placed)) {
 		if placed[name] != Unresolved {

@@ -15,7 +15,7 @@ import (
 // AppliedChange is the request whose edit an object of that owner carries and whose publish is not settled, or nil.
 // lastChange is the object's own word for it.
 func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error) {
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	if !isUUID(lastChange) { // anybody may write an annotation
 		lastChange = "00000000-0000-0000-0000-000000000000"
@@ -27,7 +27,7 @@ func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.O
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the change %s carries: %w", key, fault(err))
+		return nil, fmt.Errorf("read the change %s carries: %w", key, translateError(err))
 	}
 	carried := &store.CarriedChange{ID: r.ID, Generation: r.Generation}
 	if err := json.Unmarshal(r.Edit, &carried.Edit); err != nil {
@@ -41,25 +41,25 @@ func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.O
 func (w *Writer) FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error {
 	params := sqlcgen.SettleChangeParams{ID: carried.ID, State: string(store.ChangeBlocked), Reason: reason, Message: message}
 	if !carried.Intact {
-		params = superseded(carried.ID)
+		params = supersededParams(carried.ID)
 	}
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.SettleChange(ctx, params) })
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.SettleChange(ctx, params) })
 	if err != nil {
 		return fmt.Errorf("settle change %s: %w", carried.ID, err)
 	}
 	return nil
 }
 
-func superseded(id string) sqlcgen.SettleChangeParams {
+func supersededParams(id string) sqlcgen.SettleChangeParams {
 	return sqlcgen.SettleChangeParams{
 		ID: id, State: string(store.ChangeConflict), Reason: store.ReasonSuperseded, Message: store.MessageSuperseded,
 	}
 }
 
-// lockCarried holds the publication's request until the commit, and says whether the publication may go on. It may not
+// lockAppliedChange holds the publication's request until the commit, and says whether the publication may go on. It may not
 // when a later state of the object was seen without the edit: then what it publishes is what was answered to be nowhere,
 // and only a writer that was deposed meanwhile still has it.
-func lockCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (bool, error) {
+func lockAppliedChange(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (bool, error) {
 	if p.Change == nil {
 		return true, nil
 	}
@@ -74,13 +74,13 @@ func lockCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) 
 	return !gone || p.Takeover != nil, nil
 }
 
-// settleCarried says that the publication's request is published, or that its edit is not in it. One that the
+// finalizeWithPublish says that the publication's request is published, or that its edit is not in it. One that the
 // publish left undone is left to the reconciler, which knows the words.
-func settleCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, published *store.Published) error {
+func finalizeWithPublish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, published *store.Published) error {
 	if p.Change == nil {
 		return nil
 	}
-	params := superseded(p.Change.ID)
+	params := supersededParams(p.Change.ID)
 	if p.Change.Intact {
 		if p.Change.Edit.NotAchievedBy(published) {
 			return nil
@@ -96,8 +96,8 @@ func settleCarried(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 	return nil
 }
 
-// settleDeleted settles what was asked of an object that is gone now.
-func settleDeleted(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) error {
+// finalizeChangesOfDeleted settles what was asked of an object that is gone now.
+func finalizeChangesOfDeleted(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) error {
 	err := q.SettleChangesOfDeleted(ctx, sqlcgen.SettleChangesOfDeletedParams{
 		Namespace: key.Namespace, Name: key.Name, ObjectUid: uid, Reason: store.ReasonNotFound, Message: store.MessageDeletedFirst,
 	})

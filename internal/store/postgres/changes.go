@@ -18,16 +18,16 @@ import (
 // nothing and gets the first one's outcome, under the first one's id, or store.ErrIdempotencyKeyReused when it asks for
 // something else.
 func (s *Store) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	outcome, err := s.requestChange(ctx, request)
+	outcome, err := s.insertRequest(ctx, request)
 	if err != nil {
-		return store.ChangeOutcome{}, fmt.Errorf("request a change of %s: %w", request.Key, fault(err))
+		return store.ChangeOutcome{}, fmt.Errorf("request a change of %s: %w", request.Key, translateError(err))
 	}
 	return outcome, nil
 }
 
-func (s *Store) requestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+func (s *Store) insertRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	edit, err := json.Marshal(request.Edit)
 	if err != nil {
 		return store.ChangeOutcome{}, fmt.Errorf("write the edit as JSON: %w", err)
@@ -42,7 +42,7 @@ func (s *Store) requestChange(ctx context.Context, request store.ChangeRequest) 
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return store.ChangeOutcome{}, err
 	}
-	outcome, err := s.requestedBefore(ctx, request, edit)
+	outcome, err := s.findRepeat(ctx, request, edit)
 	if errors.Is(err, pgx.ErrNoRows) { // the id is another subject's
 		err = store.ErrIdempotencyKeyReused
 	}
@@ -52,23 +52,23 @@ func (s *Store) requestChange(ctx context.Context, request store.ChangeRequest) 
 // FindEarlierRequest is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there was no
 // such request.
 func (s *Store) FindEarlierRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	edit, err := json.Marshal(request.Edit)
 	if err != nil {
 		return store.ChangeOutcome{}, fmt.Errorf("write the edit as JSON: %w", err)
 	}
-	outcome, err := s.requestedBefore(ctx, request, edit)
+	outcome, err := s.findRepeat(ctx, request, edit)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		return store.ChangeOutcome{}, fmt.Errorf("look for an earlier request: %w", fault(err))
+		return store.ChangeOutcome{}, fmt.Errorf("look for an earlier request: %w", translateError(err))
 	}
 	return outcome, nil
 }
 
-func (s *Store) requestedBefore(ctx context.Context, request store.ChangeRequest, edit []byte) (store.ChangeOutcome, error) {
+func (s *Store) findRepeat(ctx context.Context, request store.ChangeRequest, edit []byte) (store.ChangeOutcome, error) {
 	first, err := s.queries.RequestedBefore(ctx, sqlcgen.RequestedBeforeParams{
 		ID: request.ID, Namespace: request.Key.Namespace, Name: request.Key.Name, Action: string(request.Action), Edit: edit,
 		ExpectedVersion: request.ExpectedVersion, Subject: request.Subject, IdempotencyKey: request.IdempotencyKey,
@@ -79,7 +79,7 @@ func (s *Store) requestedBefore(ctx context.Context, request store.ChangeRequest
 	if !first.Same {
 		return store.ChangeOutcome{}, store.ErrIdempotencyKeyReused
 	}
-	return outcomeOf(sqlcgen.ChangeOutcomesRow{
+	return toOutcome(sqlcgen.ChangeOutcomesRow{
 		ID: first.ID, Namespace: first.Namespace, Name: first.Name, Action: first.Action, State: first.State,
 		Version: first.Version, Served: first.Served, NewVersion: first.NewVersion, Reason: first.Reason, Message: first.Message,
 	}), nil
@@ -87,21 +87,21 @@ func (s *Store) requestedBefore(ctx context.Context, request store.ChangeRequest
 
 // ChangeOutcomes are those of the subject's requests that exist, in no order.
 func (s *Store) ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !isUUID(id) })
 	rows, err := s.queries.ChangeOutcomes(ctx, sqlcgen.ChangeOutcomesParams{Ids: known, Subject: subject})
 	if err != nil {
-		return nil, fmt.Errorf("read the outcomes of changes: %w", fault(err))
+		return nil, fmt.Errorf("read the outcomes of changes: %w", translateError(err))
 	}
 	outcomes := make([]store.ChangeOutcome, len(rows))
 	for i, r := range rows {
-		outcomes[i] = outcomeOf(r)
+		outcomes[i] = toOutcome(r)
 	}
 	return outcomes, nil
 }
 
-func outcomeOf(r sqlcgen.ChangeOutcomesRow) store.ChangeOutcome {
+func toOutcome(r sqlcgen.ChangeOutcomesRow) store.ChangeOutcome {
 	return store.ChangeOutcome{
 		ID: r.ID, Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Action: store.Action(r.Action), State: store.ChangeState(r.State),
 		Version: r.Version, Served: r.Served, NewVersion: r.NewVersion, Reason: r.Reason, Message: r.Message,

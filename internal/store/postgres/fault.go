@@ -33,15 +33,15 @@ const (
 	classLock      = "55"
 )
 
-// fault turns an error of pgx into what package store promises: what trying again may cure wraps
+// translateError turns an error of pgx into what package store promises: what trying again may cure wraps
 // store.ErrUnavailable, what it cannot cure because of a value is a *store.UnstorableValueError. Everything else, the
 // domain's own errors included, passes unchanged.
-func fault(err error) error {
+func translateError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnavailable) {
 		return err
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return stateFault(pg, err)
+		return translateState(pg, err)
 	}
 	var network net.Error
 	var connect *pgconn.ConnectError
@@ -52,7 +52,7 @@ func fault(err error) error {
 	return err
 }
 
-func stateFault(pg *pgconn.PgError, err error) error {
+func translateState(pg *pgconn.PgError, err error) error {
 	switch pg.Code {
 	case stateUndefinedTable, stateUndefinedName:
 		return fmt.Errorf("%w: %w", store.ErrSchemaBehind, err)
@@ -71,8 +71,8 @@ func stateFault(pg *pgconn.PgError, err error) error {
 	return err
 }
 
-// isCollision says that a transaction lost against another one and may simply run again.
-func isCollision(err error) bool {
+// isSerializationFailure says that a transaction lost against another one and may simply run again.
+func isSerializationFailure(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == stateDeadlock || pg.Code == stateSerialization)
 }

@@ -52,7 +52,7 @@ func TestFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := plain
-			err := fault(tc.err)
+			err := translateError(tc.err)
 			var value *store.UnstorableValueError
 			switch {
 			case errors.Is(err, store.ErrUnavailable):

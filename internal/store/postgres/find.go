@@ -23,9 +23,9 @@ const (
 	kindFound     = "found"
 )
 
-// manyHits is from how many on hits are not ranked by how often and how close their words stand, for which each has to
+// rankLimit is from how many on hits are not ranked by how often and how close their words stand, for which each has to
 // be read. Then only the best place where all words stand counts, which indexes know.
-const manyHits = 1000
+const rankLimit = 1000
 
 // phase is a part of an answer: the prompts of a kind, of which all marks have this rank. Those of hits are
 // ts_rank's, greater than 0 and at most 1.
@@ -35,65 +35,65 @@ type phase struct {
 }
 
 var (
-	listed    = []phase{{kind: kindListed}}
-	fewHits   = []phase{{kind: kindHits}, {kind: kindContained}}
-	hitsPlace = []phase{{kind: kindTitle, rank: 4}, {kind: kindAbout, rank: 3}, {kind: kindText, rank: 2}, {kind: kindContained}}
+	listedPhases = []phase{{kind: kindListed}}
+	rankedPhases = []phase{{kind: kindHits}, {kind: kindContained}}
+	placePhases  = []phase{{kind: kindTitle, rank: 4}, {kind: kindAbout, rank: 3}, {kind: kindText, rank: 2}, {kind: kindContained}}
 )
 
 // Find reads the phases of the answer one after the other, as far as the page goes.
 func (s *Store) Find(ctx context.Context, q store.FindQuery) (store.FindResult, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	f := finder{queries: s.planned, params: findParams(q), many: s.manyHits, skip: q.Offset, limit: max(1, q.Limit)}
-	if err := f.find(ctx, q); err != nil {
-		return store.FindResult{}, fmt.Errorf("find prompts: %w", fault(err))
+	f := finder{queries: s.unprepared, params: findParams(q), rankLimit: s.rankLimit, skip: q.Offset, limit: max(1, q.Limit)}
+	if err := f.readPhases(ctx, q); err != nil {
+		return store.FindResult{}, fmt.Errorf("find prompts: %w", translateError(err))
 	}
-	return asFound(f.rows, f.limit)
+	return toFindResult(f.rows, f.limit)
 }
 
 // CountFound is how many Find has in all.
 func (s *Store) CountFound(ctx context.Context, q store.FindQuery) (int64, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	q.After = nil
-	f := finder{queries: s.planned, params: findParams(q)}
+	f := finder{queries: s.unprepared, params: findParams(q)}
 	kind := kindListed
 	if q.Text != "" {
 		kind = kindFound
 	}
-	n, err := f.count(ctx, kind, math.MaxInt32)
+	n, err := f.countMatches(ctx, kind, math.MaxInt32)
 	if err != nil {
-		return 0, fmt.Errorf("count what is found: %w", fault(err))
+		return 0, fmt.Errorf("count what is found: %w", translateError(err))
 	}
 	return n, nil
 }
 
 // finder is one Find under way.
 type finder struct {
-	queries *sqlcgen.Queries
-	params  sqlcgen.FindFewParams
-	many    int
+	queries   *sqlcgen.Queries
+	params    sqlcgen.FindFewParams
+	rankLimit int
 	// skip is how many are still to be left out before the first row.
 	skip, limit int
 	// rows become one more than the limit when there are more.
 	rows []sqlcgen.FindInOrderRow
 }
 
-func (f *finder) find(ctx context.Context, q store.FindQuery) error {
-	phases := listed
+func (f *finder) readPhases(ctx context.Context, q store.FindQuery) error {
+	phases := listedPhases
 	switch {
 	case q.Text != "" && q.After != nil:
-		phases = behind(q.After.Rank)
+		phases = phasesAfter(q.After.Rank)
 	case q.Text != "":
-		phases = fewHits
+		phases = rankedPhases
 	}
 	for i := 0; i < len(phases) && len(f.rows) <= f.limit; i++ {
-		tooMany, err := f.read(ctx, phases[i], q.After)
+		tooMany, err := f.readPhase(ctx, phases[i], q.After)
 		if err != nil {
 			return err
 		}
 		if tooMany { // only of hits: begin again with their places
-			phases, i = hitsPlace, -1
+			phases, i = placePhases, -1
 			continue
 		}
 		f.params.After = false // the next phase begins at its start
@@ -101,30 +101,30 @@ func (f *finder) find(ctx context.Context, q store.FindQuery) error {
 	return nil
 }
 
-// behind tells by the rank of a mark how the pages before it were ranked: so are those after it, whatever
+// phasesAfter tells by the rank of a mark how the pages before it were ranked: so are those after it, whatever
 // happened to the number of hits meanwhile.
-func behind(rank float32) []phase {
+func phasesAfter(rank float32) []phase {
 	if rank > 0 && rank <= 1 {
-		return fewHits
+		return rankedPhases
 	}
-	for i, phase := range hitsPlace {
+	for i, phase := range placePhases {
 		if rank >= phase.rank {
-			return hitsPlace[i:]
+			return placePhases[i:]
 		}
 	}
-	return hitsPlace
+	return placePhases
 }
 
-// read adds the rows of a phase, or says that there are too many hits to rank. Where few are expected they are
+// readPhase adds the rows of a phase, or says that there are too many hits to rank. Where few are expected they are
 // collected first: to look for three in order of birth is to look at all prompts, and how often a word stands in a place is
 // not what Postgres' statistics are good at.
-func (f *finder) read(ctx context.Context, p phase, after *store.PageMark) (tooMany bool, err error) {
+func (f *finder) readPhase(ctx context.Context, p phase, after *store.PageMark) (tooMany bool, err error) {
 	if p.kind == kindListed && len(f.params.AnyTag)+len(f.params.AllTags)+len(f.params.Metadata) == 0 {
-		return false, f.inOrder(ctx, p)
+		return false, f.readByAge(ctx, p)
 	}
 	params := f.params
-	params.Kind, params.Enough = p.kind, rows(f.many+1)
-	params.Skip, params.MaxRows = rows(f.skip), rows(f.limit+1-len(f.rows))
+	params.Kind, params.Enough = p.kind, clampRows(f.rankLimit+1)
+	params.Skip, params.MaxRows = clampRows(f.skip), clampRows(f.limit+1-len(f.rows))
 	switch {
 	case p.kind != kindHits:
 		params.AfterRank = 0
@@ -139,7 +139,7 @@ func (f *finder) read(ctx context.Context, p phase, after *store.PageMark) (tooM
 		if p.kind == kindHits {
 			return true, nil
 		}
-		return false, f.inOrder(ctx, p)
+		return false, f.readByAge(ctx, p)
 	}
 	f.skip = max(0, f.skip-int(found[0].Behind))
 	for _, r := range found {
@@ -154,19 +154,19 @@ func (f *finder) read(ctx context.Context, p phase, after *store.PageMark) (tooM
 	return false, nil
 }
 
-func (f *finder) inOrder(ctx context.Context, p phase) error {
+func (f *finder) readByAge(ctx context.Context, p phase) error {
 	q := f.params
 	found, err := f.queries.FindInOrder(ctx, sqlcgen.FindInOrderParams{
 		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
 		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: p.kind, Query: q.Query, Plain: q.Plain, Pattern: q.Pattern,
 		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
-		Skip: rows(f.skip), MaxRows: rows(f.limit + 1 - len(f.rows)),
+		Skip: clampRows(f.skip), MaxRows: clampRows(f.limit + 1 - len(f.rows)),
 	})
 	switch {
 	case err != nil:
 		return err
 	case len(found) == 0 && f.skip > 0:
-		n, err := f.count(ctx, p.kind, f.skip)
+		n, err := f.countMatches(ctx, p.kind, f.skip)
 		f.skip -= int(n)
 		return err
 	case len(found) > 0:
@@ -179,13 +179,13 @@ func (f *finder) inOrder(ctx context.Context, p phase) error {
 	return nil
 }
 
-func (f *finder) count(ctx context.Context, kind string, most int) (int64, error) {
+func (f *finder) countMatches(ctx context.Context, kind string, most int) (int64, error) {
 	q := f.params
 	return f.queries.CountKind(ctx, sqlcgen.CountKindParams{
 		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
 		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: kind, Query: q.Query, Plain: q.Plain, Pattern: q.Pattern,
 		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
-		MaxRows: rows(most),
+		MaxRows: clampRows(most),
 	})
 }
 
@@ -193,7 +193,7 @@ func findParams(q store.FindQuery) sqlcgen.FindFewParams {
 	text := strings.ToLower(q.Text)
 	p := sqlcgen.FindFewParams{
 		Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces), Category: q.Category, Template: q.Template,
-		AnyTag: nonNil(q.Tags), AllTags: []string{}, Metadata: q.Metadata, Query: text, Plain: !strings.Contains(text, "-"), Pattern: containing(text),
+		AnyTag: nonNil(q.Tags), AllTags: []string{}, Metadata: q.Metadata, Query: text, Plain: !strings.Contains(text, "-"), Pattern: likePattern(text),
 	}
 	if q.AllTags {
 		p.AnyTag, p.AllTags = p.AllTags, p.AnyTag
@@ -205,15 +205,15 @@ func findParams(q store.FindQuery) sqlcgen.FindFewParams {
 	return p
 }
 
-// containing is the LIKE pattern of what contains a text.
-func containing(text string) string {
+// likePattern is the LIKE pattern of what contains a text.
+func likePattern(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }
 
-// rows keeps a number of rows within what Postgres takes.
-func rows(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
+// clampRows keeps a number of rows within what Postgres takes.
+func clampRows(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
-func asFound(rows []sqlcgen.FindInOrderRow, limit int) (store.FindResult, error) {
+func toFindResult(rows []sqlcgen.FindInOrderRow, limit int) (store.FindResult, error) {
 	var found store.FindResult
 	if len(rows) > limit {
 		rows = rows[:limit]

@@ -23,11 +23,11 @@ func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prom
 		params.Versions = append(params.Versions, ref.Version)
 		params.Channels = append(params.Channels, ref.Channel)
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	rows, err := s.queries.Fragments(ctx, params)
 	if err != nil {
-		return nil, fmt.Errorf("read fragments: %w", fault(err))
+		return nil, fmt.Errorf("read fragments: %w", translateError(err))
 	}
 	for _, r := range rows {
 		fragment := prompt.Fragment{Name: r.Name, Version: r.Chosen, Syntax: prompt.Syntax(r.Syntax)}

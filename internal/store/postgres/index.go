@@ -14,8 +14,8 @@ import (
 // the next.
 const fieldEnd = "\x1f"
 
-// index writes what a prompt is found by: its default version's.
-func index(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64, doc *prompt.Document) error {
+// writeSearchIndex writes what a prompt is found by: its default version's.
+func writeSearchIndex(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64, doc *prompt.Document) error {
 	content := prompt.Content(doc.Written())
 	bands := prompt.SimilarityBands(content)
 	fields := append([]string{doc.Title, name, doc.Description, content}, doc.Tags...)
@@ -27,8 +27,8 @@ func index(ctx context.Context, q *sqlcgen.Queries, id int64, name string, versi
 	})
 }
 
-// indexStored does it for a version that is stored already.
-func indexStored(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64) error {
+// indexStoredVersion does it for a version that is stored already.
+func indexStoredVersion(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64) error {
 	text, err := q.DocumentOf(ctx, sqlcgen.DocumentOfParams{PromptID: id, Version: version})
 	if err != nil {
 		return fmt.Errorf("read version %d: %w", version, err)
@@ -37,21 +37,21 @@ func indexStored(ctx context.Context, q *sqlcgen.Queries, id int64, name string,
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return fmt.Errorf("read the document of version %d: %w", version, err)
 	}
-	return index(ctx, q, id, name, version, &doc)
+	return writeSearchIndex(ctx, q, id, name, version, &doc)
 }
 
 // BackfillSearchIndex writes what prompts are found by where it is missing or of another version, for at most limit
 // prompts with an id above after. It returns the last id it wrote for, or 0 when there was none: what was published
 // before a release that finds by something new has nothing of it yet.
 func (w *Writer) BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error) {
-	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		last = 0
 		rows, err := q.LockUnindexed(ctx, sqlcgen.LockUnindexedParams{After: after, MaxRows: pageSize(limit)})
 		if err != nil {
 			return fmt.Errorf("find prompts without an index: %w", err)
 		}
 		for _, r := range rows {
-			if err := indexStored(ctx, q, r.ID, r.Name, r.Version); err != nil {
+			if err := indexStoredVersion(ctx, q, r.ID, r.Name, r.Version); err != nil {
 				return fmt.Errorf("prompt %d: %w", r.ID, err)
 			}
 			last = r.ID

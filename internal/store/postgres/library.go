@@ -18,7 +18,7 @@ import (
 // GetView is one version of a live prompt, whatever its exposure, with what stands around it. Its errors are those
 // of Get, for the same reasons.
 func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	row, err := s.queries.Record(ctx, sqlcgen.RecordParams{
 		Namespace: key.Namespace, Name: key.Name, Version: sel.Version, Channel: sel.Channel,
@@ -27,7 +27,7 @@ func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector)
 	case errors.Is(err, pgx.ErrNoRows):
 		return store.PromptView{}, store.ErrNotFound
 	case err != nil:
-		return store.PromptView{}, fmt.Errorf("read %s: %w", key, fault(err))
+		return store.PromptView{}, fmt.Errorf("read %s: %w", key, translateError(err))
 	case row.Version == nil:
 		return store.PromptView{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
 	}
@@ -44,11 +44,11 @@ func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector)
 
 // Stats counts the listed prompts of a scope.
 func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.planned.Stats(ctx, sqlcgen.StatsParams{Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces)})
+	rows, err := s.unprepared.Stats(ctx, sqlcgen.StatsParams{Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces)})
 	if err != nil {
-		return store.Stats{}, fmt.Errorf("count prompts: %w", fault(err))
+		return store.Stats{}, fmt.Errorf("count prompts: %w", translateError(err))
 	}
 	stats := store.Stats{Categories: map[string]int64{}, Tags: map[string]int64{}}
 	for _, r := range rows {
@@ -68,13 +68,13 @@ func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, erro
 
 // CompleteNames are names of listed prompts that begin with prefix, each once.
 func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.planned.Names(ctx, sqlcgen.NamesParams{
+	rows, err := s.unprepared.Names(ctx, sqlcgen.NamesParams{
 		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
 	})
 	if err != nil {
-		return store.Completions{}, fmt.Errorf("complete a name: %w", fault(err))
+		return store.Completions{}, fmt.Errorf("complete a name: %w", translateError(err))
 	}
 	var names store.Completions
 	for _, r := range rows {
@@ -85,13 +85,13 @@ func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix str
 
 // CompleteNamespaces are those with listed prompts that begin with prefix.
 func (s *Store) CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.planned.Namespaces(ctx, sqlcgen.NamespacesParams{
+	rows, err := s.unprepared.Namespaces(ctx, sqlcgen.NamespacesParams{
 		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
 	})
 	if err != nil {
-		return store.Completions{}, fmt.Errorf("complete a namespace: %w", fault(err))
+		return store.Completions{}, fmt.Errorf("complete a namespace: %w", translateError(err))
 	}
 	var names store.Completions
 	for _, r := range rows {
@@ -102,11 +102,11 @@ func (s *Store) CompleteNamespaces(ctx context.Context, scope store.Scope, prefi
 
 // NameTaken reports whether a name cannot be given to a new prompt.
 func (s *Store) NameTaken(ctx context.Context, key store.Key) (bool, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	is, err := s.queries.Taken(ctx, sqlcgen.TakenParams{Namespace: key.Namespace, Name: key.Name})
 	if err != nil {
-		return false, fmt.Errorf("look up %s: %w", key, fault(err))
+		return false, fmt.Errorf("look up %s: %w", key, translateError(err))
 	}
 	return is, nil
 }
@@ -121,16 +121,16 @@ const (
 // FindSimilar are near-duplicates, the most similar first. Those of a similarity below 0.5 may be missed, the less
 // similar the likelier (prompt.Bands).
 func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.SimilarPrompt, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	bands := prompt.SimilarityBands(q.Text)
-	rows, err := s.planned.SimilarCandidates(ctx, sqlcgen.SimilarCandidatesParams{
+	rows, err := s.unprepared.SimilarCandidates(ctx, sqlcgen.SimilarCandidatesParams{
 		Bands: bands[:], Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces),
 		ExceptNamespace: q.Except.Namespace, ExceptName: q.Except.Name,
 		MaxCandidates: likelyTexts, MaxRows: max(comparedTexts, pageSize(q.Limit)),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("find similar prompts: %w", fault(err))
+		return nil, fmt.Errorf("find similar prompts: %w", translateError(err))
 	}
 	var found []store.SimilarPrompt
 	similarTo := prompt.SimilarityTo(q.Text)

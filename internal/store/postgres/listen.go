@@ -20,27 +20,27 @@ const (
 // connection of its own, and returns nil when ctx ends or why the connection is of no use any more: the caller
 // listens again. A notification is a hint: the caller asks Feed, and polls besides.
 func (s *Store) Listen(ctx context.Context, wake func()) error {
-	return s.listen(ctx, "lectern", wake)
+	return s.listenOn(ctx, "lectern", wake)
 }
 
 // ListenChanges is the same for change requests: one was made, or settled.
 func (s *Store) ListenChanges(ctx context.Context, wake func()) error {
-	return s.listen(ctx, "lectern_changes", wake)
+	return s.listenOn(ctx, "lectern_changes", wake)
 }
 
-func (s *Store) listen(ctx context.Context, channel string, wake func()) error {
-	if err := s.hear(ctx, channel, wake); ctx.Err() == nil {
-		return fmt.Errorf("listen for changes: %w", fault(err))
+func (s *Store) listenOn(ctx context.Context, channel string, wake func()) error {
+	if err := s.listenOnce(ctx, channel, wake); ctx.Err() == nil {
+		return fmt.Errorf("listen for changes: %w", translateError(err))
 	}
 	return nil
 }
 
-func (s *Store) hear(ctx context.Context, channel string, wake func()) error {
+func (s *Store) listenOnce(ctx context.Context, channel string, wake func()) error {
 	conn, err := s.startListening(ctx, channel)
 	if err != nil {
 		return err
 	}
-	defer closeSoon(ctx, conn)
+	defer closeWithin(ctx, conn)
 	wake()
 	for {
 		heard, err := waitForNotification(ctx, conn)
@@ -66,14 +66,14 @@ func (s *Store) startListening(ctx context.Context, channel string) (*pgx.Conn, 
 	ctx, cancel := context.WithTimeout(ctx, listenPingTimeout)
 	defer cancel()
 	if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
-		closeSoon(ctx, conn)
+		closeWithin(ctx, conn)
 		return nil, err
 	}
 	return conn, nil
 }
 
-// closeSoon says goodbye, but not for long to a server that does not answer.
-func closeSoon(ctx context.Context, conn *pgx.Conn) {
+// closeWithin says goodbye, but not for long to a server that does not answer.
+func closeWithin(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)

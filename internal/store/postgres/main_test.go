@@ -42,7 +42,7 @@ func TestLibraryWithManyHits(t *testing.T) {
 	t.Parallel()
 	storetest.RunLibrary(t, func(t *testing.T) (storetest.Subject, storetest.Library) {
 		s := open(t, pgtest.New(t))
-		s.SetManyHits(1)
+		s.SetRankLimit(1)
 		return storetest.Subject{Writer: claim(t, s, cluster), Reader: s}, s
 	})
 }

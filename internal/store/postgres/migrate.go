@@ -58,15 +58,15 @@ func Migrate(ctx context.Context, o Options, m MigrateOptions) (MigrateResult, e
 	defer db.Close() //nolint:errcheck // everything asked for was answered
 	result, err := applyMigrations(ctx, db)
 	if err != nil {
-		return MigrateResult{}, fault(err)
+		return MigrateResult{}, translateError(err)
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return result, fault(err)
+		return result, translateError(err)
 	}
-	defer closeSoon(ctx, conn)
+	defer closeWithin(ctx, conn)
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return afterMigrations(ctx, tx, m) })
-	return result, fault(err)
+	return result, translateError(err)
 }
 
 func applyMigrations(ctx context.Context, db *sql.DB) (MigrateResult, error) {
@@ -100,7 +100,7 @@ func applyMigrations(ctx context.Context, db *sql.DB) (MigrateResult, error) {
 
 func afterMigrations(ctx context.Context, tx pgx.Tx, m MigrateOptions) error {
 	if m.ServerRole != "" {
-		if err := grant(ctx, tx, m.ServerRole); err != nil {
+		if err := grantAccess(ctx, tx, m.ServerRole); err != nil {
 			return err
 		}
 	}
@@ -118,7 +118,7 @@ func afterMigrations(ctx context.Context, tx pgx.Tx, m MigrateOptions) error {
 	return nil
 }
 
-func grant(ctx context.Context, tx pgx.Tx, role string) error {
+func grantAccess(ctx context.Context, tx pgx.Tx, role string) error {
 	var known bool
 	if err := tx.QueryRow(ctx, "select exists(select from pg_roles where rolname = $1)", role).Scan(&known); err != nil {
 		return fmt.Errorf("look up role %q: %w", role, err)

@@ -22,8 +22,8 @@ import (
 // publishing again finds out.
 func (w *Writer) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
 	var published store.Published
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
-		published, err = publish(ctx, q, &p)
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
+		published, err = publishLocked(ctx, q, &p)
 		return err
 	})
 	if err != nil {
@@ -32,7 +32,7 @@ func (w *Writer) Publish(ctx context.Context, p store.Publication) (store.Publis
 	return published, nil
 }
 
-func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (store.Published, error) {
+func publishLocked(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (store.Published, error) {
 	r, err := lockRow(ctx, q, p)
 	if err != nil {
 		return store.Published{}, err
@@ -41,7 +41,7 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 	if plan.IsFenced(r.State, p) {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
 	}
-	if may, err := lockCarried(ctx, q, p); err != nil {
+	if may, err := lockAppliedChange(ctx, q, p); err != nil {
 		return store.Published{}, err
 	} else if !may {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
@@ -50,12 +50,12 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 		return store.Published{}, err
 	}
 	newest, isNew := plan.NextVersion(&r.Row, p)
-	withdraw, inUse, err := judgeWithdrawal(ctx, q, p, plan.VersionsToWithdraw(&r.Row, p, newest), newest)
+	withdraw, inUse, err := decideWithdrawal(ctx, q, p, plan.VersionsToWithdraw(&r.Row, p, newest), newest)
 	if err != nil {
 		return store.Published{}, err
 	}
 	pl := plan.New(&r.Row, p, newest, isNew, withdraw)
-	old, err := unpinned(ctx, q, p, plan.VersionsBeyondLimit(&r.Row, p, pl))
+	old, err := excludePinned(ctx, q, p, plan.VersionsBeyondLimit(&r.Row, p, pl))
 	if err != nil {
 		return store.Published{}, err
 	}
@@ -63,16 +63,16 @@ func publish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (sto
 
 	published := plan.ResultOf(&r.Row, p, pl)
 	published.InUse = inUse
-	if published.Copies, err = copies(ctx, q, p, slices.Concat(r.Withdrawn, withdraw)); err != nil {
+	if published.Copies, err = promptsContaining(ctx, q, p, slices.Concat(r.Withdrawn, withdraw)); err != nil {
 		return store.Published{}, err
 	}
-	if err := settleCarried(ctx, q, p, &published); err != nil {
+	if err := finalizeWithPublish(ctx, q, p, &published); err != nil {
 		return store.Published{}, err
 	}
 	if !pl.Visible && !pl.WriterOnly {
 		return published, nil
 	}
-	published.Revision, err = carryOut(ctx, q, &r, p, pl)
+	published.Revision, err = applyPlan(ctx, q, &r, p, pl)
 	faultpoint.Hit(faultpoint.RowWritten)
 	return published, err
 }
@@ -111,8 +111,8 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 	return nil
 }
 
-// carryOut writes the plan. The statement that takes the revision is the last.
-func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan.Plan) (revision int64, err error) {
+// applyPlan writes the plan. The statement that takes the revision is the last.
+func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan.Plan) (revision int64, err error) {
 	if pl.NewVersion {
 		if err := insertVersion(ctx, q, r.ID, p, pl.Newest); err != nil {
 			return 0, err
@@ -132,7 +132,7 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 		}
 	}
 	if r.Default != pl.Default || r.Deleted { // a tombstone may be of a release that searched by less
-		if err := describe(ctx, q, r.ID, p, pl); err != nil {
+		if err := updateDescription(ctx, q, r.ID, p, pl); err != nil {
 			return 0, fmt.Errorf("describe by version %d: %w", pl.Default, err)
 		}
 	}
@@ -152,8 +152,8 @@ func carryOut(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publicat
 	return settled.Revision, nil
 }
 
-// describe derives what lists say and what searches find by from the default version.
-func describe(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, pl *plan.Plan) error {
+// updateDescription derives what lists say and what searches find by from the default version.
+func updateDescription(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, pl *plan.Plan) error {
 	version := pl.Default
 	if version == plan.Unresolved {
 		return q.EraseDescription(ctx, id)
@@ -165,9 +165,9 @@ func describe(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Public
 		return err
 	}
 	if pl.NewVersion && version == pl.Newest {
-		return index(ctx, q, id, p.Key.Name, version, &p.Compiled.Document)
+		return writeSearchIndex(ctx, q, id, p.Key.Name, version, &p.Compiled.Document)
 	}
-	return indexStored(ctx, q, id, p.Key.Name, version)
+	return indexStoredVersion(ctx, q, id, p.Key.Name, version)
 }
 
 func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, version int64) error {

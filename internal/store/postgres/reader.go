@@ -16,11 +16,11 @@ import (
 
 // Feed is how far the database has come.
 func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	row, err := s.queries.Feed(ctx)
 	if err != nil {
-		return store.Feed{}, fmt.Errorf("read the feed: %w", fault(err))
+		return store.Feed{}, fmt.Errorf("read the feed: %w", translateError(err))
 	}
 	return store.Feed{Epoch: row.Epoch, Revision: row.Revision}, nil
 }
@@ -28,11 +28,11 @@ func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 // ChangedSince are the prompts changed after a revision, in order of revision, tombstones included. A
 // prompt changed more than once stands at its last revision only.
 func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	rows, err := s.queries.Changes(ctx, sqlcgen.ChangesParams{After: after, MaxRows: pageSize(limit)})
 	if err != nil {
-		return nil, fmt.Errorf("read the changes: %w", fault(err))
+		return nil, fmt.Errorf("read the changes: %w", translateError(err))
 	}
 	changes := make([]store.ChangedKey, len(rows))
 	for i, r := range rows {
@@ -46,7 +46,7 @@ func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]sto
 // name, is stated and never pointed to a stored version. Of a fragment that is store.ErrNotFound, too: those it is
 // hidden from would learn of it by the difference.
 func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	row, err := s.queries.Version(ctx, sqlcgen.VersionParams{
 		Namespace: key.Namespace, Name: key.Name, Version: sel.Version, Channel: sel.Channel,
@@ -55,7 +55,7 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 	case errors.Is(err, pgx.ErrNoRows):
 		return store.Version{}, store.ErrNotFound
 	case err != nil:
-		return store.Version{}, fmt.Errorf("read %s: %w", key, fault(err))
+		return store.Version{}, fmt.Errorf("read %s: %w", key, translateError(err))
 	case row.Version == nil:
 		return store.Version{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
 	}
@@ -82,25 +82,25 @@ func nothingServed(exposure store.Exposure, sel prompt.Selector, channelKnown bo
 
 // List is a page of the prompts of exposure Listed, in order of (namespace, name).
 func (s *Store) List(ctx context.Context, q store.ListQuery) (store.ListPage, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.listed(ctx, q)
+	rows, err := s.listSummaries(ctx, q)
 	if err != nil {
-		return store.ListPage{}, fmt.Errorf("list prompts: %w", fault(err))
+		return store.ListPage{}, fmt.Errorf("list prompts: %w", translateError(err))
 	}
 	page := store.ListPage{More: len(rows) > q.Limit}
 	rows = rows[:min(len(rows), q.Limit)]
 	page.Prompts = make([]store.Summary, len(rows))
 	for i, r := range rows {
-		if page.Prompts[i], err = summary(r); err != nil {
+		if page.Prompts[i], err = toSummary(r); err != nil {
 			return store.ListPage{}, err
 		}
 	}
 	return page, nil
 }
 
-// listed asks for one row more than the page has, to know whether there are more.
-func (s *Store) listed(ctx context.Context, q store.ListQuery) ([]sqlcgen.ListAllRow, error) {
+// listSummaries asks for one row more than the page has, to know whether there are more.
+func (s *Store) listSummaries(ctx context.Context, q store.ListQuery) ([]sqlcgen.ListAllRow, error) {
 	if q.Scope.All {
 		return s.queries.ListAll(ctx, sqlcgen.ListAllParams{
 			AfterNamespace: q.After.Namespace, AfterName: q.After.Name, MaxRows: pageSize(q.Limit + 1),
@@ -120,7 +120,7 @@ func (s *Store) listed(ctx context.Context, q store.ListQuery) ([]sqlcgen.ListAl
 	return same, nil
 }
 
-func summary(r sqlcgen.ListAllRow) (store.Summary, error) {
+func toSummary(r sqlcgen.ListAllRow) (store.Summary, error) {
 	s := store.Summary{
 		Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Version: r.Version,
 		Title: r.Title, Description: r.Description,
@@ -133,7 +133,7 @@ func summary(r sqlcgen.ListAllRow) (store.Summary, error) {
 
 // Count is how many prompts List has in all.
 func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	var n int64
 	var err error
@@ -143,14 +143,14 @@ func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
 		n, err = s.queries.CountNamespaces(ctx, scope.Namespaces)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("count prompts: %w", fault(err))
+		return 0, fmt.Errorf("count prompts: %w", translateError(err))
 	}
 	return n, nil
 }
 
 // ListVersions is a prompt's history below version before, newest first; before 0 starts at the newest.
 func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	if before <= 0 {
 		before = math.MaxInt64
@@ -159,10 +159,10 @@ func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, l
 		Namespace: key.Namespace, Name: key.Name, Before: before, MaxRows: pageSize(limit),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the versions of %s: %w", key, fault(err))
+		return nil, fmt.Errorf("read the versions of %s: %w", key, translateError(err))
 	}
 	if len(rows) == 0 {
-		return nil, s.live(ctx, key)
+		return nil, s.requireLive(ctx, key)
 	}
 	versions := make([]store.VersionInfo, len(rows))
 	for i, r := range rows {
@@ -177,11 +177,11 @@ func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, l
 	return versions, nil
 }
 
-// live tells the end of a history from a prompt that is not there.
-func (s *Store) live(ctx context.Context, key store.Key) error {
+// requireLive tells the end of a history from a prompt that is not there.
+func (s *Store) requireLive(ctx context.Context, key store.Key) error {
 	is, err := s.queries.Live(ctx, sqlcgen.LiveParams{Namespace: key.Namespace, Name: key.Name})
 	if err != nil {
-		return fmt.Errorf("read %s: %w", key, fault(err))
+		return fmt.Errorf("read %s: %w", key, translateError(err))
 	}
 	if !is {
 		return store.ErrNotFound

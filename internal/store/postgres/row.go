@@ -38,7 +38,7 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 			if err != nil {
 				return row{}, fmt.Errorf("read the row: %w", err)
 			}
-			return asRow(found)
+			return toRow(found)
 		}
 		id, err := q.InsertPrompt(ctx, sqlcgen.InsertPromptParams{
 			Namespace: p.Key.Namespace, Name: p.Key.Name, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
@@ -52,7 +52,7 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 	}
 }
 
-func asRow(r sqlcgen.PromptRow) (row, error) {
+func toRow(r sqlcgen.PromptRow) (row, error) {
 	found := row{ID: r.ID, Row: plan.Row{
 		State: plan.State{
 			Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},

@@ -17,12 +17,12 @@ import (
 type Store struct {
 	pool    *pgxpool.Pool
 	queries *sqlcgen.Queries
-	// planned plans each query for its arguments.
-	planned *sqlcgen.Queries
-	opts    Options
+	// unprepared plans each query for its arguments.
+	unprepared *sqlcgen.Queries
+	opts       Options
 
 	callTimeout time.Duration
-	manyHits    int
+	rankLimit   int
 }
 
 // Open prepares a pool and connects to nothing: a database that is away is an error of the calls, never of
@@ -40,19 +40,19 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("open the pool: %w", err)
 	}
 	return &Store{
-		pool: pool, queries: sqlcgen.New(pool), planned: sqlcgen.New(planned{pool}), opts: opts,
-		callTimeout: callTimeout, manyHits: manyHits,
+		pool: pool, queries: sqlcgen.New(pool), unprepared: sqlcgen.New(unprepared{pool}), opts: opts,
+		callTimeout: callTimeout, rankLimit: rankLimit,
 	}, nil
 }
 
-// planned keeps Postgres from settling on one plan for all arguments, as it does for a prepared statement.
-type planned struct{ *pgxpool.Pool }
+// unprepared keeps Postgres from settling on one plan for all arguments, as it does for a prepared statement.
+type unprepared struct{ *pgxpool.Pool }
 
-func (p planned) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+func (p unprepared) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return p.Pool.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }
 
-func (p planned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+func (p unprepared) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return p.Pool.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }
 
@@ -60,7 +60,7 @@ func (p planned) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row 
 // for a server that fell silent without closing its connections.
 const callTimeout = 15 * time.Second
 
-func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+func (s *Store) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.callTimeout)
 }
 
@@ -69,19 +69,19 @@ func (s *Store) Close() { s.pool.Close() }
 
 // Ping asks the database for an answer.
 func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	return fault(s.pool.Ping(ctx))
+	return translateError(s.pool.Ping(ctx))
 }
 
 // VerifySchema returns store.ErrSchemaBehind when the schema is older than this program needs, or not there at all. A
 // newer one is fine: releases expand the schema before they contract it.
 func (s *Store) VerifySchema(ctx context.Context) error {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	version, err := s.queries.SchemaVersion(ctx)
 	if err != nil {
-		return fmt.Errorf("read the schema version: %w", fault(err))
+		return fmt.Errorf("read the schema version: %w", translateError(err))
 	}
 	needed, err := newestMigration()
 	if err != nil {

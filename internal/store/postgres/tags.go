@@ -9,7 +9,7 @@ import (
 
 // DeleteUnusedTags erases the names of tags that no prompt has any more: one may have been withdrawn for what it says.
 func (w *Writer) DeleteUnusedTags(ctx context.Context) error {
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		unused, err := q.UnusedTags(ctx)
 		if err != nil || !unused {
 			return err // publishes wait for the lock: not for nothing

@@ -17,17 +17,17 @@ const (
 	// writeLands is how long after it was begun a write of an object may still succeed. Controllers give a write half
 	// of that, and tell the API server so.
 	writeLands = 10 * time.Second
-	// publishTakes is how long a request stays Applied before somebody asks why.
-	publishTakes = 2 * time.Second
+	// publishGrace is how long a request stays Applied before somebody asks why.
+	publishGrace = 2 * time.Second
 )
 
 // PromptsWithOpenChanges are the prompts with a request for the controller to go on with, the longest waiting first.
 func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
-	rows, err := w.store.queries.OpenChanges(ctx, sqlcgen.OpenChangesParams{AppliedSeconds: publishTakes.Seconds(), MaxRows: pageSize(limit)})
+	rows, err := w.store.queries.OpenChanges(ctx, sqlcgen.OpenChangesParams{AppliedSeconds: publishGrace.Seconds(), MaxRows: pageSize(limit)})
 	if err != nil {
-		return nil, fmt.Errorf("read the open changes: %w", fault(err))
+		return nil, fmt.Errorf("read the open changes: %w", translateError(err))
 	}
 	keys := make([]store.Key, len(rows))
 	for i, r := range rows {
@@ -38,17 +38,17 @@ func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store
 
 // NextChange is the request of a prompt whose turn it is, or store.ErrNotFound.
 func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	r, err := w.store.queries.OpenChange(ctx, sqlcgen.OpenChangeParams{
 		Namespace: key.Namespace, Name: key.Name, ExpirySeconds: store.ChangeExpiry.Seconds(),
-		CallSeconds: writeLands.Seconds(), AppliedSeconds: publishTakes.Seconds(),
+		CallSeconds: writeLands.Seconds(), AppliedSeconds: publishGrace.Seconds(),
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return store.OpenChange{}, store.ErrNotFound
 	}
 	if err != nil {
-		return store.OpenChange{}, fmt.Errorf("read the open change of %s: %w", key, fault(err))
+		return store.OpenChange{}, fmt.Errorf("read the open change of %s: %w", key, translateError(err))
 	}
 	open := store.OpenChange{
 		ChangeRequest: store.ChangeRequest{
@@ -67,7 +67,7 @@ func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChang
 // BeginChange writes down what is about to be written, before each attempt. It returns store.ErrNotYours when the request
 // went on without the caller, waits for an earlier one, or is overdue.
 func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, intent store.Intent) error {
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		if err := q.LockChanges(ctx, sqlcgen.LockChangesParams{Namespace: change.Key.Namespace, Name: change.Key.Name}); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, inten
 
 // MarkChangeApplied says that the object carries the edit, or is being deleted as asked.
 func (w *Writer) MarkChangeApplied(ctx context.Context, id, uid string, generation int64) error {
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		return q.ApplyChange(ctx, sqlcgen.ApplyChangeParams{ID: id, ObjectUid: uid, Generation: generation})
 	})
 	if err != nil {
@@ -100,7 +100,7 @@ func (w *Writer) MarkChangeApplied(ctx context.Context, id, uid string, generati
 // FinalizeChange ends a request of which nothing was written. It returns store.ErrNotYours when the request went
 // on since the caller read it.
 func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error {
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		now, err := q.LockChange(ctx, change.ID)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
@@ -118,16 +118,16 @@ func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, st
 
 // ExpireChanges ends what was not begun in time. It is asked often, and when there is nothing it only reads.
 func (w *Writer) ExpireChanges(ctx context.Context) error {
-	asking, cancel := w.store.bounded(ctx)
+	asking, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	overdue, err := w.store.queries.ChangesOverdue(asking, store.ChangeExpiry.Seconds())
 	if err != nil {
-		return fmt.Errorf("read the overdue changes: %w", fault(err))
+		return fmt.Errorf("read the overdue changes: %w", translateError(err))
 	}
 	if !overdue {
 		return nil
 	}
-	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		return q.ExpireChanges(ctx, sqlcgen.ExpireChangesParams{
 			Reason: store.ReasonNotBegun, Message: store.MessageNotBegun, ExpirySeconds: store.ChangeExpiry.Seconds(),
 		})
@@ -140,7 +140,7 @@ func (w *Writer) ExpireChanges(ctx context.Context) error {
 
 // DeleteOldChanges forgets at most limit requests that were settled longer ago than that, and says how many.
 func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (dropped int, err error) {
-	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		n, err := q.DropChanges(ctx, sqlcgen.DropChangesParams{OlderThanSeconds: olderThan.Seconds(), MaxRows: pageSize(limit)})
 		dropped = int(n)
 		return err
@@ -153,16 +153,16 @@ func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, 
 
 // PublishedState is what is published of a prompt now.
 func (w *Writer) PublishedState(ctx context.Context, key store.Key) (store.PublishedState, error) {
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	found, err := w.store.queries.Prompt(ctx, sqlcgen.PromptParams{Namespace: key.Namespace, Name: key.Name})
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && found.Deleted {
 		return store.PublishedState{}, nil
 	}
 	if err != nil {
-		return store.PublishedState{}, fmt.Errorf("read what is published of %s: %w", key, fault(err))
+		return store.PublishedState{}, fmt.Errorf("read what is published of %s: %w", key, translateError(err))
 	}
-	r, err := asRow(found)
+	r, err := toRow(found)
 	if err != nil {
 		return store.PublishedState{}, fmt.Errorf("read what is published of %s: %w", key, err)
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-func judgeWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64, newest int64) (withdraw []int64, inUse []store.VersionInUse, err error) {
+func decideWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64, newest int64) (withdraw []int64, inUse []store.VersionInUse, err error) {
 	if len(versions) == 0 {
 		return nil, nil, nil
 	}
-	pins, err := pins(ctx, q, p, versions)
+	pins, err := pinnedBy(ctx, q, p, versions)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -21,21 +21,21 @@ func judgeWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publicati
 	return withdraw, inUse, nil
 }
 
-// unpinned are those of the versions that no live prompt needs.
-func unpinned(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) ([]int64, error) {
+// excludePinned are those of the versions that no live prompt needs.
+func excludePinned(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) ([]int64, error) {
 	if len(versions) == 0 {
 		return nil, nil
 	}
-	pins, err := pins(ctx, q, p, versions)
+	pins, err := pinnedBy(ctx, q, p, versions)
 	if err != nil {
 		return nil, err
 	}
 	return plan.ExcludePinned(versions, pins), nil
 }
 
-// pins says of each version that is pinned by one prompt that does. A prompt that is just publishing such
+// pinnedBy says of each version that is pinned by one prompt that does. A prompt that is just publishing such
 // a pin waits for our row, and finds its version gone or kept.
-func pins(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) (map[int64]string, error) {
+func pinnedBy(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) (map[int64]string, error) {
 	rows, err := q.PinnedVersions(ctx, sqlcgen.PinnedVersionsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Versions: versions})
 	if err != nil {
 		return nil, fmt.Errorf("read who pins versions %v: %w", versions, err)
@@ -47,8 +47,8 @@ func pins(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, version
 	return by, nil
 }
 
-// copies are the prompts that keep the text of withdrawn versions.
-func copies(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, withdrawn []int64) ([]string, error) {
+// promptsContaining are the prompts that keep the text of withdrawn versions.
+func promptsContaining(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, withdrawn []int64) ([]string, error) {
 	if len(withdrawn) == 0 {
 		return nil, nil
 	}

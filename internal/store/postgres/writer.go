@@ -35,7 +35,7 @@ func (s *Store) Writer(clusterUID string) *Writer {
 // ClaimDatabase makes an unclaimed database the cluster's. The error is a *store.ForeignClusterError when another
 // cluster was first, and from then on that of every write: the database is there, and waiting cures nothing.
 func (w *Writer) ClaimDatabase(ctx context.Context) error {
-	err := w.claim(ctx)
+	err := w.claimUnowned(ctx)
 	var foreign *store.ForeignClusterError
 	if err == nil || errors.As(err, &foreign) {
 		w.refused.Store(&err)
@@ -43,29 +43,29 @@ func (w *Writer) ClaimDatabase(ctx context.Context) error {
 	return err
 }
 
-func (w *Writer) claim(ctx context.Context) error {
-	ctx, cancel := w.store.bounded(ctx)
+func (w *Writer) claimUnowned(ctx context.Context) error {
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	owner, err := w.store.queries.ClaimInstallation(ctx, w.cluster)
 	if err == nil && owner == "" {
 		// Another claim was first and our snapshot is older than it.
 		owner, err = w.store.queries.ClaimInstallation(ctx, w.cluster)
 	}
-	return w.owns(owner, err)
+	return w.requireOwner(owner, err)
 }
 
 // CheckCluster asks whether the database is the cluster's, and claims nothing: after `migrate --adopt-cluster` a
 // controller that still runs must not take the database back.
 func (w *Writer) CheckCluster(ctx context.Context) error {
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	owner, err := w.store.queries.InstallationOwner(ctx)
-	return w.owns(owner, err)
+	return w.requireOwner(owner, err)
 }
 
-func (w *Writer) owns(owner string, err error) error {
+func (w *Writer) requireOwner(owner string, err error) error {
 	if err != nil {
-		return fmt.Errorf("read whose database it is: %w", fault(err))
+		return fmt.Errorf("read whose database it is: %w", translateError(err))
 	}
 	if owner != w.cluster {
 		return &store.ForeignClusterError{Owner: owner, Asked: w.cluster}
@@ -83,34 +83,34 @@ const (
 	attemptPause = 20 * time.Millisecond
 )
 
-// write runs f in a transaction, again when it collided with another one. So f starts from nothing each time.
-func (w *Writer) write(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
+// inTransaction runs f in a transaction, again when it collided with another one. So f starts from nothing each time.
+func (w *Writer) inTransaction(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
 	if refused := *w.refused.Load(); refused != nil {
 		return refused
 	}
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		err := w.writeOnce(ctx, f)
-		if err == nil || !isCollision(err) || attempt == attempts {
-			return fault(err)
+		err := w.tryTransaction(ctx, f)
+		if err == nil || !isSerializationFailure(err) || attempt == attempts {
+			return translateError(err)
 		}
 		pause := time.NewTimer(time.Duration(attempt) * rand.N(attemptPause)) //nolint:gosec // jitter
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			return fault(ctx.Err())
+			return translateError(ctx.Err())
 		case <-pause.C:
 		}
 	}
 }
 
-// writeOnce asks for read committed whatever the database's default is: what is read after a lock must be
+// tryTransaction asks for read committed whatever the database's default is: what is read after a lock must be
 // newer than the lock.
-func (w *Writer) writeOnce(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
+func (w *Writer) tryTransaction(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
 	return pgx.BeginTxFunc(ctx, w.store.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		q := sqlcgen.New(tx)
-		if err := w.owns(q.LockInstallation(ctx)); err != nil {
+		if err := w.requireOwner(q.LockInstallation(ctx)); err != nil {
 			return err
 		}
 		return f(ctx, q)
@@ -122,25 +122,25 @@ func (w *Writer) writeOnce(ctx context.Context, f func(ctx context.Context, q *s
 // tombstone already is success too, and writes nothing. With retain the texts are never purged. What agents
 // asked of the object is settled with it.
 func (w *Writer) Remove(ctx context.Context, key store.Key, uid string, retain bool) error {
-	return w.remove(ctx, key, uid, deletionPolicy(retain))
+	return w.removeOwned(ctx, key, uid, deletionPolicy(retain))
 }
 
 // RemoveKeepingPolicy is Remove for an object that is gone already, without a word of ours: the row's own policy stays.
 func (w *Writer) RemoveKeepingPolicy(ctx context.Context, key store.Key, uid string) error {
-	return w.remove(ctx, key, uid, "")
+	return w.removeOwned(ctx, key, uid, "")
 }
 
-func (w *Writer) remove(ctx context.Context, key store.Key, uid, policy string) error {
-	err := w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+func (w *Writer) removeOwned(ctx context.Context, key store.Key, uid, policy string) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		_, err := q.InsertPrompt(ctx, sqlcgen.InsertPromptParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("insert the row: %w", err)
 		}
-		buried, err := bury(ctx, q, key, policy, func(f store.Fence) bool { return f.UID == uid })
+		buried, err := writeTombstone(ctx, q, key, policy, func(f store.Fence) bool { return f.UID == uid })
 		if err != nil || buried {
 			return err
 		}
-		return settleDeleted(ctx, q, key, uid)
+		return finalizeChangesOfDeleted(ctx, q, key, uid)
 	})
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", key, err)
@@ -150,8 +150,8 @@ func (w *Writer) remove(ctx context.Context, key store.Key, uid, policy string) 
 
 // RemoveIfUnchanged leaves a tombstone while the row still says fence, and says whether it did.
 func (w *Writer) RemoveIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (buried bool, err error) {
-	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
-		buried, err = bury(ctx, q, key, "", func(f store.Fence) bool { return f == fence })
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
+		buried, err = writeTombstone(ctx, q, key, "", func(f store.Fence) bool { return f == fence })
 		return err
 	})
 	if err != nil {
@@ -172,9 +172,9 @@ func deletionPolicy(retain bool) string {
 	return policyDelete
 }
 
-// bury leaves a tombstone where there is a live row of which may is true, and settles what was asked of its
+// writeTombstone leaves a tombstone where there is a live row of which may is true, and settles what was asked of its
 // object. An empty policy leaves the row's.
-func bury(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string, may func(store.Fence) bool) (bool, error) {
+func writeTombstone(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string, may func(store.Fence) bool) (bool, error) {
 	row, err := q.LockPrompt(ctx, sqlcgen.LockPromptParams{Namespace: key.Namespace, Name: key.Name})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
@@ -186,7 +186,7 @@ func bury(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string,
 	if row.Deleted || !may(fence) {
 		return false, nil
 	}
-	if err := settleDeleted(ctx, q, key, fence.UID); err != nil { // before the feed is held
+	if err := finalizeChangesOfDeleted(ctx, q, key, fence.UID); err != nil { // before the feed is held
 		return false, err
 	}
 	if _, err := q.Bury(ctx, sqlcgen.BuryParams{ID: row.ID, DeletionPolicy: policy}); err != nil {
@@ -198,13 +198,13 @@ func bury(ctx context.Context, q *sqlcgen.Queries, key store.Key, policy string,
 // ListRows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
 // that, by the database's clock.
 func (w *Writer) ListRows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error) {
-	ctx, cancel := w.store.bounded(ctx)
+	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	found, err := w.store.queries.Rows(ctx, sqlcgen.RowsParams{
 		Namespace: after.Namespace, Name: after.Name, MaxRows: pageSize(limit), SettledSeconds: settled.Seconds(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the rows: %w", fault(err))
+		return nil, fmt.Errorf("read the rows: %w", translateError(err))
 	}
 	rows := make([]store.ComparedRow, len(found))
 	for i, r := range found {
@@ -235,7 +235,7 @@ func (w *Writer) PurgeTombstones(ctx context.Context, olderThan time.Duration, l
 
 // purgeOne is a transaction of its own, so that the feed is held for one erasure only.
 func (w *Writer) purgeOne(ctx context.Context, olderThan time.Duration) (found bool, err error) {
-	err = w.write(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		found = false
 		id, err := q.LockTombstone(ctx, olderThan.Seconds())
 		if errors.Is(err, pgx.ErrNoRows) {

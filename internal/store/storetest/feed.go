@@ -12,12 +12,12 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// mutualIncluders publish over each other: whoever is overtaken compiles again, and nobody deadlocks. (That a
+// testMutualIncluders publish over each other: whoever is overtaken compiles again, and nobody deadlocks. (That a
 // cycle is refused is decided before, on specs.)
-func mutualIncluders(t *testing.T, b bench) {
-	left, right := key("left"), key("right")
-	b.publish(b.publication(left, "l", 1, "left"))
-	b.publish(b.publication(right, "r", 1, "right"))
+func testMutualIncluders(t *testing.T, b subjectTest) {
+	left, right := keyOf("left"), keyOf("right")
+	b.mustPublish(b.newPublication(left, "l", 1, "left"))
+	b.mustPublish(b.newPublication(right, "r", 1, "right"))
 	const rounds = 20
 	var wg sync.WaitGroup
 	for _, side := range []struct{ own, other store.Key }{{left, right}, {right, left}} {
@@ -28,12 +28,12 @@ func mutualIncluders(t *testing.T, b bench) {
 				p := store.Publication{
 					Key: side.own, Owner: store.Owner{UID: uid, Generation: int64(round + 2)}, Exposure: store.Listed, HistoryLimit: 1000,
 				}
-				fragments, err := b.LoadFragments(b.Context(), "support", []prompt.Ref{{Name: side.other.Name, Selector: version(1)}})
+				fragments, err := b.LoadFragments(b.Context(), "support", []prompt.Ref{{Name: side.other.Name, Selector: atVersion(1)}})
 				if err != nil {
 					b.Error(err)
 					return
 				}
-				if p.Compiled, err = prompt.Compile(sourced(prompt.Spec{}, text), fragments); err != nil {
+				if p.Compiled, err = prompt.Compile(withText(prompt.Spec{}, text), fragments); err != nil {
 					b.Error(err)
 					return
 				}
@@ -44,21 +44,21 @@ func mutualIncluders(t *testing.T, b bench) {
 		})
 	}
 	wg.Wait()
-	equal(b, "left", int64(rounds+1), b.get(left, bare).Version)
-	equal(b, "right", int64(rounds+1), b.get(right, bare).Version)
+	requireEqual(b, "left", int64(rounds+1), b.mustGet(left, bare).Version)
+	requireEqual(b, "right", int64(rounds+1), b.mustGet(right, bare).Version)
 }
 
-// feedOrder reads the feed while many write: a reader that asks for what came after the last revision
+// testFeedOrder reads the feed while many write: a reader that asks for what came after the last revision
 // it saw must see every one, in order.
-func feedOrder(t *testing.T, b bench) {
+func testFeedOrder(t *testing.T, b subjectTest) {
 	const writers, each = 8, 20
-	start := b.feed()
+	start := b.currentFeed()
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	for w := range writers {
 		publications := make([]store.Publication, each)
 		for i := range publications {
-			publications[i] = b.publication(key(fmt.Sprintf("p-%d-%d", w, i)), "u", 1, "text")
+			publications[i] = b.newPublication(keyOf(fmt.Sprintf("p-%d-%d", w, i)), "u", 1, "text")
 		}
 		wg.Go(func() {
 			for _, p := range publications {
@@ -72,7 +72,7 @@ func feedOrder(t *testing.T, b bench) {
 
 	last, seen := start.Revision, 0
 	poll := func() {
-		feed := b.feed()
+		feed := b.currentFeed()
 		changes, err := b.ChangedSince(b.Context(), last, writers*each+1)
 		require.NoError(b, err)
 		for _, c := range changes {
@@ -94,29 +94,29 @@ func feedOrder(t *testing.T, b bench) {
 		}
 		poll()
 	}
-	equal(b, "changes seen", writers*each, seen)
+	requireEqual(b, "changes seen", writers*each, seen)
 	some, err := b.ChangedSince(b.Context(), start.Revision, 3)
 	require.NoError(b, err)
-	equal(b, "a page of changes", 3, len(some))
+	requireEqual(b, "a page of changes", 3, len(some))
 }
 
-func lists(t *testing.T, b bench) {
+func testList(t *testing.T, b subjectTest) {
 	keys := []store.Key{
 		{Namespace: "a", Name: "x"}, {Namespace: "a", Name: "y"}, {Namespace: "a-b", Name: "x"},
 		{Namespace: "b", Name: "a"}, {Namespace: "b", Name: "b"}, {Namespace: "c", Name: "x"},
 	}
 	for _, k := range slices.Backward(keys) {
-		p := b.publication(k, "u", 1, "")
-		p.Compiled = b.compiled(k.Namespace, prompt.Spec{
+		p := b.newPublication(k, "u", 1, "")
+		p.Compiled = b.compile(k.Namespace, prompt.Spec{
 			Title: "Title of " + k.String(), Description: "d", Category: "c", Tags: []string{"two", "one"}, Metadata: []byte(`{"a":1}`),
 			Messages: []prompt.Message{{Role: prompt.User, Text: "{{z}} {{y}}"}},
 		})
-		b.publish(p)
+		b.mustPublish(p)
 	}
 	for name, exposure := range map[string]store.Exposure{"fragment": store.Fragment, "unlisted": store.Unlisted, "gone": store.Listed} {
-		p := b.publication(store.Key{Namespace: "b", Name: name}, "u", 1, "hidden")
+		p := b.newPublication(store.Key{Namespace: "b", Name: name}, "u", 1, "hidden")
 		p.Exposure = exposure
-		b.publish(p)
+		b.mustPublish(p)
 	}
 	require.NoError(b, b.Remove(b.Context(), store.Key{Namespace: "b", Name: "gone"}, "u", false))
 
@@ -131,20 +131,20 @@ func lists(t *testing.T, b bench) {
 		"nothing":          {store.Scope{}, nil},
 	} {
 		for limit := 1; limit <= 7; limit++ {
-			equal(b, fmt.Sprintf("%s by %d", name, limit), tc.want, b.listAll(tc.scope, limit))
+			requireEqual(b, fmt.Sprintf("%s by %d", name, limit), tc.want, b.listAll(tc.scope, limit))
 		}
 		total, err := b.Count(b.Context(), tc.scope)
 		require.NoError(b, err)
-		equal(b, name+": count", int64(len(tc.want)), total)
+		requireEqual(b, name+": count", int64(len(tc.want)), total)
 	}
 	page, err := b.List(b.Context(), store.ListQuery{Scope: store.Scope{Namespaces: []string{"c"}}, Limit: 1})
 	require.NoError(b, err)
-	equal(b, "page", store.ListPage{Prompts: []store.Summary{{
-		Key: keys[5], Version: 1, Title: "Title of c/x", Description: "d", Arguments: b.get(keys[5], bare).Document.Arguments,
+	requireEqual(b, "page", store.ListPage{Prompts: []store.Summary{{
+		Key: keys[5], Version: 1, Title: "Title of c/x", Description: "d", Arguments: b.mustGet(keys[5], bare).Document.Arguments,
 	}}}, page)
 }
 
-func (b bench) listAll(scope store.Scope, limit int) []store.Key {
+func (b subjectTest) listAll(scope store.Scope, limit int) []store.Key {
 	b.Helper()
 	var keys []store.Key
 	for after := (store.Key{}); ; after = keys[len(keys)-1] {
@@ -162,12 +162,12 @@ func (b bench) listAll(scope store.Scope, limit int) []store.Key {
 	}
 }
 
-func history(t *testing.T, b bench) {
+func testHistory(t *testing.T, b subjectTest) {
 	for i, text := range []string{"one", "two", "three"} {
-		p := b.publication(handover, "u1", int64(i+1), text)
+		p := b.newPublication(handover, "u1", int64(i+1), text)
 		p.Provenance = store.Provenance{Manager: "argocd", SourceRevision: text}
 		p.Channels = []store.ChannelRule{{Name: "beta"}, {Name: "alpha", Version: 1}}
-		b.publish(p)
+		b.mustPublish(p)
 	}
 	page := func(before int64, limit int) []store.VersionInfo {
 		versions, err := b.ListVersions(b.Context(), handover, before, limit)
@@ -187,11 +187,11 @@ func history(t *testing.T, b bench) {
 		}
 	}
 	newest := page(0, 2)
-	equal(b, "first page", []store.VersionInfo{line(3, newest, "three", "beta", "latest"), line(2, newest, "two")}, newest)
+	requireEqual(b, "first page", []store.VersionInfo{line(3, newest, "three", "beta", "latest"), line(2, newest, "two")}, newest)
 	oldest := page(2, 2)
-	equal(b, "second page", []store.VersionInfo{line(1, oldest, "one", "alpha")}, oldest)
-	equal(b, "after the last", nil, page(1, 2))
-	if _, err := b.ListVersions(b.Context(), key("never"), 0, 2); !errors.Is(err, store.ErrNotFound) {
+	requireEqual(b, "second page", []store.VersionInfo{line(1, oldest, "one", "alpha")}, oldest)
+	requireEqual(b, "after the last", nil, page(1, 2))
+	if _, err := b.ListVersions(b.Context(), keyOf("never"), 0, 2); !errors.Is(err, store.ErrNotFound) {
 		b.Errorf("versions of no prompt: %v, want not found", err)
 	}
 }

@@ -13,10 +13,10 @@ import (
 
 const crowd = 100
 
-func concurrentPublishes(t *testing.T, b bench) {
+func testConcurrentPublishes(t *testing.T, b subjectTest) {
 	publications := make([]store.Publication, crowd)
 	for i := range publications {
-		publications[i] = b.publication(handover, "u1", 1, fmt.Sprintf("text %d", i))
+		publications[i] = b.newPublication(handover, "u1", 1, fmt.Sprintf("text %d", i))
 	}
 	published, errs := b.publishAll(publications)
 	texts := map[int64]string{}
@@ -28,15 +28,15 @@ func concurrentPublishes(t *testing.T, b bench) {
 		texts[p.Version] = publications[i].Compiled.Document.Messages[0].Text
 	}
 	for v := int64(1); v <= crowd; v++ {
-		equal(b, fmt.Sprintf("version %d", v), texts[v], b.text(handover, version(v)))
+		requireEqual(b, fmt.Sprintf("version %d", v), texts[v], b.servedText(handover, atVersion(v)))
 	}
-	equal(b, "feed", int64(crowd), b.feed().Revision)
+	requireEqual(b, "feed", int64(crowd), b.currentFeed().Revision)
 }
 
-func concurrentGenerations(t *testing.T, b bench) {
+func testConcurrentGenerations(t *testing.T, b subjectTest) {
 	publications := make([]store.Publication, crowd)
 	for i := range publications {
-		publications[i] = b.publication(handover, "u1", int64(i+1), fmt.Sprintf("text %d", i+1))
+		publications[i] = b.newPublication(handover, "u1", int64(i+1), fmt.Sprintf("text %d", i+1))
 	}
 	published, errs := b.publishAll(publications)
 	refused, stored := 0, map[int64]bool{}
@@ -51,13 +51,13 @@ func concurrentGenerations(t *testing.T, b bench) {
 			b.Errorf("generation %d: %v", i+1, errs[i])
 		}
 	}
-	equal(b, "what stays", fmt.Sprintf("text %d", crowd), b.text(handover, bare))
-	equal(b, "stored and refused", crowd, len(stored)+refused)
-	equal(b, "newest version", int64(len(stored)), b.get(handover, bare).Version)
+	requireEqual(b, "what stays", fmt.Sprintf("text %d", crowd), b.servedText(handover, bare))
+	requireEqual(b, "stored and refused", crowd, len(stored)+refused)
+	requireEqual(b, "newest version", int64(len(stored)), b.mustGet(handover, bare).Version)
 	t.Logf("%d of %d generations were refused", refused, crowd)
 }
 
-func (b bench) publishAll(publications []store.Publication) ([]store.Published, []error) {
+func (b subjectTest) publishAll(publications []store.Publication) ([]store.Published, []error) {
 	published, errs := make([]store.Published, len(publications)), make([]error, len(publications))
 	var wg sync.WaitGroup
 	for i, p := range publications {
@@ -67,175 +67,175 @@ func (b bench) publishAll(publications []store.Publication) ([]store.Published, 
 	return published, errs
 }
 
-func fence(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 5, "five"))
-	row, feed := b.row(handover), b.feed()
+func testFence(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 5, "five"))
+	row, feed := b.liveRow(handover), b.currentFeed()
 	for name, owner := range map[string]store.Owner{
 		"a lower generation":               {UID: "u1", Generation: 4},
 		"another uid":                      {UID: "u2", Generation: 5},
 		"another uid, a higher generation": {UID: "u2", Generation: 9},
 	} {
-		got := b.fenced(b.publication(handover, owner.UID, owner.Generation, "stale"))
-		equal(b, name, store.FencedError{Key: handover, Row: row.Fence}, got)
+		got := b.requireFenced(b.newPublication(handover, owner.UID, owner.Generation, "stale"))
+		requireEqual(b, name, store.FencedError{Key: handover, Row: row.Fence}, got)
 	}
-	equal(b, "row", row, b.row(handover))
-	equal(b, "feed", feed, b.feed())
-	equal(b, "text", "five", b.text(handover, bare))
+	requireEqual(b, "row", row, b.liveRow(handover))
+	requireEqual(b, "feed", feed, b.currentFeed())
+	requireEqual(b, "text", "five", b.servedText(handover, bare))
 }
 
-func takeover(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 5, "old object"))
-	newer := b.publication(handover, "u2", 1, "new object")
-	seen := b.fenced(newer).Row
+func testTakeover(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 5, "old object"))
+	newer := b.newPublication(handover, "u2", 1, "new object")
+	seen := b.requireFenced(newer).Row
 
-	b.publish(b.publication(handover, "u1", 6, "the old one moves meanwhile"))
+	b.mustPublish(b.newPublication(handover, "u1", 6, "the old one moves meanwhile"))
 	newer.Takeover = &seen
-	again := b.fenced(newer)
-	equal(b, "fence seen the second time", b.row(handover).Fence, again.Row)
+	again := b.requireFenced(newer)
+	requireEqual(b, "fence seen the second time", b.liveRow(handover).Fence, again.Row)
 
 	newer.Takeover = &again.Row
-	got := b.publish(newer)
-	equal(b, "version", int64(3), got.Version)
-	equal(b, "owner", newer.Owner, b.row(handover).Fence.Owner)
+	got := b.mustPublish(newer)
+	requireEqual(b, "version", int64(3), got.Version)
+	requireEqual(b, "owner", newer.Owner, b.liveRow(handover).Fence.Owner)
 
 	// The first attempt may be committed and its answer lost.
-	equal(b, "the same takeover again", false, b.publish(newer).Changed)
-	b.fenced(b.publication(handover, "u1", 7, "the old one is stale now"))
-	equal(b, "text", "new object", b.text(handover, bare))
+	requireEqual(b, "the same takeover again", false, b.mustPublish(newer).Changed)
+	b.requireFenced(b.newPublication(handover, "u1", 7, "the old one is stale now"))
+	requireEqual(b, "text", "new object", b.servedText(handover, bare))
 }
 
-// restoredObjects is a cluster restored from manifests: every object has a new uid and generation 1.
-func restoredObjects(t *testing.T, b bench) {
+// testRestoredObjects is a cluster restored from manifests: every object has a new uid and generation 1.
+func testRestoredObjects(t *testing.T, b subjectTest) {
 	names := []string{"a", "b", "c"}
 	for _, name := range names {
-		b.publish(b.publication(key(name), "old-"+name, 9, "text of "+name))
+		b.mustPublish(b.newPublication(keyOf(name), "old-"+name, 9, "text of "+name))
 	}
-	feed := b.feed()
+	feed := b.currentFeed()
 	for _, name := range names {
-		p := b.publication(key(name), "new-"+name, 1, "text of "+name)
-		p.Takeover = new(b.fenced(p).Row)
-		got := b.publish(p)
+		p := b.newPublication(keyOf(name), "new-"+name, 1, "text of "+name)
+		p.Takeover = new(b.requireFenced(p).Row)
+		got := b.mustPublish(p)
 		if got.NewVersion || got.Changed || got.Version != 1 {
 			b.Errorf("takeover of an equal row: %+v, want version 1 and nothing visible", got)
 		}
-		equal(b, "owner", p.Owner, b.row(key(name)).Fence.Owner)
+		requireEqual(b, "owner", p.Owner, b.liveRow(keyOf(name)).Fence.Owner)
 	}
-	equal(b, "feed", feed, b.feed())
+	requireEqual(b, "feed", feed, b.currentFeed())
 }
 
-// generationBack is etcd restored from a backup: same uid, lower generation.
-func generationBack(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 8, "newer"))
-	p := b.publication(handover, "u1", 3, "older")
-	p.Takeover = new(b.fenced(p).Row)
-	equal(b, "version", int64(2), b.publish(p).Version)
-	equal(b, "generation", int64(3), b.row(handover).Fence.Generation)
-	b.publish(b.publication(handover, "u1", 4, "and on"))
-	equal(b, "text", "and on", b.text(handover, bare))
+// testGenerationBack is etcd restored from a backup: same uid, lower generation.
+func testGenerationBack(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 8, "newer"))
+	p := b.newPublication(handover, "u1", 3, "older")
+	p.Takeover = new(b.requireFenced(p).Row)
+	requireEqual(b, "version", int64(2), b.mustPublish(p).Version)
+	requireEqual(b, "generation", int64(3), b.liveRow(handover).Fence.Generation)
+	b.mustPublish(b.newPublication(handover, "u1", 4, "and on"))
+	requireEqual(b, "text", "and on", b.servedText(handover, bare))
 }
 
-// removedBeforePublished is a leader that stalled between reading an object and publishing it for the
+// testRemovedBeforePublished is a leader that stalled between reading an object and publishing it for the
 // first time, while the object was deleted: without a tombstone nothing would stop it.
-func removedBeforePublished(t *testing.T, b bench) {
+func testRemovedBeforePublished(t *testing.T, b subjectTest) {
 	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
-	late := b.publication(handover, "u1", 1, "deleted meanwhile")
-	b.fenced(late)
-	b.notServed(handover, bare, store.ErrNotFound)
+	late := b.newPublication(handover, "u1", 1, "deleted meanwhile")
+	b.requireFenced(late)
+	b.requireNotServed(handover, bare, store.ErrNotFound)
 
-	again := b.publication(handover, "u2", 1, "made again")
-	seen := b.fenced(again)
+	again := b.newPublication(handover, "u2", 1, "made again")
+	seen := b.requireFenced(again)
 	again.Takeover = &seen.Row
-	equal(b, "version", int64(1), b.publish(again).Version)
+	requireEqual(b, "version", int64(1), b.mustPublish(again).Version)
 }
 
-func tombstone(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 1, "one"))
+func testTombstone(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 1, "one"))
 	require.NoError(b, b.Remove(b.Context(), handover, "another", false))
-	equal(b, "after removing another's", "one", b.text(handover, bare))
+	requireEqual(b, "after removing another's", "one", b.servedText(handover, bare))
 
-	feed := b.feed()
+	feed := b.currentFeed()
 	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
-	equal(b, "feed", feed.Revision+1, b.feed().Revision)
+	requireEqual(b, "feed", feed.Revision+1, b.currentFeed().Revision)
 	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
-	equal(b, "feed after removing what is gone", feed.Revision+1, b.feed().Revision)
+	requireEqual(b, "feed after removing what is gone", feed.Revision+1, b.currentFeed().Revision)
 
-	b.notServed(handover, bare, store.ErrNotFound)
-	b.notServed(handover, version(1), store.ErrNotFound)
+	b.requireNotServed(handover, bare, store.ErrNotFound)
+	b.requireNotServed(handover, atVersion(1), store.ErrNotFound)
 	if _, err := b.ListVersions(b.Context(), handover, 0, 10); !errors.Is(err, store.ErrNotFound) {
 		b.Errorf("versions of a tombstone: %v, want not found", err)
 	}
 	changes, err := b.ChangedSince(b.Context(), feed.Revision, 10)
 	require.NoError(b, err)
-	equal(b, "changes", []store.ChangedKey{{Revision: feed.Revision + 1, Key: handover}}, changes)
+	requireEqual(b, "changes", []store.ChangedKey{{Revision: feed.Revision + 1, Key: handover}}, changes)
 
-	p := b.publication(handover, "u2", 1, "two")
-	seen := b.fenced(p)
-	equal(b, "seen", store.FencedError{
+	p := b.newPublication(handover, "u2", 1, "two")
+	seen := b.requireFenced(p)
+	requireEqual(b, "seen", store.FencedError{
 		Key: handover, Row: store.Fence{Owner: store.Owner{UID: "u1", Generation: 1}, Revision: feed.Revision + 1}, Deleted: true,
 	}, seen)
 	p.Takeover = &seen.Row
-	equal(b, "numbers go on", int64(2), b.publish(p).Version)
-	equal(b, "text", "two", b.text(handover, bare))
+	requireEqual(b, "numbers go on", int64(2), b.mustPublish(p).Version)
+	requireEqual(b, "text", "two", b.servedText(handover, bare))
 }
 
-// resurrection: a leader that lost its lease still holds the object from before the deletion.
-func resurrection(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 1, "one"))
-	late := b.publication(handover, "u1", 1, "one")
+// testResurrection: a leader that lost its lease still holds the object from before the deletion.
+func testResurrection(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 1, "one"))
+	late := b.newPublication(handover, "u1", 1, "one")
 	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
-	if !b.fenced(late).Deleted {
+	if !b.requireFenced(late).Deleted {
 		b.Error("the fence does not say that the row is a tombstone")
 	}
 	late.Owner.Generation = 2
-	b.fenced(late)
-	b.notServed(handover, bare, store.ErrNotFound)
+	b.requireFenced(late)
+	b.requireNotServed(handover, bare, store.ErrNotFound)
 }
 
-func retained(t *testing.T, b bench) {
-	p := b.publication(handover, "u1", 1, "kept")
+func testRetained(t *testing.T, b subjectTest) {
+	p := b.newPublication(handover, "u1", 1, "kept")
 	p.Retain = true
-	b.publish(p)
+	b.mustPublish(p)
 	require.NoError(b, b.Remove(b.Context(), handover, "u1", true))
 	purged, err := b.PurgeTombstones(b.Context(), 0, 10)
 	require.NoError(b, err)
-	equal(b, "purged", 0, purged)
+	requireEqual(b, "purged", 0, purged)
 
-	next := b.publication(handover, "u2", 1, "kept")
-	next.Takeover = new(b.fenced(next).Row)
-	got := b.publish(next)
+	next := b.newPublication(handover, "u2", 1, "kept")
+	next.Takeover = new(b.requireFenced(next).Row)
+	got := b.mustPublish(next)
 	if got.Version != 1 || got.NewVersion || !got.Changed {
 		b.Errorf("adoption: %+v, want version 1 served again without a new one", got)
 	}
-	equal(b, "text", "kept", b.text(handover, bare))
+	requireEqual(b, "text", "kept", b.servedText(handover, bare))
 }
 
-func sweep(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 1, "one"))
-	stale := b.row(handover).Fence
-	b.publish(b.publication(handover, "u1", 2, "two"))
+func testRemoveIfUnchanged(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 1, "one"))
+	stale := b.liveRow(handover).Fence
+	b.mustPublish(b.newPublication(handover, "u1", 2, "two"))
 	for name, step := range map[string]struct {
 		key   store.Key
 		fence store.Fence
 	}{
 		"a row that moved":     {handover, stale},
-		"a row that never was": {key("never"), stale},
+		"a row that never was": {keyOf("never"), stale},
 	} {
 		swept, err := b.RemoveIfUnchanged(b.Context(), step.key, step.fence)
 		require.NoError(b, err)
-		equal(b, name, false, swept)
+		requireEqual(b, name, false, swept)
 	}
-	swept, err := b.RemoveIfUnchanged(b.Context(), handover, b.row(handover).Fence)
+	swept, err := b.RemoveIfUnchanged(b.Context(), handover, b.liveRow(handover).Fence)
 	require.NoError(b, err)
-	equal(b, "the row as seen", true, swept)
-	b.notServed(handover, bare, store.ErrNotFound)
+	requireEqual(b, "the row as seen", true, swept)
+	b.requireNotServed(handover, bare, store.ErrNotFound)
 }
 
-func purge(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 1, "one"))
-	b.publish(b.publication(handover, "u1", 2, "two"))
-	b.publish(b.publication(key("live"), "u2", 1, "stays"))
+func testPurge(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 1, "one"))
+	b.mustPublish(b.newPublication(handover, "u1", 2, "two"))
+	b.mustPublish(b.newPublication(keyOf("live"), "u2", 1, "stays"))
 	require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
-	feed := b.feed()
+	feed := b.currentFeed()
 	for _, step := range []struct {
 		name string
 		age  time.Duration
@@ -245,28 +245,28 @@ func purge(t *testing.T, b bench) {
 	} {
 		purged, err := b.PurgeTombstones(b.Context(), step.age, 10)
 		require.NoError(b, err)
-		equal(b, step.name, step.want, purged)
+		requireEqual(b, step.name, step.want, purged)
 	}
-	equal(b, "feed", feed.Revision+1, b.feed().Revision)
+	requireEqual(b, "feed", feed.Revision+1, b.currentFeed().Revision)
 
-	p := b.publication(handover, "u3", 1, "two")
-	p.Takeover = new(b.fenced(p).Row)
-	got := b.publish(p)
-	equal(b, "version after the purge", int64(3), got.Version)
-	b.notServed(handover, version(2), store.ErrNotFound)
-	equal(b, "text", "two", b.text(handover, bare))
-	equal(b, "another prompt", "stays", b.text(key("live"), bare))
+	p := b.newPublication(handover, "u3", 1, "two")
+	p.Takeover = new(b.requireFenced(p).Row)
+	got := b.mustPublish(p)
+	requireEqual(b, "version after the purge", int64(3), got.Version)
+	b.requireNotServed(handover, atVersion(2), store.ErrNotFound)
+	requireEqual(b, "text", "two", b.servedText(handover, bare))
+	requireEqual(b, "another prompt", "stays", b.servedText(keyOf("live"), bare))
 }
 
-func rows(t *testing.T, b bench) {
+func testListRows(t *testing.T, b subjectTest) {
 	var want []store.ComparedRow
 	for _, k := range []store.Key{{Namespace: "a", Name: "z"}, {Namespace: "a-b", Name: "a"}, {Namespace: "b", Name: "A"}, {Namespace: "b", Name: "a"}} {
-		p := b.publication(k, "uid of "+k.String(), 3, "text")
-		got := b.publish(p)
+		p := b.newPublication(k, "uid of "+k.String(), 3, "text")
+		got := b.mustPublish(p)
 		want = append(want, store.ComparedRow{Key: k, Fence: store.Fence{Owner: p.Owner, Revision: got.Revision}, Digest: got.Digest})
 	}
-	gone := b.publication(store.Key{Namespace: "a", Name: "zz"}, "u", 1, "gone")
-	b.publish(gone)
+	gone := b.newPublication(store.Key{Namespace: "a", Name: "zz"}, "u", 1, "gone")
+	b.mustPublish(gone)
 	require.NoError(b, b.Remove(b.Context(), gone.Key, "u", false))
 
 	var got []store.ComparedRow
@@ -278,8 +278,8 @@ func rows(t *testing.T, b bench) {
 			break
 		}
 	}
-	equal(b, "rows", want, got)
+	requireEqual(b, "rows", want, got)
 	settled, err := b.ListRows(b.Context(), store.Key{}, 1, -time.Minute)
 	require.NoError(b, err)
-	equal(b, "settled a minute from now", true, settled[0].Quiescent)
+	requireEqual(b, "settled a minute from now", true, settled[0].Quiescent)
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-func (b bench) find(q store.FindQuery) store.FindResult {
+func (b subjectTest) mustFind(q store.FindQuery) store.FindResult {
 	b.Helper()
 	found, err := b.Find(b.Context(), q)
 	require.NoError(b, err)
 	return found
 }
 
-// pages reads a query to its end, by the marks as a cursor would carry them.
-func (b bench) pages(q store.FindQuery) []store.PromptView {
+// findByPages reads a query to its end, by the marks as a cursor would carry them.
+func (b subjectTest) findByPages(q store.FindQuery) []store.PromptView {
 	b.Helper()
 	var records []store.PromptView
 	for {
-		found := b.find(q)
+		found := b.mustFind(q)
 		records = append(records, found.Prompts...)
 		if found.Next == nil {
 			return records
@@ -39,47 +39,47 @@ func (b bench) pages(q store.FindQuery) []store.PromptView {
 	}
 }
 
-// same asks a query in every way there is and wants the same answer: whole, by pages of every size, from an offset,
+// requireFound asks a query in every way there is and wants the same answer: whole, by pages of every size, from an offset,
 // counted.
-func (b bench) same(what string, q store.FindQuery, want []store.Key) {
+func (b subjectTest) requireFound(what string, q store.FindQuery, want []store.Key) {
 	b.Helper()
 	for limit := 1; limit <= len(want)+1; limit += 1 + len(want)/7 {
 		q.Limit = limit
-		equal(b, fmt.Sprintf("%s by %d", what, limit), want, keysOf(b.pages(q)))
+		requireEqual(b, fmt.Sprintf("%s by %d", what, limit), want, keysOf(b.findByPages(q)))
 	}
 	for offset := 0; offset <= len(want)+1; offset += 1 + len(want)/5 {
 		q.Limit, q.Offset = 2, offset
-		equal(b, fmt.Sprintf("%s from %d", what, offset), want[min(offset, len(want)):], keysOf(b.pages(q)))
+		requireEqual(b, fmt.Sprintf("%s from %d", what, offset), want[min(offset, len(want)):], keysOf(b.findByPages(q)))
 	}
 	total, err := b.CountFound(b.Context(), q)
 	require.NoError(b, err)
-	equal(b, what+": count", int64(len(want)), total)
+	requireEqual(b, what+": count", int64(len(want)), total)
 }
 
-// findAll has more prompts than the fifty a predecessor stopped at.
-func findAll(t *testing.T, b bench) {
+// testFindAll has more prompts than the fifty a predecessor stopped at.
+func testFindAll(t *testing.T, b subjectTest) {
 	var keys []store.Key
 	for i := range 60 {
 		k := store.Key{Namespace: fmt.Sprint("n", i%3), Name: fmt.Sprint("p", (i*7)%60)}
-		b.described(k, prompt.Spec{Title: "Title of " + k.Name}, "text {{x}}")
+		b.newDescribed(k, prompt.Spec{Title: "Title of " + k.Name}, "text {{x}}")
 		keys = append(keys, k)
 	}
-	born := b.born(keys...)
-	b.same("all", store.FindQuery{Filter: store.Filter{Scope: all}}, keysOf(born))
-	equal(b, "whole records", born[:5], b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 5}).Prompts)
+	born := b.viewsInOrder(keys...)
+	b.requireFound("all", store.FindQuery{Filter: store.Filter{Scope: all}}, keysOf(born))
+	requireEqual(b, "whole records", born[:5], b.mustFind(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 5}).Prompts)
 	inOne := slices.DeleteFunc(keysOf(born), func(k store.Key) bool { return k.Namespace != "n1" })
-	b.same("one namespace", store.FindQuery{Filter: store.Filter{Scope: store.Scope{Namespaces: []string{"n1", "absent", "n1"}}}}, inOne)
-	b.same("no namespace", store.FindQuery{}, nil)
+	b.requireFound("one namespace", store.FindQuery{Filter: store.Filter{Scope: store.Scope{Namespaces: []string{"n1", "absent", "n1"}}}}, inOne)
+	b.requireFound("no namespace", store.FindQuery{}, nil)
 
 	// A later version is no later birth.
-	b.described(keys[0], prompt.Spec{Title: "Again"}, "another text")
-	b.same("after an update", store.FindQuery{Filter: store.Filter{Scope: all}}, keysOf(born))
-	after := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 7})
-	from := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, After: after.Next, Offset: 5, Limit: 3})
-	equal(b, "an offset behind a mark", keysOf(born)[12:15], keysOf(from.Prompts))
+	b.newDescribed(keys[0], prompt.Spec{Title: "Again"}, "another text")
+	b.requireFound("after an update", store.FindQuery{Filter: store.Filter{Scope: all}}, keysOf(born))
+	after := b.mustFind(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 7})
+	from := b.mustFind(store.FindQuery{Filter: store.Filter{Scope: all}, After: after.Next, Offset: 5, Limit: 3})
+	requireEqual(b, "an offset behind a mark", keysOf(born)[12:15], keysOf(from.Prompts))
 }
 
-func filters(t *testing.T, b bench) {
+func testFilters(t *testing.T, b subjectTest) {
 	yes, no := true, false
 	for _, p := range []struct {
 		name, category, metadata string
@@ -91,7 +91,7 @@ func filters(t *testing.T, b bench) {
 		{"c", "sales", "", []string{"one"}, prompt.Simple},
 		{"d", "", `{"team":"ops"}`, nil, prompt.Plain},
 	} {
-		b.described(key(p.name), prompt.Spec{Category: p.category, Tags: p.tags, Syntax: p.syntax, Metadata: []byte(p.metadata)}, "text")
+		b.newDescribed(keyOf(p.name), prompt.Spec{Category: p.category, Tags: p.tags, Syntax: p.syntax, Metadata: []byte(p.metadata)}, "text")
 	}
 	for name, tc := range map[string]struct {
 		filter store.Filter
@@ -125,24 +125,24 @@ func filters(t *testing.T, b bench) {
 		}
 		var want []store.Key
 		for name := range strings.FieldsSeq(tc.want) {
-			want = append(want, key(name))
+			want = append(want, keyOf(name))
 		}
-		b.same(name, store.FindQuery{Filter: tc.filter}, want)
-		b.same(name+", as text", store.FindQuery{Filter: tc.filter, Text: "text"}, want)
-		b.same(name+", contained", store.FindQuery{Filter: tc.filter, Text: "ex"}, want)
+		b.requireFound(name, store.FindQuery{Filter: tc.filter}, want)
+		b.requireFound(name+", as text", store.FindQuery{Filter: tc.filter, Text: "text"}, want)
+		b.requireFound(name+", contained", store.FindQuery{Filter: tc.filter, Text: "ex"}, want)
 	}
 }
 
-// findListed: neither a list nor a search knows other exposures, tombstones, or versions that are not the default.
-func findListed(t *testing.T, b bench) {
-	pin := ruled(store.ChannelRule{Name: store.Production, Version: 1})
-	b.described(handover, prompt.Spec{Title: "First needle", Category: "first", Tags: []string{"old"}}, "haystack")
-	b.described(handover, prompt.Spec{Title: "Second", Category: "second", Tags: []string{"new"}}, "pin", pin)
-	b.described(key("unlisted"), prompt.Spec{Title: "needle"}, "needle", exposed(store.Unlisted))
-	b.described(key("fragment"), prompt.Spec{Title: "needle"}, "needle", exposed(store.Fragment))
-	b.described(key("unresolved"), prompt.Spec{Title: "needle"}, "needle", ruled(store.ChannelRule{Name: store.Production, Version: 9}))
-	b.described(key("gone"), prompt.Spec{Title: "needle"}, "needle")
-	require.NoError(b, b.Remove(b.Context(), key("gone"), "u", false))
+// testFindListed: neither a list nor a search knows other exposures, tombstones, or versions that are not the default.
+func testFindListed(t *testing.T, b subjectTest) {
+	pin := withChannels(store.ChannelRule{Name: store.Production, Version: 1})
+	b.newDescribed(handover, prompt.Spec{Title: "First needle", Category: "first", Tags: []string{"old"}}, "haystack")
+	b.newDescribed(handover, prompt.Spec{Title: "Second", Category: "second", Tags: []string{"new"}}, "pin", pin)
+	b.newDescribed(keyOf("unlisted"), prompt.Spec{Title: "needle"}, "needle", withExposure(store.Unlisted))
+	b.newDescribed(keyOf("fragment"), prompt.Spec{Title: "needle"}, "needle", withExposure(store.Fragment))
+	b.newDescribed(keyOf("unresolved"), prompt.Spec{Title: "needle"}, "needle", withChannels(store.ChannelRule{Name: store.Production, Version: 9}))
+	b.newDescribed(keyOf("gone"), prompt.Spec{Title: "needle"}, "needle")
+	require.NoError(b, b.Remove(b.Context(), keyOf("gone"), "u", false))
 
 	for name, q := range map[string]store.FindQuery{
 		"all":                 {},
@@ -152,7 +152,7 @@ func findListed(t *testing.T, b bench) {
 		"the default's group": {Filter: store.Filter{Category: "first"}},
 	} {
 		q.Scope = all
-		b.same(name, q, []store.Key{handover})
+		b.requireFound(name, q, []store.Key{handover})
 	}
 	for name, q := range map[string]store.FindQuery{
 		"the newest's tag":   {Filter: store.Filter{Tags: []string{"new"}}},
@@ -160,12 +160,12 @@ func findListed(t *testing.T, b bench) {
 		"the newest's text":  {Text: "pin"},
 	} {
 		q.Scope = all
-		b.same(name, q, nil)
+		b.requireFound(name, q, nil)
 	}
-	found := b.find(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 1}).Prompts[0]
-	equal(b, "found", b.read(handover, bare), found)
-	equal(b, "versions of what is found", []int64{1, 2, 1}, []int64{found.Version, found.Latest, found.Served})
+	found := b.mustFind(store.FindQuery{Filter: store.Filter{Scope: all}, Limit: 1}).Prompts[0]
+	requireEqual(b, "found", b.mustGetView(handover, bare), found)
+	requireEqual(b, "versions of what is found", []int64{1, 2, 1}, []int64{found.Version, found.Latest, found.Served})
 
-	b.described(key("unlisted"), prompt.Spec{Title: "T"}, "needle")
-	b.same("listed now", store.FindQuery{Filter: store.Filter{Scope: all}, Text: "needle"}, []store.Key{handover, key("unlisted")})
+	b.newDescribed(keyOf("unlisted"), prompt.Spec{Title: "T"}, "needle")
+	b.requireFound("listed now", store.FindQuery{Filter: store.Filter{Scope: all}, Text: "needle"}, []store.Key{handover, keyOf("unlisted")})
 }

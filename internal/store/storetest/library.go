@@ -26,67 +26,67 @@ type Library interface {
 
 // RunLibrary runs the contract of what tools need, on what writers wrote.
 func RunLibrary(t *testing.T, open func(t *testing.T) (Subject, Library)) {
-	for name, test := range map[string]func(*testing.T, bench){
-		"a record is one version and what stands around it": records,
-		"an old version has its own tags and variables":     oldRecords,
-		"what is not served has no record":                  noRecords,
-		"metadata comes back as it was written":             metadata,
-		"finding without text sees every prompt, by birth":  findAll,
-		"filters narrow":                               filters,
-		"only what is listed is found":                 findListed,
-		"hits come by rank, then those that contain":   ranks,
-		"words are taken as web searches take them":    webSearch,
-		"what contains the text is found":              contained,
-		"a search sees every prompt":                   searchAll,
-		"an erased text is not found":                  searchErased,
-		"statistics count what is listed":              stats,
-		"near-duplicates are found by their text":      similar,
-		"names and namespaces complete":                names,
-		"a name is taken by what lives or lived there": taken,
+	for name, test := range map[string]func(*testing.T, subjectTest){
+		"a record is one version and what stands around it": testViews,
+		"an old version has its own tags and variables":     testViewsOfOlderVersions,
+		"what is not served has no record":                  testViewNotFound,
+		"metadata comes back as it was written":             testMetadata,
+		"finding without text sees every prompt, by birth":  testFindAll,
+		"filters narrow":                               testFilters,
+		"only what is listed is found":                 testFindListed,
+		"hits come by rank, then those that contain":   testRanks,
+		"words are taken as web searches take them":    testWebSearch,
+		"what contains the text is found":              testContained,
+		"a search sees every prompt":                   testSearchAll,
+		"an erased text is not found":                  testSearchErased,
+		"statistics count what is listed":              testStats,
+		"near-duplicates are found by their text":      testSimilar,
+		"names and namespaces complete":                testCompletions,
+		"a name is taken by what lives or lived there": testNameTaken,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			subject, library := open(t)
-			test(t, bench{T: t, Subject: subject, Library: library})
+			test(t, subjectTest{T: t, Subject: subject, Library: library})
 		})
 	}
 }
 
 var all = store.Scope{All: true}
 
-// described publishes a spec as the next version of a prompt that nobody else writes.
-func (b bench) described(k store.Key, spec prompt.Spec, text string, change ...func(*store.Publication)) store.Publication {
+// newDescribed publishes a spec as the next version of a prompt that nobody else writes.
+func (b subjectTest) newDescribed(k store.Key, spec prompt.Spec, text string, change ...func(*store.Publication)) store.Publication {
 	b.Helper()
-	p := b.publication(k, "u", 1, "x")
-	p.Compiled = b.compiled(k.Namespace, sourced(spec, text))
+	p := b.newPublication(k, "u", 1, "x")
+	p.Compiled = b.compile(k.Namespace, withText(spec, text))
 	for _, c := range change {
 		c(&p)
 	}
-	b.publish(p)
+	b.mustPublish(p)
 	return p
 }
 
-func exposed(e store.Exposure) func(*store.Publication) {
+func withExposure(e store.Exposure) func(*store.Publication) {
 	return func(p *store.Publication) { p.Exposure = e }
 }
 
-func ruled(rules ...store.ChannelRule) func(*store.Publication) {
+func withChannels(rules ...store.ChannelRule) func(*store.Publication) {
 	return func(p *store.Publication) { p.Channels = rules }
 }
 
-func (b bench) read(k store.Key, sel prompt.Selector) store.PromptView {
+func (b subjectTest) mustGetView(k store.Key, sel prompt.Selector) store.PromptView {
 	b.Helper()
 	r, err := b.GetView(b.Context(), k, sel)
 	require.NoError(b, err)
 	return r
 }
 
-// records reads the same prompt under every kind of selector.
-func records(t *testing.T, b bench) {
-	b.described(key("style"), prompt.Spec{}, "Be {{how}}.", exposed(store.Fragment))
-	first := b.described(handover, prompt.Spec{Title: "First", Category: "itsm"}, "one {{> style}}")
-	rules := ruled(store.ChannelRule{Name: store.Production, Version: 1}, store.ChannelRule{Name: "beta", Version: 1}, store.ChannelRule{Name: "none", Version: 9})
-	second := b.described(handover, prompt.Spec{Title: "Second", Syntax: prompt.Simple}, "two {{x}}", rules, exposed(store.Unlisted))
+// testViews reads the same prompt under every kind of selector.
+func testViews(t *testing.T, b subjectTest) {
+	b.newDescribed(keyOf("style"), prompt.Spec{}, "Be {{how}}.", withExposure(store.Fragment))
+	first := b.newDescribed(handover, prompt.Spec{Title: "First", Category: "itsm"}, "one {{> style}}")
+	rules := withChannels(store.ChannelRule{Name: store.Production, Version: 1}, store.ChannelRule{Name: "beta", Version: 1}, store.ChannelRule{Name: "none", Version: 9})
+	second := b.newDescribed(handover, prompt.Spec{Title: "Second", Syntax: prompt.Simple}, "two {{x}}", rules, withExposure(store.Unlisted))
 
 	one := store.PromptView{
 		Key: handover, Version: 1, Digest: first.Compiled.Digest, Document: first.Compiled.Document, Exposure: store.Unlisted,
@@ -94,68 +94,68 @@ func records(t *testing.T, b bench) {
 	}
 	two := one
 	two.Version, two.Digest, two.Document, two.Channels = 2, second.Compiled.Digest, second.Compiled.Document, []string{store.Latest}
-	born := b.read(handover, bare).CreatedAt
+	born := b.mustGetView(handover, bare).CreatedAt
 	for name, tc := range map[string]struct {
 		sel  prompt.Selector
 		want store.PromptView
 	}{
 		"bare":        {bare, one},
-		"@production": {channel(store.Production), one},
-		"@beta":       {channel("beta"), one},
-		"@1":          {version(1), one},
-		"@2":          {version(2), two},
-		"@latest":     {channel(store.Latest), two},
+		"@production": {inChannel(store.Production), one},
+		"@beta":       {inChannel("beta"), one},
+		"@1":          {atVersion(1), one},
+		"@2":          {atVersion(2), two},
+		"@latest":     {inChannel(store.Latest), two},
 	} {
-		got := b.read(handover, tc.sel)
+		got := b.mustGetView(handover, tc.sel)
 		if got.CreatedAt.IsZero() || !got.CreatedAt.Equal(born) || got.PublishedAt.Before(got.CreatedAt) {
 			b.Errorf("%s: born %v and published %v, want born %v and published after", name, got.CreatedAt, got.PublishedAt, born)
 		}
 		tc.want.CreatedAt, tc.want.PublishedAt = got.CreatedAt, got.PublishedAt
-		equal(b, name, tc.want, got)
-		served := b.get(handover, tc.sel)
-		equal(b, name+", beside what is served", []any{int64(2), true}, []any{served.Latest, served.Production})
+		requireEqual(b, name, tc.want, got)
+		served := b.mustGet(handover, tc.sel)
+		requireEqual(b, name+", beside what is served", []any{int64(2), true}, []any{served.Latest, served.Production})
 	}
-	if one, two := b.read(handover, version(1)), b.read(handover, version(2)); two.PublishedAt.Before(one.PublishedAt) {
+	if one, two := b.mustGetView(handover, atVersion(1)), b.mustGetView(handover, atVersion(2)); two.PublishedAt.Before(one.PublishedAt) {
 		b.Errorf("version 2 is of %v, before version 1 of %v", two.PublishedAt, one.PublishedAt)
 	}
-	equal(b, "a record of a fragment", store.Fragment, b.read(key("style"), bare).Exposure)
+	requireEqual(b, "a record of a fragment", store.Fragment, b.mustGetView(keyOf("style"), bare).Exposure)
 }
 
-func oldRecords(t *testing.T, b bench) {
-	b.described(handover, prompt.Spec{Tags: []string{"old", "both"}}, "{{a}} {{b}}")
-	b.described(handover, prompt.Spec{Tags: []string{"new", "both"}}, "{{c}}")
+func testViewsOfOlderVersions(t *testing.T, b subjectTest) {
+	b.newDescribed(handover, prompt.Spec{Tags: []string{"old", "both"}}, "{{a}} {{b}}")
+	b.newDescribed(handover, prompt.Spec{Tags: []string{"new", "both"}}, "{{c}}")
 	variables := func(r store.PromptView) (names []string) {
 		for _, a := range r.Document.Arguments {
 			names = append(names, a.Name)
 		}
 		return names
 	}
-	old, now := b.read(handover, version(1)), b.read(handover, bare)
-	equal(b, "tags of the old version", []string{"both", "old"}, old.Document.Tags)
-	equal(b, "variables of the old version", []string{"a", "b"}, variables(old))
-	equal(b, "tags of the new version", []string{"both", "new"}, now.Document.Tags)
-	equal(b, "variables of the new version", []string{"c"}, variables(now))
+	old, now := b.mustGetView(handover, atVersion(1)), b.mustGetView(handover, bare)
+	requireEqual(b, "tags of the old version", []string{"both", "old"}, old.Document.Tags)
+	requireEqual(b, "variables of the old version", []string{"a", "b"}, variables(old))
+	requireEqual(b, "tags of the new version", []string{"both", "new"}, now.Document.Tags)
+	requireEqual(b, "variables of the new version", []string{"c"}, variables(now))
 }
 
-// noRecords: the errors are those of Get, for the same reasons.
-func noRecords(t *testing.T, b bench) {
-	b.described(handover, prompt.Spec{}, "one", ruled(store.ChannelRule{Name: store.Production, Version: 9}))
-	b.described(key("part"), prompt.Spec{}, "one", ruled(store.ChannelRule{Name: store.Production, Version: 9}), exposed(store.Fragment))
-	b.described(key("gone"), prompt.Spec{}, "one")
-	require.NoError(b, b.Remove(b.Context(), key("gone"), "u", false))
+// testViewNotFound: the errors are those of Get, for the same reasons.
+func testViewNotFound(t *testing.T, b subjectTest) {
+	b.newDescribed(handover, prompt.Spec{}, "one", withChannels(store.ChannelRule{Name: store.Production, Version: 9}))
+	b.newDescribed(keyOf("part"), prompt.Spec{}, "one", withChannels(store.ChannelRule{Name: store.Production, Version: 9}), withExposure(store.Fragment))
+	b.newDescribed(keyOf("gone"), prompt.Spec{}, "one")
+	require.NoError(b, b.Remove(b.Context(), keyOf("gone"), "u", false))
 	for name, tc := range map[string]struct {
 		key  store.Key
 		sel  prompt.Selector
 		want error
 	}{
-		"no prompt":                               {key("never"), bare, store.ErrNotFound},
-		"another namespace":                       {store.Key{Namespace: "other", Name: "handover"}, version(1), store.ErrNotFound},
-		"a tombstone":                             {key("gone"), version(1), store.ErrNotFound},
-		"no such version":                         {handover, version(7), store.ErrNotFound},
-		"no such channel":                         {handover, channel("beta"), store.ErrNotFound},
-		"a channel that points nowhere":           {handover, channel(store.Production), store.ErrUnresolved},
+		"no prompt":                               {keyOf("never"), bare, store.ErrNotFound},
+		"another namespace":                       {store.Key{Namespace: "other", Name: "handover"}, atVersion(1), store.ErrNotFound},
+		"a tombstone":                             {keyOf("gone"), atVersion(1), store.ErrNotFound},
+		"no such version":                         {handover, atVersion(7), store.ErrNotFound},
+		"no such channel":                         {handover, inChannel("beta"), store.ErrNotFound},
+		"a channel that points nowhere":           {handover, inChannel(store.Production), store.ErrUnresolved},
 		"the bare name of it":                     {handover, bare, store.ErrUnresolved},
-		"the same of a fragment says not so much": {key("part"), bare, store.ErrNotFound},
+		"the same of a fragment says not so much": {keyOf("part"), bare, store.ErrNotFound},
 	} {
 		if r, err := b.GetView(b.Context(), tc.key, tc.sel); !errors.Is(err, tc.want) {
 			b.Errorf("%s: got %+v, %v, want %v", name, r, err, tc.want)
@@ -163,31 +163,31 @@ func noRecords(t *testing.T, b bench) {
 	}
 }
 
-func metadata(t *testing.T, b bench) {
+func testMetadata(t *testing.T, b subjectTest) {
 	for i, text := range []string{
 		`{"owner":"ops","nested":{"list":[1,"two",null,true,{"k":"v"}]},"text":"a\"b\\c <&> é"}`,
 		`{"owner":"dev","count":1e3}`,
 		`{}`,
 	} {
-		p := b.described(handover, prompt.Spec{Metadata: []byte(text)}, "same")
-		equal(b, "metadata read", p.Compiled.Document.Metadata, b.read(handover, bare).Document.Metadata)
-		found := b.find(store.FindQuery{Filter: store.Filter{Scope: all, Metadata: []byte(text)}, Limit: 2})
-		equal(b, "metadata found", p.Compiled.Document.Metadata, found.Prompts[0].Document.Metadata)
-		equal(b, "metadata of the first version", int64(1), b.read(handover, version(1)).Version)
-		equal(b, "versions", int64(i+1), found.Prompts[0].Version)
+		p := b.newDescribed(handover, prompt.Spec{Metadata: []byte(text)}, "same")
+		requireEqual(b, "metadata read", p.Compiled.Document.Metadata, b.mustGetView(handover, bare).Document.Metadata)
+		found := b.mustFind(store.FindQuery{Filter: store.Filter{Scope: all, Metadata: []byte(text)}, Limit: 2})
+		requireEqual(b, "metadata found", p.Compiled.Document.Metadata, found.Prompts[0].Document.Metadata)
+		requireEqual(b, "metadata of the first version", int64(1), b.mustGetView(handover, atVersion(1)).Version)
+		requireEqual(b, "versions", int64(i+1), found.Prompts[0].Version)
 	}
 }
 
-func stats(t *testing.T, b bench) {
+func testStats(t *testing.T, b subjectTest) {
 	k := func(namespace, name string) store.Key { return store.Key{Namespace: namespace, Name: name} }
-	b.described(k("a", "one"), prompt.Spec{Category: "itsm", Tags: []string{"x", "y"}}, "{{v}}")
-	b.described(k("a", "two"), prompt.Spec{Category: "itsm", Tags: []string{"x"}, Syntax: prompt.Plain}, "plain")
-	b.described(k("b", "three"), prompt.Spec{Syntax: prompt.Simple}, "{{v}}")
-	b.described(k("b", "moved"), prompt.Spec{Category: "old", Tags: []string{"z"}}, "v1")
-	b.described(k("b", "moved"), prompt.Spec{Category: "new", Tags: []string{"w"}}, "v2", ruled(store.ChannelRule{Name: store.Production, Version: 1}))
-	b.described(k("b", "hidden"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t", exposed(store.Unlisted))
-	b.described(k("b", "part"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t", exposed(store.Fragment))
-	b.described(k("b", "gone"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t")
+	b.newDescribed(k("a", "one"), prompt.Spec{Category: "itsm", Tags: []string{"x", "y"}}, "{{v}}")
+	b.newDescribed(k("a", "two"), prompt.Spec{Category: "itsm", Tags: []string{"x"}, Syntax: prompt.Plain}, "plain")
+	b.newDescribed(k("b", "three"), prompt.Spec{Syntax: prompt.Simple}, "{{v}}")
+	b.newDescribed(k("b", "moved"), prompt.Spec{Category: "old", Tags: []string{"z"}}, "v1")
+	b.newDescribed(k("b", "moved"), prompt.Spec{Category: "new", Tags: []string{"w"}}, "v2", withChannels(store.ChannelRule{Name: store.Production, Version: 1}))
+	b.newDescribed(k("b", "hidden"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t", withExposure(store.Unlisted))
+	b.newDescribed(k("b", "part"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t", withExposure(store.Fragment))
+	b.newDescribed(k("b", "gone"), prompt.Spec{Category: "itsm", Tags: []string{"x"}}, "t")
 	require.NoError(b, b.Remove(b.Context(), k("b", "gone"), "u", false))
 	for name, tc := range map[string]struct {
 		scope store.Scope
@@ -203,21 +203,21 @@ func stats(t *testing.T, b bench) {
 	} {
 		got, err := b.Stats(b.Context(), tc.scope)
 		require.NoError(b, err)
-		equal(b, name, tc.want, got)
+		requireEqual(b, name, tc.want, got)
 	}
 }
 
-func names(t *testing.T, b bench) {
+func testCompletions(t *testing.T, b subjectTest) {
 	for _, k := range []store.Key{
 		{Namespace: "team-a", Name: "handover"}, {Namespace: "team-b", Name: "handover"}, {Namespace: "team-b", Name: "hand"},
 		{Namespace: "team", Name: "summary"}, {Namespace: "other", Name: "handoff"},
 	} {
-		b.described(k, prompt.Spec{}, "text")
+		b.newDescribed(k, prompt.Spec{}, "text")
 	}
 	for name, e := range map[string]store.Exposure{"handy": store.Unlisted, "handle": store.Fragment} {
-		b.described(store.Key{Namespace: "secret", Name: name}, prompt.Spec{}, "text", exposed(e))
+		b.newDescribed(store.Key{Namespace: "secret", Name: name}, prompt.Spec{}, "text", withExposure(e))
 	}
-	b.described(store.Key{Namespace: "secret", Name: "hands"}, prompt.Spec{}, "text")
+	b.newDescribed(store.Key{Namespace: "secret", Name: "hands"}, prompt.Spec{}, "text")
 	require.NoError(b, b.Remove(b.Context(), store.Key{Namespace: "secret", Name: "hands"}, "u", false))
 	teams := store.Scope{Namespaces: []string{"team-a", "team-b", "team", "secret", "absent"}}
 	type complete func(context.Context, store.Scope, string, int) (store.Completions, error)
@@ -241,26 +241,26 @@ func names(t *testing.T, b bench) {
 	} {
 		got, err := tc.of(b.Context(), tc.scope, tc.prefix, tc.limit)
 		require.NoError(b, err)
-		equal(b, name, tc.want, got)
+		requireEqual(b, name, tc.want, got)
 	}
 }
 
-func taken(t *testing.T, b bench) {
+func testNameTaken(t *testing.T, b subjectTest) {
 	for name, e := range map[string]store.Exposure{"listed": store.Listed, "unlisted": store.Unlisted, "fragment": store.Fragment, "gone": store.Listed} {
-		b.described(key(name), prompt.Spec{}, "text", exposed(e))
+		b.newDescribed(keyOf(name), prompt.Spec{}, "text", withExposure(e))
 	}
-	require.NoError(b, b.Remove(b.Context(), key("gone"), "u", false))
+	require.NoError(b, b.Remove(b.Context(), keyOf("gone"), "u", false))
 	for name, want := range map[string]bool{"listed": true, "unlisted": true, "fragment": true, "gone": true, "never": false} {
-		got, err := b.NameTaken(b.Context(), key(name))
+		got, err := b.NameTaken(b.Context(), keyOf(name))
 		require.NoError(b, err)
-		equal(b, name+" is taken", want, got)
+		requireEqual(b, name+" is taken", want, got)
 	}
 	got, err := b.NameTaken(b.Context(), store.Key{Namespace: "other", Name: "listed"})
 	require.NoError(b, err)
-	equal(b, "the name elsewhere", false, got)
+	requireEqual(b, "the name elsewhere", false, got)
 }
 
-func similar(t *testing.T, b bench) {
+func testSimilar(t *testing.T, b subjectTest) {
 	const (
 		text  = "Summarise the incident in three sentences for the next shift and name the person who owns it now."
 		near  = "Summarise the incident in three sentences for the next shift, and name the person who owns it today."
@@ -268,23 +268,23 @@ func similar(t *testing.T, b bench) {
 	)
 	k := func(namespace, name string) store.Key { return store.Key{Namespace: namespace, Name: name} }
 	titled := func(title string) prompt.Spec { return prompt.Spec{Title: title, Syntax: prompt.Plain} }
-	b.described(k("a", "original"), titled("Original"), text)
-	b.described(k("b", "copy"), titled("Copy"), "  "+text+"\n")
-	b.described(k("b", "near"), titled("Near"), near)
-	b.described(k("b", "other"), titled("Other"), other)
-	b.described(k("b", "pinned"), titled("Pinned"), text)
-	b.described(k("b", "pinned"), titled("Pinned"), other, ruled(store.ChannelRule{Name: store.Production, Version: 1}))
-	b.described(k("b", "changed"), titled("Changed"), text)
-	b.described(k("b", "changed"), titled("Changed"), "Something else altogether, and not like the others.")
-	b.described(k("b", "hidden"), titled("Hidden"), text, exposed(store.Unlisted))
-	b.described(k("b", "gone"), titled("Gone"), text)
+	b.newDescribed(k("a", "original"), titled("Original"), text)
+	b.newDescribed(k("b", "copy"), titled("Copy"), "  "+text+"\n")
+	b.newDescribed(k("b", "near"), titled("Near"), near)
+	b.newDescribed(k("b", "other"), titled("Other"), other)
+	b.newDescribed(k("b", "pinned"), titled("Pinned"), text)
+	b.newDescribed(k("b", "pinned"), titled("Pinned"), other, withChannels(store.ChannelRule{Name: store.Production, Version: 1}))
+	b.newDescribed(k("b", "changed"), titled("Changed"), text)
+	b.newDescribed(k("b", "changed"), titled("Changed"), "Something else altogether, and not like the others.")
+	b.newDescribed(k("b", "hidden"), titled("Hidden"), text, withExposure(store.Unlisted))
+	b.newDescribed(k("b", "gone"), titled("Gone"), text)
 	require.NoError(b, b.Remove(b.Context(), k("b", "gone"), "u", false))
-	spoken := b.publication(k("b", "spoken"), "u", 1, "x")
-	spoken.Compiled = b.compiled("b", prompt.Spec{Title: "Spoken", Syntax: prompt.Plain, Messages: []prompt.Message{
+	spoken := b.newPublication(k("b", "spoken"), "u", 1, "x")
+	spoken.Compiled = b.compile("b", prompt.Spec{Title: "Spoken", Syntax: prompt.Plain, Messages: []prompt.Message{
 		{Role: prompt.User, Text: "Summarise the incident in three sentences for the next shift"},
 		{Role: prompt.Assistant, Text: "and name the person who owns it now."},
 	}})
-	b.publish(spoken)
+	b.mustPublish(spoken)
 
 	hit := func(name string, s float64) store.SimilarPrompt {
 		namespace, title := "b", map[string]string{"copy": "Copy", "near": "Near", "pinned": "Pinned", "spoken": "Spoken", "other": "Other"}[name]
@@ -311,12 +311,12 @@ func similar(t *testing.T, b bench) {
 	} {
 		got, err := b.FindSimilar(b.Context(), tc.query)
 		require.NoError(b, err)
-		equal(b, name, tc.want, got)
+		requireEqual(b, name, tc.want, got)
 	}
 }
 
-// byBirth is the order of a list.
-func byBirth(x, y store.PromptView) int {
+// testOrderOfCreation is the order of a list.
+func testOrderOfCreation(x, y store.PromptView) int {
 	return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.Key.Namespace, y.Key.Namespace), cmp.Compare(x.Key.Name, y.Key.Name))
 }
 
@@ -328,13 +328,13 @@ func keysOf(records []store.PromptView) []store.Key {
 	return keys
 }
 
-// born are the records of keys, in the order of a list.
-func (b bench) born(keys ...store.Key) []store.PromptView {
+// viewsInOrder are the records of keys, in the order of a list.
+func (b subjectTest) viewsInOrder(keys ...store.Key) []store.PromptView {
 	b.Helper()
 	records := make([]store.PromptView, len(keys))
 	for i, k := range keys {
-		records[i] = b.read(k, bare)
+		records[i] = b.mustGetView(k, bare)
 	}
-	slices.SortFunc(records, byBirth)
+	slices.SortFunc(records, testOrderOfCreation)
 	return records
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-func firstPublish(t *testing.T, b bench) {
-	before := b.feed()
+func testFirstPublish(t *testing.T, b subjectTest) {
+	before := b.currentFeed()
 	tone := "brief"
-	p := b.publication(handover, "u1", 1, "")
-	p.Compiled = b.compiled("support", prompt.Spec{
+	p := b.newPublication(handover, "u1", 1, "")
+	p.Compiled = b.compile("support", prompt.Spec{
 		Title: "Handover", Description: "To the next shift", Category: "itsm", Tags: []string{"shift", "incident"},
 		Metadata: json.RawMessage(`{"owner": "ops", "weight": 1.50, "a<b": [1e3, "&"]}`),
 		Arguments: []prompt.Declaration{
@@ -28,53 +28,53 @@ func firstPublish(t *testing.T, b bench) {
 		},
 	})
 	p.Provenance = store.Provenance{Manager: "kubectl", Message: "first"}
-	got := b.publish(p)
+	got := b.mustPublish(p)
 
-	equal(b, "published", store.Published{
+	requireEqual(b, "published", store.Published{
 		Version: 1, Served: 1, Digest: p.Compiled.Digest, Revision: before.Revision + 1,
 		Channels: []store.Channel{{Name: store.Latest, Version: 1}}, Changed: true, NewVersion: true,
 	}, got)
-	served := b.get(handover, bare)
-	equal(b, "served", store.Version{
+	served := b.mustGet(handover, bare)
+	requireEqual(b, "served", store.Version{
 		Key: handover, Version: 1, Digest: p.Compiled.Digest, Document: p.Compiled.Document,
 		Exposure: store.Listed, Revision: got.Revision, Latest: 1,
 	}, served)
 	digest, err := prompt.DigestOf(&served.Document)
 	require.NoError(b, err)
-	equal(b, "digest of what came back", p.Compiled.Digest, digest)
-	equal(b, "feed", store.Feed{Epoch: before.Epoch, Revision: before.Revision + 1}, b.feed())
+	requireEqual(b, "digest of what came back", p.Compiled.Digest, digest)
+	requireEqual(b, "feed", store.Feed{Epoch: before.Epoch, Revision: before.Revision + 1}, b.currentFeed())
 }
 
-func equalPublish(t *testing.T, b bench) {
-	p := b.publication(handover, "u1", 1, "text {{x}}")
+func testEqualPublish(t *testing.T, b subjectTest) {
+	p := b.newPublication(handover, "u1", 1, "text {{x}}")
 	p.Labels = map[string]string{"team": "ops"}
 	p.Channels = []store.ChannelRule{{Name: "beta"}, {Name: store.Production, Version: 1}}
-	first, feed := b.publish(p), b.feed()
+	first, feed := b.mustPublish(p), b.currentFeed()
 
 	want := first
 	want.Changed, want.NewVersion = false, false
-	equal(b, "second publish", want, b.publish(p))
-	equal(b, "feed after the second", feed, b.feed())
+	requireEqual(b, "second publish", want, b.mustPublish(p))
+	requireEqual(b, "feed after the second", feed, b.currentFeed())
 
 	p.Owner.Generation = 7
-	equal(b, "publish of a higher generation", want, b.publish(p))
-	equal(b, "feed after the higher generation", feed, b.feed())
-	equal(b, "fence", store.Fence{Owner: p.Owner, Revision: first.Revision}, b.row(handover).Fence)
+	requireEqual(b, "publish of a higher generation", want, b.mustPublish(p))
+	requireEqual(b, "feed after the higher generation", feed, b.currentFeed())
+	requireEqual(b, "fence", store.Fence{Owner: p.Owner, Revision: first.Revision}, b.liveRow(handover).Fence)
 }
 
-func olderText(t *testing.T, b bench) {
+func testOlderText(t *testing.T, b subjectTest) {
 	for i, text := range []string{"one", "two", "one"} {
-		got := b.publish(b.publication(handover, "u1", int64(i+1), text))
-		equal(b, "version of "+text, int64(i+1), got.Version)
+		got := b.mustPublish(b.newPublication(handover, "u1", int64(i+1), text))
+		requireEqual(b, "version of "+text, int64(i+1), got.Version)
 	}
-	equal(b, "first", "one", b.text(handover, version(1)))
-	equal(b, "bare", "one", b.text(handover, bare))
-	equal(b, "second", "two", b.text(handover, version(2)))
+	requireEqual(b, "first", "one", b.servedText(handover, atVersion(1)))
+	requireEqual(b, "bare", "one", b.servedText(handover, bare))
+	requireEqual(b, "second", "two", b.servedText(handover, atVersion(2)))
 }
 
-func properties(t *testing.T, b bench) {
-	p := b.publication(handover, "u1", 1, "text")
-	b.publish(p)
+func testProperties(t *testing.T, b subjectTest) {
+	p := b.newPublication(handover, "u1", 1, "text")
+	b.mustPublish(p)
 	for _, step := range []struct {
 		name    string
 		change  func(*store.Publication)
@@ -86,10 +86,10 @@ func properties(t *testing.T, b bench) {
 		{"labels", func(p *store.Publication) { p.Labels = map[string]string{"a": "b"} }, false},
 		{"history limit", func(p *store.Publication) { p.HistoryLimit = 5 }, false},
 	} {
-		before := b.feed()
+		before := b.currentFeed()
 		step.change(&p)
 		p.Owner.Generation++
-		got := b.publish(p)
+		got := b.mustPublish(p)
 		if got.Version != 1 || got.NewVersion || got.Changed != step.visible {
 			b.Errorf("changing %s: %+v, want version 1 and changed %t", step.name, got, step.visible)
 		}
@@ -97,13 +97,13 @@ func properties(t *testing.T, b bench) {
 		if step.visible {
 			taken = 1
 		}
-		equal(b, "revisions taken by "+step.name, before.Revision+taken, b.feed().Revision)
+		requireEqual(b, "revisions taken by "+step.name, before.Revision+taken, b.currentFeed().Revision)
 	}
-	equal(b, "exposure", store.Unlisted, b.get(handover, bare).Exposure)
+	requireEqual(b, "exposure", store.Unlisted, b.mustGet(handover, bare).Exposure)
 }
 
-// oddTexts has what breaks tables, tokenizers and JSON: none of it may keep a prompt from being served.
-func oddTexts(t *testing.T, b bench) {
+// testOddTexts has what breaks tables, tokenizers and JSON: none of it may keep a prompt from being served.
+func testOddTexts(t *testing.T, b subjectTest) {
 	for name, text := range map[string]string{
 		"one-long-word":    strings.Repeat("x", 128<<10),
 		"short-words":      numbered(128<<10, "%c%c ", 4),
@@ -114,11 +114,11 @@ func oddTexts(t *testing.T, b bench) {
 		"crlf":             "a\r\nb\rc\n\td",
 		"not-quite-markup": "{ {x} } }} {",
 	} {
-		k := key(name)
-		p := b.publication(k, "u", 1, "x")
-		p.Compiled = b.compiled(k.Namespace, sourced(prompt.Spec{Syntax: prompt.Plain, Title: name}, text))
-		b.publish(p)
-		if got := b.text(k, bare); got != text {
+		k := keyOf(name)
+		p := b.newPublication(k, "u", 1, "x")
+		p.Compiled = b.compile(k.Namespace, withText(prompt.Spec{Syntax: prompt.Plain, Title: name}, text))
+		b.mustPublish(p)
+		if got := b.servedText(k, bare); got != text {
 			b.Errorf("%s came back with %d bytes, want the %d written", name, len(got), len(text))
 		}
 	}
@@ -146,22 +146,22 @@ func wide(n int) string {
 	return s.String()
 }
 
-func unstorable(t *testing.T, b bench) {
-	p := b.publication(handover, "u1", 1, "x")
+func testUnstorable(t *testing.T, b subjectTest) {
+	p := b.newPublication(handover, "u1", 1, "x")
 	p.Compiled.Document.Messages = []prompt.Message{{Role: prompt.User, Text: "a\x00b"}}
-	feed := b.feed()
+	feed := b.currentFeed()
 	_, err := b.Publish(b.Context(), p)
 	var refused *store.UnstorableValueError
 	if !errors.As(err, &refused) || errors.Is(err, store.ErrUnavailable) {
 		b.Errorf("got %v, want a *store.RefusedError and not that trying again helps", err)
 	}
-	b.notServed(handover, bare, store.ErrNotFound)
-	equal(b, "feed", feed, b.feed())
+	b.requireNotServed(handover, bare, store.ErrNotFound)
+	requireEqual(b, "feed", feed, b.currentFeed())
 }
 
-// lostNumbers is a restore of an older dump under objects that remember more.
-func lostNumbers(t *testing.T, b bench) {
-	b.publish(b.publication(handover, "u1", 1, "one"))
+// testLostNumbers is a restore of an older dump under objects that remember more.
+func testLostNumbers(t *testing.T, b subjectTest) {
+	b.mustPublish(b.newPublication(handover, "u1", 1, "one"))
 	for _, step := range []struct {
 		name, text, seenText string
 		seen, want           int64
@@ -173,24 +173,24 @@ func lostNumbers(t *testing.T, b bench) {
 		{"the row's text does too, since the lost one was newer", "next", "gone", 20, 21, true},
 		{"a status that is behind says nothing", "late", "one", 1, 22, true},
 	} {
-		p := b.publication(handover, "u1", 1, step.text)
-		p.LastObserved = store.LastObserved{Version: step.seen, Digest: b.publication(handover, "u1", 1, step.seenText).Compiled.Digest}
-		got := b.publish(p)
+		p := b.newPublication(handover, "u1", 1, step.text)
+		p.LastObserved = store.LastObserved{Version: step.seen, Digest: b.newPublication(handover, "u1", 1, step.seenText).Compiled.Digest}
+		got := b.mustPublish(p)
 		if got.Version != step.want || got.NewVersion != step.stored {
 			b.Errorf("%s: got version %d (new %t), want %d (new %t)", step.name, got.Version, got.NewVersion, step.want, step.stored)
 		}
 	}
 }
 
-func historyLimit(t *testing.T, b bench) {
-	pinned := b.publication(handover, "u1", 1, "v1")
-	b.publish(pinned)
-	b.publish(b.publication(key("dependent"), "u9", 1, "{{> handover@1}}"))
+func testHistoryLimit(t *testing.T, b subjectTest) {
+	pinned := b.newPublication(handover, "u1", 1, "v1")
+	b.mustPublish(pinned)
+	b.mustPublish(b.newPublication(keyOf("dependent"), "u9", 1, "{{> handover@1}}"))
 	for generation := int64(2); generation <= 6; generation++ {
-		p := b.publication(handover, "u1", generation, "v"+string(rune('0'+generation)))
+		p := b.newPublication(handover, "u1", generation, "v"+string(rune('0'+generation)))
 		p.Channels = []store.ChannelRule{{Name: "beta", Version: 2}}
 		p.HistoryLimit = 3
-		b.publish(p)
+		b.mustPublish(p)
 	}
 	versions, err := b.ListVersions(b.Context(), handover, 0, 100)
 	require.NoError(b, err)
@@ -198,6 +198,6 @@ func historyLimit(t *testing.T, b bench) {
 	for _, v := range versions {
 		left = append(left, v.Version)
 	}
-	equal(b, "left: three newest, a channel's and a pinned one", []int64{6, 5, 4, 2, 1}, left)
-	b.notServed(handover, version(3), store.ErrNotFound)
+	requireEqual(b, "left: three newest, a channel's and a pinned one", []int64{6, 5, 4, 2, 1}, left)
+	b.requireNotServed(handover, atVersion(3), store.ErrNotFound)
 }

@@ -46,50 +46,50 @@ type Subject struct {
 
 // Run runs the contract of what every server needs; open gives each test an empty store.
 func Run(t *testing.T, open func(t *testing.T) Subject) {
-	for name, test := range map[string]func(*testing.T, bench){
-		"a first publish is served whole":          firstPublish,
-		"an equal publish changes nothing":         equalPublish,
-		"an older text is a new version":           olderText,
-		"properties are no versions":               properties,
-		"odd texts are kept byte for byte":         oddTexts,
-		"what cannot be stored is refused":         unstorable,
-		"a lost database gives the same numbers":   lostNumbers,
-		"the history limit drops the oldest":       historyLimit,
-		"concurrent publishes of one generation":   concurrentPublishes,
-		"concurrent generations leave the highest": concurrentGenerations,
-		"the fence":                                  fence,
-		"a takeover is a compare-and-set":            takeover,
-		"dump and restore with new uids":             restoredObjects,
-		"a generation that went back":                generationBack,
-		"a tombstone":                                tombstone,
-		"an object deleted before its first publish": removedBeforePublished,
-		"a deposed leader cannot resurrect":          resurrection,
-		"retained texts are adopted":                 retained,
-		"sweeping is a compare-and-set":              sweep,
-		"purge erases once and keeps the number":     purge,
-		"rows in order of key":                       rows,
-		"channels follow the rules":                  channels,
-		"a channel without its version":              missingVersion,
-		"the default version is production's":        defaultVersion,
-		"withdrawal erases the text":                 withdrawal,
-		"a needed version is not withdrawn":          withdrawalRefused,
-		"a withdrawn version leaves its channel":     withdrawalUnderChannel,
-		"fragments by every selector":                fragments,
-		"a moved fragment is not published":          movedFragment,
-		"mutual includers publish side by side":      mutualIncluders,
-		"the feed has no gaps and is in order":       feedOrder,
-		"lists page through what is listed":          lists,
-		"versions are a history":                     history,
+	for name, test := range map[string]func(*testing.T, subjectTest){
+		"a first publish is served whole":          testFirstPublish,
+		"an equal publish changes nothing":         testEqualPublish,
+		"an older text is a new version":           testOlderText,
+		"properties are no versions":               testProperties,
+		"odd texts are kept byte for byte":         testOddTexts,
+		"what cannot be stored is refused":         testUnstorable,
+		"a lost database gives the same numbers":   testLostNumbers,
+		"the history limit drops the oldest":       testHistoryLimit,
+		"concurrent publishes of one generation":   testConcurrentPublishes,
+		"concurrent generations leave the highest": testConcurrentGenerations,
+		"the fence":                                  testFence,
+		"a takeover is a compare-and-set":            testTakeover,
+		"dump and restore with new uids":             testRestoredObjects,
+		"a generation that went back":                testGenerationBack,
+		"a tombstone":                                testTombstone,
+		"an object deleted before its first publish": testRemovedBeforePublished,
+		"a deposed leader cannot resurrect":          testResurrection,
+		"retained texts are adopted":                 testRetained,
+		"sweeping is a compare-and-set":              testRemoveIfUnchanged,
+		"purge erases once and keeps the number":     testPurge,
+		"rows in order of key":                       testListRows,
+		"channels follow the rules":                  testChannels,
+		"a channel without its version":              testMissingVersion,
+		"the default version is production's":        testDefaultVersion,
+		"withdrawal erases the text":                 testWithdrawal,
+		"a needed version is not withdrawn":          testWithdrawalRefused,
+		"a withdrawn version leaves its channel":     testWithdrawalUnderChannel,
+		"fragments by every selector":                testFragments,
+		"a moved fragment is not published":          testMovedFragment,
+		"mutual includers publish side by side":      testMutualIncluders,
+		"the feed has no gaps and is in order":       testFeedOrder,
+		"lists page through what is listed":          testList,
+		"versions are a history":                     testHistory,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, bench{T: t, Subject: open(t)})
+			test(t, subjectTest{T: t, Subject: open(t)})
 		})
 	}
 }
 
-// bench is a test with its store; its methods fail the test instead of returning errors.
-type bench struct {
+// subjectTest is a test with its store; its methods fail the test instead of returning errors.
+type subjectTest struct {
 	*testing.T
 	Subject
 	// Library is nil but in its own tests.
@@ -98,15 +98,15 @@ type bench struct {
 
 var handover = store.Key{Namespace: "support", Name: "handover"}
 
-func key(name string) store.Key { return store.Key{Namespace: "support", Name: name} }
+func keyOf(name string) store.Key { return store.Key{Namespace: "support", Name: name} }
 
-func sourced(spec prompt.Spec, text string) prompt.Spec {
+func withText(spec prompt.Spec, text string) prompt.Spec {
 	spec.Messages = []prompt.Message{{Role: prompt.User, Text: text}}
 	return spec
 }
 
-// compiled is a text as the compiler makes it, with the fragments the store has for it.
-func (b bench) compiled(namespace string, spec prompt.Spec) *prompt.Compiled {
+// compile is a text as the compiler makes it, with the fragments the store has for it.
+func (b subjectTest) compile(namespace string, spec prompt.Spec) *prompt.Compiled {
 	b.Helper()
 	refs, err := prompt.References(spec)
 	require.NoError(b, err)
@@ -117,43 +117,43 @@ func (b bench) compiled(namespace string, spec prompt.Spec) *prompt.Compiled {
 	return c
 }
 
-// publication is a Mustache text under an owner, as its controller would state it.
-func (b bench) publication(k store.Key, uid string, generation int64, text string) store.Publication {
+// newPublication is a Mustache text under an owner, as its controller would state it.
+func (b subjectTest) newPublication(k store.Key, uid string, generation int64, text string) store.Publication {
 	b.Helper()
 	return store.Publication{
 		Key: k, Owner: store.Owner{UID: uid, Generation: generation}, Exposure: store.Listed, HistoryLimit: 1000,
-		Compiled: b.compiled(k.Namespace, sourced(prompt.Spec{Title: k.Name}, text)),
+		Compiled: b.compile(k.Namespace, withText(prompt.Spec{Title: k.Name}, text)),
 	}
 }
 
-func (b bench) publish(p store.Publication) store.Published {
+func (b subjectTest) mustPublish(p store.Publication) store.Published {
 	b.Helper()
 	published, err := b.Publish(b.Context(), p)
 	require.NoError(b, err)
 	return published
 }
 
-func (b bench) get(k store.Key, sel prompt.Selector) store.Version {
+func (b subjectTest) mustGet(k store.Key, sel prompt.Selector) store.Version {
 	b.Helper()
 	v, err := b.Get(b.Context(), k, sel)
 	require.NoError(b, err)
 	return v
 }
 
-// text is what is served under a selector.
-func (b bench) text(k store.Key, sel prompt.Selector) string {
+// servedText is what is served under a selector.
+func (b subjectTest) servedText(k store.Key, sel prompt.Selector) string {
 	b.Helper()
-	return b.get(k, sel).Document.Messages[0].Text
+	return b.mustGet(k, sel).Document.Messages[0].Text
 }
 
-func (b bench) feed() store.Feed {
+func (b subjectTest) currentFeed() store.Feed {
 	b.Helper()
 	f, err := b.Feed(b.Context())
 	require.NoError(b, err)
 	return f
 }
 
-func (b bench) row(k store.Key) store.ComparedRow {
+func (b subjectTest) liveRow(k store.Key) store.ComparedRow {
 	b.Helper()
 	all, err := b.ListRows(b.Context(), store.Key{}, 1000, time.Hour)
 	require.NoError(b, err)
@@ -166,8 +166,8 @@ func (b bench) row(k store.Key) store.ComparedRow {
 	return store.ComparedRow{}
 }
 
-// fenced publishes what must be refused by the fence.
-func (b bench) fenced(p store.Publication) store.FencedError {
+// requireFenced publishes what must be refused by the fence.
+func (b subjectTest) requireFenced(p store.Publication) store.FencedError {
 	b.Helper()
 	_, err := b.Publish(b.Context(), p)
 	var fence *store.FencedError
@@ -177,23 +177,23 @@ func (b bench) fenced(p store.Publication) store.FencedError {
 	return *fence
 }
 
-func (b bench) notServed(k store.Key, sel prompt.Selector, want error) {
+func (b subjectTest) requireNotServed(k store.Key, sel prompt.Selector, want error) {
 	b.Helper()
 	if v, err := b.Get(b.Context(), k, sel); !errors.Is(err, want) {
 		b.Errorf("get %s%s: got %+v, %v, want %v", k, sel, v, err, want)
 	}
 }
 
-// equal compares whole values; an empty slice and none are the same.
-func equal[T any](b bench, what string, want, got T) {
+// requireEqual compares whole values; an empty slice and none are the same.
+func requireEqual[T any](b subjectTest, what string, want, got T) {
 	b.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		b.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
 
-func version(n int64) prompt.Selector { return prompt.Selector{Version: n} }
+func atVersion(n int64) prompt.Selector { return prompt.Selector{Version: n} }
 
-func channel(name string) prompt.Selector { return prompt.Selector{Channel: name} }
+func inChannel(name string) prompt.Selector { return prompt.Selector{Channel: name} }
 
 var bare prompt.Selector

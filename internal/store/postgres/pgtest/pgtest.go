@@ -60,17 +60,17 @@ func Main(m *testing.M) int {
 // New is a database of the test's own, reached as its owner. It is dropped when the test ends.
 func New(t testing.TB) postgres.Options {
 	t.Helper()
-	template := prepared(t)
+	template := templateName(t)
 	name := "lectern_" + strings.ToLower(rand.Text())
 	execAsSuperuser(t, fmt.Sprintf("create database %s template %s owner %s", name, template, Owner))
 	t.Cleanup(func() { execAsSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
-	return postgres.Options{URL: address(Owner, name), ApplicationName: "lectern-test"}
+	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test"}
 }
 
 // AsServerRole is the same database reached as the role that may only read.
 func AsServerRole(t testing.TB, owner postgres.Options) postgres.Options {
 	t.Helper()
-	owner.URL = as(t, owner.URL, url.UserPassword(Server, password))
+	owner.URL = withUser(t, owner.URL, url.UserPassword(Server, password))
 	return owner
 }
 
@@ -80,18 +80,18 @@ func AsSuperuser(t testing.TB, owner postgres.Options) postgres.Options {
 	t.Helper()
 	u, err := url.Parse(server.URL)
 	require.NoError(t, err)
-	owner.URL = as(t, owner.URL, u.User)
+	owner.URL = withUser(t, owner.URL, u.User)
 	return owner
 }
 
 // NewBlank is a database without schema, reached as its owner.
 func NewBlank(t testing.TB) postgres.Options {
 	t.Helper()
-	prepared(t)
+	templateName(t)
 	name := "lectern_" + strings.ToLower(rand.Text())
 	execAsSuperuser(t, fmt.Sprintf("create database %s owner %s", name, Owner))
 	t.Cleanup(func() { execAsSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
-	return postgres.Options{URL: address(Owner, name), ApplicationName: "lectern-test"}
+	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test"}
 }
 
 // Connect is a plain connection, closed when the test ends.
@@ -103,19 +103,19 @@ func Connect(t testing.TB, o postgres.Options) *pgx.Conn {
 	return conn
 }
 
-// prepared starts the server and makes roles and template, once; it returns the template's name.
-func prepared(t testing.TB) string {
+// templateName starts the server and makes roles and template, once; it returns the template's name.
+func templateName(t testing.TB) string {
 	t.Helper()
 	server.Lock()
 	defer server.Unlock()
 	if server.template == "" && server.err == nil {
-		server.err = prepare()
+		server.err = startServer()
 	}
 	require.NoError(t, server.err)
 	return server.template
 }
 
-func prepare() error {
+func startServer() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	var err error
@@ -167,14 +167,14 @@ func ensureTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
 			return err
 		}
 	}
-	if _, err := postgres.Migrate(ctx, postgres.Options{URL: address(Owner, draft)}, postgres.MigrateOptions{ServerRole: Server}); err != nil {
+	if _, err := postgres.Migrate(ctx, postgres.Options{URL: databaseURL(Owner, draft)}, postgres.MigrateOptions{ServerRole: Server}); err != nil {
 		return err
 	}
 	_, err := conn.Exec(ctx, fmt.Sprintf("alter database %s rename to %s", draft, name))
 	return err
 }
 
-func address(role, database string) string {
+func databaseURL(role, database string) string {
 	u, err := url.Parse(server.URL)
 	if err != nil {
 		panic(err) // it was connected to
@@ -184,7 +184,7 @@ func address(role, database string) string {
 	return u.String()
 }
 
-func as(t testing.TB, address string, user *url.Userinfo) string {
+func withUser(t testing.TB, address string, user *url.Userinfo) string {
 	t.Helper()
 	u, err := url.Parse(address)
 	require.NoError(t, err)
