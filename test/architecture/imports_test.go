@@ -40,7 +40,7 @@ func place(imported string) string {
 
 func within(room, parent string) bool { return room == parent || strings.HasPrefix(room, parent+"/") }
 
-// A rule judges one import of one package; indirect imports too when deep is set.
+// A rule allows or forbids one import of one package; indirect imports too when deep is set.
 type rule struct {
 	name string
 	deep bool
@@ -101,6 +101,46 @@ var rules = []rule{
 		name: "what reads no files has no code of the API server", deep: true,
 		applies: in("controllers", "server/prompts", "internal/promptobject"),
 		forbids: anyOf("internal/manifest", "github.com/google/cel-go", "k8s.io/apiserver", "k8s.io/apiextensions-apiserver/pkg/apiserver"),
+	},
+	{
+		name:    "a room of a program knows nothing of the program",
+		applies: in("controllers", "server"),
+		forbids: func(room, imported string) bool {
+			program, _, _ := strings.Cut(room, "/")
+			return room != program && imported == program && !forTests(room)
+		},
+	},
+	{
+		name: "what tools stand on knows no tool", deep: true,
+		applies: in("server/tool"), forbids: anyOf("server/prompts", "server/servicedesk"),
+	},
+	{
+		name:    "a caller is known by server/auth alone",
+		applies: func(room string) bool { return in("server")(room) && !within(room, "server/auth") },
+		forbids: anyOf("internal/access"),
+	},
+	{
+		name:    "commands are for the program's root",
+		applies: func(room string) bool { return room != "" && !within(room, "internal/cli") && !forTests(room) },
+		forbids: anyOf("internal/cli"),
+	},
+	{
+		name: "the controller and access alone speak to the API server",
+		applies: func(room string) bool {
+			return in("api", "config", "internal")(room) && !within(room, "internal/access") && !forTests(room)
+		},
+		forbids: anyOf("k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
+	},
+	{
+		name: "the server alone speaks MCP", deep: true,
+		applies: func(room string) bool { return in("api", "config", "controllers", "internal")(room) && !forTests(room) },
+		forbids: anyOf("github.com/mark3labs/mcp-go", "github.com/modelcontextprotocol/go-sdk"),
+	},
+	{
+		name: "decisions are pure", deep: true,
+		applies: in("internal/prompt", "internal/promptobject", "internal/change", "internal/store/plan"),
+		forbids: anyOf("internal/store/memory", "internal/store/postgres", "internal/folder", "k8s.io/client-go",
+			"sigs.k8s.io/controller-runtime", "github.com/jackc/pgx", "std/database/sql"),
 	},
 	{
 		name: "work on files needs no cluster", deep: true,
@@ -227,7 +267,7 @@ func TestRulesBite(t *testing.T) {
 		}
 		return listed{ImportPath: module + "/" + room, Name: path.Base(room), Imports: imports, Deps: imports}
 	}
-	for name, tc := range map[string]struct {
+	cases := map[string]struct {
 		given listed
 		want  []string
 	}{
@@ -242,7 +282,7 @@ func TestRulesBite(t *testing.T) {
 		"prompts to the schema":          {at("server/prompts", "k8s.io/apiextensions-apiserver/pkg/apiserver/schema", "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"), []string{"what reads no files has no code of the API server: server/prompts imports k8s.io/apiextensions-apiserver/pkg/apiserver/schema"}},
 		"objects to manifests":           {at("internal/promptobject", "internal/manifest"), []string{"what reads no files has no code of the API server: internal/promptobject imports internal/manifest"}},
 		"files to the server":            {at("internal/cli", "server"), []string{"internal is below the programs: internal/cli imports server"}},
-		"files to a cluster":             {at("internal/cli", "k8s.io/client-go/rest"), []string{"work on files needs no cluster: internal/cli imports k8s.io/client-go/rest"}},
+		"files to a cluster":             {at("internal/cli", "k8s.io/client-go/rest"), []string{"the controller and access alone speak to the API server: internal/cli imports k8s.io/client-go/rest", "work on files needs no cluster: internal/cli imports k8s.io/client-go/rest"}},
 		"internal to controllers":        {at("internal/store", "controllers"), []string{"internal is below the programs: internal/store imports controllers"}},
 		"api to internal":                {at("api/v1alpha1", "internal/prompt"), []string{"api is inert: api/v1alpha1 imports internal/prompt"}},
 		"config to api":                  {at("config/crd", "embed", "api/v1alpha1"), []string{"what is installed is files: config/crd imports api/v1alpha1"}},
@@ -253,14 +293,32 @@ func TestRulesBite(t *testing.T) {
 		"reconciler to status":           {at("controllers/upkeep", "controllers/status"), nil},
 		"server for tests to testenv":    {at("server/catalog/catalogtest", "internal/testenv"), nil},
 		"server to what is for tests":    {at("server/catalog", "server/catalog/catalogtest"), []string{"what is for tests is imported by tests: server/catalog imports server/catalog/catalogtest"}},
+		"room to its program":            {at("server/prompts", "server"), []string{"a room of a program knows nothing of the program: server/prompts imports server"}},
+		"reconciler to its program":      {at("controllers/prompt", "controllers"), []string{"a room of a program knows nothing of the program: controllers/prompt imports controllers"}},
+		"tool to the prompts' tools":     {at("server/tool", "server/prompts"), []string{"what tools stand on knows no tool: server/tool imports server/prompts"}},
+		"prompts to access":              {at("server/prompts", "internal/access"), []string{"a caller is known by server/auth alone: server/prompts imports internal/access"}},
+		"auth to access":                 {at("server/auth", "internal/access"), nil},
+		"folder to commands":             {at("internal/folder", "internal/cli"), []string{"commands are for the program's root: internal/folder imports internal/cli"}},
+		"folder to a cluster":            {at("internal/folder", "sigs.k8s.io/controller-runtime/pkg/client"), []string{"the controller and access alone speak to the API server: internal/folder imports sigs.k8s.io/controller-runtime/pkg/client"}},
+		"access to a cluster":            {at("internal/access", "k8s.io/client-go/rest"), nil},
+		"controller to MCP":              {at("controllers/changes", "github.com/mark3labs/mcp-go/mcp"), []string{"the server alone speaks MCP: controllers/changes imports github.com/mark3labs/mcp-go/mcp"}},
+		"decider to a store":             {at("internal/change", "internal/store", "internal/store/memory"), []string{"decisions are pure: internal/change imports internal/store/memory"}},
 		"a name that says nothing":       {at("internal/util"), []string{"internal/util: the name says nothing of what is inside"}},
 		"similar, but another path":      {at("controllers/prompt", "serverless.example/x"), nil},
-	} {
+	}
+	var broken []string
+	for name, tc := range cases {
+		broken = append(broken, tc.want...)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if diff := cmp.Diff(tc.want, violations([]listed{tc.given})); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+	for _, r := range rules {
+		if !slices.ContainsFunc(broken, func(found string) bool { return strings.HasPrefix(found, r.name+": ") }) {
+			t.Errorf("no case breaks the rule that %s", r.name)
+		}
 	}
 }
