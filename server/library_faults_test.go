@@ -44,7 +44,7 @@ var libraryFaults = map[int]struct {
 	20: {"a request is decoded eight times", []string{"TestDirectAnswersAsThroughMCPGo"}, "prompts/get is decoded once (docs/adr/0003); others reach mcp-go as short messages of ours"},
 	21: {"tasks are those of an older revision", []string{"TestMethodsThatAreNotServed"}, "tasks are not offered"},
 	22: {"hints of a tool are the worst there are", []string{"TestEveryToolSaysAllThereIsToSay", "TestToolsListStaysAsItIs"}, ""},
-	23: {"refused arguments are described in Go", []string{"TestArgumentsAreRefusedInOurWords", "TestReadArguments"}, "arguments are checked by our own words; whatever Go says fails the witness of every test"},
+	23: {"refused arguments are described in Go", []string{"TestReadArguments_Refusals", "TestReadArguments"}, "arguments are checked by our own words; whatever Go says fails the witness of every test"},
 }
 
 // TestEveryLibraryFaultIsCovered by tests there are.

@@ -3,10 +3,15 @@ package prompts
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"strings"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -37,5 +42,88 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 	default:
 		s.log.ErrorContext(ctx, "A prompt could not be served", "prompt", key, "err", err)
 		return transport.Internal()
+	}
+}
+
+// explain returns what the caller of a tool learns of an error. Inner words go to the log only.
+func (s *Surface) explain(ctx context.Context, name string, in any, err error) *tool.Error {
+	if refused := fault(err); refused != nil {
+		return refused
+	}
+	switch {
+	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
+		var id string
+		if named, is := in.(interface{ promptID() string }); is {
+			id = named.promptID()
+		}
+		return &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Prompt with id '%s' not found", tool.Truncate(id, 200)) + explained(err)}
+	case errors.Is(err, store.ErrUnresolved):
+		return tool.NewInvalid("%s", store.ErrUnresolved)
+	case errors.Is(err, store.ErrIdempotencyKeyReused):
+		return tool.NewConflict("%s; use another key for another request", store.ErrIdempotencyKeyReused)
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		s.log.WarnContext(ctx, "The store is away", "tool", name, "err", s.catalog.ReportUnavailable(err))
+		return &tool.Error{Kind: tool.Storage, Text: s.away()}
+	default:
+		s.log.ErrorContext(ctx, "A tool could not answer", "tool", name, "err", err)
+		return &tool.Error{Kind: tool.Storage, Text: "the server could not answer; its log says why"}
+	}
+}
+
+// explained is why something is not there that may have been, where the store knows.
+func explained(err error) string {
+	if forgotten, is := errors.AsType[*store.VersionExpiredError](err); is {
+		return ": " + forgotten.Error()
+	}
+	return ""
+}
+
+// soon bounds what a call may wait for a library that says nothing.
+func (s *Surface) soon(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.catalog.QueryTimeout())
+}
+
+// away says that the store cannot be reached, and when to try again.
+func (s *Surface) away() string {
+	return fmt.Sprintf("the store is away, try again in %d s", s.retryAfter())
+}
+
+func (s *Surface) retryAfter() int { return int(math.Ceil(s.catalog.RetryAfter().Seconds())) }
+
+// fault is an error the caller made, in words of the tools' arguments, or nil.
+func fault(err error) *tool.Error {
+	if wrong, is := errors.AsType[*prompt.SpecError](err); is {
+		return tool.NewInvalid("argument %q: %s", argumentOf(wrong.Field), wrong.Problem)
+	}
+	if wrong, is := errors.AsType[*prompt.TemplateError](err); is {
+		return tool.NewInvalid("argument %q: %s", "content", wrong)
+	}
+	if wrong, is := errors.AsType[*prompt.LimitError](err); is {
+		return tool.NewInvalid("%s", wrong)
+	}
+	if wrong, is := errors.AsType[*prompt.MissingError](err); is {
+		return tool.NewInvalid("argument %q: %s", "content", wrong)
+	}
+	if wrong, is := errors.AsType[*prompt.ArgumentError](err); is {
+		if wrong.Fault == prompt.Missing {
+			return &tool.Error{Kind: tool.Unclassified, Text: "Missing required variable: " + wrong.Argument}
+		}
+		return tool.NewInvalid("%s", wrong)
+	}
+	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
+		return tool.NewInvalid("%s", wrong.Problem)
+	}
+	return nil
+}
+
+// argumentOf is the argument of a tool that a field of a spec is written from.
+func argumentOf(field string) string {
+	switch {
+	case field == "title":
+		return "name"
+	case strings.HasPrefix(field, "messages"):
+		return "content"
+	default:
+		return field
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -120,18 +119,6 @@ func (s *Surface) render(
 	}
 	messages, err := body.Template.Render(values)
 	return rendered{body: body, messages: messages}, err
-}
-
-// readable is a version that the caller may get. A fragment is none.
-func (s *Surface) readable(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
-	if err := s.allow(ctx, auth.Get, key); err != nil {
-		return nil, err
-	}
-	body, err := s.catalog.Get(ctx, key, selector)
-	if err == nil && body.Exposure == store.Fragment {
-		return nil, store.ErrNotFound
-	}
-	return body, err
 }
 
 // named reads the name of a prompt as the endpoint has it: with the namespace in front where the

@@ -3,7 +3,6 @@ package prompts
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -100,27 +98,6 @@ func (s *Surface) pageAt(ctx context.Context, call *transport.Call, at cursor) (
 		found.truncated.Use = "search_prompts"
 	}
 	return found, nil
-}
-
-// scope is what the caller may list at an endpoint. Where nothing may be listed it is empty: the
-// answer then equals that of a namespace without prompts.
-func (s *Surface) scope(ctx context.Context, namespace string) (store.Scope, error) {
-	identity, err := caller(ctx)
-	if err != nil {
-		return store.Scope{}, err
-	}
-	if namespace == "" {
-		return s.decider.Visible(ctx, identity)
-	}
-	err = s.decider.Allow(ctx, identity, auth.List, store.Key{Namespace: namespace})
-	switch {
-	case errors.Is(err, auth.ErrDenied):
-		return store.Scope{}, nil
-	case err != nil:
-		return store.Scope{}, err
-	default:
-		return store.Scope{Namespaces: []string{namespace}}, nil
-	}
 }
 
 // nameOf is the name of a prompt where those of one namespace are named without it, as named reads it.

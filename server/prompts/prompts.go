@@ -3,7 +3,6 @@ package prompts
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -113,14 +112,4 @@ func (s *Surface) instructions() string {
 	default:
 		return instructions + readingInstructions + writingInstructions
 	}
-}
-
-// caller is who asks. Without one nothing is served: a transport that forgot to authenticate must
-// not look like one that allows everybody.
-func caller(ctx context.Context) (auth.Identity, error) {
-	identity, ok := auth.FromContext(ctx)
-	if !ok {
-		return auth.Identity{}, fmt.Errorf("no identity: %w", auth.ErrDenied)
-	}
-	return identity, nil
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/lectern-dev/lectern/server/transport"
 )
 
 // How long clients may keep what they were told.
@@ -50,7 +52,13 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 // register offers the tools there are. What they are does not change while the server runs.
 func (s *Surface) register(srv *mcpserver.MCPServer) {
 	for _, t := range s.tools() {
-		srv.AddTool(t.definition(), s.handler(t))
+		srv.AddTool(t.MCP(), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			result, err := t.Call(ctx, request.Params.RawArguments)
+			if err != nil {
+				err = transport.FromContext(ctx).Fail(transport.Canceled())
+			}
+			return result, err
+		})
 	}
 }
 

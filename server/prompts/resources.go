@@ -10,6 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -69,15 +70,7 @@ func (s *Surface) resource(ctx context.Context, endpoint string, key store.Key, 
 	case record.Exposure == store.Fragment:
 		return "", store.ErrNotFound
 	}
-	return indented(sourceOf(&record, selector), "")
-}
-
-// mayRead judges a key that the endpoint did not make: one for a namespace has no others.
-func (s *Surface) mayRead(ctx context.Context, endpoint string, key store.Key) error {
-	if endpoint != "" && endpoint != key.Namespace {
-		return auth.ErrDenied
-	}
-	return s.allow(ctx, auth.Get, key)
+	return tool.IndentJSON(sourceOf(&record, selector), "")
 }
 
 // hintResource says how long a resource may be kept: mcp-go knows one time for all. Older clients have no

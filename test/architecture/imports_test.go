@@ -112,7 +112,7 @@ var rules = []rule{
 	},
 	{
 		name: "what tools stand on knows no tool", deep: true,
-		applies: in("server/tool"), forbids: anyOf("server/prompts", "server/servicedesk"),
+		applies: in("server/tool"), forbids: anyOf("api", "config", "controllers", "internal", "server"),
 	},
 	{
 		name:    "a caller is known by server/auth alone",
@@ -278,6 +278,7 @@ func TestRulesBite(t *testing.T) {
 		"tests to hack":                  {at("test/scenarios", "hack/bench"), []string{"tests need nothing of hack: test/scenarios imports hack/bench"}},
 		"server to client-go":            {at("server", "k8s.io/client-go/rest"), []string{"a server knows no controller and no Kubernetes: server imports k8s.io/client-go/rest"}},
 		"server to the types of objects": {at("server/prompts", "api/v1alpha1"), []string{"a server reads objects through internal/promptobject: server/prompts imports api/v1alpha1"}},
+		"tools to prompts":               {at("server/tool", "internal/prompt", "encoding/json"), []string{"what tools stand on knows no tool: server/tool imports internal/prompt"}},
 		"controller to CEL":              {at("controllers/prompt", "github.com/google/cel-go/cel"), []string{"what reads no files has no code of the API server: controllers/prompt imports github.com/google/cel-go/cel"}},
 		"prompts to the schema":          {at("server/prompts", "k8s.io/apiextensions-apiserver/pkg/apiserver/schema", "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"), []string{"what reads no files has no code of the API server: server/prompts imports k8s.io/apiextensions-apiserver/pkg/apiserver/schema"}},
 		"objects to manifests":           {at("internal/promptobject", "internal/manifest"), []string{"what reads no files has no code of the API server: internal/promptobject imports internal/manifest"}},

@@ -68,7 +68,7 @@ func TestAskingInDoubt(t *testing.T) {
 						t.Errorf("asked as %s", id)
 					}
 				}
-				if diff := cmp.Diff(tc.want, learnt{Asked: len(took.asked), After: time.Since(began), Error: text0(err)}); diff != "" {
+				if diff := cmp.Diff(tc.want, learnt{Asked: len(took.asked), After: time.Since(began), Error: errorText(err)}); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
 			})

@@ -1,59 +1,72 @@
-package prompts
+package tool
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/ptr"
 )
 
-// taking is a tool's table with one argument of every shape.
-var taking = []member{
-	required("name", ofText, "Name of it"),
-	optional("kind", ofText, "Kind", "brief", "long"),
-	optional("limit", ofWhole, "Limit"),
-	optional("version", ofWholeOrNull, "Version"),
-	optional("threshold", ofNumber, "Threshold"),
-	optional("template", ofFlag, "Template"),
-	optional("tags", ofTexts, "Tags"),
-	optional("variables", ofValues, "Variables"),
-	optional("metadata", ofObject, "Metadata"),
+// everyKind has one argument of every kind; those in front of the rest of a tool's may come from another struct.
+type everyKind struct {
+	named
+	Kind      *string           `json:"kind,omitempty" description:"Kind" enum:"brief,long"`
+	Limit     *int64            `json:"limit,omitempty" description:"Limit"`
+	Version   Optional[int64]   `json:"version,omitzero" description:"Version"`
+	Threshold *float64          `json:"threshold,omitempty" description:"Threshold"`
+	Template  *bool             `json:"template,omitempty" description:"Template"`
+	Tags      *[]string         `json:"tags,omitempty" description:"Tags"`
+	Variables map[string]string `json:"variables,omitempty" description:"Variables"`
+	Metadata  json.RawMessage   `json:"metadata,omitempty" description:"Metadata"`
+}
+
+type named struct {
+	Name string `json:"name" description:"Name of it"`
+}
+
+func readEveryKind(arguments string) (in everyKind, err error) {
+	err = readArguments(fieldsOf(reflect.TypeFor[everyKind]()), json.RawMessage(arguments), reflect.ValueOf(&in).Elem())
+	return in, err
 }
 
 func TestReadArguments(t *testing.T) {
 	t.Parallel()
+	a := named{"a"}
+	number := func(n int64) Optional[int64] { return Optional[int64]{Given: true, Value: &n} }
 	for name, tc := range map[string]struct {
 		arguments string
-		want      given
+		want      everyKind
 	}{
-		"only what is required": {`{"name":"a"}`, given{"name": "a"}},
+		"only what is required": {`{"name":"a"}`, everyKind{named: a}},
 		"all of them": {
 			`{"name":"a","kind":"long","limit":3,"version":7,"threshold":0.5,"template":false,"tags":["x",""],
 			  "variables":{"who":""},"metadata":{"n":9007199254740993}}`,
-			given{
-				"name": "a", "kind": "long", "limit": int64(3), "version": int64(7), "threshold": 0.5, "template": false,
-				"tags": []string{"x", ""}, "variables": map[string]string{"who": ""}, "metadata": json.RawMessage(`{"n":9007199254740993}`),
+			everyKind{
+				named: a, Kind: ptr.To("long"), Limit: ptr.To[int64](3), Version: number(7), Threshold: ptr.To(0.5), Template: ptr.To(false),
+				Tags: &[]string{"x", ""}, Variables: map[string]string{"who": ""}, Metadata: json.RawMessage(`{"n":9007199254740993}`),
 			},
 		},
-		"whole numbers written as JSON may":  {`{"name":"a","limit":2.0,"version":1e2}`, given{"name": "a", "limit": int64(2), "version": int64(100)}},
-		"nothing":                            {`{"name":"","limit":0}`, given{"name": "", "limit": int64(0)}},
-		"null where that means something":    {`{"name":"a","version":null}`, given{"name": "a", "version": nil}},
-		"a name written twice, the last one": {`{"name":"a","name":"b"}`, given{"name": "b"}},
+		"whole numbers written as JSON may":  {`{"name":"a","limit":2.0,"version":1e2}`, everyKind{named: a, Limit: ptr.To[int64](2), Version: number(100)}},
+		"nothing":                            {`{"name":"","limit":0,"tags":[]}`, everyKind{Limit: ptr.To[int64](0), Tags: &[]string{}}},
+		"null where that means something":    {`{"name":"a","version":null}`, everyKind{named: a, Version: Optional[int64]{Given: true}}},
+		"a name written twice, the last one": {`{"name":"a","name":"b"}`, everyKind{named: named{"b"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := readArguments(taking, json.RawMessage(tc.arguments))
+			got, err := readEveryKind(tc.arguments)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(everyKind{})); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestArgumentsAreRefusedInOurWords(t *testing.T) {
+func TestReadArguments_Refusals(t *testing.T) {
 	t.Parallel()
 	for arguments, want := range map[string]string{
 		``:                                        `argument "name" is required: Name of it`,
@@ -81,18 +94,18 @@ func TestArgumentsAreRefusedInOurWords(t *testing.T) {
 		`{"name":"a","metadata":[]}`:              `argument "metadata": [] is not an object`,
 		`{"name":"a","colour":"red","b":1}`:       `argument "b": this tool takes no such argument; it takes name, kind, limit, version, threshold, template, tags, variables, metadata`,
 	} {
-		_, err := readArguments(taking, json.RawMessage(arguments))
-		if got := text0(err); got != "ValidationError: "+want {
+		_, err := readEveryKind(arguments)
+		if got := errorText(err); got != "ValidationError: "+want {
 			t.Errorf("%s\n got %s\nwant ValidationError: %s", arguments, got, want)
 		}
 	}
-	_, err := readArguments(nil, json.RawMessage(`{"a":1}`))
-	if got, want := text0(err), `ValidationError: argument "a": this tool takes no arguments; leave it out`; got != want {
+	err := readArguments(nil, json.RawMessage(`{"a":1}`), reflect.Value{})
+	if got, want := errorText(err), `ValidationError: argument "a": this tool takes no arguments; leave it out`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-func text0(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}

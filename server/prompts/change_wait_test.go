@@ -108,7 +108,7 @@ func TestSettling(t *testing.T) {
 						outcome, err := s.settle(ctx, "anna", store.ChangeOutcome{ID: id, State: store.ChangePending}, time.Now().Add(settleTime))
 						mu.Lock()
 						defer mu.Unlock()
-						got[id] = settledAt{State: outcome.State, After: time.Since(took.began), Error: text0(err)}
+						got[id] = settledAt{State: outcome.State, After: time.Since(took.began), Error: errorText(err)}
 					})
 				}
 				waiting.Wait()
@@ -166,11 +166,18 @@ func TestRefusals(t *testing.T) {
 		"interrupted": {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonInterrupted, Message: "ended"}, "ConflictError: ended"},
 		"expired":     {store.ChangeOutcome{State: store.ChangeExpired, Message: "never"}, "StorageError: never"},
 	} {
-		if got := text0(refusal(tc.outcome)); got != tc.want {
+		if got := errorText(refusal(tc.outcome)); got != tc.want {
 			t.Errorf("%s: got %q, want %q", name, got, tc.want)
 		}
 	}
 	if !errors.Is(refusal(store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound}), store.ErrNotFound) {
 		t.Error("what is gone is not found")
 	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

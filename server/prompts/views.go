@@ -1,11 +1,8 @@
 package prompts
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -77,20 +74,3 @@ func tagsOf(d *prompt.Document) []string {
 
 // moment is a time as JavaScript writes one.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// separators are the two characters Go escapes and JavaScript does not. A backslash that is one itself
-// comes first.
-var separators = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
-
-// indented is a value as JSON.stringify(value, null, 2) has it, on lines that begin with prefix but for
-// the first.
-func indented(value any, prefix string) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent(prefix, "  ")
-	if err := encoder.Encode(value); err != nil {
-		return "", fmt.Errorf("write JSON: %w", err)
-	}
-	return separators.Replace(strings.TrimSuffix(b.String(), "\n")), nil
-}

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"k8s.io/utils/ptr"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/tool"
 )
 
 const (
@@ -27,11 +29,12 @@ type prepare func(ctx context.Context, id string) (store.ChangeRequest, error)
 
 // change asks for a change and waits for what becomes of it. A repeat of an idempotency key ends as the first
 // request did, whatever has become of the prompt since: prepare is only called for the first one. Asked are the
-// requests prepare may make, as far as arguments say them. The error is a *problem unless the change is published,
+// requests prepare may make, as far as arguments say them. The error is a *tool.Error unless the change is published,
 // or still on its way.
-func (s *Surface) change(ctx context.Context, in given, prepare prepare, asked ...store.ChangeRequest) (store.ChangeOutcome, error) {
-	if n := len(in.text("idempotencyKey")); n > maxIdempotencyKey {
-		return store.ChangeOutcome{}, invalid("argument %q: has %d bytes; at most %d are allowed", "idempotencyKey", n, maxIdempotencyKey)
+func (s *Surface) change(ctx context.Context, in repeatable, prepare prepare, asked ...store.ChangeRequest) (store.ChangeOutcome, error) {
+	idempotencyKey := ptr.Deref(in.IdempotencyKey, "")
+	if n := len(idempotencyKey); n > maxIdempotencyKey {
+		return store.ChangeOutcome{}, tool.NewInvalid("argument %q: has %d bytes; at most %d are allowed", "idempotencyKey", n, maxIdempotencyKey)
 	}
 	identity, err := caller(ctx)
 	if err != nil {
@@ -39,7 +42,7 @@ func (s *Surface) change(ctx context.Context, in given, prepare prepare, asked .
 	}
 	late := time.Now().Add(s.changes.patience)
 	outcome, err := s.request(ctx, prepare, asked, store.ChangeRequest{
-		ID: uuid.NewString(), Subject: identity.Subject, IdempotencyKey: in.text("idempotencyKey"),
+		ID: uuid.NewString(), Subject: identity.Subject, IdempotencyKey: idempotencyKey,
 	})
 	if err == nil {
 		outcome, err = s.changes.settle(ctx, identity.Subject, outcome, late)
@@ -51,7 +54,7 @@ func (s *Surface) change(ctx context.Context, in given, prepare prepare, asked .
 	return outcome, refusal(outcome)
 }
 
-// served lets whoever hears that a change is published read it with his next call.
+// served lets whoever hears that a change is published read it with their next call.
 func (s *Surface) served(ctx context.Context, o store.ChangeOutcome) {
 	if o.State == store.ChangePublished {
 		s.catalog.CatchUp(ctx)
@@ -110,7 +113,7 @@ func (s *settling) ask(ctx context.Context, request store.ChangeRequest) (store.
 			return outcome, ctx.Err()
 		}
 		s.log.WarnContext(ctx, "A change request may be stored or not", "id", request.ID, "prompt", request.Key, "err", err)
-		return outcome, &problem{kind: storageError, text: fmt.Sprintf(
+		return outcome, &tool.Error{Kind: tool.Storage, Text: fmt.Sprintf(
 			"Change %s may have been accepted: the store did not answer; ask get_prompt_change before you ask for it again", request.ID)}
 	}
 }

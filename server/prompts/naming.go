@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -67,28 +70,37 @@ func (s *Surface) bare(ctx context.Context) string {
 }
 
 // locate reads the argument id of a call.
-func (s *Surface) locate(ctx context.Context, in given) (store.Key, prompt.Selector, error) {
-	key, selector, err := parseID(transport.FromContext(ctx).Namespace, s.home(ctx), in.text("id"))
+func (s *Surface) locate(ctx context.Context, id string) (store.Key, prompt.Selector, error) {
+	key, selector, err := parseID(transport.FromContext(ctx).Namespace, s.home(ctx), id)
 	if errors.Is(err, errBareName) {
-		err = invalid("argument %q: %q has no namespace; write namespace/name", "id", clip(in.text("id"), 80))
+		err = tool.NewInvalid("argument %q: %q has no namespace; write namespace/name", "id", tool.Truncate(id, 80))
 	} else if problem, is := errors.AsType[*selectorError](err); is {
-		err = invalid("argument %q: %s", "id", problem)
+		err = tool.NewInvalid("argument %q: %s", "id", problem)
 	}
 	return key, selector, err
 }
 
 // locateWhole is locate for tools that mean all versions, where a selector can only be a mistake.
-func (s *Surface) locateWhole(ctx context.Context, in given) (store.Key, error) {
-	key, selector, err := s.locate(ctx, in)
+func (s *Surface) locateWhole(ctx context.Context, id string) (store.Key, error) {
+	key, selector, err := s.locate(ctx, id)
 	if err == nil && selector != (prompt.Selector{}) {
-		err = invalid("argument %q: a prompt is meant as a whole here; leave %s out", "id", selector)
+		err = tool.NewInvalid("argument %q: a prompt is meant as a whole here; leave %s out", "id", selector)
 	}
 	return key, err
 }
 
-// selected is which version a call means, by its id or by the arguments version and channel.
-func selected(in given, selector prompt.Selector) (prompt.Selector, error) {
-	version, channel := in.whole("version"), in.text("channel")
+// locateVersion is locate for a version of a prompt, which the id or the selection says.
+func (s *Surface) locateVersion(ctx context.Context, id string, in selection) (store.Key, prompt.Selector, error) {
+	key, selector, err := s.locate(ctx, id)
+	if err == nil {
+		selector, err = in.resolve(selector)
+	}
+	return key, selector, err
+}
+
+// resolve returns which version a call means, by its id or by the arguments version and channel.
+func (in selection) resolve(selector prompt.Selector) (prompt.Selector, error) {
+	version, channel := ptr.Deref(in.Version, 0), ptr.Deref(in.Channel, "")
 	stated := 0
 	for _, is := range []bool{selector != (prompt.Selector{}), version != 0, channel != ""} {
 		if is {
@@ -97,7 +109,7 @@ func selected(in given, selector prompt.Selector) (prompt.Selector, error) {
 	}
 	switch {
 	case stated > 1:
-		return selector, invalid("give one of version, channel and what follows the @ of the id, not more")
+		return selector, tool.NewInvalid("give one of version, channel and what follows the @ of the id, not more")
 	case version != 0:
 		return prompt.Selector{Version: version}, nil
 	case channel != "":
@@ -111,8 +123,8 @@ func selected(in given, selector prompt.Selector) (prompt.Selector, error) {
 func channelNamed(name string) (prompt.Selector, error) {
 	selector, err := prompt.ParseSelector(name)
 	if err != nil || selector.Channel == "" {
-		return prompt.Selector{}, invalid("argument %q: %q is not the name of a channel: a lower-case letter, then letters, digits and '-', at most 36",
-			"channel", clip(name, 80))
+		return prompt.Selector{}, tool.NewInvalid("argument %q: %q is not the name of a channel: a lower-case letter, then letters, digits and '-', at most 36",
+			"channel", tool.Truncate(name, 80))
 	}
 	return selector, nil
 }
@@ -130,20 +142,20 @@ func (s *Surface) home(ctx context.Context) string {
 }
 
 // destination is the namespace a prompt is added to.
-func (s *Surface) destination(ctx context.Context, in given) (string, error) {
-	asked, endpoint := in.text("namespace"), transport.FromContext(ctx).Namespace
+func (s *Surface) destination(ctx context.Context, asked string) (string, error) {
+	endpoint := transport.FromContext(ctx).Namespace
 	switch {
 	case asked != "" && endpoint != "" && asked != endpoint:
-		return "", invalid("argument %q: this endpoint is for namespace %s; leave it out", "namespace", endpoint)
+		return "", tool.NewInvalid("argument %q: this endpoint is for namespace %s; leave it out", "namespace", endpoint)
 	case CheckNamespace(asked) != nil:
-		return "", invalid("argument %q: %s", "namespace", CheckNamespace(asked))
+		return "", tool.NewInvalid("argument %q: %s", "namespace", CheckNamespace(asked))
 	case asked != "":
 		return asked, nil
 	}
 	if home := s.home(ctx); home != "" {
 		return home, nil
 	}
-	return "", invalid("argument %q is required here: no default namespace is set", "namespace")
+	return "", tool.NewInvalid("argument %q is required here: no default namespace is set", "namespace")
 }
 
 // CheckNamespace says why a name cannot be a namespace; an empty one is none.
@@ -151,7 +163,7 @@ func CheckNamespace(name string) error {
 	if name == "" || isLabel(name) {
 		return nil
 	}
-	return fmt.Errorf("%q is not a namespace: at most 63 lower-case letters, digits and '-'", clip(name, 80))
+	return fmt.Errorf("%q is not a namespace: at most 63 lower-case letters, digits and '-'", tool.Truncate(name, 80))
 }
 
 // maxSlug leaves room for what makes a name another one: "-" and 8 digits of the change's id.

@@ -7,8 +7,11 @@ import (
 	"math"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -30,25 +33,37 @@ type shownVersion struct {
 	Withdrawn   bool          `json:"withdrawn"`
 }
 
-func (s *Surface) listVersions(ctx context.Context, in given) (answer, error) {
-	key, err := s.locateWhole(ctx, in)
+type versionsInput struct {
+	target
+	Limit  *int64  `json:"limit,omitempty" description:"At most so many; 50 when absent"`
+	Cursor *string `json:"cursor,omitempty" description:"nextCursor of the call before"`
+}
+
+// versionsResult is a history.
+type versionsResult struct {
+	Versions   []shownVersion `json:"versions"`
+	NextCursor string         `json:"nextCursor,omitempty"`
+}
+
+func (s *Surface) listVersions(ctx context.Context, in versionsInput) (*tool.Result[versionsResult], error) {
+	key, err := s.locateWhole(ctx, in.ID)
 	if err == nil {
 		err = s.allow(ctx, auth.Get, key)
 	}
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	search := fingerprint("versions", transport.FromContext(ctx).Namespace, key)
+	search := tool.Fingerprint("versions", transport.FromContext(ctx).Namespace, key)
 	var from mark
-	if cursor := in.text("cursor"); cursor != "" {
+	if cursor := ptr.Deref(in.Cursor, ""); cursor != "" {
 		if from, err = readCursor(search, cursor); err != nil {
-			return answer{}, err
+			return nil, err
 		}
 	}
-	limit := min(cmp.Or(in.count("limit"), historyRows), maxHistory)
+	limit := min(cmp.Or(countOf(in.Limit), historyRows), maxHistory)
 	history, err := s.library.ListVersions(ctx, key, int64(from.skip), limit+1)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	shown := make([]shownVersion, min(len(history), limit))
 	for i := range shown {
@@ -61,24 +76,29 @@ func (s *Surface) listVersions(ctx context.Context, in given) (answer, error) {
 			shown[i].Channels = []string{}
 		}
 	}
-	result := struct {
-		Versions   []shownVersion `json:"versions"`
-		NextCursor string         `json:"nextCursor,omitempty"`
-	}{Versions: shown}
-	a, err := inJSON(shown, &result)
+	result, err := tool.NewJSONResult(shown, versionsResult{Versions: shown})
+	if err != nil {
+		return nil, err
+	}
 	if last := len(shown) - 1; len(history) > limit && shown[last].Version <= math.MaxInt32 {
 		// What comes next is below the last version shown; its number takes the place of a count.
-		result.NextCursor = mark{skip: int(shown[last].Version)}.cursorOf(search)
-		if asked := in.count("limit"); asked == 0 || asked > limit { // not who asked, but we have cut it
-			a.texts = append(a.texts, fmt.Sprintf("Showing versions %d to %d; call again with cursor=%s for older ones",
-				shown[0].Version, shown[last].Version, result.NextCursor))
+		result.Structured.NextCursor = mark{skip: int(shown[last].Version)}.cursorOf(search)
+		if asked := countOf(in.Limit); asked == 0 || asked > limit { // not who asked, but we have cut it
+			result.Texts = append(result.Texts, fmt.Sprintf("Showing versions %d to %d; call again with cursor=%s for older ones",
+				shown[0].Version, shown[last].Version, result.Structured.NextCursor))
 		}
 	}
-	return a, err
+	return result, nil
 }
 
-// comparison is what diff_prompt_versions gives beside the text.
-type comparison struct {
+type diffInput struct {
+	target
+	From int64  `json:"from" description:"Number of the one version"`
+	To   *int64 `json:"to,omitempty" description:"Number of the other; the default version when absent"`
+}
+
+// diffResult is what diff_prompt_versions gives beside the text.
+type diffResult struct {
 	From    int64    `json:"from"`
 	To      int64    `json:"to"`
 	Changed []string `json:"changed"`
@@ -86,43 +106,39 @@ type comparison struct {
 	Omitted int      `json:"omittedLines,omitempty"`
 }
 
-func (s *Surface) diffVersions(ctx context.Context, in given) (answer, error) {
-	key, err := s.locateWhole(ctx, in)
-	if err == nil && in.whole("from") == 0 {
-		err = invalid("argument %q: versions are counted from 1", "from")
+func (s *Surface) diffVersions(ctx context.Context, in diffInput) (*tool.Result[diffResult], error) {
+	key, err := s.locateWhole(ctx, in.ID)
+	if err == nil && in.From == 0 {
+		err = tool.NewInvalid("argument %q: versions are counted from 1", "from")
 	}
 	if err == nil {
 		err = s.allow(ctx, auth.Get, key)
 	}
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	from, err := s.library.GetView(ctx, key, prompt.Selector{Version: in.whole("from")})
+	from, err := s.library.GetView(ctx, key, prompt.Selector{Version: in.From})
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	to, err := s.library.GetView(ctx, key, prompt.Selector{Version: in.whole("to")})
+	to, err := s.library.GetView(ctx, key, prompt.Selector{Version: ptr.Deref(in.To, 0)})
 	if err != nil {
-		return answer{}, err
-	}
-	characters := math.MaxInt
-	if s.resultLimit > 0 {
-		characters = int(float64(s.resultLimit) * charactersPerToken)
+		return nil, err
 	}
 	difference, err := prompt.Diff(&from.Document, &to.Document,
-		fmt.Sprintf("%s@%d", key.Name, from.Version), fmt.Sprintf("%s@%d", key.Name, to.Version), diffLines, characters)
+		fmt.Sprintf("%s@%d", key.Name, from.Version), fmt.Sprintf("%s@%d", key.Name, to.Version), diffLines, tool.CharacterLimit(s.resultLimit))
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	result := comparison{From: from.Version, To: to.Version, Diff: difference.Unified, Omitted: difference.Cut, Changed: []string{}}
+	result := diffResult{From: from.Version, To: to.Version, Diff: difference.Unified, Omitted: difference.Cut, Changed: []string{}}
 	for _, field := range difference.Fields {
 		result.Changed = append(result.Changed, argumentOf(field))
 	}
-	return answer{texts: []string{result.text()}, structured: result}, nil
+	return tool.NewResult(result.text(), result), nil
 }
 
 // text is the comparison for who reads no structure.
-func (c *comparison) text() string {
+func (c *diffResult) text() string {
 	if len(c.Changed) == 0 {
 		return fmt.Sprintf("Versions %d and %d are the same", c.From, c.To)
 	}

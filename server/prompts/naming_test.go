@@ -46,7 +46,7 @@ func TestParseID(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			key, selector, err := parseID(tc.endpoint, tc.home, tc.id)
-			got := located{Error: text0(err)}
+			got := located{Error: errorText(err)}
 			if err == nil {
 				got.Key, got.Selector = key, selector
 			}

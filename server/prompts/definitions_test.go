@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -73,16 +74,16 @@ func TestToolsListStaysAsItIs(t *testing.T) {
 func TestToolsAreCheap(t *testing.T) {
 	t.Parallel()
 	var shown, whole float64
-	for _, tool := range listed(t) {
+	for _, listed := range listed(t) {
 		model := map[string]any{
-			"name": tool.Name, "title": tool.Title, "description": tool.Description, "inputSchema": tool.RawInputSchema,
+			"name": listed.Name, "title": listed.Title, "description": listed.Description, "inputSchema": listed.RawInputSchema,
 		}
-		for at, value := range map[*float64]any{&shown: model, &whole: tool} {
+		for at, value := range map[*float64]any{&shown: model, &whole: listed} {
 			raw, err := json.Marshal(value)
 			if err != nil {
 				t.Fatal(err)
 			}
-			*at += float64(utf8.RuneCount(raw)) / charactersPerToken
+			*at += float64(utf8.RuneCount(raw)) / tool.CharactersPerToken
 		}
 	}
 	t.Logf("%.0f tokens shown to a model, %.0f for the whole list", shown, whole)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // TestTextOfAPrompt: byte for byte what JSON.stringify(prompt, null, 2) gave.
@@ -74,7 +75,7 @@ func TestTextOfAPrompt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := indented(showPrompt(tc.endpoint, &tc.record), "")
+			got, err := tool.IndentJSON(showPrompt(tc.endpoint, &tc.record), "")
 			if err != nil {
 				t.Fatal(err)
 			}

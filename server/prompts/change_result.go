@@ -1,0 +1,121 @@
+package prompts
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/tool"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// changeResult is what a tool that writes gives beside the text.
+type changeResult struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	ChangeID string `json:"changeId"`
+	State    string `json:"state"`
+	// Version is the newest version after it, Served the one callers get by default, Changed whether it
+	// is a new one.
+	Version int64 `json:"version,omitempty"`
+	Served  int64 `json:"served,omitempty"`
+	Changed *bool `json:"changed,omitempty"`
+}
+
+// refusal is what is said of a request that came to another end than it should; nil when it did not.
+func refusal(o store.ChangeOutcome) error {
+	say := func(kind tool.Kind) error { return &tool.Error{Kind: kind, Text: o.Message} }
+	switch o.State {
+	case store.ChangeBlocked:
+		return &tool.Error{Kind: tool.Validation, Text: fmt.Sprintf("the change is in the object, which is blocked (%s): %s", o.Reason, o.Message)}
+	case store.ChangeRefused:
+		switch o.Reason {
+		case store.ReasonOwnedElsewhere:
+			return say(tool.OwnedElsewhere)
+		case store.ReasonInvalid:
+			return say(tool.Validation)
+		default:
+			return say(tool.Forbidden)
+		}
+	case store.ChangeConflict:
+		if o.Reason == store.ReasonNotFound {
+			return store.ErrNotFound
+		}
+		return say(tool.Conflict)
+	case store.ChangeExpired:
+		return say(tool.Storage)
+	default:
+		return nil
+	}
+}
+
+// report is the answer to a change that is published, in a sentence, or accepted.
+func report(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
+	result := changeResult{
+		ID: idOf(bare, o.Key), Name: name, ChangeID: o.ID,
+		State: stateOf(o.State), Version: o.Version, Served: o.Served,
+	}
+	if o.State != store.ChangePublished {
+		return tool.NewResult(accepted(o, name), result)
+	}
+	return tool.NewResult(sentence, result)
+}
+
+// reportVersion is report for a change that may make a version.
+func reportVersion(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
+	result := report(bare, o, name, sentence)
+	if o.State == store.ChangePublished {
+		result.Structured.Changed = &o.NewVersion
+	}
+	return result
+}
+
+// inQuotes puts a name in a sentence as it is, as the tools always did.
+func inQuotes(name string) string { return `"` + name + `"` }
+
+func accepted(o store.ChangeOutcome, name string) string {
+	step := "applied"
+	if o.State == store.ChangeApplied {
+		step = "published"
+	}
+	return fmt.Sprintf("Change %s for prompt %s is accepted but not %s yet; ask get_prompt_change", o.ID, inQuotes(name), step)
+}
+
+func stateOf(state store.ChangeState) string { return strings.ToLower(string(state)) }
+
+type getChangeInput struct {
+	ChangeID string `json:"changeId" description:"Id of the change, as the call that asked for it gave it"`
+}
+
+// getChangeResult is a change request as get_prompt_change tells it.
+type getChangeResult struct {
+	ChangeID string `json:"changeId"`
+	ID       string `json:"id"`
+	State    string `json:"state"`
+	Version  int64  `json:"version,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Message  string `json:"message,omitempty"`
+}
+
+func (s *Surface) getChange(ctx context.Context, in getChangeInput) (*tool.Result[getChangeResult], error) {
+	identity, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := s.changes.ChangeOutcomes(ctx, identity.Subject, []string{in.ChangeID})
+	if err != nil {
+		return nil, err
+	}
+	endpoint := transport.FromContext(ctx).Namespace
+	if len(outcomes) == 0 || endpoint != "" && endpoint != outcomes[0].Key.Namespace {
+		return nil, &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Change with id '%s' not found, or not yours", tool.Truncate(in.ChangeID, 80))}
+	}
+	o := outcomes[0]
+	s.served(ctx, o)
+	shown := getChangeResult{
+		ChangeID: o.ID, ID: idOf(s.bare(ctx), o.Key), State: stateOf(o.State),
+		Version: o.Version, Reason: o.Reason, Message: o.Message,
+	}
+	return tool.NewJSONResult(shown, shown)
+}

@@ -1,0 +1,258 @@
+package prompts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// newest selects what a change is an edit of, whatever version callers are served.
+var newest = prompt.Selector{Channel: store.Latest}
+
+type addInput struct {
+	Name        string          `json:"name" description:"Name of the prompt, at most 100 characters"`
+	Content     string          `json:"content" description:"Text of the prompt; in a template {{word}} is a variable"`
+	Description *string         `json:"description,omitempty" description:"What it is for"`
+	IsTemplate  *bool           `json:"isTemplate,omitempty" description:"Whether the text has variables; false when absent"`
+	Tags        *[]string       `json:"tags,omitempty" description:"Tags"`
+	Category    *string         `json:"category,omitempty" description:"Category"`
+	Metadata    json.RawMessage `json:"metadata,omitempty" description:"Anything else"`
+	Namespace   *string         `json:"namespace,omitempty" description:"Where to create it, when not in your own"`
+	repeatable
+}
+
+func (s *Surface) addPrompt(ctx context.Context, in addInput) (*tool.Result[changeResult], error) {
+	namespace, err := s.destination(ctx, ptr.Deref(in.Namespace, ""))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.allow(ctx, auth.Create, store.Key{Namespace: namespace}); err != nil {
+		if errors.Is(err, auth.ErrDenied) {
+			err = tool.NewForbidden("you may not create prompts in namespace %s", namespace)
+		}
+		return nil, err
+	}
+	edit, err := trimEdit(store.Edit{
+		Title: &in.Name, Content: &in.Content, Description: in.Description, IsTemplate: in.IsTemplate,
+		Tags: in.Tags, Category: in.Category, Metadata: in.Metadata,
+	})
+	if err != nil {
+		return nil, err
+	}
+	request := store.ChangeRequest{Key: store.Key{Namespace: namespace}, Action: store.ActionAdd, Edit: edit}
+	outcome, err := s.change(ctx, in.repeatable, func(ctx context.Context, id string) (store.ChangeRequest, error) {
+		spec, err := promptobject.Added(edit)
+		if err == nil {
+			_, err = promptobject.Compile(ctx, s.library, namespace, promptobject.SpecOf(&spec))
+		}
+		if err == nil {
+			request.Key, err = s.freeName(ctx, namespace, *edit.Title, id)
+		}
+		return request, err
+	}, request)
+	if err != nil {
+		return nil, err
+	}
+	return reportVersion(s.bare(ctx), outcome, *edit.Title, fmt.Sprintf("Created prompt %s with ID: %s",
+		inQuotes(*edit.Title), idOf(s.bare(ctx), outcome.Key))), nil
+}
+
+type updateInput struct {
+	target
+	Name            *string         `json:"name,omitempty" description:"New name"`
+	Content         *string         `json:"content,omitempty" description:"New text, whole"`
+	Description     *string         `json:"description,omitempty" description:"New description"`
+	IsTemplate      *bool           `json:"isTemplate,omitempty" description:"Whether the text has variables"`
+	Tags            *[]string       `json:"tags,omitempty" description:"New tags, all of them"`
+	Category        *string         `json:"category,omitempty" description:"New category"`
+	Metadata        json.RawMessage `json:"metadata,omitempty" description:"New metadata, whole"`
+	ExpectedVersion *int64          `json:"expectedVersion,omitempty" description:"Refuse unless this is the newest version"`
+	repeatable
+}
+
+func (s *Surface) updatePrompt(ctx context.Context, in updateInput) (*tool.Result[changeResult], error) {
+	key, err := s.locateWhole(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.may(ctx, auth.Patch, key, in.ID); err != nil {
+		return nil, err
+	}
+	edit, err := trimEdit(store.Edit{
+		Title: in.Name, Content: in.Content, Description: in.Description, IsTemplate: in.IsTemplate,
+		Tags: in.Tags, Category: in.Category, Metadata: in.Metadata,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if reflect.ValueOf(edit).IsZero() {
+		return nil, tool.NewInvalid("there is nothing to change: give name, content, description, isTemplate, tags, category or metadata")
+	}
+	request := store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: edit, ExpectedVersion: ptr.Deref(in.ExpectedVersion, 0)}
+	var name string
+	outcome, err := s.change(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+		r, err := s.library.GetView(ctx, key, newest)
+		if err != nil {
+			return request, err
+		}
+		if request.ExpectedVersion != 0 && request.ExpectedVersion != r.Version {
+			return request, tool.NewConflict("prompt %s is at version %d, not %d; read it again and decide", in.ID, r.Version, request.ExpectedVersion)
+		}
+		name = titleOf(&r)
+		return request, s.compiles(ctx, &r, edit)
+	}, request)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case edit.Title != nil:
+		name = *edit.Title
+	case name == "":
+		name = s.nameThen(ctx, outcome)
+	}
+	return reportVersion(s.bare(ctx), outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", inQuotes(name), outcome.Version)), nil
+}
+
+// trimEdit takes the blanks around texts away, which are not meant: who writes over MCP is a model. It refuses a name and a
+// content that are empty then.
+func trimEdit(edit store.Edit) (store.Edit, error) {
+	edit.Title, edit.Content, edit.Description = trimmed(edit.Title), trimmed(edit.Content), trimmed(edit.Description)
+	switch {
+	case edit.Title != nil && *edit.Title == "":
+		return store.Edit{}, tool.NewInvalid("argument %q: is empty", "name")
+	case edit.Content != nil && *edit.Content == "":
+		return store.Edit{}, tool.NewInvalid("argument %q: is empty", "content")
+	}
+	return edit, nil
+}
+
+func trimmed(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	return ptr.To(strings.TrimSpace(*text))
+}
+
+// nameThen is what a prompt was called after an earlier change, or its object where that is gone.
+func (s *Surface) nameThen(ctx context.Context, o store.ChangeOutcome) string {
+	ctx, cancel := s.soon(ctx)
+	defer cancel()
+	r, err := s.library.GetView(ctx, o.Key, prompt.Selector{Version: o.Version})
+	if err != nil {
+		return o.Key.Name
+	}
+	return titleOf(&r)
+}
+
+// compiles refuses an edit that would end in a prompt that cannot be published.
+func (s *Surface) compiles(ctx context.Context, r *store.PromptView, edit store.Edit) error {
+	before := promptobject.Written(&r.Document)
+	after, err := promptobject.Edited(before, edit)
+	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
+		// The place to change it in is the manifest; show what stands there.
+		bare := before
+		bare.Messages = nil
+		if patch, err := promptobject.Proposal(bare, before); err == nil {
+			return tool.NewInvalid("%s, which say:\n%s", wrong.Problem, tool.Truncate(patch, proposalLength))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = promptobject.Compile(ctx, s.library, r.Key.Namespace, promptobject.SpecOf(&after))
+	return err
+}
+
+// proposalLength keeps an error from being a whole document.
+const proposalLength = 8000
+
+type deleteInput struct {
+	target
+	Version *int64 `json:"version,omitempty" description:"Delete only this version; its number is not used again"`
+	repeatable
+}
+
+func (s *Surface) deletePrompt(ctx context.Context, in deleteInput) (*tool.Result[changeResult], error) {
+	key, selector, err := s.locateVersion(ctx, in.ID, selection{Version: in.Version})
+	if err == nil && selector.Channel != "" {
+		err = tool.NewInvalid("argument %q: a channel is removed by set_prompt_channel with version null; leave %s out", "id", selector)
+	}
+	if err == nil {
+		err = s.may(ctx, auth.Delete, key, in.ID)
+	}
+	var outcome store.ChangeOutcome
+	if err == nil {
+		whole := store.ChangeRequest{Key: key, Action: store.ActionDelete, ExpectedVersion: selector.Version}
+		asked := []store.ChangeRequest{whole}
+		if selector.Version != 0 {
+			asked = append(asked, withdrawal(key, selector.Version))
+		}
+		outcome, err = s.change(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+			return s.deletion(ctx, whole)
+		}, asked...)
+	}
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
+		err = &tool.Error{Text: fmt.Sprintf("Prompt with ID %s not found", tool.Truncate(in.ID, 200)) + explained(err), Sentence: true}
+	}
+	if err != nil {
+		return nil, err
+	}
+	id := idOf(s.bare(ctx), key)
+	return report(s.bare(ctx), outcome, key.Name, "Deleted prompt with ID: "+id), nil
+}
+
+// withdrawal is the request that takes a version away.
+func withdrawal(key store.Key, version int64) store.ChangeRequest {
+	return store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: store.Edit{Withdraw: version}}
+}
+
+// deletion is what has to be asked for so that a prompt is gone, or the version of it that whole expects.
+func (s *Surface) deletion(ctx context.Context, whole store.ChangeRequest) (store.ChangeRequest, error) {
+	key, selector := whole.Key, newest
+	if whole.ExpectedVersion != 0 {
+		selector = prompt.Selector{Version: whole.ExpectedVersion}
+	}
+	r, err := s.library.GetView(ctx, key, selector)
+	if err != nil || whole.ExpectedVersion == 0 {
+		return whole, err
+	}
+	channels := slices.DeleteFunc(slices.Clone(r.Channels), func(name string) bool { return name == store.Latest })
+	if r.Version == r.Latest {
+		if only, err := s.onlyVersion(ctx, key, r.Version); err != nil || only {
+			return whole, err // and not what is published meanwhile
+		}
+		return whole, tool.NewConflict("version %d is the newest, which the prompt still states; change the prompt with update_prompt, then delete version %d",
+			r.Version, r.Version)
+	}
+	if len(channels) > 0 {
+		return whole, tool.NewConflict("version %d is in channel %s; move that with set_prompt_channel, then delete version %d",
+			r.Version, strings.Join(channels, ", "), r.Version)
+	}
+	return withdrawal(key, r.Version), nil
+}
+
+// onlyVersion reports whether no other version is left of a prompt than its newest.
+func (s *Surface) onlyVersion(ctx context.Context, key store.Key, version int64) (bool, error) {
+	for before := version; ; {
+		older, err := s.library.ListVersions(ctx, key, before, maxHistory)
+		if err != nil || len(older) == 0 {
+			return err == nil, err
+		}
+		if slices.ContainsFunc(older, func(v store.VersionInfo) bool { return !v.Withdrawn }) {
+			return false, nil
+		}
+		before = older[len(older)-1].Version
+	}
+}

@@ -1,0 +1,146 @@
+package prompts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+type channelInput struct {
+	target
+	Channel         string               `json:"channel" description:"Name of the channel, such as production"`
+	Version         tool.Optional[int64] `json:"version,omitzero" description:"Version to point to; absent: follow the newest; null: remove the channel"`
+	ExpectedVersion *int64               `json:"expectedVersion,omitempty" description:"Refuse unless the channel points to this version"`
+	repeatable
+}
+
+// channelResult is what set_prompt_channel gives beside the text: where the channel was and is, as far as it is. Where it
+// was before the first request a repeat does not know.
+type channelResult struct {
+	ID       string               `json:"id"`
+	Name     string               `json:"name"`
+	Channel  string               `json:"channel"`
+	ChangeID string               `json:"changeId"`
+	State    string               `json:"state"`
+	Before   tool.Optional[int64] `json:"before,omitzero"`
+	After    *int64               `json:"after"`
+}
+
+func (s *Surface) setChannel(ctx context.Context, in channelInput) (*tool.Result[channelResult], error) {
+	key, err := s.locateWhole(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	edit, err := in.edit()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.may(ctx, auth.Promote, key, in.ID); err != nil {
+		return nil, err
+	}
+	request := store.ChangeRequest{
+		Key: key, Action: store.ActionUpdate, Edit: store.Edit{Channel: &edit}, ExpectedVersion: ptr.Deref(in.ExpectedVersion, 0),
+	}
+	var (
+		name   string
+		before tool.Optional[int64]
+	)
+	outcome, err := s.change(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+		r, err := s.library.GetView(ctx, key, newest)
+		if err != nil {
+			return request, err
+		}
+		points, err := s.pointsTo(ctx, key, edit.Name)
+		name, before = titleOf(&r), tool.Optional[int64]{Given: true, Value: points}
+		if err == nil {
+			err = s.mayPoint(ctx, request, points)
+		}
+		return request, err
+	}, request)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		name = s.nameThen(ctx, outcome)
+	}
+	return movedTo(s.bare(ctx), outcome, name, edit, before), nil
+}
+
+// mayPoint refuses a move from where the channel is not, or to where nothing is.
+func (s *Surface) mayPoint(ctx context.Context, request store.ChangeRequest, from *int64) error {
+	expected, to := request.ExpectedVersion, request.Edit.Channel
+	if expected != 0 && (from == nil || *from != expected) {
+		return tool.NewConflict("channel %s points to %s, not to version %d; look again and decide", to.Name, versionOrNone(from), expected)
+	}
+	if to.Version == 0 {
+		return nil
+	}
+	_, err := s.library.GetView(ctx, request.Key, prompt.Selector{Version: to.Version})
+	if errors.Is(err, store.ErrNotFound) {
+		return tool.NewInvalid("argument %q: there is no version %d; list_prompt_versions shows which there are%s", "version", to.Version, explained(err))
+	}
+	return err
+}
+
+// edit reads channel and version: without a version the channel follows the newest, with null it is removed.
+func (in channelInput) edit() (store.ChannelEdit, error) {
+	if _, err := channelNamed(in.Channel); err != nil {
+		return store.ChannelEdit{}, err
+	}
+	if in.Channel == store.Latest {
+		return store.ChannelEdit{}, tool.NewInvalid("argument %q: latest moves by itself; it is always the newest version", "channel")
+	}
+	return store.ChannelEdit{
+		Name: in.Channel, Version: ptr.Deref(in.Version.Value, 0), Remove: in.Version.Given && in.Version.Value == nil,
+	}, nil
+}
+
+// pointsTo is the version a channel is at, or nil.
+func (s *Surface) pointsTo(ctx context.Context, key store.Key, channel string) (*int64, error) {
+	r, err := s.library.GetView(ctx, key, prompt.Selector{Channel: channel})
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &r.Version, nil
+}
+
+func movedTo(bare string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before tool.Optional[int64]) *tool.Result[channelResult] {
+	result := channelResult{
+		ID: idOf(bare, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: stateOf(o.State), Before: before,
+	}
+	if o.State != store.ChangePublished {
+		return tool.NewResult(accepted(o, name), result)
+	}
+	sentence := fmt.Sprintf("Channel %s of prompt %s ", edit.Name, inQuotes(name))
+	switch {
+	case edit.Remove:
+		sentence += "is removed"
+	case edit.Version == 0:
+		result.After = &o.Version
+		sentence += fmt.Sprintf("follows the newest version, now %d", o.Version)
+	default:
+		result.After = &edit.Version
+		sentence += fmt.Sprintf("points to version %d", edit.Version)
+	}
+	if before.Given {
+		sentence += "; before: " + versionOrNone(before.Value)
+	}
+	return tool.NewResult(sentence, result)
+}
+
+func versionOrNone(version *int64) string {
+	if version == nil {
+		return "none"
+	}
+	return fmt.Sprintf("version %d", *version)
+}

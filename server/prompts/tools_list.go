@@ -1,0 +1,235 @@
+package prompts
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/tool"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+const (
+	// findRows is how many prompts are read at a time.
+	findRows = 50
+	// summary is the detail that leaves out what makes prompts long, allTags the tagMatch that asks for all of them.
+	summary = "summary"
+	allTags = "all"
+)
+
+type listInput struct {
+	Category   *string         `json:"category,omitempty" description:"Only this category"`
+	IsTemplate *bool           `json:"isTemplate,omitempty" description:"Only templates, or with false only others"`
+	Tags       []string        `json:"tags,omitempty" description:"Only prompts with any of these tags"`
+	TagMatch   *string         `json:"tagMatch,omitempty" description:"all: with every one of the tags" enum:"any,all"`
+	Metadata   json.RawMessage `json:"metadata,omitempty" description:"Only prompts whose metadata contains this object"`
+	Limit      *int64          `json:"limit,omitempty" description:"At most so many"`
+	Offset     *int64          `json:"offset,omitempty" description:"Skip so many"`
+	Cursor     *string         `json:"cursor,omitempty" description:"nextCursor of the call before"`
+	Detail     *string         `json:"detail,omitempty" description:"summary leaves out texts" enum:"full,summary"`
+}
+
+type searchInput struct {
+	Query string `json:"query" description:"Words or a part of the text"`
+	listInput
+}
+
+// listResult is the structured result of a list.
+type listResult struct {
+	Prompts    []any  `json:"prompts"`
+	Total      int64  `json:"total"`
+	NextCursor string `json:"nextCursor,omitempty"`
+}
+
+// finding is a list of prompts under way.
+type finding struct {
+	query store.FindQuery
+	// search tells cursors of this list from those of others.
+	search string
+	bare   string
+	brief  bool
+	// at is where to go on; start is the offset the caller gave, and byCursor says that the list began elsewhere than at
+	// the first prompt there is.
+	at       mark
+	start    int
+	byCursor bool
+	// left is how many prompts may still come.
+	left int
+	list *tool.List
+	// more says that there are others; cut that it was for want of room.
+	more, cut bool
+	// all is how many there are from the start, once known.
+	all   int
+	known bool
+}
+
+func (s *Surface) listPrompts(ctx context.Context, in listInput) (*tool.Result[listResult], error) {
+	return s.find(ctx, in, "")
+}
+
+// maxQuery is how long a search may be, in characters. Longer ones are texts.
+const maxQuery = 2000
+
+func (s *Surface) searchPrompts(ctx context.Context, in searchInput) (*tool.Result[listResult], error) {
+	if n := utf8.RuneCountInString(in.Query); n > maxQuery {
+		return nil, tool.NewInvalid("argument %q: has %d characters; at most %d are allowed; find_similar_prompts compares whole texts", "query", n, maxQuery)
+	}
+	return s.find(ctx, in.listInput, in.Query)
+}
+
+func (s *Surface) find(ctx context.Context, in listInput, text string) (*tool.Result[listResult], error) {
+	f, err := s.begin(ctx, in, text)
+	if err != nil {
+		return nil, err
+	}
+	var total int64
+	if f.query.Scope.All || len(f.query.Scope.Namespaces) > 0 {
+		if err := f.fill(ctx, s.library); err != nil {
+			return nil, err
+		}
+		if total, err = f.total(ctx, s.library); err != nil {
+			return nil, err
+		}
+	}
+	return f.result(total), nil
+}
+
+// begin reads what a list is to have.
+func (s *Surface) begin(ctx context.Context, in listInput, text string) (*finding, error) {
+	endpoint := transport.FromContext(ctx).Namespace
+	metadata, err := prompt.CanonicalMetadata(in.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	f := &finding{
+		bare: s.bare(ctx), brief: ptr.Deref(in.Detail, "") == summary,
+		left: countOf(in.Limit), start: countOf(in.Offset), byCursor: in.Cursor != nil,
+		list: tool.NewList(s.resultLimit),
+		query: store.FindQuery{Text: text, Filter: store.Filter{
+			Category: ptr.Deref(in.Category, ""), Template: in.IsTemplate,
+			Tags: in.Tags, AllTags: ptr.Deref(in.TagMatch, "") == allTags, Metadata: metadata,
+		}},
+	}
+	if f.left == 0 {
+		f.left = math.MaxInt
+	}
+	f.search = tool.Fingerprint(endpoint, text, f.query.Filter)
+	f.at.skip = f.start
+	if cursor := ptr.Deref(in.Cursor, ""); cursor != "" {
+		if f.start != 0 {
+			return nil, tool.NewInvalid("give cursor or offset, not both")
+		}
+		if f.at, err = readCursor(f.search, cursor); err != nil {
+			return nil, err
+		}
+	}
+	f.query.Scope, err = s.scope(ctx, endpoint)
+	return f, err
+}
+
+// countOf returns a whole number as a size of something in memory; 0 when absent.
+func countOf(n *int64) int { return int(min(ptr.Deref(n, 0), math.MaxInt32)) }
+
+// fill reads until the list is at its end, or what was asked for is there, or there is no more room.
+func (f *finding) fill(ctx context.Context, library Library) error {
+	for {
+		f.query.After, f.query.Offset, f.query.Limit = f.at.after, f.at.skip, min(findRows, f.left)
+		page, err := library.Find(ctx, f.query)
+		if err != nil {
+			return err
+		}
+		for i := range page.Prompts {
+			fits, err := f.add(&page.Prompts[i])
+			if err != nil {
+				return err
+			}
+			if !fits {
+				f.more, f.cut = true, true
+				f.all, f.known = f.start+len(f.list.Rows())+len(page.Prompts)-i, page.Next == nil
+				return nil
+			}
+			f.at.skip++
+			f.left--
+		}
+		if page.Next == nil {
+			f.all, f.known = f.start+len(f.list.Rows()), true
+			return nil
+		}
+		f.at = mark{after: page.Next}
+		if f.left == 0 {
+			f.more = true
+			return nil
+		}
+	}
+}
+
+// add takes a prompt unless there is no room.
+func (f *finding) add(r *store.PromptView) (fits bool, err error) {
+	if f.brief {
+		return f.list.Append(showSummary(f.bare, r))
+	}
+	return f.list.Append(showPrompt(f.bare, r))
+}
+
+// total is how many prompts there are, counted only where reading did not tell.
+func (f *finding) total(ctx context.Context, library Library) (int64, error) {
+	if f.known && !f.byCursor && (f.start == 0 || len(f.list.Rows()) > 0) {
+		return int64(f.all), nil
+	}
+	return library.CountFound(ctx, f.query)
+}
+
+func (f *finding) result(total int64) *tool.Result[listResult] {
+	rows := f.list.Rows()
+	result := tool.NewResult(f.list.Text(), listResult{Prompts: rows, Total: total})
+	if f.more {
+		result.Structured.NextCursor = f.at.cursorOf(f.search)
+	}
+	if f.cut {
+		next := fmt.Sprintf("offset=%d", f.start+len(rows))
+		if f.byCursor {
+			next = "cursor=" + result.Structured.NextCursor
+		}
+		if !f.brief {
+			next += " or detail=" + summary
+		}
+		result.Texts = append(result.Texts, fmt.Sprintf("Showing %d of %d; call again with %s", len(rows), total, next))
+	}
+	return result
+}
+
+// statsResult counts prompts.
+type statsResult struct {
+	Total      int64            `json:"total"`
+	Templates  int64            `json:"templates"`
+	Regular    int64            `json:"regular"`
+	Categories map[string]int64 `json:"categories"`
+	Tags       map[string]int64 `json:"tags"`
+}
+
+func (s *Surface) getStats(ctx context.Context, _ struct{}) (*tool.Result[statsResult], error) {
+	scope, err := s.scope(ctx, transport.FromContext(ctx).Namespace)
+	if err != nil {
+		return nil, err
+	}
+	counted := store.Stats{}
+	if scope.All || len(scope.Namespaces) > 0 {
+		if counted, err = s.library.Stats(ctx, scope); err != nil {
+			return nil, err
+		}
+	}
+	shown := statsResult{counted.Total, counted.Templates, counted.Total - counted.Templates, counted.Categories, counted.Tags}
+	if shown.Categories == nil {
+		shown.Categories = map[string]int64{}
+	}
+	if shown.Tags == nil {
+		shown.Tags = map[string]int64{}
+	}
+	return tool.NewJSONResult(shown, shown)
+}

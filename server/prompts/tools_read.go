@@ -1,0 +1,191 @@
+package prompts
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// read is one version of the prompt the call names, for a caller who may get it.
+func (s *Surface) read(ctx context.Context, id string, in selection) (store.PromptView, prompt.Selector, error) {
+	key, selector, err := s.locateVersion(ctx, id, in)
+	if err == nil {
+		err = s.allow(ctx, auth.Get, key)
+	}
+	if err != nil {
+		return store.PromptView{}, selector, err
+	}
+	r, err := s.library.GetView(ctx, key, selector)
+	return r, selector, err
+}
+
+type getPromptInput struct {
+	ID string `json:"id" description:"Id of the prompt, as lists give it; @3 or @production behind it selects a version"`
+	selection
+}
+
+func (in getPromptInput) promptID() string { return in.ID }
+
+// getPromptResult is what get_prompt gives beside the text.
+type getPromptResult struct {
+	shownPrompt
+	LatestVersion int64         `json:"latestVersion"`
+	Channel       string        `json:"channel,omitempty"`
+	Digest        prompt.Digest `json:"digest"`
+}
+
+func (s *Surface) getPrompt(ctx context.Context, in getPromptInput) (*tool.Result[getPromptResult], error) {
+	r, selector, err := s.read(ctx, in.ID, in.selection)
+	if err != nil {
+		return nil, err
+	}
+	shown := showPrompt(s.bare(ctx), &r)
+	return tool.NewJSONResult(shown, getPromptResult{
+		shownPrompt: shown, LatestVersion: r.Latest, Digest: r.Digest,
+		Channel: channelOf(selector, slices.Contains(r.Channels, store.Production)),
+	})
+}
+
+// channelOf is the channel by which a version was found, which is the default one when the caller named
+// neither channel nor version.
+func channelOf(selector prompt.Selector, production bool) string {
+	switch {
+	case selector.Channel != "":
+		return selector.Channel
+	case selector.Version != 0:
+		return ""
+	case production:
+		return store.Production
+	default:
+		return store.Latest
+	}
+}
+
+type applyInput struct {
+	target
+	Variables map[string]string `json:"variables" description:"Values by name; get_prompt lists the names"`
+	selection
+}
+
+// applyResult is what apply_template gives beside the text.
+type applyResult struct {
+	Text          string        `json:"text"`
+	Version       int64         `json:"version"`
+	LatestVersion int64         `json:"latestVersion"`
+	Channel       string        `json:"channel,omitempty"`
+	Digest        prompt.Digest `json:"digest"`
+	Ignored       []string      `json:"ignored"`
+}
+
+func (s *Surface) applyTemplate(ctx context.Context, in applyInput) (*tool.Result[applyResult], error) {
+	key, selector, err := s.locateVersion(ctx, in.ID, in.selection)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.readable(ctx, key, selector)
+	if err != nil {
+		return nil, err
+	}
+	if body.Syntax == prompt.Plain {
+		return nil, tool.NewInvalid("Prompt '%s' is not a template", cmp.Or(body.Title, key.Name))
+	}
+	known, ignored := splitKnown(body.Arguments, in.Variables)
+	messages, err := body.Template.Render(known)
+	if err != nil {
+		return nil, err
+	}
+	text := prompt.Content(messages)
+	return tool.NewResult(text, applyResult{
+		Text: text, Version: body.Version, LatestVersion: body.Latest, Digest: body.Digest, Ignored: ignored,
+		Channel: channelOf(selector, body.Production),
+	}), nil
+}
+
+// splitKnown parts the variables that are arguments from the names of those that are none.
+func splitKnown(arguments []prompt.Argument, variables map[string]string) (known map[string]string, ignored []string) {
+	known = make(map[string]string, len(variables))
+	for _, a := range arguments {
+		if value, ok := variables[a.Name]; ok {
+			known[a.Name] = value
+		}
+	}
+	ignored = []string{}
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		if _, ok := known[name]; !ok {
+			ignored = append(ignored, name)
+		}
+	}
+	return known, ignored
+}
+
+type similarInput struct {
+	ID        *string  `json:"id,omitempty" description:"Compare with this prompt"`
+	Text      *string  `json:"text,omitempty" description:"Or with this text"`
+	Threshold *float64 `json:"threshold,omitempty" description:"Least similarity, up to 1; 0.8 when absent"`
+	Limit     *int64   `json:"limit,omitempty" description:"At most so many; 10 when absent"`
+}
+
+func (in similarInput) promptID() string { return ptr.Deref(in.ID, "") }
+
+// similarResult are near-duplicates.
+type similarResult struct {
+	Prompts []shownSimilar `json:"prompts"`
+}
+
+// shownSimilar is a near-duplicate.
+type shownSimilar struct {
+	ID         string  `json:"id"`
+	Name       string  `json:"name"`
+	Similarity float64 `json:"similarity"`
+}
+
+func (s *Surface) findSimilar(ctx context.Context, in similarInput) (*tool.Result[similarResult], error) {
+	query := store.SimilarQuery{Text: ptr.Deref(in.Text, ""), Threshold: ptr.Deref(in.Threshold, 0.8), Limit: 10}
+	if limit := ptr.Deref(in.Limit, 0); limit > 0 {
+		query.Limit = int(min(limit, maxSimilar))
+	}
+	switch {
+	case (in.ID == nil) == (in.Text == nil):
+		return nil, tool.NewInvalid("give either id or text")
+	case !(query.Threshold > 0 && query.Threshold <= 1):
+		return nil, tool.NewInvalid("argument %q: %v is not greater than 0 and at most 1", "threshold", query.Threshold)
+	case len(query.Text) > prompt.MaxText:
+		return nil, tool.NewInvalid("argument %q: has %d bytes; at most %d (%d KiB) are allowed, as in a prompt", "text", len(query.Text), prompt.MaxText, prompt.MaxText>>10)
+	case in.ID != nil:
+		r, _, err := s.read(ctx, *in.ID, selection{})
+		if err != nil {
+			return nil, err
+		}
+		query.Text, query.Except = prompt.Content(r.Document.Written()), r.Key
+	}
+	scope, err := s.scope(ctx, transport.FromContext(ctx).Namespace)
+	if err != nil {
+		return nil, err
+	}
+	shown := []shownSimilar{}
+	if scope.All || len(scope.Namespaces) > 0 {
+		query.Scope = scope
+		alike, err := s.library.FindSimilar(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range alike {
+			shown = append(shown, shownSimilar{
+				ID: idOf(s.bare(ctx), one.Key), Name: cmp.Or(one.Title, one.Key.Name), Similarity: one.Similarity,
+			})
+		}
+	}
+	return tool.NewJSONResult(shown, similarResult{shown})
+}
+
+// maxSimilar is how many near-duplicates are looked at: the store verifies no more.
+const maxSimilar = 50

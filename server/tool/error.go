@@ -1,0 +1,67 @@
+package tool
+
+import "fmt"
+
+// Kind is the second part of an error of a tool: "Error creating prompt: ValidationError: …".
+type Kind string
+
+// The kinds callers may decide by.
+const (
+	NotFound       Kind = "NotFoundError"
+	Validation     Kind = "ValidationError"
+	Storage        Kind = "StorageError"
+	Conflict       Kind = "ConflictError"
+	OwnedElsewhere Kind = "OwnedElsewhereError"
+	Forbidden      Kind = "ForbiddenError"
+	// Unclassified is what a missing variable of a template always was.
+	Unclassified Kind = "Error"
+)
+
+// Error is what a caller is told instead of a result.
+type Error struct {
+	Kind Kind
+	Text string
+	// Sentence says that Text is all: there is neither a kind nor a prefix.
+	Sentence bool
+}
+
+// Error returns the words without the prefix of a tool.
+func (e *Error) Error() string {
+	if e.Sentence {
+		return e.Text
+	}
+	return string(e.Kind) + ": " + e.Text
+}
+
+// message returns the words of a result.
+func (e *Error) message(prefix string) string {
+	if e.Sentence {
+		return e.Text
+	}
+	return prefix + ": " + e.Error()
+}
+
+// NewInvalid refuses arguments: what is wrong, what is allowed, what to do.
+func NewInvalid(format string, args ...any) *Error {
+	return &Error{Kind: Validation, Text: fmt.Sprintf(format, args...)}
+}
+
+// NewConflict refuses what does not fit what is there now.
+func NewConflict(format string, args ...any) *Error {
+	return &Error{Kind: Conflict, Text: fmt.Sprintf(format, args...)}
+}
+
+// NewForbidden refuses what the caller may not do, where they may know that.
+func NewForbidden(format string, args ...any) *Error {
+	return &Error{Kind: Forbidden, Text: fmt.Sprintf(format, args...)}
+}
+
+// Truncate shortens a text a caller sent, so that an error stays short.
+func Truncate(s string, characters int) string {
+	for i := range s {
+		if characters--; characters < 0 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}

@@ -1,0 +1,96 @@
+package tool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// Definition is what clients are shown of a tool beside the schemas.
+type Definition struct {
+	Name, Title, Description string
+	// ErrorPrefix begins every error: "Error creating prompt".
+	ErrorPrefix string
+	Hints       Hints
+}
+
+// Hints are what clients decide by whether to ask a person first.
+type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
+
+// Policy is what the tools of one surface have in common. Both functions are required.
+type Policy struct {
+	// Bound limits how long a call of a read-only tool may take. One that writes waits for its outcome.
+	Bound func(ctx context.Context) (context.Context, context.CancelFunc)
+	// Explain returns what the caller is told of an error that is no *Error, and logs what they are not told. In
+	// are the arguments of the call.
+	Explain func(ctx context.Context, tool string, in any, err error) *Error
+}
+
+// Tool is one MCP tool: what clients are shown of it, and what answers its calls.
+type Tool struct {
+	Definition
+	input, output json.RawMessage
+	// answer returns an *Error, or context.Canceled when the caller left.
+	answer func(ctx context.Context, arguments json.RawMessage) (texts []string, structured any, err error)
+}
+
+// New makes a tool of a function. Its arguments are the fields of In, the structured result has those of Out; both are
+// structs as fieldsOf reads them. It panics on others: tools are made when a server starts.
+func New[In, Out any](policy Policy, d Definition, answer func(context.Context, In) (*Result[Out], error)) Tool {
+	takes, gives := fieldsOf(reflect.TypeFor[In]()), fieldsOf(reflect.TypeFor[Out]())
+	checkReadable(takes)
+	return Tool{
+		Definition: d, input: objectSchema(takes, true), output: objectSchema(gives, false),
+		answer: func(ctx context.Context, arguments json.RawMessage) ([]string, any, error) {
+			if d.Hints.ReadOnly {
+				bounded, cancel := policy.Bound(ctx)
+				defer cancel()
+				ctx = bounded
+			}
+			var in In
+			if err := readArguments(takes, arguments, reflect.ValueOf(&in).Elem()); err != nil {
+				return nil, nil, err
+			}
+			result, err := answer(ctx, in)
+			if err == nil {
+				return result.Texts, result.Structured, nil
+			}
+			if _, is := errors.AsType[*Error](err); !is && !errors.Is(err, context.Canceled) {
+				err = policy.Explain(ctx, d.Name, in, err)
+			}
+			return nil, nil, err
+		},
+	}
+}
+
+// MCP returns the tool as clients list it.
+func (t *Tool) MCP() mcp.Tool {
+	hints := t.Hints
+	return mcp.Tool{
+		Name: t.Name, Title: t.Title, Description: t.Description, RawInputSchema: t.input, RawOutputSchema: t.output,
+		Annotations: mcp.ToolAnnotation{
+			Title: t.Title, ReadOnlyHint: &hints.ReadOnly, DestructiveHint: &hints.Destructive,
+			IdempotentHint: &hints.Idempotent, OpenWorldHint: &hints.OpenWorld,
+		},
+	}
+}
+
+// Call answers one call, by a result of its own: mcp-go writes into it. What the tool refuses is such a result; the error
+// is context.Canceled when the caller left.
+func (t *Tool) Call(ctx context.Context, arguments json.RawMessage) (*mcp.CallToolResult, error) {
+	texts, structured, err := t.answer(ctx, arguments)
+	if errors.Is(err, context.Canceled) {
+		return nil, context.Canceled
+	}
+	if refused, is := errors.AsType[*Error](err); is {
+		return mcp.NewToolResultError(refused.message(t.ErrorPrefix)), nil
+	}
+	result := &mcp.CallToolResult{StructuredContent: structured}
+	for _, text := range texts {
+		result.Content = append(result.Content, mcp.NewTextContent(text))
+	}
+	return result, nil
+}
