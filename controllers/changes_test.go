@@ -476,7 +476,7 @@ func agentsAreNotAnsweredByAMissingCRD(t *testing.T) {
 	key := store.Key{Namespace: namespace(t), Name: "alive"}
 	p := text(key.Namespace, key.Name, "one")
 	p.UID, p.Generation = "u1", 1
-	compiled, err := promptobject.Compile(t.Context(), writer, key.Namespace, promptobject.SpecOf(&p.Spec))
+	compiled, err := promptobject.ResolveAndCompile(t.Context(), writer, key.Namespace, promptobject.SpecOf(&p.Spec))
 	require.NoError(t, err)
 	_, err = writer.Publish(t.Context(), promptobject.PublicationOf(p, compiled, 1000))
 	require.NoError(t, err)

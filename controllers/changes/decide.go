@@ -144,7 +144,7 @@ func resume(v view) (d verdict, over bool) {
 func judgeAdd(v view) verdict {
 	switch {
 	case v.object == nil:
-		spec, err := promptobject.Added(v.request.Edit)
+		spec, err := promptobject.SpecFromEdit(v.request.Edit)
 		if err != nil {
 			return refuse(store.ReasonInvalid, "%v", err)
 		}
@@ -163,7 +163,7 @@ func judgeUpdate(v view) verdict {
 	case !v.object.DeletionTimestamp.IsZero():
 		return conflict(store.ReasonNotFound, "the prompt %s is being deleted", v.request.Key)
 	}
-	after, err := promptobject.Edited(v.object.Spec, v.request.Edit)
+	after, err := promptobject.ApplyEdit(v.object.Spec, v.request.Edit)
 	if owner := promptobject.RefusingOwner(v.object, v.request.ChangeRequest); owner != "" {
 		if err != nil {
 			return owned(v, owner, "")
@@ -217,7 +217,7 @@ const longestProposal = 8 << 10
 
 // proposal is the edit as a patch for a person, or nothing.
 func proposal(before, after v1alpha1.PromptSpec) string {
-	patch, err := promptobject.Proposal(before, after)
+	patch, err := promptobject.ProposedPatch(before, after)
 	if err != nil || len(patch) > longestProposal {
 		return ""
 	}

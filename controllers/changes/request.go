@@ -106,7 +106,7 @@ func (c *Changes) object(ctx context.Context, key store.Key) (*v1alpha1.Prompt, 
 // write makes one attempt at the object, after it was written down, and returns it when another writer came first.
 func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (lost try, err error) {
 	if v.request.Action != store.ActionDelete {
-		_, err := promptobject.Compile(ctx, c.Store, v.request.Key.Namespace, promptobject.SpecOf(&spec))
+		_, err := promptobject.ResolveAndCompile(ctx, c.Store, v.request.Key.Namespace, promptobject.SpecOf(&spec))
 		if invalid(err) {
 			return try{}, c.settle(ctx, v, refuse(store.ReasonInvalid, "%v", err))
 		}

@@ -18,7 +18,7 @@ func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.Ap
 	if err != nil || change == nil {
 		return nil, err
 	}
-	held := change.Generation == p.Generation || promptobject.Holds(p.Spec, change.Edit)
+	held := change.Generation == p.Generation || promptobject.SatisfiesEdit(p.Spec, change.Edit)
 	return &store.AppliedChange{ID: change.ID, Intact: held, Edit: change.Edit}, nil
 }
 

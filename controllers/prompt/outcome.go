@@ -20,7 +20,7 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 		foreign *store.ForeignClusterError
 		fenced  *store.FencedError
 	)
-	if reason := promptobject.Fault(err); reason != "" {
+	if reason := promptobject.ReasonFor(err); reason != "" {
 		return status.Blocked(reason, err.Error()).Again(r.Resync)
 	}
 	switch {

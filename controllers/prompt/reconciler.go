@@ -103,7 +103,7 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	}
 	var takeover *store.Fence
 	for attempt := 1; ; attempt++ {
-		compiled, err := promptobject.Compile(ctx, r.Store, p.Namespace, spec)
+		compiled, err := promptobject.ResolveAndCompile(ctx, r.Store, p.Namespace, spec)
 		if err != nil {
 			return status.Outcome{}, err
 		}
@@ -144,7 +144,7 @@ func (r *Reconciler) published(p *v1alpha1.Prompt, compiled *prompt.Compiled, li
 				"every argument is optional; at least one common MCP client cannot invoke such a prompt")
 		}
 	}
-	if reason, message := promptobject.Unmet(live); reason != "" {
+	if reason, message := promptobject.UnmetReason(live); reason != "" {
 		return status.Blocked(reason, message).Again(r.Resync)
 	}
 	return status.Ready(v1alpha1.ReasonPublished, publishedMessage(live)).Again(r.Resync)

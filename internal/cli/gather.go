@@ -32,7 +32,7 @@ func gather(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, 
 			return nil, nil, err
 		}
 		if stat.IsDir() {
-			found, failed := manifest.Files(os.DirFS(name), func(at string) string { return filepath.Join(name, filepath.FromSlash(at)) })
+			found, failed := manifest.ReadFolder(os.DirFS(name), func(at string) string { return filepath.Join(name, filepath.FromSlash(at)) })
 			files, problems = append(files, found...), append(problems, failed...)
 			continue
 		}

@@ -68,7 +68,7 @@ func (r rendering) render(out io.Writer, in io.Reader, file string) error {
 	if err != nil {
 		return err
 	}
-	compiled, problems := set.Compile()
+	compiled, problems := set.CompileAll()
 	ready := compiled[m.Key()]
 	if ready == nil {
 		return errors.Join(append([]error{fmt.Errorf("prompt %s cannot be rendered", m.Key())}, told(problems, files)...)...)

@@ -52,7 +52,7 @@ func validate(out io.Writer, in io.Reader, names, beside []string) error {
 		checked[f.Name] = true
 	}
 	set := reader.Read(once(slices.Concat(files, more))...)
-	_, uncompiled := set.Compile()
+	_, uncompiled := set.CompileAll()
 	problems = slices.Concat(problems, set.Problems, uncompiled)
 	for _, p := range set.Foreign { // in a folder there may be anything, but a file that is named is meant
 		if slices.ContainsFunc(names, func(name string) bool { return called(name) == p.File }) {
@@ -67,7 +67,7 @@ func validate(out io.Writer, in io.Reader, names, beside []string) error {
 		}
 	}
 	problems = slices.DeleteFunc(problems, func(p manifest.Problem) bool { return len(beside) > 0 && !checked[p.File] && p.Line > 0 })
-	manifest.Sort(problems)
+	manifest.SortProblems(problems)
 	if err := report(out, problems, len(files)); err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func (f *Folder) outcome(ctx context.Context, request *store.ChangeRequest) (sto
 	case e.Prompt.Spec.Suspend:
 		is.State, is.Reason, is.Message = store.ChangeBlocked, promptobject.Suspended, "spec.suspend is set in the file, so what is served stays as it was"
 	case live.err != nil:
-		is.State, is.Reason, is.Message = store.ChangeBlocked, promptobject.Fault(live.err), live.err.Error()
+		is.State, is.Reason, is.Message = store.ChangeBlocked, promptobject.ReasonFor(live.err), live.err.Error()
 	default:
 		is.Version, is.Served, is.NewVersion = live.outcome.Version, live.outcome.Served, live.outcome.NewVersion
 	}

@@ -107,11 +107,11 @@ func (f *Folder) open(e entry) (*page, error) {
 
 // edited is the file with the edit in it.
 func (f *Folder) edited(ctx context.Context, e entry, request *store.ChangeRequest, content []byte) ([]byte, error) {
-	spec, err := promptobject.Edited(e.Prompt.Spec, request.Edit)
+	spec, err := promptobject.ApplyEdit(e.Prompt.Spec, request.Edit)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	after, err := manifest.Rewrite(content, request.Key, spec)
+	after, err := manifest.RewriteSpec(content, request.Key, spec)
 	if err == nil && statesNumber(&request.Edit) {
 		after, err = f.numbered(after, request.Key)
 	}
@@ -132,7 +132,7 @@ func (f *Folder) numbered(content []byte, key store.Key) ([]byte, error) {
 	if live.err != nil {
 		return nil, fmt.Errorf("the prompt is not served as the file says: %w", live.err)
 	}
-	return manifest.Number(content, key, store.LastObserved{Version: live.outcome.Version, Digest: live.outcome.Digest})
+	return manifest.NoteVersion(content, key, store.LastObserved{Version: live.outcome.Version, Digest: live.outcome.Digest})
 }
 
 // without is the file without the prompt, or nil when nothing else was in it. What another file says too would
@@ -145,7 +145,7 @@ func (f *Folder) without(e entry, content []byte) ([]byte, error) {
 			}
 		}
 	}
-	after, err := manifest.Remove(content, e.Key())
+	after, err := manifest.RemovePrompt(content, e.Key())
 	if err != nil {
 		return nil, invalid(err)
 	}
@@ -160,7 +160,7 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 	if file := f.claims(request.Key); file != "" {
 		return nil, conflict(store.ReasonAlreadyExists, "the name %s is not free: the file %s is there and has faults; mend it, or choose another name", request.Key, file)
 	}
-	spec, err := promptobject.Added(request.Edit)
+	spec, err := promptobject.SpecFromEdit(request.Edit)
 	if err != nil {
 		return nil, invalid(err)
 	}
@@ -169,7 +169,7 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 		p.path = fileOf(request.Key, "-"+request.ID[:min(8, len(request.ID))])
 	}
 	p.name = filepath.Join(f.root, p.path)
-	if p.after, err = manifest.New(promptobject.Object(request.Key, spec)); err != nil {
+	if p.after, err = manifest.FormatPrompt(promptobject.NewObject(request.Key, spec)); err != nil {
 		return nil, invalid(err)
 	}
 	return p, f.judge(ctx, p.name, request, p.after)
@@ -194,11 +194,11 @@ func (f *Folder) Claims(key store.Key) bool {
 // claims gives the path of such a file, or nothing.
 func (f *Folder) claims(key store.Key) string {
 	named := fileOf(key, "")
-	if there := f.files[named]; there != nil && len(there.set.Faults) > 0 {
+	if there := f.files[named]; there != nil && len(there.set.InvalidDocuments) > 0 {
 		return named
 	}
 	for path, other := range f.files {
-		if other.set.Faulty(key) {
+		if other.set.IsInvalid(key) {
 			return path
 		}
 	}
@@ -232,7 +232,7 @@ func (f *Folder) judge(ctx context.Context, name string, request *store.ChangeRe
 	}
 	// A rule that was not met before may stay so; what is asked for now must be met.
 	if request.Edit.NotAchievedBy(&would) {
-		_, message := promptobject.Unmet(would)
+		_, message := promptobject.UnmetReason(would)
 		return refused(store.ReasonInvalid, "%s", message)
 	}
 	return nil

@@ -144,7 +144,7 @@ func (f *Folder) remove(ctx context.Context, gone []store.Key, now map[store.Key
 
 // bury ends serving a prompt.
 func (f *Folder) bury(ctx context.Context, key store.Key) {
-	retain := promptobject.Retained(f.entries[key].Prompt)
+	retain := promptobject.RetainsTexts(f.entries[key].Prompt)
 	// A store in memory refuses nothing of this.
 	_ = f.store.Remove(ctx, key, owner.UID, retain)
 	delete(f.live, key)
@@ -180,11 +180,11 @@ func (f *Folder) problemOf(ctx context.Context, e entry) *manifest.Problem {
 		return &manifest.Problem{Place: manifest.Place{File: e.File}, Message: "the file has faults; " + f.served(ctx, e.Key())}
 	}
 	if live.err != nil {
-		problem := e.Explain(live.err)
+		problem := e.ProblemOf(live.err)
 		problem.Message += "; " + f.served(ctx, e.Key())
 		return &problem
 	}
-	if _, message := promptobject.Unmet(live.outcome); message != "" {
+	if _, message := promptobject.UnmetReason(live.outcome); message != "" {
 		return &manifest.Problem{Place: e.Place, Message: message}
 	}
 	return nil
@@ -226,7 +226,7 @@ func (f *Folder) compile(ctx context.Context, m *manifest.Manifest) (store.Publi
 	if err := promptobject.JudgeIncludes(key.Name, spec, includesIn(f.entries, key.Namespace)); err != nil {
 		return store.Publication{}, err
 	}
-	compiled, err := promptobject.Compile(ctx, f.store, key.Namespace, spec)
+	compiled, err := promptobject.ResolveAndCompile(ctx, f.store, key.Namespace, spec)
 	if err != nil {
 		return store.Publication{}, err
 	}
@@ -238,7 +238,7 @@ func (f *Folder) compile(ctx context.Context, m *manifest.Manifest) (store.Publi
 // tell logs problems that were not there at the look before.
 func (f *Folder) tell(ctx context.Context, problems []manifest.Problem) {
 	said := make(map[manifest.Problem]bool, len(problems))
-	manifest.Sort(problems)
+	manifest.SortProblems(problems)
 	for _, p := range problems {
 		if !f.said[p] && !said[p] {
 			f.log.WarnContext(ctx, "Problem in a manifest", "at", p.Place.String(), "problem", p.Message)

@@ -32,7 +32,7 @@ type file struct {
 // soundBut says that everything in the file can be used but what is known not to be: what is not in it is meant not
 // to be.
 func (f *file) soundBut(known map[manifest.Fingerprint]bool) bool {
-	for fault := range f.set.Faults {
+	for fault := range f.set.InvalidDocuments {
 		if !known[fault] {
 			return false
 		}

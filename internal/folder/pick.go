@@ -32,7 +32,7 @@ func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone
 	for _, path := range slices.Sorted(maps.Keys(seen.files)) {
 		f := seen.files[path]
 		for _, m := range f.set.Manifests {
-			found := entry{Manifest: m, path: path, written: f.stat.ModTime(), beside: f.set.Faults}
+			found := entry{Manifest: m, path: path, written: f.stat.ModTime(), beside: f.set.InvalidDocuments}
 			first, double := now[m.Key()]
 			if double && before[m.Key()].path == path {
 				first, found = found, first

@@ -8,10 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// AppliedSize is how many bytes the annotations would have after a `kubectl apply` without --server-side,
+// LastAppliedSize is how many bytes the annotations would have after a `kubectl apply` without --server-side,
 // which keeps the whole object, as JSON, in one of them.
-func (m *Manifest) AppliedSize() (int, error) {
-	copied := maps.Clone(m.object)
+func (m *Manifest) LastAppliedSize() (int, error) {
+	copied := maps.Clone(m.Object)
 	meta, _ := copied["metadata"].(map[string]any)
 	meta = maps.Clone(meta)
 	// kubectl writes these two even where the manifest does not.

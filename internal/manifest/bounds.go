@@ -6,34 +6,34 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// bounded refuses documents that are small to write and large to read.
-func (d *document) bounded() *Problem {
-	b := bounds{known: map[*yaml.Node]extent{}}
-	b.measure(d.root)
+// validateSize refuses documents that are small to write and large to read.
+func (d *Document) validateSize() *Problem {
+	b := sizeMeter{known: map[*yaml.Node]extent{}}
+	b.measureNode(d.Root)
 	if b.problem == "" {
 		return nil
 	}
-	p := d.at(b.at, b.problem)
+	p := d.problemAt(b.at, b.problem)
 	return &p
 }
 
 // extent is how large and how deep a node is with its aliases filled in.
 type extent struct{ size, height int }
 
-// bounds stops at the first thing refused.
-type bounds struct {
+// sizeMeter stops at the first thing refused.
+type sizeMeter struct {
 	known   map[*yaml.Node]extent // of what aliases point to; of height -1 while it is measured
 	at      *yaml.Node
 	problem string
 }
 
-func (b *bounds) refuse(n *yaml.Node, format string, args ...any) {
+func (b *sizeMeter) refuse(n *yaml.Node, format string, args ...any) {
 	if b.problem == "" {
 		b.at, b.problem = n, fmt.Sprintf(format, args...)
 	}
 }
 
-func (b *bounds) measure(n *yaml.Node) extent {
+func (b *sizeMeter) measureNode(n *yaml.Node) extent {
 	if n.Kind == yaml.AliasNode {
 		e, ok := b.known[n.Alias]
 		if !ok || e.height < 0 {
@@ -49,7 +49,7 @@ func (b *bounds) measure(n *yaml.Node) extent {
 		if b.problem != "" {
 			return e
 		}
-		part := b.measure(c)
+		part := b.measureNode(c)
 		e.size += part.size
 		e.height = max(e.height, part.height+1)
 		if e.size > MaxFile {

@@ -13,40 +13,40 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Compile compiles every manifest of the set with the fragments the set has, and says what the schema
+// CompileAll compiles every manifest of the set with the fragments the set has, and says what the schema
 // cannot see: faults of templates, includes of what is not there, cycles, includes too deep.
 //
 // A set has one text of each prompt, so an include of a version or of a channel takes that text.
-func (s Set) Compile() (map[store.Key]*prompt.Compiled, []Problem) {
-	c := closure{byKey: make(map[store.Key]*Manifest, len(s.Manifests)), faulty: s.faulty, names: map[store.Key][]string{}}
+func (s Set) CompileAll() (map[store.Key]*prompt.Compiled, []Problem) {
+	c := setCompiler{byKey: make(map[store.Key]*Manifest, len(s.Manifests)), invalid: s.invalid, names: map[store.Key][]string{}}
 	for _, m := range s.Manifests {
 		c.byKey[m.Key()] = m
 	}
 	compiled := make(map[store.Key]*prompt.Compiled, len(s.Manifests))
 	var problems []Problem
 	for _, m := range s.Manifests {
-		result, err := c.compile(m)
+		result, err := c.compileManifest(m)
 		if err == nil {
 			compiled[m.Key()] = result
-		} else if !errors.Is(err, errSaidElsewhere) {
-			problems = append(problems, m.Explain(err))
+		} else if !errors.Is(err, errReportedElsewhere) {
+			problems = append(problems, m.ProblemOf(err))
 		}
 	}
-	return compiled, once(problems)
+	return compiled, dedupeProblems(problems)
 }
 
-// errSaidElsewhere keeps one fault from being told once for every prompt that includes it.
-var errSaidElsewhere = errors.New("what is included has faults of its own")
+// errReportedElsewhere keeps one fault from being told once for every prompt that includes it.
+var errReportedElsewhere = errors.New("what is included has faults of its own")
 
-type closure struct {
-	byKey  map[store.Key]*Manifest
-	faulty map[store.Key]bool
-	names  map[store.Key][]string
+type setCompiler struct {
+	byKey   map[store.Key]*Manifest
+	invalid map[store.Key]bool
+	names   map[store.Key][]string
 }
 
-func (c closure) compile(m *Manifest) (*prompt.Compiled, error) {
+func (c setCompiler) compileManifest(m *Manifest) (*prompt.Compiled, error) {
 	includes := func(name string) []string {
-		return c.includes(store.Key{Namespace: m.Prompt.Namespace, Name: name})
+		return c.includedNames(store.Key{Namespace: m.Prompt.Namespace, Name: name})
 	}
 	if cycle := prompt.Cycle(m.Prompt.Name, includes); cycle != nil {
 		return nil, &prompt.SpecError{Field: "text", Problem: fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(cycle, " → "))}
@@ -54,18 +54,18 @@ func (c closure) compile(m *Manifest) (*prompt.Compiled, error) {
 	if depth := prompt.Depth(m.Prompt.Name, includes); depth > prompt.MaxDepth {
 		return nil, &prompt.SpecError{Field: "text", Problem: fmt.Sprintf("includes are nested %d deep, and at most %d are allowed", depth, prompt.MaxDepth)}
 	}
-	result, err := promptobject.Compile(context.Background(), c, m.Prompt.Namespace, promptobject.SpecOf(&m.Prompt.Spec))
-	if err != nil && c.saidElsewhere(m.Prompt.Namespace, err) {
-		return nil, errSaidElsewhere
+	result, err := promptobject.ResolveAndCompile(context.Background(), c, m.Prompt.Namespace, promptobject.SpecOf(&m.Prompt.Spec))
+	if err != nil && c.isReportedElsewhere(m.Prompt.Namespace, err) {
+		return nil, errReportedElsewhere
 	}
 	return result, err
 }
 
-// saidElsewhere says whether the fault is one of a fragment, which is told where the fragment stands.
-func (c closure) saidElsewhere(namespace string, err error) bool {
+// isReportedElsewhere says whether the fault is one of a fragment, which is told where the fragment stands.
+func (c setCompiler) isReportedElsewhere(namespace string, err error) bool {
 	if missing, ok := errors.AsType[*prompt.MissingError](err); ok {
 		return slices.ContainsFunc(missing.Refs, func(ref prompt.Ref) bool {
-			return c.faulty[store.Key{Namespace: namespace, Name: ref.Name}]
+			return c.invalid[store.Key{Namespace: namespace, Name: ref.Name}]
 		})
 	}
 	where := whereOf(err)
@@ -80,12 +80,12 @@ func (c closure) saidElsewhere(namespace string, err error) bool {
 	if fragment == nil {
 		return false
 	}
-	_, err = c.compile(fragment)
+	_, err = c.compileManifest(fragment)
 	return err != nil
 }
 
-// includes are the names a prompt of the set includes.
-func (c closure) includes(key store.Key) []string {
+// includedNames are the names a prompt of the set includes.
+func (c setCompiler) includedNames(key store.Key) []string {
 	names, known := c.names[key]
 	if known {
 		return names
@@ -102,7 +102,7 @@ func (c closure) includes(key store.Key) []string {
 }
 
 // LoadFragments gives what the set has; a channel must be one its manifest has.
-func (c closure) LoadFragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+func (c setCompiler) LoadFragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	found := map[prompt.Ref]prompt.Fragment{}
 	for _, ref := range refs {
 		m := c.byKey[store.Key{Namespace: namespace, Name: ref.Name}]

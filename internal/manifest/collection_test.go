@@ -49,21 +49,21 @@ func TestRewriteRealCollection(t *testing.T) {
 		one, two := only(t, files[i]), only(t, files[i+1])
 		spec := *one.Prompt.Spec.DeepCopy()
 		spec.Text = two.Prompt.Spec.Text
-		got, err := Rewrite(files[i].Content, one.Key(), spec)
+		got, err := RewriteSpec(files[i].Content, one.Key(), spec)
 		if err != nil {
 			t.Fatalf("%s: %v", files[i].Name, err)
 		}
 		if diff := cmp.Diff(spec, specIn(t, string(got), one.Prompt.Name), sameMetadata); diff != "" {
 			t.Errorf("%s: spec (-want +got)\n%s", files[i].Name, diff)
 		}
-		again, err := Rewrite(got, one.Key(), one.Prompt.Spec)
+		again, err := RewriteSpec(got, one.Key(), one.Prompt.Spec)
 		if err != nil {
 			t.Fatalf("%s: back: %v", files[i].Name, err)
 		}
 		if diff := cmp.Diff(one.Prompt.Spec, specIn(t, string(again), one.Prompt.Name), sameMetadata); diff != "" {
 			t.Errorf("%s: spec, back (-want +got)\n%s", files[i].Name, diff)
 		}
-		fresh, err := New(two.Prompt)
+		fresh, err := FormatPrompt(two.Prompt)
 		if err != nil {
 			t.Fatalf("%s: new: %v", files[i+1].Name, err)
 		}
@@ -95,7 +95,7 @@ func BenchmarkReadCollection(b *testing.B) {
 	b.ResetTimer()
 	for b.Loop() {
 		set := r.Read(files...)
-		compiled, _ := set.Compile()
+		compiled, _ := set.CompileAll()
 		if len(compiled) != len(files) {
 			b.Fatalf("%d of %d", len(compiled), len(files))
 		}

@@ -2,10 +2,10 @@ package manifest
 
 import "go.yaml.in/yaml/v3"
 
-// lostComment says whether a comment of the one document is not in the other.
-func lostComment(before, after []byte) bool {
-	left := comments(after)
-	for comment, times := range comments(before) {
+// losesComment says whether a comment of the one document is not in the other.
+func losesComment(before, after []byte) bool {
+	left := countComments(after)
+	for comment, times := range countComments(before) {
 		if left[comment] < times {
 			return true
 		}
@@ -13,8 +13,8 @@ func lostComment(before, after []byte) bool {
 	return false
 }
 
-// comments counts those of a document that can be read.
-func comments(text []byte) map[string]int {
+// countComments counts those of a document that can be read.
+func countComments(text []byte) map[string]int {
 	found := map[string]int{}
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {

@@ -20,51 +20,51 @@ const (
 	maxNesting   = 64       // mappings and lists inside each other
 )
 
-// document is one document of a file. Its nodes say where things stand; its value is what kubectl would
+// Document is one document of a file. Its nodes say where things stand; its value is what kubectl would
 // send, which is read by kubectl's own library: the two disagree about what yes, 010 and 1_000 are.
-type document struct {
-	file       string
-	start, end int // of its bytes in the file, without separators
-	line       int // the lines of the file before it
-	text       []byte
-	json       bool
-	root       *yaml.Node
-	value      any
+type Document struct {
+	File       string
+	Start, End int // of its bytes in the file, without separators
+	Line       int // the lines of the file before it
+	Text       []byte
+	JSON       bool
+	Root       *yaml.Node
+	Value      any
 }
 
-// split cuts a file where kubectl does: at lines that start with --- and hold at most a comment beside.
-func split(file string, content []byte) ([]*document, *Problem) {
+// SplitDocuments cuts a file where kubectl does: at lines that start with --- and hold at most a comment beside.
+func SplitDocuments(file string, content []byte) ([]*Document, *Problem) {
 	if len(content) > MaxFile {
 		return nil, &Problem{Place: Place{File: file}, Message: fmt.Sprintf("the file has more than %d MiB; split it", MaxFile>>20)}
 	}
-	var found []*document
-	current := &document{file: file}
+	var found []*Document
+	current := &Document{File: file}
 	at, line := 0, 0
 	for at < len(content) {
 		next := len(content)
 		if end := bytes.IndexByte(content[at:], '\n'); end >= 0 {
 			next = at + end + 1
 		}
-		if isSeparator(content[at:next]) {
-			current.end = at
+		if IsSeparator(content[at:next]) {
+			current.End = at
 			found = append(found, current)
-			current = &document{file: file, start: next, line: line + 1}
+			current = &Document{File: file, Start: next, Line: line + 1}
 		}
 		at = next
 		line++
 	}
-	current.end = len(content)
+	current.End = len(content)
 	found = append(found, current)
 	if len(found) > MaxDocuments {
 		return nil, &Problem{Place: Place{File: file}, Message: fmt.Sprintf("the file has %d documents; at most %d are read; split it", len(found), MaxDocuments)}
 	}
 	for _, d := range found {
-		d.text = content[d.start:d.end]
+		d.Text = content[d.Start:d.End]
 	}
 	return found, nil
 }
 
-func isSeparator(line []byte) bool {
+func IsSeparator(line []byte) bool {
 	rest, ok := bytes.CutPrefix(line, []byte("---"))
 	if !ok {
 		return false
@@ -73,42 +73,42 @@ func isSeparator(line []byte) bool {
 	return len(rest) == 0 || rest[0] == '#'
 }
 
-// parse reads the document. A document without anything has no root.
-func (d *document) parse() *Problem {
-	d.json = json.Valid(d.text)
+// Parse reads the document. A document without anything has no root.
+func (d *Document) Parse() *Problem {
+	d.JSON = json.Valid(d.Text)
 	var err error
-	if d.json {
-		d.root, err = jsonNodes(d.text)
+	if d.JSON {
+		d.Root, err = parseJSONNodes(d.Text)
 	} else {
-		d.root, err = yamlNodes(d.text)
+		d.Root, err = parseYAMLNodes(d.Text)
 	}
 	if err != nil {
-		return d.syntax(err)
+		return d.syntaxProblem(err)
 	}
-	if d.root == nil {
+	if d.Root == nil {
 		return nil
 	}
-	shift(d.root, d.line)
-	if problem := d.bounded(); problem != nil {
+	shiftLines(d.Root, d.Line)
+	if problem := d.validateSize(); problem != nil {
 		return problem
 	}
-	if problem := d.plainKeys(d.root); problem != nil {
+	if problem := d.validateKeys(d.Root); problem != nil {
 		return problem
 	}
-	text := d.text
-	if !d.json {
-		if text, err = kyaml.YAMLToJSON(d.text); err != nil {
-			return d.syntax(err)
+	text := d.Text
+	if !d.JSON {
+		if text, err = kyaml.YAMLToJSON(d.Text); err != nil {
+			return d.syntaxProblem(err)
 		}
 	}
-	if err := utiljson.Unmarshal(text, &d.value); err != nil {
-		return d.syntax(err)
+	if err := utiljson.Unmarshal(text, &d.Value); err != nil {
+		return d.syntaxProblem(err)
 	}
 	return nil
 }
 
-// yamlNodes reads one document; more are there only where one is opened in a way kubectl does not split at.
-func yamlNodes(text []byte) (*yaml.Node, error) {
+// parseYAMLNodes reads one document; more are there only where one is opened in a way kubectl does not split at.
+func parseYAMLNodes(text []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
 	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
@@ -128,29 +128,29 @@ func yamlNodes(text []byte) (*yaml.Node, error) {
 	return root, nil
 }
 
-func shift(n *yaml.Node, lines int) {
+func shiftLines(n *yaml.Node, lines int) {
 	n.Line += lines
 	for _, c := range n.Content {
-		shift(c, lines)
+		shiftLines(c, lines)
 	}
 }
 
-// at is a problem with a node.
-func (d *document) at(n *yaml.Node, message string) Problem {
-	return Problem{Place: d.place(n), Message: message}
+// problemAt is a problem with a node.
+func (d *Document) problemAt(n *yaml.Node, message string) Problem {
+	return Problem{Place: d.placeOf(n), Message: message}
 }
 
-func (d *document) place(n *yaml.Node) Place {
+func (d *Document) placeOf(n *yaml.Node) Place {
 	if n == nil {
-		return Place{File: d.file, Line: d.line + 1, Column: 1}
+		return Place{File: d.File, Line: d.Line + 1, Column: 1}
 	}
-	return Place{File: d.file, Line: n.Line, Column: n.Column}
+	return Place{File: d.File, Line: n.Line, Column: n.Column}
 }
 
-// ours says whether a document that cannot be read looks like one of Lectern's. A folder may hold
+// mentionsLectern says whether a document that cannot be read looks like one of Lectern's. A folder may hold
 // anything, templates of charts among it.
-func (d *document) ours() bool {
-	return bytes.Contains(d.text, []byte("lectern.dev/"))
+func (d *Document) mentionsLectern() bool {
+	return bytes.Contains(d.Text, []byte("lectern.dev/"))
 }
 
-func (d *document) lines() []string { return strings.Split(string(d.text), "\n") }
+func (d *Document) lines() []string { return strings.Split(string(d.Text), "\n") }

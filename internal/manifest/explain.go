@@ -11,28 +11,28 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// Explain puts an error of the compiler where its cause stands in the file.
-func (m *Manifest) Explain(err error) Problem {
+// ProblemOf puts an error of the compiler where its cause stands in the file.
+func (m *Manifest) ProblemOf(err error) Problem {
 	if spec, ok := errors.AsType[*prompt.SpecError](err); ok {
-		at := find(m.node, "spec."+spec.Field)
-		if at.missing != "" {
-			at = m.text(0)
+		at := Locate(m.Node, "spec."+spec.Field)
+		if at.Missing != "" {
+			at = m.locateText(0)
 		}
-		return m.document.at(at.node(), spec.Error())
+		return m.Document.problemAt(at.reportedNode(), spec.Error())
 	}
 	if missing, ok := errors.AsType[*prompt.MissingError](err); ok {
-		return m.inText(missing.Where, missingWords(missing.Refs))
+		return m.problemInText(missing.Where, missingMessage(missing.Refs))
 	}
 	if template, ok := errors.AsType[*prompt.TemplateError](err); ok {
-		return m.inText(template.Where, template.Problem)
+		return m.problemInText(template.Where, template.Problem)
 	}
 	if limit, ok := errors.AsType[*prompt.LimitError](err); ok && limit.Where != nil {
-		return m.inText(*limit.Where, limit.Problem)
+		return m.problemInText(*limit.Where, limit.Problem)
 	}
-	return m.document.at(m.text(0).node(), err.Error())
+	return m.Document.problemAt(m.locateText(0).reportedNode(), err.Error())
 }
 
-func missingWords(refs []prompt.Ref) string {
+func missingMessage(refs []prompt.Ref) string {
 	names := make([]string, len(refs))
 	for i, ref := range refs {
 		names[i] = ref.String()
@@ -54,35 +54,35 @@ func whereOf(err error) *prompt.Where {
 	return nil
 }
 
-// text is where a message of the prompt stands, counted from 0.
-func (m *Manifest) text(message int) spot {
-	if at := find(m.node, "spec.text"); at.missing == "" {
+// locateText is where a message of the prompt stands, counted from 0.
+func (m *Manifest) locateText(message int) Location {
+	if at := Locate(m.Node, "spec.text"); at.Missing == "" {
 		return at
 	}
-	return find(m.node, fmt.Sprintf("spec.messages[%d].text", message))
+	return Locate(m.Node, fmt.Sprintf("spec.messages[%d].text", message))
 }
 
-// inText finds the place in the file for one in a text. Where YAML changed the text on the way, and in
+// problemInText finds the place in the file for one in a text. Where YAML changed the text on the way, and in
 // fragments, the words say where in the text it is.
-func (m *Manifest) inText(where prompt.Where, message string) Problem {
-	at := m.text(max(where.Message, 1) - 1)
-	if where.Fragment == "" && at.missing == "" {
-		if place, ok := m.document.within(target(at.value), where.Line, where.Column); ok {
+func (m *Manifest) problemInText(where prompt.Where, message string) Problem {
+	at := m.locateText(max(where.Message, 1) - 1)
+	if where.Fragment == "" && at.Missing == "" {
+		if place, ok := m.Document.placeInScalar(ResolveAlias(at.Value), where.Line, where.Column); ok {
 			return Problem{Place: place, Message: message}
 		}
 	}
-	return m.document.at(at.node(), where.String()+": "+message)
+	return m.Document.problemAt(at.reportedNode(), where.String()+": "+message)
 }
 
-// within is where a line and column of a scalar's text stand in the file. It can tell for block texts, and
+// placeInScalar is where a line and column of a scalar's text stand in the file. It can tell for block texts, and
 // for texts on one line as long as nothing is escaped.
-func (d *document) within(n *yaml.Node, line, column int) (Place, bool) {
+func (d *Document) placeInScalar(n *yaml.Node, line, column int) (Place, bool) {
 	lines := d.lines()
-	first := n.Line - d.line // of the scalar, from 1
-	if d.json || first < 1 || first > len(lines) {
+	first := n.Line - d.Line // of the scalar, from 1
+	if d.JSON || first < 1 || first > len(lines) {
 		return Place{}, false
 	}
-	want, _ := textLine(n.Value, line)
+	want, _ := lineOfText(n.Value, line)
 	switch {
 	case n.Style&yaml.LiteralStyle != 0:
 		at := first + line - 1
@@ -93,7 +93,7 @@ func (d *document) within(n *yaml.Node, line, column int) (Place, bool) {
 		if !strings.HasSuffix(written, want) {
 			return Place{}, false
 		}
-		return Place{File: d.file, Line: d.line + at + 1, Column: utf8.RuneCountInString(written) - utf8.RuneCountInString(want) + column}, true
+		return Place{File: d.File, Line: d.Line + at + 1, Column: utf8.RuneCountInString(written) - utf8.RuneCountInString(want) + column}, true
 	case line == 1 && n.Style&yaml.FoldedStyle == 0:
 		written := []rune(lines[first-1])
 		start := n.Column - 1
@@ -103,12 +103,12 @@ func (d *document) within(n *yaml.Node, line, column int) (Place, bool) {
 		if start > len(written) || !strings.HasPrefix(string(written[start:]), n.Value) {
 			return Place{}, false
 		}
-		return Place{File: d.file, Line: n.Line, Column: start + column}, true
+		return Place{File: d.File, Line: n.Line, Column: start + column}, true
 	}
 	return Place{}, false
 }
 
-func textLine(text string, line int) (string, bool) {
+func lineOfText(text string, line int) (string, bool) {
 	lines := strings.Split(text, "\n")
 	if line < 1 || line > len(lines) {
 		return "", false

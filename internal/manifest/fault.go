@@ -10,16 +10,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// fault turns an error of the schema into a problem at the place it speaks of.
-func (m *Manifest) fault(fault *field.Error) Problem {
+// schemaProblem turns an error of the schema into a problem at the place it speaks of.
+func (m *Manifest) schemaProblem(fault *field.Error) Problem {
 	path, message := fault.Field, fault.Error()
 	if path == "<nil>" || path == "" {
 		// Only the rule for names is one of the whole object.
 		path, message = "metadata.name", fault.Detail
 	}
-	at := find(m.node, path)
+	at := Locate(m.Node, path)
 	switch key, isKey := fault.BadValue.(string); {
-	case isKey && key != "" && at.value.Kind == yaml.MappingNode:
+	case isKey && key != "" && at.Value.Kind == yaml.MappingNode:
 		// A key of labels or annotations, which the path does not name.
 	case fault.Type == field.ErrorTypeInvalid, fault.Type == field.ErrorTypeTypeInvalid:
 		// The value is in the file; repeating it would only push the reason away.
@@ -32,36 +32,36 @@ func (m *Manifest) fault(fault *field.Error) Problem {
 		// What the schema counts, and the library calls bytes.
 		message = strings.TrimSuffix(message, " bytes") + " characters"
 	}
-	if hint := m.hint(at, fault); hint != "" {
+	if hint := m.valueHint(at, fault); hint != "" {
 		message += "; " + hint
 	}
-	return m.document.at(at.node(), message)
+	return m.Document.problemAt(at.reportedNode(), message)
 }
 
-// unknown names a field the schema does not have, and what there is.
-func (m *Manifest) unknown(path string) Problem {
-	at := find(m.node, path)
+// unknownFieldProblem names a field the schema does not have, and what there is.
+func (m *Manifest) unknownFieldProblem(path string) Problem {
+	at := Locate(m.Node, path)
 	message := fmt.Sprintf("unknown field %q", path)
-	node := at.node()
-	if at.missing == "" && at.key != nil {
-		node = at.key
-		if hint := brokenFlow(at); hint != "" {
+	node := at.reportedNode()
+	if at.Missing == "" && at.Key != nil {
+		node = at.Key
+		if hint := brokenFlowHint(at); hint != "" {
 			message += "; " + hint
 		}
 	}
-	return m.document.at(node, message)
+	return m.Document.problemAt(node, message)
 }
 
-// valueless warns of a key without a value, which counts as not written.
-func (m *Manifest) valueless(path string) Problem {
-	at := find(m.node, path)
-	p := m.document.at(at.node(), fmt.Sprintf("nothing is written after %s, so it counts as not there; write a value, or remove the line", keyOf(at)))
+// nullWarning warns of a key without a value, which counts as not written.
+func (m *Manifest) nullWarning(path string) Problem {
+	at := Locate(m.Node, path)
+	p := m.Document.problemAt(at.reportedNode(), fmt.Sprintf("nothing is written after %s, so it counts as not there; write a value, or remove the line", keyOf(at)))
 	p.Warning = true
 	return p
 }
 
-// gone gives the paths of what one tree has and the other has not, in order.
-func gone(before, after any, path string) []string {
+// removedPaths gives the paths of what one tree has and the other has not, in order.
+func removedPaths(before, after any, path string) []string {
 	var paths []string
 	switch was := before.(type) {
 	case map[string]any:
@@ -69,7 +69,7 @@ func gone(before, after any, path string) []string {
 		for _, key := range slices.Sorted(maps.Keys(was)) {
 			at := strings.TrimPrefix(path+"."+key, ".")
 			if value, stays := is[key]; stays {
-				paths = append(paths, gone(was[key], value, at)...)
+				paths = append(paths, removedPaths(was[key], value, at)...)
 			} else {
 				paths = append(paths, at)
 			}
@@ -77,33 +77,33 @@ func gone(before, after any, path string) []string {
 	case []any:
 		is, _ := after.([]any)
 		for i := range min(len(was), len(is)) {
-			paths = append(paths, gone(was[i], is[i], fmt.Sprintf("%s[%d]", path, i))...)
+			paths = append(paths, removedPaths(was[i], is[i], fmt.Sprintf("%s[%d]", path, i))...)
 		}
 	}
 	return paths
 }
 
-// duplicates finds keys written twice, of which only one would count. Aliases are looked at where they point.
-func (m *Manifest) duplicates(n *yaml.Node, found []Problem) []Problem {
+// duplicateKeys finds keys written twice, of which only one would count. Aliases are looked at where they point.
+func (m *Manifest) duplicateKeys(n *yaml.Node, found []Problem) []Problem {
 	if n.Kind == yaml.MappingNode {
 		first := map[string]*yaml.Node{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if before, ok := first[key.Value]; ok {
-				found = append(found, m.document.at(key, fmt.Sprintf("%q is written twice, first in line %d; remove one", key.Value, before.Line)))
+				found = append(found, m.Document.problemAt(key, fmt.Sprintf("%q is written twice, first in line %d; remove one", key.Value, before.Line)))
 				continue
 			}
 			first[key.Value] = key
 		}
 	}
 	for _, c := range n.Content {
-		found = m.duplicates(c, found)
+		found = m.duplicateKeys(c, found)
 	}
 	return found
 }
 
-// once takes out problems said of the same place in the same words.
-func once(problems []Problem) []Problem {
-	Sort(problems)
+// dedupeProblems takes out problems said of the same place in the same words.
+func dedupeProblems(problems []Problem) []Problem {
+	SortProblems(problems)
 	return slices.Compact(problems)
 }

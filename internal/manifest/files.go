@@ -25,10 +25,10 @@ func IsManifestName(name string) bool {
 	return false
 }
 
-// Files reads a folder with the folders in it, in order of names; hidden ones are passed over. Each file is
+// ReadFolder reads a folder with the folders in it, in order of names; hidden ones are passed over. Each file is
 // called by what name makes of its path in the folder. A file that cannot be read is a problem; one that
 // goes away meanwhile is none.
-func Files(folder fs.FS, name func(string) string) ([]File, []Problem) {
+func ReadFolder(folder fs.FS, name func(string) string) ([]File, []Problem) {
 	var files []File
 	var problems []Problem
 	failed := func(at string, err error) {

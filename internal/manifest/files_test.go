@@ -23,7 +23,7 @@ func TestFilesOfAFolder(t *testing.T) {
 		"e.txt": {Data: []byte("e")}, ".git/f.yaml": {Data: []byte("f")}, ".g.yaml": {Data: []byte("g")},
 		"h.yaml": {Mode: fs.ModeNamedPipe},
 	}
-	files, problems := Files(folder, func(name string) string { return "x/" + name })
+	files, problems := ReadFolder(folder, func(name string) string { return "x/" + name })
 	want := []File{{"x/a/c.yml", []byte("c")}, {"x/b.yaml", []byte("b")}, {"x/d.json", []byte("d")}}
 	if diff := cmp.Diff(want, files); diff != "" {
 		t.Errorf("files (-want +got)\n%s", diff)
@@ -56,12 +56,12 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		"a file that went away meanwhile is none": {fs.ErrNotExist, nil},
 		"any other is a problem":                  {errors.New("broken disk"), []string{"a.yaml: cannot be read: broken disk"}},
 	} {
-		files, problems := Files(torn{one, tc.err}, func(name string) string { return name })
+		files, problems := ReadFolder(torn{one, tc.err}, func(name string) string { return name })
 		if diff := cmp.Diff(tc.want, said(problems)); diff != "" || len(files) != 0 {
 			t.Errorf("%s: %d files (-want +got)\n%s", name, len(files), diff)
 		}
 	}
-	_, problems := Files(os.DirFS("not there"), func(string) string { return "DIR" })
+	_, problems := ReadFolder(os.DirFS("not there"), func(string) string { return "DIR" })
 	if len(problems) != 1 || problems[0].File != "DIR" {
 		t.Errorf("a folder that is not there: %v", problems)
 	}
@@ -191,7 +191,7 @@ func TestIncludesAreFollowedThroughTheSet(t *testing.T) {
 				files = append(files, File{Name: string(rune('0' + i)), Content: []byte(content)})
 			}
 			set := read(t, files...)
-			_, more := set.Compile()
+			_, more := set.CompileAll()
 			if diff := cmp.Diff(tc.want, said(append(set.Problems, more...))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

@@ -43,7 +43,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		set := read(t, File{Name: "f.yaml", Content: content})
-		compiled, more := set.Compile()
+		compiled, more := set.CompileAll()
 		if len(compiled)+len(more) < len(set.Manifests) {
 			t.Errorf("%d manifests, %d compiled and %d problems", len(set.Manifests), len(compiled), len(more))
 		}
@@ -57,7 +57,7 @@ func FuzzRead(f *testing.F) {
 		for _, m := range set.Manifests {
 			p := m.Prompt.DeepCopy()
 			p.Status = v1alpha1.PromptStatus{}
-			text, err := New(p)
+			text, err := FormatPrompt(p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,21 +88,21 @@ func FuzzRewrite(f *testing.F) {
 		for _, m := range set.Manifests {
 			spec := *m.Prompt.Spec.DeepCopy()
 			alter(&spec, title, text, tag, what)
-			got, err := Rewrite(content, m.Key(), spec)
+			got, err := RewriteSpec(content, m.Key(), spec)
 			if err != nil {
 				t.Fatal(err)
 			}
-			now, err := locate(got, m.Key())
+			now, err := findPrompt(got, m.Key())
 			if err != nil {
 				t.Fatalf("%v\n%s", err, got)
 			}
 			if diff := cmp.Diff(spec, now.Prompt.Spec, sameMetadata, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-asked +read)\n%s\n%s", diff, got)
 			}
-			if !bytes.HasPrefix(got, content[:m.document.start]) || !bytes.HasSuffix(got, content[m.document.end:]) {
+			if !bytes.HasPrefix(got, content[:m.Document.Start]) || !bytes.HasSuffix(got, content[m.Document.End:]) {
 				t.Errorf("another document changed:\n%s", got)
 			}
-			if again, err := Rewrite(got, m.Key(), spec); err != nil || !bytes.Equal(again, got) {
+			if again, err := RewriteSpec(got, m.Key(), spec); err != nil || !bytes.Equal(again, got) {
 				t.Errorf("a second time something changes: %v", err)
 			}
 		}

@@ -8,12 +8,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// jsonNodes gives a JSON text the nodes it would have as YAML. The YAML library reads most JSON, but not
+// parseJSONNodes gives a JSON text the nodes it would have as YAML. The YAML library reads most JSON, but not
 // tabs as indentation, nor surrogate pairs.
-func jsonNodes(text []byte) (*yaml.Node, error) {
+func parseJSONNodes(text []byte) (*yaml.Node, error) {
 	r := jsonReader{text: text, decoder: json.NewDecoder(bytes.NewReader(text)), line: 1}
 	r.decoder.UseNumber()
-	return r.next()
+	return r.readNode()
 }
 
 type jsonReader struct {
@@ -23,9 +23,9 @@ type jsonReader struct {
 	offset, line, lineStart int
 }
 
-// next reads one value. encoding/json bounds how deep it goes.
-func (r *jsonReader) next() (*yaml.Node, error) {
-	n := r.node()
+// readNode reads one value. encoding/json bounds how deep it goes.
+func (r *jsonReader) readNode() (*yaml.Node, error) {
+	n := r.newNode()
 	token, err := r.decoder.Token()
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (r *jsonReader) next() (*yaml.Node, error) {
 			n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
 		}
 		for r.decoder.More() {
-			child, err := r.next()
+			child, err := r.readNode()
 			if err != nil {
 				return nil, err
 			}
@@ -60,8 +60,8 @@ func (r *jsonReader) next() (*yaml.Node, error) {
 	return n, nil
 }
 
-// node stands where the next token begins.
-func (r *jsonReader) node() *yaml.Node {
+// newNode stands where the next token begins.
+func (r *jsonReader) newNode() *yaml.Node {
 	at := int(r.decoder.InputOffset())
 	for at < len(r.text) && bytes.IndexByte([]byte(" \t\r\n,:"), r.text[at]) >= 0 {
 		at++

@@ -15,8 +15,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
-// unknownMetadata gives the fields of metadata that no object has.
-func unknownMetadata(written any) []string {
+// unknownMetadataFields gives the fields of metadata that no object has.
+func unknownMetadataFields(written any) []string {
 	text, err := marshal(written)
 	if err != nil {
 		return nil // what cannot be written was never read
@@ -35,17 +35,17 @@ func unknownMetadata(written any) []string {
 	return paths
 }
 
-// judgeMetadata judges what every object has. Without a name there is nothing to serve.
-func judgeMetadata(written any) field.ErrorList {
+// validateMetadata judges what every object has. Without a name there is nothing to serve.
+func validateMetadata(written any) field.ErrorList {
 	at := field.NewPath("metadata")
 	if written == nil {
 		return field.ErrorList{field.Required(at.Child("name"), "write metadata: {name: …}; the name is what a prompt is called by")}
 	}
 	fields, ok := written.(map[string]any)
 	if !ok {
-		return field.ErrorList{mistyped(at, "object", written)}
+		return field.ErrorList{typeError(at, "object", written)}
 	}
-	if faults := judgeStrings(at, fields); len(faults) > 0 {
+	if faults := validateMetadataStrings(at, fields); len(faults) > 0 {
 		return faults
 	}
 	var meta metav1.ObjectMeta
@@ -68,14 +68,14 @@ func judgeMetadata(written any) field.ErrorList {
 	return apimachineryvalidation.ValidateObjectMeta(&meta, true, apimachineryvalidation.NameIsDNSSubdomain, at)
 }
 
-// judgeStrings finds what should be text and is none, which with labels and annotations is what YAML makes
+// validateMetadataStrings finds what should be text and is none, which with labels and annotations is what YAML makes
 // of true and 5.
-func judgeStrings(at *field.Path, fields map[string]any) field.ErrorList {
+func validateMetadataStrings(at *field.Path, fields map[string]any) field.ErrorList {
 	var faults field.ErrorList
 	for _, name := range []string{"name", "namespace"} {
 		if value, written := fields[name]; written {
 			if _, ok := value.(string); !ok {
-				faults = append(faults, mistyped(at.Child(name), "string", value))
+				faults = append(faults, typeError(at.Child(name), "string", value))
 			}
 		}
 	}
@@ -83,15 +83,15 @@ func judgeStrings(at *field.Path, fields map[string]any) field.ErrorList {
 		values, _ := fields[name].(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(values)) {
 			if _, ok := values[key].(string); !ok {
-				faults = append(faults, mistyped(at.Child(name).Child(key), "string", values[key]))
+				faults = append(faults, typeError(at.Child(name).Child(key), "string", values[key]))
 			}
 		}
 	}
 	return faults
 }
 
-// mistyped says what kube-openapi says of fields of the spec.
-func mistyped(at *field.Path, wanted string, value any) *field.Error {
+// typeError says what kube-openapi says of fields of the spec.
+func typeError(at *field.Path, wanted string, value any) *field.Error {
 	is := "object"
 	switch value.(type) {
 	case nil:

@@ -14,76 +14,76 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Number notes in a prompt's status which version its text is, as a cluster would. Where nothing else remembers
+// NoteVersion notes in a prompt's status which version its text is, as a cluster would. Where nothing else remembers
 // numbers, those the spec states keep their meaning by it: promptobject.PublicationOf reads it. What else is in the file keeps its
 // bytes. The error is a *promptobject.EditError; the prompt must be in the file.
-func Number(file []byte, key store.Key, seen store.LastObserved) ([]byte, error) {
-	m, err := locate(file, key)
+func NoteVersion(file []byte, key store.Key, seen store.LastObserved) ([]byte, error) {
+	m, err := findPrompt(file, key)
 	if err != nil {
 		return nil, err
 	}
-	was, err := ordered(m.object)
+	was, err := toOrderedJSON(m.Object)
 	if err != nil {
 		return nil, err
 	}
-	is, err := ordered(m.object)
+	is, err := toOrderedJSON(m.Object)
 	if err != nil {
 		return nil, err
 	}
-	status, ok := is.(*object).values["status"].(*object)
+	status, ok := is.(*orderedObject).values["status"].(*orderedObject)
 	if !ok {
-		status = &object{values: map[string]any{}}
+		status = &orderedObject{values: map[string]any{}}
 	}
-	status.set("version", json.Number(strconv.FormatInt(seen.Version, 10)))
-	status.set("digest", string(seen.Digest))
-	is.(*object).set("status", status)
-	for _, attempt := range []func(writer) []byte{
-		func(w writer) []byte { return m.numbered(w, was.(*object).values["status"], status) },
-		func(w writer) []byte { return m.replaced(w, is) },
+	status.setField("version", json.Number(strconv.FormatInt(seen.Version, 10)))
+	status.setField("digest", string(seen.Digest))
+	is.(*orderedObject).setField("status", status)
+	for _, attempt := range []func(yamlWriter) []byte{
+		func(w yamlWriter) []byte { return m.spliceStatus(w, was.(*orderedObject).values["status"], status) },
+		func(w yamlWriter) []byte { return m.replaceDocument(w, is) },
 	} {
-		text := attempt(writer{json: m.document.json})
-		if text != nil && m.isNow(text, is) {
-			return slices.Concat(file[:m.document.start], text, file[m.document.end:]), nil
+		text := attempt(yamlWriter{json: m.Document.JSON})
+		if text != nil && m.readsBackAsObject(text, is) {
+			return slices.Concat(file[:m.Document.Start], text, file[m.Document.End:]), nil
 		}
 	}
 	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be numbered here; edit the file by hand", key, m.Line)}
 }
 
-// numbered changes the status there is, or adds one as the last field.
-func (m *Manifest) numbered(w writer, was any, status *object) []byte {
-	d := m.document
-	if at := find(m.node, "status"); at.missing == "" {
-		s := &splicer{sheet: newSheet(d), writer: w}
-		indent := at.key.Column - 1
-		s.change(slot{node: at.value, after: s.colon(s.end(at.key, indent)), indent: indent, flow: s.inBrackets(m.node)}, was, status)
-		return s.result()
+// spliceStatus changes the status there is, or adds one as the last field.
+func (m *Manifest) spliceStatus(w yamlWriter, was any, status *orderedObject) []byte {
+	d := m.Document
+	if at := Locate(m.Node, "status"); at.Missing == "" {
+		s := &splicer{sourceText: newSourceText(d), yamlWriter: w}
+		indent := at.Key.Column - 1
+		s.changeValue(target{node: at.Value, contentFrom: s.afterColon(s.nodeEnd(at.Key, indent)), indent: indent, flow: s.isBracketed(m.Node)}, was, status)
+		return s.editedText()
 	}
-	if m.node != d.root || m.node.Style&yaml.FlowStyle != 0 || len(m.node.Content) == 0 {
+	if m.Node != d.Root || m.Node.Style&yaml.FlowStyle != 0 || len(m.Node.Content) == 0 {
 		return nil
 	}
 	lines := "\n"
-	if bytes.Contains(d.text, []byte("\r\n")) {
+	if bytes.Contains(d.Text, []byte("\r\n")) {
 		lines = "\r\n"
 	}
-	text := slices.Clone(d.text)
+	text := slices.Clone(d.Text)
 	if text[len(text)-1] != '\n' {
 		text = append(text, lines...)
 	}
-	indent := m.node.Content[0].Column - 1
-	added := strings.ReplaceAll(blanks(indent)+w.entry("status", status, indent)+"\n", "\n", lines)
+	indent := m.Node.Content[0].Column - 1
+	added := strings.ReplaceAll(indentation(indent)+w.formatEntry("status", status, indent)+"\n", "\n", lines)
 	return append(text, added...)
 }
 
-// isNow says whether the text is one document in which the manifest is this value.
-func (m *Manifest) isNow(text []byte, want any) bool {
-	all, refused := split("", text)
+// readsBackAsObject says whether the text is one document in which the manifest is this value.
+func (m *Manifest) readsBackAsObject(text []byte, want any) bool {
+	all, refused := SplitDocuments("", text)
 	if refused != nil || len(all) != 1 {
 		return false
 	}
-	now, err := locate(text, m.Key())
+	now, err := findPrompt(text, m.Key())
 	if err != nil {
 		return false
 	}
-	is, err := ordered(now.object)
-	return err == nil && sameValue(is, want)
+	is, err := toOrderedJSON(now.Object)
+	return err == nil && equalValues(is, want)
 }

@@ -29,14 +29,14 @@ func TestNumber(t *testing.T) {
 			`{"apiVersion": "lectern.dev/v1alpha1", "kind": "Prompt", "metadata": {"name": "greet"}, "spec": {"text": "x"}, "status": {"version": 3, "digest": "` + digest + `"}}` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Number([]byte(tc.file), store.Key{Namespace: promptobject.DefaultNamespace, Name: "greet"}, seen)
+			got, err := NoteVersion([]byte(tc.file), store.Key{Namespace: promptobject.DefaultNamespace, Name: "greet"}, seen)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, string(got)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			m, err := locate(got, store.Key{Namespace: promptobject.DefaultNamespace, Name: "greet"})
+			m, err := findPrompt(got, store.Key{Namespace: promptobject.DefaultNamespace, Name: "greet"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,7 +50,7 @@ func TestNumber(t *testing.T) {
 func TestNumberRefusesAnItemOfAList(t *testing.T) {
 	t.Parallel()
 	file := "kind: List\napiVersion: v1\nitems:\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: a}\n  spec: {text: x}\n"
-	_, err := Number([]byte(file), key("a"), store.LastObserved{Version: 1})
+	_, err := NoteVersion([]byte(file), key("a"), store.LastObserved{Version: 1})
 	const want = "prompt default/a, at line 4, is written in a way that cannot be numbered here; edit the file by hand"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)

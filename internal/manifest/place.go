@@ -36,8 +36,8 @@ func (p Problem) String() string {
 	return p.Place.String() + ": " + p.Message
 }
 
-// Sort puts problems in the order a reader meets them.
-func Sort(problems []Problem) {
+// SortProblems puts problems in the order a reader meets them.
+func SortProblems(problems []Problem) {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

@@ -22,26 +22,26 @@ type Manifest struct {
 	// is no Warning was reported for the manifest.
 	Prompt *v1alpha1.Prompt
 
-	document *document
-	node     *yaml.Node
-	object   map[string]any
+	Document *Document
+	Node     *yaml.Node
+	Object   map[string]any
 }
 
 // Key is the id of the manifest's prompt.
 func (m *Manifest) Key() store.Key { return promptobject.KeyOf(m.Prompt) }
 
-// documents are those of a file that hold something and can be read. Foreign is why others, which look like nothing
+// parseDocuments are those of a file that hold something and can be read. Foreign is why others, which look like nothing
 // of Lectern's, cannot.
-func documents(file string, content []byte) (read []*document, problems, foreign []Problem) {
-	all, refused := split(file, content)
+func parseDocuments(file string, content []byte) (read []*Document, problems, foreign []Problem) {
+	all, refused := SplitDocuments(file, content)
 	if refused != nil {
 		return nil, []Problem{*refused}, nil
 	}
 	for _, d := range all {
-		switch problem := d.parse(); {
-		case problem == nil && d.root != nil:
+		switch problem := d.Parse(); {
+		case problem == nil && d.Root != nil:
 			read = append(read, d)
-		case problem != nil && d.ours():
+		case problem != nil && d.mentionsLectern():
 			problems = append(problems, *problem)
 		case problem != nil:
 			foreign = append(foreign, *problem)
@@ -50,12 +50,12 @@ func documents(file string, content []byte) (read []*document, problems, foreign
 	return read, problems, foreign
 }
 
-// manifests are the Prompts among the documents of a file.
-func manifests(file string, content []byte) (found []*Manifest, problems, foreign []Problem) {
-	read, problems, foreign := documents(file, content)
+// ParseManifests are the Prompts among the documents of a file.
+func ParseManifests(file string, content []byte) (found []*Manifest, problems, foreign []Problem) {
+	read, problems, foreign := parseDocuments(file, content)
 	for _, d := range read {
-		for _, candidate := range d.objects() {
-			m, problem := candidate.prompt()
+		for _, candidate := range d.candidates() {
+			m, problem := candidate.asManifest()
 			if problem != nil {
 				problems = append(problems, *problem)
 			}
@@ -69,38 +69,38 @@ func manifests(file string, content []byte) (found []*Manifest, problems, foreig
 
 // candidate is an object of any kind.
 type candidate struct {
-	document *document
+	document *Document
 	node     *yaml.Node
 	object   map[string]any
 }
 
-// objects are the one in the document, or those of the List it is.
-func (d *document) objects() []candidate {
-	object, ok := d.value.(map[string]any)
+// candidates are the one in the document, or those of the List it is.
+func (d *Document) candidates() []candidate {
+	object, ok := d.Value.(map[string]any)
 	if !ok {
 		return nil
 	}
 	name, _ := object["kind"].(string)
 	items, isList := object["items"].([]any)
 	if !isList || !strings.HasSuffix(name, "List") {
-		return []candidate{{document: d, node: d.root, object: object}}
+		return []candidate{{document: d, node: d.Root, object: object}}
 	}
 	var all []candidate
 	for i, item := range items {
 		if object, ok := item.(map[string]any); ok {
-			all = append(all, candidate{document: d, node: target(find(d.root, fmt.Sprintf("items[%d]", i)).value), object: object})
+			all = append(all, candidate{document: d, node: ResolveAlias(Locate(d.Root, fmt.Sprintf("items[%d]", i)).Value), object: object})
 		}
 	}
 	return all
 }
 
-// prompt takes the object for a Prompt, passes over what is not Lectern's, and refuses what claims to be
+// asManifest takes the object for a Prompt, passes over what is not Lectern's, and refuses what claims to be
 // Lectern's and is not.
-func (c candidate) prompt() (*Manifest, *Problem) {
+func (c candidate) asManifest() (*Manifest, *Problem) {
 	version, _ := c.object["apiVersion"].(string)
 	named, _ := c.object["kind"].(string)
 	at := func(field, format string, args ...any) *Problem {
-		p := c.document.at(find(c.node, field).node(), fmt.Sprintf(format, args...))
+		p := c.document.problemAt(Locate(c.node, field).reportedNode(), fmt.Sprintf(format, args...))
 		return &p
 	}
 	group, _, _ := strings.Cut(version, "/")
@@ -121,19 +121,19 @@ func (c candidate) prompt() (*Manifest, *Problem) {
 		return nil, at("kind", "kind %q does not exist in %s; write kind: %s", named, version, kind)
 	}
 	m := &Manifest{
-		Place:    c.document.place(c.node),
-		document: c.document, node: c.node, object: c.object,
+		Place:    c.document.placeOf(c.node),
+		Document: c.document, Node: c.node, Object: c.object,
 		Prompt: &v1alpha1.Prompt{},
 	}
-	m.decode()
+	m.decodePrompt()
 	return m, nil
 }
 
-// decode fills Prompt as far as the object allows: the name is wanted even of a manifest with faults.
-func (m *Manifest) decode() {
-	text, err := marshal(m.object)
+// decodePrompt fills Prompt as far as the object allows: the name is wanted even of a manifest with faults.
+func (m *Manifest) decodePrompt() {
+	text, err := marshal(m.Object)
 	if err != nil || kjson.UnmarshalCaseSensitivePreserveInts(text, m.Prompt) != nil {
-		meta, _ := m.object["metadata"].(map[string]any)
+		meta, _ := m.Object["metadata"].(map[string]any)
 		name, _ := meta["name"].(string)
 		namespace, _ := meta["namespace"].(string)
 		m.Prompt = &v1alpha1.Prompt{}

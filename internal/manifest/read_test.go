@@ -34,7 +34,7 @@ func said(problems []Problem) []string {
 func judged(t *testing.T, content string) []string {
 	t.Helper()
 	set := read(t, File{Name: "f.yaml", Content: []byte(content)})
-	_, more := set.Compile()
+	_, more := set.CompileAll()
 	return said(append(set.Problems, more...))
 }
 
@@ -59,7 +59,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 	t.Parallel()
 	files := samples(t, "*.yaml", 5)
 	set := read(t, files...)
-	compiled, more := set.Compile()
+	compiled, more := set.CompileAll()
 	if diff := cmp.Diff([]string(nil), said(append(set.Problems, more...))); diff != "" {
 		t.Error(diff)
 	}

@@ -55,7 +55,7 @@ func key(name string) store.Key { return store.Key{Namespace: "default", Name: n
 // specIn is the spec a file has for a prompt.
 func specIn(t *testing.T, file string, name string) v1alpha1.PromptSpec {
 	t.Helper()
-	m, err := locate([]byte(file), key(name))
+	m, err := findPrompt([]byte(file), key(name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestRewriteTouchesOnlyWhatChanges(t *testing.T) {
 			t.Parallel()
 			spec := specIn(t, commented, "greeting")
 			tc.edit(&spec)
-			got, err := Rewrite([]byte(commented), key("greeting"), spec)
+			got, err := RewriteSpec([]byte(commented), key("greeting"), spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,9 +254,9 @@ func TestRewriteTouchesOnlyWhatChanges(t *testing.T) {
 
 // sameMetadata compares free objects by what they say.
 var sameMetadata = cmp.Comparer(func(a, b runtime.RawExtension) bool {
-	x, err := ordered(a)
-	y, failed := ordered(b)
-	return err == nil && failed == nil && sameValue(x, y)
+	x, err := toOrderedJSON(a)
+	y, failed := toOrderedJSON(b)
+	return err == nil && failed == nil && equalValues(x, y)
 })
 
 // Each is edited so that the title becomes New and the text two lines.
@@ -321,7 +321,7 @@ func TestRewriteInOtherForms(t *testing.T) {
 			t.Parallel()
 			spec := specIn(t, tc.file, "a")
 			spec.Title, spec.Text = "New", "One\nTwo\n"
-			got, err := Rewrite([]byte(tc.file), key("a"), spec)
+			got, err := RewriteSpec([]byte(tc.file), key("a"), spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -367,7 +367,7 @@ func TestReplacingTheFirstKeyKeepsTheComments(t *testing.T) {
 			file := head + tc.spec
 			spec := specIn(t, file, "a")
 			tc.edit(&spec)
-			got, err := Rewrite([]byte(file), key("a"), spec)
+			got, err := RewriteSpec([]byte(file), key("a"), spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -383,7 +383,7 @@ func TestAnAliasIsWrittenOut(t *testing.T) {
 	file := head + "  title: &t Hello # shown\n  # the same\n  description: *t # for now\n  text: x # why\n"
 	spec := specIn(t, file, "a")
 	spec.Title = "Other"
-	got, err := Rewrite([]byte(file), key("a"), spec)
+	got, err := RewriteSpec([]byte(file), key("a"), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,11 +398,11 @@ func TestNoCommentIsLostForACoarserEdit(t *testing.T) {
 	const anchored = "  description: &t |-\n    two\n    lines\n  title: *t # the same\n  text: x # why\n"
 	spec := specIn(t, head+anchored, "a")
 	spec.Description = "Other"
-	_, err := Rewrite([]byte(head+anchored), key("a"), spec)
+	_, err := RewriteSpec([]byte(head+anchored), key("a"), spec)
 	if _, is := errors.AsType[*promptobject.EditError](err); !is || !strings.Contains(err.Error(), "spec:\n  description: Other") {
 		t.Errorf("got %v, want a refusal with the patch", err)
 	}
-	if _, err := Rewrite([]byte(strings.NewReplacer(" # the same", "", " # why", "").Replace(head+anchored)), key("a"), spec); err != nil {
+	if _, err := RewriteSpec([]byte(strings.NewReplacer(" # the same", "", " # why", "").Replace(head+anchored)), key("a"), spec); err != nil {
 		t.Errorf("without comments: %v", err)
 	}
 }
@@ -413,7 +413,7 @@ func TestRewriteRefuses(t *testing.T) {
 		"another prompt": {commented, "prompt default/x is not in the file"},
 		"a broken file":  {head + "  text: {{x}}\n", `prompt default/x cannot be found while the file has faults: YAML reads {{ at the start of a value as a mapping: put the value in quotes: write text: "{{x}}"`},
 	} {
-		_, err := Rewrite([]byte(tc.file), key("x"), v1alpha1.PromptSpec{Text: "x"})
+		_, err := RewriteSpec([]byte(tc.file), key("x"), v1alpha1.PromptSpec{Text: "x"})
 		if _, ok := errors.AsType[*promptobject.EditError](err); !ok || err.Error() != tc.want {
 			t.Errorf("%s: got %v, want %s", name, err, tc.want)
 		}
@@ -456,7 +456,7 @@ spec:
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			after, err := Append([]byte(tc.before), &p)
+			after, err := AppendPrompt([]byte(tc.before), &p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -466,10 +466,10 @@ spec:
 			if diff := cmp.Diff(p.Spec, specIn(t, string(after), "added"), sameMetadata); diff != "" {
 				t.Errorf("spec (-want +got)\n%s", diff)
 			}
-			if _, err := Append(after, &p); err == nil || err.Error() != "prompt default/added is in the file already" {
+			if _, err := AppendPrompt(after, &p); err == nil || err.Error() != "prompt default/added is in the file already" {
 				t.Errorf("a second time: %v", err)
 			}
-			removed, err := Remove(after, key("added"))
+			removed, err := RemovePrompt(after, key("added"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -494,7 +494,7 @@ func TestRemove(t *testing.T) {
 		"a comment by itself":    {"# top\n---\n" + named("greeting"), "# top\n"},
 		"a line that looks like": {named("greeting") + "---\n" + head + "  text: \"a\n\n    --- b\"\n", head + "  text: \"a\n\n    --- b\"\n"},
 	} {
-		got, err := Remove([]byte(tc.file), key("greeting"))
+		got, err := RemovePrompt([]byte(tc.file), key("greeting"))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -502,7 +502,7 @@ func TestRemove(t *testing.T) {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
-	if _, err := Remove([]byte(commented), key("x")); err == nil || err.Error() != "prompt default/x is not in the file" {
+	if _, err := RemovePrompt([]byte(commented), key("x")); err == nil || err.Error() != "prompt default/x is not in the file" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	kyaml "sigs.k8s.io/yaml"
 )
 
-// quoted is a text in double quotes on one line, as both YAML and JSON read it.
-func quoted(s string) string {
+// doubleQuoted is a text in double quotes on one line, as both YAML and JSON read it.
+func doubleQuoted(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {
@@ -51,8 +51,8 @@ func singleQuoted(s string) (string, bool) {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'", true
 }
 
-// plain is a text without quotes, where every reader of YAML takes it for that text.
-func plain(s string, flow bool) (string, bool) {
+// plainScalar is a text without quotes, where every reader of YAML takes it for that text.
+func plainScalar(s string, flow bool) (string, bool) {
 	if s == "" || strings.TrimSpace(s) != s || strings.ContainsAny(s[:1], "-?:,[]{}#&*!|>'\"%@`=") ||
 		strings.Contains(s, ": ") || strings.Contains(s, " #") || strings.HasSuffix(s, ":") {
 		return "", false
@@ -78,8 +78,8 @@ func plain(s string, flow bool) (string, bool) {
 	return s, kyaml.Unmarshal([]byte(trial), &kubectl) == nil && len(kubectl) == 1 && kubectl["v"] == any(s)
 }
 
-// literal is a text as a block: what stands after the key, and the lines below it. Not every text can be one.
-func literal(s string, indent int) (header, body string, ok bool) {
+// literalBlock is a text as a block: what stands after the key, and the lines below it. Not every text can be one.
+func literalBlock(s string, indent int) (header, body string, ok bool) {
 	text := strings.TrimRight(s, "\n")
 	if text == "" || strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && !isPrintable(r) }) {
 		return "", "", false

@@ -57,37 +57,37 @@ func NewReader() (*Reader, error) {
 	}, nil
 }
 
-// judge says what an API server would refuse, in its words, and where.
-func (r *Reader) judge(m *Manifest) []Problem {
-	if twice := m.duplicates(m.node, nil); len(twice) > 0 {
+// validateManifest says what an API server would refuse, in its words, and where.
+func (r *Reader) validateManifest(m *Manifest) []Problem {
+	if twice := m.duplicateKeys(m.Node, nil); len(twice) > 0 {
 		return twice // which of them counts is for their author to say
 	}
-	object := runtime.DeepCopyJSON(m.object)
+	object := runtime.DeepCopyJSON(m.Object)
 	var problems []Problem
-	for _, path := range slices.Concat(unknownMetadata(object["metadata"]), r.unknown(object)) {
-		problems = append(problems, m.unknown(path))
+	for _, path := range slices.Concat(unknownMetadataFields(object["metadata"]), r.pruneUnknownFields(object)) {
+		problems = append(problems, m.unknownFieldProblem(path))
 	}
 	// What a person writes into status is dropped when an object is created, and so is what has no value.
 	delete(object, "status")
 	before := runtime.DeepCopyJSON(object)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, r.structural)
-	for _, path := range gone(before, object, "") {
-		problems = append(problems, m.valueless(path))
+	for _, path := range removedPaths(before, object, "") {
+		problems = append(problems, m.nullWarning(path))
 	}
-	for _, fault := range r.faults(object) {
-		problems = append(problems, m.fault(fault))
+	for _, fault := range r.validateObject(object) {
+		problems = append(problems, m.schemaProblem(fault))
 	}
 	return problems
 }
 
-// unknown takes fields the schema does not have out of the object, and gives their paths.
-func (r *Reader) unknown(object map[string]any) []string {
+// pruneUnknownFields takes fields the schema does not have out of the object, and gives their paths.
+func (r *Reader) pruneUnknownFields(object map[string]any) []string {
 	return pruning.PruneWithOptions(object, r.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
 }
 
-// faults judges an object in the order of an API server.
-func (r *Reader) faults(object map[string]any) field.ErrorList {
-	faults := judgeMetadata(object["metadata"])
+// validateObject judges an object in the order of an API server.
+func (r *Reader) validateObject(object map[string]any) field.ErrorList {
+	faults := validateMetadata(object["metadata"])
 	faults = append(faults, validation.ValidateCustomResource(nil, object, r.openapi)...)
 	faults = append(faults, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
 	for _, fault := range faults {

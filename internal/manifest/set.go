@@ -18,33 +18,33 @@ type Set struct {
 	Problems []Problem
 	// Foreign are documents that cannot be read and look like nothing of Lectern's, such as templates of charts.
 	Foreign []Problem
-	// Faults are the documents with a problem that is no warning, foreign ones among them.
-	Faults map[Fingerprint]bool
+	// InvalidDocuments are the documents with a problem that is no warning, foreign ones among them.
+	InvalidDocuments map[Fingerprint]bool
 
-	faulty map[store.Key]bool
+	invalid map[store.Key]bool
 }
 
 // Fingerprint is which text a document has, wherever it stands.
 type Fingerprint [sha256.Size]byte
 
-func fingerprint(text []byte) Fingerprint { return sha256.Sum256(bytes.TrimSpace(text)) }
+func fingerprintOf(text []byte) Fingerprint { return sha256.Sum256(bytes.TrimSpace(text)) }
 
-// Faulty says whether a manifest of a key is there and is not one of Manifests for its faults.
-func (s Set) Faulty(key store.Key) bool { return s.faulty[key] }
+// IsInvalid says whether a manifest of a key is there and is not one of Manifests for its faults.
+func (s Set) IsInvalid(key store.Key) bool { return s.invalid[key] }
 
 // Read reads files and judges every manifest in them by itself, and that no key is there twice. What
 // manifests include is for Set.Compile to judge.
 func (r *Reader) Read(files ...File) Set {
-	set := Set{Faults: map[Fingerprint]bool{}, faulty: map[store.Key]bool{}}
+	set := Set{InvalidDocuments: map[Fingerprint]bool{}, invalid: map[store.Key]bool{}}
 	first := map[store.Key]Place{}
 	for _, file := range files {
-		found, problems, foreign := manifests(file.Name, file.Content)
-		marked := map[*document]bool{}
+		found, problems, foreign := ParseManifests(file.Name, file.Content)
+		marked := map[*Document]bool{}
 		for _, m := range found {
-			said := r.judge(m)
-			if !marked[m.document] {
-				marked[m.document] = true
-				said = append(said, m.marks()...)
+			said := r.validateManifest(m)
+			if !marked[m.Document] {
+				marked[m.Document] = true
+				said = append(said, m.tagAndAnchorProblems()...)
 			}
 			problems = append(problems, said...)
 			key := m.Key()
@@ -59,37 +59,37 @@ func (r *Reader) Read(files ...File) Set {
 			if sound {
 				set.Manifests = append(set.Manifests, m)
 			} else {
-				set.faulty[key] = true
+				set.invalid[key] = true
 			}
 		}
-		set.blame(file, slices.Concat(problems, foreign))
-		set.Problems = append(set.Problems, few(file.Name, once(problems))...)
-		set.Foreign = append(set.Foreign, few(file.Name, foreign)...)
+		set.markInvalid(file, slices.Concat(problems, foreign))
+		set.Problems = append(set.Problems, capProblems(file.Name, dedupeProblems(problems))...)
+		set.Foreign = append(set.Foreign, capProblems(file.Name, foreign)...)
 	}
-	Sort(set.Problems)
+	SortProblems(set.Problems)
 	return set
 }
 
-// blame notes the documents of a file that problems are in.
-func (s *Set) blame(file File, problems []Problem) {
-	all, refused := split(file.Name, file.Content)
+// markInvalid notes the documents of a file that problems are in.
+func (s *Set) markInvalid(file File, problems []Problem) {
+	all, refused := SplitDocuments(file.Name, file.Content)
 	if refused != nil {
-		all = []*document{{text: file.Content}}
+		all = []*Document{{Text: file.Content}}
 	}
-	blamed := map[*document]bool{}
+	blamed := map[*Document]bool{}
 	for _, p := range problems {
 		if !p.Warning {
-			behind := sort.Search(len(all), func(i int) bool { return all[i].line >= p.Line })
+			behind := sort.Search(len(all), func(i int) bool { return all[i].Line >= p.Line })
 			blamed[all[max(behind-1, 0)]] = true
 		}
 	}
 	for d := range blamed {
-		s.Faults[fingerprint(d.text)] = true
+		s.InvalidDocuments[fingerprintOf(d.Text)] = true
 	}
 }
 
-// few keeps a file that is wrong all through from drowning the others.
-func few(file string, problems []Problem) []Problem {
+// capProblems keeps a file that is wrong all through from drowning the others.
+func capProblems(file string, problems []Problem) []Problem {
 	const enough = 100
 	if len(problems) <= enough {
 		return problems

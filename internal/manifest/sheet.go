@@ -8,24 +8,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sheet is the text of a document with what is to be changed in it. The YAML library says where nodes begin;
+// sourceText is the text of a document with what is to be changed in it. The YAML library says where nodes begin;
 // where they end is found here. What is found may be wrong for YAML nobody writes: whoever changes a sheet
 // reads the result again.
-type sheet struct {
+type sourceText struct {
 	text   []byte
 	line   int // of the file before the text
 	starts []int
-	edits  []change
+	edits  []textEdit
 }
 
-// change puts text in the place of bytes.
-type change struct {
+// textEdit puts text in the place of bytes.
+type textEdit struct {
 	from, to int
 	with     string
 }
 
-func newSheet(d *document) *sheet {
-	s := &sheet{text: d.text, line: d.line, starts: []int{0}}
+func newSourceText(d *Document) *sourceText {
+	s := &sourceText{text: d.Text, line: d.Line, starts: []int{0}}
 	for at := 0; at < len(s.text); {
 		r, size := utf8.DecodeRune(s.text[at:])
 		at += size
@@ -37,8 +37,8 @@ func newSheet(d *document) *sheet {
 	return s
 }
 
-// offset is where a node begins; beyond the text when the sheet cannot tell.
-func (s *sheet) offset(n *yaml.Node) int {
+// nodeStart is where a node begins; beyond the text when the sheet cannot tell.
+func (s *sourceText) nodeStart(n *yaml.Node) int {
 	line := n.Line - s.line - 1
 	if line < 0 || line >= len(s.starts) {
 		return len(s.text)
@@ -51,9 +51,9 @@ func (s *sheet) offset(n *yaml.Node) int {
 	return at
 }
 
-// content is where a node begins without its anchor and tag.
-func (s *sheet) content(n *yaml.Node) int {
-	at := s.offset(n)
+// contentStart is where a node begins without its anchor and tag.
+func (s *sourceText) contentStart(n *yaml.Node) int {
+	at := s.nodeStart(n)
 	for at < len(s.text) && n.Kind != yaml.AliasNode && (s.text[at] == '&' && n.Anchor != "" || s.text[at] == '!') {
 		at += bytes.IndexFunc(append(s.text[at:len(s.text):len(s.text)], ' '), isSpace)
 		at = s.skipSpace(at)
@@ -63,17 +63,17 @@ func (s *sheet) content(n *yaml.Node) int {
 
 func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' }
 
-func (s *sheet) skipSpace(at int) int {
+func (s *sourceText) skipSpace(at int) int {
 	for at < len(s.text) && isSpace(rune(s.text[at])) {
 		at++
 	}
 	return at
 }
 
-// end is where a node ends, before any comment and before the break of its last line. indent is the column
+// nodeEnd is where a node ends, before any comment and before the break of its last line. indent is the column
 // of the key or dash it belongs to.
-func (s *sheet) end(n *yaml.Node, indent int) int {
-	at := s.content(n)
+func (s *sourceText) nodeEnd(n *yaml.Node, indent int) int {
+	at := s.contentStart(n)
 	switch {
 	case at >= len(s.text):
 		return len(s.text)
@@ -87,7 +87,7 @@ func (s *sheet) end(n *yaml.Node, indent int) int {
 		if n.Kind == yaml.MappingNode {
 			column = n.Content[0].Column - 1
 		}
-		return s.end(last, column)
+		return s.nodeEnd(last, column)
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return s.blockEnd(at, indent)
 	case n.Style&yaml.DoubleQuotedStyle != 0, n.Style&yaml.SingleQuotedStyle != 0:
@@ -96,7 +96,7 @@ func (s *sheet) end(n *yaml.Node, indent int) int {
 	return s.plainEnd(at, n.Value)
 }
 
-func (s *sheet) quoteEnd(at int) int {
+func (s *sourceText) quoteEnd(at int) int {
 	quote := s.text[at]
 	for at++; at < len(s.text); at++ {
 		switch {
@@ -111,7 +111,7 @@ func (s *sheet) quoteEnd(at int) int {
 	return len(s.text)
 }
 
-func (s *sheet) bracketEnd(at int) int {
+func (s *sourceText) bracketEnd(at int) int {
 	for depth := 0; at < len(s.text); at++ {
 		switch c := s.text[at]; {
 		case c == '[' || c == '{':
@@ -133,7 +133,7 @@ func (s *sheet) bracketEnd(at int) int {
 func opensQuote(before byte) bool { return strings.IndexByte(" \t\r\n[{,:", before) >= 0 }
 
 // plainEnd follows a text without quotes, which YAML may have folded.
-func (s *sheet) plainEnd(at int, value string) int {
+func (s *sourceText) plainEnd(at int, value string) int {
 	for i := 0; i < len(value) && at < len(s.text); {
 		if !isSpace(rune(value[i])) {
 			i++
@@ -150,7 +150,7 @@ func (s *sheet) plainEnd(at int, value string) int {
 
 // blockEnd takes in every line below the header that is blank or further in than the key, but leaves blank
 // lines at the end to what follows, unless the header says they belong to the text.
-func (s *sheet) blockEnd(at, indent int) int {
+func (s *sourceText) blockEnd(at, indent int) int {
 	end := s.lineEnd(at)
 	keep := bytes.IndexByte(bytes.SplitN(s.text[at:end], []byte(" "), 2)[0], '+') >= 0
 	for next := s.nextLine(at); next < len(s.text); {
@@ -169,7 +169,7 @@ func (s *sheet) blockEnd(at, indent int) int {
 }
 
 // lineEnd is where the line at an offset ends, before its break.
-func (s *sheet) lineEnd(at int) int {
+func (s *sourceText) lineEnd(at int) int {
 	i := bytes.IndexByte(s.text[at:], '\n')
 	switch {
 	case i < 0:
@@ -181,7 +181,7 @@ func (s *sheet) lineEnd(at int) int {
 }
 
 // nextLine is where the line after the one at an offset begins.
-func (s *sheet) nextLine(at int) int {
+func (s *sourceText) nextLine(at int) int {
 	if i := bytes.IndexByte(s.text[at:], '\n'); i >= 0 {
 		return at + i + 1
 	}
@@ -189,13 +189,13 @@ func (s *sheet) nextLine(at int) int {
 }
 
 // lineStart is where the line at an offset begins.
-func (s *sheet) lineStart(at int) int { return bytes.LastIndexByte(s.text[:at], '\n') + 1 }
+func (s *sourceText) lineStart(at int) int { return bytes.LastIndexByte(s.text[:at], '\n') + 1 }
 
-// leads says that nothing but blanks stands before the offset on its line.
-func (s *sheet) leads(at int) bool {
+// isFirstOnLine says that nothing but blanks stands before the offset on its line.
+func (s *sourceText) isFirstOnLine(at int) bool {
 	return len(bytes.TrimLeft(s.text[s.lineStart(at):at], " ")) == 0
 }
 
-func (s *sheet) replace(from, to int, with string) {
-	s.edits = append(s.edits, change{from, to, with})
+func (s *sourceText) replace(from, to int, with string) {
+	s.edits = append(s.edits, textEdit{from, to, with})
 }

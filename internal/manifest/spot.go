@@ -7,17 +7,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// spot is where a field path of Kubernetes leads to in a document.
-type spot struct {
-	parent, key, value *yaml.Node
-	// missing is the part of the path that is not written.
-	missing string
+// Location is where a field path of Kubernetes leads to in a document.
+type Location struct {
+	Parent, Key, Value *yaml.Node
+	// Missing is the part of the path that is not written.
+	Missing string
 }
 
-// find follows a path such as spec.arguments[0].default as far as it is written.
-func find(root *yaml.Node, path string) spot {
-	at := spot{value: root, missing: path}
-	for at.missing != "" {
+// Locate follows a path such as spec.arguments[0].default as far as it is written.
+func Locate(root *yaml.Node, path string) Location {
+	at := Location{Value: root, Missing: path}
+	for at.Missing != "" {
 		next, ok := at.descend()
 		if !ok {
 			return at
@@ -27,26 +27,26 @@ func find(root *yaml.Node, path string) spot {
 	return at
 }
 
-func (s spot) descend() (spot, bool) {
-	n := target(s.value)
+func (s Location) descend() (Location, bool) {
+	n := ResolveAlias(s.Value)
 	if n == nil {
-		return spot{}, false
+		return Location{}, false
 	}
 	if n.Kind == yaml.SequenceNode {
-		number, rest, _ := strings.Cut(strings.TrimPrefix(s.missing, "["), "]")
+		number, rest, _ := strings.Cut(strings.TrimPrefix(s.Missing, "["), "]")
 		index, err := strconv.Atoi(number)
 		if err != nil || index < 0 || index >= len(n.Content) {
-			return spot{}, false
+			return Location{}, false
 		}
-		return spot{parent: n, value: n.Content[index], missing: strings.TrimPrefix(rest, ".")}, true
+		return Location{Parent: n, Value: n.Content[index], Missing: strings.TrimPrefix(rest, ".")}, true
 	}
-	var best spot
+	var best Location
 	longest := -1
-	for key, value := range entries(n) {
-		rest, ok := cutKey(s.missing, key.Value)
+	for key, value := range mappingEntries(n) {
+		rest, ok := cutKey(s.Missing, key.Value)
 		if ok && len(key.Value) > longest {
 			longest = len(key.Value)
-			best = spot{parent: n, key: key, value: value, missing: rest}
+			best = Location{Parent: n, Key: key, Value: value, Missing: rest}
 		}
 	}
 	return best, longest >= 0
@@ -64,24 +64,24 @@ func cutKey(path, key string) (rest string, ok bool) {
 	return strings.CutPrefix(rest, ".")
 }
 
-// node is what a message about the spot points to: a scalar itself, anything larger by its key.
-func (s spot) node() *yaml.Node {
-	if s.key != nil && (s.value.Kind != yaml.ScalarNode || s.value.Value == "") {
-		return s.key
+// reportedNode is what a message about the spot points to: a scalar itself, anything larger by its key.
+func (s Location) reportedNode() *yaml.Node {
+	if s.Key != nil && (s.Value.Kind != yaml.ScalarNode || s.Value.Value == "") {
+		return s.Key
 	}
-	return s.value
+	return s.Value
 }
 
-// target is what an alias stands for.
-func target(n *yaml.Node) *yaml.Node {
+// ResolveAlias is what an alias stands for.
+func ResolveAlias(n *yaml.Node) *yaml.Node {
 	if n != nil && n.Kind == yaml.AliasNode {
 		return n.Alias
 	}
 	return n
 }
 
-// entries are the keys and values of a mapping, those merged in with << last.
-func entries(n *yaml.Node) func(func(key, value *yaml.Node) bool) {
+// mappingEntries are the keys and values of a mapping, those merged in with << last.
+func mappingEntries(n *yaml.Node) func(func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		if n.Kind != yaml.MappingNode {
 			return
@@ -100,7 +100,7 @@ func entries(n *yaml.Node) func(func(key, value *yaml.Node) bool) {
 				sources = m.Content
 			}
 			for _, from := range sources {
-				for key, value := range entries(target(from)) {
+				for key, value := range mappingEntries(ResolveAlias(from)) {
 					if !yield(key, value) {
 						return
 					}

@@ -9,13 +9,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var saidLine = regexp.MustCompile(`^(?:yaml: )?line ([0-9]+): `)
+var messageLine = regexp.MustCompile(`^(?:yaml: )?line ([0-9]+): `)
 
-// syntax explains why a document cannot be read, and how to write what was probably meant.
-func (d *document) syntax(err error) *Problem {
+// syntaxProblem explains why a document cannot be read, and how to write what was probably meant.
+func (d *Document) syntaxProblem(err error) *Problem {
 	message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "), "yaml: ")
 	line := 1
-	if found := saidLine.FindStringSubmatch(message); found != nil {
+	if found := messageLine.FindStringSubmatch(message); found != nil {
 		message = message[len(found[0]):]
 		line, _ = strconv.Atoi(found[1])
 	} else {
@@ -24,7 +24,7 @@ func (d *document) syntax(err error) *Problem {
 	lines := d.lines()
 	line = min(max(line, 1), len(lines))
 	column := 1
-	if at, where, hint := trapNear(lines, line, message); hint != "" {
+	if at, where, hint := findMistakeNear(lines, line, message); hint != "" {
 		line, column, message = at, where, hint
 	} else {
 		message = "this is not YAML: " + strings.Replace(message, "found unexpected end of stream", "a quote is opened and never closed", 1)
@@ -32,61 +32,61 @@ func (d *document) syntax(err error) *Problem {
 			message += "; check how far the line is indented"
 		}
 	}
-	return &Problem{Place: Place{File: d.file, Line: d.line + line, Column: column}, Message: message}
+	return &Problem{Place: Place{File: d.File, Line: d.Line + line, Column: column}, Message: message}
 }
 
 // A trap is a line people write that YAML reads otherwise.
-type trap struct {
+type yamlMistake struct {
 	shape *regexp.Regexp // of a line; its first group ends where the trouble begins
-	// said are words of the library's error; without any, the shape is enough.
-	said    string
+	// message are words of the library's error; without any, the shape is enough.
+	message string
 	explain func(found []string) string
 }
 
 const keyShape = `^([ ]*(?:- +)*(?:- +|["']?[\w./-]+["']?:[ ]+))`
 
-var braces = regexp.MustCompile(keyShape + `(\{\{.*)$`)
+var bracesShape = regexp.MustCompile(keyShape + `(\{\{.*)$`)
 
-func braceTrap(found []string) string {
-	return "YAML reads {{ at the start of a value as a mapping: put the value in quotes: write " + requoted(found)
+func explainBraces(found []string) string {
+	return "YAML reads {{ at the start of a value as a mapping: put the value in quotes: write " + quoteValue(found)
 }
 
-var traps = []trap{
+var yamlMistakes = []yamlMistake{
 	{regexp.MustCompile(`^([ ]*)\t[ \t]*\S`), "", func([]string) string {
 		return "a tab stands in the indentation, where YAML allows blanks only; replace it by blanks"
 	}},
-	{braces, "", braceTrap},
+	{bracesShape, "", explainBraces},
 	{regexp.MustCompile(keyShape + `(["'].*)$`), "did not find expected", func(found []string) string {
-		return "the value begins with a quote and goes on after the closing one: put all of it in quotes: write " + requoted(found)
+		return "the value begins with a quote and goes on after the closing one: put all of it in quotes: write " + quoteValue(found)
 	}},
 	{regexp.MustCompile(keyShape + "([@`%].*)$"), "cannot start any token", func(found []string) string {
-		return "a value cannot begin with " + found[2][:1] + ": put it in quotes: write " + requoted(found)
+		return "a value cannot begin with " + found[2][:1] + ": put it in quotes: write " + quoteValue(found)
 	}},
 	{regexp.MustCompile(keyShape + `(\*.*)$`), "", func(found []string) string {
-		return "YAML reads * at the start of a value as an alias: put the value in quotes: write " + requoted(found)
+		return "YAML reads * at the start of a value as an alias: put the value in quotes: write " + quoteValue(found)
 	}},
 	{regexp.MustCompile(keyShape + `(&.*)$`), "alphabetic or numeric", func(found []string) string {
-		return "YAML reads & at the start of a value as an anchor: put the value in quotes: write " + requoted(found)
+		return "YAML reads & at the start of a value as an anchor: put the value in quotes: write " + quoteValue(found)
 	}},
 	{regexp.MustCompile(keyShape + `([^"'|>\[{#\s][^#]*: .*|[^"'|>\[{#\s].*:)$`), "mapping values are not allowed", func(found []string) string {
-		return "a colon and a blank inside a value begin another key: put the value in quotes: write " + requoted(found)
+		return "a colon and a blank inside a value begin another key: put the value in quotes: write " + quoteValue(found)
 	}},
 }
 
-// requoted is the line with its value in double quotes.
-func requoted(found []string) string {
+// quoteValue is the line with its value in double quotes.
+func quoteValue(found []string) string {
 	return strings.TrimLeft(found[1], " ") + strconv.Quote(strings.TrimRight(found[2], " \r"))
 }
 
-// trapNear looks for a trap around the line an error speaks of: the library often notices a line late.
-func trapNear(lines []string, line int, said string) (at, column int, hint string) {
+// findMistakeNear looks for a trap around the line an error speaks of: the library often notices a line late.
+func findMistakeNear(lines []string, line int, said string) (at, column int, hint string) {
 	for _, near := range []int{line, line - 1, line + 1, line - 2} {
 		if near < 1 || near > len(lines) {
 			continue
 		}
 		text := strings.TrimRight(lines[near-1], "\r")
-		for _, t := range traps {
-			if !strings.Contains(said, t.said) {
+		for _, t := range yamlMistakes {
+			if !strings.Contains(said, t.message) {
 				continue
 			}
 			if found := t.shape.FindStringSubmatch(text); found != nil {
@@ -97,22 +97,22 @@ func trapNear(lines []string, line int, said string) (at, column int, hint strin
 	return 0, 0, ""
 }
 
-// plainKeys refuses mappings whose keys are no text, which Kubernetes does not have: {{name}} is one.
-func (d *document) plainKeys(n *yaml.Node) *Problem {
+// validateKeys refuses mappings whose keys are no text, which Kubernetes does not have: {{name}} is one.
+func (d *Document) validateKeys(n *yaml.Node) *Problem {
 	for i, c := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 && target(c).Kind != yaml.ScalarNode {
-			p := d.at(n, "the key of a mapping must be text")
+		if n.Kind == yaml.MappingNode && i%2 == 0 && ResolveAlias(c).Kind != yaml.ScalarNode {
+			p := d.problemAt(n, "the key of a mapping must be text")
 			if isTemplate(n) {
 				p.Message = "YAML reads {{ at the start of a value as a mapping: put the value in quotes, or write it as a block after |"
-				if lines := d.lines(); n.Line-d.line <= len(lines) {
-					if found := braces.FindStringSubmatch(strings.TrimRight(lines[n.Line-d.line-1], "\r")); found != nil {
-						p.Message = braceTrap(found)
+				if lines := d.lines(); n.Line-d.Line <= len(lines) {
+					if found := bracesShape.FindStringSubmatch(strings.TrimRight(lines[n.Line-d.Line-1], "\r")); found != nil {
+						p.Message = explainBraces(found)
 					}
 				}
 			}
 			return &p
 		}
-		if problem := d.plainKeys(c); problem != nil {
+		if problem := d.validateKeys(c); problem != nil {
 			return problem
 		}
 	}

@@ -10,14 +10,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// hint says how to write what YAML read in another way than its author meant. It is empty where YAML is
+// valueHint says how to write what YAML read in another way than its author meant. It is empty where YAML is
 // not to blame.
-func (m *Manifest) hint(at spot, fault *field.Error) string {
-	if at.missing != "" || m.document.json {
+func (m *Manifest) valueHint(at Location, fault *field.Error) string {
+	if at.Missing != "" || m.Document.JSON {
 		return ""
 	}
 	wanted := wantedType(fault)
-	n := target(at.value)
+	n := ResolveAlias(at.Value)
 	if wanted == "" || n == nil {
 		return ""
 	}
@@ -25,30 +25,30 @@ func (m *Manifest) hint(at spot, fault *field.Error) string {
 	case plain && n.Value == "":
 		return "nothing is written after " + keyOf(at) + "; write a value, or remove the line"
 	case plain && wanted == "string":
-		return fmt.Sprintf("YAML reads %s as %s, and text is wanted here: write %s", n.Value, readAs(fault), corrected(at, strconv.Quote(n.Value)))
+		return fmt.Sprintf("YAML reads %s as %s, and text is wanted here: write %s", n.Value, readAsType(fault), correctedEntry(at, strconv.Quote(n.Value)))
 	case n.Kind == yaml.MappingNode && wanted == "string" && isTemplate(n):
 		return "YAML reads {{ at the start of a value as a mapping: put the value in quotes, as in " + keyOf(at) + ` "{{name}} …", or write it as a block after ` + keyOf(at) + " |"
 	case n.Kind == yaml.ScalarNode && !plain && (wanted == "integer" || wanted == "boolean"):
-		return fmt.Sprintf("in quotes it is text: write %s", corrected(at, n.Value))
+		return fmt.Sprintf("in quotes it is text: write %s", correctedEntry(at, n.Value))
 	case n.Kind == yaml.ScalarNode && wanted == "array" && strings.Contains(n.Value, ","):
-		return fmt.Sprintf("a list stands in brackets: write %s", corrected(at, "["+n.Value+"]"))
+		return fmt.Sprintf("a list stands in brackets: write %s", correctedEntry(at, "["+n.Value+"]"))
 	case n.Kind == yaml.ScalarNode && wanted == "array":
-		return fmt.Sprintf("a list stands in brackets, even of one: write %s", corrected(at, "["+n.Value+"]"))
+		return fmt.Sprintf("a list stands in brackets, even of one: write %s", correctedEntry(at, "["+n.Value+"]"))
 	}
 	return ""
 }
 
-var ofType = regexp.MustCompile(`must be of type ([a-z]+)`)
+var typeInMessage = regexp.MustCompile(`must be of type ([a-z]+)`)
 
 func wantedType(fault *field.Error) string {
-	if found := ofType.FindStringSubmatch(fault.Detail); found != nil {
+	if found := typeInMessage.FindStringSubmatch(fault.Detail); found != nil {
 		return found[1]
 	}
 	return ""
 }
 
-// readAs names the type a plain value turned out to have.
-func readAs(fault *field.Error) string {
+// readAsType names the type a plain value turned out to have.
+func readAsType(fault *field.Error) string {
 	switch {
 	case strings.HasSuffix(fault.Detail, `"boolean"`):
 		return "true or false"
@@ -60,22 +60,22 @@ func readAs(fault *field.Error) string {
 }
 
 // keyOf is the key as it stands before a value.
-func keyOf(at spot) string {
-	if at.key == nil {
+func keyOf(at Location) string {
+	if at.Key == nil {
 		return "-"
 	}
-	return at.key.Value + ":"
+	return at.Key.Value + ":"
 }
 
-// corrected is the line with another value. For one item of a list in brackets it is the whole list, all of
+// correctedEntry is the line with another value. For one item of a list in brackets it is the whole list, all of
 // whose items need the same care.
-func corrected(at spot, value string) string {
-	if at.key != nil || at.parent == nil || at.parent.Style&yaml.FlowStyle == 0 {
+func correctedEntry(at Location, value string) string {
+	if at.Key != nil || at.Parent == nil || at.Parent.Style&yaml.FlowStyle == 0 {
 		return keyOf(at) + " " + value
 	}
-	items := make([]string, len(at.parent.Content))
-	for i, item := range at.parent.Content {
-		items[i] = strconv.Quote(target(item).Value)
+	items := make([]string, len(at.Parent.Content))
+	for i, item := range at.Parent.Content {
+		items[i] = strconv.Quote(ResolveAlias(item).Value)
 	}
 	return "[" + strings.Join(items, ", ") + "]"
 }
@@ -85,16 +85,16 @@ func isTemplate(n *yaml.Node) bool {
 	return n.Style&yaml.FlowStyle != 0 && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode
 }
 
-// brokenFlow explains a key nobody meant: the rest of a text with a comma in it, inside braces.
-func brokenFlow(at spot) string {
-	if at.parent == nil || at.parent.Style&yaml.FlowStyle == 0 || at.value.Value != "" || at.value.Kind != yaml.ScalarNode {
+// brokenFlowHint explains a key nobody meant: the rest of a text with a comma in it, inside braces.
+func brokenFlowHint(at Location) string {
+	if at.Parent == nil || at.Parent.Style&yaml.FlowStyle == 0 || at.Value.Value != "" || at.Value.Kind != yaml.ScalarNode {
 		return ""
 	}
 	return "inside { } a comma ends a value: put text with a comma in quotes"
 }
 
-// marks finds what YAML takes out of a text without a word: tags and anchors.
-func (m *Manifest) marks() []Problem {
+// tagAndAnchorProblems finds what YAML takes out of a text without a word: tags and anchors.
+func (m *Manifest) tagAndAnchorProblems() []Problem {
 	used := map[*yaml.Node]bool{}
 	var anchored, tagged []*yaml.Node
 	var walk func(n *yaml.Node)
@@ -113,14 +113,14 @@ func (m *Manifest) marks() []Problem {
 			walk(c)
 		}
 	}
-	walk(m.document.root)
+	walk(m.Document.Root)
 	var found []Problem
 	for _, n := range tagged {
-		found = append(found, m.document.at(n, fmt.Sprintf("YAML takes %s for a tag and drops it; put the text in quotes: %s", n.Tag, strconv.Quote(strings.TrimSpace(n.Tag+" "+n.Value)))))
+		found = append(found, m.Document.problemAt(n, fmt.Sprintf("YAML takes %s for a tag and drops it; put the text in quotes: %s", n.Tag, strconv.Quote(strings.TrimSpace(n.Tag+" "+n.Value)))))
 	}
 	for _, n := range anchored {
 		if !used[n] {
-			p := m.document.at(n, fmt.Sprintf("YAML takes &%s for an anchor and drops it, and nothing uses it; put the text in quotes: %s", n.Anchor, strconv.Quote(strings.TrimSpace("&"+n.Anchor+" "+n.Value))))
+			p := m.Document.problemAt(n, fmt.Sprintf("YAML takes &%s for an anchor and drops it, and nothing uses it; put the text in quotes: %s", n.Anchor, strconv.Quote(strings.TrimSpace("&"+n.Anchor+" "+n.Value))))
 			p.Warning = true
 			found = append(found, p)
 		}

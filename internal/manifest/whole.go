@@ -13,15 +13,15 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Append adds a manifest to a file as its last document; what is there keeps its bytes. The error is an
+// AppendPrompt adds a manifest to a file as its last document; what is there keeps its bytes. The error is an
 // *promptobject.EditError.
-func Append(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
-	added, err := New(p)
+func AppendPrompt(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
+	added, err := FormatPrompt(p)
 	if err != nil {
 		return nil, err
 	}
-	before := bySpec(file)
-	key := keyed(p)
+	before := snapshotManifests(file)
+	key := effectiveKey(p)
 	if _, there := before[key]; there {
 		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is in the file already", key)}
 	}
@@ -34,88 +34,88 @@ func Append(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		text = append(text, lines...)
 	}
-	if len(bytes.TrimSpace(text)) > 0 && !isSeparator(text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]) {
+	if len(bytes.TrimSpace(text)) > 0 && !IsSeparator(text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]) {
 		text = append(text, "---"+lines...)
 	}
 	text = append(text, added...)
-	after := bySpec(text)
+	after := snapshotManifests(text)
 	if _, there := after[key]; !there {
 		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be added to the file; put it into a file of its own", key)}
 	}
 	delete(after, key)
-	return text, sameRest(before, after)
+	return text, checkUnchangedElsewhere(before, after)
 }
 
-// Remove takes a prompt out of a file, with the comments of its document; what is left keeps its bytes, and
+// RemovePrompt takes a prompt out of a file, with the comments of its document; what is left keeps its bytes, and
 // is nothing when the file held nothing else. The error is a *promptobject.EditError; the prompt must be in the file.
-func Remove(file []byte, key store.Key) ([]byte, error) {
-	m, err := locate(file, key)
+func RemovePrompt(file []byte, key store.Key) ([]byte, error) {
+	m, err := findPrompt(file, key)
 	if err != nil {
 		return nil, err
 	}
-	before := bySpec(file)
+	before := snapshotManifests(file)
 	delete(before, key)
 	var text []byte
-	if m.node == m.document.root {
-		text = withoutDocument(file, m.document)
+	if m.Node == m.Document.Root {
+		text = cutDocument(file, m.Document)
 	} else {
-		text = slices.Concat(file[:m.document.start], m.withoutItem(), file[m.document.end:])
+		text = slices.Concat(file[:m.Document.Start], m.cutListItem(), file[m.Document.End:])
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		text = nil
 	}
-	return text, sameRest(before, bySpec(text))
+	return text, checkUnchangedElsewhere(before, snapshotManifests(text))
 }
 
-// withoutDocument takes a document out together with one separator.
-func withoutDocument(file []byte, d *document) []byte {
-	all, _ := split(d.file, file) // as it was read, it can be read
-	i := slices.IndexFunc(all, func(other *document) bool { return other.start == d.start })
+// cutDocument takes a document out together with one separator.
+func cutDocument(file []byte, d *Document) []byte {
+	all, _ := SplitDocuments(d.File, file) // as it was read, it can be read
+	i := slices.IndexFunc(all, func(other *Document) bool { return other.Start == d.Start })
 	switch {
 	case i+1 < len(all):
-		return slices.Concat(file[:d.start], file[all[i+1].start:])
+		return slices.Concat(file[:d.Start], file[all[i+1].Start:])
 	case i > 0:
-		return slices.Clone(file[:all[i-1].end])
+		return slices.Clone(file[:all[i-1].End])
 	}
 	return nil
 }
 
-// withoutItem is the text of a List without the manifest.
-func (m *Manifest) withoutItem() []byte {
-	at := find(m.document.root, "items")
-	s := &splicer{sheet: newSheet(m.document), writer: writer{json: m.document.json}}
-	i := slices.IndexFunc(at.value.Content, func(n *yaml.Node) bool { return target(n) == m.node })
-	all, err := ordered(m.document.value)
+// cutListItem is the text of a List without the manifest.
+func (m *Manifest) cutListItem() []byte {
+	at := Locate(m.Document.Root, "items")
+	s := &splicer{sourceText: newSourceText(m.Document), yamlWriter: yamlWriter{json: m.Document.JSON}}
+	i := slices.IndexFunc(at.Value.Content, func(n *yaml.Node) bool { return ResolveAlias(n) == m.Node })
+	all, err := toOrderedJSON(m.Document.Value)
 	if err != nil || i < 0 {
 		return nil
 	}
-	from := all.(*object).values["items"].([]any)
-	indent := at.key.Column - 1
-	place := slot{node: at.value, after: s.colon(s.end(at.key, indent)), indent: indent, flow: s.inBrackets(m.document.root)}
-	s.change(place, from, slices.Delete(slices.Clone(from), i, i+1))
-	return s.result()
+	from := all.(*orderedObject).values["items"].([]any)
+	indent := at.Key.Column - 1
+	place := target{node: at.Value, contentFrom: s.afterColon(s.nodeEnd(at.Key, indent)), indent: indent, flow: s.isBracketed(m.Document.Root)}
+	s.changeValue(place, from, slices.Delete(slices.Clone(from), i, i+1))
+	return s.editedText()
 }
 
-// bySpec is what a file says, for comparing.
-func bySpec(file []byte) map[store.Key]any {
-	found, _, _ := manifests("", file)
+// snapshotManifests is what a file says, for comparing.
+func snapshotManifests(file []byte) map[store.Key]any {
+	found, _, _ := ParseManifests("", file)
 	all := make(map[store.Key]any, len(found))
 	for _, m := range found {
 		// Nil is not equal to what can be written, so that a failure shows.
-		all[m.Key()], _ = ordered(m.object)
+		all[m.Key()], _ = toOrderedJSON(m.Object)
 	}
 	return all
 }
 
-func sameRest(before, after map[store.Key]any) error {
-	if maps.EqualFunc(before, after, sameValue) {
+func checkUnchangedElsewhere(before, after map[store.Key]any) error {
+	if maps.EqualFunc(before, after, equalValues) {
 		return nil
 	}
 	return &promptobject.EditError{Problem: "the file is written in a way that cannot be edited here; edit it by hand"}
 }
 
-// keyed is the key a manifest has once it is read.
-func keyed(p *v1alpha1.Prompt) store.Key {
+// effectiveKey is the key a manifest has once it is read.
+func effectiveKey(p *v1alpha1.Prompt) store.Key {
 	key := promptobject.KeyOf(p)
 	if key.Namespace == "" {
 		key.Namespace = promptobject.DefaultNamespace

@@ -14,35 +14,35 @@ import (
 // compactWidth is how wide a list or a small object may be to stand on one line.
 const compactWidth = 80
 
-// writer writes JSON values as YAML that people like to read.
-type writer struct {
+// yamlWriter writes JSON values as YAML that people like to read.
+type yamlWriter struct {
 	json   bool // everything in JSON's form
 	quotes bool // texts of several lines in quotes, where a block would be misread
 }
 
-// inline is a value on one line.
-func (w writer) inline(v any) string {
+// formatInline is a value on one line.
+func (w yamlWriter) formatInline(v any) string {
 	switch v := v.(type) {
-	case *object:
+	case *orderedObject:
 		parts := make([]string, len(v.keys))
 		for i, key := range v.keys {
-			parts[i] = w.key(key, true) + ": " + w.inline(v.values[key])
+			parts[i] = w.formatText(key, true) + ": " + w.formatInline(v.values[key])
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case []any:
 		parts := make([]string, len(v))
 		for i, item := range v {
-			parts[i] = w.inline(item)
+			parts[i] = w.formatInline(item)
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case string:
-		return w.key(v, true)
+		return w.formatText(v, true)
 	}
-	return atom(v)
+	return formatAtom(v)
 }
 
-// atom is a number, a boolean or null.
-func atom(v any) string {
+// formatAtom is a number, a boolean or null.
+func formatAtom(v any) string {
 	switch v := v.(type) {
 	case json.Number:
 		return v.String()
@@ -52,125 +52,125 @@ func atom(v any) string {
 	return fmt.Sprint(v)
 }
 
-// key is a text on one line.
-func (w writer) key(s string, flow bool) string {
+// formatText is a text on one line.
+func (w yamlWriter) formatText(s string, flow bool) string {
 	if !w.json {
-		if text, ok := plain(s, flow); ok {
+		if text, ok := plainScalar(s, flow); ok {
 			return text
 		}
 	}
-	return quoted(s)
+	return doubleQuoted(s)
 }
 
-// compact is a list or an object on one line, where that is short and holds no text of several lines.
-func (w writer) compact(v any) (string, bool) {
-	if hasLines(v) {
+// formatCompact is a list or an object on one line, where that is short and holds no text of several lines.
+func (w yamlWriter) formatCompact(v any) (string, bool) {
+	if hasMultilineText(v) {
 		return "", false
 	}
-	text := w.inline(v)
+	text := w.formatInline(v)
 	return text, len(text) <= compactWidth
 }
 
-func hasLines(v any) bool {
+func hasMultilineText(v any) bool {
 	switch v := v.(type) {
-	case *object:
-		return slices.ContainsFunc(slices.Collect(maps.Values(v.values)), hasLines)
+	case *orderedObject:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v.values)), hasMultilineText)
 	case []any:
-		return slices.ContainsFunc(v, hasLines)
+		return slices.ContainsFunc(v, hasMultilineText)
 	case string:
 		return strings.Contains(v, "\n")
 	}
 	return false
 }
 
-// after is what follows "key:" or "-" standing at indent, from the blank on.
-func (w writer) after(v any, indent int) string {
+// formatAfter is what follows "key:" or "-" standing at indent, from the blank on.
+func (w yamlWriter) formatAfter(v any, indent int) string {
 	switch v := v.(type) {
 	case string:
 		if strings.Contains(v, "\n") && !w.quotes {
-			if header, body, ok := literal(v, indent); ok {
+			if header, body, ok := literalBlock(v, indent); ok {
 				return " " + header + "\n" + body
 			}
 		}
-		return " " + w.key(v, false)
-	case *object, []any:
-		if text, ok := w.compact(v); ok {
+		return " " + w.formatText(v, false)
+	case *orderedObject, []any:
+		if text, ok := w.formatCompact(v); ok {
 			return " " + text
 		}
-		return w.lines(v, indent)
+		return w.formatLines(v, indent)
 	}
-	return " " + atom(v)
+	return " " + formatAtom(v)
 }
 
-// lines is a list or an object over several lines, below a key at indent.
-func (w writer) lines(v any, indent int) string {
+// formatLines is a list or an object over several lines, below a key at indent.
+func (w yamlWriter) formatLines(v any, indent int) string {
 	var b strings.Builder
 	switch v := v.(type) {
-	case *object:
+	case *orderedObject:
 		for _, key := range v.keys {
-			b.WriteString("\n" + blanks(indent+2) + w.entry(key, v.values[key], indent+2))
+			b.WriteString("\n" + indentation(indent+2) + w.formatEntry(key, v.values[key], indent+2))
 		}
 	case []any:
 		for _, item := range v {
-			b.WriteString("\n" + blanks(indent) + w.item(item, indent))
+			b.WriteString("\n" + indentation(indent) + w.formatItem(item, indent))
 		}
 	}
 	return b.String()
 }
 
-// entry is key: value, with the key at indent.
-func (w writer) entry(key string, v any, indent int) string {
-	return w.key(key, false) + ":" + w.after(v, indent)
+// formatEntry is key: value, with the key at indent.
+func (w yamlWriter) formatEntry(key string, v any, indent int) string {
+	return w.formatText(key, false) + ":" + w.formatAfter(v, indent)
 }
 
-// item is - value, with the dash at indent.
-func (w writer) item(v any, indent int) string {
-	if _, short := w.compact(v); short {
-		return "-" + w.after(v, indent)
+// formatItem is - value, with the dash at indent.
+func (w yamlWriter) formatItem(v any, indent int) string {
+	if _, short := w.formatCompact(v); short {
+		return "-" + w.formatAfter(v, indent)
 	}
-	if _, ok := v.(*object); ok {
-		return "- " + strings.TrimLeft(w.lines(v, indent), "\n ")
+	if _, ok := v.(*orderedObject); ok {
+		return "- " + strings.TrimLeft(w.formatLines(v, indent), "\n ")
 	}
-	return "-" + w.after(v, indent)
+	return "-" + w.formatAfter(v, indent)
 }
 
-func blanks(n int) string { return strings.Repeat(" ", n) }
+func indentation(n int) string { return strings.Repeat(" ", n) }
 
-// New is a new manifest as people write it: without status, and without what only a cluster fills in.
-func New(p *v1alpha1.Prompt) ([]byte, error) {
-	whole, err := written(p)
+// FormatPrompt is a new manifest as people write it: without status, and without what only a cluster fills in.
+func FormatPrompt(p *v1alpha1.Prompt) ([]byte, error) {
+	whole, err := authoredFields(p)
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range []writer{{}, {quotes: true}} {
-		text := []byte(w.document(whole))
-		if readsAs(text, whole) {
+	for _, w := range []yamlWriter{{}, {quotes: true}} {
+		text := []byte(w.formatDocument(whole))
+		if readsBackAs(text, whole) {
 			return text, nil
 		}
 	}
 	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be written as YAML that reads back the same; write it by hand", promptobject.KeyOf(p))}
 }
 
-// readsAs says whether a text holds one document with just this value.
-func readsAs(text []byte, want any) bool {
-	all, refused := split("", text)
-	if refused != nil || len(all) != 1 || all[0].parse() != nil || all[0].root == nil {
+// readsBackAs says whether a text holds one document with just this value.
+func readsBackAs(text []byte, want any) bool {
+	all, refused := SplitDocuments("", text)
+	if refused != nil || len(all) != 1 || all[0].Parse() != nil || all[0].Root == nil {
 		return false
 	}
-	is, err := ordered(all[0].value)
-	return err == nil && sameValue(is, want)
+	is, err := toOrderedJSON(all[0].Value)
+	return err == nil && equalValues(is, want)
 }
 
-// written is what a person would write of an object.
-func written(p *v1alpha1.Prompt) (*object, error) {
-	spec, err := ordered(p.Spec)
+// authoredFields is what a person would write of an object.
+func authoredFields(p *v1alpha1.Prompt) (*orderedObject, error) {
+	spec, err := toOrderedJSON(p.Spec)
 	if err != nil {
 		return nil, err
 	}
-	meta := &object{values: map[string]any{}}
-	meta.set("name", p.Name)
+	meta := &orderedObject{values: map[string]any{}}
+	meta.setField("name", p.Name)
 	if p.Namespace != "" {
-		meta.set("namespace", p.Namespace)
+		meta.setField("namespace", p.Namespace)
 	}
 	for _, part := range []struct {
 		key    string
@@ -179,13 +179,13 @@ func written(p *v1alpha1.Prompt) (*object, error) {
 		if len(part.values) == 0 {
 			continue
 		}
-		tree, err := ordered(part.values)
+		tree, err := toOrderedJSON(part.values)
 		if err != nil {
 			return nil, err
 		}
-		meta.set(part.key, tree)
+		meta.setField(part.key, tree)
 	}
-	return &object{
+	return &orderedObject{
 		keys: []string{"apiVersion", "kind", "metadata", "spec"},
 		values: map[string]any{
 			"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "metadata": meta, "spec": spec,
@@ -193,15 +193,15 @@ func written(p *v1alpha1.Prompt) (*object, error) {
 	}, nil
 }
 
-// document is a whole object; its parts always stand on lines of their own.
-func (w writer) document(o *object) string {
+// formatDocument is a whole object; its parts always stand on lines of their own.
+func (w yamlWriter) formatDocument(o *orderedObject) string {
 	var b strings.Builder
 	for _, key := range o.keys {
-		b.WriteString(w.key(key, false) + ":")
-		if part, ok := o.values[key].(*object); ok && len(part.keys) > 0 {
-			b.WriteString(w.lines(part, 0))
+		b.WriteString(w.formatText(key, false) + ":")
+		if part, ok := o.values[key].(*orderedObject); ok && len(part.keys) > 0 {
+			b.WriteString(w.formatLines(part, 0))
 		} else {
-			b.WriteString(w.after(o.values[key], 0))
+			b.WriteString(w.formatAfter(o.values[key], 0))
 		}
 		b.WriteByte('\n')
 	}

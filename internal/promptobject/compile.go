@@ -8,14 +8,14 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// Fragments reads what includes would take, as a store of prompts has it.
-type Fragments interface {
+// FragmentReader reads what includes would take, as a store of prompts has it.
+type FragmentReader interface {
 	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 }
 
-// Compile gathers the fragments a spec needs, level by level, and compiles it with them. The error is one
+// ResolveAndCompile gathers the fragments a spec needs, level by level, and compiles it with them. The error is one
 // of prompt.Compile, or wraps one of the store.
-func Compile(ctx context.Context, from Fragments, namespace string, spec prompt.Spec) (*prompt.Compiled, error) {
+func ResolveAndCompile(ctx context.Context, from FragmentReader, namespace string, spec prompt.Spec) (*prompt.Compiled, error) {
 	fragments := map[prompt.Ref]prompt.Fragment{}
 	wanted, err := prompt.References(spec)
 	if err != nil {
@@ -29,15 +29,15 @@ func Compile(ctx context.Context, from Fragments, namespace string, spec prompt.
 			return nil, fmt.Errorf("read included prompts: %w", err)
 		}
 		maps.Copy(fragments, found)
-		if wanted, err = missingFrom(fragments, found); err != nil {
+		if wanted, err = unresolvedIncludes(fragments, found); err != nil {
 			return nil, err
 		}
 	}
 	return prompt.Compile(spec, fragments)
 }
 
-// missingFrom lists what the fragments just found include and is not known yet.
-func missingFrom(known, found map[prompt.Ref]prompt.Fragment) ([]prompt.Ref, error) {
+// unresolvedIncludes lists what the fragments just found include and is not known yet.
+func unresolvedIncludes(known, found map[prompt.Ref]prompt.Fragment) ([]prompt.Ref, error) {
 	var wanted []prompt.Ref
 	seen := map[prompt.Ref]bool{}
 	for _, fragment := range found {

@@ -21,9 +21,9 @@ type EditError struct {
 
 func (e *EditError) Error() string { return e.Problem }
 
-// Edited is the spec with the edit in it. The spec given stays as it is. Whether the result is valid is for
+// ApplyEdit is the spec with the edit in it. The spec given stays as it is. Whether the result is valid is for
 // Compile to say. The error is an *EditError.
-func Edited(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, error) {
+func ApplyEdit(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, error) {
 	after := *spec.DeepCopy()
 	for _, field := range []struct {
 		of    *string
@@ -40,15 +40,15 @@ func Edited(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, err
 		after.Metadata = &runtime.RawExtension{Raw: edit.Metadata}
 	}
 	if edit.IsTemplate != nil {
-		retype(&after, *edit.IsTemplate)
+		setTemplate(&after, *edit.IsTemplate)
 	}
 	if edit.Content != nil {
-		if err := rewrite(&after, *edit.Content); err != nil {
+		if err := setText(&after, *edit.Content); err != nil {
 			return v1alpha1.PromptSpec{}, err
 		}
 	}
 	if edit.Channel != nil {
-		point(&after, *edit.Channel)
+		setChannel(&after, *edit.Channel)
 	}
 	if edit.Withdraw != 0 && !slices.Contains(after.WithdrawnVersions, edit.Withdraw) {
 		after.WithdrawnVersions = append(after.WithdrawnVersions, edit.Withdraw)
@@ -56,9 +56,9 @@ func Edited(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, err
 	return after, nil
 }
 
-// Holds reports whether a spec says already all that an edit asks.
-func Holds(spec v1alpha1.PromptSpec, edit store.Edit) bool {
-	after, err := Edited(spec, edit)
+// SatisfiesEdit reports whether a spec says already all that an edit asks.
+func SatisfiesEdit(spec v1alpha1.PromptSpec, edit store.Edit) bool {
+	after, err := ApplyEdit(spec, edit)
 	if err != nil {
 		return false
 	}
@@ -66,13 +66,13 @@ func Holds(spec v1alpha1.PromptSpec, edit store.Edit) bool {
 	return err == nil && string(patch) == "{}"
 }
 
-// Added is the spec of a prompt that did not exist: without isTemplate it has no placeholders.
-func Added(edit store.Edit) (v1alpha1.PromptSpec, error) {
-	return Edited(v1alpha1.PromptSpec{Syntax: string(prompt.Plain)}, edit)
+// SpecFromEdit is the spec of a prompt that did not exist: without isTemplate it has no placeholders.
+func SpecFromEdit(edit store.Edit) (v1alpha1.PromptSpec, error) {
+	return ApplyEdit(v1alpha1.PromptSpec{Syntax: string(prompt.Plain)}, edit)
 }
 
-// retype keeps the syntax of what is a template already. What is none takes no arguments.
-func retype(spec *v1alpha1.PromptSpec, template bool) {
+// setTemplate keeps the syntax of what is a template already. What is none takes no arguments.
+func setTemplate(spec *v1alpha1.PromptSpec, template bool) {
 	switch {
 	case !template:
 		spec.Syntax, spec.Arguments = string(prompt.Plain), nil
@@ -81,8 +81,8 @@ func retype(spec *v1alpha1.PromptSpec, template bool) {
 	}
 }
 
-// rewrite puts a text where the manifest has its own: a conversation has no one place for it.
-func rewrite(spec *v1alpha1.PromptSpec, text string) error {
+// setText puts a text where the manifest has its own: a conversation has no one place for it.
+func setText(spec *v1alpha1.PromptSpec, text string) error {
 	switch {
 	case len(spec.Messages) > 1:
 		return &EditError{Problem: fmt.Sprintf("the prompt has %d messages, and content is one text; change them in the manifest", len(spec.Messages))}
@@ -94,7 +94,7 @@ func rewrite(spec *v1alpha1.PromptSpec, text string) error {
 	return nil
 }
 
-func point(spec *v1alpha1.PromptSpec, edit store.ChannelEdit) {
+func setChannel(spec *v1alpha1.PromptSpec, edit store.ChannelEdit) {
 	at := slices.IndexFunc(spec.Channels, func(c v1alpha1.Channel) bool { return c.Name == edit.Name })
 	if edit.Remove {
 		if at >= 0 {
@@ -113,9 +113,9 @@ func point(spec *v1alpha1.PromptSpec, edit store.ChannelEdit) {
 	}
 }
 
-// Written is a spec that compiles to the document: what was written, as far as a Document tells. Arguments
+// SpecFromDocument is a spec that compiles to the document: what was written, as far as a Document tells. Arguments
 // that are just what the placeholders make by themselves are taken as not declared.
-func Written(doc *prompt.Document) v1alpha1.PromptSpec {
+func SpecFromDocument(doc *prompt.Document) v1alpha1.PromptSpec {
 	spec := v1alpha1.PromptSpec{
 		Title: doc.Title, Description: doc.Description, Category: doc.Category,
 		Tags: slices.Clone(doc.Tags), Syntax: string(doc.Syntax),
@@ -134,15 +134,15 @@ func Written(doc *prompt.Document) v1alpha1.PromptSpec {
 		for _, a := range doc.Arguments {
 			spec.Arguments = append(spec.Arguments, v1alpha1.Argument{
 				Name: a.Name, Description: a.Description, Type: string(a.Type),
-				Enum: slices.Clone(a.Enum), Default: a.Default, Required: required(a),
+				Enum: slices.Clone(a.Enum), Default: a.Default, Required: requiredField(a),
 			})
 		}
 	}
 	return spec
 }
 
-// required is what an author has to say for the argument to come out as it did.
-func required(a prompt.Argument) *bool {
+// requiredField is what an author has to say for the argument to come out as it did.
+func requiredField(a prompt.Argument) *bool {
 	if a.Required || a.Default != nil {
 		return nil
 	}
@@ -170,8 +170,8 @@ func MergePatch(before, after v1alpha1.PromptSpec) ([]byte, error) {
 	return patch, nil
 }
 
-// Proposal is the same patch as YAML, for a person to carry out.
-func Proposal(before, after v1alpha1.PromptSpec) (string, error) {
+// ProposedPatch is the same patch as YAML, for a person to carry out.
+func ProposedPatch(before, after v1alpha1.PromptSpec) (string, error) {
 	patch, err := MergePatch(before, after)
 	if err != nil {
 		return "", err

@@ -42,7 +42,7 @@ func TestEdited(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := *tc.spec.DeepCopy()
-			after, err := Edited(tc.spec, tc.edit)
+			after, err := ApplyEdit(tc.spec, tc.edit)
 			if diff := cmp.Diff(before, tc.spec); diff != "" {
 				t.Errorf("the spec given changed (-was +is):\n%s", diff)
 			}
@@ -82,7 +82,7 @@ func TestWrittenCompilesToTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			written := Written(&first.Document)
+			written := SpecFromDocument(&first.Document)
 			second, err := prompt.Compile(SpecOf(&written), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -63,8 +63,8 @@ func IncludedNames(spec prompt.Spec) []string {
 	return names
 }
 
-// Fault is the reason a manifest is not published with, when the error is one only its author can cure, else empty.
-func Fault(err error) string {
+// ReasonFor is the reason a manifest is not published with, when the error is one only its author can cure, else empty.
+func ReasonFor(err error) string {
 	var (
 		template *prompt.TemplateError
 		spec     *prompt.SpecError
@@ -91,19 +91,19 @@ func Fault(err error) string {
 // Suspended is the reason of a manifest that asks not to be published.
 const Suspended = v1alpha1.ReasonSuspended
 
-// Unmet says what a manifest asks for and did not get though it was published; both are empty when that is nothing.
-func Unmet(live store.Published) (reason, message string) {
+// UnmetReason says what a manifest asks for and did not get though it was published; both are empty when that is nothing.
+func UnmetReason(live store.Published) (reason, message string) {
 	switch {
 	case len(live.InUse) > 0:
-		return v1alpha1.ReasonVersionInUse, inUseMessage(live.InUse)
+		return v1alpha1.ReasonVersionInUse, versionInUseMessage(live.InUse)
 	case len(live.Missing) > 0:
-		return v1alpha1.ReasonChannelVersionMissing, missingMessage(live)
+		return v1alpha1.ReasonChannelVersionMissing, channelVersionMissingMessage(live)
 	default:
 		return "", ""
 	}
 }
 
-func missingMessage(live store.Published) string {
+func channelVersionMissingMessage(live store.Published) string {
 	rules := make([]string, 0, len(live.Missing))
 	for _, m := range live.Missing {
 		rules = append(rules, fmt.Sprintf("channel %s asks for version %d", m.Name, m.Version))
@@ -115,7 +115,7 @@ func missingMessage(live store.Published) string {
 	return fmt.Sprintf("%s, which is not stored; stored are %s", strings.Join(rules, ", "), strings.Join(there, ", "))
 }
 
-func inUseMessage(inUse []store.VersionInUse) string {
+func versionInUseMessage(inUse []store.VersionInUse) string {
 	reasons := make([]string, 0, len(inUse))
 	for _, v := range inUse {
 		if v.By == "" {

@@ -61,7 +61,7 @@ func TestFault(t *testing.T) {
 		v1alpha1.ReasonStoreRefused:    &store.UnstorableValueError{},
 		"":                             errors.Join(store.ErrUnavailable, &prompt.MissingError{}),
 	} {
-		if got := Fault(fmt.Errorf("publish: %w", err)); got != want {
+		if got := ReasonFor(fmt.Errorf("publish: %w", err)); got != want {
 			t.Errorf("fault of %T is %q, want %q", err, got, want)
 		}
 	}
@@ -83,7 +83,7 @@ func TestUnmet(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reason, message := Unmet(tc.live)
+			reason, message := UnmetReason(tc.live)
 			if diff := cmp.Diff(tc.want, [2]string{reason, message}); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

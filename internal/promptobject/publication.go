@@ -52,7 +52,7 @@ func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit i
 		Owner:        store.Owner{UID: string(p.UID), Generation: p.Generation},
 		Labels:       p.Labels,
 		Exposure:     store.Listed,
-		Retain:       Retained(p),
+		Retain:       RetainsTexts(p),
 		HistoryLimit: historyLimit,
 		Compiled:     compiled,
 		Provenance:   provenanceOf(p),
@@ -75,8 +75,8 @@ func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit i
 	return pub
 }
 
-// Object is a manifest of that spec, as a person would begin one: the default namespace is not stated.
-func Object(key store.Key, spec v1alpha1.PromptSpec) *v1alpha1.Prompt {
+// NewObject is a manifest of that spec, as a person would begin one: the default namespace is not stated.
+func NewObject(key store.Key, spec v1alpha1.PromptSpec) *v1alpha1.Prompt {
 	p := &v1alpha1.Prompt{Spec: spec}
 	p.Name = key.Name
 	if key.Namespace != DefaultNamespace {
@@ -85,8 +85,8 @@ func Object(key store.Key, spec v1alpha1.PromptSpec) *v1alpha1.Prompt {
 	return p
 }
 
-// Retained says that the texts stay when the object goes.
-func Retained(p *v1alpha1.Prompt) bool { return p.Spec.DeletionPolicy == "Retain" }
+// RetainsTexts says that the texts stay when the object goes.
+func RetainsTexts(p *v1alpha1.Prompt) bool { return p.Spec.DeletionPolicy == "Retain" }
 
 // provenanceOf is where the spec came from, as far as the object tells.
 func provenanceOf(p *v1alpha1.Prompt) store.Provenance {

@@ -53,9 +53,9 @@ func (s *Surface) addPrompt(ctx context.Context, in addInput) (*tool.Result[chan
 	}
 	request := store.ChangeRequest{Key: store.Key{Namespace: namespace}, Action: store.ActionAdd, Edit: edit}
 	outcome, err := s.change(ctx, in.repeatable, func(ctx context.Context, id string) (store.ChangeRequest, error) {
-		spec, err := promptobject.Added(edit)
+		spec, err := promptobject.SpecFromEdit(edit)
 		if err == nil {
-			_, err = promptobject.Compile(ctx, s.library, namespace, promptobject.SpecOf(&spec))
+			_, err = promptobject.ResolveAndCompile(ctx, s.library, namespace, promptobject.SpecOf(&spec))
 		}
 		if err == nil {
 			request.Key, err = s.freeName(ctx, namespace, *edit.Title, id)
@@ -158,20 +158,20 @@ func (s *Surface) nameThen(ctx context.Context, o store.ChangeOutcome) string {
 
 // compiles refuses an edit that would end in a prompt that cannot be published.
 func (s *Surface) compiles(ctx context.Context, r *store.PromptView, edit store.Edit) error {
-	before := promptobject.Written(&r.Document)
-	after, err := promptobject.Edited(before, edit)
+	before := promptobject.SpecFromDocument(&r.Document)
+	after, err := promptobject.ApplyEdit(before, edit)
 	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
 		// The place to change it in is the manifest; show what stands there.
 		bare := before
 		bare.Messages = nil
-		if patch, err := promptobject.Proposal(bare, before); err == nil {
+		if patch, err := promptobject.ProposedPatch(bare, before); err == nil {
 			return tool.NewInvalid("%s, which say:\n%s", wrong.Problem, tool.Truncate(patch, proposalLength))
 		}
 	}
 	if err != nil {
 		return err
 	}
-	_, err = promptobject.Compile(ctx, s.library, r.Key.Namespace, promptobject.SpecOf(&after))
+	_, err = promptobject.ResolveAndCompile(ctx, s.library, r.Key.Namespace, promptobject.SpecOf(&after))
 	return err
 }
 

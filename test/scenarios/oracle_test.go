@@ -343,9 +343,9 @@ func (o *oracle) judgeHistory(name string, events []sight) {
 			continue
 		}
 		done[mark] = true
-		want, err := promptobject.Added(r.Edit)
+		want, err := promptobject.SpecFromEdit(r.Edit)
 		if !made {
-			want, err = promptobject.Edited(events[i-1].Spec, r.Edit)
+			want, err = promptobject.ApplyEdit(events[i-1].Spec, r.Edit)
 		}
 		if made != (r.Action == string(store.ActionAdd)) || err != nil || len(differs(want, e.Spec)) > 0 {
 			o.fail("%s at %s: %s %s (%v) wrote otherwise than asked:\n%s", name, e.ResourceVersion, r.Action, mark, err, differs(want, e.Spec))

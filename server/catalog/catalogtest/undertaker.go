@@ -102,15 +102,15 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 	case store.ActionDelete:
 		return a.remove(ctx, c.Key)
 	case store.ActionAdd:
-		spec, err = promptobject.Added(c.Edit)
+		spec, err = promptobject.SpecFromEdit(c.Edit)
 	default:
-		spec, err = promptobject.Edited(spec, c.Edit)
+		spec, err = promptobject.ApplyEdit(spec, c.Edit)
 	}
 	if err != nil {
 		return err
 	}
 	a.specs[c.Key], object.Spec = spec, spec
-	compiled, err := promptobject.Compile(ctx, a.Store, c.Key.Namespace, promptobject.SpecOf(&spec))
+	compiled, err := promptobject.ResolveAndCompile(ctx, a.Store, c.Key.Namespace, promptobject.SpecOf(&spec))
 	if err != nil {
 		return err
 	}
