@@ -85,7 +85,7 @@ func accepted(o store.ChangeOutcome, name string) string {
 func stateOf(state store.ChangeState) string { return strings.ToLower(string(state)) }
 
 type getChangeInput struct {
-	ChangeID string `json:"changeId" description:"Id of the change, as the call that asked for it gave it"`
+	ChangeID string `json:"changeId" description:"changeId from the call that asked for it"`
 }
 
 // getChangeResult is a change request as get_prompt_change tells it.

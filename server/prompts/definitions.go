@@ -21,7 +21,7 @@ type selection struct {
 
 // repeatable is the argument of tools that ask for a change.
 type repeatable struct {
-	IdempotencyKey *string `json:"idempotencyKey,omitempty" description:"Makes a repeat of this call the same request"`
+	IdempotencyKey *string `json:"idempotencyKey,omitempty" description:"Repeats with the same key are one request"`
 }
 
 // tools returns those there is a library, and for those that write a taker of changes for, in the order
@@ -107,7 +107,7 @@ func (s *Surface) changeTools() []tool.Tool {
 		}, s.addPrompt),
 		newTool(s, tool.Definition{
 			Name: "update_prompt", Title: "Update Prompt", ErrorPrefix: "Error updating prompt", Hints: replaces,
-			Description: "Change a prompt. What is not given stays; older versions stay readable.",
+			Description: "Change a prompt. Omitted fields stay unchanged; older versions stay readable.",
 		}, s.updatePrompt),
 		newTool(s, tool.Definition{
 			Name: "delete_prompt", Title: "Delete Prompt", ErrorPrefix: "Error deleting prompt", Hints: replaces,

@@ -25,10 +25,10 @@ type addInput struct {
 	Name        string          `json:"name" description:"Name of the prompt, at most 100 characters"`
 	Content     string          `json:"content" description:"Text of the prompt; in a template {{word}} is a variable"`
 	Description *string         `json:"description,omitempty" description:"What it is for"`
-	IsTemplate  *bool           `json:"isTemplate,omitempty" description:"Whether the text has variables; false when absent"`
+	IsTemplate  *bool           `json:"isTemplate,omitempty" description:"Whether the text has variables; default false"`
 	Tags        *[]string       `json:"tags,omitempty" description:"Tags"`
 	Category    *string         `json:"category,omitempty" description:"Category"`
-	Metadata    json.RawMessage `json:"metadata,omitempty" description:"Anything else"`
+	Metadata    json.RawMessage `json:"metadata,omitempty" description:"Free JSON object"`
 	Namespace   *string         `json:"namespace,omitempty" description:"Where to create it, when not in your own"`
 	repeatable
 }
@@ -72,12 +72,12 @@ func (s *Surface) addPrompt(ctx context.Context, in addInput) (*tool.Result[chan
 type updateInput struct {
 	target
 	Name            *string         `json:"name,omitempty" description:"New name"`
-	Content         *string         `json:"content,omitempty" description:"New text, whole"`
+	Content         *string         `json:"content,omitempty" description:"New text; replaces the whole text"`
 	Description     *string         `json:"description,omitempty" description:"New description"`
 	IsTemplate      *bool           `json:"isTemplate,omitempty" description:"Whether the text has variables"`
 	Tags            *[]string       `json:"tags,omitempty" description:"New tags, all of them"`
 	Category        *string         `json:"category,omitempty" description:"New category"`
-	Metadata        json.RawMessage `json:"metadata,omitempty" description:"New metadata, whole"`
+	Metadata        json.RawMessage `json:"metadata,omitempty" description:"New metadata object"`
 	ExpectedVersion *int64          `json:"expectedVersion,omitempty" description:"Refuse unless this is the newest version"`
 	repeatable
 }

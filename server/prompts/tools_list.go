@@ -25,13 +25,13 @@ const (
 
 type listInput struct {
 	Category   *string         `json:"category,omitempty" description:"Only this category"`
-	IsTemplate *bool           `json:"isTemplate,omitempty" description:"Only templates, or with false only others"`
+	IsTemplate *bool           `json:"isTemplate,omitempty" description:"Only templates; false: only others"`
 	Tags       []string        `json:"tags,omitempty" description:"Only prompts with any of these tags"`
-	TagMatch   *string         `json:"tagMatch,omitempty" description:"all: with every one of the tags" enum:"any,all"`
-	Metadata   json.RawMessage `json:"metadata,omitempty" description:"Only prompts whose metadata contains this object"`
-	Limit      *int64          `json:"limit,omitempty" description:"At most so many"`
-	Offset     *int64          `json:"offset,omitempty" description:"Skip so many"`
-	Cursor     *string         `json:"cursor,omitempty" description:"nextCursor of the call before"`
+	TagMatch   *string         `json:"tagMatch,omitempty" description:"any or all of the tags" enum:"any,all"`
+	Metadata   json.RawMessage `json:"metadata,omitempty" description:"Object the metadata must contain"`
+	Limit      *int64          `json:"limit,omitempty" description:"Maximum number of prompts"`
+	Offset     *int64          `json:"offset,omitempty" description:"Number of prompts to skip"`
+	Cursor     *string         `json:"cursor,omitempty" description:"nextCursor from the previous call"`
 	Detail     *string         `json:"detail,omitempty" description:"summary leaves out texts" enum:"full,summary"`
 }
 

@@ -130,8 +130,8 @@ func splitKnown(arguments []prompt.Argument, variables map[string]string) (known
 type similarInput struct {
 	ID        *string  `json:"id,omitempty" description:"Compare with this prompt"`
 	Text      *string  `json:"text,omitempty" description:"Or with this text"`
-	Threshold *float64 `json:"threshold,omitempty" description:"Least similarity, up to 1; 0.8 when absent"`
-	Limit     *int64   `json:"limit,omitempty" description:"At most so many; 10 when absent"`
+	Threshold *float64 `json:"threshold,omitempty" description:"Minimum similarity, 0 to 1; default 0.8"`
+	Limit     *int64   `json:"limit,omitempty" description:"Maximum number of prompts; default 10"`
 }
 
 func (in similarInput) promptID() string { return ptr.Deref(in.ID, "") }

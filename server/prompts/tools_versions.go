@@ -35,8 +35,8 @@ type shownVersion struct {
 
 type versionsInput struct {
 	target
-	Limit  *int64  `json:"limit,omitempty" description:"At most so many; 50 when absent"`
-	Cursor *string `json:"cursor,omitempty" description:"nextCursor of the call before"`
+	Limit  *int64  `json:"limit,omitempty" description:"Maximum number of versions; default 50"`
+	Cursor *string `json:"cursor,omitempty" description:"nextCursor from the previous call"`
 }
 
 // versionsResult is a history.
@@ -93,8 +93,8 @@ func (s *Surface) listVersions(ctx context.Context, in versionsInput) (*tool.Res
 
 type diffInput struct {
 	target
-	From int64  `json:"from" description:"Number of the one version"`
-	To   *int64 `json:"to,omitempty" description:"Number of the other; the default version when absent"`
+	From int64  `json:"from" description:"First version"`
+	To   *int64 `json:"to,omitempty" description:"Second version; the default one when absent"`
 }
 
 // diffResult is what diff_prompt_versions gives beside the text.
