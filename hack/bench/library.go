@@ -14,6 +14,7 @@ import (
 // library is a database of its own with a crowd of prompts, and a server on it.
 type library struct {
 	crowd.Crowd
+	binary  string // the lectern that serves it
 	url     string
 	address string
 	metrics string
@@ -31,7 +32,12 @@ const (
 
 // library opens a database with so many prompts, filled once a run, and starts a server on it.
 func (b *bench) library(ctx context.Context, prompts, catalogBytes int) (*library, error) {
-	l := &library{Crowd: crowd.Crowd{Prompts: prompts, Words: 150}}
+	return b.libraryOf(ctx, b.stack.Binary, prompts, catalogBytes)
+}
+
+// libraryOf does that with a server of another binary.
+func (b *bench) libraryOf(ctx context.Context, binary string, prompts, catalogBytes int) (*library, error) {
+	l := &library{binary: binary, Crowd: crowd.Crowd{Prompts: prompts, Words: 150}}
 	name := fmt.Sprintf("bench_%d_%d", os.Getpid(), prompts)
 	url, filled := b.filled[prompts]
 	if !filled {
@@ -72,7 +78,7 @@ func (b *bench) startServer(ctx context.Context, l *library, catalogBytes int) e
 		return err
 	}
 	if err := b.stack.Add(ctx, testenv.Beside{
-		Name: l.server, Path: b.stack.Binary, Ready: fmt.Sprintf("http://127.0.0.1:%d/readyz", probe),
+		Name: l.server, Path: l.binary, Ready: fmt.Sprintf("http://127.0.0.1:%d/readyz", probe),
 		Args: []string{"server", "--address=" + l.address, fmt.Sprintf("--metrics-address=127.0.0.1:%d", probe),
 			"--database-url-file=" + file, fmt.Sprintf("--catalog-bytes=%d", catalogBytes)},
 	}); err != nil {

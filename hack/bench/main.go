@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"slices"
@@ -49,6 +50,8 @@ type bench struct {
 	stack  *testenv.Stack
 	self   string
 	rounds int
+	// old is the binary of another release, or empty.
+	old string
 	// filled are the URLs of databases by how many prompts they have.
 	filled map[int]string
 	// shown says that the prompt that is asked for everywhere is there.
@@ -69,13 +72,19 @@ var measurements = []struct {
 	{"searches", (*bench).searches},
 	{"visible", (*bench).visible},
 	{"memory", (*bench).memory},
+	{releases, (*bench).releases},
 }
 
-// names are those of all measurements.
+// releases is the one measurement that needs a second binary.
+const releases = "releases"
+
+// names are those of all measurements that need nothing but this tree.
 func names() string {
-	all := make([]string, len(measurements))
-	for i, m := range measurements {
-		all[i] = m.name
+	var all []string
+	for _, m := range measurements {
+		if m.name != releases {
+			all = append(all, m.name)
+		}
 	}
 	return strings.Join(all, ",")
 }
@@ -84,8 +93,15 @@ func run(ctx context.Context, args []string) (failed error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often everything is measured; the tables have medians")
 	only := flags.String("only", names(), "what is measured, separated by commas")
+	old := flags.String("old", "", "path of a lectern of another release; measures only what its server uses beside this tree's")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *old != "" {
+		*only = releases
+		if err := exec.Command(*old, "--help").Run(); err != nil {
+			return fmt.Errorf("-old=%s: %w; give the path from the root", *old, err)
+		}
 	}
 	if *rounds < 1 {
 		return errors.New("-rounds must be at least 1")
@@ -103,7 +119,7 @@ func run(ctx context.Context, args []string) (failed error) {
 		return err
 	}
 	defer func() { failed = errors.Join(failed, stack.Stop()) }()
-	b := &bench{stack: stack, self: self, rounds: *rounds, filled: map[int]string{}, out: os.Stdout, say: say}
+	b := &bench{stack: stack, self: self, rounds: *rounds, old: *old, filled: map[int]string{}, out: os.Stdout, say: say}
 	fmt.Fprintf(b.out, "%s: %d cores, %s, Postgres %d, %d rounds.\n", time.Now().UTC().Format(time.DateOnly),
 		runtime.NumCPU(), runtime.Version(), stack.Postgres.Major, b.rounds)
 	wanted := strings.Split(*only, ",")
