@@ -9,6 +9,9 @@ import (
 // GroupVersion is the API group and version of every type in this package.
 var GroupVersion = schema.GroupVersion{Group: "lectern.dev", Version: "v1alpha1"}
 
+// PromptKind is the kind of a Prompt.
+const PromptKind = "Prompt"
+
 // AddToScheme makes the types of this package known to a scheme.
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion, &Prompt{}, &PromptList{})

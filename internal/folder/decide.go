@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/manifest/edit"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -111,7 +112,7 @@ func (f *Folder) edited(ctx context.Context, e entry, request *store.ChangeReque
 	if err != nil {
 		return nil, invalid(err)
 	}
-	after, err := manifest.RewriteSpec(content, request.Key, spec)
+	after, err := edit.RewriteSpec(content, request.Key, spec)
 	if err == nil && statesNumber(&request.Edit) {
 		after, err = f.numbered(after, request.Key)
 	}
@@ -132,7 +133,7 @@ func (f *Folder) numbered(content []byte, key store.Key) ([]byte, error) {
 	if live.err != nil {
 		return nil, fmt.Errorf("the prompt is not served as the file says: %w", live.err)
 	}
-	return manifest.NoteVersion(content, key, store.LastObserved{Version: live.outcome.Version, Digest: live.outcome.Digest})
+	return edit.NoteVersion(content, key, store.LastObserved{Version: live.outcome.Version, Digest: live.outcome.Digest})
 }
 
 // without is the file without the prompt, or nil when nothing else was in it. What another file says too would
@@ -145,7 +146,7 @@ func (f *Folder) without(e entry, content []byte) ([]byte, error) {
 			}
 		}
 	}
-	after, err := manifest.RemovePrompt(content, e.Key())
+	after, err := edit.RemovePrompt(content, e.Key())
 	if err != nil {
 		return nil, invalid(err)
 	}
@@ -169,7 +170,7 @@ func (f *Folder) addition(ctx context.Context, request *store.ChangeRequest) (*p
 		p.path = fileOf(request.Key, "-"+request.ID[:min(8, len(request.ID))])
 	}
 	p.name = filepath.Join(f.root, p.path)
-	if p.after, err = manifest.FormatPrompt(promptobject.NewObject(request.Key, spec)); err != nil {
+	if p.after, err = edit.FormatPrompt(promptobject.NewObject(request.Key, spec)); err != nil {
 		return nil, invalid(err)
 	}
 	return p, f.judge(ctx, p.name, request, p.after)

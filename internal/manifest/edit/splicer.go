@@ -1,4 +1,4 @@
-package manifest
+package edit
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// splicer notes on a sheet what makes the value before the value after, and touches nothing else.
+// splicer notes in a source text what makes the value before the value after, and touches nothing else.
 type splicer struct {
 	*sourceText
 	yamlWriter
@@ -156,7 +156,7 @@ func (s *splicer) dashStart(item *yaml.Node, indent int) int {
 	}
 }
 
-// insertEntry puts a new part behind one that is there, or before all with -1.
+// insertEntry puts a new entry behind one that is there, or before all with -1.
 func (s *splicer) insertEntry(parts []entry, behind int, text string, indent int, flow bool) {
 	first := parts[0].start
 	leads := s.isFirstOnLine(first)
@@ -205,7 +205,7 @@ func (s *splicer) removeEntries(parts []entry, flow bool) {
 	}
 }
 
-// replaceValue writes another value in a slot, in the style of the one that is there where that can hold it.
+// replaceValue writes another value at a target, in the style of the one that is there where that can hold it.
 func (s *splicer) replaceValue(at target, v any) {
 	start, end := s.nodeStart(at.node), max(s.nodeEnd(at.node, at.indent), at.contentFrom)
 	if at.flow {

@@ -1,4 +1,4 @@
-package manifest
+package edit
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
@@ -153,7 +154,7 @@ func FormatPrompt(p *v1alpha1.Prompt) ([]byte, error) {
 
 // readsBackAs says whether a text holds one document with just this value.
 func readsBackAs(text []byte, want any) bool {
-	all, refused := SplitDocuments("", text)
+	all, refused := manifest.SplitDocuments("", text)
 	if refused != nil || len(all) != 1 || all[0].Parse() != nil || all[0].Root == nil {
 		return false
 	}
@@ -188,7 +189,7 @@ func authoredFields(p *v1alpha1.Prompt) (*orderedObject, error) {
 	return &orderedObject{
 		keys: []string{"apiVersion", "kind", "metadata", "spec"},
 		values: map[string]any{
-			"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "metadata": meta, "spec": spec,
+			"apiVersion": v1alpha1.GroupVersion.String(), "kind": v1alpha1.PromptKind, "metadata": meta, "spec": spec,
 		},
 	}, nil
 }

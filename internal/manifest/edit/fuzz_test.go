@@ -1,7 +1,9 @@
-package manifest
+package edit
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 	"unicode/utf8"
 
@@ -10,6 +12,7 @@ import (
 	kyaml "sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
 )
 
 // odd are files nobody writes twice.
@@ -28,7 +31,11 @@ var odd = []string{
 func seeds(f *testing.F) []string {
 	f.Helper()
 	all := append([]string{commented}, odd...)
-	for _, file := range append(samples(f, "*.yaml", 5), samples(f, "invalid/*.yaml", 39)...) {
+	files, _ := manifest.ReadFolder(os.DirFS(filepath.Join("..", "..", "..", "config", "samples")), func(name string) string { return name })
+	if len(files) < 44 {
+		f.Fatalf("%d samples, want at least 44", len(files))
+	}
+	for _, file := range files {
 		if len(file.Content) < 8<<10 {
 			all = append(all, string(file.Content))
 		}
@@ -42,7 +49,7 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		set := read(t, File{Name: "f.yaml", Content: content})
+		set := read(t, manifest.File{Name: "f.yaml", Content: content})
 		compiled, more := set.CompileAll()
 		if len(compiled)+len(more) < len(set.Manifests) {
 			t.Errorf("%d manifests, %d compiled and %d problems", len(set.Manifests), len(compiled), len(more))
@@ -84,7 +91,7 @@ func FuzzRewrite(f *testing.F) {
 		if !utf8.ValidString(title) || !utf8.ValidString(text) || !utf8.ValidString(tag) {
 			return
 		}
-		set := read(t, File{Name: "f.yaml", Content: content})
+		set := read(t, manifest.File{Name: "f.yaml", Content: content})
 		for _, m := range set.Manifests {
 			spec := *m.Prompt.Spec.DeepCopy()
 			alter(&spec, title, text, tag, what)

@@ -1,4 +1,4 @@
-package manifest
+package edit
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -58,7 +59,7 @@ func RewriteSpec(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte,
 }
 
 // manualPatchError is the answer where an edit would cost comments.
-func (m *Manifest) manualPatchError(after v1alpha1.PromptSpec) error {
+func (m editable) manualPatchError(after v1alpha1.PromptSpec) error {
 	patch, err := promptobject.ProposedPatch(m.Prompt.Spec, after)
 	if err != nil {
 		return err
@@ -66,41 +67,50 @@ func (m *Manifest) manualPatchError(after v1alpha1.PromptSpec) error {
 	return &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is written in a way that cannot be edited here without losing its comments; edit the file by hand:\n%s", m.Key(), patch)}
 }
 
+// editable is a prompt of a file that is being edited.
+type editable struct{ *manifest.Manifest }
+
 // findPrompt finds a prompt in a file.
-func findPrompt(file []byte, key store.Key) (*Manifest, error) {
-	found, problems, _ := ParseManifests("", file)
+func findPrompt(file []byte, key store.Key) (editable, error) {
+	found, problems, _ := manifest.ParseManifests("", file)
 	for _, m := range found {
 		if m.Key() == key {
-			return m, nil
+			return editable{m}, nil
 		}
 	}
 	if len(problems) > 0 {
-		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be found while the file has faults: %s", key, problems[0].Message)}
+		return editable{}, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be found while the file has faults: %s", key, problems[0].Message)}
 	}
-	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is not in the file", key)}
+	return editable{}, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is not in the file", key)}
+}
+
+// itemIndex is the place of the prompt in the List its document is, or -1 where the document is the prompt.
+func (m editable) itemIndex() int {
+	if m.Node == m.Document.Root {
+		return -1
+	}
+	items := manifest.Locate(m.Document.Root, "items").Value
+	return slices.IndexFunc(items.Content, func(n *yaml.Node) bool { return manifest.ResolveAlias(n) == m.Node })
 }
 
 // documentWithSpec is the value of the whole document, with another spec in this manifest.
-func (m *Manifest) documentWithSpec(spec any) (any, error) {
+func (m editable) documentWithSpec(spec any) (any, error) {
 	value, err := toOrderedJSON(m.Document.Value)
 	if err != nil {
 		return nil, err
 	}
-	at := value.(*orderedObject)
-	for i, c := range m.Document.candidates() {
-		if c.node == m.Node && c.node != m.Document.Root {
-			at = at.values["items"].([]any)[i].(*orderedObject)
-			break
-		}
+	object := value.(*orderedObject)
+	if i := m.itemIndex(); i >= 0 {
+		object = object.values["items"].([]any)[i].(*orderedObject)
 	}
-	at.setField("spec", spec)
+	object.setField("spec", spec)
 	return value, nil
 }
 
 // readsBackWithSpec says whether the text is this manifest's document with the spec asked for, and else what it was.
 // Specs are compared as they are read: suspend: false and no suspend at all are one.
-func (m *Manifest) readsBackWithSpec(text []byte, spec any) bool {
-	all, refused := SplitDocuments("", text)
+func (m editable) readsBackWithSpec(text []byte, spec any) bool {
+	all, refused := manifest.SplitDocuments("", text)
 	if refused != nil || len(all) != 1 {
 		return false
 	}
@@ -121,8 +131,8 @@ func (m *Manifest) readsBackWithSpec(text []byte, spec any) bool {
 }
 
 // spliceSpec changes only what differs.
-func (m *Manifest) spliceSpec(w yamlWriter, was, is any) []byte {
-	at := Locate(m.Node, "spec")
+func (m editable) spliceSpec(w yamlWriter, was, is any) []byte {
+	at := manifest.Locate(m.Node, "spec")
 	if at.Missing != "" {
 		return nil
 	}
@@ -134,7 +144,7 @@ func (m *Manifest) spliceSpec(w yamlWriter, was, is any) []byte {
 
 // expandAliases is the manifest with the text of what its aliases stand for in their place; the manifest itself where
 // that cannot be.
-func (m *Manifest) expandAliases() *Manifest {
+func (m editable) expandAliases() editable {
 	s := newSourceText(m.Document)
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
@@ -154,8 +164,8 @@ func (m *Manifest) expandAliases() *Manifest {
 }
 
 // replaceSpec writes the whole spec anew: its comments are lost, all else stays.
-func (m *Manifest) replaceSpec(w yamlWriter, is any) []byte {
-	at := Locate(m.Node, "spec")
+func (m editable) replaceSpec(w yamlWriter, is any) []byte {
+	at := manifest.Locate(m.Node, "spec")
 	if at.Missing != "" {
 		return nil
 	}
@@ -170,13 +180,13 @@ func (m *Manifest) replaceSpec(w yamlWriter, is any) []byte {
 	return s.editedText()
 }
 
-func (m *Manifest) specTarget(s *splicer, at Location) target {
+func (m editable) specTarget(s *splicer, at manifest.Location) target {
 	indent := at.Key.Column - 1
 	return target{node: at.Value, contentFrom: s.afterColon(s.nodeEnd(at.Key, indent)), indent: indent, flow: s.isBracketed(m.Node)}
 }
 
 // replaceDocument writes the document anew, under the comment it begins with.
-func (m *Manifest) replaceDocument(w yamlWriter, want any) []byte {
+func (m editable) replaceDocument(w yamlWriter, want any) []byte {
 	whole, ok := want.(*orderedObject)
 	if !ok || m.Document.Root != m.Node {
 		return nil
@@ -184,14 +194,14 @@ func (m *Manifest) replaceDocument(w yamlWriter, want any) []byte {
 	if w.json {
 		return []byte(w.formatInline(whole) + "\n")
 	}
-	return append(m.Document.leadingComment(), w.formatDocument(whole)...)
+	return append(leadingComment(m.Document.Text), w.formatDocument(whole)...)
 }
 
 // leadingComment is the comment a document begins with.
-func (d *Document) leadingComment() []byte {
+func leadingComment(text []byte) []byte {
 	at := 0
-	for at < len(d.Text) {
-		line := d.Text[at:]
+	for at < len(text) {
+		line := text[at:]
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			line = line[:i+1]
 		}
@@ -200,5 +210,5 @@ func (d *Document) leadingComment() []byte {
 		}
 		at += len(line)
 	}
-	return slices.Clone(d.Text[:at])
+	return slices.Clone(text[:at])
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-const kind = "Prompt"
-
 // Manifest is a Prompt as it stands in a file.
 type Manifest struct {
 	// Place is where its first field stands.
@@ -106,7 +104,7 @@ func (c candidate) asManifest() (*Manifest, *Problem) {
 	group, _, _ := strings.Cut(version, "/")
 	switch {
 	case !strings.EqualFold(group, v1alpha1.GroupVersion.Group):
-		if named != kind {
+		if named != v1alpha1.PromptKind {
 			return nil, nil
 		}
 		if version == "" {
@@ -116,9 +114,9 @@ func (c candidate) asManifest() (*Manifest, *Problem) {
 	case version != v1alpha1.GroupVersion.String():
 		return nil, at("apiVersion", "apiVersion %q does not exist; write %s", version, v1alpha1.GroupVersion)
 	case named == "":
-		return nil, at("kind", "kind is missing; write kind: %s", kind)
-	case named != kind:
-		return nil, at("kind", "kind %q does not exist in %s; write kind: %s", named, version, kind)
+		return nil, at("kind", "kind is missing; write kind: %s", v1alpha1.PromptKind)
+	case named != v1alpha1.PromptKind:
+		return nil, at("kind", "kind %q does not exist in %s; write kind: %s", named, version, v1alpha1.PromptKind)
 	}
 	m := &Manifest{
 		Place:    c.document.placeOf(c.node),

@@ -1,4 +1,4 @@
-package manifest
+package edit
 
 import (
 	"errors"
@@ -12,6 +12,13 @@ import (
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
+
+const head = "apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a}\nspec:\n"
+
+// named is a valid manifest with a name.
+func named(name string) string {
+	return strings.Replace(head+"  text: Hello\n", "{name: a}", "{name: "+name+"}", 1)
+}
 
 const commented = `# What the service desk says first.
 apiVersion: lectern.dev/v1alpha1

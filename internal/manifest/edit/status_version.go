@@ -1,4 +1,4 @@
-package manifest
+package edit
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -50,9 +51,9 @@ func NoteVersion(file []byte, key store.Key, seen store.LastObserved) ([]byte, e
 }
 
 // spliceStatus changes the status there is, or adds one as the last field.
-func (m *Manifest) spliceStatus(w yamlWriter, was any, status *orderedObject) []byte {
+func (m editable) spliceStatus(w yamlWriter, was any, status *orderedObject) []byte {
 	d := m.Document
-	if at := Locate(m.Node, "status"); at.Missing == "" {
+	if at := manifest.Locate(m.Node, "status"); at.Missing == "" {
 		s := &splicer{sourceText: newSourceText(d), yamlWriter: w}
 		indent := at.Key.Column - 1
 		s.changeValue(target{node: at.Value, contentFrom: s.afterColon(s.nodeEnd(at.Key, indent)), indent: indent, flow: s.isBracketed(m.Node)}, was, status)
@@ -75,8 +76,8 @@ func (m *Manifest) spliceStatus(w yamlWriter, was any, status *orderedObject) []
 }
 
 // readsBackAsObject says whether the text is one document in which the manifest is this value.
-func (m *Manifest) readsBackAsObject(text []byte, want any) bool {
-	all, refused := SplitDocuments("", text)
+func (m editable) readsBackAsObject(text []byte, want any) bool {
+	all, refused := manifest.SplitDocuments("", text)
 	if refused != nil || len(all) != 1 {
 		return false
 	}

@@ -1,4 +1,4 @@
-package manifest
+package edit
 
 import (
 	"bytes"
@@ -6,10 +6,12 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/lectern-dev/lectern/internal/manifest"
 )
 
 // sourceText is the text of a document with what is to be changed in it. The YAML library says where nodes begin;
-// where they end is found here. What is found may be wrong for YAML nobody writes: whoever changes a sheet
+// where they end is found here. What is found may be wrong for YAML nobody writes: whoever edits with it
 // reads the result again.
 type sourceText struct {
 	text   []byte
@@ -24,7 +26,7 @@ type textEdit struct {
 	with     string
 }
 
-func newSourceText(d *Document) *sourceText {
+func newSourceText(d *manifest.Document) *sourceText {
 	s := &sourceText{text: d.Text, line: d.Line, starts: []int{0}}
 	for at := 0; at < len(s.text); {
 		r, size := utf8.DecodeRune(s.text[at:])
@@ -37,7 +39,7 @@ func newSourceText(d *Document) *sourceText {
 	return s
 }
 
-// nodeStart is where a node begins; beyond the text when the sheet cannot tell.
+// nodeStart is where a node begins; beyond the text when that cannot be told.
 func (s *sourceText) nodeStart(n *yaml.Node) int {
 	line := n.Line - s.line - 1
 	if line < 0 || line >= len(s.starts) {

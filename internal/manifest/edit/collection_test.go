@@ -1,22 +1,24 @@
-package manifest
+package edit
 
 import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/hack/promptcsv"
+	"github.com/lectern-dev/lectern/internal/manifest"
 )
 
 // collection is the real prompts as one file each, or nil where there are none.
-func collection(tb testing.TB) []File {
+func collection(tb testing.TB) []manifest.File {
 	tb.Helper()
 	folder := os.Getenv("LECTERN_TESTDATA")
 	if folder == "" {
-		folder = filepath.Join("..", "..", "..", "shared", "data")
+		folder = filepath.Join("..", "..", "..", "..", "shared", "data")
 	}
 	content, err := os.ReadFile(filepath.Join(folder, "prompts.csv"))
 	if err != nil {
@@ -30,13 +32,13 @@ func collection(tb testing.TB) []File {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var files []File
+	var files []manifest.File
 	for i := range prompts {
 		text, err := promptcsv.YAML(&prompts[i])
 		if err != nil {
 			tb.Fatal(err)
 		}
-		files = append(files, File{Name: prompts[i].Name + ".yaml", Content: text})
+		files = append(files, manifest.File{Name: prompts[i].Name + ".yaml", Content: text})
 	}
 	return files
 }
@@ -73,8 +75,19 @@ func TestRewriteRealCollection(t *testing.T) {
 	}
 }
 
+var reader = sync.OnceValues(manifest.NewReader)
+
+func read(t *testing.T, files ...manifest.File) manifest.Set {
+	t.Helper()
+	r, err := reader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Read(files...)
+}
+
 // only is the one prompt of a file.
-func only(t *testing.T, file File) *Manifest {
+func only(t *testing.T, file manifest.File) *manifest.Manifest {
 	t.Helper()
 	set := read(t, file)
 	if len(set.Manifests) != 1 || len(set.Problems) != 0 {
@@ -88,7 +101,7 @@ func BenchmarkReadCollection(b *testing.B) {
 	if files == nil {
 		b.Skip("no collection")
 	}
-	r, err := NewReader()
+	r, err := manifest.NewReader()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -105,7 +118,7 @@ func BenchmarkReadCollection(b *testing.B) {
 
 func BenchmarkNewReader(b *testing.B) {
 	for b.Loop() {
-		if _, err := NewReader(); err != nil {
+		if _, err := manifest.NewReader(); err != nil {
 			b.Fatal(err)
 		}
 	}

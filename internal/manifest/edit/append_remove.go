@@ -1,4 +1,4 @@
-package manifest
+package edit
 
 import (
 	"bytes"
@@ -6,9 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -34,7 +33,7 @@ func AppendPrompt(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		text = append(text, lines...)
 	}
-	if len(bytes.TrimSpace(text)) > 0 && !IsSeparator(text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]) {
+	if len(bytes.TrimSpace(text)) > 0 && !manifest.IsSeparator(text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]) {
 		text = append(text, "---"+lines...)
 	}
 	text = append(text, added...)
@@ -68,9 +67,9 @@ func RemovePrompt(file []byte, key store.Key) ([]byte, error) {
 }
 
 // cutDocument takes a document out together with one separator.
-func cutDocument(file []byte, d *Document) []byte {
-	all, _ := SplitDocuments(d.File, file) // as it was read, it can be read
-	i := slices.IndexFunc(all, func(other *Document) bool { return other.Start == d.Start })
+func cutDocument(file []byte, d *manifest.Document) []byte {
+	all, _ := manifest.SplitDocuments(d.File, file) // as it was read, it can be read
+	i := slices.IndexFunc(all, func(other *manifest.Document) bool { return other.Start == d.Start })
 	switch {
 	case i+1 < len(all):
 		return slices.Concat(file[:d.Start], file[all[i+1].Start:])
@@ -81,10 +80,10 @@ func cutDocument(file []byte, d *Document) []byte {
 }
 
 // cutListItem is the text of a List without the manifest.
-func (m *Manifest) cutListItem() []byte {
-	at := Locate(m.Document.Root, "items")
+func (m editable) cutListItem() []byte {
+	at := manifest.Locate(m.Document.Root, "items")
 	s := &splicer{sourceText: newSourceText(m.Document), yamlWriter: yamlWriter{json: m.Document.JSON}}
-	i := slices.IndexFunc(at.Value.Content, func(n *yaml.Node) bool { return ResolveAlias(n) == m.Node })
+	i := m.itemIndex()
 	all, err := toOrderedJSON(m.Document.Value)
 	if err != nil || i < 0 {
 		return nil
@@ -98,7 +97,7 @@ func (m *Manifest) cutListItem() []byte {
 
 // snapshotManifests is what a file says, for comparing.
 func snapshotManifests(file []byte) map[store.Key]any {
-	found, _, _ := ParseManifests("", file)
+	found, _, _ := manifest.ParseManifests("", file)
 	all := make(map[store.Key]any, len(found))
 	for _, m := range found {
 		// Nil is not equal to what can be written, so that a failure shows.
