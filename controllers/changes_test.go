@@ -552,7 +552,7 @@ func agentsAreNotAnsweredByWhatCameAfter(t *testing.T) {
 	isApplied(t, s, r)
 	carried, err := writer.AppliedChange(t.Context(), key, store.Owner{UID: string(p.UID), Generation: p.Generation}, r.ID)
 	require.NoError(t, err)
-	if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {
+	if diff := cmp.Diff(&store.AppliedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {
 		t.Errorf("at generation %d the object carries (-want +got):\n%s", p.Generation, diff)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/lectern-dev/lectern/controllers/status"
 	"github.com/lectern-dev/lectern/controllers/upkeep"
 	"github.com/lectern-dev/lectern/internal/promptobject"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/telemetry"
 )
 
@@ -164,7 +165,7 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 // addChanges gives change requests a client of their own: it reads past the cache, and its calls end in time.
 func addChanges(mgr ctrl.Manager, o options, db *database, drifted chan<- event.GenericEvent) error {
 	config := rest.CopyConfig(mgr.GetConfig())
-	config.Timeout = changes.CallTimeout
+	config.Timeout = store.ObjectWriteTimeout
 	objects, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
 		return fmt.Errorf("set up the client for change requests: %w", err)

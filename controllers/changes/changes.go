@@ -27,9 +27,6 @@ const (
 	longestBackoff = 3 * time.Second
 )
 
-// CallTimeout bounds each write of an object, at the API server too.
-const CallTimeout = 5 * time.Second
-
 // Store is what is needed of the database.
 type Store interface {
 	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
@@ -46,7 +43,7 @@ type Store interface {
 
 // Changes is a leader-only runnable.
 type Changes struct {
-	// Objects asks the API server itself, never a cache, and gives each call CallTimeout.
+	// Objects asks the API server itself, never a cache, and gives each call store.ObjectWriteTimeout.
 	Objects client.Client
 	Store   Store
 	// Listen calls wake when there may be something to do, until it returns.

@@ -125,8 +125,8 @@ func (c *Changes) write(ctx context.Context, v view, spec v1alpha1.PromptSpec) (
 			return try{}, errLater
 		}
 	}
-	// Begun and sent within CallTimeout: what is answered after a crash counts on it.
-	timely, cancel := context.WithTimeout(ctx, CallTimeout)
+	// Begun and sent within store.ObjectWriteTimeout: what is answered after a crash counts on it.
+	timely, cancel := context.WithTimeout(ctx, store.ObjectWriteTimeout)
 	defer cancel()
 	if err := c.Store.BeginChange(timely, v.request, w.intent); err != nil {
 		return try{}, err

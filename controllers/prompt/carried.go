@@ -18,8 +18,8 @@ func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.Ap
 	if err != nil || change == nil {
 		return nil, err
 	}
-	held := change.Generation == p.Generation || promptobject.SatisfiesEdit(p.Spec, change.Edit)
-	return &store.AppliedChange{ID: change.ID, Intact: held, Edit: change.Edit}, nil
+	change.Intact = change.Generation == p.Generation || promptobject.SatisfiesEdit(p.Spec, change.Edit)
+	return change, nil
 }
 
 // settleUnpublished answers a change request whose object ends otherwise than published, in the words of the object.

@@ -37,7 +37,7 @@ type Store interface {
 	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 	Publish(ctx context.Context, p store.Publication) (store.Published, error)
 	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
-	AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error)
+	AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.AppliedChange, error)
 	FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error
 }
 

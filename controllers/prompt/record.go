@@ -1,8 +1,8 @@
 package prompt
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -20,10 +20,7 @@ func record(s *v1alpha1.PromptStatus, live store.Published) {
 		s.Includes = append(s.Includes, v1alpha1.IncludeStatus{Name: in.Name, Version: in.Version})
 	}
 	slices.SortFunc(s.Includes, func(a, b v1alpha1.IncludeStatus) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return int(a.Version - b.Version)
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 	})
 	s.Includes = slices.Compact(s.Includes) // one version may be asked for by two selectors
 }

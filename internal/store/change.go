@@ -32,11 +32,12 @@ type Edit struct {
 	Withdraw int64 `json:"withdraw,omitempty"`
 }
 
-// NotAchievedBy reports whether a publish left undone what the edit asks for. A rule of somebody else that it could not meet is
-// no answer to this edit, but for one: versions are withdrawn all together or none.
+// NotAchievedBy reports whether a publish left out what the edit asks for. A channel rule that the publish could not
+// meet counts only when it is the edit's own; a version in use always counts, since versions are withdrawn all together or
+// none.
 func (e *Edit) NotAchievedBy(p *Published) bool {
-	asked := func(missing ChannelRule) bool { return missing.Name == e.Channel.Name }
-	return e.Channel != nil && slices.ContainsFunc(p.Missing, asked) || e.Withdraw != 0 && len(p.InUse) > 0
+	isOwn := func(missing ChannelRule) bool { return missing.Name == e.Channel.Name }
+	return e.Channel != nil && slices.ContainsFunc(p.Missing, isOwn) || e.Withdraw != 0 && len(p.InUse) > 0
 }
 
 // ChannelEdit moves a channel to a version, has it follow the newest (Version zero), or removes it.
@@ -70,17 +71,17 @@ type ChangeState string
 const (
 	// ChangePending: nothing was written yet, or it is not known to be.
 	ChangePending ChangeState = "Pending"
-	// ChangeApplied: the object says it; it is not published yet.
+	// ChangeApplied: the object has the edit; it is not published yet.
 	ChangeApplied ChangeState = "Applied"
 	// ChangePublished: it is served.
 	ChangePublished ChangeState = "Published"
-	// ChangeBlocked: the object says it, and is not published; Reason is the object's.
+	// ChangeBlocked: the object has the edit, and is not published; Reason is the object's.
 	ChangeBlocked ChangeState = "Blocked"
 	// ChangeRefused: the object is not for agents to edit, or the edit is not valid there; nothing was written.
 	ChangeRefused ChangeState = "Refused"
 	// ChangeConflict: the object is not as the request expects; nothing of the request is in it.
 	ChangeConflict ChangeState = "Conflict"
-	// ChangeExpired: not begun in time, and never will be.
+	// ChangeExpired: it was not begun in time, and never will be.
 	ChangeExpired ChangeState = "Expired"
 )
 
@@ -130,17 +131,22 @@ const (
 	ReasonNotBegun = "NotBegun"
 )
 
-// ChangeExpiry is how long a request may wait for the controller. What was not begun by then never is.
-const ChangeExpiry = 10 * time.Minute
+const (
+	// ChangeExpiry is how long a request may wait for the controller. What was not begun by then never is.
+	ChangeExpiry = 10 * time.Minute
+	// ObjectWriteTimeout bounds each write of an object, at the API server too. A write is taken to be still under way
+	// (OpenChange.MayLand) for twice as long: the one half for the call, the other for clocks and delays on the way.
+	ObjectWriteTimeout = 5 * time.Second
+)
 
-// What callers are told where the store itself settles a request.
+// Messages to the caller where the store itself makes a request final.
 const (
 	MessageSuperseded   = "another writer replaced the edit, or a part of it, before it was published; read the prompt and decide again"
 	MessageDeletedFirst = "the prompt was deleted before the edit was published"
 	MessageNotBegun     = "the request waited for 10 minutes without being begun, and never will be; nothing was written; ask again"
 )
 
-// OpenChange is a change request that is not settled, as the controller finds it.
+// OpenChange is a change request that is not final, as the controller finds it.
 type OpenChange struct {
 	ChangeRequest
 	State ChangeState
@@ -149,8 +155,8 @@ type OpenChange struct {
 	Intent  Intent
 	// Overdue says that it may not be begun any more.
 	Overdue bool
-	// MayLand says that the last write was begun so lately that it may still be under way, from whichever
-	// controller. Nothing must be answered that it could turn into a lie.
+	// MayLand says that the last write was begun so lately that it may still reach the object, from whichever
+	// controller. Until then no outcome is final that this write could make wrong.
 	MayLand bool
 	// Stuck says that it is Applied for longer than a publish takes.
 	Stuck bool
@@ -167,18 +173,12 @@ type Intent struct {
 // AppliedChange is a change request whose edit was written into an object.
 type AppliedChange struct {
 	ID string
-	// Intact says that the object still says what was asked; otherwise another writer replaced it.
-	Intact bool
 	// Edit is what was asked.
 	Edit Edit
-}
-
-// CarriedChange is what the controller is told of such a request, to find out whether it is held: the edit, and the
-// generation the object had with it.
-type CarriedChange struct {
-	ID         string
-	Edit       Edit
+	// Generation is the object's with the edit in it.
 	Generation int64
+	// Intact says that the object still has the edit; otherwise another writer replaced it. The controller finds it out.
+	Intact bool
 }
 
 // PublishedState is what is published of a prompt: by which object, its newest version and where its channels are. It
@@ -189,7 +189,7 @@ type PublishedState struct {
 	Channels map[string]int64
 }
 
-// ErrNotYours says that a change request is not the caller's to go on with: it is settled, another controller works on
+// ErrNotYours says that a change request is not the caller's to go on with: it is final, another controller works on
 // it, or it is not its turn.
 var ErrNotYours = errors.New("the change request is not this controller's to go on with")
 

@@ -53,15 +53,16 @@ func (e *ForeignClusterError) Error() string {
 		"if that cluster is gone, run `lectern migrate --adopt-cluster`", e.Owner, e.Asked)
 }
 
-// UnstorableValueError is a value Postgres cannot hold (SQLSTATE class 22): trying again cannot help.
+// UnstorableValueError is a value Postgres cannot hold, or not in that size (SQLSTATE classes 22 and 54): trying again
+// cannot help.
 type UnstorableValueError struct {
 	Reason string
 }
 
 func (e *UnstorableValueError) Error() string { return "the database refuses a value: " + e.Reason }
 
-// VersionExpiredError is an ErrNotFound in a store that ends with its process: the number may have been a version
-// of an earlier one.
+// VersionExpiredError is an ErrNotFound in a store that ends with its process: the number may have been given out by an
+// earlier process.
 type VersionExpiredError struct {
 	Key     Key
 	Version int64

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -204,7 +205,7 @@ func (s *Store) applyPlan(r *row, p *store.Publication, pl *plan.Plan, at time.T
 		delete(r.versions, dropped)
 	}
 	r.Withdrawn = slices.Concat(pl.Withdraw, r.Withdrawn)
-	slices.SortFunc(r.Withdrawn, func(a, b int64) int { return int(b - a) })
+	slices.SortFunc(r.Withdrawn, func(a, b int64) int { return cmp.Compare(b, a) })
 	r.Withdrawn = slices.DeleteFunc(r.Withdrawn, func(v int64) bool { return slices.Contains(pl.Drop, v) })
 	r.Served, r.Channels, r.Default = pl.Served, pl.Channels, pl.Default
 	r.Owner, r.Labels, r.Exposure = p.Owner, p.Labels, p.Exposure

@@ -10,16 +10,16 @@ import (
 // Unresolved is the version of a channel that is stated and points to nothing stored.
 const Unresolved = 0
 
-// ChannelMove is one channel's step from where it stands to where it belongs.
+// ChannelMove is the step of one channel from the version it points to to the one it shall.
 type ChannelMove struct {
 	Name     string
 	From, To int64
 	Removed  bool
 }
 
-// placeChannels is where the rules put the channels, given the versions served in descending order.
-// The rules are the whole truth: a channel without one is gone. A pin to a version not served leaves the
-// channel where it stands, or unresolved when it stands nowhere served, and is missing.
+// placeChannels returns where the rules put the channels, given the versions served in descending order. A channel
+// without a rule is removed. A rule for a version not served leaves the channel where it points, or unresolved when that
+// is not served either, and is missing.
 func placeChannels(current map[string]int64, rules []store.ChannelRule, served []int64) (placed map[string]int64, missing []store.ChannelRule) {
 	newest := int64(Unresolved)
 	if len(served) > 0 {
@@ -44,7 +44,7 @@ func placeChannels(current map[string]int64, rules []store.ChannelRule, served [
 	return placed, missing
 }
 
-// movesBetween are the steps from one placement to another, in order of name.
+// movesBetween returns the steps from one placement of channels to another, in order of name.
 func movesBetween(current, placed map[string]int64) []ChannelMove {
 	var moves []ChannelMove
 	for _, name := range slices.Sorted(maps.Keys(placed)) {
@@ -61,7 +61,7 @@ func movesBetween(current, placed map[string]int64) []ChannelMove {
 	return moves
 }
 
-// defaultVersion is what callers get who name no version, or Unresolved.
+// defaultVersion returns what callers get who name no version, or Unresolved.
 func defaultVersion(placed map[string]int64) int64 {
 	if version, stated := placed[store.Production]; stated {
 		return version
@@ -69,7 +69,7 @@ func defaultVersion(placed map[string]int64) int64 {
 	return placed[store.Latest]
 }
 
-// resolvedChannels are the channels that point somewhere, in order of name.
+// resolvedChannels returns the channels that point to a version, in order of name.
 func resolvedChannels(placed map[string]int64) []store.Channel {
 	channels := make([]store.Channel, 0, len(placed))
 	for _, name := range slices.Sorted(maps.Keys(placed)) {

@@ -8,10 +8,10 @@ type State struct {
 	Deleted bool
 }
 
-// IsFenced decides whether a row refuses a publication, because only the API server can say whose turn it
+// IsFenced reports whether a row refuses a publication, because only the API server can say whose turn it
 // is. A tombstone fences even its own UID, or a deposed leader would bring back what was deleted. A
 // takeover is a compare-and-set on the fence that was seen; it also passes where the publication needs
-// none, because its own first attempt may have been committed unheard.
+// none, because its own first attempt may have been committed without an answer.
 func IsFenced(row State, p *store.Publication) bool {
 	switch {
 	case row.Revision == 0: // inserted by this transaction

@@ -9,13 +9,13 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Plan is what a publish changes in a row. It is made in two steps, because what may be erased depends
-// on who pins it, which the database is asked in between.
+// Plan is what a publish changes in a row. It is made in two steps, New and SetDropped, because what may be erased
+// depends on who pins it, which the store is asked in between.
 type Plan struct {
 	Newest     int64
 	NewVersion bool
 
-	// Withdraw and Drop are versions to erase; Drop is by age.
+	// Withdraw and Drop are versions to erase: those the publication asks for, and those that are too old.
 	Withdraw []int64
 	Drop     []int64
 
@@ -50,7 +50,7 @@ func NextVersion(r *Row, p *store.Publication) (newest int64, isNew bool) {
 	}
 }
 
-// VersionsToWithdraw are the versions the publication asks to withdraw that are still served, in ascending order.
+// VersionsToWithdraw returns the versions the publication asks to withdraw that are still served, in ascending order.
 func VersionsToWithdraw(r *Row, p *store.Publication, newest int64) []int64 {
 	var versions []int64
 	for _, version := range p.Withdrawn {
@@ -62,7 +62,7 @@ func VersionsToWithdraw(r *Row, p *store.Publication, newest int64) []int64 {
 	return slices.Compact(versions)
 }
 
-// New decides everything but what is dropped by age.
+// New returns a plan that decides everything but what is dropped by age.
 func New(r *Row, p *store.Publication, newest int64, isNew bool, withdraw []int64) *Plan {
 	served := slices.Clone(r.Served)
 	if isNew {
@@ -80,7 +80,7 @@ func New(r *Row, p *store.Publication, newest int64, isNew bool, withdraw []int6
 	return pl
 }
 
-// VersionsBeyondLimit are the stored versions beyond the history limit that are neither in a channel nor the
+// VersionsBeyondLimit returns the stored versions beyond the history limit that are neither in a channel nor the
 // newest, in ascending order. Withdrawn ones count: they are lines of the history too.
 func VersionsBeyondLimit(r *Row, p *store.Publication, pl *Plan) []int64 {
 	limit := int(HistoryLimit(p))
@@ -95,14 +95,15 @@ func VersionsBeyondLimit(r *Row, p *store.Publication, pl *Plan) []int64 {
 	return old
 }
 
-// SetDropped adds what age takes.
+// SetDropped adds the versions that are dropped by age.
 func (pl *Plan) SetDropped(versions []int64) {
 	pl.Drop = versions
 	pl.Served = slices.DeleteFunc(pl.Served, func(v int64) bool { return slices.Contains(versions, v) })
 	pl.Visible = pl.Visible || len(versions) > 0
 }
 
-// HistoryLimit is how many versions a publication keeps, zero for no limit; never more than a database column holds.
-func HistoryLimit(p *store.Publication) int32 {
-	return int32(max(0, min(p.HistoryLimit, math.MaxInt32)))
-}
+// HistoryLimit returns how many versions a publication keeps, zero for no limit.
+func HistoryLimit(p *store.Publication) int32 { return ClampInt32(p.HistoryLimit) }
+
+// ClampInt32 keeps a number of rows or versions within what a database column or parameter holds.
+func ClampInt32(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }

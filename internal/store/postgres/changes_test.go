@@ -396,7 +396,7 @@ func TestCarriedChange(t *testing.T) {
 		c, err := d.writer.AppliedChange(t.Context(), handover, owner, mark)
 		require.NoError(t, err)
 		if c != nil {
-			if diff := cmp.Diff(&store.CarriedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, c); diff != "" {
+			if diff := cmp.Diff(&store.AppliedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, c); diff != "" {
 				t.Errorf("carried (-want +got):\n%s", diff)
 			}
 		}

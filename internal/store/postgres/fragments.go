@@ -17,7 +17,7 @@ func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prom
 	if len(refs) == 0 {
 		return fragments, nil
 	}
-	params := sqlcgen.FragmentsParams{Namespace: namespace}
+	params := sqlcgen.LoadFragmentsParams{Namespace: namespace}
 	for _, ref := range refs {
 		params.Names = append(params.Names, ref.Name)
 		params.Versions = append(params.Versions, ref.Version)
@@ -25,7 +25,7 @@ func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prom
 	}
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.queries.Fragments(ctx, params)
+	rows, err := s.queries.LoadFragments(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("read fragments: %w", translateError(err))
 	}

@@ -84,7 +84,7 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 	if len(includes) == 0 {
 		return nil
 	}
-	params := sqlcgen.ChoicesParams{Namespace: p.Key.Namespace}
+	params := sqlcgen.CurrentFragmentVersionsParams{Namespace: p.Key.Namespace}
 	for _, include := range includes {
 		ref, err := plan.IncludedRef(include)
 		if err != nil {
@@ -94,7 +94,7 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 		params.Versions = append(params.Versions, ref.Version)
 		params.Channels = append(params.Channels, ref.Channel)
 	}
-	rows, err := q.Choices(ctx, params)
+	rows, err := q.CurrentFragmentVersions(ctx, params)
 	if err != nil {
 		return fmt.Errorf("read the current fragments: %w", err)
 	}
@@ -140,7 +140,7 @@ func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publica
 	if err != nil {
 		return 0, fmt.Errorf("write the labels: %w", err)
 	}
-	settled, err := q.Settle(ctx, sqlcgen.SettleParams{
+	settled, err := q.CommitRevision(ctx, sqlcgen.CommitRevisionParams{
 		ID: r.ID, Visible: pl.Visible, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
 		Labels: labels, Exposure: string(p.Exposure), DeletionPolicy: deletionPolicy(p.Retain), HistoryLimit: plan.HistoryLimit(p),
 		HighestVersion: pl.Newest, Digest: string(p.Compiled.Digest),
@@ -161,7 +161,7 @@ func updateDescription(ctx context.Context, q *sqlcgen.Queries, id int64, p *sto
 	if err := q.AddTags(ctx, sqlcgen.AddTagsParams{PromptID: id, Version: version}); err != nil {
 		return err
 	}
-	if err := q.Describe(ctx, sqlcgen.DescribeParams{PromptID: id, Version: version}); err != nil {
+	if err := q.UpdateDescription(ctx, sqlcgen.UpdateDescriptionParams{PromptID: id, Version: version}); err != nil {
 		return err
 	}
 	if pl.NewVersion && version == pl.Newest {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
@@ -18,7 +19,7 @@ import (
 func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	row, err := s.queries.Feed(ctx)
+	row, err := s.queries.ReadFeed(ctx)
 	if err != nil {
 		return store.Feed{}, fmt.Errorf("read the feed: %w", translateError(err))
 	}
@@ -30,7 +31,7 @@ func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.queries.Changes(ctx, sqlcgen.ChangesParams{After: after, MaxRows: pageSize(limit)})
+	rows, err := s.queries.ChangedSince(ctx, sqlcgen.ChangedSinceParams{After: after, MaxRows: rowLimit(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("read the changes: %w", translateError(err))
 	}
@@ -48,7 +49,7 @@ func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]sto
 func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	row, err := s.queries.Version(ctx, sqlcgen.VersionParams{
+	row, err := s.queries.ReadVersion(ctx, sqlcgen.ReadVersionParams{
 		Namespace: key.Namespace, Name: key.Name, Version: sel.Version, Channel: sel.Channel,
 	})
 	switch {
@@ -57,7 +58,7 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 	case err != nil:
 		return store.Version{}, fmt.Errorf("read %s: %w", key, translateError(err))
 	case row.Version == nil:
-		return store.Version{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
+		return store.Version{}, plan.NotServedError(store.Exposure(row.Exposure), sel, row.ChannelKnown)
 	}
 	v := store.Version{
 		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest),
@@ -70,14 +71,6 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 		return store.Version{}, fmt.Errorf("read the includes of %s version %d: %w", key, v.Version, err)
 	}
 	return v, nil
-}
-
-// nothingServed says which of the two reasons there is for a live prompt to have no version under a selector.
-func nothingServed(exposure store.Exposure, sel prompt.Selector, channelKnown bool) error {
-	if exposure == store.Fragment || sel.Version != 0 || sel.Channel != "" && !channelKnown {
-		return store.ErrNotFound
-	}
-	return store.ErrUnresolved
 }
 
 // List is a page of the prompts of exposure Listed, in order of (namespace, name).
@@ -103,12 +96,12 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.ListPage, er
 func (s *Store) listSummaries(ctx context.Context, q store.ListQuery) ([]sqlcgen.ListAllRow, error) {
 	if q.Scope.All {
 		return s.queries.ListAll(ctx, sqlcgen.ListAllParams{
-			AfterNamespace: q.After.Namespace, AfterName: q.After.Name, MaxRows: pageSize(q.Limit + 1),
+			AfterNamespace: q.After.Namespace, AfterName: q.After.Name, MaxRows: rowLimit(q.Limit + 1),
 		})
 	}
-	rows, err := s.queries.ListNamespaces(ctx, sqlcgen.ListNamespacesParams{
+	rows, err := s.queries.ListInNamespaces(ctx, sqlcgen.ListInNamespacesParams{
 		Namespaces:     q.Scope.Namespaces,
-		AfterNamespace: q.After.Namespace, AfterName: q.After.Name, MaxRows: pageSize(q.Limit + 1),
+		AfterNamespace: q.After.Namespace, AfterName: q.After.Name, MaxRows: rowLimit(q.Limit + 1),
 	})
 	if err != nil {
 		return nil, err
@@ -140,7 +133,7 @@ func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
 	if scope.All {
 		n, err = s.queries.CountAll(ctx)
 	} else {
-		n, err = s.queries.CountNamespaces(ctx, scope.Namespaces)
+		n, err = s.queries.CountInNamespaces(ctx, scope.Namespaces)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("count prompts: %w", translateError(err))
@@ -155,8 +148,8 @@ func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, l
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	rows, err := s.queries.Versions(ctx, sqlcgen.VersionsParams{
-		Namespace: key.Namespace, Name: key.Name, Before: before, MaxRows: pageSize(limit),
+	rows, err := s.queries.ListVersions(ctx, sqlcgen.ListVersionsParams{
+		Namespace: key.Namespace, Name: key.Name, Before: before, MaxRows: rowLimit(limit),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the versions of %s: %w", key, translateError(err))
@@ -179,7 +172,7 @@ func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, l
 
 // requireLive tells the end of a history from a prompt that is not there.
 func (s *Store) requireLive(ctx context.Context, key store.Key) error {
-	is, err := s.queries.Live(ctx, sqlcgen.LiveParams{Namespace: key.Namespace, Name: key.Name})
+	is, err := s.queries.PromptExists(ctx, sqlcgen.PromptExistsParams{Namespace: key.Namespace, Name: key.Name})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", key, translateError(err))
 	}
@@ -189,7 +182,5 @@ func (s *Store) requireLive(ctx context.Context, key store.Key) error {
 	return nil
 }
 
-// pageSize keeps a limit within what Postgres takes.
-func pageSize(limit int) int32 {
-	return int32(max(1, min(limit, math.MaxInt32)))
-}
+// rowLimit returns a limit of at least one row as Postgres takes it.
+func rowLimit(limit int) int32 { return plan.ClampInt32(max(1, limit)) }

@@ -29,12 +29,12 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 		fragments[i] = include.Name
 	}
 	for {
-		locked, err := q.LockPrompts(ctx, sqlcgen.LockPromptsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Fragments: fragments})
+		locked, err := q.LockPromptAndFragments(ctx, sqlcgen.LockPromptAndFragmentsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Fragments: fragments})
 		if err != nil {
 			return row{}, fmt.Errorf("lock the rows: %w", err)
 		}
 		if locked.Locked {
-			found, err := q.Prompt(ctx, sqlcgen.PromptParams{Namespace: p.Key.Namespace, Name: p.Key.Name})
+			found, err := q.ReadPrompt(ctx, sqlcgen.ReadPromptParams{Namespace: p.Key.Namespace, Name: p.Key.Name})
 			if err != nil {
 				return row{}, fmt.Errorf("read the row: %w", err)
 			}
@@ -52,7 +52,7 @@ func lockRow(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (row
 	}
 }
 
-func toRow(r sqlcgen.PromptRow) (row, error) {
+func toRow(r sqlcgen.ReadPromptRow) (row, error) {
 	found := row{ID: r.ID, Row: plan.Row{
 		State: plan.State{
 			Fence:   store.Fence{Owner: store.Owner{UID: r.OwnerUid, Generation: r.Generation}, Revision: r.Revision},

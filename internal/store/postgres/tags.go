@@ -10,14 +10,14 @@ import (
 // DeleteUnusedTags erases the names of tags that no prompt has any more: one may have been withdrawn for what it says.
 func (w *Writer) DeleteUnusedTags(ctx context.Context) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		unused, err := q.UnusedTags(ctx)
+		unused, err := q.HasUnusedTags(ctx)
 		if err != nil || !unused {
 			return err // publishes wait for the lock: not for nothing
 		}
 		if err := q.LockTags(ctx); err != nil {
 			return err
 		}
-		return q.DropUnusedTags(ctx)
+		return q.DeleteUnusedTags(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("forget unused tags: %w", err)

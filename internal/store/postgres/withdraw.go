@@ -52,7 +52,7 @@ func promptsContaining(ctx context.Context, q *sqlcgen.Queries, p *store.Publica
 	if len(withdrawn) == 0 {
 		return nil, nil
 	}
-	names, err := q.Copies(ctx, sqlcgen.CopiesParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Versions: withdrawn})
+	names, err := q.PromptsContaining(ctx, sqlcgen.PromptsContainingParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Versions: withdrawn})
 	if err != nil {
 		return nil, fmt.Errorf("read who copied versions %v: %w", withdrawn, err)
 	}

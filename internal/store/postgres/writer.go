@@ -36,8 +36,7 @@ func (s *Store) Writer(clusterUID string) *Writer {
 // cluster was first, and from then on that of every write: the database is there, and waiting cures nothing.
 func (w *Writer) ClaimDatabase(ctx context.Context) error {
 	err := w.claimUnowned(ctx)
-	var foreign *store.ForeignClusterError
-	if err == nil || errors.As(err, &foreign) {
+	if _, isForeign := errors.AsType[*store.ForeignClusterError](err); err == nil || isForeign {
 		w.refused.Store(&err)
 	}
 	return err
@@ -189,7 +188,7 @@ func writeTombstone(ctx context.Context, q *sqlcgen.Queries, key store.Key, poli
 	if err := finalizeChangesOfDeleted(ctx, q, key, fence.UID); err != nil { // before the feed is held
 		return false, err
 	}
-	if _, err := q.Bury(ctx, sqlcgen.BuryParams{ID: row.ID, DeletionPolicy: policy}); err != nil {
+	if _, err := q.WriteTombstone(ctx, sqlcgen.WriteTombstoneParams{ID: row.ID, DeletionPolicy: policy}); err != nil {
 		return false, fmt.Errorf("write the tombstone: %w", err)
 	}
 	return true, nil
@@ -200,8 +199,8 @@ func writeTombstone(ctx context.Context, q *sqlcgen.Queries, key store.Key, poli
 func (w *Writer) ListRows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
-	found, err := w.store.queries.Rows(ctx, sqlcgen.RowsParams{
-		Namespace: after.Namespace, Name: after.Name, MaxRows: pageSize(limit), SettledSeconds: settled.Seconds(),
+	found, err := w.store.queries.ListRows(ctx, sqlcgen.ListRowsParams{
+		Namespace: after.Namespace, Name: after.Name, MaxRows: rowLimit(limit), SettledSeconds: settled.Seconds(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the rows: %w", translateError(err))
@@ -248,7 +247,7 @@ func (w *Writer) purgeOne(ctx context.Context, olderThan time.Duration) (found b
 		if err := q.EraseVersions(ctx, id); err != nil {
 			return err
 		}
-		_, err = q.Purge(ctx, id)
+		_, err = q.PurgePrompt(ctx, id)
 		return err
 	})
 	return found, err

@@ -9,7 +9,7 @@ with asked as (
 select asked.id::text as id, coalesce(pg_notify('lectern_changes', asked.id::text)::text, '')::text as notified
   from asked;
 
--- name: RequestedBefore :one
+-- name: EarlierRequest :one
 -- The name of an addition is chosen anew for each request, because the first one took the name it chose.
 select id::text as id, namespace, name, action, state, version, served, new_version, reason, message,
        (action = @action and namespace = @namespace and (action = 'Add' or name = @name)
@@ -26,7 +26,7 @@ select id::text as id, namespace, name, action, state, version, served, new_vers
   from prompt_changes
  where id = any((@ids::text[])::uuid[]) and subject = @subject;
 
--- name: OpenChanges :many
+-- name: PromptsWithOpenChanges :many
 -- The prompts whose first request waits for the controller: one that is written is the publish's to settle, and
 -- looked at only when that takes long. What was begun comes first even where an earlier number was committed later.
 select first.namespace, first.name
@@ -38,7 +38,7 @@ select first.namespace, first.name
  order by first.seq
  limit @max_rows;
 
--- name: OpenChange :one
+-- name: NextChange :one
 select id::text as id, action, edit, expected_version, subject, state, attempt, object_uid, object_version, generation,
        (requested_at < now() - make_interval(secs => @expiry_seconds))::boolean as overdue,
        coalesce(tried_at > now() - make_interval(secs => @call_seconds), false)::boolean as may_land,
@@ -48,7 +48,7 @@ select id::text as id, action, edit, expected_version, subject, state, attempt, 
  order by begun_at is null, seq
  limit 1;
 
--- name: LockChanges :exec
+-- name: LockChangesOfPrompt :exec
 -- Two controllers that begin requests of one prompt at once would not see each other's.
 select pg_advisory_xact_lock(hashtextextended('lectern changes of ' || @namespace::text || '/' || @name::text, 0));
 
@@ -62,13 +62,13 @@ update prompt_changes c
                     where o.namespace = c.namespace and o.name = c.name and o.settled_at is null and o.id <> c.id
                       and (o.begun_at is not null or o.seq < c.seq));
 
--- name: ApplyChange :exec
+-- name: MarkChangeApplied :exec
 -- Its publish may have settled it already.
 update prompt_changes
    set state = 'Applied', applied_at = now(), object_uid = @object_uid, generation = @generation
  where id = (@id::text)::uuid and state = 'Pending';
 
--- name: CarriedChange :one
+-- name: AppliedChange :one
 -- The request whose edit went into an object: the object says so itself, or the row does, should somebody
 -- have dropped the annotation. One that was found superseded is of interest once more, see carried.go.
 select id::text as id, edit, generation
@@ -86,7 +86,7 @@ select state, reason, attempt, generation
  where id = (@id::text)::uuid
    for update;
 
--- name: SettleChange :exec
+-- name: FinalizeChange :exec
 -- Every settlement wakes the controller for the next request. Servers ask. None leaves the edit: a version may be
 -- withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
 with settled as (
@@ -99,7 +99,7 @@ with settled as (
 select pg_notify('lectern_changes', settled.id::text)
   from settled;
 
--- name: SettleChangesOfDeleted :exec
+-- name: FinalizeChangesOfDeleted :exec
 -- A deletion is done once its object is, whoever did it. What was written and not published is lost; what
 -- was only begun is for the controller to find out.
 with settled as (
@@ -115,7 +115,7 @@ with settled as (
 select pg_notify('lectern_changes', settled.id::text)
   from settled;
 
--- name: ChangesOverdue :one
+-- name: HasOverdueChanges :one
 select exists (select from prompt_changes
                 where settled_at is null and begun_at is null
                   and requested_at < now() - make_interval(secs => @expiry_seconds))::boolean as overdue;
@@ -130,7 +130,7 @@ with settled as (
 select pg_notify('lectern_changes', settled.id::text)
   from settled;
 
--- name: DropChanges :execrows
+-- name: DeleteOldChanges :execrows
 delete from prompt_changes
  where id in (select c.id from prompt_changes c
                where c.settled_at < now() - make_interval(secs => @older_than_seconds)

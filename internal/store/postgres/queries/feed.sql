@@ -1,8 +1,8 @@
--- name: Feed :one
+-- name: ReadFeed :one
 select epoch, revision
   from feed;
 
--- name: Changes :many
+-- name: ChangedSince :many
 -- "revision > 0" repeats the predicate of the index, which a parameter alone does not imply.
 select revision, namespace, name
   from prompts

@@ -1,4 +1,4 @@
--- name: LockPrompts :one
+-- name: LockPromptAndFragments :one
 -- Own row for update, fragments for share, in one statement and in order of id: with any other order two
 -- prompts that include each other deadlock. One select cannot lock at two strengths, hence the two
 -- lateral ones, each run once a row in the outer order. Answers whether the own row is there and locked: a
@@ -18,7 +18,7 @@ values (@namespace, @name, @owner_uid, @generation)
 on conflict do nothing
 returning id;
 
--- name: Prompt :one
+-- name: ReadPrompt :one
 -- No condition but the key: whether the row is absent, ours, newer or another's is decided in Go, by
 -- a pure function. A where clause that filters would make those look the same.
 select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::boolean as deleted,
@@ -38,7 +38,7 @@ select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::
   from prompts p
  where p.namespace = @namespace and p.name = @name;
 
--- name: Choices :many
+-- name: CurrentFragmentVersions :many
 -- What each include would take now; a choice that is gone has no row.
 select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen
   from (select unnest(@names::text[]) as name, unnest(@versions::bigint[]) as version, unnest(@channels::text[]) as channel) r
@@ -47,7 +47,7 @@ select r.name::text as name, r.version::bigint as version, r.channel::text as ch
   join prompt_versions v on v.prompt_id = p.id and v.withdrawn_at is null
    and v.version = case when r.version > 0 then r.version when r.channel <> '' then c.version else p.default_version end;
 
--- name: Fragments :many
+-- name: LoadFragments :many
 -- The same choice with its text.
 select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen,
        (v.document ->> 'syntax')::text as syntax, v.source
@@ -94,7 +94,7 @@ select pin.version::bigint as version, min(d.name)::text as dependent
  group by pin.version
  order by pin.version;
 
--- name: Copies :many
+-- name: PromptsContaining :many
 -- Live prompts that still serve the text of these versions, by whatever include.
 select distinct d.name
   from (select unnest(@versions::bigint[]) as version) copied

@@ -1,4 +1,4 @@
--- name: Version :one
+-- name: ReadVersion :one
 -- One query for all three kinds of selector. A channel or default that points nowhere still gives a row,
 -- without a version: only so can the answer say which of the two is missing.
 select p.exposure, p.revision, (c.name is not null)::boolean as channel_known,
@@ -19,7 +19,7 @@ select p.namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p
  order by p.namespace, p.name
  limit @max_rows;
 
--- name: ListNamespaces :many
+-- name: ListInNamespaces :many
 -- A page out of each namespace in turn: "namespace = any" would sort everything in them for one page,
 -- since a btree before Postgres 17 gives no order across the elements. The outer order is by the
 -- list of namespaces first, so the sort is incremental and stops with the page.
@@ -44,13 +44,13 @@ select count(*)
   from prompts
  where exposure = 'Listed' and deleted_at is null and default_version is not null;
 
--- name: CountNamespaces :one
+-- name: CountInNamespaces :one
 select count(*)
   from prompts
  where exposure = 'Listed' and deleted_at is null and default_version is not null
    and namespace = any(@namespaces::text[]);
 
--- name: Versions :many
+-- name: ListVersions :many
 select v.version, v.digest, v.published_at, v.provenance, (v.withdrawn_at is not null)::boolean as withdrawn,
        array(select c.name from prompt_channels c
               where c.prompt_id = v.prompt_id and c.version = v.version order by c.name)::text[] as channels
@@ -61,5 +61,5 @@ select v.version, v.digest, v.published_at, v.provenance, (v.withdrawn_at is not
  order by v.version desc
  limit @max_rows;
 
--- name: Live :one
+-- name: PromptExists :one
 select exists(select from prompts where namespace = @namespace and name = @name and deleted_at is null);

@@ -4,7 +4,7 @@ select id, owner_uid, generation, revision, (deleted_at is not null)::boolean as
  where namespace = @namespace and name = @name
    for update;
 
--- name: Bury :one
+-- name: WriteTombstone :one
 -- An empty deletion policy leaves the one the row has.
 with next as (
   update feed set revision = revision + 1 returning revision
@@ -19,7 +19,7 @@ with next as (
 select buried.revision, coalesce(pg_notify('lectern', buried.revision::text)::text, '')::text as notified
   from buried;
 
--- name: Rows :many
+-- name: ListRows :many
 select namespace, name, owner_uid, generation, revision, digest,
        (updated_at < now() - make_interval(secs => @settled_seconds))::boolean as settled
   from prompts
@@ -50,7 +50,7 @@ with variables as (
 )
 delete from prompt_versions v where v.prompt_id = @prompt_id;
 
--- name: Purge :one
+-- name: PurgePrompt :one
 with next as (
   update feed set revision = revision + 1 returning revision
 ), purged as (

@@ -9,22 +9,44 @@ import (
 	"context"
 )
 
-const applyChange = `-- name: ApplyChange :exec
-update prompt_changes
-   set state = 'Applied', applied_at = now(), object_uid = $1, generation = $2
- where id = ($3::text)::uuid and state = 'Pending'
+const appliedChange = `-- name: AppliedChange :one
+select id::text as id, edit, generation
+  from prompt_changes
+ where namespace = $1 and name = $2 and action <> 'Delete'
+   and (settled_at is null and state = 'Applied' and object_uid = $3 and generation <= $4::bigint
+     or id = ($5::text)::uuid and begun_at is not null and object_uid in ('', $3)
+        and (settled_at is null or reason = 'Superseded' and generation = $4))
+ order by settled_at is not null
+ limit 1
 `
 
-type ApplyChangeParams struct {
+type AppliedChangeParams struct {
+	Namespace  string
+	Name       string
 	ObjectUid  string
 	Generation int64
-	ID         string
+	LastChange string
 }
 
-// Its publish may have settled it already.
-func (q *Queries) ApplyChange(ctx context.Context, arg ApplyChangeParams) error {
-	_, err := q.db.Exec(ctx, applyChange, arg.ObjectUid, arg.Generation, arg.ID)
-	return err
+type AppliedChangeRow struct {
+	ID         string
+	Edit       []byte
+	Generation int64
+}
+
+// The request whose edit went into an object: the object says so itself, or the row does, should somebody
+// have dropped the annotation. One that was found superseded is of interest once more, see carried.go.
+func (q *Queries) AppliedChange(ctx context.Context, arg AppliedChangeParams) (AppliedChangeRow, error) {
+	row := q.db.QueryRow(ctx, appliedChange,
+		arg.Namespace,
+		arg.Name,
+		arg.ObjectUid,
+		arg.Generation,
+		arg.LastChange,
+	)
+	var i AppliedChangeRow
+	err := row.Scan(&i.ID, &i.Edit, &i.Generation)
+	return i, err
 }
 
 const beginChange = `-- name: BeginChange :execrows
@@ -60,46 +82,6 @@ func (q *Queries) BeginChange(ctx context.Context, arg BeginChangeParams) (int64
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const carriedChange = `-- name: CarriedChange :one
-select id::text as id, edit, generation
-  from prompt_changes
- where namespace = $1 and name = $2 and action <> 'Delete'
-   and (settled_at is null and state = 'Applied' and object_uid = $3 and generation <= $4::bigint
-     or id = ($5::text)::uuid and begun_at is not null and object_uid in ('', $3)
-        and (settled_at is null or reason = 'Superseded' and generation = $4))
- order by settled_at is not null
- limit 1
-`
-
-type CarriedChangeParams struct {
-	Namespace  string
-	Name       string
-	ObjectUid  string
-	Generation int64
-	LastChange string
-}
-
-type CarriedChangeRow struct {
-	ID         string
-	Edit       []byte
-	Generation int64
-}
-
-// The request whose edit went into an object: the object says so itself, or the row does, should somebody
-// have dropped the annotation. One that was found superseded is of interest once more, see carried.go.
-func (q *Queries) CarriedChange(ctx context.Context, arg CarriedChangeParams) (CarriedChangeRow, error) {
-	row := q.db.QueryRow(ctx, carriedChange,
-		arg.Namespace,
-		arg.Name,
-		arg.ObjectUid,
-		arg.Generation,
-		arg.LastChange,
-	)
-	var i CarriedChangeRow
-	err := row.Scan(&i.ID, &i.Edit, &i.Generation)
-	return i, err
 }
 
 const changeOutcomes = `-- name: ChangeOutcomes :many
@@ -157,20 +139,7 @@ func (q *Queries) ChangeOutcomes(ctx context.Context, arg ChangeOutcomesParams) 
 	return items, nil
 }
 
-const changesOverdue = `-- name: ChangesOverdue :one
-select exists (select from prompt_changes
-                where settled_at is null and begun_at is null
-                  and requested_at < now() - make_interval(secs => $1))::boolean as overdue
-`
-
-func (q *Queries) ChangesOverdue(ctx context.Context, expirySeconds float64) (bool, error) {
-	row := q.db.QueryRow(ctx, changesOverdue, expirySeconds)
-	var overdue bool
-	err := row.Scan(&overdue)
-	return overdue, err
-}
-
-const dropChanges = `-- name: DropChanges :execrows
+const deleteOldChanges = `-- name: DeleteOldChanges :execrows
 delete from prompt_changes
  where id in (select c.id from prompt_changes c
                where c.settled_at < now() - make_interval(secs => $1)
@@ -178,17 +147,83 @@ delete from prompt_changes
                limit $2)
 `
 
-type DropChangesParams struct {
+type DeleteOldChangesParams struct {
 	OlderThanSeconds float64
 	MaxRows          int32
 }
 
-func (q *Queries) DropChanges(ctx context.Context, arg DropChangesParams) (int64, error) {
-	result, err := q.db.Exec(ctx, dropChanges, arg.OlderThanSeconds, arg.MaxRows)
+func (q *Queries) DeleteOldChanges(ctx context.Context, arg DeleteOldChangesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOldChanges, arg.OlderThanSeconds, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const earlierRequest = `-- name: EarlierRequest :one
+select id::text as id, namespace, name, action, state, version, served, new_version, reason, message,
+       (action = $1 and namespace = $2 and (action = 'Add' or name = $3)
+        and edit in ($4, erased($4))
+        and expected_version = $5)::boolean as same
+  from prompt_changes
+ where subject = $6
+   and (id = ($7::text)::uuid or idempotency_key = nullif($8::text, ''))
+ order by id = ($7::text)::uuid
+ limit 1
+`
+
+type EarlierRequestParams struct {
+	Action          string
+	Namespace       string
+	Name            string
+	Edit            []byte
+	ExpectedVersion int64
+	Subject         string
+	ID              string
+	IdempotencyKey  string
+}
+
+type EarlierRequestRow struct {
+	ID         string
+	Namespace  string
+	Name       string
+	Action     string
+	State      string
+	Version    int64
+	Served     int64
+	NewVersion bool
+	Reason     string
+	Message    string
+	Same       bool
+}
+
+// The name of an addition is chosen anew for each request, because the first one took the name it chose.
+func (q *Queries) EarlierRequest(ctx context.Context, arg EarlierRequestParams) (EarlierRequestRow, error) {
+	row := q.db.QueryRow(ctx, earlierRequest,
+		arg.Action,
+		arg.Namespace,
+		arg.Name,
+		arg.Edit,
+		arg.ExpectedVersion,
+		arg.Subject,
+		arg.ID,
+		arg.IdempotencyKey,
+	)
+	var i EarlierRequestRow
+	err := row.Scan(
+		&i.ID,
+		&i.Namespace,
+		&i.Name,
+		&i.Action,
+		&i.State,
+		&i.Version,
+		&i.Served,
+		&i.NewVersion,
+		&i.Reason,
+		&i.Message,
+		&i.Same,
+	)
+	return i, err
 }
 
 const expireChanges = `-- name: ExpireChanges :exec
@@ -211,6 +246,92 @@ type ExpireChangesParams struct {
 func (q *Queries) ExpireChanges(ctx context.Context, arg ExpireChangesParams) error {
 	_, err := q.db.Exec(ctx, expireChanges, arg.Reason, arg.Message, arg.ExpirySeconds)
 	return err
+}
+
+const finalizeChange = `-- name: FinalizeChange :exec
+with settled as (
+  update prompt_changes
+     set state = $1, reason = $2, message = $3, edit = erased(edit),
+         version = $4, served = $5, new_version = $6, settled_at = now()
+   where id = ($7::text)::uuid and settled_at is null
+  returning id
+)
+select pg_notify('lectern_changes', settled.id::text)
+  from settled
+`
+
+type FinalizeChangeParams struct {
+	State      string
+	Reason     string
+	Message    string
+	Version    int64
+	Served     int64
+	NewVersion bool
+	ID         string
+}
+
+// Every settlement wakes the controller for the next request. Servers ask. None leaves the edit: a version may be
+// withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
+func (q *Queries) FinalizeChange(ctx context.Context, arg FinalizeChangeParams) error {
+	_, err := q.db.Exec(ctx, finalizeChange,
+		arg.State,
+		arg.Reason,
+		arg.Message,
+		arg.Version,
+		arg.Served,
+		arg.NewVersion,
+		arg.ID,
+	)
+	return err
+}
+
+const finalizeChangesOfDeleted = `-- name: FinalizeChangesOfDeleted :exec
+with settled as (
+  update prompt_changes
+     set state = case action when 'Delete' then 'Published' else 'Conflict' end,
+         reason = case action when 'Delete' then '' else $1::text end,
+         message = case action when 'Delete' then '' else $2::text end,
+         edit = erased(edit), settled_at = now()
+   where namespace = $3 and name = $4 and object_uid = $5::text and object_uid <> ''
+     and settled_at is null and (action = 'Delete' or state = 'Applied')
+  returning id
+)
+select pg_notify('lectern_changes', settled.id::text)
+  from settled
+`
+
+type FinalizeChangesOfDeletedParams struct {
+	Reason    string
+	Message   string
+	Namespace string
+	Name      string
+	ObjectUid string
+}
+
+// A deletion is done once its object is, whoever did it. What was written and not published is lost; what
+// was only begun is for the controller to find out.
+func (q *Queries) FinalizeChangesOfDeleted(ctx context.Context, arg FinalizeChangesOfDeletedParams) error {
+	_, err := q.db.Exec(ctx, finalizeChangesOfDeleted,
+		arg.Reason,
+		arg.Message,
+		arg.Namespace,
+		arg.Name,
+		arg.ObjectUid,
+	)
+	return err
+}
+
+const hasOverdueChanges = `-- name: HasOverdueChanges :one
+select exists (select from prompt_changes
+                where settled_at is null and begun_at is null
+                  and requested_at < now() - make_interval(secs => $1))::boolean as overdue
+`
+
+func (q *Queries) HasOverdueChanges(ctx context.Context, expirySeconds float64) (bool, error) {
+	row := q.db.QueryRow(ctx, hasOverdueChanges, expirySeconds)
+	var overdue bool
+	err := row.Scan(&overdue)
+	return overdue, err
 }
 
 const lockChange = `-- name: LockChange :one
@@ -239,22 +360,40 @@ func (q *Queries) LockChange(ctx context.Context, id string) (LockChangeRow, err
 	return i, err
 }
 
-const lockChanges = `-- name: LockChanges :exec
+const lockChangesOfPrompt = `-- name: LockChangesOfPrompt :exec
 select pg_advisory_xact_lock(hashtextextended('lectern changes of ' || $1::text || '/' || $2::text, 0))
 `
 
-type LockChangesParams struct {
+type LockChangesOfPromptParams struct {
 	Namespace string
 	Name      string
 }
 
 // Two controllers that begin requests of one prompt at once would not see each other's.
-func (q *Queries) LockChanges(ctx context.Context, arg LockChangesParams) error {
-	_, err := q.db.Exec(ctx, lockChanges, arg.Namespace, arg.Name)
+func (q *Queries) LockChangesOfPrompt(ctx context.Context, arg LockChangesOfPromptParams) error {
+	_, err := q.db.Exec(ctx, lockChangesOfPrompt, arg.Namespace, arg.Name)
 	return err
 }
 
-const openChange = `-- name: OpenChange :one
+const markChangeApplied = `-- name: MarkChangeApplied :exec
+update prompt_changes
+   set state = 'Applied', applied_at = now(), object_uid = $1, generation = $2
+ where id = ($3::text)::uuid and state = 'Pending'
+`
+
+type MarkChangeAppliedParams struct {
+	ObjectUid  string
+	Generation int64
+	ID         string
+}
+
+// Its publish may have settled it already.
+func (q *Queries) MarkChangeApplied(ctx context.Context, arg MarkChangeAppliedParams) error {
+	_, err := q.db.Exec(ctx, markChangeApplied, arg.ObjectUid, arg.Generation, arg.ID)
+	return err
+}
+
+const nextChange = `-- name: NextChange :one
 select id::text as id, action, edit, expected_version, subject, state, attempt, object_uid, object_version, generation,
        (requested_at < now() - make_interval(secs => $1))::boolean as overdue,
        coalesce(tried_at > now() - make_interval(secs => $2), false)::boolean as may_land,
@@ -265,7 +404,7 @@ select id::text as id, action, edit, expected_version, subject, state, attempt, 
  limit 1
 `
 
-type OpenChangeParams struct {
+type NextChangeParams struct {
 	ExpirySeconds  float64
 	CallSeconds    float64
 	AppliedSeconds float64
@@ -273,7 +412,7 @@ type OpenChangeParams struct {
 	Name           string
 }
 
-type OpenChangeRow struct {
+type NextChangeRow struct {
 	ID              string
 	Action          string
 	Edit            []byte
@@ -289,15 +428,15 @@ type OpenChangeRow struct {
 	Stuck           bool
 }
 
-func (q *Queries) OpenChange(ctx context.Context, arg OpenChangeParams) (OpenChangeRow, error) {
-	row := q.db.QueryRow(ctx, openChange,
+func (q *Queries) NextChange(ctx context.Context, arg NextChangeParams) (NextChangeRow, error) {
+	row := q.db.QueryRow(ctx, nextChange,
 		arg.ExpirySeconds,
 		arg.CallSeconds,
 		arg.AppliedSeconds,
 		arg.Namespace,
 		arg.Name,
 	)
-	var i OpenChangeRow
+	var i NextChangeRow
 	err := row.Scan(
 		&i.ID,
 		&i.Action,
@@ -316,7 +455,7 @@ func (q *Queries) OpenChange(ctx context.Context, arg OpenChangeParams) (OpenCha
 	return i, err
 }
 
-const openChanges = `-- name: OpenChanges :many
+const promptsWithOpenChanges = `-- name: PromptsWithOpenChanges :many
 select first.namespace, first.name
   from (select distinct on (c.namespace, c.name) c.namespace, c.name, c.seq, c.state, c.applied_at
           from prompt_changes c
@@ -327,27 +466,27 @@ select first.namespace, first.name
  limit $2
 `
 
-type OpenChangesParams struct {
+type PromptsWithOpenChangesParams struct {
 	AppliedSeconds float64
 	MaxRows        int32
 }
 
-type OpenChangesRow struct {
+type PromptsWithOpenChangesRow struct {
 	Namespace string
 	Name      string
 }
 
 // The prompts whose first request waits for the controller: one that is written is the publish's to settle, and
 // looked at only when that takes long. What was begun comes first even where an earlier number was committed later.
-func (q *Queries) OpenChanges(ctx context.Context, arg OpenChangesParams) ([]OpenChangesRow, error) {
-	rows, err := q.db.Query(ctx, openChanges, arg.AppliedSeconds, arg.MaxRows)
+func (q *Queries) PromptsWithOpenChanges(ctx context.Context, arg PromptsWithOpenChangesParams) ([]PromptsWithOpenChangesRow, error) {
+	rows, err := q.db.Query(ctx, promptsWithOpenChanges, arg.AppliedSeconds, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []OpenChangesRow
+	var items []PromptsWithOpenChangesRow
 	for rows.Next() {
-		var i OpenChangesRow
+		var i PromptsWithOpenChangesRow
 		if err := rows.Scan(&i.Namespace, &i.Name); err != nil {
 			return nil, err
 		}
@@ -401,143 +540,4 @@ func (q *Queries) RequestChange(ctx context.Context, arg RequestChangeParams) (R
 	var i RequestChangeRow
 	err := row.Scan(&i.ID, &i.Notified)
 	return i, err
-}
-
-const requestedBefore = `-- name: RequestedBefore :one
-select id::text as id, namespace, name, action, state, version, served, new_version, reason, message,
-       (action = $1 and namespace = $2 and (action = 'Add' or name = $3)
-        and edit in ($4, erased($4))
-        and expected_version = $5)::boolean as same
-  from prompt_changes
- where subject = $6
-   and (id = ($7::text)::uuid or idempotency_key = nullif($8::text, ''))
- order by id = ($7::text)::uuid
- limit 1
-`
-
-type RequestedBeforeParams struct {
-	Action          string
-	Namespace       string
-	Name            string
-	Edit            []byte
-	ExpectedVersion int64
-	Subject         string
-	ID              string
-	IdempotencyKey  string
-}
-
-type RequestedBeforeRow struct {
-	ID         string
-	Namespace  string
-	Name       string
-	Action     string
-	State      string
-	Version    int64
-	Served     int64
-	NewVersion bool
-	Reason     string
-	Message    string
-	Same       bool
-}
-
-// The name of an addition is chosen anew for each request, because the first one took the name it chose.
-func (q *Queries) RequestedBefore(ctx context.Context, arg RequestedBeforeParams) (RequestedBeforeRow, error) {
-	row := q.db.QueryRow(ctx, requestedBefore,
-		arg.Action,
-		arg.Namespace,
-		arg.Name,
-		arg.Edit,
-		arg.ExpectedVersion,
-		arg.Subject,
-		arg.ID,
-		arg.IdempotencyKey,
-	)
-	var i RequestedBeforeRow
-	err := row.Scan(
-		&i.ID,
-		&i.Namespace,
-		&i.Name,
-		&i.Action,
-		&i.State,
-		&i.Version,
-		&i.Served,
-		&i.NewVersion,
-		&i.Reason,
-		&i.Message,
-		&i.Same,
-	)
-	return i, err
-}
-
-const settleChange = `-- name: SettleChange :exec
-with settled as (
-  update prompt_changes
-     set state = $1, reason = $2, message = $3, edit = erased(edit),
-         version = $4, served = $5, new_version = $6, settled_at = now()
-   where id = ($7::text)::uuid and settled_at is null
-  returning id
-)
-select pg_notify('lectern_changes', settled.id::text)
-  from settled
-`
-
-type SettleChangeParams struct {
-	State      string
-	Reason     string
-	Message    string
-	Version    int64
-	Served     int64
-	NewVersion bool
-	ID         string
-}
-
-// Every settlement wakes the controller for the next request. Servers ask. None leaves the edit: a version may be
-// withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
-func (q *Queries) SettleChange(ctx context.Context, arg SettleChangeParams) error {
-	_, err := q.db.Exec(ctx, settleChange,
-		arg.State,
-		arg.Reason,
-		arg.Message,
-		arg.Version,
-		arg.Served,
-		arg.NewVersion,
-		arg.ID,
-	)
-	return err
-}
-
-const settleChangesOfDeleted = `-- name: SettleChangesOfDeleted :exec
-with settled as (
-  update prompt_changes
-     set state = case action when 'Delete' then 'Published' else 'Conflict' end,
-         reason = case action when 'Delete' then '' else $1::text end,
-         message = case action when 'Delete' then '' else $2::text end,
-         edit = erased(edit), settled_at = now()
-   where namespace = $3 and name = $4 and object_uid = $5::text and object_uid <> ''
-     and settled_at is null and (action = 'Delete' or state = 'Applied')
-  returning id
-)
-select pg_notify('lectern_changes', settled.id::text)
-  from settled
-`
-
-type SettleChangesOfDeletedParams struct {
-	Reason    string
-	Message   string
-	Namespace string
-	Name      string
-	ObjectUid string
-}
-
-// A deletion is done once its object is, whoever did it. What was written and not published is lost; what
-// was only begun is for the controller to find out.
-func (q *Queries) SettleChangesOfDeleted(ctx context.Context, arg SettleChangesOfDeletedParams) error {
-	_, err := q.db.Exec(ctx, settleChangesOfDeleted,
-		arg.Reason,
-		arg.Message,
-		arg.Namespace,
-		arg.Name,
-		arg.ObjectUid,
-	)
-	return err
 }

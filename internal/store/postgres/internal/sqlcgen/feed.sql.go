@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const changes = `-- name: Changes :many
+const changedSince = `-- name: ChangedSince :many
 select revision, namespace, name
   from prompts
  where revision > $1 and revision > 0
@@ -17,27 +17,27 @@ select revision, namespace, name
  limit $2
 `
 
-type ChangesParams struct {
+type ChangedSinceParams struct {
 	After   int64
 	MaxRows int32
 }
 
-type ChangesRow struct {
+type ChangedSinceRow struct {
 	Revision  int64
 	Namespace string
 	Name      string
 }
 
 // "revision > 0" repeats the predicate of the index, which a parameter alone does not imply.
-func (q *Queries) Changes(ctx context.Context, arg ChangesParams) ([]ChangesRow, error) {
-	rows, err := q.db.Query(ctx, changes, arg.After, arg.MaxRows)
+func (q *Queries) ChangedSince(ctx context.Context, arg ChangedSinceParams) ([]ChangedSinceRow, error) {
+	rows, err := q.db.Query(ctx, changedSince, arg.After, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ChangesRow
+	var items []ChangedSinceRow
 	for rows.Next() {
-		var i ChangesRow
+		var i ChangedSinceRow
 		if err := rows.Scan(&i.Revision, &i.Namespace, &i.Name); err != nil {
 			return nil, err
 		}
@@ -49,19 +49,19 @@ func (q *Queries) Changes(ctx context.Context, arg ChangesParams) ([]ChangesRow,
 	return items, nil
 }
 
-const feed = `-- name: Feed :one
+const readFeed = `-- name: ReadFeed :one
 select epoch, revision
   from feed
 `
 
-type FeedRow struct {
+type ReadFeedRow struct {
 	Epoch    int64
 	Revision int64
 }
 
-func (q *Queries) Feed(ctx context.Context) (FeedRow, error) {
-	row := q.db.QueryRow(ctx, feed)
-	var i FeedRow
+func (q *Queries) ReadFeed(ctx context.Context) (ReadFeedRow, error) {
+	row := q.db.QueryRow(ctx, readFeed)
+	var i ReadFeedRow
 	err := row.Scan(&i.Epoch, &i.Revision)
 	return i, err
 }

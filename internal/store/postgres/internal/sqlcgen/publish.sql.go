@@ -9,7 +9,7 @@ import (
 	"context"
 )
 
-const choices = `-- name: Choices :many
+const currentFragmentVersions = `-- name: CurrentFragmentVersions :many
 select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen
   from (select unnest($1::text[]) as name, unnest($2::bigint[]) as version, unnest($3::text[]) as channel) r
   join prompts p on p.namespace = $4 and p.name = r.name and p.deleted_at is null
@@ -18,14 +18,14 @@ select r.name::text as name, r.version::bigint as version, r.channel::text as ch
    and v.version = case when r.version > 0 then r.version when r.channel <> '' then c.version else p.default_version end
 `
 
-type ChoicesParams struct {
+type CurrentFragmentVersionsParams struct {
 	Names     []string
 	Versions  []int64
 	Channels  []string
 	Namespace string
 }
 
-type ChoicesRow struct {
+type CurrentFragmentVersionsRow struct {
 	Name    string
 	Version int64
 	Channel string
@@ -33,8 +33,8 @@ type ChoicesRow struct {
 }
 
 // What each include would take now; a choice that is gone has no row.
-func (q *Queries) Choices(ctx context.Context, arg ChoicesParams) ([]ChoicesRow, error) {
-	rows, err := q.db.Query(ctx, choices,
+func (q *Queries) CurrentFragmentVersions(ctx context.Context, arg CurrentFragmentVersionsParams) ([]CurrentFragmentVersionsRow, error) {
+	rows, err := q.db.Query(ctx, currentFragmentVersions,
 		arg.Names,
 		arg.Versions,
 		arg.Channels,
@@ -44,9 +44,9 @@ func (q *Queries) Choices(ctx context.Context, arg ChoicesParams) ([]ChoicesRow,
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ChoicesRow
+	var items []CurrentFragmentVersionsRow
 	for rows.Next() {
-		var i ChoicesRow
+		var i CurrentFragmentVersionsRow
 		if err := rows.Scan(
 			&i.Name,
 			&i.Version,
@@ -56,43 +56,6 @@ func (q *Queries) Choices(ctx context.Context, arg ChoicesParams) ([]ChoicesRow,
 			return nil, err
 		}
 		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const copies = `-- name: Copies :many
-select distinct d.name
-  from (select unnest($1::bigint[]) as version) copied
-  join prompt_versions v on v.includes <> '[]' and v.withdrawn_at is null
-   and v.includes @> jsonb_build_array(jsonb_build_object('name', $2::text, 'version', copied.version))
-  join prompts d on d.id = v.prompt_id and d.namespace = $3 and d.deleted_at is null and d.name <> $2::text
- order by d.name
- limit 10
-`
-
-type CopiesParams struct {
-	Versions  []int64
-	Name      string
-	Namespace string
-}
-
-// Live prompts that still serve the text of these versions, by whatever include.
-func (q *Queries) Copies(ctx context.Context, arg CopiesParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, copies, arg.Versions, arg.Name, arg.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		items = append(items, name)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -113,65 +76,6 @@ type DropVersionsParams struct {
 func (q *Queries) DropVersions(ctx context.Context, arg DropVersionsParams) error {
 	_, err := q.db.Exec(ctx, dropVersions, arg.PromptID, arg.Versions)
 	return err
-}
-
-const fragments = `-- name: Fragments :many
-select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen,
-       (v.document ->> 'syntax')::text as syntax, v.source
-  from (select unnest($1::text[]) as name, unnest($2::bigint[]) as version, unnest($3::text[]) as channel) r
-  join prompts p on p.namespace = $4 and p.name = r.name and p.deleted_at is null
-  left join prompt_channels c on c.prompt_id = p.id and c.name = r.channel
-  join prompt_versions v on v.prompt_id = p.id and v.withdrawn_at is null
-   and v.version = case when r.version > 0 then r.version when r.channel <> '' then c.version else p.default_version end
-`
-
-type FragmentsParams struct {
-	Names     []string
-	Versions  []int64
-	Channels  []string
-	Namespace string
-}
-
-type FragmentsRow struct {
-	Name    string
-	Version int64
-	Channel string
-	Chosen  int64
-	Syntax  string
-	Source  []byte
-}
-
-// The same choice with its text.
-func (q *Queries) Fragments(ctx context.Context, arg FragmentsParams) ([]FragmentsRow, error) {
-	rows, err := q.db.Query(ctx, fragments,
-		arg.Names,
-		arg.Versions,
-		arg.Channels,
-		arg.Namespace,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []FragmentsRow
-	for rows.Next() {
-		var i FragmentsRow
-		if err := rows.Scan(
-			&i.Name,
-			&i.Version,
-			&i.Channel,
-			&i.Chosen,
-			&i.Syntax,
-			&i.Source,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const insertPrompt = `-- name: InsertPrompt :one
@@ -235,7 +139,66 @@ func (q *Queries) InsertVersion(ctx context.Context, arg InsertVersionParams) er
 	return err
 }
 
-const lockPrompts = `-- name: LockPrompts :one
+const loadFragments = `-- name: LoadFragments :many
+select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen,
+       (v.document ->> 'syntax')::text as syntax, v.source
+  from (select unnest($1::text[]) as name, unnest($2::bigint[]) as version, unnest($3::text[]) as channel) r
+  join prompts p on p.namespace = $4 and p.name = r.name and p.deleted_at is null
+  left join prompt_channels c on c.prompt_id = p.id and c.name = r.channel
+  join prompt_versions v on v.prompt_id = p.id and v.withdrawn_at is null
+   and v.version = case when r.version > 0 then r.version when r.channel <> '' then c.version else p.default_version end
+`
+
+type LoadFragmentsParams struct {
+	Names     []string
+	Versions  []int64
+	Channels  []string
+	Namespace string
+}
+
+type LoadFragmentsRow struct {
+	Name    string
+	Version int64
+	Channel string
+	Chosen  int64
+	Syntax  string
+	Source  []byte
+}
+
+// The same choice with its text.
+func (q *Queries) LoadFragments(ctx context.Context, arg LoadFragmentsParams) ([]LoadFragmentsRow, error) {
+	rows, err := q.db.Query(ctx, loadFragments,
+		arg.Names,
+		arg.Versions,
+		arg.Channels,
+		arg.Namespace,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LoadFragmentsRow
+	for rows.Next() {
+		var i LoadFragmentsRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Version,
+			&i.Channel,
+			&i.Chosen,
+			&i.Syntax,
+			&i.Source,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockPromptAndFragments = `-- name: LockPromptAndFragments :one
 select coalesce(bool_or(own.id is not null), false)::boolean as locked, count(fragment.id) as fragments
   from (select p.id, p.name = $1::text as own
           from prompts p
@@ -245,13 +208,13 @@ select coalesce(bool_or(own.id is not null), false)::boolean as locked, count(fr
   left join lateral (select p.id from prompts p where p.id = w.id and not w.own for share) fragment on true
 `
 
-type LockPromptsParams struct {
+type LockPromptAndFragmentsParams struct {
 	Name      string
 	Namespace string
 	Fragments []string
 }
 
-type LockPromptsRow struct {
+type LockPromptAndFragmentsRow struct {
 	Locked    bool
 	Fragments int64
 }
@@ -260,9 +223,9 @@ type LockPromptsRow struct {
 // prompts that include each other deadlock. One select cannot lock at two strengths, hence the two
 // lateral ones, each run once a row in the outer order. Answers whether the own row is there and locked: a
 // later statement may see one that this one did not.
-func (q *Queries) LockPrompts(ctx context.Context, arg LockPromptsParams) (LockPromptsRow, error) {
-	row := q.db.QueryRow(ctx, lockPrompts, arg.Name, arg.Namespace, arg.Fragments)
-	var i LockPromptsRow
+func (q *Queries) LockPromptAndFragments(ctx context.Context, arg LockPromptAndFragmentsParams) (LockPromptAndFragmentsRow, error) {
+	row := q.db.QueryRow(ctx, lockPromptAndFragments, arg.Name, arg.Namespace, arg.Fragments)
+	var i LockPromptAndFragmentsRow
 	err := row.Scan(&i.Locked, &i.Fragments)
 	return i, err
 }
@@ -354,7 +317,44 @@ func (q *Queries) PinnedVersions(ctx context.Context, arg PinnedVersionsParams) 
 	return items, nil
 }
 
-const prompt = `-- name: Prompt :one
+const promptsContaining = `-- name: PromptsContaining :many
+select distinct d.name
+  from (select unnest($1::bigint[]) as version) copied
+  join prompt_versions v on v.includes <> '[]' and v.withdrawn_at is null
+   and v.includes @> jsonb_build_array(jsonb_build_object('name', $2::text, 'version', copied.version))
+  join prompts d on d.id = v.prompt_id and d.namespace = $3 and d.deleted_at is null and d.name <> $2::text
+ order by d.name
+ limit 10
+`
+
+type PromptsContainingParams struct {
+	Versions  []int64
+	Name      string
+	Namespace string
+}
+
+// Live prompts that still serve the text of these versions, by whatever include.
+func (q *Queries) PromptsContaining(ctx context.Context, arg PromptsContainingParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, promptsContaining, arg.Versions, arg.Name, arg.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const readPrompt = `-- name: ReadPrompt :one
 select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::boolean as deleted,
        p.labels, p.exposure, p.deletion_policy, p.history_limit,
        p.highest_version, p.digest,
@@ -373,12 +373,12 @@ select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::
  where p.namespace = $1 and p.name = $2
 `
 
-type PromptParams struct {
+type ReadPromptParams struct {
 	Namespace string
 	Name      string
 }
 
-type PromptRow struct {
+type ReadPromptRow struct {
 	ID              int64
 	OwnerUid        string
 	Generation      int64
@@ -400,9 +400,9 @@ type PromptRow struct {
 
 // No condition but the key: whether the row is absent, ours, newer or another's is decided in Go, by
 // a pure function. A where clause that filters would make those look the same.
-func (q *Queries) Prompt(ctx context.Context, arg PromptParams) (PromptRow, error) {
-	row := q.db.QueryRow(ctx, prompt, arg.Namespace, arg.Name)
-	var i PromptRow
+func (q *Queries) ReadPrompt(ctx context.Context, arg ReadPromptParams) (ReadPromptRow, error) {
+	row := q.db.QueryRow(ctx, readPrompt, arg.Namespace, arg.Name)
+	var i ReadPromptRow
 	err := row.Scan(
 		&i.ID,
 		&i.OwnerUid,

@@ -23,15 +23,15 @@ func (q *Queries) CountAll(ctx context.Context) (int64, error) {
 	return count, err
 }
 
-const countNamespaces = `-- name: CountNamespaces :one
+const countInNamespaces = `-- name: CountInNamespaces :one
 select count(*)
   from prompts
  where exposure = 'Listed' and deleted_at is null and default_version is not null
    and namespace = any($1::text[])
 `
 
-func (q *Queries) CountNamespaces(ctx context.Context, namespaces []string) (int64, error) {
-	row := q.db.QueryRow(ctx, countNamespaces, namespaces)
+func (q *Queries) CountInNamespaces(ctx context.Context, namespaces []string) (int64, error) {
+	row := q.db.QueryRow(ctx, countInNamespaces, namespaces)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -88,7 +88,7 @@ func (q *Queries) ListAll(ctx context.Context, arg ListAllParams) ([]ListAllRow,
 	return items, nil
 }
 
-const listNamespaces = `-- name: ListNamespaces :many
+const listInNamespaces = `-- name: ListInNamespaces :many
 select n.namespace::text as namespace, p.name, coalesce(p.default_version, 0)::bigint as version, p.title, p.description, p.arguments
   from (select distinct given.namespace collate "C" as namespace
           from unnest($1::text[]) as given (namespace)
@@ -106,14 +106,14 @@ select n.namespace::text as namespace, p.name, coalesce(p.default_version, 0)::b
  limit $4
 `
 
-type ListNamespacesParams struct {
+type ListInNamespacesParams struct {
 	Namespaces     []string
 	AfterNamespace string
 	AfterName      string
 	MaxRows        int32
 }
 
-type ListNamespacesRow struct {
+type ListInNamespacesRow struct {
 	Namespace   string
 	Name        string
 	Version     int64
@@ -125,8 +125,8 @@ type ListNamespacesRow struct {
 // A page out of each namespace in turn: "namespace = any" would sort everything in them for one page,
 // since a btree before Postgres 17 gives no order across the elements. The outer order is by the
 // list of namespaces first, so the sort is incremental and stops with the page.
-func (q *Queries) ListNamespaces(ctx context.Context, arg ListNamespacesParams) ([]ListNamespacesRow, error) {
-	rows, err := q.db.Query(ctx, listNamespaces,
+func (q *Queries) ListInNamespaces(ctx context.Context, arg ListInNamespacesParams) ([]ListInNamespacesRow, error) {
+	rows, err := q.db.Query(ctx, listInNamespaces,
 		arg.Namespaces,
 		arg.AfterNamespace,
 		arg.AfterName,
@@ -136,9 +136,9 @@ func (q *Queries) ListNamespaces(ctx context.Context, arg ListNamespacesParams) 
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListNamespacesRow
+	var items []ListInNamespacesRow
 	for rows.Next() {
-		var i ListNamespacesRow
+		var i ListInNamespacesRow
 		if err := rows.Scan(
 			&i.Namespace,
 			&i.Name,
@@ -157,78 +157,7 @@ func (q *Queries) ListNamespaces(ctx context.Context, arg ListNamespacesParams) 
 	return items, nil
 }
 
-const live = `-- name: Live :one
-select exists(select from prompts where namespace = $1 and name = $2 and deleted_at is null)
-`
-
-type LiveParams struct {
-	Namespace string
-	Name      string
-}
-
-func (q *Queries) Live(ctx context.Context, arg LiveParams) (bool, error) {
-	row := q.db.QueryRow(ctx, live, arg.Namespace, arg.Name)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
-const version = `-- name: Version :one
-select p.exposure, p.revision, (c.name is not null)::boolean as channel_known,
-       coalesce(p.latest_version, 0)::bigint as latest,
-       exists (select from prompt_channels d where d.prompt_id = p.id and d.name = 'production') as production,
-       v.version, v.digest, v.document, v.includes
-  from prompts p
-  left join prompt_channels c on c.prompt_id = p.id and c.name = $1
-  left join prompt_versions v on v.prompt_id = p.id and v.withdrawn_at is null
-   and v.version = case when $2::bigint > 0 then $2::bigint when $1 <> '' then c.version else p.default_version end
- where p.namespace = $3 and p.name = $4 and p.deleted_at is null
-`
-
-type VersionParams struct {
-	Channel   string
-	Version   int64
-	Namespace string
-	Name      string
-}
-
-type VersionRow struct {
-	Exposure     string
-	Revision     int64
-	ChannelKnown bool
-	Latest       int64
-	Production   bool
-	Version      *int64
-	Digest       *string
-	Document     []byte
-	Includes     []byte
-}
-
-// One query for all three kinds of selector. A channel or default that points nowhere still gives a row,
-// without a version: only so can the answer say which of the two is missing.
-func (q *Queries) Version(ctx context.Context, arg VersionParams) (VersionRow, error) {
-	row := q.db.QueryRow(ctx, version,
-		arg.Channel,
-		arg.Version,
-		arg.Namespace,
-		arg.Name,
-	)
-	var i VersionRow
-	err := row.Scan(
-		&i.Exposure,
-		&i.Revision,
-		&i.ChannelKnown,
-		&i.Latest,
-		&i.Production,
-		&i.Version,
-		&i.Digest,
-		&i.Document,
-		&i.Includes,
-	)
-	return i, err
-}
-
-const versions = `-- name: Versions :many
+const listVersions = `-- name: ListVersions :many
 select v.version, v.digest, v.published_at, v.provenance, (v.withdrawn_at is not null)::boolean as withdrawn,
        array(select c.name from prompt_channels c
               where c.prompt_id = v.prompt_id and c.version = v.version order by c.name)::text[] as channels
@@ -240,14 +169,14 @@ select v.version, v.digest, v.published_at, v.provenance, (v.withdrawn_at is not
  limit $4
 `
 
-type VersionsParams struct {
+type ListVersionsParams struct {
 	Namespace string
 	Name      string
 	Before    int64
 	MaxRows   int32
 }
 
-type VersionsRow struct {
+type ListVersionsRow struct {
 	Version     int64
 	Digest      string
 	PublishedAt time.Time
@@ -256,8 +185,8 @@ type VersionsRow struct {
 	Channels    []string
 }
 
-func (q *Queries) Versions(ctx context.Context, arg VersionsParams) ([]VersionsRow, error) {
-	rows, err := q.db.Query(ctx, versions,
+func (q *Queries) ListVersions(ctx context.Context, arg ListVersionsParams) ([]ListVersionsRow, error) {
+	rows, err := q.db.Query(ctx, listVersions,
 		arg.Namespace,
 		arg.Name,
 		arg.Before,
@@ -267,9 +196,9 @@ func (q *Queries) Versions(ctx context.Context, arg VersionsParams) ([]VersionsR
 		return nil, err
 	}
 	defer rows.Close()
-	var items []VersionsRow
+	var items []ListVersionsRow
 	for rows.Next() {
-		var i VersionsRow
+		var i ListVersionsRow
 		if err := rows.Scan(
 			&i.Version,
 			&i.Digest,
@@ -286,4 +215,75 @@ func (q *Queries) Versions(ctx context.Context, arg VersionsParams) ([]VersionsR
 		return nil, err
 	}
 	return items, nil
+}
+
+const promptExists = `-- name: PromptExists :one
+select exists(select from prompts where namespace = $1 and name = $2 and deleted_at is null)
+`
+
+type PromptExistsParams struct {
+	Namespace string
+	Name      string
+}
+
+func (q *Queries) PromptExists(ctx context.Context, arg PromptExistsParams) (bool, error) {
+	row := q.db.QueryRow(ctx, promptExists, arg.Namespace, arg.Name)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const readVersion = `-- name: ReadVersion :one
+select p.exposure, p.revision, (c.name is not null)::boolean as channel_known,
+       coalesce(p.latest_version, 0)::bigint as latest,
+       exists (select from prompt_channels d where d.prompt_id = p.id and d.name = 'production') as production,
+       v.version, v.digest, v.document, v.includes
+  from prompts p
+  left join prompt_channels c on c.prompt_id = p.id and c.name = $1
+  left join prompt_versions v on v.prompt_id = p.id and v.withdrawn_at is null
+   and v.version = case when $2::bigint > 0 then $2::bigint when $1 <> '' then c.version else p.default_version end
+ where p.namespace = $3 and p.name = $4 and p.deleted_at is null
+`
+
+type ReadVersionParams struct {
+	Channel   string
+	Version   int64
+	Namespace string
+	Name      string
+}
+
+type ReadVersionRow struct {
+	Exposure     string
+	Revision     int64
+	ChannelKnown bool
+	Latest       int64
+	Production   bool
+	Version      *int64
+	Digest       *string
+	Document     []byte
+	Includes     []byte
+}
+
+// One query for all three kinds of selector. A channel or default that points nowhere still gives a row,
+// without a version: only so can the answer say which of the two is missing.
+func (q *Queries) ReadVersion(ctx context.Context, arg ReadVersionParams) (ReadVersionRow, error) {
+	row := q.db.QueryRow(ctx, readVersion,
+		arg.Channel,
+		arg.Version,
+		arg.Namespace,
+		arg.Name,
+	)
+	var i ReadVersionRow
+	err := row.Scan(
+		&i.Exposure,
+		&i.Revision,
+		&i.ChannelKnown,
+		&i.Latest,
+		&i.Production,
+		&i.Version,
+		&i.Digest,
+		&i.Document,
+		&i.Includes,
+	)
+	return i, err
 }

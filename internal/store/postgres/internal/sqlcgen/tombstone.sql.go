@@ -9,39 +9,6 @@ import (
 	"context"
 )
 
-const bury = `-- name: Bury :one
-with next as (
-  update feed set revision = revision + 1 returning revision
-), buried as (
-  update prompts p
-     set deleted_at = now(), updated_at = now(), revision = next.revision,
-         deletion_policy = coalesce(nullif($1::text, ''), p.deletion_policy)
-    from next
-   where p.id = $2
-  returning p.revision
-)
-select buried.revision, coalesce(pg_notify('lectern', buried.revision::text)::text, '')::text as notified
-  from buried
-`
-
-type BuryParams struct {
-	DeletionPolicy string
-	ID             int64
-}
-
-type BuryRow struct {
-	Revision int64
-	Notified string
-}
-
-// An empty deletion policy leaves the one the row has.
-func (q *Queries) Bury(ctx context.Context, arg BuryParams) (BuryRow, error) {
-	row := q.db.QueryRow(ctx, bury, arg.DeletionPolicy, arg.ID)
-	var i BuryRow
-	err := row.Scan(&i.Revision, &i.Notified)
-	return i, err
-}
-
 const eraseVersions = `-- name: EraseVersions :exec
 with variables as (
   delete from prompt_variables v where v.prompt_id = $1
@@ -59,6 +26,65 @@ delete from prompt_versions v where v.prompt_id = $1
 func (q *Queries) EraseVersions(ctx context.Context, promptID int64) error {
 	_, err := q.db.Exec(ctx, eraseVersions, promptID)
 	return err
+}
+
+const listRows = `-- name: ListRows :many
+select namespace, name, owner_uid, generation, revision, digest,
+       (updated_at < now() - make_interval(secs => $1))::boolean as settled
+  from prompts
+ where (namespace, name) > ($2::text, $3::text) and deleted_at is null
+ order by namespace, name
+ limit $4
+`
+
+type ListRowsParams struct {
+	SettledSeconds float64
+	Namespace      string
+	Name           string
+	MaxRows        int32
+}
+
+type ListRowsRow struct {
+	Namespace  string
+	Name       string
+	OwnerUid   string
+	Generation int64
+	Revision   int64
+	Digest     string
+	Settled    bool
+}
+
+func (q *Queries) ListRows(ctx context.Context, arg ListRowsParams) ([]ListRowsRow, error) {
+	rows, err := q.db.Query(ctx, listRows,
+		arg.SettledSeconds,
+		arg.Namespace,
+		arg.Name,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListRowsRow
+	for rows.Next() {
+		var i ListRowsRow
+		if err := rows.Scan(
+			&i.Namespace,
+			&i.Name,
+			&i.OwnerUid,
+			&i.Generation,
+			&i.Revision,
+			&i.Digest,
+			&i.Settled,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lockPrompt = `-- name: LockPrompt :one
@@ -112,7 +138,7 @@ func (q *Queries) LockTombstone(ctx context.Context, olderThanSeconds float64) (
 	return id, err
 }
 
-const purge = `-- name: Purge :one
+const purgePrompt = `-- name: PurgePrompt :one
 with next as (
   update feed set revision = revision + 1 returning revision
 ), purged as (
@@ -129,73 +155,47 @@ select purged.revision, coalesce(pg_notify('lectern', purged.revision::text)::te
   from purged
 `
 
-type PurgeRow struct {
+type PurgePromptRow struct {
 	Revision int64
 	Notified string
 }
 
-func (q *Queries) Purge(ctx context.Context, id int64) (PurgeRow, error) {
-	row := q.db.QueryRow(ctx, purge, id)
-	var i PurgeRow
+func (q *Queries) PurgePrompt(ctx context.Context, id int64) (PurgePromptRow, error) {
+	row := q.db.QueryRow(ctx, purgePrompt, id)
+	var i PurgePromptRow
 	err := row.Scan(&i.Revision, &i.Notified)
 	return i, err
 }
 
-const rows = `-- name: Rows :many
-select namespace, name, owner_uid, generation, revision, digest,
-       (updated_at < now() - make_interval(secs => $1))::boolean as settled
-  from prompts
- where (namespace, name) > ($2::text, $3::text) and deleted_at is null
- order by namespace, name
- limit $4
+const writeTombstone = `-- name: WriteTombstone :one
+with next as (
+  update feed set revision = revision + 1 returning revision
+), buried as (
+  update prompts p
+     set deleted_at = now(), updated_at = now(), revision = next.revision,
+         deletion_policy = coalesce(nullif($1::text, ''), p.deletion_policy)
+    from next
+   where p.id = $2
+  returning p.revision
+)
+select buried.revision, coalesce(pg_notify('lectern', buried.revision::text)::text, '')::text as notified
+  from buried
 `
 
-type RowsParams struct {
-	SettledSeconds float64
-	Namespace      string
-	Name           string
-	MaxRows        int32
+type WriteTombstoneParams struct {
+	DeletionPolicy string
+	ID             int64
 }
 
-type RowsRow struct {
-	Namespace  string
-	Name       string
-	OwnerUid   string
-	Generation int64
-	Revision   int64
-	Digest     string
-	Settled    bool
+type WriteTombstoneRow struct {
+	Revision int64
+	Notified string
 }
 
-func (q *Queries) Rows(ctx context.Context, arg RowsParams) ([]RowsRow, error) {
-	rows, err := q.db.Query(ctx, rows,
-		arg.SettledSeconds,
-		arg.Namespace,
-		arg.Name,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []RowsRow
-	for rows.Next() {
-		var i RowsRow
-		if err := rows.Scan(
-			&i.Namespace,
-			&i.Name,
-			&i.OwnerUid,
-			&i.Generation,
-			&i.Revision,
-			&i.Digest,
-			&i.Settled,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// An empty deletion policy leaves the one the row has.
+func (q *Queries) WriteTombstone(ctx context.Context, arg WriteTombstoneParams) (WriteTombstoneRow, error) {
+	row := q.db.QueryRow(ctx, writeTombstone, arg.DeletionPolicy, arg.ID)
+	var i WriteTombstoneRow
+	err := row.Scan(&i.Revision, &i.Notified)
+	return i, err
 }

@@ -1,4 +1,4 @@
--- name: Record :one
+-- name: ReadView :one
 -- One query for all three kinds of selector, as for Version.
 select p.exposure, (c.name is not null)::boolean as channel_known, p.created_at,
        coalesce(p.latest_version, 0)::bigint as latest, coalesce(p.default_version, 0)::bigint as served,
@@ -11,7 +11,7 @@ select p.exposure, (c.name is not null)::boolean as channel_known, p.created_at,
    and v.version = case when @version::bigint > 0 then @version::bigint when @channel <> '' then c.version else p.default_version end
  where p.namespace = @namespace and p.name = @name and p.deleted_at is null;
 
--- name: Stats :many
+-- name: CountByLabel :many
 -- One statement, so that the counts are of one moment.
 with listed as materialized (
   select p.category, p.is_template, p.tags
@@ -27,7 +27,7 @@ select 'category', listed.category, count(*) from listed where listed.category <
 union all
 select 'tag', tag.name, count(*) from listed cross join unnest(listed.tags) as tag (name) group by tag.name;
 
--- name: Names :many
+-- name: CompleteNames :many
 select p.name, count(*) over () as total
   from prompts p
  where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
@@ -37,7 +37,7 @@ select p.name, count(*) over () as total
  order by p.name
  limit @max_rows;
 
--- name: Namespaces :many
+-- name: CompleteNamespaces :many
 select p.namespace, count(*) over () as total
   from prompts p
  where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
@@ -47,7 +47,7 @@ select p.namespace, count(*) over () as total
  order by p.namespace
  limit @max_rows;
 
--- name: Taken :one
+-- name: NameTaken :one
 -- A tombstone keeps its name, purged or not. So does who asked for it first.
 select (exists(select from prompts p where p.namespace = @namespace and p.name = @name)
      or exists(select from prompt_changes c where c.namespace = @namespace and c.name = @name and c.settled_at is null))::boolean as taken;

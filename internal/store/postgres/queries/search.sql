@@ -5,7 +5,7 @@
 -- best place all words stand in), contained (no hits, but what contains the pattern). A query is plain when it rules no
 -- word out: what matches in a place then is a hit, and the words of the text need not be read.
 
--- name: FindFew :many
+-- name: FindRanked :many
 -- Those of a kind by rank and birth, when there are fewer than enough, since each is looked at. The rank of a hit is
 -- never 0, which stands for no hit. One row at least, which says how many there are, but not beyond enough, and how many
 -- of them behind the mark. What matches is a set of its own, since the planner thinks that testing a large
@@ -70,7 +70,7 @@ select total.hits, total.behind, coalesce(page.namespace, '')::text as namespace
   left join (page join prompt_versions v on v.prompt_id = page.id and v.version = page.default_version) on true
  order by page.rank desc, page.created_at, page.namespace, page.name;
 
--- name: FindInOrder :many
+-- name: FindByAge :many
 -- Those of a kind other than hits by birth, when there are many: the first few are met soon.
 with page as materialized (
   select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest
@@ -106,8 +106,9 @@ select page.namespace, page.name, page.created_at, 0::real as rank, v.version, p
   join prompt_versions v on v.prompt_id = page.id and v.version = page.default_version
  order by page.created_at, page.namespace, page.name;
 
--- name: CountKind :one
--- Of a kind other than hits, or found (hits and contained), behind a mark, but not beyond a number.
+-- name: CountMatches :one
+-- Of a kind other than hits, or found (hits and contained), behind a mark, but not beyond a number. Its parameters are those
+-- of FindByAge, in their order: one Go value serves both.
 select count(*)
   from (select
           from prompts p
@@ -120,7 +121,6 @@ select count(*)
            and (@all_tags::text[] = '{}' or s.tags @> @all_tags::text[])
            and (sqlc.narg('metadata')::jsonb is null or s.metadata @> sqlc.narg('metadata')::jsonb)
            and (@kind::text = 'listed'
-             or @kind::text = 'found' and (s.words @@ websearch_to_tsquery('simple', @query::text) or s.written like @pattern::text)
              or @kind::text = 'title' and s.title @@ websearch_to_tsquery('simple', @query::text)
                 and (@plain::boolean or s.words @@ websearch_to_tsquery('simple', @query::text))
              or @kind::text = 'about' and s.about @@ websearch_to_tsquery('simple', @query::text)
@@ -130,7 +130,8 @@ select count(*)
                 and not s.about @@ websearch_to_tsquery('simple', @query::text)
                 and not s.title @@ websearch_to_tsquery('simple', @query::text)
              or @kind::text = 'contained' and s.written like @pattern::text
-                and not s.words @@ websearch_to_tsquery('simple', @query::text))
+                and not s.words @@ websearch_to_tsquery('simple', @query::text)
+             or @kind::text = 'found' and (s.words @@ websearch_to_tsquery('simple', @query::text) or s.written like @pattern::text))
            and (not @after::boolean
              or (p.created_at, p.namespace, p.name) > (@after_created_at::timestamptz, @after_namespace::text, @after_name::text))
-         limit @max_rows) counted;
+        offset @skip limit @max_rows) counted;

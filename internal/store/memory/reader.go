@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 )
 
 // Get is one version of a live prompt, whatever its exposure. Its errors are those of the store in Postgres;
@@ -34,17 +35,11 @@ func (s *Store) servedVersion(key store.Key, sel prompt.Selector) (*row, int64, 
 	if number, v := r.chooseVersion(sel); v != nil {
 		return r, number, v, nil
 	}
-	_, stated := r.Channels[sel.Channel]
-	switch {
-	case r.Exposure == store.Fragment:
-		return nil, 0, nil, store.ErrNotFound
-	case sel.Version != 0 && r.versions[sel.Version] == nil:
+	if r.Exposure != store.Fragment && sel.Version != 0 && r.versions[sel.Version] == nil {
 		return nil, 0, nil, &store.VersionExpiredError{Key: key, Version: sel.Version, Highest: r.Highest}
-	case sel.Version != 0, sel.Channel != "" && !stated:
-		return nil, 0, nil, store.ErrNotFound
-	default:
-		return nil, 0, nil, store.ErrUnresolved
 	}
+	_, stated := r.Channels[sel.Channel]
+	return nil, 0, nil, plan.NotServedError(r.Exposure, sel, stated)
 }
 
 // listedPrompts are the rows of a scope that lists have, behind a key and in order.

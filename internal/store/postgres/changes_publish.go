@@ -14,13 +14,13 @@ import (
 
 // AppliedChange is the request whose edit an object of that owner carries and whose publish is not settled, or nil.
 // lastChange is the object's own word for it.
-func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.CarriedChange, error) {
+func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.AppliedChange, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	if !isUUID(lastChange) { // anybody may write an annotation
 		lastChange = "00000000-0000-0000-0000-000000000000"
 	}
-	r, err := w.store.queries.CarriedChange(ctx, sqlcgen.CarriedChangeParams{
+	r, err := w.store.queries.AppliedChange(ctx, sqlcgen.AppliedChangeParams{
 		Namespace: key.Namespace, Name: key.Name, ObjectUid: owner.UID, Generation: owner.Generation, LastChange: lastChange,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -29,7 +29,7 @@ func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.O
 	if err != nil {
 		return nil, fmt.Errorf("read the change %s carries: %w", key, translateError(err))
 	}
-	carried := &store.CarriedChange{ID: r.ID, Generation: r.Generation}
+	carried := &store.AppliedChange{ID: r.ID, Generation: r.Generation}
 	if err := json.Unmarshal(r.Edit, &carried.Edit); err != nil {
 		return nil, fmt.Errorf("read the edit of change %s: %w", r.ID, err)
 	}
@@ -39,19 +39,19 @@ func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.O
 // FinalizeAppliedChange ends a request whose edit is in an object that is not published: it is blocked for the object's reason, or
 // superseded when the edit is not held. What a publish settled stays.
 func (w *Writer) FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error {
-	params := sqlcgen.SettleChangeParams{ID: carried.ID, State: string(store.ChangeBlocked), Reason: reason, Message: message}
+	params := sqlcgen.FinalizeChangeParams{ID: carried.ID, State: string(store.ChangeBlocked), Reason: reason, Message: message}
 	if !carried.Intact {
 		params = supersededParams(carried.ID)
 	}
-	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.SettleChange(ctx, params) })
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.FinalizeChange(ctx, params) })
 	if err != nil {
 		return fmt.Errorf("settle change %s: %w", carried.ID, err)
 	}
 	return nil
 }
 
-func supersededParams(id string) sqlcgen.SettleChangeParams {
-	return sqlcgen.SettleChangeParams{
+func supersededParams(id string) sqlcgen.FinalizeChangeParams {
+	return sqlcgen.FinalizeChangeParams{
 		ID: id, State: string(store.ChangeConflict), Reason: store.ReasonSuperseded, Message: store.MessageSuperseded,
 	}
 }
@@ -85,12 +85,12 @@ func finalizeWithPublish(ctx context.Context, q *sqlcgen.Queries, p *store.Publi
 		if p.Change.Edit.NotAchievedBy(published) {
 			return nil
 		}
-		params = sqlcgen.SettleChangeParams{
+		params = sqlcgen.FinalizeChangeParams{
 			ID: p.Change.ID, State: string(store.ChangePublished),
 			Version: published.Version, Served: published.Served, NewVersion: published.NewVersion,
 		}
 	}
-	if err := q.SettleChange(ctx, params); err != nil {
+	if err := q.FinalizeChange(ctx, params); err != nil {
 		return fmt.Errorf("settle change %s: %w", p.Change.ID, err)
 	}
 	return nil
@@ -98,7 +98,7 @@ func finalizeWithPublish(ctx context.Context, q *sqlcgen.Queries, p *store.Publi
 
 // finalizeChangesOfDeleted settles what was asked of an object that is gone now.
 func finalizeChangesOfDeleted(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) error {
-	err := q.SettleChangesOfDeleted(ctx, sqlcgen.SettleChangesOfDeletedParams{
+	err := q.FinalizeChangesOfDeleted(ctx, sqlcgen.FinalizeChangesOfDeletedParams{
 		Namespace: key.Namespace, Name: key.Name, ObjectUid: uid, Reason: store.ReasonNotFound, Message: store.MessageDeletedFirst,
 	})
 	if err != nil {

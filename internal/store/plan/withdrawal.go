@@ -6,9 +6,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// DecideWithdrawal is all or nothing: when one of the versions is needed, none is withdrawn. A version
-// is needed that the newest version of a live prompt includes by number (pins say of a version by which), and
-// the newest one, because the spec compiles to it.
+// DecideWithdrawal withdraws all of the versions or, when one of them is needed, none. Needed is a version that the
+// newest version of a live prompt includes by number (pins name such a prompt for it), and the newest version, because the
+// spec compiles to it.
 func DecideWithdrawal(versions []int64, newest int64, pins map[int64]string) (withdraw []int64, inUse []store.VersionInUse) {
 	for _, version := range versions {
 		if by, pinned := pins[version]; pinned {
@@ -23,7 +23,7 @@ func DecideWithdrawal(versions []int64, newest int64, pins map[int64]string) (wi
 	return versions, nil
 }
 
-// ExcludePinned are those of the versions that no live prompt needs.
+// ExcludePinned returns those of the versions that no live prompt includes by number.
 func ExcludePinned(versions []int64, pins map[int64]string) []int64 {
 	return slices.DeleteFunc(versions, func(v int64) bool { _, pinned := pins[v]; return pinned })
 }

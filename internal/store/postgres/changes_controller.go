@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// writeLands is how long after it was begun a write of an object may still succeed. Controllers give a write half
-	// of that, and tell the API server so.
-	writeLands = 10 * time.Second
+	// mayLandFor is how long after it was begun a write of an object may still succeed: twice what a controller and the
+	// API server give it.
+	mayLandFor = 2 * store.ObjectWriteTimeout
 	// publishGrace is how long a request stays Applied before somebody asks why.
 	publishGrace = 2 * time.Second
 )
@@ -25,7 +25,7 @@ const (
 func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
-	rows, err := w.store.queries.OpenChanges(ctx, sqlcgen.OpenChangesParams{AppliedSeconds: publishGrace.Seconds(), MaxRows: pageSize(limit)})
+	rows, err := w.store.queries.PromptsWithOpenChanges(ctx, sqlcgen.PromptsWithOpenChangesParams{AppliedSeconds: publishGrace.Seconds(), MaxRows: rowLimit(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("read the open changes: %w", translateError(err))
 	}
@@ -40,9 +40,9 @@ func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store
 func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
-	r, err := w.store.queries.OpenChange(ctx, sqlcgen.OpenChangeParams{
+	r, err := w.store.queries.NextChange(ctx, sqlcgen.NextChangeParams{
 		Namespace: key.Namespace, Name: key.Name, ExpirySeconds: store.ChangeExpiry.Seconds(),
-		CallSeconds: writeLands.Seconds(), AppliedSeconds: publishGrace.Seconds(),
+		CallSeconds: mayLandFor.Seconds(), AppliedSeconds: publishGrace.Seconds(),
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return store.OpenChange{}, store.ErrNotFound
@@ -68,7 +68,7 @@ func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChang
 // went on without the caller, waits for an earlier one, or is overdue.
 func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, intent store.Intent) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		if err := q.LockChanges(ctx, sqlcgen.LockChangesParams{Namespace: change.Key.Namespace, Name: change.Key.Name}); err != nil {
+		if err := q.LockChangesOfPrompt(ctx, sqlcgen.LockChangesOfPromptParams{Namespace: change.Key.Namespace, Name: change.Key.Name}); err != nil {
 			return err
 		}
 		begun, err := q.BeginChange(ctx, sqlcgen.BeginChangeParams{
@@ -89,7 +89,7 @@ func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, inten
 // MarkChangeApplied says that the object carries the edit, or is being deleted as asked.
 func (w *Writer) MarkChangeApplied(ctx context.Context, id, uid string, generation int64) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		return q.ApplyChange(ctx, sqlcgen.ApplyChangeParams{ID: id, ObjectUid: uid, Generation: generation})
+		return q.MarkChangeApplied(ctx, sqlcgen.MarkChangeAppliedParams{ID: id, ObjectUid: uid, Generation: generation})
 	})
 	if err != nil {
 		return fmt.Errorf("mark change %s as applied: %w", id, err)
@@ -108,7 +108,7 @@ func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, st
 		if store.ChangeState(now.State) != store.ChangePending || now.Attempt != change.Attempt {
 			return store.ErrNotYours
 		}
-		return q.SettleChange(ctx, sqlcgen.SettleChangeParams{ID: change.ID, State: string(state), Reason: reason, Message: message})
+		return q.FinalizeChange(ctx, sqlcgen.FinalizeChangeParams{ID: change.ID, State: string(state), Reason: reason, Message: message})
 	})
 	if err != nil {
 		return fmt.Errorf("settle change %s: %w", change.ID, err)
@@ -120,7 +120,7 @@ func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, st
 func (w *Writer) ExpireChanges(ctx context.Context) error {
 	asking, cancel := w.store.withTimeout(ctx)
 	defer cancel()
-	overdue, err := w.store.queries.ChangesOverdue(asking, store.ChangeExpiry.Seconds())
+	overdue, err := w.store.queries.HasOverdueChanges(asking, store.ChangeExpiry.Seconds())
 	if err != nil {
 		return fmt.Errorf("read the overdue changes: %w", translateError(err))
 	}
@@ -141,7 +141,7 @@ func (w *Writer) ExpireChanges(ctx context.Context) error {
 // DeleteOldChanges forgets at most limit requests that were settled longer ago than that, and says how many.
 func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (dropped int, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		n, err := q.DropChanges(ctx, sqlcgen.DropChangesParams{OlderThanSeconds: olderThan.Seconds(), MaxRows: pageSize(limit)})
+		n, err := q.DeleteOldChanges(ctx, sqlcgen.DeleteOldChangesParams{OlderThanSeconds: olderThan.Seconds(), MaxRows: rowLimit(limit)})
 		dropped = int(n)
 		return err
 	})
@@ -155,7 +155,7 @@ func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, 
 func (w *Writer) PublishedState(ctx context.Context, key store.Key) (store.PublishedState, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
-	found, err := w.store.queries.Prompt(ctx, sqlcgen.PromptParams{Namespace: key.Namespace, Name: key.Name})
+	found, err := w.store.queries.ReadPrompt(ctx, sqlcgen.ReadPromptParams{Namespace: key.Namespace, Name: key.Name})
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && found.Deleted {
 		return store.PublishedState{}, nil
 	}

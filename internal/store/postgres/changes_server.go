@@ -69,7 +69,7 @@ func (s *Store) FindEarlierRequest(ctx context.Context, request store.ChangeRequ
 }
 
 func (s *Store) findRepeat(ctx context.Context, request store.ChangeRequest, edit []byte) (store.ChangeOutcome, error) {
-	first, err := s.queries.RequestedBefore(ctx, sqlcgen.RequestedBeforeParams{
+	first, err := s.queries.EarlierRequest(ctx, sqlcgen.EarlierRequestParams{
 		ID: request.ID, Namespace: request.Key.Namespace, Name: request.Key.Name, Action: string(request.Action), Edit: edit,
 		ExpectedVersion: request.ExpectedVersion, Subject: request.Subject, IdempotencyKey: request.IdempotencyKey,
 	})

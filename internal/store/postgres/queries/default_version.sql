@@ -10,7 +10,7 @@ select new.name
  order by new.name
 on conflict do nothing;
 
--- name: Describe :exec
+-- name: UpdateDescription :exec
 -- Everything a list says of a prompt, derived from its default version as it is stored, so that it cannot
 -- disagree with it.
 with chosen as (
@@ -74,7 +74,7 @@ update prompts p
        is_template = false, tags_text = '', search = ''
  where p.id = @prompt_id;
 
--- name: Settle :one
+-- name: CommitRevision :one
 -- Last statement of a publish: from here to the commit every other writer waits. A change nobody can see takes
 -- no revision and wakes nobody.
 with next as (
@@ -94,13 +94,13 @@ select settled.revision,
        case when @visible::boolean then coalesce(pg_notify('lectern', settled.revision::text)::text, '') else '' end::text as notified
   from settled;
 
--- name: UnusedTags :one
+-- name: HasUnusedTags :one
 select exists(select from tags t where not exists (select from prompt_tags pt where pt.tag_id = t.id));
 
 -- name: LockTags :exec
 -- Waits for who has added tags and not yet used them, and lets nobody add any meanwhile.
 lock table tags in share row exclusive mode;
 
--- name: DropUnusedTags :exec
+-- name: DeleteUnusedTags :exec
 -- Its own statement, to see what was used when the lock was given.
 delete from tags t where not exists (select from prompt_tags pt where pt.tag_id = t.id);

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
@@ -20,7 +21,7 @@ import (
 func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	row, err := s.queries.Record(ctx, sqlcgen.RecordParams{
+	row, err := s.queries.ReadView(ctx, sqlcgen.ReadViewParams{
 		Namespace: key.Namespace, Name: key.Name, Version: sel.Version, Channel: sel.Channel,
 	})
 	switch {
@@ -29,7 +30,7 @@ func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector)
 	case err != nil:
 		return store.PromptView{}, fmt.Errorf("read %s: %w", key, translateError(err))
 	case row.Version == nil:
-		return store.PromptView{}, nothingServed(store.Exposure(row.Exposure), sel, row.ChannelKnown)
+		return store.PromptView{}, plan.NotServedError(store.Exposure(row.Exposure), sel, row.ChannelKnown)
 	}
 	r := store.PromptView{
 		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest), Exposure: store.Exposure(row.Exposure),
@@ -46,7 +47,7 @@ func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector)
 func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.unprepared.Stats(ctx, sqlcgen.StatsParams{Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces)})
+	rows, err := s.unprepared.CountByLabel(ctx, sqlcgen.CountByLabelParams{Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces)})
 	if err != nil {
 		return store.Stats{}, fmt.Errorf("count prompts: %w", translateError(err))
 	}
@@ -70,8 +71,8 @@ func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, erro
 func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.unprepared.Names(ctx, sqlcgen.NamesParams{
-		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
+	rows, err := s.unprepared.CompleteNames(ctx, sqlcgen.CompleteNamesParams{
+		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: rowLimit(limit),
 	})
 	if err != nil {
 		return store.Completions{}, fmt.Errorf("complete a name: %w", translateError(err))
@@ -87,8 +88,8 @@ func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix str
 func (s *Store) CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.unprepared.Namespaces(ctx, sqlcgen.NamespacesParams{
-		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: pageSize(limit),
+	rows, err := s.unprepared.CompleteNamespaces(ctx, sqlcgen.CompleteNamespacesParams{
+		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: rowLimit(limit),
 	})
 	if err != nil {
 		return store.Completions{}, fmt.Errorf("complete a namespace: %w", translateError(err))
@@ -104,7 +105,7 @@ func (s *Store) CompleteNamespaces(ctx context.Context, scope store.Scope, prefi
 func (s *Store) NameTaken(ctx context.Context, key store.Key) (bool, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	is, err := s.queries.Taken(ctx, sqlcgen.TakenParams{Namespace: key.Namespace, Name: key.Name})
+	is, err := s.queries.NameTaken(ctx, sqlcgen.NameTakenParams{Namespace: key.Namespace, Name: key.Name})
 	if err != nil {
 		return false, fmt.Errorf("look up %s: %w", key, translateError(err))
 	}
@@ -127,7 +128,7 @@ func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.
 	rows, err := s.unprepared.SimilarCandidates(ctx, sqlcgen.SimilarCandidatesParams{
 		Bands: bands[:], Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces),
 		ExceptNamespace: q.Except.Namespace, ExceptName: q.Except.Name,
-		MaxCandidates: likelyTexts, MaxRows: max(comparedTexts, pageSize(q.Limit)),
+		MaxCandidates: likelyTexts, MaxRows: max(comparedTexts, rowLimit(q.Limit)),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find similar prompts: %w", translateError(err))

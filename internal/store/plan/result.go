@@ -9,10 +9,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// maxAvailable bounds the versions an answer lists.
+// maxAvailable bounds the versions a result lists.
 const maxAvailable = 10
 
-// ResultOf is what a caller is told, but for what only the database knows.
+// ResultOf returns what a publish answers, except InUse and Copies, for which the store is asked. Its Revision is the
+// row's before the publish.
 func ResultOf(r *Row, p *store.Publication, pl *Plan) store.Published {
 	published := store.Published{
 		Version: pl.Newest, Served: pl.Default, Digest: p.Compiled.Digest, Revision: r.Revision,
@@ -28,7 +29,7 @@ func ResultOf(r *Row, p *store.Publication, pl *Plan) store.Published {
 	return published
 }
 
-// IncludedRef is the reference that took what is included.
+// IncludedRef returns the reference by which a fragment was included.
 func IncludedRef(include prompt.Included) (prompt.Ref, error) {
 	ref := prompt.Ref{Name: include.Name}
 	if include.Selector == "" {

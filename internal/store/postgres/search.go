@@ -9,10 +9,11 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// The kinds of find.sql.
+// The kinds of search.sql.
 const (
 	kindListed    = "listed"
 	kindHits      = "hits"
@@ -23,12 +24,12 @@ const (
 	kindFound     = "found"
 )
 
-// rankLimit is from how many on hits are not ranked by how often and how close their words stand, for which each has to
-// be read. Then only the best place where all words stand counts, which indexes know.
+// rankLimit is the number of hits up to which they are ranked by how often and how close their words stand, for which each
+// is read. Beyond it only the best place where all words stand counts, which indexes know.
 const rankLimit = 1000
 
-// phase is a part of an answer: the prompts of a kind, of which all marks have this rank. Those of hits are
-// ts_rank's, greater than 0 and at most 1.
+// A phase is a part of the result: the prompts of one kind. All of them have the phase's rank, except full-text hits, which
+// have that of ts_rank, greater than 0 and at most 1.
 type phase struct {
 	kind string
 	rank float32
@@ -40,23 +41,24 @@ var (
 	placePhases  = []phase{{kind: kindTitle, rank: 4}, {kind: kindAbout, rank: 3}, {kind: kindText, rank: 2}, {kind: kindContained}}
 )
 
-// Find reads the phases of the answer one after the other, as far as the page goes.
+// Find returns the page of prompts a query asks for. It reads the phases one after the other, each in a statement of its
+// own, until the page is full: what is published meanwhile may be in it twice or be missing.
 func (s *Store) Find(ctx context.Context, q store.FindQuery) (store.FindResult, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	f := finder{queries: s.unprepared, params: findParams(q), rankLimit: s.rankLimit, skip: q.Offset, limit: max(1, q.Limit)}
+	f := finder{queries: s.unprepared, params: searchParams(q), rankLimit: s.rankLimit, skip: q.Offset, limit: max(1, q.Limit)}
 	if err := f.readPhases(ctx, q); err != nil {
 		return store.FindResult{}, fmt.Errorf("find prompts: %w", translateError(err))
 	}
 	return toFindResult(f.rows, f.limit)
 }
 
-// CountFound is how many Find has in all.
+// CountFound returns how many prompts all pages of Find have together. It is one statement.
 func (s *Store) CountFound(ctx context.Context, q store.FindQuery) (int64, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	q.After = nil
-	f := finder{queries: s.unprepared, params: findParams(q)}
+	f := finder{queries: s.unprepared, params: searchParams(q)}
 	kind := kindListed
 	if q.Text != "" {
 		kind = kindFound
@@ -68,15 +70,16 @@ func (s *Store) CountFound(ctx context.Context, q store.FindQuery) (int64, error
 	return n, nil
 }
 
-// finder is one Find under way.
+// finder is the state of one Find.
 type finder struct {
-	queries   *sqlcgen.Queries
-	params    sqlcgen.FindFewParams
+	queries *sqlcgen.Queries
+	// params are what all phases have in common; each sets its kind, how many rows to skip and how many to read.
+	params    sqlcgen.FindByAgeParams
 	rankLimit int
 	// skip is how many are still to be left out before the first row.
 	skip, limit int
 	// rows become one more than the limit when there are more.
-	rows []sqlcgen.FindInOrderRow
+	rows []sqlcgen.FindByAgeRow
 }
 
 func (f *finder) readPhases(ctx context.Context, q store.FindQuery) error {
@@ -116,22 +119,23 @@ func phasesAfter(rank float32) []phase {
 }
 
 // readPhase adds the rows of a phase, or says that there are too many hits to rank. Where few are expected they are
-// collected first: to look for three in order of birth is to look at all prompts, and how often a word stands in a place is
+// collected first: to look for three in order of birth is to read all prompts, and how often a word stands in a place is
 // not what Postgres' statistics are good at.
 func (f *finder) readPhase(ctx context.Context, p phase, after *store.PageMark) (tooMany bool, err error) {
-	if p.kind == kindListed && len(f.params.AnyTag)+len(f.params.AllTags)+len(f.params.Metadata) == 0 {
+	q := f.params
+	if p.kind == kindListed && len(q.AnyTag)+len(q.AllTags)+len(q.Metadata) == 0 {
 		return false, f.readByAge(ctx, p)
 	}
-	params := f.params
-	params.Kind, params.Enough = p.kind, clampRows(f.rankLimit+1)
-	params.Skip, params.MaxRows = clampRows(f.skip), clampRows(f.limit+1-len(f.rows))
-	switch {
-	case p.kind != kindHits:
-		params.AfterRank = 0
-	case after != nil:
-		params.Enough = math.MaxInt32
+	params := sqlcgen.FindRankedParams{
+		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: p.kind, Query: q.Query, Plain: q.Plain, Pattern: q.Pattern,
+		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
+		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
+		Enough: plan.ClampInt32(f.rankLimit + 1), Skip: plan.ClampInt32(f.skip), MaxRows: plan.ClampInt32(f.limit + 1 - len(f.rows)),
 	}
-	found, err := f.queries.FindFew(ctx, params)
+	if p.kind == kindHits && after != nil {
+		params.AfterRank, params.Enough = after.Rank, math.MaxInt32
+	}
+	found, err := f.queries.FindRanked(ctx, params)
 	if err != nil {
 		return false, err
 	}
@@ -146,7 +150,7 @@ func (f *finder) readPhase(ctx context.Context, p phase, after *store.PageMark) 
 		if r.Version == 0 { // only the counts
 			break
 		}
-		f.rows = append(f.rows, sqlcgen.FindInOrderRow{
+		f.rows = append(f.rows, sqlcgen.FindByAgeRow{
 			Namespace: r.Namespace, Name: r.Name, CreatedAt: r.CreatedAt, Rank: max(r.Rank, p.rank), Version: r.Version,
 			Latest: r.Latest, Digest: r.Digest, Document: r.Document, PublishedAt: r.PublishedAt, Channels: r.Channels,
 		})
@@ -154,14 +158,11 @@ func (f *finder) readPhase(ctx context.Context, p phase, after *store.PageMark) 
 	return false, nil
 }
 
+// readByAge adds the rows of a phase in order of birth.
 func (f *finder) readByAge(ctx context.Context, p phase) error {
-	q := f.params
-	found, err := f.queries.FindInOrder(ctx, sqlcgen.FindInOrderParams{
-		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
-		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: p.kind, Query: q.Query, Plain: q.Plain, Pattern: q.Pattern,
-		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
-		Skip: clampRows(f.skip), MaxRows: clampRows(f.limit + 1 - len(f.rows)),
-	})
+	params := f.params
+	params.Kind, params.Skip, params.MaxRows = p.kind, plan.ClampInt32(f.skip), plan.ClampInt32(f.limit+1-len(f.rows))
+	found, err := f.queries.FindByAge(ctx, params)
 	switch {
 	case err != nil:
 		return err
@@ -179,19 +180,17 @@ func (f *finder) readByAge(ctx context.Context, p phase) error {
 	return nil
 }
 
+// countMatches counts the prompts of a kind behind the mark, up to a maximum.
 func (f *finder) countMatches(ctx context.Context, kind string, most int) (int64, error) {
-	q := f.params
-	return f.queries.CountKind(ctx, sqlcgen.CountKindParams{
-		Everywhere: q.Everywhere, Namespaces: q.Namespaces, Category: q.Category, Template: q.Template,
-		AnyTag: q.AnyTag, AllTags: q.AllTags, Metadata: q.Metadata, Kind: kind, Query: q.Query, Plain: q.Plain, Pattern: q.Pattern,
-		After: q.After, AfterCreatedAt: q.AfterCreatedAt, AfterNamespace: q.AfterNamespace, AfterName: q.AfterName,
-		MaxRows: clampRows(most),
-	})
+	params := f.params
+	params.Kind, params.Skip, params.MaxRows = kind, 0, plan.ClampInt32(most)
+	return f.queries.CountMatches(ctx, sqlcgen.CountMatchesParams(params))
 }
 
-func findParams(q store.FindQuery) sqlcgen.FindFewParams {
+// searchParams returns the parameters all phases have in common.
+func searchParams(q store.FindQuery) sqlcgen.FindByAgeParams {
 	text := strings.ToLower(q.Text)
-	p := sqlcgen.FindFewParams{
+	p := sqlcgen.FindByAgeParams{
 		Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces), Category: q.Category, Template: q.Template,
 		AnyTag: nonNil(q.Tags), AllTags: []string{}, Metadata: q.Metadata, Query: text, Plain: !strings.Contains(text, "-"), Pattern: likePattern(text),
 	}
@@ -199,21 +198,19 @@ func findParams(q store.FindQuery) sqlcgen.FindFewParams {
 		p.AnyTag, p.AllTags = p.AllTags, p.AnyTag
 	}
 	if q.After != nil {
-		p.After, p.AfterRank, p.AfterCreatedAt = true, q.After.Rank, q.After.CreatedAt
+		p.After, p.AfterCreatedAt = true, q.After.CreatedAt
 		p.AfterNamespace, p.AfterName = q.After.Key.Namespace, q.After.Key.Name
 	}
 	return p
 }
 
-// likePattern is the LIKE pattern of what contains a text.
+// likePattern returns the LIKE pattern of what contains a text.
 func likePattern(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }
 
-// clampRows keeps a number of rows within what Postgres takes.
-func clampRows(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
-
-func toFindResult(rows []sqlcgen.FindInOrderRow, limit int) (store.FindResult, error) {
+// toFindResult makes a page of rows, of which one beyond the limit says that there are more.
+func toFindResult(rows []sqlcgen.FindByAgeRow, limit int) (store.FindResult, error) {
 	var found store.FindResult
 	if len(rows) > limit {
 		rows = rows[:limit]

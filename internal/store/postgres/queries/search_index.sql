@@ -1,9 +1,9 @@
--- name: DocumentOf :one
+-- name: ReadDocument :one
 select document
   from prompt_versions
  where prompt_id = @prompt_id and version = @version;
 
--- name: Index :exec
+-- name: WriteSearchIndex :exec
 -- Words come in lower case, whatever the locale makes of them. A tsvector may not exceed 1 MiB; each character
 -- makes at most 9 bytes of it (a four-byte letter standing alone and again in a hyphenated compound), so the first
 -- 100,000 are safe whatever the text is. Words over 2 KB are left out by Postgres itself.

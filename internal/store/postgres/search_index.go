@@ -19,7 +19,7 @@ func writeSearchIndex(ctx context.Context, q *sqlcgen.Queries, id int64, name st
 	content := prompt.Content(doc.Written())
 	bands := prompt.SimilarityBands(content)
 	fields := append([]string{doc.Title, name, doc.Description, content}, doc.Tags...)
-	return q.Index(ctx, sqlcgen.IndexParams{
+	return q.WriteSearchIndex(ctx, sqlcgen.WriteSearchIndexParams{
 		PromptID: id, Version: version, Bands: bands[:],
 		Title: strings.ToLower(doc.Title), About: strings.ToLower(doc.Description + " " + strings.Join(doc.Tags, " ")),
 		Content: strings.ToLower(prompt.Content(doc.Messages)), Written: strings.ToLower(strings.Join(fields, fieldEnd)),
@@ -29,7 +29,7 @@ func writeSearchIndex(ctx context.Context, q *sqlcgen.Queries, id int64, name st
 
 // indexStoredVersion does it for a version that is stored already.
 func indexStoredVersion(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64) error {
-	text, err := q.DocumentOf(ctx, sqlcgen.DocumentOfParams{PromptID: id, Version: version})
+	text, err := q.ReadDocument(ctx, sqlcgen.ReadDocumentParams{PromptID: id, Version: version})
 	if err != nil {
 		return fmt.Errorf("read version %d: %w", version, err)
 	}
@@ -46,7 +46,7 @@ func indexStoredVersion(ctx context.Context, q *sqlcgen.Queries, id int64, name 
 func (w *Writer) BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		last = 0
-		rows, err := q.LockUnindexed(ctx, sqlcgen.LockUnindexedParams{After: after, MaxRows: pageSize(limit)})
+		rows, err := q.LockUnindexed(ctx, sqlcgen.LockUnindexedParams{After: after, MaxRows: rowLimit(limit)})
 		if err != nil {
 			return fmt.Errorf("find prompts without an index: %w", err)
 		}

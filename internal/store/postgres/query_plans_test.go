@@ -28,10 +28,10 @@ func TestPlans(t *testing.T) {
 	}{
 		"the first page of all":        {"read.sql", "ListAll", "'', '', 101", `"Sort"|"Seq Scan"`},
 		"a page in the middle of all":  {"read.sql", "ListAll", "'ns-5', 'p-00000', 101", `"Sort"|"Seq Scan"`},
-		"a page of one namespace":      {"read.sql", "ListNamespaces", "'{ns-5}', '', '', 101", `"Seq Scan"`},
-		"a page of all ten namespaces": {"read.sql", "ListNamespaces", "'{ns-0,ns-1,ns-2,ns-3,ns-4,ns-5,ns-6,ns-7,ns-8,ns-9}', '', '', 101", `"Seq Scan"`},
-		"the last changes":             {"feed.sql", "Changes", "@last, 100", `"Sort"|"Seq Scan"`},
-		"a version":                    {"read.sql", "Version", "'', 0, 'ns-5', 'p-00007'", `"Seq Scan"`},
+		"a page of one namespace":      {"read.sql", "ListInNamespaces", "'{ns-5}', '', '', 101", `"Seq Scan"`},
+		"a page of all ten namespaces": {"read.sql", "ListInNamespaces", "'{ns-0,ns-1,ns-2,ns-3,ns-4,ns-5,ns-6,ns-7,ns-8,ns-9}', '', '', 101", `"Seq Scan"`},
+		"the last changes":             {"feed.sql", "ChangedSince", "@last, 100", `"Sort"|"Seq Scan"`},
+		"a version":                    {"read.sql", "ReadVersion", "'', 0, 'ns-5', 'p-00007'", `"Seq Scan"`},
 	}
 	touched := map[string][2]float64{}
 	for round, size := range []int{1_000, 100_000} {
@@ -77,11 +77,11 @@ func TestPlansOfChanges(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for name, q := range map[string]struct{ file, args string }{
-		"OpenChanges":      {"changes.sql", "2, 500"},
-		"ChangesOverdue":   {"changes.sql", "600"},
-		"CarriedChange":    {"changes.sql", "'ns-1', 'p-1', 'u', 5, '6f1c1f0e-0000-4000-8000-000000000001'"},
-		"RequestedBefore":  {"changes.sql", "'Update', 'ns-1', 'p-1', '{}', 0, 's', '6f1c1f0e-0000-4000-8000-000000000001', 'k'"},
-		"WithdrawVersions": {"publish.sql", "7, '{1}'"},
+		"PromptsWithOpenChanges": {"changes.sql", "2, 500"},
+		"HasOverdueChanges":      {"changes.sql", "600"},
+		"AppliedChange":          {"changes.sql", "'ns-1', 'p-1', 'u', 5, '6f1c1f0e-0000-4000-8000-000000000001'"},
+		"EarlierRequest":         {"changes.sql", "'Update', 'ns-1', 'p-1', '{}', 0, 's', '6f1c1f0e-0000-4000-8000-000000000001', 'k'"},
+		"WithdrawVersions":       {"publish.sql", "7, '{1}'"},
 	} {
 		plan := explain(t, conn, query(t, q.file, name), q.args)
 		if strings.Contains(plan, "Seq Scan") {
