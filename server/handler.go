@@ -44,7 +44,7 @@ type Deps struct {
 // Handler is an MCP endpoint with its announcements of changes.
 type Handler struct {
 	*transport.Handler
-	surface   *prompts.Surface
+	surface   *prompts.Service
 	announcer *prompts.Announcer
 }
 
@@ -57,12 +57,12 @@ func NewHandler(deps Deps) *Handler {
 		deps.Metrics = prometheus.NewRegistry()
 	}
 	if deps.Delay == 0 {
-		deps.Delay = prompts.DefaultDelay
+		deps.Delay = prompts.DefaultAnnounceDelay
 	}
 	surface := prompts.New(prompts.Config{
 		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Decider: deps.Decider,
-		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, BareNamespace: deps.BareNamespace,
-		ResultLimit: deps.ResultLimit, Settle: deps.Settle, Log: deps.Log,
+		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.BareNamespace,
+		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.Settle, Log: deps.Log,
 	})
 	endpoint := transport.New(transport.Config{
 		Server:        surface.Server(),
@@ -76,8 +76,8 @@ func NewHandler(deps Deps) *Handler {
 		KeepAlive:        deps.KeepAlive,
 		Patience:         deps.Patience,
 	})
-	announcer := surface.Announcer(deps.Delay, endpoint)
-	deps.Catalog.OnChange(announcer.Moved)
+	announcer := surface.NewAnnouncer(deps.Delay, endpoint)
+	deps.Catalog.OnChange(announcer.CatalogChanged)
 	deps.Metrics.MustRegister(newCatalogMetrics(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",

@@ -115,7 +115,7 @@ func (o *Options) Validate() error {
 	if o.ResultLimit < 0 {
 		return fmt.Errorf("--result-limit is %d; give a number of tokens, or 0 for any number", o.ResultLimit)
 	}
-	if err := prompts.CheckNamespace(o.DefaultNamespace); err != nil {
+	if err := prompts.ValidateNamespace(o.DefaultNamespace); err != nil {
 		return fmt.Errorf("--default-namespace: %w", err)
 	}
 	if o.Prompts != "" {

@@ -12,9 +12,9 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// caller returns who asks. Without one nothing is served: a transport that forgot to authenticate must
+// callerIdentity returns who asks. Without one nothing is served: a transport that forgot to authenticate must
 // not look like one that allows everybody.
-func caller(ctx context.Context) (auth.Identity, error) {
+func callerIdentity(ctx context.Context) (auth.Identity, error) {
 	identity, ok := auth.FromContext(ctx)
 	if !ok {
 		return auth.Identity{}, fmt.Errorf("no identity: %w", auth.ErrDenied)
@@ -22,39 +22,39 @@ func caller(ctx context.Context) (auth.Identity, error) {
 	return identity, nil
 }
 
-// allow judges the caller by a verb and a key, before anything is looked up.
-func (s *Surface) allow(ctx context.Context, verb auth.Verb, key store.Key) error {
-	identity, err := caller(ctx)
+// authorize judges the caller by a verb and a key, before anything is looked up.
+func (s *Service) authorize(ctx context.Context, verb auth.Verb, key store.Key) error {
+	identity, err := callerIdentity(ctx)
 	if err != nil {
 		return err
 	}
 	return s.decider.Allow(ctx, identity, verb, key)
 }
 
-// may judges who asks for a change of the prompt a call names. Who may not even read it learns nothing;
+// authorizeChange judges who asks for a change of the prompt a call names. Who may not even read it learns nothing;
 // who may is told what they may not, whether or not it is there.
-func (s *Surface) may(ctx context.Context, verb auth.Verb, key store.Key, id string) error {
-	err := s.allow(ctx, verb, key)
+func (s *Service) authorizeChange(ctx context.Context, verb auth.Verb, key store.Key, id string) error {
+	err := s.authorize(ctx, verb, key)
 	if !errors.Is(err, auth.ErrDenied) {
 		return err
 	}
-	if err := s.allow(ctx, auth.Get, key); err != nil {
+	if err := s.authorize(ctx, auth.Get, key); err != nil {
 		return err
 	}
 	return tool.NewForbidden("you may read prompt %s, but not %s it; ask for the verb %s on prompts.lectern.dev", id, verb, verb)
 }
 
-// mayRead judges a key that the endpoint did not make: one for a namespace has no others.
-func (s *Surface) mayRead(ctx context.Context, endpoint string, key store.Key) error {
+// authorizeRead judges a key that the endpoint did not make: one for a namespace has no others.
+func (s *Service) authorizeRead(ctx context.Context, endpoint string, key store.Key) error {
 	if endpoint != "" && endpoint != key.Namespace {
 		return auth.ErrDenied
 	}
-	return s.allow(ctx, auth.Get, key)
+	return s.authorize(ctx, auth.Get, key)
 }
 
-// readable is a version that the caller may get. A fragment is none.
-func (s *Surface) readable(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
-	if err := s.allow(ctx, auth.Get, key); err != nil {
+// getIfAllowed is a version that the caller may get. A fragment is none.
+func (s *Service) getIfAllowed(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
+	if err := s.authorize(ctx, auth.Get, key); err != nil {
 		return nil, err
 	}
 	body, err := s.catalog.Get(ctx, key, selector)
@@ -64,10 +64,10 @@ func (s *Surface) readable(ctx context.Context, key store.Key, selector prompt.S
 	return body, err
 }
 
-// scope is what the caller may list at an endpoint. Where nothing may be listed it is empty: the
+// visibleScope is what the caller may list at an endpoint. Where nothing may be listed it is empty: the
 // answer then equals that of a namespace without prompts.
-func (s *Surface) scope(ctx context.Context, namespace string) (store.Scope, error) {
-	identity, err := caller(ctx)
+func (s *Service) visibleScope(ctx context.Context, namespace string) (store.Scope, error) {
+	identity, err := callerIdentity(ctx)
 	if err != nil {
 		return store.Scope{}, err
 	}

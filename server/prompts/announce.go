@@ -10,9 +10,9 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// DefaultDelay gathers changes before callers are told: an apply of many prompts is one change to
+// DefaultAnnounceDelay gathers changes before callers are told: an apply of many prompts is one change to
 // them.
-const DefaultDelay = 250 * time.Millisecond
+const DefaultAnnounceDelay = 250 * time.Millisecond
 
 // Listeners are the open streams. *transport.Handler has them.
 type Listeners interface {
@@ -25,7 +25,7 @@ type Listeners interface {
 
 // Announcer tells open streams of changed lists and of changed prompts, at most once a delay.
 type Announcer struct {
-	surface   *Surface
+	surface   *Service
 	delay     time.Duration
 	listeners Listeners
 
@@ -36,15 +36,15 @@ type Announcer struct {
 	running sync.WaitGroup
 }
 
-// Announcer passes moves of the catalog on to listeners: to those it concerns, by what they may list
+// NewAnnouncer passes moves of the catalog on to listeners: to those it concerns, by what they may list
 // and get now.
-func (s *Surface) Announcer(delay time.Duration, listeners Listeners) *Announcer {
+func (s *Service) NewAnnouncer(delay time.Duration, listeners Listeners) *Announcer {
 	return &Announcer{surface: s, delay: delay, listeners: listeners}
 }
 
-// Moved takes a move; it does not block. The first one after silence starts the delay, so that a
+// CatalogChanged takes a move; it does not block. The first one after silence starts the delay, so that a
 // steady flow of changes does not put the news off for ever.
-func (a *Announcer) Moved(move catalog.Change) {
+func (a *Announcer) CatalogChanged(move catalog.Change) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stopped {
@@ -56,17 +56,17 @@ func (a *Announcer) Moved(move catalog.Change) {
 	}
 	a.pending = &move
 	a.running.Add(1)
-	a.timer = time.AfterFunc(a.delay, a.announce)
+	a.timer = time.AfterFunc(a.delay, a.announcePending)
 }
 
-func (a *Announcer) announce() {
+func (a *Announcer) announcePending() {
 	defer a.running.Done()
 	a.mu.Lock()
 	move := a.pending
 	a.pending = nil
 	a.mu.Unlock()
 	lists := func(ctx context.Context, namespace string) bool {
-		return a.surface.concerned(ctx, namespace, move)
+		return a.surface.isListChangeVisible(ctx, namespace, move)
 	}
 	a.listeners.NotifyPromptsChanged(lists)
 	a.listeners.NotifyResourcesChanged(lists)
@@ -75,7 +75,7 @@ func (a *Announcer) announce() {
 			continue
 		}
 		a.listeners.NotifyResourceUpdated(uri, func(ctx context.Context, namespace string) bool {
-			return a.surface.updated(ctx, namespace, uri)
+			return a.surface.isUpdateVisible(ctx, namespace, uri)
 		})
 	}
 }
@@ -91,9 +91,9 @@ func (a *Announcer) Stop() {
 	a.running.Wait()
 }
 
-// concerned decides by what the caller may list now, not by what it might when the stream began.
-func (s *Surface) concerned(ctx context.Context, namespace string, move *catalog.Change) bool {
-	scope, err := s.scope(ctx, namespace)
+// isListChangeVisible decides by what the caller may list now, not by what it might when the stream began.
+func (s *Service) isListChangeVisible(ctx context.Context, namespace string, move *catalog.Change) bool {
+	scope, err := s.visibleScope(ctx, namespace)
 	if err != nil {
 		return false
 	}

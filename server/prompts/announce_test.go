@@ -103,12 +103,12 @@ func TestAnnouncer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				nobody := auth.NewNone("anna")
 				announced := make(chan told, 20)
-				announcer := New(Config{Decider: nobody, Version: "v0"}).Announcer(delay, ears{
+				announcer := New(Config{Decider: nobody, Version: "v0"}).NewAnnouncer(delay, ears{
 					ctx:   auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"}),
 					began: time.Now(), told: announced,
 				})
 				for at, move := range tc.moves {
-					time.AfterFunc(at, func() { announcer.Moved(move) })
+					time.AfterFunc(at, func() { announcer.CatalogChanged(move) })
 				}
 				<-time.After(tc.stop)
 				announcer.Stop()

@@ -14,60 +14,60 @@ import (
 )
 
 const (
-	// askTime is how long a request is sent again that may have been stored or not, askOnce how long the
+	// storeTimeout is how long a request is sent again that may have been stored or not, askOnce how long the
 	// store may take over it, and askPause what is waited in between.
-	askTime  = 10 * time.Second
-	askOnce  = 5 * time.Second
-	askPause = 300 * time.Millisecond
+	storeTimeout   = 10 * time.Second
+	attemptTimeout = 5 * time.Second
+	retryDelay     = 300 * time.Millisecond
 )
 
 // maxIdempotencyKey bounds a key, in bytes.
 const maxIdempotencyKey = 256
 
-// prepare makes the request of a call, of an id, from what there is now.
-type prepare func(ctx context.Context, id string) (store.ChangeRequest, error)
+// prepareRequest makes the request of a call, of an id, from what there is now.
+type prepareRequest func(ctx context.Context, id string) (store.ChangeRequest, error)
 
-// change asks for a change and waits for what becomes of it. A repeat of an idempotency key ends as the first
+// changeAndWait asks for a change and waits for what becomes of it. A repeat of an idempotency key ends as the first
 // request did, whatever has become of the prompt since: prepare is only called for the first one. Asked are the
 // requests prepare may make, as far as arguments say them. The error is a *tool.Error unless the change is published,
 // or still on its way.
-func (s *Surface) change(ctx context.Context, in repeatable, prepare prepare, asked ...store.ChangeRequest) (store.ChangeOutcome, error) {
+func (s *Service) changeAndWait(ctx context.Context, in repeatable, prepare prepareRequest, asked ...store.ChangeRequest) (store.ChangeOutcome, error) {
 	idempotencyKey := ptr.Deref(in.IdempotencyKey, "")
 	if n := len(idempotencyKey); n > maxIdempotencyKey {
 		return store.ChangeOutcome{}, tool.NewInvalid("argument %q: has %d bytes; at most %d are allowed", "idempotencyKey", n, maxIdempotencyKey)
 	}
-	identity, err := caller(ctx)
+	identity, err := callerIdentity(ctx)
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
-	late := time.Now().Add(s.changes.patience)
-	outcome, err := s.request(ctx, prepare, asked, store.ChangeRequest{
+	late := time.Now().Add(s.changes.timeout)
+	outcome, err := s.findOrStoreRequest(ctx, prepare, asked, store.ChangeRequest{
 		ID: uuid.NewString(), Subject: identity.Subject, IdempotencyKey: idempotencyKey,
 	})
 	if err == nil {
-		outcome, err = s.changes.settle(ctx, identity.Subject, outcome, late)
+		outcome, err = s.changes.waitForOutcome(ctx, identity.Subject, outcome, late)
 	}
 	if err != nil {
 		return outcome, err
 	}
-	s.served(ctx, outcome)
-	return outcome, refusal(outcome)
+	s.catchUpIfPublished(ctx, outcome)
+	return outcome, outcomeError(outcome)
 }
 
-// served lets whoever hears that a change is published read it with their next call.
-func (s *Surface) served(ctx context.Context, o store.ChangeOutcome) {
+// catchUpIfPublished lets whoever hears that a change is published read it with their next call.
+func (s *Service) catchUpIfPublished(ctx context.Context, o store.ChangeOutcome) {
 	if o.State == store.ChangePublished {
 		s.catalog.CatchUp(ctx)
 	}
 }
 
-// request finds the earlier request under the key of by, or makes and stores one. By is what the caller has no say in.
-func (s *Surface) request(ctx context.Context, prepare prepare, asked []store.ChangeRequest, by store.ChangeRequest) (store.ChangeOutcome, error) {
+// findOrStoreRequest finds the earlier request under the key of by, or makes and stores one. By is what the caller has no say in.
+func (s *Service) findOrStoreRequest(ctx context.Context, prepare prepareRequest, asked []store.ChangeRequest, by store.ChangeRequest) (store.ChangeOutcome, error) {
 	signed := func(r store.ChangeRequest) store.ChangeRequest {
 		r.ID, r.Subject, r.IdempotencyKey = by.ID, by.Subject, by.IdempotencyKey
 		return r
 	}
-	soon, cancel := s.soon(ctx)
+	soon, cancel := s.withQueryTimeout(ctx)
 	defer cancel()
 	if by.IdempotencyKey != "" {
 		outcome, err := store.ChangeOutcome{}, store.ErrIdempotencyKeyReused
@@ -82,13 +82,13 @@ func (s *Surface) request(ctx context.Context, prepare prepare, asked []store.Ch
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
-	return s.changes.ask(ctx, signed(request))
+	return s.changes.storeWithRetry(ctx, signed(request))
 }
 
-// ask stores a request. A store that cannot be reached may have it all the same, when the answer was lost: it is
+// storeWithRetry stores a request. A store that cannot be reached may have it all the same, when the answer was lost: it is
 // sent again, which stores nothing twice, and who never learns is told so. "Try again" would ask for another change.
-func (s *settling) ask(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
-	asking, cancel := context.WithTimeout(ctx, askTime)
+func (s *outcomeWaiter) storeWithRetry(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+	asking, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	go func() {
 		select {
@@ -98,14 +98,14 @@ func (s *settling) ask(ctx context.Context, request store.ChangeRequest) (store.
 		}
 	}()
 	for {
-		once, done := context.WithTimeout(asking, askOnce)
+		once, done := context.WithTimeout(asking, attemptTimeout)
 		outcome, err := s.RequestChange(once, request)
 		done()
 		if !mayBeStored(err) {
 			return outcome, err
 		}
 		select {
-		case <-time.After(askPause):
+		case <-time.After(retryDelay):
 			continue
 		case <-asking.Done():
 		}

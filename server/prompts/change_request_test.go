@@ -42,8 +42,8 @@ func TestAskingInDoubt(t *testing.T) {
 		leaves      time.Duration
 		want        learnt
 	}{
-		"a store that is away":                 {want: learnt{Asked: 34, After: askTime, Error: doubt}},
-		"a store that says nothing":            {hung: true, want: learnt{Asked: 2, After: askTime, Error: doubt}},
+		"a store that is away":                 {want: learnt{Asked: 34, After: storeTimeout, Error: doubt}},
+		"a store that says nothing":            {hung: true, want: learnt{Asked: 2, After: storeTimeout, Error: doubt}},
 		"a server that ends":                   {stops: true, want: learnt{Asked: 1, Error: doubt}},
 		"a server that ends and hears nothing": {stops: true, hung: true, want: learnt{Asked: 1, Error: doubt}},
 		"a caller who leaves":                  {leaves: time.Second + time.Millisecond, want: learnt{Asked: 4, After: time.Second + time.Millisecond, Error: "context canceled"}},
@@ -52,7 +52,7 @@ func TestAskingInDoubt(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				took := &vanished{hung: tc.hung}
-				s := newSettling(took, settleTime, slog.New(slog.DiscardHandler))
+				s := newOutcomeWaiter(took, defaultOutcomeTimeout, slog.New(slog.DiscardHandler))
 				if tc.stops {
 					close(s.stopped)
 				}
@@ -62,7 +62,7 @@ func TestAskingInDoubt(t *testing.T) {
 					time.AfterFunc(tc.leaves, leave)
 				}
 				began := time.Now()
-				_, err := s.ask(ctx, store.ChangeRequest{ID: "c1"})
+				_, err := s.storeWithRetry(ctx, store.ChangeRequest{ID: "c1"})
 				for _, id := range took.asked {
 					if id != "c1" {
 						t.Errorf("asked as %s", id)

@@ -23,8 +23,8 @@ type changeResult struct {
 	Changed *bool `json:"changed,omitempty"`
 }
 
-// refusal is what is said of a request that came to another end than it should; nil when it did not.
-func refusal(o store.ChangeOutcome) error {
+// outcomeError is what is said of a request that came to another end than it should; nil when it did not.
+func outcomeError(o store.ChangeOutcome) error {
 	say := func(kind tool.Kind) error { return &tool.Error{Kind: kind, Text: o.Message} }
 	switch o.State {
 	case store.ChangeBlocked:
@@ -50,39 +50,39 @@ func refusal(o store.ChangeOutcome) error {
 	}
 }
 
-// report is the answer to a change that is published, in a sentence, or accepted.
-func report(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
+// newChangeResult is the answer to a change that is published, in a sentence, or accepted.
+func newChangeResult(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
 	result := changeResult{
-		ID: idOf(bare, o.Key), Name: name, ChangeID: o.ID,
-		State: stateOf(o.State), Version: o.Version, Served: o.Served,
+		ID: formatID(bare, o.Key), Name: name, ChangeID: o.ID,
+		State: lowerCaseState(o.State), Version: o.Version, Served: o.Served,
 	}
 	if o.State != store.ChangePublished {
-		return tool.NewResult(accepted(o, name), result)
+		return tool.NewResult(acceptedSentence(o, name), result)
 	}
 	return tool.NewResult(sentence, result)
 }
 
-// reportVersion is report for a change that may make a version.
-func reportVersion(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
-	result := report(bare, o, name, sentence)
+// newVersionResult is report for a change that may make a version.
+func newVersionResult(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
+	result := newChangeResult(bare, o, name, sentence)
 	if o.State == store.ChangePublished {
 		result.Structured.Changed = &o.NewVersion
 	}
 	return result
 }
 
-// inQuotes puts a name in a sentence as it is, as the tools always did.
-func inQuotes(name string) string { return `"` + name + `"` }
+// quoteName puts a name in a sentence as it is, as the tools always did.
+func quoteName(name string) string { return `"` + name + `"` }
 
-func accepted(o store.ChangeOutcome, name string) string {
+func acceptedSentence(o store.ChangeOutcome, name string) string {
 	step := "applied"
 	if o.State == store.ChangeApplied {
 		step = "published"
 	}
-	return fmt.Sprintf("Change %s for prompt %s is accepted but not %s yet; ask get_prompt_change", o.ID, inQuotes(name), step)
+	return fmt.Sprintf("Change %s for prompt %s is accepted but not %s yet; ask get_prompt_change", o.ID, quoteName(name), step)
 }
 
-func stateOf(state store.ChangeState) string { return strings.ToLower(string(state)) }
+func lowerCaseState(state store.ChangeState) string { return strings.ToLower(string(state)) }
 
 type getChangeInput struct {
 	ChangeID string `json:"changeId" description:"changeId from the call that asked for it"`
@@ -98,8 +98,8 @@ type getChangeResult struct {
 	Message  string `json:"message,omitempty"`
 }
 
-func (s *Surface) getChange(ctx context.Context, in getChangeInput) (*tool.Result[getChangeResult], error) {
-	identity, err := caller(ctx)
+func (s *Service) getChange(ctx context.Context, in getChangeInput) (*tool.Result[getChangeResult], error) {
+	identity, err := callerIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +112,9 @@ func (s *Surface) getChange(ctx context.Context, in getChangeInput) (*tool.Resul
 		return nil, &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Change with id '%s' not found, or not yours", tool.Truncate(in.ChangeID, 80))}
 	}
 	o := outcomes[0]
-	s.served(ctx, o)
+	s.catchUpIfPublished(ctx, o)
 	shown := getChangeResult{
-		ChangeID: o.ID, ID: idOf(s.bare(ctx), o.Key), State: stateOf(o.State),
+		ChangeID: o.ID, ID: formatID(s.omittedNamespace(ctx), o.Key), State: lowerCaseState(o.State),
 		Version: o.Version, Reason: o.Reason, Message: o.Message,
 	}
 	return tool.NewJSONResult(shown, shown)

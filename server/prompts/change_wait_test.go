@@ -16,8 +16,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// timetable is a taker of changes whose requests come to their end at a time, which no database does.
-type timetable struct {
+// fakeChanges is a taker of changes whose requests come to their end at a time, which no database does.
+type fakeChanges struct {
 	Changes
 	began time.Time
 	ends  map[string]time.Duration
@@ -28,7 +28,7 @@ type timetable struct {
 	away  bool
 }
 
-func (tt *timetable) ChangeOutcomes(_ context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
+func (tt *fakeChanges) ChangeOutcomes(_ context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
 	tt.mu.Lock()
 	defer tt.mu.Unlock()
 	if tt.asked = append(tt.asked, map[string][]string{subject: slices.Sorted(slices.Values(ids))}); tt.away {
@@ -77,11 +77,11 @@ func TestSettling(t *testing.T) {
 		},
 		"what takes longer is told as it is": {
 			ends: map[string]time.Duration{"a": time.Hour},
-			want: map[string]settledAt{"a": {State: store.ChangeApplied, After: settleTime}}, looks: 100,
+			want: map[string]settledAt{"a": {State: store.ChangeApplied, After: defaultOutcomeTimeout}}, looks: 100,
 		},
 		"a store that is away does not end the waiting": {
 			ends: map[string]time.Duration{"a": 0}, away: true,
-			want: map[string]settledAt{"a": {State: store.ChangePending, After: settleTime}}, looks: 100,
+			want: map[string]settledAt{"a": {State: store.ChangePending, After: defaultOutcomeTimeout}}, looks: 100,
 		},
 		"who left waits no more": {
 			ends: map[string]time.Duration{"a": time.Hour}, leaves: 450 * time.Millisecond,
@@ -91,8 +91,8 @@ func TestSettling(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				took := &timetable{began: time.Now(), ends: tc.ends, away: tc.away}
-				s := newSettling(took, settleTime, slog.New(slog.DiscardHandler))
+				took := &fakeChanges{began: time.Now(), ends: tc.ends, away: tc.away}
+				s := newOutcomeWaiter(took, defaultOutcomeTimeout, slog.New(slog.DiscardHandler))
 				ctx, leave := context.WithCancel(t.Context())
 				defer leave()
 				if tc.leaves > 0 {
@@ -105,7 +105,7 @@ func TestSettling(t *testing.T) {
 				got := map[string]settledAt{}
 				for id := range tc.ends {
 					waiting.Go(func() {
-						outcome, err := s.settle(ctx, "anna", store.ChangeOutcome{ID: id, State: store.ChangePending}, time.Now().Add(settleTime))
+						outcome, err := s.waitForOutcome(ctx, "anna", store.ChangeOutcome{ID: id, State: store.ChangePending}, time.Now().Add(defaultOutcomeTimeout))
 						mu.Lock()
 						defer mu.Unlock()
 						got[id] = settledAt{State: outcome.State, After: time.Since(took.began), Error: errorText(err)}
@@ -116,14 +116,14 @@ func TestSettling(t *testing.T) {
 				if diff := cmp.Diff(tc.want, got); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
-				<-time.After(10 * settlePoll)
+				<-time.After(10 * outcomePollInterval)
 				synctest.Wait()
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				took.mu.Lock()
 				defer took.mu.Unlock()
-				if len(took.asked) < tc.looks-1 || len(took.asked) > tc.looks || s.looking {
-					t.Errorf("asked %d times, not %d, and looking is %t", len(took.asked), tc.looks, s.looking)
+				if len(took.asked) < tc.looks-1 || len(took.asked) > tc.looks || s.polling {
+					t.Errorf("asked %d times, not %d, and looking is %t", len(took.asked), tc.looks, s.polling)
 				}
 				if first := took.asked[0]["anna"]; !slices.Equal(first, slices.Sorted(maps.Keys(tc.ends))) {
 					t.Errorf("the first look was for %q", first)
@@ -140,7 +140,7 @@ func TestAccepted(t *testing.T) {
 		store.ChangePending: `Change c1 for prompt "Greet" is accepted but not applied yet; ask get_prompt_change`,
 		store.ChangeApplied: `Change c1 for prompt "Greet" is accepted but not published yet; ask get_prompt_change`,
 	} {
-		if got := accepted(store.ChangeOutcome{ID: "c1", State: state}, "Greet"); got != want {
+		if got := acceptedSentence(store.ChangeOutcome{ID: "c1", State: state}, "Greet"); got != want {
 			t.Errorf("%s: got %q, want %q", state, got, want)
 		}
 	}
@@ -166,11 +166,11 @@ func TestRefusals(t *testing.T) {
 		"interrupted": {store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonInterrupted, Message: "ended"}, "ConflictError: ended"},
 		"expired":     {store.ChangeOutcome{State: store.ChangeExpired, Message: "never"}, "StorageError: never"},
 	} {
-		if got := errorText(refusal(tc.outcome)); got != tc.want {
+		if got := errorText(outcomeError(tc.outcome)); got != tc.want {
 			t.Errorf("%s: got %q, want %q", name, got, tc.want)
 		}
 	}
-	if !errors.Is(refusal(store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound}), store.ErrNotFound) {
+	if !errors.Is(outcomeError(store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound}), store.ErrNotFound) {
 		t.Error("what is gone is not found")
 	}
 }

@@ -17,30 +17,30 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// maxValues is how many values the protocol allows a completion.
-const maxValues = 100
+// maxCompletions is how many values the protocol allows a completion.
+const maxCompletions = 100
 
 // noSuchTemplate is said of a reference to what is no template of ours.
 const noSuchTemplate = "no such resource template; there are " + promptTemplate + ", " + versionTemplate + " and " + channelTemplate
 
 // CompletePromptArgument completes the value of an argument by its enum. It is for mcp-go.
-func (s *Surface) CompletePromptArgument(
+func (s *Service) CompletePromptArgument(
 	ctx context.Context, name string, argument mcp.CompleteArgument, _ mcp.CompleteContext,
 ) (*mcp.Completion, error) {
 	call := transport.FromContext(ctx)
-	key, selector, f := named(call.Namespace, s.bareNamespace, name)
+	key, selector, f := parsePromptName(call.Namespace, s.homeNamespace, name)
 	if f != nil {
 		return nil, call.Fail(f)
 	}
-	body, err := s.readable(ctx, key, selector)
+	body, err := s.getIfAllowed(ctx, key, selector)
 	if err != nil {
-		return nil, call.Fail(s.failure(ctx, key, err))
+		return nil, call.Fail(s.failureFor(ctx, key, err))
 	}
 	values, ok := allowedValues(body.Arguments, argument.Name)
 	if !ok {
 		return nil, call.Fail(transport.InvalidParams(fmt.Sprintf("%s has no argument %q; prompts/list says which it has", name, argument.Name)))
 	}
-	return beginning(values, argument.Value), nil
+	return filterByPrefix(values, argument.Value), nil
 }
 
 // allowedValues are what an argument may be, in the order of the manifest; none where they have no
@@ -59,7 +59,7 @@ func allowedValues(arguments []prompt.Argument, name string) ([]string, bool) {
 
 // CompleteResourceArgument completes a variable of a template by what there is. What was filled in
 // before narrows. It is for mcp-go.
-func (s *Surface) CompleteResourceArgument(
+func (s *Service) CompleteResourceArgument(
 	ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext,
 ) (*mcp.Completion, error) {
 	call := transport.FromContext(ctx)
@@ -73,22 +73,22 @@ func (s *Surface) CompleteResourceArgument(
 	if key.Namespace == "" {
 		key.Namespace = call.Namespace
 	}
-	if CheckNamespace(key.Namespace) != nil || strings.ContainsRune(argument.Value, 0) {
-		return beginning(nil, ""), nil // nothing is called so
+	if ValidateNamespace(key.Namespace) != nil || strings.ContainsRune(argument.Value, 0) {
+		return filterByPrefix(nil, ""), nil // nothing is called so
 	}
-	ctx, cancel := s.soon(ctx)
+	ctx, cancel := s.withQueryTimeout(ctx)
 	defer cancel()
 	completion, err := s.completeVariable(ctx, call.Namespace, key, argument)
 	switch {
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):
-		return beginning(nil, ""), nil // what was filled in names nothing that can be completed
+		return filterByPrefix(nil, ""), nil // what was filled in names nothing that can be completed
 	case err != nil:
-		return nil, call.Fail(s.failure(ctx, key, err))
+		return nil, call.Fail(s.failureFor(ctx, key, err))
 	}
 	return completion, nil
 }
 
-func (s *Surface) completeVariable(
+func (s *Service) completeVariable(
 	ctx context.Context, endpoint string, key store.Key, argument mcp.CompleteArgument,
 ) (*mcp.Completion, error) {
 	switch argument.Name {
@@ -100,48 +100,48 @@ func (s *Surface) completeVariable(
 		}
 		return s.completeListed(ctx, key.Namespace, argument.Value, s.library.CompleteNames)
 	}
-	if !isLabel(key.Namespace) || !isLabel(key.Name) {
+	if !isDNSLabel(key.Namespace) || !isDNSLabel(key.Name) {
 		return nil, store.ErrNotFound
 	}
-	versions, err := s.history(ctx, endpoint, key)
+	versions, err := s.readableVersions(ctx, endpoint, key)
 	if err != nil {
 		return nil, err
 	}
 	if argument.Name == "version" {
-		return beginning(numbers(versions), argument.Value), nil
+		return filterByPrefix(versionNumbers(versions), argument.Value), nil
 	}
-	return beginning(channels(versions), argument.Value), nil
+	return filterByPrefix(channelNames(versions), argument.Value), nil
 }
 
 // completeListed completes by what the caller may list.
-func (s *Surface) completeListed(
+func (s *Service) completeListed(
 	ctx context.Context, namespace, prefix string,
 	names func(context.Context, store.Scope, string, int) (store.Completions, error),
 ) (*mcp.Completion, error) {
-	scope, err := s.scope(ctx, namespace)
+	scope, err := s.visibleScope(ctx, namespace)
 	if err != nil || !scope.All && len(scope.Namespaces) == 0 {
-		return beginning(nil, ""), err
+		return filterByPrefix(nil, ""), err
 	}
-	found, err := names(ctx, scope, prefix, maxValues)
+	found, err := names(ctx, scope, prefix, maxCompletions)
 	if err != nil {
 		return nil, err
 	}
 	return &mcp.Completion{Values: found.Values, Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
 }
 
-// history is what the caller may read of a prompt, newest first.
-func (s *Surface) history(ctx context.Context, endpoint string, key store.Key) ([]store.VersionInfo, error) {
-	if err := s.mayRead(ctx, endpoint, key); err != nil {
+// readableVersions is what the caller may read of a prompt, newest first.
+func (s *Service) readableVersions(ctx context.Context, endpoint string, key store.Key) ([]store.VersionInfo, error) {
+	if err := s.authorizeRead(ctx, endpoint, key); err != nil {
 		return nil, err
 	}
-	if _, err := s.readable(ctx, key, prompt.Selector{Channel: store.Latest}); err != nil {
+	if _, err := s.getIfAllowed(ctx, key, prompt.Selector{Channel: store.Latest}); err != nil {
 		return nil, err
 	}
 	versions, err := s.library.ListVersions(ctx, key, 0, math.MaxInt32)
 	return slices.DeleteFunc(versions, func(v store.VersionInfo) bool { return v.Withdrawn }), err
 }
 
-func numbers(versions []store.VersionInfo) []string {
+func versionNumbers(versions []store.VersionInfo) []string {
 	values := make([]string, len(versions))
 	for i := range versions {
 		values[i] = strconv.FormatInt(versions[i].Version, 10)
@@ -149,7 +149,7 @@ func numbers(versions []store.VersionInfo) []string {
 	return values
 }
 
-func channels(versions []store.VersionInfo) []string {
+func channelNames(versions []store.VersionInfo) []string {
 	var values []string
 	for i := range versions {
 		values = append(values, versions[i].Channels...)
@@ -158,15 +158,15 @@ func channels(versions []store.VersionInfo) []string {
 	return values
 }
 
-// beginning are the values that begin as was typed.
-func beginning(values []string, typed string) *mcp.Completion {
-	found := make([]string, 0, min(len(values), maxValues))
+// filterByPrefix are the values that begin as was typed.
+func filterByPrefix(values []string, typed string) *mcp.Completion {
+	found := make([]string, 0, min(len(values), maxCompletions))
 	total := 0
 	for _, value := range values {
 		if !strings.HasPrefix(value, typed) {
 			continue
 		}
-		if total++; len(found) < maxValues {
+		if total++; len(found) < maxCompletions {
 			found = append(found, value)
 		}
 	}

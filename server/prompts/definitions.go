@@ -24,9 +24,9 @@ type repeatable struct {
 	IdempotencyKey *string `json:"idempotencyKey,omitempty" description:"Repeats with the same key are one request"`
 }
 
-// tools returns those there is a library, and for those that write a taker of changes for, in the order
+// offeredTools returns those there is a library, and for those that write a taker of changes for, in the order
 // clients show them.
-func (s *Surface) tools() []tool.Tool {
+func (s *Service) offeredTools() []tool.Tool {
 	var offered []tool.Tool
 	if s.library != nil {
 		offered = append(offered, s.listTools()...)
@@ -39,17 +39,17 @@ func (s *Surface) tools() []tool.Tool {
 }
 
 // ToolNames returns the names of the tools on prompts this surface offers.
-func (s *Surface) ToolNames() []string {
+func (s *Service) ToolNames() []string {
 	var names []string
-	for _, t := range s.tools() {
+	for _, t := range s.offeredTools() {
 		names = append(names, t.Name)
 	}
 	return names
 }
 
 // newTool makes a tool whose errors are explained as those of prompts. No tool here reaches anything but prompts.
-func newTool[In, Out any](s *Surface, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error)) tool.Tool {
-	return tool.New(tool.Policy{Bound: s.soon, Explain: s.explain}, d, answer)
+func newTool[In, Out any](s *Service, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error)) tool.Tool {
+	return tool.New(tool.Policy{Bound: s.withQueryTimeout, Explain: s.explainError}, d, answer)
 }
 
 var (
@@ -57,7 +57,7 @@ var (
 	replaces = tool.Hints{Destructive: true, Idempotent: true}
 )
 
-func (s *Surface) listTools() []tool.Tool {
+func (s *Service) listTools() []tool.Tool {
 	return []tool.Tool{
 		newTool(s, tool.Definition{
 			Name: "list_prompts", Title: "List Prompts", ErrorPrefix: "Error listing prompts", Hints: readOnly,
@@ -78,7 +78,7 @@ func (s *Surface) listTools() []tool.Tool {
 	}
 }
 
-func (s *Surface) readTools() []tool.Tool {
+func (s *Service) readTools() []tool.Tool {
 	return []tool.Tool{
 		newTool(s, tool.Definition{
 			Name: "get_prompt", Title: "Get Prompt", ErrorPrefix: "Error retrieving prompt", Hints: readOnly,
@@ -99,7 +99,7 @@ func (s *Surface) readTools() []tool.Tool {
 	}
 }
 
-func (s *Surface) changeTools() []tool.Tool {
+func (s *Service) changeTools() []tool.Tool {
 	return []tool.Tool{
 		newTool(s, tool.Definition{
 			Name: "add_prompt", Title: "Add Prompt", ErrorPrefix: "Error creating prompt",

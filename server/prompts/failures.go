@@ -18,8 +18,8 @@ import (
 // noSuchPrompt is said of what is not there, may not be read, or is there for includes only.
 const noSuchPrompt = "no such prompt, or not yours to read"
 
-// failure is what a caller learns of an error. Inner words go to the log only.
-func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transport.Failure {
+// failureFor is what a caller learns of an error. Inner words go to the log only.
+func (s *Service) failureFor(ctx context.Context, key store.Key, err error) *transport.Failure {
 	var (
 		argument  *prompt.ArgumentError
 		limit     *prompt.LimitError
@@ -36,7 +36,7 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 		return transport.InvalidParams(store.ErrUnresolved.Error())
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		s.log.WarnContext(ctx, "The store is away", "prompt", key, "err", s.catalog.ReportUnavailable(err))
-		return transport.Unavailable(s.away(), s.retryAfter())
+		return transport.Unavailable(s.unavailableMessage(), s.retryAfterSeconds())
 	case errors.Is(err, context.Canceled):
 		return transport.Canceled()
 	default:
@@ -45,9 +45,9 @@ func (s *Surface) failure(ctx context.Context, key store.Key, err error) *transp
 	}
 }
 
-// explain returns what the caller of a tool learns of an error. Inner words go to the log only.
-func (s *Surface) explain(ctx context.Context, name string, in any, err error) *tool.Error {
-	if refused := fault(err); refused != nil {
+// explainError returns what the caller of a tool learns of an error. Inner words go to the log only.
+func (s *Service) explainError(ctx context.Context, name string, in any, err error) *tool.Error {
+	if refused := argumentError(err); refused != nil {
 		return refused
 	}
 	switch {
@@ -56,44 +56,44 @@ func (s *Surface) explain(ctx context.Context, name string, in any, err error) *
 		if named, is := in.(interface{ promptID() string }); is {
 			id = named.promptID()
 		}
-		return &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Prompt with id '%s' not found", tool.Truncate(id, 200)) + explained(err)}
+		return &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Prompt with id '%s' not found", tool.Truncate(id, 200)) + expiredSuffix(err)}
 	case errors.Is(err, store.ErrUnresolved):
 		return tool.NewInvalid("%s", store.ErrUnresolved)
 	case errors.Is(err, store.ErrIdempotencyKeyReused):
 		return tool.NewConflict("%s; use another key for another request", store.ErrIdempotencyKeyReused)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		s.log.WarnContext(ctx, "The store is away", "tool", name, "err", s.catalog.ReportUnavailable(err))
-		return &tool.Error{Kind: tool.Storage, Text: s.away()}
+		return &tool.Error{Kind: tool.Storage, Text: s.unavailableMessage()}
 	default:
 		s.log.ErrorContext(ctx, "A tool could not answer", "tool", name, "err", err)
 		return &tool.Error{Kind: tool.Storage, Text: "the server could not answer; its log says why"}
 	}
 }
 
-// explained is why something is not there that may have been, where the store knows.
-func explained(err error) string {
+// expiredSuffix is why something is not there that may have been, where the store knows.
+func expiredSuffix(err error) string {
 	if forgotten, is := errors.AsType[*store.VersionExpiredError](err); is {
 		return ": " + forgotten.Error()
 	}
 	return ""
 }
 
-// soon bounds what a call may wait for a library that says nothing.
-func (s *Surface) soon(ctx context.Context) (context.Context, context.CancelFunc) {
+// withQueryTimeout bounds what a call may wait for a library that says nothing.
+func (s *Service) withQueryTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.catalog.QueryTimeout())
 }
 
-// away says that the store cannot be reached, and when to try again.
-func (s *Surface) away() string {
-	return fmt.Sprintf("the store is away, try again in %d s", s.retryAfter())
+// unavailableMessage says that the store cannot be reached, and when to try again.
+func (s *Service) unavailableMessage() string {
+	return fmt.Sprintf("the store is away, try again in %d s", s.retryAfterSeconds())
 }
 
-func (s *Surface) retryAfter() int { return int(math.Ceil(s.catalog.RetryAfter().Seconds())) }
+func (s *Service) retryAfterSeconds() int { return int(math.Ceil(s.catalog.RetryAfter().Seconds())) }
 
-// fault is an error the caller made, in words of the tools' arguments, or nil.
-func fault(err error) *tool.Error {
+// argumentError is an error the caller made, in words of the tools' arguments, or nil.
+func argumentError(err error) *tool.Error {
 	if wrong, is := errors.AsType[*prompt.SpecError](err); is {
-		return tool.NewInvalid("argument %q: %s", argumentOf(wrong.Field), wrong.Problem)
+		return tool.NewInvalid("argument %q: %s", argumentForField(wrong.Field), wrong.Problem)
 	}
 	if wrong, is := errors.AsType[*prompt.TemplateError](err); is {
 		return tool.NewInvalid("argument %q: %s", "content", wrong)
@@ -116,8 +116,8 @@ func fault(err error) *tool.Error {
 	return nil
 }
 
-// argumentOf is the argument of a tool that a field of a spec is written from.
-func argumentOf(field string) string {
+// argumentForField is the argument of a tool that a field of a spec is written from.
+func argumentForField(field string) string {
 	switch {
 	case field == "title":
 		return "name"

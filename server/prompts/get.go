@@ -28,11 +28,11 @@ type receipt struct {
 	Variables []string          `json:"variables"`
 }
 
-// get answers every prompts/get that comes through mcp-go, which knows one prompt only; the call
+// getThroughMCPGo answers every prompts/get that comes through mcp-go, which knows one prompt only; the call
 // says which is meant.
-func (s *Surface) get(ctx context.Context, _ mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+func (s *Service) getThroughMCPGo(ctx context.Context, _ mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 	call := transport.FromContext(ctx)
-	r, f := s.answer(ctx, call)
+	r, f := s.renderCall(ctx, call)
 	if f != nil {
 		return nil, call.Fail(f)
 	}
@@ -46,19 +46,19 @@ func (s *Surface) get(ctx context.Context, _ mcp.GetPromptRequest) (*mcp.GetProm
 			Content: mcp.TextContent{Type: "text", Text: m.Text},
 		}
 	}
-	result.EnsureResultMeta().SetMetaField(receiptKey, receiptOf(r.body, call.Arguments))
+	result.EnsureResultMeta().SetMetaField(receiptKey, newReceipt(r.body, call.Arguments))
 	return result, nil
 }
 
 // Direct answers prompts/get as get does, by types that cost less to encode: the test of both holds
 // their bytes against each other.
-func (s *Surface) Direct(ctx context.Context, call *transport.Call) (any, *transport.Failure) {
-	r, f := s.answer(ctx, call)
+func (s *Service) Direct(ctx context.Context, call *transport.Call) (any, *transport.Failure) {
+	r, f := s.renderCall(ctx, call)
 	if f != nil {
 		return nil, f
 	}
 	result := &getResult{Description: r.body.Description, Messages: make([]getMessage, len(r.messages))}
-	result.Meta.Receipt = receiptOf(r.body, call.Arguments)
+	result.Meta.Receipt = newReceipt(r.body, call.Arguments)
 	if call.Modern {
 		result.ResultType = mcp.ResultTypeComplete
 		result.Meta.ServerInfo = &s.self
@@ -92,38 +92,38 @@ type textContent struct {
 	Text string `json:"text"`
 }
 
-// rendered is a prompt with the values of a call in it.
-type rendered struct {
+// renderedPrompt is a prompt with the values of a call in it.
+type renderedPrompt struct {
 	body     *catalog.Body
 	messages []prompt.Message
 }
 
-func (s *Surface) answer(ctx context.Context, call *transport.Call) (rendered, *transport.Failure) {
-	key, selector, f := named(call.Namespace, s.bareNamespace, call.Name)
+func (s *Service) renderCall(ctx context.Context, call *transport.Call) (renderedPrompt, *transport.Failure) {
+	key, selector, f := parsePromptName(call.Namespace, s.homeNamespace, call.Name)
 	if f != nil {
-		return rendered{}, f
+		return renderedPrompt{}, f
 	}
-	r, err := s.render(ctx, key, selector, call.Arguments)
+	r, err := s.renderPrompt(ctx, key, selector, call.Arguments)
 	if err != nil {
-		return rendered{}, s.failure(ctx, key, err)
+		return renderedPrompt{}, s.failureFor(ctx, key, err)
 	}
 	return r, nil
 }
 
-func (s *Surface) render(
+func (s *Service) renderPrompt(
 	ctx context.Context, key store.Key, selector prompt.Selector, values map[string]string,
-) (rendered, error) {
-	body, err := s.readable(ctx, key, selector)
+) (renderedPrompt, error) {
+	body, err := s.getIfAllowed(ctx, key, selector)
 	if err != nil {
-		return rendered{}, err
+		return renderedPrompt{}, err
 	}
 	messages, err := body.Template.Render(values)
-	return rendered{body: body, messages: messages}, err
+	return renderedPrompt{body: body, messages: messages}, err
 }
 
-// named reads the name of a prompt as the endpoint has it: with the namespace in front where the
+// parsePromptName reads the name of a prompt as the endpoint has it: with the namespace in front where the
 // endpoint is for all, but for those of the home namespace, if there is one.
-func named(endpoint, home, name string) (store.Key, prompt.Selector, *transport.Failure) {
+func parsePromptName(endpoint, home, name string) (store.Key, prompt.Selector, *transport.Failure) {
 	key, selector, err := parseID(endpoint, home, name)
 	wrong, is := errors.AsType[*selectorError](err)
 	switch {
@@ -131,14 +131,14 @@ func named(endpoint, home, name string) (store.Key, prompt.Selector, *transport.
 		return key, selector, nil
 	case is:
 		return key, selector, transport.InvalidParams(wrong.problem)
-	case errors.Is(err, errBareName):
+	case errors.Is(err, errMissingNamespace):
 		return key, selector, transport.InvalidParams(noSuchPrompt + "; names on this endpoint are namespace.name")
 	default:
 		return key, selector, transport.InvalidParams(noSuchPrompt)
 	}
 }
 
-func receiptOf(body *catalog.Body, values map[string]string) receipt {
+func newReceipt(body *catalog.Body, values map[string]string) receipt {
 	r := receipt{
 		Prompt:    body.Key.String(),
 		Selector:  body.Selector.String(),

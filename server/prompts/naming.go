@@ -16,8 +16,8 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// errBareName says that an id has no namespace where one is needed.
-var errBareName = errors.New("the id has no namespace")
+// errMissingNamespace says that an id has no namespace where one is needed.
+var errMissingNamespace = errors.New("the id has no namespace")
 
 // selectorError says what is wrong with what follows the '@' of an id.
 type selectorError struct{ problem string }
@@ -37,42 +37,42 @@ func parseID(endpoint, home, id string) (store.Key, prompt.Selector, error) {
 	}
 	switch {
 	case !whole && endpoint == "" && home == "":
-		return store.Key{}, prompt.Selector{}, errBareName
+		return store.Key{}, prompt.Selector{}, errMissingNamespace
 	case !whole && endpoint == "":
 		namespace, name = home, id
 	case !whole:
 		namespace, name = endpoint, id
-	case endpoint != "" && namespace != endpoint, !isLabel(namespace):
+	case endpoint != "" && namespace != endpoint, !isDNSLabel(namespace):
 		return store.Key{}, prompt.Selector{}, store.ErrNotFound
 	}
 	ref, err := prompt.ParseRef(name)
 	if err == nil {
 		return store.Key{Namespace: namespace, Name: ref.Name}, ref.Selector, nil
 	}
-	if bare, selector, selected := strings.Cut(name, "@"); selected && selector != "" && isLabel(bare) {
+	if bare, selector, selected := strings.Cut(name, "@"); selected && selector != "" && isDNSLabel(bare) {
 		return store.Key{}, prompt.Selector{}, &selectorError{problem: err.Error()}
 	}
 	return store.Key{}, prompt.Selector{}, store.ErrNotFound
 }
 
-// idOf is how tools name a prompt where those of one namespace are named without it.
-func idOf(bare string, key store.Key) string {
+// formatID is how tools name a prompt where those of one namespace are named without it.
+func formatID(bare string, key store.Key) string {
 	if key.Namespace == bare {
 		return key.Name
 	}
 	return key.String()
 }
 
-// bare is the namespace whose prompts are named without it: the endpoint's, else the one of a server that has a home;
+// omittedNamespace is the namespace whose prompts are named without it: the endpoint's, else the one of a server that has a home;
 // empty for none.
-func (s *Surface) bare(ctx context.Context) string {
-	return cmp.Or(transport.FromContext(ctx).Namespace, s.bareNamespace)
+func (s *Service) omittedNamespace(ctx context.Context) string {
+	return cmp.Or(transport.FromContext(ctx).Namespace, s.homeNamespace)
 }
 
-// locate reads the argument id of a call.
-func (s *Surface) locate(ctx context.Context, id string) (store.Key, prompt.Selector, error) {
-	key, selector, err := parseID(transport.FromContext(ctx).Namespace, s.home(ctx), id)
-	if errors.Is(err, errBareName) {
+// resolveID reads the argument id of a call.
+func (s *Service) resolveID(ctx context.Context, id string) (store.Key, prompt.Selector, error) {
+	key, selector, err := parseID(transport.FromContext(ctx).Namespace, s.assumedNamespace(ctx), id)
+	if errors.Is(err, errMissingNamespace) {
 		err = tool.NewInvalid("argument %q: %q has no namespace; write namespace/name", "id", tool.Truncate(id, 80))
 	} else if problem, is := errors.AsType[*selectorError](err); is {
 		err = tool.NewInvalid("argument %q: %s", "id", problem)
@@ -80,26 +80,26 @@ func (s *Surface) locate(ctx context.Context, id string) (store.Key, prompt.Sele
 	return key, selector, err
 }
 
-// locateWhole is locate for tools that mean all versions, where a selector can only be a mistake.
-func (s *Surface) locateWhole(ctx context.Context, id string) (store.Key, error) {
-	key, selector, err := s.locate(ctx, id)
+// resolvePromptID is locate for tools that mean all versions, where a selector can only be a mistake.
+func (s *Service) resolvePromptID(ctx context.Context, id string) (store.Key, error) {
+	key, selector, err := s.resolveID(ctx, id)
 	if err == nil && selector != (prompt.Selector{}) {
 		err = tool.NewInvalid("argument %q: a prompt is meant as a whole here; leave %s out", "id", selector)
 	}
 	return key, err
 }
 
-// locateVersion is locate for a version of a prompt, which the id or the selection says.
-func (s *Surface) locateVersion(ctx context.Context, id string, in selection) (store.Key, prompt.Selector, error) {
-	key, selector, err := s.locate(ctx, id)
+// resolveVersionID is locate for a version of a prompt, which the id or the selection says.
+func (s *Service) resolveVersionID(ctx context.Context, id string, in selection) (store.Key, prompt.Selector, error) {
+	key, selector, err := s.resolveID(ctx, id)
 	if err == nil {
-		selector, err = in.resolve(selector)
+		selector, err = in.mergeSelector(selector)
 	}
 	return key, selector, err
 }
 
-// resolve returns which version a call means, by its id or by the arguments version and channel.
-func (in selection) resolve(selector prompt.Selector) (prompt.Selector, error) {
+// mergeSelector returns which version a call means, by its id or by the arguments version and channel.
+func (in selection) mergeSelector(selector prompt.Selector) (prompt.Selector, error) {
 	version, channel := ptr.Deref(in.Version, 0), ptr.Deref(in.Channel, "")
 	stated := 0
 	for _, is := range []bool{selector != (prompt.Selector{}), version != 0, channel != ""} {
@@ -113,14 +113,14 @@ func (in selection) resolve(selector prompt.Selector) (prompt.Selector, error) {
 	case version != 0:
 		return prompt.Selector{Version: version}, nil
 	case channel != "":
-		return channelNamed(channel)
+		return parseChannel(channel)
 	default:
 		return selector, nil
 	}
 }
 
-// channelNamed reads the argument channel.
-func channelNamed(name string) (prompt.Selector, error) {
+// parseChannel reads the argument channel.
+func parseChannel(name string) (prompt.Selector, error) {
 	selector, err := prompt.ParseSelector(name)
 	if err != nil || selector.Channel == "" {
 		return prompt.Selector{}, tool.NewInvalid("argument %q: %q is not the name of a channel: a lower-case letter, then letters, digits and '-', at most 36",
@@ -129,9 +129,9 @@ func channelNamed(name string) (prompt.Selector, error) {
 	return selector, nil
 }
 
-// home is the namespace of names that state none: the endpoint's, else the caller's own, else the
+// assumedNamespace is the namespace of names that state none: the endpoint's, else the caller's own, else the
 // default one; empty when there is none.
-func (s *Surface) home(ctx context.Context) string {
+func (s *Service) assumedNamespace(ctx context.Context) string {
 	if endpoint := transport.FromContext(ctx).Namespace; endpoint != "" {
 		return endpoint
 	}
@@ -141,26 +141,26 @@ func (s *Surface) home(ctx context.Context) string {
 	return s.defaultNamespace
 }
 
-// destination is the namespace a prompt is added to.
-func (s *Surface) destination(ctx context.Context, asked string) (string, error) {
+// chooseNamespace is the namespace a prompt is added to.
+func (s *Service) chooseNamespace(ctx context.Context, asked string) (string, error) {
 	endpoint := transport.FromContext(ctx).Namespace
 	switch {
 	case asked != "" && endpoint != "" && asked != endpoint:
 		return "", tool.NewInvalid("argument %q: this endpoint is for namespace %s; leave it out", "namespace", endpoint)
-	case CheckNamespace(asked) != nil:
-		return "", tool.NewInvalid("argument %q: %s", "namespace", CheckNamespace(asked))
+	case ValidateNamespace(asked) != nil:
+		return "", tool.NewInvalid("argument %q: %s", "namespace", ValidateNamespace(asked))
 	case asked != "":
 		return asked, nil
 	}
-	if home := s.home(ctx); home != "" {
+	if home := s.assumedNamespace(ctx); home != "" {
 		return home, nil
 	}
 	return "", tool.NewInvalid("argument %q is required here: no default namespace is set", "namespace")
 }
 
-// CheckNamespace says why a name cannot be a namespace; an empty one is none.
-func CheckNamespace(name string) error {
-	if name == "" || isLabel(name) {
+// ValidateNamespace says why a name cannot be a namespace; an empty one is none.
+func ValidateNamespace(name string) error {
+	if name == "" || isDNSLabel(name) {
 		return nil
 	}
 	return fmt.Errorf("%q is not a namespace: at most 63 lower-case letters, digits and '-'", tool.Truncate(name, 80))
@@ -169,8 +169,8 @@ func CheckNamespace(name string) error {
 // maxSlug leaves room for what makes a name another one: "-" and 8 digits of the change's id.
 const maxSlug = 54
 
-// slug is the name of the object of a prompt that is called title.
-func slug(title string) string {
+// makeSlug is the name of the object of a prompt that is called title.
+func makeSlug(title string) string {
 	var b strings.Builder
 	for _, c := range strings.ToLower(title) {
 		switch {
@@ -190,9 +190,9 @@ func slug(title string) string {
 	return name
 }
 
-// freeName is the name of the object a change adds: the slug, made another one when it is taken.
-func (s *Surface) freeName(ctx context.Context, namespace, title, change string) (store.Key, error) {
-	key := store.Key{Namespace: namespace, Name: slug(title)}
+// findFreeName is the name of the object a change adds: the slug, made another one when it is taken.
+func (s *Service) findFreeName(ctx context.Context, namespace, title, change string) (store.Key, error) {
+	key := store.Key{Namespace: namespace, Name: makeSlug(title)}
 	taken, err := s.library.NameTaken(ctx, key)
 	if err != nil {
 		return store.Key{}, fmt.Errorf("look for a free name: %w", err)

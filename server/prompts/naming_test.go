@@ -68,7 +68,7 @@ func TestSlug(t *testing.T) {
 		strings.Repeat("a", 70):          strings.Repeat("a", 54),
 		strings.Repeat("a", 53) + "-bcd": strings.Repeat("a", 53),
 	} {
-		if got := slug(title); got != want {
+		if got := makeSlug(title); got != want {
 			t.Errorf("slug(%q) is %q, want %q", title, got, want)
 		}
 	}

@@ -56,24 +56,24 @@ type Config struct {
 	// DefaultNamespace is where a caller without a namespace of his own adds prompts who names none;
 	// empty for none.
 	DefaultNamespace string
-	// BareNamespace is the one whose prompts are named without it on the endpoint for all, too, as those at home
+	// HomeNamespace is the one whose prompts are named without it on the endpoint for all, too, as those at home
 	// are on a laptop; empty for none.
-	BareNamespace string
+	HomeNamespace string
 	// ResultLimit is how many tokens a list of prompts may have; 0 for any number.
 	ResultLimit int
-	// Settle is how long a call waits for its change request to come to an end; 10 s when zero.
-	Settle time.Duration
-	Log    *slog.Logger
+	// OutcomeTimeout is how long a call waits for its change request to come to an end; 10 s when zero.
+	OutcomeTimeout time.Duration
+	Log            *slog.Logger
 }
 
-// Surface answers what is asked about prompts.
-type Surface struct {
+// Service answers what is asked about prompts.
+type Service struct {
 	catalog          Catalog
 	library          Library
-	changes          *settling
+	changes          *outcomeWaiter
 	decider          auth.Decider
 	defaultNamespace string
-	bareNamespace    string
+	homeNamespace    string
 	resultLimit      int
 	log              *slog.Logger
 	// self is how the server names itself in results.
@@ -81,29 +81,29 @@ type Surface struct {
 }
 
 // New is a surface over a catalog and a library.
-func New(config Config) *Surface {
+func New(config Config) *Service {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Surface{
+	s := &Service{
 		catalog: config.Catalog, library: config.Library, decider: config.Decider,
-		defaultNamespace: config.DefaultNamespace, bareNamespace: config.BareNamespace, resultLimit: config.ResultLimit, log: config.Log,
+		defaultNamespace: config.DefaultNamespace, homeNamespace: config.HomeNamespace, resultLimit: config.ResultLimit, log: config.Log,
 		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
 	}
 	if config.Changes != nil {
-		s.changes = newSettling(config.Changes, cmp.Or(config.Settle, settleTime), config.Log)
+		s.changes = newOutcomeWaiter(config.Changes, cmp.Or(config.OutcomeTimeout, defaultOutcomeTimeout), config.Log)
 	}
 	return s
 }
 
 // Stop has calls that wait for their change answered with how far it has come.
-func (s *Surface) Stop() {
+func (s *Service) Stop() {
 	if s.changes != nil {
-		s.changes.stop()
+		s.changes.stopWaiting()
 	}
 }
 
-func (s *Surface) instructions() string {
+func (s *Service) composeInstructions() string {
 	switch {
 	case s.library == nil:
 		return instructions

@@ -23,13 +23,13 @@ const (
 const anyPrompt = "lectern"
 
 // Server is the mcp-go server that offers the surface and nothing else, for the transport.
-func (s *Surface) Server() *mcpserver.MCPServer {
+func (s *Service) Server() *mcpserver.MCPServer {
 	hooks := &mcpserver.Hooks{}
 	hooks.AddBeforeGetPrompt(func(_ context.Context, _ any, request *mcp.GetPromptRequest) { request.Params.Name = anyPrompt })
-	hooks.AddAfterListPrompts(s.list)
+	hooks.AddAfterListPrompts(s.fillPromptList)
 	options := []mcpserver.ServerOption{
 		mcpserver.WithTitle(s.self.Title),
-		mcpserver.WithInstructions(s.instructions()),
+		mcpserver.WithInstructions(s.composeInstructions()),
 		mcpserver.WithPromptCapabilities(true),
 		mcpserver.WithHooks(hooks),
 		mcpserver.WithMethodCacheHints(mcp.MethodServerDiscover, discoverTTL.Milliseconds(), mcp.CacheScopePrivate),
@@ -38,20 +38,20 @@ func (s *Surface) Server() *mcpserver.MCPServer {
 	}
 	if s.library != nil {
 		options = append(options, mcpserver.WithToolCapabilities(false))
-		options = append(options, s.offerResources(hooks)...)
+		options = append(options, s.resourceOptions(hooks)...)
 	}
 	srv := mcpserver.NewMCPServer(s.self.Name, s.self.Version, options...)
 	if s.library != nil {
-		s.addResources(srv)
+		s.addResourceTemplates(srv)
 	}
-	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.get)
-	s.register(srv)
+	srv.AddPrompt(mcp.NewPrompt(anyPrompt), s.getThroughMCPGo)
+	s.addTools(srv)
 	return srv
 }
 
-// register offers the tools there are. What they are does not change while the server runs.
-func (s *Surface) register(srv *mcpserver.MCPServer) {
-	for _, t := range s.tools() {
+// addTools offers the tools there are. What they are does not change while the server runs.
+func (s *Service) addTools(srv *mcpserver.MCPServer) {
+	for _, t := range s.offeredTools() {
 		srv.AddTool(t.MCP(), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			result, err := t.Call(ctx, request.Params.RawArguments)
 			if err != nil {
@@ -62,10 +62,10 @@ func (s *Surface) register(srv *mcpserver.MCPServer) {
 	}
 }
 
-// offerResources are what makes mcp-go ask for resources and completions.
-func (s *Surface) offerResources(hooks *mcpserver.Hooks) []mcpserver.ServerOption {
-	hooks.AddAfterListResources(s.listResources)
-	hooks.AddAfterReadResource(hintResource)
+// resourceOptions are what makes mcp-go ask for resources and completions.
+func (s *Service) resourceOptions(hooks *mcpserver.Hooks) []mcpserver.ServerOption {
+	hooks.AddAfterListResources(s.fillResourceList)
+	hooks.AddAfterReadResource(setResourceCacheHints)
 	return []mcpserver.ServerOption{
 		mcpserver.WithResourceCapabilities(true, true),
 		mcpserver.WithMethodCacheHints(mcp.MethodResourcesList, listTTL.Milliseconds(), mcp.CacheScopePrivate),
@@ -76,9 +76,9 @@ func (s *Surface) offerResources(hooks *mcpserver.Hooks) []mcpserver.ServerOptio
 	}
 }
 
-// addResources registers the templates. What a URI names is not in mcp-go's registry, which is
+// addResourceTemplates registers the templates. What a URI names is not in mcp-go's registry, which is
 // static; read finds it.
-func (s *Surface) addResources(srv *mcpserver.MCPServer) {
+func (s *Service) addResourceTemplates(srv *mcpserver.MCPServer) {
 	for _, t := range []struct{ uri, name, title, description string }{
 		{promptTemplate, "prompt", "Prompt", "A prompt in its default version: the text as written, and what is known of it"},
 		{versionTemplate, "prompt-version", "Version of a prompt", "One version of a prompt, which never changes"},

@@ -5,11 +5,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// source is a version as it was written, with what is known of it: the JSON of a resource, in the words
+// resourceJSON is a version as it was written, with what is known of it: the JSON of a resource, in the words
 // of get_prompt. The same URI has the same content on every endpoint.
-type source struct {
-	shownPrompt
-	*standing
+type resourceJSON struct {
+	promptJSON
+	*currentVersions
 	Digest    prompt.Digest     `json:"digest"`
 	Syntax    prompt.Syntax     `json:"syntax"`
 	Arguments []prompt.Argument `json:"arguments,omitempty"`
@@ -17,9 +17,9 @@ type source struct {
 	Messages []prompt.Message `json:"messages"`
 }
 
-// standing is where a version stands among the others: what changes while the version does not. A URI
+// currentVersions is where a version stands among the others: what changes while the version does not. A URI
 // that names a version is without.
-type standing struct {
+type currentVersions struct {
 	LatestVersion int64 `json:"latestVersion"`
 	// ServedVersion is the default one.
 	ServedVersion int64 `json:"servedVersion,omitempty"`
@@ -27,13 +27,13 @@ type standing struct {
 	Channels []string `json:"channels"`
 }
 
-func sourceOf(r *store.PromptView, selector prompt.Selector) *source {
-	s := &source{
-		shownPrompt: showPrompt("", r), Digest: r.Digest,
+func toResourceJSON(r *store.PromptView, selector prompt.Selector) *resourceJSON {
+	s := &resourceJSON{
+		promptJSON: toPromptJSON("", r), Digest: r.Digest,
 		Syntax: r.Document.Syntax, Arguments: r.Document.Arguments, Messages: r.Document.Written(),
 	}
 	if selector.Version == 0 {
-		s.standing = &standing{LatestVersion: r.Latest, ServedVersion: r.Served, Channels: r.Channels}
+		s.currentVersions = &currentVersions{LatestVersion: r.Latest, ServedVersion: r.Served, Channels: r.Channels}
 	}
 	return s
 }

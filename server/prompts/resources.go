@@ -20,11 +20,11 @@ const (
 	jsonType   = "application/json"
 )
 
-// listResources replaces the answer mcp-go made from its registry. It has what prompts/list has, in
+// fillResourceList replaces the answer mcp-go made from its registry. It has what prompts/list has, in
 // the same order on the same pages.
-func (s *Surface) listResources(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, result *mcp.ListResourcesResult) {
+func (s *Service) fillResourceList(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, result *mcp.ListResourcesResult) {
 	call := transport.FromContext(ctx)
-	found, f := s.page(ctx, call)
+	found, f := s.readPage(ctx, call)
 	if f != nil {
 		_ = call.Fail(f)
 		return
@@ -33,34 +33,34 @@ func (s *Surface) listResources(ctx context.Context, _ any, _ *mcp.ListResources
 	for i := range found.prompts {
 		p := &found.prompts[i]
 		result.Resources[i] = mcp.Resource{
-			URI: uriOf(p.Key, prompt.Selector{}), Name: nameOf(s.bare(ctx), p.Key),
+			URI: formatURI(p.Key, prompt.Selector{}), Name: formatPromptName(s.omittedNamespace(ctx), p.Key),
 			Title: p.Title, Description: p.Description, MIMEType: jsonType,
 		}
 	}
-	found.close(&result.PaginatedResult)
+	found.addPagination(&result.PaginatedResult)
 }
 
-func (s *Surface) readResource(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+func (s *Service) readResource(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	call := transport.FromContext(ctx)
 	key, selector, ok := parseURI(request.Params.URI)
 	if !ok {
 		return nil, call.Fail(transport.UnknownResource())
 	}
-	ctx, cancel := s.soon(ctx)
+	ctx, cancel := s.withQueryTimeout(ctx)
 	defer cancel()
-	text, err := s.resource(ctx, call.Namespace, key, selector)
+	text, err := s.resourceText(ctx, call.Namespace, key, selector)
 	switch {
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
 		return nil, call.Fail(transport.UnknownResource())
 	case err != nil:
-		return nil, call.Fail(s.failure(ctx, key, err))
+		return nil, call.Fail(s.failureFor(ctx, key, err))
 	}
 	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: jsonType, Text: text}}, nil
 }
 
-// resource is the text of what a URI names.
-func (s *Surface) resource(ctx context.Context, endpoint string, key store.Key, selector prompt.Selector) (string, error) {
-	if err := s.mayRead(ctx, endpoint, key); err != nil {
+// resourceText is the text of what a URI names.
+func (s *Service) resourceText(ctx context.Context, endpoint string, key store.Key, selector prompt.Selector) (string, error) {
+	if err := s.authorizeRead(ctx, endpoint, key); err != nil {
 		return "", err
 	}
 	record, err := s.library.GetView(ctx, key, selector)
@@ -70,12 +70,12 @@ func (s *Surface) resource(ctx context.Context, endpoint string, key store.Key, 
 	case record.Exposure == store.Fragment:
 		return "", store.ErrNotFound
 	}
-	return tool.IndentJSON(sourceOf(&record, selector), "")
+	return tool.IndentJSON(toResourceJSON(&record, selector), "")
 }
 
-// hintResource says how long a resource may be kept: mcp-go knows one time for all. Older clients have no
+// setResourceCacheHints says how long a resource may be kept: mcp-go knows one time for all. Older clients have no
 // word for it.
-func hintResource(ctx context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
+func setResourceCacheHints(ctx context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
 	if !transport.FromContext(ctx).Modern {
 		return
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// mark is how far a search was read: so many prompts after a place, or after the beginning.
-type mark struct {
+// searchPosition is how far a search was read: so many prompts after a place, or after the beginning.
+type searchPosition struct {
 	after *store.PageMark
 	skip  int
 }
 
-// cursorOf is the mark as the caller gets it.
-func (m mark) cursorOf(search string) string {
+// encodeCursor is the mark as the caller gets it.
+func (m searchPosition) encodeCursor(search string) string {
 	fields := []string{strconv.Itoa(m.skip)}
 	if m.after != nil {
 		fields = append(fields,
@@ -27,38 +27,38 @@ func (m mark) cursorOf(search string) string {
 	return tool.EncodeCursor(search, fields...)
 }
 
-// readCursor is the mark a cursor of the same search stands for.
-func readCursor(search, cursor string) (mark, error) {
+// parseSearchCursor is the mark a cursor of the same search stands for.
+func parseSearchCursor(search, cursor string) (searchPosition, error) {
 	fields, err := tool.DecodeCursor(search, cursor)
 	if err != nil {
-		return mark{}, err
+		return searchPosition{}, err
 	}
-	var m mark
+	var m searchPosition
 	if len(fields) != 1 && len(fields) != 5 {
-		return mark{}, tool.ErrCursor
+		return searchPosition{}, tool.ErrCursor
 	}
 	if m.skip, err = strconv.Atoi(fields[0]); err != nil || m.skip < 0 || m.skip > math.MaxInt32 {
-		return mark{}, tool.ErrCursor
+		return searchPosition{}, tool.ErrCursor
 	}
 	if len(fields) == 5 {
-		if m.after = placeOf(fields[1:]); m.after == nil {
-			return mark{}, tool.ErrCursor
+		if m.after = parsePageMark(fields[1:]); m.after == nil {
+			return searchPosition{}, tool.ErrCursor
 		}
 	}
-	if m.cursorOf(search) != cursor { // a number written in another way
-		return mark{}, tool.ErrCursor
+	if m.encodeCursor(search) != cursor { // a number written in another way
+		return searchPosition{}, tool.ErrCursor
 	}
 	return m, nil
 }
 
-// placeOf reads a store.PageMark, or nil.
-func placeOf(fields []string) *store.PageMark {
+// parsePageMark reads a store.PageMark, or nil.
+func parsePageMark(fields []string) *store.PageMark {
 	rank, err := strconv.ParseUint(fields[0], 16, 32)
 	if err != nil {
 		return nil
 	}
 	created, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil || !isLabel(fields[2]) || !isLabel(fields[3]) {
+	if err != nil || !isDNSLabel(fields[2]) || !isDNSLabel(fields[3]) {
 		return nil
 	}
 	place := &store.PageMark{

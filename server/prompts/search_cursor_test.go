@@ -12,18 +12,18 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-var someMark = mark{skip: 23, after: &store.PageMark{
+var someMark = searchPosition{skip: 23, after: &store.PageMark{
 	Rank: 0.125, CreatedAt: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC), Key: store.Key{Namespace: "support", Name: "handover"},
 }}
 
 func TestCursorsComeBack(t *testing.T) {
 	t.Parallel()
-	for _, want := range []mark{{}, {skip: 7}, {after: someMark.after}, someMark} {
-		got, err := readCursor("search", want.cursorOf("search"))
+	for _, want := range []searchPosition{{}, {skip: 7}, {after: someMark.after}, someMark} {
+		got, err := parseSearchCursor("search", want.encodeCursor("search"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(mark{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(searchPosition{})); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	}
@@ -33,7 +33,7 @@ func TestCursorsOfOthersAreRefused(t *testing.T) {
 	t.Parallel()
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	for name, cursor := range map[string]string{
-		"another search's":     someMark.cursorOf("other"),
+		"another search's":     someMark.encodeCursor("other"),
 		"not base64":           "%%%",
 		"not ours":             encode("hello"),
 		"a negative count":     encode("search/-1"),
@@ -47,10 +47,10 @@ func TestCursorsOfOthersAreRefused(t *testing.T) {
 		"no time":              encode("search/0/0/x/support/handover"),
 		"a namespace of none":  encode("search/0/0/0/Support/handover"),
 		"a name with a NUL":    encode("search/0/0/0/support/a\x00b"),
-		"padding":              someMark.cursorOf("search") + "=",
+		"padding":              someMark.encodeCursor("search") + "=",
 		"a capital hex number": encode("search/0/3E000000/0/support/handover"),
 	} {
-		if got, err := readCursor("search", cursor); err == nil {
+		if got, err := parseSearchCursor("search", cursor); err == nil {
 			t.Errorf("%s was taken as %+v", name, got)
 		}
 	}
@@ -58,24 +58,24 @@ func TestCursorsOfOthersAreRefused(t *testing.T) {
 
 // FuzzCursor: whatever a caller sends is refused, or is just what is given out for what it was read as.
 func FuzzCursor(f *testing.F) {
-	f.Add(someMark.cursorOf("search"))
-	f.Add(mark{skip: math.MaxInt32}.cursorOf("search"))
+	f.Add(someMark.encodeCursor("search"))
+	f.Add(searchPosition{skip: math.MaxInt32}.encodeCursor("search"))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, cursor string) {
-		m, err := readCursor("search", cursor)
-		if err == nil && m.cursorOf("search") != cursor {
-			t.Errorf("%q was read as %+v, which is %q", cursor, m, m.cursorOf("search"))
+		m, err := parseSearchCursor("search", cursor)
+		if err == nil && m.encodeCursor("search") != cursor {
+			t.Errorf("%q was read as %+v, which is %q", cursor, m, m.encodeCursor("search"))
 		}
 	})
 }
 
 // FuzzListCursor is the same for the cursor of prompts/list, on the endpoint for all and on a narrow one.
 func FuzzListCursor(f *testing.F) {
-	f.Add(cursor{pages: 1, after: store.Key{Namespace: "support", Name: "handover"}}.String(), "support")
+	f.Add(listCursor{pages: 1, after: store.Key{Namespace: "support", Name: "handover"}}.String(), "support")
 	f.Add("", "")
 	f.Add("MS8vLw==", "")
 	f.Fuzz(func(t *testing.T, given, namespace string) {
-		at, failure := position(&transport.Call{Cursor: &given, Namespace: namespace})
+		at, failure := parseListCursor(&transport.Call{Cursor: &given, Namespace: namespace})
 		switch {
 		case failure != nil || given == "":
 		case at.String() != given:

@@ -9,16 +9,16 @@ import (
 
 // MayFollow reports whether a stream may be told of a resource. That depends on rights alone, not on
 // whether there is such a prompt: an acknowledgement must not tell.
-func (s *Surface) MayFollow(ctx context.Context, uri string) bool {
+func (s *Service) MayFollow(ctx context.Context, uri string) bool {
 	key, _, ok := parseURI(uri)
-	return ok && s.mayRead(ctx, transport.FromContext(ctx).Namespace, key) == nil
+	return ok && s.authorizeRead(ctx, transport.FromContext(ctx).Namespace, key) == nil
 }
 
-// updated reports whether a stream hears that a prompt it follows changed. What a version says does not:
+// isUpdateVisible reports whether a stream hears that a prompt it follows changed. What a version says does not:
 // all that can happen to it is that it is no longer there.
-func (s *Surface) updated(ctx context.Context, namespace, uri string) bool {
+func (s *Service) isUpdateVisible(ctx context.Context, namespace, uri string) bool {
 	key, selector, ok := parseURI(uri)
-	if !ok || s.mayRead(ctx, namespace, key) != nil {
+	if !ok || s.authorizeRead(ctx, namespace, key) != nil {
 		return false
 	}
 	if selector.Version == 0 {

@@ -18,8 +18,8 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// newest selects what a change is an edit of, whatever version callers are served.
-var newest = prompt.Selector{Channel: store.Latest}
+// latestVersion selects what a change is an edit of, whatever version callers are served.
+var latestVersion = prompt.Selector{Channel: store.Latest}
 
 type addInput struct {
 	Name        string          `json:"name" description:"Name of the prompt, at most 100 characters"`
@@ -33,12 +33,12 @@ type addInput struct {
 	repeatable
 }
 
-func (s *Surface) addPrompt(ctx context.Context, in addInput) (*tool.Result[changeResult], error) {
-	namespace, err := s.destination(ctx, ptr.Deref(in.Namespace, ""))
+func (s *Service) addPrompt(ctx context.Context, in addInput) (*tool.Result[changeResult], error) {
+	namespace, err := s.chooseNamespace(ctx, ptr.Deref(in.Namespace, ""))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.allow(ctx, auth.Create, store.Key{Namespace: namespace}); err != nil {
+	if err := s.authorize(ctx, auth.Create, store.Key{Namespace: namespace}); err != nil {
 		if errors.Is(err, auth.ErrDenied) {
 			err = tool.NewForbidden("you may not create prompts in namespace %s", namespace)
 		}
@@ -52,21 +52,21 @@ func (s *Surface) addPrompt(ctx context.Context, in addInput) (*tool.Result[chan
 		return nil, err
 	}
 	request := store.ChangeRequest{Key: store.Key{Namespace: namespace}, Action: store.ActionAdd, Edit: edit}
-	outcome, err := s.change(ctx, in.repeatable, func(ctx context.Context, id string) (store.ChangeRequest, error) {
+	outcome, err := s.changeAndWait(ctx, in.repeatable, func(ctx context.Context, id string) (store.ChangeRequest, error) {
 		spec, err := promptobject.SpecFromEdit(edit)
 		if err == nil {
 			_, err = promptobject.ResolveAndCompile(ctx, s.library, namespace, promptobject.SpecOf(&spec))
 		}
 		if err == nil {
-			request.Key, err = s.freeName(ctx, namespace, *edit.Title, id)
+			request.Key, err = s.findFreeName(ctx, namespace, *edit.Title, id)
 		}
 		return request, err
 	}, request)
 	if err != nil {
 		return nil, err
 	}
-	return reportVersion(s.bare(ctx), outcome, *edit.Title, fmt.Sprintf("Created prompt %s with ID: %s",
-		inQuotes(*edit.Title), idOf(s.bare(ctx), outcome.Key))), nil
+	return newVersionResult(s.omittedNamespace(ctx), outcome, *edit.Title, fmt.Sprintf("Created prompt %s with ID: %s",
+		quoteName(*edit.Title), formatID(s.omittedNamespace(ctx), outcome.Key))), nil
 }
 
 type updateInput struct {
@@ -82,12 +82,12 @@ type updateInput struct {
 	repeatable
 }
 
-func (s *Surface) updatePrompt(ctx context.Context, in updateInput) (*tool.Result[changeResult], error) {
-	key, err := s.locateWhole(ctx, in.ID)
+func (s *Service) updatePrompt(ctx context.Context, in updateInput) (*tool.Result[changeResult], error) {
+	key, err := s.resolvePromptID(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.may(ctx, auth.Patch, key, in.ID); err != nil {
+	if err := s.authorizeChange(ctx, auth.Patch, key, in.ID); err != nil {
 		return nil, err
 	}
 	edit, err := trimEdit(store.Edit{
@@ -102,16 +102,16 @@ func (s *Surface) updatePrompt(ctx context.Context, in updateInput) (*tool.Resul
 	}
 	request := store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: edit, ExpectedVersion: ptr.Deref(in.ExpectedVersion, 0)}
 	var name string
-	outcome, err := s.change(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
-		r, err := s.library.GetView(ctx, key, newest)
+	outcome, err := s.changeAndWait(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+		r, err := s.library.GetView(ctx, key, latestVersion)
 		if err != nil {
 			return request, err
 		}
 		if request.ExpectedVersion != 0 && request.ExpectedVersion != r.Version {
 			return request, tool.NewConflict("prompt %s is at version %d, not %d; read it again and decide", in.ID, r.Version, request.ExpectedVersion)
 		}
-		name = titleOf(&r)
-		return request, s.compiles(ctx, &r, edit)
+		name = titleOrName(&r)
+		return request, s.validateEdit(ctx, &r, edit)
 	}, request)
 	if err != nil {
 		return nil, err
@@ -120,15 +120,15 @@ func (s *Surface) updatePrompt(ctx context.Context, in updateInput) (*tool.Resul
 	case edit.Title != nil:
 		name = *edit.Title
 	case name == "":
-		name = s.nameThen(ctx, outcome)
+		name = s.titleAt(ctx, outcome)
 	}
-	return reportVersion(s.bare(ctx), outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", inQuotes(name), outcome.Version)), nil
+	return newVersionResult(s.omittedNamespace(ctx), outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", quoteName(name), outcome.Version)), nil
 }
 
 // trimEdit takes the blanks around texts away, which are not meant: who writes over MCP is a model. It refuses a name and a
 // content that are empty then.
 func trimEdit(edit store.Edit) (store.Edit, error) {
-	edit.Title, edit.Content, edit.Description = trimmed(edit.Title), trimmed(edit.Content), trimmed(edit.Description)
+	edit.Title, edit.Content, edit.Description = trimText(edit.Title), trimText(edit.Content), trimText(edit.Description)
 	switch {
 	case edit.Title != nil && *edit.Title == "":
 		return store.Edit{}, tool.NewInvalid("argument %q: is empty", "name")
@@ -138,26 +138,26 @@ func trimEdit(edit store.Edit) (store.Edit, error) {
 	return edit, nil
 }
 
-func trimmed(text *string) *string {
+func trimText(text *string) *string {
 	if text == nil {
 		return nil
 	}
 	return ptr.To(strings.TrimSpace(*text))
 }
 
-// nameThen is what a prompt was called after an earlier change, or its object where that is gone.
-func (s *Surface) nameThen(ctx context.Context, o store.ChangeOutcome) string {
-	ctx, cancel := s.soon(ctx)
+// titleAt is what a prompt was called after an earlier change, or its object where that is gone.
+func (s *Service) titleAt(ctx context.Context, o store.ChangeOutcome) string {
+	ctx, cancel := s.withQueryTimeout(ctx)
 	defer cancel()
 	r, err := s.library.GetView(ctx, o.Key, prompt.Selector{Version: o.Version})
 	if err != nil {
 		return o.Key.Name
 	}
-	return titleOf(&r)
+	return titleOrName(&r)
 }
 
-// compiles refuses an edit that would end in a prompt that cannot be published.
-func (s *Surface) compiles(ctx context.Context, r *store.PromptView, edit store.Edit) error {
+// validateEdit refuses an edit that would end in a prompt that cannot be published.
+func (s *Service) validateEdit(ctx context.Context, r *store.PromptView, edit store.Edit) error {
 	before := promptobject.SpecFromDocument(&r.Document)
 	after, err := promptobject.ApplyEdit(before, edit)
 	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
@@ -184,43 +184,43 @@ type deleteInput struct {
 	repeatable
 }
 
-func (s *Surface) deletePrompt(ctx context.Context, in deleteInput) (*tool.Result[changeResult], error) {
-	key, selector, err := s.locateVersion(ctx, in.ID, selection{Version: in.Version})
+func (s *Service) deletePrompt(ctx context.Context, in deleteInput) (*tool.Result[changeResult], error) {
+	key, selector, err := s.resolveVersionID(ctx, in.ID, selection{Version: in.Version})
 	if err == nil && selector.Channel != "" {
 		err = tool.NewInvalid("argument %q: a channel is removed by set_prompt_channel with version null; leave %s out", "id", selector)
 	}
 	if err == nil {
-		err = s.may(ctx, auth.Delete, key, in.ID)
+		err = s.authorizeChange(ctx, auth.Delete, key, in.ID)
 	}
 	var outcome store.ChangeOutcome
 	if err == nil {
 		whole := store.ChangeRequest{Key: key, Action: store.ActionDelete, ExpectedVersion: selector.Version}
 		asked := []store.ChangeRequest{whole}
 		if selector.Version != 0 {
-			asked = append(asked, withdrawal(key, selector.Version))
+			asked = append(asked, newWithdrawal(key, selector.Version))
 		}
-		outcome, err = s.change(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
-			return s.deletion(ctx, whole)
+		outcome, err = s.changeAndWait(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+			return s.planDeletion(ctx, whole)
 		}, asked...)
 	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
-		err = &tool.Error{Text: fmt.Sprintf("Prompt with ID %s not found", tool.Truncate(in.ID, 200)) + explained(err), Sentence: true}
+		err = &tool.Error{Text: fmt.Sprintf("Prompt with ID %s not found", tool.Truncate(in.ID, 200)) + expiredSuffix(err), Sentence: true}
 	}
 	if err != nil {
 		return nil, err
 	}
-	id := idOf(s.bare(ctx), key)
-	return report(s.bare(ctx), outcome, key.Name, "Deleted prompt with ID: "+id), nil
+	id := formatID(s.omittedNamespace(ctx), key)
+	return newChangeResult(s.omittedNamespace(ctx), outcome, key.Name, "Deleted prompt with ID: "+id), nil
 }
 
-// withdrawal is the request that takes a version away.
-func withdrawal(key store.Key, version int64) store.ChangeRequest {
+// newWithdrawal is the request that takes a version away.
+func newWithdrawal(key store.Key, version int64) store.ChangeRequest {
 	return store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: store.Edit{Withdraw: version}}
 }
 
-// deletion is what has to be asked for so that a prompt is gone, or the version of it that whole expects.
-func (s *Surface) deletion(ctx context.Context, whole store.ChangeRequest) (store.ChangeRequest, error) {
-	key, selector := whole.Key, newest
+// planDeletion is what has to be asked for so that a prompt is gone, or the version of it that whole expects.
+func (s *Service) planDeletion(ctx context.Context, whole store.ChangeRequest) (store.ChangeRequest, error) {
+	key, selector := whole.Key, latestVersion
 	if whole.ExpectedVersion != 0 {
 		selector = prompt.Selector{Version: whole.ExpectedVersion}
 	}
@@ -230,7 +230,7 @@ func (s *Surface) deletion(ctx context.Context, whole store.ChangeRequest) (stor
 	}
 	channels := slices.DeleteFunc(slices.Clone(r.Channels), func(name string) bool { return name == store.Latest })
 	if r.Version == r.Latest {
-		if only, err := s.onlyVersion(ctx, key, r.Version); err != nil || only {
+		if only, err := s.isOnlyVersion(ctx, key, r.Version); err != nil || only {
 			return whole, err // and not what is published meanwhile
 		}
 		return whole, tool.NewConflict("version %d is the newest, which the prompt still states; change the prompt with update_prompt, then delete version %d",
@@ -240,11 +240,11 @@ func (s *Surface) deletion(ctx context.Context, whole store.ChangeRequest) (stor
 		return whole, tool.NewConflict("version %d is in channel %s; move that with set_prompt_channel, then delete version %d",
 			r.Version, strings.Join(channels, ", "), r.Version)
 	}
-	return withdrawal(key, r.Version), nil
+	return newWithdrawal(key, r.Version), nil
 }
 
-// onlyVersion reports whether no other version is left of a prompt than its newest.
-func (s *Surface) onlyVersion(ctx context.Context, key store.Key, version int64) (bool, error) {
+// isOnlyVersion reports whether no other version is left of a prompt than its newest.
+func (s *Service) isOnlyVersion(ctx context.Context, key store.Key, version int64) (bool, error) {
 	for before := version; ; {
 		older, err := s.library.ListVersions(ctx, key, before, maxHistory)
 		if err != nil || len(older) == 0 {

@@ -33,16 +33,16 @@ type channelResult struct {
 	After    *int64               `json:"after"`
 }
 
-func (s *Surface) setChannel(ctx context.Context, in channelInput) (*tool.Result[channelResult], error) {
-	key, err := s.locateWhole(ctx, in.ID)
+func (s *Service) setChannel(ctx context.Context, in channelInput) (*tool.Result[channelResult], error) {
+	key, err := s.resolvePromptID(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	edit, err := in.edit()
+	edit, err := in.channelEdit()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.may(ctx, auth.Promote, key, in.ID); err != nil {
+	if err := s.authorizeChange(ctx, auth.Promote, key, in.ID); err != nil {
 		return nil, err
 	}
 	request := store.ChangeRequest{
@@ -52,15 +52,15 @@ func (s *Surface) setChannel(ctx context.Context, in channelInput) (*tool.Result
 		name   string
 		before tool.Optional[int64]
 	)
-	outcome, err := s.change(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
-		r, err := s.library.GetView(ctx, key, newest)
+	outcome, err := s.changeAndWait(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
+		r, err := s.library.GetView(ctx, key, latestVersion)
 		if err != nil {
 			return request, err
 		}
-		points, err := s.pointsTo(ctx, key, edit.Name)
-		name, before = titleOf(&r), tool.Optional[int64]{Given: true, Value: points}
+		points, err := s.channelVersion(ctx, key, edit.Name)
+		name, before = titleOrName(&r), tool.Optional[int64]{Given: true, Value: points}
 		if err == nil {
-			err = s.mayPoint(ctx, request, points)
+			err = s.validateChannelMove(ctx, request, points)
 		}
 		return request, err
 	}, request)
@@ -68,13 +68,13 @@ func (s *Surface) setChannel(ctx context.Context, in channelInput) (*tool.Result
 		return nil, err
 	}
 	if name == "" {
-		name = s.nameThen(ctx, outcome)
+		name = s.titleAt(ctx, outcome)
 	}
-	return movedTo(s.bare(ctx), outcome, name, edit, before), nil
+	return newChannelResult(s.omittedNamespace(ctx), outcome, name, edit, before), nil
 }
 
-// mayPoint refuses a move from where the channel is not, or to where nothing is.
-func (s *Surface) mayPoint(ctx context.Context, request store.ChangeRequest, from *int64) error {
+// validateChannelMove refuses a move from where the channel is not, or to where nothing is.
+func (s *Service) validateChannelMove(ctx context.Context, request store.ChangeRequest, from *int64) error {
 	expected, to := request.ExpectedVersion, request.Edit.Channel
 	if expected != 0 && (from == nil || *from != expected) {
 		return tool.NewConflict("channel %s points to %s, not to version %d; look again and decide", to.Name, versionOrNone(from), expected)
@@ -84,14 +84,14 @@ func (s *Surface) mayPoint(ctx context.Context, request store.ChangeRequest, fro
 	}
 	_, err := s.library.GetView(ctx, request.Key, prompt.Selector{Version: to.Version})
 	if errors.Is(err, store.ErrNotFound) {
-		return tool.NewInvalid("argument %q: there is no version %d; list_prompt_versions shows which there are%s", "version", to.Version, explained(err))
+		return tool.NewInvalid("argument %q: there is no version %d; list_prompt_versions shows which there are%s", "version", to.Version, expiredSuffix(err))
 	}
 	return err
 }
 
-// edit reads channel and version: without a version the channel follows the newest, with null it is removed.
-func (in channelInput) edit() (store.ChannelEdit, error) {
-	if _, err := channelNamed(in.Channel); err != nil {
+// channelEdit reads channel and version: without a version the channel follows the newest, with null it is removed.
+func (in channelInput) channelEdit() (store.ChannelEdit, error) {
+	if _, err := parseChannel(in.Channel); err != nil {
 		return store.ChannelEdit{}, err
 	}
 	if in.Channel == store.Latest {
@@ -102,8 +102,8 @@ func (in channelInput) edit() (store.ChannelEdit, error) {
 	}, nil
 }
 
-// pointsTo is the version a channel is at, or nil.
-func (s *Surface) pointsTo(ctx context.Context, key store.Key, channel string) (*int64, error) {
+// channelVersion is the version a channel is at, or nil.
+func (s *Service) channelVersion(ctx context.Context, key store.Key, channel string) (*int64, error) {
 	r, err := s.library.GetView(ctx, key, prompt.Selector{Channel: channel})
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):
@@ -114,14 +114,14 @@ func (s *Surface) pointsTo(ctx context.Context, key store.Key, channel string) (
 	return &r.Version, nil
 }
 
-func movedTo(bare string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before tool.Optional[int64]) *tool.Result[channelResult] {
+func newChannelResult(bare string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before tool.Optional[int64]) *tool.Result[channelResult] {
 	result := channelResult{
-		ID: idOf(bare, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: stateOf(o.State), Before: before,
+		ID: formatID(bare, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: lowerCaseState(o.State), Before: before,
 	}
 	if o.State != store.ChangePublished {
-		return tool.NewResult(accepted(o, name), result)
+		return tool.NewResult(acceptedSentence(o, name), result)
 	}
-	sentence := fmt.Sprintf("Channel %s of prompt %s ", edit.Name, inQuotes(name))
+	sentence := fmt.Sprintf("Channel %s of prompt %s ", edit.Name, quoteName(name))
 	switch {
 	case edit.Remove:
 		sentence += "is removed"

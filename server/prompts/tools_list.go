@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// findRows is how many prompts are read at a time.
-	findRows = 50
+	// listBatch is how many prompts are read at a time.
+	listBatch = 50
 	// summary is the detail that leaves out what makes prompts long, allTags the tagMatch that asks for all of them.
 	summary = "summary"
 	allTags = "all"
@@ -47,16 +47,16 @@ type listResult struct {
 	NextCursor string `json:"nextCursor,omitempty"`
 }
 
-// finding is a list of prompts under way.
-type finding struct {
+// listBuilder is a list of prompts under way.
+type listBuilder struct {
 	query store.FindQuery
-	// search tells cursors of this list from those of others.
-	search string
-	bare   string
-	brief  bool
-	// at is where to go on; start is the offset the caller gave, and byCursor says that the list began elsewhere than at
+	// fingerprint tells cursors of this list from those of others.
+	fingerprint string
+	omitted     string
+	brief       bool
+	// position is where to go on; start is the offset the caller gave, and byCursor says that the list began elsewhere than at
 	// the first prompt there is.
-	at       mark
+	position searchPosition
 	start    int
 	byCursor bool
 	// left is how many prompts may still come.
@@ -69,47 +69,47 @@ type finding struct {
 	known bool
 }
 
-func (s *Surface) listPrompts(ctx context.Context, in listInput) (*tool.Result[listResult], error) {
-	return s.find(ctx, in, "")
+func (s *Service) listPrompts(ctx context.Context, in listInput) (*tool.Result[listResult], error) {
+	return s.buildList(ctx, in, "")
 }
 
 // maxQuery is how long a search may be, in characters. Longer ones are texts.
 const maxQuery = 2000
 
-func (s *Surface) searchPrompts(ctx context.Context, in searchInput) (*tool.Result[listResult], error) {
+func (s *Service) searchPrompts(ctx context.Context, in searchInput) (*tool.Result[listResult], error) {
 	if n := utf8.RuneCountInString(in.Query); n > maxQuery {
 		return nil, tool.NewInvalid("argument %q: has %d characters; at most %d are allowed; find_similar_prompts compares whole texts", "query", n, maxQuery)
 	}
-	return s.find(ctx, in.listInput, in.Query)
+	return s.buildList(ctx, in.listInput, in.Query)
 }
 
-func (s *Surface) find(ctx context.Context, in listInput, text string) (*tool.Result[listResult], error) {
-	f, err := s.begin(ctx, in, text)
+func (s *Service) buildList(ctx context.Context, in listInput, text string) (*tool.Result[listResult], error) {
+	f, err := s.newListBuilder(ctx, in, text)
 	if err != nil {
 		return nil, err
 	}
 	var total int64
 	if f.query.Scope.All || len(f.query.Scope.Namespaces) > 0 {
-		if err := f.fill(ctx, s.library); err != nil {
+		if err := f.readPages(ctx, s.library); err != nil {
 			return nil, err
 		}
-		if total, err = f.total(ctx, s.library); err != nil {
+		if total, err = f.countTotal(ctx, s.library); err != nil {
 			return nil, err
 		}
 	}
-	return f.result(total), nil
+	return f.buildResult(total), nil
 }
 
-// begin reads what a list is to have.
-func (s *Surface) begin(ctx context.Context, in listInput, text string) (*finding, error) {
+// newListBuilder reads what a list is to have.
+func (s *Service) newListBuilder(ctx context.Context, in listInput, text string) (*listBuilder, error) {
 	endpoint := transport.FromContext(ctx).Namespace
 	metadata, err := prompt.CanonicalMetadata(in.Metadata)
 	if err != nil {
 		return nil, err
 	}
-	f := &finding{
-		bare: s.bare(ctx), brief: ptr.Deref(in.Detail, "") == summary,
-		left: countOf(in.Limit), start: countOf(in.Offset), byCursor: in.Cursor != nil,
+	f := &listBuilder{
+		omitted: s.omittedNamespace(ctx), brief: ptr.Deref(in.Detail, "") == summary,
+		left: clampToInt(in.Limit), start: clampToInt(in.Offset), byCursor: in.Cursor != nil,
 		list: tool.NewList(s.resultLimit),
 		query: store.FindQuery{Text: text, Filter: store.Filter{
 			Category: ptr.Deref(in.Category, ""), Template: in.IsTemplate,
@@ -119,33 +119,33 @@ func (s *Surface) begin(ctx context.Context, in listInput, text string) (*findin
 	if f.left == 0 {
 		f.left = math.MaxInt
 	}
-	f.search = tool.Fingerprint(endpoint, text, f.query.Filter)
-	f.at.skip = f.start
+	f.fingerprint = tool.Fingerprint(endpoint, text, f.query.Filter)
+	f.position.skip = f.start
 	if cursor := ptr.Deref(in.Cursor, ""); cursor != "" {
 		if f.start != 0 {
 			return nil, tool.NewInvalid("give cursor or offset, not both")
 		}
-		if f.at, err = readCursor(f.search, cursor); err != nil {
+		if f.position, err = parseSearchCursor(f.fingerprint, cursor); err != nil {
 			return nil, err
 		}
 	}
-	f.query.Scope, err = s.scope(ctx, endpoint)
+	f.query.Scope, err = s.visibleScope(ctx, endpoint)
 	return f, err
 }
 
-// countOf returns a whole number as a size of something in memory; 0 when absent.
-func countOf(n *int64) int { return int(min(ptr.Deref(n, 0), math.MaxInt32)) }
+// clampToInt returns a whole number as a size of something in memory; 0 when absent.
+func clampToInt(n *int64) int { return int(min(ptr.Deref(n, 0), math.MaxInt32)) }
 
-// fill reads until the list is at its end, or what was asked for is there, or there is no more room.
-func (f *finding) fill(ctx context.Context, library Library) error {
+// readPages reads until the list is at its end, or what was asked for is there, or there is no more room.
+func (f *listBuilder) readPages(ctx context.Context, library Library) error {
 	for {
-		f.query.After, f.query.Offset, f.query.Limit = f.at.after, f.at.skip, min(findRows, f.left)
+		f.query.After, f.query.Offset, f.query.Limit = f.position.after, f.position.skip, min(listBatch, f.left)
 		page, err := library.Find(ctx, f.query)
 		if err != nil {
 			return err
 		}
 		for i := range page.Prompts {
-			fits, err := f.add(&page.Prompts[i])
+			fits, err := f.appendPrompt(&page.Prompts[i])
 			if err != nil {
 				return err
 			}
@@ -154,14 +154,14 @@ func (f *finding) fill(ctx context.Context, library Library) error {
 				f.all, f.known = f.start+len(f.list.Rows())+len(page.Prompts)-i, page.Next == nil
 				return nil
 			}
-			f.at.skip++
+			f.position.skip++
 			f.left--
 		}
 		if page.Next == nil {
 			f.all, f.known = f.start+len(f.list.Rows()), true
 			return nil
 		}
-		f.at = mark{after: page.Next}
+		f.position = searchPosition{after: page.Next}
 		if f.left == 0 {
 			f.more = true
 			return nil
@@ -169,27 +169,27 @@ func (f *finding) fill(ctx context.Context, library Library) error {
 	}
 }
 
-// add takes a prompt unless there is no room.
-func (f *finding) add(r *store.PromptView) (fits bool, err error) {
+// appendPrompt takes a prompt unless there is no room.
+func (f *listBuilder) appendPrompt(r *store.PromptView) (fits bool, err error) {
 	if f.brief {
-		return f.list.Append(showSummary(f.bare, r))
+		return f.list.Append(toSummaryJSON(f.omitted, r))
 	}
-	return f.list.Append(showPrompt(f.bare, r))
+	return f.list.Append(toPromptJSON(f.omitted, r))
 }
 
-// total is how many prompts there are, counted only where reading did not tell.
-func (f *finding) total(ctx context.Context, library Library) (int64, error) {
+// countTotal is how many prompts there are, counted only where reading did not tell.
+func (f *listBuilder) countTotal(ctx context.Context, library Library) (int64, error) {
 	if f.known && !f.byCursor && (f.start == 0 || len(f.list.Rows()) > 0) {
 		return int64(f.all), nil
 	}
 	return library.CountFound(ctx, f.query)
 }
 
-func (f *finding) result(total int64) *tool.Result[listResult] {
+func (f *listBuilder) buildResult(total int64) *tool.Result[listResult] {
 	rows := f.list.Rows()
 	result := tool.NewResult(f.list.Text(), listResult{Prompts: rows, Total: total})
 	if f.more {
-		result.Structured.NextCursor = f.at.cursorOf(f.search)
+		result.Structured.NextCursor = f.position.encodeCursor(f.fingerprint)
 	}
 	if f.cut {
 		next := fmt.Sprintf("offset=%d", f.start+len(rows))
@@ -213,8 +213,8 @@ type statsResult struct {
 	Tags       map[string]int64 `json:"tags"`
 }
 
-func (s *Surface) getStats(ctx context.Context, _ struct{}) (*tool.Result[statsResult], error) {
-	scope, err := s.scope(ctx, transport.FromContext(ctx).Namespace)
+func (s *Service) getStats(ctx context.Context, _ struct{}) (*tool.Result[statsResult], error) {
+	scope, err := s.visibleScope(ctx, transport.FromContext(ctx).Namespace)
 	if err != nil {
 		return nil, err
 	}

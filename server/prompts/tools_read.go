@@ -15,11 +15,11 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// read is one version of the prompt the call names, for a caller who may get it.
-func (s *Surface) read(ctx context.Context, id string, in selection) (store.PromptView, prompt.Selector, error) {
-	key, selector, err := s.locateVersion(ctx, id, in)
+// readVersion is one version of the prompt the call names, for a caller who may get it.
+func (s *Service) readVersion(ctx context.Context, id string, in selection) (store.PromptView, prompt.Selector, error) {
+	key, selector, err := s.resolveVersionID(ctx, id, in)
 	if err == nil {
-		err = s.allow(ctx, auth.Get, key)
+		err = s.authorize(ctx, auth.Get, key)
 	}
 	if err != nil {
 		return store.PromptView{}, selector, err
@@ -37,27 +37,27 @@ func (in getPromptInput) promptID() string { return in.ID }
 
 // getPromptResult is what get_prompt gives beside the text.
 type getPromptResult struct {
-	shownPrompt
+	promptJSON
 	LatestVersion int64         `json:"latestVersion"`
 	Channel       string        `json:"channel,omitempty"`
 	Digest        prompt.Digest `json:"digest"`
 }
 
-func (s *Surface) getPrompt(ctx context.Context, in getPromptInput) (*tool.Result[getPromptResult], error) {
-	r, selector, err := s.read(ctx, in.ID, in.selection)
+func (s *Service) getPrompt(ctx context.Context, in getPromptInput) (*tool.Result[getPromptResult], error) {
+	r, selector, err := s.readVersion(ctx, in.ID, in.selection)
 	if err != nil {
 		return nil, err
 	}
-	shown := showPrompt(s.bare(ctx), &r)
+	shown := toPromptJSON(s.omittedNamespace(ctx), &r)
 	return tool.NewJSONResult(shown, getPromptResult{
-		shownPrompt: shown, LatestVersion: r.Latest, Digest: r.Digest,
-		Channel: channelOf(selector, slices.Contains(r.Channels, store.Production)),
+		promptJSON: shown, LatestVersion: r.Latest, Digest: r.Digest,
+		Channel: channelUsed(selector, slices.Contains(r.Channels, store.Production)),
 	})
 }
 
-// channelOf is the channel by which a version was found, which is the default one when the caller named
+// channelUsed is the channel by which a version was found, which is the default one when the caller named
 // neither channel nor version.
-func channelOf(selector prompt.Selector, production bool) string {
+func channelUsed(selector prompt.Selector, production bool) string {
 	switch {
 	case selector.Channel != "":
 		return selector.Channel
@@ -86,12 +86,12 @@ type applyResult struct {
 	Ignored       []string      `json:"ignored"`
 }
 
-func (s *Surface) applyTemplate(ctx context.Context, in applyInput) (*tool.Result[applyResult], error) {
-	key, selector, err := s.locateVersion(ctx, in.ID, in.selection)
+func (s *Service) applyTemplate(ctx context.Context, in applyInput) (*tool.Result[applyResult], error) {
+	key, selector, err := s.resolveVersionID(ctx, in.ID, in.selection)
 	if err != nil {
 		return nil, err
 	}
-	body, err := s.readable(ctx, key, selector)
+	body, err := s.getIfAllowed(ctx, key, selector)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (s *Surface) applyTemplate(ctx context.Context, in applyInput) (*tool.Resul
 	text := prompt.Content(messages)
 	return tool.NewResult(text, applyResult{
 		Text: text, Version: body.Version, LatestVersion: body.Latest, Digest: body.Digest, Ignored: ignored,
-		Channel: channelOf(selector, body.Production),
+		Channel: channelUsed(selector, body.Production),
 	}), nil
 }
 
@@ -138,17 +138,17 @@ func (in similarInput) promptID() string { return ptr.Deref(in.ID, "") }
 
 // similarResult are near-duplicates.
 type similarResult struct {
-	Prompts []shownSimilar `json:"prompts"`
+	Prompts []similarJSON `json:"prompts"`
 }
 
-// shownSimilar is a near-duplicate.
-type shownSimilar struct {
+// similarJSON is a near-duplicate.
+type similarJSON struct {
 	ID         string  `json:"id"`
 	Name       string  `json:"name"`
 	Similarity float64 `json:"similarity"`
 }
 
-func (s *Surface) findSimilar(ctx context.Context, in similarInput) (*tool.Result[similarResult], error) {
+func (s *Service) findSimilar(ctx context.Context, in similarInput) (*tool.Result[similarResult], error) {
 	query := store.SimilarQuery{Text: ptr.Deref(in.Text, ""), Threshold: ptr.Deref(in.Threshold, 0.8), Limit: 10}
 	if limit := ptr.Deref(in.Limit, 0); limit > 0 {
 		query.Limit = int(min(limit, maxSimilar))
@@ -161,17 +161,17 @@ func (s *Surface) findSimilar(ctx context.Context, in similarInput) (*tool.Resul
 	case len(query.Text) > prompt.MaxText:
 		return nil, tool.NewInvalid("argument %q: has %d bytes; at most %d (%d KiB) are allowed, as in a prompt", "text", len(query.Text), prompt.MaxText, prompt.MaxText>>10)
 	case in.ID != nil:
-		r, _, err := s.read(ctx, *in.ID, selection{})
+		r, _, err := s.readVersion(ctx, *in.ID, selection{})
 		if err != nil {
 			return nil, err
 		}
 		query.Text, query.Except = prompt.Content(r.Document.Written()), r.Key
 	}
-	scope, err := s.scope(ctx, transport.FromContext(ctx).Namespace)
+	scope, err := s.visibleScope(ctx, transport.FromContext(ctx).Namespace)
 	if err != nil {
 		return nil, err
 	}
-	shown := []shownSimilar{}
+	shown := []similarJSON{}
 	if scope.All || len(scope.Namespaces) > 0 {
 		query.Scope = scope
 		alike, err := s.library.FindSimilar(ctx, query)
@@ -179,8 +179,8 @@ func (s *Surface) findSimilar(ctx context.Context, in similarInput) (*tool.Resul
 			return nil, err
 		}
 		for _, one := range alike {
-			shown = append(shown, shownSimilar{
-				ID: idOf(s.bare(ctx), one.Key), Name: cmp.Or(one.Title, one.Key.Name), Similarity: one.Similarity,
+			shown = append(shown, similarJSON{
+				ID: formatID(s.omittedNamespace(ctx), one.Key), Name: cmp.Or(one.Title, one.Key.Name), Similarity: one.Similarity,
 			})
 		}
 	}

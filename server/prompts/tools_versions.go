@@ -23,8 +23,8 @@ const (
 	diffLines = 400
 )
 
-// shownVersion is a line of a history.
-type shownVersion struct {
+// versionJSON is a line of a history.
+type versionJSON struct {
 	Version     int64         `json:"version"`
 	Digest      prompt.Digest `json:"digest"`
 	PublishedAt string        `json:"publishedAt"`
@@ -41,35 +41,35 @@ type versionsInput struct {
 
 // versionsResult is a history.
 type versionsResult struct {
-	Versions   []shownVersion `json:"versions"`
-	NextCursor string         `json:"nextCursor,omitempty"`
+	Versions   []versionJSON `json:"versions"`
+	NextCursor string        `json:"nextCursor,omitempty"`
 }
 
-func (s *Surface) listVersions(ctx context.Context, in versionsInput) (*tool.Result[versionsResult], error) {
-	key, err := s.locateWhole(ctx, in.ID)
+func (s *Service) listVersions(ctx context.Context, in versionsInput) (*tool.Result[versionsResult], error) {
+	key, err := s.resolvePromptID(ctx, in.ID)
 	if err == nil {
-		err = s.allow(ctx, auth.Get, key)
+		err = s.authorize(ctx, auth.Get, key)
 	}
 	if err != nil {
 		return nil, err
 	}
 	search := tool.Fingerprint("versions", transport.FromContext(ctx).Namespace, key)
-	var from mark
+	var from searchPosition
 	if cursor := ptr.Deref(in.Cursor, ""); cursor != "" {
-		if from, err = readCursor(search, cursor); err != nil {
+		if from, err = parseSearchCursor(search, cursor); err != nil {
 			return nil, err
 		}
 	}
-	limit := min(cmp.Or(countOf(in.Limit), historyRows), maxHistory)
+	limit := min(cmp.Or(clampToInt(in.Limit), historyRows), maxHistory)
 	history, err := s.library.ListVersions(ctx, key, int64(from.skip), limit+1)
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]shownVersion, min(len(history), limit))
+	shown := make([]versionJSON, min(len(history), limit))
 	for i := range shown {
 		v := &history[i]
-		shown[i] = shownVersion{
-			Version: v.Version, Digest: v.Digest, PublishedAt: moment(v.PublishedAt),
+		shown[i] = versionJSON{
+			Version: v.Version, Digest: v.Digest, PublishedAt: formatTime(v.PublishedAt),
 			By: cmp.Or(v.Provenance.ChangedBy, v.Provenance.Manager), Channels: v.Channels, Withdrawn: v.Withdrawn,
 		}
 		if v.Channels == nil {
@@ -82,8 +82,8 @@ func (s *Surface) listVersions(ctx context.Context, in versionsInput) (*tool.Res
 	}
 	if last := len(shown) - 1; len(history) > limit && shown[last].Version <= math.MaxInt32 {
 		// What comes next is below the last version shown; its number takes the place of a count.
-		result.Structured.NextCursor = mark{skip: int(shown[last].Version)}.cursorOf(search)
-		if asked := countOf(in.Limit); asked == 0 || asked > limit { // not who asked, but we have cut it
+		result.Structured.NextCursor = searchPosition{skip: int(shown[last].Version)}.encodeCursor(search)
+		if asked := clampToInt(in.Limit); asked == 0 || asked > limit { // not who asked, but we have cut it
 			result.Texts = append(result.Texts, fmt.Sprintf("Showing versions %d to %d; call again with cursor=%s for older ones",
 				shown[0].Version, shown[last].Version, result.Structured.NextCursor))
 		}
@@ -106,13 +106,13 @@ type diffResult struct {
 	Omitted int      `json:"omittedLines,omitempty"`
 }
 
-func (s *Surface) diffVersions(ctx context.Context, in diffInput) (*tool.Result[diffResult], error) {
-	key, err := s.locateWhole(ctx, in.ID)
+func (s *Service) diffVersions(ctx context.Context, in diffInput) (*tool.Result[diffResult], error) {
+	key, err := s.resolvePromptID(ctx, in.ID)
 	if err == nil && in.From == 0 {
 		err = tool.NewInvalid("argument %q: versions are counted from 1", "from")
 	}
 	if err == nil {
-		err = s.allow(ctx, auth.Get, key)
+		err = s.authorize(ctx, auth.Get, key)
 	}
 	if err != nil {
 		return nil, err
@@ -132,13 +132,13 @@ func (s *Surface) diffVersions(ctx context.Context, in diffInput) (*tool.Result[
 	}
 	result := diffResult{From: from.Version, To: to.Version, Diff: difference.Unified, Omitted: difference.Cut, Changed: []string{}}
 	for _, field := range difference.Fields {
-		result.Changed = append(result.Changed, argumentOf(field))
+		result.Changed = append(result.Changed, argumentForField(field))
 	}
-	return tool.NewResult(result.text(), result), nil
+	return tool.NewResult(result.describeDiff(), result), nil
 }
 
-// text is the comparison for who reads no structure.
-func (c *diffResult) text() string {
+// describeDiff is the comparison for who reads no structure.
+func (c *diffResult) describeDiff() string {
 	if len(c.Changed) == 0 {
 		return fmt.Sprintf("Versions %d and %d are the same", c.From, c.To)
 	}

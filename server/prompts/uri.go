@@ -17,8 +17,8 @@ const (
 	channelTemplate = promptTemplate + "/channels/{channel}"
 )
 
-// uriOf is how a prompt is named as a resource, on every endpoint.
-func uriOf(key store.Key, selector prompt.Selector) string {
+// formatURI is how a prompt is named as a resource, on every endpoint.
+func formatURI(key store.Key, selector prompt.Selector) string {
 	uri := scheme + key.Namespace + "/" + key.Name
 	switch {
 	case selector.Version != 0:
@@ -34,7 +34,7 @@ func uriOf(key store.Key, selector prompt.Selector) string {
 func parseURI(uri string) (store.Key, prompt.Selector, bool) {
 	path, found := strings.CutPrefix(uri, scheme)
 	parts := strings.Split(path, "/")
-	if !found || len(parts) != 2 && len(parts) != 4 || !isLabel(parts[0]) || !isLabel(parts[1]) {
+	if !found || len(parts) != 2 && len(parts) != 4 || !isDNSLabel(parts[0]) || !isDNSLabel(parts[1]) {
 		return store.Key{}, prompt.Selector{}, false
 	}
 	key := store.Key{Namespace: parts[0], Name: parts[1]}
@@ -42,5 +42,5 @@ func parseURI(uri string) (store.Key, prompt.Selector, bool) {
 		return key, prompt.Selector{}, true
 	}
 	selector, err := prompt.ParseSelector(parts[3])
-	return key, selector, err == nil && uriOf(key, selector) == uri
+	return key, selector, err == nil && formatURI(key, selector) == uri
 }

@@ -61,7 +61,7 @@ func FuzzURI(f *testing.F) {
 	f.Add("prompt://support/handover/channels/beta")
 	f.Fuzz(func(t *testing.T, uri string) {
 		key, selector, ok := parseURI(uri)
-		if ok && (uriOf(key, selector) != uri || strings.Contains(key.Namespace+key.Name, "/")) {
+		if ok && (formatURI(key, selector) != uri || strings.Contains(key.Namespace+key.Name, "/")) {
 			t.Errorf("%q reads as %s%s", uri, key, selector)
 		}
 	})

@@ -9,9 +9,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// shownPrompt is a prompt as the tools have shown it from the beginning: these keys, in this order.
+// promptJSON is a prompt as the tools have shown it from the beginning: these keys, in this order.
 // Variables and tags were always there, empty or not.
-type shownPrompt struct {
+type promptJSON struct {
 	Name        string          `json:"name"`
 	Content     string          `json:"content"`
 	Description string          `json:"description,omitempty"`
@@ -26,8 +26,8 @@ type shownPrompt struct {
 	Version     int64           `json:"version"`
 }
 
-// shownSummary is a prompt without what makes it long.
-type shownSummary struct {
+// summaryJSON is a prompt without what makes it long.
+type summaryJSON struct {
 	Name        string   `json:"name"`
 	Description string   `json:"description,omitempty"`
 	IsTemplate  bool     `json:"isTemplate"`
@@ -38,13 +38,13 @@ type shownSummary struct {
 	Version     int64    `json:"version"`
 }
 
-func showPrompt(bare string, r *store.PromptView) shownPrompt {
+func toPromptJSON(bare string, r *store.PromptView) promptJSON {
 	d := &r.Document
-	shown := shownPrompt{
-		Name: titleOf(r), Content: prompt.Content(d.Written()), Description: d.Description,
-		IsTemplate: isTemplate(d), Variables: make([]string, len(d.Arguments)), Tags: tagsOf(d),
-		Category: d.Category, Metadata: d.Metadata, ID: idOf(bare, r.Key),
-		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.PublishedAt), Version: r.Version,
+	shown := promptJSON{
+		Name: titleOrName(r), Content: prompt.Content(d.Written()), Description: d.Description,
+		IsTemplate: isTemplate(d), Variables: make([]string, len(d.Arguments)), Tags: tagsOrEmpty(d),
+		Category: d.Category, Metadata: d.Metadata, ID: formatID(bare, r.Key),
+		CreatedAt: formatTime(r.CreatedAt), UpdatedAt: formatTime(r.PublishedAt), Version: r.Version,
 	}
 	for i, a := range d.Arguments {
 		shown.Variables[i] = a.Name
@@ -52,25 +52,25 @@ func showPrompt(bare string, r *store.PromptView) shownPrompt {
 	return shown
 }
 
-func showSummary(bare string, r *store.PromptView) shownSummary {
+func toSummaryJSON(bare string, r *store.PromptView) summaryJSON {
 	d := &r.Document
-	return shownSummary{
-		Name: titleOf(r), Description: d.Description, IsTemplate: isTemplate(d), Tags: tagsOf(d), Category: d.Category,
-		ID: idOf(bare, r.Key), UpdatedAt: moment(r.PublishedAt), Version: r.Version,
+	return summaryJSON{
+		Name: titleOrName(r), Description: d.Description, IsTemplate: isTemplate(d), Tags: tagsOrEmpty(d), Category: d.Category,
+		ID: formatID(bare, r.Key), UpdatedAt: formatTime(r.PublishedAt), Version: r.Version,
 	}
 }
 
-// titleOf is what tools call the name.
-func titleOf(r *store.PromptView) string { return cmp.Or(r.Document.Title, r.Key.Name) }
+// titleOrName is what tools call the name.
+func titleOrName(r *store.PromptView) string { return cmp.Or(r.Document.Title, r.Key.Name) }
 
 func isTemplate(d *prompt.Document) bool { return d.Syntax != prompt.Plain }
 
-func tagsOf(d *prompt.Document) []string {
+func tagsOrEmpty(d *prompt.Document) []string {
 	if d.Tags == nil {
 		return []string{}
 	}
 	return d.Tags
 }
 
-// moment is a time as JavaScript writes one.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// formatTime is a time as JavaScript writes one.
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

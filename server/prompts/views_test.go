@@ -75,7 +75,7 @@ func TestTextOfAPrompt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := tool.IndentJSON(showPrompt(tc.endpoint, &tc.record), "")
+			got, err := tool.IndentJSON(toPromptJSON(tc.endpoint, &tc.record), "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,7 +33,7 @@ func readArguments(takes []field, raw json.RawMessage, into reflect.Value) error
 		case !given:
 			continue
 		}
-		if problem := f.read(value, into.FieldByIndex(f.index)); problem != "" {
+		if problem := f.readValue(value, into.FieldByIndex(f.index)); problem != "" {
 			return NewInvalid("argument %q: %s", f.name, problem)
 		}
 	}
@@ -77,8 +77,8 @@ func checkReadable(takes []field) {
 	}
 }
 
-// read sets a field to the value of an argument, or says what is wrong with it.
-func (f *field) read(raw json.RawMessage, into reflect.Value) (problem string) {
+// readValue sets a field to the value of an argument, or says what is wrong with it.
+func (f *field) readValue(raw json.RawMessage, into reflect.Value) (problem string) {
 	null := string(raw) == "null"
 	if null && !f.nullable {
 		return "null is not " + nouns[f.of] + "; leave it out, or give one"
@@ -98,27 +98,27 @@ func (f *field) read(raw json.RawMessage, into reflect.Value) (problem string) {
 	case *int64:
 		*target, problem = readInteger(raw)
 	case *[]string:
-		if problem = f.decode(raw, target); problem == "" {
+		if problem = f.decodeInto(raw, target); problem == "" {
 			problem = checkTexts(slices.Values(*target), raw)
 		}
 	case *map[string]string:
-		if problem = f.decode(raw, target); problem == "" {
+		if problem = f.decodeInto(raw, target); problem == "" {
 			problem = checkTexts(maps.Values(*target), raw)
 		}
 	case *json.RawMessage:
 		var object map[string]any
-		problem, *target = f.decode(raw, &object), raw
+		problem, *target = f.decodeInto(raw, &object), raw
 	case *string:
-		if problem = f.decode(raw, target); problem == "" {
+		if problem = f.decodeInto(raw, target); problem == "" {
 			problem = f.checkText(*target)
 		}
 	default:
-		problem = f.decode(raw, target)
+		problem = f.decodeInto(raw, target)
 	}
 	return problem
 }
 
-func (f *field) decode(raw json.RawMessage, target any) (problem string) {
+func (f *field) decodeInto(raw json.RawMessage, target any) (problem string) {
 	if json.Unmarshal(raw, target) != nil {
 		return showValue(raw) + " is not " + nouns[f.of]
 	}

@@ -33,8 +33,8 @@ func (e *Error) Error() string {
 	return string(e.Kind) + ": " + e.Text
 }
 
-// message returns the words of a result.
-func (e *Error) message(prefix string) string {
+// withPrefix returns the words of a result.
+func (e *Error) withPrefix(prefix string) string {
 	if e.Sentence {
 		return e.Text
 	}

@@ -33,7 +33,7 @@ func (o Optional[T]) IsZero() bool { return !o.Given }
 // MarshalJSON writes the value or null.
 func (o Optional[T]) MarshalJSON() ([]byte, error) { return json.Marshal(o.Value) }
 
-func (Optional[T]) optional() {}
+func (Optional[T]) isOptional() {}
 
 var optionalType = reflect.TypeFor[interface{ optional() }]()
 

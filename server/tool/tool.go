@@ -86,7 +86,7 @@ func (t *Tool) Call(ctx context.Context, arguments json.RawMessage) (*mcp.CallTo
 		return nil, context.Canceled
 	}
 	if refused, is := errors.AsType[*Error](err); is {
-		return mcp.NewToolResultError(refused.message(t.ErrorPrefix)), nil
+		return mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix)), nil
 	}
 	result := &mcp.CallToolResult{StructuredContent: structured}
 	for _, text := range texts {

@@ -94,7 +94,7 @@ func (a *agent) quiet() {
 	for {
 		select {
 		case <-a.changed:
-		case <-time.After(2 * prompts.DefaultDelay):
+		case <-time.After(2 * prompts.DefaultAnnounceDelay):
 			return
 		}
 	}
