@@ -178,7 +178,7 @@ func (b *bench) contestant(ctx context.Context, kind, name, answer string, ours 
 	l := ours
 	l.address = fmt.Sprintf("127.0.0.1:%d", port)
 	readyAddress := fmt.Sprintf("127.0.0.1:%d", ready)
-	if err := b.stack.Add(ctx, testenv.Beside{
+	if err := b.stack.StartProcess(ctx, testenv.Process{
 		Name: name, Path: b.self, Ready: "http://" + readyAddress,
 		Args: []string{"serve", "-kind=" + kind, "-address=" + l.address, "-ready=" + readyAddress, "-answer=" + answer},
 	}); err != nil {

@@ -8,12 +8,12 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
-	"github.com/lectern-dev/lectern/internal/testenv/crowd"
+	"github.com/lectern-dev/lectern/internal/testenv/bulk"
 )
 
-// library is a database of its own with a crowd of prompts, and a server on it.
+// library is a database of its own with many prompts, and a server on it.
 type library struct {
-	crowd.Crowd
+	bulk.Set
 	binary  string // the lectern that serves it
 	url     string
 	address string
@@ -37,13 +37,13 @@ func (b *bench) library(ctx context.Context, prompts, catalogBytes int) (*librar
 
 // libraryOf does that with a server of another binary.
 func (b *bench) libraryOf(ctx context.Context, binary string, prompts, catalogBytes int) (*library, error) {
-	l := &library{binary: binary, Crowd: crowd.Crowd{Prompts: prompts, Words: 150}}
+	l := &library{binary: binary, Set: bulk.Set{Prompts: prompts, Words: 150}}
 	name := fmt.Sprintf("bench_%d_%d", os.Getpid(), prompts)
 	url, filled := b.filled[prompts]
 	if !filled {
 		b.say("Filling a database with %d prompts.", prompts)
 		var err error
-		if url, err = l.Database(ctx, b.stack, name); err != nil {
+		if url, err = l.CreateDatabase(ctx, b.stack, name); err != nil {
 			return nil, err
 		}
 		b.filled[prompts] = url
@@ -77,7 +77,7 @@ func (b *bench) startServer(ctx context.Context, l *library, catalogBytes int) e
 	if err := os.WriteFile(file, []byte(l.url), 0o600); err != nil {
 		return err
 	}
-	if err := b.stack.Add(ctx, testenv.Beside{
+	if err := b.stack.StartProcess(ctx, testenv.Process{
 		Name: l.server, Path: l.binary, Ready: fmt.Sprintf("http://127.0.0.1:%d/readyz", probe),
 		Args: []string{"server", "--address=" + l.address, fmt.Sprintf("--metrics-address=127.0.0.1:%d", probe),
 			"--database-url-file=" + file, fmt.Sprintf("--catalog-bytes=%d", catalogBytes)},

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/internal/testenv/crowd"
+	"github.com/lectern-dev/lectern/internal/testenv/bulk"
 )
 
 const (
@@ -72,11 +72,11 @@ func (b *bench) lists(ctx context.Context) error {
 // places are keys spread over all prompts that have a whole page after them.
 func (l *library) places() []store.Key {
 	const wanted = 499 // a prime, so that steps through the keys do not meet namespaces' starts
-	each := l.Prompts / crowd.Namespaces
+	each := l.Prompts / bulk.Namespaces
 	keys := make([]store.Key, wanted)
 	for i := range keys {
 		at := i * (l.Prompts - listPage) / wanted
-		keys[i] = l.Key(at%each*crowd.Namespaces + at/each)
+		keys[i] = l.Key(at%each*bulk.Namespaces + at/each)
 	}
 	return keys
 }

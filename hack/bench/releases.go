@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/lectern-dev/lectern/internal/testenv/crowd"
+	"github.com/lectern-dev/lectern/internal/testenv/bulk"
 )
 
 // releasePrompts is how many prompts the servers of two releases are asked for.
@@ -14,17 +14,17 @@ const releasePrompts = 5_000
 // releaseCalls are what every release answers from the same database.
 var releaseCalls = []struct {
 	what    string
-	request func(c crowd.Crowd, era string, i int) []byte
+	request func(c bulk.Set, era string, i int) []byte
 }{
-	{promptsGet, func(c crowd.Crowd, era string, i int) []byte {
+	{promptsGet, func(c bulk.Set, era string, i int) []byte {
 		name := c.Key(i).Namespace + "." + c.Key(i).Name
 		return post(era, promptsGet, name, fmt.Sprintf(`"name":%q,"arguments":{"ticket":"INC-4711"}`, name))
 	}},
-	{getTool, func(c crowd.Crowd, era string, i int) []byte {
+	{getTool, func(c bulk.Set, era string, i int) []byte {
 		return call(era, getTool, fmt.Sprintf(`"id":%q`, c.Key(i)))
 	}},
-	{searchTool, func(_ crowd.Crowd, era string, i int) []byte {
-		return call(era, searchTool, fmt.Sprintf(`"query":%q`, crowd.RareIn(i)))
+	{searchTool, func(_ bulk.Set, era string, i int) []byte {
+		return call(era, searchTool, fmt.Sprintf(`"query":%q`, bulk.RareWord(i)))
 	}},
 }
 
@@ -51,7 +51,7 @@ func (b *bench) releases(ctx context.Context) error {
 		for _, c := range releaseCalls {
 			var requests [][]byte
 			for i := range releasePrompts {
-				requests = append(requests, c.request(servers[0].Crowd, era, i))
+				requests = append(requests, c.request(servers[0].Set, era, i))
 			}
 			var processor, elapsed [2]series
 			for n := range b.rounds {

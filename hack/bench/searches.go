@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/internal/testenv/crowd"
+	"github.com/lectern-dev/lectern/internal/testenv/bulk"
 )
 
 const (
@@ -25,15 +25,15 @@ type search struct {
 	counted bool
 }
 
-func searchesOf(c crowd.Crowd) []search {
-	few := search{what: fmt.Sprintf("few hits, %d", crowd.Rarely)}
+func searchesOf(c bulk.Set) []search {
+	few := search{what: fmt.Sprintf("few hits, %d", bulk.PromptsPerRareWord)}
 	within := search{what: "no word, but part of a title"}
 	for n := range 50 {
 		i := c.Prompts/2 + n*1999%(c.Prompts/2) // of as many digits as the last: its number is part of no other
-		few.terms = append(few.terms, crowd.RareIn(i))
+		few.terms = append(few.terms, bulk.RareWord(i))
 		within.terms = append(within.terms, fmt.Sprintf("umber %d", i))
 	}
-	return []search{few, {what: fmt.Sprintf("many hits, %d", c.Prompts/4), terms: []string{crowd.Common}, counted: true}, within}
+	return []search{few, {what: fmt.Sprintf("many hits, %d", c.Prompts/4), terms: []string{bulk.CommonWord}, counted: true}, within}
 }
 
 // searches measures search_prompts over MCP against what the store takes for the same questions, which
@@ -45,7 +45,7 @@ func (b *bench) searches(ctx context.Context) error {
 	}
 	defer b.closeLibrary(l)
 	var rows []row
-	for _, s := range searchesOf(l.Crowd) {
+	for _, s := range searchesOf(l.Set) {
 		var over, direct series
 		asked := load{address: l.address, clients: 1}
 		for _, term := range s.terms {

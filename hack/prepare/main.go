@@ -40,7 +40,7 @@ func prepare(ctx context.Context, majors []string) error {
 		}
 		server.Stop()
 	}
-	if _, err := testenv.Packages(ctx, "test/conformance"); err != nil {
+	if _, err := testenv.InstallPackages(ctx, "test/conformance"); err != nil {
 		return err
 	}
 	assets, err := testenv.Assets(ctx)

@@ -19,31 +19,31 @@ const downloadTimeout = 2 * time.Minute
 // build (about eight minutes, once).
 func Assets(ctx context.Context) (string, error) {
 	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
-		return dir, complete(dir)
+		return dir, checkAssets(dir)
 	}
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
 	build := filepath.Join(root, "hack", "controlplane", "build.sh")
-	if dir, err := lastLine(ctx, build, "--present"); err == nil {
-		return dir, complete(dir)
+	if dir, err := runForLastLine(ctx, build, "--present"); err == nil {
+		return dir, checkAssets(dir)
 	}
-	dir, err := download(ctx, root)
+	dir, err := downloadAssets(ctx, root)
 	if err == nil {
-		return dir, complete(dir)
+		return dir, checkAssets(dir)
 	}
-	progress("The download of etcd and kube-apiserver failed, so they are built. (%s)", firstLine(err))
-	defer progressEvery(30*time.Second, "building etcd, kube-apiserver and kubectl")()
-	dir, err = lastLine(ctx, build)
+	printProgress("The download of etcd and kube-apiserver failed, so they are built. (%s)", firstLine(err))
+	defer printProgressEvery(30*time.Second, "building etcd, kube-apiserver and kubectl")()
+	dir, err = runForLastLine(ctx, build)
 	if err != nil {
 		return "", fmt.Errorf("build etcd and kube-apiserver: %w", err)
 	}
-	return dir, complete(dir)
+	return dir, checkAssets(dir)
 }
 
-// complete says what a folder lacks, instead of letting the first start fail on it.
-func complete(dir string) error {
+// checkAssets says what a folder lacks, instead of letting the first start fail on it.
+func checkAssets(dir string) error {
 	var missing []string
 	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
@@ -59,22 +59,22 @@ func complete(dir string) error {
 // kubernetes is the version that is downloaded: the one hack/controlplane builds.
 const kubernetes = "1.37.x"
 
-// download asks setup-envtest, which is built from the pinned tools module.
-func download(ctx context.Context, root string) (string, error) {
+// downloadAssets asks setup-envtest, which is built from the pinned tools module.
+func downloadAssets(ctx context.Context, root string) (string, error) {
 	cache, err := cacheFolder("envtest")
 	if err != nil {
 		return "", err
 	}
-	progress("Looking for etcd and kube-apiserver to download.")
+	printProgress("Looking for etcd and kube-apiserver to download.")
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
-	return lastLine(ctx, "go", "-C", filepath.Join(root, "hack", "tools"), "tool", "setup-envtest",
+	return runForLastLine(ctx, "go", "-C", filepath.Join(root, "hack", "tools"), "tool", "setup-envtest",
 		"use", kubernetes, "-p", "path", "--bin-dir", cache)
 }
 
-// lastLine runs a program and returns the last line it printed; what it says to people goes to the
+// runForLastLine runs a program and returns the last line it printed; what it says to people goes to the
 // error.
-func lastLine(ctx context.Context, name string, args ...string) (string, error) {
+func runForLastLine(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.WaitDelay = time.Second
 	var complaint strings.Builder

@@ -26,7 +26,7 @@ func Build(ctx context.Context, tags string) (string, error) {
 	if binary, done := builds.done[tags]; done {
 		return binary, nil
 	}
-	binary, err := build(ctx, tags)
+	binary, err := buildBinary(ctx, tags)
 	if err != nil {
 		return "", err
 	}
@@ -37,7 +37,7 @@ func Build(ctx context.Context, tags string) (string, error) {
 	return binary, nil
 }
 
-func build(ctx context.Context, tags string) (string, error) {
+func buildBinary(ctx context.Context, tags string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
@@ -61,17 +61,17 @@ func build(ctx context.Context, tags string) (string, error) {
 	built := filepath.Join(part, "lectern")
 	command := exec.CommandContext(ctx, "go", append(args, "-o", built, ".")...)
 	command.Dir, command.Env = root, environment
-	stop := progressEvery(30*time.Second, "building lectern")
+	stop := printProgressEvery(30*time.Second, "building lectern")
 	out, err := command.CombinedOutput()
 	stop()
 	if err != nil {
 		return "", fmt.Errorf("build lectern: %w\n%s", err, out)
 	}
-	return keep(built, cache, fmt.Sprintf("%s\n%s\n%v", root, tags, RaceDetector))
+	return keepBinary(built, cache, fmt.Sprintf("%s\n%s\n%v", root, tags, RaceDetector))
 }
 
-// keep moves the binary where others with the same key find it, so that the cache does not grow.
-func keep(built, cache, key string) (string, error) {
+// keepBinary moves the binary where others with the same key find it, so that the cache does not grow.
+func keepBinary(built, cache, key string) (string, error) {
 	sum := sha256.Sum256([]byte(key))
 	dir := filepath.Join(cache, hex.EncodeToString(sum[:6]))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) { // a cache of programs

@@ -39,11 +39,11 @@ type ControlPlane struct {
 	// Assets is the folder with kubectl.
 	Assets string
 
-	guard      *guard
+	reaper     *reaper
 	dir        string
 	etcd, api  program
-	etcdServer *running
-	apiServer  *running
+	etcdServer *runningProgram
+	apiServer  *runningProgram
 }
 
 // StartControlPlane starts etcd and kube-apiserver and installs the CRDs. Impersonate on a copy of
@@ -53,11 +53,11 @@ func StartControlPlane(ctx context.Context, o ControlPlaneOptions) (*ControlPlan
 	if err != nil {
 		return nil, err
 	}
-	guard, err := startGuard()
+	reaper, err := startReaper()
 	if err != nil {
 		return nil, err
 	}
-	c := &ControlPlane{Assets: assets, guard: guard}
+	c := &ControlPlane{Assets: assets, reaper: reaper}
 	if err := c.launch(ctx, o); err != nil {
 		c.Stop()
 		return nil, err
@@ -67,7 +67,7 @@ func StartControlPlane(ctx context.Context, o ControlPlaneOptions) (*ControlPlan
 
 func (c *ControlPlane) launch(ctx context.Context, o ControlPlaneOptions) error {
 	var err error
-	if c.dir, err = c.guard.folder("kubernetes"); err != nil {
+	if c.dir, err = c.reaper.makeFolder("kubernetes"); err != nil {
 		return err
 	}
 	ports := make([]int, 3)
@@ -79,7 +79,7 @@ func (c *ControlPlane) launch(ctx context.Context, o ControlPlaneOptions) error 
 	if o.Port != 0 {
 		ports[2] = o.Port
 	}
-	if err := c.place(ports[0], ports[1], ports[2]); err != nil {
+	if err := c.planServers(ports[0], ports[1], ports[2]); err != nil {
 		return err
 	}
 	if err := c.StartServers(ctx); err != nil {
@@ -88,15 +88,15 @@ func (c *ControlPlane) launch(ctx context.Context, o ControlPlaneOptions) error 
 	return c.InstallCRDs(ctx, o.CRDs)
 }
 
-// place writes the keys and says how both servers are started.
-func (c *ControlPlane) place(etcdPort, peerPort, apiPort int) error {
-	admin, controller := secret(), secret()
+// planServers writes the keys and says how both servers are started.
+func (c *ControlPlane) planServers(etcdPort, peerPort, apiPort int) error {
+	admin, controller := randomSecret(), randomSecret()
 	cert, err := writeKeys(c.dir, admin, controller)
 	if err != nil {
 		return err
 	}
 	at := func(name string) string { return filepath.Join(c.dir, name) }
-	etcdURL, peerURL := loopback("http", etcdPort), loopback("http", peerPort)
+	etcdURL, peerURL := loopbackURL("http", etcdPort), loopbackURL("http", peerPort)
 	c.etcd = program{name: "etcd", path: filepath.Join(c.Assets, "etcd"), log: at("etcd.log"), args: []string{
 		"--name=default", "--data-dir=" + at("etcd"), "--unsafe-no-fsync", "--logger=zap", "--log-level=warn",
 		"--listen-client-urls=" + etcdURL, "--advertise-client-urls=" + etcdURL,
@@ -115,7 +115,7 @@ func (c *ControlPlane) place(etcdPort, peerPort, apiPort int) error {
 		"--disable-admission-plugins=ServiceAccount",
 	}}
 	c.Kubeconfig, c.ControllerKubeconfig = at("kubeconfig"), at("controller.kubeconfig")
-	server := loopback("https", apiPort)
+	server := loopbackURL("https", apiPort)
 	if err := writeKubeconfig(c.ControllerKubeconfig, server, controller, cert); err != nil {
 		return err
 	}
@@ -130,7 +130,9 @@ func (c *ControlPlane) place(etcdPort, peerPort, apiPort int) error {
 	return nil
 }
 
-func loopback(scheme string, port int) string { return fmt.Sprintf("%s://127.0.0.1:%d", scheme, port) }
+func loopbackURL(scheme string, port int) string {
+	return fmt.Sprintf("%s://127.0.0.1:%d", scheme, port)
+}
 
 func writeKubeconfig(path, server, token string, cert []byte) error {
 	const name = "lectern"
@@ -147,16 +149,16 @@ func writeKubeconfig(path, server, token string, cert []byte) error {
 
 // Stop ends both servers and removes their data.
 func (c *ControlPlane) Stop() {
-	_ = c.apiServer.end(syscall.SIGKILL)
-	_ = c.etcdServer.end(syscall.SIGKILL)
-	c.guard.stop()
+	_ = c.apiServer.stop(syscall.SIGKILL)
+	_ = c.etcdServer.stop(syscall.SIGKILL)
+	c.reaper.runCleanups()
 }
 
 // StopServers ends both servers in order and keeps their data.
 func (c *ControlPlane) StopServers() {
 	// The API server keeps nothing itself, and asked politely it waits long for those who watch.
-	_ = c.apiServer.end(syscall.SIGKILL)
-	_ = c.etcdServer.end(syscall.SIGTERM)
+	_ = c.apiServer.stop(syscall.SIGKILL)
+	_ = c.etcdServer.stop(syscall.SIGTERM)
 }
 
 // StartServers starts both servers on their data and ports, and waits until the API is ready.
@@ -164,10 +166,10 @@ func (c *ControlPlane) StartServers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	var err error
-	if c.etcdServer, err = c.guard.start(c.etcd); err != nil {
+	if c.etcdServer, err = c.reaper.startProgram(c.etcd); err != nil {
 		return err
 	}
-	if c.apiServer, err = c.guard.start(c.api); err != nil {
+	if c.apiServer, err = c.reaper.startProgram(c.api); err != nil {
 		return err
 	}
 	client, err := rest.HTTPClientFor(c.Config)
@@ -175,14 +177,14 @@ func (c *ControlPlane) StartServers(ctx context.Context) error {
 		return fmt.Errorf("make a client for the API server: %w", err)
 	}
 	defer client.CloseIdleConnections()
-	return c.apiServer.await(ctx, func(ctx context.Context) error {
+	return c.apiServer.waitUntilReady(ctx, func(ctx context.Context) error {
 		// Ready alone is not enough: the namespace is made by a loop that starts with the server.
-		return errors.Join(get(ctx, client, c.Config.Host+"/readyz"), get(ctx, client, c.Config.Host+"/api/v1/namespaces/default"))
+		return errors.Join(probeURL(ctx, client, c.Config.Host+"/readyz"), probeURL(ctx, client, c.Config.Host+"/api/v1/namespaces/default"))
 	})
 }
 
-// get expects 200.
-func get(ctx context.Context, client *http.Client, url string) error {
+// probeURL expects 200.
+func probeURL(ctx context.Context, client *http.Client, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

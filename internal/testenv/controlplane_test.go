@@ -14,7 +14,7 @@ import (
 // backup forgets what came later, a stranger is refused, and Stop leaves nothing.
 func TestControlPlane(t *testing.T) {
 	ctx := t.Context()
-	temp := openFolder(t)
+	temp := makeReachableFolder(t)
 	t.Setenv("TMPDIR", temp)
 	c, err := StartControlPlane(ctx, ControlPlaneOptions{})
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func TestControlPlane(t *testing.T) {
 		t.Errorf("a stranger may read: %s", out)
 	}
 	c.Stop()
-	if left := names(t, temp); len(left) != 0 {
+	if left := listNames(t, temp); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -60,7 +60,7 @@ func TestAssetsNamedByTheEnvironment(t *testing.T) {
 	t.Setenv("KUBEBUILDER_ASSETS", dir)
 	_, err := Assets(t.Context())
 	want := "folder " + dir + " lacks kube-apiserver; correct or unset KUBEBUILDER_ASSETS"
-	if diff := cmp.Diff(want, message(err)); diff != "" {
+	if diff := cmp.Diff(want, errorText(err)); diff != "" {
 		t.Error(diff)
 	}
 }

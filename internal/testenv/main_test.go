@@ -13,12 +13,12 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// orphan makes this test binary start a server, print its process id, and die without a word. Its
-// value is the state the server is left in, running or frozen.
-const orphan = "LECTERN_TEST_ORPHAN"
+// orphanVariable makes this test binary start a server, print its process id, and die without a word. Its
+// value is the state the server is left in, running or paused.
+const orphanVariable = "LECTERN_TEST_ORPHAN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(orphan) != "" {
+	if os.Getenv(orphanVariable) != "" {
 		dieWithServer()
 	}
 	goleak.VerifyTestMain(m)
@@ -30,21 +30,21 @@ func dieWithServer() {
 		fmt.Print(err)
 		os.Exit(1)
 	}
-	if os.Getenv(orphan) == "frozen" {
-		if err := p.FreezeServer(context.Background()); err != nil {
+	if os.Getenv(orphanVariable) == "paused" {
+		if err := p.PauseServer(context.Background()); err != nil {
 			fmt.Print(err)
 			os.Exit(1)
 		}
 	}
-	if s, ours := p.server.(*installed); ours {
+	if s, ours := p.server.(*installedServer); ours {
 		fmt.Print(s.running.cmd.Process.Pid)
 	}
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}
 }
 
-// openFolder is t.TempDir for a server that runs as another user.
-func openFolder(t *testing.T) string {
+// makeReachableFolder is t.TempDir for a server that runs as another user.
+func makeReachableFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, at := range []string{dir, filepath.Dir(dir)} {
@@ -53,7 +53,7 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-func names(t *testing.T, dir string) []string {
+func listNames(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)

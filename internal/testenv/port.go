@@ -13,49 +13,49 @@ const (
 	firstPort = 10_000
 	blockSize = 50
 	// The kernel's own ports begin here unless it says otherwise.
-	usualKernelPorts = 32_768
+	defaultFirstKernelPort = 32_768
 )
 
 // ports are those this process may give out.
-var ports reserved
+var ports portReservation
 
 // FreePort returns a TCP port on the loopback address that nobody listens on. No other caller gets
 // it, in this process or another, and no connection is given it: a server can be started there a
 // moment later, and again after it was stopped. Where the kernel gives nearly all ports to
 // connections, it is one that was free just now, and no more is promised.
-func FreePort() (int, error) { return ports.take(kernelPorts()) }
+func FreePort() (int, error) { return ports.takePort(firstKernelPort()) }
 
-// reserved are blocks of ports below those that the kernel gives to connections. A block belongs to
+// portReservation are blocks of ports below those that the kernel gives to connections. A block belongs to
 // the process that listens on its first port, until that process ends.
-type reserved struct {
+type portReservation struct {
 	mutex     sync.Mutex
 	blocks    []net.Listener
 	next, end int
 }
 
-func (r *reserved) take(kernel int) (int, error) {
+func (r *portReservation) takePort(kernel int) (int, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if kernel < firstPort+blockSize {
-		return anyPort()
+		return portFromKernel()
 	}
 	for {
 		for ; r.next < r.end; r.next++ {
-			if l, err := listen(r.next); err == nil {
+			if l, err := listenOnLoopback(r.next); err == nil {
 				r.next++
 				return r.next - 1, l.Close()
 			}
 		}
-		if err := r.reserve(kernel); err != nil {
+		if err := r.reserveBlock(kernel); err != nil {
 			return 0, err
 		}
 	}
 }
 
-func (r *reserved) reserve(kernel int) error {
+func (r *portReservation) reserveBlock(kernel int) error {
 	for _, block := range rand.Perm((kernel - firstPort) / blockSize) {
 		first := firstPort + block*blockSize
-		if l, err := listen(first); err == nil {
+		if l, err := listenOnLoopback(first); err == nil {
 			r.blocks = append(r.blocks, l)
 			r.next, r.end = first+1, first+blockSize
 			return nil
@@ -64,35 +64,35 @@ func (r *reserved) reserve(kernel int) error {
 	return errors.New("look for a free port: all are taken or reserved by other processes")
 }
 
-func anyPort() (int, error) {
-	l, err := listen(0)
+func portFromKernel() (int, error) {
+	l, err := listenOnLoopback(0)
 	if err != nil {
 		return 0, err
 	}
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// kernelPorts is the first port the kernel may give to a connection.
-func kernelPorts() int {
-	first := usualKernelPorts
+// firstKernelPort is the first port the kernel may give to a connection.
+func firstKernelPort() int {
+	first := defaultFirstKernelPort
 	if said, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 		_, _ = fmt.Sscan(string(said), &first) // what cannot be read leaves the usual one
 	}
 	return first
 }
 
-// PortOr returns the port when nobody listens on it, else, or for zero, any free one.
-func PortOr(wanted int) (int, error) {
+// PortOrFree returns the port when nobody listens on it, else, or for zero, any free one.
+func PortOrFree(wanted int) (int, error) {
 	if wanted == 0 {
 		return FreePort()
 	}
-	l, err := listen(wanted)
+	l, err := listenOnLoopback(wanted)
 	if err != nil {
 		return FreePort()
 	}
 	return wanted, l.Close()
 }
 
-func listen(port int) (net.Listener, error) {
+func listenOnLoopback(port int) (net.Listener, error) {
 	return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 }

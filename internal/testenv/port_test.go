@@ -11,7 +11,7 @@ import (
 // even when no server listens on it yet.
 func TestFreePortIsNobodyElses(t *testing.T) {
 	t.Parallel()
-	var one, another reserved
+	var one, another portReservation
 	defer func() {
 		for _, l := range append(one.blocks, another.blocks...) {
 			require.NoError(t, l.Close())
@@ -19,11 +19,11 @@ func TestFreePortIsNobodyElses(t *testing.T) {
 	}()
 	given := map[int]bool{}
 	for range 2 * blockSize { // more than one block of each
-		for _, process := range []*reserved{&one, &another} {
-			port, err := process.take(kernelPorts())
+		for _, process := range []*portReservation{&one, &another} {
+			port, err := process.takePort(firstKernelPort())
 			require.NoError(t, err)
-			if given[port] || port < firstPort || port >= kernelPorts() {
-				t.Fatalf("got port %d, twice: %t; the kernel's begin at %d", port, given[port], kernelPorts())
+			if given[port] || port < firstPort || port >= firstKernelPort() {
+				t.Fatalf("got port %d, twice: %t; the kernel's begin at %d", port, given[port], firstKernelPort())
 			}
 			given[port] = true
 		}
@@ -37,14 +37,14 @@ func TestFreePortWhereTheKernelBegins(t *testing.T) {
 		kernel int
 		below  bool
 	}{
-		"as usual":               {usualKernelPorts, true},
+		"as usual":               {defaultFirstKernelPort, true},
 		"room for no block":      {firstPort + blockSize - 1, false},
 		"below where ours begin": {1024, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var ports reserved
-			port, err := ports.take(tc.kernel)
+			var ports portReservation
+			port, err := ports.takePort(tc.kernel)
 			require.NoError(t, err)
 			for _, l := range ports.blocks {
 				require.NoError(t, l.Close())
@@ -62,12 +62,12 @@ func TestPortOr(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, taken.Close()) }()
 	port := taken.Addr().(*net.TCPAddr).Port
-	got, err := PortOr(port)
+	got, err := PortOrFree(port)
 	require.NoError(t, err)
 	if got == port || got == 0 {
 		t.Errorf("port %d is taken, got %d", port, got)
 	}
-	if got, err := PortOr(0); err != nil || got == 0 {
+	if got, err := PortOrFree(0); err != nil || got == 0 {
 		t.Errorf("any port will do, got %d, %v", got, err)
 	}
 }

@@ -31,23 +31,23 @@ type Postgres struct {
 	// Major is the server's major version.
 	Major int
 
-	server server
-	guard  *guard
+	server postgresServer
+	reaper *reaper
 }
 
-// server is one way to have Postgres.
-type server interface {
+// postgresServer is one way to have Postgres.
+type postgresServer interface {
 	// start starts it on kept data and returns without waiting until it accepts connections.
 	start(ctx context.Context) error
-	// halt ends it; at once without writing a checkpoint, as a power cut would, when crash is set.
-	halt(ctx context.Context, crash bool) error
-	// freeze makes it say nothing while it keeps all it has, thaw lets it go on.
-	freeze(ctx context.Context) error
-	thaw(ctx context.Context) error
-	// failure returns why it cannot become ready any more, nil while it may.
-	failure() error
-	// lastWords are the end of its log.
-	lastWords(ctx context.Context) string
+	// stop ends it; at once without writing a checkpoint, as a power cut would, when crash is set.
+	stop(ctx context.Context, crash bool) error
+	// pause makes it say nothing while it keeps all it has, unpause lets it go on.
+	pause(ctx context.Context) error
+	unpause(ctx context.Context) error
+	// startFailure returns why it cannot become ready any more, nil while it may.
+	startFailure() error
+	// logTail are the end of its log.
+	logTail(ctx context.Context) string
 }
 
 // startTimeout is for initdb and the first start on a machine that compiles something beside it.
@@ -64,24 +64,24 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 		return nil, err
 	}
 	if given := os.Getenv("LECTERN_TEST_DATABASE_URL"); given != "" {
-		return existing(ctx, given, major)
+		return openLentPostgres(ctx, given, major)
 	}
-	guard, err := startGuard()
+	reaper, err := startReaper()
 	if err != nil {
 		return nil, err
 	}
-	p, err := launch(ctx, guard, major, o)
+	p, err := launchPostgres(ctx, reaper, major, o)
 	if err != nil {
-		guard.stop()
+		reaper.runCleanups()
 		return nil, err
 	}
 	return p, nil
 }
 
-// existing uses a server that is not ours to stop.
-func existing(ctx context.Context, given string, major int) (*Postgres, error) {
+// openLentPostgres uses a server that is not ours to stop.
+func openLentPostgres(ctx context.Context, given string, major int) (*Postgres, error) {
 	p := &Postgres{URL: given}
-	if err := p.learnMajor(ctx); err != nil {
+	if err := p.readMajor(ctx); err != nil {
 		return nil, fmt.Errorf("use LECTERN_TEST_DATABASE_URL: %w", err)
 	}
 	if major != 0 && p.Major != major {
@@ -90,7 +90,7 @@ func existing(ctx context.Context, given string, major int) (*Postgres, error) {
 	return p, nil
 }
 
-func launch(ctx context.Context, guard *guard, major int, o PostgresOptions) (*Postgres, error) {
+func launchPostgres(ctx context.Context, reaper *reaper, major int, o PostgresOptions) (*Postgres, error) {
 	port := o.Port
 	if port == 0 {
 		var err error
@@ -98,27 +98,27 @@ func launch(ctx context.Context, guard *guard, major int, o PostgresOptions) (*P
 			return nil, err
 		}
 	}
-	password := secret()
-	p := &Postgres{guard: guard, URL: (&url.URL{
+	password := randomSecret()
+	p := &Postgres{reaper: reaper, URL: (&url.URL{
 		Scheme: "postgres", User: url.UserPassword(superuser, password),
 		Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "/postgres", RawQuery: "sslmode=disable",
 	}).String()}
 	var err error
-	at := placement{port: port, password: password, settings: o.settings()}
-	if p.server, err = create(ctx, guard, at, sources(installedServers(ctx), major), major); err != nil {
+	at := serverPlacement{port: port, password: password, settings: o.settings()}
+	if p.server, err = createServer(ctx, reaper, at, postgresProviders(findInstalledBinaries(ctx), major), major); err != nil {
 		return nil, err
 	}
 	if err := p.StartServer(ctx); err != nil {
-		_ = p.server.halt(context.WithoutCancel(ctx), true)
+		_ = p.server.stop(context.WithoutCancel(ctx), true)
 		return nil, err
 	}
-	return p, p.learnMajor(ctx)
+	return p, p.readMajor(ctx)
 }
 
 const superuser = "postgres"
 
-// placement is where a new server listens and who may enter.
-type placement struct {
+// serverPlacement is where a new server listens and who may enter.
+type serverPlacement struct {
 	port     int
 	password string
 	settings map[string]string
@@ -139,8 +139,8 @@ func (p *Postgres) Stop() {
 		return
 	}
 	// What is about to be removed needs no checkpoint.
-	_ = p.server.halt(context.Background(), true)
-	p.guard.stop()
+	_ = p.server.stop(context.Background(), true)
+	p.reaper.runCleanups()
 }
 
 // errLent is for tests of failure that were given a server they must not break.
@@ -151,7 +151,7 @@ func (p *Postgres) StopServer(ctx context.Context) error {
 	if p.server == nil {
 		return errLent
 	}
-	return p.server.halt(ctx, false)
+	return p.server.stop(ctx, false)
 }
 
 // CrashServer ends the server as a power cut would and keeps its data.
@@ -159,7 +159,7 @@ func (p *Postgres) CrashServer(ctx context.Context) error {
 	if p.server == nil {
 		return errLent
 	}
-	return p.server.halt(ctx, true)
+	return p.server.stop(ctx, true)
 }
 
 // StartServer starts a stopped server on its data and port, and waits until it accepts connections.
@@ -173,7 +173,7 @@ func (p *Postgres) StartServer(ctx context.Context) error {
 		return fmt.Errorf("start Postgres: %w", err)
 	}
 	return wait.Until(ctx, func(ctx context.Context) error {
-		if ended := p.server.failure(); ended != nil {
+		if ended := p.server.startFailure(); ended != nil {
 			return wait.Permanent(ended)
 		}
 		return p.Exec(ctx, "select 1")
@@ -182,22 +182,22 @@ func (p *Postgres) StartServer(ctx context.Context) error {
 
 // Exec runs SQL as the superuser on database postgres.
 func (p *Postgres) Exec(ctx context.Context, sql string) error {
-	return p.connected(ctx, func(conn *pgx.Conn) error {
+	return p.withConnection(ctx, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, sql)
 		return err
 	})
 }
 
-func (p *Postgres) learnMajor(ctx context.Context) error {
+func (p *Postgres) readMajor(ctx context.Context) error {
 	var number int
-	err := p.connected(ctx, func(conn *pgx.Conn) error {
+	err := p.withConnection(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, "select current_setting('server_version_num')::int").Scan(&number)
 	})
 	p.Major = number / 10000
 	return err
 }
 
-func (p *Postgres) connected(ctx context.Context, use func(*pgx.Conn) error) error {
+func (p *Postgres) withConnection(ctx context.Context, use func(*pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, p.URL)
 	if err != nil {
 		return fmt.Errorf("connect to Postgres: %w", err)

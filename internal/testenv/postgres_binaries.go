@@ -14,20 +14,20 @@ import (
 	"syscall"
 )
 
-// installed is a server run from binaries on this machine.
-type installed struct {
-	guard   *guard
+// installedServer is a server run from binaries on this machine.
+type installedServer struct {
+	reaper  *reaper
 	program program
-	running *running
-	frozen  *frozen // nil while it runs
+	running *runningProgram
+	paused  *pausedProcesses // nil while it runs
 }
 
-func (b binaries) create(ctx context.Context, g *guard, at placement) (server, error) {
-	dir, err := g.folder("postgres")
+func (b binaries) createServer(ctx context.Context, r *reaper, at serverPlacement) (postgresServer, error) {
+	dir, err := r.makeFolder("postgres")
 	if err != nil {
 		return nil, err
 	}
-	who, err := serverUser()
+	who, err := unprivilegedUser()
 	if err != nil {
 		return nil, err
 	}
@@ -46,22 +46,22 @@ func (b binaries) create(ctx context.Context, g *guard, at placement) (server, e
 			}
 		}
 	}
-	if err := b.initialize(ctx, data, secretFile, who); err != nil {
+	if err := b.runInitdb(ctx, data, secretFile, who); err != nil {
 		return nil, err
 	}
-	return &installed{guard: g, program: program{
+	return &installedServer{reaper: r, program: program{
 		name: "postgres", path: filepath.Join(b.dir, "postgres"), dir: data, user: who,
-		args: b.arguments(data, at), env: cleanEnvironment(), log: filepath.Join(dir, "postgres.log"),
+		args: b.serverArguments(data, at), env: environmentWithoutPostgres(), log: filepath.Join(dir, "postgres.log"),
 		// SIGQUIT ends the whole server and frees its shared memory, which SIGKILL would leave.
 		quit: syscall.SIGQUIT,
 	}}, nil
 }
 
-func (b binaries) initialize(ctx context.Context, data, secretFile string, who *syscall.Credential) error {
+func (b binaries) runInitdb(ctx context.Context, data, secretFile string, who *syscall.Credential) error {
 	initdb := exec.CommandContext(ctx, filepath.Join(b.dir, "initdb"),
 		"--pgdata", data, "--username", superuser, "--pwfile", secretFile, "--auth", "scram-sha-256",
 		"--encoding", "UTF8", "--locale", "C", "--no-sync")
-	initdb.Dir, initdb.Env = data, cleanEnvironment()
+	initdb.Dir, initdb.Env = data, environmentWithoutPostgres()
 	initdb.SysProcAttr = ownSession()
 	initdb.SysProcAttr.Credential = who
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -70,7 +70,7 @@ func (b binaries) initialize(ctx context.Context, data, secretFile string, who *
 	return nil
 }
 
-func (b binaries) arguments(data string, at placement) []string {
+func (b binaries) serverArguments(data string, at serverPlacement) []string {
 	args := []string{"-D", data, "-p", strconv.Itoa(at.port)}
 	settings := map[string]string{"listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
 	maps.Copy(settings, at.settings)
@@ -80,13 +80,13 @@ func (b binaries) arguments(data string, at placement) []string {
 	return args
 }
 
-func (s *installed) start(context.Context) (err error) {
-	s.running, err = s.guard.start(s.program)
+func (s *installedServer) start(context.Context) (err error) {
+	s.running, err = s.reaper.startProgram(s.program)
 	return err
 }
 
-func (s *installed) halt(ctx context.Context, crash bool) error {
-	if err := s.thaw(ctx); err != nil { // frozen, it would not hear the signal
+func (s *installedServer) stop(ctx context.Context, crash bool) error {
+	if err := s.unpause(ctx); err != nil { // paused, it would not hear the signal
 		return err
 	}
 	// SIGINT is Postgres's fast shutdown: sessions are cut, the data is left clean.
@@ -94,20 +94,20 @@ func (s *installed) halt(ctx context.Context, crash bool) error {
 	if crash {
 		signal = syscall.SIGQUIT
 	}
-	return s.running.end(signal)
+	return s.running.stop(signal)
 }
 
-func (s *installed) failure() error {
-	if s.running.alive() {
+func (s *installedServer) startFailure() error {
+	if s.running.isAlive() {
 		return nil
 	}
-	return fmt.Errorf("server postgres ended while starting; the end of its log:\n%s", tail(s.program.log))
+	return fmt.Errorf("server postgres ended while starting; the end of its log:\n%s", readLogTail(s.program.log))
 }
 
-func (s *installed) lastWords(context.Context) string { return tail(s.program.log) }
+func (s *installedServer) logTail(context.Context) string { return readLogTail(s.program.log) }
 
-// serverUser returns whom to run Postgres as: nobody else, except that it refuses root.
-func serverUser() (*syscall.Credential, error) {
+// unprivilegedUser returns whom to run Postgres as: nobody else, except that it refuses root.
+func unprivilegedUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -129,8 +129,8 @@ func serverUser() (*syscall.Credential, error) {
 	return nil, fmt.Errorf("postgres refuses to run as root, and there is no user postgres or nobody to run it as; run as another user")
 }
 
-// cleanEnvironment keeps libpq's PG* variables, and PG itself, from the server.
-func cleanEnvironment() []string {
+// environmentWithoutPostgres keeps libpq's PG* variables, and PG itself, from the server.
+func environmentWithoutPostgres() []string {
 	env := slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "PG") })
 	return append(env, "LC_ALL=C")
 }

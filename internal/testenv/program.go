@@ -31,16 +31,16 @@ type program struct {
 	quit syscall.Signal
 }
 
-// running is a started process. It is killed when this process dies.
-type running struct {
+// runningProgram is a started process. It is killed when this process dies.
+type runningProgram struct {
 	program
-	cmd    *exec.Cmd
-	done   chan struct{}
-	forget func()
-	told   atomic.Bool // to end
+	cmd           *exec.Cmd
+	done          chan struct{}
+	forget        func()
+	stopRequested atomic.Bool // to end
 }
 
-func (g *guard) start(p program) (*running, error) {
+func (r *reaper) startProgram(p program) (*runningProgram, error) {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", p.name, err)
@@ -56,8 +56,8 @@ func (g *guard) start(p program) (*running, error) {
 	if p.quit == 0 {
 		p.quit = syscall.SIGKILL
 	}
-	r := &running{program: p, cmd: cmd, done: make(chan struct{})}
-	r.forget, err = g.add(ending(cmd.Process.Pid, p.quit, stopWait))
+	started := &runningProgram{program: p, cmd: cmd, done: make(chan struct{})}
+	started.forget, err = r.addCleanup(stopScript(cmd.Process.Pid, p.quit, stopWait))
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -66,16 +66,16 @@ func (g *guard) start(p program) (*running, error) {
 	go func() {
 		// How it ended is in its log; who waits for it only asks whether it did.
 		_ = cmd.Wait()
-		r.forget()
-		close(r.done)
+		started.forget()
+		close(started.done)
 	}()
-	return r, nil
+	return started, nil
 }
 
-// ending is the guard's command to end a process. It waits, because the process may still write into a
+// stopScript is the reaper's command to end a process. It waits, because the process may still write into a
 // folder that is removed next, but not for ever: a zombie whose parent was killed stays, in a
 // container whose first process buries nobody.
-func ending(pid int, quit syscall.Signal, wait time.Duration) string {
+func stopScript(pid int, quit syscall.Signal, wait time.Duration) string {
 	const step = 100 * time.Millisecond
 	return fmt.Sprintf("n=%d; kill -%d %d 2>/dev/null && while kill -0 %[3]d 2>/dev/null; do "+
 		"[ $n -gt 0 ] || { kill -%[4]d %[3]d; break; }; n=$((n-1)); sleep %[5]g; done",
@@ -85,7 +85,7 @@ func ending(pid int, quit syscall.Signal, wait time.Duration) string {
 // ownSession keeps the terminal's Ctrl-C from the child: this process ends its children in order.
 func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-func (r *running) alive() bool {
+func (r *runningProgram) isAlive() bool {
 	if r == nil {
 		return false
 	}
@@ -97,12 +97,12 @@ func (r *running) alive() bool {
 	}
 }
 
-// end sends the signal and waits; a process that does not listen is killed, and that is the error.
-func (r *running) end(polite syscall.Signal) error {
-	if !r.alive() {
+// stop sends the signal and waits; a process that does not listen is killed, and that is the error.
+func (r *runningProgram) stop(polite syscall.Signal) error {
+	if !r.isAlive() {
 		return nil
 	}
-	r.told.Store(true)
+	r.stopRequested.Store(true)
 	_ = r.cmd.Process.Signal(polite)
 	late := time.NewTimer(stopWait)
 	defer late.Stop()
@@ -116,19 +116,19 @@ func (r *running) end(polite syscall.Signal) error {
 	}
 }
 
-// await waits until ready returns nil, the process ends, or the context does.
-func (r *running) await(ctx context.Context, ready func(context.Context) error) error {
+// waitUntilReady waits until ready returns nil, the process ends, or the context does.
+func (r *runningProgram) waitUntilReady(ctx context.Context, ready func(context.Context) error) error {
 	err := wait.Until(ctx, func(ctx context.Context) error {
-		if !r.alive() {
+		if !r.isAlive() {
 			return wait.Permanent(errEnded)
 		}
 		return ready(ctx)
 	})
 	switch {
 	case errors.Is(err, errEnded):
-		return fmt.Errorf("%s ended while starting; the end of its log:\n%s", r.name, tail(r.log))
+		return fmt.Errorf("%s ended while starting; the end of its log:\n%s", r.name, readLogTail(r.log))
 	case err != nil:
-		return fmt.Errorf("%s did not become ready: %w; the end of its log:\n%s", r.name, err, tail(r.log))
+		return fmt.Errorf("%s did not become ready: %w; the end of its log:\n%s", r.name, err, readLogTail(r.log))
 	}
 	return nil
 }
@@ -138,8 +138,8 @@ var errEnded = errors.New("process ended")
 // tailLines is how much of a log a message has.
 const tailLines = 30
 
-// tail returns the last lines of a file, for messages.
-func tail(path string) string {
+// readLogTail returns the last lines of a file, for messages.
+func readLogTail(path string) string {
 	content, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
 		return err.Error()

@@ -53,23 +53,23 @@ type Stack struct {
 	// Endpoints are the MCP URLs of the two servers.
 	Endpoints [2]string
 
-	options  StackOptions
-	guard    *guard
-	database database
-	members  map[string]*member
+	options   StackOptions
+	reaper    *reaper
+	database  database
+	processes map[string]*stackProcess
 }
 
-// member is a process of the stack, running or not.
-type member struct {
-	program program
-	ready   string // the URL that answers 200 when it is ready
-	metrics string // the URL of its metrics
-	running *running
-	unheard error // signals that were not heeded
+// stackProcess is a process of the stack, running or not.
+type stackProcess struct {
+	program        program
+	ready          string // the URL that answers 200 when it is ready
+	metrics        string // the URL of its metrics
+	running        *runningProgram
+	ignoredSignals error // signals that were not heeded
 }
 
-func (m *member) end(polite syscall.Signal) {
-	m.unheard = errors.Join(m.unheard, m.running.end(polite))
+func (m *stackProcess) stop(polite syscall.Signal) {
+	m.ignoredSignals = errors.Join(m.ignoredSignals, m.running.stop(polite))
 }
 
 // StartStack starts everything and waits until the controller and both servers are ready.
@@ -77,11 +77,11 @@ func StartStack(ctx context.Context, o StackOptions) (*Stack, error) {
 	if o.Say == nil {
 		o.Say = func(string, ...any) {}
 	}
-	guard, err := startGuard()
+	reaper, err := startReaper()
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{options: o, guard: guard, members: map[string]*member{}}
+	s := &Stack{options: o, reaper: reaper, processes: map[string]*stackProcess{}}
 	if err := s.launch(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -90,22 +90,22 @@ func StartStack(ctx context.Context, o StackOptions) (*Stack, error) {
 
 func (s *Stack) launch(ctx context.Context) error {
 	var err error
-	if s.Dir, err = s.guard.folder("stack"); err != nil {
+	if s.Dir, err = s.reaper.makeFolder("stack"); err != nil {
 		return err
 	}
-	if err := s.launchGround(ctx); err != nil {
+	if err := s.launchServices(ctx); err != nil {
 		return err
 	}
 	if err := s.createDatabase(ctx); err != nil {
 		return err
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrateDatabase(ctx); err != nil {
 		return err
 	}
-	if err := s.grant(ctx); err != nil {
+	if err := s.grantRights(ctx); err != nil {
 		return err
 	}
-	if err := s.plan(); err != nil {
+	if err := s.planProcesses(); err != nil {
 		return err
 	}
 	for _, name := range []string{Controller, Server1, Server2} {
@@ -115,15 +115,15 @@ func (s *Stack) launch(ctx context.Context) error {
 		}
 	}
 	for _, name := range []string{Controller, Server1, Server2} {
-		if err := s.AwaitReady(ctx, name); err != nil {
+		if err := s.WaitUntilReady(ctx, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// launchGround starts what Lectern stands on, and builds Lectern meanwhile.
-func (s *Stack) launchGround(ctx context.Context) error {
+// launchServices starts what Lectern stands on, and builds Lectern meanwhile.
+func (s *Stack) launchServices(ctx context.Context) error {
 	s.options.Say("Starting etcd, kube-apiserver and Postgres, and building lectern.")
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -141,19 +141,19 @@ func (s *Stack) launchGround(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (s *Stack) migrate(ctx context.Context) error {
+func (s *Stack) migrateDatabase(ctx context.Context) error {
 	s.options.Say("Migrating the database (Postgres %d).", s.Postgres.Major)
 	migrate := exec.CommandContext(ctx, s.Binary, "migrate",
 		"--database-url-file="+s.secretFile("owner"), "--server-role="+s.database.serverRole)
-	migrate.Env = s.environment(nil)
+	migrate.Env = s.processEnvironment(nil)
 	if out, err := migrate.CombinedOutput(); err != nil {
 		return fmt.Errorf("lectern migrate: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// grant gives the controller the rights it says it needs, and no more.
-func (s *Stack) grant(ctx context.Context) error {
+// grantRights gives the controller the rights it says it needs, and no more.
+func (s *Stack) grantRights(ctx context.Context) error {
 	root, err := Root()
 	if err != nil {
 		return err
@@ -171,8 +171,8 @@ func (s *Stack) grant(ctx context.Context) error {
 	return nil
 }
 
-// plan chooses the ports and says how every process is started.
-func (s *Stack) plan() error {
+// planProcesses chooses the ports and says how every process is started.
+func (s *Stack) planProcesses() error {
 	var ports [6]int
 	for i := range ports {
 		var err error
@@ -181,56 +181,56 @@ func (s *Stack) plan() error {
 		}
 	}
 	probes, metrics := ports[0], ports[1]
-	s.add(Controller, probes, metrics, append([]string{
+	s.addProcess(Controller, probes, metrics, append([]string{
 		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + SystemNamespace,
 		"--database-url-file=" + s.secretFile("owner"), "--server-role=" + s.database.serverRole,
 		"--changes=unproven", // nobody proves who he is here: the servers ask nobody, either
-		"--metrics-address=" + address(metrics), "--probe-address=" + address(probes),
+		"--metrics-address=" + loopbackAddress(metrics), "--probe-address=" + loopbackAddress(probes),
 	}, s.options.ControllerArgs...))
 	for i, name := range []string{Server1, Server2} {
 		endpoint, probes := ports[2+i], ports[4+i]
 		if wanted := s.options.EndpointPorts[i]; wanted != 0 {
 			var err error
-			if endpoint, err = PortOr(wanted); err != nil {
+			if endpoint, err = PortOrFree(wanted); err != nil {
 				return err
 			}
 		}
-		s.add(name, probes, probes, append([]string{
-			"server", "--auth=none", "--address=" + address(endpoint), "--metrics-address=" + address(probes),
+		s.addProcess(name, probes, probes, append([]string{
+			"server", "--auth=none", "--address=" + loopbackAddress(endpoint), "--metrics-address=" + loopbackAddress(probes),
 			"--database-url-file=" + s.secretFile("server"),
 		}, s.options.ServerArgs...))
-		s.Endpoints[i] = loopback("http", endpoint) + "/mcp"
+		s.Endpoints[i] = loopbackURL("http", endpoint) + "/mcp"
 	}
 	return nil
 }
 
-func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+func loopbackAddress(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-func (s *Stack) add(name string, probes, metrics int, args []string) {
-	s.members[name] = &member{
-		program: program{name: name, path: s.Binary, args: args, log: s.Log(name)},
-		ready:   loopback("http", probes) + "/readyz", metrics: loopback("http", metrics) + "/metrics",
+func (s *Stack) addProcess(name string, probes, metrics int, args []string) {
+	s.processes[name] = &stackProcess{
+		program: program{name: name, path: s.Binary, args: args, log: s.LogPath(name)},
+		ready:   loopbackURL("http", probes) + "/readyz", metrics: loopbackURL("http", metrics) + "/metrics",
 	}
 }
 
-// Log is the file with the output of a process.
-func (s *Stack) Log(name string) string { return filepath.Join(s.Dir, name+".log") }
+// LogPath is the file with the output of a process.
+func (s *Stack) LogPath(name string) string { return filepath.Join(s.Dir, name+".log") }
 
-// Ready is the URL that answers 200 while the process is ready.
-func (s *Stack) Ready(name string) string { return s.members[name].ready }
+// ReadyURL is the URL that answers 200 while the process is ready.
+func (s *Stack) ReadyURL(name string) string { return s.processes[name].ready }
 
-// Metrics is the URL of the process's metrics.
-func (s *Stack) Metrics(name string) string { return s.members[name].metrics }
+// MetricsURL is the URL of the process's metrics.
+func (s *Stack) MetricsURL(name string) string { return s.processes[name].metrics }
 
 // Pid is the process's id.
-func (s *Stack) Pid(name string) int { return s.members[name].running.cmd.Process.Pid }
+func (s *Stack) Pid(name string) int { return s.processes[name].running.cmd.Process.Pid }
 
 // Launch starts a process that is not running, with env added, and does not wait for it.
 func (s *Stack) Launch(name string, env ...string) error {
-	m := s.members[name]
+	m := s.processes[name]
 	p := m.program
-	p.env = s.environment(env)
-	started, err := s.guard.start(p)
+	p.env = s.processEnvironment(env)
+	started, err := s.reaper.startProgram(p)
 	if err != nil {
 		return err
 	}
@@ -238,23 +238,23 @@ func (s *Stack) Launch(name string, env ...string) error {
 	return nil
 }
 
-// AwaitReady waits until the process says it is ready.
-func (s *Stack) AwaitReady(ctx context.Context, name string) error {
+// WaitUntilReady waits until the process says it is ready.
+func (s *Stack) WaitUntilReady(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	m := s.members[name]
-	return m.running.await(ctx, func(ctx context.Context) error { return get(ctx, client, m.ready) })
+	m := s.processes[name]
+	return m.running.waitUntilReady(ctx, func(ctx context.Context) error { return probeURL(ctx, client, m.ready) })
 }
 
 // Kill ends a process without warning, as kill -9 does.
-func (s *Stack) Kill(name string) { s.members[name].end(syscall.SIGKILL) }
+func (s *Stack) Kill(name string) { s.processes[name].stop(syscall.SIGKILL) }
 
 // Terminate asks a process to end, and waits.
-func (s *Stack) Terminate(name string) { s.members[name].end(syscall.SIGTERM) }
+func (s *Stack) Terminate(name string) { s.processes[name].stop(syscall.SIGTERM) }
 
 // Ended is closed when the process has ended, by itself or not.
-func (s *Stack) Ended(name string) <-chan struct{} { return s.members[name].running.done }
+func (s *Stack) Ended(name string) <-chan struct{} { return s.processes[name].running.done }
 
 // Restart ends a process if it runs, starts it with env added, and waits until it is ready.
 func (s *Stack) Restart(ctx context.Context, name string, env ...string) error {
@@ -262,16 +262,16 @@ func (s *Stack) Restart(ctx context.Context, name string, env ...string) error {
 	if err := s.Launch(name, env...); err != nil {
 		return err
 	}
-	return s.AwaitReady(ctx, name)
+	return s.WaitUntilReady(ctx, name)
 }
 
-// Stop ends everything and removes it. The error is that a process did not heed its end, or a fault that
+// Stop ends everything and removes it. The error is that a process did not heed its end, or a crash that
 // was found in a log.
 func (s *Stack) Stop() error {
-	for _, m := range s.members {
-		m.end(syscall.SIGTERM)
+	for _, m := range s.processes {
+		m.stop(syscall.SIGTERM)
 	}
-	err := s.faults()
+	err := s.findCrashes()
 	if s.Postgres != nil {
 		err = errors.Join(err, s.dropDatabase(context.Background()))
 		s.Postgres.Stop()
@@ -279,6 +279,6 @@ func (s *Stack) Stop() error {
 	if s.ControlPlane != nil {
 		s.ControlPlane.Stop()
 	}
-	s.guard.stop()
+	s.reaper.runCleanups()
 	return err
 }

@@ -22,10 +22,10 @@ func (s *Stack) createDatabase(ctx context.Context) error {
 	suffix := ""
 	if s.Postgres.server == nil {
 		// A server that was lent may hold other stacks: roles are shared by all its databases.
-		suffix = "_" + secret()[:8]
+		suffix = "_" + randomSecret()[:8]
 	}
 	s.database = database{"lectern" + suffix, "lectern_owner" + suffix, "lectern_server" + suffix}
-	ownerPassword, serverPassword := secret(), secret()
+	ownerPassword, serverPassword := randomSecret(), randomSecret()
 	for _, statement := range []string{
 		fmt.Sprintf("create role %s login password '%s'", pgx.Identifier{s.database.ownerRole}.Sanitize(), ownerPassword),
 		fmt.Sprintf("create role %s login password '%s'", pgx.Identifier{s.database.serverRole}.Sanitize(), serverPassword),
@@ -36,15 +36,15 @@ func (s *Stack) createDatabase(ctx context.Context) error {
 		}
 	}
 	var err error
-	if s.OwnerURL, err = s.writeURL("owner", s.database.ownerRole, ownerPassword); err != nil {
+	if s.OwnerURL, err = s.writeDatabaseURL("owner", s.database.ownerRole, ownerPassword); err != nil {
 		return err
 	}
-	s.ServerURL, err = s.writeURL("server", s.database.serverRole, serverPassword)
+	s.ServerURL, err = s.writeDatabaseURL("server", s.database.serverRole, serverPassword)
 	return err
 }
 
-// writeURL keeps a role's URL in the file its process reads.
-func (s *Stack) writeURL(who, role, password string) (string, error) {
+// writeDatabaseURL keeps a role's URL in the file its process reads.
+func (s *Stack) writeDatabaseURL(who, role, password string) (string, error) {
 	at, err := url.Parse(s.Postgres.URL)
 	if err != nil {
 		return "", fmt.Errorf("read the URL of Postgres: %w", err)

@@ -17,7 +17,7 @@ import (
 // TestStack starts all of Lectern, kills and restarts a server, and expects nothing to be left.
 func TestStack(t *testing.T) {
 	ctx := t.Context()
-	temp := openFolder(t)
+	temp := makeReachableFolder(t)
 	t.Setenv("TMPDIR", temp)
 	s, err := StartStack(ctx, StackOptions{Env: []string{"LECTERN_LOG_LEVEL=debug"}})
 	require.NoError(t, err)
@@ -30,28 +30,28 @@ func TestStack(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	s.Kill(Server2)
 	<-s.Ended(Server2)
-	if err := get(ctx, client, s.Ready(Server2)); err == nil {
+	if err := probeURL(ctx, client, s.ReadyURL(Server2)); err == nil {
 		t.Error("a killed server answered")
 	}
-	require.NoError(t, get(ctx, client, s.Ready(Server1)))
+	require.NoError(t, probeURL(ctx, client, s.ReadyURL(Server1)))
 	require.NoError(t, s.Restart(ctx, Server2))
 	require.NoError(t, s.Restart(ctx, Controller))
-	breakAll(t, s)
-	require.NoError(t, s.Mend(ctx))
+	breakEverything(t, s)
+	require.NoError(t, s.Repair(ctx))
 	for _, name := range []string{Controller, Server1, Server2} {
-		require.NoError(t, get(ctx, client, s.Ready(name)))
+		require.NoError(t, probeURL(ctx, client, s.ReadyURL(name)))
 	}
 	_, err = s.ControlPlane.Kubectl(ctx, "get", "prompts")
 	require.NoError(t, err)
 	require.NoError(t, s.Stop())
 	stopped = true
-	if left := names(t, temp); len(left) != 0 {
+	if left := listNames(t, temp); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
-// breakAll leaves a stack as tests that fail half-way do.
-func breakAll(t *testing.T, s *Stack) {
+// breakEverything leaves a stack as tests that fail half-way do.
+func breakEverything(t *testing.T, s *Stack) {
 	t.Helper()
 	ctx := t.Context()
 	s.Kill(Server2)
@@ -72,7 +72,7 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("KEPT", "yes")
 	s := &Stack{options: StackOptions{Env: []string{"LECTERN_LOG_LEVEL=debug"}}}
 	var got []string
-	for _, entry := range s.environment([]string{"LECTERN_FAULTPOINT=x"}) {
+	for _, entry := range s.processEnvironment([]string{"LECTERN_FAULTPOINT=x"}) {
 		name, _, _ := strings.Cut(entry, "=")
 		if name == "KEPT" || strings.HasPrefix(name, "LECTERN_") || strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "KUBERNETES_SERVICE_") {
 			got = append(got, entry)
@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 		"the runtime's":       {"fatal error: concurrent map writes\n", "fatal error: concurrent map writes\n"},
 		"a panic of a caller": {`{"msg":"http: panic serving 127.0.0.1: boom"}`, `http: panic serving 127.0.0.1: boom"}`},
 	} {
-		if diff := cmp.Diff(tc.want, message(Faults([]byte(tc.log)))); diff != "" {
+		if diff := cmp.Diff(tc.want, errorText(FindCrash([]byte(tc.log)))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -101,26 +101,26 @@ func TestFaults(t *testing.T) {
 
 func TestStackFaults(t *testing.T) {
 	t.Parallel()
-	s := &Stack{Dir: t.TempDir(), members: map[string]*member{Controller: {}, Server1: {}, Server2: {}}}
-	require.NoError(t, os.WriteFile(s.Log(Controller), []byte("all is well\n"), 0o600))
-	require.NoError(t, s.faults())
-	require.NoError(t, os.WriteFile(s.Log(Server1), []byte("{}\nWARNING: DATA RACE\nWrite at 0x0\n"), 0o600))
-	if diff := cmp.Diff("server-1: WARNING: DATA RACE\nWrite at 0x0\n", message(s.faults())); diff != "" {
+	s := &Stack{Dir: t.TempDir(), processes: map[string]*stackProcess{Controller: {}, Server1: {}, Server2: {}}}
+	require.NoError(t, os.WriteFile(s.LogPath(Controller), []byte("all is well\n"), 0o600))
+	require.NoError(t, s.findCrashes())
+	require.NoError(t, os.WriteFile(s.LogPath(Server1), []byte("{}\nWARNING: DATA RACE\nWrite at 0x0\n"), 0o600))
+	if diff := cmp.Diff("server-1: WARNING: DATA RACE\nWrite at 0x0\n", errorText(s.findCrashes())); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestAwaitTellsTheLog(t *testing.T) {
 	t.Parallel()
-	g, err := startGuard()
+	g, err := startReaper()
 	require.NoError(t, err)
-	defer g.stop()
+	defer g.runCleanups()
 	log := filepath.Join(t.TempDir(), "log")
-	r, err := g.start(program{name: "sh", path: "/bin/sh", args: []string{"-c", "echo port taken; exit 1"}, log: log})
+	r, err := g.startProgram(program{name: "sh", path: "/bin/sh", args: []string{"-c", "echo port taken; exit 1"}, log: log})
 	require.NoError(t, err)
-	err = r.await(t.Context(), func(context.Context) error { return errors.New("not yet") })
+	err = r.waitUntilReady(t.Context(), func(context.Context) error { return errors.New("not yet") })
 	want := "sh ended while starting; the end of its log:\nport taken"
-	if diff := cmp.Diff(want, message(err)); diff != "" {
+	if diff := cmp.Diff(want, errorText(err)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -128,27 +128,27 @@ func TestAwaitTellsTheLog(t *testing.T) {
 // TestLost tells a process that ended by itself from one that was told to.
 func TestLost(t *testing.T) {
 	t.Parallel()
-	g, err := startGuard()
+	g, err := startReaper()
 	require.NoError(t, err)
-	defer g.stop()
-	s := &Stack{guard: g, Dir: t.TempDir(), members: map[string]*member{}}
+	defer g.runCleanups()
+	s := &Stack{reaper: g, Dir: t.TempDir(), processes: map[string]*stackProcess{}}
 	for name, script := range map[string]string{Controller: "echo lease lost; exit 1", Server1: "sleep 60"} {
-		s.members[name] = &member{program: program{name: name, path: "/bin/sh", args: []string{"-c", script}, log: s.Log(name)}}
+		s.processes[name] = &stackProcess{program: program{name: name, path: "/bin/sh", args: []string{"-c", script}, log: s.LogPath(name)}}
 		require.NoError(t, s.Launch(name))
 	}
 	<-s.Ended(Controller)
 	want := "controller: process ended by itself (exit status 1); the end of its log:\nlease lost"
-	if diff := cmp.Diff(want, message(s.Lost(Controller))); diff != "" {
+	if diff := cmp.Diff(want, errorText(s.CheckRunning(Controller))); diff != "" {
 		t.Error(diff)
 	}
-	require.NoError(t, s.Lost(Server1))
+	require.NoError(t, s.CheckRunning(Server1))
 	s.Kill(Server1)
-	require.NoError(t, s.Lost(Server1))
+	require.NoError(t, s.CheckRunning(Server1))
 }
 
 func TestQuote(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(`'it'\''s; rm -rf /'`, quote("it's; rm -rf /")); diff != "" {
+	if diff := cmp.Diff(`'it'\''s; rm -rf /'`, quoteForShell("it's; rm -rf /")); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -46,7 +46,7 @@ func lectern(t *testing.T) (*catalogtest.Author, string) {
 	dsn := filepath.Join(t.TempDir(), "dsn")
 	require.NoError(t, os.WriteFile(dsn, []byte(pgtest.AsServerRole(t, author.Owner).URL), 0o600))
 	endpoint, probes := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
-	server, err := testenv.StartAlone(t.Context(), testenv.Beside{
+	server, err := testenv.StartStandalone(t.Context(), testenv.Process{
 		Name: "server", Path: binary, Ready: "http://" + probes + "/readyz",
 		Args: []string{"server", "--auth=none", "--address=" + endpoint, "--metrics-address=" + probes, "--database-url-file=" + dsn},
 	})

@@ -46,7 +46,7 @@ type others struct {
 var installed = sync.OnceValues(func() (others, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), installing)
 	defer cancel()
-	packages, err := testenv.Packages(ctx, folder)
+	packages, err := testenv.InstallPackages(ctx, folder)
 	if err != nil {
 		return others{}, err
 	}

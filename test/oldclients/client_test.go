@@ -111,7 +111,7 @@ func run(t *testing.T, env []string, args ...string) *client {
 	t.Cleanup(func() {
 		_ = c.cmd.Process.Kill()
 		<-c.ended
-		if err := testenv.Faults([]byte(c.stderr.String())); err != nil {
+		if err := testenv.FindCrash([]byte(c.stderr.String())); err != nil {
 			t.Error(err)
 		}
 		if len(c.strange) > 0 {

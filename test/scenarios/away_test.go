@@ -33,7 +33,7 @@ func storeAwayUnderLoad(t *testing.T) {
 		storeAway(t, (*testenv.Postgres).CrashServer, (*testenv.Postgres).StartServer, true)
 	})
 	t.Run("silence", func(t *testing.T) {
-		storeAway(t, (*testenv.Postgres).FreezeServer, (*testenv.Postgres).ThawServer, false)
+		storeAway(t, (*testenv.Postgres).PauseServer, (*testenv.Postgres).UnpauseServer, false)
 	})
 }
 
@@ -154,7 +154,7 @@ func (s *scene) probed(ctx context.Context, want *regexp.Regexp) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, name := range []string{testenv.Server1, testenv.Server2} {
 		err := wait.Until(ctx, func(ctx context.Context) error {
-			status, body, err := fetch(ctx, client, s.Ready(name))
+			status, body, err := fetch(ctx, client, s.ReadyURL(name))
 			if err == nil && (status != http.StatusOK || !want.MatchString(body)) {
 				err = fmt.Errorf("readiness of %s is %d %q; want %s", name, status, body, want)
 			}

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/lectern-dev/lectern/internal/testenv/crowd"
+	"github.com/lectern-dev/lectern/internal/testenv/bulk"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -38,7 +38,7 @@ const (
 func catalogBounded(t *testing.T) {
 	ctx := t.Context()
 	s := play(t, crowded(t))
-	c, bound := crowd.Crowd{Prompts: 3_000, Words: 150}, 4.0*(1<<20)
+	c, bound := bulk.Set{Prompts: 3_000, Words: 150}, 4.0*(1<<20)
 	if given := os.Getenv(crowdVariable); given != "" {
 		var err error
 		c.Prompts, err = strconv.Atoi(given)
@@ -46,7 +46,7 @@ func catalogBounded(t *testing.T) {
 		bound = catalog.DefaultBytes
 	}
 	began := time.Now()
-	database, err := c.Database(ctx, s.Stack, "crowd")
+	database, err := c.CreateDatabase(ctx, s.Stack, "crowd")
 	require.NoError(t, err)
 	t.Logf("%d prompts in a database after %s", c.Prompts, time.Since(began).Round(time.Millisecond))
 	server, endpoint := s.third(t, database, fmt.Sprintf("--catalog-bytes=%.0f", bound))
@@ -81,7 +81,7 @@ func catalogBounded(t *testing.T) {
 }
 
 // withoutStore: what was asked for last is served, what had to make room is not.
-func withoutStore(t *testing.T, s *scene, c crowd.Crowd, a, small *agent) {
+func withoutStore(t *testing.T, s *scene, c bulk.Set, a, small *agent) {
 	t.Helper()
 	ctx := t.Context()
 	last := c.Prompts - c.Prompts/20
@@ -99,10 +99,10 @@ func withoutStore(t *testing.T, s *scene, c crowd.Crowd, a, small *agent) {
 
 var ticket = map[string]string{"ticket": "INC-4711"}
 
-func mcpName(c crowd.Crowd, i int) string { return c.Key(i).Namespace + "." + c.Key(i).Name }
+func mcpName(c bulk.Set, i int) string { return c.Key(i).Namespace + "." + c.Key(i).Name }
 
 // asked gets prompts from one to another, some at once, and holds every text against what it must be.
-func asked(ctx context.Context, a *agent, c crowd.Crowd, from, to int) error {
+func asked(ctx context.Context, a *agent, c bulk.Set, from, to int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	next.Store(int64(from))
@@ -121,12 +121,12 @@ func asked(ctx context.Context, a *agent, c crowd.Crowd, from, to int) error {
 }
 
 // wantPages holds all pages that are given out, of a namespace or of all, against the keys in order.
-func wantPages(t *testing.T, a *agent, c crowd.Crowd, namespace string) {
+func wantPages(t *testing.T, a *agent, c bulk.Set, namespace string) {
 	t.Helper()
 	const mostListed = 60 * 500
 	var want, got []string
-	for in := range crowd.Namespaces {
-		for i := in; i < c.Prompts && len(want) < mostListed; i += crowd.Namespaces {
+	for in := range bulk.Namespaces {
+		for i := in; i < c.Prompts && len(want) < mostListed; i += bulk.Namespaces {
 			switch key := c.Key(i); namespace {
 			case "":
 				want = append(want, key.Namespace+"."+key.Name)

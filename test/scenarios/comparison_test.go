@@ -120,7 +120,7 @@ func (w *watchful) removesNothing(t *testing.T, reason string, names []string) {
 // counts says whether a metric has come to at least n.
 func (w *watchful) counts(metric string, n float64) func(context.Context) error {
 	return func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.Metrics(testenv.Controller), nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.MetricsURL(testenv.Controller), nil)
 		if err != nil {
 			return err
 		}

@@ -221,7 +221,7 @@ func (s *scene) launch(t *testing.T, probe, databaseURL string, args ...string) 
 	t.Cleanup(func() {
 		a.stop()
 		log, err := os.ReadFile(a.log)
-		if err := errors.Join(err, testenv.Faults(log)); err != nil || !a.command.ProcessState.Success() {
+		if err := errors.Join(err, testenv.FindCrash(log)); err != nil || !a.command.ProcessState.Success() {
 			t.Errorf("%s ended with %s: %v", args[0], a.command.ProcessState, err)
 		}
 		if t.Failed() {

@@ -139,7 +139,7 @@ func tell(t *testing.T, stack *testenv.Stack, point faultpoint.Name, planned map
 func (s *scene) died(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
-	exit := s.Exit(ctx, testenv.Controller)
+	exit := s.WaitForExit(ctx, testenv.Controller)
 	if exit == nil {
 		return errors.New("the controller passed the fault point or never came to it")
 	}

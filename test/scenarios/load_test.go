@@ -98,7 +98,7 @@ func (s *scene) load(t *testing.T, names, all []string) *load {
 	probes := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, name := range []string{testenv.Server1, testenv.Server2} {
 		l.repeat(ctx, &l.probing, func(int) (bool, error) {
-			status, body, err := fetch(ctx, probes, s.Ready(name))
+			status, body, err := fetch(ctx, probes, s.ReadyURL(name))
 			if err == nil && status != http.StatusOK {
 				err = fmt.Errorf("%s is not ready: %s", name, body)
 			}

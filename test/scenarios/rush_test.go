@@ -95,9 +95,9 @@ func (c *throng) remember(name, text string) {
 func (c *throng) killing(ctx context.Context) error {
 	r := c.random(2000)
 	for {
-		_ = c.AwaitReady(ctx, testenv.Controller) // or it was killed before that
+		_ = c.WaitUntilReady(ctx, testenv.Controller) // or it was killed before that
 		life, over := context.WithTimeout(ctx, killEvery)
-		c.Exit(life, testenv.Controller)
+		c.WaitForExit(life, testenv.Controller)
 		over()
 		c.Kill(testenv.Controller)
 		if ctx.Err() != nil {

@@ -62,8 +62,8 @@ func (s *scene) end(t *testing.T) {
 		a.close()
 	}
 	if t.Failed() {
-		t.Log(s.LastWords(ctx))
-		if err := s.Mend(ctx); err != nil {
+		t.Log(s.LogTails(ctx))
+		if err := s.Repair(ctx); err != nil {
 			t.Errorf("mend the stack: %v", err)
 		}
 	}
@@ -124,7 +124,7 @@ func (s *scene) vanish(ctx context.Context, names ...string) error {
 // done is eventually for what the controller does, which it never will once it has ended by itself.
 func (s *scene) done(ctx context.Context, try func(context.Context) error) error {
 	return wait.Until(ctx, func(ctx context.Context) error {
-		if err := s.Lost(testenv.Controller); err != nil {
+		if err := s.CheckRunning(testenv.Controller); err != nil {
 			return err
 		}
 		return try(ctx)

@@ -33,7 +33,7 @@ func TestPackagesSayWhatIsMissing(t *testing.T) {
 			}
 			cache := t.TempDir()
 			t.Setenv("npm_config_cache", t.TempDir())
-			err := install(t.Context(), "hack/some", files, cache, filepath.Join(cache, "kept"))
+			err := runNPMCleanInstall(t.Context(), "hack/some", files, cache, filepath.Join(cache, "kept"))
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 				t.Errorf("got %v, want %s…", err, tc.want)
 			}

@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// source is a kind of Postgres this machine may give. As text it says which, for messages.
-type source interface {
+// postgresProvider is a kind of Postgres this machine may give. As text it says which, for messages.
+type postgresProvider interface {
 	fmt.Stringer
-	// fetch gets what create needs, which can take minutes the first time. It returns errAbsent when
+	// fetchServer gets what create needs, which can take minutes the first time. It returns errAbsent when
 	// the machine lacks what would get it.
-	fetch(ctx context.Context) error
-	create(ctx context.Context, g *guard, at placement) (server, error)
+	fetchServer(ctx context.Context) error
+	createServer(ctx context.Context, r *reaper, at serverPlacement) (postgresServer, error)
 }
 
 var errAbsent = errors.New("not on this machine")
@@ -43,25 +43,25 @@ func majorWanted(pg string) (int, error) {
 	return major, nil
 }
 
-// sources are those to try, in the order of least effort: installed binaries, docker, the npm package.
-func sources(installed []binaries, major int) []source {
-	var found []source
-	if b, is := choose(installed, major); is {
+// postgresProviders are those to try, in the order of least effort: installed binaries, docker, the npm package.
+func postgresProviders(installed []binaries, major int) []postgresProvider {
+	var found []postgresProvider
+	if b, is := chooseBinaries(installed, major); is {
 		found = append(found, b)
 	}
-	found = append(found, image{cmp.Or(major, newestMajor)})
+	found = append(found, dockerImage{cmp.Or(major, newestMajor)})
 	if major == 0 || major == npmMajor {
-		found = append(found, packed{})
+		found = append(found, npmArchive{})
 	}
 	return found
 }
 
-// create takes the first source that gives a server. What went wrong with those before it is told:
+// createServer takes the first source that gives a server. What went wrong with those before it is told:
 // a docker daemon that may not pull is no reason to do without the binaries that npm has.
-func create(ctx context.Context, g *guard, at placement, from []source, major int) (server, error) {
+func createServer(ctx context.Context, r *reaper, at serverPlacement, from []postgresProvider, major int) (postgresServer, error) {
 	var failures []error
 	for _, s := range from {
-		made, err := createFrom(ctx, s, g, at)
+		made, err := createServerFrom(ctx, s, r, at)
 		switch {
 		case err == nil:
 			return made, nil
@@ -69,24 +69,24 @@ func create(ctx context.Context, g *guard, at placement, from []source, major in
 			return nil, fmt.Errorf("%s: %w", s, err)
 		case !errors.Is(err, errAbsent):
 			failures = append(failures, fmt.Errorf("%s: %w", s, err))
-			progress("%s is not to be had (%s).", s, firstLine(err))
+			printProgress("%s is not to be had (%s).", s, firstLine(err))
 		}
 	}
-	return nil, errors.Join(append(failures, missing(major))...)
+	return nil, errors.Join(append(failures, noProviderError(major))...)
 }
 
-func createFrom(ctx context.Context, s source, g *guard, at placement) (server, error) {
+func createServerFrom(ctx context.Context, s postgresProvider, r *reaper, at serverPlacement) (postgresServer, error) {
 	fetching, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	if err := s.fetch(fetching); err != nil {
+	if err := s.fetchServer(fetching); err != nil {
 		return nil, err
 	}
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return s.create(starting, g, at)
+	return s.createServer(starting, r, at)
 }
 
-func missing(major int) error {
+func noProviderError(major int) error {
 	wanted := fmt.Sprintf("Postgres %d to %d", oldestMajor, newestMajor)
 	if major != 0 {
 		wanted = fmt.Sprintf("Postgres %d", major)
@@ -113,10 +113,10 @@ type binaries struct {
 
 func (b binaries) String() string { return fmt.Sprintf("Postgres %d in %s", b.major, b.dir) }
 
-func (b binaries) fetch(context.Context) error { return nil }
+func (b binaries) fetchServer(context.Context) error { return nil }
 
-// installedServers looks where distributions put the server, each version in its own folder.
-func installedServers(ctx context.Context) []binaries {
+// findInstalledBinaries looks where distributions put the server, each version in its own folder.
+func findInstalledBinaries(ctx context.Context) []binaries {
 	var dirs []string
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
@@ -136,15 +136,15 @@ func installedServers(ctx context.Context) []binaries {
 	}
 	var found []binaries
 	for _, dir := range dirs {
-		if major := majorOf(ctx, dir); major != 0 {
+		if major := readMajorOfBinaries(ctx, dir); major != 0 {
 			found = append(found, binaries{dir, major})
 		}
 	}
 	return found
 }
 
-// choose takes the newest supported server, or the newest of the version wanted.
-func choose(found []binaries, major int) (binaries, bool) {
+// chooseBinaries takes the newest supported server, or the newest of the version wanted.
+func chooseBinaries(found []binaries, major int) (binaries, bool) {
 	found = slices.DeleteFunc(slices.Clone(found), func(b binaries) bool {
 		return b.major < oldestMajor || b.major > newestMajor || (major != 0 && b.major != major)
 	})
@@ -156,8 +156,8 @@ func choose(found []binaries, major int) (binaries, bool) {
 
 var versionLine = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
 
-// majorOf asks the server's binary for its version; 0 when there is no usable one.
-func majorOf(ctx context.Context, dir string) int {
+// readMajorOfBinaries asks the server's binary for its version; 0 when there is no usable one.
+func readMajorOfBinaries(ctx context.Context, dir string) int {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return 0
 	}

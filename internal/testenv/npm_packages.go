@@ -15,9 +15,9 @@ import (
 // packageFiles say which npm packages a folder of the repository wants. The lock has their checksums.
 var packageFiles = []string{"package.json", "package-lock.json", ".npmrc"}
 
-// Packages installs the npm packages that a folder of the repository locks, once for each state of
+// InstallPackages installs the npm packages that a folder of the repository locks, once for each state of
 // these files, and returns the folder with node_modules in it. No program of a package is run.
-func Packages(ctx context.Context, folder string) (string, error) {
+func InstallPackages(ctx context.Context, folder string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
@@ -39,17 +39,17 @@ func Packages(ctx context.Context, folder string) (string, error) {
 	if isPresent(kept) {
 		return kept, nil
 	}
-	return kept, install(ctx, folder, files, cache, kept)
+	return kept, runNPMCleanInstall(ctx, folder, files, cache, kept)
 }
 
-// install works beside the kept folder, as fetchPackage does, and for the same reasons.
-func install(ctx context.Context, folder string, files map[string][]byte, cache, kept string) error {
+// runNPMCleanInstall works beside the kept folder, as fetchPackage does, and for the same reasons.
+func runNPMCleanInstall(ctx context.Context, folder string, files map[string][]byte, cache, kept string) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		return fmt.Errorf("the npm packages of %s are needed, and npm is not there: install it (Debian: apt-get install npm)", folder)
 	}
-	progress("Installing the npm packages of %s (about 350 MB, once).", folder)
-	defer progressEvery(10*time.Second, "installing npm packages")()
+	printProgress("Installing the npm packages of %s (about 350 MB, once).", folder)
+	defer printProgressEvery(10*time.Second, "installing npm packages")()
 	part, err := os.MkdirTemp(cache, ".part-")
 	if err != nil {
 		return fmt.Errorf("make a folder for npm packages: %w", err)

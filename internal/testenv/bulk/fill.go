@@ -1,4 +1,4 @@
-package crowd
+package bulk
 
 import (
 	"context"
@@ -13,13 +13,13 @@ import (
 
 // Fill writes the prompts into a migrated database without any, as its owner. The feed is left so that
 // a server that follows already drops what it holds.
-func (c Crowd) Fill(ctx context.Context, url string) error {
+func (c Set) Fill(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return fmt.Errorf("connect to fill a database: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return c.fill(ctx, tx) }); err != nil {
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return c.copyAndDerive(ctx, tx) }); err != nil {
 		return fmt.Errorf("fill a database: %w", err)
 	}
 	if _, err := conn.Exec(ctx, "vacuum (analyze)"); err != nil {
@@ -28,7 +28,7 @@ func (c Crowd) Fill(ctx context.Context, url string) error {
 	return nil
 }
 
-func (c Crowd) fill(ctx context.Context, tx pgx.Tx) error {
+func (c Set) copyAndDerive(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `create temporary table staged (
 		place int, namespace text collate "C", name text collate "C", digest text, document jsonb, source jsonb,
 		content text, tags text[], variables text[], bands bigint[]) on commit drop`); err != nil {
@@ -41,7 +41,7 @@ func (c Crowd) fill(ctx context.Context, tx pgx.Tx) error {
 			return nil, nil
 		}
 		next++
-		return c.row(next - 1)
+		return c.stagedRow(next - 1)
 	})); err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func dropIndexes(ctx context.Context, tx pgx.Tx) (definitions []string, err erro
 	return definitions, nil
 }
 
-func (c Crowd) row(i int) ([]any, error) {
-	compiled, err := prompt.Compile(c.spec(i), nil)
+func (c Set) stagedRow(i int) ([]any, error) {
+	compiled, err := prompt.Compile(c.promptSpec(i), nil)
 	if err != nil {
 		return nil, err
 	}

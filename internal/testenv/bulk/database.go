@@ -1,4 +1,4 @@
-package crowd
+package bulk
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
-// Database makes a database of the crowd's own in the Postgres of a stack, and returns the URL that
+// CreateDatabase makes a database for the set in the Postgres of a stack, and returns the URL that
 // reaches it as the superuser.
-func (c Crowd) Database(ctx context.Context, stack *testenv.Stack, name string) (string, error) {
+func (c Set) CreateDatabase(ctx context.Context, stack *testenv.Stack, name string) (string, error) {
 	if err := stack.Postgres.Exec(ctx, "create database "+name); err != nil {
 		return "", err
 	}

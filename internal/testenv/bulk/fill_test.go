@@ -1,4 +1,4 @@
-package crowd
+package bulk
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 func TestFilledAsPublished(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := Crowd{Prompts: 30, Words: 20}
+	c := Set{Prompts: 30, Words: 20}
 	filled, published := pgtest.New(t), pgtest.New(t)
 	if err := c.Fill(ctx, filled.URL); err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestFilledAsPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range c.Prompts {
-		compiled, err := prompt.Compile(c.spec(i), nil)
+		compiled, err := prompt.Compile(c.promptSpec(i), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,14 +46,14 @@ func TestFilledAsPublished(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want, got := rows(t, published), rows(t, filled)
+	want, got := comparableRows(t, published), comparableRows(t, filled)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-published +filled)\n%s", diff)
 	}
 }
 
-// rows are all that can be the same in two databases: no ids, no times.
-func rows(t *testing.T, opts postgres.Options) []string {
+// comparableRows are all that can be the same in two databases: no ids, no times.
+func comparableRows(t *testing.T, opts postgres.Options) []string {
 	t.Helper()
 	var found []string
 	if err := pgtest.Connect(t, opts).QueryRow(t.Context(), `
@@ -74,7 +74,7 @@ func rows(t *testing.T, opts postgres.Options) []string {
 
 func TestTextSaysTheTicket(t *testing.T) {
 	t.Parallel()
-	got := Crowd{Prompts: 1, Words: 3}.Text(0, "INC-1")
+	got := Set{Prompts: 1, Words: 3}.Text(0, "INC-1")
 	if want := "Prompt 0 on INC-1, case0."; got[:len(want)] != want {
 		t.Errorf("got %q, want %q…", got, want)
 	}

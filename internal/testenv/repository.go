@@ -54,20 +54,20 @@ func cacheFolder(name string) (string, error) {
 	return dir, nil
 }
 
-// secret returns 128 random bits in hex.
-func secret() string {
+// randomSecret returns 128 random bits in hex.
+func randomSecret() string {
 	raw := make([]byte, 16)
 	_, _ = rand.Read(raw) // never fails, by its documentation
 	return hex.EncodeToString(raw)
 }
 
-// progress tells the person at the terminal what takes time.
-func progress(format string, args ...any) {
+// printProgress tells the person at the terminal what takes time.
+func printProgress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
 }
 
-// progressEvery repeats how long something has taken, until the function returned is called.
-func progressEvery(interval time.Duration, what string) (stop func()) {
+// printProgressEvery repeats how long something has taken, until the function returned is called.
+func printProgressEvery(interval time.Duration, what string) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	began := time.Now()
 	go func() {
@@ -79,7 +79,7 @@ func progressEvery(interval time.Duration, what string) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				progress("  %s: %s so far", what, time.Since(began).Round(time.Second))
+				printProgress("  %s: %s so far", what, time.Since(began).Round(time.Second))
 			}
 		}
 	}()

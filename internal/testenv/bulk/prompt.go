@@ -1,4 +1,4 @@
-package crowd
+package bulk
 
 import (
 	"fmt"
@@ -10,61 +10,61 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// Namespaces is over how many namespaces the prompts of a crowd are spread.
+// Namespaces is over how many namespaces the prompts of a set are spread.
 const Namespaces = 10
 
-// What a search finds: Common is in the description of every fourth prompt, RareIn of Rarely prompts.
+// What a search finds: CommonWord is in the description of every fourth prompt, RareWord of PromptsPerRareWord prompts.
 const (
-	Common = "escalation"
-	Rarely = 20
+	CommonWord         = "escalation"
+	PromptsPerRareWord = 20
 )
 
-// RareIn is a word that stands in the text of prompt i and of no more than Rarely others.
-func RareIn(i int) string { return fmt.Sprintf("case%d", i/Rarely) }
+// RareWord is a word that stands in the text of prompt i and of no more than PromptsPerRareWord others.
+func RareWord(i int) string { return fmt.Sprintf("case%d", i/PromptsPerRareWord) }
 
-// Crowd is a number of prompts.
-type Crowd struct {
+// Set is a number of prompts.
+type Set struct {
 	Prompts int
 	// Words is the mean length of a text, in words of six letters or so.
 	Words int
 }
 
 // Key is the key of prompt i. Within a namespace keys rise with i.
-func (c Crowd) Key(i int) store.Key {
+func (c Set) Key(i int) store.Key {
 	return store.Key{Namespace: fmt.Sprintf("ns-%d", i%Namespaces), Name: fmt.Sprintf("prompt-%06d", i/Namespaces)}
 }
 
 // Title is the title of prompt i.
-func (c Crowd) Title(i int) string { return fmt.Sprintf("Prompt number %d", i) }
+func (c Set) Title(i int) string { return fmt.Sprintf("Prompt number %d", i) }
 
 // Text is what prompt i says for a ticket.
-func (c Crowd) Text(i int, ticket string) string {
-	return strings.ReplaceAll(c.written(i), "{{ticket}}", ticket)
+func (c Set) Text(i int, ticket string) string {
+	return strings.ReplaceAll(c.templateText(i), "{{ticket}}", ticket)
 }
 
-// written is a text in which few words are common and many are rare, as in any language, and which is
+// templateText is a text in which few words are common and many are rare, as in any language, and which is
 // between a third and five thirds of the mean long. The generator is seeded: the same prompt everywhere.
-func (c Crowd) written(i int) string {
+func (c Set) templateText(i int) string {
 	random := rand.New(rand.NewPCG(1, uint64(i)))
 	var text strings.Builder
-	fmt.Fprintf(&text, "Prompt %d on {{ticket}}, %s.", i, RareIn(i))
+	fmt.Fprintf(&text, "Prompt %d on {{ticket}}, %s.", i, RareWord(i))
 	for range c.Words/3 + random.IntN(c.Words*4/3+1) {
 		text.WriteByte(' ')
-		text.WriteString(word(int(math.Pow(random.Float64(), 3) * vocabulary)))
+		text.WriteString(vocabularyWord(int(math.Pow(random.Float64(), 3) * vocabulary)))
 	}
 	return text.String()
 }
 
 const vocabulary = 16 * 16 * 16
 
-// word is one of the vocabulary: three syllables.
-func word(n int) string {
+// vocabularyWord is one of the vocabulary: three syllables.
+func vocabularyWord(n int) string {
 	const syllables = "babedakefigohujalomenoparisutevo"
 	syllable := func(n int) string { return syllables[n*2 : n*2+2] }
 	return syllable(n%16) + syllable(n/16%16) + syllable(n/256)
 }
 
-func (c Crowd) spec(i int) prompt.Spec {
+func (c Set) promptSpec(i int) prompt.Spec {
 	brief := "brief"
 	spec := prompt.Spec{
 		Syntax: prompt.Simple, Title: c.Title(i), Description: fmt.Sprintf("What prompt %d is for", i),
@@ -74,10 +74,10 @@ func (c Crowd) spec(i int) prompt.Spec {
 			{Name: "ticket", Description: "The ticket, as INC-4711"},
 			{Name: "tone", Description: "How it is to sound", Enum: []string{"brief", "detailed"}, Default: &brief},
 		},
-		Messages: []prompt.Message{{Role: prompt.User, Text: c.written(i)}},
+		Messages: []prompt.Message{{Role: prompt.User, Text: c.templateText(i)}},
 	}
 	if i%4 == 0 {
-		spec.Description += ", in an " + Common
+		spec.Description += ", in an " + CommonWord
 	}
 	return spec
 }
