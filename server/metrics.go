@@ -16,7 +16,7 @@ type catalogMetrics struct {
 	catalog                      *catalog.Catalog
 	bytes, entries, hits, misses *prometheus.Desc
 	revision, sinceRead          *prometheus.Desc
-	readiness, away              *prometheus.Desc
+	readiness, storeUp           *prometheus.Desc
 }
 
 func newCatalogMetrics(c *catalog.Catalog) *catalogMetrics {
@@ -30,7 +30,7 @@ func newCatalogMetrics(c *catalog.Catalog) *catalogMetrics {
 		revision:  prometheus.NewDesc("lectern_catalog_revision", "The revision of the feed that was followed last.", nil, nil),
 		sinceRead: prometheus.NewDesc("lectern_catalog_feed_age_seconds", "Time since the feed was last read; large when the store is away.", nil, nil),
 		readiness: prometheus.NewDesc("lectern_catalog_ready", "1 once the feed was read, for as long as something can be served.", nil, nil),
-		away:      prometheus.NewDesc("lectern_catalog_store_away", "1 while the store does not answer and only what is held is served.", nil, nil),
+		storeUp:   prometheus.NewDesc("lectern_store_up", "1 while the store answers, 0 while only what is in memory is served.", nil, nil),
 	}
 }
 
@@ -52,7 +52,7 @@ func (m *catalogMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(m.readiness, prometheus.GaugeValue, flag(m.catalog.CheckReady() == nil))
 	_, cause := m.catalog.UnavailableSince()
-	ch <- prometheus.MustNewConstMetric(m.away, prometheus.GaugeValue, flag(cause != nil))
+	ch <- prometheus.MustNewConstMetric(m.storeUp, prometheus.GaugeValue, flag(cause == nil))
 }
 
 func flag(is bool) float64 {

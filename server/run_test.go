@@ -159,6 +159,9 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 		status, body := s.probe(t, "/readyz")
 		return status == http.StatusOK && degraded.MatchString(body)
 	})
+	if _, metrics := s.probe(t, "/metrics"); !strings.Contains(metrics, "\nlectern_store_up 0\n") {
+		t.Error("lectern_store_up is not 0")
+	}
 	if _, err := behind.Exec(t.Context(), "alter database "+database+" allow_connections true"); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +196,7 @@ func TestMetrics(t *testing.T) {
 		`mcp_server_operation_duration_seconds_count{error_type="-32601",gen_ai_tool_name="",mcp_method_name="other"} 1`,
 		`lectern_catalog_entries{part="bodies"} 1`,
 		`lectern_catalog_misses_total{part="bodies"} 2`,
-		"lectern_catalog_revision 1", "lectern_catalog_feed_age_seconds ", "lectern_catalog_ready 1", "lectern_catalog_store_away 0", "lectern_mcp_streams 0",
+		"lectern_catalog_revision 1", "lectern_catalog_feed_age_seconds ", "lectern_catalog_ready 1", "lectern_store_up 1", "lectern_mcp_streams 0",
 	} {
 		if !strings.Contains(metrics, "\n"+want) {
 			t.Errorf("no %s", want)
