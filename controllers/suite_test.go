@@ -117,7 +117,7 @@ func settled(t *testing.T, p *v1alpha1.Prompt, reason string) *v1alpha1.Prompt {
 	})
 	obj, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&now)
 	require.NoError(t, err)
-	verdict, err := kstatus.Of(obj)
+	verdict, err := kstatus.VerdictOf(obj)
 	if err != nil || verdict != wantVerdict(&now) {
 		t.Errorf("%s: kstatus says %s (%v), want %s", key, verdict, err, wantVerdict(&now))
 	}

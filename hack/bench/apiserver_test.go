@@ -7,7 +7,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-func TestWritten(t *testing.T) {
+func TestNameOfWrite(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		verb, resource, subresource, code string
@@ -26,7 +26,7 @@ func TestWritten(t *testing.T) {
 			for k, v := range map[string]string{"verb": tc.verb, "resource": tc.resource, "subresource": tc.subresource, "code": tc.code} {
 				labels = append(labels, &dto.LabelPair{Name: &k, Value: &v})
 			}
-			got, is := written(labels)
+			got, is := nameOfWrite(labels)
 			if got != tc.want || is != (tc.want != "") {
 				t.Errorf("got %q, %t; want %q", got, is, tc.want)
 			}
@@ -34,16 +34,16 @@ func TestWritten(t *testing.T) {
 	}
 }
 
-func TestAccountSince(t *testing.T) {
+func TestServerWork_Since(t *testing.T) {
 	t.Parallel()
-	before := account{writes: map[string]float64{"POST prompts": 3, "POST events": 5}, processor: 1}
-	after := account{writes: map[string]float64{"POST prompts": 7, "POST events": 5, "PATCH prompts": 2}, processor: 4}
-	want := account{writes: map[string]float64{"POST prompts": 4, "PATCH prompts": 2}, processor: 3}
+	before := serverWork{writes: map[string]float64{"POST prompts": 3, "POST events": 5}, processor: 1}
+	after := serverWork{writes: map[string]float64{"POST prompts": 7, "POST events": 5, "PATCH prompts": 2}, processor: 4}
+	want := serverWork{writes: map[string]float64{"POST prompts": 4, "PATCH prompts": 2}, processor: 3}
 	got := after.since(before)
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(account{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(serverWork{})); diff != "" {
 		t.Error(diff)
 	}
-	if got.total() != 6 || got.each(2) != "1.00 PATCH prompts, 2.00 POST prompts" {
-		t.Errorf("total %v, each %q", got.total(), got.each(2))
+	if got.totalWrites() != 6 || got.describePerObject(2) != "1.00 PATCH prompts, 2.00 POST prompts" {
+		t.Errorf("total %v, each %q", got.totalWrites(), got.describePerObject(2))
 	}
 }

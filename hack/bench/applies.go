@@ -14,53 +14,53 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
-// application is one client's work on all prompts, and what it made the API server do.
-type application struct {
+// applyRun is one client's work on all prompts, and what it made the API server do.
+type applyRun struct {
 	// applied is the time until the client was done, elapsed until all was Ready; in seconds.
 	applied, elapsed float64
-	account          account
+	account          serverWork
 }
 
-// applies measures how much longer one serial client takes to apply a collection until all is Ready
+// measureApplies measures how much longer one serial client takes to apply a collection until all is Ready
 // than it takes where no controller runs.
-func (b *bench) applies(ctx context.Context) error {
-	prompts, err := collection()
+func (b *bench) measureApplies(ctx context.Context) error {
+	prompts, err := readCollection()
 	if err != nil {
 		return err
 	}
-	var with, without []application
+	var with, without []applyRun
 	for n := range b.rounds {
 		b.say("Applying %d prompts, round %d of %d: with the controller.", len(prompts), n+1, b.rounds)
-		one, err := b.applyWith(ctx, fmt.Sprintf("with-%d", n), prompts)
+		one, err := b.applyWithController(ctx, fmt.Sprintf("with-%d", n), prompts)
 		if err != nil {
 			return err
 		}
 		with = append(with, one)
 		b.say("%.1f s. Without the controller.", one.elapsed)
-		if one, err = b.applyWithout(ctx, fmt.Sprintf("without-%d", n), prompts); err != nil {
+		if one, err = b.applyWithoutController(ctx, fmt.Sprintf("without-%d", n), prompts); err != nil {
 			return err
 		}
 		without = append(without, one)
 		b.say("%.1f s.", one.elapsed)
 	}
-	table(b.out, fmt.Sprintf("`kubectl apply` of %d prompts until all are Ready", len(prompts)),
+	printTable(b.out, fmt.Sprintf("`kubectl apply` of %d prompts until all are Ready", len(prompts)),
 		applyRows(len(prompts), with, without))
 	return nil
 }
 
-func applyRows(objects int, with, without []application) []row {
-	of := func(all []application, figure func(application) float64) series {
+func applyRows(objects int, with, without []applyRun) []row {
+	of := func(all []applyRun, figure func(applyRun) float64) series {
 		s := make(series, len(all))
 		for i, one := range all {
 			s[i] = figure(one)
 		}
 		return s
 	}
-	elapsed := func(a application) float64 { return a.elapsed }
-	processor := func(a application) float64 { return a.account.processor }
+	elapsed := func(a applyRun) float64 { return a.elapsed }
+	processor := func(a applyRun) float64 { return a.account.processor }
 	last := with[len(with)-1].account
-	writes := of(with, func(a application) float64 { return a.account.total() })
-	own := of(without, func(a application) float64 { return a.account.total() })
+	writes := of(with, func(a applyRun) float64 { return a.account.totalWrites() })
+	own := of(without, func(a applyRun) float64 { return a.account.totalWrites() })
 	for i := range writes { // the client's own are in both
 		writes[i] = (writes[i] - own[i]) / float64(objects)
 	}
@@ -72,12 +72,12 @@ func applyRows(objects int, with, without []application) []row {
 		},
 		{
 			measured: "time until all are Ready", against: "time until kubectl is done, same apply",
-			ratios: of(with, elapsed).over(of(with, func(a application) float64 { return a.applied })),
+			ratios: of(with, elapsed).over(of(with, func(a applyRun) float64 { return a.applied })),
 			beside: "what the controller is behind",
 		},
 		{
 			measured: "API writes by the controller", against: "objects", wanted: "goal 3", ratios: writes,
-			beside: "with the client's: " + last.each(objects),
+			beside: "with the client's: " + last.describePerObject(objects),
 		},
 		{
 			measured: "API server's processor time with the controller", against: "without",
@@ -87,8 +87,8 @@ func applyRows(objects int, with, without []application) []row {
 	}
 }
 
-// collection is the real one where it can be found, else as many of the bench's own making.
-func collection() ([]v1alpha1.Prompt, error) {
+// readCollection is the real one where it can be found, else as many of the bench's own making.
+func readCollection() ([]v1alpha1.Prompt, error) {
 	path, err := testenv.TestData("prompts.csv")
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func collection() ([]v1alpha1.Prompt, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintln(os.Stderr, "No prompts.csv (LECTERN_TESTDATA says where); applying prompts of the bench's own making.")
-		return invented(1184), nil
+		return inventPrompts(1184), nil
 	}
 	if err != nil {
 		return nil, err
@@ -105,8 +105,8 @@ func collection() ([]v1alpha1.Prompt, error) {
 	return promptcsv.Convert(file)
 }
 
-// invented prompts have the lengths of real ones: most a screen, a few a book.
-func invented(count int) []v1alpha1.Prompt {
+// inventPrompts prompts have the lengths of real ones: most a screen, a few a book.
+func inventPrompts(count int) []v1alpha1.Prompt {
 	prompts := make([]v1alpha1.Prompt, count)
 	for i := range prompts {
 		length := 400 + 37*(i%40)
@@ -123,58 +123,58 @@ func invented(count int) []v1alpha1.Prompt {
 	return prompts
 }
 
-// applyWith applies with the controller at work.
-func (b *bench) applyWith(ctx context.Context, namespace string, prompts []v1alpha1.Prompt) (application, error) {
+// applyWithController applies with the controller at work.
+func (b *bench) applyWithController(ctx context.Context, namespace string, prompts []v1alpha1.Prompt) (applyRun, error) {
 	if err := b.stack.Restart(ctx, testenv.Controller); err != nil {
-		return application{}, err
+		return applyRun{}, err
 	}
-	if err := b.awaitLeader(ctx, namespace+"-probe"); err != nil {
-		return application{}, err
+	if err := b.waitForLeader(ctx, namespace+"-probe"); err != nil {
+		return applyRun{}, err
 	}
-	return b.apply(ctx, namespace, prompts, true)
+	return b.applyCollection(ctx, namespace, prompts, true)
 }
 
-// applyWithout applies where nobody looks.
-func (b *bench) applyWithout(ctx context.Context, namespace string, prompts []v1alpha1.Prompt) (application, error) {
+// applyWithoutController applies where nobody looks.
+func (b *bench) applyWithoutController(ctx context.Context, namespace string, prompts []v1alpha1.Prompt) (applyRun, error) {
 	b.stack.Terminate(testenv.Controller)
-	return b.apply(ctx, namespace, prompts, false)
+	return b.applyCollection(ctx, namespace, prompts, false)
 }
 
-// apply returns when all is applied and, if ready is asked for, Ready.
-func (b *bench) apply(ctx context.Context, namespace string, prompts []v1alpha1.Prompt, ready bool) (one application, err error) {
+// applyCollection returns when all is applied and, if ready is asked for, Ready.
+func (b *bench) applyCollection(ctx context.Context, namespace string, prompts []v1alpha1.Prompt, ready bool) (one applyRun, err error) {
 	dir := filepath.Join(b.stack.Dir, namespace)
-	if err := write(dir, prompts); err != nil {
-		return application{}, err
+	if err := writeFiles(dir, prompts); err != nil {
+		return applyRun{}, err
 	}
 	t, err := newTenant(ctx, b.stack.ControlPlane, namespace)
 	if err != nil {
-		return application{}, err
+		return applyRun{}, err
 	}
 	defer t.close()
-	before, err := t.settled(ctx)
+	before, err := t.waitForStableWork(ctx)
 	if err != nil {
-		return application{}, err
+		return applyRun{}, err
 	}
 	began := time.Now()
-	if err := t.apply(ctx, dir); err != nil {
-		return application{}, err
+	if err := t.applyFolder(ctx, dir); err != nil {
+		return applyRun{}, err
 	}
 	one.applied = time.Since(began).Seconds()
 	if ready {
-		if err := t.awaitReady(ctx, prompts[len(prompts)-1].Name); err != nil {
-			return application{}, err
+		if err := t.waitUntilAllReady(ctx, prompts[len(prompts)-1].Name); err != nil {
+			return applyRun{}, err
 		}
 	}
 	one.elapsed = time.Since(began).Seconds()
-	after, err := t.settled(ctx)
+	after, err := t.waitForStableWork(ctx)
 	one.account = after.since(before)
 	return one, errors.Join(err, t.removeAll(ctx))
 }
 
-// awaitLeader waits until the controller works: a standby is ready, too.
-func (b *bench) awaitLeader(ctx context.Context, namespace string) error {
+// waitForLeader waits until the controller works: a standby is ready, too.
+func (b *bench) waitForLeader(ctx context.Context, namespace string) error {
 	probe := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{Text: "Is anybody there?"}}
 	probe.APIVersion, probe.Kind, probe.Name = v1alpha1.GroupVersion.String(), "Prompt", "probe"
-	_, err := b.apply(ctx, namespace, []v1alpha1.Prompt{probe}, true)
+	_, err := b.applyCollection(ctx, namespace, []v1alpha1.Prompt{probe}, true)
 	return err
 }

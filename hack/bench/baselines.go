@@ -37,9 +37,9 @@ const (
 		"{{#urgent}}Begin with what must be done in the next hour.\n{{/urgent}}"
 )
 
-// serve is the sub-command that runs one of them, on an address for MCP and one that says it is
+// runBaseline is the sub-command that runs one of them, on an address for MCP and one that says it is
 // ready: the bare server must have nothing to decide.
-func serve(ctx context.Context, args []string) error {
+func runBaseline(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	kind := flags.String("kind", bareServer, "bare, mcp-go or go-sdk")
 	address := flags.String("address", "", "host:port for MCP")
@@ -48,7 +48,7 @@ func serve(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	handler, err := baseline(*kind, *answer)
+	handler, err := newBaseline(*kind, *answer)
 	if err != nil {
 		return err
 	}
@@ -67,23 +67,23 @@ func serve(ctx context.Context, args []string) error {
 	return nil
 }
 
-func baseline(kind, answer string) (http.Handler, error) {
+func newBaseline(kind, answer string) (http.Handler, error) {
 	switch kind {
 	case bareServer:
 		body, err := os.ReadFile(answer)
-		return bare(body), err
+		return bareHandler(body), err
 	case mcpGo:
-		srv, err := registry()
+		srv, err := newRegistry()
 		return mcpserver.NewStreamableHTTPServer(srv, mcpserver.WithStateLess(true)), err
 	case goSDK:
-		return official()
+		return officialHandler()
 	default:
 		return nil, fmt.Errorf("no server %q", kind)
 	}
 }
 
-// bare is the floor: it reads the body, and answers what it was given.
-func bare(body []byte) http.Handler {
+// bareHandler is the floor: it reads the body, and answers what it was given.
+func bareHandler(body []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // a client that went away needs no answer
 		w.Header().Set("Content-Type", "application/json")
@@ -91,8 +91,8 @@ func bare(body []byte) http.Handler {
 	})
 }
 
-// template is the prompt as Lectern's catalog holds it: rendering is the same work everywhere.
-func template() (*prompt.Template, error) {
+// newTemplate is the prompt as Lectern's catalog holds it: rendering is the same work everywhere.
+func newTemplate() (*prompt.Template, error) {
 	compiled, err := prompt.Compile(prompt.Spec{
 		Syntax: prompt.Mustache, Title: shownTitle, Description: shownDescription,
 		Messages: []prompt.Message{{Role: prompt.User, Text: shownText}},
@@ -103,9 +103,9 @@ func template() (*prompt.Template, error) {
 	return prompt.Prepare(&compiled.Document)
 }
 
-// registry is mcp-go with the prompt in its own registry.
-func registry() (*mcpserver.MCPServer, error) {
-	prepared, err := template()
+// newRegistry is mcp-go with the prompt in its own registry.
+func newRegistry() (*mcpserver.MCPServer, error) {
+	prepared, err := newTemplate()
 	if err != nil {
 		return nil, err
 	}
@@ -124,9 +124,9 @@ func registry() (*mcpserver.MCPServer, error) {
 	return srv, nil
 }
 
-// official is the official SDK's server with the same prompt.
-func official() (http.Handler, error) {
-	prepared, err := template()
+// officialHandler is the official SDK's server with the same prompt.
+func officialHandler() (http.Handler, error) {
+	prepared, err := newTemplate()
 	if err != nil {
 		return nil, err
 	}

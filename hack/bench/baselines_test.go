@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Every baseline does the work it is measured by: it renders the prompt, in both eras.
-func TestBaselinesAnswer(t *testing.T) {
+func TestBaselines_Answer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "answer")
 	text := "Write a brief handover for INC-4711.\nSay what happened, what was tried, what is still open, and whom to call.\n"
 	result := map[string]any{"result": map[string]any{"messages": []any{
@@ -32,7 +32,7 @@ func TestBaselinesAnswer(t *testing.T) {
 	for _, kind := range []string{bareServer, mcpGo, goSDK} {
 		for _, era := range []string{modernEra, legacyEra} {
 			t.Run(kind+" "+era, func(t *testing.T) {
-				handler, err := baseline(kind, file)
+				handler, err := newBaseline(kind, file)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -40,9 +40,9 @@ func TestBaselinesAnswer(t *testing.T) {
 				defer srv.Close()
 				l := load{
 					address: strings.TrimPrefix(srv.URL, "http://"), clients: 2,
-					requests: [][]byte{post(era, promptsGet, shownName, shownParams)},
+					requests: [][]byte{httpRequest(era, promptsGet, shownName, shownParams)},
 				}
-				answer, err := l.once(t.Context())
+				answer, err := l.askOnce(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -60,7 +60,7 @@ func TestBaselinesAnswer(t *testing.T) {
 				if diff := cmp.Diff(text, got.Result.Messages[0].Content.Text); diff != "" {
 					t.Error(diff)
 				}
-				if n, err := l.run(t.Context(), 50*time.Millisecond); err != nil || n == 0 {
+				if n, err := l.askFor(t.Context(), 50*time.Millisecond); err != nil || n == 0 {
 					t.Errorf("%d answers, %v", n, err)
 				}
 			})
@@ -68,19 +68,19 @@ func TestBaselinesAnswer(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNoResultAreErrors(t *testing.T) {
+func TestConnection_RefusesErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "answer")
 	if err := os.WriteFile(file, []byte(`{"jsonrpc":"2.0","id":7,"error":{"code":-32602}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := baseline(bareServer, file)
+	handler, err := newBaseline(bareServer, file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(handler)
 	defer srv.Close()
-	l := load{address: strings.TrimPrefix(srv.URL, "http://"), clients: 1, requests: [][]byte{post(modernEra, promptsGet, shownName, shownParams)}}
-	if _, err := l.run(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "-32602") {
+	l := load{address: strings.TrimPrefix(srv.URL, "http://"), clients: 1, requests: [][]byte{httpRequest(modernEra, promptsGet, shownName, shownParams)}}
+	if _, err := l.askFor(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "-32602") {
 		t.Errorf("the error is %v; it should say what came", err)
 	}
 }

@@ -49,8 +49,8 @@ type row struct {
 	beside            string
 }
 
-// table prints rows as Markdown under a heading.
-func table(w io.Writer, heading string, rows []row) {
+// printTable prints rows as Markdown under a heading.
+func printTable(w io.Writer, heading string, rows []row) {
 	fmt.Fprintf(w, "\n### %s\n\n", heading)
 	fmt.Fprintln(w, "| measured | against | ratio (median) | least–most | wanted | beside it |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|")
@@ -61,7 +61,7 @@ func table(w io.Writer, heading string, rows []row) {
 	}
 }
 
-// micros shows seconds as microseconds.
-func micros(s series) string { return fmt.Sprintf("%.0f µs", s.median()*1e6) }
+// formatMicros shows seconds as microseconds.
+func formatMicros(s series) string { return fmt.Sprintf("%.0f µs", s.median()*1e6) }
 
-func sentence(parts ...string) string { return strings.Join(parts, "; ") }
+func joinNotes(parts ...string) string { return strings.Join(parts, "; ") }

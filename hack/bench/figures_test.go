@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPercentile(t *testing.T) {
+func TestSeries_Percentile(t *testing.T) {
 	t.Parallel()
 	hundred := make(series, 100)
 	for i := range hundred {
@@ -23,7 +23,7 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-func TestMedian(t *testing.T) {
+func TestSeries_Median(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		samples series
@@ -48,7 +48,7 @@ func TestMedian(t *testing.T) {
 }
 
 // A machine that is twice as slow in one round of both changes no ratio.
-func TestRatiosArePairedByRound(t *testing.T) {
+func TestSeries_Over(t *testing.T) {
 	t.Parallel()
 	ours, baseline := series{3, 6, 3}, series{1, 2, 1}
 	if diff := cmp.Diff(series{3, 3, 3}, ours.over(baseline)); diff != "" {
@@ -56,10 +56,10 @@ func TestRatiosArePairedByRound(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
+func TestPrintTable(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	table(&b, "a heading", []row{
+	printTable(&b, "a heading", []row{
 		{measured: "one", against: "other", ratios: series{1.5, 1, 2.25}, wanted: "≤ 2", beside: "3 µs : 2 µs"},
 		{measured: "two", against: "other", ratios: series{1}},
 	})

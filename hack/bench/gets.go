@@ -33,14 +33,14 @@ type contestant struct {
 	load load
 }
 
-// gets measures prompts/get: the processor time of each server, in rounds in which each has its turn.
-func (b *bench) gets(ctx context.Context) error {
+// measureGets measures prompts/get: the processor time of each server, in rounds in which each has its turn.
+func (b *bench) measureGets(ctx context.Context) error {
 	if err := b.publishShown(ctx); err != nil {
 		return err
 	}
 	var rows []row
 	for _, era := range []string{modernEra, legacyEra} {
-		contestants, err := b.contestants(ctx, era)
+		contestants, err := b.startContestants(ctx, era)
 		if err != nil {
 			return err
 		}
@@ -49,17 +49,17 @@ func (b *bench) gets(ctx context.Context) error {
 			b.say("prompts/get %s, round %d of %d.", era, n+1, b.rounds)
 			for _, name := range []string{lectern, bareServer, mcpGo, goSDK} {
 				c := contestants[name]
-				if _, err := c.load.run(ctx, warmUp); err != nil {
+				if _, err := c.load.askFor(ctx, warmUp); err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}
-				s, err := c.load.sample(ctx, c.pid, measured)
+				s, err := c.load.measureLoad(ctx, c.pid, measured)
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}
 				processor[name] = append(processor[name], s.processor)
 				elapsed[name] = append(elapsed[name], s.elapsed)
 			}
-			call, err := b.handleMessageAlone(ctx, era)
+			call, err := b.measureHandleMessage(ctx, era)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (b *bench) gets(ctx context.Context) error {
 		}
 		rows = append(rows, getRows(era, processor, elapsed)...)
 	}
-	table(b.out, "prompts/get: processor time of the server per request", rows)
+	printTable(b.out, "prompts/get: processor time of the server per request", rows)
 	return nil
 }
 
@@ -82,13 +82,13 @@ func getRows(era string, processor, elapsed map[string]series) []row {
 		r := row{
 			measured: era + ", " + subject.measured, against: "bare net/http, same bytes",
 			ratios: processor[subject.name].over(processor[bareServer]),
-			beside: micros(processor[subject.name]) + " : " + micros(processor[bareServer]),
+			beside: formatMicros(processor[subject.name]) + " : " + formatMicros(processor[bareServer]),
 		}
 		if era == modernEra {
 			r.wanted = subject.wanted
 		}
 		if subject.name != alone {
-			r.beside = sentence(r.beside, fmt.Sprintf("answers in a second %.2f ×", elapsed[bareServer].over(elapsed[subject.name]).median()))
+			r.beside = joinNotes(r.beside, fmt.Sprintf("answers in a second %.2f ×", elapsed[bareServer].over(elapsed[subject.name]).median()))
 		}
 		rows = append(rows, r)
 	}
@@ -104,7 +104,7 @@ func (b *bench) publishShown(ctx context.Context) error {
 	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{Title: shownTitle, Description: shownDescription, Text: shownText}}
 	p.APIVersion, p.Kind, p.Name = v1alpha1.GroupVersion.String(), "Prompt", shownObject
 	dir := filepath.Join(b.stack.Dir, shownNamespace)
-	if err := write(dir, []v1alpha1.Prompt{p}); err != nil {
+	if err := writeFiles(dir, []v1alpha1.Prompt{p}); err != nil {
 		return err
 	}
 	t, err := newTenant(ctx, b.stack.ControlPlane, shownNamespace)
@@ -112,15 +112,15 @@ func (b *bench) publishShown(ctx context.Context) error {
 		return err
 	}
 	defer t.close()
-	if err := errors.Join(t.apply(ctx, dir), t.awaitReady(ctx, p.Name)); err != nil {
+	if err := errors.Join(t.applyFolder(ctx, dir), t.waitUntilAllReady(ctx, p.Name)); err != nil {
 		return err
 	}
-	l, err := b.lecternLoad(b.stack.Endpoints[0], post(modernEra, promptsGet, shownName, shownParams))
+	l, err := b.lecternLoad(b.stack.Endpoints[0], httpRequest(modernEra, promptsGet, shownName, shownParams))
 	if err != nil {
 		return err
 	}
 	return wait.Until(ctx, func(ctx context.Context) error {
-		_, err := l.once(ctx)
+		_, err := l.askOnce(ctx)
 		return err
 	})
 }
@@ -133,28 +133,28 @@ func (b *bench) lecternLoad(endpoint string, request []byte) (load, error) {
 	return load{address: at.Host, clients: agents, requests: [][]byte{request}}, nil
 }
 
-// contestants are Lectern's server and the baselines, each in a process of its own. The bare one
+// startContestants are Lectern's server and the baselines, each in a process of its own. The bare one
 // answers what Lectern does.
-func (b *bench) contestants(ctx context.Context, era string) (map[string]contestant, error) {
-	ours, err := b.lecternLoad(b.stack.Endpoints[0], post(era, promptsGet, shownName, shownParams))
+func (b *bench) startContestants(ctx context.Context, era string) (map[string]contestant, error) {
+	ours, err := b.lecternLoad(b.stack.Endpoints[0], httpRequest(era, promptsGet, shownName, shownParams))
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]contestant{lectern: {pid: b.stack.Pid(testenv.Server1), load: ours}}
-	if found[bareServer], err = b.bareFor(ctx, bareServer+" "+era, ours); err != nil {
+	if found[bareServer], err = b.startBare(ctx, bareServer+" "+era, ours); err != nil {
 		return nil, err
 	}
 	for _, kind := range []string{mcpGo, goSDK} {
-		if found[kind], err = b.contestant(ctx, kind, kind+" "+era, "", ours); err != nil {
+		if found[kind], err = b.startContestant(ctx, kind, kind+" "+era, "", ours); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-// bareFor starts a bare server that answers what Lectern does.
-func (b *bench) bareFor(ctx context.Context, name string, ours load) (contestant, error) {
-	answer, err := ours.once(ctx)
+// startBare starts a bare server that answers what Lectern does.
+func (b *bench) startBare(ctx context.Context, name string, ours load) (contestant, error) {
+	answer, err := ours.askOnce(ctx)
 	if err != nil {
 		return contestant{}, err
 	}
@@ -162,11 +162,11 @@ func (b *bench) bareFor(ctx context.Context, name string, ours load) (contestant
 	if err := os.WriteFile(file, answer, 0o600); err != nil {
 		return contestant{}, err
 	}
-	return b.contestant(ctx, bareServer, name, file, ours)
+	return b.startContestant(ctx, bareServer, name, file, ours)
 }
 
-// contestant starts a server in a process of its own, which is asked as Lectern is.
-func (b *bench) contestant(ctx context.Context, kind, name, answer string, ours load) (contestant, error) {
+// startContestant starts a server in a process of its own, which is asked as Lectern is.
+func (b *bench) startContestant(ctx context.Context, kind, name, answer string, ours load) (contestant, error) {
 	port, err := testenv.FreePort()
 	if err != nil {
 		return contestant{}, err
@@ -187,8 +187,8 @@ func (b *bench) contestant(ctx context.Context, kind, name, answer string, ours 
 	return contestant{pid: b.stack.Pid(name), load: l}, nil
 }
 
-// handleMessageAlone is the processor time of one call, in seconds.
-func (b *bench) handleMessageAlone(ctx context.Context, era string) (float64, error) {
+// measureHandleMessage is the processor time of one call, in seconds.
+func (b *bench) measureHandleMessage(ctx context.Context, era string) (float64, error) {
 	out, err := exec.CommandContext(ctx, b.self, "handle-message", "-era="+era).Output()
 	if err != nil {
 		return 0, fmt.Errorf("measure HandleMessage: %w", err)

@@ -13,24 +13,24 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 )
 
-// handleMessage is the sub-command that prints what a call of mcp-go's HandleMessage costs with its
+// runHandleMessage is the sub-command that prints what a call of mcp-go's HandleMessage costs with its
 // answer encoded, in processor seconds, with no HTTP around it.
-func handleMessage(args []string) error {
+func runHandleMessage(args []string) error {
 	flags := flag.NewFlagSet("handle-message", flag.ContinueOnError)
 	era := flags.String("era", modernEra, "modern or legacy")
 	d := flags.Duration("for", time.Second, "how long to measure")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	srv, err := registry()
+	srv, err := newRegistry()
 	if err != nil {
 		return err
 	}
-	body := json.RawMessage(message(*era, promptsGet, shownParams))
-	if _, _, err := calls(srv, body, *d/4); err != nil { // warm
+	body := json.RawMessage(rpcMessage(*era, promptsGet, shownParams))
+	if _, _, err := repeatCalls(srv, body, *d/4); err != nil { // warm
 		return err
 	}
-	count, used, err := calls(srv, body, *d)
+	count, used, err := repeatCalls(srv, body, *d)
 	if err != nil {
 		return err
 	}
@@ -38,9 +38,9 @@ func handleMessage(args []string) error {
 	return nil
 }
 
-// calls repeats a message and returns how often, and the processor seconds of this process.
-func calls(srv *mcpserver.MCPServer, message json.RawMessage, d time.Duration) (count int, used float64, err error) {
-	before, err := own()
+// repeatCalls repeats a message and returns how often, and the processor seconds of this process.
+func repeatCalls(srv *mcpserver.MCPServer, message json.RawMessage, d time.Duration) (count int, used float64, err error) {
+	before, err := ownProcessorTime()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -53,12 +53,12 @@ func calls(srv *mcpserver.MCPServer, message json.RawMessage, d time.Duration) (
 			return 0, 0, err
 		}
 	}
-	after, err := own()
+	after, err := ownProcessorTime()
 	return count, after - before, err
 }
 
-// own is the processor time of this process, finer than /proc has it.
-func own() (float64, error) {
+// ownProcessorTime is the processor time of this process, finer than /proc has it.
+func ownProcessorTime() (float64, error) {
 	var usage syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds(), err

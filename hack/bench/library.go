@@ -30,13 +30,13 @@ const (
 	roomyCatalog    = 512 << 20
 )
 
-// library opens a database with so many prompts, filled once a run, and starts a server on it.
-func (b *bench) library(ctx context.Context, prompts, catalogBytes int) (*library, error) {
-	return b.libraryOf(ctx, b.stack.Binary, prompts, catalogBytes)
+// openLibrary opens a database with so many prompts, filled once a run, and starts a server on it.
+func (b *bench) openLibrary(ctx context.Context, prompts, catalogBytes int) (*library, error) {
+	return b.openLibraryOf(ctx, b.stack.Binary, prompts, catalogBytes)
 }
 
-// libraryOf does that with a server of another binary.
-func (b *bench) libraryOf(ctx context.Context, binary string, prompts, catalogBytes int) (*library, error) {
+// openLibraryOf does that with a server of another binary.
+func (b *bench) openLibraryOf(ctx context.Context, binary string, prompts, catalogBytes int) (*library, error) {
 	l := &library{binary: binary, Set: bulk.Set{Prompts: prompts, Words: 150}}
 	name := fmt.Sprintf("bench_%d_%d", os.Getpid(), prompts)
 	url, filled := b.filled[prompts]

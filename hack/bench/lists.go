@@ -18,17 +18,17 @@ const (
 	few, many = 1_000, 100_000
 )
 
-// lists measures a page of prompts/list that the server does not hold, from a large and from a small
+// measureLists measures a page of prompts/list that the server does not hold, from a large and from a small
 // database, in turns.
-func (b *bench) lists(ctx context.Context) error {
+func (b *bench) measureLists(ctx context.Context) error {
 	libraries := make([]*library, 2)
 	for i, prompts := range []int{few, many} {
-		l, err := b.library(ctx, prompts, smallestCatalog)
+		l, err := b.openLibrary(ctx, prompts, smallestCatalog)
 		if err != nil {
 			return err
 		}
 		defer b.closeLibrary(l)
-		if err := l.check(ctx); err != nil {
+		if err := l.checkPages(ctx); err != nil {
 			return err
 		}
 		libraries[i] = l
@@ -38,16 +38,16 @@ func (b *bench) lists(ctx context.Context) error {
 		b.say("prompts/list, round %d of %d.", n+1, b.rounds)
 		for i, l := range libraries {
 			// One client: with several, the time between two pages would be the machine's, not a page's.
-			pages := load{address: l.address, clients: 1, requests: l.requests()}
-			if _, err := pages.run(ctx, warmUp); err != nil {
+			pages := load{address: l.address, clients: 1, requests: l.pageRequests()}
+			if _, err := pages.askFor(ctx, warmUp); err != nil {
 				return err
 			}
-			s, err := pages.sample(ctx, l.pid, measured)
+			s, err := pages.measureLoad(ctx, l.pid, measured)
 			if err != nil {
 				return err
 			}
 			processor[i], elapsed[i] = append(processor[i], s.processor), append(elapsed[i], s.elapsed)
-			page, err := l.read(ctx, measured/2)
+			page, err := l.measureList(ctx, measured/2)
 			if err != nil {
 				return err
 			}
@@ -58,10 +58,10 @@ func (b *bench) lists(ctx context.Context) error {
 	line := func(what string, s [2]series) row {
 		return row{
 			measured: fmt.Sprintf("%s, %d stored", what, many), against: against, ratios: s[1].over(s[0]),
-			wanted: "≤ 1.2", beside: micros(s[1]) + " : " + micros(s[0]),
+			wanted: "≤ 1.2", beside: formatMicros(s[1]) + " : " + formatMicros(s[0]),
 		}
 	}
-	table(b.out, fmt.Sprintf("prompts/list: a page of %d that the server does not hold", listPage), []row{
+	printTable(b.out, fmt.Sprintf("prompts/list: a page of %d that the server does not hold", listPage), []row{
 		line("time over MCP, one client", elapsed),
 		line("processor time of `lectern server`", processor),
 		line("time of the store's List alone", direct),
@@ -69,8 +69,8 @@ func (b *bench) lists(ctx context.Context) error {
 	return nil
 }
 
-// places are keys spread over all prompts that have a whole page after them.
-func (l *library) places() []store.Key {
+// spreadKeys are keys spread over all prompts that have a whole page after them.
+func (l *library) spreadKeys() []store.Key {
 	const wanted = 499 // a prime, so that steps through the keys do not meet namespaces' starts
 	each := l.Prompts / bulk.Namespaces
 	keys := make([]store.Key, wanted)
@@ -81,19 +81,19 @@ func (l *library) places() []store.Key {
 	return keys
 }
 
-// requests ask for the pages after these places, by the cursors the server gives out.
-func (l *library) requests() [][]byte {
+// pageRequests ask for the pages after these places, by the cursors the server gives out.
+func (l *library) pageRequests() [][]byte {
 	var all [][]byte
-	for _, key := range l.places() {
+	for _, key := range l.spreadKeys() {
 		cursor := base64.StdEncoding.EncodeToString([]byte("1/" + key.String()))
-		all = append(all, post(modernEra, promptsList, "", fmt.Sprintf(`"cursor":%q`, cursor)))
+		all = append(all, httpRequest(modernEra, promptsList, "", fmt.Sprintf(`"cursor":%q`, cursor)))
 	}
 	return all
 }
 
-// check refuses to measure pages that are not whole.
-func (l *library) check(ctx context.Context) error {
-	answer, err := load{address: l.address, requests: l.requests()}.once(ctx)
+// checkPages refuses to measure pages that are not whole.
+func (l *library) checkPages(ctx context.Context) error {
+	answer, err := load{address: l.address, requests: l.pageRequests()}.askOnce(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,9 +103,9 @@ func (l *library) check(ctx context.Context) error {
 	return nil
 }
 
-// read is the time the store takes for a page, in seconds.
-func (l *library) read(ctx context.Context, d time.Duration) (float64, error) {
-	places := l.places()
+// measureList is the time the store takes for a page, in seconds.
+func (l *library) measureList(ctx context.Context, d time.Duration) (float64, error) {
+	places := l.spreadKeys()
 	began, pages := time.Now(), 0
 	for ; time.Since(began) < d; pages++ {
 		page, err := l.store.List(ctx, store.ListQuery{Scope: store.Scope{All: true}, After: places[pages%len(places)], Limit: listPage})

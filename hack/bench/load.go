@@ -22,8 +22,8 @@ const (
 	legacyEra = "legacy"
 )
 
-// message is a request of MCP. The params are JSON members.
-func message(era, method, params string) string {
+// rpcMessage is a request of MCP. The params are JSON members.
+func rpcMessage(era, method, params string) string {
 	if era == modernEra {
 		if params != "" {
 			params += ","
@@ -34,9 +34,9 @@ func message(era, method, params string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":7,"method":%q,"params":{%s}}`, method, params)
 }
 
-// post is the whole HTTP request for a message, as it goes over the wire. The name is that of a
+// httpRequest is the whole HTTP request for a message, as it goes over the wire. The name is that of a
 // prompt, or empty.
-func post(era, method, name, params string) []byte {
+func httpRequest(era, method, name, params string) []byte {
 	version, headers := "2025-11-25", ""
 	if era == modernEra {
 		version, headers = mcp.ProtocolVersion20260728, "Mcp-Method: "+method+"\r\n"
@@ -44,7 +44,7 @@ func post(era, method, name, params string) []byte {
 			headers += "Mcp-Name: " + name + "\r\n"
 		}
 	}
-	body := message(era, method, params)
+	body := rpcMessage(era, method, params)
 	return fmt.Appendf(nil, "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nContent-Type: application/json\r\n"+
 		"Accept: application/json, text/event-stream\r\nMcp-Protocol-Version: %s\r\n%sContent-Length: %d\r\n\r\n%s",
 		version, headers, len(body), body)
@@ -57,8 +57,8 @@ type load struct {
 	requests [][]byte
 }
 
-// run asks for a while and returns how many answers came. An answer that is no result is an error.
-func (l load) run(ctx context.Context, d time.Duration) (int, error) {
+// askFor asks for a while and returns how many answers came. An answer that is no result is an error.
+func (l load) askFor(ctx context.Context, d time.Duration) (int, error) {
 	counts := make([]int, l.clients)
 	until := time.Now().Add(d)
 	group, ctx := errgroup.WithContext(ctx)
@@ -86,8 +86,8 @@ func (l load) run(ctx context.Context, d time.Duration) (int, error) {
 	return total, err
 }
 
-// once sends the first request and returns the answer's body.
-func (l load) once(ctx context.Context) ([]byte, error) {
+// askOnce sends the first request and returns the answer's body.
+func (l load) askOnce(ctx context.Context) ([]byte, error) {
 	c, err := dial(ctx, l.address)
 	if err != nil {
 		return nil, err
@@ -133,35 +133,35 @@ func (c *connection) ask(request []byte) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %s: %s", response.Status, c.start())
+		return fmt.Errorf("status %s: %s", response.Status, c.answerStart())
 	}
 	if !bytes.Contains(c.answer.Bytes(), []byte(`"result":`)) {
-		return errors.New("no result: " + c.start())
+		return errors.New("no result: " + c.answerStart())
 	}
 	if bytes.Contains(c.answer.Bytes(), []byte(`"isError":true`)) {
-		return errors.New("a tool refused: " + c.start())
+		return errors.New("a tool refused: " + c.answerStart())
 	}
 	return nil
 }
 
-func (c *connection) start() string { return strings.ToValidUTF8(string(c.answer.Next(300)), "") }
+func (c *connection) answerStart() string { return strings.ToValidUTF8(string(c.answer.Next(300)), "") }
 
 // sample is what an answer cost: processor seconds of the server, and the time between answers.
 type sample struct{ processor, elapsed float64 }
 
-// sample loads the process for a while.
-func (l load) sample(ctx context.Context, pid int, d time.Duration) (sample, error) {
-	before, err := processor(pid)
+// measureLoad loads the process for a while.
+func (l load) measureLoad(ctx context.Context, pid int, d time.Duration) (sample, error) {
+	before, err := processorTime(pid)
 	if err != nil {
 		return sample{}, err
 	}
 	began := time.Now()
-	answers, err := l.run(ctx, d)
+	answers, err := l.askFor(ctx, d)
 	if err != nil {
 		return sample{}, err
 	}
 	elapsed := time.Since(began).Seconds()
-	after, err := processor(pid)
+	after, err := processorTime(pid)
 	if err != nil {
 		return sample{}, err
 	}

@@ -26,23 +26,23 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := command(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := runCommand(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// command is bench itself, or one of the programs it starts of its own binary.
-func command(ctx context.Context, args []string) error {
+// runCommand is bench itself, or one of the programs it starts of its own binary.
+func runCommand(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		switch args[0] {
 		case "serve":
-			return serve(ctx, args[1:])
+			return runBaseline(ctx, args[1:])
 		case "handle-message":
-			return handleMessage(args[1:])
+			return runHandleMessage(args[1:])
 		}
 	}
-	return run(ctx, args)
+	return runMeasurements(ctx, args)
 }
 
 // bench is one run.
@@ -65,21 +65,21 @@ var measurements = []struct {
 	name    string
 	measure func(*bench, context.Context) error
 }{
-	{"gets", (*bench).gets},
-	{"lists", (*bench).lists},
-	{"applies", (*bench).applies},
-	{"calls", (*bench).calls},
-	{"searches", (*bench).searches},
-	{"visible", (*bench).visible},
-	{"memory", (*bench).memory},
-	{releases, (*bench).releases},
+	{"gets", (*bench).measureGets},
+	{"lists", (*bench).measureLists},
+	{"applies", (*bench).measureApplies},
+	{"calls", (*bench).measureCalls},
+	{"searches", (*bench).measureSearches},
+	{"visible", (*bench).measureVisible},
+	{"memory", (*bench).measureMemory},
+	{releases, (*bench).measureReleases},
 }
 
 // releases is the one measurement that needs a second binary.
 const releases = "releases"
 
-// names are those of all measurements that need nothing but this tree.
-func names() string {
+// measurementNames are those of all measurements that need nothing but this tree.
+func measurementNames() string {
 	var all []string
 	for _, m := range measurements {
 		if m.name != releases {
@@ -89,10 +89,10 @@ func names() string {
 	return strings.Join(all, ",")
 }
 
-func run(ctx context.Context, args []string) (failed error) {
+func runMeasurements(ctx context.Context, args []string) (failed error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often everything is measured; the tables have medians")
-	only := flags.String("only", names(), "what is measured, separated by commas")
+	only := flags.String("only", measurementNames(), "what is measured, separated by commas")
 	old := flags.String("old", "", "path of a lectern of another release; measures only what its server uses beside this tree's")
 	if err := flags.Parse(args); err != nil {
 		return err

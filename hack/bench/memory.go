@@ -12,12 +12,12 @@ import (
 // warmed is how many prompts a server holds whose memory is looked at.
 const warmed = 10_000
 
-// memory measures what a server takes that holds prompts, against the bytes of their Documents.
-func (b *bench) memory(ctx context.Context) error {
+// measureMemory measures what a server takes that holds prompts, against the bytes of their Documents.
+func (b *bench) measureMemory(ctx context.Context) error {
 	var documents, resident, grown, heap, estimate series
 	for n := range b.rounds {
 		b.say("Memory of %d prompts, round %d of %d.", warmed, n+1, b.rounds)
-		l, err := b.library(ctx, warmed, roomyCatalog)
+		l, err := b.openLibrary(ctx, warmed, roomyCatalog)
 		if err != nil {
 			return err
 		}
@@ -25,18 +25,18 @@ func (b *bench) memory(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		stored, err := l.documents(ctx)
+		stored, err := l.documentBytes(ctx)
 		if err != nil {
 			return err
 		}
-		if err := l.warm(ctx); err != nil {
+		if err := l.askForAll(ctx); err != nil {
 			return err
 		}
 		full, err := residentBytes(l.pid)
 		if err != nil {
 			return err
 		}
-		lives, held, err := l.figures(ctx)
+		lives, held, err := l.readCatalogMetrics(ctx)
 		if err != nil {
 			return err
 		}
@@ -45,9 +45,9 @@ func (b *bench) memory(ctx context.Context) error {
 		heap, estimate = append(heap, lives), append(estimate, held)
 	}
 	line := func(what string, s series) row {
-		return row{measured: what, against: "bytes of the Documents", ratios: s.over(documents), beside: mebibytes(s) + " : " + mebibytes(documents)}
+		return row{measured: what, against: "bytes of the Documents", ratios: s.over(documents), beside: formatMebibytes(s) + " : " + formatMebibytes(documents)}
 	}
-	table(b.out, fmt.Sprintf("Memory of a server that holds %d prompts", warmed), []row{
+	printTable(b.out, fmt.Sprintf("Memory of a server that holds %d prompts", warmed), []row{
 		line("resident memory", resident),
 		line("resident memory over that of the empty server", grown),
 		line("heap in use, garbage included", heap),
@@ -56,8 +56,8 @@ func (b *bench) memory(ctx context.Context) error {
 	return nil
 }
 
-// warm asks for every prompt once.
-func (l *library) warm(ctx context.Context) error {
+// askForAll asks for every prompt once.
+func (l *library) askForAll(ctx context.Context) error {
 	c, err := dial(ctx, l.address)
 	if err != nil {
 		return err
@@ -65,15 +65,15 @@ func (l *library) warm(ctx context.Context) error {
 	defer c.Close() //nolint:errcheck // nothing is buffered for writing
 	for i := range l.Prompts {
 		name := l.Key(i).Namespace + "." + l.Key(i).Name
-		if err := c.ask(post(modernEra, promptsGet, name, fmt.Sprintf(`"name":%q,"arguments":{"ticket":"INC-4711"}`, name))); err != nil {
+		if err := c.ask(httpRequest(modernEra, promptsGet, name, fmt.Sprintf(`"name":%q,"arguments":{"ticket":"INC-4711"}`, name))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// documents is how many bytes the Documents are as they are stored.
-func (l *library) documents(ctx context.Context) (total float64, err error) {
+// documentBytes is how many bytes the Documents are as they are stored.
+func (l *library) documentBytes(ctx context.Context) (total float64, err error) {
 	conn, err := pgx.Connect(ctx, l.url)
 	if err != nil {
 		return 0, err
@@ -83,9 +83,9 @@ func (l *library) documents(ctx context.Context) (total float64, err error) {
 	return total, err
 }
 
-// figures are the heap of a server that must hold every prompt, and its own estimate of what it holds.
-func (l *library) figures(ctx context.Context) (heap, estimate float64, err error) {
-	families, err := scrape(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, l.metrics)
+// readCatalogMetrics are the heap of a server that must hold every prompt, and its own estimate of what it holds.
+func (l *library) readCatalogMetrics(ctx context.Context) (heap, estimate float64, err error) {
+	families, err := scrapeMetrics(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, l.metrics)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read a server's metrics: %w", err)
 	}
@@ -103,4 +103,4 @@ func (l *library) figures(ctx context.Context) (heap, estimate float64, err erro
 	return families["go_memstats_heap_alloc_bytes"].GetMetric()[0].GetGauge().GetValue(), bodies("lectern_catalog_bytes"), nil
 }
 
-func mebibytes(s series) string { return fmt.Sprintf("%.1f MiB", s.median()/(1<<20)) }
+func formatMebibytes(s series) string { return fmt.Sprintf("%.1f MiB", s.median()/(1<<20)) }

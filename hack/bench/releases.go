@@ -18,30 +18,30 @@ var releaseCalls = []struct {
 }{
 	{promptsGet, func(c bulk.Set, era string, i int) []byte {
 		name := c.Key(i).Namespace + "." + c.Key(i).Name
-		return post(era, promptsGet, name, fmt.Sprintf(`"name":%q,"arguments":{"ticket":"INC-4711"}`, name))
+		return httpRequest(era, promptsGet, name, fmt.Sprintf(`"name":%q,"arguments":{"ticket":"INC-4711"}`, name))
 	}},
 	{getTool, func(c bulk.Set, era string, i int) []byte {
-		return call(era, getTool, fmt.Sprintf(`"id":%q`, c.Key(i)))
+		return toolCall(era, getTool, fmt.Sprintf(`"id":%q`, c.Key(i)))
 	}},
 	{searchTool, func(_ bulk.Set, era string, i int) []byte {
-		return call(era, searchTool, fmt.Sprintf(`"query":%q`, bulk.RareWord(i)))
+		return toolCall(era, searchTool, fmt.Sprintf(`"query":%q`, bulk.RareWord(i)))
 	}},
 }
 
-// releases measures the processor time that the servers of two binaries use for the same calls on the
+// measureReleases measures the processor time that the servers of two binaries use for the same calls on the
 // same database, in rounds in which each has its turn.
-func (b *bench) releases(ctx context.Context) error {
+func (b *bench) measureReleases(ctx context.Context) error {
 	if b.old == "" {
 		return errors.New("-old says which binary the old one is")
 	}
 	var servers [2]*library
 	for i, binary := range []string{b.old, b.stack.Binary} {
-		l, err := b.libraryOf(ctx, binary, releasePrompts, roomyCatalog)
+		l, err := b.openLibraryOf(ctx, binary, releasePrompts, roomyCatalog)
 		if err != nil {
 			return err
 		}
 		defer b.closeLibrary(l)
-		if err := l.warm(ctx); err != nil {
+		if err := l.askForAll(ctx); err != nil {
 			return err
 		}
 		servers[i] = l
@@ -59,10 +59,10 @@ func (b *bench) releases(ctx context.Context) error {
 				for turn := range servers {
 					i := (turn + n) % len(servers) // who was first in one round is second in the next
 					l := load{address: servers[i].address, clients: agents, requests: requests}
-					if _, err := l.run(ctx, warmUp); err != nil {
+					if _, err := l.askFor(ctx, warmUp); err != nil {
 						return err
 					}
-					s, err := l.sample(ctx, servers[i].pid, 2*measured)
+					s, err := l.measureLoad(ctx, servers[i].pid, 2*measured)
 					if err != nil {
 						return err
 					}
@@ -71,11 +71,11 @@ func (b *bench) releases(ctx context.Context) error {
 			}
 			rows = append(rows, row{
 				measured: era + ", " + c.what, against: "the old binary", ratios: processor[1].over(processor[0]), wanted: "≤ 1.05",
-				beside: sentence(micros(processor[1])+" : "+micros(processor[0]),
+				beside: joinNotes(formatMicros(processor[1])+" : "+formatMicros(processor[0]),
 					fmt.Sprintf("answers in a second %.2f ×", elapsed[0].over(elapsed[1]).median())),
 			})
 		}
 	}
-	table(b.out, "The new binary against an old one: processor time of the server per request", rows)
+	printTable(b.out, "The new binary against an old one: processor time of the server per request", rows)
 	return nil
 }

@@ -36,10 +36,10 @@ func searchesOf(c bulk.Set) []search {
 	return []search{few, {what: fmt.Sprintf("many hits, %d", c.Prompts/4), terms: []string{bulk.CommonWord}, counted: true}, within}
 }
 
-// searches measures search_prompts over MCP against what the store takes for the same questions, which
+// measureSearches measures search_prompts over MCP against what the store takes for the same questions, which
 // is its SQL and reading the rows, in turns.
-func (b *bench) searches(ctx context.Context) error {
-	l, err := b.library(ctx, many, smallestCatalog)
+func (b *bench) measureSearches(ctx context.Context) error {
+	l, err := b.openLibrary(ctx, many, smallestCatalog)
 	if err != nil {
 		return err
 	}
@@ -49,20 +49,20 @@ func (b *bench) searches(ctx context.Context) error {
 		var over, direct series
 		asked := load{address: l.address, clients: 1}
 		for _, term := range s.terms {
-			asked.requests = append(asked.requests, call(modernEra, searchTool, fmt.Sprintf(`"query":%q`, term)))
+			asked.requests = append(asked.requests, toolCall(modernEra, searchTool, fmt.Sprintf(`"query":%q`, term)))
 		}
 		for n := range b.rounds {
 			b.say("%s, %s, round %d of %d.", searchTool, s.what, n+1, b.rounds)
-			if _, err := asked.run(ctx, warmUp); err != nil {
+			if _, err := asked.askFor(ctx, warmUp); err != nil {
 				return err
 			}
 			began := time.Now()
-			answers, err := asked.run(ctx, measured)
+			answers, err := asked.askFor(ctx, measured)
 			if err != nil {
 				return err
 			}
 			over = append(over, time.Since(began).Seconds()/float64(answers))
-			alone, err := l.find(ctx, s, measured)
+			alone, err := l.measureFind(ctx, s, measured)
 			if err != nil {
 				return err
 			}
@@ -70,15 +70,15 @@ func (b *bench) searches(ctx context.Context) error {
 		}
 		rows = append(rows, row{
 			measured: s.what, against: "the store alone", wanted: "≤ 1.5", ratios: over.over(direct),
-			beside: micros(over) + " : " + micros(direct),
+			beside: formatMicros(over) + " : " + formatMicros(direct),
 		})
 	}
-	table(b.out, fmt.Sprintf("search_prompts over %d prompts: time over MCP, one client", many), rows)
+	printTable(b.out, fmt.Sprintf("search_prompts over %d prompts: time over MCP, one client", many), rows)
 	return nil
 }
 
-// find is the time the store takes for a question, in seconds.
-func (l *library) find(ctx context.Context, s search, d time.Duration) (float64, error) {
+// measureFind is the time the store takes for a question, in seconds.
+func (l *library) measureFind(ctx context.Context, s search, d time.Duration) (float64, error) {
 	began, count := time.Now(), 0
 	for ; time.Since(began) < d; count++ {
 		q := store.FindQuery{

@@ -43,23 +43,23 @@ func newTenant(ctx context.Context, cluster *testenv.ControlPlane, namespace str
 
 func (t *tenant) close() { t.client.CloseIdleConnections() }
 
-// write puts the prompts into files, one each, as people keep them.
-func write(dir string, prompts []v1alpha1.Prompt) error {
+// writeFiles puts the prompts into files, one each, as people keep them.
+func writeFiles(dir string, prompts []v1alpha1.Prompt) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
 	return promptcsv.WriteFiles(dir, prompts)
 }
 
-// apply has kubectl apply a folder: for each object it makes a GET and then a POST, one after the
+// applyFolder has kubectl apply a folder: for each object it makes a GET and then a POST, one after the
 // other.
-func (t *tenant) apply(ctx context.Context, dir string) error {
+func (t *tenant) applyFolder(ctx context.Context, dir string) error {
 	_, err := t.cluster.Kubectl(ctx, "apply", "--namespace="+t.namespace, "--filename="+dir)
 	return err
 }
 
-// path is that of a prompt, or of all when name is empty.
-func (t *tenant) path(name string) string {
+// objectPath is that of a prompt, or of all when name is empty.
+func (t *tenant) objectPath(name string) string {
 	path := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + t.namespace + "/prompts"
 	if name != "" {
 		path += "/" + name
@@ -70,25 +70,25 @@ func (t *tenant) path(name string) string {
 // readyEvery is the time between two looks at an object that is not Ready yet.
 const readyEvery = 50 * time.Millisecond
 
-// awaitReady returns when every object was seen Ready. Objects are looked at one by one from the
+// waitUntilAllReady returns when every object was seen Ready. Objects are looked at one by one from the
 // last, which is cheaper for the API server than a watch or a list and so disturbs less.
-func (t *tenant) awaitReady(ctx context.Context, last string) error {
-	if err := t.awaitOne(ctx, last); err != nil {
+func (t *tenant) waitUntilAllReady(ctx context.Context, last string) error {
+	if err := t.waitUntilReady(ctx, last); err != nil {
 		return err
 	}
-	pending, err := t.pending(ctx)
+	pending, err := t.listPending(ctx)
 	for _, name := range pending {
-		err = errors.Join(err, t.awaitOne(ctx, name))
+		err = errors.Join(err, t.waitUntilReady(ctx, name))
 	}
 	return err
 }
 
-func (t *tenant) awaitOne(ctx context.Context, name string) error {
+func (t *tenant) waitUntilReady(ctx context.Context, name string) error {
 	tick := time.NewTicker(readyEvery)
 	defer tick.Stop()
 	for {
 		var p v1alpha1.Prompt
-		if err := t.call(ctx, http.MethodGet, t.path(name), &p); err != nil {
+		if err := t.sendEmpty(ctx, http.MethodGet, t.objectPath(name), &p); err != nil {
 			return err
 		}
 		if meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady) {
@@ -102,10 +102,10 @@ func (t *tenant) awaitOne(ctx context.Context, name string) error {
 	}
 }
 
-// pending are the prompts that are not Ready.
-func (t *tenant) pending(ctx context.Context) ([]string, error) {
+// listPending are the prompts that are not Ready.
+func (t *tenant) listPending(ctx context.Context) ([]string, error) {
 	var all v1alpha1.PromptList
-	if err := t.call(ctx, http.MethodGet, t.path(""), &all); err != nil {
+	if err := t.sendEmpty(ctx, http.MethodGet, t.objectPath(""), &all); err != nil {
 		return nil, err
 	}
 	all.Items = slices.DeleteFunc(all.Items, func(p v1alpha1.Prompt) bool {
@@ -120,14 +120,14 @@ func (t *tenant) pending(ctx context.Context) ([]string, error) {
 
 // removeAll deletes the prompts and waits until none is left.
 func (t *tenant) removeAll(ctx context.Context) error {
-	if err := t.call(ctx, http.MethodDelete, t.path(""), nil); err != nil {
+	if err := t.sendEmpty(ctx, http.MethodDelete, t.objectPath(""), nil); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	return wait.Until(ctx, func(ctx context.Context) error {
 		var left metav1.PartialObjectMetadataList
-		if err := t.call(ctx, http.MethodGet, t.path("")+"?limit=1", &left); err != nil {
+		if err := t.sendEmpty(ctx, http.MethodGet, t.objectPath("")+"?limit=1", &left); err != nil {
 			return err
 		}
 		if len(left.Items) > 0 {
@@ -137,22 +137,22 @@ func (t *tenant) removeAll(ctx context.Context) error {
 	})
 }
 
-// create makes a prompt of one text and waits until it is Ready.
-func (t *tenant) create(ctx context.Context, name, text string) error {
+// createReady makes a prompt of one text and waits until it is Ready.
+func (t *tenant) createReady(ctx context.Context, name, text string) error {
 	object := fmt.Sprintf(`{"apiVersion":%q,"kind":"Prompt","metadata":{"name":%q},"spec":{"text":%q}}`, v1alpha1.GroupVersion, name, text)
-	if err := t.send(ctx, http.MethodPost, t.path(""), "application/json", object, nil); err != nil {
+	if err := t.send(ctx, http.MethodPost, t.objectPath(""), "application/json", object, nil); err != nil {
 		return err
 	}
-	return t.awaitOne(ctx, name)
+	return t.waitUntilReady(ctx, name)
 }
 
-// edit changes the text of a prompt, as kubectl patch does.
-func (t *tenant) edit(ctx context.Context, name, text string) error {
-	return t.send(ctx, http.MethodPatch, t.path(name), "application/merge-patch+json", fmt.Sprintf(`{"spec":{"text":%q}}`, text), nil)
+// editText changes the text of a prompt, as kubectl patch does.
+func (t *tenant) editText(ctx context.Context, name, text string) error {
+	return t.send(ctx, http.MethodPatch, t.objectPath(name), "application/merge-patch+json", fmt.Sprintf(`{"spec":{"text":%q}}`, text), nil)
 }
 
-// call makes one request without a body.
-func (t *tenant) call(ctx context.Context, method, path string, into any) error {
+// sendEmpty makes one request without a body.
+func (t *tenant) sendEmpty(ctx context.Context, method, path string, into any) error {
 	return t.send(ctx, method, path, "", "", into)
 }
 

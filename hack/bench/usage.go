@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// processor is the CPU time a process has used, user and system, in seconds.
-func processor(pid int) (float64, error) {
+// processorTime is the CPU time a process has used, user and system, in seconds.
+func processorTime(pid int) (float64, error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time of process %d (this needs Linux): %w", pid, err)
@@ -37,8 +37,8 @@ func residentBytes(pid int) (float64, error) {
 	return float64(stat.ResidentMemory()), nil
 }
 
-// scrape reads metrics by family.
-func scrape(ctx context.Context, client *http.Client, url string) (map[string]*dto.MetricFamily, error) {
+// scrapeMetrics reads metrics by family.
+func scrapeMetrics(ctx context.Context, client *http.Client, url string) (map[string]*dto.MetricFamily, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err

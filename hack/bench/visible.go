@@ -34,10 +34,10 @@ type way struct {
 	take func(ctx context.Context, n int) error
 }
 
-// visible measures how long a change takes until both servers serve it, against one commit and its
+// measureVisible measures how long a change takes until both servers serve it, against one commit and its
 // notification, a change of each in turns.
-func (b *bench) visible(ctx context.Context) error {
-	ways, closing, err := b.ways(ctx)
+func (b *bench) measureVisible(ctx context.Context) error {
+	ways, closing, err := b.openWays(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,16 +73,16 @@ func (b *bench) visible(ctx context.Context) error {
 		for _, p := range percentiles {
 			rows = append(rows, row{
 				measured: fmt.Sprintf("%s, p%d", w.what, p), against: fmt.Sprintf("%s, p%d", ways[0].what, p),
-				ratios: took[w.what][p].over(floor[p]), beside: micros(took[w.what][p]) + " : " + micros(floor[p]),
+				ratios: took[w.what][p].over(floor[p]), beside: formatMicros(took[w.what][p]) + " : " + formatMicros(floor[p]),
 			})
 		}
 	}
-	table(b.out, fmt.Sprintf("A change until both servers serve it: %d changes a round", changesARound), rows)
+	printTable(b.out, fmt.Sprintf("A change until both servers serve it: %d changes a round", changesARound), rows)
 	return nil
 }
 
-// ways are the floor first, then the two ways of a change.
-func (b *bench) ways(ctx context.Context) (ways []way, closing func(), err error) {
+// openWays are the floor first, then the two ways of a change.
+func (b *bench) openWays(ctx context.Context) (ways []way, closing func(), err error) {
 	var closers []func()
 	closing = func() {
 		for _, c := range slices.Backward(closers) {
@@ -94,7 +94,7 @@ func (b *bench) ways(ctx context.Context) (ways []way, closing func(), err error
 			closing()
 		}
 	}()
-	floor, err := b.committer(ctx)
+	floor, err := b.newCommitter(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -110,39 +110,39 @@ func (b *bench) ways(ctx context.Context) (ways []way, closing func(), err error
 	}
 	closers = append(closers, db.Close)
 	var system corev1.Namespace
-	if err := t.call(ctx, http.MethodGet, "/api/v1/namespaces/kube-system", &system); err != nil {
+	if err := t.sendEmpty(ctx, http.MethodGet, "/api/v1/namespaces/kube-system", &system); err != nil {
 		return nil, nil, err
 	}
 	writer := db.Writer(string(system.UID)) // the controller's cluster, so the database is its, too
 	if err := writer.ClaimDatabase(ctx); err != nil {
 		return nil, nil, err
 	}
-	watch, err := b.watchers(ctx)
+	watch, err := b.newWatchers(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	closers = append(closers, watch.close)
-	if err := t.create(ctx, "patched", "Text before any change"); err != nil {
+	if err := t.createReady(ctx, "patched", "Text before any change"); err != nil {
 		return nil, nil, err
 	}
 	return []way{
 		{"a commit and its NOTIFY heard", floor.commit},
-		{"publish into Postgres", publisher(writer, watch)},
+		{"publish into Postgres", newPublisher(writer, watch)},
 		{"PATCH of the object", func(ctx context.Context, n int) error {
-			if err := t.edit(ctx, "patched", changed(n)); err != nil {
+			if err := t.editText(ctx, "patched", changedText(n)); err != nil {
 				return err
 			}
-			return watch.see(ctx, "patched", n)
+			return watch.waitUntilServed(ctx, "patched", n)
 		}},
 	}, closing, nil
 }
 
-func changed(n int) string { return fmt.Sprintf("Text after change %d", n) }
+func changedText(n int) string { return fmt.Sprintf("Text after change %d", n) }
 
-// publisher publishes as the controller does, without an object.
-func publisher(writer *postgres.Writer, watch *watchers) func(context.Context, int) error {
+// newPublisher publishes as the controller does, without an object.
+func newPublisher(writer *postgres.Writer, watch *watchers) func(context.Context, int) error {
 	return func(ctx context.Context, n int) error {
-		compiled, err := prompt.Compile(prompt.Spec{Messages: []prompt.Message{{Role: prompt.User, Text: changed(n)}}}, nil)
+		compiled, err := prompt.Compile(prompt.Spec{Messages: []prompt.Message{{Role: prompt.User, Text: changedText(n)}}}, nil)
 		if err != nil {
 			return err
 		}
@@ -153,14 +153,14 @@ func publisher(writer *postgres.Writer, watch *watchers) func(context.Context, i
 		}); err != nil {
 			return err
 		}
-		return watch.see(ctx, "published", n)
+		return watch.waitUntilServed(ctx, "published", n)
 	}
 }
 
 // committer writes one row of its own and hears of it, over two connections.
 type committer struct{ writing, listening *pgx.Conn }
 
-func (b *bench) committer(ctx context.Context) (*committer, error) {
+func (b *bench) newCommitter(ctx context.Context) (*committer, error) {
 	writing, err := pgx.Connect(ctx, b.stack.OwnerURL)
 	if err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func (c *committer) commit(ctx context.Context, n int) error {
 // watchers look at both servers.
 type watchers struct{ connections []*connection }
 
-func (b *bench) watchers(ctx context.Context) (*watchers, error) {
+func (b *bench) newWatchers(ctx context.Context) (*watchers, error) {
 	w := &watchers{}
 	for _, endpoint := range b.stack.Endpoints {
 		l, err := b.lecternLoad(endpoint, nil)
@@ -220,10 +220,10 @@ func (w *watchers) close() {
 	}
 }
 
-// see waits until both servers serve a change.
-func (w *watchers) see(ctx context.Context, name string, n int) error {
+// waitUntilServed waits until both servers serve a change.
+func (w *watchers) waitUntilServed(ctx context.Context, name string, n int) error {
 	full := changing + "." + name
-	request, want := post(modernEra, promptsGet, full, fmt.Sprintf(`"name":%q`, full)), []byte(`"`+changed(n)+`"`)
+	request, want := httpRequest(modernEra, promptsGet, full, fmt.Sprintf(`"name":%q`, full)), []byte(`"`+changedText(n)+`"`)
 	late, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(lookEvery)

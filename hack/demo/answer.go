@@ -23,8 +23,8 @@ var arguments = map[string]string{
 	"notes":  "VPN down for Vienna since 14:05 CET. Restarted the gateway, no change. Provider called at 14:40.",
 }
 
-// ask gets the shown prompt with the official MCP client.
-func ask(ctx context.Context, endpoint string) (string, error) {
+// getAnswer gets the shown prompt with the official MCP client.
+func getAnswer(ctx context.Context, endpoint string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	transport := &http.Transport{}
@@ -66,8 +66,8 @@ func sampleText(samples, name string) (string, error) {
 	return sample.Spec.Text, nil
 }
 
-// expected renders the sample by plain replacement: another road to the text than Lectern's.
-func expected(text, fragment string) string {
+// expectedAnswer renders the sample by plain replacement: another road to the text than Lectern's.
+func expectedAnswer(text, fragment string) string {
 	return strings.NewReplacer(
 		"{{#next_shift}} to {{next_shift}}{{/next_shift}}", "",
 		"{{tone}}", "brief", "{{ticket}}", arguments["ticket"], "{{notes}}", arguments["notes"],
@@ -75,7 +75,7 @@ func expected(text, fragment string) string {
 	).Replace(text)
 }
 
-func check(answer, samples string) error {
+func checkAnswer(answer, samples string) error {
 	text, err := sampleText(samples, shown)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func check(answer, samples string) error {
 	if err != nil {
 		return err
 	}
-	if want := expected(text, fragment); answer != want {
+	if want := expectedAnswer(text, fragment); answer != want {
 		return fmt.Errorf("the answer is not what %s says; got\n%s\nwant\n%s", shown, indent(answer), indent(want))
 	}
 	return nil
@@ -112,7 +112,7 @@ func checkEdit(ctx context.Context, stack *testenv.Stack, samples string, say fu
 	defer cancel()
 	for _, endpoint := range stack.Endpoints {
 		if err := wait.Until(ctx, func(ctx context.Context) error {
-			answer, err := ask(ctx, endpoint)
+			answer, err := getAnswer(ctx, endpoint)
 			if err == nil && !strings.Contains(answer, after) {
 				err = errors.New("the old text is still served at " + endpoint)
 			}

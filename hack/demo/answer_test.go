@@ -7,16 +7,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestExpected(t *testing.T) {
+func TestExpectedAnswer(t *testing.T) {
 	t.Parallel()
-	got := expected("A {{tone}} one for {{ticket}}{{#next_shift}} to {{next_shift}}{{/next_shift}}.\n{{> house-style}}\n{{notes}}\n", "Be kind.\n")
+	got := expectedAnswer("A {{tone}} one for {{ticket}}{{#next_shift}} to {{next_shift}}{{/next_shift}}.\n{{> house-style}}\n{{notes}}\n", "Be kind.\n")
 	if diff := cmp.Diff("A brief one for INC-4711.\nBe kind.\n"+arguments["notes"]+"\n", got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestSampleIsCovered fails when the sample gains a placeholder that expected does not know.
-func TestSampleIsCovered(t *testing.T) {
+// TestDemo_SampleIsCovered fails when the sample gains a placeholder that expected does not know.
+func TestDemo_SampleIsCovered(t *testing.T) {
 	t.Parallel()
 	const samples = "../../config/samples"
 	text, err := sampleText(samples, shown)
@@ -27,14 +27,14 @@ func TestSampleIsCovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := expected(text, fragment)
+	want := expectedAnswer(text, fragment)
 	if strings.Contains(want, "{{") || !strings.Contains(want, fragment) {
 		t.Errorf("not fully replaced:\n%s", want)
 	}
-	if err := check(want, samples); err != nil {
+	if err := checkAnswer(want, samples); err != nil {
 		t.Error(err)
 	}
-	if err := check(want+"x", samples); err == nil {
+	if err := checkAnswer(want+"x", samples); err == nil {
 		t.Error("a wrong answer passed")
 	}
 }

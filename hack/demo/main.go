@@ -53,21 +53,21 @@ func run(ctx context.Context, once bool) (failed error) {
 	if err != nil {
 		return err
 	}
-	defer func() { failed = finish(stack.Stop, say, failed) }()
+	defer func() { failed = stopAndReport(stack.Stop, say, failed) }()
 	samples := filepath.Join(root, "config", "samples")
 	say("Applying config/samples to namespace %s.", namespace)
 	if err := applySamples(ctx, stack.ControlPlane, samples); err != nil {
 		return err
 	}
 	say("All prompts are Ready. Asking for %s.%s over MCP.", namespace, shown)
-	answer, err := ask(ctx, stack.Endpoints[0])
+	answer, err := getAnswer(ctx, stack.Endpoints[0])
 	if err != nil {
 		return err
 	}
-	if err := check(answer, samples); err != nil {
+	if err := checkAnswer(answer, samples); err != nil {
 		return err
 	}
-	describe(stack, answer)
+	printUsage(stack, answer)
 	if once {
 		say("Editing the prompt, and asking both servers until they give the new text.")
 		return checkEdit(ctx, stack, samples, say)
@@ -78,8 +78,8 @@ func run(ctx context.Context, once bool) (failed error) {
 	return nil
 }
 
-// finish stops everything, and says that nothing is left only when that is so.
-func finish(stop func() error, say func(string, ...any), failed error) error {
+// stopAndReport stops everything, and says that nothing is left only when that is so.
+func stopAndReport(stop func() error, say func(string, ...any), failed error) error {
 	say("Stopping everything.")
 	if err := stop(); err != nil {
 		return errors.Join(failed, err)
@@ -104,8 +104,8 @@ func applySamples(ctx context.Context, cluster *testenv.ControlPlane, samples st
 	return nil
 }
 
-// describe prints what a newcomer needs to go on.
-func describe(stack *testenv.Stack, answer string) {
+// printUsage prints what a newcomer needs to go on.
+func printUsage(stack *testenv.Stack, answer string) {
 	kubectl := "kubectl"
 	if _, err := exec.LookPath(kubectl); err != nil {
 		kubectl = filepath.Join(stack.ControlPlane.Assets, kubectl)

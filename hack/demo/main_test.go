@@ -32,9 +32,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// TestOnce runs the demo as `make demo ONCE=1` does: it exits well, says what it did, and leaves
+// TestDemo_Once runs the demo as `make demo ONCE=1` does: it exits well, says what it did, and leaves
 // neither a file nor a process.
-func TestOnce(t *testing.T) {
+func TestDemo_Once(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
 	for _, dir := range []string{temp, filepath.Dir(temp)} { // user postgres passes through
@@ -58,7 +58,7 @@ func TestOnce(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- demo.Wait(); cease() }()
 	if runtime.GOOS == "linux" {
-		if err := seenAll(running, marker); err != nil {
+		if err := waitUntilAllSeen(running, marker); err != nil {
 			t.Error(err)
 		}
 	}
@@ -73,7 +73,7 @@ func TestOnce(t *testing.T) {
 	if t.Failed() {
 		t.Log(said.String())
 	}
-	if diff := cmp.Diff([]string(nil), processes(marker)); diff != "" {
+	if diff := cmp.Diff([]string(nil), findProcesses(marker)); diff != "" {
 		t.Errorf("processes left behind: %s", diff)
 	}
 	var left []string
@@ -90,16 +90,16 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// seenAll waits until everything the demo starts was found once, which shows that the search for
+// waitUntilAllSeen waits until everything the demo starts was found once, which shows that the search for
 // what is left can find it.
-func seenAll(ctx context.Context, marker string) error {
+func waitUntilAllSeen(ctx context.Context, marker string) error {
 	want := []string{"etcd", "kube-apiserver", "lectern", "postgres"}
 	if os.Getenv("LECTERN_TEST_DATABASE_URL") != "" {
 		want = want[:3] // that Postgres is not the demo's
 	}
 	seen := map[string]bool{}
 	return wait.Until(ctx, func(context.Context) error {
-		for _, process := range processes(marker) {
+		for _, process := range findProcesses(marker) {
 			name, _, _ := strings.Cut(process, " ")
 			seen[name] = true
 		}
@@ -112,9 +112,9 @@ func seenAll(ctx context.Context, marker string) error {
 	})
 }
 
-// processes are those that were started with an entry in their environment, as "name pid". Only
+// findProcesses are those that were started with an entry in their environment, as "name pid". Only
 // Linux shows them to everybody; elsewhere the files that are left have to tell.
-func processes(entry string) []string {
+func findProcesses(entry string) []string {
 	environments, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		panic(err) // the pattern is constant
@@ -136,7 +136,7 @@ func processes(entry string) []string {
 	return found
 }
 
-func TestFinish(t *testing.T) {
+func TestStopAndReport(t *testing.T) {
 	t.Parallel()
 	before, stopping := errors.New("the answer is wrong"), errors.New("a race was found")
 	for name, tc := range map[string]struct {
@@ -151,7 +151,7 @@ func TestFinish(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var said []string
-			err := finish(func() error { return tc.stop }, func(format string, _ ...any) { said = append(said, format) }, tc.failed)
+			err := stopAndReport(func() error { return tc.stop }, func(format string, _ ...any) { said = append(said, format) }, tc.failed)
 			if diff := cmp.Diff(tc.said, said); diff != "" {
 				t.Error(diff)
 			}

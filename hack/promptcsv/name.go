@@ -14,8 +14,8 @@ const (
 // namer gives each title a name no other row has.
 type namer struct{ taken map[string]bool }
 
-// name is the slug of the title, with '-' and the row's number when the slug is empty or taken.
-func (n namer) name(title string, number int) string {
+// uniqueName is the slug of the title, with '-' and the row's number when the slug is empty or taken.
+func (n namer) uniqueName(title string, number int) string {
 	slug := slugOf(title)
 	name := shorten(slug, maxLabel)
 	if slug == "" {

@@ -41,7 +41,7 @@ func Convert(r io.Reader) ([]v1alpha1.Prompt, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the header: %w", err)
 	}
-	columns, err := locate(header)
+	columns, err := findColumns(header)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +55,11 @@ func Convert(r io.Reader) ([]v1alpha1.Prompt, error) {
 		if err != nil {
 			return nil, fmt.Errorf("row %d: %w", number, err)
 		}
-		p, err := manifest(columns.row(fields))
+		p, err := promptOfRow(columns.readRow(fields))
 		if err != nil {
 			return nil, fmt.Errorf("row %d: %w", number, err)
 		}
-		p.Name = names.name(columns.row(fields).act, number)
+		p.Name = names.uniqueName(columns.readRow(fields).act, number)
 		prompts = append(prompts, *p)
 	}
 }
@@ -69,7 +69,7 @@ type columns struct{ act, prompt, forDevs, kind int }
 
 type row struct{ act, prompt, forDevs, kind string }
 
-func locate(header []string) (columns, error) {
+func findColumns(header []string) (columns, error) {
 	c := columns{
 		act:     slices.Index(header, "act"),
 		prompt:  slices.Index(header, "prompt"),
@@ -82,7 +82,7 @@ func locate(header []string) (columns, error) {
 	return c, nil
 }
 
-func (c columns) row(fields []string) row {
+func (c columns) readRow(fields []string) row {
 	field := func(i int) string {
 		if i < 0 {
 			return ""
@@ -92,7 +92,7 @@ func (c columns) row(fields []string) row {
 	return row{act: field(c.act), prompt: field(c.prompt), forDevs: field(c.forDevs), kind: field(c.kind)}
 }
 
-func manifest(r row) (*v1alpha1.Prompt, error) {
+func promptOfRow(r row) (*v1alpha1.Prompt, error) {
 	for _, field := range []struct{ name, text string }{{"act", r.act}, {"prompt", r.prompt}, {"type", r.kind}} {
 		if !utf8.ValidString(field.text) || strings.ContainsRune(field.text, 0) {
 			return nil, fmt.Errorf("%s is not UTF-8 without U+0000, so it cannot be stored", field.name)
@@ -105,8 +105,8 @@ func manifest(r row) (*v1alpha1.Prompt, error) {
 	p := &v1alpha1.Prompt{}
 	p.APIVersion, p.Kind = v1alpha1.GroupVersion.String(), "Prompt"
 	p.Spec = v1alpha1.PromptSpec{
-		Title:    cut(r.act, maxTitle),
-		Category: cut(strings.ToLower(r.kind), maxTitle),
+		Title:    truncate(r.act, maxTitle),
+		Category: truncate(strings.ToLower(r.kind), maxTitle),
 		Metadata: &runtime.RawExtension{Raw: metadata},
 		Syntax:   "Plain",
 		Text:     r.prompt,
@@ -114,7 +114,7 @@ func manifest(r row) (*v1alpha1.Prompt, error) {
 	if strings.EqualFold(r.forDevs, "true") {
 		p.Spec.Tags = []string{"for-devs"}
 	}
-	if text, arguments, ok := simple(r.prompt); ok {
+	if text, arguments, ok := toSimpleSyntax(r.prompt); ok {
 		p.Spec.Syntax, p.Spec.Text, p.Spec.Arguments = "Simple", text, arguments
 	}
 	if n := len(p.Spec.Text); n == 0 || n > maxText {
@@ -123,8 +123,8 @@ func manifest(r row) (*v1alpha1.Prompt, error) {
 	return p, nil
 }
 
-// cut keeps at most limit characters.
-func cut(s string, limit int) string {
+// truncate keeps at most limit characters.
+func truncate(s string, limit int) string {
 	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
@@ -137,10 +137,10 @@ var (
 	identifier  = regexp.MustCompile(`\{\{[A-Za-z0-9_]+\}\}`)
 )
 
-// simple rewrites ${name} and ${name:default} to {{name}}. It is not ok when a "${" is anything
+// toSimpleSyntax rewrites ${name} and ${name:default} to {{name}}. It is not ok when a "${" is anything
 // else, when {{name}} already stands in the text and would become a placeholder, or when what comes
 // out would not be a valid Prompt.
-func simple(text string) (rewritten string, arguments []v1alpha1.Argument, ok bool) {
+func toSimpleSyntax(text string) (rewritten string, arguments []v1alpha1.Argument, ok bool) {
 	found := placeholder.FindAllStringSubmatch(text, -1)
 	if len(found) != len(opening.FindAllStringIndex(text, -1)) || identifier.MatchString(text) {
 		return "", nil, false

@@ -20,8 +20,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
-// table writes rows of act and prompt as CSV.
-func table(t *testing.T, rows ...[2]string) string {
+// csvTable writes rows of act and prompt as CSV.
+func csvTable(t *testing.T, rows ...[2]string) string {
 	t.Helper()
 	var b strings.Builder
 	w := csv.NewWriter(&b)
@@ -35,7 +35,7 @@ func table(t *testing.T, rows ...[2]string) string {
 	return b.String()
 }
 
-func convert(t *testing.T, text string) []v1alpha1.Prompt {
+func convertText(t *testing.T, text string) []v1alpha1.Prompt {
 	t.Helper()
 	prompts, err := promptcsv.Convert(strings.NewReader(text))
 	if err != nil {
@@ -44,9 +44,9 @@ func convert(t *testing.T, text string) []v1alpha1.Prompt {
 	return prompts
 }
 
-func TestConvertWholeRow(t *testing.T) {
+func TestConvert_Row(t *testing.T) {
 	t.Parallel()
-	got := convert(t, "type,act,for_devs,prompt\r\nIMAGE,\"Dr. Who, M.D.\",TRUE,\"Say ${Your Name:Ann}\r\nto ${x}\"\r\n")
+	got := convertText(t, "type,act,for_devs,prompt\r\nIMAGE,\"Dr. Who, M.D.\",TRUE,\"Say ${Your Name:Ann}\r\nto ${x}\"\r\n")
 	ann := "Ann"
 	var want v1alpha1.Prompt
 	want.APIVersion, want.Kind, want.Name = "lectern.dev/v1alpha1", "Prompt", "dr-who-m-d"
@@ -62,7 +62,7 @@ func TestConvertWholeRow(t *testing.T) {
 	}
 }
 
-func TestConvertText(t *testing.T) {
+func TestConvert_Text(t *testing.T) {
 	t.Parallel()
 	value := func(s string) *string { return &s }
 	long := strings.Repeat("n", 65)
@@ -95,7 +95,7 @@ func TestConvertText(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := convert(t, table(t, [2]string{"t", tc.text}))[0].Spec
+			got := convertText(t, csvTable(t, [2]string{"t", tc.text}))[0].Spec
 			want := v1alpha1.PromptSpec{Title: "t", Metadata: got.Metadata, Syntax: "Simple", Text: tc.want, Arguments: tc.arguments}
 			if tc.want == "" {
 				want.Syntax, want.Text = "Plain", tc.text
@@ -107,7 +107,7 @@ func TestConvertText(t *testing.T) {
 	}
 }
 
-func TestConvertNames(t *testing.T) {
+func TestConvert_Names(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 62)
 	titles := []string{
@@ -123,7 +123,7 @@ func TestConvertNames(t *testing.T) {
 		rows = append(rows, [2]string{title, "text"})
 	}
 	var got []string
-	for _, p := range convert(t, table(t, rows...)) {
+	for _, p := range convertText(t, csvTable(t, rows...)) {
 		got = append(got, p.Name)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -131,16 +131,16 @@ func TestConvertNames(t *testing.T) {
 	}
 }
 
-func TestConvertCutsTitles(t *testing.T) {
+func TestConvert_TruncatesTitles(t *testing.T) {
 	t.Parallel()
 	title := strings.Repeat("é", 150)
-	got := convert(t, table(t, [2]string{title, "x"}))[0].Spec
+	got := convertText(t, csvTable(t, [2]string{title, "x"}))[0].Spec
 	if got.Title != title[:200] || string(got.Metadata.Raw) != `{"act":"`+title+`"}` {
 		t.Errorf("title %q, metadata %s", got.Title, got.Metadata.Raw)
 	}
 }
 
-func TestConvertRefuses(t *testing.T) {
+func TestConvert_Refuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ text, want string }{
 		"nothing":         {"", "read the header: EOF"},
@@ -158,9 +158,9 @@ func TestConvertRefuses(t *testing.T) {
 	}
 }
 
-func TestWriteReadsBack(t *testing.T) {
+func TestWrite_ReadsBack(t *testing.T) {
 	t.Parallel()
-	prompts := convert(t, table(t,
+	prompts := convertText(t, csvTable(t,
 		[2]string{"yes", " a: b\n\n  c \n"}, [2]string{"007", "---\n...\n# x"}, [2]string{"\u2028", "\u2028\ufeff\tx\r"},
 	))
 	var all strings.Builder
@@ -186,7 +186,7 @@ func TestWriteReadsBack(t *testing.T) {
 func TestWriteFiles(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	prompts := convert(t, table(t, [2]string{"One", "first"}, [2]string{"Two", "second"}))
+	prompts := convertText(t, csvTable(t, [2]string{"One", "first"}, [2]string{"Two", "second"}))
 	if err := promptcsv.WriteFiles(folder, prompts); err != nil {
 		t.Fatal(err)
 	}
@@ -206,17 +206,17 @@ func TestWriteFiles(t *testing.T) {
 }
 
 // YAML folds U+0085 to a blank, quoted or not, where the library writes it.
-func TestWriteRefusesWhatWouldChange(t *testing.T) {
+func TestWrite_RefusesWhatWouldChange(t *testing.T) {
 	t.Parallel()
-	prompts := convert(t, table(t, [2]string{"a", "b\u0085c"}))
+	prompts := convertText(t, csvTable(t, [2]string{"a", "b\u0085c"}))
 	const want = "write prompt a: as YAML it would not read back unchanged; write it by hand"
 	if err := promptcsv.Write(io.Discard, prompts); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// open opens the real collection, or returns nil where there is none.
-func open(t *testing.T) io.Reader {
+// openCollection opens the real collection, or returns nil where there is none.
+func openCollection(t *testing.T) io.Reader {
 	t.Helper()
 	path, err := testenv.TestData("prompts.csv")
 	if err != nil {
@@ -240,9 +240,9 @@ func open(t *testing.T) io.Reader {
 
 // Every real row becomes a manifest that reads back from YAML, compiles, and renders to what
 // filling the row's own placeholders gives.
-func TestRealCollection(t *testing.T) {
+func TestConvert_RealCollection(t *testing.T) {
 	t.Parallel()
-	file := open(t)
+	file := openCollection(t)
 	if file == nil {
 		return
 	}
@@ -255,7 +255,7 @@ func TestRealCollection(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows = rows[1:]
-	prompts := convert(t, string(text))
+	prompts := convertText(t, string(text))
 	if len(prompts) != len(rows) || len(rows) != 1184 {
 		t.Fatalf("%d rows and %d prompts, want 1184 of both", len(rows), len(prompts))
 	}
@@ -281,7 +281,7 @@ func TestRealCollection(t *testing.T) {
 		if diff := cmp.Diff(p, read); diff != "" {
 			t.Errorf("row %d (-written +read):\n%s", i+1, diff)
 		}
-		if got, want := render(t, &read), expected(rows[i][1], p.Spec.Syntax); got != want {
+		if got, want := renderPrompt(t, &read), expectedText(rows[i][1], p.Spec.Syntax); got != want {
 			t.Errorf("row %d (-want +got):\n%s", i+1, cmp.Diff(want, got))
 		}
 	}
@@ -290,8 +290,8 @@ func TestRealCollection(t *testing.T) {
 	}
 }
 
-// render compiles a manifest and fills arguments without default with their name in quotes.
-func render(t *testing.T, p *v1alpha1.Prompt) string {
+// renderPrompt compiles a manifest and fills arguments without default with their name in quotes.
+func renderPrompt(t *testing.T, p *v1alpha1.Prompt) string {
 	t.Helper()
 	spec := prompt.Spec{
 		Title: p.Spec.Title, Category: p.Spec.Category, Tags: p.Spec.Tags, Metadata: p.Spec.Metadata.Raw,
@@ -322,8 +322,8 @@ func render(t *testing.T, p *v1alpha1.Prompt) string {
 	return messages[0].Text
 }
 
-// expected fills a row by itself, knowing nothing of {{name}}.
-func expected(text, syntax string) string {
+// expectedText fills a row by itself, knowing nothing of {{name}}.
+func expectedText(text, syntax string) string {
 	if syntax == "Plain" {
 		return text
 	}

@@ -52,7 +52,7 @@ func TestControlPlane(t *testing.T) {
 	}
 }
 
-func TestAssetsNamedByTheEnvironment(t *testing.T) {
+func TestAssets_FromEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"etcd", "kubectl"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))

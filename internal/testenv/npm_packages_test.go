@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestPackagesSayWhatIsMissing: a test that needs them fails with what to do, and leaves nothing half
+// TestInstallPackages_MissingNPM: a test that needs them fails with what to do, and leaves nothing half
 // done for the next one.
-func TestPackagesSayWhatIsMissing(t *testing.T) {
+func TestInstallPackages_MissingNPM(t *testing.T) {
 	files := map[string][]byte{
 		"package.json":      []byte(`{"name":"x","dependencies":{"left-pad":"1.3.0"}}`),
 		"package-lock.json": []byte(`{"name":"x","lockfileVersion":3,"packages":{"":{"name":"x","dependencies":{"left-pad":"1.3.0"}},"node_modules/left-pad":{"version":"1.3.0"}}}`),

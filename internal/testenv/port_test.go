@@ -7,9 +7,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestFreePortIsNobodyElses: two processes, which are two of reserved, never get the same port, not
+// TestFreePort_IsExclusive: two processes, which are two of reserved, never get the same port, not
 // even when no server listens on it yet.
-func TestFreePortIsNobodyElses(t *testing.T) {
+func TestFreePort_IsExclusive(t *testing.T) {
 	t.Parallel()
 	var one, another portReservation
 	defer func() {
@@ -30,8 +30,8 @@ func TestFreePortIsNobodyElses(t *testing.T) {
 	}
 }
 
-// TestFreePortWhereTheKernelBegins: below, or, without room for a block there, anywhere.
-func TestFreePortWhereTheKernelBegins(t *testing.T) {
+// TestFreePort_NearKernelPorts: below, or, without room for a block there, anywhere.
+func TestFreePort_NearKernelPorts(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		kernel int
@@ -56,7 +56,7 @@ func TestFreePortWhereTheKernelBegins(t *testing.T) {
 	}
 }
 
-func TestPortOr(t *testing.T) {
+func TestPortOrFree(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

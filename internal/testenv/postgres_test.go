@@ -70,7 +70,7 @@ func TestParseVersion(t *testing.T) {
 	}
 }
 
-func TestChoose(t *testing.T) {
+func TestChooseBinaries(t *testing.T) {
 	t.Parallel()
 	all := []binaries{{"a", 15}, {"b", 17}, {"c", 19}, {"d", 13}}
 	for name, tc := range map[string]struct {
@@ -92,7 +92,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-func TestSources(t *testing.T) {
+func TestPostgresProviders(t *testing.T) {
 	t.Parallel()
 	all := []binaries{{"a", 15}, {"b", 17}}
 	for name, tc := range map[string]struct {
@@ -122,8 +122,8 @@ func (fakeProvider) createServer(context.Context, *reaper, serverPlacement) (pos
 	return &dockerContainer{name: "given"}, nil
 }
 
-// TestNextSource puts a docker on the machine that does what a test tells it to.
-func TestNextSource(t *testing.T) {
+// TestCreateServer_NextProvider puts a docker on the machine that does what a test tells it to.
+func TestCreateServer_NextProvider(t *testing.T) {
 	const answers = "[ $1 = version ]"
 	for name, tc := range map[string]struct {
 		docker string
@@ -162,8 +162,8 @@ func TestNextSource(t *testing.T) {
 	}
 }
 
-// TestGuardGivesUp has the reaper end a process that then stays as a zombie, since nobody buries it.
-func TestGuardGivesUp(t *testing.T) {
+// TestReaper_GivesUp has the reaper end a process that then stays as a zombie, since nobody buries it.
+func TestReaper_GivesUp(t *testing.T) {
 	t.Parallel()
 	g, err := startReaper()
 	require.NoError(t, err)
@@ -268,7 +268,7 @@ func checkPausedServer(t *testing.T, p *Postgres) {
 	require.NoError(t, p.PauseServer(ctx))
 }
 
-func TestLentPostgres(t *testing.T) {
+func TestPostgres_Lent(t *testing.T) {
 	requireOwnPostgres(t)
 	owner, err := StartPostgres(t.Context(), PostgresOptions{})
 	require.NoError(t, err)
@@ -287,9 +287,9 @@ func TestLentPostgres(t *testing.T) {
 	}
 }
 
-// TestGuardAfterDeath kills the process that started a server, and expects the server and its folder
+// TestReaper_AfterDeath kills the process that started a server, and expects the server and its folder
 // to go too.
-func TestGuardAfterDeath(t *testing.T) {
+func TestReaper_AfterDeath(t *testing.T) {
 	t.Parallel()
 	requireOwnPostgres(t)
 	for _, state := range []string{"running", "paused"} {

@@ -184,7 +184,7 @@ func (s *Stack) planProcesses() error {
 	s.addProcess(Controller, probes, metrics, append([]string{
 		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + SystemNamespace,
 		"--database-url-file=" + s.secretFile("owner"), "--server-role=" + s.database.serverRole,
-		"--changes=unproven", // nobody proves who he is here: the servers ask nobody, either
+		"--changes=unproven", // no caller is authenticated here: the servers ask nobody, either
 		"--metrics-address=" + loopbackAddress(metrics), "--probe-address=" + loopbackAddress(probes),
 	}, s.options.ControllerArgs...))
 	for i, name := range []string{Server1, Server2} {

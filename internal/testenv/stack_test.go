@@ -65,7 +65,7 @@ func breakEverything(t *testing.T, s *Stack) {
 	}
 }
 
-func TestEnvironment(t *testing.T) {
+func TestStack_ProcessEnvironment(t *testing.T) {
 	t.Setenv("LECTERN_ADDRESS", "0.0.0.0:1")
 	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
 	t.Setenv("PGHOST", "elsewhere")
@@ -84,7 +84,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestFaults(t *testing.T) {
+func TestFindCrash(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ log, want string }{
 		"none":                {`{"msg":"panic: in a text, WARNING: DATA RACE"}` + "\n", ""},
@@ -99,7 +99,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestStackFaults(t *testing.T) {
+func TestStack_FindCrashes(t *testing.T) {
 	t.Parallel()
 	s := &Stack{Dir: t.TempDir(), processes: map[string]*stackProcess{Controller: {}, Server1: {}, Server2: {}}}
 	require.NoError(t, os.WriteFile(s.LogPath(Controller), []byte("all is well\n"), 0o600))
@@ -110,7 +110,7 @@ func TestStackFaults(t *testing.T) {
 	}
 }
 
-func TestAwaitTellsTheLog(t *testing.T) {
+func TestRunningProgram_LogOfEarlyEnd(t *testing.T) {
 	t.Parallel()
 	g, err := startReaper()
 	require.NoError(t, err)
@@ -125,8 +125,8 @@ func TestAwaitTellsTheLog(t *testing.T) {
 	}
 }
 
-// TestLost tells a process that ended by itself from one that was told to.
-func TestLost(t *testing.T) {
+// TestStack_CheckRunning tells a process that ended by itself from one that was told to.
+func TestStack_CheckRunning(t *testing.T) {
 	t.Parallel()
 	g, err := startReaper()
 	require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestLost(t *testing.T) {
 	require.NoError(t, s.CheckRunning(Server1))
 }
 
-func TestQuote(t *testing.T) {
+func TestQuoteForShell(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(`'it'\''s; rm -rf /'`, quoteForShell("it's; rm -rf /")); diff != "" {
 		t.Error(diff)

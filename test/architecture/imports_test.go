@@ -24,11 +24,11 @@ type listed struct {
 }
 
 // room is the part of the path below the module: "controllers/prompt".
-func (l listed) room() string { return place(l.ImportPath) }
+func (l listed) room() string { return roomOf(l.ImportPath) }
 
-// place names a package so that rules can tell ours, the standard library's and others apart:
+// roomOf names a package so that rules can tell ours, the standard library's and others apart:
 // "internal/store", "std/internal/abi", "k8s.io/client-go/rest".
-func place(imported string) string {
+func roomOf(imported string) string {
 	if ours, is := strings.CutPrefix(imported, module); is {
 		return strings.TrimPrefix(ours, "/")
 	}
@@ -38,7 +38,7 @@ func place(imported string) string {
 	return imported
 }
 
-func within(room, parent string) bool { return room == parent || strings.HasPrefix(room, parent+"/") }
+func isWithin(room, parent string) bool { return room == parent || strings.HasPrefix(room, parent+"/") }
 
 // A rule allows or forbids one import of one package; indirect imports too when deep is set.
 type rule struct {
@@ -50,152 +50,154 @@ type rule struct {
 	forbids func(room, imported string) bool
 }
 
-func in(parents ...string) func(string) bool {
+func inRooms(parents ...string) func(string) bool {
 	return func(room string) bool {
-		return slices.ContainsFunc(parents, func(parent string) bool { return within(room, parent) })
+		return slices.ContainsFunc(parents, func(parent string) bool { return isWithin(room, parent) })
 	}
 }
 
 func anyOf(parents ...string) func(string, string) bool {
-	is := in(parents...)
+	is := inRooms(parents...)
 	return func(_, imported string) bool { return is(imported) }
 }
 
-// forTests says whether a package serves tests alone, as pgtest does; rules spare it because one of
+// isForTests says whether a package serves tests alone, as pgtest does; rules spare it because one of
 // them sees to that.
-func forTests(room string) bool {
-	return strings.HasSuffix(room, "test") && !within(room, "test") || within(room, "internal/testenv")
+func isForTests(room string) bool {
+	return strings.HasSuffix(room, "test") && !isWithin(room, "test") || isWithin(room, "internal/testenv")
 }
 
 var rules = []rule{
 	{
 		name: "the controller knows no server", deep: true,
-		applies: in("controllers"), forbids: anyOf("server"),
+		applies: inRooms("controllers"), forbids: anyOf("server"),
 	},
 	{
 		name: "the program has nothing of tests and hack", deep: true,
 		applies: func(room string) bool {
-			return room == "" || in("api", "config", "controllers", "server", "internal")(room) && !forTests(room)
+			return room == "" || inRooms("api", "config", "controllers", "server", "internal")(room) && !isForTests(room)
 		},
 		forbids: anyOf("internal/testenv", "test", "hack"),
 	},
 	{
 		name: "nothing imports upward from what tests start", deep: true,
-		applies: func(room string) bool { return forTests(room) },
+		applies: func(room string) bool { return isForTests(room) },
 		forbids: anyOf("test", "hack"),
 	},
 	{
 		name: "tests need nothing of hack", deep: true,
-		applies: in("test"), forbids: anyOf("hack"),
+		applies: inRooms("test"), forbids: anyOf("hack"),
 	},
 	{
 		name: "a server knows no controller and no Kubernetes", deep: true,
-		applies: func(room string) bool { return in("server")(room) && !forTests(room) },
+		applies: func(room string) bool { return inRooms("server")(room) && !isForTests(room) },
 		forbids: anyOf("controllers", "k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
 	},
 	{
 		name:    "a server reads objects through internal/promptobject",
-		applies: func(room string) bool { return in("server")(room) && !forTests(room) }, forbids: anyOf("api"),
+		applies: func(room string) bool { return inRooms("server")(room) && !isForTests(room) }, forbids: anyOf("api"),
 	},
 	{
 		name: "what reads no files has no code of the API server", deep: true,
-		applies: in("controllers", "server/prompts", "internal/promptobject"),
+		applies: inRooms("controllers", "server/prompts", "internal/promptobject"),
 		forbids: anyOf("internal/manifest", "github.com/google/cel-go", "k8s.io/apiserver", "k8s.io/apiextensions-apiserver/pkg/apiserver"),
 	},
 	{
 		name:    "a room of a program knows nothing of the program",
-		applies: in("controllers", "server"),
+		applies: inRooms("controllers", "server"),
 		forbids: func(room, imported string) bool {
 			program, _, _ := strings.Cut(room, "/")
-			return room != program && imported == program && !forTests(room)
+			return room != program && imported == program && !isForTests(room)
 		},
 	},
 	{
 		name: "what tools stand on knows no tool", deep: true,
-		applies: in("server/tool"), forbids: anyOf("api", "config", "controllers", "internal", "server"),
+		applies: inRooms("server/tool"), forbids: anyOf("api", "config", "controllers", "internal", "server"),
 	},
 	{
 		name:    "a caller is known by server/auth alone",
-		applies: func(room string) bool { return in("server")(room) && !within(room, "server/auth") },
+		applies: func(room string) bool { return inRooms("server")(room) && !isWithin(room, "server/auth") },
 		forbids: anyOf("internal/access"),
 	},
 	{
 		name:    "commands are for the program's root",
-		applies: func(room string) bool { return room != "" && !within(room, "internal/cli") && !forTests(room) },
+		applies: func(room string) bool { return room != "" && !isWithin(room, "internal/cli") && !isForTests(room) },
 		forbids: anyOf("internal/cli"),
 	},
 	{
 		name: "the controller and access alone speak to the API server",
 		applies: func(room string) bool {
-			return in("api", "config", "internal")(room) && !within(room, "internal/access") && !forTests(room)
+			return inRooms("api", "config", "internal")(room) && !isWithin(room, "internal/access") && !isForTests(room)
 		},
 		forbids: anyOf("k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
 	},
 	{
 		name: "the server alone speaks MCP", deep: true,
-		applies: func(room string) bool { return in("api", "config", "controllers", "internal")(room) && !forTests(room) },
+		applies: func(room string) bool {
+			return inRooms("api", "config", "controllers", "internal")(room) && !isForTests(room)
+		},
 		forbids: anyOf("github.com/mark3labs/mcp-go", "github.com/modelcontextprotocol/go-sdk"),
 	},
 	{
 		name: "decisions are pure", deep: true,
-		applies: in("internal/prompt", "internal/promptobject", "internal/change", "internal/store/plan"),
+		applies: inRooms("internal/prompt", "internal/promptobject", "internal/change", "internal/store/plan"),
 		forbids: anyOf("internal/store/memory", "internal/store/postgres", "internal/folder", "k8s.io/client-go",
 			"sigs.k8s.io/controller-runtime", "github.com/jackc/pgx", "std/database/sql"),
 	},
 	{
 		name: "work on files needs no cluster", deep: true,
-		applies: in("internal/cli"), forbids: anyOf("k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
+		applies: inRooms("internal/cli"), forbids: anyOf("k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
 	},
 	{
 		name: "internal is below the programs", deep: true,
-		applies: in("internal"), forbids: anyOf("controllers", "server"),
+		applies: inRooms("internal"), forbids: anyOf("controllers", "server"),
 	},
 	{
 		name:    "what is for tests is imported by tests",
-		applies: func(room string) bool { return !forTests(room) },
+		applies: func(room string) bool { return !isForTests(room) },
 		forbids: func(room, imported string) bool {
-			started := in("hack")(room) && within(imported, "internal/testenv")
-			return in("api", "controllers", "server", "internal", "test", "hack")(imported) && forTests(imported) && !started
+			started := inRooms("hack")(room) && isWithin(imported, "internal/testenv")
+			return inRooms("api", "controllers", "server", "internal", "test", "hack")(imported) && isForTests(imported) && !started
 		},
 	},
 	{
 		name: "api is inert", deep: true,
-		applies: in("api"), forbids: anyOf("controllers", "server", "internal", "k8s.io/client-go"),
+		applies: inRooms("api"), forbids: anyOf("controllers", "server", "internal", "k8s.io/client-go"),
 	},
 	{
 		name: "what is installed is files", deep: true,
-		applies: in("config"),
-		forbids: func(_, imported string) bool { return !within(imported, "std") },
+		applies: inRooms("config"),
+		forbids: func(_, imported string) bool { return !isWithin(imported, "std") },
 	},
 	{
 		name:    "prompts are pure",
 		applies: func(room string) bool { return room == "internal/prompt" },
 		forbids: func(_, imported string) bool {
-			return !within(imported, "std") && imported != "github.com/gowebpki/jcs" && imported != "github.com/aymanbagabas/go-udiff"
+			return !isWithin(imported, "std") && imported != "github.com/gowebpki/jcs" && imported != "github.com/aymanbagabas/go-udiff"
 		},
 	},
 	{
 		name:    "one package speaks Postgres",
-		applies: func(room string) bool { return !in("internal/store/postgres", "internal/testenv", "hack")(room) },
+		applies: func(room string) bool { return !inRooms("internal/store/postgres", "internal/testenv", "hack")(room) },
 		forbids: anyOf("github.com/jackc/pgx", "std/database/sql"),
 	},
 	{
 		name:    "reconcilers know each other only through status",
 		applies: func(room string) bool { return strings.HasPrefix(room, "controllers/") },
 		forbids: func(room, imported string) bool {
-			return strings.HasPrefix(imported, "controllers/") && !within(imported, "controllers/status") &&
-				!within(imported, strings.Join(strings.Split(room, "/")[:2], "/"))
+			return strings.HasPrefix(imported, "controllers/") && !isWithin(imported, "controllers/status") &&
+				!isWithin(imported, strings.Join(strings.Split(room, "/")[:2], "/"))
 		},
 	},
 }
 
-// nondescript names say nothing of what is inside.
-var nondescript = []string{"util", "utils", "common", "helper", "helpers", "types", "models", "errors", "misc", "base", "shared"}
+// forbiddenNames names say nothing of what is inside.
+var forbiddenNames = []string{"util", "utils", "common", "helper", "helpers", "types", "models", "errors", "misc", "base", "shared"}
 
-func violations(packages []listed) []string {
+func findViolations(packages []listed) []string {
 	var found []string
 	for _, l := range packages {
-		if slices.Contains(nondescript, l.Name) || slices.Contains(nondescript, path.Base(l.ImportPath)) {
+		if slices.Contains(forbiddenNames, l.Name) || slices.Contains(forbiddenNames, path.Base(l.ImportPath)) {
 			found = append(found, fmt.Sprintf("%s: the name says nothing of what is inside", l.room()))
 		}
 		for _, r := range rules {
@@ -207,7 +209,7 @@ func violations(packages []listed) []string {
 				imports = l.Deps
 			}
 			for _, imported := range imports {
-				if name := place(imported); r.forbids(l.room(), name) {
+				if name := roomOf(imported); r.forbids(l.room(), name) {
 					found = append(found, fmt.Sprintf("%s: %s imports %s", r.name, l.room(), name))
 				}
 			}
@@ -218,17 +220,17 @@ func violations(packages []listed) []string {
 
 func TestImports(t *testing.T) {
 	t.Parallel()
-	packages := list(t)
+	packages := listPackages(t)
 	if len(packages) < 10 {
 		t.Fatalf("go list found only %d packages", len(packages))
 	}
-	if diff := cmp.Diff([]string(nil), violations(packages)); diff != "" {
+	if diff := cmp.Diff([]string(nil), findViolations(packages)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// list lists the packages of the product, and of the bench, which is a module of its own.
-func list(t *testing.T) []listed {
+// listPackages lists the packages of the product, and of the bench, which is a module of its own.
+func listPackages(t *testing.T) []listed {
 	t.Helper()
 	return append(listModule(t, root), listModule(t, root+"/hack/bench")...)
 }
@@ -256,12 +258,12 @@ func listModule(t *testing.T, folder string) []listed {
 	}
 }
 
-// TestRulesBite breaks every rule once.
-func TestRulesBite(t *testing.T) {
+// TestRules_EachBites breaks every rule once.
+func TestRules_EachBites(t *testing.T) {
 	t.Parallel()
 	at := func(room string, imports ...string) listed {
 		for i, imported := range imports {
-			if in("api", "config", "controllers", "server", "internal", "test", "hack")(imported) {
+			if inRooms("api", "config", "controllers", "server", "internal", "test", "hack")(imported) {
 				imports[i] = module + "/" + imported
 			}
 		}
@@ -312,7 +314,7 @@ func TestRulesBite(t *testing.T) {
 		broken = append(broken, tc.want...)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, violations([]listed{tc.given})); diff != "" {
+			if diff := cmp.Diff(tc.want, findViolations([]listed{tc.given})); diff != "" {
 				t.Error(diff)
 			}
 		})

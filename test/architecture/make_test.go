@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMakeTest asks make which runs `make test` consists of: the module or PG of each, and how much it tests.
-func TestMakeTest(t *testing.T) {
+// TestMake_Test asks make which runs `make test` consists of: the module or PG of each, and how much it tests.
+func TestMake_Test(t *testing.T) {
 	t.Parallel()
 	const all, bench, stores = "./...", "hack/bench ./...", "./internal/store/... ./internal/testenv/... ./test/scenarios/..."
 	for name, tc := range map[string]struct {
@@ -25,7 +25,7 @@ func TestMakeTest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var runs []string
-			for line := range strings.Lines(makes(t, root, tc.env, "--dry-run", "test")) {
+			for line := range strings.Lines(runMake(t, root, tc.env, "--dry-run", "test")) {
 				before, packages, isRun := strings.Cut(line, "go test ")
 				if !isRun {
 					continue
@@ -45,8 +45,8 @@ func TestMakeTest(t *testing.T) {
 	}
 }
 
-// TestMakeState has verify's fingerprint of the tree see every change, a deletion included.
-func TestMakeState(t *testing.T) {
+// TestMake_State has verify's fingerprint of the tree see every change, a deletion included.
+func TestMake_State(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, content string) {
@@ -74,7 +74,7 @@ func TestMakeState(t *testing.T) {
 	}
 	state := func() string {
 		t.Helper()
-		return makes(t, dir, nil, "--eval", "state: ; @$(STATE)", "state")
+		return runMake(t, dir, nil, "--eval", "state: ; @$(STATE)", "state")
 	}
 	seen := map[string]string{state(): "nothing"}
 	for _, change := range []struct {
@@ -98,8 +98,8 @@ func TestMakeState(t *testing.T) {
 	}
 }
 
-// makes runs make without what a surrounding `make test` passes on, and returns what it printed.
-func makes(t *testing.T, dir string, env []string, args ...string) string {
+// runMake runs make without what a surrounding `make test` passes on, and returns what it printed.
+func runMake(t *testing.T, dir string, env []string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "--directory", dir}, args...)...)
 	for _, entry := range os.Environ() {

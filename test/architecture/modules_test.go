@@ -13,8 +13,8 @@ import (
 
 var requirement = regexp.MustCompile(`(?m)^\t(\S+) (v\S+)(?: // indirect)?$`)
 
-// requirements are the modules that a go.mod requires, with their versions.
-func requirements(content []byte) map[string]string {
+// parseRequirements are the modules that a go.mod requires, with their versions.
+func parseRequirements(content []byte) map[string]string {
 	found := map[string]string{}
 	for _, line := range requirement.FindAllSubmatch(content, -1) {
 		found[string(line[1])] = string(line[2])
@@ -22,8 +22,8 @@ func requirements(content []byte) map[string]string {
 	return found
 }
 
-// differences are the modules that two modules build with in different versions.
-func differences(product, bench map[string]string) []string {
+// findDifferences are the modules that two modules build with in different versions.
+func findDifferences(product, bench map[string]string) []string {
 	var found []string
 	for name, version := range bench {
 		if other, both := product[name]; both && other != version {
@@ -43,21 +43,21 @@ func TestModulesAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if modules[i] = requirements(content); len(modules[i]) < 20 {
+		if modules[i] = parseRequirements(content); len(modules[i]) < 20 {
 			t.Fatalf("%s/go.mod requires only %d modules", folder, len(modules[i]))
 		}
 	}
-	if diff := cmp.Diff([]string(nil), differences(modules[0], modules[1])); diff != "" {
+	if diff := cmp.Diff([]string(nil), findDifferences(modules[0], modules[1])); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestDifferences(t *testing.T) {
+func TestFindDifferences(t *testing.T) {
 	t.Parallel()
-	product := requirements([]byte("require (\n\tk8s.io/api v0.37.1\n\tgolang.org/x/sync v0.24.0\n)\n"))
-	bench := requirements([]byte("require (\n\tk8s.io/api v0.37.2 // indirect\n\tgolang.org/x/sync v0.24.0\n\texample.org/x v1.0.0\n)\n"))
+	product := parseRequirements([]byte("require (\n\tk8s.io/api v0.37.1\n\tgolang.org/x/sync v0.24.0\n)\n"))
+	bench := parseRequirements([]byte("require (\n\tk8s.io/api v0.37.2 // indirect\n\tgolang.org/x/sync v0.24.0\n\texample.org/x v1.0.0\n)\n"))
 	want := []string{"k8s.io/api: v0.37.1 in the product, v0.37.2 in the bench"}
-	if diff := cmp.Diff(want, differences(product, bench)); diff != "" {
+	if diff := cmp.Diff(want, findDifferences(product, bench)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -54,10 +54,10 @@ type names struct {
 // isProduct says whether a file is code that is released, and written by hand.
 func isProduct(name string, content []byte) bool {
 	room := path.Dir(name)
-	if name != "main.go" && !in("api", "config", "controllers", "internal", "server")(room) {
+	if name != "main.go" && !inRooms("api", "config", "controllers", "internal", "server")(room) {
 		return false
 	}
-	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !forTests(room) && !generated(content)
+	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !isForTests(room) && !isGenerated(content)
 }
 
 func (n *names) read(name string, content []byte) error {
@@ -141,8 +141,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNamesBite breaks every rule of names once.
-func TestNamesBite(t *testing.T) {
+// TestNames_EachRuleBites breaks every rule of names once.
+func TestNames_EachRuleBites(t *testing.T) {
 	t.Parallel()
 	read := func(files map[string]string) (n names) {
 		for name, content := range files {

@@ -34,7 +34,7 @@ func lineLimit(name string) int {
 
 const functionLimit = 60
 
-func tooLong(name string, content []byte) ([]string, error) {
+func findTooLong(name string, content []byte) ([]string, error) {
 	var found []string
 	if lines := bytes.Count(content, []byte("\n")); lines > lineLimit(name) {
 		found = append(found, fmt.Sprintf("%s has %d lines; %d are enough", name, lines, lineLimit(name)))
@@ -59,7 +59,7 @@ func tooLong(name string, content []byte) ([]string, error) {
 	return found, nil
 }
 
-func generated(content []byte) bool {
+func isGenerated(content []byte) bool {
 	head, _, _ := bytes.Cut(content, []byte("\npackage "))
 	return bytes.Contains(head, []byte("Code generated ")) && bytes.Contains(head, []byte(" DO NOT EDIT."))
 }
@@ -93,11 +93,11 @@ func TestSizes(t *testing.T) {
 	var found []string
 	measured := 0
 	err := eachFile(func(name string, content []byte) error {
-		if generated(content) {
+		if isGenerated(content) {
 			return nil
 		}
 		measured++
-		long, err := tooLong(name, content)
+		long, err := findTooLong(name, content)
 		found = append(found, long...)
 		return err
 	})
@@ -112,10 +112,10 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-func TestTooLong(t *testing.T) {
+func TestFindTooLong(t *testing.T) {
 	t.Parallel()
 	source := "package x\n\nfunc f() {\n" + strings.Repeat("\t_ = 1\n", 61) + "}\n" + strings.Repeat("\n", 50)
-	got, err := tooLong("main.go", []byte(source))
+	got, err := findTooLong("main.go", []byte(source))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 
 type object = map[string]any
 
-// journey is what an agent's way through the server comes to, with any client.
-func journey(version string, capabilities object) object {
+// wantedJourney is what an agent's way through the server comes to, with any client.
+func wantedJourney(version string, capabilities object) object {
 	return object{
 		"version": version, "capabilities": capabilities,
 		"prompts":         []any{"it.greeting", "support.incident-handover"},
@@ -41,53 +41,53 @@ func journey(version string, capabilities object) object {
 	}
 }
 
-// TestTypeScriptV1: the first generation begins with initialize, and is shown nothing that needs a
+// TestTypeScriptClient_V1: the first generation begins with initialize, and is shown nothing that needs a
 // session.
-func TestTypeScriptV1(t *testing.T) {
+func TestTypeScriptClient_V1(t *testing.T) {
 	t.Parallel()
-	o := install(t)
-	_, endpoint := lectern(t)
-	script := o.run(t, "clients/v1.mjs", endpoint)
-	want := journey("2025-11-25", object{"completions": object{}, "prompts": object{}, "resources": object{}, "tools": object{}})
-	script.says(want)
-	script.ends()
+	o := requirePrograms(t)
+	_, endpoint := startLectern(t)
+	script := o.runScript(t, "clients/v1.mjs", endpoint)
+	want := wantedJourney("2025-11-25", object{"completions": object{}, "prompts": object{}, "resources": object{}, "tools": object{}})
+	script.requireLine(want)
+	script.requireEnd()
 }
 
-// TestTypeScriptV2: the second generation finds the newest revision by itself, and hears of a change.
-func TestTypeScriptV2(t *testing.T) {
+// TestTypeScriptClient_V2: the second generation finds the newest revision by itself, and hears of a change.
+func TestTypeScriptClient_V2(t *testing.T) {
 	t.Parallel()
-	o := install(t)
-	author, endpoint := lectern(t)
-	script := o.run(t, "clients/v2.mjs", endpoint)
+	o := requirePrograms(t)
+	author, endpoint := startLectern(t)
+	script := o.runScript(t, "clients/v2.mjs", endpoint)
 	changes := object{"listChanged": true}
-	script.says(journey("2026-07-28", object{
+	script.requireLine(wantedJourney("2026-07-28", object{
 		"completions": object{}, "prompts": changes, "resources": object{"listChanged": true, "subscribe": true}, "tools": object{},
 	}))
-	script.says(object{"listening": object{
+	script.requireLine(object{"listening": object{
 		"promptsListChanged": true, "resourcesListChanged": true,
 		"resourceSubscriptions": []any{"prompt://support/incident-handover"},
 	}})
-	write(author, "Hand {{ticket}} over, {{tone}}.")
-	script.says(object{"told": object{
+	publishPrompt(author, "Hand {{ticket}} over, {{tone}}.")
+	script.requireLine(object{"told": object{
 		"notifications/prompts/list_changed":   "",
 		"notifications/resources/list_changed": "",
 		"notifications/resources/updated":      "prompt://support/incident-handover",
 	}})
-	script.ends()
+	script.requireEnd()
 }
 
-// script is a program of Node's that says what it found, a JSON object a line.
-type script struct {
+// nodeScript is a program of Node's that says what it found, a JSON object a line.
+type nodeScript struct {
 	t      *testing.T
 	lines  *bufio.Reader
 	stderr *bytes.Buffer
 	wait   func() error
 }
 
-func (o others) run(t *testing.T, path, endpoint string) *script {
+func (o nodePrograms) runScript(t *testing.T, path, endpoint string) *nodeScript {
 	t.Helper()
-	cmd := o.command(t, path, o.packages, endpoint)
-	s := &script{t: t, stderr: &bytes.Buffer{}, wait: cmd.Wait}
+	cmd := o.nodeCommand(t, path, o.packages, endpoint)
+	s := &nodeScript{t: t, stderr: &bytes.Buffer{}, wait: cmd.Wait}
 	cmd.Stderr = s.stderr
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func (o others) run(t *testing.T, path, endpoint string) *script {
 	return s
 }
 
-func (s *script) says(want object) {
+func (s *nodeScript) requireLine(want object) {
 	s.t.Helper()
 	line, err := s.lines.ReadString('\n')
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *script) says(want object) {
 	}
 }
 
-func (s *script) ends() {
+func (s *nodeScript) requireEnd() {
 	s.t.Helper()
 	rest, _ := io.ReadAll(s.lines)
 	if err := s.wait(); err != nil || len(rest) > 0 {
@@ -121,13 +121,13 @@ func (s *script) ends() {
 // schemas of the tools.
 func TestInspector(t *testing.T) {
 	t.Parallel()
-	o := install(t)
-	_, endpoint := lectern(t)
+	o := requirePrograms(t)
+	_, endpoint := startLectern(t)
 	for _, era := range []string{"legacy", "modern"} {
 		t.Run(era, func(t *testing.T) {
 			t.Parallel()
 			ask := func(method string, args ...string) string {
-				cmd := o.command(t, o.module("@modelcontextprotocol/inspector/clients/launcher/build/index.js"), append([]string{
+				cmd := o.nodeCommand(t, o.modulePath("@modelcontextprotocol/inspector/clients/launcher/build/index.js"), append([]string{
 					"--cli", endpoint, "--transport", "http", "--protocol-era", era, "--format", "json", "--method", method,
 				}, args...)...)
 				var complaint bytes.Buffer

@@ -5,5 +5,5 @@
 // itself, on a real database. All of them come from npm, pinned by the lock beside this file, and are
 // installed into the cache once. Its invariant: what cannot be run fails; nothing is skipped.
 //
-//	go test ./test/conformance -run TestSuite -times 20
+//	go test ./test/conformance -run TestConformanceSuite -times 20
 package conformance

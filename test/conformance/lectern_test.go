@@ -16,8 +16,8 @@ import (
 
 var handover = store.Key{Namespace: "support", Name: "incident-handover"}
 
-// write publishes the next version of the prompt that everybody asks for.
-func write(author *catalogtest.Author, text string) {
+// publishPrompt publishes the next version of the prompt that everybody asks for.
+func publishPrompt(author *catalogtest.Author, text string) {
 	spec := catalogtest.Text(text)
 	brief := "brief"
 	spec.Title, spec.Description = "Incident handover", "Hand an incident over"
@@ -28,12 +28,12 @@ func write(author *catalogtest.Author, text string) {
 	author.Publish(handover, spec)
 }
 
-// lectern runs `lectern server` on a database of the test's own, and returns its author and the
+// startLectern runs `lectern server` on a database of the test's own, and returns its author and the
 // server's endpoint.
-func lectern(t *testing.T) (*catalogtest.Author, string) {
+func startLectern(t *testing.T) (*catalogtest.Author, string) {
 	t.Helper()
 	author := catalogtest.NewAuthor(t)
-	write(author, "Write a {{tone}} handover for {{ticket}}.")
+	publishPrompt(author, "Write a {{tone}} handover for {{ticket}}.")
 	author.Publish(store.Key{Namespace: "it", Name: "greeting"}, catalogtest.Text("Hello."))
 
 	binary, err := testenv.Build(t.Context(), "")

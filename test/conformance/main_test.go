@@ -21,7 +21,7 @@ import (
 )
 
 // times is how often the newest suite is run in a row.
-var times = flag.Int("times", 1, "how often TestSuite runs the suite of each revision")
+var times = flag.Int("times", 1, "how often TestConformanceSuite runs the suite of each revision")
 
 const (
 	folder = "test/conformance"
@@ -37,21 +37,21 @@ func TestMain(m *testing.M) {
 	os.Exit(pgtest.Main(m))
 }
 
-// others are the programs of others.
-type others struct {
+// nodePrograms are the programs of others.
+type nodePrograms struct {
 	// packages is the folder with node_modules, node the program that runs what is in it.
 	packages, node string
 }
 
-var installed = sync.OnceValues(func() (others, error) {
+var installOnce = sync.OnceValues(func() (nodePrograms, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), installing)
 	defer cancel()
 	packages, err := testenv.InstallPackages(ctx, folder)
 	if err != nil {
-		return others{}, err
+		return nodePrograms{}, err
 	}
 	node, err := findNode(ctx, packages)
-	return others{packages: packages, node: node}, err
+	return nodePrograms{packages: packages, node: node}, err
 })
 
 // findNode takes the Node of the packages, where there is one for this machine, else the machine's own.
@@ -81,18 +81,20 @@ func findNode(ctx context.Context, packages string) (string, error) {
 	return node, nil
 }
 
-func install(t *testing.T) others {
+func requirePrograms(t *testing.T) nodePrograms {
 	t.Helper()
-	o, err := installed()
+	o, err := installOnce()
 	require.NoError(t, err)
 	return o
 }
 
-// module is a file of a package.
-func (o others) module(path string) string { return filepath.Join(o.packages, "node_modules", path) }
+// modulePath is a file of a package.
+func (o nodePrograms) modulePath(path string) string {
+	return filepath.Join(o.packages, "node_modules", path)
+}
 
-// command runs a program of Node's. It is killed when the test ends, or takes too long.
-func (o others) command(t *testing.T, script string, args ...string) *exec.Cmd {
+// nodeCommand runs a program of Node's. It is killed when the test ends, or takes too long.
+func (o nodePrograms) nodeCommand(t *testing.T, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)

@@ -22,22 +22,22 @@ import (
 	"github.com/lectern-dev/lectern/test/conformance/fixtures"
 )
 
-// TestSuite: every scenario that a revision requires passes, but for those that are listed with the
+// TestConformanceSuite: every scenario that a revision requires passes, but for those that are listed with the
 // reason why they cannot. One that is listed and passes is a failure, too: the list is then out of
 // date.
-func TestSuite(t *testing.T) {
+func TestConformanceSuite(t *testing.T) {
 	t.Parallel()
-	o := install(t)
+	o := requirePrograms(t)
 	for revision, required := range map[string]int{"2026-07-28": 37, "2025-11-25": 30} {
 		t.Run(revision, func(t *testing.T) {
 			t.Parallel()
-			scored := scenarios(t, o.module("@modelcontextprotocol/conformance/requirements/"+revision+".yaml"))
+			scored := readScenarios(t, o.modulePath("@modelcontextprotocol/conformance/requirements/"+revision+".yaml"))
 			if len(scored) != required {
 				t.Fatalf("the suite requires %d scenarios, not %d", len(scored), required)
 			}
-			expected := scenarios(t, "expected-failures-"+revision+".yaml")
+			expected := readScenarios(t, "expected-failures-"+revision+".yaml")
 			for range *times {
-				failed := o.suite(t, revision, scored)
+				failed := o.runSuite(t, revision, scored)
 				if diff := cmp.Diff(expected, failed, cmpopts.EquateEmpty()); diff != "" {
 					t.Fatalf("failed scenarios (-expected +got)\n%s", diff)
 				}
@@ -47,8 +47,8 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-// witness holds what the fixtures answer against the official schemas, which the suite does only in part.
-func witness(t *testing.T) *transporttest.Witness {
+// startWitness holds what the fixtures answer against the official schemas, which the suite does only in part.
+func startWitness(t *testing.T) *transporttest.Witness {
 	t.Helper()
 	folder, err := testenv.TestData("mcp-schema")
 	require.NoError(t, err)
@@ -62,8 +62,8 @@ func witness(t *testing.T) *transporttest.Witness {
 	return w
 }
 
-// scenarios are those of a server in a list of the suite's form, sorted.
-func scenarios(t *testing.T, path string) []string {
+// readScenarios are those of a server in a list of the suite's form, sorted.
+func readScenarios(t *testing.T, path string) []string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Clean(path))
 	require.NoError(t, err)
@@ -73,39 +73,39 @@ func scenarios(t *testing.T, path string) []string {
 	return list.Server
 }
 
-// outcome is a line of the suite's summary.
-var outcome = regexp.MustCompile(`(?m)^([✓✗]) ([a-z0-9-]+): `)
+// outcomePattern is a line of the suite's summary.
+var outcomePattern = regexp.MustCompile(`(?m)^([✓✗]) ([a-z0-9-]+): `)
 
-// suite runs the suite once against fresh fixtures, and returns the scored scenarios that failed.
-func (o others) suite(t *testing.T, revision string, scored []string) []string {
+// runSuite runs the suite once against fresh fixtures, and returns the scored scenarios that failed.
+func (o nodePrograms) runSuite(t *testing.T, revision string, scored []string) []string {
 	t.Helper()
 	endpoint := fixtures.New(slog.New(slog.DiscardHandler))
-	server := httptest.NewServer(witness(t).Before(t, endpoint))
+	server := httptest.NewServer(startWitness(t).Before(t, endpoint))
 	defer server.Close()
 	defer endpoint.Stop()
 	results := t.TempDir()
-	out, err := o.command(t, o.module("@modelcontextprotocol/conformance/dist/index.js"),
+	out, err := o.nodeCommand(t, o.modulePath("@modelcontextprotocol/conformance/dist/index.js"),
 		"server", "--url", server.URL+"/mcp", "--requirements", revision, "--timeout", "8000", "--output-dir", results).CombinedOutput()
 	_, summary, found := strings.Cut(string(out), "=== SUMMARY ===")
 	if !found {
 		t.Fatalf("the suite came to no end: %v\n%s", err, out)
 	}
 	passed := make(map[string]bool)
-	for _, line := range outcome.FindAllStringSubmatch(summary, -1) {
+	for _, line := range outcomePattern.FindAllStringSubmatch(summary, -1) {
 		passed[line[2]] = line[1] == "✓"
 	}
 	var failed []string
 	for _, scenario := range scored {
 		if !passed[scenario] {
 			failed = append(failed, scenario)
-			t.Logf("%s: %s", scenario, complaints(t, results, scenario))
+			t.Logf("%s: %s", scenario, readComplaints(t, results, scenario))
 		}
 	}
 	return failed
 }
 
-// complaints are what the suite found wrong in a scenario.
-func complaints(t *testing.T, results, scenario string) string {
+// readComplaints are what the suite found wrong in a scenario.
+func readComplaints(t *testing.T, results, scenario string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(results, "server-"+scenario+"-2*", "checks.json"))
 	require.NoError(t, err)

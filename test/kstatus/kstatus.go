@@ -1,8 +1,8 @@
 // Package kstatus computes what Argo CD, Flux and `kubectl wait` tools make of an object, from the
 // written kstatus contract alone.
 //
-// It shares nothing with the code that writes status, so that a test of the one by the other can
-// fail. The kept library (fluxcd/cli-utils) needs a newer Go than this project builds with.
+// It shares nothing with the code that writes status, nor with an implementation of the contract
+// (fluxcd/cli-utils), so that what is tested is the contract and a test of the one by the other can fail.
 package kstatus
 
 import (
@@ -23,8 +23,8 @@ const (
 	Terminating Verdict = "Terminating"
 )
 
-// Of judges an object.
-func Of(obj map[string]any) (Verdict, error) {
+// VerdictOf returns the verdict on an object, and an error when its status breaks the contract.
+func VerdictOf(obj map[string]any) (Verdict, error) {
 	u := unstructured.Unstructured{Object: obj}
 	if u.GetDeletionTimestamp() != nil {
 		return Terminating, nil

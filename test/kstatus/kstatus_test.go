@@ -2,7 +2,7 @@ package kstatus
 
 import "testing"
 
-func TestOf(t *testing.T) {
+func TestVerdictOf(t *testing.T) {
 	object := func(observed int64, conditions ...any) map[string]any {
 		return map[string]any{
 			"metadata": map[string]any{"generation": int64(2)},
@@ -27,13 +27,13 @@ func TestOf(t *testing.T) {
 		"being deleted though ready": {deleted, Terminating},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Of(tc.object)
+			got, err := VerdictOf(tc.object)
 			if err != nil || got != tc.want {
 				t.Errorf("verdict is %q, %v; want %q", got, err, tc.want)
 			}
 		})
 	}
-	if _, err := Of(object(2, condition("Reconciling", "True"), condition("Stalled", "True"))); err == nil {
+	if _, err := VerdictOf(object(2, condition("Reconciling", "True"), condition("Stalled", "True"))); err == nil {
 		t.Error("Reconciling and Stalled together are no error")
 	}
 }

@@ -26,19 +26,19 @@ type client struct {
 	*testing.T
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stderr *log
+	stderr *logBuffer
 	// ended is closed when Lectern has ended and all it said was read.
 	ended chan struct{}
 
 	mu      sync.Mutex
 	next    int
-	waiting map[int]chan answer
+	waiting map[int]chan response
 	strange []string // lines that are no protocol
 	notes   []string // methods of notifications
 }
 
-// answer is a response as it came.
-type answer struct {
+// response is a response as it came.
+type response struct {
 	Result json.RawMessage `json:"result"`
 	Error  *struct {
 		Code    int    `json:"code"`
@@ -46,26 +46,26 @@ type answer struct {
 	} `json:"error"`
 }
 
-// log is what Lectern says on stderr.
-type log struct {
+// logBuffer is what Lectern says on stderr.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *log) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *log) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// program is Lectern, built once.
-func program(t *testing.T) string {
+// builtProgram is Lectern, built once.
+func builtProgram(t *testing.T) string {
 	t.Helper()
 	binary, err := testenv.Build(t.Context(), "")
 	if err != nil {
@@ -74,8 +74,8 @@ func program(t *testing.T) string {
 	return binary
 }
 
-// environment is this process's, without what would configure Lectern.
-func environment(more ...string) []string {
+// environmentWith is this process's, without what would configure Lectern.
+func environmentWith(more ...string) []string {
 	var env []string
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "LECTERN_") && !strings.HasPrefix(v, "OTEL_") && !strings.HasPrefix(v, "KUBERNETES_") {
@@ -85,18 +85,18 @@ func environment(more ...string) []string {
 	return append(env, more...)
 }
 
-// launch starts Lectern on a folder, and says nothing to it.
-func launch(t *testing.T, dir string, env []string, args ...string) *client {
+// launchOnFolder starts Lectern on a folder, and says nothing to it.
+func launchOnFolder(t *testing.T, dir string, env []string, args ...string) *client {
 	t.Helper()
-	return run(t, env, append([]string{"--prompts", dir}, args...)...)
+	return launchWith(t, env, append([]string{"--prompts", dir}, args...)...)
 }
 
-// run starts Lectern on whatever the arguments say.
-func run(t *testing.T, env []string, args ...string) *client {
+// launchWith starts Lectern on whatever the arguments say.
+func launchWith(t *testing.T, env []string, args ...string) *client {
 	t.Helper()
-	c := &client{T: t, stderr: &log{}, ended: make(chan struct{}), waiting: map[int]chan answer{}}
-	c.cmd = exec.Command(program(t), append([]string{"server", "--stdio"}, args...)...)
-	c.cmd.Env, c.cmd.Stderr = environment(env...), c.stderr
+	c := &client{T: t, stderr: &logBuffer{}, ended: make(chan struct{}), waiting: map[int]chan response{}}
+	c.cmd = exec.Command(builtProgram(t), append([]string{"server", "--stdio"}, args...)...)
+	c.cmd.Env, c.cmd.Stderr = environmentWith(env...), c.stderr
 	var err error
 	c.stdin, err = c.cmd.StdinPipe()
 	require.NoError(c, err)
@@ -105,7 +105,7 @@ func run(t *testing.T, env []string, args ...string) *client {
 	require.NoError(c, c.cmd.Start())
 	go func() {
 		defer close(c.ended)
-		c.read(stdout)
+		c.readMessages(stdout)
 		_ = c.cmd.Wait()
 	}()
 	t.Cleanup(func() {
@@ -124,33 +124,33 @@ func run(t *testing.T, env []string, args ...string) *client {
 	return c
 }
 
-// start launches Lectern and shakes hands as clients of a revision do.
-func start(t *testing.T, dir string, args ...string) *client {
+// startOnFolder launches Lectern and shakes hands as clients of a revision do.
+func startOnFolder(t *testing.T, dir string, args ...string) *client {
 	t.Helper()
-	c := launch(t, dir, nil, args...)
+	c := launchOnFolder(t, dir, nil, args...)
 	c.initialize("2025-06-18")
 	return c
 }
 
 func (c *client) initialize(revision string) json.RawMessage {
 	c.Helper()
-	a := c.ask("initialize", map[string]any{
+	a := c.request("initialize", map[string]any{
 		"protocolVersion": revision, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "old", "version": "1.0.0"},
 	})
 	if a.Error != nil {
 		c.Fatalf("initialize: %+v", a.Error)
 	}
-	c.say(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	c.writeLine(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 	return a.Result
 }
 
-// read takes what Lectern says until it ends.
-func (c *client) read(stdout io.Reader) {
+// readMessages takes what Lectern says until it ends.
+func (c *client) readMessages(stdout io.Reader) {
 	lines := bufio.NewReaderSize(stdout, 1<<20)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if len(line) > 0 {
-			c.hear(line)
+			c.handleLine(line)
 		}
 		if err != nil {
 			return
@@ -158,12 +158,12 @@ func (c *client) read(stdout io.Reader) {
 	}
 }
 
-func (c *client) hear(line []byte) {
+func (c *client) handleLine(line []byte) {
 	var message struct {
 		Version string `json:"jsonrpc"`
 		ID      *int   `json:"id"`
 		Method  string `json:"method"`
-		answer
+		response
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,24 +176,24 @@ func (c *client) hear(line []byte) {
 	case c.waiting[*message.ID] == nil:
 		c.strange = append(c.strange, string(line))
 	default:
-		c.waiting[*message.ID] <- message.answer
+		c.waiting[*message.ID] <- message.response
 		delete(c.waiting, *message.ID)
 	}
 }
 
-func (c *client) say(line string) {
+func (c *client) writeLine(line string) {
 	c.Helper()
 	_, err := io.WriteString(c.stdin, line+"\n")
 	require.NoError(c, err)
 }
 
-// begin asks, and does not wait for the answer.
-func (c *client) begin(method string, params any) <-chan answer {
+// startRequest asks, and does not wait for the answer.
+func (c *client) startRequest(method string, params any) <-chan response {
 	c.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.next++
-	waiting := make(chan answer, 1)
+	waiting := make(chan response, 1)
 	c.waiting[c.next] = waiting
 	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.next, "method": method, "params": params})
 	require.NoError(c, err)
@@ -203,26 +203,26 @@ func (c *client) begin(method string, params any) <-chan answer {
 	return waiting
 }
 
-func (c *client) ask(method string, params any) answer {
+func (c *client) request(method string, params any) response {
 	c.Helper()
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
-	case a := <-c.begin(method, params):
+	case a := <-c.startRequest(method, params):
 		return a
 	case <-c.ended:
 		c.Fatalf("%s: Lectern ended", method)
 	case <-late.C:
 		c.Fatalf("%s: no answer", method)
 	}
-	return answer{}
+	return response{}
 }
 
 // args are the arguments of a tool.
 type args map[string]any
 
-// told is what a tool gave.
-type told struct {
+// toolResult is what a tool gave.
+type toolResult struct {
 	Content []struct {
 		Type string `json:"type"`
 		Text string `json:"text"`
@@ -231,13 +231,13 @@ type told struct {
 	IsError    bool            `json:"isError"`
 }
 
-func (c *client) call(tool string, arguments args) told {
+func (c *client) callTool(tool string, arguments args) toolResult {
 	c.Helper()
-	a := c.ask("tools/call", map[string]any{"name": tool, "arguments": arguments})
+	a := c.request("tools/call", map[string]any{"name": tool, "arguments": arguments})
 	if a.Error != nil {
 		c.Fatalf("%s: %+v", tool, a.Error)
 	}
-	var t told
+	var t toolResult
 	require.NoError(c, json.Unmarshal(a.Result, &t))
 	if len(t.Content) == 0 || t.Content[0].Type != "text" {
 		c.Fatalf("%s: no text in %s", tool, a.Result)
@@ -245,28 +245,28 @@ func (c *client) call(tool string, arguments args) told {
 	return t
 }
 
-// does calls a tool that must succeed, with one text.
-func (c *client) does(tool string, arguments args) string {
+// requireSuccess calls a tool that must succeed, with one text.
+func (c *client) requireSuccess(tool string, arguments args) string {
 	c.Helper()
-	t := c.call(tool, arguments)
+	t := c.callTool(tool, arguments)
 	if t.IsError || len(t.Content) != 1 {
 		c.Fatalf("%s %v: %+v", tool, arguments, t)
 	}
 	return t.Content[0].Text
 }
 
-// refuses calls a tool that must not succeed.
-func (c *client) refuses(tool string, arguments args) string {
+// requireRefusal calls a tool that must not succeed.
+func (c *client) requireRefusal(tool string, arguments args) string {
 	c.Helper()
-	t := c.call(tool, arguments)
+	t := c.callTool(tool, arguments)
 	if !t.IsError {
 		c.Errorf("%s %v: succeeded with %s", tool, arguments, t.Content[0].Text)
 	}
 	return t.Content[0].Text
 }
 
-// shown is a prompt as the tools show it.
-type shown struct {
+// shownPrompt is a prompt as the tools show it.
+type shownPrompt struct {
 	Name        string          `json:"name"`
 	Content     string          `json:"content"`
 	Description string          `json:"description"`
@@ -281,18 +281,18 @@ type shown struct {
 	Version     int             `json:"version"`
 }
 
-func (c *client) get(arguments args) shown {
+func (c *client) getPrompt(arguments args) shownPrompt {
 	c.Helper()
-	var s shown
-	require.NoError(c, json.Unmarshal([]byte(c.does("get_prompt", arguments)), &s))
+	var s shownPrompt
+	require.NoError(c, json.Unmarshal([]byte(c.requireSuccess("get_prompt", arguments)), &s))
 	return s
 }
 
-// ids are those of an array of prompts.
-func (c *client) ids(tool string, arguments args) []string {
+// listIDs are those of an array of prompts.
+func (c *client) listIDs(tool string, arguments args) []string {
 	c.Helper()
-	var all []shown
-	require.NoError(c, json.Unmarshal([]byte(c.does(tool, arguments)), &all))
+	var all []shownPrompt
+	require.NoError(c, json.Unmarshal([]byte(c.requireSuccess(tool, arguments)), &all))
 	ids := make([]string, len(all))
 	for i, s := range all {
 		ids[i] = s.ID
@@ -300,8 +300,8 @@ func (c *client) ids(tool string, arguments args) []string {
 	return ids
 }
 
-// leave closes stdin, and gives how Lectern ended.
-func (c *client) leave() error {
+// closeStdin closes stdin, and gives how Lectern ended.
+func (c *client) closeStdin() error {
 	c.Helper()
 	require.NoError(c, c.stdin.Close())
 	late := time.NewTimer(patience)
@@ -317,8 +317,8 @@ func (c *client) leave() error {
 	return nil
 }
 
-// write writes a file as a person does, with one prompt in it.
-func write(t *testing.T, dir, name, spec string) {
+// writeManifest writes a file as a person does, with one prompt in it.
+func writeManifest(t *testing.T, dir, name, spec string) {
 	t.Helper()
 	text := fmt.Sprintf("# %s, by hand\napiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata:\n  name: %s\nspec:\n%s", name, name, spec)
 	if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o600); err != nil {
@@ -326,7 +326,7 @@ func write(t *testing.T, dir, name, spec string) {
 	}
 }
 
-func file(t *testing.T, dir, name string) string {
+func readManifest(t *testing.T, dir, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {

@@ -13,23 +13,23 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// TestStdioWithADatabase: prompts of the default namespace are named without it, as a client that knows none wants it.
-func TestStdioWithADatabase(t *testing.T) {
+// TestStdio_WithDatabase: prompts of the default namespace are named without it, as a client that knows none wants it.
+func TestStdio_WithDatabase(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	plain := catalogtest.Text("Hello")
 	plain.Syntax = prompt.Plain
 	author.Publish(store.Key{Namespace: "it", Name: "greet"}, plain)
 	author.Publish(store.Key{Namespace: "hr", Name: "greet"}, plain)
-	c := run(t, []string{"LECTERN_DATABASE_URL=" + pgtest.AsServerRole(t, author.Owner).URL}, "--default-namespace=it")
+	c := launchWith(t, []string{"LECTERN_DATABASE_URL=" + pgtest.AsServerRole(t, author.Owner).URL}, "--default-namespace=it")
 	c.initialize("2025-06-18")
-	if ids := c.ids("list_prompts", args{}); fmt.Sprint(ids) != "[greet hr/greet]" {
+	if ids := c.listIDs("list_prompts", args{}); fmt.Sprint(ids) != "[greet hr/greet]" {
 		t.Errorf("ids %v", ids)
 	}
-	if got := c.get(args{"id": "greet"}).Content; got != "Hello" {
+	if got := c.getPrompt(args{"id": "greet"}).Content; got != "Hello" {
 		t.Errorf("by the bare name there is %q", got)
 	}
-	if err := c.leave(); err != nil {
+	if err := c.closeStdin(); err != nil {
 		t.Error(err)
 	}
 }

@@ -14,34 +14,34 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// original are the eight tools with the arguments that were required.
-var original = map[string][]string{
+// originalTools are the eight tools with the arguments that were required.
+var originalTools = map[string][]string{
 	"add_prompt": {"name", "content"}, "get_prompt": {"id"}, "list_prompts": nil, "update_prompt": {"id"},
 	"delete_prompt": {"id"}, "apply_template": {"id", "variables"}, "search_prompts": {"query"}, "get_stats": nil,
 }
 
-func TestTheEightToolsByEveryOldRevision(t *testing.T) {
+func TestTools_EveryOldRevision(t *testing.T) {
 	t.Parallel()
 	for _, revision := range []string{"2024-11-05", "2025-03-26", "2025-06-18"} {
 		t.Run(revision, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			c := launch(t, dir, nil)
+			c := launchOnFolder(t, dir, nil)
 			var hello struct{ ProtocolVersion string }
 			require.NoError(c, json.Unmarshal(c.initialize(revision), &hello))
 			if hello.ProtocolVersion != revision {
 				t.Errorf("asked for %s, got %s", revision, hello.ProtocolVersion)
 			}
-			c.toolsAreThere()
-			c.lifeOfAPrompt()
-			if err := c.leave(); err != nil {
+			c.verifyTools()
+			c.verifyPromptLife()
+			if err := c.closeStdin(); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-func (c *client) toolsAreThere() {
+func (c *client) verifyTools() {
 	c.Helper()
 	var listed struct {
 		Tools []struct {
@@ -49,14 +49,14 @@ func (c *client) toolsAreThere() {
 			InputSchema struct{ Required []string }
 		}
 	}
-	require.NoError(c, json.Unmarshal(c.ask("tools/list", map[string]any{}).Result, &listed))
+	require.NoError(c, json.Unmarshal(c.request("tools/list", map[string]any{}).Result, &listed))
 	required := map[string][]string{}
 	for _, tool := range listed.Tools {
-		if _, is := original[tool.Name]; is {
+		if _, is := originalTools[tool.Name]; is {
 			required[tool.Name] = tool.InputSchema.Required
 		}
 	}
-	for name, want := range original {
+	for name, want := range originalTools {
 		got, there := required[name]
 		slices.Sort(got)
 		want = slices.Sorted(slices.Values(want))
@@ -66,8 +66,8 @@ func (c *client) toolsAreThere() {
 	}
 }
 
-// lifeOfAPrompt calls each tool, and compares what it says word by word.
-func (c *client) lifeOfAPrompt() {
+// verifyPromptLife calls each tool, and compares what it says word by word.
+func (c *client) verifyPromptLife() {
 	c.Helper()
 	says := func(want, got string) {
 		c.Helper()
@@ -75,12 +75,12 @@ func (c *client) lifeOfAPrompt() {
 			c.Errorf("got %q, want %q", got, want)
 		}
 	}
-	says(`Created prompt "Greet Bob" with ID: greet-bob`, c.does("add_prompt", args{
+	says(`Created prompt "Greet Bob" with ID: greet-bob`, c.requireSuccess("add_prompt", args{
 		"name": " Greet Bob ", "content": "Hello {{who}}, welcome to {{place}}.", "isTemplate": true,
 		"tags": []string{"greeting", "demo"}, "category": "samples", "description": "Synthetic sample",
 	}))
-	got := c.get(args{"id": "greet-bob"})
-	want := shown{
+	got := c.getPrompt(args{"id": "greet-bob"})
+	want := shownPrompt{
 		Name: "Greet Bob", Content: "Hello {{who}}, welcome to {{place}}.", Description: "Synthetic sample", IsTemplate: true,
 		Variables: []string{"who", "place"}, Tags: []string{"demo", "greeting"}, Category: "samples", ID: "greet-bob", Version: 1,
 		CreatedAt: got.CreatedAt, UpdatedAt: got.CreatedAt,
@@ -88,52 +88,52 @@ func (c *client) lifeOfAPrompt() {
 	if diff := cmp.Diff(want, got); diff != "" || got.CreatedAt == "" {
 		c.Errorf("get_prompt (-want +got):\n%s", diff)
 	}
-	says("Hello Bob, welcome to Rome.", c.does("apply_template", args{"id": "greet-bob", "variables": args{"who": "Bob", "place": "Rome"}}))
+	says("Hello Bob, welcome to Rome.", c.requireSuccess("apply_template", args{"id": "greet-bob", "variables": args{"who": "Bob", "place": "Rome"}}))
 	says("Error applying template: Error: Missing required variable: place",
-		c.refuses("apply_template", args{"id": "greet-bob", "variables": args{"who": "Bob"}}))
-	says(`Updated prompt "Greet Bob" (version 2)`, c.does("update_prompt", args{"id": "greet-bob", "content": "Bye {{who}}"}))
-	says("Bye Bob", c.does("apply_template", args{"id": "greet-bob", "variables": args{"who": "Bob"}}))
-	if diff := cmp.Diff([]string{"greet-bob"}, c.ids("list_prompts", args{})); diff != "" {
+		c.requireRefusal("apply_template", args{"id": "greet-bob", "variables": args{"who": "Bob"}}))
+	says(`Updated prompt "Greet Bob" (version 2)`, c.requireSuccess("update_prompt", args{"id": "greet-bob", "content": "Bye {{who}}"}))
+	says("Bye Bob", c.requireSuccess("apply_template", args{"id": "greet-bob", "variables": args{"who": "Bob"}}))
+	if diff := cmp.Diff([]string{"greet-bob"}, c.listIDs("list_prompts", args{})); diff != "" {
 		c.Errorf("list_prompts (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"greet-bob"}, c.ids("search_prompts", args{"query": "BYE"})); diff != "" {
+	if diff := cmp.Diff([]string{"greet-bob"}, c.listIDs("search_prompts", args{"query": "BYE"})); diff != "" {
 		c.Errorf("search_prompts (-want +got):\n%s", diff)
 	}
 	says("{\n  \"total\": 1,\n  \"templates\": 1,\n  \"regular\": 0,\n  \"categories\": {\n    \"samples\": 1\n  },\n  \"tags\": {\n    \"demo\": 1,\n    \"greeting\": 1\n  }\n}",
-		c.does("get_stats", args{}))
-	says("Deleted prompt with ID: greet-bob", c.does("delete_prompt", args{"id": "greet-bob"}))
-	says("Prompt with ID greet-bob not found", c.refuses("delete_prompt", args{"id": "greet-bob"}))
-	says("Error retrieving prompt: NotFoundError: Prompt with id 'greet-bob' not found", c.refuses("get_prompt", args{"id": "greet-bob"}))
+		c.requireSuccess("get_stats", args{}))
+	says("Deleted prompt with ID: greet-bob", c.requireSuccess("delete_prompt", args{"id": "greet-bob"}))
+	says("Prompt with ID greet-bob not found", c.requireRefusal("delete_prompt", args{"id": "greet-bob"}))
+	says("Error retrieving prompt: NotFoundError: Prompt with id 'greet-bob' not found", c.requireRefusal("get_prompt", args{"id": "greet-bob"}))
 }
 
-// TestWhatARewriteLost has a row of the table of what an earlier move to a database changed without saying so.
-func TestWhatARewriteLost(t *testing.T) {
+// TestTools_WhatAMoveToADatabaseChanged has a row of the table of what an earlier move to a database changed without saying so.
+func TestTools_WhatAMoveToADatabaseChanged(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(*client){
-		"a list without a limit has everything":                     listsEverything,
-		"search and statistics see all of more than fifty prompts":  seesAll,
-		"tags are alternatives unless all are asked for":            tagsAreAlternatives,
-		"delete without a version removes the prompt":               deleteRemoves,
-		"delete with a version withdraws that one and no other":     deleteWithdraws,
-		"an old version has its own tags and variables":             oldVersions,
-		"updates at the same time lose nothing":                     concurrentUpdates,
-		"what is saved and what is updated is validated":            validates,
-		"a search ranks words and still finds every part of a word": ranks,
-		"metadata comes back the same after updates":                metadata,
-		"an error says what is wrong":                               errorsSay,
+		"a list without a limit has everything":                     verifyListsEverything,
+		"search and statistics see all of more than fifty prompts":  verifySearchSeesAll,
+		"tags are alternatives unless all are asked for":            verifyTagsAreAlternatives,
+		"delete without a version removes the prompt":               verifyDelete,
+		"delete with a version withdraws that one and no other":     verifyDeletedIsWithdrawn,
+		"an old version has its own tags and variables":             verifyOldVersions,
+		"updates at the same time lose nothing":                     verifyConcurrentUpdates,
+		"what is saved and what is updated is validated":            verifyValidation,
+		"a search ranks words and still finds every part of a word": verifyRanking,
+		"metadata comes back the same after updates":                verifyMetadata,
+		"an error says what is wrong":                               verifyErrors,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(start(t, t.TempDir(), "--result-limit=0"))
+			test(startOnFolder(t, t.TempDir(), "--result-limit=0"))
 		})
 	}
 }
 
-func (c *client) addMany(n int) {
+func (c *client) addPrompts(n int) {
 	c.Helper()
-	var answers []<-chan answer
+	var answers []<-chan response
 	for i := range n {
-		answers = append(answers, c.begin("tools/call", map[string]any{"name": "add_prompt", "arguments": args{
+		answers = append(answers, c.startRequest("tools/call", map[string]any{"name": "add_prompt", "arguments": args{
 			"name": fmt.Sprintf("Prompt %02d", i), "content": fmt.Sprintf("Text %d of needlework", i), "tags": []string{"all", fmt.Sprint("t", i%2)}, "category": fmt.Sprint("c", i%3),
 		}}))
 	}
@@ -144,22 +144,22 @@ func (c *client) addMany(n int) {
 	}
 }
 
-func listsEverything(c *client) {
-	c.addMany(60)
-	if n := len(c.ids("list_prompts", args{})); n != 60 {
+func verifyListsEverything(c *client) {
+	c.addPrompts(60)
+	if n := len(c.listIDs("list_prompts", args{})); n != 60 {
 		c.Errorf("%d listed, want 60", n)
 	}
-	if n := len(c.ids("list_prompts", args{"limit": 7, "offset": 55})); n != 5 {
+	if n := len(c.listIDs("list_prompts", args{"limit": 7, "offset": 55})); n != 5 {
 		c.Errorf("%d listed from 55, want 5", n)
 	}
 }
 
-func seesAll(c *client) {
-	c.addMany(60)
-	if n := len(c.ids("search_prompts", args{"query": "needlework"})); n != 60 {
+func verifySearchSeesAll(c *client) {
+	c.addPrompts(60)
+	if n := len(c.listIDs("search_prompts", args{"query": "needlework"})); n != 60 {
 		c.Errorf("%d found by a word, want 60", n)
 	}
-	if n := len(c.ids("search_prompts", args{"query": "eedlewor"})); n != 60 {
+	if n := len(c.listIDs("search_prompts", args{"query": "eedlewor"})); n != 60 {
 		c.Errorf("%d found by a part of a word, want 60", n)
 	}
 	var stats struct {
@@ -167,15 +167,15 @@ func seesAll(c *client) {
 		Categories map[string]int `json:"categories"`
 		Tags       map[string]int `json:"tags"`
 	}
-	require.NoError(c, json.Unmarshal([]byte(c.does("get_stats", args{})), &stats))
+	require.NoError(c, json.Unmarshal([]byte(c.requireSuccess("get_stats", args{})), &stats))
 	if stats.Total != 60 || stats.Categories["c2"] != 20 || stats.Tags["t1"] != 30 {
 		c.Errorf("statistics %+v", stats)
 	}
 }
 
-func tagsAreAlternatives(c *client) {
+func verifyTagsAreAlternatives(c *client) {
 	for name, tags := range map[string][]string{"A": {"one"}, "B": {"two"}, "C": {"one", "two"}, "D": {"three"}} {
-		c.does("add_prompt", args{"name": name, "content": "x", "tags": tags})
+		c.requireSuccess("add_prompt", args{"name": name, "content": "x", "tags": tags})
 	}
 	for _, tc := range []struct {
 		arguments args
@@ -184,7 +184,7 @@ func tagsAreAlternatives(c *client) {
 		{args{"tags": []string{"one", "two"}}, []string{"a", "b", "c"}},
 		{args{"tags": []string{"one", "two"}, "tagMatch": "all"}, []string{"c"}},
 	} {
-		got := c.ids("list_prompts", tc.arguments)
+		got := c.listIDs("list_prompts", tc.arguments)
 		slices.Sort(got)
 		if diff := cmp.Diff(tc.want, got); diff != "" {
 			c.Errorf("%v (-want +got):\n%s", tc.arguments, diff)
@@ -192,56 +192,56 @@ func tagsAreAlternatives(c *client) {
 	}
 }
 
-func deleteRemoves(c *client) {
-	c.does("add_prompt", args{"name": "A", "content": "one"})
-	c.does("update_prompt", args{"id": "a", "content": "two"})
-	c.does("delete_prompt", args{"id": "a"})
-	c.refuses("get_prompt", args{"id": "a"})
-	c.refuses("get_prompt", args{"id": "a", "version": 1})
-	if ids := c.ids("list_prompts", args{}); len(ids) != 0 {
+func verifyDelete(c *client) {
+	c.requireSuccess("add_prompt", args{"name": "A", "content": "one"})
+	c.requireSuccess("update_prompt", args{"id": "a", "content": "two"})
+	c.requireSuccess("delete_prompt", args{"id": "a"})
+	c.requireRefusal("get_prompt", args{"id": "a"})
+	c.requireRefusal("get_prompt", args{"id": "a", "version": 1})
+	if ids := c.listIDs("list_prompts", args{}); len(ids) != 0 {
 		c.Errorf("listed after the deletion: %v", ids)
 	}
 }
 
-func deleteWithdraws(c *client) {
+func verifyDeletedIsWithdrawn(c *client) {
 	for _, step := range []string{"one", "two", "three"} {
 		if step == "one" {
-			c.does("add_prompt", args{"name": "A", "content": step})
+			c.requireSuccess("add_prompt", args{"name": "A", "content": step})
 		} else {
-			c.does("update_prompt", args{"id": "a", "content": step})
+			c.requireSuccess("update_prompt", args{"id": "a", "content": step})
 		}
 	}
-	if said := c.refuses("delete_prompt", args{"id": "a", "version": 3}); !strings.Contains(said, "change the prompt with update_prompt") {
+	if said := c.requireRefusal("delete_prompt", args{"id": "a", "version": 3}); !strings.Contains(said, "change the prompt with update_prompt") {
 		c.Errorf("the newest version: %s", said)
 	}
-	c.does("delete_prompt", args{"id": "a", "version": 1})
-	c.refuses("get_prompt", args{"id": "a", "version": 1})
-	if got := c.get(args{"id": "a", "version": 2}).Content; got != "two" {
+	c.requireSuccess("delete_prompt", args{"id": "a", "version": 1})
+	c.requireRefusal("get_prompt", args{"id": "a", "version": 1})
+	if got := c.getPrompt(args{"id": "a", "version": 2}).Content; got != "two" {
 		c.Errorf("version 2 is %q", got)
 	}
-	if got := c.get(args{"id": "a"}); got.Content != "three" || got.Version != 3 {
+	if got := c.getPrompt(args{"id": "a"}); got.Content != "three" || got.Version != 3 {
 		c.Errorf("the prompt is %+v", got)
 	}
-	if said := c.does("update_prompt", args{"id": "a", "content": "one"}); said != `Updated prompt "A" (version 4)` {
+	if said := c.requireSuccess("update_prompt", args{"id": "a", "content": "one"}); said != `Updated prompt "A" (version 4)` {
 		c.Errorf("the text of the withdrawn version again: %s", said)
 	}
 }
 
-func oldVersions(c *client) {
-	c.does("add_prompt", args{"name": "A", "content": "{{x}} {{y}}", "isTemplate": true, "tags": []string{"old"}})
-	c.does("update_prompt", args{"id": "a", "content": "{{z}}", "tags": []string{"new"}})
+func verifyOldVersions(c *client) {
+	c.requireSuccess("add_prompt", args{"name": "A", "content": "{{x}} {{y}}", "isTemplate": true, "tags": []string{"old"}})
+	c.requireSuccess("update_prompt", args{"id": "a", "content": "{{z}}", "tags": []string{"new"}})
 	for version, want := range map[int][2][]string{1: {{"old"}, {"x", "y"}}, 2: {{"new"}, {"z"}}} {
-		got := c.get(args{"id": "a", "version": version})
+		got := c.getPrompt(args{"id": "a", "version": version})
 		if diff := cmp.Diff(want, [2][]string{got.Tags, got.Variables}); diff != "" {
 			c.Errorf("version %d (-want +got):\n%s", version, diff)
 		}
 	}
 }
 
-// concurrentUpdates adds a tag each from many calls and from another process on the same folder.
-func concurrentUpdates(c *client) {
-	c.does("add_prompt", args{"name": "A", "content": "x"})
-	other := start(c.T, c.cmd.Args[slices.Index(c.cmd.Args, "--prompts")+1])
+// verifyConcurrentUpdates adds a tag each from many calls and from another process on the same folder.
+func verifyConcurrentUpdates(c *client) {
+	c.requireSuccess("add_prompt", args{"name": "A", "content": "x"})
+	other := startOnFolder(c.T, c.cmd.Args[slices.Index(c.cmd.Args, "--prompts")+1])
 	var wg sync.WaitGroup
 	var want []string
 	for i := range 12 {
@@ -250,8 +250,8 @@ func concurrentUpdates(c *client) {
 		by := []*client{c, other}[i%2]
 		wg.Go(func() {
 			for range 100 {
-				now := by.get(args{"id": "a"})
-				said := by.call("update_prompt", args{"id": "a", "tags": append(now.Tags, tag), "expectedVersion": now.Version})
+				now := by.getPrompt(args{"id": "a"})
+				said := by.callTool("update_prompt", args{"id": "a", "tags": append(now.Tags, tag), "expectedVersion": now.Version})
 				if !said.IsError {
 					return
 				}
@@ -265,12 +265,12 @@ func concurrentUpdates(c *client) {
 	}
 	wg.Wait()
 	for _, by := range []*client{c, other} {
-		require.Until(by, "all tags are there", func() bool { return cmp.Equal(want, by.get(args{"id": "a"}).Tags) })
+		require.Until(by, "all tags are there", func() bool { return cmp.Equal(want, by.getPrompt(args{"id": "a"}).Tags) })
 	}
 }
 
-func validates(c *client) {
-	c.does("add_prompt", args{"name": "A", "content": "Hello {{who}}", "isTemplate": true})
+func verifyValidation(c *client) {
+	c.requireSuccess("add_prompt", args{"name": "A", "content": "Hello {{who}}", "isTemplate": true})
 	for _, fault := range []args{
 		{"name": ""}, {"name": strings.Repeat("n", 101)}, {"description": strings.Repeat("d", 501)}, {"tags": []string{""}},
 		{"content": ""}, {"content": strings.Repeat("c", 128<<10+1)}, {"metadata": []int{1}}, {"colour": "red"},
@@ -278,49 +278,49 @@ func validates(c *client) {
 		addition, update := args{"name": "B", "content": "x"}, args{"id": "a"}
 		maps.Copy(addition, fault)
 		maps.Copy(update, fault)
-		if said := c.refuses("add_prompt", addition); !strings.HasPrefix(said, "Error creating prompt: ValidationError: ") {
+		if said := c.requireRefusal("add_prompt", addition); !strings.HasPrefix(said, "Error creating prompt: ValidationError: ") {
 			c.Errorf("add_prompt: %.200s", said)
 		}
-		if said := c.refuses("update_prompt", update); !strings.HasPrefix(said, "Error updating prompt: ValidationError: ") {
+		if said := c.requireRefusal("update_prompt", update); !strings.HasPrefix(said, "Error updating prompt: ValidationError: ") {
 			c.Errorf("update_prompt: %.200s", said)
 		}
 	}
-	if got := c.get(args{"id": "a"}); got.Version != 1 || got.Content != "Hello {{who}}" {
+	if got := c.getPrompt(args{"id": "a"}); got.Version != 1 || got.Content != "Hello {{who}}" {
 		c.Errorf("after what was refused the prompt is %+v", got)
 	}
-	if ids := c.ids("list_prompts", args{}); !slices.Equal(ids, []string{"a"}) {
+	if ids := c.listIDs("list_prompts", args{}); !slices.Equal(ids, []string{"a"}) {
 		c.Errorf("listed %v", ids)
 	}
 }
 
-func ranks(c *client) {
+func verifyRanking(c *client) {
 	for _, p := range []struct{ name, content string }{{"Part", "incidental"}, {"Text", "an incident"}, {"Incident", "x"}} {
-		c.does("add_prompt", args{"name": p.name, "content": p.content})
+		c.requireSuccess("add_prompt", args{"name": p.name, "content": p.content})
 	}
-	if diff := cmp.Diff([]string{"incident", "text", "part"}, c.ids("search_prompts", args{"query": "incident"})); diff != "" {
+	if diff := cmp.Diff([]string{"incident", "text", "part"}, c.listIDs("search_prompts", args{"query": "incident"})); diff != "" {
 		c.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func metadata(c *client) {
+func verifyMetadata(c *client) {
 	const text = `{"count":1.5,"nested":{"list":[1,"two",null,true]},"owner":"team-x","text":"a\"b<&>é"}`
-	c.does("add_prompt", args{"name": "A", "content": "one", "metadata": json.RawMessage(text)})
+	c.requireSuccess("add_prompt", args{"name": "A", "content": "one", "metadata": json.RawMessage(text)})
 	for _, step := range []args{{}, {"content": "two"}, {"tags": []string{"x"}}} {
 		if len(step) > 0 {
 			step["id"] = "a"
-			c.does("update_prompt", step)
+			c.requireSuccess("update_prompt", step)
 		}
 		var want, got any
 		require.NoError(c, json.Unmarshal([]byte(text), &want))
-		require.NoError(c, json.Unmarshal(c.get(args{"id": "a"}).Metadata, &got))
+		require.NoError(c, json.Unmarshal(c.getPrompt(args{"id": "a"}).Metadata, &got))
 		if diff := cmp.Diff(want, got); diff != "" {
 			c.Errorf("after %v (-want +got):\n%s", step, diff)
 		}
 	}
 }
 
-func errorsSay(c *client) {
-	c.does("add_prompt", args{"name": "A", "content": "x"})
+func verifyErrors(c *client) {
+	c.requireSuccess("add_prompt", args{"name": "A", "content": "x"})
 	for tool, tc := range map[string]struct {
 		arguments args
 		want      string
@@ -331,7 +331,7 @@ func errorsSay(c *client) {
 		"list_prompts":   {args{"limit": 1.5}, "Error listing prompts: ValidationError: "},
 		"search_prompts": {args{}, "Error searching prompts: ValidationError: "},
 	} {
-		if said := c.refuses(tool, tc.arguments); !strings.HasPrefix(said, tc.want) {
+		if said := c.requireRefusal(tool, tc.arguments); !strings.HasPrefix(said, tc.want) {
 			c.Errorf("%s: %s", tool, said)
 		}
 	}

@@ -47,7 +47,7 @@ func connect(ctx context.Context, endpoint, protocol string) (*agent, error) {
 }
 
 func (a *agent) close() {
-	if a == nil { // a scene that was not opened all the way
+	if a == nil { // a scenario that was not opened all the way
 		return
 	}
 	// The session may have ended with its server.
@@ -55,8 +55,8 @@ func (a *agent) close() {
 	a.transport.CloseIdleConnections()
 }
 
-// get returns the texts of a prompt's messages, joined, or "error CODE: message".
-func (a *agent) get(ctx context.Context, name string, arguments map[string]string) (string, error) {
+// getPrompt returns the texts of a prompt's messages, joined, or "error CODE: message".
+func (a *agent) getPrompt(ctx context.Context, name string, arguments map[string]string) (string, error) {
 	result, err := a.session.GetPrompt(ctx, &mcp.GetPromptParams{Name: name, Arguments: arguments})
 	if refused := new(jsonrpc.Error); errors.As(err, &refused) {
 		return fmt.Sprintf("error %d: %s", refused.Code, refused.Message), nil
@@ -75,8 +75,8 @@ func (a *agent) get(ctx context.Context, name string, arguments map[string]strin
 	return strings.Join(texts, "\n"), nil
 }
 
-// list returns the names of all prompts of a namespace, in the order they come.
-func (a *agent) list(ctx context.Context, namespace string) ([]string, error) {
+// listPrompts returns the names of all prompts of a namespace, in the order they come.
+func (a *agent) listPrompts(ctx context.Context, namespace string) ([]string, error) {
 	var names []string
 	for p, err := range a.session.Prompts(ctx, nil) {
 		if err != nil {
@@ -89,8 +89,8 @@ func (a *agent) list(ctx context.Context, namespace string) ([]string, error) {
 	return names, nil
 }
 
-// quiet takes what was heard before, until there was silence for twice as long as a server gathers changes.
-func (a *agent) quiet() {
+// waitForSilence takes what was heard before, until there was silence for twice as long as a server gathers changes.
+func (a *agent) waitForSilence() {
 	for {
 		select {
 		case <-a.changed:
@@ -100,8 +100,8 @@ func (a *agent) quiet() {
 	}
 }
 
-// heard waits for a list_changed.
-func (a *agent) heard(ctx context.Context) error {
+// waitForListChanged waits for a list_changed.
+func (a *agent) waitForListChanged(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	select {
@@ -112,30 +112,30 @@ func (a *agent) heard(ctx context.Context) error {
 	}
 }
 
-// serves waits until both servers answer a get with exactly this.
-func (s *scene) serves(ctx context.Context, name string, arguments map[string]string, want string) error {
-	return s.answers(ctx, name, arguments, func(got string) error {
+// waitUntilServed waits until both servers answer a get with exactly this.
+func (s *scenario) waitUntilServed(ctx context.Context, name string, arguments map[string]string, want string) error {
+	return s.waitForAnswers(ctx, name, arguments, func(got string) error {
 		if got != want {
-			return fmt.Errorf("got %q, want %q", clip(got), clip(want))
+			return fmt.Errorf("got %q, want %q", abbreviate(got), abbreviate(want))
 		}
 		return nil
 	})
 }
 
-// refuses waits until both servers refuse a get with this code.
-func (s *scene) refuses(ctx context.Context, name string, arguments map[string]string, code int, words string) error {
-	return s.answers(ctx, name, arguments, func(got string) error {
+// waitUntilRefused waits until both servers refuse a get with this code.
+func (s *scenario) waitUntilRefused(ctx context.Context, name string, arguments map[string]string, code int, words string) error {
+	return s.waitForAnswers(ctx, name, arguments, func(got string) error {
 		if prefix := fmt.Sprintf("error %d: ", code); !strings.HasPrefix(got, prefix) || !strings.Contains(got, words) {
-			return fmt.Errorf("got %q, want error %d with %q", clip(got), code, words)
+			return fmt.Errorf("got %q, want error %d with %q", abbreviate(got), code, words)
 		}
 		return nil
 	})
 }
 
-func (s *scene) answers(ctx context.Context, name string, arguments map[string]string, right func(string) error) error {
+func (s *scenario) waitForAnswers(ctx context.Context, name string, arguments map[string]string, right func(string) error) error {
 	for i, a := range s.agents {
 		err := wait.Until(ctx, func(ctx context.Context) error {
-			got, err := a.get(ctx, s.namespace+"."+name, arguments)
+			got, err := a.getPrompt(ctx, s.namespace+"."+name, arguments)
 			if err != nil {
 				return err
 			}
@@ -148,11 +148,11 @@ func (s *scene) answers(ctx context.Context, name string, arguments map[string]s
 	return nil
 }
 
-// lists waits until both servers list exactly these prompts of the scene.
-func (s *scene) lists(ctx context.Context, want ...string) error {
+// waitUntilListed waits until both servers list exactly these prompts of the scenario.
+func (s *scenario) waitUntilListed(ctx context.Context, want ...string) error {
 	for i, a := range s.agents {
 		err := wait.Until(ctx, func(ctx context.Context) error {
-			got, err := a.list(ctx, s.namespace)
+			got, err := a.listPrompts(ctx, s.namespace)
 			if err == nil && !slices.Equal(got, want) {
 				err = fmt.Errorf("got %q, want %q", got, want)
 			}
@@ -165,8 +165,8 @@ func (s *scene) lists(ctx context.Context, want ...string) error {
 	return nil
 }
 
-// clip keeps messages readable.
-func clip(text string) string {
+// abbreviate keeps messages readable.
+func abbreviate(text string) string {
 	if len(text) > 300 {
 		return text[:300] + fmt.Sprintf("… (%d bytes)", len(text))
 	}

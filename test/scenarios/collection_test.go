@@ -19,12 +19,12 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
-// wholeCollection applies a whole collection and gets every prompt of it, byte for byte as its row
+// testCollection applies a whole collection and gets every prompt of it, byte for byte as its row
 // says. The rows are read and filled here once more, by code that knows no Prompt.
-func wholeCollection(t *testing.T) {
+func testCollection(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, crowded(t))
-	source := collection(t)
+	s := startScenario(t, largeStack(t))
+	source := readCollection(t)
 	rows, err := csv.NewReader(strings.NewReader(source)).ReadAll()
 	require.NoError(t, err)
 	prompts, err := promptcsv.Convert(strings.NewReader(source))
@@ -35,10 +35,10 @@ func wholeCollection(t *testing.T) {
 	began := time.Now()
 	for i := range prompts {
 		prompts[i].Namespace = s.namespace
-		require.NoError(t, s.create(ctx, &prompts[i]))
+		require.NoError(t, s.createPrompts(ctx, &prompts[i]))
 	}
 	applied := time.Since(began)
-	require.NoError(t, s.published(ctx))
+	require.NoError(t, s.waitUntilPublished(ctx))
 	t.Logf("%d prompts: applied by one client in %v, all Ready after %v", len(prompts), applied.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 
 	began = time.Now()
@@ -46,10 +46,10 @@ func wholeCollection(t *testing.T) {
 	for server, a := range s.agents {
 		group.Go(func() error {
 			for i := range prompts {
-				arguments, want := fill(rows[i+1][1])
-				got, err := ask(ctx, a, s.namespace+"."+prompts[i].Name, arguments, want)
+				arguments, want := fillPlaceholders(rows[i+1][1])
+				got, err := getPromptEventually(ctx, a, s.namespace+"."+prompts[i].Name, arguments, want)
 				if err != nil || got != want {
-					return fmt.Errorf("row %d, %s, on server %d: %w; got %q, want %q", i+1, prompts[i].Name, server+1, err, clip(got), clip(want))
+					return fmt.Errorf("row %d, %s, on server %d: %w; got %q, want %q", i+1, prompts[i].Name, server+1, err, abbreviate(got), abbreviate(want))
 				}
 			}
 			return nil
@@ -62,17 +62,17 @@ func wholeCollection(t *testing.T) {
 		if prompts[i].Spec.Syntax == "Simple" {
 			simple++
 		}
-		if is := fillable(rows[i+1][1]); is != (prompts[i].Spec.Syntax == "Simple") {
+		if is := isFillable(rows[i+1][1]); is != (prompts[i].Spec.Syntax == "Simple") {
 			t.Errorf("row %d became %s", i+1, prompts[i].Spec.Syntax)
 		}
 	}
 	t.Logf("%d of them Simple, %d Plain", simple, len(prompts)-simple)
 }
 
-// ask gets a prompt until it is there: the last ones may be on their way to the server.
-func ask(ctx context.Context, a *agent, name string, arguments map[string]string, want string) (got string, err error) {
+// getPromptEventually gets a prompt until it is there: the last ones may be on their way to the server.
+func getPromptEventually(ctx context.Context, a *agent, name string, arguments map[string]string, want string) (got string, err error) {
 	_ = wait.Until(ctx, func(ctx context.Context) error {
-		if got, err = a.get(ctx, name, arguments); err == nil && got != want && strings.HasPrefix(got, "error ") {
+		if got, err = a.getPrompt(ctx, name, arguments); err == nil && got != want && strings.HasPrefix(got, "error ") {
 			return fmt.Errorf("got %s", got)
 		}
 		return nil
@@ -86,16 +86,16 @@ var (
 	blank = strings.NewReplacer(" ", "_")
 )
 
-// fillable says whether every hole of a row can be filled: the rule of the issue, not the
+// isFillable says whether every hole of a row can be filled: the rule of the issue, not the
 // converter's code.
-func fillable(text string) bool {
+func isFillable(text string) bool {
 	return strings.Count(text, "${") == len(hole.FindAllString(text, -1)) && !slot.MatchString(text)
 }
 
-// fill invents values for the holes of a row that have no default, and fills all of them in the text
+// fillPlaceholders invents values for the holes of a row that have no default, and fills all of them in the text
 // as it stands in the file. The values look like placeholders, which must not be read again.
-func fill(text string) (arguments map[string]string, filled string) {
-	if !fillable(text) {
+func fillPlaceholders(text string) (arguments map[string]string, filled string) {
+	if !isFillable(text) {
 		return nil, text
 	}
 	arguments, defaults := map[string]string{}, map[string]string{}
@@ -115,8 +115,8 @@ func fill(text string) (arguments map[string]string, filled string) {
 	return arguments, filled
 }
 
-// collection is the real one, or where it is absent one made here.
-func collection(t *testing.T) string {
+// readCollection is the real one, or where it is absent one made here.
+func readCollection(t *testing.T) string {
 	t.Helper()
 	path, err := testenv.TestData("prompts.csv")
 	require.NoError(t, err)

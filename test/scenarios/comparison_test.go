@@ -20,71 +20,71 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
-// comparison takes objects away behind the controller's back and lets it compare: few of them
+// testComparison takes objects away behind the controller's back and lets it compare: few of them
 // are tombstoned, and what looks like a fault of the cluster removes nothing.
 //
 // Its scenario counts all live rows of the stack, so it is alone on it but for tombstones.
-func comparison(t *testing.T) {
+func testComparison(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, mortal(t))
+	s := startScenario(t, killableStack(t))
 	names := make([]string, 30)
 	for i := range names {
 		names[i] = fmt.Sprintf("p-%02d", i)
-		require.NoError(t, s.create(ctx, s.text(names[i], "Text of "+names[i])))
+		require.NoError(t, s.createPrompts(ctx, s.newPrompt(names[i], "Text of "+names[i])))
 	}
-	require.NoError(t, s.published(ctx))
-	require.NoError(t, s.lists(ctx, names...))
+	require.NoError(t, s.waitUntilPublished(ctx))
+	require.NoError(t, s.waitUntilListed(ctx, names...))
 
-	w := s.watchful()
-	w.restart(t, func() { require.NoError(t, s.vanish(ctx, names[:5]...)) })
-	require.NoError(t, s.lists(ctx, names[5:]...))
-	require.NoError(t, s.refuses(ctx, names[0], nil, -32602, "no such prompt"))
-	require.NoError(t, wait.Until(ctx, w.counts("lectern_swept_rows_total", 5)))
+	w := s.comparingController()
+	w.restartAfter(t, func() { require.NoError(t, s.deleteBehindController(ctx, names[:5]...)) })
+	require.NoError(t, s.waitUntilListed(ctx, names[5:]...))
+	require.NoError(t, s.waitUntilRefused(ctx, names[0], nil, -32602, "no such prompt"))
+	require.NoError(t, wait.Until(ctx, w.metricReaches("lectern_swept_rows_total", 5)))
 
 	// 11 of 25 rows are more than max(10, 20 %).
-	w.restart(t, func() { require.NoError(t, s.vanish(ctx, names[5:16]...)) })
-	w.removesNothing(t, "SweepLimit", names[5:])
+	w.restartAfter(t, func() { require.NoError(t, s.deleteBehindController(ctx, names[5:16]...)) })
+	w.verifyNothingRemoved(t, "SweepLimit", names[5:])
 
-	w.restart(t, func() { require.NoError(t, s.vanish(ctx, names[16:]...)) })
-	w.removesNothing(t, "EmptyList", names[5:])
+	w.restartAfter(t, func() { require.NoError(t, s.deleteBehindController(ctx, names[16:]...)) })
+	w.verifyNothingRemoved(t, "EmptyList", names[5:])
 
 	crds := filepath.Join("..", "..", "config", "crd")
 	_, err := s.ControlPlane.Kubectl(ctx, "delete", "--filename", crds)
 	require.NoError(t, err)
-	w.removesNothing(t, "CRDMissing", names[5:])
+	w.verifyNothingRemoved(t, "CRDMissing", names[5:])
 
 	// The objects come back, as from Git, and find their rows as they were.
-	w.restart(t, func() {
+	w.restartAfter(t, func() {
 		require.NoError(t, s.ControlPlane.InstallCRDs(ctx, ""))
 		for _, name := range names[5:] {
-			require.NoError(t, s.create(ctx, s.text(name, "Text of "+name)))
+			require.NoError(t, s.createPrompts(ctx, s.newPrompt(name, "Text of "+name)))
 		}
 	})
-	require.NoError(t, s.published(ctx))
-	require.NoError(t, s.lists(ctx, names[5:]...))
+	require.NoError(t, s.waitUntilPublished(ctx))
+	require.NoError(t, s.waitUntilListed(ctx, names[5:]...))
 	var versions int
-	require.NoError(t, s.query(ctx, []any{&versions}, `
+	require.NoError(t, s.queryRow(ctx, []any{&versions}, `
 		select sum(highest_version)::int from prompts where namespace = $1 and deleted_at is null`, s.namespace))
 	if versions != 25 {
 		t.Errorf("25 prompts that never changed have %d versions", versions)
 	}
-	require.NoError(t, s.remove(ctx, names[5:]...))
-	require.NoError(t, s.gone(ctx, names[5:]...))
+	require.NoError(t, s.deletePrompts(ctx, names[5:]...))
+	require.NoError(t, s.waitUntilGone(ctx, names[5:]...))
 	require.NoError(t, s.Restart(ctx, testenv.Controller)) // to compare as seldom as it usually does
 }
 
-// watchful is a stack whose controller compares all the time.
-type watchful struct {
-	*scene
+// comparingController is a stack whose controller compares all the time.
+type comparingController struct {
+	*scenario
 	client *http.Client
 }
 
-func (s *scene) watchful() *watchful {
-	return &watchful{scene: s, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+func (s *scenario) comparingController() *comparingController {
+	return &comparingController{scenario: s, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
-// restart does something while the controller is down.
-func (w *watchful) restart(t *testing.T, meanwhile func()) {
+// restartAfter does something while the controller is down.
+func (w *comparingController) restartAfter(t *testing.T, meanwhile func()) {
 	t.Helper()
 	w.Terminate(testenv.Controller)
 	meanwhile()
@@ -92,12 +92,12 @@ func (w *watchful) restart(t *testing.T, meanwhile func()) {
 		"LECTERN_COMPARISON_INTERVAL=1s", "LECTERN_COMPARISON_GRACE=0s"))
 }
 
-// removesNothing waits for the third comparison that stopped, and expects all to be there still.
-func (w *watchful) removesNothing(t *testing.T, reason string, names []string) {
+// verifyNothingRemoved waits for the third comparison that stopped, and expects all to be there still.
+func (w *comparingController) verifyNothingRemoved(t *testing.T, reason string, names []string) {
 	t.Helper()
 	ctx := t.Context()
 	metric := fmt.Sprintf("lectern_comparison_stopped_total{reason=%q}", reason)
-	require.NoError(t, wait.Until(ctx, w.counts(metric, 3)))
+	require.NoError(t, wait.Until(ctx, w.metricReaches(metric, 3)))
 	require.NoError(t, wait.Until(ctx, func(ctx context.Context) error {
 		var events eventsv1.EventList
 		if err := w.api.List(ctx, &events, client.InNamespace(testenv.SystemNamespace)); err != nil {
@@ -108,17 +108,17 @@ func (w *watchful) removesNothing(t *testing.T, reason string, names []string) {
 		}
 		return nil
 	}))
-	require.NoError(t, w.lists(ctx, names...))
+	require.NoError(t, w.waitUntilListed(ctx, names...))
 	var live []string
-	require.NoError(t, w.query(ctx, []any{&live}, `
+	require.NoError(t, w.queryRow(ctx, []any{&live}, `
 		select array_agg(name order by name) from prompts where namespace = $1 and deleted_at is null`, w.namespace))
 	if diff := cmp.Diff(names, live); diff != "" {
 		t.Errorf("%s: live rows (-want +got):\n%s", reason, diff)
 	}
 }
 
-// counts says whether a metric has come to at least n.
-func (w *watchful) counts(metric string, n float64) func(context.Context) error {
+// metricReaches says whether a metric has come to at least n.
+func (w *comparingController) metricReaches(metric string, n float64) func(context.Context) error {
 	return func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.MetricsURL(testenv.Controller), nil)
 		if err != nil {

@@ -18,18 +18,18 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// cycleComesToRest closes a circle of includes and goes on working elsewhere: nobody in the
+// testCycle closes a circle of includes and goes on working elsewhere: nobody in the
 // circle gets another version.
-func cycleComesToRest(t *testing.T) {
+func testCycle(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, whole(t))
-	require.NoError(t, s.create(ctx, s.text("a", "A"), s.text("b", "B {{> a}}"), s.text("outside", "O {{> a}}"), s.text("elsewhere", "0")))
-	require.NoError(t, s.published(ctx))
-	require.NoError(t, s.edit(ctx, "a", "A {{> b}}"))
+	s := startScenario(t, releasedStack(t))
+	require.NoError(t, s.createPrompts(ctx, s.newPrompt("a", "A"), s.newPrompt("b", "B {{> a}}"), s.newPrompt("outside", "O {{> a}}"), s.newPrompt("elsewhere", "0")))
+	require.NoError(t, s.waitUntilPublished(ctx))
+	require.NoError(t, s.editText(ctx, "a", "A {{> b}}"))
 	versions := func() map[string]int64 {
 		got := map[string]int64{}
 		for _, name := range []string{"a", "b"} {
-			p, err := s.settled(ctx, name, v1alpha1.ReasonIncludeCycle)
+			p, err := s.waitForReason(ctx, name, v1alpha1.ReasonIncludeCycle)
 			require.NoError(t, err)
 			got[name] = p.Status.Version
 		}
@@ -38,23 +38,23 @@ func cycleComesToRest(t *testing.T) {
 	before := versions()
 	for i := range 40 {
 		text := fmt.Sprintf("%d {{> a}}", i)
-		require.NoError(t, s.edit(ctx, "elsewhere", text))
-		_, err := s.settled(ctx, "elsewhere", v1alpha1.ReasonPublished)
+		require.NoError(t, s.editText(ctx, "elsewhere", text))
+		_, err := s.waitForReason(ctx, "elsewhere", v1alpha1.ReasonPublished)
 		require.NoError(t, err)
-		require.NoError(t, s.serves(ctx, "elsewhere", nil, fmt.Sprintf("%d A", i)))
+		require.NoError(t, s.waitUntilServed(ctx, "elsewhere", nil, fmt.Sprintf("%d A", i)))
 	}
 	if diff := cmp.Diff(before, versions()); diff != "" {
 		t.Errorf("the circle went on (-before +after):\n%s", diff)
 	}
 	var rows map[string]int64
-	require.NoError(t, s.query(ctx, []any{&rows}, `
+	require.NoError(t, s.queryRow(ctx, []any{&rows}, `
 		select jsonb_object_agg(name, n) from (
 		  select name, count(*) as n from prompts join prompt_versions on prompt_id = id
 		   where namespace = $1 and name in ('a', 'b') group by name) as counted`, s.namespace))
 	if diff := cmp.Diff(map[string]int64{"a": 1, "b": 1}, rows); diff != "" {
 		t.Errorf("stored versions (-want +got):\n%s", diff)
 	}
-	require.NoError(t, s.serves(ctx, "b", nil, "B A"))
+	require.NoError(t, s.waitUntilServed(ctx, "b", nil, "B A"))
 }
 
 const (
@@ -62,30 +62,32 @@ const (
 	editions   = 10
 )
 
-// thousandDependents edits a fragment that a thousand prompts include, ten times, while a person
+// testThousandDependents edits a fragment that a thousand prompts include, ten times, while a person
 // edits another prompt: the person does not wait for the thousand.
-func thousandDependents(t *testing.T) {
+func testThousandDependents(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, crowded(t))
-	require.NoError(t, s.create(ctx, s.text("style", "edition 0"), s.text("person", "0")))
+	s := startScenario(t, largeStack(t))
+	require.NoError(t, s.createPrompts(ctx, s.newPrompt("style", "edition 0"), s.newPrompt("person", "0")))
 	group, creating := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range dependents {
-		group.Go(func() error { return s.create(creating, s.text(dependent(i), fmt.Sprintf("%d {{> style}}", i))) })
+		group.Go(func() error {
+			return s.createPrompts(creating, s.newPrompt(dependentName(i), fmt.Sprintf("%d {{> style}}", i)))
+		})
 	}
 	require.NoError(t, group.Wait())
-	require.NoError(t, s.published(ctx))
+	require.NoError(t, s.waitUntilPublished(ctx))
 
 	edits := s.editMeanwhile(t, func() error {
 		for edition := range editions {
-			if err := s.edit(ctx, "style", fmt.Sprintf("edition %d", edition+1)); err != nil {
+			if err := s.editText(ctx, "style", fmt.Sprintf("edition %d", edition+1)); err != nil {
 				return err
 			}
-			if _, err := s.settled(ctx, "style", v1alpha1.ReasonPublished); err != nil {
+			if _, err := s.waitForReason(ctx, "style", v1alpha1.ReasonPublished); err != nil {
 				return err
 			}
 		}
-		return s.allInclude(ctx, editions+1)
+		return s.waitUntilAllInclude(ctx, editions+1)
 	})
 	var took []time.Duration
 	waiting, passed := 0, 0
@@ -104,7 +106,7 @@ func thousandDependents(t *testing.T) {
 	}
 
 	var least, most, last int
-	require.NoError(t, s.query(ctx, []any{&least, &most, &last}, `
+	require.NoError(t, s.queryRow(ctx, []any{&least, &most, &last}, `
 		select min(highest_version)::int - 1, max(highest_version)::int - 1,
 		       count(*) filter (where v.content = substring(name from 5)::int || ' edition ' || $2::text)::int
 		  from prompts p join prompt_versions v on v.prompt_id = p.id and v.version = p.default_version
@@ -114,14 +116,14 @@ func thousandDependents(t *testing.T) {
 		t.Errorf("%d to %d new versions, %d of %d with the last text", least, most, last, dependents)
 	}
 	for i := 0; i < dependents; i += 100 {
-		require.NoError(t, s.serves(ctx, dependent(i), nil, fmt.Sprintf("%d edition %d", i, editions)))
+		require.NoError(t, s.waitUntilServed(ctx, dependentName(i), nil, fmt.Sprintf("%d edition %d", i, editions)))
 	}
 }
 
-func dependent(i int) string { return fmt.Sprintf("dep-%04d", i) }
+func dependentName(i int) string { return fmt.Sprintf("dep-%04d", i) }
 
-// elsewhere is one edit of another prompt.
-type elsewhere struct {
+// unrelatedEdit is one edit of another prompt.
+type unrelatedEdit struct {
 	took time.Duration // from apply to Ready
 	// behind are the dependents that waited for their turn before it, passed those that were published
 	// between it and its own publish: by the times in the database, not by when the test saw it.
@@ -129,7 +131,7 @@ type elsewhere struct {
 }
 
 // editMeanwhile edits a prompt again and again while work goes on.
-func (s *scene) editMeanwhile(t *testing.T, work func() error) (edits []elsewhere) {
+func (s *scenario) editMeanwhile(t *testing.T, work func() error) (edits []unrelatedEdit) {
 	t.Helper()
 	ctx := t.Context()
 	done := make(chan error, 1)
@@ -141,17 +143,17 @@ func (s *scene) editMeanwhile(t *testing.T, work func() error) (edits []elsewher
 			return edits
 		default:
 		}
-		var e elsewhere
+		var e unrelatedEdit
 		var at time.Time
 		var err error
-		e.behind, at, err = s.progress(ctx)
+		e.behind, at, err = s.countOutdatedDependents(ctx)
 		require.NoError(t, err)
 		began := time.Now()
-		require.NoError(t, s.edit(ctx, "person", strconv.Itoa(i)))
-		p, err := s.settled(ctx, "person", v1alpha1.ReasonPublished)
+		require.NoError(t, s.editText(ctx, "person", strconv.Itoa(i)))
+		p, err := s.waitForReason(ctx, "person", v1alpha1.ReasonPublished)
 		require.NoError(t, err)
 		e.took = time.Since(began)
-		require.NoError(t, s.query(ctx, []any{&e.passed}, `
+		require.NoError(t, s.queryRow(ctx, []any{&e.passed}, `
 			with ours as (select name, version, published_at from prompts join prompt_versions on prompt_id = id where namespace = $1)
 			select count(*)::int from ours where name like 'dep-%' and published_at > $2
 			   and published_at < (select published_at from ours where name = 'person' and version = $3)`, s.namespace, at, p.Status.Version))
@@ -159,10 +161,10 @@ func (s *scene) editMeanwhile(t *testing.T, work func() error) (edits []elsewher
 	}
 }
 
-// progress counts the dependents that include an older fragment than the newest, at a time by the
+// countOutdatedDependents counts the dependents that include an older fragment than the newest, at a time by the
 // database's clock.
-func (s *scene) progress(ctx context.Context) (behind int, at time.Time, err error) {
-	err = s.query(ctx, []any{&behind, &at}, `
+func (s *scenario) countOutdatedDependents(ctx context.Context) (behind int, at time.Time, err error) {
+	err = s.queryRow(ctx, []any{&behind, &at}, `
 		select (count(*) filter (where (v.includes->0->>'version')::bigint < f.default_version))::int,
 		       clock_timestamp()
 		  from prompts p
@@ -172,13 +174,13 @@ func (s *scene) progress(ctx context.Context) (behind int, at time.Time, err err
 	return behind, at, err
 }
 
-// allInclude waits until every dependent includes this version of the fragment, the newest, as long as
+// waitUntilAllInclude waits until every dependent includes this version of the fragment, the newest, as long as
 // those behind become fewer.
-func (s *scene) allInclude(ctx context.Context, version int64) error {
+func (s *scenario) waitUntilAllInclude(ctx context.Context, version int64) error {
 	for left := dependents + 1; left > 0; {
 		behind := 0
-		err := s.done(ctx, func(ctx context.Context) (err error) {
-			if behind, _, err = s.progress(ctx); err == nil && behind >= left {
+		err := s.waitWhileControllerRuns(ctx, func(ctx context.Context) (err error) {
+			if behind, _, err = s.countOutdatedDependents(ctx); err == nil && behind >= left {
 				err = fmt.Errorf("%d dependents are behind, and do not become fewer", behind)
 			}
 			return err
@@ -189,41 +191,41 @@ func (s *scene) allInclude(ctx context.Context, version int64) error {
 		left = behind
 	}
 	for i := range dependents {
-		if err := s.includesNewest(ctx, dependent(i), version); err != nil {
+		if err := s.waitUntilNewestIncluded(ctx, dependentName(i), version); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// nothingButIncludes applies prompts that would expand without end, and expects a refusal that
+// testNothingButIncludes applies prompts that would expand without end, and expects a refusal that
 // costs the controller little.
-func nothingButIncludes(t *testing.T) {
+func testNothingButIncludes(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, whole(t))
-	require.NoError(t, s.create(ctx, s.text("big", strings.Repeat("x", 128<<10)), s.text("f", "small")))
-	require.NoError(t, s.published(ctx))
+	s := startScenario(t, releasedStack(t))
+	require.NoError(t, s.createPrompts(ctx, s.newPrompt("big", strings.Repeat("x", 128<<10)), s.newPrompt("f", "small")))
+	require.NoError(t, s.waitUntilPublished(ctx))
 	var distinct strings.Builder
 	for i := 0; distinct.Len() < 128<<10-20; i++ {
 		fmt.Fprintf(&distinct, "{{> f-%d}}", i)
 	}
-	before := s.peak(t)
+	before := s.peakMemory(t)
 	for name, tc := range map[string]struct{ text, message string }{
 		"many-small":    {strings.Repeat("{{> f}}", 128<<10/7), "1000"},
 		"many-big":      {strings.Repeat("{{> big}}", 128<<10/9), "include"},
 		"many-distinct": {distinct.String(), "64"},
 		"few-big":       {strings.Repeat("{{> big}}", 900), "524288"},
 	} {
-		require.NoError(t, s.create(ctx, s.text(name, tc.text)))
-		p, err := s.settled(ctx, name, v1alpha1.ReasonLimitExceeded)
+		require.NoError(t, s.createPrompts(ctx, s.newPrompt(name, tc.text)))
+		p, err := s.waitForReason(ctx, name, v1alpha1.ReasonLimitExceeded)
 		require.NoError(t, err)
-		_, message := ready(p)
+		_, message := readyCondition(p)
 		t.Logf("%s: %s", name, message)
 		if !strings.Contains(message, tc.message) || p.Status.Version != 0 {
 			t.Errorf("%s has version %d and says %q; want %q in it", name, p.Status.Version, message, tc.message)
 		}
 	}
-	after := s.peak(t)
+	after := s.peakMemory(t)
 	t.Logf("the controller's memory: at most %d MiB before, %d MiB after", before>>20, after>>20)
 	const allowed = 256 << 20
 	if after > before+allowed {
@@ -231,8 +233,8 @@ func nothingButIncludes(t *testing.T) {
 	}
 }
 
-// peak is the most memory the controller has had, in bytes.
-func (s *scene) peak(t *testing.T) int {
+// peakMemory is the most memory the controller has had, in bytes.
+func (s *scenario) peakMemory(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid(testenv.Controller)))
 	require.NoError(t, err)

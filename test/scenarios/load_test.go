@@ -32,7 +32,7 @@ type tally struct {
 	slowest     time.Duration
 }
 
-func (y *tally) note(took time.Duration, away bool, err error) {
+func (y *tally) addAnswer(took time.Duration, away bool, err error) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.slowest = max(y.slowest, took)
@@ -50,7 +50,7 @@ func (y *tally) note(took time.Duration, away bool, err error) {
 	}
 }
 
-func (y *tally) answers() int {
+func (y *tally) countAnswers() int {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	return y.right + y.wrong
@@ -65,40 +65,40 @@ func (y *tally) String() string {
 // is held, gets and all pages of the list; some for what nobody has, by prompts/get and by tools; and one
 // looks at the probes.
 type load struct {
-	scene                 *scene
+	scenario              *scenario
 	held, unheld, probing tally
 	group                 *errgroup.Group
 	stop                  context.CancelFunc
 	agents                []*agent
 }
 
-// load starts the callers, who get prompts that say their own names and list all there are.
-func (s *scene) load(t *testing.T, names, all []string) *load {
+// startLoad starts the callers, who get prompts that say their own names and list all there are.
+func (s *scenario) startLoad(t *testing.T, names, all []string) *load {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	l := &load{scene: s, stop: stop, group: &errgroup.Group{}}
-	t.Cleanup(l.end)
+	l := &load{scenario: s, stop: stop, group: &errgroup.Group{}}
+	t.Cleanup(l.stop)
 	for server, endpoint := range s.Endpoints {
 		for _, protocol := range []string{"", "2025-11-25"} {
-			held, unheld := l.agent(t, endpoint, protocol), l.agent(t, endpoint, protocol)
-			l.repeat(ctx, &l.held, func(n int) (bool, error) { return false, s.askHeld(ctx, held, names, all, n) })
-			l.repeat(ctx, &l.unheld, func(n int) (bool, error) {
+			held, unheld := l.connectAgent(t, endpoint, protocol), l.connectAgent(t, endpoint, protocol)
+			l.repeatUntilEnd(ctx, &l.held, func(n int) (bool, error) { return false, s.askForHeld(ctx, held, names, all, n) })
+			l.repeatUntilEnd(ctx, &l.unheld, func(n int) (bool, error) {
 				nobody := fmt.Sprintf("nobody-%d-%s-%d", server, protocol, n)
 				switch n % 3 {
 				case 0:
-					return callUnheld(ctx, unheld, "get_prompt", map[string]any{"id": s.namespace + "/" + nobody}, "Error retrieving prompt: ")
+					return callToolForUnheld(ctx, unheld, "get_prompt", map[string]any{"id": s.namespace + "/" + nobody}, "Error retrieving prompt: ")
 				case 1:
-					return callUnheld(ctx, unheld, "search_prompts", map[string]any{"query": nobody}, "Error searching prompts: ")
+					return callToolForUnheld(ctx, unheld, "search_prompts", map[string]any{"query": nobody}, "Error searching prompts: ")
 				default:
-					return s.askUnheld(ctx, unheld, nobody)
+					return s.askForUnheld(ctx, unheld, nobody)
 				}
 			})
 		}
 	}
 	probes := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, name := range []string{testenv.Server1, testenv.Server2} {
-		l.repeat(ctx, &l.probing, func(int) (bool, error) {
-			status, body, err := fetch(ctx, probes, s.ReadyURL(name))
+		l.repeatUntilEnd(ctx, &l.probing, func(int) (bool, error) {
+			status, body, err := fetchURL(ctx, probes, s.ReadyURL(name))
 			if err == nil && status != http.StatusOK {
 				err = fmt.Errorf("%s is not ready: %s", name, body)
 			}
@@ -108,7 +108,7 @@ func (s *scene) load(t *testing.T, names, all []string) *load {
 	return l
 }
 
-func (l *load) agent(t *testing.T, endpoint, protocol string) *agent {
+func (l *load) connectAgent(t *testing.T, endpoint, protocol string) *agent {
 	t.Helper()
 	a, err := connect(t.Context(), endpoint, protocol)
 	require.NoError(t, err)
@@ -116,20 +116,20 @@ func (l *load) agent(t *testing.T, endpoint, protocol string) *agent {
 	return a
 }
 
-func (l *load) repeat(ctx context.Context, y *tally, ask func(n int) (away bool, err error)) {
+func (l *load) repeatUntilEnd(ctx context.Context, y *tally, ask func(n int) (away bool, err error)) {
 	l.group.Go(func() error {
 		for n := 0; ctx.Err() == nil; n++ {
 			began := time.Now()
 			away, err := ask(n)
 			if ctx.Err() == nil {
-				y.note(time.Since(began), away, err)
+				y.addAnswer(time.Since(began), away, err)
 			}
 		}
 		return nil
 	})
 }
 
-func (l *load) end() {
+func (l *load) finish() {
 	l.stop()
 	_ = l.group.Wait() // it returns nil
 	for _, a := range l.agents {
@@ -138,36 +138,36 @@ func (l *load) end() {
 	l.agents = nil
 }
 
-// more waits until callers were answered so many times more.
-func (l *load) more(ctx context.Context, y *tally, answers int) error {
-	before := y.answers()
+// waitForMore waits until callers were answered so many times more.
+func (l *load) waitForMore(ctx context.Context, y *tally, answers int) error {
+	before := y.countAnswers()
 	return wait.Until(ctx, func(context.Context) error {
-		if got := y.answers() - before; got < answers {
+		if got := y.countAnswers() - before; got < answers {
 			return fmt.Errorf("%d answers; want %d", got, answers)
 		}
 		return nil
 	})
 }
 
-func (s *scene) askHeld(ctx context.Context, a *agent, names, all []string, n int) error {
+func (s *scenario) askForHeld(ctx context.Context, a *agent, names, all []string, n int) error {
 	if n%20 == 0 {
-		got, err := a.list(ctx, s.namespace)
+		got, err := a.listPrompts(ctx, s.namespace)
 		if err == nil && !slices.Equal(got, all) {
 			err = fmt.Errorf("prompts/list: got %q, want %q", got, all)
 		}
 		return err
 	}
 	name := names[n%len(names)]
-	got, err := a.get(ctx, s.namespace+"."+name, nil)
+	got, err := a.getPrompt(ctx, s.namespace+"."+name, nil)
 	if err == nil && got != "I am "+name {
-		err = fmt.Errorf("prompts/get %s: %s", name, clip(got))
+		err = fmt.Errorf("prompts/get %s: %s", name, abbreviate(got))
 	}
 	return err
 }
 
-// askUnheld asks for what no catalog holds: the answer is that it is not there or, with the time to
+// askForUnheld asks for what no catalog holds: the answer is that it is not there or, with the time to
 // try again, that the store is away.
-func (s *scene) askUnheld(ctx context.Context, a *agent, name string) (away bool, err error) {
+func (s *scenario) askForUnheld(ctx context.Context, a *agent, name string) (away bool, err error) {
 	_, err = a.session.GetPrompt(ctx, &mcp.GetPromptParams{Name: s.namespace + "." + name})
 	refused := new(jsonrpc.Error)
 	if !errors.As(err, &refused) {
@@ -187,9 +187,9 @@ func (s *scene) askUnheld(ctx context.Context, a *agent, name string) (away bool
 	}
 }
 
-// callUnheld calls a tool, none of which is answered by the catalog: there is nothing, or with the time
+// callToolForUnheld calls a tool, none of which is answered by the catalog: there is nothing, or with the time
 // to try again, the store is away.
-func callUnheld(ctx context.Context, a *agent, tool string, arguments map[string]any, doing string) (away bool, err error) {
+func callToolForUnheld(ctx context.Context, a *agent, tool string, arguments map[string]any, doing string) (away bool, err error) {
 	result, err := a.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", tool, err)
@@ -210,8 +210,8 @@ func callUnheld(ctx context.Context, a *agent, tool string, arguments map[string
 	}
 }
 
-// fetch is status and body of a URL.
-func fetch(ctx context.Context, client *http.Client, url string) (status int, body string, err error) {
+// fetchURL is status and body of a URL.
+func fetchURL(ctx context.Context, client *http.Client, url string) (status int, body string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, "", err

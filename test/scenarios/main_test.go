@@ -20,13 +20,13 @@ import (
 // The stacks, each started by the first scenario that wants it. Scenarios of one stack follow each
 // other, because some break what all of them need; the stacks work beside each other.
 var (
-	// whole is Lectern as it is released.
-	whole = lazily(testenv.StackOptions{})
-	// crowded is for thousands of prompts, which would slow down every start elsewhere. Its controller has no
+	// releasedStack is Lectern as it is released.
+	releasedStack = startOnce(testenv.StackOptions{})
+	// largeStack is for thousands of prompts, which would slow down every start elsewhere. Its controller has no
 	// Lease to lose while the machine is busy.
-	crowded = lazily(testenv.StackOptions{ControllerArgs: []string{"--leader-elect=false"}})
-	// mortal has fault points, and takes over from a killed controller without waiting for its Lease.
-	mortal = lazily(testenv.StackOptions{Tags: "faultpoints", ControllerArgs: []string{"--leader-elect=false", "--migrate=verify"}})
+	largeStack = startOnce(testenv.StackOptions{ControllerArgs: []string{"--leader-elect=false"}})
+	// killableStack has fault points, and takes over from a killed controller without waiting for its Lease.
+	killableStack = startOnce(testenv.StackOptions{Tags: "faultpoints", ControllerArgs: []string{"--leader-elect=false", "--migrate=verify"}})
 )
 
 var started struct {
@@ -34,7 +34,7 @@ var started struct {
 	stacks []*testenv.Stack
 }
 
-func lazily(options testenv.StackOptions) func(*testing.T) *testenv.Stack {
+func startOnce(options testenv.StackOptions) func(*testing.T) *testenv.Stack {
 	start := sync.OnceValues(func() (*testenv.Stack, error) {
 		stack, err := testenv.StartStack(context.Background(), options)
 		if err == nil {
@@ -52,9 +52,9 @@ func lazily(options testenv.StackOptions) func(*testing.T) *testenv.Stack {
 	}
 }
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
-func run(m *testing.M) int {
+func runTests(m *testing.M) int {
 	ctrl.SetLogger(logr.Discard()) // the clients' of the tests; the processes log to their files
 	failed := m.Run()
 	var found error
@@ -71,32 +71,32 @@ func run(m *testing.M) int {
 	return failed
 }
 
-func TestWhole(t *testing.T) {
+func TestReleasedStack(t *testing.T) {
 	t.Parallel()
-	t.Run("scripts", scripts)
-	t.Run("both servers tell", bothServersTell)
-	t.Run("legacy era", legacyEra)
-	t.Run("cycle comes to rest", cycleComesToRest)
-	t.Run("nothing but includes", nothingButIncludes)
-	t.Run("many made again", manyMadeAgain)
-	t.Run("database restored", databaseRestored)
-	t.Run("etcd restored", etcdRestored)
-	t.Run("empty database", emptyDatabase)
-	t.Run("second cluster", secondCluster)
+	t.Run("scripts", runScripts)
+	t.Run("both servers announce every change", testAnnouncements)
+	t.Run("clients of older revisions are served", testLegacyRevisions)
+	t.Run("a cycle of includes makes no more versions", testCycle)
+	t.Run("prompts that expand without end cost little", testNothingButIncludes)
+	t.Run("objects made again take over their rows", testRecreatedObjects)
+	t.Run("a restored database is brought up to date", testDatabaseRestore)
+	t.Run("the objects of a restored etcd count", testEtcdRestore)
+	t.Run("a controller waits for a migration", testEmptyDatabase)
+	t.Run("the controller of another cluster writes nothing", testSecondCluster)
 }
 
-func TestCrowded(t *testing.T) {
+func TestLargeStack(t *testing.T) {
 	t.Parallel()
-	t.Run("thousand dependents", thousandDependents)
-	t.Run("whole collection", wholeCollection)
-	t.Run("catalog bounded", catalogBounded)
-	t.Run("store away under load", storeAwayUnderLoad)
+	t.Run("an edit does not wait for a thousand dependents", testThousandDependents)
+	t.Run("a collection is served byte for byte", testCollection)
+	t.Run("the catalog stays within its limit", testCatalogLimit)
+	t.Run("an outage fails no call for what is held", testOutageUnderLoad)
 }
 
-func TestMortal(t *testing.T) {
+func TestKilledController(t *testing.T) {
 	t.Parallel()
-	t.Run("comparison", comparison)
-	t.Run("killed at every step", killedAtEveryStep)
-	t.Run("changes killed at every step", changesKilledAtEveryStep)
-	t.Run("crowd of agents", crowdOfAgents)
+	t.Run("a comparison tombstones rows without objects", testComparison)
+	t.Run("publishing ends as without kills", testKilledAtEveryStep)
+	t.Run("change requests are answered with what happened", testChangesKilledAtEveryStep)
+	t.Run("fifty agents lose no update", testFiftyAgents)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
-// scripts plays testdata/*.txtar. Beside testscript's own, a script has these commands:
+// runScripts plays testdata/*.txtar. Beside testscript's own, a script has these commands:
 //
 //	apply FILE…                       kubectl apply, in the script's namespace; ! expects a refusal
 //	delete NAME…                      kubectl delete, without waiting
@@ -32,9 +32,9 @@ import (
 //	mcp prompts/list => NAME…         both servers list exactly these, soon
 //	crash|down|up WHO…                kill -9, stop, start: controller, server-1, server-2, postgres
 //	lectern ARG…                      a command of the stack's binary; ! expects it to fail
-func scripts(t *testing.T) {
-	stack := whole(t)
-	testscript.RunT(serial{t}, testscript.Params{
+func runScripts(t *testing.T) {
+	stack := releasedStack(t)
+	testscript.RunT(serialScripts{t}, testscript.Params{
 		Dir:   "testdata",
 		Cmds:  scriptCommands(),
 		Setup: func(env *testscript.Env) error { return setUpScript(env, stack) },
@@ -48,20 +48,20 @@ func scripts(t *testing.T) {
 	})
 }
 
-// serial plays scripts one after the other: some stop what all of them need.
-type serial struct{ *testing.T }
+// serialScripts plays scripts one after the other: some stop what all of them need.
+type serialScripts struct{ *testing.T }
 
-func (serial) Parallel()     {}
-func (serial) Verbose() bool { return testing.Verbose() }
-func (s serial) Run(name string, play func(testscript.T)) {
-	s.T.Run(name, func(t *testing.T) { play(serial{t}) })
+func (serialScripts) Parallel()     {}
+func (serialScripts) Verbose() bool { return testing.Verbose() }
+func (s serialScripts) Run(name string, play func(testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { play(serialScripts{t}) })
 }
 
-type sceneKey struct{}
+type scenarioKey struct{}
 
 func setUpScript(env *testscript.Env, stack *testenv.Stack) error {
-	s := play(env.T().(serial).T, stack)
-	env.Values[sceneKey{}] = s
+	s := startScenario(env.T().(serialScripts).T, stack)
+	env.Values[scenarioKey{}] = s
 	env.Setenv("NAMESPACE", s.namespace)
 	env.Setenv("SERVER_1", stack.Endpoints[0])
 	env.Setenv("KUBECONFIG", stack.ControlPlane.Kubeconfig)
@@ -69,14 +69,14 @@ func setUpScript(env *testscript.Env, stack *testenv.Stack) error {
 	return nil
 }
 
-// command is what a script's line does. What it prints is for stdout; its error fails the line.
-type command func(ctx context.Context, s *scene, args []string) (printed string, err error)
+// scriptCommand is what a script's line does. What it prints is for stdout; its error fails the line.
+type scriptCommand func(ctx context.Context, s *scenario, args []string) (printed string, err error)
 
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
-	for name, run := range map[string]command{
-		"apply": apply, "delete": erase, "gone": gone, "await": await, "version": version, "kstatus": verdict, "mcp": speak,
-		"crash": crash, "down": down, "up": up, "lectern": lectern,
+	for name, run := range map[string]scriptCommand{
+		"apply": scriptApply, "delete": scriptDelete, "gone": scriptGone, "await": scriptAwait, "version": scriptVersion, "kstatus": scriptVerdict, "mcp": scriptMCP,
+		"crash": scriptCrash, "down": scriptDown, "up": scriptUp, "lectern": scriptLectern,
 	} {
 		commands[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			if name == "apply" {
@@ -84,7 +84,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 					args[i] = ts.MkAbs(args[i])
 				}
 			}
-			printed, err := run(context.Background(), ts.Value(sceneKey{}).(*scene), args)
+			printed, err := run(context.Background(), ts.Value(scenarioKey{}).(*scenario), args)
 			fmt.Fprint(ts.Stdout(), printed)
 			switch {
 			case neg && name != "apply" && name != "lectern":
@@ -99,36 +99,36 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return commands
 }
 
-func apply(ctx context.Context, s *scene, files []string) (string, error) {
+func scriptApply(ctx context.Context, s *scenario, files []string) (string, error) {
 	return s.ControlPlane.Kubectl(ctx, "apply", "--namespace", s.namespace, "--filename", strings.Join(files, ","))
 }
 
-func erase(ctx context.Context, s *scene, names []string) (string, error) {
+func scriptDelete(ctx context.Context, s *scenario, names []string) (string, error) {
 	return s.ControlPlane.Kubectl(ctx, append([]string{"delete", "prompt", "--namespace", s.namespace, "--wait=false"}, names...)...)
 }
 
-func gone(ctx context.Context, s *scene, names []string) (string, error) {
-	return "", s.gone(ctx, names...)
+func scriptGone(ctx context.Context, s *scenario, names []string) (string, error) {
+	return "", s.waitUntilGone(ctx, names...)
 }
 
-func await(ctx context.Context, s *scene, args []string) (string, error) {
+func scriptAwait(ctx context.Context, s *scenario, args []string) (string, error) {
 	if len(args) < 2 {
-		return "", usage("await NAME REASON [WORDS]")
+		return "", usageError("await NAME REASON [WORDS]")
 	}
-	p, err := s.settled(ctx, args[0], args[1])
+	p, err := s.waitForReason(ctx, args[0], args[1])
 	if err != nil {
 		return "", err
 	}
-	_, message := ready(p)
+	_, message := readyCondition(p)
 	if len(args) == 3 && !regexp.MustCompile(args[2]).MatchString(message) {
 		return message, fmt.Errorf("the message of %s is %q; want %s", args[0], message, args[2])
 	}
 	return message + "\n", nil
 }
 
-func version(ctx context.Context, s *scene, args []string) (string, error) {
+func scriptVersion(ctx context.Context, s *scenario, args []string) (string, error) {
 	if len(args) != 2 {
-		return "", usage("version NAME NUMBER")
+		return "", usageError("version NAME NUMBER")
 	}
 	want, err := strconv.ParseInt(args[1], 10, 64)
 	if err != nil {
@@ -144,9 +144,9 @@ func version(ctx context.Context, s *scene, args []string) (string, error) {
 	return "", nil
 }
 
-func verdict(ctx context.Context, s *scene, args []string) (string, error) {
+func scriptVerdict(ctx context.Context, s *scenario, args []string) (string, error) {
 	if len(args) != 2 {
-		return "", usage("kstatus NAME VERDICT")
+		return "", usageError("kstatus NAME VERDICT")
 	}
 	return "", wait.Until(ctx, func(ctx context.Context) error {
 		object := &unstructured.Unstructured{}
@@ -154,7 +154,7 @@ func verdict(ctx context.Context, s *scene, args []string) (string, error) {
 		if err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: args[0]}, object); err != nil {
 			return err
 		}
-		got, err := kstatus.Of(object.Object)
+		got, err := kstatus.VerdictOf(object.Object)
 		if err == nil && string(got) != args[1] {
 			err = fmt.Errorf("%s is %s; want %s", args[0], got, args[1])
 		}
@@ -162,16 +162,16 @@ func verdict(ctx context.Context, s *scene, args []string) (string, error) {
 	})
 }
 
-func speak(ctx context.Context, s *scene, args []string) (string, error) {
-	question, want, asked := cut(args, "=>")
+func scriptMCP(ctx context.Context, s *scenario, args []string) (string, error) {
+	question, want, asked := cutWords(args, "=>")
 	if !asked || len(question) == 0 {
-		return "", usage("mcp METHOD [ARG…] => WANT…")
+		return "", usageError("mcp METHOD [ARG…] => WANT…")
 	}
 	if question[0] == "prompts/list" {
-		return "", s.lists(ctx, want...)
+		return "", s.waitUntilListed(ctx, want...)
 	}
 	if question[0] != "prompts/get" || len(question) < 2 || len(want) == 0 {
-		return "", usage("mcp prompts/get NAME [k=v…] => TEXT, or => error CODE [WORDS]")
+		return "", usageError("mcp prompts/get NAME [k=v…] => TEXT, or => error CODE [WORDS]")
 	}
 	arguments := map[string]string{}
 	for _, pair := range question[2:] {
@@ -179,23 +179,23 @@ func speak(ctx context.Context, s *scene, args []string) (string, error) {
 		arguments[name] = value
 	}
 	if want[0] != "error" {
-		return "", s.serves(ctx, question[1], arguments, strings.ReplaceAll(strings.Join(want, " "), `\n`, "\n"))
+		return "", s.waitUntilServed(ctx, question[1], arguments, strings.ReplaceAll(strings.Join(want, " "), `\n`, "\n"))
 	}
 	code, err := strconv.Atoi(want[1])
 	if err != nil {
 		return "", fmt.Errorf("error code %q: %w", want[1], err)
 	}
-	return "", s.refuses(ctx, question[1], arguments, code, strings.Join(want[2:], " "))
+	return "", s.waitUntilRefused(ctx, question[1], arguments, code, strings.Join(want[2:], " "))
 }
 
-func crash(_ context.Context, s *scene, args []string) (string, error) {
+func scriptCrash(_ context.Context, s *scenario, args []string) (string, error) {
 	for _, name := range args {
 		s.Kill(name)
 	}
 	return "", nil
 }
 
-func down(ctx context.Context, s *scene, args []string) (string, error) {
+func scriptDown(ctx context.Context, s *scenario, args []string) (string, error) {
 	for _, name := range args {
 		if name == "postgres" {
 			if err := s.Postgres.StopServer(ctx); err != nil {
@@ -208,7 +208,7 @@ func down(ctx context.Context, s *scene, args []string) (string, error) {
 	return "", nil
 }
 
-func up(ctx context.Context, s *scene, args []string) (string, error) {
+func scriptUp(ctx context.Context, s *scenario, args []string) (string, error) {
 	for _, name := range args {
 		var err error
 		if name == "postgres" {
@@ -223,15 +223,15 @@ func up(ctx context.Context, s *scene, args []string) (string, error) {
 	return "", nil
 }
 
-func lectern(ctx context.Context, s *scene, args []string) (string, error) {
+func scriptLectern(ctx context.Context, s *scenario, args []string) (string, error) {
 	out, err := s.Command(ctx, args...).CombinedOutput()
 	return string(out), err
 }
 
-func usage(line string) error { return fmt.Errorf("usage: %s", line) }
+func usageError(line string) error { return fmt.Errorf("usage: %s", line) }
 
-// cut splits words around a separator.
-func cut(words []string, separator string) (before, after []string, found bool) {
+// cutWords splits words around a separator.
+func cutWords(words []string, separator string) (before, after []string, found bool) {
 	for i, word := range words {
 		if word == separator {
 			return words[:i], words[i+1:], true

@@ -16,9 +16,9 @@ import (
 // TestMain also fails when a goroutine is left behind.
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// TestFilledAsPublished holds every column of every table against a database into which the same
+// TestSet_FillsAsPublished holds every column of every table against a database into which the same
 // prompts were published.
-func TestFilledAsPublished(t *testing.T) {
+func TestSet_FillsAsPublished(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c := Set{Prompts: 30, Words: 20}
@@ -72,7 +72,7 @@ func comparableRows(t *testing.T, opts postgres.Options) []string {
 	return found
 }
 
-func TestTextSaysTheTicket(t *testing.T) {
+func TestSet_Text(t *testing.T) {
 	t.Parallel()
 	got := Set{Prompts: 1, Words: 3}.Text(0, "INC-1")
 	if want := "Prompt 0 on INC-1, case0."; got[:len(want)] != want {

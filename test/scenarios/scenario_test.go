@@ -24,23 +24,23 @@ import (
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
-// scene is a namespace of a stack, with those who act in it.
-type scene struct {
+// scenario is a namespace of a stack, with those who act in it.
+type scenario struct {
 	*testenv.Stack
 	api       client.Client
 	namespace string
 	agents    [2]*agent // one at each server
 }
 
-// play opens a scene for a test. At the end it judges every object in it; of a test that failed it tells
-// the logs, and mends the stack for those who come next.
-func play(t *testing.T, stack *testenv.Stack) *scene {
+// startScenario opens a scenario for a test. At the end it verifies the status of every object in it; of a test
+// that failed it prints the logs, and repairs the stack for those who come next.
+func startScenario(t *testing.T, stack *testenv.Stack) *scenario {
 	t.Helper()
 	api, err := newClient(stack.ControlPlane.Config)
 	require.NoError(t, err)
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "scene-"}}
-	s := &scene{Stack: stack, api: api}
-	t.Cleanup(func() { s.end(t) })
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "scenario-"}}
+	s := &scenario{Stack: stack, api: api}
+	t.Cleanup(func() { s.finish(t) })
 	require.NoError(t, api.Create(t.Context(), ns))
 	s.namespace = ns.Name
 	for i, endpoint := range stack.Endpoints {
@@ -50,11 +50,11 @@ func play(t *testing.T, stack *testenv.Stack) *scene {
 	return s
 }
 
-func (s *scene) end(t *testing.T) {
+func (s *scenario) finish(t *testing.T) {
 	t.Helper()
 	ctx := context.Background()
 	if !t.Failed() { // else nobody knows what to expect
-		if err := s.judge(ctx); err != nil {
+		if err := s.verifyVerdicts(ctx); err != nil {
 			t.Error(err)
 		}
 	}
@@ -64,7 +64,7 @@ func (s *scene) end(t *testing.T) {
 	if t.Failed() {
 		t.Log(s.LogTails(ctx))
 		if err := s.Repair(ctx); err != nil {
-			t.Errorf("mend the stack: %v", err)
+			t.Errorf("repair the stack: %v", err)
 		}
 	}
 }
@@ -77,15 +77,15 @@ func newClient(config *rest.Config) (client.Client, error) {
 	return client.New(config, client.Options{Scheme: scheme})
 }
 
-// text builds a prompt of one text.
-func (s *scene) text(name, body string) *v1alpha1.Prompt {
+// newPrompt builds a prompt of one text.
+func (s *scenario) newPrompt(name, body string) *v1alpha1.Prompt {
 	return &v1alpha1.Prompt{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
 		Spec:       v1alpha1.PromptSpec{Text: body},
 	}
 }
 
-func (s *scene) create(ctx context.Context, prompts ...*v1alpha1.Prompt) error {
+func (s *scenario) createPrompts(ctx context.Context, prompts ...*v1alpha1.Prompt) error {
 	for _, p := range prompts {
 		if err := s.api.Create(ctx, p); err != nil {
 			return err
@@ -94,35 +94,35 @@ func (s *scene) create(ctx context.Context, prompts ...*v1alpha1.Prompt) error {
 	return nil
 }
 
-// edit changes the text, as `kubectl edit` would.
-func (s *scene) edit(ctx context.Context, name, body string) error {
-	p := s.text(name, "")
+// editText changes the text, as `kubectl edit` would.
+func (s *scenario) editText(ctx context.Context, name, body string) error {
+	p := s.newPrompt(name, "")
 	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"text":%q}}`, body))
 	return s.api.Patch(ctx, p, patch)
 }
 
-func (s *scene) remove(ctx context.Context, names ...string) error {
+func (s *scenario) deletePrompts(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		if err := s.api.Delete(ctx, s.text(name, "")); err != nil {
+		if err := s.api.Delete(ctx, s.newPrompt(name, "")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// vanish takes an object away without the controller: its finalizer torn off, then deleted.
-func (s *scene) vanish(ctx context.Context, names ...string) error {
+// deleteBehindController takes an object away without the controller: its finalizer torn off, then deleted.
+func (s *scenario) deleteBehindController(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-		if err := s.api.Patch(ctx, s.text(name, ""), patch); err != nil {
+		if err := s.api.Patch(ctx, s.newPrompt(name, ""), patch); err != nil {
 			return err
 		}
 	}
-	return s.remove(ctx, names...)
+	return s.deletePrompts(ctx, names...)
 }
 
-// done is eventually for what the controller does, which it never will once it has ended by itself.
-func (s *scene) done(ctx context.Context, try func(context.Context) error) error {
+// waitWhileControllerRuns is eventually for what the controller does, which it never will once it has ended by itself.
+func (s *scenario) waitWhileControllerRuns(ctx context.Context, try func(context.Context) error) error {
 	return wait.Until(ctx, func(ctx context.Context) error {
 		if err := s.CheckRunning(testenv.Controller); err != nil {
 			return err
@@ -131,10 +131,10 @@ func (s *scene) done(ctx context.Context, try func(context.Context) error) error
 	})
 }
 
-// gone waits until objects are let go.
-func (s *scene) gone(ctx context.Context, names ...string) error {
+// waitUntilGone waits until objects are let go.
+func (s *scenario) waitUntilGone(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		err := s.done(ctx, func(ctx context.Context) error {
+		err := s.waitWhileControllerRuns(ctx, func(ctx context.Context) error {
 			err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &v1alpha1.Prompt{})
 			if apierrors.IsNotFound(err) {
 				return nil
@@ -148,14 +148,14 @@ func (s *scene) gone(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// settled waits until the controller has said reason about the object as it is, and returns it.
-func (s *scene) settled(ctx context.Context, name, reason string) (*v1alpha1.Prompt, error) {
+// waitForReason waits until the controller has said reason about the object as it is, and returns it.
+func (s *scenario) waitForReason(ctx context.Context, name, reason string) (*v1alpha1.Prompt, error) {
 	var p v1alpha1.Prompt
-	err := s.done(ctx, func(ctx context.Context) error {
+	err := s.waitWhileControllerRuns(ctx, func(ctx context.Context) error {
 		if err := s.api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, &p); err != nil {
 			return err
 		}
-		if said, _ := ready(&p); said != reason || p.Status.ObservedGeneration != p.Generation {
+		if said, _ := readyCondition(&p); said != reason || p.Status.ObservedGeneration != p.Generation {
 			return fmt.Errorf("%s has generation %d and status %+v; want reason %s", name, p.Generation, p.Status, reason)
 		}
 		return nil
@@ -163,15 +163,15 @@ func (s *scene) settled(ctx context.Context, name, reason string) (*v1alpha1.Pro
 	return &p, err
 }
 
-// published waits until every prompt of the scene is published as it is now.
-func (s *scene) published(ctx context.Context) error {
+// waitUntilPublished waits until every prompt of the scenario is published as it is now.
+func (s *scenario) waitUntilPublished(ctx context.Context) error {
 	for {
 		var all v1alpha1.PromptList
-		if err := s.list(ctx, &all); err != nil {
+		if err := s.listObjects(ctx, &all); err != nil {
 			return err
 		}
 		behind := slices.DeleteFunc(all.Items, func(p v1alpha1.Prompt) bool {
-			said, _ := ready(&p)
+			said, _ := readyCondition(&p)
 			return said == v1alpha1.ReasonPublished && p.Status.ObservedGeneration == p.Generation
 		})
 		if len(behind) == 0 {
@@ -179,15 +179,15 @@ func (s *scene) published(ctx context.Context) error {
 		}
 		// Asked for one by one: listing a thousand again and again would slow down what is waited for.
 		for i := range behind {
-			if _, err := s.settled(ctx, behind[i].Name, v1alpha1.ReasonPublished); err != nil {
+			if _, err := s.waitForReason(ctx, behind[i].Name, v1alpha1.ReasonPublished); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// ready is what the Ready condition says.
-func ready(p *v1alpha1.Prompt) (reason, message string) {
+// readyCondition is what the Ready condition says.
+func readyCondition(p *v1alpha1.Prompt) (reason, message string) {
 	condition := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
 	if condition == nil {
 		return "", ""
@@ -195,8 +195,8 @@ func ready(p *v1alpha1.Prompt) (reason, message string) {
 	return condition.Reason, condition.Message
 }
 
-// wantVerdict is what kstatus must make of a reason.
-func wantVerdict(reason string) kstatus.Verdict {
+// expectedVerdict is what kstatus must make of a reason.
+func expectedVerdict(reason string) kstatus.Verdict {
 	switch reason {
 	case v1alpha1.ReasonPublished, v1alpha1.ReasonSuspended:
 		return kstatus.Current
@@ -207,10 +207,10 @@ func wantVerdict(reason string) kstatus.Verdict {
 	}
 }
 
-// judge holds the verdict on every object of the scene against the reason it gives.
-func (s *scene) judge(ctx context.Context) error {
+// verifyVerdicts holds the verdict on every object of the scenario against the reason it gives.
+func (s *scenario) verifyVerdicts(ctx context.Context) error {
 	var wrong []error
-	err := s.done(ctx, func(ctx context.Context) error {
+	err := s.waitWhileControllerRuns(ctx, func(ctx context.Context) error {
 		wrong = nil
 		all := &unstructured.UnstructuredList{}
 		all.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("PromptList"))
@@ -222,12 +222,12 @@ func (s *scene) judge(ctx context.Context) error {
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(all.Items[i].Object, &p); err != nil {
 				return err
 			}
-			reason, _ := ready(&p)
+			reason, _ := readyCondition(&p)
 			if p.Status.ObservedGeneration != p.Generation || reason == "" || !p.DeletionTimestamp.IsZero() {
 				return fmt.Errorf("the controller has not said the last word about %s: status %+v", p.Name, p.Status)
 			}
-			if got, err := kstatus.Of(all.Items[i].Object); err != nil || got != wantVerdict(reason) {
-				wrong = append(wrong, fmt.Errorf("%s, %s: kstatus says %s (%w), want %s", p.Name, reason, got, err, wantVerdict(reason)))
+			if got, err := kstatus.VerdictOf(all.Items[i].Object); err != nil || got != expectedVerdict(reason) {
+				wrong = append(wrong, fmt.Errorf("%s, %s: kstatus says %s (%w), want %s", p.Name, reason, got, err, expectedVerdict(reason)))
 			}
 		}
 		return nil
@@ -235,6 +235,6 @@ func (s *scene) judge(ctx context.Context) error {
 	return errors.Join(err, errors.Join(wrong...))
 }
 
-func (s *scene) list(ctx context.Context, all *v1alpha1.PromptList) error {
+func (s *scenario) listObjects(ctx context.Context, all *v1alpha1.PromptList) error {
 	return s.api.List(ctx, all, client.InNamespace(s.namespace))
 }

@@ -15,40 +15,40 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
-// databaseRestored puts the database back to an older state under running servers: they must
+// testDatabaseRestore puts the database back to an older state under running servers: they must
 // serve what it has, not what they hold, and the controller then brings it up to date again.
-func databaseRestored(t *testing.T) {
+func testDatabaseRestore(t *testing.T) {
 	for name, newEpoch := range map[string]bool{"and servers notice": false, "and a new epoch": true} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			s := play(t, whole(t))
-			require.NoError(t, s.create(ctx, s.text("kept", "Before the backup")))
-			require.NoError(t, s.published(ctx))
-			restore := s.backUp(t)
-			require.NoError(t, s.edit(ctx, "kept", "After the backup"))
-			require.NoError(t, s.create(ctx, s.text("lost", "Made after the backup")))
-			require.NoError(t, s.published(ctx))
-			require.NoError(t, s.serves(ctx, "kept", nil, "After the backup"))
-			require.NoError(t, s.serves(ctx, "lost", nil, "Made after the backup"))
-			require.NoError(t, s.lists(ctx, "kept", "lost"))
+			s := startScenario(t, releasedStack(t))
+			require.NoError(t, s.createPrompts(ctx, s.newPrompt("kept", "Before the backup")))
+			require.NoError(t, s.waitUntilPublished(ctx))
+			restore := s.backUpDatabase(t)
+			require.NoError(t, s.editText(ctx, "kept", "After the backup"))
+			require.NoError(t, s.createPrompts(ctx, s.newPrompt("lost", "Made after the backup")))
+			require.NoError(t, s.waitUntilPublished(ctx))
+			require.NoError(t, s.waitUntilServed(ctx, "kept", nil, "After the backup"))
+			require.NoError(t, s.waitUntilServed(ctx, "lost", nil, "Made after the backup"))
+			require.NoError(t, s.waitUntilListed(ctx, "kept", "lost"))
 
 			s.Terminate(testenv.Controller)
 			restore()
 			if newEpoch {
-				s.lectern(t, "migrate", "--new-epoch")
+				s.runLectern(t, "migrate", "--new-epoch")
 			}
-			require.NoError(t, s.serves(ctx, "kept", nil, "Before the backup"))
-			require.NoError(t, s.refuses(ctx, "lost", nil, -32602, "no such prompt"))
-			require.NoError(t, s.refuses(ctx, "kept@2", nil, -32602, "no such prompt"))
-			require.NoError(t, s.lists(ctx, "kept"))
+			require.NoError(t, s.waitUntilServed(ctx, "kept", nil, "Before the backup"))
+			require.NoError(t, s.waitUntilRefused(ctx, "lost", nil, -32602, "no such prompt"))
+			require.NoError(t, s.waitUntilRefused(ctx, "kept@2", nil, -32602, "no such prompt"))
+			require.NoError(t, s.waitUntilListed(ctx, "kept"))
 
 			require.NoError(t, s.Restart(ctx, testenv.Controller))
-			require.NoError(t, s.serves(ctx, "kept", nil, "After the backup"))
-			require.NoError(t, s.serves(ctx, "kept@2", nil, "After the backup"))
-			require.NoError(t, s.serves(ctx, "lost", nil, "Made after the backup"))
-			require.NoError(t, s.published(ctx))
+			require.NoError(t, s.waitUntilServed(ctx, "kept", nil, "After the backup"))
+			require.NoError(t, s.waitUntilServed(ctx, "kept@2", nil, "After the backup"))
+			require.NoError(t, s.waitUntilServed(ctx, "lost", nil, "Made after the backup"))
+			require.NoError(t, s.waitUntilPublished(ctx))
 			var versions string
-			require.NoError(t, s.query(ctx, []any{&versions}, `
+			require.NoError(t, s.queryRow(ctx, []any{&versions}, `
 				select string_agg(name || ' ' || highest_version, ', ' order by name) from prompts where namespace = $1`, s.namespace))
 			if diff := cmp.Diff("kept 2, lost 1", versions); diff != "" {
 				t.Errorf("versions (-want +got):\n%s", diff)
@@ -63,12 +63,12 @@ var tables = []string{
 	"prompt_search", "prompt_similarity", "prompt_changes",
 }
 
-// backUp copies all tables and returns what puts them back. Restoring ends every session, as
+// backUpDatabase copies all tables and returns what puts them back. Restoring ends every session, as
 // dropping the database for pg_restore would.
-func (s *scene) backUp(t *testing.T) (restore func()) {
+func (s *scenario) backUpDatabase(t *testing.T) (restore func()) {
 	t.Helper()
 	var known []string
-	require.NoError(t, s.query(t.Context(), []any{&known}, `
+	require.NoError(t, s.queryRow(t.Context(), []any{&known}, `
 		select array_agg(tablename::text order by tablename) from pg_tables where schemaname = 'public' and tablename <> 'goose_db_version'`))
 	if len(known) != len(tables) {
 		t.Fatalf("the database has the tables %q, the backup takes %q", known, tables)
@@ -84,12 +84,12 @@ func (s *scene) backUp(t *testing.T) (restore func()) {
 		puts = append(puts, fmt.Sprintf("insert into %s overriding system value table %s.%[1]s", table, schema))
 	}
 	puts = append(puts, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
-	s.asSuperuser(t, copies)
-	return func() { s.asSuperuser(t, puts) }
+	s.execAsSuperuser(t, copies)
+	return func() { s.execAsSuperuser(t, puts) }
 }
 
-// asSuperuser runs statements on the stack's database in one transaction.
-func (s *scene) asSuperuser(t *testing.T, statements []string) {
+// execAsSuperuser runs statements on the stack's database in one transaction.
+func (s *scenario) execAsSuperuser(t *testing.T, statements []string) {
 	t.Helper()
 	ctx := t.Context()
 	owner, err := url.Parse(s.OwnerURL)
@@ -110,11 +110,11 @@ func (s *scene) asSuperuser(t *testing.T, statements []string) {
 	}))
 }
 
-// emptyDatabase starts a controller that may not migrate on a database nobody migrated. It says
+// testEmptyDatabase starts a controller that may not migrate on a database nobody migrated. It says
 // what to run, and goes on by itself once that was done.
-func emptyDatabase(t *testing.T) {
+func testEmptyDatabase(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, whole(t))
+	s := startScenario(t, releasedStack(t))
 	const name = "lectern_empty"
 	owner, err := url.Parse(s.OwnerURL)
 	require.NoError(t, err)
@@ -124,13 +124,13 @@ func emptyDatabase(t *testing.T) {
 	empty := *owner
 	empty.Path = "/" + name
 	// The stack's own controller holds the Lease: this one only prepares its database.
-	second := s.second(t, s.ControlPlane, empty.String(), "--migrate=verify")
-	require.NoError(t, wait.Until(ctx, second.says("lectern migrate")))
+	second := s.startSecondController(t, s.ControlPlane, empty.String(), "--migrate=verify")
+	require.NoError(t, wait.Until(ctx, second.explainsByLog("lectern migrate")))
 
 	migrate := s.Command(ctx, "migrate")
 	migrate.Env = append(migrate.Env, "LECTERN_DATABASE_URL="+empty.String())
 	if out, err := migrate.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "The schema went from version 0 to ") {
 		t.Errorf("lectern migrate: %v\n%s", err, out)
 	}
-	require.NoError(t, wait.Until(ctx, second.isReady))
+	require.NoError(t, wait.Until(ctx, second.checkReady))
 }

@@ -9,40 +9,40 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// bothServersTell applies, edits and deletes; agents at both servers hear of each.
-func bothServersTell(t *testing.T) {
+// testAnnouncements applies, edits and deletes; agents at both servers hear of each.
+func testAnnouncements(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, whole(t))
+	s := startScenario(t, releasedStack(t))
 	for _, step := range []struct {
 		name string
 		act  func() error
 		want []string
 	}{
-		{"apply", func() error { return s.create(ctx, s.text("news", "First")) }, []string{"news"}},
-		{"edit", func() error { return s.edit(ctx, "news", "Second {{word}}") }, []string{"news"}},
-		{"delete", func() error { return s.remove(ctx, "news") }, nil},
+		{"apply", func() error { return s.createPrompts(ctx, s.newPrompt("news", "First")) }, []string{"news"}},
+		{"edit", func() error { return s.editText(ctx, "news", "Second {{word}}") }, []string{"news"}},
+		{"delete", func() error { return s.deletePrompts(ctx, "news") }, nil},
 	} {
 		for _, a := range s.agents {
-			a.quiet()
+			a.waitForSilence()
 		}
 		require.NoError(t, step.act())
 		for i, a := range s.agents {
-			if err := a.heard(ctx); err != nil {
+			if err := a.waitForListChanged(ctx); err != nil {
 				t.Errorf("%s, server %d: %v", step.name, i+1, err)
 			}
 		}
-		require.NoError(t, s.lists(ctx, step.want...))
+		require.NoError(t, s.waitUntilListed(ctx, step.want...))
 	}
 }
 
-// legacyEra is the same client in every older revision, on the same URL.
-func legacyEra(t *testing.T) {
+// testLegacyRevisions is the same client in every older revision, on the same URL.
+func testLegacyRevisions(t *testing.T) {
 	ctx := t.Context()
-	s := play(t, whole(t))
-	require.NoError(t, s.create(ctx, s.text("old", "Hello {{who}}")))
-	_, err := s.settled(ctx, "old", v1alpha1.ReasonPublished)
+	s := startScenario(t, releasedStack(t))
+	require.NoError(t, s.createPrompts(ctx, s.newPrompt("old", "Hello {{who}}")))
+	_, err := s.waitForReason(ctx, "old", v1alpha1.ReasonPublished)
 	require.NoError(t, err)
-	require.NoError(t, s.serves(ctx, "old", map[string]string{"who": "all"}, "Hello all"))
+	require.NoError(t, s.waitUntilServed(ctx, "old", map[string]string{"who": "all"}, "Hello all"))
 	for _, protocol := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
 		t.Run(protocol, func(t *testing.T) {
 			for _, endpoint := range s.Endpoints {
@@ -52,7 +52,7 @@ func legacyEra(t *testing.T) {
 				if got := a.session.InitializeResult().ProtocolVersion; got != protocol {
 					t.Errorf("the session speaks %s", got)
 				}
-				names, err := a.list(ctx, s.namespace)
+				names, err := a.listPrompts(ctx, s.namespace)
 				require.NoError(t, err)
 				got := map[string]string{}
 				for _, who := range []string{"", "Ann"} {
@@ -60,7 +60,7 @@ func legacyEra(t *testing.T) {
 					if who == "" {
 						arguments = nil
 					}
-					got[who], err = a.get(ctx, s.namespace+".old", arguments)
+					got[who], err = a.getPrompt(ctx, s.namespace+".old", arguments)
 					require.NoError(t, err)
 				}
 				want := map[string]string{"Ann": "Hello Ann", "": `error -32602: argument "who": is required; give it a value`}

@@ -25,57 +25,57 @@ const kills = 20
 // chapter is what a user does while the controller is down.
 type chapter struct {
 	name string
-	act  func(context.Context, *scene) error
+	act  func(context.Context, *scenario) error
 	// end waits until there is nothing left to do.
-	end func(context.Context, *scene) error
+	end func(context.Context, *scenario) error
 }
 
-// single are prompts that stand alone; beside them a page includes the fragment style.
-var single = []string{"p0", "p1", "p2", "p3", "p4", "p5"}
+// standalonePrompts are prompts that stand alone; beside them a page includes the fragment style.
+var standalonePrompts = []string{"p0", "p1", "p2", "p3", "p4", "p5"}
 
 func chapters() []chapter {
-	everything := append([]string{"page", "style"}, single...)
+	everything := append([]string{"page", "style"}, standalonePrompts...)
 	return []chapter{
 		{
 			name: "create",
-			act: func(ctx context.Context, s *scene) error {
-				for _, name := range single {
-					p := s.text(name, "First text of "+name+" for {{who}}")
+			act: func(ctx context.Context, s *scenario) error {
+				for _, name := range standalonePrompts {
+					p := s.newPrompt(name, "First text of "+name+" for {{who}}")
 					p.Spec.Channels = []v1alpha1.Channel{{Name: "production"}}
-					if err := s.create(ctx, p); err != nil {
+					if err := s.createPrompts(ctx, p); err != nil {
 						return err
 					}
 				}
-				return s.create(ctx, s.text("page", "Top {{> style}}"), s.text("style", "plain"))
+				return s.createPrompts(ctx, s.newPrompt("page", "Top {{> style}}"), s.newPrompt("style", "plain"))
 			},
-			end: func(ctx context.Context, s *scene) error { return s.published(ctx) },
+			end: func(ctx context.Context, s *scenario) error { return s.waitUntilPublished(ctx) },
 		},
 		{
 			name: "edit",
-			act: func(ctx context.Context, s *scene) error {
-				for _, name := range single {
-					if err := s.edit(ctx, name, "Second text of "+name); err != nil {
+			act: func(ctx context.Context, s *scenario) error {
+				for _, name := range standalonePrompts {
+					if err := s.editText(ctx, name, "Second text of "+name); err != nil {
 						return err
 					}
 				}
-				return s.edit(ctx, "style", "fancy")
+				return s.editText(ctx, "style", "fancy")
 			},
-			end: func(ctx context.Context, s *scene) error {
-				return errors.Join(s.published(ctx), s.includesNewest(ctx, "page", 2))
+			end: func(ctx context.Context, s *scenario) error {
+				return errors.Join(s.waitUntilPublished(ctx), s.waitUntilNewestIncluded(ctx, "page", 2))
 			},
 		},
 		{
 			name: "delete",
-			act:  func(ctx context.Context, s *scene) error { return s.remove(ctx, everything...) },
-			end:  func(ctx context.Context, s *scene) error { return s.gone(ctx, everything...) },
+			act:  func(ctx context.Context, s *scenario) error { return s.deletePrompts(ctx, everything...) },
+			end:  func(ctx context.Context, s *scenario) error { return s.waitUntilGone(ctx, everything...) },
 		},
 	}
 }
 
-// includesNewest waits until a page went along with its fragment.
-func (s *scene) includesNewest(ctx context.Context, name string, version int64) error {
+// waitUntilNewestIncluded waits until a page went along with its fragment.
+func (s *scenario) waitUntilNewestIncluded(ctx context.Context, name string, version int64) error {
 	return wait.Until(ctx, func(ctx context.Context) error {
-		p, err := s.settled(ctx, name, v1alpha1.ReasonPublished)
+		p, err := s.waitForReason(ctx, name, v1alpha1.ReasonPublished)
 		if err == nil && (len(p.Status.Includes) != 1 || p.Status.Includes[0].Version != version) {
 			err = fmt.Errorf("%s includes %+v; want version %d", name, p.Status.Includes, version)
 		}
@@ -83,9 +83,9 @@ func (s *scene) includesNewest(ctx context.Context, name string, version int64) 
 	})
 }
 
-// plan says how many of the kills fall into each chapter: only a deletion gets as far as the
+// killsPerChapter says how many of the kills fall into each chapter: only a deletion gets as far as the
 // removal, only the others compile and publish.
-func plan(point faultpoint.Name) map[string]int {
+func killsPerChapter(point faultpoint.Name) map[string]int {
 	switch point {
 	case faultpoint.Removed:
 		return map[string]int{"delete": kills}
@@ -96,16 +96,16 @@ func plan(point faultpoint.Name) map[string]int {
 	}
 }
 
-// killedAtEveryStep kills the controller at each of its steps, again and again, and expects the
+// testKilledAtEveryStep kills the controller at each of its steps, again and again, and expects the
 // end that comes without kills. No kill is idle: until a chapter's last start nothing in it can be
 // finished, because every start dies at the point before it could be.
-func killedAtEveryStep(t *testing.T) {
-	stack := mortal(t)
-	undisturbed := tell(t, stack, "", nil)
+func testKilledAtEveryStep(t *testing.T) {
+	stack := killableStack(t)
+	undisturbed := playChapters(t, stack, "", nil)
 	for _, point := range faultpoint.ReconcilePoints() {
 		t.Run(string(point), func(t *testing.T) {
 			began := time.Now()
-			if diff := cmp.Diff(undisturbed, tell(t, stack, point, plan(point))); diff != "" {
+			if diff := cmp.Diff(undisturbed, playChapters(t, stack, point, killsPerChapter(point))); diff != "" {
 				t.Errorf("the end (-without kills +with):\n%s", diff)
 			}
 			t.Logf("%d kills in %v", kills, time.Since(began).Round(time.Second))
@@ -113,30 +113,30 @@ func killedAtEveryStep(t *testing.T) {
 	}
 }
 
-// tell plays the chapters in a scene of their own and returns what is there after each.
-func tell(t *testing.T, stack *testenv.Stack, point faultpoint.Name, planned map[string]int) []state {
+// playChapters plays the chapters in a scenario of their own and returns what is there after each.
+func playChapters(t *testing.T, stack *testenv.Stack, point faultpoint.Name, planned map[string]int) []finalState {
 	t.Helper()
 	ctx := t.Context()
-	s := play(t, stack)
-	var after []state
+	s := startScenario(t, stack)
+	var after []finalState
 	for _, c := range chapters() {
 		s.Terminate(testenv.Controller)
 		require.NoError(t, c.act(ctx, s))
 		for i := range planned[c.name] {
 			require.NoError(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+string(point)))
-			if err := s.died(ctx); err != nil {
+			if err := s.waitUntilControllerKilledItself(ctx); err != nil {
 				t.Fatalf("kill %d of %s: %v", i+1, c.name, err)
 			}
 		}
 		require.NoError(t, s.Launch(testenv.Controller))
 		require.NoError(t, c.end(ctx, s))
-		after = append(after, s.state(t))
+		after = append(after, s.readFinalState(t))
 	}
 	return after
 }
 
-// died waits until the controller has killed itself.
-func (s *scene) died(ctx context.Context) error {
+// waitUntilControllerKilledItself waits until the controller has killed itself.
+func (s *scenario) waitUntilControllerKilledItself(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	exit := s.WaitForExit(ctx, testenv.Controller)
@@ -149,24 +149,24 @@ func (s *scene) died(ctx context.Context) error {
 	return nil
 }
 
-// state is all that remains of a chapter, without what differs between two runs.
-type state struct {
+// finalState is all that remains of a chapter, without what differs between two runs.
+type finalState struct {
 	Statuses map[string]v1alpha1.PromptStatus
 	Rows     []string
 }
 
-func (s *scene) state(t *testing.T) state {
+func (s *scenario) readFinalState(t *testing.T) finalState {
 	t.Helper()
-	st := state{Statuses: map[string]v1alpha1.PromptStatus{}}
+	st := finalState{Statuses: map[string]v1alpha1.PromptStatus{}}
 	var all v1alpha1.PromptList
-	require.NoError(t, s.list(t.Context(), &all))
+	require.NoError(t, s.listObjects(t.Context(), &all))
 	for _, p := range all.Items {
 		for i := range p.Status.Conditions {
 			p.Status.Conditions[i].LastTransitionTime = metav1.Time{}
 		}
 		st.Statuses[p.Name] = p.Status
 	}
-	require.NoError(t, s.query(t.Context(), []any{&st.Rows}, `
+	require.NoError(t, s.queryRow(t.Context(), []any{&st.Rows}, `
 		with mine as (select * from prompts where namespace = $1)
 		select array_agg(line order by line) from (
 		  select format('%s: generation %s, highest %s, latest %s, default %s, %s, tombstone %s',
@@ -184,8 +184,8 @@ func (s *scene) state(t *testing.T) state {
 	return st
 }
 
-// query asks the database for one row.
-func (s *scene) query(ctx context.Context, into []any, sql string, args ...any) error {
+// queryRow asks the database for one row.
+func (s *scenario) queryRow(ctx context.Context, into []any, sql string, args ...any) error {
 	conn, err := pgx.Connect(ctx, s.OwnerURL)
 	if err != nil {
 		return err

@@ -16,47 +16,47 @@ import (
 )
 
 const (
-	crowdSize = 50
-	killEvery = 5 * time.Second
+	agentCount = 50
+	killEvery  = 5 * time.Second
 )
 
-// crowdTime is how long the agents are at it at least.
-func crowdTime() time.Duration {
+// agentsTime is how long the agents are at it at least.
+func agentsTime() time.Duration {
 	if testenv.RaceDetector {
 		return 15 * time.Second
 	}
 	return 60 * time.Second
 }
 
-// shows are the ends that requests must come to before the agents stop.
-var shows = []string{"Add Published", "Update Published", "Delete Published", "Update Refused " + store.ReasonOwnedElsewhere}
+// wantedOutcomes are the ends that requests must come to before the agents stop.
+var wantedOutcomes = []string{"Add Published", "Update Published", "Delete Published", "Update Refused " + store.ReasonOwnedElsewhere}
 
-// rush lets everybody loose for a while, and until there is to see what the scenario shows.
-func (c *throng) rush(t *testing.T) error {
+// runEverybody lets everybody loose for a while, and until there is to see what the scenario shows.
+func (c *world) runEverybody(t *testing.T) error {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	folder := t.TempDir()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer cancel()
-		pause(ctx, crowdTime())
-		return wait.Until(ctx, c.shown)
+		pauseBetweenActs(ctx, agentsTime())
+		return wait.Until(ctx, c.checkOutcomesReached)
 	})
-	for i := range crowdSize {
-		group.Go(func() error { return c.agent(ctx, i) })
+	for i := range agentCount {
+		group.Go(func() error { return c.runAgent(ctx, i) })
 	}
-	group.Go(func() error { return c.killing(ctx) })
+	group.Go(func() error { return c.killController(ctx) })
 	for i, person := range []func(context.Context, *rand.Rand, int) error{
 		func(ctx context.Context, r *rand.Rand, n int) error { return c.kubectlApply(ctx, folder, r, n) },
-		c.pipeline, c.keeper,
+		c.applyAsPipeline, c.editOwned,
 	} {
 		group.Go(func() error {
-			r := c.random(1000 + i)
+			r := c.randomFor(1000 + i)
 			for n := 0; ctx.Err() == nil; n++ {
 				if err := person(ctx, r, n); err != nil && ctx.Err() == nil {
 					return err
 				}
-				pause(ctx, 300*time.Millisecond)
+				pauseBetweenActs(ctx, 300*time.Millisecond)
 			}
 			return nil
 		})
@@ -64,36 +64,36 @@ func (c *throng) rush(t *testing.T) error {
 	return group.Wait()
 }
 
-// shown is satisfied when the controller was killed again and again, and requests came to every end.
-func (c *throng) shown(ctx context.Context) error {
+// checkOutcomesReached is satisfied when the controller was killed again and again, and requests came to every end.
+func (c *world) checkOutcomesReached(ctx context.Context) error {
 	var missing []string
-	err := c.query(ctx, []any{&missing}, `
+	err := c.queryRow(ctx, []any{&missing}, `
 		select array(select unnest($2::text[]) except
-		  select concat_ws(' ', action, state, nullif(reason, '')) from prompt_changes where namespace = $1)`, c.namespace, shows)
+		  select concat_ws(' ', action, state, nullif(reason, '')) from prompt_changes where namespace = $1)`, c.namespace, wantedOutcomes)
 	if n := c.kills.Load(); err == nil && (n < 2 || len(missing) > 0) {
 		err = fmt.Errorf("after %d kills no request has ended %q: the scenario shows nothing", n, missing)
 	}
 	return err
 }
 
-func (c *throng) random(who int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(who))) }
+func (c *world) randomFor(who int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(who))) }
 
-// pause is the time between two acts of one person; nothing is waited for.
-func pause(ctx context.Context, d time.Duration) {
+// pauseBetweenActs is the time between two acts of one person; nothing is waited for.
+func pauseBetweenActs(ctx context.Context, d time.Duration) {
 	wait, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	<-wait.Done()
 }
 
-func (c *throng) remember(name, text string) {
+func (c *world) rememberText(name, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.people[name] = append(c.people[name], text)
+	c.humanTexts[name] = append(c.humanTexts[name], text)
 }
 
-// killing ends the controller every few seconds, half of the time at a step of a change besides.
-func (c *throng) killing(ctx context.Context) error {
-	r := c.random(2000)
+// killController ends the controller every few seconds, half of the time at a step of a change besides.
+func (c *world) killController(ctx context.Context) error {
+	r := c.randomFor(2000)
 	for {
 		_ = c.WaitUntilReady(ctx, testenv.Controller) // or it was killed before that
 		life, over := context.WithTimeout(ctx, killEvery)

@@ -18,52 +18,52 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-func TestAnEditByHandIsSeen(t *testing.T) {
+func TestFolder_EditByHand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, dir, "greet", "  text: Hello # spoken\n")
-	c := start(t, dir)
-	if got := c.get(args{"id": "greet"}).Content; got != "Hello" {
+	writeManifest(t, dir, "greet", "  text: Hello # spoken\n")
+	c := startOnFolder(t, dir)
+	if got := c.getPrompt(args{"id": "greet"}).Content; got != "Hello" {
 		t.Fatalf("served is %q", got)
 	}
-	write(t, dir, "greet", "  text: Good morning\n")
-	require.Until(c, "the edit is served", func() bool { return c.get(args{"id": "greet"}).Content == "Good morning" })
+	writeManifest(t, dir, "greet", "  text: Good morning\n")
+	require.Until(c, "the edit is served", func() bool { return c.getPrompt(args{"id": "greet"}).Content == "Good morning" })
 	require.Until(c, "the client is told", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return strings.Contains(strings.Join(c.notes, " "), "notifications/prompts/list_changed")
 	})
-	write(t, dir, "greet", "  text: {{who}}\n")
+	writeManifest(t, dir, "greet", "  text: {{who}}\n")
 	require.Until(c, "the bad edit is told with its place", func() bool { return strings.Contains(c.stderr.String(), "greet.yaml:7:") })
-	if got := c.get(args{"id": "greet"}).Content; got != "Good morning" {
+	if got := c.getPrompt(args{"id": "greet"}).Content; got != "Good morning" {
 		t.Errorf("after a bad edit %q is served, want the last good", got)
 	}
-	if said := c.refuses("update_prompt", args{"id": "greet", "content": "x"}); !strings.Contains(said, "mend the file first") {
+	if said := c.requireRefusal("update_prompt", args{"id": "greet", "content": "x"}); !strings.Contains(said, "mend the file first") {
 		t.Errorf("an update over a bad edit: %s", said)
 	}
 }
 
-func TestANewPromptLeavesTheNameOfAFaultyFile(t *testing.T) {
+func TestFolder_NewPromptBesideInvalidFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, dir, "known", "  text: Hello\n  titel: Known\n")
-	c := start(t, dir)
-	if said := c.does("add_prompt", args{"name": "Known", "content": "x"}); !strings.HasPrefix(said, `Created prompt "Known" with ID: known-`) {
+	writeManifest(t, dir, "known", "  text: Hello\n  titel: Known\n")
+	c := startOnFolder(t, dir)
+	if said := c.requireSuccess("add_prompt", args{"name": "Known", "content": "x"}); !strings.HasPrefix(said, `Created prompt "Known" with ID: known-`) {
 		t.Errorf("the answer is %s", said)
 	}
-	write(t, dir, "known", "  text: Hello\n  title: Known\n")
-	require.Until(c, "the mended file is served", func() bool { return slices.Contains(c.ids("list_prompts", args{}), "known") })
+	writeManifest(t, dir, "known", "  text: Hello\n  title: Known\n")
+	require.Until(c, "the mended file is served", func() bool { return slices.Contains(c.listIDs("list_prompts", args{}), "known") })
 }
 
-func TestAnEditByAToolKeepsTheFile(t *testing.T) {
+func TestFolder_EditByToolKeepsFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, dir, "greet", "  # why it is so\n  text: Hello   # spoken\n  tags: [b, a]  # in any order\n")
-	c := start(t, dir)
-	c.does("update_prompt", args{"id": "greet", "content": "Bye"})
+	writeManifest(t, dir, "greet", "  # why it is so\n  text: Hello   # spoken\n  tags: [b, a]  # in any order\n")
+	c := startOnFolder(t, dir)
+	c.requireSuccess("update_prompt", args{"id": "greet", "content": "Bye"})
 	want := "# greet, by hand\napiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata:\n  name: greet\nspec:\n" +
 		"  # why it is so\n  text: Bye   # spoken\n  tags: [b, a]  # in any order\n"
-	if got := file(t, dir, "greet.yaml"); got != want {
+	if got := readManifest(t, dir, "greet.yaml"); got != want {
 		t.Errorf("the file is\n%s\nwant\n%s", got, want)
 	}
 	stat, err := os.Stat(filepath.Join(dir, "greet.yaml"))
@@ -71,7 +71,7 @@ func TestAnEditByAToolKeepsTheFile(t *testing.T) {
 	if stat.Mode().Perm() != 0o600 {
 		t.Errorf("its mode is %v, was 0600", stat.Mode())
 	}
-	c.does("delete_prompt", args{"id": "greet"})
+	c.requireSuccess("delete_prompt", args{"id": "greet"})
 	left, err := os.ReadDir(dir)
 	require.NoError(c, err)
 	if len(left) > 0 {
@@ -79,18 +79,18 @@ func TestAnEditByAToolKeepsTheFile(t *testing.T) {
 	}
 }
 
-func TestARestartServesTheSame(t *testing.T) {
+func TestFolder_Restart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	c := start(t, dir)
-	c.does("add_prompt", args{"name": "Greet", "content": "one {{who}}", "isTemplate": true, "tags": []string{"x"}, "metadata": args{"k": 1}})
-	c.does("update_prompt", args{"id": "greet", "content": "two {{who}}"})
-	before := c.get(args{"id": "greet"})
-	if err := c.leave(); err != nil {
+	c := startOnFolder(t, dir)
+	c.requireSuccess("add_prompt", args{"name": "Greet", "content": "one {{who}}", "isTemplate": true, "tags": []string{"x"}, "metadata": args{"k": 1}})
+	c.requireSuccess("update_prompt", args{"id": "greet", "content": "two {{who}}"})
+	before := c.getPrompt(args{"id": "greet"})
+	if err := c.closeStdin(); err != nil {
 		t.Fatal(err)
 	}
-	again := start(t, dir)
-	after := again.get(args{"id": "greet"})
+	again := startOnFolder(t, dir)
+	after := again.getPrompt(args{"id": "greet"})
 	if after.Content != before.Content || fmt.Sprint(after.Tags, after.Variables, string(after.Metadata)) != fmt.Sprint(before.Tags, before.Variables, string(before.Metadata)) {
 		t.Errorf("after a restart %+v, before %+v", after, before)
 	}
@@ -99,57 +99,57 @@ func TestARestartServesTheSame(t *testing.T) {
 		"delete_prompt":      {"id": "greet", "version": 7},
 		"set_prompt_channel": {"id": "greet", "version": 7, "channel": "production"},
 	} {
-		said := again.refuses(tool, arguments)
+		said := again.requireRefusal(tool, arguments)
 		if !strings.Contains(said, "version 7") || !strings.Contains(said, "versions live as long as its process") {
 			t.Errorf("a version of an earlier process, to %s: %s", tool, said)
 		}
 	}
 }
 
-func TestSeveralNamespaces(t *testing.T) {
+func TestFolder_SeveralNamespaces(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, dir, "greet", "  text: Hello\n")
-	c := start(t, dir)
-	c.does("add_prompt", args{"name": "Greet", "content": "Guten Tag", "namespace": "german"})
-	ids := c.ids("list_prompts", args{})
+	writeManifest(t, dir, "greet", "  text: Hello\n")
+	c := startOnFolder(t, dir)
+	c.requireSuccess("add_prompt", args{"name": "Greet", "content": "Guten Tag", "namespace": "german"})
+	ids := c.listIDs("list_prompts", args{})
 	if fmt.Sprint(ids) != "[greet german/greet]" {
 		t.Errorf("ids %v", ids)
 	}
 	for id, want := range map[string]string{"greet": "Hello", "default/greet": "Hello", "german/greet": "Guten Tag", "german.greet": "Guten Tag"} {
-		if got := c.get(args{"id": id}).Content; got != want {
+		if got := c.getPrompt(args{"id": id}).Content; got != want {
 			t.Errorf("%s is %q, want %q", id, got, want)
 		}
 	}
 	var listed struct{ Prompts []struct{ Name string } }
-	require.NoError(c, json.Unmarshal(c.ask("prompts/list", map[string]any{}).Result, &listed))
+	require.NoError(c, json.Unmarshal(c.request("prompts/list", map[string]any{}).Result, &listed))
 	if got := fmt.Sprint(listed.Prompts); got != "[{greet} {german.greet}]" {
 		t.Errorf("prompts %s", got)
 	}
 	for _, p := range listed.Prompts {
-		if a := c.ask("prompts/get", map[string]any{"name": p.Name}); a.Error != nil {
+		if a := c.request("prompts/get", map[string]any{"name": p.Name}); a.Error != nil {
 			t.Errorf("prompts/get %s: %+v", p.Name, a.Error)
 		}
 	}
-	if got := file(t, dir, "german.greet.yaml"); !strings.Contains(got, "namespace: german") {
+	if got := readManifest(t, dir, "german.greet.yaml"); !strings.Contains(got, "namespace: german") {
 		t.Errorf("the file is\n%s", got)
 	}
 }
 
-// TestNothingButProtocolOnStdout has everything talk that can: a library that exports to stdout, faults in the folder,
+// TestStdio_OnlyProtocolOnStdout has everything talk that can: a library that exports to stdout, faults in the folder,
 // all levels of the log, calls that make no sense. Every line on stdout is a message; the client fails of any other.
-func TestNothingButProtocolOnStdout(t *testing.T) {
+func TestStdio_OnlyProtocolOnStdout(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, dir, "bad", "  text: {{\n")
-	c := launch(t, dir, []string{"OTEL_TRACES_EXPORTER=console", "OTEL_METRICS_EXPORTER=console"}, "--log-level=debug")
+	writeManifest(t, dir, "bad", "  text: {{\n")
+	c := launchOnFolder(t, dir, []string{"OTEL_TRACES_EXPORTER=console", "OTEL_METRICS_EXPORTER=console"}, "--log-level=debug")
 	c.initialize("2025-06-18")
-	c.does("add_prompt", args{"name": "A", "content": "x"})
-	c.refuses("get_prompt", args{"id": "none"})
-	if a := c.ask("no/such", map[string]any{}); a.Error == nil {
+	c.requireSuccess("add_prompt", args{"name": "A", "content": "x"})
+	c.requireRefusal("get_prompt", args{"id": "none"})
+	if a := c.request("no/such", map[string]any{}); a.Error == nil {
 		t.Error("an unknown method was answered")
 	}
-	if err := c.leave(); err != nil {
+	if err := c.closeStdin(); err != nil {
 		t.Error(err)
 	}
 	for _, what := range []string{"bad.yaml:7:", `"Name":"tools/call`, `"msg":"Stopping"`} {
@@ -159,16 +159,16 @@ func TestNothingButProtocolOnStdout(t *testing.T) {
 	}
 }
 
-func TestEndsWithItsClientAndBySignal(t *testing.T) {
+func TestStdio_EndsWithClientAndBySignal(t *testing.T) {
 	t.Parallel()
-	c := start(t, t.TempDir())
-	if err := c.leave(); err != nil {
+	c := startOnFolder(t, t.TempDir())
+	if err := c.closeStdin(); err != nil {
 		t.Error(err)
 	}
 	if strings.Contains(c.stderr.String(), "Listening") {
 		t.Errorf("it listened though no address was given:\n%s", c.stderr)
 	}
-	c = start(t, t.TempDir(), "--address=127.0.0.1:0")
+	c = startOnFolder(t, t.TempDir(), "--address=127.0.0.1:0")
 	require.Until(c, "it listens on the address given", func() bool { return strings.Contains(c.stderr.String(), `"for":"MCP"`) })
 	require.NoError(c, c.cmd.Process.Signal(syscall.SIGTERM))
 	late := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
@@ -182,7 +182,7 @@ func TestEndsWithItsClientAndBySignal(t *testing.T) {
 	}
 }
 
-func TestFlagsThatDoNotGoTogether(t *testing.T) {
+func TestFlags_Conflicting(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, tc := range map[string]struct {
@@ -195,8 +195,8 @@ func TestFlagsThatDoNotGoTogether(t *testing.T) {
 		"no such folder":                {[]string{"--prompts", dir + "/not"}, "", "no such file or directory; give a folder that is there"},
 		"neither":                       {[]string{"--stdio"}, "", "no database given"},
 	} {
-		cmd := exec.CommandContext(t.Context(), program(t), append([]string{"server"}, tc.args...)...)
-		cmd.Env = environment(tc.env)
+		cmd := exec.CommandContext(t.Context(), builtProgram(t), append([]string{"server"}, tc.args...)...)
+		cmd.Env = environmentWith(tc.env)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), tc.want) {
 			t.Errorf("%s: %v, %s", name, err, out)
@@ -204,36 +204,36 @@ func TestFlagsThatDoNotGoTogether(t *testing.T) {
 	}
 }
 
-// TestKilledWhileWriting kills Lectern again and again while it writes a large prompt: the file is always one of those
+// TestFolder_KilledWhileWriting kills Lectern again and again while it writes a large prompt: the file is always one of those
 // written, whole, and the next process serves it.
-func TestKilledWhileWriting(t *testing.T) {
+func TestFolder_KilledWhileWriting(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	text := func(i int) string { return strings.Repeat(fmt.Sprintf("%06d\n", i), 12_000) }
-	write(t, dir, "big", "  text: small\n")
+	writeManifest(t, dir, "big", "  text: small\n")
 	reader, err := manifest.NewReader()
 	if err != nil {
 		t.Fatal(err)
 	}
 	written, asked := -1, 0
 	for round := range 12 {
-		c := start(t, dir)
-		if got := c.get(args{"id": "big"}).Content; written >= 0 && got != strings.TrimSpace(text(written)) {
+		c := startOnFolder(t, dir)
+		if got := c.getPrompt(args{"id": "big"}).Content; written >= 0 && got != strings.TrimSpace(text(written)) {
 			t.Fatalf("round %d: served is %.20q…, and in the file was %d", round, got, written)
 		}
 		if round == 0 { // one is written on the slowest machine, too
-			c.does("update_prompt", args{"id": "big", "content": text(asked)})
+			c.requireSuccess("update_prompt", args{"id": "big", "content": text(asked)})
 			asked++
 		}
 		for range 30 {
-			c.begin("tools/call", map[string]any{"name": "update_prompt", "arguments": args{"id": "big", "content": text(asked)}})
+			c.startRequest("tools/call", map[string]any{"name": "update_prompt", "arguments": args{"id": "big", "content": text(asked)}})
 			asked++
 		}
 		pause := time.NewTimer(time.Duration(5+rand.IntN(60)) * time.Millisecond)
 		<-pause.C
 		require.NoError(c, c.cmd.Process.Kill())
 		<-c.ended
-		set := reader.Read(manifest.File{Name: "big.yaml", Content: []byte(file(t, dir, "big.yaml"))})
+		set := reader.Read(manifest.File{Name: "big.yaml", Content: []byte(readManifest(t, dir, "big.yaml"))})
 		if len(set.Problems) > 0 || len(set.Manifests) != 1 || set.Manifests[0].Key() != (store.Key{Namespace: "default", Name: "big"}) {
 			t.Fatalf("round %d: the file has faults: %v", round, set.Problems)
 		}
@@ -245,8 +245,8 @@ func TestKilledWhileWriting(t *testing.T) {
 			t.Fatalf("round %d: the file has %.20q… with %d bytes, which nobody wrote", round, got, len(got))
 		}
 	}
-	c := start(t, dir)
-	c.does("update_prompt", args{"id": "big", "content": "at last"})
+	c := startOnFolder(t, dir)
+	c.requireSuccess("update_prompt", args{"id": "big", "content": "at last"})
 	left, err := os.ReadDir(dir)
 	require.NoError(c, err)
 	if len(left) != 1 || written < 0 {
@@ -255,18 +255,18 @@ func TestKilledWhileWriting(t *testing.T) {
 	t.Logf("%d updates asked for, the last one written was %d", asked, written)
 }
 
-// TestUpdatesOfDifferentFieldsAllSurvive though none says which version it expects.
-func TestUpdatesOfDifferentFieldsAllSurvive(t *testing.T) {
+// TestFolder_UpdatesOfDifferentFields though none says which version it expects.
+func TestFolder_UpdatesOfDifferentFields(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write(t, dir, "greet", "  text: Hello\n")
-	c := start(t, dir)
-	var answers []<-chan answer
+	writeManifest(t, dir, "greet", "  text: Hello\n")
+	c := startOnFolder(t, dir)
+	var answers []<-chan response
 	for _, change := range []args{
 		{"name": "Greet"}, {"content": "Bye"}, {"description": "how to"}, {"category": "talk"}, {"tags": []string{"x"}}, {"metadata": args{"k": 1}},
 	} {
 		change["id"] = "greet"
-		answers = append(answers, c.begin("tools/call", map[string]any{"name": "update_prompt", "arguments": change}))
+		answers = append(answers, c.startRequest("tools/call", map[string]any{"name": "update_prompt", "arguments": change}))
 	}
 	for range answers {
 		require.Until(c, "an update is answered", func() bool { return len(answers[0]) == 1 })
@@ -275,7 +275,7 @@ func TestUpdatesOfDifferentFieldsAllSurvive(t *testing.T) {
 		}
 		answers = answers[1:]
 	}
-	got := c.get(args{"id": "greet"})
+	got := c.getPrompt(args{"id": "greet"})
 	var metadata args
 	require.NoError(c, json.Unmarshal(got.Metadata, &metadata))
 	if said := fmt.Sprintln(got.Name, got.Content, got.Description, got.Category, got.Tags, metadata); said != "Greet Bye how to talk [x] map[k:1]\n" {

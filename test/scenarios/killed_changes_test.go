@@ -19,11 +19,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
-// asker is who asks for changes in a scene, as its servers do.
-const asker = "system:serviceaccount:agents:scene"
+// requester is who asks for changes in a scenario, as its servers do.
+const requester = "system:serviceaccount:agents:scenario"
 
-// office takes change requests with the role of a server.
-func (s *scene) office(t *testing.T) *postgres.Store {
+// openChangeStore takes change requests with the role of a server.
+func (s *scenario) openChangeStore(t *testing.T) *postgres.Store {
 	t.Helper()
 	opened, err := postgres.Open(t.Context(), postgres.Options{URL: s.ServerURL, PoolSize: 10})
 	require.NoError(t, err)
@@ -31,20 +31,20 @@ func (s *scene) office(t *testing.T) *postgres.Store {
 	return opened
 }
 
-// request asks for a change and returns its id.
-func (s *scene) request(ctx context.Context, at *postgres.Store, name string, action store.Action, edit store.Edit) (string, error) {
+// requestChange asks for a change and returns its id.
+func (s *scenario) requestChange(ctx context.Context, at *postgres.Store, name string, action store.Action, edit store.Edit) (string, error) {
 	r := store.ChangeRequest{
-		ID: uuid.NewString(), Key: store.Key{Namespace: s.namespace, Name: name}, Action: action, Edit: edit, Subject: asker,
+		ID: uuid.NewString(), Key: store.Key{Namespace: s.namespace, Name: name}, Action: action, Edit: edit, Subject: requester,
 	}
 	_, err := at.RequestChange(ctx, r)
 	return r.ID, err
 }
 
-// answer waits for the end of a request.
-func answer(ctx context.Context, at *postgres.Store, id string) (store.ChangeOutcome, error) {
+// waitForOutcome waits for the end of a request.
+func waitForOutcome(ctx context.Context, at *postgres.Store, id string) (store.ChangeOutcome, error) {
 	var end store.ChangeOutcome
 	err := wait.Until(ctx, func(ctx context.Context) error {
-		found, err := at.ChangeOutcomes(ctx, asker, []string{id})
+		found, err := at.ChangeOutcomes(ctx, requester, []string{id})
 		if err != nil {
 			return err
 		}
@@ -57,11 +57,11 @@ func answer(ctx context.Context, at *postgres.Store, id string) (store.ChangeOut
 	return end, err
 }
 
-// changesKilledAtEveryStep kills the controller once at each step of each kind of change, and expects from the next one
+// testChangesKilledAtEveryStep kills the controller once at each step of each kind of change, and expects from the next one
 // the answer that is true, and the change in the object once.
-func changesKilledAtEveryStep(t *testing.T) {
-	s := play(t, mortal(t))
-	office := s.office(t)
+func testChangesKilledAtEveryStep(t *testing.T) {
+	s := startScenario(t, killableStack(t))
+	office := s.openChangeStore(t)
 	newVersion := func(version int64) store.ChangeOutcome {
 		return store.ChangeOutcome{State: store.ChangePublished, Version: version, Served: version, NewVersion: true}
 	}
@@ -89,21 +89,21 @@ func changesKilledAtEveryStep(t *testing.T) {
 			t.Run(name+" "+step.name, func(t *testing.T) {
 				ctx := t.Context()
 				if step.name == "edited" && added.Version == 0 { // nothing was added to be edited
-					require.NoError(t, s.madeByAgents(ctx, office, name))
+					require.NoError(t, s.addPromptAsAgent(ctx, office, name))
 				}
 				s.Terminate(testenv.Controller)
-				id, err := s.request(ctx, office, name, step.action, step.edit)
+				id, err := s.requestChange(ctx, office, name, step.action, step.edit)
 				require.NoError(t, err)
 				require.NoError(t, s.Launch(testenv.Controller, "LECTERN_FAULTPOINT="+name))
-				require.NoError(t, s.died(ctx))
+				require.NoError(t, s.waitUntilControllerKilledItself(ctx))
 				require.NoError(t, s.Launch(testenv.Controller))
-				got, err := answer(ctx, office, id)
+				got, err := waitForOutcome(ctx, office, id)
 				require.NoError(t, err)
 				if diff := cmp.Diff(step.want, got, cmpopts.IgnoreFields(store.ChangeOutcome{}, "ID", "Key", "Action", "Message")); diff != "" {
 					t.Errorf("outcome (-want +got):\n%s\n%s", diff, got.Message)
 				}
 				if step.generation == 0 {
-					require.NoError(t, s.gone(ctx, name))
+					require.NoError(t, s.waitUntilGone(ctx, name))
 					return
 				}
 				var p v1alpha1.Prompt
@@ -117,13 +117,13 @@ func changesKilledAtEveryStep(t *testing.T) {
 	}
 }
 
-// madeByAgents adds a prompt without a kill.
-func (s *scene) madeByAgents(ctx context.Context, at *postgres.Store, name string) error {
-	id, err := s.request(ctx, at, name, store.ActionAdd, store.Edit{Content: new("one")})
+// addPromptAsAgent adds a prompt without a kill.
+func (s *scenario) addPromptAsAgent(ctx context.Context, at *postgres.Store, name string) error {
+	id, err := s.requestChange(ctx, at, name, store.ActionAdd, store.Edit{Content: new("one")})
 	if err != nil {
 		return err
 	}
-	end, err := answer(ctx, at, id)
+	end, err := waitForOutcome(ctx, at, id)
 	if err == nil && end.State != store.ChangePublished {
 		err = fmt.Errorf("adding %s ends %+v", name, end)
 	}
