@@ -12,7 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// callerIdentity returns who asks. Without one nothing is served: a transport that forgot to authenticate must
+// callerIdentity returns who calls. Without an identity nothing is served: a transport that forgot to authenticate must
 // not look like one that allows everybody.
 func callerIdentity(ctx context.Context) (auth.Identity, error) {
 	identity, ok := auth.FromContext(ctx)
@@ -22,7 +22,7 @@ func callerIdentity(ctx context.Context) (auth.Identity, error) {
 	return identity, nil
 }
 
-// authorize judges the caller by a verb and a key, before anything is looked up.
+// authorize decides by the caller, a verb and a key whether a request may go on, before anything is read.
 func (s *Service) authorize(ctx context.Context, verb auth.Verb, key store.Key) error {
 	identity, err := callerIdentity(ctx)
 	if err != nil {
@@ -31,8 +31,8 @@ func (s *Service) authorize(ctx context.Context, verb auth.Verb, key store.Key) 
 	return s.decider.Allow(ctx, identity, verb, key)
 }
 
-// authorizeChange judges who asks for a change of the prompt a call names. Who may not even read it learns nothing;
-// who may is told what they may not, whether or not it is there.
+// authorizeChange authorizes a change of the prompt a call names. Callers who may not read it get the error of a prompt
+// that does not exist; those who may are told which verb they lack, whether or not it exists.
 func (s *Service) authorizeChange(ctx context.Context, verb auth.Verb, key store.Key, id string) error {
 	err := s.authorize(ctx, verb, key)
 	if !errors.Is(err, auth.ErrDenied) {
@@ -44,7 +44,7 @@ func (s *Service) authorizeChange(ctx context.Context, verb auth.Verb, key store
 	return tool.NewForbidden("you may read prompt %s, but not %s it; ask for the verb %s on prompts.lectern.dev", id, verb, verb)
 }
 
-// authorizeRead judges a key that the endpoint did not make: one for a namespace has no others.
+// authorizeRead authorizes a key that did not come from the endpoint: the endpoint of a namespace has no others.
 func (s *Service) authorizeRead(ctx context.Context, endpoint string, key store.Key) error {
 	if endpoint != "" && endpoint != key.Namespace {
 		return auth.ErrDenied
@@ -52,7 +52,7 @@ func (s *Service) authorizeRead(ctx context.Context, endpoint string, key store.
 	return s.authorize(ctx, auth.Get, key)
 }
 
-// getIfAllowed is a version that the caller may get. A fragment is none.
+// getIfAllowed returns a version of a prompt if the caller may get it. Fragments are not found.
 func (s *Service) getIfAllowed(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
 	if err := s.authorize(ctx, auth.Get, key); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (s *Service) getIfAllowed(ctx context.Context, key store.Key, selector prom
 	return body, err
 }
 
-// visibleScope is what the caller may list at an endpoint. Where nothing may be listed it is empty: the
+// visibleScope returns what the caller may list at an endpoint. Where nothing may be listed it is empty: the
 // answer then equals that of a namespace without prompts.
 func (s *Service) visibleScope(ctx context.Context, namespace string) (store.Scope, error) {
 	identity, err := callerIdentity(ctx)

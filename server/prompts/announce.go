@@ -10,7 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// DefaultAnnounceDelay gathers changes before callers are told: an apply of many prompts is one change to
+// DefaultAnnounceDelay gathers changes before clients are notified: an apply of many prompts is one change to
 // them.
 const DefaultAnnounceDelay = 250 * time.Millisecond
 
@@ -18,12 +18,12 @@ const DefaultAnnounceDelay = 250 * time.Millisecond
 type Listeners interface {
 	NotifyPromptsChanged(concerned transport.Concerned)
 	NotifyResourcesChanged(concerned transport.Concerned)
-	// Followed are the URIs that streams follow.
+	// Followed returns the URIs that streams are subscribed to.
 	Followed() []string
 	NotifyResourceUpdated(uri string, concerned transport.Concerned)
 }
 
-// Announcer tells open streams of changed lists and of changed prompts, at most once a delay.
+// Announcer notifies open streams of changed lists and of changed prompts, at most once a delay.
 type Announcer struct {
 	surface   *Service
 	delay     time.Duration
@@ -36,25 +36,25 @@ type Announcer struct {
 	running sync.WaitGroup
 }
 
-// NewAnnouncer passes moves of the catalog on to listeners: to those it concerns, by what they may list
-// and get now.
+// NewAnnouncer makes an Announcer that notifies the listeners a change concerns, by what they may list and get when
+// they are notified.
 func (s *Service) NewAnnouncer(delay time.Duration, listeners Listeners) *Announcer {
 	return &Announcer{surface: s, delay: delay, listeners: listeners}
 }
 
-// CatalogChanged takes a move; it does not block. The first one after silence starts the delay, so that a
-// steady flow of changes does not put the news off for ever.
-func (a *Announcer) CatalogChanged(move catalog.Change) {
+// CatalogChanged takes a change; it does not block. The first one after silence starts the delay, so that a
+// steady flow of changes does not put the notification off for ever.
+func (a *Announcer) CatalogChanged(change catalog.Change) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stopped {
 		return
 	}
 	if a.pending != nil {
-		*a.pending = a.pending.Merge(move)
+		*a.pending = a.pending.Merge(change)
 		return
 	}
-	a.pending = &move
+	a.pending = &change
 	a.running.Add(1)
 	a.timer = time.AfterFunc(a.delay, a.announcePending)
 }
@@ -62,16 +62,16 @@ func (a *Announcer) CatalogChanged(move catalog.Change) {
 func (a *Announcer) announcePending() {
 	defer a.running.Done()
 	a.mu.Lock()
-	move := a.pending
+	change := a.pending
 	a.pending = nil
 	a.mu.Unlock()
 	lists := func(ctx context.Context, namespace string) bool {
-		return a.surface.isListChangeVisible(ctx, namespace, move)
+		return a.surface.isListChangeVisible(ctx, namespace, change)
 	}
 	a.listeners.NotifyPromptsChanged(lists)
 	a.listeners.NotifyResourcesChanged(lists)
 	for _, uri := range a.listeners.Followed() {
-		if key, _, ok := parseURI(uri); !ok || !move.Affects(key) {
+		if key, _, ok := parseURI(uri); !ok || !change.Affects(key) {
 			continue
 		}
 		a.listeners.NotifyResourceUpdated(uri, func(ctx context.Context, namespace string) bool {
@@ -80,7 +80,7 @@ func (a *Announcer) announcePending() {
 	}
 }
 
-// Stop drops what is pending and waits for what is being told.
+// Stop drops what is pending and waits for a notification that is being sent.
 func (a *Announcer) Stop() {
 	a.mu.Lock()
 	a.stopped = true
@@ -91,19 +91,19 @@ func (a *Announcer) Stop() {
 	a.running.Wait()
 }
 
-// isListChangeVisible decides by what the caller may list now, not by what it might when the stream began.
-func (s *Service) isListChangeVisible(ctx context.Context, namespace string, move *catalog.Change) bool {
+// isListChangeVisible reports whether the caller may list a namespace that changed: now, not when the stream began.
+func (s *Service) isListChangeVisible(ctx context.Context, namespace string, change *catalog.Change) bool {
 	scope, err := s.visibleScope(ctx, namespace)
 	if err != nil {
 		return false
 	}
 	if scope.All {
-		return move.Everything || len(move.Namespaces) > 0
+		return change.Everything || len(change.Namespaces) > 0
 	}
-	if move.Everything {
+	if change.Everything {
 		return len(scope.Namespaces) > 0
 	}
 	return slices.ContainsFunc(scope.Namespaces, func(visible string) bool {
-		return slices.Contains(move.Namespaces, visible)
+		return slices.Contains(change.Namespaces, visible)
 	})
 }

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// storeTimeout is how long a request is sent again that may have been stored or not, askOnce how long the
-	// store may take over it, and askPause what is waited in between.
+	// storeTimeout bounds how long a request is sent again that may be stored or not, attemptTimeout one attempt;
+	// retryDelay is the pause between two.
 	storeTimeout   = 10 * time.Second
 	attemptTimeout = 5 * time.Second
 	retryDelay     = 300 * time.Millisecond
@@ -24,14 +24,14 @@ const (
 // maxIdempotencyKey bounds a key, in bytes.
 const maxIdempotencyKey = 256
 
-// prepareRequest makes the request of a call, of an id, from what there is now.
+// prepareRequest makes the request of a call, under an id, from what is published now.
 type prepareRequest func(ctx context.Context, id string) (store.ChangeRequest, error)
 
-// changeAndWait asks for a change and waits for what becomes of it. A repeat of an idempotency key ends as the first
-// request did, whatever has become of the prompt since: prepare is only called for the first one. Asked are the
-// requests prepare may make, as far as arguments say them. The error is a *tool.Error unless the change is published,
-// or still on its way.
-func (s *Service) changeAndWait(ctx context.Context, in repeatable, prepare prepareRequest, asked ...store.ChangeRequest) (store.ChangeOutcome, error) {
+// changeAndWait stores a change request and waits for its outcome. A repeat of an idempotency key gets the outcome of the
+// first request, whatever has become of the prompt since: prepare is called for the first one only. Candidates are the
+// requests prepare may make, as far as the arguments determine them. The error is a *tool.Error unless the change is
+// published, pending or applied.
+func (s *Service) changeAndWait(ctx context.Context, in repeatable, prepare prepareRequest, candidates ...store.ChangeRequest) (store.ChangeOutcome, error) {
 	idempotencyKey := ptr.Deref(in.IdempotencyKey, "")
 	if n := len(idempotencyKey); n > maxIdempotencyKey {
 		return store.ChangeOutcome{}, tool.NewInvalid("argument %q: has %d bytes; at most %d are allowed", "idempotencyKey", n, maxIdempotencyKey)
@@ -40,12 +40,12 @@ func (s *Service) changeAndWait(ctx context.Context, in repeatable, prepare prep
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
-	late := time.Now().Add(s.changes.timeout)
-	outcome, err := s.findOrStoreRequest(ctx, prepare, asked, store.ChangeRequest{
+	deadline := time.Now().Add(s.changes.timeout)
+	outcome, err := s.findOrStoreRequest(ctx, prepare, candidates, store.ChangeRequest{
 		ID: uuid.NewString(), Subject: identity.Subject, IdempotencyKey: idempotencyKey,
 	})
 	if err == nil {
-		outcome, err = s.changes.waitForOutcome(ctx, identity.Subject, outcome, late)
+		outcome, err = s.changes.waitForOutcome(ctx, identity.Subject, outcome, deadline)
 	}
 	if err != nil {
 		return outcome, err
@@ -54,39 +54,41 @@ func (s *Service) changeAndWait(ctx context.Context, in repeatable, prepare prep
 	return outcome, outcomeError(outcome)
 }
 
-// catchUpIfPublished lets whoever hears that a change is published read it with their next call.
+// catchUpIfPublished has the catalog see a published change, so that callers who learn of it read it with their next call.
 func (s *Service) catchUpIfPublished(ctx context.Context, o store.ChangeOutcome) {
 	if o.State == store.ChangePublished {
 		s.catalog.CatchUp(ctx)
 	}
 }
 
-// findOrStoreRequest finds the earlier request under the key of by, or makes and stores one. By is what the caller has no say in.
-func (s *Service) findOrStoreRequest(ctx context.Context, prepare prepareRequest, asked []store.ChangeRequest, by store.ChangeRequest) (store.ChangeOutcome, error) {
+// findOrStoreRequest returns the outcome of the earlier request under the idempotency key, or prepares and stores one.
+// Origin has the id, the subject and the key.
+func (s *Service) findOrStoreRequest(ctx context.Context, prepare prepareRequest, candidates []store.ChangeRequest, origin store.ChangeRequest) (store.ChangeOutcome, error) {
 	signed := func(r store.ChangeRequest) store.ChangeRequest {
-		r.ID, r.Subject, r.IdempotencyKey = by.ID, by.Subject, by.IdempotencyKey
+		r.ID, r.Subject, r.IdempotencyKey = origin.ID, origin.Subject, origin.IdempotencyKey
 		return r
 	}
-	soon, cancel := s.withQueryTimeout(ctx)
+	bounded, cancel := s.withQueryTimeout(ctx)
 	defer cancel()
-	if by.IdempotencyKey != "" {
+	if origin.IdempotencyKey != "" {
 		outcome, err := store.ChangeOutcome{}, store.ErrIdempotencyKeyReused
-		for i := 0; i < len(asked) && errors.Is(err, store.ErrIdempotencyKeyReused); i++ {
-			outcome, err = s.changes.FindEarlierRequest(soon, signed(asked[i]))
+		for i := 0; i < len(candidates) && errors.Is(err, store.ErrIdempotencyKeyReused); i++ {
+			outcome, err = s.changes.FindEarlierRequest(bounded, signed(candidates[i]))
 		}
 		if !errors.Is(err, store.ErrNotFound) {
 			return outcome, err
 		}
 	}
-	request, err := prepare(soon, by.ID)
+	request, err := prepare(bounded, origin.ID)
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
 	return s.changes.storeWithRetry(ctx, signed(request))
 }
 
-// storeWithRetry stores a request. A store that cannot be reached may have it all the same, when the answer was lost: it is
-// sent again, which stores nothing twice, and who never learns is told so. "Try again" would ask for another change.
+// storeWithRetry stores a request. When the answer is lost, it may be stored all the same: it is sent again under its id,
+// which stores nothing twice. Where no answer ever comes the error says so, and not "try again": that would make another
+// change.
 func (s *outcomeWaiter) storeWithRetry(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	asking, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()

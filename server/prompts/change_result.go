@@ -10,20 +10,20 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// changeResult is what a tool that writes gives beside the text.
+// changeResult is the structured result of a tool that writes.
 type changeResult struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	ChangeID string `json:"changeId"`
 	State    string `json:"state"`
-	// Version is the newest version after it, Served the one callers get by default, Changed whether it
-	// is a new one.
+	// Version is the newest version afterwards, Served the one callers get by default, Changed whether the change made
+	// a version.
 	Version int64 `json:"version,omitempty"`
 	Served  int64 `json:"served,omitempty"`
 	Changed *bool `json:"changed,omitempty"`
 }
 
-// outcomeError is what is said of a request that came to another end than it should; nil when it did not.
+// outcomeError returns what the caller is told of a request that failed, or nil.
 func outcomeError(o store.ChangeOutcome) error {
 	say := func(kind tool.Kind) error { return &tool.Error{Kind: kind, Text: o.Message} }
 	switch o.State {
@@ -50,10 +50,10 @@ func outcomeError(o store.ChangeOutcome) error {
 	}
 }
 
-// newChangeResult is the answer to a change that is published, in a sentence, or accepted.
-func newChangeResult(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
+// newChangeResult makes the result of a change: the sentence when it is published, else that it is accepted.
+func newChangeResult(omitted string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
 	result := changeResult{
-		ID: formatID(bare, o.Key), Name: name, ChangeID: o.ID,
+		ID: formatID(omitted, o.Key), Name: name, ChangeID: o.ID,
 		State: lowerCaseState(o.State), Version: o.Version, Served: o.Served,
 	}
 	if o.State != store.ChangePublished {
@@ -62,16 +62,16 @@ func newChangeResult(bare string, o store.ChangeOutcome, name, sentence string) 
 	return tool.NewResult(sentence, result)
 }
 
-// newVersionResult is report for a change that may make a version.
-func newVersionResult(bare string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
-	result := newChangeResult(bare, o, name, sentence)
+// newVersionResult is newChangeResult for a change that may make a version.
+func newVersionResult(omitted string, o store.ChangeOutcome, name, sentence string) *tool.Result[changeResult] {
+	result := newChangeResult(omitted, o, name, sentence)
 	if o.State == store.ChangePublished {
 		result.Structured.Changed = &o.NewVersion
 	}
 	return result
 }
 
-// quoteName puts a name in a sentence as it is, as the tools always did.
+// quoteName puts a name between quotes, without escaping: so the tools always did.
 func quoteName(name string) string { return `"` + name + `"` }
 
 func acceptedSentence(o store.ChangeOutcome, name string) string {
@@ -88,7 +88,7 @@ type getChangeInput struct {
 	ChangeID string `json:"changeId" description:"changeId from the call that asked for it"`
 }
 
-// getChangeResult is a change request as get_prompt_change tells it.
+// getChangeResult is a change request as get_prompt_change shows it.
 type getChangeResult struct {
 	ChangeID string `json:"changeId"`
 	ID       string `json:"id"`

@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// defaultOutcomeTimeout is how long a call waits for its change request to come to an end when nobody says,
-	// settlePoll how often is looked for all calls together, and settleLook how long one look may take.
+	// defaultOutcomeTimeout bounds how long a call waits for the final state of its change request,
+	// outcomePollTimeout one poll; outcomePollInterval is the time between two, which are for all calls together.
 	defaultOutcomeTimeout = 10 * time.Second
 	outcomePollInterval   = 100 * time.Millisecond
 	outcomePollTimeout    = 5 * time.Second
 )
 
-// outcomeWaiter asks how far change requests have come, for all calls that wait for one at once. It has a
+// outcomeWaiter polls the outcomes of change requests, for all calls that wait for one at once. It has a
 // goroutine only while there is such a call.
 type outcomeWaiter struct {
 	Changes
 	timeout time.Duration
 	log     *slog.Logger
-	// stopped is closed when the server ends: nobody waits any more.
+	// stopped is closed when the server stops: no call waits any more.
 	stopped chan struct{}
 	once    sync.Once
 
@@ -37,7 +37,7 @@ type outcomeWaiter struct {
 // waiter is a call that waits.
 type waiter struct {
 	subject, id string
-	// outcome has the last outcome that was seen.
+	// outcome has the last one that was read.
 	outcome chan store.ChangeOutcome
 }
 
@@ -45,8 +45,8 @@ func newOutcomeWaiter(changes Changes, patience time.Duration, log *slog.Logger)
 	return &outcomeWaiter{Changes: changes, timeout: patience, log: log, stopped: make(chan struct{}), waiting: make(map[*waiter]struct{})}
 }
 
-// waitForOutcome waits for the end of a request, and returns how far it has come when that takes too long or the server
-// ends. The error is that of ctx: a caller who left waits no more, and the request goes on.
+// waitForOutcome waits until a request is in a final state. It returns the last state that was read when the deadline passes
+// or the server stops. The error is that of ctx: a caller who left waits no more, and the request goes on.
 func (s *outcomeWaiter) waitForOutcome(ctx context.Context, subject string, so store.ChangeOutcome, until time.Time) (store.ChangeOutcome, error) {
 	if so.State.IsFinal() {
 		return so, nil
@@ -72,7 +72,7 @@ func (s *outcomeWaiter) waitForOutcome(ctx context.Context, subject string, so s
 	}
 }
 
-// stopWaiting has those who wait answered with how far their requests have come.
+// stopWaiting has every call that waits return the last state that was read.
 func (s *outcomeWaiter) stopWaiting() { s.once.Do(func() { close(s.stopped) }) }
 
 func (s *outcomeWaiter) addWaiter(w *waiter) {
@@ -91,46 +91,46 @@ func (s *outcomeWaiter) removeWaiter(w *waiter) {
 	delete(s.waiting, w)
 }
 
-// pollOutcomes tells those who wait until there are none.
+// pollOutcomes passes outcomes to those who wait, until there are none.
 func (s *outcomeWaiter) pollOutcomes() {
 	tick := time.NewTicker(outcomePollInterval)
 	defer tick.Stop()
 	for range tick.C {
-		asked := s.waitersBySubject()
-		if asked == nil {
+		waiting := s.waitersBySubject()
+		if waiting == nil {
 			return
 		}
-		for subject, waiters := range asked {
+		for subject, waiters := range waiting {
 			s.pollSubject(subject, waiters)
 		}
 	}
 }
 
-// waitersBySubject is who waits, by subject and id; nil ends the looking.
+// waitersBySubject returns who waits, by subject and id; nil ends the polling.
 func (s *outcomeWaiter) waitersBySubject() map[string]map[string][]*waiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.polling = len(s.waiting) > 0; !s.polling {
 		return nil
 	}
-	asked := make(map[string]map[string][]*waiter)
+	bySubject := make(map[string]map[string][]*waiter)
 	for w := range s.waiting {
-		if asked[w.subject] == nil {
-			asked[w.subject] = make(map[string][]*waiter)
+		if bySubject[w.subject] == nil {
+			bySubject[w.subject] = make(map[string][]*waiter)
 		}
-		asked[w.subject][w.id] = append(asked[w.subject][w.id], w)
+		bySubject[w.subject][w.id] = append(bySubject[w.subject][w.id], w)
 	}
-	return asked
+	return bySubject
 }
 
-// pollSubject looks at the requests of one subject. When that fails the next look may not; a call gives up by
-// itself.
+// pollSubject reads the requests of one subject and passes them on. When that fails the next poll may succeed; a call has
+// a deadline of its own.
 func (s *outcomeWaiter) pollSubject(subject string, waiters map[string][]*waiter) {
 	ctx, cancel := context.WithTimeout(context.Background(), outcomePollTimeout)
 	defer cancel()
 	outcomes, err := s.ChangeOutcomes(ctx, subject, slices.Collect(maps.Keys(waiters)))
 	if err != nil {
-		s.log.WarnContext(ctx, "Change requests cannot be looked at", "err", err)
+		s.log.WarnContext(ctx, "Change requests cannot be read", "err", err)
 		return
 	}
 	for _, outcome := range outcomes {

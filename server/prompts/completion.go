@@ -17,10 +17,10 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// maxCompletions is how many values the protocol allows a completion.
+// maxCompletions is how many values a completion may have (MCP, completion/complete).
 const maxCompletions = 100
 
-// noSuchTemplate is said of a reference to what is no template of ours.
+// noSuchTemplate is the error of a reference to no template of ours.
 const noSuchTemplate = "no such resource template; there are " + promptTemplate + ", " + versionTemplate + " and " + channelTemplate
 
 // CompletePromptArgument completes the value of an argument by its enum. It is for mcp-go.
@@ -43,8 +43,8 @@ func (s *Service) CompletePromptArgument(
 	return filterByPrefix(values, argument.Value), nil
 }
 
-// allowedValues are what an argument may be, in the order of the manifest; none where they have no
-// end, and false where there is no such argument.
+// allowedValues returns the values an argument may have, in the order of the manifest; none where any string is allowed,
+// and false where there is no such argument.
 func allowedValues(arguments []prompt.Argument, name string) ([]string, bool) {
 	at := slices.IndexFunc(arguments, func(a prompt.Argument) bool { return a.Name == name })
 	switch {
@@ -57,8 +57,8 @@ func allowedValues(arguments []prompt.Argument, name string) ([]string, bool) {
 	}
 }
 
-// CompleteResourceArgument completes a variable of a template by what there is. What was filled in
-// before narrows. It is for mcp-go.
+// CompleteResourceArgument completes a variable of a template from what is stored, narrowed by the variables that were
+// filled in before. It is for mcp-go.
 func (s *Service) CompleteResourceArgument(
 	ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext,
 ) (*mcp.Completion, error) {
@@ -113,7 +113,7 @@ func (s *Service) completeVariable(
 	return filterByPrefix(channelNames(versions), argument.Value), nil
 }
 
-// completeListed completes by what the caller may list.
+// completeListed completes from what the caller may list.
 func (s *Service) completeListed(
 	ctx context.Context, namespace, prefix string,
 	names func(context.Context, store.Scope, string, int) (store.Completions, error),
@@ -129,7 +129,7 @@ func (s *Service) completeListed(
 	return &mcp.Completion{Values: found.Values, Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
 }
 
-// readableVersions is what the caller may read of a prompt, newest first.
+// readableVersions returns the versions of a prompt that the caller may read, newest first.
 func (s *Service) readableVersions(ctx context.Context, endpoint string, key store.Key) ([]store.VersionInfo, error) {
 	if err := s.authorizeRead(ctx, endpoint, key); err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func channelNames(versions []store.VersionInfo) []string {
 	return values
 }
 
-// filterByPrefix are the values that begin as was typed.
+// filterByPrefix completes what was typed by the values that begin with it.
 func filterByPrefix(values []string, typed string) *mcp.Completion {
 	found := make([]string, 0, min(len(values), maxCompletions))
 	total := 0

@@ -13,7 +13,7 @@ type target struct {
 
 func (t target) promptID() string { return t.ID }
 
-// selection is which version is meant, where the id does not say.
+// selection names the version where the id does not.
 type selection struct {
 	Version *int64  `json:"version,omitempty" description:"This version instead of the default one"`
 	Channel *string `json:"channel,omitempty" description:"The version in this channel, such as production or latest"`
@@ -24,8 +24,7 @@ type repeatable struct {
 	IdempotencyKey *string `json:"idempotencyKey,omitempty" description:"Repeats with the same key are one request"`
 }
 
-// offeredTools returns those there is a library, and for those that write a taker of changes for, in the order
-// clients show them.
+// offeredTools returns the tools that can work: all need a library, those that write also Changes.
 func (s *Service) offeredTools() []tool.Tool {
 	var offered []tool.Tool
 	if s.library != nil {
@@ -38,7 +37,7 @@ func (s *Service) offeredTools() []tool.Tool {
 	return offered
 }
 
-// ToolNames returns the names of the tools on prompts this surface offers.
+// ToolNames returns the names of the tools this service offers.
 func (s *Service) ToolNames() []string {
 	var names []string
 	for _, t := range s.offeredTools() {
@@ -47,7 +46,7 @@ func (s *Service) ToolNames() []string {
 	return names
 }
 
-// newTool makes a tool whose errors are explained as those of prompts. No tool here reaches anything but prompts.
+// newTool makes a tool with the timeout and the errors of prompts. None here reaches anything but prompts.
 func newTool[In, Out any](s *Service, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error)) tool.Tool {
 	return tool.New(tool.Policy{Bound: s.withQueryTimeout, Explain: s.explainError}, d, answer)
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// noSuchPrompt is said of what is not there, may not be read, or is there for includes only.
+// noSuchPrompt is the error of what does not exist, may not be read, or is for includes only.
 const noSuchPrompt = "no such prompt, or not yours to read"
 
-// failureFor is what a caller learns of an error. Inner words go to the log only.
+// failureFor translates an error into one of the protocol. Inner words go to the log only.
 func (s *Service) failureFor(ctx context.Context, key store.Key, err error) *transport.Failure {
 	var (
 		argument  *prompt.ArgumentError
@@ -45,7 +45,7 @@ func (s *Service) failureFor(ctx context.Context, key store.Key, err error) *tra
 	}
 }
 
-// explainError returns what the caller of a tool learns of an error. Inner words go to the log only.
+// explainError translates an error into one of a tool. Inner words go to the log only.
 func (s *Service) explainError(ctx context.Context, name string, in any, err error) *tool.Error {
 	if refused := argumentError(err); refused != nil {
 		return refused
@@ -70,7 +70,7 @@ func (s *Service) explainError(ctx context.Context, name string, in any, err err
 	}
 }
 
-// expiredSuffix is why something is not there that may have been, where the store knows.
+// expiredSuffix says why a version does not exist any more, where the store knows.
 func expiredSuffix(err error) string {
 	if forgotten, is := errors.AsType[*store.VersionExpiredError](err); is {
 		return ": " + forgotten.Error()
@@ -78,7 +78,7 @@ func expiredSuffix(err error) string {
 	return ""
 }
 
-// withQueryTimeout bounds what a call may wait for a library that says nothing.
+// withQueryTimeout bounds how long a call waits for a library that does not answer.
 func (s *Service) withQueryTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.catalog.QueryTimeout())
 }
@@ -90,7 +90,7 @@ func (s *Service) unavailableMessage() string {
 
 func (s *Service) retryAfterSeconds() int { return int(math.Ceil(s.catalog.RetryAfter().Seconds())) }
 
-// argumentError is an error the caller made, in words of the tools' arguments, or nil.
+// argumentError translates an error of the caller into the words of the arguments; nil when it is another.
 func argumentError(err error) *tool.Error {
 	if wrong, is := errors.AsType[*prompt.SpecError](err); is {
 		return tool.NewInvalid("argument %q: %s", argumentForField(wrong.Field), wrong.Problem)
@@ -116,7 +116,7 @@ func argumentError(err error) *tool.Error {
 	return nil
 }
 
-// argumentForField is the argument of a tool that a field of a spec is written from.
+// argumentForField names the argument of a tool that a field of a spec is written from.
 func argumentForField(field string) string {
 	switch {
 	case field == "title":

@@ -28,8 +28,8 @@ type receipt struct {
 	Variables []string          `json:"variables"`
 }
 
-// getThroughMCPGo answers every prompts/get that comes through mcp-go, which knows one prompt only; the call
-// says which is meant.
+// getThroughMCPGo answers every prompts/get that comes through mcp-go, which knows one prompt only; which one is meant,
+// the call says.
 func (s *Service) getThroughMCPGo(ctx context.Context, _ mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 	call := transport.FromContext(ctx)
 	r, f := s.renderCall(ctx, call)
@@ -50,8 +50,8 @@ func (s *Service) getThroughMCPGo(ctx context.Context, _ mcp.GetPromptRequest) (
 	return result, nil
 }
 
-// Direct answers prompts/get as get does, by types that cost less to encode: the test of both holds
-// their bytes against each other.
+// Direct answers prompts/get as getThroughMCPGo does, by types that cost less to encode: a test compares the bytes of
+// both.
 func (s *Service) Direct(ctx context.Context, call *transport.Call) (any, *transport.Failure) {
 	r, f := s.renderCall(ctx, call)
 	if f != nil {
@@ -121,8 +121,8 @@ func (s *Service) renderPrompt(
 	return renderedPrompt{body: body, messages: messages}, err
 }
 
-// parsePromptName reads the name of a prompt as the endpoint has it: with the namespace in front where the
-// endpoint is for all, but for those of the home namespace, if there is one.
+// parsePromptName reads the name of a prompt as prompts/list has it: with the namespace in front where the endpoint is
+// for all namespaces, but for those of the home namespace, if there is one.
 func parsePromptName(endpoint, home, name string) (store.Key, prompt.Selector, *transport.Failure) {
 	key, selector, err := parseID(endpoint, home, name)
 	wrong, is := errors.AsType[*selectorError](err)

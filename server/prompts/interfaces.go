@@ -10,38 +10,38 @@ import (
 // Library is what tools, resources and completion read, past the catalog. An error that trying again may
 // cure wraps store.ErrUnavailable.
 type Library interface {
-	// GetView is one version of a live prompt, whatever its exposure; errors are those of Catalog.Get.
+	// GetView returns one version of a live prompt, whatever its exposure; errors are those of Catalog.Get.
 	GetView(ctx context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error)
 	Find(ctx context.Context, query store.FindQuery) (store.FindResult, error)
-	// CountFound is how many prompts Find has in all; After, Offset and Limit do not matter.
+	// CountFound returns how many prompts Find has in all; After, Offset and Limit do not matter.
 	CountFound(ctx context.Context, query store.FindQuery) (int64, error)
 	Stats(ctx context.Context, scope store.Scope) (store.Stats, error)
-	// FindSimilar are near-duplicates, the most similar first.
+	// FindSimilar returns near-duplicates, the most similar first.
 	FindSimilar(ctx context.Context, query store.SimilarQuery) ([]store.SimilarPrompt, error)
-	// ListVersions is a history below version before, newest first; before 0 starts at the newest.
+	// ListVersions returns the versions below version before, newest first; before 0 starts at the newest.
 	ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
-	// CompleteNames are names of listed prompts that begin with prefix, each once.
+	// CompleteNames returns names of listed prompts that begin with prefix, each once.
 	CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error)
-	// CompleteNamespaces are those with listed prompts that begin with prefix.
+	// CompleteNamespaces returns namespaces with listed prompts that begin with prefix.
 	CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error)
-	// LoadFragments is what includes would take now.
+	// LoadFragments returns what includes would expand to now.
 	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 	// NameTaken reports whether a name cannot be given to a new prompt: it is a live prompt's, a
-	// tombstone's, or asked for by a change request that is not settled.
+	// tombstone's, or asked for by a change request that is not final.
 	NameTaken(ctx context.Context, key store.Key) (bool, error)
 }
 
 // Changes takes change requests.
 type Changes interface {
-	// RequestChange stores a request and says how far it has come, which may be the end. A repeat, of the id or of
+	// RequestChange stores a request and returns its outcome so far, which may be final. A repeat, of the id or of
 	// the subject's idempotency key, gets the first one's outcome, under the first one's id, or
-	// store.ErrOtherRequest when it asks for something else. A request that ended in store.ErrUnavailable may be
+	// store.ErrIdempotencyKeyReused when it asks for something else. After store.ErrUnavailable the request may be
 	// stored.
 	RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
-	// FindEarlierRequest is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there
-	// was no such request.
+	// FindEarlierRequest returns what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that
+	// there was no such request.
 	FindEarlierRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error)
-	// ChangeOutcomes are those of the requests that exist, in no order. Subject is who asks: another's
-	// request does not exist to him.
+	// ChangeOutcomes returns those of the requests that exist, in no order. Subject is who asks: another's
+	// request does not exist to them.
 	ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error)
 }

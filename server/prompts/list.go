@@ -21,7 +21,7 @@ const (
 	truncatedKey = "dev.lectern/truncated"
 )
 
-// truncated says that a list is not complete, how many prompts there are, and which tool finds them.
+// truncated says how many prompts there are when a list is not complete, and which tool finds them.
 type truncated struct {
 	Total int64  `json:"total"`
 	Use   string `json:"use,omitempty"`
@@ -51,7 +51,7 @@ type promptPage struct {
 	truncated *truncated
 }
 
-// addPagination says what comes after the page.
+// addPagination writes the cursor of the next page, or that the list is truncated, into a result.
 func (p *promptPage) addPagination(result *mcp.PaginatedResult) {
 	result.NextCursor = p.next
 	if p.truncated != nil {
@@ -100,16 +100,16 @@ func (s *Service) readPageAt(ctx context.Context, call *transport.Call, at listC
 	return found, nil
 }
 
-// formatPromptName is the name of a prompt where those of one namespace are named without it, as named reads it.
-func formatPromptName(bare string, key store.Key) string {
-	if key.Namespace == bare {
+// formatPromptName names a prompt as parsePromptName reads it, without the omitted namespace.
+func formatPromptName(omitted string, key store.Key) string {
+	if key.Namespace == omitted {
 		return key.Name
 	}
 	return key.Namespace + "." + key.Name
 }
 
-func toMCPPrompt(bare string, p *store.Summary) mcp.Prompt {
-	listed := mcp.Prompt{Name: formatPromptName(bare, p.Key), Title: p.Title, Description: p.Description}
+func toMCPPrompt(omitted string, p *store.Summary) mcp.Prompt {
+	listed := mcp.Prompt{Name: formatPromptName(omitted, p.Key), Title: p.Title, Description: p.Description}
 	if len(p.Arguments) > 0 {
 		listed.Arguments = make([]mcp.PromptArgument, len(p.Arguments))
 	}

@@ -25,21 +25,21 @@ type selectorError struct{ problem string }
 func (e *selectorError) Error() string { return e.problem }
 
 // parseID reads how a caller names a prompt. On the endpoint for all that is namespace/name or
-// namespace.name, since a namespace has no dot, or a name in the home namespace; on that of a namespace
+// namespace.name, since a namespace has no dot, or a name in the assumed namespace; on that of a namespace
 // a name, or the whole id with that namespace. Each may have @3 or @production behind it.
 //
-// The error is store.ErrNotFound for what can be no prompt here, errBareName where there is no home, or
+// The error is store.ErrNotFound for what can be no prompt here, errMissingNamespace where none is assumed, or
 // a *selectorError.
-func parseID(endpoint, home, id string) (store.Key, prompt.Selector, error) {
+func parseID(endpoint, assumed, id string) (store.Key, prompt.Selector, error) {
 	namespace, name, whole := strings.Cut(id, "/")
 	if !whole && endpoint == "" {
 		namespace, name, whole = strings.Cut(id, ".")
 	}
 	switch {
-	case !whole && endpoint == "" && home == "":
+	case !whole && endpoint == "" && assumed == "":
 		return store.Key{}, prompt.Selector{}, errMissingNamespace
 	case !whole && endpoint == "":
-		namespace, name = home, id
+		namespace, name = assumed, id
 	case !whole:
 		namespace, name = endpoint, id
 	case endpoint != "" && namespace != endpoint, !isDNSLabel(namespace):
@@ -55,16 +55,16 @@ func parseID(endpoint, home, id string) (store.Key, prompt.Selector, error) {
 	return store.Key{}, prompt.Selector{}, store.ErrNotFound
 }
 
-// formatID is how tools name a prompt where those of one namespace are named without it.
-func formatID(bare string, key store.Key) string {
-	if key.Namespace == bare {
+// formatID names a prompt as tools do, without the omitted namespace.
+func formatID(omitted string, key store.Key) string {
+	if key.Namespace == omitted {
 		return key.Name
 	}
 	return key.String()
 }
 
-// omittedNamespace is the namespace whose prompts are named without it: the endpoint's, else the one of a server that has a home;
-// empty for none.
+// omittedNamespace returns the namespace whose prompts are named without it: the endpoint's, else the home namespace of
+// the server; empty for none.
 func (s *Service) omittedNamespace(ctx context.Context) string {
 	return cmp.Or(transport.FromContext(ctx).Namespace, s.homeNamespace)
 }
@@ -80,7 +80,7 @@ func (s *Service) resolveID(ctx context.Context, id string) (store.Key, prompt.S
 	return key, selector, err
 }
 
-// resolvePromptID is locate for tools that mean all versions, where a selector can only be a mistake.
+// resolvePromptID is resolveID for tools that mean all versions, where a selector can only be a mistake.
 func (s *Service) resolvePromptID(ctx context.Context, id string) (store.Key, error) {
 	key, selector, err := s.resolveID(ctx, id)
 	if err == nil && selector != (prompt.Selector{}) {
@@ -89,7 +89,7 @@ func (s *Service) resolvePromptID(ctx context.Context, id string) (store.Key, er
 	return key, err
 }
 
-// resolveVersionID is locate for a version of a prompt, which the id or the selection says.
+// resolveVersionID is resolveID for a version of a prompt, which the id or the selection names.
 func (s *Service) resolveVersionID(ctx context.Context, id string, in selection) (store.Key, prompt.Selector, error) {
 	key, selector, err := s.resolveID(ctx, id)
 	if err == nil {
@@ -129,7 +129,7 @@ func parseChannel(name string) (prompt.Selector, error) {
 	return selector, nil
 }
 
-// assumedNamespace is the namespace of names that state none: the endpoint's, else the caller's own, else the
+// assumedNamespace returns the namespace of names that state none: the endpoint's, else the caller's own, else the
 // default one; empty when there is none.
 func (s *Service) assumedNamespace(ctx context.Context) string {
 	if endpoint := transport.FromContext(ctx).Namespace; endpoint != "" {
@@ -141,24 +141,24 @@ func (s *Service) assumedNamespace(ctx context.Context) string {
 	return s.defaultNamespace
 }
 
-// chooseNamespace is the namespace a prompt is added to.
-func (s *Service) chooseNamespace(ctx context.Context, asked string) (string, error) {
+// chooseNamespace returns the namespace a prompt is added to. Given is the argument, empty when absent.
+func (s *Service) chooseNamespace(ctx context.Context, given string) (string, error) {
 	endpoint := transport.FromContext(ctx).Namespace
 	switch {
-	case asked != "" && endpoint != "" && asked != endpoint:
+	case given != "" && endpoint != "" && given != endpoint:
 		return "", tool.NewInvalid("argument %q: this endpoint is for namespace %s; leave it out", "namespace", endpoint)
-	case ValidateNamespace(asked) != nil:
-		return "", tool.NewInvalid("argument %q: %s", "namespace", ValidateNamespace(asked))
-	case asked != "":
-		return asked, nil
+	case ValidateNamespace(given) != nil:
+		return "", tool.NewInvalid("argument %q: %s", "namespace", ValidateNamespace(given))
+	case given != "":
+		return given, nil
 	}
-	if home := s.assumedNamespace(ctx); home != "" {
-		return home, nil
+	if assumed := s.assumedNamespace(ctx); assumed != "" {
+		return assumed, nil
 	}
 	return "", tool.NewInvalid("argument %q is required here: no default namespace is set", "namespace")
 }
 
-// ValidateNamespace says why a name cannot be a namespace; an empty one is none.
+// ValidateNamespace returns why a name cannot be a namespace; an empty one stands for none.
 func ValidateNamespace(name string) error {
 	if name == "" || isDNSLabel(name) {
 		return nil
@@ -166,10 +166,10 @@ func ValidateNamespace(name string) error {
 	return fmt.Errorf("%q is not a namespace: at most 63 lower-case letters, digits and '-'", tool.Truncate(name, 80))
 }
 
-// maxSlug leaves room for what makes a name another one: "-" and 8 digits of the change's id.
+// maxSlug leaves room in a name for "-" and 8 digits of the change's id.
 const maxSlug = 54
 
-// makeSlug is the name of the object of a prompt that is called title.
+// makeSlug returns the name of the object of a prompt with a title.
 func makeSlug(title string) string {
 	var b strings.Builder
 	for _, c := range strings.ToLower(title) {
@@ -190,7 +190,7 @@ func makeSlug(title string) string {
 	return name
 }
 
-// findFreeName is the name of the object a change adds: the slug, made another one when it is taken.
+// findFreeName returns the name of the object a change adds: the slug, with digits of the change's id when it is taken.
 func (s *Service) findFreeName(ctx context.Context, namespace, title, change string) (store.Key, error) {
 	key := store.Key{Namespace: namespace, Name: makeSlug(title)}
 	taken, err := s.library.NameTaken(ctx, key)

@@ -17,7 +17,7 @@ import (
 // DefaultResultLimit is how many tokens a list of prompts has at most, where nobody says.
 const DefaultResultLimit = 8000
 
-// Instructions are for the model that uses the server: of all there is, and of what it offers beside.
+// Instructions are for the model that uses the server: one part for prompts, one for each kind of tools it has.
 const (
 	instructions = "Lectern serves the prompts of an organisation, kept as Kubernetes objects. " +
 		"prompts/list shows them with their arguments; prompts/get renders one, as `name` in its default version, " +
@@ -28,14 +28,13 @@ const (
 		"A change that takes long is accepted first; get_prompt_change says what became of it."
 )
 
-// Catalog is what is read from. *catalog.Catalog is one.
+// Catalog is what prompts are served from. *catalog.Catalog is one.
 type Catalog interface {
 	Get(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error)
 	List(ctx context.Context, query store.ListQuery) (*store.ListPage, error)
 	Count(ctx context.Context, scope store.Scope) (int64, error)
-	// RetryAfter is when asking again makes sense after an error that the store is away, Patience how
-	// long the store may take over a question asked past the catalog, and Noticed tells of an error it
-	// ended in.
+	// RetryAfter is how long to wait after the store was unavailable, QueryTimeout how long the store may take over
+	// a query past the catalog, and ReportUnavailable is told of the error of one.
 	RetryAfter() time.Duration
 	QueryTimeout() time.Duration
 	ReportUnavailable(err error) error
@@ -43,25 +42,25 @@ type Catalog interface {
 	CatchUp(ctx context.Context)
 }
 
-// Config is what a Surface is made of. Catalog and Decider are required.
+// Config is what a Service is made of. Catalog and Decider are required.
 type Config struct {
 	Catalog Catalog
-	// Library is what tools read; nil offers none. Changes is what tools that write ask; nil offers
+	// Library is what tools read; nil offers no tools. Changes takes the requests of tools that write; nil offers
 	// only those that read.
 	Library Library
 	Changes Changes
 	Decider auth.Decider
 	// Version is the program's, as clients see it.
 	Version string
-	// DefaultNamespace is where a caller without a namespace of his own adds prompts who names none;
+	// DefaultNamespace is where a caller without a namespace of their own adds prompts who names none;
 	// empty for none.
 	DefaultNamespace string
-	// HomeNamespace is the one whose prompts are named without it on the endpoint for all, too, as those at home
-	// are on a laptop; empty for none.
+	// HomeNamespace is the one whose prompts are named without it on the endpoint for all namespaces too, as on a
+	// laptop; empty for none.
 	HomeNamespace string
 	// ResultLimit is how many tokens a list of prompts may have; 0 for any number.
 	ResultLimit int
-	// OutcomeTimeout is how long a call waits for its change request to come to an end; 10 s when zero.
+	// OutcomeTimeout is how long a call waits for the outcome of its change request; 10 s when zero.
 	OutcomeTimeout time.Duration
 	Log            *slog.Logger
 }
@@ -80,7 +79,7 @@ type Service struct {
 	self mcp.Implementation
 }
 
-// New is a surface over a catalog and a library.
+// New makes a Service over a catalog and a library.
 func New(config Config) *Service {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -96,7 +95,7 @@ func New(config Config) *Service {
 	return s
 }
 
-// Stop has calls that wait for their change answered with how far it has come.
+// Stop has calls that wait for the outcome of a change return its state so far.
 func (s *Service) Stop() {
 	if s.changes != nil {
 		s.changes.stopWaiting()

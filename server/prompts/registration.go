@@ -22,7 +22,7 @@ const (
 // stands in the call.
 const anyPrompt = "lectern"
 
-// Server is the mcp-go server that offers the surface and nothing else, for the transport.
+// Server makes the mcp-go server that offers the service and nothing else, for the transport.
 func (s *Service) Server() *mcpserver.MCPServer {
 	hooks := &mcpserver.Hooks{}
 	hooks.AddBeforeGetPrompt(func(_ context.Context, _ any, request *mcp.GetPromptRequest) { request.Params.Name = anyPrompt })
@@ -49,7 +49,7 @@ func (s *Service) Server() *mcpserver.MCPServer {
 	return srv
 }
 
-// addTools offers the tools there are. What they are does not change while the server runs.
+// addTools registers the tools. Which they are does not change while the server runs.
 func (s *Service) addTools(srv *mcpserver.MCPServer) {
 	for _, t := range s.offeredTools() {
 		srv.AddTool(t.MCP(), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -62,7 +62,7 @@ func (s *Service) addTools(srv *mcpserver.MCPServer) {
 	}
 }
 
-// resourceOptions are what makes mcp-go ask for resources and completions.
+// resourceOptions have mcp-go answer resources and completions by the service.
 func (s *Service) resourceOptions(hooks *mcpserver.Hooks) []mcpserver.ServerOption {
 	hooks.AddAfterListResources(s.fillResourceList)
 	hooks.AddAfterReadResource(setResourceCacheHints)
@@ -77,7 +77,7 @@ func (s *Service) resourceOptions(hooks *mcpserver.Hooks) []mcpserver.ServerOpti
 }
 
 // addResourceTemplates registers the templates. What a URI names is not in mcp-go's registry, which is
-// static; read finds it.
+// static; readResource finds it.
 func (s *Service) addResourceTemplates(srv *mcpserver.MCPServer) {
 	for _, t := range []struct{ uri, name, title, description string }{
 		{promptTemplate, "prompt", "Prompt", "A prompt in its default version: the text as written, and what is known of it"},

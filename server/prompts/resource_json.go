@@ -13,15 +13,15 @@ type resourceJSON struct {
 	Digest    prompt.Digest     `json:"digest"`
 	Syntax    prompt.Syntax     `json:"syntax"`
 	Arguments []prompt.Argument `json:"arguments,omitempty"`
-	// Messages say who speaks what of the content.
+	// Messages are the content by role.
 	Messages []prompt.Message `json:"messages"`
 }
 
-// currentVersions is where a version stands among the others: what changes while the version does not. A URI
-// that names a version is without.
+// currentVersions is what changes while a version does not: which is served, and which channels point to it. The resource
+// of a URI that names a version is without.
 type currentVersions struct {
 	LatestVersion int64 `json:"latestVersion"`
-	// ServedVersion is the default one.
+	// ServedVersion is the version callers get by default.
 	ServedVersion int64 `json:"servedVersion,omitempty"`
 	// Channels that point to the version.
 	Channels []string `json:"channels"`

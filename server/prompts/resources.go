@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// versionTTL is long: a version does not change, it can only be withdrawn.
+	// versionTTL is long because a version never changes; it can only be withdrawn.
 	versionTTL = 24 * time.Hour
 	jsonType   = "application/json"
 )
@@ -58,7 +58,7 @@ func (s *Service) readResource(ctx context.Context, request mcp.ReadResourceRequ
 	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: jsonType, Text: text}}, nil
 }
 
-// resourceText is the text of what a URI names.
+// resourceText returns the text of the resource of a prompt.
 func (s *Service) resourceText(ctx context.Context, endpoint string, key store.Key, selector prompt.Selector) (string, error) {
 	if err := s.authorizeRead(ctx, endpoint, key); err != nil {
 		return "", err
@@ -73,8 +73,8 @@ func (s *Service) resourceText(ctx context.Context, endpoint string, key store.K
 	return tool.IndentJSON(toResourceJSON(&record, selector), "")
 }
 
-// setResourceCacheHints says how long a resource may be kept: mcp-go knows one time for all. Older clients have no
-// word for it.
+// setResourceCacheHints writes how long a resource may be cached (SEP-2549): mcp-go knows one time for all. Clients before
+// 2026-07-28 have no field for it.
 func setResourceCacheHints(ctx context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
 	if !transport.FromContext(ctx).Modern {
 		return

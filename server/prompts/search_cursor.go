@@ -9,13 +9,13 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// searchPosition is how far a search was read: so many prompts after a place, or after the beginning.
+// searchPosition is how far a search was read: so many prompts after a mark, or after the beginning.
 type searchPosition struct {
 	after *store.PageMark
 	skip  int
 }
 
-// encodeCursor is the mark as the caller gets it.
+// encodeCursor returns the cursor of a position in the search of a fingerprint.
 func (m searchPosition) encodeCursor(search string) string {
 	fields := []string{strconv.Itoa(m.skip)}
 	if m.after != nil {
@@ -27,7 +27,7 @@ func (m searchPosition) encodeCursor(search string) string {
 	return tool.EncodeCursor(search, fields...)
 }
 
-// parseSearchCursor is the mark a cursor of the same search stands for.
+// parseSearchCursor returns the position of a cursor of the same search, or tool.ErrCursor.
 func parseSearchCursor(search, cursor string) (searchPosition, error) {
 	fields, err := tool.DecodeCursor(search, cursor)
 	if err != nil {
@@ -51,7 +51,7 @@ func parseSearchCursor(search, cursor string) (searchPosition, error) {
 	return m, nil
 }
 
-// parsePageMark reads a store.PageMark, or nil.
+// parsePageMark reads a store.PageMark; nil when it is none.
 func parsePageMark(fields []string) *store.PageMark {
 	rank, err := strconv.ParseUint(fields[0], 16, 32)
 	if err != nil {

@@ -125,8 +125,8 @@ func (s *Service) updatePrompt(ctx context.Context, in updateInput) (*tool.Resul
 	return newVersionResult(s.omittedNamespace(ctx), outcome, name, fmt.Sprintf("Updated prompt %s (version %d)", quoteName(name), outcome.Version)), nil
 }
 
-// trimEdit takes the blanks around texts away, which are not meant: who writes over MCP is a model. It refuses a name and a
-// content that are empty then.
+// trimEdit removes the white space around texts, which a model that writes over MCP does not mean. It refuses a name or a
+// content that is empty then.
 func trimEdit(edit store.Edit) (store.Edit, error) {
 	edit.Title, edit.Content, edit.Description = trimText(edit.Title), trimText(edit.Content), trimText(edit.Description)
 	switch {
@@ -145,7 +145,7 @@ func trimText(text *string) *string {
 	return ptr.To(strings.TrimSpace(*text))
 }
 
-// titleAt is what a prompt was called after an earlier change, or its object where that is gone.
+// titleAt returns the title of a prompt after an earlier change, or the name of its object where the version is gone.
 func (s *Service) titleAt(ctx context.Context, o store.ChangeOutcome) string {
 	ctx, cancel := s.withQueryTimeout(ctx)
 	defer cancel()
@@ -195,13 +195,13 @@ func (s *Service) deletePrompt(ctx context.Context, in deleteInput) (*tool.Resul
 	var outcome store.ChangeOutcome
 	if err == nil {
 		whole := store.ChangeRequest{Key: key, Action: store.ActionDelete, ExpectedVersion: selector.Version}
-		asked := []store.ChangeRequest{whole}
+		candidates := []store.ChangeRequest{whole}
 		if selector.Version != 0 {
-			asked = append(asked, newWithdrawal(key, selector.Version))
+			candidates = append(candidates, newWithdrawal(key, selector.Version))
 		}
 		outcome, err = s.changeAndWait(ctx, in.repeatable, func(ctx context.Context, _ string) (store.ChangeRequest, error) {
 			return s.planDeletion(ctx, whole)
-		}, asked...)
+		}, candidates...)
 	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
 		err = &tool.Error{Text: fmt.Sprintf("Prompt with ID %s not found", tool.Truncate(in.ID, 200)) + expiredSuffix(err), Sentence: true}
@@ -213,12 +213,12 @@ func (s *Service) deletePrompt(ctx context.Context, in deleteInput) (*tool.Resul
 	return newChangeResult(s.omittedNamespace(ctx), outcome, key.Name, "Deleted prompt with ID: "+id), nil
 }
 
-// newWithdrawal is the request that takes a version away.
+// newWithdrawal makes the request that withdraws a version.
 func newWithdrawal(key store.Key, version int64) store.ChangeRequest {
 	return store.ChangeRequest{Key: key, Action: store.ActionUpdate, Edit: store.Edit{Withdraw: version}}
 }
 
-// planDeletion is what has to be asked for so that a prompt is gone, or the version of it that whole expects.
+// planDeletion returns the request that deletes a prompt, or withdraws the version of it that whole expects.
 func (s *Service) planDeletion(ctx context.Context, whole store.ChangeRequest) (store.ChangeRequest, error) {
 	key, selector := whole.Key, latestVersion
 	if whole.ExpectedVersion != 0 {

@@ -21,8 +21,8 @@ type channelInput struct {
 	repeatable
 }
 
-// channelResult is what set_prompt_channel gives beside the text: where the channel was and is, as far as it is. Where it
-// was before the first request a repeat does not know.
+// channelResult is the structured result of set_prompt_channel: the version the channel pointed to and points to; null for
+// none. A repeat does not know what was before the first request.
 type channelResult struct {
 	ID       string               `json:"id"`
 	Name     string               `json:"name"`
@@ -89,7 +89,7 @@ func (s *Service) validateChannelMove(ctx context.Context, request store.ChangeR
 	return err
 }
 
-// channelEdit reads channel and version: without a version the channel follows the newest, with null it is removed.
+// channelEdit validates channel and version: without a version the channel follows the newest, with null it is removed.
 func (in channelInput) channelEdit() (store.ChannelEdit, error) {
 	if _, err := parseChannel(in.Channel); err != nil {
 		return store.ChannelEdit{}, err
@@ -102,7 +102,7 @@ func (in channelInput) channelEdit() (store.ChannelEdit, error) {
 	}, nil
 }
 
-// channelVersion is the version a channel is at, or nil.
+// channelVersion returns the version a channel points to, or nil.
 func (s *Service) channelVersion(ctx context.Context, key store.Key, channel string) (*int64, error) {
 	r, err := s.library.GetView(ctx, key, prompt.Selector{Channel: channel})
 	switch {
@@ -114,9 +114,9 @@ func (s *Service) channelVersion(ctx context.Context, key store.Key, channel str
 	return &r.Version, nil
 }
 
-func newChannelResult(bare string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before tool.Optional[int64]) *tool.Result[channelResult] {
+func newChannelResult(omitted string, o store.ChangeOutcome, name string, edit store.ChannelEdit, before tool.Optional[int64]) *tool.Result[channelResult] {
 	result := channelResult{
-		ID: formatID(bare, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: lowerCaseState(o.State), Before: before,
+		ID: formatID(omitted, o.Key), Name: name, Channel: edit.Name, ChangeID: o.ID, State: lowerCaseState(o.State), Before: before,
 	}
 	if o.State != store.ChangePublished {
 		return tool.NewResult(acceptedSentence(o, name), result)

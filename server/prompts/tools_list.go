@@ -18,7 +18,7 @@ import (
 const (
 	// listBatch is how many prompts are read at a time.
 	listBatch = 50
-	// summary is the detail that leaves out what makes prompts long, allTags the tagMatch that asks for all of them.
+	// summary is the detail without texts, allTags the tagMatch that wants every tag.
 	summary = "summary"
 	allTags = "all"
 )
@@ -47,24 +47,25 @@ type listResult struct {
 	NextCursor string `json:"nextCursor,omitempty"`
 }
 
-// listBuilder is a list of prompts under way.
+// listBuilder reads the prompts of one list.
 type listBuilder struct {
 	query store.FindQuery
-	// fingerprint tells cursors of this list from those of others.
+	// fingerprint tells cursors of this list from those of others, omitted is the namespace ids are without, and brief
+	// asks for summaries.
 	fingerprint string
 	omitted     string
 	brief       bool
-	// position is where to go on; start is the offset the caller gave, and byCursor says that the list began elsewhere than at
-	// the first prompt there is.
+	// position is where to go on; start is the offset of the call, and byCursor says that a cursor was given: then the
+	// list does not begin at the first prompt.
 	position searchPosition
 	start    int
 	byCursor bool
-	// left is how many prompts may still come.
+	// left is how many prompts may still be added.
 	left int
 	list *tool.List
-	// more says that there are others; cut that it was for want of room.
+	// more says that there are others; cut that there was no room for them.
 	more, cut bool
-	// all is how many there are from the start, once known.
+	// all is how many there are, when known.
 	all   int
 	known bool
 }
@@ -73,7 +74,7 @@ func (s *Service) listPrompts(ctx context.Context, in listInput) (*tool.Result[l
 	return s.buildList(ctx, in, "")
 }
 
-// maxQuery is how long a search may be, in characters. Longer ones are texts.
+// maxQuery bounds a search, in characters. Whole texts are for find_similar_prompts.
 const maxQuery = 2000
 
 func (s *Service) searchPrompts(ctx context.Context, in searchInput) (*tool.Result[listResult], error) {
@@ -100,7 +101,7 @@ func (s *Service) buildList(ctx context.Context, in listInput, text string) (*to
 	return f.buildResult(total), nil
 }
 
-// newListBuilder reads what a list is to have.
+// newListBuilder validates the arguments of a list.
 func (s *Service) newListBuilder(ctx context.Context, in listInput, text string) (*listBuilder, error) {
 	endpoint := transport.FromContext(ctx).Namespace
 	metadata, err := prompt.CanonicalMetadata(in.Metadata)
@@ -133,10 +134,10 @@ func (s *Service) newListBuilder(ctx context.Context, in listInput, text string)
 	return f, err
 }
 
-// clampToInt returns a whole number as a size of something in memory; 0 when absent.
+// clampToInt returns an argument as the size of something in memory; 0 when absent.
 func clampToInt(n *int64) int { return int(min(ptr.Deref(n, 0), math.MaxInt32)) }
 
-// readPages reads until the list is at its end, or what was asked for is there, or there is no more room.
+// readPages reads until there are no more prompts, the limit is reached, or there is no more room.
 func (f *listBuilder) readPages(ctx context.Context, library Library) error {
 	for {
 		f.query.After, f.query.Offset, f.query.Limit = f.position.after, f.position.skip, min(listBatch, f.left)
@@ -169,7 +170,7 @@ func (f *listBuilder) readPages(ctx context.Context, library Library) error {
 	}
 }
 
-// appendPrompt takes a prompt unless there is no room.
+// appendPrompt adds a prompt unless there is no room.
 func (f *listBuilder) appendPrompt(r *store.PromptView) (fits bool, err error) {
 	if f.brief {
 		return f.list.Append(toSummaryJSON(f.omitted, r))
@@ -177,7 +178,7 @@ func (f *listBuilder) appendPrompt(r *store.PromptView) (fits bool, err error) {
 	return f.list.Append(toPromptJSON(f.omitted, r))
 }
 
-// countTotal is how many prompts there are, counted only where reading did not tell.
+// countTotal returns how many prompts there are, and counts them only where reading did not tell.
 func (f *listBuilder) countTotal(ctx context.Context, library Library) (int64, error) {
 	if f.known && !f.byCursor && (f.start == 0 || len(f.list.Rows()) > 0) {
 		return int64(f.all), nil

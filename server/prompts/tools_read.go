@@ -15,7 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// readVersion is one version of the prompt the call names, for a caller who may get it.
+// readVersion returns the version of a prompt that a call names, to a caller who may get it.
 func (s *Service) readVersion(ctx context.Context, id string, in selection) (store.PromptView, prompt.Selector, error) {
 	key, selector, err := s.resolveVersionID(ctx, id, in)
 	if err == nil {
@@ -35,7 +35,7 @@ type getPromptInput struct {
 
 func (in getPromptInput) promptID() string { return in.ID }
 
-// getPromptResult is what get_prompt gives beside the text.
+// getPromptResult is the structured result of get_prompt.
 type getPromptResult struct {
 	promptJSON
 	LatestVersion int64         `json:"latestVersion"`
@@ -55,7 +55,7 @@ func (s *Service) getPrompt(ctx context.Context, in getPromptInput) (*tool.Resul
 	})
 }
 
-// channelUsed is the channel by which a version was found, which is the default one when the caller named
+// channelUsed returns the channel by which a version was found, which is the default one when the caller named
 // neither channel nor version.
 func channelUsed(selector prompt.Selector, production bool) string {
 	switch {
@@ -76,7 +76,7 @@ type applyInput struct {
 	selection
 }
 
-// applyResult is what apply_template gives beside the text.
+// applyResult is the structured result of apply_template.
 type applyResult struct {
 	Text          string        `json:"text"`
 	Version       int64         `json:"version"`
@@ -110,7 +110,7 @@ func (s *Service) applyTemplate(ctx context.Context, in applyInput) (*tool.Resul
 	}), nil
 }
 
-// splitKnown parts the variables that are arguments from the names of those that are none.
+// splitKnown separates the variables that are arguments from the names of those that are none.
 func splitKnown(arguments []prompt.Argument, variables map[string]string) (known map[string]string, ignored []string) {
 	known = make(map[string]string, len(variables))
 	for _, a := range arguments {
@@ -187,5 +187,5 @@ func (s *Service) findSimilar(ctx context.Context, in similarInput) (*tool.Resul
 	return tool.NewJSONResult(shown, similarResult{shown})
 }
 
-// maxSimilar is how many near-duplicates are looked at: the store verifies no more.
+// maxSimilar bounds the near-duplicates of a result: the store verifies no more.
 const maxSimilar = 50

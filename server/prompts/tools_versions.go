@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// historyRows is how many versions are listed when a call does not say, and at most.
+	// historyRows is how many versions are listed without a limit, maxHistory with the highest.
 	historyRows = 50
 	maxHistory  = 100 // about 7,000 tokens
-	// diffLines is how long a comparison may be.
+	// diffLines bounds a diff.
 	diffLines = 400
 )
 
@@ -97,7 +97,7 @@ type diffInput struct {
 	To   *int64 `json:"to,omitempty" description:"Second version; the default one when absent"`
 }
 
-// diffResult is what diff_prompt_versions gives beside the text.
+// diffResult is the structured result of diff_prompt_versions.
 type diffResult struct {
 	From    int64    `json:"from"`
 	To      int64    `json:"to"`
@@ -137,7 +137,7 @@ func (s *Service) diffVersions(ctx context.Context, in diffInput) (*tool.Result[
 	return tool.NewResult(result.describeDiff(), result), nil
 }
 
-// describeDiff is the comparison for who reads no structure.
+// describeDiff returns the diff as text.
 func (c *diffResult) describeDiff() string {
 	if len(c.Changed) == 0 {
 		return fmt.Sprintf("Versions %d and %d are the same", c.From, c.To)

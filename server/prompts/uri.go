@@ -17,7 +17,7 @@ const (
 	channelTemplate = promptTemplate + "/channels/{channel}"
 )
 
-// formatURI is how a prompt is named as a resource, on every endpoint.
+// formatURI returns the URI of a prompt as a resource, the same on every endpoint.
 func formatURI(key store.Key, selector prompt.Selector) string {
 	uri := scheme + key.Namespace + "/" + key.Name
 	switch {
@@ -30,7 +30,7 @@ func formatURI(key store.Key, selector prompt.Selector) string {
 	}
 }
 
-// parseURI reads what uriOf writes, and nothing else: a resource has one name.
+// parseURI reads what formatURI writes, and nothing else: a resource has one URI.
 func parseURI(uri string) (store.Key, prompt.Selector, bool) {
 	path, found := strings.CutPrefix(uri, scheme)
 	parts := strings.Split(path, "/")

@@ -60,7 +60,7 @@ func toSummaryJSON(bare string, r *store.PromptView) summaryJSON {
 	}
 }
 
-// titleOrName is what tools call the name.
+// titleOrName returns what tools call the name.
 func titleOrName(r *store.PromptView) string { return cmp.Or(r.Document.Title, r.Key.Name) }
 
 func isTemplate(d *prompt.Document) bool { return d.Syntax != prompt.Plain }
@@ -72,5 +72,5 @@ func tagsOrEmpty(d *prompt.Document) []string {
 	return d.Tags
 }
 
-// formatTime is a time as JavaScript writes one.
+// formatTime writes a time as JavaScript does.
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

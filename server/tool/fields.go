@@ -35,7 +35,7 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) { return json.Marshal(o.Value
 
 func (Optional[T]) isOptional() {}
 
-var optionalType = reflect.TypeFor[interface{ optional() }]()
+var optionalType = reflect.TypeFor[interface{ isOptional() }]()
 
 // fieldsOf reads a struct, in order, with the fields of what it embeds. The tag json names a field; without omitempty or
 // omitzero it is required. A pointer that is required may be null. The tags description and enum (comma-separated) are for
