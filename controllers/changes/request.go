@@ -158,9 +158,9 @@ func invalid(err error) bool {
 		template *prompt.TemplateError
 		spec     *prompt.SpecError
 		limit    *prompt.LimitError
-		missing  *prompt.MissingError
+		includes *prompt.IncludeError
 	)
-	return errors.As(err, &template) || errors.As(err, &spec) || errors.As(err, &limit) || errors.As(err, &missing)
+	return errors.As(err, &template) || errors.As(err, &spec) || errors.As(err, &limit) || errors.As(err, &includes)
 }
 
 // record says that the object carries the edit since a generation, to the database and to who looks at the object.

@@ -17,6 +17,6 @@ func (r *Reconciler) included(ctx context.Context, namespace string) func(name s
 		if err := r.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &p); err != nil {
 			return nil
 		}
-		return promptobject.IncludedNames(promptobject.SpecOf(&p.Spec))
+		return promptobject.IncludedNames(&p)
 	}
 }

@@ -16,18 +16,18 @@ import (
 // watch will cure is Waiting, everything else is tried again.
 func (r *Reconciler) outcomeOf(err error) status.Outcome {
 	var (
-		missing *prompt.MissingError
 		foreign *store.ForeignClusterError
 		fenced  *store.FencedError
 	)
+	if includes, is := errors.AsType[*prompt.IncludeError](err); is && includes.Fault == prompt.IncludeMissing {
+		return status.Waiting(v1alpha1.ReasonIncludeMissing, err.Error()).Again(recheck)
+	}
 	if reason := promptobject.ReasonFor(err); reason != "" {
 		return status.Blocked(reason, err.Error()).Again(r.Resync)
 	}
 	switch {
 	case errors.As(err, &foreign):
 		return status.Blocked(v1alpha1.ReasonForeignCluster, err.Error()).Again(recheck) // cured outside the cluster
-	case errors.As(err, &missing):
-		return status.Waiting(v1alpha1.ReasonIncludeMissing, err.Error()).Again(recheck)
 	case errors.Is(err, store.ErrSchemaBehind):
 		return status.Retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`", err)
 	case errors.Is(err, store.ErrUnavailable):

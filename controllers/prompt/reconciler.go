@@ -94,7 +94,7 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 		return suspended(p), nil
 	}
 	spec := promptobject.SpecOf(&p.Spec)
-	if err := promptobject.JudgeIncludes(p.Name, spec, r.included(ctx, p.Namespace)); err != nil {
+	if err := prompt.CheckIncludes(p.Name, spec, r.included(ctx, p.Namespace)); err != nil {
 		return status.Outcome{}, err
 	}
 	change, err := r.carried(ctx, p)

@@ -43,7 +43,7 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 func (r *Reconciler) SetUp(ctx context.Context, mgr ctrl.Manager, drifted <-chan event.GenericEvent) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Prompt{}, includesIndex, func(obj client.Object) []string {
 		p := obj.(*v1alpha1.Prompt)
-		names := promptobject.IncludedNames(promptobject.SpecOf(&p.Spec))
+		names := promptobject.IncludedNames(p)
 		for _, include := range p.Status.Includes {
 			names = append(names, include.Name)
 		}
@@ -88,7 +88,7 @@ func (r *Reconciler) dependents() handler.EventHandler {
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { appeared(ctx, e.Object, q) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
-			was, is := promptobject.IncludedNames(promptobject.SpecOf(&before.Spec)), promptobject.IncludedNames(promptobject.SpecOf(&after.Spec))
+			was, is := promptobject.IncludedNames(before), promptobject.IncludedNames(after)
 			if !slices.Equal(was, is) {
 				// A cycle may have opened or closed anywhere along the way.
 				wake(q, after.Namespace, r.connected(ctx, after.Namespace, after.Name, was))

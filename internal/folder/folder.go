@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/manifest"
+	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
@@ -223,7 +224,7 @@ func overTombstone(p store.Publication, publish func(store.Publication) (store.P
 func (f *Folder) compile(ctx context.Context, m *manifest.Manifest) (store.Publication, error) {
 	spec := promptobject.SpecOf(&m.Prompt.Spec)
 	key := m.Key()
-	if err := promptobject.JudgeIncludes(key.Name, spec, includesIn(f.entries, key.Namespace)); err != nil {
+	if err := prompt.CheckIncludes(key.Name, spec, includesIn(f.entries, key.Namespace)); err != nil {
 		return store.Publication{}, err
 	}
 	compiled, err := promptobject.ResolveAndCompile(ctx, f.store, key.Namespace, spec)

@@ -67,7 +67,7 @@ func inOrder(entries map[store.Key]entry) []store.Key {
 	for key, e := range entries {
 		depths[key] = 0
 		if len(includedNames(e)) > 0 {
-			depths[key] = prompt.Depth(key.Name, includesIn(entries, key.Namespace))
+			depths[key] = prompt.IncludeDepth(key.Name, includesIn(entries, key.Namespace))
 		}
 	}
 	return slices.SortedFunc(maps.Keys(entries), func(a, b store.Key) int {
@@ -86,5 +86,5 @@ func includesIn(entries map[store.Key]entry, namespace string) func(name string)
 }
 
 func includedNames(e entry) []string {
-	return promptobject.IncludedNames(promptobject.SpecOf(&e.Prompt.Spec))
+	return promptobject.IncludedNames(e.Prompt)
 }

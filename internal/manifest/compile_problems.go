@@ -20,8 +20,11 @@ func (m *Manifest) ProblemOf(err error) Problem {
 		}
 		return m.Document.problemAt(at.reportedNode(), spec.Error())
 	}
-	if missing, ok := errors.AsType[*prompt.MissingError](err); ok {
-		return m.problemInText(missing.Where, missingMessage(missing.Refs))
+	if includes, ok := errors.AsType[*prompt.IncludeError](err); ok && includes.Where != nil {
+		if includes.Fault == prompt.IncludeMissing {
+			return m.problemInText(*includes.Where, missingMessage(includes.Refs))
+		}
+		return m.problemInText(*includes.Where, includes.Problem())
 	}
 	if template, ok := errors.AsType[*prompt.TemplateError](err); ok {
 		return m.problemInText(template.Where, template.Problem)
@@ -33,14 +36,10 @@ func (m *Manifest) ProblemOf(err error) Problem {
 }
 
 func missingMessage(refs []prompt.Ref) string {
-	names := make([]string, len(refs))
-	for i, ref := range refs {
-		names[i] = ref.String()
+	if len(refs) == 1 {
+		return fmt.Sprintf("fragment %s is not among the files read; correct the include, or read the folder it is in, too", refs[0])
 	}
-	if len(names) == 1 {
-		return fmt.Sprintf("fragment %s is not among the files read; correct the include, or read the folder it is in, too", names[0])
-	}
-	return fmt.Sprintf("fragments %s are not among the files read; correct the includes, or read the folders they are in, too", strings.Join(names, ", "))
+	return fmt.Sprintf("fragments %s are not among the files read; correct the includes, or read the folders they are in, too", prompt.JoinRefs(refs))
 }
 
 // whereOf is the place in a text an error of the compiler speaks of, or nil.
@@ -50,6 +49,9 @@ func whereOf(err error) *prompt.Where {
 	}
 	if limit, ok := errors.AsType[*prompt.LimitError](err); ok {
 		return limit.Where
+	}
+	if includes, ok := errors.AsType[*prompt.IncludeError](err); ok {
+		return includes.Where
 	}
 	return nil
 }

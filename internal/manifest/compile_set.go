@@ -3,9 +3,7 @@ package manifest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -18,10 +16,7 @@ import (
 //
 // A set has one text of each prompt, so an include of a version or of a channel takes that text.
 func (s Set) CompileAll() (map[store.Key]*prompt.Compiled, []Problem) {
-	c := setCompiler{byKey: make(map[store.Key]*Manifest, len(s.Manifests)), invalid: s.invalid, names: map[store.Key][]string{}}
-	for _, m := range s.Manifests {
-		c.byKey[m.Key()] = m
-	}
+	c := newSetCompiler(s)
 	compiled := make(map[store.Key]*prompt.Compiled, len(s.Manifests))
 	var problems []Problem
 	for _, m := range s.Manifests {
@@ -44,17 +39,23 @@ type setCompiler struct {
 	names   map[store.Key][]string
 }
 
+func newSetCompiler(s Set) setCompiler {
+	c := setCompiler{byKey: make(map[store.Key]*Manifest, len(s.Manifests)), invalid: s.invalid, names: map[store.Key][]string{}}
+	for _, m := range s.Manifests {
+		c.byKey[m.Key()] = m
+	}
+	return c
+}
+
 func (c setCompiler) compileManifest(m *Manifest) (*prompt.Compiled, error) {
 	includes := func(name string) []string {
 		return c.includedNames(store.Key{Namespace: m.Prompt.Namespace, Name: name})
 	}
-	if cycle := prompt.Cycle(m.Prompt.Name, includes); cycle != nil {
-		return nil, &prompt.SpecError{Field: "text", Problem: fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(cycle, " → "))}
+	spec := promptobject.SpecOf(&m.Prompt.Spec)
+	if err := prompt.CheckIncludes(m.Prompt.Name, spec, includes); err != nil {
+		return nil, err
 	}
-	if depth := prompt.Depth(m.Prompt.Name, includes); depth > prompt.MaxDepth {
-		return nil, &prompt.SpecError{Field: "text", Problem: fmt.Sprintf("includes are nested %d deep, and at most %d are allowed", depth, prompt.MaxDepth)}
-	}
-	result, err := promptobject.ResolveAndCompile(context.Background(), c, m.Prompt.Namespace, promptobject.SpecOf(&m.Prompt.Spec))
+	result, err := promptobject.ResolveAndCompile(context.Background(), c, m.Prompt.Namespace, spec)
 	if err != nil && c.isReportedElsewhere(m.Prompt.Namespace, err) {
 		return nil, errReportedElsewhere
 	}
@@ -63,7 +64,7 @@ func (c setCompiler) compileManifest(m *Manifest) (*prompt.Compiled, error) {
 
 // isReportedElsewhere says whether the fault is one of a fragment, which is told where the fragment stands.
 func (c setCompiler) isReportedElsewhere(namespace string, err error) bool {
-	if missing, ok := errors.AsType[*prompt.MissingError](err); ok {
+	if missing, ok := errors.AsType[*prompt.IncludeError](err); ok && missing.Fault == prompt.IncludeMissing {
 		return slices.ContainsFunc(missing.Refs, func(ref prompt.Ref) bool {
 			return c.invalid[store.Key{Namespace: namespace, Name: ref.Name}]
 		})
@@ -91,11 +92,7 @@ func (c setCompiler) includedNames(key store.Key) []string {
 		return names
 	}
 	if m := c.byKey[key]; m != nil {
-		// What does not parse includes nothing: it cannot be published either.
-		refs, _ := prompt.References(promptobject.SpecOf(&m.Prompt.Spec))
-		for _, ref := range refs {
-			names = append(names, ref.Name)
-		}
+		names = promptobject.IncludedNames(m.Prompt)
 	}
 	c.names[key] = names
 	return names

@@ -9,6 +9,9 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
 const sound = head + "  text: Hello\n"
@@ -174,8 +177,8 @@ func TestIncludesAreFollowedThroughTheSet(t *testing.T) {
 		"a pinned version":                   {[]string{with("a", "{{> b@7}}"), with("b", "x")}, nil},
 		"a channel the manifest has":         {[]string{with("a", "{{> b@beta}}"), with("b", "x") + "  channels: [{name: beta}]\n"}, nil},
 		"a channel it has not":               {[]string{with("a", "{{> b@gamma}}"), with("b", "x") + "  channels: [{name: beta}]\n"}, []string{"0:5:10: fragment b@gamma is not among the files read; correct the include, or read the folder it is in, too"}},
-		"a cycle":                            {[]string{with("a", "{{> b}}"), with("b", "{{> a}}")}, []string{"0:5:9: text: includes form a cycle: a → b → a; remove one of them", "1:5:9: text: includes form a cycle: a → b → a; remove one of them"}},
-		"too deep":                           {[]string{with("a", "{{> b}}"), with("b", "{{> c}}"), with("c", "{{> d}}"), with("d", "{{> e}}"), with("e", "{{> f}}"), with("f", "{{> g}}"), with("g", "x")}, []string{"0:5:9: text: includes are nested 6 deep, and at most 5 are allowed"}},
+		"a cycle":                            {[]string{with("a", "{{> b}}"), with("b", "{{> a}}")}, []string{"0:5:9: includes form a cycle: a → b → a; remove one of them", "1:5:9: includes form a cycle: a → b → a; remove one of them"}},
+		"too deep":                           {[]string{with("a", "{{> b}}"), with("b", "{{> c}}"), with("c", "{{> d}}"), with("d", "{{> e}}"), with("e", "{{> f}}"), with("f", "{{> g}}"), with("g", "x")}, []string{"0:5:9: includes are nested 6 deep, and at most 5 are allowed"}},
 		"a fault of a fragment is told once": {[]string{with("a", "{{> b}}"), with("b", "{{x")}, []string{`1:5:10: "{{" opens a tag that is never closed; write "}}" after the name, or use syntax Simple or Plain for literal braces`}},
 		"a fault of the schema, too":         {[]string{with("a", "{{> b}}"), with("b", "")}, []string{`1:5:3: spec.text in body should be at least 1 chars long`}},
 		"what a fragment asks for must be declared": {
@@ -221,6 +224,30 @@ func TestTemplateFaultsStandInTheFile(t *testing.T) {
 			}
 			if diff := cmp.Diff([]string{tc.want}, judged(t, content)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// One fault of includes has one reason, whoever meets it: the whole set, or the compiler alone.
+func TestCompileAll_GivesTheReasonsOfTheCluster(t *testing.T) {
+	t.Parallel()
+	with := func(name, text string) string { return strings.Replace(named(name), "Hello", `"`+text+`"`, 1) }
+	for name, tc := range map[string]struct {
+		files []string
+		want  string
+	}{
+		"a cycle":   {[]string{with("a", "{{> b}}"), with("b", "{{> a}}")}, v1alpha1.ReasonIncludeCycle},
+		"too deep":  {[]string{with("a", "{{> b}}"), with("b", "{{> c}}"), with("c", "{{> d}}"), with("d", "{{> e}}"), with("e", "{{> f}}"), with("f", "{{> g}}"), with("g", "x")}, v1alpha1.ReasonLimitExceeded},
+		"not there": {[]string{with("a", "{{> b}}")}, v1alpha1.ReasonIncludeMissing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set := read(t, File{Name: "f.yaml", Content: []byte(strings.Join(tc.files, "---\n"))})
+			c := newSetCompiler(set)
+			_, err := c.compileManifest(set.Manifests[0])
+			if got := promptobject.ReasonFor(err); got != tc.want {
+				t.Errorf("the reason for %v is %q, want %q", err, got, tc.want)
 			}
 		})
 	}

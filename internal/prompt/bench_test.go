@@ -65,13 +65,13 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-func BenchmarkDepth(b *testing.B) {
+func BenchmarkIncludeDepth(b *testing.B) {
 	next := map[string][]string{}
 	for i := range 1000 {
 		next[fmt.Sprint(i)] = []string{fmt.Sprint(i + 1), fmt.Sprint(i + 2)}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		Depth("0", func(name string) []string { return next[name] })
+		IncludeDepth("0", func(name string) []string { return next[name] })
 	}
 }

@@ -15,8 +15,8 @@ import (
 //
 // fragments is the closure of the spec's includes, under the references as they are written; the
 // caller gathers it level by level with References and Fragment.References. The error is a
-// *SpecError, *TemplateError, *LimitError or *MissingError; the last only when what is there has no
-// fault of its own.
+// *SpecError, *TemplateError, *LimitError or *IncludeError; one of what is missing only when what is
+// there has no fault of its own.
 func Compile(spec Spec, fragments map[Ref]Fragment) (*Compiled, error) {
 	if spec.Syntax == "" {
 		spec.Syntax = Mustache

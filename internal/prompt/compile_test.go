@@ -196,7 +196,6 @@ func TestTemplateErrors(t *testing.T) {
 		"include of a path":      {"{{> a/b}}", `line 1, column 1: include {{> a/b}}: "a/b" is not the name of a prompt: at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit`},
 		"include of version 0":   {"{{> a@0}}", `line 1, column 1: include {{> a@0}}: "0" is neither a version nor a channel: write @3 for version 3, or @production for a channel (a lower-case letter, then letters, digits and '-', at most 36)`},
 		"in a fragment":          {"1\n{{> bad}}", `fragment bad, line 2, column 3: "{{" opens a tag that is never closed; write "}}" after the name, or use syntax Simple or Plain for literal braces`},
-		"cycle among fragments":  {"{{> a}}", `fragment b, line 2, column 2: the includes form a cycle: a → b → a; remove one of them`},
 		"brace before a tag":     {"{{> opens}}{{x}}", `line 1, column 12: joining the texts here puts a literal "{" right before another "{", which would read as a tag; put a blank between them`},
 		"brace before a brace":   {"{{> opens}}{{> begins}}", `fragment begins, line 1, column 1: joining the texts here puts a literal "{" right before another "{", which would read as a tag; put a blank between them`},
 		"brace before a section": {"{{> opens}}{{! gone }}{{#x}}{{/x}}", `line 1, column 23: joining the texts here puts a literal "{" right before another "{", which would read as a tag; put a blank between them`},
@@ -259,22 +258,62 @@ func TestTemplateErrorPlace(t *testing.T) {
 	}
 }
 
+func TestCompileRefusesIncludes(t *testing.T) {
+	t.Parallel()
+	stored := fragments(t, map[string]string{
+		"a": "x\n{{> b}}", "b": "\n {{> a}}",
+		"d1": "{{> d2}}", "d2": "{{> d3}}", "d3": "{{> d4}}", "d4": "{{> d5}}", "d5": "{{> d6}}", "d6": "end",
+	})
+	for name, tc := range map[string]struct {
+		text    string
+		want    IncludeError
+		message string
+	}{
+		"cycle among fragments": {
+			"{{> a}}",
+			IncludeError{Fault: IncludeCycle, Path: []string{"a", "b", "a"}, Where: &Where{Fragment: "b", Line: 2, Column: 2}},
+			`fragment b, line 2, column 2: includes form a cycle: a → b → a; remove one of them`,
+		},
+		"depth over it": {
+			"{{> d1}}",
+			IncludeError{Fault: IncludeTooDeep, Path: []string{"d1", "d2", "d3", "d4", "d5", "d6"}, Where: &Where{Fragment: "d5", Line: 1, Column: 1}},
+			"fragment d5, line 1, column 1: includes are nested more than 5 deep: d1 → d2 → d3 → d4 → d5 → d6",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Compile(text(tc.text), stored)
+			got, is := errors.AsType[*IncludeError](err)
+			if !is {
+				t.Fatalf("got %v, want an *IncludeError", err)
+			}
+			if diff := cmp.Diff(tc.want, *got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.message, err.Error()); diff != "" {
+				t.Errorf("message (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestCompileNamesMissingFragments(t *testing.T) {
 	t.Parallel()
 	stored := fragments(t, map[string]string{"a": "{{> c}}{{> b@2}}"})
 	spec := Spec{Messages: []Message{{Role: User, Text: "x"}, {Role: User, Text: "{{> a}}\n{{> b@2}} {{> d@production}}"}}}
 	_, err := Compile(spec, stored)
-	var got *MissingError
+	var got *IncludeError
 	if !errors.As(err, &got) {
-		t.Fatalf("got %v, want a *MissingError", err)
+		t.Fatalf("got %v, want an *IncludeError", err)
 	}
-	want := &MissingError{
+	want := &IncludeError{
+		Fault: IncludeMissing,
 		Refs: []Ref{
 			{Name: "c"},
 			{Name: "b", Selector: Selector{Version: 2}},
 			{Name: "d", Selector: Selector{Channel: "production"}},
 		},
-		Where: Where{Message: 2, Fragment: "a", Line: 1, Column: 1},
+		Where: &Where{Message: 2, Fragment: "a", Line: 1, Column: 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)

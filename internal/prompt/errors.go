@@ -59,23 +59,60 @@ type SpecError struct {
 
 func (e *SpecError) Error() string { return e.Field + ": " + e.Problem }
 
-// MissingError names fragments that are included and were not given to Compile: every one that was
-// met, in the order they were met. Where is the first include of the first.
-type MissingError struct {
-	Refs  []Ref
-	Where Where
+// IncludeFault is what is wrong with the includes of a prompt.
+type IncludeFault string
+
+// The faults of includes.
+const (
+	IncludeCycle   IncludeFault = "Cycle"   // a prompt includes itself, directly or through others
+	IncludeTooDeep IncludeFault = "TooDeep" // they are nested deeper than MaxDepth
+	IncludeMissing IncludeFault = "Missing" // what is included is not there, yet
+)
+
+// IncludeError says why the includes of a prompt cannot be followed.
+type IncludeError struct {
+	Fault IncludeFault
+	// Path leads through the names of a cycle back to the first, or down to where the includes are too deep.
+	Path []string
+	// Depth is how deep the includes are nested, where that is known and Path is not.
+	Depth int
+	// Refs are the fragments that are included and were not given to Compile: every one that was met, in the order
+	// they were met.
+	Refs []Ref
+	// Where is the include that cannot be followed, the first of those missing. It is nil when nothing was expanded.
+	Where *Where
 }
 
-func (e *MissingError) Error() string {
-	names := make([]string, len(e.Refs))
-	for i, ref := range e.Refs {
+func (e *IncludeError) Error() string {
+	if e.Where == nil {
+		return e.Problem()
+	}
+	return e.Where.String() + ": " + e.Problem()
+}
+
+// Problem is the error without the place.
+func (e *IncludeError) Problem() string {
+	switch {
+	case e.Fault == IncludeCycle:
+		return fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(e.Path, " → "))
+	case e.Fault == IncludeTooDeep && e.Path == nil:
+		return fmt.Sprintf("includes are nested %d deep, and at most %d are allowed", e.Depth, MaxDepth)
+	case e.Fault == IncludeTooDeep:
+		return fmt.Sprintf("includes are nested more than %d deep: %s", MaxDepth, strings.Join(e.Path, " → "))
+	case len(e.Refs) == 1:
+		return fmt.Sprintf("fragment %s is not published in this namespace; publish it or correct the include", e.Refs[0])
+	default:
+		return fmt.Sprintf("fragments %s are not published in this namespace; publish them or correct the includes", JoinRefs(e.Refs))
+	}
+}
+
+// JoinRefs lists references for a sentence.
+func JoinRefs(refs []Ref) string {
+	names := make([]string, len(refs))
+	for i, ref := range refs {
 		names[i] = ref.String()
 	}
-	if len(names) == 1 {
-		return fmt.Sprintf("%s: fragment %s is not published in this namespace; publish it or correct the include", e.Where, names[0])
-	}
-	return fmt.Sprintf("%s: fragments %s are not published in this namespace; publish them or correct the includes",
-		e.Where, strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // Fault is the kind of thing that is wrong with an argument of a render.

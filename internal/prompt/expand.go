@@ -47,7 +47,7 @@ type expansion struct {
 	nesting int
 	total   int // includes expanded
 	size    int // bytes written, all messages
-	missing *MissingError
+	missing *IncludeError
 
 	text   strings.Builder // the message being written, in normal form
 	tokens []token         // what text must read as
@@ -117,10 +117,12 @@ func (e *expansion) checkStack(src *source, t token) error {
 		names = append(names, ref.Name)
 	}
 	if start := slices.Index(names, t.ref.Name); start >= 0 {
-		return src.fail(t.at, "the includes form a cycle: %s; remove one of them", strings.Join(append(names[start:], t.ref.Name), " → "))
+		where := src.where(t.at)
+		return &IncludeError{Fault: IncludeCycle, Path: append(names[start:], t.ref.Name), Where: &where}
 	}
 	if len(e.stack) == MaxDepth {
-		return src.over(t.at, "includes are nested more than %d deep: %s", MaxDepth, strings.Join(append(names, t.ref.Name), " → "))
+		where := src.where(t.at)
+		return &IncludeError{Fault: IncludeTooDeep, Path: append(names, t.ref.Name), Where: &where}
 	}
 	return nil
 }
@@ -139,7 +141,8 @@ func (e *expansion) fragment(src *source, t token) (parsed, error) {
 	f, ok := e.fragments[t.ref]
 	if !ok {
 		if e.missing == nil {
-			e.missing = &MissingError{Where: src.where(t.at)}
+			where := src.where(t.at)
+			e.missing = &IncludeError{Fault: IncludeMissing, Where: &where}
 		}
 		e.missing.Refs = append(e.missing.Refs, t.ref)
 		e.parsed[t.ref] = parsed{}

@@ -20,9 +20,9 @@ func judged(err error) bool {
 		template *TemplateError
 		limit    *LimitError
 		spec     *SpecError
-		missing  *MissingError
+		includes *IncludeError
 	)
-	return errors.As(err, &template) || errors.As(err, &limit) || errors.As(err, &spec) || errors.As(err, &missing)
+	return errors.As(err, &template) || errors.As(err, &limit) || errors.As(err, &spec) || errors.As(err, &includes)
 }
 
 func FuzzCompile(f *testing.F) {

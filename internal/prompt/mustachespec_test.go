@@ -180,8 +180,8 @@ func passes(t *testing.T, c specCase) {
 func isRefused(t *testing.T, c specCase, reason string) {
 	_, err := Compile(text(c.Template), fragments(t, c.Partials))
 	var template *TemplateError
-	var missing *MissingError
-	if reason == absent && errors.As(err, &missing) || errors.As(err, &template) {
+	var includes *IncludeError
+	if errors.As(err, &includes) && (includes.Fault == IncludeMissing) == (reason == absent) || errors.As(err, &template) {
 		return
 	}
 	t.Errorf("%q compiled with %v, want it %s", c.Template, err, reason)

@@ -44,6 +44,9 @@ func SpecOf(written *v1alpha1.PromptSpec) prompt.Spec {
 	return spec
 }
 
+// IncludedNames are the names of the prompts an object includes, each once.
+func IncludedNames(p *v1alpha1.Prompt) []string { return prompt.IncludedNames(SpecOf(&p.Spec)) }
+
 // PublicationOf is everything a publish says of an object. historyLimit is used where the object
 // does not state one.
 func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit int) store.Publication {

@@ -101,7 +101,7 @@ func argumentError(err error) *tool.Error {
 	if wrong, is := errors.AsType[*prompt.LimitError](err); is {
 		return tool.NewInvalid("%s", wrong)
 	}
-	if wrong, is := errors.AsType[*prompt.MissingError](err); is {
+	if wrong, is := errors.AsType[*prompt.IncludeError](err); is {
 		return tool.NewInvalid("argument %q: %s", "content", wrong)
 	}
 	if wrong, is := errors.AsType[*prompt.ArgumentError](err); is {

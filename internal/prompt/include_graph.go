@@ -2,12 +2,56 @@ package prompt
 
 import "slices"
 
-// Cycle is a shortest cycle that name is a member of, as [a b c a], or nil when there is none. It
+// CheckIncludes refuses a prompt that includes itself, and one whose includes are nested deeper than MaxDepth, on the
+// graph of names, before anything is read from a store: a pin counts as its name. includes gives the names that
+// another prompt of the namespace includes as it is now, published or not; it is asked at most once for each.
+//
+// The error is an *IncludeError.
+func CheckIncludes(name string, spec Spec, includes func(name string) []string) error {
+	own := IncludedNames(spec)
+	if len(own) == 0 {
+		return nil
+	}
+	known := map[string][]string{name: own}
+	edges := func(of string) []string {
+		names, ok := known[of]
+		if !ok {
+			names = includes(of)
+			known[of] = names
+		}
+		return names
+	}
+	if cycle := findCycle(name, edges); cycle != nil {
+		return &IncludeError{Fault: IncludeCycle, Path: cycle}
+	}
+	if depth := IncludeDepth(name, edges); depth > MaxDepth {
+		return &IncludeError{Fault: IncludeTooDeep, Depth: depth}
+	}
+	return nil
+}
+
+// IncludedNames are the names a spec includes, each once. One that does not parse includes nothing: it cannot be
+// published either.
+func IncludedNames(spec Spec) []string {
+	refs, err := References(spec)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, ref := range refs {
+		if !slices.Contains(names, ref.Name) {
+			names = append(names, ref.Name)
+		}
+	}
+	return names
+}
+
+// findCycle finds a shortest cycle that name is a member of, as [a b c a], or nil when there is none. It
 // starts at its smallest name, so that its members print the same one.
 //
 // includes gives the names a prompt includes, whatever their selectors; it is asked once for each
 // prompt that can be reached.
-func Cycle(name string, includes func(string) []string) []string {
+func findCycle(name string, includes func(string) []string) []string {
 	from := map[string]string{}
 	queue := []string{name}
 	for len(queue) > 0 {
@@ -44,12 +88,12 @@ func rotate(cycle []string) []string {
 	return append(rotated, rotated[0])
 }
 
-// Depth is how many includes lie on the longest way down from name: 0 for a prompt without any.
+// IncludeDepth tells how many includes lie on the longest way down from name: 0 for a prompt without any.
 // What the members of a cycle include is not followed, because such a prompt is taken as it was
-// last published. A member of a cycle itself has no end; its Depth is MaxDepth+1.
+// last published. A member of a cycle itself has no end; its IncludeDepth is MaxDepth+1.
 //
 // It is linear in what can be reached, and asks includes once for each prompt.
-func Depth(name string, includes func(string) []string) int {
+func IncludeDepth(name string, includes func(string) []string) int {
 	w := walk{includes: includes, seen: map[string]*mark{}}
 	m := w.visit(name)
 	if m.cyclic {

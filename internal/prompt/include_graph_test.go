@@ -1,4 +1,4 @@
-package prompt_test
+package prompt
 
 import (
 	"fmt"
@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	. "github.com/lectern-dev/lectern/internal/prompt"
 )
 
 // edges reads "a>b a>c" as who includes whom, and counts how often each prompt is asked about.
@@ -24,7 +22,47 @@ func edges(written string) (includes func(string) []string, asked map[string]int
 	}, asked
 }
 
-func TestCycle(t *testing.T) {
+func TestCheckIncludes(t *testing.T) {
+	including := func(names ...string) Spec {
+		text := "x"
+		for _, name := range names {
+			text += "{{> " + name + "@1}}{{> " + name + "}}"
+		}
+		return Spec{Messages: []Message{{Role: User, Text: text}}}
+	}
+	others := map[string][]string{
+		"leaf": nil, "back": {"own"}, "other": {"other"}, "a": {"b"}, "b": {"c"}, "c": {"d"}, "d": {"e"}, "e": {"f"},
+	}
+	for name, tc := range map[string]struct {
+		spec Spec
+		want string
+	}{
+		"nothing":                        {including(), ""},
+		"a leaf":                         {including("leaf"), ""},
+		"itself":                         {including("own"), "includes form a cycle: own → own; remove one of them"},
+		"itself through another":         {including("leaf", "back"), "includes form a cycle: back → own → back; remove one of them"},
+		"a cycle it is no member of":     {including("other"), ""},
+		"too deep":                       {including("a"), "includes are nested 6 deep, and at most 5 are allowed"},
+		"deep enough":                    {including("b"), ""},
+		"what does not parse":            {Spec{Messages: []Message{{Role: User, Text: "{{> own}} {{"}}}, ""},
+		"what is Plain includes nothing": {Spec{Syntax: Plain, Messages: []Message{{Role: User, Text: "{{> own}}"}}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := map[string]int{}
+			err := CheckIncludes("own", tc.spec, func(name string) []string { asked[name]++; return others[name] })
+			if got := fmt.Sprint(err); got != tc.want && (err != nil || tc.want != "") {
+				t.Errorf("got %s, want %q", got, tc.want)
+			}
+			for name, times := range asked {
+				if times > 1 {
+					t.Errorf("%s was asked for %d times", name, times)
+				}
+			}
+		})
+	}
+}
+
+func TestFindCycle(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		graph string
@@ -41,14 +79,14 @@ func TestCycle(t *testing.T) {
 	} {
 		for from, want := range tc.want {
 			includes, _ := edges(tc.graph)
-			if got := strings.Join(Cycle(from, includes), " "); got != want {
+			if got := strings.Join(findCycle(from, includes), " "); got != want {
 				t.Errorf("%s: from %s got %q, want %q", name, from, got, want)
 			}
 		}
 	}
 }
 
-func TestDepth(t *testing.T) {
+func TestIncludeDepth(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		graph string
@@ -66,7 +104,7 @@ func TestDepth(t *testing.T) {
 	} {
 		for from, want := range tc.want {
 			includes, _ := edges(tc.graph)
-			if got := Depth(from, includes); got != want {
+			if got := IncludeDepth(from, includes); got != want {
 				t.Errorf("%s: from %s got %d, want %d", name, from, got, want)
 			}
 		}
@@ -74,7 +112,7 @@ func TestDepth(t *testing.T) {
 }
 
 // A ladder has 2^n ways down; each prompt is asked about once all the same.
-func TestGraphIsWalkedOnce(t *testing.T) {
+func TestIncludeGraph_IsWalkedOnce(t *testing.T) {
 	t.Parallel()
 	var ladder strings.Builder
 	const rungs = 2000
@@ -83,12 +121,12 @@ func TestGraphIsWalkedOnce(t *testing.T) {
 	}
 	for name, walk := range map[string]func(func(string) []string){
 		"Cycle": func(includes func(string) []string) {
-			if got := Cycle("l0", includes); got != nil {
+			if got := findCycle("l0", includes); got != nil {
 				t.Errorf("Cycle found %v", got)
 			}
 		},
 		"Depth": func(includes func(string) []string) {
-			if got := Depth("l0", includes); got != rungs {
+			if got := IncludeDepth("l0", includes); got != rungs {
 				t.Errorf("Depth is %d, want %d", got, rungs)
 			}
 		},
