@@ -26,13 +26,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends what does not end by the first
-	if err := root().ExecuteContext(ctx); err != nil {
+	if err := newRootCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "lectern:", err)
 		os.Exit(1)
 	}
 }
 
-func root() *cobra.Command {
+func newRootCommand() *cobra.Command {
 	var level slog.Level
 	c := &cobra.Command{
 		Use:           "lectern",
@@ -40,7 +40,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
-			if err := fromEnvironment(c.Flags()); err != nil {
+			if err := setFlagsFromEnvironment(c.Flags()); err != nil {
 				return err
 			}
 			log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
@@ -51,20 +51,20 @@ func root() *cobra.Command {
 		},
 	}
 	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "least level logged: debug, info, warn, error")
-	c.AddCommand(controllers.Command(), server.Command(version()), controllers.MigrateCommand(), controllers.ReleaseCommand(),
-		atOnce(cli.ValidateCommand()), atOnce(cli.RenderCommand()), versionCommand())
+	c.AddCommand(controllers.Command(), server.Command(buildVersion()), controllers.MigrateCommand(), controllers.ReleaseCommand(),
+		killableBySignal(cli.ValidateCommand()), killableBySignal(cli.RenderCommand()), newVersionCommand())
 	return c
 }
 
-// atOnce leaves a command to the first signal: it holds nothing, and may be waiting for input.
-func atOnce(c *cobra.Command) *cobra.Command {
+// killableBySignal leaves a command to the first signal: it holds nothing, and may be waiting for input.
+func killableBySignal(c *cobra.Command) *cobra.Command {
 	c.PreRun = func(*cobra.Command, []string) { signal.Reset(os.Interrupt, syscall.SIGTERM) }
 	return c
 }
 
-// fromEnvironment gives every flag that is not on the command line the value of LECTERN_<FLAG>. What
+// setFlagsFromEnvironment gives every flag that is not on the command line the value of LECTERN_<FLAG>. What
 // Kubernetes sets in every pod for a Service that happens to be called lectern-database is no value.
-func fromEnvironment(flags *pflag.FlagSet) error {
+func setFlagsFromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := "LECTERN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
@@ -79,19 +79,19 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return failed
 }
 
-// version is the module's, as the build stamped it.
-func version() string {
+// buildVersion is the module's, as the build stamped it.
+func buildVersion() string {
 	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
 		return build.Main.Version
 	}
 	return "(devel)"
 }
 
-func versionCommand() *cobra.Command {
+func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), "lectern", version()) },
+		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), "lectern", buildVersion()) },
 	}
 }

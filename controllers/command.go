@@ -42,14 +42,14 @@ func Command() *cobra.Command {
 			if err := o.validate(); err != nil {
 				return err
 			}
-			return run(c.Context(), o)
+			return runController(c.Context(), o)
 		},
 	}
 	o.addFlags(c.Flags())
 	return c
 }
 
-func run(ctx context.Context, o options) error {
+func runController(ctx context.Context, o options) error {
 	stopTelemetry, err := telemetry.Start(ctx, component)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func run(ctx context.Context, o options) error {
 	if err := mgr.Add(db); err != nil {
 		return err
 	}
-	if err := mgr.AddReadyzCheck("database", db.ready); err != nil {
+	if err := mgr.AddReadyzCheck("database", db.checkReady); err != nil {
 		return err
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
@@ -141,7 +141,7 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 		Resync:       o.resync,
 		Concurrency:  o.concurrency,
 	}
-	if err := prompts.SetUp(ctx, mgr, drifted); err != nil {
+	if err := prompts.SetupWithManager(ctx, mgr, drifted); err != nil {
 		return fmt.Errorf("set up the prompt reconciler: %w", err)
 	}
 	if err := addChanges(mgr, o, db, drifted); err != nil {
@@ -149,16 +149,16 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 	}
 	lease := &coordinationv1.Lease{}
 	lease.Name, lease.Namespace = leaseName, o.cluster.leaseNamespace
-	return mgr.Add(&upkeep.Upkeep{
-		Store:     db.writer,
-		Live:      mgr.GetAPIReader(),
-		Recorder:  recorder,
-		Regarding: lease,
-		Log:       mgr.GetLogger().WithName("upkeep"),
-		Every:     o.comparisonEvery,
-		Settled:   o.comparisonSettle,
-		Limit:     o.sweepLimit,
-		Drifted:   drifted,
+	return mgr.Add(&upkeep.Runner{
+		Store:      db.writer,
+		Live:       mgr.GetAPIReader(),
+		Recorder:   recorder,
+		Regarding:  lease,
+		Log:        mgr.GetLogger().WithName("upkeep"),
+		Every:      o.comparisonInterval,
+		Grace:      o.comparisonGrace,
+		SweepLimit: o.sweepLimit,
+		Drifted:    drifted,
 	})
 }
 

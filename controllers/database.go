@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// firstAttempt bounds how long the start waits for the database; after that the controller
+	// firstAttemptTimeout bounds how long the start waits for the database; after that the controller
 	// starts without it, so that deleted objects are not held.
-	firstAttempt = 10 * time.Second
-	// retryEvery is the time between attempts after that.
-	retryEvery = 5 * time.Second
+	firstAttemptTimeout = 10 * time.Second
+	// retryInterval is the time between attempts after that.
+	retryInterval = 5 * time.Second
 	// probeTimeout bounds one readiness question.
 	probeTimeout = 2 * time.Second
 )
@@ -44,9 +44,9 @@ func openDatabase(ctx context.Context, o options, clusterUID string, log logr.Lo
 		options: o.database, migrate: o.migrate, role: o.serverRole,
 		store: opened, writer: opened.Writer(clusterUID), log: log,
 	}
-	first, cancel := context.WithTimeout(ctx, firstAttempt)
+	first, cancel := context.WithTimeout(ctx, firstAttemptTimeout)
 	defer cancel()
-	d.attempt(first)
+	d.tryPrepare(first)
 	return d, nil
 }
 
@@ -55,12 +55,12 @@ func (d *database) NeedLeaderElection() bool { return false }
 
 // Start tries again until the database is prepared.
 func (d *database) Start(ctx context.Context) error {
-	return wait.PollUntilContextCancel(ctx, retryEvery, false, func(ctx context.Context) (bool, error) {
-		return *d.failure.Load() == nil || d.attempt(ctx), nil
+	return wait.PollUntilContextCancel(ctx, retryInterval, false, func(ctx context.Context) (bool, error) {
+		return *d.failure.Load() == nil || d.tryPrepare(ctx), nil
 	})
 }
 
-func (d *database) attempt(ctx context.Context) bool {
+func (d *database) tryPrepare(ctx context.Context) bool {
 	err := d.prepare(ctx)
 	d.failure.Store(&err)
 	if err != nil {
@@ -80,8 +80,8 @@ func (d *database) prepare(ctx context.Context) error {
 	return d.writer.ClaimDatabase(ctx)
 }
 
-// ready is the readiness check: the schema is there and the database is this cluster's.
-func (d *database) ready(r *http.Request) error {
+// checkReady is the readiness check: the schema is there and the database is this cluster's.
+func (d *database) checkReady(r *http.Request) error {
 	if err := *d.failure.Load(); err != nil {
 		return err
 	}

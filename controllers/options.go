@@ -31,13 +31,13 @@ const (
 	changesUnproven = "unproven"
 )
 
-// cluster says which API server to talk to, and where this installation keeps its Lease.
-type cluster struct {
+// clusterOptions says which API server to talk to, and where this installation keeps its Lease.
+type clusterOptions struct {
 	kubeconfig     string
 	leaseNamespace string
 }
 
-func (c *cluster) addFlags(fs *pflag.FlagSet) {
+func (c *clusterOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig file; when empty KUBECONFIG, then the pod's own account, then ~/.kube/config")
 	fs.StringVar(&c.leaseNamespace, "leader-election-namespace", "", "namespace of the leader election Lease; when empty the pod's own")
 }
@@ -46,7 +46,7 @@ func (c *cluster) addFlags(fs *pflag.FlagSet) {
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 // complete fills in the namespace of the pod.
-func (c *cluster) complete() error {
+func (c *clusterOptions) complete() error {
 	if c.leaseNamespace != "" {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (c *cluster) complete() error {
 	return nil
 }
 
-func (c *cluster) restConfig() (*rest.Config, error) {
+func (c *clusterOptions) restConfig() (*rest.Config, error) {
 	var config *rest.Config
 	var err error
 	if c.kubeconfig != "" {
@@ -75,7 +75,7 @@ func (c *cluster) restConfig() (*rest.Config, error) {
 
 // options are the flags of `lectern controller`.
 type options struct {
-	cluster    cluster
+	cluster    clusterOptions
 	database   postgres.Options
 	migrate    string
 	serverRole string
@@ -84,13 +84,13 @@ type options struct {
 	metricsAddress string
 	probeAddress   string
 
-	changes          string
-	concurrency      int
-	maxVersions      int
-	resync           time.Duration
-	comparisonEvery  time.Duration
-	comparisonSettle time.Duration
-	sweepLimit       int
+	changes            string
+	concurrency        int
+	maxVersions        int
+	resync             time.Duration
+	comparisonInterval time.Duration
+	comparisonGrace    time.Duration
+	sweepLimit         int
 }
 
 func (o *options) addFlags(fs *pflag.FlagSet) {
@@ -107,8 +107,8 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.concurrency, "concurrency", 4, "prompts reconciled at the same time, and as many changed for agents")
 	fs.IntVar(&o.maxVersions, "max-versions-per-prompt", 1000, "versions kept of a prompt that states no historyLimit")
 	fs.DurationVar(&o.resync, "resync", time.Hour, "how often a prompt is looked at though nothing happened")
-	fs.DurationVar(&o.comparisonEvery, "comparison-interval", 5*time.Minute, "how often rows and objects are compared")
-	fs.DurationVar(&o.comparisonSettle, "comparison-grace", 10*time.Minute, "how long a row must be unchanged before a comparison may remove it")
+	fs.DurationVar(&o.comparisonInterval, "comparison-interval", 5*time.Minute, "how often rows and objects are compared")
+	fs.DurationVar(&o.comparisonGrace, "comparison-grace", 10*time.Minute, "how long a row must be unchanged before a comparison may remove it")
 	fs.IntVar(&o.sweepLimit, "sweep-limit", 0, "prompts without object that one comparison may remove; 0 is 10 or a fifth of the live ones, whichever is more")
 }
 
@@ -131,7 +131,7 @@ func (o *options) validate() error {
 	if o.concurrency < 1 || o.maxVersions < 1 {
 		return errors.New("--concurrency and --max-versions-per-prompt must be at least 1")
 	}
-	if o.resync <= 0 || o.comparisonEvery <= 0 || o.comparisonSettle < 0 {
+	if o.resync <= 0 || o.comparisonInterval <= 0 || o.comparisonGrace < 0 {
 		return errors.New("--resync and --comparison-interval must be positive, --comparison-grace not negative")
 	}
 	return nil

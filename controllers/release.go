@@ -18,12 +18,12 @@ import (
 	"github.com/lectern-dev/lectern/controllers/status"
 )
 
-// releasePage bounds how many objects are in memory at once.
-const releasePage = 250
+// releasePageSize bounds how many objects are in memory at once.
+const releasePageSize = 250
 
 // ReleaseCommand is `lectern release`.
 func ReleaseCommand() *cobra.Command {
-	var where cluster
+	var where clusterOptions
 	var all bool
 	c := &cobra.Command{
 		Use:   "release --all",
@@ -50,7 +50,7 @@ func ReleaseCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("set up a client: %w", err)
 			}
-			if err := refuseWhileLed(c.Context(), api, where.leaseNamespace); err != nil {
+			if err := refuseWhileControllerRuns(c.Context(), api, where.leaseNamespace); err != nil {
 				return err
 			}
 			released, err := releaseAll(c.Context(), api)
@@ -63,8 +63,8 @@ func ReleaseCommand() *cobra.Command {
 	return c
 }
 
-// refuseWhileLed refuses to work beside a controller, which would put the finalizers back.
-func refuseWhileLed(ctx context.Context, api client.Reader, namespace string) error {
+// refuseWhileControllerRuns refuses to work beside a controller, which would put the finalizers back.
+func refuseWhileControllerRuns(ctx context.Context, api client.Reader, namespace string) error {
 	var lease coordinationv1.Lease
 	err := api.Get(ctx, types.NamespacedName{Namespace: namespace, Name: leaseName}, &lease)
 	if apierrors.IsNotFound(err) {
@@ -88,7 +88,7 @@ func releaseAll(ctx context.Context, api client.Client) (int, error) {
 	released := 0
 	for next := ""; ; {
 		var page v1alpha1.PromptList
-		if err := api.List(ctx, &page, client.Limit(releasePage), client.Continue(next)); err != nil {
+		if err := api.List(ctx, &page, client.Limit(releasePageSize), client.Continue(next)); err != nil {
 			return released, fmt.Errorf("list prompts: %w", err)
 		}
 		for i := range page.Items {

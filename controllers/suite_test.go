@@ -52,7 +52,7 @@ func start(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, testOptions(plane.Kubeconfig)) }()
+	go func() { ended <- runController(ctx, testOptions(plane.Kubeconfig)) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)
@@ -61,11 +61,11 @@ func start(t *testing.T) {
 
 func testOptions(kubeconfig string) options {
 	return options{
-		cluster:  cluster{kubeconfig: kubeconfig, leaseNamespace: "default"},
+		cluster:  clusterOptions{kubeconfig: kubeconfig, leaseNamespace: "default"},
 		database: dsn, migrate: migrateApply,
 		metricsAddress: "0", probeAddress: "0",
 		changes: changesUnproven, concurrency: 4, maxVersions: 1000,
-		resync: time.Hour, comparisonEvery: time.Second, comparisonSettle: 0,
+		resync: time.Hour, comparisonInterval: time.Second, comparisonGrace: 0,
 	}
 }
 

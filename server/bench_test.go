@@ -44,7 +44,7 @@ func benchEndpoint(tb testing.TB) *Handler {
 	author.Publish(store.Key{Namespace: "support", Name: "incident-handover"}, spec)
 	nobody := auth.NewNone("bench")
 	endpoint := NewHandler(Deps{
-		Catalog: catalog.New(author, catalog.Options{}), Library: author, Authenticator: nobody, Decider: nobody, Version: "v0",
+		Catalog: catalog.New(author, catalog.Options{}), Library: author, Authenticator: nobody, Authorizer: nobody, Version: "v0",
 	})
 	tb.Cleanup(endpoint.Stop)
 	return endpoint

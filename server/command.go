@@ -22,7 +22,7 @@ func Command(version string) *cobra.Command {
 		Example: "  lectern server --prompts ./prompts --stdio",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opts.Settle(cmd.Flags()); err != nil {
+			if err := opts.Complete(cmd.Flags()); err != nil {
 				return err
 			}
 			return Run(cmd.Context(), opts, version, slog.Default())

@@ -130,7 +130,7 @@ func TestCompletionIsBounded(t *testing.T) {
 // one.
 func TestCompletionTellsNothingOfOthers(t *testing.T) {
 	t.Parallel()
-	replica := stocked(t, library(t), func(d *Deps) { d.Decider = onlyIT{} })
+	replica := stocked(t, library(t), func(d *Deps) { d.Authorizer = onlyIT{} })
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)
 	ofHandover := map[string]string{"namespace": "support", "name": "incident-handover"}
 	for name, tc := range map[string]struct {

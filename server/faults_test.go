@@ -354,16 +354,20 @@ func TestInnerErrorsStayInside(t *testing.T) {
 	}
 }
 
-// panicking is a decider that does not survive being asked.
+// panicking is an authorizer that does not survive being asked.
 type panicking struct{}
 
-func (panicking) Allow(context.Context, auth.Identity, auth.Verb, store.Key) error { panic("secret") }
-func (panicking) Visible(context.Context, auth.Identity) (store.Scope, error)      { panic("secret") }
+func (panicking) Authorize(context.Context, auth.Identity, auth.Verb, store.Key) error {
+	panic("secret")
+}
+func (panicking) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, error) {
+	panic("secret")
+}
 
 // TestPanicIsAnAnswer is row 13: in a prompt handler, in a hook, and in a load on its own goroutine.
 func TestPanicIsAnAnswer(t *testing.T) {
 	t.Parallel()
-	broken := start(t, greeting(), func(d *Deps) { d.Decider = panicking{} })
+	broken := start(t, greeting(), func(d *Deps) { d.Authorizer = panicking{} })
 	source := greeting()
 	source.Gate(func() { panic("secret") })
 	loading := start(t, source)

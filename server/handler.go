@@ -15,7 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// Deps are what an MCP endpoint is made of. Catalog, Authenticator and Decider are required.
+// Deps are what an MCP endpoint is made of. Catalog, Authenticator and Authorizer are required.
 type Deps struct {
 	Catalog *catalog.Catalog
 	// Library is what tools read; nil offers none. Changes is what tools that write ask; nil offers
@@ -23,9 +23,9 @@ type Deps struct {
 	Library       prompts.Library
 	Changes       prompts.Changes
 	Authenticator auth.Authenticator
-	Decider       auth.Decider
-	// DefaultNamespace, BareNamespace and ResultLimit are those of prompts.Config.
-	DefaultNamespace, BareNamespace string
+	Authorizer    auth.Authorizer
+	// DefaultNamespace, HomeNamespace and ResultLimit are those of prompts.Config.
+	DefaultNamespace, HomeNamespace string
 	ResultLimit                     int
 	// Version is this program's, as clients see it.
 	Version string
@@ -35,10 +35,10 @@ type Deps struct {
 	// Tracer makes a span of every request; nil makes none.
 	Tracer trace.Tracer
 	// StreamsPerCaller, KeepAlive, Patience and Delay are defaults when zero.
-	StreamsPerCaller           int
-	KeepAlive, Patience, Delay time.Duration
-	// Settle is that of prompts.Config.
-	Settle time.Duration
+	StreamsPerCaller                       int
+	KeepAlive, WriteTimeout, AnnounceDelay time.Duration
+	// OutcomeTimeout is that of prompts.Config.
+	OutcomeTimeout time.Duration
 }
 
 // Handler is an MCP endpoint with its announcements of changes.
@@ -56,13 +56,13 @@ func NewHandler(deps Deps) *Handler {
 	if deps.Metrics == nil {
 		deps.Metrics = prometheus.NewRegistry()
 	}
-	if deps.Delay == 0 {
-		deps.Delay = prompts.DefaultAnnounceDelay
+	if deps.AnnounceDelay == 0 {
+		deps.AnnounceDelay = prompts.DefaultAnnounceDelay
 	}
 	surface := prompts.New(prompts.Config{
-		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Decider: deps.Decider,
-		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.BareNamespace,
-		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.Settle, Log: deps.Log,
+		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Authorizer: deps.Authorizer,
+		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.HomeNamespace,
+		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.OutcomeTimeout, Log: deps.Log,
 	})
 	endpoint := transport.New(transport.Config{
 		Server:        surface.Server(),
@@ -74,9 +74,9 @@ func NewHandler(deps Deps) *Handler {
 
 		StreamsPerCaller: deps.StreamsPerCaller,
 		KeepAlive:        deps.KeepAlive,
-		Patience:         deps.Patience,
+		Patience:         deps.WriteTimeout,
 	})
-	announcer := surface.NewAnnouncer(deps.Delay, endpoint)
+	announcer := surface.NewAnnouncer(deps.AnnounceDelay, endpoint)
 	deps.Catalog.OnChange(announcer.CatalogChanged)
 	deps.Metrics.MustRegister(newCatalogMetrics(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
@@ -94,7 +94,7 @@ func (h *Handler) Stop() {
 
 var _ http.Handler = (*Handler)(nil)
 
-// background outlives a canceled context for as long as an orderly end may take.
-func background(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+// detachWithTimeout outlives a canceled context for as long as an orderly end may take.
+func detachWithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }

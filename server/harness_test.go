@@ -62,8 +62,8 @@ func startOn(tb testing.TB, from *catalog.Catalog, change ...func(*Deps)) *repli
 	nobody := auth.NewNone("anna")
 	r := &replica{catalog: from}
 	deps := Deps{
-		Catalog: r.catalog, Authenticator: nobody, Decider: nobody,
-		Version: "v0.0.0-test", Delay: 20 * time.Millisecond,
+		Catalog: r.catalog, Authenticator: nobody, Authorizer: nobody,
+		Version: "v0.0.0-test", AnnounceDelay: 20 * time.Millisecond,
 	}
 	for _, c := range change {
 		c(&deps)

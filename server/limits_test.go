@@ -31,7 +31,7 @@ func (r *replica) dial(t *testing.T) net.Conn {
 // TestAbsentBodyEnds: a body that is announced and does not come does not hold a connection.
 func TestAbsentBodyEnds(t *testing.T) {
 	t.Parallel()
-	replica := start(t, greeting(), func(d *Deps) { d.Patience = 50 * time.Millisecond })
+	replica := start(t, greeting(), func(d *Deps) { d.WriteTimeout = 50 * time.Millisecond })
 	for name, header := range map[string]string{"a length": "Content-Length: 10", "chunks": "Transfer-Encoding: chunked"} {
 		conn := replica.dial(t)
 		_, err := fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n", header)
@@ -53,7 +53,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	source.Publish(hiddenKey, strings.Repeat("x", 100<<10))
-	replica := start(t, source, func(d *Deps) { d.Patience = 100 * time.Millisecond })
+	replica := start(t, source, func(d *Deps) { d.WriteTimeout = 100 * time.Millisecond })
 	for name, asked := range map[string]string{
 		"answers":       ask(`{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"support.hidden"}}`),
 		"refusals":      "GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n",

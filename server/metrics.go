@@ -50,26 +50,26 @@ func (m *catalogMetrics) Collect(ch chan<- prometheus.Metric) {
 	if !stats.Read.IsZero() {
 		ch <- prometheus.MustNewConstMetric(m.sinceRead, prometheus.GaugeValue, time.Since(stats.Read).Seconds())
 	}
-	ch <- prometheus.MustNewConstMetric(m.readiness, prometheus.GaugeValue, flag(m.catalog.CheckReady() == nil))
+	ch <- prometheus.MustNewConstMetric(m.readiness, prometheus.GaugeValue, boolToFloat(m.catalog.CheckReady() == nil))
 	_, cause := m.catalog.UnavailableSince()
-	ch <- prometheus.MustNewConstMetric(m.storeUp, prometheus.GaugeValue, flag(cause == nil))
+	ch <- prometheus.MustNewConstMetric(m.storeUp, prometheus.GaugeValue, boolToFloat(cause == nil))
 }
 
-func flag(is bool) float64 {
+func boolToFloat(is bool) float64 {
 	if is {
 		return 1
 	}
 	return 0
 }
 
-// newProbes serves metrics and probes, apart from the endpoint: no network policy can tell paths
+// newProbeHandler serves metrics and probes, apart from the endpoint: no network policy can tell paths
 // apart.
-func newProbes(gatherer prometheus.Gatherer, c *catalog.Catalog) http.Handler {
+func newProbeHandler(gatherer prometheus.Gatherer, c *catalog.Catalog) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		body, status := readiness(c)
+		body, status := describeReadiness(c)
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body + "\n"))
@@ -77,9 +77,9 @@ func newProbes(gatherer prometheus.Gatherer, c *catalog.Catalog) http.Handler {
 	return mux
 }
 
-// readiness is what /readyz answers. A server whose store is away stays ready while it holds
+// describeReadiness is what /readyz answers. A server whose store is away stays ready while it holds
 // anything: taken out of service, it would serve nothing at all.
-func readiness(c *catalog.Catalog) (body string, status int) {
+func describeReadiness(c *catalog.Catalog) (body string, status int) {
 	ready := c.CheckReady()
 	since, cause := c.UnavailableSince()
 	lasting := ""

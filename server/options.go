@@ -55,8 +55,8 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	o.Database.AddFlags(fs)
 }
 
-// Settle takes what follows from which flags were given, by whatever means.
-func (o *Options) Settle(fs *pflag.FlagSet) error {
+// Complete takes what follows from which flags were given, by whatever means.
+func (o *Options) Complete(fs *pflag.FlagSet) error {
 	if o.Stdio && !fs.Changed("address") {
 		o.Addresses = nil
 	}
@@ -79,16 +79,16 @@ func (o *Options) Settle(fs *pflag.FlagSet) error {
 	return failed
 }
 
-// bareNamespace is home to who works alone: on a laptop, and where a client started this program.
-func (o *Options) bareNamespace() string {
+// homeNamespace is home to who works alone: on a laptop, and where a client started this program.
+func (o *Options) homeNamespace() string {
 	if o.Prompts != "" || o.Stdio {
 		return o.DefaultNamespace
 	}
 	return ""
 }
 
-// listeners are the addresses something listens on.
-func (o *Options) listeners() []string {
+// listenAddresses are the addresses something listens on.
+func (o *Options) listenAddresses() []string {
 	if o.MetricsAddress == "" {
 		return o.Addresses
 	}
@@ -104,8 +104,8 @@ func (o *Options) Validate() error {
 		return errors.New("--address is empty; give at least one host:port")
 	}
 	// Who starts this program has what it has; who reaches an address may be anybody.
-	if listeners := o.listeners(); len(listeners) > 0 {
-		if err := auth.CheckNone(listeners, os.Getenv); err != nil {
+	if listeners := o.listenAddresses(); len(listeners) > 0 {
+		if err := auth.ValidateNone(listeners, os.Getenv); err != nil {
 			return err
 		}
 	}

@@ -88,10 +88,10 @@ func TestSettle(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got settled
-			if err := opts.Settle(flags); err != nil {
+			if err := opts.Complete(flags); err != nil {
 				got.Err = err.Error()
 			}
-			got.Addresses, got.Metrics, got.DefaultNamespace, got.Bare = opts.Addresses, opts.MetricsAddress, opts.DefaultNamespace, opts.bareNamespace()
+			got.Addresses, got.Metrics, got.DefaultNamespace, got.Bare = opts.Addresses, opts.MetricsAddress, opts.DefaultNamespace, opts.homeNamespace()
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

@@ -101,7 +101,7 @@ func TestDirectAnswersAsThroughMCPGo(t *testing.T) {
 	}
 	compare := func(t *testing.T, source catalog.Source, q request, path string) {
 		t.Helper()
-		surface := prompts.New(prompts.Config{Catalog: catalog.New(source, catalog.Options{}), Decider: nobody, Version: "v0"})
+		surface := prompts.New(prompts.Config{Catalog: catalog.New(source, catalog.Options{}), Authorizer: nobody, Version: "v0"})
 		long := transport.Config{Server: surface.Server(), Authenticator: nobody}
 		short := long
 		short.Direct = surface.Direct
@@ -303,14 +303,14 @@ func TestPromptsListPages(t *testing.T) {
 // onlyIT allows one namespace.
 type onlyIT struct{}
 
-func (onlyIT) Allow(_ context.Context, _ auth.Identity, _ auth.Verb, key store.Key) error {
+func (onlyIT) Authorize(_ context.Context, _ auth.Identity, _ auth.Verb, key store.Key) error {
 	if key.Namespace != "it" {
 		return fmt.Errorf("%s: %w", key, auth.ErrDenied)
 	}
 	return nil
 }
 
-func (onlyIT) Visible(context.Context, auth.Identity) (store.Scope, error) {
+func (onlyIT) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, error) {
 	return store.Scope{Namespaces: []string{"it"}}, nil
 }
 
@@ -319,7 +319,7 @@ func TestDenialEqualsAbsence(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	source.Publish(hiddenKey, "Not for everybody.")
-	replica := start(t, source, func(d *Deps) { d.Decider = onlyIT{} })
+	replica := start(t, source, func(d *Deps) { d.Authorizer = onlyIT{} })
 	there := replica.send(t, getPrompt("support.hidden", nil))
 	gets, _ := source.Reads()
 	absent := replica.send(t, getPrompt("support.nothing", nil))

@@ -68,14 +68,14 @@ func (r *recorder) Start(
 ) (context.Context, func(*transport.Failure)) {
 	var span trace.Span
 	if r.tracer != nil {
-		ctx, span = r.span(ctx, call, header, parents, started)
+		ctx, span = r.startSpan(ctx, call, header, parents, started)
 	}
 	return ctx, func(f *transport.Failure) {
 		took := time.Since(started)
 		kind := errorType(call, f)
-		r.observe(call, kind, took)
+		r.observeDuration(call, kind, took)
 		if r.log.Enabled(ctx, slog.LevelDebug) {
-			r.line(ctx, call, f, took)
+			r.logRequest(ctx, call, f, took)
 		}
 		if span != nil {
 			if kind != "" {
@@ -105,7 +105,7 @@ func errorType(call *transport.Call, f *transport.Failure) string {
 	}
 }
 
-func (r *recorder) observe(call *transport.Call, kind string, took time.Duration) {
+func (r *recorder) observeDuration(call *transport.Call, kind string, took time.Duration) {
 	of := operation{method: call.Method}
 	if call.Method == string(mcp.MethodToolsCall) {
 		of.tool = call.Name
@@ -124,7 +124,7 @@ func (r *recorder) observe(call *transport.Call, kind string, took time.Duration
 	r.durations.WithLabelValues(of.method, of.tool, kind).Observe(took.Seconds())
 }
 
-func (r *recorder) line(ctx context.Context, call *transport.Call, f *transport.Failure, took time.Duration) {
+func (r *recorder) logRequest(ctx context.Context, call *transport.Call, f *transport.Failure, took time.Duration) {
 	identity, _ := auth.FromContext(ctx)
 	attrs := []slog.Attr{
 		slog.String("method", call.Method),
@@ -142,16 +142,16 @@ func (r *recorder) line(ctx context.Context, call *transport.Call, f *transport.
 	r.log.LogAttrs(ctx, slog.LevelDebug, "Request", attrs...)
 }
 
-// span has the client's span of _meta as parent, and the one of the HTTP request as link; without
+// startSpan has the client's span of _meta as parent, and the one of the HTTP request as link; without
 // the first the second is the parent.
-func (r *recorder) span(
+func (r *recorder) startSpan(
 	ctx context.Context, call *transport.Call, header http.Header, parents transport.Trace, started time.Time,
 ) (context.Context, trace.Span) {
 	var w3c propagation.TraceContext
 	outer := w3c.Extract(ctx, propagation.HeaderCarrier(header))
 	parent := w3c.Extract(ctx, propagation.MapCarrier{
-		"traceparent": text(parents.Parent),
-		"tracestate":  text(parents.State),
+		"traceparent": jsonStringOrEmpty(parents.Parent),
+		"tracestate":  jsonStringOrEmpty(parents.State),
 	})
 	network := "tcp"
 	if call.Duplex {
@@ -184,8 +184,8 @@ func (r *recorder) span(
 	return r.tracer.Start(parent, name, options...)
 }
 
-// text is a JSON string, or empty for whatever else a client put there.
-func text(raw json.RawMessage) string {
+// jsonStringOrEmpty is a JSON string, or empty for whatever else a client put there.
+func jsonStringOrEmpty(raw json.RawMessage) string {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
 		return ""

@@ -219,7 +219,7 @@ func TestResourcesMayBeKept(t *testing.T) {
 func TestResourcesOfOthers(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t), func(d *Deps) {
-		d.Decider = onlyIT{}
+		d.Authorizer = onlyIT{}
 		d.Library = struct{ prompts.Library }{}
 	})
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)

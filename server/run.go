@@ -28,8 +28,8 @@ const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 15 * time.Second
-	// farewellToCollector is how long the last spans may take after that.
-	farewellToCollector = 5 * time.Second
+	// spanFlushTimeout is how long the last spans may take after that.
+	spanFlushTimeout = 5 * time.Second
 )
 
 // Run serves until ctx ends, then ends streams, lets requests under way finish, and returns nil.
@@ -48,11 +48,11 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 	defer func() {
-		late, cancel := background(ctx, farewellToCollector)
+		late, cancel := detachWithTimeout(ctx, spanFlushTimeout)
 		defer cancel()
 		err = errors.Join(err, shutdown(late))
 	}()
-	from, err := openSource(ctx, &opts, log)
+	from, err := openBackend(ctx, &opts, log)
 	if err != nil {
 		return err
 	}
@@ -61,21 +61,21 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	prompts := catalog.New(from, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
-	nobody := auth.NewNone(localUser())
-	endpoint := newEndpoint(nobody, Deps{
+	anonymous := auth.NewNone(localUserName())
+	endpoint := newEndpoint(anonymous, Deps{
 		Catalog: prompts, Library: from.library, Changes: from.changes,
-		DefaultNamespace: opts.DefaultNamespace, BareNamespace: opts.bareNamespace(), ResultLimit: opts.ResultLimit,
+		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), ResultLimit: opts.ResultLimit,
 		Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{
 		opts: &opts, endpoint: endpoint, follow: []func(context.Context){prompts.FollowFeed, from.follow},
-		probes: newProbes(registry, prompts), client: nobody.Identity(), out: out, log: log,
+		probes: newProbeHandler(registry, prompts), client: anonymous.Identity(), out: out, log: log,
 	}
-	return s.run(ctx)
+	return s.serveAll(ctx)
 }
 
-// localUser is who started this program.
-func localUser() string {
+// localUserName is who started this program.
+func localUserName() string {
 	u, err := user.Current()
 	if err != nil {
 		return "unknown"
@@ -84,11 +84,11 @@ func localUser() string {
 }
 
 // newEndpoint adds who is asked about callers, and where spans go.
-func newEndpoint(nobody *auth.None, deps Deps) *Handler {
+func newEndpoint(anonymous *auth.None, deps Deps) *Handler {
 	if telemetry.IsConfigured() {
 		deps.Tracer = otel.Tracer("github.com/lectern-dev/lectern/server")
 	}
-	deps.Authenticator, deps.Decider = nobody, nobody
+	deps.Authenticator, deps.Authorizer = anonymous, anonymous
 	return NewHandler(deps)
 }
 
@@ -108,8 +108,8 @@ type service struct {
 // errClientLeft ends a server that was started by a client.
 var errClientLeft = errors.New("the client closed its end")
 
-// run runs all parts until ctx ends, the client leaves or one of the parts fails.
-func (s *service) run(ctx context.Context) error {
+// serveAll runs all parts until ctx ends, the client leaves or one of the parts fails.
+func (s *service) serveAll(ctx context.Context) error {
 	mcp := newHTTPServer(s.endpoint, s.log)
 	metrics := newHTTPServer(s.probes, s.log)
 	group, ctx := errgroup.WithContext(ctx)
@@ -136,7 +136,7 @@ func (s *service) run(ctx context.Context) error {
 		<-ctx.Done()
 		s.log.Info("Stopping")
 		s.endpoint.Stop()
-		late, cancel := background(ctx, drainTimeout)
+		late, cancel := detachWithTimeout(ctx, drainTimeout)
 		defer cancel()
 		return errors.Join(mcp.Shutdown(late), metrics.Shutdown(late))
 	})

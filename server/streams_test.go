@@ -92,14 +92,14 @@ type asked struct {
 	allow, visible atomic.Int32
 }
 
-func (a *asked) Allow(ctx context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error {
+func (a *asked) Authorize(ctx context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error {
 	defer a.allow.Add(1)
-	return a.onlyIT.Allow(ctx, identity, verb, key)
+	return a.onlyIT.Authorize(ctx, identity, verb, key)
 }
 
-func (a *asked) Visible(ctx context.Context, identity auth.Identity) (store.Scope, error) {
+func (a *asked) VisibleNamespaces(ctx context.Context, identity auth.Identity) (store.Scope, error) {
 	defer a.visible.Add(1)
-	return a.onlyIT.Visible(ctx, identity)
+	return a.onlyIT.VisibleNamespaces(ctx, identity)
 }
 
 // TestListenTellsNothingOfWhatMayNotBeListed: a caller who may list one namespace hears of it, and
@@ -108,7 +108,7 @@ func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	decider := &asked{}
-	replica := start(t, author, func(d *Deps) { d.Decider = decider })
+	replica := start(t, author, func(d *Deps) { d.Authorizer = decider })
 	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	all := replica.listen(t, request{})
 	same(t, acknowledged("1"), all.next(t))
@@ -151,14 +151,14 @@ func TestServerEndsWithOpenStreams(t *testing.T) {
 	t.Parallel()
 	prompts := catalog.New(greeting(), catalog.Options{})
 	nobody := auth.NewNone("anna")
-	deps := Deps{Catalog: prompts, Authenticator: nobody, Decider: nobody, Version: "v0.0.0-test"}
+	deps := Deps{Catalog: prompts, Authenticator: nobody, Authorizer: nobody, Version: "v0.0.0-test"}
 	manyStreams(&deps)
 	endpoint := NewHandler(deps)
 	opts := Options{Addresses: []string{free(t)}}
 	running := &service{opts: &opts, endpoint: endpoint, log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- running.run(ctx) }()
+	go func() { ended <- running.serveAll(ctx) }()
 	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(r.client.CloseIdleConnections)
 	require.Until(t, "it listens", func() bool {
@@ -189,7 +189,7 @@ func TestNothingIsLostAtTheEnd(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	for range 50 {
-		replica := start(t, source, func(d *Deps) { d.Delay = time.Nanosecond })
+		replica := start(t, source, func(d *Deps) { d.AnnounceDelay = time.Nanosecond })
 		stream := replica.listen(t, request{})
 		same(t, acknowledged("1"), stream.next(t))
 		replica.endpoint.NotifyPromptsChanged(func(context.Context, string) bool { return true })

@@ -29,7 +29,7 @@ var untouched = func(d *Deps) {
 // nothing was looked up.
 func TestToolsDenyWhatTheyDoNotKnow(t *testing.T) {
 	t.Parallel()
-	denied := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Decider = onlyIT{} }), "/mcp")
+	denied := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = onlyIT{} }), "/mcp")
 	author := collection(t)
 	box := openToolbox(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = struct{ prompts.Changes }{} }), "/mcp")
 	for tool, arguments := range map[string]string{
@@ -56,21 +56,21 @@ func TestToolsDenyWhatTheyDoNotKnow(t *testing.T) {
 // readers may read everything, and change nothing.
 type readers struct{}
 
-func (readers) Allow(_ context.Context, _ auth.Identity, verb auth.Verb, key store.Key) error {
+func (readers) Authorize(_ context.Context, _ auth.Identity, verb auth.Verb, key store.Key) error {
 	if verb != auth.Get && verb != auth.List {
 		return fmt.Errorf("%s %s: %w", verb, key, auth.ErrDenied)
 	}
 	return nil
 }
 
-func (readers) Visible(context.Context, auth.Identity) (store.Scope, error) {
+func (readers) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, error) {
 	return store.Scope{All: true}, nil
 }
 
 // TestReadersAreToldWhatTheyMayNot: whether or not the prompt is there, which is not looked up.
 func TestReadersAreToldWhatTheyMayNot(t *testing.T) {
 	t.Parallel()
-	box := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Decider = readers{} }), "/mcp")
+	box := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = readers{} }), "/mcp")
 	for call, want := range map[[2]string]string{
 		{"add_prompt", `{"name":"a","content":"b","namespace":"it"}`}:      "! Error creating prompt: ForbiddenError: you may not create prompts in namespace it",
 		{"update_prompt", `{"id":"it/greeting","name":"x"}`}:               "! Error updating prompt: ForbiddenError: you may read prompt it/greeting, but not patch it; ask for the verb patch on prompts.lectern.dev",

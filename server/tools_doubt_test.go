@@ -54,14 +54,14 @@ func TestAServerEndsWhileAChangeWaits(t *testing.T) {
 	author := library(t)
 	prompts := catalog.New(author, catalog.Options{})
 	nobody := auth.NewNone("anna")
-	deps := Deps{Catalog: prompts, Authenticator: nobody, Decider: nobody, Settle: 2 * patience}
+	deps := Deps{Catalog: prompts, Authenticator: nobody, Authorizer: nobody, OutcomeTimeout: 2 * patience}
 	withTools(author)(&deps)
 	withChanges(author)(&deps)
 	opts := Options{Addresses: []string{free(t)}}
 	running := &service{opts: &opts, endpoint: NewHandler(deps), follow: []func(context.Context){prompts.FollowFeed}, log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- running.run(ctx) }()
+	go func() { ended <- running.serveAll(ctx) }()
 	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(r.client.CloseIdleConnections)
 	require.Until(t, "it answers", func() bool {
@@ -99,7 +99,7 @@ func TestWhoChangesAPromptReadsTheChange(t *testing.T) {
 	author := library(t)
 	prompts := catalog.New(deaf{author}, catalog.Options{RetryEvery: time.Hour, PollEvery: time.Hour})
 	box := openToolbox(t, startOn(t, prompts, withTools(author), withChanges(author)), "/mcp/it")
-	hasty := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Settle = time.Nanosecond }), "/mcp/it")
+	hasty := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.OutcomeTimeout = time.Nanosecond }), "/mcp/it")
 	require.Until(t, "ready", func() bool { return prompts.CheckReady() == nil })
 	read := func() string { return box.says(t, "apply_template", `{"id":"greeting","variables":{}}`) }
 	if got := read(); got != "Hello." {

@@ -229,7 +229,7 @@ func TestAChangeThatTakesLong(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author, withTools(author), withChanges(author))
-	hasty := start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Settle = 150 * time.Millisecond })
+	hasty := start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.OutcomeTimeout = 150 * time.Millisecond })
 	got := openToolbox(t, hasty, "/mcp").call(t, "update_prompt", `{"id":"it/greeting","category":"c"}`)
 	box := openToolbox(t, replica, "/mcp")
 	id := fmt.Sprint(got.structured["changeId"])

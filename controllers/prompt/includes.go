@@ -9,8 +9,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
-// included reads, from the cache, the names a prompt of one namespace includes.
-func (r *Reconciler) included(ctx context.Context, namespace string) func(name string) []string {
+// cachedIncludes reads, from the cache, the names a prompt of one namespace includes.
+func (r *Reconciler) cachedIncludes(ctx context.Context, namespace string) func(name string) []string {
 	return func(name string) []string {
 		var p v1alpha1.Prompt
 		// The cache answers at once or the prompt is not there; either way there are no edges.

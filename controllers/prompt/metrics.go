@@ -6,15 +6,15 @@ import (
 )
 
 var (
-	outcomes = prometheus.NewCounterVec(prometheus.CounterOpts{
+	reconcilesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_prompt_reconciles_total",
 		Help: "Reconciles of prompts by what they ended in and why.",
 	}, []string{"outcome", "reason"})
-	versions = prometheus.NewCounter(prometheus.CounterOpts{
+	versionsPublished = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_prompt_versions_published_total",
 		Help: "Versions stored.",
 	})
-	fences = prometheus.NewCounter(prometheus.CounterOpts{
+	publishesFenced = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_prompt_publishes_fenced_total",
 		Help: "Publishes the store refused because the row belongs to another or a newer object.",
 	})
@@ -25,5 +25,5 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(outcomes, versions, fences, releasedWithoutRow)
+	metrics.Registry.MustRegister(reconcilesTotal, versionsPublished, publishesFenced, releasedWithoutRow)
 }

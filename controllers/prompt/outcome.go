@@ -20,14 +20,14 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 		fenced  *store.FencedError
 	)
 	if includes, is := errors.AsType[*prompt.IncludeError](err); is && includes.Fault == prompt.IncludeMissing {
-		return status.Waiting(v1alpha1.ReasonIncludeMissing, err.Error()).Again(recheck)
+		return status.Waiting(v1alpha1.ReasonIncludeMissing, err.Error()).RequeueAfter(waitingRequeue)
 	}
 	if reason := promptobject.ReasonFor(err); reason != "" {
-		return status.Blocked(reason, err.Error()).Again(r.Resync)
+		return status.Blocked(reason, err.Error()).RequeueAfter(r.Resync)
 	}
 	switch {
 	case errors.As(err, &foreign):
-		return status.Blocked(v1alpha1.ReasonForeignCluster, err.Error()).Again(recheck) // cured outside the cluster
+		return status.Blocked(v1alpha1.ReasonForeignCluster, err.Error()).RequeueAfter(waitingRequeue) // cured outside the cluster
 	case errors.Is(err, store.ErrSchemaBehind):
 		return status.Retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`", err)
 	case errors.Is(err, store.ErrUnavailable):
@@ -39,8 +39,8 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 	}
 }
 
-// suspended is the outcome of an object that asks not to be published.
-func suspended(p *v1alpha1.Prompt) status.Outcome {
+// suspendedOutcome is the outcome of an object that asks not to be published.
+func suspendedOutcome(p *v1alpha1.Prompt) status.Outcome {
 	if p.Status.Version == 0 {
 		return status.Blocked(v1alpha1.ReasonSuspended, "spec.suspend is set, and nothing of this object was published")
 	}

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// maxAttempts bounds how often one reconcile starts a publish again because a fragment or the
+	// maxPublishAttempts bounds how often one reconcile starts a publish again because a fragment or the
 	// row changed under it.
-	maxAttempts = 5
-	// letGo is how long a deleted object waits for an unreachable database before it is released
+	maxPublishAttempts = 5
+	// releaseDeadline is how long a deleted object waits for an unreachable database before it is released
 	// without its row, which the comparison tombstones later. With the longest backoff and the longest
 	// call after it, that is at the latest ten minutes after the deletion.
-	letGo = 9*time.Minute + 30*time.Second
-	// recheck is how soon a prompt that waits for another is looked at again, should no watch come
+	releaseDeadline = 9*time.Minute + 30*time.Second
+	// waitingRequeue is how soon a prompt that waits for another is looked at again, should no watch come
 	// first.
-	recheck = time.Minute
+	waitingRequeue = time.Minute
 )
 
 // Store is what a reconcile needs of the database.
@@ -64,7 +64,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 		return r.release(ctx, p)
 	}
 	if err := r.Status.EnsureFinalizer(ctx, p, v1alpha1.PromptFinalizer); err != nil {
-		return status.AfterPatch(err)
+		return status.ResultOfPatch(err)
 	}
 	faultpoint.Hit(faultpoint.FinalizerSet)
 
@@ -79,11 +79,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 		}
 		outcome = r.outcomeOf(err)
 	}
-	outcomes.WithLabelValues(string(outcome.Kind()), outcome.Reason()).Inc()
+	reconcilesTotal.WithLabelValues(string(outcome.Kind()), outcome.Reason()).Inc()
 	if outcome.Kind() != status.KindRetry { // a request is not done while it is tried again
 		p.Status.LastHandledReconcileAt = p.Annotations[v1alpha1.RequestedAtAnnotation]
 	}
-	settled := r.settleUnpublished(ctx, p, outcome)
+	settled := r.finalizeUnpublishedChange(ctx, p, outcome)
 	result, err := r.Status.Finish(ctx, before, p, outcome)
 	return result, errors.Join(err, settled)
 }
@@ -91,13 +91,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 // publish compiles p and stores it, and records what is live in p.Status.
 func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Outcome, error) {
 	if p.Spec.Suspend {
-		return suspended(p), nil
+		return suspendedOutcome(p), nil
 	}
 	spec := promptobject.SpecOf(&p.Spec)
-	if err := prompt.CheckIncludes(p.Name, spec, r.included(ctx, p.Namespace)); err != nil {
+	if err := prompt.CheckIncludes(p.Name, spec, r.cachedIncludes(ctx, p.Namespace)); err != nil {
 		return status.Outcome{}, err
 	}
-	change, err := r.carried(ctx, p)
+	change, err := r.findAppliedChange(ctx, p)
 	if err != nil {
 		return status.Outcome{}, err
 	}
@@ -116,11 +116,11 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 		var fenced *store.FencedError
 		switch {
 		case err == nil:
-			return r.published(p, compiled, live), nil
-		case attempt == maxAttempts:
+			return r.recordPublished(p, compiled, live), nil
+		case attempt == maxPublishAttempts:
 			return status.Outcome{}, err
 		case errors.As(err, &fenced):
-			fences.Inc()
+			publishesFenced.Inc()
 			if err := r.confirmLive(ctx, p); err != nil {
 				return status.Outcome{}, err
 			}
@@ -133,21 +133,21 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	}
 }
 
-// published records what is live in the status of p and says what there is to say about it.
-func (r *Reconciler) published(p *v1alpha1.Prompt, compiled *prompt.Compiled, live store.Published) status.Outcome {
-	record(&p.Status, live)
+// recordPublished records what is live in the status of p and says what there is to say about it.
+func (r *Reconciler) recordPublished(p *v1alpha1.Prompt, compiled *prompt.Compiled, live store.Published) status.Outcome {
+	copyToStatus(&p.Status, live)
 	if live.NewVersion {
-		versions.Inc()
+		versionsPublished.Inc()
 		// The author is told, not everyone who includes a fragment that changed.
 		if p.Status.ObservedGeneration != p.Generation && compiled.EveryArgumentOptional() {
-			r.Status.Warn(p, "AllArgumentsOptional",
+			r.Status.RecordWarning(p, "AllArgumentsOptional",
 				"every argument is optional; at least one common MCP client cannot invoke such a prompt")
 		}
 	}
 	if reason, message := promptobject.UnmetReason(live); reason != "" {
-		return status.Blocked(reason, message).Again(r.Resync)
+		return status.Blocked(reason, message).RequeueAfter(r.Resync)
 	}
-	return status.Ready(v1alpha1.ReasonPublished, publishedMessage(live)).Again(r.Resync)
+	return status.Ready(v1alpha1.ReasonPublished, publishedMessage(live)).RequeueAfter(r.Resync)
 }
 
 // release tombstones the row and lets the object go. It is reached before every other gate.
@@ -160,16 +160,16 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 	var foreign *store.ForeignClusterError
 	switch {
 	case err == nil, errors.As(err, &foreign) && foreign.Owner != "": // in another cluster's database no row is ours
-	case r.Clock.Since(p.DeletionTimestamp.Time) >= letGo:
+	case r.Clock.Since(p.DeletionTimestamp.Time) >= releaseDeadline:
 		releasedWithoutRow.Inc()
-		r.Status.Warn(p, v1alpha1.ReasonReleased,
+		r.Status.RecordWarning(p, v1alpha1.ReasonReleased,
 			"the database stayed away for 10 minutes, so the object is let go; "+
 				"the prompt is served until a comparison with the database back removes it")
 	default:
 		before := p.DeepCopy()
 		return r.Status.Finish(ctx, before, p, r.outcomeOf(err))
 	}
-	return status.AfterPatch(r.Status.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer))
+	return status.ResultOfPatch(r.Status.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer))
 }
 
 // errStale says that the object of this reconcile is not the one the API server holds.

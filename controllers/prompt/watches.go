@@ -32,15 +32,15 @@ const includesIndex = "includes"
 // The backoff after an error. It stays short, because what failed is most often a database that is back
 // again, and because a deleted object must be let go in time.
 const (
-	firstBackoff   = 5 * time.Millisecond
-	longestBackoff = 15 * time.Second
+	minBackoff = 5 * time.Millisecond
+	maxBackoff = 15 * time.Second
 )
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// SetUp registers the reconciler with the manager. drifted brings prompts that upkeep found to
+// SetupWithManager registers the reconciler with the manager. drifted brings prompts that upkeep found to
 // differ from their rows.
-func (r *Reconciler) SetUp(ctx context.Context, mgr ctrl.Manager, drifted <-chan event.GenericEvent) error {
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, drifted <-chan event.GenericEvent) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Prompt{}, includesIndex, func(obj client.Object) []string {
 		p := obj.(*v1alpha1.Prompt)
 		names := promptobject.IncludedNames(p)
@@ -56,20 +56,20 @@ func (r *Reconciler) SetUp(ctx context.Context, mgr ctrl.Manager, drifted <-chan
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("prompt").
 		For(&v1alpha1.Prompt{}, builder.WithPredicates(predicate.Or[client.Object](
-			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: needsLook}))).
-		Watches(&v1alpha1.Prompt{}, r.dependents()).
+			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: needsReconcile}))).
+		Watches(&v1alpha1.Prompt{}, r.includerEventHandler()).
 		WatchesRawSource(source.Channel(drifted, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Concurrency,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, longestBackoff),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
 		}).
 		Complete(reconcile.AsReconciler(mgr.GetClient(), r))
 }
 
-// needsLook says of an update that left generation and labels alone whether the prompt must be looked at
+// needsReconcile says of an update that left generation and labels alone whether the prompt must be looked at
 // all the same: it was asked for, an agent asked for what it says already, a deletion began, the object is another one (made again, or restored,
 // while the watch was broken), or its status came to speak of another generation.
-func needsLook(e event.UpdateEvent) bool {
+func needsReconcile(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
 	return before.Annotations[v1alpha1.RequestedAtAnnotation] != after.Annotations[v1alpha1.RequestedAtAnnotation] ||
 		before.Annotations[v1alpha1.LastChangeAnnotation] != after.Annotations[v1alpha1.LastChangeAnnotation] ||
@@ -78,10 +78,10 @@ func needsLook(e event.UpdateEvent) bool {
 		before.Status.ObservedGeneration != after.Status.ObservedGeneration && after.Status.ObservedGeneration != after.Generation
 }
 
-// dependents wakes what includes a prompt when something changed that its includers see.
-func (r *Reconciler) dependents() handler.EventHandler {
+// includerEventHandler wakes what includes a prompt when something changed that its includers see.
+func (r *Reconciler) includerEventHandler() handler.EventHandler {
 	appeared := func(ctx context.Context, obj client.Object, q queue) {
-		wake(q, obj.GetNamespace(), r.includers(ctx, obj.GetNamespace(), obj.GetName()))
+		enqueueLowPriority(q, obj.GetNamespace(), r.listIncluders(ctx, obj.GetNamespace(), obj.GetName()))
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { appeared(ctx, e.Object, q) },
@@ -91,10 +91,10 @@ func (r *Reconciler) dependents() handler.EventHandler {
 			was, is := promptobject.IncludedNames(before), promptobject.IncludedNames(after)
 			if !slices.Equal(was, is) {
 				// A cycle may have opened or closed anywhere along the way.
-				wake(q, after.Namespace, r.connected(ctx, after.Namespace, after.Name, was))
+				enqueueLowPriority(q, after.Namespace, r.affectedByIncludeChange(ctx, after.Namespace, after.Name, was))
 				return
 			}
-			if includersSee(before) != includersSee(after) ||
+			if includerViewOf(before) != includerViewOf(after) ||
 				!equality.Semantic.DeepEqual(before.Status.Channels, after.Status.Channels) {
 				appeared(ctx, after, q)
 			}
@@ -102,19 +102,19 @@ func (r *Reconciler) dependents() handler.EventHandler {
 	}
 }
 
-// visible is what includers of a prompt see of it, besides its channels.
-type visible struct{ digest, reason string }
+// includerView is what includers of a prompt see of it, besides its channels.
+type includerView struct{ digest, reason string }
 
-func includersSee(p *v1alpha1.Prompt) visible {
-	v := visible{digest: p.Status.Digest}
+func includerViewOf(p *v1alpha1.Prompt) includerView {
+	v := includerView{digest: p.Status.Digest}
 	if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		v.reason = ready.Reason
 	}
 	return v
 }
 
-// includers are the prompts of a namespace that include one by name.
-func (r *Reconciler) includers(ctx context.Context, namespace, name string) []string {
+// listIncluders are the prompts of a namespace that include one by name.
+func (r *Reconciler) listIncluders(ctx context.Context, namespace, name string) []string {
 	var found v1alpha1.PromptList
 	err := r.Client.List(ctx, &found, client.InNamespace(namespace), client.MatchingFields{includesIndex: name},
 		client.UnsafeDisableDeepCopy)
@@ -129,18 +129,18 @@ func (r *Reconciler) includers(ctx context.Context, namespace, name string) []st
 	return names
 }
 
-// connected is what a change of a prompt's includes may open or close a cycle with: everything it includes
+// affectedByIncludeChange is what a change of a prompt's includes may open or close a cycle with: everything it includes
 // or included before, directly or not, and everything that includes it. Prompts that only share a
 // fragment with it are neither.
-func (r *Reconciler) connected(ctx context.Context, namespace, name string, was []string) []string {
-	found := reachable(append([]string{name}, was...), r.included(ctx, namespace))
-	maps.Copy(found, reachable([]string{name}, func(of string) []string { return r.includers(ctx, namespace, of) }))
+func (r *Reconciler) affectedByIncludeChange(ctx context.Context, namespace, name string, was []string) []string {
+	found := reachableNames(append([]string{name}, was...), r.cachedIncludes(ctx, namespace))
+	maps.Copy(found, reachableNames([]string{name}, func(of string) []string { return r.listIncluders(ctx, namespace, of) }))
 	delete(found, name) // its own event brings it
 	return slices.Sorted(maps.Keys(found))
 }
 
-// reachable is the set of names met on the way along next, the start included.
-func reachable(start []string, next func(string) []string) map[string]bool {
+// reachableNames is the set of names met on the way along next, the start included.
+func reachableNames(start []string, next func(string) []string) map[string]bool {
 	seen := map[string]bool{}
 	unvisited := slices.Clone(start)
 	for len(unvisited) > 0 {
@@ -154,8 +154,8 @@ func reachable(start []string, next func(string) []string) map[string]bool {
 	return seen
 }
 
-// wake enqueues prompts behind those that people changed themselves.
-func wake(q queue, namespace string, names []string) {
+// enqueueLowPriority enqueues prompts behind those that people changed themselves.
+func enqueueLowPriority(q queue, namespace string, names []string) {
 	low := handler.LowPriority
 	for _, name := range names {
 		request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}

@@ -29,8 +29,8 @@ func TestNeedsLook(t *testing.T) {
 			before.UID, before.Generation, before.Status.ObservedGeneration = "a", 4, 3
 			after := before.DeepCopy()
 			tc.change(after)
-			if got := needsLook(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {
-				t.Errorf("needsLook is %t, want %t", got, tc.want)
+			if got := needsReconcile(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {
+				t.Errorf("needsReconcile is %t, want %t", got, tc.want)
 			}
 		})
 	}

@@ -28,14 +28,14 @@ const (
 // Outcome is what a reconcile ended in: Ready, Waiting, Blocked or Retry. It is a value; Finish
 // carries it out.
 type Outcome struct {
-	kind      Kind
-	ready     metav1.ConditionStatus
-	abnormal  string // the condition that is True beside Ready, or empty
-	eventType string
-	reason    string
-	message   string
-	err       error
-	again     time.Duration
+	kind         Kind
+	ready        metav1.ConditionStatus
+	abnormal     string // the condition that is True beside Ready, or empty
+	eventType    string
+	reason       string
+	message      string
+	err          error
+	requeueAfter time.Duration
 }
 
 // Ready says that what the spec asks for is what is served.
@@ -70,9 +70,9 @@ func Retry(reason, message string, err error) Outcome {
 	}
 }
 
-// Again asks for another reconcile after d, give or take a tenth.
-func (o Outcome) Again(d time.Duration) Outcome {
-	o.again = d
+// RequeueAfter asks for another reconcile after d, give or take a tenth.
+func (o Outcome) RequeueAfter(d time.Duration) Outcome {
+	o.requeueAfter = d
 	return o
 }
 

@@ -22,11 +22,11 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
-// maxMessage bounds a condition message, in bytes; the API allows 32 KiB, a terminal does not.
-const maxMessage = 1024
+// maxMessageBytes bounds a condition message, in bytes; the API allows 32 KiB, a terminal does not.
+const maxMessageBytes = 1024
 
-// conflictPause is how long a cache that was behind gets to catch up.
-const conflictPause = 500 * time.Millisecond
+// conflictRequeue is how long a cache that was behind gets to catch up.
+const conflictRequeue = 500 * time.Millisecond
 
 // Object is an object whose status this package writes.
 type Object interface {
@@ -73,15 +73,15 @@ func (w Writer) patchFinalizers(ctx context.Context, obj client.Object, change f
 // deleted and made again, is refused by the API server instead of overwriting newer news.
 func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl.Result, error) {
 	reasonBefore := readyReason(before)
-	apply(obj, o)
+	setConditions(obj, o)
 	if !equality.Semantic.DeepEqual(before, obj) {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		if err := w.Client.Status().Patch(ctx, obj, patch); err != nil {
-			result, err := AfterPatch(fmt.Errorf("patch status: %w", err))
+			result, err := ResultOfPatch(fmt.Errorf("patch status: %w", err))
 			return result, errors.Join(o.err, err)
 		}
 		if worthAnEvent(reasonBefore, o) {
-			w.Event(obj, o.eventType, o.reason, o.message)
+			w.RecordEvent(obj, o.eventType, o.reason, o.message)
 		}
 	}
 	if o.err != nil {
@@ -90,41 +90,41 @@ func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl
 	// Coming back by itself is never urgent. It has to say so: an object that waits in the queue keeps
 	// the highest priority it was added with, and being woken for an include would become urgent too.
 	low := handler.LowPriority
-	return ctrl.Result{RequeueAfter: jitter(o.again), Priority: &low}, nil
+	return ctrl.Result{RequeueAfter: addJitter(o.requeueAfter), Priority: &low}, nil
 }
 
-// AfterPatch says how a reconcile goes on after a patch: not at all when the object is gone, and with
+// ResultOfPatch says how a reconcile goes on after a patch: not at all when the object is gone, and with
 // another look when it changed meanwhile. That is no error: the cache was behind, and what it lacks is
 // on its way.
-func AfterPatch(err error) (ctrl.Result, error) {
+func ResultOfPatch(err error) (ctrl.Result, error) {
 	switch {
 	case apierrors.IsNotFound(err):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(err):
-		return ctrl.Result{RequeueAfter: jitter(conflictPause)}, nil
+		return ctrl.Result{RequeueAfter: addJitter(conflictRequeue)}, nil
 	default:
 		return ctrl.Result{}, err
 	}
 }
 
-// Event records an event on obj; its action is Reconcile.
-func (w Writer) Event(obj client.Object, eventType, reason, message string) {
-	w.Recorder.Eventf(obj, nil, eventType, reason, "Reconcile", "%s", truncate(message))
+// RecordEvent records an event on obj; its action is Reconcile.
+func (w Writer) RecordEvent(obj client.Object, eventType, reason, message string) {
+	w.Recorder.Eventf(obj, nil, eventType, reason, "Reconcile", "%s", truncateMessage(message))
 }
 
-// Warn records a warning event that is not the outcome of a reconcile.
-func (w Writer) Warn(obj client.Object, reason, message string) {
-	w.Event(obj, corev1.EventTypeWarning, reason, message)
+// RecordWarning records a warning event that is not the outcome of a reconcile.
+func (w Writer) RecordWarning(obj client.Object, reason, message string) {
+	w.RecordEvent(obj, corev1.EventTypeWarning, reason, message)
 }
 
-// apply sets the conditions of o on obj.
-func apply(obj Object, o Outcome) {
+// setConditions sets the conditions of o on obj.
+func setConditions(obj Object, o Outcome) {
 	obj.Observe(obj.GetGeneration())
 	conditions := obj.Conditions()
 	set := func(kind string, status metav1.ConditionStatus) {
 		meta.SetStatusCondition(conditions, metav1.Condition{
 			Type: kind, Status: status, ObservedGeneration: obj.GetGeneration(),
-			Reason: o.reason, Message: truncate(o.message),
+			Reason: o.reason, Message: truncateMessage(o.message),
 		})
 	}
 	set(v1alpha1.ConditionReady, o.ready)
@@ -151,20 +151,20 @@ func worthAnEvent(before string, o Outcome) bool {
 	return before != o.reason && (before != "" || o.kind != KindReady)
 }
 
-func jitter(d time.Duration) time.Duration {
+func addJitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
 	return wait.Jitter(d*9/10, 2.0/9)
 }
 
-// truncate cuts a message at maxMessage bytes, never inside a character.
-func truncate(message string) string {
+// truncateMessage cuts a message at maxMessage bytes, never inside a character.
+func truncateMessage(message string) string {
 	const ellipsis = "…"
-	if len(message) <= maxMessage {
+	if len(message) <= maxMessageBytes {
 		return message
 	}
-	cut := maxMessage - len(ellipsis)
+	cut := maxMessageBytes - len(ellipsis)
 	for !utf8.RuneStart(message[cut]) {
 		cut--
 	}

@@ -59,7 +59,7 @@ func TestApply(t *testing.T) {
 			p.Generation = 4
 			p.Status.ObservedGeneration = -1
 			p.Status.Conditions = tc.before
-			apply(p, tc.outcome)
+			setConditions(p, tc.outcome)
 			for i := range p.Status.Conditions {
 				p.Status.Conditions[i].LastTransitionTime = metav1.Time{}
 			}
@@ -72,23 +72,23 @@ func TestApply(t *testing.T) {
 }
 
 func TestTruncateKeepsWholeCharacters(t *testing.T) {
-	long := strings.Repeat("é", maxMessage)
-	got := truncate(long)
-	if len(got) > maxMessage || !utf8.ValidString(got) || !strings.HasSuffix(got, "é…") {
+	long := strings.Repeat("é", maxMessageBytes)
+	got := truncateMessage(long)
+	if len(got) > maxMessageBytes || !utf8.ValidString(got) || !strings.HasSuffix(got, "é…") {
 		t.Errorf("truncate gave %d bytes ending in %q", len(got), got[len(got)-8:])
 	}
-	if short := "short"; truncate(short) != short {
-		t.Errorf("truncate changed %q to %q", short, truncate(short))
+	if short := "short"; truncateMessage(short) != short {
+		t.Errorf("truncate changed %q to %q", short, truncateMessage(short))
 	}
 }
 
 func TestJitterStaysWithinATenth(t *testing.T) {
 	for range 1000 {
-		if d := jitter(time.Minute); d < 54*time.Second || d > 66*time.Second {
+		if d := addJitter(time.Minute); d < 54*time.Second || d > 66*time.Second {
 			t.Fatalf("jitter(1m) = %s", d)
 		}
 	}
-	if d := jitter(0); d != 0 {
+	if d := addJitter(0); d != 0 {
 		t.Errorf("jitter(0) = %s", d)
 	}
 }

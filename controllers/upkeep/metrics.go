@@ -6,23 +6,23 @@ import (
 )
 
 var (
-	swept = prometheus.NewCounter(prometheus.CounterOpts{
+	rowsSwept = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_swept_rows_total", Help: "Rows tombstoned because their object is gone.",
 	})
-	drifted = prometheus.NewCounter(prometheus.CounterOpts{
+	objectsDrifted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_drifted_objects_total", Help: "Objects woken because their row differs.",
 	})
-	purged = prometheus.NewCounter(prometheus.CounterOpts{
+	promptsPurged = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_purged_prompts_total", Help: "Deleted prompts whose texts were erased.",
 	})
-	stopped = prometheus.NewCounterVec(prometheus.CounterOpts{
+	comparisonsStopped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_comparison_stopped_total", Help: "Comparisons that removed nothing although rows had no object, by reason.",
 	}, []string{"reason"})
-	failures = prometheus.NewCounterVec(prometheus.CounterOpts{
+	roundFailures = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_upkeep_failures_total", Help: "Upkeep rounds that failed.",
 	}, []string{"round"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(swept, drifted, purged, stopped, failures)
+	metrics.Registry.MustRegister(rowsSwept, objectsDrifted, promptsPurged, comparisonsStopped, roundFailures)
 }

@@ -22,15 +22,15 @@ import (
 )
 
 const (
-	rowPage    = 1000
-	objectPage = 250
-	purgeBatch = 100
-	indexBatch = 10 // in one transaction, which is not given long; a prompt may be 128 KiB of words
-	// keepDeleted is how long the texts of a deleted prompt stay.
-	keepDeleted = 30 * 24 * time.Hour
-	// keepChanges is how long the outcome of a change request can be asked for.
-	keepChanges = 30 * 24 * time.Hour
-	changeBatch = 1000
+	rowPageSize    = 1000
+	objectPageSize = 250
+	purgeBatch     = 100
+	indexBatch     = 10 // in one transaction, which is not given long; a prompt may be 128 KiB of words
+	// deletedRetention is how long the texts of a deleted prompt stay.
+	deletedRetention = 30 * 24 * time.Hour
+	// changeRetention is how long the outcome of a change request can be asked for.
+	changeRetention = 30 * 24 * time.Hour
+	changeBatch     = 1000
 )
 
 // Store is what upkeep needs of the database.
@@ -44,8 +44,8 @@ type Store interface {
 	DeleteUnusedTags(ctx context.Context) error
 }
 
-// Upkeep is a leader-only runnable.
-type Upkeep struct {
+// Runner is a leader-only runnable.
+type Runner struct {
 	Store Store
 	// Live asks the API server itself, never a cache.
 	Live     client.Reader
@@ -55,83 +55,83 @@ type Upkeep struct {
 	Log       logr.Logger
 	// Every is the time between comparisons, give or take a tenth.
 	Every time.Duration
-	// Settled is how long a row must be unchanged before a comparison may remove it.
-	Settled time.Duration
-	// Limit is how many rows one comparison may remove, where that is more than upkeep would by itself.
-	Limit int
+	// Grace is how long a row must be unchanged before a comparison may remove it.
+	Grace time.Duration
+	// SweepLimit is how many rows one comparison may remove, where that is more than upkeep would by itself.
+	SweepLimit int
 	// Drifted takes objects whose row differs to the reconciler.
 	Drifted chan<- event.GenericEvent
 
-	// newest is the resourceVersion of the last list.
-	newest string
+	// newestListVersion is the resourceVersion of the last list.
+	newestListVersion string
 }
 
 // NeedLeaderElection makes upkeep run on the leader only.
-func (u *Upkeep) NeedLeaderElection() bool { return true }
+func (u *Runner) NeedLeaderElection() bool { return true }
 
 // Start runs until ctx ends. A round that fails is logged, counted and tried again the next time, but for
 // one thing: when the API server went back in time, every watch of this process goes on from a version
 // that is in the future now and hears nothing. Only a new process reads everything again.
-func (u *Upkeep) Start(ctx context.Context) error {
+func (u *Runner) Start(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
 		for name, round := range map[string]func(context.Context) error{
-			"comparison": u.compare, "purge": u.purge, "index": u.reindex, "changes": u.dropChanges, "tags": u.Store.DeleteUnusedTags,
+			"comparison": u.runComparison, "purge": u.purgeDeletedPrompts, "index": u.reindexPrompts, "changes": u.deleteOldChanges, "tags": u.Store.DeleteUnusedTags,
 		} {
 			err := round(ctx)
-			if errors.Is(err, errWentBack) {
+			if errors.Is(err, errAPIServerRestored) {
 				end(err)
 				return
 			}
 			if err != nil && ctx.Err() == nil {
-				failures.WithLabelValues(name).Inc()
+				roundFailures.WithLabelValues(name).Inc()
 				u.Log.Error(err, "Upkeep round failed", "round", name)
 			}
 		}
 	}, u.Every, 0.1, true)
-	if err := context.Cause(ctx); errors.Is(err, errWentBack) {
+	if err := context.Cause(ctx); errors.Is(err, errAPIServerRestored) {
 		return err
 	}
 	return nil
 }
 
-var errWentBack = errors.New("the API server went back in time, as after a restore of etcd; ending, to read everything again")
+var errAPIServerRestored = errors.New("the API server went back in time, as after a restore of etcd; ending, to read everything again")
 
-// remember keeps the version of the newest list, and refuses one that is older.
-func (u *Upkeep) remember(version string) error {
-	if u.newest != "" {
-		order, err := resourceversion.CompareResourceVersion(version, u.newest)
+// checkNotRestored keeps the version of the newest list, and refuses one that is older.
+func (u *Runner) checkNotRestored(version string) error {
+	if u.newestListVersion != "" {
+		order, err := resourceversion.CompareResourceVersion(version, u.newestListVersion)
 		if err != nil {
 			return fmt.Errorf("compare versions of lists: %w", err)
 		}
 		if order < 0 {
-			return errWentBack
+			return errAPIServerRestored
 		}
 	}
-	u.newest = version
+	u.newestListVersion = version
 	return nil
 }
 
-// compare runs one comparison: rows first, then objects, so that an object made in between is not
+// runComparison runs one comparison: rows first, then objects, so that an object made in between is not
 // missed. Another cluster's rows are none of ours to compare.
-func (u *Upkeep) compare(ctx context.Context) error {
+func (u *Runner) runComparison(ctx context.Context) error {
 	if err := u.Store.CheckCluster(ctx); err != nil {
 		return err
 	}
-	rows, err := u.rows(ctx)
+	rows, err := u.listRows(ctx)
 	if err != nil {
 		return err
 	}
-	objects, err := u.objects(ctx)
+	objects, err := u.listObjects(ctx)
 	if err != nil {
 		if meta.IsNoMatchError(err) || client.IgnoreNotFound(err) == nil {
-			u.stop("CRDMissing", "the resource prompts.lectern.dev is gone from the API server; no row is removed")
+			u.reportStopped("CRDMissing", "the resource prompts.lectern.dev is gone from the API server; no row is removed")
 			return nil
 		}
 		return err
 	}
-	p := compare(rows, objects)
+	p := compareRowsWithObjects(rows, objects)
 	for _, key := range p.drifted {
 		obj := &v1alpha1.Prompt{}
 		obj.Namespace, obj.Name = key.Namespace, key.Name
@@ -141,66 +141,66 @@ func (u *Upkeep) compare(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	drifted.Add(float64(len(p.drifted)))
-	if reason, message := p.refusal(len(objects), u.Limit); reason != "" {
-		u.stop(reason, message)
+	objectsDrifted.Add(float64(len(p.drifted)))
+	if reason, message := p.reasonToStop(len(objects), u.SweepLimit); reason != "" {
+		u.reportStopped(reason, message)
 		return nil
 	}
-	return u.sweep(ctx, p.sweep)
+	return u.tombstoneOrphans(ctx, p.orphans)
 }
 
-func (u *Upkeep) sweep(ctx context.Context, rows []store.ComparedRow) error {
+func (u *Runner) tombstoneOrphans(ctx context.Context, rows []store.ComparedRow) error {
 	for _, row := range rows {
 		done, err := u.Store.RemoveIfUnchanged(ctx, row.Key, row.Fence)
 		if err != nil {
 			return fmt.Errorf("tombstone %s: %w", row.Key, err)
 		}
 		if done {
-			swept.Inc()
+			rowsSwept.Inc()
 			u.Log.Info("Removed a prompt whose object is gone", "namespace", row.Key.Namespace, "name", row.Key.Name)
 		}
 	}
 	return nil
 }
 
-// stop says why a comparison removes nothing.
-func (u *Upkeep) stop(reason, message string) {
-	stopped.WithLabelValues(reason).Inc()
+// reportStopped says why a comparison removes nothing.
+func (u *Runner) reportStopped(reason, message string) {
+	comparisonsStopped.WithLabelValues(reason).Inc()
 	u.Log.Error(errors.New(message), "Comparison stopped", "reason", reason)
 	u.Recorder.Eventf(u.Regarding, nil, corev1.EventTypeWarning, reason, "Compare", "%s", message)
 }
 
-func (u *Upkeep) rows(ctx context.Context) ([]store.ComparedRow, error) {
+func (u *Runner) listRows(ctx context.Context) ([]store.ComparedRow, error) {
 	var all []store.ComparedRow
 	var after store.Key
 	for {
-		page, err := u.Store.ListRows(ctx, after, rowPage, u.Settled)
+		page, err := u.Store.ListRows(ctx, after, rowPageSize, u.Grace)
 		if err != nil {
 			return nil, fmt.Errorf("read rows: %w", err)
 		}
 		all = append(all, page...)
-		if len(page) < rowPage {
+		if len(page) < rowPageSize {
 			return all, nil
 		}
 		after = page[len(page)-1].Key
 	}
 }
 
-func (u *Upkeep) objects(ctx context.Context) (map[store.Key]object, error) {
-	all := map[store.Key]object{}
+func (u *Runner) listObjects(ctx context.Context) (map[store.Key]liveObject, error) {
+	all := map[store.Key]liveObject{}
 	for next := ""; ; {
 		var page v1alpha1.PromptList
-		if err := u.Live.List(ctx, &page, client.Limit(objectPage), client.Continue(next)); err != nil {
+		if err := u.Live.List(ctx, &page, client.Limit(objectPageSize), client.Continue(next)); err != nil {
 			return nil, fmt.Errorf("list objects: %w", err)
 		}
 		if next == "" { // the later pages are of the same version
-			if err := u.remember(page.ResourceVersion); err != nil {
+			if err := u.checkNotRestored(page.ResourceVersion); err != nil {
 				return nil, err
 			}
 		}
 		for i := range page.Items {
 			p := &page.Items[i]
-			all[store.Key{Namespace: p.Namespace, Name: p.Name}] = seen(p)
+			all[store.Key{Namespace: p.Namespace, Name: p.Name}] = observeObject(p)
 		}
 		if next = page.Continue; next == "" {
 			return all, nil
@@ -208,30 +208,30 @@ func (u *Upkeep) objects(ctx context.Context) (map[store.Key]object, error) {
 	}
 }
 
-func seen(p *v1alpha1.Prompt) object {
-	return object{
-		owner:  store.Owner{UID: string(p.UID), Generation: p.Generation},
-		digest: prompt.Digest(p.Status.Digest),
-		left:   !p.DeletionTimestamp.IsZero() || p.Spec.Suspend,
+func observeObject(p *v1alpha1.Prompt) liveObject {
+	return liveObject{
+		owner:       store.Owner{UID: string(p.UID), Generation: p.Generation},
+		digest:      prompt.Digest(p.Status.Digest),
+		unpublished: !p.DeletionTimestamp.IsZero() || p.Spec.Suspend,
 	}
 }
 
-// purge erases the texts of prompts deleted long ago.
-func (u *Upkeep) purge(ctx context.Context) error {
+// purgeDeletedPrompts erases the texts of prompts deleted long ago.
+func (u *Runner) purgeDeletedPrompts(ctx context.Context) error {
 	for {
-		n, err := u.Store.PurgeTombstones(ctx, keepDeleted, purgeBatch)
+		n, err := u.Store.PurgeTombstones(ctx, deletedRetention, purgeBatch)
 		if err != nil {
 			return fmt.Errorf("purge deleted prompts: %w", err)
 		}
-		purged.Add(float64(n))
+		promptsPurged.Add(float64(n))
 		if n < purgeBatch {
 			return nil
 		}
 	}
 }
 
-// reindex writes what searches find prompts by where a release before this one did not.
-func (u *Upkeep) reindex(ctx context.Context) error {
+// reindexPrompts writes what searches find prompts by where a release before this one did not.
+func (u *Runner) reindexPrompts(ctx context.Context) error {
 	for after := int64(0); ; {
 		last, err := u.Store.BackfillSearchIndex(ctx, after, indexBatch)
 		if err != nil || last == 0 {
@@ -241,10 +241,10 @@ func (u *Upkeep) reindex(ctx context.Context) error {
 	}
 }
 
-// dropChanges forgets change requests that were settled long ago.
-func (u *Upkeep) dropChanges(ctx context.Context) error {
+// deleteOldChanges forgets change requests that were settled long ago.
+func (u *Runner) deleteOldChanges(ctx context.Context) error {
 	for {
-		n, err := u.Store.DeleteOldChanges(ctx, keepChanges, changeBatch)
+		n, err := u.Store.DeleteOldChanges(ctx, changeRetention, changeBatch)
 		if err != nil {
 			return err
 		}

@@ -6,16 +6,16 @@ import (
 )
 
 func TestRememberNoticesARestore(t *testing.T) {
-	u := &Upkeep{}
+	u := &Runner{}
 	for _, version := range []string{"9", "9", "10", "1000"} {
-		if err := u.remember(version); err != nil {
-			t.Errorf("version %s after %s: %v", version, u.newest, err)
+		if err := u.checkNotRestored(version); err != nil {
+			t.Errorf("version %s after %s: %v", version, u.newestListVersion, err)
 		}
 	}
-	if err := u.remember("999"); !errors.Is(err, errWentBack) {
-		t.Errorf("an older list gives %v, want %v", err, errWentBack)
+	if err := u.checkNotRestored("999"); !errors.Is(err, errAPIServerRestored) {
+		t.Errorf("an older list gives %v, want %v", err, errAPIServerRestored)
 	}
-	if err := u.remember("no number"); err == nil || errors.Is(err, errWentBack) {
+	if err := u.checkNotRestored("no number"); err == nil || errors.Is(err, errAPIServerRestored) {
 		t.Errorf("a list without a version gives %v", err)
 	}
 }

@@ -25,7 +25,7 @@ func TestCheckNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := ""
-			if err := CheckNone(tc.addresses, func(string) string {
+			if err := ValidateNone(tc.addresses, func(string) string {
 				if tc.inCluster {
 					return "10.0.0.1"
 				}

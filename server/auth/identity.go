@@ -64,13 +64,13 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (Identity, error)
 }
 
-// Decider is the one decision point before every read and every request for a change.
-type Decider interface {
-	// Allow returns nil or an error wrapping ErrDenied. A list in one namespace is asked with a
+// Authorizer is the one decision point before every read and every request for a change.
+type Authorizer interface {
+	// Authorize returns nil or an error wrapping ErrDenied. A list in one namespace is asked with a
 	// key without name.
-	Allow(ctx context.Context, identity Identity, verb Verb, key store.Key) error
-	// Visible is the set of namespaces whose prompts the caller may list.
-	Visible(ctx context.Context, identity Identity) (store.Scope, error)
+	Authorize(ctx context.Context, identity Identity, verb Verb, key store.Key) error
+	// VisibleNamespaces is the set of namespaces whose prompts the caller may list.
+	VisibleNamespaces(ctx context.Context, identity Identity) (store.Scope, error)
 }
 
 // RefusedError is a request that is answered with an HTTP status before it is read.

@@ -48,17 +48,17 @@ func (n *None) Authenticate(r *http.Request) (Identity, error) {
 	return n.identity, nil
 }
 
-// Allow allows.
-func (*None) Allow(context.Context, Identity, Verb, store.Key) error { return nil }
+// Authorize allows.
+func (*None) Authorize(context.Context, Identity, Verb, store.Key) error { return nil }
 
-// Visible is everything.
-func (*None) Visible(context.Context, Identity) (store.Scope, error) {
+// VisibleNamespaces is everything.
+func (*None) VisibleNamespaces(context.Context, Identity) (store.Scope, error) {
 	return store.Scope{All: true}, nil
 }
 
-// CheckNone says why a server with these listening addresses and this environment may not run
+// ValidateNone says why a server with these listening addresses and this environment may not run
 // without authentication, or nil.
-func CheckNone(addresses []string, getenv func(string) string) error {
+func ValidateNone(addresses []string, getenv func(string) string) error {
 	if getenv("KUBERNETES_SERVICE_HOST") != "" {
 		return errors.New("--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): " +
 			"every pod that reaches this one could read every prompt")
@@ -68,7 +68,7 @@ func CheckNone(addresses []string, getenv func(string) string) error {
 		if err != nil {
 			return fmt.Errorf("address %q is not host:port: %w", address, err)
 		}
-		if !isLoopback(host) {
+		if !isLoopbackListenHost(host) {
 			return fmt.Errorf("--auth=none listens on loopback only: address %q must be localhost, 127.0.0.1 or [::1] with a port", address)
 		}
 	}
@@ -92,8 +92,8 @@ func isLoopbackHost(hostport string) bool {
 	return host == "127.0.0.1" || host == "::1" || strings.EqualFold(host, "localhost")
 }
 
-// isLoopback is about listening addresses; there any address of 127.0.0.0/8 is one.
-func isLoopback(host string) bool {
+// isLoopbackListenHost is about listening addresses; there any address of 127.0.0.0/8 is one.
+func isLoopbackListenHost(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

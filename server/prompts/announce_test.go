@@ -103,7 +103,7 @@ func TestAnnouncer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				nobody := auth.NewNone("anna")
 				announced := make(chan told, 20)
-				announcer := New(Config{Decider: nobody, Version: "v0"}).NewAnnouncer(delay, ears{
+				announcer := New(Config{Authorizer: nobody, Version: "v0"}).NewAnnouncer(delay, ears{
 					ctx:   auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"}),
 					began: time.Now(), told: announced,
 				})

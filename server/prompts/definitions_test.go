@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // everyTool is a surface that offers all there are; it is asked for their definitions only.
 func everyTool() *Service {
 	return New(Config{
-		Decider: auth.NewNone("anna"), Version: "v0",
+		Authorizer: auth.NewNone("anna"), Version: "v0",
 		Library: struct{ Library }{}, Changes: struct{ Changes }{},
 	})
 }

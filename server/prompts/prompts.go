@@ -42,14 +42,14 @@ type Catalog interface {
 	CatchUp(ctx context.Context)
 }
 
-// Config is what a Service is made of. Catalog and Decider are required.
+// Config is what a Service is made of. Catalog and Authorizer are required.
 type Config struct {
 	Catalog Catalog
 	// Library is what tools read; nil offers no tools. Changes takes the requests of tools that write; nil offers
 	// only those that read.
-	Library Library
-	Changes Changes
-	Decider auth.Decider
+	Library    Library
+	Changes    Changes
+	Authorizer auth.Authorizer
 	// Version is the program's, as clients see it.
 	Version string
 	// DefaultNamespace is where a caller without a namespace of their own adds prompts who names none;
@@ -70,7 +70,7 @@ type Service struct {
 	catalog          Catalog
 	library          Library
 	changes          *outcomeWaiter
-	decider          auth.Decider
+	decider          auth.Authorizer
 	defaultNamespace string
 	homeNamespace    string
 	resultLimit      int
@@ -85,7 +85,7 @@ func New(config Config) *Service {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		catalog: config.Catalog, library: config.Library, decider: config.Decider,
+		catalog: config.Catalog, library: config.Library, decider: config.Authorizer,
 		defaultNamespace: config.DefaultNamespace, homeNamespace: config.HomeNamespace, resultLimit: config.ResultLimit, log: config.Log,
 		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
-// source is where prompts come from: a database, or a folder.
-type source struct {
+// backend is where prompts come from: a database, or a folder.
+type backend struct {
 	catalog.Source
 	library prompts.Library
 	// changes is where they are asked for.
@@ -24,31 +24,31 @@ type source struct {
 	close  func()
 }
 
-// shelf is a store beside the folder it is kept in step with: names in files that are not sound yet are not free.
-type shelf struct {
+// folderLibrary is a store beside the folder it is kept in step with: names in files that are not sound yet are not free.
+type folderLibrary struct {
 	*memory.Store
 	folder *folder.Folder
 }
 
-func (s shelf) NameTaken(ctx context.Context, key store.Key) (bool, error) {
+func (s folderLibrary) NameTaken(ctx context.Context, key store.Key) (bool, error) {
 	if s.folder.Claims(key) {
 		return true, nil
 	}
 	return s.Store.NameTaken(ctx, key)
 }
 
-func openSource(ctx context.Context, opts *Options, log *slog.Logger) (*source, error) {
+func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend, error) {
 	if opts.Prompts != "" {
 		kept := memory.New()
 		folder, err := folder.Open(ctx, opts.Prompts, kept, log)
 		if err != nil {
 			return nil, fmt.Errorf("--prompts: %w", err)
 		}
-		return &source{Source: kept, library: shelf{kept, folder}, changes: folder, follow: folder.Follow, close: func() {}}, nil
+		return &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, follow: folder.Follow, close: func() {}}, nil
 	}
 	db, err := postgres.Open(ctx, opts.Database)
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	return &source{Source: db, library: db, changes: db, follow: func(context.Context) {}, close: db.Close}, nil
+	return &backend{Source: db, library: db, changes: db, follow: func(context.Context) {}, close: db.Close}, nil
 }

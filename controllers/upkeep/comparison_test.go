@@ -20,8 +20,8 @@ func row(name string, settled bool) store.ComparedRow {
 }
 
 func TestCompare(t *testing.T) {
-	equal := object{owner: store.Owner{UID: "uid-p", Generation: 3}, digest: "sha256:1"}
-	changed := func(change func(*object)) object {
+	equal := liveObject{owner: store.Owner{UID: "uid-p", Generation: 3}, digest: "sha256:1"}
+	changed := func(change func(*liveObject)) liveObject {
 		o := equal
 		change(&o)
 		return o
@@ -29,12 +29,12 @@ func TestCompare(t *testing.T) {
 	key := store.Key{Namespace: "a", Name: "p"}
 	for name, tc := range map[string]struct {
 		rows    []store.ComparedRow
-		objects map[store.Key]object
+		objects map[store.Key]liveObject
 		sweep   []store.ComparedRow
 		drifted []store.Key
 	}{
 		"equal row and object are left alone": {
-			rows: []store.ComparedRow{row("p", true)}, objects: map[store.Key]object{key: equal},
+			rows: []store.ComparedRow{row("p", true)}, objects: map[store.Key]liveObject{key: equal},
 		},
 		"a row without object goes": {
 			rows: []store.ComparedRow{row("p", true)}, sweep: []store.ComparedRow{row("p", true)},
@@ -43,35 +43,35 @@ func TestCompare(t *testing.T) {
 			rows: []store.ComparedRow{row("p", false)},
 		},
 		"an object without row is woken": {
-			objects: map[store.Key]object{key: equal}, drifted: []store.Key{key},
+			objects: map[store.Key]liveObject{key: equal}, drifted: []store.Key{key},
 		},
 		"an object with another digest is woken": {
 			rows:    []store.ComparedRow{row("p", true)},
-			objects: map[store.Key]object{key: changed(func(o *object) { o.digest = "sha256:2" })},
+			objects: map[store.Key]liveObject{key: changed(func(o *liveObject) { o.digest = "sha256:2" })},
 			drifted: []store.Key{key},
 		},
 		"an object with another uid is woken, its row is not swept": {
 			rows:    []store.ComparedRow{row("p", true)},
-			objects: map[store.Key]object{key: changed(func(o *object) { o.owner.UID = "other" })},
+			objects: map[store.Key]liveObject{key: changed(func(o *liveObject) { o.owner.UID = "other" })},
 			drifted: []store.Key{key},
 		},
 		"an object of an older generation is woken": {
 			rows:    []store.ComparedRow{row("p", true)},
-			objects: map[store.Key]object{key: changed(func(o *object) { o.owner.Generation = 2 })},
+			objects: map[store.Key]liveObject{key: changed(func(o *liveObject) { o.owner.Generation = 2 })},
 			drifted: []store.Key{key},
 		},
 		"an object whose row changed lately is left to its own reconcile": {
 			rows:    []store.ComparedRow{row("p", false)},
-			objects: map[store.Key]object{key: changed(func(o *object) { o.digest = "sha256:2" })},
+			objects: map[store.Key]liveObject{key: changed(func(o *liveObject) { o.digest = "sha256:2" })},
 		},
 		"an object that is deleted or suspended is left alone": {
-			objects: map[store.Key]object{key: changed(func(o *object) { o.left = true })},
+			objects: map[store.Key]liveObject{key: changed(func(o *liveObject) { o.unpublished = true })},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := compare(tc.rows, tc.objects)
-			want := plan{sweep: tc.sweep, drifted: tc.drifted, live: len(tc.rows)}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(plan{})); diff != "" {
+			got := compareRowsWithObjects(tc.rows, tc.objects)
+			want := comparison{orphans: tc.sweep, drifted: tc.drifted, liveRows: len(tc.rows)}
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(comparison{})); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
@@ -96,8 +96,8 @@ func TestRefusal(t *testing.T) {
 		"an empty list stops even where few rows are old": {live: 1000, sweep: 1, objects: 0, want: "EmptyList"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := plan{live: tc.live, sweep: slices.Repeat([]store.ComparedRow{{}}, tc.sweep)}
-			reason, message := p.refusal(tc.objects, tc.allowed)
+			p := comparison{liveRows: tc.live, orphans: slices.Repeat([]store.ComparedRow{{}}, tc.sweep)}
+			reason, message := p.reasonToStop(tc.objects, tc.allowed)
 			if reason != tc.want {
 				t.Errorf("reason is %q, want %q", reason, tc.want)
 			}

@@ -8,8 +8,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// record copies what is live into the status.
-func record(s *v1alpha1.PromptStatus, live store.Published) {
+// copyToStatus copies what is live into the status.
+func copyToStatus(s *v1alpha1.PromptStatus, live store.Published) {
 	s.Version, s.ServedVersion, s.Digest = live.Version, live.Served, string(live.Digest)
 	s.Channels = make([]v1alpha1.ChannelStatus, 0, len(live.Channels))
 	for _, c := range live.Channels {

@@ -12,7 +12,7 @@ import (
 
 func TestRecordNamesEachIncludeOnce(t *testing.T) {
 	var s v1alpha1.PromptStatus
-	record(&s, store.Published{
+	copyToStatus(&s, store.Published{
 		Version: 3, Served: 2, Digest: "sha256:3",
 		Channels: []store.Channel{{Name: "latest", Version: 3}, {Name: "production", Version: 2}},
 		Includes: []prompt.Included{{Name: "style", Version: 2}, {Name: "style", Version: 1, Selector: "@1"}, {Name: "style", Version: 2, Selector: "@beta"}},

@@ -10,9 +10,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// carried is the change request that waits for this object's publish, or nil. At the generation it was written with the
+// findAppliedChange is the change request that waits for this object's publish, or nil. At the generation it was written with the
 // edit is there, whatever it looks like; later it is there if asking again would change nothing.
-func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.AppliedChange, error) {
+func (r *Reconciler) findAppliedChange(ctx context.Context, p *v1alpha1.Prompt) (*store.AppliedChange, error) {
 	owner := store.Owner{UID: string(p.UID), Generation: p.Generation}
 	change, err := r.Store.AppliedChange(ctx, promptobject.KeyOf(p), owner, p.Annotations[v1alpha1.LastChangeAnnotation])
 	if err != nil || change == nil {
@@ -22,16 +22,16 @@ func (r *Reconciler) carried(ctx context.Context, p *v1alpha1.Prompt) (*store.Ap
 	return change, nil
 }
 
-// settleUnpublished answers a change request whose object ends otherwise than published, in the words of the object.
+// finalizeUnpublishedChange answers a change request whose object ends otherwise than published, in the words of the object.
 // What was published is answered by its publish.
-func (r *Reconciler) settleUnpublished(ctx context.Context, p *v1alpha1.Prompt, o status.Outcome) error {
+func (r *Reconciler) finalizeUnpublishedChange(ctx context.Context, p *v1alpha1.Prompt, o status.Outcome) error {
 	switch {
 	case o.Kind() == status.KindRetry, o.Reason() == v1alpha1.ReasonForeignCluster: // there is no saying yet, or nowhere
 		return nil
 	case o.Kind() == status.KindReady && o.Reason() != v1alpha1.ReasonSuspended:
 		return nil
 	}
-	change, err := r.carried(ctx, p)
+	change, err := r.findAppliedChange(ctx, p)
 	if err == nil && change != nil {
 		err = r.Store.FinalizeAppliedChange(ctx, *change, o.Reason(), o.Message())
 	}
