@@ -150,15 +150,15 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 	lease := &coordinationv1.Lease{}
 	lease.Name, lease.Namespace = leaseName, o.cluster.leaseNamespace
 	return mgr.Add(&upkeep.Runner{
-		Store:      db.writer,
-		Live:       mgr.GetAPIReader(),
-		Recorder:   recorder,
-		Regarding:  lease,
-		Log:        mgr.GetLogger().WithName("upkeep"),
-		Every:      o.comparisonInterval,
-		Grace:      o.comparisonGrace,
-		SweepLimit: o.sweepLimit,
-		Drifted:    drifted,
+		Store:              db.writer,
+		Live:               mgr.GetAPIReader(),
+		Recorder:           recorder,
+		Regarding:          lease,
+		Log:                mgr.GetLogger().WithName("upkeep"),
+		ComparisonInterval: o.comparisonInterval,
+		Grace:              o.comparisonGrace,
+		SweepLimit:         o.sweepLimit,
+		Drifted:            drifted,
 	})
 }
 

@@ -7,19 +7,19 @@ import (
 
 var (
 	rowsSwept = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "lectern_swept_rows_total", Help: "Rows tombstoned because their object is gone.",
+		Name: "lectern_upkeep_swept_rows_total", Help: "Rows tombstoned because their object is gone.",
 	})
 	objectsDrifted = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "lectern_drifted_objects_total", Help: "Objects woken because their row differs.",
+		Name: "lectern_upkeep_drifted_objects_total", Help: "Objects enqueued because their row differs.",
 	})
 	promptsPurged = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "lectern_purged_prompts_total", Help: "Deleted prompts whose texts were erased.",
+		Name: "lectern_upkeep_purged_prompts_total", Help: "Deleted prompts whose texts were erased.",
 	})
 	comparisonsStopped = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lectern_comparison_stopped_total", Help: "Comparisons that removed nothing although rows had no object, by reason.",
+		Name: "lectern_upkeep_comparisons_stopped_total", Help: "Comparisons that removed nothing although rows had no object, by reason.",
 	}, []string{"reason"})
 	roundFailures = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lectern_upkeep_failures_total", Help: "Upkeep rounds that failed.",
+		Name: "lectern_upkeep_failures_total", Help: "Upkeep rounds that failed, by round.",
 	}, []string{"round"})
 )
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -31,6 +32,8 @@ const (
 	// changeRetention is how long the outcome of a change request can be asked for.
 	changeRetention = 30 * 24 * time.Hour
 	changeBatch     = 1000
+	// cleanupInterval is the time between rounds of cleaning up, of which nothing is urgent.
+	cleanupInterval = 5 * time.Minute
 )
 
 // Store is what upkeep needs of the database.
@@ -53,8 +56,8 @@ type Runner struct {
 	// Regarding is what events about the comparison are attached to.
 	Regarding runtime.Object
 	Log       logr.Logger
-	// Every is the time between comparisons, give or take a tenth.
-	Every time.Duration
+	// ComparisonInterval is the time between comparisons, give or take a tenth.
+	ComparisonInterval time.Duration
 	// Grace is how long a row must be unchanged before a comparison may remove it.
 	Grace time.Duration
 	// SweepLimit is how many rows one comparison may remove, where that is more than upkeep would by itself.
@@ -67,29 +70,51 @@ type Runner struct {
 }
 
 // NeedLeaderElection makes upkeep run on the leader only.
-func (u *Runner) NeedLeaderElection() bool { return true }
+func (r *Runner) NeedLeaderElection() bool { return true }
 
-// Start runs until ctx ends. A round that fails is logged, counted and tried again the next time, but for
-// one thing: when the API server went back in time, every watch of this process goes on from a version
-// that is in the future now and hears nothing. Only a new process reads everything again.
-func (u *Runner) Start(ctx context.Context) error {
+// round is one task of upkeep, repeated every so often, give or take a tenth.
+type round struct {
+	name  string
+	every time.Duration
+	run   func(ctx context.Context) error
+}
+
+// rounds lists the tasks in the order they begin. Comparison and index repair what is served, so both come as often as
+// the installation says; the others only take away what nobody can see.
+func (r *Runner) rounds() []round {
+	return []round{
+		{"comparison", r.ComparisonInterval, r.runComparison},
+		{"index", r.ComparisonInterval, r.reindexPrompts},
+		{"purge", cleanupInterval, r.purgeDeletedPrompts},
+		{"changes", cleanupInterval, r.deleteOldChanges},
+		{"tags", cleanupInterval, r.Store.DeleteUnusedTags},
+	}
+}
+
+// Start runs every round on its own, so that none waits for another that takes long, until ctx ends. It returns
+// errAPIServerRestored when the API server went back in time: every watch of this process then goes on from a version
+// that is in the future and hears nothing, and only a new process reads everything again.
+func (r *Runner) Start(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, round := range r.rounds() {
+		group.Go(func() error { return r.repeatRound(ctx, round) })
+	}
+	return group.Wait()
+}
+
+// repeatRound runs a round until ctx ends. One that fails is logged, counted and tried again the next time.
+func (r *Runner) repeatRound(ctx context.Context, round round) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
-		for name, round := range map[string]func(context.Context) error{
-			"comparison": u.runComparison, "purge": u.purgeDeletedPrompts, "index": u.reindexPrompts, "changes": u.deleteOldChanges, "tags": u.Store.DeleteUnusedTags,
-		} {
-			err := round(ctx)
-			if errors.Is(err, errAPIServerRestored) {
-				end(err)
-				return
-			}
-			if err != nil && ctx.Err() == nil {
-				roundFailures.WithLabelValues(name).Inc()
-				u.Log.Error(err, "Upkeep round failed", "round", name)
-			}
+		switch err := round.run(ctx); {
+		case errors.Is(err, errAPIServerRestored):
+			end(err)
+		case err != nil && ctx.Err() == nil:
+			roundFailures.WithLabelValues(round.name).Inc()
+			r.Log.Error(err, "Upkeep round failed", "round", round.name)
 		}
-	}, u.Every, 0.1, true)
+	}, round.every, 0.1, true)
 	if err := context.Cause(ctx); errors.Is(err, errAPIServerRestored) {
 		return err
 	}
@@ -99,9 +124,9 @@ func (u *Runner) Start(ctx context.Context) error {
 var errAPIServerRestored = errors.New("the API server went back in time, as after a restore of etcd; ending, to read everything again")
 
 // checkNotRestored keeps the version of the newest list, and refuses one that is older.
-func (u *Runner) checkNotRestored(version string) error {
-	if u.newestListVersion != "" {
-		order, err := resourceversion.CompareResourceVersion(version, u.newestListVersion)
+func (r *Runner) checkNotRestored(version string) error {
+	if r.newestListVersion != "" {
+		order, err := resourceversion.CompareResourceVersion(version, r.newestListVersion)
 		if err != nil {
 			return fmt.Errorf("compare versions of lists: %w", err)
 		}
@@ -109,24 +134,24 @@ func (u *Runner) checkNotRestored(version string) error {
 			return errAPIServerRestored
 		}
 	}
-	u.newestListVersion = version
+	r.newestListVersion = version
 	return nil
 }
 
 // runComparison runs one comparison: rows first, then objects, so that an object made in between is not
 // missed. Another cluster's rows are none of ours to compare.
-func (u *Runner) runComparison(ctx context.Context) error {
-	if err := u.Store.CheckCluster(ctx); err != nil {
+func (r *Runner) runComparison(ctx context.Context) error {
+	if err := r.Store.CheckCluster(ctx); err != nil {
 		return err
 	}
-	rows, err := u.listRows(ctx)
+	rows, err := r.listRows(ctx)
 	if err != nil {
 		return err
 	}
-	objects, err := u.listObjects(ctx)
+	objects, err := r.listObjects(ctx)
 	if err != nil {
 		if meta.IsNoMatchError(err) || client.IgnoreNotFound(err) == nil {
-			u.reportStopped("CRDMissing", "the resource prompts.lectern.dev is gone from the API server; no row is removed")
+			r.reportStopped("CRDMissing", "the resource prompts.lectern.dev is gone from the API server; no row is removed")
 			return nil
 		}
 		return err
@@ -136,45 +161,45 @@ func (u *Runner) runComparison(ctx context.Context) error {
 		obj := &v1alpha1.Prompt{}
 		obj.Namespace, obj.Name = key.Namespace, key.Name
 		select {
-		case u.Drifted <- event.GenericEvent{Object: obj}:
+		case r.Drifted <- event.GenericEvent{Object: obj}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	objectsDrifted.Add(float64(len(p.drifted)))
-	if reason, message := p.reasonToStop(len(objects), u.SweepLimit); reason != "" {
-		u.reportStopped(reason, message)
+	if reason, message := p.reasonToStop(len(objects), r.SweepLimit); reason != "" {
+		r.reportStopped(reason, message)
 		return nil
 	}
-	return u.tombstoneOrphans(ctx, p.orphans)
+	return r.tombstoneOrphans(ctx, p.orphans)
 }
 
-func (u *Runner) tombstoneOrphans(ctx context.Context, rows []store.ComparedRow) error {
+func (r *Runner) tombstoneOrphans(ctx context.Context, rows []store.ComparedRow) error {
 	for _, row := range rows {
-		done, err := u.Store.RemoveIfUnchanged(ctx, row.Key, row.Fence)
+		done, err := r.Store.RemoveIfUnchanged(ctx, row.Key, row.Fence)
 		if err != nil {
 			return fmt.Errorf("tombstone %s: %w", row.Key, err)
 		}
 		if done {
 			rowsSwept.Inc()
-			u.Log.Info("Removed a prompt whose object is gone", "namespace", row.Key.Namespace, "name", row.Key.Name)
+			r.Log.Info("Removed a prompt whose object is gone", "namespace", row.Key.Namespace, "name", row.Key.Name)
 		}
 	}
 	return nil
 }
 
 // reportStopped says why a comparison removes nothing.
-func (u *Runner) reportStopped(reason, message string) {
+func (r *Runner) reportStopped(reason, message string) {
 	comparisonsStopped.WithLabelValues(reason).Inc()
-	u.Log.Error(errors.New(message), "Comparison stopped", "reason", reason)
-	u.Recorder.Eventf(u.Regarding, nil, corev1.EventTypeWarning, reason, "Compare", "%s", message)
+	r.Log.Error(errors.New(message), "Comparison stopped", "reason", reason)
+	r.Recorder.Eventf(r.Regarding, nil, corev1.EventTypeWarning, reason, "Compare", "%s", message)
 }
 
-func (u *Runner) listRows(ctx context.Context) ([]store.ComparedRow, error) {
+func (r *Runner) listRows(ctx context.Context) ([]store.ComparedRow, error) {
 	var all []store.ComparedRow
 	var after store.Key
 	for {
-		page, err := u.Store.ListRows(ctx, after, rowPageSize, u.Grace)
+		page, err := r.Store.ListRows(ctx, after, rowPageSize, r.Grace)
 		if err != nil {
 			return nil, fmt.Errorf("read rows: %w", err)
 		}
@@ -186,15 +211,15 @@ func (u *Runner) listRows(ctx context.Context) ([]store.ComparedRow, error) {
 	}
 }
 
-func (u *Runner) listObjects(ctx context.Context) (map[store.Key]liveObject, error) {
+func (r *Runner) listObjects(ctx context.Context) (map[store.Key]liveObject, error) {
 	all := map[store.Key]liveObject{}
 	for next := ""; ; {
 		var page v1alpha1.PromptList
-		if err := u.Live.List(ctx, &page, client.Limit(objectPageSize), client.Continue(next)); err != nil {
+		if err := r.Live.List(ctx, &page, client.Limit(objectPageSize), client.Continue(next)); err != nil {
 			return nil, fmt.Errorf("list objects: %w", err)
 		}
 		if next == "" { // the later pages are of the same version
-			if err := u.checkNotRestored(page.ResourceVersion); err != nil {
+			if err := r.checkNotRestored(page.ResourceVersion); err != nil {
 				return nil, err
 			}
 		}
@@ -217,9 +242,9 @@ func observeObject(p *v1alpha1.Prompt) liveObject {
 }
 
 // purgeDeletedPrompts erases the texts of prompts deleted long ago.
-func (u *Runner) purgeDeletedPrompts(ctx context.Context) error {
+func (r *Runner) purgeDeletedPrompts(ctx context.Context) error {
 	for {
-		n, err := u.Store.PurgeTombstones(ctx, deletedRetention, purgeBatch)
+		n, err := r.Store.PurgeTombstones(ctx, deletedRetention, purgeBatch)
 		if err != nil {
 			return fmt.Errorf("purge deleted prompts: %w", err)
 		}
@@ -231,9 +256,9 @@ func (u *Runner) purgeDeletedPrompts(ctx context.Context) error {
 }
 
 // reindexPrompts writes what searches find prompts by where a release before this one did not.
-func (u *Runner) reindexPrompts(ctx context.Context) error {
+func (r *Runner) reindexPrompts(ctx context.Context) error {
 	for after := int64(0); ; {
-		last, err := u.Store.BackfillSearchIndex(ctx, after, indexBatch)
+		last, err := r.Store.BackfillSearchIndex(ctx, after, indexBatch)
 		if err != nil || last == 0 {
 			return err
 		}
@@ -242,9 +267,9 @@ func (u *Runner) reindexPrompts(ctx context.Context) error {
 }
 
 // deleteOldChanges forgets change requests that were settled long ago.
-func (u *Runner) deleteOldChanges(ctx context.Context) error {
+func (r *Runner) deleteOldChanges(ctx context.Context) error {
 	for {
-		n, err := u.Store.DeleteOldChanges(ctx, changeRetention, changeBatch)
+		n, err := r.Store.DeleteOldChanges(ctx, changeRetention, changeBatch)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func testComparison(t *testing.T) {
 	w.restartAfter(t, func() { require.NoError(t, s.deleteBehindController(ctx, names[:5]...)) })
 	require.NoError(t, s.waitUntilListed(ctx, names[5:]...))
 	require.NoError(t, s.waitUntilRefused(ctx, names[0], nil, -32602, "no such prompt"))
-	require.NoError(t, wait.Until(ctx, w.metricReaches("lectern_swept_rows_total", 5)))
+	require.NoError(t, wait.Until(ctx, w.metricReaches("lectern_upkeep_swept_rows_total", 5)))
 
 	// 11 of 25 rows are more than max(10, 20 %).
 	w.restartAfter(t, func() { require.NoError(t, s.deleteBehindController(ctx, names[5:16]...)) })
@@ -96,7 +96,7 @@ func (w *comparingController) restartAfter(t *testing.T, meanwhile func()) {
 func (w *comparingController) verifyNothingRemoved(t *testing.T, reason string, names []string) {
 	t.Helper()
 	ctx := t.Context()
-	metric := fmt.Sprintf("lectern_comparison_stopped_total{reason=%q}", reason)
+	metric := fmt.Sprintf("lectern_upkeep_comparisons_stopped_total{reason=%q}", reason)
 	require.NoError(t, wait.Until(ctx, w.metricReaches(metric, 3)))
 	require.NoError(t, wait.Until(ctx, func(ctx context.Context) error {
 		var events eventsv1.EventList
