@@ -108,8 +108,8 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// TestCompletionIsBounded: a hundred values, and the truth of how many there are.
-func TestCompletionIsBounded(t *testing.T) {
+// TestCompletion_Bounds: a hundred values, and the truth of how many there are.
+func TestCompletion_Bounds(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	for i := range 101 {
@@ -126,9 +126,9 @@ func TestCompletionIsBounded(t *testing.T) {
 	}
 }
 
-// TestCompletionTellsNothingOfOthers: a caller who may list and get in one namespace is offered that
+// TestCompletion_Denied: a caller who may list and get in one namespace is offered that
 // one.
-func TestCompletionTellsNothingOfOthers(t *testing.T) {
+func TestCompletion_Denied(t *testing.T) {
 	t.Parallel()
 	replica := stocked(t, library(t), func(d *Deps) { d.Authorizer = onlyIT{} })
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)

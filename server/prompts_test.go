@@ -136,7 +136,7 @@ func TestDirectAnswersAsThroughMCPGo(t *testing.T) {
 	}
 }
 
-func TestReceipt(t *testing.T) {
+func TestPromptsGet_Receipt(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
 	type receipt struct {
@@ -247,9 +247,9 @@ func TestPromptsList(t *testing.T) {
 	}
 }
 
-// TestPromptsListPages is row 16: every prompt once, in order, no cursor after a full last page, and
+// TestPromptsList_Pages: every prompt once, in order, no cursor after a full last page, and
 // after sixty pages the number there is instead of one.
-func TestPromptsListPages(t *testing.T) {
+func TestPromptsList_Pages(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	var want []string
@@ -314,8 +314,8 @@ func (onlyIT) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, er
 	return store.Scope{Namespaces: []string{"it"}}, nil
 }
 
-// TestDenialEqualsAbsence: what may not be read looks like what is not there, and is not looked up.
-func TestDenialEqualsAbsence(t *testing.T) {
+// TestPromptsGet_DenialEqualsAbsence: what may not be read looks like what is not there, and is not looked up.
+func TestPromptsGet_DenialEqualsAbsence(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	source.Publish(hiddenKey, "Not for everybody.")

@@ -24,10 +24,10 @@ import (
 
 const noSuchResource = "-32602 no such resource, or not yours to read"
 
-// told is what an independent client was told, in order.
-type told chan string
+// notified is what an independent client was told, in order.
+type notified chan string
 
-func (c told) options() *mcp.ClientOptions {
+func (c notified) options() *mcp.ClientOptions {
 	return &mcp.ClientOptions{
 		PromptListChangedHandler:   func(context.Context, *mcp.PromptListChangedRequest) { c <- "prompts" },
 		ResourceListChangedHandler: func(context.Context, *mcp.ResourceListChangedRequest) { c <- "resources" },
@@ -38,7 +38,7 @@ func (c told) options() *mcp.ClientOptions {
 }
 
 // next is what the client is told next.
-func (c told) next(t *testing.T) string {
+func (c notified) next(t *testing.T) string {
 	t.Helper()
 	select {
 	case what := <-c:
@@ -71,8 +71,8 @@ func resource(t *testing.T, session *mcp.ClientSession, uri string) string {
 	return result.Contents[0].Text
 }
 
-// TestIndependentClientReadsResources: in every era the same, on both kinds of endpoint.
-func TestIndependentClientReadsResources(t *testing.T) {
+// TestResources_IndependentClient: in every era the same, on both kinds of endpoint.
+func TestResources_IndependentClient(t *testing.T) {
 	t.Parallel()
 	replica := stocked(t, library(t))
 	for _, version := range []string{"2026-07-28", "2025-11-25", "2025-06-18"} {
@@ -140,9 +140,9 @@ func TestIndependentClientReadsResources(t *testing.T) {
 	}
 }
 
-// TestResourceIsSourceAndMetadata: includes are as they were written, and a version says nothing that
+// TestResources_SourceAndMetadata: includes are as they were written, and a version says nothing that
 // changes later.
-func TestResourceIsSourceAndMetadata(t *testing.T) {
+func TestResources_SourceAndMetadata(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := stocked(t, author)
@@ -179,8 +179,8 @@ func TestResourceIsSourceAndMetadata(t *testing.T) {
 
 func moment(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// TestResourcesMayBeKept as long as they cannot change, by the caller alone.
-func TestResourcesMayBeKept(t *testing.T) {
+// TestResources_CacheHints: resources may be cached as long as they cannot change, by the caller alone.
+func TestResources_CacheHints(t *testing.T) {
 	t.Parallel()
 	replica := stocked(t, library(t))
 	for rpc, uris := range map[string]map[string]int64{
@@ -213,10 +213,10 @@ func TestResourcesMayBeKept(t *testing.T) {
 	}
 }
 
-// TestResourcesOfOthers: what a caller may not get is denied in the words of what is not there, without
+// TestResources_Denied: what a caller may not get is denied in the words of what does not exist, without
 // a look at the library - this one has none to look at - and not acknowledged; what he may get is
 // acknowledged, there or not.
-func TestResourcesOfOthers(t *testing.T) {
+func TestResources_Denied(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t), func(d *Deps) {
 		d.Authorizer = onlyIT{}
@@ -268,9 +268,9 @@ func (away) CompleteNames(context.Context, store.Scope, string, int) (store.Comp
 	return store.Completions{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
 }
 
-// TestResourcesWithTheStoreAway: what the store is needed for says when to come back; the values of an enum
+// TestResources_StoreUnavailable: what the store is needed for says when to come back; the values of an enum
 // come from the catalog.
-func TestResourcesWithTheStoreAway(t *testing.T) {
+func TestResources_StoreUnavailable(t *testing.T) {
 	t.Parallel()
 	replica := stocked(t, library(t), func(d *Deps) { d.Library = away{} })
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)
@@ -279,15 +279,15 @@ func TestResourcesWithTheStoreAway(t *testing.T) {
 	same(t, "[brief detailed]", completed(t, session, completing("support.incident-handover", "", "tone", "", nil)))
 }
 
-// TestClientsHearOfResources on two replicas of one database: of the list, of what they follow, and of a
+// TestResources_Notifications: clients are notified on two replicas of one database: of the list, of what they follow, and of a
 // version only that it is gone.
-func TestClientsHearOfResources(t *testing.T) {
+func TestResources_Notifications(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	const uri, channel, version = "prompt://it/greeting", "prompt://it/greeting/channels/latest", "prompt://it/greeting/versions/1"
-	var clients []told
+	var clients []notified
 	for _, path := range []string{"/mcp", "/mcp/it"} {
-		heard := make(told, 100)
+		heard := make(notified, 100)
 		clients = append(clients, heard)
 		replica := stocked(t, author)
 		require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })

@@ -85,12 +85,12 @@ func oddValues(fitting string) []string {
 	}
 }
 
-// TestToolArguments holds what every argument of every tool answers, and what is asked of the library and of the taker of
+// TestTools_EveryArgument holds what every argument of every tool answers, and what is asked of the library and of the taker of
 // changes, for each value it may have (go test -update).
-func TestToolArguments(t *testing.T) {
+func TestTools_EveryArgument(t *testing.T) {
 	t.Parallel()
 	const golden = "testdata/tool_arguments.txt"
-	asked := &questions{}
+	asked := &recordingStore{}
 	source := greeting()
 	source.Publish(plainKey, "Hello {{who}}.")
 	replica := start(t, source, func(d *Deps) { d.Library, d.Changes = asked, asked })
@@ -147,7 +147,7 @@ func (r *replica) checkEveryArgument(tb testing.TB, name string, call toolCall) 
 }
 
 // told is what a call was answered, and what it asked of others.
-func (r *replica) told(tb testing.TB, asked *questions, name string, arguments map[string]string) string {
+func (r *replica) told(tb testing.TB, asked *recordingStore, name string, arguments map[string]string) string {
 	tb.Helper()
 	var written []string
 	for _, argument := range slices.Sorted(maps.Keys(arguments)) {
@@ -178,8 +178,8 @@ func (r *replica) told(tb testing.TB, asked *questions, name string, arguments m
 	return strings.Join(lines, "\n  ")
 }
 
-// questions is a library and a taker of changes that writes down what it is asked, and has the same answers always.
-type questions struct {
+// recordingStore is a library and a taker of changes that writes down what it is asked, and has the same answers always.
+type recordingStore struct {
 	prompts.Library
 	prompts.Changes
 	mu    sync.Mutex
@@ -187,7 +187,7 @@ type questions struct {
 }
 
 // note writes a question down, in words that do not follow the names of our types.
-func (q *questions) note(format string, args ...any) {
+func (q *recordingStore) note(format string, args ...any) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range args {
@@ -198,7 +198,7 @@ func (q *questions) note(format string, args ...any) {
 	q.asked = append(q.asked, fmt.Sprintf(format, args...))
 }
 
-func (q *questions) take() []string {
+func (q *recordingStore) take() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	asked := q.asked
@@ -218,7 +218,7 @@ func record(key store.Key, version int64) store.PromptView {
 	}
 }
 
-func (q *questions) GetView(_ context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error) {
+func (q *recordingStore) GetView(_ context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error) {
 	q.note("read %s %s", key.String(), selector.String())
 	version := map[string]int64{"production": 1, "beta": 2, "latest": 4, "": 1}[selector.Channel]
 	if selector.Version != 0 {
@@ -234,7 +234,7 @@ func filterOf(f *store.Filter) []any {
 	return []any{f.Scope.All, f.Category, f.Template, f.Tags, f.AllTags, f.Metadata}
 }
 
-func (q *questions) Find(_ context.Context, query store.FindQuery) (store.FindResult, error) {
+func (q *recordingStore) Find(_ context.Context, query store.FindQuery) (store.FindResult, error) {
 	q.note("find all, category, template, tags, allTags, metadata %s; text, offset, limit %s", filterOf(&query.Filter), []any{query.Text, query.Offset, query.Limit})
 	next := &store.PageMark{CreatedAt: somewhen, Key: plainKey}
 	if query.Limit > 5 {
@@ -243,22 +243,22 @@ func (q *questions) Find(_ context.Context, query store.FindQuery) (store.FindRe
 	return store.FindResult{Prompts: []store.PromptView{record(plainKey, 1)}, Next: next}, nil
 }
 
-func (q *questions) CountFound(_ context.Context, query store.FindQuery) (int64, error) {
+func (q *recordingStore) CountFound(_ context.Context, query store.FindQuery) (int64, error) {
 	q.note("count all, category, template, tags, allTags, metadata %s; text %s", filterOf(&query.Filter), query.Text)
 	return 7, nil
 }
 
-func (q *questions) Stats(context.Context, store.Scope) (store.Stats, error) {
+func (q *recordingStore) Stats(context.Context, store.Scope) (store.Stats, error) {
 	q.note("stats")
 	return store.Stats{Total: 7, Templates: 3}, nil
 }
 
-func (q *questions) FindSimilar(_ context.Context, query store.SimilarQuery) ([]store.SimilarPrompt, error) {
+func (q *recordingStore) FindSimilar(_ context.Context, query store.SimilarQuery) ([]store.SimilarPrompt, error) {
 	q.note("similar text, except, threshold, limit %s", []any{query.Text, query.Except.String(), query.Threshold, query.Limit})
 	return []store.SimilarPrompt{{Key: plainKey, Title: "Greeting", Similarity: 0.875}}, nil
 }
 
-func (q *questions) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+func (q *recordingStore) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	q.note("versions %s before, limit %s", key.String(), []any{before, limit})
 	var versions []store.VersionInfo
 	for version := int64(4); version > 0 && len(versions) < limit; version-- {
@@ -269,12 +269,12 @@ func (q *questions) ListVersions(_ context.Context, key store.Key, before int64,
 	return versions, nil
 }
 
-func (q *questions) NameTaken(_ context.Context, key store.Key) (bool, error) {
+func (q *recordingStore) NameTaken(_ context.Context, key store.Key) (bool, error) {
 	q.note("taken %s", key.String())
 	return false, nil
 }
 
-func (q *questions) LoadFragments(context.Context, string, []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
+func (q *recordingStore) LoadFragments(context.Context, string, []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	return nil, nil
 }
 
@@ -283,7 +283,7 @@ func requested(r *store.ChangeRequest) []any {
 	return []any{r.Key.String(), r.Action, r.Edit, r.ExpectedVersion, r.Subject, r.IdempotencyKey}
 }
 
-func (q *questions) RequestChange(_ context.Context, r store.ChangeRequest) (store.ChangeOutcome, error) {
+func (q *recordingStore) RequestChange(_ context.Context, r store.ChangeRequest) (store.ChangeOutcome, error) {
 	q.note("change %s", requested(&r))
 	if err := uuid.Validate(r.ID); err != nil {
 		return store.ChangeOutcome{}, err
@@ -291,12 +291,12 @@ func (q *questions) RequestChange(_ context.Context, r store.ChangeRequest) (sto
 	return store.ChangeOutcome{ID: someChange, Key: r.Key, Action: r.Action, State: store.ChangePublished, Version: 5, Served: 1, NewVersion: true}, nil
 }
 
-func (q *questions) FindEarlierRequest(_ context.Context, r store.ChangeRequest) (store.ChangeOutcome, error) {
+func (q *recordingStore) FindEarlierRequest(_ context.Context, r store.ChangeRequest) (store.ChangeOutcome, error) {
 	q.note("changed before %s", requested(&r))
 	return store.ChangeOutcome{}, store.ErrNotFound
 }
 
-func (q *questions) ChangeOutcomes(_ context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
+func (q *recordingStore) ChangeOutcomes(_ context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
 	q.note("outcome for %s of %s", subject, ids)
 	if !slices.Equal(ids, []string{someChange}) {
 		return nil, nil

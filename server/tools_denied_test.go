@@ -25,13 +25,13 @@ var untouched = func(d *Deps) {
 	d.Library, d.Changes = struct{ prompts.Library }{}, struct{ prompts.Changes }{}
 }
 
-// TestToolsDenyWhatTheyDoNotKnow: who may not read a prompt is told what is said of one that is not there, and
+// TestTools_DenialEqualsAbsence: who may not read a prompt is told what is said of one that is not there, and
 // nothing was looked up.
-func TestToolsDenyWhatTheyDoNotKnow(t *testing.T) {
+func TestTools_DenialEqualsAbsence(t *testing.T) {
 	t.Parallel()
-	denied := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = onlyIT{} }), "/mcp")
+	denied := connectTools(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = onlyIT{} }), "/mcp")
 	author := collection(t)
-	box := openToolbox(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = struct{ prompts.Changes }{} }), "/mcp")
+	box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = struct{ prompts.Changes }{} }), "/mcp")
 	for tool, arguments := range map[string]string{
 		"get_prompt":           `{"id":"%s"}`,
 		"apply_template":       `{"id":"%s","variables":{}}`,
@@ -42,8 +42,8 @@ func TestToolsDenyWhatTheyDoNotKnow(t *testing.T) {
 		"delete_prompt":        `{"id":"%s"}`,
 		"set_prompt_channel":   `{"id":"%s","channel":"production"}`,
 	} {
-		there := denied.says(t, tool, fmt.Sprintf(arguments, "support/hidden"))
-		absent := box.says(t, tool, fmt.Sprintf(arguments, "support/nothing"))
+		there := denied.text(t, tool, fmt.Sprintf(arguments, "support/hidden"))
+		absent := box.text(t, tool, fmt.Sprintf(arguments, "support/nothing"))
 		if diff := cmp.Diff(absent, strings.ReplaceAll(there, "support/hidden", "support/nothing")); diff != "" {
 			t.Errorf("%s (-not there +denied)\n%s", tool, diff)
 		}
@@ -67,10 +67,10 @@ func (readers) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, e
 	return store.Scope{All: true}, nil
 }
 
-// TestReadersAreToldWhatTheyMayNot: whether or not the prompt is there, which is not looked up.
-func TestReadersAreToldWhatTheyMayNot(t *testing.T) {
+// TestTools_ReadersAreToldWhatTheyMayNot: whether or not the prompt is there, which is not looked up.
+func TestTools_ReadersAreToldWhatTheyMayNot(t *testing.T) {
 	t.Parallel()
-	box := openToolbox(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = readers{} }), "/mcp")
+	box := connectTools(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = readers{} }), "/mcp")
 	for call, want := range map[[2]string]string{
 		{"add_prompt", `{"name":"a","content":"b","namespace":"it"}`}:      "! Error creating prompt: ForbiddenError: you may not create prompts in namespace it",
 		{"update_prompt", `{"id":"it/greeting","name":"x"}`}:               "! Error updating prompt: ForbiddenError: you may read prompt it/greeting, but not patch it; ask for the verb patch on prompts.lectern.dev",
@@ -79,37 +79,39 @@ func TestReadersAreToldWhatTheyMayNot(t *testing.T) {
 		{"add_prompt", `{"name":"a","content":"b"}`}:                       `! Error creating prompt: ValidationError: argument "namespace" is required here: no default namespace is set`,
 		{"add_prompt", `{"name":"a","content":"b","namespace":"No Good"}`}: `! Error creating prompt: ValidationError: argument "namespace": "No Good" is not a namespace: at most 63 lower-case letters, digits and '-'`,
 	} {
-		if got := box.says(t, call[0], call[1]); got != want {
+		if got := box.text(t, call[0], call[1]); got != want {
 			t.Errorf("%s %s\n got %s\nwant %s", call[0], call[1], got, want)
 		}
 	}
 }
 
-// broken is a library whose every answer is an error.
-type broken struct {
+// failingLibrary is a library whose every answer is an error.
+type failingLibrary struct {
 	prompts.Library
 	err error
 }
 
-func (b broken) GetView(context.Context, store.Key, prompt.Selector) (store.PromptView, error) {
+func (b failingLibrary) GetView(context.Context, store.Key, prompt.Selector) (store.PromptView, error) {
 	return store.PromptView{}, b.err
 }
-func (b broken) Find(context.Context, store.FindQuery) (store.FindResult, error) {
+func (b failingLibrary) Find(context.Context, store.FindQuery) (store.FindResult, error) {
 	return store.FindResult{}, b.err
 }
-func (b broken) Stats(context.Context, store.Scope) (store.Stats, error) { return store.Stats{}, b.err }
-func (b broken) ListVersions(context.Context, store.Key, int64, int) ([]store.VersionInfo, error) {
+func (b failingLibrary) Stats(context.Context, store.Scope) (store.Stats, error) {
+	return store.Stats{}, b.err
+}
+func (b failingLibrary) ListVersions(context.Context, store.Key, int64, int) ([]store.VersionInfo, error) {
 	return nil, b.err
 }
 
-// TestToolsKeepInnerErrorsInside: what a caller learns of the store being away is when to try again.
-func TestToolsKeepInnerErrorsInside(t *testing.T) {
+// TestTools_InnerErrorsOfReads: what a caller learns of an unavailable store is when to try again.
+func TestTools_InnerErrorsOfReads(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
 		"StorageError: the store is away, try again in 1 s":           fmt.Errorf("dial secret-host:5432: %w", store.ErrUnavailable),
 		"StorageError: the server could not answer; its log says why": errors.New("secret"),
 	} {
-		box := openToolbox(t, start(t, greeting(), func(d *Deps) { d.Library = broken{err: err} }), "/mcp")
+		box := connectTools(t, start(t, greeting(), func(d *Deps) { d.Library = failingLibrary{err: err} }), "/mcp")
 		for call, doing := range map[[2]string]string{
 			{"get_prompt", `{"id":"it/greeting"}`}:                    "retrieving prompt",
 			{"list_prompts", `{}`}:                                    "listing prompts",
@@ -119,16 +121,16 @@ func TestToolsKeepInnerErrorsInside(t *testing.T) {
 			{"diff_prompt_versions", `{"id":"it/greeting","from":1}`}: "comparing prompt versions",
 			{"find_similar_prompts", `{"id":"it/greeting"}`}:          "finding similar prompts",
 		} {
-			if got := box.says(t, call[0], call[1]); got != "! Error "+doing+": "+want {
+			if got := box.text(t, call[0], call[1]); got != "! Error "+doing+": "+want {
 				t.Errorf("%s: got %q, want %q", call[0], got, want)
 			}
 		}
 	}
 }
 
-// TestToolsAreCounted by name where there is such a tool, and what a tool refused apart from what the protocol
+// TestTools_Metrics: calls are counted by name where there is such a tool, and what a tool refused apart from what the protocol
 // did.
-func TestToolsAreCounted(t *testing.T) {
+func TestTools_Metrics(t *testing.T) {
 	t.Parallel()
 	metrics, exporter := prometheus.NewRegistry(), tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))

@@ -18,13 +18,13 @@ import (
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
-// lossy takes changes, and loses some of its answers.
-type lossy struct {
+// losesAnswers takes changes, and loses some of its answers.
+type losesAnswers struct {
 	prompts.Changes
 	lose atomic.Int32
 }
 
-func (l *lossy) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+func (l *losesAnswers) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	outcome, err := l.Changes.RequestChange(ctx, request)
 	if err == nil && l.lose.Add(-1) >= 0 {
 		return store.ChangeOutcome{}, fmt.Errorf("read from secret-host:5432: %w", store.ErrUnavailable)
@@ -32,15 +32,15 @@ func (l *lossy) RequestChange(ctx context.Context, request store.ChangeRequest) 
 	return outcome, err
 }
 
-// TestALostAnswerIsAskedForAgain: what was stored all the same is one change, and the call says what became of it.
-func TestALostAnswerIsAskedForAgain(t *testing.T) {
+// TestChangeRequest_LostAnswerIsRetried: what was stored all the same is one change, and the call says what became of it.
+func TestChangeRequest_LostAnswerIsRetried(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	author.Undertake()
-	changes := &lossy{Changes: author.Store}
+	changes := &losesAnswers{Changes: author.Store}
 	changes.lose.Store(2)
-	box := openToolbox(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = changes }), "/mcp/it")
-	if got, want := box.says(t, "add_prompt", `{"name":"Once","content":"a"}`), `Created prompt "Once" with ID: once`; got != want {
+	box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = changes }), "/mcp/it")
+	if got, want := box.text(t, "add_prompt", `{"name":"Once","content":"a"}`), `Created prompt "Once" with ID: once`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if total := box.call(t, "search_prompts", `{"query":"once"}`).structured["total"]; total != 1.0 {
@@ -48,8 +48,8 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestAServerEndsWhileAChangeWaits: the call is answered with what to ask for, and the server ends in order.
-func TestAServerEndsWhileAChangeWaits(t *testing.T) {
+// TestChangeRequest_ServerStopsWhileItWaits: the call is answered with what to ask for, and the server ends in order.
+func TestChangeRequest_ServerStopsWhileItWaits(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	prompts := catalog.New(author, catalog.Options{})
@@ -93,15 +93,15 @@ func (deaf) Listen(ctx context.Context, _ func()) error {
 	return ctx.Err()
 }
 
-// TestWhoChangesAPromptReadsTheChange with the next call, whether or not the server hears of it by itself.
-func TestWhoChangesAPromptReadsTheChange(t *testing.T) {
+// TestChangeRequest_IsReadByTheNextCall: who changes a prompt reads the change with the next call, whether or not the server hears of it by itself.
+func TestChangeRequest_IsReadByTheNextCall(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	prompts := catalog.New(deaf{author}, catalog.Options{RetryEvery: time.Hour, PollEvery: time.Hour})
-	box := openToolbox(t, startOn(t, prompts, withTools(author), withChanges(author)), "/mcp/it")
-	hasty := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.OutcomeTimeout = time.Nanosecond }), "/mcp/it")
+	box := connectTools(t, startOn(t, prompts, withTools(author), withChanges(author)), "/mcp/it")
+	hasty := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.OutcomeTimeout = time.Nanosecond }), "/mcp/it")
 	require.Until(t, "ready", func() bool { return prompts.CheckReady() == nil })
-	read := func() string { return box.says(t, "apply_template", `{"id":"greeting","variables":{}}`) }
+	read := func() string { return box.text(t, "apply_template", `{"id":"greeting","variables":{}}`) }
 	if got := read(); got != "Hello." {
 		t.Fatalf("got %q", got)
 	}
@@ -113,7 +113,7 @@ func TestWhoChangesAPromptReadsTheChange(t *testing.T) {
 	if got := read(); got != "Accepted first." {
 		t.Errorf("after get_prompt_change said published: %q", got)
 	}
-	box.says(t, "update_prompt", `{"id":"greeting","content":"At once."}`)
+	box.text(t, "update_prompt", `{"id":"greeting","content":"At once."}`)
 	if got := read(); got != "At once." {
 		t.Errorf("after update_prompt said updated: %q", got)
 	}

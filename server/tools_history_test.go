@@ -9,14 +9,14 @@ import (
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
-// TestAHistoryIsOneText unless the server cut it: who asked for one version knows that there may be more.
-func TestAHistoryIsOneText(t *testing.T) {
+// TestListPromptVersions_Limits: a history is one text unless the server cut it: who asked for one version knows that there may be more.
+func TestListPromptVersions_Limits(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	for i := range 50 {
 		author.Publish(plainKey, catalogtest.Text(fmt.Sprintf("Hello %d.", i)))
 	}
-	box := openToolbox(t, start(t, author, withTools(author)), "/mcp")
+	box := connectTools(t, start(t, author, withTools(author)), "/mcp")
 	type shown struct{ Texts, Versions int }
 	for arguments, want := range map[string]shown{
 		`{"id":"it/greeting"}`:             {2, 50},

@@ -16,16 +16,16 @@ import (
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
-// toolbox calls tools through the official client, and holds every structured result against the schema
+// toolClient calls tools through the official client, and holds every structured result against the schema
 // the tool declares.
-type toolbox struct {
+type toolClient struct {
 	*mcp.ClientSession
 	schemas map[string]*jsonschema.Schema
 }
 
-func openToolbox(t *testing.T, r *replica, path string) *toolbox {
+func connectTools(t *testing.T, r *replica, path string) *toolClient {
 	t.Helper()
-	box := &toolbox{ClientSession: connect(t, r, path, "2026-07-28", nil), schemas: make(map[string]*jsonschema.Schema)}
+	box := &toolClient{ClientSession: connect(t, r, path, "2026-07-28", nil), schemas: make(map[string]*jsonschema.Schema)}
 	for tool, err := range box.Tools(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
@@ -49,20 +49,20 @@ func openToolbox(t *testing.T, r *replica, path string) *toolbox {
 	return box
 }
 
-// called is the result of a tool as a test looks at it.
-type called struct {
+// toolResult is the result of a tool as a test looks at it.
+type toolResult struct {
 	texts      []string
 	structured map[string]any
 	isError    bool
 }
 
-func (b *toolbox) call(t *testing.T, name, arguments string) called {
+func (b *toolClient) call(t *testing.T, name, arguments string) toolResult {
 	t.Helper()
 	result, err := b.CallTool(t.Context(), &mcp.CallToolParams{Name: name, Arguments: json.RawMessage(arguments)})
 	if err != nil {
 		t.Fatalf("%s %s: %v", name, arguments, err)
 	}
-	got := called{isError: result.IsError}
+	got := toolResult{isError: result.IsError}
 	for _, content := range result.Content {
 		text, is := content.(*mcp.TextContent)
 		if !is {
@@ -92,8 +92,8 @@ func (b *toolbox) call(t *testing.T, name, arguments string) called {
 	return got
 }
 
-// says is the only text of a call; an error is marked.
-func (b *toolbox) says(t *testing.T, name, arguments string) string {
+// text is the only text of a call; an error is marked.
+func (b *toolClient) text(t *testing.T, name, arguments string) string {
 	t.Helper()
 	got := b.call(t, name, arguments)
 	text := strings.Join(got.texts, "\n---\n")
@@ -291,13 +291,13 @@ func collection(t *testing.T) *catalogtest.Author {
 	return author
 }
 
-func TestToolsThatRead(t *testing.T) {
+func TestTools_Read(t *testing.T) {
 	t.Parallel()
 	author := collection(t)
 	replica := start(t, author, withTools(author))
-	boxes := map[string]*toolbox{}
+	boxes := map[string]*toolClient{}
 	for _, path := range []string{"/mcp", "/mcp/support", "/mcp/empty"} {
-		boxes[path] = openToolbox(t, replica, path)
+		boxes[path] = connectTools(t, replica, path)
 	}
 	for name, tc := range readingCases {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +306,7 @@ func TestToolsThatRead(t *testing.T) {
 			if path == "" {
 				path = "/mcp"
 			}
-			if diff := cmp.Diff(tc.want, timeless(boxes[path].says(t, tc.tool, tc.arguments))); diff != "" {
+			if diff := cmp.Diff(tc.want, timeless(boxes[path].text(t, tc.tool, tc.arguments))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -328,15 +328,15 @@ func timeless(text string) string {
 	return text
 }
 
-// TestStructuredResults has what the text must not.
-func TestStructuredResults(t *testing.T) {
+// TestTools_StructuredResults: they have fields the text must not have.
+func TestTools_StructuredResults(t *testing.T) {
 	t.Parallel()
 	author := collection(t)
 	author.Publish(store.Key{Namespace: "it", Name: "kept"}, catalogtest.Text("One."))
 	author.Publish(store.Key{Namespace: "it", Name: "kept"}, catalogtest.Text("Two."), func(p *store.Publication) {
 		p.Channels = []store.ChannelRule{{Name: store.Production, Version: 1}}
 	})
-	box := openToolbox(t, start(t, author, withTools(author)), "/mcp")
+	box := connectTools(t, start(t, author, withTools(author)), "/mcp")
 	for name, tc := range map[string]struct {
 		tool, arguments string
 		fields          []string
@@ -393,9 +393,9 @@ func anyList(value any) []map[string]any {
 	return objects
 }
 
-// TestListsGoOnWhereTheyEnded: by cursor and by offset, every prompt once and in order, whatever ends a
+// TestListPrompts_Cursors: by cursor and by offset, every prompt once and in order, whatever ends a
 // list: what the caller asked for, or the room there is.
-func TestListsGoOnWhereTheyEnded(t *testing.T) {
+func TestListPrompts_Cursors(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	const prompts = 120
@@ -422,7 +422,7 @@ func TestListsGoOnWhereTheyEnded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			box := openToolbox(t, start(t, author, withTools(author), func(d *Deps) { d.ResultLimit = tc.limit }), "/mcp")
+			box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.ResultLimit = tc.limit }), "/mcp")
 			var got []string
 			next := ""
 			for calls := 0; ; calls++ {
@@ -460,17 +460,17 @@ func TestListsGoOnWhereTheyEnded(t *testing.T) {
 	}
 }
 
-// TestCursorsAreForTheirListOnly: a cursor of one list says nothing in another.
-func TestCursorsAreForTheirListOnly(t *testing.T) {
+// TestListPrompts_CursorsOfOtherLists: a cursor of one list says nothing in another.
+func TestListPrompts_CursorsOfOtherLists(t *testing.T) {
 	t.Parallel()
 	author := collection(t)
 	replica := start(t, author, withTools(author))
-	box, narrow := openToolbox(t, replica, "/mcp"), openToolbox(t, replica, "/mcp/it")
+	box, narrow := connectTools(t, replica, "/mcp"), connectTools(t, replica, "/mcp/it")
 	cursor := box.call(t, "list_prompts", `{"limit":1}`).structured["nextCursor"]
 	want := `! Error listing prompts: ValidationError: argument "cursor": this cursor is not from a call with these arguments; call again without it`
 	for name, got := range map[string]string{
-		"another filter":   box.says(t, "list_prompts", fmt.Sprintf(`{"category":"private","cursor":%q}`, cursor)),
-		"another endpoint": narrow.says(t, "list_prompts", fmt.Sprintf(`{"cursor":%q}`, cursor)),
+		"another filter":   box.text(t, "list_prompts", fmt.Sprintf(`{"category":"private","cursor":%q}`, cursor)),
+		"another endpoint": narrow.text(t, "list_prompts", fmt.Sprintf(`{"cursor":%q}`, cursor)),
 	} {
 		if got != want {
 			t.Errorf("%s: got %q", name, got)
@@ -478,8 +478,8 @@ func TestCursorsAreForTheirListOnly(t *testing.T) {
 	}
 }
 
-// TestWhatAnEarlierStoreLost: rows of what another rewrite of the original tools changed in silence.
-func TestWhatAnEarlierStoreLost(t *testing.T) {
+// TestTools_VersionsLostByARestore: rows of what another rewrite of the original tools changed in silence.
+func TestTools_VersionsLostByARestore(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	for i := range 60 { // it listed fifty
@@ -493,7 +493,7 @@ func TestWhatAnEarlierStoreLost(t *testing.T) {
 	key := store.Key{Namespace: "it", Name: "changed"}
 	author.Publish(key, old)
 	author.Publish(key, now)
-	box := openToolbox(t, start(t, author, withTools(author)), "/mcp")
+	box := connectTools(t, start(t, author, withTools(author)), "/mcp")
 	for name, tc := range map[string]struct {
 		tool, arguments string
 		want            float64

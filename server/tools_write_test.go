@@ -18,8 +18,8 @@ import (
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
-// act is a call of a story, what it says, and fields of its structured result.
-type act struct{ tool, arguments, says, fields string }
+// step is a call of a story, what it says, and fields of its structured result.
+type step struct{ tool, arguments, says, fields string }
 
 // digits hides what is made anew in each run.
 var (
@@ -30,9 +30,9 @@ var (
 // stories are calls in order, each story on a database of its own.
 var stories = map[string]struct {
 	path string
-	acts []act
+	acts []step
 }{
-	"a prompt is added, changed, read and deleted": {"/mcp", []act{
+	"a prompt is added, changed, read and deleted": {"/mcp", []step{
 		{"add_prompt", `{"name":"  Greet \"Bob\" ","content":"\nHello {{who}}, {{ x }}. ","isTemplate":true,"tags":["b","a"],"metadata":{"n":{"x":[1]}}}`,
 			`Created prompt "Greet "Bob"" with ID: it/greet-bob`, `{"changed":true,"id":"it/greet-bob","served":1,"state":"published","version":1}`},
 		{"get_prompt", `{"id":"it/greet-bob"}`, "{\n  \"name\": \"Greet \\\"Bob\\\"\",\n  \"content\": \"Hello {{who}}, {{ x }}.\",\n  \"isTemplate\": true,\n  \"variables\": [\n    \"who\"\n  ],\n" +
@@ -52,13 +52,13 @@ var stories = map[string]struct {
 		{"update_prompt", `{"id":"greet-bob","name":"x"}`, "! Error updating prompt: NotFoundError: Prompt with id 'greet-bob' not found", ""},
 		{"add_prompt", `{"name":"Greet Bob","content":"New."}`, `Created prompt "Greet Bob" with ID: it/greet-bob-X`, ""},
 	}},
-	"names may repeat, and ids are those of the endpoint": {"/mcp/support", []act{
+	"names may repeat, and ids are those of the endpoint": {"/mcp/support", []step{
 		{"add_prompt", `{"name":"Ünï","content":"a"}`, `Created prompt "Ünï" with ID: n`, `{"id":"n"}`},
 		{"add_prompt", `{"name":"N!","content":"a"}`, `Created prompt "N!" with ID: n-X`, ""},
 		{"add_prompt", `{"name":"語","content":"a","namespace":"support"}`, `Created prompt "語" with ID: prompt`, ""},
 		{"add_prompt", `{"name":"a","content":"a","namespace":"it"}`, `! Error creating prompt: ValidationError: argument "namespace": this endpoint is for namespace support; leave it out`, ""},
 	}},
-	"what is not valid is refused at once": {"/mcp", []act{
+	"what is not valid is refused at once": {"/mcp", []step{
 		{"add_prompt", `{"name":" ","content":"a"}`, `! Error creating prompt: ValidationError: argument "name": is empty`, ""},
 		{"add_prompt", `{"name":"a","content":"\n"}`, `! Error creating prompt: ValidationError: argument "content": is empty`, ""},
 		{"add_prompt", `{"name":"` + strings.Repeat("n", 101) + `","content":"a"}`, `! Error creating prompt: ValidationError: argument "name": has 101 characters; at most 100 are allowed`, ""},
@@ -75,7 +75,7 @@ var stories = map[string]struct {
 		{"set_prompt_channel", `{"id":"it/greeting","channel":"latest"}`, `! Error setting prompt channel: ValidationError: argument "channel": latest moves by itself; it is always the newest version`, ""},
 		{"set_prompt_channel", `{"id":"it/greeting","channel":"beta","version":9}`, `! Error setting prompt channel: ValidationError: argument "version": there is no version 9; list_prompt_versions shows which there are`, ""},
 	}},
-	"edits keep what a person wrote": {"/mcp", []act{
+	"edits keep what a person wrote": {"/mcp", []step{
 		{"get_prompt", `{"id":"support/triage"}`, "", `{"content":"Sort {{ticket}} & <friends>.\n{{> house-style}}"}`},
 		{"update_prompt", `{"id":"support/triage","content":"Look at {{ticket}}.\n{{> house-style}}","isTemplate":true}`, `Updated prompt "Triage" (version 2)`, ""},
 		{"apply_template", `{"id":"support/triage","variables":{"ticket":"7"}}`, "Look at 7.\nBe kind.", ""},
@@ -84,7 +84,7 @@ var stories = map[string]struct {
 		// A pin to nothing is the answer to who asked for it, and not to who edits the text.
 		{"update_prompt", `{"id":"support/incident-handover","category":"c"}`, `Updated prompt "Incident handover" (version 4)`, `{"changed":true,"version":4}`},
 	}},
-	"versions are expected, withdrawn and pointed to": {"/mcp/it", []act{
+	"versions are expected, withdrawn and pointed to": {"/mcp/it", []step{
 		{"update_prompt", `{"id":"greeting","content":"Two.","expectedVersion":1}`, `Updated prompt "greeting" (version 2)`, ""},
 		{"update_prompt", `{"id":"greeting","content":"Three.","expectedVersion":1}`, "! Error updating prompt: ConflictError: prompt greeting is at version 2, not 1; read it again and decide", ""},
 		{"update_prompt", `{"id":"greeting","content":"Three."}`, `Updated prompt "greeting" (version 3)`, ""},
@@ -104,7 +104,7 @@ var stories = map[string]struct {
 		{"set_prompt_channel", `{"id":"greeting","channel":"production","version":null}`, `Channel production of prompt "greeting" is removed; before: version 4`, `{"after":null,"before":4}`},
 		{"get_prompt", `{"id":"greeting"}`, "", `{"channel":"latest","version":4}`},
 	}},
-	"nothing is asked for by 0": {"/mcp/it", []act{
+	"nothing is asked for by 0": {"/mcp/it", []step{
 		{"update_prompt", `{"id":"greeting","content":"Two.","expectedVersion":0}`, `Updated prompt "greeting" (version 2)`, ""},
 		{"get_prompt", `{"id":"greeting","version":0}`, "", `{"version":2}`},
 		{"apply_template", `{"id":"greeting","version":0,"variables":{}}`, "Two.", ""},
@@ -113,13 +113,13 @@ var stories = map[string]struct {
 		{"delete_prompt", `{"id":"greeting","version":0}`, "Deleted prompt with ID: greeting", ""},
 		{"get_prompt", `{"id":"greeting","version":1}`, "! Error retrieving prompt: NotFoundError: Prompt with id 'greeting' not found", ""},
 	}},
-	"the only version is the prompt": {"/mcp/it", []act{
+	"the only version is the prompt": {"/mcp/it", []step{
 		{"delete_prompt", `{"id":"greeting","version":1,"idempotencyKey":"only"}`, "Deleted prompt with ID: greeting", ""},
 		{"delete_prompt", `{"id":"greeting","version":1,"idempotencyKey":"only"}`, "Deleted prompt with ID: greeting", ""},
 		{"delete_prompt", `{"id":"greeting","idempotencyKey":"only"}`, "! Error deleting prompt: ConflictError: the idempotency key was used for another request; use another key for another request", ""},
 		{"get_prompt", `{"id":"greeting"}`, "! Error retrieving prompt: NotFoundError: Prompt with id 'greeting' not found", ""},
 	}},
-	"a repeat is the same request": {"/mcp/it", []act{
+	"a repeat is the same request": {"/mcp/it", []step{
 		{"add_prompt", `{"name":"Once","content":"a","idempotencyKey":"k1"}`, `Created prompt "Once" with ID: once`, ""},
 		{"add_prompt", `{"name":"Once","content":"a","idempotencyKey":"k1"}`, `Created prompt "Once" with ID: once`, ""},
 		{"add_prompt", `{"name":"Once","content":"b","idempotencyKey":"k1"}`, "! Error creating prompt: ConflictError: the idempotency key was used for another request; use another key for another request", ""},
@@ -130,7 +130,7 @@ var stories = map[string]struct {
 		{"delete_prompt", `{"id":"once","idempotencyKey":"k4"}`, "Deleted prompt with ID: once", ""},
 		{"list_prompts", `{}`, "", `{"total":1}`},
 	}},
-	"a repeat is answered as the first was, whatever came since": {"/mcp/support", []act{
+	"a repeat is answered as the first was, whatever came since": {"/mcp/support", []step{
 		{"add_prompt", `{"name":"Once","content":"a","idempotencyKey":"k1"}`, `Created prompt "Once" with ID: once`, ""},
 		{"update_prompt", `{"id":"incident-handover","content":"For {{ticket}}.\n{{> house-style}}","idempotencyKey":"k2"}`, `Updated prompt "Incident handover" (version 4)`, ""},
 		{"delete_prompt", `{"id":"house-style"}`, "Deleted prompt with ID: house-style", ""},
@@ -146,14 +146,14 @@ var stories = map[string]struct {
 		{"set_prompt_channel", `{"id":"once","channel":"production","version":1,"idempotencyKey":"k3"}`, `Channel production of prompt "once" points to version 1`, ""},
 		{"add_prompt", `{"name":"Once","content":"a","idempotencyKey":"k1"}`, `Created prompt "Once" with ID: once`, `{"version":1}`},
 	}},
-	"another manager's is not changed": {"/mcp/it", []act{
+	"another manager's is not changed": {"/mcp/it", []step{
 		{"update_prompt", `{"id":"kept","content":"x"}`, "! Error updating prompt: OwnedElsewhereError: Argo CD keeps it", ""},
 		{"delete_prompt", `{"id":"kept"}`, "! Error deleting prompt: OwnedElsewhereError: Argo CD keeps it", ""},
 		{"get_prompt", `{"id":"kept"}`, "", `{"content":"Kept."}`},
 	}},
 }
 
-func TestToolsThatWrite(t *testing.T) {
+func TestTools_Write(t *testing.T) {
 	t.Parallel()
 	for name, story := range stories {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestToolsThatWrite(t *testing.T) {
 				})
 			}
 			author.Undertake(kept)
-			box := openToolbox(t, start(t, author, withTools(author), withChanges(author)), story.path)
+			box := connectTools(t, start(t, author, withTools(author), withChanges(author)), story.path)
 			for _, a := range story.acts {
 				got := box.call(t, a.tool, a.arguments)
 				said := suffix.ReplaceAllString(timeless(got.texts[0]), "-X")
@@ -224,14 +224,14 @@ func some(t *testing.T, object map[string]any, like string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// TestAChangeThatTakesLong is accepted, which is no error, and can be asked for, by who asked for it.
-func TestAChangeThatTakesLong(t *testing.T) {
+// TestGetPromptChange_Pending: a change that takes long is accepted, which is no error, and can be asked for, by who asked for it.
+func TestGetPromptChange_Pending(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author, withTools(author), withChanges(author))
 	hasty := start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.OutcomeTimeout = 150 * time.Millisecond })
-	got := openToolbox(t, hasty, "/mcp").call(t, "update_prompt", `{"id":"it/greeting","category":"c"}`)
-	box := openToolbox(t, replica, "/mcp")
+	got := connectTools(t, hasty, "/mcp").call(t, "update_prompt", `{"id":"it/greeting","category":"c"}`)
+	box := connectTools(t, replica, "/mcp")
 	id := fmt.Sprint(got.structured["changeId"])
 	want := fmt.Sprintf(`Change %s for prompt "greeting" is accepted but not applied yet; ask get_prompt_change`, id)
 	if got.isError || got.texts[0] != want || !changeID.MatchString(id) {
@@ -239,23 +239,23 @@ func TestAChangeThatTakesLong(t *testing.T) {
 	}
 	ask := fmt.Sprintf(`{"changeId":%q}`, id)
 	pending := fmt.Sprintf("{\n  \"changeId\": %q,\n  \"id\": \"it/greeting\",\n  \"state\": \"pending\"\n}", id)
-	if diff := cmp.Diff(pending, box.says(t, "get_prompt_change", ask)); diff != "" {
+	if diff := cmp.Diff(pending, box.text(t, "get_prompt_change", ask)); diff != "" {
 		t.Errorf("before it is carried out (-want +got)\n%s", diff)
 	}
 	unknown := fmt.Sprintf("! Error retrieving prompt change: NotFoundError: Change with id '%s' not found, or not yours", id)
-	other := openToolbox(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) {
+	other := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) {
 		d.Authenticator = auth.NewNone("bert")
 	}), "/mcp")
-	elsewhere := openToolbox(t, replica, "/mcp/support")
+	elsewhere := connectTools(t, replica, "/mcp/support")
 	for name, said := range map[string]string{
-		"another caller":   other.says(t, "get_prompt_change", ask),
-		"another endpoint": elsewhere.says(t, "get_prompt_change", ask),
+		"another caller":   other.text(t, "get_prompt_change", ask),
+		"another endpoint": elsewhere.text(t, "get_prompt_change", ask),
 	} {
 		if said != unknown {
 			t.Errorf("%s: got %q, want %q", name, said, unknown)
 		}
 	}
-	if got, want := box.says(t, "get_prompt_change", `{"changeId":"x"}`), "! Error retrieving prompt change: NotFoundError: Change with id 'x' not found, or not yours"; got != want {
+	if got, want := box.text(t, "get_prompt_change", `{"changeId":"x"}`), "! Error retrieving prompt change: NotFoundError: Change with id 'x' not found, or not yours"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	author.Undertake()
@@ -267,8 +267,8 @@ func TestAChangeThatTakesLong(t *testing.T) {
 	}
 }
 
-// TestAnAnswerNobodyWaitsFor: closing the response ends the waiting, not the request.
-func TestAnAnswerNobodyWaitsFor(t *testing.T) {
+// TestChangeRequest_OutlivesItsCaller: closing the response ends the waiting, not the request.
+func TestChangeRequest_OutlivesItsCaller(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author, withTools(author), withChanges(author))
@@ -285,8 +285,8 @@ func TestAnAnswerNobodyWaitsFor(t *testing.T) {
 	leave()
 	<-left
 	author.Undertake()
-	box := openToolbox(t, replica, "/mcp")
+	box := connectTools(t, replica, "/mcp")
 	require.Until(t, "the change is published", func() bool {
-		return box.says(t, "apply_template", `{"id":"it/greeting@2","variables":{}}`) == "Good evening."
+		return box.text(t, "apply_template", `{"id":"it/greeting@2","variables":{}}`) == "Good evening."
 	})
 }

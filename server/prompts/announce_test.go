@@ -15,32 +15,36 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// told is one announcement: when, of what, and which of those who listen it concerns.
-type told struct {
+// announcement is one announcement: when, of what, and which of those who listen it concerns.
+type announcement struct {
 	After     time.Duration
 	What      string
 	Concerned []string
 }
 
-// ears listen at three endpoints, and at each follow one prompt in two namespaces, and what is none.
-type ears struct {
+// recordingListeners listen at three endpoints, and at each follow one prompt in two namespaces, and what is none.
+type recordingListeners struct {
 	ctx   context.Context //nolint:containedctx // the streams'
 	began time.Time
-	told  chan told
+	told  chan announcement
 }
 
-func (e ears) Followed() []string {
+func (e recordingListeners) Followed() []string {
 	return []string{"prompt://it/greeting", "prompt://support/hidden/channels/beta", "other://it/greeting"}
 }
 
-func (e ears) NotifyPromptsChanged(concerned transport.Concerned)   { e.note("prompts", concerned) }
-func (e ears) NotifyResourcesChanged(concerned transport.Concerned) { e.note("resources", concerned) }
-func (e ears) NotifyResourceUpdated(uri string, concerned transport.Concerned) {
+func (e recordingListeners) NotifyPromptsChanged(concerned transport.Concerned) {
+	e.note("prompts", concerned)
+}
+func (e recordingListeners) NotifyResourcesChanged(concerned transport.Concerned) {
+	e.note("resources", concerned)
+}
+func (e recordingListeners) NotifyResourceUpdated(uri string, concerned transport.Concerned) {
 	e.note(uri, concerned)
 }
 
-func (e ears) note(what string, concerned transport.Concerned) {
-	one := told{After: time.Since(e.began), What: what}
+func (e recordingListeners) note(what string, concerned transport.Concerned) {
+	one := announcement{After: time.Since(e.began), What: what}
 	for _, namespace := range []string{"", "it", "support"} {
 		if concerned(e.ctx, namespace) {
 			one.Concerned = append(one.Concerned, namespace)
@@ -50,8 +54,8 @@ func (e ears) note(what string, concerned transport.Concerned) {
 }
 
 // lists is what is told of both lists, and updates of prompts, at some time.
-func lists(after time.Duration, who []string, updates ...told) []told {
-	all := []told{{after, "prompts", who}, {after, "resources", who}}
+func lists(after time.Duration, who []string, updates ...announcement) []announcement {
+	all := []announcement{{after, "prompts", who}, {after, "resources", who}}
 	for _, update := range updates {
 		update.After = after
 		all = append(all, update)
@@ -72,13 +76,13 @@ func TestAnnouncer(t *testing.T) {
 		}
 		return flow
 	}
-	greeting := told{What: "prompt://it/greeting", Concerned: []string{"", "it"}}
-	hidden := told{What: "prompt://support/hidden/channels/beta", Concerned: []string{"", "support"}}
+	greeting := announcement{What: "prompt://it/greeting", Concerned: []string{"", "it"}}
+	hidden := announcement{What: "prompt://support/hidden/channels/beta", Concerned: []string{"", "support"}}
 	everybody := []string{"", "it", "support"}
 	for name, tc := range map[string]struct {
 		moves moves
 		stop  time.Duration
-		want  []told
+		want  []announcement
 	}{
 		"nothing moved": {nil, time.Second, nil},
 		"a burst":       {every(10*time.Millisecond, 200*time.Millisecond), time.Second, lists(delay, []string{"", "it"}, greeting)},
@@ -102,8 +106,8 @@ func TestAnnouncer(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				nobody := auth.NewNone("anna")
-				announced := make(chan told, 20)
-				announcer := New(Config{Authorizer: nobody, Version: "v0"}).NewAnnouncer(delay, ears{
+				announced := make(chan announcement, 20)
+				announcer := New(Config{Authorizer: nobody, Version: "v0"}).NewAnnouncer(delay, recordingListeners{
 					ctx:   auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"}),
 					began: time.Now(), told: announced,
 				})
@@ -114,7 +118,7 @@ func TestAnnouncer(t *testing.T) {
 				announcer.Stop()
 				<-time.After(time.Minute)
 				close(announced)
-				var got []told
+				var got []announcement
 				for one := range announced {
 					got = append(got, one)
 				}

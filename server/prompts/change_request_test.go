@@ -12,14 +12,14 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// vanished stores requests and never answers again; what is asked of it hangs where hung says so.
-type vanished struct {
+// unreachableStore stores requests and never answers again; what is asked of it hangs where hung says so.
+type unreachableStore struct {
 	Changes
 	hung  bool
 	asked []string
 }
 
-func (v *vanished) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
+func (v *unreachableStore) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	v.asked = append(v.asked, request.ID)
 	if v.hung {
 		<-ctx.Done()
@@ -28,8 +28,8 @@ func (v *vanished) RequestChange(ctx context.Context, request store.ChangeReques
 	return store.ChangeOutcome{}, store.ErrUnavailable
 }
 
-// TestAskingInDoubt: a request that may be stored is sent again as it is, and nobody is told to try another.
-func TestAskingInDoubt(t *testing.T) {
+// TestStoreWithRetry: a request that may be stored is sent again as it is, and nobody is told to try another.
+func TestStoreWithRetry(t *testing.T) {
 	t.Parallel()
 	const doubt = "StorageError: Change c1 may have been accepted: the store did not answer; ask get_prompt_change before you ask for it again"
 	type learnt struct {
@@ -51,7 +51,7 @@ func TestAskingInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				took := &vanished{hung: tc.hung}
+				took := &unreachableStore{hung: tc.hung}
 				s := newOutcomeWaiter(took, defaultOutcomeTimeout, slog.New(slog.DiscardHandler))
 				if tc.stops {
 					close(s.stopped)

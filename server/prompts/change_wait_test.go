@@ -45,31 +45,31 @@ func (tt *fakeChanges) ChangeOutcomes(_ context.Context, subject string, ids []s
 	return outcomes, nil
 }
 
-// settledAt is what a call that waits learns, and when.
-type settledAt struct {
+// learntOutcome is what a call that waits learns, and when.
+type learntOutcome struct {
 	State store.ChangeState
 	After time.Duration
 	Error string
 }
 
-func TestSettling(t *testing.T) {
+func TestWaitForOutcome(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		ends map[string]time.Duration
 		away bool
 		// leaves is when callers go away.
 		leaves time.Duration
-		want   map[string]settledAt
+		want   map[string]learntOutcome
 		// looks is how often was asked.
 		looks int
 	}{
 		"the end is learnt at the next look": {
 			ends: map[string]time.Duration{"a": 250 * time.Millisecond},
-			want: map[string]settledAt{"a": {State: store.ChangePublished, After: 300 * time.Millisecond}}, looks: 3,
+			want: map[string]learntOutcome{"a": {State: store.ChangePublished, After: 300 * time.Millisecond}}, looks: 3,
 		},
 		"one look is for all": {
 			ends: map[string]time.Duration{"a": 50 * time.Millisecond, "b": 50 * time.Millisecond, "c": 150 * time.Millisecond},
-			want: map[string]settledAt{
+			want: map[string]learntOutcome{
 				"a": {State: store.ChangePublished, After: 100 * time.Millisecond},
 				"b": {State: store.ChangePublished, After: 100 * time.Millisecond},
 				"c": {State: store.ChangePublished, After: 200 * time.Millisecond},
@@ -77,15 +77,15 @@ func TestSettling(t *testing.T) {
 		},
 		"what takes longer is told as it is": {
 			ends: map[string]time.Duration{"a": time.Hour},
-			want: map[string]settledAt{"a": {State: store.ChangeApplied, After: defaultOutcomeTimeout}}, looks: 100,
+			want: map[string]learntOutcome{"a": {State: store.ChangeApplied, After: defaultOutcomeTimeout}}, looks: 100,
 		},
 		"a store that is away does not end the waiting": {
 			ends: map[string]time.Duration{"a": 0}, away: true,
-			want: map[string]settledAt{"a": {State: store.ChangePending, After: defaultOutcomeTimeout}}, looks: 100,
+			want: map[string]learntOutcome{"a": {State: store.ChangePending, After: defaultOutcomeTimeout}}, looks: 100,
 		},
 		"who left waits no more": {
 			ends: map[string]time.Duration{"a": time.Hour}, leaves: 450 * time.Millisecond,
-			want: map[string]settledAt{"a": {State: store.ChangeApplied, After: 450 * time.Millisecond, Error: "context canceled"}}, looks: 4,
+			want: map[string]learntOutcome{"a": {State: store.ChangeApplied, After: 450 * time.Millisecond, Error: "context canceled"}}, looks: 4,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,13 +102,13 @@ func TestSettling(t *testing.T) {
 					mu      sync.Mutex
 					waiting sync.WaitGroup
 				)
-				got := map[string]settledAt{}
+				got := map[string]learntOutcome{}
 				for id := range tc.ends {
 					waiting.Go(func() {
 						outcome, err := s.waitForOutcome(ctx, "anna", store.ChangeOutcome{ID: id, State: store.ChangePending}, time.Now().Add(defaultOutcomeTimeout))
 						mu.Lock()
 						defer mu.Unlock()
-						got[id] = settledAt{State: outcome.State, After: time.Since(took.began), Error: errorText(err)}
+						got[id] = learntOutcome{State: outcome.State, After: time.Since(took.began), Error: errorText(err)}
 					})
 				}
 				waiting.Wait()
@@ -133,8 +133,8 @@ func TestSettling(t *testing.T) {
 	}
 }
 
-// TestAccepted has the words of what is on its way.
-func TestAccepted(t *testing.T) {
+// TestAcceptedSentence holds the words of what is pending or applied.
+func TestAcceptedSentence(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[store.ChangeState]string{
 		store.ChangePending: `Change c1 for prompt "Greet" is accepted but not applied yet; ask get_prompt_change`,
@@ -146,8 +146,8 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// TestRefusals has the words of every end a request may come to.
-func TestRefusals(t *testing.T) {
+// TestOutcomeError holds the words of every state of a request.
+func TestOutcomeError(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		outcome store.ChangeOutcome

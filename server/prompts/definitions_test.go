@@ -42,8 +42,8 @@ func listed(t *testing.T) []mcp.Tool {
 	return result.Tools
 }
 
-// TestToolsListStaysAsItIs: what clients are shown changes only on purpose (go test -update).
-func TestToolsListStaysAsItIs(t *testing.T) {
+// TestTools_Definitions: what clients are shown changes only on purpose (go test -update).
+func TestTools_Definitions(t *testing.T) {
 	t.Parallel()
 	const golden = "testdata/tools.json"
 	raw, err := json.Marshal(listed(t))
@@ -68,10 +68,10 @@ func TestToolsListStaysAsItIs(t *testing.T) {
 	}
 }
 
-// TestToolsAreCheap: of the 4,500 tokens that all tools of a caller may take, the tools on prompts leave
+// TestTools_TokensOfDefinitions: of the 4,500 tokens that all tools of a caller may take, the tools on prompts leave
 // nearly half to those on tickets, and more where a caller may not write; with output schemas and hints it is
 // 8,000.
-func TestToolsAreCheap(t *testing.T) {
+func TestTools_TokensOfDefinitions(t *testing.T) {
 	t.Parallel()
 	var shown, whole float64
 	for _, listed := range listed(t) {
@@ -92,7 +92,7 @@ func TestToolsAreCheap(t *testing.T) {
 	}
 }
 
-func TestEveryToolSaysAllThereIsToSay(t *testing.T) {
+func TestTools_DefinitionsAreComplete(t *testing.T) {
 	t.Parallel()
 	for _, tool := range listed(t) {
 		a := tool.Annotations

@@ -57,7 +57,7 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-func TestSlug(t *testing.T) {
+func TestMakeSlug(t *testing.T) {
 	t.Parallel()
 	for title, want := range map[string]string{
 		"Greet Bob":                      "greet-bob",

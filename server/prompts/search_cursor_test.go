@@ -16,7 +16,7 @@ var someMark = searchPosition{skip: 23, after: &store.PageMark{
 	Rank: 0.125, CreatedAt: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC), Key: store.Key{Namespace: "support", Name: "handover"},
 }}
 
-func TestCursorsComeBack(t *testing.T) {
+func TestParseSearchCursor(t *testing.T) {
 	t.Parallel()
 	for _, want := range []searchPosition{{}, {skip: 7}, {after: someMark.after}, someMark} {
 		got, err := parseSearchCursor("search", want.encodeCursor("search"))
@@ -29,7 +29,7 @@ func TestCursorsComeBack(t *testing.T) {
 	}
 }
 
-func TestCursorsOfOthersAreRefused(t *testing.T) {
+func TestParseSearchCursor_Refusals(t *testing.T) {
 	t.Parallel()
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	for name, cursor := range map[string]string{
@@ -56,8 +56,8 @@ func TestCursorsOfOthersAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzCursor: whatever a caller sends is refused, or is just what is given out for what it was read as.
-func FuzzCursor(f *testing.F) {
+// FuzzParseSearchCursor: whatever a caller sends is refused, or is just what is given out for what it was read as.
+func FuzzParseSearchCursor(f *testing.F) {
 	f.Add(someMark.encodeCursor("search"))
 	f.Add(searchPosition{skip: math.MaxInt32}.encodeCursor("search"))
 	f.Add("")
@@ -69,8 +69,8 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// FuzzListCursor is the same for the cursor of prompts/list, on the endpoint for all and on a narrow one.
-func FuzzListCursor(f *testing.F) {
+// FuzzParseListCursor is the same for the cursor of prompts/list, on the endpoint for all and on a narrow one.
+func FuzzParseListCursor(f *testing.F) {
 	f.Add(listCursor{pages: 1, after: store.Key{Namespace: "support", Name: "handover"}}.String(), "support")
 	f.Add("", "")
 	f.Add("MS8vLw==", "")

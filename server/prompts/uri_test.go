@@ -17,7 +17,7 @@ type namedURI struct {
 	OK       bool
 }
 
-func TestURI(t *testing.T) {
+func TestParseURI(t *testing.T) {
 	t.Parallel()
 	key := store.Key{Namespace: "support", Name: "handover"}
 	for uri, want := range map[string]namedURI{
@@ -55,8 +55,8 @@ func TestURI(t *testing.T) {
 	}
 }
 
-// FuzzURI: a resource has one name, and what is read is what was written.
-func FuzzURI(f *testing.F) {
+// FuzzParseURI: a resource has one name, and what is read is what was written.
+func FuzzParseURI(f *testing.F) {
 	f.Add("prompt://support/handover/versions/3")
 	f.Add("prompt://support/handover/channels/beta")
 	f.Fuzz(func(t *testing.T, uri string) {

@@ -12,8 +12,8 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// TestTextOfAPrompt: byte for byte what JSON.stringify(prompt, null, 2) gave.
-func TestTextOfAPrompt(t *testing.T) {
+// TestToPromptJSON: byte for byte what JSON.stringify(prompt, null, 2) gave.
+func TestToPromptJSON(t *testing.T) {
 	t.Parallel()
 	born := time.Date(2025, 1, 2, 4, 4, 5, 678_999_000, time.FixedZone("CET", 3600))
 	for name, tc := range map[string]struct {
