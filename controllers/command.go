@@ -171,13 +171,13 @@ func addChanges(mgr ctrl.Manager, o options, db *database, drifted chan<- event.
 		return fmt.Errorf("set up the client for change requests: %w", err)
 	}
 	return mgr.Add(&changes.Changes{
-		Objects:     client.WithFieldOwner(objects, promptobject.AgentFieldManager),
-		Store:       db.writer,
-		Listen:      db.store.ListenChanges,
-		Recorder:    mgr.GetEventRecorder(component),
-		Log:         mgr.GetLogger().WithName("changes"),
-		Unproven:    o.changes == changesUnproven,
-		Concurrency: o.concurrency,
-		Drifted:     drifted,
+		Objects:       client.WithFieldOwner(objects, promptobject.AgentFieldManager),
+		Store:         db.writer,
+		Listen:        db.store.ListenChanges,
+		Recorder:      mgr.GetEventRecorder(component),
+		Log:           mgr.GetLogger().WithName("changes"),
+		AllowUnproven: o.changes == changesUnproven,
+		Concurrency:   o.concurrency,
+		Drifted:       drifted,
 	})
 }

@@ -50,16 +50,10 @@ func TestController(t *testing.T) {
 		"agents leave others alone":                  agentsLeaveOthersAlone,
 		"agents are let in":                          agentsAreLetIn,
 		"agents are answered for dropped marks":      agentsAreAnsweredForDroppedMarks,
-		"agents are answered for a released object":  agentsAreAnsweredForAReleasedObject,
 		"agents keep their nulls":                    agentsKeepTheirNulls,
-		"agents give way with nulls":                 agentsGiveWayWithNulls,
 		"agents keep their turn":                     agentsKeepTheirTurn,
 		"agents are told of a terminating namespace": agentsAreToldOfATerminatingNamespace,
 		"agents cannot forge their mark":             agentsCannotForgeTheirMark,
-		"agents prove themselves":                    agentsProveThemselves,
-		"agents are not answered by what came after": agentsAreNotAnsweredByWhatCameAfter,
-		"agents are not refused what may land":       agentsAreNotRefusedWhatMayLand,
-		"agents are not answered by a missing CRD":   agentsAreNotAnsweredByAMissingCRD,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,28 +8,26 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/controllerstest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
-	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
 // What every scenario stands on: one API server, one database, one controller.
 var (
-	plane *testenv.ControlPlane
-	api   client.Client
-	dsn   postgres.Options
-	db    *postgres.Store
+	cluster *controllerstest.Cluster
+	api     client.Client
+	dsn     postgres.Options
+	db      *postgres.Store
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -37,22 +35,17 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // start brings up what every scenario stands on, until the test ends.
 func start(t *testing.T) {
 	t.Helper()
-	var err error
-	plane, err = testenv.StartControlPlane(t.Context(), testenv.ControlPlaneOptions{})
-	require.NoError(t, err)
-	t.Cleanup(plane.Stop)
-	scheme, err := newScheme()
-	require.NoError(t, err)
-	api, err = client.New(plane.Config, client.Options{Scheme: scheme})
-	require.NoError(t, err)
+	cluster = controllerstest.StartCluster(t)
+	api = cluster.Client
 	dsn = pgtest.New(t)
+	var err error
 	db, err = postgres.Open(t.Context(), dsn)
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- runController(ctx, testOptions(plane.Kubeconfig)) }()
+	go func() { ended <- runController(ctx, testOptions(cluster.Kubeconfig)) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-ended)
@@ -69,34 +62,17 @@ func testOptions(kubeconfig string) options {
 	}
 }
 
-// namespace gives a test a namespace of its own.
-func namespace(t *testing.T) string {
-	t.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	require.NoError(t, api.Create(t.Context(), ns))
-	return ns.Name
-}
-
 // text builds a prompt of one text.
-func text(namespace, name, body string) *v1alpha1.Prompt {
-	return &v1alpha1.Prompt{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec:       v1alpha1.PromptSpec{Text: body},
-	}
-}
+var text = controllerstest.NewPrompt
 
-func create(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt {
-	t.Helper()
-	require.NoError(t, api.Create(t.Context(), p))
-	return p
-}
+// namespace makes a namespace for one test.
+func namespace(t *testing.T) string { return cluster.CreateNamespace(t) }
+
+func create(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt { return cluster.CreatePrompt(t, p) }
 
 // edit changes the spec, as `kubectl edit` would.
 func edit(t *testing.T, p *v1alpha1.Prompt, change func(*v1alpha1.Prompt)) {
-	t.Helper()
-	before := p.DeepCopy()
-	change(p)
-	require.NoError(t, api.Patch(t.Context(), p, client.MergeFrom(before)))
+	cluster.EditPrompt(t, p, change)
 }
 
 // settled waits until the controller has said reason about the object's present generation, and

@@ -31,7 +31,7 @@ type folderLibrary struct {
 }
 
 func (s folderLibrary) NameTaken(ctx context.Context, key store.Key) (bool, error) {
-	if s.folder.Claims(key) {
+	if s.folder.ReservesName(key) {
 		return true, nil
 	}
 	return s.Store.NameTaken(ctx, key)

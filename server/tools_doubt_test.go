@@ -36,7 +36,7 @@ func (l *losesAnswers) RequestChange(ctx context.Context, request store.ChangeRe
 func TestChangeRequest_LostAnswerIsRetried(t *testing.T) {
 	t.Parallel()
 	author := library(t)
-	author.Undertake()
+	author.RunController()
 	changes := &losesAnswers{Changes: author.Store}
 	changes.lose.Store(2)
 	box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = changes }), "/mcp/it")
@@ -75,7 +75,7 @@ func TestChangeRequest_ServerStopsWhileItWaits(t *testing.T) {
 	go func() {
 		said <- r.send(t, callTool("update_prompt", map[string]any{"id": "it/greeting", "content": "Good evening."})).body
 	}()
-	require.Until(t, "the request is stored", func() bool { return author.Asked() == 1 })
+	require.Until(t, "the request is stored", func() bool { return author.CountOpenChanges() == 1 })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("the server ended with %v", err)
@@ -106,7 +106,7 @@ func TestChangeRequest_IsReadByTheNextCall(t *testing.T) {
 		t.Fatalf("got %q", got)
 	}
 	change := hasty.call(t, "update_prompt", `{"id":"greeting","content":"Accepted first."}`).structured["changeId"]
-	author.Undertake()
+	author.RunController()
 	require.Until(t, "it is published", func() bool {
 		return box.call(t, "get_prompt_change", fmt.Sprintf(`{"changeId":%q}`, change)).structured["state"] == "published"
 	})

@@ -28,7 +28,7 @@ func (serviceAccount) Authenticate(*http.Request) (auth.Identity, error) {
 func TestTools_NamespaceOfServiceAccount(t *testing.T) {
 	t.Parallel()
 	author := library(t)
-	author.Undertake()
+	author.RunController()
 	box := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Authenticator = serviceAccount{} }), "/mcp")
 	for _, a := range []step{
 		{"add_prompt", `{"name":"Mine","content":"a"}`, `Created prompt "Mine" with ID: support/mine`, ""},
@@ -45,7 +45,7 @@ func TestTools_NamespaceOfServiceAccount(t *testing.T) {
 func TestAddPrompt_TakenName(t *testing.T) {
 	t.Parallel()
 	author := library(t)
-	author.Undertake()
+	author.RunController()
 	author.Delete(plainKey)
 	box := connectTools(t, start(t, author, withTools(author), withChanges(author)), "/mcp/it")
 	for range 2 { // of a tombstone, and of one that is there
@@ -60,7 +60,7 @@ func TestAddPrompt_TakenName(t *testing.T) {
 func TestTools_UnlistedPrompts(t *testing.T) {
 	t.Parallel()
 	author := library(t)
-	author.Undertake()
+	author.RunController()
 	box := connectTools(t, start(t, author, withTools(author), withChanges(author)), "/mcp/support")
 	for _, id := range []string{"hidden", "house-style"} {
 		for _, a := range []step{

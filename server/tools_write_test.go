@@ -86,13 +86,13 @@ var stories = map[string]struct {
 	}},
 	"versions are expected, withdrawn and pointed to": {"/mcp/it", []step{
 		{"update_prompt", `{"id":"greeting","content":"Two.","expectedVersion":1}`, `Updated prompt "greeting" (version 2)`, ""},
-		{"update_prompt", `{"id":"greeting","content":"Three.","expectedVersion":1}`, "! Error updating prompt: ConflictError: prompt greeting is at version 2, not 1; read it again and decide", ""},
+		{"update_prompt", `{"id":"greeting","content":"Three.","expectedVersion":1}`, "! Error updating prompt: ConflictError: the newest version is 2, not 1; read it and decide again", ""},
 		{"update_prompt", `{"id":"greeting","content":"Three."}`, `Updated prompt "greeting" (version 3)`, ""},
 		{"set_prompt_channel", `{"id":"greeting","channel":"production","version":1}`, `Channel production of prompt "greeting" points to version 1; before: none`, `{"after":1,"before":null}`},
 		{"get_prompt", `{"id":"greeting"}`, "", `{"channel":"production","content":"Hello.","latestVersion":3,"version":1}`},
 		{"update_prompt", `{"id":"greeting","category":"c"}`, `Updated prompt "greeting" (version 4)`, `{"served":1,"version":4}`},
 		{"get_prompt", `{"id":"greeting@latest"}`, "", `{"content":"Three."}`},
-		{"set_prompt_channel", `{"id":"greeting","channel":"production","version":2,"expectedVersion":3}`, "! Error setting prompt channel: ConflictError: channel production points to version 1, not to version 3; look again and decide", ""},
+		{"set_prompt_channel", `{"id":"greeting","channel":"production","version":2,"expectedVersion":3}`, "! Error setting prompt channel: ConflictError: channel production points to version 1, not to version 3; read it and decide again", ""},
 		{"set_prompt_channel", `{"id":"greeting","channel":"production","version":2,"expectedVersion":1}`, `Channel production of prompt "greeting" points to version 2; before: version 1`, `{"after":2,"before":1}`},
 		{"delete_prompt", `{"id":"greeting","version":2}`, "! Error deleting prompt: ConflictError: version 2 is in channel production; move that with set_prompt_channel, then delete version 2", ""},
 		{"set_prompt_channel", `{"id":"greeting","channel":"production"}`, `Channel production of prompt "greeting" follows the newest version, now 4; before: version 2`, `{"after":4,"before":2}`},
@@ -125,7 +125,7 @@ var stories = map[string]struct {
 		{"add_prompt", `{"name":"Once","content":"b","idempotencyKey":"k1"}`, "! Error creating prompt: ConflictError: the idempotency key was used for another request; use another key for another request", ""},
 		{"update_prompt", `{"id":"once","content":"b","expectedVersion":1,"idempotencyKey":"k2"}`, `Updated prompt "Once" (version 2)`, ""},
 		{"update_prompt", `{"id":"once","content":"b","expectedVersion":1,"idempotencyKey":"k2"}`, `Updated prompt "Once" (version 2)`, ""},
-		{"update_prompt", `{"id":"once","content":"c","expectedVersion":1,"idempotencyKey":"k3"}`, "! Error updating prompt: ConflictError: prompt once is at version 2, not 1; read it again and decide", ""},
+		{"update_prompt", `{"id":"once","content":"c","expectedVersion":1,"idempotencyKey":"k3"}`, "! Error updating prompt: ConflictError: the newest version is 2, not 1; read it and decide again", ""},
 		{"delete_prompt", `{"id":"once","idempotencyKey":"k4"}`, "Deleted prompt with ID: once", ""},
 		{"delete_prompt", `{"id":"once","idempotencyKey":"k4"}`, "Deleted prompt with ID: once", ""},
 		{"list_prompts", `{}`, "", `{"total":1}`},
@@ -147,8 +147,8 @@ var stories = map[string]struct {
 		{"add_prompt", `{"name":"Once","content":"a","idempotencyKey":"k1"}`, `Created prompt "Once" with ID: once`, `{"version":1}`},
 	}},
 	"another manager's is not changed": {"/mcp/it", []step{
-		{"update_prompt", `{"id":"kept","content":"x"}`, "! Error updating prompt: OwnedElsewhereError: Argo CD keeps it", ""},
-		{"delete_prompt", `{"id":"kept"}`, "! Error deleting prompt: OwnedElsewhereError: Argo CD keeps it", ""},
+		{"update_prompt", `{"id":"kept","content":"x"}`, "! Error updating prompt: OwnedElsewhereError: the prompt it/kept is kept by Argo CD, so it is not changed from here; propose the change of its manifest there", ""},
+		{"delete_prompt", `{"id":"kept"}`, "! Error deleting prompt: OwnedElsewhereError: the prompt it/kept is kept by Argo CD, so it is not changed from here; propose there that it be deleted", ""},
 		{"get_prompt", `{"id":"kept"}`, "", `{"content":"Kept."}`},
 	}},
 }
@@ -176,7 +176,7 @@ func TestTools_Write(t *testing.T) {
 					p.Channels = []store.ChannelRule{{Name: "beta", Version: 1}}
 				})
 			}
-			author.Undertake(kept)
+			author.RunController(kept)
 			box := connectTools(t, start(t, author, withTools(author), withChanges(author)), story.path)
 			for _, a := range story.acts {
 				got := box.call(t, a.tool, a.arguments)
@@ -258,7 +258,7 @@ func TestGetPromptChange_Pending(t *testing.T) {
 	if got, want := box.text(t, "get_prompt_change", `{"changeId":"x"}`), "! Error retrieving prompt change: NotFoundError: Change with id 'x' not found, or not yours"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	author.Undertake()
+	author.RunController()
 	require.Until(t, "it is published", func() bool {
 		return box.call(t, "get_prompt_change", ask).structured["state"] == "published"
 	})
@@ -281,10 +281,10 @@ func TestChangeRequest_OutlivesItsCaller(t *testing.T) {
 			_ = response.Body.Close()
 		}
 	}()
-	require.Until(t, "the request is stored", func() bool { return author.Asked() == 1 })
+	require.Until(t, "the request is stored", func() bool { return author.CountOpenChanges() == 1 })
 	leave()
 	<-left
-	author.Undertake()
+	author.RunController()
 	box := connectTools(t, replica, "/mcp")
 	require.Until(t, "the change is published", func() bool {
 		return box.text(t, "apply_template", `{"id":"it/greeting@2","variables":{}}`) == "Good evening."

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// pollEvery is how often the database is asked: it is the truth, and being woken only a hint.
-	pollEvery = 2 * time.Second
-	// roundSize bounds the prompts one look at the database brings.
-	roundSize = 500
-	// The backoff of a request that cannot be gone on with now.
-	firstBackoff   = 50 * time.Millisecond
-	longestBackoff = 3 * time.Second
+	// pollInterval is how often the database is asked: it is the truth, and a notification only a hint.
+	pollInterval = 2 * time.Second
+	// maxPromptsPerPoll bounds the prompts that are enqueued at once.
+	maxPromptsPerPoll = 500
+	// The backoff of a request that cannot be processed now.
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 3 * time.Second
 )
 
 // Store is what is needed of the database.
@@ -50,9 +50,9 @@ type Changes struct {
 	Listen   func(ctx context.Context, wake func()) error
 	Recorder events.EventRecorder
 	Log      logr.Logger
-	// Unproven takes requests without proof of who asks.
-	Unproven bool
-	// Concurrency is how many prompts are worked on at the same time.
+	// AllowUnproven takes requests without proof of who asks.
+	AllowUnproven bool
+	// Concurrency is how many prompts are processed at the same time.
 	Concurrency int
 	// Drifted takes objects that wait too long for their publish to the reconciler.
 	Drifted chan<- event.GenericEvent
@@ -61,11 +61,11 @@ type Changes struct {
 // NeedLeaderElection makes it run on the leader only.
 func (c *Changes) NeedLeaderElection() bool { return true }
 
-// Start works until ctx ends. The queue holds prompts, not requests: it never gives one out twice at a time, which keeps
-// the requests of a prompt in order.
+// Start processes change requests until ctx ends. The queue holds prompts, not requests: it never gives one out twice at a
+// time, which keeps the requests of a prompt in order.
 func (c *Changes) Start(ctx context.Context) error {
 	queue := workqueue.NewTypedRateLimitingQueueWithConfig(
-		workqueue.NewTypedItemExponentialFailureRateLimiter[store.Key](firstBackoff, longestBackoff),
+		workqueue.NewTypedItemExponentialFailureRateLimiter[store.Key](minBackoff, maxBackoff),
 		workqueue.TypedRateLimitingQueueConfig[store.Key]{Name: "changes"})
 	var group errgroup.Group
 	woken := make(chan struct{}, 1)
@@ -75,40 +75,40 @@ func (c *Changes) Start(ctx context.Context) error {
 		default:
 		}
 	}
-	group.Go(func() error { c.listen(ctx, wake); return nil })
+	group.Go(func() error { c.keepListening(ctx, wake); return nil })
 	for range c.Concurrency {
-		group.Go(func() error { c.work(ctx, queue); return nil })
+		group.Go(func() error { c.runWorker(ctx, queue); return nil })
 	}
-	c.fill(ctx, queue, woken)
+	c.enqueueOpen(ctx, queue, woken)
 	queue.ShutDown()
 	return group.Wait()
 }
 
-// listen goes on listening until ctx ends.
-func (c *Changes) listen(ctx context.Context, wake func()) {
+// keepListening listens for notifications until ctx ends.
+func (c *Changes) keepListening(ctx context.Context, wake func()) {
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		if err := c.Listen(ctx, wake); err != nil && ctx.Err() == nil {
-			c.Log.V(1).Info("Not listening for change requests, polling", "reason", err.Error())
+			c.Log.V(1).Info("Not listening for notifications of change requests, polling", "reason", err.Error())
 		}
-	}, pollEvery)
+	}, pollInterval)
 }
 
-// fill brings prompts with open requests to the queue, whenever woken and every pollEvery. That the database is away is
-// told once.
-func (c *Changes) fill(ctx context.Context, queue workqueue.TypedRateLimitingInterface[store.Key], woken <-chan struct{}) {
-	poll := time.NewTicker(pollEvery)
+// enqueueOpen enqueues the prompts with open requests, whenever woken and every pollInterval, until ctx ends. It logs once
+// that the database is unavailable.
+func (c *Changes) enqueueOpen(ctx context.Context, queue workqueue.TypedRateLimitingInterface[store.Key], woken <-chan struct{}) {
+	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
-	away := false
+	unavailable := false
 	for polled := true; ; {
-		keys, err := c.Store.PromptsWithOpenChanges(ctx, roundSize)
+		keys, err := c.Store.PromptsWithOpenChanges(ctx, maxPromptsPerPoll)
 		if err == nil && polled {
 			err = c.Store.ExpireChanges(ctx)
 		}
-		if err != nil && !away && ctx.Err() == nil {
-			c.Log.Error(err, "Cannot look after change requests, trying until it works")
+		if err != nil && !unavailable && ctx.Err() == nil {
+			c.Log.Error(err, "Cannot read change requests, retrying until it works")
 		}
 		if polled || err != nil { // a round that was only woken does not find out whether all works again
-			away = err != nil
+			unavailable = err != nil
 		}
 		for _, key := range keys {
 			if queue.NumRequeues(key) == 0 { // what failed comes back by itself
@@ -126,36 +126,33 @@ func (c *Changes) fill(ctx context.Context, queue workqueue.TypedRateLimitingInt
 	}
 }
 
-func (c *Changes) work(ctx context.Context, queue workqueue.TypedRateLimitingInterface[store.Key]) {
+func (c *Changes) runWorker(ctx context.Context, queue workqueue.TypedRateLimitingInterface[store.Key]) {
 	for {
 		key, ended := queue.Get()
 		if ended {
 			return
 		}
-		switch err := c.goOn(ctx, key); {
+		switch err := c.processNext(ctx, key); {
 		case err == nil, ctx.Err() != nil:
 			queue.Forget(key)
 		default:
-			c.failed(key, err)
+			c.reportFailure(key, err)
 			queue.AddRateLimited(key)
 		}
 		queue.Done(key)
 	}
 }
 
-// failed tells of a request that is tried again, but not for each that the database is away.
-func (c *Changes) failed(key store.Key, err error) {
+// reportFailure logs and counts a request that is tried again. Of a database that is unavailable enqueueOpen has told.
+func (c *Changes) reportFailure(key store.Key, err error) {
 	log := c.Log.WithValues("namespace", key.Namespace, "name", key.Name)
 	switch {
-	case errors.Is(err, errLater):
+	case errors.Is(err, errNotYet):
 		return
-	case errors.Is(err, store.ErrUnavailable): // fill has told it
-		log.V(1).Info("Cannot go on with a change request while the database is away", "reason", err.Error())
+	case errors.Is(err, store.ErrUnavailable):
+		log.V(1).Info("Cannot process a change request while the database is unavailable", "reason", err.Error())
 	default:
-		log.Error(err, "Cannot go on with a change request, trying again")
+		log.Error(err, "Cannot process a change request, retrying")
 	}
 	failures.Inc()
 }
-
-// errLater says that there is no saying yet.
-var errLater = errors.New("not yet")

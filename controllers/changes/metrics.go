@@ -9,17 +9,17 @@ var (
 	applied = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_changes_applied_total", Help: "Change requests written into objects, by action.",
 	}, []string{"action"})
-	settled = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lectern_changes_settled_total", Help: "Change requests ended without being written, by state and reason.",
+	rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lectern_changes_rejected_total", Help: "Change requests that ended without being written, by state and reason.",
 	}, []string{"state", "reason"})
 	contentions = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "lectern_changes_contended_total", Help: "Writes for change requests that another writer came before.",
+		Name: "lectern_changes_contended_total", Help: "Writes for change requests that lost to another writer.",
 	})
 	failures = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "lectern_changes_failures_total", Help: "Attempts at change requests that are made again because something was away.",
+		Name: "lectern_changes_failures_total", Help: "Attempts at change requests that are made again because something was unavailable.",
 	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(applied, settled, contentions, failures)
+	metrics.Registry.MustRegister(applied, rejected, contentions, failures)
 }

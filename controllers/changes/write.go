@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	corev1 "k8s.io/api/core/v1"
@@ -15,75 +17,77 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/change"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// write is one write of an object, ready to be made.
-type write struct {
+// objectWrite is one write of an object, ready to be sent.
+type objectWrite struct {
 	intent store.Intent
-	do     func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error)
+	send   func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error)
 }
 
-// prepare makes of a verdict the write it asks for. The id of the request goes in with the edit.
-func prepare(v view, spec v1alpha1.PromptSpec) (write, error) {
-	marks := map[string]string{v1alpha1.LastChangeAnnotation: v.request.ID, v1alpha1.ChangedByAnnotation: v.request.Subject}
-	switch v.request.Action {
+// newWrite makes the write a request asks for. The id of the request goes in with the edit.
+func newWrite(request store.ChangeRequest, object *v1alpha1.Prompt, spec v1alpha1.PromptSpec) (objectWrite, error) {
+	annotations := map[string]string{v1alpha1.LastChangeAnnotation: request.ID, v1alpha1.ChangedByAnnotation: request.Subject}
+	switch request.Action {
 	case store.ActionAdd:
-		return create(v.request.Key, marks, spec), nil
+		return newCreate(request.Key, annotations, spec), nil
 	case store.ActionUpdate:
-		return patch(v.object, marks, spec)
-	default:
-		return remove(v.object), nil
+		return newPatch(object, annotations, spec)
+	case store.ActionDelete:
+		return newDelete(object), nil
 	}
+	return objectWrite{}, fmt.Errorf("no write is known for action %q", request.Action)
 }
 
-func create(key store.Key, marks map[string]string, spec v1alpha1.PromptSpec) write {
-	return write{
+func newCreate(key store.Key, annotations map[string]string, spec v1alpha1.PromptSpec) objectWrite {
+	return objectWrite{
 		intent: store.Intent{Generation: 1},
-		do: func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error) {
+		send: func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error) {
 			p := &v1alpha1.Prompt{
-				ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Annotations: marks}, Spec: spec,
+				ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Annotations: annotations}, Spec: spec,
 			}
 			return p, objects.Create(ctx, p)
 		},
 	}
 }
 
-func patch(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.PromptSpec) (write, error) {
+func newPatch(object *v1alpha1.Prompt, annotations map[string]string, spec v1alpha1.PromptSpec) (objectWrite, error) {
 	change, err := promptobject.MergePatch(object.Spec, spec)
 	if err != nil {
-		return write{}, err
+		return objectWrite{}, err
 	}
 	var fields map[string]json.RawMessage // as written: a number keeps its digits
 	if err := json.Unmarshal(change, &fields); err != nil {
-		return write{}, fmt.Errorf("read the patch: %w", err)
+		return objectWrite{}, fmt.Errorf("read the patch: %w", err)
 	}
 	generation := object.Generation
 	if len(fields) > 0 {
 		generation++
 	}
-	kind, body := types.MergePatchType, any(merging(object, marks, fields))
-	if said, err := says(object.Spec, change, spec); err != nil {
-		return write{}, err
+	kind, body := types.MergePatchType, any(mergePatchBody(object, annotations, fields))
+	if said, err := mergePatchExpresses(object.Spec, change, spec); err != nil {
+		return objectWrite{}, err
 	} else if !said {
-		kind, body = types.JSONPatchType, replacing(object, marks, spec)
+		kind, body = types.JSONPatchType, jsonPatchBody(object, annotations, spec)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
-		return write{}, fmt.Errorf("write the patch: %w", err)
+		return objectWrite{}, fmt.Errorf("write the patch: %w", err)
 	}
-	return write{
+	return objectWrite{
 		intent: store.Intent{UID: string(object.UID), ResourceVersion: object.ResourceVersion, Generation: generation},
-		do: func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error) {
+		send: func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error) {
 			p := &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}
 			return p, objects.Patch(ctx, p, client.RawPatch(kind, text))
 		},
 	}, nil
 }
 
-func merging(object *v1alpha1.Prompt, marks map[string]string, fields map[string]json.RawMessage) map[string]any {
-	body := map[string]any{"metadata": map[string]any{"uid": object.UID, "resourceVersion": object.ResourceVersion, "annotations": marks}}
+func mergePatchBody(object *v1alpha1.Prompt, annotations map[string]string, fields map[string]json.RawMessage) map[string]any {
+	body := map[string]any{"metadata": map[string]any{"uid": object.UID, "resourceVersion": object.ResourceVersion, "annotations": annotations}}
 	for name, value := range fields {
 		body[name] = value
 	}
@@ -96,22 +100,22 @@ type operation struct {
 	Value any    `json:"value"`
 }
 
-// replacing says as a JSON patch what a merge patch cannot: in one, null takes away. It puts in the uid and the
+// jsonPatchBody says as a JSON patch what a merge patch cannot: in one, null takes away. It puts in the uid and the
 // resourceVersion, as a merge patch does, rather than test them: so an object that is another one is a conflict.
-func replacing(object *v1alpha1.Prompt, marks map[string]string, spec v1alpha1.PromptSpec) []operation {
-	annotations := map[string]string{}
-	maps.Copy(annotations, object.Annotations)
-	maps.Copy(annotations, marks)
+func jsonPatchBody(object *v1alpha1.Prompt, annotations map[string]string, spec v1alpha1.PromptSpec) []operation {
+	all := map[string]string{}
+	maps.Copy(all, object.Annotations)
+	maps.Copy(all, annotations)
 	return []operation{
 		{"replace", "/metadata/uid", object.UID},
 		{"replace", "/metadata/resourceVersion", object.ResourceVersion},
-		{"add", "/metadata/annotations", annotations},
+		{"add", "/metadata/annotations", all},
 		{"replace", "/spec", spec},
 	}
 }
 
-// says reports whether the merge patch makes of before what is wanted.
-func says(before v1alpha1.PromptSpec, change []byte, want v1alpha1.PromptSpec) (bool, error) {
+// mergePatchExpresses reports whether the merge patch makes of before what is wanted.
+func mergePatchExpresses(before v1alpha1.PromptSpec, change []byte, want v1alpha1.PromptSpec) (bool, error) {
 	was, err := json.Marshal(map[string]any{"spec": before})
 	if err != nil {
 		return false, fmt.Errorf("write the spec: %w", err)
@@ -127,49 +131,48 @@ func says(before v1alpha1.PromptSpec, change []byte, want v1alpha1.PromptSpec) (
 	return jsonpatch.Equal(patched, is), nil
 }
 
-func remove(object *v1alpha1.Prompt) write {
-	return write{
+func newDelete(object *v1alpha1.Prompt) objectWrite {
+	return objectWrite{
 		intent: store.Intent{UID: string(object.UID), ResourceVersion: object.ResourceVersion, Generation: object.Generation},
-		do: func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error) {
+		send: func(ctx context.Context, objects client.Client) (*v1alpha1.Prompt, error) {
 			preconditions := client.Preconditions{UID: &object.UID, ResourceVersion: &object.ResourceVersion}
 			return object, objects.Delete(ctx, object.DeepCopy(), preconditions)
 		},
 	}
 }
 
-// contended reports whether a write failed because the object is not the one it was decided on.
-func contended(action store.Action, err error) bool {
-	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || action != store.ActionAdd && absent(err)
+// isConflict reports whether a write failed because the object is not the one it was decided on.
+func isConflict(action store.Action, err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || action != store.ActionAdd && isAbsent(err)
 }
 
-// absent reports whether the API server says that there is no such object. Where it does not serve the resource at all, its
+// isAbsent reports whether the API server says that there is no such object. Where it does not serve the resource at all, its
 // answer has the same code, and is none.
-func absent(err error) bool {
+func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
 }
 
-// refusal is what the API server says against a write for good, or false when it may go through another time.
-func refusal(key store.Key, err error) (verdict, bool) {
+// rejectionOf returns what the API server says against a write for good, or nil when it may go through another time.
+func rejectionOf(key store.Key, err error) *change.Rejection {
 	var answer apierrors.APIStatus
 	if !errors.As(err, &answer) {
-		return verdict{}, false
+		return nil
 	}
-	words := answer.Status().Message
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return refuse(store.ReasonNamespaceMissing, "the namespace %s is being deleted", key.Namespace), true
-	case absent(err):
-		return refuse(store.ReasonNamespaceMissing, "there is no namespace %s; choose one that is there", key.Namespace), true
+		return change.NewRefusal(store.ReasonNamespaceMissing, "the namespace %s is being deleted", key.Namespace)
+	case isAbsent(err):
+		return change.NewRefusal(store.ReasonNamespaceMissing, "there is no namespace %s; choose one that is there", key.Namespace)
 	case apierrors.IsForbidden(err):
-		return refuse(store.ReasonForbidden, "the API server does not let Lectern write prompts in namespace %s; its operator finds the reason in the controller's log", key.Namespace), true
+		return change.NewRefusal(store.ReasonForbidden, "the API server does not let Lectern write prompts in namespace %s; its operator finds the reason in the controller's log", key.Namespace)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
-		return refuse(store.ReasonInvalid, "the API server refuses it: %s", words), true
+		return change.NewRefusal(store.ReasonInvalid, "the API server refuses it: %s", answer.Status().Message)
 	}
-	return verdict{}, false
+	return nil
 }
 
-// asked says in a few words what a request changes.
-func asked(request store.ChangeRequest) string {
+// describeEdit says in a few words what a request changes.
+func describeEdit(request store.ChangeRequest) string {
 	switch request.Action {
 	case store.ActionAdd:
 		return "created the prompt"
@@ -184,5 +187,5 @@ func asked(request store.ChangeRequest) string {
 	if err != nil || len(fields) == 0 {
 		return "changed nothing"
 	}
-	return "changed " + list(maps.Keys(fields))
+	return "changed " + strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
 }

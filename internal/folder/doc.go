@@ -1,6 +1,11 @@
-// Package folder keeps a store in memory in step with a folder of manifests, and carries change requests out
-// on its files: `lectern server --prompts DIR`.
+// Package folder keeps a store in step with a folder of manifests, and applies change requests to its files.
 //
-// It knows no MCP and no Kubernetes; what a manifest means is package manifest's to say. Its invariant: what is
-// served is the last good text of each prompt, and no file is written that would not be served.
+// It knows no MCP and no cluster; what a manifest means is for packages manifest and promptobject to say, and what becomes
+// of a change request for package change. Its invariant: what is served is the last good text of each prompt, and no file
+// is written that would not be served.
+//
+// A scan reads the files that changed (scan.go); which manifest stands for each prompt is resolved (resolve.go) and
+// published (folder.go); events bring the next scan forward (watch.go). A change request is planned as the edit of one file
+// (plan.go), which replaces the file only if nobody saved it meanwhile (replace_file.go, exchange.go), and is published at
+// once (apply.go).
 package folder

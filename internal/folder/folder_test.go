@@ -25,8 +25,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// desk is a folder that is followed.
-type desk struct {
+// harness is a folder that is followed.
+type harness struct {
 	*testing.T
 	dir    string
 	store  *memory.Store
@@ -60,9 +60,9 @@ func manifest(name, text string, more ...string) string {
 }
 
 // open writes files and follows their folder until the test ends.
-func open(t *testing.T, files map[string]string) *desk {
+func open(t *testing.T, files map[string]string) *harness {
 	t.Helper()
-	d := &desk{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
 	for path, text := range files {
 		d.write(path, text)
 	}
@@ -70,7 +70,7 @@ func open(t *testing.T, files map[string]string) *desk {
 	return d
 }
 
-func (d *desk) follow() {
+func (d *harness) follow() {
 	d.Helper()
 	var err error
 	d.folder, err = folder.Open(d.Context(), d.dir, d.store, slog.New(slog.NewTextHandler(d.log, nil)))
@@ -84,23 +84,23 @@ func (d *desk) follow() {
 }
 
 // beside is another process on the same folder.
-func (d *desk) beside() *desk {
+func (d *harness) beside() *harness {
 	d.Helper()
-	other := &desk{T: d.T, dir: d.dir, store: memory.New(), log: &lines{}}
+	other := &harness{T: d.T, dir: d.dir, store: memory.New(), log: &lines{}}
 	other.follow()
 	return other
 }
 
-func (d *desk) path(path string) string { return filepath.Join(d.dir, filepath.FromSlash(path)) }
+func (d *harness) path(path string) string { return filepath.Join(d.dir, filepath.FromSlash(path)) }
 
-func (d *desk) write(path, text string) {
+func (d *harness) write(path, text string) {
 	d.Helper()
 	require.NoError(d, os.MkdirAll(filepath.Dir(d.path(path)), 0o755))
 	require.NoError(d, os.WriteFile(d.path(path), []byte(text), 0o644))
 }
 
 // save writes as many editors do: beside, and renamed over.
-func (d *desk) save(path, text string) {
+func (d *harness) save(path, text string) {
 	d.Helper()
 	d.write(path+"~", text)
 	require.NoError(d, os.Rename(d.path(path+"~"), d.path(path)))
@@ -109,7 +109,7 @@ func (d *desk) save(path, text string) {
 func key(name string) store.Key { return store.Key{Namespace: "default", Name: name} }
 
 // text is what is served under a key, or the error.
-func (d *desk) text(k store.Key) string {
+func (d *harness) text(k store.Key) string {
 	v, err := d.store.Get(d.Context(), k, prompt.Selector{})
 	if err != nil {
 		return err.Error()
@@ -118,7 +118,7 @@ func (d *desk) text(k store.Key) string {
 }
 
 // soon waits until something is so.
-func (d *desk) soon(what string, is func() bool) {
+func (d *harness) soon(what string, is func() bool) {
 	d.Helper()
 	defer func() {
 		if d.Failed() {
@@ -128,7 +128,7 @@ func (d *desk) soon(what string, is func() bool) {
 	require.Until(d, what, is)
 }
 
-func (d *desk) soonServed(name, text string) {
+func (d *harness) soonServed(name, text string) {
 	d.Helper()
 	var is string
 	defer func() {
@@ -329,7 +329,7 @@ func TestAMoveIsNoRemoval(t *testing.T) {
 }
 
 // changes are the revisions of all prompts.
-func (d *desk) changes() map[store.Key]int64 {
+func (d *harness) changes() map[store.Key]int64 {
 	d.Helper()
 	changes, err := d.store.ChangedSince(d.Context(), 0, 1000)
 	require.NoError(d, err)
@@ -362,7 +362,7 @@ func TestIncludes(t *testing.T) {
 
 func TestLinksAsConfigMapsHaveThem(t *testing.T) {
 	t.Parallel()
-	d := &desk{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
 	d.write("..1/greet.yaml", manifest("greet", "one"))
 	d.write("..1/sub/deep.yaml", manifest("deep", "deep one"))
 	require.NoError(d, os.Symlink("..1", d.path("..data")))

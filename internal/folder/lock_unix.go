@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// lockPatience is how long another process may take over a change.
-const lockPatience = 10 * time.Second
+// lockTimeout is how long a change waits for another process that changes the folder.
+const lockTimeout = 10 * time.Second
 
 // lockFolder keeps other processes of this program from changing files of the folder. The folder itself is locked, so
 // that nothing is left in it; editors do not ask.
@@ -23,7 +23,7 @@ func lockFolder(root string) (unlock func(), err error) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(lockPatience); ; <-tick.C {
+	for deadline := time.Now().Add(lockTimeout); ; <-tick.C {
 		err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return func() { _ = folder.Close() }, nil

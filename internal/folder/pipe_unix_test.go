@@ -15,7 +15,7 @@ import (
 // TestAPipeIsNotOpened, since nobody may ever write to it.
 func TestAPipeIsNotOpened(t *testing.T) {
 	t.Parallel()
-	d := &desk{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
 	d.write("greet.yaml", manifest("greet", "one"))
 	require.NoError(d, syscall.Mkfifo(d.path("pipe.yaml"), 0o600))
 	hangs := time.AfterFunc(time.Minute, func() {

@@ -71,6 +71,19 @@ func SpecFromEdit(edit store.Edit) (v1alpha1.PromptSpec, error) {
 	return ApplyEdit(v1alpha1.PromptSpec{Syntax: string(prompt.Plain)}, edit)
 }
 
+// EditedSpec returns the spec that an addition, or an update of what is there, is to leave. A deletion leaves none, and of
+// what is not there nothing is edited.
+func EditedSpec(before *v1alpha1.PromptSpec, request store.ChangeRequest) (v1alpha1.PromptSpec, error) {
+	switch {
+	case request.Action == store.ActionAdd:
+		return SpecFromEdit(request.Edit)
+	case request.Action == store.ActionUpdate && before != nil:
+		return ApplyEdit(*before, request.Edit)
+	default:
+		return v1alpha1.PromptSpec{}, nil
+	}
+}
+
 // setTemplate keeps the syntax of what is a template already. What is none takes no arguments.
 func setTemplate(spec *v1alpha1.PromptSpec, template bool) {
 	switch {

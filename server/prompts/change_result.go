@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lectern-dev/lectern/internal/change"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -48,6 +49,15 @@ func outcomeError(o store.ChangeOutcome) error {
 	default:
 		return nil
 	}
+}
+
+// rejectionError refuses a request of which it is known before it is stored that it will be rejected. What is published is
+// known here; of the object nothing is.
+func rejectionError(view change.View) error {
+	if r := change.Decide(view).Rejection; r != nil {
+		return outcomeError(r.OutcomeFor(view.Request))
+	}
+	return nil
 }
 
 // newChangeResult makes the result of a change: the sentence when it is published, else that it is accepted.

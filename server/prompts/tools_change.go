@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	"github.com/lectern-dev/lectern/internal/change"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -54,7 +55,7 @@ func (s *Service) addPrompt(ctx context.Context, in addInput) (*tool.Result[chan
 	request := store.ChangeRequest{Key: store.Key{Namespace: namespace}, Action: store.ActionAdd, Edit: edit}
 	outcome, err := s.changeAndWait(ctx, in.repeatable, func(ctx context.Context, id string) (store.ChangeRequest, error) {
 		spec, err := promptobject.SpecFromEdit(edit)
-		if err == nil {
+		if err = rejectionError(change.View{Request: request, EditError: err}); err == nil {
 			_, err = promptobject.ResolveAndCompile(ctx, s.library, namespace, promptobject.SpecOf(&spec))
 		}
 		if err == nil {
@@ -107,11 +108,8 @@ func (s *Service) updatePrompt(ctx context.Context, in updateInput) (*tool.Resul
 		if err != nil {
 			return request, err
 		}
-		if request.ExpectedVersion != 0 && request.ExpectedVersion != r.Version {
-			return request, tool.NewConflict("prompt %s is at version %d, not %d; read it again and decide", in.ID, r.Version, request.ExpectedVersion)
-		}
 		name = titleOrName(&r)
-		return request, s.validateEdit(ctx, &r, edit)
+		return request, s.validateEdit(ctx, &r, request)
 	}, request)
 	if err != nil {
 		return nil, err
@@ -156,19 +154,20 @@ func (s *Service) titleAt(ctx context.Context, o store.ChangeOutcome) string {
 	return titleOrName(&r)
 }
 
-// validateEdit refuses an edit that would end in a prompt that cannot be published.
-func (s *Service) validateEdit(ctx context.Context, r *store.PromptView, edit store.Edit) error {
+// validateEdit refuses an update that would not be made, or would end in a prompt that cannot be published.
+func (s *Service) validateEdit(ctx context.Context, r *store.PromptView, request store.ChangeRequest) error {
 	before := promptobject.SpecFromDocument(&r.Document)
-	after, err := promptobject.ApplyEdit(before, edit)
-	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
+	after, err := promptobject.ApplyEdit(before, request.Edit)
+	if err != nil {
 		// The place to change it in is the manifest; show what stands there.
 		bare := before
 		bare.Messages = nil
-		if patch, err := promptobject.ProposedPatch(bare, before); err == nil {
-			return tool.NewInvalid("%s, which say:\n%s", wrong.Problem, tool.Truncate(patch, proposalLength))
+		if patch, patchErr := promptobject.ProposedPatch(bare, before); patchErr == nil {
+			err = fmt.Errorf("%w, which say:\n%s", err, tool.Truncate(patch, proposalLength))
 		}
 	}
-	if err != nil {
+	published := &store.PublishedState{Version: r.Version}
+	if err := rejectionError(change.View{Request: request, EditError: err, Published: published}); err != nil {
 		return err
 	}
 	_, err = promptobject.ResolveAndCompile(ctx, s.library, r.Key.Namespace, promptobject.SpecOf(&after))
@@ -228,19 +227,15 @@ func (s *Service) planDeletion(ctx context.Context, whole store.ChangeRequest) (
 	if err != nil || whole.ExpectedVersion == 0 {
 		return whole, err
 	}
-	channels := slices.DeleteFunc(slices.Clone(r.Channels), func(name string) bool { return name == store.Latest })
 	if r.Version == r.Latest {
 		if only, err := s.isOnlyVersion(ctx, key, r.Version); err != nil || only {
 			return whole, err // and not what is published meanwhile
 		}
-		return whole, tool.NewConflict("version %d is the newest, which the prompt still states; change the prompt with update_prompt, then delete version %d",
-			r.Version, r.Version)
 	}
-	if len(channels) > 0 {
-		return whole, tool.NewConflict("version %d is in channel %s; move that with set_prompt_channel, then delete version %d",
-			r.Version, strings.Join(channels, ", "), r.Version)
-	}
-	return newWithdrawal(key, r.Version), nil
+	request := newWithdrawal(key, r.Version)
+	channels := slices.DeleteFunc(slices.Clone(r.Channels), func(name string) bool { return name == store.Latest })
+	withdrawn := &change.Withdrawn{Newest: r.Version == r.Latest, Channels: channels}
+	return request, rejectionError(change.View{Request: request, Withdrawn: withdrawn})
 }
 
 // isOnlyVersion reports whether no other version is left of a prompt than its newest.

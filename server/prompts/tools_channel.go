@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	"github.com/lectern-dev/lectern/internal/change"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -75,9 +76,10 @@ func (s *Service) setChannel(ctx context.Context, in channelInput) (*tool.Result
 
 // validateChannelMove refuses a move from where the channel is not, or to where nothing is.
 func (s *Service) validateChannelMove(ctx context.Context, request store.ChangeRequest, from *int64) error {
-	expected, to := request.ExpectedVersion, request.Edit.Channel
-	if expected != 0 && (from == nil || *from != expected) {
-		return tool.NewConflict("channel %s points to %s, not to version %d; look again and decide", to.Name, versionOrNone(from), expected)
+	to := request.Edit.Channel
+	published := &store.PublishedState{Channels: map[string]int64{to.Name: ptr.Deref(from, 0)}}
+	if err := rejectionError(change.View{Request: request, Published: published}); err != nil {
+		return err
 	}
 	if to.Version == 0 {
 		return nil

@@ -14,12 +14,12 @@ var errMoved = errors.New("the file was written meanwhile")
 
 // Names of files that are on their way. They are hidden, so nobody reads them.
 const (
-	arriving = ".lectern-*.tmp"
-	leaving  = ".lectern-*.removed"
+	tempPattern    = ".lectern-*.tmp"
+	removedPattern = ".lectern-*.removed"
 )
 
-// replace puts a file in the place of what it was, whole or not at all; its mode stays, and a link to it too.
-func replace(name string, before, after []byte) error {
+// replaceFile puts a file in the place of what it was, whole or not at all; its mode stays, and a link to it too.
+func replaceFile(name string, before, after []byte) error {
 	target, err := filepath.EvalSymlinks(name)
 	if err != nil {
 		return movedIfGone(err)
@@ -28,26 +28,26 @@ func replace(name string, before, after []byte) error {
 	if err != nil {
 		return movedIfGone(err)
 	}
-	part, err := prepare(filepath.Dir(target), after, stat.Mode().Perm())
+	part, err := writeTemp(filepath.Dir(target), after, stat.Mode().Perm())
 	if err != nil {
 		return err
 	}
 	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
-	if err := exchange(part, target, before, after); err != nil {
+	if err := replaceIfUnchanged(part, target, before, after); err != nil {
 		return err
 	}
 	syncFolder(filepath.Dir(target))
 	return nil
 }
 
-// create makes a file that is not there.
-func create(name string, content []byte) error {
-	part, err := prepare(filepath.Dir(name), content, 0o644)
+// createFile makes a file that is not there.
+func createFile(name string, content []byte) error {
+	part, err := writeTemp(filepath.Dir(name), content, 0o644)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
-	if err := place(part, name); errors.Is(err, fs.ErrExist) {
+	if err := renameNew(part, name); errors.Is(err, fs.ErrExist) {
 		return errMoved
 	} else if err != nil {
 		return fmt.Errorf("make the file: %w", err)
@@ -56,8 +56,8 @@ func create(name string, content []byte) error {
 	return nil
 }
 
-// remove takes a file away that is still as it was. Of a link the link goes, and not what it leads to.
-func remove(name string, before []byte) error {
+// removeFile takes a file away that is still as it was. Of a link the link goes, and not what it leads to.
+func removeFile(name string, before []byte) error {
 	now, err := os.ReadFile(filepath.Clean(name))
 	if err != nil {
 		return movedIfGone(err)
@@ -70,12 +70,12 @@ func remove(name string, before []byte) error {
 		syncFolder(filepath.Dir(name))
 		return err
 	}
-	return takeAway(name, before)
+	return moveAside(name, before)
 }
 
-// takeAway moves the file aside before it looks what it removes: an editor may save at any time.
-func takeAway(name string, before []byte) error {
-	aside, err := os.CreateTemp(filepath.Dir(name), leaving)
+// moveAside moves the file aside before it compares what it removes: an editor may save at any time.
+func moveAside(name string, before []byte) error {
+	aside, err := os.CreateTemp(filepath.Dir(name), removedPattern)
 	if err != nil {
 		return err
 	}
@@ -91,26 +91,26 @@ func takeAway(name string, before []byte) error {
 	return err
 }
 
-// putBack is how a file that was not to be taken away comes back, unless a newer one stands there.
+// putBack brings a file back that was not to be taken away, unless a newer one stands there.
 func putBack(aside, name string) error {
-	switch err := place(aside, name); {
+	switch err := renameNew(aside, name); {
 	case err == nil:
 		return errMoved
 	case errors.Is(err, fs.ErrExist):
 		return errors.Join(errMoved, os.Remove(aside))
 	default:
-		return stranded(name, err, aside)
+		return savedAsideError(name, err, aside)
 	}
 }
 
-// stranded does not wrap its reason: that it cannot be written is not all there is to say.
-func stranded(name string, err error, aside string) error {
-	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reason(err), aside)
+// savedAsideError does not wrap its reason: that it cannot be written is not all there is to say.
+func savedAsideError(name string, err error, aside string) error {
+	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reasonWithoutPath(err), aside)
 }
 
-// claim is place where the system cannot rename so: the name is taken with nothing, and then for the file. What an
+// claimThenRename is renameNew where the system cannot rename so: the name is taken with nothing, and then for the file. What an
 // editor saves under the name in between, which is a moment, would be lost.
-func claim(part, name string) error {
+func claimThenRename(part, name string) error {
 	taken, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -121,15 +121,15 @@ func claim(part, name string) error {
 	return nil
 }
 
-// prepare writes a file beside where it is to go. What a killed process left there goes: of the processes with the
+// writeTemp writes a file beside where it is to go. What a killed process left there goes: of the processes with the
 // folder's lock there is one.
-func prepare(folder string, content []byte, mode fs.FileMode) (name string, err error) {
-	if old, err := filepath.Glob(filepath.Join(folder, arriving)); err == nil {
+func writeTemp(folder string, content []byte, mode fs.FileMode) (name string, err error) {
+	if old, err := filepath.Glob(filepath.Join(folder, tempPattern)); err == nil {
 		for _, left := range old {
 			_ = os.Remove(left)
 		}
 	}
-	part, err := os.CreateTemp(folder, arriving)
+	part, err := os.CreateTemp(folder, tempPattern)
 	if err != nil {
 		return "", err
 	}
@@ -156,7 +156,7 @@ func movedIfGone(err error) error {
 	return err
 }
 
-// renameOver is exchange where the system cannot exchange files: what is saved between the look and the rename, which
+// renameOver is swapIfUnchanged where the system cannot exchange files: what is saved between the comparison and the rename, which
 // is a moment, would be lost.
 func renameOver(part, target string, before []byte) error {
 	now, err := os.ReadFile(filepath.Clean(target))

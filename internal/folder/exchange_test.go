@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package folder
 
 import (
@@ -16,7 +18,7 @@ func TestASaveBetweenLookAndExchange(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := swap(part, target, []byte("decided on"), []byte("ours")); !errors.Is(err, errMoved) {
+	if err := swapIfUnchanged(part, target, []byte("decided on"), []byte("ours")); !errors.Is(err, errMoved) {
 		t.Errorf("got %v, want that the file moved", err)
 	}
 	for path, want := range map[string]string{part: "ours", target: "saved"} {
@@ -33,7 +35,7 @@ func TestWhatCannotBeReadIsPutBack(t *testing.T) {
 	if err := errors.Join(os.WriteFile(part, []byte("ours"), 0o600), os.Mkdir(target, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if err := swap(part, target, []byte("decided on"), []byte("ours")); err == nil || errors.Is(err, errMoved) {
+	if err := swapIfUnchanged(part, target, []byte("decided on"), []byte("ours")); err == nil || errors.Is(err, errMoved) {
 		t.Errorf("got %v, want that it cannot be read", err)
 	}
 	if got, err := os.ReadFile(part); err != nil || string(got) != "ours" {

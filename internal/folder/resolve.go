@@ -18,21 +18,21 @@ type entry struct {
 	*manifest.Manifest
 	path    string // of its file in the folder
 	written time.Time
-	// beside are the faults the file had then.
-	beside map[manifest.Fingerprint]bool
-	// kept says that the file has faults now instead.
-	kept bool
+	// knownFaults are the invalid documents the file had then.
+	knownFaults map[manifest.Fingerprint]bool
+	// stale says that the file has other invalid documents now, and no longer this one.
+	stale bool
 }
 
-// pick decides which manifest stands for each key. Of several it is the one of the file that had the key before,
+// resolveEntries decides which manifest stands for each key. Of several it is the one of the file that had the key before,
 // else the first in order of paths. What is in no file any more stays while the file it was in has faults it did not
-// have beside it: a bad edit never takes down what is served. Whatever else is missing is gone.
-func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone []store.Key, problems []manifest.Problem) {
+// have then: a bad edit never takes down what is served. Whatever else is missing is gone.
+func resolveEntries(seen *scanResult, before map[store.Key]entry) (now map[store.Key]entry, gone []store.Key, problems []manifest.Problem) {
 	now = make(map[store.Key]entry, len(before))
 	for _, path := range slices.Sorted(maps.Keys(seen.files)) {
 		f := seen.files[path]
 		for _, m := range f.set.Manifests {
-			found := entry{Manifest: m, path: path, written: f.stat.ModTime(), beside: f.set.InvalidDocuments}
+			found := entry{Manifest: m, path: path, written: f.stat.ModTime(), knownFaults: f.set.InvalidDocuments}
 			first, double := now[m.Key()]
 			if double && before[m.Key()].path == path {
 				first, found = found, first
@@ -49,8 +49,8 @@ func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone
 		if _, there := now[key]; there {
 			continue
 		}
-		if f := seen.files[was.path]; f != nil && !f.soundBut(was.beside) {
-			was.kept = true
+		if f := seen.files[was.path]; f != nil && !f.hasNoFaultsBut(was.knownFaults) {
+			was.stale = true
 			now[key] = was
 			problems = append(problems, f.set.Foreign...) // one of them may be what it became
 		} else {
@@ -61,8 +61,8 @@ func pick(seen *look, before map[store.Key]entry) (now map[store.Key]entry, gone
 	return now, gone, problems
 }
 
-// inOrder puts fragments before what includes them.
-func inOrder(entries map[store.Key]entry) []store.Key {
+// sortByDepth puts fragments before what includes them.
+func sortByDepth(entries map[store.Key]entry) []store.Key {
 	depths := make(map[store.Key]int, len(entries))
 	for key, e := range entries {
 		depths[key] = 0
@@ -75,7 +75,7 @@ func inOrder(entries map[store.Key]entry) []store.Key {
 	})
 }
 
-// includesIn is the graph of names in one namespace.
+// includesIn returns the graph of names in one namespace.
 func includesIn(entries map[store.Key]entry, namespace string) func(name string) []string {
 	return func(name string) []string {
 		if e, there := entries[store.Key{Namespace: namespace, Name: name}]; there {

@@ -1,4 +1,4 @@
-package controllers
+package changes_test
 
 import (
 	"context"
@@ -33,8 +33,8 @@ func (c *counted) NextChange(ctx context.Context, key store.Key) (store.OpenChan
 	return c.Writer.NextChange(ctx, key)
 }
 
-// TestAnOutageIsToldOnce, however often the database is asked meanwhile.
-func TestAnOutageIsToldOnce(t *testing.T) {
+// TestStart_OutageIsLoggedOnce, however often the database is asked meanwhile.
+func TestStart_OutageIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s, err := postgres.Open(t.Context(), postgres.Options{Host: t.TempDir(), Database: "a", User: "a"}) // no socket there
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ import (
 const anna = "local:anna"
 
 // request asks as a tool does.
-func (d *desk) request(r store.ChangeRequest) (store.ChangeOutcome, error) {
+func (d *harness) request(r store.ChangeRequest) (store.ChangeOutcome, error) {
 	if r.ID == "" {
 		r.ID = fmt.Sprintf("%08x-0000-4000-8000-%012x", d.asked.Add(1), d.asked.Load())
 	}
@@ -32,21 +32,21 @@ func (d *desk) request(r store.ChangeRequest) (store.ChangeOutcome, error) {
 }
 
 // change asks for what must be carried out or refused, but not fail.
-func (d *desk) change(r store.ChangeRequest) store.ChangeOutcome {
+func (d *harness) change(r store.ChangeRequest) store.ChangeOutcome {
 	d.Helper()
 	o, err := d.request(r)
 	require.NoError(d, err)
 	return o
 }
 
-func (d *desk) file(path string) string {
+func (d *harness) file(path string) string {
 	d.Helper()
 	text, err := os.ReadFile(d.path(path))
 	require.NoError(d, err)
 	return string(text)
 }
 
-func (d *desk) ends(r store.ChangeRequest, state store.ChangeState, reason, message string) {
+func (d *harness) ends(r store.ChangeRequest, state store.ChangeState, reason, message string) {
 	d.Helper()
 	o := d.change(r)
 	if o.State != state || o.Reason != reason || !strings.Contains(o.Message, message) {
@@ -101,7 +101,7 @@ func TestANameOfAFaultyFileIsTaken(t *testing.T) {
 		"sound.yaml":  manifest("other", "x"),
 	})
 	for name, want := range map[string]string{"known": "any.yaml", "broken": "broken.yaml", "sound": "", "new": ""} {
-		if got := d.folder.Claims(key(name)); got != (want != "") {
+		if got := d.folder.ReservesName(key(name)); got != (want != "") {
 			t.Errorf("%s is claimed: %t, want it by %q", name, got, want)
 		}
 		if want != "" {
@@ -136,6 +136,7 @@ func TestUpdateAndDelete(t *testing.T) {
 		reason  string
 		message string
 	}{
+		{store.ChangeRequest{Key: key("one"), Action: "Rename", Edit: content("x")}, store.ChangeRefused, store.ReasonInvalid, `action "Rename" is not one of`},
 		{update("none", content("x")), store.ChangeConflict, store.ReasonNotFound, "no prompt"},
 		{update("one", content("{{open")), store.ChangeRefused, store.ReasonInvalid, "{{"},
 		{update("user", content("{{> user}}")), store.ChangeRefused, store.ReasonInvalid, "cycle"},
@@ -259,7 +260,7 @@ func TestTwoProcesses(t *testing.T) {
 	other := d.beside()
 	var wg sync.WaitGroup
 	const each = 8
-	for _, by := range []*desk{d, other} {
+	for _, by := range []*harness{d, other} {
 		wg.Go(func() {
 			for done := 0; done < each; {
 				r, err := by.store.GetView(t.Context(), key("greet"), prompt.Selector{})
@@ -285,7 +286,7 @@ func TestTwoProcesses(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for _, by := range []*desk{d, other} {
+	for _, by := range []*harness{d, other} {
 		by.soon("all tags are there", func() bool {
 			r, err := by.store.GetView(t.Context(), key("greet"), prompt.Selector{})
 			return err == nil && len(r.Document.Tags) == 2*each
@@ -346,7 +347,7 @@ func TestNumbersKeepTheirMeaning(t *testing.T) {
 	if _, err := d.store.Get(t.Context(), key("greet"), prompt.Selector{Version: 1}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("withdrawn it is still there: %v", err)
 	}
-	served := func(by *desk) string {
+	served := func(by *harness) string {
 		v, err := by.store.Get(t.Context(), key("greet"), prompt.Selector{})
 		return fmt.Sprint(v.Version, " ", by.text(key("greet")), " ", err)
 	}

@@ -3,20 +3,20 @@ package catalogtest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/change"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// Undertake carries out change requests until the test ends, as a controller does on objects: those are
-// what was published. The ones named are another manager's.
-func (a *Author) Undertake(owned ...store.Key) {
+// RunController carries out change requests until the test ends, as a controller does on objects: those are
+// what was published. The ones named are Argo CD's.
+func (a *Author) RunController(owned ...store.Key) {
 	a.tb.Helper()
 	others := make(map[store.Key]bool, len(owned))
 	for _, key := range owned {
@@ -30,7 +30,7 @@ func (a *Author) Undertake(owned ...store.Key) {
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			if err := a.round(ctx, others); err != nil && ctx.Err() == nil {
+			if err := a.applyOpenChanges(ctx, others); err != nil && ctx.Err() == nil {
 				a.tb.Errorf("carry out change requests: %v", err)
 				return
 			}
@@ -43,23 +43,23 @@ func (a *Author) Undertake(owned ...store.Key) {
 	}()
 }
 
-// Asked is how many prompts have change requests that nobody has undertaken.
-func (a *Author) Asked() int {
+// CountOpenChanges returns how many prompts have change requests that are not carried out.
+func (a *Author) CountOpenChanges() int {
 	a.tb.Helper()
 	keys, err := a.writer.PromptsWithOpenChanges(a.tb.Context(), 1000)
 	require.NoError(a.tb, err)
 	return len(keys)
 }
 
-func (a *Author) round(ctx context.Context, others map[store.Key]bool) error {
+func (a *Author) applyOpenChanges(ctx context.Context, others map[store.Key]bool) error {
 	keys, err := a.writer.PromptsWithOpenChanges(ctx, 100)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		change, err := a.writer.NextChange(ctx, key)
+		request, err := a.writer.NextChange(ctx, key)
 		if err == nil {
-			err = a.undertake(ctx, change, others[key])
+			err = a.applyChange(ctx, request, others[key])
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -68,7 +68,7 @@ func (a *Author) round(ctx context.Context, others map[store.Key]bool) error {
 	return nil
 }
 
-func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) error {
+func (a *Author) applyChange(ctx context.Context, c store.OpenChange, owned bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	spec, there := a.specs[c.Key]
@@ -76,18 +76,21 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 	if err != nil {
 		return err
 	}
-	conflict := func(reason, words string) error {
-		return a.writer.FinalizeChange(ctx, c, store.ChangeConflict, reason, words)
+	var before *v1alpha1.PromptSpec
+	presence := change.Absent
+	if there {
+		before, presence = &spec, change.Present
 	}
-	switch {
-	case owned:
-		return a.writer.FinalizeChange(ctx, c, store.ChangeRefused, store.ReasonOwnedElsewhere, "Argo CD keeps it")
-	case there && c.Action == store.ActionAdd:
-		return conflict(store.ReasonAlreadyExists, "it is there already")
-	case !there && c.Action != store.ActionAdd:
-		return conflict(store.ReasonNotFound, "it is not there")
-	case c.ExpectedVersion != 0 && c.Edit.Channel == nil && c.ExpectedVersion != live.Version:
-		return conflict(store.ReasonVersionMismatch, fmt.Sprintf("the newest version is %d", live.Version))
+	owner := ""
+	if owned {
+		owner = "Argo CD"
+	}
+	edited, editError := promptobject.EditedSpec(before, c.ChangeRequest)
+	view := change.View{
+		Request: c.ChangeRequest, Object: change.Object{Presence: presence}, Owner: owner, EditError: editError, Published: &live,
+	}
+	if r := change.Decide(view).Rejection; r != nil {
+		return a.writer.FinalizeChange(ctx, c, r.State, r.Reason, r.Message)
 	}
 	a.written++
 	object := v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: c.Key.Namespace, Name: c.Key.Name}}
@@ -98,19 +101,11 @@ func (a *Author) undertake(ctx context.Context, c store.OpenChange, owned bool) 
 	if err := a.writer.MarkChangeApplied(ctx, c.ID, string(object.UID), a.written); err != nil {
 		return err
 	}
-	switch c.Action {
-	case store.ActionDelete:
+	if c.Action == store.ActionDelete {
 		return a.remove(ctx, c.Key)
-	case store.ActionAdd:
-		spec, err = promptobject.SpecFromEdit(c.Edit)
-	default:
-		spec, err = promptobject.ApplyEdit(spec, c.Edit)
 	}
-	if err != nil {
-		return err
-	}
-	a.specs[c.Key], object.Spec = spec, spec
-	compiled, err := promptobject.ResolveAndCompile(ctx, a.Store, c.Key.Namespace, promptobject.SpecOf(&spec))
+	a.specs[c.Key], object.Spec = edited, edited
+	compiled, err := promptobject.ResolveAndCompile(ctx, a.Store, c.Key.Namespace, promptobject.SpecOf(&edited))
 	if err != nil {
 		return err
 	}

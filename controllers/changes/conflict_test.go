@@ -1,4 +1,4 @@
-package controllers
+package changes_test
 
 import (
 	"context"
@@ -15,29 +15,30 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/changes"
+	"github.com/lectern-dev/lectern/controllers/controllerstest"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// agentsAreNotRefusedWhatMayLand: a controller that may not write follows one whose write is still under way. It answers
+// testWriteInFlight: a controller that may not write follows one whose write is still under way. It answers
 // once that write can land no more, and does not put that off by what it tries itself.
-func agentsAreNotRefusedWhatMayLand(t *testing.T) {
+func testWriteInFlight(t *testing.T) {
 	owner := pgtest.New(t)
-	s, writer, begin := elsewhereIn(t, owner, true)
+	s, writer, begin := newControllerIn(t, owner, true)
 	tried := func(when string) { // rather than that the test must be done while a write lasts
 		t.Helper()
 		_, err := pgtest.Connect(t, owner).Exec(t.Context(), "update prompt_changes set tried_at = now() + $1::interval where state = 'Pending'", when)
 		require.NoError(t, err)
 	}
-	ns := namespace(t)
-	objects, refused := onlooker(t, ns)
+	ns := cluster.CreateNamespace(t)
+	objects, refused := newReader(t, ns)
 	begun := func(name string) (*v1alpha1.Prompt, store.ChangeRequest) {
 		t.Helper()
-		p := text(ns, name, "one")
+		p := controllerstest.NewPrompt(ns, name, "one")
 		p.Annotations = map[string]string{v1alpha1.AgentsAnnotation: "all"}
-		p = settled(t, create(t, p), v1alpha1.ReasonPublished)
-		r := request(store.Key{Namespace: ns, Name: name}, store.ActionUpdate, store.Edit{Content: new("ours")})
+		p = cluster.CreatePrompt(t, p)
+		r := controllerstest.NewRequest(store.Key{Namespace: ns, Name: name}, store.ActionUpdate, store.Edit{Content: new("ours")})
 		_, err := s.RequestChange(t.Context(), r)
 		require.NoError(t, err)
 		open, err := writer.NextChange(t.Context(), r.Key)
@@ -56,30 +57,31 @@ func agentsAreNotRefusedWhatMayLand(t *testing.T) {
 			t.Fatal("no write was refused")
 		}
 	}
-	edit(t, p, func(p *v1alpha1.Prompt) {
+	cluster.EditPrompt(t, p, func(p *v1alpha1.Prompt) {
 		p.Spec.Text, p.Annotations[v1alpha1.LastChangeAnnotation] = "ours", late.ID
 	})
-	isApplied(t, s, late)
+	controllerstest.WaitUntilApplied(t, s, late)
 	open, err := writer.NextChange(t.Context(), lost.Key)
 	require.NoError(t, err)
 	if open.Attempt != 1 {
 		t.Errorf("%d attempts were begun while the first may land", open.Attempt)
 	}
 	tried("-1 hour")
-	wantOutcome(t, answered(t, s, lost), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonForbidden})
+	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, lost), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonForbidden})
 }
 
-// onlooker is a client that may read prompts and nothing else. It tells by name of each prompt it is refused to write.
-func onlooker(t *testing.T, user string) (objects client.Client, refused <-chan string) {
+// newReader makes a client that may read prompts and nothing else, and a channel with the name of each prompt it is refused to
+// write.
+func newReader(t *testing.T, user string) (objects client.Client, refused <-chan string) {
 	t.Helper()
-	require.NoError(t, api.Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
+	require.NoError(t, cluster.Client.Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"prompts"}, Verbs: []string{"get"}},
 	}}))
-	require.NoError(t, api.Create(t.Context(), &rbacv1.ClusterRoleBinding{
+	require.NoError(t, cluster.Client.Create(t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: user}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 	}))
-	config := rest.CopyConfig(plane.Config)
+	config := rest.CopyConfig(cluster.Config)
 	config.Impersonate.UserName = user
 	names := make(chan string, 1000)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
@@ -91,7 +93,7 @@ func onlooker(t *testing.T, user string) (objects client.Client, refused <-chan 
 			return answer, err
 		})
 	})
-	objects, err := client.New(config, client.Options{Scheme: api.Scheme(), Mapper: api.RESTMapper()})
+	objects, err := client.New(config, client.Options{Scheme: cluster.Client.Scheme(), Mapper: cluster.Client.RESTMapper()})
 	require.NoError(t, err)
 	p := &v1alpha1.Prompt{}
 	require.Eventually(t, func() error { // until the API server knows the rights
@@ -104,22 +106,22 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// agentsGiveWayWithNulls: a patch that says null holds the version of the object as every other does.
-func agentsGiveWayWithNulls(t *testing.T) {
-	s, _, begin := elsewhere(t, true)
-	p := text(namespace(t), "nulls", "one")
+// testNullsInConflict: a patch that says null holds the version of the object as every other does.
+func testNullsInConflict(t *testing.T) {
+	s, _, begin := newController(t, true)
+	p := controllerstest.NewPrompt(cluster.CreateNamespace(t), "nulls", "one")
 	p.Annotations = map[string]string{v1alpha1.AgentsAnnotation: "all"}
-	p = settled(t, create(t, p), v1alpha1.ReasonPublished)
-	r := request(store.Key{Namespace: p.Namespace, Name: p.Name}, store.ActionUpdate, store.Edit{Metadata: []byte(`{"a":null}`)})
+	p = cluster.CreatePrompt(t, p)
+	r := controllerstest.NewRequest(store.Key{Namespace: p.Namespace, Name: p.Name}, store.ActionUpdate, store.Edit{Metadata: []byte(`{"a":null}`)})
 	_, err := s.RequestChange(t.Context(), r)
 	require.NoError(t, err)
 	begin(func(c *changes.Changes) {
 		c.Objects = &overtaken{Client: c.Objects, first: func() {
-			edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text, p.Annotations["example.org/kept"] = "theirs", "yes" })
+			cluster.EditPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text, p.Annotations["example.org/kept"] = "theirs", "yes" })
 		}}
 	})
-	isApplied(t, s, r)
-	now := live(t, r.Key)
+	controllerstest.WaitUntilApplied(t, s, r)
+	now := cluster.GetPrompt(t, r.Key)
 	if now.Spec.Text != "theirs" || now.Annotations["example.org/kept"] != "yes" || string(now.Spec.Metadata.Raw) != `{"a":null}` {
 		t.Errorf("the object is %+v, %v", now.Spec, now.Annotations)
 	}

@@ -21,21 +21,21 @@ func TestWriting(t *testing.T) {
 		// sweeps says that what a killed process left goes, too.
 		sweeps bool
 	}{
-		"replace":                       {"one", func(n string) error { return replace(n, []byte("one"), []byte("two")) }, "two", false, true},
-		"replace what was saved over":   {"saved", func(n string) error { return replace(n, []byte("one"), []byte("two")) }, "saved", true, true},
-		"replace what is gone":          {"", func(n string) error { return replace(n, []byte("one"), []byte("two")) }, "", true, false},
+		"replace":                       {"one", func(n string) error { return replaceFile(n, []byte("one"), []byte("two")) }, "two", false, true},
+		"replace what was saved over":   {"saved", func(n string) error { return replaceFile(n, []byte("one"), []byte("two")) }, "saved", true, true},
+		"replace what is gone":          {"", func(n string) error { return replaceFile(n, []byte("one"), []byte("two")) }, "", true, false},
 		"rename over":                   {"one", func(n string) error { return renamed(n, "one", "two") }, "two", false, false},
 		"rename over what was saved":    {"saved", func(n string) error { return renamed(n, "one", "two") }, "saved", true, false},
-		"create":                        {"", func(n string) error { return create(n, []byte("two")) }, "two", false, true},
-		"create where something is":     {"saved", func(n string) error { return create(n, []byte("two")) }, "saved", true, true},
-		"remove":                        {"one", func(n string) error { return remove(n, []byte("one")) }, "", false, false},
-		"remove what was saved over":    {"saved", func(n string) error { return remove(n, []byte("one")) }, "saved", true, false},
-		"remove what is gone":           {"", func(n string) error { return remove(n, []byte("one")) }, "", true, false},
+		"create":                        {"", func(n string) error { return createFile(n, []byte("two")) }, "two", false, true},
+		"create where something is":     {"saved", func(n string) error { return createFile(n, []byte("two")) }, "saved", true, true},
+		"remove":                        {"one", func(n string) error { return removeFile(n, []byte("one")) }, "", false, false},
+		"remove what was saved over":    {"saved", func(n string) error { return removeFile(n, []byte("one")) }, "saved", true, false},
+		"remove what is gone":           {"", func(n string) error { return removeFile(n, []byte("one")) }, "", true, false},
 		"claim":                         {"", func(n string) error { return claimed(n, "two") }, "two", false, false},
 		"claim where something is":      {"saved", func(n string) error { return claimed(n, "two") }, "saved", true, false},
 		"put back":                      {"", func(n string) error { return returned(n, "two") }, "two", true, false},
 		"put back where something is":   {"saved", func(n string) error { return returned(n, "two") }, "saved", true, false},
-		"take away what was saved over": {"saved", func(n string) error { return takeAway(n, []byte("one")) }, "saved", true, false},
+		"take away what was saved over": {"saved", func(n string) error { return moveAside(n, []byte("one")) }, "saved", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -67,7 +67,7 @@ func claimed(name, content string) error {
 	if err := os.WriteFile(part, []byte(content), 0o600); err != nil {
 		return err
 	}
-	if err := claim(part, name); !errors.Is(err, fs.ErrExist) {
+	if err := claimThenRename(part, name); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return errMoved
@@ -76,7 +76,7 @@ func claimed(name, content string) error {
 // TestAClaimThatFailsLeavesNothing where no file was.
 func TestAClaimThatFailsLeavesNothing(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f.yaml")
-	if err := claim(name+".none", name); !errors.Is(err, fs.ErrNotExist) {
+	if err := claimThenRename(name+".none", name); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want that there is no file to rename", err)
 	}
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
@@ -116,7 +116,7 @@ func TestReasonsGoWithoutPaths(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "none")
 	_, opened := os.Open(name)
 	for _, err := range []error{opened, os.Rename(name, name+"2"), fmt.Errorf("wrapped: %w", opened)} {
-		if got := reason(err); got != "no such file or directory" {
+		if got := reasonWithoutPath(err); got != "no such file or directory" {
 			t.Errorf("%v: got %q", err, got)
 		}
 	}
