@@ -18,7 +18,7 @@ type serverWork struct {
 	processor float64
 }
 
-// since is what was done after an earlier account.
+// since returns what was done after earlier work.
 func (a serverWork) since(earlier serverWork) serverWork {
 	d := serverWork{writes: map[string]float64{}, processor: a.processor - earlier.processor}
 	for what, count := range a.writes {
@@ -85,7 +85,7 @@ func (a serverWork) describePerObject(objects int) string {
 	return strings.Join(words, ", ")
 }
 
-// waitForStableWork is the account once nothing is written any more: events come after what they tell of.
+// waitForStableWork returns the work once nothing is written any more: events come after what they tell of.
 func (t *tenant) waitForStableWork(ctx context.Context) (serverWork, error) {
 	last, err := t.readWork(ctx)
 	if err != nil {

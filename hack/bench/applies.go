@@ -87,7 +87,7 @@ func applyRows(objects int, with, without []applyRun) []row {
 	}
 }
 
-// readCollection is the real one where it can be found, else as many of the bench's own making.
+// readCollection returns the real one where it can be found, else as many of the bench's own making.
 func readCollection() ([]v1alpha1.Prompt, error) {
 	path, err := testenv.TestData("prompts.csv")
 	if err != nil {

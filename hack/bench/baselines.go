@@ -37,7 +37,7 @@ const (
 		"{{#urgent}}Begin with what must be done in the next hour.\n{{/urgent}}"
 )
 
-// runBaseline is the sub-command that runs one of them, on an address for MCP and one that says it is
+// runBaseline runs one of them, as a sub-command, on an address for MCP and one that says it is
 // ready: the bare server must have nothing to decide.
 func runBaseline(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
@@ -82,7 +82,7 @@ func newBaseline(kind, answer string) (http.Handler, error) {
 	}
 }
 
-// bareHandler is the floor: it reads the body, and answers what it was given.
+// bareHandler returns the floor: it reads the body, and answers what it was given.
 func bareHandler(body []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // a client that went away needs no answer
@@ -91,7 +91,7 @@ func bareHandler(body []byte) http.Handler {
 	})
 }
 
-// newTemplate is the prompt as Lectern's catalog holds it: rendering is the same work everywhere.
+// newTemplate returns the prompt as Lectern's catalog holds it: rendering is the same work everywhere.
 func newTemplate() (*prompt.Template, error) {
 	compiled, err := prompt.Compile(prompt.Spec{
 		Syntax: prompt.Mustache, Title: shownTitle, Description: shownDescription,
@@ -103,7 +103,7 @@ func newTemplate() (*prompt.Template, error) {
 	return prompt.Prepare(&compiled.Document)
 }
 
-// newRegistry is mcp-go with the prompt in its own registry.
+// newRegistry returns mcp-go with the prompt in its own registry.
 func newRegistry() (*mcpserver.MCPServer, error) {
 	prepared, err := newTemplate()
 	if err != nil {
@@ -124,7 +124,7 @@ func newRegistry() (*mcpserver.MCPServer, error) {
 	return srv, nil
 }
 
-// officialHandler is the official SDK's server with the same prompt.
+// officialHandler returns the official SDK's server with the same prompt.
 func officialHandler() (http.Handler, error) {
 	prepared, err := newTemplate()
 	if err != nil {

@@ -17,7 +17,7 @@ var promptCalls = []struct {
 	{"search_prompts, one hit, from the store", toolCall(modernEra, searchTool, `"query":"handover"`)},
 }
 
-// toolCall is the HTTP request for a call of a tool.
+// toolCall returns the HTTP request for a call of a tool.
 func toolCall(era, tool, arguments string) []byte {
 	return httpRequest(era, toolsCall, tool, fmt.Sprintf(`"name":%q,"arguments":{%s}`, tool, arguments))
 }

@@ -11,7 +11,7 @@ import (
 // series are the samples of one thing, one a round.
 type series []float64
 
-// median is the middle sample; of an even number the mean of the two in the middle.
+// median returns the middle sample; of an even number the mean of the two in the middle.
 func (s series) median() float64 {
 	if len(s) == 0 {
 		return 0
@@ -25,7 +25,7 @@ func (s series) median() float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
-// percentile is the least sample that so many percent are not above.
+// percentile returns the least sample that so many percent are not above.
 func (s series) percentile(p int) float64 {
 	sorted := slices.Clone(s)
 	slices.Sort(sorted)

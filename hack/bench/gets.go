@@ -133,7 +133,7 @@ func (b *bench) lecternLoad(endpoint string, request []byte) (load, error) {
 	return load{address: at.Host, clients: agents, requests: [][]byte{request}}, nil
 }
 
-// startContestants are Lectern's server and the baselines, each in a process of its own. The bare one
+// startContestants starts the baselines and returns them with Lectern's server, each in a process of its own. The bare one
 // answers what Lectern does.
 func (b *bench) startContestants(ctx context.Context, era string) (map[string]contestant, error) {
 	ours, err := b.lecternLoad(b.stack.Endpoints[0], httpRequest(era, promptsGet, shownName, shownParams))
@@ -187,7 +187,7 @@ func (b *bench) startContestant(ctx context.Context, kind, name, answer string, 
 	return contestant{pid: b.stack.Pid(name), load: l}, nil
 }
 
-// measureHandleMessage is the processor time of one call, in seconds.
+// measureHandleMessage measures the processor time of one call, in seconds.
 func (b *bench) measureHandleMessage(ctx context.Context, era string) (float64, error) {
 	out, err := exec.CommandContext(ctx, b.self, "handle-message", "-era="+era).Output()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 )
 
-// runHandleMessage is the sub-command that prints what a call of mcp-go's HandleMessage costs with its
+// runHandleMessage prints, as a sub-command, what a call of mcp-go's HandleMessage costs with its
 // answer encoded, in processor seconds, with no HTTP around it.
 func runHandleMessage(args []string) error {
 	flags := flag.NewFlagSet("handle-message", flag.ContinueOnError)
@@ -57,7 +57,7 @@ func repeatCalls(srv *mcpserver.MCPServer, message json.RawMessage, d time.Durat
 	return count, after - before, err
 }
 
-// ownProcessorTime is the processor time of this process, finer than /proc has it.
+// ownProcessorTime returns the processor time of this process, finer than /proc has it.
 func ownProcessorTime() (float64, error) {
 	var usage syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)

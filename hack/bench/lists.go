@@ -69,7 +69,7 @@ func (b *bench) measureLists(ctx context.Context) error {
 	return nil
 }
 
-// spreadKeys are keys spread over all prompts that have a whole page after them.
+// spreadKeys returns keys spread over all prompts that have a whole page after them.
 func (l *library) spreadKeys() []store.Key {
 	const wanted = 499 // a prime, so that steps through the keys do not meet namespaces' starts
 	each := l.Prompts / bulk.Namespaces
@@ -103,7 +103,7 @@ func (l *library) checkPages(ctx context.Context) error {
 	return nil
 }
 
-// measureList is the time the store takes for a page, in seconds.
+// measureList measures the time the store takes for a page, in seconds.
 func (l *library) measureList(ctx context.Context, d time.Duration) (float64, error) {
 	places := l.spreadKeys()
 	began, pages := time.Now(), 0

@@ -22,7 +22,7 @@ const (
 	legacyEra = "legacy"
 )
 
-// rpcMessage is a request of MCP. The params are JSON members.
+// rpcMessage returns a request of MCP. The params are JSON members.
 func rpcMessage(era, method, params string) string {
 	if era == modernEra {
 		if params != "" {
@@ -34,7 +34,7 @@ func rpcMessage(era, method, params string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":7,"method":%q,"params":{%s}}`, method, params)
 }
 
-// httpRequest is the whole HTTP request for a message, as it goes over the wire. The name is that of a
+// httpRequest returns the whole HTTP request for a message, as it goes over the wire. The name is that of a
 // prompt, or empty.
 func httpRequest(era, method, name, params string) []byte {
 	version, headers := "2025-11-25", ""

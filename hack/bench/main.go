@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// runCommand is bench itself, or one of the programs it starts of its own binary.
+// runCommand runs bench itself, or one of the programs it starts of its own binary.
 func runCommand(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		switch args[0] {
@@ -78,7 +78,7 @@ var measurements = []struct {
 // releases is the one measurement that needs a second binary.
 const releases = "releases"
 
-// measurementNames are those of all measurements that need nothing but this tree.
+// measurementNames returns the names of all measurements that need nothing but this tree.
 func measurementNames() string {
 	var all []string
 	for _, m := range measurements {

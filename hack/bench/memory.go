@@ -72,7 +72,7 @@ func (l *library) askForAll(ctx context.Context) error {
 	return nil
 }
 
-// documentBytes is how many bytes the Documents are as they are stored.
+// documentBytes returns how many bytes the Documents are as they are stored.
 func (l *library) documentBytes(ctx context.Context) (total float64, err error) {
 	conn, err := pgx.Connect(ctx, l.url)
 	if err != nil {
@@ -83,7 +83,7 @@ func (l *library) documentBytes(ctx context.Context) (total float64, err error) 
 	return total, err
 }
 
-// readCatalogMetrics are the heap of a server that must hold every prompt, and its own estimate of what it holds.
+// readCatalogMetrics returns the heap of a server that must hold every prompt, and its own estimate of what it holds.
 func (l *library) readCatalogMetrics(ctx context.Context) (heap, estimate float64, err error) {
 	families, err := scrapeMetrics(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, l.metrics)
 	if err != nil {

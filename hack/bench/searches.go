@@ -77,7 +77,7 @@ func (b *bench) measureSearches(ctx context.Context) error {
 	return nil
 }
 
-// measureFind is the time the store takes for a question, in seconds.
+// measureFind measures the time the store takes for a question, in seconds.
 func (l *library) measureFind(ctx context.Context, s search, d time.Duration) (float64, error) {
 	began, count := time.Now(), 0
 	for ; time.Since(began) < d; count++ {

@@ -58,7 +58,7 @@ func (t *tenant) applyFolder(ctx context.Context, dir string) error {
 	return err
 }
 
-// objectPath is that of a prompt, or of all when name is empty.
+// objectPath returns the path of a prompt, or of all when name is empty.
 func (t *tenant) objectPath(name string) string {
 	path := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + t.namespace + "/prompts"
 	if name != "" {
@@ -102,7 +102,7 @@ func (t *tenant) waitUntilReady(ctx context.Context, name string) error {
 	}
 }
 
-// listPending are the prompts that are not Ready.
+// listPending returns the prompts that are not Ready.
 func (t *tenant) listPending(ctx context.Context) ([]string, error) {
 	var all v1alpha1.PromptList
 	if err := t.sendEmpty(ctx, http.MethodGet, t.objectPath(""), &all); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// processorTime is the CPU time a process has used, user and system, in seconds.
+// processorTime returns the CPU time a process has used, user and system, in seconds.
 func processorTime(pid int) (float64, error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
@@ -24,7 +24,7 @@ func processorTime(pid int) (float64, error) {
 	return stat.CPUTime(), nil
 }
 
-// residentBytes is the memory of a process that is in RAM.
+// residentBytes returns the memory of a process that is in RAM.
 func residentBytes(pid int) (float64, error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {

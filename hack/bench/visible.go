@@ -81,7 +81,7 @@ func (b *bench) measureVisible(ctx context.Context) error {
 	return nil
 }
 
-// openWays are the floor first, then the two ways of a change.
+// openWays returns the floor first, then the two ways of a change.
 func (b *bench) openWays(ctx context.Context) (ways []way, closing func(), err error) {
 	var closers []func()
 	closing = func() {

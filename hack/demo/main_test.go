@@ -112,7 +112,7 @@ func waitUntilAllSeen(ctx context.Context, marker string) error {
 	})
 }
 
-// findProcesses are those that were started with an entry in their environment, as "name pid". Only
+// findProcesses returns those that were started with an entry in their environment, as "name pid". Only
 // Linux shows them to everybody; elsewhere the files that are left have to tell.
 func findProcesses(entry string) []string {
 	environments, err := filepath.Glob("/proc/[0-9]*/environ")

@@ -14,7 +14,7 @@ const (
 // namer gives each title a name no other row has.
 type namer struct{ taken map[string]bool }
 
-// uniqueName is the slug of the title, with '-' and the row's number when the slug is empty or taken.
+// uniqueName returns the slug of the title, with '-' and the row's number when the slug is empty or taken.
 func (n namer) uniqueName(title string, number int) string {
 	slug := slugOf(title)
 	name := shorten(slug, maxLabel)
@@ -30,7 +30,7 @@ func (n namer) uniqueName(title string, number int) string {
 	return name
 }
 
-// slugOf is the title in lower case with '-' for every run of anything but ASCII letters and
+// slugOf returns the title in lower case with '-' for every run of anything but ASCII letters and
 // digits, and none at the ends.
 func slugOf(title string) string {
 	var b strings.Builder

@@ -13,7 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
-// YAML is a prompt as a manifest: what people write, so without status. It is an error when reading
+// YAML returns a prompt as a manifest: what people write, so without status. It is an error when reading
 // it would give another prompt, which a few characters bring about (U+0085 among them).
 func YAML(p *v1alpha1.Prompt) ([]byte, error) {
 	written, err := json.Marshal(p)

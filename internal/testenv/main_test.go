@@ -43,7 +43,7 @@ func dieWithServer() {
 	select {}
 }
 
-// makeReachableFolder is t.TempDir for a server that runs as another user.
+// makeReachableFolder makes a t.TempDir for a server that runs as another user.
 func makeReachableFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

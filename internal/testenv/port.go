@@ -72,7 +72,7 @@ func portFromKernel() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// firstKernelPort is the first port the kernel may give to a connection.
+// firstKernelPort returns the first port the kernel may give to a connection.
 func firstKernelPort() int {
 	first := defaultFirstKernelPort
 	if said, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {

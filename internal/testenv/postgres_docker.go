@@ -69,7 +69,7 @@ func (c *dockerContainer) stop(ctx context.Context, crash bool) error {
 	return runDocker(ctx, "stop", "--signal", "SIGINT", c.name)
 }
 
-// startFailure is nil: docker's own start would have said it, and a container that dies later shows as
+// startFailure returns nil: docker's own start would have said it, and a container that dies later shows as
 // connections refused.
 func (c *dockerContainer) startFailure() error { return nil }
 

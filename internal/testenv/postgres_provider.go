@@ -43,7 +43,7 @@ func majorWanted(pg string) (int, error) {
 	return major, nil
 }
 
-// postgresProviders are those to try, in the order of least effort: installed binaries, docker, the npm package.
+// postgresProviders returns those to try, in the order of least effort: installed binaries, docker, the npm package.
 func postgresProviders(installed []binaries, major int) []postgresProvider {
 	var found []postgresProvider
 	if b, is := chooseBinaries(installed, major); is {

@@ -72,7 +72,7 @@ func (r *reaper) startProgram(p program) (*runningProgram, error) {
 	return started, nil
 }
 
-// stopScript is the reaper's command to end a process. It waits, because the process may still write into a
+// stopScript returns the reaper's command to end a process. It waits, because the process may still write into a
 // folder that is removed next, but not for ever: a zombie whose parent was killed stays, in a
 // container whose first process buries nobody.
 func stopScript(pid int, quit syscall.Signal, wait time.Duration) string {

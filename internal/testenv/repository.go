@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Root is the folder of this repository: the nearest one above the working folder with our go.mod.
+// Root returns the folder of this repository: the nearest one above the working folder that builds the control plane.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -28,7 +28,7 @@ func Root() (string, error) {
 	}
 }
 
-// TestData is the path of one of the shared test inputs, which need not be there.
+// TestData returns the path of one of the shared test inputs, which need not be there.
 func TestData(name string) (string, error) {
 	if folder := os.Getenv("LECTERN_TESTDATA"); folder != "" {
 		return filepath.Join(folder, name), nil
@@ -37,7 +37,7 @@ func TestData(name string) (string, error) {
 	return filepath.Join(root, "..", "shared", "data", name), err
 }
 
-// cacheFolder is where what was built or fetched is kept between runs. Root's home is closed to the
+// cacheFolder returns where what was built or fetched is kept between runs. Root's home is closed to the
 // user that runs Postgres, so root keeps its cache where everybody may read.
 func cacheFolder(name string) (string, error) {
 	base, err := os.UserCacheDir()

@@ -213,16 +213,16 @@ func (s *Stack) addProcess(name string, probes, metrics int, args []string) {
 	}
 }
 
-// LogPath is the file with the output of a process.
+// LogPath returns the file with the output of a process.
 func (s *Stack) LogPath(name string) string { return filepath.Join(s.Dir, name+".log") }
 
-// ReadyURL is the URL that answers 200 while the process is ready.
+// ReadyURL returns the URL that answers 200 while the process is ready.
 func (s *Stack) ReadyURL(name string) string { return s.processes[name].ready }
 
-// MetricsURL is the URL of the process's metrics.
+// MetricsURL returns the URL of the process's metrics.
 func (s *Stack) MetricsURL(name string) string { return s.processes[name].metrics }
 
-// Pid is the process's id.
+// Pid returns the process's id.
 func (s *Stack) Pid(name string) int { return s.processes[name].running.cmd.Process.Pid }
 
 // Launch starts a process that is not running, with env added, and does not wait for it.
@@ -253,7 +253,7 @@ func (s *Stack) Kill(name string) { s.processes[name].stop(syscall.SIGKILL) }
 // Terminate asks a process to end, and waits.
 func (s *Stack) Terminate(name string) { s.processes[name].stop(syscall.SIGTERM) }
 
-// Ended is closed when the process has ended, by itself or not.
+// Ended returns a channel that is closed when the process has ended, by itself or not.
 func (s *Stack) Ended(name string) <-chan struct{} { return s.processes[name].running.done }
 
 // Restart ends a process if it runs, starts it with env added, and waits until it is ready.

@@ -11,7 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
-// Command is a run of the stack's lectern beside its processes, such as `lectern migrate`, as the
+// Command returns a run of the stack's lectern beside its processes, such as `lectern migrate`, as the
 // database's owner. When the context ends it is asked to end, then killed.
 func (s *Stack) Command(ctx context.Context, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, s.Binary, args...)
@@ -43,12 +43,12 @@ func (s *Stack) WaitForExit(ctx context.Context, name string) *os.ProcessState {
 	}
 }
 
-// processEnvironment is the bare one with what the options and the caller add.
+// processEnvironment returns the environment without Lectern's variables, with what the options and the caller add.
 func (s *Stack) processEnvironment(extra []string) []string {
 	return append(append(environmentWithoutLectern(), s.options.Env...), extra...)
 }
 
-// environmentWithoutLectern is this process's own without LECTERN_*, which would reach into what is started.
+// environmentWithoutLectern returns this process's own environment without LECTERN_*, which would reach into what is started.
 func environmentWithoutLectern() []string {
 	var env []string
 	for _, entry := range environmentWithoutPostgres() {

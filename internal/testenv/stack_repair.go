@@ -47,7 +47,7 @@ func (p *Postgres) repair(ctx context.Context) error {
 	return errors.Join(p.StopServer(ctx), p.StartServer(ctx))
 }
 
-// LogTails are the ends of the logs of everything in the stack.
+// LogTails returns the ends of the logs of everything in the stack.
 func (s *Stack) LogTails(ctx context.Context) string {
 	var said strings.Builder
 	say := func(name, words string) { fmt.Fprintf(&said, "the end of the log of %s:\n%s\n", name, words) }

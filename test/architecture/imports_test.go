@@ -23,7 +23,7 @@ type listed struct {
 	Imports, Deps    []string
 }
 
-// room is the part of the path below the module: "controllers/prompt".
+// room returns the part of the path below the module: "controllers/prompt".
 func (l listed) room() string { return roomOf(l.ImportPath) }
 
 // roomOf names a package so that rules can tell ours, the standard library's and others apart:

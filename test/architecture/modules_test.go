@@ -13,7 +13,7 @@ import (
 
 var requirement = regexp.MustCompile(`(?m)^\t(\S+) (v\S+)(?: // indirect)?$`)
 
-// parseRequirements are the modules that a go.mod requires, with their versions.
+// parseRequirements returns the modules that a go.mod requires, with their versions.
 func parseRequirements(content []byte) map[string]string {
 	found := map[string]string{}
 	for _, line := range requirement.FindAllSubmatch(content, -1) {
@@ -22,7 +22,7 @@ func parseRequirements(content []byte) map[string]string {
 	return found
 }
 
-// findDifferences are the modules that two modules build with in different versions.
+// findDifferences returns the modules that two modules build with in different versions.
 func findDifferences(product, bench map[string]string) []string {
 	var found []string
 	for name, version := range bench {

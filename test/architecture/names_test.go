@@ -105,7 +105,7 @@ func (n *names) declare(room, name string) {
 	}
 }
 
-// twins are the names of a package that differ by case alone.
+// twins returns the names of a package that differ by case alone.
 func (n *names) twins() []string {
 	var found []string
 	for _, room := range slices.Sorted(maps.Keys(n.declared)) {

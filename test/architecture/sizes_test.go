@@ -17,7 +17,7 @@ import (
 
 const root = "../.."
 
-// lineLimit is how long a file may be before a reviewer asks.
+// lineLimit returns how long a file may be before a reviewer asks.
 func lineLimit(name string) int {
 	switch {
 	case name == "main.go":

@@ -15,7 +15,7 @@ import (
 
 type object = map[string]any
 
-// wantedJourney is what an agent's way through the server comes to, with any client.
+// wantedJourney returns what an agent's way through the server comes to, with any client.
 func wantedJourney(version string, capabilities object) object {
 	return object{
 		"version": version, "capabilities": capabilities,

@@ -88,7 +88,7 @@ func requirePrograms(t *testing.T) nodePrograms {
 	return o
 }
 
-// modulePath is a file of a package.
+// modulePath returns a file of a package.
 func (o nodePrograms) modulePath(path string) string {
 	return filepath.Join(o.packages, "node_modules", path)
 }

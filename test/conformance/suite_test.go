@@ -62,7 +62,7 @@ func startWitness(t *testing.T) *transporttest.Witness {
 	return w
 }
 
-// readScenarios are those of a server in a list of the suite's form, sorted.
+// readScenarios returns those of a server in a list of the suite's form, sorted.
 func readScenarios(t *testing.T, path string) []string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Clean(path))
@@ -104,7 +104,7 @@ func (o nodePrograms) runSuite(t *testing.T, revision string, scored []string) [
 	return failed
 }
 
-// readComplaints are what the suite found wrong in a scenario.
+// readComplaints returns what the suite found wrong in a scenario.
 func readComplaints(t *testing.T, results, scenario string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(results, "server-"+scenario+"-2*", "checks.json"))

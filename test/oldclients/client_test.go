@@ -64,7 +64,7 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-// builtProgram is Lectern, built once.
+// builtProgram returns the path of Lectern, built once.
 func builtProgram(t *testing.T) string {
 	t.Helper()
 	binary, err := testenv.Build(t.Context(), "")
@@ -74,7 +74,7 @@ func builtProgram(t *testing.T) string {
 	return binary
 }
 
-// environmentWith is this process's, without what would configure Lectern.
+// environmentWith returns this process's environment, without what would configure Lectern.
 func environmentWith(more ...string) []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -288,7 +288,7 @@ func (c *client) getPrompt(arguments args) shownPrompt {
 	return s
 }
 
-// listIDs are those of an array of prompts.
+// listIDs returns the ids of an array of prompts.
 func (c *client) listIDs(tool string, arguments args) []string {
 	c.Helper()
 	var all []shownPrompt

@@ -177,7 +177,7 @@ func (o *invariants) addViolation(format string, args ...any) {
 	o.violations = append(o.violations, fmt.Errorf(format, args...))
 }
 
-// countWrites is how many writes were recorded.
+// countWrites returns how many writes were recorded.
 func (o *invariants) countWrites() (n int) {
 	for _, events := range o.events {
 		n += len(events)
@@ -212,7 +212,7 @@ func (o *invariants) verify() []error {
 	return o.violations
 }
 
-// indexesOfText are the places in a history where an object came to carry a text.
+// indexesOfText returns the places in a history where an object came to carry a text.
 func indexesOfText(events []objectState, text string) []int {
 	var found []int
 	for i, e := range events {
@@ -223,7 +223,7 @@ func indexesOfText(events []objectState, text string) []int {
 	return found
 }
 
-// versionsSaying are the versions of a prompt that say all of an edit.
+// versionsSaying returns the versions of a prompt that say all of an edit.
 func (o *invariants) versionsSaying(r *storedRequest) []int64 {
 	var found []int64
 	for _, v := range o.versions[r.Name] {

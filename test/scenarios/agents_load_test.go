@@ -20,7 +20,7 @@ const (
 	killEvery  = 5 * time.Second
 )
 
-// agentsTime is how long the agents are at it at least.
+// agentsTime returns how long the agents are at it at least.
 func agentsTime() time.Duration {
 	if testenv.RaceDetector {
 		return 15 * time.Second
@@ -64,7 +64,7 @@ func (c *world) runEverybody(t *testing.T) error {
 	return group.Wait()
 }
 
-// checkOutcomesReached is satisfied when the controller was killed again and again, and requests came to every end.
+// checkOutcomesReached returns an error until the controller was killed again and again, and requests came to every end.
 func (c *world) checkOutcomesReached(ctx context.Context) error {
 	var missing []string
 	err := c.queryRow(ctx, []any{&missing}, `
@@ -78,7 +78,7 @@ func (c *world) checkOutcomesReached(ctx context.Context) error {
 
 func (c *world) randomFor(who int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(who))) }
 
-// pauseBetweenActs is the time between two acts of one person; nothing is waited for.
+// pauseBetweenActs waits the time between two acts of one person; nothing is waited for.
 func pauseBetweenActs(ctx context.Context, d time.Duration) {
 	wait, cancel := context.WithTimeout(ctx, d)
 	defer cancel()

@@ -65,13 +65,13 @@ type world struct {
 	kills      atomic.Int64
 }
 
-// testFiftyAgents is fifty agents on ten prompts, with kubectl apply and a second field manager at the same ones, and the
+// testFiftyAgents has fifty agents work on ten prompts, with kubectl apply and a second field manager at the same ones, and the
 // controller killed all the while.
 func testFiftyAgents(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	c := &world{scenario: startScenario(t, killableStack(t)), seed: seed, humanTexts: map[string][]string{}}
-	c.changeStore = c.scenario.openChangeStore(t)
+	c.changeStore = c.openChangeStore(t)
 	require.NoError(t, c.retainEdits(t.Context()))
 	require.NoError(t, c.createEverything(t.Context()))
 	watched := c.recordWrites(t)
@@ -125,7 +125,7 @@ func (c *world) kubectlApply(ctx context.Context, folder string, r *rand.Rand, n
 	return nil
 }
 
-// applyAsPipeline is the second field manager. It takes what it wants by force, the text or only the description.
+// applyAsPipeline writes as a second field manager. It takes what it wants by force, the text or only the description.
 func (c *world) applyAsPipeline(ctx context.Context, r *rand.Rand, n int) error {
 	name, text := sharedPrompts[r.IntN(len(sharedPrompts))], fmt.Sprintf("pipeline %d", n)
 	obj := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"text": text}}}
@@ -273,7 +273,7 @@ func (c *world) callTool(ctx context.Context, a *agent, tool string, arguments m
 	return nil
 }
 
-// decodeStructured is what a tool gives beside its text.
+// decodeStructured returns what a tool gives beside its text.
 func decodeStructured(result *mcp.CallToolResult, into any) error {
 	text, err := json.Marshal(result.StructuredContent)
 	if err != nil {

@@ -35,7 +35,7 @@ func testAnnouncements(t *testing.T) {
 	}
 }
 
-// testLegacyRevisions is the same client in every older revision, on the same URL.
+// testLegacyRevisions has the same client speak in every older revision, on the same URL.
 func testLegacyRevisions(t *testing.T) {
 	ctx := t.Context()
 	s := startScenario(t, releasedStack(t))

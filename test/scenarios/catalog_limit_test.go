@@ -152,7 +152,7 @@ const (
 	pageBytesMetric = `lectern_catalog_bytes{part="pages"}`
 )
 
-// requireMetrics are the metrics of a server that have one number.
+// requireMetrics returns the metrics of a server that have one number.
 func (a *extraProcess) requireMetrics(t *testing.T) map[string]float64 {
 	t.Helper()
 	found, err := a.readMetrics(t.Context())

@@ -115,7 +115,7 @@ func fillPlaceholders(text string) (arguments map[string]string, filled string) 
 	return arguments, filled
 }
 
-// readCollection is the real one, or where it is absent one made here.
+// readCollection returns the real one, or where it is absent one made here.
 func readCollection(t *testing.T) string {
 	t.Helper()
 	path, err := testenv.TestData("prompts.csv")

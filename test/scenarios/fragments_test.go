@@ -233,7 +233,7 @@ func testNothingButIncludes(t *testing.T) {
 	}
 }
 
-// peakMemory is the most memory the controller has had, in bytes.
+// peakMemory returns the most memory the controller has had, in bytes.
 func (s *scenario) peakMemory(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid(testenv.Controller)))

@@ -83,7 +83,7 @@ func (s *scenario) waitUntilNewestIncluded(ctx context.Context, name string, ver
 	})
 }
 
-// killsPerChapter says how many of the kills fall into each chapter: only a deletion gets as far as the
+// killsPerChapter returns how many of the kills fall into each chapter: only a deletion gets as far as the
 // removal, only the others compile and publish.
 func killsPerChapter(point faultpoint.Name) map[string]int {
 	switch point {

@@ -210,7 +210,7 @@ func callToolForUnheld(ctx context.Context, a *agent, tool string, arguments map
 	}
 }
 
-// fetchURL is status and body of a URL.
+// fetchURL returns status and body of a URL.
 func fetchURL(ctx context.Context, client *http.Client, url string) (status int, body string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -60,7 +60,7 @@ func testEtcdRestore(t *testing.T) {
 	require.NoError(t, s.waitUntilServed(ctx, "old", nil, "After all"))
 }
 
-// testRecreatedObjects is a dump and a restore of the objects: under every live row there is suddenly
+// testRecreatedObjects dumps and restores of the objects: under every live row there is suddenly
 // an object of the same name with another UID.
 func testRecreatedObjects(t *testing.T) {
 	ctx := t.Context()
@@ -145,7 +145,7 @@ func testSecondCluster(t *testing.T) {
 	require.NoError(t, s.waitUntilServed(ctx, "ours", nil, "Of the first cluster again"))
 }
 
-// databaseFingerprint is everything in the database, with the transaction that wrote each row.
+// databaseFingerprint returns everything in the database, with the transaction that wrote each row.
 func (s *scenario) databaseFingerprint(t *testing.T) []string {
 	t.Helper()
 	var rows []string
@@ -236,12 +236,12 @@ func (a *extraProcess) stop() {
 	_ = a.command.Wait() // it was told to end, and may have ended before
 }
 
-// probeReadiness is what /readyz says.
+// probeReadiness returns what /readyz says.
 func (a *extraProcess) probeReadiness(ctx context.Context) (status int, body string, err error) {
 	return fetchURL(ctx, a.client, "http://"+a.probe+"/readyz?verbose")
 }
 
-// checkNotReady is satisfied when a server is not ready and says since when.
+// checkNotReady returns an error until a server is not ready and says since when.
 func (a *extraProcess) checkNotReady(ctx context.Context) error {
 	status, body, err := a.probeReadiness(ctx)
 	if err == nil && (status != http.StatusServiceUnavailable || !strings.HasPrefix(body, "not ready for ")) {
@@ -258,7 +258,7 @@ func (a *extraProcess) checkReady(ctx context.Context) error {
 	return err
 }
 
-// explainsByLog is satisfied when the controller is not ready and its log says why.
+// explainsByLog returns an error until the controller is not ready and its log says why.
 func (a *extraProcess) explainsByLog(words string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		status, _, err := a.probeReadiness(ctx)

@@ -121,7 +121,7 @@ func (s *scenario) deleteBehindController(ctx context.Context, names ...string) 
 	return s.deletePrompts(ctx, names...)
 }
 
-// waitWhileControllerRuns is eventually for what the controller does, which it never will once it has ended by itself.
+// waitWhileControllerRuns returns eventually for what the controller does, which it never will once it has ended by itself.
 func (s *scenario) waitWhileControllerRuns(ctx context.Context, try func(context.Context) error) error {
 	return wait.Until(ctx, func(ctx context.Context) error {
 		if err := s.CheckRunning(testenv.Controller); err != nil {
@@ -186,7 +186,7 @@ func (s *scenario) waitUntilPublished(ctx context.Context) error {
 	}
 }
 
-// readyCondition is what the Ready condition says.
+// readyCondition returns what the Ready condition says.
 func readyCondition(p *v1alpha1.Prompt) (reason, message string) {
 	condition := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady)
 	if condition == nil {
@@ -195,7 +195,7 @@ func readyCondition(p *v1alpha1.Prompt) (reason, message string) {
 	return condition.Reason, condition.Message
 }
 
-// expectedVerdict is what kstatus must make of a reason.
+// expectedVerdict returns what kstatus must make of a reason.
 func expectedVerdict(reason string) kstatus.Verdict {
 	switch reason {
 	case v1alpha1.ReasonPublished, v1alpha1.ReasonSuspended:

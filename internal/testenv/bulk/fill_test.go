@@ -52,7 +52,7 @@ func TestSet_FillsAsPublished(t *testing.T) {
 	}
 }
 
-// comparableRows are all that can be the same in two databases: no ids, no times.
+// comparableRows returns all that can be the same in two databases: no ids, no times.
 func comparableRows(t *testing.T, opts postgres.Options) []string {
 	t.Helper()
 	var found []string

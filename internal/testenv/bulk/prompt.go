@@ -19,7 +19,7 @@ const (
 	PromptsPerRareWord = 20
 )
 
-// RareWord is a word that stands in the text of prompt i and of no more than PromptsPerRareWord others.
+// RareWord returns a word that stands in the text of prompt i and of no more than PromptsPerRareWord others.
 func RareWord(i int) string { return fmt.Sprintf("case%d", i/PromptsPerRareWord) }
 
 // Set is a number of prompts.
@@ -29,20 +29,20 @@ type Set struct {
 	Words int
 }
 
-// Key is the key of prompt i. Within a namespace keys rise with i.
+// Key returns the key of prompt i. Within a namespace keys rise with i.
 func (c Set) Key(i int) store.Key {
 	return store.Key{Namespace: fmt.Sprintf("ns-%d", i%Namespaces), Name: fmt.Sprintf("prompt-%06d", i/Namespaces)}
 }
 
-// Title is the title of prompt i.
+// Title returns the title of prompt i.
 func (c Set) Title(i int) string { return fmt.Sprintf("Prompt number %d", i) }
 
-// Text is what prompt i says for a ticket.
+// Text returns what prompt i says for a ticket.
 func (c Set) Text(i int, ticket string) string {
 	return strings.ReplaceAll(c.templateText(i), "{{ticket}}", ticket)
 }
 
-// templateText is a text in which few words are common and many are rare, as in any language, and which is
+// templateText returns a text in which few words are common and many are rare, as in any language, and which is
 // between a third and five thirds of the mean long. The generator is seeded: the same prompt everywhere.
 func (c Set) templateText(i int) string {
 	random := rand.New(rand.NewPCG(1, uint64(i)))
@@ -57,7 +57,7 @@ func (c Set) templateText(i int) string {
 
 const vocabulary = 16 * 16 * 16
 
-// vocabularyWord is one of the vocabulary: three syllables.
+// vocabularyWord returns one word of the vocabulary: three syllables.
 func vocabularyWord(n int) string {
 	const syllables = "babedakefigohujalomenoparisutevo"
 	syllable := func(n int) string { return syllables[n*2 : n*2+2] }
