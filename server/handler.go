@@ -12,6 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/telemetry"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -69,7 +70,7 @@ func NewHandler(deps Deps) *Handler {
 		Direct:        surface.Direct,
 		MayFollow:     surface.MayFollow,
 		Authenticator: deps.Authenticator,
-		Recorder:      newRecorder(deps.Metrics, deps.Tracer, deps.Log, surface.ToolNames()),
+		Recorder:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, surface.ToolNames()),
 		Log:           deps.Log,
 
 		StreamsPerCaller: deps.StreamsPerCaller,
@@ -78,14 +79,14 @@ func NewHandler(deps Deps) *Handler {
 	})
 	announcer := surface.NewAnnouncer(deps.AnnounceDelay, endpoint)
 	deps.Catalog.OnChange(announcer.CatalogChanged)
-	deps.Metrics.MustRegister(newCatalogMetrics(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",
 	}, func() float64 { return float64(endpoint.Streams()) }))
 	return &Handler{Handler: endpoint, surface: surface, announcer: announcer}
 }
 
-// Stop ends the announcements, every open stream, and the waiting for what becomes of changes.
+// Stop ends the announcements, every open stream, and the waiting for outcomes of changes.
 func (h *Handler) Stop() {
 	h.surface.Stop()
 	h.Handler.Stop() // first: an announcement under way asks in the names of the streams
@@ -94,7 +95,7 @@ func (h *Handler) Stop() {
 
 var _ http.Handler = (*Handler)(nil)
 
-// detachWithTimeout outlives a canceled context for as long as an orderly end may take.
+// detachWithTimeout returns a context that outlives a canceled one by as long as an orderly end may take.
 func detachWithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestSpans: the client's span of _meta is the parent, the one of the HTTP request a link.
-func TestSpans(t *testing.T) {
+// TestRequestRecorder_Spans: the client's span of _meta is the parent, the one of the HTTP request a link.
+func TestRequestRecorder_Spans(t *testing.T) {
 	t.Parallel()
 	exporter := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
@@ -65,8 +65,8 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// TestACallerWhoLeftIsNoError of the server's.
-func TestACallerWhoLeftIsNoError(t *testing.T) {
+// TestRequestRecorder_CallerLeft counts the request as canceled, not as an error of the server.
+func TestRequestRecorder_CallerLeft(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	reached, release := make(chan struct{}), make(chan struct{})

@@ -1,4 +1,4 @@
-package server
+package telemetry
 
 import (
 	"context"
@@ -22,10 +22,10 @@ import (
 // otherMethod is the label of methods nobody serves: a caller must not be able to make labels.
 const otherMethod = "other"
 
-// recorder makes a metric, a line of the log at debug and, with a tracer, a span of every request.
-// Names are those of the OpenTelemetry conventions for MCP. The name of the prompt is on spans only:
-// as a label it would be unbounded. That of a tool is one where there is such a tool.
-type recorder struct {
+// RequestRecorder makes a metric, a line of the log at debug and, with a tracer, a span of every request.
+// Names are those of the OpenTelemetry semantic conventions for MCP. The name of the prompt is on spans only: as a
+// label it would be unbounded. The name of a tool is a label where there is such a tool.
+type RequestRecorder struct {
 	durations *prometheus.HistogramVec
 	// succeeded has the observers of the usual case, which need no look-up of labels.
 	succeeded map[operation]prometheus.Observer
@@ -33,11 +33,12 @@ type recorder struct {
 	log       *slog.Logger
 }
 
-// operation is what is counted apart: a method, and of calls of tools the tool.
+// operation is what is counted separately: a method and, of calls of tools, the tool.
 type operation struct{ method, tool string }
 
-func newRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log *slog.Logger, tools []string) *recorder {
-	r := &recorder{
+// NewRequestRecorder registers the metric of requests. A nil tracer makes no spans; tools are the names that become labels.
+func NewRequestRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log *slog.Logger, tools []string) *RequestRecorder {
+	r := &RequestRecorder{
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "mcp_server_operation_duration_seconds",
 			Help:    "How long requests took, streams from beginning to end.",
@@ -63,7 +64,7 @@ func newRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log *slog.L
 }
 
 // Start implements transport.Recorder.
-func (r *recorder) Start(
+func (r *RequestRecorder) Start(
 	ctx context.Context, call *transport.Call, header http.Header, parents transport.Trace, started time.Time,
 ) (context.Context, func(*transport.Failure)) {
 	var span trace.Span
@@ -93,7 +94,7 @@ func (r *recorder) Start(
 // toolError is the kind of error of a call that a tool answered with isError.
 const toolError = "tool_error"
 
-// errorType is the code of a failure, or that a tool refused, or nothing.
+// errorType returns the code of a failure, or that a tool refused, or nothing.
 func errorType(call *transport.Call, f *transport.Failure) string {
 	switch {
 	case f != nil:
@@ -105,7 +106,7 @@ func errorType(call *transport.Call, f *transport.Failure) string {
 	}
 }
 
-func (r *recorder) observeDuration(call *transport.Call, kind string, took time.Duration) {
+func (r *RequestRecorder) observeDuration(call *transport.Call, kind string, took time.Duration) {
 	of := operation{method: call.Method}
 	if call.Method == string(mcp.MethodToolsCall) {
 		of.tool = call.Name
@@ -124,7 +125,7 @@ func (r *recorder) observeDuration(call *transport.Call, kind string, took time.
 	r.durations.WithLabelValues(of.method, of.tool, kind).Observe(took.Seconds())
 }
 
-func (r *recorder) logRequest(ctx context.Context, call *transport.Call, f *transport.Failure, took time.Duration) {
+func (r *RequestRecorder) logRequest(ctx context.Context, call *transport.Call, f *transport.Failure, took time.Duration) {
 	identity, _ := auth.FromContext(ctx)
 	attrs := []slog.Attr{
 		slog.String("method", call.Method),
@@ -142,9 +143,9 @@ func (r *recorder) logRequest(ctx context.Context, call *transport.Call, f *tran
 	r.log.LogAttrs(ctx, slog.LevelDebug, "Request", attrs...)
 }
 
-// startSpan has the client's span of _meta as parent, and the one of the HTTP request as link; without
-// the first the second is the parent.
-func (r *recorder) startSpan(
+// startSpan begins a span with the client's span of _meta (SEP-414) as parent and that of the HTTP request as link;
+// without the first the second is the parent.
+func (r *RequestRecorder) startSpan(
 	ctx context.Context, call *transport.Call, header http.Header, parents transport.Trace, started time.Time,
 ) (context.Context, trace.Span) {
 	var w3c propagation.TraceContext
@@ -184,7 +185,7 @@ func (r *recorder) startSpan(
 	return r.tracer.Start(parent, name, options...)
 }
 
-// jsonStringOrEmpty is a JSON string, or empty for whatever else a client put there.
+// jsonStringOrEmpty reads a JSON string, or nothing from whatever else a client put there.
 func jsonStringOrEmpty(raw json.RawMessage) string {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
