@@ -1,7 +1,7 @@
 // Package faultpoint names the places where a test may kill the controller. In a normal build every
 // one of them is empty; the build tag faultpoints arms the one named in LECTERN_FAULTPOINT.
 //
-// It knows nothing of what surrounds a place. Its invariant: the lists are whole.
+// It knows nothing of what surrounds a place. Its invariant: the lists below name every place.
 package faultpoint
 
 // Name is a place between two steps that another controller may have to take over from.

@@ -13,7 +13,7 @@ type Key struct {
 	Name      string
 }
 
-// String is namespace/name, or only the name outside any namespace.
+// String returns namespace/name, or only the name outside any namespace.
 func (k Key) String() string {
 	if k.Namespace == "" {
 		return k.Name
@@ -21,7 +21,7 @@ func (k Key) String() string {
 	return k.Namespace + "/" + k.Name
 }
 
-// Compare puts keys in the order of lists: by namespace, then by name.
+// Compare orders keys as lists do: by namespace, then by name.
 func (k Key) Compare(other Key) int {
 	return cmp.Or(cmp.Compare(k.Namespace, other.Namespace), cmp.Compare(k.Name, other.Name))
 }
@@ -96,8 +96,8 @@ type Publication struct {
 	// Takeover is set after a *FencedError, once the API server has said that this object is the live one: the
 	// fence of that error. The publish goes through only while the row still says so.
 	Takeover *Fence
-	// Change is the change request whose edit the object carries, while it is not settled; nil for none. The publish
-	// settles it.
+	// Change is the change request whose edit is in the object, while it is not final; nil for none. The publish makes it
+	// final.
 	Change *AppliedChange
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// PromptView is one version of a prompt as it was written, with what stands around it: what tools show,
+// PromptView is one version of a prompt as it was written, with what is known of it: what tools show,
 // where a Version is what is rendered.
 type PromptView struct {
 	Key     Key
@@ -63,10 +63,10 @@ type PageMark struct {
 	Key       Key
 }
 
-// FindResult is an answer to a FindQuery.
+// FindResult is a page of what a FindQuery asks for.
 type FindResult struct {
 	Prompts []PromptView
-	// Next is the mark of the last record when there are more, else nil.
+	// Next is the mark of the last prompt when there are more, else nil.
 	Next *PageMark
 }
 
@@ -95,7 +95,7 @@ type SimilarPrompt struct {
 	Similarity float64
 }
 
-// Completions are completions in order: at most as many as asked for, of Total.
+// Completions are names or namespaces that begin alike, in order: at most as many as asked for, of Total.
 type Completions struct {
 	Values []string
 	Total  int64

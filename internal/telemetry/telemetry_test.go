@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel"
 )
 
-func TestConfigured(t *testing.T) {
+func TestIsConfigured(t *testing.T) {
 	for name, tc := range map[string]struct {
 		env  map[string]string
 		want bool

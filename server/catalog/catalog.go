@@ -19,8 +19,8 @@ const DefaultBytes = 64 << 20
 type Options struct {
 	// Bytes bounds bodies and pages together, as an estimate of the memory they take.
 	Bytes int64
-	// PollEvery is the time between two looks at the feed while hints arrive (30 s), RetryEvery while they
-	// do not or the store is away (2 s).
+	// PollEvery is the time between two reads of the feed while notifications arrive (30 s), RetryEvery while they do
+	// not or the store is away (2 s).
 	PollEvery, RetryEvery time.Duration
 	Log                   *slog.Logger
 }
@@ -49,7 +49,7 @@ type Catalog struct {
 	opts   Options
 	bodies *loadingCache[store.Key, bodyKey, *Body]
 	pages  *loadingCache[pageKey, pageKey, *cachedPage]
-	// wakeups has a value when a look at the feed is due.
+	// wakeups has a value when a read of the feed is due.
 	wakeups chan struct{}
 
 	mu       sync.Mutex
@@ -79,7 +79,7 @@ type cachedPage struct {
 	total int64
 }
 
-// New is an empty catalog; FollowFeed fills it with life.
+// New returns an empty catalog; FollowFeed keeps it current.
 func New(source Source, opts Options) *Catalog {
 	if opts.Bytes == 0 {
 		opts.Bytes = DefaultBytes
@@ -106,7 +106,7 @@ func (c *Catalog) Get(ctx context.Context, key store.Key, selector prompt.Select
 	return c.bodies.getOrLoad(ctx, bodyKey{key: key, selector: selector})
 }
 
-// List is a page of the listed prompts. It is shared: nobody changes it.
+// List returns a page of the listed prompts. It is shared: nobody changes it.
 func (c *Catalog) List(ctx context.Context, q store.ListQuery) (*store.ListPage, error) {
 	found, err := c.pages.getOrLoad(ctx, pageKey{
 		all:        q.Scope.All,
@@ -129,7 +129,7 @@ func (c *Catalog) Count(ctx context.Context, scope store.Scope) (int64, error) {
 	return found.total, nil
 }
 
-// RetryAfter is when asking again makes sense after an error that wraps store.ErrUnavailable.
+// RetryAfter returns when asking again makes sense after an error that wraps store.ErrUnavailable.
 func (c *Catalog) RetryAfter() time.Duration { return c.opts.RetryEvery }
 
 func (c *Catalog) fetchBody(ctx context.Context, at bodyKey) (*Body, int64, error) {

@@ -63,8 +63,8 @@ func text(t *testing.T, c *Catalog, key store.Key) string {
 	return messages[0].Text
 }
 
-// TestGetFollowsTheFeed of a database: every kind of change is seen by a hint, without a poll.
-func TestGetFollowsTheFeed(t *testing.T) {
+// TestGet_FollowsFeed of a database: every kind of change is seen by a hint, without a poll.
+func TestGet_FollowsFeed(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	author.Publish(greeting, catalogtest.Text("one"))
@@ -84,7 +84,7 @@ func TestGetFollowsTheFeed(t *testing.T) {
 	require.Until(t, "the return", func() bool { return text(t, c, greeting) == "three" })
 }
 
-func TestCountIsHeldUntilSomethingChanges(t *testing.T) {
+func TestCount_CachedUntilChange(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	author.Publish(greeting, catalogtest.Text("one"))
@@ -103,8 +103,8 @@ func TestCountIsHeldUntilSomethingChanges(t *testing.T) {
 	require.Until(t, "two", func() bool { return count() == 2 })
 }
 
-// TestReadersAndChanges is for the race detector.
-func TestReadersAndChanges(t *testing.T) {
+// TestCatalog_ConcurrentReadersAndChanges is for the race detector.
+func TestCatalog_ConcurrentReadersAndChanges(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	author.Publish(greeting, catalogtest.Text("0"))

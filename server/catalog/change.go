@@ -10,7 +10,7 @@ import (
 // maxKeys bounds the keys a Change names, those gathered from several included.
 const maxKeys = changesPerRead
 
-// Change says what may look different since the feed moved. The zero Change is none.
+// Change is what may look different since the feed advanced. The zero Change is none.
 type Change struct {
 	// Everything: the database is not the one it was.
 	Everything bool
@@ -33,7 +33,7 @@ func changeOf(keys map[store.Key]struct{}) Change {
 	return m
 }
 
-// Merge is both moves as one.
+// Merge returns both changes as one.
 func (m Change) Merge(other Change) Change {
 	joined := Change{Everything: m.Everything || other.Everything, Namespaces: slices.Concat(m.Namespaces, other.Namespaces)}
 	slices.Sort(joined.Namespaces)

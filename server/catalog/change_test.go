@@ -25,8 +25,8 @@ func many(n int) []string {
 	return names
 }
 
-// TestMoveNamesKeysWhileTheyAreFew: above the bound it tells by namespace, and never too little.
-func TestMoveNamesKeysWhileTheyAreFew(t *testing.T) {
+// TestChange_NamesFewKeys: above the bound it tells by namespace, and never too little.
+func TestChange_NamesFewKeys(t *testing.T) {
 	t.Parallel()
 	a, b := store.Key{Namespace: "it", Name: "a"}, store.Key{Namespace: "support", Name: "b"}
 	other, elsewhere := store.Key{Namespace: "it", Name: "other"}, store.Key{Namespace: "hr", Name: "a"}

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// changesPerRead bounds one look at the changes.
+	// changesPerRead bounds one read of the changes.
 	changesPerRead = 1000
-	// feedTimeout ends a look at the feed, which is one row.
+	// feedTimeout ends a read of the feed, which is one row.
 	feedTimeout = 5 * time.Second
-	// firstPause and lastPause are what is waited before hints are asked for again.
+	// firstPause and lastPause bound the pause before listening again.
 	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
 )
 
@@ -27,12 +27,12 @@ type feedState struct {
 	known bool
 	at    store.Feed
 	read  time.Time
-	// err is why the last look failed, away when the first of the failed looks in a row began.
+	// err is why the last read failed, unavailableSince when the first of the failed reads in a row began.
 	err              error
 	unavailableSince time.Time
 }
 
-// OnChange calls on with every move, from the goroutine that follows the feed: it must not block.
+// OnChange has on called with every change, from the goroutine that follows the feed: it must not block.
 // It is called before FollowFeed.
 func (c *Catalog) OnChange(on func(Change)) {
 	c.mu.Lock()
@@ -40,7 +40,7 @@ func (c *Catalog) OnChange(on func(Change)) {
 	c.watchers = append(c.watchers, on)
 }
 
-// CheckReady is nil once the schema was verified and the feed read. It stays so when the store goes
+// CheckReady returns nil once the schema was verified and the feed read. It does so too when the store goes
 // away, as long as anything is held that can still be served, and not when another database took its
 // place that is not ready.
 func (c *Catalog) CheckReady() error {
@@ -55,13 +55,13 @@ func (c *Catalog) CheckReady() error {
 	}
 }
 
-// UnavailableSince is since when the feed cannot be read, and why; zero and nil while it can.
+// UnavailableSince returns since when the feed cannot be read, and why; zero and nil while it can.
 func (c *Catalog) UnavailableSince() (since time.Time, cause error) {
 	feed := c.currentFeed()
 	return feed.unavailableSince, feed.err
 }
 
-// QueryTimeout is how long the store may take over a question. Once it is known to be away, who asks is
+// QueryTimeout returns how long the store may take over a query. Once it is known to be away, callers are
 // told soon: one that takes connections and says nothing would hold every caller for the whole time.
 func (c *Catalog) QueryTimeout() time.Duration {
 	if c.currentFeed().err != nil {
@@ -70,8 +70,8 @@ func (c *Catalog) QueryTimeout() time.Duration {
 	return loadTimeout
 }
 
-// ReportUnavailable has the feed looked at after the first question that found the store away: the follower, who
-// asks seldom, would learn it later. It returns err.
+// ReportUnavailable has the feed read after the first query that found the store away: FollowFeed, which reads it
+// seldom, would learn it later. It returns err.
 func (c *Catalog) ReportUnavailable(err error) error {
 	if (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) && c.currentFeed().err == nil {
 		c.wake()
@@ -82,8 +82,8 @@ func (c *Catalog) ReportUnavailable(err error) error {
 // catchUpTimeout is how long is waited for the follower. It is late only when the store is.
 const catchUpTimeout = time.Second
 
-// CatchUp waits until the catalog has heard of all that is visible in the store: whoever changed a prompt reads the
-// change with his next call, which may come before a hint or the next look at the feed.
+// CatchUp waits until the catalog knows of all that is visible in the store: callers that changed a prompt read the
+// change with their next call, which may come before a notification or the next read of the feed.
 func (c *Catalog) CatchUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
@@ -137,8 +137,8 @@ func (c *Catalog) FollowFeed(ctx context.Context) {
 	}
 }
 
-// relayNotifications passes hints on. When they stop it has the feed looked at, which from then on is polled
-// more often, and asks for hints again with growing pauses.
+// relayNotifications has the feed read on every notification. When they stop it has the feed read once more, which from
+// then on is polled more often, and listens again with growing pauses.
 func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, lastPause
@@ -148,7 +148,7 @@ func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool)
 			if !notified.Swap(true) {
 				pauses.Reset()
 				if silent {
-					c.opts.Log.Info("The store gives hints of changes again")
+					c.opts.Log.Info("Notifications of the store restored")
 				}
 				silent = false
 			}
@@ -161,7 +161,7 @@ func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool)
 		if !silent {
 			silent = true
 			c.wake()
-			c.opts.Log.Warn("No hints of changes from the store, polling", "every", c.opts.RetryEvery, "err", err)
+			c.opts.Log.Warn("Notifications of the store lost, polling", "every", c.opts.RetryEvery, "err", err)
 		}
 		pause := time.NewTimer(pauses.NextBackOff())
 		select {
@@ -173,8 +173,8 @@ func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool)
 	}
 }
 
-// pollFeed looks at the feed once and follows it. It runs on one goroutine only, which a store that says
-// nothing must not hold.
+// pollFeed reads the feed once and applies what changed. It runs on one goroutine only, which a store that says
+// nothing must not block.
 func (c *Catalog) pollFeed(ctx context.Context) error {
 	before, began := c.currentFeed(), time.Now()
 	looking, cancel := context.WithTimeout(ctx, feedTimeout)
@@ -195,7 +195,7 @@ func (c *Catalog) pollFeed(ctx context.Context) error {
 
 	switch {
 	case err != nil && before.err == nil:
-		c.opts.Log.Warn("The feed cannot be read, serving what is held", "err", err)
+		c.opts.Log.Warn("The feed cannot be read, serving from memory", "err", err)
 	case err == nil && before.err != nil:
 		c.opts.Log.Info("The feed is read again")
 	}
@@ -211,7 +211,7 @@ func (c *Catalog) syncFrom(ctx context.Context, before feedState) error {
 	case err != nil:
 		return err
 	case feed.Epoch != before.at.Epoch || feed.Revision < before.at.Revision:
-		c.opts.Log.Warn("The feed is not the one it was, dropping everything held",
+		c.opts.Log.Warn("The feed is not the one it was, dropping everything in memory",
 			"epoch", feed.Epoch, "revision", feed.Revision, "epochBefore", before.at.Epoch, "revisionBefore", before.at.Revision)
 		return c.startOver(ctx, before)
 	case feed.Revision > before.at.Revision:
@@ -220,7 +220,7 @@ func (c *Catalog) syncFrom(ctx context.Context, before feedState) error {
 	return nil
 }
 
-// startOver takes up a database that is not known, or not the one it was: it may have been restored from before a
+// startOver begins with a database that is not known, or not the one it was: it may have been restored from before a
 // migration. Everything is forgotten, which may be of another one, or older than this feed; but not because it is away again.
 func (c *Catalog) startOver(ctx context.Context, before feedState) error {
 	var feed store.Feed
@@ -231,14 +231,14 @@ func (c *Catalog) startOver(ctx context.Context, before feedState) error {
 		feed, err = c.readFeed(ctx)
 	}
 	if before.known && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
-		return err // the next look finds the same feed
+		return err // the next read finds the same feed
 	}
 	c.bodies.clearAll()
 	c.pages.clearAll()
 	c.mu.Lock()
 	c.feed.known, c.feed.at = err == nil, feed
 	c.mu.Unlock()
-	// What changed since somebody asked, here or of the store itself, is in no change that is read later.
+	// What changed since a caller asked, here or of the store itself, is in no change that is read later.
 	asked := before.err != nil || !before.read.IsZero() || c.bodies.currentUsage().Misses+c.pages.currentUsage().Misses > 0
 	if err == nil && asked {
 		c.notifyWatchers(Change{Everything: true})

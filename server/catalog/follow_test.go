@@ -25,8 +25,8 @@ func later(d time.Duration) {
 	synctest.Wait()
 }
 
-// TestPollFindsWhatHintsDoNot: a source without hints, and then one whose hints stopped.
-func TestPollFindsWhatHintsDoNot(t *testing.T) {
+// TestFollowFeed_PollWithoutNotifications: a source without hints, and then one whose hints stopped.
+func TestFollowFeed_PollWithoutNotifications(t *testing.T) {
 	t.Parallel()
 	noHints := errors.New("LISTEN is not possible here")
 	for name, before := range map[string]error{"no hints from the start": noHints, "hints that stop": nil} {
@@ -100,8 +100,8 @@ func (s *silent) ChangedSince(ctx context.Context, after int64, limit int) ([]st
 	return s.Source.ChangedSince(ctx, after, limit)
 }
 
-// TestSilenceDoesNotHoldTheFollower: a call without an answer is given up, and the next one counts.
-func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
+// TestFollowFeed_UnresponsiveStore: a call without an answer is given up, and the next one counts.
+func TestFollowFeed_UnresponsiveStore(t *testing.T) {
 	t.Parallel()
 	for _, call := range []string{"Verify", "Feed", "Changes"} {
 		t.Run(call, func(t *testing.T) {
@@ -134,8 +134,8 @@ func TestSilenceDoesNotHoldTheFollower(t *testing.T) {
 	}
 }
 
-// TestAwaySinceTheFirstFailedLook: and what asks a silent store is told soon once that is known.
-func TestAwaySinceTheFirstFailedLook(t *testing.T) {
+// TestUnavailableSince_FirstFailure: and what asks a silent store is told soon once that is known.
+func TestUnavailableSince_FirstFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source := &silent{Source: catalogtest.New()}
@@ -168,8 +168,8 @@ func TestAwaySinceTheFirstFailedLook(t *testing.T) {
 	})
 }
 
-// TestNotReadyWithNothingToServe: a server that holds nothing leaves the callers to those that do.
-func TestNotReadyWithNothingToServe(t *testing.T) {
+// TestCheckReady_NothingToServe: a server that holds nothing leaves the callers to those that do.
+func TestCheckReady_NothingToServe(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
@@ -187,7 +187,7 @@ func TestNotReadyWithNothingToServe(t *testing.T) {
 	}
 }
 
-func TestAnotherDatabaseDropsEverything(t *testing.T) {
+func TestFollowFeed_OtherDatabase(t *testing.T) {
 	t.Parallel()
 	for name, feed := range map[string]store.Feed{
 		"the feed went backwards":               {Epoch: 1, Revision: 1},
@@ -228,9 +228,9 @@ type outdated struct {
 
 func (o *outdated) VerifySchema(context.Context) error { return o.err }
 
-// TestAnotherDatabaseIsVerified: one that is restored from before a migration is not ready, whatever is held of
+// TestFollowFeed_OtherDatabaseVerified: one that is restored from before a migration is not ready, whatever is held of
 // the one there was, until it is migrated.
-func TestAnotherDatabaseIsVerified(t *testing.T) {
+func TestFollowFeed_OtherDatabaseVerified(t *testing.T) {
 	t.Parallel()
 	for name, feed := range map[string]store.Feed{
 		"the feed went backwards": {Epoch: 1, Revision: 1}, "another epoch": {Epoch: 2, Revision: 100},
@@ -279,8 +279,8 @@ func TestAnotherDatabaseIsVerified(t *testing.T) {
 	}
 }
 
-// TestWhoeverAskedBeforeTheFirstLookIsTold: what changed until then is in no change that is read later.
-func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
+// TestOnChange_BeforeFirstRead: what changed until then is in no change that is read later.
+func TestOnChange_BeforeFirstRead(t *testing.T) {
 	t.Parallel()
 	everything, away := []Change{{Everything: true}}, errors.New("away")
 	for name, tc := range map[string]struct {
@@ -331,7 +331,7 @@ func TestWhoeverAskedBeforeTheFirstLookIsTold(t *testing.T) {
 	}
 }
 
-func TestMovesNameWhatChanged(t *testing.T) {
+func TestOnChange_NamesKeys(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	c := New(author, Options{})
@@ -345,8 +345,8 @@ func TestMovesNameWhatChanged(t *testing.T) {
 	}
 }
 
-// TestMoreChangesThanOneRead: a catalog that slept through many changes misses none.
-func TestMoreChangesThanOneRead(t *testing.T) {
+// TestFollowFeed_ManyChanges: a catalog that slept through many changes misses none.
+func TestFollowFeed_ManyChanges(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
@@ -367,7 +367,7 @@ func TestMoreChangesThanOneRead(t *testing.T) {
 	}
 }
 
-func TestServesOnWhileTheStoreIsAway(t *testing.T) {
+func TestCatalog_StoreAway(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
@@ -400,7 +400,7 @@ func TestServesOnWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
-func TestNotReadyBeforeTheSchemaIsThere(t *testing.T) {
+func TestCheckReady_SchemaMissing(t *testing.T) {
 	t.Parallel()
 	blank := pgtest.NewBlank(t)
 	db, err := postgres.Open(t.Context(), blank)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// loadTimeout ends a load nobody may be waiting for any more, of a store that was there a moment ago.
+// loadTimeout ends a load nobody may be waiting for any more, of a store that was available a moment ago.
 const loadTimeout = 10 * time.Second
 
 // loadingCache is a weightedLRU that fetches what it lacks, once for all who wait for it. Keys belong to groups,
@@ -18,7 +18,7 @@ type loadingCache[G, K comparable, V any] struct {
 	groupOf func(K) G
 	// fetch returns a value and the bytes it takes; zero for one that is not to be kept.
 	fetch func(context.Context, K) (V, int64, error)
-	// timeout is how long a fetch may take.
+	// timeout returns how long a fetch may take.
 	timeout func() time.Duration
 
 	mu           sync.Mutex
@@ -28,8 +28,8 @@ type loadingCache[G, K comparable, V any] struct {
 	hits, misses uint64
 }
 
-// load is a fetch under way. Once outdated its answer is still good for those who asked before, and
-// for nobody else.
+// load is a fetch under way. A load that became outdated meanwhile still answers the callers that already wait for it; a
+// caller that comes later starts another one.
 type load[V any] struct {
 	done     chan struct{}
 	outdated bool
@@ -51,7 +51,7 @@ func newLoadingCache[G, K comparable, V any](
 	return k
 }
 
-// removeFromGroup runs under the lock.
+// removeFromGroup takes a dropped key out of its group. It runs under the lock.
 func (k *loadingCache[G, K, V]) removeFromGroup(key K) {
 	g := k.groupOf(key)
 	left := slices.DeleteFunc(k.groups[g], func(other K) bool { return other == key })
@@ -64,7 +64,7 @@ func (k *loadingCache[G, K, V]) removeFromGroup(key K) {
 
 func (k *loadingCache[G, K, V]) getOrLoad(ctx context.Context, key K) (V, error) {
 	k.mu.Lock()
-	if value, ok := k.lru.get(key); ok {
+	if value, ok := k.lru.lookUp(key); ok {
 		k.hits++
 		k.mu.Unlock()
 		return value, nil
@@ -105,7 +105,7 @@ func (k *loadingCache[G, K, V]) runLoad(ctx context.Context, key K, l *load[V]) 
 	close(l.done)
 }
 
-// addEntry runs under the lock.
+// addEntry adds a loaded value. It runs under the lock.
 func (k *loadingCache[G, K, V]) addEntry(key K, value V, bytes int64) {
 	g := k.groupOf(key)
 	k.groups[g] = append(k.groups[g], key)
@@ -142,7 +142,7 @@ func (k *loadingCache[G, K, V]) forgetGroups(groups map[G]struct{}) {
 	}
 }
 
-// clearAll drops everything.
+// clearAll drops everything, and what is being loaded.
 func (k *loadingCache[G, K, V]) clearAll() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
-func TestHitsDoNotAskTheStore(t *testing.T) {
+func TestCatalog_Hits(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
@@ -45,7 +45,7 @@ func TestHitsDoNotAskTheStore(t *testing.T) {
 	}
 }
 
-func TestManyMissesAreOneLoad(t *testing.T) {
+func TestCatalog_MissesShareOneLoad(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
@@ -75,9 +75,9 @@ func TestManyMissesAreOneLoad(t *testing.T) {
 	}
 }
 
-// TestALoadOvertakenByAChange: what was read before a change is neither kept nor given to those who
+// TestCatalog_LoadOvertakenByChange: what was read before a change is neither kept nor given to those who
 // ask after the feed has shown it.
-func TestALoadOvertakenByAChange(t *testing.T) {
+func TestCatalog_LoadOvertakenByChange(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
@@ -107,8 +107,8 @@ func TestALoadOvertakenByAChange(t *testing.T) {
 	}
 }
 
-// TestBytesBoundWhatIsHeld also shows that unknown names push nothing out.
-func TestBytesBoundWhatIsHeld(t *testing.T) {
+// TestCatalog_Capacity also shows that unknown names push nothing out.
+func TestCatalog_Capacity(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	const size = 8 << 10
@@ -138,8 +138,8 @@ func TestBytesBoundWhatIsHeld(t *testing.T) {
 	}
 }
 
-// TestGuessedNamespacesPushNothingOut: their pages are empty, and anybody can ask for any number of them.
-func TestGuessedNamespacesPushNothingOut(t *testing.T) {
+// TestCatalog_GuessedNamespaces: their pages are empty, and anybody can ask for any number of them.
+func TestCatalog_GuessedNamespaces(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	c := New(source, Options{Bytes: 64 << 10})

@@ -12,13 +12,12 @@ import (
 type Source interface {
 	// VerifySchema returns nil when the schema is new enough to be read, store.ErrSchemaBehind when not.
 	VerifySchema(ctx context.Context) error
-	// Feed is the last revision there is.
+	// Feed returns the last revision there is.
 	Feed(ctx context.Context) (store.Feed, error)
-	// ChangedSince are the keys changed after a revision, by revision, tombstones included.
+	// ChangedSince returns the keys changed after a revision, by revision, tombstones included.
 	ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error)
-	// Listen calls wake once it hears hints, for those that were missed, and then on every hint of a
-	// change, one call at a time. It returns when ctx ends, or an error when the hints stop; asking
-	// again is the caller's.
+	// Listen calls wake once it is connected, for what was missed before, and then on every notification of a change,
+	// one call at a time. It returns when ctx ends, or an error when notifications stop; listening again is the caller's.
 	Listen(ctx context.Context, wake func()) error
 
 	// Get returns store.ErrNotFound or store.ErrUnresolved when there is nothing to serve.

@@ -14,7 +14,7 @@ const (
 	bodyOverhead = 800
 )
 
-// bodyBytes counts texts once: a template's pieces are parts of them.
+// bodyBytes estimates what a body takes. It counts texts once: a template's pieces are parts of them.
 func bodyBytes(v *store.Version, t *prompt.Template) int64 {
 	n := bodyOverhead + t.Overhead() + len(v.Document.Title) + len(v.Document.Description) + len(v.Key.Namespace) + len(v.Key.Name) + 64*len(v.Includes)
 	for _, m := range v.Document.Messages {
@@ -62,7 +62,7 @@ type Stats struct {
 	Read time.Time
 }
 
-// Stats is a snapshot for metrics.
+// Stats returns a snapshot for metrics.
 func (c *Catalog) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -38,8 +38,8 @@ func (f fresh) List(_ context.Context, q store.ListQuery) (store.ListPage, error
 	return page, nil
 }
 
-// TestBytesAreThoseOfTheHeap holds the estimate of what a body or a page takes against what it does.
-func TestBytesAreThoseOfTheHeap(t *testing.T) {
+// TestStats_BytesAreThoseOfTheHeap holds the estimate of what a body or a page takes against what it does.
+func TestStats_BytesAreThoseOfTheHeap(t *testing.T) {
 	brief := "brief"
 	declared := func(n int) []prompt.Declaration {
 		all := make([]prompt.Declaration, n)

@@ -32,13 +32,12 @@ func newWeightedLRU[K comparable, V any](capacity int64, dropped func(K)) *weigh
 	return s
 }
 
-func (s *weightedLRU[K, V]) get(key K) (V, bool) {
+func (s *weightedLRU[K, V]) lookUp(key K) (V, bool) {
 	p, ok := s.lru.Get(key)
 	return p.value, ok
 }
 
-// add places a value under a key that is not there, and returns false when it alone is larger than
-// the shelf.
+// add places a value under a key that is not there, and returns false when it alone is larger than the capacity.
 func (s *weightedLRU[K, V]) add(key K, value V, bytes int64) bool {
 	if bytes > s.capacity {
 		return false

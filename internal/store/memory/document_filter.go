@@ -9,7 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// newDocumentFilter is what a filter says of a document; the scope is not of it.
+// newDocumentFilter returns what reports whether a document passes a filter. The filter's scope is not its business.
 func newDocumentFilter(f store.Filter) (func(*prompt.Document) bool, error) {
 	var metadata any
 	if f.Metadata != nil {
@@ -46,7 +46,7 @@ func hasMetadata(text json.RawMessage, asked any) bool {
 	return json.Unmarshal(text, &value) == nil && containsJSON(value, asked)
 }
 
-// containsJSON is Postgres' @>: an object has each member asked for, a list something for each element.
+// containsJSON reports what @> of Postgres does: an object has each member asked for, a list something for each element.
 func containsJSON(value, asked any) bool {
 	switch asked := asked.(type) {
 	case map[string]any:

@@ -14,7 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/plan"
 )
 
-// Publish makes what an object says what is served; when nothing changed it takes no revision.
+// Publish makes what an object says the served state; when nothing changed it takes no revision.
 //
 // It returns a *store.FencedError when the row is not the object's to write, store.ErrFragmentsMoved
 // when an include would now take another version, or a *store.UnstorableValueError for a text no store holds.
@@ -22,7 +22,7 @@ func (s *Store) Publish(ctx context.Context, p store.Publication) (store.Publish
 	return s.PublishAt(ctx, p, time.Now())
 }
 
-// PublishAt publishes with the time at which it was written: what is read from files is older than the store.
+// PublishAt publishes with the time at which the prompt was written: what is read from files is older than the store.
 func (s *Store) PublishAt(_ context.Context, p store.Publication, at time.Time) (store.Published, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,7 +33,7 @@ func (s *Store) PublishAt(_ context.Context, p store.Publication, at time.Time) 
 	return published, nil
 }
 
-// DryRunPublish is what Publish would answer, except that it takes no revision and changes nothing.
+// DryRunPublish returns what Publish would, except that it takes no revision and changes nothing.
 func (s *Store) DryRunPublish(p store.Publication) (store.Published, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -55,7 +55,7 @@ func (s *Store) publishLocked(p *store.Publication, at time.Time) (store.Publish
 	return published, nil
 }
 
-// decidePublish is what a publish changes, and its answer.
+// decidePublish returns what a publish changes, and its result.
 func (s *Store) decidePublish(p *store.Publication) (*plan.Plan, store.Published, error) {
 	found := plan.Row{State: plan.State{Fence: store.Fence{Owner: p.Owner}}}
 	if r := s.rows[p.Key]; r != nil {
@@ -80,7 +80,7 @@ func (s *Store) decidePublish(p *store.Publication) (*plan.Plan, store.Published
 	return pl, published, nil
 }
 
-// checkPublication refuses a publication for what it says, or for what it includes.
+// checkPublication refuses a text no store holds, and an include that would now take another version.
 func (s *Store) checkPublication(p *store.Publication) error {
 	for _, m := range slices.Concat(p.Compiled.Document.Messages, p.Compiled.Document.Source) {
 		if strings.ContainsRune(m.Text, 0) {
@@ -99,7 +99,7 @@ func (s *Store) checkPublication(p *store.Publication) error {
 	return nil
 }
 
-// chooseFragment is the served version a reference stands for now, or none.
+// chooseFragment returns the served version a reference stands for now, or none.
 func (s *Store) chooseFragment(namespace string, ref prompt.Ref) (int64, *version) {
 	r := s.liveRow(store.Key{Namespace: namespace, Name: ref.Name})
 	if r == nil {
@@ -123,7 +123,7 @@ func (r *row) chooseVersion(sel prompt.Selector) (int64, *version) {
 	return chosen, v
 }
 
-// pinnedBy says of each version that the newest version of a live prompt includes by number, by which one.
+// pinnedBy returns, for each version that the newest version of a live prompt includes by number, the name of such a prompt.
 func (s *Store) pinnedBy(key store.Key, versions []int64) map[int64]string {
 	if len(versions) == 0 {
 		return nil
@@ -144,10 +144,10 @@ func (s *Store) pinnedBy(key store.Key, versions []int64) map[int64]string {
 	return by
 }
 
-// maxCopies bounds the prompts an answer lists.
+// maxCopies bounds the prompts a result lists.
 const maxCopies = 10
 
-// promptsContaining are the prompts that keep the text of withdrawn versions.
+// promptsContaining returns the prompts that keep the text of withdrawn versions.
 func (s *Store) promptsContaining(key store.Key, withdrawn []int64) []string {
 	if len(withdrawn) == 0 {
 		return nil
@@ -166,7 +166,7 @@ func (s *Store) promptsContaining(key store.Key, withdrawn []int64) []string {
 	return names
 }
 
-// otherPrompts are the other live prompts of the namespace, in order of name.
+// otherPrompts yields the other live prompts of the namespace, in order of name.
 func (s *Store) otherPrompts(key store.Key) func(yield func(*row) bool) {
 	return func(yield func(*row) bool) {
 		for _, other := range s.keysAfter(store.Key{Namespace: key.Namespace}) {
@@ -180,7 +180,7 @@ func (s *Store) otherPrompts(key store.Key) func(yield func(*row) bool) {
 	}
 }
 
-// keysAfter are the keys behind one, in order.
+// keysAfter returns the keys behind one, in order.
 func (s *Store) keysAfter(key store.Key) []store.Key {
 	place, there := slices.BinarySearchFunc(s.keys, key, store.Key.Compare)
 	if there {

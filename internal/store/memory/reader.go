@@ -11,8 +11,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/plan"
 )
 
-// Get is one version of a live prompt, whatever its exposure. Its errors are those of the store in Postgres;
-// of a number that may be of an earlier process a *store.VersionExpiredError.
+// Get returns one version of a live prompt, whatever its exposure. Its errors are those of the store in Postgres, and for a
+// number that an earlier process may have given out a *store.VersionExpiredError.
 func (s *Store) Get(_ context.Context, key store.Key, sel prompt.Selector) (store.Version, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -42,7 +42,7 @@ func (s *Store) servedVersion(key store.Key, sel prompt.Selector) (*row, int64, 
 	return nil, 0, nil, plan.NotServedError(r.Exposure, sel, stated)
 }
 
-// listedPrompts are the rows of a scope that lists have, behind a key and in order.
+// listedPrompts yields the prompts of a scope that lists show, behind a key and in order, with their default versions.
 func (s *Store) listedPrompts(scope store.Scope, after store.Key) func(yield func(*row, *version) bool) {
 	return func(yield func(*row, *version) bool) {
 		for _, key := range s.keysAfter(after) {
@@ -57,7 +57,7 @@ func (s *Store) listedPrompts(scope store.Scope, after store.Key) func(yield fun
 	}
 }
 
-// List is a page of the prompts of exposure Listed, in order of (namespace, name).
+// List returns a page of the prompts of exposure Listed, in order of (namespace, name).
 func (s *Store) List(_ context.Context, q store.ListQuery) (store.ListPage, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -74,7 +74,7 @@ func (s *Store) List(_ context.Context, q store.ListQuery) (store.ListPage, erro
 	return page, nil
 }
 
-// Count is how many prompts List has in all.
+// Count returns how many prompts all pages of List have together.
 func (s *Store) Count(_ context.Context, scope store.Scope) (int64, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -85,7 +85,7 @@ func (s *Store) Count(_ context.Context, scope store.Scope) (int64, error) {
 	return n, nil
 }
 
-// ListVersions is a prompt's history below version before, newest first; before 0 starts at the newest.
+// ListVersions returns a prompt's history below version before, newest first; before 0 starts at the newest.
 func (s *Store) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -113,7 +113,7 @@ func (s *Store) ListVersions(_ context.Context, key store.Key, before int64, lim
 	return history, nil
 }
 
-// channelsAt are the channels that point to a version, in order of name.
+// channelsAt returns the channels that point to a version, in order of name.
 func (r *row) channelsAt(number int64) []string {
 	var names []string
 	for name, at := range r.Channels {
@@ -126,7 +126,7 @@ func (r *row) channelsAt(number int64) []string {
 }
 
 // LoadFragments reads what includes need: for each reference the version it stands for now, with the
-// messages as written. A reference to nothing served is not in the answer.
+// messages as written. A reference to nothing served is not in the result.
 func (s *Store) LoadFragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// GetView is one version of a live prompt as it was written; errors are those of Get.
+// GetView returns one version of a live prompt as it was written; its errors are those of Get.
 func (s *Store) GetView(_ context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -36,12 +36,12 @@ type hit struct {
 	mark    store.PageMark
 }
 
-// compareMarks is the order of what is found.
+// compareMarks orders what is found: by rank, birth and key.
 func compareMarks(a, b store.PageMark) int {
 	return cmp.Or(cmp.Compare(b.Rank, a.Rank), a.CreatedAt.Compare(b.CreatedAt), a.Key.Compare(b.Key))
 }
 
-// Find gives the prompts a query asks for, by their default version.
+// Find returns the page of prompts a query asks for, by their default version.
 func (s *Store) Find(_ context.Context, q store.FindQuery) (store.FindResult, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -66,7 +66,7 @@ func (s *Store) Find(_ context.Context, q store.FindQuery) (store.FindResult, er
 	return found, nil
 }
 
-// CountFound is how many prompts Find has in all.
+// CountFound returns how many prompts all pages of Find have together.
 func (s *Store) CountFound(_ context.Context, q store.FindQuery) (int64, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -97,7 +97,7 @@ func (s *Store) findHits(q store.FindQuery) ([]hit, error) {
 	return hits, nil
 }
 
-// containsText says whether a prompt has the text anywhere, ignoring case.
+// containsText reports whether a prompt has the text anywhere, ignoring case.
 func containsText(name string, doc *prompt.Document, text string) bool {
 	text = strings.ToLower(text)
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
@@ -125,7 +125,7 @@ func (s *Store) Stats(_ context.Context, scope store.Scope) (store.Stats, error)
 	return stats, nil
 }
 
-// FindSimilar are listed prompts with nearly the same text, the most similar first. All are compared: what fits in
+// FindSimilar returns listed prompts with nearly the same text, the most similar first. All are compared: what fits in
 // memory does not want an index.
 func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.SimilarPrompt, error) {
 	s.mu.RLock()
@@ -147,12 +147,12 @@ func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.
 	return found[:min(len(found), max(1, q.Limit))], nil
 }
 
-// CompleteNames are names of listed prompts that begin with prefix, each once and in order.
+// CompleteNames returns the names of listed prompts that begin with prefix, each once and in order.
 func (s *Store) CompleteNames(_ context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	return s.completeFrom(scope, prefix, limit, func(key store.Key) string { return key.Name })
 }
 
-// CompleteNamespaces are those with listed prompts that begin with prefix, in order.
+// CompleteNamespaces returns the namespaces with listed prompts that begin with prefix, in order.
 func (s *Store) CompleteNamespaces(_ context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	return s.completeFrom(scope, prefix, limit, func(key store.Key) string { return key.Namespace })
 }

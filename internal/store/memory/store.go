@@ -15,7 +15,7 @@ import (
 // epoch never changes: nobody restores what is only in memory.
 const epoch = 1
 
-// Store holds prompts, by both its ends. Documents it was given and gives out are never written to.
+// Store holds prompts; it is written and read. Documents it was given and gives out are never written to.
 type Store struct {
 	mu       sync.RWMutex
 	revision int64
@@ -45,12 +45,12 @@ type version struct {
 	withdrawn  bool
 }
 
-// New is an empty store.
+// New returns an empty store.
 func New() *Store {
 	return &Store{rows: map[store.Key]*row{}, changed: make(chan struct{})}
 }
 
-// liveRow is the row of a key, or nil where there is none or a tombstone.
+// liveRow returns the row of a key, or nil where there is none or a tombstone.
 func (s *Store) liveRow(key store.Key) *row {
 	if r := s.rows[key]; r != nil && !r.Deleted {
 		return r
@@ -68,7 +68,7 @@ func (s *Store) insertRow(key store.Key, owner store.Owner, at time.Time) *row {
 	return r
 }
 
-// bumpRevision gives the row the next revision and wakes who listens.
+// bumpRevision gives the row the next revision and wakes the listeners.
 func (s *Store) bumpRevision(r *row) {
 	s.revision++
 	r.Revision = s.revision
@@ -79,14 +79,14 @@ func (s *Store) bumpRevision(r *row) {
 // VerifySchema returns nil: there is no schema to be behind.
 func (s *Store) VerifySchema(context.Context) error { return nil }
 
-// Feed is how far the store has come.
+// Feed returns the last revision.
 func (s *Store) Feed(context.Context) (store.Feed, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return store.Feed{Epoch: epoch, Revision: s.revision}, nil
 }
 
-// ChangedSince are the prompts changed after a revision, in order of revision, tombstones included. A
+// ChangedSince returns the prompts changed after a revision, in order of revision, tombstones included. A
 // prompt changed more than once stands at its last revision only.
 func (s *Store) ChangedSince(_ context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	s.mu.RLock()

@@ -17,7 +17,7 @@ type term struct {
 	not   bool
 }
 
-// parseSearch reads words, "words in quotes", -without and or. What has no words asks for nothing.
+// parseSearch reads words, "words in quotes", -without and or. A text without words matches nothing.
 func parseSearch(text string) searchQuery {
 	var all searchQuery
 	var group []term
@@ -52,14 +52,14 @@ func parseSearch(text string) searchQuery {
 	return all
 }
 
-// splitWords are those of a text in lower case.
+// splitWords returns the words of a text in lower case.
 func splitWords(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 	})
 }
 
-// rankDocument says by the best place in which all that is asked for stands how well a document fits: in its title, with its
+// rankDocument returns how well a document matches, by the best place in which all that is asked for stands: its title, its
 // description and tags, or with its text. It is 0 when it does not fit.
 func (s searchQuery) rankDocument(doc *prompt.Document) float32 {
 	if !s.mayMatch(doc) {
@@ -80,7 +80,8 @@ func (s searchQuery) rankDocument(doc *prompt.Document) float32 {
 	}
 }
 
-// mayMatch spares taking most documents apart: a word can only be where its letters are.
+// mayMatch reports whether a document may match, cheaply: most need not be split, since a word can only be where its letters
+// are.
 func (s searchQuery) mayMatch(doc *prompt.Document) bool {
 	places := []string{doc.Title, doc.Description, prompt.Content(doc.Messages)}
 	for i := range places {
@@ -96,7 +97,7 @@ func (s searchQuery) mayMatch(doc *prompt.Document) bool {
 	})
 }
 
-// matchesIn says whether one of the alternatives holds in the places.
+// matchesIn reports whether one of the alternatives holds in the places together.
 func (s searchQuery) matchesIn(places ...[]string) bool {
 	return slices.ContainsFunc(s, func(group []term) bool {
 		return !slices.ContainsFunc(group, func(t term) bool {
@@ -106,7 +107,7 @@ func (s searchQuery) matchesIn(places ...[]string) bool {
 	})
 }
 
-// containsPhrase says whether words stand next to each other in a place.
+// containsPhrase reports whether the words stand next to each other in a place.
 func containsPhrase(place, words []string) bool {
 	for at := 0; at+len(words) <= len(place); at++ {
 		if slices.Equal(place[at:at+len(words)], words) {

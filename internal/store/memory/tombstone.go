@@ -26,7 +26,7 @@ func (s *Store) Remove(_ context.Context, key store.Key, uid string, retain bool
 	return nil
 }
 
-// RemoveIfUnchanged leaves a tombstone while the row still says fence, and says whether it did.
+// RemoveIfUnchanged leaves a tombstone while the row still has the fence, and reports whether it did.
 func (s *Store) RemoveIfUnchanged(_ context.Context, key store.Key, fence store.Fence) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,15 +44,15 @@ func (s *Store) writeTombstone(r *row) {
 	s.bumpRevision(r)
 }
 
-// ListRows are the live rows after a key, in order of key. A row is settled when it was last written longer ago than
+// ListRows returns the live rows after a key, in order of key. A row is quiescent when it was last written longer ago than
 // that.
-func (s *Store) ListRows(_ context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error) {
+func (s *Store) ListRows(_ context.Context, after store.Key, limit int, quiescent time.Duration) ([]store.ComparedRow, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var rows []store.ComparedRow
 	for _, key := range s.keysAfter(after) {
 		if r := s.liveRow(key); r != nil {
-			rows = append(rows, store.ComparedRow{Key: key, Fence: r.Fence, Digest: r.Digest, Quiescent: time.Since(r.updated) > settled})
+			rows = append(rows, store.ComparedRow{Key: key, Fence: r.Fence, Digest: r.Digest, Quiescent: time.Since(r.updated) > quiescent})
 		}
 		if len(rows) == max(1, limit) {
 			break
@@ -62,7 +62,7 @@ func (s *Store) ListRows(_ context.Context, after store.Key, limit int, settled 
 }
 
 // PurgeTombstones erases versions and texts of at most limit tombstones older than that, but not of retained ones,
-// and says how many it erased. The row stays, with its highest number.
+// and returns how many it erased. The row stays, with its highest number.
 func (s *Store) PurgeTombstones(_ context.Context, olderThan time.Duration, limit int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

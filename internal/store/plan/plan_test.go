@@ -9,7 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func TestFenced(t *testing.T) {
+func TestIsFenced(t *testing.T) {
 	t.Parallel()
 	at := func(uid string, generation, revision int64) store.Fence {
 		return store.Fence{Owner: store.Owner{UID: uid, Generation: generation}, Revision: revision}
@@ -49,7 +49,7 @@ func TestFenced(t *testing.T) {
 	}
 }
 
-func TestNumber(t *testing.T) {
+func TestNextVersion(t *testing.T) {
 	t.Parallel()
 	const old, text, other = "sha256:old", "sha256:text", "sha256:other"
 	type answer struct {
@@ -105,6 +105,31 @@ func TestMovesBetween(t *testing.T) {
 			t.Parallel()
 			if diff := cmp.Diff(tc.want, movesBetween(tc.current, tc.placed)); diff != "" {
 				t.Errorf("moves (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNotServedError(t *testing.T) {
+	t.Parallel()
+	channel := prompt.Selector{Channel: "beta"}
+	for name, tc := range map[string]struct {
+		exposure store.Exposure
+		selector prompt.Selector
+		stated   bool
+		want     error
+	}{
+		"production never resolved":      {exposure: store.Listed, want: store.ErrUnresolved},
+		"a stated channel":               {exposure: store.Unlisted, selector: channel, stated: true, want: store.ErrUnresolved},
+		"a channel nobody stated":        {exposure: store.Listed, selector: channel, want: store.ErrNotFound},
+		"a version":                      {exposure: store.Listed, selector: prompt.Selector{Version: 3}, want: store.ErrNotFound},
+		"a fragment":                     {exposure: store.Fragment, want: store.ErrNotFound},
+		"a stated channel of a fragment": {exposure: store.Fragment, selector: channel, stated: true, want: store.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := NotServedError(tc.exposure, tc.selector, tc.stated); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})
 	}

@@ -21,7 +21,8 @@ const (
 	publishGrace = 2 * time.Second
 )
 
-// PromptsWithOpenChanges are the prompts with a request for the controller to go on with, the longest waiting first.
+// PromptsWithOpenChanges returns the prompts with a request for the controller to go on with, the longest waiting first. It
+// is one statement.
 func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
@@ -36,7 +37,8 @@ func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store
 	return keys, nil
 }
 
-// NextChange is the request of a prompt whose turn it is, or store.ErrNotFound.
+// NextChange returns the request of a prompt whose turn it is, or store.ErrNotFound. It is one statement; BeginChange finds
+// out whether the request is still as it was read.
 func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
@@ -86,7 +88,7 @@ func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, inten
 	return nil
 }
 
-// MarkChangeApplied says that the object carries the edit, or is being deleted as asked.
+// MarkChangeApplied stores that the edit is in the object, or that the object is being deleted as asked.
 func (w *Writer) MarkChangeApplied(ctx context.Context, id, uid string, generation int64) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		return q.MarkChangeApplied(ctx, sqlcgen.MarkChangeAppliedParams{ID: id, ObjectUid: uid, Generation: generation})
@@ -111,12 +113,12 @@ func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, st
 		return q.FinalizeChange(ctx, sqlcgen.FinalizeChangeParams{ID: change.ID, State: string(state), Reason: reason, Message: message})
 	})
 	if err != nil {
-		return fmt.Errorf("settle change %s: %w", change.ID, err)
+		return fmt.Errorf("finalize change %s: %w", change.ID, err)
 	}
 	return nil
 }
 
-// ExpireChanges ends what was not begun in time. It is asked often, and when there is nothing it only reads.
+// ExpireChanges ends what was not begun in time. It is called often, and when there is nothing it only reads.
 func (w *Writer) ExpireChanges(ctx context.Context) error {
 	asking, cancel := w.store.withTimeout(ctx)
 	defer cancel()
@@ -138,7 +140,7 @@ func (w *Writer) ExpireChanges(ctx context.Context) error {
 	return nil
 }
 
-// DeleteOldChanges forgets at most limit requests that were settled longer ago than that, and says how many.
+// DeleteOldChanges deletes at most limit requests that became final longer ago than that, and returns how many.
 func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (dropped int, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		n, err := q.DeleteOldChanges(ctx, sqlcgen.DeleteOldChangesParams{OlderThanSeconds: olderThan.Seconds(), MaxRows: rowLimit(limit)})
@@ -151,7 +153,7 @@ func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, 
 	return dropped, nil
 }
 
-// PublishedState is what is published of a prompt now.
+// PublishedState returns what is published of a prompt now; it is one statement.
 func (w *Writer) PublishedState(ctx context.Context, key store.Key) (store.PublishedState, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()

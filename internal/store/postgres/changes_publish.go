@@ -12,8 +12,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// AppliedChange is the request whose edit an object of that owner carries and whose publish is not settled, or nil.
-// lastChange is the object's own word for it.
+// AppliedChange returns the request whose edit is in an object of that owner and which is not final, or nil. lastChange is
+// the request the object itself names. It is one statement; Publish locks the request again.
 func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.AppliedChange, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
@@ -29,23 +29,23 @@ func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.O
 	if err != nil {
 		return nil, fmt.Errorf("read the change %s carries: %w", key, translateError(err))
 	}
-	carried := &store.AppliedChange{ID: r.ID, Generation: r.Generation}
-	if err := json.Unmarshal(r.Edit, &carried.Edit); err != nil {
+	applied := &store.AppliedChange{ID: r.ID, Generation: r.Generation}
+	if err := json.Unmarshal(r.Edit, &applied.Edit); err != nil {
 		return nil, fmt.Errorf("read the edit of change %s: %w", r.ID, err)
 	}
-	return carried, nil
+	return applied, nil
 }
 
-// FinalizeAppliedChange ends a request whose edit is in an object that is not published: it is blocked for the object's reason, or
-// superseded when the edit is not held. What a publish settled stays.
-func (w *Writer) FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error {
-	params := sqlcgen.FinalizeChangeParams{ID: carried.ID, State: string(store.ChangeBlocked), Reason: reason, Message: message}
-	if !carried.Intact {
-		params = supersededParams(carried.ID)
+// FinalizeAppliedChange ends a request whose edit went into an object that is not published: it is blocked for the
+// object's reason, or superseded when the edit is not intact. What is final already stays.
+func (w *Writer) FinalizeAppliedChange(ctx context.Context, applied store.AppliedChange, reason, message string) error {
+	params := sqlcgen.FinalizeChangeParams{ID: applied.ID, State: string(store.ChangeBlocked), Reason: reason, Message: message}
+	if !applied.Intact {
+		params = supersededParams(applied.ID)
 	}
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.FinalizeChange(ctx, params) })
 	if err != nil {
-		return fmt.Errorf("settle change %s: %w", carried.ID, err)
+		return fmt.Errorf("finalize change %s: %w", applied.ID, err)
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func supersededParams(id string) sqlcgen.FinalizeChangeParams {
 	}
 }
 
-// lockAppliedChange holds the publication's request until the commit, and says whether the publication may go on. It may not
+// lockAppliedChange locks the publication's request until the commit, and reports whether the publication may go on. It may not
 // when a later state of the object was seen without the edit: then what it publishes is what was answered to be nowhere,
 // and only a writer that was deposed meanwhile still has it.
 func lockAppliedChange(ctx context.Context, q *sqlcgen.Queries, p *store.Publication) (bool, error) {
@@ -74,8 +74,8 @@ func lockAppliedChange(ctx context.Context, q *sqlcgen.Queries, p *store.Publica
 	return !gone || p.Takeover != nil, nil
 }
 
-// finalizeWithPublish says that the publication's request is published, or that its edit is not in it. One that the
-// publish left undone is left to the reconciler, which knows the words.
+// finalizeWithPublish ends the publication's request: it is published, or its edit is not intact. One that the publish did
+// not achieve is left to the reconciler, which knows the message.
 func finalizeWithPublish(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, published *store.Published) error {
 	if p.Change == nil {
 		return nil
@@ -91,18 +91,18 @@ func finalizeWithPublish(ctx context.Context, q *sqlcgen.Queries, p *store.Publi
 		}
 	}
 	if err := q.FinalizeChange(ctx, params); err != nil {
-		return fmt.Errorf("settle change %s: %w", p.Change.ID, err)
+		return fmt.Errorf("finalize change %s: %w", p.Change.ID, err)
 	}
 	return nil
 }
 
-// finalizeChangesOfDeleted settles what was asked of an object that is gone now.
+// finalizeChangesOfDeleted ends what was asked of an object that is gone now.
 func finalizeChangesOfDeleted(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) error {
 	err := q.FinalizeChangesOfDeleted(ctx, sqlcgen.FinalizeChangesOfDeletedParams{
 		Namespace: key.Namespace, Name: key.Name, ObjectUid: uid, Reason: store.ReasonNotFound, Message: store.MessageDeletedFirst,
 	})
 	if err != nil {
-		return fmt.Errorf("settle the changes of the deleted object: %w", err)
+		return fmt.Errorf("finalize the changes of the deleted object: %w", err)
 	}
 	return nil
 }

@@ -49,8 +49,8 @@ func (s *Store) insertRequest(ctx context.Context, request store.ChangeRequest) 
 	return outcome, err
 }
 
-// FindEarlierRequest is what RequestChange gives a repeat, and stores nothing: store.ErrNotFound says that there was no
-// such request.
+// FindEarlierRequest returns what RequestChange returns for a repeat, and stores nothing: store.ErrNotFound says that there
+// was no such request. It is one statement.
 func (s *Store) FindEarlierRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -85,7 +85,7 @@ func (s *Store) findRepeat(ctx context.Context, request store.ChangeRequest, edi
 	}), nil
 }
 
-// ChangeOutcomes are those of the subject's requests that exist, in no order.
+// ChangeOutcomes returns the outcomes of those of the subject's requests that exist, in no order, by one statement.
 func (s *Store) ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -108,7 +108,7 @@ func toOutcome(r sqlcgen.ChangeOutcomesRow) store.ChangeOutcome {
 	}
 }
 
-// isUUID keeps from the database what it would refuse: an id that comes from outside.
+// isUUID reports whether the database takes an id that comes from outside.
 func isUUID(id string) bool {
-	return len(id) == 36 && uuid.Validate(id) == nil // pgx does not look at the dashes
+	return len(id) == 36 && uuid.Validate(id) == nil // pgx does not check the dashes
 }

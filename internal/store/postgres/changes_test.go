@@ -107,7 +107,7 @@ func (d desk) older(by time.Duration) {
 	require.NoError(d.T, err)
 }
 
-func TestRequestChangeOnce(t *testing.T) {
+func TestRequestChange_Repeat(t *testing.T) {
 	d := openDesk(t)
 	keyed := func(r *store.ChangeRequest) { r.IdempotencyKey = "k" }
 	first := d.asks(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Edit.Metadata = []byte(`{"a": 1, "b": [2]}`) })
@@ -164,7 +164,7 @@ func TestRequestChangeOnce(t *testing.T) {
 	again(elsewhere, store.ChangeOutcome{ID: added.ID, Key: added.Key, Action: store.ActionAdd, State: store.ChangePending})
 }
 
-func TestChangeOutcomesAreTheAskers(t *testing.T) {
+func TestChangeOutcomes_OtherSubject(t *testing.T) {
 	d := openDesk(t)
 	mine, theirs := d.asks(store.ActionUpdate), d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Subject = "eve" })
 	got, err := d.server.ChangeOutcomes(t.Context(), "tom", []string{theirs.ID, "no id", "", uuid.NewString(), mine.ID})
@@ -174,8 +174,8 @@ func TestChangeOutcomesAreTheAskers(t *testing.T) {
 	}
 }
 
-// TestWhatIsNearlyAnID: pgx takes anything for the dashes of a UUID, and Postgres does not.
-func TestWhatIsNearlyAnID(t *testing.T) {
+// TestChanges_MalformedID: pgx takes anything for the dashes of a UUID, and Postgres does not.
+func TestChanges_MalformedID(t *testing.T) {
 	d := openDesk(t)
 	const nearly = "12345678_1234_1234_1234_123456789012"
 	outcomes, err := d.server.ChangeOutcomes(t.Context(), "tom", []string{nearly})
@@ -188,7 +188,7 @@ func TestWhatIsNearlyAnID(t *testing.T) {
 	}
 }
 
-func TestTakenByARequest(t *testing.T) {
+func TestNameTaken_ByRequest(t *testing.T) {
 	d := openDesk(t)
 	taken := func(want bool) {
 		t.Helper()
@@ -203,7 +203,7 @@ func TestTakenByARequest(t *testing.T) {
 	taken(false)
 }
 
-func TestChangesGoInTurn(t *testing.T) {
+func TestNextChange_InTurn(t *testing.T) {
 	d := openDesk(t)
 	first, second := d.asks(store.ActionUpdate), d.asks(store.ActionDelete)
 	other := d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Key.Name = "other" })
@@ -260,8 +260,8 @@ func TestChangesGoInTurn(t *testing.T) {
 	}
 }
 
-// TestChangesExpire: ten minutes are the database's, and a request that was begun is not expired behind its writer's back.
-func TestChangesExpire(t *testing.T) {
+// TestExpireChanges: ten minutes are the database's, and a request that was begun is not expired behind its writer's back.
+func TestExpireChanges(t *testing.T) {
 	d := openDesk(t)
 	begun := d.asks(store.ActionUpdate)
 	d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2})
@@ -285,8 +285,8 @@ func TestChangesExpire(t *testing.T) {
 	}
 }
 
-// TestNothingToExpire: then nothing is written and no lock taken, not even to see whose database it is.
-func TestNothingToExpire(t *testing.T) {
+// TestExpireChanges_NothingOverdue: then nothing is written and no lock taken, not even to see whose database it is.
+func TestExpireChanges_NothingOverdue(t *testing.T) {
 	d := openDesk(t)
 	d.asks(store.ActionUpdate)
 	held, err := pgtest.Connect(t, d.owner).Begin(t.Context())
@@ -297,7 +297,7 @@ func TestNothingToExpire(t *testing.T) {
 	require.NoError(t, held.Rollback(context.Background()))
 }
 
-func TestPublishSettlesTheChange(t *testing.T) {
+func TestPublish_FinalizesChange(t *testing.T) {
 	gone := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded}
 	beta := store.Edit{Channel: &store.ChannelEdit{Name: "beta", Version: 1}}
 	published := store.ChangeOutcome{State: store.ChangePublished, Version: 2, Served: 2, NewVersion: true}
@@ -388,7 +388,7 @@ func TestPublishSettlesTheChange(t *testing.T) {
 	}
 }
 
-func TestCarriedChange(t *testing.T) {
+func TestAppliedChange(t *testing.T) {
 	d := openDesk(t)
 	r := d.asks(store.ActionUpdate)
 	carried := func(owner store.Owner, mark string) bool {
@@ -423,9 +423,9 @@ func TestCarriedChange(t *testing.T) {
 	check("applied", sight{ours, r.ID}, sight{before, r.ID}, sight{ours, ""}, sight{ours, "no id"}, sight{ours, stranger})
 }
 
-// TestSupersededIsNotPublished: once a later state of the object was seen without the edit, a deposed leader that still has
+// TestPublish_SupersededChange: once a later state of the object was seen without the edit, a deposed leader that still has
 // the earlier one must ask, or an answer would be untrue.
-func TestSupersededIsNotPublished(t *testing.T) {
+func TestPublish_SupersededChange(t *testing.T) {
 	d := openDesk(t)
 	r := d.asks(store.ActionAdd)
 	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
@@ -446,7 +446,7 @@ func TestSupersededIsNotPublished(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestBlockedChange(t *testing.T) {
+func TestFinalizeAppliedChange_Blocked(t *testing.T) {
 	d := openDesk(t)
 	r := d.asks(store.ActionAdd)
 	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
@@ -460,7 +460,7 @@ func TestBlockedChange(t *testing.T) {
 	d.ends(r, blocked) // an answer that was given stands
 }
 
-func TestDeletionSettlesChanges(t *testing.T) {
+func TestRemove_FinalizesChanges(t *testing.T) {
 	done := store.ChangeOutcome{State: store.ChangePublished}
 	lost := store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonNotFound}
 	waits := store.ChangeOutcome{State: store.ChangePending}
@@ -523,7 +523,7 @@ func sweepAll(ctx context.Context, w *postgres.Writer) error {
 	return nil
 }
 
-func TestOldChangesAreDropped(t *testing.T) {
+func TestDeleteOldChanges(t *testing.T) {
 	d := openDesk(t)
 	for range 3 {
 		d.asks(store.ActionUpdate)
@@ -539,7 +539,7 @@ func TestOldChangesAreDropped(t *testing.T) {
 	d.ends(open, store.ChangeOutcome{State: store.ChangePending})
 }
 
-func TestChangesWakeWhoWaits(t *testing.T) {
+func TestListenChanges(t *testing.T) {
 	d := openDesk(t)
 	woken := make(chan struct{}, 100)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -563,8 +563,8 @@ func TestChangesWakeWhoWaits(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// TestForeignChanges: what a controller may not publish it may not touch here, either.
-func TestForeignChanges(t *testing.T) {
+// TestWriter_ForeignClusterChanges: what a controller may not publish it may not touch here, either.
+func TestWriter_ForeignClusterChanges(t *testing.T) {
 	d := openDesk(t)
 	d.asks(store.ActionUpdate)
 	d.older(store.ChangeExpiry + time.Second)

@@ -14,9 +14,9 @@ import (
 
 const secret = "the secret"
 
-// TestSettlementErasesTheEdit: a text that is withdrawn, before or after, is in no request that has an end, whatever
+// TestFinalize_ErasesEdit: a text that is withdrawn, before or after, is in no request that has an end, whatever
 // it was. A repeat is told from another request all the same.
-func TestSettlementErasesTheEdit(t *testing.T) {
+func TestFinalize_ErasesEdit(t *testing.T) {
 	settles := func(state store.ChangeState) func(*testing.T, desk) {
 		return func(t *testing.T, d desk) {
 			require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), state, "Reason", "words"))
@@ -72,8 +72,8 @@ func TestSettlementErasesTheEdit(t *testing.T) {
 	}
 }
 
-// TestWithdrawalErasesWords: what was said of a request may repeat the text.
-func TestWithdrawalErasesWords(t *testing.T) {
+// TestPublish_WithdrawalErasesMessages: what was said of a request may repeat the text.
+func TestPublish_WithdrawalErasesMessages(t *testing.T) {
 	d := openDesk(t)
 	_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)

@@ -71,7 +71,7 @@ func translateState(pg *pgconn.PgError, err error) error {
 	return err
 }
 
-// isSerializationFailure says that a transaction lost against another one and may simply run again.
+// isSerializationFailure reports whether a transaction lost against another one and may simply run again.
 func isSerializationFailure(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == stateDeadlock || pg.Code == stateSerialization)

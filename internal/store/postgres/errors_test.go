@@ -13,7 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func TestFault(t *testing.T) {
+func TestTranslateError(t *testing.T) {
 	t.Parallel()
 	state := func(code string) error {
 		return fmt.Errorf("outer: %w", &pgconn.PgError{Code: code, Message: "message"})
@@ -53,11 +53,11 @@ func TestFault(t *testing.T) {
 			t.Parallel()
 			got := plain
 			err := translateError(tc.err)
-			var value *store.UnstorableValueError
+			_, isValue := errors.AsType[*store.UnstorableValueError](err)
 			switch {
 			case errors.Is(err, store.ErrUnavailable):
 				got = unavailable
-			case errors.As(err, &value):
+			case isValue:
 				got = refused
 			case errors.Is(err, store.ErrSchemaBehind):
 				got = behind

@@ -17,9 +17,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestOverlappingPublishes holds the feed as a publish does between its last statement and its commit:
+// TestPublish_Overlapping holds the feed as a publish does between its last statement and its commit:
 // the next one waits there, and nobody sees its revision, nor the one after, before the first has ended.
-func TestOverlappingPublishes(t *testing.T) {
+func TestPublish_Overlapping(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		end  func(pgx.Tx, context.Context) error
@@ -62,8 +62,8 @@ func TestOverlappingPublishes(t *testing.T) {
 	}
 }
 
-// TestPublishCutOff ends the connection of a publish that waits at the feed, as a failover would.
-func TestPublishCutOff(t *testing.T) {
+// TestPublish_ConnectionCut ends the connection of a publish that waits at the feed, as a failover would.
+func TestPublish_ConnectionCut(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -142,8 +142,8 @@ func TestListen(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// TestQuietPublishNotifiesNobody: servers must not reload for what they cannot see.
-func TestQuietPublishNotifiesNobody(t *testing.T) {
+// TestPublish_WriterOnlyNotifiesNobody: servers must not reload for what they cannot see.
+func TestPublish_WriterOnlyNotifiesNobody(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -212,9 +212,9 @@ func contents(t *testing.T, o postgres.Options) map[string][]string {
 	return found
 }
 
-// TestPublishLosesADeadlock makes the publish the victim: it waits first, so its check finds the cycle. It must run
+// TestPublish_Deadlock makes the publish the victim: it waits first, so its check finds the cycle. It must run
 // again by itself.
-func TestPublishLosesADeadlock(t *testing.T) {
+func TestPublish_Deadlock(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)

@@ -10,8 +10,8 @@ import (
 )
 
 // LoadFragments reads what includes need: for each reference the version it stands for now, with the
-// messages as written. A reference to nothing served is not in the answer. Publish checks that the answer still
-// holds.
+// messages as written. A reference to nothing served is not in the result. It is one statement; Publish
+// checks that the result still holds.
 func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	fragments := make(map[prompt.Ref]prompt.Fragment, len(refs))
 	if len(refs) == 0 {
@@ -40,7 +40,7 @@ func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prom
 	return fragments, nil
 }
 
-// LoadFragments is the store's.
+// LoadFragments reads them as Store.LoadFragments does.
 func (w *Writer) LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	return w.store.LoadFragments(ctx, namespace, refs)
 }

@@ -23,7 +23,7 @@ func (s *Store) Listen(ctx context.Context, wake func()) error {
 	return s.listenOn(ctx, "lectern", wake)
 }
 
-// ListenChanges is the same for change requests: one was made, or settled.
+// ListenChanges does the same for change requests: one was made, or became final.
 func (s *Store) ListenChanges(ctx context.Context, wake func()) error {
 	return s.listenOn(ctx, "lectern_changes", wake)
 }
@@ -53,7 +53,8 @@ func (s *Store) listenOnce(ctx context.Context, channel string, wake func()) err
 	}
 }
 
-// startListening takes as long as a ping may: a server that takes connections and then says nothing is away.
+// startListening connects and listens. It takes no longer than a ping may: a server that takes connections and then says
+// nothing is away.
 func (s *Store) startListening(ctx context.Context, channel string) (*pgx.Conn, error) {
 	cfg, err := s.opts.listenConfig()
 	if err != nil {
@@ -72,14 +73,14 @@ func (s *Store) startListening(ctx context.Context, channel string) (*pgx.Conn, 
 	return conn, nil
 }
 
-// closeWithin says goodbye, but not for long to a server that does not answer.
+// closeWithin closes a connection within a second, even of a server that does not answer.
 func closeWithin(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)
 }
 
-// waitForNotification returns false when the connection is silent and well.
+// waitForNotification returns false when the connection is silent and a ping shows that it is well.
 func waitForNotification(ctx context.Context, conn *pgx.Conn) (heard bool, err error) {
 	waiting, cancel := context.WithTimeout(ctx, listenPing)
 	defer cancel()

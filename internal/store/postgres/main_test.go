@@ -37,8 +37,8 @@ func TestLibrary(t *testing.T) {
 	})
 }
 
-// TestLibraryWithManyHits ranks by places from the second hit on: the same is found, none twice.
-func TestLibraryWithManyHits(t *testing.T) {
+// TestLibrary_ManyHits ranks by places from the second hit on: the same is found, none twice.
+func TestLibrary_ManyHits(t *testing.T) {
 	t.Parallel()
 	storetest.RunLibrary(t, func(t *testing.T) (storetest.Subject, storetest.Library) {
 		s := open(t, pgtest.New(t))

@@ -139,7 +139,7 @@ func grantAccess(ctx context.Context, tx pgx.Tx, role string) error {
 	return nil
 }
 
-// newestMigration is the schema version this program needs.
+// newestMigration returns the schema version this program needs.
 func newestMigration() (int64, error) {
 	files, err := fs.Glob(embedded, "migrations/*.sql")
 	if err != nil {
@@ -151,7 +151,7 @@ func newestMigration() (int64, error) {
 	return goose.NumericComponent(path.Base(slices.Max(files)))
 }
 
-// SchemaDigest names the state of the migrations and grants in this program.
+// SchemaDigest returns a short hash of the migrations and grants in this program.
 func SchemaDigest() string {
 	sum := sha256.New()
 	files, _ := fs.Glob(embedded, "migrations/*.sql") // the pattern is constant, and Glob reports nothing else

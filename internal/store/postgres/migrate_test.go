@@ -61,7 +61,7 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-func TestMigrateWithoutRole(t *testing.T) {
+func TestMigrate_WithoutRole(t *testing.T) {
 	t.Parallel()
 	_, err := postgres.Migrate(t.Context(), pgtest.New(t), postgres.MigrateOptions{ServerRole: "no such role"})
 	if err == nil || !strings.Contains(err.Error(), `role "no such role" does not exist`) {
@@ -69,7 +69,7 @@ func TestMigrateWithoutRole(t *testing.T) {
 	}
 }
 
-func TestMigrateAway(t *testing.T) {
+func TestMigrate_DatabaseAway(t *testing.T) {
 	t.Parallel()
 	_, err := postgres.Migrate(t.Context(), postgres.Options{URL: "postgres://nobody@127.0.0.1:1/nowhere"}, postgres.MigrateOptions{})
 	if !errors.Is(err, store.ErrUnavailable) {
@@ -77,9 +77,9 @@ func TestMigrateAway(t *testing.T) {
 	}
 }
 
-// TestNewEpoch is what an operator does after a restore: readers must see another epoch, and keep their place in
+// TestMigrate_NewEpoch is what an operator does after a restore: readers must see another epoch, and keep their place in
 // an untouched one.
-func TestNewEpoch(t *testing.T) {
+func TestMigrate_NewEpoch(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	reader := open(t, pgtest.AsServerRole(t, owner))
@@ -116,7 +116,7 @@ var granted = map[string]string{
 	"tags":                 "SELECT",
 }
 
-func TestGrants(t *testing.T) {
+func TestMigrate_Grants(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	tables := tableNames(t, pgtest.Connect(t, owner))
@@ -158,8 +158,7 @@ func permitted(t *testing.T, conn *pgx.Conn, sql string) bool {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, tx.Rollback(context.Background())) }()
 	_, err = tx.Exec(t.Context(), sql)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && (pg.Code == "42501" || pg.Code == "23502") { // no right; a right, but not these values
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42501" || pg.Code == "23502") { // no right; a right, but not these values
 		return pg.Code == "23502"
 	}
 	require.NoError(t, err)

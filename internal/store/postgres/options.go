@@ -36,7 +36,7 @@ type Options struct {
 	// ListenURLFile is a connection string that reaches the server itself, for LISTEN beside a pooler.
 	ListenURLFile string
 
-	// PoolSize is the most connections held at once, IdleTimeout how long one is kept unused,
+	// PoolSize is the maximum number of connections, IdleTimeout how long one is kept unused,
 	// ConnectTimeout how long opening one may take.
 	PoolSize       int
 	IdleTimeout    time.Duration
@@ -65,7 +65,7 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.PasswordFile, "database-password-file", o.PasswordFile, "file with the password, with --database-host; read again before every connection")
 	fs.StringVar(&o.SSLMode, "database-sslmode", o.SSLMode, "TLS mode of libpq (disable, allow, prefer, require, verify-ca, verify-full), with --database-host")
 	fs.StringVar(&o.ListenURLFile, "database-listen-url-file", o.ListenURLFile, "file with a connection string past any pooler, for LISTEN")
-	fs.IntVar(&o.PoolSize, "database-pool-size", defaultPoolSize, "most connections held at once")
+	fs.IntVar(&o.PoolSize, "database-pool-size", defaultPoolSize, "maximum number of connections")
 	fs.DurationVar(&o.IdleTimeout, "database-idle-timeout", defaultIdleTimeout, "how long an unused connection is kept")
 	fs.DurationVar(&o.ConnectTimeout, "database-connect-timeout", defaultConnectTimeout, "how long opening a connection may take")
 }
@@ -73,7 +73,7 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 // ErrNoDatabaseGiven says that no option names a database.
 var ErrNoDatabaseGiven = errors.New("no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host")
 
-// Validate says what is missing or contradictory, in the words of the flags.
+// Validate returns what is missing or contradictory, in the words of the flags.
 func (o *Options) Validate() error {
 	given := 0
 	for _, v := range []string{o.URL, o.URLFile, o.Host} {
@@ -98,7 +98,7 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// connString reads the files anew each time.
+// connString returns the connection string; it reads the files anew each time.
 func (o *Options) connString() (string, error) {
 	switch {
 	case o.URLFile != "":
@@ -140,7 +140,7 @@ func readSecret(flag, path string) (string, error) {
 	return secret, nil
 }
 
-// connConfig is what one connection needs.
+// connConfig returns what one connection needs.
 func (o *Options) connConfig() (*pgx.ConnConfig, error) {
 	s, err := o.connString()
 	if err != nil {
@@ -149,7 +149,7 @@ func (o *Options) connConfig() (*pgx.ConnConfig, error) {
 	return o.parseConn(s)
 }
 
-// listenConfig is what the listener's own connection needs.
+// listenConfig returns what the listener's own connection needs.
 func (o *Options) listenConfig() (*pgx.ConnConfig, error) {
 	if o.ListenURLFile == "" {
 		return o.connConfig()
@@ -200,7 +200,7 @@ func (o *Options) poolConfig() (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// queryName is the name a query has in queries/*.sql, which sqlc leaves in its first line.
+// queryName returns the name a query has in queries/*.sql, which sqlc leaves in its first line.
 func queryName(sql string) string {
 	name, isNamed := strings.CutPrefix(sql, "-- name: ")
 	if !isNamed {

@@ -17,7 +17,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-func TestValidate(t *testing.T) {
+func TestOptions_Validate(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		options postgres.Options
@@ -43,7 +43,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestFlags(t *testing.T) {
+func TestOptions_AddFlags(t *testing.T) {
 	t.Parallel()
 	var got postgres.Options
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -57,8 +57,8 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// TestURLFile rotates the file under an open store: new connections use what it says now.
-func TestURLFile(t *testing.T) {
+// TestOptions_URLFile rotates the file under an open store: new connections use what it says now.
+func TestOptions_URLFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "url")
 	require.NoError(t, os.WriteFile(file, []byte("postgres://nobody@127.0.0.1:1/nowhere\n"), 0o600))
@@ -71,7 +71,7 @@ func TestURLFile(t *testing.T) {
 	require.NoError(t, s.VerifySchema(t.Context()))
 }
 
-func TestOpenRefusesWhatCannotBeRead(t *testing.T) {
+func TestOpen_UnreadableOptions(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]postgres.Options{
 		"no file":     {URLFile: filepath.Join(t.TempDir(), "absent")},
@@ -88,8 +88,8 @@ func TestOpenRefusesWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestParts connects by host, port, names and a password file.
-func TestParts(t *testing.T) {
+// TestOptions_Parts connects by host, port, names and a password file.
+func TestOptions_Parts(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	cfg := pgtest.Connect(t, owner).Config()

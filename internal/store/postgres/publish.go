@@ -13,7 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Publish makes what an object says what is served, in one transaction; when nothing changed it writes
+// Publish makes what an object says the served state, in one transaction; when nothing changed it writes
 // no row and takes no revision.
 //
 // It returns a *store.FencedError when the row is not the object's to write, store.ErrFragmentsMoved
@@ -140,7 +140,7 @@ func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publica
 	if err != nil {
 		return 0, fmt.Errorf("write the labels: %w", err)
 	}
-	settled, err := q.CommitRevision(ctx, sqlcgen.CommitRevisionParams{
+	committed, err := q.CommitRevision(ctx, sqlcgen.CommitRevisionParams{
 		ID: r.ID, Visible: pl.Visible, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
 		Labels: labels, Exposure: string(p.Exposure), DeletionPolicy: deletionPolicy(p.Retain), HistoryLimit: plan.HistoryLimit(p),
 		HighestVersion: pl.Newest, Digest: string(p.Compiled.Digest),
@@ -149,10 +149,10 @@ func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publica
 	if err != nil {
 		return 0, fmt.Errorf("take a revision: %w", err)
 	}
-	return settled.Revision, nil
+	return committed.Revision, nil
 }
 
-// updateDescription derives what lists say and what searches find by from the default version.
+// updateDescription derives what lists show and searches match from the default version.
 func updateDescription(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, pl *plan.Plan) error {
 	version := pl.Default
 	if version == plan.Unresolved {

@@ -17,8 +17,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestEqualPublishWritesNoRow compares every row of every table with the transaction that wrote it.
-func TestEqualPublishWritesNoRow(t *testing.T) {
+// TestPublish_EqualWritesNoRow compares every row of every table with the transaction that wrote it.
+func TestPublish_EqualWritesNoRow(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -37,8 +37,8 @@ func TestEqualPublishWritesNoRow(t *testing.T) {
 	}
 }
 
-// TestSecondCluster: the database belongs to the first controller's cluster until an operator says otherwise.
-func TestSecondCluster(t *testing.T) {
+// TestWriter_SecondCluster: the database belongs to the first controller's cluster until an operator says otherwise.
+func TestWriter_SecondCluster(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	s := open(t, owner)
@@ -86,14 +86,13 @@ func TestSecondCluster(t *testing.T) {
 
 func foreign(t *testing.T, err error, want store.ForeignClusterError) {
 	t.Helper()
-	var got *store.ForeignClusterError
-	if !errors.As(err, &got) || *got != want {
+	if got, ok := errors.AsType[*store.ForeignClusterError](err); !ok || *got != want {
 		t.Errorf("got %v, want %v", err, &want)
 	}
 }
 
-// TestErasedTextIsNowhere looks for the text in every column of every table.
-func TestErasedTextIsNowhere(t *testing.T) {
+// TestErasure_TextIsNowhere looks for the text in every column of every table.
+func TestErasure_TextIsNowhere(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
 	written := func(t *testing.T, w *postgres.Writer, k store.Key) {
@@ -148,7 +147,7 @@ func TestErasedTextIsNowhere(t *testing.T) {
 	}
 }
 
-func TestVersionsAreImmutable(t *testing.T) {
+func TestVersions_Immutable(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -167,8 +166,8 @@ func TestVersionsAreImmutable(t *testing.T) {
 	}
 }
 
-// TestDerivedTables follows the tables that queries of later releases read: they speak of the default version.
-func TestDerivedTables(t *testing.T) {
+// TestPublish_DerivedTables follows the tables that queries of later releases read: they speak of the default version.
+func TestPublish_DerivedTables(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -230,9 +229,9 @@ func TestDerivedTables(t *testing.T) {
 
 var cmpEmpty = cmpopts.EquateEmpty()
 
-// TestMutualIncludersDoNotDeadlock publishes prompts that pin each other from many sides, and asks Postgres how many
+// TestPublish_MutualIncluders publishes prompts that pin each other from many sides, and asks Postgres how many
 // deadlocks it had to break: running again hides them from the caller, not from the clock.
-func TestMutualIncludersDoNotDeadlock(t *testing.T) {
+func TestPublish_MutualIncluders(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	s, err := postgres.Open(t.Context(), owner)

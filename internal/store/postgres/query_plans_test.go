@@ -14,10 +14,10 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestPlans asks Postgres how it runs the queries of servers with 1,000 and with 100,000 prompts, as the
+// TestQueryPlans_Reads asks Postgres how it runs the queries of servers with 1,000 and with 100,000 prompts, as the
 // prepared statements they are (a generic plan), and compares the pages of the database they touch:
 // what does not depend on the machine. The queries are read from the files that sqlc reads.
-func TestPlans(t *testing.T) {
+func TestQueryPlans_Reads(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	conn := pgtest.Connect(t, owner)
@@ -56,9 +56,9 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// TestPlansOfChanges: what the controller asks with every reconcile and every two seconds touches no settled request, and
+// TestQueryPlans_Changes: what the controller asks with every reconcile and every two seconds touches no settled request, and
 // a withdrawal or a repeat none but its own.
-func TestPlansOfChanges(t *testing.T) {
+func TestQueryPlans_Changes(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Connect(t, pgtest.New(t))
 	for _, sql := range []string{

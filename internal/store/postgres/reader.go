@@ -15,7 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Feed is how far the database has come.
+// Feed returns the last revision, and the epoch it belongs to.
 func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -26,8 +26,9 @@ func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 	return store.Feed{Epoch: row.Epoch, Revision: row.Revision}, nil
 }
 
-// ChangedSince are the prompts changed after a revision, in order of revision, tombstones included. A
-// prompt changed more than once stands at its last revision only.
+// ChangedSince returns the prompts changed after a revision, in order of revision, tombstones included. A
+// prompt changed more than once stands at its last revision only. It is one statement: revisions become visible in
+// order, so nothing lower appears later.
 func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -42,7 +43,7 @@ func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]sto
 	return changes, nil
 }
 
-// Get is one version of a live prompt, whatever its exposure. It returns store.ErrNotFound when the prompt,
+// Get returns one version of a live prompt, whatever its exposure, by one statement. It returns store.ErrNotFound when the prompt,
 // the version or the channel is not there, and store.ErrUnresolved when the channel, or production for the bare
 // name, is stated and never pointed to a stored version. Of a fragment that is store.ErrNotFound, too: those it is
 // hidden from would learn of it by the difference.
@@ -73,7 +74,8 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 	return v, nil
 }
 
-// List is a page of the prompts of exposure Listed, in order of (namespace, name).
+// List returns a page of the prompts of exposure Listed, in order of (namespace, name). Each page is a statement of its own:
+// what is published between two pages may be missing.
 func (s *Store) List(ctx context.Context, q store.ListQuery) (store.ListPage, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -92,7 +94,7 @@ func (s *Store) List(ctx context.Context, q store.ListQuery) (store.ListPage, er
 	return page, nil
 }
 
-// listSummaries asks for one row more than the page has, to know whether there are more.
+// listSummaries reads one row more than the page has, to know whether there are more.
 func (s *Store) listSummaries(ctx context.Context, q store.ListQuery) ([]sqlcgen.ListAllRow, error) {
 	if q.Scope.All {
 		return s.queries.ListAll(ctx, sqlcgen.ListAllParams{
@@ -124,7 +126,7 @@ func toSummary(r sqlcgen.ListAllRow) (store.Summary, error) {
 	return s, nil
 }
 
-// Count is how many prompts List has in all.
+// Count returns how many prompts all pages of List have together; it is one statement.
 func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -141,7 +143,8 @@ func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
 	return n, nil
 }
 
-// ListVersions is a prompt's history below version before, newest first; before 0 starts at the newest.
+// ListVersions returns a prompt's history below version before, newest first; before 0 starts at the newest. It is one
+// statement; only an empty page takes a second one, to tell the end of a history from a prompt that is not there.
 func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -170,7 +173,7 @@ func (s *Store) ListVersions(ctx context.Context, key store.Key, before int64, l
 	return versions, nil
 }
 
-// requireLive tells the end of a history from a prompt that is not there.
+// requireLive returns store.ErrNotFound for a prompt that is not there.
 func (s *Store) requireLive(ctx context.Context, key store.Key) error {
 	is, err := s.queries.PromptExists(ctx, sqlcgen.PromptExistsParams{Namespace: key.Namespace, Name: key.Name})
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// GetView is one version of a live prompt, whatever its exposure, with what stands around it. Its errors are those
-// of Get, for the same reasons.
+// GetView returns one version of a live prompt, whatever its exposure, with what is known of it, by one statement. Its
+// errors are those of Get, for the same reasons.
 func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector) (store.PromptView, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -43,7 +43,7 @@ func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector)
 	return r, nil
 }
 
-// Stats counts the listed prompts of a scope.
+// Stats counts the listed prompts of a scope, all counts in one statement.
 func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -67,7 +67,7 @@ func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, erro
 	return stats, nil
 }
 
-// CompleteNames are names of listed prompts that begin with prefix, each once.
+// CompleteNames returns the names of listed prompts that begin with prefix, each once, and their number, by one statement.
 func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -84,7 +84,7 @@ func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix str
 	return names, nil
 }
 
-// CompleteNamespaces are those with listed prompts that begin with prefix.
+// CompleteNamespaces returns the namespaces with listed prompts that begin with prefix, by one statement.
 func (s *Store) CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -119,8 +119,8 @@ const (
 	likelyTexts = 2000
 )
 
-// FindSimilar are near-duplicates, the most similar first. Those of a similarity below 0.5 may be missed, the less
-// similar the likelier (prompt.Bands).
+// FindSimilar returns near-duplicates, the most similar first. Those of a similarity below 0.5 may be missed, the less
+// similar the likelier (prompt.SimilarityBands).
 func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.SimilarPrompt, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()

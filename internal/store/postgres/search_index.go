@@ -14,7 +14,7 @@ import (
 // the next.
 const fieldEnd = "\x1f"
 
-// writeSearchIndex writes what a prompt is found by: its default version's.
+// writeSearchIndex writes what a prompt is found by: the words of its default version.
 func writeSearchIndex(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64, doc *prompt.Document) error {
 	content := prompt.Content(doc.Written())
 	bands := prompt.SimilarityBands(content)
@@ -27,7 +27,7 @@ func writeSearchIndex(ctx context.Context, q *sqlcgen.Queries, id int64, name st
 	})
 }
 
-// indexStoredVersion does it for a version that is stored already.
+// indexStoredVersion writes the search index for a version that is stored already.
 func indexStoredVersion(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64) error {
 	text, err := q.ReadDocument(ctx, sqlcgen.ReadDocumentParams{PromptID: id, Version: version})
 	if err != nil {

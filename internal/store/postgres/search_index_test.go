@@ -18,8 +18,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestRevivedIsIndexed: the release that buried it wrote nothing of what it is searched by now.
-func TestRevivedIsIndexed(t *testing.T) {
+// TestPublish_IndexesRevived: the release that buried it wrote nothing of what it is searched by now.
+func TestPublish_IndexesRevived(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -46,8 +46,8 @@ func TestRevivedIsIndexed(t *testing.T) {
 	}
 }
 
-// TestReindex is an upgrade: the release before knew no searches, and its controller may still publish for a while.
-func TestReindex(t *testing.T) {
+// TestBackfillSearchIndex is an upgrade: the release before knew no searches, and its controller may still publish for a while.
+func TestBackfillSearchIndex(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -116,8 +116,8 @@ func indexed(t *testing.T, owner postgres.Options) map[string]string {
 	return found
 }
 
-// TestReindexLeavesALockedRowToItsPublish: who holds the row is just writing its index, or withdrawing its text.
-func TestReindexLeavesALockedRowToItsPublish(t *testing.T) {
+// TestBackfillSearchIndex_LockedRow: who holds the row is just writing its index, or withdrawing its text.
+func TestBackfillSearchIndex_LockedRow(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)
@@ -140,8 +140,8 @@ func TestReindexLeavesALockedRowToItsPublish(t *testing.T) {
 	}
 }
 
-// TestMigrateWithoutTrigrams: what the owner of a schema, but not of the database, is told.
-func TestMigrateWithoutTrigrams(t *testing.T) {
+// TestMigrate_WithoutTrigrams: what the owner of a schema, but not of the database, is told.
+func TestMigrate_WithoutTrigrams(t *testing.T) {
 	t.Parallel()
 	blank := pgtest.NewBlank(t)
 	super := pgtest.Connect(t, pgtest.AsSuperuser(t, blank))
@@ -166,8 +166,8 @@ func TestMigrateWithoutTrigrams(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestForgetTags lets tags be forgotten while prompts take them up again: each prompt must keep the tags it says.
-func TestForgetTags(t *testing.T) {
+// TestDeleteUnusedTags lets tags be forgotten while prompts take them up again: each prompt must keep the tags it says.
+func TestDeleteUnusedTags(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	w := claim(t, open(t, owner), cluster)

@@ -15,8 +15,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestSomeoneHoldsTheFeed is a person's forgotten transaction: every publish waits for it, but not for ever.
-func TestSomeoneHoldsTheFeed(t *testing.T) {
+// TestPublish_FeedLocked is a person's forgotten transaction: every publish waits for it, but not for ever.
+func TestPublish_FeedLocked(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	s := open(t, owner)
@@ -38,8 +38,8 @@ func TestSomeoneHoldsTheFeed(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestServerFallsSilent is a node that freezes: its connections stay open and nothing comes back.
-func TestServerFallsSilent(t *testing.T) {
+// TestStore_UnresponsiveServer is a node that freezes: its connections stay open and nothing comes back.
+func TestStore_UnresponsiveServer(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
 	u, err := url.Parse(owner.URL)

@@ -14,10 +14,13 @@ import (
 
 // Store reads prompts. It works with a role that may do nothing but SELECT, and opens the way to a
 // Writer for one that may write.
+//
+// Each method that reads is one statement, hence one snapshot, unless its comment says otherwise. Two calls see two
+// snapshots: whoever needs them to agree follows the feed.
 type Store struct {
 	pool    *pgxpool.Pool
 	queries *sqlcgen.Queries
-	// unprepared plans each query for its arguments.
+	// unprepared has each query planned for its arguments.
 	unprepared *sqlcgen.Queries
 	opts       Options
 
@@ -45,7 +48,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}, nil
 }
 
-// unprepared keeps Postgres from settling on one plan for all arguments, as it does for a prepared statement.
+// unprepared keeps Postgres from choosing one plan for all arguments, as it does for a prepared statement.
 type unprepared struct{ *pgxpool.Pool }
 
 func (p unprepared) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
@@ -67,7 +70,7 @@ func (s *Store) withTimeout(ctx context.Context) (context.Context, context.Cance
 // Close waits for the calls in flight and closes all connections.
 func (s *Store) Close() { s.pool.Close() }
 
-// Ping asks the database for an answer.
+// Ping waits for an answer of the database.
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()

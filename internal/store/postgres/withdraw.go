@@ -21,7 +21,7 @@ func decideWithdrawal(ctx context.Context, q *sqlcgen.Queries, p *store.Publicat
 	return withdraw, inUse, nil
 }
 
-// excludePinned are those of the versions that no live prompt needs.
+// excludePinned returns those of the versions that no live prompt includes by number.
 func excludePinned(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) ([]int64, error) {
 	if len(versions) == 0 {
 		return nil, nil
@@ -33,8 +33,8 @@ func excludePinned(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 	return plan.ExcludePinned(versions, pins), nil
 }
 
-// pinnedBy says of each version that is pinned by one prompt that does. A prompt that is just publishing such
-// a pin waits for our row, and finds its version gone or kept.
+// pinnedBy returns, for each version that a live prompt includes by number, the name of such a prompt. A prompt that is
+// just publishing such a pin waits for our row, and finds its version gone or kept.
 func pinnedBy(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, versions []int64) (map[int64]string, error) {
 	rows, err := q.PinnedVersions(ctx, sqlcgen.PinnedVersionsParams{Namespace: p.Key.Namespace, Name: p.Key.Name, Versions: versions})
 	if err != nil {
@@ -47,7 +47,7 @@ func pinnedBy(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, ver
 	return by, nil
 }
 
-// promptsContaining are the prompts that keep the text of withdrawn versions.
+// promptsContaining returns the prompts that keep the text of withdrawn versions.
 func promptsContaining(ctx context.Context, q *sqlcgen.Queries, p *store.Publication, withdrawn []int64) ([]string, error) {
 	if len(withdrawn) == 0 {
 		return nil, nil

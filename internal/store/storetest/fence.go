@@ -41,11 +41,11 @@ func testConcurrentGenerations(t *testing.T, b subjectTest) {
 	published, errs := b.publishAll(publications)
 	refused, stored := 0, map[int64]bool{}
 	for i := range published {
-		var fence *store.FencedError
+		fence, isFenced := errors.AsType[*store.FencedError](errs[i])
 		switch {
 		case errs[i] == nil:
 			stored[published[i].Version] = true
-		case errors.As(errs[i], &fence) && fence.Row.Generation > publications[i].Owner.Generation:
+		case isFenced && fence.Row.Generation > publications[i].Owner.Generation:
 			refused++
 		default:
 			b.Errorf("generation %d: %v", i+1, errs[i])

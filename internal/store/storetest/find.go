@@ -39,7 +39,7 @@ func (b subjectTest) findByPages(q store.FindQuery) []store.PromptView {
 	}
 }
 
-// requireFound asks a query in every way there is and wants the same answer: whole, by pages of every size, from an offset,
+// requireFound asks a query in every way there is and wants the same result: at once, by pages of every size, from an offset,
 // counted.
 func (b subjectTest) requireFound(what string, q store.FindQuery, want []store.Key) {
 	b.Helper()

@@ -315,8 +315,8 @@ func testSimilar(t *testing.T, b subjectTest) {
 	}
 }
 
-// testOrderOfCreation is the order of a list.
-func testOrderOfCreation(x, y store.PromptView) int {
+// compareByCreation orders views as a list does.
+func compareByCreation(x, y store.PromptView) int {
 	return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.Key.Namespace, y.Key.Namespace), cmp.Compare(x.Key.Name, y.Key.Name))
 }
 
@@ -328,13 +328,13 @@ func keysOf(records []store.PromptView) []store.Key {
 	return keys
 }
 
-// viewsInOrder are the records of keys, in the order of a list.
+// viewsInOrder returns the views of keys, in the order of a list.
 func (b subjectTest) viewsInOrder(keys ...store.Key) []store.PromptView {
 	b.Helper()
 	records := make([]store.PromptView, len(keys))
 	for i, k := range keys {
 		records[i] = b.mustGetView(k, bare)
 	}
-	slices.SortFunc(records, testOrderOfCreation)
+	slices.SortFunc(records, compareByCreation)
 	return records
 }

@@ -151,9 +151,8 @@ func testUnstorable(t *testing.T, b subjectTest) {
 	p.Compiled.Document.Messages = []prompt.Message{{Role: prompt.User, Text: "a\x00b"}}
 	feed := b.currentFeed()
 	_, err := b.Publish(b.Context(), p)
-	var refused *store.UnstorableValueError
-	if !errors.As(err, &refused) || errors.Is(err, store.ErrUnavailable) {
-		b.Errorf("got %v, want a *store.RefusedError and not that trying again helps", err)
+	if _, ok := errors.AsType[*store.UnstorableValueError](err); !ok || errors.Is(err, store.ErrUnavailable) {
+		b.Errorf("got %v, want a *store.UnstorableValueError and not that trying again helps", err)
 	}
 	b.requireNotServed(handover, bare, store.ErrNotFound)
 	requireEqual(b, "feed", feed, b.currentFeed())

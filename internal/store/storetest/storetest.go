@@ -23,7 +23,7 @@ type Writer interface {
 	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
 	Publish(ctx context.Context, p store.Publication) (store.Published, error)
 	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
-	ListRows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error)
+	ListRows(ctx context.Context, after store.Key, limit int, quiescent time.Duration) ([]store.ComparedRow, error)
 	RemoveIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
 	PurgeTombstones(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 }
@@ -105,7 +105,7 @@ func withText(spec prompt.Spec, text string) prompt.Spec {
 	return spec
 }
 
-// compile is a text as the compiler makes it, with the fragments the store has for it.
+// compile compiles a spec with the fragments the store has for it.
 func (b subjectTest) compile(namespace string, spec prompt.Spec) *prompt.Compiled {
 	b.Helper()
 	refs, err := prompt.References(spec)
@@ -117,7 +117,7 @@ func (b subjectTest) compile(namespace string, spec prompt.Spec) *prompt.Compile
 	return c
 }
 
-// newPublication is a Mustache text under an owner, as its controller would state it.
+// newPublication returns a Mustache text under an owner, as its controller would state it.
 func (b subjectTest) newPublication(k store.Key, uid string, generation int64, text string) store.Publication {
 	b.Helper()
 	return store.Publication{
@@ -140,7 +140,7 @@ func (b subjectTest) mustGet(k store.Key, sel prompt.Selector) store.Version {
 	return v
 }
 
-// servedText is what is served under a selector.
+// servedText returns what is served under a selector.
 func (b subjectTest) servedText(k store.Key, sel prompt.Selector) string {
 	b.Helper()
 	return b.mustGet(k, sel).Document.Messages[0].Text
@@ -170,8 +170,8 @@ func (b subjectTest) liveRow(k store.Key) store.ComparedRow {
 func (b subjectTest) requireFenced(p store.Publication) store.FencedError {
 	b.Helper()
 	_, err := b.Publish(b.Context(), p)
-	var fence *store.FencedError
-	if !errors.As(err, &fence) {
+	fence, isFenced := errors.AsType[*store.FencedError](err)
+	if !isFenced {
 		b.Fatalf("publish of %+v: got %v, want a *store.FencedError", p.Owner, err)
 	}
 	return *fence
@@ -184,7 +184,7 @@ func (b subjectTest) requireNotServed(k store.Key, sel prompt.Selector, want err
 	}
 }
 
-// requireEqual compares whole values; an empty slice and none are the same.
+// requireEqual compares two values; an empty slice and none are the same.
 func requireEqual[T any](b subjectTest, what string, want, got T) {
 	b.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

@@ -57,7 +57,7 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// New is a database of the test's own, reached as its owner. It is dropped when the test ends.
+// New makes a database of the test's own, reached as its owner. It is dropped when the test ends.
 func New(t testing.TB) postgres.Options {
 	t.Helper()
 	template := templateName(t)
@@ -67,14 +67,14 @@ func New(t testing.TB) postgres.Options {
 	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test"}
 }
 
-// AsServerRole is the same database reached as the role that may only read.
+// AsServerRole returns the same database reached as the role that may only read.
 func AsServerRole(t testing.TB, owner postgres.Options) postgres.Options {
 	t.Helper()
 	owner.URL = withUser(t, owner.URL, url.UserPassword(Server, password))
 	return owner
 }
 
-// AsSuperuser is the same database reached as the server's superuser, for what a test does behind the
+// AsSuperuser returns the same database reached as the server's superuser, for what a test does behind the
 // store's back.
 func AsSuperuser(t testing.TB, owner postgres.Options) postgres.Options {
 	t.Helper()
@@ -84,7 +84,7 @@ func AsSuperuser(t testing.TB, owner postgres.Options) postgres.Options {
 	return owner
 }
 
-// NewBlank is a database without schema, reached as its owner.
+// NewBlank makes a database without schema, reached as its owner.
 func NewBlank(t testing.TB) postgres.Options {
 	t.Helper()
 	templateName(t)
@@ -94,7 +94,7 @@ func NewBlank(t testing.TB) postgres.Options {
 	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test"}
 }
 
-// Connect is a plain connection, closed when the test ends.
+// Connect opens a plain connection, closed when the test ends.
 func Connect(t testing.TB, o postgres.Options) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), o.URL)

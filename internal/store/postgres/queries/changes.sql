@@ -27,8 +27,8 @@ select id::text as id, namespace, name, action, state, version, served, new_vers
  where id = any((@ids::text[])::uuid[]) and subject = @subject;
 
 -- name: PromptsWithOpenChanges :many
--- The prompts whose first request waits for the controller: one that is written is the publish's to settle, and
--- looked at only when that takes long. What was begun comes first even where an earlier number was committed later.
+-- The prompts whose first request waits for the controller: one that is written is for the publish to make
+-- final, and read only when that takes long. What was begun comes first even where an earlier number was committed later.
 select first.namespace, first.name
   from (select distinct on (c.namespace, c.name) c.namespace, c.name, c.seq, c.state, c.applied_at
           from prompt_changes c
@@ -63,14 +63,14 @@ update prompt_changes c
                       and (o.begun_at is not null or o.seq < c.seq));
 
 -- name: MarkChangeApplied :exec
--- Its publish may have settled it already.
+-- Its publish may have made it final already.
 update prompt_changes
    set state = 'Applied', applied_at = now(), object_uid = @object_uid, generation = @generation
  where id = (@id::text)::uuid and state = 'Pending';
 
 -- name: AppliedChange :one
 -- The request whose edit went into an object: the object says so itself, or the row does, should somebody
--- have dropped the annotation. One that was found superseded is of interest once more, see carried.go.
+-- have dropped the annotation. One that was found superseded is of interest once more, see changes_publish.go.
 select id::text as id, edit, generation
   from prompt_changes
  where namespace = @namespace and name = @name and action <> 'Delete'
@@ -87,22 +87,22 @@ select state, reason, attempt, generation
    for update;
 
 -- name: FinalizeChange :exec
--- Every settlement wakes the controller for the next request. Servers ask. None leaves the edit: a version may be
+-- Every request that becomes final wakes the controller for the next one. Servers poll. None leaves the edit: a version may be
 -- withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
-with settled as (
+with finalized as (
   update prompt_changes
      set state = @state, reason = @reason, message = @message, edit = erased(edit),
          version = @version, served = @served, new_version = @new_version, settled_at = now()
    where id = (@id::text)::uuid and settled_at is null
   returning id
 )
-select pg_notify('lectern_changes', settled.id::text)
-  from settled;
+select pg_notify('lectern_changes', finalized.id::text)
+  from finalized;
 
 -- name: FinalizeChangesOfDeleted :exec
 -- A deletion is done once its object is, whoever did it. What was written and not published is lost; what
 -- was only begun is for the controller to find out.
-with settled as (
+with finalized as (
   update prompt_changes
      set state = case action when 'Delete' then 'Published' else 'Conflict' end,
          reason = case action when 'Delete' then '' else @reason::text end,
@@ -112,8 +112,8 @@ with settled as (
      and settled_at is null and (action = 'Delete' or state = 'Applied')
   returning id
 )
-select pg_notify('lectern_changes', settled.id::text)
-  from settled;
+select pg_notify('lectern_changes', finalized.id::text)
+  from finalized;
 
 -- name: HasOverdueChanges :one
 select exists (select from prompt_changes
@@ -121,14 +121,14 @@ select exists (select from prompt_changes
                   and requested_at < now() - make_interval(secs => @expiry_seconds))::boolean as overdue;
 
 -- name: ExpireChanges :exec
-with settled as (
+with finalized as (
   update prompt_changes
      set state = 'Expired', reason = @reason, message = @message, edit = erased(edit), settled_at = now()
    where settled_at is null and begun_at is null and requested_at < now() - make_interval(secs => @expiry_seconds)
   returning id
 )
-select pg_notify('lectern_changes', settled.id::text)
-  from settled;
+select pg_notify('lectern_changes', finalized.id::text)
+  from finalized;
 
 -- name: DeleteOldChanges :execrows
 delete from prompt_changes

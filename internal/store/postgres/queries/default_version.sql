@@ -79,7 +79,7 @@ update prompts p
 -- no revision and wakes nobody.
 with next as (
   update feed set revision = revision + 1 where @visible::boolean returning revision
-), settled as (
+), committed as (
   update prompts p
      set owner_uid = @owner_uid, generation = @generation, labels = @labels, exposure = @exposure,
          deletion_policy = @deletion_policy, history_limit = @history_limit,
@@ -90,9 +90,9 @@ with next as (
    where p.id = @id
   returning p.revision
 )
-select settled.revision,
-       case when @visible::boolean then coalesce(pg_notify('lectern', settled.revision::text)::text, '') else '' end::text as notified
-  from settled;
+select committed.revision,
+       case when @visible::boolean then coalesce(pg_notify('lectern', committed.revision::text)::text, '') else '' end::text as notified
+  from committed;
 
 -- name: HasUnusedTags :one
 select exists(select from tags t where not exists (select from prompt_tags pt where pt.tag_id = t.id));

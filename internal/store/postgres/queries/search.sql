@@ -6,7 +6,7 @@
 -- word out: what matches in a place then is a hit, and the words of the text need not be read.
 
 -- name: FindRanked :many
--- Those of a kind by rank and birth, when there are fewer than enough, since each is looked at. The rank of a hit is
+-- Those of a kind by rank and birth, when there are fewer than enough, since each is read. The rank of a hit is
 -- never 0, which stands for no hit. One row at least, which says how many there are, but not beyond enough, and how many
 -- of them behind the mark. What matches is a set of its own, since the planner thinks that testing a large
 -- value in place costs no more than asking an index; and each is looked up in turn (which is what the offset is for),

@@ -8,7 +8,7 @@ select id, owner_uid, generation, revision, (deleted_at is not null)::boolean as
 -- An empty deletion policy leaves the one the row has.
 with next as (
   update feed set revision = revision + 1 returning revision
-), buried as (
+), tombstone as (
   update prompts p
      set deleted_at = now(), updated_at = now(), revision = next.revision,
          deletion_policy = coalesce(nullif(@deletion_policy::text, ''), p.deletion_policy)
@@ -16,12 +16,12 @@ with next as (
    where p.id = @id
   returning p.revision
 )
-select buried.revision, coalesce(pg_notify('lectern', buried.revision::text)::text, '')::text as notified
-  from buried;
+select tombstone.revision, coalesce(pg_notify('lectern', tombstone.revision::text)::text, '')::text as notified
+  from tombstone;
 
 -- name: ListRows :many
 select namespace, name, owner_uid, generation, revision, digest,
-       (updated_at < now() - make_interval(secs => @settled_seconds))::boolean as settled
+       (updated_at < now() - make_interval(secs => @quiescent_seconds))::boolean as quiescent
   from prompts
  where (namespace, name) > (@namespace::text, @name::text) and deleted_at is null
  order by namespace, name

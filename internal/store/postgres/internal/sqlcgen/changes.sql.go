@@ -35,7 +35,7 @@ type AppliedChangeRow struct {
 }
 
 // The request whose edit went into an object: the object says so itself, or the row does, should somebody
-// have dropped the annotation. One that was found superseded is of interest once more, see carried.go.
+// have dropped the annotation. One that was found superseded is of interest once more, see changes_publish.go.
 func (q *Queries) AppliedChange(ctx context.Context, arg AppliedChangeParams) (AppliedChangeRow, error) {
 	row := q.db.QueryRow(ctx, appliedChange,
 		arg.Namespace,
@@ -227,14 +227,14 @@ func (q *Queries) EarlierRequest(ctx context.Context, arg EarlierRequestParams) 
 }
 
 const expireChanges = `-- name: ExpireChanges :exec
-with settled as (
+with finalized as (
   update prompt_changes
      set state = 'Expired', reason = $1, message = $2, edit = erased(edit), settled_at = now()
    where settled_at is null and begun_at is null and requested_at < now() - make_interval(secs => $3)
   returning id
 )
-select pg_notify('lectern_changes', settled.id::text)
-  from settled
+select pg_notify('lectern_changes', finalized.id::text)
+  from finalized
 `
 
 type ExpireChangesParams struct {
@@ -249,15 +249,15 @@ func (q *Queries) ExpireChanges(ctx context.Context, arg ExpireChangesParams) er
 }
 
 const finalizeChange = `-- name: FinalizeChange :exec
-with settled as (
+with finalized as (
   update prompt_changes
      set state = $1, reason = $2, message = $3, edit = erased(edit),
          version = $4, served = $5, new_version = $6, settled_at = now()
    where id = ($7::text)::uuid and settled_at is null
   returning id
 )
-select pg_notify('lectern_changes', settled.id::text)
-  from settled
+select pg_notify('lectern_changes', finalized.id::text)
+  from finalized
 `
 
 type FinalizeChangeParams struct {
@@ -270,7 +270,7 @@ type FinalizeChangeParams struct {
 	ID         string
 }
 
-// Every settlement wakes the controller for the next request. Servers ask. None leaves the edit: a version may be
+// Every request that becomes final wakes the controller for the next one. Servers poll. None leaves the edit: a version may be
 // withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
 func (q *Queries) FinalizeChange(ctx context.Context, arg FinalizeChangeParams) error {
 	_, err := q.db.Exec(ctx, finalizeChange,
@@ -286,7 +286,7 @@ func (q *Queries) FinalizeChange(ctx context.Context, arg FinalizeChangeParams) 
 }
 
 const finalizeChangesOfDeleted = `-- name: FinalizeChangesOfDeleted :exec
-with settled as (
+with finalized as (
   update prompt_changes
      set state = case action when 'Delete' then 'Published' else 'Conflict' end,
          reason = case action when 'Delete' then '' else $1::text end,
@@ -296,8 +296,8 @@ with settled as (
      and settled_at is null and (action = 'Delete' or state = 'Applied')
   returning id
 )
-select pg_notify('lectern_changes', settled.id::text)
-  from settled
+select pg_notify('lectern_changes', finalized.id::text)
+  from finalized
 `
 
 type FinalizeChangesOfDeletedParams struct {
@@ -387,7 +387,7 @@ type MarkChangeAppliedParams struct {
 	ID         string
 }
 
-// Its publish may have settled it already.
+// Its publish may have made it final already.
 func (q *Queries) MarkChangeApplied(ctx context.Context, arg MarkChangeAppliedParams) error {
 	_, err := q.db.Exec(ctx, markChangeApplied, arg.ObjectUid, arg.Generation, arg.ID)
 	return err
@@ -476,8 +476,8 @@ type PromptsWithOpenChangesRow struct {
 	Name      string
 }
 
-// The prompts whose first request waits for the controller: one that is written is the publish's to settle, and
-// looked at only when that takes long. What was begun comes first even where an earlier number was committed later.
+// The prompts whose first request waits for the controller: one that is written is for the publish to make
+// final, and read only when that takes long. What was begun comes first even where an earlier number was committed later.
 func (q *Queries) PromptsWithOpenChanges(ctx context.Context, arg PromptsWithOpenChangesParams) ([]PromptsWithOpenChangesRow, error) {
 	rows, err := q.db.Query(ctx, promptsWithOpenChanges, arg.AppliedSeconds, arg.MaxRows)
 	if err != nil {

@@ -35,7 +35,7 @@ func (q *Queries) AddTags(ctx context.Context, arg AddTagsParams) error {
 const commitRevision = `-- name: CommitRevision :one
 with next as (
   update feed set revision = revision + 1 where $1::boolean returning revision
-), settled as (
+), committed as (
   update prompts p
      set owner_uid = $2, generation = $3, labels = $4, exposure = $5,
          deletion_policy = $6, history_limit = $7,
@@ -46,9 +46,9 @@ with next as (
    where p.id = $12
   returning p.revision
 )
-select settled.revision,
-       case when $1::boolean then coalesce(pg_notify('lectern', settled.revision::text)::text, '') else '' end::text as notified
-  from settled
+select committed.revision,
+       case when $1::boolean then coalesce(pg_notify('lectern', committed.revision::text)::text, '') else '' end::text as notified
+  from committed
 `
 
 type CommitRevisionParams struct {

@@ -310,7 +310,7 @@ type FindRankedRow struct {
 // What is searched for is of a kind: listed (all there are), hits (full-text hits), title, about or text (hits, by the
 // best place all words stand in), contained (no hits, but what contains the pattern). A query is plain when it rules no
 // word out: what matches in a place then is a hit, and the words of the text need not be read.
-// Those of a kind by rank and birth, when there are fewer than enough, since each is looked at. The rank of a hit is
+// Those of a kind by rank and birth, when there are fewer than enough, since each is read. The rank of a hit is
 // never 0, which stands for no hit. One row at least, which says how many there are, but not beyond enough, and how many
 // of them behind the mark. What matches is a set of its own, since the planner thinks that testing a large
 // value in place costs no more than asking an index; and each is looked up in turn (which is what the offset is for),

@@ -30,7 +30,7 @@ func (q *Queries) EraseVersions(ctx context.Context, promptID int64) error {
 
 const listRows = `-- name: ListRows :many
 select namespace, name, owner_uid, generation, revision, digest,
-       (updated_at < now() - make_interval(secs => $1))::boolean as settled
+       (updated_at < now() - make_interval(secs => $1))::boolean as quiescent
   from prompts
  where (namespace, name) > ($2::text, $3::text) and deleted_at is null
  order by namespace, name
@@ -38,10 +38,10 @@ select namespace, name, owner_uid, generation, revision, digest,
 `
 
 type ListRowsParams struct {
-	SettledSeconds float64
-	Namespace      string
-	Name           string
-	MaxRows        int32
+	QuiescentSeconds float64
+	Namespace        string
+	Name             string
+	MaxRows          int32
 }
 
 type ListRowsRow struct {
@@ -51,12 +51,12 @@ type ListRowsRow struct {
 	Generation int64
 	Revision   int64
 	Digest     string
-	Settled    bool
+	Quiescent  bool
 }
 
 func (q *Queries) ListRows(ctx context.Context, arg ListRowsParams) ([]ListRowsRow, error) {
 	rows, err := q.db.Query(ctx, listRows,
-		arg.SettledSeconds,
+		arg.QuiescentSeconds,
 		arg.Namespace,
 		arg.Name,
 		arg.MaxRows,
@@ -75,7 +75,7 @@ func (q *Queries) ListRows(ctx context.Context, arg ListRowsParams) ([]ListRowsR
 			&i.Generation,
 			&i.Revision,
 			&i.Digest,
-			&i.Settled,
+			&i.Quiescent,
 		); err != nil {
 			return nil, err
 		}
@@ -170,7 +170,7 @@ func (q *Queries) PurgePrompt(ctx context.Context, id int64) (PurgePromptRow, er
 const writeTombstone = `-- name: WriteTombstone :one
 with next as (
   update feed set revision = revision + 1 returning revision
-), buried as (
+), tombstone as (
   update prompts p
      set deleted_at = now(), updated_at = now(), revision = next.revision,
          deletion_policy = coalesce(nullif($1::text, ''), p.deletion_policy)
@@ -178,8 +178,8 @@ with next as (
    where p.id = $2
   returning p.revision
 )
-select buried.revision, coalesce(pg_notify('lectern', buried.revision::text)::text, '')::text as notified
-  from buried
+select tombstone.revision, coalesce(pg_notify('lectern', tombstone.revision::text)::text, '')::text as notified
+  from tombstone
 `
 
 type WriteTombstoneParams struct {
