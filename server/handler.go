@@ -67,7 +67,6 @@ func NewHandler(deps Deps) *Handler {
 	})
 	endpoint := transport.New(transport.Config{
 		Server:        surface.Server(),
-		Direct:        surface.Direct,
 		MayFollow:     surface.MayFollow,
 		Authenticator: deps.Authenticator,
 		Recorder:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, surface.ToolNames()),

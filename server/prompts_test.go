@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -17,10 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
-	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
-	"github.com/lectern-dev/lectern/server/prompts"
-	"github.com/lectern-dev/lectern/server/transport"
 )
 
 const unknownPrompt = "-32602 no such prompt, or not yours to read"
@@ -82,61 +77,7 @@ func TestPromptsGet(t *testing.T) {
 	}
 }
 
-// TestDirectAnswersAsThroughMCPGo holds the short way of prompts/get against the long one through
-// HandleMessage, byte for byte, status and header included.
-func TestDirectAnswersAsThroughMCPGo(t *testing.T) {
-	t.Parallel()
-	nobody := auth.NewNone("anna")
-	answer := func(handler http.Handler, q request, path string) (int, http.Header, string) {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost"+path, strings.NewReader(q.message(t)))
-		r.Header.Set("Content-Type", "application/json")
-		if !q.legacy {
-			r.Header.Set("Mcp-Protocol-Version", "2026-07-28")
-			r.Header.Set("Mcp-Method", q.rpc)
-			r.Header.Set("Mcp-Name", q.params["name"].(string)) //nolint:forcetypeassert // every case has one
-		}
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, r)
-		return w.Code, w.Header(), w.Body.String()
-	}
-	compare := func(t *testing.T, source catalog.Source, q request, path string) {
-		t.Helper()
-		surface := prompts.New(prompts.Config{Catalog: catalog.New(source, catalog.Options{}), Authorizer: nobody, Version: "v0"})
-		long := transport.Config{Server: surface.Server(), Authenticator: nobody}
-		short := long
-		short.Direct = surface.Direct
-		longStatus, longHeader, longBody := answer(transport.New(long), q, path)
-		shortStatus, shortHeader, shortBody := answer(transport.New(short), q, path)
-		if diff := cmp.Diff(longBody, shortBody); diff != "" {
-			t.Errorf("body (-HandleMessage +direct)\n%s", diff)
-		}
-		if longStatus != shortStatus || !cmp.Equal(longHeader, shortHeader) {
-			t.Errorf("HandleMessage %d %v, direct %d %v", longStatus, longHeader, shortStatus, shortHeader)
-		}
-	}
-	author := library(t)
-	for name, tc := range getCases {
-		for _, legacy := range []bool{false, true} {
-			path := tc.path
-			if path == "" {
-				path = "/mcp"
-			}
-			q := getPrompt(tc.name, tc.arguments)
-			q.legacy, q.id = legacy, `"a&b"`
-			t.Run(fmt.Sprintf("%s legacy=%t", name, legacy), func(t *testing.T) { compare(t, author, q, path) })
-		}
-	}
-	for name, err := range map[string]error{
-		"the store is away": fmt.Errorf("dial secret: %w", store.ErrUnavailable),
-		"an inner error":    errors.New("secret"),
-	} {
-		source := greeting()
-		source.Fail(err)
-		t.Run(name, func(t *testing.T) { compare(t, source, getPrompt("it.greeting", nil), "/mcp") })
-	}
-}
-
-func TestPromptsGet_Receipt(t *testing.T) {
+func TestReceipt(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
 	type receipt struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,116 +40,159 @@ func newProbe() *probe {
 }
 
 // everything answers with what it was asked.
-func everything(p *probe) *mcpserver.MCPServer {
-	srv := mcpserver.NewMCPServer("workshop", "v0",
-		mcpserver.WithToolCapabilities(true), mcpserver.WithResourceCapabilities(true, true), mcpserver.WithPromptCapabilities(true),
-		mcpserver.WithCompletions(), mcpserver.WithLogging(),
-		mcpserver.WithPromptCompletionProvider(completer{}), mcpserver.WithResourceCompletionProvider(completer{}))
-	srv.AddTool(tool("echo", `{"type":"object"}`), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		call := transport.FromContext(ctx)
-		said, err := json.Marshal(map[string]any{
-			"name": call.Name, "raw": call.RawArguments, "arguments": request.Params.RawArguments, "meta": request.Params.Meta,
-			"state": request.Params.RequestState, "responses": request.Params.InputResponses,
-		})
-		return mcp.NewToolResultText(string(said)), err
-	})
-	srv.AddTool(tool("mirror", `{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}`),
-		func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return mcp.NewToolResultText("mirrored"), nil
-		})
-	srv.AddTool(tool("fail", `{"type":"object"}`), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return nil, errors.New("dial secret-db-host:5432")
-	})
-	srv.AddTool(tool("refuse", `{"type":"object"}`), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return nil, transport.FromContext(ctx).Fail(&transport.Failure{
-			Code: mcp.MISSING_REQUIRED_CLIENT_CAPABILITY, Message: "sampling is needed",
-			Data: map[string]any{"requiredCapabilities": map[string]any{"sampling": map[string]any{}}},
-		})
-	})
-	panics := tool("panic", `{"type":"object"}`)
-	srv.AddTool(panics, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("secret") })
-	srv.AddResource(mcp.NewResource("test://panic", "panic"), func(context.Context, mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) { panic("secret") })
-	srv.AddTool(tool("progress", `{"type":"object"}`), progress)
-	srv.AddTool(tool("stammer", `{"type":"object"}`), stammer)
-	srv.AddTool(tool("log", `{"type":"object"}`), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		for _, level := range []mcp.LoggingLevel{mcp.LoggingLevelDebug, mcp.LoggingLevelWarning} {
-			err := mcpserver.ServerFromContext(ctx).SendLogMessageToClient(ctx, mcp.NewLoggingMessageNotification(level, "workshop", string(level)))
-			if err != nil {
-				return nil, err
+func everything(p *probe) transport.Server {
+	return transport.Server{
+		Info:  mcp.Implementation{Name: "workshop", Version: "v0"},
+		Tools: append(talkative(), plain(p)...),
+		Methods: map[mcp.MCPMethod]transport.Method{
+			mcp.MethodPromptsList: {Answer: func(context.Context, *transport.Call) (any, error) {
+				return &mcp.ListPromptsResult{Prompts: []mcp.Prompt{mcp.NewPrompt("ask")}}, nil
+			}},
+			mcp.MethodPromptsGet: {Answer: askBack},
+			mcp.MethodResourcesList: {Answer: func(context.Context, *transport.Call) (any, error) {
+				return &mcp.ListResourcesResult{Resources: []mcp.Resource{mcp.NewResource("test://panic", "panic"), mcp.NewResource("test://static", "static")}}, nil
+			}},
+			mcp.MethodResourcesTemplatesList: {Answer: func(context.Context, *transport.Call) (any, error) {
+				return &mcp.ListResourceTemplatesResult{ResourceTemplates: []mcp.ResourceTemplate{mcp.NewResourceTemplate("test://{id}/data", "template")}}, nil
+			}},
+			mcp.MethodResourcesRead:      {Answer: readTest},
+			mcp.MethodCompletionComplete: {Answer: completeAnything},
+		},
+		ResourcesChange: true, ResourceUpdates: true, PromptsChange: true, ToolsChange: true, Logging: true,
+	}
+}
+
+// simpleTool is a tool that takes any object.
+func simpleTool(name string, call func(context.Context, *transport.Call) (*mcp.CallToolResult, error)) transport.Tool {
+	return transport.Tool{Definition: tool(name, `{"type":"object"}`), Call: call}
+}
+
+func plain(p *probe) []transport.Tool {
+	return []transport.Tool{
+		simpleTool("echo", func(_ context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
+			said, err := json.Marshal(map[string]any{
+				"name": call.Name, "raw": call.RawArguments, "arguments": call.RawArguments, "meta": call.Meta,
+				"state": call.RequestState, "responses": call.InputResponses,
+			})
+			return mcp.NewToolResultText(string(said)), err
+		}),
+		{
+			Definition: tool("mirror", `{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}`),
+			Call: func(context.Context, *transport.Call) (*mcp.CallToolResult, error) {
+				return mcp.NewToolResultText("mirrored"), nil
+			},
+		},
+		simpleTool("fail", func(context.Context, *transport.Call) (*mcp.CallToolResult, error) {
+			return nil, errors.New("dial secret-db-host:5432")
+		}),
+		simpleTool("refuse", func(context.Context, *transport.Call) (*mcp.CallToolResult, error) {
+			return nil, &transport.Failure{
+				Code: mcp.MISSING_REQUIRED_CLIENT_CAPABILITY, Message: "sampling is needed",
+				Data: map[string]any{"requiredCapabilities": map[string]any{"sampling": map[string]any{}}},
 			}
-		}
-		return mcp.NewToolResultText("logged"), nil
-	})
-	srv.AddTool(tool("wait", `{"type":"object"}`), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		select {
-		case p.begun <- struct{}{}:
-		default:
-		}
-		select {
-		case <-ctx.Done():
-			p.ended <- struct{}{}
-			return nil, ctx.Err()
-		case <-time.After(time.Duration(request.GetInt("ms", int(patience.Milliseconds()))) * time.Millisecond):
-			return mcp.NewToolResultText("waited"), nil
-		}
-	})
-	srv.AddResource(mcp.NewResource("test://static", "static"), func(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-		return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, Text: "static"}}, nil
-	})
-	srv.AddResourceTemplate(mcp.NewResourceTemplate("test://{id}/data", "template"), func(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-		if request.Params.URI == "test://absent/data" {
-			return nil, transport.FromContext(ctx).Fail(transport.UnknownResource())
-		}
-		return []mcp.ResourceContents{mcp.TextResourceContents{URI: transport.FromContext(ctx).URI, Text: "from a template"}}, nil
-	})
-	srv.AddPrompt(mcp.NewPrompt("ask"), func(_ context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-		if request.Params.RequestState == "asked" {
-			return mcp.NewGetPromptResult(request.Params.Arguments["topic"], nil), nil
-		}
+		}),
+		simpleTool("rich", func(context.Context, *transport.Call) (*mcp.CallToolResult, error) {
+			result := mcp.NewToolResultStructured(map[string]any{"a<b": []int{1}, "none": nil}, "<&>\u2028")
+			result.EnsureResultMeta().SetMetaField("com.example/any", "<thing>")
+			return result, nil
+		}),
+		simpleTool("wrong", func(context.Context, *transport.Call) (*mcp.CallToolResult, error) {
+			return mcp.NewToolResultError("this went wrong"), nil
+		}),
+		simpleTool("panic", func(context.Context, *transport.Call) (*mcp.CallToolResult, error) { panic("secret") }),
+		simpleTool("wait", func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
+			select {
+			case p.begun <- struct{}{}:
+			default:
+			}
+			select {
+			case <-ctx.Done():
+				p.ended <- struct{}{}
+				return nil, ctx.Err()
+			case <-time.After(time.Duration(number(call, "ms", int(patience.Milliseconds()))) * time.Millisecond):
+				return mcp.NewToolResultText("waited"), nil
+			}
+		}),
+	}
+}
+
+// talkative are tools that tell something before they answer, without a pause.
+func talkative() []transport.Tool {
+	return []transport.Tool{
+		simpleTool("progress", func(_ context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
+			for i := range min(number(call, "count", 3), 1000) {
+				call.Progress(map[string]any{"progress": i})
+			}
+			return mcp.NewToolResultText("done"), nil
+		}),
+		// stammer sends notifications that are none before one that is.
+		simpleTool("stammer", func(_ context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
+			for _, fields := range []map[string]any{nil, {"progress": math.NaN()}, {"progress": 1}} {
+				call.Progress(fields)
+			}
+			return mcp.NewToolResultText("done"), nil
+		}),
+		simpleTool("log", func(_ context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
+			for _, level := range []mcp.LoggingLevel{mcp.LoggingLevelDebug, mcp.LoggingLevelWarning} {
+				call.Log(level, "workshop", string(level))
+			}
+			return mcp.NewToolResultText("logged"), nil
+		}),
+	}
+}
+
+// number is an argument of a call.
+func number(call *transport.Call, name string, otherwise int) int {
+	var arguments map[string]any
+	_ = json.Unmarshal(call.RawArguments, &arguments) // of none there is none
+	if value, there := arguments[name].(float64); there {
+		return int(value)
+	}
+	return otherwise
+}
+
+// askBack wants to know something before it answers.
+func askBack(_ context.Context, call *transport.Call) (any, error) {
+	switch {
+	case call.Name != "ask":
+		return nil, transport.InvalidParams("prompt '" + call.Name + "' not found: prompt not found")
+	case call.RequestState == "asked":
+		return mcp.NewGetPromptResult(call.Arguments["topic"], []mcp.PromptMessage{}), nil
+	default:
 		return mcpserver.NewInputRequestBuilder("asked").Roots("where").PromptResult(), nil
-	})
-	return srv
+	}
 }
 
-// progress tells how far it is, count times, without a pause before the answer.
-func progress(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	for i := range min(request.GetInt("count", 3), 1000) {
-		err := mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{
-			"progressToken": request.Params.Meta.ProgressToken, "progress": i,
-		})
-		if err != nil {
-			return nil, err
-		}
+func readTest(_ context.Context, call *transport.Call) (any, error) {
+	text := func(text string) (any, error) {
+		return &mcp.ReadResourceResult{Contents: []mcp.ResourceContents{mcp.TextResourceContents{URI: call.URI, Text: text}}}, nil
 	}
-	return mcp.NewToolResultText("done"), nil
+	switch {
+	case call.URI == "test://panic":
+		panic("secret")
+	case call.URI == "test://static":
+		return text("static")
+	case strings.HasPrefix(call.URI, "test://") && strings.HasSuffix(call.URI, "/data") && call.URI != "test://absent/data":
+		return text("from a template")
+	default:
+		return nil, transport.UnknownResource()
+	}
 }
 
-// stammer sends notifications that are none before one that is.
-func stammer(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	for _, params := range []map[string]any{nil, {"progress": math.NaN()}, {"progress": 1}} {
-		if err := mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", params); err != nil {
-			return nil, err
-		}
+// completeAnything completes everything with what it was asked.
+func completeAnything(_ context.Context, call *transport.Call) (any, error) {
+	values := []string{call.URI, call.Argument.Name, call.Argument.Value}
+	if call.Name == "panic" {
+		panic("secret")
 	}
-	return mcp.NewToolResultText("done"), nil
+	if call.Name != "" {
+		values = []string{call.Name, call.Argument.Name, call.Argument.Value, call.Arguments["other"]}
+	}
+	return &mcp.CompleteResult{Completion: mcp.Completion{Values: values}}, nil
 }
 
 func tool(name, schema string) mcp.Tool {
 	return mcp.NewToolWithRawSchema(name, "Does "+name, json.RawMessage(schema))
-}
-
-// completer completes everything with what it was asked.
-type completer struct{}
-
-func (completer) CompletePromptArgument(_ context.Context, name string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
-	if name == "panic" {
-		panic("secret")
-	}
-	return &mcp.Completion{Values: []string{name, argument.Name, argument.Value, given.Arguments["other"]}}, nil
-}
-
-func (completer) CompleteResourceArgument(_ context.Context, uri string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
-	return &mcp.Completion{Values: []string{uri, argument.Name, argument.Value}}, nil
 }
 
 func callTool(name string, arguments map[string]any) request {

@@ -23,24 +23,34 @@ const maxCompletions = 100
 // noSuchTemplate is the error of a reference to no template of ours.
 const noSuchTemplate = "no such resource template; there are " + promptTemplate + ", " + versionTemplate + " and " + channelTemplate
 
-// CompletePromptArgument completes the value of an argument by its enum. It is for mcp-go.
-func (s *Service) CompletePromptArgument(
-	ctx context.Context, name string, argument mcp.CompleteArgument, _ mcp.CompleteContext,
-) (*mcp.Completion, error) {
-	call := transport.FromContext(ctx)
-	key, selector, f := parsePromptName(call.Namespace, s.homeNamespace, name)
+// completeArgument answers completion/complete.
+func (s *Service) completeArgument(ctx context.Context, call *transport.Call) (any, error) {
+	of := s.completePrompt
+	if call.URI != "" {
+		of = s.completeResource
+	}
+	completion, err := of(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	return &mcp.CompleteResult{Completion: *completion}, nil
+}
+
+// completePrompt completes the value of an argument by its enum.
+func (s *Service) completePrompt(ctx context.Context, call *transport.Call) (*mcp.Completion, error) {
+	key, selector, f := parsePromptName(call.Namespace, s.homeNamespace, call.Name)
 	if f != nil {
-		return nil, call.Fail(f)
+		return nil, f
 	}
 	body, err := s.getIfAllowed(ctx, key, selector)
 	if err != nil {
-		return nil, call.Fail(s.failureFor(ctx, key, err))
+		return nil, s.failureFor(ctx, key, err)
 	}
-	values, ok := allowedValues(body.Arguments, argument.Name)
+	values, ok := allowedValues(body.Arguments, call.Argument.Name)
 	if !ok {
-		return nil, call.Fail(transport.InvalidParams(fmt.Sprintf("%s has no argument %q; prompts/list says which it has", name, argument.Name)))
+		return nil, transport.InvalidParams(fmt.Sprintf("%s has no argument %q; prompts/list says which it has", call.Name, call.Argument.Name))
 	}
-	return filterByPrefix(values, argument.Value), nil
+	return filterByPrefix(values, call.Argument.Value), nil
 }
 
 // allowedValues returns the values an argument may have, in the order of the manifest; none where any string is allowed,
@@ -57,19 +67,17 @@ func allowedValues(arguments []prompt.Argument, name string) ([]string, bool) {
 	}
 }
 
-// CompleteResourceArgument completes a variable of a template from what is stored, narrowed by the variables that were
-// filled in before. It is for mcp-go.
-func (s *Service) CompleteResourceArgument(
-	ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext,
-) (*mcp.Completion, error) {
-	call := transport.FromContext(ctx)
+// completeResource completes a variable of a template by what there is. What was filled in
+// before narrows.
+func (s *Service) completeResource(ctx context.Context, call *transport.Call) (*mcp.Completion, error) {
+	uri, argument := call.URI, call.Argument
 	if uri != promptTemplate && uri != versionTemplate && uri != channelTemplate {
-		return nil, call.Fail(transport.InvalidParams(noSuchTemplate))
+		return nil, transport.InvalidParams(noSuchTemplate)
 	}
 	if !strings.Contains(uri, "{"+argument.Name+"}") {
-		return nil, call.Fail(transport.InvalidParams(fmt.Sprintf("%s has no variable %q", uri, argument.Name)))
+		return nil, transport.InvalidParams(fmt.Sprintf("%s has no variable %q", uri, argument.Name))
 	}
-	key := store.Key{Namespace: given.Arguments["namespace"], Name: given.Arguments["name"]}
+	key := store.Key{Namespace: call.Arguments["namespace"], Name: call.Arguments["name"]}
 	if key.Namespace == "" {
 		key.Namespace = call.Namespace
 	}
@@ -83,7 +91,7 @@ func (s *Service) CompleteResourceArgument(
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnresolved):
 		return filterByPrefix(nil, ""), nil // what was filled in names nothing that can be completed
 	case err != nil:
-		return nil, call.Fail(s.failureFor(ctx, key, err))
+		return nil, s.failureFor(ctx, key, err)
 	}
 	return completion, nil
 }
@@ -126,7 +134,7 @@ func (s *Service) completeListed(
 	if err != nil {
 		return nil, err
 	}
-	return &mcp.Completion{Values: found.Values, Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
+	return &mcp.Completion{Values: append([]string{}, found.Values...), Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
 }
 
 // readableVersions returns the versions of a prompt that the caller may read, newest first.

@@ -2,10 +2,11 @@ package prompts
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -27,19 +28,15 @@ func everyTool() *Service {
 	})
 }
 
-// listed is tools/list through mcp-go.
+// listed are the definitions of the tools as tools/list has them, in the order of their names.
 func listed(t *testing.T) []mcp.Tool {
 	t.Helper()
-	response := everyTool().Server().HandleMessage(context.Background(), json.RawMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
-	answer, ok := response.(mcp.JSONRPCResponse)
-	if !ok {
-		t.Fatalf("tools/list answered %+v", response)
+	var tools []mcp.Tool
+	for _, tool := range everyTool().Server().Tools {
+		tools = append(tools, tool.Definition)
 	}
-	result, ok := answer.Result.(mcp.ListToolsResult)
-	if !ok {
-		t.Fatalf("tools/list has a %T", answer.Result)
-	}
-	return result.Tools
+	slices.SortFunc(tools, func(a, b mcp.Tool) int { return strings.Compare(a.Name, b.Name) })
+	return tools
 }
 
 // TestTools_Definitions: what clients are shown changes only on purpose (go test -update).

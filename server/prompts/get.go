@@ -28,31 +28,9 @@ type receipt struct {
 	Variables []string          `json:"variables"`
 }
 
-// getThroughMCPGo answers every prompts/get that comes through mcp-go, which knows one prompt only; which one is meant,
-// the call says.
-func (s *Service) getThroughMCPGo(ctx context.Context, _ mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-	call := transport.FromContext(ctx)
-	r, f := s.renderCall(ctx, call)
-	if f != nil {
-		return nil, call.Fail(f)
-	}
-	result := &mcp.GetPromptResult{
-		Description: r.body.Description,
-		Messages:    make([]mcp.PromptMessage, len(r.messages)),
-	}
-	for i, m := range r.messages {
-		result.Messages[i] = mcp.PromptMessage{
-			Role:    mcp.Role(m.Role),
-			Content: mcp.TextContent{Type: "text", Text: m.Text},
-		}
-	}
-	result.EnsureResultMeta().SetMetaField(receiptKey, newReceipt(r.body, call.Arguments))
-	return result, nil
-}
-
-// Direct answers prompts/get as getThroughMCPGo does, by types that cost less to encode: a test compares the bytes of
-// both.
-func (s *Service) Direct(ctx context.Context, call *transport.Call) (any, *transport.Failure) {
+// answerPromptsGet answers prompts/get, by types that cost less to encode than mcp-go's: a test holds their bytes against each
+// other.
+func (s *Service) answerPromptsGet(ctx context.Context, call *transport.Call) (any, error) {
 	r, f := s.renderCall(ctx, call)
 	if f != nil {
 		return nil, f

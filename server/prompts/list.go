@@ -27,20 +27,18 @@ type truncated struct {
 	Use   string `json:"use,omitempty"`
 }
 
-// fillPromptList replaces the answer mcp-go made from its registry. It cannot return an error; the call takes
-// it.
-func (s *Service) fillPromptList(ctx context.Context, _ any, _ *mcp.ListPromptsRequest, result *mcp.ListPromptsResult) {
-	call := transport.FromContext(ctx)
+// answerPromptsList answers prompts/list.
+func (s *Service) answerPromptsList(ctx context.Context, call *transport.Call) (any, error) {
 	found, f := s.readPage(ctx, call)
 	if f != nil {
-		_ = call.Fail(f)
-		return
+		return nil, f
 	}
-	result.Prompts = make([]mcp.Prompt, len(found.prompts))
+	result := &mcp.ListPromptsResult{Prompts: make([]mcp.Prompt, len(found.prompts))}
 	for i := range found.prompts {
 		result.Prompts[i] = toMCPPrompt(s.omittedNamespace(ctx), &found.prompts[i])
 	}
 	found.addPagination(&result.PaginatedResult)
+	return result, nil
 }
 
 // promptPage is what a list of prompts, or of their resources, answers.

@@ -20,16 +20,29 @@ const (
 	jsonType   = "application/json"
 )
 
-// fillResourceList replaces the answer mcp-go made from its registry. It has what prompts/list has, in
-// the same order on the same pages.
-func (s *Service) fillResourceList(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, result *mcp.ListResourcesResult) {
-	call := transport.FromContext(ctx)
+// templates are those of resources/templates/list, in the order of their names.
+var templates = []mcp.ResourceTemplate{
+	newTemplate(promptTemplate, "prompt", "Prompt", "A prompt in its default version: the text as written, and what is known of it"),
+	newTemplate(channelTemplate, "prompt-channel", "Channel of a prompt", "The version a channel of a prompt points to, as production or latest"),
+	newTemplate(versionTemplate, "prompt-version", "Version of a prompt", "One version of a prompt, which never changes"),
+}
+
+func newTemplate(uri, name, title, description string) mcp.ResourceTemplate {
+	return mcp.NewResourceTemplate(uri, name,
+		mcp.WithTemplateTitle(title), mcp.WithTemplateDescription(description), mcp.WithTemplateMIMEType(jsonType))
+}
+
+func listTemplates(context.Context, *transport.Call) (any, error) {
+	return &mcp.ListResourceTemplatesResult{ResourceTemplates: templates}, nil
+}
+
+// listResources answers resources/list. It has what prompts/list has, in the same order on the same pages.
+func (s *Service) listResources(ctx context.Context, call *transport.Call) (any, error) {
 	found, f := s.readPage(ctx, call)
 	if f != nil {
-		_ = call.Fail(f)
-		return
+		return nil, f
 	}
-	result.Resources = make([]mcp.Resource, len(found.prompts))
+	result := &mcp.ListResourcesResult{Resources: make([]mcp.Resource, len(found.prompts))}
 	for i := range found.prompts {
 		p := &found.prompts[i]
 		result.Resources[i] = mcp.Resource{
@@ -38,24 +51,35 @@ func (s *Service) fillResourceList(ctx context.Context, _ any, _ *mcp.ListResour
 		}
 	}
 	found.addPagination(&result.PaginatedResult)
+	return result, nil
 }
 
-func (s *Service) readResource(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-	call := transport.FromContext(ctx)
-	key, selector, ok := parseURI(request.Params.URI)
+// readResource answers resources/read. Older clients have no word for how long a resource may be kept.
+func (s *Service) readResource(ctx context.Context, call *transport.Call) (any, error) {
+	key, selector, ok := parseURI(call.URI)
 	if !ok {
-		return nil, call.Fail(transport.UnknownResource())
+		return nil, transport.UnknownResource()
 	}
 	ctx, cancel := s.withQueryTimeout(ctx)
 	defer cancel()
 	text, err := s.resourceText(ctx, call.Namespace, key, selector)
 	switch {
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
-		return nil, call.Fail(transport.UnknownResource())
+		return nil, transport.UnknownResource()
 	case err != nil:
-		return nil, call.Fail(s.failureFor(ctx, key, err))
+		return nil, s.failureFor(ctx, key, err)
 	}
-	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: jsonType, Text: text}}, nil
+	result := &mcp.ReadResourceResult{Contents: []mcp.ResourceContents{
+		mcp.TextResourceContents{URI: call.URI, MIMEType: jsonType, Text: text},
+	}}
+	switch {
+	case !call.Modern:
+	case selector.Version != 0:
+		result.SetCacheHints(versionTTL.Milliseconds(), mcp.CacheScopePrivate)
+	default:
+		result.SetCacheHints(listTTL.Milliseconds(), mcp.CacheScopePrivate)
+	}
+	return result, nil
 }
 
 // resourceText returns the text of the resource of a prompt.
@@ -71,17 +95,4 @@ func (s *Service) resourceText(ctx context.Context, endpoint string, key store.K
 		return "", store.ErrNotFound
 	}
 	return tool.IndentJSON(toResourceJSON(&record, selector), "")
-}
-
-// setResourceCacheHints writes how long a resource may be cached (SEP-2549): mcp-go knows one time for all. Clients before
-// 2026-07-28 have no field for it.
-func setResourceCacheHints(ctx context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
-	if !transport.FromContext(ctx).Modern {
-		return
-	}
-	ttl := listTTL
-	if _, selector, ok := parseURI(request.Params.URI); ok && selector.Version != 0 {
-		ttl = versionTTL
-	}
-	result.SetCacheHints(ttl.Milliseconds(), mcp.CacheScopePrivate)
 }

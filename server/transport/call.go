@@ -19,42 +19,55 @@ type Call struct {
 	Namespace string
 	// Duplex is true where the client can be told of changes at any time: on a pipe.
 	Duplex bool
+	// Meta is what the request says of itself and of its client.
+	Meta Meta
 
 	// Name is that of prompts/get and tools/call, and of the prompt whose argument is completed.
 	Name string
 	// URI is that of resources/read, and of the resource template that is completed.
 	URI string
-	// Arguments are those of prompts/get.
+	// Arguments are those of prompts/get, and what was filled in before of what is completed.
 	Arguments map[string]string
 	// RawArguments are those of tools/call: a JSON object as the client wrote it, numbers too large
 	// for a float included; empty when absent.
 	RawArguments json.RawMessage
+	// Argument is the one that is completed.
+	Argument mcp.CompleteArgument
 	// Cursor is that of a list. It is nil when absent: an empty one is a cursor.
 	Cursor *string
+	// Params are those of a method of an extension: JSON as the client wrote it, empty when absent.
+	Params json.RawMessage
+	// InputResponses answer what a handler asked before, and RequestState is what it gave the client to send
+	// back (SEP-2322). Anybody can make one up.
+	InputResponses mcp.InputResponses
+	RequestState   string
 
 	// ToolError is set once a tool answered with isError: to the protocol a success.
 	ToolError bool
 
-	// passed is what of the params reaches mcp-go as it came; nil when nothing does.
-	passed  *passed
-	failure *Failure
+	// level is that of logging/setLevel, notifications those of subscriptions/listen: JSON.
+	level         mcp.LoggingLevel
+	notifications json.RawMessage
+	// notifier takes what the handler tells before it answers; nil where nothing can be told.
+	notifier *notifier
 }
 
-// Fail makes the answer an error of the caller's choice; mcp-go's handlers cannot choose the code,
-// and its hooks cannot fail at all. It returns f for the handler to return.
-func (c *Call) Fail(f *Failure) error {
-	c.failure = f
-	return f
-}
-
-// listens reports whether a call opens a stream.
-func (c *Call) listens() bool {
+// isListen reports whether a call opens a stream.
+func (c *Call) isListen() bool {
 	return c.Modern && c.Method == string(mcp.MethodSubscriptionsListen)
+}
+
+// Capabilities are those the client declares for this call; an older one declares none here.
+func (c *Call) Capabilities() mcp.ClientCapabilities {
+	if declared := c.Meta.capabilities(); c.Modern && declared != nil {
+		return *declared
+	}
+	return mcp.ClientCapabilities{}
 }
 
 type callKey struct{}
 
-// FromContext is the call a handler or hook of mcp-go works for. It is nil outside this transport.
+// FromContext returns the call a handler works for. It is nil outside this transport.
 func FromContext(ctx context.Context) *Call {
 	call, _ := ctx.Value(callKey{}).(*Call)
 	return call

@@ -2,112 +2,224 @@ package transport
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 )
 
-// dispatcher hands requests to mcp-go, as messages of its own making with what was checked in them:
-// mcp-go decodes a message five times or more, and a short one costs it less. The number in it is unique,
-// since mcp-go keeps the requests under way under their ids, across callers.
+// era says which clients have a method.
+type era int
+
+const (
+	everyEra era = iota
+	// legacyEra is before revision 2026-07-28, modernEra from it on.
+	legacyEra
+	modernEra
+)
+
+// row is what is known of a method: who has it, what it reads of the params, and what answers it.
+type row struct {
+	Method
+	era era
+	// reads is what of the params is decoded with the message; read takes that and the rest, nil nothing.
+	reads reads
+	read  func(*Call, *params) *Failure
+	// rawParams says that the method decodes all of its params.
+	rawParams bool
+	// talks says that the handler may tell something before it answers.
+	talks bool
+}
+
+// protocol has what methods of MCP read, whoever answers them.
+var protocol = map[mcp.MCPMethod]row{
+	mcp.MethodInitialize:             {era: legacyEra, rawParams: true},
+	mcp.MethodPing:                   {era: legacyEra},
+	mcp.MethodSetLogLevel:            {era: legacyEra, read: (*Call).readSetLevel},
+	mcp.MethodServerDiscover:         {era: modernEra},
+	mcp.MethodSubscriptionsListen:    {era: modernEra, read: (*Call).readListen},
+	mcp.MethodPromptsList:            {reads: readsCursor, read: (*Call).readCursor},
+	mcp.MethodPromptsGet:             {reads: readsName, read: (*Call).readPrompt},
+	mcp.MethodToolsList:              {reads: readsCursor, read: (*Call).readOnlyPage},
+	mcp.MethodToolsCall:              {reads: readsName, read: (*Call).readTool, talks: true},
+	mcp.MethodResourcesList:          {reads: readsCursor, read: (*Call).readCursor},
+	mcp.MethodResourcesTemplatesList: {reads: readsCursor, read: (*Call).readOnlyPage},
+	mcp.MethodResourcesRead:          {reads: readsURI, read: (*Call).readResource, talks: true},
+	mcp.MethodCompletionComplete:     {read: (*Call).readCompletion},
+}
+
+// dispatcher answers requests by a table of methods.
 type dispatcher struct {
-	server *server.MCPServer
-	direct func(context.Context, *Call) (any, *Failure)
-	log    *slog.Logger
-	serial atomic.Uint64
-	offer  offer
-	// mirrors tells of tools by name whether clients mirror arguments in headers.
-	mirrors sync.Map
+	server Server
+	// has are the server's capabilities.
+	has   mcp.ServerCapabilities
+	table map[string]*row
+	tools map[string]*toolRow
+	log   *slog.Logger
 }
 
-func newDispatcher(srv *server.MCPServer, direct func(context.Context, *Call) (any, *Failure), log *slog.Logger) *dispatcher {
-	return &dispatcher{server: srv, direct: direct, log: log, offer: offered(srv)}
+// toolRow is a tool, and whether clients mirror any of its arguments in headers.
+type toolRow struct {
+	Tool
+	mirrored bool
 }
 
-// dispatch answers a call. The result is nil with a failure. The body is needed for initialize only.
-func (d *dispatcher) dispatch(ctx context.Context, call *Call, body []byte) (result any, f *Failure) {
+// newDispatcher makes the table of a server: its methods, and those that are answered here.
+func newDispatcher(srv Server, log *slog.Logger) *dispatcher {
+	d := &dispatcher{
+		server: srv, has: srv.capabilities(), log: log,
+		table: make(map[string]*row), tools: make(map[string]*toolRow, len(srv.Tools)),
+	}
+	methods := map[mcp.MCPMethod]Method{
+		mcp.MethodInitialize:          {Answer: d.server.initialize},
+		mcp.MethodPing:                {Answer: answerEmpty},
+		mcp.MethodServerDiscover:      {Answer: d.server.discover, TTL: srv.DiscoverTTL},
+		mcp.MethodSubscriptionsListen: {}, // a stream is not one answer
+	}
+	if srv.Logging {
+		methods[mcp.MethodSetLogLevel] = Method{Answer: answerEmpty} // a level is a connection's
+	}
+	if srv.Tools != nil {
+		list := srv.toolList()
+		methods[mcp.MethodToolsList] = Method{TTL: srv.ToolsTTL, Answer: func(context.Context, *Call) (any, error) {
+			return &mcp.ListToolsResult{Tools: list}, nil
+		}}
+		methods[mcp.MethodToolsCall] = Method{Answer: d.callTool}
+	}
+	maps.Copy(methods, srv.Methods)
+	for name, method := range methods {
+		r, known := protocol[name]
+		if !known {
+			r = row{era: modernEra, rawParams: true} // of an extension
+		}
+		r.Method = method
+		d.table[string(name)] = &r
+	}
+	for _, tool := range srv.Tools {
+		d.tools[tool.Definition.Name] = &toolRow{Tool: tool, mirrored: len(mcp.ExtractParamHeaderBindings(&tool.Definition)) > 0}
+	}
+	return d
+}
+
+// find returns the row of a method that a client of an era has; nil when there is none.
+func (d *dispatcher) find(modern bool, method string) *row {
+	r := d.table[method]
+	if r == nil || r.era != everyEra && (r.era == modernEra) != modern {
+		return nil
+	}
+	return r
+}
+
+// read fills in a call by what a message asks for, and returns the row of its method, with what is wrong with its
+// params. Those of a method that is not served may be anything.
+func (d *dispatcher) read(e *envelope, call *Call, modern bool, body []byte) (*row, *Failure) {
+	call.Method, call.Version, call.Modern, call.Meta = e.Method, e.version, modern, e.Params.Meta
+	r := d.find(modern, e.Method)
+	if r == nil {
+		return nil, nil
+	}
+	return r, r.readParams(e, call, body)
+}
+
+// readParams gives a call what its method reads of the params.
+func (r *row) readParams(e *envelope, call *Call, body []byte) *Failure {
+	if e.mistyped != nil {
+		if f := checkTypes(r.reads, body); f != nil {
+			return f
+		}
+	}
+	if raw := e.Params.Meta; len(raw) > 0 && raw[0] != '{' {
+		return malformedMember("_meta", kindOf(json.RawMessage(raw)))
+	}
+	if e.version == "" {
+		if raw := e.Params.Meta.Get(mcp.MetaKeyProtocolVersion); isPresent(raw) && raw[0] != '"' {
+			return missingMeta(mcp.MetaKeyProtocolVersion)
+		}
+	}
+	if r.rawParams {
+		var message struct {
+			Params json.RawMessage `json:"params"`
+		}
+		if f := decodeParams(body, &message); f != nil {
+			return f
+		}
+		call.Params = message.Params
+	}
+	if r.read == nil {
+		return nil
+	}
+	return r.read(call, &e.Params)
+}
+
+// dispatch answers a call by the row of its method. The result is nil with a failure.
+func (d *dispatcher) dispatch(ctx context.Context, r *row, call *Call) (result any, f *Failure) {
+	if r == nil {
+		return nil, d.notServed(call)
+	}
 	defer func() {
-		if r := recover(); r != nil {
-			d.log.ErrorContext(ctx, "Panic in a request", "method", call.Method, "panic", r, "stack", string(debug.Stack()))
+		if p := recover(); p != nil {
+			d.log.ErrorContext(ctx, "Panic in a request", "method", call.Method, "panic", p, "stack", string(debug.Stack()))
 			result, f = nil, Internal()
 		}
 	}()
-	if d.direct != nil && call.Method == string(mcp.MethodPromptsGet) {
-		return d.direct(ctx, call)
+	result, err := r.Answer(ctx, call)
+	if err == nil {
+		err = checkResult(call, result)
 	}
-	response := d.server.HandleMessage(ctx, d.message(call, body))
-	if call.failure != nil {
-		return nil, call.failure
+	if err != nil {
+		return nil, d.translate(ctx, call, err)
 	}
-	known := d.offer.served(call.Modern, call.Method)
-	switch r := response.(type) {
-	case mcp.JSONRPCResponse:
-		if !known {
-			return nil, notOffered(call.Method)
-		}
-		if answered, is := r.Result.(*mcp.CallToolResult); is {
-			call.ToolError = answered.IsError
-		}
-		return within(call, r.Result), nil
-	case mcp.JSONRPCError:
-		if !known && r.Error.Code != mcp.METHOD_NOT_FOUND {
-			return nil, notOffered(call.Method)
-		}
-		return nil, d.translate(ctx, call, r.Error)
-	default:
-		d.log.ErrorContext(ctx, "No answer to a request", "method", call.Method)
-		return nil, Internal()
+	return d.complete(call, result, r.TTL), nil
+}
+
+// changes are the lists that streams can be told of.
+func (d *dispatcher) changes() mcp.SubscriptionFilter {
+	has := &d.has
+	return mcp.SubscriptionFilter{
+		PromptsListChanged:   has.Prompts != nil && has.Prompts.ListChanged,
+		ToolsListChanged:     has.Tools != nil && has.Tools.ListChanged,
+		ResourcesListChanged: has.Resources != nil && has.Resources.ListChanged,
 	}
 }
 
-// within takes out of what older clients are promised what needs a channel they do not have. The result is
-// mcp-go's own, made for this answer.
-func within(call *Call, result any) any {
-	initialized, ok := result.(mcp.InitializeResult)
-	if !ok || call.Duplex {
-		return result
+// translate keeps inner errors inside.
+func (d *dispatcher) translate(ctx context.Context, call *Call, err error) *Failure {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f
 	}
-	has := &initialized.Capabilities
-	if has.Prompts != nil {
-		has.Prompts.ListChanged = false
-	}
-	if has.Tools != nil {
-		has.Tools.ListChanged = false
-	}
-	if has.Resources != nil {
-		has.Resources.ListChanged, has.Resources.Subscribe = false, false
-	}
-	return initialized
-}
-
-// notOffered is said of a method that mcp-go knows and that makes no sense here: it would promise
-// what needs a session.
-func notOffered(method string) *Failure {
-	return &Failure{Code: mcp.METHOD_NOT_FOUND, Message: method + " is not offered"}
-}
-
-// translate keeps inner errors inside, and gives malformed params their code: what mcp-go calls an
-// invalid request was checked to be a valid one.
-func (d *dispatcher) translate(ctx context.Context, call *Call, err mcp.JSONRPCErrorDetails) *Failure {
-	method := mcp.MCPMethod(call.Method)
-	switch {
-	case err.Code == mcp.INTERNAL_ERROR && ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return Canceled()
-	case err.Code == mcp.INTERNAL_ERROR:
-		d.log.ErrorContext(ctx, "A request failed", "method", call.Method, "err", err.Message)
-		return Internal()
-	case err.Code == mcp.INVALID_REQUEST, err.Code == mcp.PARSE_ERROR:
-		return InvalidParams("the params of " + call.Method + " are malformed")
-	case err.Code == mcp.INVALID_PARAMS && method == mcp.MethodToolsCall:
-		return InvalidParams(fmt.Sprintf("no such tool as %q; tools/list has those there are for you", call.Name))
-	case err.Code == mcp.INVALID_PARAMS && method == mcp.MethodResourcesRead, err.Code == mcp.RESOURCE_NOT_FOUND:
-		return UnknownResource() // under no retired code, in neither era
-	default:
-		return &Failure{Code: err.Code, Message: err.Message, Data: err.Data}
 	}
+	d.log.ErrorContext(ctx, "A request failed", "method", call.Method, "err", err)
+	return Internal()
+}
+
+func answerEmpty(context.Context, *Call) (any, error) { return mcp.EmptyResult{}, nil }
+
+// callTool has a tool answer. Who may not call it is for the tool to say.
+func (d *dispatcher) callTool(ctx context.Context, call *Call) (any, error) {
+	tool := d.tools[call.Name]
+	if tool == nil {
+		return nil, InvalidParams(fmt.Sprintf("no such tool as %q; tools/list has those there are for you", call.Name))
+	}
+	result, err := tool.Call(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	call.ToolError = result.IsError
+	return result, nil
+}
+
+// checkResult refuses a result that an older client has no way to understand: a question back (SEP-2322). Asking
+// it would take a request of the server's, for which there is no channel.
+func checkResult(call *Call, result any) error {
+	asking, can := result.(interface{ NeedsInput() bool })
+	if can && !call.Modern && asking.NeedsInput() {
+		return errors.New("the handler asks back, which this client cannot answer")
+	}
+	return nil
 }

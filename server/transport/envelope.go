@@ -11,7 +11,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// envelope is all of a message that is looked at.
+// envelope is all of a message that is read. A body is decoded into it once: what only some methods read stays as
+// it came until they do.
 type envelope struct {
 	JSONRPC string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
@@ -20,6 +21,8 @@ type envelope struct {
 	Result  json.RawMessage `json:"result"`
 	Error   json.RawMessage `json:"error"`
 
+	// version is the revision that params._meta says the request speaks.
+	version string
 	// mistyped is the first member of the params that is not of the type it has below.
 	mistyped *json.UnmarshalTypeError
 }
@@ -27,44 +30,19 @@ type envelope struct {
 // params are all members that any method reads. Where one is mistyped, the others are read all the
 // same, and the method says whether it minds.
 type params struct {
-	Name          string            `json:"name"`
-	Arguments     map[string]string `json:"arguments"`
-	Cursor        *string           `json:"cursor"`
-	Notifications json.RawMessage   `json:"notifications"`
-	Meta          requestMeta       `json:"_meta"`
+	Name           string          `json:"name"`
+	URI            string          `json:"uri"`
+	Arguments      json.RawMessage `json:"arguments"`
+	Cursor         *string         `json:"cursor"`
+	InputResponses json.RawMessage `json:"inputResponses"`
+	RequestState   json.RawMessage `json:"requestState"`
+	Notifications  json.RawMessage `json:"notifications"`
+	Ref            json.RawMessage `json:"ref"`
+	Argument       json.RawMessage `json:"argument"`
+	Context        json.RawMessage `json:"context"`
+	Level          json.RawMessage `json:"level"`
+	Meta           Meta            `json:"_meta"`
 }
-
-type requestMeta struct {
-	Version       string          `json:"io.modelcontextprotocol/protocolVersion"`
-	Capabilities  capabilities    `json:"io.modelcontextprotocol/clientCapabilities"`
-	ClientInfo    ignored         `json:"io.modelcontextprotocol/clientInfo"`
-	LogLevel      json.RawMessage `json:"io.modelcontextprotocol/logLevel"`
-	ProgressToken json.RawMessage `json:"progressToken"`
-	Traceparent   json.RawMessage `json:"traceparent"`
-	Tracestate    json.RawMessage `json:"tracestate"`
-}
-
-// capabilities notes whether a client declared its capabilities, and in the right shape. What they
-// are, handlers learn from mcp-go.
-type capabilities struct{ declared bool }
-
-// UnmarshalJSON leaves what is malformed undeclared.
-func (c *capabilities) UnmarshalJSON(raw []byte) error {
-	if string(raw) == "{}" {
-		c.declared = true
-		return nil
-	}
-	var declared *mcp.ClientCapabilities
-	c.declared = json.Unmarshal(raw, &declared) == nil && declared != nil
-	return nil
-}
-
-// ignored skips a value at no cost; a field that is not named at all is looked up again in lower
-// case.
-type ignored struct{}
-
-// UnmarshalJSON takes everything.
-func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
 // decode reads a message. With a failure the envelope has an ID when the message had a usable one.
 func decode(body []byte, e *envelope) *Failure {
@@ -80,6 +58,7 @@ func decode(body []byte, e *envelope) *Failure {
 		}
 		e.mistyped = mistyped
 	}
+	e.version = e.Params.Meta.version()
 	if f := e.checkID(); f != nil {
 		return f
 	}
@@ -94,8 +73,8 @@ func decode(body []byte, e *envelope) *Failure {
 	return nil
 }
 
-// asks reports whether a message is a request. Others are notifications and responses.
-func (e *envelope) asks() bool { return e.Method != "" && len(e.ID) > 0 }
+// isRequest reports whether a message is one. Others are notifications and responses.
+func (e *envelope) isRequest() bool { return e.Method != "" && len(e.ID) > 0 }
 
 // notJSON says why a message cannot be read, where that is not plain to see.
 func notJSON(err error) string {
@@ -105,30 +84,25 @@ func notJSON(err error) string {
 	return "the message is not valid JSON"
 }
 
-// trace is what the _meta of a request says of its trace.
-func (e *envelope) trace() Trace {
-	return Trace{Parent: e.Params.Meta.Traceparent, State: e.Params.Meta.Tracestate}
-}
-
 // checkID refuses what cannot identify a request. An absent id makes a notification.
 func (e *envelope) checkID() *Failure {
-	if len(e.ID) == 0 || identifies(e.ID) {
+	if len(e.ID) == 0 || isID(e.ID) {
 		return nil
 	}
 	e.ID = nil
-	return invalidRequest("id " + mustIdentify)
+	return invalidRequest("id " + idRule)
 }
 
-// maxIdentifying bounds ids and tokens: they are held as long as a stream is, and each event repeats them.
-const maxIdentifying = 256
+// maxID bounds ids and tokens: they are held as long as a stream is, and each event repeats them.
+const maxID = 256
 
-var mustIdentify = fmt.Sprintf("must be a string or an integer, of at most %d bytes", maxIdentifying)
+var idRule = fmt.Sprintf("must be a string or an integer, of at most %d bytes", maxID)
 
-// identifies reports whether a JSON value is an id, or a token: a string that is text, or an integer as such
+// isID reports whether a JSON value is an id, or a token: a string that is text, or an integer as such
 // are written, and short.
-func identifies(raw json.RawMessage) bool {
+func isID(raw json.RawMessage) bool {
 	switch c := raw[0]; {
-	case len(raw) > maxIdentifying:
+	case len(raw) > maxID:
 		return false
 	case c == '"':
 		return utf8.Valid(raw)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -39,11 +38,8 @@ const (
 
 // Config of a Handler. Server and Authenticator are required.
 type Config struct {
-	Server        *server.MCPServer
+	Server        Server
 	Authenticator auth.Authenticator
-	// Direct answers prompts/get without mcp-go, which costs several times what the answer does. It
-	// must answer as the handler registered with mcp-go would; nil leaves all to mcp-go.
-	Direct func(ctx context.Context, call *Call) (result any, f *Failure)
 	// Recorder sees every message that is a request; nil records nothing.
 	Recorder Recorder
 	Log      *slog.Logger
@@ -88,7 +84,7 @@ func New(config Config) *Handler {
 	}
 	return &Handler{
 		config:   config,
-		dispatch: newDispatcher(config.Server, config.Direct, config.Log),
+		dispatch: newDispatcher(config.Server, config.Log),
 		streams:  newStreams(config.StreamsPerCaller),
 	}
 }
@@ -170,7 +166,8 @@ type exchange struct {
 	page      *page
 	envelope  envelope
 	call      Call
-	// malformed is what is wrong with the params of a method that is served.
+	// method is nil for one the client does not have; malformed is what is wrong with the params of one it has.
+	method    *row
 	malformed *Failure
 }
 
@@ -215,7 +212,7 @@ func (h *Handler) message(ctx context.Context, x *exchange) {
 	e := &x.envelope
 	f := decode(x.page.Bytes(), e)
 	isModern := modern(x.header, e)
-	if f == nil && !e.asks() {
+	if f == nil && !e.isRequest() {
 		// A notification or a response. None changes anything here, and one that cancels must
 		// not: it names a request by its id, and ids of different callers are alike.
 		h.limitWrite(x.control)
@@ -230,23 +227,14 @@ func (h *Handler) message(ctx context.Context, x *exchange) {
 		h.reject(x, f, status)
 		return
 	}
-	x.call, x.malformed = h.call(e, isModern, x.page.Bytes())
+	x.method, x.malformed = h.dispatch.read(e, &x.call, isModern, x.page.Bytes())
 	x.call.Namespace = x.namespace
 	if x.call.Version == "" {
 		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}
 	ctx = context.WithValue(auth.WithIdentity(ctx, x.identity), callKey{}, &x.call)
-	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, e.trace(), started)
+	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, e.Params.Meta.trace(), started)
 	end(h.request(ctx, x))
-}
-
-// call is what a request asks for, and what is wrong with its params where they matter.
-func (h *Handler) call(e *envelope, isModern bool, body []byte) (call Call, malformed *Failure) {
-	call = Call{Method: e.Method, Version: e.Params.Meta.Version, Modern: isModern}
-	if h.dispatch.offer.served(isModern, e.Method) {
-		malformed = h.dispatch.fill(e, &call, body)
-	}
-	return call, malformed
 }
 
 // request answers a request and returns the failure it ended in.
@@ -255,7 +243,7 @@ func (h *Handler) request(ctx context.Context, x *exchange) *Failure {
 	switch {
 	case f != nil:
 	case x.call.Modern:
-		f = h.checkModern(x.header, &x.envelope, &x.call)
+		f = h.checkModern(x)
 	default:
 		if f = checkLegacy(x.header, &x.envelope); f != nil {
 			h.reject(x, f, http.StatusBadRequest)
@@ -265,11 +253,26 @@ func (h *Handler) request(ctx context.Context, x *exchange) *Failure {
 	switch {
 	case f != nil:
 		return h.respond(x, nil, f)
-	case x.call.listens():
+	case x.call.isListen():
 		return h.listen(ctx, x)
-	case x.call.passed != nil:
-		return h.exchangeCall(ctx, x)
 	}
-	result, f := h.dispatch.dispatch(ctx, &x.call, x.page.Bytes())
+	result, out, f := h.answer(ctx, x)
+	if out != nil && out.begun {
+		return h.finish(out, result, f)
+	}
 	return h.respond(x, result, f)
+}
+
+// answer has a request answered, and what its handler tells meanwhile written: as events, then.
+func (h *Handler) answer(ctx context.Context, x *exchange) (result any, out *events, f *Failure) {
+	if x.method != nil && x.method.talks {
+		// A deadline that passes while the handler works would look like a client that left.
+		_ = x.control.SetReadDeadline(time.Time{})
+		if accepts(x.header["Accept"], "text/event-stream") {
+			out = h.events(x)
+			defer x.call.notifying(out, h.config.KeepAlive, mcp.LoggingLevelInfo).close()
+		}
+	}
+	result, f = h.dispatch.dispatch(ctx, x.method, &x.call)
+	return result, out, f
 }

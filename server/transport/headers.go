@@ -14,13 +14,13 @@ import (
 // modern reports whether a request speaks revision 2026-07-28 or newer, by what either place says.
 // Saying it in one place only is a fault that checkModern finds.
 func modern(header http.Header, e *envelope) bool {
-	return mcp.IsModernProtocol(e.Params.Meta.Version) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
+	return mcp.IsModernProtocol(e.version) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
 }
 
-// checkModern holds the headers of a modern request against its body. A method that is not served
+// checkModern holds the headers of a modern request against its body (SEP-2243). A method that is not served
 // is not there whatever its params and _meta; what its headers say must still be true.
-func (h *Handler) checkModern(header http.Header, e *envelope, call *Call) *Failure {
-	version, stated := e.Params.Meta.Version, header.Get(mcp.HeaderProtocolVersion)
+func (h *Handler) checkModern(x *exchange) *Failure {
+	version, stated := x.envelope.version, x.header.Get(mcp.HeaderProtocolVersion)
 	switch {
 	case stated == "":
 		return mismatch(mcp.HeaderMismatchError{Header: mcp.HeaderProtocolVersion, Reason: "missing required header"})
@@ -30,47 +30,31 @@ func (h *Handler) checkModern(header http.Header, e *envelope, call *Call) *Fail
 			Reason: fmt.Sprintf("header value %q does not match %s %q", stated, mcp.MetaKeyProtocolVersion, version),
 		})
 	}
-	known := h.dispatch.offer.served(true, e.Method)
-	if f := checkMeta(&e.Params.Meta, known); f != nil {
+	served := x.method != nil
+	if f := x.call.Meta.checkModern(served); f != nil {
 		return f
 	}
-	if !known && !mcp.IsValidProtocolVersion(stated) {
+	if !served && !mcp.IsValidProtocolVersion(stated) {
 		return unsupported(stated)
 	}
-	if f := checkStandardHeaders(header, call, stated, known); f != nil {
+	if f := checkStandardHeaders(x.header, &x.call, stated, served); f != nil {
 		return f
 	}
-	if known && call.Method == string(mcp.MethodToolsCall) {
-		return h.dispatch.checkParamHeaders(header, call)
-	}
-	return nil
-}
-
-// checkMeta is what the _meta of a modern request must have, whatever carries it. That of a method
-// that is not served must only be of a version there is.
-func checkMeta(meta *requestMeta, known bool) *Failure {
-	switch {
-	case meta.Version == "" && !known:
-		return nil
-	case meta.Version == "":
-		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
-	case !mcp.IsValidProtocolVersion(meta.Version):
-		return unsupported(meta.Version)
-	case known && !meta.Capabilities.declared:
-		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyClientCapabilities)
+	if served && x.call.Method == string(mcp.MethodToolsCall) {
+		return h.dispatch.checkParamHeaders(x.header, &x.call)
 	}
 	return nil
 }
 
 // checkStandardHeaders takes the usual case, in which all agree, without the library. Everything
 // else is for the library to judge and to word.
-func checkStandardHeaders(header http.Header, call *Call, version string, known bool) *Failure {
+func checkStandardHeaders(header http.Header, call *Call, version string, served bool) *Failure {
 	named := call.Name
 	if call.Method == string(mcp.MethodResourcesRead) {
 		named = call.URI
 	}
 	if header.Get(mcp.HeaderMethod) == call.Method {
-		if !known || !mcp.MethodRequiresNameHeader(mcp.MCPMethod(call.Method)) {
+		if !served || !mcp.MethodRequiresNameHeader(mcp.MCPMethod(call.Method)) {
 			return nil
 		}
 		name, ok := mcp.DecodeHeaderValue(header.Get(mcp.HeaderName))
@@ -82,11 +66,11 @@ func checkStandardHeaders(header http.Header, call *Call, version string, known 
 	return mismatched(err, "the standard headers do not match the body")
 }
 
-// checkParamHeaders holds the headers that mirror arguments of a tool against them. A tool that is
+// checkParamHeaders holds the headers that mirror arguments of a tool against them (SEP-2243). A tool that is
 // not there has none.
 func (d *dispatcher) checkParamHeaders(header http.Header, call *Call) *Failure {
-	tool := d.mirrored(call.Name)
-	if tool == nil {
+	tool := d.tools[call.Name]
+	if tool == nil || !tool.mirrored {
 		return nil
 	}
 	lookup := func(name string) (string, bool) {
@@ -97,26 +81,8 @@ func (d *dispatcher) checkParamHeaders(header http.Header, call *Call) *Failure 
 	if len(arguments) == 0 {
 		arguments = json.RawMessage("{}")
 	}
-	err := mcp.ValidateParamHeadersLookup(lookup, tool, encode(map[string]json.RawMessage{"arguments": arguments}))
+	err := mcp.ValidateParamHeadersLookup(lookup, &tool.Definition, encode(map[string]json.RawMessage{"arguments": arguments}))
 	return mismatched(err, "the headers of arguments do not match the body")
-}
-
-// mirrored is the tool of a name if clients mirror any of its arguments in headers; nil for most.
-// Finding out means to read its schema, which stays the same for as long as the server runs.
-func (d *dispatcher) mirrored(name string) *mcp.Tool {
-	tool := d.server.GetTool(name)
-	if tool == nil {
-		return nil
-	}
-	mirrors, found := d.mirrors.Load(name)
-	if !found {
-		mirrors = len(mcp.ExtractParamHeaderBindings(&tool.Tool)) > 0
-		d.mirrors.Store(name, mirrors)
-	}
-	if mirrors == false {
-		return nil
-	}
-	return &tool.Tool
 }
 
 // mismatched puts an error of the library in our terms.
@@ -174,4 +140,10 @@ func accepts(values []string, mediaType string) bool {
 		}
 	}
 	return false
+}
+
+// encode returns a value as JSON, of a type that always has one.
+func encode(v any) json.RawMessage {
+	encoded, _ := json.Marshal(v)
+	return encoded
 }

@@ -9,119 +9,261 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// fill gives a call what its method reads of the params.
-func (d *dispatcher) fill(e *envelope, call *Call, body []byte) *Failure {
-	method := mcp.MCPMethod(call.Method)
-	if e.mistyped != nil {
-		if f := objection(method, body); f != nil {
-			return f
-		}
-	}
-	switch method {
-	case mcp.MethodPromptsGet:
-		call.Name, call.Arguments = e.Params.Name, e.Params.Arguments
-		if f := checkArguments(call.Arguments, body); f != nil || d.direct != nil {
-			return f
-		}
-		return call.passOn(e, body)
-	case mcp.MethodToolsCall, mcp.MethodResourcesRead:
-		return call.passOn(e, body)
-	case mcp.MethodPromptsList, mcp.MethodResourcesList:
-		call.Cursor = e.Params.Cursor
-	case mcp.MethodToolsList, mcp.MethodResourcesTemplatesList:
-		if call.Cursor = e.Params.Cursor; call.Cursor != nil && *call.Cursor != "" {
-			return UnknownCursor() // neither list has a second page
-		}
-	case mcp.MethodCompletionComplete:
-		return call.completes(body)
-	case mcp.MethodSetLogLevel:
-		return call.setsLevel(body)
-	case mcp.MethodSubscriptionsListen:
-		call.passed = &passed{notifications: e.Params.Notifications}
-	}
-	return nil
-}
-
-// objection is what a method has against params of which some are mistyped: only what it reads
-// itself counts.
-func objection(method mcp.MCPMethod, body []byte) *Failure {
-	var reads any
-	switch method {
-	case mcp.MethodPromptsGet:
-		reads = &struct {
+// checkTypes refuses params of which some are mistyped, if one of those is what the method reads: the decoder
+// told of the first only.
+func checkTypes(reads reads, body []byte) *Failure {
+	var into any
+	switch reads {
+	case readsName:
+		into = &struct {
 			Params struct {
-				Name      string            `json:"name"`
-				Arguments map[string]string `json:"arguments"`
-				Meta      requestMeta       `json:"_meta"`
+				Name string `json:"name"`
 			} `json:"params"`
 		}{}
-	case mcp.MethodPromptsList, mcp.MethodResourcesList, mcp.MethodToolsList, mcp.MethodResourcesTemplatesList:
-		reads = &struct {
+	case readsURI:
+		into = &struct {
 			Params struct {
-				Cursor *string     `json:"cursor"`
-				Meta   requestMeta `json:"_meta"`
+				URI string `json:"uri"`
+			} `json:"params"`
+		}{}
+	case readsCursor:
+		into = &struct {
+			Params struct {
+				Cursor *string `json:"cursor"`
 			} `json:"params"`
 		}{}
 	default:
-		reads = &struct {
-			Params struct {
-				Meta requestMeta `json:"_meta"`
-			} `json:"params"`
+		into = &struct {
+			Params struct{} `json:"params"`
 		}{}
 	}
-	return decodeParams(body, reads)
+	return decodeParams(body, into)
 }
 
-// decodeParams reads the params of a message that is valid JSON.
-func decodeParams(body []byte, into any) *Failure {
-	err := json.Unmarshal(body, into)
-	if mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return malformed(mistyped)
+// reads says which of the params that are decoded with a message a method reads.
+type reads int
+
+const (
+	readsNone reads = iota
+	readsName
+	readsURI
+	readsCursor
+)
+
+// readPrompt reads what prompts/get is asked for. One that asks nothing back does not mind what it is told.
+func (c *Call) readPrompt(p *params) *Failure {
+	c.Name = p.Name
+	if isPresent(p.Arguments) {
+		if f := c.readArguments(p.Arguments); f != nil {
+			return f
+		}
 	}
-	if err != nil {
-		return InvalidParams("params are malformed")
+	_ = c.readRoundTrip(p)
+	return nil
+}
+
+// readArguments reads an object of strings. null is none of them.
+func (c *Call) readArguments(raw json.RawMessage) *Failure {
+	if raw[0] != '{' {
+		return notStrings(raw)
+	}
+	c.Arguments = make(map[string]string)
+	for name, value := range members(raw) {
+		switch value[0] {
+		case '"':
+			c.Arguments[textOf(name)] = textOf(value)
+		case 'n':
+			return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", textOf(name)))
+		default:
+			return notStrings(value)
+		}
 	}
 	return nil
 }
 
-// checkArguments refuses null, which the decoder takes for an empty string. The second look is only
-// needed where there is an empty string.
-func checkArguments(arguments map[string]string, body []byte) *Failure {
-	for _, value := range arguments {
-		if value != "" {
-			continue
+func notStrings(raw json.RawMessage) *Failure {
+	return InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, kindOf(raw)))
+}
+
+// readTool reads what tools/call is asked for.
+func (c *Call) readTool(p *params) *Failure {
+	if c.Name = p.Name; c.Name == "" {
+		return InvalidParams("params.name is missing: it is the name of a tool")
+	}
+	if isPresent(p.Arguments) {
+		if c.RawArguments = p.Arguments; p.Arguments[0] != '{' {
+			return notObject("arguments", p.Arguments)
 		}
-		var again struct {
-			Params struct {
-				Arguments map[string]*string `json:"arguments"`
-			} `json:"params"`
-		}
-		if f := decodeParams(body, &again); f != nil {
+	}
+	return c.readTalk(p)
+}
+
+// readResource reads what resources/read is asked for.
+func (c *Call) readResource(p *params) *Failure {
+	if c.URI = p.URI; c.URI == "" {
+		return InvalidParams("params.uri is missing: it is the URI of a resource")
+	}
+	if isPresent(p.Arguments) && p.Arguments[0] != '{' {
+		return notObject("arguments", p.Arguments)
+	}
+	return c.readTalk(p)
+}
+
+// readTalk reads what makes more of a call than one answer: what it was asked before, and what it may tell.
+func (c *Call) readTalk(p *params) *Failure {
+	if f := c.readRoundTrip(p); f != nil {
+		return f
+	}
+	if isTooDeep(p.Arguments) {
+		return deepMember("arguments")
+	}
+	if isTooDeep(p.Meta) {
+		return deepMember("_meta")
+	}
+	return p.Meta.checkNotifications()
+}
+
+// readRoundTrip reads what answers an earlier question of the handler (SEP-2322).
+func (c *Call) readRoundTrip(p *params) *Failure {
+	if isPresent(p.RequestState) {
+		if f := decodeMember("requestState", p.RequestState, &c.RequestState); f != nil {
 			return f
 		}
-		for name, value := range again.Params.Arguments {
-			if value == nil {
-				return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", name))
+	}
+	switch {
+	case !isPresent(p.InputResponses):
+		return nil
+	case p.InputResponses[0] != '{':
+		return notObject("inputResponses", p.InputResponses)
+	case isTooDeep(p.InputResponses):
+		return deepMember("inputResponses")
+	}
+	if json.Unmarshal(p.InputResponses, &c.InputResponses) != nil {
+		return malformedParams(c.Method)
+	}
+	return nil
+}
+
+// readCompletion reads what completion/complete asks for.
+func (c *Call) readCompletion(p *params) *Failure {
+	var ref struct {
+		Type string `json:"type"`
+		Name string `json:"name"`
+		URI  string `json:"uri"`
+	}
+	var filled mcp.CompleteContext
+	for _, member := range []struct {
+		name string
+		raw  json.RawMessage
+		into any
+	}{{"ref", p.Ref, &ref}, {"argument", p.Argument, &c.Argument}, {"context", p.Context, &filled}} {
+		if len(member.raw) > 0 {
+			if f := decodeMember(member.name, member.raw, member.into); f != nil {
+				return f
 			}
 		}
-		return nil
+	}
+	switch {
+	case ref.Type == "ref/prompt" && ref.Name != "":
+		c.Name = ref.Name
+	case ref.Type == "ref/resource" && ref.URI != "":
+		c.URI = ref.URI
+	default:
+		return InvalidParams(`params.ref is {"type": "ref/prompt", "name": …} or {"type": "ref/resource", "uri": …}`)
+	}
+	if c.Argument.Name == "" {
+		return InvalidParams("params.argument.name is missing: it is the name of the argument to complete")
+	}
+	c.Arguments = filled.Arguments
+	return nil
+}
+
+// readSetLevel reads the level of logging/setLevel.
+func (c *Call) readSetLevel(p *params) (f *Failure) {
+	c.level, f = readLevel("params.level", p.Level)
+	return f
+}
+
+// readListen keeps what subscriptions/listen asks for until its caller is known to have a stream left.
+func (c *Call) readListen(p *params) *Failure {
+	c.notifications = p.Notifications
+	return nil
+}
+
+// readCursor reads where a list goes on.
+func (c *Call) readCursor(p *params) *Failure {
+	c.Cursor = p.Cursor
+	return nil
+}
+
+// readOnlyPage refuses to go on in a list that has one page.
+func (c *Call) readOnlyPage(p *params) *Failure {
+	if c.Cursor = p.Cursor; c.Cursor != nil && *c.Cursor != "" {
+		return UnknownCursor()
 	}
 	return nil
 }
 
-// malformed puts a decoder's error in the words of the protocol.
-func malformed(err *json.UnmarshalTypeError) *Failure {
-	field := strings.TrimPrefix(strings.TrimPrefix(err.Field, "params"), ".")
-	switch {
-	case field == "":
+// isPresent reports whether a member is there and has a value.
+func isPresent(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] != 'n' }
+
+// decodeParams reads params of a message that is valid JSON.
+func decodeParams(body []byte, into any) *Failure {
+	return malformed("", json.Unmarshal(body, into))
+}
+
+// decodeMember reads one member of params.
+func decodeMember(name string, raw json.RawMessage, into any) *Failure {
+	return malformed(name, json.Unmarshal(raw, into))
+}
+
+// malformed puts a decoder's error on a member of the params, or on a message, in the words of the protocol.
+func malformed(member string, err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return InvalidParams("params are malformed")
+	}
+	field := strings.TrimPrefix(strings.TrimPrefix(mistyped.Field, "params"), ".")
+	if member != "" {
+		field = strings.TrimSuffix(member+"."+mistyped.Field, ".")
+	}
+	if field == "" {
 		return InvalidParams("params must be an object")
-	case err.Type == objectType:
-		return InvalidParams(fmt.Sprintf("params.%s is an object, not a JSON %s", field, err.Value))
-	case field == "arguments" || strings.HasPrefix(field, "arguments."):
-		return InvalidParams(fmt.Sprintf(`arguments is an object of strings, not of a JSON %s: write "3", not 3`, err.Value))
-	case strings.HasPrefix(field, "_meta."+mcp.MetaKeyProtocolVersion):
-		return InvalidParams("missing or invalid _meta field " + mcp.MetaKeyProtocolVersion)
+	}
+	return malformedMember(field, mistyped.Value)
+}
+
+func malformedMember(field, kind string) *Failure {
+	return InvalidParams(fmt.Sprintf("params.%s cannot be a JSON %s", field, kind))
+}
+
+func malformedParams(method string) *Failure {
+	return InvalidParams("the params of " + method + " are malformed")
+}
+
+func notObject(member string, raw json.RawMessage) *Failure {
+	return InvalidParams(fmt.Sprintf("params.%s is an object, not a JSON %s", member, kindOf(raw)))
+}
+
+func deepMember(member string) *Failure {
+	return InvalidParams(fmt.Sprintf("params.%s is nested more than %d levels deep", member, maxDepth))
+}
+
+// kindOf names the kind of a JSON value, as the decoder does.
+func kindOf(raw json.RawMessage) string {
+	switch raw[0] {
+	case '"':
+		return "string"
+	case '[':
+		return "array"
+	case '{':
+		return "object"
+	case 't', 'f':
+		return "bool"
 	default:
-		return InvalidParams(fmt.Sprintf("params.%s cannot be a JSON %s", field, err.Value))
+		return "number"
 	}
 }

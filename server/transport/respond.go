@@ -10,7 +10,7 @@ import (
 // respond writes the one answer to a request that is no stream.
 func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
 	x.page.Reset()
-	f = h.answer(x.page, x.envelope.ID, result, f)
+	f = h.writeResponse(x.page, x.envelope.ID, result, f)
 	status := http.StatusOK
 	if f != nil && x.call.Modern {
 		status = f.status()
@@ -22,12 +22,12 @@ func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
 // reject writes a failure over whatever the page holds.
 func (h *Handler) reject(x *exchange, f *Failure, status int) {
 	x.page.Reset()
-	_ = h.answer(x.page, x.envelope.ID, nil, f)
+	_ = h.writeResponse(x.page, x.envelope.ID, nil, f)
 	h.send(x, status)
 }
 
-// answer writes a whole response into a page. A result that cannot be encoded is a failure inside.
-func (h *Handler) answer(p *page, id json.RawMessage, result any, f *Failure) *Failure {
+// writeResponse writes a whole response into a page. A result that cannot be encoded is a failure inside.
+func (h *Handler) writeResponse(p *page, id json.RawMessage, result any, f *Failure) *Failure {
 	start := p.Len()
 	if err := p.answer(id, result, f); err != nil {
 		h.config.Log.Error("An answer could not be encoded", "err", err)
@@ -38,8 +38,8 @@ func (h *Handler) answer(p *page, id json.RawMessage, result any, f *Failure) *F
 	return f
 }
 
-// note writes a notification into a page. One that cannot be encoded costs the client nothing else.
-func (h *Handler) note(p *page, note mcp.JSONRPCNotification) bool {
+// writeNotification writes a notification into a page. One that cannot be encoded costs the client nothing else.
+func (h *Handler) writeNotification(p *page, note mcp.JSONRPCNotification) bool {
 	if err := p.encoder.Encode(note); err != nil {
 		h.config.Log.Error("A notification could not be encoded", "method", note.Method, "err", err)
 		return false

@@ -6,13 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 )
 
 // TestOneUpdateIsPending at most: what changes faster than a client reads is told once.
 func TestOneUpdateIsPending(t *testing.T) {
 	t.Parallel()
-	h := New(Config{Server: server.NewMCPServer("test", "v0")})
+	h := New(Config{Server: Server{}})
 	one := h.streams.connect(t.Context(), "")
 	one.subscribe(mcp.SubscriptionFilter{PromptsListChanged: true, ResourceSubscriptions: []string{"prompt://a/a", "prompt://b/b"}})
 	everybody := func(context.Context, string) bool { return true }

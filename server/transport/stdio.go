@@ -124,7 +124,7 @@ func (p *pipe) message(line []byte) {
 	switch f := decode(line, e); {
 	case f != nil:
 		_ = p.lines.answer(e.ID, nil, f)
-	case e.asks():
+	case e.isRequest():
 		p.request(e, line, started)
 	case mcp.MCPMethod(e.Method) == mcp.MethodNotificationCancelled:
 		p.cancel(line)
@@ -151,17 +151,17 @@ func (p *pipe) cancel(line []byte) {
 
 // request answers a request: initialize before the next line is looked at, all others beside each other.
 func (p *pipe) request(e *envelope, line []byte, started time.Time) {
-	isModern := mcp.IsModernProtocol(e.Params.Meta.Version)
-	call, f := p.h.call(e, isModern, line)
-	call.Namespace, call.Duplex = p.namespace, true
+	isModern := mcp.IsModernProtocol(e.version)
+	call := &Call{Namespace: p.namespace, Duplex: true}
+	method, f := p.h.dispatch.read(e, call, isModern, line)
 	if !isModern {
 		call.Version = p.negotiated()
 	}
 	if f == nil && isModern {
-		f = checkMeta(&e.Params.Meta, p.h.dispatch.offer.served(true, e.Method))
+		f = call.Meta.checkModern(method != nil)
 	}
 	ctx := p.working
-	if call.listens() {
+	if call.isListen() {
 		ctx = p.listening
 	}
 	ctx, u, refused := p.begin(ctx, e.ID)
@@ -169,14 +169,14 @@ func (p *pipe) request(e *envelope, line []byte, started time.Time) {
 		_ = p.lines.answer(e.ID, nil, refused)
 		return
 	}
-	ctx = context.WithValue(ctx, callKey{}, &call)
-	ctx, record := p.h.config.Recorder.Start(ctx, &call, nil, e.trace(), started)
+	ctx = context.WithValue(ctx, callKey{}, call)
+	ctx, record := p.h.config.Recorder.Start(ctx, call, nil, call.Meta.trace(), started)
 	answer := func(body []byte) {
 		defer p.running.Done()
 		defer u.cancel()
-		record(p.answer(ctx, &call, e.ID, u, f, body))
+		record(p.answer(ctx, method, call, e.ID, u, f, body))
 	}
-	if !isModern && p.isImmediate(&call) {
+	if !isModern && p.isImmediate(call) {
 		answer(line)
 		return
 	}
@@ -203,16 +203,16 @@ func (p *pipe) begin(ctx context.Context, id rawID) (context.Context, *underway,
 }
 
 // answer has a request answered, unless it is canceled.
-func (p *pipe) answer(ctx context.Context, call *Call, id rawID, u *underway, f *Failure, body []byte) *Failure {
+func (p *pipe) answer(ctx context.Context, method *row, call *Call, id rawID, u *underway, f *Failure, body []byte) *Failure {
 	var result any
 	switch {
 	case f != nil:
 	case p.isImmediate(call):
-		result, f = p.immediately(ctx, call, body)
-	case call.listens():
+		result, f = p.immediately(ctx, method, call, body)
+	case call.isListen():
 		result, f = p.h.follow(ctx, call, id, p.lines)
 	default:
-		result, f = p.h.perform(ctx, call, nil, p.lines, p.logLevel())
+		result, f = p.perform(ctx, method, call)
 	}
 	p.mu.Lock()
 	canceled := u.canceled
@@ -222,8 +222,16 @@ func (p *pipe) answer(ctx context.Context, call *Call, id rawID, u *underway, f 
 		return Canceled()
 	}
 	f = p.lines.answer(id, result, f)
-	if initialized, ok := result.(mcp.InitializeResult); ok && f == nil {
+	if initialized, ok := result.(*mcp.InitializeResult); ok && f == nil {
 		p.connect(initialized.ProtocolVersion)
 	}
 	return f
+}
+
+// perform has a request answered, and what its handler tells meanwhile written.
+func (p *pipe) perform(ctx context.Context, method *row, call *Call) (any, *Failure) {
+	if method != nil && method.talks {
+		defer call.notifying(p.lines, p.h.config.KeepAlive, p.logLevel()).close()
+	}
+	return p.h.dispatch.dispatch(ctx, method, call)
 }

@@ -139,6 +139,11 @@ var rules = []rule{
 		forbids: anyOf("github.com/mark3labs/mcp-go", "github.com/modelcontextprotocol/go-sdk"),
 	},
 	{
+		name: "requests are dispatched by a table of our own", deep: true,
+		applies: func(room string) bool { return inRooms("server")(room) && !isForTests(room) || room == "" },
+		forbids: anyOf("github.com/mark3labs/mcp-go/server"),
+	},
+	{
 		name: "decisions are pure", deep: true,
 		applies: inRooms("internal/prompt", "internal/promptobject", "internal/change", "internal/store/plan"),
 		forbids: anyOf("internal/store/memory", "internal/store/postgres", "internal/folder", "k8s.io/client-go",
@@ -305,6 +310,7 @@ func TestRules_EachBites(t *testing.T) {
 		"folder to a cluster":            {at("internal/folder", "sigs.k8s.io/controller-runtime/pkg/client"), []string{"the controller and access alone speak to the API server: internal/folder imports sigs.k8s.io/controller-runtime/pkg/client"}},
 		"access to a cluster":            {at("internal/access", "k8s.io/client-go/rest"), nil},
 		"controller to MCP":              {at("controllers/changes", "github.com/mark3labs/mcp-go/mcp"), []string{"the server alone speaks MCP: controllers/changes imports github.com/mark3labs/mcp-go/mcp"}},
+		"transport to mcp-go's server":   {at("server/transport", "github.com/mark3labs/mcp-go/mcp", "github.com/mark3labs/mcp-go/server"), []string{"requests are dispatched by a table of our own: server/transport imports github.com/mark3labs/mcp-go/server"}},
 		"decider to a store":             {at("internal/change", "internal/store", "internal/store/memory"), []string{"decisions are pure: internal/change imports internal/store/memory"}},
 		"a name that says nothing":       {at("internal/util"), []string{"internal/util: the name says nothing of what is inside"}},
 		"similar, but another path":      {at("controllers/prompt", "serverless.example/x"), nil},

@@ -149,14 +149,13 @@ func Spoken(header http.Header, body []byte) (method, revision string) {
 	var message struct {
 		Method string
 		Params struct {
-			Meta struct {
-				Version string `json:"io.modelcontextprotocol/protocolVersion"`
-			} `json:"_meta"`
+			Meta map[string]any `json:"_meta"` // in whose keys case counts
 		}
 	}
 	_ = json.Unmarshal(body, &message) // of what cannot be read nothing is known
+	version, _ := message.Params.Meta[mcp.MetaKeyProtocolVersion].(string)
 	revision = Older
-	if mcp.IsModernProtocol(message.Params.Meta.Version) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion)) {
+	if mcp.IsModernProtocol(version) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion)) {
 		revision = Newest
 	}
 	return message.Method, revision

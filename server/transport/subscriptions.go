@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
-	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -17,10 +15,9 @@ import (
 // streams are the open subscriptions/listen streams, and the older clients on pipes, who are told
 // without asking.
 type streams struct {
-	limit  int
-	serial atomic.Uint64
-	mu     sync.Mutex
-	open   map[*session]struct{}
+	limit int
+	mu    sync.Mutex
+	open  map[*session]struct{}
 	// held counts the streams of each caller, and about has those that follow a resource, by URI.
 	held  map[string]int
 	about map[string]map[*session]struct{}
@@ -46,7 +43,7 @@ func (s *streams) add(ctx context.Context, namespace string) (*session, *Failure
 		return nil, tooMany(fmt.Sprintf("%d streams are open for this caller, which is all there may be: close one", s.limit))
 	}
 	s.held[identity.Subject]++
-	opened := newSession(ctx, s, "listen-"+strconv.FormatUint(s.serial.Add(1), 10), namespace)
+	opened := newSession(ctx, s, namespace)
 	opened.subject, opened.counted = identity.Subject, true
 	s.open[opened] = struct{}{}
 	return opened, nil
@@ -56,7 +53,7 @@ func (s *streams) add(ctx context.Context, namespace string) (*session, *Failure
 func (s *streams) connect(ctx context.Context, namespace string) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	opened := newSession(ctx, s, "pipe-"+strconv.FormatUint(s.serial.Add(1), 10), namespace)
+	opened := newSession(ctx, s, namespace)
 	s.open[opened] = struct{}{}
 	return opened
 }

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -15,32 +14,25 @@ func (p *pipe) isImmediate(call *Call) bool {
 	}
 	switch mcp.MCPMethod(call.Method) {
 	case mcp.MethodInitialize, mcp.MethodSetLogLevel:
-		return p.h.dispatch.offer.served(false, call.Method)
+		return p.h.dispatch.find(false, call.Method) != nil
 	case mcp.MethodResourcesSubscribe, mcp.MethodResourcesUnsubscribe:
-		has := p.h.dispatch.offer.has.Resources
-		return has != nil && has.Subscribe
+		return p.h.dispatch.server.ResourceUpdates
 	default:
 		return false
 	}
 }
 
 // immediately answers what belongs to the connection and not to a request.
-func (p *pipe) immediately(ctx context.Context, call *Call, body []byte) (any, *Failure) {
+func (p *pipe) immediately(ctx context.Context, r *row, call *Call, body []byte) (any, *Failure) {
 	switch mcp.MCPMethod(call.Method) {
-	case mcp.MethodInitialize:
-		return p.h.dispatch.dispatch(ctx, call, body)
-	case mcp.MethodSetLogLevel:
-		var level mcp.LoggingLevel
-		if err := json.Unmarshal(call.passed.level, &level); err != nil {
-			return nil, InvalidParams("params are malformed")
-		}
-		p.mu.Lock()
-		p.level = level
-		p.mu.Unlock()
-		return mcp.EmptyResult{}, nil
-	default:
+	case mcp.MethodResourcesSubscribe, mcp.MethodResourcesUnsubscribe:
 		return p.subscribe(ctx, call, body)
+	case mcp.MethodSetLogLevel:
+		p.mu.Lock()
+		p.level = call.level
+		p.mu.Unlock()
 	}
+	return p.h.dispatch.dispatch(ctx, r, call)
 }
 
 // connect takes what an older client negotiated, and was told. From now on it is told of changed lists: it
@@ -52,13 +44,8 @@ func (p *pipe) connect(version string) {
 	if p.channel != nil || p.ending {
 		return
 	}
-	has := &p.h.dispatch.offer.has
 	p.channel = p.h.streams.connect(p.listening, p.namespace)
-	p.channel.subscribe(mcp.SubscriptionFilter{
-		PromptsListChanged:   has.Prompts != nil && has.Prompts.ListChanged,
-		ToolsListChanged:     has.Tools != nil && has.Tools.ListChanged,
-		ResourcesListChanged: has.Resources != nil && has.Resources.ListChanged,
-	})
+	p.channel.subscribe(p.h.dispatch.changes())
 	p.running.Go(func() {
 		defer p.h.streams.remove(p.channel)
 		plain := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification { return note }
@@ -86,8 +73,7 @@ func (p *pipe) subscribe(ctx context.Context, call *Call, body []byte) (any, *Fa
 	case channel == nil:
 		return nil, invalidRequest("initialize comes first")
 	}
-	filter, _ := channel.SubscriptionFilter()
-	followed := slices.DeleteFunc(slices.Clone(filter.ResourceSubscriptions), func(one string) bool { return one == uri })
+	followed := slices.DeleteFunc(slices.Clone(channel.followed()), func(one string) bool { return one == uri })
 	if call.Method == string(mcp.MethodResourcesSubscribe) {
 		switch {
 		case !p.h.followable(ctx, uri):
@@ -97,6 +83,7 @@ func (p *pipe) subscribe(ctx context.Context, call *Call, body []byte) (any, *Fa
 		}
 		followed = append(followed, uri)
 	}
+	filter := p.h.dispatch.changes()
 	filter.ResourceSubscriptions = followed
 	channel.subscribe(filter)
 	return mcp.EmptyResult{}, nil

@@ -10,14 +10,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// outlet takes what is sent during a request: the events of a response, or lines of a pipe. It reports
-// whether its client is gone; after that it writes nothing.
-type outlet interface {
-	note(note mcp.JSONRPCNotification) (gone bool)
-	// idle shows that the other side is there, where somebody might doubt it.
-	idle() (gone bool)
-}
-
 // listen serves a subscriptions/listen request over HTTP.
 func (h *Handler) listen(ctx context.Context, x *exchange) *Failure {
 	if !accepts(x.header["Accept"], "text/event-stream") {
@@ -38,11 +30,8 @@ func (h *Handler) listen(ctx context.Context, x *exchange) *Failure {
 	return h.finish(out, result, nil)
 }
 
-// follow serves a subscriptions/listen request until ctx or the server ends, and then has its result. Nothing
-// was written when it fails; the acknowledgement is first, whatever changes meanwhile.
-//
-// mcp-go would block for as long as the stream is open, on a stack of 16 KiB. It is told that the end has
-// come: then it grants, acknowledges and returns, and the stream goes on here.
+// follow serves a subscriptions/listen request (SEP-2575) until ctx or the server ends, and then has its result.
+// Nothing was written when it fails; the acknowledgement is first, whatever changes meanwhile.
 func (h *Handler) follow(ctx context.Context, call *Call, id json.RawMessage, out outlet) (any, *Failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,34 +41,23 @@ func (h *Handler) follow(ctx context.Context, call *Call, id json.RawMessage, ou
 		return nil, f
 	}
 	defer h.streams.remove(session)
-	if f := h.grant(ctx, call); f != nil {
-		return nil, f
-	}
-	ended, end := context.WithCancel(ctx)
-	end()
-	result, f := h.dispatch.dispatch(h.config.Server.WithContext(ended, session), call, nil)
+	granted, f := h.grant(ctx, call.notifications)
 	if f != nil {
 		return nil, f
 	}
-	if listened, ok := result.(mcp.SubscriptionsListenResult); ok {
-		listened.EnsureResultMeta().SetSubscriptionID(id)
-		result = listened
-	}
+	session.subscribe(granted)
 	tag := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification {
 		note.Params.Meta = map[string]any{mcp.MetaKeySubscriptionID: id} // as the client wrote it
 		return note
 	}
-	call.passed = nil // it may last
-	select {
-	case acknowledged := <-session.notes:
-		if gone := out.note(tag(acknowledged)); !gone && session.hears() {
-			h.stream(ctx, session, out, tag)
-		}
-		return result, nil
-	default:
-		h.config.Log.ErrorContext(ctx, "A stream was not acknowledged")
-		return nil, Internal()
+	*call = Call{Method: call.Method, Version: call.Version, Modern: true, Namespace: call.Namespace, Duplex: call.Duplex} // it may last
+	acknowledged := notification(mcp.MethodNotificationSubscriptionsAcknowledged, map[string]any{"notifications": granted})
+	if gone := out.note(tag(acknowledged)); !gone && !granted.IsEmpty() {
+		h.stream(ctx, session, out, tag)
 	}
+	result := &mcp.SubscriptionsListenResult{}
+	result.EnsureResultMeta().SetSubscriptionID(id)
+	return h.dispatch.complete(call, result, 0), nil
 }
 
 // stream writes until ctx ends or the client is gone. What was told before the end is written before it.
@@ -108,32 +86,32 @@ func (h *Handler) stream(ctx context.Context, session *session, out outlet, tag 
 // maxURIs bounds the resources one stream may follow.
 const maxURIs = 256
 
-// grant leaves of what a stream asks for what its caller may have: URIs that may not be followed are not
-// acknowledged, and nothing says why.
-func (h *Handler) grant(ctx context.Context, call *Call) *Failure {
-	asked := call.passed.notifications
-	if len(asked) == 0 {
-		return nil
-	}
-	var filter mcp.SubscriptionFilter
-	if err := json.Unmarshal(asked, &filter); err != nil {
-		return InvalidParams("params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
+// grant leaves of what a stream asks for what there is and its caller may have: URIs that may not be followed are
+// not acknowledged, and nothing says why.
+func (h *Handler) grant(ctx context.Context, notifications json.RawMessage) (mcp.SubscriptionFilter, *Failure) {
+	var asked, granted mcp.SubscriptionFilter
+	if len(notifications) > 0 && json.Unmarshal(notifications, &asked) != nil {
+		return granted, InvalidParams("params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
 			"true or false, and resourceSubscriptions, a list of URIs")
 	}
-	if len(filter.ResourceSubscriptions) > maxURIs {
-		return tooManyURIs()
+	if len(asked.ResourceSubscriptions) > maxURIs {
+		return granted, tooManyURIs()
 	}
-	uris := filter.ResourceSubscriptions
-	filter.ResourceSubscriptions = nil
-	seen := make(map[string]bool, len(uris))
-	for _, uri := range uris {
+	granted = h.dispatch.changes()
+	granted.PromptsListChanged = granted.PromptsListChanged && asked.PromptsListChanged
+	granted.ToolsListChanged = granted.ToolsListChanged && asked.ToolsListChanged
+	granted.ResourcesListChanged = granted.ResourcesListChanged && asked.ResourcesListChanged
+	if !h.dispatch.server.ResourceUpdates {
+		return granted, nil
+	}
+	seen := make(map[string]bool, len(asked.ResourceSubscriptions))
+	for _, uri := range asked.ResourceSubscriptions {
 		if !seen[uri] && h.followable(ctx, uri) {
-			filter.ResourceSubscriptions = append(filter.ResourceSubscriptions, uri)
+			granted.ResourceSubscriptions = append(granted.ResourceSubscriptions, uri)
 		}
 		seen[uri] = true
 	}
-	call.passed.notifications = encode(filter)
-	return nil
+	return granted, nil
 }
 
 func tooManyURIs() *Failure {

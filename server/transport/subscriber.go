@@ -25,15 +25,13 @@ var listMethods = [listChanges]string{
 	resourcesChanged: mcp.MethodNotificationResourcesListChanged,
 }
 
-// session is one stream to mcp-go. It implements ClientSession and SessionWithSubscriptionFilter.
+// session is one stream: what it is to be told of, and what it was not told yet.
 type session struct {
-	ctx                    context.Context //nolint:containedctx // the stream's, for who is told of changes
-	streams                *streams
-	id, namespace, subject string
+	ctx                context.Context //nolint:containedctx // the stream's, for who is told of changes
+	streams            *streams
+	namespace, subject string
 	// counted is whether the stream is one of those its caller may have so many of.
 	counted bool
-	// notes takes what mcp-go sends: the acknowledgement.
-	notes chan mcp.JSONRPCNotification
 	// wake holds at most one: that something is pending.
 	wake chan struct{}
 
@@ -54,25 +52,8 @@ func (p *pending) update(uri string) {
 	}
 }
 
-func newSession(ctx context.Context, s *streams, id, namespace string) *session {
-	return &session{
-		ctx: ctx, streams: s, id: id, namespace: namespace,
-		notes: make(chan mcp.JSONRPCNotification, 1), wake: make(chan struct{}, 1),
-	}
-}
-
-func (*session) Initialize()         {}
-func (*session) Initialized() bool   { return true }
-func (s *session) SessionID() string { return s.id }
-
-func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification { return s.notes }
-
-// SetSubscriptionFilter takes what mcp-go grants. That it takes all of it back at the end, which was told to
-// have come, means nothing.
-func (s *session) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
-	if !filter.IsEmpty() {
-		s.subscribe(filter)
-	}
+func newSession(ctx context.Context, s *streams, namespace string) *session {
+	return &session{ctx: ctx, streams: s, namespace: namespace, wake: make(chan struct{}, 1)}
 }
 
 // subscribe has the stream told of what a filter says from now on, and of nothing else.
@@ -87,16 +68,11 @@ func (s *session) subscribe(filter mcp.SubscriptionFilter) {
 	}))
 }
 
-// hears reports whether the stream is told of anything.
-func (s *session) hears() bool {
-	_, active := s.SubscriptionFilter()
-	return active
-}
-
-func (s *session) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {
+// followed are the URIs of the resources the stream is told of.
+func (s *session) followed() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.filter, !s.filter.IsEmpty()
+	return s.filter.ResourceSubscriptions
 }
 
 func (s *session) wants(what listChange) bool {

@@ -11,16 +11,16 @@ import (
 // keptBuffer bounds what a buffer may have grown to and still be used again.
 const keptBuffer = 1 << 20
 
-// page is a buffer with an encoder into it. Prompts are full of <, > and &, which need no escapes
-// outside HTML.
+// page is a buffer with encoders into it. Prompts are full of <, > and &, which need no escapes
+// outside HTML; results of tools have them, as mcp-go's own encoding has.
 type page struct {
 	bytes.Buffer
-	encoder *json.Encoder
+	encoder, escaping *json.Encoder
 }
 
 var pages = sync.Pool{New: func() any {
 	p := &page{}
-	p.encoder = json.NewEncoder(&p.Buffer)
+	p.encoder, p.escaping = json.NewEncoder(&p.Buffer), json.NewEncoder(&p.Buffer)
 	p.encoder.SetEscapeHTML(false)
 	return p
 }}
@@ -45,13 +45,17 @@ func (p *page) answer(id json.RawMessage, result any, f *Failure) error {
 	}
 	p.Write(id)
 	var member any = f
+	encoder := p.encoder
 	if f == nil {
 		p.WriteString(`,"result":`)
 		member = result
+		if _, tool := result.(*toolResult); tool {
+			encoder = p.escaping
+		}
 	} else {
 		p.WriteString(`,"error":`)
 	}
-	if err := p.encoder.Encode(member); err != nil {
+	if err := encoder.Encode(member); err != nil {
 		return err
 	}
 	p.Truncate(p.Len() - 1) // the encoder ends with a newline

@@ -24,7 +24,7 @@ func (h *Handler) events(x *exchange) *events {
 }
 
 func (s *events) note(note mcp.JSONRPCNotification) (gone bool) {
-	return s.event(func(p *page) bool { return s.h.note(p, note) })
+	return s.event(func(p *page) bool { return s.h.writeNotification(p, note) })
 }
 
 // idle writes a comment, once there is a stream to keep alive.
@@ -38,7 +38,7 @@ func (s *events) idle() (gone bool) {
 // finish ends a stream with the answer to its request.
 func (h *Handler) finish(s *events, result any, f *Failure) *Failure {
 	s.event(func(p *page) bool {
-		f = h.answer(p, s.id, result, f)
+		f = h.writeResponse(p, s.id, result, f)
 		return true
 	})
 	return f

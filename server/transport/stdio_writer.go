@@ -65,7 +65,7 @@ func newLines(h *Handler, out io.Writer) *lines {
 func (l *lines) note(note mcp.JSONRPCNotification) (gone bool) {
 	p := newPage()
 	defer p.release()
-	if !l.h.note(p, note) {
+	if !l.h.writeNotification(p, note) {
 		return l.idle()
 	}
 	return l.write(p.Bytes())
@@ -85,7 +85,7 @@ func (l *lines) idle() (gone bool) {
 func (l *lines) answer(id rawID, result any, f *Failure) *Failure {
 	p := newPage()
 	defer p.release()
-	f = l.h.answer(p, id, result, f)
+	f = l.h.writeResponse(p, id, result, f)
 	p.WriteByte('\n')
 	l.write(p.Bytes())
 	return f
