@@ -90,13 +90,13 @@ type PromptSpec struct {
 	// literal) or Plain (no placeholders).
 	// +optional
 	// +kubebuilder:validation:Enum=Mustache;Simple;Plain
-	Syntax string `json:"syntax,omitempty"`
+	Syntax Syntax `json:"syntax,omitempty"`
 
 	// exposure is who finds the prompt: Listed (when absent), Unlisted (by name only) or Fragment
 	// (for includes only).
 	// +optional
 	// +kubebuilder:validation:Enum=Listed;Unlisted;Fragment
-	Exposure string `json:"exposure,omitempty"`
+	Exposure Exposure `json:"exposure,omitempty"`
 
 	// arguments declares the placeholders. When absent, every placeholder becomes an argument:
 	// optional when used only as a section, else required.
@@ -146,7 +146,7 @@ type PromptSpec struct {
 	// erases them after 30 days, Retain keeps them for an object of the same name to adopt.
 	// +optional
 	// +kubebuilder:validation:Enum=Delete;Retain
-	DeletionPolicy string `json:"deletionPolicy,omitempty"`
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
 	// suspend stops publishing; what is live stays live.
 	// +optional
@@ -175,7 +175,7 @@ type Argument struct {
 	// type is what values must look like: String (when absent), Integer, Number or Boolean.
 	// +optional
 	// +kubebuilder:validation:Enum=String;Integer;Number;Boolean
-	Type string `json:"type,omitempty"`
+	Type ArgumentType `json:"type,omitempty"`
 
 	// enum lists the values allowed, as strings.
 	// +optional
@@ -200,7 +200,7 @@ type Message struct {
 	// role is who says it.
 	// +required
 	// +kubebuilder:validation:Enum=user;assistant
-	Role string `json:"role"`
+	Role Role `json:"role"`
 
 	// text is what is said, in the prompt's syntax.
 	// +required

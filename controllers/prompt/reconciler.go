@@ -155,7 +155,7 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 	if !controllerutil.ContainsFinalizer(p, v1alpha1.PromptFinalizer) {
 		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
 	}
-	err := r.Store.Remove(ctx, promptobject.KeyOf(p), string(p.UID), p.Spec.DeletionPolicy == "Retain")
+	err := r.Store.Remove(ctx, promptobject.KeyOf(p), string(p.UID), promptobject.RetainsTexts(p))
 	faultpoint.Hit(faultpoint.Removed)
 	var foreign *store.ForeignClusterError
 	switch {

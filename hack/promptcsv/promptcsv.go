@@ -108,14 +108,14 @@ func promptOfRow(r row) (*v1alpha1.Prompt, error) {
 		Title:    truncate(r.act, maxTitle),
 		Category: truncate(strings.ToLower(r.kind), maxTitle),
 		Metadata: &runtime.RawExtension{Raw: metadata},
-		Syntax:   "Plain",
+		Syntax:   v1alpha1.SyntaxPlain,
 		Text:     r.prompt,
 	}
 	if strings.EqualFold(r.forDevs, "true") {
 		p.Spec.Tags = []string{"for-devs"}
 	}
 	if text, arguments, ok := toSimpleSyntax(r.prompt); ok {
-		p.Spec.Syntax, p.Spec.Text, p.Spec.Arguments = "Simple", text, arguments
+		p.Spec.Syntax, p.Spec.Text, p.Spec.Arguments = v1alpha1.SyntaxSimple, text, arguments
 	}
 	if n := len(p.Spec.Text); n == 0 || n > maxText {
 		return nil, fmt.Errorf("prompt has %d bytes; 1 to %d are allowed", n, maxText)

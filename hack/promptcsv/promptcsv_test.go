@@ -269,7 +269,7 @@ func TestConvert_RealCollection(t *testing.T) {
 		if ref, err := prompt.ParseRef(p.Name); err != nil || ref.Name != p.Name {
 			t.Errorf("row %d: %q is no name: %v", i+1, p.Name, err)
 		}
-		count[p.Spec.Syntax]++
+		count[string(p.Spec.Syntax)]++
 		written, err := promptcsv.YAML(&p)
 		if err != nil {
 			t.Fatal(err)
@@ -281,7 +281,7 @@ func TestConvert_RealCollection(t *testing.T) {
 		if diff := cmp.Diff(p, read); diff != "" {
 			t.Errorf("row %d (-written +read):\n%s", i+1, diff)
 		}
-		if got, want := renderPrompt(t, &read), expectedText(rows[i][1], p.Spec.Syntax); got != want {
+		if got, want := renderPrompt(t, &read), expectedText(rows[i][1], string(p.Spec.Syntax)); got != want {
 			t.Errorf("row %d (-want +got):\n%s", i+1, cmp.Diff(want, got))
 		}
 	}

@@ -89,7 +89,9 @@ func NewObject(key store.Key, spec v1alpha1.PromptSpec) *v1alpha1.Prompt {
 }
 
 // RetainsTexts says that the texts stay when the object goes.
-func RetainsTexts(p *v1alpha1.Prompt) bool { return p.Spec.DeletionPolicy == "Retain" }
+func RetainsTexts(p *v1alpha1.Prompt) bool {
+	return p.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain
+}
 
 // provenanceOf is where the spec came from, as far as the object tells.
 func provenanceOf(p *v1alpha1.Prompt) store.Provenance {

@@ -68,7 +68,7 @@ func SatisfiesEdit(spec v1alpha1.PromptSpec, edit store.Edit) bool {
 
 // SpecFromEdit is the spec of a prompt that did not exist: without isTemplate it has no placeholders.
 func SpecFromEdit(edit store.Edit) (v1alpha1.PromptSpec, error) {
-	return ApplyEdit(v1alpha1.PromptSpec{Syntax: string(prompt.Plain)}, edit)
+	return ApplyEdit(v1alpha1.PromptSpec{Syntax: v1alpha1.SyntaxPlain}, edit)
 }
 
 // EditedSpec returns the spec that an addition, or an update of what is there, is to leave. A deletion leaves none, and of
@@ -88,9 +88,9 @@ func EditedSpec(before *v1alpha1.PromptSpec, request store.ChangeRequest) (v1alp
 func setTemplate(spec *v1alpha1.PromptSpec, template bool) {
 	switch {
 	case !template:
-		spec.Syntax, spec.Arguments = string(prompt.Plain), nil
-	case spec.Syntax == string(prompt.Plain):
-		spec.Syntax = string(prompt.Simple)
+		spec.Syntax, spec.Arguments = v1alpha1.SyntaxPlain, nil
+	case spec.Syntax == v1alpha1.SyntaxPlain:
+		spec.Syntax = v1alpha1.SyntaxSimple
 	}
 }
 
@@ -131,7 +131,7 @@ func setChannel(spec *v1alpha1.PromptSpec, edit store.ChannelEdit) {
 func SpecFromDocument(doc *prompt.Document) v1alpha1.PromptSpec {
 	spec := v1alpha1.PromptSpec{
 		Title: doc.Title, Description: doc.Description, Category: doc.Category,
-		Tags: slices.Clone(doc.Tags), Syntax: string(doc.Syntax),
+		Tags: slices.Clone(doc.Tags), Syntax: v1alpha1.Syntax(doc.Syntax),
 	}
 	if len(doc.Metadata) > 0 {
 		spec.Metadata = &runtime.RawExtension{Raw: slices.Clone(doc.Metadata)}
@@ -140,13 +140,13 @@ func SpecFromDocument(doc *prompt.Document) v1alpha1.PromptSpec {
 		spec.Text = written[0].Text
 	} else {
 		for _, m := range written {
-			spec.Messages = append(spec.Messages, v1alpha1.Message{Role: string(m.Role), Text: m.Text})
+			spec.Messages = append(spec.Messages, v1alpha1.Message{Role: v1alpha1.Role(m.Role), Text: m.Text})
 		}
 	}
 	if doc.ArgumentsDeclared() {
 		for _, a := range doc.Arguments {
 			spec.Arguments = append(spec.Arguments, v1alpha1.Argument{
-				Name: a.Name, Description: a.Description, Type: string(a.Type),
+				Name: a.Name, Description: a.Description, Type: v1alpha1.ArgumentType(a.Type),
 				Enum: slices.Clone(a.Enum), Default: a.Default, Required: requiredField(a),
 			})
 		}

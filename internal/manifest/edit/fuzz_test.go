@@ -127,7 +127,9 @@ func alter(spec *v1alpha1.PromptSpec, title, text, tag string, what uint16) {
 		func() {
 			spec.Text, spec.Messages = "", append(spec.Messages, v1alpha1.Message{Role: "user", Text: text})
 		},
-		func() { spec.Messages = append([]v1alpha1.Message{{Role: tag, Text: title}}, spec.Messages...) },
+		func() {
+			spec.Messages = append([]v1alpha1.Message{{Role: v1alpha1.Role(tag), Text: title}}, spec.Messages...)
+		},
 		func() {
 			spec.Arguments = append(spec.Arguments, v1alpha1.Argument{Name: tag, Default: &text, Enum: []string{title, text}})
 		},

@@ -75,7 +75,7 @@ func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.
 	_, err = a.publish(a.tb.Context(), p)
 	require.NoError(a.tb, err)
 	object := promptobject.SpecFromDocument(&compiled.Document)
-	object.Exposure = string(p.Exposure)
+	object.Exposure = v1alpha1.Exposure(p.Exposure)
 	for _, rule := range p.Channels {
 		channel := v1alpha1.Channel{Name: rule.Name}
 		if rule.Version != 0 {
