@@ -25,7 +25,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends what does not end by the first
+	context.AfterFunc(ctx, stop) // a second signal kills what does not end by the first
 	if err := newRootCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "lectern:", err)
 		os.Exit(1)
@@ -50,20 +50,20 @@ func newRootCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "least level logged: debug, info, warn, error")
+	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "minimum log level: debug, info, warn, error")
 	c.AddCommand(controllers.Command(), server.Command(buildVersion()), controllers.MigrateCommand(), controllers.ReleaseCommand(),
 		killableBySignal(cli.ValidateCommand()), killableBySignal(cli.RenderCommand()), newVersionCommand())
 	return c
 }
 
-// killableBySignal leaves a command to the first signal: it holds nothing, and may be waiting for input.
+// killableBySignal lets the first signal end a command: it holds nothing, and may be waiting for input.
 func killableBySignal(c *cobra.Command) *cobra.Command {
 	c.PreRun = func(*cobra.Command, []string) { signal.Reset(os.Interrupt, syscall.SIGTERM) }
 	return c
 }
 
-// setFlagsFromEnvironment gives every flag that is not on the command line the value of LECTERN_<FLAG>. What
-// Kubernetes sets in every pod for a Service that happens to be called lectern-database is no value.
+// setFlagsFromEnvironment sets every flag that is not on the command line from LECTERN_<FLAG>. It skips what Kubernetes
+// sets in every pod for a Service that happens to be called lectern-database.
 func setFlagsFromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -79,7 +79,7 @@ func setFlagsFromEnvironment(flags *pflag.FlagSet) error {
 	return failed
 }
 
-// buildVersion is the module's, as the build stamped it.
+// buildVersion returns the version of the module, as the build stamped it.
 func buildVersion() string {
 	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
 		return build.Main.Version

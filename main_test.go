@@ -59,7 +59,7 @@ func endsBySignal(t *testing.T, cmd *exec.Cmd, signals int) {
 	t.Errorf("it has not ended: %v", <-ended)
 }
 
-func TestTheFirstSignalEndsWhatReadsItsInput(t *testing.T) {
+func TestKillableBySignal(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"validate", "render"} {
 		t.Run(command, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestTheFirstSignalEndsWhatReadsItsInput(t *testing.T) {
 	}
 }
 
-func TestTheSecondSignalEndsAServerThatWaitsForRequests(t *testing.T) {
+func TestServer_SecondSignalKills(t *testing.T) {
 	t.Parallel()
 	cmd, _ := lectern(t, "server", "--prompts", t.TempDir(), "--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0")
 	log, err := cmd.StderrPipe()

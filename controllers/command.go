@@ -31,7 +31,7 @@ import (
 // component names the controller in events, traces and the database.
 const component = "lectern-controller"
 
-// Command is `lectern controller`.
+// Command returns `lectern controller`.
 func Command() *cobra.Command {
 	var o options
 	c := &cobra.Command{
@@ -119,7 +119,7 @@ func newManager(o options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// clusterUID identifies the cluster: nothing else in it lives as long as kube-system.
+// clusterUID returns the UID of namespace kube-system, which names the cluster: nothing else in it lives as long.
 func clusterUID(ctx context.Context, reader client.Reader) (string, error) {
 	var ns corev1.Namespace
 	if err := reader.Get(ctx, types.NamespacedName{Name: "kube-system"}, &ns); err != nil {
@@ -162,7 +162,8 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 	})
 }
 
-// addChanges gives change requests a client of their own: it reads past the cache, and its calls end in time.
+// addChanges adds the writer of change requests, with a client of its own: it reads past the cache, and its calls end in
+// time.
 func addChanges(mgr ctrl.Manager, o options, db *database, drifted chan<- event.GenericEvent) error {
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.Timeout = store.ObjectWriteTimeout

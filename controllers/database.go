@@ -23,7 +23,7 @@ const (
 	probeTimeout = 2 * time.Second
 )
 
-// database brings the schema up to date and claims it for this cluster, as often as it takes.
+// database migrates the schema and claims it for this cluster, retrying until both are done.
 type database struct {
 	options postgres.Options
 	migrate string
@@ -53,7 +53,7 @@ func openDatabase(ctx context.Context, o options, clusterUID string, log logr.Lo
 // NeedLeaderElection lets every replica prepare: a migration has one runner at a time by its own lock.
 func (d *database) NeedLeaderElection() bool { return false }
 
-// Start tries again until the database is prepared.
+// Start retries until the database is prepared.
 func (d *database) Start(ctx context.Context) error {
 	return wait.PollUntilContextCancel(ctx, retryInterval, false, func(ctx context.Context) (bool, error) {
 		return *d.failure.Load() == nil || d.tryPrepare(ctx), nil
@@ -64,7 +64,7 @@ func (d *database) tryPrepare(ctx context.Context) bool {
 	err := d.prepare(ctx)
 	d.failure.Store(&err)
 	if err != nil {
-		d.log.Error(err, "Cannot prepare the database, trying again")
+		d.log.Error(err, "Cannot prepare the database, retrying")
 	}
 	return err == nil
 }
@@ -80,7 +80,7 @@ func (d *database) prepare(ctx context.Context) error {
 	return d.writer.ClaimDatabase(ctx)
 }
 
-// checkReady is the readiness check: the schema is there and the database is this cluster's.
+// checkReady is the readiness check: it returns nil when the schema is there and the database is this cluster's.
 func (d *database) checkReady(r *http.Request) error {
 	if err := *d.failure.Load(); err != nil {
 		return err

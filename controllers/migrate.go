@@ -8,7 +8,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 )
 
-// MigrateCommand is `lectern migrate`.
+// MigrateCommand returns `lectern migrate`.
 func MigrateCommand() *cobra.Command {
 	database := postgres.Options{ApplicationName: "lectern-migrate"}
 	var m postgres.MigrateOptions

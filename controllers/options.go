@@ -99,17 +99,17 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.database.AddFlags(fs)
 	fs.StringVar(&o.migrate, "migrate", migrateApply, "apply: bring the database schema up to date at start; verify: only check it")
 	fs.StringVar(&o.serverRole, "server-role", "", "database role of the servers, granted what they need after each migration; empty grants nothing")
-	fs.BoolVar(&o.leaderElect, "leader-elect", true, "run only while holding the Lease")
-	fs.StringVar(&o.metricsAddress, "metrics-address", ":8080", "address of /metrics; 0 switches it off")
+	fs.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile only while holding the leader election Lease")
+	fs.StringVar(&o.metricsAddress, "metrics-address", ":8080", "address of /metrics; 0 disables it")
 	fs.StringVar(&o.probeAddress, "probe-address", ":8081", "address of /livez and /readyz")
 	fs.StringVar(&o.changes, "changes", changesProven, "proven: refuse change requests of agents that carry no proof of who asks; "+
-		"unproven: take the server's word for it, so that whoever can write to its database role can change prompts (demo, tests)")
-	fs.IntVar(&o.concurrency, "concurrency", 4, "prompts reconciled at the same time, and as many changed for agents")
-	fs.IntVar(&o.maxVersions, "max-versions-per-prompt", 1000, "versions kept of a prompt that states no historyLimit")
-	fs.DurationVar(&o.resync, "resync", time.Hour, "how often a prompt is looked at though nothing happened")
-	fs.DurationVar(&o.comparisonInterval, "comparison-interval", 5*time.Minute, "how often rows and objects are compared")
+		"unproven: trust the server, so that whoever has its database role can change prompts (demo, tests)")
+	fs.IntVar(&o.concurrency, "concurrency", 4, "maximum number of prompts reconciled at the same time, and as many changed for agents")
+	fs.IntVar(&o.maxVersions, "max-versions-per-prompt", 1000, "maximum number of versions kept of a prompt that sets no historyLimit")
+	fs.DurationVar(&o.resync, "resync", time.Hour, "resync interval: how often a prompt is reconciled though nothing changed")
+	fs.DurationVar(&o.comparisonInterval, "comparison-interval", 5*time.Minute, "interval between comparisons of database rows and objects, and between repairs of the search index")
 	fs.DurationVar(&o.comparisonGrace, "comparison-grace", 10*time.Minute, "how long a row must be unchanged before a comparison may remove it")
-	fs.IntVar(&o.sweepLimit, "sweep-limit", 0, "prompts without object that one comparison may remove; 0 is 10 or a fifth of the live ones, whichever is more")
+	fs.IntVar(&o.sweepLimit, "sweep-limit", 0, "maximum number of prompts without object that one comparison may remove; 0 means 10 or a fifth of the live ones, whichever is more")
 }
 
 func (o *options) validate() error {

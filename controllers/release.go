@@ -21,7 +21,7 @@ import (
 // releasePageSize bounds how many objects are in memory at once.
 const releasePageSize = 250
 
-// ReleaseCommand is `lectern release`.
+// ReleaseCommand returns `lectern release`.
 func ReleaseCommand() *cobra.Command {
 	var where clusterOptions
 	var all bool
@@ -63,7 +63,7 @@ func ReleaseCommand() *cobra.Command {
 	return c
 }
 
-// refuseWhileControllerRuns refuses to work beside a controller, which would put the finalizers back.
+// refuseWhileControllerRuns returns an error while a controller holds the Lease: it would put the finalizers back.
 func refuseWhileControllerRuns(ctx context.Context, api client.Reader, namespace string) error {
 	var lease coordinationv1.Lease
 	err := api.Get(ctx, types.NamespacedName{Namespace: namespace, Name: leaseName}, &lease)
@@ -107,7 +107,7 @@ func releaseAll(ctx context.Context, api client.Client) (int, error) {
 	}
 }
 
-// releaseOne reads the object again when somebody changed it meanwhile.
+// releaseOne drops the finalizer of one object, reading it again when somebody changed it meanwhile.
 func releaseOne(ctx context.Context, api client.Reader, writer status.Writer, p *v1alpha1.Prompt) error {
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		err := writer.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer)

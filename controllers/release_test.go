@@ -20,9 +20,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestReleaseWhileTheDatabaseIsAway runs the reconciler by hand, because nobody waits ten minutes for a
+// TestReconcile_ReleasesWhileTheDatabaseIsAway runs the reconciler by hand, because nobody waits ten minutes for a
 // test: the clock is the only thing here that is not real.
-func TestReleaseWhileTheDatabaseIsAway(t *testing.T) {
+func TestReconcile_ReleasesWhileTheDatabaseIsAway(t *testing.T) {
 	plane, err := testenv.StartControlPlane(t.Context(), testenv.ControlPlaneOptions{})
 	require.NoError(t, err)
 	t.Cleanup(plane.Stop)

@@ -100,7 +100,7 @@ func settled(t *testing.T, p *v1alpha1.Prompt, reason string) *v1alpha1.Prompt {
 	return &now
 }
 
-// wantVerdict is what design.md section 9 promises for a reason.
+// wantVerdict returns the kstatus verdict a reason stands for.
 func wantVerdict(p *v1alpha1.Prompt) kstatus.Verdict {
 	switch meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady).Reason {
 	case v1alpha1.ReasonPublished:

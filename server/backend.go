@@ -24,7 +24,7 @@ type backend struct {
 	close  func()
 }
 
-// folderLibrary is a store beside the folder it is kept in step with: names in files that are not sound yet are not free.
+// folderLibrary is a store with the folder that is published into it: names in files that are not valid yet are taken.
 type folderLibrary struct {
 	*memory.Store
 	folder *folder.Folder

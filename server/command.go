@@ -6,8 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Command is `lectern server`, of a program of some version. It serves until the context of the
-// command ends.
+// Command returns `lectern server`, of a program of some version. It serves until the context of the command ends.
 func Command(version string) *cobra.Command {
 	var opts Options
 	cmd := &cobra.Command{

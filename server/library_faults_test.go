@@ -28,7 +28,7 @@ var libraryFaults = map[int]struct {
 	4:  {"GET streams share a session", []string{"TestMethodNotAllowedSaysWhich"}, "GET is refused"},
 	5:  {"sessions are kept for ever", []string{"TestNoSessionIsKept", "TestOlderClientsSeeNoListChanged"}, ""},
 	6:  {"bodies have no limit", []string{"TestFaultyRequests", "TestAnnouncedBodyTakesNoRoom"}, ""},
-	7:  {"Origin and Accept are not checked", []string{"TestFaultyRequests", "TestNoneKnowsOriginsOfTheMachine"}, ""},
+	7:  {"Origin and Accept are not checked", []string{"TestFaultyRequests", "TestNone_AuthenticateOrigin"}, ""},
 	8:  {"a loopback connection wants a loopback Host", []string{"TestHostIsTheAuthenticatorsToJudge", "TestAllowedRequests"}, ""},
 	9:  {"streams are silent and do not end", []string{"TestKeepAlive", "TestShutdownWithOpenStreams", "TestServerEndsWithOpenStreams"}, ""},
 	10: {"resource updates are acknowledged and never told", []string{"TestResourceUpdates", "TestListenGrantsWhatThereIs"}, ""},

@@ -44,18 +44,18 @@ type Options struct {
 
 // AddFlags registers the flags of `lectern server`.
 func (o *Options) AddFlags(fs *pflag.FlagSet) {
-	fs.StringSliceVar(&o.Addresses, "address", []string{DefaultAddress}, "where MCP clients connect, host:port; may be given more than once")
-	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "where /metrics, /livez and /readyz are served, host:port; with --prompts or --stdio only when it is given")
-	fs.StringVar(&o.Auth, "auth", authNone, "how callers prove who they are; none: they need not, on loopback addresses only")
-	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "how much memory prompts may take, in bytes")
-	fs.StringVar(&o.DefaultNamespace, "default-namespace", "", "where add_prompt creates prompts, and names without a namespace are looked for, when the caller has no namespace of its own")
-	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "how many tokens a list of prompts may take of a model's context, 0 for any number")
+	fs.StringSliceVar(&o.Addresses, "address", []string{DefaultAddress}, "address for MCP clients, host:port; may be repeated")
+	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "address of /metrics, /livez and /readyz, host:port; with --prompts or --stdio only when it is set")
+	fs.StringVar(&o.Auth, "auth", authNone, "how callers are authenticated; none: not at all, on loopback addresses only")
+	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "maximum memory of the catalog, in bytes")
+	fs.StringVar(&o.DefaultNamespace, "default-namespace", "", "namespace in which add_prompt creates prompts and names without a namespace are resolved, for callers without a namespace of their own")
+	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "maximum number of tokens of a list of prompts, 0 for no limit")
 	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt manifests to serve and to edit, instead of a database")
-	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program on stdin and stdout; other addresses are listened on only when they are given")
+	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program, on stdin and stdout; listen on addresses only when they are set")
 	o.Database.AddFlags(fs)
 }
 
-// Complete takes what follows from which flags were given, by whatever means.
+// Complete sets what follows from which flags were set, on the command line or from the environment.
 func (o *Options) Complete(fs *pflag.FlagSet) error {
 	if o.Stdio && !fs.Changed("address") {
 		o.Addresses = nil
@@ -79,7 +79,8 @@ func (o *Options) Complete(fs *pflag.FlagSet) error {
 	return failed
 }
 
-// homeNamespace is home to who works alone: on a laptop, and where a client started this program.
+// homeNamespace returns the namespace whose prompts need none in their names, for a person who works alone: with a
+// folder, and where a client started this program.
 func (o *Options) homeNamespace() string {
 	if o.Prompts != "" || o.Stdio {
 		return o.DefaultNamespace
@@ -87,7 +88,7 @@ func (o *Options) homeNamespace() string {
 	return ""
 }
 
-// listenAddresses are the addresses something listens on.
+// listenAddresses returns every address something listens on.
 func (o *Options) listenAddresses() []string {
 	if o.MetricsAddress == "" {
 		return o.Addresses
@@ -95,7 +96,7 @@ func (o *Options) listenAddresses() []string {
 	return slices.Concat(o.Addresses, []string{o.MetricsAddress})
 }
 
-// Validate says what is wrong with the options, in the words of the flags.
+// Validate returns what is wrong with the options, in the words of the flags.
 func (o *Options) Validate() error {
 	if o.Auth != authNone {
 		return fmt.Errorf("--auth is %q; the only one there is yet is %q", o.Auth, authNone)
@@ -103,7 +104,7 @@ func (o *Options) Validate() error {
 	if len(o.Addresses) == 0 && !o.Stdio {
 		return errors.New("--address is empty; give at least one host:port")
 	}
-	// Who starts this program has what it has; who reaches an address may be anybody.
+	// Whoever starts this program has its rights; whoever reaches an address may be anybody.
 	if listeners := o.listenAddresses(); len(listeners) > 0 {
 		if err := auth.ValidateNone(listeners, os.Getenv); err != nil {
 			return err

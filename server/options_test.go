@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-func TestOptions(t *testing.T) {
+func TestOptions_Validate(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args    []string
 		cluster string
@@ -57,7 +57,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestSettle(t *testing.T) {
+func TestOptions_Complete(t *testing.T) {
 	type settled struct {
 		Addresses        []string
 		Metrics          string

@@ -74,7 +74,7 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	return s.serveAll(ctx)
 }
 
-// localUserName is who started this program.
+// localUserName returns the name of the user who started this program.
 func localUserName() string {
 	u, err := user.Current()
 	if err != nil {
@@ -83,7 +83,7 @@ func localUserName() string {
 	return u.Username
 }
 
-// newEndpoint adds who is asked about callers, and where spans go.
+// newEndpoint returns a handler that authenticates nobody and, where telemetry is configured, makes spans.
 func newEndpoint(anonymous *auth.None, deps Deps) *Handler {
 	if telemetry.IsConfigured() {
 		deps.Tracer = otel.Tracer("github.com/lectern-dev/lectern/server")
@@ -92,7 +92,7 @@ func newEndpoint(anonymous *auth.None, deps Deps) *Handler {
 	return NewHandler(deps)
 }
 
-// service is what runs until one part of it ends.
+// service is the parts of a server, which run until one of them ends.
 type service struct {
 	opts     *Options
 	endpoint *Handler
@@ -108,7 +108,7 @@ type service struct {
 // errClientLeft ends a server that was started by a client.
 var errClientLeft = errors.New("the client closed its end")
 
-// serveAll runs all parts until ctx ends, the client leaves or one of the parts fails.
+// serveAll serves on every address and on stdio until ctx ends, the client leaves or a part fails.
 func (s *service) serveAll(ctx context.Context) error {
 	mcp := newHTTPServer(s.endpoint, s.log)
 	metrics := newHTTPServer(s.probes, s.log)
@@ -164,8 +164,8 @@ func (s *service) serveAll(ctx context.Context) error {
 	return nil
 }
 
-// newHTTPServer has no timeout for a whole request: streams have no end. The transport bounds
-// bodies and single writes.
+// newHTTPServer returns a server without a timeout for whole requests: streams have no end. The transport bounds bodies
+// and single writes.
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

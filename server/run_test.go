@@ -84,9 +84,9 @@ func (r *running) ready(t *testing.T) bool {
 	return status == http.StatusOK
 }
 
-// TestOnPostgres: two servers, as the role that may only read, serve what is published, tell of
+// TestRun_OnPostgres: two servers, as the role that may only read, serve what is published, tell of
 // changes, go on while the database is away, and end in order.
-func TestOnPostgres(t *testing.T) {
+func TestRun_OnPostgres(t *testing.T) {
 	author := catalogtest.NewAuthor(t)
 	author.Publish(plainKey, catalogtest.Text("Hello."))
 	author.Publish(hiddenKey, catalogtest.Text("Not asked for yet."))
@@ -137,7 +137,7 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	}
 	database := strings.TrimPrefix(u.Path, "/")
 	superuser := pgtest.AsSuperuser(t, owner)
-	superuser.URL = strings.Replace(superuser.URL, "/"+database, "/postgres", 1) // nobody may lock himself out
+	superuser.URL = strings.Replace(superuser.URL, "/"+database, "/postgres", 1) // the owner may not refuse its own connections
 	behind := pgtest.Connect(t, superuser)
 	if _, err := behind.Exec(t.Context(), "alter database "+database+" allow_connections false"); err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	require.Until(t, "nothing is degraded any more", func() bool { _, body := s.probe(t, "/readyz"); return body == "ok\n" })
 }
 
-func TestNotReadyOnABlankDatabase(t *testing.T) {
+func TestRun_BlankDatabaseIsNotReady(t *testing.T) {
 	s := serving(t, pgtest.NewBlank(t))
 	require.Until(t, "the probes answer", func() bool { status, _ := s.probe(t, "/livez"); return status == http.StatusOK })
 	require.Until(t, "the schema is the reason", func() bool {
@@ -204,7 +204,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func TestAddressInUse(t *testing.T) {
+func TestRun_AddressInUse(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

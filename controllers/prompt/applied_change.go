@@ -10,8 +10,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// findAppliedChange is the change request that waits for this object's publish, or nil. At the generation it was written with the
-// edit is there, whatever it looks like; later it is there if asking again would change nothing.
+// findAppliedChange returns the change request that waits for the publish of this object, or nil. At the generation the
+// edit was written with it is intact, whatever the object looks like; later it is if asking again would change nothing.
 func (r *Reconciler) findAppliedChange(ctx context.Context, p *v1alpha1.Prompt) (*store.AppliedChange, error) {
 	owner := store.Owner{UID: string(p.UID), Generation: p.Generation}
 	change, err := r.Store.AppliedChange(ctx, promptobject.KeyOf(p), owner, p.Annotations[v1alpha1.LastChangeAnnotation])
@@ -22,11 +22,11 @@ func (r *Reconciler) findAppliedChange(ctx context.Context, p *v1alpha1.Prompt) 
 	return change, nil
 }
 
-// finalizeUnpublishedChange answers a change request whose object ends otherwise than published, in the words of the object.
-// What was published is answered by its publish.
+// finalizeUnpublishedChange ends the change request of an object that was not published, with the object's reason and
+// message. A publish finalizes its own.
 func (r *Reconciler) finalizeUnpublishedChange(ctx context.Context, p *v1alpha1.Prompt, o status.Outcome) error {
 	switch {
-	case o.Kind() == status.KindRetry, o.Reason() == v1alpha1.ReasonForeignCluster: // there is no saying yet, or nowhere
+	case o.Kind() == status.KindRetry, o.Reason() == v1alpha1.ReasonForeignCluster: // not decided yet, or another cluster's database
 		return nil
 	case o.Kind() == status.KindReady && o.Reason() != v1alpha1.ReasonSuspended:
 		return nil
@@ -36,7 +36,7 @@ func (r *Reconciler) finalizeUnpublishedChange(ctx context.Context, p *v1alpha1.
 		err = r.Store.FinalizeAppliedChange(ctx, *change, o.Reason(), o.Message())
 	}
 	if err != nil {
-		return fmt.Errorf("answer the change request: %w", err)
+		return fmt.Errorf("finalize the change request: %w", err)
 	}
 	return nil
 }

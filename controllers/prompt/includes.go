@@ -9,7 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
-// cachedIncludes reads, from the cache, the names a prompt of one namespace includes.
+// cachedIncludes returns a function that reads from the cache which names a prompt of the namespace includes.
 func (r *Reconciler) cachedIncludes(ctx context.Context, namespace string) func(name string) []string {
 	return func(name string) []string {
 		var p v1alpha1.Prompt

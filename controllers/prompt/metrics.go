@@ -8,11 +8,11 @@ import (
 var (
 	reconcilesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_prompt_reconciles_total",
-		Help: "Reconciles of prompts by what they ended in and why.",
+		Help: "Reconciles of prompts, by outcome and reason.",
 	}, []string{"outcome", "reason"})
 	versionsPublished = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_prompt_versions_published_total",
-		Help: "Versions stored.",
+		Help: "Versions of prompts published.",
 	})
 	publishesFenced = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_prompt_publishes_fenced_total",
@@ -20,7 +20,7 @@ var (
 	})
 	releasedWithoutRow = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_prompt_released_without_row_total",
-		Help: "Deleted prompts let go while the database stayed away.",
+		Help: "Deleted prompts released while the database could not be reached.",
 	})
 )
 

@@ -12,13 +12,11 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// outcomeOf says what an error means for the object. What only a person can cure is Blocked, what a
-// watch will cure is Waiting, everything else is tried again.
+// outcomeOf maps an error to an outcome: what only a person can cure is Blocked, what a watch will cure is Waiting,
+// everything else is retried.
 func (r *Reconciler) outcomeOf(err error) status.Outcome {
-	var (
-		foreign *store.ForeignClusterError
-		fenced  *store.FencedError
-	)
+	_, foreign := errors.AsType[*store.ForeignClusterError](err)
+	_, fenced := errors.AsType[*store.FencedError](err)
 	if includes, is := errors.AsType[*prompt.IncludeError](err); is && includes.Fault == prompt.IncludeMissing {
 		return status.Waiting(v1alpha1.ReasonIncludeMissing, err.Error()).RequeueAfter(waitingRequeue)
 	}
@@ -26,20 +24,20 @@ func (r *Reconciler) outcomeOf(err error) status.Outcome {
 		return status.Blocked(reason, err.Error()).RequeueAfter(r.Resync)
 	}
 	switch {
-	case errors.As(err, &foreign):
+	case foreign:
 		return status.Blocked(v1alpha1.ReasonForeignCluster, err.Error()).RequeueAfter(waitingRequeue) // cured outside the cluster
 	case errors.Is(err, store.ErrSchemaBehind):
 		return status.Retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`", err)
 	case errors.Is(err, store.ErrUnavailable):
 		return status.Retry(v1alpha1.ReasonStoreUnavailable, "the database cannot be reached; what is served stays as it was, trying again", err)
-	case errors.Is(err, store.ErrFragmentsMoved), errors.As(err, &fenced):
+	case fenced, errors.Is(err, store.ErrFragmentsMoved):
 		return status.Retry(v1alpha1.ReasonContended, "other changes came first; trying again", err)
 	default:
 		return status.Retry(v1alpha1.ReasonUnexpected, "an unexpected error, which the controller's log tells; trying again", err)
 	}
 }
 
-// suspendedOutcome is the outcome of an object that asks not to be published.
+// suspendedOutcome returns the outcome of an object that asks not to be published.
 func suspendedOutcome(p *v1alpha1.Prompt) status.Outcome {
 	if p.Status.Version == 0 {
 		return status.Blocked(v1alpha1.ReasonSuspended, "spec.suspend is set, and nothing of this object was published")

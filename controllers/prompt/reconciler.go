@@ -27,7 +27,7 @@ const (
 	// without its row, which the comparison tombstones later. With the longest backoff and the longest
 	// call after it, that is at the latest ten minutes after the deletion.
 	releaseDeadline = 9*time.Minute + 30*time.Second
-	// waitingRequeue is how soon a prompt that waits for another is looked at again, should no watch come
+	// waitingRequeue is how soon a prompt that waits for another is reconciled again, should no watch come
 	// first.
 	waitingRequeue = time.Minute
 )
@@ -51,13 +51,13 @@ type Reconciler struct {
 	Clock  clock.PassiveClock
 	// HistoryLimit is how many versions are kept where an object does not say.
 	HistoryLimit int
-	// Resync is how often a prompt is looked at though nothing happened.
+	// Resync is how often a prompt is reconciled though nothing happened.
 	Resync time.Duration
 	// Concurrency is how many prompts are reconciled at the same time.
 	Concurrency int
 }
 
-// Reconcile brings the row of p in step with the object.
+// Reconcile publishes p, or releases it when it is being deleted, and writes the outcome into its status.
 func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Result, error) {
 	faultpoint.Hit(faultpoint.Fetched)
 	if !p.DeletionTimestamp.IsZero() {
@@ -72,9 +72,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 	outcome, err := r.publish(ctx, p)
 	if err != nil {
 		if errors.Is(err, errStale) {
-			// Someone else's object is live under this name, and its event is on the way: writing
-			// anything here would be a deposed leader speaking.
-			ctrl.LoggerFrom(ctx).V(1).Info("Object is no longer live", "uid", p.UID, "generation", p.Generation)
+			// Another object is live under this name, and its event is on the way. Only a deposed
+			// leader would still write here.
+			ctrl.LoggerFrom(ctx).V(1).Info("Skipped an object that is no longer live", "uid", p.UID, "generation", p.Generation)
 			return ctrl.Result{}, nil
 		}
 		outcome = r.outcomeOf(err)
@@ -83,12 +83,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 	if outcome.Kind() != status.KindRetry { // a request is not done while it is tried again
 		p.Status.LastHandledReconcileAt = p.Annotations[v1alpha1.RequestedAtAnnotation]
 	}
-	settled := r.finalizeUnpublishedChange(ctx, p, outcome)
+	finalized := r.finalizeUnpublishedChange(ctx, p, outcome)
 	result, err := r.Status.Finish(ctx, before, p, outcome)
-	return result, errors.Join(err, settled)
+	return result, errors.Join(err, finalized)
 }
 
-// publish compiles p and stores it, and records what is live in p.Status.
+// publish compiles p, publishes it and writes into p.Status what is live.
 func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Outcome, error) {
 	if p.Spec.Suspend {
 		return suspendedOutcome(p), nil
@@ -113,13 +113,13 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 		live, err := r.Store.Publish(ctx, publication)
 		faultpoint.Hit(faultpoint.Published)
 
-		var fenced *store.FencedError
+		fenced, isFenced := errors.AsType[*store.FencedError](err)
 		switch {
 		case err == nil:
 			return r.recordPublished(p, compiled, live), nil
 		case attempt == maxPublishAttempts:
 			return status.Outcome{}, err
-		case errors.As(err, &fenced):
+		case isFenced:
 			publishesFenced.Inc()
 			if err := r.confirmLive(ctx, p); err != nil {
 				return status.Outcome{}, err
@@ -133,7 +133,7 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	}
 }
 
-// recordPublished records what is live in the status of p and says what there is to say about it.
+// recordPublished writes what is live into the status of p and returns the outcome.
 func (r *Reconciler) recordPublished(p *v1alpha1.Prompt, compiled *prompt.Compiled, live store.Published) status.Outcome {
 	copyToStatus(&p.Status, live)
 	if live.NewVersion {
@@ -157,9 +157,9 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 	}
 	err := r.Store.Remove(ctx, promptobject.KeyOf(p), string(p.UID), promptobject.RetainsTexts(p))
 	faultpoint.Hit(faultpoint.Removed)
-	var foreign *store.ForeignClusterError
+	foreign, isForeign := errors.AsType[*store.ForeignClusterError](err)
 	switch {
-	case err == nil, errors.As(err, &foreign) && foreign.Owner != "": // in another cluster's database no row is ours
+	case err == nil, isForeign && foreign.Owner != "": // in another cluster's database no row is ours
 	case r.Clock.Since(p.DeletionTimestamp.Time) >= releaseDeadline:
 		releasedWithoutRow.Inc()
 		r.Status.RecordWarning(p, v1alpha1.ReasonReleased,

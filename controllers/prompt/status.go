@@ -8,7 +8,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// copyToStatus copies what is live into the status.
+// copyToStatus writes what is published into the status.
 func copyToStatus(s *v1alpha1.PromptStatus, live store.Published) {
 	s.Version, s.ServedVersion, s.Digest = live.Version, live.Served, string(live.Digest)
 	s.Channels = make([]v1alpha1.ChannelStatus, 0, len(live.Channels))

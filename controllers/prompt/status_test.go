@@ -10,7 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func TestRecordNamesEachIncludeOnce(t *testing.T) {
+func TestCopyToStatus_NamesEachIncludeOnce(t *testing.T) {
 	var s v1alpha1.PromptStatus
 	copyToStatus(&s, store.Published{
 		Version: 3, Served: 2, Digest: "sha256:3",

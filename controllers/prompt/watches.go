@@ -66,9 +66,9 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, dri
 		Complete(reconcile.AsReconciler(mgr.GetClient(), r))
 }
 
-// needsReconcile says of an update that left generation and labels alone whether the prompt must be looked at
-// all the same: it was asked for, an agent asked for what it says already, a deletion began, the object is another one (made again, or restored,
-// while the watch was broken), or its status came to speak of another generation.
+// needsReconcile reports whether an update that left generation and labels alone needs a reconcile all the same: one was
+// requested, an agent asked for what the spec already says, a deletion began, the object is another one (created again, or
+// restored, while the watch was broken), or its status came to speak of another generation.
 func needsReconcile(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
 	return before.Annotations[v1alpha1.RequestedAtAnnotation] != after.Annotations[v1alpha1.RequestedAtAnnotation] ||
@@ -78,7 +78,7 @@ func needsReconcile(e event.UpdateEvent) bool {
 		before.Status.ObservedGeneration != after.Status.ObservedGeneration && after.Status.ObservedGeneration != after.Generation
 }
 
-// includerEventHandler wakes what includes a prompt when something changed that its includers see.
+// includerEventHandler enqueues what includes a prompt when something changed that its includers see.
 func (r *Reconciler) includerEventHandler() handler.EventHandler {
 	appeared := func(ctx context.Context, obj client.Object, q queue) {
 		enqueueLowPriority(q, obj.GetNamespace(), r.listIncluders(ctx, obj.GetNamespace(), obj.GetName()))
@@ -105,6 +105,7 @@ func (r *Reconciler) includerEventHandler() handler.EventHandler {
 // includerView is what includers of a prompt see of it, besides its channels.
 type includerView struct{ digest, reason string }
 
+// includerViewOf reads the view from the status.
 func includerViewOf(p *v1alpha1.Prompt) includerView {
 	v := includerView{digest: p.Status.Digest}
 	if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
@@ -113,13 +114,13 @@ func includerViewOf(p *v1alpha1.Prompt) includerView {
 	return v
 }
 
-// listIncluders are the prompts of a namespace that include one by name.
+// listIncluders lists the prompts of a namespace that include one by name.
 func (r *Reconciler) listIncluders(ctx context.Context, namespace, name string) []string {
 	var found v1alpha1.PromptList
 	err := r.Client.List(ctx, &found, client.InNamespace(namespace), client.MatchingFields{includesIndex: name},
 		client.UnsafeDisableDeepCopy)
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Cannot list the prompts that include one", "namespace", namespace, "name", name)
+		ctrl.LoggerFrom(ctx).Error(err, "Cannot list the includers of a prompt", "namespace", namespace, "name", name)
 		return nil
 	}
 	names := make([]string, 0, len(found.Items))
@@ -129,9 +130,9 @@ func (r *Reconciler) listIncluders(ctx context.Context, namespace, name string) 
 	return names
 }
 
-// affectedByIncludeChange is what a change of a prompt's includes may open or close a cycle with: everything it includes
-// or included before, directly or not, and everything that includes it. Prompts that only share a
-// fragment with it are neither.
+// affectedByIncludeChange lists the prompts with which a change of a prompt's includes may open or close a cycle: all it
+// includes or included before, directly or not, and all that include it. Prompts that only share a fragment with it are
+// not among them.
 func (r *Reconciler) affectedByIncludeChange(ctx context.Context, namespace, name string, was []string) []string {
 	found := reachableNames(append([]string{name}, was...), r.cachedIncludes(ctx, namespace))
 	maps.Copy(found, reachableNames([]string{name}, func(of string) []string { return r.listIncluders(ctx, namespace, of) }))
@@ -139,7 +140,7 @@ func (r *Reconciler) affectedByIncludeChange(ctx context.Context, namespace, nam
 	return slices.Sorted(maps.Keys(found))
 }
 
-// reachableNames is the set of names met on the way along next, the start included.
+// reachableNames returns the names reachable along next, the start included.
 func reachableNames(start []string, next func(string) []string) map[string]bool {
 	seen := map[string]bool{}
 	unvisited := slices.Clone(start)

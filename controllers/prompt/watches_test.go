@@ -10,7 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
-func TestNeedsLook(t *testing.T) {
+func TestNeedsReconcile(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(p *v1alpha1.Prompt)
 		want   bool

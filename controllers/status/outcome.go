@@ -1,7 +1,7 @@
-// Package status turns what a reconcile ended in into conditions, an event and the next time to
-// look. It is the only writer of status and finalizers.
+// Package status turns the outcome of a reconcile into conditions, an event and a requeue. It is the only writer of
+// status and finalizers.
 //
-// It must not know any kind of object. Its invariant is the kstatus contract: observedGeneration is
+// It knows no kind of object. Its invariant is the kstatus contract: observedGeneration is
 // stamped on every write, Ready always exists, and Reconciling and Stalled exist only while true
 // and never both.
 package status
@@ -60,7 +60,7 @@ func Blocked(reason, message string) Outcome {
 	}
 }
 
-// Retry says that nobody can tell now, and that err is worth trying again with backoff. Ready is
+// Retry says that the truth is not known now, and that the reconcile is retried with backoff. Ready is
 // Unknown, not False: a failover of the database must not paint every object red. The message is
 // for people; err goes to the log.
 func Retry(reason, message string, err error) Outcome {
@@ -70,17 +70,17 @@ func Retry(reason, message string, err error) Outcome {
 	}
 }
 
-// RequeueAfter asks for another reconcile after d, give or take a tenth.
+// RequeueAfter returns the outcome with another reconcile after d, give or take a tenth.
 func (o Outcome) RequeueAfter(d time.Duration) Outcome {
 	o.requeueAfter = d
 	return o
 }
 
-// Reason is the reason of the Ready condition.
+// Reason returns the reason of the Ready condition.
 func (o Outcome) Reason() string { return o.reason }
 
-// Message is what the Ready condition says, but for its length.
+// Message returns the message of the Ready condition, uncut.
 func (o Outcome) Message() string { return o.message }
 
-// Kind is which of the four it is.
+// Kind returns which of the four it is.
 func (o Outcome) Kind() Kind { return o.kind }

@@ -43,12 +43,12 @@ type Writer struct {
 	Recorder events.EventRecorder
 }
 
-// EnsureFinalizer puts the finalizer on the object before anything is written outside the cluster.
+// EnsureFinalizer adds the finalizer, if it is not there. Call it before anything is written outside the cluster.
 func (w Writer) EnsureFinalizer(ctx context.Context, obj client.Object, finalizer string) error {
 	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.AddFinalizer(obj, finalizer) })
 }
 
-// DropFinalizer lets the object go.
+// DropFinalizer removes the finalizer, so that a deleted object can go.
 func (w Writer) DropFinalizer(ctx context.Context, obj client.Object, finalizer string) error {
 	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.RemoveFinalizer(obj, finalizer) })
 }
@@ -66,7 +66,7 @@ func (w Writer) patchFinalizers(ctx context.Context, obj client.Object, change f
 	return nil
 }
 
-// Finish writes the outcome into the status of obj, if that changes it, and says when to come back.
+// Finish writes the outcome into the status of obj, if that changes it, and returns when to reconcile again.
 //
 // before is the object as it was read; obj may carry other changes of its status. The patch holds
 // the resourceVersion that was read: a deposed leader, or a reconcile of an object that has been
@@ -93,9 +93,8 @@ func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl
 	return ctrl.Result{RequeueAfter: addJitter(o.requeueAfter), Priority: &low}, nil
 }
 
-// ResultOfPatch says how a reconcile goes on after a patch: not at all when the object is gone, and with
-// another look when it changed meanwhile. That is no error: the cache was behind, and what it lacks is
-// on its way.
+// ResultOfPatch returns the result of a reconcile that ends with a patch: nothing more when the object is gone, a requeue
+// when it changed meanwhile. Neither is an error: the cache was behind, and its event is on the way.
 func ResultOfPatch(err error) (ctrl.Result, error) {
 	switch {
 	case apierrors.IsNotFound(err):
@@ -117,7 +116,7 @@ func (w Writer) RecordWarning(obj client.Object, reason, message string) {
 	w.RecordEvent(obj, corev1.EventTypeWarning, reason, message)
 }
 
-// setConditions sets the conditions of o on obj.
+// setConditions writes the conditions of o into obj and stamps observedGeneration.
 func setConditions(obj Object, o Outcome) {
 	obj.Observe(obj.GetGeneration())
 	conditions := obj.Conditions()
@@ -137,6 +136,7 @@ func setConditions(obj Object, o Outcome) {
 	}
 }
 
+// readyReason returns the reason of the Ready condition, or nothing.
 func readyReason(obj Object) string {
 	ready := meta.FindStatusCondition(*obj.Conditions(), v1alpha1.ConditionReady)
 	if ready == nil {
@@ -145,12 +145,13 @@ func readyReason(obj Object) string {
 	return ready.Reason
 }
 
-// worthAnEvent is a change of the reason. A fresh object that comes out Ready is the normal course, which
-// its status tells; an event for each would be a third more writes of a thousand prompts applied at once.
+// worthAnEvent reports whether the reason changed. A new object that becomes Ready is the normal course, which its status
+// tells; an event for each would be a third more writes when a thousand prompts are applied at once.
 func worthAnEvent(before string, o Outcome) bool {
 	return before != o.reason && (before != "" || o.kind != KindReady)
 }
 
+// addJitter returns d, give or take a tenth.
 func addJitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
@@ -158,7 +159,7 @@ func addJitter(d time.Duration) time.Duration {
 	return wait.Jitter(d*9/10, 2.0/9)
 }
 
-// truncateMessage cuts a message at maxMessage bytes, never inside a character.
+// truncateMessage cuts a message at maxMessageBytes, never inside a character.
 func truncateMessage(message string) string {
 	const ellipsis = "…"
 	if len(message) <= maxMessageBytes {

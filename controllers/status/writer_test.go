@@ -13,7 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
-func TestApply(t *testing.T) {
+func TestSetConditions(t *testing.T) {
 	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "text", ObservedGeneration: 4}
 	}
@@ -71,7 +71,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-func TestTruncateKeepsWholeCharacters(t *testing.T) {
+func TestTruncateMessage(t *testing.T) {
 	long := strings.Repeat("é", maxMessageBytes)
 	got := truncateMessage(long)
 	if len(got) > maxMessageBytes || !utf8.ValidString(got) || !strings.HasSuffix(got, "é…") {
@@ -82,7 +82,7 @@ func TestTruncateKeepsWholeCharacters(t *testing.T) {
 	}
 }
 
-func TestJitterStaysWithinATenth(t *testing.T) {
+func TestAddJitter(t *testing.T) {
 	for range 1000 {
 		if d := addJitter(time.Minute); d < 54*time.Second || d > 66*time.Second {
 			t.Fatalf("jitter(1m) = %s", d)

@@ -15,7 +15,7 @@ type liveObject struct {
 	unpublished bool
 }
 
-// comparison is what a comparison comes to.
+// comparison is the result of comparing rows with objects.
 type comparison struct {
 	// orphans are rows without object.
 	orphans []store.ComparedRow
@@ -25,7 +25,7 @@ type comparison struct {
 	liveRows int
 }
 
-// compareRowsWithObjects holds rows against the objects listed after them. A row that changed lately is left
+// compareRowsWithObjects compares rows with the objects that were listed after them. A row that changed lately is left
 // alone: its object may be younger than the list.
 func compareRowsWithObjects(rows []store.ComparedRow, objects map[store.Key]liveObject) comparison {
 	p := comparison{liveRows: len(rows)}
@@ -46,9 +46,9 @@ func compareRowsWithObjects(rows []store.ComparedRow, objects map[store.Key]live
 	return p
 }
 
-// reasonToStop says why a sweep must not be carried out, or nothing. A list that comes back empty, or
-// that would take more than a fifth of the rows, is more likely a fault than a wish. A person who
-// wishes it raises allowed; zero leaves the judgement here.
+// reasonToStop says why the orphans must not be removed, or nothing. A list that comes back empty, or that would take
+// more than a fifth of the rows, is more likely a mistake than a wish. A person who wishes it raises allowed (ADR 5); zero
+// leaves the limit as it is.
 func (p comparison) reasonToStop(objects, allowed int) (reason, message string) {
 	limit := max(10, p.liveRows/5, allowed)
 	remedy := fmt.Sprintf("if they are meant to go, restart the controller with --sweep-limit=%d until they are gone", len(p.orphans))

@@ -19,7 +19,7 @@ func row(name string, settled bool) store.ComparedRow {
 	}
 }
 
-func TestCompare(t *testing.T) {
+func TestCompareRowsWithObjects(t *testing.T) {
 	equal := liveObject{owner: store.Owner{UID: "uid-p", Generation: 3}, digest: "sha256:1"}
 	changed := func(change func(*liveObject)) liveObject {
 		o := equal
@@ -78,7 +78,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestRefusal(t *testing.T) {
+func TestReasonToStop(t *testing.T) {
 	for name, tc := range map[string]struct {
 		live, sweep, objects, allowed int
 		want                          string

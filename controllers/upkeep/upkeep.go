@@ -123,7 +123,8 @@ func (r *Runner) repeatRound(ctx context.Context, round round) error {
 
 var errAPIServerRestored = errors.New("the API server went back in time, as after a restore of etcd; ending, to read everything again")
 
-// checkNotRestored keeps the version of the newest list, and refuses one that is older.
+// checkNotRestored remembers the version of the newest list (KEP-5504: versions can be compared), and returns
+// errAPIServerRestored for one that is older.
 func (r *Runner) checkNotRestored(version string) error {
 	if r.newestListVersion != "" {
 		order, err := resourceversion.CompareResourceVersion(version, r.newestListVersion)
@@ -138,7 +139,7 @@ func (r *Runner) checkNotRestored(version string) error {
 	return nil
 }
 
-// runComparison runs one comparison: rows first, then objects, so that an object made in between is not
+// runComparison compares rows and objects, enqueues what drifted and removes orphans: rows are read first, then objects, so that an object made in between is not
 // missed. Another cluster's rows are none of ours to compare.
 func (r *Runner) runComparison(ctx context.Context) error {
 	if err := r.Store.CheckCluster(ctx); err != nil {
@@ -188,7 +189,7 @@ func (r *Runner) tombstoneOrphans(ctx context.Context, rows []store.ComparedRow)
 	return nil
 }
 
-// reportStopped says why a comparison removes nothing.
+// reportStopped counts, logs and records as an event why a comparison removes nothing.
 func (r *Runner) reportStopped(reason, message string) {
 	comparisonsStopped.WithLabelValues(reason).Inc()
 	r.Log.Error(errors.New(message), "Comparison stopped", "reason", reason)
@@ -233,6 +234,7 @@ func (r *Runner) listObjects(ctx context.Context) (map[store.Key]liveObject, err
 	}
 }
 
+// observeObject reduces an object to what the comparison needs.
 func observeObject(p *v1alpha1.Prompt) liveObject {
 	return liveObject{
 		owner:       store.Owner{UID: string(p.UID), Generation: p.Generation},
@@ -255,7 +257,7 @@ func (r *Runner) purgeDeletedPrompts(ctx context.Context) error {
 	}
 }
 
-// reindexPrompts writes what searches find prompts by where a release before this one did not.
+// reindexPrompts writes the search index of prompts whose release did not.
 func (r *Runner) reindexPrompts(ctx context.Context) error {
 	for after := int64(0); ; {
 		last, err := r.Store.BackfillSearchIndex(ctx, after, indexBatch)
@@ -266,7 +268,7 @@ func (r *Runner) reindexPrompts(ctx context.Context) error {
 	}
 }
 
-// deleteOldChanges forgets change requests that were settled long ago.
+// deleteOldChanges deletes change requests that became final long ago.
 func (r *Runner) deleteOldChanges(ctx context.Context) error {
 	for {
 		n, err := r.Store.DeleteOldChanges(ctx, changeRetention, changeBatch)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCheckNone(t *testing.T) {
+func TestValidateNone(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		addresses []string
@@ -40,7 +40,7 @@ func TestCheckNone(t *testing.T) {
 	}
 }
 
-func TestNoneKnowsTheMachine(t *testing.T) {
+func TestNone_AuthenticateHost(t *testing.T) {
 	t.Parallel()
 	nobody := NewNone("anna")
 	for host, want := range map[string]bool{
@@ -58,7 +58,7 @@ func TestNoneKnowsTheMachine(t *testing.T) {
 	}
 }
 
-func TestNoneKnowsOriginsOfTheMachine(t *testing.T) {
+func TestNone_AuthenticateOrigin(t *testing.T) {
 	t.Parallel()
 	nobody := NewNone("anna")
 	for origin, want := range map[string]bool{
@@ -73,7 +73,7 @@ func TestNoneKnowsOriginsOfTheMachine(t *testing.T) {
 	}
 }
 
-func TestNamespaceOfTheCaller(t *testing.T) {
+func TestIdentity_Namespace(t *testing.T) {
 	t.Parallel()
 	for subject, want := range map[string]string{
 		"system:serviceaccount:support:triage": "support",

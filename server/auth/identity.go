@@ -17,7 +17,7 @@ type Identity struct {
 	Groups []string
 }
 
-// Namespace is that of a ServiceAccount, and empty for anybody else.
+// Namespace returns that of a ServiceAccount, and nothing for anybody else.
 func (i Identity) Namespace() string {
 	account, is := strings.CutPrefix(i.Subject, "system:serviceaccount:")
 	if !is {
@@ -29,12 +29,12 @@ func (i Identity) Namespace() string {
 
 type identityKey struct{}
 
-// WithIdentity gives ctx the caller of the request it belongs to.
+// WithIdentity returns ctx with the caller of its request.
 func WithIdentity(ctx context.Context, identity Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, identity)
 }
 
-// FromContext is the caller of the request, and false where nobody was authenticated.
+// FromContext returns the caller of the request, and false where nobody was authenticated.
 func FromContext(ctx context.Context) (Identity, bool) {
 	identity, ok := ctx.Value(identityKey{}).(Identity)
 	return identity, ok
@@ -57,19 +57,17 @@ const (
 // prompt that does not exist.
 var ErrDenied = errors.New("not allowed")
 
-// Authenticator finds out who sent a request, and refuses what web pages of elsewhere send: which
-// those are is a rule of each mode. It is asked before anything else of the request counts. An error wraps
-// a *RefusedError when the request itself is at fault.
+// Authenticator finds out who sent a request, and refuses what foreign web pages send; which those are is a rule of each
+// mode. It is asked first of all. An error wraps a *RefusedError when the request itself is to blame.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Identity, error)
 }
 
-// Authorizer is the one decision point before every read and every request for a change.
+// Authorizer is asked before every read and every request for a change.
 type Authorizer interface {
-	// Authorize returns nil or an error wrapping ErrDenied. A list in one namespace is asked with a
-	// key without name.
+	// Authorize returns nil or an error wrapping ErrDenied. To list one namespace, the key has no name.
 	Authorize(ctx context.Context, identity Identity, verb Verb, key store.Key) error
-	// VisibleNamespaces is the set of namespaces whose prompts the caller may list.
+	// VisibleNamespaces returns the namespaces whose prompts the caller may list.
 	VisibleNamespaces(ctx context.Context, identity Identity) (store.Scope, error)
 }
 

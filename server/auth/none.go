@@ -22,12 +22,12 @@ type None struct {
 	identity Identity
 }
 
-// NewNone takes the name of the local user.
+// NewNone returns an authenticator that takes everybody for the local user of that name.
 func NewNone(user string) *None {
 	return &None{identity: Identity{Subject: "local:" + user}}
 }
 
-// Identity is the person who started the server.
+// Identity returns the person who started the server.
 func (n *None) Identity() Identity { return n.identity }
 
 // Authenticate refuses with 403 a request whose Host or Origin is not this machine. One without Origin
@@ -48,16 +48,16 @@ func (n *None) Authenticate(r *http.Request) (Identity, error) {
 	return n.identity, nil
 }
 
-// Authorize allows.
+// Authorize allows everything.
 func (*None) Authorize(context.Context, Identity, Verb, store.Key) error { return nil }
 
-// VisibleNamespaces is everything.
+// VisibleNamespaces returns all of them.
 func (*None) VisibleNamespaces(context.Context, Identity) (store.Scope, error) {
 	return store.Scope{All: true}, nil
 }
 
-// ValidateNone says why a server with these listening addresses and this environment may not run
-// without authentication, or nil.
+// ValidateNone returns why a server with these listening addresses and this environment may not run without
+// authentication, or nil.
 func ValidateNone(addresses []string, getenv func(string) string) error {
 	if getenv("KUBERNETES_SERVICE_HOST") != "" {
 		return errors.New("--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): " +
@@ -92,7 +92,7 @@ func isLoopbackHost(hostport string) bool {
 	return host == "127.0.0.1" || host == "::1" || strings.EqualFold(host, "localhost")
 }
 
-// isLoopbackListenHost is about listening addresses; there any address of 127.0.0.0/8 is one.
+// isLoopbackListenHost reports whether a listening address is loopback: there any of 127.0.0.0/8 is.
 func isLoopbackListenHost(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
