@@ -262,7 +262,7 @@ func TestPromptsGet_DenialEqualsAbsence(t *testing.T) {
 	source.Publish(hiddenKey, "Not for everybody.")
 	replica := start(t, source, func(d *Deps) { d.Authorizer = onlyIT{} })
 	there := replica.send(t, getPrompt("support.hidden", nil))
-	gets, _ := source.Reads()
+	gets, _ := source.CountReads()
 	absent := replica.send(t, getPrompt("support.nothing", nil))
 	if there.body != absent.body || there.status != absent.status || gets != 0 {
 		t.Errorf("there %d %s\nabsent %d %s\nlook-ups %d", there.status, there.body, absent.status, absent.body, gets)

@@ -70,8 +70,8 @@ func testWriteInFlight(t *testing.T) {
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, lost), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonForbidden})
 }
 
-// newReader makes a client that may read prompts and nothing else, and a channel with the name of each prompt it is refused to
-// write.
+// newReader makes a client that may read prompts and nothing else, and a channel with the name of each prompt it is
+// refused to write.
 func newReader(t *testing.T, user string) (objects client.Client, refused <-chan string) {
 	t.Helper()
 	require.NoError(t, cluster.Client.Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{

@@ -146,8 +146,8 @@ func isConflict(action store.Action, err error) bool {
 	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || action != store.ActionAdd && isAbsent(err)
 }
 
-// isAbsent reports whether the API server says that there is no such object. Where it does not serve the resource at all, its
-// answer has the same code, and is none.
+// isAbsent reports whether the API server says that there is no such object. Where it does not serve the resource at all,
+// its answer has the same code, and is none.
 func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
 }

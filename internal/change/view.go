@@ -57,8 +57,8 @@ func (o Object) exists() bool { return o.Presence == Present || o.Presence == Te
 // Attempt is a write of an object that was begun.
 type Attempt struct {
 	Intent store.Intent
-	// InFlight says that it may still succeed: it was begun less than twice store.ObjectWriteTimeout ago, and the API server has
-	// not said that another writer came first.
+	// InFlight says that it may still succeed: it was begun less than twice store.ObjectWriteTimeout ago, and the API
+	// server has not said that another writer came first.
 	InFlight bool
 }
 

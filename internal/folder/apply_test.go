@@ -60,7 +60,7 @@ func update(name string, edit store.Edit) store.ChangeRequest {
 
 func content(text string) store.Edit { return store.Edit{Content: &text} }
 
-func TestAdd(t *testing.T) {
+func TestRequestChange_Add(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"there.yaml": manifest("there", "x"), "taken.yaml": "# nothing yet\n"})
 	o := d.change(store.ChangeRequest{ID: "c0ffee00-0000-4000-8000-000000000000", Key: key("new"), Action: store.ActionAdd, Edit: content("Hello {{name}}")})
@@ -92,8 +92,9 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// TestANameOfAFaultyFileIsTaken, so that its author finds it free when he has mended it.
-func TestANameOfAFaultyFileIsTaken(t *testing.T) {
+// TestReservesName: a file with faults keeps the name of its prompt, so that its author finds it free once the file is
+// mended.
+func TestReservesName(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{
 		"any.yaml":    manifest("known", "x", "  titel: y\n"),
@@ -112,7 +113,7 @@ func TestANameOfAFaultyFileIsTaken(t *testing.T) {
 	d.soonServed("known", "mended")
 }
 
-func TestUpdateAndDelete(t *testing.T) {
+func TestRequestChange_UpdateAndDelete(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{
 		"two.yaml":      "# head\n" + manifest("one", "1") + "---\n# second\n" + manifest("two", "2"),
@@ -168,7 +169,7 @@ func TestUpdateAndDelete(t *testing.T) {
 	}
 }
 
-func TestAnIdempotencyKeyHolds(t *testing.T) {
+func TestRequestChange_IdempotencyKey(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil)
 	add := store.ChangeRequest{Key: key("new"), Action: store.ActionAdd, Edit: content("x"), IdempotencyKey: "k"}
@@ -195,7 +196,7 @@ func TestAnIdempotencyKeyHolds(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreNotOurs(t *testing.T) {
+func TestRequestChange_FilesOfOthers(t *testing.T) {
 	t.Parallel()
 	elsewhere := t.TempDir()
 	d := open(t, map[string]string{"read-only.yaml": manifest("ro", "x"), "double.yaml": manifest("double", "1"), "double2.yaml": manifest("double", "2")})
@@ -225,9 +226,9 @@ func TestFilesThatAreNotOurs(t *testing.T) {
 	}
 }
 
-// TestNoEditorsSaveIsLost has an editor save the description while agents change the tags: what the editor saved last is
-// in the file, each time.
-func TestNoEditorsSaveIsLost(t *testing.T) {
+// TestRequestChange_KeepsSavesOfEditors lets an editor save the description while agents change the tags: what the editor
+// saved last is in the file, each time.
+func TestRequestChange_KeepsSavesOfEditors(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "x")})
 	const rounds = 60
@@ -253,8 +254,8 @@ func TestNoEditorsSaveIsLost(t *testing.T) {
 	t.Logf("%d of %d changes gave way to the editor", contended, rounds)
 }
 
-// TestTwoProcesses has two of them change one file.
-func TestTwoProcesses(t *testing.T) {
+// TestRequestChange_TwoProcesses lets two processes change one file.
+func TestRequestChange_TwoProcesses(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "x")})
 	other := d.beside()
@@ -294,8 +295,8 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestSuspended: what is asked is done in the file, and said not to be served.
-func TestSuspended(t *testing.T) {
+// TestRequestChange_Suspended: what is asked is done in the file, and said not to be served.
+func TestRequestChange_Suspended(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "x")})
 	d.save("greet.yaml", manifest("greet", "y", "  suspend: true\n"))
@@ -308,8 +309,8 @@ func TestSuspended(t *testing.T) {
 	}
 }
 
-// TestNullInMetadata is a value like others.
-func TestNullInMetadata(t *testing.T) {
+// TestRequestChange_NullInMetadata: null is a value like others.
+func TestRequestChange_NullInMetadata(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil)
 	metadata := func(action store.Action, content *string, json string) {
@@ -325,8 +326,8 @@ func TestNullInMetadata(t *testing.T) {
 	metadata(store.ActionUpdate, nil, `{"b":null}`)
 }
 
-// TestAnothersPin that is not met is no answer to who asks for something else.
-func TestAnothersPin(t *testing.T) {
+// TestRequestChange_PinOfAnother: a channel rule that is not met is no answer to a request for something else.
+func TestRequestChange_PinOfAnother(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one", "  channels: [{name: production, version: 9}]\n")})
 	beta := func(version int64) store.ChangeRequest {
@@ -336,8 +337,8 @@ func TestAnothersPin(t *testing.T) {
 	d.ends(beta(8), store.ChangeRefused, store.ReasonInvalid, "channel beta asks for version 8")
 }
 
-// TestNumbersKeepTheirMeaning over a restart: what is pinned or withdrawn is never another text.
-func TestNumbersKeepTheirMeaning(t *testing.T) {
+// TestRequestChange_VersionsKeepTheirMeaning: over a restart what is pinned or withdrawn is never another text.
+func TestRequestChange_VersionsKeepTheirMeaning(t *testing.T) {
 	t.Parallel()
 	pinned := update("greet", store.Edit{Channel: &store.ChannelEdit{Name: store.Production, Version: 2}})
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})

@@ -48,8 +48,8 @@ func swapIfUnchanged(part, target string, before, after []byte) error {
 	}
 }
 
-// swapBack does what is left to do when swapIfUnchanged cannot go on: part is to hold what was put. If it does not, it may be the
-// only copy of what somebody saved, and stays.
+// swapBack does what is left to do when swapIfUnchanged cannot go on: part is to hold what was put. If it does not, it may
+// be the only copy of what somebody saved, and stays.
 func swapBack(part, target string, put []byte, cause error) error {
 	err := swapNames(part, target)
 	if err == nil {

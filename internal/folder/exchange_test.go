@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestASaveBetweenLookAndExchange is an editor's that comes in the moment nobody can look into: it stays.
-func TestASaveBetweenLookAndExchange(t *testing.T) {
+// TestSwapIfUnchanged_SaveInBetween: what an editor saves between the comparison and the exchange stays.
+func TestSwapIfUnchanged_SaveInBetween(t *testing.T) {
 	dir := t.TempDir()
 	part, target := filepath.Join(dir, "part"), filepath.Join(dir, "target")
 	for path, text := range map[string]string{part: "ours", target: "saved"} {
@@ -28,8 +28,8 @@ func TestASaveBetweenLookAndExchange(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadIsPutBack is of a swap that took out what it cannot look at.
-func TestWhatCannotBeReadIsPutBack(t *testing.T) {
+// TestSwapIfUnchanged_UnreadableFile: what was taken out and cannot be read is put back.
+func TestSwapIfUnchanged_UnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	part, target := filepath.Join(dir, "part"), filepath.Join(dir, "target")
 	if err := errors.Join(os.WriteFile(part, []byte("ours"), 0o600), os.Mkdir(target, 0o700)); err != nil {
@@ -43,8 +43,8 @@ func TestWhatCannotBeReadIsPutBack(t *testing.T) {
 	}
 }
 
-// TestAnInterruptedSwapKeepsTheSave under a name that no later change sweeps.
-func TestAnInterruptedSwapKeepsTheSave(t *testing.T) {
+// TestSwapBack_KeepsTheSave: what was saved is kept under a name that no later change sweeps.
+func TestSwapBack_KeepsTheSave(t *testing.T) {
 	dir := t.TempDir()
 	part, target := filepath.Join(dir, ".lectern-1.tmp"), filepath.Join(dir, "target")
 	if err := os.WriteFile(part, []byte("saved"), 0o600); err != nil {

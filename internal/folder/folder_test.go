@@ -141,7 +141,7 @@ func (d *harness) soonServed(name, text string) {
 
 const gone = "not found"
 
-func TestServesWhatIsInTheFolder(t *testing.T) {
+func TestOpen_Serves(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{
 		"greet.yaml":          manifest("greet", "Hello {{name}}"),
@@ -166,7 +166,7 @@ func TestServesWhatIsInTheFolder(t *testing.T) {
 	}
 }
 
-func TestFollowsTheFolder(t *testing.T) {
+func TestFollow(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})
 	d.write("greet.yaml", manifest("greet", "written in place"))
@@ -188,7 +188,7 @@ func TestFollowsTheFolder(t *testing.T) {
 	d.soonServed("greet", gone)
 }
 
-func TestABusyFolderIsLookedAt(t *testing.T) {
+func TestFollow_BusyFolder(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})
 	ctx, stop := context.WithCancel(t.Context())
@@ -213,7 +213,7 @@ func TestABusyFolderIsLookedAt(t *testing.T) {
 	}
 }
 
-func TestABadEditKeepsTheLastGood(t *testing.T) {
+func TestFollow_BadEditKeepsTheLastGood(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]string{
 		"no YAML":              "apiVersion: lectern.dev/v1alpha1\nkind: Prompt\n  metadata: [",
@@ -252,8 +252,9 @@ func TestABadEditKeepsTheLastGood(t *testing.T) {
 	}
 }
 
-// TestARemovalBesideOldFaults is one: what was at fault while a prompt was served is not what it became.
-func TestARemovalBesideOldFaults(t *testing.T) {
+// TestFollow_RemovalBesideOldFaults: a removal is one though the file has faults: what was at fault while a prompt was
+// served is not what it became.
+func TestFollow_RemovalBesideOldFaults(t *testing.T) {
 	t.Parallel()
 	for name, old := range map[string]string{
 		"a template of a chart":        "kind: Deployment\nspec: {{ .Values.spec }}\n",
@@ -279,8 +280,8 @@ func TestARemovalBesideOldFaults(t *testing.T) {
 	}
 }
 
-// TestTheLogSaysWhatIsServed of each prompt, whatever stands beside it.
-func TestTheLogSaysWhatIsServed(t *testing.T) {
+// TestFollow_LogsWhatIsServed: the log says it of each prompt, whatever stands beside it.
+func TestFollow_LogsWhatIsServed(t *testing.T) {
 	t.Parallel()
 	bad := manifest("b", "Hello {{name")
 	for name, tc := range map[string]struct{ before, after, says, not string }{
@@ -306,7 +307,7 @@ func TestTheLogSaysWhatIsServed(t *testing.T) {
 	}
 }
 
-func TestAMoveIsNoRemoval(t *testing.T) {
+func TestFollow_MovedFile(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"a.yaml": manifest("stays", "x") + "---\n" + manifest("moves", "m"), "b.yaml": manifest("other", "o")})
 	before := d.changes()
@@ -340,7 +341,7 @@ func (d *harness) changes() map[store.Key]int64 {
 	return at
 }
 
-func TestIncludes(t *testing.T) {
+func TestFollow_Includes(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{
 		"a.yaml": manifest("a", "a{{> b}}"), "b.yaml": manifest("b", "b{{> c}}"), "c.yaml": manifest("c", "c", "  exposure: Fragment\n"),
@@ -360,7 +361,7 @@ func TestIncludes(t *testing.T) {
 	d.soonServed("a", "aB")
 }
 
-func TestLinksAsConfigMapsHaveThem(t *testing.T) {
+func TestFollow_LinksOfConfigMaps(t *testing.T) {
 	t.Parallel()
 	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
 	d.write("..1/greet.yaml", manifest("greet", "one"))
@@ -385,7 +386,7 @@ func TestLinksAsConfigMapsHaveThem(t *testing.T) {
 	}
 }
 
-func TestAFolderThatIsGoneKeepsWhatWasServed(t *testing.T) {
+func TestFollow_MissingFolder(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})
 	require.NoError(d, os.Rename(d.dir, d.dir+".away"))
@@ -398,7 +399,7 @@ func TestAFolderThatIsGoneKeepsWhatWasServed(t *testing.T) {
 	d.soonServed("greet", "two")
 }
 
-func TestAForgottenVersionSaysSo(t *testing.T) {
+func TestFollow_ExpiredVersion(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one", "  channels: [{name: production, version: 3}]\n")})
 	_, err := d.store.Get(t.Context(), key("greet"), prompt.Selector{Version: 3})
@@ -414,7 +415,7 @@ func TestAForgottenVersionSaysSo(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesWhatIsNoFolder(t *testing.T) {
+func TestOpen_NotAFolder(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

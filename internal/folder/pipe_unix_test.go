@@ -12,8 +12,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// TestAPipeIsNotOpened, since nobody may ever write to it.
-func TestAPipeIsNotOpened(t *testing.T) {
+// TestOpen_Pipe: a pipe is not opened, since nobody may ever write to it.
+func TestOpen_Pipe(t *testing.T) {
 	t.Parallel()
 	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
 	d.write("greet.yaml", manifest("greet", "one"))

@@ -25,7 +25,7 @@ type fileEdit struct {
 	before, after []byte
 }
 
-// write carries the decision out. It returns errMoved, and has written nothing, when the file is not as it was.
+// write writes the file. It returns errMoved, and has written nothing, when the file is not as it was.
 func (p *fileEdit) write() error {
 	switch {
 	case p.before == nil:
@@ -129,8 +129,8 @@ func statesNumber(edit *store.Edit) bool {
 	return edit.Withdraw != 0 || edit.Channel != nil && edit.Channel.Version != 0
 }
 
-// withVersionNoted notes beside a number which text has which: the next process would give the first number to another one, and
-// a channel, or a withdrawal, must never come to mean another text.
+// withVersionNoted notes beside a number which text has which: the next process would give the first number to another
+// one, and a channel, or a withdrawal, must never come to mean another text.
 func (f *Folder) withVersionNoted(content []byte, key store.Key) ([]byte, error) {
 	live := f.published[key]
 	if live.err != nil {

@@ -12,13 +12,13 @@ import (
 // errMoved says that a file is not as it was when the change was decided. Nothing was written.
 var errMoved = errors.New("the file was written meanwhile")
 
-// Names of files that are on their way. They are hidden, so nobody reads them.
+// Names of files that are being written or removed. They are hidden, so no scan reads them.
 const (
 	tempPattern    = ".lectern-*.tmp"
 	removedPattern = ".lectern-*.removed"
 )
 
-// replaceFile puts a file in the place of what it was, whole or not at all; its mode stays, and a link to it too.
+// replaceFile replaces a file that is still as it was, in one step; its mode stays, and a link to it too.
 func replaceFile(name string, before, after []byte) error {
 	target, err := filepath.EvalSymlinks(name)
 	if err != nil {
@@ -108,8 +108,8 @@ func savedAsideError(name string, err error, aside string) error {
 	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reasonWithoutPath(err), aside)
 }
 
-// claimThenRename is renameNew where the system cannot rename so: the name is taken with nothing, and then for the file. What an
-// editor saves under the name in between, which is a moment, would be lost.
+// claimThenRename does what renameNew does where the system cannot rename so: it creates an empty file of the name, and
+// replaces that. What an editor saves under the name in between, which is a moment, would be lost.
 func claimThenRename(part, name string) error {
 	taken, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -121,8 +121,8 @@ func claimThenRename(part, name string) error {
 	return nil
 }
 
-// writeTemp writes a file beside where it is to go. What a killed process left there goes: of the processes with the
-// folder's lock there is one.
+// writeTemp writes a file beside where it is to go, and removes what a killed process left there: only one process has the
+// folder's lock.
 func writeTemp(folder string, content []byte, mode fs.FileMode) (name string, err error) {
 	if old, err := filepath.Glob(filepath.Join(folder, tempPattern)); err == nil {
 		for _, left := range old {
@@ -141,8 +141,7 @@ func writeTemp(folder string, content []byte, mode fs.FileMode) (name string, er
 	return part.Name(), nil
 }
 
-// syncFolder makes a rename outlive the machine, on systems that can. The rename is done: that it cannot is no
-// answer to it.
+// syncFolder makes a rename durable, on systems that can. It returns no error, because the rename is done.
 func syncFolder(folder string) {
 	if opened, err := os.Open(filepath.Clean(folder)); err == nil {
 		_ = errors.Join(opened.Sync(), opened.Close())
@@ -156,8 +155,8 @@ func movedIfGone(err error) error {
 	return err
 }
 
-// renameOver is swapIfUnchanged where the system cannot exchange files: what is saved between the comparison and the rename, which
-// is a moment, would be lost.
+// renameOver does what swapIfUnchanged does where the system cannot exchange files. What is saved between the comparison
+// and the rename, which is a moment, would be lost.
 func renameOver(part, target string, before []byte) error {
 	now, err := os.ReadFile(filepath.Clean(target))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestWriting holds each way to write against what may be there instead of what was decided on.
-func TestWriting(t *testing.T) {
+// TestReplaceFile holds each way to write against what may be there instead of what was decided on.
+func TestReplaceFile(t *testing.T) {
 	for name, tc := range map[string]struct {
 		there string // "" is no file
 		write func(name string) error
@@ -73,8 +73,8 @@ func claimed(name, content string) error {
 	return errMoved
 }
 
-// TestAClaimThatFailsLeavesNothing where no file was.
-func TestAClaimThatFailsLeavesNothing(t *testing.T) {
+// TestClaimThenRename_FailureLeavesNothing: where no file was there is none.
+func TestClaimThenRename_FailureLeavesNothing(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f.yaml")
 	if err := claimThenRename(name+".none", name); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want that there is no file to rename", err)
@@ -96,8 +96,8 @@ func returned(name, content string) error {
 	return err
 }
 
-// TestWhatCannotBePutBackIsNamed, and is there still: it may be the only copy of what somebody saved.
-func TestWhatCannotBePutBackIsNamed(t *testing.T) {
+// TestPutBack_NamesWhatStays: what cannot be put back is still there: it may be the only copy of what somebody saved.
+func TestPutBack_NamesWhatStays(t *testing.T) {
 	dir := t.TempDir()
 	aside, name := filepath.Join(dir, "aside"), filepath.Join(dir, "gone", "f.yaml")
 	if err := os.WriteFile(aside, []byte("saved"), 0o600); err != nil {
@@ -112,7 +112,7 @@ func TestWhatCannotBePutBackIsNamed(t *testing.T) {
 	}
 }
 
-func TestReasonsGoWithoutPaths(t *testing.T) {
+func TestReasonWithoutPath(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "none")
 	_, opened := os.Open(name)
 	for _, err := range []error{opened, os.Rename(name, name+"2"), fmt.Errorf("wrapped: %w", opened)} {

@@ -35,19 +35,19 @@ func TestFollowFeed_PollWithoutNotifications(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				source := catalogtest.New()
 				source.Publish(greeting, "one")
-				source.Deafen(before)
+				source.BreakListen(before)
 				c := New(source, Options{PollEvery: 24 * time.Hour})
 				run(t, c)
 				synctest.Wait()
 				same(t, "one", text(t, c, greeting))
 
-				source.Deafen(noHints)
+				source.BreakListen(noHints)
 				synctest.Wait()
 				source.Publish(greeting, "two")
 				later(c.opts.RetryEvery)
 				same(t, "two", text(t, c, greeting))
 
-				source.Deafen(nil)
+				source.BreakListen(nil)
 				later(2 * lastPause)
 				source.Publish(greeting, "three")
 				synctest.Wait() // at once, by a hint

@@ -29,7 +29,7 @@ func TestCatalog_Hits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	gets, lists := source.Reads()
+	gets, lists := source.CountReads()
 	if gets != 1 || lists != 1 {
 		t.Errorf("%d gets and %d lists reached the store", gets, lists)
 	}
@@ -70,7 +70,7 @@ func TestCatalog_MissesShareOneLoad(t *testing.T) {
 	}
 	close(release)
 	waiting.Wait()
-	if gets, _ := source.Reads(); gets != 1 {
+	if gets, _ := source.CountReads(); gets != 1 {
 		t.Errorf("%d gets reached the store", gets)
 	}
 }

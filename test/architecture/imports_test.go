@@ -150,6 +150,11 @@ var rules = []rule{
 			"sigs.k8s.io/controller-runtime", "github.com/jackc/pgx", "std/database/sql"),
 	},
 	{
+		name:    "change requests are decided on what stores know",
+		applies: func(room string) bool { return room == "internal/change" },
+		forbids: func(_, imported string) bool { return !isWithin(imported, "std") && imported != "internal/store" },
+	},
+	{
 		name: "work on files needs no cluster", deep: true,
 		applies: inRooms("internal/cli"), forbids: anyOf("k8s.io/client-go", "sigs.k8s.io/controller-runtime"),
 	},
@@ -311,7 +316,8 @@ func TestRules_EachBites(t *testing.T) {
 		"access to a cluster":            {at("internal/access", "k8s.io/client-go/rest"), nil},
 		"controller to MCP":              {at("controllers/changes", "github.com/mark3labs/mcp-go/mcp"), []string{"the server alone speaks MCP: controllers/changes imports github.com/mark3labs/mcp-go/mcp"}},
 		"transport to mcp-go's server":   {at("server/transport", "github.com/mark3labs/mcp-go/mcp", "github.com/mark3labs/mcp-go/server"), []string{"requests are dispatched by a table of our own: server/transport imports github.com/mark3labs/mcp-go/server"}},
-		"decider to a store":             {at("internal/change", "internal/store", "internal/store/memory"), []string{"decisions are pure: internal/change imports internal/store/memory"}},
+		"decider to a store":             {at("internal/change", "internal/store", "internal/store/memory"), []string{"decisions are pure: internal/change imports internal/store/memory", "change requests are decided on what stores know: internal/change imports internal/store/memory"}},
+		"decider to objects":             {at("internal/change", "fmt", "internal/store", "api/v1alpha1"), []string{"change requests are decided on what stores know: internal/change imports api/v1alpha1"}},
 		"a name that says nothing":       {at("internal/util"), []string{"internal/util: the name says nothing of what is inside"}},
 		"similar, but another path":      {at("controllers/prompt", "serverless.example/x"), nil},
 	}

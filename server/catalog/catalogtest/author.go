@@ -27,7 +27,7 @@ type Author struct {
 
 	tb     testing.TB
 	writer *postgres.Writer
-	// mu keeps who undertakes changes and the test from publishing at once.
+	// mu keeps the fake controller and the test from publishing at once.
 	mu sync.Mutex
 	// specs are the objects, as far as a change of them matters.
 	specs map[store.Key]v1alpha1.PromptSpec
@@ -37,17 +37,17 @@ type Author struct {
 	lives   map[store.Key]int
 }
 
-// NewAuthor makes the database; it is dropped when the test ends.
+// NewAuthor makes a database of the test's own, which is dropped when the test ends.
 func NewAuthor(tb testing.TB) *Author {
 	tb.Helper()
 	a := &Author{Owner: pgtest.New(tb), tb: tb, lives: make(map[store.Key]int), specs: make(map[store.Key]v1alpha1.PromptSpec)}
-	a.Store = a.open(pgtest.AsServerRole(tb, a.Owner))
-	a.writer = a.open(a.Owner).Writer("cluster-1")
+	a.Store = a.openStore(pgtest.AsServerRole(tb, a.Owner))
+	a.writer = a.openStore(a.Owner).Writer("cluster-1")
 	require.NoError(a.tb, a.writer.ClaimDatabase(tb.Context()))
 	return a
 }
 
-// Text is the spec of a prompt that is one text.
+// Text returns the spec of a prompt that is one text.
 func Text(text string) prompt.Spec {
 	return prompt.Spec{Messages: []prompt.Message{{Role: prompt.User, Text: text}}}
 }
@@ -72,7 +72,7 @@ func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.
 	for _, c := range change {
 		c(&p)
 	}
-	_, err = a.publish(a.tb.Context(), p)
+	_, err = a.publishTakingOver(a.tb.Context(), p)
 	require.NoError(a.tb, err)
 	object := promptobject.SpecFromDocument(&compiled.Document)
 	object.Exposure = v1alpha1.Exposure(p.Exposure)
@@ -86,10 +86,11 @@ func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.
 	a.specs[key] = object
 }
 
-func (a *Author) publish(ctx context.Context, p store.Publication) (store.Published, error) {
+// publishTakingOver publishes over whatever row there is: the test's object is always the live one.
+func (a *Author) publishTakingOver(ctx context.Context, p store.Publication) (store.Published, error) {
 	published, err := a.writer.Publish(ctx, p)
 	if fenced, ok := errors.AsType[*store.FencedError](err); ok {
-		p.Takeover = &fenced.Row // the test's object is always the live one
+		p.Takeover = &fenced.Row
 		published, err = a.writer.Publish(ctx, p)
 	}
 	return published, err
@@ -100,10 +101,10 @@ func (a *Author) Delete(key store.Key) {
 	a.tb.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	require.NoError(a.tb, a.remove(a.tb.Context(), key))
+	require.NoError(a.tb, a.writeTombstone(a.tb.Context(), key))
 }
 
-func (a *Author) remove(ctx context.Context, key store.Key) error {
+func (a *Author) writeTombstone(ctx context.Context, key store.Key) error {
 	if err := a.writer.Remove(ctx, key, string(a.objectUID(key)), false); err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (a *Author) objectUID(key store.Key) types.UID {
 	return types.UID(fmt.Sprintf("%s-%d", key, a.lives[key]))
 }
 
-func (a *Author) open(opts postgres.Options) *postgres.Store {
+func (a *Author) openStore(opts postgres.Options) *postgres.Store {
 	a.tb.Helper()
 	db, err := postgres.Open(a.tb.Context(), opts)
 	require.NoError(a.tb, err)

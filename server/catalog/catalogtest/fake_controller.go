@@ -102,7 +102,7 @@ func (a *Author) applyChange(ctx context.Context, c store.OpenChange, owned bool
 		return err
 	}
 	if c.Action == store.ActionDelete {
-		return a.remove(ctx, c.Key)
+		return a.writeTombstone(ctx, c.Key)
 	}
 	a.specs[c.Key], object.Spec = edited, edited
 	compiled, err := promptobject.ResolveAndCompile(ctx, a.Store, c.Key.Namespace, promptobject.SpecOf(&edited))
@@ -111,7 +111,7 @@ func (a *Author) applyChange(ctx context.Context, c store.OpenChange, owned bool
 	}
 	p := promptobject.PublicationOf(&object, compiled, 100)
 	p.Change = &store.AppliedChange{ID: c.ID, Intact: true, Edit: c.Edit}
-	published, err := a.publish(ctx, p)
+	published, err := a.publishTakingOver(ctx, p)
 	if err == nil && len(published.Missing) > 0 {
 		return a.writer.FinalizeAppliedChange(ctx, *p.Change, "ChannelVersionMissing", "a channel points to a version that is not there")
 	}

@@ -18,14 +18,14 @@ type Source struct {
 	feed    store.Feed
 	prompts map[store.Key][]store.Version
 	// moved is closed at every change, and replaced.
-	moved     chan struct{}
-	err, deaf error
-	gate      func()
-	gets      int
-	lists     int
+	moved          chan struct{}
+	err, listenErr error
+	gate           func()
+	gets           int
+	lists          int
 }
 
-// New is an empty source.
+// New returns an empty source.
 func New() *Source {
 	return &Source{feed: store.Feed{Epoch: 1}, prompts: make(map[store.Key][]store.Version), moved: make(chan struct{})}
 }
@@ -54,14 +54,14 @@ func (s *Source) Restore(feed store.Feed) {
 // Fail makes everything return err, until it is nil again.
 func (s *Source) Fail(err error) { s.change(func() { s.err = err }) }
 
-// Deafen makes Listen return err, the one under way too, until it is nil again.
-func (s *Source) Deafen(err error) { s.change(func() { s.deaf = err }) }
+// BreakListen makes Listen return err, the one under way too, until it is nil again.
+func (s *Source) BreakListen(err error) { s.change(func() { s.listenErr = err }) }
 
 // Gate is called by Get and List after they read, before they return.
 func (s *Source) Gate(gate func()) { s.change(func() { s.gate = gate }) }
 
-// Reads counts what Get and List were asked.
-func (s *Source) Reads() (gets, lists int) {
+// CountReads returns how often Get and List were asked.
+func (s *Source) CountReads() (gets, lists int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.gets, s.lists
@@ -107,7 +107,7 @@ func (s *Source) ChangedSince(_ context.Context, after int64, limit int) ([]stor
 func (s *Source) Listen(ctx context.Context, wake func()) error {
 	for {
 		s.mu.Lock()
-		moved, err := s.moved, cmp.Or(s.deaf, s.err)
+		moved, err := s.moved, cmp.Or(s.listenErr, s.err)
 		s.mu.Unlock()
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func (s *Source) Get(_ context.Context, key store.Key, selector prompt.Selector)
 func (s *Source) List(_ context.Context, q store.ListQuery) (store.ListPage, error) {
 	s.mu.Lock()
 	s.lists++
-	keys, gate, err := s.listed(q.Scope), s.gate, s.err
+	keys, gate, err := s.listedKeys(q.Scope), s.gate, s.err
 	s.mu.Unlock()
 	if gate != nil {
 		gate()
@@ -166,11 +166,11 @@ func (s *Source) List(_ context.Context, q store.ListQuery) (store.ListPage, err
 func (s *Source) Count(_ context.Context, scope store.Scope) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return int64(len(s.listed(scope))), s.err
+	return int64(len(s.listedKeys(scope))), s.err
 }
 
-// listed runs under the lock.
-func (s *Source) listed(scope store.Scope) []store.Key {
+// listedKeys returns the keys in a scope, in order. It runs under the lock.
+func (s *Source) listedKeys(scope store.Scope) []store.Key {
 	keys := slices.SortedFunc(maps.Keys(s.prompts), store.Key.Compare)
 	return slices.DeleteFunc(keys, func(key store.Key) bool {
 		return !scope.All && !slices.Contains(scope.Namespaces, key.Namespace)
