@@ -36,7 +36,7 @@ func published(version int64, isNew bool) store.ChangeOutcome {
 }
 
 func agentsAddUpdateAndDelete(t *testing.T) {
-	s, key := office(t), store.Key{Namespace: namespace(t), Name: "notes"}
+	s, key := office(t), store.Key{Namespace: newNamespace(t), Name: "notes"}
 	add := controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Title: new("Notes"), Content: new("one {{x}}"), Tags: &[]string{"a"}})
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, add), published(1, true))
 	p := cluster.GetPrompt(t, key)
@@ -86,7 +86,7 @@ func tellsOf(t *testing.T, p *v1alpha1.Prompt, note string) {
 }
 
 func agentsAreHeldToTheVersionTheyKnow(t *testing.T) {
-	s, key := office(t), store.Key{Namespace: namespace(t), Name: "known"}
+	s, key := office(t), store.Key{Namespace: newNamespace(t), Name: "known"}
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Content: new("v1")})), published(1, true))
 	expecting := func(version int64, edit store.Edit) store.ChangeRequest {
 		r := controllerstest.NewRequest(key, store.ActionUpdate, edit)
@@ -113,7 +113,7 @@ func agentsAreHeldToTheVersionTheyKnow(t *testing.T) {
 }
 
 func agentsAreRefusedWhatIsNotValid(t *testing.T) {
-	s, ns := office(t), namespace(t)
+	s, ns := office(t), newNamespace(t)
 	key := store.Key{Namespace: ns, Name: "valid"}
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Content: new("fine"), IsTemplate: new(true)})), published(1, true))
 	before := cluster.GetPrompt(t, key).ResourceVersion
@@ -138,7 +138,7 @@ func agentsAreRefusedWhatIsNotValid(t *testing.T) {
 
 // agentsKeepTheirNulls: metadata is any JSON object, and null in it is a value like others.
 func agentsKeepTheirNulls(t *testing.T) {
-	s, key := office(t), store.Key{Namespace: namespace(t), Name: "nulls"}
+	s, key := office(t), store.Key{Namespace: newNamespace(t), Name: "nulls"}
 	says := func(action store.Action, edit store.Edit, want string, marks map[string]string, version int64) {
 		t.Helper()
 		r := controllerstest.NewRequest(key, action, edit)
@@ -155,7 +155,7 @@ func agentsKeepTheirNulls(t *testing.T) {
 	says(store.ActionAdd, store.Edit{Content: new("one"), Metadata: []byte(`{"a":null}`)}, `{"a":null}`, map[string]string{}, 1)
 	says(store.ActionUpdate, store.Edit{Metadata: []byte(`{"b":{"c":null}}`)}, `{"b":{"c":null}}`, map[string]string{}, 2)
 	others := map[string]string{"example.org/kept": "yes"}
-	edit(t, cluster.GetPrompt(t, key), func(p *v1alpha1.Prompt) { p.Annotations["example.org/kept"] = "yes" })
+	editPrompt(t, cluster.GetPrompt(t, key), func(p *v1alpha1.Prompt) { p.Annotations["example.org/kept"] = "yes" })
 	says(store.ActionUpdate, store.Edit{Title: new("T"), Metadata: []byte(`{"b":null,"n":1.5}`)}, `{"b":null,"n":1.5}`, others, 3)
 	says(store.ActionUpdate, store.Edit{Content: new("two")}, `{"b":null,"n":1.5}`, others, 4)
 	p := cluster.GetPrompt(t, key)
@@ -166,7 +166,7 @@ func agentsKeepTheirNulls(t *testing.T) {
 
 // agentsAreToldWhatBlocksTheObject: the edit is in the object, and is not served.
 func agentsAreToldWhatBlocksTheObject(t *testing.T) {
-	s, ns := office(t), namespace(t)
+	s, ns := office(t), newNamespace(t)
 	key := store.Key{Namespace: ns, Name: "held"}
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Content: new("one")})), published(1, true))
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, store.Edit{Withdraw: 1})),
@@ -179,11 +179,11 @@ func agentsAreToldWhatBlocksTheObject(t *testing.T) {
 	// The pin is the answer to who asked for it, and to no other.
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, store.Edit{Content: new("two")})), published(2, true))
 
-	asleep := text(ns, "asleep", "one")
+	asleep := newPrompt(ns, "asleep", "one")
 	asleep.Annotations = map[string]string{v1alpha1.AgentsAnnotation: "all"}
-	asleep = settled(t, create(t, asleep), v1alpha1.ReasonPublished)
-	edit(t, asleep, func(p *v1alpha1.Prompt) { p.Spec.Suspend = true })
-	settled(t, asleep, v1alpha1.ReasonSuspended)
+	asleep = waitForReason(t, createPrompt(t, asleep), v1alpha1.ReasonPublished)
+	editPrompt(t, asleep, func(p *v1alpha1.Prompt) { p.Spec.Suspend = true })
+	waitForReason(t, asleep, v1alpha1.ReasonSuspended)
 	key.Name = "asleep"
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, store.Edit{Content: new("two")})),
 		store.ChangeOutcome{State: store.ChangeBlocked, Reason: v1alpha1.ReasonSuspended})
@@ -194,7 +194,7 @@ func agentsAreToldWhatBlocksTheObject(t *testing.T) {
 
 // agentsLeaveOthersAlone makes objects as the tools of others do, and expects them byte for byte afterwards.
 func agentsLeaveOthersAlone(t *testing.T) {
-	s, ns := office(t), namespace(t)
+	s, ns := office(t), newNamespace(t)
 	const argo, flux, helm, kubectl = "argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name",
 		"meta.helm.sh/release-name", "kubectl.kubernetes.io/last-applied-configuration"
 	for name, tc := range map[string]struct {
@@ -210,14 +210,14 @@ func agentsLeaveOthersAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := store.Key{Namespace: ns, Name: name}
-			p := text(ns, name, "theirs")
+			p := newPrompt(ns, name, "theirs")
 			p.Labels, p.Annotations = tc.meta.Labels, tc.meta.Annotations
 			owner := client.FieldOwner("somebody")
 			if name != "somebody" && name != "channels" {
 				owner = "lectern-mcp" // only the mark tells
 			}
 			require.NoError(t, api.Create(t.Context(), p, owner))
-			before := settled(t, p, v1alpha1.ReasonPublished)
+			before := waitForReason(t, p, v1alpha1.ReasonPublished)
 
 			got := controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, store.Edit{Content: new("ours")}))
 			controllerstest.WantOutcome(t, got, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
@@ -237,7 +237,7 @@ func agentsLeaveOthersAlone(t *testing.T) {
 
 // agentsAreLetIn by an owner, as far as he says.
 func agentsAreLetIn(t *testing.T) {
-	s, ns := office(t), namespace(t)
+	s, ns := office(t), newNamespace(t)
 	applyAs := func(manager, name string, spec map[string]any, agents string) {
 		t.Helper()
 		obj := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
@@ -249,7 +249,7 @@ func agentsAreLetIn(t *testing.T) {
 	}
 	applyAs("git", "channels", map[string]any{"text": "theirs"}, "channels")
 	key := store.Key{Namespace: ns, Name: "channels"}
-	settled(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
+	waitForReason(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
 	move := store.Edit{Channel: &store.ChannelEdit{Name: "production", Version: 1}}
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, move)), published(1, false))
 	applyAs("git", "channels", map[string]any{"text": "theirs, newer"}, "channels")
@@ -268,12 +268,12 @@ func agentsAreLetIn(t *testing.T) {
 	}
 	applyAs("releases", "pinned", map[string]any{"text": "theirs", "channels": []any{map[string]any{"name": "beta"}}}, "channels")
 	key.Name = "pinned"
-	settled(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
+	waitForReason(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, move)), store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
 
 	applyAs("git", "open", map[string]any{"text": "theirs"}, "all")
 	key.Name = "open"
-	settled(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
+	waitForReason(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, store.Edit{Content: new("ours")})), published(2, true))
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
 }
@@ -290,9 +290,9 @@ func becomesVersion(t *testing.T, key store.Key, version int64) {
 
 // agentsAreAnsweredForDroppedMarks: the object was replaced whole right after the edit, annotations and all.
 func agentsAreAnsweredForDroppedMarks(t *testing.T) {
-	s, key := office(t), store.Key{Namespace: namespace(t), Name: "replaced"}
+	s, key := office(t), store.Key{Namespace: newNamespace(t), Name: "replaced"}
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Content: new("one")})), published(1, true))
-	p := settled(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
+	p := waitForReason(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished)
 	p.Annotations = nil
 	p.Finalizers = append(p.Finalizers, "example.org/hold")
 	require.NoError(t, api.Update(t.Context(), p, client.FieldOwner("lectern-mcp")))
@@ -306,13 +306,13 @@ func agentsAreAnsweredForDroppedMarks(t *testing.T) {
 		store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonAlreadyExists})
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionDelete, store.Edit{})), store.ChangeOutcome{State: store.ChangePublished})
 	p = cluster.GetPrompt(t, key)
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
 	gone(t, p)
 }
 
 // agentsKeepTheirTurn: many requests of one prompt, made at once, each see what the ones before left.
 func agentsKeepTheirTurn(t *testing.T) {
-	s, key := office(t), store.Key{Namespace: namespace(t), Name: "busy"}
+	s, key := office(t), store.Key{Namespace: newNamespace(t), Name: "busy"}
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Content: new("0")})), published(1, true))
 	const many = 20
 	requests := make([]store.ChangeRequest, many)
@@ -327,7 +327,7 @@ func agentsKeepTheirTurn(t *testing.T) {
 }
 
 func agentsAreToldOfATerminatingNamespace(t *testing.T) {
-	s, name := office(t), namespace(t)
+	s, name := office(t), newNamespace(t)
 	var ns corev1.Namespace
 	require.NoError(t, api.Get(t.Context(), client.ObjectKey{Name: name}, &ns))
 	require.NoError(t, api.Delete(t.Context(), &ns)) // no namespace controller runs here, so it stays like this
@@ -337,10 +337,10 @@ func agentsAreToldOfATerminatingNamespace(t *testing.T) {
 
 // agentsCannotForgeTheirMark: an object that carries the id of a request that was never begun is not taken for its work.
 func agentsCannotForgeTheirMark(t *testing.T) {
-	s, key := office(t), store.Key{Namespace: namespace(t), Name: "forged"}
+	s, key := office(t), store.Key{Namespace: newNamespace(t), Name: "forged"}
 	r := controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Content: new("ours")})
-	p := text(key.Namespace, key.Name, "theirs")
+	p := newPrompt(key.Namespace, key.Name, "theirs")
 	p.Annotations = map[string]string{v1alpha1.LastChangeAnnotation: r.ID}
-	settled(t, create(t, p), v1alpha1.ReasonPublished)
+	waitForReason(t, createPrompt(t, p), v1alpha1.ReasonPublished)
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, r), store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonAlreadyExists})
 }

@@ -24,7 +24,7 @@ import (
 )
 
 func TestController(t *testing.T) {
-	start(t)
+	startController(t)
 	for name, scenario := range map[string]func(*testing.T){
 		"publish and edit":                publishAndEdit,
 		"bad edit keeps what is served":   badEditKeepsWhatIsServed,
@@ -63,7 +63,7 @@ func TestController(t *testing.T) {
 }
 
 func publishAndEdit(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "greeting", "Hello {{who}}")), v1alpha1.ReasonPublished)
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "greeting", "Hello {{who}}")), v1alpha1.ReasonPublished)
 	first := p.Status.Digest
 	wantServed(t, p, prompt.Selector{}, "Hello {{who}}")
 	want := v1alpha1.PromptStatus{
@@ -74,41 +74,41 @@ func publishAndEdit(t *testing.T) {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Good day {{who}}" })
-	p = settled(t, p, v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Good day {{who}}" })
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
 	if p.Status.Version != 2 || p.Status.Digest == first {
 		t.Errorf("after an edit the status is %+v", p.Status)
 	}
 	wantServed(t, p, prompt.Selector{}, "Good day {{who}}")
 	wantServed(t, p, prompt.Selector{Version: 1}, "Hello {{who}}")
 
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Hello {{who}}" })
-	p = settled(t, p, v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Hello {{who}}" })
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
 	if p.Status.Version != 3 || p.Status.Digest != first {
 		t.Errorf("going back to an older text gives %+v, want version 3 with the first digest", p.Status)
 	}
 }
 
 func badEditKeepsWhatIsServed(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "fragile", "Good")), v1alpha1.ReasonPublished)
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "line one\nand {{#broken}}" })
-	p = settled(t, p, v1alpha1.ReasonInvalidTemplate)
-	if !strings.Contains(message(p), "line 2, column 5") {
-		t.Errorf("the message gives no place: %s", message(p))
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "fragile", "Good")), v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "line one\nand {{#broken}}" })
+	p = waitForReason(t, p, v1alpha1.ReasonInvalidTemplate)
+	if !strings.Contains(readyMessage(p), "line 2, column 5") {
+		t.Errorf("the message gives no place: %s", readyMessage(p))
 	}
 	if p.Status.Version != 1 {
 		t.Errorf("a bad edit made version %d", p.Status.Version)
 	}
 	wantServed(t, p, prompt.Selector{}, "Good")
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Better" })
-	p = settled(t, p, v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "Better" })
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
 	wantServed(t, p, prompt.Selector{}, "Better")
 }
 
 func secondReconcileWritesNothing(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "steady", "Steady")), v1alpha1.ReasonPublished)
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "steady", "Steady")), v1alpha1.ReasonPublished)
 	key := client.ObjectKeyFromObject(p)
-	edit(t, p, func(p *v1alpha1.Prompt) {
+	editPrompt(t, p, func(p *v1alpha1.Prompt) {
 		p.Annotations = map[string]string{v1alpha1.RequestedAtAnnotation: "now"}
 	})
 	require.Eventually(t, func() error {
@@ -120,7 +120,7 @@ func secondReconcileWritesNothing(t *testing.T) {
 	})
 	before, rows := p.ResourceVersion, rowVersions(t, p)
 
-	result, err := byHand(t).Reconcile(t.Context(), p)
+	result, err := newSecondReconciler(t).Reconcile(t.Context(), p)
 	require.NoError(t, err)
 	if result.RequeueAfter < 54*time.Minute {
 		t.Errorf("comes back after %s, want about an hour", result.RequeueAfter)
@@ -134,8 +134,8 @@ func secondReconcileWritesNothing(t *testing.T) {
 	}
 }
 
-// byHand is a second controller's reconciler, as a deposed leader's would be.
-func byHand(t *testing.T) *reconciler.Reconciler {
+// newSecondReconciler returns the reconciler of a second controller, as a deposed leader's would be.
+func newSecondReconciler(t *testing.T) *reconciler.Reconciler {
 	t.Helper()
 	uid, err := clusterUID(t.Context(), api)
 	require.NoError(t, err)
@@ -152,8 +152,8 @@ func byHand(t *testing.T) *reconciler.Reconciler {
 func deposedLeaderWritesNothing(t *testing.T) {
 	for name, goOn := range map[string]func(*testing.T, *v1alpha1.Prompt) *v1alpha1.Prompt{
 		"edited": func(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt {
-			edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "newer" })
-			return settled(t, p, v1alpha1.ReasonPublished)
+			editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "newer" })
+			return waitForReason(t, p, v1alpha1.ReasonPublished)
 		},
 		"deleted": func(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt {
 			remove(t, p)
@@ -161,17 +161,17 @@ func deposedLeaderWritesNothing(t *testing.T) {
 		},
 		"made again": func(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt {
 			remove(t, p)
-			return settled(t, create(t, text(p.Namespace, p.Name, "another life")), v1alpha1.ReasonPublished)
+			return waitForReason(t, createPrompt(t, newPrompt(p.Namespace, p.Name, "another life")), v1alpha1.ReasonPublished)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := settled(t, create(t, text(namespace(t), "contested", "older")), v1alpha1.ReasonPublished)
+			p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "contested", "older")), v1alpha1.ReasonPublished)
 			held := p.DeepCopy()
 			now := goOn(t, p)
 			rows := rowVersions(t, now)
 
 			held.Spec.Text = "what the deposed leader would publish"
-			_, err := byHand(t).Reconcile(t.Context(), held)
+			_, err := newSecondReconciler(t).Reconcile(t.Context(), held)
 			require.NoError(t, err)
 			if diff := cmp.Diff(rows, rowVersions(t, now)); diff != "" {
 				t.Errorf("the deposed leader wrote rows (-before +after):\n%s", diff)
@@ -188,9 +188,9 @@ func deposedLeaderWritesNothing(t *testing.T) {
 // lostRowComesBack is a database restored to a time before the prompt: the comparison finds the object
 // without row, and it is stored again under its number.
 func lostRowComesBack(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "lost", "one")), v1alpha1.ReasonPublished)
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "two" })
-	p = settled(t, p, v1alpha1.ReasonPublished)
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "lost", "one")), v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "two" })
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
 	_, err := pgtest.Connect(t, dsn).Exec(t.Context(), fmt.Sprintf(`
 		begin;
 		delete from prompt_channels using prompts p where prompt_id = p.id and p.namespace = '%[1]s';
@@ -199,7 +199,7 @@ func lostRowComesBack(t *testing.T) {
 		commit`, p.Namespace))
 	require.NoError(t, err)
 	require.Eventually(t, func() error {
-		got, err := served(t, p, prompt.Selector{Version: 2})
+		got, err := readServed(t, p, prompt.Selector{Version: 2})
 		if err != nil || got != "two" {
 			return fmt.Errorf("version 2 is %q, %v", got, err)
 		}
@@ -210,7 +210,7 @@ func lostRowComesBack(t *testing.T) {
 
 // whatIsSearchedIsIndexed is an upgrade from a release that had no searches.
 func whatIsSearchedIsIndexed(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "found", "Needle")), v1alpha1.ReasonPublished)
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "found", "Needle")), v1alpha1.ReasonPublished)
 	query := store.FindQuery{Filter: store.Filter{Scope: store.Scope{Namespaces: []string{p.Namespace}}}, Text: "needle", Limit: 1}
 	if n, err := db.CountFound(t.Context(), query); err != nil || n != 1 {
 		t.Fatalf("found %d (%v) once published, want 1", n, err)
@@ -245,16 +245,16 @@ func rowVersions(t *testing.T, p *v1alpha1.Prompt) []string {
 }
 
 func includesFollowTheirFragment(t *testing.T) {
-	ns := namespace(t)
-	page := settled(t, create(t, text(ns, "page", "Top {{> style}} end")), v1alpha1.ReasonIncludeMissing)
-	style := create(t, text(ns, "style", "plain"))
-	page = settled(t, page, v1alpha1.ReasonPublished)
+	ns := newNamespace(t)
+	page := waitForReason(t, createPrompt(t, newPrompt(ns, "page", "Top {{> style}} end")), v1alpha1.ReasonIncludeMissing)
+	style := createPrompt(t, newPrompt(ns, "style", "plain"))
+	page = waitForReason(t, page, v1alpha1.ReasonPublished)
 	wantServed(t, page, prompt.Selector{}, "Top plain end")
 	if diff := cmp.Diff([]v1alpha1.IncludeStatus{{Name: "style", Version: 1}}, page.Status.Includes); diff != "" {
 		t.Errorf("includes (-want +got):\n%s", diff)
 	}
 
-	edit(t, style, func(p *v1alpha1.Prompt) { p.Spec.Text = "fancy" })
+	editPrompt(t, style, func(p *v1alpha1.Prompt) { p.Spec.Text = "fancy" })
 	becomes(t, page, "Top fancy end")
 	wantServed(t, page, prompt.Selector{Version: 1}, "Top plain end")
 }
@@ -263,7 +263,7 @@ func includesFollowTheirFragment(t *testing.T) {
 func becomes(t *testing.T, p *v1alpha1.Prompt, want string) {
 	t.Helper()
 	require.Eventually(t, func() error {
-		if got, err := served(t, p, prompt.Selector{}); err != nil || got != want {
+		if got, err := readServed(t, p, prompt.Selector{}); err != nil || got != want {
 			return fmt.Errorf("%s is %q, %v; want %q", p.Name, got, err, want)
 		}
 		return nil
@@ -280,82 +280,82 @@ func fragmentsWakeTheirIncluders(t *testing.T) {
 		want    string
 	}{
 		"a fragment of a fragment": {"{{> style}}", func(t *testing.T, base, _ *v1alpha1.Prompt) {
-			edit(t, base, func(p *v1alpha1.Prompt) { p.Spec.Text = "new base" })
+			editPrompt(t, base, func(p *v1alpha1.Prompt) { p.Spec.Text = "new base" })
 		}, "style of new base"},
 		"a fragment of a pinned version that its spec has left": {"{{> style@1}}", func(t *testing.T, base, style *v1alpha1.Prompt) {
-			edit(t, style, func(p *v1alpha1.Prompt) { p.Spec.Text = "style alone" })
-			settled(t, style, v1alpha1.ReasonPublished)
-			edit(t, base, func(p *v1alpha1.Prompt) { p.Spec.Text = "new base" })
+			editPrompt(t, style, func(p *v1alpha1.Prompt) { p.Spec.Text = "style alone" })
+			waitForReason(t, style, v1alpha1.ReasonPublished)
+			editPrompt(t, base, func(p *v1alpha1.Prompt) { p.Spec.Text = "new base" })
 		}, "style of new base"},
 		"a channel of the fragment": {"{{> style}}", func(t *testing.T, _, style *v1alpha1.Prompt) {
-			edit(t, style, func(p *v1alpha1.Prompt) { p.Spec.Text = "style alone" })
-			settled(t, style, v1alpha1.ReasonPublished)
-			edit(t, style, func(p *v1alpha1.Prompt) {
+			editPrompt(t, style, func(p *v1alpha1.Prompt) { p.Spec.Text = "style alone" })
+			waitForReason(t, style, v1alpha1.ReasonPublished)
+			editPrompt(t, style, func(p *v1alpha1.Prompt) {
 				p.Spec.Channels = []v1alpha1.Channel{{Name: "production", Version: &one}}
 			})
 		}, "style of base"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ns := namespace(t)
-			base := settled(t, create(t, text(ns, "base", "base")), v1alpha1.ReasonPublished)
-			style := settled(t, create(t, text(ns, "style", "style of {{> base}}")), v1alpha1.ReasonPublished)
-			page := settled(t, create(t, text(ns, "page", tc.include)), v1alpha1.ReasonPublished)
+			ns := newNamespace(t)
+			base := waitForReason(t, createPrompt(t, newPrompt(ns, "base", "base")), v1alpha1.ReasonPublished)
+			style := waitForReason(t, createPrompt(t, newPrompt(ns, "style", "style of {{> base}}")), v1alpha1.ReasonPublished)
+			page := waitForReason(t, createPrompt(t, newPrompt(ns, "page", tc.include)), v1alpha1.ReasonPublished)
 			becomes(t, page, "style of base")
 			tc.change(t, base, style)
 			becomes(t, page, tc.want)
 		})
 	}
 	t.Run("the end of a fragment", func(t *testing.T) {
-		ns := namespace(t)
-		style := settled(t, create(t, text(ns, "style", "style")), v1alpha1.ReasonPublished)
-		page := settled(t, create(t, text(ns, "page", "{{> style}}")), v1alpha1.ReasonPublished)
+		ns := newNamespace(t)
+		style := waitForReason(t, createPrompt(t, newPrompt(ns, "style", "style")), v1alpha1.ReasonPublished)
+		page := waitForReason(t, createPrompt(t, newPrompt(ns, "page", "{{> style}}")), v1alpha1.ReasonPublished)
 		remove(t, style)
-		page = settled(t, page, v1alpha1.ReasonIncludeMissing)
+		page = waitForReason(t, page, v1alpha1.ReasonIncludeMissing)
 		wantServed(t, page, prompt.Selector{}, "style")
 	})
 }
 
 func cycleBlocksItsMembersOnly(t *testing.T) {
-	ns := namespace(t)
-	a := settled(t, create(t, text(ns, "a", "A")), v1alpha1.ReasonPublished)
-	b := settled(t, create(t, text(ns, "b", "B {{> a}}")), v1alpha1.ReasonPublished)
-	outside := settled(t, create(t, text(ns, "outside", "O {{> a}}")), v1alpha1.ReasonPublished)
+	ns := newNamespace(t)
+	a := waitForReason(t, createPrompt(t, newPrompt(ns, "a", "A")), v1alpha1.ReasonPublished)
+	b := waitForReason(t, createPrompt(t, newPrompt(ns, "b", "B {{> a}}")), v1alpha1.ReasonPublished)
+	outside := waitForReason(t, createPrompt(t, newPrompt(ns, "outside", "O {{> a}}")), v1alpha1.ReasonPublished)
 
-	edit(t, a, func(p *v1alpha1.Prompt) { p.Spec.Text = "A {{> b}}" })
-	a, b = settled(t, a, v1alpha1.ReasonIncludeCycle), settled(t, b, v1alpha1.ReasonIncludeCycle)
+	editPrompt(t, a, func(p *v1alpha1.Prompt) { p.Spec.Text = "A {{> b}}" })
+	a, b = waitForReason(t, a, v1alpha1.ReasonIncludeCycle), waitForReason(t, b, v1alpha1.ReasonIncludeCycle)
 	for _, p := range []*v1alpha1.Prompt{a, b} {
-		if p.Status.Version != 1 || !strings.Contains(message(p), "a → b → a") {
-			t.Errorf("%s: version %d, message %q", p.Name, p.Status.Version, message(p))
+		if p.Status.Version != 1 || !strings.Contains(readyMessage(p), "a → b → a") {
+			t.Errorf("%s: version %d, message %q", p.Name, p.Status.Version, readyMessage(p))
 		}
 	}
-	edit(t, outside, func(p *v1alpha1.Prompt) { p.Spec.Text = "O2 {{> a}}" })
-	outside = settled(t, outside, v1alpha1.ReasonPublished)
+	editPrompt(t, outside, func(p *v1alpha1.Prompt) { p.Spec.Text = "O2 {{> a}}" })
+	outside = waitForReason(t, outside, v1alpha1.ReasonPublished)
 	wantServed(t, outside, prompt.Selector{}, "O2 A")
 
-	edit(t, a, func(p *v1alpha1.Prompt) { p.Spec.Text = "A again" })
-	settled(t, a, v1alpha1.ReasonPublished)
-	b = settled(t, b, v1alpha1.ReasonPublished)
+	editPrompt(t, a, func(p *v1alpha1.Prompt) { p.Spec.Text = "A again" })
+	waitForReason(t, a, v1alpha1.ReasonPublished)
+	b = waitForReason(t, b, v1alpha1.ReasonPublished)
 	becomes(t, b, "B A again")
 }
 
 func includesDeeperThanTheLimit(t *testing.T) {
-	ns := namespace(t)
-	settled(t, create(t, text(ns, "level-0", "end")), v1alpha1.ReasonPublished)
+	ns := newNamespace(t)
+	waitForReason(t, createPrompt(t, newPrompt(ns, "level-0", "end")), v1alpha1.ReasonPublished)
 	for i := 1; i <= prompt.MaxDepth; i++ {
-		settled(t, create(t, text(ns, fmt.Sprintf("level-%d", i), fmt.Sprintf("{{> level-%d}}", i-1))), v1alpha1.ReasonPublished)
+		waitForReason(t, createPrompt(t, newPrompt(ns, fmt.Sprintf("level-%d", i), fmt.Sprintf("{{> level-%d}}", i-1))), v1alpha1.ReasonPublished)
 	}
-	settled(t, create(t, text(ns, "too-deep", fmt.Sprintf("{{> level-%d}}", prompt.MaxDepth))), v1alpha1.ReasonLimitExceeded)
+	waitForReason(t, createPrompt(t, newPrompt(ns, "too-deep", fmt.Sprintf("{{> level-%d}}", prompt.MaxDepth))), v1alpha1.ReasonLimitExceeded)
 }
 
 func channels(t *testing.T) {
 	one := int64(1)
 	seven := int64(7)
-	p := settled(t, create(t, text(namespace(t), "pinned", "one")), v1alpha1.ReasonPublished)
-	edit(t, p, func(p *v1alpha1.Prompt) {
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "pinned", "one")), v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) {
 		p.Spec.Text = "two"
 		p.Spec.Channels = []v1alpha1.Channel{{Name: "production", Version: &one}, {Name: "beta"}}
 	})
-	p = settled(t, p, v1alpha1.ReasonPublished)
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
 	wantServed(t, p, prompt.Selector{}, "one")
 	wantServed(t, p, prompt.Selector{Channel: "beta"}, "two")
 	wantServed(t, p, prompt.Selector{Channel: "latest"}, "two")
@@ -363,54 +363,54 @@ func channels(t *testing.T) {
 		t.Errorf("status is %+v", p.Status)
 	}
 
-	edit(t, p, func(p *v1alpha1.Prompt) {
+	editPrompt(t, p, func(p *v1alpha1.Prompt) {
 		p.Spec.Text = "three"
 		p.Spec.Channels = []v1alpha1.Channel{{Name: "production", Version: &one}, {Name: "beta", Version: &seven}}
 	})
-	p = settled(t, p, v1alpha1.ReasonChannelVersionMissing)
-	if !strings.Contains(message(p), "channel beta asks for version 7") || !strings.Contains(message(p), "3, 2, 1") {
-		t.Errorf("message: %s", message(p))
+	p = waitForReason(t, p, v1alpha1.ReasonChannelVersionMissing)
+	if !strings.Contains(readyMessage(p), "channel beta asks for version 7") || !strings.Contains(readyMessage(p), "3, 2, 1") {
+		t.Errorf("message: %s", readyMessage(p))
 	}
 	wantServed(t, p, prompt.Selector{Channel: "latest"}, "three")
 	wantServed(t, p, prompt.Selector{Channel: "beta"}, "two")
 
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Channels = nil })
-	p = settled(t, p, v1alpha1.ReasonPublished)
-	if _, err := served(t, p, prompt.Selector{Channel: "beta"}); !errors.Is(err, store.ErrNotFound) {
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Channels = nil })
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
+	if _, err := readServed(t, p, prompt.Selector{Channel: "beta"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a channel that left the spec gives %v", err)
 	}
 }
 
 func withdraw(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "leaky", "a secret")), v1alpha1.ReasonPublished)
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.WithdrawnVersions = []int64{1} })
-	p = settled(t, p, v1alpha1.ReasonVersionInUse)
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "leaky", "a secret")), v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.WithdrawnVersions = []int64{1} })
+	p = waitForReason(t, p, v1alpha1.ReasonVersionInUse)
 	wantServed(t, p, prompt.Selector{}, "a secret")
 
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "no secret" })
-	p = settled(t, p, v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "no secret" })
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
 	wantServed(t, p, prompt.Selector{}, "no secret")
-	if _, err := served(t, p, prompt.Selector{Version: 1}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := readServed(t, p, prompt.Selector{Version: 1}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a withdrawn version gives %v", err)
 	}
 }
 
 func suspend(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "paused", "one")), v1alpha1.ReasonPublished)
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Suspend, p.Spec.Text = true, "two" })
-	p = settled(t, p, v1alpha1.ReasonSuspended)
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "paused", "one")), v1alpha1.ReasonPublished)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Suspend, p.Spec.Text = true, "two" })
+	p = waitForReason(t, p, v1alpha1.ReasonSuspended)
 	wantServed(t, p, prompt.Selector{}, "one")
 	remove(t, p)
-	if _, err := served(t, p, prompt.Selector{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := readServed(t, p, prompt.Selector{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a deleted prompt gives %v", err)
 	}
 }
 
 func deleteAndMakeAgain(t *testing.T) {
-	ns := namespace(t)
-	p := settled(t, create(t, text(ns, "phoenix", "first life")), v1alpha1.ReasonPublished)
+	ns := newNamespace(t)
+	p := waitForReason(t, createPrompt(t, newPrompt(ns, "phoenix", "first life")), v1alpha1.ReasonPublished)
 	remove(t, p)
-	p = settled(t, create(t, text(ns, "phoenix", "second life")), v1alpha1.ReasonPublished)
+	p = waitForReason(t, createPrompt(t, newPrompt(ns, "phoenix", "second life")), v1alpha1.ReasonPublished)
 	wantServed(t, p, prompt.Selector{}, "second life")
 	if p.Status.Version != 2 {
 		t.Errorf("the number goes on at %d, want 2", p.Status.Version)
@@ -418,19 +418,19 @@ func deleteAndMakeAgain(t *testing.T) {
 }
 
 func madeAgainUnderALiveRow(t *testing.T) {
-	ns := namespace(t)
-	p := settled(t, create(t, text(ns, "reborn", "old")), v1alpha1.ReasonPublished)
+	ns := newNamespace(t)
+	p := waitForReason(t, createPrompt(t, newPrompt(ns, "reborn", "old")), v1alpha1.ReasonPublished)
 	// The finalizer is torn off, as `kubectl patch` in anger does, so the row stays live.
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = nil })
 	remove(t, p)
-	p = settled(t, create(t, text(ns, "reborn", "new")), v1alpha1.ReasonPublished)
+	p = waitForReason(t, createPrompt(t, newPrompt(ns, "reborn", "new")), v1alpha1.ReasonPublished)
 	wantServed(t, p, prompt.Selector{}, "new")
 }
 
 func eventsTellOfTransitions(t *testing.T) {
-	p := settled(t, create(t, text(namespace(t), "eventful", "{{bad")), v1alpha1.ReasonInvalidTemplate)
-	edit(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "fine" })
-	p = settled(t, p, v1alpha1.ReasonPublished)
+	p := waitForReason(t, createPrompt(t, newPrompt(newNamespace(t), "eventful", "{{bad")), v1alpha1.ReasonInvalidTemplate)
+	editPrompt(t, p, func(p *v1alpha1.Prompt) { p.Spec.Text = "fine" })
+	p = waitForReason(t, p, v1alpha1.ReasonPublished)
 	require.Eventually(t, func() error {
 		var found eventsv1.EventList
 		if err := api.List(t.Context(), &found, client.InNamespace(p.Namespace)); err != nil {

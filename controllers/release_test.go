@@ -36,7 +36,7 @@ func TestReconcile_ReleasesWhileTheDatabaseIsAway(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(away.Close)
 
-	p := text("default", "held", "Hello")
+	p := newPrompt("default", "held", "Hello")
 	p.Finalizers = []string{v1alpha1.PromptFinalizer}
 	require.NoError(t, cluster.Create(t.Context(), p))
 	require.NoError(t, cluster.Delete(t.Context(), p))
@@ -58,7 +58,7 @@ func TestReconcile_ReleasesWhileTheDatabaseIsAway(t *testing.T) {
 		t.Fatalf("a second before the end: %v, want %v", err, store.ErrUnavailable)
 	}
 	require.NoError(t, cluster.Get(t.Context(), client.ObjectKeyFromObject(p), p))
-	if got, want := message(p), "the database cannot be reached; what is served stays as it was, trying again"; got != want {
+	if got, want := readyMessage(p), "the database cannot be reached; what is served stays as it was, trying again"; got != want {
 		t.Errorf("meanwhile the object says %q, want %q", got, want)
 	}
 	require.NoError(t, reconcileAt(deleted.Add(9*time.Minute+30*time.Second)))

@@ -32,8 +32,8 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// start brings up what every scenario stands on, until the test ends.
-func start(t *testing.T) {
+// startController starts what every scenario needs, until the test ends.
+func startController(t *testing.T) {
 	t.Helper()
 	cluster = controllerstest.StartCluster(t)
 	api = cluster.Client
@@ -62,22 +62,24 @@ func testOptions(kubeconfig string) options {
 	}
 }
 
-// text builds a prompt of one text.
-var text = controllerstest.NewPrompt
+// newPrompt returns a prompt of one text.
+var newPrompt = controllerstest.NewPrompt
 
-// namespace makes a namespace for one test.
-func namespace(t *testing.T) string { return cluster.CreateNamespace(t) }
+// newNamespace makes a namespace for one test.
+func newNamespace(t *testing.T) string { return cluster.CreateNamespace(t) }
 
-func create(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt { return cluster.CreatePrompt(t, p) }
+func createPrompt(t *testing.T, p *v1alpha1.Prompt) *v1alpha1.Prompt {
+	return cluster.CreatePrompt(t, p)
+}
 
-// edit changes the spec, as `kubectl edit` would.
-func edit(t *testing.T, p *v1alpha1.Prompt, change func(*v1alpha1.Prompt)) {
+// editPrompt changes the spec, as `kubectl edit` would.
+func editPrompt(t *testing.T, p *v1alpha1.Prompt, change func(*v1alpha1.Prompt)) {
 	cluster.EditPrompt(t, p, change)
 }
 
-// settled waits until the controller has said reason about the object's present generation, and
-// returns the object. It also holds the kstatus verdict against the reason.
-func settled(t *testing.T, p *v1alpha1.Prompt, reason string) *v1alpha1.Prompt {
+// waitForReason waits until the controller has written the reason for the present generation, and
+// returns the object. It also checks the kstatus verdict against the reason.
+func waitForReason(t *testing.T, p *v1alpha1.Prompt, reason string) *v1alpha1.Prompt {
 	t.Helper()
 	key := client.ObjectKeyFromObject(p)
 	var now v1alpha1.Prompt
@@ -117,13 +119,13 @@ func wantVerdict(p *v1alpha1.Prompt) kstatus.Verdict {
 	}
 }
 
-// message is what the Ready condition says.
-func message(p *v1alpha1.Prompt) string {
+// readyMessage returns the message of the Ready condition.
+func readyMessage(p *v1alpha1.Prompt) string {
 	return meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady).Message
 }
 
-// served is the text callers of a selector get, joined, or the error.
-func served(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector) (string, error) {
+// readServed returns the text callers of a selector get, joined, or the error.
+func readServed(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector) (string, error) {
 	t.Helper()
 	version, err := db.Get(t.Context(), store.Key{Namespace: p.Namespace, Name: p.Name}, selector)
 	if err != nil {
@@ -138,7 +140,7 @@ func served(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector) (string,
 
 func wantServed(t *testing.T, p *v1alpha1.Prompt, selector prompt.Selector, want string) {
 	t.Helper()
-	if got, err := served(t, p, selector); err != nil || got != want {
+	if got, err := readServed(t, p, selector); err != nil || got != want {
 		t.Errorf("%s%s is %q, %v; want %q", p.Name, selector, got, err, want)
 	}
 }

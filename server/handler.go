@@ -45,7 +45,7 @@ type Deps struct {
 // Handler is an MCP endpoint with its announcements of changes.
 type Handler struct {
 	*transport.Handler
-	surface   *prompts.Service
+	service   *prompts.Service
 	announcer *prompts.Announcer
 }
 
@@ -60,34 +60,34 @@ func NewHandler(deps Deps) *Handler {
 	if deps.AnnounceDelay == 0 {
 		deps.AnnounceDelay = prompts.DefaultAnnounceDelay
 	}
-	surface := prompts.New(prompts.Config{
+	service := prompts.New(prompts.Config{
 		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Authorizer: deps.Authorizer,
 		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.HomeNamespace,
 		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.OutcomeTimeout, Log: deps.Log,
 	})
 	endpoint := transport.New(transport.Config{
-		Server:        surface.Server(),
-		MayFollow:     surface.MayFollow,
+		Server:        service.Server(),
+		MayFollow:     service.MayFollow,
 		Authenticator: deps.Authenticator,
-		Recorder:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, surface.ToolNames()),
+		Recorder:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, service.ToolNames()),
 		Log:           deps.Log,
 
 		StreamsPerCaller: deps.StreamsPerCaller,
 		KeepAlive:        deps.KeepAlive,
 		Patience:         deps.WriteTimeout,
 	})
-	announcer := surface.NewAnnouncer(deps.AnnounceDelay, endpoint)
+	announcer := service.NewAnnouncer(deps.AnnounceDelay, endpoint)
 	deps.Catalog.OnChange(announcer.CatalogChanged)
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",
 	}, func() float64 { return float64(endpoint.Streams()) }))
-	return &Handler{Handler: endpoint, surface: surface, announcer: announcer}
+	return &Handler{Handler: endpoint, service: service, announcer: announcer}
 }
 
 // Stop ends the announcements, every open stream, and the waiting for outcomes of changes.
 func (h *Handler) Stop() {
-	h.surface.Stop()
+	h.service.Stop()
 	h.Handler.Stop() // first: an announcement under way asks in the names of the streams
 	h.announcer.Stop()
 }

@@ -25,7 +25,7 @@ func workshop(tb testing.TB, change ...func(*transport.Config)) *replica {
 	for _, c := range change {
 		c(&config)
 	}
-	r := &replica{endpoint: &Handler{Handler: transport.New(config), surface: &prompts.Service{}, announcer: &prompts.Announcer{}}}
+	r := &replica{endpoint: &Handler{Handler: transport.New(config), service: &prompts.Service{}, announcer: &prompts.Announcer{}}}
 	r.serve(tb)
 	return r
 }

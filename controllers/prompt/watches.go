@@ -36,7 +36,7 @@ const (
 	maxBackoff = 15 * time.Second
 )
 
-type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // SetupWithManager registers the reconciler with the manager. drifted brings prompts that upkeep found to
 // differ from their rows.
@@ -80,13 +80,13 @@ func needsReconcile(e event.UpdateEvent) bool {
 
 // includerEventHandler enqueues what includes a prompt when something changed that its includers see.
 func (r *Reconciler) includerEventHandler() handler.EventHandler {
-	appeared := func(ctx context.Context, obj client.Object, q queue) {
+	appeared := func(ctx context.Context, obj client.Object, q requestQueue) {
 		enqueueLowPriority(q, obj.GetNamespace(), r.listIncluders(ctx, obj.GetNamespace(), obj.GetName()))
 	}
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { appeared(ctx, e.Object, q) },
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { appeared(ctx, e.Object, q) },
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) { appeared(ctx, e.Object, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q requestQueue) { appeared(ctx, e.Object, q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
 			before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
 			was, is := promptobject.IncludedNames(before), promptobject.IncludedNames(after)
 			if !slices.Equal(was, is) {
@@ -156,7 +156,7 @@ func reachableNames(start []string, next func(string) []string) map[string]bool 
 }
 
 // enqueueLowPriority enqueues prompts behind those that people changed themselves.
-func enqueueLowPriority(q queue, namespace string, names []string) {
+func enqueueLowPriority(q requestQueue, namespace string, names []string) {
 	low := handler.LowPriority
 	for _, name := range names {
 		request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
