@@ -32,11 +32,11 @@ func deleted(p *v1alpha1.Prompt) {
 	p.DeletionTimestamp = new(metav1.Now())
 	p.Finalizers = []string{v1alpha1.PromptFinalizer}
 }
+
 func marked(p *v1alpha1.Prompt) {
 	p.Annotations = map[string]string{v1alpha1.LastChangeAnnotation: id}
 }
-func touched(p *v1alpha1.Prompt)      { p.ResourceVersion = "11" }
-func createdAgain(p *v1alpha1.Prompt) { p.UID, p.ResourceVersion = "u2", "11" }
+func touched(p *v1alpha1.Prompt) { p.ResourceVersion = "11" }
 
 // retried is seen by the reconciler, which could not reach the database.
 func retried(p *v1alpha1.Prompt) {
@@ -72,12 +72,6 @@ func begun(c *store.OpenChange) {
 }
 func inFlight(c *store.OpenChange) { c.MayLand = true }
 func overdue(c *store.OpenChange)  { c.Overdue = true }
-func expecting(version int64) func(*store.OpenChange) {
-	return func(c *store.OpenChange) { c.ExpectedVersion = version }
-}
-func movingChannel(name string) func(*store.OpenChange) {
-	return func(c *store.OpenChange) { c.Edit = store.Edit{Channel: &store.ChannelEdit{Name: name, Version: 1}} }
-}
 
 func TestSnapshot_View(t *testing.T) {
 	published := store.PublishedState{Owner: store.Owner{UID: "u1", Generation: 3}, Version: 7}

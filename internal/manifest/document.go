@@ -64,6 +64,7 @@ func SplitDocuments(file string, content []byte) ([]*Document, *Problem) {
 	return found, nil
 }
 
+// IsSeparator reports whether a line ends one document and begins the next.
 func IsSeparator(line []byte) bool {
 	rest, ok := bytes.CutPrefix(line, []byte("---"))
 	if !ok {

@@ -18,8 +18,6 @@ import (
 // TestMain also fails when a goroutine is left behind.
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-const patience = 10 * time.Second
-
 var greeting = store.Key{Namespace: "it", Name: "greeting"}
 
 // follow runs a catalog until the test ends and waits until it is ready.

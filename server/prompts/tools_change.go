@@ -140,7 +140,7 @@ func trimText(text *string) *string {
 	if text == nil {
 		return nil
 	}
-	return ptr.To(strings.TrimSpace(*text))
+	return new(strings.TrimSpace(*text))
 }
 
 // titleAt returns the title of a prompt after an earlier change, or the name of its object where the version is gone.

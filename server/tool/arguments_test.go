@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/utils/ptr"
 )
 
 // everyKind has one argument of every kind; those in front of the rest of a tool's may come from another struct.
@@ -44,12 +43,12 @@ func TestReadArguments(t *testing.T) {
 			`{"name":"a","kind":"long","limit":3,"version":7,"threshold":0.5,"template":false,"tags":["x",""],
 			  "variables":{"who":""},"metadata":{"n":9007199254740993}}`,
 			everyKind{
-				named: a, Kind: ptr.To("long"), Limit: ptr.To[int64](3), Version: number(7), Threshold: ptr.To(0.5), Template: ptr.To(false),
+				named: a, Kind: new("long"), Limit: new(int64(3)), Version: number(7), Threshold: new(0.5), Template: new(false),
 				Tags: &[]string{"x", ""}, Variables: map[string]string{"who": ""}, Metadata: json.RawMessage(`{"n":9007199254740993}`),
 			},
 		},
-		"whole numbers written as JSON may":  {`{"name":"a","limit":2.0,"version":1e2}`, everyKind{named: a, Limit: ptr.To[int64](2), Version: number(100)}},
-		"nothing":                            {`{"name":"","limit":0,"tags":[]}`, everyKind{Limit: ptr.To[int64](0), Tags: &[]string{}}},
+		"whole numbers written as JSON may":  {`{"name":"a","limit":2.0,"version":1e2}`, everyKind{named: a, Limit: new(int64(2)), Version: number(100)}},
+		"nothing":                            {`{"name":"","limit":0,"tags":[]}`, everyKind{Limit: new(int64(0)), Tags: &[]string{}}},
 		"null where that means something":    {`{"name":"a","version":null}`, everyKind{named: a, Version: Optional[int64]{Given: true}}},
 		"a name written twice, the last one": {`{"name":"a","name":"b"}`, everyKind{named: named{"b"}}},
 	} {
