@@ -22,9 +22,8 @@ import (
 )
 
 const (
-	// headerTimeout bounds how long a request's header may take, idleTimeout how long a connection
-	// is kept without one, drainTimeout how long requests under way may take at the end: longer than a
-	// store that says nothing is asked a question.
+	// headerTimeout bounds how long a request's header may take, idleTimeout how long a connection is kept without one,
+	// drainTimeout how long requests under way may take at the end: longer than a query to a store that is silent.
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 15 * time.Second

@@ -39,7 +39,7 @@ const (
 // Store is what upkeep needs of the database.
 type Store interface {
 	CheckCluster(ctx context.Context) error
-	ListRows(ctx context.Context, after store.Key, limit int, settled time.Duration) ([]store.ComparedRow, error)
+	ListRows(ctx context.Context, after store.Key, limit int, grace time.Duration) ([]store.ComparedRow, error)
 	RemoveIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
 	PurgeTombstones(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error)
@@ -47,7 +47,7 @@ type Store interface {
 	DeleteUnusedTags(ctx context.Context) error
 }
 
-// Runner is a leader-only runnable.
+// Runner runs the rounds of upkeep, on the leader only.
 type Runner struct {
 	Store Store
 	// Live asks the API server itself, never a cache.
