@@ -125,7 +125,7 @@ func BenchmarkHandleMessage(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	template, err := prompt.Prepare(&compiled.Document)
+	template, err := prompt.NewTemplate(&compiled.Document)
 	if err != nil {
 		b.Fatal(err)
 	}

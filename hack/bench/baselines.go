@@ -100,7 +100,7 @@ func newTemplate() (*prompt.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return prompt.Prepare(&compiled.Document)
+	return prompt.NewTemplate(&compiled.Document)
 }
 
 // newRegistry returns mcp-go with the prompt in its own registry.

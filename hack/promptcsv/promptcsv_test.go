@@ -310,7 +310,7 @@ func renderPrompt(t *testing.T, p *v1alpha1.Prompt) string {
 		t.Errorf("%s: %v", p.Name, err)
 		return ""
 	}
-	ready, err := prompt.Prepare(&compiled.Document)
+	ready, err := prompt.NewTemplate(&compiled.Document)
 	if err != nil {
 		t.Fatalf("%s: %v", p.Name, err)
 	}

@@ -9,9 +9,9 @@ import (
 // maxAnnotations is what Kubernetes allows all annotations of an object together.
 const maxAnnotations = 256 << 10
 
-// tooLargeToApply warns of a manifest that the plain `kubectl apply` cannot take: it keeps a copy of the
+// applySizeWarning warns of a manifest that the plain `kubectl apply` cannot take: it keeps a copy of the
 // object in an annotation, with <, > and & as six characters each.
-func tooLargeToApply(m *manifest.Manifest) []manifest.Problem {
+func applySizeWarning(m *manifest.Manifest) []manifest.Problem {
 	size, err := m.LastAppliedSize()
 	if err != nil || size <= maxAnnotations {
 		return nil

@@ -13,9 +13,9 @@ import (
 // stdin is what a command calls its standard input.
 const stdin = "-"
 
-// gather reads the files and folders named. A name that does not exist is an error: it is the caller's
+// readFiles reads the files and folders named. A name that does not exist is an error: it is the caller's
 // mistake and not a manifest's.
-func gather(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, error) {
+func readFiles(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, error) {
 	var files []manifest.File
 	var problems []manifest.Problem
 	for _, name := range names {
@@ -24,7 +24,7 @@ func gather(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, 
 			if err != nil {
 				return nil, nil, fmt.Errorf("read standard input: %w", err)
 			}
-			files = append(files, manifest.File{Name: called(name), Content: content})
+			files = append(files, manifest.File{Name: displayName(name), Content: content})
 			continue
 		}
 		stat, err := os.Stat(name)
@@ -40,13 +40,13 @@ func gather(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, 
 		if err != nil {
 			return nil, nil, err
 		}
-		files = append(files, manifest.File{Name: called(name), Content: content})
+		files = append(files, manifest.File{Name: displayName(name), Content: content})
 	}
-	return once(files), problems, nil
+	return dedupeFiles(files), problems, nil
 }
 
-// called is what messages call a file that is named on the command line.
-func called(name string) string {
+// displayName is what messages call a file that is named on the command line.
+func displayName(name string) string {
 	if name == stdin {
 		return "stdin"
 	}
@@ -63,11 +63,11 @@ func readFile(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, manifest.MaxFile+1))
 }
 
-// once leaves out files named twice, as a folder and a file in it are.
-func once(files []manifest.File) []manifest.File {
+// dedupeFiles leaves out files named twice, as a folder and a file in it are.
+func dedupeFiles(files []manifest.File) []manifest.File {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(files, func(f manifest.File) bool {
-		twice := seen[f.Name] && f.Name != called(stdin)
+		twice := seen[f.Name] && f.Name != displayName(stdin)
 		seen[f.Name] = true
 		return twice
 	})

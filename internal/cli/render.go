@@ -16,16 +16,16 @@ import (
 // errNoPrompt is what a file may have for want of a valid one.
 var errNoPrompt = errors.New("there is no valid prompt")
 
-// rendering is what `lectern render` is asked for.
-type rendering struct {
-	name      string
-	arguments []string
-	beside    []string
+// renderOptions is what `lectern render` is asked for.
+type renderOptions struct {
+	name        string
+	arguments   []string
+	includeDirs []string
 }
 
 // RenderCommand is `lectern render`.
 func RenderCommand() *cobra.Command {
-	var asked rendering
+	var asked renderOptions
 	cmd := &cobra.Command{
 		Use:   "render DIR|FILE|-",
 		Short: "Show what a caller of a prompt in a file would get",
@@ -39,12 +39,12 @@ func RenderCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&asked.arguments, "arg", nil, "`name=value` of an argument; may be given more than once")
 	cmd.Flags().StringVar(&asked.name, "name", "", "`name` or namespace/name of the prompt, where the file has more than one")
-	cmd.Flags().StringArrayVar(&asked.beside, "include-dir", nil, "folder or file with prompts that may be included; may be given more than once")
+	cmd.Flags().StringArrayVar(&asked.includeDirs, "include-dir", nil, "folder or file with prompts that may be included; may be given more than once")
 	return cmd
 }
 
-func (r rendering) render(out io.Writer, in io.Reader, file string) error {
-	values, err := r.values()
+func (r renderOptions) render(out io.Writer, in io.Reader, file string) error {
+	values, err := r.parseArguments()
 	if err != nil {
 		return err
 	}
@@ -52,18 +52,18 @@ func (r rendering) render(out io.Writer, in io.Reader, file string) error {
 	if err != nil {
 		return err
 	}
-	files, unread, err := gather(in, []string{file})
+	files, unread, err := readFiles(in, []string{file})
 	if err != nil {
 		return err
 	}
-	more, _, err := gather(in, r.beside)
+	more, _, err := readFiles(in, r.includeDirs)
 	if err != nil {
 		return err
 	}
-	set := reader.Read(once(slices.Concat(files, more))...)
-	m, err := r.pick(set, files)
+	set := reader.Read(dedupeFiles(slices.Concat(files, more))...)
+	m, err := r.selectPrompt(set, files)
 	if errors.Is(err, errNoPrompt) {
-		return errors.Join(append([]error{err}, told(slices.Concat(unread, set.Problems, set.Foreign), files)...)...)
+		return errors.Join(append([]error{err}, problemErrors(slices.Concat(unread, set.Problems, set.Foreign), files)...)...)
 	}
 	if err != nil {
 		return err
@@ -71,9 +71,9 @@ func (r rendering) render(out io.Writer, in io.Reader, file string) error {
 	compiled, problems := set.CompileAll()
 	ready := compiled[m.Key()]
 	if ready == nil {
-		return errors.Join(append([]error{fmt.Errorf("prompt %s cannot be rendered", m.Key())}, told(problems, files)...)...)
+		return errors.Join(append([]error{fmt.Errorf("prompt %s cannot be rendered", m.Key())}, problemErrors(problems, files)...)...)
 	}
-	template, err := prompt.Prepare(&ready.Document)
+	template, err := prompt.NewTemplate(&ready.Document)
 	if err != nil {
 		return err
 	}
@@ -81,11 +81,11 @@ func (r rendering) render(out io.Writer, in io.Reader, file string) error {
 	if err != nil {
 		return err
 	}
-	return show(out, messages)
+	return printMessages(out, messages)
 }
 
-// values reads --arg name=value.
-func (r rendering) values() (map[string]string, error) {
+// parseArguments reads --arg name=value.
+func (r renderOptions) parseArguments() (map[string]string, error) {
 	values := map[string]string{}
 	for _, given := range r.arguments {
 		name, value, ok := strings.Cut(given, "=")
@@ -100,8 +100,8 @@ func (r rendering) values() (map[string]string, error) {
 	return values, nil
 }
 
-// pick is the prompt asked for, or the only one of the file.
-func (r rendering) pick(set manifest.Set, files []manifest.File) (*manifest.Manifest, error) {
+// selectPrompt is the prompt asked for, or the only one of the file.
+func (r renderOptions) selectPrompt(set manifest.Set, files []manifest.File) (*manifest.Manifest, error) {
 	var found []*manifest.Manifest
 	var names []string
 	for _, m := range set.Manifests {
@@ -119,13 +119,13 @@ func (r rendering) pick(set manifest.Set, files []manifest.File) (*manifest.Mani
 	case len(names) == 0:
 		return nil, errNoPrompt
 	case len(found) == 0:
-		return nil, fmt.Errorf("%w %s; there are %s", errNoPrompt, r.name, listed(names))
+		return nil, fmt.Errorf("%w %s; there are %s", errNoPrompt, r.name, listNames(names))
 	}
-	return nil, fmt.Errorf("more than one prompt fits; choose one with --name: %s", listed(names))
+	return nil, fmt.Errorf("more than one prompt fits; choose one with --name: %s", listNames(names))
 }
 
-// listed names some of many.
-func listed(names []string) string {
+// listNames names some of many.
+func listNames(names []string) string {
 	const enough = 20
 	if len(names) > enough {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:enough], ", "), len(names)-enough)
@@ -133,8 +133,8 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// told are the problems of some files as errors.
-func told(problems []manifest.Problem, files []manifest.File) []error {
+// problemErrors are the problems of some files as errors.
+func problemErrors(problems []manifest.Problem, files []manifest.File) []error {
 	var all []error
 	for _, p := range problems {
 		if !p.Warning && slices.ContainsFunc(files, func(f manifest.File) bool { return f.Name == p.File }) {
@@ -144,8 +144,8 @@ func told(problems []manifest.Problem, files []manifest.File) []error {
 	return all
 }
 
-// show prints texts as they are, so that one message can be piped on.
-func show(out io.Writer, messages []prompt.Message) error {
+// printMessages prints texts as they are, so that one message can be piped on.
+func printMessages(out io.Writer, messages []prompt.Message) error {
 	var b strings.Builder
 	for i, m := range messages {
 		if len(messages) > 1 {

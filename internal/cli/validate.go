@@ -27,23 +27,23 @@ func ValidateCommand() *cobra.Command {
 		Example: "  lectern validate prompts/\n  helm template prompts ./chart | lectern validate -",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return validate(cmd.OutOrStdout(), cmd.InOrStdin(), args, beside)
+			return validateFiles(cmd.OutOrStdout(), cmd.InOrStdin(), args, beside)
 		},
 	}
 	cmd.Flags().StringArrayVar(&beside, "include-dir", nil, "folder or file with prompts that may be included, themselves not checked; may be given more than once")
 	return cmd
 }
 
-func validate(out io.Writer, in io.Reader, names, beside []string) error {
+func validateFiles(out io.Writer, in io.Reader, names, beside []string) error {
 	reader, err := manifest.NewReader()
 	if err != nil {
 		return err
 	}
-	files, problems, err := gather(in, names)
+	files, problems, err := readFiles(in, names)
 	if err != nil {
 		return err
 	}
-	more, _, err := gather(in, beside)
+	more, _, err := readFiles(in, beside)
 	if err != nil {
 		return err
 	}
@@ -51,11 +51,11 @@ func validate(out io.Writer, in io.Reader, names, beside []string) error {
 	for _, f := range files {
 		checked[f.Name] = true
 	}
-	set := reader.Read(once(slices.Concat(files, more))...)
+	set := reader.Read(dedupeFiles(slices.Concat(files, more))...)
 	_, uncompiled := set.CompileAll()
 	problems = slices.Concat(problems, set.Problems, uncompiled)
 	for _, p := range set.Foreign { // in a folder there may be anything, but a file that is named is meant
-		if slices.ContainsFunc(names, func(name string) bool { return called(name) == p.File }) {
+		if slices.ContainsFunc(names, func(name string) bool { return displayName(name) == p.File }) {
 			problems = append(problems, p)
 		}
 	}
@@ -63,23 +63,23 @@ func validate(out io.Writer, in io.Reader, names, beside []string) error {
 	for _, m := range set.Manifests {
 		if checked[m.File] {
 			prompts++
-			problems = append(problems, tooLargeToApply(m)...)
+			problems = append(problems, applySizeWarning(m)...)
 		}
 	}
 	problems = slices.DeleteFunc(problems, func(p manifest.Problem) bool { return len(beside) > 0 && !checked[p.File] && p.Line > 0 })
 	manifest.SortProblems(problems)
-	if err := report(out, problems, len(files)); err != nil {
+	if err := printProblems(out, problems, len(files)); err != nil {
 		return err
 	}
 	if prompts == 0 {
 		return fmt.Errorf("no Prompt was found in %s", strings.Join(names, ", "))
 	}
-	_, err = fmt.Fprintf(out, "%s in %s, all valid\n", counted(prompts, "prompt"), counted(len(files), "file"))
+	_, err = fmt.Fprintf(out, "%s in %s, all valid\n", countOf(prompts, "prompt"), countOf(len(files), "file"))
 	return err
 }
 
-// report prints what was found, and says how many there are.
-func report(out io.Writer, problems []manifest.Problem, files int) error {
+// printProblems prints what was found, and says how many there are.
+func printProblems(out io.Writer, problems []manifest.Problem, files int) error {
 	wrong := 0
 	for _, p := range problems {
 		if !p.Warning {
@@ -90,12 +90,12 @@ func report(out io.Writer, problems []manifest.Problem, files int) error {
 		}
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%w: %s in %s", errInvalid, counted(wrong, "problem"), counted(files, "file"))
+		return fmt.Errorf("%w: %s in %s", errInvalid, countOf(wrong, "problem"), countOf(files, "file"))
 	}
 	return nil
 }
 
-func counted(n int, what string) string {
+func countOf(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// arguments are what the compiled prompt takes: the declared ones, or without a declaration one
+// compileArguments are what the compiled prompt takes: the declared ones, or without a declaration one
 // for each placeholder.
-func arguments(spec Spec, asked placeholders) ([]Argument, error) {
+func compileArguments(spec Spec, asked placeholders) ([]Argument, error) {
 	if spec.Arguments == nil {
-		return inferred(asked)
+		return inferArguments(asked)
 	}
 	var declared []Argument
 	for _, d := range spec.Arguments {
@@ -39,7 +39,7 @@ func arguments(spec Spec, asked placeholders) ([]Argument, error) {
 			continue
 		}
 		u := asked.uses[name]
-		return nil, u.src.fail(u.at, "%s is not a declared argument; %s", u.tag, declaredNames(declared))
+		return nil, u.src.templateError(u.at, "%s is not a declared argument; %s", u.tag, declaredNames(declared))
 	}
 	return declared, nil
 }
@@ -48,10 +48,10 @@ func declaredNames(declared []Argument) string {
 	if len(declared) == 0 {
 		return "arguments is empty, so declare it there, or leave arguments out to have every placeholder become one"
 	}
-	return fmt.Sprintf("declare it under arguments, or use one of %s", clip(names(declared), 200))
+	return fmt.Sprintf("declare it under arguments, or use one of %s", truncate(joinNames(declared), 200))
 }
 
-func names(arguments []Argument) string {
+func joinNames(arguments []Argument) string {
 	all := make([]string, len(arguments))
 	for i, a := range arguments {
 		all[i] = a.Name
@@ -59,13 +59,13 @@ func names(arguments []Argument) string {
 	return strings.Join(all, ", ")
 }
 
-func inferred(asked placeholders) ([]Argument, error) {
+func inferArguments(asked placeholders) ([]Argument, error) {
 	if len(asked.names) > MaxArguments {
 		return nil, &LimitError{Problem: fmt.Sprintf("the texts have %d different placeholders; at most %d are allowed", len(asked.names), MaxArguments)}
 	}
 	var found []Argument
 	for _, name := range asked.names {
-		found = append(found, Argument{Name: name, Type: String, Required: asked.uses[name].asText})
+		found = append(found, Argument{Name: name, Type: String, Required: asked.uses[name].printed})
 	}
 	return found, nil
 }
@@ -77,7 +77,7 @@ func typeOf(d Declaration) Type {
 	return d.Type
 }
 
-func checkDeclarations(spec Spec) error {
+func validateDeclarations(spec Spec) error {
 	if spec.Syntax == Plain && len(spec.Arguments) > 0 {
 		return &SpecError{"arguments", "a Plain prompt has no placeholders, so it cannot declare arguments; use syntax Mustache or Simple"}
 	}
@@ -87,26 +87,26 @@ func checkDeclarations(spec Spec) error {
 	seen := map[string]bool{}
 	for i, d := range spec.Arguments {
 		field := fmt.Sprintf("arguments[%d]", i)
-		if err := checkArgumentName(field+".name", d.Name, spec.Syntax); err != nil {
+		if err := validateArgumentName(field+".name", d.Name, spec.Syntax); err != nil {
 			return err
 		}
 		if seen[d.Name] {
 			return &SpecError{field + ".name", fmt.Sprintf("%q is declared twice; argument names must be unique", d.Name)}
 		}
 		seen[d.Name] = true
-		if err := checkDeclaration(field, d); err != nil {
+		if err := validateDeclaration(field, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkArgumentName(field, name string, syntax Syntax) error {
+func validateArgumentName(field, name string, syntax Syntax) error {
 	switch {
 	case isIdentifier(name):
 		return nil
 	case name == "" || len(name) > MaxName || !isWord(name):
-		return &SpecError{field, fmt.Sprintf("%q is not a name: 1 to %d letters, digits and '_'", clip(name, 80), MaxName)}
+		return &SpecError{field, fmt.Sprintf("%q is not a name: 1 to %d letters, digits and '_'", truncate(name, 80), MaxName)}
 	case syntax != Simple:
 		return &SpecError{field, fmt.Sprintf("%q starts with a digit, which only syntax Simple allows", name)}
 	default:
@@ -114,15 +114,15 @@ func checkArgumentName(field, name string, syntax Syntax) error {
 	}
 }
 
-// checkDeclaration judges one declaration apart from its name.
-func checkDeclaration(field string, d Declaration) error {
+// validateDeclaration judges one declaration apart from its name.
+func validateDeclaration(field string, d Declaration) error {
 	if !slices.Contains([]Type{"", String, Integer, Number, Boolean}, d.Type) {
-		return &SpecError{field + ".type", fmt.Sprintf("%q is not one of String, Integer, Number, Boolean", clip(string(d.Type), 80))}
+		return &SpecError{field + ".type", fmt.Sprintf("%q is not one of String, Integer, Number, Boolean", truncate(string(d.Type), 80))}
 	}
-	if err := checkText(field+".description", d.Description, MaxDescription); err != nil {
+	if err := validateText(field+".description", d.Description, MaxDescription); err != nil {
 		return err
 	}
-	if err := checkEnum(field+".enum", d); err != nil {
+	if err := validateEnum(field+".enum", d); err != nil {
 		return err
 	}
 	if d.Default == nil {
@@ -132,10 +132,10 @@ func checkDeclaration(field string, d Declaration) error {
 		return &SpecError{field, "an argument with a default is optional; drop required or default"}
 	}
 	value := *d.Default
-	if err := checkText(field+".default", value, MaxDefault); err != nil {
+	if err := validateText(field+".default", value, MaxDefault); err != nil {
 		return err
 	}
-	if problem := typeOf(d).refuse(value); problem != "" {
+	if problem := typeOf(d).valueProblem(value); problem != "" {
 		return &SpecError{field + ".default", problem}
 	}
 	if len(d.Enum) > 0 && !slices.Contains(d.Enum, value) {
@@ -144,16 +144,16 @@ func checkDeclaration(field string, d Declaration) error {
 	return nil
 }
 
-func checkEnum(field string, d Declaration) error {
+func validateEnum(field string, d Declaration) error {
 	if len(d.Enum) > MaxEnum {
 		return &SpecError{field, fmt.Sprintf("%d values; at most %d are allowed", len(d.Enum), MaxEnum)}
 	}
 	for i, value := range d.Enum {
 		at := fmt.Sprintf("%s[%d]", field, i)
-		if err := checkText(at, value, MaxEnumValue); err != nil {
+		if err := validateText(at, value, MaxEnumValue); err != nil {
 			return err
 		}
-		if problem := typeOf(d).refuse(value); problem != "" {
+		if problem := typeOf(d).valueProblem(value); problem != "" {
 			return &SpecError{at, problem}
 		}
 		if slices.Contains(d.Enum[:i], value) {
@@ -167,7 +167,7 @@ func checkEnum(field string, d Declaration) error {
 // what the placeholders make by themselves, and none, count as not declared.
 func (d *Document) ArgumentsDeclared() bool {
 	var asked placeholders
-	for _, src := range sources(d.Messages) {
+	for _, src := range sourcesOf(d.Messages) {
 		tokens, err := parseCompiled(d.Syntax, src)
 		if err != nil {
 			return true
@@ -176,6 +176,6 @@ func (d *Document) ArgumentsDeclared() bool {
 			asked.add(t, src)
 		}
 	}
-	by, err := inferred(asked)
+	by, err := inferArguments(asked)
 	return err != nil || !reflect.DeepEqual(by, d.Arguments)
 }

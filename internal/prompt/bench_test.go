@@ -33,7 +33,7 @@ func BenchmarkPrepare(b *testing.B) {
 	compiled := compile(b, text(strings.Repeat("A line of text with {{a}} value.\n", 60)), nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Prepare(&compiled.Document); err != nil {
+		if _, err := NewTemplate(&compiled.Document); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ func Compile(spec Spec, fragments map[Ref]Fragment) (*Compiled, error) {
 	if spec.Syntax == "" {
 		spec.Syntax = Mustache
 	}
-	if err := checkSpec(spec); err != nil {
+	if err := validateSpec(spec); err != nil {
 		return nil, err
 	}
 	metadata, err := CanonicalMetadata(spec.Metadata)
@@ -44,7 +44,7 @@ func Compile(spec Spec, fragments map[Ref]Fragment) (*Compiled, error) {
 	if !slices.Equal(body.messages, spec.Messages) {
 		doc.Source = slices.Clone(spec.Messages)
 	}
-	if doc.Arguments, err = arguments(spec, body.placeholders); err != nil {
+	if doc.Arguments, err = compileArguments(spec, body.placeholders); err != nil {
 		return nil, err
 	}
 	digest, err := DigestOf(&doc)
@@ -86,7 +86,7 @@ func compileMessages(spec Spec, fragments map[Ref]Fragment) (body, error) {
 	b.messages = slices.Clone(spec.Messages)
 	switch spec.Syntax {
 	case Simple:
-		for _, src := range sources(spec.Messages) {
+		for _, src := range sourcesOf(spec.Messages) {
 			tokens, err := parseSimple(src)
 			if err != nil {
 				return body{}, err
@@ -97,8 +97,8 @@ func compileMessages(spec Spec, fragments map[Ref]Fragment) (body, error) {
 		}
 	case Mustache:
 		e := expansion{fragments: fragments}
-		for i, src := range sources(spec.Messages) {
-			text, err := e.message(src)
+		for i, src := range sourcesOf(spec.Messages) {
+			text, err := e.expandMessage(src)
 			if err != nil {
 				return body{}, err
 			}
@@ -115,8 +115,8 @@ func compileMessages(spec Spec, fragments map[Ref]Fragment) (body, error) {
 	return b, nil
 }
 
-// sources are the texts of messages, numbered when there is more than one.
-func sources(messages []Message) []*source {
+// sourcesOf are the texts of messages, numbered when there is more than one.
+func sourcesOf(messages []Message) []*source {
 	all := make([]*source, len(messages))
 	for i, m := range messages {
 		all[i] = &source{text: m.Text}
@@ -127,38 +127,38 @@ func sources(messages []Message) []*source {
 	return all
 }
 
-// References are the includes in a spec's own texts, each once, in order of first appearance. Only
+// IncludedRefs are the includes in a spec's own texts, each once, in order of first appearance. Only
 // Mustache has includes. More than Compile would expand are a *LimitError, so that nobody fetches
 // them.
-func References(spec Spec) ([]Ref, error) {
+func IncludedRefs(spec Spec) ([]Ref, error) {
 	if spec.Syntax != Mustache && spec.Syntax != "" {
 		return nil, nil
 	}
-	if err := checkMessages(spec.Messages); err != nil {
+	if err := validateMessages(spec.Messages); err != nil {
 		return nil, err
 	}
-	return references(sources(spec.Messages))
+	return collectRefs(sourcesOf(spec.Messages))
 }
 
-// References are the includes in the text of a stored fragment, as References gives them for a
+// IncludedRefs are the includes in the text of a stored fragment, as References gives them for a
 // spec.
-func (f Fragment) References() ([]Ref, error) {
+func (f Fragment) IncludedRefs() ([]Ref, error) {
 	if f.Syntax != Mustache {
 		return nil, nil
 	}
-	all := sources(f.Messages)
+	all := sourcesOf(f.Messages)
 	for _, src := range all {
 		src.fragment = Ref{Name: f.Name, Selector: Selector{Version: f.Version}}.String()
 	}
-	return references(all)
+	return collectRefs(all)
 }
 
-func references(all []*source) ([]Ref, error) {
+func collectRefs(all []*source) ([]Ref, error) {
 	var refs []Ref
 	seen := map[Ref]bool{}
 	total := 0
 	for _, src := range all {
-		tokens, err := parse(src, asWritten)
+		tokens, err := parseMustache(src, asWritten)
 		if err != nil {
 			return nil, err
 		}
@@ -167,13 +167,13 @@ func references(all []*source) ([]Ref, error) {
 				continue
 			}
 			if total++; total > MaxIncludes {
-				return nil, src.over(t.at, "more than %d includes", MaxIncludes)
+				return nil, src.limitError(t.at, "more than %d includes", MaxIncludes)
 			}
 			if seen[t.ref] {
 				continue
 			}
 			if len(refs) == MaxFragments {
-				return nil, src.over(t.at, "more than %d different fragments", MaxFragments)
+				return nil, src.limitError(t.at, "more than %d different fragments", MaxFragments)
 			}
 			seen[t.ref] = true
 			refs = append(refs, t.ref)

@@ -90,7 +90,7 @@ func TestCompileDocument(t *testing.T) {
 	if diff := cmp.Diff(wantIncludes, c.Includes); diff != "" {
 		t.Errorf("includes (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(spec.Messages, c.Document.Written()); diff != "" {
+	if diff := cmp.Diff(spec.Messages, c.Document.AsWritten()); diff != "" {
 		t.Errorf("as written (-want +got):\n%s", diff)
 	}
 }
@@ -334,7 +334,7 @@ func TestErrorsOfOne(t *testing.T) {
 	if want := "line 1, column 3: {{> a}} includes a text that contains the character U+0000, which cannot be stored"; err == nil || err.Error() != want {
 		t.Errorf("broken fragment: got %v, want %s", err, want)
 	}
-	all := &ArgumentError{Fault: TooLarge, Problem: "too much"}
+	all := &ArgumentError{Fault: ArgumentTooLarge, Problem: "too much"}
 	if all.Error() != "too much" {
 		t.Errorf("got %s", all)
 	}
@@ -347,7 +347,7 @@ func TestSimpleTakesNamesThatStartWithADigit(t *testing.T) {
 	if diff := cmp.Diff([]Argument{{Name: "1st", Type: String, Required: true}}, d.Arguments); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(spec.Messages, d.Written()); diff != "" {
+	if diff := cmp.Diff(spec.Messages, d.AsWritten()); diff != "" {
 		t.Errorf("as written (-want +got):\n%s", diff)
 	}
 }
@@ -361,21 +361,21 @@ func TestReferences(t *testing.T) {
 		{Name: "a"},
 		{Name: "a", Selector: Selector{Channel: "latest"}},
 	}
-	got, err := References(text(body))
+	got, err := IncludedRefs(text(body))
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("spec: %v (-want +got):\n%s", err, diff)
 	}
-	got, err = Fragment{Name: "f", Version: 1, Syntax: Mustache, Messages: text(body).Messages}.References()
+	got, err = Fragment{Name: "f", Version: 1, Syntax: Mustache, Messages: text(body).Messages}.IncludedRefs()
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("fragment: %v (-want +got):\n%s", err, diff)
 	}
 	for _, syntax := range []Syntax{Simple, Plain} {
-		got, err := References(Spec{Syntax: syntax, Messages: text(body).Messages})
+		got, err := IncludedRefs(Spec{Syntax: syntax, Messages: text(body).Messages})
 		if len(got) != 0 || err != nil {
 			t.Errorf("%s: got %v, %v; only Mustache has includes", syntax, got, err)
 		}
 	}
-	_, err = Fragment{Name: "f", Version: 4, Syntax: Mustache, Messages: text("\n{{").Messages}.References()
+	_, err = Fragment{Name: "f", Version: 4, Syntax: Mustache, Messages: text("\n{{").Messages}.IncludedRefs()
 	if want := `fragment f@4, line 2, column 1: "{{" opens a tag that is never closed; write "}}" after the name, or use syntax Simple or Plain for literal braces`; err == nil || err.Error() != want {
 		t.Errorf("broken fragment: got %v, want %s", err, want)
 	}

@@ -26,7 +26,7 @@ type Difference struct {
 // lines and characters, whole lines only.
 func Diff(from, to *Document, fromName, toName string, lines, characters int) (Difference, error) {
 	d := Difference{Fields: changedFields(from, to)}
-	before, after := transcript(from), transcript(to)
+	before, after := formatTranscript(from), formatTranscript(to)
 	if before == after {
 		return d, nil
 	}
@@ -34,7 +34,7 @@ func Diff(from, to *Document, fromName, toName string, lines, characters int) (D
 	if err != nil {
 		return Difference{}, fmt.Errorf("compare the texts: %w", err)
 	}
-	d.Unified, d.Cut = shorten(unified, lines, characters)
+	d.Unified, d.Cut = keepLines(unified, lines, characters)
 	return d, nil
 }
 
@@ -51,7 +51,7 @@ func changedFields(from, to *Document) []string {
 		{"tags", slices.Equal(from.Tags, to.Tags)},
 		{"metadata", bytes.Equal(from.Metadata, to.Metadata)},
 		{"arguments", reflect.DeepEqual(from.Arguments, to.Arguments)},
-		{"messages", slices.Equal(from.Written(), to.Written())},
+		{"messages", slices.Equal(from.AsWritten(), to.AsWritten())},
 	} {
 		if !field.equal {
 			changed = append(changed, field.name)
@@ -60,9 +60,9 @@ func changedFields(from, to *Document) []string {
 	return changed
 }
 
-// transcript is the texts as written: the only one of a user as it is, a conversation with who speaks.
-func transcript(d *Document) string {
-	written := d.Written()
+// formatTranscript is the texts as written: the only one of a user as it is, a conversation with who speaks.
+func formatTranscript(d *Document) string {
+	written := d.AsWritten()
 	if len(written) == 1 && written[0].Role == User {
 		return written[0].Text
 	}
@@ -76,8 +76,8 @@ func transcript(d *Document) string {
 	return b.String()
 }
 
-// shorten keeps whole lines, and counts the others.
-func shorten(text string, lines, characters int) (kept string, cut int) {
+// keepLines keeps whole lines, and counts the others.
+func keepLines(text string, lines, characters int) (kept string, cut int) {
 	end := 0
 	for line := range strings.Lines(text) {
 		characters -= utf8.RuneCountInString(line)

@@ -99,16 +99,16 @@ type Document struct {
 	Source []Message `json:"source,omitempty"`
 }
 
-// Written is the messages as the author wrote them, includes not expanded.
-func (d *Document) Written() []Message {
+// AsWritten is the messages as the author wrote them, includes not expanded.
+func (d *Document) AsWritten() []Message {
 	if d.Source != nil {
 		return d.Source
 	}
 	return d.Messages
 }
 
-// Content is messages as one text, with a blank line between two.
-func Content(messages []Message) string {
+// JoinTexts is messages as one text, with a blank line between two.
+func JoinTexts(messages []Message) string {
 	texts := make([]string, len(messages))
 	for i, message := range messages {
 		texts[i] = message.Text

@@ -115,22 +115,22 @@ func JoinRefs(refs []Ref) string {
 	return strings.Join(names, ", ")
 }
 
-// Fault is the kind of thing that is wrong with an argument of a render.
-type Fault string
+// ArgumentFault is the kind of thing that is wrong with an argument of a render.
+type ArgumentFault string
 
 // The faults.
 const (
-	Unknown  Fault = "Unknown"  // the prompt takes no such argument
-	Missing  Fault = "Missing"  // required and not given
-	Invalid  Fault = "Invalid"  // outside its type or enum, or not text
-	TooLarge Fault = "TooLarge" // over MaxValue, or all values over MaxValues
+	ArgumentUnknown  ArgumentFault = "Unknown"  // the prompt takes no such argument
+	ArgumentMissing  ArgumentFault = "Missing"  // required and not given
+	ArgumentInvalid  ArgumentFault = "Invalid"  // outside its type or enum, or not text
+	ArgumentTooLarge ArgumentFault = "TooLarge" // over MaxValue, or all values over MaxValues
 )
 
 // ArgumentError says which value of a render is refused, and why.
 type ArgumentError struct {
 	// Argument is empty when all values together are too large.
 	Argument string
-	Fault    Fault
+	Fault    ArgumentFault
 	Problem  string
 }
 
@@ -138,11 +138,11 @@ func (e *ArgumentError) Error() string {
 	if e.Argument == "" {
 		return e.Problem
 	}
-	return fmt.Sprintf("argument %q: %s", clip(e.Argument, 80), e.Problem)
+	return fmt.Sprintf("argument %q: %s", truncate(e.Argument, 80), e.Problem)
 }
 
-// clip shortens what a message quotes, so that an answer never carries a whole document back.
-func clip(s string, characters int) string {
+// truncate shortens what a message quotes, so that an answer never carries a whole document back.
+func truncate(s string, characters int) string {
 	seen := 0
 	for i := range s {
 		if seen == characters {

@@ -8,14 +8,14 @@ import (
 // placeholders are the arguments a prompt's texts ask for, in order of first appearance.
 type placeholders struct {
 	names []string
-	uses  map[string]*use
+	uses  map[string]*placeholderUse
 }
 
-type use struct {
-	src    *source
-	at     int
-	tag    string
-	asText bool // printed somewhere, not only asked about by sections
+type placeholderUse struct {
+	src     *source
+	at      int
+	tag     string
+	printed bool // printed somewhere, not only asked about by sections
 }
 
 func (p *placeholders) add(t token, src *source) {
@@ -25,13 +25,13 @@ func (p *placeholders) add(t token, src *source) {
 	u := p.uses[t.text]
 	if u == nil {
 		if p.uses == nil {
-			p.uses = map[string]*use{}
+			p.uses = map[string]*placeholderUse{}
 		}
-		u = &use{src: src, at: t.at, tag: normal(t)}
+		u = &placeholderUse{src: src, at: t.at, tag: normalForm(t)}
 		p.uses[t.text] = u
 		p.names = append(p.names, t.text)
 	}
-	u.asText = u.asText || t.kind == variable
+	u.printed = u.printed || t.kind == variable
 }
 
 // expansion puts fragments in the place of includes. It works on tokens, so that the rules for
@@ -58,82 +58,82 @@ type parsed struct {
 	tokens []token
 }
 
-// message expands one message and returns its normal form.
-func (e *expansion) message(src *source) (string, error) {
-	tokens, err := parse(src, asWritten)
+// expandMessage expands one message and returns its normal form.
+func (e *expansion) expandMessage(src *source) (string, error) {
+	tokens, err := parseMustache(src, asWritten)
 	if err != nil {
 		return "", err
 	}
 	e.text.Reset()
 	e.text.Grow(len(src.text))
 	e.tokens = e.tokens[:0]
-	if err := e.expand(src, tokens); err != nil {
+	if err := e.expandTokens(src, tokens); err != nil {
 		return "", err
 	}
 	text := e.text.String()
 	if !e.readsBack(text) {
-		return "", src.fail(0, "the normal form of this text does not read back as it was written; use syntax Simple or Plain, and report this")
+		return "", src.templateError(0, "the normal form of this text does not read back as it was written; use syntax Simple or Plain, and report this")
 	}
 	return text, nil
 }
 
-func (e *expansion) expand(src *source, tokens []token) error {
+func (e *expansion) expandTokens(src *source, tokens []token) error {
 	for _, t := range tokens {
 		if t.kind == include {
-			if err := e.include(src, t); err != nil {
+			if err := e.expandInclude(src, t); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := e.write(src, t); err != nil {
+		if err := e.writeToken(src, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// include expands the fragment a tag names. A missing one is noted and stepped over: whoever
+// expandInclude expands the fragment a tag names. A missing one is noted and stepped over: whoever
 // waits for fragments wants to hear of all of them at once.
-func (e *expansion) include(src *source, t token) error {
+func (e *expansion) expandInclude(src *source, t token) error {
 	if e.total++; e.total > MaxIncludes {
-		return src.over(t.at, "more than %d includes, counting those inside fragments", MaxIncludes)
+		return src.limitError(t.at, "more than %d includes, counting those inside fragments", MaxIncludes)
 	}
-	if err := e.checkStack(src, t); err != nil {
+	if err := e.checkIncludeStack(src, t); err != nil {
 		return err
 	}
-	p, err := e.fragment(src, t)
+	p, err := e.parseFragment(src, t)
 	if err != nil || p.src == nil {
 		return err
 	}
 	e.stack = append(e.stack, t.ref)
-	err = e.expand(p.src, p.tokens)
+	err = e.expandTokens(p.src, p.tokens)
 	e.stack = e.stack[:len(e.stack)-1]
 	return err
 }
 
-func (e *expansion) checkStack(src *source, t token) error {
+func (e *expansion) checkIncludeStack(src *source, t token) error {
 	names := make([]string, 0, MaxDepth+1)
 	for _, ref := range e.stack {
 		names = append(names, ref.Name)
 	}
 	if start := slices.Index(names, t.ref.Name); start >= 0 {
-		where := src.where(t.at)
+		where := src.position(t.at)
 		return &IncludeError{Fault: IncludeCycle, Path: append(names[start:], t.ref.Name), Where: &where}
 	}
 	if len(e.stack) == MaxDepth {
-		where := src.where(t.at)
+		where := src.position(t.at)
 		return &IncludeError{Fault: IncludeTooDeep, Path: append(names, t.ref.Name), Where: &where}
 	}
 	return nil
 }
 
-// fragment parses a fragment at its first include; parsed.src is nil when the fragment is missing.
-func (e *expansion) fragment(src *source, t token) (parsed, error) {
+// parseFragment parses a fragment at its first include; parsed.src is nil when the fragment is missing.
+func (e *expansion) parseFragment(src *source, t token) (parsed, error) {
 	if p, ok := e.parsed[t.ref]; ok {
 		return p, nil
 	}
 	if len(e.parsed) == MaxFragments {
-		return parsed{}, src.over(t.at, "more than %d different fragments, counting those inside fragments", MaxFragments)
+		return parsed{}, src.limitError(t.at, "more than %d different fragments, counting those inside fragments", MaxFragments)
 	}
 	if e.parsed == nil {
 		e.parsed = map[Ref]parsed{}
@@ -141,7 +141,7 @@ func (e *expansion) fragment(src *source, t token) (parsed, error) {
 	f, ok := e.fragments[t.ref]
 	if !ok {
 		if e.missing == nil {
-			where := src.where(t.at)
+			where := src.position(t.at)
 			e.missing = &IncludeError{Fault: IncludeMissing, Where: &where}
 		}
 		e.missing.Refs = append(e.missing.Refs, t.ref)
@@ -149,17 +149,17 @@ func (e *expansion) fragment(src *source, t token) (parsed, error) {
 		return parsed{}, nil
 	}
 	if f.Syntax != Mustache {
-		return parsed{}, src.fail(t.at, "{{> %s}} includes a prompt whose syntax is %s; only Mustache prompts can be included", t.ref, f.Syntax)
+		return parsed{}, src.templateError(t.at, "{{> %s}} includes a prompt whose syntax is %s; only Mustache prompts can be included", t.ref, f.Syntax)
 	}
 	if len(f.Messages) != 1 {
-		return parsed{}, src.fail(t.at, "{{> %s}} includes a prompt of %d messages; only a prompt of one message can be included", t.ref, len(f.Messages))
+		return parsed{}, src.templateError(t.at, "{{> %s}} includes a prompt of %d messages; only a prompt of one message can be included", t.ref, len(f.Messages))
 	}
 	p := parsed{src: &source{text: f.Messages[0].Text, message: src.message, fragment: t.ref.String()}}
-	if problem := unstorable(p.src.text); problem != "" {
-		return parsed{}, src.fail(t.at, "{{> %s}} includes a text that %s", t.ref, problem)
+	if problem := storableProblem(p.src.text); problem != "" {
+		return parsed{}, src.templateError(t.at, "{{> %s}} includes a text that %s", t.ref, problem)
 	}
 	var err error
-	if p.tokens, err = parse(p.src, asWritten); err != nil {
+	if p.tokens, err = parseMustache(p.src, asWritten); err != nil {
 		return parsed{}, err
 	}
 	e.parsed[t.ref] = p
@@ -167,20 +167,20 @@ func (e *expansion) fragment(src *source, t token) (parsed, error) {
 	return p, nil
 }
 
-// write appends a token to the message in normal form.
-func (e *expansion) write(src *source, t token) error {
-	text := normal(t)
+// writeToken appends a token to the message in normal form.
+func (e *expansion) writeToken(src *source, t token) error {
+	text := normalForm(t)
 	if e.size+len(text) > MaxExpanded {
-		return src.over(t.at, "with includes expanded the texts are longer than %d bytes (%d KiB); include less", MaxExpanded, MaxExpanded>>10)
+		return src.limitError(t.at, "with includes expanded the texts are longer than %d bytes (%d KiB); include less", MaxExpanded, MaxExpanded>>10)
 	}
 	written := e.text.Len()
 	if text[0] == '{' && written > 0 && e.text.String()[written-1] == '{' {
-		return src.fail(t.at, "joining the texts here puts a literal \"{\" right before another \"{\", which would read as a tag; put a blank between them")
+		return src.templateError(t.at, "joining the texts here puts a literal \"{\" right before another \"{\", which would read as a tag; put a blank between them")
 	}
 	switch t.kind {
 	case section, inverted:
 		if e.nesting++; e.nesting > MaxNesting {
-			return src.over(t.at, "with includes expanded, sections are nested more than %d deep", MaxNesting)
+			return src.limitError(t.at, "with includes expanded, sections are nested more than %d deep", MaxNesting)
 		}
 	case end:
 		e.nesting--
@@ -198,14 +198,14 @@ func (e *expansion) write(src *source, t token) error {
 // readsBack is the law that makes stored Documents safe to render: the normal form, read exactly, is
 // what was written. write keeps it; this holds write to it.
 func (e *expansion) readsBack(text string) bool {
-	tokens, err := parse(&source{text: text}, exact)
+	tokens, err := parseMustache(&source{text: text}, exact)
 	return err == nil && slices.EqualFunc(tokens, e.tokens, func(a, b token) bool {
 		return a.kind == b.kind && a.at == b.at && (a.kind == literal || a.text == b.text)
 	})
 }
 
-// normal is how a token is written in normal form.
-func normal(t token) string {
+// normalForm is how a token is written in normal form.
+func normalForm(t token) string {
 	switch t.kind {
 	case variable:
 		return "{{" + t.text + "}}"

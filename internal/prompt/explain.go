@@ -44,6 +44,6 @@ func isDotted(name string) bool {
 
 // quoteTag shows a tag as it was written, shortened, on one line.
 func quoteTag(content string) string {
-	shown := strconv.Quote(clip(content, 40))
+	shown := strconv.Quote(truncate(content, 40))
 	return "{{" + strings.ReplaceAll(shown[1:len(shown)-1], `\"`, `"`) + "}}"
 }

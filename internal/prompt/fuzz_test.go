@@ -71,10 +71,10 @@ func FuzzCompile(f *testing.F) {
 		if digest, err := DigestOf(&read); digest != c.Digest || err != nil {
 			t.Fatalf("digest read back is %s, %v; was %s", digest, err, c.Digest)
 		}
-		if _, err := Prepare(&read); err != nil {
+		if _, err := NewTemplate(&read); err != nil {
 			t.Fatalf("compiled and does not prepare: %v\n%q", err, read.Messages)
 		}
-		refs, err := References(spec)
+		refs, err := IncludedRefs(spec)
 		if err != nil {
 			t.Fatalf("compiled, but References: %v", err)
 		}
@@ -99,7 +99,7 @@ func FuzzRender(f *testing.F) {
 		if err != nil {
 			return
 		}
-		ready, err := Prepare(&compiled.Document)
+		ready, err := NewTemplate(&compiled.Document)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func CheckIncludes(name string, spec Spec, includes func(name string) []string) 
 // IncludedNames are the names a spec includes, each once. One that does not parse includes nothing: it cannot be
 // published either.
 func IncludedNames(spec Spec) []string {
-	refs, err := References(spec)
+	refs, err := IncludedRefs(spec)
 	if err != nil {
 		return nil
 	}
@@ -61,7 +61,7 @@ func findCycle(name string, includes func(string) []string) []string {
 		slices.Sort(next)
 		for _, to := range next {
 			if to == name {
-				return rotate(path(from, name, at))
+				return startAtSmallest(pathBetween(from, name, at))
 			}
 			if _, seen := from[to]; !seen {
 				from[to] = at
@@ -72,8 +72,8 @@ func findCycle(name string, includes func(string) []string) []string {
 	return nil
 }
 
-// path walks back from last to first.
-func path(from map[string]string, first, last string) []string {
+// pathBetween walks back from last to first.
+func pathBetween(from map[string]string, first, last string) []string {
 	names := []string{last}
 	for names[len(names)-1] != first {
 		names = append(names, from[names[len(names)-1]])
@@ -82,7 +82,7 @@ func path(from map[string]string, first, last string) []string {
 	return names
 }
 
-func rotate(cycle []string) []string {
+func startAtSmallest(cycle []string) []string {
 	start := slices.Index(cycle, slices.Min(cycle))
 	rotated := slices.Concat(cycle[start:], cycle[:start])
 	return append(rotated, rotated[0])
@@ -94,7 +94,7 @@ func rotate(cycle []string) []string {
 //
 // It is linear in what can be reached, and asks includes once for each prompt.
 func IncludeDepth(name string, includes func(string) []string) int {
-	w := walk{includes: includes, seen: map[string]*mark{}}
+	w := componentWalk{includes: includes, seen: map[string]*componentNode{}}
 	m := w.visit(name)
 	if m.cyclic {
 		return MaxDepth + 1
@@ -102,23 +102,23 @@ func IncludeDepth(name string, includes func(string) []string) int {
 	return m.depth
 }
 
-// walk finds strongly connected components (Tarjan). A component is complete after everything it
+// componentWalk finds strongly connected components (Tarjan). A component is complete after everything it
 // reaches, which is when its depth can be told.
-type walk struct {
+type componentWalk struct {
 	includes func(string) []string
-	seen     map[string]*mark
-	open     []*mark
+	seen     map[string]*componentNode
+	open     []*componentNode
 }
 
-type mark struct {
+type componentNode struct {
 	order, low int
 	open       bool
 	cyclic     bool
 	depth      int
 }
 
-func (w *walk) visit(name string) *mark {
-	m := &mark{order: len(w.seen), low: len(w.seen), open: true}
+func (w *componentWalk) visit(name string) *componentNode {
+	m := &componentNode{order: len(w.seen), low: len(w.seen), open: true}
 	w.seen[name] = m
 	w.open = append(w.open, m)
 	for _, to := range w.includes(name) {
@@ -134,13 +134,13 @@ func (w *walk) visit(name string) *mark {
 		}
 	}
 	if m.low == m.order {
-		w.complete(m)
+		w.closeComponent(m)
 	}
 	return m
 }
 
-// complete closes the component whose first member is m.
-func (w *walk) complete(m *mark) {
+// closeComponent closes the component whose first member is m.
+func (w *componentWalk) closeComponent(m *componentNode) {
 	start := len(w.open) - 1
 	for w.open[start] != m {
 		start--

@@ -90,7 +90,7 @@ func TestReferencesStopsAtTheLimits(t *testing.T) {
 		"total":     {strings.Repeat("{{>a}}", 1001), "line 1, column 6001: more than 1000 includes"},
 		"text":      {strings.Repeat("x", MaxText+1), "the texts together have 131073 bytes; at most 131072 (128 KiB) are allowed"},
 	} {
-		_, err := References(text(tc.text))
+		_, err := IncludedRefs(text(tc.text))
 		var limit *LimitError
 		if !errors.As(err, &limit) || err.Error() != tc.want {
 			t.Errorf("%s: got %v, want a *LimitError %q", name, err, tc.want)

@@ -27,7 +27,7 @@ func CanonicalMetadata(raw json.RawMessage) (json.RawMessage, error) {
 	if !utf8.Valid(raw) {
 		return fail("is not valid UTF-8")
 	}
-	if problem := judgeJSON(raw); problem != "" {
+	if problem := metadataProblem(raw); problem != "" {
 		return fail("%s", problem)
 	}
 	canonical, err := jcs.Transform(raw)
@@ -40,9 +40,9 @@ func CanonicalMetadata(raw json.RawMessage) (json.RawMessage, error) {
 	return canonical, nil
 }
 
-// judgeJSON says what keeps a text from being metadata. Duplicate names and lone surrogates are
+// metadataProblem says what keeps a text from being metadata. Duplicate names and lone surrogates are
 // left to the canonicalizer, which sees them and the JSON decoder does not.
-func judgeJSON(raw []byte) string {
+func metadataProblem(raw []byte) string {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	depth := 0
@@ -65,24 +65,24 @@ func judgeJSON(raw []byte) string {
 				return fmt.Sprintf("objects and arrays are nested more than %d deep", maxJSONNesting)
 			}
 		case string:
-			if problem := unstorable(value); problem != "" {
+			if problem := storableProblem(value); problem != "" {
 				return problem
 			}
 		case json.Number:
-			if problem := judgeNumber(value.String()); problem != "" {
+			if problem := numberProblem(value.String()); problem != "" {
 				return problem
 			}
 		}
 	}
 }
 
-// judgeNumber refuses numbers that canonical JSON, whose numbers are IEEE 754 doubles, would
+// numberProblem refuses numbers that canonical JSON, whose numbers are IEEE 754 doubles, would
 // change.
-func judgeNumber(text string) string {
+func numberProblem(text string) string {
 	value, err := strconv.ParseFloat(text, 64)
 	whole := !strings.ContainsAny(text, ".eE")
 	if err != nil || math.IsInf(value, 0) || whole && math.Abs(value) >= 1<<53 {
-		return fmt.Sprintf("the number %s cannot be kept exactly; write it as a string", clip(text, 40))
+		return fmt.Sprintf("the number %s cannot be kept exactly; write it as a string", truncate(text, 40))
 	}
 	return ""
 }

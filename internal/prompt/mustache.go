@@ -48,9 +48,9 @@ type parser struct {
 	open []int
 }
 
-// parse reads a text in Mustache. It never recurses, and looks at each character a bounded number
+// parseMustache reads a text in Mustache. It never recurses, and looks at each character a bounded number
 // of times.
-func parse(src *source, how reading) ([]token, error) {
+func parseMustache(src *source, how reading) ([]token, error) {
 	p := parser{src: src, reading: how}
 	at := 0
 	for {
@@ -59,7 +59,7 @@ func parse(src *source, how reading) ([]token, error) {
 			break
 		}
 		start := at + next
-		tag, stop, err := p.tag(start)
+		tag, stop, err := p.parseTag(start)
 		if err != nil {
 			return nil, err
 		}
@@ -67,44 +67,44 @@ func parse(src *source, how reading) ([]token, error) {
 		if how == asWritten && tag.kind != variable {
 			from, to = src.standaloneLine(start, stop)
 		}
-		p.literal(at, from)
-		if err := p.push(tag); err != nil {
+		p.addLiteral(at, from)
+		if err := p.addTag(tag); err != nil {
 			return nil, err
 		}
 		at = to
 	}
-	p.literal(at, len(src.text))
+	p.addLiteral(at, len(src.text))
 	if len(p.open) > 0 {
 		opened := p.tokens[p.open[len(p.open)-1]]
-		return nil, src.fail(opened.at, "the section %q is never closed; write {{/%s}} where it ends", opened.text, opened.text)
+		return nil, src.templateError(opened.at, "the section %q is never closed; write {{/%s}} where it ends", opened.text, opened.text)
 	}
 	return p.tokens, nil
 }
 
-func (p *parser) literal(from, to int) {
+func (p *parser) addLiteral(from, to int) {
 	if from < to {
 		p.tokens = append(p.tokens, token{kind: literal, text: p.src.text[from:to], at: from})
 	}
 }
 
-// push appends a tag and keeps sections balanced.
-func (p *parser) push(t token) error {
+// addTag appends a tag and keeps sections balanced.
+func (p *parser) addTag(t token) error {
 	switch t.kind {
 	case comment:
 		return nil
 	case section, inverted:
 		if len(p.open) == MaxNesting {
-			return p.src.over(t.at, "sections are nested more than %d deep", MaxNesting)
+			return p.src.limitError(t.at, "sections are nested more than %d deep", MaxNesting)
 		}
 		p.open = append(p.open, len(p.tokens))
 	case end:
 		if len(p.open) == 0 {
-			return p.src.fail(t.at, "{{/%s}} closes a section that was never opened; write {{#%s}} before it, or remove it", t.text, t.text)
+			return p.src.templateError(t.at, "{{/%s}} closes a section that was never opened; write {{#%s}} before it, or remove it", t.text, t.text)
 		}
 		opened := p.tokens[p.open[len(p.open)-1]]
 		if opened.text != t.text {
-			where := p.src.where(opened.at)
-			return p.src.fail(t.at, "{{/%s}} closes the section %q opened at line %d, column %d; write {{/%s}} first", t.text, opened.text, where.Line, where.Column, opened.text)
+			where := p.src.position(opened.at)
+			return p.src.templateError(t.at, "{{/%s}} closes the section %q opened at line %d, column %d; write {{/%s}} first", t.text, opened.text, where.Line, where.Column, opened.text)
 		}
 		p.open = p.open[:len(p.open)-1]
 	}
@@ -112,17 +112,17 @@ func (p *parser) push(t token) error {
 	return nil
 }
 
-// tag reads the tag that starts with "{{" at start, and says where it stops.
-func (p *parser) tag(start int) (t token, stop int, err error) {
+// parseTag reads the tag that starts with "{{" at start, and says where it stops.
+func (p *parser) parseTag(start int) (t token, stop int, err error) {
 	inside := p.src.text[start+2:]
 	length := strings.Index(inside, "}}")
 	if length < 0 {
-		return token{}, 0, p.src.fail(start, "\"{{\" opens a tag that is never closed; write \"}}\" after the name, or use syntax Simple or Plain for literal braces")
+		return token{}, 0, p.src.templateError(start, "\"{{\" opens a tag that is never closed; write \"}}\" after the name, or use syntax Simple or Plain for literal braces")
 	}
 	content := inside[:length]
 	stop = start + 2 + length + 2
 	if p.reading == exact {
-		t, err = p.exactTag(start, content)
+		t, err = p.parseExactTag(start, content)
 		return t, stop, err
 	}
 	t = token{kind: variable, at: start}
@@ -143,7 +143,7 @@ func (p *parser) tag(start int) (t token, stop int, err error) {
 			t.kind = include
 		case '{':
 			if !strings.HasPrefix(inside[length+2:], "}") {
-				return token{}, 0, p.src.fail(start, "%s needs three closing braces; write {{name}} for a value, or use syntax Simple or Plain for literal braces", quoteTag(content))
+				return token{}, 0, p.src.templateError(start, "%s needs three closing braces; write {{name}} for a value, or use syntax Simple or Plain for literal braces", quoteTag(content))
 			}
 			stop++
 		}
@@ -152,12 +152,12 @@ func (p *parser) tag(start int) (t token, stop int, err error) {
 	if t.kind == include {
 		t.ref, err = ParseRef(t.text)
 		if err != nil {
-			return token{}, 0, p.src.fail(start, "include %s: %v", quoteTag(content), err)
+			return token{}, 0, p.src.templateError(start, "include %s: %v", quoteTag(content), err)
 		}
 		return t, stop, nil
 	}
 	if !isIdentifier(t.text) {
-		return token{}, 0, p.src.fail(start, "%s", explainTag(content, t.text))
+		return token{}, 0, p.src.templateError(start, "%s", explainTag(content, t.text))
 	}
 	return t, stop, nil
 }
@@ -165,8 +165,8 @@ func (p *parser) tag(start int) (t token, stop int, err error) {
 // sigils are the characters that give a tag its kind when they come first.
 var sigils = [256]bool{'!': true, '#': true, '^': true, '/': true, '>': true, '{': true, '&': true}
 
-// exactTag reads a tag in normal form.
-func (p *parser) exactTag(start int, content string) (token, error) {
+// parseExactTag reads a tag in normal form.
+func (p *parser) parseExactTag(start int, content string) (token, error) {
 	t := token{kind: variable, text: content, at: start}
 	if content != "" {
 		switch content[0] {
@@ -179,7 +179,7 @@ func (p *parser) exactTag(start int, content string) (token, error) {
 		}
 	}
 	if !isIdentifier(t.text) {
-		return token{}, p.src.fail(start, "%s is not a tag in normal form", quoteTag(content))
+		return token{}, p.src.templateError(start, "%s is not a tag in normal form", quoteTag(content))
 	}
 	return t, nil
 }

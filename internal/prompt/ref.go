@@ -31,7 +31,7 @@ func (r Ref) String() string { return r.Name + r.Selector.String() }
 func ParseRef(s string) (Ref, error) {
 	name, selector, selected := strings.Cut(s, "@")
 	if !isPromptName(name) {
-		return Ref{}, fmt.Errorf("%q is not the name of a prompt: at most %d lower-case letters, digits and '-', starting and ending with a letter or digit", clip(name, 80), maxPromptName)
+		return Ref{}, fmt.Errorf("%q is not the name of a prompt: at most %d lower-case letters, digits and '-', starting and ending with a letter or digit", truncate(name, 80), maxPromptName)
 	}
 	if !selected {
 		return Ref{Name: name}, nil
@@ -51,7 +51,7 @@ func ParseSelector(s string) (Selector, error) {
 	}
 	version, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || version < 1 || strconv.FormatInt(version, 10) != s {
-		return Selector{}, fmt.Errorf("%q is neither a version nor a channel: write @3 for version 3, or @production for a channel (a lower-case letter, then letters, digits and '-', at most %d)", clip(s, 80), maxChannelName)
+		return Selector{}, fmt.Errorf("%q is neither a version nor a channel: write @3 for version 3, or @production for a channel (a lower-case letter, then letters, digits and '-', at most %d)", truncate(s, 80), maxChannelName)
 	}
 	return Selector{Version: version}, nil
 }

@@ -33,9 +33,9 @@ type slot struct {
 	truthy bool
 }
 
-// Prepare reads a Document that Compile made. Any other is an error: what was stored is then not
+// NewTemplate reads a Document that Compile made. Any other is an error: what was stored is then not
 // what was compiled.
-func Prepare(d *Document) (*Template, error) {
+func NewTemplate(d *Document) (*Template, error) {
 	if len(d.Arguments) > MaxArguments {
 		return nil, &LimitError{Problem: fmt.Sprintf("%d arguments; at most %d are allowed", len(d.Arguments), MaxArguments)}
 	}
@@ -50,12 +50,12 @@ func Prepare(d *Document) (*Template, error) {
 	if len(slots) < len(d.Arguments) {
 		return nil, &SpecError{"arguments", "one is there twice; argument names must be unique"}
 	}
-	for i, src := range sources(d.Messages) {
+	for i, src := range sourcesOf(d.Messages) {
 		tokens, err := parseCompiled(d.Syntax, src)
 		if err != nil {
 			return nil, fmt.Errorf("read the compiled document: %w", err)
 		}
-		steps, err := assemble(src, tokens, slots)
+		steps, err := assembleProgram(src, tokens, slots)
 		if err != nil {
 			return nil, fmt.Errorf("read the compiled document: %w", err)
 		}
@@ -78,17 +78,17 @@ func (t *Template) Overhead() int {
 func parseCompiled(syntax Syntax, src *source) ([]token, error) {
 	switch syntax {
 	case Mustache:
-		return parse(src, exact)
+		return parseMustache(src, exact)
 	case Simple:
 		return parseSimple(src)
 	case Plain:
 		return []token{{kind: literal, text: src.text}}, nil
 	default:
-		return nil, &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", clip(string(syntax), 80))}
+		return nil, &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", truncate(string(syntax), 80))}
 	}
 }
 
-func assemble(src *source, tokens []token, slots map[string]int) ([]step, error) {
+func assembleProgram(src *source, tokens []token, slots map[string]int) ([]step, error) {
 	steps := make([]step, 0, len(tokens))
 	var open []int
 	for _, t := range tokens {
@@ -103,7 +103,7 @@ func assemble(src *source, tokens []token, slots map[string]int) ([]step, error)
 		} else {
 			var declared bool
 			if s.slot, declared = slots[t.text]; !declared {
-				return nil, src.fail(t.at, "%s is not a declared argument", normal(t))
+				return nil, src.templateError(t.at, "%s is not a declared argument", normalForm(t))
 			}
 		}
 		if t.kind == section || t.kind == inverted {
@@ -121,52 +121,52 @@ func assemble(src *source, tokens []token, slots map[string]int) ([]step, error)
 // before the size is known, so what a refused render costs is bounded by the template.
 func (t *Template) Render(values map[string]string) ([]Message, error) {
 	var slots [MaxArguments]slot
-	if err := t.fill(&slots, values); err != nil {
+	if err := t.fillSlots(&slots, values); err != nil {
 		return nil, err
 	}
 	var sizes [MaxMessages]int
 	total := 0
 	for i := range t.messages {
-		sizes[i] = t.messages[i].size(&slots, MaxRendered-total)
+		sizes[i] = t.messages[i].renderedSize(&slots, MaxRendered-total)
 		if total += sizes[i]; total > MaxRendered {
 			return nil, &LimitError{Problem: fmt.Sprintf("the rendered messages are longer than %d bytes (%d MiB); give shorter values", MaxRendered, MaxRendered>>20)}
 		}
 	}
 	messages := make([]Message, len(t.messages))
 	for i := range t.messages {
-		messages[i] = Message{Role: t.messages[i].role, Text: t.messages[i].text(&slots, sizes[i])}
+		messages[i] = Message{Role: t.messages[i].role, Text: t.messages[i].renderText(&slots, sizes[i])}
 	}
 	return messages, nil
 }
 
-// size is how long the message gets, or some number greater than limit.
-func (p *program) size(slots *[MaxArguments]slot, limit int) int {
+// renderedSize is how long the message gets, or some number greater than limit.
+func (p *program) renderedSize(slots *[MaxArguments]slot, limit int) int {
 	size := 0
 	for at := 0; at < len(p.steps) && size <= limit; {
 		var piece string
-		piece, at = p.step(at, slots)
+		piece, at = p.runStep(at, slots)
 		size += len(piece)
 	}
 	return size
 }
 
-func (p *program) text(slots *[MaxArguments]slot, size int) string {
+func (p *program) renderText(slots *[MaxArguments]slot, size int) string {
 	if len(p.steps) == 1 {
-		only, _ := p.step(0, slots)
+		only, _ := p.runStep(0, slots)
 		return only
 	}
 	var b strings.Builder
 	b.Grow(size)
 	for at := 0; at < len(p.steps); {
 		var piece string
-		piece, at = p.step(at, slots)
+		piece, at = p.runStep(at, slots)
 		b.WriteString(piece)
 	}
 	return b.String()
 }
 
-// step is what the step at writes, and which one comes next.
-func (p *program) step(at int, slots *[MaxArguments]slot) (piece string, next int) {
+// runStep is what the step at writes, and which one comes next.
+func (p *program) runStep(at int, slots *[MaxArguments]slot) (piece string, next int) {
 	s := &p.steps[at]
 	switch s.kind {
 	case literal:
@@ -181,8 +181,8 @@ func (p *program) step(at int, slots *[MaxArguments]slot) (piece string, next in
 	}
 }
 
-// fill checks values and puts them where steps find them.
-func (t *Template) fill(slots *[MaxArguments]slot, values map[string]string) error {
+// fillSlots checks values and puts them where steps find them.
+func (t *Template) fillSlots(slots *[MaxArguments]slot, values map[string]string) error {
 	given, size := 0, 0
 	for i := range t.arguments {
 		if value, ok := values[t.arguments[i].Name]; ok {
@@ -191,58 +191,58 @@ func (t *Template) fill(slots *[MaxArguments]slot, values map[string]string) err
 		}
 	}
 	if given < len(values) {
-		return t.unknown(values)
+		return t.unknownArgumentError(values)
 	}
 	if size > MaxValues {
-		return &ArgumentError{Fault: TooLarge, Problem: fmt.Sprintf("the values together have %d bytes; at most %d (%d KiB) are allowed", size, MaxValues, MaxValues>>10)}
+		return &ArgumentError{Fault: ArgumentTooLarge, Problem: fmt.Sprintf("the values together have %d bytes; at most %d (%d KiB) are allowed", size, MaxValues, MaxValues>>10)}
 	}
 	for i := range t.arguments {
 		a := &t.arguments[i]
 		value, ok := values[a.Name]
 		switch {
 		case ok:
-			if err := a.check(value); err != nil {
+			if err := a.validateValue(value); err != nil {
 				return err
 			}
 		case a.Required:
-			return &ArgumentError{Argument: a.Name, Fault: Missing, Problem: "is required; give it a value"}
+			return &ArgumentError{Argument: a.Name, Fault: ArgumentMissing, Problem: "is required; give it a value"}
 		case a.Default != nil:
 			value = *a.Default
 		default:
 			continue
 		}
-		slots[i] = slot{text: value, truthy: a.Type.truthy(value)}
+		slots[i] = slot{text: value, truthy: a.Type.isTruthy(value)}
 	}
 	return nil
 }
 
-// unknown names the first value, in order of names, that is not an argument; there is one.
-func (t *Template) unknown(values map[string]string) error {
+// unknownArgumentError names the first value, in order of names, that is not an argument; there is one.
+func (t *Template) unknownArgumentError(values map[string]string) error {
 	given := slices.Sorted(maps.Keys(values))
 	first := slices.IndexFunc(given, func(name string) bool {
 		return !slices.ContainsFunc(t.arguments, func(a Argument) bool { return a.Name == name })
 	})
 	problem := "this prompt takes no arguments; leave it out"
 	if len(t.arguments) > 0 {
-		problem = "this prompt takes no such argument; it takes " + clip(names(t.arguments), 400)
+		problem = "this prompt takes no such argument; it takes " + truncate(joinNames(t.arguments), 400)
 	}
-	return &ArgumentError{Argument: given[first], Fault: Unknown, Problem: problem}
+	return &ArgumentError{Argument: given[first], Fault: ArgumentUnknown, Problem: problem}
 }
 
-// check judges a value that was given.
-func (a *Argument) check(value string) error {
+// validateValue judges a value that was given.
+func (a *Argument) validateValue(value string) error {
 	if len(value) > MaxValue {
-		return &ArgumentError{Argument: a.Name, Fault: TooLarge, Problem: fmt.Sprintf("has %d bytes; at most %d (%d KiB) are allowed", len(value), MaxValue, MaxValue>>10)}
+		return &ArgumentError{Argument: a.Name, Fault: ArgumentTooLarge, Problem: fmt.Sprintf("has %d bytes; at most %d (%d KiB) are allowed", len(value), MaxValue, MaxValue>>10)}
 	}
-	problem := unstorable(value)
+	problem := storableProblem(value)
 	if problem == "" {
-		problem = a.Type.refuse(value)
+		problem = a.Type.valueProblem(value)
 	}
 	if problem == "" && len(a.Enum) > 0 && !slices.Contains(a.Enum, value) {
 		problem = notOneOf(value, a.Enum)
 	}
 	if problem != "" {
-		return &ArgumentError{Argument: a.Name, Fault: Invalid, Problem: problem}
+		return &ArgumentError{Argument: a.Name, Fault: ArgumentInvalid, Problem: problem}
 	}
 	return nil
 }

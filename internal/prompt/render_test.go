@@ -15,7 +15,7 @@ import (
 // prepare compiles and prepares what must do both.
 func prepare(t testing.TB, spec Spec, stored map[Ref]Fragment) *Template {
 	t.Helper()
-	ready, err := Prepare(&compile(t, spec, stored).Document)
+	ready, err := NewTemplate(&compile(t, spec, stored).Document)
 	if err != nil {
 		t.Fatalf("Prepare: %v", err)
 	}
@@ -117,17 +117,17 @@ func TestRenderRefusesValues(t *testing.T) {
 		change map[string]string
 		want   *ArgumentError
 	}{
-		"unknown":        {map[string]string{"tonne": "x", "zone": "y"}, &ArgumentError{"tonne", Unknown, "this prompt takes no such argument; it takes ticket, tone, count, ratio, urgent, more, more2, more3"}},
-		"not in enum":    {map[string]string{"tone": "loud"}, &ArgumentError{"tone", Invalid, `"loud" is not one of brief, detailed`}},
-		"empty in enum":  {map[string]string{"tone": ""}, &ArgumentError{"tone", Invalid, `"" is not one of brief, detailed`}},
-		"not an Integer": {map[string]string{"count": "1.0"}, &ArgumentError{"count", Invalid, `"1.0" is not an Integer; write a whole number, such as 5`}},
-		"not a Number":   {map[string]string{"ratio": "NaN"}, &ArgumentError{"ratio", Invalid, `"NaN" is not a Number; write one as JSON does, such as 0.5 or 1e6`}},
-		"not a Boolean":  {map[string]string{"urgent": "yes"}, &ArgumentError{"urgent", Invalid, `"yes" is not a Boolean; write true or false`}},
-		"NUL":            {map[string]string{"ticket": "\x00"}, &ArgumentError{"ticket", Invalid, "contains the character U+0000, which cannot be stored"}},
-		"invalid UTF-8":  {map[string]string{"ticket": "\xff"}, &ArgumentError{"ticket", Invalid, "is not valid UTF-8"}},
-		"one too large":  {map[string]string{"ticket": large + "x"}, &ArgumentError{"ticket", TooLarge, "has 65537 bytes; at most 65536 (64 KiB) are allowed"}},
-		"all too large":  {map[string]string{"ticket": large, "more": large, "more2": large, "more3": large, "count": "1"}, &ArgumentError{"", TooLarge, "the values together have 262145 bytes; at most 262144 (256 KiB) are allowed"}},
-		"long and wrong": {map[string]string{"tone": strings.Repeat("é", 100)}, &ArgumentError{"tone", Invalid, `"` + strings.Repeat("é", 80) + `…" is not one of brief, detailed`}},
+		"unknown":        {map[string]string{"tonne": "x", "zone": "y"}, &ArgumentError{"tonne", ArgumentUnknown, "this prompt takes no such argument; it takes ticket, tone, count, ratio, urgent, more, more2, more3"}},
+		"not in enum":    {map[string]string{"tone": "loud"}, &ArgumentError{"tone", ArgumentInvalid, `"loud" is not one of brief, detailed`}},
+		"empty in enum":  {map[string]string{"tone": ""}, &ArgumentError{"tone", ArgumentInvalid, `"" is not one of brief, detailed`}},
+		"not an Integer": {map[string]string{"count": "1.0"}, &ArgumentError{"count", ArgumentInvalid, `"1.0" is not an Integer; write a whole number, such as 5`}},
+		"not a Number":   {map[string]string{"ratio": "NaN"}, &ArgumentError{"ratio", ArgumentInvalid, `"NaN" is not a Number; write one as JSON does, such as 0.5 or 1e6`}},
+		"not a Boolean":  {map[string]string{"urgent": "yes"}, &ArgumentError{"urgent", ArgumentInvalid, `"yes" is not a Boolean; write true or false`}},
+		"NUL":            {map[string]string{"ticket": "\x00"}, &ArgumentError{"ticket", ArgumentInvalid, "contains the character U+0000, which cannot be stored"}},
+		"invalid UTF-8":  {map[string]string{"ticket": "\xff"}, &ArgumentError{"ticket", ArgumentInvalid, "is not valid UTF-8"}},
+		"one too large":  {map[string]string{"ticket": large + "x"}, &ArgumentError{"ticket", ArgumentTooLarge, "has 65537 bytes; at most 65536 (64 KiB) are allowed"}},
+		"all too large":  {map[string]string{"ticket": large, "more": large, "more2": large, "more3": large, "count": "1"}, &ArgumentError{"", ArgumentTooLarge, "the values together have 262145 bytes; at most 262144 (256 KiB) are allowed"}},
+		"long and wrong": {map[string]string{"tone": strings.Repeat("é", 100)}, &ArgumentError{"tone", ArgumentInvalid, `"` + strings.Repeat("é", 80) + `…" is not one of brief, detailed`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +190,7 @@ func TestPrepareRefusesWhatWasNotCompiled(t *testing.T) {
 		"many arguments": {Syntax: Plain, Arguments: make([]Argument, MaxArguments+1), Messages: text("x").Messages},
 		"many messages":  {Syntax: Plain, Messages: make([]Message, MaxMessages+1)},
 	} {
-		if _, err := Prepare(&d); err == nil {
+		if _, err := NewTemplate(&d); err == nil {
 			t.Errorf("%s: prepared, want an error", name)
 		}
 	}

@@ -23,9 +23,9 @@ func Similarity(a, b string) float64 { return SimilarityTo(a)(b) }
 
 // SimilarityTo is Similarity with one text, which is taken apart once.
 func SimilarityTo(a string) func(b string) float64 {
-	of := shingles(a)
+	of := wordRuns(a)
 	return func(b string) float64 {
-		in := shingles(b)
+		in := wordRuns(b)
 		both := 0
 		for s := range in {
 			if _, shared := of[s]; shared {
@@ -43,19 +43,19 @@ func SimilarityBands(text string) [Bands]int64 {
 	for i := range least {
 		least[i] = math.MaxUint64
 	}
-	for s := range shingles(text) {
+	for s := range wordRuns(text) {
 		hash := fnv.New64a()
 		hash.Write([]byte(s))
 		sum := hash.Sum64()
 		for i := range least {
-			least[i] = min(least[i], mix(sum+uint64(i)*golden))
+			least[i] = min(least[i], mixHash(sum+uint64(i)*golden))
 		}
 	}
 	var bands [Bands]int64
 	for band := range bands {
-		sum := mix(uint64(band))
+		sum := mixHash(uint64(band))
 		for _, hash := range least[band*bandHashes : (band+1)*bandHashes] {
-			sum = mix(sum ^ hash)
+			sum = mixHash(sum ^ hash)
 		}
 		bands[band] = int64(sum) //nolint:gosec // all 64 bits, as Postgres has them
 	}
@@ -65,17 +65,17 @@ func SimilarityBands(text string) [Bands]int64 {
 // golden and mix are those of SplitMix64: a hash function for each multiple of golden.
 const golden = 0x9e3779b97f4a7c15
 
-func mix(x uint64) uint64 {
+func mixHash(x uint64) uint64 {
 	x += golden
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// shingles are the runs of words in a text. One of fewer words is a run by itself, and so is one of no words at
+// wordRuns are the runs of words in a text. One of fewer words is a run by itself, and so is one of no words at
 // all, as it stands: two of those are similar when they are equal.
-func shingles(text string) map[string]struct{} {
-	joined, ends := words(text)
+func wordRuns(text string) map[string]struct{} {
+	joined, ends := splitWords(text)
 	if len(ends) == 0 {
 		return map[string]struct{}{text: {}}
 	}
@@ -90,9 +90,9 @@ func shingles(text string) map[string]struct{} {
 	return runs
 }
 
-// words are those of a text in lower case with a blank between two, and where each ends. A letter of a script
+// splitWords are those of a text in lower case with a blank between two, and where each ends. A letter of a script
 // written without blanks is a word.
-func words(text string) (joined string, ends []int) {
+func splitWords(text string) (joined string, ends []int) {
 	var b strings.Builder
 	b.Grow(len(text))
 	within := false

@@ -13,8 +13,8 @@ type source struct {
 	fragment string
 }
 
-// where turns an offset into a place. It is linear, and only errors need it.
-func (s *source) where(offset int) Where {
+// position turns an offset into a place. It is linear, and only errors need it.
+func (s *source) position(offset int) Where {
 	before := s.text[:offset]
 	return Where{
 		Message:  s.message,
@@ -24,12 +24,12 @@ func (s *source) where(offset int) Where {
 	}
 }
 
-func (s *source) fail(offset int, format string, args ...any) error {
-	return &TemplateError{Where: s.where(offset), Problem: fmt.Sprintf(format, args...)}
+func (s *source) templateError(offset int, format string, args ...any) error {
+	return &TemplateError{Where: s.position(offset), Problem: fmt.Sprintf(format, args...)}
 }
 
-func (s *source) over(offset int, format string, args ...any) error {
-	where := s.where(offset)
+func (s *source) limitError(offset int, format string, args ...any) error {
+	where := s.position(offset)
 	return &LimitError{Where: &where, Problem: fmt.Sprintf(format, args...)}
 }
 

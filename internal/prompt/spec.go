@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// checkSpec refuses what the schema of the custom resource refuses too, so that a prompt that
+// validateSpec refuses what the schema of the custom resource refuses too, so that a prompt that
 // compiles on a laptop compiles in a cluster, and what the schema cannot see.
-func checkSpec(spec Spec) error {
+func validateSpec(spec Spec) error {
 	switch spec.Syntax {
 	case Mustache, Simple, Plain:
 	default:
-		return &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", clip(string(spec.Syntax), 80))}
+		return &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", truncate(string(spec.Syntax), 80))}
 	}
 	for _, f := range []struct {
 		field, value string
@@ -23,22 +23,22 @@ func checkSpec(spec Spec) error {
 		{"description", spec.Description, MaxDescription},
 		{"category", spec.Category, MaxTitle},
 	} {
-		if err := checkText(f.field, f.value, f.limit); err != nil {
+		if err := validateText(f.field, f.value, f.limit); err != nil {
 			return err
 		}
 	}
-	if err := checkTags(spec.Tags); err != nil {
+	if err := validateTags(spec.Tags); err != nil {
 		return err
 	}
-	if err := checkDeclarations(spec); err != nil {
+	if err := validateDeclarations(spec); err != nil {
 		return err
 	}
-	return checkMessages(spec.Messages)
+	return validateMessages(spec.Messages)
 }
 
-// checkText refuses what cannot be stored, and more than limit characters.
-func checkText(field, value string, limit int) error {
-	if err := checkStorable(field, value); err != nil {
+// validateText refuses what cannot be stored, and more than limit characters.
+func validateText(field, value string, limit int) error {
+	if err := validateStorable(field, value); err != nil {
 		return err
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
@@ -47,15 +47,15 @@ func checkText(field, value string, limit int) error {
 	return nil
 }
 
-func checkStorable(field, value string) error {
-	if problem := unstorable(value); problem != "" {
+func validateStorable(field, value string) error {
+	if problem := storableProblem(value); problem != "" {
 		return &SpecError{field, problem}
 	}
 	return nil
 }
 
-// unstorable says why a text cannot be kept: Postgres has no U+0000, and JSON no invalid UTF-8.
-func unstorable(value string) string {
+// storableProblem says why a text cannot be kept: Postgres has no U+0000, and JSON no invalid UTF-8.
+func storableProblem(value string) string {
 	switch {
 	case !utf8.ValidString(value):
 		return "is not valid UTF-8"
@@ -66,7 +66,7 @@ func unstorable(value string) string {
 	}
 }
 
-func checkTags(tags []string) error {
+func validateTags(tags []string) error {
 	if len(tags) > MaxTags {
 		return &SpecError{"tags", fmt.Sprintf("%d tags; at most %d are allowed", len(tags), MaxTags)}
 	}
@@ -75,7 +75,7 @@ func checkTags(tags []string) error {
 		if tag == "" {
 			return &SpecError{field, "is empty; remove it"}
 		}
-		if err := checkText(field, tag, MaxTitle); err != nil {
+		if err := validateText(field, tag, MaxTitle); err != nil {
 			return err
 		}
 		if slices.Contains(tags[:i], tag) {
@@ -85,7 +85,7 @@ func checkTags(tags []string) error {
 	return nil
 }
 
-func checkMessages(messages []Message) error {
+func validateMessages(messages []Message) error {
 	if len(messages) == 0 {
 		return &SpecError{"messages", "there is none; write text, or at least one message"}
 	}
@@ -95,7 +95,7 @@ func checkMessages(messages []Message) error {
 	size := 0
 	for i, m := range messages {
 		if m.Role != User && m.Role != Assistant {
-			return &SpecError{fmt.Sprintf("messages[%d].role", i), fmt.Sprintf("%q is not one of user, assistant", clip(string(m.Role), 80))}
+			return &SpecError{fmt.Sprintf("messages[%d].role", i), fmt.Sprintf("%q is not one of user, assistant", truncate(string(m.Role), 80))}
 		}
 		size += len(m.Text)
 	}
@@ -103,7 +103,7 @@ func checkMessages(messages []Message) error {
 		return &LimitError{Problem: fmt.Sprintf("the texts together have %d bytes; at most %d (%d KiB) are allowed", size, MaxText, MaxText>>10)}
 	}
 	for i, m := range messages {
-		if err := checkStorable(fmt.Sprintf("messages[%d].text", i), m.Text); err != nil {
+		if err := validateStorable(fmt.Sprintf("messages[%d].text", i), m.Text); err != nil {
 			return err
 		}
 	}

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// refuse says why value is not of the type, or nothing.
-func (t Type) refuse(value string) string {
+// valueProblem says why value is not of the type, or nothing.
+func (t Type) valueProblem(value string) string {
 	switch {
 	case t == Integer && !isInteger(value):
-		return fmt.Sprintf("%q is not an Integer; write a whole number, such as 5", clip(value, 80))
+		return fmt.Sprintf("%q is not an Integer; write a whole number, such as 5", truncate(value, 80))
 	case t == Number && !isNumber(value):
-		return fmt.Sprintf("%q is not a Number; write one as JSON does, such as 0.5 or 1e6", clip(value, 80))
+		return fmt.Sprintf("%q is not a Number; write one as JSON does, such as 0.5 or 1e6", truncate(value, 80))
 	case t == Boolean && value != "true" && value != "false":
-		return fmt.Sprintf("%q is not a Boolean; write true or false", clip(value, 80))
+		return fmt.Sprintf("%q is not a Boolean; write true or false", truncate(value, 80))
 	default:
 		return ""
 	}
 }
 
-// truthy says whether a section over a value of the type is rendered.
-func (t Type) truthy(value string) bool {
+// isTruthy says whether a section over a value of the type is rendered.
+func (t Type) isTruthy(value string) bool {
 	if t == Boolean {
 		return value == "true"
 	}
@@ -62,5 +62,5 @@ func isDigits(s string) bool {
 }
 
 func notOneOf(value string, allowed []string) string {
-	return fmt.Sprintf("%q is not one of %s", clip(value, 80), clip(strings.Join(allowed, ", "), 400))
+	return fmt.Sprintf("%q is not one of %s", truncate(value, 80), truncate(strings.Join(allowed, ", "), 400))
 }

@@ -17,7 +17,7 @@ type FragmentReader interface {
 // of prompt.Compile, or wraps one of the store.
 func ResolveAndCompile(ctx context.Context, from FragmentReader, namespace string, spec prompt.Spec) (*prompt.Compiled, error) {
 	fragments := map[prompt.Ref]prompt.Fragment{}
-	wanted, err := prompt.References(spec)
+	wanted, err := prompt.IncludedRefs(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func unresolvedIncludes(known, found map[prompt.Ref]prompt.Fragment) ([]prompt.R
 	var wanted []prompt.Ref
 	seen := map[prompt.Ref]bool{}
 	for _, fragment := range found {
-		refs, err := fragment.References()
+		refs, err := fragment.IncludedRefs()
 		if err != nil {
 			return nil, err
 		}

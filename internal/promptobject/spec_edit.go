@@ -136,7 +136,7 @@ func SpecFromDocument(doc *prompt.Document) v1alpha1.PromptSpec {
 	if len(doc.Metadata) > 0 {
 		spec.Metadata = &runtime.RawExtension{Raw: slices.Clone(doc.Metadata)}
 	}
-	if written := doc.Written(); len(written) == 1 && written[0].Role == prompt.User {
+	if written := doc.AsWritten(); len(written) == 1 && written[0].Role == prompt.User {
 		spec.Text = written[0].Text
 	} else {
 		for _, m := range written {

@@ -137,7 +137,7 @@ func (c *Catalog) fetchBody(ctx context.Context, at bodyKey) (*Body, int64, erro
 	if err != nil {
 		return nil, 0, c.ReportUnavailable(err)
 	}
-	template, err := prompt.Prepare(&version.Document)
+	template, err := prompt.NewTemplate(&version.Document)
 	if err != nil {
 		return nil, 0, fmt.Errorf("stored version %d of %s: %w", version.Version, at.key, err)
 	}

@@ -105,7 +105,7 @@ func argumentError(err error) *tool.Error {
 		return tool.NewInvalid("argument %q: %s", "content", wrong)
 	}
 	if wrong, is := errors.AsType[*prompt.ArgumentError](err); is {
-		if wrong.Fault == prompt.Missing {
+		if wrong.Fault == prompt.ArgumentMissing {
 			return &tool.Error{Kind: tool.Unclassified, Text: "Missing required variable: " + wrong.Argument}
 		}
 		return tool.NewInvalid("%s", wrong)

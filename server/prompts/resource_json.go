@@ -30,7 +30,7 @@ type currentVersions struct {
 func toResourceJSON(r *store.PromptView, selector prompt.Selector) *resourceJSON {
 	s := &resourceJSON{
 		promptJSON: toPromptJSON("", r), Digest: r.Digest,
-		Syntax: r.Document.Syntax, Arguments: r.Document.Arguments, Messages: r.Document.Written(),
+		Syntax: r.Document.Syntax, Arguments: r.Document.Arguments, Messages: r.Document.AsWritten(),
 	}
 	if selector.Version == 0 {
 		s.currentVersions = &currentVersions{LatestVersion: r.Latest, ServedVersion: r.Served, Channels: r.Channels}

@@ -103,7 +103,7 @@ func (s *Service) applyTemplate(ctx context.Context, in applyInput) (*tool.Resul
 	if err != nil {
 		return nil, err
 	}
-	text := prompt.Content(messages)
+	text := prompt.JoinTexts(messages)
 	return tool.NewResult(text, applyResult{
 		Text: text, Version: body.Version, LatestVersion: body.Latest, Digest: body.Digest, Ignored: ignored,
 		Channel: channelUsed(selector, body.Production),
@@ -165,7 +165,7 @@ func (s *Service) findSimilar(ctx context.Context, in similarInput) (*tool.Resul
 		if err != nil {
 			return nil, err
 		}
-		query.Text, query.Except = prompt.Content(r.Document.Written()), r.Key
+		query.Text, query.Except = prompt.JoinTexts(r.Document.AsWritten()), r.Key
 	}
 	scope, err := s.visibleScope(ctx, transport.FromContext(ctx).Namespace)
 	if err != nil {

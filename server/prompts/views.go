@@ -41,7 +41,7 @@ type summaryJSON struct {
 func toPromptJSON(bare string, r *store.PromptView) promptJSON {
 	d := &r.Document
 	shown := promptJSON{
-		Name: titleOrName(r), Content: prompt.Content(d.Written()), Description: d.Description,
+		Name: titleOrName(r), Content: prompt.JoinTexts(d.AsWritten()), Description: d.Description,
 		IsTemplate: isTemplate(d), Variables: make([]string, len(d.Arguments)), Tags: tagsOrEmpty(d),
 		Category: d.Category, Metadata: d.Metadata, ID: formatID(bare, r.Key),
 		CreatedAt: formatTime(r.CreatedAt), UpdatedAt: formatTime(r.PublishedAt), Version: r.Version,

@@ -134,7 +134,7 @@ func (s *Store) LoadFragments(_ context.Context, namespace string, refs []prompt
 	for _, ref := range refs {
 		if number, v := s.chooseFragment(namespace, ref); v != nil {
 			fragments[ref] = prompt.Fragment{
-				Name: ref.Name, Version: number, Syntax: v.document.Syntax, Messages: v.document.Written(),
+				Name: ref.Name, Version: number, Syntax: v.document.Syntax, Messages: v.document.AsWritten(),
 			}
 		}
 	}

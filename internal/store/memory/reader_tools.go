@@ -102,7 +102,7 @@ func containsText(name string, doc *prompt.Document, text string) bool {
 	text = strings.ToLower(text)
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
 	return has(name) || has(doc.Title) || has(doc.Description) || slices.ContainsFunc(doc.Tags, has) ||
-		slices.ContainsFunc(doc.Written(), func(m prompt.Message) bool { return has(m.Text) })
+		slices.ContainsFunc(doc.AsWritten(), func(m prompt.Message) bool { return has(m.Text) })
 }
 
 // Stats counts the listed prompts of a scope.
@@ -139,7 +139,7 @@ func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.
 		if r.key == q.Except {
 			continue
 		}
-		if similarity := similarTo(prompt.Content(v.document.Written())); similarity >= q.Threshold {
+		if similarity := similarTo(prompt.JoinTexts(v.document.AsWritten())); similarity >= q.Threshold {
 			found = append(found, store.SimilarPrompt{Key: r.key, Title: v.document.Title, Similarity: similarity})
 		}
 	}

@@ -67,7 +67,7 @@ func (s searchQuery) rankDocument(doc *prompt.Document) float32 {
 	}
 	title := splitWords(doc.Title)
 	about := splitWords(doc.Description + " " + strings.Join(doc.Tags, " "))
-	text := splitWords(prompt.Content(doc.Messages))
+	text := splitWords(prompt.JoinTexts(doc.Messages))
 	switch {
 	case !s.matchesIn(title, about, text):
 		return 0
@@ -83,7 +83,7 @@ func (s searchQuery) rankDocument(doc *prompt.Document) float32 {
 // mayMatch reports whether a document may match, cheaply: most need not be split, since a word can only be where its letters
 // are.
 func (s searchQuery) mayMatch(doc *prompt.Document) bool {
-	places := []string{doc.Title, doc.Description, prompt.Content(doc.Messages)}
+	places := []string{doc.Title, doc.Description, prompt.JoinTexts(doc.Messages)}
 	for i := range places {
 		places[i] = strings.ToLower(places[i])
 	}

@@ -178,7 +178,7 @@ func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.P
 	for _, argument := range doc.Arguments {
 		params.Variables = append(params.Variables, argument.Name)
 	}
-	content := prompt.Content(doc.Messages)
+	content := prompt.JoinTexts(doc.Messages)
 	params.Content = &content
 	for _, column := range []struct {
 		of    any
@@ -186,7 +186,7 @@ func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.P
 	}{
 		{doc, &params.Document},
 		{nonNil(p.Compiled.Includes), &params.Includes},
-		{doc.Written(), &params.Source},
+		{doc.AsWritten(), &params.Source},
 		{p.Provenance, &params.Provenance},
 	} {
 		text, err := json.Marshal(column.of)

@@ -140,7 +140,7 @@ func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.
 		if err := json.Unmarshal(r.Source, &written); err != nil {
 			return nil, fmt.Errorf("read the text of %s/%s: %w", r.Namespace, r.Name, err)
 		}
-		similarity := similarTo(prompt.Content(written))
+		similarity := similarTo(prompt.JoinTexts(written))
 		if similarity >= q.Threshold {
 			found = append(found, store.SimilarPrompt{Key: store.Key{Namespace: r.Namespace, Name: r.Name}, Title: r.Title, Similarity: similarity})
 		}

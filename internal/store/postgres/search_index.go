@@ -16,13 +16,13 @@ const fieldEnd = "\x1f"
 
 // writeSearchIndex writes what a prompt is found by: the words of its default version.
 func writeSearchIndex(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64, doc *prompt.Document) error {
-	content := prompt.Content(doc.Written())
+	content := prompt.JoinTexts(doc.AsWritten())
 	bands := prompt.SimilarityBands(content)
 	fields := append([]string{doc.Title, name, doc.Description, content}, doc.Tags...)
 	return q.WriteSearchIndex(ctx, sqlcgen.WriteSearchIndexParams{
 		PromptID: id, Version: version, Bands: bands[:],
 		Title: strings.ToLower(doc.Title), About: strings.ToLower(doc.Description + " " + strings.Join(doc.Tags, " ")),
-		Content: strings.ToLower(prompt.Content(doc.Messages)), Written: strings.ToLower(strings.Join(fields, fieldEnd)),
+		Content: strings.ToLower(prompt.JoinTexts(doc.Messages)), Written: strings.ToLower(strings.Join(fields, fieldEnd)),
 		Tags: nonNil(doc.Tags), Metadata: doc.Metadata,
 	})
 }

@@ -108,7 +108,7 @@ func withText(spec prompt.Spec, text string) prompt.Spec {
 // compile compiles a spec with the fragments the store has for it.
 func (b subjectTest) compile(namespace string, spec prompt.Spec) *prompt.Compiled {
 	b.Helper()
-	refs, err := prompt.References(spec)
+	refs, err := prompt.IncludedRefs(spec)
 	require.NoError(b, err)
 	fragments, err := b.LoadFragments(b.Context(), namespace, refs)
 	require.NoError(b, err)

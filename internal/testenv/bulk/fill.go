@@ -95,12 +95,12 @@ func (c Set) stagedRow(i int) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := json.Marshal(doc.Written())
+	source, err := json.Marshal(doc.AsWritten())
 	if err != nil {
 		return nil, err
 	}
 	key := c.Key(i)
-	bands := prompt.SimilarityBands(prompt.Content(doc.Written()))
+	bands := prompt.SimilarityBands(prompt.JoinTexts(doc.AsWritten()))
 	return []any{
 		int32(i), key.Namespace, key.Name, string(compiled.Digest), json.RawMessage(document), json.RawMessage(source),
 		doc.Messages[0].Text, doc.Tags, []string{doc.Arguments[0].Name, doc.Arguments[1].Name}, bands[:],

@@ -56,7 +56,7 @@ func Text(text string) prompt.Spec {
 // where change does not say otherwise.
 func (a *Author) Publish(key store.Key, spec prompt.Spec, change ...func(*store.Publication)) {
 	a.tb.Helper()
-	refs, err := prompt.References(spec)
+	refs, err := prompt.IncludedRefs(spec)
 	require.NoError(a.tb, err)
 	fragments, err := a.writer.LoadFragments(a.tb.Context(), key.Namespace, refs)
 	require.NoError(a.tb, err)
