@@ -405,7 +405,7 @@ func TestFollow_ExpiredVersion(t *testing.T) {
 	_, err := d.store.Get(t.Context(), key("greet"), prompt.Selector{Version: 3})
 	var forgotten *store.VersionExpiredError
 	if !errors.As(err, &forgotten) || !errors.Is(err, store.ErrNotFound) {
-		t.Fatalf("got %v, want a *store.ForgottenError", err)
+		t.Fatalf("got %v, want a *store.VersionExpiredError", err)
 	}
 	if got := d.text(key("greet")); got != store.ErrUnresolved.Error() {
 		t.Errorf("by the bare name: %s, want that production points nowhere", got)

@@ -101,7 +101,7 @@ func New(source Source, opts Options) *Catalog {
 }
 
 // Get returns store.ErrNotFound, store.ErrUnresolved, or an error wrapping store.ErrUnavailable
-// when the store is away and the body is not held.
+// when the store is away and the body is not in memory.
 func (c *Catalog) Get(ctx context.Context, key store.Key, selector prompt.Selector) (*Body, error) {
 	return c.bodies.getOrLoad(ctx, bodyKey{key: key, selector: selector})
 }

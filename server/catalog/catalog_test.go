@@ -20,19 +20,19 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 var greeting = store.Key{Namespace: "it", Name: "greeting"}
 
-// follow runs a catalog until the test ends and waits until it is ready.
-func follow(t *testing.T, source Source, opts Options) *Catalog {
+// startFollowing runs a catalog until the test ends and waits until it is ready.
+func startFollowing(t *testing.T, source Source, opts Options) *Catalog {
 	t.Helper()
 	if opts.RetryEvery == 0 {
 		opts.RetryEvery = 5 * time.Millisecond
 	}
 	c := New(source, opts)
-	run(t, c)
+	runFollowFeed(t, c)
 	require.Until(t, "ready", func() bool { return c.CheckReady() == nil })
 	return c
 }
 
-func run(t *testing.T, c *Catalog) {
+func runFollowFeed(t *testing.T, c *Catalog) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -40,15 +40,15 @@ func run(t *testing.T, c *Catalog) {
 	t.Cleanup(func() { cancel(); <-done })
 }
 
-func same(t *testing.T, want, got string) {
+func requireEqual(t *testing.T, want, got string) {
 	t.Helper()
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// text renders the default version of a prompt, or is the error.
-func text(t *testing.T, c *Catalog, key store.Key) string {
+// servedText renders the default version of a prompt, or is the error.
+func servedText(t *testing.T, c *Catalog, key store.Key) string {
 	t.Helper()
 	body, err := c.Get(t.Context(), key, prompt.Selector{})
 	if err != nil {
@@ -66,27 +66,27 @@ func TestGet_FollowsFeed(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	author.Publish(greeting, catalogtest.Text("one"))
-	c := follow(t, author, Options{PollEvery: time.Hour})
-	if got := text(t, c, greeting); got != "one" {
+	c := startFollowing(t, author, Options{PollEvery: time.Hour})
+	if got := servedText(t, c, greeting); got != "one" {
 		t.Errorf("got %q", got)
 	}
 	author.Publish(greeting, catalogtest.Text("two"))
-	require.Until(t, "the second text", func() bool { return text(t, c, greeting) == "two" })
+	require.Until(t, "the second text", func() bool { return servedText(t, c, greeting) == "two" })
 	author.Publish(greeting, catalogtest.Text("two"), func(p *store.Publication) {
 		p.Channels = []store.ChannelRule{{Name: store.Production, Version: 1}}
 	})
-	require.Until(t, "production", func() bool { return text(t, c, greeting) == "one" })
+	require.Until(t, "production", func() bool { return servedText(t, c, greeting) == "one" })
 	author.Delete(greeting)
-	require.Until(t, "the tombstone", func() bool { return text(t, c, greeting) == "not found" })
+	require.Until(t, "the tombstone", func() bool { return servedText(t, c, greeting) == "not found" })
 	author.Publish(greeting, catalogtest.Text("three"))
-	require.Until(t, "the return", func() bool { return text(t, c, greeting) == "three" })
+	require.Until(t, "the return", func() bool { return servedText(t, c, greeting) == "three" })
 }
 
 func TestCount_CachedUntilChange(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	author.Publish(greeting, catalogtest.Text("one"))
-	c := follow(t, author, Options{})
+	c := startFollowing(t, author, Options{})
 	count := func() int64 {
 		n, err := c.Count(t.Context(), store.Scope{Namespaces: []string{"it", "support"}})
 		if err != nil {
@@ -106,7 +106,7 @@ func TestCatalog_ConcurrentReadersAndChanges(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
 	author.Publish(greeting, catalogtest.Text("0"))
-	c := follow(t, author, Options{Bytes: 1 << 20})
+	c := startFollowing(t, author, Options{Bytes: 1 << 20})
 	var readers sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {

@@ -9,7 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func move(namespace string, names ...string) Change {
+func changeOfNames(namespace string, names ...string) Change {
 	keys := make(map[store.Key]struct{}, len(names))
 	for _, name := range names {
 		keys[store.Key{Namespace: namespace, Name: name}] = struct{}{}
@@ -17,7 +17,7 @@ func move(namespace string, names ...string) Change {
 	return changeOf(keys)
 }
 
-func many(n int) []string {
+func manyNames(n int) []string {
 	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("p%05d", i)
@@ -36,17 +36,17 @@ func TestChange_NamesFewKeys(t *testing.T) {
 		keys int
 	}{
 		"none":                  {Change{}, nil, 0},
-		"one":                   {move("it", "a"), []store.Key{a}, 1},
-		"two namespaces":        {move("support", "b").Merge(move("it", "a")), []store.Key{a, b}, 2},
-		"twice the same":        {move("it", "a").Merge(move("it", "a")), []store.Key{a}, 1},
-		"with nothing":          {Change{}.Merge(move("it", "a")).Merge(Change{}), []store.Key{a}, 1},
-		"just few enough":       {move("it", many(maxKeys)...), nil, maxKeys},
-		"too many at once":      {move("it", many(maxKeys+1)...), []store.Key{a, other}, 0},
-		"too many together":     {move("it", many(maxKeys)...).Merge(move("support", "b")), []store.Key{a, b, other}, 0},
-		"too many, then a few":  {move("it", many(maxKeys+1)...).Merge(move("support", "b")), []store.Key{a, b, other}, 0},
-		"a few, then too many":  {move("support", "b").Merge(move("it", many(maxKeys+1)...)), []store.Key{a, b, other}, 0},
+		"one":                   {changeOfNames("it", "a"), []store.Key{a}, 1},
+		"two namespaces":        {changeOfNames("support", "b").Merge(changeOfNames("it", "a")), []store.Key{a, b}, 2},
+		"twice the same":        {changeOfNames("it", "a").Merge(changeOfNames("it", "a")), []store.Key{a}, 1},
+		"with nothing":          {Change{}.Merge(changeOfNames("it", "a")).Merge(Change{}), []store.Key{a}, 1},
+		"just few enough":       {changeOfNames("it", manyNames(maxKeys)...), nil, maxKeys},
+		"too many at once":      {changeOfNames("it", manyNames(maxKeys+1)...), []store.Key{a, other}, 0},
+		"too many together":     {changeOfNames("it", manyNames(maxKeys)...).Merge(changeOfNames("support", "b")), []store.Key{a, b, other}, 0},
+		"too many, then a few":  {changeOfNames("it", manyNames(maxKeys+1)...).Merge(changeOfNames("support", "b")), []store.Key{a, b, other}, 0},
+		"a few, then too many":  {changeOfNames("support", "b").Merge(changeOfNames("it", manyNames(maxKeys+1)...)), []store.Key{a, b, other}, 0},
 		"another database":      {Change{Everything: true}, []store.Key{a, b, other, elsewhere}, 0},
-		"another, then changes": {Change{Everything: true}.Merge(move("it", "a")), []store.Key{a, b, other, elsewhere}, 1},
+		"another, then changes": {Change{Everything: true}.Merge(changeOfNames("it", "a")), []store.Key{a, b, other, elsewhere}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -221,7 +221,7 @@ func (c *Catalog) syncFrom(ctx context.Context, before feedState) error {
 }
 
 // startOver begins with a database that is not known, or not the one it was: it may have been restored from before a
-// migration. Everything is forgotten, which may be of another one, or older than this feed; but not because it is away again.
+// migration. Everything is dropped, which may be of another one, or older than this feed; but not because it is away again.
 func (c *Catalog) startOver(ctx context.Context, before feedState) error {
 	var feed store.Feed
 	err := c.source.VerifySchema(ctx)

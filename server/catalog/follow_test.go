@@ -37,34 +37,34 @@ func TestFollowFeed_PollWithoutNotifications(t *testing.T) {
 				source.Publish(greeting, "one")
 				source.BreakListen(before)
 				c := New(source, Options{PollEvery: 24 * time.Hour})
-				run(t, c)
+				runFollowFeed(t, c)
 				synctest.Wait()
-				same(t, "one", text(t, c, greeting))
+				requireEqual(t, "one", servedText(t, c, greeting))
 
 				source.BreakListen(noHints)
 				synctest.Wait()
 				source.Publish(greeting, "two")
 				later(c.opts.RetryEvery)
-				same(t, "two", text(t, c, greeting))
+				requireEqual(t, "two", servedText(t, c, greeting))
 
 				source.BreakListen(nil)
 				later(2 * lastPause)
 				source.Publish(greeting, "three")
 				synctest.Wait() // at once, by a hint
-				same(t, "three", text(t, c, greeting))
+				requireEqual(t, "three", servedText(t, c, greeting))
 			})
 		})
 	}
 }
 
-// silent is a source of which one call, or with an empty name every one, can be made to say nothing
+// silentSource is a source of which one call, or with an empty name every one, can be made to say nothing
 // until its context ends.
-type silent struct {
+type silentSource struct {
 	*catalogtest.Source
 	call atomic.Pointer[string]
 }
 
-func (s *silent) wait(ctx context.Context, call string) error {
+func (s *silentSource) wait(ctx context.Context, call string) error {
 	if silenced := s.call.Load(); silenced != nil && (*silenced == call || *silenced == "") {
 		<-ctx.Done()
 		return ctx.Err()
@@ -72,28 +72,28 @@ func (s *silent) wait(ctx context.Context, call string) error {
 	return nil
 }
 
-func (s *silent) VerifySchema(ctx context.Context) error {
+func (s *silentSource) VerifySchema(ctx context.Context) error {
 	if err := s.wait(ctx, "Verify"); err != nil {
 		return err
 	}
 	return s.Source.VerifySchema(ctx)
 }
 
-func (s *silent) Get(ctx context.Context, key store.Key, selector prompt.Selector) (store.Version, error) {
+func (s *silentSource) Get(ctx context.Context, key store.Key, selector prompt.Selector) (store.Version, error) {
 	if err := s.wait(ctx, "Get"); err != nil {
 		return store.Version{}, err
 	}
 	return s.Source.Get(ctx, key, selector)
 }
 
-func (s *silent) Feed(ctx context.Context) (store.Feed, error) {
+func (s *silentSource) Feed(ctx context.Context) (store.Feed, error) {
 	if err := s.wait(ctx, "Feed"); err != nil {
 		return store.Feed{}, err
 	}
 	return s.Source.Feed(ctx)
 }
 
-func (s *silent) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
+func (s *silentSource) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	if err := s.wait(ctx, "Changes"); err != nil {
 		return nil, err
 	}
@@ -107,22 +107,22 @@ func TestFollowFeed_UnresponsiveStore(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				source := &silent{Source: catalogtest.New()}
+				source := &silentSource{Source: catalogtest.New()}
 				source.Publish(greeting, "one")
 				c := New(source, Options{PollEvery: 24 * time.Hour})
 				if call == "Verify" { // which is only asked in the beginning
 					source.call.Store(&call)
 				}
-				run(t, c)
+				runFollowFeed(t, c)
 				synctest.Wait()
-				same(t, "one", text(t, c, greeting))
+				requireEqual(t, "one", servedText(t, c, greeting))
 
 				source.call.Store(&call)
 				source.Publish(greeting, "two")
 				synctest.Wait() // the follower waits for an answer
 				source.call.Store(nil)
 				later(feedTimeout + c.opts.RetryEvery)
-				same(t, "two", text(t, c, greeting))
+				requireEqual(t, "two", servedText(t, c, greeting))
 				if err := c.CheckReady(); err != nil {
 					t.Error(err)
 				}
@@ -138,12 +138,12 @@ func TestFollowFeed_UnresponsiveStore(t *testing.T) {
 func TestUnavailableSince_FirstFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := &silent{Source: catalogtest.New()}
+		source := &silentSource{Source: catalogtest.New()}
 		source.Publish(greeting, "one")
 		c := New(source, Options{PollEvery: 24 * time.Hour})
-		run(t, c)
+		runFollowFeed(t, c)
 		synctest.Wait()
-		same(t, "one", text(t, c, greeting))
+		requireEqual(t, "one", servedText(t, c, greeting))
 
 		everything := ""
 		source.call.Store(&everything)
@@ -151,7 +151,7 @@ func TestUnavailableSince_FirstFailure(t *testing.T) {
 		if _, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("not held, of a store that fell silent: %v", err)
 		}
-		same(t, loadTimeout.String(), time.Since(asked).String())
+		requireEqual(t, loadTimeout.String(), time.Since(asked).String())
 
 		began := time.Now() // of the look that follows
 		later(5 * feedTimeout)
@@ -159,12 +159,12 @@ func TestUnavailableSince_FirstFailure(t *testing.T) {
 		if !since.Equal(began) || !errors.Is(cause, context.DeadlineExceeded) {
 			t.Errorf("away since %s because of %v; want since %s", since, cause, began)
 		}
-		same(t, "one", text(t, c, greeting))
+		requireEqual(t, "one", servedText(t, c, greeting))
 		asked = time.Now()
 		if _, err := c.Get(t.Context(), greeting, prompt.Selector{Version: 1}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("not held, of a store known to be away: %v", err)
 		}
-		same(t, c.opts.RetryEvery.String(), time.Since(asked).String())
+		requireEqual(t, c.opts.RetryEvery.String(), time.Since(asked).String())
 	})
 }
 
@@ -173,13 +173,13 @@ func TestCheckReady_NothingToServe(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
-	c := follow(t, source, Options{PollEvery: 5 * time.Millisecond})
+	c := startFollowing(t, source, Options{PollEvery: 5 * time.Millisecond})
 	away := fmt.Errorf("connection refused: %w", store.ErrUnavailable)
 	source.Fail(away)
 	require.Until(t, "not ready", func() bool { return errors.Is(c.CheckReady(), store.ErrUnavailable) })
 	source.Fail(nil)
 	require.Until(t, "ready again", func() bool { return c.CheckReady() == nil })
-	text(t, c, greeting)
+	servedText(t, c, greeting)
 	source.Fail(away)
 	require.Until(t, "the follower saw it", func() bool { _, cause := c.UnavailableSince(); return cause != nil })
 	if err := c.CheckReady(); err != nil {
@@ -204,29 +204,29 @@ func TestFollowFeed_OtherDatabase(t *testing.T) {
 			c := New(source, Options{RetryEvery: 5 * time.Millisecond})
 			moves := make(chan Change, 10)
 			c.OnChange(func(m Change) { moves <- m })
-			run(t, c)
+			runFollowFeed(t, c)
 			require.Until(t, "ready", func() bool { return c.CheckReady() == nil })
-			if got := text(t, c, greeting); got != "three" {
+			if got := servedText(t, c, greeting); got != "three" {
 				t.Errorf("got %q", got)
 			}
 			source.Restore(feed)
 			if diff := cmp.Diff(Change{Everything: true}, <-moves); diff != "" {
 				t.Errorf("move (-want +got)\n%s", diff)
 			}
-			if got := text(t, c, greeting); got != "not found" {
+			if got := servedText(t, c, greeting); got != "not found" {
 				t.Errorf("after the restore: %q", got)
 			}
 		})
 	}
 }
 
-// outdated is a source whose schema can be made too old, or out of reach.
-type outdated struct {
+// outdatedSource is a source whose schema can be made too old, or out of reach.
+type outdatedSource struct {
 	*catalogtest.Source
 	err error
 }
 
-func (o *outdated) VerifySchema(context.Context) error { return o.err }
+func (o *outdatedSource) VerifySchema(context.Context) error { return o.err }
 
 // TestFollowFeed_OtherDatabaseVerified: one that is restored from before a migration is not ready, whatever is held of
 // the one there was, until it is migrated.
@@ -237,7 +237,7 @@ func TestFollowFeed_OtherDatabaseVerified(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			source := &outdated{Source: catalogtest.New()}
+			source := &outdatedSource{Source: catalogtest.New()}
 			source.Publish(greeting, "one")
 			source.Publish(greeting, "two")
 			c := New(source, Options{})
@@ -246,14 +246,14 @@ func TestFollowFeed_OtherDatabaseVerified(t *testing.T) {
 			if err := c.pollFeed(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			same(t, "two", text(t, c, greeting))
+			requireEqual(t, "two", servedText(t, c, greeting))
 
 			source.Restore(feed)
 			source.err = fmt.Errorf("dial: %w", store.ErrUnavailable) // away again: what is held stays
 			if err := c.pollFeed(t.Context()); !errors.Is(err, store.ErrUnavailable) || c.CheckReady() != nil {
 				t.Errorf("read: %v; ready: %v", err, c.CheckReady())
 			}
-			same(t, "two", text(t, c, greeting))
+			requireEqual(t, "two", servedText(t, c, greeting))
 			source.err = store.ErrSchemaBehind
 			for range 2 {
 				if err := c.pollFeed(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
@@ -263,7 +263,7 @@ func TestFollowFeed_OtherDatabaseVerified(t *testing.T) {
 					t.Errorf("ready: %v", err)
 				}
 			}
-			same(t, "not found", text(t, c, greeting))
+			requireEqual(t, "not found", servedText(t, c, greeting))
 
 			source.err = nil
 			if err := c.pollFeed(t.Context()); err != nil {
@@ -290,7 +290,7 @@ func TestOnChange_BeforeFirstRead(t *testing.T) {
 		"nobody asked": {func(source *catalogtest.Source, _ *Catalog) { source.Publish(greeting, "one") }, nil},
 		"a change nobody saw": {func(source *catalogtest.Source, c *Catalog) {
 			source.Publish(greeting, "one")
-			text(t, c, greeting)
+			servedText(t, c, greeting)
 			source.Publish(greeting, "two")
 		}, everything},
 		"the store was away": {func(source *catalogtest.Source, c *Catalog) {
@@ -337,10 +337,10 @@ func TestOnChange_NamesKeys(t *testing.T) {
 	c := New(author, Options{})
 	moves := make(chan Change, 10)
 	c.OnChange(func(m Change) { moves <- m })
-	run(t, c)
+	runFollowFeed(t, c)
 	require.Until(t, "ready", func() bool { return c.CheckReady() == nil })
 	author.Publish(greeting, catalogtest.Text("one"))
-	if diff := cmp.Diff(move("it", "greeting"), <-moves); diff != "" {
+	if diff := cmp.Diff(changeOfNames("it", "greeting"), <-moves); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
@@ -354,7 +354,7 @@ func TestFollowFeed_ManyChanges(t *testing.T) {
 	if err := c.pollFeed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	text(t, c, greeting)
+	servedText(t, c, greeting)
 	for i := range 2*changesPerRead + 1 {
 		source.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)}, "x")
 	}
@@ -362,7 +362,7 @@ func TestFollowFeed_ManyChanges(t *testing.T) {
 	if err := c.pollFeed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := text(t, c, greeting); got != "two" || c.Stats().Revision != 2*changesPerRead+3 {
+	if got := servedText(t, c, greeting); got != "two" || c.Stats().Revision != 2*changesPerRead+3 {
 		t.Errorf("got %q at revision %d", got, c.Stats().Revision)
 	}
 }
@@ -371,15 +371,15 @@ func TestCatalog_StoreAway(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
-	c := follow(t, source, Options{PollEvery: 5 * time.Millisecond})
+	c := startFollowing(t, source, Options{PollEvery: 5 * time.Millisecond})
 	all := store.ListQuery{Scope: store.Scope{All: true}, Limit: 10}
-	text(t, c, greeting)
+	servedText(t, c, greeting)
 	if _, err := c.List(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
 	source.Fail(fmt.Errorf("connection refused: %w", store.ErrUnavailable))
 	require.Until(t, "the follower saw it", func() bool { return c.currentFeed().err != nil })
-	if got := text(t, c, greeting); got != "one" {
+	if got := servedText(t, c, greeting); got != "one" {
 		t.Errorf("held: %q", got)
 	}
 	page, err := c.List(t.Context(), all)
@@ -412,7 +412,7 @@ func TestCheckReady_SchemaMissing(t *testing.T) {
 	if err := c.CheckReady(); err == nil {
 		t.Error("ready before anything was read")
 	}
-	run(t, c)
+	runFollowFeed(t, c)
 	require.Until(t, "behind is the reason", func() bool { return errors.Is(c.CheckReady(), store.ErrSchemaBehind) })
 	if _, err := postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{}); err != nil {
 		t.Fatal(err)

@@ -22,9 +22,9 @@ func TestCatalog_Hits(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
-	c := follow(t, source, Options{})
+	c := startFollowing(t, source, Options{})
 	for range 10 {
-		text(t, c, greeting)
+		servedText(t, c, greeting)
 		if _, err := c.List(t.Context(), store.ListQuery{Scope: store.Scope{All: true}, Limit: 10}); err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestCatalog_MissesShareOneLoad(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
-	c := follow(t, source, Options{})
+	c := startFollowing(t, source, Options{})
 	release := make(chan struct{})
 	source.Gate(func() { <-release })
 	ctx, leave := context.WithCancel(t.Context())
@@ -58,7 +58,7 @@ func TestCatalog_MissesShareOneLoad(t *testing.T) {
 	var waiting sync.WaitGroup
 	for range 20 {
 		waiting.Go(func() {
-			if got := text(t, c, greeting); got != "one" {
+			if got := servedText(t, c, greeting); got != "one" {
 				t.Errorf("got %q", got)
 			}
 		})
@@ -81,7 +81,7 @@ func TestCatalog_LoadOvertakenByChange(t *testing.T) {
 	t.Parallel()
 	source := catalogtest.New()
 	source.Publish(greeting, "one")
-	c := follow(t, source, Options{})
+	c := startFollowing(t, source, Options{})
 	read, release := make(chan struct{}), make(chan struct{})
 	var reads atomic.Int32
 	source.Gate(func() {
@@ -91,18 +91,18 @@ func TestCatalog_LoadOvertakenByChange(t *testing.T) {
 		}
 	})
 	early := make(chan string, 1)
-	go func() { early <- text(t, c, greeting) }()
+	go func() { early <- servedText(t, c, greeting) }()
 	<-read
 	source.Publish(greeting, "two")
 	require.Until(t, "the feed has shown it", func() bool { return c.Stats().Revision == 2 })
-	if got := text(t, c, greeting); got != "two" {
+	if got := servedText(t, c, greeting); got != "two" {
 		t.Errorf("asked after the change: %q", got)
 	}
 	close(release)
 	if got := <-early; got != "one" {
 		t.Errorf("asked before the change: %q", got)
 	}
-	if got := text(t, c, greeting); got != "two" {
+	if got := servedText(t, c, greeting); got != "two" {
 		t.Errorf("the old text was kept: %q", got)
 	}
 }
@@ -116,19 +116,19 @@ func TestCatalog_Capacity(t *testing.T) {
 		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)}, catalogtest.Text(strings.Repeat("x", size)))
 	}
 	author.Publish(greeting, catalogtest.Text(strings.Repeat("y", 128<<10)))
-	c := follow(t, author, Options{Bytes: 128 << 10})
+	c := startFollowing(t, author, Options{Bytes: 128 << 10})
 	for i := range 40 {
-		text(t, c, store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)})
+		servedText(t, c, store.Key{Namespace: "it", Name: fmt.Sprintf("p%d", i)})
 	}
 	held := c.Stats().Bodies
 	if held.Bytes > 96<<10 || held.Entries < 9 || held.Entries > 12 {
 		t.Errorf("held %+v", held)
 	}
-	if got := text(t, c, greeting); len(got) != 128<<10 {
+	if got := servedText(t, c, greeting); len(got) != 128<<10 {
 		t.Errorf("a body larger than the catalog: %.20s", got)
 	}
 	for i := range 1000 {
-		text(t, c, store.Key{Namespace: "it", Name: fmt.Sprintf("unknown-%d", i)})
+		servedText(t, c, store.Key{Namespace: "it", Name: fmt.Sprintf("unknown-%d", i)})
 	}
 	if diff := cmp.Diff(held.Entries, c.Stats().Bodies.Entries); diff != "" {
 		t.Errorf("entries (-before +after)\n%s", diff)

@@ -47,7 +47,7 @@ func argumentBytes(arguments []prompt.Argument) int {
 	return n
 }
 
-// Usage is what a part of the catalog holds and how often it could answer.
+// Usage is what a part of the catalog holds, and how often it was and was not there.
 type Usage struct {
 	Bytes        int64
 	Entries      int

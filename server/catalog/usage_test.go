@@ -75,28 +75,28 @@ func TestStats_BytesAreThoseOfTheHeap(t *testing.T) {
 			}
 			count := max(50, min(1000, (2<<20)/len(document)))
 			c := New(fresh{catalogtest.New(), document}, Options{Bytes: 1 << 34})
-			before := live()
+			before := liveHeap()
 			for i := range count {
 				if _, err := c.Get(t.Context(), store.Key{Namespace: "support", Name: fmt.Sprintf("prompt-%06d", i)}, prompt.Selector{}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			near(t, "bodies", c.Stats().Bodies.Bytes, live()-before)
+			requireNear(t, "bodies", c.Stats().Bodies.Bytes, liveHeap()-before)
 
-			before = live()
+			before = liveHeap()
 			for i := range 3 {
 				if _, err := c.List(t.Context(), store.ListQuery{Scope: store.Scope{All: true}, Limit: 100 + i}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			near(t, "pages", c.Stats().Pages.Bytes, live()-before)
+			requireNear(t, "pages", c.Stats().Pages.Bytes, liveHeap()-before)
 			runtime.KeepAlive(c)
 		})
 	}
 }
 
-// live is the heap without garbage.
-func live() int64 {
+// liveHeap is the heap without garbage.
+func liveHeap() int64 {
 	var stats runtime.MemStats
 	runtime.GC()
 	runtime.GC() // what the first one freed of finalizers' and pools'
@@ -104,8 +104,8 @@ func live() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// near allows for what an estimate must leave open.
-func near(t *testing.T, what string, estimate, heap int64) {
+// requireNear allows for what an estimate must leave open.
+func requireNear(t *testing.T, what string, estimate, heap int64) {
 	t.Helper()
 	ratio := float64(heap) / float64(estimate)
 	t.Logf("%s: estimated %d, on the heap %d: %.2f of it", what, estimate, heap, ratio)

@@ -6,7 +6,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// weightedLRU holds values up to a number of bytes and drops what was not asked for longest. It is not
+// weightedLRU holds values up to a number of bytes and drops the least recently used first. It is not
 // safe for concurrent use.
 type weightedLRU[K comparable, V any] struct {
 	lru      *simplelru.LRU[K, lruEntry[V]]

@@ -26,7 +26,7 @@ func BenchmarkPublish(b *testing.B) {
 		}
 	}
 	b.Run("first", func(b *testing.B) {
-		w := claim(b, open(b, pgtest.New(b)), cluster)
+		w := claimWriter(b, openStore(b, pgtest.New(b)), cluster)
 		n := 0
 		for b.Loop() {
 			_, err := w.Publish(b.Context(), publicationOf(b, fmt.Sprint("p", n), "Hello {{name}}"))
@@ -35,7 +35,7 @@ func BenchmarkPublish(b *testing.B) {
 		}
 	})
 	b.Run("next version", func(b *testing.B) {
-		w := claim(b, open(b, pgtest.New(b)), cluster)
+		w := claimWriter(b, openStore(b, pgtest.New(b)), cluster)
 		n := 0
 		for b.Loop() {
 			_, err := w.Publish(b.Context(), publicationOf(b, "p", fmt.Sprint("Hello ", n%2)))
@@ -44,7 +44,7 @@ func BenchmarkPublish(b *testing.B) {
 		}
 	})
 	b.Run("equal", func(b *testing.B) {
-		w := claim(b, open(b, pgtest.New(b)), cluster)
+		w := claimWriter(b, openStore(b, pgtest.New(b)), cluster)
 		for b.Loop() {
 			_, err := w.Publish(b.Context(), publicationOf(b, "p", "Hello"))
 			require.NoError(b, err)
@@ -54,8 +54,8 @@ func BenchmarkPublish(b *testing.B) {
 
 func BenchmarkGet(b *testing.B) {
 	owner := pgtest.New(b)
-	s := open(b, owner)
-	w := claim(b, s, cluster)
+	s := openStore(b, owner)
+	w := claimWriter(b, s, cluster)
 	_, err := w.Publish(b.Context(), store.Publication{
 		Key: handover, Owner: store.Owner{UID: "u", Generation: 1}, Exposure: store.Listed,
 		Compiled: must1(prompt.Compile(prompt.Spec{Messages: []prompt.Message{{Role: prompt.User, Text: "Hello {{name}}"}}}, nil)),

@@ -18,22 +18,22 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// desk is a database with both who ask and who answers.
-type desk struct {
+// changeFixture is a database with a server, which requests changes, and a controller, which answers them.
+type changeFixture struct {
 	*testing.T
 	owner  postgres.Options
 	server *postgres.Store
 	writer *postgres.Writer
 }
 
-func openDesk(t *testing.T) desk {
+func newChangeFixture(t *testing.T) changeFixture {
 	t.Parallel()
 	owner := pgtest.New(t)
-	return desk{t, owner, open(t, pgtest.AsServerRole(t, owner)), claim(t, open(t, owner), cluster)}
+	return changeFixture{t, owner, openStore(t, pgtest.AsServerRole(t, owner)), claimWriter(t, openStore(t, owner), cluster)}
 }
 
-// asks makes a request of handover and returns it.
-func (d desk) asks(action store.Action, change ...func(*store.ChangeRequest)) store.ChangeRequest {
+// requestChange makes a request of handover and returns it.
+func (d changeFixture) requestChange(action store.Action, change ...func(*store.ChangeRequest)) store.ChangeRequest {
 	d.Helper()
 	r := store.ChangeRequest{ID: uuid.NewString(), Key: handover, Action: action, Subject: "tom"}
 	if action != store.ActionDelete {
@@ -50,29 +50,29 @@ func (d desk) asks(action store.Action, change ...func(*store.ChangeRequest)) st
 	return r
 }
 
-func (d desk) open() store.OpenChange {
+func (d changeFixture) nextChange() store.OpenChange {
 	d.Helper()
 	c, err := d.writer.NextChange(d.Context(), handover)
 	require.NoError(d.T, err)
 	return c
 }
 
-// begins begins the request whose turn it is, on an object, and returns it as it is then.
-func (d desk) begins(intent store.Intent) store.OpenChange {
+// beginChange begins the request whose turn it is, on an object, and returns it as it is then.
+func (d changeFixture) beginChange(intent store.Intent) store.OpenChange {
 	d.Helper()
-	require.NoError(d.T, d.writer.BeginChange(d.Context(), d.open(), intent))
-	return d.open()
+	require.NoError(d.T, d.writer.BeginChange(d.Context(), d.nextChange(), intent))
+	return d.nextChange()
 }
 
-func (d desk) applies(c store.OpenChange, uid string, generation int64) {
+func (d changeFixture) markApplied(c store.OpenChange, uid string, generation int64) {
 	d.Helper()
 	require.NoError(d.T, d.writer.MarkChangeApplied(d.Context(), c.ID, uid, generation))
 }
 
-// carrying is a publication of handover with the change its object carries, as the reconciler makes it.
-func (d desk) carrying(uid string, generation int64, text string, held bool) store.Publication {
+// publicationWithChange returns a publication of handover with the change that is in its object, as the reconciler makes it.
+func (d changeFixture) publicationWithChange(uid string, generation int64, text string, held bool) store.Publication {
 	d.Helper()
-	p := publication(d.T, handover, uid, generation, text)
+	p := newPublication(d.T, handover, uid, generation, text)
 	c, err := d.writer.AppliedChange(d.Context(), handover, p.Owner, "no id")
 	require.NoError(d.T, err)
 	if c != nil {
@@ -81,8 +81,8 @@ func (d desk) carrying(uid string, generation int64, text string, held bool) sto
 	return p
 }
 
-// ends holds the outcome of a request against the wanted one, but for its id, key, action and words.
-func (d desk) ends(r store.ChangeRequest, want store.ChangeOutcome) {
+// requireOutcome compares the outcome of a request with the wanted one, except its id, key, action and message.
+func (d changeFixture) requireOutcome(r store.ChangeRequest, want store.ChangeOutcome) {
 	d.Helper()
 	got, err := d.server.ChangeOutcomes(d.Context(), r.Subject, []string{r.ID})
 	require.NoError(d.T, err)
@@ -98,8 +98,8 @@ func (d desk) ends(r store.ChangeRequest, want store.ChangeOutcome) {
 	}
 }
 
-// older makes all requests older than they are.
-func (d desk) older(by time.Duration) {
+// backdate makes all requests older than they are.
+func (d changeFixture) backdate(by time.Duration) {
 	d.Helper()
 	_, err := pgtest.Connect(d.T, d.owner).Exec(d.Context(), `update prompt_changes set requested_at = requested_at - $1::interval,
 		tried_at = tried_at - $1::interval, applied_at = applied_at - $1::interval, settled_at = settled_at - $1::interval`,
@@ -108,9 +108,9 @@ func (d desk) older(by time.Duration) {
 }
 
 func TestRequestChange_Repeat(t *testing.T) {
-	d := openDesk(t)
+	d := newChangeFixture(t)
 	keyed := func(r *store.ChangeRequest) { r.IdempotencyKey = "k" }
-	first := d.asks(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Edit.Metadata = []byte(`{"a": 1, "b": [2]}`) })
+	first := d.requestChange(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Edit.Metadata = []byte(`{"a": 1, "b": [2]}`) })
 	repeat := first
 	repeat.ID = uuid.NewString()
 	repeat.Edit.Metadata = []byte(`{"b":[2],"a":1}`)
@@ -128,7 +128,7 @@ func TestRequestChange_Repeat(t *testing.T) {
 	}
 	again(repeat, want)
 	again(first, want) // sent again because the answer was lost
-	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	want.State, want.Reason, want.Message = store.ChangeRefused, store.ReasonOwnedElsewhere, "words"
 	again(repeat, want)
 
@@ -155,18 +155,18 @@ func TestRequestChange_Repeat(t *testing.T) {
 			t.Errorf("%s was requested before: %+v, %v; want %v", name, got, err, tc.want)
 		}
 	}
-	d.asks(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Subject = "eve" }) // a key is its subject's
+	d.requestChange(store.ActionUpdate, keyed, func(r *store.ChangeRequest) { r.Subject = "eve" }) // a key is its subject's
 
 	// The first addition took the name it chose, so a repeat chooses another.
-	added := d.asks(store.ActionAdd, func(r *store.ChangeRequest) { r.IdempotencyKey, r.Key.Name = "add", "new" })
+	added := d.requestChange(store.ActionAdd, func(r *store.ChangeRequest) { r.IdempotencyKey, r.Key.Name = "add", "new" })
 	elsewhere := added
 	elsewhere.ID, elsewhere.Key.Name = uuid.NewString(), "new-12345678"
 	again(elsewhere, store.ChangeOutcome{ID: added.ID, Key: added.Key, Action: store.ActionAdd, State: store.ChangePending})
 }
 
 func TestChangeOutcomes_OtherSubject(t *testing.T) {
-	d := openDesk(t)
-	mine, theirs := d.asks(store.ActionUpdate), d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Subject = "eve" })
+	d := newChangeFixture(t)
+	mine, theirs := d.requestChange(store.ActionUpdate), d.requestChange(store.ActionUpdate, func(r *store.ChangeRequest) { r.Subject = "eve" })
 	got, err := d.server.ChangeOutcomes(t.Context(), "tom", []string{theirs.ID, "no id", "", uuid.NewString(), mine.ID})
 	require.NoError(t, err)
 	if diff := cmp.Diff([]store.ChangeOutcome{{ID: mine.ID, Key: handover, Action: store.ActionUpdate, State: store.ChangePending}}, got); diff != "" {
@@ -176,7 +176,7 @@ func TestChangeOutcomes_OtherSubject(t *testing.T) {
 
 // TestChanges_MalformedID: pgx takes anything for the dashes of a UUID, and Postgres does not.
 func TestChanges_MalformedID(t *testing.T) {
-	d := openDesk(t)
+	d := newChangeFixture(t)
 	const nearly = "12345678_1234_1234_1234_123456789012"
 	outcomes, err := d.server.ChangeOutcomes(t.Context(), "tom", []string{nearly})
 	if err != nil || len(outcomes) > 0 {
@@ -189,7 +189,7 @@ func TestChanges_MalformedID(t *testing.T) {
 }
 
 func TestNameTaken_ByRequest(t *testing.T) {
-	d := openDesk(t)
+	d := newChangeFixture(t)
 	taken := func(want bool) {
 		t.Helper()
 		if got, err := d.server.NameTaken(t.Context(), handover); err != nil || got != want {
@@ -197,16 +197,16 @@ func TestNameTaken_ByRequest(t *testing.T) {
 		}
 	}
 	taken(false)
-	d.asks(store.ActionAdd)
+	d.requestChange(store.ActionAdd)
 	taken(true)
-	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonInvalid, "words"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), store.ChangeRefused, store.ReasonInvalid, "words"))
 	taken(false)
 }
 
 func TestNextChange_InTurn(t *testing.T) {
-	d := openDesk(t)
-	first, second := d.asks(store.ActionUpdate), d.asks(store.ActionDelete)
-	other := d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Key.Name = "other" })
+	d := newChangeFixture(t)
+	first, second := d.requestChange(store.ActionUpdate), d.requestChange(store.ActionDelete)
+	other := d.requestChange(store.ActionUpdate, func(r *store.ChangeRequest) { r.Key.Name = "other" })
 	waiting := func(want ...store.Key) {
 		t.Helper()
 		got, err := d.writer.PromptsWithOpenChanges(t.Context(), 10)
@@ -217,7 +217,7 @@ func TestNextChange_InTurn(t *testing.T) {
 	}
 	waiting(handover, other.Key)
 
-	found := d.open()
+	found := d.nextChange()
 	want := store.OpenChange{ChangeRequest: first, State: store.ChangePending}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("the first request (-want +got):\n%s", diff)
@@ -227,7 +227,7 @@ func TestNextChange_InTurn(t *testing.T) {
 		t.Errorf("beginning the second gives %v, want %v", err, store.ErrNotYours)
 	}
 	intent := store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}
-	begun := d.begins(intent)
+	begun := d.beginChange(intent)
 	want.Attempt, want.Intent, want.MayLand = 1, intent, true
 	if diff := cmp.Diff(want, begun); diff != "" {
 		t.Errorf("the first, begun (-want +got):\n%s", diff)
@@ -242,37 +242,37 @@ func TestNextChange_InTurn(t *testing.T) {
 			t.Errorf("%s by an earlier sight gives %v, want %v", name, err, store.ErrNotYours)
 		}
 	}
-	d.applies(begun, "u1", 2)
+	d.markApplied(begun, "u1", 2)
 	waiting(other.Key)
 	if err := d.writer.FinalizeChange(t.Context(), begun, store.ChangeConflict, store.ReasonNotFound, "words"); !errors.Is(err, store.ErrNotYours) {
 		t.Errorf("settling what is applied gives %v, want %v", err, store.ErrNotYours)
 	}
-	d.older(time.Minute)
+	d.backdate(time.Minute)
 	waiting(handover, other.Key)
-	if c := d.open(); c.ID != first.ID || !c.Stuck || c.MayLand || c.State != store.ChangeApplied {
+	if c := d.nextChange(); c.ID != first.ID || !c.Stuck || c.MayLand || c.State != store.ChangeApplied {
 		t.Errorf("the first after a minute is %+v", c)
 	}
-	_, err := d.writer.Publish(t.Context(), d.carrying("u1", 2, "text", true))
+	_, err := d.writer.Publish(t.Context(), d.publicationWithChange("u1", 2, "text", true))
 	require.NoError(t, err)
-	d.ends(first, store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true})
-	if c := d.open(); c.ID != second.ID {
+	d.requireOutcome(first, store.ChangeOutcome{State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true})
+	if c := d.nextChange(); c.ID != second.ID {
 		t.Errorf("after the first comes %s, want %s", c.ID, second.ID)
 	}
 }
 
 // TestExpireChanges: ten minutes are the database's, and a request that was begun is not expired behind its writer's back.
 func TestExpireChanges(t *testing.T) {
-	d := openDesk(t)
-	begun := d.asks(store.ActionUpdate)
-	d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2})
-	waits := d.asks(store.ActionUpdate)
-	d.older(store.ChangeExpiry + time.Second)
-	fresh := d.asks(store.ActionUpdate)
+	d := newChangeFixture(t)
+	begun := d.requestChange(store.ActionUpdate)
+	d.beginChange(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2})
+	waits := d.requestChange(store.ActionUpdate)
+	d.backdate(store.ChangeExpiry + time.Second)
+	fresh := d.requestChange(store.ActionUpdate)
 	require.NoError(t, d.writer.ExpireChanges(t.Context()))
-	d.ends(begun, store.ChangeOutcome{State: store.ChangePending})
-	d.ends(waits, store.ChangeOutcome{State: store.ChangeExpired, Reason: store.ReasonNotBegun})
-	d.ends(fresh, store.ChangeOutcome{State: store.ChangePending})
-	c := d.open()
+	d.requireOutcome(begun, store.ChangeOutcome{State: store.ChangePending})
+	d.requireOutcome(waits, store.ChangeOutcome{State: store.ChangeExpired, Reason: store.ReasonNotBegun})
+	d.requireOutcome(fresh, store.ChangeOutcome{State: store.ChangePending})
+	c := d.nextChange()
 	if !c.Overdue {
 		t.Errorf("the one begun is not overdue: %+v", c)
 	}
@@ -280,15 +280,15 @@ func TestExpireChanges(t *testing.T) {
 		t.Errorf("another attempt at what is overdue gives %v, want %v", err, store.ErrNotYours)
 	}
 	require.NoError(t, d.writer.FinalizeChange(t.Context(), c, store.ChangeExpired, store.ReasonNotBegun, "words"))
-	if c := d.open(); c.ID != fresh.ID {
+	if c := d.nextChange(); c.ID != fresh.ID {
 		t.Errorf("next is %s, want %s", c.ID, fresh.ID)
 	}
 }
 
 // TestExpireChanges_NothingOverdue: then nothing is written and no lock taken, not even to see whose database it is.
 func TestExpireChanges_NothingOverdue(t *testing.T) {
-	d := openDesk(t)
-	d.asks(store.ActionUpdate)
+	d := newChangeFixture(t)
+	d.requestChange(store.ActionUpdate)
 	held, err := pgtest.Connect(t, d.owner).Begin(t.Context())
 	require.NoError(t, err)
 	_, err = held.Exec(t.Context(), "lock installation")
@@ -352,25 +352,25 @@ func TestPublish_FinalizesChange(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := openDesk(t)
+			d := newChangeFixture(t)
 			if tc.before != "" {
-				_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, tc.before))
+				_, err := d.writer.Publish(t.Context(), newPublication(t, handover, "u1", 1, tc.before))
 				require.NoError(t, err)
 			}
-			r := d.asks(store.ActionUpdate)
-			d.applies(d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}), "u1", 2)
-			p := d.carrying("u1", 2, "text", tc.held)
+			r := d.requestChange(store.ActionUpdate)
+			d.markApplied(d.beginChange(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2}), "u1", 2)
+			p := d.publicationWithChange("u1", 2, "text", tc.held)
 			p.Change.Edit = tc.asked
 			if tc.edit != nil {
 				tc.edit(&p)
 			}
 			_, err := d.writer.Publish(t.Context(), p)
 			require.NoError(t, err)
-			d.ends(r, tc.want)
+			d.requireOutcome(r, tc.want)
 
 			// Once more, as every resync does: nothing is written.
-			before := contents(t, d.owner)
-			p = d.carrying("u1", 2, "text", tc.held)
+			before := databaseContents(t, d.owner)
+			p = d.publicationWithChange("u1", 2, "text", tc.held)
 			if settled := tc.want.State != store.ChangeApplied; settled != (p.Change == nil || !tc.held) {
 				t.Errorf("a change in state %s is carried on: %+v", tc.want.State, p.Change)
 			}
@@ -380,7 +380,7 @@ func TestPublish_FinalizesChange(t *testing.T) {
 				}
 				_, err = d.writer.Publish(t.Context(), p)
 				require.NoError(t, err)
-				if diff := cmp.Diff(before, contents(t, d.owner)); diff != "" {
+				if diff := cmp.Diff(before, databaseContents(t, d.owner)); diff != "" {
 					t.Errorf("the second publish wrote (-before +after):\n%s", diff)
 				}
 			}
@@ -389,8 +389,8 @@ func TestPublish_FinalizesChange(t *testing.T) {
 }
 
 func TestAppliedChange(t *testing.T) {
-	d := openDesk(t)
-	r := d.asks(store.ActionUpdate)
+	d := newChangeFixture(t)
+	r := d.requestChange(store.ActionUpdate)
 	carried := func(owner store.Owner, mark string) bool {
 		t.Helper()
 		c, err := d.writer.AppliedChange(t.Context(), handover, owner, mark)
@@ -417,21 +417,21 @@ func TestAppliedChange(t *testing.T) {
 		}
 	}
 	check("not begun")
-	c := d.begins(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2})
+	c := d.beginChange(store.Intent{UID: "u1", ResourceVersion: "10", Generation: 2})
 	check("begun", sight{ours, r.ID}, sight{before, r.ID})
-	d.applies(c, "u1", 2)
+	d.markApplied(c, "u1", 2)
 	check("applied", sight{ours, r.ID}, sight{before, r.ID}, sight{ours, ""}, sight{ours, "no id"}, sight{ours, stranger})
 }
 
 // TestPublish_SupersededChange: once a later state of the object was seen without the edit, a deposed leader that still has
 // the earlier one must ask, or an answer would be untrue.
 func TestPublish_SupersededChange(t *testing.T) {
-	d := openDesk(t)
-	r := d.asks(store.ActionAdd)
-	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
-	deposed := d.carrying("u1", 1, "text", true)
+	d := newChangeFixture(t)
+	r := d.requestChange(store.ActionAdd)
+	d.markApplied(d.beginChange(store.Intent{Generation: 1}), "u1", 1)
+	deposed := d.publicationWithChange("u1", 1, "text", true)
 	require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID}, "InvalidTemplate", "words of the later state"))
-	d.ends(r, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded})
+	d.requireOutcome(r, store.ChangeOutcome{State: store.ChangeConflict, Reason: store.ReasonSuperseded})
 	_, err := d.writer.Publish(t.Context(), deposed)
 	fenced, ok := errors.AsType[*store.FencedError](err)
 	if !ok {
@@ -447,17 +447,17 @@ func TestPublish_SupersededChange(t *testing.T) {
 }
 
 func TestFinalizeAppliedChange_Blocked(t *testing.T) {
-	d := openDesk(t)
-	r := d.asks(store.ActionAdd)
-	d.applies(d.begins(store.Intent{Generation: 1}), "u1", 1)
+	d := newChangeFixture(t)
+	r := d.requestChange(store.ActionAdd)
+	d.markApplied(d.beginChange(store.Intent{Generation: 1}), "u1", 1)
 	require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: r.ID, Intact: true}, "IncludeCycle", "words"))
 	blocked := store.ChangeOutcome{State: store.ChangeBlocked, Reason: "IncludeCycle"}
-	d.ends(r, blocked)
-	p := publication(t, handover, "u1", 2, "text")
+	d.requireOutcome(r, blocked)
+	p := newPublication(t, handover, "u1", 2, "text")
 	p.Change = &store.AppliedChange{ID: r.ID, Intact: true}
 	_, err := d.writer.Publish(t.Context(), p)
 	require.NoError(t, err)
-	d.ends(r, blocked) // an answer that was given stands
+	d.requireOutcome(r, blocked) // an answer that was given stands
 }
 
 func TestRemove_FinalizesChanges(t *testing.T) {
@@ -471,46 +471,46 @@ func TestRemove_FinalizesChanges(t *testing.T) {
 		end     func(context.Context, *postgres.Writer) error
 		want    store.ChangeOutcome
 	}{
-		"a deletion, released":            {store.ActionDelete, true, "u1", release, done},
-		"a deletion begun, released":      {store.ActionDelete, false, "u1", release, done},
-		"a deletion, swept":               {store.ActionDelete, true, "u1", sweepAll, done},
-		"a deletion, the object vanished": {store.ActionDelete, true, "u1", forget, done},
-		"a deletion of a later object":    {store.ActionDelete, true, "u2", release, store.ChangeOutcome{State: store.ChangeApplied}},
-		"an edit nobody published":        {store.ActionUpdate, true, "u1", release, lost},
-		"an edit of a swept object":       {store.ActionUpdate, true, "u1", sweepAll, lost},
-		"an edit begun":                   {store.ActionUpdate, false, "u1", release, waits},
+		"a deletion, released":            {store.ActionDelete, true, "u1", removeHandover, done},
+		"a deletion begun, released":      {store.ActionDelete, false, "u1", removeHandover, done},
+		"a deletion, swept":               {store.ActionDelete, true, "u1", removeAllUnchanged, done},
+		"a deletion, the object vanished": {store.ActionDelete, true, "u1", removeKeepingPolicy, done},
+		"a deletion of a later object":    {store.ActionDelete, true, "u2", removeHandover, store.ChangeOutcome{State: store.ChangeApplied}},
+		"an edit nobody published":        {store.ActionUpdate, true, "u1", removeHandover, lost},
+		"an edit of a swept object":       {store.ActionUpdate, true, "u1", removeAllUnchanged, lost},
+		"an edit begun":                   {store.ActionUpdate, false, "u1", removeHandover, waits},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := openDesk(t)
-			_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+			d := newChangeFixture(t)
+			_, err := d.writer.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 			require.NoError(t, err)
-			r := d.asks(tc.action)
-			next := d.asks(store.ActionAdd)
-			c := d.begins(store.Intent{UID: tc.uid, ResourceVersion: "10", Generation: 2})
+			r := d.requestChange(tc.action)
+			next := d.requestChange(store.ActionAdd)
+			c := d.beginChange(store.Intent{UID: tc.uid, ResourceVersion: "10", Generation: 2})
 			if tc.applied {
-				d.applies(c, tc.uid, 2)
+				d.markApplied(c, tc.uid, 2)
 			}
 			require.NoError(t, tc.end(t.Context(), d.writer))
-			d.ends(r, tc.want)
-			d.ends(next, waits)
-			before := contents(t, d.owner)
-			require.NoError(t, release(t.Context(), d.writer))
-			if diff := cmp.Diff(before, contents(t, d.owner)); diff != "" {
+			d.requireOutcome(r, tc.want)
+			d.requireOutcome(next, waits)
+			before := databaseContents(t, d.owner)
+			require.NoError(t, removeHandover(t.Context(), d.writer))
+			if diff := cmp.Diff(before, databaseContents(t, d.owner)); diff != "" {
 				t.Errorf("a second release wrote (-before +after):\n%s", diff)
 			}
 		})
 	}
 }
 
-func release(ctx context.Context, w *postgres.Writer) error {
+func removeHandover(ctx context.Context, w *postgres.Writer) error {
 	return w.Remove(ctx, handover, "u1", false)
 }
 
-func forget(ctx context.Context, w *postgres.Writer) error {
+func removeKeepingPolicy(ctx context.Context, w *postgres.Writer) error {
 	return w.RemoveKeepingPolicy(ctx, handover, "u1")
 }
 
-func sweepAll(ctx context.Context, w *postgres.Writer) error {
+func removeAllUnchanged(ctx context.Context, w *postgres.Writer) error {
 	rows, err := w.ListRows(ctx, store.Key{}, 10, 0)
 	if err != nil {
 		return err
@@ -524,27 +524,27 @@ func sweepAll(ctx context.Context, w *postgres.Writer) error {
 }
 
 func TestDeleteOldChanges(t *testing.T) {
-	d := openDesk(t)
+	d := newChangeFixture(t)
 	for range 3 {
-		d.asks(store.ActionUpdate)
-		require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
+		d.requestChange(store.ActionUpdate)
+		require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	}
-	open := d.asks(store.ActionUpdate)
-	d.older(2 * time.Hour)
+	open := d.requestChange(store.ActionUpdate)
+	d.backdate(2 * time.Hour)
 	for _, want := range []int{2, 1, 0} {
 		if got, err := d.writer.DeleteOldChanges(t.Context(), time.Hour, 2); err != nil || got != want {
 			t.Errorf("dropped %d, %v; want %d", got, err, want)
 		}
 	}
-	d.ends(open, store.ChangeOutcome{State: store.ChangePending})
+	d.requireOutcome(open, store.ChangeOutcome{State: store.ChangePending})
 }
 
 func TestListenChanges(t *testing.T) {
-	d := openDesk(t)
+	d := newChangeFixture(t)
 	woken := make(chan struct{}, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	owner := open(t, d.owner) // as the controller is
+	owner := openStore(t, d.owner) // as the controller is
 	go func() { ended <- owner.ListenChanges(ctx, func() { woken <- struct{}{} }) }()
 	hears := func(what string) {
 		t.Helper()
@@ -555,9 +555,9 @@ func TestListenChanges(t *testing.T) {
 		}
 	}
 	hears("connecting")
-	d.asks(store.ActionUpdate)
+	d.requestChange(store.ActionUpdate)
 	hears("a request")
-	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), store.ChangeRefused, store.ReasonOwnedElsewhere, "words"))
 	hears("an answer")
 	cancel()
 	require.NoError(t, <-ended)
@@ -565,11 +565,11 @@ func TestListenChanges(t *testing.T) {
 
 // TestWriter_ForeignClusterChanges: what a controller may not publish it may not touch here, either.
 func TestWriter_ForeignClusterChanges(t *testing.T) {
-	d := openDesk(t)
-	d.asks(store.ActionUpdate)
-	d.older(store.ChangeExpiry + time.Second)
-	c := d.open()
-	foreign := open(t, d.owner).Writer("another cluster")
+	d := newChangeFixture(t)
+	d.requestChange(store.ActionUpdate)
+	d.backdate(store.ChangeExpiry + time.Second)
+	c := d.nextChange()
+	foreign := openStore(t, d.owner).Writer("another cluster")
 	_ = foreign.ClaimDatabase(t.Context())
 	for name, err := range map[string]error{
 		"begin":   foreign.BeginChange(t.Context(), c, store.Intent{}),

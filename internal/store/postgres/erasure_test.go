@@ -17,42 +17,42 @@ const secret = "the secret"
 // TestFinalize_ErasesEdit: a text that is withdrawn, before or after, is in no request that has an end, whatever
 // it was. A repeat is told from another request all the same.
 func TestFinalize_ErasesEdit(t *testing.T) {
-	settles := func(state store.ChangeState) func(*testing.T, desk) {
-		return func(t *testing.T, d desk) {
-			require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), state, "Reason", "words"))
+	settles := func(state store.ChangeState) func(*testing.T, changeFixture) {
+		return func(t *testing.T, d changeFixture) {
+			require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), state, "Reason", "words"))
 		}
 	}
-	publishes := func(held bool) func(*testing.T, desk) {
-		return func(t *testing.T, d desk) {
-			d.applies(d.begins(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
-			_, err := d.writer.Publish(t.Context(), d.carrying("u1", 2, "text", held))
+	publishes := func(held bool) func(*testing.T, changeFixture) {
+		return func(t *testing.T, d changeFixture) {
+			d.markApplied(d.beginChange(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
+			_, err := d.writer.Publish(t.Context(), d.publicationWithChange("u1", 2, "text", held))
 			require.NoError(t, err)
 		}
 	}
-	for name, end := range map[string]func(*testing.T, desk){
+	for name, end := range map[string]func(*testing.T, changeFixture){
 		"refused":    settles(store.ChangeRefused),
 		"conflict":   settles(store.ChangeConflict),
 		"published":  publishes(true),
 		"superseded": publishes(false),
-		"blocked": func(t *testing.T, d desk) {
-			c := d.begins(store.Intent{UID: "u1", Generation: 2})
-			d.applies(c, "u1", 2)
+		"blocked": func(t *testing.T, d changeFixture) {
+			c := d.beginChange(store.Intent{UID: "u1", Generation: 2})
+			d.markApplied(c, "u1", 2)
 			require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "Suspended", "words"))
 		},
-		"expired": func(t *testing.T, d desk) {
-			d.older(2 * store.ChangeExpiry)
+		"expired": func(t *testing.T, d changeFixture) {
+			d.backdate(2 * store.ChangeExpiry)
 			require.NoError(t, d.writer.ExpireChanges(t.Context()))
 		},
-		"lost with the object": func(t *testing.T, d desk) {
-			d.applies(d.begins(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
-			require.NoError(t, release(t.Context(), d.writer))
+		"lost with the object": func(t *testing.T, d changeFixture) {
+			d.markApplied(d.beginChange(store.Intent{UID: "u1", Generation: 2}), "u1", 2)
+			require.NoError(t, removeHandover(t.Context(), d.writer))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := openDesk(t)
-			_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+			d := newChangeFixture(t)
+			_, err := d.writer.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 			require.NoError(t, err)
-			r := d.asks(store.ActionUpdate, func(r *store.ChangeRequest) { r.Edit.Content, r.IdempotencyKey = new(secret), "k" })
+			r := d.requestChange(store.ActionUpdate, func(r *store.ChangeRequest) { r.Edit.Content, r.IdempotencyKey = new(secret), "k" })
 			end(t, d)
 			d.keepsNo(secret)
 			was, err := d.server.ChangeOutcomes(t.Context(), r.Subject, []string{r.ID})
@@ -74,25 +74,25 @@ func TestFinalize_ErasesEdit(t *testing.T) {
 
 // TestPublish_WithdrawalErasesMessages: what was said of a request may repeat the text.
 func TestPublish_WithdrawalErasesMessages(t *testing.T) {
-	d := openDesk(t)
-	_, err := d.writer.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	d := newChangeFixture(t)
+	_, err := d.writer.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
-	refused := d.asks(store.ActionUpdate) // another's to make
-	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeRefused, store.ReasonOwnedElsewhere, "propose: "+secret))
-	blocked := d.asks(store.ActionUpdate)
-	c := d.begins(store.Intent{UID: "u1", Generation: 2})
-	d.applies(c, "u1", 2)
+	refused := d.requestChange(store.ActionUpdate) // another's to make
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), store.ChangeRefused, store.ReasonOwnedElsewhere, "propose: "+secret))
+	blocked := d.requestChange(store.ActionUpdate)
+	c := d.beginChange(store.Intent{UID: "u1", Generation: 2})
+	d.markApplied(c, "u1", 2)
 	require.NoError(t, d.writer.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID, Intact: true}, "InvalidTemplate", "no such argument: "+secret))
-	lost := d.asks(store.ActionUpdate)
-	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.open(), store.ChangeConflict, store.ReasonVersionMismatch, "words of the program's own"))
+	lost := d.requestChange(store.ActionUpdate)
+	require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), store.ChangeConflict, store.ReasonVersionMismatch, "words of the program's own"))
 
-	p := publication(t, handover, "u1", 3, "another")
+	p := newPublication(t, handover, "u1", 3, "another")
 	p.Withdrawn = []int64{1}
 	_, err = d.writer.Publish(t.Context(), p)
 	require.NoError(t, err)
 	d.keepsNo(secret)
-	d.ends(refused, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
-	d.ends(blocked, store.ChangeOutcome{State: store.ChangeBlocked, Reason: "InvalidTemplate"})
+	d.requireOutcome(refused, store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonOwnedElsewhere})
+	d.requireOutcome(blocked, store.ChangeOutcome{State: store.ChangeBlocked, Reason: "InvalidTemplate"})
 	outcomes, err := d.server.ChangeOutcomes(t.Context(), lost.Subject, []string{lost.ID})
 	require.NoError(t, err)
 	if got := outcomes[0].Message; got != "words of the program's own" {
@@ -101,9 +101,9 @@ func TestPublish_WithdrawalErasesMessages(t *testing.T) {
 }
 
 // keepsNo wants no trace of a text in what is kept of requests.
-func (d desk) keepsNo(text string) {
+func (d changeFixture) keepsNo(text string) {
 	d.Helper()
-	for _, row := range contents(d.T, d.owner)["prompt_changes"] {
+	for _, row := range databaseContents(d.T, d.owner)["prompt_changes"] {
 		if strings.Contains(row, text) {
 			d.Errorf("kept of a request: %s", row)
 		}

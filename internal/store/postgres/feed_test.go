@@ -31,14 +31,14 @@ func TestPublish_Overlapping(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			owner := pgtest.New(t)
-			s := open(t, owner)
-			w := claim(t, s, cluster)
+			s := openStore(t, owner)
+			w := claimWriter(t, s, cluster)
 			first, err := pgtest.Connect(t, owner).Begin(t.Context())
 			require.NoError(t, err)
 			_, err = first.Exec(t.Context(), "update feed set revision = revision + 1")
 			require.NoError(t, err)
 
-			waited := publishLater(t, w, publication(t, handover, "u1", 1, "text"))
+			waited := publishLater(t, w, newPublication(t, handover, "u1", 1, "text"))
 			awaitLock(t, owner)
 			feed, err := s.Feed(t.Context())
 			require.NoError(t, err)
@@ -66,14 +66,14 @@ func TestPublish_Overlapping(t *testing.T) {
 func TestPublish_ConnectionCut(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
+	w := claimWriter(t, openStore(t, owner), cluster)
 	conn := pgtest.Connect(t, owner)
-	before := contents(t, owner)
+	before := databaseContents(t, owner)
 	first, err := conn.Begin(t.Context())
 	require.NoError(t, err)
 	_, err = first.Exec(t.Context(), "select from feed for update")
 	require.NoError(t, err)
-	waited := publishLater(t, w, publication(t, handover, "u1", 1, "text"))
+	waited := publishLater(t, w, newPublication(t, handover, "u1", 1, "text"))
 	awaitLock(t, owner)
 	_, err = pgtest.Connect(t, owner).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
 	require.NoError(t, err)
@@ -81,10 +81,10 @@ func TestPublish_ConnectionCut(t *testing.T) {
 		t.Errorf("got %v, want that the database is away", got.err)
 	}
 	require.NoError(t, first.Rollback(t.Context()))
-	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+	if diff := cmp.Diff(before, databaseContents(t, owner)); diff != "" {
 		t.Errorf("what the cut-off publish left (-before +after):\n%s", diff)
 	}
-	if _, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text")); err != nil {
+	if _, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text")); err != nil {
 		t.Errorf("publish after it: %v", err)
 	}
 }
@@ -97,8 +97,8 @@ const patience = time.Minute
 func TestListen(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
-	reader := open(t, pgtest.AsServerRole(t, owner))
+	w := claimWriter(t, openStore(t, owner), cluster)
+	reader := openStore(t, pgtest.AsServerRole(t, owner))
 	ctx, cancel := context.WithCancel(t.Context())
 	woken, ended := make(chan struct{}, 100), make(chan error, 1)
 	listen := func() { ended <- reader.Listen(ctx, func() { woken <- struct{}{} }) }
@@ -114,7 +114,7 @@ func TestListen(t *testing.T) {
 	}
 	go listen()
 	await("the first connection")
-	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	_, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
 	await("a publish")
 	require.NoError(t, w.Remove(t.Context(), handover, "u1", false))
@@ -146,15 +146,15 @@ func TestListen(t *testing.T) {
 func TestPublish_WriterOnlyNotifiesNobody(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
-	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	w := claimWriter(t, openStore(t, owner), cluster)
+	_, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
 	conn := pgtest.Connect(t, owner)
 	_, err = conn.Exec(t.Context(), "listen lectern")
 	require.NoError(t, err)
-	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 2, "text"))
+	_, err = w.Publish(t.Context(), newPublication(t, handover, "u1", 2, "text"))
 	require.NoError(t, err)
-	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 3, "visible"))
+	_, err = w.Publish(t.Context(), newPublication(t, handover, "u1", 3, "visible"))
 	require.NoError(t, err)
 	heard, err := conn.WaitForNotification(t.Context())
 	require.NoError(t, err)
@@ -163,17 +163,17 @@ func TestPublish_WriterOnlyNotifiesNobody(t *testing.T) {
 	}
 }
 
-type outcome struct {
+type publishResult struct {
 	store.Published
 	err error
 }
 
-func publishLater(t *testing.T, w *postgres.Writer, p store.Publication) <-chan outcome {
+func publishLater(t *testing.T, w *postgres.Writer, p store.Publication) <-chan publishResult {
 	t.Helper()
-	done := make(chan outcome, 1)
+	done := make(chan publishResult, 1)
 	go func() {
 		published, err := w.Publish(context.WithoutCancel(t.Context()), p)
-		done <- outcome{published, err}
+		done <- publishResult{published, err}
 	}()
 	return done
 }
@@ -189,7 +189,7 @@ func awaitLock(t *testing.T, o postgres.Options) {
 	})
 }
 
-func publication(t *testing.T, k store.Key, uid string, generation int64, text string) store.Publication {
+func newPublication(t *testing.T, k store.Key, uid string, generation int64, text string) store.Publication {
 	t.Helper()
 	c, err := prompt.Compile(prompt.Spec{Title: k.Name, Messages: []prompt.Message{{Role: prompt.User, Text: text}}}, nil)
 	require.NoError(t, err)
@@ -198,8 +198,8 @@ func publication(t *testing.T, k store.Key, uid string, generation int64, text s
 	}
 }
 
-// contents is every row of every table with the transaction that wrote it.
-func contents(t *testing.T, o postgres.Options) map[string][]string {
+// databaseContents is every row of every table with the transaction that wrote it.
+func databaseContents(t *testing.T, o postgres.Options) map[string][]string {
 	t.Helper()
 	conn := pgtest.Connect(t, o)
 	found := map[string][]string{}
@@ -217,8 +217,8 @@ func contents(t *testing.T, o postgres.Options) map[string][]string {
 func TestPublish_Deadlock(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
-	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "one"))
+	w := claimWriter(t, openStore(t, owner), cluster)
+	_, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "one"))
 	require.NoError(t, err)
 	other, err := pgtest.Connect(t, pgtest.AsSuperuser(t, owner)).Begin(t.Context())
 	require.NoError(t, err)
@@ -226,7 +226,7 @@ func TestPublish_Deadlock(t *testing.T) {
 	require.NoError(t, err)
 	_, err = other.Exec(t.Context(), "select from feed for update")
 	require.NoError(t, err)
-	waited := publishLater(t, w, publication(t, handover, "u1", 2, "two"))
+	waited := publishLater(t, w, newPublication(t, handover, "u1", 2, "two"))
 	awaitLock(t, owner)
 	_, err = other.Exec(t.Context(), "select from prompts for update")
 	require.NoError(t, err)

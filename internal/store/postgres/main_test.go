@@ -21,8 +21,8 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Subject {
 		owner := pgtest.New(t)
 		return storetest.Subject{
-			Writer: claim(t, open(t, owner), cluster),
-			Reader: open(t, pgtest.AsServerRole(t, owner)),
+			Writer: claimWriter(t, openStore(t, owner), cluster),
+			Reader: openStore(t, pgtest.AsServerRole(t, owner)),
 		}
 	})
 }
@@ -32,8 +32,8 @@ func TestLibrary(t *testing.T) {
 	t.Parallel()
 	storetest.RunLibrary(t, func(t *testing.T) (storetest.Subject, storetest.Library) {
 		owner := pgtest.New(t)
-		reader := open(t, pgtest.AsServerRole(t, owner))
-		return storetest.Subject{Writer: claim(t, open(t, owner), cluster), Reader: reader}, reader
+		reader := openStore(t, pgtest.AsServerRole(t, owner))
+		return storetest.Subject{Writer: claimWriter(t, openStore(t, owner), cluster), Reader: reader}, reader
 	})
 }
 
@@ -41,13 +41,13 @@ func TestLibrary(t *testing.T) {
 func TestLibrary_ManyHits(t *testing.T) {
 	t.Parallel()
 	storetest.RunLibrary(t, func(t *testing.T) (storetest.Subject, storetest.Library) {
-		s := open(t, pgtest.New(t))
+		s := openStore(t, pgtest.New(t))
 		s.SetRankLimit(1)
-		return storetest.Subject{Writer: claim(t, s, cluster), Reader: s}, s
+		return storetest.Subject{Writer: claimWriter(t, s, cluster), Reader: s}, s
 	})
 }
 
-func open(t testing.TB, o postgres.Options) *postgres.Store {
+func openStore(t testing.TB, o postgres.Options) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), o)
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func open(t testing.TB, o postgres.Options) *postgres.Store {
 	return s
 }
 
-func claim(t testing.TB, s *postgres.Store, uid string) *postgres.Writer {
+func claimWriter(t testing.TB, s *postgres.Store, uid string) *postgres.Writer {
 	t.Helper()
 	w := s.Writer(uid)
 	require.NoError(t, w.ClaimDatabase(t.Context()))

@@ -22,7 +22,7 @@ import (
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	blank := pgtest.NewBlank(t)
-	s := open(t, blank)
+	s := openStore(t, blank)
 	if err := s.VerifySchema(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
 		t.Errorf("verify without a schema: %v, want that it is behind", err)
 	}
@@ -48,7 +48,7 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
 	}
 	require.NoError(t, s.VerifySchema(t.Context()))
-	require.NoError(t, open(t, pgtest.AsServerRole(t, blank)).VerifySchema(t.Context()))
+	require.NoError(t, openStore(t, pgtest.AsServerRole(t, blank)).VerifySchema(t.Context()))
 
 	conn := pgtest.Connect(t, blank)
 	_, err := conn.Exec(t.Context(), "insert into goose_db_version (version_id, is_applied) values (99, true)")
@@ -82,7 +82,7 @@ func TestMigrate_DatabaseAway(t *testing.T) {
 func TestMigrate_NewEpoch(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	reader := open(t, pgtest.AsServerRole(t, owner))
+	reader := openStore(t, pgtest.AsServerRole(t, owner))
 	before, err := reader.Feed(t.Context())
 	require.NoError(t, err)
 	last := before
@@ -134,25 +134,25 @@ func TestMigrate_Grants(t *testing.T) {
 			"DDL":      "alter table " + table + " add column x int",
 		} {
 			allowed := strings.Contains(granted[table], privilege)
-			if got := permitted(t, conn, sql); got != allowed {
+			if got := isPermitted(t, conn, sql); got != allowed {
 				t.Errorf("%s on %s: permitted %t, want %t", privilege, table, got, allowed)
 			}
 		}
 	}
 	for _, column := range []string{"state", "reason", "message", "version", "attempt", "begun_at", "settled_at", "seq", "asked_as", "replica", "requested_at"} {
-		if permitted(t, conn, "insert into prompt_changes (id, "+column+") values (gen_random_uuid(), default)") {
+		if isPermitted(t, conn, "insert into prompt_changes (id, "+column+") values (gen_random_uuid(), default)") {
 			t.Errorf("the server's role may say the %s of a change request", column)
 		}
 	}
 	for _, sql := range []string{"create table x ()", "create schema x", "create function f() returns int language sql as 'select 1'"} {
-		if permitted(t, conn, sql) {
+		if isPermitted(t, conn, sql) {
 			t.Errorf("the server's role may %s", sql)
 		}
 	}
 }
 
-// permitted says whether a statement fails for want of a right, and leaves no trace of one that does not.
-func permitted(t *testing.T, conn *pgx.Conn, sql string) bool {
+// isPermitted says whether a statement fails for want of a right, and leaves no trace of one that does not.
+func isPermitted(t *testing.T, conn *pgx.Conn, sql string) bool {
 	t.Helper()
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)

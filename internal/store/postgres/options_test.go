@@ -62,7 +62,7 @@ func TestOptions_URLFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "url")
 	require.NoError(t, os.WriteFile(file, []byte("postgres://nobody@127.0.0.1:1/nowhere\n"), 0o600))
-	s := open(t, postgres.Options{URLFile: file})
+	s := openStore(t, postgres.Options{URLFile: file})
 	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("ping of a closed port: %v, want that the database is away", err)
 	}
@@ -95,7 +95,7 @@ func TestOptions_Parts(t *testing.T) {
 	cfg := pgtest.Connect(t, owner).Config()
 	password := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(password, []byte(cfg.Password), 0o600))
-	s := open(t, postgres.Options{
+	s := openStore(t, postgres.Options{
 		Host: cfg.Host, Port: cfg.Port, Database: cfg.Database, User: cfg.User, PasswordFile: password, SSLMode: "disable",
 	})
 	require.NoError(t, s.VerifySchema(t.Context()))

@@ -21,18 +21,18 @@ import (
 func TestPublish_EqualWritesNoRow(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
-	p := publication(t, handover, "u1", 1, "text {{x}}")
+	w := claimWriter(t, openStore(t, owner), cluster)
+	p := newPublication(t, handover, "u1", 1, "text {{x}}")
 	p.Labels = map[string]string{"team": "ops"}
 	p.Channels = []store.ChannelRule{{Name: "beta"}, {Name: "production", Version: 1}, {Name: "none", Version: 7}}
 	_, err := w.Publish(t.Context(), p)
 	require.NoError(t, err)
-	before := contents(t, owner)
+	before := databaseContents(t, owner)
 	for range 3 {
 		_, err = w.Publish(t.Context(), p)
 		require.NoError(t, err)
 	}
-	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+	if diff := cmp.Diff(before, databaseContents(t, owner)); diff != "" {
 		t.Errorf("rows (-before +after):\n%s", diff)
 	}
 }
@@ -41,31 +41,31 @@ func TestPublish_EqualWritesNoRow(t *testing.T) {
 func TestWriter_SecondCluster(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	s := open(t, owner)
-	first := claim(t, s, "first")
-	_, err := first.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	s := openStore(t, owner)
+	first := claimWriter(t, s, "first")
+	_, err := first.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
-	before := contents(t, owner)
+	before := databaseContents(t, owner)
 
 	refused := s.Writer("second")
-	foreign(t, refused.ClaimDatabase(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
-	_, err = refused.Publish(t.Context(), publication(t, handover, "u1", 2, "of the second"))
-	foreign(t, err, store.ForeignClusterError{Owner: "first", Asked: "second"})
-	foreign(t, s.Writer("second").CheckCluster(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
+	requireForeign(t, refused.ClaimDatabase(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
+	_, err = refused.Publish(t.Context(), newPublication(t, handover, "u1", 2, "of the second"))
+	requireForeign(t, err, store.ForeignClusterError{Owner: "first", Asked: "second"})
+	requireForeign(t, s.Writer("second").CheckCluster(t.Context()), store.ForeignClusterError{Owner: "first", Asked: "second"})
 	require.NoError(t, first.CheckCluster(t.Context()))
-	claim(t, s, "first")
-	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+	claimWriter(t, s, "first")
+	if diff := cmp.Diff(before, databaseContents(t, owner)); diff != "" {
 		t.Errorf("what the refused claim wrote (-before +after):\n%s", diff)
 	}
 
 	_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{AdoptCluster: true})
 	require.NoError(t, err)
-	foreign(t, first.CheckCluster(t.Context()), store.ForeignClusterError{Asked: "first"})
-	second := claim(t, s, "second")
-	before = contents(t, owner)
+	requireForeign(t, first.CheckCluster(t.Context()), store.ForeignClusterError{Asked: "first"})
+	second := claimWriter(t, s, "second")
+	before = databaseContents(t, owner)
 	for name, write := range map[string]func() error{
 		"publish": func() error {
-			_, err := first.Publish(t.Context(), publication(t, handover, "u1", 2, "of the first"))
+			_, err := first.Publish(t.Context(), newPublication(t, handover, "u1", 2, "of the first"))
 			return err
 		},
 		"remove": func() error { return first.Remove(t.Context(), handover, "u1", false) },
@@ -75,16 +75,18 @@ func TestWriter_SecondCluster(t *testing.T) {
 		},
 		"purge": func() error { _, err := first.PurgeTombstones(t.Context(), 0, 1); return err },
 	} {
-		t.Run(name, func(t *testing.T) { foreign(t, write(), store.ForeignClusterError{Owner: "second", Asked: "first"}) })
+		t.Run(name, func(t *testing.T) {
+			requireForeign(t, write(), store.ForeignClusterError{Owner: "second", Asked: "first"})
+		})
 	}
-	if diff := cmp.Diff(before, contents(t, owner)); diff != "" {
+	if diff := cmp.Diff(before, databaseContents(t, owner)); diff != "" {
 		t.Errorf("what the first cluster wrote (-before +after):\n%s", diff)
 	}
-	_, err = second.Publish(t.Context(), publication(t, handover, "u1", 2, "of the second"))
+	_, err = second.Publish(t.Context(), newPublication(t, handover, "u1", 2, "of the second"))
 	require.NoError(t, err)
 }
 
-func foreign(t *testing.T, err error, want store.ForeignClusterError) {
+func requireForeign(t *testing.T, err error, want store.ForeignClusterError) {
 	t.Helper()
 	if got, ok := errors.AsType[*store.ForeignClusterError](err); !ok || *got != want {
 		t.Errorf("got %v, want %v", err, &want)
@@ -97,7 +99,7 @@ func TestErasure_TextIsNowhere(t *testing.T) {
 	const secret = "hunter2"
 	written := func(t *testing.T, w *postgres.Writer, k store.Key) {
 		t.Helper()
-		p := publication(t, k, "u1", 1, "x")
+		p := newPublication(t, k, "u1", 1, "x")
 		c, err := prompt.Compile(prompt.Spec{
 			Title: secret, Description: secret, Category: secret, Metadata: []byte(`{"a":"` + secret + `"}`),
 			Messages: []prompt.Message{{Role: prompt.User, Text: "password " + secret + " {{" + secret + "}}{{! " + secret + " }}"}},
@@ -109,13 +111,13 @@ func TestErasure_TextIsNowhere(t *testing.T) {
 	}
 	for name, erase := range map[string]func(*testing.T, *postgres.Writer) error{
 		"withdrawn": func(t *testing.T, w *postgres.Writer) error {
-			p := publication(t, handover, "u1", 2, "clean")
+			p := newPublication(t, handover, "u1", 2, "clean")
 			p.Withdrawn = []int64{1}
 			_, err := w.Publish(t.Context(), p)
 			return err
 		},
 		"withdrawn under production": func(t *testing.T, w *postgres.Writer) error {
-			p := publication(t, handover, "u1", 2, "clean")
+			p := newPublication(t, handover, "u1", 2, "clean")
 			p.Channels = []store.ChannelRule{{Name: store.Production, Version: 5}}
 			p.Withdrawn = []int64{1}
 			_, err := w.Publish(t.Context(), p)
@@ -130,13 +132,13 @@ func TestErasure_TextIsNowhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			owner := pgtest.New(t)
-			w := claim(t, open(t, owner), cluster)
+			w := claimWriter(t, openStore(t, owner), cluster)
 			written(t, w, handover)
-			if !strings.Contains(fmt.Sprint(contents(t, owner)), secret) {
+			if !strings.Contains(fmt.Sprint(databaseContents(t, owner)), secret) {
 				t.Fatal("the text was never stored; this test sees nothing")
 			}
 			require.NoError(t, erase(t, w))
-			for table, rows := range contents(t, owner) {
+			for table, rows := range databaseContents(t, owner) {
 				for _, row := range rows {
 					if strings.Contains(row, secret) {
 						t.Errorf("%s still has it: %s", table, row)
@@ -150,8 +152,8 @@ func TestErasure_TextIsNowhere(t *testing.T) {
 func TestVersions_Immutable(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
-	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	w := claimWriter(t, openStore(t, owner), cluster)
+	_, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
 	conn := pgtest.Connect(t, owner)
 	for name, set := range map[string]string{
@@ -170,7 +172,7 @@ func TestVersions_Immutable(t *testing.T) {
 func TestPublish_DerivedTables(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
+	w := claimWriter(t, openStore(t, owner), cluster)
 	conn := pgtest.Connect(t, owner)
 	type derived struct {
 		Tags, Variables, Moves []string
@@ -204,7 +206,7 @@ func TestPublish_DerivedTables(t *testing.T) {
 			Tags: []string{"a", "c"}, Moves: []string{"production 1", "production 1 2", "production 2"}, Found: true, Template: true, Latest: 3,
 		}},
 	} {
-		p := publication(t, handover, "u1", int64(generation+1), "x")
+		p := newPublication(t, handover, "u1", int64(generation+1), "x")
 		step.spec.Messages = []prompt.Message{{Role: prompt.User, Text: step.text}}
 		var err error
 		p.Compiled, err = prompt.Compile(step.spec, nil)
@@ -236,10 +238,10 @@ func TestPublish_MutualIncluders(t *testing.T) {
 	owner := pgtest.New(t)
 	s, err := postgres.Open(t.Context(), owner)
 	require.NoError(t, err)
-	w := claim(t, s, cluster)
+	w := claimWriter(t, s, cluster)
 	left, right := store.Key{Namespace: "support", Name: "left"}, store.Key{Namespace: "support", Name: "right"}
 	for _, k := range []store.Key{left, right} {
-		_, err := w.Publish(t.Context(), publication(t, k, "u1", 1, "first"))
+		_, err := w.Publish(t.Context(), newPublication(t, k, "u1", 1, "first"))
 		require.NoError(t, err)
 	}
 	const sides, rounds = 8, 40
@@ -251,7 +253,7 @@ func TestPublish_MutualIncluders(t *testing.T) {
 		}
 		wg.Go(func() {
 			for round := range rounds {
-				p := publication(t, own, "u1", 1, fmt.Sprintf("side %d round %d", side, round))
+				p := newPublication(t, own, "u1", 1, fmt.Sprintf("side %d round %d", side, round))
 				p.HistoryLimit = 0 // what nobody pins yet would be dropped
 				p.Compiled.Includes = []prompt.Included{{Name: other.Name, Version: 1, Selector: "@1"}}
 				if _, err := w.Publish(t.Context(), p); err != nil {

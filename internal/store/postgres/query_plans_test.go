@@ -35,15 +35,15 @@ func TestQueryPlans_Reads(t *testing.T) {
 	}
 	touched := map[string][2]float64{}
 	for round, size := range []int{1_000, 100_000} {
-		fill(t, conn, size)
+		fillPrompts(t, conn, size)
 		for name, q := range queries {
 			args := strings.ReplaceAll(q.args, "@last", fmt.Sprint(size-50))
-			plan := explain(t, conn, query(t, q.file, q.name), args)
+			plan := explainQuery(t, conn, readQuery(t, q.file, q.name), args)
 			if found := regexp.MustCompile(q.forbid).FindString(plan); found != "" && size == 100_000 {
 				t.Errorf("%s: the plan has %s:\n%s", name, found, plan)
 			}
 			counts := touched[name]
-			counts[round] = buffers(t, plan)
+			counts[round] = touchedPages(t, plan)
 			touched[name] = counts
 		}
 	}
@@ -83,18 +83,18 @@ func TestQueryPlans_Changes(t *testing.T) {
 		"EarlierRequest":         {"changes.sql", "'Update', 'ns-1', 'p-1', '{}', 0, 's', '6f1c1f0e-0000-4000-8000-000000000001', 'k'"},
 		"WithdrawVersions":       {"publish.sql", "7, '{1}'"},
 	} {
-		plan := explain(t, conn, query(t, q.file, name), q.args)
+		plan := explainQuery(t, conn, readQuery(t, q.file, name), q.args)
 		if strings.Contains(plan, "Seq Scan") {
 			t.Errorf("%s: the plan has a Seq Scan:\n%s", name, plan)
 		}
-		if touched := buffers(t, plan); touched > 50 {
+		if touched := touchedPages(t, plan); touched > 50 {
 			t.Errorf("%s touches %.0f pages beside 100,000 settled requests:\n%s", name, touched, plan)
 		}
 	}
 }
 
-// fill replaces the prompts by that many in ten namespaces.
-func fill(t *testing.T, conn *pgx.Conn, size int) {
+// fillPrompts replaces the prompts by that many in ten namespaces.
+func fillPrompts(t *testing.T, conn *pgx.Conn, size int) {
 	t.Helper()
 	for _, sql := range []string{
 		"truncate prompts cascade",
@@ -112,8 +112,8 @@ func fill(t *testing.T, conn *pgx.Conn, size int) {
 	}
 }
 
-// query is the text of a named query with its parameters numbered in order of appearance.
-func query(t *testing.T, file, name string) string {
+// readQuery is the text of a named query with its parameters numbered in order of appearance.
+func readQuery(t *testing.T, file, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("queries/" + file)
 	require.NoError(t, err)
@@ -133,7 +133,7 @@ func query(t *testing.T, file, name string) string {
 	})
 }
 
-func explain(t *testing.T, conn *pgx.Conn, sql, args string) string {
+func explainQuery(t *testing.T, conn *pgx.Conn, sql, args string) string {
 	t.Helper()
 	for _, statement := range []string{"set plan_cache_mode = force_generic_plan", "deallocate all", "prepare q as " + strings.TrimRight(strings.TrimSpace(sql), ";")} {
 		_, err := conn.PgConn().Exec(t.Context(), statement).ReadAll()
@@ -149,7 +149,7 @@ func explain(t *testing.T, conn *pgx.Conn, sql, args string) string {
 	return plan
 }
 
-func buffers(t *testing.T, plan string) float64 {
+func touchedPages(t *testing.T, plan string) float64 {
 	t.Helper()
 	var parsed []struct {
 		Plan map[string]any

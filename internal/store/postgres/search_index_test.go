@@ -22,11 +22,11 @@ import (
 func TestPublish_IndexesRevived(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
-	p := publication(t, handover, "u1", 1, "text")
+	w := claimWriter(t, openStore(t, owner), cluster)
+	p := newPublication(t, handover, "u1", 1, "text")
 	_, err := w.Publish(t.Context(), p)
 	require.NoError(t, err)
-	want := indexed(t, owner)
+	want := readSearchIndex(t, owner)
 	require.NoError(t, w.Remove(t.Context(), handover, "u1", false))
 	for _, table := range []string{"prompt_search", "prompt_similarity"} {
 		_, err := pgtest.Connect(t, owner).Exec(t.Context(), "delete from "+table)
@@ -41,7 +41,7 @@ func TestPublish_IndexesRevived(t *testing.T) {
 	p.Takeover = &fenced.Row
 	_, err = w.Publish(t.Context(), p)
 	require.NoError(t, err)
-	if diff := cmp.Diff(want, indexed(t, owner)); diff != "" {
+	if diff := cmp.Diff(want, readSearchIndex(t, owner)); diff != "" {
 		t.Errorf("what is searched (-want +got):\n%s", diff)
 	}
 }
@@ -50,10 +50,10 @@ func TestPublish_IndexesRevived(t *testing.T) {
 func TestBackfillSearchIndex(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
+	w := claimWriter(t, openStore(t, owner), cluster)
 	for i := range 7 {
 		for generation, text := range []string{"first {{x}}", "Second Ünd letzte"} {
-			p := publication(t, store.Key{Namespace: "support", Name: fmt.Sprint("p", i)}, "u1", int64(generation+1), fmt.Sprint(text, i))
+			p := newPublication(t, store.Key{Namespace: "support", Name: fmt.Sprint("p", i)}, "u1", int64(generation+1), fmt.Sprint(text, i))
 			if i == 3 {
 				p.Channels = []store.ChannelRule{{Name: store.Production, Version: 1}}
 			}
@@ -62,7 +62,7 @@ func TestBackfillSearchIndex(t *testing.T) {
 		}
 	}
 	require.NoError(t, w.Remove(t.Context(), store.Key{Namespace: "support", Name: "p6"}, "u1", false))
-	want := indexed(t, owner)
+	want := readSearchIndex(t, owner)
 
 	conn := pgtest.Connect(t, owner)
 	for _, sql := range []string{
@@ -73,7 +73,7 @@ func TestBackfillSearchIndex(t *testing.T) {
 		_, err := conn.Exec(t.Context(), sql)
 		require.NoError(t, err)
 	}
-	feed, err := open(t, owner).Feed(t.Context())
+	feed, err := openStore(t, owner).Feed(t.Context())
 	require.NoError(t, err)
 	rounds := 0
 	for after := int64(0); ; rounds++ {
@@ -88,22 +88,22 @@ func TestBackfillSearchIndex(t *testing.T) {
 		t.Errorf("%d rounds of two for five prompts, want 3", rounds)
 	}
 	delete(want, "p6") // a tombstone is not searched
-	if diff := cmp.Diff(want, indexed(t, owner)); diff != "" {
+	if diff := cmp.Diff(want, readSearchIndex(t, owner)); diff != "" {
 		t.Errorf("(-as published +reindexed):\n%s", diff)
 	}
-	before := contents(t, owner)
+	before := databaseContents(t, owner)
 	last, err := w.BackfillSearchIndex(t.Context(), 0, 100)
 	require.NoError(t, err)
-	if diff := cmp.Diff(before, contents(t, owner)); last != 0 || diff != "" {
+	if diff := cmp.Diff(before, databaseContents(t, owner)); last != 0 || diff != "" {
 		t.Errorf("again it came to %d and wrote (-before +after):\n%s", last, diff)
 	}
-	if now, err := open(t, owner).Feed(t.Context()); err != nil || now != feed {
+	if now, err := openStore(t, owner).Feed(t.Context()); err != nil || now != feed {
 		t.Errorf("the feed is %+v, %v after %+v: nothing that is served changed", now, err, feed)
 	}
 }
 
-// indexed is what each prompt is found by, by name.
-func indexed(t *testing.T, owner postgres.Options) map[string]string {
+// readSearchIndex is what each prompt is found by, by name.
+func readSearchIndex(t *testing.T, owner postgres.Options) map[string]string {
 	t.Helper()
 	rows, err := pgtest.Connect(t, owner).Query(t.Context(), `
 		select p.name::text, (to_jsonb(s) || to_jsonb(l))::text
@@ -120,8 +120,8 @@ func indexed(t *testing.T, owner postgres.Options) map[string]string {
 func TestBackfillSearchIndex_LockedRow(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
-	_, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	w := claimWriter(t, openStore(t, owner), cluster)
+	_, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
 	conn := pgtest.Connect(t, owner)
 	_, err = conn.Exec(t.Context(), "delete from prompt_search")
@@ -170,9 +170,9 @@ func TestMigrate_WithoutTrigrams(t *testing.T) {
 func TestDeleteUnusedTags(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	w := claim(t, open(t, owner), cluster)
+	w := claimWriter(t, openStore(t, owner), cluster)
 	tagged := func(name string, generation int64, tags ...string) store.Publication {
-		p := publication(t, store.Key{Namespace: "support", Name: name}, "u1", generation, "x")
+		p := newPublication(t, store.Key{Namespace: "support", Name: name}, "u1", generation, "x")
 		var err error
 		p.Compiled, err = prompt.Compile(prompt.Spec{Tags: tags, Messages: []prompt.Message{{Role: prompt.User, Text: "text"}}}, nil)
 		require.NoError(t, err)

@@ -19,22 +19,22 @@ import (
 func TestPublish_FeedLocked(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.New(t)
-	s := open(t, owner)
-	w := claim(t, s, cluster)
+	s := openStore(t, owner)
+	w := claimWriter(t, s, cluster)
 	s.SetCallTimeout(200 * time.Millisecond)
 
 	forgotten, err := pgtest.Connect(t, owner).Begin(t.Context())
 	require.NoError(t, err)
 	_, err = forgotten.Exec(t.Context(), "select from feed for update")
 	require.NoError(t, err)
-	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	_, err = w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("publish beside a lock gives %v, want %v", err, store.ErrUnavailable)
 	}
 
 	require.NoError(t, forgotten.Rollback(context.Background()))
 	s.SetCallTimeout(10 * time.Second)
-	_, err = w.Publish(t.Context(), publication(t, handover, "u1", 1, "text"))
+	_, err = w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
 }
 
@@ -44,20 +44,23 @@ func TestStore_UnresponsiveServer(t *testing.T) {
 	owner := pgtest.New(t)
 	u, err := url.Parse(owner.URL)
 	require.NoError(t, err)
-	silent, address := proxy(t, u.Host)
+	silent, address := startProxy(t, u.Host)
 	u.Host = address
 	owner.URL = u.String()
-	s := open(t, owner)
-	w := claim(t, s, cluster)
+	s := openStore(t, owner)
+	w := claimWriter(t, s, cluster)
 	s.SetCallTimeout(200 * time.Millisecond)
 
 	silent.Store(true)
 	for name, call := range map[string]func() error{
-		"get":     func() error { _, err := s.Get(t.Context(), handover, prompt.Selector{}); return err },
-		"feed":    func() error { _, err := s.Feed(t.Context()); return err },
-		"check":   func() error { return w.CheckCluster(t.Context()) },
-		"remove":  func() error { return w.Remove(t.Context(), handover, "u1", false) },
-		"publish": func() error { _, err := w.Publish(t.Context(), publication(t, handover, "u1", 1, "text")); return err },
+		"get":    func() error { _, err := s.Get(t.Context(), handover, prompt.Selector{}); return err },
+		"feed":   func() error { _, err := s.Feed(t.Context()); return err },
+		"check":  func() error { return w.CheckCluster(t.Context()) },
+		"remove": func() error { return w.Remove(t.Context(), handover, "u1", false) },
+		"publish": func() error {
+			_, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
+			return err
+		},
 	} {
 		if err := call(); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s on a silent server gives %v, want %v", name, err, store.ErrUnavailable)
@@ -65,8 +68,8 @@ func TestStore_UnresponsiveServer(t *testing.T) {
 	}
 }
 
-// proxy passes bytes on to a server until it is told to fall silent.
-func proxy(t *testing.T, server string) (silent *atomic.Bool, address string) {
+// startProxy passes bytes on to a server until it is told to fall silent.
+func startProxy(t *testing.T, server string) (silent *atomic.Bool, address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
