@@ -17,8 +17,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/lectern-dev/lectern/internal/prompt"
-	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -302,46 +300,19 @@ func (s *stream) frame(tb testing.TB) string {
 	}
 }
 
+// The prompts of library.
 var (
-	handoverKey = store.Key{Namespace: "support", Name: "incident-handover"}
-	styleKey    = store.Key{Namespace: "support", Name: "house-style"}
-	draftKey    = store.Key{Namespace: "support", Name: "draft-style"}
-	plainKey    = store.Key{Namespace: "it", Name: "greeting"}
-	hiddenKey   = store.Key{Namespace: "support", Name: "hidden"}
+	handoverKey = catalogtest.HandoverKey
+	plainKey    = catalogtest.GreetingKey
+	hiddenKey   = catalogtest.HiddenKey
 )
 
-// library is a database with a listed prompt of three versions, another one, an unlisted one and two
-// fragments.
 func library(tb testing.TB) *catalogtest.Author {
 	tb.Helper()
-	author := catalogtest.NewAuthor(tb)
-	exposed := func(e store.Exposure, channels ...store.ChannelRule) func(*store.Publication) {
-		return func(p *store.Publication) { p.Exposure, p.Channels = e, channels }
-	}
-	author.Publish(styleKey, catalogtest.Text("Be kind."), exposed(store.Fragment))
-	author.Publish(draftKey, catalogtest.Text("Be brief."), exposed(store.Fragment, store.ChannelRule{Name: store.Production, Version: 9}))
-	brief := "brief"
-	for i, text := range []string{"First for {{ticket}}.", "Second for {{ticket}}.", "Write a {{tone}} handover for {{ticket}} & <friends>.\n{{> house-style}}"} {
-		spec := catalogtest.Text(text)
-		spec.Title, spec.Description = "Incident handover", "Hand an incident over"
-		spec.Arguments = []prompt.Declaration{
-			{Name: "ticket", Description: "Ticket number"},
-			{Name: "tone", Enum: []string{"brief", "detailed"}, Default: &brief},
-		}
-		author.Publish(handoverKey, spec, exposed(store.Listed,
-			store.ChannelRule{Name: "beta", Version: min(2, int64(i)+1)}, store.ChannelRule{Name: "stable", Version: 9}))
-	}
-	author.Publish(plainKey, catalogtest.Text("Hello."))
-	author.Publish(hiddenKey, catalogtest.Text("Not for lists."), exposed(store.Unlisted))
-	return author
+	return catalogtest.NewLibrary(tb)
 }
 
-// greeting is a source with one prompt, for tests that stop, break or count its reads.
-func greeting() *catalogtest.Source {
-	source := catalogtest.New()
-	source.Publish(plainKey, "Hello.")
-	return source
-}
+func greeting() *catalogtest.Source { return catalogtest.NewGreeting() }
 
 func getPrompt(name string, arguments map[string]any) request {
 	params := map[string]any{"name": name}

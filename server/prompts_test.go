@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/auth/authtest"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -241,26 +240,12 @@ func TestPromptsList_Pages(t *testing.T) {
 	}
 }
 
-// onlyIT allows one namespace.
-type onlyIT struct{}
-
-func (onlyIT) Authorize(_ context.Context, _ auth.Identity, _ auth.Verb, key store.Key) error {
-	if key.Namespace != "it" {
-		return fmt.Errorf("%s: %w", key, auth.ErrDenied)
-	}
-	return nil
-}
-
-func (onlyIT) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, error) {
-	return store.Scope{Namespaces: []string{"it"}}, nil
-}
-
 // TestPromptsGet_DenialEqualsAbsence: what may not be read looks like what is not there, and is not looked up.
 func TestPromptsGet_DenialEqualsAbsence(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	source.Publish(hiddenKey, "Not for everybody.")
-	replica := start(t, source, func(d *Deps) { d.Authorizer = onlyIT{} })
+	replica := start(t, source, func(d *Deps) { d.Authorizer = authtest.OnlyNamespace{Namespace: "it"} })
 	there := replica.send(t, getPrompt("support.hidden", nil))
 	gets, _ := source.CountReads()
 	absent := replica.send(t, getPrompt("support.nothing", nil))

@@ -18,6 +18,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server/auth/authtest"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
@@ -214,12 +215,12 @@ func TestResources_CacheHints(t *testing.T) {
 }
 
 // TestResources_Denied: what a caller may not get is denied in the words of what does not exist, without
-// a look at the library - this one has none to look at - and not acknowledged; what he may get is
+// a look at the library - this one has none to look at - and not acknowledged; what they may get is
 // acknowledged, there or not.
 func TestResources_Denied(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t), func(d *Deps) {
-		d.Authorizer = onlyIT{}
+		d.Authorizer = authtest.OnlyNamespace{Namespace: "it"}
 		d.Library = struct{ prompts.Library }{}
 	})
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)
@@ -264,19 +265,12 @@ func (away) GetView(context.Context, store.Key, prompt.Selector) (store.PromptVi
 	return store.PromptView{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
 }
 
-func (away) CompleteNames(context.Context, store.Scope, string, int) (store.Completions, error) {
-	return store.Completions{}, fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)
-}
-
-// TestResources_StoreUnavailable: what the store is needed for says when to come back; the values of an enum
-// come from the catalog.
+// TestResources_StoreUnavailable: the error says when to come back.
 func TestResources_StoreUnavailable(t *testing.T) {
 	t.Parallel()
 	replica := stocked(t, library(t), func(d *Deps) { d.Library = away{} })
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)
 	same(t, "503 the store is away, try again in 1 s", resource(t, session, "prompt://it/greeting"))
-	same(t, "503 the store is away, try again in 1 s", completed(t, session, completing("", promptTemplate, "name", "", nil)))
-	same(t, "[brief detailed]", completed(t, session, completing("support.incident-handover", "", "tone", "", nil)))
 }
 
 // TestResources_Notifications: clients are notified on two replicas of one database: of the list, of what they follow, and of a

@@ -17,6 +17,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/auth/authtest"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
@@ -86,20 +87,20 @@ func TestListenInOneNamespace(t *testing.T) {
 	same(t, final("1"), narrow.next(t))
 }
 
-// asked is onlyIT, and counts the decisions.
+// asked allows one namespace, and counts the decisions.
 type asked struct {
-	onlyIT
+	authtest.OnlyNamespace
 	allow, visible atomic.Int32
 }
 
 func (a *asked) Authorize(ctx context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error {
 	defer a.allow.Add(1)
-	return a.onlyIT.Authorize(ctx, identity, verb, key)
+	return a.OnlyNamespace.Authorize(ctx, identity, verb, key)
 }
 
 func (a *asked) VisibleNamespaces(ctx context.Context, identity auth.Identity) (store.Scope, error) {
 	defer a.visible.Add(1)
-	return a.onlyIT.VisibleNamespaces(ctx, identity)
+	return a.OnlyNamespace.VisibleNamespaces(ctx, identity)
 }
 
 // TestListenTellsNothingOfWhatMayNotBeListed: a caller who may list one namespace hears of it, and
@@ -107,7 +108,7 @@ func (a *asked) VisibleNamespaces(ctx context.Context, identity auth.Identity) (
 func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	t.Parallel()
 	author := library(t)
-	decider := &asked{}
+	decider := &asked{OnlyNamespace: authtest.OnlyNamespace{Namespace: "it"}}
 	replica := start(t, author, func(d *Deps) { d.Authorizer = decider })
 	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	all := replica.listen(t, request{})

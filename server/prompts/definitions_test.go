@@ -18,7 +18,8 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+// UpdateGolden is for the tests of the tools too.
+var UpdateGolden = flag.Bool("update", false, "write the golden files anew")
 
 // everyTool is a surface that offers all there are; it is asked for their definitions only.
 func everyTool() *Service {
@@ -51,7 +52,7 @@ func TestTools_Definitions(t *testing.T) {
 	if err := json.Indent(&got, append(raw, '\n'), "", "  "); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if *UpdateGolden {
 		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,10 @@
-package server
+package prompts_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -23,9 +25,9 @@ type toolClient struct {
 	schemas map[string]*jsonschema.Schema
 }
 
-func connectTools(t *testing.T, r *replica, path string) *toolClient {
+func connectTools(t *testing.T, r *httptest.Server, path string) *toolClient {
 	t.Helper()
-	box := &toolClient{ClientSession: connect(t, r, path, "2026-07-28", nil), schemas: make(map[string]*jsonschema.Schema)}
+	box := &toolClient{ClientSession: connect(t, r, path, "2026-07-28"), schemas: make(map[string]*jsonschema.Schema)}
 	for tool, err := range box.Tools(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
@@ -101,11 +103,6 @@ func (b *toolClient) text(t *testing.T, name, arguments string) string {
 		text = "! " + text
 	}
 	return text
-}
-
-// withTools gives a replica what tools read.
-func withTools(author *catalogtest.Author) func(*Deps) {
-	return func(d *Deps) { d.Library, d.DefaultNamespace = author.Store, "it" }
 }
 
 // readingCases are calls of tools that read, and what comes back of library.
@@ -283,7 +280,7 @@ var readingCases = map[string]struct{ path, tool, arguments, want string }{
 // collection is library with a plain prompt that has all there is.
 func collection(t *testing.T) *catalogtest.Author {
 	t.Helper()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	notes := catalogtest.Text("Notes of {{today}}, {{all}}")
 	notes.Title, notes.Syntax, notes.Category, notes.Tags = "Notes of {{today}}", prompt.Plain, "private", []string{"b", "a"}
 	notes.Metadata = json.RawMessage(`{"owner":"ops"}`)
@@ -422,7 +419,7 @@ func TestListPrompts_Cursors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.ResultLimit = tc.limit }), "/mcp")
+			box := connectTools(t, start(t, author, withTools(author), func(d *server.Deps) { d.ResultLimit = tc.limit }), "/mcp")
 			var got []string
 			next := ""
 			for calls := 0; ; calls++ {

@@ -1,7 +1,6 @@
-package server
+package prompts_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
@@ -158,7 +158,7 @@ func TestTools_Write(t *testing.T) {
 	for name, story := range stories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			author := library(t)
+			author := catalogtest.NewLibrary(t)
 			kept := store.Key{Namespace: "it", Name: "kept"}
 			if strings.Contains(name, "manager") {
 				author.Publish(kept, catalogtest.Text("Kept."))
@@ -197,11 +197,6 @@ func TestTools_Write(t *testing.T) {
 	}
 }
 
-// withChanges gives a replica what tools that write ask.
-func withChanges(author *catalogtest.Author) func(*Deps) {
-	return func(d *Deps) { d.Changes = author.Store }
-}
-
 // some are the fields of an object that another, in JSON, has.
 func some(t *testing.T, object map[string]any, like string) string {
 	t.Helper()
@@ -227,9 +222,9 @@ func some(t *testing.T, object map[string]any, like string) string {
 // TestGetPromptChange_Pending: a change that takes long is accepted, which is no error, and can be asked for, by who asked for it.
 func TestGetPromptChange_Pending(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	replica := start(t, author, withTools(author), withChanges(author))
-	hasty := start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.OutcomeTimeout = 150 * time.Millisecond })
+	hasty := start(t, author, withTools(author), withChanges(author), func(d *server.Deps) { d.OutcomeTimeout = 150 * time.Millisecond })
 	got := connectTools(t, hasty, "/mcp").call(t, "update_prompt", `{"id":"it/greeting","category":"c"}`)
 	box := connectTools(t, replica, "/mcp")
 	id := fmt.Sprint(got.structured["changeId"])
@@ -243,7 +238,7 @@ func TestGetPromptChange_Pending(t *testing.T) {
 		t.Errorf("before it is carried out (-want +got)\n%s", diff)
 	}
 	unknown := fmt.Sprintf("! Error retrieving prompt change: NotFoundError: Change with id '%s' not found, or not yours", id)
-	other := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) {
+	other := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *server.Deps) {
 		d.Authenticator = auth.NewNone("bert")
 	}), "/mcp")
 	elsewhere := connectTools(t, replica, "/mcp/support")
@@ -265,28 +260,4 @@ func TestGetPromptChange_Pending(t *testing.T) {
 	if version := box.call(t, "get_prompt_change", ask).structured["version"]; version != 2.0 {
 		t.Errorf("it made version %v", version)
 	}
-}
-
-// TestChangeRequest_OutlivesItsCaller: closing the response ends the waiting, not the request.
-func TestChangeRequest_OutlivesItsCaller(t *testing.T) {
-	t.Parallel()
-	author := library(t)
-	replica := start(t, author, withTools(author), withChanges(author))
-	ctx, leave := context.WithCancel(t.Context())
-	q := callTool("update_prompt", map[string]any{"id": "it/greeting", "content": "Good evening."})
-	left := make(chan struct{})
-	go func() {
-		defer close(left)
-		if response, err := replica.client.Do(replica.ask(t, ctx, q)); err == nil {
-			_ = response.Body.Close()
-		}
-	}()
-	require.Until(t, "the request is stored", func() bool { return author.CountOpenChanges() == 1 })
-	leave()
-	<-left
-	author.RunController()
-	box := connectTools(t, replica, "/mcp")
-	require.Until(t, "the change is published", func() bool {
-		return box.text(t, "apply_template", `{"id":"it/greeting@2","variables":{}}`) == "Good evening."
-	})
 }

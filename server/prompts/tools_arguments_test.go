@@ -1,11 +1,11 @@
-package server
+package prompts_test
 
 import (
 	"context"
 	"encoding/json"
-	commandline "flag" // the package has a function flag
 	"fmt"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -19,10 +19,10 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
-
-var update = commandline.Bool("update", false, "write the golden files anew")
 
 // toolCall is the arguments a tool needs, and a value for each it takes.
 type toolCall struct {
@@ -91,26 +91,26 @@ func TestTools_EveryArgument(t *testing.T) {
 	t.Parallel()
 	const golden = "testdata/tool_arguments.txt"
 	asked := &recordingStore{}
-	source := greeting()
-	source.Publish(plainKey, "Hello {{who}}.")
-	replica := start(t, source, func(d *Deps) { d.Library, d.Changes = asked, asked })
+	source := catalogtest.NewGreeting()
+	source.Publish(catalogtest.GreetingKey, "Hello {{who}}.")
+	replica := start(t, source, func(d *server.Deps) { d.Library, d.Changes = asked, asked })
 	var got strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(toolCalls)) {
 		call := toolCalls[name]
-		replica.checkEveryArgument(t, name, call)
-		fmt.Fprintf(&got, "%s %s\n", name, replica.told(t, asked, name, call.needs))
-		fmt.Fprintf(&got, "%s all %s\n", name, replica.told(t, asked, name, joined(call.needs, call.takes)))
+		checkEveryArgument(t, replica, name, call)
+		fmt.Fprintf(&got, "%s %s\n", name, told(t, replica, asked, name, call.needs))
+		fmt.Fprintf(&got, "%s all %s\n", name, told(t, replica, asked, name, joined(call.needs, call.takes)))
 		for _, argument := range slices.Sorted(maps.Keys(call.takes)) {
 			without := maps.Clone(call.needs)
 			delete(without, argument)
-			fmt.Fprintf(&got, "%s %s absent %s\n", name, argument, replica.told(t, asked, name, without))
+			fmt.Fprintf(&got, "%s %s absent %s\n", name, argument, told(t, replica, asked, name, without))
 			for _, value := range append([]string{call.takes[argument]}, oddValues(call.takes[argument])...) {
 				with := joined(without, map[string]string{argument: value})
-				fmt.Fprintf(&got, "%s %s %s %s\n", name, argument, value, replica.told(t, asked, name, with))
+				fmt.Fprintf(&got, "%s %s %s %s\n", name, argument, value, told(t, replica, asked, name, with))
 			}
 		}
 	}
-	if *update {
+	if *prompts.UpdateGolden {
 		require.NoError(t, os.WriteFile(golden, []byte(got.String()), 0o600))
 	}
 	want, err := os.ReadFile(golden)
@@ -121,7 +121,7 @@ func TestTools_EveryArgument(t *testing.T) {
 }
 
 // checkEveryArgument fails when a tool has an argument that the table has not, or the other way round.
-func (r *replica) checkEveryArgument(tb testing.TB, name string, call toolCall) {
+func checkEveryArgument(tb testing.TB, replica *httptest.Server, name string, call toolCall) {
 	tb.Helper()
 	var envelope struct {
 		Result struct {
@@ -131,7 +131,7 @@ func (r *replica) checkEveryArgument(tb testing.TB, name string, call toolCall) 
 			}
 		}
 	}
-	require.NoError(tb, json.Unmarshal([]byte(r.send(tb, request{rpc: "tools/list"}).body), &envelope))
+	post(tb, replica, "tools/list", nil, &envelope)
 	if len(envelope.Result.Tools) != len(toolCalls) {
 		tb.Errorf("there are %d tools, not %d", len(envelope.Result.Tools), len(toolCalls))
 	}
@@ -147,14 +147,12 @@ func (r *replica) checkEveryArgument(tb testing.TB, name string, call toolCall) 
 }
 
 // told is what a call was answered, and what it asked of others.
-func (r *replica) told(tb testing.TB, asked *recordingStore, name string, arguments map[string]string) string {
+func told(tb testing.TB, replica *httptest.Server, asked *recordingStore, name string, arguments map[string]string) string {
 	tb.Helper()
 	var written []string
 	for _, argument := range slices.Sorted(maps.Keys(arguments)) {
 		written = append(written, fmt.Sprintf("%q:%s", argument, arguments[argument]))
 	}
-	q := callTool(name, nil)
-	q.params["arguments"] = json.RawMessage("{" + strings.Join(written, ",") + "}")
 	var envelope struct {
 		Result struct {
 			Content           []struct{ Text string }
@@ -163,7 +161,9 @@ func (r *replica) told(tb testing.TB, asked *recordingStore, name string, argume
 		}
 		Error json.RawMessage
 	}
-	require.NoError(tb, json.Unmarshal([]byte(r.send(tb, q).body), &envelope))
+	post(tb, replica, "tools/call", map[string]any{
+		"name": name, "arguments": json.RawMessage("{" + strings.Join(written, ",") + "}"),
+	}, &envelope)
 	lines := []string{""}
 	for _, question := range asked.take() {
 		lines = append(lines, "? "+question)
@@ -236,11 +236,11 @@ func filterOf(f *store.Filter) []any {
 
 func (q *recordingStore) Find(_ context.Context, query store.FindQuery) (store.FindResult, error) {
 	q.note("find all, category, template, tags, allTags, metadata %s; text, offset, limit %s", filterOf(&query.Filter), []any{query.Text, query.Offset, query.Limit})
-	next := &store.PageMark{CreatedAt: somewhen, Key: plainKey}
+	next := &store.PageMark{CreatedAt: somewhen, Key: catalogtest.GreetingKey}
 	if query.Limit > 5 {
 		next = nil
 	}
-	return store.FindResult{Prompts: []store.PromptView{record(plainKey, 1)}, Next: next}, nil
+	return store.FindResult{Prompts: []store.PromptView{record(catalogtest.GreetingKey, 1)}, Next: next}, nil
 }
 
 func (q *recordingStore) CountFound(_ context.Context, query store.FindQuery) (int64, error) {
@@ -255,7 +255,7 @@ func (q *recordingStore) Stats(context.Context, store.Scope) (store.Stats, error
 
 func (q *recordingStore) FindSimilar(_ context.Context, query store.SimilarQuery) ([]store.SimilarPrompt, error) {
 	q.note("similar text, except, threshold, limit %s", []any{query.Text, query.Except.String(), query.Threshold, query.Limit})
-	return []store.SimilarPrompt{{Key: plainKey, Title: "Greeting", Similarity: 0.875}}, nil
+	return []store.SimilarPrompt{{Key: catalogtest.GreetingKey, Title: "Greeting", Similarity: 0.875}}, nil
 }
 
 func (q *recordingStore) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
@@ -301,5 +301,5 @@ func (q *recordingStore) ChangeOutcomes(_ context.Context, subject string, ids [
 	if !slices.Equal(ids, []string{someChange}) {
 		return nil, nil
 	}
-	return []store.ChangeOutcome{{ID: someChange, Key: plainKey, State: store.ChangePublished, Version: 5}}, nil
+	return []store.ChangeOutcome{{ID: someChange, Key: catalogtest.GreetingKey, State: store.ChangePublished, Version: 5}}, nil
 }

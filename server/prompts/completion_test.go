@@ -1,4 +1,4 @@
-package server
+package prompts_test
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server"
+	"github.com/lectern-dev/lectern/server/auth/authtest"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -49,11 +51,11 @@ func completed(t *testing.T, session *mcp.ClientSession, params *mcp.CompletePar
 
 func TestCompletion(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	spec := catalogtest.Text("{{#loud}}Hey {{who}}{{/loud}}")
 	spec.Arguments = []prompt.Declaration{{Name: "loud", Type: prompt.Boolean}, {Name: "who"}}
 	author.Publish(store.Key{Namespace: "it", Name: "call"}, spec)
-	replica := stocked(t, author)
+	replica := start(t, author, withTools(author))
 	const handover = "support.incident-handover"
 	inSupport := map[string]string{"namespace": "support"}
 	ofHandover := map[string]string{"namespace": "support", "name": "incident-handover"}
@@ -100,7 +102,7 @@ func TestCompletion(t *testing.T) {
 				path = "/mcp"
 			}
 			for _, version := range []string{"2026-07-28", "2025-11-25"} {
-				if got := completed(t, connect(t, replica, path, version, nil), tc.params); got != tc.want {
+				if got := completed(t, connect(t, replica, path, version), tc.params); got != tc.want {
 					t.Errorf("%s: got %s, want %s", version, got, tc.want)
 				}
 			}
@@ -116,7 +118,7 @@ func TestCompletion_Bounds(t *testing.T) {
 		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p-%03d", i)}, catalogtest.Text("Hello."))
 		author.Publish(store.Key{Namespace: "it", Name: "much"}, catalogtest.Text(fmt.Sprint(i)), func(p *store.Publication) { p.HistoryLimit = 1000 })
 	}
-	session := connect(t, stocked(t, author), "/mcp", "2026-07-28", nil)
+	session := connect(t, start(t, author, withTools(author)), "/mcp", "2026-07-28")
 	for variable, template := range map[string]string{"name": promptTemplate, "version": versionTemplate} {
 		given := map[string]string{"namespace": "it", "name": "much"}
 		typed := map[string]string{"name": "p-"}[variable]
@@ -130,8 +132,9 @@ func TestCompletion_Bounds(t *testing.T) {
 // one.
 func TestCompletion_Denied(t *testing.T) {
 	t.Parallel()
-	replica := stocked(t, library(t), func(d *Deps) { d.Authorizer = onlyIT{} })
-	session := connect(t, replica, "/mcp", "2026-07-28", nil)
+	author := catalogtest.NewLibrary(t)
+	replica := start(t, author, withTools(author), func(d *server.Deps) { d.Authorizer = authtest.OnlyNamespace{Namespace: "it"} })
+	session := connect(t, replica, "/mcp", "2026-07-28")
 	ofHandover := map[string]string{"namespace": "support", "name": "incident-handover"}
 	for name, tc := range map[string]struct {
 		params *mcp.CompleteParams
@@ -146,6 +149,22 @@ func TestCompletion_Denied(t *testing.T) {
 	} {
 		if got := completed(t, session, tc.params); got != tc.want {
 			t.Errorf("%s: got %s, want %s", name, got, tc.want)
+		}
+	}
+}
+
+// TestCompletion_StoreUnavailable: what the store is needed for says when to come back; the values of an enum come from the
+// catalog.
+func TestCompletion_StoreUnavailable(t *testing.T) {
+	t.Parallel()
+	unavailable := failingLibrary{err: fmt.Errorf("dial secret-host: %w", store.ErrUnavailable)}
+	session := connect(t, start(t, catalogtest.NewLibrary(t), func(d *server.Deps) { d.Library = unavailable }), "/mcp", "2026-07-28")
+	for want, params := range map[string]*mcp.CompleteParams{
+		"503 the store is away, try again in 1 s": completing("", promptTemplate, "name", "", nil),
+		"[brief detailed]":                        completing("support.incident-handover", "", "tone", "", nil),
+	} {
+		if got := completed(t, session, params); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }

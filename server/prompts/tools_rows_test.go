@@ -1,4 +1,4 @@
-package server
+package prompts_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/prompts"
@@ -27,9 +28,9 @@ func (serviceAccount) Authenticate(*http.Request) (auth.Identity, error) {
 // TestTools_NamespaceOfServiceAccount: its own namespace is where it adds prompts, and where bare names are looked up.
 func TestTools_NamespaceOfServiceAccount(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	author.RunController()
-	box := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.Authenticator = serviceAccount{} }), "/mcp")
+	box := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *server.Deps) { d.Authenticator = serviceAccount{} }), "/mcp")
 	for _, a := range []step{
 		{"add_prompt", `{"name":"Mine","content":"a"}`, `Created prompt "Mine" with ID: support/mine`, ""},
 		{"apply_template", `{"id":"hidden","variables":{}}`, "Not for lists.", ""},
@@ -44,9 +45,9 @@ func TestTools_NamespaceOfServiceAccount(t *testing.T) {
 // TestAddPrompt_TakenName: what makes it another name are the first digits of the change's id.
 func TestAddPrompt_TakenName(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	author.RunController()
-	author.Delete(plainKey)
+	author.Delete(catalogtest.GreetingKey)
 	box := connectTools(t, start(t, author, withTools(author), withChanges(author)), "/mcp/it")
 	for range 2 { // of a tombstone, and of one that is there
 		got := box.call(t, "add_prompt", `{"name":"Greeting","content":"a"}`).structured
@@ -59,7 +60,7 @@ func TestAddPrompt_TakenName(t *testing.T) {
 // TestTools_UnlistedPrompts: what is not listed is edited by name, fragments too.
 func TestTools_UnlistedPrompts(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	author.RunController()
 	box := connectTools(t, start(t, author, withTools(author), withChanges(author)), "/mcp/support")
 	for _, id := range []string{"hidden", "house-style"} {
@@ -103,7 +104,7 @@ func TestTools_InnerErrorsOfWrites(t *testing.T) {
 		"StorageError: the server could not answer; its log says why": errors.New("secret"),
 	} {
 		all := failingStore{failingLibrary: failingLibrary{err: err}}
-		box := connectTools(t, start(t, greeting(), func(d *Deps) { d.Library, d.Changes = all, all }), "/mcp/it")
+		box := connectTools(t, start(t, catalogtest.NewGreeting(), func(d *server.Deps) { d.Library, d.Changes = all, all }), "/mcp/it")
 		for call, doing := range map[[2]string]string{
 			{"add_prompt", `{"name":"a","content":"b"}`}:                   "creating prompt",
 			{"update_prompt", `{"id":"greeting","name":"x"}`}:              "updating prompt",
@@ -134,10 +135,10 @@ func (o outcomeOf) ChangeOutcomes(context.Context, string, []string) ([]store.Ch
 // TestGetPromptChange_Failed: a reason to decide by, and a message to read.
 func TestGetPromptChange_Failed(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	for state, reason := range map[store.ChangeState]string{store.ChangeBlocked: "IncludeMissing", store.ChangeRefused: store.ReasonOwnedElsewhere} {
-		outcome := store.ChangeOutcome{ID: someChange, Key: plainKey, Action: store.ActionUpdate, State: state, Reason: reason, Message: "words of it"}
-		box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = outcomeOf{outcome: outcome} }), "/mcp")
+		outcome := store.ChangeOutcome{ID: someChange, Key: catalogtest.GreetingKey, Action: store.ActionUpdate, State: state, Reason: reason, Message: "words of it"}
+		box := connectTools(t, start(t, author, withTools(author), func(d *server.Deps) { d.Changes = outcomeOf{outcome: outcome} }), "/mcp")
 		want := fmt.Sprintf("{\n  \"changeId\": %q,\n  \"id\": \"it/greeting\",\n  \"state\": %q,\n  \"reason\": %q,\n  \"message\": \"words of it\"\n}",
 			someChange, strings.ToLower(string(state)), reason)
 		if diff := cmp.Diff(want, box.text(t, "get_prompt_change", `{"changeId":"`+someChange+`"}`)); diff != "" {
@@ -181,7 +182,7 @@ func TestFindSimilarPrompts_Limits(t *testing.T) {
 func TestApplyTemplate_FirstMissingVariable(t *testing.T) {
 	t.Parallel()
 	author := catalogtest.NewAuthor(t)
-	author.Publish(plainKey, catalogtest.Text("{{second}} and {{first}}"))
+	author.Publish(catalogtest.GreetingKey, catalogtest.Text("{{second}} and {{first}}"))
 	box := connectTools(t, start(t, author, withTools(author)), "/mcp")
 	want := "! Error applying template: Error: Missing required variable: second"
 	if got := box.text(t, "apply_template", `{"id":"it/greeting","variables":{}}`); got != want {
@@ -207,7 +208,7 @@ func TestSearchPrompts_CountsOnlyWhatWasNotRead(t *testing.T) {
 	for i := range 20 {
 		author.Publish(store.Key{Namespace: "it", Name: fmt.Sprintf("p%02d", i)}, catalogtest.Text(strings.Repeat("All about reports. ", 10)))
 	}
-	box := connectTools(t, start(t, author, func(d *Deps) { d.Library, d.ResultLimit = countsNothing{author.Store, t}, 500 }), "/mcp")
+	box := connectTools(t, start(t, author, func(d *server.Deps) { d.Library, d.ResultLimit = countsNothing{author.Store, t}, 500 }), "/mcp")
 	for arguments, want := range map[string]string{
 		`{"query":"reports"}`:             "Showing 4 of 20; call again with offset=4 or detail=summary",
 		`{"query":"reports","offset":15}`: "Showing 4 of 20; call again with offset=19 or detail=summary",

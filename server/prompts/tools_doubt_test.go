@@ -1,20 +1,17 @@
-package server
+package prompts_test
 
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
-	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server"
 	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
@@ -35,53 +32,16 @@ func (l *losesAnswers) RequestChange(ctx context.Context, request store.ChangeRe
 // TestChangeRequest_LostAnswerIsRetried: what was stored all the same is one change, and the call says what became of it.
 func TestChangeRequest_LostAnswerIsRetried(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	author.RunController()
 	changes := &losesAnswers{Changes: author.Store}
 	changes.lose.Store(2)
-	box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = changes }), "/mcp/it")
+	box := connectTools(t, start(t, author, withTools(author), func(d *server.Deps) { d.Changes = changes }), "/mcp/it")
 	if got, want := box.text(t, "add_prompt", `{"name":"Once","content":"a"}`), `Created prompt "Once" with ID: once`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if total := box.call(t, "search_prompts", `{"query":"once"}`).structured["total"]; total != 1.0 {
 		t.Errorf("%v prompts were made", total)
-	}
-}
-
-// TestChangeRequest_ServerStopsWhileItWaits: the call is answered with what to ask for, and the server ends in order.
-func TestChangeRequest_ServerStopsWhileItWaits(t *testing.T) {
-	t.Parallel()
-	author := library(t)
-	prompts := catalog.New(author, catalog.Options{})
-	nobody := auth.NewNone("anna")
-	deps := Deps{Catalog: prompts, Authenticator: nobody, Authorizer: nobody, OutcomeTimeout: 2 * patience}
-	withTools(author)(&deps)
-	withChanges(author)(&deps)
-	opts := Options{Addresses: []string{free(t)}}
-	running := &service{opts: &opts, endpoint: NewHandler(deps), follow: []func(context.Context){prompts.FollowFeed}, log: slog.New(slog.DiscardHandler)}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- running.serveAll(ctx) }()
-	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
-	t.Cleanup(r.client.CloseIdleConnections)
-	require.Until(t, "it answers", func() bool {
-		response, err := r.client.Get(r.URL)
-		if err == nil {
-			_ = response.Body.Close()
-		}
-		return err == nil
-	})
-	said := make(chan string, 1)
-	go func() {
-		said <- r.send(t, callTool("update_prompt", map[string]any{"id": "it/greeting", "content": "Good evening."})).body
-	}()
-	require.Until(t, "the request is stored", func() bool { return author.CountOpenChanges() == 1 })
-	cancel()
-	if err := <-ended; err != nil {
-		t.Errorf("the server ended with %v", err)
-	}
-	if got := <-said; !strings.Contains(got, "is accepted but not applied yet; ask get_prompt_change") {
-		t.Errorf("the call was answered with %s", got)
 	}
 }
 
@@ -96,10 +56,10 @@ func (deaf) Listen(ctx context.Context, _ func()) error {
 // TestChangeRequest_IsReadByTheNextCall: who changes a prompt reads the change with the next call, whether or not the server hears of it by itself.
 func TestChangeRequest_IsReadByTheNextCall(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	prompts := catalog.New(deaf{author}, catalog.Options{RetryEvery: time.Hour, PollEvery: time.Hour})
 	box := connectTools(t, startOn(t, prompts, withTools(author), withChanges(author)), "/mcp/it")
-	hasty := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *Deps) { d.OutcomeTimeout = time.Nanosecond }), "/mcp/it")
+	hasty := connectTools(t, start(t, author, withTools(author), withChanges(author), func(d *server.Deps) { d.OutcomeTimeout = time.Nanosecond }), "/mcp/it")
 	require.Until(t, "ready", func() bool { return prompts.CheckReady() == nil })
 	read := func() string { return box.text(t, "apply_template", `{"id":"greeting","variables":{}}`) }
 	if got := read(); got != "Hello." {

@@ -1,4 +1,4 @@
-package server
+package prompts_test
 
 import (
 	"context"
@@ -8,20 +8,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/auth/authtest"
+	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
 
 // untouched is a library, and a taker of changes, that nothing may be asked of: a call of either would
 // panic and be an internal error.
-var untouched = func(d *Deps) {
+var untouched = func(d *server.Deps) {
 	d.Library, d.Changes = struct{ prompts.Library }{}, struct{ prompts.Changes }{}
 }
 
@@ -29,9 +28,9 @@ var untouched = func(d *Deps) {
 // nothing was looked up.
 func TestTools_DenialEqualsAbsence(t *testing.T) {
 	t.Parallel()
-	denied := connectTools(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = onlyIT{} }), "/mcp")
+	denied := connectTools(t, start(t, catalogtest.NewGreeting(), untouched, func(d *server.Deps) { d.Authorizer = authtest.OnlyNamespace{Namespace: "it"} }), "/mcp")
 	author := collection(t)
-	box := connectTools(t, start(t, author, withTools(author), func(d *Deps) { d.Changes = struct{ prompts.Changes }{} }), "/mcp")
+	box := connectTools(t, start(t, author, withTools(author), func(d *server.Deps) { d.Changes = struct{ prompts.Changes }{} }), "/mcp")
 	for tool, arguments := range map[string]string{
 		"get_prompt":           `{"id":"%s"}`,
 		"apply_template":       `{"id":"%s","variables":{}}`,
@@ -70,7 +69,7 @@ func (readers) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, e
 // TestTools_ReadersAreToldWhatTheyMayNot: whether or not the prompt is there, which is not looked up.
 func TestTools_ReadersAreToldWhatTheyMayNot(t *testing.T) {
 	t.Parallel()
-	box := connectTools(t, start(t, greeting(), untouched, func(d *Deps) { d.Authorizer = readers{} }), "/mcp")
+	box := connectTools(t, start(t, catalogtest.NewGreeting(), untouched, func(d *server.Deps) { d.Authorizer = readers{} }), "/mcp")
 	for call, want := range map[[2]string]string{
 		{"add_prompt", `{"name":"a","content":"b","namespace":"it"}`}:      "! Error creating prompt: ForbiddenError: you may not create prompts in namespace it",
 		{"update_prompt", `{"id":"it/greeting","name":"x"}`}:               "! Error updating prompt: ForbiddenError: you may read prompt it/greeting, but not patch it; ask for the verb patch on prompts.lectern.dev",
@@ -97,6 +96,9 @@ func (b failingLibrary) GetView(context.Context, store.Key, prompt.Selector) (st
 func (b failingLibrary) Find(context.Context, store.FindQuery) (store.FindResult, error) {
 	return store.FindResult{}, b.err
 }
+func (b failingLibrary) CompleteNames(context.Context, store.Scope, string, int) (store.Completions, error) {
+	return store.Completions{}, b.err
+}
 func (b failingLibrary) Stats(context.Context, store.Scope) (store.Stats, error) {
 	return store.Stats{}, b.err
 }
@@ -111,7 +113,7 @@ func TestTools_InnerErrorsOfReads(t *testing.T) {
 		"StorageError: the store is away, try again in 1 s":           fmt.Errorf("dial secret-host:5432: %w", store.ErrUnavailable),
 		"StorageError: the server could not answer; its log says why": errors.New("secret"),
 	} {
-		box := connectTools(t, start(t, greeting(), func(d *Deps) { d.Library = failingLibrary{err: err} }), "/mcp")
+		box := connectTools(t, start(t, catalogtest.NewGreeting(), func(d *server.Deps) { d.Library = failingLibrary{err: err} }), "/mcp")
 		for call, doing := range map[[2]string]string{
 			{"get_prompt", `{"id":"it/greeting"}`}:                    "retrieving prompt",
 			{"list_prompts", `{}`}:                                    "listing prompts",
@@ -125,52 +127,5 @@ func TestTools_InnerErrorsOfReads(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", call[0], got, want)
 			}
 		}
-	}
-}
-
-// TestTools_Metrics: calls are counted by name where there is such a tool, and what a tool refused apart from what the protocol
-// did.
-func TestTools_Metrics(t *testing.T) {
-	t.Parallel()
-	metrics, exporter := prometheus.NewRegistry(), tracetest.NewInMemoryExporter()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
-	author := collection(t)
-	replica := start(t, author, withTools(author), func(d *Deps) { d.Metrics, d.Tracer = metrics, provider.Tracer("test") })
-	for _, name := range []string{"get_stats", "get_prompt", "burn"} {
-		replica.send(t, callTool(name, map[string]any{}))
-	}
-	type count struct{ Tool, Error string }
-	got := map[count]uint64{}
-	families, err := metrics.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			labels := map[string]string{}
-			for _, label := range m.GetLabel() {
-				labels[label.GetName()] = label.GetValue()
-			}
-			if n := m.GetHistogram().GetSampleCount(); n > 0 && labels["mcp_method_name"] == "tools/call" {
-				got[count{labels["gen_ai_tool_name"], labels["error_type"]}] += n
-			}
-		}
-	}
-	want := map[count]uint64{{"get_stats", ""}: 1, {"get_prompt", "tool_error"}: 1, {"", "-32602"}: 1}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("counted (-want +got)\n%s", diff)
-	}
-	require.Until(t, "all spans", func() bool { return len(exporter.GetSpans()) == 3 })
-	spans := map[string]string{}
-	for _, s := range exporter.GetSpans() {
-		spans[s.Name] = ""
-		for _, a := range s.Attributes {
-			if a.Key == "error.type" {
-				spans[s.Name] = a.Value.AsString()
-			}
-		}
-	}
-	if diff := cmp.Diff(map[string]string{"tools/call get_stats": "", "tools/call get_prompt": "tool_error", "tools/call burn": "-32602"}, spans); diff != "" {
-		t.Errorf("spans (-want +got)\n%s", diff)
 	}
 }

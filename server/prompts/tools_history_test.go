@@ -1,4 +1,4 @@
-package server
+package prompts_test
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 // TestListPromptVersions_Limits: a history is one text unless the server cut it: who asked for one version knows that there may be more.
 func TestListPromptVersions_Limits(t *testing.T) {
 	t.Parallel()
-	author := library(t)
+	author := catalogtest.NewLibrary(t)
 	for i := range 50 {
-		author.Publish(plainKey, catalogtest.Text(fmt.Sprintf("Hello %d.", i)))
+		author.Publish(catalogtest.GreetingKey, catalogtest.Text(fmt.Sprintf("Hello %d.", i)))
 	}
 	box := connectTools(t, start(t, author, withTools(author)), "/mcp")
 	type shown struct{ Texts, Versions int }

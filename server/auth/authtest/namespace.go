@@ -1,0 +1,28 @@
+// Package authtest has authorizers for tests.
+//
+// It knows nothing of what is served.
+package authtest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+)
+
+// OnlyNamespace lets every caller do everything in one namespace.
+type OnlyNamespace struct{ Namespace string }
+
+// Authorize implements auth.Authorizer.
+func (o OnlyNamespace) Authorize(_ context.Context, _ auth.Identity, _ auth.Verb, key store.Key) error {
+	if key.Namespace != o.Namespace {
+		return fmt.Errorf("%s: %w", key, auth.ErrDenied)
+	}
+	return nil
+}
+
+// VisibleNamespaces implements auth.Authorizer.
+func (o OnlyNamespace) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, error) {
+	return store.Scope{Namespaces: []string{o.Namespace}}, nil
+}
