@@ -116,7 +116,7 @@ func agentsAreRefusedWhatIsNotValid(t *testing.T) {
 	s, ns := office(t), newNamespace(t)
 	key := store.Key{Namespace: ns, Name: "valid"}
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionAdd, store.Edit{Content: new("fine"), IsTemplate: new(true)})), published(1, true))
-	before := cluster.GetPrompt(t, key).ResourceVersion
+	before := waitForReason(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished).ResourceVersion
 	invalid := store.ChangeOutcome{State: store.ChangeRefused, Reason: store.ReasonInvalid}
 	for name, edit := range map[string]store.Edit{
 		"the compiler says so":         {Content: new("")},

@@ -22,7 +22,7 @@ const (
 	pollInterval = 2 * time.Second
 	// maxPromptsPerPoll bounds the prompts that are enqueued at once.
 	maxPromptsPerPoll = 500
-	// The backoff of a request that cannot be processed now.
+	// minBackoff and maxBackoff bound how long a request waits that cannot be processed now.
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = 3 * time.Second
 )
@@ -41,7 +41,7 @@ type Store interface {
 	RemoveKeepingPolicy(ctx context.Context, key store.Key, uid string) error
 }
 
-// Changes is a leader-only runnable.
+// Changes writes change requests into objects. It is a runnable of the leader alone.
 type Changes struct {
 	// Objects asks the API server itself, never a cache, and gives each call store.ObjectWriteTimeout.
 	Objects client.Client
@@ -54,7 +54,7 @@ type Changes struct {
 	AllowUnproven bool
 	// Concurrency is how many prompts are processed at the same time.
 	Concurrency int
-	// Drifted takes objects that wait too long for their publish to the reconciler.
+	// Drifted hands objects that wait too long for their publish to the reconciler.
 	Drifted chan<- event.GenericEvent
 }
 
@@ -143,7 +143,7 @@ func (c *Changes) runWorker(ctx context.Context, queue workqueue.TypedRateLimiti
 	}
 }
 
-// reportFailure logs and counts a request that is tried again. Of a database that is unavailable enqueueOpen has told.
+// reportFailure logs and counts a request that is retried. That the database is unavailable is logged by enqueueOpen.
 func (c *Changes) reportFailure(key store.Key, err error) {
 	log := c.Log.WithValues("namespace", key.Namespace, "name", key.Name)
 	switch {

@@ -19,7 +19,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// errNotYet says that a request cannot be decided now, and is to be looked at again.
+// errNotYet says that a request cannot be decided now, and is to be retried.
 var errNotYet = errors.New("not yet")
 
 // processNext works on the oldest open request of a prompt until it is written or rejected. It does nothing when another
@@ -100,7 +100,7 @@ func (c *Changes) getObject(ctx context.Context, key store.Key) (*v1alpha1.Promp
 	return &p, nil
 }
 
-// writeObject makes one attempt at the object, after the attempt was written down, and returns it when another writer came
+// writeObject makes one attempt at the object, after recording it in the database, and returns it when another writer came
 // first.
 func (c *Changes) writeObject(ctx context.Context, request store.OpenChange, object *v1alpha1.Prompt, v *change.View, spec v1alpha1.PromptSpec) (lost attemptID, err error) {
 	if request.Action != store.ActionDelete {
@@ -117,13 +117,13 @@ func (c *Changes) writeObject(ctx context.Context, request store.OpenChange, obj
 		return attemptID{}, err
 	}
 	earlier := v.MayStillLand()
-	if earlier { // a refusal would have to wait for it, and an attempt of ours make that wait longer: so ask first
+	if earlier { // a rejection would have to wait for it, and an attempt of ours make that wait longer: so try it dry first
 		_, err := write.send(ctx, client.NewDryRunClient(c.Objects))
 		if rejectionOf(request.Key, err) != nil {
 			return attemptID{}, errNotYet
 		}
 	}
-	// Begun and sent within the timeout: what is answered after a crash counts on it.
+	// Begun and sent within the timeout: who takes over after a crash counts on it.
 	timely, cancel := context.WithTimeout(ctx, store.ObjectWriteTimeout)
 	defer cancel()
 	if err := c.Store.BeginChange(timely, request, write.intent); err != nil {
@@ -160,7 +160,7 @@ func isCompileError(err error) bool {
 	return errors.As(err, &template) || errors.As(err, &spec) || errors.As(err, &limit) || errors.As(err, &includes)
 }
 
-// recordApplied says that the object has the edit since a generation, to the database and to who looks at the object.
+// recordApplied records in the database, and in an event, that the object has the edit since a generation.
 func (c *Changes) recordApplied(ctx context.Context, request store.OpenChange, object *v1alpha1.Prompt, generation int64) error {
 	if err := c.Store.MarkChangeApplied(ctx, request.ID, string(object.UID), generation); err != nil {
 		return err
@@ -189,7 +189,8 @@ func (c *Changes) finalizeRejected(ctx context.Context, request store.OpenChange
 	return nil
 }
 
-// checkApplied asks about a request whose publish takes long: is the object still there, and does the reconciler know?
+// checkApplied finds out why a publish takes long: it finishes the request of an object that is gone or rolled back, and
+// enqueues the object of any other.
 func (c *Changes) checkApplied(ctx context.Context, request store.OpenChange) error {
 	if !request.Stuck {
 		return nil

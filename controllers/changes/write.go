@@ -100,8 +100,8 @@ type operation struct {
 	Value any    `json:"value"`
 }
 
-// jsonPatchBody says as a JSON patch what a merge patch cannot: in one, null takes away. It puts in the uid and the
-// resourceVersion, as a merge patch does, rather than test them: so an object that is another one is a conflict.
+// jsonPatchBody returns as a JSON patch (RFC 6902) what a merge patch (RFC 7386) cannot express, where null removes. It
+// replaces the uid and the resourceVersion, as a merge patch does, rather than test them: so another object is a conflict.
 func jsonPatchBody(object *v1alpha1.Prompt, annotations map[string]string, spec v1alpha1.PromptSpec) []operation {
 	all := map[string]string{}
 	maps.Copy(all, object.Annotations)
@@ -114,7 +114,7 @@ func jsonPatchBody(object *v1alpha1.Prompt, annotations map[string]string, spec 
 	}
 }
 
-// mergePatchExpresses reports whether the merge patch makes of before what is wanted.
+// mergePatchExpresses reports whether the merge patch turns before into what is wanted.
 func mergePatchExpresses(before v1alpha1.PromptSpec, change []byte, want v1alpha1.PromptSpec) (bool, error) {
 	was, err := json.Marshal(map[string]any{"spec": before})
 	if err != nil {
@@ -152,7 +152,7 @@ func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
 }
 
-// rejectionOf returns what the API server says against a write for good, or nil when it may go through another time.
+// rejectionOf returns why the API server refuses a write for good, or nil when the write may succeed another time.
 func rejectionOf(key store.Key, err error) *change.Rejection {
 	var answer apierrors.APIStatus
 	if !errors.As(err, &answer) {
@@ -171,7 +171,7 @@ func rejectionOf(key store.Key, err error) *change.Rejection {
 	return nil
 }
 
-// describeEdit says in a few words what a request changes.
+// describeEdit returns in a few words what a request changes.
 func describeEdit(request store.ChangeRequest) string {
 	switch request.Action {
 	case store.ActionAdd:
