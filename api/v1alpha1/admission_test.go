@@ -70,7 +70,7 @@ func files(t *testing.T, pattern string, least int) []string {
 	return found
 }
 
-func TestSamplesAreAccepted(t *testing.T) {
+func TestAPIServer_AcceptsSamples(t *testing.T) {
 	for _, path := range files(t, "../../config/samples/*.yaml", 5) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			obj, _ := written(t, path)
@@ -82,7 +82,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 	}
 }
 
-func TestInvalidSamplesAreRefusedInTheirWords(t *testing.T) {
+func TestAPIServer_RefusesInvalidSamplesInTheirWords(t *testing.T) {
 	for _, path := range files(t, "../../config/samples/invalid/*.yaml", 15) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			obj, text := written(t, path)
@@ -109,7 +109,7 @@ func prompt(name string) *v1alpha1.Prompt {
 	}
 }
 
-func TestFreshObjectIsNotObserved(t *testing.T) {
+func TestPromptStatus_FreshObjectIsNotObserved(t *testing.T) {
 	p := prompt("fresh")
 	if err := api.Create(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestFreshObjectIsNotObserved(t *testing.T) {
 	}
 }
 
-func TestNothingIsDefaultedInSpec(t *testing.T) {
+func TestPromptSpec_NothingIsDefaulted(t *testing.T) {
 	obj := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "lectern.dev/v1alpha1", "kind": "Prompt",
 		"metadata": map[string]any{"namespace": "default", "name": "bare"},
@@ -140,7 +140,7 @@ func TestNothingIsDefaultedInSpec(t *testing.T) {
 	}
 }
 
-func TestPromptsAreSelectedByCategory(t *testing.T) {
+func TestPrompt_SelectedByCategory(t *testing.T) {
 	other := prompt("of-another-category")
 	other.Spec.Category = "finance"
 	for _, p := range []*v1alpha1.Prompt{prompt("of-this-category"), other} {

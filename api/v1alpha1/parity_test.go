@@ -10,9 +10,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/manifest"
 )
 
-// TestTheReaderOfManifestsAgrees asks the API server and internal/manifest for the same verdict: what passes a
+// TestAPIServer_AgreesWithTheReaderOfManifests asks the API server and internal/manifest for the same verdict: what passes a
 // check before a merge is taken by the cluster, and the other way round.
-func TestTheReaderOfManifestsAgrees(t *testing.T) {
+func TestAPIServer_AgreesWithTheReaderOfManifests(t *testing.T) {
 	reader, err := manifest.NewReader()
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func run(t *testing.T, cmd *cobra.Command, dir, in string, args ...string) (prin
 	return strings.ReplaceAll(out.String(), dir, "DIR"), failed
 }
 
-func TestValidate(t *testing.T) {
+func TestValidateCommand(t *testing.T) {
 	t.Parallel()
 	good := start + "metadata: {name: good}\nspec: {text: \"{{> style}} {{x}}\"}\n"
 	style := start + "metadata: {name: style}\nspec: {text: Plainly., exposure: Fragment}\n"
@@ -104,7 +104,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestRender(t *testing.T) {
+func TestRenderCommand(t *testing.T) {
 	t.Parallel()
 	talk := start + "metadata: {name: talk}\nspec:\n  arguments:\n  - {name: who}\n  - {name: count, type: Integer, default: \"2\"}\n" +
 		"  messages:\n  - {role: user, text: \"{{who}} {{count}}\"}\n  - {role: assistant, text: \"{{> style}}\"}\n"

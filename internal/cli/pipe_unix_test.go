@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestAPipeInAFolderIsNotOpened, since nobody may ever write to it.
-func TestAPipeInAFolderIsNotOpened(t *testing.T) {
+// TestValidateCommand_DoesNotOpenAPipe, since nobody may ever write to it.
+func TestValidateCommand_DoesNotOpenAPipe(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"a.yaml": start + "metadata: {name: a}\nspec: {text: x}\n"})
 	pipe := filepath.Join(dir, "pipe.yaml")

@@ -23,7 +23,7 @@ type renderOptions struct {
 	includeDirs []string
 }
 
-// RenderCommand is `lectern render`.
+// RenderCommand returns the command `lectern render`.
 func RenderCommand() *cobra.Command {
 	var asked renderOptions
 	cmd := &cobra.Command{
@@ -100,7 +100,7 @@ func (r renderOptions) parseArguments() (map[string]string, error) {
 	return values, nil
 }
 
-// selectPrompt is the prompt asked for, or the only one of the file.
+// selectPrompt returns the prompt asked for, or the only one of the file.
 func (r renderOptions) selectPrompt(set manifest.Set, files []manifest.File) (*manifest.Manifest, error) {
 	var found []*manifest.Manifest
 	var names []string
@@ -133,7 +133,7 @@ func listNames(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// problemErrors are the problems of some files as errors.
+// problemErrors returns the problems of some files as errors.
 func problemErrors(problems []manifest.Problem, files []manifest.File) []error {
 	var all []error
 	for _, p := range problems {

@@ -15,7 +15,7 @@ import (
 // errInvalid is what ends a validation that found problems; they are printed by then.
 var errInvalid = errors.New("not valid")
 
-// ValidateCommand is `lectern validate`.
+// ValidateCommand returns the command `lectern validate`.
 func ValidateCommand() *cobra.Command {
 	var beside []string
 	cmd := &cobra.Command{

@@ -11,7 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// ProblemOf puts an error of the compiler where its cause stands in the file.
+// ProblemOf turns an error of the compiler into a problem where its cause stands in the file.
 func (m *Manifest) ProblemOf(err error) Problem {
 	if spec, ok := errors.AsType[*prompt.SpecError](err); ok {
 		at := Locate(m.Node, "spec."+spec.Field)
@@ -42,7 +42,7 @@ func missingMessage(refs []prompt.Ref) string {
 	return fmt.Sprintf("fragments %s are not among the files read; correct the includes, or read the folders they are in, too", prompt.JoinRefs(refs))
 }
 
-// whereOf is the place in a text an error of the compiler speaks of, or nil.
+// whereOf returns the place in a text an error of the compiler speaks of, or nil.
 func whereOf(err error) *prompt.Where {
 	if template, ok := errors.AsType[*prompt.TemplateError](err); ok {
 		return &template.Where
@@ -56,7 +56,7 @@ func whereOf(err error) *prompt.Where {
 	return nil
 }
 
-// locateText is where a message of the prompt stands, counted from 0.
+// locateText finds where a message of the prompt stands, counted from 0.
 func (m *Manifest) locateText(message int) Location {
 	if at := Locate(m.Node, "spec.text"); at.Missing == "" {
 		return at
@@ -76,7 +76,7 @@ func (m *Manifest) problemInText(where prompt.Where, message string) Problem {
 	return m.Document.problemAt(at.reportedNode(), where.String()+": "+message)
 }
 
-// placeInScalar is where a line and column of a scalar's text stand in the file. It can tell for block texts, and
+// placeInScalar finds where a line and column of a scalar's text stand in the file. It can tell for block texts, and
 // for texts on one line as long as nothing is escaped.
 func (d *Document) placeInScalar(n *yaml.Node, line, column int) (Place, bool) {
 	lines := d.lines()

@@ -11,8 +11,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// CompileAll compiles every manifest of the set with the fragments the set has, and says what the schema
-// cannot see: faults of templates, includes of what is not there, cycles, includes too deep.
+// CompileAll compiles every manifest of the set with the fragments the set has, and reports what the schema
+// cannot see: mistakes in templates, includes of what is not there, cycles, includes too deep.
 //
 // A set has one text of each prompt, so an include of a version or of a channel takes that text.
 func (s Set) CompileAll() (map[store.Key]*prompt.Compiled, []Problem) {
@@ -30,7 +30,7 @@ func (s Set) CompileAll() (map[store.Key]*prompt.Compiled, []Problem) {
 	return compiled, dedupeProblems(problems)
 }
 
-// errReportedElsewhere keeps one fault from being told once for every prompt that includes it.
+// errReportedElsewhere keeps one problem from being reported again for every prompt that includes it.
 var errReportedElsewhere = errors.New("what is included has faults of its own")
 
 type setCompiler struct {
@@ -62,7 +62,7 @@ func (c setCompiler) compileManifest(m *Manifest) (*prompt.Compiled, error) {
 	return result, err
 }
 
-// isReportedElsewhere says whether the fault is one of a fragment, which is told where the fragment stands.
+// isReportedElsewhere says whether the problem is one of a fragment, which is reported where the fragment stands.
 func (c setCompiler) isReportedElsewhere(namespace string, err error) bool {
 	if missing, ok := errors.AsType[*prompt.IncludeError](err); ok && missing.Fault == prompt.IncludeMissing {
 		return slices.ContainsFunc(missing.Refs, func(ref prompt.Ref) bool {
@@ -85,7 +85,7 @@ func (c setCompiler) isReportedElsewhere(namespace string, err error) bool {
 	return err != nil
 }
 
-// includedNames are the names a prompt of the set includes.
+// includedNames returns the names a prompt of the set includes.
 func (c setCompiler) includedNames(key store.Key) []string {
 	names, known := c.names[key]
 	if known {

@@ -136,7 +136,7 @@ func shiftLines(n *yaml.Node, lines int) {
 	}
 }
 
-// problemAt is a problem with a node.
+// problemAt returns a problem that stands where a node does.
 func (d *Document) problemAt(n *yaml.Node, message string) Problem {
 	return Problem{Place: d.placeOf(n), Message: message}
 }

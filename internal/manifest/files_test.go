@@ -19,7 +19,7 @@ const sound = head + "  text: Hello\n"
 // named is a valid manifest with another name.
 func named(name string) string { return strings.Replace(sound, "{name: a}", "{name: "+name+"}", 1) }
 
-func TestFilesOfAFolder(t *testing.T) {
+func TestReadFolder(t *testing.T) {
 	t.Parallel()
 	folder := fstest.MapFS{
 		"b.yaml": {Data: []byte("b")}, "a/c.yml": {Data: []byte("c")}, "d.json": {Data: []byte("d")},
@@ -49,7 +49,7 @@ func (f torn) Open(name string) (fs.File, error) {
 	return f.MapFS.Open(name)
 }
 
-func TestFilesThatCannotBeRead(t *testing.T) {
+func TestReadFolder_UnreadableFiles(t *testing.T) {
 	t.Parallel()
 	one := fstest.MapFS{"a.yaml": {Data: []byte("a")}}
 	for name, tc := range map[string]struct {
@@ -70,7 +70,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestReadFindsPromptsAmongOtherThings(t *testing.T) {
+func TestRead_FindsPromptsAmongOtherThings(t *testing.T) {
 	t.Parallel()
 	inList := "apiVersion: v1\nkind: List\nitems:\n- {kind: ConfigMap, apiVersion: v1}\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: l, namespace: other}\n  spec: {text: x}\n"
 	for name, tc := range map[string]struct {
@@ -123,7 +123,7 @@ func TestReadFindsPromptsAmongOtherThings(t *testing.T) {
 	}
 }
 
-func TestAFileWrongAllThroughIsToldInShort(t *testing.T) {
+func TestRead_CapsTheProblemsOfAFile(t *testing.T) {
 	t.Parallel()
 	set := read(t, File{Name: "f.yaml", Content: []byte(sound + strings.Repeat("  x: y\n", 151))}, File{Name: "g.yaml", Content: []byte(named("g") + "  historyLimit: 0\n")})
 	if len(set.Problems) != 102 {
@@ -161,7 +161,7 @@ func ladder(levels int) string {
 	return b.String()
 }
 
-func TestIncludesAreFollowedThroughTheSet(t *testing.T) {
+func TestCompileAll_FollowsIncludes(t *testing.T) {
 	t.Parallel()
 	with := func(name, text string) string { return strings.Replace(named(name), "Hello", `"`+text+`"`, 1) }
 	for name, tc := range map[string]struct {
@@ -202,7 +202,7 @@ func TestIncludesAreFollowedThroughTheSet(t *testing.T) {
 	}
 }
 
-func TestTemplateFaultsStandInTheFile(t *testing.T) {
+func TestCompileAll_PlacesTemplateErrors(t *testing.T) {
 	t.Parallel()
 	const fault = "{{a.b}} is a dotted name, which is not supported, since arguments have no fields; write an argument such as {{a_b}}"
 	for name, tc := range map[string]struct{ spec, want string }{

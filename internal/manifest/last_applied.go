@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// LastAppliedSize is how many bytes the annotations would have after a `kubectl apply` without --server-side,
+// LastAppliedSize computes how many bytes the annotations would have after a `kubectl apply` without --server-side,
 // which keeps the whole object, as JSON, in one of them.
 func (m *Manifest) LastAppliedSize() (int, error) {
 	copied := maps.Clone(m.Object)

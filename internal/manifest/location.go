@@ -64,7 +64,7 @@ func cutKey(path, key string) (rest string, ok bool) {
 	return strings.CutPrefix(rest, ".")
 }
 
-// reportedNode is what a message about the spot points to: a scalar itself, anything larger by its key.
+// reportedNode returns what a message about the location points to: a scalar itself, anything larger by its key.
 func (s Location) reportedNode() *yaml.Node {
 	if s.Key != nil && (s.Value.Kind != yaml.ScalarNode || s.Value.Value == "") {
 		return s.Key
@@ -72,7 +72,7 @@ func (s Location) reportedNode() *yaml.Node {
 	return s.Value
 }
 
-// ResolveAlias is what an alias stands for.
+// ResolveAlias returns what an alias stands for.
 func ResolveAlias(n *yaml.Node) *yaml.Node {
 	if n != nil && n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -80,7 +80,7 @@ func ResolveAlias(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// mappingEntries are the keys and values of a mapping, those merged in with << last.
+// mappingEntries yields the keys and values of a mapping, those merged in with << last.
 func mappingEntries(n *yaml.Node) func(func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		if n.Kind != yaml.MappingNode {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -25,10 +26,10 @@ type Manifest struct {
 	Object   map[string]any
 }
 
-// Key is the id of the manifest's prompt.
+// Key returns the id of the manifest's prompt.
 func (m *Manifest) Key() store.Key { return promptobject.KeyOf(m.Prompt) }
 
-// parseDocuments are those of a file that hold something and can be read. Foreign is why others, which look like nothing
+// parseDocuments parses the documents of a file that hold something. Foreign is why others, which look like nothing
 // of Lectern's, cannot.
 func parseDocuments(file string, content []byte) (read []*Document, problems, foreign []Problem) {
 	all, refused := SplitDocuments(file, content)
@@ -48,7 +49,7 @@ func parseDocuments(file string, content []byte) (read []*Document, problems, fo
 	return read, problems, foreign
 }
 
-// ParseManifests are the Prompts among the documents of a file.
+// ParseManifests finds the Prompts among the documents of a file.
 func ParseManifests(file string, content []byte) (found []*Manifest, problems, foreign []Problem) {
 	read, problems, foreign := parseDocuments(file, content)
 	for _, d := range read {
@@ -72,7 +73,7 @@ type candidate struct {
 	object   map[string]any
 }
 
-// candidates are the one in the document, or those of the List it is.
+// candidates lists the one in the document, or those of the List it is.
 func (d *Document) candidates() []candidate {
 	object, ok := d.Value.(map[string]any)
 	if !ok {
@@ -127,9 +128,9 @@ func (c candidate) asManifest() (*Manifest, *Problem) {
 	return m, nil
 }
 
-// decodePrompt fills Prompt as far as the object allows: the name is wanted even of a manifest with faults.
+// decodePrompt fills Prompt as far as the object allows: the name is wanted even of an invalid manifest.
 func (m *Manifest) decodePrompt() {
-	text, err := marshal(m.Object)
+	text, err := json.Marshal(m.Object)
 	if err != nil || kjson.UnmarshalCaseSensitivePreserveInts(text, m.Prompt) != nil {
 		meta, _ := m.Object["metadata"].(map[string]any)
 		name, _ := meta["name"].(string)

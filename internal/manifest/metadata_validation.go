@@ -17,25 +17,25 @@ import (
 
 // unknownMetadataFields gives the fields of metadata that no object has.
 func unknownMetadataFields(written any) []string {
-	text, err := marshal(written)
+	text, err := json.Marshal(written)
 	if err != nil {
 		return nil // what cannot be written was never read
 	}
 	var meta metav1.ObjectMeta
 	strict, err := kjson.UnmarshalStrict(text, &meta)
 	if err != nil {
-		return nil // told by judgeMetadata
+		return nil // reported by validateMetadata
 	}
 	var paths []string
-	for _, fault := range strict {
-		if at, ok := errors.AsType[kjson.FieldError](fault); ok {
+	for _, fieldErr := range strict {
+		if at, ok := errors.AsType[kjson.FieldError](fieldErr); ok {
 			paths = append(paths, "metadata."+at.FieldPath())
 		}
 	}
 	return paths
 }
 
-// validateMetadata judges what every object has. Without a name there is nothing to serve.
+// validateMetadata checks what every object has. Without a name there is nothing to serve.
 func validateMetadata(written any) field.ErrorList {
 	at := field.NewPath("metadata")
 	if written == nil {
@@ -45,11 +45,11 @@ func validateMetadata(written any) field.ErrorList {
 	if !ok {
 		return field.ErrorList{typeError(at, "object", written)}
 	}
-	if faults := validateMetadataStrings(at, fields); len(faults) > 0 {
-		return faults
+	if errs := validateMetadataStrings(at, fields); len(errs) > 0 {
+		return errs
 	}
 	var meta metav1.ObjectMeta
-	text, err := marshal(written)
+	text, err := json.Marshal(written)
 	if err == nil {
 		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &meta)
 	}
@@ -71,11 +71,11 @@ func validateMetadata(written any) field.ErrorList {
 // validateMetadataStrings finds what should be text and is none, which with labels and annotations is what YAML makes
 // of true and 5.
 func validateMetadataStrings(at *field.Path, fields map[string]any) field.ErrorList {
-	var faults field.ErrorList
+	var errs field.ErrorList
 	for _, name := range []string{"name", "namespace"} {
 		if value, written := fields[name]; written {
 			if _, ok := value.(string); !ok {
-				faults = append(faults, typeError(at.Child(name), "string", value))
+				errs = append(errs, typeError(at.Child(name), "string", value))
 			}
 		}
 	}
@@ -83,11 +83,11 @@ func validateMetadataStrings(at *field.Path, fields map[string]any) field.ErrorL
 		values, _ := fields[name].(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(values)) {
 			if _, ok := values[key].(string); !ok {
-				faults = append(faults, typeError(at.Child(name).Child(key), "string", values[key]))
+				errs = append(errs, typeError(at.Child(name).Child(key), "string", values[key]))
 			}
 		}
 	}
-	return faults
+	return errs
 }
 
 // typeError says what kube-openapi says of fields of the spec.

@@ -13,7 +13,7 @@ type Place struct {
 	Line, Column int
 }
 
-// String is file:line:column, as compilers and editors write it.
+// String returns file:line:column, as compilers and editors write it.
 func (p Place) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -28,7 +28,7 @@ type Problem struct {
 	Warning bool
 }
 
-// String is file:line:column: message.
+// String returns file:line:column: message.
 func (p Problem) String() string {
 	if p.Warning {
 		return p.Place.String() + ": warning: " + p.Message

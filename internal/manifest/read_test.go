@@ -55,7 +55,7 @@ func samples(t testing.TB, pattern string, least int) []File {
 	return all
 }
 
-func TestSamplesAreAccepted(t *testing.T) {
+func TestRead_AcceptsSamples(t *testing.T) {
 	t.Parallel()
 	files := samples(t, "*.yaml", 5)
 	set := read(t, files...)
@@ -69,7 +69,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 }
 
 // The same files are refused by a real API server with the same words: api/v1alpha1/admission_test.go.
-func TestInvalidSamplesAreRefusedInTheWordsOfTheAPIServer(t *testing.T) {
+func TestRead_RefusesInvalidSamplesInTheWordsOfTheAPIServer(t *testing.T) {
 	t.Parallel()
 	for _, file := range samples(t, "invalid/*.yaml", 39) {
 		t.Run(file.Name, func(t *testing.T) {

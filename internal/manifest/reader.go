@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -22,7 +21,7 @@ import (
 	"github.com/lectern-dev/lectern/config/crd"
 )
 
-// Reader reads manifests and judges them by the schema of the custom resource, as an API server does when
+// Reader reads manifests and validates them by the schema of the custom resource, as an API server does when
 // it is asked to create them with strict field validation. It is safe for concurrent use.
 type Reader struct {
 	structural *structuralschema.Structural
@@ -57,7 +56,7 @@ func NewReader() (*Reader, error) {
 	}, nil
 }
 
-// validateManifest says what an API server would refuse, in its words, and where.
+// validateManifest reports what an API server would refuse, in its words, and where.
 func (r *Reader) validateManifest(m *Manifest) []Problem {
 	if twice := m.duplicateKeys(m.Node, nil); len(twice) > 0 {
 		return twice // which of them counts is for their author to say
@@ -74,8 +73,8 @@ func (r *Reader) validateManifest(m *Manifest) []Problem {
 	for _, path := range removedPaths(before, object, "") {
 		problems = append(problems, m.nullWarning(path))
 	}
-	for _, fault := range r.validateObject(object) {
-		problems = append(problems, m.schemaProblem(fault))
+	for _, fieldErr := range r.validateObject(object) {
+		problems = append(problems, m.schemaProblem(fieldErr))
 	}
 	return problems
 }
@@ -85,19 +84,17 @@ func (r *Reader) pruneUnknownFields(object map[string]any) []string {
 	return pruning.PruneWithOptions(object, r.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
 }
 
-// validateObject judges an object in the order of an API server.
+// validateObject checks an object in the order of an API server.
 func (r *Reader) validateObject(object map[string]any) field.ErrorList {
-	faults := validateMetadata(object["metadata"])
-	faults = append(faults, validation.ValidateCustomResource(nil, object, r.openapi)...)
-	faults = append(faults, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
-	for _, fault := range faults {
-		switch fault.Type {
+	errs := validateMetadata(object["metadata"])
+	errs = append(errs, validation.ValidateCustomResource(nil, object, r.openapi)...)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
+	for _, fieldErr := range errs {
+		switch fieldErr.Type {
 		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
-			return faults // the rules expect what these faults deny
+			return errs // the rules expect what these errors deny
 		}
 	}
 	broken, _ := r.rules.Validate(context.Background(), nil, r.structural, object, nil, celconfig.RuntimeCELCostBudget)
-	return append(faults, broken...)
+	return append(errs, broken...)
 }
-
-func marshal(value any) ([]byte, error) { return json.Marshal(value) }

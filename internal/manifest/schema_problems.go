@@ -10,29 +10,29 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// schemaProblem turns an error of the schema into a problem at the place it speaks of.
-func (m *Manifest) schemaProblem(fault *field.Error) Problem {
-	path, message := fault.Field, fault.Error()
+// schemaProblem turns an error of the schema into a problem where it is in the file.
+func (m *Manifest) schemaProblem(fieldErr *field.Error) Problem {
+	path, message := fieldErr.Field, fieldErr.Error()
 	if path == "<nil>" || path == "" {
 		// Only the rule for names is one of the whole object.
-		path, message = "metadata.name", fault.Detail
+		path, message = "metadata.name", fieldErr.Detail
 	}
 	at := Locate(m.Node, path)
-	switch key, isKey := fault.BadValue.(string); {
+	switch key, isKey := fieldErr.BadValue.(string); {
 	case isKey && key != "" && at.Value.Kind == yaml.MappingNode:
 		// A key of labels or annotations, which the path does not name.
-	case fault.Type == field.ErrorTypeInvalid, fault.Type == field.ErrorTypeTypeInvalid:
+	case fieldErr.Type == field.ErrorTypeInvalid, fieldErr.Type == field.ErrorTypeTypeInvalid:
 		// The value is in the file; repeating it would only push the reason away.
-		message = fault.Detail
+		message = fieldErr.Detail
 		if !strings.HasPrefix(message, path) {
 			message = path + ": " + message
 		}
 	}
-	if fault.Type == field.ErrorTypeTooLong {
+	if fieldErr.Type == field.ErrorTypeTooLong {
 		// What the schema counts, and the library calls bytes.
 		message = strings.TrimSuffix(message, " bytes") + " characters"
 	}
-	if hint := m.valueHint(at, fault); hint != "" {
+	if hint := m.valueHint(at, fieldErr); hint != "" {
 		message += "; " + hint
 	}
 	return m.Document.problemAt(at.reportedNode(), message)
@@ -83,7 +83,7 @@ func removedPaths(before, after any, path string) []string {
 	return paths
 }
 
-// duplicateKeys finds keys written twice, of which only one would count. Aliases are looked at where they point.
+// duplicateKeys finds keys written twice, of which only one would count. Aliases are followed.
 func (m *Manifest) duplicateKeys(n *yaml.Node, found []Problem) []Problem {
 	if n.Kind == yaml.MappingNode {
 		first := map[string]*yaml.Node{}
@@ -102,7 +102,7 @@ func (m *Manifest) duplicateKeys(n *yaml.Node, found []Problem) []Problem {
 	return found
 }
 
-// dedupeProblems takes out problems said of the same place in the same words.
+// dedupeProblems removes problems of the same place in the same words.
 func dedupeProblems(problems []Problem) []Problem {
 	SortProblems(problems)
 	return slices.Compact(problems)

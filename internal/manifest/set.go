@@ -29,11 +29,11 @@ type Fingerprint [sha256.Size]byte
 
 func fingerprintOf(text []byte) Fingerprint { return sha256.Sum256(bytes.TrimSpace(text)) }
 
-// IsInvalid says whether a manifest of a key is there and is not one of Manifests for its faults.
+// IsInvalid says whether a manifest of a key is there and is not one of Manifests because it is invalid.
 func (s Set) IsInvalid(key store.Key) bool { return s.invalid[key] }
 
-// Read reads files and judges every manifest in them by itself, and that no key is there twice. What
-// manifests include is for Set.Compile to judge.
+// Read reads files and validates every manifest in them by itself, and that no key is there twice. What
+// manifests include is for Set.CompileAll to check.
 func (r *Reader) Read(files ...File) Set {
 	set := Set{InvalidDocuments: map[Fingerprint]bool{}, invalid: map[store.Key]bool{}}
 	first := map[store.Key]Place{}

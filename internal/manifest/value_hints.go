@@ -12,11 +12,11 @@ import (
 
 // valueHint says how to write what YAML read in another way than its author meant. It is empty where YAML is
 // not to blame.
-func (m *Manifest) valueHint(at Location, fault *field.Error) string {
+func (m *Manifest) valueHint(at Location, fieldErr *field.Error) string {
 	if at.Missing != "" || m.Document.JSON {
 		return ""
 	}
-	wanted := wantedType(fault)
+	wanted := wantedType(fieldErr)
 	n := ResolveAlias(at.Value)
 	if wanted == "" || n == nil {
 		return ""
@@ -25,7 +25,7 @@ func (m *Manifest) valueHint(at Location, fault *field.Error) string {
 	case plain && n.Value == "":
 		return "nothing is written after " + keyOf(at) + "; write a value, or remove the line"
 	case plain && wanted == "string":
-		return fmt.Sprintf("YAML reads %s as %s, and text is wanted here: write %s", n.Value, readAsType(fault), correctedEntry(at, strconv.Quote(n.Value)))
+		return fmt.Sprintf("YAML reads %s as %s, and text is wanted here: write %s", n.Value, readAsType(fieldErr), correctedEntry(at, strconv.Quote(n.Value)))
 	case n.Kind == yaml.MappingNode && wanted == "string" && isTemplate(n):
 		return "YAML reads {{ at the start of a value as a mapping: put the value in quotes, as in " + keyOf(at) + ` "{{name}} …", or write it as a block after ` + keyOf(at) + " |"
 	case n.Kind == yaml.ScalarNode && !plain && (wanted == "integer" || wanted == "boolean"):
@@ -40,26 +40,26 @@ func (m *Manifest) valueHint(at Location, fault *field.Error) string {
 
 var typeInMessage = regexp.MustCompile(`must be of type ([a-z]+)`)
 
-func wantedType(fault *field.Error) string {
-	if found := typeInMessage.FindStringSubmatch(fault.Detail); found != nil {
+func wantedType(fieldErr *field.Error) string {
+	if found := typeInMessage.FindStringSubmatch(fieldErr.Detail); found != nil {
 		return found[1]
 	}
 	return ""
 }
 
 // readAsType names the type a plain value turned out to have.
-func readAsType(fault *field.Error) string {
+func readAsType(fieldErr *field.Error) string {
 	switch {
-	case strings.HasSuffix(fault.Detail, `"boolean"`):
+	case strings.HasSuffix(fieldErr.Detail, `"boolean"`):
 		return "true or false"
-	case strings.HasSuffix(fault.Detail, `"null"`):
+	case strings.HasSuffix(fieldErr.Detail, `"null"`):
 		return "nothing"
 	default:
 		return "a number"
 	}
 }
 
-// keyOf is the key as it stands before a value.
+// keyOf gives the key as it stands before a value.
 func keyOf(at Location) string {
 	if at.Key == nil {
 		return "-"
@@ -67,7 +67,7 @@ func keyOf(at Location) string {
 	return at.Key.Value + ":"
 }
 
-// correctedEntry is the line with another value. For one item of a list in brackets it is the whole list, all of
+// correctedEntry writes the line with another value. For one item of a list in brackets it is the whole list, all of
 // whose items need the same care.
 func correctedEntry(at Location, value string) string {
 	if at.Key != nil || at.Parent == nil || at.Parent.Style&yaml.FlowStyle == 0 {

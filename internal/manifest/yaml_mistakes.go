@@ -35,7 +35,7 @@ func (d *Document) syntaxProblem(err error) *Problem {
 	return &Problem{Place: Place{File: d.File, Line: d.Line + line, Column: column}, Message: message}
 }
 
-// A trap is a line people write that YAML reads otherwise.
+// A yamlMistake is a line people write that YAML reads otherwise.
 type yamlMistake struct {
 	shape *regexp.Regexp // of a line; its first group ends where the trouble begins
 	// message are words of the library's error; without any, the shape is enough.
@@ -73,12 +73,12 @@ var yamlMistakes = []yamlMistake{
 	}},
 }
 
-// quoteValue is the line with its value in double quotes.
+// quoteValue writes the line with its value in double quotes.
 func quoteValue(found []string) string {
 	return strings.TrimLeft(found[1], " ") + strconv.Quote(strings.TrimRight(found[2], " \r"))
 }
 
-// findMistakeNear looks for a trap around the line an error speaks of: the library often notices a line late.
+// findMistakeNear looks for a mistake around the line an error speaks of: the library often notices a line late.
 func findMistakeNear(lines []string, line int, said string) (at, column int, hint string) {
 	for _, near := range []int{line, line - 1, line + 1, line - 2} {
 		if near < 1 || near > len(lines) {

@@ -8,7 +8,7 @@ import (
 
 const head = "apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: a}\nspec:\n"
 
-func TestTrapsAreExplained(t *testing.T) {
+func TestRead_ExplainsYAMLMistakes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		spec string // from line 5 on

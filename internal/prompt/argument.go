@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// compileArguments are what the compiled prompt takes: the declared ones, or without a declaration one
+// compileArguments returns what the compiled prompt takes: the declared ones, or without a declaration one
 // for each placeholder.
 func compileArguments(spec Spec, asked placeholders) ([]Argument, error) {
 	if spec.Arguments == nil {
@@ -114,7 +114,7 @@ func validateArgumentName(field, name string, syntax Syntax) error {
 	}
 }
 
-// validateDeclaration judges one declaration apart from its name.
+// validateDeclaration validates one declaration apart from its name.
 func validateDeclaration(field string, d Declaration) error {
 	if !slices.Contains([]Type{"", String, Integer, Number, Boolean}, d.Type) {
 		return &SpecError{field + ".type", fmt.Sprintf("%q is not one of String, Integer, Number, Boolean", truncate(string(d.Type), 80))}

@@ -29,7 +29,7 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-func BenchmarkPrepare(b *testing.B) {
+func BenchmarkNewTemplate(b *testing.B) {
 	compiled := compile(b, text(strings.Repeat("A line of text with {{a}} value.\n", 60)), nil)
 	b.ReportAllocs()
 	for b.Loop() {

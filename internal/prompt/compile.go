@@ -14,9 +14,9 @@ import (
 // Compile makes a Document of a spec and the fragments it includes.
 //
 // fragments is the closure of the spec's includes, under the references as they are written; the
-// caller gathers it level by level with References and Fragment.References. The error is a
+// caller gathers it level by level with IncludedRefs and Fragment.IncludedRefs. The error is a
 // *SpecError, *TemplateError, *LimitError or *IncludeError; one of what is missing only when what is
-// there has no fault of its own.
+// there has no mistake of its own.
 func Compile(spec Spec, fragments map[Ref]Fragment) (*Compiled, error) {
 	if spec.Syntax == "" {
 		spec.Syntax = Mustache
@@ -60,7 +60,7 @@ func (c *Compiled) EveryArgumentOptional() bool {
 	return len(c.Document.Arguments) > 0 && !slices.ContainsFunc(c.Document.Arguments, required)
 }
 
-// DigestOf is the SHA-256 of a Document's canonical JSON (RFC 8785).
+// DigestOf computes the SHA-256 of a Document's canonical JSON (RFC 8785).
 func DigestOf(d *Document) (Digest, error) {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -115,7 +115,7 @@ func compileMessages(spec Spec, fragments map[Ref]Fragment) (body, error) {
 	return b, nil
 }
 
-// sourcesOf are the texts of messages, numbered when there is more than one.
+// sourcesOf returns the texts of messages, numbered when there is more than one.
 func sourcesOf(messages []Message) []*source {
 	all := make([]*source, len(messages))
 	for i, m := range messages {
@@ -127,7 +127,7 @@ func sourcesOf(messages []Message) []*source {
 	return all
 }
 
-// IncludedRefs are the includes in a spec's own texts, each once, in order of first appearance. Only
+// IncludedRefs returns the includes in a spec's own texts, each once, in order of first appearance. Only
 // Mustache has includes. More than Compile would expand are a *LimitError, so that nobody fetches
 // them.
 func IncludedRefs(spec Spec) ([]Ref, error) {
@@ -140,7 +140,7 @@ func IncludedRefs(spec Spec) ([]Ref, error) {
 	return collectRefs(sourcesOf(spec.Messages))
 }
 
-// IncludedRefs are the includes in the text of a stored fragment, as References gives them for a
+// IncludedRefs returns the includes in the text of a stored fragment, as the function gives them for a
 // spec.
 func (f Fragment) IncludedRefs() ([]Ref, error) {
 	if f.Syntax != Mustache {

@@ -41,7 +41,7 @@ func compile(t testing.TB, spec Spec, stored map[Ref]Fragment) *Compiled {
 	return c
 }
 
-func TestCompileDocument(t *testing.T) {
+func TestCompile(t *testing.T) {
 	t.Parallel()
 	brief, no := "brief", false
 	spec := Spec{
@@ -95,7 +95,7 @@ func TestCompileDocument(t *testing.T) {
 	}
 }
 
-func TestCompileLeavesTextAlone(t *testing.T) {
+func TestCompile_LeavesTextAlone(t *testing.T) {
 	t.Parallel()
 	const odd = "{{#a}} {{ b }} {{{c}}} {{d}} {{!e}}\r\n{{> f}} {{"
 	for name, tc := range map[string]struct {
@@ -122,7 +122,7 @@ func TestCompileLeavesTextAlone(t *testing.T) {
 	}
 }
 
-func TestCompileInfersArguments(t *testing.T) {
+func TestCompile_InfersArguments(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		text string
@@ -162,7 +162,7 @@ func TestEveryArgumentOptional(t *testing.T) {
 	}
 }
 
-func TestTemplateErrors(t *testing.T) {
+func TestCompile_TemplateErrors(t *testing.T) {
 	t.Parallel()
 	stored := map[string]string{
 		"bad":       "fine\n  {{oops",
@@ -214,7 +214,7 @@ func TestTemplateErrors(t *testing.T) {
 	}
 }
 
-func TestTemplateErrorPlace(t *testing.T) {
+func TestCompile_TemplateErrorPlaces(t *testing.T) {
 	t.Parallel()
 	stored := fragments(t, map[string]string{"sign@3": "x\n y {{who}}"})
 	other := stored[Ref{Name: "sign", Selector: Selector{Version: 3}}]
@@ -258,7 +258,7 @@ func TestTemplateErrorPlace(t *testing.T) {
 	}
 }
 
-func TestCompileRefusesIncludes(t *testing.T) {
+func TestCompile_RefusesIncludes(t *testing.T) {
 	t.Parallel()
 	stored := fragments(t, map[string]string{
 		"a": "x\n{{> b}}", "b": "\n {{> a}}",
@@ -297,7 +297,7 @@ func TestCompileRefusesIncludes(t *testing.T) {
 	}
 }
 
-func TestCompileNamesMissingFragments(t *testing.T) {
+func TestCompile_NamesMissingFragments(t *testing.T) {
 	t.Parallel()
 	stored := fragments(t, map[string]string{"a": "{{> c}}{{> b@2}}"})
 	spec := Spec{Messages: []Message{{Role: User, Text: "x"}, {Role: User, Text: "{{> a}}\n{{> b@2}} {{> d@production}}"}}}
@@ -324,7 +324,7 @@ func TestCompileNamesMissingFragments(t *testing.T) {
 	}
 }
 
-func TestErrorsOfOne(t *testing.T) {
+func TestCompile_ErrorsOfOne(t *testing.T) {
 	t.Parallel()
 	_, err := Compile(text("x {{> a@3}}"), nil)
 	if want := "line 1, column 3: fragment a@3 is not published in this namespace; publish it or correct the include"; err == nil || err.Error() != want {
@@ -340,7 +340,7 @@ func TestErrorsOfOne(t *testing.T) {
 	}
 }
 
-func TestSimpleTakesNamesThatStartWithADigit(t *testing.T) {
+func TestCompile_SimpleTakesNamesThatStartWithADigit(t *testing.T) {
 	t.Parallel()
 	spec := Spec{Syntax: Simple, Arguments: []Declaration{{Name: "1st"}}, Messages: text("{{1st}}").Messages}
 	d := compile(t, spec, nil).Document
@@ -352,7 +352,7 @@ func TestSimpleTakesNamesThatStartWithADigit(t *testing.T) {
 	}
 }
 
-func TestReferences(t *testing.T) {
+func TestIncludedRefs(t *testing.T) {
 	t.Parallel()
 	const body = "{{> b}}{{>a@3}} {{> a }}\n{{! {{> no}}{{> a@3 }}{{>a@latest}}"
 	want := []Ref{

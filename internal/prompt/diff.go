@@ -60,7 +60,7 @@ func changedFields(from, to *Document) []string {
 	return changed
 }
 
-// formatTranscript is the texts as written: the only one of a user as it is, a conversation with who speaks.
+// formatTranscript writes the texts as written: the only one of a user as it is, a conversation with who speaks.
 func formatTranscript(d *Document) string {
 	written := d.AsWritten()
 	if len(written) == 1 && written[0].Role == User {

@@ -13,7 +13,7 @@ import (
 
 // The digest is an interface: servers compare it, statuses keep it, receipts carry it. This one was
 // computed with sha256sum over canonical JSON written by hand.
-func TestDigestIsWhatItAlwaysWas(t *testing.T) {
+func TestDigest_IsStable(t *testing.T) {
 	t.Parallel()
 	spec := text("Grüße <{{b}}> {{! c }}& {{a}}\n")
 	spec.Title, spec.Tags, spec.Metadata = "T\u2028", []string{"y", "x"}, []byte(`{"n": 10.0, "A":"/"}`)
@@ -26,7 +26,7 @@ func TestDigestIsWhatItAlwaysWas(t *testing.T) {
 	}
 }
 
-func TestDigestSeesWhatChangesADocument(t *testing.T) {
+func TestDigest_SeesWhatChangesADocument(t *testing.T) {
 	t.Parallel()
 	base := func() Spec {
 		s := text("{{a}} {{b}}")
@@ -60,7 +60,7 @@ func TestDigestSeesWhatChangesADocument(t *testing.T) {
 	}
 }
 
-func TestCompileDoesNotTouchItsSpec(t *testing.T) {
+func TestCompile_DoesNotTouchItsSpec(t *testing.T) {
 	t.Parallel()
 	spec := text("{{a}}{{! c }}")
 	spec.Tags = []string{"b", "a"}
@@ -75,7 +75,7 @@ func TestCompileDoesNotTouchItsSpec(t *testing.T) {
 
 // A store may keep JSON its own way: jsonb orders names by length, adds blanks and writes large
 // numbers out.
-func TestDocumentReadFromAStoreIsTheOneCompiled(t *testing.T) {
+func TestDocument_ReadFromAStoreIsTheOneCompiled(t *testing.T) {
 	t.Parallel()
 	value := "d"
 	spec := text("{{a}}{{! c }} <&>")

@@ -99,7 +99,7 @@ type Document struct {
 	Source []Message `json:"source,omitempty"`
 }
 
-// AsWritten is the messages as the author wrote them, includes not expanded.
+// AsWritten returns the messages as the author wrote them, includes not expanded.
 func (d *Document) AsWritten() []Message {
 	if d.Source != nil {
 		return d.Source
@@ -107,7 +107,7 @@ func (d *Document) AsWritten() []Message {
 	return d.Messages
 }
 
-// JoinTexts is messages as one text, with a blank line between two.
+// JoinTexts returns messages as one text, with a blank line between two.
 func JoinTexts(messages []Message) string {
 	texts := make([]string, len(messages))
 	for i, message := range messages {

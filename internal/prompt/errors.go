@@ -15,7 +15,7 @@ type Where struct {
 	Line, Column int
 }
 
-// String is "message 2, fragment house-style@3, line 1, column 5", without what is not set.
+// String returns "message 2, fragment house-style@3, line 1, column 5", without what is not set.
 func (w Where) String() string {
 	var b strings.Builder
 	if w.Message > 0 {
@@ -62,7 +62,7 @@ func (e *SpecError) Error() string { return e.Field + ": " + e.Problem }
 // IncludeFault is what is wrong with the includes of a prompt.
 type IncludeFault string
 
-// The faults of includes.
+// What can be wrong with includes.
 const (
 	IncludeCycle   IncludeFault = "Cycle"   // a prompt includes itself, directly or through others
 	IncludeTooDeep IncludeFault = "TooDeep" // they are nested deeper than MaxDepth
@@ -90,7 +90,7 @@ func (e *IncludeError) Error() string {
 	return e.Where.String() + ": " + e.Problem()
 }
 
-// Problem is the error without the place.
+// Problem returns the error without the place.
 func (e *IncludeError) Problem() string {
 	switch {
 	case e.Fault == IncludeCycle:
@@ -118,7 +118,7 @@ func JoinRefs(refs []Ref) string {
 // ArgumentFault is the kind of thing that is wrong with an argument of a render.
 type ArgumentFault string
 
-// The faults.
+// What can be wrong with an argument.
 const (
 	ArgumentUnknown  ArgumentFault = "Unknown"  // the prompt takes no such argument
 	ArgumentMissing  ArgumentFault = "Missing"  // required and not given

@@ -30,7 +30,7 @@ func CheckIncludes(name string, spec Spec, includes func(name string) []string) 
 	return nil
 }
 
-// IncludedNames are the names a spec includes, each once. One that does not parse includes nothing: it cannot be
+// IncludedNames returns the names a spec includes, each once. One that does not parse includes nothing: it cannot be
 // published either.
 func IncludedNames(spec Spec) []string {
 	refs, err := IncludedRefs(spec)

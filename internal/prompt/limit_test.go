@@ -13,7 +13,7 @@ import (
 	. "github.com/lectern-dev/lectern/internal/prompt"
 )
 
-func TestLimits(t *testing.T) {
+func TestCompile_Limits(t *testing.T) {
 	t.Parallel()
 	chain := map[string]string{}
 	for i := range 6 {
@@ -79,7 +79,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestReferencesStopsAtTheLimits(t *testing.T) {
+func TestIncludedRefs_StopsAtTheLimits(t *testing.T) {
 	t.Parallel()
 	var distinct strings.Builder
 	for i := range 65 {
@@ -99,7 +99,7 @@ func TestReferencesStopsAtTheLimits(t *testing.T) {
 }
 
 // Not parallel: it measures what the process allocates.
-func TestNothingButIncludesIsCheapToRefuse(t *testing.T) {
+func TestCompile_RefusesNothingButIncludesCheaply(t *testing.T) {
 	// Five levels of 128 KiB of includes would come to 21,845^5 texts.
 	all := strings.Repeat("{{>a}}", MaxText/6)
 	stored := map[string]string{}
@@ -124,7 +124,7 @@ func TestNothingButIncludesIsCheapToRefuse(t *testing.T) {
 	}
 }
 
-func TestSpecErrors(t *testing.T) {
+func TestCompile_SpecErrors(t *testing.T) {
 	t.Parallel()
 	yes, value := true, func(s string) *string { return &s }
 	with := func(change func(*Spec)) Spec {

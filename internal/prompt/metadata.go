@@ -14,7 +14,7 @@ import (
 	"github.com/gowebpki/jcs"
 )
 
-// CanonicalMetadata is a JSON object of metadata as canonical JSON, so that equal objects give equal Digests
+// CanonicalMetadata writes a JSON object of metadata as canonical JSON, so that equal objects give equal Digests
 // however they are written. What would not survive that, or not survive Postgres, is refused: a
 // value is never changed silently.
 func CanonicalMetadata(raw json.RawMessage) (json.RawMessage, error) {

@@ -106,7 +106,7 @@ func testdata(t testing.TB) string {
 	return folder
 }
 
-func TestMustacheSpec(t *testing.T) {
+func TestCompile_MustacheSpec(t *testing.T) {
 	t.Parallel()
 	folder := testdata(t)
 	if folder == "" {
@@ -188,7 +188,7 @@ func isRefused(t *testing.T, c specCase, reason string) {
 }
 
 // The suite is not everywhere; these stand for it, and add what it does not ask.
-func TestStandaloneLines(t *testing.T) {
+func TestCompile_StandaloneLines(t *testing.T) {
 	t.Parallel()
 	stored := map[string]string{"f": "one\ntwo", "g": "one\n", "s": "  {{#a}}\nin\n  {{/a}}  ", "none": "{{! nothing }}"}
 	for name, tc := range map[string]struct{ text, want string }{

@@ -17,11 +17,11 @@ const (
 	bandHashes = 4
 )
 
-// Similarity is how much of the texts is the same, from 0 to 1: the runs of three words that are in both, of
+// Similarity computes how much of the texts is the same, from 0 to 1: the runs of three words that are in both, of
 // those that are in either. Case, punctuation and layout do not count, unless there is nothing else.
 func Similarity(a, b string) float64 { return SimilarityTo(a)(b) }
 
-// SimilarityTo is Similarity with one text, which is taken apart once.
+// SimilarityTo prepares Similarity with one text, which is taken apart once.
 func SimilarityTo(a string) func(b string) float64 {
 	of := wordRuns(a)
 	return func(b string) float64 {
@@ -36,7 +36,7 @@ func SimilarityTo(a string) func(b string) float64 {
 	}
 }
 
-// SimilarityBands are numbers of which similar texts have some in common, at the same place or not, and other
+// SimilarityBands computes numbers of which similar texts have some in common, at the same place or not, and other
 // texts hardly any: what an index is asked before Similarity is. They are the same on every machine.
 func SimilarityBands(text string) [Bands]int64 {
 	var least [Bands * bandHashes]uint64
@@ -72,7 +72,7 @@ func mixHash(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// wordRuns are the runs of words in a text. One of fewer words is a run by itself, and so is one of no words at
+// wordRuns lists the runs of words in a text. One of fewer words is a run by itself, and so is one of no words at
 // all, as it stands: two of those are similar when they are equal.
 func wordRuns(text string) map[string]struct{} {
 	joined, ends := splitWords(text)
@@ -90,7 +90,7 @@ func wordRuns(text string) map[string]struct{} {
 	return runs
 }
 
-// splitWords are those of a text in lower case with a blank between two, and where each ends. A letter of a script
+// splitWords lists those of a text in lower case with a blank between two, and where each ends. A letter of a script
 // written without blanks is a word.
 func splitWords(text string) (joined string, ends []int) {
 	var b strings.Builder

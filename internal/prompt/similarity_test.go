@@ -42,8 +42,8 @@ func TestSimilarity(t *testing.T) {
 	}
 }
 
-// TestSimilarityBandsStay: the numbers are stored, and compared with those of another machine and release.
-func TestSimilarityBandsStay(t *testing.T) {
+// TestSimilarityBands_AreStable: the numbers are stored, and compared with those of another machine and release.
+func TestSimilarityBands_AreStable(t *testing.T) {
 	got := prompt.SimilarityBands("Hand the ticket over to the next shift.")
 	want := [prompt.Bands]int64{
 		-4837625478871077804, -1556786752595537913, 1266824218714007098, 3140880017971567703,
@@ -56,8 +56,8 @@ func TestSimilarityBandsStay(t *testing.T) {
 	}
 }
 
-// TestSimilarityBandsMeet: nearly equal texts share a band, texts that share little do not.
-func TestSimilarityBandsMeet(t *testing.T) {
+// TestSimilarityBands_MeetForSimilarTexts: nearly equal texts share a band, texts that share little do not.
+func TestSimilarityBands_MeetForSimilarTexts(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const texts, length = 200, 200
 	near, far := 0, 0

@@ -99,7 +99,7 @@ func fluxKind(labels map[string]string) (kind string, is bool) {
 	return "", false
 }
 
-// specPath is the path of the spec, or of a field in it.
+// specPath returns the path of the spec, or of a field in it.
 func specPath(field ...any) fieldpath.Path {
 	return fieldpath.MakePathOrDie(append([]any{"spec"}, field...)...)
 }

@@ -9,12 +9,12 @@ import (
 // DefaultNamespace is where an object without a namespace goes, as with kubectl.
 const DefaultNamespace = "default"
 
-// KeyOf is the id of an object's prompt.
+// KeyOf returns the id of an object's prompt.
 func KeyOf(p *v1alpha1.Prompt) store.Key {
 	return store.Key{Namespace: p.Namespace, Name: p.Name}
 }
 
-// SpecOf is what the compiler takes of a manifest.
+// SpecOf returns what the compiler takes of a manifest.
 func SpecOf(written *v1alpha1.PromptSpec) prompt.Spec {
 	spec := prompt.Spec{
 		Title:       written.Title,
@@ -44,10 +44,10 @@ func SpecOf(written *v1alpha1.PromptSpec) prompt.Spec {
 	return spec
 }
 
-// IncludedNames are the names of the prompts an object includes, each once.
+// IncludedNames returns the names of the prompts an object includes, each once.
 func IncludedNames(p *v1alpha1.Prompt) []string { return prompt.IncludedNames(SpecOf(&p.Spec)) }
 
-// PublicationOf is everything a publish says of an object. historyLimit is used where the object
+// PublicationOf returns everything a publish says of an object. historyLimit is used where the object
 // does not state one.
 func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit int) store.Publication {
 	pub := store.Publication{
@@ -78,7 +78,7 @@ func PublicationOf(p *v1alpha1.Prompt, compiled *prompt.Compiled, historyLimit i
 	return pub
 }
 
-// NewObject is a manifest of that spec, as a person would begin one: the default namespace is not stated.
+// NewObject returns a manifest of that spec, as a person would begin one: the default namespace is not stated.
 func NewObject(key store.Key, spec v1alpha1.PromptSpec) *v1alpha1.Prompt {
 	p := &v1alpha1.Prompt{Spec: spec}
 	p.Name = key.Name
@@ -93,7 +93,7 @@ func RetainsTexts(p *v1alpha1.Prompt) bool {
 	return p.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain
 }
 
-// provenanceOf is where the spec came from, as far as the object tells.
+// provenanceOf returns where the spec came from, as far as the object tells.
 func provenanceOf(p *v1alpha1.Prompt) store.Provenance {
 	return store.Provenance{
 		Manager:        lastSpecManager(p.ManagedFields),

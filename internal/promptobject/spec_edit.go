@@ -21,7 +21,7 @@ type EditError struct {
 
 func (e *EditError) Error() string { return e.Problem }
 
-// ApplyEdit is the spec with the edit in it. The spec given stays as it is. Whether the result is valid is for
+// ApplyEdit returns the spec with the edit in it. The spec given stays as it is. Whether the result is valid is for
 // Compile to say. The error is an *EditError.
 func ApplyEdit(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, error) {
 	after := *spec.DeepCopy()
@@ -66,7 +66,7 @@ func SatisfiesEdit(spec v1alpha1.PromptSpec, edit store.Edit) bool {
 	return err == nil && string(patch) == "{}"
 }
 
-// SpecFromEdit is the spec of a prompt that did not exist: without isTemplate it has no placeholders.
+// SpecFromEdit returns the spec of a prompt that did not exist: without isTemplate it has no placeholders.
 func SpecFromEdit(edit store.Edit) (v1alpha1.PromptSpec, error) {
 	return ApplyEdit(v1alpha1.PromptSpec{Syntax: v1alpha1.SyntaxPlain}, edit)
 }
@@ -126,7 +126,7 @@ func setChannel(spec *v1alpha1.PromptSpec, edit store.ChannelEdit) {
 	}
 }
 
-// SpecFromDocument is a spec that compiles to the document: what was written, as far as a Document tells. Arguments
+// SpecFromDocument returns a spec that compiles to the document: what was written, as far as a Document tells. Arguments
 // that are just what the placeholders make by themselves are taken as not declared.
 func SpecFromDocument(doc *prompt.Document) v1alpha1.PromptSpec {
 	spec := v1alpha1.PromptSpec{
@@ -154,7 +154,7 @@ func SpecFromDocument(doc *prompt.Document) v1alpha1.PromptSpec {
 	return spec
 }
 
-// requiredField is what an author has to say for the argument to come out as it did.
+// requiredField returns what an author has to say for the argument to come out as it did.
 func requiredField(a prompt.Argument) *bool {
 	if a.Required || a.Default != nil {
 		return nil
@@ -162,7 +162,7 @@ func requiredField(a prompt.Argument) *bool {
 	return new(bool)
 }
 
-// MergePatch is the JSON merge patch (RFC 7386) that makes the one spec the other, of the whole object:
+// MergePatch returns the JSON merge patch (RFC 7386) that makes the one spec the other, of the whole object:
 // {"spec": …}. It is {} when they are equal.
 func MergePatch(before, after v1alpha1.PromptSpec) ([]byte, error) {
 	type object struct {
@@ -183,7 +183,7 @@ func MergePatch(before, after v1alpha1.PromptSpec) ([]byte, error) {
 	return patch, nil
 }
 
-// ProposedPatch is the same patch as YAML, for a person to carry out.
+// ProposedPatch returns the same patch as YAML, for a person to carry out.
 func ProposedPatch(before, after v1alpha1.PromptSpec) (string, error) {
 	patch, err := MergePatch(before, after)
 	if err != nil {

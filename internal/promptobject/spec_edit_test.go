@@ -11,7 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func TestEdited(t *testing.T) {
+func TestApplyEdit(t *testing.T) {
 	one := v1alpha1.PromptSpec{Title: "T", Text: "Hello {{name}}", Arguments: []v1alpha1.Argument{{Name: "name"}}}
 	talk := v1alpha1.PromptSpec{Messages: []v1alpha1.Message{{Role: "user", Text: "q"}, {Role: "assistant", Text: "a"}}}
 	pinned := v1alpha1.PromptSpec{Text: "x", Channels: []v1alpha1.Channel{{Name: "beta", Version: new(int64(1))}, {Name: "production", Version: new(int64(2))}}}
@@ -66,7 +66,7 @@ func TestEdited(t *testing.T) {
 	}
 }
 
-func TestWrittenCompilesToTheSame(t *testing.T) {
+func TestSpecFromDocument_CompilesToTheSame(t *testing.T) {
 	text := func(s string) []prompt.Message { return []prompt.Message{{Role: prompt.User, Text: s}} }
 	for name, spec := range map[string]prompt.Spec{
 		"placeholders alone":    {Title: "T", Messages: text("{{b}} {{#a}}x{{/a}}")},

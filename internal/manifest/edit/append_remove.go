@@ -79,7 +79,7 @@ func cutDocument(file []byte, d *manifest.Document) []byte {
 	return nil
 }
 
-// cutListItem is the text of a List without the manifest.
+// cutListItem returns the text of a List without the manifest.
 func (m editable) cutListItem() []byte {
 	at := manifest.Locate(m.Document.Root, "items")
 	s := &splicer{sourceText: newSourceText(m.Document), yamlWriter: yamlWriter{json: m.Document.JSON}}
@@ -95,7 +95,7 @@ func (m editable) cutListItem() []byte {
 	return s.editedText()
 }
 
-// snapshotManifests is what a file says, for comparing.
+// snapshotManifests returns the values of the prompts in a file, for comparing.
 func snapshotManifests(file []byte) map[store.Key]any {
 	found, _, _ := manifest.ParseManifests("", file)
 	all := make(map[store.Key]any, len(found))
@@ -113,7 +113,7 @@ func checkUnchangedElsewhere(before, after map[store.Key]any) error {
 	return &promptobject.EditError{Problem: "the file is written in a way that cannot be edited here; edit it by hand"}
 }
 
-// effectiveKey is the key a manifest has once it is read.
+// effectiveKey returns the key a manifest has once it is read.
 func effectiveKey(p *v1alpha1.Prompt) store.Key {
 	key := promptobject.KeyOf(p)
 	if key.Namespace == "" {

@@ -44,7 +44,7 @@ func collection(tb testing.TB) []manifest.File {
 }
 
 // Every twenty-third real prompt gets the text of the next, in its file, and back: the texts are those of people.
-func TestRewriteRealCollection(t *testing.T) {
+func TestRewriteSpec_RealCollection(t *testing.T) {
 	t.Parallel()
 	files := collection(t)
 	for i := 0; i+1 < len(files); i += 23 {

@@ -82,7 +82,7 @@ func FuzzRead(f *testing.F) {
 }
 
 // What is rewritten reads as what was asked for, and nothing else changed a byte.
-func FuzzRewrite(f *testing.F) {
+func FuzzRewriteSpec(f *testing.F) {
 	for i, seed := range seeds(f) {
 		f.Add([]byte(seed), "a title", "Hello\n  {{x}}\n", "tag", uint16(i))
 		f.Add([]byte(seed), "yes", "  \n\n# a\n---\n\t", "a, b: c", uint16(0xffff))

@@ -14,7 +14,7 @@ type orderedObject struct {
 	values map[string]any
 }
 
-// toOrderedJSON is the JSON of a value, as a tree of objects.
+// toOrderedJSON turns a value into a tree of JSON whose objects keep their order.
 func toOrderedJSON(v any) (any, error) {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -58,7 +58,7 @@ func RewriteSpec(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte,
 	return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s, at line %d, is written in a way that cannot be edited here; edit the file by hand", key, m.Line)}
 }
 
-// manualPatchError is the answer where an edit would cost comments.
+// manualPatchError returns the refusal of an edit that would cost comments, with the patch to make by hand.
 func (m editable) manualPatchError(after v1alpha1.PromptSpec) error {
 	patch, err := promptobject.ProposedPatch(m.Prompt.Spec, after)
 	if err != nil {
@@ -84,7 +84,7 @@ func findPrompt(file []byte, key store.Key) (editable, error) {
 	return editable{}, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is not in the file", key)}
 }
 
-// itemIndex is the place of the prompt in the List its document is, or -1 where the document is the prompt.
+// itemIndex finds the place of the prompt in the List its document is, or -1 where the document is the prompt.
 func (m editable) itemIndex() int {
 	if m.Node == m.Document.Root {
 		return -1
@@ -93,7 +93,7 @@ func (m editable) itemIndex() int {
 	return slices.IndexFunc(items.Content, func(n *yaml.Node) bool { return manifest.ResolveAlias(n) == m.Node })
 }
 
-// documentWithSpec is the value of the whole document, with another spec in this manifest.
+// documentWithSpec returns the value of the whole document, with another spec in this manifest.
 func (m editable) documentWithSpec(spec any) (any, error) {
 	value, err := toOrderedJSON(m.Document.Value)
 	if err != nil {
@@ -142,7 +142,7 @@ func (m editable) spliceSpec(w yamlWriter, was, is any) []byte {
 	return s.editedText()
 }
 
-// expandAliases is the manifest with the text of what its aliases stand for in their place; the manifest itself where
+// expandAliases returns the manifest with the text of what its aliases stand for in their place; the manifest itself where
 // that cannot be.
 func (m editable) expandAliases() editable {
 	s := newSourceText(m.Document)
@@ -197,7 +197,7 @@ func (m editable) replaceDocument(w yamlWriter, want any) []byte {
 	return append(leadingComment(m.Document.Text), w.formatDocument(whole)...)
 }
 
-// leadingComment is the comment a document begins with.
+// leadingComment returns the comment a document begins with.
 func leadingComment(text []byte) []byte {
 	at := 0
 	for at < len(text) {

@@ -88,7 +88,7 @@ func changed(before, after string) []string {
 	return lines
 }
 
-func TestRewriteTouchesOnlyWhatChanges(t *testing.T) {
+func TestRewriteSpec_TouchesOnlyWhatChanges(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		edit func(*v1alpha1.PromptSpec)
@@ -267,7 +267,7 @@ var sameMetadata = cmp.Comparer(func(a, b runtime.RawExtension) bool {
 })
 
 // Each is edited so that the title becomes New and the text two lines.
-func TestRewriteInOtherForms(t *testing.T) {
+func TestRewriteSpec_InOtherForms(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		file string
@@ -342,7 +342,7 @@ func TestRewriteInOtherForms(t *testing.T) {
 	}
 }
 
-func TestReplacingTheFirstKeyKeepsTheComments(t *testing.T) {
+func TestRewriteSpec_KeepsCommentsWhenTheFirstKeyGoes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		spec string
@@ -385,7 +385,7 @@ func TestReplacingTheFirstKeyKeepsTheComments(t *testing.T) {
 	}
 }
 
-func TestAnAliasIsWrittenOut(t *testing.T) {
+func TestRewriteSpec_ExpandsAliases(t *testing.T) {
 	t.Parallel()
 	file := head + "  title: &t Hello # shown\n  # the same\n  description: *t # for now\n  text: x # why\n"
 	spec := specIn(t, file, "a")
@@ -400,7 +400,7 @@ func TestAnAliasIsWrittenOut(t *testing.T) {
 	}
 }
 
-func TestNoCommentIsLostForACoarserEdit(t *testing.T) {
+func TestRewriteSpec_LosesNoComment(t *testing.T) {
 	t.Parallel()
 	const anchored = "  description: &t |-\n    two\n    lines\n  title: *t # the same\n  text: x # why\n"
 	spec := specIn(t, head+anchored, "a")
@@ -414,7 +414,7 @@ func TestNoCommentIsLostForACoarserEdit(t *testing.T) {
 	}
 }
 
-func TestRewriteRefuses(t *testing.T) {
+func TestRewriteSpec_Refuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ file, want string }{
 		"another prompt": {commented, "prompt default/x is not in the file"},
@@ -427,7 +427,7 @@ func TestRewriteRefuses(t *testing.T) {
 	}
 }
 
-func TestAppendAndRemove(t *testing.T) {
+func TestAppendPrompt_AndRemove(t *testing.T) {
 	t.Parallel()
 	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{
 		Title: "Yes", Tags: []string{"a", "on"}, Metadata: &runtime.RawExtension{Raw: []byte(`{"owner":"ops","n":1}`)}, Syntax: "Simple",
@@ -487,7 +487,7 @@ spec:
 	}
 }
 
-func TestRemove(t *testing.T) {
+func TestRemovePrompt(t *testing.T) {
 	t.Parallel()
 	other := strings.SplitAfter(commented, "---\n")[1]
 	list := "kind: List\nitems:\n- kind: Other # c\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: greeting}\n  spec: {text: x}\n# end\n"

@@ -9,7 +9,7 @@ import (
 	kyaml "sigs.k8s.io/yaml"
 )
 
-// doubleQuoted is a text in double quotes on one line, as both YAML and JSON read it.
+// doubleQuoted writes a text in double quotes on one line, as both YAML and JSON read it.
 func doubleQuoted(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -51,7 +51,7 @@ func singleQuoted(s string) (string, bool) {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'", true
 }
 
-// plainScalar is a text without quotes, where every reader of YAML takes it for that text.
+// plainScalar writes a text without quotes, where every reader of YAML takes it for that text.
 func plainScalar(s string, flow bool) (string, bool) {
 	if s == "" || strings.TrimSpace(s) != s || strings.ContainsAny(s[:1], "-?:,[]{}#&*!|>'\"%@`=") ||
 		strings.Contains(s, ": ") || strings.Contains(s, " #") || strings.HasSuffix(s, ":") {
@@ -78,7 +78,7 @@ func plainScalar(s string, flow bool) (string, bool) {
 	return s, kyaml.Unmarshal([]byte(trial), &kubectl) == nil && len(kubectl) == 1 && kubectl["v"] == any(s)
 }
 
-// literalBlock is a text as a block: what stands after the key, and the lines below it. Not every text can be one.
+// literalBlock writes a text as a block: what stands after the key, and the lines below it. Not every text can be one.
 func literalBlock(s string, indent int) (header, body string, ok bool) {
 	text := strings.TrimRight(s, "\n")
 	if text == "" || strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && !isPrintable(r) }) {

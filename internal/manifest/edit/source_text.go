@@ -39,7 +39,7 @@ func newSourceText(d *manifest.Document) *sourceText {
 	return s
 }
 
-// nodeStart is where a node begins; beyond the text when that cannot be told.
+// nodeStart finds where a node begins; beyond the text when that cannot be told.
 func (s *sourceText) nodeStart(n *yaml.Node) int {
 	line := n.Line - s.line - 1
 	if line < 0 || line >= len(s.starts) {
@@ -53,7 +53,7 @@ func (s *sourceText) nodeStart(n *yaml.Node) int {
 	return at
 }
 
-// contentStart is where a node begins without its anchor and tag.
+// contentStart finds where a node begins without its anchor and tag.
 func (s *sourceText) contentStart(n *yaml.Node) int {
 	at := s.nodeStart(n)
 	for at < len(s.text) && n.Kind != yaml.AliasNode && (s.text[at] == '&' && n.Anchor != "" || s.text[at] == '!') {
@@ -72,7 +72,7 @@ func (s *sourceText) skipSpace(at int) int {
 	return at
 }
 
-// nodeEnd is where a node ends, before any comment and before the break of its last line. indent is the column
+// nodeEnd finds where a node ends, before any comment and before the break of its last line. indent is the column
 // of the key or dash it belongs to.
 func (s *sourceText) nodeEnd(n *yaml.Node, indent int) int {
 	at := s.contentStart(n)
@@ -170,7 +170,7 @@ func (s *sourceText) blockEnd(at, indent int) int {
 	return end
 }
 
-// lineEnd is where the line at an offset ends, before its break.
+// lineEnd finds where the line at an offset ends, before its break.
 func (s *sourceText) lineEnd(at int) int {
 	i := bytes.IndexByte(s.text[at:], '\n')
 	switch {
@@ -182,7 +182,7 @@ func (s *sourceText) lineEnd(at int) int {
 	return at + i
 }
 
-// nextLine is where the line after the one at an offset begins.
+// nextLine finds where the line after the one at an offset begins.
 func (s *sourceText) nextLine(at int) int {
 	if i := bytes.IndexByte(s.text[at:], '\n'); i >= 0 {
 		return at + i + 1
@@ -190,7 +190,7 @@ func (s *sourceText) nextLine(at int) int {
 	return len(s.text)
 }
 
-// lineStart is where the line at an offset begins.
+// lineStart finds where the line at an offset begins.
 func (s *sourceText) lineStart(at int) int { return bytes.LastIndexByte(s.text[:at], '\n') + 1 }
 
 // isFirstOnLine says that nothing but blanks stands before the offset on its line.

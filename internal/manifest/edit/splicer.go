@@ -95,7 +95,7 @@ func (s *splicer) changeObject(at target, was, is *orderedObject) {
 	s.removeEntries(parts, flow)
 }
 
-// afterColon is the byte after the colon of a key that ends at an offset.
+// afterColon finds the byte after the colon of a key that ends at an offset.
 func (s *splicer) afterColon(at int) int {
 	if i := bytes.IndexByte(s.text[at:], ':'); i >= 0 {
 		return at + i + 1
@@ -143,7 +143,7 @@ func (s *splicer) changeList(at target, from, to []any) {
 	s.removeEntries(parts, flow)
 }
 
-// dashStart is where the dash of an item stands.
+// dashStart finds where the dash of an item stands.
 func (s *splicer) dashStart(item *yaml.Node, indent int) int {
 	at := s.nodeStart(item)
 	for line := s.lineStart(at); ; line = s.lineStart(line - 1) {
@@ -235,7 +235,7 @@ func (s *splicer) replaceValue(at target, v any) {
 	s.replace(start, end, text)
 }
 
-// headerComment is the comment beside the header of a block, with the blanks before it.
+// headerComment finds the comment beside the header of a block, with the blanks before it.
 func (s *splicer) headerComment(n *yaml.Node) []byte {
 	at := s.contentStart(n)
 	line := s.text[at:s.lineEnd(at)]
@@ -245,7 +245,7 @@ func (s *splicer) headerComment(n *yaml.Node) []byte {
 	return nil
 }
 
-// formatLike is what follows the colon or dash.
+// formatLike writes what follows the colon or dash.
 func (s *splicer) formatLike(at target, v any) string {
 	text, isText := v.(string)
 	n := at.node
@@ -267,7 +267,7 @@ func (s *splicer) formatLike(at target, v any) string {
 	return s.formatAfter(v, at.indent)
 }
 
-// editedText is the text with all changes made.
+// editedText returns the text with all changes made.
 func (s *sourceText) editedText() []byte {
 	slices.SortStableFunc(s.edits, func(a, b textEdit) int { return a.from - b.from })
 	crlf := bytes.Contains(s.text, []byte("\r\n"))

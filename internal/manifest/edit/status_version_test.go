@@ -11,7 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-func TestNumber(t *testing.T) {
+func TestNoteVersion(t *testing.T) {
 	const head = "apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: greet}\nspec:\n  text: Hello # spoken\n"
 	digest := "sha256:" + strings.Repeat("ab", 32)
 	line := "status:\n  version: 3\n  digest: " + digest + "\n"
@@ -47,7 +47,7 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-func TestNumberRefusesAnItemOfAList(t *testing.T) {
+func TestNoteVersion_RefusesAnItemOfAList(t *testing.T) {
 	t.Parallel()
 	file := "kind: List\napiVersion: v1\nitems:\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: a}\n  spec: {text: x}\n"
 	_, err := NoteVersion([]byte(file), key("a"), store.LastObserved{Version: 1})

@@ -21,7 +21,7 @@ type yamlWriter struct {
 	quotes bool // texts of several lines in quotes, where a block would be misread
 }
 
-// formatInline is a value on one line.
+// formatInline writes a value on one line.
 func (w yamlWriter) formatInline(v any) string {
 	switch v := v.(type) {
 	case *orderedObject:
@@ -42,7 +42,7 @@ func (w yamlWriter) formatInline(v any) string {
 	return formatAtom(v)
 }
 
-// formatAtom is a number, a boolean or null.
+// formatAtom writes a number, a boolean or null.
 func formatAtom(v any) string {
 	switch v := v.(type) {
 	case json.Number:
@@ -53,7 +53,7 @@ func formatAtom(v any) string {
 	return fmt.Sprint(v)
 }
 
-// formatText is a text on one line.
+// formatText writes a text on one line.
 func (w yamlWriter) formatText(s string, flow bool) string {
 	if !w.json {
 		if text, ok := plainScalar(s, flow); ok {
@@ -63,7 +63,7 @@ func (w yamlWriter) formatText(s string, flow bool) string {
 	return doubleQuoted(s)
 }
 
-// formatCompact is a list or an object on one line, where that is short and holds no text of several lines.
+// formatCompact writes a list or an object on one line, where that is short and holds no text of several lines.
 func (w yamlWriter) formatCompact(v any) (string, bool) {
 	if hasMultilineText(v) {
 		return "", false
@@ -84,7 +84,7 @@ func hasMultilineText(v any) bool {
 	return false
 }
 
-// formatAfter is what follows "key:" or "-" standing at indent, from the blank on.
+// formatAfter writes what follows "key:" or "-" standing at indent, from the blank on.
 func (w yamlWriter) formatAfter(v any, indent int) string {
 	switch v := v.(type) {
 	case string:
@@ -103,7 +103,7 @@ func (w yamlWriter) formatAfter(v any, indent int) string {
 	return " " + formatAtom(v)
 }
 
-// formatLines is a list or an object over several lines, below a key at indent.
+// formatLines writes a list or an object over several lines, below a key at indent.
 func (w yamlWriter) formatLines(v any, indent int) string {
 	var b strings.Builder
 	switch v := v.(type) {
@@ -119,12 +119,12 @@ func (w yamlWriter) formatLines(v any, indent int) string {
 	return b.String()
 }
 
-// formatEntry is key: value, with the key at indent.
+// formatEntry writes key: value, with the key at indent.
 func (w yamlWriter) formatEntry(key string, v any, indent int) string {
 	return w.formatText(key, false) + ":" + w.formatAfter(v, indent)
 }
 
-// formatItem is - value, with the dash at indent.
+// formatItem writes - value, with the dash at indent.
 func (w yamlWriter) formatItem(v any, indent int) string {
 	if _, short := w.formatCompact(v); short {
 		return "-" + w.formatAfter(v, indent)
@@ -137,7 +137,7 @@ func (w yamlWriter) formatItem(v any, indent int) string {
 
 func indentation(n int) string { return strings.Repeat(" ", n) }
 
-// FormatPrompt is a new manifest as people write it: without status, and without what only a cluster fills in.
+// FormatPrompt writes a new manifest as people write it: without status, and without what only a cluster fills in.
 func FormatPrompt(p *v1alpha1.Prompt) ([]byte, error) {
 	whole, err := authoredFields(p)
 	if err != nil {
@@ -162,7 +162,7 @@ func readsBackAs(text []byte, want any) bool {
 	return err == nil && equalValues(is, want)
 }
 
-// authoredFields is what a person would write of an object.
+// authoredFields returns what a person would write of an object.
 func authoredFields(p *v1alpha1.Prompt) (*orderedObject, error) {
 	spec, err := toOrderedJSON(p.Spec)
 	if err != nil {
@@ -194,7 +194,7 @@ func authoredFields(p *v1alpha1.Prompt) (*orderedObject, error) {
 	}, nil
 }
 
-// formatDocument is a whole object; its parts always stand on lines of their own.
+// formatDocument writes a whole object; its parts always stand on lines of their own.
 func (w yamlWriter) formatDocument(o *orderedObject) string {
 	var b strings.Builder
 	for _, key := range o.keys {

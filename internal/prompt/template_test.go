@@ -75,7 +75,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-func TestRenderKeepsRolesAndOrder(t *testing.T) {
+func TestRender_KeepsRolesAndOrder(t *testing.T) {
 	t.Parallel()
 	ready := prepare(t, Spec{Messages: []Message{
 		{Role: User, Text: "Who is {{who}}?"},
@@ -99,7 +99,7 @@ func TestRenderKeepsRolesAndOrder(t *testing.T) {
 	all.Wait()
 }
 
-func TestRenderRefusesValues(t *testing.T) {
+func TestRender_RefusesValues(t *testing.T) {
 	t.Parallel()
 	brief, no := "brief", false
 	spec := text("{{ticket}}{{tone}}{{count}}{{ratio}}{{urgent}}")
@@ -153,7 +153,7 @@ func TestRenderRefusesValues(t *testing.T) {
 	}
 }
 
-func TestRenderStopsAtItsLimit(t *testing.T) {
+func TestRender_StopsAtItsLimit(t *testing.T) {
 	t.Parallel()
 	ready := prepare(t, Spec{Messages: []Message{
 		{Role: User, Text: strings.Repeat("{{a}}", 8)},
@@ -175,7 +175,7 @@ func TestRenderStopsAtItsLimit(t *testing.T) {
 	}
 }
 
-func TestPrepareRefusesWhatWasNotCompiled(t *testing.T) {
+func TestNewTemplate_RefusesWhatWasNotCompiled(t *testing.T) {
 	t.Parallel()
 	a := []Argument{{Name: "a", Type: String, Required: true}}
 	for name, d := range map[string]Document{
@@ -196,7 +196,7 @@ func TestPrepareRefusesWhatWasNotCompiled(t *testing.T) {
 	}
 }
 
-func TestTypes(t *testing.T) {
+func TestRender_Types(t *testing.T) {
 	t.Parallel()
 	for kind, values := range map[Type]struct{ taken, refused []string }{
 		Integer: {[]string{"0", "-1", "007", strings.Repeat("9", 40)}, []string{"", "-", "+1", "1.0", "1e3", " 1", "1 ", "٣", "--1"}},

@@ -11,7 +11,7 @@ const (
 	maxChannelName = 36
 )
 
-// String is what follows the name of a prompt: "", "@3" or "@production".
+// String returns what follows the name of a prompt: "", "@3" or "@production".
 func (s Selector) String() string {
 	switch {
 	case s.Version != 0:
@@ -23,7 +23,7 @@ func (s Selector) String() string {
 	}
 }
 
-// String is the name with its selector, as an include is written.
+// String returns the name with its selector, as an include is written.
 func (r Ref) String() string { return r.Name + r.Selector.String() }
 
 // ParseRef reads "name", "name@3" or "name@production". The name is one DNS label of at most 63

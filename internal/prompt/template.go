@@ -64,7 +64,7 @@ func NewTemplate(d *Document) (*Template, error) {
 	return t, nil
 }
 
-// Overhead is about how many bytes of memory a template takes beside the texts and the arguments of its
+// Overhead estimates how many bytes of memory a template takes beside the texts and the arguments of its
 // Document, which it shares.
 func (t *Template) Overhead() int {
 	const template, message, each = 48, 40, 40 // of the structs, where an int has 64 bits
@@ -139,7 +139,7 @@ func (t *Template) Render(values map[string]string) ([]Message, error) {
 	return messages, nil
 }
 
-// renderedSize is how long the message gets, or some number greater than limit.
+// renderedSize computes how long the message gets, or some number greater than limit.
 func (p *program) renderedSize(slots *[MaxArguments]slot, limit int) int {
 	size := 0
 	for at := 0; at < len(p.steps) && size <= limit; {
@@ -165,7 +165,7 @@ func (p *program) renderText(slots *[MaxArguments]slot, size int) string {
 	return b.String()
 }
 
-// runStep is what the step at writes, and which one comes next.
+// runStep returns what the step at writes, and which one comes next.
 func (p *program) runStep(at int, slots *[MaxArguments]slot) (piece string, next int) {
 	s := &p.steps[at]
 	switch s.kind {
@@ -229,7 +229,7 @@ func (t *Template) unknownArgumentError(values map[string]string) error {
 	return &ArgumentError{Argument: given[first], Fault: ArgumentUnknown, Problem: problem}
 }
 
-// validateValue judges a value that was given.
+// validateValue validates a value that was given.
 func (a *Argument) validateValue(value string) error {
 	if len(value) > MaxValue {
 		return &ArgumentError{Argument: a.Name, Fault: ArgumentTooLarge, Problem: fmt.Sprintf("has %d bytes; at most %d (%d KiB) are allowed", len(value), MaxValue, MaxValue>>10)}

@@ -195,7 +195,7 @@ func (e *expansion) writeToken(src *source, t token) error {
 	return nil
 }
 
-// readsBack is the law that makes stored Documents safe to render: the normal form, read exactly, is
+// readsBack checks the law that makes stored Documents safe to render: the normal form, read exactly, is
 // what was written. write keeps it; this holds write to it.
 func (e *expansion) readsBack(text string) bool {
 	tokens, err := parseMustache(&source{text: text}, exact)
@@ -204,7 +204,7 @@ func (e *expansion) readsBack(text string) bool {
 	})
 }
 
-// normalForm is how a token is written in normal form.
+// normalForm writes a token in normal form.
 func normalForm(t token) string {
 	switch t.kind {
 	case variable:

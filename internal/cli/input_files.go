@@ -45,7 +45,7 @@ func readFiles(in io.Reader, names []string) ([]manifest.File, []manifest.Proble
 	return dedupeFiles(files), problems, nil
 }
 
-// displayName is what messages call a file that is named on the command line.
+// displayName returns what messages call a file that is named on the command line.
 func displayName(name string) string {
 	if name == stdin {
 		return "stdin"

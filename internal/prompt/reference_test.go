@@ -37,7 +37,7 @@ func TestParseRef(t *testing.T) {
 	}
 }
 
-func TestParseRefRefuses(t *testing.T) {
+func TestParseRef_Refuses(t *testing.T) {
 	t.Parallel()
 	for _, written := range []string{
 		"", "@", "@3", "a@", "A", "a_b", "a.b", "ns.a@3", "a/b", "-a", "a-", "a b", " a", "é", strings.Repeat("a", 64),
@@ -50,7 +50,7 @@ func TestParseRefRefuses(t *testing.T) {
 	}
 }
 
-func TestSelectorString(t *testing.T) {
+func TestSelector_String(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]Selector{"": {}, "@3": {Version: 3}, "@production": {Channel: "production"}} {
 		if got := s.String(); got != want {
