@@ -136,7 +136,7 @@ func TestClosingTheResponseCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		probe, network := newProbe(), make(pipes)
 		served := &http.Server{Handler: transport.New(transport.Config{
-			Server: everything(probe), Authenticator: auth.NewNone("anna"), Patience: time.Second,
+			Server: everything(probe), Authenticator: auth.NewNone("anna"), WriteTimeout: time.Second,
 		})}
 		go func() { _ = served.Serve(network) }()
 		defer func() { require.NoError(t, served.Close()) }()

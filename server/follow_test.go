@@ -66,7 +66,7 @@ func TestResourceUpdates(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	}
-	require.Until(t, "nobody follows anything", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "nobody follows anything", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
 // TestAStreamFollowsSoMany and no more, and a caller has so many streams.
@@ -92,7 +92,7 @@ func TestAStreamFollowsSoMany(t *testing.T) {
 	if err := streams[0].body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	require.Until(t, "one is closed", func() bool { return replica.endpoint.Streams() == 15 })
+	require.Until(t, "one is closed", func() bool { return replica.endpoint.OpenStreams() == 15 })
 	again := replica.stream(t, listen(uris[:1]))
 	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/p0"]}`), again.next(t))
 	replica.endpoint.Stop()

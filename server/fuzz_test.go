@@ -70,7 +70,7 @@ func FuzzTransport(f *testing.F) {
 			mirror(r.Header, body)
 		}
 		w := httptest.NewRecorder()
-		witness().Before(t, handler).ServeHTTP(w, r)
+		witness().Wrap(t, handler).ServeHTTP(w, r)
 		answers(t, body, w)
 	})
 }
@@ -145,7 +145,7 @@ func FuzzStdio(f *testing.F) {
 		}
 		for line := range bytes.Lines(out.written.Bytes()) {
 			var message struct{ JSONRPC string }
-			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || transporttest.Leaked(line) != nil {
+			if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" || transporttest.FindLeak(line) != nil {
 				t.Errorf("%q is no message for a client: %v", line, err)
 			}
 		}

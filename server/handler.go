@@ -69,19 +69,19 @@ func NewHandler(deps Deps) *Handler {
 		Server:        service.Server(),
 		MayFollow:     service.MayFollow,
 		Authenticator: deps.Authenticator,
-		Recorder:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, service.ToolNames()),
+		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, service.ToolNames()),
 		Log:           deps.Log,
 
 		StreamsPerCaller: deps.StreamsPerCaller,
 		KeepAlive:        deps.KeepAlive,
-		Patience:         deps.WriteTimeout,
+		WriteTimeout:     deps.WriteTimeout,
 	})
 	announcer := service.NewAnnouncer(deps.AnnounceDelay, endpoint)
 	deps.Catalog.OnChange(announcer.CatalogChanged)
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",
-	}, func() float64 { return float64(endpoint.Streams()) }))
+	}, func() float64 { return float64(endpoint.OpenStreams()) }))
 	return &Handler{Handler: endpoint, service: service, announcer: announcer}
 }
 

@@ -83,7 +83,7 @@ func startOn(tb testing.TB, from *catalog.Catalog, change ...func(*Deps)) *repli
 // schemas.
 func (r *replica) serve(tb testing.TB) {
 	tb.Helper()
-	r.Server = httptest.NewServer(witness().Before(tb, r.endpoint))
+	r.Server = httptest.NewServer(witness().Wrap(tb, r.endpoint))
 	r.client = r.Client()
 	tb.Cleanup(func() {
 		r.endpoint.Stop()

@@ -164,7 +164,7 @@ func TestIdleStreams(t *testing.T) {
 	said := bufio.NewScanner(output)
 	said.Scan()
 	same(t, "open", said.Text())
-	if got := endpoint.Streams(); got != count {
+	if got := endpoint.OpenStreams(); got != count {
 		t.Fatalf("%d streams are open, not %d", got, count)
 	}
 	each := int64(inUse()-before) / int64(count)
@@ -182,7 +182,7 @@ func TestIdleStreams(t *testing.T) {
 		t.Error(err)
 	}
 	require.Until(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines })
-	if got := endpoint.Streams(); got != 0 {
+	if got := endpoint.OpenStreams(); got != 0 {
 		t.Errorf("%d streams are left", got)
 	}
 }

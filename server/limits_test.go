@@ -150,7 +150,7 @@ func TestStreamsKeepNoBodies(t *testing.T) {
 	for range streams {
 		listen()
 	}
-	if got := replica.endpoint.Streams(); got != streams+1 {
+	if got := replica.endpoint.OpenStreams(); got != streams+1 {
 		t.Fatalf("%d streams are open", got)
 	}
 	if each := (held() - before) / streams; each > 256<<10 {

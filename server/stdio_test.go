@@ -61,7 +61,7 @@ func (c *console) say(tb testing.TB, lines ...string) {
 func (c *console) write(tb testing.TB, line string) {
 	tb.Helper()
 	if id := idOf([]byte(line)); id != "" {
-		method, revision := transporttest.Spoken(nil, []byte(line))
+		method, revision := transporttest.RequestInfo(nil, []byte(line))
 		c.asked[id] = [2]string{method, revision}
 	}
 	if _, err := io.WriteString(c, line); err != nil {
@@ -88,7 +88,7 @@ func (c *console) next(tb testing.TB) string {
 			asked[1] = transporttest.Newest
 		}
 	}
-	if err := witness().Follows(asked[1], asked[0], []byte(line)); err != nil {
+	if err := witness().Check(asked[1], asked[0], []byte(line)); err != nil {
 		tb.Errorf("the answer to %s breaks the schema\n%s\n%v", asked[0], line, err)
 	}
 	return line
@@ -146,7 +146,7 @@ func TestStdioOfOlderClients(t *testing.T) {
 	}
 	same(t, "", c.next(t))
 	same(t, "<nil>", c.over(t))
-	require.Until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "no stream is open", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
 // writer is an io.Writer.
@@ -163,7 +163,7 @@ func TestStdioTellsNobodyWhoIsNotAnswered(t *testing.T) {
 	replica := workshop(t)
 	var answered []string
 	out := writer(func(line string) {
-		answered = append(answered, fmt.Sprintf("with %d streams: %.28s", replica.endpoint.Streams(), line))
+		answered = append(answered, fmt.Sprintf("with %d streams: %.28s", replica.endpoint.OpenStreams(), line))
 	})
 	require.NoError(t, replica.endpoint.ServeStdio(t.Context(), auth.Identity{Subject: "local:anna"}, "", strings.NewReader(initialize), out))
 	if diff := cmp.Diff([]string{`with 0 streams: {"jsonrpc":"2.0","id":"init"`}, answered); diff != "" {
@@ -354,7 +354,7 @@ func TestStdioOfAClientThatDoesNotRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			replica := workshop(t, func(c *transport.Config) { c.Patience = tc.patience })
+			replica := workshop(t, func(c *transport.Config) { c.WriteTimeout = tc.patience })
 			c := replica.console(t, "")
 			c.say(t, ping, strings.Replace(ping, "1", "2", 1))
 			tc.end(c)
@@ -369,7 +369,7 @@ func TestStdioOfAClientThatDoesNotRead(t *testing.T) {
 func TestStdioSaysThatItEnds(t *testing.T) {
 	t.Parallel()
 	probe := newProbe()
-	replica := workshop(t, func(c *transport.Config) { c.Server, c.Farewell = everything(probe), patience })
+	replica := workshop(t, func(c *transport.Config) { c.Server, c.DrainTimeout = everything(probe), patience })
 	c := replica.console(t, "")
 	stream := request{id: "1", rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"toolsListChanged": true}}}
 	c.say(t, stream.message(t))

@@ -64,7 +64,7 @@ func TestListen(t *testing.T) {
 	replica.endpoint.Stop()
 	same(t, final(id), stream.next(t))
 	same(t, "", stream.next(t))
-	require.Until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "no stream is open", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
 // TestListenInOneNamespace: a change elsewhere is not told. What was told would come before the end.
@@ -140,7 +140,7 @@ func TestShutdownWithOpenStreams(t *testing.T) {
 		same(t, final(fmt.Sprint(i)), stream.next(t))
 		same(t, "", stream.next(t))
 	}
-	require.Until(t, "no stream is open", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "no stream is open", func() bool { return replica.endpoint.OpenStreams() == 0 })
 	late := replica.listen(t, request{id: `"late"`})
 	same(t, acknowledged(`"late"`), late.next(t))
 	same(t, final(`"late"`), late.next(t))
@@ -225,7 +225,7 @@ func TestClientThatLeavesIsForgotten(t *testing.T) {
 	if err := stream.body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	require.Until(t, "the stream is forgotten", func() bool { return replica.endpoint.Streams() == 0 })
+	require.Until(t, "the stream is forgotten", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
 // TestListenGrantsWhatThereIs is row 10: what is not served is not acknowledged, and a stream of
@@ -261,7 +261,7 @@ func TestListenRefuses(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, got, tc.want)
 		}
 	}
-	if got := replica.endpoint.Streams(); got != 0 {
+	if got := replica.endpoint.OpenStreams(); got != 0 {
 		t.Errorf("%d streams are left", got)
 	}
 }

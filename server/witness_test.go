@@ -13,7 +13,7 @@ import (
 )
 
 // witness is the one of all tests.
-var witness = sync.OnceValue(func() *transporttest.Witness { return transporttest.NewWitness(testdataPath("mcp-schema")) })
+var witness = sync.OnceValue(func() *transporttest.SchemaChecker { return transporttest.NewSchemaChecker(testdataPath("mcp-schema")) })
 
 // TestTheWitnessSees what is wrong: every other test relies on it.
 func TestTheWitnessSees(t *testing.T) {
@@ -45,7 +45,7 @@ func TestTheWitnessSees(t *testing.T) {
 		"a question back of the wrong shape": {transporttest.Newest, "tools/call", `{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":3}}`, true},
 		"no JSON":                            {transporttest.Older, "ping", `{`, true},
 	} {
-		if err := witness().Follows(tc.revision, tc.method, []byte(tc.message)); (err != nil) != tc.wrong {
+		if err := witness().Check(tc.revision, tc.method, []byte(tc.message)); (err != nil) != tc.wrong {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestTheWitnessStandsBeforeTheServer(t *testing.T) {
 	} {
 		note := &noting{TB: t}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/mcp", bytes.NewBufferString(`{"method":"ping"}`))
-		witness().Before(note, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		witness().Wrap(note, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", tc.contentType)
 			w.WriteHeader(http.StatusOK)

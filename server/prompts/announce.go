@@ -16,11 +16,11 @@ const DefaultAnnounceDelay = 250 * time.Millisecond
 
 // Listeners are the open streams. *transport.Handler has them.
 type Listeners interface {
-	NotifyPromptsChanged(concerned transport.Concerned)
-	NotifyResourcesChanged(concerned transport.Concerned)
-	// Followed returns the URIs that streams are subscribed to.
-	Followed() []string
-	NotifyResourceUpdated(uri string, concerned transport.Concerned)
+	NotifyPromptsChanged(concerned transport.Audience)
+	NotifyResourcesChanged(concerned transport.Audience)
+	// FollowedURIs returns the URIs that streams are subscribed to.
+	FollowedURIs() []string
+	NotifyResourceUpdated(uri string, concerned transport.Audience)
 }
 
 // Announcer notifies open streams of changed lists and of changed prompts, at most once a delay.
@@ -70,7 +70,7 @@ func (a *Announcer) announcePending() {
 	}
 	a.listeners.NotifyPromptsChanged(lists)
 	a.listeners.NotifyResourcesChanged(lists)
-	for _, uri := range a.listeners.Followed() {
+	for _, uri := range a.listeners.FollowedURIs() {
 		if key, _, ok := parseURI(uri); !ok || !change.Affects(key) {
 			continue
 		}

@@ -29,21 +29,21 @@ type recordingListeners struct {
 	told  chan announcement
 }
 
-func (e recordingListeners) Followed() []string {
+func (e recordingListeners) FollowedURIs() []string {
 	return []string{"prompt://it/greeting", "prompt://support/hidden/channels/beta", "other://it/greeting"}
 }
 
-func (e recordingListeners) NotifyPromptsChanged(concerned transport.Concerned) {
+func (e recordingListeners) NotifyPromptsChanged(concerned transport.Audience) {
 	e.note("prompts", concerned)
 }
-func (e recordingListeners) NotifyResourcesChanged(concerned transport.Concerned) {
+func (e recordingListeners) NotifyResourcesChanged(concerned transport.Audience) {
 	e.note("resources", concerned)
 }
-func (e recordingListeners) NotifyResourceUpdated(uri string, concerned transport.Concerned) {
+func (e recordingListeners) NotifyResourceUpdated(uri string, concerned transport.Audience) {
 	e.note(uri, concerned)
 }
 
-func (e recordingListeners) note(what string, concerned transport.Concerned) {
+func (e recordingListeners) note(what string, concerned transport.Audience) {
 	one := announcement{After: time.Since(e.began), What: what}
 	for _, namespace := range []string{"", "it", "support"} {
 		if concerned(e.ctx, namespace) {

@@ -28,12 +28,12 @@ import (
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 // witness holds whatever is answered against the official schemas.
-var witness = sync.OnceValue(func() *transporttest.Witness {
+var witness = sync.OnceValue(func() *transporttest.SchemaChecker {
 	path, err := testenv.TestData("mcp-schema")
 	if err != nil {
 		panic(err)
 	}
-	return transporttest.NewWitness(path)
+	return transporttest.NewSchemaChecker(path)
 })
 
 // start serves a source as the program does, with anna for everybody, until the test ends.
@@ -54,7 +54,7 @@ func startOn(tb testing.TB, from *catalog.Catalog, change ...func(*server.Deps))
 	ctx, cancel := context.WithCancel(context.Background())
 	followed := make(chan struct{})
 	go func() { defer close(followed); from.FollowFeed(ctx) }()
-	replica := httptest.NewServer(witness().Before(tb, endpoint))
+	replica := httptest.NewServer(witness().Wrap(tb, endpoint))
 	tb.Cleanup(func() {
 		cancel()
 		<-followed

@@ -59,7 +59,7 @@ func (c *Call) isListen() bool {
 
 // Capabilities are those the client declares for this call; an older one declares none here.
 func (c *Call) Capabilities() mcp.ClientCapabilities {
-	if declared := c.Meta.capabilities(); c.Modern && declared != nil {
+	if declared := c.Meta.declaredCapabilities(); c.Modern && declared != nil {
 		return *declared
 	}
 	return mcp.ClientCapabilities{}

@@ -22,12 +22,12 @@ const (
 	modernEra
 )
 
-// row is what is known of a method: who has it, what it reads of the params, and what answers it.
-type row struct {
+// route is what is known of a method: who has it, what it reads of the params, and what answers it.
+type route struct {
 	Method
 	era era
-	// reads is what of the params is decoded with the message; read takes that and the rest, nil nothing.
-	reads reads
+	// typed is what of the params is decoded with the message; read takes that and the rest, nil nothing.
+	typed typedMember
 	read  func(*Call, *params) *Failure
 	// rawParams says that the method decodes all of its params.
 	rawParams bool
@@ -35,20 +35,20 @@ type row struct {
 	talks bool
 }
 
-// protocol has what methods of MCP read, whoever answers them.
-var protocol = map[mcp.MCPMethod]row{
+// protocolRoutes has what methods of MCP read, whoever answers them.
+var protocolRoutes = map[mcp.MCPMethod]route{
 	mcp.MethodInitialize:             {era: legacyEra, rawParams: true},
 	mcp.MethodPing:                   {era: legacyEra},
 	mcp.MethodSetLogLevel:            {era: legacyEra, read: (*Call).readSetLevel},
 	mcp.MethodServerDiscover:         {era: modernEra},
 	mcp.MethodSubscriptionsListen:    {era: modernEra, read: (*Call).readListen},
-	mcp.MethodPromptsList:            {reads: readsCursor, read: (*Call).readCursor},
-	mcp.MethodPromptsGet:             {reads: readsName, read: (*Call).readPrompt},
-	mcp.MethodToolsList:              {reads: readsCursor, read: (*Call).readOnlyPage},
-	mcp.MethodToolsCall:              {reads: readsName, read: (*Call).readTool, talks: true},
-	mcp.MethodResourcesList:          {reads: readsCursor, read: (*Call).readCursor},
-	mcp.MethodResourcesTemplatesList: {reads: readsCursor, read: (*Call).readOnlyPage},
-	mcp.MethodResourcesRead:          {reads: readsURI, read: (*Call).readResource, talks: true},
+	mcp.MethodPromptsList:            {typed: cursorMember, read: (*Call).readCursor},
+	mcp.MethodPromptsGet:             {typed: nameMember, read: (*Call).readPrompt},
+	mcp.MethodToolsList:              {typed: cursorMember, read: (*Call).readOnlyPage},
+	mcp.MethodToolsCall:              {typed: nameMember, read: (*Call).readTool, talks: true},
+	mcp.MethodResourcesList:          {typed: cursorMember, read: (*Call).readCursor},
+	mcp.MethodResourcesTemplatesList: {typed: cursorMember, read: (*Call).readOnlyPage},
+	mcp.MethodResourcesRead:          {typed: uriMember, read: (*Call).readResource, talks: true},
 	mcp.MethodCompletionComplete:     {read: (*Call).readCompletion},
 }
 
@@ -56,14 +56,14 @@ var protocol = map[mcp.MCPMethod]row{
 type dispatcher struct {
 	server Server
 	// has are the server's capabilities.
-	has   mcp.ServerCapabilities
-	table map[string]*row
-	tools map[string]*toolRow
-	log   *slog.Logger
+	has    mcp.ServerCapabilities
+	routes map[string]*route
+	tools  map[string]*toolRoute
+	log    *slog.Logger
 }
 
-// toolRow is a tool, and whether clients mirror any of its arguments in headers.
-type toolRow struct {
+// toolRoute is a tool, and whether clients mirror any of its arguments in headers.
+type toolRoute struct {
 	Tool
 	mirrored bool
 }
@@ -71,20 +71,20 @@ type toolRow struct {
 // newDispatcher makes the table of a server: its methods, and those that are answered here.
 func newDispatcher(srv Server, log *slog.Logger) *dispatcher {
 	d := &dispatcher{
-		server: srv, has: srv.capabilities(), log: log,
-		table: make(map[string]*row), tools: make(map[string]*toolRow, len(srv.Tools)),
+		server: srv, has: srv.deriveCapabilities(), log: log,
+		routes: make(map[string]*route), tools: make(map[string]*toolRoute, len(srv.Tools)),
 	}
 	methods := map[mcp.MCPMethod]Method{
-		mcp.MethodInitialize:          {Answer: d.server.initialize},
+		mcp.MethodInitialize:          {Answer: d.server.answerInitialize},
 		mcp.MethodPing:                {Answer: answerEmpty},
-		mcp.MethodServerDiscover:      {Answer: d.server.discover, TTL: srv.DiscoverTTL},
+		mcp.MethodServerDiscover:      {Answer: d.server.answerDiscover, TTL: srv.DiscoverTTL},
 		mcp.MethodSubscriptionsListen: {}, // a stream is not one answer
 	}
 	if srv.Logging {
 		methods[mcp.MethodSetLogLevel] = Method{Answer: answerEmpty} // a level is a connection's
 	}
 	if srv.Tools != nil {
-		list := srv.toolList()
+		list := srv.sortedTools()
 		methods[mcp.MethodToolsList] = Method{TTL: srv.ToolsTTL, Answer: func(context.Context, *Call) (any, error) {
 			return &mcp.ListToolsResult{Tools: list}, nil
 		}}
@@ -92,33 +92,33 @@ func newDispatcher(srv Server, log *slog.Logger) *dispatcher {
 	}
 	maps.Copy(methods, srv.Methods)
 	for name, method := range methods {
-		r, known := protocol[name]
+		r, known := protocolRoutes[name]
 		if !known {
-			r = row{era: modernEra, rawParams: true} // of an extension
+			r = route{era: modernEra, rawParams: true} // of an extension
 		}
 		r.Method = method
-		d.table[string(name)] = &r
+		d.routes[string(name)] = &r
 	}
 	for _, tool := range srv.Tools {
-		d.tools[tool.Definition.Name] = &toolRow{Tool: tool, mirrored: len(mcp.ExtractParamHeaderBindings(&tool.Definition)) > 0}
+		d.tools[tool.Definition.Name] = &toolRoute{Tool: tool, mirrored: len(mcp.ExtractParamHeaderBindings(&tool.Definition)) > 0}
 	}
 	return d
 }
 
-// find returns the row of a method that a client of an era has; nil when there is none.
-func (d *dispatcher) find(modern bool, method string) *row {
-	r := d.table[method]
+// findRoute returns the row of a method that a client of an era has; nil when there is none.
+func (d *dispatcher) findRoute(modern bool, method string) *route {
+	r := d.routes[method]
 	if r == nil || r.era != everyEra && (r.era == modernEra) != modern {
 		return nil
 	}
 	return r
 }
 
-// read fills in a call by what a message asks for, and returns the row of its method, with what is wrong with its
+// readCall fills in a call by what a message asks for, and returns the row of its method, with what is wrong with its
 // params. Those of a method that is not served may be anything.
-func (d *dispatcher) read(e *envelope, call *Call, modern bool, body []byte) (*row, *Failure) {
+func (d *dispatcher) readCall(e *envelope, call *Call, modern bool, body []byte) (*route, *Failure) {
 	call.Method, call.Version, call.Modern, call.Meta = e.Method, e.version, modern, e.Params.Meta
-	r := d.find(modern, e.Method)
+	r := d.findRoute(modern, e.Method)
 	if r == nil {
 		return nil, nil
 	}
@@ -126,9 +126,9 @@ func (d *dispatcher) read(e *envelope, call *Call, modern bool, body []byte) (*r
 }
 
 // readParams gives a call what its method reads of the params.
-func (r *row) readParams(e *envelope, call *Call, body []byte) *Failure {
+func (r *route) readParams(e *envelope, call *Call, body []byte) *Failure {
 	if e.mistyped != nil {
-		if f := checkTypes(r.reads, body); f != nil {
+		if f := checkTypes(r.typed, body); f != nil {
 			return f
 		}
 	}
@@ -156,7 +156,7 @@ func (r *row) readParams(e *envelope, call *Call, body []byte) *Failure {
 }
 
 // dispatch answers a call by the row of its method. The result is nil with a failure.
-func (d *dispatcher) dispatch(ctx context.Context, r *row, call *Call) (result any, f *Failure) {
+func (d *dispatcher) dispatch(ctx context.Context, r *route, call *Call) (result any, f *Failure) {
 	if r == nil {
 		return nil, d.notServed(call)
 	}
@@ -171,13 +171,13 @@ func (d *dispatcher) dispatch(ctx context.Context, r *row, call *Call) (result a
 		err = checkResult(call, result)
 	}
 	if err != nil {
-		return nil, d.translate(ctx, call, err)
+		return nil, d.toFailure(ctx, call, err)
 	}
-	return d.complete(call, result, r.TTL), nil
+	return d.completeResult(call, result, r.TTL), nil
 }
 
-// changes are the lists that streams can be told of.
-func (d *dispatcher) changes() mcp.SubscriptionFilter {
+// offeredChanges are the lists that streams can be told of.
+func (d *dispatcher) offeredChanges() mcp.SubscriptionFilter {
 	has := &d.has
 	return mcp.SubscriptionFilter{
 		PromptsListChanged:   has.Prompts != nil && has.Prompts.ListChanged,
@@ -186,8 +186,8 @@ func (d *dispatcher) changes() mcp.SubscriptionFilter {
 	}
 }
 
-// translate keeps inner errors inside.
-func (d *dispatcher) translate(ctx context.Context, call *Call, err error) *Failure {
+// toFailure keeps inner errors inside.
+func (d *dispatcher) toFailure(ctx context.Context, call *Call, err error) *Failure {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}

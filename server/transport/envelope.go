@@ -44,8 +44,8 @@ type params struct {
 	Meta           Meta            `json:"_meta"`
 }
 
-// decode reads a message. With a failure the envelope has an ID when the message had a usable one.
-func decode(body []byte, e *envelope) *Failure {
+// decodeMessage reads a message. With a failure the envelope has an ID when the message had a usable one.
+func decodeMessage(body []byte, e *envelope) *Failure {
 	if err := json.Unmarshal(body, e); err != nil {
 		mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err)
 		switch {
@@ -58,7 +58,7 @@ func decode(body []byte, e *envelope) *Failure {
 		}
 		e.mistyped = mistyped
 	}
-	e.version = e.Params.Meta.version()
+	e.version = e.Params.Meta.protocolVersion()
 	if f := e.checkID(); f != nil {
 		return f
 	}

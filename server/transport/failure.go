@@ -39,14 +39,14 @@ const (
 )
 
 // tooMany is the failure of a caller who has to wait until something of his ends.
-func tooMany(message string) *Failure { return later(codeTooMany, message, 1) }
+func tooMany(message string) *Failure { return retryableFailure(codeTooMany, message, 1) }
 
 // Unavailable is the failure of what cannot be answered now, and may be again after some seconds.
 func Unavailable(message string, seconds int) *Failure {
-	return later(codeUnavailable, message, seconds)
+	return retryableFailure(codeUnavailable, message, seconds)
 }
 
-func later(code int, message string, seconds int) *Failure {
+func retryableFailure(code int, message string, seconds int) *Failure {
 	return &Failure{Code: code, Message: message, Data: struct {
 		RetryAfterSeconds int `json:"retryAfterSeconds"`
 	}{seconds}}
@@ -66,11 +66,11 @@ func invalidRequest(message string) *Failure {
 	return &Failure{Code: mcp.INVALID_REQUEST, Message: message}
 }
 
-// status is the HTTP status that revision 2026-07-28 prescribes for a code. Older revisions answer
+// httpStatus is the HTTP status that revision 2026-07-28 prescribes for a code. Older revisions answer
 // 200: their clients would otherwise report the status and lose the code. So does everything the
 // revision names no status for, that the store is away included: clients take a 503 of HTTP for a
 // proxy's, and neither show its body nor when to try again.
-func (f *Failure) status() int {
+func (f *Failure) httpStatus() int {
 	switch f.Code {
 	case mcp.METHOD_NOT_FOUND:
 		return http.StatusNotFound

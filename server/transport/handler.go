@@ -27,36 +27,36 @@ const (
 	DefaultKeepAlive = 15 * time.Second
 	// DefaultStreamsPerCaller bounds the streams a caller may have open.
 	DefaultStreamsPerCaller = 16
-	// DefaultPatience is the time a body may take to arrive, and a client to accept an answer or an
+	// DefaultWriteTimeout is the time a body may take to arrive, and a client to accept an answer or an
 	// event.
-	DefaultPatience = 30 * time.Second
-	// DefaultFarewell is the time requests under way have when the server of a pipe is to end.
-	DefaultFarewell = 2 * time.Second
-	// grownAhead bounds the room made for a body that is announced and not there yet.
-	grownAhead = 64 << 10
+	DefaultWriteTimeout = 30 * time.Second
+	// DefaultDrainTimeout is the time requests under way have when the server of a pipe is to end.
+	DefaultDrainTimeout = 2 * time.Second
+	// maxPreallocated bounds the room made for a body that is announced and not there yet.
+	maxPreallocated = 64 << 10
 )
 
 // Config of a Handler. Server and Authenticator are required.
 type Config struct {
 	Server        Server
 	Authenticator auth.Authenticator
-	// Recorder sees every message that is a request; nil records nothing.
-	Recorder Recorder
+	// Observer sees every message that is a request; nil records nothing.
+	Observer Observer
 	Log      *slog.Logger
 	// MayFollow decides which resources a stream may be told of, by what the caller may read and not by
 	// what there is; nil allows none. The context has the caller's identity.
 	MayFollow func(ctx context.Context, uri string) bool
 	// BodyLimit, StreamsPerCaller, KeepAlive, Patience and Farewell are the defaults when zero.
-	BodyLimit                     int64
-	StreamsPerCaller              int
-	KeepAlive, Patience, Farewell time.Duration
+	BodyLimit                             int64
+	StreamsPerCaller                      int
+	KeepAlive, WriteTimeout, DrainTimeout time.Duration
 }
 
 // Handler is the MCP endpoint.
 type Handler struct {
-	config   Config
-	dispatch *dispatcher
-	streams  *streams
+	config        Config
+	dispatch      *dispatcher
+	subscriptions *subscriptions
 }
 
 // New is a handler with no open streams.
@@ -64,8 +64,8 @@ func New(config Config) *Handler {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	if config.Recorder == nil {
-		config.Recorder = silent{}
+	if config.Observer == nil {
+		config.Observer = noObserver{}
 	}
 	if config.BodyLimit == 0 {
 		config.BodyLimit = DefaultBodyLimit
@@ -76,23 +76,23 @@ func New(config Config) *Handler {
 	if config.KeepAlive == 0 {
 		config.KeepAlive = DefaultKeepAlive
 	}
-	if config.Patience == 0 {
-		config.Patience = DefaultPatience
+	if config.WriteTimeout == 0 {
+		config.WriteTimeout = DefaultWriteTimeout
 	}
-	if config.Farewell == 0 {
-		config.Farewell = DefaultFarewell
+	if config.DrainTimeout == 0 {
+		config.DrainTimeout = DefaultDrainTimeout
 	}
 	return &Handler{
-		config:   config,
-		dispatch: newDispatcher(config.Server, config.Log),
-		streams:  newStreams(config.StreamsPerCaller),
+		config:        config,
+		dispatch:      newDispatcher(config.Server, config.Log),
+		subscriptions: newSubscriptions(config.StreamsPerCaller),
 	}
 }
 
 // ServeHTTP answers one message.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	identity, namespace, refused := h.admit(r)
+	identity, namespace, refused := h.admitRequest(r)
 	if refused != nil {
 		if refused.Status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
@@ -101,23 +101,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, refused.Reason, refused.Status)
 		return
 	}
-	x := &exchange{w: w, control: control, header: r.Header, identity: identity, namespace: namespace, page: newPage()}
-	defer x.release()
-	if f, status := h.read(r, x); f != nil {
+	x := &exchange{w: w, control: control, header: r.Header, identity: identity, namespace: namespace, buffer: newResponseBuffer()}
+	defer x.releaseBuffer()
+	if f, status := h.readBody(r, x); f != nil {
 		h.reject(x, f, status)
 		return
 	}
-	h.message(r.Context(), x)
+	h.serveMessage(r.Context(), x)
 }
 
 // limitWrite ends a write to a client that accepts nothing. net/http lifts the limit before the next
 // request. A recorder in a test has none.
 func (h *Handler) limitWrite(control *http.ResponseController) {
-	_ = control.SetWriteDeadline(time.Now().Add(h.config.Patience))
+	_ = control.SetWriteDeadline(time.Now().Add(h.config.WriteTimeout))
 }
 
-// endpoint is the namespace a path stands for; empty for all.
-func endpoint(path string) (namespace string, ok bool) {
+// parsePath is the namespace a path stands for; empty for all.
+func parsePath(path string) (namespace string, ok bool) {
 	rest, found := strings.CutPrefix(path, Path)
 	if !found || rest == "" {
 		return "", found
@@ -129,9 +129,9 @@ func endpoint(path string) (namespace string, ok bool) {
 	return ref.Name, err == nil && ref.Selector == prompt.Selector{}
 }
 
-// admit judges a request before it is read. Who is asking comes first: a caller who is not let in
+// admitRequest judges a request before it is read. Who is asking comes first: a caller who is not let in
 // learns nothing of what is here.
-func (h *Handler) admit(r *http.Request) (auth.Identity, string, *auth.RefusedError) {
+func (h *Handler) admitRequest(r *http.Request) (auth.Identity, string, *auth.RefusedError) {
 	identity, err := h.config.Authenticator.Authenticate(r)
 	if err != nil {
 		var refused *auth.RefusedError
@@ -141,7 +141,7 @@ func (h *Handler) admit(r *http.Request) (auth.Identity, string, *auth.RefusedEr
 		}
 		return auth.Identity{}, "", refused
 	}
-	namespace, ok := endpoint(r.URL.Path)
+	namespace, ok := parsePath(r.URL.Path)
 	accept := r.Header["Accept"]
 	switch {
 	case !ok:
@@ -150,7 +150,7 @@ func (h *Handler) admit(r *http.Request) (auth.Identity, string, *auth.RefusedEr
 		return identity, "", &auth.RefusedError{Status: http.StatusMethodNotAllowed, Reason: "messages are sent by POST; there are no sessions and no streams to resume"}
 	case !isJSON(r.Header.Get("Content-Type")):
 		return identity, "", &auth.RefusedError{Status: http.StatusUnsupportedMediaType, Reason: "Content-Type must be application/json"}
-	case !accepts(accept, "application/json") && !accepts(accept, "text/event-stream"):
+	case !acceptsType(accept, "application/json") && !acceptsType(accept, "text/event-stream"):
 		return identity, "", &auth.RefusedError{Status: http.StatusNotAcceptable, Reason: "Accept must admit application/json and text/event-stream"}
 	}
 	return identity, namespace, nil
@@ -163,24 +163,24 @@ type exchange struct {
 	header    http.Header
 	identity  auth.Identity
 	namespace string
-	page      *page
+	buffer    *responseBuffer
 	envelope  envelope
 	call      Call
 	// method is nil for one the client does not have; malformed is what is wrong with the params of one it has.
-	method    *row
+	method    *route
 	malformed *Failure
 }
 
-// release gives the page back. A stream does so at its start: it may last for days.
-func (x *exchange) release() {
-	if x.page != nil {
-		x.page.release()
-		x.page = nil
+// releaseBuffer gives the page back. A stream does so at its start: it may last for days.
+func (x *exchange) releaseBuffer() {
+	if x.buffer != nil {
+		x.buffer.release()
+		x.buffer = nil
 	}
 }
 
-// read puts the body into the page.
-func (h *Handler) read(r *http.Request, x *exchange) (*Failure, int) {
+// readBody puts the body into the page.
+func (h *Handler) readBody(r *http.Request, x *exchange) (*Failure, int) {
 	limit := h.config.BodyLimit
 	if r.ContentLength > limit {
 		return tooLarge("body", limit), http.StatusRequestEntityTooLarge
@@ -189,11 +189,11 @@ func (h *Handler) read(r *http.Request, x *exchange) (*Failure, int) {
 	if r.ContentLength < 0 {
 		body = http.MaxBytesReader(x.w, body, limit)
 	} else {
-		x.page.Grow(int(min(r.ContentLength, grownAhead)) + bytes.MinRead) // room to see the end without growing
+		x.buffer.Grow(int(min(r.ContentLength, maxPreallocated)) + bytes.MinRead) // room to see the end without growing
 	}
 	// The next request sets its own deadline, and a stream lifts it. A recorder in a test has none.
-	_ = x.control.SetReadDeadline(time.Now().Add(h.config.Patience))
-	if _, err := x.page.ReadFrom(body); err != nil {
+	_ = x.control.SetReadDeadline(time.Now().Add(h.config.WriteTimeout))
+	if _, err := x.buffer.ReadFrom(body); err != nil {
 		if _, over := errors.AsType[*http.MaxBytesError](err); over {
 			return tooLarge("body", limit), http.StatusRequestEntityTooLarge
 		}
@@ -206,12 +206,12 @@ func tooLarge(what string, limit int64) *Failure {
 	return invalidRequest(fmt.Sprintf("the %s is larger than %d bytes", what, limit))
 }
 
-// message answers what a body says.
-func (h *Handler) message(ctx context.Context, x *exchange) {
+// serveMessage answers what a body says.
+func (h *Handler) serveMessage(ctx context.Context, x *exchange) {
 	started := time.Now()
 	e := &x.envelope
-	f := decode(x.page.Bytes(), e)
-	isModern := modern(x.header, e)
+	f := decodeMessage(x.buffer.Bytes(), e)
+	isModern := isModern(x.header, e)
 	if f == nil && !e.isRequest() {
 		// A notification or a response. None changes anything here, and one that cancels must
 		// not: it names a request by its id, and ids of different callers are alike.
@@ -227,18 +227,18 @@ func (h *Handler) message(ctx context.Context, x *exchange) {
 		h.reject(x, f, status)
 		return
 	}
-	x.method, x.malformed = h.dispatch.read(e, &x.call, isModern, x.page.Bytes())
+	x.method, x.malformed = h.dispatch.readCall(e, &x.call, isModern, x.buffer.Bytes())
 	x.call.Namespace = x.namespace
 	if x.call.Version == "" {
 		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}
 	ctx = context.WithValue(auth.WithIdentity(ctx, x.identity), callKey{}, &x.call)
-	ctx, end := h.config.Recorder.Start(ctx, &x.call, x.header, e.Params.Meta.trace(), started)
-	end(h.request(ctx, x))
+	ctx, end := h.config.Observer.Start(ctx, &x.call, x.header, e.Params.Meta.traceContext(), started)
+	end(h.serveRequest(ctx, x))
 }
 
-// request answers a request and returns the failure it ended in.
-func (h *Handler) request(ctx context.Context, x *exchange) *Failure {
+// serveRequest answers a request and returns the failure it ended in.
+func (h *Handler) serveRequest(ctx context.Context, x *exchange) *Failure {
 	f := x.malformed
 	switch {
 	case f != nil:
@@ -254,23 +254,23 @@ func (h *Handler) request(ctx context.Context, x *exchange) *Failure {
 	case f != nil:
 		return h.respond(x, nil, f)
 	case x.call.isListen():
-		return h.listen(ctx, x)
+		return h.serveListen(ctx, x)
 	}
-	result, out, f := h.answer(ctx, x)
+	result, out, f := h.callMethod(ctx, x)
 	if out != nil && out.begun {
-		return h.finish(out, result, f)
+		return h.finishStream(out, result, f)
 	}
 	return h.respond(x, result, f)
 }
 
-// answer has a request answered, and what its handler tells meanwhile written: as events, then.
-func (h *Handler) answer(ctx context.Context, x *exchange) (result any, out *events, f *Failure) {
+// callMethod has a request answered, and what its handler tells meanwhile written: as events, then.
+func (h *Handler) callMethod(ctx context.Context, x *exchange) (result any, out *eventStream, f *Failure) {
 	if x.method != nil && x.method.talks {
 		// A deadline that passes while the handler works would look like a client that left.
 		_ = x.control.SetReadDeadline(time.Time{})
-		if accepts(x.header["Accept"], "text/event-stream") {
-			out = h.events(x)
-			defer x.call.notifying(out, h.config.KeepAlive, mcp.LoggingLevelInfo).close()
+		if acceptsType(x.header["Accept"], "text/event-stream") {
+			out = h.newEventStream(x)
+			defer x.call.startNotifier(out, h.config.KeepAlive, mcp.LoggingLevelInfo).close()
 		}
 	}
 	result, f = h.dispatch.dispatch(ctx, x.method, &x.call)

@@ -11,9 +11,9 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// modern reports whether a request speaks revision 2026-07-28 or newer, by what either place says.
+// isModern reports whether a request speaks revision 2026-07-28 or newer, by what either place says.
 // Saying it in one place only is a fault that checkModern finds.
-func modern(header http.Header, e *envelope) bool {
+func isModern(header http.Header, e *envelope) bool {
 	return mcp.IsModernProtocol(e.version) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
 }
 
@@ -23,9 +23,9 @@ func (h *Handler) checkModern(x *exchange) *Failure {
 	version, stated := x.envelope.version, x.header.Get(mcp.HeaderProtocolVersion)
 	switch {
 	case stated == "":
-		return mismatch(mcp.HeaderMismatchError{Header: mcp.HeaderProtocolVersion, Reason: "missing required header"})
+		return headerMismatch(mcp.HeaderMismatchError{Header: mcp.HeaderProtocolVersion, Reason: "missing required header"})
 	case version != "" && stated != version:
-		return mismatch(mcp.HeaderMismatchError{
+		return headerMismatch(mcp.HeaderMismatchError{
 			Header: mcp.HeaderProtocolVersion,
 			Reason: fmt.Sprintf("header value %q does not match %s %q", stated, mcp.MetaKeyProtocolVersion, version),
 		})
@@ -35,7 +35,7 @@ func (h *Handler) checkModern(x *exchange) *Failure {
 		return f
 	}
 	if !served && !mcp.IsValidProtocolVersion(stated) {
-		return unsupported(stated)
+		return unsupportedVersion(stated)
 	}
 	if f := checkStandardHeaders(x.header, &x.call, stated, served); f != nil {
 		return f
@@ -62,8 +62,8 @@ func checkStandardHeaders(header http.Header, call *Call, version string, served
 			return nil
 		}
 	}
-	err := mcp.ValidateStandardHeaders(header.Get, version, mcp.MCPMethod(call.Method), encode(map[string]string{"name": named, "uri": named}))
-	return mismatched(err, "the standard headers do not match the body")
+	err := mcp.ValidateStandardHeaders(header.Get, version, mcp.MCPMethod(call.Method), encodeJSON(map[string]string{"name": named, "uri": named}))
+	return headerFailure(err, "the standard headers do not match the body")
 }
 
 // checkParamHeaders holds the headers that mirror arguments of a tool against them (SEP-2243). A tool that is
@@ -81,17 +81,17 @@ func (d *dispatcher) checkParamHeaders(header http.Header, call *Call) *Failure 
 	if len(arguments) == 0 {
 		arguments = json.RawMessage("{}")
 	}
-	err := mcp.ValidateParamHeadersLookup(lookup, &tool.Definition, encode(map[string]json.RawMessage{"arguments": arguments}))
-	return mismatched(err, "the headers of arguments do not match the body")
+	err := mcp.ValidateParamHeadersLookup(lookup, &tool.Definition, encodeJSON(map[string]json.RawMessage{"arguments": arguments}))
+	return headerFailure(err, "the headers of arguments do not match the body")
 }
 
-// mismatched puts an error of the library in our terms.
-func mismatched(err error, otherwise string) *Failure {
+// headerFailure puts an error of the library in our terms.
+func headerFailure(err error, otherwise string) *Failure {
 	if err == nil {
 		return nil
 	}
 	if wrong, ok := errors.AsType[mcp.HeaderMismatchError](err); ok {
-		return mismatch(wrong)
+		return headerMismatch(wrong)
 	}
 	return InvalidParams(otherwise)
 }
@@ -102,14 +102,14 @@ func checkLegacy(header http.Header, e *envelope) *Failure {
 	if stated == "" || e.Method == string(mcp.MethodInitialize) || mcp.IsValidProtocolVersion(stated) {
 		return nil
 	}
-	return unsupported(stated)
+	return unsupportedVersion(stated)
 }
 
-func mismatch(err mcp.HeaderMismatchError) *Failure {
+func headerMismatch(err mcp.HeaderMismatchError) *Failure {
 	return &Failure{Code: mcp.HEADER_MISMATCH, Message: err.Error()}
 }
 
-func unsupported(version string) *Failure {
+func unsupportedVersion(version string) *Failure {
 	err := mcp.UnsupportedProtocolVersionError{Version: version, Supported: mcp.ValidProtocolVersions}
 	return &Failure{Code: mcp.UNSUPPORTED_PROTOCOL_VERSION, Message: err.Error(), Data: err.JSONRPCError().Error.Data}
 }
@@ -124,8 +124,8 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == "application/json"
 }
 
-// accepts reports whether an Accept header admits a media type. Without one everything is admitted.
-func accepts(values []string, mediaType string) bool {
+// acceptsType reports whether an Accept header admits a media type. Without one everything is admitted.
+func acceptsType(values []string, mediaType string) bool {
 	if len(values) == 0 {
 		return true
 	}
@@ -142,8 +142,8 @@ func accepts(values []string, mediaType string) bool {
 	return false
 }
 
-// encode returns a value as JSON, of a type that always has one.
-func encode(v any) json.RawMessage {
+// encodeJSON returns a value as JSON, of a type that always has one.
+func encodeJSON(v any) json.RawMessage {
 	encoded, _ := json.Marshal(v)
 	return encoded
 }

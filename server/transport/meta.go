@@ -26,7 +26,7 @@ func (m Meta) MarshalJSON() ([]byte, error) { return json.RawMessage(m).MarshalJ
 
 // Get returns the value of a key; nil when there is none.
 func (m Meta) Get(key string) (value json.RawMessage) {
-	for name, is := range members(m) {
+	for name, is := range objectMembers(m) {
 		if isText(name, key) {
 			value = is // the last one counts, as for decoders
 		}
@@ -34,16 +34,16 @@ func (m Meta) Get(key string) (value json.RawMessage) {
 	return value
 }
 
-// version is the revision a request says it speaks; empty when it does not say, or not by a string.
-func (m Meta) version() string {
+// protocolVersion is the revision a request says it speaks; empty when it does not say, or not by a string.
+func (m Meta) protocolVersion() string {
 	if raw := m.Get(mcp.MetaKeyProtocolVersion); len(raw) > 0 && raw[0] == '"' {
-		return textOf(raw)
+		return unquoteText(raw)
 	}
 	return ""
 }
 
-// capabilities are those the client declares for this request; nil without, or when they are malformed.
-func (m Meta) capabilities() *mcp.ClientCapabilities {
+// declaredCapabilities are those the client declares for this request; nil without, or when they are malformed.
+func (m Meta) declaredCapabilities() *mcp.ClientCapabilities {
 	raw := m.Get(mcp.MetaKeyClientCapabilities)
 	if string(raw) == "{}" {
 		return &mcp.ClientCapabilities{}
@@ -55,21 +55,23 @@ func (m Meta) capabilities() *mcp.ClientCapabilities {
 	return declared
 }
 
-// trace is what the request says of its trace (SEP-414).
-func (m Meta) trace() Trace { return Trace{Parent: m.Get("traceparent"), State: m.Get("tracestate")} }
+// traceContext is what the request says of its trace (SEP-414).
+func (m Meta) traceContext() Trace {
+	return Trace{Parent: m.Get("traceparent"), State: m.Get("tracestate")}
+}
 
 // checkModern refuses a _meta without what SEP-2575 wants in each request, whatever carries it. That of a method
 // that is not served must only be of a version there is.
 func (m Meta) checkModern(served bool) *Failure {
-	version := m.version()
+	version := m.protocolVersion()
 	switch {
 	case version == "" && !served:
 		return nil
 	case version == "":
 		return missingMeta(mcp.MetaKeyProtocolVersion)
 	case !mcp.IsValidProtocolVersion(version):
-		return unsupported(version)
-	case served && m.capabilities() == nil:
+		return unsupportedVersion(version)
+	case served && m.declaredCapabilities() == nil:
 		return missingMeta(mcp.MetaKeyClientCapabilities)
 	}
 	return nil
@@ -98,7 +100,7 @@ var logLevels = []mcp.LoggingLevel{
 func readLevel(field string, raw json.RawMessage) (mcp.LoggingLevel, *Failure) {
 	var level mcp.LoggingLevel
 	if json.Unmarshal(raw, &level) != nil || !slices.Contains(logLevels, level) {
-		return "", InvalidParams(fmt.Sprintf("%s is not one of %s", field, encode(logLevels)))
+		return "", InvalidParams(fmt.Sprintf("%s is not one of %s", field, encodeJSON(logLevels)))
 	}
 	return level, nil
 }

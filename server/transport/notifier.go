@@ -9,18 +9,18 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// outlet takes what is sent during a request: the events of a response, or lines of a pipe. It reports
+// notificationWriter takes what is sent during a request: the events of a response, or lines of a pipe. It reports
 // whether its client is gone; after that it writes nothing.
-type outlet interface {
-	note(note mcp.JSONRPCNotification) (gone bool)
-	// idle shows that the other side is there, where somebody might doubt it.
-	idle() (gone bool)
+type notificationWriter interface {
+	notify(note mcp.JSONRPCNotification) (gone bool)
+	// writeKeepAlive shows that the other side is there, where somebody might doubt it.
+	writeKeepAlive() (gone bool)
 }
 
 // notifier writes what a handler tells before it answers, in its order and before it goes on: what is told right
 // before the answer is written before the answer, and a handler is no faster than its client reads.
 type notifier struct {
-	out       outlet
+	out       notificationWriter
 	keepAlive time.Duration
 	// token is that of progress, level the least of log messages; without one nothing is told.
 	token json.RawMessage
@@ -38,7 +38,7 @@ func (c *Call) Progress(fields map[string]any) {
 	}
 	fields = maps.Clone(fields)
 	fields["progressToken"] = c.notifier.token // as the client wrote it
-	c.notifier.send(notification(string(mcp.MethodNotificationProgress), fields))
+	c.notifier.send(newNotification(string(mcp.MethodNotificationProgress), fields))
 }
 
 // Log tells the client what happens, if it wants to know of that level (RFC 5424). A newer client says so with
@@ -51,11 +51,11 @@ func (c *Call) Log(level mcp.LoggingLevel, logger string, data any) {
 	if logger != "" {
 		fields["logger"] = logger
 	}
-	c.notifier.send(notification(string(mcp.MethodNotificationMessage), fields))
+	c.notifier.send(newNotification(string(mcp.MethodNotificationMessage), fields))
 }
 
-// notifying lets a call tell until close: of log messages from a level on where the client is an older one.
-func (c *Call) notifying(out outlet, keepAlive time.Duration, level mcp.LoggingLevel) *notifier {
+// startNotifier lets a call tell until close: of log messages from a level on where the client is an older one.
+func (c *Call) startNotifier(out notificationWriter, keepAlive time.Duration, level mcp.LoggingLevel) *notifier {
 	if c.Modern {
 		level = "" // said by the call, or by nobody (SEP-2575)
 		if raw := c.Meta.Get(mcp.MetaKeyLogLevel); len(raw) > 0 {
@@ -73,16 +73,16 @@ func (n *notifier) send(note mcp.JSONRPCNotification) {
 		return
 	}
 	if n.alive == nil {
-		n.alive = time.AfterFunc(n.keepAlive, n.idle)
+		n.alive = time.AfterFunc(n.keepAlive, n.keepClientWaiting)
 	}
-	n.out.note(note)
+	n.out.notify(note)
 }
 
-// idle keeps a response alive that has begun.
-func (n *notifier) idle() {
+// keepClientWaiting keeps a response alive that has begun.
+func (n *notifier) keepClientWaiting() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.closed && !n.out.idle() {
+	if !n.closed && !n.out.writeKeepAlive() {
 		n.alive.Reset(n.keepAlive)
 	}
 }

@@ -11,22 +11,22 @@ import (
 
 // checkTypes refuses params of which some are mistyped, if one of those is what the method reads: the decoder
 // told of the first only.
-func checkTypes(reads reads, body []byte) *Failure {
+func checkTypes(reads typedMember, body []byte) *Failure {
 	var into any
 	switch reads {
-	case readsName:
+	case nameMember:
 		into = &struct {
 			Params struct {
 				Name string `json:"name"`
 			} `json:"params"`
 		}{}
-	case readsURI:
+	case uriMember:
 		into = &struct {
 			Params struct {
 				URI string `json:"uri"`
 			} `json:"params"`
 		}{}
-	case readsCursor:
+	case cursorMember:
 		into = &struct {
 			Params struct {
 				Cursor *string `json:"cursor"`
@@ -40,14 +40,14 @@ func checkTypes(reads reads, body []byte) *Failure {
 	return decodeParams(body, into)
 }
 
-// reads says which of the params that are decoded with a message a method reads.
-type reads int
+// typedMember says which of the params that are decoded with a message a method reads.
+type typedMember int
 
 const (
-	readsNone reads = iota
-	readsName
-	readsURI
-	readsCursor
+	noMember typedMember = iota
+	nameMember
+	uriMember
+	cursorMember
 )
 
 // readPrompt reads what prompts/get is asked for. One that asks nothing back does not mind what it is told.
@@ -68,12 +68,12 @@ func (c *Call) readArguments(raw json.RawMessage) *Failure {
 		return notStrings(raw)
 	}
 	c.Arguments = make(map[string]string)
-	for name, value := range members(raw) {
+	for name, value := range objectMembers(raw) {
 		switch value[0] {
 		case '"':
-			c.Arguments[textOf(name)] = textOf(value)
+			c.Arguments[unquoteText(name)] = unquoteText(value)
 		case 'n':
-			return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", textOf(name)))
+			return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", unquoteText(name)))
 		default:
 			return notStrings(value)
 		}
@@ -95,7 +95,7 @@ func (c *Call) readTool(p *params) *Failure {
 			return notObject("arguments", p.Arguments)
 		}
 	}
-	return c.readTalk(p)
+	return c.readConversation(p)
 }
 
 // readResource reads what resources/read is asked for.
@@ -106,11 +106,11 @@ func (c *Call) readResource(p *params) *Failure {
 	if isPresent(p.Arguments) && p.Arguments[0] != '{' {
 		return notObject("arguments", p.Arguments)
 	}
-	return c.readTalk(p)
+	return c.readConversation(p)
 }
 
-// readTalk reads what makes more of a call than one answer: what it was asked before, and what it may tell.
-func (c *Call) readTalk(p *params) *Failure {
+// readConversation reads what makes more of a call than one answer: what it was asked before, and what it may tell.
+func (c *Call) readConversation(p *params) *Failure {
 	if f := c.readRoundTrip(p); f != nil {
 		return f
 	}
@@ -209,16 +209,16 @@ func isPresent(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] != 'n' 
 
 // decodeParams reads params of a message that is valid JSON.
 func decodeParams(body []byte, into any) *Failure {
-	return malformed("", json.Unmarshal(body, into))
+	return decodingFailure("", json.Unmarshal(body, into))
 }
 
 // decodeMember reads one member of params.
 func decodeMember(name string, raw json.RawMessage, into any) *Failure {
-	return malformed(name, json.Unmarshal(raw, into))
+	return decodingFailure(name, json.Unmarshal(raw, into))
 }
 
-// malformed puts a decoder's error on a member of the params, or on a message, in the words of the protocol.
-func malformed(member string, err error) *Failure {
+// decodingFailure puts a decoder's error on a member of the params, or on a message, in the words of the protocol.
+func decodingFailure(member string, err error) *Failure {
 	if err == nil {
 		return nil
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Recorder sees requests begin and end: metrics, spans, the request log.
-type Recorder interface {
+// Observer sees requests begin and end: metrics, spans, the request log.
+type Observer interface {
 	// Start is called with the checked call before it is answered, and its end with the failure
 	// the answer was, or nil. A stream ends when it is closed.
 	Start(ctx context.Context, call *Call, header http.Header, trace Trace, started time.Time) (context.Context, func(*Failure))
@@ -19,8 +19,8 @@ type Trace struct {
 	Parent, State json.RawMessage
 }
 
-type silent struct{}
+type noObserver struct{}
 
-func (silent) Start(ctx context.Context, _ *Call, _ http.Header, _ Trace, _ time.Time) (context.Context, func(*Failure)) {
+func (noObserver) Start(ctx context.Context, _ *Call, _ http.Header, _ Trace, _ time.Time) (context.Context, func(*Failure)) {
 	return ctx, func(*Failure) {}
 }

@@ -9,37 +9,37 @@ import (
 
 // respond writes the one answer to a request that is no stream.
 func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
-	x.page.Reset()
-	f = h.writeResponse(x.page, x.envelope.ID, result, f)
+	x.buffer.Reset()
+	f = h.writeResponse(x.buffer, x.envelope.ID, result, f)
 	status := http.StatusOK
 	if f != nil && x.call.Modern {
-		status = f.status()
+		status = f.httpStatus()
 	}
-	h.send(x, status)
+	h.sendBuffer(x, status)
 	return f
 }
 
 // reject writes a failure over whatever the page holds.
 func (h *Handler) reject(x *exchange, f *Failure, status int) {
-	x.page.Reset()
-	_ = h.writeResponse(x.page, x.envelope.ID, nil, f)
-	h.send(x, status)
+	x.buffer.Reset()
+	_ = h.writeResponse(x.buffer, x.envelope.ID, nil, f)
+	h.sendBuffer(x, status)
 }
 
 // writeResponse writes a whole response into a page. A result that cannot be encoded is a failure inside.
-func (h *Handler) writeResponse(p *page, id json.RawMessage, result any, f *Failure) *Failure {
+func (h *Handler) writeResponse(p *responseBuffer, id json.RawMessage, result any, f *Failure) *Failure {
 	start := p.Len()
-	if err := p.answer(id, result, f); err != nil {
+	if err := p.appendResponse(id, result, f); err != nil {
 		h.config.Log.Error("An answer could not be encoded", "err", err)
 		p.Truncate(start)
 		f = Internal()
-		_ = p.answer(id, nil, f) // a code and a text have no way to fail
+		_ = p.appendResponse(id, nil, f) // a code and a text have no way to fail
 	}
 	return f
 }
 
 // writeNotification writes a notification into a page. One that cannot be encoded costs the client nothing else.
-func (h *Handler) writeNotification(p *page, note mcp.JSONRPCNotification) bool {
+func (h *Handler) writeNotification(p *responseBuffer, note mcp.JSONRPCNotification) bool {
 	if err := p.encoder.Encode(note); err != nil {
 		h.config.Log.Error("A notification could not be encoded", "method", note.Method, "err", err)
 		return false
@@ -47,8 +47,8 @@ func (h *Handler) writeNotification(p *page, note mcp.JSONRPCNotification) bool 
 	return true
 }
 
-// send writes the page as the only content of a response.
-func (h *Handler) send(x *exchange, status int) {
+// sendBuffer writes the page as the only content of a response.
+func (h *Handler) sendBuffer(x *exchange, status int) {
 	h.limitWrite(x.control)
-	x.page.send(x.w, status)
+	x.buffer.send(x.w, status)
 }

@@ -8,37 +8,37 @@ import (
 	"sync"
 )
 
-// keptBuffer bounds what a buffer may have grown to and still be used again.
-const keptBuffer = 1 << 20
+// maxPooledBuffer bounds what a buffer may have grown to and still be used again.
+const maxPooledBuffer = 1 << 20
 
-// page is a buffer with encoders into it. Prompts are full of <, > and &, which need no escapes
+// responseBuffer is a buffer with encoders into it. Prompts are full of <, > and &, which need no escapes
 // outside HTML; results of tools have them, as mcp-go's own encoding has.
-type page struct {
+type responseBuffer struct {
 	bytes.Buffer
 	encoder, escaping *json.Encoder
 }
 
-var pages = sync.Pool{New: func() any {
-	p := &page{}
+var responseBuffers = sync.Pool{New: func() any {
+	p := &responseBuffer{}
 	p.encoder, p.escaping = json.NewEncoder(&p.Buffer), json.NewEncoder(&p.Buffer)
 	p.encoder.SetEscapeHTML(false)
 	return p
 }}
 
-func newPage() *page {
-	p := pages.Get().(*page)
+func newResponseBuffer() *responseBuffer {
+	p := responseBuffers.Get().(*responseBuffer)
 	p.Reset()
 	return p
 }
 
-func (p *page) release() {
-	if p.Cap() <= keptBuffer {
-		pages.Put(p)
+func (p *responseBuffer) release() {
+	if p.Cap() <= maxPooledBuffer {
+		responseBuffers.Put(p)
 	}
 }
 
-// answer writes a whole response: the id as it came, and a result or a failure.
-func (p *page) answer(id json.RawMessage, result any, f *Failure) error {
+// appendResponse writes a whole response: the id as it came, and a result or a failure.
+func (p *responseBuffer) appendResponse(id json.RawMessage, result any, f *Failure) error {
 	p.WriteString(`{"jsonrpc":"2.0","id":`)
 	if len(id) == 0 {
 		p.WriteString("null")
@@ -65,14 +65,14 @@ func (p *page) answer(id json.RawMessage, result any, f *Failure) error {
 
 var jsonType = []string{"application/json"}
 
-// autoLength is up to which size net/http finds out the length of a response by itself.
-const autoLength = 2048
+// maxImplicitLength is up to which size net/http finds out the length of a response by itself.
+const maxImplicitLength = 2048
 
 // send writes the page as the only content of a response.
-func (p *page) send(w http.ResponseWriter, status int) {
+func (p *responseBuffer) send(w http.ResponseWriter, status int) {
 	header := w.Header()
 	header["Content-Type"] = jsonType
-	if p.Len() > autoLength {
+	if p.Len() > maxImplicitLength {
 		header["Content-Length"] = []string{strconv.Itoa(p.Len())}
 	}
 	w.WriteHeader(status)

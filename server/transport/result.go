@@ -7,11 +7,11 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// complete writes into a result what revision 2026-07-28 wants in all of them: their type (SEP-2322), who answers
+// completeResult writes into a result what revision 2026-07-28 wants in all of them: their type (SEP-2322), who answers
 // (SEP-2575), and how long it may be kept, by nobody but the caller (SEP-2549). Older ones get it as it is.
-func (d *dispatcher) complete(call *Call, result any, ttl time.Duration) any {
+func (d *dispatcher) completeResult(call *Call, result any, ttl time.Duration) any {
 	if tool, is := result.(*mcp.CallToolResult); is {
-		return d.completeTool(call, tool)
+		return d.completeToolResult(call, tool)
 	}
 	if !call.Modern {
 		return result
@@ -53,7 +53,7 @@ type serverMeta struct {
 	Info *mcp.Implementation `json:"io.modelcontextprotocol/serverInfo"`
 }
 
-func (d *dispatcher) completeTool(call *Call, from *mcp.CallToolResult) *toolResult {
+func (d *dispatcher) completeToolResult(call *Call, from *mcp.CallToolResult) *toolResult {
 	result := &toolResult{
 		Content: from.Content, InputRequests: from.InputRequests, IsError: from.IsError, RequestState: from.RequestState,
 		ResultType: from.ResultType, StructuredContent: from.StructuredContent,

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// members yields the members of an object in JSON that the decoder has found valid, names and values as they are
+// objectMembers yields the members of an object in JSON that the decoder has found valid, names and values as they are
 // written. Other values have none. It is for what is read of each request, where decoding anew costs more than the rest.
-func members(object []byte) iter.Seq2[json.RawMessage, json.RawMessage] {
+func objectMembers(object []byte) iter.Seq2[json.RawMessage, json.RawMessage] {
 	return func(yield func(name, value json.RawMessage) bool) {
 		if len(object) == 0 || object[0] != '{' {
 			return
@@ -32,8 +32,8 @@ func members(object []byte) iter.Seq2[json.RawMessage, json.RawMessage] {
 	}
 }
 
-// textOf returns the text that a JSON string is written for.
-func textOf(quoted []byte) string {
+// unquoteText returns the text that a JSON string is written for.
+func unquoteText(quoted []byte) string {
 	if written := quoted[1 : len(quoted)-1]; bytes.IndexByte(written, '\\') < 0 && utf8.Valid(written) {
 		return string(written)
 	}
@@ -47,7 +47,7 @@ func isText(quoted []byte, text string) bool {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1:len(quoted)-1]) == text
 	}
-	return textOf(quoted) == text
+	return unquoteText(quoted) == text
 }
 
 // endOfString returns the length of the string that valid JSON begins with.

@@ -46,8 +46,8 @@ type Tool struct {
 	Call       func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
 }
 
-// capabilities are those of a server in revision 2026-07-28, and for older clients on a connection.
-func (s *Server) capabilities() mcp.ServerCapabilities {
+// deriveCapabilities are those of a server in revision 2026-07-28, and for older clients on a connection.
+func (s *Server) deriveCapabilities() mcp.ServerCapabilities {
 	has := mcp.ServerCapabilities{Extensions: s.Extensions}
 	if _, there := s.Methods[mcp.MethodPromptsList]; there {
 		has.Prompts = &struct {
@@ -74,37 +74,37 @@ func (s *Server) capabilities() mcp.ServerCapabilities {
 	return has
 }
 
-// withoutNews is s as older clients see it over HTTP: they have no channel to be told of changes by.
-func (s Server) withoutNews() Server {
+// withoutChanges is s as older clients see it over HTTP: they have no channel to be told of changes by.
+func (s Server) withoutChanges() Server {
 	s.PromptsChange, s.ToolsChange, s.ResourcesChange, s.ResourceUpdates = false, false, false, false
 	return s
 }
 
-// initialize answers older clients, which negotiate a version once.
-func (s *Server) initialize(_ context.Context, call *Call) (any, error) {
+// answerInitialize answers older clients, which negotiate a version once.
+func (s *Server) answerInitialize(_ context.Context, call *Call) (any, error) {
 	var asked mcp.InitializeParams
 	if len(call.Params) > 0 && json.Unmarshal(call.Params, &asked) != nil {
 		return nil, malformedParams(call.Method)
 	}
 	offered := *s
 	if !call.Duplex {
-		offered = s.withoutNews()
+		offered = s.withoutChanges()
 	}
 	return &mcp.InitializeResult{
 		ProtocolVersion: mcp.NegotiateLegacyVersion(asked.ProtocolVersion),
-		Capabilities:    offered.capabilities(), ServerInfo: s.Info, Instructions: s.Instructions,
+		Capabilities:    offered.deriveCapabilities(), ServerInfo: s.Info, Instructions: s.Instructions,
 	}, nil
 }
 
-// discover answers newer clients, which negotiate nothing (SEP-2575).
-func (s *Server) discover(context.Context, *Call) (any, error) {
+// answerDiscover answers newer clients, which negotiate nothing (SEP-2575).
+func (s *Server) answerDiscover(context.Context, *Call) (any, error) {
 	return &mcp.DiscoverResult{
-		SupportedVersions: mcp.ValidProtocolVersions, Capabilities: s.capabilities(), Instructions: s.Instructions,
+		SupportedVersions: mcp.ValidProtocolVersions, Capabilities: s.deriveCapabilities(), Instructions: s.Instructions,
 	}, nil
 }
 
-// toolList are the definitions of the tools, in the order of their names.
-func (s *Server) toolList() []mcp.Tool {
+// sortedTools are the definitions of the tools, in the order of their names.
+func (s *Server) sortedTools() []mcp.Tool {
 	list := make([]mcp.Tool, len(s.Tools))
 	for i := range s.Tools {
 		list[i] = s.Tools[i].Definition

@@ -12,8 +12,8 @@ import (
 func TestOneUpdateIsPending(t *testing.T) {
 	t.Parallel()
 	h := New(Config{Server: Server{}})
-	one := h.streams.connect(t.Context(), "")
-	one.subscribe(mcp.SubscriptionFilter{PromptsListChanged: true, ResourceSubscriptions: []string{"prompt://a/a", "prompt://b/b"}})
+	one := h.subscriptions.openConnection(t.Context(), "")
+	one.setFilter(mcp.SubscriptionFilter{PromptsListChanged: true, ResourceSubscriptions: []string{"prompt://a/a", "prompt://b/b"}})
 	everybody := func(context.Context, string) bool { return true }
 	for range 10_000 {
 		h.NotifyPromptsChanged(everybody)
@@ -21,14 +21,14 @@ func TestOneUpdateIsPending(t *testing.T) {
 		h.NotifyResourceUpdated("prompt://b/b", everybody)
 	}
 	want := []mcp.JSONRPCNotification{
-		notification(mcp.MethodNotificationPromptsListChanged, nil),
-		notification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": "prompt://a/a"}),
-		notification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": "prompt://b/b"}),
+		newNotification(mcp.MethodNotificationPromptsListChanged, nil),
+		newNotification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": "prompt://a/a"}),
+		newNotification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": "prompt://b/b"}),
 	}
-	if diff := cmp.Diff(want, one.untold()); diff != "" {
+	if diff := cmp.Diff(want, one.drain()); diff != "" {
 		t.Errorf("told (-want +got)\n%s", diff)
 	}
-	if left := one.untold(); left != nil {
+	if left := one.drain(); left != nil {
 		t.Errorf("told again: %v", left)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// events writes server-sent events. The response begins with the first one; after a failed write
+// eventStream writes server-sent events. The response begins with the first one; after a failed write
 // nothing more is written.
-type events struct {
+type eventStream struct {
 	h       *Handler
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -18,34 +18,34 @@ type events struct {
 	err     error
 }
 
-// events are those of a request that may be answered by a stream.
-func (h *Handler) events(x *exchange) *events {
-	return &events{h: h, w: x.w, control: x.control, id: x.envelope.ID}
+// newEventStream are those of a request that may be answered by a stream.
+func (h *Handler) newEventStream(x *exchange) *eventStream {
+	return &eventStream{h: h, w: x.w, control: x.control, id: x.envelope.ID}
 }
 
-func (s *events) note(note mcp.JSONRPCNotification) (gone bool) {
-	return s.event(func(p *page) bool { return s.h.writeNotification(p, note) })
+func (s *eventStream) notify(note mcp.JSONRPCNotification) (gone bool) {
+	return s.writeEvent(func(p *responseBuffer) bool { return s.h.writeNotification(p, note) })
 }
 
-// idle writes a comment, once there is a stream to keep alive.
-func (s *events) idle() (gone bool) {
+// writeKeepAlive writes a comment, once there is a stream to keep alive.
+func (s *eventStream) writeKeepAlive() (gone bool) {
 	if s.begun {
 		s.write([]byte(": keep-alive\n\n"))
 	}
 	return s.err != nil
 }
 
-// finish ends a stream with the answer to its request.
-func (h *Handler) finish(s *events, result any, f *Failure) *Failure {
-	s.event(func(p *page) bool {
+// finishStream ends a stream with the answer to its request.
+func (h *Handler) finishStream(s *eventStream, result any, f *Failure) *Failure {
+	s.writeEvent(func(p *responseBuffer) bool {
 		f = h.writeResponse(p, s.id, result, f)
 		return true
 	})
 	return f
 }
 
-func (s *events) event(encode func(*page) bool) (gone bool) {
-	p := newPage()
+func (s *eventStream) writeEvent(encode func(*responseBuffer) bool) (gone bool) {
+	p := newResponseBuffer()
 	defer p.release()
 	p.WriteString("event: message\ndata: ")
 	if !encode(p) {
@@ -59,7 +59,7 @@ func (s *events) event(encode func(*page) bool) (gone bool) {
 	return s.err != nil
 }
 
-func (s *events) write(b []byte) {
+func (s *eventStream) write(b []byte) {
 	if s.err != nil {
 		return
 	}

@@ -14,31 +14,31 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 )
 
-// maxUnderway bounds the requests of one pipe that are not answered yet, streams included.
-const maxUnderway = 1024
+// maxInFlight bounds the requests of one pipe that are not answered yet, streams included.
+const maxInFlight = 1024
 
-// pipe is one client that started this program, or was started with it: every line is a message, and the
+// stdioConn is one client that started this program, or was started with it: every line is a message, and the
 // server may send lines at any time.
-type pipe struct {
+type stdioConn struct {
 	h         *Handler
 	namespace string
-	lines     *lines
-	// working is the context of calls. That of streams, listening, ends first.
-	working, listening context.Context //nolint:containedctx // of what the client asks for while it is there
-	deafen             context.CancelFunc
+	writer    *lineWriter
+	// calling is the context of calls. That of streams, listening, ends first.
+	calling, listening context.Context //nolint:containedctx // of what the client asks for while it is there
+	stopListening      context.CancelFunc
 
 	mu       sync.Mutex
-	underway map[string]*underway
+	inFlight map[string]*inFlightRequest
 	ending   bool
 	running  sync.WaitGroup
 	// version and level are what an older client negotiated and set; channel tells it of changes.
 	version string
 	level   mcp.LoggingLevel
-	channel *session
+	channel *subscriber
 }
 
-// underway is a request that is not answered yet.
-type underway struct {
+// inFlightRequest is a request that is not answered yet.
+type inFlightRequest struct {
 	cancel   context.CancelFunc
 	canceled bool
 }
@@ -51,41 +51,41 @@ func (h *Handler) ServeStdio(ctx context.Context, identity auth.Identity, namesp
 	defer stop()
 	listening, deafen := context.WithCancel(working)
 	defer deafen()
-	defer context.AfterFunc(h.streams.stopping, deafen)()
-	p := &pipe{
-		h: h, namespace: namespace, lines: newLines(h, out), working: working, listening: listening, deafen: deafen,
-		underway: make(map[string]*underway), level: mcp.LoggingLevelInfo,
+	defer context.AfterFunc(h.subscriptions.stopping, deafen)()
+	p := &stdioConn{
+		h: h, namespace: namespace, writer: newLineWriter(h, out), calling: working, listening: listening, stopListening: deafen,
+		inFlight: make(map[string]*inFlightRequest), level: mcp.LoggingLevelInfo,
 	}
 	read := make(chan error, 1)
-	go func() { read <- p.read(in) }()
+	go func() { read <- p.readMessages(in) }()
 	var err error
 	select {
 	case err = <-read:
 	case <-ctx.Done():
-	case <-p.lines.broken:
-		err = p.lines.err
+	case <-p.writer.broken:
+		err = p.writer.err
 	}
-	p.end(ctx, stop, in, out)
+	p.shutDown(ctx, stop, in, out)
 	return err
 }
 
-// end lets requests under way end, and then has them given up.
-func (p *pipe) end(ctx context.Context, stop func(), in io.Reader, out io.Writer) {
+// shutDown lets requests under way end, and then has them given up.
+func (p *stdioConn) shutDown(ctx context.Context, stop func(), in io.Reader, out io.Writer) {
 	p.mu.Lock()
 	p.ending = true
 	p.mu.Unlock()
-	p.deafen()
+	p.stopListening()
 	over := make(chan struct{})
 	go func() { p.running.Wait(); close(over) }()
 	select {
 	case <-over:
-	case <-p.lines.broken:
+	case <-p.writer.broken:
 	case <-ctx.Done():
-		late := time.NewTimer(min(p.h.config.Farewell, p.h.config.Patience))
+		late := time.NewTimer(min(p.h.config.DrainTimeout, p.h.config.WriteTimeout))
 		defer late.Stop()
 		select {
 		case <-over:
-		case <-p.lines.broken:
+		case <-p.writer.broken:
 		case <-late.C:
 		}
 	}
@@ -97,16 +97,16 @@ func (p *pipe) end(ctx context.Context, stop func(), in io.Reader, out io.Writer
 	}
 }
 
-// read takes messages until there are no more.
-func (p *pipe) read(in io.Reader) error {
+// readMessages takes messages until there are no more.
+func (p *stdioConn) readMessages(in io.Reader) error {
 	reader := bufio.NewReaderSize(in, 64<<10)
 	for {
 		line, err := readLine(reader, p.h.config.BodyLimit)
 		switch {
 		case errors.Is(err, errLongLine):
-			_ = p.lines.answer(nil, nil, tooLarge("line", p.h.config.BodyLimit))
+			_ = p.writer.respond(nil, nil, tooLarge("line", p.h.config.BodyLimit))
 		case len(line) > 0:
-			p.message(line)
+			p.serveLine(line)
 		}
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
@@ -117,22 +117,22 @@ func (p *pipe) read(in io.Reader) error {
 	}
 }
 
-// message takes one line. What it is about does not depend on what comes after it.
-func (p *pipe) message(line []byte) {
+// serveLine takes one line. What it is about does not depend on what comes after it.
+func (p *stdioConn) serveLine(line []byte) {
 	started := time.Now()
 	e := &envelope{}
-	switch f := decode(line, e); {
+	switch f := decodeMessage(line, e); {
 	case f != nil:
-		_ = p.lines.answer(e.ID, nil, f)
+		_ = p.writer.respond(e.ID, nil, f)
 	case e.isRequest():
-		p.request(e, line, started)
+		p.serveRequest(e, line, started)
 	case mcp.MCPMethod(e.Method) == mcp.MethodNotificationCancelled:
-		p.cancel(line)
+		p.cancelRequest(line)
 	}
 }
 
-// cancel ends a request under way, which is not answered then.
-func (p *pipe) cancel(line []byte) {
+// cancelRequest ends a request under way, which is not answered then.
+func (p *stdioConn) cancelRequest(line []byte) {
 	var canceled struct {
 		Params struct {
 			RequestID rawID `json:"requestId"`
@@ -143,95 +143,95 @@ func (p *pipe) cancel(line []byte) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if u := p.underway[string(canceled.Params.RequestID)]; u != nil {
+	if u := p.inFlight[string(canceled.Params.RequestID)]; u != nil {
 		u.canceled = true
 		u.cancel()
 	}
 }
 
-// request answers a request: initialize before the next line is looked at, all others beside each other.
-func (p *pipe) request(e *envelope, line []byte, started time.Time) {
+// serveRequest answers a request: initialize before the next line is looked at, all others beside each other.
+func (p *stdioConn) serveRequest(e *envelope, line []byte, started time.Time) {
 	isModern := mcp.IsModernProtocol(e.version)
 	call := &Call{Namespace: p.namespace, Duplex: true}
-	method, f := p.h.dispatch.read(e, call, isModern, line)
+	method, f := p.h.dispatch.readCall(e, call, isModern, line)
 	if !isModern {
-		call.Version = p.negotiated()
+		call.Version = p.negotiatedVersion()
 	}
 	if f == nil && isModern {
 		f = call.Meta.checkModern(method != nil)
 	}
-	ctx := p.working
+	ctx := p.calling
 	if call.isListen() {
 		ctx = p.listening
 	}
-	ctx, u, refused := p.begin(ctx, e.ID)
+	ctx, u, refused := p.trackRequest(ctx, e.ID)
 	if refused != nil {
-		_ = p.lines.answer(e.ID, nil, refused)
+		_ = p.writer.respond(e.ID, nil, refused)
 		return
 	}
 	ctx = context.WithValue(ctx, callKey{}, call)
-	ctx, record := p.h.config.Recorder.Start(ctx, call, nil, call.Meta.trace(), started)
+	ctx, record := p.h.config.Observer.Start(ctx, call, nil, call.Meta.traceContext(), started)
 	answer := func(body []byte) {
 		defer p.running.Done()
 		defer u.cancel()
-		record(p.answer(ctx, method, call, e.ID, u, f, body))
+		record(p.answerRequest(ctx, method, call, e.ID, u, f, body))
 	}
-	if !isModern && p.isImmediate(call) {
+	if !isModern && p.isConnectionRequest(call) {
 		answer(line)
 		return
 	}
 	go answer(nil)
 }
 
-// begin notes a request as under way. Two of one id could not be told apart.
-func (p *pipe) begin(ctx context.Context, id rawID) (context.Context, *underway, *Failure) {
+// trackRequest notes a request as under way. Two of one id could not be told apart.
+func (p *stdioConn) trackRequest(ctx context.Context, id rawID) (context.Context, *inFlightRequest, *Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.ending:
 		return nil, nil, Unavailable("the server is ending", 1)
-	case p.underway[string(id)] != nil:
+	case p.inFlight[string(id)] != nil:
 		return nil, nil, invalidRequest(fmt.Sprintf("a request with the id %s is under way: give each its own", id))
-	case len(p.underway) >= maxUnderway:
-		return nil, nil, tooMany(fmt.Sprintf("%d requests are under way, which is all there may be: wait for an answer", maxUnderway))
+	case len(p.inFlight) >= maxInFlight:
+		return nil, nil, tooMany(fmt.Sprintf("%d requests are under way, which is all there may be: wait for an answer", maxInFlight))
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	u := &underway{cancel: cancel}
-	p.underway[string(id)] = u
+	u := &inFlightRequest{cancel: cancel}
+	p.inFlight[string(id)] = u
 	p.running.Add(1)
 	return ctx, u, nil
 }
 
-// answer has a request answered, unless it is canceled.
-func (p *pipe) answer(ctx context.Context, method *row, call *Call, id rawID, u *underway, f *Failure, body []byte) *Failure {
+// answerRequest has a request answered, unless it is canceled.
+func (p *stdioConn) answerRequest(ctx context.Context, method *route, call *Call, id rawID, u *inFlightRequest, f *Failure, body []byte) *Failure {
 	var result any
 	switch {
 	case f != nil:
-	case p.isImmediate(call):
-		result, f = p.immediately(ctx, method, call, body)
+	case p.isConnectionRequest(call):
+		result, f = p.answerConnectionRequest(ctx, method, call, body)
 	case call.isListen():
-		result, f = p.h.follow(ctx, call, id, p.lines)
+		result, f = p.h.serveSubscription(ctx, call, id, p.writer)
 	default:
-		result, f = p.perform(ctx, method, call)
+		result, f = p.callMethod(ctx, method, call)
 	}
 	p.mu.Lock()
 	canceled := u.canceled
-	delete(p.underway, string(id)) // before the client knows, who may use it again
+	delete(p.inFlight, string(id)) // before the client knows, who may use it again
 	p.mu.Unlock()
 	if canceled {
 		return Canceled()
 	}
-	f = p.lines.answer(id, result, f)
+	f = p.writer.respond(id, result, f)
 	if initialized, ok := result.(*mcp.InitializeResult); ok && f == nil {
-		p.connect(initialized.ProtocolVersion)
+		p.startNotifications(initialized.ProtocolVersion)
 	}
 	return f
 }
 
-// perform has a request answered, and what its handler tells meanwhile written.
-func (p *pipe) perform(ctx context.Context, method *row, call *Call) (any, *Failure) {
+// callMethod has a request answered, and what its handler tells meanwhile written.
+func (p *stdioConn) callMethod(ctx context.Context, method *route, call *Call) (any, *Failure) {
 	if method != nil && method.talks {
-		defer call.notifying(p.lines, p.h.config.KeepAlive, p.logLevel()).close()
+		defer call.startNotifier(p.writer, p.h.config.KeepAlive, p.logLevel()).close()
 	}
 	return p.h.dispatch.dispatch(ctx, method, call)
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// isImmediate reports whether a request of an older client changes what its next ones mean.
-func (p *pipe) isImmediate(call *Call) bool {
+// isConnectionRequest reports whether a request of an older client changes what its next ones mean.
+func (p *stdioConn) isConnectionRequest(call *Call) bool {
 	if call.Modern {
 		return false
 	}
 	switch mcp.MCPMethod(call.Method) {
 	case mcp.MethodInitialize, mcp.MethodSetLogLevel:
-		return p.h.dispatch.find(false, call.Method) != nil
+		return p.h.dispatch.findRoute(false, call.Method) != nil
 	case mcp.MethodResourcesSubscribe, mcp.MethodResourcesUnsubscribe:
 		return p.h.dispatch.server.ResourceUpdates
 	default:
@@ -22,11 +22,11 @@ func (p *pipe) isImmediate(call *Call) bool {
 	}
 }
 
-// immediately answers what belongs to the connection and not to a request.
-func (p *pipe) immediately(ctx context.Context, r *row, call *Call, body []byte) (any, *Failure) {
+// answerConnectionRequest answers what belongs to the connection and not to a request.
+func (p *stdioConn) answerConnectionRequest(ctx context.Context, r *route, call *Call, body []byte) (any, *Failure) {
 	switch mcp.MCPMethod(call.Method) {
 	case mcp.MethodResourcesSubscribe, mcp.MethodResourcesUnsubscribe:
-		return p.subscribe(ctx, call, body)
+		return p.setSubscription(ctx, call, body)
 	case mcp.MethodSetLogLevel:
 		p.mu.Lock()
 		p.level = call.level
@@ -35,26 +35,26 @@ func (p *pipe) immediately(ctx context.Context, r *row, call *Call, body []byte)
 	return p.h.dispatch.dispatch(ctx, r, call)
 }
 
-// connect takes what an older client negotiated, and was told. From now on it is told of changed lists: it
+// startNotifications takes what an older client negotiated, and was told. From now on it is told of changed lists: it
 // cannot ask for less.
-func (p *pipe) connect(version string) {
+func (p *stdioConn) startNotifications(version string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.version = version
 	if p.channel != nil || p.ending {
 		return
 	}
-	p.channel = p.h.streams.connect(p.listening, p.namespace)
-	p.channel.subscribe(p.h.dispatch.changes())
+	p.channel = p.h.subscriptions.openConnection(p.listening, p.namespace)
+	p.channel.setFilter(p.h.dispatch.offeredChanges())
 	p.running.Go(func() {
-		defer p.h.streams.remove(p.channel)
+		defer p.h.subscriptions.closeStream(p.channel)
 		plain := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification { return note }
-		p.h.stream(p.listening, p.channel, p.lines, plain)
+		p.h.writeChanges(p.listening, p.channel, p.writer, plain)
 	})
 }
 
-// subscribe lets an older client follow a resource, or no longer.
-func (p *pipe) subscribe(ctx context.Context, call *Call, body []byte) (any, *Failure) {
+// setSubscription lets an older client follow a resource, or no longer.
+func (p *stdioConn) setSubscription(ctx context.Context, call *Call, body []byte) (any, *Failure) {
 	var message struct {
 		Params struct {
 			URI string `json:"uri"`
@@ -73,29 +73,29 @@ func (p *pipe) subscribe(ctx context.Context, call *Call, body []byte) (any, *Fa
 	case channel == nil:
 		return nil, invalidRequest("initialize comes first")
 	}
-	followed := slices.DeleteFunc(slices.Clone(channel.followed()), func(one string) bool { return one == uri })
+	followed := slices.DeleteFunc(slices.Clone(channel.currentURIs()), func(one string) bool { return one == uri })
 	if call.Method == string(mcp.MethodResourcesSubscribe) {
 		switch {
-		case !p.h.followable(ctx, uri):
+		case !p.h.isFollowable(ctx, uri):
 			return nil, UnknownResource()
 		case len(followed) >= maxURIs:
 			return nil, tooManyURIs()
 		}
 		followed = append(followed, uri)
 	}
-	filter := p.h.dispatch.changes()
+	filter := p.h.dispatch.offeredChanges()
 	filter.ResourceSubscriptions = followed
-	channel.subscribe(filter)
+	channel.setFilter(filter)
 	return mcp.EmptyResult{}, nil
 }
 
-func (p *pipe) negotiated() string {
+func (p *stdioConn) negotiatedVersion() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.version
 }
 
-func (p *pipe) logLevel() mcp.LoggingLevel {
+func (p *stdioConn) logLevel() mcp.LoggingLevel {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.level

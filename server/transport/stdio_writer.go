@@ -43,9 +43,9 @@ func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
 	}
 }
 
-// lines writes messages as lines, one after the other. Where the client does not read, whoever writes is
+// lineWriter writes messages as lines, one after the other. Where the client does not read, whoever writes is
 // freed after a while, and then nobody writes any more. It is an outlet.
-type lines struct {
+type lineWriter struct {
 	h   *Handler
 	out io.Writer
 	// turn holds one: whoever took it writes.
@@ -56,23 +56,23 @@ type lines struct {
 	err error
 }
 
-func newLines(h *Handler, out io.Writer) *lines {
-	l := &lines{h: h, out: out, turn: make(chan struct{}, 1), broken: make(chan struct{})}
+func newLineWriter(h *Handler, out io.Writer) *lineWriter {
+	l := &lineWriter{h: h, out: out, turn: make(chan struct{}, 1), broken: make(chan struct{})}
 	l.turn <- struct{}{}
 	return l
 }
 
-func (l *lines) note(note mcp.JSONRPCNotification) (gone bool) {
-	p := newPage()
+func (l *lineWriter) notify(note mcp.JSONRPCNotification) (gone bool) {
+	p := newResponseBuffer()
 	defer p.release()
 	if !l.h.writeNotification(p, note) {
-		return l.idle()
+		return l.writeKeepAlive()
 	}
 	return l.write(p.Bytes())
 }
 
-// idle does nothing: who holds the other end of a pipe knows that it is there.
-func (l *lines) idle() (gone bool) {
+// writeKeepAlive does nothing: who holds the other end of a pipe knows that it is there.
+func (l *lineWriter) writeKeepAlive() (gone bool) {
 	select {
 	case <-l.broken:
 		return true
@@ -81,9 +81,9 @@ func (l *lines) idle() (gone bool) {
 	}
 }
 
-// answer writes the answer to a request; without an id it is to whoever sent what could not be read.
-func (l *lines) answer(id rawID, result any, f *Failure) *Failure {
-	p := newPage()
+// respond writes the answer to a request; without an id it is to whoever sent what could not be read.
+func (l *lineWriter) respond(id rawID, result any, f *Failure) *Failure {
+	p := newResponseBuffer()
 	defer p.release()
 	f = l.h.writeResponse(p, id, result, f)
 	p.WriteByte('\n')
@@ -91,27 +91,27 @@ func (l *lines) answer(id rawID, result any, f *Failure) *Failure {
 	return f
 }
 
-func (l *lines) write(line []byte) (gone bool) {
+func (l *lineWriter) write(line []byte) (gone bool) {
 	select {
 	case <-l.broken:
 		return true
 	case <-l.turn:
 	}
-	if l.idle() {
+	if l.writeKeepAlive() {
 		return true
 	}
-	watch := time.AfterFunc(l.h.config.Patience, func() { l.fail(errStalled) })
+	watch := time.AfterFunc(l.h.config.WriteTimeout, func() { l.breakOff(errStalled) })
 	_, err := l.out.Write(line)
 	watch.Stop()
 	if err != nil {
-		l.fail(fmt.Errorf("write to the client: %w", err))
+		l.breakOff(fmt.Errorf("write to the client: %w", err))
 		return true
 	}
 	l.turn <- struct{}{}
 	return false
 }
 
-func (l *lines) fail(err error) {
+func (l *lineWriter) breakOff(err error) {
 	l.once.Do(func() {
 		l.err = err
 		close(l.broken)

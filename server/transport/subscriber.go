@@ -25,10 +25,10 @@ var listMethods = [listChanges]string{
 	resourcesChanged: mcp.MethodNotificationResourcesListChanged,
 }
 
-// session is one stream: what it is to be told of, and what it was not told yet.
-type session struct {
+// subscriber is one stream: what it is to be told of, and what it was not told yet.
+type subscriber struct {
 	ctx                context.Context //nolint:containedctx // the stream's, for who is told of changes
-	streams            *streams
+	subscriptions      *subscriptions
 	namespace, subject string
 	// counted is whether the stream is one of those its caller may have so many of.
 	counted bool
@@ -37,45 +37,45 @@ type session struct {
 
 	mu      sync.Mutex
 	filter  mcp.SubscriptionFilter
-	pending pending
+	pending pendingChanges
 }
 
-// pending is what a stream was not told yet. A list that changed twice is fetched once.
-type pending struct {
+// pendingChanges is what a stream was not told yet. A list that changed twice is fetched once.
+type pendingChanges struct {
 	lists [listChanges]bool
 	uris  []string
 }
 
-func (p *pending) update(uri string) {
+func (p *pendingChanges) addURI(uri string) {
 	if !slices.Contains(p.uris, uri) {
 		p.uris = append(p.uris, uri)
 	}
 }
 
-func newSession(ctx context.Context, s *streams, namespace string) *session {
-	return &session{ctx: ctx, streams: s, namespace: namespace, wake: make(chan struct{}, 1)}
+func newSubscriber(ctx context.Context, s *subscriptions, namespace string) *subscriber {
+	return &subscriber{ctx: ctx, subscriptions: s, namespace: namespace, wake: make(chan struct{}, 1)}
 }
 
-// subscribe has the stream told of what a filter says from now on, and of nothing else.
-func (s *session) subscribe(filter mcp.SubscriptionFilter) {
+// setFilter has the stream told of what a filter says from now on, and of nothing else.
+func (s *subscriber) setFilter(filter mcp.SubscriptionFilter) {
 	s.mu.Lock()
 	before := s.filter.ResourceSubscriptions
 	s.filter = filter
 	s.mu.Unlock()
-	s.streams.follow(s, filter.ResourceSubscriptions)
-	s.streams.ignore(s, slices.DeleteFunc(slices.Clone(before), func(uri string) bool {
+	s.subscriptions.followURIs(s, filter.ResourceSubscriptions)
+	s.subscriptions.unfollowURIs(s, slices.DeleteFunc(slices.Clone(before), func(uri string) bool {
 		return slices.Contains(filter.ResourceSubscriptions, uri)
 	}))
 }
 
-// followed are the URIs of the resources the stream is told of.
-func (s *session) followed() []string {
+// currentURIs are the URIs of the resources the stream is told of.
+func (s *subscriber) currentURIs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.filter.ResourceSubscriptions
 }
 
-func (s *session) wants(what listChange) bool {
+func (s *subscriber) wantsChange(what listChange) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch what {
@@ -88,8 +88,8 @@ func (s *session) wants(what listChange) bool {
 	}
 }
 
-// tell notes what the stream is to be told, and does not wait for it.
-func (s *session) tell(note func(*pending)) {
+// addPending notes what the stream is to be told, and does not wait for it.
+func (s *subscriber) addPending(note func(*pendingChanges)) {
 	s.mu.Lock()
 	note(&s.pending)
 	s.mu.Unlock()
@@ -99,25 +99,25 @@ func (s *session) tell(note func(*pending)) {
 	}
 }
 
-// untold takes what is pending, as notifications.
-func (s *session) untold() []mcp.JSONRPCNotification {
+// drain takes what is pending, as notifications.
+func (s *subscriber) drain() []mcp.JSONRPCNotification {
 	s.mu.Lock()
 	p := s.pending
-	s.pending = pending{}
+	s.pending = pendingChanges{}
 	s.mu.Unlock()
 	var notes []mcp.JSONRPCNotification
 	for what, changed := range p.lists {
 		if changed {
-			notes = append(notes, notification(listMethods[what], nil))
+			notes = append(notes, newNotification(listMethods[what], nil))
 		}
 	}
 	for _, uri := range p.uris {
-		notes = append(notes, notification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": uri}))
+		notes = append(notes, newNotification(mcp.MethodNotificationResourceUpdated, map[string]any{"uri": uri}))
 	}
 	return notes
 }
 
-func notification(method string, params map[string]any) mcp.JSONRPCNotification {
+func newNotification(method string, params map[string]any) mcp.JSONRPCNotification {
 	return mcp.JSONRPCNotification{
 		JSONRPC:      mcp.JSONRPC_VERSION,
 		Notification: mcp.Notification{Method: method, Params: mcp.NotificationParams{AdditionalFields: params}},

@@ -48,15 +48,15 @@ func TestConformanceSuite(t *testing.T) {
 }
 
 // startWitness holds what the fixtures answer against the official schemas, which the suite does only in part.
-func startWitness(t *testing.T) *transporttest.Witness {
+func startWitness(t *testing.T) *transporttest.SchemaChecker {
 	t.Helper()
 	folder, err := testenv.TestData("mcp-schema")
 	require.NoError(t, err)
-	w := transporttest.NewWitness(folder)
+	w := transporttest.NewSchemaChecker(folder)
 	switch {
-	case w.Blind() && os.Getenv("CI") == "true":
+	case w.NoSchemas() && os.Getenv("CI") == "true":
 		t.Fatalf("CI needs the official schemas in %s", folder)
-	case w.Blind():
+	case w.NoSchemas():
 		t.Log("Without the official schemas this test covers less; set LECTERN_TESTDATA")
 	}
 	return w
@@ -80,7 +80,7 @@ var outcomePattern = regexp.MustCompile(`(?m)^([✓✗]) ([a-z0-9-]+): `)
 func (o nodePrograms) runSuite(t *testing.T, revision string, scored []string) []string {
 	t.Helper()
 	endpoint := fixtures.New(slog.New(slog.DiscardHandler))
-	server := httptest.NewServer(startWitness(t).Before(t, endpoint))
+	server := httptest.NewServer(startWitness(t).Wrap(t, endpoint))
 	defer server.Close()
 	defer endpoint.Stop()
 	results := t.TempDir()

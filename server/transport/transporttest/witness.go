@@ -52,25 +52,25 @@ var errorOf = map[int]string{
 	mcp.UNSUPPORTED_PROTOCOL_VERSION: "UnsupportedProtocolVersionError",
 }
 
-// official are the definitions of a revision's schema, compiled when they are first needed.
-type official struct {
+// revisionSchema are the definitions of a revision's schema, compiled when they are first needed.
+type revisionSchema struct {
 	revision string
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
 }
 
-// Witness holds what a server says against the official schemas.
-type Witness struct {
-	schemas map[string]*official
+// SchemaChecker holds what a server says against the official schemas.
+type SchemaChecker struct {
+	schemas map[string]*revisionSchema
 }
 
-// NewWitness reads the schemas of both revisions in a folder. Where they are not, it sees leaks only.
-func NewWitness(folder string) *Witness {
-	w := &Witness{schemas: make(map[string]*official)}
+// NewSchemaChecker reads the schemas of both revisions in a folder. Where they are not, it sees leaks only.
+func NewSchemaChecker(folder string) *SchemaChecker {
+	w := &SchemaChecker{schemas: make(map[string]*revisionSchema)}
 	for _, revision := range []string{Newest, Older} {
 		raw, err := fs.ReadFile(os.DirFS(folder), revision+".json")
 		if err != nil {
-			return &Witness{}
+			return &SchemaChecker{}
 		}
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 		if err != nil {
@@ -80,16 +80,16 @@ func NewWitness(folder string) *Witness {
 		if err := compiler.AddResource(revision+".json", document); err != nil {
 			panic(err)
 		}
-		w.schemas[revision] = &official{revision: revision, compiler: compiler}
+		w.schemas[revision] = &revisionSchema{revision: revision, compiler: compiler}
 	}
 	return w
 }
 
-// Blind reports whether there are no schemas.
-func (w *Witness) Blind() bool { return len(w.schemas) == 0 }
+// NoSchemas reports whether there are no schemas.
+func (w *SchemaChecker) NoSchemas() bool { return len(w.schemas) == 0 }
 
-// check holds a value against a definition.
-func (o *official) check(definition string, value any) error {
+// validate holds a value against a definition.
+func (o *revisionSchema) validate(definition string, value any) error {
 	o.mu.Lock()
 	schema, err := o.compiler.Compile(o.revision + ".json#/$defs/" + definition)
 	o.mu.Unlock()
@@ -102,9 +102,9 @@ func (o *official) check(definition string, value any) error {
 	return nil
 }
 
-// Follows holds one message of a server to a request of some method against the schema of a revision. An id
+// Check holds one message of a server to a request of some method against the schema of a revision. An id
 // that could not be read is null, as JSON-RPC has it, where the schema knows only to leave it out.
-func (w *Witness) Follows(revision, method string, raw []byte) error {
+func (w *SchemaChecker) Check(revision, method string, raw []byte) error {
 	schema := w.schemas[revision]
 	if schema == nil {
 		return nil
@@ -121,16 +121,16 @@ func (w *Witness) Follows(revision, method string, raw []byte) error {
 		if notificationOf[note] == "" {
 			return fmt.Errorf("%s is no notification of a server", note)
 		}
-		return schema.check(notificationOf[note], value)
+		return schema.validate(notificationOf[note], value)
 	}
 	if failure, ok := message["error"].(map[string]any); ok {
 		definition := "JSONRPCErrorResponse"
 		if code, err := failure["code"].(json.Number).Int64(); err == nil && revision == Newest && errorOf[int(code)] != "" {
 			definition = errorOf[int(code)]
 		}
-		return schema.check(definition, value)
+		return schema.validate(definition, value)
 	}
-	if err := schema.check("JSONRPCResultResponse", value); err != nil {
+	if err := schema.validate("JSONRPCResultResponse", value); err != nil {
 		return err
 	}
 	result, _ := message["result"].(map[string]any)
@@ -141,11 +141,11 @@ func (w *Witness) Follows(revision, method string, raw []byte) error {
 	if definition == "" {
 		return fmt.Errorf("a result of %q, which has none", method)
 	}
-	return schema.check(definition, message["result"])
+	return schema.validate(definition, message["result"])
 }
 
-// Spoken is what a request says of itself: its method and the revision it speaks.
-func Spoken(header http.Header, body []byte) (method, revision string) {
+// RequestInfo is what a request says of itself: its method and the revision it speaks.
+func RequestInfo(header http.Header, body []byte) (method, revision string) {
 	var message struct {
 		Method string
 		Params struct {
@@ -161,11 +161,11 @@ func Spoken(header http.Header, body []byte) (method, revision string) {
 	return message.Method, revision
 }
 
-// Before is a handler whose every answer is held against the schemas.
-func (w *Witness) Before(tb testing.TB, handler http.Handler) http.Handler {
+// Wrap is a handler whose every answer is held against the schemas.
+func (w *SchemaChecker) Wrap(tb testing.TB, handler http.Handler) http.Handler {
 	tb.Helper()
 	return http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
-		seen := &seen{ResponseWriter: to, tb: tb, witness: w, header: r.Header}
+		seen := &checkedResponse{ResponseWriter: to, tb: tb, checker: w, header: r.Header}
 		if r.Body != nil {
 			r.Body = struct {
 				io.Reader
@@ -173,29 +173,29 @@ func (w *Witness) Before(tb testing.TB, handler http.Handler) http.Handler {
 			}{io.TeeReader(r.Body, &seen.asked), r.Body}
 		}
 		handler.ServeHTTP(seen, r)
-		seen.end()
+		seen.checkBody()
 	})
 }
 
-// seen is a response under way. What was asked is forgotten when the answer begins: it may last.
-type seen struct {
+// checkedResponse is a response under way. What was asked is forgotten when the answer begins: it may last.
+type checkedResponse struct {
 	http.ResponseWriter
 	tb               testing.TB
-	witness          *Witness
+	checker          *SchemaChecker
 	header           http.Header
 	asked, answered  bytes.Buffer
 	method, revision string
 }
 
-func (s *seen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+func (s *checkedResponse) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-func (s *seen) WriteHeader(status int) {
-	s.method, s.revision = Spoken(s.header, s.asked.Bytes())
+func (s *checkedResponse) WriteHeader(status int) {
+	s.method, s.revision = RequestInfo(s.header, s.asked.Bytes())
 	s.asked = bytes.Buffer{}
 	s.ResponseWriter.WriteHeader(status)
 }
 
-func (s *seen) Write(b []byte) (int, error) {
+func (s *checkedResponse) Write(b []byte) (int, error) {
 	s.answered.Write(b)
 	if s.Header().Get("Content-Type") == "text/event-stream" {
 		for {
@@ -204,7 +204,7 @@ func (s *seen) Write(b []byte) (int, error) {
 				break
 			}
 			if data, ok := bytes.CutPrefix(event, []byte("event: message\ndata: ")); ok {
-				s.check(data)
+				s.checkMessage(data)
 			} else if !bytes.HasPrefix(event, []byte(":")) {
 				s.tb.Errorf("neither an event nor a comment: %s", event)
 			}
@@ -214,10 +214,10 @@ func (s *seen) Write(b []byte) (int, error) {
 	return s.ResponseWriter.Write(b)
 }
 
-// end checks an answer that is no stream. Text is for people whose request was no message.
-func (s *seen) end() {
+// checkBody checks an answer that is no stream. Text is for people whose request was no message.
+func (s *checkedResponse) checkBody() {
 	if s.Header().Get("Content-Type") == "application/json" {
-		s.check(s.answered.Bytes())
+		s.checkMessage(s.answered.Bytes())
 	}
 }
 
@@ -229,8 +229,8 @@ var leaks = []*regexp.Regexp{
 	regexp.MustCompile(`SQLSTATE`), regexp.MustCompile(`0x[0-9a-f]{6}`), regexp.MustCompile(`secret`),
 }
 
-// Leaked is what of the inside a message says; nil when it keeps quiet.
-func Leaked(message []byte) []byte {
+// FindLeak is what of the inside a message says; nil when it keeps quiet.
+func FindLeak(message []byte) []byte {
 	for _, leak := range leaks {
 		if inner := leak.Find(message); inner != nil {
 			return inner
@@ -239,11 +239,11 @@ func Leaked(message []byte) []byte {
 	return nil
 }
 
-func (s *seen) check(message []byte) {
-	if inner := Leaked(message); inner != nil {
+func (s *checkedResponse) checkMessage(message []byte) {
+	if inner := FindLeak(message); inner != nil {
 		s.tb.Errorf("the answer to %s says %q\n%.2000s", s.method, inner, message)
 	}
-	if err := s.witness.Follows(s.revision, s.method, message); err != nil {
+	if err := s.checker.Check(s.revision, s.method, message); err != nil {
 		s.tb.Errorf("the answer to %s breaks the schema\n%.2000s\n%v", s.method, message, err)
 	}
 }
