@@ -40,9 +40,8 @@ func (c *Catalog) OnChange(on func(Change)) {
 	c.watchers = append(c.watchers, on)
 }
 
-// CheckReady returns nil once the schema was verified and the feed read. It does so too when the store goes
-// away, as long as anything is held that can still be served, and not when another database took its
-// place that is not ready.
+// CheckReady returns nil once the schema was verified and the feed read. While the store is away it still does, as long as
+// anything in memory can be served; when another database that is not ready took the store's place, it does not.
 func (c *Catalog) CheckReady() error {
 	feed := c.currentFeed()
 	switch {
@@ -103,6 +102,7 @@ func (c *Catalog) CatchUp(ctx context.Context) {
 	}
 }
 
+// wake has the feed read soon.
 func (c *Catalog) wake() {
 	select {
 	case c.wakeups <- struct{}{}:

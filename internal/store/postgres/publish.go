@@ -152,6 +152,20 @@ func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publica
 	return committed.Revision, nil
 }
 
+func moveChannels(ctx context.Context, q *sqlcgen.Queries, id, generation int64, moves []plan.ChannelMove) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	params := sqlcgen.MoveChannelsParams{PromptID: id, Generation: generation}
+	for _, m := range moves {
+		params.Names = append(params.Names, m.Name)
+		params.FromVersions = append(params.FromVersions, m.From)
+		params.ToVersions = append(params.ToVersions, m.To)
+		params.Removed = append(params.Removed, m.Removed)
+	}
+	return q.MoveChannels(ctx, params)
+}
+
 // updateDescription derives what lists show and searches match from the default version.
 func updateDescription(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, pl *plan.Plan) error {
 	version := pl.Default
