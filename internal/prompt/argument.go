@@ -39,7 +39,7 @@ func compileArguments(spec Spec, asked placeholders) ([]Argument, error) {
 			continue
 		}
 		u := asked.uses[name]
-		return nil, u.src.templateError(u.at, "%s is not a declared argument; %s", u.tag, declaredNames(declared))
+		return nil, u.src.newTemplateError(u.at, "%s is not a declared argument; %s", u.tag, declaredNames(declared))
 	}
 	return declared, nil
 }

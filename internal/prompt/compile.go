@@ -167,13 +167,13 @@ func collectRefs(all []*source) ([]Ref, error) {
 				continue
 			}
 			if total++; total > MaxIncludes {
-				return nil, src.limitError(t.at, "more than %d includes", MaxIncludes)
+				return nil, src.newLimitError(t.at, "more than %d includes", MaxIncludes)
 			}
 			if seen[t.ref] {
 				continue
 			}
 			if len(refs) == MaxFragments {
-				return nil, src.limitError(t.at, "more than %d different fragments", MaxFragments)
+				return nil, src.newLimitError(t.at, "more than %d different fragments", MaxFragments)
 			}
 			seen[t.ref] = true
 			refs = append(refs, t.ref)

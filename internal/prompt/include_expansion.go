@@ -72,7 +72,7 @@ func (e *expansion) expandMessage(src *source) (string, error) {
 	}
 	text := e.text.String()
 	if !e.readsBack(text) {
-		return "", src.templateError(0, "the normal form of this text does not read back as it was written; use syntax Simple or Plain, and report this")
+		return "", src.newTemplateError(0, "the normal form of this text does not read back as it was written; use syntax Simple or Plain, and report this")
 	}
 	return text, nil
 }
@@ -96,7 +96,7 @@ func (e *expansion) expandTokens(src *source, tokens []token) error {
 // waits for fragments wants to hear of all of them at once.
 func (e *expansion) expandInclude(src *source, t token) error {
 	if e.total++; e.total > MaxIncludes {
-		return src.limitError(t.at, "more than %d includes, counting those inside fragments", MaxIncludes)
+		return src.newLimitError(t.at, "more than %d includes, counting those inside fragments", MaxIncludes)
 	}
 	if err := e.checkIncludeStack(src, t); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (e *expansion) parseFragment(src *source, t token) (parsed, error) {
 		return p, nil
 	}
 	if len(e.parsed) == MaxFragments {
-		return parsed{}, src.limitError(t.at, "more than %d different fragments, counting those inside fragments", MaxFragments)
+		return parsed{}, src.newLimitError(t.at, "more than %d different fragments, counting those inside fragments", MaxFragments)
 	}
 	if e.parsed == nil {
 		e.parsed = map[Ref]parsed{}
@@ -149,14 +149,14 @@ func (e *expansion) parseFragment(src *source, t token) (parsed, error) {
 		return parsed{}, nil
 	}
 	if f.Syntax != Mustache {
-		return parsed{}, src.templateError(t.at, "{{> %s}} includes a prompt whose syntax is %s; only Mustache prompts can be included", t.ref, f.Syntax)
+		return parsed{}, src.newTemplateError(t.at, "{{> %s}} includes a prompt whose syntax is %s; only Mustache prompts can be included", t.ref, f.Syntax)
 	}
 	if len(f.Messages) != 1 {
-		return parsed{}, src.templateError(t.at, "{{> %s}} includes a prompt of %d messages; only a prompt of one message can be included", t.ref, len(f.Messages))
+		return parsed{}, src.newTemplateError(t.at, "{{> %s}} includes a prompt of %d messages; only a prompt of one message can be included", t.ref, len(f.Messages))
 	}
 	p := parsed{src: &source{text: f.Messages[0].Text, message: src.message, fragment: t.ref.String()}}
 	if problem := storableProblem(p.src.text); problem != "" {
-		return parsed{}, src.templateError(t.at, "{{> %s}} includes a text that %s", t.ref, problem)
+		return parsed{}, src.newTemplateError(t.at, "{{> %s}} includes a text that %s", t.ref, problem)
 	}
 	var err error
 	if p.tokens, err = parseMustache(p.src, asWritten); err != nil {
@@ -171,16 +171,16 @@ func (e *expansion) parseFragment(src *source, t token) (parsed, error) {
 func (e *expansion) writeToken(src *source, t token) error {
 	text := normalForm(t)
 	if e.size+len(text) > MaxExpanded {
-		return src.limitError(t.at, "with includes expanded the texts are longer than %d bytes (%d KiB); include less", MaxExpanded, MaxExpanded>>10)
+		return src.newLimitError(t.at, "with includes expanded the texts are longer than %d bytes (%d KiB); include less", MaxExpanded, MaxExpanded>>10)
 	}
 	written := e.text.Len()
 	if text[0] == '{' && written > 0 && e.text.String()[written-1] == '{' {
-		return src.templateError(t.at, "joining the texts here puts a literal \"{\" right before another \"{\", which would read as a tag; put a blank between them")
+		return src.newTemplateError(t.at, "joining the texts here puts a literal \"{\" right before another \"{\", which would read as a tag; put a blank between them")
 	}
 	switch t.kind {
 	case section, inverted:
 		if e.nesting++; e.nesting > MaxNesting {
-			return src.limitError(t.at, "with includes expanded, sections are nested more than %d deep", MaxNesting)
+			return src.newLimitError(t.at, "with includes expanded, sections are nested more than %d deep", MaxNesting)
 		}
 	case end:
 		e.nesting--

@@ -76,7 +76,7 @@ func parseMustache(src *source, how reading) ([]token, error) {
 	p.addLiteral(at, len(src.text))
 	if len(p.open) > 0 {
 		opened := p.tokens[p.open[len(p.open)-1]]
-		return nil, src.templateError(opened.at, "the section %q is never closed; write {{/%s}} where it ends", opened.text, opened.text)
+		return nil, src.newTemplateError(opened.at, "the section %q is never closed; write {{/%s}} where it ends", opened.text, opened.text)
 	}
 	return p.tokens, nil
 }
@@ -94,17 +94,17 @@ func (p *parser) addTag(t token) error {
 		return nil
 	case section, inverted:
 		if len(p.open) == MaxNesting {
-			return p.src.limitError(t.at, "sections are nested more than %d deep", MaxNesting)
+			return p.src.newLimitError(t.at, "sections are nested more than %d deep", MaxNesting)
 		}
 		p.open = append(p.open, len(p.tokens))
 	case end:
 		if len(p.open) == 0 {
-			return p.src.templateError(t.at, "{{/%s}} closes a section that was never opened; write {{#%s}} before it, or remove it", t.text, t.text)
+			return p.src.newTemplateError(t.at, "{{/%s}} closes a section that was never opened; write {{#%s}} before it, or remove it", t.text, t.text)
 		}
 		opened := p.tokens[p.open[len(p.open)-1]]
 		if opened.text != t.text {
 			where := p.src.position(opened.at)
-			return p.src.templateError(t.at, "{{/%s}} closes the section %q opened at line %d, column %d; write {{/%s}} first", t.text, opened.text, where.Line, where.Column, opened.text)
+			return p.src.newTemplateError(t.at, "{{/%s}} closes the section %q opened at line %d, column %d; write {{/%s}} first", t.text, opened.text, where.Line, where.Column, opened.text)
 		}
 		p.open = p.open[:len(p.open)-1]
 	}
@@ -117,7 +117,7 @@ func (p *parser) parseTag(start int) (t token, stop int, err error) {
 	inside := p.src.text[start+2:]
 	length := strings.Index(inside, "}}")
 	if length < 0 {
-		return token{}, 0, p.src.templateError(start, "\"{{\" opens a tag that is never closed; write \"}}\" after the name, or use syntax Simple or Plain for literal braces")
+		return token{}, 0, p.src.newTemplateError(start, "\"{{\" opens a tag that is never closed; write \"}}\" after the name, or use syntax Simple or Plain for literal braces")
 	}
 	content := inside[:length]
 	stop = start + 2 + length + 2
@@ -143,7 +143,7 @@ func (p *parser) parseTag(start int) (t token, stop int, err error) {
 			t.kind = include
 		case '{':
 			if !strings.HasPrefix(inside[length+2:], "}") {
-				return token{}, 0, p.src.templateError(start, "%s needs three closing braces; write {{name}} for a value, or use syntax Simple or Plain for literal braces", quoteTag(content))
+				return token{}, 0, p.src.newTemplateError(start, "%s needs three closing braces; write {{name}} for a value, or use syntax Simple or Plain for literal braces", quoteTag(content))
 			}
 			stop++
 		}
@@ -152,12 +152,12 @@ func (p *parser) parseTag(start int) (t token, stop int, err error) {
 	if t.kind == include {
 		t.ref, err = ParseRef(t.text)
 		if err != nil {
-			return token{}, 0, p.src.templateError(start, "include %s: %v", quoteTag(content), err)
+			return token{}, 0, p.src.newTemplateError(start, "include %s: %v", quoteTag(content), err)
 		}
 		return t, stop, nil
 	}
 	if !isIdentifier(t.text) {
-		return token{}, 0, p.src.templateError(start, "%s", explainTag(content, t.text))
+		return token{}, 0, p.src.newTemplateError(start, "%s", explainTag(content, t.text))
 	}
 	return t, stop, nil
 }
@@ -179,7 +179,7 @@ func (p *parser) parseExactTag(start int, content string) (token, error) {
 		}
 	}
 	if !isIdentifier(t.text) {
-		return token{}, p.src.templateError(start, "%s is not a tag in normal form", quoteTag(content))
+		return token{}, p.src.newTemplateError(start, "%s is not a tag in normal form", quoteTag(content))
 	}
 	return t, nil
 }

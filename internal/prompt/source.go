@@ -24,11 +24,11 @@ func (s *source) position(offset int) Where {
 	}
 }
 
-func (s *source) templateError(offset int, format string, args ...any) error {
+func (s *source) newTemplateError(offset int, format string, args ...any) error {
 	return &TemplateError{Where: s.position(offset), Problem: fmt.Sprintf(format, args...)}
 }
 
-func (s *source) limitError(offset int, format string, args ...any) error {
+func (s *source) newLimitError(offset int, format string, args ...any) error {
 	where := s.position(offset)
 	return &LimitError{Where: &where, Problem: fmt.Sprintf(format, args...)}
 }

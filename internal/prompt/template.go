@@ -103,7 +103,7 @@ func assembleProgram(src *source, tokens []token, slots map[string]int) ([]step,
 		} else {
 			var declared bool
 			if s.slot, declared = slots[t.text]; !declared {
-				return nil, src.templateError(t.at, "%s is not a declared argument", normalForm(t))
+				return nil, src.newTemplateError(t.at, "%s is not a declared argument", normalForm(t))
 			}
 		}
 		if t.kind == section || t.kind == inverted {

@@ -22,7 +22,7 @@ const (
 )
 
 // caseTwins are how many names may still differ by case alone.
-const caseTwins = 8
+const caseTwins = 4
 
 // oneWord is a run of lower-case letters with at most a capital before it.
 var oneWord = regexp.MustCompile(`^[A-Z]?[a-z]+$`)
