@@ -195,7 +195,7 @@ func (s *Service) findFreeName(ctx context.Context, namespace, title, change str
 	key := store.Key{Namespace: namespace, Name: makeSlug(title)}
 	taken, err := s.library.NameTaken(ctx, key)
 	if err != nil {
-		return store.Key{}, fmt.Errorf("look for a free name: %w", err)
+		return store.Key{}, fmt.Errorf("find a free name: %w", err)
 	}
 	if taken {
 		key.Name += "-" + change[:8]

@@ -10,7 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// How long clients may keep what they were told.
+// How long clients may cache answers (SEP-2549).
 const (
 	discoverTTL  = time.Minute
 	toolsTTL     = 30 * time.Second

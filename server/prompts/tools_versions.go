@@ -83,7 +83,7 @@ func (s *Service) listVersions(ctx context.Context, in versionsInput) (*tool.Res
 	if last := len(shown) - 1; len(history) > limit && shown[last].Version <= math.MaxInt32 {
 		// What comes next is below the last version shown; its number takes the place of a count.
 		result.Structured.NextCursor = searchPosition{skip: int(shown[last].Version)}.encodeCursor(search)
-		if asked := clampToInt(in.Limit); asked == 0 || asked > limit { // not who asked, but we have cut it
+		if given := clampToInt(in.Limit); given == 0 || given > limit { // cut by the server, not by the caller
 			result.Texts = append(result.Texts, fmt.Sprintf("Showing versions %d to %d; call again with cursor=%s for older ones",
 				shown[0].Version, shown[last].Version, result.Structured.NextCursor))
 		}

@@ -78,8 +78,8 @@ func (t *Tool) MCP() mcp.Tool {
 	}
 }
 
-// Call answers one call, by a result of its own: mcp-go writes into it. What the tool refuses is such a result; the error
-// is context.Canceled when the caller left.
+// Call answers one call. What the tool refuses is a result too (MCP, tools: errors of execution); the error is
+// context.Canceled when the caller left.
 func (t *Tool) Call(ctx context.Context, arguments json.RawMessage) (*mcp.CallToolResult, error) {
 	texts, structured, err := t.answer(ctx, arguments)
 	if errors.Is(err, context.Canceled) {

@@ -14,7 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/server/catalog"
 )
 
-// DefaultResultLimit is how many tokens a list of prompts has at most, where nobody says.
+// DefaultResultLimit is how many tokens a list of prompts has at most, when none is set.
 const DefaultResultLimit = 8000
 
 // Instructions are for the model that uses the server: one part for prompts, one for each kind of tools it has.
