@@ -235,7 +235,7 @@ func agentsLeaveOthersAlone(t *testing.T) {
 	}
 }
 
-// agentsAreLetIn by an owner, as far as he says.
+// agentsAreLetIn by an owner, as far as they say.
 func agentsAreLetIn(t *testing.T) {
 	s, ns := office(t), newNamespace(t)
 	applyAs := func(manager, name string, spec map[string]any, agents string) {

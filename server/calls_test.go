@@ -106,7 +106,7 @@ func TestMethodsOfMCPGo(t *testing.T) {
 	}
 }
 
-// TestToolsCallIsPassedOn is row 17 for arguments: what the client wrote is what the handler sees, in
+// TestToolsCallIsPassedOn is mcp-go bug 17 for arguments: what the client wrote is what the handler sees, in
 // numbers that a float cannot hold, and so are _meta and the answers to earlier questions.
 func TestToolsCallIsPassedOn(t *testing.T) {
 	t.Parallel()
@@ -244,7 +244,7 @@ func TestHeadersMirrorTheBody(t *testing.T) {
 	}
 }
 
-// TestCallsOfOneIDAreApart is row 18: clients count from one, and each gets the answer to what it asked, in the
+// TestCallsOfOneIDAreApart is mcp-go bug 18: clients count from one, and each gets the answer to what it asked, in the
 // words of its revision.
 func TestCallsOfOneIDAreApart(t *testing.T) {
 	t.Parallel()
@@ -266,7 +266,7 @@ func TestCallsOfOneIDAreApart(t *testing.T) {
 	asking.Wait()
 }
 
-// TestPanicsOfMCPGosHandlers is row 13 for all that mcp-go calls.
+// TestPanicsOfMCPGosHandlers is mcp-go bug 13 for all that mcp-go calls.
 func TestPanicsOfMCPGosHandlers(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)

@@ -27,7 +27,7 @@ func progressed(token string, i int) string {
 	return fmt.Sprintf(`event: message`+"\n"+`data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%d,"progressToken":%s}}`+"\n\n", i, token)
 }
 
-// TestProgressComesBeforeTheAnswer is row 2: nothing a handler sent is lost, however much and however late,
+// TestProgressComesBeforeTheAnswer is mcp-go bug 2: nothing a handler sent is lost, however much and however late,
 // and under the token as the client wrote it.
 func TestProgressComesBeforeTheAnswer(t *testing.T) {
 	t.Parallel()

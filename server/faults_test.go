@@ -18,8 +18,7 @@ import (
 
 const foreignOrigin = "403 with --auth=none the Origin header is absent, or http(s) on localhost, 127.0.0.1 or [::1]"
 
-// TestFaultyRequests has what a transport must refuse. Rows are those of the table of mcp-go's
-// faults in section 3 of the MCP reference.
+// TestFaultyRequests has what a transport must refuse. The numbers are those of mcpgoBugs.
 func TestFaultyRequests(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
@@ -37,79 +36,79 @@ func TestFaultyRequests(t *testing.T) {
 		request request
 		want    string
 	}{
-		"row 6: a body over 4 MiB": {
+		"mcp-go bug 6: a body over 4 MiB": {
 			discover(func(q *request) { q.body = strings.Repeat(" ", transport.DefaultBodyLimit+1) }),
 			"413 -32600 the body is larger than 4194304 bytes",
 		},
-		"row 6: a body over 4 MiB that does not say so": {
+		"mcp-go bug 6: a body over 4 MiB that does not say so": {
 			discover(func(q *request) { q.body, q.chunked = strings.Repeat(" ", transport.DefaultBodyLimit+1), true }),
 			"413 -32600 the body is larger than 4194304 bytes",
 		},
-		"row 7: a foreign Origin": {
+		"mcp-go bug 7: a foreign Origin": {
 			discover(func(q *request) { q.header = map[string]string{"Origin": "https://evil.example"} }),
 			foreignOrigin,
 		},
-		"row 7: an Origin that only begins like this machine": {
+		"mcp-go bug 7: an Origin that only begins like this machine": {
 			discover(func(q *request) { q.header = map[string]string{"Origin": "http://localhost.evil.example"} }),
 			foreignOrigin,
 		},
-		"row 7: a foreign Origin, whatever the method": {
+		"mcp-go bug 7: a foreign Origin, whatever the method": {
 			discover(func(q *request) {
 				q.method, q.header = http.MethodGet, map[string]string{"Origin": "https://evil.example"}
 			}),
 			foreignOrigin,
 		},
-		"row 7: a foreign Origin, whatever the path": {
+		"mcp-go bug 7: a foreign Origin, whatever the path": {
 			discover(func(q *request) { q.path, q.header = "/mcpx", map[string]string{"Origin": "https://evil.example"} }),
 			foreignOrigin,
 		},
-		"row 7: an Accept that admits neither answer": {
+		"mcp-go bug 7: an Accept that admits neither answer": {
 			discover(func(q *request) { q.header = map[string]string{"Accept": "text/html"} }),
 			"406 Accept must admit application/json and text/event-stream",
 		},
-		"row 8: a Host that is not this machine": {
+		"mcp-go bug 8: a Host that is not this machine": {
 			discover(func(q *request) { q.header = map[string]string{"Host": "rebound.example"} }),
 			"403 with --auth=none the Host header is localhost, 127.0.0.1 or [::1]",
 		},
-		"row 8: a Host that only begins like this machine": {
+		"mcp-go bug 8: a Host that only begins like this machine": {
 			discover(func(q *request) { q.header = map[string]string{"Host": "127.0.0.1.evil.example"} }),
 			"403 with --auth=none the Host header is localhost, 127.0.0.1 or [::1]",
 		},
-		"row 12: resources are not there, under no retired code": {
+		"mcp-go bug 12: resources are not there, under no retired code": {
 			request{rpc: "resources/read", params: map[string]any{"uri": "prompt://it/greeting"}, header: map[string]string{"Mcp-Name": "prompt://it/greeting"}},
 			"404 -32601 resources not supported",
 		},
-		"row 15: setLevel would be shared by all clients": {
+		"mcp-go bug 15: setLevel would be shared by all clients": {
 			request{rpc: "logging/setLevel", legacy: true, params: map[string]any{"level": "debug"}},
 			"200 -32601 logging not supported",
 		},
-		"row 16: a cursor that is not base64": {
+		"mcp-go bug 16: a cursor that is not base64": {
 			request{rpc: "prompts/list", params: map[string]any{"cursor": "§"}},
 			"400 -32602 this cursor was not given out here; list again from the start, without one",
 		},
-		"row 16: a cursor that is base64 and nonsense": {
+		"mcp-go bug 16: a cursor that is base64 and nonsense": {
 			request{rpc: "prompts/list", params: map[string]any{"cursor": "bm9uc2Vuc2U="}},
 			"400 -32602 this cursor was not given out here; list again from the start, without one",
 		},
-		"row 17: id null": {
+		"mcp-go bug 17: id null": {
 			discover(func(q *request) { q.id = "null" }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
-		"row 17: id object": {
+		"mcp-go bug 17: id object": {
 			discover(func(q *request) { q.id = `{"a":1}` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
-		"row 17: id array": {
+		"mcp-go bug 17: id array": {
 			discover(func(q *request) { q.id = `[1]` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
-		"row 17: id true": {
+		"mcp-go bug 17: id true": {
 			discover(func(q *request) { q.id = `true` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
-		"row 17: id null of an older client": {
+		"mcp-go bug 17: id null of an older client": {
 			request{rpc: "ping", legacy: true, id: "null"}, "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
-		"row 17: id with a fraction": {
+		"mcp-go bug 17: id with a fraction": {
 			discover(func(q *request) { q.id = `1.5` }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
-		"row 17: id that is no text": {
+		"mcp-go bug 17: id that is no text": {
 			discover(func(q *request) { q.id = "\"\xff\"" }), "400 -32600 id must be a string or an integer, of at most 256 bytes",
 		},
 		"an id that is held for long": {
@@ -140,11 +139,11 @@ func TestFaultyRequests(t *testing.T) {
 			get(func(q *request) { q.header = map[string]string{mcp.HeaderName: "=?base64?§?="} }),
 			"400 -32020 header mismatch: Mcp-Name: invalid Base64 encoding",
 		},
-		"row 19: DELETE": {
+		"mcp-go bug 19: DELETE": {
 			discover(func(q *request) { q.method = http.MethodDelete }),
 			"405 messages are sent by POST; there are no sessions and no streams to resume",
 		},
-		"row 4: GET": {
+		"mcp-go bug 4: GET": {
 			discover(func(q *request) { q.method = http.MethodGet }),
 			"405 messages are sent by POST; there are no sessions and no streams to resume",
 		},
@@ -258,16 +257,16 @@ func TestAllowedRequests(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
 	for name, header := range map[string]map[string]string{
-		"an Origin of this machine":      {"Origin": "http://localhost:6274"},
-		"row 8: localhost":               {"Host": "localhost"},
-		"row 8: localhost with a port":   {"Host": "localhost:8080"},
-		"row 8: IPv6":                    {"Host": "[::1]:8080"},
-		"no Accept":                      {"Accept": ""},
-		"any Accept":                     {"Accept": "*/*"},
-		"a charset":                      {"Content-Type": "application/json; charset=utf-8"},
-		"a session id of an older life":  {"Mcp-Session-Id": "abc"},
-		"an event id of an older life":   {"Last-Event-ID": "7"},
-		"an encoded name need not be so": {mcp.HeaderName: "=?base64?aXQuZ3JlZXRpbmc=?="},
+		"an Origin of this machine":           {"Origin": "http://localhost:6274"},
+		"mcp-go bug 8: localhost":             {"Host": "localhost"},
+		"mcp-go bug 8: localhost with a port": {"Host": "localhost:8080"},
+		"mcp-go bug 8: IPv6":                  {"Host": "[::1]:8080"},
+		"no Accept":                           {"Accept": ""},
+		"any Accept":                          {"Accept": "*/*"},
+		"a charset":                           {"Content-Type": "application/json; charset=utf-8"},
+		"a session id of an older life":       {"Mcp-Session-Id": "abc"},
+		"an event id of an older life":        {"Last-Event-ID": "7"},
+		"an encoded name need not be so":      {mcp.HeaderName: "=?base64?aXQuZ3JlZXRpbmc=?="},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -278,7 +277,7 @@ func TestAllowedRequests(t *testing.T) {
 				t.Errorf("got %d %s", got.status, got.body)
 			}
 			if id := got.header.Get("Mcp-Session-Id"); id != "" {
-				t.Errorf("row 5: a session was made: %s", id)
+				t.Errorf("mcp-go bug 5: a session was made: %s", id)
 			}
 		})
 	}
@@ -310,7 +309,7 @@ func TestBrowsersGetNoLeave(t *testing.T) {
 	}
 }
 
-// TestIDsComeBackAsSent is row 17: mcp-go passes numbers through a float.
+// TestIDsComeBackAsSent is mcp-go bug 17: mcp-go passes numbers through a float.
 func TestIDsComeBackAsSent(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
@@ -324,7 +323,7 @@ func TestIDsComeBackAsSent(t *testing.T) {
 	}
 }
 
-// TestInnerErrorsStayInside is row 11.
+// TestInnerErrorsStayInside is mcp-go bug 11.
 func TestInnerErrorsStayInside(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -364,7 +363,7 @@ func (panicking) VisibleNamespaces(context.Context, auth.Identity) (store.Scope,
 	panic("secret")
 }
 
-// TestPanicIsAnAnswer is row 13: in a prompt handler, in a hook, and in a load on its own goroutine.
+// TestPanicIsAnAnswer is mcp-go bug 13: in a prompt handler, in a hook, and in a load on its own goroutine.
 func TestPanicIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	broken := start(t, greeting(), func(d *Deps) { d.Authorizer = panicking{} })

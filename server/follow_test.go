@@ -32,7 +32,7 @@ func followPrompts(_ context.Context, uri string) bool {
 	return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "closed")
 }
 
-// TestResourceUpdates is row 10: a stream hears of the resources it follows and of no others, and its
+// TestResourceUpdates is mcp-go bug 10: a stream hears of the resources it follows and of no others, and its
 // acknowledgement says which those are.
 func TestResourceUpdates(t *testing.T) {
 	t.Parallel()

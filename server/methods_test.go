@@ -25,7 +25,7 @@ func TestNotificationsAreDropped(t *testing.T) {
 	}
 }
 
-// TestNobodyCancelsAnother is row 1. The victims are requests that are in mcp-go's table of those
+// TestNobodyCancelsAnother is mcp-go bug 1. The victims are requests that are in mcp-go's table of those
 // under way, and the ids those of the client and of the table.
 func TestNobodyCancelsAnother(t *testing.T) {
 	t.Parallel()

@@ -245,7 +245,7 @@ func TestStdioKeepsALevel(t *testing.T) {
 	}
 }
 
-// TestStdioCancels is the other side of row 1: here there is one client, and its cancellations count. What is
+// TestStdioCancels is the other side of mcp-go bug 1: here there is one client, and its cancellations count. What is
 // canceled is not answered.
 func TestStdioCancels(t *testing.T) {
 	t.Parallel()
@@ -365,7 +365,7 @@ func TestStdioOfAClientThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestStdioSaysThatItEnds to whoever asks meanwhile: he has not asked for too much.
+// TestStdioSaysThatItEnds to whoever asks meanwhile: they have not asked for too much.
 func TestStdioSaysThatItEnds(t *testing.T) {
 	t.Parallel()
 	probe := newProbe()

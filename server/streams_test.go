@@ -126,7 +126,7 @@ func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	same(t, final("1"), forbidden.next(t))
 }
 
-// TestShutdownWithOpenStreams is row 9: all end with a final result, and so does one that comes late.
+// TestShutdownWithOpenStreams is mcp-go bug 9: all end with a final result, and so does one that comes late.
 func TestShutdownWithOpenStreams(t *testing.T) {
 	t.Parallel()
 	replica := start(t, greeting(), manyStreams)
@@ -146,7 +146,7 @@ func TestShutdownWithOpenStreams(t *testing.T) {
 	same(t, final(`"late"`), late.next(t))
 }
 
-// TestServerEndsWithOpenStreams is row 9 for the server as it runs: told to end, it lets go of 50 streams in
+// TestServerEndsWithOpenStreams is mcp-go bug 9 for the server as it runs: told to end, it lets go of 50 streams in
 // order, connections included, and cuts none off.
 func TestServerEndsWithOpenStreams(t *testing.T) {
 	t.Parallel()
@@ -185,7 +185,7 @@ func TestServerEndsWithOpenStreams(t *testing.T) {
 	}
 }
 
-// TestNothingIsLostAtTheEnd is row 2: what was told before the end comes before the final result.
+// TestNothingIsLostAtTheEnd is mcp-go bug 2: what was told before the end comes before the final result.
 func TestNothingIsLostAtTheEnd(t *testing.T) {
 	t.Parallel()
 	source := greeting()
@@ -200,7 +200,7 @@ func TestNothingIsLostAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestKeepAlive is row 9: a silent stream is not silent for long, and no proxy holds it back.
+// TestKeepAlive is mcp-go bug 9: a silent stream is not silent for long, and no proxy holds it back.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t), func(d *Deps) { d.KeepAlive = 10 * time.Millisecond })
@@ -228,7 +228,7 @@ func TestClientThatLeavesIsForgotten(t *testing.T) {
 	require.Until(t, "the stream is forgotten", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
-// TestListenGrantsWhatThereIs is row 10: what is not served is not acknowledged, and a stream of
+// TestListenGrantsWhatThereIs is mcp-go bug 10: what is not served is not acknowledged, and a stream of
 // nothing ends at once.
 func TestListenGrantsWhatThereIs(t *testing.T) {
 	t.Parallel()
@@ -279,7 +279,7 @@ func TestOlderClientsSeeNoListChanged(t *testing.T) {
 			t.Errorf("%s: %d %s", version, reply.status, reply.body)
 		}
 		if got := reply.header.Get("Mcp-Session-Id"); got != "" {
-			t.Errorf("row 5: a session was made: %s", got)
+			t.Errorf("mcp-go bug 5: a session was made: %s", got)
 		}
 	}
 	reply := replica.send(t, request{rpc: "server/discover"})

@@ -15,10 +15,11 @@ import (
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
-// libraryFaults are the faults of mcp-go's own transport and registries, numbered as in section 3 of the MCP
-// reference: what shows that they do not occur here, or why they cannot.
-var libraryFaults = map[int]struct {
-	fault string
+// mcpgoBugs lists the bugs of mcp-go's own transport and registries that were reproduced before this transport was
+// written, and for each the tests that show it does not occur here, or why it cannot. Comments and subtests name them by
+// number: mcp-go bug 7.
+var mcpgoBugs = map[int]struct {
+	bug   string
 	tests []string
 	why   string
 }{
@@ -47,8 +48,8 @@ var libraryFaults = map[int]struct {
 	23: {"refused arguments are described in Go", []string{"TestReadArguments_Refusals", "TestReadArguments"}, "arguments are checked by our own words; whatever Go says fails the witness of every test"},
 }
 
-// TestEveryLibraryFaultIsCovered by tests there are.
-func TestEveryLibraryFaultIsCovered(t *testing.T) {
+// TestMCPGoBugs holds that each of them is covered, by tests that exist.
+func TestMCPGoBugs(t *testing.T) {
 	t.Parallel()
 	there := map[string]bool{}
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
@@ -69,20 +70,20 @@ func TestEveryLibraryFaultIsCovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const faults = 23
-	for number := 1; number <= faults; number++ {
-		row := libraryFaults[number]
-		if row.fault == "" || len(row.tests) == 0 {
-			t.Errorf("fault %d is not in the table", number)
+	const bugs = 23
+	for number := 1; number <= bugs; number++ {
+		row := mcpgoBugs[number]
+		if row.bug == "" || len(row.tests) == 0 {
+			t.Errorf("bug %d is not in the table", number)
 		}
 		for _, name := range row.tests {
 			if !there[name] {
-				t.Errorf("fault %d (%s) relies on %s, which is not there", number, row.fault, name)
+				t.Errorf("bug %d (%s) relies on %s, which is not there", number, row.bug, name)
 			}
 		}
 	}
-	if len(libraryFaults) != faults {
-		t.Errorf("the table has %d rows, not %d", len(libraryFaults), faults)
+	if len(mcpgoBugs) != bugs {
+		t.Errorf("the table has %d rows, not %d", len(mcpgoBugs), bugs)
 	}
 }
 
