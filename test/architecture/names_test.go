@@ -21,9 +21,6 @@ const (
 	oneWordMethods   = 45
 )
 
-// caseTwins are how many names may still differ by case alone.
-const caseTwins = 4
-
 // oneWord is a run of lower-case letters with at most a capital before it.
 var oneWord = regexp.MustCompile(`^[A-Z]?[a-z]+$`)
 
@@ -133,7 +130,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("names of one word: functions %s, methods %s; at most %d %% and %d %% may be",
 			n.functions, n.methods, oneWordFunctions, oneWordMethods)
 	}
-	if twins := n.twins(); len(twins) > caseTwins {
+	if twins := n.twins(); len(twins) > 0 {
 		t.Errorf("%d names differ by case alone:\n%s", len(twins), strings.Join(twins, "\n"))
 	}
 	if len(n.toolFiles) > 0 {
