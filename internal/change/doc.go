@@ -45,8 +45,8 @@
 //	│   BeginChange before each write, │
 //	│   at most MaxAttempts in a row   ├──── ChangeExpiry (10 min) is over ─────▶ Expired
 //	└─────────────────┬────────────────┘
-//	                  │ ApplyChange: the object has the edit and the request's id,
-//	                  │ or is being deleted
+//	                  │ MarkChangeApplied: the object has the edit and the request's id,
+//	                  │ or is being deleted; the publish may come first
 //	                  ▼
 //	┌──────────────────────────────────┐   another writer replaced the edit, deleted the object,
 //	│ Applied                          ├──── or the API server's store was restored ────▶ Conflict
