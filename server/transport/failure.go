@@ -38,7 +38,7 @@ const (
 	codeUnavailable = 503
 )
 
-// tooMany is the failure of a caller who has to wait until something of his ends.
+// tooMany is the failure of a caller who has to wait until something of theirs ends.
 func tooMany(message string) *Failure { return retryableFailure(codeTooMany, message, 1) }
 
 // Unavailable is the failure of what cannot be answered now, and may be again after some seconds.

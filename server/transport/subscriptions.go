@@ -34,7 +34,7 @@ func newSubscriptions(limit int) *subscriptions {
 	}
 }
 
-// openStream opens a stream for the caller of ctx, unless he has as many as he may.
+// openStream opens a stream for the caller of ctx, unless they have as many as they may.
 func (s *subscriptions) openStream(ctx context.Context, namespace string) (*subscriber, *Failure) {
 	identity, _ := auth.FromContext(ctx)
 	s.mu.Lock()

@@ -148,7 +148,7 @@ func TestRequestChange_Repeat(t *testing.T) {
 	for name, tc := range map[string]struct {
 		subject string
 		want    error
-	}{"another edit of his": {first.Subject, store.ErrIdempotencyKeyReused}, "nothing of hers": {"eve", store.ErrNotFound}} {
+	}{"another edit of the same subject": {first.Subject, store.ErrIdempotencyKeyReused}, "nothing of hers": {"eve", store.ErrNotFound}} {
 		r := repeat
 		r.Edit.Title, r.Subject = new("T"), tc.subject
 		if got, err := d.server.FindEarlierRequest(t.Context(), r); !errors.Is(err, tc.want) {
