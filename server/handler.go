@@ -35,7 +35,7 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	// Tracer makes a span of every request; nil makes none.
 	Tracer trace.Tracer
-	// StreamsPerCaller, KeepAlive, Patience and Delay are defaults when zero.
+	// StreamsPerCaller, KeepAlive, WriteTimeout and AnnounceDelay are defaults when zero.
 	StreamsPerCaller                       int
 	KeepAlive, WriteTimeout, AnnounceDelay time.Duration
 	// OutcomeTimeout is that of prompts.Config.

@@ -26,22 +26,22 @@ func changeOf(keys map[store.Key]struct{}) Change {
 	for key := range keys {
 		namespaces[key.Namespace] = struct{}{}
 	}
-	m := Change{Namespaces: slices.Sorted(maps.Keys(namespaces))}
+	c := Change{Namespaces: slices.Sorted(maps.Keys(namespaces))}
 	if len(keys) <= maxKeys {
-		m.Keys = slices.SortedFunc(maps.Keys(keys), store.Key.Compare)
+		c.Keys = slices.SortedFunc(maps.Keys(keys), store.Key.Compare)
 	}
-	return m
+	return c
 }
 
 // Merge returns both changes as one.
-func (m Change) Merge(other Change) Change {
-	joined := Change{Everything: m.Everything || other.Everything, Namespaces: slices.Concat(m.Namespaces, other.Namespaces)}
+func (c Change) Merge(other Change) Change {
+	joined := Change{Everything: c.Everything || other.Everything, Namespaces: slices.Concat(c.Namespaces, other.Namespaces)}
 	slices.Sort(joined.Namespaces)
 	joined.Namespaces = slices.Compact(joined.Namespaces)
-	if !m.namesAllKeys() || !other.namesAllKeys() {
+	if !c.namesAllKeys() || !other.namesAllKeys() {
 		return joined
 	}
-	keys := slices.Concat(m.Keys, other.Keys)
+	keys := slices.Concat(c.Keys, other.Keys)
 	slices.SortFunc(keys, store.Key.Compare)
 	if keys = slices.Compact(keys); len(keys) <= maxKeys {
 		joined.Keys = keys
@@ -50,17 +50,17 @@ func (m Change) Merge(other Change) Change {
 }
 
 // namesAllKeys reports whether every change is among the keys.
-func (m Change) namesAllKeys() bool { return len(m.Keys) > 0 || len(m.Namespaces) == 0 }
+func (c Change) namesAllKeys() bool { return len(c.Keys) > 0 || len(c.Namespaces) == 0 }
 
 // Affects reports whether a prompt may look different.
-func (m Change) Affects(key store.Key) bool {
-	if m.Everything {
+func (c Change) Affects(key store.Key) bool {
+	if c.Everything {
 		return true
 	}
-	if !m.namesAllKeys() {
-		_, found := slices.BinarySearch(m.Namespaces, key.Namespace)
+	if !c.namesAllKeys() {
+		_, found := slices.BinarySearch(c.Namespaces, key.Namespace)
 		return found
 	}
-	_, found := slices.BinarySearchFunc(m.Keys, key, store.Key.Compare)
+	_, found := slices.BinarySearchFunc(c.Keys, key, store.Key.Compare)
 	return found
 }

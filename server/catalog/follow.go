@@ -177,9 +177,9 @@ func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool)
 // nothing must not block.
 func (c *Catalog) pollFeed(ctx context.Context) error {
 	before, began := c.currentFeed(), time.Now()
-	looking, cancel := context.WithTimeout(ctx, feedTimeout)
+	reading, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
-	err := c.syncFrom(looking, before)
+	err := c.syncFrom(reading, before)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -288,12 +288,12 @@ func (c *Catalog) applyChanges(ctx context.Context, from, to store.Feed) error {
 	}
 }
 
-func (c *Catalog) notifyWatchers(move Change) {
+func (c *Catalog) notifyWatchers(change Change) {
 	c.mu.Lock()
 	watchers := c.watchers
 	c.mu.Unlock()
 	for _, on := range watchers {
-		on(move)
+		on(change)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Service) authorize(ctx context.Context, verb auth.Verb, key store.Key) 
 	if err != nil {
 		return err
 	}
-	return s.decider.Authorize(ctx, identity, verb, key)
+	return s.authorizer.Authorize(ctx, identity, verb, key)
 }
 
 // authorizeChange authorizes a change of the prompt a call names. Callers who may not read it get the error of a prompt
@@ -72,9 +72,9 @@ func (s *Service) visibleScope(ctx context.Context, namespace string) (store.Sco
 		return store.Scope{}, err
 	}
 	if namespace == "" {
-		return s.decider.VisibleNamespaces(ctx, identity)
+		return s.authorizer.VisibleNamespaces(ctx, identity)
 	}
-	err = s.decider.Authorize(ctx, identity, auth.List, store.Key{Namespace: namespace})
+	err = s.authorizer.Authorize(ctx, identity, auth.List, store.Key{Namespace: namespace})
 	switch {
 	case errors.Is(err, auth.ErrDenied):
 		return store.Scope{}, nil

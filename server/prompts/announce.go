@@ -25,7 +25,7 @@ type Listeners interface {
 
 // Announcer notifies open streams of changed lists and of changed prompts, at most once a delay.
 type Announcer struct {
-	surface   *Service
+	service   *Service
 	delay     time.Duration
 	listeners Listeners
 
@@ -39,7 +39,7 @@ type Announcer struct {
 // NewAnnouncer makes an Announcer that notifies the listeners a change concerns, by what they may list and get when
 // they are notified.
 func (s *Service) NewAnnouncer(delay time.Duration, listeners Listeners) *Announcer {
-	return &Announcer{surface: s, delay: delay, listeners: listeners}
+	return &Announcer{service: s, delay: delay, listeners: listeners}
 }
 
 // CatalogChanged takes a change; it does not block. The first one after silence starts the delay, so that a
@@ -66,7 +66,7 @@ func (a *Announcer) announcePending() {
 	a.pending = nil
 	a.mu.Unlock()
 	lists := func(ctx context.Context, namespace string) bool {
-		return a.surface.isListChangeVisible(ctx, namespace, change)
+		return a.service.isListChangeVisible(ctx, namespace, change)
 	}
 	a.listeners.NotifyPromptsChanged(lists)
 	a.listeners.NotifyResourcesChanged(lists)
@@ -75,7 +75,7 @@ func (a *Announcer) announcePending() {
 			continue
 		}
 		a.listeners.NotifyResourceUpdated(uri, func(ctx context.Context, namespace string) bool {
-			return a.surface.isUpdateVisible(ctx, namespace, uri)
+			return a.service.isUpdateVisible(ctx, namespace, uri)
 		})
 	}
 }

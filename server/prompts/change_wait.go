@@ -41,33 +41,33 @@ type waiter struct {
 	outcome chan store.ChangeOutcome
 }
 
-func newOutcomeWaiter(changes Changes, patience time.Duration, log *slog.Logger) *outcomeWaiter {
-	return &outcomeWaiter{Changes: changes, timeout: patience, log: log, stopped: make(chan struct{}), waiting: make(map[*waiter]struct{})}
+func newOutcomeWaiter(changes Changes, timeout time.Duration, log *slog.Logger) *outcomeWaiter {
+	return &outcomeWaiter{Changes: changes, timeout: timeout, log: log, stopped: make(chan struct{}), waiting: make(map[*waiter]struct{})}
 }
 
 // waitForOutcome waits until a request is in a final state. It returns the last state that was read when the deadline passes
 // or the server stops. The error is that of ctx: a caller who left waits no more, and the request goes on.
-func (s *outcomeWaiter) waitForOutcome(ctx context.Context, subject string, so store.ChangeOutcome, until time.Time) (store.ChangeOutcome, error) {
-	if so.State.IsFinal() {
-		return so, nil
+func (s *outcomeWaiter) waitForOutcome(ctx context.Context, subject string, outcome store.ChangeOutcome, deadline time.Time) (store.ChangeOutcome, error) {
+	if outcome.State.IsFinal() {
+		return outcome, nil
 	}
-	w := &waiter{subject: subject, id: so.ID, outcome: make(chan store.ChangeOutcome, 1)}
+	w := &waiter{subject: subject, id: outcome.ID, outcome: make(chan store.ChangeOutcome, 1)}
 	s.addWaiter(w)
 	defer s.removeWaiter(w)
-	late := time.NewTimer(time.Until(until))
+	late := time.NewTimer(time.Until(deadline))
 	defer late.Stop()
 	for {
 		select {
-		case so = <-w.outcome:
-			if so.State.IsFinal() {
-				return so, nil
+		case outcome = <-w.outcome:
+			if outcome.State.IsFinal() {
+				return outcome, nil
 			}
 		case <-late.C:
-			return so, nil
+			return outcome, nil
 		case <-s.stopped:
-			return so, nil
+			return outcome, nil
 		case <-ctx.Done():
-			return so, ctx.Err()
+			return outcome, ctx.Err()
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 // UpdateGolden is for the tests of the tools too.
 var UpdateGolden = flag.Bool("update", false, "write the golden files anew")
 
-// everyTool is a surface that offers all there are; it is asked for their definitions only.
+// everyTool is a service that offers all there are; it is asked for their definitions only.
 func everyTool() *Service {
 	return New(Config{
 		Authorizer: auth.NewNone("anna"), Version: "v0",

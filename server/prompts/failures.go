@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
-	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -20,17 +19,12 @@ const noSuchPrompt = "no such prompt, or not yours to read"
 
 // failureFor translates an error into one of the protocol. Inner words go to the log only.
 func (s *Service) failureFor(ctx context.Context, key store.Key, err error) *transport.Failure {
-	var (
-		argument  *prompt.ArgumentError
-		limit     *prompt.LimitError
-		forgotten *store.VersionExpiredError
-	)
+	_, badArgument := errors.AsType[*prompt.ArgumentError](err)
+	_, overLimit := errors.AsType[*prompt.LimitError](err)
 	switch {
-	case errors.As(err, &forgotten):
-		return transport.InvalidParams(noSuchPrompt + ": " + forgotten.Error())
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
-		return transport.InvalidParams(noSuchPrompt)
-	case errors.As(err, &argument), errors.As(err, &limit):
+		return transport.InvalidParams(noSuchPrompt + expiredSuffix(err))
+	case badArgument, overLimit:
 		return transport.InvalidParams(err.Error())
 	case errors.Is(err, store.ErrUnresolved):
 		return transport.InvalidParams(store.ErrUnresolved.Error())
@@ -72,8 +66,8 @@ func (s *Service) explainError(ctx context.Context, name string, in any, err err
 
 // expiredSuffix says why a version does not exist any more, where the store knows.
 func expiredSuffix(err error) string {
-	if forgotten, is := errors.AsType[*store.VersionExpiredError](err); is {
-		return ": " + forgotten.Error()
+	if expired, is := errors.AsType[*store.VersionExpiredError](err); is {
+		return ": " + expired.Error()
 	}
 	return ""
 }
@@ -109,9 +103,6 @@ func argumentError(err error) *tool.Error {
 			return &tool.Error{Kind: tool.Unclassified, Text: "Missing required variable: " + wrong.Argument}
 		}
 		return tool.NewInvalid("%s", wrong)
-	}
-	if wrong, is := errors.AsType[*promptobject.EditError](err); is {
-		return tool.NewInvalid("%s", wrong.Problem)
 	}
 	return nil
 }

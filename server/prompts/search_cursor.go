@@ -9,20 +9,20 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// searchPosition is how far a search was read: so many prompts after a mark, or after the beginning.
+// searchPosition is how far a search was read: so many prompts after a place in the order, or after the beginning.
 type searchPosition struct {
 	after *store.PageMark
 	skip  int
 }
 
 // encodeCursor returns the cursor of a position in the search of a fingerprint.
-func (m searchPosition) encodeCursor(search string) string {
-	fields := []string{strconv.Itoa(m.skip)}
-	if m.after != nil {
+func (p searchPosition) encodeCursor(search string) string {
+	fields := []string{strconv.Itoa(p.skip)}
+	if p.after != nil {
 		fields = append(fields,
-			strconv.FormatUint(uint64(math.Float32bits(m.after.Rank)), 16),
-			strconv.FormatInt(m.after.CreatedAt.UnixNano(), 10),
-			m.after.Key.Namespace, m.after.Key.Name)
+			strconv.FormatUint(uint64(math.Float32bits(p.after.Rank)), 16),
+			strconv.FormatInt(p.after.CreatedAt.UnixNano(), 10),
+			p.after.Key.Namespace, p.after.Key.Name)
 	}
 	return tool.EncodeCursor(search, fields...)
 }
@@ -33,22 +33,22 @@ func parseSearchCursor(search, cursor string) (searchPosition, error) {
 	if err != nil {
 		return searchPosition{}, err
 	}
-	var m searchPosition
+	var p searchPosition
 	if len(fields) != 1 && len(fields) != 5 {
 		return searchPosition{}, tool.ErrCursor
 	}
-	if m.skip, err = strconv.Atoi(fields[0]); err != nil || m.skip < 0 || m.skip > math.MaxInt32 {
+	if p.skip, err = strconv.Atoi(fields[0]); err != nil || p.skip < 0 || p.skip > math.MaxInt32 {
 		return searchPosition{}, tool.ErrCursor
 	}
 	if len(fields) == 5 {
-		if m.after = parsePageMark(fields[1:]); m.after == nil {
+		if p.after = parsePageMark(fields[1:]); p.after == nil {
 			return searchPosition{}, tool.ErrCursor
 		}
 	}
-	if m.encodeCursor(search) != cursor { // a number written in another way
+	if p.encodeCursor(search) != cursor { // a number written in another way
 		return searchPosition{}, tool.ErrCursor
 	}
-	return m, nil
+	return p, nil
 }
 
 // parsePageMark reads a store.PageMark; nil when it is none.

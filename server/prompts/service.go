@@ -70,7 +70,7 @@ type Service struct {
 	catalog          Catalog
 	library          Library
 	changes          *outcomeWaiter
-	decider          auth.Authorizer
+	authorizer       auth.Authorizer
 	defaultNamespace string
 	homeNamespace    string
 	resultLimit      int
@@ -85,7 +85,7 @@ func New(config Config) *Service {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		catalog: config.Catalog, library: config.Library, decider: config.Authorizer,
+		catalog: config.Catalog, library: config.Library, authorizer: config.Authorizer,
 		defaultNamespace: config.DefaultNamespace, homeNamespace: config.HomeNamespace, resultLimit: config.ResultLimit, log: config.Log,
 		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
 	}

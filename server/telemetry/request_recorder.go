@@ -63,7 +63,7 @@ func NewRequestRecorder(metrics prometheus.Registerer, tracer trace.Tracer, log 
 	return r
 }
 
-// Start implements transport.Recorder.
+// Start implements transport.Observer.
 func (r *RequestRecorder) Start(
 	ctx context.Context, call *transport.Call, header http.Header, parents transport.Trace, started time.Time,
 ) (context.Context, func(*transport.Failure)) {

@@ -136,7 +136,7 @@ func readInteger(raw json.RawMessage) (value int64, problem string) {
 	}
 	f, err := strconv.ParseFloat(literal, 64)
 	switch {
-	case err != nil || raw[0] == '"' || f != math.Trunc(f):
+	case err != nil || f != math.Trunc(f):
 		return 0, showValue(raw) + " is not a whole number"
 	case f < 0:
 		return 0, showValue(raw) + " is less than 0"

@@ -20,7 +20,7 @@ type Definition struct {
 // Hints are what clients decide by whether to ask a person first.
 type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
 
-// Policy is what the tools of one surface have in common. Both functions are required.
+// Policy is what the tools for one kind of thing have in common. Both functions are required.
 type Policy struct {
 	// Bound limits how long a call of a read-only tool may take. One that writes waits for its outcome.
 	Bound func(ctx context.Context) (context.Context, context.CancelFunc)
@@ -82,11 +82,11 @@ func (t *Tool) MCP() mcp.Tool {
 // context.Canceled when the caller left.
 func (t *Tool) Call(ctx context.Context, arguments json.RawMessage) (*mcp.CallToolResult, error) {
 	texts, structured, err := t.answer(ctx, arguments)
-	if errors.Is(err, context.Canceled) {
-		return nil, context.Canceled
-	}
 	if refused, is := errors.AsType[*Error](err); is {
 		return mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix)), nil
+	}
+	if err != nil {
+		return nil, context.Canceled // and not whose context it was
 	}
 	result := &mcp.CallToolResult{StructuredContent: structured}
 	for _, text := range texts {
