@@ -57,7 +57,7 @@ func (c *Call) isListen() bool {
 	return c.Modern && c.Method == string(mcp.MethodSubscriptionsListen)
 }
 
-// Capabilities are those the client declares for this call; an older one declares none here.
+// Capabilities returns those the client declares for this call; an older one declares none here.
 func (c *Call) Capabilities() mcp.ClientCapabilities {
 	if declared := c.Meta.declaredCapabilities(); c.Modern && declared != nil {
 		return *declared

@@ -16,17 +16,17 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Message }
 
-// InvalidParams is a failure the caller can cure by asking differently.
+// InvalidParams returns a failure the caller can cure by asking differently.
 func InvalidParams(message string) *Failure {
 	return &Failure{Code: mcp.INVALID_PARAMS, Message: message}
 }
 
-// UnknownCursor is the failure of a list that is continued from where it did not end.
+// UnknownCursor returns the failure of a list that is continued from where it did not end.
 func UnknownCursor() *Failure {
 	return InvalidParams("this cursor was not given out here; list again from the start, without one")
 }
 
-// UnknownResource is the failure of resources/read for what is not there, or may not be read.
+// UnknownResource returns the failure of resources/read for what is not there, or may not be read.
 func UnknownResource() *Failure {
 	return InvalidParams("no such resource, or not yours to read")
 }
@@ -38,10 +38,10 @@ const (
 	codeUnavailable = 503
 )
 
-// tooMany is the failure of a caller who has to wait until something of theirs ends.
+// tooMany returns the failure of a caller who has to wait until something of theirs ends.
 func tooMany(message string) *Failure { return retryableFailure(codeTooMany, message, 1) }
 
-// Unavailable is the failure of what cannot be answered now, and may be again after some seconds.
+// Unavailable returns the failure of what cannot be answered now, and may be again after some seconds.
 func Unavailable(message string, seconds int) *Failure {
 	return retryableFailure(codeUnavailable, message, seconds)
 }
@@ -52,12 +52,12 @@ func retryableFailure(code int, message string, seconds int) *Failure {
 	}{seconds}}
 }
 
-// Internal is all a caller learns of a fault inside.
+// Internal returns all that a caller learns of an error inside.
 func Internal() *Failure {
 	return &Failure{Code: mcp.INTERNAL_ERROR, Message: "internal error"}
 }
 
-// Canceled is the failure of a request whose caller went away: nobody reads it, and nothing failed.
+// Canceled returns the failure of a request whose caller went away: nobody reads it, and nothing failed.
 func Canceled() *Failure {
 	return &Failure{Code: mcp.REQUEST_INTERRUPTED, Message: "canceled"}
 }
@@ -66,7 +66,7 @@ func invalidRequest(message string) *Failure {
 	return &Failure{Code: mcp.INVALID_REQUEST, Message: message}
 }
 
-// httpStatus is the HTTP status that revision 2026-07-28 prescribes for a code. Older revisions answer
+// httpStatus returns the HTTP status that revision 2026-07-28 prescribes for a code (SEP-2575; SEP-2243 for headers). Older revisions answer
 // 200: their clients would otherwise report the status and lose the code. So does everything the
 // revision names no status for, that the store is away included: clients take a 503 of HTTP for a
 // proxy's, and neither show its body nor when to try again.

@@ -30,7 +30,7 @@ const (
 	// DefaultWriteTimeout is the time a body may take to arrive, and a client to accept an answer or an
 	// event.
 	DefaultWriteTimeout = 30 * time.Second
-	// DefaultDrainTimeout is the time requests under way have when the server of a pipe is to end.
+	// DefaultDrainTimeout is the time requests under way have when the server on stdio is to end.
 	DefaultDrainTimeout = 2 * time.Second
 	// maxPreallocated bounds the room made for a body that is announced and not there yet.
 	maxPreallocated = 64 << 10
@@ -46,7 +46,7 @@ type Config struct {
 	// MayFollow decides which resources a stream may be told of, by what the caller may read and not by
 	// what there is; nil allows none. The context has the caller's identity.
 	MayFollow func(ctx context.Context, uri string) bool
-	// BodyLimit, StreamsPerCaller, KeepAlive, Patience and Farewell are the defaults when zero.
+	// BodyLimit, StreamsPerCaller, KeepAlive, WriteTimeout and DrainTimeout are the defaults when zero.
 	BodyLimit                             int64
 	StreamsPerCaller                      int
 	KeepAlive, WriteTimeout, DrainTimeout time.Duration
@@ -59,7 +59,7 @@ type Handler struct {
 	subscriptions *subscriptions
 }
 
-// New is a handler with no open streams.
+// New makes a handler with no open streams.
 func New(config Config) *Handler {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -111,12 +111,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // limitWrite ends a write to a client that accepts nothing. net/http lifts the limit before the next
-// request. A recorder in a test has none.
+// request. A ResponseRecorder in a test has none.
 func (h *Handler) limitWrite(control *http.ResponseController) {
 	_ = control.SetWriteDeadline(time.Now().Add(h.config.WriteTimeout))
 }
 
-// parsePath is the namespace a path stands for; empty for all.
+// parsePath returns the namespace a path stands for; empty for all.
 func parsePath(path string) (namespace string, ok bool) {
 	rest, found := strings.CutPrefix(path, Path)
 	if !found || rest == "" {
@@ -129,7 +129,7 @@ func parsePath(path string) (namespace string, ok bool) {
 	return ref.Name, err == nil && ref.Selector == prompt.Selector{}
 }
 
-// admitRequest judges a request before it is read. Who is asking comes first: a caller who is not let in
+// admitRequest checks a request before it is read. Who is asking comes first: a caller who is not let in
 // learns nothing of what is here.
 func (h *Handler) admitRequest(r *http.Request) (auth.Identity, string, *auth.RefusedError) {
 	identity, err := h.config.Authenticator.Authenticate(r)
@@ -156,7 +156,7 @@ func (h *Handler) admitRequest(r *http.Request) (auth.Identity, string, *auth.Re
 	return identity, namespace, nil
 }
 
-// exchange is a request under way. The page holds the body until the answer is written over it.
+// exchange is a request under way. The buffer holds the body until the answer is written over it.
 type exchange struct {
 	w         http.ResponseWriter
 	control   *http.ResponseController
@@ -171,7 +171,7 @@ type exchange struct {
 	malformed *Failure
 }
 
-// releaseBuffer gives the page back. A stream does so at its start: it may last for days.
+// releaseBuffer gives the buffer back. A stream does so at its start: it may last for days.
 func (x *exchange) releaseBuffer() {
 	if x.buffer != nil {
 		x.buffer.release()
@@ -179,7 +179,7 @@ func (x *exchange) releaseBuffer() {
 	}
 }
 
-// readBody puts the body into the page.
+// readBody reads the body into the buffer.
 func (h *Handler) readBody(r *http.Request, x *exchange) (*Failure, int) {
 	limit := h.config.BodyLimit
 	if r.ContentLength > limit {
@@ -191,7 +191,7 @@ func (h *Handler) readBody(r *http.Request, x *exchange) (*Failure, int) {
 	} else {
 		x.buffer.Grow(int(min(r.ContentLength, maxPreallocated)) + bytes.MinRead) // room to see the end without growing
 	}
-	// The next request sets its own deadline, and a stream lifts it. A recorder in a test has none.
+	// The next request sets its own deadline, and a stream lifts it. A ResponseRecorder in a test has none.
 	_ = x.control.SetReadDeadline(time.Now().Add(h.config.WriteTimeout))
 	if _, err := x.buffer.ReadFrom(body); err != nil {
 		if _, over := errors.AsType[*http.MaxBytesError](err); over {

@@ -12,7 +12,7 @@ import (
 )
 
 // isModern reports whether a request speaks revision 2026-07-28 or newer, by what either place says.
-// Saying it in one place only is a fault that checkModern finds.
+// Saying it in one place only is what checkModern refuses.
 func isModern(header http.Header, e *envelope) bool {
 	return mcp.IsModernProtocol(e.version) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
 }
@@ -46,8 +46,8 @@ func (h *Handler) checkModern(x *exchange) *Failure {
 	return nil
 }
 
-// checkStandardHeaders takes the usual case, in which all agree, without the library. Everything
-// else is for the library to judge and to word.
+// checkStandardHeaders compares Mcp-Method and Mcp-Name with the body (SEP-2243). The usual case, in which all agree, it takes without mcp-go. Everything
+// else is for mcp-go to check and to word.
 func checkStandardHeaders(header http.Header, call *Call, version string, served bool) *Failure {
 	named := call.Name
 	if call.Method == string(mcp.MethodResourcesRead) {
@@ -96,7 +96,7 @@ func headerFailure(err error, otherwise string) *Failure {
 	return InvalidParams(otherwise)
 }
 
-// checkLegacy refuses a version nobody knows. Clients before 2025-06-18 send none.
+// checkLegacy refuses a version nobody knows. Clients before 2025-06-18, which brought the header, send none.
 func checkLegacy(header http.Header, e *envelope) *Failure {
 	stated := header.Get(mcp.HeaderProtocolVersion)
 	if stated == "" || e.Method == string(mcp.MethodInitialize) || mcp.IsValidProtocolVersion(stated) {

@@ -10,7 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// serveListen serves a subscriptions/listen request over HTTP.
+// serveListen serves a subscriptions/listen request over HTTP (SEP-2575).
 func (h *Handler) serveListen(ctx context.Context, x *exchange) *Failure {
 	if !acceptsType(x.header["Accept"], "text/event-stream") {
 		h.limitWrite(x.control)
@@ -36,16 +36,16 @@ func (h *Handler) serveSubscription(ctx context.Context, call *Call, id json.Raw
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.subscriptions.stopping, cancel)()
-	session, f := h.subscriptions.openStream(ctx, call.Namespace)
+	listener, f := h.subscriptions.openStream(ctx, call.Namespace)
 	if f != nil {
 		return nil, f
 	}
-	defer h.subscriptions.closeStream(session)
+	defer h.subscriptions.closeStream(listener)
 	granted, f := h.grantFilter(ctx, call.notifications)
 	if f != nil {
 		return nil, f
 	}
-	session.setFilter(granted)
+	listener.setFilter(granted)
 	tag := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification {
 		note.Params.Meta = map[string]any{mcp.MetaKeySubscriptionID: id} // as the client wrote it
 		return note
@@ -53,7 +53,7 @@ func (h *Handler) serveSubscription(ctx context.Context, call *Call, id json.Raw
 	*call = Call{Method: call.Method, Version: call.Version, Modern: true, Namespace: call.Namespace, Duplex: call.Duplex} // it may last
 	acknowledged := newNotification(mcp.MethodNotificationSubscriptionsAcknowledged, map[string]any{"notifications": granted})
 	if gone := out.notify(tag(acknowledged)); !gone && !granted.IsEmpty() {
-		h.writeChanges(ctx, session, out, tag)
+		h.writeChanges(ctx, listener, out, tag)
 	}
 	result := &mcp.SubscriptionsListenResult{}
 	result.EnsureResultMeta().SetSubscriptionID(id)
@@ -61,18 +61,18 @@ func (h *Handler) serveSubscription(ctx context.Context, call *Call, id json.Raw
 }
 
 // writeChanges writes until ctx ends or the client is gone. What was told before the end is written before it.
-func (h *Handler) writeChanges(ctx context.Context, session *subscriber, out notificationWriter, tag func(mcp.JSONRPCNotification) mcp.JSONRPCNotification) {
+func (h *Handler) writeChanges(ctx context.Context, to *subscriber, out notificationWriter, tag func(mcp.JSONRPCNotification) mcp.JSONRPCNotification) {
 	alive := time.NewTicker(h.config.KeepAlive)
 	defer alive.Stop()
 	tell := func() (gone bool) {
-		for _, note := range session.drain() {
+		for _, note := range to.drain() {
 			gone = out.notify(tag(note))
 		}
 		return gone
 	}
 	for gone := false; !gone; {
 		select {
-		case <-session.wake:
+		case <-to.wake:
 			gone = tell()
 		case <-alive.C:
 			gone = out.writeKeepAlive()

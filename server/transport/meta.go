@@ -34,7 +34,7 @@ func (m Meta) Get(key string) (value json.RawMessage) {
 	return value
 }
 
-// protocolVersion is the revision a request says it speaks; empty when it does not say, or not by a string.
+// protocolVersion returns the revision a request says it speaks; empty when it does not say, or not by a string.
 func (m Meta) protocolVersion() string {
 	if raw := m.Get(mcp.MetaKeyProtocolVersion); len(raw) > 0 && raw[0] == '"' {
 		return unquoteText(raw)
@@ -42,7 +42,7 @@ func (m Meta) protocolVersion() string {
 	return ""
 }
 
-// declaredCapabilities are those the client declares for this request; nil without, or when they are malformed.
+// declaredCapabilities returns those the client declares for this request; nil without, or when they are malformed.
 func (m Meta) declaredCapabilities() *mcp.ClientCapabilities {
 	raw := m.Get(mcp.MetaKeyClientCapabilities)
 	if string(raw) == "{}" {
@@ -55,7 +55,7 @@ func (m Meta) declaredCapabilities() *mcp.ClientCapabilities {
 	return declared
 }
 
-// traceContext is what the request says of its trace (SEP-414).
+// traceContext returns what the request says of its trace (SEP-414).
 func (m Meta) traceContext() Trace {
 	return Trace{Parent: m.Get("traceparent"), State: m.Get("tracestate")}
 }
@@ -91,7 +91,7 @@ func (m Meta) checkNotifications() *Failure {
 	return nil
 }
 
-// logLevels are those of RFC 5424, as MCP names them.
+// logLevels are those of RFC 5424 (section 6.2.1), as MCP names them.
 var logLevels = []mcp.LoggingLevel{
 	mcp.LoggingLevelDebug, mcp.LoggingLevelInfo, mcp.LoggingLevelNotice, mcp.LoggingLevelWarning,
 	mcp.LoggingLevelError, mcp.LoggingLevelCritical, mcp.LoggingLevelAlert, mcp.LoggingLevelEmergency,

@@ -9,7 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// notificationWriter takes what is sent during a request: the events of a response, or lines of a pipe. It reports
+// notificationWriter takes what is sent during a request: the events of a response, or lines on stdio. It reports
 // whether its client is gone; after that it writes nothing.
 type notificationWriter interface {
 	notify(note mcp.JSONRPCNotification) (gone bool)

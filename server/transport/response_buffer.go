@@ -68,7 +68,7 @@ var jsonType = []string{"application/json"}
 // maxImplicitLength is up to which size net/http finds out the length of a response by itself.
 const maxImplicitLength = 2048
 
-// send writes the page as the only content of a response.
+// send writes the buffer as the only content of a response.
 func (p *responseBuffer) send(w http.ResponseWriter, status int) {
 	header := w.Header()
 	header["Content-Type"] = jsonType

@@ -46,7 +46,7 @@ type Tool struct {
 	Call       func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
 }
 
-// deriveCapabilities are those of a server in revision 2026-07-28, and for older clients on a connection.
+// deriveCapabilities returns those of a server in revision 2026-07-28, and for older clients on a connection.
 func (s *Server) deriveCapabilities() mcp.ServerCapabilities {
 	has := mcp.ServerCapabilities{Extensions: s.Extensions}
 	if _, there := s.Methods[mcp.MethodPromptsList]; there {
@@ -74,7 +74,7 @@ func (s *Server) deriveCapabilities() mcp.ServerCapabilities {
 	return has
 }
 
-// withoutChanges is s as older clients see it over HTTP: they have no channel to be told of changes by.
+// withoutChanges returns s as older clients see it over HTTP: they have no channel to be told of changes by.
 func (s Server) withoutChanges() Server {
 	s.PromptsChange, s.ToolsChange, s.ResourcesChange, s.ResourceUpdates = false, false, false, false
 	return s
@@ -103,7 +103,7 @@ func (s *Server) answerDiscover(context.Context, *Call) (any, error) {
 	}, nil
 }
 
-// sortedTools are the definitions of the tools, in the order of their names.
+// sortedTools returns the definitions of the tools, in the order of their names.
 func (s *Server) sortedTools() []mcp.Tool {
 	list := make([]mcp.Tool, len(s.Tools))
 	for i := range s.Tools {

@@ -18,7 +18,7 @@ type eventStream struct {
 	err     error
 }
 
-// newEventStream are those of a request that may be answered by a stream.
+// newEventStream makes the stream of a request that may be answered by one.
 func (h *Handler) newEventStream(x *exchange) *eventStream {
 	return &eventStream{h: h, w: x.w, control: x.control, id: x.envelope.ID}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 )
 
-// maxInFlight bounds the requests of one pipe that are not answered yet, streams included.
+// maxInFlight bounds the requests of one connection that are not answered yet, streams included.
 const maxInFlight = 1024
 
 // stdioConn is one client that started this program, or was started with it: every line is a message, and the

@@ -21,7 +21,7 @@ var (
 	errStalled  = errors.New("the client does not read")
 )
 
-// readLine is the next line without its end, and without blanks around it. A line over the limit is
+// readLine returns the next line without its end, and without blanks around it. A line over the limit is
 // skipped. The last one need not end.
 func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
 	var line []byte
@@ -44,7 +44,7 @@ func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
 }
 
 // lineWriter writes messages as lines, one after the other. Where the client does not read, whoever writes is
-// freed after a while, and then nobody writes any more. It is an outlet.
+// freed after a while, and then nobody writes any more.
 type lineWriter struct {
 	h   *Handler
 	out io.Writer

@@ -68,7 +68,7 @@ func (s *subscriber) setFilter(filter mcp.SubscriptionFilter) {
 	}))
 }
 
-// currentURIs are the URIs of the resources the stream is told of.
+// currentURIs returns the URIs of the resources the stream is told of.
 func (s *subscriber) currentURIs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,7 +18,7 @@ type subscriptions struct {
 	limit int
 	mu    sync.Mutex
 	open  map[*subscriber]struct{}
-	// perCaller counts the streams of each caller, and about has those that follow a resource, by URI.
+	// perCaller counts the streams of each caller, and byURI has those that follow a resource, by URI.
 	perCaller map[string]int
 	byURI     map[string]map[*subscriber]struct{}
 	// stopping ends every stream, those to come included.
@@ -71,7 +71,7 @@ func (s *subscriptions) closeStream(one *subscriber) {
 	}
 }
 
-// followURIs tells a session of a resource from now on, ignore no longer.
+// followURIs tells a subscriber of resources from now on, unfollowURIs no longer.
 func (s *subscriptions) followURIs(one *subscriber, uris []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,22 +93,22 @@ func (s *subscriptions) unfollowURIs(one *subscriber, uris []string) {
 	}
 }
 
-// snapshot is who there is now; whoever is told is told outside the lock.
+// snapshot returns who there is now; whoever is told is told outside the lock.
 func (s *subscriptions) snapshot(of func() map[*subscriber]struct{}) []*subscriber {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	who := of()
-	sessions := make([]*subscriber, 0, len(who))
+	subscribers := make([]*subscriber, 0, len(who))
 	for one := range who {
-		sessions = append(sessions, one)
+		subscribers = append(subscribers, one)
 	}
-	return sessions
+	return subscribers
 }
 
 // Stop ends every open stream with its final result. New ones end at once.
 func (h *Handler) Stop() { h.subscriptions.stop() }
 
-// OpenStreams counts the open ones.
+// OpenStreams counts the open streams.
 func (h *Handler) OpenStreams() int {
 	h.subscriptions.mu.Lock()
 	defer h.subscriptions.mu.Unlock()
@@ -135,7 +135,7 @@ func (h *Handler) NotifyResourcesChanged(concerned Audience) {
 	h.subscriptions.notifyChanged(resourcesChanged, concerned)
 }
 
-// FollowedURIs are the URIs of the resources that streams follow.
+// FollowedURIs returns the URIs of the resources that streams follow.
 func (h *Handler) FollowedURIs() []string {
 	h.subscriptions.mu.Lock()
 	defer h.subscriptions.mu.Unlock()

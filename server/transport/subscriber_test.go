@@ -8,8 +8,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// TestOneUpdateIsPending at most: what changes faster than a client reads is told once.
-func TestOneUpdateIsPending(t *testing.T) {
+// TestSubscriber_KeepsOneUpdatePending at most: what changes faster than a client reads is told once.
+func TestSubscriber_KeepsOneUpdatePending(t *testing.T) {
 	t.Parallel()
 	h := New(Config{Server: Server{}})
 	one := h.subscriptions.openConnection(t.Context(), "")

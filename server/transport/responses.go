@@ -19,14 +19,14 @@ func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
 	return f
 }
 
-// reject writes a failure over whatever the page holds.
+// reject writes a failure over whatever the buffer holds.
 func (h *Handler) reject(x *exchange, f *Failure, status int) {
 	x.buffer.Reset()
 	_ = h.writeResponse(x.buffer, x.envelope.ID, nil, f)
 	h.sendBuffer(x, status)
 }
 
-// writeResponse writes a whole response into a page. A result that cannot be encoded is a failure inside.
+// writeResponse writes a whole response into a buffer. A result that cannot be encoded is an internal error.
 func (h *Handler) writeResponse(p *responseBuffer, id json.RawMessage, result any, f *Failure) *Failure {
 	start := p.Len()
 	if err := p.appendResponse(id, result, f); err != nil {
@@ -38,7 +38,7 @@ func (h *Handler) writeResponse(p *responseBuffer, id json.RawMessage, result an
 	return f
 }
 
-// writeNotification writes a notification into a page. One that cannot be encoded costs the client nothing else.
+// writeNotification writes a notification into a buffer. One that cannot be encoded costs the client nothing else.
 func (h *Handler) writeNotification(p *responseBuffer, note mcp.JSONRPCNotification) bool {
 	if err := p.encoder.Encode(note); err != nil {
 		h.config.Log.Error("A notification could not be encoded", "method", note.Method, "err", err)
@@ -47,7 +47,7 @@ func (h *Handler) writeNotification(p *responseBuffer, note mcp.JSONRPCNotificat
 	return true
 }
 
-// sendBuffer writes the page as the only content of a response.
+// sendBuffer writes the buffer as the only content of a response.
 func (h *Handler) sendBuffer(x *exchange, status int) {
 	h.limitWrite(x.control)
 	x.buffer.send(x.w, status)

@@ -1,4 +1,4 @@
-// Package transporttest is for tests of what speaks MCP: a witness that holds what a server says against the official
+// Package transporttest is for tests of what speaks MCP: a checker that compares what a server says with the official
 // schemas.
 //
 // It knows nothing of what is served. Its invariant: what breaks the schema, or tells of the inside, fails the test.
@@ -59,12 +59,12 @@ type revisionSchema struct {
 	compiler *jsonschema.Compiler
 }
 
-// SchemaChecker holds what a server says against the official schemas.
+// SchemaChecker compares what a server says with the official schemas.
 type SchemaChecker struct {
 	schemas map[string]*revisionSchema
 }
 
-// NewSchemaChecker reads the schemas of both revisions in a folder. Where they are not, it sees leaks only.
+// NewSchemaChecker reads the schemas of both revisions in a folder. Without them it finds leaks only.
 func NewSchemaChecker(folder string) *SchemaChecker {
 	w := &SchemaChecker{schemas: make(map[string]*revisionSchema)}
 	for _, revision := range []string{Newest, Older} {
@@ -85,10 +85,10 @@ func NewSchemaChecker(folder string) *SchemaChecker {
 	return w
 }
 
-// NoSchemas reports whether there are no schemas.
+// NoSchemas reports whether there are none: then only leaks are found.
 func (w *SchemaChecker) NoSchemas() bool { return len(w.schemas) == 0 }
 
-// validate holds a value against a definition.
+// validate compares a value with a definition.
 func (o *revisionSchema) validate(definition string, value any) error {
 	o.mu.Lock()
 	schema, err := o.compiler.Compile(o.revision + ".json#/$defs/" + definition)
@@ -102,7 +102,7 @@ func (o *revisionSchema) validate(definition string, value any) error {
 	return nil
 }
 
-// Check holds one message of a server to a request of some method against the schema of a revision. An id
+// Check compares one message of a server, to a request of some method, with the schema of a revision. An id
 // that could not be read is null, as JSON-RPC has it, where the schema knows only to leave it out.
 func (w *SchemaChecker) Check(revision, method string, raw []byte) error {
 	schema := w.schemas[revision]
@@ -144,7 +144,7 @@ func (w *SchemaChecker) Check(revision, method string, raw []byte) error {
 	return schema.validate(definition, message["result"])
 }
 
-// RequestInfo is what a request says of itself: its method and the revision it speaks.
+// RequestInfo returns what a request says of itself: its method and the revision it speaks.
 func RequestInfo(header http.Header, body []byte) (method, revision string) {
 	var message struct {
 		Method string
@@ -161,7 +161,7 @@ func RequestInfo(header http.Header, body []byte) (method, revision string) {
 	return message.Method, revision
 }
 
-// Wrap is a handler whose every answer is held against the schemas.
+// Wrap makes a handler whose every answer is compared with the schemas.
 func (w *SchemaChecker) Wrap(tb testing.TB, handler http.Handler) http.Handler {
 	tb.Helper()
 	return http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
@@ -229,7 +229,7 @@ var leaks = []*regexp.Regexp{
 	regexp.MustCompile(`SQLSTATE`), regexp.MustCompile(`0x[0-9a-f]{6}`), regexp.MustCompile(`secret`),
 }
 
-// FindLeak is what of the inside a message says; nil when it keeps quiet.
+// FindLeak returns what of the inside a message says; nil when there is nothing.
 func FindLeak(message []byte) []byte {
 	for _, leak := range leaks {
 		if inner := leak.Find(message); inner != nil {

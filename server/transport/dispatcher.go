@@ -105,7 +105,7 @@ func newDispatcher(srv Server, log *slog.Logger) *dispatcher {
 	return d
 }
 
-// findRoute returns the row of a method that a client of an era has; nil when there is none.
+// findRoute returns the route of a method that a client of an era has; nil when there is none.
 func (d *dispatcher) findRoute(modern bool, method string) *route {
 	r := d.routes[method]
 	if r == nil || r.era != everyEra && (r.era == modernEra) != modern {
@@ -114,7 +114,7 @@ func (d *dispatcher) findRoute(modern bool, method string) *route {
 	return r
 }
 
-// readCall fills in a call by what a message asks for, and returns the row of its method, with what is wrong with its
+// readCall fills in a call by what a message asks for, and returns the route of its method, with what is wrong with its
 // params. Those of a method that is not served may be anything.
 func (d *dispatcher) readCall(e *envelope, call *Call, modern bool, body []byte) (*route, *Failure) {
 	call.Method, call.Version, call.Modern, call.Meta = e.Method, e.version, modern, e.Params.Meta
@@ -155,7 +155,7 @@ func (r *route) readParams(e *envelope, call *Call, body []byte) *Failure {
 	return r.read(call, &e.Params)
 }
 
-// dispatch answers a call by the row of its method. The result is nil with a failure.
+// dispatch answers a call by the route of its method. The result is nil with a failure.
 func (d *dispatcher) dispatch(ctx context.Context, r *route, call *Call) (result any, f *Failure) {
 	if r == nil {
 		return nil, d.notServed(call)
@@ -176,7 +176,7 @@ func (d *dispatcher) dispatch(ctx context.Context, r *route, call *Call) (result
 	return d.completeResult(call, result, r.TTL), nil
 }
 
-// offeredChanges are the lists that streams can be told of.
+// offeredChanges returns the filter of all lists that streams can be told of.
 func (d *dispatcher) offeredChanges() mcp.SubscriptionFilter {
 	has := &d.has
 	return mcp.SubscriptionFilter{
