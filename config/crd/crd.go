@@ -1,5 +1,5 @@
-// Package crd carries the custom resource definitions as they are installed, for whoever has to judge
-// a manifest without an API server.
+// Package crd carries the custom resource definitions as they are installed, for whoever validates
+// manifests without an API server.
 //
 // It imports nothing and says nothing of its own: the YAML beside it is generated from api/v1alpha1.
 package crd

@@ -36,7 +36,7 @@ type Store interface {
 	BeginChange(ctx context.Context, change store.OpenChange, intent store.Intent) error
 	MarkChangeApplied(ctx context.Context, id, uid string, generation int64) error
 	FinalizeChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error
-	FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error
+	FinalizeAppliedChange(ctx context.Context, change store.AppliedChange, reason, message string) error
 	ExpireChanges(ctx context.Context) error
 	RemoveKeepingPolicy(ctx context.Context, key store.Key, uid string) error
 }

@@ -38,7 +38,7 @@ type Store interface {
 	Publish(ctx context.Context, p store.Publication) (store.Published, error)
 	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
 	AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.AppliedChange, error)
-	FinalizeAppliedChange(ctx context.Context, carried store.AppliedChange, reason, message string) error
+	FinalizeAppliedChange(ctx context.Context, change store.AppliedChange, reason, message string) error
 }
 
 // Reconciler publishes Prompts.

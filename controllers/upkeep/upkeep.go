@@ -139,8 +139,8 @@ func (r *Runner) checkNotRestored(version string) error {
 	return nil
 }
 
-// runComparison compares rows and objects, enqueues what drifted and removes orphans: rows are read first, then objects, so that an object made in between is not
-// missed. Another cluster's rows are none of ours to compare.
+// runComparison compares rows and objects, enqueues what drifted and removes orphans. Rows are read first, then objects, so
+// that an object made in between is not missed. Another cluster's rows are none of ours to compare.
 func (r *Runner) runComparison(ctx context.Context) error {
 	if err := r.Store.CheckCluster(ctx); err != nil {
 		return err

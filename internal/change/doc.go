@@ -50,7 +50,7 @@
 //	                  ▼
 //	┌──────────────────────────────────┐   another writer replaced the edit, deleted the object,
 //	│ Applied                          ├──── or the API server's store was restored ────▶ Conflict
-//	│   looked at again while it takes │
+//	│   checked again while it takes   │
 //	│   longer than 2 s                ├──── the object cannot be published ────▶ Blocked
 //	└─────────────────┬────────────────┘
 //	                  │ the publish that serves it, or the tombstone

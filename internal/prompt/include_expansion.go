@@ -196,7 +196,7 @@ func (e *expansion) writeToken(src *source, t token) error {
 }
 
 // readsBack checks the law that makes stored Documents safe to render: the normal form, read exactly, is
-// what was written. write keeps it; this holds write to it.
+// what was written. writeToken keeps it; this holds writeToken to it.
 func (e *expansion) readsBack(text string) bool {
 	tokens, err := parseMustache(&source{text: text}, exact)
 	return err == nil && slices.EqualFunc(tokens, e.tokens, func(a, b token) bool {

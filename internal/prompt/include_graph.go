@@ -90,7 +90,7 @@ func startAtSmallest(cycle []string) []string {
 
 // IncludeDepth tells how many includes lie on the longest way down from name: 0 for a prompt without any.
 // What the members of a cycle include is not followed, because such a prompt is taken as it was
-// last published. A member of a cycle itself has no end; its IncludeDepth is MaxDepth+1.
+// last published. A member of a cycle itself has no end; its depth is MaxDepth+1.
 //
 // It is linear in what can be reached, and asks includes once for each prompt.
 func IncludeDepth(name string, includes func(string) []string) int {

@@ -25,8 +25,8 @@ import (
 // tests has less of both.
 const promptsVariable = "LECTERN_SCENARIO_PROMPTS"
 
-// What the heap of a server may grow to: heapOver times its bound, which is what lives, as much garbage
-// again by Go's default, and half as much for what the estimate misses; and heapBeside for what is
+// What the heap of a server may grow to: heapFactor times its bound, which is what lives, as much garbage
+// again by Go's default, and half as much for what the estimate misses; and heapOverhead for what is
 // not the catalog's.
 const (
 	heapFactor   = 2.5
