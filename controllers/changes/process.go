@@ -14,7 +14,6 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/change"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
-	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -105,7 +104,7 @@ func (c *Changes) getObject(ctx context.Context, key store.Key) (*v1alpha1.Promp
 func (c *Changes) writeObject(ctx context.Context, request store.OpenChange, object *v1alpha1.Prompt, v *change.View, spec v1alpha1.PromptSpec) (lost attemptID, err error) {
 	if request.Action != store.ActionDelete {
 		_, err := promptobject.ResolveAndCompile(ctx, c.Store, request.Key.Namespace, promptobject.SpecOf(&spec))
-		if isCompileError(err) {
+		if promptobject.ReasonFor(err) != "" {
 			return attemptID{}, c.rejectOnceOver(ctx, request, v, change.NewRefusal(store.ReasonInvalid, "%v", err))
 		}
 		if err != nil {
@@ -148,16 +147,6 @@ func (c *Changes) writeObject(ctx context.Context, request store.OpenChange, obj
 		return attemptID{}, c.Store.RemoveKeepingPolicy(ctx, request.Key, string(written.UID))
 	}
 	return attemptID{}, c.recordApplied(ctx, request, written, written.Generation)
-}
-
-func isCompileError(err error) bool {
-	var (
-		template *prompt.TemplateError
-		spec     *prompt.SpecError
-		limit    *prompt.LimitError
-		includes *prompt.IncludeError
-	)
-	return errors.As(err, &template) || errors.As(err, &spec) || errors.As(err, &limit) || errors.As(err, &includes)
 }
 
 // recordApplied records in the database, and in an event, that the object has the edit since a generation.

@@ -13,12 +13,8 @@ import (
 // replaceIfUnchanged puts part in the place of target if that is still as it was. It compares what it took out after it took
 // it out, because an editor may save at any time; what was saved goes back, and what that took out is compared again.
 func replaceIfUnchanged(part, target string, before, after []byte) error {
-	now, err := os.ReadFile(filepath.Clean(target))
-	if err != nil {
-		return movedIfGone(err)
-	}
-	if !bytes.Equal(now, before) {
-		return errMoved
+	if err := checkUnchanged(target, before); err != nil {
+		return err
 	}
 	return swapIfUnchanged(part, target, before, after)
 }

@@ -58,12 +58,8 @@ func createFile(name string, content []byte) error {
 
 // removeFile takes a file away that is still as it was. Of a link the link goes, and not what it leads to.
 func removeFile(name string, before []byte) error {
-	now, err := os.ReadFile(filepath.Clean(name))
-	if err != nil {
-		return movedIfGone(err)
-	}
-	if !bytes.Equal(now, before) {
-		return errMoved
+	if err := checkUnchanged(name, before); err != nil {
+		return err
 	}
 	if stat, err := os.Lstat(name); err != nil || stat.Mode()&fs.ModeSymlink != 0 {
 		err = errors.Join(err, os.Remove(name))
@@ -148,6 +144,19 @@ func syncFolder(folder string) {
 	}
 }
 
+// checkUnchanged returns errMoved when a file does not have this content any more, or is gone.
+func checkUnchanged(name string, content []byte) error {
+	now, err := os.ReadFile(filepath.Clean(name))
+	switch {
+	case err != nil:
+		return movedIfGone(err)
+	case !bytes.Equal(now, content):
+		return errMoved
+	default:
+		return nil
+	}
+}
+
 func movedIfGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return errMoved
@@ -158,12 +167,8 @@ func movedIfGone(err error) error {
 // renameOver does what swapIfUnchanged does where the system cannot exchange files. What is saved between the comparison
 // and the rename, which is a moment, would be lost.
 func renameOver(part, target string, before []byte) error {
-	now, err := os.ReadFile(filepath.Clean(target))
-	if err != nil {
-		return movedIfGone(err)
-	}
-	if !bytes.Equal(now, before) {
-		return errMoved
+	if err := checkUnchanged(target, before); err != nil {
+		return err
 	}
 	return os.Rename(part, target)
 }
