@@ -58,7 +58,7 @@ func TestOptions_Validate(t *testing.T) {
 }
 
 func TestOptions_Complete(t *testing.T) {
-	type settled struct {
+	type completed struct {
 		Addresses        []string
 		Metrics          string
 		DefaultNamespace string
@@ -68,17 +68,17 @@ func TestOptions_Complete(t *testing.T) {
 	both := []string{DefaultAddress}
 	for name, tc := range map[string]struct {
 		args []string
-		want settled
+		want completed
 	}{
-		"a server":                   {nil, settled{both, DefaultMetricsAddress, "", "", ""}},
-		"a folder":                   {[]string{"--prompts=."}, settled{both, "", "default", "default", ""}},
-		"a folder with another home": {[]string{"--prompts=.", "--default-namespace=it"}, settled{both, "", "it", "it", ""}},
-		"a folder and metrics":       {[]string{"--prompts=.", "--metrics-address=127.0.0.1:2"}, settled{both, "127.0.0.1:2", "default", "default", ""}},
-		"a client":                   {[]string{"--stdio"}, settled{nil, "", "", "", ""}},
-		"a client and its home":      {[]string{"--stdio", "--default-namespace=it"}, settled{nil, "", "it", "it", ""}},
-		"a client and an address":    {[]string{"--stdio", "--address=127.0.0.1:1"}, settled{[]string{"127.0.0.1:1"}, "", "", "", ""}},
-		"a client and metrics":       {[]string{"--stdio", "--metrics-address=127.0.0.1:2"}, settled{nil, "127.0.0.1:2", "", "", ""}},
-		"a folder and a database":    {[]string{"--prompts=.", "--database-host=db"}, settled{both, "", "default", "default", "--prompts serves a folder and needs no database: leave out --prompts, or --database-host (as an environment variable it is LECTERN_DATABASE_HOST)"}},
+		"a server":                   {nil, completed{both, DefaultMetricsAddress, "", "", ""}},
+		"a folder":                   {[]string{"--prompts=."}, completed{both, "", "default", "default", ""}},
+		"a folder with another home": {[]string{"--prompts=.", "--default-namespace=it"}, completed{both, "", "it", "it", ""}},
+		"a folder and metrics":       {[]string{"--prompts=.", "--metrics-address=127.0.0.1:2"}, completed{both, "127.0.0.1:2", "default", "default", ""}},
+		"a client":                   {[]string{"--stdio"}, completed{nil, "", "", "", ""}},
+		"a client and its home":      {[]string{"--stdio", "--default-namespace=it"}, completed{nil, "", "it", "it", ""}},
+		"a client and an address":    {[]string{"--stdio", "--address=127.0.0.1:1"}, completed{[]string{"127.0.0.1:1"}, "", "", "", ""}},
+		"a client and metrics":       {[]string{"--stdio", "--metrics-address=127.0.0.1:2"}, completed{nil, "127.0.0.1:2", "", "", ""}},
+		"a folder and a database":    {[]string{"--prompts=.", "--database-host=db"}, completed{both, "", "default", "default", "--prompts serves a folder and needs no database: leave out --prompts, or --database-host (as an environment variable it is LECTERN_DATABASE_HOST)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var opts Options
@@ -87,7 +87,7 @@ func TestOptions_Complete(t *testing.T) {
 			if err := flags.Parse(tc.args); err != nil {
 				t.Fatal(err)
 			}
-			var got settled
+			var got completed
 			if err := opts.Complete(flags); err != nil {
 				got.Err = err.Error()
 			}

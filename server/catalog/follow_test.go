@@ -153,7 +153,7 @@ func TestUnavailableSince_FirstFailure(t *testing.T) {
 		}
 		requireEqual(t, loadTimeout.String(), time.Since(asked).String())
 
-		began := time.Now() // of the look that follows
+		began := time.Now() // of the read that follows
 		later(5 * feedTimeout)
 		since, cause := c.UnavailableSince()
 		if !since.Equal(began) || !errors.Is(cause, context.DeadlineExceeded) {

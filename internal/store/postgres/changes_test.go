@@ -235,8 +235,8 @@ func TestNextChange_InTurn(t *testing.T) {
 
 	// Whoever saw less than there is has been overtaken.
 	for name, err := range map[string]error{
-		"begin":  d.writer.BeginChange(t.Context(), found, intent),
-		"settle": d.writer.FinalizeChange(t.Context(), found, store.ChangeConflict, store.ReasonNotFound, "words"),
+		"begin":    d.writer.BeginChange(t.Context(), found, intent),
+		"finalize": d.writer.FinalizeChange(t.Context(), found, store.ChangeConflict, store.ReasonNotFound, "words"),
 	} {
 		if !errors.Is(err, store.ErrNotYours) {
 			t.Errorf("%s by an earlier sight gives %v, want %v", name, err, store.ErrNotYours)
@@ -371,7 +371,7 @@ func TestPublish_FinalizesChange(t *testing.T) {
 			// Once more, as every resync does: nothing is written.
 			before := databaseContents(t, d.owner)
 			p = d.publicationWithChange("u1", 2, "text", tc.held)
-			if settled := tc.want.State != store.ChangeApplied; settled != (p.Change == nil || !tc.held) {
+			if final := tc.want.State != store.ChangeApplied; final != (p.Change == nil || !tc.held) {
 				t.Errorf("a change in state %s is carried on: %+v", tc.want.State, p.Change)
 			}
 			if p.Change == nil {
@@ -572,11 +572,11 @@ func TestWriter_ForeignClusterChanges(t *testing.T) {
 	foreign := openStore(t, d.owner).Writer("another cluster")
 	_ = foreign.ClaimDatabase(t.Context())
 	for name, err := range map[string]error{
-		"begin":   foreign.BeginChange(t.Context(), c, store.Intent{}),
-		"apply":   foreign.MarkChangeApplied(t.Context(), c.ID, "u1", 1),
-		"settle":  foreign.FinalizeChange(t.Context(), c, store.ChangeRefused, store.ReasonOwnedElsewhere, "words"),
-		"expire":  foreign.ExpireChanges(t.Context()),
-		"carried": foreign.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID}, "X", "words"),
+		"begin":    foreign.BeginChange(t.Context(), c, store.Intent{}),
+		"apply":    foreign.MarkChangeApplied(t.Context(), c.ID, "u1", 1),
+		"finalize": foreign.FinalizeChange(t.Context(), c, store.ChangeRefused, store.ReasonOwnedElsewhere, "words"),
+		"expire":   foreign.ExpireChanges(t.Context()),
+		"carried":  foreign.FinalizeAppliedChange(t.Context(), store.AppliedChange{ID: c.ID}, "X", "words"),
 	} {
 		if _, ok := errors.AsType[*store.ForeignClusterError](err); !ok {
 			t.Errorf("%s gives %v, want that the database is another cluster's", name, err)

@@ -17,7 +17,7 @@ const secret = "the secret"
 // TestFinalize_ErasesEdit: a text that is withdrawn, before or after, is in no request that has an end, whatever
 // it was. A repeat is told from another request all the same.
 func TestFinalize_ErasesEdit(t *testing.T) {
-	settles := func(state store.ChangeState) func(*testing.T, changeFixture) {
+	finalizes := func(state store.ChangeState) func(*testing.T, changeFixture) {
 		return func(t *testing.T, d changeFixture) {
 			require.NoError(t, d.writer.FinalizeChange(t.Context(), d.nextChange(), state, "Reason", "words"))
 		}
@@ -30,8 +30,8 @@ func TestFinalize_ErasesEdit(t *testing.T) {
 		}
 	}
 	for name, end := range map[string]func(*testing.T, changeFixture){
-		"refused":    settles(store.ChangeRefused),
-		"conflict":   settles(store.ChangeConflict),
+		"refused":    finalizes(store.ChangeRefused),
+		"conflict":   finalizes(store.ChangeConflict),
 		"published":  publishes(true),
 		"superseded": publishes(false),
 		"blocked": func(t *testing.T, d changeFixture) {

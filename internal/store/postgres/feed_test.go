@@ -156,10 +156,10 @@ func TestPublish_WriterOnlyNotifiesNobody(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.Publish(t.Context(), newPublication(t, handover, "u1", 3, "visible"))
 	require.NoError(t, err)
-	heard, err := conn.WaitForNotification(t.Context())
+	received, err := conn.WaitForNotification(t.Context())
 	require.NoError(t, err)
-	if heard.Payload != "2" {
-		t.Errorf("the first notification is of revision %s, want 2, that of the visible change", heard.Payload)
+	if received.Payload != "2" {
+		t.Errorf("the first notification is of revision %s, want 2, that of the visible change", received.Payload)
 	}
 }
 

@@ -43,11 +43,11 @@ func (s *Store) listenOnce(ctx context.Context, channel string, wake func()) err
 	defer closeWithin(ctx, conn)
 	wake()
 	for {
-		heard, err := waitForNotification(ctx, conn)
+		received, err := waitForNotification(ctx, conn)
 		if err != nil {
 			return err
 		}
-		if heard {
+		if received {
 			wake()
 		}
 	}
@@ -81,7 +81,7 @@ func closeWithin(ctx context.Context, conn *pgx.Conn) {
 }
 
 // waitForNotification returns false when the connection is silent and a ping shows that it is well.
-func waitForNotification(ctx context.Context, conn *pgx.Conn) (heard bool, err error) {
+func waitForNotification(ctx context.Context, conn *pgx.Conn) (received bool, err error) {
 	waiting, cancel := context.WithTimeout(ctx, listenPing)
 	defer cancel()
 	if _, err := conn.WaitForNotification(waiting); err == nil {

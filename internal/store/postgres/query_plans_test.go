@@ -56,7 +56,7 @@ func TestQueryPlans_Reads(t *testing.T) {
 	}
 }
 
-// TestQueryPlans_Changes: what the controller asks with every reconcile and every two seconds touches no settled request, and
+// TestQueryPlans_Changes: what the controller asks with every reconcile and every two seconds touches no final request, and
 // a withdrawal or a repeat none but its own.
 func TestQueryPlans_Changes(t *testing.T) {
 	t.Parallel()
@@ -88,7 +88,7 @@ func TestQueryPlans_Changes(t *testing.T) {
 			t.Errorf("%s: the plan has a Seq Scan:\n%s", name, plan)
 		}
 		if touched := touchedPages(t, plan); touched > 50 {
-			t.Errorf("%s touches %.0f pages beside 100,000 settled requests:\n%s", name, touched, plan)
+			t.Errorf("%s touches %.0f pages beside 100,000 final requests:\n%s", name, touched, plan)
 		}
 	}
 }

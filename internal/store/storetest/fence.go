@@ -279,7 +279,7 @@ func testListRows(t *testing.T, b subjectTest) {
 		}
 	}
 	requireEqual(b, "rows", want, got)
-	settled, err := b.ListRows(b.Context(), store.Key{}, 1, -time.Minute)
+	quiescent, err := b.ListRows(b.Context(), store.Key{}, 1, -time.Minute)
 	require.NoError(b, err)
-	requireEqual(b, "settled a minute from now", true, settled[0].Quiescent)
+	requireEqual(b, "quiescent a minute from now", true, quiescent[0].Quiescent)
 }
