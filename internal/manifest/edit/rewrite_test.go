@@ -427,7 +427,7 @@ func TestRewriteSpec_Refuses(t *testing.T) {
 	}
 }
 
-func TestAppendPrompt_AndRemove(t *testing.T) {
+func TestFormatPrompt(t *testing.T) {
 	t.Parallel()
 	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{
 		Title: "Yes", Tags: []string{"a", "on"}, Metadata: &runtime.RawExtension{Raw: []byte(`{"owner":"ops","n":1}`)}, Syntax: "Simple",
@@ -435,7 +435,7 @@ func TestAppendPrompt_AndRemove(t *testing.T) {
 		Text:      "# Hello {{who}}\n\n  - {{n}}\n",
 	}}
 	p.Name = "added"
-	const written = `apiVersion: lectern.dev/v1alpha1
+	const want = `apiVersion: lectern.dev/v1alpha1
 kind: Prompt
 metadata:
   name: added
@@ -454,36 +454,15 @@ spec:
 
       - {{n}}
 `
-	for name, tc := range map[string]struct{ before, after, removed string }{
-		"nothing":                {"", written, ""},
-		"a document":             {commented, commented + "---\n" + written, commented},
-		"no last newline":        {"a: b", "a: b\n---\n" + written, "a: b\n"},
-		"a separator at the end": {"a: b\n---\n", "a: b\n---\n" + written, "a: b\n"},
-		"a separator first":      {"---\n", "---\n" + written, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			after, err := AppendPrompt([]byte(tc.before), &p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.after, string(after)); diff != "" {
-				t.Errorf("appended (-want +got)\n%s", diff)
-			}
-			if diff := cmp.Diff(p.Spec, specIn(t, string(after), "added"), sameMetadata); diff != "" {
-				t.Errorf("spec (-want +got)\n%s", diff)
-			}
-			if _, err := AppendPrompt(after, &p); err == nil || err.Error() != "prompt default/added is in the file already" {
-				t.Errorf("a second time: %v", err)
-			}
-			removed, err := RemovePrompt(after, key("added"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.removed, string(removed)); diff != "" {
-				t.Errorf("removed (-want +got)\n%s", diff)
-			}
-		})
+	got, err := FormatPrompt(&p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(p.Spec, specIn(t, string(got), "added"), sameMetadata); diff != "" {
+		t.Errorf("spec (-want +got)\n%s", diff)
 	}
 }
 
@@ -494,6 +473,9 @@ func TestRemovePrompt(t *testing.T) {
 	for name, tc := range map[string]struct{ file, want string }{
 		"the first document":     {commented, other},
 		"between others":         {"a: b\n---\n" + commented, "a: b\n---\n" + other},
+		"the last document":      {other + "---\n" + named("greeting"), other},
+		"after another kind":     {"a: b\n---\n" + named("greeting"), "a: b\n"},
+		"after a separator":      {"---\n" + named("greeting"), ""},
 		"an item of a List":      {list, "kind: List\nitems:\n- kind: Other # c\n# end\n"},
 		"the only item":          {strings.Replace(list, "- kind: Other # c\n", "", 1), "kind: List\nitems: []\n# end\n"},
 		"an item in brackets":    {`{"kind":"List","items":[{"apiVersion":"lectern.dev/v1alpha1","kind":"Prompt","metadata":{"name":"greeting"},"spec":{"text":"x"}},{"kind":"Other"}]}`, `{"kind":"List","items":[{"kind":"Other"}]}`},
@@ -501,13 +483,16 @@ func TestRemovePrompt(t *testing.T) {
 		"a comment by itself":    {"# top\n---\n" + named("greeting"), "# top\n"},
 		"a line that looks like": {named("greeting") + "---\n" + head + "  text: \"a\n\n    --- b\"\n", head + "  text: \"a\n\n    --- b\"\n"},
 	} {
-		got, err := RemovePrompt([]byte(tc.file), key("greeting"))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if diff := cmp.Diff(tc.want, string(got)); diff != "" {
-			t.Errorf("%s (-want +got)\n%s", name, diff)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := RemovePrompt([]byte(tc.file), key("greeting"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, string(got)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
 	}
 	if _, err := RemovePrompt([]byte(commented), key("x")); err == nil || err.Error() != "prompt default/x is not in the file" {
 		t.Errorf("got %v", err)

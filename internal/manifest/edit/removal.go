@@ -2,48 +2,13 @@ package edit
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"slices"
 
-	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
-
-// AppendPrompt adds a manifest to a file as its last document; what is there keeps its bytes. The error is an
-// *promptobject.EditError.
-func AppendPrompt(file []byte, p *v1alpha1.Prompt) ([]byte, error) {
-	added, err := FormatPrompt(p)
-	if err != nil {
-		return nil, err
-	}
-	before := snapshotManifests(file)
-	key := effectiveKey(p)
-	if _, there := before[key]; there {
-		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s is in the file already", key)}
-	}
-	lines := "\n"
-	if bytes.Contains(file, []byte("\r\n")) {
-		lines = "\r\n"
-		added = bytes.ReplaceAll(added, []byte("\n"), []byte(lines))
-	}
-	text := slices.Clone(file)
-	if len(text) > 0 && text[len(text)-1] != '\n' {
-		text = append(text, lines...)
-	}
-	if len(bytes.TrimSpace(text)) > 0 && !manifest.IsSeparator(text[bytes.LastIndexByte(text[:len(text)-1], '\n')+1:]) {
-		text = append(text, "---"+lines...)
-	}
-	text = append(text, added...)
-	after := snapshotManifests(text)
-	if _, there := after[key]; !there {
-		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s cannot be added to the file; put it into a file of its own", key)}
-	}
-	delete(after, key)
-	return text, checkUnchangedElsewhere(before, after)
-}
 
 // RemovePrompt takes a prompt out of a file, with the comments of its document; what is left keeps its bytes, and
 // is nothing when the file held nothing else. The error is a *promptobject.EditError; the prompt must be in the file.
@@ -111,13 +76,4 @@ func checkUnchangedElsewhere(before, after map[store.Key]any) error {
 		return nil
 	}
 	return &promptobject.EditError{Problem: "the file is written in a way that cannot be edited here; edit it by hand"}
-}
-
-// effectiveKey returns the key a manifest has once it is read.
-func effectiveKey(p *v1alpha1.Prompt) store.Key {
-	key := promptobject.KeyOf(p)
-	if key.Namespace == "" {
-		key.Namespace = promptobject.DefaultNamespace
-	}
-	return key
 }
