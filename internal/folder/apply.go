@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/change"
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
@@ -135,7 +136,7 @@ func (f *Folder) outcomeOf(ctx context.Context, request *store.ChangeRequest) (s
 	case e.Manifest == nil:
 		return store.ChangeOutcome{}, errors.New("what was written is not there any more")
 	case e.Prompt.Spec.Suspend:
-		is.State, is.Reason, is.Message = store.ChangeBlocked, promptobject.Suspended, "spec.suspend is set in the file, so what is served stays as it was"
+		is.State, is.Reason, is.Message = store.ChangeBlocked, v1alpha1.ReasonSuspended, "spec.suspend is set in the file, so what is served stays as it was"
 	case live.err != nil:
 		is.State, is.Reason, is.Message = store.ChangeBlocked, promptobject.ReasonFor(live.err), live.err.Error()
 	default:

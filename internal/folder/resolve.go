@@ -18,21 +18,21 @@ type entry struct {
 	*manifest.Manifest
 	path    string // of its file in the folder
 	written time.Time
-	// knownFaults are the invalid documents the file had then.
-	knownFaults map[manifest.Fingerprint]bool
+	// knownInvalid are the invalid documents the file had then.
+	knownInvalid map[manifest.Fingerprint]bool
 	// stale says that the file has other invalid documents now, and no longer this one.
 	stale bool
 }
 
 // resolveEntries decides which manifest stands for each key. Of several it is the one of the file that had the key before,
-// else the first in order of paths. What is in no file any more stays while the file it was in has faults it did not
-// have then: a bad edit never takes down what is served. Whatever else is missing is gone.
+// else the first in order of paths. What is in no file any more stays while the file it was in has invalid documents it did
+// not have then: a bad edit never takes down what is served. Whatever else is missing is gone.
 func resolveEntries(seen *scanResult, before map[store.Key]entry) (now map[store.Key]entry, gone []store.Key, problems []manifest.Problem) {
 	now = make(map[store.Key]entry, len(before))
 	for _, path := range slices.Sorted(maps.Keys(seen.files)) {
 		f := seen.files[path]
 		for _, m := range f.set.Manifests {
-			found := entry{Manifest: m, path: path, written: f.stat.ModTime(), knownFaults: f.set.InvalidDocuments}
+			found := entry{Manifest: m, path: path, written: f.stat.ModTime(), knownInvalid: f.set.InvalidDocuments}
 			first, double := now[m.Key()]
 			if double && before[m.Key()].path == path {
 				first, found = found, first
@@ -49,7 +49,7 @@ func resolveEntries(seen *scanResult, before map[store.Key]entry) (now map[store
 		if _, there := now[key]; there {
 			continue
 		}
-		if f := seen.files[was.path]; f != nil && !f.hasNoFaultsBut(was.knownFaults) {
+		if f := seen.files[was.path]; f != nil && !f.hasNoInvalidBut(was.knownInvalid) {
 			was.stale = true
 			now[key] = was
 			problems = append(problems, f.set.Foreign...) // one of them may be what it became

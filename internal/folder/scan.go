@@ -29,9 +29,9 @@ type manifestFile struct {
 	set  manifest.Set
 }
 
-// hasNoFaultsBut reports whether everything in the file can be used but what is known not to be: then what is not in it is
+// hasNoInvalidBut reports whether every document of the file is valid but those known not to be: then what is not in it is
 // meant not to be there.
-func (f *manifestFile) hasNoFaultsBut(known map[manifest.Fingerprint]bool) bool {
+func (f *manifestFile) hasNoInvalidBut(known map[manifest.Fingerprint]bool) bool {
 	for invalid := range f.set.InvalidDocuments {
 		if !known[invalid] {
 			return false

@@ -39,9 +39,6 @@ func ReasonFor(err error) string {
 	return ""
 }
 
-// Suspended is the reason of a manifest that asks not to be published.
-const Suspended = v1alpha1.ReasonSuspended
-
 // UnmetReason says what a manifest asks for and did not get though it was published; both are empty when that is nothing.
 func UnmetReason(live store.Published) (reason, message string) {
 	switch {
