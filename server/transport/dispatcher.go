@@ -26,9 +26,8 @@ const (
 type route struct {
 	Method
 	era era
-	// typed is what of the params is decoded with the message; read takes that and the rest, nil nothing.
-	typed typedMember
-	read  func(*Call, *params) *Failure
+	// read takes what the method reads of the params; nil for nothing.
+	read func(*Call, *params) *Failure
 	// rawParams says that the method decodes all of its params.
 	rawParams bool
 	// talks says that the handler may tell something before it answers.
@@ -42,13 +41,13 @@ var protocolRoutes = map[mcp.MCPMethod]route{
 	mcp.MethodSetLogLevel:            {era: legacyEra, read: (*Call).readSetLevel},
 	mcp.MethodServerDiscover:         {era: modernEra},
 	mcp.MethodSubscriptionsListen:    {era: modernEra, read: (*Call).readListen},
-	mcp.MethodPromptsList:            {typed: cursorMember, read: (*Call).readCursor},
-	mcp.MethodPromptsGet:             {typed: nameMember, read: (*Call).readPrompt},
-	mcp.MethodToolsList:              {typed: cursorMember, read: (*Call).readOnlyPage},
-	mcp.MethodToolsCall:              {typed: nameMember, read: (*Call).readTool, talks: true},
-	mcp.MethodResourcesList:          {typed: cursorMember, read: (*Call).readCursor},
-	mcp.MethodResourcesTemplatesList: {typed: cursorMember, read: (*Call).readOnlyPage},
-	mcp.MethodResourcesRead:          {typed: uriMember, read: (*Call).readResource, talks: true},
+	mcp.MethodPromptsList:            {read: (*Call).readCursor},
+	mcp.MethodPromptsGet:             {read: (*Call).readPrompt},
+	mcp.MethodToolsList:              {read: (*Call).readOnlyPage},
+	mcp.MethodToolsCall:              {read: (*Call).readTool, talks: true},
+	mcp.MethodResourcesList:          {read: (*Call).readCursor},
+	mcp.MethodResourcesTemplatesList: {read: (*Call).readOnlyPage},
+	mcp.MethodResourcesRead:          {read: (*Call).readResource, talks: true},
 	mcp.MethodCompletionComplete:     {read: (*Call).readCompletion},
 }
 
@@ -127,32 +126,32 @@ func (d *dispatcher) readCall(e *envelope, call *Call, modern bool, body []byte)
 
 // readParams gives a call what its method reads of the params.
 func (r *route) readParams(e *envelope, call *Call, body []byte) *Failure {
-	if e.mistyped != nil {
-		if f := checkTypes(r.typed, body); f != nil {
-			return f
-		}
-	}
-	if raw := e.Params.Meta; len(raw) > 0 && raw[0] != '{' {
-		return malformedMember("_meta", kindOf(json.RawMessage(raw)))
-	}
-	if e.version == "" {
-		if raw := e.Params.Meta.Get(mcp.MetaKeyProtocolVersion); isPresent(raw) && raw[0] != '"' {
-			return missingMeta(mcp.MetaKeyProtocolVersion)
-		}
+	if f := e.checkParams(); f != nil {
+		return f
 	}
 	if r.rawParams {
 		var message struct {
 			Params json.RawMessage `json:"params"`
 		}
-		if f := decodeParams(body, &message); f != nil {
-			return f
-		}
+		_ = json.Unmarshal(body, &message) // it was read once
 		call.Params = message.Params
 	}
-	if r.read == nil {
+	if r.read != nil {
+		if f := r.read(call, &e.Params); f != nil {
+			return f
+		}
+	}
+	meta := e.Params.Meta
+	if len(meta) > 0 && meta[0] != '{' {
+		return malformedMember("_meta", kindOf(json.RawMessage(meta)))
+	}
+	if e.version != "" {
 		return nil
 	}
-	return r.read(call, &e.Params)
+	if raw := meta.Get(mcp.MetaKeyProtocolVersion); isPresent(raw) && raw[0] != '"' {
+		return missingMeta(mcp.MetaKeyProtocolVersion)
+	}
+	return nil
 }
 
 // dispatch answers a call by the route of its method. The result is nil with a failure.

@@ -23,17 +23,16 @@ type envelope struct {
 
 	// version is the revision that params._meta says the request speaks.
 	version string
-	// mistyped is the first member of the params that is not of the type it has below.
-	mistyped *json.UnmarshalTypeError
+	// badParams says that the params are no object.
+	badParams bool
 }
 
-// params are all members that any method reads. Where one is mistyped, the others are read all the
-// same, and the method says whether it minds.
+// params are all members that any method reads, as the client wrote them: only the method that reads one minds its type.
 type params struct {
-	Name           string          `json:"name"`
-	URI            string          `json:"uri"`
+	Name           json.RawMessage `json:"name"`
+	URI            json.RawMessage `json:"uri"`
 	Arguments      json.RawMessage `json:"arguments"`
-	Cursor         *string         `json:"cursor"`
+	Cursor         json.RawMessage `json:"cursor"`
 	InputResponses json.RawMessage `json:"inputResponses"`
 	RequestState   json.RawMessage `json:"requestState"`
 	Notifications  json.RawMessage `json:"notifications"`
@@ -46,29 +45,36 @@ type params struct {
 
 // decodeMessage reads a message. With a failure the envelope has an ID when the message had a usable one.
 func decodeMessage(body []byte, e *envelope) *Failure {
-	if err := json.Unmarshal(body, e); err != nil {
-		mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err)
-		switch {
-		case !ok:
-			// A syntax error. Nothing of the message is trusted, an id neither.
-			*e = envelope{}
-			return &Failure{Code: mcp.PARSE_ERROR, Message: notJSON(err)}
-		case mistyped.Field == "":
-			return invalidRequest("a message is one JSON object of JSON-RPC; batches are not supported")
-		}
-		e.mistyped = mistyped
+	err := json.Unmarshal(body, e)
+	mistyped, is := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case err != nil && !is:
+		// A syntax error. Nothing of the message is trusted, an id neither.
+		*e = envelope{}
+		return &Failure{Code: mcp.PARSE_ERROR, Message: notJSON(err)}
+	case is && mistyped.Field == "":
+		return invalidRequest("a message is one JSON object of JSON-RPC; batches are not supported")
 	}
+	e.badParams = is && mistyped.Field == "params"
 	e.version = e.Params.Meta.protocolVersion()
 	if f := e.checkID(); f != nil {
 		return f
 	}
 	switch {
-	case e.mistyped != nil && !strings.HasPrefix(e.mistyped.Field, "params"):
-		return invalidRequest(fmt.Sprintf("%s cannot be a JSON %s", e.mistyped.Field, e.mistyped.Value))
+	case is && !e.badParams:
+		return invalidRequest(fmt.Sprintf("%s cannot be a JSON %s", mistyped.Field, mistyped.Value))
 	case e.JSONRPC != mcp.JSONRPC_VERSION:
 		return invalidRequest(`jsonrpc must be "2.0"`)
 	case e.Method == "" && e.Result == nil && e.Error == nil:
 		return invalidRequest("method is missing")
+	}
+	return nil
+}
+
+// checkParams refuses params that are no object. Absent ones, and null, are an empty one.
+func (e *envelope) checkParams() *Failure {
+	if e.badParams {
+		return InvalidParams("params must be an object")
 	}
 	return nil
 }

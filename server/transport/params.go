@@ -9,50 +9,11 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// checkTypes refuses params of which some are mistyped, if one of those is what the method reads: the decoder
-// told of the first only.
-func checkTypes(reads typedMember, body []byte) *Failure {
-	var into any
-	switch reads {
-	case nameMember:
-		into = &struct {
-			Params struct {
-				Name string `json:"name"`
-			} `json:"params"`
-		}{}
-	case uriMember:
-		into = &struct {
-			Params struct {
-				URI string `json:"uri"`
-			} `json:"params"`
-		}{}
-	case cursorMember:
-		into = &struct {
-			Params struct {
-				Cursor *string `json:"cursor"`
-			} `json:"params"`
-		}{}
-	default:
-		into = &struct {
-			Params struct{} `json:"params"`
-		}{}
-	}
-	return decodeParams(body, into)
-}
-
-// typedMember says which of the params that are decoded with a message a method reads.
-type typedMember int
-
-const (
-	noMember typedMember = iota
-	nameMember
-	uriMember
-	cursorMember
-)
-
 // readPrompt reads what prompts/get is asked for. One that asks nothing back does not mind what it is told.
 func (c *Call) readPrompt(p *params) *Failure {
-	c.Name = p.Name
+	if f := readText("name", p.Name, &c.Name); f != nil {
+		return f
+	}
 	if isPresent(p.Arguments) {
 		if f := c.readArguments(p.Arguments); f != nil {
 			return f
@@ -87,7 +48,10 @@ func notStrings(raw json.RawMessage) *Failure {
 
 // readTool reads what tools/call is asked for.
 func (c *Call) readTool(p *params) *Failure {
-	if c.Name = p.Name; c.Name == "" {
+	if f := readText("name", p.Name, &c.Name); f != nil {
+		return f
+	}
+	if c.Name == "" {
 		return InvalidParams("params.name is missing: it is the name of a tool")
 	}
 	if isPresent(p.Arguments) {
@@ -100,13 +64,24 @@ func (c *Call) readTool(p *params) *Failure {
 
 // readResource reads what resources/read is asked for.
 func (c *Call) readResource(p *params) *Failure {
-	if c.URI = p.URI; c.URI == "" {
-		return InvalidParams("params.uri is missing: it is the URI of a resource")
+	if f := c.readURI(p); f != nil {
+		return f
 	}
 	if isPresent(p.Arguments) && p.Arguments[0] != '{' {
 		return notObject("arguments", p.Arguments)
 	}
 	return c.readConversation(p)
+}
+
+// readURI reads the URI of a resource, which is required.
+func (c *Call) readURI(p *params) *Failure {
+	if f := readText("uri", p.URI, &c.URI); f != nil {
+		return f
+	}
+	if c.URI == "" {
+		return InvalidParams("params.uri is missing: it is the URI of a resource")
+	}
+	return nil
 }
 
 // readConversation reads what makes more of a call than one answer: what it was asked before, and what it may tell.
@@ -125,10 +100,8 @@ func (c *Call) readConversation(p *params) *Failure {
 
 // readRoundTrip reads what answers an earlier question of the handler (SEP-2322).
 func (c *Call) readRoundTrip(p *params) *Failure {
-	if isPresent(p.RequestState) {
-		if f := decodeMember("requestState", p.RequestState, &c.RequestState); f != nil {
-			return f
-		}
+	if f := readText("requestState", p.RequestState, &c.RequestState); f != nil {
+		return f
 	}
 	switch {
 	case !isPresent(p.InputResponses):
@@ -192,33 +165,40 @@ func (c *Call) readListen(p *params) *Failure {
 
 // readCursor reads where a list goes on.
 func (c *Call) readCursor(p *params) *Failure {
-	c.Cursor = p.Cursor
-	return nil
+	if !isPresent(p.Cursor) {
+		return nil
+	}
+	c.Cursor = new(string)
+	return readText("cursor", p.Cursor, c.Cursor)
 }
 
 // readOnlyPage refuses to go on in a list that has one page.
 func (c *Call) readOnlyPage(p *params) *Failure {
-	if c.Cursor = p.Cursor; c.Cursor != nil && *c.Cursor != "" {
+	f := c.readCursor(p)
+	if f == nil && c.Cursor != nil && *c.Cursor != "" {
 		return UnknownCursor()
 	}
-	return nil
+	return f
 }
 
 // isPresent reports whether a member is there and has a value.
 func isPresent(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] != 'n' }
 
-// decodeParams reads params of a message that is valid JSON.
-func decodeParams(body []byte, into any) *Failure {
-	return decodingFailure("", json.Unmarshal(body, into))
+// readText reads a member that is a string. One that is absent or null changes nothing.
+func readText(name string, raw json.RawMessage, into *string) *Failure {
+	switch {
+	case !isPresent(raw):
+		return nil
+	case raw[0] != '"':
+		return malformedMember(name, kindOf(raw))
+	}
+	*into = unquoteText(raw)
+	return nil
 }
 
 // decodeMember reads one member of params.
 func decodeMember(name string, raw json.RawMessage, into any) *Failure {
-	return decodingFailure(name, json.Unmarshal(raw, into))
-}
-
-// decodingFailure puts a decoder's error on a member of the params, or on a message, in the words of the protocol.
-func decodingFailure(member string, err error) *Failure {
+	err := json.Unmarshal(raw, into)
 	if err == nil {
 		return nil
 	}
@@ -226,14 +206,7 @@ func decodingFailure(member string, err error) *Failure {
 	if !ok {
 		return InvalidParams("params are malformed")
 	}
-	field := strings.TrimPrefix(strings.TrimPrefix(mistyped.Field, "params"), ".")
-	if member != "" {
-		field = strings.TrimSuffix(member+"."+mistyped.Field, ".")
-	}
-	if field == "" {
-		return InvalidParams("params must be an object")
-	}
-	return malformedMember(field, mistyped.Value)
+	return malformedMember(strings.TrimSuffix(name+"."+mistyped.Field, "."), mistyped.Value)
 }
 
 func malformedMember(field, kind string) *Failure {

@@ -3,6 +3,7 @@ package transport
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,10 +136,10 @@ func (p *stdioConn) serveLine(line []byte) {
 func (p *stdioConn) cancelRequest(line []byte) {
 	var canceled struct {
 		Params struct {
-			RequestID rawID `json:"requestId"`
+			RequestID json.RawMessage `json:"requestId"`
 		} `json:"params"`
 	}
-	if decodeParams(line, &canceled) != nil {
+	if json.Unmarshal(line, &canceled) != nil {
 		return
 	}
 	p.mu.Lock()
@@ -157,34 +158,42 @@ func (p *stdioConn) serveRequest(e *envelope, line []byte, started time.Time) {
 	if !isModern {
 		call.Version = p.negotiatedVersion()
 	}
-	if f == nil && isModern {
+	isConnections := p.isConnectionRequest(call)
+	switch {
+	case f != nil:
+	case isModern:
 		f = call.Meta.checkModern(method != nil)
+	case isConnections && method == nil: // of resources, which are followed by no route
+		if f = e.checkParams(); f == nil {
+			f = call.readURI(&e.Params)
+		}
 	}
 	ctx := p.calling
 	if call.isListen() {
 		ctx = p.listening
 	}
-	ctx, u, refused := p.trackRequest(ctx, e.ID)
+	id := e.ID // a stream that lasts keeps nothing else of the message
+	ctx, u, refused := p.trackRequest(ctx, id)
 	if refused != nil {
-		_ = p.writer.respond(e.ID, nil, refused)
+		_ = p.writer.respond(id, nil, refused)
 		return
 	}
 	ctx = context.WithValue(ctx, callKey{}, call)
 	ctx, record := p.h.config.Observer.Start(ctx, call, nil, call.Meta.traceContext(), started)
-	answer := func(body []byte) {
+	answer := func() {
 		defer p.running.Done()
 		defer u.cancel()
-		record(p.answerRequest(ctx, method, call, e.ID, u, f, body))
+		record(p.answerRequest(ctx, method, call, id, u, f))
 	}
-	if !isModern && p.isConnectionRequest(call) {
-		answer(line)
+	if isConnections {
+		answer()
 		return
 	}
-	go answer(nil)
+	go answer()
 }
 
 // trackRequest notes a request as under way. Two of one id could not be told apart.
-func (p *stdioConn) trackRequest(ctx context.Context, id rawID) (context.Context, *inFlightRequest, *Failure) {
+func (p *stdioConn) trackRequest(ctx context.Context, id json.RawMessage) (context.Context, *inFlightRequest, *Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -203,12 +212,12 @@ func (p *stdioConn) trackRequest(ctx context.Context, id rawID) (context.Context
 }
 
 // answerRequest has a request answered, unless it is canceled.
-func (p *stdioConn) answerRequest(ctx context.Context, method *route, call *Call, id rawID, u *inFlightRequest, f *Failure, body []byte) *Failure {
+func (p *stdioConn) answerRequest(ctx context.Context, method *route, call *Call, id json.RawMessage, u *inFlightRequest, f *Failure) *Failure {
 	var result any
 	switch {
 	case f != nil:
 	case p.isConnectionRequest(call):
-		result, f = p.answerConnectionRequest(ctx, method, call, body)
+		result, f = p.answerConnectionRequest(ctx, method, call)
 	case call.isListen():
 		result, f = p.h.serveSubscription(ctx, call, id, p.writer)
 	default:

@@ -23,10 +23,10 @@ func (p *stdioConn) isConnectionRequest(call *Call) bool {
 }
 
 // answerConnectionRequest answers what belongs to the connection and not to a request.
-func (p *stdioConn) answerConnectionRequest(ctx context.Context, r *route, call *Call, body []byte) (any, *Failure) {
+func (p *stdioConn) answerConnectionRequest(ctx context.Context, r *route, call *Call) (any, *Failure) {
 	switch mcp.MCPMethod(call.Method) {
 	case mcp.MethodResourcesSubscribe, mcp.MethodResourcesUnsubscribe:
-		return p.setSubscription(ctx, call, body)
+		return p.setSubscription(ctx, call)
 	case mcp.MethodSetLogLevel:
 		p.mu.Lock()
 		p.level = call.level
@@ -54,23 +54,12 @@ func (p *stdioConn) startNotifications(version string) {
 }
 
 // setSubscription lets an older client follow a resource, or no longer.
-func (p *stdioConn) setSubscription(ctx context.Context, call *Call, body []byte) (any, *Failure) {
-	var message struct {
-		Params struct {
-			URI string `json:"uri"`
-		} `json:"params"`
-	}
-	if f := decodeParams(body, &message); f != nil {
-		return nil, f
-	}
-	uri := message.Params.URI
+func (p *stdioConn) setSubscription(ctx context.Context, call *Call) (any, *Failure) {
+	uri := call.URI
 	p.mu.Lock()
 	channel := p.channel
 	p.mu.Unlock()
-	switch {
-	case uri == "":
-		return nil, InvalidParams("params.uri is missing: it is the URI of a resource")
-	case channel == nil:
+	if channel == nil {
 		return nil, invalidRequest("initialize comes first")
 	}
 	followed := slices.DeleteFunc(slices.Clone(channel.currentURIs()), func(one string) bool { return one == uri })

@@ -13,9 +13,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// rawID is an id as a client wrote it.
-type rawID = json.RawMessage
-
 var (
 	errLongLine = errors.New("the line is too long")
 	errStalled  = errors.New("the client does not read")
@@ -82,7 +79,7 @@ func (l *lineWriter) writeKeepAlive() (gone bool) {
 }
 
 // respond writes the answer to a request; without an id it is to whoever sent what could not be read.
-func (l *lineWriter) respond(id rawID, result any, f *Failure) *Failure {
+func (l *lineWriter) respond(id json.RawMessage, result any, f *Failure) *Failure {
 	p := newResponseBuffer()
 	defer p.release()
 	f = l.h.writeResponse(p, id, result, f)
