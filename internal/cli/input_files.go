@@ -72,3 +72,11 @@ func dedupeFiles(files []manifest.File) []manifest.File {
 		return twice
 	})
 }
+
+// inNamedFiles returns the problems of files that are named themselves: a folder may hold anything, but a file that is
+// named is meant to hold prompts.
+func inNamedFiles(problems []manifest.Problem, names []string) []manifest.Problem {
+	return slices.DeleteFunc(slices.Clone(problems), func(p manifest.Problem) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return displayName(name) == p.File })
+	})
+}

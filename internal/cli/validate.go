@@ -54,11 +54,7 @@ func validateFiles(out io.Writer, in io.Reader, names, beside []string) error {
 	set := reader.Read(dedupeFiles(slices.Concat(files, more))...)
 	_, uncompiled := set.CompileAll()
 	problems = slices.Concat(problems, set.Problems, uncompiled)
-	for _, p := range set.Foreign { // in a folder there may be anything, but a file that is named is meant
-		if slices.ContainsFunc(names, func(name string) bool { return displayName(name) == p.File }) {
-			problems = append(problems, p)
-		}
-	}
+	problems = append(problems, inNamedFiles(set.Foreign, names)...)
 	prompts := 0
 	for _, m := range set.Manifests {
 		if checked[m.File] {

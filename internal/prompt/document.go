@@ -2,7 +2,10 @@ package prompt
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
+
+	"github.com/gowebpki/jcs"
 )
 
 // Syntax is how a text is read.
@@ -157,4 +160,23 @@ type Compiled struct {
 	// Includes lists every fragment version that went in, directly or through another fragment, in
 	// order of name, version and selector. It is not part of the Digest.
 	Includes []Included
+}
+
+// UnmarshalJSON reads a Document as it was stored. A store may keep JSON with other blanks and
+// another order of names; the metadata is brought back to the form Compile gave it.
+func (d *Document) UnmarshalJSON(text []byte) error {
+	type plain Document
+	var p plain
+	if err := json.Unmarshal(text, &p); err != nil {
+		return err
+	}
+	if len(p.Metadata) > 0 {
+		canonical, err := jcs.Transform(p.Metadata)
+		if err != nil {
+			return fmt.Errorf("metadata: %w", err)
+		}
+		p.Metadata = canonical
+	}
+	*d = Document(p)
+	return nil
 }

@@ -86,22 +86,3 @@ func numberProblem(text string) string {
 	}
 	return ""
 }
-
-// UnmarshalJSON reads a Document as it was stored. A store may keep JSON with other blanks and
-// another order of names; the metadata is brought back to the form Compile gave it.
-func (d *Document) UnmarshalJSON(text []byte) error {
-	type plain Document
-	var p plain
-	if err := json.Unmarshal(text, &p); err != nil {
-		return err
-	}
-	if len(p.Metadata) > 0 {
-		canonical, err := jcs.Transform(p.Metadata)
-		if err != nil {
-			return fmt.Errorf("metadata: %w", err)
-		}
-		p.Metadata = canonical
-	}
-	*d = Document(p)
-	return nil
-}
