@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // withTools gives a replica what tools read, withChanges what tools that write ask.
@@ -42,10 +42,10 @@ func TestChangeRequest_ServerStopsWhileItWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- running.serveAll(ctx) }()
-	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
-	t.Cleanup(r.client.CloseIdleConnections)
+	r := &replica{Remote: transporttest.Remote{URL: "http://" + opts.Addresses[0], HTTP: &http.Client{Transport: &http.Transport{}}}}
+	t.Cleanup(r.HTTP.CloseIdleConnections)
 	require.Until(t, "it answers", func() bool {
-		response, err := r.client.Get(r.URL)
+		response, err := r.HTTP.Get(r.URL)
 		if err == nil {
 			_ = response.Body.Close()
 		}
@@ -53,7 +53,7 @@ func TestChangeRequest_ServerStopsWhileItWaits(t *testing.T) {
 	})
 	said := make(chan string, 1)
 	go func() {
-		said <- r.send(t, callTool("update_prompt", map[string]any{"id": "it/greeting", "content": "Good evening."})).body
+		said <- r.Send(t, callTool("update_prompt", map[string]any{"id": "it/greeting", "content": "Good evening."})).Body
 	}()
 	require.Until(t, "the request is stored", func() bool { return author.CountOpenChanges() == 1 })
 	cancel()
@@ -75,7 +75,7 @@ func TestChangeRequest_OutlivesItsCaller(t *testing.T) {
 	left := make(chan struct{})
 	go func() {
 		defer close(left)
-		if response, err := replica.client.Do(replica.ask(t, ctx, q)); err == nil {
+		if response, err := replica.HTTP.Do(replica.NewRequest(t, ctx, q)); err == nil {
 			_ = response.Body.Close()
 		}
 	}()
@@ -84,7 +84,7 @@ func TestChangeRequest_OutlivesItsCaller(t *testing.T) {
 	<-left
 	author.RunController()
 	require.Until(t, "the change is published", func() bool {
-		return strings.Contains(replica.send(t, getPrompt("it.greeting@2", nil)).body, "Good evening.")
+		return strings.Contains(replica.Send(t, getPrompt("it.greeting@2", nil)).Body, "Good evening.")
 	})
 }
 
@@ -97,7 +97,7 @@ func TestTools_Metrics(t *testing.T) {
 	author := library(t)
 	replica := start(t, author, withTools(author), func(d *Deps) { d.Metrics, d.Tracer = metrics, provider.Tracer("test") })
 	for _, name := range []string{"get_stats", "get_prompt", "burn"} {
-		replica.send(t, callTool(name, map[string]any{}))
+		replica.Send(t, callTool(name, map[string]any{}))
 	}
 	type count struct{ Tool, Error string }
 	got := map[count]uint64{}

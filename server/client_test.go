@@ -30,7 +30,7 @@ func connectWith(t *testing.T, r *replica, path, version string, opts *mcp.Clien
 	t.Helper()
 	client := mcp.NewClient(&mcp.Implementation{Name: "independent", Version: "1"}, opts)
 	session, err := client.Connect(t.Context(),
-		&mcp.StreamableClientTransport{Endpoint: r.URL + path, HTTPClient: r.client, MaxRetries: -1},
+		&mcp.StreamableClientTransport{Endpoint: r.URL + path, HTTPClient: r.HTTP, MaxRetries: -1},
 		&mcp.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
 		t.Fatalf("connect: %v", err)

@@ -63,11 +63,11 @@ func TestPromptsGet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			q := getPrompt(tc.name, tc.arguments)
-			q.path = tc.path
-			reply := replica.send(t, q)
-			got := reply.failure(t)
-			if reply.status == http.StatusOK {
-				got = reply.text(t)
+			q.Path = tc.path
+			reply := replica.Send(t, q)
+			got := reply.Failure(t)
+			if reply.Status == http.StatusOK {
+				got = reply.Text(t)
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -102,13 +102,13 @@ func TestReceipt(t *testing.T) {
 			receipt{Prompt: "support/incident-handover", Selector: "@beta", Version: 2, Includes: []prompt.Included{}, Variables: []string{"ticket"}},
 		},
 		"no variables, an older client": {
-			request{rpc: "prompts/get", legacy: true, params: map[string]any{"name": "it.greeting"}},
+			request{RPC: "prompts/get", Legacy: true, Params: map[string]any{"name": "it.greeting"}},
 			receipt{Prompt: "it/greeting", Version: 1, Includes: []prompt.Included{}, Variables: []string{}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reply := replica.send(t, tc.request)
+			reply := replica.Send(t, tc.request)
 			var got struct {
 				Result struct {
 					Meta struct {
@@ -116,7 +116,7 @@ func TestReceipt(t *testing.T) {
 					} `json:"_meta"`
 				}
 			}
-			if err := json.Unmarshal([]byte(reply.body), &got); err != nil {
+			if err := json.Unmarshal([]byte(reply.Body), &got); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(got.Result.Meta.Receipt.Digest, "sha256:") {
@@ -126,8 +126,8 @@ func TestReceipt(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got.Result.Meta.Receipt); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
-			if strings.Contains(reply.body, `"7"`) {
-				t.Errorf("a value is in the answer outside the text: %s", reply.body)
+			if strings.Contains(reply.Body, `"7"`) {
+				t.Errorf("a value is in the answer outside the text: %s", reply.Body)
 			}
 		})
 	}
@@ -148,14 +148,14 @@ type listing struct {
 
 func list(t *testing.T, r *replica, path, cursor string) listing {
 	t.Helper()
-	q := request{rpc: "prompts/list", path: path}
+	q := request{RPC: "prompts/list", Path: path}
 	if cursor != "" {
-		q.params = map[string]any{"cursor": cursor}
+		q.Params = map[string]any{"cursor": cursor}
 	}
-	reply := r.send(t, q)
+	reply := r.Send(t, q)
 	var got listing
-	if err := json.Unmarshal([]byte(reply.body), &got); err != nil || reply.status != http.StatusOK {
-		t.Fatalf("%d %s", reply.status, reply.body)
+	if err := json.Unmarshal([]byte(reply.Body), &got); err != nil || reply.Status != http.StatusOK {
+		t.Fatalf("%d %s", reply.Status, reply.Body)
 	}
 	return got
 }
@@ -212,8 +212,8 @@ func TestPromptsList_Pages(t *testing.T) {
 	if len(first.Result.Prompts) != 500 || second.Result.NextCursor != "" || second.Result.Meta.Truncated != nil {
 		t.Errorf("pages of %d and %d, then %+v", len(first.Result.Prompts), len(second.Result.Prompts), second.Result)
 	}
-	cursor := request{rpc: "prompts/list", path: "/mcp/other", params: map[string]any{"cursor": first.Result.NextCursor}}
-	if got := replica.send(t, cursor).failure(t); !strings.HasPrefix(got, "400 -32602 this cursor was not given out here") {
+	cursor := request{RPC: "prompts/list", Path: "/mcp/other", Params: map[string]any{"cursor": first.Result.NextCursor}}
+	if got := replica.Send(t, cursor).Failure(t); !strings.HasPrefix(got, "400 -32602 this cursor was not given out here") {
 		t.Errorf("a cursor of another endpoint: %s", got)
 	}
 
@@ -225,17 +225,17 @@ func TestPromptsList_Pages(t *testing.T) {
 	// With tools there is one to find the rest by, for a list of resources too.
 	withSearch := start(t, author, withTools(author))
 	for _, rpc := range []string{"prompts/list", "resources/list"} {
-		q := request{rpc: rpc, params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("59/a/a"))}}
+		q := request{RPC: rpc, Params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("59/a/a"))}}
 		var got listing
-		if err := json.Unmarshal([]byte(withSearch.send(t, q).body), &got); err != nil {
+		if err := json.Unmarshal([]byte(withSearch.Send(t, q).Body), &got); err != nil {
 			t.Fatal(err)
 		}
 		if said := string(got.Result.Meta.Truncated); said != `{"total":1000,"use":"search_prompts"}` {
 			t.Errorf("%s: truncated %s", rpc, said)
 		}
 	}
-	beyond := request{rpc: "prompts/list", params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("60/a/a"))}}
-	if got := replica.send(t, beyond).failure(t); !strings.HasPrefix(got, "400 -32602") {
+	beyond := request{RPC: "prompts/list", Params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("60/a/a"))}}
+	if got := replica.Send(t, beyond).Failure(t); !strings.HasPrefix(got, "400 -32602") {
 		t.Errorf("a page nobody gave out: %s", got)
 	}
 }
@@ -246,11 +246,11 @@ func TestPromptsGet_DenialEqualsAbsence(t *testing.T) {
 	source := greeting()
 	source.Publish(hiddenKey, "Not for everybody.")
 	replica := start(t, source, func(d *Deps) { d.Authorizer = authtest.OnlyNamespace{Namespace: "it"} })
-	there := replica.send(t, getPrompt("support.hidden", nil))
+	there := replica.Send(t, getPrompt("support.hidden", nil))
 	gets, _ := source.CountReads()
-	absent := replica.send(t, getPrompt("support.nothing", nil))
-	if there.body != absent.body || there.status != absent.status || gets != 0 {
-		t.Errorf("there %d %s\nabsent %d %s\nlook-ups %d", there.status, there.body, absent.status, absent.body, gets)
+	absent := replica.Send(t, getPrompt("support.nothing", nil))
+	if there.Body != absent.Body || there.Status != absent.Status || gets != 0 {
+		t.Errorf("there %d %s\nabsent %d %s\nlook-ups %d", there.Status, there.Body, absent.Status, absent.Body, gets)
 	}
 	if diff := cmp.Diff([]map[string]any{{"name": "it.greeting"}}, list(t, replica, "/mcp", "").Result.Prompts); diff != "" {
 		t.Errorf("/mcp (-want +got)\n%s", diff)

@@ -192,9 +192,9 @@ func TestResources_CacheHints(t *testing.T) {
 		},
 	} {
 		for uri, want := range uris {
-			q := request{rpc: rpc}
+			q := request{RPC: rpc}
 			if uri != "" {
-				q.params = map[string]any{"uri": uri}
+				q.Params = map[string]any{"uri": uri}
 			}
 			var got struct {
 				Result struct {
@@ -202,9 +202,9 @@ func TestResources_CacheHints(t *testing.T) {
 					CacheScope string
 				}
 			}
-			require.NoError(t, json.Unmarshal([]byte(replica.send(t, q).body), &got))
-			q.legacy = true
-			if old := replica.send(t, q).body; strings.Contains(old, "ttlMs") || !strings.Contains(old, `"result"`) {
+			require.NoError(t, json.Unmarshal([]byte(replica.Send(t, q).Body), &got))
+			q.Legacy = true
+			if old := replica.Send(t, q).Body; strings.Contains(old, "ttlMs") || !strings.Contains(old, `"result"`) {
 				t.Errorf("%s %s: an older client is told %s", rpc, uri, old)
 			}
 			if got.Result.TTLMs != want || got.Result.CacheScope != "private" {
@@ -242,7 +242,7 @@ func TestResources_Denied(t *testing.T) {
 		"/mcp/it":      `["prompt://it/greeting","prompt://it/nothing/channels/beta"]`,
 		"/mcp/support": ``,
 	} {
-		stream := replica.stream(t, request{path: path, rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{
+		stream := replica.OpenStream(t, request{Path: path, RPC: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{
 			"promptsListChanged": true,
 			"resourceSubscriptions": []string{
 				"prompt://it/greeting", "prompt://support/incident-handover", "prompt://it/nothing/channels/beta", "prompt://it", "other://it/greeting",
@@ -252,7 +252,7 @@ func TestResources_Denied(t *testing.T) {
 		if granted != "" {
 			want = `"notifications":{"promptsListChanged":true,"resourceSubscriptions":` + granted + `}`
 		}
-		if got := stream.next(t); !strings.Contains(got, want) {
+		if got := stream.Next(t); !strings.Contains(got, want) {
 			t.Errorf("%s: %s is not in %s", path, want, got)
 		}
 	}

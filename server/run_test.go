@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 var _ catalog.Source = (*postgres.Store)(nil)
@@ -38,11 +38,8 @@ func serving(t *testing.T, database postgres.Options) *running {
 	opts := Options{Addresses: []string{free(t)}, MetricsAddress: free(t), Auth: authNone, CatalogBytes: catalog.DefaultBytes, Database: database}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{
-		replica: &replica{
-			Server: &httptest.Server{URL: "http://" + opts.Addresses[0]},
-			client: &http.Client{Transport: &http.Transport{}},
-		},
-		probes: "http://" + opts.MetricsAddress, cancel: cancel, ended: make(chan error, 1),
+		replica: &replica{Remote: transporttest.Remote{URL: "http://" + opts.Addresses[0], HTTP: &http.Client{Transport: &http.Transport{}}}},
+		probes:  "http://" + opts.MetricsAddress, cancel: cancel, ended: make(chan error, 1),
 	}
 	go func() { r.ended <- Run(ctx, opts, "v0.0.0-test", slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(func() {
@@ -50,7 +47,7 @@ func serving(t *testing.T, database postgres.Options) *running {
 		if err := <-r.ended; err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
-		r.client.CloseIdleConnections()
+		r.HTTP.CloseIdleConnections()
 	})
 	return r
 }
@@ -66,7 +63,7 @@ func free(t *testing.T) string {
 // probe is status and body of a path of the probes; zero when nobody answers.
 func (r *running) probe(t *testing.T, path string) (int, string) {
 	t.Helper()
-	response, err := r.client.Get(r.probes + path)
+	response, err := r.HTTP.Get(r.probes + path)
 	if err != nil {
 		return 0, ""
 	}
@@ -98,17 +95,17 @@ func TestRun_OnPostgres(t *testing.T) {
 		if got := getThrough(t, session, "it.greeting", nil); got != "Hello." {
 			t.Errorf("got %q", got)
 		}
-		stream := s.listen(t, request{})
-		same(t, acknowledged("1"), stream.next(t))
+		stream := s.Listen(t, request{})
+		same(t, acknowledged("1"), stream.Next(t))
 		streams = append(streams, stream)
 	}
 	author.Publish(plainKey, catalogtest.Text("Hello again."))
 	for i, s := range servers {
-		same(t, changed("1"), streams[i].next(t))
-		if got := s.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
+		same(t, changed("1"), streams[i].Next(t))
+		if got := s.Send(t, getPrompt("it.greeting", nil)).Text(t); got != "Hello again." {
 			t.Errorf("server %d after the change: %q", i, got)
 		}
-		if got := s.send(t, getPrompt("it.greeting@1", nil)).text(t); got != "Hello." {
+		if got := s.Send(t, getPrompt("it.greeting@1", nil)).Text(t); got != "Hello." {
 			t.Errorf("server %d, version 1: %q", i, got)
 		}
 		list(t, s.replica, "/mcp", "")
@@ -118,7 +115,7 @@ func TestRun_OnPostgres(t *testing.T) {
 	for i, s := range servers {
 		began := time.Now()
 		s.cancel()
-		same(t, final("1"), streams[i].next(t))
+		same(t, final("1"), streams[i].Next(t))
 		err := <-s.ended
 		s.ended <- nil
 		if took := time.Since(began); err != nil || took >= drainTimeout {
@@ -147,9 +144,9 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 		t.Fatal(err)
 	}
 	require.Until(t, "what is not held is refused", func() bool {
-		return s.send(t, getPrompt("support.hidden", nil)).failure(t) == "200 503 the store is away, try again in 2 s"
+		return s.Send(t, getPrompt("support.hidden", nil)).Failure(t) == "200 503 the store is away, try again in 2 s"
 	})
-	if got := s.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
+	if got := s.Send(t, getPrompt("it.greeting", nil)).Text(t); got != "Hello again." {
 		t.Errorf("held: %q", got)
 	}
 	if got := list(t, s.replica, "/mcp", "").Result.Prompts; len(got) != 2 {
@@ -166,8 +163,8 @@ func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 		t.Fatal(err)
 	}
 	require.Until(t, "the database is back", func() bool {
-		reply := s.send(t, getPrompt("support.hidden", nil))
-		return reply.status == http.StatusOK && strings.Contains(reply.body, "Not asked for yet.")
+		reply := s.Send(t, getPrompt("support.hidden", nil))
+		return reply.Status == http.StatusOK && strings.Contains(reply.Body, "Not asked for yet.")
 	})
 	require.Until(t, "nothing is degraded any more", func() bool { _, body := s.probe(t, "/readyz"); return body == "ok\n" })
 }
@@ -186,9 +183,9 @@ func TestMetrics(t *testing.T) {
 	author.Publish(plainKey, catalogtest.Text("Hello."))
 	s := serving(t, pgtest.AsServerRole(t, author.Owner))
 	require.Until(t, "ready", func() bool { return s.ready(t) })
-	s.send(t, getPrompt("it.greeting", nil))
-	s.send(t, getPrompt("it.nothing", nil))
-	s.send(t, request{rpc: "prompts/burn"})
+	s.Send(t, getPrompt("it.greeting", nil))
+	s.Send(t, getPrompt("it.nothing", nil))
+	s.Send(t, request{RPC: "prompts/burn"})
 	_, metrics := s.probe(t, "/metrics")
 	for _, want := range []string{
 		`mcp_server_operation_duration_seconds_count{error_type="",gen_ai_tool_name="",mcp_method_name="prompts/get"} 1`,

@@ -6,13 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -20,6 +17,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth/authtest"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // manyStreams lifts the limit of streams a caller may have.
@@ -39,13 +37,6 @@ func final(id string) string {
 		`"io.modelcontextprotocol/subscriptionId":` + id + `},"resultType":"complete"}}`
 }
 
-func same(t *testing.T, want, got string) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-}
-
 // TestListen follows a stream from its acknowledgement to its end at shutdown. The id is one that a
 // float cannot hold.
 func TestListen(t *testing.T) {
@@ -54,37 +45,37 @@ func TestListen(t *testing.T) {
 	replica := start(t, author)
 	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
 	const id = "9007199254740993"
-	stream := replica.listen(t, request{id: id})
-	same(t, acknowledged(id), stream.next(t))
+	stream := replica.Listen(t, request{ID: id})
+	same(t, acknowledged(id), stream.Next(t))
 	author.Publish(plainKey, catalogtest.Text("Hello again."))
-	same(t, changed(id), stream.next(t))
-	if got := replica.send(t, getPrompt("it.greeting", nil)).text(t); got != "Hello again." {
+	same(t, changed(id), stream.Next(t))
+	if got := replica.Send(t, getPrompt("it.greeting", nil)).Text(t); got != "Hello again." {
 		t.Errorf("after the notification the prompt is still %q", got)
 	}
 	replica.endpoint.Stop()
-	same(t, final(id), stream.next(t))
-	same(t, "", stream.next(t))
+	same(t, final(id), stream.Next(t))
+	same(t, "", stream.Next(t))
 	require.Until(t, "no stream is open", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
-// TestListenInOneNamespace: a change elsewhere is not told. What was told would come before the end.
-func TestListenInOneNamespace(t *testing.T) {
+// TestListen_OneNamespace: a change elsewhere is not told. What was told would come before the end.
+func TestListen_OneNamespace(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	replica := start(t, author)
 	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
-	all := replica.listen(t, request{})
-	same(t, acknowledged("1"), all.next(t))
-	narrow := replica.listen(t, request{path: "/mcp/support"})
-	same(t, acknowledged("1"), narrow.next(t))
+	all := replica.Listen(t, request{})
+	same(t, acknowledged("1"), all.Next(t))
+	narrow := replica.Listen(t, request{Path: "/mcp/support"})
+	same(t, acknowledged("1"), narrow.Next(t))
 	author.Delete(hiddenKey)
-	same(t, changed("1"), all.next(t))
-	same(t, changed("1"), narrow.next(t))
+	same(t, changed("1"), all.Next(t))
+	same(t, changed("1"), narrow.Next(t))
 	author.Publish(plainKey, catalogtest.Text("New."))
-	same(t, changed("1"), all.next(t))
+	same(t, changed("1"), all.Next(t))
 	replica.endpoint.Stop()
-	same(t, final("1"), all.next(t))
-	same(t, final("1"), narrow.next(t))
+	same(t, final("1"), all.Next(t))
+	same(t, final("1"), narrow.Next(t))
 }
 
 // asked allows one namespace, and counts the decisions.
@@ -103,52 +94,52 @@ func (a *asked) VisibleNamespaces(ctx context.Context, identity auth.Identity) (
 	return a.OnlyNamespace.VisibleNamespaces(ctx, identity)
 }
 
-// TestListenTellsNothingOfWhatMayNotBeListed: a caller who may list one namespace hears of it, and
+// TestListen_TellsNothingOfWhatMayNotBeListed: a caller who may list one namespace hears of it, and
 // not that there are others.
-func TestListenTellsNothingOfWhatMayNotBeListed(t *testing.T) {
+func TestListen_TellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	t.Parallel()
 	author := library(t)
 	decider := &asked{OnlyNamespace: authtest.OnlyNamespace{Namespace: "it"}}
 	replica := start(t, author, func(d *Deps) { d.Authorizer = decider })
 	require.Until(t, "ready", func() bool { return replica.catalog.CheckReady() == nil })
-	all := replica.listen(t, request{})
-	same(t, acknowledged("1"), all.next(t))
-	forbidden := replica.listen(t, request{path: "/mcp/support"})
-	same(t, acknowledged("1"), forbidden.next(t))
+	all := replica.Listen(t, request{})
+	same(t, acknowledged("1"), all.Next(t))
+	forbidden := replica.Listen(t, request{Path: "/mcp/support"})
+	same(t, acknowledged("1"), forbidden.Next(t))
 	author.Publish(plainKey, catalogtest.Text("New."))
-	same(t, changed("1"), all.next(t))
+	same(t, changed("1"), all.Next(t))
 	author.Delete(hiddenKey)
 	require.Until(t, "both streams were judged for both changes", func() bool {
 		return decider.visible.Load() == 2 && decider.allow.Load() == 2
 	})
 	replica.endpoint.Stop()
-	same(t, final("1"), all.next(t))
-	same(t, final("1"), forbidden.next(t))
+	same(t, final("1"), all.Next(t))
+	same(t, final("1"), forbidden.Next(t))
 }
 
-// TestShutdownWithOpenStreams is mcp-go bug 9: all end with a final result, and so does one that comes late.
-func TestShutdownWithOpenStreams(t *testing.T) {
+// TestListen_EndsAtShutdown is mcp-go bug 9: all end with a final result, and so does one that comes late.
+func TestListen_EndsAtShutdown(t *testing.T) {
 	t.Parallel()
 	replica := start(t, greeting(), manyStreams)
 	streams := make([]*stream, 50)
 	for i := range streams {
-		streams[i] = replica.listen(t, request{id: fmt.Sprint(i)})
-		same(t, acknowledged(fmt.Sprint(i)), streams[i].next(t))
+		streams[i] = replica.Listen(t, request{ID: fmt.Sprint(i)})
+		same(t, acknowledged(fmt.Sprint(i)), streams[i].Next(t))
 	}
 	replica.endpoint.Stop()
 	for i, stream := range streams {
-		same(t, final(fmt.Sprint(i)), stream.next(t))
-		same(t, "", stream.next(t))
+		same(t, final(fmt.Sprint(i)), stream.Next(t))
+		same(t, "", stream.Next(t))
 	}
 	require.Until(t, "no stream is open", func() bool { return replica.endpoint.OpenStreams() == 0 })
-	late := replica.listen(t, request{id: `"late"`})
-	same(t, acknowledged(`"late"`), late.next(t))
-	same(t, final(`"late"`), late.next(t))
+	late := replica.Listen(t, request{ID: `"late"`})
+	same(t, acknowledged(`"late"`), late.Next(t))
+	same(t, final(`"late"`), late.Next(t))
 }
 
-// TestServerEndsWithOpenStreams is mcp-go bug 9 for the server as it runs: told to end, it lets go of 50 streams in
+// TestListen_EndsWithTheServer is mcp-go bug 9 for the server as it runs: told to end, it lets go of 50 streams in
 // order, connections included, and cuts none off.
-func TestServerEndsWithOpenStreams(t *testing.T) {
+func TestListen_EndsWithTheServer(t *testing.T) {
 	t.Parallel()
 	prompts := catalog.New(greeting(), catalog.Options{})
 	nobody := auth.NewNone("anna")
@@ -160,8 +151,8 @@ func TestServerEndsWithOpenStreams(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- running.serveAll(ctx) }()
-	r := &replica{Server: &httptest.Server{URL: "http://" + opts.Addresses[0]}, client: &http.Client{Transport: &http.Transport{}}}
-	t.Cleanup(r.client.CloseIdleConnections)
+	r := &replica{Remote: transporttest.Remote{URL: "http://" + opts.Addresses[0], HTTP: &http.Client{Transport: &http.Transport{}}}}
+	t.Cleanup(r.HTTP.CloseIdleConnections)
 	require.Until(t, "it listens", func() bool {
 		conn, err := net.Dial("tcp", opts.Addresses[0])
 		if err == nil {
@@ -171,77 +162,77 @@ func TestServerEndsWithOpenStreams(t *testing.T) {
 	})
 	streams := make([]*stream, 50)
 	for i := range streams {
-		streams[i] = r.listen(t, request{id: fmt.Sprint(i)})
-		same(t, acknowledged(fmt.Sprint(i)), streams[i].next(t))
+		streams[i] = r.Listen(t, request{ID: fmt.Sprint(i)})
+		same(t, acknowledged(fmt.Sprint(i)), streams[i].Next(t))
 	}
 	began := time.Now()
 	cancel()
 	for i, stream := range streams {
-		same(t, final(fmt.Sprint(i)), stream.next(t))
-		same(t, "", stream.next(t))
+		same(t, final(fmt.Sprint(i)), stream.Next(t))
+		same(t, "", stream.Next(t))
 	}
 	if err := <-ended; err != nil || time.Since(began) >= drainTimeout {
 		t.Errorf("the server ended after %s with %v", time.Since(began), err)
 	}
 }
 
-// TestNothingIsLostAtTheEnd is mcp-go bug 2: what was told before the end comes before the final result.
-func TestNothingIsLostAtTheEnd(t *testing.T) {
+// TestListen_LosesNothingAtTheEnd is mcp-go bug 2: what was told before the end comes before the final result.
+func TestListen_LosesNothingAtTheEnd(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	for range 50 {
 		replica := start(t, source, func(d *Deps) { d.AnnounceDelay = time.Nanosecond })
-		stream := replica.listen(t, request{})
-		same(t, acknowledged("1"), stream.next(t))
+		stream := replica.Listen(t, request{})
+		same(t, acknowledged("1"), stream.Next(t))
 		replica.endpoint.NotifyPromptsChanged(func(context.Context, string) bool { return true })
 		replica.endpoint.Handler.Stop()
-		same(t, changed("1"), stream.next(t))
-		same(t, final("1"), stream.next(t))
+		same(t, changed("1"), stream.Next(t))
+		same(t, final("1"), stream.Next(t))
 	}
 }
 
-// TestKeepAlive is mcp-go bug 9: a silent stream is not silent for long, and no proxy holds it back.
-func TestKeepAlive(t *testing.T) {
+// TestListen_KeepAlive is mcp-go bug 9: a silent stream is not silent for long, and no proxy holds it back.
+func TestListen_KeepAlive(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t), func(d *Deps) { d.KeepAlive = 10 * time.Millisecond })
-	q := request{rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
-	response := replica.open(t, t.Context(), q)
+	q := request{RPC: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
+	response := replica.Open(t, t.Context(), q)
 	defer response.Body.Close()
 	if got := response.Header.Get("X-Accel-Buffering"); got != "no" {
 		t.Errorf("X-Accel-Buffering is %q", got)
 	}
-	stream := replica.listen(t, request{})
-	same(t, acknowledged("1"), stream.frame(t))
-	same(t, ": keep-alive", stream.frame(t))
-	same(t, ": keep-alive", stream.frame(t))
+	stream := replica.Listen(t, request{})
+	same(t, acknowledged("1"), stream.NextFrame(t))
+	same(t, ": keep-alive", stream.NextFrame(t))
+	same(t, ": keep-alive", stream.NextFrame(t))
 }
 
-// TestClientThatLeavesIsForgotten: closing the response ends the request.
-func TestClientThatLeavesIsForgotten(t *testing.T) {
+// TestListen_ForgetsClientsThatLeave: closing the response ends the request.
+func TestListen_ForgetsClientsThatLeave(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
-	stream := replica.listen(t, request{})
-	same(t, acknowledged("1"), stream.next(t))
-	if err := stream.body.Close(); err != nil {
+	stream := replica.Listen(t, request{})
+	same(t, acknowledged("1"), stream.Next(t))
+	if err := stream.Close(); err != nil {
 		t.Fatal(err)
 	}
 	require.Until(t, "the stream is forgotten", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
-// TestListenGrantsWhatThereIs is mcp-go bug 10: what is not served is not acknowledged, and a stream of
+// TestListen_GrantsWhatIsOffered is mcp-go bug 10: what is not served is not acknowledged, and a stream of
 // nothing ends at once.
-func TestListenGrantsWhatThereIs(t *testing.T) {
+func TestListen_GrantsWhatIsOffered(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
-	reply := replica.send(t, request{rpc: "subscriptions/listen", params: map[string]any{
+	reply := replica.Send(t, request{RPC: "subscriptions/listen", Params: map[string]any{
 		"notifications": map[string]any{"toolsListChanged": true, "resourceSubscriptions": []string{"prompt://it/greeting"}},
 	}})
 	want := "event: message\ndata: " + strings.Replace(acknowledged("1"), `{"promptsListChanged":true}`, `{}`, 1) +
 		"\n\nevent: message\ndata: " + final("1") + "\n\n"
-	same(t, want, reply.body)
+	same(t, want, reply.Body)
 }
 
-func TestListenRefuses(t *testing.T) {
+func TestListen_Refuses(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
 	params := map[string]any{"notifications": map[string]any{"promptsListChanged": true}}
@@ -249,15 +240,15 @@ func TestListenRefuses(t *testing.T) {
 		request request
 		want    string
 	}{
-		"an older client": {request{rpc: "subscriptions/listen", legacy: true, params: params}, `200 -32601 "subscriptions/listen" requires protocol version 2026-07-28 or later`},
-		"malformed params": {request{rpc: "subscriptions/listen", params: map[string]any{"notifications": 3}}, "400 -32602 params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
+		"an older client": {request{RPC: "subscriptions/listen", Legacy: true, Params: params}, `200 -32601 "subscriptions/listen" requires protocol version 2026-07-28 or later`},
+		"malformed params": {request{RPC: "subscriptions/listen", Params: map[string]any{"notifications": 3}}, "400 -32602 params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
 			"true or false, and resourceSubscriptions, a list of URIs"},
 		"no Accept of events": {
-			request{rpc: "subscriptions/listen", params: params, header: map[string]string{"Accept": "application/json"}},
+			request{RPC: "subscriptions/listen", Params: params, Header: map[string]string{"Accept": "application/json"}},
 			"406 Accept must admit text/event-stream",
 		},
 	} {
-		if got := replica.send(t, tc.request).failure(t); got != tc.want {
+		if got := replica.Send(t, tc.request).Failure(t); got != tc.want {
 			t.Errorf("%s: got %s, want %s", name, got, tc.want)
 		}
 	}
@@ -266,24 +257,24 @@ func TestListenRefuses(t *testing.T) {
 	}
 }
 
-// TestOlderClientsSeeNoListChanged: they have no channel for it. Discover declares it.
-func TestOlderClientsSeeNoListChanged(t *testing.T) {
+// TestInitialize_OffersNoListChanged: they have no channel for it. Discover declares it.
+func TestInitialize_OffersNoListChanged(t *testing.T) {
 	t.Parallel()
 	replica := start(t, library(t))
 	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
-		reply := replica.send(t, request{rpc: "initialize", legacy: true, params: map[string]any{
+		reply := replica.Send(t, request{RPC: "initialize", Legacy: true, Params: map[string]any{
 			"protocolVersion": version, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "old", "version": "1"},
 		}})
-		if reply.status != http.StatusOK || !strings.Contains(reply.body, `"protocolVersion":"`+version+`"`) ||
-			!strings.Contains(reply.body, `"capabilities":{"prompts":{}}`) {
-			t.Errorf("%s: %d %s", version, reply.status, reply.body)
+		if reply.Status != http.StatusOK || !strings.Contains(reply.Body, `"protocolVersion":"`+version+`"`) ||
+			!strings.Contains(reply.Body, `"capabilities":{"prompts":{}}`) {
+			t.Errorf("%s: %d %s", version, reply.Status, reply.Body)
 		}
-		if got := reply.header.Get("Mcp-Session-Id"); got != "" {
+		if got := reply.Header.Get("Mcp-Session-Id"); got != "" {
 			t.Errorf("mcp-go bug 5: a session was made: %s", got)
 		}
 	}
-	reply := replica.send(t, request{rpc: "server/discover"})
-	if !strings.Contains(reply.body, `"capabilities":{"prompts":{"listChanged":true}}`) || !strings.Contains(reply.body, `"ttlMs":60000`) {
-		t.Errorf("discover: %s", reply.body)
+	reply := replica.Send(t, request{RPC: "server/discover"})
+	if !strings.Contains(reply.Body, `"capabilities":{"prompts":{"listChanged":true}}`) || !strings.Contains(reply.Body, `"ttlMs":60000`) {
+		t.Errorf("discover: %s", reply.Body)
 	}
 }

@@ -26,16 +26,16 @@ func TestRequestRecorder_Spans(t *testing.T) {
 	outer := "00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01"
 
 	q := getPrompt("it.greeting", nil)
-	q.meta = map[string]any{"traceparent": inner}
-	q.header = map[string]string{"Traceparent": outer}
-	replica.send(t, q)
+	q.Meta = map[string]any{"traceparent": inner}
+	q.Header = map[string]string{"Traceparent": outer}
+	replica.Send(t, q)
 	q = getPrompt("it.nothing", nil)
-	q.meta = map[string]any{"traceparent": 3} // nobody else's concern
-	q.header = map[string]string{"Traceparent": outer}
-	replica.send(t, q)
+	q.Meta = map[string]any{"traceparent": 3} // nobody else's concern
+	q.Header = map[string]string{"Traceparent": outer}
+	replica.Send(t, q)
 	q = getPrompt("it.greeting", nil)
-	q.legacy, q.header = true, map[string]string{"Mcp-Protocol-Version": "2025-06-18"}
-	replica.send(t, q)
+	q.Legacy, q.Header = true, map[string]string{"Mcp-Protocol-Version": "2025-06-18"}
+	replica.Send(t, q)
 	require.Until(t, "all spans", func() bool { return len(exporter.GetSpans()) == 3 })
 
 	type span struct {
@@ -77,12 +77,12 @@ func TestRequestRecorder_CallerLeft(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	go func() { <-reached; leave() }()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, replica.URL+"/mcp",
-		strings.NewReader(request{rpc: "prompts/get", legacy: true, params: map[string]any{"name": "it.greeting"}}.message(t)))
+		strings.NewReader(request{RPC: "prompts/get", Legacy: true, Params: map[string]any{"name": "it.greeting"}}.Message(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	if response, err := replica.client.Do(r); err == nil {
+	if response, err := replica.HTTP.Do(r); err == nil {
 		_ = response.Body.Close()
 		t.Fatalf("answered with %d", response.StatusCode)
 	}

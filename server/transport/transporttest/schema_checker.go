@@ -1,5 +1,5 @@
-// Package transporttest is for tests of what speaks MCP: a checker that compares what a server says with the official
-// schemas.
+// Package transporttest is for tests of what speaks MCP: clients over HTTP and over pipes, and a checker that compares what
+// a server says with the official schemas.
 //
 // It knows nothing of what is served. Its invariant: what breaks the schema, or tells of the inside, fails the test.
 package transporttest
@@ -19,6 +19,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
 // The two revisions whose schemas answers are held against.
@@ -84,6 +86,15 @@ func NewSchemaChecker(folder string) *SchemaChecker {
 	}
 	return w
 }
+
+// Official is the checker of the shared test inputs, made once.
+var Official = sync.OnceValue(func() *SchemaChecker {
+	folder, err := testenv.TestData("mcp-schema")
+	if err != nil {
+		panic(err)
+	}
+	return NewSchemaChecker(folder)
+})
 
 // NoSchemas reports whether there are none: then only leaks are found.
 func (w *SchemaChecker) NoSchemas() bool { return len(w.schemas) == 0 }

@@ -1,28 +1,38 @@
-package server
+package transporttest_test
 
 import (
 	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"sync"
+	"os"
 	"sync/atomic"
 	"testing"
 
+	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
-// witness is the one of all tests.
-var witness = sync.OnceValue(func() *transporttest.SchemaChecker { return transporttest.NewSchemaChecker(testdataPath("mcp-schema")) })
-
-// TestTheWitnessSees what is wrong: every other test relies on it.
-func TestTheWitnessSees(t *testing.T) {
-	t.Parallel()
-	for _, revision := range []string{transporttest.Newest, transporttest.Older} {
-		if _, ok := testdata(t, "mcp-schema/"+revision+".json"); !ok {
-			return
-		}
+// officialSchemas skips the test where they are not, but not in CI.
+func officialSchemas(t *testing.T) *transporttest.SchemaChecker {
+	t.Helper()
+	folder, err := testenv.TestData("mcp-schema")
+	require.NoError(t, err)
+	checker := transporttest.NewSchemaChecker(folder)
+	switch {
+	case checker.NoSchemas() && os.Getenv("CI") == "true":
+		t.Fatalf("CI needs the official schemas in %s", folder)
+	case checker.NoSchemas():
+		t.Skip("without the official schemas there is nothing to check; set LECTERN_TESTDATA")
 	}
+	return checker
+}
+
+// TestSchemaChecker_Check finds what is wrong: every other test relies on it.
+func TestSchemaChecker_Check(t *testing.T) {
+	t.Parallel()
+	checker := officialSchemas(t)
 	for name, tc := range map[string]struct {
 		revision, method, message string
 		wrong                     bool
@@ -45,9 +55,12 @@ func TestTheWitnessSees(t *testing.T) {
 		"a question back of the wrong shape": {transporttest.Newest, "tools/call", `{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":3}}`, true},
 		"no JSON":                            {transporttest.Older, "ping", `{`, true},
 	} {
-		if err := witness().Check(tc.revision, tc.method, []byte(tc.message)); (err != nil) != tc.wrong {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := checker.Check(tc.revision, tc.method, []byte(tc.message)); (err != nil) != tc.wrong {
+				t.Error(err)
+			}
+		})
 	}
 }
 
@@ -59,12 +72,10 @@ type noting struct {
 
 func (n *noting) Errorf(string, ...any) { n.errors.Add(1) }
 
-// TestTheWitnessStandsBeforeTheServer: what breaks the schema on the wire fails the test that asked.
-func TestTheWitnessStandsBeforeTheServer(t *testing.T) {
+// TestSchemaChecker_Wrap fails the test that asked when what is on the wire breaks the schema.
+func TestSchemaChecker_Wrap(t *testing.T) {
 	t.Parallel()
-	if _, ok := testdata(t, "mcp-schema/"+transporttest.Older+".json"); !ok {
-		return
-	}
+	checker := officialSchemas(t)
 	for name, tc := range map[string]struct {
 		contentType, answer string
 		want                int32
@@ -75,16 +86,19 @@ func TestTheWitnessStandsBeforeTheServer(t *testing.T) {
 		"a right event":  {"text/event-stream", ": hello\n\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", 0},
 		"wrong events":   {"text/event-stream", "event: message\ndata: {}\n\nretry: 3\n\n", 2},
 	} {
-		note := &noting{TB: t}
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/mcp", bytes.NewBufferString(`{"method":"ping"}`))
-		witness().Wrap(note, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			w.Header().Set("Content-Type", tc.contentType)
-			w.WriteHeader(http.StatusOK)
-			_, _ = io.WriteString(w, tc.answer)
-		})).ServeHTTP(httptest.NewRecorder(), r)
-		if got := note.errors.Load(); got != tc.want {
-			t.Errorf("%s: %d errors, want %d", name, got, tc.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			note := &noting{TB: t}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/mcp", bytes.NewBufferString(`{"method":"ping"}`))
+			checker.Wrap(note, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.Header().Set("Content-Type", tc.contentType)
+				w.WriteHeader(http.StatusOK)
+				_, _ = io.WriteString(w, tc.answer)
+			})).ServeHTTP(httptest.NewRecorder(), r)
+			if got := note.errors.Load(); got != tc.want {
+				t.Errorf("%d errors, want %d", got, tc.want)
+			}
+		})
 	}
 }

@@ -1,7 +1,8 @@
-package server
+package transport_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +13,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/server/transport"
 )
 
 // dial is a connection to a replica for what no client of HTTP would do.
 func (r *replica) dial(t *testing.T) net.Conn {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", r.Listener.Addr().String())
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,10 +33,10 @@ func (r *replica) dial(t *testing.T) net.Conn {
 	return conn
 }
 
-// TestAbsentBodyEnds: a body that is announced and does not come does not hold a connection.
-func TestAbsentBodyEnds(t *testing.T) {
+// TestReadBody_TimesOut: a body that is announced and does not come does not hold a connection.
+func TestReadBody_TimesOut(t *testing.T) {
 	t.Parallel()
-	replica := start(t, greeting(), func(d *Deps) { d.WriteTimeout = 50 * time.Millisecond })
+	replica := workshop(t, func(c *transport.Config) { c.WriteTimeout = 50 * time.Millisecond })
 	for name, header := range map[string]string{"a length": "Content-Length: 10", "chunks": "Transfer-Encoding: chunked"} {
 		conn := replica.dial(t)
 		_, err := fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n", header)
@@ -48,12 +53,14 @@ func TestAbsentBodyEnds(t *testing.T) {
 	}
 }
 
-// TestClientThatDoesNotRead: one that asks on and on and accepts no answer is let go.
-func TestClientThatDoesNotRead(t *testing.T) {
+// TestHandler_ClientThatDoesNotRead: one that asks on and on and accepts no answer is let go.
+func TestHandler_ClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
-	source := greeting()
-	source.Publish(hiddenKey, strings.Repeat("x", 100<<10))
-	replica := start(t, source, func(d *Deps) { d.WriteTimeout = 100 * time.Millisecond })
+	long := mcp.NewGetPromptResult(strings.Repeat("x", 100<<10), []mcp.PromptMessage{})
+	replica := workshop(t, func(c *transport.Config) {
+		c.WriteTimeout = 100 * time.Millisecond
+		c.Server.Methods[mcp.MethodPromptsGet] = transport.Method{Answer: func(context.Context, *transport.Call) (any, error) { return long, nil }}
+	})
 	for name, asked := range map[string]string{
 		"answers":       ask(`{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"support.hidden"}}`),
 		"refusals":      "GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -95,11 +102,11 @@ func (o *offered) Read(p []byte) (int, error) {
 	return o.Reader.Read(p)
 }
 
-// TestAnnouncedBodyTakesNoRoom before it is there.
-func TestAnnouncedBodyTakesNoRoom(t *testing.T) {
+// TestReadBody_AnnouncedLengthTakesNoRoom before it is there.
+func TestReadBody_AnnouncedLengthTakesNoRoom(t *testing.T) {
 	t.Parallel()
-	replica := start(t, greeting())
-	message := request{rpc: "ping", legacy: true}.message(t)
+	replica := workshop(t)
+	message := request{RPC: "ping", Legacy: true}.Message(t)
 	message += strings.Repeat(" ", 3<<20)
 	body := &offered{Reader: strings.NewReader(message)}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/mcp", io.NopCloser(body))
@@ -115,10 +122,10 @@ func TestAnnouncedBodyTakesNoRoom(t *testing.T) {
 	}
 }
 
-// TestStreamsKeepNoBodies: what asked for a stream is not held while it is open. It runs alone, for
+// TestListen_KeepsNoBodies: what asked for a stream is not held while it is open. It runs alone, for
 // it looks at the memory of the process.
-func TestStreamsKeepNoBodies(t *testing.T) {
-	replica := start(t, greeting(), manyStreams)
+func TestListen_KeepsNoBodies(t *testing.T) {
+	replica := workshop(t, func(c *transport.Config) { c.StreamsPerCaller = 1 << 20 })
 	held := func() int64 {
 		for range 3 { // pools let go at the second
 			runtime.GC()
@@ -127,11 +134,11 @@ func TestStreamsKeepNoBodies(t *testing.T) {
 		runtime.ReadMemStats(&stats)
 		return int64(stats.HeapAlloc)
 	}
-	q := request{rpc: "subscriptions/listen", params: map[string]any{
+	q := request{RPC: "subscriptions/listen", Params: map[string]any{
 		"notifications": map[string]any{"promptsListChanged": true},
 		"arguments":     strings.Repeat("x", 1<<20), "name": strings.Repeat("y", 1<<20),
 	}}
-	asked := strings.Replace(ask(q.message(t)), "Content-Type", "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Type", 1)
+	asked := strings.Replace(ask(q.Message(t)), "Content-Type", "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Type", 1)
 	listen := func() { // on a bare connection: a client of HTTP holds what it sent
 		conn := replica.dial(t)
 		if _, err := io.WriteString(conn, asked); err != nil {

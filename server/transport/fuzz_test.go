@@ -1,4 +1,4 @@
-package server
+package transport_test
 
 import (
 	"bytes"
@@ -70,7 +70,7 @@ func FuzzTransport(f *testing.F) {
 			mirror(r.Header, body)
 		}
 		w := httptest.NewRecorder()
-		witness().Wrap(t, handler).ServeHTTP(w, r)
+		transporttest.Official().Wrap(t, handler).ServeHTTP(w, r)
 		answers(t, body, w)
 	})
 }
@@ -122,7 +122,7 @@ func sameID(t *testing.T, asked, answer []byte) {
 	if json.Unmarshal(asked, &question) == nil && len(question.ID) > 0 {
 		want = string(question.ID)
 	}
-	if got := idOf(answer); got != want && got != "null" {
+	if got := transporttest.MessageID(answer); got != want && got != "null" {
 		t.Errorf("%q is answered under the id %s: %s", asked, got, answer)
 	} else if got == "null" && !strings.Contains(string(answer), `"error":`) {
 		t.Errorf("%q has a result for nobody: %s", asked, answer)

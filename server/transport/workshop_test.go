@@ -1,23 +1,65 @@
-package server
+package transport_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+	"go.uber.org/goleak"
 
 	"github.com/lectern-dev/lectern/server/auth"
-	"github.com/lectern-dev/lectern/server/prompts"
 	"github.com/lectern-dev/lectern/server/transport"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
-// workshop runs the transport alone over a server of mcp-go that has one of everything, until the
+// TestMain also fails when a goroutine is left behind.
+func TestMain(m *testing.M) {
+	if address, count, ok := strings.Cut(os.Getenv(holderEnv), " "); ok {
+		if err := holdStreams(address, count); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// What all tests of the transport use.
+type (
+	request = transporttest.Request
+	reply   = transporttest.Reply
+	stream  = transporttest.Stream
+	console = transporttest.Console
+)
+
+const (
+	patience   = transporttest.Patience
+	initialize = transporttest.Initialize
+)
+
+var same, deep, callTool = transporttest.Same, transporttest.Deep, transporttest.CallTool
+
+// replica is one transport under test, on a real listener.
+type replica struct {
+	transporttest.Remote
+	endpoint *transport.Handler
+}
+
+// console connects to a replica by pipes, until the test ends.
+func (r *replica) console(tb testing.TB, namespace string) *console {
+	tb.Helper()
+	return transporttest.Start(tb, r.endpoint, namespace)
+}
+
+// workshop runs the transport over a server that has one of everything, until the
 // test ends. Change adapts the transport.
 func workshop(tb testing.TB, change ...func(*transport.Config)) *replica {
 	tb.Helper()
@@ -25,9 +67,8 @@ func workshop(tb testing.TB, change ...func(*transport.Config)) *replica {
 	for _, c := range change {
 		c(&config)
 	}
-	r := &replica{endpoint: &Handler{Handler: transport.New(config), service: &prompts.Service{}, announcer: &prompts.Announcer{}}}
-	r.serve(tb)
-	return r
+	endpoint := transport.New(config)
+	return &replica{Remote: transporttest.Serve(tb, endpoint), endpoint: endpoint}
 }
 
 // probe sees calls of the tool that waits begin, and end before their time.
@@ -193,12 +234,4 @@ func completeAnything(_ context.Context, call *transport.Call) (any, error) {
 
 func tool(name, schema string) mcp.Tool {
 	return mcp.NewToolWithRawSchema(name, "Does "+name, json.RawMessage(schema))
-}
-
-func callTool(name string, arguments map[string]any) request {
-	params := map[string]any{"name": name}
-	if arguments != nil {
-		params["arguments"] = arguments
-	}
-	return request{rpc: "tools/call", params: params}
 }

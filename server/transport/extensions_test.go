@@ -1,4 +1,4 @@
-package server
+package transport_test
 
 import (
 	"context"
@@ -32,24 +32,24 @@ func TestDispatch_MethodsOfExtensions(t *testing.T) {
 		want    string
 	}{
 		"a newer client": {
-			request{rpc: "skills/list", params: map[string]any{"uri": 3, "cursor": []int{}}, meta: map[string]any{mcp.MetaKeyClientInfo: nil}},
+			request{RPC: "skills/list", Params: map[string]any{"uri": 3, "cursor": []int{}}, Meta: map[string]any{mcp.MetaKeyClientInfo: nil}},
 			`{"jsonrpc":"2.0","id":1,"result":{"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"workshop","version":"v0"}},"resultType":"complete",` +
 				`"params":{"_meta":{"io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/protocolVersion":"2026-07-28"},"cursor":[],"uri":3}}}`,
 		},
-		"an older client":      {request{rpc: "skills/list", legacy: true}, `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method skills/list not found"}}`},
-		"params that are none": {request{body: `{"jsonrpc":"2.0","id":1,"method":"skills/list","params":[]}`}, `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method skills/list not found"}}`},
+		"an older client":      {request{RPC: "skills/list", Legacy: true}, `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method skills/list not found"}}`},
+		"params that are none": {request{Body: `{"jsonrpc":"2.0","id":1,"method":"skills/list","params":[]}`}, `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method skills/list not found"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := replica.console(t, "")
-			message := tc.request.body
+			message := tc.request.Body
 			if message == "" {
-				message = tc.request.message(t)
+				message = tc.request.Message(t)
 			}
 			if _, err := c.Write([]byte(message + "\n")); err != nil {
 				t.Fatal(err)
 			}
-			line, err := c.lines.ReadString('\n')
+			line, err := c.Lines.ReadString('\n')
 			if err != nil {
 				t.Fatal(err)
 			}

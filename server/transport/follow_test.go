@@ -1,4 +1,4 @@
-package server
+package transport_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ func everybody(context.Context, string) bool { return true }
 // listenTo opens a stream for what a filter says.
 func (r *replica) listenTo(tb testing.TB, id string, filter map[string]any) *stream {
 	tb.Helper()
-	return r.stream(tb, request{id: id, rpc: "subscriptions/listen", params: map[string]any{"notifications": filter}})
+	return r.OpenStream(tb, request{ID: id, RPC: "subscriptions/listen", Params: map[string]any{"notifications": filter}})
 }
 
 func tagged(id, method, params string) string {
@@ -32,45 +32,45 @@ func followPrompts(_ context.Context, uri string) bool {
 	return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "closed")
 }
 
-// TestResourceUpdates is mcp-go bug 10: a stream hears of the resources it follows and of no others, and its
+// TestListen_ResourceUpdates is mcp-go bug 10: a stream hears of the resources it follows and of no others, and its
 // acknowledgement says which those are.
-func TestResourceUpdates(t *testing.T) {
+func TestListen_ResourceUpdates(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t, onlyPrompts)
 	one := replica.listenTo(t, "1", map[string]any{"resourceSubscriptions": []string{
 		"prompt://it/greeting", "prompt://it/closed", "sdp://1", "prompt://it/greeting", "prompt://it/absent",
 	}})
-	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/greeting","prompt://it/absent"]}`), one.next(t))
+	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/greeting","prompt://it/absent"]}`), one.Next(t))
 	two := replica.listenTo(t, "2", map[string]any{
 		"toolsListChanged": true, "resourcesListChanged": true, "resourceSubscriptions": []string{"prompt://it/absent"},
 	})
 	same(t, tagged("2", "subscriptions/acknowledged",
-		`,"notifications":{"toolsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["prompt://it/absent"]}`), two.next(t))
+		`,"notifications":{"toolsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["prompt://it/absent"]}`), two.Next(t))
 
 	replica.endpoint.NotifyResourceUpdated("prompt://it/closed", everybody)
 	replica.endpoint.NotifyResourceUpdated("prompt://it/greeting", everybody)
-	same(t, updated("1", "prompt://it/greeting"), one.next(t))
+	same(t, updated("1", "prompt://it/greeting"), one.Next(t))
 	replica.endpoint.NotifyPromptsChanged(everybody)
 	replica.endpoint.NotifyResourcesChanged(func(context.Context, string) bool { return false })
 	replica.endpoint.NotifyToolsChanged(everybody)
-	same(t, tagged("2", "tools/list_changed", ""), two.next(t))
+	same(t, tagged("2", "tools/list_changed", ""), two.Next(t))
 	replica.endpoint.NotifyResourcesChanged(everybody)
-	same(t, tagged("2", "resources/list_changed", ""), two.next(t))
+	same(t, tagged("2", "resources/list_changed", ""), two.Next(t))
 	replica.endpoint.NotifyResourceUpdated("prompt://it/absent", func(_ context.Context, namespace string) bool { return namespace == "other" })
 	replica.endpoint.NotifyResourceUpdated("prompt://it/absent", everybody)
-	same(t, updated("1", "prompt://it/absent"), one.next(t))
-	same(t, updated("2", "prompt://it/absent"), two.next(t))
+	same(t, updated("1", "prompt://it/absent"), one.Next(t))
+	same(t, updated("2", "prompt://it/absent"), two.Next(t))
 	replica.endpoint.Stop()
 	for _, s := range []*stream{one, two} {
-		if got := s.next(t); !strings.Contains(got, `"result":`) {
+		if got := s.Next(t); !strings.Contains(got, `"result":`) {
 			t.Errorf("got %s", got)
 		}
 	}
 	require.Until(t, "nobody follows anything", func() bool { return replica.endpoint.OpenStreams() == 0 })
 }
 
-// TestAStreamFollowsSoMany and no more, and a caller has so many streams.
-func TestAStreamFollowsSoMany(t *testing.T) {
+// TestListen_ResourceLimit and no more, and a caller has so many streams.
+func TestListen_ResourceLimit(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t, onlyPrompts)
 	uris := make([]string, 257)
@@ -78,23 +78,23 @@ func TestAStreamFollowsSoMany(t *testing.T) {
 		uris[i] = fmt.Sprintf("prompt://it/p%d", i)
 	}
 	listen := func(uris []string) request {
-		return request{rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"resourceSubscriptions": uris}}}
+		return request{RPC: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"resourceSubscriptions": uris}}}
 	}
 	const tooMany = "400 -32602 a stream follows at most 256 resources; follow the others on another stream"
-	same(t, tooMany, replica.send(t, listen(uris)).failure(t))
+	same(t, tooMany, replica.Send(t, listen(uris)).Failure(t))
 	streams := make([]*stream, transport.DefaultStreamsPerCaller)
 	for i := range streams {
-		streams[i] = replica.stream(t, listen(uris[:256]))
+		streams[i] = replica.OpenStream(t, listen(uris[:256]))
 	}
-	refused := replica.send(t, listen(uris[:1]))
+	refused := replica.Send(t, listen(uris[:1]))
 	same(t, `{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"16 streams are open for this caller, which is all there may be: close one",`+
-		`"data":{"retryAfterSeconds":1}}}`, refused.body)
-	if err := streams[0].body.Close(); err != nil {
+		`"data":{"retryAfterSeconds":1}}}`, refused.Body)
+	if err := streams[0].Close(); err != nil {
 		t.Fatal(err)
 	}
 	require.Until(t, "one is closed", func() bool { return replica.endpoint.OpenStreams() == 15 })
-	again := replica.stream(t, listen(uris[:1]))
-	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/p0"]}`), again.next(t))
+	again := replica.OpenStream(t, listen(uris[:1]))
+	same(t, tagged("1", "subscriptions/acknowledged", `,"notifications":{"resourceSubscriptions":["prompt://it/p0"]}`), again.Next(t))
 	replica.endpoint.Stop()
 	for _, s := range append(streams[1:], again) {
 		if _, err := io.Copy(io.Discard, s); err != nil {

@@ -1,4 +1,4 @@
-package server
+package transport_test
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 const (
@@ -27,73 +27,73 @@ func progressed(token string, i int) string {
 	return fmt.Sprintf(`event: message`+"\n"+`data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%d,"progressToken":%s}}`+"\n\n", i, token)
 }
 
-// TestProgressComesBeforeTheAnswer is mcp-go bug 2: nothing a handler sent is lost, however much and however late,
+// TestProgress_ComesBeforeTheAnswer is mcp-go bug 2: nothing a handler sent is lost, however much and however late,
 // and under the token as the client wrote it.
-func TestProgressComesBeforeTheAnswer(t *testing.T) {
+func TestProgress_ComesBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	for _, count := range []int{1, 3, 1000} {
 		for range 20 {
 			q := callTool("progress", map[string]any{"count": count})
-			q.meta = map[string]any{"progressToken": json.RawMessage(bigToken)}
-			reply := replica.send(t, q)
+			q.Meta = map[string]any{"progressToken": json.RawMessage(bigToken)}
+			reply := replica.Send(t, q)
 			var want strings.Builder
 			for i := range count {
 				want.WriteString(progressed(bigToken, i))
 			}
 			want.WriteString("event: message\ndata: " + `{"jsonrpc":"2.0","id":1,` + doneResult + "\n\n")
-			same(t, want.String(), reply.body)
-			same(t, "text/event-stream", reply.header.Get("Content-Type"))
-			same(t, "no", reply.header.Get("X-Accel-Buffering"))
+			same(t, want.String(), reply.Body)
+			same(t, "text/event-stream", reply.Header.Get("Content-Type"))
+			same(t, "no", reply.Header.Get("X-Accel-Buffering"))
 		}
 	}
 }
 
-// TestProgressOfOlderClients: they have their token in _meta as well.
-func TestProgressOfOlderClients(t *testing.T) {
+// TestProgress_OfOlderClients: they have their token in _meta as well.
+func TestProgress_OfOlderClients(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
-	reply := replica.send(t, request{legacy: true, body: `{"jsonrpc":"2.0","id":1,"method":"tools/call",` +
+	reply := replica.Send(t, request{Legacy: true, Body: `{"jsonrpc":"2.0","id":1,"method":"tools/call",` +
 		`"params":{"name":"progress","arguments":{"count":2},"_meta":{"progressToken":"a"}}}`})
 	same(t, progressed(`"a"`, 0)+progressed(`"a"`, 1)+
-		"event: message\ndata: "+`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"done"}]}}`+"\n\n", reply.body)
+		"event: message\ndata: "+`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"done"}]}}`+"\n\n", reply.Body)
 }
 
-// TestABadNotificationCostsNothingElse: neither the ones after it nor the answer.
-func TestABadNotificationCostsNothingElse(t *testing.T) {
+// TestProgress_BadNotificationCostsNothingElse: neither the ones after it nor the answer.
+func TestProgress_BadNotificationCostsNothingElse(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	q := callTool("stammer", nil)
-	q.meta = map[string]any{"progressToken": 7}
-	same(t, progressed("7", 1)+"event: message\ndata: "+`{"jsonrpc":"2.0","id":1,`+doneResult+"\n\n", replica.send(t, q).body)
+	q.Meta = map[string]any{"progressToken": 7}
+	same(t, progressed("7", 1)+"event: message\ndata: "+`{"jsonrpc":"2.0","id":1,`+doneResult+"\n\n", replica.Send(t, q).Body)
 	c := replica.console(t, "")
-	q.id = "1"
-	c.say(t, q.message(t))
-	same(t, strings.TrimPrefix(strings.TrimSpace(progressed("7", 1)), "event: message\ndata: "), c.next(t))
-	same(t, `{"jsonrpc":"2.0","id":1,`+doneResult, c.next(t))
+	q.ID = "1"
+	c.Say(t, q.Message(t))
+	same(t, strings.TrimPrefix(strings.TrimSpace(progressed("7", 1)), "event: message\ndata: "), c.Next(t))
+	same(t, `{"jsonrpc":"2.0","id":1,`+doneResult, c.Next(t))
 }
 
-// TestNobodyIsToldWhatHeDidNotAskFor: without a token, a level or an Accept of events a call has one answer.
-func TestNobodyIsToldWhatHeDidNotAskFor(t *testing.T) {
+// TestNotifications_OnlyWhereAskedFor: without a token, a level or an Accept of events a call has one answer.
+func TestNotifications_OnlyWhereAskedFor(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	for name, q := range map[string]request{
 		"no token":      callTool("progress", nil),
 		"no level":      callTool("log", nil),
-		"a level above": {rpc: "tools/call", params: map[string]any{"name": "log"}, meta: map[string]any{"io.modelcontextprotocol/logLevel": "error"}},
+		"a level above": {RPC: "tools/call", Params: map[string]any{"name": "log"}, Meta: map[string]any{"io.modelcontextprotocol/logLevel": "error"}},
 		"no Accept of events": {
-			rpc: "tools/call", params: map[string]any{"name": "progress", "arguments": map[string]any{"count": 1000}},
-			meta: map[string]any{"progressToken": 1}, header: map[string]string{"Accept": "application/json"},
+			RPC: "tools/call", Params: map[string]any{"name": "progress", "arguments": map[string]any{"count": 1000}},
+			Meta: map[string]any{"progressToken": 1}, Header: map[string]string{"Accept": "application/json"},
 		},
 	} {
-		reply := replica.send(t, q)
-		if reply.status != http.StatusOK || reply.header.Get("Content-Type") != "application/json" || !strings.Contains(reply.body, `"resultType":"complete"`) {
-			t.Errorf("%s: %d %s", name, reply.status, reply.body)
+		reply := replica.Send(t, q)
+		if reply.Status != http.StatusOK || reply.Header.Get("Content-Type") != "application/json" || !strings.Contains(reply.Body, `"resultType":"complete"`) {
+			t.Errorf("%s: %d %s", name, reply.Status, reply.Body)
 		}
 	}
 }
 
-func TestLogMessagesOfACall(t *testing.T) {
+func TestLog(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	logged := func(level string) string {
@@ -102,8 +102,8 @@ func TestLogMessagesOfACall(t *testing.T) {
 	}
 	for level, want := range map[string]string{"debug": logged("debug") + logged("warning"), "notice": logged("warning")} {
 		q := callTool("log", nil)
-		q.meta = map[string]any{"io.modelcontextprotocol/logLevel": level}
-		got, _, _ := strings.Cut(replica.send(t, q).body, "event: message\ndata: "+`{"jsonrpc":"2.0","id"`)
+		q.Meta = map[string]any{"io.modelcontextprotocol/logLevel": level}
+		got, _, _ := strings.Cut(replica.Send(t, q).Body, "event: message\ndata: "+`{"jsonrpc":"2.0","id"`)
 		same(t, want, got)
 	}
 }
@@ -130,8 +130,8 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return client, nil
 }
 
-// TestClosingTheResponseCancels the call, and nothing else does: not the patience a body has.
-func TestClosingTheResponseCancels(t *testing.T) {
+// TestToolsCall_CanceledByClosingTheResponse the call, and nothing else does: not the patience a body has.
+func TestToolsCall_CanceledByClosingTheResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		probe, network := newProbe(), make(pipes)
@@ -142,16 +142,16 @@ func TestClosingTheResponseCancels(t *testing.T) {
 		defer func() { require.NoError(t, served.Close()) }()
 		client := &http.Client{Transport: &http.Transport{DialContext: network.dial}}
 		defer client.CloseIdleConnections()
-		replica := &replica{Server: &httptest.Server{URL: "http://localhost"}, client: client}
-		if got := replica.send(t, callTool("wait", map[string]any{"ms": 20_000})); !strings.Contains(got.body, `"waited"`) {
-			t.Errorf("a slow call: %d %s", got.status, got.body)
+		replica := &replica{Remote: transporttest.Remote{URL: "http://localhost", HTTP: client}}
+		if got := replica.Send(t, callTool("wait", map[string]any{"ms": 20_000})); !strings.Contains(got.Body, `"waited"`) {
+			t.Errorf("a slow call: %d %s", got.Status, got.Body)
 		}
 		<-probe.begun
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
-			if response, err := client.Do(replica.ask(t, ctx, callTool("wait", nil))); err == nil {
+			if response, err := client.Do(replica.NewRequest(t, ctx, callTool("wait", nil))); err == nil {
 				_ = response.Body.Close()
 				t.Error("the call was answered")
 			}

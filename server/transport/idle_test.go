@@ -1,4 +1,4 @@
-package server
+package transport_test
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -108,7 +109,7 @@ func dialStream(address string, asked []byte) (*bufio.Scanner, error) {
 // idleStreams is how many streams are held open at once.
 func idleStreams(t *testing.T) int {
 	t.Helper()
-	if raceDetector {
+	if testenv.RaceDetector {
 		t.Log("With the race detector 1,000 streams are held, not 10,000: it follows 8,128 goroutines at most")
 		return 1000
 	}
@@ -133,17 +134,17 @@ func inUse() uint64 {
 	return stats.HeapAlloc + stats.StackInuse
 }
 
-// TestIdleStreams holds very many streams that nothing happens on, tells them all of a change, and ends
+// TestListen_IdleStreams holds very many streams that nothing happens on, tells them all of a change, and ends
 // them. It runs alone, for it looks at the process; the clients are another one. Nothing stands between
 // it and the server that would cost memory too.
-func TestIdleStreams(t *testing.T) {
+func TestListen_IdleStreams(t *testing.T) {
 	count := idleStreams(t)
 	endpoint := transport.New(transport.Config{Server: everything(newProbe()), Authenticator: auth.NewNone("anna"), StreamsPerCaller: count})
 	server := httptest.NewServer(endpoint)
 	defer server.Close() // it waits for the streams that are open
 	defer endpoint.Stop()
-	q := request{rpc: "subscriptions/listen", params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
-	asked := strings.Replace(ask(q.message(t)), "Content-Type", "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Type", 1)
+	q := request{RPC: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
+	asked := strings.Replace(ask(q.Message(t)), "Content-Type", "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Type", 1)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

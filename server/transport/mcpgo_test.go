@@ -1,4 +1,4 @@
-package server
+package transport_test
 
 import (
 	"context"
@@ -56,40 +56,40 @@ func (c completer) CompletePromptArgument(ctx context.Context, name string, argu
 	return &result.Completion, nil
 }
 
-// TestTransport_AnswersAsMCPGo holds what our dispatcher makes of results against mcp-go's own: whatever an upgrade
+// TestDispatch_AnswersAsMCPGo holds what our dispatcher makes of results against mcp-go's own: whatever an upgrade
 // adds to them is seen here.
-func TestTransport_AnswersAsMCPGo(t *testing.T) {
+func TestDispatch_AnswersAsMCPGo(t *testing.T) {
 	t.Parallel()
 	replica, theirs := workshop(t), mcpgoServer(everything(newProbe()))
 	for _, q := range []request{
-		{rpc: "server/discover"}, {rpc: "ping", legacy: true}, {rpc: "tools/list"}, {rpc: "prompts/list"}, {rpc: "resources/list"},
-		{rpc: "resources/templates/list"}, {rpc: "resources/read", params: map[string]any{"uri": "test://7/data"}},
+		{RPC: "server/discover"}, {RPC: "ping", Legacy: true}, {RPC: "tools/list"}, {RPC: "prompts/list"}, {RPC: "resources/list"},
+		{RPC: "resources/templates/list"}, {RPC: "resources/read", Params: map[string]any{"uri": "test://7/data"}},
 		callTool("mirror", nil), callTool("rich", nil), callTool("wrong", nil),
-		{rpc: "completion/complete", params: map[string]any{
+		{RPC: "completion/complete", Params: map[string]any{
 			"ref": map[string]any{"type": "ref/prompt", "name": "it.greeting"}, "argument": map[string]any{"name": "tone", "value": "br"},
 		}},
-		{rpc: "initialize", legacy: true, params: map[string]any{
+		{RPC: "initialize", Legacy: true, Params: map[string]any{
 			"protocolVersion": "2025-06-18", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "old", "version": "1"},
 		}},
 	} {
 		for _, legacy := range []bool{false, true} {
-			if q.rpc == "server/discover" && legacy || q.legacy && !legacy {
+			if q.RPC == "server/discover" && legacy || q.Legacy && !legacy {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s %v legacy=%t", q.rpc, q.params["name"], legacy), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s %v legacy=%t", q.RPC, q.Params["name"], legacy), func(t *testing.T) {
 				t.Parallel()
 				q := q
-				q.legacy = legacy
+				q.Legacy = legacy
 				c := replica.console(t, "") // on a pipe older clients are promised the same
-				c.say(t, q.message(t))
-				want, err := json.Marshal(theirs.HandleMessage(t.Context(), json.RawMessage(q.message(t))))
+				c.Say(t, q.Message(t))
+				want, err := json.Marshal(theirs.HandleMessage(t.Context(), json.RawMessage(q.Message(t))))
 				if err != nil {
 					t.Fatal(err)
 				}
 				if !strings.Contains(string(want), `"result":`) {
 					t.Errorf("mcp-go says %s", want)
 				}
-				if diff := cmp.Diff(string(want), escaped(t, c.next(t))); diff != "" {
+				if diff := cmp.Diff(string(want), escaped(t, c.Next(t))); diff != "" {
 					t.Errorf("(-mcp-go +ours)\n%s", diff)
 				}
 			})

@@ -1,4 +1,4 @@
-package server
+package transport_test
 
 import (
 	"encoding/json"
@@ -10,24 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// result is the result of a reply without what every result has, as compact JSON; a failure is status,
-// code and message.
-func (r reply) result(tb testing.TB) string {
-	tb.Helper()
-	var envelope struct{ Result map[string]any }
-	if err := json.Unmarshal([]byte(r.body), &envelope); err != nil || envelope.Result == nil {
-		return r.failure(tb)
-	}
-	delete(envelope.Result, "_meta")
-	compact, err := json.Marshal(envelope.Result)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(compact)
-}
-
-// TestMethodsOfMCPGo: what mcp-go serves reaches it with what it needs, in both eras.
-func TestMethodsOfMCPGo(t *testing.T) {
+// TestHandler_Methods: what mcp-go serves reaches it with what it needs, in both eras.
+func TestHandler_Methods(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	const cached = `"cacheScope":"private",`
@@ -42,27 +26,27 @@ func TestMethodsOfMCPGo(t *testing.T) {
 		want    string
 	}{
 		"resources/list": {
-			request{rpc: "resources/list"},
+			request{RPC: "resources/list"},
 			`{` + cached + `"resources":[{"name":"panic","uri":"test://panic"},{"name":"static","uri":"test://static"}],"resultType":"complete","ttlMs":0}`,
 		},
 		"resources/templates/list": {
-			request{rpc: "resources/templates/list", params: map[string]any{"cursor": ""}},
+			request{RPC: "resources/templates/list", Params: map[string]any{"cursor": ""}},
 			`{` + cached + `"resourceTemplates":[{"name":"template","uriTemplate":"test://{id}/data"}],"resultType":"complete","ttlMs":0}`,
 		},
 		"resources/read": {
-			request{rpc: "resources/read", params: map[string]any{"uri": "test://static"}},
+			request{RPC: "resources/read", Params: map[string]any{"uri": "test://static"}},
 			`{` + cached + `"contents":[{"text":"static","uri":"test://static"}],"resultType":"complete","ttlMs":0}`,
 		},
 		"resources/read through a template": {
-			request{rpc: "resources/read", params: map[string]any{"uri": "test://7/data"}},
+			request{RPC: "resources/read", Params: map[string]any{"uri": "test://7/data"}},
 			`{` + cached + `"contents":[{"text":"from a template","uri":"test://7/data"}],"resultType":"complete","ttlMs":0}`,
 		},
 		"completion of a prompt": {
-			request{rpc: "completion/complete", params: completes(map[string]any{"type": "ref/prompt", "name": "it.greeting"})},
+			request{RPC: "completion/complete", Params: completes(map[string]any{"type": "ref/prompt", "name": "it.greeting"})},
 			`{"completion":{"values":["it.greeting","tone","br","7"]},"resultType":"complete"}`,
 		},
 		"completion of a resource": {
-			request{rpc: "completion/complete", params: completes(map[string]any{"type": "ref/resource", "uri": "test://{id}/data"})},
+			request{RPC: "completion/complete", Params: completes(map[string]any{"type": "ref/resource", "uri": "test://{id}/data"})},
 			`{"completion":{"values":["test://{id}/data","tone","br"]},"resultType":"complete"}`,
 		},
 		"tools/call": {
@@ -71,17 +55,17 @@ func TestMethodsOfMCPGo(t *testing.T) {
 		"a tool that fails":        {callTool("fail", nil), "200 -32603 internal error"},
 		"a tool that is not there": {callTool("burn", nil), `400 -32602 no such tool as "burn"; tools/list has those there are for you`},
 		"a resource that is not there": {
-			request{rpc: "resources/read", params: map[string]any{"uri": "other://x"}}, "400 -32602 no such resource, or not yours to read",
+			request{RPC: "resources/read", Params: map[string]any{"uri": "other://x"}}, "400 -32602 no such resource, or not yours to read",
 		},
 		"a resource a handler does not have": {
-			request{rpc: "resources/read", params: map[string]any{"uri": "test://absent/data"}}, "400 -32602 no such resource, or not yours to read",
+			request{RPC: "resources/read", Params: map[string]any{"uri": "test://absent/data"}}, "400 -32602 no such resource, or not yours to read",
 		},
 		"a prompt asks back": {
-			request{rpc: "prompts/get", params: map[string]any{"name": "ask"}},
+			request{RPC: "prompts/get", Params: map[string]any{"name": "ask"}},
 			`{"inputRequests":{"where":{"method":"roots/list"}},"messages":null,"requestState":"asked","resultType":"input_required"}`,
 		},
 		"and is answered": {
-			request{rpc: "prompts/get", params: map[string]any{
+			request{RPC: "prompts/get", Params: map[string]any{
 				"name": "ask", "arguments": map[string]any{"topic": "roots"}, "requestState": "asked",
 				"inputResponses": map[string]any{"where": map[string]any{"roots": []any{}}},
 			}},
@@ -95,10 +79,10 @@ func TestMethodsOfMCPGo(t *testing.T) {
 			t.Run(fmt.Sprintf("%s legacy=%t", name, legacy), func(t *testing.T) {
 				t.Parallel()
 				q, want := tc.request, tc.want
-				if q.legacy = legacy; legacy {
+				if q.Legacy = legacy; legacy {
 					want = strings.NewReplacer("400 ", "200 ", cached, "", `"resultType":"complete",`, "", `,"resultType":"complete"`, "", `,"ttlMs":0`, "").Replace(want)
 				}
-				if diff := cmp.Diff(want, replica.send(t, q).result(t)); diff != "" {
+				if diff := cmp.Diff(want, replica.Send(t, q).Result(t)); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
 			})
@@ -106,23 +90,23 @@ func TestMethodsOfMCPGo(t *testing.T) {
 	}
 }
 
-// TestToolsCallIsPassedOn is mcp-go bug 17 for arguments: what the client wrote is what the handler sees, in
+// TestToolsCall_PassesArgumentsAsWritten is mcp-go bug 17 for arguments: what the client wrote is what the handler sees, in
 // numbers that a float cannot hold, and so are _meta and the answers to earlier questions.
-func TestToolsCallIsPassedOn(t *testing.T) {
+func TestToolsCall_PassesArgumentsAsWritten(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	const arguments = `{"id": 9007199254740993, "deep": [{"a": 1e400}], "text": "<&>"}`
-	q := request{rpc: "tools/call", params: map[string]any{
+	q := request{RPC: "tools/call", Params: map[string]any{
 		"name": "echo", "arguments": json.RawMessage(arguments), "requestState": "sealed",
 		"inputResponses": map[string]any{"who": map[string]any{"action": "decline"}},
-	}, meta: map[string]any{"com.example/any": "thing"}}
-	q.params["arguments"] = json.RawMessage(strings.Replace(arguments, "1e400", "1e4", 1))
+	}, Meta: map[string]any{"com.example/any": "thing"}}
+	q.Params["arguments"] = json.RawMessage(strings.Replace(arguments, "1e400", "1e4", 1))
 	var got struct {
 		Result struct{ Content []struct{ Text string } }
 	}
-	reply := replica.send(t, q)
-	if err := json.Unmarshal([]byte(reply.body), &got); err != nil || len(got.Result.Content) != 1 {
-		t.Fatalf("%d %s", reply.status, reply.body)
+	reply := replica.Send(t, q)
+	if err := json.Unmarshal([]byte(reply.Body), &got); err != nil || len(got.Result.Content) != 1 {
+		t.Fatalf("%d %s", reply.Status, reply.Body)
 	}
 	compact := `{"id":9007199254740993,"deep":[{"a":1e4}],"text":"\u003c\u0026\u003e"}`
 	want := `{"arguments":` + compact + `,"meta":{"com.example/any":"thing","io.modelcontextprotocol/clientCapabilities":{},` +
@@ -133,46 +117,46 @@ func TestToolsCallIsPassedOn(t *testing.T) {
 	}
 }
 
-// TestParamsOfMCPGosMethods are checked before mcp-go sees them, in our words.
-func TestParamsOfMCPGosMethods(t *testing.T) {
+// TestReadParams_Refusals are checked before mcp-go sees them, in our words.
+func TestReadParams_Refusals(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
-	completion := func(params map[string]any) request { return request{rpc: "completion/complete", params: params} }
+	completion := func(params map[string]any) request { return request{RPC: "completion/complete", Params: params} }
 	for name, tc := range map[string]struct {
 		request request
 		want    string
 	}{
-		"no tool":                   {request{rpc: "tools/call"}, "-32602 params.name is missing: it is the name of a tool"},
-		"a tool that is a number":   {request{rpc: "tools/call", params: map[string]any{"name": 3}}, "-32602 params.name cannot be a JSON number"},
-		"arguments that are a list": {request{rpc: "tools/call", params: map[string]any{"name": "echo", "arguments": []int{}}}, "-32602 params.arguments is an object, not a JSON array"},
+		"no tool":                   {request{RPC: "tools/call"}, "-32602 params.name is missing: it is the name of a tool"},
+		"a tool that is a number":   {request{RPC: "tools/call", Params: map[string]any{"name": 3}}, "-32602 params.name cannot be a JSON number"},
+		"arguments that are a list": {request{RPC: "tools/call", Params: map[string]any{"name": "echo", "arguments": []int{}}}, "-32602 params.arguments is an object, not a JSON array"},
 		"arguments that are deep": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo", "arguments": map[string]any{"a": json.RawMessage(deep(100))}}},
+			request{RPC: "tools/call", Params: map[string]any{"name": "echo", "arguments": map[string]any{"a": json.RawMessage(deep(100))}}},
 			"-32602 params.arguments is nested more than 100 levels deep",
 		},
 		"_meta that is very deep": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"a": json.RawMessage(deep(9_000))}},
+			request{RPC: "tools/call", Params: map[string]any{"name": "echo"}, Meta: map[string]any{"a": json.RawMessage(deep(9_000))}},
 			"-32602 params._meta is nested more than 100 levels deep",
 		},
 		"a state that is a number": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo", "requestState": 3}}, "-32602 params.requestState cannot be a JSON number",
+			request{RPC: "tools/call", Params: map[string]any{"name": "echo", "requestState": 3}}, "-32602 params.requestState cannot be a JSON number",
 		},
 		"responses that are text": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo", "inputResponses": "x"}}, "-32602 params.inputResponses is an object, not a JSON string",
+			request{RPC: "tools/call", Params: map[string]any{"name": "echo", "inputResponses": "x"}}, "-32602 params.inputResponses is an object, not a JSON string",
 		},
 		"a progress token that is an object": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"progressToken": map[string]any{}}},
+			request{RPC: "tools/call", Params: map[string]any{"name": "echo"}, Meta: map[string]any{"progressToken": map[string]any{}}},
 			"-32602 _meta.progressToken must be a string or an integer, of at most 256 bytes",
 		},
 		"a progress token that each event repeats": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"progressToken": strings.Repeat("x", 255)}},
+			request{RPC: "tools/call", Params: map[string]any{"name": "echo"}, Meta: map[string]any{"progressToken": strings.Repeat("x", 255)}},
 			"-32602 _meta.progressToken must be a string or an integer, of at most 256 bytes",
 		},
 		"a log level nobody knows": {
-			request{rpc: "tools/call", params: map[string]any{"name": "echo"}, meta: map[string]any{"io.modelcontextprotocol/logLevel": "loud"}},
+			request{RPC: "tools/call", Params: map[string]any{"name": "echo"}, Meta: map[string]any{"io.modelcontextprotocol/logLevel": "loud"}},
 			`-32602 _meta.io.modelcontextprotocol/logLevel is not one of ["debug","info","notice","warning","error","critical","alert","emergency"]`,
 		},
-		"no resource":               {request{rpc: "resources/read"}, "-32602 params.uri is missing: it is the URI of a resource"},
-		"a resource that is a list": {request{rpc: "resources/read", params: map[string]any{"uri": []int{}}}, "-32602 params.uri cannot be a JSON array"},
+		"no resource":               {request{RPC: "resources/read"}, "-32602 params.uri is missing: it is the URI of a resource"},
+		"a resource that is a list": {request{RPC: "resources/read", Params: map[string]any{"uri": []int{}}}, "-32602 params.uri cannot be a JSON array"},
 		"nothing to complete":       {completion(nil), `-32602 params.ref is {"type": "ref/prompt", "name": …} or {"type": "ref/resource", "uri": …}`},
 		"no argument to complete": {
 			completion(map[string]any{"ref": map[string]any{"type": "ref/prompt", "name": "x"}}),
@@ -182,21 +166,21 @@ func TestParamsOfMCPGosMethods(t *testing.T) {
 			completion(map[string]any{"argument": map[string]any{"name": "x", "value": 3}}), "-32602 params.argument.value cannot be a JSON number",
 		},
 		"a cursor of a list with one page": {
-			request{rpc: "tools/list", params: map[string]any{"cursor": "eA=="}},
+			request{RPC: "tools/list", Params: map[string]any{"cursor": "eA=="}},
 			"-32602 this cursor was not given out here; list again from the start, without one",
 		},
 	} {
 		for _, legacy := range []bool{false, true} {
-			if legacy && tc.request.meta != nil {
+			if legacy && tc.request.Meta != nil {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s legacy=%t", name, legacy), func(t *testing.T) {
 				t.Parallel()
 				q, status := tc.request, "400 "
-				if q.legacy = legacy; legacy {
+				if q.Legacy = legacy; legacy {
 					status = "200 "
 				}
-				if diff := cmp.Diff(status+tc.want, replica.send(t, q).failure(t)); diff != "" {
+				if diff := cmp.Diff(status+tc.want, replica.Send(t, q).Failure(t)); diff != "" {
 					t.Errorf("(-want +got)\n%s", diff)
 				}
 			})
@@ -204,16 +188,16 @@ func TestParamsOfMCPGosMethods(t *testing.T) {
 	}
 }
 
-// TestHeadersMirrorTheBody: what a gateway routes by is what is called.
-func TestHeadersMirrorTheBody(t *testing.T) {
+// TestCheckHeaders_MirrorTheBody: what a gateway routes by is what is called.
+func TestCheckHeaders_MirrorTheBody(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	in := func(q request, header map[string]string) request {
-		q.header = header
+		q.Header = header
 		return q
 	}
 	mirror := callTool("mirror", map[string]any{"region": "eu"})
-	read := request{rpc: "resources/read", params: map[string]any{"uri": "test://static"}}
+	read := request{RPC: "resources/read", Params: map[string]any{"uri": "test://static"}}
 	for name, tc := range map[string]struct {
 		request request
 		want    string
@@ -237,49 +221,49 @@ func TestHeadersMirrorTheBody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tc.want, replica.send(t, tc.request).result(t)); diff != "" {
+			if diff := cmp.Diff(tc.want, replica.Send(t, tc.request).Result(t)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestCallsOfOneIDAreApart is mcp-go bug 18: clients count from one, and each gets the answer to what it asked, in the
+// TestDispatch_KeepsCallsOfOneIDApart is mcp-go bug 18: clients count from one, and each gets the answer to what it asked, in the
 // words of its revision.
-func TestCallsOfOneIDAreApart(t *testing.T) {
+func TestDispatch_KeepsCallsOfOneIDApart(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	var asking sync.WaitGroup
 	for i := range 100 {
 		asking.Go(func() {
 			q := callTool("echo", map[string]any{"who": i})
-			q.legacy = i%2 == 0
-			reply := replica.send(t, q)
-			if want := fmt.Sprintf(`\"arguments\":{\"who\":%d}`, i); !strings.Contains(reply.body, want) {
-				t.Errorf("%d got %s", i, reply.body)
+			q.Legacy = i%2 == 0
+			reply := replica.Send(t, q)
+			if want := fmt.Sprintf(`\"arguments\":{\"who\":%d}`, i); !strings.Contains(reply.Body, want) {
+				t.Errorf("%d got %s", i, reply.Body)
 			}
-			if strings.Contains(reply.body, "resultType") == q.legacy {
-				t.Errorf("legacy=%t: %s", q.legacy, reply.body)
+			if strings.Contains(reply.Body, "resultType") == q.Legacy {
+				t.Errorf("legacy=%t: %s", q.Legacy, reply.Body)
 			}
 		})
 	}
 	asking.Wait()
 }
 
-// TestPanicsOfMCPGosHandlers is mcp-go bug 13 for all that mcp-go calls.
-func TestPanicsOfMCPGosHandlers(t *testing.T) {
+// TestDispatch_AnswersPanicsOfHandlers is mcp-go bug 13 for all that mcp-go calls.
+func TestDispatch_AnswersPanicsOfHandlers(t *testing.T) {
 	t.Parallel()
 	replica := workshop(t)
 	for name, q := range map[string]request{
 		"a tool":     callTool("panic", nil),
-		"a resource": {rpc: "resources/read", params: map[string]any{"uri": "test://panic"}},
-		"a completion": {rpc: "completion/complete", params: map[string]any{
+		"a resource": {RPC: "resources/read", Params: map[string]any{"uri": "test://panic"}},
+		"a completion": {RPC: "completion/complete", Params: map[string]any{
 			"ref": map[string]any{"type": "ref/prompt", "name": "panic"}, "argument": map[string]any{"name": "a", "value": ""},
 		}},
 	} {
 		for _, legacy := range []bool{false, true} {
-			if q.legacy = legacy; replica.send(t, q).failure(t) != "200 -32603 internal error" {
-				t.Errorf("%s, legacy=%t: %s", name, legacy, replica.send(t, q).failure(t))
+			if q.Legacy = legacy; replica.Send(t, q).Failure(t) != "200 -32603 internal error" {
+				t.Errorf("%s, legacy=%t: %s", name, legacy, replica.Send(t, q).Failure(t))
 			}
 		}
 	}
