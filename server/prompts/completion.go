@@ -134,7 +134,7 @@ func (s *Service) completeListed(
 	if err != nil {
 		return nil, err
 	}
-	return &mcp.Completion{Values: append([]string{}, found.Values...), Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
+	return &mcp.Completion{Values: nonNil(found.Values), Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
 }
 
 // readableVersions returns the versions of a prompt that the caller may read, newest first.

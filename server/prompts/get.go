@@ -122,11 +122,8 @@ func newReceipt(body *catalog.Body, values map[string]string) receipt {
 		Selector:  body.Selector.String(),
 		Version:   body.Version,
 		Digest:    body.Digest,
-		Includes:  body.Includes,
+		Includes:  nonNil(body.Includes),
 		Variables: slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values)),
-	}
-	if r.Includes == nil {
-		r.Includes = []prompt.Included{}
 	}
 	slices.Sort(r.Variables)
 	return r

@@ -70,10 +70,7 @@ func (s *Service) listVersions(ctx context.Context, in versionsInput) (*tool.Res
 		v := &history[i]
 		shown[i] = versionJSON{
 			Version: v.Version, Digest: v.Digest, PublishedAt: formatTime(v.PublishedAt),
-			By: cmp.Or(v.Provenance.ChangedBy, v.Provenance.Manager), Channels: v.Channels, Withdrawn: v.Withdrawn,
-		}
-		if v.Channels == nil {
-			shown[i].Channels = []string{}
+			By: cmp.Or(v.Provenance.ChangedBy, v.Provenance.Manager), Channels: nonNil(v.Channels), Withdrawn: v.Withdrawn,
 		}
 	}
 	result, err := tool.NewJSONResult(shown, versionsResult{Versions: shown})

@@ -42,7 +42,7 @@ func toPromptJSON(bare string, r *store.PromptView) promptJSON {
 	d := &r.Document
 	shown := promptJSON{
 		Name: titleOrName(r), Content: prompt.JoinTexts(d.AsWritten()), Description: d.Description,
-		IsTemplate: isTemplate(d), Variables: make([]string, len(d.Arguments)), Tags: tagsOrEmpty(d),
+		IsTemplate: isTemplate(d), Variables: make([]string, len(d.Arguments)), Tags: nonNil(d.Tags),
 		Category: d.Category, Metadata: d.Metadata, ID: formatID(bare, r.Key),
 		CreatedAt: formatTime(r.CreatedAt), UpdatedAt: formatTime(r.PublishedAt), Version: r.Version,
 	}
@@ -55,7 +55,7 @@ func toPromptJSON(bare string, r *store.PromptView) promptJSON {
 func toSummaryJSON(bare string, r *store.PromptView) summaryJSON {
 	d := &r.Document
 	return summaryJSON{
-		Name: titleOrName(r), Description: d.Description, IsTemplate: isTemplate(d), Tags: tagsOrEmpty(d), Category: d.Category,
+		Name: titleOrName(r), Description: d.Description, IsTemplate: isTemplate(d), Tags: nonNil(d.Tags), Category: d.Category,
 		ID: formatID(bare, r.Key), UpdatedAt: formatTime(r.PublishedAt), Version: r.Version,
 	}
 }
@@ -65,11 +65,12 @@ func titleOrName(r *store.PromptView) string { return cmp.Or(r.Document.Title, r
 
 func isTemplate(d *prompt.Document) bool { return d.Syntax != prompt.Plain }
 
-func tagsOrEmpty(d *prompt.Document) []string {
-	if d.Tags == nil {
-		return []string{}
+// nonNil returns a list that is [] in JSON when it is empty, and not null.
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
 	}
-	return d.Tags
+	return list
 }
 
 // formatTime writes a time as JavaScript does.

@@ -66,10 +66,10 @@ func invalidRequest(message string) *Failure {
 	return &Failure{Code: mcp.INVALID_REQUEST, Message: message}
 }
 
-// httpStatus returns the HTTP status that revision 2026-07-28 prescribes for a code (SEP-2575; SEP-2243 for headers). Older revisions answer
-// 200: their clients would otherwise report the status and lose the code. So does everything the
-// revision names no status for, that the store is away included: clients take a 503 of HTTP for a
-// proxy's, and neither show its body nor when to try again.
+// httpStatus returns the HTTP status that revision 2026-07-28 prescribes for a code (SEP-2575; SEP-2243 for headers).
+// Older revisions answer 200: their clients would otherwise report the status and lose the code. So does everything the
+// revision names no status for, that the store is away included: clients take a 503 of HTTP for a proxy's, and neither
+// show its body nor when to try again.
 func (f *Failure) httpStatus() int {
 	switch f.Code {
 	case mcp.METHOD_NOT_FOUND:

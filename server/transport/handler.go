@@ -134,8 +134,8 @@ func parsePath(path string) (namespace string, ok bool) {
 func (h *Handler) admitRequest(r *http.Request) (auth.Identity, string, *auth.RefusedError) {
 	identity, err := h.config.Authenticator.Authenticate(r)
 	if err != nil {
-		var refused *auth.RefusedError
-		if !errors.As(err, &refused) {
+		refused, is := errors.AsType[*auth.RefusedError](err)
+		if !is {
 			h.config.Log.ErrorContext(r.Context(), "A caller could not be authenticated", "err", err)
 			refused = &auth.RefusedError{Status: http.StatusServiceUnavailable, Reason: "callers cannot be authenticated now, try again later"}
 		}

@@ -46,8 +46,8 @@ func (h *Handler) checkModern(x *exchange) *Failure {
 	return nil
 }
 
-// checkStandardHeaders compares Mcp-Method and Mcp-Name with the body (SEP-2243). The usual case, in which all agree, it takes without mcp-go. Everything
-// else is for mcp-go to check and to word.
+// checkStandardHeaders compares Mcp-Method and Mcp-Name with the body (SEP-2243). The usual case, in which all agree, it
+// takes without mcp-go. Everything else is for mcp-go to check and to word.
 func checkStandardHeaders(header http.Header, call *Call, version string, served bool) *Failure {
 	named := call.Name
 	if call.Method == string(mcp.MethodResourcesRead) {

@@ -50,11 +50,11 @@ type inFlightRequest struct {
 func (h *Handler) ServeStdio(ctx context.Context, identity auth.Identity, namespace string, in io.Reader, out io.Writer) error {
 	working, stop := context.WithCancel(auth.WithIdentity(context.WithoutCancel(ctx), identity))
 	defer stop()
-	listening, deafen := context.WithCancel(working)
-	defer deafen()
-	defer context.AfterFunc(h.subscriptions.stopping, deafen)()
+	listening, stopListening := context.WithCancel(working)
+	defer stopListening()
+	defer context.AfterFunc(h.subscriptions.stopping, stopListening)()
 	p := &stdioConn{
-		h: h, namespace: namespace, writer: newLineWriter(h, out), calling: working, listening: listening, stopListening: deafen,
+		h: h, namespace: namespace, writer: newLineWriter(h, out), calling: working, listening: listening, stopListening: stopListening,
 		inFlight: make(map[string]*inFlightRequest), level: mcp.LoggingLevelInfo,
 	}
 	read := make(chan error, 1)
@@ -158,12 +158,12 @@ func (p *stdioConn) serveRequest(e *envelope, line []byte, started time.Time) {
 	if !isModern {
 		call.Version = p.negotiatedVersion()
 	}
-	isConnections := p.isConnectionRequest(call)
+	changesConnection := p.isConnectionRequest(call)
 	switch {
 	case f != nil:
 	case isModern:
 		f = call.Meta.checkModern(method != nil)
-	case isConnections && method == nil: // of resources, which are followed by no route
+	case changesConnection && method == nil: // of resources, which are followed by no route
 		if f = e.checkParams(); f == nil {
 			f = call.readURI(&e.Params)
 		}
@@ -185,7 +185,7 @@ func (p *stdioConn) serveRequest(e *envelope, line []byte, started time.Time) {
 		defer u.cancel()
 		record(p.answerRequest(ctx, method, call, id, u, f))
 	}
-	if isConnections {
+	if changesConnection {
 		answer()
 		return
 	}

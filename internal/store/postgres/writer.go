@@ -52,8 +52,8 @@ func (w *Writer) claimUnowned(ctx context.Context) error {
 	return w.requireOwner(owner, err)
 }
 
-// CheckCluster returns a *store.ForeignClusterError when the database is another cluster's, and claims nothing: after `migrate --adopt-cluster` a
-// controller that still runs must not take the database back.
+// CheckCluster returns a *store.ForeignClusterError when the database is another cluster's, and claims nothing: after
+// `migrate --adopt-cluster` a controller that still runs must not take the database back.
 func (w *Writer) CheckCluster(ctx context.Context) error {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
