@@ -20,7 +20,6 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // What tests of the transport use too.
 type (
 	request = transporttest.Request
-	reply   = transporttest.Reply
 	stream  = transporttest.Stream
 )
 
