@@ -141,14 +141,14 @@ func (r *route) readParams(e *envelope, call *Call, body []byte) *Failure {
 			return f
 		}
 	}
-	meta := e.Params.Meta
-	if len(meta) > 0 && meta[0] != '{' {
-		return malformedMember("_meta", kindOf(json.RawMessage(meta)))
+	meta := &e.Params.Meta
+	if len(meta.written) > 0 && meta.written[0] != '{' {
+		return malformedMember("_meta", kindOf(meta.written))
 	}
 	if e.version != "" {
 		return nil
 	}
-	if raw := meta.Get(mcp.MetaKeyProtocolVersion); isPresent(raw) && raw[0] != '"' {
+	if raw := meta.version; isPresent(raw) && raw[0] != '"' {
 		return missingMeta(mcp.MetaKeyProtocolVersion)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,61 +9,83 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// Meta is the _meta of a request as the client wrote it, an object in JSON, or empty: what SEP-2575 has each request
-// say of its client, and whatever else the client put there. Keys count as they are meant; decoders that fold case
+// Meta is the _meta of a request as the client wrote it: what SEP-2575 has each request say of its client, what SEP-414
+// has it say of its trace, and whatever else the client put there. Keys count as they are meant; decoders that fold case
 // would read another revision than a gateway before them.
-type Meta json.RawMessage
+type Meta struct {
+	// written is all of it, in JSON; empty when there is none.
+	written json.RawMessage
+	// Members that are read, in JSON; nil where there is none.
+	version, capabilities, logLevel, progressToken, traceParent, traceState json.RawMessage
+}
 
-// UnmarshalJSON takes any value: an error would end the reading of the message. null is as if there were none.
+// UnmarshalJSON takes any value: an error would end the reading of the message. null is as if there were none. Members
+// are found in one pass; of one that stands twice the last counts, as for decoders.
 func (m *Meta) UnmarshalJSON(raw []byte) error {
-	if raw[0] != 'n' {
-		*m = append((*m)[:0], raw...)
+	if raw[0] == 'n' {
+		return nil
+	}
+	*m = Meta{written: slices.Clone(raw)}
+	for name, value := range objectMembers(m.written) {
+		if member := m.findMember(name); member != nil {
+			*member = value
+		}
+	}
+	return nil
+}
+
+// findMember returns where the member of a name goes; nil for one that is not read.
+func (m *Meta) findMember(quoted json.RawMessage) *json.RawMessage {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(unquoteText(quoted))
+	}
+	switch string(name) {
+	case mcp.MetaKeyProtocolVersion:
+		return &m.version
+	case mcp.MetaKeyClientCapabilities:
+		return &m.capabilities
+	case mcp.MetaKeyLogLevel:
+		return &m.logLevel
+	case "progressToken":
+		return &m.progressToken
+	case "traceparent":
+		return &m.traceParent
+	case "tracestate":
+		return &m.traceState
 	}
 	return nil
 }
 
 // MarshalJSON returns the object.
-func (m Meta) MarshalJSON() ([]byte, error) { return json.RawMessage(m).MarshalJSON() }
-
-// Get returns the value of a key; nil when there is none.
-func (m Meta) Get(key string) (value json.RawMessage) {
-	for name, is := range objectMembers(m) {
-		if isText(name, key) {
-			value = is // the last one counts, as for decoders
-		}
-	}
-	return value
-}
+func (m Meta) MarshalJSON() ([]byte, error) { return m.written.MarshalJSON() }
 
 // protocolVersion returns the revision a request says it speaks; empty when it does not say, or not by a string.
-func (m Meta) protocolVersion() string {
-	if raw := m.Get(mcp.MetaKeyProtocolVersion); len(raw) > 0 && raw[0] == '"' {
-		return unquoteText(raw)
+func (m *Meta) protocolVersion() string {
+	if len(m.version) > 0 && m.version[0] == '"' {
+		return unquoteText(m.version)
 	}
 	return ""
 }
 
 // declaredCapabilities returns those the client declares for this request; nil without, or when they are malformed.
-func (m Meta) declaredCapabilities() *mcp.ClientCapabilities {
-	raw := m.Get(mcp.MetaKeyClientCapabilities)
-	if string(raw) == "{}" {
+func (m *Meta) declaredCapabilities() *mcp.ClientCapabilities {
+	if string(m.capabilities) == "{}" {
 		return &mcp.ClientCapabilities{}
 	}
 	var declared *mcp.ClientCapabilities
-	if json.Unmarshal(raw, &declared) != nil {
+	if json.Unmarshal(m.capabilities, &declared) != nil {
 		return nil
 	}
 	return declared
 }
 
 // traceContext returns what the request says of its trace (SEP-414).
-func (m Meta) traceContext() Trace {
-	return Trace{Parent: m.Get("traceparent"), State: m.Get("tracestate")}
-}
+func (m *Meta) traceContext() Trace { return Trace{Parent: m.traceParent, State: m.traceState} }
 
 // checkModern refuses a _meta without what SEP-2575 wants in each request, whatever carries it. That of a method
 // that is not served must only be of a version there is.
-func (m Meta) checkModern(served bool) *Failure {
+func (m *Meta) checkModern(served bool) *Failure {
 	version := m.protocolVersion()
 	switch {
 	case version == "" && !served:
@@ -80,12 +103,12 @@ func (m Meta) checkModern(served bool) *Failure {
 func missingMeta(key string) *Failure { return InvalidParams("missing or invalid _meta field " + key) }
 
 // checkNotifications refuses what cannot be written into notifications, or compared with them.
-func (m Meta) checkNotifications() *Failure {
-	if token := m.Get("progressToken"); len(token) > 0 && !isID(token) {
+func (m *Meta) checkNotifications() *Failure {
+	if len(m.progressToken) > 0 && !isID(m.progressToken) {
 		return InvalidParams("_meta.progressToken " + idRule)
 	}
-	if raw := m.Get(mcp.MetaKeyLogLevel); len(raw) > 0 {
-		_, f := readLevel("_meta."+mcp.MetaKeyLogLevel, raw)
+	if len(m.logLevel) > 0 {
+		_, f := readLevel("_meta."+mcp.MetaKeyLogLevel, m.logLevel)
 		return f
 	}
 	return nil

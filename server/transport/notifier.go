@@ -58,11 +58,11 @@ func (c *Call) Log(level mcp.LoggingLevel, logger string, data any) {
 func (c *Call) startNotifier(out notificationWriter, keepAlive time.Duration, level mcp.LoggingLevel) *notifier {
 	if c.Modern {
 		level = "" // said by the call, or by nobody (SEP-2575)
-		if raw := c.Meta.Get(mcp.MetaKeyLogLevel); len(raw) > 0 {
-			level, _ = readLevel("", raw) // checked before
+		if len(c.Meta.logLevel) > 0 {
+			level, _ = readLevel("", c.Meta.logLevel) // checked before
 		}
 	}
-	c.notifier = &notifier{out: out, keepAlive: keepAlive, token: c.Meta.Get("progressToken"), level: level}
+	c.notifier = &notifier{out: out, keepAlive: keepAlive, token: c.Meta.progressToken, level: level}
 	return c.notifier
 }
 

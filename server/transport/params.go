@@ -92,7 +92,7 @@ func (c *Call) readConversation(p *params) *Failure {
 	if isTooDeep(p.Arguments) {
 		return deepMember("arguments")
 	}
-	if isTooDeep(p.Meta) {
+	if isTooDeep(p.Meta.written) {
 		return deepMember("_meta")
 	}
 	return p.Meta.checkNotifications()

@@ -42,14 +42,6 @@ func unquoteText(quoted []byte) string {
 	return text
 }
 
-// isText reports whether a JSON string is written for a text.
-func isText(quoted []byte, text string) bool {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1:len(quoted)-1]) == text
-	}
-	return unquoteText(quoted) == text
-}
-
 // endOfString returns the length of the string that valid JSON begins with.
 func endOfString(raw []byte) int {
 	end := 2 + bytes.IndexByte(raw[1:], '"')
