@@ -15,9 +15,11 @@ TOOLS := $(CACHE)/tools/$(shell cat hack/tools/go.mod hack/tools/go.sum | sha256
 PACKAGES := ./...
 # The bench is a module of its own: what it measures against is none of the product's requirements.
 BENCH := hack/bench
+# So is what makes clusters.
+KIND := hack/kind
 # What runs again on the newest Postgres, as it is shipped, without the race detector: the stores, what starts servers,
-# and Lectern as processes.
-POSTGRES_PACKAGES := ./internal/store/... ./internal/testenv/... ./test/scenarios/...
+# Lectern as processes, and what measures memory or has more to do than the race detector leaves time for.
+SHIPPED_PACKAGES := ./ ./controllers/prompt ./internal/manifest/... ./internal/store/... ./internal/testenv/... ./test/rollout ./test/scenarios/...
 # The versions: Debian's, and the newest; or the one asked for. A server that is lent is what it is.
 LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
@@ -29,7 +31,7 @@ FUZZTIME ?= 30s
 
 .PHONY: help
 help: ## List the targets.
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Run all of Lectern here until Ctrl-C; ONCE=1 checks it and exits.
@@ -42,6 +44,12 @@ demo: ## Run all of Lectern here until Ctrl-C; ONCE=1 checks it and exits.
 build: ## Build bin/lectern.
 	go build -o bin/lectern .
 
+.PHONY: up down
+up: ## Make a kind cluster with Lectern and the sample prompts.
+	@hack/kind/up.sh
+down: ## Remove the cluster that up made.
+	@hack/kind/up.sh down
+
 ##@ Check
 
 .PHONY: test
@@ -50,7 +58,21 @@ test: ## Every test with the race detector: on Postgres 15 (or PG), then stores 
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST) $(SECOND)"); export KUBEBUILDER_ASSETS; set -x; \
 	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race $(PACKAGES); \
 	(cd $(BENCH); CGO_ENABLED=1 $(TEST) -race ./...); \
-	$(if $(SECOND),PG=$(SECOND) $(TEST) $(POSTGRES_PACKAGES))
+	$(if $(SECOND),PG=$(SECOND) $(TEST) $(SHIPPED_PACKAGES))
+
+.PHONY: e2e old-helm rollout test-argocd test-flux
+e2e: ## Install the chart into a kind cluster of its own, run test/e2e, record it in docs/e2e.md.
+	@hack/kind/e2e.sh
+old-helm: ## Compare what Helm 3 renders of the chart with what Helm 4 does (builds Helm 3 once: minutes).
+	go test -tags helm3 -run Helm3 ./test/chart
+rollout: ## Restart everything in turns, and change passwords, at 200 requests a second: no call fails.
+	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
+	LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
+test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
+test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).
+test-argocd test-flux:
+	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
+	$(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (30s).
@@ -61,14 +83,16 @@ fuzz: ## Fuzz every target for FUZZTIME (30s).
 	  done; \
 	done
 
-.PHONY: bench
+.PHONY: bench footprint
 bench: ## Measure, and print the table of docs/performance.md.
 	go -C $(BENCH) run .
+footprint: ## Hold the memory of controller and server with 10,000 prompts to its bound (half an hour).
+	go -C $(BENCH) run . -only footprint
 
 # The files that git knows or would take, without those whose deletion is not staged yet.
 present = git ls-files -co --exclude-standard -- $(1) | sort -u | { while IFS= read -r file; do [ ! -e "$$file" ] || echo "$$file"; done; }
 # A fingerprint of what is generated and what it is generated from.
-STATE = $(call present,api config controllers internal) | xargs sha256sum | sha256sum
+STATE = $(call present,api charts config controllers docs/api.md internal) | xargs sha256sum | sha256sum
 
 .PHONY: verify
 verify: tools ## Check that generated files, modules, formatting and lint are as they should be.
@@ -77,22 +101,28 @@ verify: tools ## Check that generated files, modules, formatting and lint are as
 	@unformatted=$$($(call present,'*.go') | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted; run 'make fmt':"; echo "$$unformatted"; exit 1; fi
 	@$(MAKE) --no-print-directory lint
-	@set -x; for module in . $(BENCH); do \
+	@set -x; for module in . $(BENCH) $(KIND); do \
 	  go -C $$module vet ./...; go -C $$module mod tidy -diff; go -C $$module mod verify; done
 
 .PHONY: lint
 lint: tools ## Run the linters.
 	$(TOOLS)/golangci-lint run $(PACKAGES)
 	cd $(BENCH) && $(TOOLS)/golangci-lint run ./...
+	cd $(KIND) && $(TOOLS)/golangci-lint run ./...
 
 ##@ Change
 
 .PHONY: generate
-generate: tools ## Generate deep copies, CRD, RBAC and the store's queries.
+generate: tools ## Generate deep copies, CRD, RBAC, the store's queries, the chart's files and docs/api.md.
 	$(TOOLS)/controller-gen object paths=./api/...
 	$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd
 	$(TOOLS)/controller-gen rbac:roleName=lectern-controller paths=./controllers/... output:rbac:artifacts:config=config/rbac
+	$(TOOLS)/controller-gen rbac:roleName=lectern-server,fileName=server_role.yaml paths=./internal/access output:rbac:artifacts:config=config/rbac
 	cd internal/store/postgres && $(TOOLS)/sqlc generate
+	go run ./hack/monitoring
+	go run ./hack/chart
+	$$(hack/tools/install.sh helm-docs) --chart-search-root=charts --sort-values-order=file --log-level=error
+	$$(hack/tools/install.sh crd-ref-docs) --config=hack/apidocs/config.yaml --templates-dir=hack/apidocs --source-path=api/v1alpha1 --renderer=markdown --output-path=docs/api.md --log-level=ERROR
 
 .PHONY: fmt
 fmt: tools ## Format the code.
@@ -108,3 +138,13 @@ $(TOOLS)/.complete:
 	cd hack/tools && GOBIN="$(TOOLS)" go install sigs.k8s.io/controller-tools/cmd/controller-gen github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/perf/cmd/benchstat
 	cd hack/tools && GOBIN="$(TOOLS)" CGO_ENABLED=1 go install github.com/sqlc-dev/sqlc/cmd/sqlc
 	@touch $@
+
+##@ Release
+
+IMAGE ?= ghcr.io/lectern-dev/lectern
+VERSION ?= dev
+.PHONY: image release
+image: ## Build the image IMAGE:VERSION.
+	@hack/image/build.sh "$(IMAGE):$(VERSION)" "$(VERSION)" $(ARCH)
+release: ## Write dist/: programs, charts, manifests, SBOM of VERSION=vX.Y.Z.
+	@hack/release/build.sh "$(VERSION)"

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // an image from scratch has no time zones
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -47,12 +47,14 @@ func newRootCommand() *cobra.Command {
 			slog.SetDefault(log)
 			ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
 			klog.SetSlogLogger(log)
-			return nil
+			return setKubernetesVerbosity(level)
 		},
 	}
-	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "minimum log level: debug, info, warn, error")
-	c.AddCommand(controllers.Command(), server.Command(buildVersion()), controllers.MigrateCommand(), controllers.ReleaseCommand(),
-		killableBySignal(cli.ValidateCommand()), killableBySignal(cli.RenderCommand()), newVersionCommand())
+	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "minimum log `level`: debug, info, warn, error")
+	c.AddCommand(limitedByCgroup(controllers.Command(buildVersion())), limitedByCgroup(server.Command(buildVersion())),
+		controllers.MigrateCommand(), controllers.ReleaseCommand(),
+		killableBySignal(cli.ValidateCommand()), killableBySignal(cli.RenderCommand()), killableBySignal(cli.CanICommand()),
+		killableBySignal(cli.ConnectCommand()), cli.KeysCommand(), newVersionCommand())
 	return c
 }
 
@@ -77,21 +79,4 @@ func setFlagsFromEnvironment(flags *pflag.FlagSet) error {
 		}
 	})
 	return failed
-}
-
-// buildVersion returns the version of the module, as the build stamped it.
-func buildVersion() string {
-	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
-		return build.Main.Version
-	}
-	return "(devel)"
-}
-
-func newVersionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		Run:   func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), "lectern", buildVersion()) },
-	}
 }

@@ -7,11 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // TestMain is the program itself where a test starts it again.
@@ -77,9 +82,10 @@ func TestKillableBySignal(t *testing.T) {
 	}
 }
 
-func TestServer_SecondSignalKills(t *testing.T) {
-	t.Parallel()
-	cmd, _ := lectern(t, "server", "--prompts", t.TempDir(), "--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0")
+// startServer starts a server and returns what waits for a line of its log: of a message, about something.
+func startServer(t *testing.T, args ...string) (cmd *exec.Cmd, waitForLog func(message, about string) (address string)) {
+	t.Helper()
+	cmd, _ = lectern(t, append([]string{"server", "--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"}, args...)...)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +94,7 @@ func TestServer_SecondSignalKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := bufio.NewScanner(log)
-	wait := func(message, about string) (address string) {
+	return cmd, func(message, about string) (address string) {
 		for said.Scan() {
 			var line struct{ Msg, For, Address string }
 			if json.Unmarshal(said.Bytes(), &line) == nil && line.Msg == message && line.For == about {
@@ -98,7 +104,12 @@ func TestServer_SecondSignalKills(t *testing.T) {
 		t.Fatalf("it never said %s", message)
 		return ""
 	}
-	client, err := net.Dial("tcp", wait("Listening", "MCP"))
+}
+
+func TestServer_SecondSignalKills(t *testing.T) {
+	t.Parallel()
+	cmd, waitForLog := startServer(t, "--prompts", t.TempDir(), "--drain-delay=1h") // there is none with a folder
+	client, err := net.Dial("tcp", waitForLog("Listening", "MCP"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +121,52 @@ func TestServer_SecondSignalKills(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	wait("Stopping", "")
+	waitForLog("Stopping", "")
 	endsBySignal(t, cmd, 1<<20)
+}
+
+// TestServer_DrainsUntilSecondSignal: for as long as the delay lasts the server is not ready and takes new connections.
+func TestServer_DrainsUntilSecondSignal(t *testing.T) {
+	t.Parallel()
+	cmd, waitForLog := startServer(t, "--database-url=postgres://nobody@127.0.0.1:1/none", "--allow-in-pod", "--drain-delay=1h")
+	endpoint, probes := waitForLog("Listening", "MCP"), waitForLog("Listening", "metrics and probes")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	waitForLog("Draining: not ready any more, and still serving", "1h0m0s")
+	ready, err := http.Get("http://" + probes + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ready.Body.Close()
+	if body, err := io.ReadAll(ready.Body); ready.StatusCode != http.StatusServiceUnavailable || string(body) != "not ready: the server is stopping\n" {
+		t.Errorf("readiness is %s %q (%v)", ready.Status, body, err)
+	}
+	const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+	answer, err := http.Post("http://"+endpoint+"/mcp", "application/json", strings.NewReader(ping))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK || !answer.Close {
+		t.Errorf("the answer is %s, and closes the connection: %t", answer.Status, answer.Close)
+	}
+	endsBySignal(t, cmd, 1<<20)
+}
+
+// TestHelp_NamesValues holds that the help names the value of each flag in one word: quotation marks in a description make
+// what is between them that name.
+func TestHelp_NamesValues(t *testing.T) {
+	var look func(c *cobra.Command)
+	look = func(c *cobra.Command) {
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if value, _ := pflag.UnquoteUsage(f); strings.Contains(value, " ") {
+				t.Errorf("%s says --%s %s", c.CommandPath(), f.Name, value)
+			}
+		})
+		for _, below := range c.Commands() {
+			look(below)
+		}
+	}
+	look(newRootCommand())
 }

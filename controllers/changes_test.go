@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -69,6 +71,24 @@ func agentsAddUpdateAndDelete(t *testing.T) {
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionDelete, store.Edit{})), absent)
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionUpdate, update)), absent)
 	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, controllerstest.NewRequest(key, store.ActionAdd, add.Edit)), published(3, true))
+}
+
+// agentsWriteBackWhatTheyRead: the object keeps its spec and its generation, and no version is made.
+func agentsWriteBackWhatTheyRead(t *testing.T) {
+	p := newPrompt(newNamespace(t), "notes", "\none {{x}}\n\n")
+	p.Annotations = map[string]string{v1alpha1.AgentsAnnotation: v1alpha1.AgentsMayEditAll}
+	p.Spec.Description, p.Spec.Tags = "For notes\n", []string{"b", "a"}
+	p.Spec.Metadata = &runtime.RawExtension{Raw: []byte(`{"n":1.0}`)}
+	p = waitForReason(t, createPrompt(t, p), v1alpha1.ReasonPublished)
+	read := store.Edit{
+		Title: new("notes"), Content: new("one {{x}}"), Description: new("For notes"), Tags: &[]string{"a", "b"}, Metadata: []byte(`{"n":1}`), IsTemplate: new(true),
+	}
+	update := controllerstest.NewRequest(promptobject.KeyOf(p), store.ActionUpdate, read)
+	controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, office(t), update), published(1, false))
+	after := cluster.GetPrompt(t, promptobject.KeyOf(p))
+	if diff := cmp.Diff(p.Spec, after.Spec); diff != "" || after.Generation != p.Generation {
+		t.Errorf("generation %d, then %d; spec (-was +is):\n%s", p.Generation, after.Generation, diff)
+	}
 }
 
 func tellsOf(t *testing.T, p *v1alpha1.Prompt, note string) {
@@ -324,6 +344,41 @@ func agentsKeepTheirTurn(t *testing.T) {
 	for i, r := range requests {
 		controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, r), published(int64(i)+2, true))
 	}
+}
+
+// agentsTakeTurns: whoever asks for one thing does not wait for what another asked for before, in their namespace or another
+// one; nor does the same subject in another namespace, where nobody is authenticated.
+func agentsTakeTurns(t *testing.T) {
+	const many = 300
+	s, crowded := office(t), newNamespace(t)
+	conn := pgtest.Connect(t, dsn)
+	_, err := conn.Exec(t.Context(), `insert into prompt_changes (id, namespace, name, action, subject, edit)
+		select gen_random_uuid(), $1, 'many-' || i, 'Add', $2, '{"content": "x"}' from generate_series(1, $3::int) i`, crowded, controllerstest.Agent, many)
+	require.NoError(t, err)
+	done := func() (n int) {
+		t.Helper()
+		require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from prompt_changes where namespace = $1 and name like 'many-%' and state = 'Published'", crowded).Scan(&n))
+		return n
+	}
+	for name, request := range map[string]store.ChangeRequest{
+		"another subject":   {Key: store.Key{Namespace: crowded, Name: "other"}, Subject: "somebody else"},
+		"another namespace": {Key: store.Key{Namespace: newNamespace(t), Name: "other"}, Subject: controllerstest.Agent},
+	} {
+		request.ID, request.Action, request.Edit = uuid.NewString(), store.ActionAdd, store.Edit{Content: new("x")}
+		before := done()
+		controllerstest.WantOutcome(t, controllerstest.RequestAndWait(t, s, request), published(1, true))
+		after := done()
+		t.Logf("%s: %d of %d came first", name, after-before, many)
+		if after-before > many/3 {
+			t.Errorf("%s waited for %d of %d requests", name, after-before, many)
+		}
+	}
+	require.Eventually(t, func() error {
+		if n := done(); n != many {
+			return fmt.Errorf("%d of %d are published", n, many)
+		}
+		return nil
+	})
 }
 
 func agentsAreToldOfATerminatingNamespace(t *testing.T) {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -16,6 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -25,6 +28,7 @@ import (
 	"github.com/lectern-dev/lectern/controllers/upkeep"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/telemetry"
 )
 
@@ -32,14 +36,14 @@ import (
 const component = "lectern-controller"
 
 // Command returns `lectern controller`.
-func Command() *cobra.Command {
-	var o options
+func Command(version string) *cobra.Command {
+	o := options{version: version}
 	c := &cobra.Command{
 		Use:   "controller",
 		Short: "Reconcile Prompt objects into the database",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.validate(); err != nil {
+			if err := o.validate(os.Getenv); err != nil {
 				return err
 			}
 			return runController(c.Context(), o)
@@ -55,8 +59,13 @@ func runController(ctx context.Context, o options) error {
 		return err
 	}
 	defer func() { _ = stopTelemetry(context.WithoutCancel(ctx)) }()
+	collectEarly()
 
-	mgr, err := newManager(o)
+	mgr, err := newManager(ctx, &o)
+	if err != nil {
+		return err
+	}
+	namespace, err := prepareSecrets(ctx, mgr, &o)
 	if err != nil {
 		return err
 	}
@@ -69,8 +78,15 @@ func runController(ctx context.Context, o options) error {
 		return err
 	}
 	defer db.store.Close()
-	if err := mgr.Add(db); err != nil {
+	unregister, err := registerMetrics(metrics.Registry, append(db.store.Metrics(), newProcessMetrics(o.version, mgr.Elected(), db)...))
+	if err != nil {
 		return err
+	}
+	defer unregister()
+	for _, runnable := range []manager.Runnable{db, heapTuner{}} {
+		if err := mgr.Add(runnable); err != nil {
+			return err
+		}
 	}
 	if err := mgr.AddReadyzCheck("database", db.checkReady); err != nil {
 		return err
@@ -78,7 +94,19 @@ func runController(ctx context.Context, o options) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
-	if err := addReconcilers(ctx, mgr, o, db); err != nil {
+	keys, err := openIntakeKeys(ctx, mgr, &o, namespace)
+	if err != nil {
+		return err
+	}
+	prover, letGo, err := newProver(ctx, &o, keys, mgr.GetLogger().WithName("changes"))
+	if err != nil {
+		return err
+	}
+	defer letGo()
+	if err := o.secrets.addRotation(mgr, namespace, db.store); err != nil {
+		return err
+	}
+	if err := addReconcilers(ctx, mgr, o, db, prover); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
@@ -94,7 +122,7 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-func newManager(o options) (ctrl.Manager, error) {
+func newManager(ctx context.Context, o *options) (ctrl.Manager, error) {
 	config, err := o.cluster.restConfig()
 	if err != nil {
 		return nil, err
@@ -103,20 +131,23 @@ func newManager(o options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        scheme,
-		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              leaseName,
-		LeaderElectionNamespace:       o.cluster.leaseNamespace,
-		LeaderElectionReleaseOnCancel: true, // main ends right after Start returns
-		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
-		HealthProbeBindAddress:        o.probeAddress,
-		LivenessEndpointName:          "/livez",
+	readable, err := findReadable(ctx, config, scheme, o.cluster.watched)
+	if err != nil {
+		return nil, err
+	}
+	caching := readable.cacheOptions()
+	caching.DefaultTransform = (&unreadDropper{}).transform
+	mgr, err := o.leaderElection.newManager(config, &o.cluster, ctrl.Options{
+		Scheme:                 scheme,
+		Metrics:                metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress: o.probeAddress,
+		LivenessEndpointName:   "/livez",
+		Cache:                  caching,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the controller: %w", err)
 	}
-	return mgr, nil
+	return mgr, readable.addTo(mgr)
 }
 
 // clusterUID returns the UID of namespace kube-system, which names the cluster: nothing else in it lives as long.
@@ -128,7 +159,7 @@ func clusterUID(ctx context.Context, reader client.Reader) (string, error) {
 	return string(ns.UID), nil
 }
 
-func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *database) error {
+func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *database, prover *changes.Prover) error {
 	recorder := mgr.GetEventRecorder(component)
 	drifted := make(chan event.GenericEvent)
 	prompts := &prompt.Reconciler{
@@ -138,33 +169,42 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 		Status:       status.Writer{Client: mgr.GetClient(), Recorder: recorder},
 		Clock:        clock.RealClock{},
 		HistoryLimit: o.maxVersions,
+		HistoryBytes: o.maxVersionBytes,
 		Resync:       o.resync,
-		Concurrency:  o.concurrency,
+		Controller:   o.cluster.controllerName(), ReleaseTimeout: o.releaseTimeout,
+		Concurrency: o.concurrency,
 	}
 	if err := prompts.SetupWithManager(ctx, mgr, drifted); err != nil {
 		return fmt.Errorf("set up the prompt reconciler: %w", err)
 	}
-	if err := addChanges(mgr, o, db, drifted); err != nil {
+	if err := addChanges(mgr, o, db, prover, drifted); err != nil {
+		return err
+	}
+	if err := mgr.Add(sealScrubber{db.store}); err != nil {
 		return err
 	}
 	lease := &coordinationv1.Lease{}
-	lease.Name, lease.Namespace = leaseName, o.cluster.leaseNamespace
+	lease.Name, lease.Namespace = o.cluster.leaseName, o.cluster.leaseNamespace
 	return mgr.Add(&upkeep.Runner{
 		Store:              db.writer,
 		Live:               mgr.GetAPIReader(),
+		Watched:            o.cluster.watched,
+		Unreadable:         func(count int) { unreadableNamespaces.Set(float64(count)) },
+		Controller:         o.cluster.controllerName(),
 		Recorder:           recorder,
 		Regarding:          lease,
 		Log:                mgr.GetLogger().WithName("upkeep"),
 		ComparisonInterval: o.comparisonInterval,
 		Grace:              o.comparisonGrace,
 		SweepLimit:         o.sweepLimit,
+		ServerRole:         o.serverRole,
 		Drifted:            drifted,
 	})
 }
 
 // addChanges adds the writer of change requests, with a client of its own: it reads past the cache, and its calls end in
 // time.
-func addChanges(mgr ctrl.Manager, o options, db *database, drifted chan<- event.GenericEvent) error {
+func addChanges(mgr ctrl.Manager, o options, db *database, prover *changes.Prover, drifted chan<- event.GenericEvent) error {
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.Timeout = store.ObjectWriteTimeout
 	objects, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
@@ -174,11 +214,19 @@ func addChanges(mgr ctrl.Manager, o options, db *database, drifted chan<- event.
 	return mgr.Add(&changes.Changes{
 		Objects:       client.WithFieldOwner(objects, promptobject.AgentFieldManager),
 		Store:         db.writer,
-		Listen:        db.store.ListenChanges,
+		Watched:       o.cluster.watched,
+		Controller:    o.cluster.controllerName(),
+		Listen:        listenChanges(db.store),
 		Recorder:      mgr.GetEventRecorder(component),
 		Log:           mgr.GetLogger().WithName("changes"),
 		AllowUnproven: o.changes == changesUnproven,
+		Prover:        prover,
 		Concurrency:   o.concurrency,
 		Drifted:       drifted,
 	})
+}
+
+// listenChanges returns what wakes whoever asks for open change requests.
+func listenChanges(s *postgres.Store) func(ctx context.Context, wake func()) error {
+	return func(ctx context.Context, wake func()) error { return s.ListenChanges(ctx, func(string) { wake() }) }
 }

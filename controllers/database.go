@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,6 @@ const (
 
 // database migrates the schema and claims it for this cluster, retrying until both are done.
 type database struct {
-	options postgres.Options
 	migrate string
 	role    string
 	store   *postgres.Store
@@ -33,16 +33,22 @@ type database struct {
 	log     logr.Logger
 	// failure is why the database is not prepared; it points to nil once it is.
 	failure atomic.Pointer[error]
+	// isUp is whether it answered when it was last asked.
+	isUp atomic.Bool
 }
 
 func openDatabase(ctx context.Context, o options, clusterUID string, log logr.Logger) (*database, error) {
+	o.database.Log = slog.New(logr.ToSlogHandler(log))
 	opened, err := postgres.Open(ctx, o.database)
 	if err != nil {
 		return nil, err
 	}
 	d := &database{
-		options: o.database, migrate: o.migrate, role: o.serverRole,
+		migrate: o.migrate, role: o.serverRole,
 		store: opened, writer: opened.Writer(clusterUID), log: log,
+	}
+	if o.changes == changesProven {
+		d.writer.ProvenOnly()
 	}
 	first, cancel := context.WithTimeout(ctx, firstAttemptTimeout)
 	defer cancel()
@@ -53,11 +59,15 @@ func openDatabase(ctx context.Context, o options, clusterUID string, log logr.Lo
 // NeedLeaderElection lets every replica prepare: a migration has one runner at a time by its own lock.
 func (d *database) NeedLeaderElection() bool { return false }
 
-// Start retries until the database is prepared.
+// Start retries until the database is prepared, and then asks for as long as ctx lasts whether it answers.
 func (d *database) Start(ctx context.Context) error {
-	return wait.PollUntilContextCancel(ctx, retryInterval, false, func(ctx context.Context) (bool, error) {
-		return *d.failure.Load() == nil || d.tryPrepare(ctx), nil
-	})
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		if *d.failure.Load() != nil {
+			d.tryPrepare(ctx)
+		}
+		d.isUp.Store(d.checkAnswers(ctx) == nil)
+	}, retryInterval)
+	return nil
 }
 
 func (d *database) tryPrepare(ctx context.Context) bool {
@@ -74,18 +84,23 @@ func (d *database) prepare(ctx context.Context) error {
 		if err := d.store.VerifySchema(ctx); err != nil {
 			return fmt.Errorf("verify the schema (run `lectern migrate` to bring it up to date): %w", err)
 		}
-	} else if _, err := postgres.Migrate(ctx, d.options, postgres.MigrateOptions{ServerRole: d.role}); err != nil {
+	} else if _, err := d.store.Migrate(ctx, postgres.MigrateOptions{ServerRole: d.role}); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
 	return d.writer.ClaimDatabase(ctx)
 }
 
 // checkReady is the readiness check: it returns nil when the schema is there and the database is this cluster's.
-func (d *database) checkReady(r *http.Request) error {
+func (d *database) checkReady(r *http.Request) error { return d.checkAnswers(r.Context()) }
+
+func (d *database) checkAnswers(ctx context.Context) error {
 	if err := *d.failure.Load(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	if _, err := d.store.Feed(ctx); err != nil { // of a server that is read-only, too
+		return err
+	}
 	return d.writer.CheckCluster(ctx)
 }

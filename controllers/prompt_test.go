@@ -44,6 +44,7 @@ func TestController(t *testing.T) {
 		"events tell of transitions":      eventsTellOfTransitions,
 
 		"agents add, update and delete":              agentsAddUpdateAndDelete,
+		"agents write back what they read":           agentsWriteBackWhatTheyRead,
 		"agents are held to the version they know":   agentsAreHeldToTheVersionTheyKnow,
 		"agents are refused what is not valid":       agentsAreRefusedWhatIsNotValid,
 		"agents are told what blocks the object":     agentsAreToldWhatBlocksTheObject,
@@ -52,8 +53,15 @@ func TestController(t *testing.T) {
 		"agents are answered for dropped marks":      agentsAreAnsweredForDroppedMarks,
 		"agents keep their nulls":                    agentsKeepTheirNulls,
 		"agents keep their turn":                     agentsKeepTheirTurn,
+		"agents take turns":                          agentsTakeTurns,
 		"agents are told of a terminating namespace": agentsAreToldOfATerminatingNamespace,
 		"agents cannot forge their mark":             agentsCannotForgeTheirMark,
+		"versions say who wrote them":                versionsSayWhoWroteThem,
+		"a broken rule of the database blocks":       brokenRuleBlocks,
+		"the last version blocks":                    lastVersionBlocks,
+
+		"real prompts fit":                  realPromptsFit,
+		"agents are told what etcd refuses": agentsAreToldWhatEtcdRefuses,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +75,7 @@ func publishAndEdit(t *testing.T) {
 	first := p.Status.Digest
 	wantServed(t, p, prompt.Selector{}, "Hello {{who}}")
 	want := v1alpha1.PromptStatus{
-		ObservedGeneration: 1, Version: 1, ServedVersion: 1, Digest: first,
+		ObservedGeneration: 1, Controller: "default/lectern-controller", Version: 1, ServedVersion: 1, Digest: first,
 		Channels: []v1alpha1.ChannelStatus{{Name: "latest", Version: 1}}, Conditions: p.Status.Conditions,
 	}
 	if diff := cmp.Diff(want, p.Status); diff != "" {
@@ -144,7 +152,7 @@ func newSecondReconciler(t *testing.T) *reconciler.Reconciler {
 	return &reconciler.Reconciler{
 		Client: api, Live: api, Store: writer,
 		Status: status.Writer{Client: api, Recorder: events.NewFakeRecorder(10)},
-		Clock:  clock.RealClock{}, HistoryLimit: 1000, Resync: time.Hour,
+		Clock:  clock.RealClock{}, HistoryLimit: 1000, Resync: time.Hour, Controller: "default/lectern-controller",
 	}
 }
 

@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +14,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/controllerstest"
 	reconciler "github.com/lectern-dev/lectern/controllers/prompt"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
@@ -48,7 +52,7 @@ func TestReconcile_ReleasesWhileTheDatabaseIsAway(t *testing.T) {
 		r := reconciler.Reconciler{
 			Client: cluster, Live: cluster, Store: away.Writer("cluster"),
 			Status: status.Writer{Client: cluster, Recorder: recorder},
-			Clock:  clocktesting.NewFakePassiveClock(now),
+			Clock:  clocktesting.NewFakeClock(now), ReleaseTimeout: 10 * time.Minute,
 		}
 		_, err := r.Reconcile(t.Context(), p)
 		return err
@@ -71,5 +75,73 @@ func TestReconcile_ReleasesWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	if len(said) != 2 || !strings.HasPrefix(said[1], "Warning Released ") {
 		t.Errorf("events: %q", said)
+	}
+}
+
+// TestRelease_RefusesWhileTheFinalizerIsSet installs the policy as an operator may: under a name of his own.
+func TestRelease_RefusesWhileTheFinalizerIsSet(t *testing.T) {
+	cluster := controllerstest.StartCluster(t)
+	p := cluster.CreatePrompt(t, newPrompt("default", "kept", "Hello"))
+	cluster.EditPrompt(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = []string{v1alpha1.PromptFinalizer} })
+	overlay := filepath.Join("testdata", "renamed-policy")
+	_, err := cluster.Kubectl(t.Context(), "apply", "--kustomize="+overlay)
+	require.NoError(t, err)
+
+	release := func(kubeconfig string) (string, error) {
+		var said strings.Builder
+		c := ReleaseCommand()
+		c.SilenceUsage, c.SilenceErrors = true, true
+		c.SetOut(&said)
+		c.SetArgs([]string{"--all", "--kubeconfig=" + kubeconfig, "--leader-election-namespace=default"})
+		err := c.ExecuteContext(t.Context())
+		return said.String(), err
+	}
+	wantHeld := func() {
+		t.Helper()
+		if now := cluster.GetPrompt(t, promptobject.KeyOf(p)); len(now.Finalizers) != 1 {
+			t.Errorf("the prompt has finalizers %q", now.Finalizers)
+		}
+	}
+	want := "an admission policy sets the finalizer on every new prompt, and nobody would drop it; delete its binding first: " +
+		"kubectl delete mutatingadmissionpolicybinding acme-lectern-finalizer"
+	if _, err := release(cluster.Kubeconfig); err == nil || err.Error() != want {
+		t.Errorf("while the policy is bound: %v; want %s", err, want)
+	}
+	wantHeld()
+
+	grantController(t, cluster)
+	if _, err := release(cluster.ControllerKubeconfig); err == nil || err.Error() != want {
+		t.Errorf("with the controller's own rights: %v; want %s", err, want)
+	}
+	_, err = cluster.Kubectl(t.Context(), "patch", "clusterrole", "lectern-controller", "--type=json",
+		`--patch=[{"op":"replace","path":"/rules/1/verbs","value":["get"]}]`)
+	require.NoError(t, err)
+	require.Eventually(t, func() error {
+		_, err := release(cluster.ControllerKubeconfig)
+		if err == nil || !strings.HasPrefix(err.Error(), "look for a policy that sets the finalizer: ") {
+			return fmt.Errorf("where nobody may look: %w", err)
+		}
+		return nil
+	})
+	wantHeld()
+
+	_, err = cluster.Kubectl(t.Context(), "delete", "mutatingadmissionpolicybinding", "acme-lectern-finalizer")
+	require.NoError(t, err)
+	if said, err := release(cluster.Kubeconfig); err != nil || said != "Released 1 prompts.\n" {
+		t.Errorf("once it is not bound any more: %q, %v", said, err)
+	}
+}
+
+// grantController gives the controller's user the rights of config/rbac.
+func grantController(t *testing.T, cluster *controllerstest.Cluster) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"create", "namespace", testenv.SystemNamespace}, {"apply", "--kustomize=../config/rbac"},
+		{"create", "clusterrolebinding", testenv.ControllerUser, "--clusterrole=lectern-controller", "--user=" + testenv.ControllerUser},
+		{"create", "role", "leases", "--namespace=default", "--verb=get", "--resource=leases.coordination.k8s.io"},
+		{"create", "rolebinding", "leases", "--namespace=default", "--role=leases", "--user=" + testenv.ControllerUser},
+	} {
+		_, err := cluster.Kubectl(t.Context(), args...)
+		require.NoError(t, err)
 	}
 }

@@ -54,11 +54,11 @@ func startController(t *testing.T) {
 
 func testOptions(kubeconfig string) options {
 	return options{
-		cluster:  clusterOptions{kubeconfig: kubeconfig, leaseNamespace: "default"},
+		cluster:  clusterOptions{kubeconfig: kubeconfig, leaseNamespace: "default", leaseName: defaultLeaseName},
 		database: dsn, migrate: migrateApply,
 		metricsAddress: "0", probeAddress: "0",
-		changes: changesUnproven, concurrency: 4, maxVersions: 1000,
-		resync: time.Hour, comparisonInterval: time.Second, comparisonGrace: 0,
+		changes: changesUnproven, concurrency: 4, maxVersions: 1000, maxVersionBytes: 64 << 20,
+		resync: time.Hour, releaseTimeout: 10 * time.Minute, comparisonInterval: time.Second, comparisonGrace: 0,
 	}
 }
 

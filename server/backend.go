@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lectern-dev/lectern/internal/folder"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
@@ -19,9 +21,13 @@ type backend struct {
 	library prompts.Library
 	// changes is where they are asked for.
 	changes prompts.Changes
+	// fileFaults is nil where prompts do not come from files.
+	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
 	follow func(ctx context.Context)
-	close  func()
+	// metrics are the source's own, to be registered.
+	metrics []prometheus.Collector
+	close   func()
 }
 
 // folderLibrary is a store with the folder that is published into it: names in files that are not valid yet are taken.
@@ -44,11 +50,20 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		if err != nil {
 			return nil, fmt.Errorf("--prompts: %w", err)
 		}
-		return &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, follow: folder.Follow, close: func() {}}, nil
+		return &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, fileFaults: folder, follow: folder.Follow, close: func() {}}, nil
 	}
-	db, err := postgres.Open(ctx, opts.Database)
+	database := opts.Database
+	database.Log = log
+	if database.ApplicationName == "" {
+		database.ApplicationName = postgres.ReplicaName("lectern-server")
+	}
+	db, err := postgres.Open(ctx, database)
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	return &backend{Source: db, library: db, changes: db, follow: func(context.Context) {}, close: db.Close}, nil
+	return &backend{
+		Source: db, library: db, changes: db, close: db.Close,
+		follow:  db.KeepSealsScrubbed,
+		metrics: db.Metrics(),
+	}, nil
 }

@@ -38,7 +38,8 @@ func TestChangeRequest_ServerStopsWhileItWaits(t *testing.T) {
 	withTools(author)(&deps)
 	withChanges(author)(&deps)
 	opts := Options{Addresses: []string{free(t)}}
-	running := &service{opts: &opts, endpoint: NewHandler(deps), follow: []func(context.Context){prompts.FollowFeed}, log: slog.New(slog.DiscardHandler)}
+	endpoint := NewHandler(deps)
+	running := &service{opts: &opts, endpoint: endpoint, mcp: endpoint, follow: []func(context.Context){prompts.FollowFeed}, drain: new(drain), log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- running.serveAll(ctx) }()

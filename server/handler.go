@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
@@ -23,11 +24,21 @@ type Deps struct {
 	// only those that read.
 	Library       prompts.Library
 	Changes       prompts.Changes
+	FileFaults    prompts.FileFaults
 	Authenticator auth.Authenticator
 	Authorizer    auth.Authorizer
+	// Prover is that of prompts.Config.
+	Prover prompts.Prover
+	// Rates bound how often callers ask; nil bounds nobody.
+	Rates *auth.RateLimiter
+	// Reprover proves the callers of open streams again, every ReviewEvery (30 s when zero); nil where nobody is proven.
+	Reprover    auth.Reprover
+	ReviewEvery time.Duration
 	// DefaultNamespace, HomeNamespace and ResultLimit are those of prompts.Config.
 	DefaultNamespace, HomeNamespace string
 	ResultLimit                     int
+	// Watched is that of prompts.Config.
+	Watched namespaces.Watched
 	// Version is this program's, as clients see it.
 	Version string
 	Log     *slog.Logger
@@ -35,11 +46,12 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	// Tracer makes a span of every request; nil makes none.
 	Tracer trace.Tracer
-	// StreamsPerCaller, KeepAlive, WriteTimeout and AnnounceDelay are defaults when zero.
-	StreamsPerCaller                       int
+	// StreamsPerCaller, URIsPerCaller, KeepAlive, WriteTimeout and AnnounceDelay are defaults when zero; the first two bound
+	// nobody below zero.
+	StreamsPerCaller, URIsPerCaller        int
 	KeepAlive, WriteTimeout, AnnounceDelay time.Duration
-	// OutcomeTimeout is that of prompts.Config.
-	OutcomeTimeout time.Duration
+	// OutcomeTimeout and OutcomePoll are those of prompts.Config.
+	OutcomeTimeout, OutcomePoll time.Duration
 }
 
 // Handler is an MCP endpoint with its announcements of changes.
@@ -61,29 +73,38 @@ func NewHandler(deps Deps) *Handler {
 		deps.AnnounceDelay = prompts.DefaultAnnounceDelay
 	}
 	service := prompts.New(prompts.Config{
-		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Authorizer: deps.Authorizer,
-		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.HomeNamespace,
-		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.OutcomeTimeout, Log: deps.Log,
+		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Authorizer: deps.Authorizer, Prover: deps.Prover, FileFaults: deps.FileFaults,
+		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.HomeNamespace, Watched: deps.Watched,
+		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.OutcomeTimeout, OutcomePoll: deps.OutcomePoll, Log: deps.Log,
 	})
 	endpoint := transport.New(transport.Config{
 		Server:        service.Server(),
 		MayFollow:     service.MayFollow,
+		Reprover:      deps.Reprover,
+		ReviewStreams: service.ReviewStreams,
+		ReviewEvery:   deps.ReviewEvery,
 		Authenticator: deps.Authenticator,
 		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, service.ToolNames()),
 		Log:           deps.Log,
+		Rates:         deps.Rates,
 
 		StreamsPerCaller: deps.StreamsPerCaller,
+		URIsPerCaller:    deps.URIsPerCaller,
 		KeepAlive:        deps.KeepAlive,
 		WriteTimeout:     deps.WriteTimeout,
 	})
 	announcer := service.NewAnnouncer(deps.AnnounceDelay, endpoint)
 	deps.Catalog.OnChange(announcer.CatalogChanged)
+	deps.Catalog.OnChangeRequest(service.ChangeRequestNotified)
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",
 	}, func() float64 { return float64(endpoint.OpenStreams()) }))
 	return &Handler{Handler: endpoint, service: service, announcer: announcer}
 }
+
+// EndStreams ends every open stream with its result, and new ones at once. All else is served still.
+func (h *Handler) EndStreams() { h.Handler.Stop() }
 
 // Stop ends the announcements, every open stream, and the waiting for outcomes of changes.
 func (h *Handler) Stop() {

@@ -6,9 +6,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -23,35 +25,55 @@ const (
 	DefaultMetricsAddress = "127.0.0.1:9090"
 )
 
-// authNone is the only way of authentication there is yet.
-const authNone = "none"
+// The change requests one caller may have open: one of those who are told apart, and all together who are not.
+const (
+	callerQuota    = 50
+	anonymousQuota = 1000
+)
 
 // Options of `lectern server`.
 type Options struct {
 	Addresses      []string
 	MetricsAddress string
-	Auth           string
+	Auth           auth.Options
+	TLS            tlsOptions
 	CatalogBytes   int64
 	// DefaultNamespace and ResultLimit are those of prompts.Config.
 	DefaultNamespace string
 	ResultLimit      int
+	// Watched is that of prompts.Config: what the controller was told.
+	Watched namespaces.Watched
+	// IntakePublicKeyFile has the keys that callers' tokens are sealed to for the controller; empty takes no changes of
+	// callers who are authenticated.
+	IntakePublicKeyFile string
 	// Prompts is a folder of manifests that is served instead of a database; empty for none.
 	Prompts string
 	// Stdio serves the client on stdin and stdout.
-	Stdio    bool
-	Database postgres.Options
+	Stdio bool
+	// DrainDelay is how long callers are served after the server was asked to stop, unready and before its streams end.
+	DrainDelay time.Duration
+	Database   postgres.Options
 }
 
 // AddFlags registers the flags of `lectern server`.
 func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.Addresses, "address", []string{DefaultAddress}, "address for MCP clients, host:port; may be repeated")
 	fs.StringVar(&o.MetricsAddress, "metrics-address", DefaultMetricsAddress, "address of /metrics, /livez and /readyz, host:port; with --prompts or --stdio only when it is set")
-	fs.StringVar(&o.Auth, "auth", authNone, "how callers are authenticated; none: not at all, on loopback addresses only")
+	o.Auth.AddFlags(fs)
+	o.TLS.AddFlags(fs)
 	fs.Int64Var(&o.CatalogBytes, "catalog-bytes", catalog.DefaultBytes, "maximum memory of the catalog, in bytes")
 	fs.StringVar(&o.DefaultNamespace, "default-namespace", "", "namespace in which add_prompt creates prompts and names without a namespace are resolved, for callers without a namespace of their own")
+	o.Watched.AddFlag(fs, "namespaces that this installation's controller watches, a list or repeated, as the controller's own flag has them; when empty all. "+
+		"A change of a prompt elsewhere is refused at once; reading is not bounded")
 	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "maximum number of tokens of a list of prompts, 0 for no limit")
 	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt manifests to serve and to edit, instead of a database")
 	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program, on stdin and stdout; listen on addresses only when they are set")
+	fs.DurationVar(&o.DrainDelay, "drain-delay", 0, "how long callers are still served after the signal to stop, while /readyz says that the server is not ready: longer than a cluster "+
+		"takes to lead new connections elsewhere, 5s is plenty; 0 behind nothing that reads /readyz; not with --prompts or --stdio")
+	fs.IntVar(&o.Database.ChangeQuota.OfSubject, "change-quota", anonymousQuota, "maximum number of change requests of one caller that wait to be applied, 0 for no limit; 50 by default where callers are authenticated; exceeded by no more than the servers' database connections")
+	fs.IntVar(&o.Database.ChangeQuota.InNamespace, "change-quota-per-namespace", 200, "maximum number of change requests of one caller in one namespace that wait to be applied, 0 for no limit")
+	fs.StringVar(&o.IntakePublicKeyFile, "intake-public-key-file", "", "file with the public keys that callers' tokens are sealed to for the controller (lectern keys new makes it); "+
+		"read again when it changes; without it tools that write are offered with --auth=none only")
 	o.Database.AddFlags(fs)
 }
 
@@ -59,6 +81,10 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 func (o *Options) Complete(fs *pflag.FlagSet) error {
 	if o.Stdio && !fs.Changed("address") {
 		o.Addresses = nil
+	}
+	o.Auth.Complete()
+	if !o.Auth.IsNone() && !fs.Changed("change-quota") {
+		o.Database.ChangeQuota.OfSubject = callerQuota
 	}
 	if (o.Stdio || o.Prompts != "") && !fs.Changed("metrics-address") {
 		o.MetricsAddress = ""
@@ -88,6 +114,15 @@ func (o *Options) homeNamespace() string {
 	return ""
 }
 
+// drainDelay returns how long the server goes on after it was asked to stop: with a folder or a client of its own nobody comes
+// by a Service, and whoever asks is waiting.
+func (o *Options) drainDelay() time.Duration {
+	if o.Prompts != "" || o.Stdio {
+		return 0
+	}
+	return o.DrainDelay
+}
+
 // listenAddresses returns every address something listens on.
 func (o *Options) listenAddresses() []string {
 	if o.MetricsAddress == "" {
@@ -98,26 +133,36 @@ func (o *Options) listenAddresses() []string {
 
 // Validate returns what is wrong with the options, in the words of the flags.
 func (o *Options) Validate() error {
-	if o.Auth != authNone {
-		return fmt.Errorf("--auth is %q; the only one there is yet is %q", o.Auth, authNone)
-	}
 	if len(o.Addresses) == 0 && !o.Stdio {
 		return errors.New("--address is empty; give at least one host:port")
 	}
 	// Whoever starts this program has its rights; whoever reaches an address may be anybody.
-	if listeners := o.listenAddresses(); len(listeners) > 0 {
-		if err := auth.ValidateNone(listeners, os.Getenv); err != nil {
-			return err
-		}
+	if err := o.Auth.Validate(o.listenAddresses(), os.Getenv); err != nil {
+		return err
+	}
+	if err := o.TLS.Validate(); err != nil {
+		return err
 	}
 	if o.CatalogBytes < 1<<20 {
 		return fmt.Errorf("--catalog-bytes is %d; at least 1 MiB (%d) is needed", o.CatalogBytes, 1<<20)
 	}
+	if o.DrainDelay < 0 {
+		return fmt.Errorf("--drain-delay is %s; give how long callers are served after the signal to stop, or 0 to stop at once", o.DrainDelay)
+	}
 	if o.ResultLimit < 0 {
 		return fmt.Errorf("--result-limit is %d; give a number of tokens, or 0 for any number", o.ResultLimit)
 	}
+	if quota := o.Database.ChangeQuota; quota.OfSubject < 0 || quota.InNamespace < 0 {
+		return errors.New("--change-quota and --change-quota-per-namespace cannot be negative; 0 is no limit")
+	}
 	if err := prompts.ValidateNamespace(o.DefaultNamespace); err != nil {
 		return fmt.Errorf("--default-namespace: %w", err)
+	}
+	if err := o.Watched.Validate(); err != nil {
+		return err
+	}
+	if o.DefaultNamespace != "" && !o.Watched.Contains(o.DefaultNamespace) {
+		return fmt.Errorf("--default-namespace is %s, in which nothing could be added: --watch-namespaces names %s; name it there, or another default", o.DefaultNamespace, o.Watched)
 	}
 	if o.Prompts != "" {
 		return nil

@@ -13,9 +13,32 @@ func TestOptions_Validate(t *testing.T) {
 		cluster string
 		want    string
 	}{
-		"the defaults and a database": {args: []string{"--database-url=postgres://localhost/lectern"}},
-		"no database":                 {want: "no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host; or serve a folder of manifests with --prompts DIR"},
-		"an authentication to come":   {args: []string{"--auth=oidc"}, want: `--auth is "oidc"; the only one there is yet is "none"`},
+		"the defaults and a database":           {args: []string{"--database-url=postgres://localhost/lectern"}},
+		"no database":                           {want: "no database given: set --database-url-file, LECTERN_DATABASE_URL or --database-host; or serve a folder of manifests with --prompts DIR"},
+		"an authentication there is not":        {args: []string{"--auth=basic"}, want: `--auth is "basic"; it can be kubernetes, oidc or none`},
+		"no audience":                           {args: []string{"--auth=kubernetes"}, want: `--auth=kubernetes needs --audience: the audience that tokens of callers are issued for, as a rule the URL they use, such as http://lectern.NAMESPACE.svc/mcp`},
+		"an issuer, and nowhere to learn of it": {args: []string{"--auth=oidc", "--audience=a"}, want: "--auth=oidc needs --public-url: the URL that clients use, without /mcp, from which they learn where to get a token"},
+		"an issuer": {args: []string{
+			"--auth=oidc", "--public-url=https://prompts.example.org", "--oidc-issuer-url=https://issuer.example.org", "--oidc-username-prefix=oidc:",
+			"--oidc-groups-prefix=oidc:", "--address=:8443", "--database-url=postgres://localhost/lectern",
+		}},
+		"addresses anywhere for callers that are known": {
+			args: []string{"--auth=kubernetes", "--audience=a", "--address=:8443", "--metrics-address=:9090", "--database-url=postgres://localhost/lectern"},
+		},
+		"the URL is the audience": {args: []string{"--auth=kubernetes", "--public-url=https://prompts.example.org", "--database-url=postgres://localhost/lectern"}},
+		"a URL that is none":      {args: []string{"--auth=kubernetes", "--audience=a", "--public-url=prompts.example.org"}, want: `--public-url is "prompts.example.org"; give the http or https URL that clients use, without /mcp, such as https://prompts.example.org`},
+		"the URL of the endpoint": {args: []string{"--auth=kubernetes", "--public-url=https://prompts.example.org/mcp/"}, want: `--public-url is "https://prompts.example.org/mcp/"; give the http or https URL that clients use, without /mcp, such as https://prompts.example.org`},
+		"an issuer of nobody":     {args: []string{"--oidc-issuer-url=https://issuer.example.org"}, want: "--oidc-issuer-url is given, but --auth=none proves nobody by an issuer: set --auth=oidc, or leave it out"},
+		"no address":              {args: []string{"--auth=kubernetes", "--audience=a", "--address=8443"}, want: `address "8443" is not host:port: address 8443: missing port in address`},
+		"an origin that is none":  {args: []string{"--auth=kubernetes", "--audience=a", "--allowed-origins=*"}, want: `--allowed-origins: "*" is not the origin of a web page; give http:// or https://, a host, and a port if it is not the scheme's own, and no path`},
+		"origins for nobody":      {args: []string{"--allowed-origins=https://a.example"}, want: "--allowed-origins needs a way to tell callers apart: set --auth, or leave it out; with --auth=none pages of this machine are let in and no others"},
+		"a proxy that is none":    {args: []string{"--auth=kubernetes", "--audience=a", "--trusted-proxies=gateway"}, want: `--trusted-proxies: "gateway" is no address and no network; give one as 10.0.0.0/8`},
+		"a rate below none":       {args: []string{"--prompts-per-second=-1"}, want: "--prompts-per-second is -1; give a number, or 0 for no limit"},
+		"a rate that is none":     {args: []string{"--completions-per-second=NaN"}, want: "--completions-per-second is NaN; give a number, or 0 for no limit"},
+		"streams below none":      {args: []string{"--streams-per-caller=-1"}, want: "--streams-per-caller is -1; give a number, or 0 for no limit"},
+		"resources below none":    {args: []string{"--followed-resources-per-caller=-1"}, want: "--followed-resources-per-caller is -1; give a number, or 0 for no limit"},
+		"failures below none":     {args: []string{"--failed-authentications-per-second=-1"}, want: "--failed-authentications-per-second is -1; give a number, or 0 for no limit"},
+		"half a certificate":      {args: []string{"--tls-cert-file=tls.crt"}, want: "--tls-cert-file and --tls-key-file go together; give both, or neither for plain HTTP behind something that speaks TLS"},
 		"a public address": {
 			args: []string{"--address=127.0.0.1:1,0.0.0.0:2"},
 			want: `--auth=none listens on loopback only: address "0.0.0.0:2" must be localhost, 127.0.0.1 or [::1] with a port`,
@@ -26,15 +49,36 @@ func TestOptions_Validate(t *testing.T) {
 		},
 		"in a cluster": {
 			cluster: "10.0.0.1",
-			want:    "--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): every pod that reaches this one could read every prompt",
+			want: "--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): every container of the pod, and whoever may forward " +
+				"its ports, could read and change every prompt; set --auth=kubernetes, or --allow-in-pod if that is what you want",
 		},
+		"in a cluster on purpose":         {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--database-url=postgres://localhost/lectern"}},
+		"in a cluster, on purpose, open":  {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--address=:8080"}, want: `--auth=none listens on loopback only: address ":8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"in a cluster, callers are known": {cluster: "10.0.0.1", args: []string{"--auth=kubernetes", "--audience=a", "--address=:8080", "--database-url=postgres://localhost/lectern"}},
 		"no tokens": {
 			args: []string{"--database-url=postgres://localhost/lectern", "--result-limit=-1"},
 			want: "--result-limit is -1; give a number of tokens, or 0 for any number",
 		},
+		"a quota below none": {
+			args: []string{"--database-url=postgres://localhost/lectern", "--change-quota=-1"},
+			want: "--change-quota and --change-quota-per-namespace cannot be negative; 0 is no limit",
+		},
 		"a namespace that is none": {
 			args: []string{"--database-url=postgres://localhost/lectern", "--default-namespace=My Team"},
 			want: `--default-namespace: "My Team" is not a namespace: at most 63 lower-case letters, digits and '-'`,
+		},
+		"a watched namespace that is none": {
+			args: []string{"--database-url=postgres://localhost/lectern", "--watch-namespaces=it,My Team"},
+			want: `--watch-namespaces: "My Team" is not a namespace: at most 63 lower-case letters, digits and '-'`,
+		},
+		"a default that is not watched": {
+			args: []string{"--database-url=postgres://localhost/lectern", "--watch-namespaces=it,support", "--default-namespace=prompts"},
+			want: "--default-namespace is prompts, in which nothing could be added: --watch-namespaces names it, support; name it there, or another default",
+		},
+		"a default that is watched": {args: []string{"--database-url=postgres://localhost/lectern", "--watch-namespaces=it,support", "--default-namespace=it"}},
+		"a delay below none": {
+			args: []string{"--database-url=postgres://localhost/lectern", "--drain-delay=-1s"},
+			want: "--drain-delay is -1s; give how long callers are served after the signal to stop, or 0 to stop at once",
 		},
 		"no room": {args: []string{"--catalog-bytes=1000"}, want: "--catalog-bytes is 1000; at least 1 MiB (1048576) is needed"},
 	} {
@@ -47,6 +91,9 @@ func TestOptions_Validate(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := ""
+			if err := opts.Complete(flags); err != nil {
+				t.Fatal(err)
+			}
 			if err := opts.Validate(); err != nil {
 				got = err.Error()
 			}
@@ -94,6 +141,33 @@ func TestOptions_Complete(t *testing.T) {
 			got.Addresses, got.Metrics, got.DefaultNamespace, got.Bare = opts.Addresses, opts.MetricsAddress, opts.DefaultNamespace, opts.homeNamespace()
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestOptions_ChangeQuota: one caller has 50 requests open where callers are told apart, and what the flag says where it is set.
+func TestOptions_ChangeQuota(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want int
+	}{
+		"nobody is told apart": {nil, 1000},
+		"callers are":          {[]string{"--auth=kubernetes", "--audience=a"}, 50},
+		"as it is set":         {[]string{"--auth=kubernetes", "--audience=a", "--change-quota=7"}, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o Options
+			fs := pflag.NewFlagSet("server", pflag.ContinueOnError)
+			o.AddFlags(fs)
+			if err := fs.Parse(tc.args); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.Complete(fs); err != nil {
+				t.Fatal(err)
+			}
+			if got := o.Database.ChangeQuota.OfSubject; got != tc.want {
+				t.Errorf("the quota is %d, want %d", got, tc.want)
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,6 +14,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth/authtest"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+	"github.com/lectern-dev/lectern/server/tool"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 const unknownPrompt = "-32602 no such prompt, or not yours to read"
@@ -95,6 +96,13 @@ func TestReceipt(t *testing.T) {
 			receipt{
 				Prompt: "support/incident-handover", Version: 3,
 				Includes: []prompt.Included{{Name: "house-style", Version: 1}}, Variables: []string{"ticket", "tone"},
+			},
+		},
+		"empty and null for what is optional": {
+			getPrompt("support.incident-handover", map[string]any{"tone": "", "ticket": "7", "more": nil}),
+			receipt{
+				Prompt: "support/incident-handover", Version: 3,
+				Includes: []prompt.Included{{Name: "house-style", Version: 1}}, Variables: []string{"ticket"},
 			},
 		},
 		"a channel": {
@@ -218,14 +226,14 @@ func TestPromptsList_Pages(t *testing.T) {
 	}
 
 	// The cursor of the last page there may be; the pages before it are not read.
-	last := list(t, replica, "/mcp", base64.StdEncoding.EncodeToString([]byte("59/a/a")))
+	last := list(t, replica, "/mcp", forgeListCursor("59"))
 	if got := string(last.Result.Meta.Truncated); len(last.Result.Prompts) != 500 || last.Result.NextCursor != "" || got != `{"total":1000}` {
 		t.Errorf("the sixtieth page: %d prompts, cursor %q, truncated %s", len(last.Result.Prompts), last.Result.NextCursor, got)
 	}
 	// With tools there is one to find the rest by, for a list of resources too.
 	withSearch := start(t, author, withTools(author))
 	for _, rpc := range []string{"prompts/list", "resources/list"} {
-		q := request{RPC: rpc, Params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("59/a/a"))}}
+		q := request{RPC: rpc, Params: map[string]any{"cursor": forgeListCursor("59")}}
 		var got listing
 		if err := json.Unmarshal([]byte(withSearch.Send(t, q).Body), &got); err != nil {
 			t.Fatal(err)
@@ -234,23 +242,36 @@ func TestPromptsList_Pages(t *testing.T) {
 			t.Errorf("%s: truncated %s", rpc, said)
 		}
 	}
-	beyond := request{RPC: "prompts/list", Params: map[string]any{"cursor": base64.StdEncoding.EncodeToString([]byte("60/a/a"))}}
+	beyond := request{RPC: "prompts/list", Params: map[string]any{"cursor": forgeListCursor("60")}}
 	if got := replica.Send(t, beyond).Failure(t); !strings.HasPrefix(got, "400 -32602") {
 		t.Errorf("a page nobody gave out: %s", got)
 	}
 }
 
-// TestPromptsGet_DenialEqualsAbsence: what may not be read looks like what is not there, and is not looked up.
+// forgeListCursor returns the cursor of a page that nobody gave out.
+func forgeListCursor(page string) string {
+	return tool.EncodeCursor(tool.Fingerprint("prompts/list", ""), page, "a", "a")
+}
+
+// TestPromptsGet_DenialEqualsAbsence: what may not be read looks like what is not there, and as much is looked up.
 func TestPromptsGet_DenialEqualsAbsence(t *testing.T) {
 	t.Parallel()
 	source := greeting()
 	source.Publish(hiddenKey, "Not for everybody.")
 	replica := start(t, source, func(d *Deps) { d.Authorizer = authtest.OnlyNamespace{Namespace: "it"} })
 	there := replica.Send(t, getPrompt("support.hidden", nil))
-	gets, _ := source.CountReads()
+	ofThere, _ := source.CountReads()
 	absent := replica.Send(t, getPrompt("support.nothing", nil))
-	if there.Body != absent.Body || there.Status != absent.Status || gets != 0 {
-		t.Errorf("there %d %s\nabsent %d %s\nlook-ups %d", there.Status, there.Body, absent.Status, absent.Body, gets)
+	ofAbsent, _ := source.CountReads()
+	unknown := replica.Send(t, getPrompt("it.nothing", nil))
+	ofUnknown, _ := source.CountReads()
+	for _, other := range []transporttest.Reply{absent, unknown} {
+		if there.Body != other.Body || there.Status != other.Status {
+			t.Errorf("there %d %s\nabsent %d %s", there.Status, there.Body, other.Status, other.Body)
+		}
+	}
+	if ofThere != 1 || ofAbsent != 2 || ofUnknown != 3 {
+		t.Errorf("look-ups after each: %d, %d, %d", ofThere, ofAbsent, ofUnknown)
 	}
 	if diff := cmp.Diff([]map[string]any{{"name": "it.greeting"}}, list(t, replica, "/mcp", "").Result.Prompts); diff != "" {
 		t.Errorf("/mcp (-want +got)\n%s", diff)

@@ -214,14 +214,27 @@ func TestResources_CacheHints(t *testing.T) {
 	}
 }
 
+// noRealKeys is a library in which nothing may be looked up that there can be.
+type noRealKeys struct {
+	prompts.Library
+	t *testing.T
+}
+
+func (l noRealKeys) GetView(ctx context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error) {
+	if !strings.HasPrefix(key.Name, "_") {
+		l.t.Errorf("%s was looked up", key)
+	}
+	return l.Library.GetView(ctx, key, selector)
+}
+
 // TestResources_Denied: what a caller may not get is denied in the words of what does not exist, without
-// a look at the library - this one has none to look at - and not acknowledged; what they may get is
-// acknowledged, there or not.
+// a look at it, and not acknowledged; what they may get is acknowledged, there or not.
 func TestResources_Denied(t *testing.T) {
 	t.Parallel()
-	replica := start(t, library(t), func(d *Deps) {
+	author := library(t)
+	replica := start(t, author, func(d *Deps) {
 		d.Authorizer = authtest.OnlyNamespace{Namespace: "it"}
-		d.Library = struct{ prompts.Library }{}
+		d.Library = noRealKeys{author, t}
 	})
 	session := connect(t, replica, "/mcp", "2026-07-28", nil)
 	for _, uri := range []string{"prompt://support/incident-handover", "prompt://support/nothing", "prompt://nowhere/at-all"} {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/user"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,11 +28,14 @@ const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 15 * time.Second
+	// headerLimit bounds a request's header, in bytes.
+	headerLimit = 64 << 10
 	// spanFlushTimeout is how long the last spans may take after that.
 	spanFlushTimeout = 5 * time.Second
 )
 
-// Run serves until ctx ends, then ends streams, lets requests under way finish, and returns nil.
+// Run serves until ctx ends and, where callers come by a Service, for --drain-delay longer. Then it ends streams, lets
+// requests under way finish, and returns nil.
 func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (err error) {
 	if err := opts.Validate(); err != nil {
 		return err
@@ -52,23 +56,43 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		err = errors.Join(err, shutdown(late))
 	}()
 	from, err := openBackend(ctx, &opts, log)
+	if err != nil && ctx.Err() != nil {
+		return nil // it was stopped before it began
+	}
 	if err != nil {
 		return err
 	}
 	defer from.close()
+	ctx, drain, release := startDrain(ctx, opts.drainDelay(), log)
+	defer release()
+	gate, err := auth.Open(ctx, opts.Auth, localUserName(), log)
+	if err != nil {
+		return err
+	}
+	defer gate.Close()
+	certificate, err := openCertificate(opts.TLS, log)
+	if err != nil {
+		return err
+	}
+	taken, prover, err := openIntake(&opts, from.changes, gate, log)
+	if err != nil {
+		return err
+	}
 
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), telemetry.NewBuildInfo(version))
+	registry.MustRegister(slices.Concat(from.metrics, gate.Metrics(), certificate.metrics())...)
 	prompts := catalog.New(from, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
-	anonymous := auth.NewNone(localUserName())
-	endpoint := newEndpoint(anonymous, Deps{
-		Catalog: prompts, Library: from.library, Changes: from.changes,
-		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), ResultLimit: opts.ResultLimit,
+	endpoint := newEndpoint(gate, Deps{
+		Catalog: prompts, Library: from.library, Changes: taken, Prover: prover, FileFaults: from.fileFaults,
+		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), Watched: opts.Watched, ResultLimit: opts.ResultLimit,
 		Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{
-		opts: &opts, endpoint: endpoint, follow: []func(context.Context){prompts.FollowFeed, from.follow},
-		probes: newProbeHandler(registry, prompts), client: anonymous.Identity(), out: out, log: log,
+		opts: &opts, endpoint: endpoint, mcp: drain.closeConnections(gate.ServeWellKnown(endpoint)), certificate: certificate,
+		follow: []func(context.Context){prompts.FollowFeed, from.follow, certificate.follow},
+		drain:  drain,
+		probes: opts.newProbes(registry, prompts, drain), client: auth.NewNone(localUserName()).Identity(), out: out, log: log,
 	}
 	return s.serveAll(ctx)
 }
@@ -82,22 +106,36 @@ func localUserName() string {
 	return u.Username
 }
 
-// newEndpoint returns a handler that authenticates nobody and, where telemetry is configured, makes spans.
-func newEndpoint(anonymous *auth.None, deps Deps) *Handler {
+// newEndpoint returns a handler that lets in who the gate does and, where telemetry is configured, makes spans.
+func newEndpoint(gate *auth.Gate, deps Deps) *Handler {
 	if telemetry.IsConfigured() {
 		deps.Tracer = otel.Tracer("github.com/lectern-dev/lectern/server")
 	}
-	deps.Authenticator, deps.Authorizer = anonymous, anonymous
+	deps.Authenticator, deps.Authorizer = gate.Authenticator, gate.Authorizer
+	deps.Reprover, deps.Rates = gate.Reprover, gate.Rates
+	deps.StreamsPerCaller, deps.URIsPerCaller = limitOrNone(gate.Limits.Streams), limitOrNone(gate.Limits.FollowedResources)
 	return NewHandler(deps)
+}
+
+// limitOrNone returns a limit of which 0 is none as one of which -1 is.
+func limitOrNone(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return limit
 }
 
 // service is the parts of a server, which run until one of them ends.
 type service struct {
 	opts     *Options
 	endpoint *Handler
+	// mcp is the endpoint with what clients have to know before they are let in, and certificate its own; nil without TLS.
+	mcp         http.Handler
+	certificate *certificate
 	// follow are what keeps up with changes.
 	follow []func(context.Context)
 	probes http.Handler
+	drain  *drain
 	// client is served on stdin and out; out is nil without one.
 	client auth.Identity
 	out    *os.File
@@ -109,7 +147,8 @@ var errClientLeft = errors.New("the client closed its end")
 
 // serveAll serves on every address and on stdio until ctx ends, the client leaves or a part fails.
 func (s *service) serveAll(ctx context.Context) error {
-	mcp := newHTTPServer(s.endpoint, s.log)
+	mcp := newHTTPServer(s.mcp, s.log)
+	mcp.TLSConfig = s.certificate.config()
 	metrics := newHTTPServer(s.probes, s.log)
 	group, ctx := errgroup.WithContext(ctx)
 	listen := func(srv *http.Server, what, flag, address string) error {
@@ -119,7 +158,7 @@ func (s *service) serveAll(ctx context.Context) error {
 		}
 		s.log.Info("Listening", "for", what, "address", listener.Addr().String())
 		group.Go(func() error {
-			if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := serveListener(srv, listener); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", what, err)
 			}
 			return nil
@@ -130,6 +169,7 @@ func (s *service) serveAll(ctx context.Context) error {
 	for _, follow := range s.follow {
 		group.Go(func() error { follow(following); return nil })
 	}
+	group.Go(func() error { s.endStreamsOfDrain(ctx); return nil })
 	group.Go(func() error {
 		defer unfollow() // last: requests under way may wait for what is followed
 		<-ctx.Done()
@@ -163,12 +203,30 @@ func (s *service) serveAll(ctx context.Context) error {
 	return nil
 }
 
+// endStreamsOfDrain ends streams when a drain says so, unless the server stops before.
+func (s *service) endStreamsOfDrain(ctx context.Context) {
+	select {
+	case <-s.drain.streamsEnd:
+		s.endpoint.EndStreams()
+	case <-ctx.Done():
+	}
+}
+
+// serveListener serves with TLS where the server has a certificate.
+func serveListener(srv *http.Server, listener net.Listener) error {
+	if srv.TLSConfig != nil {
+		return srv.ServeTLS(listener, "", "")
+	}
+	return srv.Serve(listener)
+}
+
 // newHTTPServer returns a server without a timeout for whole requests: streams have no end. The transport bounds bodies
 // and single writes.
 func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
+		MaxHeaderBytes:    headerLimit,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}

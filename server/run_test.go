@@ -13,10 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
@@ -32,10 +35,23 @@ type running struct {
 	ended  chan error
 }
 
+// noAuth is --auth=none, in CI that runs in a pod too.
+var noAuth = parseAuth("--auth=none", "--allow-in-pod")
+
+// parseAuth returns what flags of authentication say.
+func parseAuth(flags ...string) auth.Options {
+	var o auth.Options
+	set := pflag.NewFlagSet("server", pflag.PanicOnError)
+	o.AddFlags(set)
+	_ = set.Parse(flags) // it panics
+	o.Complete()
+	return o
+}
+
 // serving runs a server on a database until the test ends.
 func serving(t *testing.T, database postgres.Options) *running {
 	t.Helper()
-	opts := Options{Addresses: []string{free(t)}, MetricsAddress: free(t), Auth: authNone, CatalogBytes: catalog.DefaultBytes, Database: database}
+	opts := Options{Addresses: []string{free(t)}, MetricsAddress: free(t), Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Database: database}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{
 		replica: &replica{Remote: transporttest.Remote{URL: "http://" + opts.Addresses[0], HTTP: &http.Client{Transport: &http.Transport{}}}},
@@ -124,7 +140,7 @@ func TestRun_OnPostgres(t *testing.T) {
 	}
 }
 
-var degraded = regexp.MustCompile(`^degraded for [\dhms]+, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: read the feed: `)
+var degraded = regexp.MustCompile(`^degraded for [\dhms]+, since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: only what is held is served: the store cannot be read; the log says why\n$`)
 
 func databaseAway(t *testing.T, owner postgres.Options, s *running) {
 	t.Helper()
@@ -178,6 +194,41 @@ func TestRun_BlankDatabaseIsNotReady(t *testing.T) {
 	})
 }
 
+// TestProbes_RefuseWebPages: a page that makes a browser reach the probes does so under its own name, and learns nothing.
+func TestProbes_RefuseWebPages(t *testing.T) {
+	t.Parallel()
+	s := serving(t, postgres.Options{URL: "postgres://mallory@127.0.0.1:1/secret"})
+	require.Until(t, "the probes answer", func() bool { status, _ := s.probe(t, "/livez"); return status == http.StatusOK })
+	for _, path := range []string{"/metrics", "/livez", "/readyz", "/nothing"} {
+		for header, value := range map[string]string{"Host": "rebound.example", "Origin": "https://evil.example"} {
+			reply := (&transporttest.Remote{URL: s.probes, HTTP: s.HTTP}).Send(t, request{
+				HTTPMethod: http.MethodGet, Path: path, Body: " ", Legacy: true, Header: map[string]string{header: value},
+			})
+			if got := reply.Failure(t); !strings.HasPrefix(got, "403 with --auth=none the "+header+" header is ") {
+				t.Errorf("%s with %s %s: %s", path, header, value, got)
+			}
+		}
+	}
+}
+
+// TestProbes_NameNobody: neither the role nor the address of a database that cannot be reached.
+func TestProbes_NameNobody(t *testing.T) {
+	t.Parallel()
+	s := serving(t, postgres.Options{URL: "postgres://mallory@127.0.0.1:1/secret"})
+	require.Until(t, "the store is found to be away", func() bool {
+		status, body := s.probe(t, "/readyz")
+		return status == http.StatusServiceUnavailable && strings.HasPrefix(body, "not ready for ")
+	})
+	for _, path := range []string{"/readyz", "/metrics", "/livez"} {
+		_, body := s.probe(t, path)
+		for _, private := range []string{"mallory", "secret", "127.0.0.1"} {
+			if strings.Contains(body, private) {
+				t.Errorf("%s says %s", path, private)
+			}
+		}
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	author := catalogtest.NewAuthor(t)
 	author.Publish(plainKey, catalogtest.Text("Hello."))
@@ -214,7 +265,7 @@ func TestRun_AddressInUse(t *testing.T) {
 		"--metrics-address": {free, taken.Addr().String(), "metrics and probes"},
 	} {
 		opts := Options{
-			Addresses: []string{tc.address}, MetricsAddress: tc.metrics, Auth: authNone,
+			Addresses: []string{tc.address}, MetricsAddress: tc.metrics, Auth: noAuth,
 			CatalogBytes: catalog.DefaultBytes, Database: postgres.Options{URL: "postgres://nobody@127.0.0.1:1/none"},
 		}
 		err := Run(t.Context(), opts, "v0", slog.New(slog.DiscardHandler))
@@ -223,4 +274,26 @@ func TestRun_AddressInUse(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
+}
+
+// TestRun_StoppedBeforeItServes: what is stopped while it reads a folder did what it was asked to.
+func TestRun_StoppedBeforeItServes(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	opts := Options{Addresses: []string{free(t)}, Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Prompts: t.TempDir()}
+	require.NoError(t, Run(ctx, opts, "v0.0.0-test", slog.New(slog.DiscardHandler)))
+}
+
+// runUntilEnd runs a server until the test ends.
+func runUntilEnd(t *testing.T, opts Options) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, opts, "v0.0.0-test", slog.New(slog.DiscardHandler)) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
 }

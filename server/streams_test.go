@@ -89,9 +89,9 @@ func (a *asked) Authorize(ctx context.Context, identity auth.Identity, verb auth
 	return a.OnlyNamespace.Authorize(ctx, identity, verb, key)
 }
 
-func (a *asked) VisibleNamespaces(ctx context.Context, identity auth.Identity) (store.Scope, error) {
+func (a *asked) VisibleNamespaces(ctx context.Context, identity auth.Identity, candidates auth.Candidates) (auth.Visible, error) {
 	defer a.visible.Add(1)
-	return a.OnlyNamespace.VisibleNamespaces(ctx, identity)
+	return a.OnlyNamespace.VisibleNamespaces(ctx, identity, candidates)
 }
 
 // TestListen_TellsNothingOfWhatMayNotBeListed: a caller who may list one namespace hears of it, and
@@ -109,9 +109,9 @@ func TestListen_TellsNothingOfWhatMayNotBeListed(t *testing.T) {
 	author.Publish(plainKey, catalogtest.Text("New."))
 	same(t, changed("1"), all.Next(t))
 	author.Delete(hiddenKey)
-	require.Until(t, "both streams were judged for both changes", func() bool {
-		return decider.visible.Load() == 2 && decider.allow.Load() == 2
-	})
+	// Of each change is asked whether all may be listed, and whether its namespace may; at the endpoint of a namespace only
+	// of its own.
+	require.Until(t, "both streams were decided about", func() bool { return decider.allow.Load() == 5 })
 	replica.endpoint.Stop()
 	same(t, final("1"), all.Next(t))
 	same(t, final("1"), forbidden.Next(t))
@@ -147,7 +147,7 @@ func TestListen_EndsWithTheServer(t *testing.T) {
 	manyStreams(&deps)
 	endpoint := NewHandler(deps)
 	opts := Options{Addresses: []string{free(t)}}
-	running := &service{opts: &opts, endpoint: endpoint, log: slog.New(slog.DiscardHandler)}
+	running := &service{opts: &opts, endpoint: endpoint, mcp: endpoint, drain: new(drain), log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- running.serveAll(ctx) }()
@@ -184,7 +184,7 @@ func TestListen_LosesNothingAtTheEnd(t *testing.T) {
 		replica := start(t, source, func(d *Deps) { d.AnnounceDelay = time.Nanosecond })
 		stream := replica.Listen(t, request{})
 		same(t, acknowledged("1"), stream.Next(t))
-		replica.endpoint.NotifyPromptsChanged(func(context.Context, string) bool { return true })
+		replica.endpoint.NotifyPromptsChanged(func(context.Context, string) (bool, error) { return true, nil })
 		replica.endpoint.Handler.Stop()
 		same(t, changed("1"), stream.Next(t))
 		same(t, final("1"), stream.Next(t))

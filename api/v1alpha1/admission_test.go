@@ -19,14 +19,18 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv"
 )
 
-var api client.Client
+var (
+	api   client.Client
+	plane *testenv.ControlPlane
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	plane, err := testenv.StartControlPlane(context.Background(), testenv.ControlPlaneOptions{})
+	var err error
+	plane, err = testenv.StartControlPlane(context.Background(), testenv.ControlPlaneOptions{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -102,15 +106,12 @@ func TestAPIServer_RefusesInvalidSamplesInTheirWords(t *testing.T) {
 	}
 }
 
-func prompt(name string) *v1alpha1.Prompt {
-	return &v1alpha1.Prompt{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
-		Spec:       v1alpha1.PromptSpec{Text: "Hello", Category: "itsm"},
-	}
+func newPrompt(name string, spec v1alpha1.PromptSpec) *v1alpha1.Prompt {
+	return &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: spec}
 }
 
 func TestPromptStatus_FreshObjectIsNotObserved(t *testing.T) {
-	p := prompt("fresh")
+	p := newPrompt("fresh", v1alpha1.PromptSpec{Text: "Hello"})
 	if err := api.Create(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -141,9 +142,8 @@ func TestPromptSpec_NothingIsDefaulted(t *testing.T) {
 }
 
 func TestPrompt_SelectedByCategory(t *testing.T) {
-	other := prompt("of-another-category")
-	other.Spec.Category = "finance"
-	for _, p := range []*v1alpha1.Prompt{prompt("of-this-category"), other} {
+	other := newPrompt("of-another-category", v1alpha1.PromptSpec{Text: "Hello", Category: "finance"})
+	for _, p := range []*v1alpha1.Prompt{newPrompt("of-this-category", v1alpha1.PromptSpec{Text: "Hello", Category: "itsm"}), other} {
 		if err := api.Create(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}

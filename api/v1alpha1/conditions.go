@@ -13,7 +13,8 @@ const (
 	SourceRevisionAnnotation = "lectern.dev/source-revision"
 	// ChangeMessageAnnotation says why a prompt was changed.
 	ChangeMessageAnnotation = "lectern.dev/change-message"
-	// ChangedByAnnotation names who changed it.
+	// ChangedByAnnotation names the agent that made the change request of LastChangeAnnotation, for people to read. It stays
+	// when others write, and anybody may write it: a version's author is taken from the change request, never from here.
 	ChangedByAnnotation = "lectern.dev/changed-by"
 	// LastChangeAnnotation is the id of the last change request an agent made to the object; it is
 	// written with the change, so that a replay finds it done.
@@ -73,6 +74,9 @@ const (
 	ReasonUnexpected = "Unexpected"
 	// ReasonForeignCluster: the database belongs to another cluster.
 	ReasonForeignCluster = "ForeignCluster"
+	// ReasonOtherController: another controller reconciles the object, which status.controller names. It is the reason of an
+	// event alone: the status is that controller's.
+	ReasonOtherController = "OtherController"
 	// ReasonReleased: the object was let go without its row, because the database stayed away.
 	ReasonReleased = "Released"
 )

@@ -48,9 +48,9 @@ type PromptList struct {
 // is absent in Git stays absent in the cluster.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.text) != has(self.messages)",message="set exactly one of text and messages"
-// +kubebuilder:validation:XValidation:rule="!has(self.text) || size(bytes(self.text)) <= 131072",message="text is longer than 131072 bytes (128 KiB)"
+// +kubebuilder:validation:XValidation:rule="!has(self.text) || size(bytes(self.text)) <= 262144",message="text has more than 262144 bytes (256 KiB); move parts into prompts of their own and include them with {{> name}}, or split the prompt",messageExpression="'text has %d bytes; at most 262144 (256 KiB) are allowed; move parts into prompts of their own and include them with {{> name}}, or split the prompt'.format([size(bytes(self.text))])"
 // +kubebuilder:validation:XValidation:rule="!has(self.text) || !self.text.contains('\\u0000')",message="text contains the character U+0000, which cannot be stored"
-// +kubebuilder:validation:XValidation:rule="!has(self.messages) || self.messages.map(m, size(bytes(m.text))).sum() <= 131072",message="the texts of all messages together are longer than 131072 bytes (128 KiB)"
+// +kubebuilder:validation:XValidation:rule="!has(self.messages) || self.messages.map(m, size(bytes(m.text))).sum() <= 262144",message="the texts of all messages together have more than 262144 bytes (256 KiB); move parts into prompts of their own and include them with {{> name}}, or split the prompt",messageExpression="'the texts of all messages together have %d bytes; at most 262144 (256 KiB) are allowed; move parts into prompts of their own and include them with {{> name}}, or split the prompt'.format([self.messages.map(m, size(bytes(m.text))).sum()])"
 // +kubebuilder:validation:XValidation:rule="!has(self.arguments) || !has(self.syntax) || self.syntax != 'Plain' || self.arguments.size() == 0",message="a Plain prompt has no placeholders, so it cannot declare arguments; use syntax Mustache or Simple"
 // +kubebuilder:validation:XValidation:rule="!has(self.arguments) || (has(self.syntax) && self.syntax == 'Simple') || self.arguments.all(a, !a.name.matches('^[0-9]'))",message="an argument name starts with a digit, which only syntax Simple allows"
 // +kubebuilder:validation:XValidation:rule="!has(self.channels) || !has(self.withdrawnVersions) || self.channels.all(c, !has(c.version) || !(c.version in self.withdrawnVersions))",message="a channel names a version that withdrawnVersions withdraws; move the channel first"
@@ -102,14 +102,14 @@ type PromptSpec struct {
 	// optional when used only as a section, else required.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=128
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(o, o.name == a.name))",message="argument names must be unique"
 	Arguments []Argument `json:"arguments,omitempty"`
 
 	// text is the prompt, as one user message.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=131072
+	// +kubebuilder:validation:MaxLength=262144
 	Text string `json:"text,omitempty"`
 
 	// messages is the prompt as a conversation.
@@ -132,6 +132,7 @@ type PromptSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:Minimum=1
+	// +kubebuilder:validation:items:Maximum=9007199254740991
 	// +kubebuilder:validation:XValidation:rule="self.all(v, self.exists_one(o, o == v))",message="withdrawnVersions must be unique"
 	WithdrawnVersions []int64 `json:"withdrawnVersions,omitempty"`
 
@@ -158,7 +159,7 @@ type PromptSpec struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.enum) || !has(self.default) || self.default in self.enum",message="default must be one of enum"
 // +kubebuilder:validation:XValidation:rule="!has(self.default) || !has(self.required) || !self.required",message="an argument with a default is optional; drop required or default"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'Integer' || ((!has(self.default) || self.default.matches('^-?[0-9]+$')) && (!has(self.enum) || self.enum.all(v, v.matches('^-?[0-9]+$'))))",message="type is Integer, so default and every enum value must be whole numbers in quotes, such as \"5\""
-// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'Number' || ((!has(self.default) || self.default.matches('^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?$')) && (!has(self.enum) || self.enum.all(v, v.matches('^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?$'))))",message="type is Number, so default and every enum value must be numbers in quotes, such as \"0.5\""
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'Number' || ((!has(self.default) || self.default.matches(r'^-?(0|[1-9]\\d*)([.]\\d+)?([eE][-+]?\\d+)?$')) && (!has(self.enum) || self.enum.all(v, v.matches(r'^-?(0|[1-9]\\d*)([.]\\d+)?([eE][-+]?\\d+)?$'))))",message="type is Number, so default and every enum value must be numbers in quotes, such as \"0.5\""
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'Boolean' || ((!has(self.default) || self.default in ['true', 'false']) && (!has(self.enum) || self.enum.all(v, v in ['true', 'false'])))",message="type is Boolean, so default and every enum value must be \"true\" or \"false\" in quotes"
 type Argument struct {
 	// name is how the text refers to the argument: {{name}}.
@@ -205,7 +206,7 @@ type Message struct {
 	// text is what is said, in the prompt's syntax.
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=131072
+	// +kubebuilder:validation:MaxLength=262144
 	// +kubebuilder:validation:XValidation:rule="!self.contains('\\u0000')",message="text contains the character U+0000, which cannot be stored"
 	Text string `json:"text"`
 }
@@ -222,6 +223,7 @@ type Channel struct {
 	// version the channel stands on. When absent it follows the newest.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Version *int64 `json:"version,omitempty"`
 }
 
@@ -231,13 +233,22 @@ type PromptStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// controller is who reconciles the object: namespace and name of the Lease it leads by, as
+	// lectern-system/lectern-controller. Every other controller leaves the object, its rows and its finalizer
+	// alone. lectern release clears it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Controller string `json:"controller,omitempty"`
+
 	// version is the newest version stored.
 	// +optional
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Version int64 `json:"version,omitempty"`
 
 	// servedVersion is what callers get when they name no version: the one production points to,
 	// else the newest.
 	// +optional
+	// +kubebuilder:validation:Maximum=9007199254740991
 	ServedVersion int64 `json:"servedVersion,omitempty"`
 
 	// digest is the SHA-256 of the newest version's canonical JSON.
@@ -273,6 +284,7 @@ type ChannelStatus struct {
 	Name string `json:"name"`
 	// version it points to.
 	// +required
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Version int64 `json:"version"`
 }
 
@@ -283,11 +295,15 @@ type IncludeStatus struct {
 	Name string `json:"name"`
 	// version that was included.
 	// +required
+	// +kubebuilder:validation:Maximum=9007199254740991
 	Version int64 `json:"version"`
 }
 
 // Observe stamps status.observedGeneration.
 func (p *Prompt) Observe(generation int64) { p.Status.ObservedGeneration = generation }
+
+// Controller points to status.controller.
+func (p *Prompt) Controller() *string { return &p.Status.Controller }
 
 // Conditions points to status.conditions.
 func (p *Prompt) Conditions() *[]metav1.Condition { return &p.Status.Conditions }

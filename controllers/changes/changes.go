@@ -3,16 +3,18 @@ package changes
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
+	"github.com/lectern-dev/lectern/internal/access"
+	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -20,8 +22,6 @@ import (
 const (
 	// pollInterval is how often the database is asked: it is the truth, and a notification only a hint.
 	pollInterval = 2 * time.Second
-	// maxPromptsPerPoll bounds the prompts that are enqueued at once.
-	maxPromptsPerPoll = 500
 	// minBackoff and maxBackoff bound how long a request waits that cannot be processed now.
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = 3 * time.Second
@@ -37,6 +37,12 @@ type Store interface {
 	MarkChangeApplied(ctx context.Context, id, uid string, generation int64) error
 	FinalizeChange(ctx context.Context, change store.OpenChange, state store.ChangeState, reason, message string) error
 	FinalizeAppliedChange(ctx context.Context, change store.AppliedChange, reason, message string) error
+	CountAppliedChanges(ctx context.Context) (int, error)
+	UnprovenChanges(ctx context.Context, limit int) ([]store.OpenChange, error)
+	MarkChangeProven(ctx context.Context, id string) error
+	DeferProofs(ctx context.Context, ids []string) error
+	RefuseUnproven(ctx context.Context, refusals []store.UnprovenRefusal) error
+	DeferChange(ctx context.Context, key store.Key) error
 	ExpireChanges(ctx context.Context) error
 	RemoveKeepingPolicy(ctx context.Context, key store.Key, uid string) error
 }
@@ -46,12 +52,18 @@ type Changes struct {
 	// Objects asks the API server itself, never a cache, and gives each call store.ObjectWriteTimeout.
 	Objects client.Client
 	Store   Store
-	// Listen calls wake when there may be something to do, until it returns.
+	// Watched are the namespaces whose prompts are changed; requests for others are refused.
+	Watched namespaces.Watched
+	// Controller names this controller in status.controller.
+	Controller string
+	// Listen calls wake when there may be something to do, until ctx ends.
 	Listen   func(ctx context.Context, wake func()) error
 	Recorder events.EventRecorder
 	Log      logr.Logger
 	// AllowUnproven takes requests without proof of who asks.
 	AllowUnproven bool
+	// Prover tells what is proven; nil where nothing can be, and then nothing is.
+	Prover *Prover
 	// Concurrency is how many prompts are processed at the same time.
 	Concurrency int
 	// Drifted hands objects that wait too long for their publish to the reconciler.
@@ -64,82 +76,63 @@ func (c *Changes) NeedLeaderElection() bool { return true }
 // Start processes change requests until ctx ends. The queue holds prompts, not requests: it never gives one out twice at a
 // time, which keeps the requests of a prompt in order.
 func (c *Changes) Start(ctx context.Context) error {
-	queue := workqueue.NewTypedRateLimitingQueueWithConfig(
-		workqueue.NewTypedItemExponentialFailureRateLimiter[store.Key](minBackoff, maxBackoff),
-		workqueue.TypedRateLimitingQueueConfig[store.Key]{Name: "changes"})
+	t := newTurns(c)
+	in := newIntake(c, t.wake)
 	var group errgroup.Group
-	woken := make(chan struct{}, 1)
-	wake := func() {
-		select {
-		case woken <- struct{}{}:
-		default:
+	group.Go(func() error {
+		if err := c.Listen(ctx, func() { in.wake(); t.wake() }); ctx.Err() == nil {
+			return err
 		}
+		return nil
+	})
+	if !c.AllowUnproven {
+		group.Go(func() error { in.proveAll(ctx); return nil })
 	}
-	group.Go(func() error { c.keepListening(ctx, wake); return nil })
 	for range c.Concurrency {
-		group.Go(func() error { c.runWorker(ctx, queue); return nil })
+		group.Go(func() error { c.runWorker(ctx, t); return nil })
 	}
-	c.enqueueOpen(ctx, queue, woken)
-	queue.ShutDown()
+	t.enqueueOpen(ctx)
+	t.queue.ShutDown()
 	return group.Wait()
 }
 
-// keepListening listens for notifications until ctx ends.
-func (c *Changes) keepListening(ctx context.Context, wake func()) {
-	wait.UntilWithContext(ctx, func(ctx context.Context) {
-		if err := c.Listen(ctx, wake); err != nil && ctx.Err() == nil {
-			c.Log.V(1).Info("Not listening for notifications of change requests, polling", "reason", err.Error())
-		}
-	}, pollInterval)
-}
-
-// enqueueOpen enqueues the prompts with open requests, whenever woken and every pollInterval, until ctx ends. It logs once
-// that the database is unavailable.
-func (c *Changes) enqueueOpen(ctx context.Context, queue workqueue.TypedRateLimitingInterface[store.Key], woken <-chan struct{}) {
-	poll := time.NewTicker(pollInterval)
-	defer poll.Stop()
-	unavailable := false
-	for polled := true; ; {
-		keys, err := c.Store.PromptsWithOpenChanges(ctx, maxPromptsPerPoll)
-		if err == nil && polled {
-			err = c.Store.ExpireChanges(ctx)
-		}
-		if err != nil && !unavailable && ctx.Err() == nil {
-			c.Log.Error(err, "Cannot read change requests, retrying until it works")
-		}
-		if polled || err != nil { // a round that was only woken does not find out whether all works again
-			unavailable = err != nil
-		}
-		for _, key := range keys {
-			if queue.NumRequeues(key) == 0 { // what failed comes back by itself
-				queue.Add(key)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-woken:
-			polled = false
-		case <-poll.C:
-			polled = true
-		}
-	}
-}
-
-func (c *Changes) runWorker(ctx context.Context, queue workqueue.TypedRateLimitingInterface[store.Key]) {
+func (c *Changes) runWorker(ctx context.Context, t *turns) {
 	for {
-		key, ended := queue.Get()
+		key, ended := t.queue.Get()
 		if ended {
 			return
 		}
-		switch err := c.processNext(ctx, key); {
+		switch err := c.processRecovering(ctx, key); {
 		case err == nil, ctx.Err() != nil:
-			queue.Forget(key)
+			t.queue.Forget(key)
 		default:
 			c.reportFailure(key, err)
-			queue.AddRateLimited(key)
+			c.deferChange(ctx, key, err)
+			t.queue.AddRateLimited(key)
 		}
-		queue.Done(key)
+		t.finish(key)
+	}
+}
+
+// processRecovering is processNext, of which a panic is a failure like others: what one asks for must not end the controller for all,
+// and again at each start, because the request is still there.
+func (c *Changes) processRecovering(ctx context.Context, key store.Key) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.processNext(ctx, key)
+}
+
+// deferChange records that a request had its turn: what it waits from then on is its own. While the database is
+// unavailable nobody has one.
+func (c *Changes) deferChange(ctx context.Context, key store.Key, cause error) {
+	if errors.Is(cause, store.ErrUnavailable) {
+		return
+	}
+	if err := c.Store.DeferChange(ctx, key); err != nil && ctx.Err() == nil {
+		c.Log.V(1).Info("Cannot record that a change request is deferred", "namespace", key.Namespace, "name", key.Name, "reason", err.Error())
 	}
 }
 
@@ -151,6 +144,8 @@ func (c *Changes) reportFailure(key store.Key, err error) {
 		return
 	case errors.Is(err, store.ErrUnavailable):
 		log.V(1).Info("Cannot process a change request while the database is unavailable", "reason", err.Error())
+	case errors.Is(err, access.ErrUnavailable): // which says so itself
+		log.V(1).Info("Cannot process a change request while callers cannot be reviewed", "reason", err.Error())
 	default:
 		log.Error(err, "Cannot process a change request, retrying")
 	}

@@ -39,6 +39,12 @@ func TestChanges(t *testing.T) {
 		"an edit after a crash is not taken for ours":   testEditAfterCrash,
 		"a write in flight puts a rejection off":        testWriteInFlight,
 		"a patch with nulls gives way to other writers": testNullsInConflict,
+		"every verb is asked for":                       testRights,
+		"a token has to be valid, and ours alone":       testTokens,
+		"what is forged touches nobody":                 testForgedRows,
+		"keys are rotated, late and lost":               testKeys,
+		"a proof is asked for again":                    testExpiryBeforeApply,
+		"nobody can be asked":                           testUnavailable,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,8 +66,12 @@ func newControllerIn(t *testing.T, owner postgres.Options, unproven bool) (s *po
 	t.Cleanup(s.Close)
 	writer = s.Writer("another cluster")
 	require.NoError(t, writer.ClaimDatabase(t.Context()))
+	if !unproven {
+		writer.ProvenOnly()
+	}
 	worker := &changes.Changes{
-		Objects: client.WithFieldOwner(cluster.Client, promptobject.AgentFieldManager), Store: writer, Listen: s.ListenChanges,
+		Objects: client.WithFieldOwner(cluster.Client, promptobject.AgentFieldManager), Store: writer,
+		Listen:   func(ctx context.Context, wake func()) error { return s.ListenChanges(ctx, func(string) { wake() }) },
 		Recorder: events.NewFakeRecorder(10), AllowUnproven: unproven, Concurrency: 1,
 		Drifted: make(chan event.GenericEvent, 1000),
 	}
@@ -163,7 +173,7 @@ func testEditAfterCrash(t *testing.T) {
 	controllerstest.WaitUntilApplied(t, s, r)
 	carried, err := writer.AppliedChange(t.Context(), key, store.Owner{UID: string(p.UID), Generation: p.Generation}, r.ID)
 	require.NoError(t, err)
-	if diff := cmp.Diff(&store.AppliedChange{ID: r.ID, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {
+	if diff := cmp.Diff(&store.AppliedChange{ID: r.ID, Subject: r.Subject, Action: r.Action, Edit: r.Edit, Generation: 2}, carried); diff != "" || p.Generation != 3 {
 		t.Errorf("at generation %d the object carries (-want +got):\n%s", p.Generation, diff)
 	}
 }

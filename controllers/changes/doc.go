@@ -8,5 +8,7 @@
 // is recorded in the database before it is sent. Other writers are trusted in one thing: they keep the annotation
 // lectern.dev/last-change, as everything does that does not replace the whole object.
 //
-// +kubebuilder:rbac:groups=lectern.dev,resources=prompts,verbs=get;create;patch;delete
+// The verb promote is asked for by the policy in config/policies/channels, which sees who writes the object.
+//
+// +kubebuilder:rbac:groups=lectern.dev,resources=prompts,verbs=get;create;patch;delete;promote
 package changes

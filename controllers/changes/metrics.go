@@ -12,6 +12,10 @@ var (
 	rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_changes_rejected_total", Help: "Change requests that ended without being written, by state and reason.",
 	}, []string{"state", "reason"})
+	unproven = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lectern_changes_unproven_total",
+		Help: "Change requests that were refused because they are not shown to be of the caller they name, by what is wrong with the proof.",
+	}, []string{"reason"})
 	contentions = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_changes_contended_total", Help: "Writes for change requests that lost to another writer.",
 	})
@@ -21,5 +25,11 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(applied, rejected, contentions, failures)
+	metrics.Registry.MustRegister(applied, rejected, unproven, contentions, failures)
+	for _, reason := range []string{
+		"AnotherSubject", "IdempotencyKeyReused", "KeyLost", "NoKey", "NoProof", "NotOpened", "ProofExpired", "ScopeMissing",
+		"TokenExpired", "TokenForOthers", "TokenInvalid",
+	} {
+		unproven.WithLabelValues(reason) // from 0 on, so that the first is an increase
+	}
 }

@@ -3,6 +3,7 @@ package changes_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,4 +69,57 @@ func TestStart_OutageIsLoggedOnce(t *testing.T) {
 	if n := lines.Load(); n != 1 {
 		t.Errorf("%d lines tell of %d looks at a database that is away, want 1", n, writer.looks.Load())
 	}
+}
+
+// fatal panics at the requests of one prompt, and counts what is asked of both that it knows.
+type fatal struct {
+	*postgres.Writer
+	panics, others atomic.Int32
+}
+
+func (f *fatal) PromptsWithOpenChanges(context.Context, int) ([]store.Key, error) {
+	return []store.Key{{Namespace: "a", Name: "fatal"}, {Namespace: "a", Name: "other"}}, nil
+}
+
+func (f *fatal) NextChange(_ context.Context, key store.Key) (store.OpenChange, error) {
+	if key.Name == "fatal" {
+		f.panics.Add(1)
+		panic("a request nobody foresaw")
+	}
+	f.others.Add(1)
+	return store.OpenChange{}, fmt.Errorf("read %s: %w", key.Name, store.ErrUnavailable)
+}
+
+// TestStart_PanicOfOneRequest: it is tried again like others that fail, and the others go on.
+func TestStart_PanicOfOneRequest(t *testing.T) {
+	t.Parallel()
+	s, err := postgres.Open(t.Context(), postgres.Options{Host: t.TempDir(), Database: "a", User: "a"}) // no socket there
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	writer := &fatal{Writer: s.Writer("a cluster")}
+	var told atomic.Int32
+	worker := &changes.Changes{
+		Store: writer, Concurrency: 1,
+		Listen: func(ctx context.Context, wake func()) error {
+			wake()
+			<-ctx.Done()
+			return ctx.Err()
+		},
+		Log: funcr.New(func(_, said string) {
+			if strings.Contains(said, "a request nobody foresaw") && strings.Contains(said, "outage_test.go") {
+				told.Add(1)
+			}
+		}, funcr.Options{}),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- worker.Start(ctx) }()
+	require.Eventually(t, func() error {
+		if panics, others := writer.panics.Load(), writer.others.Load(); panics < 2 || others < 2 || told.Load() == 0 {
+			return fmt.Errorf("%d panics, %d looks at the other request, %d lines", panics, others, told.Load())
+		}
+		return nil
+	})
+	cancel()
+	require.NoError(t, <-ended)
 }

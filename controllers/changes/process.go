@@ -45,6 +45,9 @@ func (c *Changes) attemptNext(ctx context.Context, key store.Key, knownConflict 
 	if err != nil {
 		return attemptID{}, err
 	}
+	if !c.Watched.Contains(key.Namespace) {
+		return attemptID{}, c.refuseUnwatched(ctx, request)
+	}
 	if request.State == store.ChangeApplied {
 		return attemptID{}, c.checkApplied(ctx, request)
 	}
@@ -71,12 +74,21 @@ func (c *Changes) attemptNext(ctx context.Context, key store.Key, knownConflict 
 	return c.writeObject(ctx, request, s.object, &v, edited)
 }
 
-// readSnapshot reads the object first: what is published may be ahead of it, but then the write on it fails.
+// readSnapshot asks first whether the request is the asker's to make, so that nobody else learns of the object. Then it reads
+// the object: what is published may be ahead of it, but then the write on it fails.
 func (c *Changes) readSnapshot(ctx context.Context, request store.OpenChange) (*snapshot, error) {
-	s := &snapshot{request: request, allowUnproven: c.AllowUnproven}
+	s := &snapshot{request: request, controller: c.Controller}
 	var err error
+	if s.unproven, err = c.findUnproven(ctx, &request); err != nil {
+		return nil, err
+	}
 	if s.object, err = c.getObject(ctx, request.Key); err != nil {
 		return nil, err
+	}
+	if s.unproven == nil {
+		if s.unproven, err = c.findUnprovenRemoval(ctx, &request, s.object); err != nil {
+			return nil, err
+		}
 	}
 	if request.ExpectedVersion != 0 {
 		if s.published, err = c.Store.PublishedState(ctx, request.Key); err != nil {
@@ -118,7 +130,7 @@ func (c *Changes) writeObject(ctx context.Context, request store.OpenChange, obj
 	earlier := v.MayStillLand()
 	if earlier { // a rejection would have to wait for it, and an attempt of ours make that wait longer: so try it dry first
 		_, err := write.send(ctx, client.NewDryRunClient(c.Objects))
-		if rejectionOf(request.Key, err) != nil {
+		if rejectionOf(request.Key, spec, err) != nil || sizeOf(spec) > etcdMaxRequest { // which no dry run asks
 			return attemptID{}, errNotYet
 		}
 	}
@@ -135,7 +147,7 @@ func (c *Changes) writeObject(ctx context.Context, request store.OpenChange, obj
 		return attemptID{request.ID, request.Attempt}, nil
 	}
 	if err != nil {
-		if rejection := rejectionOf(request.Key, err); rejection != nil && !earlier {
+		if rejection := rejectionOf(request.Key, spec, err); rejection != nil && !earlier {
 			c.Log.Info("The API server refuses a change", "prompt", request.Key, "change", request.ID, "err", err)
 			return attemptID{}, c.finalizeRejected(ctx, request, rejection)
 		}
@@ -193,6 +205,10 @@ func (c *Changes) checkApplied(ctx context.Context, request store.OpenChange) er
 	}
 	if isRolledBack(request, object) {
 		return c.Store.FinalizeAppliedChange(ctx, store.AppliedChange{ID: request.ID}, "", "")
+	}
+	if promptobject.IsOfAnotherController(object, c.Controller) {
+		return c.Store.FinalizeAppliedChange(ctx, store.AppliedChange{ID: request.ID, Intact: true}, v1alpha1.ReasonOtherController,
+			fmt.Sprintf("%s reconciles the prompt, and publishes it in its own database", otherInstallation(object)))
 	}
 	select {
 	case c.Drifted <- event.GenericEvent{Object: &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}}:

@@ -13,13 +13,16 @@ import (
 // snapshot is a request and what there is of its prompt, read at one time.
 type snapshot struct {
 	request store.OpenChange
+	// controller names who decides, in status.controller.
+	controller string
 	// object is the object as the API server has it, or nil.
 	object *v1alpha1.Prompt
 	// published is read only where the request expects a version.
 	published store.PublishedState
 	// knownConflict is an attempt of which the API server said itself that another writer came first. It is over.
 	knownConflict attemptID
-	allowUnproven bool
+	// unproven is why the request is not shown to be its subject's, and theirs to make.
+	unproven *change.Rejection
 }
 
 // attemptID names one write of an object, begun for a request: the request and which of its attempts it is.
@@ -33,7 +36,7 @@ func (s *snapshot) view() (change.View, v1alpha1.PromptSpec) {
 	var before *v1alpha1.PromptSpec
 	var owner string
 	if s.object != nil {
-		before, owner = &s.object.Spec, promptobject.RefusingOwner(s.object, s.request.ChangeRequest)
+		before, owner = &s.object.Spec, refusingOwner(s.object, s.request.ChangeRequest, s.controller)
 	}
 	edited, err := promptobject.EditedSpec(before, s.request.ChangeRequest)
 	var proposal string
@@ -43,7 +46,7 @@ func (s *snapshot) view() (change.View, v1alpha1.PromptSpec) {
 	return change.View{
 		Request:     s.request.ChangeRequest,
 		Attempt:     s.lastAttempt(),
-		Unproven:    !s.allowUnproven,
+		Unproven:    s.unproven,
 		Overdue:     s.request.Overdue,
 		Object:      observe(s.object),
 		Owner:       owner,
@@ -52,6 +55,19 @@ func (s *snapshot) view() (change.View, v1alpha1.PromptSpec) {
 		Published:   &s.published,
 		Unpublished: s.object != nil && isUnpublished(s.object, s.published),
 	}, edited
+}
+
+// refusingOwner is promptobject.RefusingOwner, to which another installation is one, too, whatever an annotation says.
+func refusingOwner(object *v1alpha1.Prompt, request store.ChangeRequest, controller string) string {
+	if promptobject.IsOfAnotherController(object, controller) {
+		return otherInstallation(object)
+	}
+	return promptobject.RefusingOwner(object, request)
+}
+
+// otherInstallation names the controller of an object to an agent of another one.
+func otherInstallation(object *v1alpha1.Prompt) string {
+	return "another installation of Lectern (" + promptobject.ControllerOf(object) + ")"
 }
 
 // lastAttempt returns nil when no write was begun.
@@ -84,8 +100,8 @@ func isUnpublished(object *v1alpha1.Prompt, published store.PublishedState) bool
 	return (unseen || retried) && published.Owner != store.Owner{UID: string(object.UID), Generation: object.Generation}
 }
 
-// maxProposal bounds a patch that is shown; a longer one is no use to a reader.
-const maxProposal = 8 << 10
+// maxProposal bounds a patch that is shown, in bytes, so that it is whole in the message: half of one is no use to a reader.
+const maxProposal = 1 << 10
 
 // proposedPatch returns the edit as a patch for a person, or nothing.
 func proposedPatch(before, after v1alpha1.PromptSpec) string {

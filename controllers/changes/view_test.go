@@ -74,12 +74,14 @@ func inFlight(c *store.OpenChange) { c.MayLand = true }
 func overdue(c *store.OpenChange)  { c.Overdue = true }
 
 func TestSnapshot_View(t *testing.T) {
+	noProof := change.NewRefusal(store.ReasonUnproven, "no proof")
 	published := store.PublishedState{Owner: store.Owner{UID: "u1", Generation: 3}, Version: 7}
 	publishedSince := store.PublishedState{Owner: store.Owner{UID: "u1", Generation: 4}, Version: 8}
 	add, update, remove := store.ActionAdd, store.ActionUpdate, store.ActionDelete
 	there := change.Object{Presence: change.Present, UID: "u1", ResourceVersion: "10"}
 	edited := v1alpha1.PromptSpec{Text: "new"}
 	messages := func(p *v1alpha1.Prompt) { p.Spec.Messages = make([]v1alpha1.Message, 2) }
+	padded := func(p *v1alpha1.Prompt) { p.Spec.Text = "new\n" }
 	observed := func(p *v1alpha1.Prompt) { p.Status.ObservedGeneration = 4 }
 	for name, tc := range map[string]struct {
 		given  snapshot
@@ -92,6 +94,9 @@ func TestSnapshot_View(t *testing.T) {
 		"an update": {
 			snapshot{request: requestFor(update), object: object()},
 			change.View{Object: there}, edited},
+		"an update that writes back what was read": {
+			snapshot{request: requestFor(update), object: object(padded)},
+			change.View{Object: there}, v1alpha1.PromptSpec{Text: "new\n"}},
 		"an update of what is not there": {
 			snapshot{request: requestFor(update)},
 			change.View{Object: change.Object{Presence: change.Absent}}, v1alpha1.PromptSpec{}},
@@ -112,8 +117,8 @@ func TestSnapshot_View(t *testing.T) {
 			change.View{Object: there, Owner: "Argo CD (app:x)", EditError: &promptobject.EditError{
 				Problem: "the prompt has 2 messages, and content is one text; change them in the manifest"}}, v1alpha1.PromptSpec{}},
 		"proof that is wanted": {
-			snapshot{request: requestFor(remove), object: object()},
-			change.View{Object: there, Unproven: true}, v1alpha1.PromptSpec{}},
+			snapshot{request: requestFor(remove), object: object(), unproven: noProof},
+			change.View{Object: there, Unproven: noProof}, v1alpha1.PromptSpec{}},
 		"a request that waited too long": {
 			snapshot{request: requestFor(remove, overdue), object: object()},
 			change.View{Object: there, Overdue: true}, v1alpha1.PromptSpec{}},
@@ -147,7 +152,6 @@ func TestSnapshot_View(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.want.Request, tc.want.Published = tc.given.request.ChangeRequest, &tc.given.published
-			tc.given.allowUnproven = !tc.want.Unproven
 			got, edited := tc.given.view()
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("view (-want +got):\n%s", diff)

@@ -1,11 +1,13 @@
 package changes
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -18,6 +20,8 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/change"
+	"github.com/lectern-dev/lectern/internal/excerpt"
+	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -128,7 +132,20 @@ func mergePatchExpresses(before v1alpha1.PromptSpec, change []byte, want v1alpha
 	if err != nil {
 		return false, fmt.Errorf("write the spec: %w", err)
 	}
-	return jsonpatch.Equal(patched, is), nil
+	return equalJSON(patched, is)
+}
+
+// equalJSON compares two texts, numbers as they are written. The comparison of package jsonpatch panics on a null in a list.
+func equalJSON(one, other []byte) (bool, error) {
+	var values [2]any
+	for i, text := range [][]byte{one, other} {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		if err := decoder.Decode(&values[i]); err != nil {
+			return false, fmt.Errorf("read the spec: %w", err)
+		}
+	}
+	return reflect.DeepEqual(values[0], values[1]), nil
 }
 
 func newDelete(object *v1alpha1.Prompt) objectWrite {
@@ -152,8 +169,36 @@ func isAbsent(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err)
 }
 
-// rejectionOf returns why the API server refuses a write for good, or nil when the write may succeed another time.
-func rejectionOf(key store.Key, err error) *change.Rejection {
+// etcdMaxRequest is how many bytes of one write etcd takes by default, and little of it is not the object.
+const etcdMaxRequest = 1536 << 10
+
+// isTooLarge reports whether a write was refused for its size: by the API server, by etcd behind it, or by the API server's
+// client of etcd. What etcd says comes as an internal error.
+func isTooLarge(err error) bool {
+	return apierrors.IsRequestEntityTooLargeError(err) || err != nil &&
+		(strings.Contains(err.Error(), "etcdserver: request is too large") || strings.Contains(err.Error(), "trying to send message larger than max"))
+}
+
+// sizeOf returns how many bytes a spec is as the API server stores it.
+func sizeOf(spec v1alpha1.PromptSpec) int {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return 0
+	}
+	return len(text)
+}
+
+// newTooLargeRefusal says how large the object would be, and what to do.
+func newTooLargeRefusal(spec v1alpha1.PromptSpec) *change.Rejection {
+	return change.NewRefusal(store.ReasonInvalid, "the API server refuses it for its size: the spec has %d bytes as JSON, where <, >, & and control characters count "+
+		"as six, and etcd takes %d by default for a whole object; %s", sizeOf(spec), etcdMaxRequest, prompt.TextRemedy)
+}
+
+// rejectionOf returns why the API server refuses a write of a spec for good, or nil when the write may succeed another time.
+func rejectionOf(key store.Key, spec v1alpha1.PromptSpec, err error) *change.Rejection {
+	if isTooLarge(err) {
+		return newTooLargeRefusal(spec)
+	}
 	var answer apierrors.APIStatus
 	if !errors.As(err, &answer) {
 		return nil
@@ -165,8 +210,8 @@ func rejectionOf(key store.Key, err error) *change.Rejection {
 		return change.NewRefusal(store.ReasonNamespaceMissing, "there is no namespace %s; choose one that is there", key.Namespace)
 	case apierrors.IsForbidden(err):
 		return change.NewRefusal(store.ReasonForbidden, "the API server does not let Lectern write prompts in namespace %s; its operator finds the reason in the controller's log", key.Namespace)
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
-		return change.NewRefusal(store.ReasonInvalid, "the API server refuses it: %s", answer.Status().Message)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		return change.NewRefusal(store.ReasonInvalid, "the API server refuses it: %s", excerpt.TruncateBytes(answer.Status().Message, 1<<10))
 	}
 	return nil
 }

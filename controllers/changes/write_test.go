@@ -3,13 +3,18 @@ package changes
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/excerpt"
+	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -24,6 +29,8 @@ func TestRejectionOf(t *testing.T) {
 		"invalid":              {err: apierrors.NewInvalid(kind, "p", nil), reason: store.ReasonInvalid},
 		"bad request":          {err: apierrors.NewBadRequest("what"), reason: store.ReasonInvalid},
 		"too large":            {err: apierrors.NewRequestEntityTooLargeError("3 MiB"), reason: store.ReasonInvalid},
+		"too large for etcd":   {err: apierrors.NewGenericServerResponse(http.StatusInternalServerError, "post", resource, "p", "etcdserver: request is too large", 0, true), reason: store.ReasonInvalid},
+		"far too large":        {err: apierrors.NewInternalError(errors.New("rpc error: code = ResourceExhausted desc = trying to send message larger than max (3 vs. 2)")), reason: store.ReasonInvalid},
 		"forbidden":            {err: apierrors.NewForbidden(resource, "p", errors.New("no")), reason: store.ReasonForbidden},
 		"no namespace":         {err: apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "a"), reason: store.ReasonNamespaceMissing},
 		"conflict":             {err: apierrors.NewConflict(resource, "p", errors.New("newer")), isConflict: true},
@@ -42,7 +49,7 @@ func TestRejectionOf(t *testing.T) {
 				t.Errorf("is a conflict: %t, want %t", got, tc.isConflict)
 			}
 			reason := ""
-			if got := rejectionOf(store.Key{Namespace: "a", Name: "p"}, tc.err); got != nil {
+			if got := rejectionOf(store.Key{Namespace: "a", Name: "p"}, v1alpha1.PromptSpec{}, tc.err); got != nil {
 				reason = got.Reason
 			}
 			if reason != tc.reason {
@@ -52,6 +59,18 @@ func TestRejectionOf(t *testing.T) {
 	}
 	if gone := apierrors.NewNotFound(resource, "p"); !isConflict(store.ActionUpdate, gone) || isConflict(store.ActionAdd, gone) {
 		t.Error("an object that is gone is another's doing for an update, a namespace that is not there for an addition")
+	}
+}
+
+// TestRejectionOf_LongMessage: the API server repeats the value it does not like.
+func TestRejectionOf_LongMessage(t *testing.T) {
+	invalid := apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("Prompt").GroupKind(), "p", field.ErrorList{field.Invalid(field.NewPath("spec", "text"), strings.Repeat("v", 120_000), "is wrong")})
+	got := rejectionOf(store.Key{Namespace: "a", Name: "p"}, v1alpha1.PromptSpec{}, invalid)
+	if got == nil {
+		t.Fatal("it is not refused")
+	}
+	if len(got.Message) > excerpt.MaxMessage {
+		t.Errorf("the message has %d bytes", len(got.Message))
 	}
 }
 
@@ -72,6 +91,44 @@ func TestNewWrite_Intent(t *testing.T) {
 				t.Errorf("intent (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestMergePatchExpresses: a null in a list is a value, and one in an object removes a member.
+func TestMergePatchExpresses(t *testing.T) {
+	for _, tc := range []struct {
+		before, after string
+		want          bool
+	}{
+		{``, `{"a":1}`, true},
+		{`{"a":{"b":1,"c":2}}`, `{"a":{"b":1.0}}`, true},
+		{`{"a":1}`, `{"a":null}`, false},
+		{``, `{"a":{"b":null}}`, false},
+		{``, `{"a":[null]}`, true},
+		{`{"a":[null]}`, `{"a":[null,null]}`, true},
+		{`{"a":[1,[null]]}`, `{"a":[1,[null]],"b":[null]}`, true},
+		{`{"a":{"x":[1]}}`, `{"a":{"x":[1,null]},"b":1}`, true},
+		{`{"a":[null]}`, `{"b":[{"c":[null,{"d":[]}]}]}`, true},
+	} {
+		spec := func(metadata string) v1alpha1.PromptSpec {
+			spec := v1alpha1.PromptSpec{Text: "x"}
+			if metadata != "" {
+				spec.Metadata = &runtime.RawExtension{Raw: []byte(metadata)}
+			}
+			return spec
+		}
+		before := object()
+		before.Spec = spec(tc.before)
+		if _, err := newWrite(requestFor(store.ActionUpdate).ChangeRequest, before, spec(tc.after)); err != nil {
+			t.Errorf("from %s to %s: %v", tc.before, tc.after, err)
+		}
+		patch, err := promptobject.MergePatch(before.Spec, spec(tc.after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := mergePatchExpresses(before.Spec, patch, spec(tc.after)); err != nil || got != tc.want {
+			t.Errorf("from %s to %s: the patch %s says it: %t, %v; want %t", tc.before, tc.after, patch, got, err, tc.want)
+		}
 	}
 }
 

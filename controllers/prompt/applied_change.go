@@ -18,7 +18,7 @@ func (r *Reconciler) findAppliedChange(ctx context.Context, p *v1alpha1.Prompt) 
 	if err != nil || change == nil {
 		return nil, err
 	}
-	change.Intact = change.Generation == p.Generation || promptobject.SatisfiesEdit(p.Spec, change.Edit)
+	change.Intact = change.Generation == p.Generation || promptobject.SatisfiesEdit(p, change.Edit)
 	return change, nil
 }
 

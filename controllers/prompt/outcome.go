@@ -3,10 +3,10 @@ package prompt
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -51,7 +51,7 @@ func publishedMessage(live store.Published) string {
 		said += fmt.Sprintf("; the newest is %d", live.Version)
 	}
 	if len(live.Copies) > 0 {
-		said += "; withdrawn text is still in versions of " + strings.Join(live.Copies, ", ")
+		said += "; withdrawn text is still in versions of " + excerpt.List(live.Copies, ", ")
 	}
 	return said
 }

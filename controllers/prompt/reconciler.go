@@ -1,11 +1,13 @@
 package prompt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,10 +25,9 @@ const (
 	// maxPublishAttempts bounds how often one reconcile starts a publish again because a fragment or the
 	// row changed under it.
 	maxPublishAttempts = 5
-	// releaseDeadline is how long a deleted object waits for an unreachable database before it is released
-	// without its row, which the comparison tombstones later. With the longest backoff and the longest
-	// call after it, that is at the latest ten minutes after the deletion.
-	releaseDeadline = 9*time.Minute + 30*time.Second
+	// releaseMargin is how much before the end of ReleaseTimeout a deleted object is let go: the next attempt would come after
+	// the longest backoff and the longest call.
+	releaseMargin = 30 * time.Second
 	// waitingRequeue is how soon a prompt that waits for another is reconciled again, should no watch come
 	// first.
 	waitingRequeue = time.Minute
@@ -35,6 +36,7 @@ const (
 // Store is what a reconcile needs of the database.
 type Store interface {
 	LoadFragments(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error)
+	FragmentVersions(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]store.FragmentVersion, error)
 	Publish(ctx context.Context, p store.Publication) (store.Published, error)
 	Remove(ctx context.Context, key store.Key, uid string, retain bool) error
 	AppliedChange(ctx context.Context, key store.Key, owner store.Owner, lastChange string) (*store.AppliedChange, error)
@@ -48,27 +50,50 @@ type Reconciler struct {
 	Live   client.Reader
 	Store  Store
 	Status status.Writer
-	Clock  clock.PassiveClock
+	Clock  clock.Clock
 	// HistoryLimit is how many versions are kept where an object does not say.
 	HistoryLimit int
+	// HistoryBytes is how many bytes of texts the versions of one prompt may have; zero for no limit.
+	HistoryBytes int64
+	// Controller names this controller in status.controller: namespace and name of its Lease.
+	Controller string
+	// ReleaseTimeout is how long a deleted object waits for an unreachable database, at the latest, before it is released
+	// without its row, which the comparison tombstones later.
+	ReleaseTimeout time.Duration
 	// Resync is how often a prompt is reconciled though nothing happened.
 	Resync time.Duration
 	// Concurrency is how many prompts are reconciled at the same time.
 	Concurrency int
+
+	losses    finalizerLosses
+	deletions deletions
+	others    othersObjects
+	includes  includeMemory
+	fragments fragmentMemory
 }
 
 // Reconcile publishes p, or releases it when it is being deleted, and writes the outcome into its status.
 func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Result, error) {
 	faultpoint.Hit(faultpoint.Fetched)
+	if promptobject.IsOfAnotherController(p, r.Controller) {
+		r.reportOther(ctx, p)
+		return ctrl.Result{}, nil
+	}
+	r.others.forget(client.ObjectKeyFromObject(p))
 	if !p.DeletionTimestamp.IsZero() {
 		return r.release(ctx, p)
 	}
-	if err := r.Status.EnsureFinalizer(ctx, p, v1alpha1.PromptFinalizer); err != nil {
+	finalizerAfter, err := r.keepFinalizer(ctx, p)
+	if err == nil && promptobject.ControllerOf(p) != r.Controller { // the finalizer was there, so the write of it did not say so
+		err = r.Status.SetController(ctx, p, r.Controller)
+	}
+	if err != nil {
 		return status.ResultOfPatch(err)
 	}
 	faultpoint.Hit(faultpoint.FinalizerSet)
 
 	before := p.DeepCopy()
+	p.Status.Controller = r.Controller
 	outcome, err := r.publish(ctx, p)
 	if err != nil {
 		if errors.Is(err, errStale) {
@@ -85,6 +110,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Re
 	}
 	finalized := r.finalizeUnpublishedChange(ctx, p, outcome)
 	result, err := r.Status.Finish(ctx, before, p, outcome)
+	if finalizerAfter > 0 && (result.RequeueAfter == 0 || finalizerAfter < result.RequeueAfter) {
+		result.RequeueAfter = finalizerAfter
+	}
 	return result, errors.Join(err, finalized)
 }
 
@@ -93,23 +121,28 @@ func (r *Reconciler) publish(ctx context.Context, p *v1alpha1.Prompt) (status.Ou
 	if p.Spec.Suspend {
 		return suspendedOutcome(p), nil
 	}
-	spec := promptobject.SpecOf(&p.Spec)
-	if err := prompt.CheckIncludes(p.Name, spec, r.cachedIncludes(ctx, p.Namespace)); err != nil {
+	includes := r.includes.parse(p)
+	if err := cmp.Or(includes.err, r.includes.check(p, includes)); err != nil {
 		return status.Outcome{}, err
 	}
+	spec := promptobject.SpecOf(&p.Spec)
 	change, err := r.findAppliedChange(ctx, p)
 	if err != nil {
 		return status.Outcome{}, err
 	}
 	var takeover *store.Fence
 	for attempt := 1; ; attempt++ {
-		compiled, err := promptobject.ResolveAndCompile(ctx, r.Store, p.Namespace, spec)
+		compiled, err := promptobject.ResolveRefsAndCompile(ctx, fragmentReader{r.Store, &r.fragments}, p.Namespace, spec, includes.refs)
 		if err != nil {
 			return status.Outcome{}, err
 		}
 		faultpoint.Hit(faultpoint.Compiled)
 		publication := promptobject.PublicationOf(p, compiled, r.HistoryLimit)
+		publication.HistoryBytes = r.HistoryBytes
 		publication.Takeover, publication.Change = takeover, change
+		if author := promptobject.AuthorOf(p, change); author != "" {
+			publication.Provenance.ChangedBy, publication.Provenance.Manager = author, promptobject.AgentFieldManager
+		}
 		live, err := r.Store.Publish(ctx, publication)
 		faultpoint.Hit(faultpoint.Published)
 
@@ -152,7 +185,7 @@ func (r *Reconciler) recordPublished(p *v1alpha1.Prompt, compiled *prompt.Compil
 
 // release tombstones the row and lets the object go. It is reached before every other gate.
 func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(p, v1alpha1.PromptFinalizer) {
+	if r.deletions.isReleased(p.UID) && !controllerutil.ContainsFinalizer(p, v1alpha1.PromptFinalizer) {
 		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
 	}
 	err := r.Store.Remove(ctx, promptobject.KeyOf(p), string(p.UID), promptobject.RetainsTexts(p))
@@ -160,16 +193,22 @@ func (r *Reconciler) release(ctx context.Context, p *v1alpha1.Prompt) (ctrl.Resu
 	foreign, isForeign := errors.AsType[*store.ForeignClusterError](err)
 	switch {
 	case err == nil, isForeign && foreign.Owner != "": // in another cluster's database no row is ours
-	case r.Clock.Since(p.DeletionTimestamp.Time) >= releaseDeadline:
+		r.deletions.noteReleased(p.UID)
+	case r.Clock.Since(p.DeletionTimestamp.Time) >= r.releaseDeadline():
 		releasedWithoutRow.Inc()
-		r.Status.RecordWarning(p, v1alpha1.ReasonReleased,
-			"the database stayed away for 10 minutes, so the object is let go; "+
-				"the prompt is served until a comparison with the database back removes it")
+		r.Status.RecordWarning(p, v1alpha1.ReasonReleased, fmt.Sprintf("the database stayed away for %s, so the object is let go; "+
+			"the prompt is served until a comparison with the database back removes it", duration.HumanDuration(r.ReleaseTimeout)))
 	default:
 		before := p.DeepCopy()
 		return r.Status.Finish(ctx, before, p, r.outcomeOf(err))
 	}
 	return status.ResultOfPatch(r.Status.DropFinalizer(ctx, p, v1alpha1.PromptFinalizer))
+}
+
+// releaseDeadline returns how long after its deletion an object is released without its row. Backoff doubles, so that what is
+// left of a short timeout is enough for one more attempt.
+func (r *Reconciler) releaseDeadline() time.Duration {
+	return max(r.ReleaseTimeout-releaseMargin, r.ReleaseTimeout/2)
 }
 
 // errStale says that the object of this reconcile is not the one the API server holds.

@@ -9,11 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -22,7 +25,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/promptobject"
 )
 
 // includesIndex finds prompts by the names they include: those the spec states, and those that went into
@@ -41,9 +43,29 @@ type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // SetupWithManager registers the reconciler with the manager. drifted brings prompts that upkeep found to
 // differ from their rows.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, drifted <-chan event.GenericEvent) error {
-	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Prompt{}, includesIndex, func(obj client.Object) []string {
+	if err := r.indexIncludes(ctx, mgr.GetCache()); err != nil {
+		return err
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("prompt").
+		For(&v1alpha1.Prompt{}, builder.WithPredicates(predicate.Or[client.Object](
+			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: needsReconcile}))).
+		Watches(&v1alpha1.Prompt{}, r.includerEventHandler()).
+		Watches(&v1alpha1.Prompt{}, r.deletionEventHandler()).
+		WatchesRawSource(source.Channel(drifted, &handler.EnqueueRequestForObject{})).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: r.Concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
+		}).
+		Complete(deletionsFirst{Reconciler: r, objects: reconcile.AsReconciler(mgr.GetClient(), r)})
+}
+
+// indexIncludes keeps the index of includes, and with it the memory of them: the index is written together with the cache, so
+// that no reconcile knows an object whose includes are not remembered.
+func (r *Reconciler) indexIncludes(ctx context.Context, objects cache.Cache) error {
+	err := objects.IndexField(ctx, &v1alpha1.Prompt{}, includesIndex, func(obj client.Object) []string {
 		p := obj.(*v1alpha1.Prompt)
-		names := promptobject.IncludedNames(p)
+		names := slices.Clone(r.includes.remember(p))
 		for _, include := range p.Status.Includes {
 			names = append(names, include.Name)
 		}
@@ -53,28 +75,26 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, dri
 	if err != nil {
 		return err
 	}
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("prompt").
-		For(&v1alpha1.Prompt{}, builder.WithPredicates(predicate.Or[client.Object](
-			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: needsReconcile}))).
-		Watches(&v1alpha1.Prompt{}, r.includerEventHandler()).
-		WatchesRawSource(source.Channel(drifted, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: r.Concurrency,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
-		}).
-		Complete(reconcile.AsReconciler(mgr.GetClient(), r))
+	informer, err := objects.GetInformer(ctx, &v1alpha1.Prompt{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return err
+	}
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{DeleteFunc: r.includes.OnDelete})
+	return err
 }
 
 // needsReconcile reports whether an update that left generation and labels alone needs a reconcile all the same: one was
 // requested, an agent asked for what the spec already says, a deletion began, the object is another one (created again, or
-// restored, while the watch was broken), or its status came to speak of another generation.
+// restored, while the watch was broken), another writer dropped the finalizer, its controller let go of it, or its status came
+// to speak of another generation.
 func needsReconcile(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
 	return before.Annotations[v1alpha1.RequestedAtAnnotation] != after.Annotations[v1alpha1.RequestedAtAnnotation] ||
 		before.Annotations[v1alpha1.LastChangeAnnotation] != after.Annotations[v1alpha1.LastChangeAnnotation] ||
 		before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
 		before.UID != after.UID ||
+		before.Status.Controller != "" && before.Status.Controller != after.Status.Controller ||
+		controllerutil.ContainsFinalizer(before, v1alpha1.PromptFinalizer) && !controllerutil.ContainsFinalizer(after, v1alpha1.PromptFinalizer) ||
 		before.Status.ObservedGeneration != after.Status.ObservedGeneration && after.Status.ObservedGeneration != after.Generation
 }
 
@@ -85,10 +105,13 @@ func (r *Reconciler) includerEventHandler() handler.EventHandler {
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) { appeared(ctx, e.Object, q) },
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q requestQueue) { appeared(ctx, e.Object, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q requestQueue) {
+			r.includes.OnDelete(e.Object) // before its includers are reconciled
+			appeared(ctx, e.Object, q)
+		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
 			before, after := e.ObjectOld.(*v1alpha1.Prompt), e.ObjectNew.(*v1alpha1.Prompt)
-			was, is := promptobject.IncludedNames(before), promptobject.IncludedNames(after)
+			was, is := r.includes.parse(before).names, r.includes.parse(after).names
 			if !slices.Equal(was, is) {
 				// A cycle may have opened or closed anywhere along the way.
 				enqueueLowPriority(q, after.Namespace, r.affectedByIncludeChange(ctx, after.Namespace, after.Name, was))
@@ -134,7 +157,7 @@ func (r *Reconciler) listIncluders(ctx context.Context, namespace, name string) 
 // includes or included before, directly or not, and all that include it. Prompts that only share a fragment with it are
 // not among them.
 func (r *Reconciler) affectedByIncludeChange(ctx context.Context, namespace, name string, was []string) []string {
-	found := reachableNames(append([]string{name}, was...), r.cachedIncludes(ctx, namespace))
+	found := reachableNames(append([]string{name}, was...), r.includes.names(namespace))
 	maps.Copy(found, reachableNames([]string{name}, func(of string) []string { return r.listIncluders(ctx, namespace, of) }))
 	delete(found, name) // its own event brings it
 	return slices.Sorted(maps.Keys(found))

@@ -22,11 +22,13 @@ func TestNeedsReconcile(t *testing.T) {
 		"a deletion":         {func(p *v1alpha1.Prompt) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }, true},
 		"another object":     {func(p *v1alpha1.Prompt) { p.UID = "b" }, true},
 		"a status gone back": {func(p *v1alpha1.Prompt) { p.Status.ObservedGeneration = 2 }, true},
-		"a finalizer put on": {func(p *v1alpha1.Prompt) { p.Finalizers = []string{v1alpha1.PromptFinalizer} }, false},
+		"its finalizer lost": {func(p *v1alpha1.Prompt) { p.Finalizers = []string{"example.org/hold"} }, true},
+		"another finalizer":  {func(p *v1alpha1.Prompt) { p.Finalizers = append(p.Finalizers, "example.org/hold") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := &v1alpha1.Prompt{}
 			before.UID, before.Generation, before.Status.ObservedGeneration = "a", 4, 3
+			before.Finalizers = []string{v1alpha1.PromptFinalizer}
 			after := before.DeepCopy()
 			tc.change(after)
 			if got := needsReconcile(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {

@@ -9,6 +9,7 @@ package status
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -23,7 +24,28 @@ const (
 	KindWaiting Kind = "Waiting"
 	KindBlocked Kind = "Blocked"
 	KindRetry   Kind = "Retry"
+	// KindNone is the kind of an object that was never reconciled.
+	KindNone Kind = "None"
 )
+
+// Kinds returns all there are.
+func Kinds() []Kind { return []Kind{KindReady, KindWaiting, KindBlocked, KindRetry, KindNone} }
+
+// KindOf returns the kind of outcome that an object's conditions were written for.
+func KindOf(conditions []metav1.Condition) Kind {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	switch {
+	case ready == nil:
+		return KindNone
+	case ready.Status == metav1.ConditionTrue:
+		return KindReady
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled):
+		return KindBlocked
+	case ready.Status == metav1.ConditionFalse:
+		return KindWaiting
+	}
+	return KindRetry
+}
 
 // Outcome is what a reconcile ended in: Ready, Waiting, Blocked or Retry. It is a value; Finish
 // carries it out.

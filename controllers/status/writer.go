@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // maxMessageBytes bounds a condition message, in bytes; the API allows 32 KiB, a terminal does not.
@@ -35,6 +35,8 @@ type Object interface {
 	Observe(generation int64)
 	// Conditions points to status.conditions.
 	Conditions() *[]metav1.Condition
+	// Controller points to status.controller.
+	Controller() *string
 }
 
 // Writer writes status, finalizers and events.
@@ -43,9 +45,10 @@ type Writer struct {
 	Recorder events.EventRecorder
 }
 
-// EnsureFinalizer adds the finalizer, if it is not there. Call it before anything is written outside the cluster.
-func (w Writer) EnsureFinalizer(ctx context.Context, obj client.Object, finalizer string) error {
-	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.AddFinalizer(obj, finalizer) })
+// EnsureFinalizer adds the finalizer as a field manager, if it is not there. Call it before anything is written outside the
+// cluster: of two controllers that meet a new object, one is refused by a conflict.
+func (w Writer) EnsureFinalizer(ctx context.Context, obj client.Object, finalizer, manager string) error {
+	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.AddFinalizer(obj, finalizer) }, client.FieldOwner(manager))
 }
 
 // DropFinalizer removes the finalizer, so that a deleted object can go.
@@ -53,15 +56,34 @@ func (w Writer) DropFinalizer(ctx context.Context, obj client.Object, finalizer 
 	return w.patchFinalizers(ctx, obj, func() bool { return controllerutil.RemoveFinalizer(obj, finalizer) })
 }
 
-func (w Writer) patchFinalizers(ctx context.Context, obj client.Object, change func() bool) error {
+func (w Writer) patchFinalizers(ctx context.Context, obj client.Object, change func() bool, options ...client.PatchOption) error {
 	before := obj.DeepCopyObject().(client.Object)
 	if !change() {
 		return nil
 	}
 	// The list of finalizers is replaced whole, so another's addition meanwhile must be a conflict.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := w.Client.Patch(ctx, obj, patch); err != nil {
+	if err := w.Client.Patch(ctx, obj, patch, options...); err != nil {
 		return fmt.Errorf("patch finalizers: %w", err)
+	}
+	return nil
+}
+
+// SetController writes who reconciles obj into its status, if it does not say so; the patch holds the resourceVersion, so that of
+// two controllers one is refused. Empty is nobody, and then the status speaks of no generation any more: who waits for Ready waits
+// for the next controller.
+func (w Writer) SetController(ctx context.Context, obj Object, controller string) error {
+	if *obj.Controller() == controller {
+		return nil
+	}
+	before := obj.DeepCopyObject().(Object)
+	*obj.Controller() = controller
+	if controller == "" {
+		obj.Observe(-1)
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := w.Client.Status().Patch(ctx, obj, patch); err != nil {
+		return fmt.Errorf("patch status.controller: %w", err)
 	}
 	return nil
 }
@@ -73,7 +95,7 @@ func (w Writer) patchFinalizers(ctx context.Context, obj client.Object, change f
 // deleted and made again, is refused by the API server instead of overwriting newer news.
 func (w Writer) Finish(ctx context.Context, before, obj Object, o Outcome) (ctrl.Result, error) {
 	reasonBefore := readyReason(before)
-	setConditions(obj, o)
+	SetConditions(obj, o)
 	if !equality.Semantic.DeepEqual(before, obj) {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		if err := w.Client.Status().Patch(ctx, obj, patch); err != nil {
@@ -108,7 +130,7 @@ func ResultOfPatch(err error) (ctrl.Result, error) {
 
 // RecordEvent records an event on obj; its action is Reconcile.
 func (w Writer) RecordEvent(obj client.Object, eventType, reason, message string) {
-	w.Recorder.Eventf(obj, nil, eventType, reason, "Reconcile", "%s", truncateMessage(message))
+	w.Recorder.Eventf(obj, nil, eventType, reason, "Reconcile", "%s", excerpt.TruncateBytes(message, maxMessageBytes))
 }
 
 // RecordWarning records a warning event that is not the outcome of a reconcile.
@@ -116,14 +138,14 @@ func (w Writer) RecordWarning(obj client.Object, reason, message string) {
 	w.RecordEvent(obj, corev1.EventTypeWarning, reason, message)
 }
 
-// setConditions writes the conditions of o into obj and stamps observedGeneration.
-func setConditions(obj Object, o Outcome) {
+// SetConditions writes the conditions of o into obj and stamps observedGeneration, as Finish does before it patches.
+func SetConditions(obj Object, o Outcome) {
 	obj.Observe(obj.GetGeneration())
 	conditions := obj.Conditions()
 	set := func(kind string, status metav1.ConditionStatus) {
 		meta.SetStatusCondition(conditions, metav1.Condition{
 			Type: kind, Status: status, ObservedGeneration: obj.GetGeneration(),
-			Reason: o.reason, Message: truncateMessage(o.message),
+			Reason: o.reason, Message: excerpt.TruncateBytes(o.message, maxMessageBytes),
 		})
 	}
 	set(v1alpha1.ConditionReady, o.ready)
@@ -157,17 +179,4 @@ func addJitter(d time.Duration) time.Duration {
 		return 0
 	}
 	return wait.Jitter(d*9/10, 2.0/9)
-}
-
-// truncateMessage cuts a message at maxMessageBytes, never inside a character.
-func truncateMessage(message string) string {
-	const ellipsis = "…"
-	if len(message) <= maxMessageBytes {
-		return message
-	}
-	cut := maxMessageBytes - len(ellipsis)
-	for !utf8.RuneStart(message[cut]) {
-		cut--
-	}
-	return message[:cut] + ellipsis
 }

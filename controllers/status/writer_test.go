@@ -2,10 +2,8 @@ package status
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,7 +57,7 @@ func TestSetConditions(t *testing.T) {
 			p.Generation = 4
 			p.Status.ObservedGeneration = -1
 			p.Status.Conditions = tc.before
-			setConditions(p, tc.outcome)
+			SetConditions(p, tc.outcome)
 			for i := range p.Status.Conditions {
 				p.Status.Conditions[i].LastTransitionTime = metav1.Time{}
 			}
@@ -68,17 +66,6 @@ func TestSetConditions(t *testing.T) {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestTruncateMessage(t *testing.T) {
-	long := strings.Repeat("é", maxMessageBytes)
-	got := truncateMessage(long)
-	if len(got) > maxMessageBytes || !utf8.ValidString(got) || !strings.HasSuffix(got, "é…") {
-		t.Errorf("truncate gave %d bytes ending in %q", len(got), got[len(got)-8:])
-	}
-	if short := "short"; truncateMessage(short) != short {
-		t.Errorf("truncate changed %q to %q", short, truncateMessage(short))
 	}
 }
 

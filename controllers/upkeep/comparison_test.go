@@ -32,6 +32,8 @@ func TestCompareRowsWithObjects(t *testing.T) {
 		objects map[store.Key]liveObject
 		sweep   []store.ComparedRow
 		drifted []store.Key
+		// unsettled is what is looked at again.
+		unsettled []store.Key
 	}{
 		"equal row and object are left alone": {
 			rows: []store.ComparedRow{row("p", true)}, objects: map[store.Key]liveObject{key: equal},
@@ -64,15 +66,45 @@ func TestCompareRowsWithObjects(t *testing.T) {
 			rows:    []store.ComparedRow{row("p", false)},
 			objects: map[store.Key]liveObject{key: changed(func(o *liveObject) { o.digest = "sha256:2" })},
 		},
+		"an object whose row changed lately and whose status tells of another digest is looked at again": {
+			rows:      []store.ComparedRow{row("p", false)},
+			objects:   map[store.Key]liveObject{key: changed(func(o *liveObject) { o.digest, o.recorded = "sha256:2", true })},
+			unsettled: []store.Key{key},
+		},
 		"an object that is deleted or suspended is left alone": {
 			objects: map[store.Key]liveObject{key: changed(func(o *liveObject) { o.unpublished = true })},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := compareRowsWithObjects(tc.rows, tc.objects)
-			want := comparison{orphans: tc.sweep, drifted: tc.drifted, liveRows: len(tc.rows)}
+			want := comparison{orphans: tc.sweep, drifted: tc.drifted, unsettled: tc.unsettled, liveRows: len(tc.rows)}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(comparison{})); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFindLost(t *testing.T) {
+	key := store.Key{Namespace: "a", Name: "p"}
+	told := liveObject{owner: store.Owner{UID: "uid-p", Generation: 3}, digest: "sha256:2", recorded: true}
+	for name, tc := range map[string]struct {
+		later func(*store.ComparedRow)
+		want  []store.Key
+	}{
+		"a row that still has the text before":           {later: func(*store.ComparedRow) {}, want: []store.Key{key}},
+		"a row of the generation before":                 {later: func(r *store.ComparedRow) { r.Fence.Generation = 2 }, want: []store.Key{key}},
+		"a row that has it now is none":                  {later: func(r *store.ComparedRow) { r.Digest = "sha256:2" }},
+		"a row of a later edit is none":                  {later: func(r *store.ComparedRow) { r.Fence.Generation, r.Digest = 4, "sha256:3" }},
+		"a row of an object that was made again is none": {later: func(r *store.ComparedRow) { r.Fence.UID = "other" }},
+		"a row that was removed with its object is none": {later: func(r *store.ComparedRow) { r.Key.Name = "q" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			again := row("p", false)
+			tc.later(&again)
+			got := findLost([]store.Key{key}, map[store.Key]liveObject{key: told}, []store.ComparedRow{again})
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("lost (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -1,8 +1,13 @@
 package upkeep
 
 import (
+	"context"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 var (
@@ -18,11 +23,75 @@ var (
 	comparisonsStopped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_upkeep_comparisons_stopped_total", Help: "Comparisons that removed nothing although rows had no object, by reason.",
 	}, []string{"reason"})
+	sessionsEnded = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lectern_upkeep_server_sessions_ended_total", Help: "Database sessions of the servers' role ended because their transaction was open for longer than a minute.",
+	})
 	roundFailures = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_upkeep_failures_total", Help: "Upkeep rounds that failed, by round.",
 	}, []string{"round"})
+	roundSuccesses = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lectern_upkeep_last_success_timestamp_seconds", Help: "When an upkeep round last ended well, or first began, as Unix time, by round.",
+	}, []string{"round"})
+	promptsByOutcome = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lectern_prompts", Help: "Prompt objects at the last comparison, by the outcome of their last reconcile.",
+	}, []string{"outcome"})
+	openChanges = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "lectern_changes_open", Help: "Change requests that are not final.",
+	})
+	oldestOpenChange = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "lectern_changes_oldest_open_seconds", Help: "How long the oldest change request that is not final has been open.",
+	})
+	tableBytes = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lectern_database_bytes", Help: "Size of a table with its indexes, by table.",
+	}, []string{"table"})
+	liveTuples = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lectern_database_live_tuples", Help: "Rows of a table, as the database estimates them, by table.",
+	}, []string{"table"})
+	deadTuples = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lectern_database_dead_tuples", Help: "Dead rows of a table that are not vacuumed yet, as the database estimates them, by table.",
+	}, []string{"table"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(rowsSwept, objectsDrifted, promptsPurged, comparisonsStopped, roundFailures)
+	metrics.Registry.MustRegister(rowsSwept, objectsDrifted, promptsPurged, comparisonsStopped, sessionsEnded, roundFailures,
+		roundSuccesses, promptsByOutcome, openChanges, oldestOpenChange, tableBytes, liveTuples, deadTuples)
+	for _, reason := range []string{reasonCRDMissing, reasonEmptyList, reasonSweepLimit} {
+		comparisonsStopped.WithLabelValues(reason) // from 0 on, so that the first is an increase
+	}
+}
+
+// reportOutcomes sets how many of all objects there are of each outcome.
+func reportOutcomes(objects map[store.Key]liveObject) {
+	counts := map[status.Kind]int{}
+	for _, object := range objects {
+		counts[object.outcome]++
+	}
+	for _, kind := range status.Kinds() {
+		promptsByOutcome.WithLabelValues(string(kind)).Set(float64(counts[kind]))
+	}
+}
+
+// measureTables sets how large the tables are, which takes the database some reads of its catalog and of file sizes.
+func (r *Runner) measureTables(ctx context.Context) error {
+	tables, err := r.Store.MeasureTables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		tableBytes.WithLabelValues(table.Name).Set(float64(table.Bytes))
+		liveTuples.WithLabelValues(table.Name).Set(float64(table.LiveTuples))
+		deadTuples.WithLabelValues(table.Name).Set(float64(table.DeadTuples))
+	}
+	return nil
+}
+
+// measureOpenChanges sets how many change requests are open, and how long.
+func (r *Runner) measureOpenChanges(ctx context.Context) error {
+	open, err := r.Store.MeasureOpenChanges(ctx)
+	if err != nil {
+		return err
+	}
+	openChanges.Set(float64(open.Count))
+	oldestOpenChange.Set(open.Oldest.Seconds())
+	return nil
 }

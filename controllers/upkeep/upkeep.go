@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -18,15 +19,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
 const (
 	rowPageSize    = 1000
-	objectPageSize = 250
+	objectPageSize = 100 // of up to half a MiB each, all in memory at once
 	purgeBatch     = 100
-	indexBatch     = 10 // in one transaction, which is not given long; a prompt may be 128 KiB of words
+	indexBatch     = 10 // in one transaction, which is not given long; a prompt may be 512 KiB of words
 	// deletedRetention is how long the texts of a deleted prompt stay.
 	deletedRetention = 30 * 24 * time.Hour
 	// changeRetention is how long the outcome of a change request can be asked for.
@@ -34,6 +35,8 @@ const (
 	changeBatch     = 1000
 	// cleanupInterval is the time between rounds of cleaning up, of which nothing is urgent.
 	cleanupInterval = 5 * time.Minute
+	// sessionsInterval is the time between two looks at what sessions of the servers' role keep open, and at which requests are.
+	sessionsInterval = 30 * time.Second
 )
 
 // Store is what upkeep needs of the database.
@@ -45,14 +48,23 @@ type Store interface {
 	BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error)
 	DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	DeleteUnusedTags(ctx context.Context) error
+	EndLongTransactions(ctx context.Context, role string) (ended int, err error)
+	MeasureTables(ctx context.Context) ([]store.TableSize, error)
+	MeasureOpenChanges(ctx context.Context) (store.OpenChanges, error)
 }
 
 // Runner runs the rounds of upkeep, on the leader only.
 type Runner struct {
 	Store Store
 	// Live asks the API server itself, never a cache.
-	Live     client.Reader
-	Recorder events.EventRecorder
+	Live client.Reader
+	// Watched are the namespaces that are compared: rows of others are none of ours to remove.
+	Watched namespaces.Watched
+	// Unreadable takes how many of them may not be read; nil for nobody who asks.
+	Unreadable func(count int)
+	// Controller names this controller in status.controller.
+	Controller string
+	Recorder   events.EventRecorder
 	// Regarding is what events about the comparison are attached to.
 	Regarding runtime.Object
 	Log       logr.Logger
@@ -62,6 +74,8 @@ type Runner struct {
 	Grace time.Duration
 	// SweepLimit is how many rows one comparison may remove, where that is more than upkeep would by itself.
 	SweepLimit int
+	// ServerRole is the database role of the servers, whose long transactions are ended; empty for none.
+	ServerRole string
 	// Drifted takes objects whose row differs to the reconciler.
 	Drifted chan<- event.GenericEvent
 
@@ -80,7 +94,7 @@ type round struct {
 }
 
 // rounds lists the tasks in the order they begin. Comparison and index repair what is served, so both come as often as
-// the installation says; the others only take away what nobody can see.
+// the installation says; the others only take away what nobody can see, or measure for the metrics.
 func (r *Runner) rounds() []round {
 	return []round{
 		{"comparison", r.ComparisonInterval, r.runComparison},
@@ -88,6 +102,9 @@ func (r *Runner) rounds() []round {
 		{"purge", cleanupInterval, r.purgeDeletedPrompts},
 		{"changes", cleanupInterval, r.deleteOldChanges},
 		{"tags", cleanupInterval, r.Store.DeleteUnusedTags},
+		{"sessions", sessionsInterval, r.endLongTransactions},
+		{"tables", cleanupInterval, r.measureTables},
+		{"requests", sessionsInterval, r.measureOpenChanges},
 	}
 }
 
@@ -106,13 +123,17 @@ func (r *Runner) Start(ctx context.Context) error {
 func (r *Runner) repeatRound(ctx context.Context, round round) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	succeeded, failed := roundSuccesses.WithLabelValues(round.name), roundFailures.WithLabelValues(round.name)
+	succeeded.SetToCurrentTime() // what does not end at all is late from here on
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
 		switch err := round.run(ctx); {
 		case errors.Is(err, errAPIServerRestored):
 			end(err)
 		case err != nil && ctx.Err() == nil:
-			roundFailures.WithLabelValues(round.name).Inc()
+			failed.Inc()
 			r.Log.Error(err, "Upkeep round failed", "round", round.name)
+		case err == nil:
+			succeeded.SetToCurrentTime()
 		}
 	}, round.every, 0.1, true)
 	if err := context.Cause(ctx); errors.Is(err, errAPIServerRestored) {
@@ -149,15 +170,24 @@ func (r *Runner) runComparison(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := r.listObjects(ctx)
+	objects, err := r.listWatched(ctx)
 	if err != nil {
 		if meta.IsNoMatchError(err) || client.IgnoreNotFound(err) == nil {
-			r.reportStopped("CRDMissing", "the resource prompts.lectern.dev is gone from the API server; no row is removed")
+			r.reportStopped(reasonCRDMissing, "the resource prompts.lectern.dev is gone from the API server; no row is removed")
 			return nil
 		}
 		return err
 	}
-	p := compareRowsWithObjects(rows, objects)
+	reportOutcomes(objects.all)
+	rows = slices.DeleteFunc(rows, func(row store.ComparedRow) bool { return !objects.namespaces.Contains(row.Key.Namespace) })
+	p := compareRowsWithObjects(rows, objects.all)
+	if len(p.unsettled) > 0 {
+		again, err := r.listRows(ctx)
+		if err != nil {
+			return err
+		}
+		p.drifted = append(p.drifted, findLost(p.unsettled, objects.all, again)...)
+	}
 	for _, key := range p.drifted {
 		obj := &v1alpha1.Prompt{}
 		obj.Namespace, obj.Name = key.Namespace, key.Name
@@ -168,7 +198,7 @@ func (r *Runner) runComparison(ctx context.Context) error {
 		}
 	}
 	objectsDrifted.Add(float64(len(p.drifted)))
-	if reason, message := p.reasonToStop(len(objects), r.SweepLimit); reason != "" {
+	if reason, message := p.reasonToStop(len(objects.all), r.SweepLimit); reason != "" {
 		r.reportStopped(reason, message)
 		return nil
 	}
@@ -212,37 +242,6 @@ func (r *Runner) listRows(ctx context.Context) ([]store.ComparedRow, error) {
 	}
 }
 
-func (r *Runner) listObjects(ctx context.Context) (map[store.Key]liveObject, error) {
-	all := map[store.Key]liveObject{}
-	for next := ""; ; {
-		var page v1alpha1.PromptList
-		if err := r.Live.List(ctx, &page, client.Limit(objectPageSize), client.Continue(next)); err != nil {
-			return nil, fmt.Errorf("list objects: %w", err)
-		}
-		if next == "" { // the later pages are of the same version
-			if err := r.checkNotRestored(page.ResourceVersion); err != nil {
-				return nil, err
-			}
-		}
-		for i := range page.Items {
-			p := &page.Items[i]
-			all[store.Key{Namespace: p.Namespace, Name: p.Name}] = observeObject(p)
-		}
-		if next = page.Continue; next == "" {
-			return all, nil
-		}
-	}
-}
-
-// observeObject reduces an object to what the comparison needs.
-func observeObject(p *v1alpha1.Prompt) liveObject {
-	return liveObject{
-		owner:       store.Owner{UID: string(p.UID), Generation: p.Generation},
-		digest:      prompt.Digest(p.Status.Digest),
-		unpublished: !p.DeletionTimestamp.IsZero() || p.Spec.Suspend,
-	}
-}
-
 // purgeDeletedPrompts erases the texts of prompts deleted long ago.
 func (r *Runner) purgeDeletedPrompts(ctx context.Context) error {
 	for {
@@ -279,4 +278,14 @@ func (r *Runner) deleteOldChanges(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// endLongTransactions ends sessions of the servers' role that keep a transaction open.
+func (r *Runner) endLongTransactions(ctx context.Context) error {
+	if r.ServerRole == "" {
+		return nil
+	}
+	ended, err := r.Store.EndLongTransactions(ctx, r.ServerRole)
+	sessionsEnded.Add(float64(ended))
+	return err
 }

@@ -42,6 +42,12 @@ func (*longPurge) DeleteOldChanges(context.Context, time.Duration, int) (int, er
 
 func (*longPurge) DeleteUnusedTags(context.Context) error { return nil }
 
+func (*longPurge) MeasureTables(context.Context) ([]store.TableSize, error) { return nil, nil }
+
+func (*longPurge) MeasureOpenChanges(context.Context) (store.OpenChanges, error) {
+	return store.OpenChanges{}, nil
+}
+
 // emptyLists is an API server without objects, whose lists have the versions given and then the last of them.
 type emptyLists struct {
 	client.Reader
@@ -67,7 +73,8 @@ func TestRunner_Rounds(t *testing.T) {
 	}
 	want := []named{
 		{"comparison", time.Second}, {"index", time.Second},
-		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval},
+		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"sessions", sessionsInterval},
+		{"tables", cleanupInterval}, {"requests", sessionsInterval},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rounds (-want +got):\n%s", diff)

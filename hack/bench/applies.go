@@ -28,61 +28,76 @@ func (b *bench) measureApplies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var with, without []applyRun
-	for n := range b.rounds {
-		b.say("Applying %d prompts, round %d of %d: with the controller.", len(prompts), n+1, b.rounds)
-		one, err := b.applyWithController(ctx, fmt.Sprintf("with-%d", n), prompts)
-		if err != nil {
-			return err
-		}
-		with = append(with, one)
-		b.say("%.1f s. Without the controller.", one.elapsed)
-		if one, err = b.applyWithoutController(ctx, fmt.Sprintf("without-%d", n), prompts); err != nil {
-			return err
-		}
-		without = append(without, one)
-		b.say("%.1f s.", one.elapsed)
+	var with, policy, without []applyRun
+	ways := []struct {
+		what  string
+		apply func(context.Context, string, []v1alpha1.Prompt) (applyRun, error)
+		runs  *[]applyRun
+	}{
+		{"with", b.applyWithController, &with},
+		{"with-policy", b.applyWithPolicy, &policy},
+		{"without", b.applyWithoutController, &without},
 	}
-	printTable(b.out, fmt.Sprintf("`kubectl apply` of %d prompts until all are Ready", len(prompts)),
-		applyRows(len(prompts), with, without))
+	for n := range b.rounds {
+		for _, way := range ways {
+			b.say("Applying %d prompts, round %d of %d: %s.", len(prompts), n+1, b.rounds, way.what)
+			one, err := way.apply(ctx, fmt.Sprintf("%s-%d", way.what, n), prompts)
+			if err != nil {
+				return err
+			}
+			*way.runs = append(*way.runs, one)
+			b.say("%.1f s.", one.elapsed)
+		}
+	}
+	rows := applyRows(len(prompts), "the controller", with, without)
+	rows = append(rows, applyRows(len(prompts), "the controller and the finalizer policy", policy, without)...)
+	rows = append(rows, compareTimes("time with the controller and the finalizer policy", "time with the controller alone", policy, with))
+	printTable(b.out, fmt.Sprintf("`kubectl apply` of %d prompts until all are Ready", len(prompts)), rows)
 	return nil
 }
 
-func applyRows(objects int, with, without []applyRun) []row {
-	of := func(all []applyRun, figure func(applyRun) float64) series {
-		s := make(series, len(all))
-		for i, one := range all {
-			s[i] = figure(one)
-		}
-		return s
+// collectFigures returns one figure of every run.
+func collectFigures(all []applyRun, figure func(applyRun) float64) series {
+	s := make(series, len(all))
+	for i, one := range all {
+		s[i] = figure(one)
 	}
-	elapsed := func(a applyRun) float64 { return a.elapsed }
-	processor := func(a applyRun) float64 { return a.account.processor }
+	return s
+}
+
+func elapsedOf(a applyRun) float64   { return a.elapsed }
+func processorOf(a applyRun) float64 { return a.account.processor }
+
+func compareTimes(measured, against string, ours, theirs []applyRun) row {
+	one, other := collectFigures(ours, elapsedOf), collectFigures(theirs, elapsedOf)
+	return row{measured: measured, against: against, ratios: one.over(other), beside: fmt.Sprintf("%.1f s : %.1f s", one.median(), other.median())}
+}
+
+// applyRows are what it takes with something at work, which what names, against without the controller.
+func applyRows(objects int, what string, with, without []applyRun) []row {
+	processor, own := collectFigures(with, processorOf), collectFigures(without, processorOf)
 	last := with[len(with)-1].account
-	writes := of(with, func(a applyRun) float64 { return a.account.totalWrites() })
-	own := of(without, func(a applyRun) float64 { return a.account.totalWrites() })
+	writes := collectFigures(with, func(a applyRun) float64 { return a.account.totalWrites() })
+	clients := collectFigures(without, func(a applyRun) float64 { return a.account.totalWrites() })
 	for i := range writes { // the client's own are in both
-		writes[i] = (writes[i] - own[i]) / float64(objects)
+		writes[i] = (writes[i] - clients[i]) / float64(objects)
 	}
+	times := compareTimes("time with "+what, "time without the controller", with, without)
+	times.wanted = "≤ 1.5"
 	return []row{
+		times,
 		{
-			measured: "time with the controller", against: "time without", wanted: "≤ 1.5",
-			ratios: of(with, elapsed).over(of(without, elapsed)),
-			beside: fmt.Sprintf("%.1f s : %.1f s", of(with, elapsed).median(), of(without, elapsed).median()),
-		},
-		{
-			measured: "time until all are Ready", against: "time until kubectl is done, same apply",
-			ratios: of(with, elapsed).over(of(with, func(a applyRun) float64 { return a.applied })),
+			measured: "time until all are Ready with " + what, against: "time until kubectl is done, same apply",
+			ratios: collectFigures(with, elapsedOf).over(collectFigures(with, func(a applyRun) float64 { return a.applied })),
 			beside: "what the controller is behind",
 		},
 		{
-			measured: "API writes by the controller", against: "objects", wanted: "goal 3", ratios: writes,
+			measured: "API writes with " + what, against: "objects", wanted: "goal 3", ratios: writes,
 			beside: "with the client's: " + last.describePerObject(objects),
 		},
 		{
-			measured: "API server's processor time with the controller", against: "without",
-			ratios: of(with, processor).over(of(without, processor)),
-			beside: fmt.Sprintf("%.1f s : %.1f s", of(with, processor).median(), of(without, processor).median()),
+			measured: "API server's processor time with " + what, against: "without the controller",
+			ratios: processor.over(own), beside: fmt.Sprintf("%.1f s : %.1f s", processor.median(), own.median()),
 		},
 	}
 }

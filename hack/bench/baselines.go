@@ -22,6 +22,7 @@ const (
 	bareServer = "bare"
 	mcpGo      = "mcp-go"
 	goSDK      = "go-sdk"
+	jsonFiles  = "json-files"
 )
 
 // The prompt that is asked for everywhere, and the call.
@@ -41,10 +42,10 @@ const (
 // ready: the bare server must have nothing to decide.
 func runBaseline(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	kind := flags.String("kind", bareServer, "bare, mcp-go or go-sdk")
+	kind := flags.String("kind", bareServer, "bare, mcp-go, go-sdk or json-files")
 	address := flags.String("address", "", "host:port for MCP")
 	ready := flags.String("ready", "", "host:port that answers when the other one does")
-	answer := flags.String("answer", "", "file with what the bare server answers")
+	answer := flags.String("answer", "", "file with what the bare server answers, or folder of json-files")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -77,6 +78,8 @@ func newBaseline(kind, answer string) (http.Handler, error) {
 		return mcpserver.NewStreamableHTTPServer(srv, mcpserver.WithStateLess(true)), err
 	case goSDK:
 		return officialHandler()
+	case jsonFiles:
+		return (&fileStore{folder: answer}).handler(), nil
 	default:
 		return nil, fmt.Errorf("no server %q", kind)
 	}

@@ -84,3 +84,38 @@ func TestConnection_RefusesErrors(t *testing.T) {
 		t.Errorf("the error is %v; it should say what came", err)
 	}
 }
+
+// TestFileStore_Tools has the eight tools do what they say.
+func TestFileStore_Tools(t *testing.T) {
+	s := &fileStore{folder: t.TempDir()}
+	call := func(tool, arguments string) string {
+		t.Helper()
+		text, err := s.call(tool, json.RawMessage(arguments))
+		if err != nil {
+			t.Fatalf("%s: %v", tool, err)
+		}
+		return text
+	}
+	said := call("add_prompt", `{"name":"Hello","content":"Dear {{who}}","isTemplate":true,"tags":["a"]}`)
+	id := said[strings.LastIndex(said, " ")+1:]
+	call("add_prompt", `{"name":"Other","content":"Text"}`)
+	call("update_prompt", `{"id":"`+id+`","content":"Hello {{who}}"}`)
+	for name, tc := range map[string]struct{ tool, arguments, want string }{
+		"get":     {"get_prompt", `{"id":"` + id + `"}`, `"content": "Hello {{who}}"`},
+		"old":     {"get_prompt", `{"id":"` + id + `","version":1}`, `"content": "Dear {{who}}"`},
+		"apply":   {"apply_template", `{"id":"` + id + `","variables":{"who":"you"}}`, "Hello you"},
+		"list":    {"list_prompts", `{"tags":["a"]}`, `"version": 2`},
+		"search":  {"search_prompts", `{"query":"HELLO {"}`, `"name": "Hello"`},
+		"nothing": {"search_prompts", `{"query":"nowhere"}`, `[]`},
+		"page":    {"list_prompts", `{"offset":1,"limit":1}`, `"name": "Other"`},
+		"stats":   {"get_stats", `{}`, `"total": 2`},
+	} {
+		if got := call(tc.tool, tc.arguments); !strings.Contains(got, tc.want) {
+			t.Errorf("%s: %s, want %s in it", name, got, tc.want)
+		}
+	}
+	call("delete_prompt", `{"id":"`+id+`"}`)
+	if text, err := s.call("get_prompt", json.RawMessage(`{"id":"`+id+`"}`)); err == nil {
+		t.Errorf("what is deleted is %s", text)
+	}
+}

@@ -75,3 +75,23 @@ func TestPrintTable(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestPrintTable_WithPostgres(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	printTable(&b, "a heading", []row{
+		{measured: "one", against: "other", ratios: series{1}, database: "7 µs : 8 µs"},
+		{measured: "two", against: "other", ratios: series{1}},
+	})
+	want := `
+### a heading
+
+| measured | against | ratio (median) | least–most | wanted | beside it | Postgres |
+|---|---|---|---|---|---|---|
+| one | other | 1.00 | 1.00–1.00 | – | – | 7 µs : 8 µs |
+| two | other | 1.00 | 1.00–1.00 | – | – | – |
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+}

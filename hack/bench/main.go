@@ -54,6 +54,8 @@ type bench struct {
 	old string
 	// filled are the URLs of databases by how many prompts they have.
 	filled map[int]string
+	// idle is how long processes are left alone whose memory is looked at then.
+	idle time.Duration
 	// shown says that the prompt that is asked for everywhere is there.
 	shown bool
 	out   io.Writer
@@ -66,39 +68,58 @@ var measurements = []struct {
 	measure func(*bench, context.Context) error
 }{
 	{"gets", (*bench).measureGets},
+	{"callers", (*bench).measureCallers},
 	{"lists", (*bench).measureLists},
 	{"applies", (*bench).measureApplies},
 	{"calls", (*bench).measureCalls},
+	{"tools", (*bench).measureTools},
 	{"searches", (*bench).measureSearches},
 	{"visible", (*bench).measureVisible},
+	{"writes", (*bench).measureWrites},
+	{"objects", (*bench).measureObjects},
+	{"takeovers", (*bench).measureTakeovers},
+	{"turns", (*bench).measureTurns},
 	{"memory", (*bench).measureMemory},
 	{releases, (*bench).measureReleases},
+	{footprint, (*bench).measureFootprint},
 }
 
-// releases is the one measurement that needs a second binary.
-const releases = "releases"
+const (
+	// releases is the one measurement that needs a second binary.
+	releases = "releases"
+	// footprint takes longer than all others together, and fails where its bound does not hold.
+	footprint = "footprint"
+)
 
-// measurementNames returns the names of all measurements that need nothing but this tree.
+// measurementNames returns the names of all measurements that need nothing but this tree and half an hour.
 func measurementNames() string {
 	var all []string
 	for _, m := range measurements {
-		if m.name != releases {
+		if m.name != releases && m.name != footprint {
 			all = append(all, m.name)
 		}
 	}
 	return strings.Join(all, ",")
 }
 
+func isSet(flags *flag.FlagSet, name string) (set bool) {
+	flags.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
 func runMeasurements(ctx context.Context, args []string) (failed error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often everything is measured; the tables have medians")
 	only := flags.String("only", measurementNames(), "what is measured, separated by commas")
-	old := flags.String("old", "", "path of a lectern of another release; measures only what its server uses beside this tree's")
+	idle := flags.Duration("idle", 10*time.Minute, "how long footprint leaves the processes alone before it looks at their memory again")
+	old := flags.String("old", "", "path of a lectern of another release, for tools and releases; alone it measures only releases: what its server uses beside this tree's")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *old != "" {
-		*only = releases
+		if !isSet(flags, "only") {
+			*only = releases
+		}
 		if err := exec.Command(*old, "--help").Run(); err != nil {
 			return fmt.Errorf("-old=%s: %w; give the path from the root", *old, err)
 		}
@@ -119,7 +140,7 @@ func runMeasurements(ctx context.Context, args []string) (failed error) {
 		return err
 	}
 	defer func() { failed = errors.Join(failed, stack.Stop()) }()
-	b := &bench{stack: stack, self: self, rounds: *rounds, old: *old, filled: map[int]string{}, out: os.Stdout, say: say}
+	b := &bench{stack: stack, self: self, rounds: *rounds, idle: *idle, old: *old, filled: map[int]string{}, out: os.Stdout, say: say}
 	fmt.Fprintf(b.out, "%s: %d cores, %s, Postgres %d, %d rounds.\n", time.Now().UTC().Format(time.DateOnly),
 		runtime.NumCPU(), runtime.Version(), stack.Postgres.Major, b.rounds)
 	wanted := strings.Split(*only, ",")

@@ -118,11 +118,17 @@ func (t *tenant) listPending(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// removeAll deletes the prompts and waits until none is left.
+// removeAll deletes the prompts and waits until none is left. On a busy machine the API server may not delete a thousand within
+// the minute it gives a request.
 func (t *tenant) removeAll(ctx context.Context) error {
-	if err := t.sendEmpty(ctx, http.MethodDelete, t.objectPath(""), nil); err != nil {
+	err := wait.Until(ctx, func(ctx context.Context) error { return t.sendEmpty(ctx, http.MethodDelete, t.objectPath(""), nil) })
+	if err != nil {
 		return err
 	}
+	return t.waitUntilNone(ctx)
+}
+
+func (t *tenant) waitUntilNone(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	return wait.Until(ctx, func(ctx context.Context) error {

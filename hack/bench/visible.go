@@ -46,17 +46,9 @@ func (b *bench) measureVisible(ctx context.Context) error {
 	took := map[string]map[int]series{}
 	for round := range b.rounds {
 		b.say("A change until it is seen, round %d of %d.", round+1, b.rounds)
-		samples := make([]series, len(ways))
-		for n := range changesARound + 1 {
-			for i, w := range ways {
-				began := time.Now()
-				if err := w.take(ctx, round*1000+n); err != nil {
-					return fmt.Errorf("%s: %w", w.what, err)
-				}
-				if n > 0 { // the first one warms
-					samples[i] = append(samples[i], time.Since(began).Seconds())
-				}
-			}
+		samples, err := takeInTurns(ctx, ways, round)
+		if err != nil {
+			return err
 		}
 		for i, w := range ways {
 			if took[w.what] == nil {
@@ -117,7 +109,7 @@ func (b *bench) openWays(ctx context.Context) (ways []way, closing func(), err e
 	if err := writer.ClaimDatabase(ctx); err != nil {
 		return nil, nil, err
 	}
-	watch, err := b.newWatchers(ctx)
+	watch, err := b.newWatchers(ctx, changing)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -195,11 +187,14 @@ func (c *committer) commit(ctx context.Context, n int) error {
 	return err
 }
 
-// watchers look at both servers.
-type watchers struct{ connections []*connection }
+// watchers look at the prompts of a namespace on both servers.
+type watchers struct {
+	namespace   string
+	connections []*connection
+}
 
-func (b *bench) newWatchers(ctx context.Context) (*watchers, error) {
-	w := &watchers{}
+func (b *bench) newWatchers(ctx context.Context, namespace string) (*watchers, error) {
+	w := &watchers{namespace: namespace}
 	for _, endpoint := range b.stack.Endpoints {
 		l, err := b.lecternLoad(endpoint, nil)
 		if err != nil {
@@ -222,7 +217,7 @@ func (w *watchers) close() {
 
 // waitUntilServed waits until both servers serve a change.
 func (w *watchers) waitUntilServed(ctx context.Context, name string, n int) error {
-	full := changing + "." + name
+	full := w.namespace + "." + name
 	request, want := httpRequest(modernEra, promptsGet, full, fmt.Sprintf(`"name":%q`, full)), []byte(`"`+changedText(n)+`"`)
 	late, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -1,5 +1,5 @@
 // Command prepare gets what the tests start from - etcd, kube-apiserver, kubectl, the Postgres versions
-// asked for and the MCP clients of others - where a person sees the progress that `go test` would
+// asked for, the MCP clients of others and pinned programs - where a person sees the progress that `go test` would
 // swallow. It prints the folder to use as KUBEBUILDER_ASSETS.
 package main
 
@@ -13,6 +13,9 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/testenv"
 )
+
+// pinnedPrograms are those of hack/tools/install.sh that tests run.
+var pinnedPrograms = []string{"promtool", "helm", "kubeconform"}
 
 func main() {
 	postgres := flag.String("postgres", "", "major versions of Postgres to try, separated by blanks; none tries what tests take")
@@ -42,6 +45,11 @@ func prepare(ctx context.Context, majors []string) error {
 	}
 	if _, err := testenv.InstallPackages(ctx, "test/conformance"); err != nil {
 		return err
+	}
+	for _, name := range pinnedPrograms {
+		if _, err := testenv.PinnedProgram(ctx, name); err != nil {
+			return err
+		}
 	}
 	assets, err := testenv.Assets(ctx)
 	if err != nil {

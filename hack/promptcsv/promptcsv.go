@@ -19,15 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-)
-
-// What the schema of Prompt allows.
-const (
-	maxText    = 128 << 10 // bytes
-	maxTitle   = 100       // characters
-	maxName    = 64        // of an argument
-	maxDefault = 1024      // characters
-	maxCount   = 64        // arguments
+	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
 // Convert reads rows and returns their manifests in the same order. A row that can be no Prompt,
@@ -105,8 +97,8 @@ func promptOfRow(r row) (*v1alpha1.Prompt, error) {
 	p := &v1alpha1.Prompt{}
 	p.APIVersion, p.Kind = v1alpha1.GroupVersion.String(), "Prompt"
 	p.Spec = v1alpha1.PromptSpec{
-		Title:    truncate(r.act, maxTitle),
-		Category: truncate(strings.ToLower(r.kind), maxTitle),
+		Title:    truncate(r.act, prompt.MaxTitle),
+		Category: truncate(strings.ToLower(r.kind), prompt.MaxTitle),
 		Metadata: &runtime.RawExtension{Raw: metadata},
 		Syntax:   v1alpha1.SyntaxPlain,
 		Text:     r.prompt,
@@ -117,8 +109,8 @@ func promptOfRow(r row) (*v1alpha1.Prompt, error) {
 	if text, arguments, ok := toSimpleSyntax(r.prompt); ok {
 		p.Spec.Syntax, p.Spec.Text, p.Spec.Arguments = v1alpha1.SyntaxSimple, text, arguments
 	}
-	if n := len(p.Spec.Text); n == 0 || n > maxText {
-		return nil, fmt.Errorf("prompt has %d bytes; 1 to %d are allowed", n, maxText)
+	if n := len(p.Spec.Text); n == 0 || n > prompt.MaxText {
+		return nil, fmt.Errorf("prompt has %d bytes; 1 to %d are allowed; split the row", n, prompt.MaxText)
 	}
 	return p, nil
 }
@@ -147,7 +139,7 @@ func toSimpleSyntax(text string) (rewritten string, arguments []v1alpha1.Argumen
 	}
 	for _, match := range found {
 		name, value := underscored(match[1]), match[2]
-		if len(name) > maxName || utf8.RuneCountInString(value) > maxDefault {
+		if len(name) > prompt.MaxName || utf8.RuneCountInString(value) > prompt.MaxDefault {
 			return "", nil, false
 		}
 		at := slices.IndexFunc(arguments, func(a v1alpha1.Argument) bool { return a.Name == name })
@@ -159,7 +151,7 @@ func toSimpleSyntax(text string) (rewritten string, arguments []v1alpha1.Argumen
 			arguments[at].Default = &value
 		}
 	}
-	if len(arguments) > maxCount {
+	if len(arguments) > prompt.MaxArguments {
 		return "", nil, false
 	}
 	rewritten = placeholder.ReplaceAllStringFunc(text, func(match string) string {

@@ -67,7 +67,7 @@ func TestConvert_Text(t *testing.T) {
 	value := func(s string) *string { return &s }
 	long := strings.Repeat("n", 65)
 	var many strings.Builder
-	for i := range 65 {
+	for i := range prompt.MaxArguments + 1 {
 		fmt.Fprintf(&many, "${n%d}", i)
 	}
 	for name, tc := range map[string]struct {
@@ -147,8 +147,8 @@ func TestConvert_Refuses(t *testing.T) {
 		"another table":   {"name,text\n", `the header is ["name" "text"]; it must have the columns act and prompt`},
 		"U+0000":          {"act,prompt\na,b\na,\x00\n", "row 2: prompt is not UTF-8 without U+0000, so it cannot be stored"},
 		"invalid UTF-8":   {"act,prompt\n\xff,b\n", "row 1: act is not UTF-8 without U+0000, so it cannot be stored"},
-		"an empty prompt": {"act,prompt\na,\n", "row 1: prompt has 0 bytes; 1 to 131072 are allowed"},
-		"a long prompt":   {"act,prompt\na," + strings.Repeat("x", 131073) + "\n", "row 1: prompt has 131073 bytes; 1 to 131072 are allowed"},
+		"an empty prompt": {"act,prompt\na,\n", "row 1: prompt has 0 bytes; 1 to 262144 are allowed; split the row"},
+		"a long prompt":   {"act,prompt\na," + strings.Repeat("x", 262145) + "\n", "row 1: prompt has 262145 bytes; 1 to 262144 are allowed; split the row"},
 		"another width":   {"act,prompt\na,b,c\n", "row 1: record on line 2: wrong number of fields"},
 	} {
 		_, err := promptcsv.Convert(strings.NewReader(tc.text))

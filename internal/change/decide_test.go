@@ -35,7 +35,7 @@ func touched(v *View)      { v.Object.ResourceVersion = "11" }
 func createdAgain(v *View) { v.Object.UID, v.Object.ResourceVersion = "u2", "11" }
 func owned(v *View)        { v.Owner = "Argo CD (app:x)" }
 func unfit(v *View)        { v.EditError = errors.New("the prompt has 2 messages") }
-func unproven(v *View)     { v.Unproven = true }
+func unproven(v *View)     { v.Unproven = NewRefusal(store.ReasonUnproven, "no proof") }
 func overdue(v *View)      { v.Overdue = true }
 func unpublished(v *View)  { v.Unpublished = true }
 
@@ -176,7 +176,7 @@ func TestDecide_Messages(t *testing.T) {
 		"alreadyDeleted":      "",
 		"interruptedAddition": "the prompt was about to be created and is not there; it may have been deleted since, so it is not created again; ask again if you want it",
 		"deletedMeanwhile":    "the prompt was deleted while it was edited",
-		"notProven":           "the request carries no proof of who asks, and this installation takes none without; its operator can allow it with --changes=unproven",
+		"notProven":           "no proof",
 		"overdue":             "the request waited for 10 minutes without being begun, and never will be; nothing was written; ask again",
 		"alreadyExists":       "a prompt a/p is there already; update it, or choose another name",
 		"nameReserved":        "the name a/p is not free: the file p.yaml is there and has faults; mend it, or choose another name",

@@ -2,8 +2,8 @@ package change
 
 import (
 	"fmt"
-	"strings"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -101,11 +101,10 @@ func deletedMeanwhile(v *View) (Verdict, bool) {
 }
 
 func notProven(v *View) (Verdict, bool) {
-	if !v.Unproven {
+	if v.Unproven == nil {
 		return noVerdict()
 	}
-	return rejectWith(NewRefusal(store.ReasonUnproven, "the request carries no proof of who asks, and this installation takes none without; "+
-		"its operator can allow it with --changes=unproven"))
+	return rejectWith(v.Unproven)
 }
 
 // waitedTooLong ends a request for good. One that was begun was written by nobody, or an earlier rule had said so.
@@ -211,5 +210,5 @@ func withdrawnInChannel(v *View) (Verdict, bool) {
 		return noVerdict()
 	}
 	return rejectWith(NewConflict(store.ReasonVersionMismatch, "version %d is in channel %s; move that with set_prompt_channel, then delete version %d",
-		version, strings.Join(v.Withdrawn.Channels, ", "), version))
+		version, excerpt.List(v.Withdrawn.Channels, ", "), version))
 }

@@ -3,6 +3,7 @@ package change
 import (
 	"fmt"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -56,12 +57,19 @@ func (r *Rejection) OutcomeFor(request store.ChangeRequest) store.ChangeOutcome 
 
 // NewRefusal rejects a request that is not the asker's to make, or not valid.
 func NewRefusal(reason, format string, args ...any) *Rejection {
-	return &Rejection{State: store.ChangeRefused, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	return newRejection(store.ChangeRefused, reason, format, args)
 }
 
 // NewConflict rejects a request whose prompt is not as it expects.
 func NewConflict(reason, format string, args ...any) *Rejection {
-	return &Rejection{State: store.ChangeConflict, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	return newRejection(store.ChangeConflict, reason, format, args)
+}
+
+// maxRejection bounds the message of a rejection, in bytes: callers get words in front of it.
+const maxRejection = excerpt.MaxMessage - 256
+
+func newRejection(state store.ChangeState, reason, format string, args []any) *Rejection {
+	return &Rejection{State: state, Reason: reason, Message: excerpt.TruncateBytes(fmt.Sprintf(format, args...), maxRejection)}
 }
 
 // MaxAttempts is how often the object of a request is written before the request gives way to other writers.

@@ -9,8 +9,9 @@ type View struct {
 
 	// Attempt is the last write of the object that was begun for the request; nil when none was.
 	Attempt *Attempt
-	// Unproven says that the request carries no proof of who asks, and that the installation takes none without.
-	Unproven bool
+	// Unproven is why the request is not shown to be its subject's, and theirs to make; nil when it is, or where the
+	// installation takes requests without proof.
+	Unproven *Rejection
 	// Overdue says that the request waited for store.ChangeExpiry without being written.
 	Overdue bool
 

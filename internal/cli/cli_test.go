@@ -89,6 +89,7 @@ func TestValidateCommand(t *testing.T) {
 		"no prompt at all": {
 			map[string]string{"a.yaml": "kind: ConfigMap\n"}, "", []string{"DIR", "DIR/a.yaml"}, "", "no Prompt was found in DIR, DIR/a.yaml",
 		},
+		"nothing to read": {nil, "", nil, "", "name a folder or a file to check; - is standard input"},
 		"too large for kubectl apply": {
 			nil, start + "metadata: {name: large}\nspec: {syntax: Plain, text: \"" + strings.Repeat("<", 50_000) + "\"}\n", []string{"-"},
 			"stdin:1:1: warning: kubectl apply would keep a copy of this object in an annotation, which with the others is 300205 bytes, and 262144 (256 KiB) are allowed; apply it with kubectl apply --server-side\n1 prompt in 1 file, all valid\n", "",
@@ -115,6 +116,7 @@ func TestRenderCommand(t *testing.T) {
 		printed, failed string
 	}{
 		"roles when there is more than one": {[]string{"DIR/talk.yaml", "--include-dir", "DIR/style", "--arg", "who=A=B"}, "--- user\nA=B 2\n\n--- assistant\nPlainly.\n", ""},
+		"nothing to render":                 {nil, "", "name one folder or file with the prompt, not 0; - is standard input"},
 		"one text as it is":                 {[]string{"DIR/style"}, "Plainly.", ""},
 		"a name among several":              {[]string{"DIR", "--name", "default/style"}, "Plainly.", ""},
 		"no name among several":             {[]string{"DIR"}, "", "more than one prompt fits; choose one with --name: default/style, default/talk"},

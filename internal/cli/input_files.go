@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,7 @@ const stdin = "-"
 
 // readFiles reads the files and folders named. A name that does not exist is an error: it is the caller's
 // mistake and not a manifest's.
-func readFiles(in io.Reader, names []string) ([]manifest.File, []manifest.Problem, error) {
+func readFiles(ctx context.Context, in io.Reader, names []string) ([]manifest.File, []manifest.Problem, error) {
 	var files []manifest.File
 	var problems []manifest.Problem
 	for _, name := range names {
@@ -32,8 +33,16 @@ func readFiles(in io.Reader, names []string) ([]manifest.File, []manifest.Proble
 			return nil, nil, err
 		}
 		if stat.IsDir() {
-			found, failed := manifest.ReadFolder(os.DirFS(name), func(at string) string { return filepath.Join(name, filepath.FromSlash(at)) })
+			found, failed, err := manifest.ReadFolder(ctx, name)
+			if err != nil {
+				return nil, nil, err
+			}
 			files, problems = append(files, found...), append(problems, failed...)
+			continue
+		}
+		if stat.Mode().IsRegular() && stat.Size() > manifest.MaxFile {
+			files = append(files, manifest.File{Name: displayName(name)})
+			problems = append(problems, manifest.Problem{Place: manifest.Place{File: displayName(name)}, Message: manifest.ErrTooLarge.Error()})
 			continue
 		}
 		content, err := readFile(name)
@@ -53,7 +62,7 @@ func displayName(name string) string {
 	return filepath.Clean(name)
 }
 
-// readFile reads one byte more than is allowed at most, for the reader to refuse.
+// readFile reads one byte more than is allowed at most, for the reader to refuse: how much a pipe has shows only then.
 func readFile(name string) ([]byte, error) {
 	file, err := os.Open(filepath.Clean(name))
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,9 +33,14 @@ func RenderCommand() *cobra.Command {
 		Long: "Fill in the arguments of a prompt in a file and print its messages; the role stands before each when there\n" +
 			"is more than one. The manifest must be valid. - is standard input.",
 		Example: "  lectern render handover.yaml --arg ticket=INC-4711 --arg tone=brief --include-dir prompts/",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name one folder or file with the prompt, not %d; - is standard input", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return asked.render(cmd.OutOrStdout(), cmd.InOrStdin(), args[0])
+			return asked.render(cmd.Context(), cmd.OutOrStdout(), cmd.InOrStdin(), args[0])
 		},
 	}
 	cmd.Flags().StringArrayVar(&asked.arguments, "arg", nil, "`name=value` of an argument; may be given more than once")
@@ -43,7 +49,7 @@ func RenderCommand() *cobra.Command {
 	return cmd
 }
 
-func (r renderOptions) render(out io.Writer, in io.Reader, file string) error {
+func (r renderOptions) render(ctx context.Context, out io.Writer, in io.Reader, file string) error {
 	values, err := r.parseArguments()
 	if err != nil {
 		return err
@@ -52,11 +58,11 @@ func (r renderOptions) render(out io.Writer, in io.Reader, file string) error {
 	if err != nil {
 		return err
 	}
-	files, unread, err := readFiles(in, []string{file})
+	files, unread, err := readFiles(ctx, in, []string{file})
 	if err != nil {
 		return err
 	}
-	more, _, err := readFiles(in, r.includeDirs)
+	more, _, err := readFiles(ctx, in, r.includeDirs)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,28 +23,34 @@ func ValidateCommand() *cobra.Command {
 		Use:   "validate DIR|FILE|-...",
 		Short: "Check Prompt manifests as a cluster would, without one",
 		Long: "Check Prompt manifests against the schema of the custom resource and its rules, compile them, and follow\n" +
-			"their includes. Objects of other kinds are passed over. Each problem is printed as file:line:column: message;\n" +
-			"the command then ends with 1, and also when there is no Prompt. - is standard input.",
+			"their includes. What only kubectl apply --server-side refuses is a problem, too. Objects of other kinds are passed\n" +
+			"over. Each problem is printed as file:line:column: message; the command then ends with 1, and also when there is\n" +
+			"no Prompt. - is standard input.",
 		Example: "  lectern validate prompts/\n  helm template prompts ./chart | lectern validate -",
-		Args:    cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name a folder or a file to check; - is standard input")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return validateFiles(cmd.OutOrStdout(), cmd.InOrStdin(), args, beside)
+			return validateFiles(cmd.Context(), cmd.OutOrStdout(), cmd.InOrStdin(), args, beside)
 		},
 	}
 	cmd.Flags().StringArrayVar(&beside, "include-dir", nil, "folder or file with prompts that may be included, themselves not checked; may be given more than once")
 	return cmd
 }
 
-func validateFiles(out io.Writer, in io.Reader, names, beside []string) error {
+func validateFiles(ctx context.Context, out io.Writer, in io.Reader, names, beside []string) error {
 	reader, err := manifest.NewReader()
 	if err != nil {
 		return err
 	}
-	files, problems, err := readFiles(in, names)
+	files, problems, err := readFiles(ctx, in, names)
 	if err != nil {
 		return err
 	}
-	more, _, err := readFiles(in, beside)
+	more, _, err := readFiles(ctx, in, beside)
 	if err != nil {
 		return err
 	}
@@ -64,6 +71,7 @@ func validateFiles(out io.Writer, in io.Reader, names, beside []string) error {
 	}
 	problems = slices.DeleteFunc(problems, func(p manifest.Problem) bool { return len(beside) > 0 && !checked[p.File] && p.Line > 0 })
 	manifest.SortProblems(problems)
+	problems = slices.Compact(problems)
 	if err := printProblems(out, problems, len(files)); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ const (
 
 // The places on the way of a change request into its object.
 const (
+	ChangeProven  Name = "change-proven"  // its turn may come, nothing is written down of the object
 	ChangeBegun   Name = "change-begun"   // written down, the object not written
 	ChangeWritten Name = "change-written" // the object is written, the request does not know
 	ChangeApplied Name = "change-applied" // the request knows, the event is not sent
@@ -30,5 +31,8 @@ func ReconcilePoints() []Name {
 	return []Name{Fetched, FinalizerSet, Compiled, RowLocked, RowWritten, Published, Removed}
 }
 
-// ChangePoints lists the places of a change request.
+// ProofPoints lists the places of a change request that are passed only where proof is asked for.
+func ProofPoints() []Name { return []Name{ChangeProven} }
+
+// ChangePoints lists the places of every change request.
 func ChangePoints() []Name { return []Name{ChangeBegun, ChangeWritten, ChangeApplied} }

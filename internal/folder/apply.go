@@ -3,6 +3,7 @@ package folder
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +19,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// changeQuietTimeout is how long a change waits for files that are being written.
+// changeQuietTimeout is how long a change waits for its file, where that is being written.
 const changeQuietTimeout = 2 * time.Second
 
 // RequestChange applies a request to the files, and returns when it is served or rejected. An error is the disk's, and the
@@ -31,11 +32,6 @@ func (f *Folder) RequestChange(ctx context.Context, request store.ChangeRequest)
 	}
 	// Who stops waiting does not stop what was begun.
 	ctx = context.WithoutCancel(ctx)
-	unlock, err := lockFolder(f.root)
-	if err != nil {
-		return store.ChangeOutcome{}, err
-	}
-	defer unlock()
 	outcome, err := f.applyOrReject(ctx, &request)
 	if err != nil {
 		return store.ChangeOutcome{}, fmt.Errorf("change %s: %w", request.Key, err)
@@ -89,9 +85,14 @@ func isReadOnly(err error) bool {
 // attemptChange decides on what the files say now, writes, and publishes what it wrote. It returns errMoved when a file was
 // written meanwhile.
 func (f *Folder) attemptChange(ctx context.Context, request *store.ChangeRequest) (store.ChangeOutcome, error) {
-	if err := f.syncUntilQuiet(ctx, changeQuietTimeout); err != nil {
+	if err := f.syncForChange(ctx, request); err != nil {
 		return store.ChangeOutcome{}, err
 	}
+	unlock, err := lockFolder(f.root)
+	if err != nil {
+		return store.ChangeOutcome{}, err
+	}
+	defer unlock()
 	p, err := f.planChange(ctx, request)
 	if err != nil {
 		return store.ChangeOutcome{}, err
@@ -102,11 +103,71 @@ func (f *Folder) attemptChange(ctx context.Context, request *store.ChangeRequest
 	return f.reloadFile(ctx, request, p)
 }
 
+// syncForChange scans until the file of a change is not being written, but no longer than changeQuietTimeout. While it waits,
+// other changes are carried out. Its error says that the program ends.
+func (f *Folder) syncForChange(ctx context.Context, request *store.ChangeRequest) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(f.stopping, cancel)()
+	for deadline := time.Now().Add(changeQuietTimeout); ; {
+		wait := f.syncFileOf(ctx, request)
+		if ctx.Err() != nil {
+			return fmt.Errorf("the server is stopping: %w", ctx.Err())
+		}
+		if wait == 0 || time.Now().After(deadline) || !f.mustWaitFor(request) {
+			return nil
+		}
+		f.mu.Unlock()
+		waitFor(ctx, wait)
+		f.mu.Lock()
+	}
+}
+
+// syncFileOf scans the file of a change. The whole folder is scanned where it is not known which file that is, or where nobody
+// would hear of changes of others.
+func (f *Folder) syncFileOf(ctx context.Context, request *store.ChangeRequest) (wait time.Duration) {
+	if !f.watched || time.Since(f.lastScan) > 2*rescanInterval {
+		return f.syncOnce(ctx)
+	}
+	e, exists := f.entries[request.Key]
+	switch {
+	case exists:
+		return f.syncPaths(ctx, []string{e.path})
+	case request.Action == store.ActionAdd:
+		return f.syncPaths(ctx, []string{newFilePath(request.Key, "")})
+	default:
+		return f.syncOnce(ctx)
+	}
+}
+
+// mustWaitFor reports whether the file of a change may still be written. Where none is known, any of those being written may be
+// it; the file of an addition is the one it would make.
+func (f *Folder) mustWaitFor(request *store.ChangeRequest) bool {
+	isWritten := func(path string) bool {
+		p, isPending := f.pending[path]
+		return isPending && !p.own
+	}
+	e, exists := f.entries[request.Key]
+	switch {
+	case f.missing[request.Key]:
+		return true
+	case exists:
+		return isWritten(e.path)
+	case request.Action == store.ActionAdd:
+		return isWritten(newFilePath(request.Key, ""))
+	default:
+		for path := range f.pending {
+			if isWritten(path) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
 // reloadFile publishes what was written, without waiting for quietPeriod: the file is known to be complete.
 func (f *Folder) reloadFile(ctx context.Context, request *store.ChangeRequest, p *fileEdit) (store.ChangeOutcome, error) {
-	// As if a write were in progress, because nothing was scanned: what is missing is not gone yet.
-	seen := scanResult{files: maps.Clone(f.files), changed: true, writeInProgress: true}
-	delete(seen.files, p.path)
+	var written *manifestFile
 	if p.after != nil {
 		content, stat, err := manifest.ReadFile(os.DirFS(f.root), p.path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(content, p.after) {
@@ -115,14 +176,45 @@ func (f *Folder) reloadFile(ctx context.Context, request *store.ChangeRequest, p
 		if err != nil {
 			return store.ChangeOutcome{}, err
 		}
-		seen.files[p.path] = &manifestFile{path: p.path, stat: stat, set: f.reader.Read(manifest.File{Name: p.name, Content: content})}
+		written = &manifestFile{path: p.path, stat: stat, sum: sha256.Sum256(content), fresh: true}
+		if p.set != nil {
+			written.set = *p.set
+		} else {
+			written.set = f.reader.Read(manifest.File{Name: p.name, Content: content})
+		}
+	}
+	if f.applyAddition(ctx, request, written) {
+		return f.outcomeOf(ctx, request)
+	}
+	seen := scanResult{files: maps.Clone(f.files), problems: f.unread}
+	delete(seen.files, p.path)
+	if written != nil {
+		seen.files[p.path] = written
 	}
 	if request.Action == store.ActionDelete {
 		f.removePrompt(ctx, request.Key)
 		delete(f.entries, request.Key)
 	}
-	f.applyScan(ctx, &seen)
+	// Nothing was scanned: what is missing is not gone yet.
+	f.applyScan(ctx, &seen, true)
 	return f.outcomeOf(ctx, request)
+}
+
+// applyAddition publishes a file of one new prompt, and reports whether that is all there is to do. It is not where something
+// waits for a prompt of the name: there is a problem then.
+func (f *Folder) applyAddition(ctx context.Context, request *store.ChangeRequest, written *manifestFile) bool {
+	if request.Action != store.ActionAdd || len(f.logged) > 0 || len(f.missing) > 0 || f.files[written.path] != nil {
+		return false
+	}
+	_, exists := f.entries[request.Key]
+	set := &written.set
+	if exists || len(set.Manifests) != 1 || set.Manifests[0].Key() != request.Key || len(set.Problems)+len(set.Foreign) > 0 {
+		return false
+	}
+	e := entry{Manifest: set.Manifests[0], path: written.path, written: written.stat.ModTime(), knownInvalid: set.InvalidDocuments}
+	f.files[written.path], f.entries[request.Key] = written, e
+	f.includes.set(request.Key, e)
+	return f.publishIfChanged(ctx, request.Key) == nil
 }
 
 // outcomeOf returns what became of a request after its file was written.

@@ -1,6 +1,7 @@
 package folder_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,8 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/lectern-dev/lectern/hack/promptcsv"
+	"github.com/lectern-dev/lectern/hack/promptcsv/realprompts"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -68,13 +71,13 @@ func TestRequestChange_Add(t *testing.T) {
 		ID: "c0ffee00-0000-4000-8000-000000000000", Key: key("new"), Action: store.ActionAdd,
 		State: store.ChangePublished, Version: 1, Served: 1, NewVersion: true,
 	}
-	if diff := cmp.Diff(want, o); diff != "" {
+	if diff := gocmp.Diff(want, o); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
 	if got := d.text(key("new")); got != "Hello {{name}}" {
 		t.Errorf("served at once is %q", got)
 	}
-	if diff := cmp.Diff("apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata:\n  name: new\nspec:\n  syntax: Plain\n  text: Hello {{name}}\n", d.file("new.yaml")); diff != "" {
+	if diff := gocmp.Diff("apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata:\n  name: new\nspec:\n  syntax: Plain\n  text: Hello {{name}}\n", d.file("new.yaml")); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
 	}
 	d.ends(store.ChangeRequest{Key: key("there"), Action: store.ActionAdd, Edit: content("y")}, store.ChangeConflict, store.ReasonAlreadyExists, "there already")
@@ -89,6 +92,36 @@ func TestRequestChange_Add(t *testing.T) {
 		store.ChangeRefused, store.ReasonInvalid, "may not be")
 	if _, err := os.Stat(d.path("bad.yaml")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what was refused left a file: %v", err)
+	}
+}
+
+// TestRequestChange_WritingBackChangesNothing: not a byte of the file, and no version.
+func TestRequestChange_WritingBackChangesNothing(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"odd.yaml": "apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: odd}\nspec: {text: \"\\n x\\n\", tags: [b, a], metadata: { \"n\": 1.0 }} # odd\n"}
+	var names []string
+	for _, p := range realprompts.Read(t) {
+		if len(names) < 60 && len(p.Spec.Messages) == 0 {
+			p.Namespace, p.Spec.Text = "", p.Spec.Text+"\n"
+			text, err := promptcsv.YAML(&p)
+			require.NoError(t, err)
+			files[p.Name+".yaml"] = string(text)
+			names = append(names, p.Name)
+		}
+	}
+	d := open(t, files)
+	for _, name := range append(names, "odd") {
+		r, err := d.store.GetView(d.Context(), key(name), prompt.Selector{})
+		require.NoError(t, err)
+		was := r.Document
+		text, title := strings.TrimSpace(prompt.JoinTexts(was.AsWritten())), cmp.Or(was.Title, name)
+		isTemplate, file := was.Syntax != prompt.Plain, d.file(name+".yaml")
+		o := d.change(update(name, store.Edit{
+			Title: &title, Content: &text, Description: &was.Description, Category: &was.Category, Tags: &was.Tags, Metadata: was.Metadata, IsTemplate: &isTemplate,
+		}))
+		if o.State != store.ChangePublished || o.NewVersion || o.Version != 1 || d.file(name+".yaml") != file {
+			t.Errorf("%s: %+v (-was +is)\n%s", name, o, gocmp.Diff(file, d.file(name+".yaml")))
+		}
 	}
 }
 
@@ -157,7 +190,7 @@ func TestRequestChange_UpdateAndDelete(t *testing.T) {
 	if got := d.text(key("one")); got != gone {
 		t.Errorf("deleted it is %q", got)
 	}
-	if diff := cmp.Diff("# second\n"+manifest("two", "2"), d.file("two.yaml")); diff != "" {
+	if diff := gocmp.Diff("# second\n"+manifest("two", "2"), d.file("two.yaml")); diff != "" {
 		t.Errorf("what is left of the file (-want +got):\n%s", diff)
 	}
 	d.change(store.ChangeRequest{Key: key("two"), Action: store.ActionDelete})
@@ -176,7 +209,7 @@ func TestRequestChange_IdempotencyKey(t *testing.T) {
 	first := d.change(add)
 	again := add
 	again.Key.Name = "new-12345678" // the name was taken, so the tool chose another one
-	if diff := cmp.Diff(first, d.change(again)); diff != "" {
+	if diff := gocmp.Diff(first, d.change(again)); diff != "" {
 		t.Errorf("the second time (-first +second):\n%s", diff)
 	}
 	other := add

@@ -11,7 +11,8 @@ import (
 )
 
 // replaceIfUnchanged puts part in the place of target if that is still as it was. It compares what it took out after it took
-// it out, because an editor may save at any time; what was saved goes back, and what that took out is compared again.
+// it out, because an editor may save at any time, and again when nobody can write to it any more; what was saved goes back,
+// and what that took out is compared again.
 func replaceIfUnchanged(part, target string, before, after []byte) error {
 	if err := checkUnchanged(target, before); err != nil {
 		return err
@@ -34,6 +35,9 @@ func swapIfUnchanged(part, target string, before, after []byte) error {
 			return movedIfGone(err)
 		}
 		out, err := os.ReadFile(filepath.Clean(part))
+		if err == nil && moved == nil && bytes.Equal(out, expected) {
+			out, err = readAfterWriters(part, expected)
+		}
 		if err != nil {
 			return swapBack(part, target, put, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/manifest"
@@ -22,8 +23,11 @@ const (
 	rescanInterval = 5 * time.Second
 	// startQuietTimeout is how long Open waits for files that are being written.
 	startQuietTimeout = 3 * time.Second
-	// historyLimit is how many versions are kept where a manifest does not say.
+	// stopGrace is how long a scan may go on when the program ends: a change that waits for a short one is carried out.
+	stopGrace = 300 * time.Millisecond
+	// historyLimit is how many versions are kept where a manifest does not say, and historyBytes how many bytes of their texts.
 	historyLimit = 1000
+	historyBytes = 64 << 20
 )
 
 // owner owns every row: one process writes to the store, and has no object to ask about.
@@ -46,18 +50,33 @@ type Folder struct {
 	reader *manifest.Reader
 	log    *slog.Logger
 
+	// stopping ends stopGrace after the context of Open.
+	stopping context.Context
+
 	// mu is held by a scan and by a change: one at a time.
 	mu    sync.Mutex
 	files map[string]*manifestFile
+	// pending are the files that may still be written, lastScan is when the last scan of the whole folder began, and
+	// pathScans when single files were scanned since.
+	pending   map[string]pendingFile
+	lastScan  time.Time
+	pathScans map[string]time.Time
+	// walkTime is what it took the last scan to find the files.
+	walkTime time.Duration
+	// watched says that every folder is watched: what changes is heard of.
+	watched bool
 	// unread is what kept the last scan from seeing all.
 	unread    []manifest.Problem
 	entries   map[store.Key]entry
+	includes  *includeGraphs
 	published map[store.Key]publishedEntry
 	// missing were not found by the last scan. What two scans in a row miss is removed.
 	missing map[store.Key]bool
 	// logged are the problems of the last scan.
 	logged   map[manifest.Problem]bool
 	outcomes *outcomes
+	// faults are those of the last scan.
+	faults atomic.Pointer[faultList]
 	// onFolder is called with every folder before it is read.
 	onFolder func(folder string)
 }
@@ -89,60 +108,127 @@ func Open(ctx context.Context, root string, into Store, log *slog.Logger) (*Fold
 	}
 	f := &Folder{
 		root: root, store: into, reader: reader, log: log,
-		entries: map[store.Key]entry{}, published: map[store.Key]publishedEntry{}, missing: map[store.Key]bool{},
-		outcomes: newOutcomes(), onFolder: func(string) {},
+		entries: map[store.Key]entry{}, published: map[store.Key]publishedEntry{}, missing: map[store.Key]bool{}, pathScans: map[string]time.Time{},
+		outcomes: newOutcomes(), includes: newIncludeGraphs(), onFolder: func(string) {}, stopping: delayEnd(ctx, stopGrace),
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f, f.syncUntilQuiet(ctx, startQuietTimeout)
+	if err := f.syncUntilQuiet(ctx, startQuietTimeout); err != nil {
+		return nil, err
+	}
+	f.logServed(ctx)
+	return f, nil
+}
+
+// delayEnd returns a context that ends some time after ctx.
+func delayEnd(ctx context.Context, by time.Duration) context.Context {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return late
 }
 
 // syncUntilQuiet scans until nothing is being written, but no longer than timeout.
 func (f *Folder) syncUntilQuiet(ctx context.Context, timeout time.Duration) error {
-	for deadline := time.Now().Add(timeout); f.syncOnce(ctx) && time.Now().Before(deadline); {
-		pause := time.NewTimer(quietPeriod)
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+	for deadline := time.Now().Add(timeout); ; {
+		wait := f.syncOnce(ctx)
+		if wait == 0 || time.Now().After(deadline) || ctx.Err() != nil {
 			return ctx.Err()
-		case <-pause.C:
 		}
+		waitFor(ctx, wait)
 	}
-	return ctx.Err()
 }
 
-// syncOnce reads what changed in the folder and brings the store in step with it. It returns true when there is reason to
-// scan again soon.
-func (f *Folder) syncOnce(ctx context.Context) (again bool) {
-	s := scanner{root: f.root, reader: f.reader, before: f.files, now: time.Now(), onFolder: f.onFolder}
-	seen := s.scanRoot()
-	if f.files != nil && !seen.changed && !seen.writeInProgress && len(f.missing) == 0 && slices.Equal(seen.problems, f.unread) {
-		return false
+// waitFor waits, or until ctx ends.
+func waitFor(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
-	return f.applyScan(ctx, &seen)
 }
 
-// applyScan brings the store in step with what was seen.
-func (f *Folder) applyScan(ctx context.Context, seen *scanResult) (again bool) {
+// syncOnce reads what changed in the folder and brings the store in step with it. It returns when there is reason to scan
+// again, or 0 when there is none. Nothing is done when ctx ends before all is read.
+func (f *Folder) syncOnce(ctx context.Context) (wait time.Duration) {
+	begun := time.Now()
+	seen, err := f.newScanner().scanRoot(ctx)
+	if err != nil {
+		return 0
+	}
+	f.lastScan, f.walkTime = begun, seen.walkTime
+	clear(f.pathScans)
+	return f.applyChanges(ctx, &seen)
+}
+
+// syncPaths is syncOnce for some files, of which it is known that they may have changed.
+func (f *Folder) syncPaths(ctx context.Context, paths []string) (wait time.Duration) {
+	if f.files == nil || len(f.missing) > 0 || len(f.unread) > 0 {
+		return f.syncOnce(ctx)
+	}
+	begun := time.Now()
+	seen, ok, err := f.newScanner().scanPaths(ctx, paths)
+	switch {
+	case err != nil:
+		return 0
+	case !ok:
+		return f.syncOnce(ctx)
+	}
+	f.walkTime = 0
+	for _, path := range paths {
+		f.pathScans[path] = begun
+	}
+	return f.applyChanges(ctx, &seen)
+}
+
+func (f *Folder) newScanner() *scanner {
+	return &scanner{
+		root: f.root, reader: f.reader, before: f.files, pendingBefore: f.pending, onFolder: f.onFolder,
+		lastScan: func(path string) time.Time {
+			if at, scanned := f.pathScans[path]; scanned {
+				return at
+			}
+			return f.lastScan
+		},
+	}
+}
+
+// applyChanges keeps what a scan found, and applies it when something changed. It returns when to scan again, or 0.
+func (f *Folder) applyChanges(ctx context.Context, seen *scanResult) (wait time.Duration) {
+	isFirst := f.files == nil
+	f.pending = seen.pending
+	if isFirst || seen.changed || len(f.missing) > 0 || !slices.Equal(seen.problems, f.unread) {
+		f.applyScan(ctx, seen, seen.mayHoldMissing(time.Now()))
+	}
+	f.files = seen.files
+	wait = seen.nextIn(time.Now())
+	if len(f.missing) > 0 && (wait == 0 || wait > quietPeriod) {
+		wait = quietPeriod
+	}
+	return wait
+}
+
+// applyScan brings the store in step with what was seen. With mayCome, what is missing may be on its way.
+func (f *Folder) applyScan(ctx context.Context, seen *scanResult, mayCome bool) {
 	f.files, f.unread = seen.files, seen.problems
 	now, gone, problems := resolveEntries(seen, f.entries)
 	problems = append(problems, seen.problems...)
 	for _, read := range seen.files {
 		problems = append(problems, read.set.Problems...)
 	}
-	waiting := f.removeMissing(ctx, gone, now, seen.writeInProgress)
+	f.removeMissing(ctx, gone, now, func(e entry) bool { return mayCome || seen.mayHide(e.path) })
 	f.entries = now
 	problems = append(problems, f.publishAll(ctx)...)
-	f.logProblems(ctx, problems)
-	return seen.writeInProgress || waiting
+	if ctx.Err() == nil {
+		f.logProblems(ctx, problems)
+	}
 }
 
-// removeMissing removes what two scans in a row missed, unless this one met a file being written. The rest stays, and is
-// waited for.
-func (f *Folder) removeMissing(ctx context.Context, gone []store.Key, now map[store.Key]entry, writeInProgress bool) (waiting bool) {
+// removeMissing removes what two scans in a row missed, unless it may be on its way. The rest stays, and is waited for.
+func (f *Folder) removeMissing(ctx context.Context, gone []store.Key, now map[store.Key]entry, mayCome func(entry) bool) {
 	missing := map[store.Key]bool{}
 	for _, key := range gone {
-		if f.missing[key] && !writeInProgress {
+		if f.missing[key] && !mayCome(f.entries[key]) {
 			f.removePrompt(ctx, key)
 			continue
 		}
@@ -150,7 +236,6 @@ func (f *Folder) removeMissing(ctx context.Context, gone []store.Key, now map[st
 		now[key] = f.entries[key]
 	}
 	f.missing = missing
-	return len(missing) > 0
 }
 
 // removePrompt writes the tombstone of a prompt.
@@ -165,23 +250,33 @@ func (f *Folder) removePrompt(ctx context.Context, key store.Key) {
 // publishAll publishes what is new, and again whatever includes something.
 func (f *Folder) publishAll(ctx context.Context) []manifest.Problem {
 	var problems []manifest.Problem
-	for _, key := range sortByDepth(f.entries) {
-		e := f.entries[key]
-		if e.Prompt.Spec.Suspend {
-			continue
+	f.includes.update(f.entries)
+	for _, key := range f.includes.sortByDepth() {
+		if ctx.Err() != nil {
+			return problems // what is not published is missing, and nobody asks for it any more
 		}
-		if last := f.published[key]; last.manifest != e.Manifest || last.err != nil || len(includedNames(e)) > 0 {
-			outcome, err := f.publishEntry(ctx, e)
-			f.published[key] = publishedEntry{manifest: e.Manifest, outcome: outcome, err: err}
-			if outcome.NewVersion {
-				f.log.DebugContext(ctx, "Published", "prompt", key.String(), "version", outcome.Version)
-			}
-		}
-		if problem := f.problemOf(ctx, e); problem != nil {
+		if problem := f.publishIfChanged(ctx, key); problem != nil {
 			problems = append(problems, *problem)
 		}
 	}
 	return problems
+}
+
+// publishIfChanged publishes an entry that is new, or that includes something. It returns why it is not served as it is in its
+// file, or nil.
+func (f *Folder) publishIfChanged(ctx context.Context, key store.Key) *manifest.Problem {
+	e := f.entries[key]
+	if e.Prompt.Spec.Suspend {
+		return nil
+	}
+	if last := f.published[key]; last.manifest != e.Manifest || last.err != nil || len(f.includes.in(key.Namespace).Includes(key.Name)) > 0 {
+		outcome, err := f.publishEntry(ctx, e)
+		f.published[key] = publishedEntry{manifest: e.Manifest, outcome: outcome, err: err}
+		if outcome.NewVersion {
+			f.log.DebugContext(ctx, "Published", "prompt", key.String(), "version", outcome.Version)
+		}
+	}
+	return f.problemOf(ctx, e)
 }
 
 // problemOf returns why an entry is not served as it is in its file, or nil.
@@ -234,7 +329,7 @@ func publishOverTombstone(p store.Publication, publish func(store.Publication) (
 func (f *Folder) buildPublication(ctx context.Context, m *manifest.Manifest) (store.Publication, error) {
 	spec := promptobject.SpecOf(&m.Prompt.Spec)
 	key := m.Key()
-	if err := prompt.CheckIncludes(key.Name, spec, includesIn(f.entries, key.Namespace)); err != nil {
+	if err := f.includes.check(m); err != nil {
 		return store.Publication{}, err
 	}
 	compiled, err := promptobject.ResolveAndCompile(ctx, f.store, key.Namespace, spec)
@@ -242,22 +337,41 @@ func (f *Folder) buildPublication(ctx context.Context, m *manifest.Manifest) (st
 		return store.Publication{}, err
 	}
 	publication := promptobject.PublicationOf(m.Prompt, compiled, historyLimit)
-	publication.Owner = owner
+	publication.Owner, publication.HistoryBytes = owner, historyBytes
 	return publication, nil
 }
 
-// logProblems logs the problems that the scan before did not have.
+// logProblems logs the problems that the scan before did not have, and keeps those that are faults.
 func (f *Folder) logProblems(ctx context.Context, problems []manifest.Problem) {
 	said := make(map[manifest.Problem]bool, len(problems))
 	manifest.SortProblems(problems)
+	f.keepFaults(problems)
+	logged := 0
 	for _, p := range problems {
 		if !f.logged[p] && !said[p] {
-			f.log.WarnContext(ctx, "Problem in a manifest", "at", p.Place.String(), "problem", p.Message)
+			if logged++; logged <= maxLoggedProblems {
+				f.log.WarnContext(ctx, "Problem in a manifest", "at", p.Place.String(), "problem", p.Message)
+			}
 		}
 		said[p] = true
+	}
+	if logged > maxLoggedProblems {
+		f.log.WarnContext(ctx, "More problems in manifests", "problems", logged-maxLoggedProblems)
 	}
 	if len(said) == 0 && len(f.logged) > 0 {
 		f.log.InfoContext(ctx, "No more problems in the manifests")
 	}
 	f.logged = said
+}
+
+// logServed logs how many prompts of how many files are served.
+func (f *Folder) logServed(ctx context.Context) {
+	served := 0
+	for _, live := range f.published {
+		if live.err == nil {
+			served++
+		}
+	}
+	_, faults := f.Faults(0)
+	f.log.InfoContext(ctx, "Serving a folder", "folder", f.root, "prompts", served, "files", len(f.files), "faults", faults)
 }

@@ -99,11 +99,25 @@ func (d *harness) write(path, text string) {
 	require.NoError(d, os.WriteFile(d.path(path), []byte(text), 0o644))
 }
 
+// writeOld writes a file that seems to have been left alone since: one scan reads all of them.
+func (d *harness) writeOld(path, text string) {
+	d.Helper()
+	d.write(path, text)
+	old := time.Now().Add(-time.Minute)
+	require.NoError(d, os.Chtimes(d.path(path), old, old))
+}
+
 // save writes as many editors do: beside, and renamed over.
 func (d *harness) save(path, text string) {
 	d.Helper()
 	d.write(path+"~", text)
 	require.NoError(d, os.Rename(d.path(path+"~"), d.path(path)))
+}
+
+// remove removes a file.
+func (d *harness) remove(path string) {
+	d.Helper()
+	require.NoError(d, os.Remove(d.path(path)))
 }
 
 func key(name string) store.Key { return store.Key{Namespace: "default", Name: name} }
@@ -425,5 +439,32 @@ func TestOpen_NotAFolder(t *testing.T) {
 		if _, err := folder.Open(t.Context(), path, memory.New(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "give a folder that is there") {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+// TestOpen_FoldersThatLinkToEachOther: each is read once.
+func TestOpen_FoldersThatLinkToEachOther(t *testing.T) {
+	t.Parallel()
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	const folders = 12
+	name := func(i int) string { return fmt.Sprintf("p%02d", i) }
+	for i := range folders {
+		d.write(name(i)+"/f.yaml", manifest(name(i), "x"))
+		for j := range folders {
+			if j != i {
+				require.NoError(d, os.Symlink("../"+name(j), d.path(name(i)+"/"+name(j))))
+			}
+		}
+	}
+	begun := time.Now()
+	d.follow()
+	t.Logf("%d folders that link to each other were read in %s", folders, time.Since(begun).Round(time.Millisecond))
+	for i := range folders {
+		d.soonServed(name(i), "x")
+	}
+	d.save("p07/f.yaml", manifest("p07", "y"))
+	d.soonServed("p07", "y")
+	if d.log.count("Problem") > 0 {
+		t.Errorf("problems:\n%s", d.log.String())
 	}
 }

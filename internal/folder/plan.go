@@ -3,6 +3,7 @@ package folder
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,8 @@ import (
 type fileEdit struct {
 	path, name    string
 	before, after []byte
+	// set is what after says, where that was read.
+	set *manifest.Set
 }
 
 // write writes the file. It returns errMoved, and has written nothing, when the file is not as it was.
@@ -69,7 +72,7 @@ func (f *Folder) planChange(ctx context.Context, request *store.ChangeRequest) (
 	if request.Action == store.ActionDelete {
 		p.after, err = f.withoutPrompt(e, p.before)
 	} else {
-		p.after, err = f.withSpec(ctx, e, request, spec, p.before)
+		err = f.planSpec(ctx, p, request, spec)
 	}
 	return p, err
 }
@@ -94,7 +97,10 @@ func (f *Folder) expectedState(ctx context.Context, request *store.ChangeRequest
 // readForEdit reads the file of an entry, which must be as it was when the entry was read, and one that may be written.
 func (f *Folder) readForEdit(e entry) (*fileEdit, error) {
 	known := f.files[e.path]
-	if known == nil || !slices.Contains(known.set.Manifests, e.Manifest) {
+	if known == nil {
+		return nil, errMoved
+	}
+	if !slices.Contains(known.set.Manifests, e.Manifest) {
 		return nil, change.NewRefusal(store.ReasonInvalid, "%s has faults, and what is served is from before them; mend the file first", e.File)
 	}
 	p := &fileEdit{path: e.path, name: filepath.Join(f.root, filepath.FromSlash(e.path))}
@@ -104,7 +110,10 @@ func (f *Folder) readForEdit(e entry) (*fileEdit, error) {
 		return nil, errMoved
 	case err != nil:
 		return nil, err
-	case !known.isUnchanged(stat):
+	case !isSameState(known.stat, stat):
+		return nil, errMoved
+	case sha256.Sum256(content) != known.sum:
+		known.suspect = true
 		return nil, errMoved
 	case stat.Mode().Perm()&0o200 == 0:
 		return nil, change.NewRefusal(store.ReasonOwnedElsewhere, "%s is read-only; make it writable, or change it where it comes from", e.File)
@@ -113,16 +122,17 @@ func (f *Folder) readForEdit(e entry) (*fileEdit, error) {
 	return p, nil
 }
 
-// withSpec returns the file with the spec in it.
-func (f *Folder) withSpec(ctx context.Context, e entry, request *store.ChangeRequest, spec v1alpha1.PromptSpec, content []byte) ([]byte, error) {
-	after, err := edit.RewriteSpec(content, request.Key, spec)
+// planSpec plans to write the spec into the file.
+func (f *Folder) planSpec(ctx context.Context, p *fileEdit, request *store.ChangeRequest, spec v1alpha1.PromptSpec) error {
+	after, err := edit.RewriteSpec(p.before, request.Key, spec)
 	if err == nil && statesNumber(&request.Edit) {
 		after, err = f.withVersionNoted(after, request.Key)
 	}
 	if err != nil {
-		return nil, refuseInvalid(err)
+		return refuseInvalid(err)
 	}
-	return after, f.validateResult(ctx, e.File, request, after)
+	p.after = after
+	return f.validateResult(ctx, p, request)
 }
 
 func statesNumber(edit *store.Edit) bool {
@@ -167,7 +177,7 @@ func (f *Folder) planNewFile(ctx context.Context, request *store.ChangeRequest, 
 	if p.after, err = edit.FormatPrompt(promptobject.NewObject(request.Key, spec)); err != nil {
 		return nil, refuseInvalid(err)
 	}
-	return p, f.validateResult(ctx, p.name, request, p.after)
+	return p, f.validateResult(ctx, p, request)
 }
 
 // newFilePath returns the path of a new file for a key.
@@ -205,8 +215,9 @@ func reservedBy(path string) string {
 }
 
 // validateResult refuses a file in which the prompt would not be served, or would not be as asked for.
-func (f *Folder) validateResult(ctx context.Context, name string, request *store.ChangeRequest, content []byte) error {
-	set := f.reader.Read(manifest.File{Name: name, Content: content})
+func (f *Folder) validateResult(ctx context.Context, p *fileEdit, request *store.ChangeRequest) error {
+	set := f.reader.Read(manifest.File{Name: p.name, Content: p.after})
+	p.set = &set
 	var m *manifest.Manifest
 	for _, one := range set.Manifests {
 		if one.Key() == request.Key {

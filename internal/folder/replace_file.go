@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 )
 
 // errMoved says that a file is not as it was when the change was decided. Nothing was written.
@@ -14,9 +17,13 @@ var errMoved = errors.New("the file was written meanwhile")
 
 // Names of files that are being written or removed. They are hidden, so no scan reads them.
 const (
-	tempPattern    = ".lectern-*.tmp"
-	removedPattern = ".lectern-*.removed"
+	tempPrefix     = ".lectern-"
+	tempPattern    = tempPrefix + "*.tmp"
+	removedPattern = tempPrefix + "*.removed"
 )
+
+// newFileMode is the mode of a new file before the umask, which says who may read it.
+const newFileMode fs.FileMode = 0o666
 
 // replaceFile replaces a file that is still as it was, in one step; its mode stays, and a link to it too.
 func replaceFile(name string, before, after []byte) error {
@@ -32,7 +39,10 @@ func replaceFile(name string, before, after []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(part) //nolint:errcheck // what is left of it is removed by the next change
+	defer os.Remove(part)                                      //nolint:errcheck // what is left of it is removed by the next change
+	if err := os.Chmod(part, stat.Mode().Perm()); err != nil { // whatever the umask
+		return err
+	}
 	if err := replaceIfUnchanged(part, target, before, after); err != nil {
 		return err
 	}
@@ -42,7 +52,7 @@ func replaceFile(name string, before, after []byte) error {
 
 // createFile makes a file that is not there.
 func createFile(name string, content []byte) error {
-	part, err := writeTemp(filepath.Dir(name), content, 0o644)
+	part, err := writeTemp(filepath.Dir(name), content, newFileMode)
 	if err != nil {
 		return err
 	}
@@ -78,7 +88,7 @@ func moveAside(name string, before []byte) error {
 	if err := errors.Join(aside.Close(), os.Rename(name, aside.Name())); err != nil {
 		return errors.Join(movedIfGone(err), os.Remove(aside.Name()))
 	}
-	now, err := os.ReadFile(aside.Name())
+	now, err := readAfterWriters(aside.Name(), before)
 	if err != nil || !bytes.Equal(now, before) {
 		return putBack(aside.Name(), name)
 	}
@@ -117,24 +127,37 @@ func claimThenRename(part, name string) error {
 	return nil
 }
 
-// writeTemp writes a file beside where it is to go, and removes what a killed process left there: only one process has the
-// folder's lock.
-func writeTemp(folder string, content []byte, mode fs.FileMode) (name string, err error) {
-	if old, err := filepath.Glob(filepath.Join(folder, tempPattern)); err == nil {
-		for _, left := range old {
-			_ = os.Remove(left)
+// sweptFolders are those in which this process removed what a killed one left.
+var sweptFolders sync.Map
+
+// sweepTemps removes what a killed process left in a folder, once: this one leaves nothing. Only one process has the lock.
+func sweepTemps(folder string) {
+	if _, swept := sweptFolders.LoadOrStore(folder, true); swept {
+		return
+	}
+	if left, err := filepath.Glob(filepath.Join(folder, tempPattern)); err == nil {
+		for _, name := range left {
+			_ = os.Remove(name)
 		}
 	}
-	part, err := os.CreateTemp(folder, tempPattern)
+}
+
+// writeTemp writes a file beside where it is to go. Of the mode the umask takes away what nobody is to have here.
+func writeTemp(folder string, content []byte, mode fs.FileMode) (name string, err error) {
+	sweepTemps(folder)
+	// os.CreateTemp would give a mode of its own. Another container may have this number, and have been killed since.
+	name = filepath.Join(folder, strings.Replace(tempPattern, "*", strconv.Itoa(os.Getpid()), 1))
+	_ = os.Remove(name)
+	part, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return "", err
 	}
 	_, err = part.Write(content)
-	if err = errors.Join(err, part.Chmod(mode), part.Sync(), part.Close()); err != nil {
-		_ = os.Remove(part.Name())
+	if err = errors.Join(err, part.Sync(), part.Close()); err != nil {
+		_ = os.Remove(name)
 		return "", err
 	}
-	return part.Name(), nil
+	return name, nil
 }
 
 // syncFolder makes a rename durable, on systems that can. It returns no error, because the rename is done.

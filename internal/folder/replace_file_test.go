@@ -73,6 +73,20 @@ func claimed(name, content string) error {
 	return errMoved
 }
 
+// TestWriteTemp_SameProcessNumber: containers that share a folder have the same process number, and one of them may be killed at any
+// time.
+func TestWriteTemp_SameProcessNumber(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"first.yaml", "second.yaml"} {
+		if err := createFile(filepath.Join(dir, name), []byte("x")); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf(".lectern-%d.tmp", os.Getpid())), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestClaimThenRename_FailureLeavesNothing: where no file was there is none.
 func TestClaimThenRename_FailureLeavesNothing(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f.yaml")

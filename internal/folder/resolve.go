@@ -61,30 +61,63 @@ func resolveEntries(seen *scanResult, before map[store.Key]entry) (now map[store
 	return now, gone, problems
 }
 
-// sortByDepth puts fragments before what includes them.
-func sortByDepth(entries map[store.Key]entry) []store.Key {
-	depths := make(map[store.Key]int, len(entries))
+// includeGraphs knows which prompts include which, by namespace. Each manifest is parsed for that once.
+type includeGraphs struct {
+	parsed      map[store.Key]*manifest.Manifest
+	byNamespace map[string]*prompt.IncludeGraph
+}
+
+func newIncludeGraphs() *includeGraphs {
+	return &includeGraphs{parsed: map[store.Key]*manifest.Manifest{}, byNamespace: map[string]*prompt.IncludeGraph{}}
+}
+
+// update brings the graphs in step with the entries.
+func (g *includeGraphs) update(entries map[store.Key]entry) {
 	for key, e := range entries {
-		depths[key] = 0
-		if len(includedNames(e)) > 0 {
-			depths[key] = prompt.IncludeDepth(key.Name, includesIn(entries, key.Namespace))
+		g.set(key, e)
+	}
+	for key := range g.parsed {
+		if _, there := entries[key]; !there {
+			delete(g.parsed, key)
+			g.in(key.Namespace).Remove(key.Name)
 		}
 	}
-	return slices.SortedFunc(maps.Keys(entries), func(a, b store.Key) int {
+}
+
+// set brings the graph in step with one entry.
+func (g *includeGraphs) set(key store.Key, e entry) {
+	if g.parsed[key] != e.Manifest {
+		g.parsed[key] = e.Manifest
+		g.in(key.Namespace).Set(key.Name, promptobject.IncludedNames(e.Prompt))
+	}
+}
+
+// in returns the graph of a namespace.
+func (g *includeGraphs) in(namespace string) *prompt.IncludeGraph {
+	graph := g.byNamespace[namespace]
+	if graph == nil {
+		graph = &prompt.IncludeGraph{}
+		g.byNamespace[namespace] = graph
+	}
+	return graph
+}
+
+// check refuses a manifest that includes itself, or whose includes are nested too deep, as it is or as it would be.
+func (g *includeGraphs) check(m *manifest.Manifest) error {
+	key := m.Key()
+	if g.parsed[key] == m {
+		return g.in(key.Namespace).Check(key.Name)
+	}
+	return g.in(key.Namespace).CheckEdit(key.Name, promptobject.IncludedNames(m.Prompt))
+}
+
+// sortByDepth returns the keys of all entries, fragments before what includes them.
+func (g *includeGraphs) sortByDepth() []store.Key {
+	depths := make(map[store.Key]int, len(g.parsed))
+	for key := range g.parsed {
+		depths[key] = g.in(key.Namespace).Depth(key.Name)
+	}
+	return slices.SortedFunc(maps.Keys(depths), func(a, b store.Key) int {
 		return cmp.Or(cmp.Compare(depths[a], depths[b]), a.Compare(b))
 	})
-}
-
-// includesIn returns the graph of names in one namespace.
-func includesIn(entries map[store.Key]entry, namespace string) func(name string) []string {
-	return func(name string) []string {
-		if e, there := entries[store.Key{Namespace: namespace, Name: name}]; there {
-			return includedNames(e)
-		}
-		return nil
-	}
-}
-
-func includedNames(e entry) []string {
-	return promptobject.IncludedNames(e.Prompt)
 }

@@ -8,7 +8,9 @@ import (
 )
 
 // ProblemOf turns an error of the compiler into a problem where its cause stands in the file.
-func (m *Manifest) ProblemOf(err error) Problem {
+func (m *Manifest) ProblemOf(err error) Problem { return m.placeError(err).clipped() }
+
+func (m *Manifest) placeError(err error) Problem {
 	if spec, ok := errors.AsType[*prompt.SpecError](err); ok {
 		at := Locate(m.Node, "spec."+spec.Field)
 		if at.Missing != "" {

@@ -18,16 +18,16 @@ import (
 func (s Set) CompileAll() (map[store.Key]*prompt.Compiled, []Problem) {
 	c := newSetCompiler(s)
 	compiled := make(map[store.Key]*prompt.Compiled, len(s.Manifests))
-	var problems []Problem
+	problems := problemList{room: maxSetProblems}
 	for _, m := range s.Manifests {
 		result, err := c.compileManifest(m)
 		if err == nil {
 			compiled[m.Key()] = result
 		} else if !errors.Is(err, errReportedElsewhere) {
-			problems = append(problems, m.ProblemOf(err))
+			problems.report(false, false, func() Problem { return m.ProblemOf(err) })
 		}
 	}
-	return compiled, dedupeProblems(problems)
+	return compiled, problems.list("the files")
 }
 
 // errReportedElsewhere keeps one problem from being reported again for every prompt that includes it.
@@ -36,25 +36,49 @@ var errReportedElsewhere = errors.New("what is included has faults of its own")
 type setCompiler struct {
 	byKey   map[store.Key]*Manifest
 	invalid map[store.Key]bool
-	names   map[store.Key][]string
+	graphs  map[string]*prompt.IncludeGraph // by namespace
+	// results and fragments are what was compiled and parsed already: a fragment that many include is so once.
+	results   map[*Manifest]compileResult
+	fragments map[*Manifest]prompt.Fragment
+}
+
+type compileResult struct {
+	compiled *prompt.Compiled
+	err      error
 }
 
 func newSetCompiler(s Set) setCompiler {
-	c := setCompiler{byKey: make(map[store.Key]*Manifest, len(s.Manifests)), invalid: s.invalid, names: map[store.Key][]string{}}
+	c := setCompiler{
+		byKey: make(map[store.Key]*Manifest, len(s.Manifests)), invalid: s.invalid, graphs: map[string]*prompt.IncludeGraph{},
+		results: map[*Manifest]compileResult{}, fragments: map[*Manifest]prompt.Fragment{},
+	}
 	for _, m := range s.Manifests {
 		c.byKey[m.Key()] = m
+	}
+	for key, m := range c.byKey {
+		if c.graphs[key.Namespace] == nil {
+			c.graphs[key.Namespace] = &prompt.IncludeGraph{}
+		}
+		c.graphs[key.Namespace].Set(key.Name, promptobject.IncludedNames(m.Prompt))
 	}
 	return c
 }
 
+// compileManifest compiles a manifest the first time it is asked for.
 func (c setCompiler) compileManifest(m *Manifest) (*prompt.Compiled, error) {
-	includes := func(name string) []string {
-		return c.includedNames(store.Key{Namespace: m.Prompt.Namespace, Name: name})
+	result, known := c.results[m]
+	if !known {
+		result.compiled, result.err = c.compileUnknown(m)
+		c.results[m] = result
 	}
-	spec := promptobject.SpecOf(&m.Prompt.Spec)
-	if err := prompt.CheckIncludes(m.Prompt.Name, spec, includes); err != nil {
+	return result.compiled, result.err
+}
+
+func (c setCompiler) compileUnknown(m *Manifest) (*prompt.Compiled, error) {
+	if err := c.graphs[m.Key().Namespace].Check(m.Key().Name); err != nil {
 		return nil, err
 	}
+	spec := promptobject.SpecOf(&m.Prompt.Spec)
 	result, err := promptobject.ResolveAndCompile(context.Background(), c, m.Prompt.Namespace, spec)
 	if err != nil && c.isReportedElsewhere(m.Prompt.Namespace, err) {
 		return nil, errReportedElsewhere
@@ -85,19 +109,6 @@ func (c setCompiler) isReportedElsewhere(namespace string, err error) bool {
 	return err != nil
 }
 
-// includedNames returns the names a prompt of the set includes.
-func (c setCompiler) includedNames(key store.Key) []string {
-	names, known := c.names[key]
-	if known {
-		return names
-	}
-	if m := c.byKey[key]; m != nil {
-		names = promptobject.IncludedNames(m.Prompt)
-	}
-	c.names[key] = names
-	return names
-}
-
 // LoadFragments gives what the set has; a channel must be one its manifest has.
 func (c setCompiler) LoadFragments(_ context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]prompt.Fragment, error) {
 	found := map[prompt.Ref]prompt.Fragment{}
@@ -106,13 +117,22 @@ func (c setCompiler) LoadFragments(_ context.Context, namespace string, refs []p
 		if m == nil || !hasChannel(&m.Prompt.Spec, ref.Channel) {
 			continue
 		}
-		spec := promptobject.SpecOf(&m.Prompt.Spec)
-		if spec.Syntax == "" {
-			spec.Syntax = prompt.Mustache
+		fragment, known := c.fragments[m]
+		if !known {
+			fragment = newFragment(m)
+			c.fragments[m] = fragment
 		}
-		found[ref] = prompt.Fragment{Name: ref.Name, Version: 1, Syntax: spec.Syntax, Messages: spec.Messages}
+		found[ref] = fragment
 	}
 	return found, nil
+}
+
+func newFragment(m *Manifest) prompt.Fragment {
+	spec := promptobject.SpecOf(&m.Prompt.Spec)
+	if spec.Syntax == "" {
+		spec.Syntax = prompt.Mustache
+	}
+	return prompt.Fragment{Name: m.Prompt.Name, Version: 1, Syntax: spec.Syntax, Messages: spec.Messages}.RememberIncludes()
 }
 
 // hasChannel says whether a manifest with channels has this one; one without leaves them to others.

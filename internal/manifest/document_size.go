@@ -17,6 +17,27 @@ func (d *Document) validateSize() *Problem {
 	return &p
 }
 
+// validateValueCount refuses a document of very many values before anything is made of them. What can begin a value is
+// counted: in JSON just that, in YAML the commas and lines of texts, too.
+func (d *Document) validateValueCount() *Problem {
+	count, quoted := 0, false
+	for i := 0; i < len(d.Text); i++ {
+		switch c := d.Text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"' && d.jsonStream:
+			quoted = !quoted
+		case quoted:
+		case c == ',', c == ':', c == '[', c == '{', !d.jsonStream && (c == '\n' || c == '-'):
+			count++
+		}
+	}
+	if count <= maxValues {
+		return nil
+	}
+	return &Problem{Place: Place{File: d.File, Line: d.Line + 1, Column: d.column}, Message: fmt.Sprintf("the document has more than %d values, or as many commas and lines; split it", maxValues)}
+}
+
 // extent is how large and how deep a node is with its aliases filled in.
 type extent struct{ size, height int }
 

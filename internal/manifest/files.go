@@ -1,11 +1,14 @@
 package manifest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -25,45 +28,35 @@ func IsManifestName(name string) bool {
 	return false
 }
 
-// ReadFolder reads a folder with the folders in it, in order of names; hidden ones are passed over. Each file is
-// called by what name makes of its path in the folder. A file that cannot be read is a problem; one that
-// goes away meanwhile is none.
-func ReadFolder(folder fs.FS, name func(string) string) ([]File, []Problem) {
+// ReadFolder reads the manifest files of a folder as Walk finds them. A file that cannot be read is a problem; one that goes
+// away meanwhile is none. The error is that of ctx.
+func ReadFolder(ctx context.Context, root string) ([]File, []Problem, error) {
 	var files []File
 	var problems []Problem
-	failed := func(at string, err error) {
-		if errors.Is(err, fs.ErrNotExist) && at != "." {
-			return
+	for found := range Walk(ctx, root) {
+		name, err := filepath.Join(root, filepath.FromSlash(found.Path)), found.Err
+		if err == nil && !found.Stat.IsDir() {
+			var content []byte
+			if content, _, err = ReadFile(os.DirFS(root), found.Path); err == nil {
+				files = append(files, File{Name: name, Content: content})
+			}
+		}
+		if err == nil || errors.Is(err, fs.ErrNotExist) && found.Path != "." {
+			continue
 		}
 		if inner, ok := errors.AsType[*fs.PathError](err); ok {
 			err = inner.Err
 		}
-		problems = append(problems, Problem{Place: Place{File: name(at)}, Message: fmt.Sprintf("cannot be read: %v", err)})
+		problems = append(problems, Problem{Place: Place{File: name}, Message: fmt.Sprintf("cannot be read: %v", err)})
 	}
-	// The function below gives no error, so the walk gives none.
-	_ = fs.WalkDir(folder, ".", func(at string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			failed(at, err)
-		case entry.IsDir():
-			if strings.HasPrefix(entry.Name(), ".") && at != "." {
-				return fs.SkipDir
-			}
-		case IsManifestName(at):
-			content, _, err := ReadFile(folder, at)
-			if err != nil {
-				failed(at, err)
-				return nil
-			}
-			files = append(files, File{Name: name(at), Content: content})
-		}
-		return nil
-	})
-	return files, problems
+	return files, problems, ctx.Err()
 }
 
-// ReadFile gives the content of a file, one byte more than is allowed at most so that split can tell, and how the file
-// was afterwards.
+// ErrTooLarge refuses a file by its size.
+var ErrTooLarge = fmt.Errorf("the file has more than %d bytes (%d MiB); split it", MaxFile, MaxFile>>20)
+
+// ReadFile gives the content of a file, and how the file was afterwards. One that is too large is not read; one that grows
+// meanwhile has one byte more than is allowed.
 func ReadFile(folder fs.FS, name string) ([]byte, fs.FileInfo, error) {
 	before, err := fs.Stat(folder, name)
 	if err != nil {
@@ -71,6 +64,9 @@ func ReadFile(folder fs.FS, name string) ([]byte, fs.FileInfo, error) {
 	}
 	if !before.Mode().IsRegular() { // to open a pipe is to wait for who writes to it
 		return nil, nil, errors.New("it is not a regular file")
+	}
+	if before.Size() > MaxFile {
+		return nil, nil, ErrTooLarge
 	}
 	file, err := folder.Open(name)
 	if err != nil {

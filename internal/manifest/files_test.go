@@ -1,12 +1,8 @@
 package manifest
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,57 +15,6 @@ const sound = head + "  text: Hello\n"
 // named is a valid manifest with another name.
 func named(name string) string { return strings.Replace(sound, "{name: a}", "{name: "+name+"}", 1) }
 
-func TestReadFolder(t *testing.T) {
-	t.Parallel()
-	folder := fstest.MapFS{
-		"b.yaml": {Data: []byte("b")}, "a/c.yml": {Data: []byte("c")}, "d.json": {Data: []byte("d")},
-		"e.txt": {Data: []byte("e")}, ".git/f.yaml": {Data: []byte("f")}, ".g.yaml": {Data: []byte("g")},
-		"h.yaml": {Mode: fs.ModeNamedPipe},
-	}
-	files, problems := ReadFolder(folder, func(name string) string { return "x/" + name })
-	want := []File{{"x/a/c.yml", []byte("c")}, {"x/b.yaml", []byte("b")}, {"x/d.json", []byte("d")}}
-	if diff := cmp.Diff(want, files); diff != "" {
-		t.Errorf("files (-want +got)\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"x/h.yaml: cannot be read: it is not a regular file"}, said(problems)); diff != "" {
-		t.Errorf("problems (-want +got)\n%s", diff)
-	}
-}
-
-// torn is a folder whose files cannot be opened.
-type torn struct {
-	fstest.MapFS
-	err error
-}
-
-func (f torn) Open(name string) (fs.File, error) {
-	if strings.HasSuffix(name, ".yaml") {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: f.err}
-	}
-	return f.MapFS.Open(name)
-}
-
-func TestReadFolder_UnreadableFiles(t *testing.T) {
-	t.Parallel()
-	one := fstest.MapFS{"a.yaml": {Data: []byte("a")}}
-	for name, tc := range map[string]struct {
-		err  error
-		want []string
-	}{
-		"a file that went away meanwhile is none": {fs.ErrNotExist, nil},
-		"any other is a problem":                  {errors.New("broken disk"), []string{"a.yaml: cannot be read: broken disk"}},
-	} {
-		files, problems := ReadFolder(torn{one, tc.err}, func(name string) string { return name })
-		if diff := cmp.Diff(tc.want, said(problems)); diff != "" || len(files) != 0 {
-			t.Errorf("%s: %d files (-want +got)\n%s", name, len(files), diff)
-		}
-	}
-	_, problems := ReadFolder(os.DirFS("not there"), func(string) string { return "DIR" })
-	if len(problems) != 1 || problems[0].File != "DIR" {
-		t.Errorf("a folder that is not there: %v", problems)
-	}
-}
-
 func TestRead_FindsPromptsAmongOtherThings(t *testing.T) {
 	t.Parallel()
 	inList := "apiVersion: v1\nkind: List\nitems:\n- {kind: ConfigMap, apiVersion: v1}\n- apiVersion: lectern.dev/v1alpha1\n  kind: Prompt\n  metadata: {name: l, namespace: other}\n  spec: {text: x}\n"
@@ -78,32 +23,43 @@ func TestRead_FindsPromptsAmongOtherThings(t *testing.T) {
 		keys []string
 		want []string
 	}{
-		"one document":              {named("a"), []string{"default/a"}, nil},
-		"several documents":         {"# c\n---\n" + named("a") + "--- # d\n---\nkind: Service\n---\n" + named("b"), []string{"default/a", "default/b"}, nil},
-		"a List":                    {inList, []string{"other/l"}, nil},
-		"JSON with tabs":            {"{\n\t\"apiVersion\": \"lectern.dev/v1alpha1\",\n\t\"kind\": \"Prompt\",\n\t\"metadata\": {\"name\": \"j\"},\n\t\"spec\": {\"text\": \"\\ud83d\\ude00\"}\n}\n", []string{"default/j"}, nil},
-		"faults of JSON":            {"{\n\t\"apiVersion\": \"lectern.dev/v1alpha1\",\n\t\"kind\": \"Prompt\",\n\t\"metadata\": {\"name\": \"j\"},\n\t\"spec\": {\"é\": 1, \"text\": 5}\n}\n", nil, []string{`f.yaml:5:11: unknown field "spec.é"`, `f.yaml:5:27: spec.text in body must be of type string: "integer"`}},
-		"nothing":                   {"# only a comment\n", nil, nil},
-		"other kinds":               {"apiVersion: apps/v1\nkind: Deployment\n---\n- a list\n---\njust a text\n", nil, nil},
-		"what cannot be read":       {"{{ template }}\n---\n" + named("a"), []string{"default/a"}, nil},
-		"another version":           {strings.Replace(sound, "v1alpha1", "v1", 1), nil, []string{`f.yaml:1:13: apiVersion "lectern.dev/v1" does not exist; write lectern.dev/v1alpha1`}},
-		"another group":             {strings.Replace(sound, "lectern.dev", "letern.dev", 1), nil, []string{`f.yaml:1:13: apiVersion "letern.dev/v1alpha1" is not Lectern's; write lectern.dev/v1alpha1`}},
-		"no apiVersion":             {strings.Replace(sound, "apiVersion: lectern.dev/v1alpha1\n", "", 1), nil, []string{`f.yaml:1:1: apiVersion is missing; write apiVersion: lectern.dev/v1alpha1`}},
-		"another kind":              {strings.Replace(sound, "Prompt", "prompt", 1), nil, []string{`f.yaml:2:7: kind "prompt" does not exist in lectern.dev/v1alpha1; write kind: Prompt`}},
-		"no kind":                   {strings.Replace(sound, "kind: Prompt\n", "", 1), nil, []string{`f.yaml:1:1: kind is missing; write kind: Prompt`}},
-		"no name":                   {strings.Replace(sound, "name: a", "generateName: a", 1), nil, []string{`f.yaml:3:1: metadata.name: Required value: a prompt is called by its name; write name: under metadata:`}},
-		"a field twice":             {sound + "  title: a\n  title: b\n", nil, []string{`f.yaml:7:3: "title" is written twice, first in line 6; remove one`}},
-		"metadata of another form":  {strings.Replace(sound, "name: a", "name: a, labels: {a: 5}", 1), nil, []string{`f.yaml:3:33: metadata.labels.a in body must be of type string: "integer"; YAML reads 5 as a number, and text is wanted here: write a: "5"`}},
-		"a label nobody has":        {strings.Replace(sound, "name: a", "name: a, labels: {a b: c}, annotation: x", 1), nil, []string{`f.yaml:3:21: metadata.labels: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`, `f.yaml:3:39: unknown field "metadata.annotation"`}},
-		"status is passed over":     {sound + "status: {version: 3}\n", []string{"default/a"}, nil},
+		"one document":             {named("a"), []string{"default/a"}, nil},
+		"several documents":        {"# c\n---\n" + named("a") + "--- # d\n---\nkind: Service\n---\n" + named("b"), []string{"default/a", "default/b"}, nil},
+		"a List":                   {inList, []string{"other/l"}, nil},
+		"JSON with tabs":           {"{\n\t\"apiVersion\": \"lectern.dev/v1alpha1\",\n\t\"kind\": \"Prompt\",\n\t\"metadata\": {\"name\": \"j\"},\n\t\"spec\": {\"text\": \"\\ud83d\\ude00\"}\n}\n", []string{"default/j"}, nil},
+		"faults of JSON":           {"{\n\t\"apiVersion\": \"lectern.dev/v1alpha1\",\n\t\"kind\": \"Prompt\",\n\t\"metadata\": {\"name\": \"j\"},\n\t\"spec\": {\"é\": 1, \"text\": 5}\n}\n", nil, []string{`f.yaml:5:11: unknown field "spec.é"`, `f.yaml:5:27: spec.text in body must be of type string: "integer"`}},
+		"nothing":                  {"# only a comment\n", nil, nil},
+		"other kinds":              {"apiVersion: apps/v1\nkind: Deployment\n---\n- a list\n---\njust a text\n", nil, nil},
+		"what cannot be read":      {"{{ template }}\n---\n" + named("a"), []string{"default/a"}, []string{"f.yaml:1:1: YAML reads {{ at the start of a value as a mapping: put the value in quotes, or write it as a block after |; kubectl reads nothing of the file from here on"}},
+		"another version":          {strings.Replace(sound, "v1alpha1", "v1", 1), nil, []string{`f.yaml:1:13: apiVersion "lectern.dev/v1" does not exist; write lectern.dev/v1alpha1`}},
+		"another group":            {strings.Replace(sound, "lectern.dev", "letern.dev", 1), nil, []string{`f.yaml:1:13: apiVersion "letern.dev/v1alpha1" is not Lectern's; write lectern.dev/v1alpha1`}},
+		"no apiVersion":            {strings.Replace(sound, "apiVersion: lectern.dev/v1alpha1\n", "", 1), nil, []string{`f.yaml:1:1: apiVersion is missing; write apiVersion: lectern.dev/v1alpha1`}},
+		"another kind":             {strings.Replace(sound, "Prompt", "prompt", 1), nil, []string{`f.yaml:2:7: kind "prompt" does not exist in lectern.dev/v1alpha1; write kind: Prompt`}},
+		"no kind":                  {strings.Replace(sound, "kind: Prompt\n", "", 1), nil, []string{`f.yaml:1:1: kind is missing; write kind: Prompt`}},
+		"no name":                  {strings.Replace(sound, "name: a", "generateName: a", 1), nil, []string{`f.yaml:3:1: metadata.name: Required value: a prompt is called by its name; write name: under metadata:`}},
+		"a field twice":            {sound + "  title: a\n  title: b\n", nil, []string{`f.yaml:7:3: "title" is written twice, first in line 6; remove one`}},
+		"metadata of another form": {strings.Replace(sound, "name: a", "name: a, labels: {a: 5}", 1), nil, []string{`f.yaml:3:33: metadata.labels.a in body must be of type string: "integer"; YAML reads 5 as a number, and text is wanted here: write a: "5"`}},
+		"a label nobody has":       {strings.Replace(sound, "name: a", "name: a, labels: {a b: c}, annotation: x", 1), nil, []string{`f.yaml:3:21: metadata.labels: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`, `f.yaml:3:39: unknown field "metadata.annotation"`}},
+		"status is passed over":    {sound + "status: {version: 3}\n", []string{"default/a"}, nil},
+		"a wrong status":           {sound + "status: {version: three}\n", []string{"default/a"}, []string{"f.yaml:6:19: status.version: expected numeric (int or float), got string; a cluster writes status itself: kubectl apply drops it, and kubectl apply --server-side refuses the file; remove status"}},
+		"a status that is a text":  {sound + "status: fine\n", []string{"default/a"}, []string{"f.yaml:6:9: status: expected map; a cluster writes status itself: kubectl apply drops it, and kubectl apply --server-side refuses the file; remove status"}},
+		"a status nobody has":      {sound + "status: {versoin: 3}\n", nil, []string{`f.yaml:6:10: unknown field "status.versoin"`}},
+		"characters YAML lacks": {sound + "  title: \"a\\x7fb\"\n  metadata: {b: [\"\\u0080\", {\"c\\uffff\": d}]}\n  description: \"\\e\\N\\ufeff\\U0001ffff\"\n", []string{"default/a"}, []string{
+			"f.yaml:6:10: spec.title has the character U+007F, which kubectl apply takes and kubectl apply --server-side refuses; remove it",
+			"f.yaml:7:18: spec.metadata.b[0] has the character U+0080, which kubectl apply takes and kubectl apply --server-side refuses; remove it",
+			"f.yaml:7:28: a name in spec.metadata.b[1] has the character U+FFFF, which kubectl apply takes and kubectl apply --server-side refuses; remove it",
+			"f.yaml:8:16: spec.description has the character U+0085, which kubectl apply keeps and kubectl apply --server-side turns into a blank; remove it",
+		}},
+		"what a cluster writes":     {strings.Replace(sound, "name: a", "name: a, uid: b, managedFields: []", 1), []string{"default/a"}, []string{"f.yaml:3:26: metadata.uid is written by a cluster, and kubectl apply --server-side refuses it in a file; remove it", "f.yaml:3:29: metadata.managedFields is written by a cluster, and kubectl apply --server-side refuses it in a file; remove it"}},
 		"a prompt a second time":    {named("a") + "---\n" + named("a"), []string{"default/a"}, []string{"f.yaml:7:1: prompt default/a is here a second time; the first is at f.yaml:1:1; remove or rename one"}},
-		"a second document":         {sound + "...\n--- {a: b}\n", nil, []string{"f.yaml:7:1: this is not YAML: a second document begins here, which kubectl would pass over; separate documents by a line that holds nothing but ---"}},
+		"a second document":         {sound + "...\n{a: b}\n", nil, []string{"f.yaml:6:1: this is not YAML: a second document begins here, which kubectl would pass over; separate documents by a line that holds nothing but ---"}},
 		"nesting":                   {sound + "  metadata: " + strings.Repeat("{a: ", 70) + strings.Repeat("}", 70) + "\n", nil, []string{"f.yaml:6:33: more than 64 mappings and lists inside each other"}},
 		"an alias of itself":        {sound + "  metadata: &m {a: *m}\n", nil, []string{"f.yaml:6:20: the alias *m contains itself; write the value out"}},
 		"aliases of aliases":        {sound + "  metadata:\n    a: &a " + `"` + strings.Repeat("x", 1000) + `"` + bomb(8), nil, []string{"f.yaml:12:8: with its aliases filled in, the document has more than 16 MiB; write less, or without aliases"}},
 		"aliases of aliases' depth": {sound + "  metadata:\n    a: &a {a: b}\n" + ladder(70), nil, []string{"f.yaml:7:5: more than 64 mappings and lists inside each other"}},
-		"a large file":              {strings.Repeat("#", MaxFile+1), nil, []string{"f.yaml: the file has more than 16 MiB; split it"}},
-		"many documents":            {strings.Repeat("---\n", MaxDocuments+1), nil, []string{"f.yaml: the file has 10002 documents; at most 10000 are read; split it"}},
+		"a large file":              {strings.Repeat("#", MaxFile+1), nil, []string{"f.yaml: the file has more than 16777216 bytes (16 MiB); split it"}},
+		"many items":                {"kind: List # of lectern.dev/v1alpha1\nitems:\n" + strings.Repeat("- {}\n", MaxDocuments+1), nil, []string{"f.yaml:2:1: the list has 10001 items; at most 10000 are read of one, split it"}},
+		"many documents":            {strings.Repeat("---\n", MaxDocuments+1), nil, []string{"f.yaml: the file has more than 10000 documents, which is the most that is read; split it"}},
 		"anchors that are used":     {sound + "  title: &t Hello\n  category: *t\n", []string{"default/a"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +141,7 @@ func TestCompileAll_FollowsIncludes(t *testing.T) {
 			[]string{with("a", "{{x}} {{> b}}") + "  arguments: [{name: x}]\n", with("b", "Hi {{z}}")},
 			[]string{"0:5:9: fragment b, line 1, column 4: {{z}} is not a declared argument; declare it under arguments, or use one of x"},
 		},
-		"metadata that is too large": {[]string{with("a", "x") + "  metadata: {a: " + strings.Repeat("x", 17<<10) + "}\n"}, []string{"0:6:3: metadata: has 17416 bytes as compact JSON; at most 16384 (16 KiB) are allowed"}},
+		"metadata that is too large": {[]string{with("a", "x") + "  metadata: {a: " + strings.Repeat("x", 17<<10) + "}\n"}, []string{"0:6:3: metadata: has 17416 bytes as compact JSON; at most 16384 (16 KiB) are allowed; shorten its values or remove some"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,7 +11,7 @@ import (
 // parseJSONNodes gives a JSON text the nodes it would have as YAML. The YAML library reads most JSON, but not
 // tabs as indentation, nor surrogate pairs.
 func parseJSONNodes(text []byte) (*yaml.Node, error) {
-	r := jsonReader{text: text, decoder: json.NewDecoder(bytes.NewReader(text)), line: 1}
+	r := jsonReader{text: text, decoder: json.NewDecoder(bytes.NewReader(text)), line: 1, column: 1}
 	r.decoder.UseNumber()
 	return r.readNode()
 }
@@ -19,8 +19,8 @@ func parseJSONNodes(text []byte) (*yaml.Node, error) {
 type jsonReader struct {
 	text    []byte
 	decoder *json.Decoder
-	// What was counted so far: lines up to the offset, and where the last one begins.
-	offset, line, lineStart int
+	// What was counted so far: lines up to the offset, and characters of the last one.
+	offset, line, column int
 }
 
 // readNode reads one value. encoding/json bounds how deep it goes.
@@ -67,13 +67,13 @@ func (r *jsonReader) newNode() *yaml.Node {
 		at++
 	}
 	for ; r.offset < at; r.offset++ {
-		if r.text[r.offset] == '\n' {
+		switch c := r.text[r.offset]; {
+		case c == '\n':
 			r.line++
-			r.lineStart = r.offset + 1
+			r.column = 1
+		case utf8.RuneStart(c):
+			r.column++
 		}
 	}
-	return &yaml.Node{
-		Kind: yaml.ScalarNode, Style: yaml.FlowStyle,
-		Line: r.line, Column: 1 + utf8.RuneCount(r.text[r.lineStart:at]),
-	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Style: yaml.FlowStyle, Line: r.line, Column: r.column}
 }

@@ -8,6 +8,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// MaxAnnotations is how many bytes Kubernetes allows all annotations of an object together.
+const MaxAnnotations = 256 << 10
+
 // LastAppliedSize computes how many bytes the annotations would have after a `kubectl apply` without --server-side,
 // which keeps the whole object, as JSON, in one of them.
 func (m *Manifest) LastAppliedSize() (int, error) {

@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -29,82 +30,34 @@ type Manifest struct {
 // Key returns the id of the manifest's prompt.
 func (m *Manifest) Key() store.Key { return promptobject.KeyOf(m.Prompt) }
 
-// parseDocuments parses the documents of a file that hold something. Foreign is why others, which look like nothing
-// of Lectern's, cannot.
-func parseDocuments(file string, content []byte) (read []*Document, problems, foreign []Problem) {
-	all, refused := SplitDocuments(file, content)
-	if refused != nil {
-		return nil, []Problem{*refused}, nil
-	}
-	for _, d := range all {
-		switch problem := d.Parse(); {
-		case problem == nil && d.Root != nil:
-			read = append(read, d)
-		case problem != nil && d.mentionsLectern():
-			problems = append(problems, *problem)
-		case problem != nil:
-			foreign = append(foreign, *problem)
-		}
-	}
-	return read, problems, foreign
-}
-
-// ParseManifests finds the Prompts among the documents of a file.
+// ParseManifests finds the Prompts among the documents of a file. The problems are those that keep documents from being
+// read; foreign ones are of files that have nothing to do with Lectern.
 func ParseManifests(file string, content []byte) (found []*Manifest, problems, foreign []Problem) {
-	read, problems, foreign := parseDocuments(file, content)
-	for _, d := range read {
-		for _, candidate := range d.candidates() {
-			m, problem := candidate.asManifest()
-			if problem != nil {
-				problems = append(problems, *problem)
-			}
-			if m != nil {
-				found = append(found, m)
-			}
-		}
-	}
-	return found, problems, foreign
+	p := parseFile(file, content, maxFileProblems)
+	return p.manifests, p.problems.list(file), p.foreign
 }
 
-// candidate is an object of any kind.
-type candidate struct {
-	document *Document
-	node     *yaml.Node
-	object   map[string]any
-}
+// lecternGroup is the group of every kind of Lectern's.
+var lecternGroup = v1alpha1.GroupVersion.Group
 
-// candidates lists the one in the document, or those of the List it is.
-func (d *Document) candidates() []candidate {
-	object, ok := d.Value.(map[string]any)
-	if !ok {
-		return nil
-	}
-	name, _ := object["kind"].(string)
-	items, isList := object["items"].([]any)
-	if !isList || !strings.HasSuffix(name, "List") {
-		return []candidate{{document: d, node: d.Root, object: object}}
-	}
-	var all []candidate
-	for i, item := range items {
-		if object, ok := item.(map[string]any); ok {
-			all = append(all, candidate{document: d, node: ResolveAlias(Locate(d.Root, fmt.Sprintf("items[%d]", i)).Value), object: object})
-		}
-	}
-	return all
+// groupOf returns the group of the API version of an object.
+func groupOf(fields map[string]any) string {
+	version, _ := fields["apiVersion"].(string)
+	group, _, _ := strings.Cut(version, "/")
+	return group
 }
 
 // asManifest takes the object for a Prompt, passes over what is not Lectern's, and refuses what claims to be
 // Lectern's and is not.
-func (c candidate) asManifest() (*Manifest, *Problem) {
-	version, _ := c.object["apiVersion"].(string)
-	named, _ := c.object["kind"].(string)
+func (o object) asManifest() (*Manifest, *Problem) {
+	version, _ := o.fields["apiVersion"].(string)
+	named, _ := o.fields["kind"].(string)
 	at := func(field, format string, args ...any) *Problem {
-		p := c.document.problemAt(Locate(c.node, field).reportedNode(), fmt.Sprintf(format, args...))
+		p := o.document.problemAt(Locate(o.node, field).reportedNode(), fmt.Sprintf(format, args...))
 		return &p
 	}
-	group, _, _ := strings.Cut(version, "/")
 	switch {
-	case !strings.EqualFold(group, v1alpha1.GroupVersion.Group):
+	case !strings.EqualFold(groupOf(o.fields), lecternGroup):
 		if named != v1alpha1.PromptKind {
 			return nil, nil
 		}
@@ -119,26 +72,40 @@ func (c candidate) asManifest() (*Manifest, *Problem) {
 	case named != v1alpha1.PromptKind:
 		return nil, at("kind", "kind %q does not exist in %s; write kind: %s", named, version, v1alpha1.PromptKind)
 	}
+	if _, isList := o.fields["items"]; isList {
+		return nil, at("items", "kubectl takes an object with items for a list, and applies nothing of it; remove items")
+	}
 	m := &Manifest{
-		Place:    c.document.placeOf(c.node),
-		Document: c.document, Node: c.node, Object: c.object,
+		Place:    o.document.placeOf(o.node),
+		Document: o.document, Node: o.node, Object: o.fields,
 		Prompt: &v1alpha1.Prompt{},
 	}
 	m.decodePrompt()
 	return m, nil
 }
 
-// decodePrompt fills Prompt as far as the object allows: the name is wanted even of an invalid manifest.
+// decodePrompt fills Prompt as far as the object allows: the name is wanted even of an invalid manifest, and the spec where
+// only the status is wrong, which no one serves.
 func (m *Manifest) decodePrompt() {
-	text, err := json.Marshal(m.Object)
-	if err != nil || kjson.UnmarshalCaseSensitivePreserveInts(text, m.Prompt) != nil {
-		meta, _ := m.Object["metadata"].(map[string]any)
-		name, _ := meta["name"].(string)
-		namespace, _ := meta["namespace"].(string)
+	if !decodeFields(m.Object, m.Prompt) {
+		withoutStatus := maps.Clone(m.Object)
+		delete(withoutStatus, "status")
 		m.Prompt = &v1alpha1.Prompt{}
-		m.Prompt.Name, m.Prompt.Namespace = name, namespace
+		if !decodeFields(withoutStatus, m.Prompt) {
+			meta, _ := m.Object["metadata"].(map[string]any)
+			name, _ := meta["name"].(string)
+			namespace, _ := meta["namespace"].(string)
+			m.Prompt = &v1alpha1.Prompt{}
+			m.Prompt.Name, m.Prompt.Namespace = name, namespace
+		}
 	}
 	if m.Prompt.Namespace == "" {
 		m.Prompt.Namespace = promptobject.DefaultNamespace
 	}
+}
+
+// decodeFields says whether the fields of an object can be read as a Prompt, into which they are read.
+func decodeFields(fields map[string]any, into *v1alpha1.Prompt) bool {
+	text, err := json.Marshal(fields)
+	return err == nil && kjson.UnmarshalCaseSensitivePreserveInts(text, into) == nil
 }

@@ -82,7 +82,7 @@ func validateMetadataStrings(at *field.Path, fields map[string]any) field.ErrorL
 	for _, name := range []string{"labels", "annotations"} {
 		values, _ := fields[name].(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(values)) {
-			if _, ok := values[key].(string); !ok {
+			if _, ok := values[key].(string); !ok && values[key] != nil { // null is read as an empty text
 				errs = append(errs, typeError(at.Child(name).Child(key), "string", values[key]))
 			}
 		}

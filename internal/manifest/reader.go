@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	kyaml "sigs.k8s.io/yaml"
@@ -27,6 +29,7 @@ type Reader struct {
 	structural *structuralschema.Structural
 	openapi    validation.SchemaValidator
 	rules      *cel.Validator
+	applyTypes managedfields.TypeConverter
 }
 
 // NewReader compiles the schema and its CEL rules, which takes tens of milliseconds: make one and keep it.
@@ -49,34 +52,43 @@ func NewReader() (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the schema of Prompt: %w", err)
 	}
+	applyTypes, err := newApplyTypes(structural)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema of Prompt for server-side apply: %w", err)
+	}
 	return &Reader{
 		structural: structural,
 		openapi:    openapi,
 		rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
+		applyTypes: applyTypes,
 	}, nil
 }
 
 // validateManifest reports what an API server would refuse, in its words, and where.
-func (r *Reader) validateManifest(m *Manifest) []Problem {
-	if twice := m.duplicateKeys(m.Node, nil); len(twice) > 0 {
-		return twice // which of them counts is for their author to say
+func (r *Reader) validateManifest(m *Manifest, problems *problemList) {
+	known := problems.errors
+	if m.reportDuplicateKeys(m.Node, problems); problems.errors > known {
+		return // which of them counts is for their author to say
 	}
 	object := runtime.DeepCopyJSON(m.Object)
-	var problems []Problem
 	for _, path := range slices.Concat(unknownMetadataFields(object["metadata"]), r.pruneUnknownFields(object)) {
-		problems = append(problems, m.unknownFieldProblem(path))
+		problems.report(false, problems.hasRoom() && m.isNull(path), func() Problem { return m.unknownFieldProblem(path) })
 	}
 	// What a person writes into status is dropped when an object is created, and so is what has no value.
 	delete(object, "status")
 	before := runtime.DeepCopyJSON(object)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, r.structural)
-	for _, path := range removedPaths(before, object, "") {
-		problems = append(problems, m.nullWarning(path))
-	}
+	m.reportNulls(before, object, "", problems)
 	for _, fieldErr := range r.validateObject(object) {
-		problems = append(problems, m.schemaProblem(fieldErr))
+		problems.report(false, false, func() Problem { return m.schemaProblem(fieldErr) })
 	}
-	return problems
+	r.reportServerSide(m, problems)
+}
+
+// isNull says whether a path leads to a key without a value.
+func (m *Manifest) isNull(path string) bool {
+	at := Locate(m.Node, path)
+	return at.Missing == "" && ResolveAlias(at.Value).ShortTag() == "!!null"
 }
 
 // pruneUnknownFields takes fields the schema does not have out of the object, and gives their paths.
@@ -86,9 +98,29 @@ func (r *Reader) pruneUnknownFields(object map[string]any) []string {
 
 // validateObject checks an object in the order of an API server.
 func (r *Reader) validateObject(object map[string]any) field.ErrorList {
+	var lists listCheck
+	lists.checkFields(object, r.structural, nil)
+	errs := lists.wrongItems // of very many it is enough to say these
+	if len(errs) <= maxFileProblems {
+		errs = r.validateFields(object, len(lists.tooMany) == 0)
+	}
+	errs = slices.Concat(lists.tooMany, errs)
+	slices.SortStableFunc(errs, compareFieldErrors) // some come in the order of a map
+	return errs
+}
+
+// compareFieldErrors orders errors in one way; of the items of a list, by their index.
+func compareFieldErrors(a, b *field.Error) int {
+	return cmp.Or(cmp.Compare(len(a.Field), len(b.Field)), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Detail, b.Detail))
+}
+
+func (r *Reader) validateFields(object map[string]any, withRules bool) field.ErrorList {
 	errs := validateMetadata(object["metadata"])
 	errs = append(errs, validation.ValidateCustomResource(nil, object, r.openapi)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
+	if !withRules {
+		return errs
+	}
 	for _, fieldErr := range errs {
 		switch fieldErr.Type {
 		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:

@@ -2,23 +2,30 @@ package manifest
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
 // schemaProblem turns an error of the schema into a problem where it is in the file.
 func (m *Manifest) schemaProblem(fieldErr *field.Error) Problem {
+	key, isKey := fieldErr.BadValue.(string)
+	fieldErr = abbreviateValue(fieldErr)
 	path, message := fieldErr.Field, fieldErr.Error()
 	if path == "<nil>" || path == "" {
-		// Only the rule for names is one of the whole object.
+		// Only the rule for names is one of the whole object. The format of a number has its path in the words.
 		path, message = "metadata.name", fieldErr.Detail
+		if of, found := strings.CutPrefix(message, "Checked value must be "); found {
+			of, at, _ := strings.Cut(of, " in ")
+			path, message = at, at+" must be "+of
+		}
 	}
 	at := Locate(m.Node, path)
-	switch key, isKey := fieldErr.BadValue.(string); {
+	switch {
 	case isKey && key != "" && at.Value.Kind == yaml.MappingNode:
 		// A key of labels or annotations, which the path does not name.
 	case fieldErr.Type == field.ErrorTypeInvalid, fieldErr.Type == field.ErrorTypeTypeInvalid:
@@ -29,13 +36,46 @@ func (m *Manifest) schemaProblem(fieldErr *field.Error) Problem {
 		}
 	}
 	if fieldErr.Type == field.ErrorTypeTooLong {
-		// What the schema counts, and the library calls bytes.
-		message = strings.TrimSuffix(message, " bytes") + " characters"
+		if !isMapping(at) { // the schema counts characters, and the library calls them bytes
+			message = strings.TrimSuffix(message, " bytes") + " characters"
+		}
+		message += lengthRemedy(at, path)
 	}
 	if hint := m.valueHint(at, fieldErr); hint != "" {
 		message += "; " + hint
 	}
 	return m.Document.problemAt(at.reportedNode(), message)
+}
+
+// abbreviateValue returns an error that repeats no more of a value than a message may.
+func abbreviateValue(fieldErr *field.Error) *field.Error {
+	short := *fieldErr
+	switch value := fieldErr.BadValue.(type) {
+	case string:
+		short.BadValue = abbreviateText(value)
+	case map[string]any, []any:
+		short.BadValue = field.OmitValueType{}
+	}
+	return &short
+}
+
+// isMapping reports whether what is at a location is a mapping, as labels and annotations are.
+func isMapping(at Location) bool {
+	n := ResolveAlias(at.Value)
+	return n != nil && n.Kind == yaml.MappingNode
+}
+
+// lengthRemedy says how long a text is that is too long, and what to do about it.
+func lengthRemedy(at Location, path string) string {
+	remedy := "shorten it"
+	if strings.HasSuffix(path, ".text") {
+		remedy = prompt.TextRemedy
+	}
+	n := ResolveAlias(at.Value)
+	if n == nil || at.Missing != "" || isMapping(at) {
+		return "; " + remedy
+	}
+	return fmt.Sprintf("; it has %d; %s", utf8.RuneCountInString(n.Value), remedy)
 }
 
 // unknownFieldProblem names a field the schema does not have, and what there is.
@@ -52,58 +92,22 @@ func (m *Manifest) unknownFieldProblem(path string) Problem {
 	return m.Document.problemAt(node, message)
 }
 
-// nullWarning warns of a key without a value, which counts as not written.
-func (m *Manifest) nullWarning(path string) Problem {
-	at := Locate(m.Node, path)
-	p := m.Document.problemAt(at.reportedNode(), fmt.Sprintf("nothing is written after %s, so it counts as not there; write a value, or remove the line", keyOf(at)))
-	p.Warning = true
-	return p
-}
-
-// removedPaths gives the paths of what one tree has and the other has not, in order.
-func removedPaths(before, after any, path string) []string {
-	var paths []string
-	switch was := before.(type) {
-	case map[string]any:
-		is, _ := after.(map[string]any)
-		for _, key := range slices.Sorted(maps.Keys(was)) {
-			at := strings.TrimPrefix(path+"."+key, ".")
-			if value, stays := is[key]; stays {
-				paths = append(paths, removedPaths(was[key], value, at)...)
-			} else {
-				paths = append(paths, at)
-			}
-		}
-	case []any:
-		is, _ := after.([]any)
-		for i := range min(len(was), len(is)) {
-			paths = append(paths, removedPaths(was[i], is[i], fmt.Sprintf("%s[%d]", path, i))...)
-		}
-	}
-	return paths
-}
-
-// duplicateKeys finds keys written twice, of which only one would count. Aliases are followed.
-func (m *Manifest) duplicateKeys(n *yaml.Node, found []Problem) []Problem {
+// reportDuplicateKeys finds keys written twice, of which only one would count.
+func (m *Manifest) reportDuplicateKeys(n *yaml.Node, problems *problemList) {
 	if n.Kind == yaml.MappingNode {
-		first := map[string]*yaml.Node{}
+		first := make(map[string]*yaml.Node, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if before, ok := first[key.Value]; ok {
-				found = append(found, m.Document.problemAt(key, fmt.Sprintf("%q is written twice, first in line %d; remove one", key.Value, before.Line)))
+				problems.report(false, false, func() Problem {
+					return m.Document.problemAt(key, fmt.Sprintf("%s is written twice, first in line %d; remove one", quoteShort(key.Value), before.Line))
+				})
 				continue
 			}
 			first[key.Value] = key
 		}
 	}
 	for _, c := range n.Content {
-		found = m.duplicateKeys(c, found)
+		m.reportDuplicateKeys(c, problems)
 	}
-	return found
-}
-
-// dedupeProblems removes problems of the same place in the same words.
-func dedupeProblems(problems []Problem) []Problem {
-	SortProblems(problems)
-	return slices.Compact(problems)
 }

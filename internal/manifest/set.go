@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"slices"
-	"sort"
 
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -37,63 +35,52 @@ func (s Set) IsInvalid(key store.Key) bool { return s.invalid[key] }
 func (r *Reader) Read(files ...File) Set {
 	set := Set{InvalidDocuments: map[Fingerprint]bool{}, invalid: map[store.Key]bool{}}
 	first := map[store.Key]Place{}
+	unmade := 0
 	for _, file := range files {
-		found, problems, foreign := ParseManifests(file.Name, file.Content)
-		marked := map[*Document]bool{}
-		for _, m := range found {
-			said := r.validateManifest(m)
-			if !marked[m.Document] {
-				marked[m.Document] = true
-				said = append(said, m.tagAndAnchorProblems()...)
-			}
-			problems = append(problems, said...)
-			key := m.Key()
-			sound := !slices.ContainsFunc(said, func(p Problem) bool { return !p.Warning })
-			if before, twice := first[key]; twice {
-				problems = append(problems, Problem{Place: m.Place, Message: fmt.Sprintf("prompt %s is here a second time; the first is at %s; remove or rename one", key, before)})
-				continue
-			}
-			if key.Name != "" {
-				first[key] = m.Place
-			}
-			if sound {
-				set.Manifests = append(set.Manifests, m)
-			} else {
-				set.invalid[key] = true
-			}
+		p := parseFile(file.Name, file.Content, min(maxFileProblems, maxSetProblems-len(set.Problems)))
+		r.readManifests(&set, p, first)
+		for d := range p.refused {
+			set.InvalidDocuments[fingerprintOf(d.Text)] = true
 		}
-		set.markInvalid(file, slices.Concat(problems, foreign))
-		set.Problems = append(set.Problems, capProblems(file.Name, dedupeProblems(problems))...)
-		set.Foreign = append(set.Foreign, capProblems(file.Name, foreign)...)
+		set.Problems = append(set.Problems, p.problems.list(file.Name)...)
+		set.Foreign = append(set.Foreign, p.foreign[:min(len(p.foreign), maxFileProblems, maxSetProblems-min(len(set.Foreign), maxSetProblems))]...)
+		if len(p.problems.made) == 0 {
+			unmade += p.problems.unmade
+		}
 	}
 	SortProblems(set.Problems)
+	if unmade > 0 {
+		last := set.Problems[len(set.Problems)-1].Place
+		set.Problems = append(set.Problems, Problem{Place: last, Message: fmt.Sprintf("%d more problems in further files; mend these first", unmade), rest: true})
+	}
 	return set
 }
 
-// markInvalid notes the documents of a file that problems are in.
-func (s *Set) markInvalid(file File, problems []Problem) {
-	all, refused := SplitDocuments(file.Name, file.Content)
-	if refused != nil {
-		all = []*Document{{Text: file.Content}}
-	}
-	blamed := map[*Document]bool{}
-	for _, p := range problems {
-		if !p.Warning {
-			behind := sort.Search(len(all), func(i int) bool { return all[i].Line >= p.Line })
-			blamed[all[max(behind-1, 0)]] = true
+// readManifests takes what is valid of a file into the set.
+func (r *Reader) readManifests(set *Set, p *parsedFile, first map[store.Key]Place) {
+	tagged := map[*Document]bool{}
+	for _, m := range p.manifests {
+		before := p.problems.refusals()
+		r.validateManifest(m, &p.problems)
+		if !tagged[m.Document] {
+			tagged[m.Document] = true
+			m.reportTagsAndAnchors(&p.problems)
+		}
+		if p.problems.refusals() > before {
+			p.refused[m.Document] = true
+		}
+		key := m.Key()
+		if place, twice := first[key]; twice {
+			p.refuse(m.Document, Problem{Place: m.Place, Message: fmt.Sprintf("prompt %s is here a second time; the first is at %s; remove or rename one", key, place)})
+			continue
+		}
+		if key.Name != "" {
+			first[key] = m.Place
+		}
+		if p.problems.refusals() == before && !p.refused[m.Document] {
+			set.Manifests = append(set.Manifests, m)
+		} else {
+			set.invalid[key] = true
 		}
 	}
-	for d := range blamed {
-		s.InvalidDocuments[fingerprintOf(d.Text)] = true
-	}
-}
-
-// capProblems keeps a file that is wrong all through from drowning the others.
-func capProblems(file string, problems []Problem) []Problem {
-	const enough = 100
-	if len(problems) <= enough {
-		return problems
-	}
-	more := Problem{Place: problems[enough-1].Place, Message: fmt.Sprintf("%d more problems in %s; mend these first", len(problems)-enough, file)}
-	return append(problems[:enough:enough], more)
 }

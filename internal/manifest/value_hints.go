@@ -25,15 +25,15 @@ func (m *Manifest) valueHint(at Location, fieldErr *field.Error) string {
 	case plain && n.Value == "":
 		return "nothing is written after " + keyOf(at) + "; write a value, or remove the line"
 	case plain && wanted == "string":
-		return fmt.Sprintf("YAML reads %s as %s, and text is wanted here: write %s", n.Value, readAsType(fieldErr), correctedEntry(at, strconv.Quote(n.Value)))
+		return fmt.Sprintf("YAML reads %s as %s, and text is wanted here: write %s", abbreviateText(n.Value), readAsType(fieldErr), correctedEntry(at, strconv.Quote(abbreviateText(n.Value))))
 	case n.Kind == yaml.MappingNode && wanted == "string" && isTemplate(n):
 		return "YAML reads {{ at the start of a value as a mapping: put the value in quotes, as in " + keyOf(at) + ` "{{name}} …", or write it as a block after ` + keyOf(at) + " |"
 	case n.Kind == yaml.ScalarNode && !plain && (wanted == "integer" || wanted == "boolean"):
-		return fmt.Sprintf("in quotes it is text: write %s", correctedEntry(at, n.Value))
+		return fmt.Sprintf("in quotes it is text: write %s", correctedEntry(at, abbreviateText(n.Value)))
 	case n.Kind == yaml.ScalarNode && wanted == "array" && strings.Contains(n.Value, ","):
-		return fmt.Sprintf("a list stands in brackets: write %s", correctedEntry(at, "["+n.Value+"]"))
+		return fmt.Sprintf("a list stands in brackets: write %s", correctedEntry(at, "["+abbreviateText(n.Value)+"]"))
 	case n.Kind == yaml.ScalarNode && wanted == "array":
-		return fmt.Sprintf("a list stands in brackets, even of one: write %s", correctedEntry(at, "["+n.Value+"]"))
+		return fmt.Sprintf("a list stands in brackets, even of one: write %s", correctedEntry(at, "["+abbreviateText(n.Value)+"]"))
 	}
 	return ""
 }
@@ -67,15 +67,21 @@ func keyOf(at Location) string {
 	return at.Key.Value + ":"
 }
 
-// correctedEntry writes the line with another value. For one item of a list in brackets it is the whole list, all of
+// maxCorrectedItems is how long a list may be that a message repeats.
+const maxCorrectedItems = 8
+
+// correctedEntry writes the line with another value. For one item of a short list in brackets it is the whole list, all of
 // whose items need the same care.
 func correctedEntry(at Location, value string) string {
 	if at.Key != nil || at.Parent == nil || at.Parent.Style&yaml.FlowStyle == 0 {
 		return keyOf(at) + " " + value
 	}
+	if len(at.Parent.Content) > maxCorrectedItems {
+		return value
+	}
 	items := make([]string, len(at.Parent.Content))
 	for i, item := range at.Parent.Content {
-		items[i] = strconv.Quote(ResolveAlias(item).Value)
+		items[i] = strconv.Quote(abbreviateText(ResolveAlias(item).Value))
 	}
 	return "[" + strings.Join(items, ", ") + "]"
 }
@@ -93,10 +99,10 @@ func brokenFlowHint(at Location) string {
 	return "inside { } a comma ends a value: put text with a comma in quotes"
 }
 
-// tagAndAnchorProblems finds what YAML takes out of a text without a word: tags and anchors.
-func (m *Manifest) tagAndAnchorProblems() []Problem {
+// reportTagsAndAnchors finds what YAML takes out of a text without a word: tags and anchors.
+func (m *Manifest) reportTagsAndAnchors(problems *problemList) {
 	used := map[*yaml.Node]bool{}
-	var anchored, tagged []*yaml.Node
+	var anchored []*yaml.Node
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
 		if n.Kind == yaml.AliasNode {
@@ -107,23 +113,20 @@ func (m *Manifest) tagAndAnchorProblems() []Problem {
 			anchored = append(anchored, n)
 		}
 		if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
-			tagged = append(tagged, n)
+			problems.report(false, false, func() Problem {
+				return m.Document.problemAt(n, fmt.Sprintf("YAML takes %s for a tag and drops it; put the text in quotes: %s", n.Tag, quoteShort(strings.TrimSpace(n.Tag+" "+n.Value))))
+			})
 		}
 		for _, c := range n.Content {
 			walk(c)
 		}
 	}
 	walk(m.Document.Root)
-	var found []Problem
-	for _, n := range tagged {
-		found = append(found, m.Document.problemAt(n, fmt.Sprintf("YAML takes %s for a tag and drops it; put the text in quotes: %s", n.Tag, strconv.Quote(strings.TrimSpace(n.Tag+" "+n.Value)))))
-	}
 	for _, n := range anchored {
 		if !used[n] {
-			p := m.Document.problemAt(n, fmt.Sprintf("YAML takes &%s for an anchor and drops it, and nothing uses it; put the text in quotes: %s", n.Anchor, strconv.Quote(strings.TrimSpace("&"+n.Anchor+" "+n.Value))))
-			p.Warning = true
-			found = append(found, p)
+			problems.report(true, false, func() Problem {
+				return m.Document.problemAt(n, fmt.Sprintf("YAML takes &%s for an anchor and drops it, and nothing uses it; put the text in quotes: %s", n.Anchor, quoteShort(strings.TrimSpace("&"+n.Anchor+" "+n.Value))))
+			})
 		}
 	}
-	return found
 }

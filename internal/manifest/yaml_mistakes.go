@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,7 +14,10 @@ var messageLine = regexp.MustCompile(`^(?:yaml: )?line ([0-9]+): `)
 
 // syntaxProblem explains why a document cannot be read, and how to write what was probably meant.
 func (d *Document) syntaxProblem(err error) *Problem {
-	message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "), "yaml: ")
+	message := err.Error()
+	for _, prefix := range []string{"error converting YAML to JSON: ", "error unmarshaling JSON: ", "while decoding JSON: ", "yaml: "} {
+		message = strings.TrimPrefix(message, prefix)
+	}
 	line := 1
 	if found := messageLine.FindStringSubmatch(message); found != nil {
 		message = message[len(found[0]):]
@@ -24,15 +28,33 @@ func (d *Document) syntaxProblem(err error) *Problem {
 	lines := d.lines()
 	line = min(max(line, 1), len(lines))
 	column := 1
+	if line == 1 {
+		column = d.column
+	}
 	if at, where, hint := findMistakeNear(lines, line, message); hint != "" {
 		line, column, message = at, where, hint
 	} else {
-		message = "this is not YAML: " + strings.Replace(message, "found unexpected end of stream", "a quote is opened and never closed", 1)
+		language := "YAML"
+		if d.jsonStream {
+			language = "JSON"
+		}
+		message = "this is not " + language + ": " + strings.Replace(message, "found unexpected end of stream", "a quote is opened and never closed", 1)
 		if strings.Contains(message, "mapping values are not allowed") {
 			message += "; check how far the line is indented"
 		}
+		if d.separated && strings.Contains(message, "never closed") {
+			message += fmt.Sprintf("; the --- in line %d ends the document, even inside quotes: indent it if it belongs to a text", d.Line+len(lines))
+		}
 	}
 	return &Problem{Place: Place{File: d.File, Line: d.Line + line, Column: column}, Message: message}
+}
+
+// separatorProblem explains a line that kubectl takes for the end of a document and does not understand.
+func (d *Document) separatorProblem() *Problem {
+	line := strings.TrimSpace(d.lines()[d.badSeparator-1])
+	return &Problem{Place: Place{File: d.File, Line: d.Line + d.badSeparator, Column: 1}, Message: fmt.Sprintf(
+		"--- at the start of a line ends a document, and kubectl refuses the file for what stands beside it: %s; if the line belongs to a text, indent it; else write --- alone",
+		quoteShort(line))}
 }
 
 // A yamlMistake is a line people write that YAML reads otherwise.

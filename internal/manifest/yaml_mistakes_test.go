@@ -48,7 +48,7 @@ func TestRead_ExplainsYAMLMistakes(t *testing.T) {
 		"nothing after a key": {
 			"  text: Hello\n  title:",
 			[]string{
-				`f.yaml:6:3: warning: nothing is written after title:, so it counts as not there; write a value, or remove the line`,
+				`f.yaml:6:3: nothing is written after title:, which kubectl apply drops and kubectl apply --server-side refuses; write a value, or remove the line`,
 			},
 		},
 		"a year as title": {

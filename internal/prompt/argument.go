@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // compileArguments returns what the compiled prompt takes: the declared ones, or without a declaration one
@@ -48,7 +50,7 @@ func declaredNames(declared []Argument) string {
 	if len(declared) == 0 {
 		return "arguments is empty, so declare it there, or leave arguments out to have every placeholder become one"
 	}
-	return fmt.Sprintf("declare it under arguments, or use one of %s", truncate(joinNames(declared), 200))
+	return fmt.Sprintf("declare it under arguments, or use one of %s", excerpt.Truncate(joinNames(declared), 200))
 }
 
 func joinNames(arguments []Argument) string {
@@ -61,7 +63,7 @@ func joinNames(arguments []Argument) string {
 
 func inferArguments(asked placeholders) ([]Argument, error) {
 	if len(asked.names) > MaxArguments {
-		return nil, &LimitError{Problem: fmt.Sprintf("the texts have %d different placeholders; at most %d are allowed", len(asked.names), MaxArguments)}
+		return nil, &LimitError{Problem: fmt.Sprintf("the texts have %d different placeholders; at most %d are allowed; join some, or split the prompt", len(asked.names), MaxArguments)}
 	}
 	var found []Argument
 	for _, name := range asked.names {
@@ -82,7 +84,7 @@ func validateDeclarations(spec Spec) error {
 		return &SpecError{"arguments", "a Plain prompt has no placeholders, so it cannot declare arguments; use syntax Mustache or Simple"}
 	}
 	if len(spec.Arguments) > MaxArguments {
-		return &SpecError{"arguments", fmt.Sprintf("%d arguments; at most %d are allowed", len(spec.Arguments), MaxArguments)}
+		return &SpecError{"arguments", fmt.Sprintf("%d arguments; at most %d are allowed; join some, or split the prompt", len(spec.Arguments), MaxArguments)}
 	}
 	seen := map[string]bool{}
 	for i, d := range spec.Arguments {
@@ -106,7 +108,7 @@ func validateArgumentName(field, name string, syntax Syntax) error {
 	case isIdentifier(name):
 		return nil
 	case name == "" || len(name) > MaxName || !isWord(name):
-		return &SpecError{field, fmt.Sprintf("%q is not a name: 1 to %d letters, digits and '_'", truncate(name, 80), MaxName)}
+		return &SpecError{field, fmt.Sprintf("%q is not a name: 1 to %d letters, digits and '_'", excerpt.Truncate(name, 80), MaxName)}
 	case syntax != Simple:
 		return &SpecError{field, fmt.Sprintf("%q starts with a digit, which only syntax Simple allows", name)}
 	default:
@@ -117,7 +119,7 @@ func validateArgumentName(field, name string, syntax Syntax) error {
 // validateDeclaration validates one declaration apart from its name.
 func validateDeclaration(field string, d Declaration) error {
 	if !slices.Contains([]Type{"", String, Integer, Number, Boolean}, d.Type) {
-		return &SpecError{field + ".type", fmt.Sprintf("%q is not one of String, Integer, Number, Boolean", truncate(string(d.Type), 80))}
+		return &SpecError{field + ".type", fmt.Sprintf("%q is not one of String, Integer, Number, Boolean", excerpt.Truncate(string(d.Type), 80))}
 	}
 	if err := validateText(field+".description", d.Description, MaxDescription); err != nil {
 		return err
@@ -146,7 +148,7 @@ func validateDeclaration(field string, d Declaration) error {
 
 func validateEnum(field string, d Declaration) error {
 	if len(d.Enum) > MaxEnum {
-		return &SpecError{field, fmt.Sprintf("%d values; at most %d are allowed", len(d.Enum), MaxEnum)}
+		return &SpecError{field, fmt.Sprintf("%d values; at most %d are allowed; remove some, or leave enum out and describe the values", len(d.Enum), MaxEnum)}
 	}
 	for i, value := range d.Enum {
 		at := fmt.Sprintf("%s[%d]", field, i)

@@ -3,17 +3,19 @@ package prompt
 import (
 	"fmt"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // valueProblem says why value is not of the type, or nothing.
 func (t Type) valueProblem(value string) string {
 	switch {
 	case t == Integer && !isInteger(value):
-		return fmt.Sprintf("%q is not an Integer; write a whole number, such as 5", truncate(value, 80))
+		return fmt.Sprintf("%q is not an Integer; write a whole number, such as 5", excerpt.Truncate(value, 80))
 	case t == Number && !isNumber(value):
-		return fmt.Sprintf("%q is not a Number; write one as JSON does, such as 0.5 or 1e6", truncate(value, 80))
+		return fmt.Sprintf("%q is not a Number; write one as JSON does, such as 0.5 or 1e6", excerpt.Truncate(value, 80))
 	case t == Boolean && value != "true" && value != "false":
-		return fmt.Sprintf("%q is not a Boolean; write true or false", truncate(value, 80))
+		return fmt.Sprintf("%q is not a Boolean; write true or false", excerpt.Truncate(value, 80))
 	default:
 		return ""
 	}
@@ -62,5 +64,5 @@ func isDigits(s string) bool {
 }
 
 func notOneOf(value string, allowed []string) string {
-	return fmt.Sprintf("%q is not one of %s", truncate(value, 80), truncate(strings.Join(allowed, ", "), 400))
+	return fmt.Sprintf("%q is not one of %s", excerpt.Truncate(value, 80), excerpt.Truncate(strings.Join(allowed, ", "), 400))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gowebpki/jcs"
 )
@@ -127,8 +128,8 @@ func sourcesOf(messages []Message) []*source {
 	return all
 }
 
-// IncludedRefs returns the includes in a spec's own texts, each once, in order of first appearance. Only
-// Mustache has includes. More than Compile would expand are a *LimitError, so that nobody fetches
+// IncludedRefs returns the includes in a spec's own texts, each once, in order of first appearance; they keep
+// nothing of the texts in memory. Only Mustache has includes. More than Compile would expand are a *LimitError, so that nobody fetches
 // them.
 func IncludedRefs(spec Spec) ([]Ref, error) {
 	if spec.Syntax != Mustache && spec.Syntax != "" {
@@ -143,6 +144,9 @@ func IncludedRefs(spec Spec) ([]Ref, error) {
 // IncludedRefs returns the includes in the text of a stored fragment, as the function gives them for a
 // spec.
 func (f Fragment) IncludedRefs() ([]Ref, error) {
+	if f.Remembered != nil {
+		return f.Remembered.Refs, f.Remembered.Err
+	}
 	if f.Syntax != Mustache {
 		return nil, nil
 	}
@@ -151,6 +155,14 @@ func (f Fragment) IncludedRefs() ([]Ref, error) {
 		src.fragment = Ref{Name: f.Name, Selector: Selector{Version: f.Version}}.String()
 	}
 	return collectRefs(all)
+}
+
+// RememberIncludes returns the fragment with what it includes, so that many prompts that include it parse it for that once.
+func (f Fragment) RememberIncludes() Fragment {
+	var known FragmentIncludes
+	known.Refs, known.Err = f.IncludedRefs()
+	f.Remembered = &known
+	return f
 }
 
 func collectRefs(all []*source) ([]Ref, error) {
@@ -169,14 +181,14 @@ func collectRefs(all []*source) ([]Ref, error) {
 			if total++; total > MaxIncludes {
 				return nil, src.newLimitError(t.at, "more than %d includes", MaxIncludes)
 			}
-			if seen[t.ref] {
+			if seen[*t.ref] {
 				continue
 			}
 			if len(refs) == MaxFragments {
 				return nil, src.newLimitError(t.at, "more than %d different fragments", MaxFragments)
 			}
-			seen[t.ref] = true
-			refs = append(refs, t.ref)
+			seen[*t.ref] = true
+			refs = append(refs, Ref{Name: strings.Clone(t.ref.Name), Selector: Selector{Version: t.ref.Version, Channel: strings.Clone(t.ref.Channel)}})
 		}
 	}
 	return refs, nil

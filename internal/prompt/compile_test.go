@@ -191,7 +191,7 @@ func TestCompile_TemplateErrors(t *testing.T) {
 		"over a line end":        {"{{\na}}", `line 1, column 1: {{\na}} is not a tag: a name is letters, digits and '_'; for literal braces use syntax Simple or Plain`},
 		"JSON":                   {`{"a": {{"b": 1}}}`, `line 1, column 7: {{"b": 1}} is not a tag: a name is letters, digits and '_'; for literal braces use syntax Simple or Plain`},
 		"leading digit":          {"{{1st}}", `line 1, column 1: {{1st}} starts with a digit; a name starts with a letter or '_' (syntax Simple allows a digit)`},
-		"long name":              {"{{" + strings.Repeat("n", 65) + "}}", `line 1, column 1: {{` + strings.Repeat("n", 40) + `…}} is longer than the 64 characters a name may have`},
+		"long name":              {"{{" + strings.Repeat("n", 65) + "}}", `line 1, column 1: {{` + strings.Repeat("n", 40) + `…}} has a name of 65 characters; at most 64 are allowed; shorten it`},
 		"two braces of three":    {"{{{a}} b", `line 1, column 1: {{{a}} needs three closing braces; write {{name}} for a value, or use syntax Simple or Plain for literal braces`},
 		"include of a path":      {"{{> a/b}}", `line 1, column 1: include {{> a/b}}: "a/b" is not the name of a prompt: at most 63 lower-case letters, digits and '-', starting and ending with a letter or digit`},
 		"include of version 0":   {"{{> a@0}}", `line 1, column 1: include {{> a@0}}: "0" is neither a version nor a channel: write @3 for version 3, or @production for a channel (a lower-case letter, then letters, digits and '-', at most 36)`},
@@ -240,7 +240,7 @@ func TestCompile_TemplateErrorPlaces(t *testing.T) {
 		"undeclared in a fragment":   {two("{{> sign@3}}"), &TemplateError{Where{Message: 2, Fragment: "sign@3", Line: 2, Column: 4}, "{{who}} is not a declared argument; declare it under arguments, or use one of a"}},
 		"none declared":              {none, &TemplateError{Where{Line: 1, Column: 1}, "{{x}} is not a declared argument; arguments is empty, so declare it there, or leave arguments out to have every placeholder become one"}},
 		"undeclared in Simple":       {simple, &TemplateError{Where{Line: 2, Column: 2}, "{{b}} is not a declared argument; declare it under arguments, or use one of a"}},
-		"long name in Simple":        {Spec{Syntax: Simple, Messages: text("{{" + strings.Repeat("n", 65) + "}}").Messages}, &TemplateError{Where{Line: 1, Column: 1}, "{{" + strings.Repeat("n", 40) + "…}} is longer than the 64 characters a name may have"}},
+		"long name in Simple":        {Spec{Syntax: Simple, Messages: text("{{" + strings.Repeat("n", 65) + "}}").Messages}, &TemplateError{Where{Line: 1, Column: 1}, "{{" + strings.Repeat("n", 40) + "…}} has a name of 65 characters; at most 64 are allowed; shorten it"}},
 		"a Simple fragment":          {two("{{> simple}}"), &TemplateError{Where{Message: 2, Line: 1, Column: 1}, "{{> simple}} includes a prompt whose syntax is Simple; only Mustache prompts can be included"}},
 		"a fragment of two messages": {two("{{> talk}}"), &TemplateError{Where{Message: 2, Line: 1, Column: 1}, "{{> talk}} includes a prompt of 2 messages; only a prompt of one message can be included"}},
 	} {

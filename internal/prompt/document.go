@@ -2,10 +2,7 @@ package prompt
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
-
-	"github.com/gowebpki/jcs"
 )
 
 // Syntax is how a text is read.
@@ -110,6 +107,17 @@ func (d *Document) AsWritten() []Message {
 	return d.Messages
 }
 
+// TextBytes returns how many bytes the texts have: as served, and as written where that is another text.
+func (d *Document) TextBytes() int64 {
+	n := 0
+	for _, messages := range [][]Message{d.Messages, d.Source} {
+		for _, message := range messages {
+			n += len(message.Text)
+		}
+	}
+	return int64(n)
+}
+
 // JoinTexts returns messages as one text, with a blank line between two.
 func JoinTexts(messages []Message) string {
 	texts := make([]string, len(messages))
@@ -141,6 +149,14 @@ type Fragment struct {
 	Version  int64
 	Syntax   Syntax
 	Messages []Message
+	// Remembered is set by RememberIncludes.
+	Remembered *FragmentIncludes
+}
+
+// FragmentIncludes is what IncludedRefs answers of a Fragment.
+type FragmentIncludes struct {
+	Refs []Ref
+	Err  error
 }
 
 // Included says which version of another prompt a compiled prompt contains, and how it was asked
@@ -160,23 +176,4 @@ type Compiled struct {
 	// Includes lists every fragment version that went in, directly or through another fragment, in
 	// order of name, version and selector. It is not part of the Digest.
 	Includes []Included
-}
-
-// UnmarshalJSON reads a Document as it was stored. A store may keep JSON with other blanks and
-// another order of names; the metadata is brought back to the form Compile gave it.
-func (d *Document) UnmarshalJSON(text []byte) error {
-	type plain Document
-	var p plain
-	if err := json.Unmarshal(text, &p); err != nil {
-		return err
-	}
-	if len(p.Metadata) > 0 {
-		canonical, err := jcs.Transform(p.Metadata)
-		if err != nil {
-			return fmt.Errorf("metadata: %w", err)
-		}
-		p.Metadata = canonical
-	}
-	*d = Document(p)
-	return nil
 }

@@ -3,6 +3,8 @@ package prompt
 import (
 	"fmt"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // Where is a place in the text of a prompt or of a fragment it includes.
@@ -94,11 +96,11 @@ func (e *IncludeError) Error() string {
 func (e *IncludeError) Problem() string {
 	switch {
 	case e.Fault == IncludeCycle:
-		return fmt.Sprintf("includes form a cycle: %s; remove one of them", strings.Join(e.Path, " → "))
+		return fmt.Sprintf("includes form a cycle: %s; remove one of them", excerpt.List(e.Path, " → "))
 	case e.Fault == IncludeTooDeep && e.Path == nil:
 		return fmt.Sprintf("includes are nested %d deep, and at most %d are allowed", e.Depth, MaxDepth)
 	case e.Fault == IncludeTooDeep:
-		return fmt.Sprintf("includes are nested more than %d deep: %s", MaxDepth, strings.Join(e.Path, " → "))
+		return fmt.Sprintf("includes are nested more than %d deep: %s", MaxDepth, excerpt.List(e.Path, " → "))
 	case len(e.Refs) == 1:
 		return fmt.Sprintf("fragment %s is not published in this namespace; publish it or correct the include", e.Refs[0])
 	default:
@@ -106,13 +108,13 @@ func (e *IncludeError) Problem() string {
 	}
 }
 
-// JoinRefs lists references for a sentence.
+// JoinRefs lists references for a sentence, not all of many.
 func JoinRefs(refs []Ref) string {
 	names := make([]string, len(refs))
 	for i, ref := range refs {
 		names[i] = ref.String()
 	}
-	return strings.Join(names, ", ")
+	return excerpt.List(names, ", ")
 }
 
 // ArgumentFault is the kind of thing that is wrong with an argument of a render.
@@ -138,17 +140,5 @@ func (e *ArgumentError) Error() string {
 	if e.Argument == "" {
 		return e.Problem
 	}
-	return fmt.Sprintf("argument %q: %s", truncate(e.Argument, 80), e.Problem)
-}
-
-// truncate shortens what a message quotes, so that an answer never carries a whole document back.
-func truncate(s string, characters int) string {
-	seen := 0
-	for i := range s {
-		if seen == characters {
-			return s[:i] + "…"
-		}
-		seen++
-	}
-	return s
+	return fmt.Sprintf("argument %q: %s", excerpt.Truncate(e.Argument, 80), e.Problem)
 }

@@ -49,8 +49,15 @@ type expansion struct {
 	size    int // bytes written, all messages
 	missing *IncludeError
 
-	text   strings.Builder // the message being written, in normal form
-	tokens []token         // what text must read as
+	text    strings.Builder // the message being written, in normal form
+	written []writtenToken  // what text must read as
+}
+
+// writtenToken is what a token must read as. There may be a hundred thousand, so it is small.
+type writtenToken struct {
+	name string // of a tag
+	at   int32
+	kind kind
 }
 
 type parsed struct {
@@ -66,7 +73,7 @@ func (e *expansion) expandMessage(src *source) (string, error) {
 	}
 	e.text.Reset()
 	e.text.Grow(len(src.text))
-	e.tokens = e.tokens[:0]
+	e.written = e.written[:0]
 	if err := e.expandTokens(src, tokens); err != nil {
 		return "", err
 	}
@@ -105,7 +112,7 @@ func (e *expansion) expandInclude(src *source, t token) error {
 	if err != nil || p.src == nil {
 		return err
 	}
-	e.stack = append(e.stack, t.ref)
+	e.stack = append(e.stack, *t.ref)
 	err = e.expandTokens(p.src, p.tokens)
 	e.stack = e.stack[:len(e.stack)-1]
 	return err
@@ -129,7 +136,7 @@ func (e *expansion) checkIncludeStack(src *source, t token) error {
 
 // parseFragment parses a fragment at its first include; parsed.src is nil when the fragment is missing.
 func (e *expansion) parseFragment(src *source, t token) (parsed, error) {
-	if p, ok := e.parsed[t.ref]; ok {
+	if p, ok := e.parsed[*t.ref]; ok {
 		return p, nil
 	}
 	if len(e.parsed) == MaxFragments {
@@ -138,14 +145,14 @@ func (e *expansion) parseFragment(src *source, t token) (parsed, error) {
 	if e.parsed == nil {
 		e.parsed = map[Ref]parsed{}
 	}
-	f, ok := e.fragments[t.ref]
+	f, ok := e.fragments[*t.ref]
 	if !ok {
 		if e.missing == nil {
 			where := src.position(t.at)
 			e.missing = &IncludeError{Fault: IncludeMissing, Where: &where}
 		}
-		e.missing.Refs = append(e.missing.Refs, t.ref)
-		e.parsed[t.ref] = parsed{}
+		e.missing.Refs = append(e.missing.Refs, *t.ref)
+		e.parsed[*t.ref] = parsed{}
 		return parsed{}, nil
 	}
 	if f.Syntax != Mustache {
@@ -162,7 +169,7 @@ func (e *expansion) parseFragment(src *source, t token) (parsed, error) {
 	if p.tokens, err = parseMustache(p.src, asWritten); err != nil {
 		return parsed{}, err
 	}
-	e.parsed[t.ref] = p
+	e.parsed[*t.ref] = p
 	e.included = append(e.included, Included{Name: t.ref.Name, Version: f.Version, Selector: t.ref.Selector.String()})
 	return p, nil
 }
@@ -186,9 +193,13 @@ func (e *expansion) writeToken(src *source, t token) error {
 		e.nesting--
 	}
 	e.placeholders.add(t, src)
-	joined := t.kind == literal && len(e.tokens) > 0 && e.tokens[len(e.tokens)-1].kind == literal
+	joined := t.kind == literal && len(e.written) > 0 && e.written[len(e.written)-1].kind == literal
 	if !joined {
-		e.tokens = append(e.tokens, token{kind: t.kind, text: t.text, at: written})
+		name := t.text
+		if t.kind == literal {
+			name = ""
+		}
+		e.written = append(e.written, writtenToken{kind: t.kind, name: name, at: int32(written)}) //nolint:gosec // at most MaxExpanded
 	}
 	e.text.WriteString(text)
 	e.size += len(text)
@@ -199,8 +210,8 @@ func (e *expansion) writeToken(src *source, t token) error {
 // what was written. writeToken keeps it; this holds writeToken to it.
 func (e *expansion) readsBack(text string) bool {
 	tokens, err := parseMustache(&source{text: text}, exact)
-	return err == nil && slices.EqualFunc(tokens, e.tokens, func(a, b token) bool {
-		return a.kind == b.kind && a.at == b.at && (a.kind == literal || a.text == b.text)
+	return err == nil && slices.EqualFunc(tokens, e.written, func(read token, written writtenToken) bool {
+		return read.kind == written.kind && read.at == int(written.at) && (read.kind == literal || read.text == written.name)
 	})
 }
 

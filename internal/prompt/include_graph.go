@@ -1,65 +1,141 @@
 package prompt
 
-import "slices"
+import (
+	"slices"
+)
 
-// CheckIncludes refuses a prompt that includes itself, and one whose includes are nested deeper than MaxDepth, on the
-// graph of names, before anything is read from a store: a pin counts as its name. includes gives the names that
-// another prompt of the namespace includes as it is now, published or not; it is asked at most once for each.
-//
-// The error is an *IncludeError.
-func CheckIncludes(name string, spec Spec, includes func(name string) []string) error {
-	own := IncludedNames(spec)
-	if len(own) == 0 {
-		return nil
+// IncludeGraph knows which prompts of a namespace include which, by the names in their texts as they are now, published or
+// not: a pin counts as its name. What it found out about a prompt it remembers until the includes of one change, so that many
+// prompts that are checked one after the other cost one walk. The zero value is empty. It is not safe for concurrent use.
+type IncludeGraph struct {
+	includes map[string][]string
+	verdicts map[string]includeVerdict
+	visits   int
+}
+
+// includeVerdict is what is known of a prompt. The depth of one that is cyclic is 0: what a member of a cycle includes is not
+// followed, because such a prompt is taken as it was last published.
+type includeVerdict struct {
+	cyclic bool
+	depth  int
+	// cycle is found when it is asked for.
+	cycle []string
+}
+
+// Set says what a prompt includes. The names are kept in order, each once, and are not the caller's any more.
+func (g *IncludeGraph) Set(name string, includes []string) {
+	slices.Sort(includes)
+	includes = slices.Compact(includes)
+	g.forgetVerdicts(name, includes)
+	if g.includes == nil {
+		g.includes = map[string][]string{}
 	}
-	known := map[string][]string{name: own}
-	edges := func(of string) []string {
-		names, ok := known[of]
-		if !ok {
-			names = includes(of)
-			known[of] = names
+	g.includes[name] = includes
+}
+
+// Remove says that a prompt is not there any more.
+func (g *IncludeGraph) Remove(name string) {
+	g.forgetVerdicts(name, nil)
+	delete(g.includes, name)
+}
+
+// forgetVerdicts forgets what is known if other includes of a prompt may change it: whatever depends on the prompt was found
+// by a walk over it.
+func (g *IncludeGraph) forgetVerdicts(name string, includes []string) {
+	if _, walked := g.verdicts[name]; walked && !slices.Equal(g.includes[name], includes) {
+		g.verdicts = nil
+	}
+}
+
+// Includes returns the names a prompt includes, in order.
+func (g *IncludeGraph) Includes(name string) []string { return g.includes[name] }
+
+// Visits returns how many prompts were walked over so far.
+func (g *IncludeGraph) Visits() int { return g.visits }
+
+// Check refuses a prompt that includes itself, and one whose includes are nested deeper than MaxDepth, before anything is
+// read from a store. The error is an *IncludeError.
+func (g *IncludeGraph) Check(name string) error {
+	v := g.verdictOf(name)
+	if v.cyclic {
+		if v.cycle == nil {
+			v.cycle = g.findCycle(name)
+			g.verdicts[name] = v
 		}
-		return names
+		return &IncludeError{Fault: IncludeCycle, Path: slices.Clone(v.cycle)}
 	}
-	if cycle := findCycle(name, edges); cycle != nil {
-		return &IncludeError{Fault: IncludeCycle, Path: cycle}
-	}
-	if depth := IncludeDepth(name, edges); depth > MaxDepth {
-		return &IncludeError{Fault: IncludeTooDeep, Depth: depth}
+	if v.depth > MaxDepth {
+		return &IncludeError{Fault: IncludeTooDeep, Depth: v.depth}
 	}
 	return nil
 }
 
-// IncludedNames returns the names a spec includes, each once. One that does not parse includes nothing: it cannot be
-// published either.
+// CheckEdit is Check for a prompt as it would be with other includes; the graph stays as it is.
+func (g *IncludeGraph) CheckEdit(name string, includes []string) error {
+	before, known := g.includes[name]
+	defer func() {
+		if known {
+			g.Set(name, before)
+		} else {
+			g.Remove(name)
+		}
+	}()
+	g.Set(name, includes)
+	return g.Check(name)
+}
+
+// Depth tells how many includes lie on the longest way down from name: 0 for a prompt without any. A member of a cycle has no
+// end; its depth is MaxDepth+1.
+func (g *IncludeGraph) Depth(name string) int {
+	v := g.verdictOf(name)
+	if v.cyclic {
+		return MaxDepth + 1
+	}
+	return v.depth
+}
+
+// verdictOf walks over what can be reached from name and is not known yet, each prompt once.
+func (g *IncludeGraph) verdictOf(name string) includeVerdict {
+	if v, known := g.verdicts[name]; known {
+		return v
+	}
+	if g.verdicts == nil {
+		g.verdicts = map[string]includeVerdict{}
+	}
+	w := componentWalk{graph: g, seen: map[string]*componentNode{}}
+	w.visit(name)
+	return g.verdicts[name]
+}
+
+// IncludedNames returns the names a spec includes, in order, each once. One that does not parse includes nothing: it cannot
+// be published either.
 func IncludedNames(spec Spec) []string {
 	refs, err := IncludedRefs(spec)
 	if err != nil {
 		return nil
 	}
+	return NamesOf(refs)
+}
+
+// NamesOf returns the names in references, in order, each once.
+func NamesOf(refs []Ref) []string {
 	var names []string
 	for _, ref := range refs {
-		if !slices.Contains(names, ref.Name) {
-			names = append(names, ref.Name)
-		}
+		names = append(names, ref.Name)
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // findCycle finds a shortest cycle that name is a member of, as [a b c a], or nil when there is none. It
 // starts at its smallest name, so that its members print the same one.
-//
-// includes gives the names a prompt includes, whatever their selectors; it is asked once for each
-// prompt that can be reached.
-func findCycle(name string, includes func(string) []string) []string {
+func (g *IncludeGraph) findCycle(name string) []string {
 	from := map[string]string{}
 	queue := []string{name}
 	for len(queue) > 0 {
 		at := queue[0]
 		queue = queue[1:]
-		next := slices.Clone(includes(at))
-		slices.Sort(next)
-		for _, to := range next {
+		for _, to := range g.includes[at] {
 			if to == name {
 				return startAtSmallest(pathBetween(from, name, at))
 			}
@@ -88,29 +164,16 @@ func startAtSmallest(cycle []string) []string {
 	return append(rotated, rotated[0])
 }
 
-// IncludeDepth tells how many includes lie on the longest way down from name: 0 for a prompt without any.
-// What the members of a cycle include is not followed, because such a prompt is taken as it was
-// last published. A member of a cycle itself has no end; its depth is MaxDepth+1.
-//
-// It is linear in what can be reached, and asks includes once for each prompt.
-func IncludeDepth(name string, includes func(string) []string) int {
-	w := componentWalk{includes: includes, seen: map[string]*componentNode{}}
-	m := w.visit(name)
-	if m.cyclic {
-		return MaxDepth + 1
-	}
-	return m.depth
-}
-
 // componentWalk finds strongly connected components (Tarjan). A component is complete after everything it
 // reaches, which is when its depth can be told.
 type componentWalk struct {
-	includes func(string) []string
-	seen     map[string]*componentNode
-	open     []*componentNode
+	graph *IncludeGraph
+	seen  map[string]*componentNode
+	open  []*componentNode
 }
 
 type componentNode struct {
+	name       string
 	order, low int
 	open       bool
 	cyclic     bool
@@ -118,12 +181,17 @@ type componentNode struct {
 }
 
 func (w *componentWalk) visit(name string) *componentNode {
-	m := &componentNode{order: len(w.seen), low: len(w.seen), open: true}
+	w.graph.visits++
+	m := &componentNode{name: name, order: len(w.seen), low: len(w.seen), open: true}
 	w.seen[name] = m
 	w.open = append(w.open, m)
-	for _, to := range w.includes(name) {
+	for _, to := range w.graph.includes[name] {
 		next := w.seen[to]
 		if next == nil {
+			if v, known := w.graph.verdicts[to]; known {
+				m.depth = max(m.depth, v.depth+1)
+				continue
+			}
 			next = w.visit(to)
 		}
 		if next.open {
@@ -152,5 +220,6 @@ func (w *componentWalk) closeComponent(m *componentNode) {
 		if len(members) > 1 || member.cyclic {
 			member.cyclic, member.depth = true, 0
 		}
+		w.graph.verdicts[member.name] = includeVerdict{cyclic: member.cyclic, depth: member.depth}
 	}
 }

@@ -2,27 +2,27 @@ package prompt
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-// edges reads "a>b a>c" as who includes whom, and counts how often each prompt is asked about.
-func edges(written string) (includes func(string) []string, asked map[string]int) {
-	graph := map[string][]string{}
+// graphOf reads "a>b a>c" as who includes whom.
+func graphOf(written string) *IncludeGraph {
+	includes := map[string][]string{}
 	for edge := range strings.FieldsSeq(written) {
 		from, to, _ := strings.Cut(edge, ">")
-		graph[from] = append(graph[from], to)
+		includes[from] = append(includes[from], to)
 	}
-	asked = map[string]int{}
-	return func(name string) []string {
-		asked[name]++
-		return graph[name]
-	}, asked
+	var g IncludeGraph
+	for name, names := range includes {
+		g.Set(name, names)
+	}
+	return &g
 }
 
-func TestCheckIncludes(t *testing.T) {
+func TestIncludeGraph_Check(t *testing.T) {
 	including := func(names ...string) Spec {
 		text := "x"
 		for _, name := range names {
@@ -48,15 +48,14 @@ func TestCheckIncludes(t *testing.T) {
 		"what is Plain includes nothing": {Spec{Syntax: Plain, Messages: []Message{{Role: User, Text: "{{> own}}"}}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked := map[string]int{}
-			err := CheckIncludes("own", tc.spec, func(name string) []string { asked[name]++; return others[name] })
+			var g IncludeGraph
+			for name, names := range others {
+				g.Set(name, slices.Clone(names))
+			}
+			g.Set("own", IncludedNames(tc.spec))
+			err := g.Check("own")
 			if got := fmt.Sprint(err); got != tc.want && (err != nil || tc.want != "") {
 				t.Errorf("got %s, want %q", got, tc.want)
-			}
-			for name, times := range asked {
-				if times > 1 {
-					t.Errorf("%s was asked for %d times", name, times)
-				}
 			}
 		})
 	}
@@ -78,9 +77,12 @@ func TestFindCycle(t *testing.T) {
 		"of equal length the first in order": {"a>z z>a a>b b>a", map[string]string{"a": "a b a", "z": "a z a"}},
 	} {
 		for from, want := range tc.want {
-			includes, _ := edges(tc.graph)
-			if got := strings.Join(findCycle(from, includes), " "); got != want {
+			g := graphOf(tc.graph)
+			if got := strings.Join(g.findCycle(from), " "); got != want {
 				t.Errorf("%s: from %s got %q, want %q", name, from, got, want)
+			}
+			if err := g.Check(from); (err != nil) != (want != "") {
+				t.Errorf("%s: the check of %s gives %v", name, from, err)
 			}
 		}
 	}
@@ -103,15 +105,14 @@ func TestIncludeDepth(t *testing.T) {
 		"a cycle met from its middle": {"p>b b>c c>a a>b a>z", map[string]int{"p": 1}},
 	} {
 		for from, want := range tc.want {
-			includes, _ := edges(tc.graph)
-			if got := IncludeDepth(from, includes); got != want {
+			if got := graphOf(tc.graph).Depth(from); got != want {
 				t.Errorf("%s: from %s got %d, want %d", name, from, got, want)
 			}
 		}
 	}
 }
 
-// A ladder has 2^n ways down; each prompt is asked about once all the same.
+// A ladder has 2^n ways down; each prompt is walked over once all the same, and for all questions together.
 func TestIncludeGraph_IsWalkedOnce(t *testing.T) {
 	t.Parallel()
 	var ladder strings.Builder
@@ -119,26 +120,74 @@ func TestIncludeGraph_IsWalkedOnce(t *testing.T) {
 	for i := range rungs {
 		fmt.Fprintf(&ladder, "l%d>l%d l%d>r%d r%d>l%d r%d>r%d ", i, i+1, i, i+1, i, i+1, i, i+1)
 	}
-	for name, walk := range map[string]func(func(string) []string){
-		"Cycle": func(includes func(string) []string) {
-			if got := findCycle("l0", includes); got != nil {
-				t.Errorf("Cycle found %v", got)
+	g := graphOf(ladder.String())
+	for i := range rungs {
+		for _, side := range "lr" {
+			name := fmt.Sprintf("%c%d", side, i)
+			if got := g.Depth(name); got != rungs-i {
+				t.Fatalf("the depth of %s is %d, want %d", name, got, rungs-i)
 			}
-		},
-		"Depth": func(includes func(string) []string) {
-			if got := IncludeDepth("l0", includes); got != rungs {
-				t.Errorf("Depth is %d, want %d", got, rungs)
+			_ = g.Check(name)
+		}
+	}
+	if want := 2*rungs + 2; g.Visits() != want {
+		t.Errorf("%d prompts were walked over, want %d", g.Visits(), want)
+	}
+}
+
+// TestIncludeGraph_Changes changes a graph step by step, and holds what is remembered to a graph made anew.
+func TestIncludeGraph_Changes(t *testing.T) {
+	t.Parallel()
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	random := rand.New(rand.NewPCG(1, 2))
+	var g IncludeGraph
+	now := map[string][]string{}
+	for step := range 3000 {
+		name := names[random.IntN(len(names))]
+		if random.IntN(4) == 0 {
+			g.Remove(name)
+			delete(now, name)
+		} else {
+			var includes []string
+			for range random.IntN(3) {
+				includes = append(includes, names[random.IntN(len(names))])
 			}
-		},
-	} {
-		includes, asked := edges(ladder.String())
-		walk(includes)
-		want := map[string]int{"l0": 1}
-		for i := range rungs {
-			want[fmt.Sprintf("l%d", i+1)], want[fmt.Sprintf("r%d", i+1)] = 1, 1
+			now[name] = slices.Clone(includes)
+			g.Set(name, includes)
 		}
-		if diff := cmp.Diff(want, asked); diff != "" {
-			t.Errorf("%s asked (-want +got):\n%s", name, diff)
+		asked := names[random.IntN(len(names))]
+		_ = g.CheckEdit(names[random.IntN(len(names))], []string{asked})
+		var fresh IncludeGraph
+		for name, includes := range now {
+			fresh.Set(name, slices.Clone(includes))
 		}
+		if got, want := fmt.Sprint(g.Check(asked), g.Depth(asked)), fmt.Sprint(fresh.Check(asked), fresh.Depth(asked)); got != want {
+			t.Fatalf("step %d: %s of %v gives %s, want %s", step, asked, now, got, want)
+		}
+	}
+}
+
+// TestIncludeGraph_KeepsWhatNobodyWalked: a prompt that is new, as when a thousand are created, changes nothing for those that
+// are known.
+func TestIncludeGraph_KeepsWhatNobodyWalked(t *testing.T) {
+	t.Parallel()
+	var g IncludeGraph
+	const pages = 1000
+	for i := range 50 {
+		g.Set(fmt.Sprint("f", i), nil)
+	}
+	for i := range pages {
+		name := fmt.Sprint("p", i)
+		includes := make([]string, 50)
+		for k := range includes {
+			includes[k] = fmt.Sprint("f", k)
+		}
+		g.Set(name, includes)
+		if err := g.Check(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := pages + 50; g.Visits() != want {
+		t.Errorf("%d prompts were walked over, want %d", g.Visits(), want)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gowebpki/jcs"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // CanonicalMetadata writes a JSON object of metadata as canonical JSON, so that equal objects give equal Digests
@@ -32,10 +34,10 @@ func CanonicalMetadata(raw json.RawMessage) (json.RawMessage, error) {
 	}
 	canonical, err := jcs.Transform(raw)
 	if err != nil {
-		return fail("is not JSON that can be kept: %v", err)
+		return fail("is not JSON that can be kept: %s", excerpt.Truncate(err.Error(), 200))
 	}
 	if len(canonical) > MaxMetadata {
-		return fail("has %d bytes as compact JSON; at most %d (%d KiB) are allowed", len(canonical), MaxMetadata, MaxMetadata>>10)
+		return fail("has %d bytes as compact JSON; at most %d (%d KiB) are allowed; shorten its values or remove some", len(canonical), MaxMetadata, MaxMetadata>>10)
 	}
 	return canonical, nil
 }
@@ -52,7 +54,7 @@ func metadataProblem(raw []byte) string {
 			return ""
 		}
 		if err != nil {
-			return fmt.Sprintf("is not JSON: %v", err)
+			return fmt.Sprintf("is not JSON: %s", excerpt.Truncate(err.Error(), 200))
 		}
 		if first && token != json.Delim('{') {
 			return "must be a JSON object, such as {\"owner\": \"ops\"}"
@@ -82,7 +84,7 @@ func numberProblem(text string) string {
 	value, err := strconv.ParseFloat(text, 64)
 	whole := !strings.ContainsAny(text, ".eE")
 	if err != nil || math.IsInf(value, 0) || whole && math.Abs(value) >= 1<<53 {
-		return fmt.Sprintf("the number %s cannot be kept exactly; write it as a string", truncate(text, 40))
+		return fmt.Sprintf("the number %s cannot be kept exactly; write it as a string", excerpt.Truncate(text, 40))
 	}
 	return ""
 }

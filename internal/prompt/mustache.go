@@ -26,7 +26,7 @@ type token struct {
 	// at is the offset in the source.
 	at int
 	// ref is set in an include.
-	ref Ref
+	ref *Ref
 }
 
 // reading is how strictly a text is read.
@@ -48,10 +48,16 @@ type parser struct {
 	open []int
 }
 
+// maxPreallocated bounds the tokens room is made for before it is known that the text parses.
+const maxPreallocated = 1 << 16
+
 // parseMustache reads a text in Mustache. It never recurses, and looks at each character a bounded number
 // of times.
 func parseMustache(src *source, how reading) ([]token, error) {
 	p := parser{src: src, reading: how}
+	if tags := strings.Count(src.text, "{{"); tags > 0 {
+		p.tokens = make([]token, 0, min(2*tags+1, maxPreallocated))
+	}
 	at := 0
 	for {
 		next := strings.Index(src.text[at:], "{{")
@@ -150,7 +156,8 @@ func (p *parser) parseTag(start int) (t token, stop int, err error) {
 	}
 	t.text = strings.Trim(name, " \t")
 	if t.kind == include {
-		t.ref, err = ParseRef(t.text)
+		ref, err := ParseRef(t.text)
+		t.ref = &ref
 		if err != nil {
 			return token{}, 0, p.src.newTemplateError(start, "include %s: %v", quoteTag(content), err)
 		}

@@ -1,9 +1,12 @@
 package prompt
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 const (
@@ -31,7 +34,7 @@ func (r Ref) String() string { return r.Name + r.Selector.String() }
 func ParseRef(s string) (Ref, error) {
 	name, selector, selected := strings.Cut(s, "@")
 	if !isPromptName(name) {
-		return Ref{}, fmt.Errorf("%q is not the name of a prompt: at most %d lower-case letters, digits and '-', starting and ending with a letter or digit", truncate(name, 80), maxPromptName)
+		return Ref{}, fmt.Errorf("%q is not the name of a prompt: at most %d lower-case letters, digits and '-', starting and ending with a letter or digit", excerpt.Truncate(name, 80), maxPromptName)
 	}
 	if !selected {
 		return Ref{Name: name}, nil
@@ -50,8 +53,11 @@ func ParseSelector(s string) (Selector, error) {
 		return Selector{Channel: s}, nil
 	}
 	version, err := strconv.ParseInt(s, 10, 64)
+	if isRange := errors.Is(err, strconv.ErrRange); isRange && s[0] != '-' || err == nil && version > MaxVersion {
+		return Selector{}, fmt.Errorf("%q is not a version: their numbers go up to %d", excerpt.Truncate(s, 80), int64(MaxVersion))
+	}
 	if err != nil || version < 1 || strconv.FormatInt(version, 10) != s {
-		return Selector{}, fmt.Errorf("%q is neither a version nor a channel: write @3 for version 3, or @production for a channel (a lower-case letter, then letters, digits and '-', at most %d)", truncate(s, 80), maxChannelName)
+		return Selector{}, fmt.Errorf("%q is neither a version nor a channel: write @3 for version 3, or @production for a channel (a lower-case letter, then letters, digits and '-', at most %d)", excerpt.Truncate(s, 80), maxChannelName)
 	}
 	return Selector{Version: version}, nil
 }

@@ -20,7 +20,7 @@ func TestParseRef(t *testing.T) {
 		"a--b":                          {Name: "a--b"},
 		long:                            {Name: long},
 		"a@3":                           {"a", version(3)},
-		"a@9223372036854775807":         {"a", version(9223372036854775807)},
+		"a@9007199254740991":            {"a", version(MaxVersion)},
 		"a@production":                  {"a", channel("production")},
 		"a@latest":                      {"a", channel("latest")},
 		"a@v3-":                         {"a", channel("v3-")},
@@ -41,7 +41,7 @@ func TestParseRef_Refuses(t *testing.T) {
 	t.Parallel()
 	for _, written := range []string{
 		"", "@", "@3", "a@", "A", "a_b", "a.b", "ns.a@3", "a/b", "-a", "a-", "a b", " a", "é", strings.Repeat("a", 64),
-		"a@0", "a@-1", "a@+1", "a@01", "a@1.0", "a@9223372036854775808", "a@0x1", "a@1_0", "a@３",
+		"a@0", "a@-1", "a@+1", "a@01", "a@1.0", "a@9223372036854775808", "a@9007199254740992", "a@-9223372036854775809", "a@0x1", "a@1_0", "a@３",
 		"a@3a", "a@Production", "a@-a", "a@a_b", "a@a@b", "a@3@4", "a@ 3", "a@" + strings.Repeat("a", 37),
 	} {
 		if got, err := ParseRef(written); err == nil {
@@ -55,6 +55,15 @@ func TestSelector_String(t *testing.T) {
 	for want, s := range map[string]Selector{"": {}, "@3": {Version: 3}, "@production": {Channel: "production"}} {
 		if got := s.String(); got != want {
 			t.Errorf("%+v is written %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestParseRef_VersionTooLarge(t *testing.T) {
+	for _, number := range []string{"9007199254740992", "9223372036854775807", "99999999999999999999"} {
+		_, err := ParseRef("a@" + number)
+		if want := `"` + number + `" is not a version: their numbers go up to 9007199254740991`; err == nil || err.Error() != want {
+			t.Errorf("@%s gives %v, want %s", number, err, want)
 		}
 	}
 }

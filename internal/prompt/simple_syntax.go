@@ -24,7 +24,7 @@ func parseSimple(src *source) ([]token, error) {
 			continue
 		}
 		if len(name) > MaxName {
-			return nil, src.newTemplateError(start, "%s is longer than the %d characters a name may have", quoteTag(name), MaxName)
+			return nil, src.newTemplateError(start, "%s has a name of %d characters; at most %d are allowed; shorten it", quoteTag(name), len(name), MaxName)
 		}
 		if literalFrom < start {
 			tokens = append(tokens, token{kind: literal, text: text[literalFrom:start], at: literalFrom})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // validateSpec refuses what the schema of the custom resource refuses too, so that a prompt that
@@ -13,7 +15,7 @@ func validateSpec(spec Spec) error {
 	switch spec.Syntax {
 	case Mustache, Simple, Plain:
 	default:
-		return &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", truncate(string(spec.Syntax), 80))}
+		return &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", excerpt.Truncate(string(spec.Syntax), 80))}
 	}
 	for _, f := range []struct {
 		field, value string
@@ -42,7 +44,7 @@ func validateText(field, value string, limit int) error {
 		return err
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
-		return &SpecError{field, fmt.Sprintf("has %d characters; at most %d are allowed", n, limit)}
+		return &SpecError{field, fmt.Sprintf("has %d characters; at most %d are allowed; shorten it", n, limit)}
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func storableProblem(value string) string {
 
 func validateTags(tags []string) error {
 	if len(tags) > MaxTags {
-		return &SpecError{"tags", fmt.Sprintf("%d tags; at most %d are allowed", len(tags), MaxTags)}
+		return &SpecError{"tags", fmt.Sprintf("%d tags; at most %d are allowed; remove some", len(tags), MaxTags)}
 	}
 	for i, tag := range tags {
 		field := fmt.Sprintf("tags[%d]", i)
@@ -90,17 +92,17 @@ func validateMessages(messages []Message) error {
 		return &SpecError{"messages", "there is none; write text, or at least one message"}
 	}
 	if len(messages) > MaxMessages {
-		return &LimitError{Problem: fmt.Sprintf("%d messages; at most %d are allowed", len(messages), MaxMessages)}
+		return &LimitError{Problem: fmt.Sprintf("%d messages; at most %d are allowed; join some, or split the prompt", len(messages), MaxMessages)}
 	}
 	size := 0
 	for i, m := range messages {
 		if m.Role != User && m.Role != Assistant {
-			return &SpecError{fmt.Sprintf("messages[%d].role", i), fmt.Sprintf("%q is not one of user, assistant", truncate(string(m.Role), 80))}
+			return &SpecError{fmt.Sprintf("messages[%d].role", i), fmt.Sprintf("%q is not one of user, assistant", excerpt.Truncate(string(m.Role), 80))}
 		}
 		size += len(m.Text)
 	}
 	if size > MaxText {
-		return &LimitError{Problem: fmt.Sprintf("the texts together have %d bytes; at most %d (%d KiB) are allowed", size, MaxText, MaxText>>10)}
+		return &LimitError{Problem: fmt.Sprintf("the texts together have %d bytes; at most %d (%d KiB) are allowed; %s", size, MaxText, MaxText>>10, TextRemedy)}
 	}
 	for i, m := range messages {
 		if err := validateStorable(fmt.Sprintf("messages[%d].text", i), m.Text); err != nil {

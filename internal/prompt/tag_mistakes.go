@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 const literalBraces = "for literal braces use syntax Simple or Plain"
@@ -24,7 +26,7 @@ func explainTag(content, name string) string {
 	case isDotted(name):
 		return fmt.Sprintf("%s is a dotted name, which is not supported, since arguments have no fields; write an argument such as {{%s}}", quoted, strings.ReplaceAll(name, ".", "_"))
 	case isWord(name) && len(name) > MaxName:
-		return fmt.Sprintf("%s is longer than the %d characters a name may have", quoted, MaxName)
+		return fmt.Sprintf("%s has a name of %d characters; at most %d are allowed; shorten it", quoted, len(name), MaxName)
 	case isWord(name):
 		return quoted + " starts with a digit; a name starts with a letter or '_' (syntax Simple allows a digit)"
 	default:
@@ -44,6 +46,6 @@ func isDotted(name string) bool {
 
 // quoteTag shows a tag as it was written, shortened, on one line.
 func quoteTag(content string) string {
-	shown := strconv.Quote(truncate(content, 40))
+	shown := strconv.Quote(excerpt.Truncate(content, 40))
 	return "{{" + strings.ReplaceAll(shown[1:len(shown)-1], `\"`, `"`) + "}}"
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // Template is a Document made ready to be rendered many times. It is safe for concurrent use.
@@ -84,7 +86,7 @@ func parseCompiled(syntax Syntax, src *source) ([]token, error) {
 	case Plain:
 		return []token{{kind: literal, text: src.text}}, nil
 	default:
-		return nil, &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", truncate(string(syntax), 80))}
+		return nil, &SpecError{"syntax", fmt.Sprintf("%q is not one of Mustache, Simple, Plain", excerpt.Truncate(string(syntax), 80))}
 	}
 }
 
@@ -114,7 +116,8 @@ func assembleProgram(src *source, tokens []token, slots map[string]int) ([]step,
 	return steps, nil
 }
 
-// Render fills values in and returns the messages. Values are inert: whatever they hold is text.
+// Render fills values in and returns the messages. Values are inert: whatever they hold is text. An empty one that the
+// argument cannot have stands for none.
 //
 // It returns an *ArgumentError when a value is unknown, missing, too large, or outside its type or
 // enum, and a *LimitError when the result would be longer than MaxRendered. Nothing is written
@@ -194,13 +197,13 @@ func (t *Template) fillSlots(slots *[MaxArguments]slot, values map[string]string
 		return t.unknownArgumentError(values)
 	}
 	if size > MaxValues {
-		return &ArgumentError{Fault: ArgumentTooLarge, Problem: fmt.Sprintf("the values together have %d bytes; at most %d (%d KiB) are allowed", size, MaxValues, MaxValues>>10)}
+		return &ArgumentError{Fault: ArgumentTooLarge, Problem: fmt.Sprintf("the values together have %d bytes; at most %d (%d KiB) are allowed; shorten them", size, MaxValues, MaxValues>>10)}
 	}
 	for i := range t.arguments {
 		a := &t.arguments[i]
 		value, ok := values[a.Name]
 		switch {
-		case ok:
+		case ok && !a.isOmittedBy(value):
 			if err := a.validateValue(value); err != nil {
 				return err
 			}
@@ -224,15 +227,37 @@ func (t *Template) unknownArgumentError(values map[string]string) error {
 	})
 	problem := "this prompt takes no arguments; leave it out"
 	if len(t.arguments) > 0 {
-		problem = "this prompt takes no such argument; it takes " + truncate(joinNames(t.arguments), 400)
+		problem = "this prompt takes no such argument; it takes " + excerpt.Truncate(joinNames(t.arguments), 400)
 	}
 	return &ArgumentError{Argument: given[first], Fault: ArgumentUnknown, Problem: problem}
+}
+
+// isOmittedBy reports whether a value stands for none: an empty one does where the argument cannot be empty, because forms
+// and models fill in every argument there is.
+func (a *Argument) isOmittedBy(value string) bool {
+	return value == "" && (a.Type != String || len(a.Enum) > 0 && !slices.Contains(a.Enum, ""))
+}
+
+// GivenNames returns the names of the values that Render takes as given, in order.
+func (t *Template) GivenNames(values map[string]string) []string {
+	names := make([]string, 0, len(values))
+	for name, value := range values {
+		at := -1
+		if value == "" {
+			at = slices.IndexFunc(t.arguments, func(a Argument) bool { return a.Name == name })
+		}
+		if at < 0 || !t.arguments[at].isOmittedBy(value) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // validateValue validates a value that was given.
 func (a *Argument) validateValue(value string) error {
 	if len(value) > MaxValue {
-		return &ArgumentError{Argument: a.Name, Fault: ArgumentTooLarge, Problem: fmt.Sprintf("has %d bytes; at most %d (%d KiB) are allowed", len(value), MaxValue, MaxValue>>10)}
+		return &ArgumentError{Argument: a.Name, Fault: ArgumentTooLarge, Problem: fmt.Sprintf("has %d bytes; at most %d (%d KiB) are allowed; shorten it", len(value), MaxValue, MaxValue>>10)}
 	}
 	problem := storableProblem(value)
 	if problem == "" {

@@ -119,14 +119,13 @@ func TestRender_RefusesValues(t *testing.T) {
 	}{
 		"unknown":        {map[string]string{"tonne": "x", "zone": "y"}, &ArgumentError{"tonne", ArgumentUnknown, "this prompt takes no such argument; it takes ticket, tone, count, ratio, urgent, more, more2, more3"}},
 		"not in enum":    {map[string]string{"tone": "loud"}, &ArgumentError{"tone", ArgumentInvalid, `"loud" is not one of brief, detailed`}},
-		"empty in enum":  {map[string]string{"tone": ""}, &ArgumentError{"tone", ArgumentInvalid, `"" is not one of brief, detailed`}},
 		"not an Integer": {map[string]string{"count": "1.0"}, &ArgumentError{"count", ArgumentInvalid, `"1.0" is not an Integer; write a whole number, such as 5`}},
 		"not a Number":   {map[string]string{"ratio": "NaN"}, &ArgumentError{"ratio", ArgumentInvalid, `"NaN" is not a Number; write one as JSON does, such as 0.5 or 1e6`}},
 		"not a Boolean":  {map[string]string{"urgent": "yes"}, &ArgumentError{"urgent", ArgumentInvalid, `"yes" is not a Boolean; write true or false`}},
 		"NUL":            {map[string]string{"ticket": "\x00"}, &ArgumentError{"ticket", ArgumentInvalid, "contains the character U+0000, which cannot be stored"}},
 		"invalid UTF-8":  {map[string]string{"ticket": "\xff"}, &ArgumentError{"ticket", ArgumentInvalid, "is not valid UTF-8"}},
-		"one too large":  {map[string]string{"ticket": large + "x"}, &ArgumentError{"ticket", ArgumentTooLarge, "has 65537 bytes; at most 65536 (64 KiB) are allowed"}},
-		"all too large":  {map[string]string{"ticket": large, "more": large, "more2": large, "more3": large, "count": "1"}, &ArgumentError{"", ArgumentTooLarge, "the values together have 262145 bytes; at most 262144 (256 KiB) are allowed"}},
+		"one too large":  {map[string]string{"ticket": large + "x"}, &ArgumentError{"ticket", ArgumentTooLarge, "has 65537 bytes; at most 65536 (64 KiB) are allowed; shorten it"}},
+		"all too large":  {map[string]string{"ticket": large, "more": large, "more2": large, "more3": large, "count": "1"}, &ArgumentError{"", ArgumentTooLarge, "the values together have 262145 bytes; at most 262144 (256 KiB) are allowed; shorten them"}},
 		"long and wrong": {map[string]string{"tone": strings.Repeat("é", 100)}, &ArgumentError{"tone", ArgumentInvalid, `"` + strings.Repeat("é", 80) + `…" is not one of brief, detailed`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,6 +149,35 @@ func TestRender_RefusesValues(t *testing.T) {
 	_, err = prepare(t, text("x"), nil).Render(map[string]string{"a": "b"})
 	if want := `argument "a": this prompt takes no arguments; leave it out`; err == nil || err.Error() != want {
 		t.Errorf("no arguments: got %v, want %s", err, want)
+	}
+}
+
+// TestRender_EmptyValues: an empty value is none where the argument cannot be empty, and a text where it can.
+func TestRender_EmptyValues(t *testing.T) {
+	t.Parallel()
+	brief, no := "brief", false
+	spec := text("<{{text}}|{{tone}}|{{maybe}}|{{count}}{{^count}}none{{/count}}|{{ratio}}|{{#urgent}}!{{/urgent}}{{^urgent}}calm{{/urgent}}>")
+	spec.Arguments = []Declaration{
+		{Name: "text"},
+		{Name: "tone", Enum: []string{"brief", "detailed"}, Default: &brief},
+		{Name: "maybe", Enum: []string{"", "x"}, Default: new("x")},
+		{Name: "count", Type: Integer, Required: &no},
+		{Name: "ratio", Type: Number, Default: new("0.5")},
+		{Name: "urgent", Type: Boolean, Required: &no},
+	}
+	ready := prepare(t, spec, nil)
+	values := map[string]string{"text": "", "tone": "", "maybe": "", "count": "", "ratio": "", "urgent": ""}
+	got, err := ready.Render(values)
+	if err != nil || got[0].Text != "<|brief||none|0.5|calm>" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if diff := cmp.Diff([]string{"maybe", "text"}, ready.GivenNames(values)); diff != "" {
+		t.Errorf("given (-want +got)\n%s", diff)
+	}
+	spec.Arguments[1].Default = nil
+	_, err = prepare(t, spec, nil).Render(values)
+	if want := `argument "tone": is required; give it a value`; err == nil || err.Error() != want {
+		t.Errorf("an empty value for what is required: got %v, want %s", err, want)
 	}
 }
 

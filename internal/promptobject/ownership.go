@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -64,17 +65,17 @@ type tracker struct {
 // trackerOf finds the tool that says in an object's labels or annotations that it keeps it.
 func trackerOf(p *v1alpha1.Prompt) tracker {
 	if id := p.Annotations[argoTrackingID]; id != "" {
-		return tracker{words: "Argo CD (" + id + ")", gitSource: "argocd:" + id}
+		return tracker{words: "Argo CD (" + excerpt.Truncate(id, 200) + ")", gitSource: "argocd:" + id}
 	}
 	if kind, is := fluxKind(p.Labels); is {
 		name := p.Labels[kind+fluxNameSuffix]
 		return tracker{
-			words:     "Flux (" + kind + " " + name + ")",
+			words:     "Flux (" + excerpt.Truncate(kind, 200) + " " + name + ")",
 			gitSource: "flux-" + kind + ":" + p.Labels[kind+fluxNamespaceSuffix] + "/" + name,
 		}
 	}
 	if release := p.Annotations[helmReleaseName]; release != "" {
-		return tracker{words: "Helm (release " + release + ")"}
+		return tracker{words: "Helm (release " + excerpt.Truncate(release, 200) + ")"}
 	}
 	if p.Labels[managedByLabel] == "Helm" {
 		return tracker{words: "Helm"}
@@ -118,10 +119,22 @@ func otherManagers(entries []metav1.ManagedFieldsEntry, path fieldpath.Path) str
 		}
 	}
 	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return excerpt.List(names, ", ")
 }
 
-// lastSpecManager names the field manager that changed the spec last, an agent's among them.
+// agentsOwn reports whether AgentFieldManager owns a path or anything below it.
+func agentsOwn(entries []metav1.ManagedFieldsEntry, path fieldpath.Path) bool {
+	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
+		if e.Manager != AgentFieldManager || e.Subresource != "" || e.FieldsV1 == nil {
+			return false
+		}
+		fields, err := readFields(e.FieldsV1)
+		return err == nil && ownsPath(fields, path)
+	})
+}
+
+// lastSpecManager names the field manager that changed the spec last, an agent's among them. Times are whole seconds; of two
+// in the same one it is the one that is no agent's.
 func lastSpecManager(entries []metav1.ManagedFieldsEntry) string {
 	var last metav1.ManagedFieldsEntry
 	for _, e := range entries {
@@ -131,7 +144,7 @@ func lastSpecManager(entries []metav1.ManagedFieldsEntry) string {
 		if fields, err := readFields(e.FieldsV1); err != nil || !ownsPath(fields, specPath()) {
 			continue
 		}
-		if last.Time == nil || last.Time.Before(e.Time) {
+		if last.Time == nil || last.Time.Before(e.Time) || last.Time.Equal(e.Time) && last.Manager == AgentFieldManager {
 			last = e
 		}
 	}

@@ -127,13 +127,55 @@ func TestProvenanceOf(t *testing.T) {
 		},
 		"what people wrote": {
 			meta: metav1.ObjectMeta{Annotations: map[string]string{
-				v1alpha1.SourceRevisionAnnotation: "main@sha1:1", v1alpha1.ChangeMessageAnnotation: "shorter", v1alpha1.ChangedByAnnotation: "ops"}},
-			want: store.Provenance{SourceRevision: "main@sha1:1", Message: "shorter", ChangedBy: "ops"},
+				v1alpha1.SourceRevisionAnnotation: "main@sha1:1", v1alpha1.ChangeMessageAnnotation: "shorter"}},
+			want: store.Provenance{SourceRevision: "main@sha1:1", Message: "shorter"},
+		},
+		"nobody the object names itself": {
+			meta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.ChangedByAnnotation: "ops", v1alpha1.LastChangeAnnotation: "id"}},
+		},
+		"of two in one second the one that is no agent's": {
+			meta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
+				{Manager: AgentFieldManager, Time: at(1), FieldsV1: fields(`{"f:spec":{}}`)},
+				{Manager: "kubectl", Time: at(1), FieldsV1: fields(`{"f:spec":{}}`)},
+			}},
+			want: store.Provenance{Manager: "kubectl"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, provenanceOf(&v1alpha1.Prompt{ObjectMeta: tc.meta})); diff != "" {
 				t.Errorf("provenance (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAuthorOf(t *testing.T) {
+	owning := func(manager, fields string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, FieldsV1: metav1.NewFieldsV1(fields)}
+	}
+	text := store.Edit{Content: new("x"), Title: new("t")}
+	change := func(action store.Action, generation int64, edit store.Edit) *store.AppliedChange {
+		return &store.AppliedChange{Subject: "agent", Action: action, Generation: generation, Edit: edit}
+	}
+	agents := owning(AgentFieldManager, `{"f:metadata":{"f:annotations":{}},"f:spec":{"f:text":{}}}`)
+	for name, tc := range map[string]struct {
+		change *store.AppliedChange
+		fields []metav1.ManagedFieldsEntry
+		want   string
+	}{
+		"no request":                           {nil, []metav1.ManagedFieldsEntry{agents}, ""},
+		"a request of this generation":         {change(store.ActionUpdate, 4, text), []metav1.ManagedFieldsEntry{owning("kubectl", `{"f:spec":{"f:title":{}}}`), agents}, "agent"},
+		"an addition":                          {change(store.ActionAdd, 4, text), []metav1.ManagedFieldsEntry{agents}, "agent"},
+		"a request of an earlier generation":   {change(store.ActionUpdate, 3, text), []metav1.ManagedFieldsEntry{agents}, ""},
+		"a request that changed nothing":       {change(store.ActionUpdate, 4, text), []metav1.ManagedFieldsEntry{owning("kubectl", `{"f:spec":{"f:text":{},"f:title":{}}}`), owning(AgentFieldManager, `{"f:metadata":{"f:annotations":{}}}`)}, ""},
+		"a request for a field of another's":   {change(store.ActionUpdate, 4, store.Edit{Tags: &[]string{"a"}}), []metav1.ManagedFieldsEntry{agents}, ""},
+		"an addition somebody else was before": {change(store.ActionAdd, 4, text), []metav1.ManagedFieldsEntry{owning("kubectl", `{"f:spec":{"f:text":{}}}`)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.Prompt{ObjectMeta: metav1.ObjectMeta{
+				Generation: 4, ManagedFields: tc.fields, Annotations: map[string]string{v1alpha1.ChangedByAnnotation: "somebody"}}}
+			if got := AuthorOf(p, tc.change); got != tc.want {
+				t.Errorf("author is %q, want %q", got, tc.want)
 			}
 		})
 	}

@@ -1,6 +1,8 @@
 package promptobject
 
 import (
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -93,13 +95,58 @@ func RetainsTexts(p *v1alpha1.Prompt) bool {
 	return p.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain
 }
 
-// provenanceOf returns where the spec came from, as far as the object tells.
+// AuthorOf returns the subject of the change request whose edit made the spec of an object what it is at its present
+// generation, or "". What the object says of itself is not asked, since whoever may annotate it could name anybody: the request
+// is from the store, it was written at this generation, and the API server's account says that the edited fields have been the
+// agents' since (KEP-555). An edit that found everything as it asks is no write.
+func AuthorOf(p *v1alpha1.Prompt, change *store.AppliedChange) string {
+	if change == nil || change.Generation != p.Generation {
+		return ""
+	}
+	for _, path := range editedPaths(change) {
+		if agentsOwn(p.ManagedFields, path) {
+			return change.Subject
+		}
+	}
+	return ""
+}
+
+// editedPaths returns the fields of an object that a request writes.
+func editedPaths(change *store.AppliedChange) []fieldpath.Path {
+	if change.Action == store.ActionAdd {
+		return []fieldpath.Path{specPath()}
+	}
+	edit := &change.Edit
+	var paths []fieldpath.Path
+	for _, field := range []struct {
+		edited bool
+		names  []string
+	}{
+		{edit.Title != nil, []string{"title"}},
+		{edit.Description != nil, []string{"description"}},
+		{edit.Category != nil, []string{"category"}},
+		{edit.Content != nil, []string{"text", "messages"}},
+		{edit.IsTemplate != nil, []string{"syntax"}},
+		{edit.Tags != nil, []string{"tags"}},
+		{edit.Metadata != nil, []string{"metadata"}},
+		{edit.Channel != nil, []string{"channels"}},
+		{edit.Withdraw != 0, []string{"withdrawnVersions"}},
+	} {
+		for _, name := range field.names {
+			if field.edited {
+				paths = append(paths, specPath(name))
+			}
+		}
+	}
+	return paths
+}
+
+// provenanceOf returns where the spec came from, as far as the object tells, without who asked for it.
 func provenanceOf(p *v1alpha1.Prompt) store.Provenance {
 	return store.Provenance{
 		Manager:        lastSpecManager(p.ManagedFields),
 		Tracking:       trackerOf(p).gitSource,
 		SourceRevision: p.Annotations[v1alpha1.SourceRevisionAnnotation],
 		Message:        p.Annotations[v1alpha1.ChangeMessageAnnotation],
-		ChangedBy:      p.Annotations[v1alpha1.ChangedByAnnotation],
 	}
 }

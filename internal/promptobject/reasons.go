@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -60,7 +60,7 @@ func channelVersionMissingMessage(live store.Published) string {
 	for _, v := range live.Available {
 		there = append(there, strconv.FormatInt(v, 10))
 	}
-	return fmt.Sprintf("%s, which is not stored; stored are %s", strings.Join(rules, ", "), strings.Join(there, ", "))
+	return fmt.Sprintf("%s, which is not stored; stored are %s", excerpt.List(rules, ", "), excerpt.List(there, ", "))
 }
 
 func versionInUseMessage(inUse []store.VersionInUse) string {
@@ -72,5 +72,5 @@ func versionInUseMessage(inUse []store.VersionInUse) string {
 			reasons = append(reasons, fmt.Sprintf("version %d is included by %s with @%d: change that include first", v.Version, v.By, v.Version))
 		}
 	}
-	return "nothing was withdrawn: " + strings.Join(reasons, "; ")
+	return "nothing was withdrawn: " + excerpt.List(reasons, "; ")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 )
@@ -16,11 +17,17 @@ type FragmentReader interface {
 // ResolveAndCompile gathers the fragments a spec needs, level by level, and compiles it with them. The error is one
 // of prompt.Compile, or wraps one of the store.
 func ResolveAndCompile(ctx context.Context, from FragmentReader, namespace string, spec prompt.Spec) (*prompt.Compiled, error) {
-	fragments := map[prompt.Ref]prompt.Fragment{}
-	wanted, err := prompt.IncludedRefs(spec)
+	refs, err := prompt.IncludedRefs(spec)
 	if err != nil {
 		return nil, err
 	}
+	return ResolveRefsAndCompile(ctx, from, namespace, spec, refs)
+}
+
+// ResolveRefsAndCompile is ResolveAndCompile for a spec whose includes are known: refs is what prompt.IncludedRefs says of it.
+func ResolveRefsAndCompile(ctx context.Context, from FragmentReader, namespace string, spec prompt.Spec, refs []prompt.Ref) (*prompt.Compiled, error) {
+	fragments := map[prompt.Ref]prompt.Fragment{}
+	wanted := slices.Clone(refs)
 	// Compile refuses what has more fragments; reading them would only cost memory.
 	for level := 0; len(wanted) > 0 && level < prompt.MaxDepth && len(fragments) <= prompt.MaxFragments; level++ {
 		wanted = wanted[:min(len(wanted), prompt.MaxFragments+1)]
@@ -29,7 +36,8 @@ func ResolveAndCompile(ctx context.Context, from FragmentReader, namespace strin
 			return nil, fmt.Errorf("read included prompts: %w", err)
 		}
 		maps.Copy(fragments, found)
-		if wanted, err = unresolvedIncludes(fragments, found); err != nil {
+		wanted, err = unresolvedIncludes(fragments, found)
+		if err != nil {
 			return nil, err
 		}
 	}

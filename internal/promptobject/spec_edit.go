@@ -1,9 +1,11 @@
 package promptobject
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,22 +23,27 @@ type EditError struct {
 
 func (e *EditError) Error() string { return e.Problem }
 
-// ApplyEdit returns the spec with the edit in it. The spec given stays as it is. Whether the result is valid is for
-// Compile to say. The error is an *EditError.
-func ApplyEdit(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, error) {
+// ApplyEdit returns the spec of the prompt of that name with the edit in it. The spec given stays as it is. Whether the
+// result is valid is for Compile to say. The error is an *EditError.
+//
+// A value that says what tools show of the spec already changes nothing: agents read a prompt, change one thing and write all
+// of it back. So the white space around a text stays what it was, as do the order of tags and the way metadata is written,
+// and a prompt without a title that is given its own name gets none.
+func ApplyEdit(name string, spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, error) {
 	after := *spec.DeepCopy()
-	for _, field := range []struct {
-		of    *string
-		value *string
-	}{{&after.Title, edit.Title}, {&after.Description, edit.Description}, {&after.Category, edit.Category}} {
-		if field.value != nil {
-			*field.of = *field.value
-		}
+	if edit.Title != nil && (spec.Title != "" || strings.TrimSpace(*edit.Title) != name) {
+		after.Title = replaceText(spec.Title, *edit.Title)
 	}
-	if edit.Tags != nil {
+	if edit.Description != nil {
+		after.Description = replaceText(spec.Description, *edit.Description)
+	}
+	if edit.Category != nil {
+		after.Category = replaceText(spec.Category, *edit.Category)
+	}
+	if edit.Tags != nil && !sameElements(spec.Tags, *edit.Tags) {
 		after.Tags = slices.Clone(*edit.Tags)
 	}
-	if len(edit.Metadata) > 0 {
+	if len(edit.Metadata) > 0 && !sameMetadata(spec.Metadata, edit.Metadata) {
 		after.Metadata = &runtime.RawExtension{Raw: edit.Metadata}
 	}
 	if edit.IsTemplate != nil {
@@ -56,19 +63,47 @@ func ApplyEdit(spec v1alpha1.PromptSpec, edit store.Edit) (v1alpha1.PromptSpec, 
 	return after, nil
 }
 
-// SatisfiesEdit reports whether a spec says already all that an edit asks.
-func SatisfiesEdit(spec v1alpha1.PromptSpec, edit store.Edit) bool {
-	after, err := ApplyEdit(spec, edit)
+// replaceText returns a new text with the white space that was around the old one; nothing for a blank one.
+func replaceText(old, text string) string {
+	text = strings.TrimSpace(text)
+	within := strings.TrimSpace(old)
+	if text == "" || within == "" {
+		return text
+	}
+	before, after, _ := strings.Cut(old, within)
+	return before + text + after
+}
+
+func sameElements(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// sameMetadata reports whether two objects are equal however they are written. What cannot be read is another one.
+func sameMetadata(old *runtime.RawExtension, metadata json.RawMessage) bool {
+	if old == nil {
+		return false
+	}
+	was, err := prompt.CanonicalMetadata(old.Raw)
 	if err != nil {
 		return false
 	}
-	patch, err := MergePatch(spec, after)
+	is, err := prompt.CanonicalMetadata(metadata)
+	return err == nil && bytes.Equal(was, is)
+}
+
+// SatisfiesEdit reports whether an object says already all that an edit asks.
+func SatisfiesEdit(p *v1alpha1.Prompt, edit store.Edit) bool {
+	after, err := ApplyEdit(p.Name, p.Spec, edit)
+	if err != nil {
+		return false
+	}
+	patch, err := MergePatch(p.Spec, after)
 	return err == nil && string(patch) == "{}"
 }
 
 // SpecFromEdit returns the spec of a prompt that did not exist: without isTemplate it has no placeholders.
 func SpecFromEdit(edit store.Edit) (v1alpha1.PromptSpec, error) {
-	return ApplyEdit(v1alpha1.PromptSpec{Syntax: v1alpha1.SyntaxPlain}, edit)
+	return ApplyEdit("", v1alpha1.PromptSpec{Syntax: v1alpha1.SyntaxPlain}, edit)
 }
 
 // EditedSpec returns the spec that an addition, or an update of what is there, is to leave. A deletion leaves none, and of
@@ -78,7 +113,7 @@ func EditedSpec(before *v1alpha1.PromptSpec, request store.ChangeRequest) (v1alp
 	case request.Action == store.ActionAdd:
 		return SpecFromEdit(request.Edit)
 	case request.Action == store.ActionUpdate && before != nil:
-		return ApplyEdit(*before, request.Edit)
+		return ApplyEdit(request.Key.Name, *before, request.Edit)
 	default:
 		return v1alpha1.PromptSpec{}, nil
 	}
@@ -94,15 +129,18 @@ func setTemplate(spec *v1alpha1.PromptSpec, template bool) {
 	}
 }
 
-// setText puts a text where the manifest has its own: a conversation has no one place for it.
+// setText puts a text where the manifest has its own. A conversation has no one place for it, so it takes only what it says.
 func setText(spec *v1alpha1.PromptSpec, text string) error {
 	switch {
 	case len(spec.Messages) > 1:
+		if strings.TrimSpace(text) == strings.TrimSpace(prompt.JoinTexts(SpecOf(spec).Messages)) {
+			return nil
+		}
 		return &EditError{Problem: fmt.Sprintf("the prompt has %d messages, and content is one text; change them in the manifest", len(spec.Messages))}
 	case len(spec.Messages) == 1:
-		spec.Messages[0].Text = text
+		spec.Messages[0].Text = replaceText(spec.Messages[0].Text, text)
 	default:
-		spec.Text = text
+		spec.Text = replaceText(spec.Text, text)
 	}
 	return nil
 }

@@ -25,6 +25,15 @@ func TestApplyEdit(t *testing.T) {
 		"only what is given":                    {one, store.Edit{Description: new("D")}, `{"spec":{"description":"D"}}`, ""},
 		"an empty text removes the field":       {one, store.Edit{Title: new("")}, `{"spec":{"title":null}}`, ""},
 		"a text stays where it was":             {one, store.Edit{Content: new("Bye")}, `{"spec":{"text":"Bye"}}`, ""},
+		"white space around a text stays":       {v1alpha1.PromptSpec{Text: "\n Hello\n\n"}, store.Edit{Content: new("  Bye\nbye ")}, `{"spec":{"text":"\n Bye\nbye\n\n"}}`, ""},
+		"of a text that is all white space too": {v1alpha1.PromptSpec{Text: "\n"}, store.Edit{Content: new("Bye")}, `{"spec":{"text":"Bye"}}`, ""},
+		"a blank removes the field":             {v1alpha1.PromptSpec{Text: "x", Description: "d\n", Category: "c"}, store.Edit{Description: new(" "), Category: new("")}, `{"spec":{"category":null,"description":null}}`, ""},
+		"the object's name is no title":         {v1alpha1.PromptSpec{Text: "x"}, store.Edit{Title: new("object")}, `{}`, ""},
+		"another name is one":                   {v1alpha1.PromptSpec{Text: "x"}, store.Edit{Title: new("Object")}, `{"spec":{"title":"Object"}}`, ""},
+		"a title can become the object's name":  {one, store.Edit{Title: new("object")}, `{"spec":{"title":"object"}}`, ""},
+		"the same tags in another order":        {v1alpha1.PromptSpec{Text: "x", Tags: []string{"b", "a"}}, store.Edit{Tags: &[]string{"a", "b"}}, `{}`, ""},
+		"other tags":                            {v1alpha1.PromptSpec{Text: "x", Tags: []string{"b", "a"}}, store.Edit{Tags: &[]string{"a", "c"}}, `{"spec":{"tags":["a","c"]}}`, ""},
+		"what a conversation says already":      {talk, store.Edit{Content: new("q\n\na\n")}, `{}`, ""},
 		"the one message of a conversation":     {v1alpha1.PromptSpec{Messages: talk.Messages[1:]}, store.Edit{Content: new("b")}, `{"spec":{"messages":[{"role":"assistant","text":"b"}]}}`, ""},
 		"several messages have no one text":     {talk, store.Edit{Content: new("b")}, "", "the prompt has 2 messages, and content is one text; change them in the manifest"},
 		"no template takes no arguments":        {one, store.Edit{IsTemplate: new(false)}, `{"spec":{"arguments":null,"syntax":"Plain"}}`, ""},
@@ -42,7 +51,7 @@ func TestApplyEdit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := *tc.spec.DeepCopy()
-			after, err := ApplyEdit(tc.spec, tc.edit)
+			after, err := ApplyEdit("object", tc.spec, tc.edit)
 			if diff := cmp.Diff(before, tc.spec); diff != "" {
 				t.Errorf("the spec given changed (-was +is):\n%s", diff)
 			}

@@ -32,6 +32,12 @@ type Edit struct {
 	Withdraw int64 `json:"withdraw,omitempty"`
 }
 
+// IsEmpty reports whether nothing is asked.
+func (e *Edit) IsEmpty() bool {
+	return e.Title == nil && e.Description == nil && e.Category == nil && e.Content == nil && e.IsTemplate == nil && e.Tags == nil &&
+		len(e.Metadata) == 0 && e.Channel == nil && e.Withdraw == 0
+}
+
 // NotAchievedBy reports whether a publish left out what the edit asks for. A channel rule that the publish could not
 // meet counts only when it is the edit's own; a version in use always counts, since versions are withdrawn all together or
 // none.
@@ -62,7 +68,12 @@ type ChangeRequest struct {
 	Subject string
 	// IdempotencyKey makes a repeat of the same subject the same request; empty for none.
 	IdempotencyKey string
+	// Proof shows that the subject asks; nil where nobody is authenticated. Only who stores a request has it.
+	Proof *CallerProof
 }
+
+// ChangeQuota bounds how many requests of one subject are open at the same time, in all and in one namespace; zero is no bound.
+type ChangeQuota struct{ OfSubject, InNamespace int }
 
 // ChangeState is how far a change request has come.
 type ChangeState string
@@ -119,24 +130,37 @@ const (
 	ReasonContended = "Contended"
 	// ReasonInterrupted: the controller ended while it wrote; nothing of it is there (Conflict).
 	ReasonInterrupted = "Interrupted"
-	// ReasonUnproven: the request carries no proof of who asks, and this controller wants one (Refused).
+	// ReasonUnproven: the request carries no valid proof of who asks, and this controller wants one (Refused).
 	ReasonUnproven = "Unproven"
+	// ReasonTokenExpired: the asker's token expired before the request was applied (Refused).
+	ReasonTokenExpired = "TokenExpired"
+	// ReasonProofExpired: the request waited for longer than a proof is kept (Refused).
+	ReasonProofExpired = "ProofExpired"
+	// ReasonKeyLost: the controller does not have the key that the proof is sealed to (Refused).
+	ReasonKeyLost = "KeyLost"
+	// ReasonIdempotencyKeyReused: another request of the same caller came first under the idempotency key (Refused).
+	ReasonIdempotencyKeyReused = "IdempotencyKeyReused"
 	// ReasonInvalid: the object with the edit in it would not be valid (Refused).
 	ReasonInvalid = "Invalid"
 	// ReasonNamespaceMissing: the namespace is not there, or is being deleted (Refused).
 	ReasonNamespaceMissing = "NamespaceMissing"
-	// ReasonForbidden: the API server does not let the controller do it (Refused).
+	// ReasonForbidden: the asker may not do it, or the API server does not let the controller (Refused).
 	ReasonForbidden = "Forbidden"
+	// ReasonNotWatched: the controller does not watch the namespace (Refused; Blocked when the object has the edit).
+	ReasonNotWatched = "NotWatched"
 	// ReasonNotBegun: it was not begun within ChangeExpiry (Expired).
 	ReasonNotBegun = "NotBegun"
 )
 
 const (
-	// ChangeExpiry is how long a request may wait for the controller. What was not begun by then never is.
+	// ChangeExpiry is how long a request may wait for the controller, from when its turn came, or while none serves the queue.
+	// What was not begun by then never is.
 	ChangeExpiry = 10 * time.Minute
 	// ObjectWriteTimeout bounds each write of an object, at the API server too. A write is taken to be still under way
 	// (OpenChange.MayLand) for twice as long: the one half for the call, the other for clocks and delays on the way.
 	ObjectWriteTimeout = 5 * time.Second
+	// MissingNamespaceMemory is how long nothing can be added to a namespace that was found not to be there.
+	MissingNamespaceMemory = 10 * time.Second
 )
 
 // Messages to the caller where the store itself makes a request final.
@@ -160,6 +184,8 @@ type OpenChange struct {
 	MayLand bool
 	// Stuck says that it is Applied for longer than a publish takes.
 	Stuck bool
+	// Seal is what the request came with, and what it has to be bound to.
+	Seal SealedProof
 }
 
 // Intent is the write of an object that is about to be made: the object as it is now, both empty when it is to be
@@ -173,6 +199,9 @@ type Intent struct {
 // AppliedChange is a change request whose edit was written into an object.
 type AppliedChange struct {
 	ID string
+	// Subject is who asked.
+	Subject string
+	Action  Action
 	// Edit is what was asked.
 	Edit Edit
 	// Generation is the object's with the edit in it.

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 var (
@@ -13,9 +14,16 @@ var (
 	// ErrUnavailable says that the database cannot be reached now. Every error that trying again may
 	// cure wraps it.
 	ErrUnavailable = errors.New("the database cannot be reached")
+	// ErrReadOnly says that the database's server takes no writes, so that it is none to follow, either. It comes with
+	// ErrUnavailable.
+	ErrReadOnly = errors.New("the database server is read-only: a standby, or a primary that another one replaced")
+	// ErrBusy says that a search waited too long for others to end. Trying again may cure it.
+	ErrBusy = errors.New("too many searches are running")
 	// ErrFragmentsMoved says that between reading the fragments and the publish another choice became
 	// current. Nothing was written; compile again.
 	ErrFragmentsMoved = errors.New("an included prompt changed meanwhile")
+	// ErrLoginRefused says that a database role has another password than the one given, or may not log in.
+	ErrLoginRefused = errors.New("the database refuses the login")
 	// ErrSchemaBehind says that the database's schema is older than this program needs.
 	ErrSchemaBehind = errors.New("the database schema is behind this program")
 )
@@ -53,8 +61,37 @@ func (e *ForeignClusterError) Error() string {
 		"if that cluster is gone, run `lectern migrate --adopt-cluster`", e.Owner, e.Asked)
 }
 
-// UnstorableValueError is a value Postgres cannot hold, or not in that size (SQLSTATE classes 22 and 54): trying again
-// cannot help.
+// ChangeQuotaError refuses a change request because too many of the subject are open.
+type ChangeQuotaError struct {
+	// Namespace is where, or empty for all together.
+	Namespace  string
+	Waiting    int64
+	Limit      int
+	RetryAfter time.Duration
+}
+
+func (e *ChangeQuotaError) Error() string {
+	where := ""
+	if e.Namespace != "" {
+		where = " in namespace " + e.Namespace
+	}
+	return fmt.Sprintf("%d of your changes%s wait to be applied, and at most %d may; nothing was stored; try again in %.0f s",
+		e.Waiting, where, e.Limit, e.RetryAfter.Seconds())
+}
+
+// NamespaceMissingError refuses to add to a namespace that was found not to be there, or to be going, a moment ago.
+type NamespaceMissingError struct {
+	// Message is what was found.
+	Message    string
+	RetryAfter time.Duration
+}
+
+func (e *NamespaceMissingError) Error() string {
+	return fmt.Sprintf("%s; if it was made since, try again in %.0f s", e.Message, e.RetryAfter.Seconds())
+}
+
+// UnstorableValueError is a value Postgres cannot hold, or not in that size (SQLSTATE classes 22 and 54), or that breaks a
+// rule of a table (23502 and 23514): trying again cannot help.
 type UnstorableValueError struct {
 	Reason string
 }
@@ -76,3 +113,12 @@ func (e *VersionExpiredError) Error() string {
 }
 
 func (e *VersionExpiredError) Unwrap() error { return ErrNotFound }
+
+// TooBroadError refuses a search that would take more than its share of the store, before or while it does.
+type TooBroadError struct {
+	Problem string
+}
+
+func (e *TooBroadError) Error() string {
+	return "too broad: " + e.Problem + "; search for fewer, more specific words, or only in a category or by tags"
+}

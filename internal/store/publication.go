@@ -34,13 +34,24 @@ type ChannelRule struct {
 }
 
 // Provenance is where a version came from. It is kept with the version and never read back by a
-// decision.
+// decision. Of a withdrawn version Message and SourceRevision are erased, which may say anything.
 type Provenance struct {
 	Manager        string `json:"manager,omitempty"`
 	Tracking       string `json:"tracking,omitempty"`
 	SourceRevision string `json:"sourceRevision,omitempty"`
 	Message        string `json:"message,omitempty"`
-	ChangedBy      string `json:"changedBy,omitempty"`
+	// ChangedBy is the subject of the change request that made the version, as the store has it; empty for everybody else's
+	// writes.
+	ChangedBy string `json:"changedBy,omitempty"`
+	// Cause says why a version was made of an object that nobody changed.
+	Cause string `json:"cause,omitempty"`
+}
+
+// FragmentVersion names a text that an include takes: a version never changes, and a database that lost some gives their
+// numbers again with other digests.
+type FragmentVersion struct {
+	Version int64
+	Digest  prompt.Digest
 }
 
 // Publication is everything one publish says of a prompt.
@@ -48,10 +59,12 @@ type Publication struct {
 	Key   Key
 	Owner Owner
 	// Labels are the object's labels.
-	Labels       map[string]string
-	Exposure     Exposure
-	Retain       bool
+	Labels   map[string]string
+	Exposure Exposure
+	Retain   bool
+	// HistoryLimit is how many versions are kept, and HistoryBytes how many bytes of texts; zero for no limit.
 	HistoryLimit int
+	HistoryBytes int64
 	Compiled     *prompt.Compiled
 	Provenance   Provenance
 	Channels     []ChannelRule

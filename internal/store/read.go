@@ -15,11 +15,14 @@ type ComparedRow struct {
 	Quiescent bool
 }
 
-// Feed is the place a reader has come to. Another Epoch, or a lower Revision, means that the
+// Feed is the place a reader has come to. Another Epoch or Server, or a lower Revision, means that the
 // database is not the one it was.
 type Feed struct {
 	Epoch    int64
 	Revision int64
+	// Server tells one run of the database server from every other: after another one took its place, or after a restart, the same
+	// revisions may be of other changes.
+	Server string
 }
 
 // ChangedKey says that what is served under a key is not what it was before Revision.

@@ -1,7 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -55,6 +60,23 @@ type FindQuery struct {
 	Limit int
 }
 
+// MaxSearchWords bounds the words of a search: to rank a hit, each is compared with each other one.
+const MaxSearchWords = 64
+
+// CheckWords returns how many words a search is for, as full text has them, runs of letters and digits; and a *TooBroadError
+// when they are more than MaxSearchWords.
+func (q *FindQuery) CheckWords() (words int, err error) {
+	for _, group := range ParseSearch(q.Text) {
+		for _, term := range group {
+			words += len(strings.FieldsFunc(term.Text, func(r rune) bool { return !IsWordRune(r) }))
+		}
+	}
+	if words > MaxSearchWords {
+		return words, &TooBroadError{Problem: fmt.Sprintf("the search has %d words, and at most %d are taken", words, MaxSearchWords)}
+	}
+	return words, nil
+}
+
 // PageMark is a place in the order of a FindQuery.
 type PageMark struct {
 	// Rank is that of a full-text hit, greater than zero; and zero for other hits and where no text is asked for.
@@ -73,8 +95,21 @@ type FindResult struct {
 // Stats counts the listed prompts of a scope, by their default versions.
 type Stats struct {
 	Total, Templates int64
-	// Categories and Tags count prompts by name; those without category are not in it.
+	// Categories and Tags count prompts by name; those without category are not in it. They have the MaxCountedNames most
+	// frequent ones, of equal ones the first by name.
 	Categories, Tags map[string]int64
+	// OtherCategories and OtherTags are how many more there are.
+	OtherCategories, OtherTags int64
+}
+
+// MaxCountedNames bounds the categories, and the tags, that are counted by name.
+const MaxCountedNames = 1000
+
+// SortByCount returns names, the most frequent first, and of equal ones the first by name.
+func SortByCount(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
 }
 
 // SimilarQuery asks for listed prompts whose text is nearly the given one.

@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // ControlPlaneOptions say how a control plane is wanted. The zero value is what tests need.
@@ -107,7 +109,9 @@ func (c *ControlPlane) planServers(etcdPort, peerPort, apiPort int) error {
 		"--external-hostname=localhost", "--service-cluster-ip-range=10.0.0.0/24",
 		"--tls-cert-file=" + at(servingCert), "--tls-private-key-file=" + at(servingKey), "--cert-dir=" + c.dir,
 		"--token-auth-file=" + at(tokenFile), "--authorization-mode=RBAC",
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + at(accountKey),
+		// It is an OpenID Connect issuer, too, at an address that is reached from here.
+		"--service-account-issuer=" + loopbackURL("https", apiPort), "--api-audiences=https://kubernetes.default.svc",
+		"--service-account-key-file=" + at(accountKey),
 		"--service-account-signing-key-file=" + at(accountKey),
 		// Nobody reaches the API by the service "kubernetes", and a loopback address may not stand in it.
 		"--endpoint-reconciler-type=none",
@@ -260,7 +264,16 @@ func (c *ControlPlane) InstallCRDs(ctx context.Context, dir string) error {
 	if _, err := c.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "--filename", dir); err != nil {
 		return fmt.Errorf("install the CRDs: %w", err)
 	}
-	if _, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"); err != nil {
+	return c.WaitForCRDs(ctx)
+}
+
+// WaitForCRDs waits until every custom resource definition is served. kubectl gives up at once on one that has no conditions yet.
+func (c *ControlPlane) WaitForCRDs(ctx context.Context) error {
+	established := func(ctx context.Context) error {
+		_, err := c.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+		return err
+	}
+	if err := wait.Until(ctx, established); err != nil {
 		return fmt.Errorf("wait for the CRDs: %w", err)
 	}
 	return nil

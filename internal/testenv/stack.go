@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +19,8 @@ type StackOptions struct {
 	Tags string
 	// Durable keeps Postgres's fsync on.
 	Durable bool
+	// Authenticate has callers prove who they are, by tokens for Audience; else anybody is let in.
+	Authenticate bool
 	// ControllerArgs and ServerArgs come after the stack's own, and so win.
 	ControllerArgs []string
 	ServerArgs     []string
@@ -48,6 +51,10 @@ type Stack struct {
 	Binary string
 	// Dir holds the logs, one file a process.
 	Dir string
+	// ServerKubeconfig is for the servers' own account, ServerAccount; empty where callers are not authenticated.
+	ServerKubeconfig string
+	// IntakeKeyFile and IntakePublicKeyFile are the controller's and the servers'; empty where callers are not authenticated.
+	IntakeKeyFile, IntakePublicKeyFile string
 	// OwnerURL and ServerURL reach Lectern's database in its two roles.
 	OwnerURL, ServerURL string
 	// Endpoints are the MCP URLs of the two servers.
@@ -64,6 +71,7 @@ type stackProcess struct {
 	program        program
 	ready          string // the URL that answers 200 when it is ready
 	metrics        string // the URL of its metrics
+	env            []string
 	running        *runningProgram
 	ignoredSignals error // signals that were not heeded
 }
@@ -103,6 +111,12 @@ func (s *Stack) launch(ctx context.Context) error {
 		return err
 	}
 	if err := s.grantRights(ctx); err != nil {
+		return err
+	}
+	if err := s.createServerAccount(ctx); err != nil {
+		return err
+	}
+	if err := s.createIntakeKeys(ctx); err != nil {
 		return err
 	}
 	if err := s.planProcesses(); err != nil {
@@ -160,7 +174,7 @@ func (s *Stack) grantRights(ctx context.Context) error {
 	}
 	for _, args := range [][]string{
 		{"create", "namespace", SystemNamespace},
-		{"create", "--filename", filepath.Join(root, "config", "rbac")},
+		{"create", "--kustomize", filepath.Join(root, "config", "rbac")},
 		{"create", "clusterrolebinding", ControllerUser, "--clusterrole=lectern-controller", "--user=" + ControllerUser},
 		{"create", "rolebinding", ControllerUser, "--namespace=" + SystemNamespace, "--role=lectern-controller", "--user=" + ControllerUser},
 	} {
@@ -181,12 +195,11 @@ func (s *Stack) planProcesses() error {
 		}
 	}
 	probes, metrics := ports[0], ports[1]
-	s.addProcess(Controller, probes, metrics, append([]string{
+	s.addProcess(Controller, probes, metrics, slices.Concat([]string{
 		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + SystemNamespace,
 		"--database-url-file=" + s.secretFile("owner"), "--server-role=" + s.database.serverRole,
-		"--changes=unproven", // no caller is authenticated here: the servers ask nobody, either
 		"--metrics-address=" + loopbackAddress(metrics), "--probe-address=" + loopbackAddress(probes),
-	}, s.options.ControllerArgs...))
+	}, s.controllerAccessArgs(), s.options.ControllerArgs))
 	for i, name := range []string{Server1, Server2} {
 		endpoint, probes := ports[2+i], ports[4+i]
 		if wanted := s.options.EndpointPorts[i]; wanted != 0 {
@@ -195,10 +208,10 @@ func (s *Stack) planProcesses() error {
 				return err
 			}
 		}
-		s.addProcess(name, probes, probes, append([]string{
-			"server", "--auth=none", "--address=" + loopbackAddress(endpoint), "--metrics-address=" + loopbackAddress(probes),
+		s.addProcess(name, probes, probes, slices.Concat([]string{
+			"server", "--address=" + loopbackAddress(endpoint), "--metrics-address=" + loopbackAddress(probes),
 			"--database-url-file=" + s.secretFile("server"),
-		}, s.options.ServerArgs...))
+		}, s.serverAccessArgs(), s.options.ServerArgs))
 		s.Endpoints[i] = loopbackURL("http", endpoint) + "/mcp"
 	}
 	return nil
@@ -225,11 +238,24 @@ func (s *Stack) MetricsURL(name string) string { return s.processes[name].metric
 // Pid returns the process's id.
 func (s *Stack) Pid(name string) int { return s.processes[name].running.cmd.Process.Pid }
 
+// ControllerPod is the name of the pod that a stack's controller takes itself to run in: started again, it takes its own
+// Lease at once.
+const ControllerPod = "lectern-controller-0"
+
+// LongLease is the environment of a controller that is not to lose its Lease: tests keep a machine so busy that an API server
+// may be silent for longer than a cluster's is.
+func LongLease() []string {
+	return []string{"LECTERN_LEADER_ELECTION_LEASE_DURATION=30s", "LECTERN_LEADER_ELECTION_RENEW_DEADLINE=20s"}
+}
+
 // Launch starts a process that is not running, with env added, and does not wait for it.
 func (s *Stack) Launch(name string, env ...string) error {
 	m := s.processes[name]
 	p := m.program
-	p.env = s.processEnvironment(env)
+	if name == Controller {
+		env = slices.Concat([]string{"POD_NAME=" + ControllerPod}, LongLease(), env)
+	}
+	p.env = s.processEnvironment(slices.Concat(m.env, env))
 	started, err := s.reaper.startProgram(p)
 	if err != nil {
 		return err

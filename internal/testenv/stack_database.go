@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -29,6 +30,8 @@ func (s *Stack) createDatabase(ctx context.Context) error {
 	for _, statement := range []string{
 		fmt.Sprintf("create role %s login password '%s'", pgx.Identifier{s.database.ownerRole}.Sanitize(), ownerPassword),
 		fmt.Sprintf("create role %s login password '%s'", pgx.Identifier{s.database.serverRole}.Sanitize(), serverPassword),
+		// So that the controller may end what the servers' role keeps open.
+		fmt.Sprintf("grant %s to %s", pgx.Identifier{s.database.serverRole}.Sanitize(), pgx.Identifier{s.database.ownerRole}.Sanitize()),
 		fmt.Sprintf("create database %s owner %s", pgx.Identifier{s.database.name}.Sanitize(), pgx.Identifier{s.database.ownerRole}.Sanitize()),
 	} {
 		if err := s.Postgres.Exec(ctx, statement); err != nil {
@@ -50,10 +53,20 @@ func (s *Stack) writeDatabaseURL(who, role, password string) (string, error) {
 		return "", fmt.Errorf("read the URL of Postgres: %w", err)
 	}
 	at.User, at.Path = url.UserPassword(role, password), "/"+s.database.name
-	if err := os.WriteFile(s.secretFile(who), []byte(at.String()+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("write the URL of role %s: %w", role, err)
+	return at.String(), s.writeSecret(who, at.String())
+}
+
+func (s *Stack) writeSecret(who, secret string) error {
+	if err := os.WriteFile(s.secretFile(who), []byte(secret+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the database URL of the %s: %w", who, err)
 	}
-	return at.String(), nil
+	return nil
+}
+
+// RouteDatabase has the processes reach their database in another way from their next connection on. OwnerURL and ServerURL
+// stay as they are.
+func (s *Stack) RouteDatabase(route func(to string) string) error {
+	return errors.Join(s.writeSecret("owner", route(s.OwnerURL)), s.writeSecret("server", route(s.ServerURL)))
 }
 
 func (s *Stack) secretFile(who string) string { return filepath.Join(s.Dir, who+".url") }

@@ -9,6 +9,8 @@ type Process struct {
 	Name string
 	Path string
 	Args []string
+	// Env is added to the environment, as "NAME=value".
+	Env []string
 	// Ready is the URL that answers 200 when it is ready.
 	Ready string
 }
@@ -17,7 +19,7 @@ type Process struct {
 func (s *Stack) StartProcess(ctx context.Context, b Process) error {
 	s.processes[b.Name] = &stackProcess{
 		program: program{name: b.Name, path: b.Path, args: b.Args, log: s.LogPath(b.Name)},
-		ready:   b.Ready,
+		ready:   b.Ready, env: b.Env,
 	}
 	if err := s.Launch(b.Name); err != nil {
 		return err

@@ -5,32 +5,29 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/access"
 )
 
-func TestValidateNone(t *testing.T) {
+func TestOptions_ValidateNone(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		addresses []string
-		inCluster bool
 		want      string
 	}{
-		"loopback":             {[]string{"127.0.0.1:8080", "[::1]:8080", "localhost:0", "127.8.8.8:1"}, false, ""},
-		"one is not":           {[]string{"127.0.0.1:8080", "10.0.0.7:8080"}, false, `--auth=none listens on loopback only: address "10.0.0.7:8080" must be localhost, 127.0.0.1 or [::1] with a port`},
-		"every interface":      {[]string{":8080"}, false, `--auth=none listens on loopback only: address ":8080" must be localhost, 127.0.0.1 or [::1] with a port`},
-		"every interface, too": {[]string{"[::]:8080"}, false, `--auth=none listens on loopback only: address "[::]:8080" must be localhost, 127.0.0.1 or [::1] with a port`},
-		"a name like ours":     {[]string{"localhost.example.org:80"}, false, `--auth=none listens on loopback only: address "localhost.example.org:80" must be localhost, 127.0.0.1 or [::1] with a port`},
-		"no port":              {[]string{"127.0.0.1"}, false, `address "127.0.0.1" is not host:port: address 127.0.0.1: missing port in address`},
-		"in a cluster":         {[]string{"127.0.0.1:8080"}, true, "--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): every pod that reaches this one could read every prompt"},
+		"loopback":             {[]string{"127.0.0.1:8080", "[::1]:8080", "localhost:0", "127.8.8.8:1"}, ""},
+		"nothing listens":      {nil, ""},
+		"one is not":           {[]string{"127.0.0.1:8080", "10.0.0.7:8080"}, `--auth=none listens on loopback only: address "10.0.0.7:8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"every interface":      {[]string{":8080"}, `--auth=none listens on loopback only: address ":8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"every interface, too": {[]string{"[::]:8080"}, `--auth=none listens on loopback only: address "[::]:8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"a name like ours":     {[]string{"localhost.example.org:80"}, `--auth=none listens on loopback only: address "localhost.example.org:80" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"no port":              {[]string{"127.0.0.1"}, `address "127.0.0.1" is not host:port: address 127.0.0.1: missing port in address`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := ""
-			if err := ValidateNone(tc.addresses, func(string) string {
-				if tc.inCluster {
-					return "10.0.0.1"
-				}
-				return ""
-			}); err != nil {
+			none := Options{Access: access.Options{Mode: ModeNone}}
+			if err := none.Validate(tc.addresses, func(string) string { return "" }); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -48,12 +45,18 @@ func TestNone_AuthenticateHost(t *testing.T) {
 		"": false, "127.0.0.2:8080": false, "localhost.evil.example": false, "127.0.0.1.evil.example:8080": false,
 		"evil.example": false, "[::2]:8080": false, "localhost:8080:9": false, "10.0.0.1": false,
 	} {
-		identity, err := nobody.Authenticate(&http.Request{Host: host})
+		ctx, err := nobody.Authenticate(&http.Request{Host: host})
 		if (err == nil) != want {
 			t.Errorf("%q: %v", host, err)
 		}
-		if err == nil && identity.Subject != "local:anna" {
+		if err != nil {
+			continue
+		}
+		if identity, _ := FromContext(ctx); identity.Subject != "local:anna" {
 			t.Errorf("%q: subject %q", host, identity.Subject)
+		}
+		if _, proven := TokenFromContext(ctx); proven {
+			t.Errorf("%q: a token, where there is none", host)
 		}
 	}
 }
@@ -69,20 +72,6 @@ func TestNone_AuthenticateOrigin(t *testing.T) {
 		_, err := nobody.Authenticate(&http.Request{Host: "localhost", Header: http.Header{"Origin": {origin}}})
 		if (err == nil) != want {
 			t.Errorf("%q: %v", origin, err)
-		}
-	}
-}
-
-func TestIdentity_Namespace(t *testing.T) {
-	t.Parallel()
-	for subject, want := range map[string]string{
-		"system:serviceaccount:support:triage": "support",
-		"local:anna":                           "",
-		"anna@example.org":                     "",
-		"system:serviceaccounts":               "",
-	} {
-		if got := (Identity{Subject: subject}).Namespace(); got != want {
-			t.Errorf("%s is of namespace %q, not %q", subject, got, want)
 		}
 	}
 }

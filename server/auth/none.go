@@ -2,14 +2,13 @@ package auth
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/lectern-dev/lectern/internal/access"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -24,7 +23,7 @@ type None struct {
 
 // NewNone returns an authenticator that takes everybody for the local user of that name.
 func NewNone(user string) *None {
-	return &None{identity: Identity{Subject: "local:" + user}}
+	return &None{identity: Identity{Subject: "local:" + user, Proof: access.ProofNone}}
 }
 
 // Identity returns the person who started the server.
@@ -32,47 +31,28 @@ func (n *None) Identity() Identity { return n.identity }
 
 // Authenticate refuses with 403 a request whose Host or Origin is not this machine. One without Origin
 // comes from no page.
-func (n *None) Authenticate(r *http.Request) (Identity, error) {
+func (n *None) Authenticate(r *http.Request) (context.Context, error) {
 	if !isLoopbackHost(r.Host) {
-		return Identity{}, &RefusedError{
+		return nil, &RefusedError{
 			Status: http.StatusForbidden,
 			Reason: "with --auth=none the Host header is localhost, 127.0.0.1 or [::1]",
 		}
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && !isLoopbackOrigin(origin) {
-		return Identity{}, &RefusedError{
+		return nil, &RefusedError{
 			Status: http.StatusForbidden,
 			Reason: "with --auth=none the Origin header is absent, or http(s) on localhost, 127.0.0.1 or [::1]",
 		}
 	}
-	return n.identity, nil
+	return WithIdentity(r.Context(), n.identity), nil
 }
 
 // Authorize allows everything.
 func (*None) Authorize(context.Context, Identity, Verb, store.Key) error { return nil }
 
 // VisibleNamespaces returns all of them.
-func (*None) VisibleNamespaces(context.Context, Identity) (store.Scope, error) {
-	return store.Scope{All: true}, nil
-}
-
-// ValidateNone returns why a server with these listening addresses and this environment may not run without
-// authentication, or nil.
-func ValidateNone(addresses []string, getenv func(string) string) error {
-	if getenv("KUBERNETES_SERVICE_HOST") != "" {
-		return errors.New("--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): " +
-			"every pod that reaches this one could read every prompt")
-	}
-	for _, address := range addresses {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return fmt.Errorf("address %q is not host:port: %w", address, err)
-		}
-		if !isLoopbackListenHost(host) {
-			return fmt.Errorf("--auth=none listens on loopback only: address %q must be localhost, 127.0.0.1 or [::1] with a port", address)
-		}
-	}
-	return nil
+func (*None) VisibleNamespaces(context.Context, Identity, Candidates) (Visible, error) {
+	return Visible{Scope: store.Scope{All: true}}, nil
 }
 
 func isLoopbackOrigin(origin string) bool {

@@ -19,7 +19,8 @@ const DefaultBytes = 64 << 20
 type Options struct {
 	// Bytes bounds bodies and pages together, as an estimate of the memory they take.
 	Bytes int64
-	// PollEvery is the time between two reads of the feed while notifications arrive (30 s), RetryEvery while they do
+	// PollEvery is the time between two reads of the feed while notifications arrive (5 s: so long another server may have taken
+	// the database's place unnoticed), RetryEvery while they do
 	// not or the store is away (2 s).
 	PollEvery, RetryEvery time.Duration
 	Log                   *slog.Logger
@@ -49,12 +50,15 @@ type Catalog struct {
 	opts   Options
 	bodies *loadingCache[store.Key, bodyKey, *Body]
 	pages  *loadingCache[pageKey, pageKey, *cachedPage]
+	// namespaces has the one list of them, under struct{}{}.
+	namespaces *loadingCache[struct{}, struct{}, []string]
 	// wakeups has a value when a read of the feed is due.
 	wakeups chan struct{}
 
-	mu       sync.Mutex
-	watchers []func(Change)
-	feed     feedState
+	mu              sync.Mutex
+	watchers        []func(Change)
+	requestWatchers []func(id string)
+	feed            feedState
 }
 
 // bodyKey is what a body is kept under.
@@ -85,7 +89,7 @@ func New(source Source, opts Options) *Catalog {
 		opts.Bytes = DefaultBytes
 	}
 	if opts.PollEvery == 0 {
-		opts.PollEvery = 30 * time.Second
+		opts.PollEvery = 5 * time.Second
 	}
 	if opts.RetryEvery == 0 {
 		opts.RetryEvery = 2 * time.Second
@@ -94,8 +98,9 @@ func New(source Source, opts Options) *Catalog {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Catalog{source: source, opts: opts, wakeups: make(chan struct{}, 1)}
-	// Pages are few and live shortly: a quarter is plenty.
-	c.pages = newLoadingCache(opts.Bytes/4, func(q pageKey) pageKey { return q }, c.fetchPage, c.QueryTimeout)
+	// Pages are few and live shortly: a quarter is plenty, with the list of namespaces.
+	c.pages = newLoadingCache(opts.Bytes/4-opts.Bytes/32, func(q pageKey) pageKey { return q }, c.fetchPage, c.QueryTimeout)
+	c.namespaces = newLoadingCache(opts.Bytes/32, func(struct{}) struct{} { return struct{}{} }, c.fetchNamespaces, c.QueryTimeout)
 	c.bodies = newLoadingCache(opts.Bytes-opts.Bytes/4, func(l bodyKey) store.Key { return l.key }, c.fetchBody, c.QueryTimeout)
 	return c
 }
@@ -129,6 +134,22 @@ func (c *Catalog) Count(ctx context.Context, scope store.Scope) (int64, error) {
 	return found.total, nil
 }
 
+// ListNamespaces returns the namespaces with listed prompts, in order. The slice is shared: nobody changes it. It is kept apart
+// from pages, which come and go: what a caller may list is decided by it while the store is away, too.
+func (c *Catalog) ListNamespaces(ctx context.Context) ([]string, error) {
+	return c.namespaces.getOrLoad(ctx, struct{}{})
+}
+
+// CursorKey returns the key that places in lists are sealed with, or an error that wraps store.ErrUnavailable before the feed
+// was read for the first time.
+func (c *Catalog) CursorKey() ([]byte, error) {
+	feed := c.currentFeed()
+	if !feed.known {
+		return nil, fmt.Errorf("no key for cursors yet: %w", store.ErrUnavailable)
+	}
+	return feed.cursorKey, nil
+}
+
 // RetryAfter returns when asking again makes sense after an error that wraps store.ErrUnavailable.
 func (c *Catalog) RetryAfter() time.Duration { return c.opts.RetryEvery }
 
@@ -159,6 +180,11 @@ func (c *Catalog) fetchBody(ctx context.Context, at bodyKey) (*Body, int64, erro
 	return body, bodyBytes(&version, template), nil
 }
 
+func (c *Catalog) fetchNamespaces(ctx context.Context, _ struct{}) ([]string, int64, error) {
+	namespaces, err := c.source.ListNamespaces(ctx)
+	return namespaces, namespacesBytes(namespaces), c.ReportUnavailable(err)
+}
+
 func (c *Catalog) fetchPage(ctx context.Context, q pageKey) (*cachedPage, int64, error) {
 	scope := store.Scope{All: q.all}
 	if q.namespaces != "" {
@@ -166,7 +192,7 @@ func (c *Catalog) fetchPage(ctx context.Context, q pageKey) (*cachedPage, int64,
 	}
 	if q.limit == 0 {
 		total, err := c.source.Count(ctx, scope)
-		return &cachedPage{total: total}, overhead, c.ReportUnavailable(err)
+		return &cachedPage{total: total}, pageBytes(q, &store.ListPage{}), c.ReportUnavailable(err)
 	}
 	page, err := c.source.List(ctx, store.ListQuery{Scope: scope, After: q.after, Limit: q.limit})
 	if err != nil {
@@ -175,5 +201,5 @@ func (c *Catalog) fetchPage(ctx context.Context, q pageKey) (*cachedPage, int64,
 	if len(page.Prompts) == 0 && !q.all {
 		return &cachedPage{page: page}, 0, nil // of a namespace that may have been guessed
 	}
-	return &cachedPage{page: page}, pageBytes(&page), nil
+	return &cachedPage{page: page}, pageBytes(q, &page), nil
 }

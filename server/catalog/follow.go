@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,8 @@ type feedState struct {
 	known bool
 	at    store.Feed
 	read  time.Time
+	// cursorKey is that of the source, which another database has another of.
+	cursorKey []byte
 	// err is why the last read failed, unavailableSince when the first of the failed reads in a row began.
 	err              error
 	unavailableSince time.Time
@@ -38,6 +41,14 @@ func (c *Catalog) OnChange(on func(Change)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.watchers = append(c.watchers, on)
+}
+
+// OnChangeRequest has on called with the id of every change request that was made or became final, and with an empty one
+// when it may be any, from the goroutine that listens: it must not block. It is called before FollowFeed.
+func (c *Catalog) OnChangeRequest(on func(id string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requestWatchers = append(c.requestWatchers, on)
 }
 
 // CheckReady returns nil once the schema was verified and the feed read. While the store is away it still does, as long as
@@ -113,12 +124,10 @@ func (c *Catalog) wake() {
 // FollowFeed keeps the catalog as new as the feed until ctx ends.
 func (c *Catalog) FollowFeed(ctx context.Context) {
 	var notified atomic.Bool
-	listened := make(chan struct{})
-	go func() {
-		defer close(listened)
-		c.relayNotifications(ctx, &notified)
-	}()
-	defer func() { <-listened }()
+	var listening sync.WaitGroup
+	listening.Go(func() { c.relayNotifications(ctx, &notified) })
+	listening.Go(func() { c.relayChangeRequests(ctx) })
+	defer listening.Wait()
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -173,6 +182,13 @@ func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool)
 	}
 }
 
+// relayChangeRequests tells of change requests. Whoever waits for one polls besides.
+func (c *Catalog) relayChangeRequests(ctx context.Context) {
+	if err := c.source.ListenChanges(ctx, c.notifyOfRequest); err != nil && ctx.Err() == nil {
+		c.opts.Log.Warn("Not listening for change requests, polling", "err", err)
+	}
+}
+
 // pollFeed reads the feed once and applies what changed. It runs on one goroutine only, which a store that says
 // nothing must not block.
 func (c *Catalog) pollFeed(ctx context.Context) error {
@@ -210,9 +226,11 @@ func (c *Catalog) syncFrom(ctx context.Context, before feedState) error {
 	switch {
 	case err != nil:
 		return err
-	case feed.Epoch != before.at.Epoch || feed.Revision < before.at.Revision:
-		c.opts.Log.Warn("The feed is not the one it was, dropping everything in memory",
-			"epoch", feed.Epoch, "revision", feed.Revision, "epochBefore", before.at.Epoch, "revisionBefore", before.at.Revision)
+	case feed.Epoch != before.at.Epoch || feed.Server != before.at.Server || feed.Revision < before.at.Revision:
+		// Of another server no revision need be of the change it was: one that took over may have lacked the newest, and given
+		// out their revisions again since.
+		c.opts.Log.Warn("The feed is not the one it was, dropping everything in memory", "epoch", feed.Epoch, "revision", feed.Revision,
+			"epochBefore", before.at.Epoch, "revisionBefore", before.at.Revision, "anotherServer", feed.Server != before.at.Server)
 		return c.startOver(ctx, before)
 	case feed.Revision > before.at.Revision:
 		return c.applyChanges(ctx, before.at, feed)
@@ -223,20 +241,23 @@ func (c *Catalog) syncFrom(ctx context.Context, before feedState) error {
 // startOver begins with a database that is not known, or not the one it was: it may have been restored from before a
 // migration. Everything is dropped, which may be of another one, or older than this feed; but not because it is away again.
 func (c *Catalog) startOver(ctx context.Context, before feedState) error {
-	var feed store.Feed
+	var (
+		feed      store.Feed
+		cursorKey []byte
+	)
 	err := c.source.VerifySchema(ctx)
 	if err != nil {
 		err = fmt.Errorf("verify the schema: %w", err)
-	} else {
-		feed, err = c.readFeed(ctx)
+	} else if feed, err = c.readFeed(ctx); err == nil {
+		cursorKey, err = c.source.CursorKey(ctx)
 	}
 	if before.known && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)) {
 		return err // the next read finds the same feed
 	}
 	c.bodies.clearAll()
-	c.pages.clearAll()
+	c.clearLists()
 	c.mu.Lock()
-	c.feed.known, c.feed.at = err == nil, feed
+	c.feed.known, c.feed.at, c.feed.cursorKey = err == nil, feed, cursorKey
 	c.mu.Unlock()
 	// What changed since a caller asked, here or of the store itself, is in no change that is read later.
 	asked := before.err != nil || !before.read.IsZero() || c.bodies.currentUsage().Misses+c.pages.currentUsage().Misses > 0
@@ -244,6 +265,12 @@ func (c *Catalog) startOver(ctx context.Context, before feedState) error {
 		c.notifyWatchers(Change{Everything: true})
 	}
 	return err
+}
+
+// clearLists drops what is of one revision.
+func (c *Catalog) clearLists() {
+	c.pages.clearAll()
+	c.namespaces.clearAll()
 }
 
 func (c *Catalog) readFeed(ctx context.Context) (store.Feed, error) {
@@ -274,7 +301,7 @@ func (c *Catalog) applyChanges(ctx context.Context, from, to store.Feed) error {
 		}
 		if len(keys) > 0 {
 			c.bodies.forgetGroups(keys)
-			c.pages.clearAll()
+			c.clearLists()
 		}
 		c.mu.Lock()
 		c.feed.at = from
@@ -294,6 +321,15 @@ func (c *Catalog) notifyWatchers(change Change) {
 	c.mu.Unlock()
 	for _, on := range watchers {
 		on(change)
+	}
+}
+
+func (c *Catalog) notifyOfRequest(id string) {
+	c.mu.Lock()
+	watchers := c.requestWatchers
+	c.mu.Unlock()
+	for _, on := range watchers {
+		on(id)
 	}
 }
 

@@ -194,6 +194,8 @@ func TestFollowFeed_OtherDatabase(t *testing.T) {
 		"another epoch at a higher revision":    {Epoch: 2, Revision: 100},
 		"another epoch at the same revision":    {Epoch: 2, Revision: 3},
 		"another epoch and a feed that is back": {Epoch: 2, Revision: 0},
+		"another server at a higher revision":   {Epoch: 1, Revision: 100, Server: "standby"},
+		"another server at the same revision":   {Epoch: 1, Revision: 3, Server: "standby"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

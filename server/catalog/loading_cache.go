@@ -6,14 +6,17 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/lectern-dev/lectern/internal/weightedlru"
+	"github.com/lectern-dev/lectern/server/auth"
 )
 
 // loadTimeout ends a load nobody may be waiting for any more, of a store that was available a moment ago.
 const loadTimeout = 10 * time.Second
 
-// loadingCache is a weightedLRU that fetches what it lacks, once for all who wait for it. Keys belong to groups,
+// loadingCache is a weightedlru.Shared that fetches what it lacks, once for all who wait for it. Keys belong to groups,
 // and are forgotten by group. What is not there is not remembered: otherwise guessed names would
-// push out what is served.
+// push out what is served. What one caller asks for pushes out nothing of another's who has less.
 type loadingCache[G, K comparable, V any] struct {
 	groupOf func(K) G
 	// fetch returns a value and the bytes it takes; zero for one that is not to be kept.
@@ -22,7 +25,7 @@ type loadingCache[G, K comparable, V any] struct {
 	timeout func() time.Duration
 
 	mu           sync.Mutex
-	lru          *weightedLRU[K, V]
+	lru          *weightedlru.Shared[auth.CallerKey, K, V]
 	groups       map[G][]K // of few keys each: a map for each would take more than most bodies
 	loads        map[K]*load[V]
 	hits, misses uint64
@@ -47,7 +50,7 @@ func newLoadingCache[G, K comparable, V any](
 		groups:  make(map[G][]K),
 		loads:   make(map[K]*load[V]),
 	}
-	k.lru = newWeightedLRU[K, V](capacity, k.removeFromGroup)
+	k.lru = weightedlru.NewShared[auth.CallerKey, K, V](capacity, k.removeFromGroup)
 	return k
 }
 
@@ -63,24 +66,29 @@ func (k *loadingCache[G, K, V]) removeFromGroup(key K) {
 }
 
 func (k *loadingCache[G, K, V]) getOrLoad(ctx context.Context, key K) (V, error) {
+	identity, _ := auth.FromContext(ctx)
+	caller := auth.KeyOf(&identity)
 	k.mu.Lock()
-	if value, ok := k.lru.lookUp(key); ok {
+	if value, ok := k.lru.LookUp(caller, key); ok {
 		k.hits++
 		k.mu.Unlock()
 		return value, nil
 	}
 	k.misses++
-	l := k.loads[key]
-	if l == nil {
+	l, isShared := k.loads[key]
+	if !isShared {
 		l = &load[V]{done: make(chan struct{})}
 		k.loads[key] = l
 		// One caller going away must not fail the others.
-		go k.runLoad(context.WithoutCancel(ctx), key, l)
+		go k.runLoad(context.WithoutCancel(ctx), caller, key, l)
 	}
 	k.mu.Unlock()
 
 	select {
 	case <-l.done:
+		if isShared && l.err == nil {
+			k.noteUse(caller, key)
+		}
 		return l.value, l.err
 	case <-ctx.Done():
 		var none V
@@ -88,7 +96,14 @@ func (k *loadingCache[G, K, V]) getOrLoad(ctx context.Context, key K) (V, error)
 	}
 }
 
-func (k *loadingCache[G, K, V]) runLoad(ctx context.Context, key K, l *load[V]) {
+// noteUse says that a caller uses what another one loaded.
+func (k *loadingCache[G, K, V]) noteUse(caller auth.CallerKey, key K) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lru.LookUp(caller, key)
+}
+
+func (k *loadingCache[G, K, V]) runLoad(ctx context.Context, caller auth.CallerKey, key K, l *load[V]) {
 	ctx, cancel := context.WithTimeout(ctx, k.timeout())
 	defer cancel()
 	value, bytes, err := k.fetchSafely(ctx, key)
@@ -99,17 +114,17 @@ func (k *loadingCache[G, K, V]) runLoad(ctx context.Context, key K, l *load[V]) 
 	if !l.outdated {
 		delete(k.loads, key)
 		if err == nil && bytes > 0 {
-			k.addEntry(key, value, bytes)
+			k.addEntry(caller, key, value, bytes)
 		}
 	}
 	close(l.done)
 }
 
 // addEntry adds a loaded value. It runs under the lock.
-func (k *loadingCache[G, K, V]) addEntry(key K, value V, bytes int64) {
+func (k *loadingCache[G, K, V]) addEntry(caller auth.CallerKey, key K, value V, bytes int64) {
 	g := k.groupOf(key)
 	k.groups[g] = append(k.groups[g], key)
-	if !k.lru.add(key, value, bytes) {
+	if !k.lru.Add(caller, key, value, bytes) {
 		k.removeFromGroup(key)
 	}
 }
@@ -131,7 +146,7 @@ func (k *loadingCache[G, K, V]) forgetGroups(groups map[G]struct{}) {
 	defer k.mu.Unlock()
 	for g := range groups {
 		for _, key := range slices.Clone(k.groups[g]) { // dropping takes them out
-			k.lru.drop(key)
+			k.lru.Drop(key)
 		}
 	}
 	for key, l := range k.loads {
@@ -146,7 +161,7 @@ func (k *loadingCache[G, K, V]) forgetGroups(groups map[G]struct{}) {
 func (k *loadingCache[G, K, V]) clearAll() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.lru.clear()
+	k.lru.Clear()
 	for _, l := range k.loads {
 		l.outdated = true
 	}
@@ -156,5 +171,5 @@ func (k *loadingCache[G, K, V]) clearAll() {
 func (k *loadingCache[G, K, V]) currentUsage() Usage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return Usage{Bytes: k.lru.bytes, Entries: k.lru.len(), Hits: k.hits, Misses: k.misses}
+	return Usage{Bytes: k.lru.Bytes(), Entries: k.lru.Len(), Hits: k.hits, Misses: k.misses}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
 
@@ -159,5 +160,41 @@ func TestCatalog_GuessedNamespaces(t *testing.T) {
 	after := c.Stats().Pages
 	if before.Entries != 2 || after.Entries != 2 || after.Bytes != before.Bytes {
 		t.Errorf("held %+v, then %+v", before, after)
+	}
+}
+
+// TestCatalog_GreedyCaller: one caller asks for 5,000 prompts that are there and 5,000 that are not; what another one uses
+// stays, with the store away too.
+func TestCatalog_GreedyCaller(t *testing.T) {
+	t.Parallel()
+	source := catalogtest.New()
+	text := strings.Repeat("x", 2000)
+	name := func(i int) store.Key { return store.Key{Namespace: "it", Name: fmt.Sprint("p", i)} }
+	for i := range 5000 {
+		source.Publish(name(i), text)
+	}
+	c := startFollowing(t, source, Options{Bytes: 1 << 20})
+	as := func(subject string) context.Context {
+		return auth.WithIdentity(t.Context(), auth.Identity{Subject: subject})
+	}
+	read := func(ctx context.Context, from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			if _, err := c.Get(ctx, name(i), prompt.Selector{}); err != nil && i < 5000 {
+				t.Fatal(err)
+			}
+		}
+	}
+	read(as("greedy"), 0, 50) // half of what the other uses was the greedy one's first
+	read(as("normal"), 0, 100)
+	gets, _ := source.CountReads()
+	read(as("greedy"), 100, 10_000)
+	if after, _ := source.CountReads(); after-gets < 9900 {
+		t.Fatalf("the greedy caller had only %d look-ups", after-gets)
+	}
+	gets, _ = source.CountReads()
+	read(as("normal"), 0, 100)
+	if after, _ := source.CountReads(); after != gets {
+		t.Errorf("%d of the normal caller's 100 prompts were pushed out", after-gets)
 	}
 }

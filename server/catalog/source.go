@@ -14,15 +14,22 @@ type Source interface {
 	VerifySchema(ctx context.Context) error
 	// Feed returns the last revision there is.
 	Feed(ctx context.Context) (store.Feed, error)
+	// CursorKey returns the key that places in lists are sealed with, 32 bytes: the same for every server of the source.
+	CursorKey(ctx context.Context) ([]byte, error)
 	// ChangedSince returns the keys changed after a revision, by revision, tombstones included.
 	ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error)
 	// Listen calls wake once it is connected, for what was missed before, and then on every notification of a change,
 	// one call at a time. It returns when ctx ends, or an error when notifications stop; listening again is the caller's.
 	Listen(ctx context.Context, wake func()) error
+	// ListenChanges calls changed with the id of each change request that was made or became final, and with an empty one
+	// when any may have been, until ctx ends.
+	ListenChanges(ctx context.Context, changed func(id string)) error
 
 	// Get returns store.ErrNotFound or store.ErrUnresolved when there is nothing to serve.
 	Get(ctx context.Context, key store.Key, selector prompt.Selector) (store.Version, error)
 	List(ctx context.Context, query store.ListQuery) (store.ListPage, error)
 	// Count counts the listed prompts of a scope.
 	Count(ctx context.Context, scope store.Scope) (int64, error)
+	// ListNamespaces returns the namespaces with listed prompts, in order.
+	ListNamespaces(ctx context.Context) ([]string, error)
 }

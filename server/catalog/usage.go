@@ -23,11 +23,20 @@ func bodyBytes(v *store.Version, t *prompt.Template) int64 {
 	return int64(n + argumentBytes(v.Document.Arguments))
 }
 
-func pageBytes(page *store.ListPage) int64 {
-	n := overhead
+// pageBytes estimates what a page takes with its key, which of a caller with rights in many namespaces is the larger part.
+func pageBytes(q pageKey, page *store.ListPage) int64 {
+	n := overhead + len(q.namespaces) + len(q.after.Namespace) + len(q.after.Name)
 	for i := range page.Prompts {
 		p := &page.Prompts[i]
 		n += 128 + len(p.Key.Namespace) + len(p.Key.Name) + len(p.Title) + len(p.Description) + argumentBytes(p.Arguments)
+	}
+	return int64(n)
+}
+
+func namespacesBytes(namespaces []string) int64 {
+	n := overhead
+	for _, namespace := range namespaces {
+		n += 16 + len(namespace)
 	}
 	return int64(n)
 }

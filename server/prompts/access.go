@@ -10,6 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/tool"
+	"github.com/lectern-dev/lectern/server/transport"
 )
 
 // callerIdentity returns who calls. Without an identity nothing is served: a transport that forgot to authenticate must
@@ -31,17 +32,53 @@ func (s *Service) authorize(ctx context.Context, verb auth.Verb, key store.Key) 
 	return s.authorizer.Authorize(ctx, identity, verb, key)
 }
 
-// authorizeChange authorizes a change of the prompt a call names. Callers who may not read it get the error of a prompt
-// that does not exist; those who may are told which verb they lack, whether or not it exists.
-func (s *Service) authorizeChange(ctx context.Context, verb auth.Verb, key store.Key, id string) error {
-	err := s.authorize(ctx, verb, key)
-	if !errors.Is(err, auth.ErrDenied) {
-		return err
+// authorizeLookup returns the key by which a read of a prompt looks it up: the one a call names or, where the caller may not
+// get that one, a key that no prompt has. So what is denied takes the way of what does not exist, in words, work and time.
+func (s *Service) authorizeLookup(ctx context.Context, key store.Key) (store.Key, error) {
+	endpoint := ""
+	if call := transport.FromContext(ctx); call != nil {
+		endpoint = call.Namespace
 	}
-	if err := s.authorize(ctx, auth.Get, key); err != nil {
-		return err
+	err := s.authorizeRead(ctx, endpoint, key)
+	if errors.Is(err, auth.ErrDenied) {
+		return impossibleKey(key), nil
 	}
-	return tool.NewForbidden("you may read prompt %s, but not %s it; ask for the verb %s on prompts.lectern.dev", id, verb, verb)
+	return key, err
+}
+
+// impossibleKey returns a key as long as another one that no prompt has: a name has no underscore.
+func impossibleKey(key store.Key) store.Key {
+	replaceFirst := func(name string) string { return "_" + name[min(1, len(name)):] }
+	return store.Key{Namespace: replaceFirst(key.Namespace), Name: replaceFirst(key.Name)}
+}
+
+// authorizeChange is authorizeLookup for a change of the prompt a call names: what a caller may not get does not exist for them,
+// whatever else they may. Those who may get it are told which verb they lack, whether or not it exists. Both questions are
+// asked always.
+func (s *Service) authorizeChange(ctx context.Context, verb auth.Verb, key store.Key, id string) (store.Key, error) {
+	lookup, err := s.authorizeLookup(ctx, key)
+	if err != nil {
+		return store.Key{}, err
+	}
+	err = s.authorize(ctx, verb, key)
+	switch {
+	case err != nil && !errors.Is(err, auth.ErrDenied):
+		return store.Key{}, err
+	case err != nil && lookup == key:
+		return store.Key{}, tool.NewForbidden("you may read prompt %s, but not %s it; ask for the verb %s on prompts.lectern.dev", id, verb, verb)
+	case err == nil && lookup == key:
+		return lookup, s.checkWatched(key.Namespace)
+	}
+	return lookup, nil
+}
+
+// checkWatched refuses a change in a namespace that the controller does not watch, to a caller who might make it there: to others
+// it would tell of namespaces that they need not know.
+func (s *Service) checkWatched(namespace string) error {
+	if s.watched.Contains(namespace) {
+		return nil
+	}
+	return tool.NewForbidden("%s", s.watched.ExplainForeign(namespace))
 }
 
 // authorizeRead authorizes a key that did not come from the endpoint: the endpoint of a namespace has no others.
@@ -52,35 +89,20 @@ func (s *Service) authorizeRead(ctx context.Context, endpoint string, key store.
 	return s.authorize(ctx, auth.Get, key)
 }
 
-// getIfAllowed returns a version of a prompt if the caller may get it. Fragments are not found.
+// getIfAllowed returns a version of a prompt if the caller may get it.
 func (s *Service) getIfAllowed(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
-	if err := s.authorize(ctx, auth.Get, key); err != nil {
+	lookup, err := s.authorizeLookup(ctx, key)
+	if err != nil {
 		return nil, err
 	}
+	return s.getRendered(ctx, lookup, selector)
+}
+
+// getRendered returns a version of a prompt. Fragments, which are for other prompts, are not found.
+func (s *Service) getRendered(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
 	body, err := s.catalog.Get(ctx, key, selector)
 	if err == nil && body.Exposure == store.Fragment {
 		return nil, store.ErrNotFound
 	}
 	return body, err
-}
-
-// visibleScope returns what the caller may list at an endpoint. Where nothing may be listed it is empty: the
-// answer then equals that of a namespace without prompts.
-func (s *Service) visibleScope(ctx context.Context, namespace string) (store.Scope, error) {
-	identity, err := callerIdentity(ctx)
-	if err != nil {
-		return store.Scope{}, err
-	}
-	if namespace == "" {
-		return s.authorizer.VisibleNamespaces(ctx, identity)
-	}
-	err = s.authorizer.Authorize(ctx, identity, auth.List, store.Key{Namespace: namespace})
-	switch {
-	case errors.Is(err, auth.ErrDenied):
-		return store.Scope{}, nil
-	case err != nil:
-		return store.Scope{}, err
-	default:
-		return store.Scope{Namespaces: []string{namespace}}, nil
-	}
 }

@@ -33,6 +33,10 @@ func (e recordingListeners) FollowedURIs() []string {
 	return []string{"prompt://it/greeting", "prompt://support/hidden/channels/beta", "other://it/greeting"}
 }
 
+func (e recordingListeners) HasOwed() bool { return false }
+func (e recordingListeners) NotifyOwed(transport.Audience, func(string) transport.Audience) bool {
+	return false
+}
 func (e recordingListeners) NotifyPromptsChanged(concerned transport.Audience) {
 	e.note("prompts", concerned)
 }
@@ -46,7 +50,7 @@ func (e recordingListeners) NotifyResourceUpdated(uri string, concerned transpor
 func (e recordingListeners) note(what string, concerned transport.Audience) {
 	one := announcement{After: time.Since(e.began), What: what}
 	for _, namespace := range []string{"", "it", "support"} {
-		if concerned(e.ctx, namespace) {
+		if is, err := concerned(e.ctx, namespace); is && err == nil {
 			one.Concerned = append(one.Concerned, namespace)
 		}
 	}
@@ -128,4 +132,51 @@ func TestAnnouncer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// owingListeners owe a stream something until it was decided about so many times.
+type owingListeners struct {
+	recordingListeners
+	left    *int
+	decided chan time.Duration
+}
+
+func (e owingListeners) HasOwed() bool { return *e.left > 0 }
+
+func (e owingListeners) NotifyOwed(lists transport.Audience, updates func(string) transport.Audience) bool {
+	for _, concerned := range []transport.Audience{lists, updates("prompt://it/greeting")} {
+		if is, err := concerned(e.ctx, "it"); !is || err != nil {
+			return true
+		}
+	}
+	*e.left--
+	e.decided <- time.Since(e.began)
+	return *e.left > 0
+}
+
+// TestAnnouncer_Owed: what was undecided for a stream is decided again, every two seconds or with the next change, until it is.
+func TestAnnouncer_Owed(t *testing.T) {
+	t.Parallel()
+	it := catalog.Change{Namespaces: []string{"it"}, Keys: []store.Key{{Namespace: "it", Name: "greeting"}}}
+	synctest.Test(t, func(t *testing.T) {
+		left := 3
+		listeners := owingListeners{
+			recordingListeners{auth.WithIdentity(t.Context(), auth.Identity{Subject: "local:anna"}), time.Now(), make(chan announcement, 20)},
+			&left, make(chan time.Duration, 20),
+		}
+		announcer := New(Config{Authorizer: auth.NewNone("anna"), Version: "v0"}).NewAnnouncer(250*time.Millisecond, listeners)
+		announcer.CatalogChanged(it)
+		time.AfterFunc(3*time.Second, func() { announcer.CatalogChanged(catalog.Change{Namespaces: []string{"support"}}) })
+		<-time.After(time.Minute)
+		announcer.Stop()
+		close(listeners.decided)
+		var got []time.Duration
+		for at := range listeners.decided {
+			got = append(got, at)
+		}
+		want := []time.Duration{2250 * time.Millisecond, 3250 * time.Millisecond, 5250 * time.Millisecond}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("decided again (-want +got)\n%s", diff)
+		}
+	})
 }

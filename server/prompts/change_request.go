@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -34,15 +35,19 @@ type prepareRequest func(ctx context.Context, id string) (store.ChangeRequest, e
 func (s *Service) changeAndWait(ctx context.Context, in repeatable, prepare prepareRequest, candidates ...store.ChangeRequest) (store.ChangeOutcome, error) {
 	idempotencyKey := ptr.Deref(in.IdempotencyKey, "")
 	if n := len(idempotencyKey); n > maxIdempotencyKey {
-		return store.ChangeOutcome{}, tool.NewInvalid("argument %q: has %d bytes; at most %d are allowed", "idempotencyKey", n, maxIdempotencyKey)
+		return store.ChangeOutcome{}, tool.NewInvalid("argument %q: has %d bytes; at most %d are allowed; use a shorter one, such as a UUID", "idempotencyKey", n, maxIdempotencyKey)
 	}
 	identity, err := callerIdentity(ctx)
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}
+	proof, err := s.proveCaller(ctx)
+	if err != nil {
+		return store.ChangeOutcome{}, err
+	}
 	deadline := time.Now().Add(s.changes.timeout)
 	outcome, err := s.findOrStoreRequest(ctx, prepare, candidates, store.ChangeRequest{
-		ID: uuid.NewString(), Subject: identity.Subject, IdempotencyKey: idempotencyKey,
+		ID: uuid.NewString(), Subject: identity.Subject, IdempotencyKey: idempotencyKey, Proof: proof,
 	})
 	if err == nil {
 		outcome, err = s.changes.waitForOutcome(ctx, identity.Subject, outcome, deadline)
@@ -54,6 +59,18 @@ func (s *Service) changeAndWait(ctx context.Context, in repeatable, prepare prep
 	return outcome, outcomeError(outcome)
 }
 
+// proveCaller returns what shows the controller who calls; nil where it asks for nothing.
+func (s *Service) proveCaller(ctx context.Context) (*store.CallerProof, error) {
+	if s.prover == nil {
+		return nil, nil
+	}
+	proof, err := s.prover.ProveCaller(ctx)
+	if refused, is := errors.AsType[*auth.UnprovableError](err); is {
+		return nil, tool.NewForbidden("%s", refused.Reason)
+	}
+	return proof, err
+}
+
 // catchUpIfPublished has the catalog see a published change, so that callers who learn of it read it with their next call.
 func (s *Service) catchUpIfPublished(ctx context.Context, o store.ChangeOutcome) {
 	if o.State == store.ChangePublished {
@@ -62,10 +79,10 @@ func (s *Service) catchUpIfPublished(ctx context.Context, o store.ChangeOutcome)
 }
 
 // findOrStoreRequest returns the outcome of the earlier request under the idempotency key, or prepares and stores one.
-// Origin has the id, the subject and the key.
+// Origin has the id, the subject with its proof, and the key.
 func (s *Service) findOrStoreRequest(ctx context.Context, prepare prepareRequest, candidates []store.ChangeRequest, origin store.ChangeRequest) (store.ChangeOutcome, error) {
 	signed := func(r store.ChangeRequest) store.ChangeRequest {
-		r.ID, r.Subject, r.IdempotencyKey = origin.ID, origin.Subject, origin.IdempotencyKey
+		r.ID, r.Subject, r.IdempotencyKey, r.Proof = origin.ID, origin.Subject, origin.IdempotencyKey, origin.Proof
 		return r
 	}
 	bounded, cancel := s.withQueryTimeout(ctx)

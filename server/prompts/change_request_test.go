@@ -52,7 +52,7 @@ func TestStoreWithRetry(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				took := &unreachableStore{hung: tc.hung}
-				s := newOutcomeWaiter(took, defaultOutcomeTimeout, slog.New(slog.DiscardHandler))
+				s := newOutcomeWaiter(took, defaultOutcomeTimeout, defaultOutcomePoll, slog.New(slog.DiscardHandler))
 				if tc.stops {
 					close(s.stopped)
 				}

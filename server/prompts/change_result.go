@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/change"
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -36,6 +37,10 @@ func outcomeError(o store.ChangeOutcome) error {
 			return say(tool.OwnedElsewhere)
 		case store.ReasonInvalid:
 			return say(tool.Validation)
+		case store.ReasonKeyLost, store.ReasonProofExpired:
+			return say(tool.Storage)
+		case store.ReasonIdempotencyKeyReused:
+			return say(tool.Conflict)
 		default:
 			return say(tool.Forbidden)
 		}
@@ -119,13 +124,13 @@ func (s *Service) getChange(ctx context.Context, in getChangeInput) (*tool.Resul
 	}
 	endpoint := transport.FromContext(ctx).Namespace
 	if len(outcomes) == 0 || endpoint != "" && endpoint != outcomes[0].Key.Namespace {
-		return nil, &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Change with id '%s' not found, or not yours", tool.Truncate(in.ChangeID, 80))}
+		return nil, &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Change with id '%s' not found, or not yours", excerpt.Truncate(in.ChangeID, 80))}
 	}
 	o := outcomes[0]
 	s.catchUpIfPublished(ctx, o)
 	shown := getChangeResult{
 		ChangeID: o.ID, ID: formatID(s.omittedNamespace(ctx), o.Key), State: lowerCaseState(o.State),
-		Version: o.Version, Reason: o.Reason, Message: o.Message,
+		Version: o.Version, Reason: o.Reason, Message: excerpt.TruncateBytes(o.Message, excerpt.MaxMessage),
 	}
 	return tool.NewJSONResult(shown, shown)
 }

@@ -3,8 +3,6 @@ package prompts
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,25 +11,32 @@ import (
 
 const (
 	// defaultOutcomeTimeout bounds how long a call waits for the final state of its change request,
-	// outcomePollTimeout one poll; outcomePollInterval is the time between two, which are for all calls together.
+	// outcomeReadTimeout one read.
 	defaultOutcomeTimeout = 10 * time.Second
-	outcomePollInterval   = 100 * time.Millisecond
-	outcomePollTimeout    = 5 * time.Second
+	outcomeReadTimeout    = 5 * time.Second
+	// defaultOutcomePoll is the time between two reads of whatever is waited for. Notifications make it needless; it is
+	// what remains true when they are lost.
+	defaultOutcomePoll = 500 * time.Millisecond
 )
 
-// outcomeWaiter polls the outcomes of change requests, for all calls that wait for one at once. It has a
-// goroutine only while there is such a call.
+// outcomeWaiter reads the outcomes of change requests, for all calls that wait for one at once: of a request when it is
+// first waited for and when a notification names it, and of all of them every poll. It has a goroutine only while
+// there is such a call.
 type outcomeWaiter struct {
 	Changes
-	timeout time.Duration
-	log     *slog.Logger
+	timeout, poll time.Duration
+	log           *slog.Logger
 	// stopped is closed when the server stops: no call waits any more.
 	stopped chan struct{}
 	once    sync.Once
+	// woken says that something is due, or that nobody waits any more.
+	woken chan struct{}
 
-	mu      sync.Mutex
-	waiting map[*waiter]struct{}
-	polling bool
+	mu sync.Mutex
+	// waiting are the calls by the id of their request, due the ids that are to be read at once.
+	waiting map[string]map[*waiter]struct{}
+	due     map[string]struct{}
+	reading bool
 }
 
 // waiter is a call that waits.
@@ -41,8 +46,11 @@ type waiter struct {
 	outcome chan store.ChangeOutcome
 }
 
-func newOutcomeWaiter(changes Changes, timeout time.Duration, log *slog.Logger) *outcomeWaiter {
-	return &outcomeWaiter{Changes: changes, timeout: timeout, log: log, stopped: make(chan struct{}), waiting: make(map[*waiter]struct{})}
+func newOutcomeWaiter(changes Changes, timeout, poll time.Duration, log *slog.Logger) *outcomeWaiter {
+	return &outcomeWaiter{
+		Changes: changes, timeout: timeout, poll: poll, log: log, stopped: make(chan struct{}), woken: make(chan struct{}, 1),
+		waiting: make(map[string]map[*waiter]struct{}), due: make(map[string]struct{}),
+	}
 }
 
 // waitForOutcome waits until a request is in a final state. It returns the last state that was read when the deadline passes
@@ -75,71 +83,129 @@ func (s *outcomeWaiter) waitForOutcome(ctx context.Context, subject string, outc
 // stopWaiting has every call that waits return the last state that was read.
 func (s *outcomeWaiter) stopWaiting() { s.once.Do(func() { close(s.stopped) }) }
 
+// addWaiter has the request read at once: its notification may have come before anybody waited for it.
 func (s *outcomeWaiter) addWaiter(w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waiting[w] = struct{}{}
-	if !s.polling {
-		s.polling = true
-		go s.pollOutcomes()
+	if s.waiting[w.id] == nil {
+		s.waiting[w.id] = make(map[*waiter]struct{})
 	}
+	s.waiting[w.id][w] = struct{}{}
+	s.due[w.id] = struct{}{}
+	if !s.reading {
+		s.reading = true
+		go s.readOutcomes()
+	}
+	s.wake()
 }
 
 func (s *outcomeWaiter) removeWaiter(w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.waiting, w)
-}
-
-// pollOutcomes passes outcomes to those who wait, until there are none.
-func (s *outcomeWaiter) pollOutcomes() {
-	tick := time.NewTicker(outcomePollInterval)
-	defer tick.Stop()
-	for range tick.C {
-		waiting := s.waitersBySubject()
-		if waiting == nil {
-			return
-		}
-		for subject, waiters := range waiting {
-			s.pollSubject(subject, waiters)
-		}
+	if delete(s.waiting[w.id], w); len(s.waiting[w.id]) == 0 {
+		delete(s.waiting, w.id)
+		delete(s.due, w.id)
+	}
+	if len(s.waiting) == 0 {
+		s.wake()
 	}
 }
 
-// waitersBySubject returns who waits, by subject and id; nil ends the polling.
-func (s *outcomeWaiter) waitersBySubject() map[string]map[string][]*waiter {
+// markDue has a request read soon if a call waits for it; all of them where the id is empty.
+func (s *outcomeWaiter) markDue(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.polling = len(s.waiting) > 0; !s.polling {
-		return nil
+	if _, is := s.waiting[id]; is {
+		s.due[id] = struct{}{}
+	} else if id == "" {
+		s.markAllDue()
 	}
-	bySubject := make(map[string]map[string][]*waiter)
-	for w := range s.waiting {
-		if bySubject[w.subject] == nil {
-			bySubject[w.subject] = make(map[string][]*waiter)
-		}
-		bySubject[w.subject][w.id] = append(bySubject[w.subject][w.id], w)
+	if len(s.due) > 0 {
+		s.wake()
 	}
-	return bySubject
 }
 
-// pollSubject reads the requests of one subject and passes them on. When that fails the next poll may succeed; a call has
+// markAllDue runs under the lock.
+func (s *outcomeWaiter) markAllDue() {
+	for id := range s.waiting {
+		s.due[id] = struct{}{}
+	}
+}
+
+func (s *outcomeWaiter) wake() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
+
+// readOutcomes passes outcomes to those who wait, until there are none.
+func (s *outcomeWaiter) readOutcomes() {
+	tick := time.NewTicker(s.poll)
+	defer tick.Stop()
+	for {
+		polled := false
+		select {
+		case <-s.woken:
+		case <-tick.C:
+			polled = true
+		}
+		due, more := s.takeDue(polled)
+		if !more {
+			return
+		}
+		for subject, ids := range due {
+			s.readSubject(subject, ids)
+		}
+	}
+}
+
+// takeDue returns which ids are to be read now, by subject: all that are waited for, or those that are due. It reports
+// false when there are none to come, which ends the reading.
+func (s *outcomeWaiter) takeDue(all bool) (bySubject map[string][]string, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reading = len(s.waiting) > 0; !s.reading {
+		return nil, false
+	}
+	if all {
+		s.markAllDue()
+	}
+	bySubject = make(map[string][]string)
+	for id := range s.due {
+		for w := range s.waiting[id] { // each knows the same subject: nobody learns the id of another's request
+			bySubject[w.subject] = append(bySubject[w.subject], id)
+			break
+		}
+	}
+	clear(s.due)
+	return bySubject, true
+}
+
+// readSubject reads the requests of one subject and passes them on. When that fails the next poll may succeed; a call has
 // a deadline of its own.
-func (s *outcomeWaiter) pollSubject(subject string, waiters map[string][]*waiter) {
-	ctx, cancel := context.WithTimeout(context.Background(), outcomePollTimeout)
+func (s *outcomeWaiter) readSubject(subject string, ids []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), outcomeReadTimeout)
 	defer cancel()
-	outcomes, err := s.ChangeOutcomes(ctx, subject, slices.Collect(maps.Keys(waiters)))
+	outcomes, err := s.ChangeOutcomes(ctx, subject, ids)
 	if err != nil {
 		s.log.WarnContext(ctx, "Change requests cannot be read", "err", err)
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, outcome := range outcomes {
-		for _, w := range waiters[outcome.ID] {
-			select {
-			case <-w.outcome: // what was not taken yet is older
-			default:
-			}
-			w.outcome <- outcome
+		for w := range s.waiting[outcome.ID] {
+			w.pass(outcome)
 		}
 	}
+}
+
+// pass replaces an outcome that was not taken yet: it is older.
+func (w *waiter) pass(outcome store.ChangeOutcome) {
+	select {
+	case <-w.outcome:
+	default:
+	}
+	w.outcome <- outcome
 }

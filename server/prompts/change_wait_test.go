@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -23,21 +23,24 @@ type fakeChanges struct {
 	ends  map[string]time.Duration
 
 	mu sync.Mutex
-	// asked are the ids of each look, by subject.
-	asked []map[string][]string
+	// reads are the ids of each read that was made later than at once, by when.
+	reads map[time.Duration][]string
 	away  bool
 }
 
-func (tt *fakeChanges) ChangeOutcomes(_ context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
-	tt.mu.Lock()
-	defer tt.mu.Unlock()
-	if tt.asked = append(tt.asked, map[string][]string{subject: slices.Sorted(slices.Values(ids))}); tt.away {
+func (f *fakeChanges) ChangeOutcomes(_ context.Context, _ string, ids []string) ([]store.ChangeOutcome, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if at := time.Since(f.began); at > 0 {
+		f.reads[at] = append(f.reads[at], slices.Sorted(slices.Values(ids))...)
+	}
+	if f.away {
 		return nil, store.ErrUnavailable
 	}
 	var outcomes []store.ChangeOutcome
 	for _, id := range ids {
 		outcome := store.ChangeOutcome{ID: id, State: store.ChangeApplied}
-		if time.Since(tt.began) >= tt.ends[id] {
+		if time.Since(f.began) >= f.ends[id] {
 			outcome.State = store.ChangePublished
 		}
 		outcomes = append(outcomes, outcome)
@@ -52,51 +55,81 @@ type learntOutcome struct {
 	Error string
 }
 
+const ms = time.Millisecond
+
 func TestWaitForOutcome(t *testing.T) {
 	t.Parallel()
+	everyPoll := map[time.Duration][]string{}
+	for at := defaultOutcomePoll; at < defaultOutcomeTimeout; at += defaultOutcomePoll {
+		everyPoll[at] = []string{"a"}
+	}
 	for name, tc := range map[string]struct {
 		ends map[string]time.Duration
-		away bool
-		// leaves is when callers go away.
-		leaves time.Duration
-		want   map[string]learntOutcome
-		// looks is how often was asked.
-		looks int
+		// notified are the ids of notifications by when they come, leaves is when callers go away.
+		notified map[time.Duration]string
+		leaves   time.Duration
+		away     bool
+		want     map[string]learntOutcome
+		// reads are those after the first, which is made at once.
+		reads map[time.Duration][]string
 	}{
-		"the end is learnt at the next look": {
-			ends: map[string]time.Duration{"a": 250 * time.Millisecond},
-			want: map[string]learntOutcome{"a": {State: store.ChangePublished, After: 300 * time.Millisecond}}, looks: 3,
+		"a request that ended before anybody waited is read at once": {
+			ends: map[string]time.Duration{"a": 0},
+			want: map[string]learntOutcome{"a": {State: store.ChangePublished}},
 		},
-		"one look is for all": {
-			ends: map[string]time.Duration{"a": 50 * time.Millisecond, "b": 50 * time.Millisecond, "c": 150 * time.Millisecond},
+		"a notification is acted on when it comes": {
+			ends: map[string]time.Duration{"a": 13 * ms}, notified: map[time.Duration]string{13 * ms: "a"},
+			want:  map[string]learntOutcome{"a": {State: store.ChangePublished, After: 13 * ms}},
+			reads: map[time.Duration][]string{13 * ms: {"a"}},
+		},
+		"one of another request reads nothing": {
+			ends: map[string]time.Duration{"a": 13 * ms}, notified: map[time.Duration]string{5 * ms: "z", 13 * ms: "a"},
+			want:  map[string]learntOutcome{"a": {State: store.ChangePublished, After: 13 * ms}},
+			reads: map[time.Duration][]string{13 * ms: {"a"}},
+		},
+		"a connection that hears again has all read": {
+			ends: map[string]time.Duration{"a": 5 * ms, "b": 5 * ms}, notified: map[time.Duration]string{20 * ms: ""},
 			want: map[string]learntOutcome{
-				"a": {State: store.ChangePublished, After: 100 * time.Millisecond},
-				"b": {State: store.ChangePublished, After: 100 * time.Millisecond},
-				"c": {State: store.ChangePublished, After: 200 * time.Millisecond},
-			}, looks: 2,
+				"a": {State: store.ChangePublished, After: 20 * ms},
+				"b": {State: store.ChangePublished, After: 20 * ms},
+			},
+			reads: map[time.Duration][]string{20 * ms: {"a", "b"}},
+		},
+		"a notification that is lost is made up for by the poll, which is one for all": {
+			ends: map[string]time.Duration{"a": 50 * ms, "b": 50 * ms, "c": 700 * ms},
+			want: map[string]learntOutcome{
+				"a": {State: store.ChangePublished, After: 500 * ms},
+				"b": {State: store.ChangePublished, After: 500 * ms},
+				"c": {State: store.ChangePublished, After: 1000 * ms},
+			},
+			reads: map[time.Duration][]string{500 * ms: {"a", "b", "c"}, 1000 * ms: {"c"}},
 		},
 		"what takes longer is told as it is": {
 			ends: map[string]time.Duration{"a": time.Hour},
-			want: map[string]learntOutcome{"a": {State: store.ChangeApplied, After: defaultOutcomeTimeout}}, looks: 100,
+			want: map[string]learntOutcome{"a": {State: store.ChangeApplied, After: defaultOutcomeTimeout}}, reads: everyPoll,
 		},
 		"a store that is away does not end the waiting": {
 			ends: map[string]time.Duration{"a": 0}, away: true,
-			want: map[string]learntOutcome{"a": {State: store.ChangePending, After: defaultOutcomeTimeout}}, looks: 100,
+			want: map[string]learntOutcome{"a": {State: store.ChangePending, After: defaultOutcomeTimeout}}, reads: everyPoll,
 		},
 		"who left waits no more": {
-			ends: map[string]time.Duration{"a": time.Hour}, leaves: 450 * time.Millisecond,
-			want: map[string]learntOutcome{"a": {State: store.ChangeApplied, After: 450 * time.Millisecond, Error: "context canceled"}}, looks: 4,
+			ends: map[string]time.Duration{"a": time.Hour}, leaves: 750 * ms,
+			want:  map[string]learntOutcome{"a": {State: store.ChangeApplied, After: 750 * ms, Error: "context canceled"}},
+			reads: map[time.Duration][]string{500 * ms: {"a"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				took := &fakeChanges{began: time.Now(), ends: tc.ends, away: tc.away}
-				s := newOutcomeWaiter(took, defaultOutcomeTimeout, slog.New(slog.DiscardHandler))
+				took := &fakeChanges{began: time.Now(), ends: tc.ends, away: tc.away, reads: map[time.Duration][]string{}}
+				s := newOutcomeWaiter(took, defaultOutcomeTimeout, defaultOutcomePoll, slog.New(slog.DiscardHandler))
 				ctx, leave := context.WithCancel(t.Context())
 				defer leave()
 				if tc.leaves > 0 {
 					time.AfterFunc(tc.leaves, leave)
+				}
+				for at, id := range tc.notified {
+					time.AfterFunc(at, func() { s.markDue(id) })
 				}
 				var (
 					mu      sync.Mutex
@@ -114,19 +147,16 @@ func TestWaitForOutcome(t *testing.T) {
 				waiting.Wait()
 				synctest.Wait()
 				if diff := cmp.Diff(tc.want, got); diff != "" {
-					t.Errorf("(-want +got)\n%s", diff)
+					t.Errorf("learnt (-want +got)\n%s", diff)
 				}
-				<-time.After(10 * outcomePollInterval)
-				synctest.Wait()
+				delete(took.reads, defaultOutcomeTimeout) // the last poll and the end of the waiting are one moment
+				if diff := cmp.Diff(tc.reads, took.reads, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("read (-want +got)\n%s", diff)
+				}
 				s.mu.Lock()
 				defer s.mu.Unlock()
-				took.mu.Lock()
-				defer took.mu.Unlock()
-				if len(took.asked) < tc.looks-1 || len(took.asked) > tc.looks || s.polling {
-					t.Errorf("asked %d times, not %d, and looking is %t", len(took.asked), tc.looks, s.polling)
-				}
-				if first := took.asked[0]["anna"]; !slices.Equal(first, slices.Sorted(maps.Keys(tc.ends))) {
-					t.Errorf("the first look was for %q", first)
+				if s.reading || len(s.waiting)+len(s.due) > 0 {
+					t.Errorf("nobody waits: reading is %t, %d are waited for, %d are due", s.reading, len(s.waiting), len(s.due))
 				}
 			})
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -48,7 +49,7 @@ func (s *Service) completePrompt(ctx context.Context, call *transport.Call) (*mc
 	}
 	values, ok := allowedValues(body.Arguments, call.Argument.Name)
 	if !ok {
-		return nil, transport.InvalidParams(fmt.Sprintf("%s has no argument %q; prompts/list says which it has", call.Name, call.Argument.Name))
+		return nil, transport.InvalidParams(fmt.Sprintf("%s has no argument %q; prompts/list says which it has", excerpt.Truncate(call.Name, 200), excerpt.Truncate(call.Argument.Name, 80)))
 	}
 	return filterByPrefix(values, call.Argument.Value), nil
 }
@@ -75,7 +76,7 @@ func (s *Service) completeResource(ctx context.Context, call *transport.Call) (*
 		return nil, transport.InvalidParams(noSuchTemplate)
 	}
 	if !strings.Contains(uri, "{"+argument.Name+"}") {
-		return nil, transport.InvalidParams(fmt.Sprintf("%s has no variable %q", uri, argument.Name))
+		return nil, transport.InvalidParams(fmt.Sprintf("%s has no variable %q", uri, excerpt.Truncate(argument.Name, 80)))
 	}
 	key := store.Key{Namespace: call.Arguments["namespace"], Name: call.Arguments["name"]}
 	if key.Namespace == "" {
@@ -101,17 +102,26 @@ func (s *Service) completeVariable(
 ) (*mcp.Completion, error) {
 	switch argument.Name {
 	case "namespace":
-		return s.completeListed(ctx, endpoint, argument.Value, s.library.CompleteNamespaces)
+		// "\x7f" comes after whatever a name goes on with.
+		found, err := s.decideAround(ctx, endpoint, namespaceRange{from: argument.Value, until: argument.Value + "\x7f"})
+		if err != nil {
+			return nil, err
+		}
+		return completeListed(ctx, found, argument.Value, s.library.CompleteNamespaces)
 	case "name":
 		if endpoint != "" && endpoint != key.Namespace {
 			return nil, auth.ErrDenied
 		}
-		return s.completeListed(ctx, key.Namespace, argument.Value, s.library.CompleteNames)
+		found, err := s.decideWindow(ctx, key.Namespace, namespaceRange{}, maxNamespaces)
+		if err != nil {
+			return nil, err
+		}
+		return completeListed(ctx, found, argument.Value, s.library.CompleteNames)
 	}
 	if !isDNSLabel(key.Namespace) || !isDNSLabel(key.Name) {
 		return nil, store.ErrNotFound
 	}
-	versions, err := s.readableVersions(ctx, endpoint, key)
+	versions, err := s.readableVersions(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -121,28 +131,32 @@ func (s *Service) completeVariable(
 	return filterByPrefix(channelNames(versions), argument.Value), nil
 }
 
-// completeListed completes from what the caller may list.
-func (s *Service) completeListed(
-	ctx context.Context, namespace, prefix string,
-	names func(context.Context, store.Scope, string, int) (store.Completions, error),
+// completeListed completes from what the caller may list in a window. There may be more, of a number nobody knows, where some
+// namespaces are not decided.
+func completeListed(
+	ctx context.Context, in window, prefix string, names func(context.Context, store.Scope, string, int) (store.Completions, error),
 ) (*mcp.Completion, error) {
-	scope, err := s.visibleScope(ctx, namespace)
-	if err != nil || !scope.All && len(scope.Namespaces) == 0 {
-		return filterByPrefix(nil, ""), err
+	var found store.Completions
+	if !in.isEmpty() {
+		var err error
+		if found, err = names(ctx, in.scope, prefix, maxCompletions); err != nil {
+			return nil, err
+		}
 	}
-	found, err := names(ctx, scope, prefix, maxCompletions)
-	if err != nil {
-		return nil, err
+	completion := &mcp.Completion{Values: nonNil(found.Values), Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}
+	if in.next != "" {
+		completion.Total, completion.HasMore = 0, true
 	}
-	return &mcp.Completion{Values: nonNil(found.Values), Total: int(found.Total), HasMore: found.Total > int64(len(found.Values))}, nil
+	return completion, nil
 }
 
 // readableVersions returns the versions of a prompt that the caller may read, newest first.
-func (s *Service) readableVersions(ctx context.Context, endpoint string, key store.Key) ([]store.VersionInfo, error) {
-	if err := s.authorizeRead(ctx, endpoint, key); err != nil {
+func (s *Service) readableVersions(ctx context.Context, key store.Key) ([]store.VersionInfo, error) {
+	key, err := s.authorizeLookup(ctx, key)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := s.getIfAllowed(ctx, key, prompt.Selector{Channel: store.Latest}); err != nil {
+	if _, err := s.getRendered(ctx, key, prompt.Selector{Channel: store.Latest}); err != nil {
 		return nil, err
 	}
 	versions, err := s.library.ListVersions(ctx, key, 0, math.MaxInt32)

@@ -3,7 +3,6 @@ package prompts
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"slices"
 	"strings"
@@ -14,12 +13,13 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/lectern-dev/lectern/internal/testenv/golden"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // UpdateGolden is for the tests of the tools too.
-var UpdateGolden = flag.Bool("update", false, "write the golden files anew")
+var UpdateGolden = golden.Update
 
 // everyTool is a service that offers all there are; it is asked for their definitions only.
 func everyTool() *Service {

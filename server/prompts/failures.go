@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -22,6 +23,11 @@ func (s *Service) failureFor(ctx context.Context, key store.Key, err error) *tra
 	_, badArgument := errors.AsType[*prompt.ArgumentError](err)
 	_, overLimit := errors.AsType[*prompt.LimitError](err)
 	switch {
+	case errors.Is(err, tool.ErrCursor):
+		return transport.UnknownCursor()
+	case isUndecided(err):
+		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "prompt", key, "err", err)
+		return transport.Unavailable(s.undecidedMessage(), s.retryAfterSeconds())
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
 		return transport.InvalidParams(noSuchPrompt + expiredSuffix(err))
 	case badArgument, overLimit:
@@ -44,17 +50,28 @@ func (s *Service) explainError(ctx context.Context, name string, in any, err err
 	if refused := argumentError(err); refused != nil {
 		return refused
 	}
+	overQuota, isQuota := errors.AsType[*store.ChangeQuotaError](err)
+	missing, isMissing := errors.AsType[*store.NamespaceMissingError](err)
 	switch {
+	case isUndecided(err):
+		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "tool", name, "err", err)
+		return &tool.Error{Kind: tool.Storage, Text: s.undecidedMessage()}
 	case errors.Is(err, auth.ErrDenied), errors.Is(err, store.ErrNotFound):
 		var id string
 		if named, is := in.(interface{ promptID() string }); is {
 			id = named.promptID()
 		}
-		return &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Prompt with id '%s' not found", tool.Truncate(id, 200)) + expiredSuffix(err)}
+		return &tool.Error{Kind: tool.NotFound, Text: fmt.Sprintf("Prompt with id '%s' not found", excerpt.Truncate(id, 200)) + s.missingSuffix(err)}
 	case errors.Is(err, store.ErrUnresolved):
 		return tool.NewInvalid("%s", store.ErrUnresolved)
+	case isQuota:
+		return &tool.Error{Kind: tool.Quota, Text: overQuota.Error()}
+	case isMissing:
+		return tool.NewForbidden("%s", missing)
 	case errors.Is(err, store.ErrIdempotencyKeyReused):
 		return tool.NewConflict("%s; use another key for another request", store.ErrIdempotencyKeyReused)
+	case errors.Is(err, store.ErrBusy):
+		return &tool.Error{Kind: tool.Storage, Text: fmt.Sprintf("%s; try again in %d s", store.ErrBusy, s.retryAfterSeconds())}
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		s.log.WarnContext(ctx, "The store is away", "tool", name, "err", s.catalog.ReportUnavailable(err))
 		return &tool.Error{Kind: tool.Storage, Text: s.unavailableMessage()}
@@ -62,6 +79,17 @@ func (s *Service) explainError(ctx context.Context, name string, in any, err err
 		s.log.ErrorContext(ctx, "A tool could not answer", "tool", name, "err", err)
 		return &tool.Error{Kind: tool.Storage, Text: "the server could not answer; its log says why"}
 	}
+}
+
+// missingSuffix says why a version does not exist any more, or else which faults of files may be why a prompt does not.
+func (s *Service) missingSuffix(err error) string {
+	if expired := expiredSuffix(err); expired != "" {
+		return expired
+	}
+	if note := s.fileFaultNote(); note != "" {
+		return ". " + note
+	}
+	return ""
 }
 
 // expiredSuffix says why a version does not exist any more, where the store knows.
@@ -75,6 +103,16 @@ func expiredSuffix(err error) string {
 // withQueryTimeout bounds how long a call waits for a library that does not answer.
 func (s *Service) withQueryTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.catalog.QueryTimeout())
+}
+
+// isUndecided reports whether nobody could say what the caller may do: nothing is answered then.
+func isUndecided(err error) bool {
+	return errors.Is(err, auth.ErrUnavailable) || errors.Is(err, auth.ErrReviewsSpent)
+}
+
+// undecidedMessage says that the caller's rights are not known now, and when to try again.
+func (s *Service) undecidedMessage() string {
+	return fmt.Sprintf("your rights cannot be checked now, try again in %d s", s.retryAfterSeconds())
 }
 
 // unavailableMessage says that the store cannot be reached, and when to try again.
@@ -93,6 +131,12 @@ func argumentError(err error) *tool.Error {
 		return tool.NewInvalid("argument %q: %s", "content", wrong)
 	}
 	if wrong, is := errors.AsType[*prompt.LimitError](err); is {
+		return tool.NewInvalid("%s", wrong)
+	}
+	if wrong, is := errors.AsType[*store.TooBroadError](err); is {
+		return tool.NewInvalid("%s", wrong)
+	}
+	if wrong, is := errors.AsType[*store.UnstorableValueError](err); is {
 		return tool.NewInvalid("%s", wrong)
 	}
 	if wrong, is := errors.AsType[*prompt.IncludeError](err); is {

@@ -3,8 +3,6 @@ package prompts
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -117,14 +115,12 @@ func parsePromptName(endpoint, home, name string) (store.Key, prompt.Selector, *
 }
 
 func newReceipt(body *catalog.Body, values map[string]string) receipt {
-	r := receipt{
+	return receipt{
 		Prompt:    body.Key.String(),
 		Selector:  body.Selector.String(),
 		Version:   body.Version,
 		Digest:    body.Digest,
 		Includes:  nonNil(body.Includes),
-		Variables: slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values)),
+		Variables: body.Template.GivenNames(values),
 	}
-	slices.Sort(r.Variables)
-	return r
 }

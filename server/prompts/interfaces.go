@@ -31,6 +31,20 @@ type Library interface {
 	NameTaken(ctx context.Context, key store.Key) (bool, error)
 }
 
+// FileFaults says what is wrong with the files that prompts come from.
+type FileFaults interface {
+	// Faults returns the first limit things that keep prompts from being served as their files say, each as
+	// file:line:column: message of a bounded size, and how many there are. It waits for nothing.
+	Faults(limit int) (first []string, total int)
+}
+
+// Prover proves callers to whoever applies changes.
+type Prover interface {
+	// ProveCaller returns the proof of the caller that goes with a change request. An *auth.UnprovableError says why the
+	// caller cannot be proven.
+	ProveCaller(ctx context.Context) (*store.CallerProof, error)
+}
+
 // Changes takes change requests.
 type Changes interface {
 	// RequestChange stores a request and returns its outcome so far, which may be final. A repeat, of the id or of

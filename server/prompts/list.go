@@ -2,14 +2,13 @@ package prompts
 
 import (
 	"context"
-	"encoding/base64"
 	"strconv"
-	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -17,13 +16,19 @@ const (
 	// pageSize and maxPages bound a list: a common client gives up after 64 pages.
 	pageSize = 500
 	maxPages = 60
+	// maxPageBytes bounds a page beside that, roughly: summaryFrame and argumentFrame are what JSON has around the texts of a
+	// prompt and of an argument.
+	maxPageBytes  = 256 << 10
+	summaryFrame  = 60
+	argumentFrame = 50
 	// truncatedKey is the key in _meta of the last page of a list that is not complete.
 	truncatedKey = "dev.lectern/truncated"
 )
 
-// truncated says how many prompts there are when a list is not complete, and which tool finds them.
+// truncated says how many prompts there are when a list is not complete, and which tool finds them. Total is absent where it is
+// not known, for the rights of the caller in some namespaces are not.
 type truncated struct {
-	Total int64  `json:"total"`
+	Total *int64 `json:"total,omitempty"`
 	Use   string `json:"use,omitempty"`
 }
 
@@ -59,43 +64,73 @@ func (p *promptPage) addPagination(result *mcp.PaginatedResult) {
 
 // readPage reads the page a call asks for, of what its caller may list.
 func (s *Service) readPage(ctx context.Context, call *transport.Call) (*promptPage, *transport.Failure) {
-	at, f := parseListCursor(call)
-	if f != nil {
-		return nil, f
-	}
-	found, err := s.readPageAt(ctx, call, at)
+	found, err := s.readPageOf(ctx, call)
 	if err != nil {
 		return nil, s.failureFor(ctx, store.Key{Namespace: call.Namespace}, err)
 	}
 	return found, nil
 }
 
-func (s *Service) readPageAt(ctx context.Context, call *transport.Call, at listCursor) (*promptPage, error) {
-	scope, err := s.visibleScope(ctx, call.Namespace)
-	if err != nil || !scope.All && len(scope.Namespaces) == 0 {
-		return &promptPage{}, err
-	}
-	listed, err := s.catalog.List(ctx, store.ListQuery{Scope: scope, After: at.after, Limit: pageSize})
+func (s *Service) readPageOf(ctx context.Context, call *transport.Call) (*promptPage, error) {
+	at, err := s.parseListCursor(ctx, call)
 	if err != nil {
 		return nil, err
 	}
-	found := &promptPage{prompts: listed.Prompts}
-	if !listed.More {
-		return found, nil
-	}
-	if next := (listCursor{pages: at.pages + 1, after: listed.Prompts[len(listed.Prompts)-1].Key}); next.pages < maxPages {
-		found.next = mcp.Cursor(next.String())
-		return found, nil
-	}
-	total, err := s.catalog.Count(ctx, scope)
+	part, err := s.decideWindow(ctx, call.Namespace, namespaceRange{from: at.after.Namespace}, maxNamespaces)
 	if err != nil {
 		return nil, err
 	}
-	found.truncated = &truncated{Total: total}
+	found, next := &promptPage{}, listCursor{pages: at.pages + 1, after: store.Key{Namespace: part.next}}
+	if !part.isEmpty() {
+		listed, err := s.catalog.List(ctx, store.ListQuery{Scope: part.scope, After: at.after, Limit: pageSize})
+		if err != nil {
+			return nil, err
+		}
+		found.prompts = cutPage(listed.Prompts)
+		if shown := len(found.prompts); listed.More || shown < len(listed.Prompts) {
+			next.after = found.prompts[shown-1].Key
+		}
+	}
+	switch {
+	case next.after == store.Key{}:
+		return found, nil
+	case next.pages < maxPages:
+		found.next, err = s.encodeListCursor(ctx, call.Namespace, next)
+	default:
+		found.truncated, err = s.countTruncated(ctx, call.Namespace)
+	}
+	return found, err
+}
+
+// countTruncated says how much there is of a list that ends early.
+func (s *Service) countTruncated(ctx context.Context, endpoint string) (*truncated, error) {
+	said := &truncated{}
 	if s.library != nil {
-		found.truncated.Use = "search_prompts"
+		said.Use = "search_prompts"
 	}
-	return found, nil
+	whole, err := s.decideWindow(ctx, endpoint, namespaceRange{}, maxNamespaces)
+	if err != nil || whole.next != "" {
+		return said, err
+	}
+	total, err := s.catalog.Count(ctx, whole.scope)
+	said.Total = &total
+	return said, err
+}
+
+// cutPage returns the first prompts of a page, as many as maxPageBytes allows and one at least.
+func cutPage(page []store.Summary) []store.Summary {
+	size := 0
+	for i := range page {
+		p := &page[i]
+		size += summaryFrame + len(p.Key.Namespace) + len(p.Key.Name) + len(p.Title) + len(p.Description)
+		for j := range p.Arguments {
+			size += argumentFrame + len(p.Arguments[j].Name) + len(p.Arguments[j].Description)
+		}
+		if size > maxPageBytes && i > 0 {
+			return page[:i]
+		}
+	}
+	return page
 }
 
 // formatPromptName names a prompt as parsePromptName reads it, without the omitted namespace.
@@ -118,37 +153,48 @@ func toMCPPrompt(omitted string, p *store.Summary) mcp.Prompt {
 	return listed
 }
 
-// listCursor is how far a list was read: pages given out, and the last key on them.
+// listCursor is how far a list was read: pages given out, and the last key on them; or without a name, the namespace it goes on
+// with, which the caller may not be shown.
 type listCursor struct {
 	pages int
 	after store.Key
 }
 
-func (c listCursor) String() string {
-	return base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(c.pages) + "/" + c.after.String()))
+func listFingerprint(endpoint string) string { return tool.Fingerprint("prompts/list", endpoint) }
+
+// encodeListCursor returns the cursor as a caller of an endpoint gets it.
+func (s *Service) encodeListCursor(ctx context.Context, endpoint string, c listCursor) (mcp.Cursor, error) {
+	list, pages := listFingerprint(endpoint), strconv.Itoa(c.pages)
+	if c.after.Name != "" {
+		return mcp.Cursor(tool.EncodeCursor(list, pages, c.after.Namespace, c.after.Name)), nil
+	}
+	sealed, err := s.sealRange(ctx, list+"/"+pages, namespaceRange{from: c.after.Namespace})
+	return mcp.Cursor(tool.EncodeCursor(list, pages, sealed)), err
 }
 
 // parseListCursor reads the cursor of a call. None and an empty one are the first page.
-func parseListCursor(call *transport.Call) (listCursor, *transport.Failure) {
+func (s *Service) parseListCursor(ctx context.Context, call *transport.Call) (listCursor, error) {
 	if call.Cursor == nil || *call.Cursor == "" {
 		return listCursor{}, nil
 	}
-	refused := transport.UnknownCursor()
-	raw, err := base64.StdEncoding.Strict().DecodeString(*call.Cursor)
+	list := listFingerprint(call.Namespace)
+	fields, err := tool.DecodeCursor(list, *call.Cursor)
 	if err != nil {
-		return listCursor{}, refused
+		return listCursor{}, err
 	}
-	parts := strings.Split(string(raw), "/")
-	if len(parts) != 3 || !isDNSLabel(parts[1]) || !isDNSLabel(parts[2]) {
-		return listCursor{}, refused
+	pages, err := strconv.Atoi(fields[0])
+	if err != nil || pages < 1 || pages >= maxPages || strconv.Itoa(pages) != fields[0] {
+		return listCursor{}, tool.ErrCursor
 	}
-	pages, err := strconv.Atoi(parts[0])
-	at := listCursor{pages: pages, after: store.Key{Namespace: parts[1], Name: parts[2]}}
-	if err != nil || pages < 1 || pages >= maxPages || at.String() != *call.Cursor ||
-		call.Namespace != "" && call.Namespace != parts[1] {
-		return listCursor{}, refused
+	switch {
+	case len(fields) == 2:
+		part, err := s.openRange(ctx, list+"/"+fields[0], fields[1])
+		return listCursor{pages: pages, after: store.Key{Namespace: part.from}}, err
+	case len(fields) != 3, !isDNSLabel(fields[1]), !isDNSLabel(fields[2]), call.Namespace != "" && call.Namespace != fields[1]:
+		return listCursor{}, tool.ErrCursor
+	default:
+		return listCursor{pages: pages, after: store.Key{Namespace: fields[1], Name: fields[2]}}, nil
 	}
-	return at, nil
 }
 
 // isDNSLabel reports whether s can be a namespace or the name of a prompt.

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -73,7 +74,7 @@ func (s *Service) omittedNamespace(ctx context.Context) string {
 func (s *Service) resolveID(ctx context.Context, id string) (store.Key, prompt.Selector, error) {
 	key, selector, err := parseID(transport.FromContext(ctx).Namespace, s.assumedNamespace(ctx), id)
 	if errors.Is(err, errMissingNamespace) {
-		err = tool.NewInvalid("argument %q: %q has no namespace; write namespace/name", "id", tool.Truncate(id, 80))
+		err = tool.NewInvalid("argument %q: %q has no namespace; write namespace/name", "id", excerpt.Truncate(id, 80))
 	} else if problem, is := errors.AsType[*selectorError](err); is {
 		err = tool.NewInvalid("argument %q: %s", "id", problem)
 	}
@@ -124,7 +125,7 @@ func parseChannel(name string) (prompt.Selector, error) {
 	selector, err := prompt.ParseSelector(name)
 	if err != nil || selector.Channel == "" {
 		return prompt.Selector{}, tool.NewInvalid("argument %q: %q is not the name of a channel: a lower-case letter, then letters, digits and '-', at most 36",
-			"channel", tool.Truncate(name, 80))
+			"channel", excerpt.Truncate(name, 80))
 	}
 	return selector, nil
 }
@@ -135,10 +136,13 @@ func (s *Service) assumedNamespace(ctx context.Context) string {
 	if endpoint := transport.FromContext(ctx).Namespace; endpoint != "" {
 		return endpoint
 	}
-	if identity, known := auth.FromContext(ctx); known && identity.Namespace() != "" {
-		return identity.Namespace()
-	}
-	return s.defaultNamespace
+	identity, _ := auth.FromContext(ctx)
+	return s.homeOf(identity)
+}
+
+// homeOf returns the namespace of a caller on the endpoint for all: their own, else the default one; empty when there is none.
+func (s *Service) homeOf(identity auth.Identity) string {
+	return cmp.Or(identity.Namespace(), s.defaultNamespace)
 }
 
 // chooseNamespace returns the namespace a prompt is added to. Given is the argument, empty when absent.
@@ -163,7 +167,7 @@ func ValidateNamespace(name string) error {
 	if name == "" || isDNSLabel(name) {
 		return nil
 	}
-	return fmt.Errorf("%q is not a namespace: at most 63 lower-case letters, digits and '-'", tool.Truncate(name, 80))
+	return fmt.Errorf("%q is not a namespace: at most 63 lower-case letters, digits and '-'", excerpt.Truncate(name, 80))
 }
 
 // maxSlug leaves room in a name for "-" and 8 digits of the change's id.

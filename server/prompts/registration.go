@@ -6,6 +6,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -21,13 +22,17 @@ const (
 // Server returns what the service offers, for the transport.
 func (s *Service) Server() transport.Server {
 	srv := transport.Server{
-		Info: s.self, Instructions: s.composeInstructions(),
+		Info: s.self, Instructions: s.composeInstructions(everyVerb),
 		Methods: map[mcp.MCPMethod]transport.Method{
 			mcp.MethodPromptsList: {Answer: s.answerPromptsList, TTL: listTTL},
-			mcp.MethodPromptsGet:  {Answer: s.answerPromptsGet},
+			mcp.MethodPromptsGet:  {Answer: s.answerPromptsGet, ParamBytes: paramBytes[mcp.MethodPromptsGet]},
 		},
 		PromptsChange: true,
 		DiscoverTTL:   discoverTTL, ToolsTTL: toolsTTL,
+	}
+	if _, changes := s.authorizer.(auth.Reauthorizer); changes { // rights differ, and do not stay as they are
+		filter := newToolFilter(s)
+		srv.ToolFilter, srv.InstructionsFor, srv.ToolsChange = filter, filter.InstructionsFor, true
 	}
 	if s.library == nil {
 		return srv
@@ -35,10 +40,10 @@ func (s *Service) Server() transport.Server {
 	srv.Methods[mcp.MethodResourcesList] = transport.Method{Answer: s.listResources, TTL: listTTL}
 	srv.Methods[mcp.MethodResourcesTemplatesList] = transport.Method{Answer: listTemplates, TTL: templatesTTL}
 	srv.Methods[mcp.MethodResourcesRead] = transport.Method{Answer: s.readResource}
-	srv.Methods[mcp.MethodCompletionComplete] = transport.Method{Answer: s.completeArgument}
+	srv.Methods[mcp.MethodCompletionComplete] = transport.Method{Answer: s.completeArgument, ParamBytes: paramBytes[mcp.MethodCompletionComplete]}
 	srv.ResourcesChange, srv.ResourceUpdates = true, true
 	for _, t := range s.offeredTools() {
-		srv.Tools = append(srv.Tools, transport.Tool{Definition: t.MCP(), Call: callTool(t)})
+		srv.Tools = append(srv.Tools, newTransportTool(t))
 	}
 	return srv
 }
@@ -46,7 +51,7 @@ func (s *Service) Server() transport.Server {
 // callTool answers the calls of a tool.
 func callTool(t tool.Tool) func(context.Context, *transport.Call) (*mcp.CallToolResult, error) {
 	return func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
-		result, err := t.Call(ctx, call.RawArguments)
+		result, err := t.Call(ctx, call.ArgumentMembers())
 		if err != nil {
 			return nil, transport.Canceled()
 		}

@@ -84,7 +84,8 @@ func (s *Service) readResource(ctx context.Context, call *transport.Call) (any, 
 
 // resourceText returns the text of the resource of a prompt.
 func (s *Service) resourceText(ctx context.Context, endpoint string, key store.Key, selector prompt.Selector) (string, error) {
-	if err := s.authorizeRead(ctx, endpoint, key); err != nil {
+	key, err := s.authorizeLookup(ctx, key)
+	if err != nil {
 		return "", err
 	}
 	record, err := s.library.GetView(ctx, key, selector)

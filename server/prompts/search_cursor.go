@@ -1,22 +1,29 @@
 package prompts
 
 import (
+	"context"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// searchPosition is how far a search was read: so many prompts after a place in the order, or after the beginning.
+// searchPosition is how far a search was read: so many prompts after a place in the order of a window, or after its beginning.
 type searchPosition struct {
 	after *store.PageMark
 	skip  int
+	// window is which namespaces are being read, of which the caller may not be shown every name; all of them when it is zero.
+	window namespaceRange
+	// before is how many prompts the windows before it have.
+	before int64
 }
 
-// encodeCursor returns the cursor of a position in the search of a fingerprint.
-func (p searchPosition) encodeCursor(search string) string {
+// encodeFields returns a position without its window as fields of a cursor.
+func (p searchPosition) encodeFields() []string {
 	fields := []string{strconv.Itoa(p.skip)}
 	if p.after != nil {
 		fields = append(fields,
@@ -24,28 +31,52 @@ func (p searchPosition) encodeCursor(search string) string {
 			strconv.FormatInt(p.after.CreatedAt.UnixNano(), 10),
 			p.after.Key.Namespace, p.after.Key.Name)
 	}
-	return tool.EncodeCursor(search, fields...)
+	if p.window != (namespaceRange{}) {
+		fields = append(fields, strconv.FormatInt(p.before, 10))
+	}
+	return fields
+}
+
+// sealingUse is what a window is sealed for: its place in the search, so that it is moved to no other.
+func sealingUse(search string, fields []string) string {
+	return search + "/" + strings.Join(fields, "/")
+}
+
+// encodeSearchCursor returns the cursor of a position in the search of a fingerprint.
+func (s *Service) encodeSearchCursor(ctx context.Context, search string, p searchPosition) (string, error) {
+	fields := p.encodeFields()
+	if p.window == (namespaceRange{}) {
+		return tool.EncodeCursor(search, fields...), nil
+	}
+	sealed, err := s.sealRange(ctx, sealingUse(search, fields), p.window)
+	return tool.EncodeCursor(search, append(fields, sealed)...), err
 }
 
 // parseSearchCursor returns the position of a cursor of the same search, or tool.ErrCursor.
-func parseSearchCursor(search, cursor string) (searchPosition, error) {
+func (s *Service) parseSearchCursor(ctx context.Context, search, cursor string) (searchPosition, error) {
 	fields, err := tool.DecodeCursor(search, cursor)
 	if err != nil {
 		return searchPosition{}, err
 	}
 	var p searchPosition
-	if len(fields) != 1 && len(fields) != 5 {
-		return searchPosition{}, tool.ErrCursor
+	if last := len(fields) - 1; last == 2 || last == 6 { // a window, and how many there are before it
+		if p.window, err = s.openRange(ctx, sealingUse(search, fields[:last]), fields[last]); err != nil {
+			return searchPosition{}, err
+		}
+		if p.before, err = strconv.ParseInt(fields[last-1], 10, 64); err != nil || p.before < 0 {
+			return searchPosition{}, tool.ErrCursor
+		}
+		fields = fields[:last]
 	}
 	if p.skip, err = strconv.Atoi(fields[0]); err != nil || p.skip < 0 || p.skip > math.MaxInt32 {
 		return searchPosition{}, tool.ErrCursor
 	}
-	if len(fields) == 5 {
-		if p.after = parsePageMark(fields[1:]); p.after == nil {
+	if len(fields) >= 5 {
+		if p.after = parsePageMark(fields[1:5]); p.after == nil {
 			return searchPosition{}, tool.ErrCursor
 		}
 	}
-	if p.encodeCursor(search) != cursor { // a number written in another way
+	if !slices.Equal(p.encodeFields(), fields) { // a number written in another way, or too many fields
 		return searchPosition{}, tool.ErrCursor
 	}
 	return p, nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -17,22 +18,15 @@ import (
 // DefaultResultLimit is how many tokens a list of prompts has at most, when none is set.
 const DefaultResultLimit = 8000
 
-// Instructions are for the model that uses the server: one part for prompts, one for each kind of tools it has.
-const (
-	instructions = "Lectern serves the prompts of an organisation, kept as Kubernetes objects. " +
-		"prompts/list shows them with their arguments; prompts/get renders one, as `name` in its default version, " +
-		"`name@3` in a version, `name@production` in a channel. The receipt in _meta says which version it was."
-	readingInstructions = " The tools do the same and more: search_prompts finds a prompt by what it says, get_prompt shows it as written, " +
-		"apply_template fills it in."
-	writingInstructions = " add_prompt and update_prompt make versions, which never change; set_prompt_channel decides which one others get. " +
-		"A change that takes long is accepted first; get_prompt_change says what became of it."
-)
-
 // Catalog is what prompts are served from. *catalog.Catalog is one.
 type Catalog interface {
 	Get(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error)
 	List(ctx context.Context, query store.ListQuery) (*store.ListPage, error)
 	Count(ctx context.Context, scope store.Scope) (int64, error)
+	// ListNamespaces returns the namespaces with listed prompts, in order; nobody changes the slice.
+	ListNamespaces(ctx context.Context) ([]string, error)
+	// CursorKey returns the key that places in lists are sealed with; the error wraps store.ErrUnavailable.
+	CursorKey() ([]byte, error)
 	// RetryAfter is how long to wait after the store was unavailable, QueryTimeout how long the store may take over
 	// a query past the catalog, and ReportUnavailable is told of the error of one.
 	RetryAfter() time.Duration
@@ -50,6 +44,10 @@ type Config struct {
 	Library    Library
 	Changes    Changes
 	Authorizer auth.Authorizer
+	// Prover proves callers to the controller; nil where changes need no proof.
+	Prover Prover
+	// FileFaults is where prompts come from files; nil elsewhere.
+	FileFaults FileFaults
 	// Version is the program's, as clients see it.
 	Version string
 	// DefaultNamespace is where a caller without a namespace of their own adds prompts who names none;
@@ -58,11 +56,15 @@ type Config struct {
 	// HomeNamespace is the one whose prompts are named without it on the endpoint for all namespaces too, as on a
 	// laptop; empty for none.
 	HomeNamespace string
+	// Watched are the namespaces in which prompts may be changed: in others nobody would carry it out.
+	Watched namespaces.Watched
 	// ResultLimit is how many tokens a list of prompts may have; 0 for any number.
 	ResultLimit int
 	// OutcomeTimeout is how long a call waits for the outcome of its change request; 10 s when zero.
 	OutcomeTimeout time.Duration
-	Log            *slog.Logger
+	// OutcomePoll is how often outcomes are read without a notification; 500 ms when zero.
+	OutcomePoll time.Duration
+	Log         *slog.Logger
 }
 
 // Service answers what is asked about prompts.
@@ -70,9 +72,12 @@ type Service struct {
 	catalog          Catalog
 	library          Library
 	changes          *outcomeWaiter
+	prover           Prover
 	authorizer       auth.Authorizer
+	fileFaults       FileFaults
 	defaultNamespace string
 	homeNamespace    string
+	watched          namespaces.Watched
 	resultLimit      int
 	log              *slog.Logger
 	// self is how the server names itself in results.
@@ -85,30 +90,26 @@ func New(config Config) *Service {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		catalog: config.Catalog, library: config.Library, authorizer: config.Authorizer,
-		defaultNamespace: config.DefaultNamespace, homeNamespace: config.HomeNamespace, resultLimit: config.ResultLimit, log: config.Log,
+		catalog: config.Catalog, library: config.Library, authorizer: config.Authorizer, prover: config.Prover, fileFaults: config.FileFaults,
+		defaultNamespace: config.DefaultNamespace, homeNamespace: config.HomeNamespace, watched: config.Watched, resultLimit: config.ResultLimit, log: config.Log,
 		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
 	}
 	if config.Changes != nil {
-		s.changes = newOutcomeWaiter(config.Changes, cmp.Or(config.OutcomeTimeout, defaultOutcomeTimeout), config.Log)
+		s.changes = newOutcomeWaiter(config.Changes, cmp.Or(config.OutcomeTimeout, defaultOutcomeTimeout), cmp.Or(config.OutcomePoll, defaultOutcomePoll), config.Log)
 	}
 	return s
+}
+
+// ChangeRequestNotified has the calls that wait for a change request read its outcome, or all calls when the id is empty.
+func (s *Service) ChangeRequestNotified(id string) {
+	if s.changes != nil {
+		s.changes.markDue(id)
+	}
 }
 
 // Stop has calls that wait for the outcome of a change return its state so far.
 func (s *Service) Stop() {
 	if s.changes != nil {
 		s.changes.stopWaiting()
-	}
-}
-
-func (s *Service) composeInstructions() string {
-	switch {
-	case s.library == nil:
-		return instructions
-	case s.changes == nil:
-		return instructions + readingInstructions
-	default:
-		return instructions + readingInstructions + writingInstructions
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,13 +25,57 @@ var untouched = func(d *server.Deps) {
 	d.Library, d.Changes = struct{ prompts.Library }{}, struct{ prompts.Changes }{}
 }
 
-// TestTools_DenialEqualsAbsence: who may not read a prompt is told what is said of one that is not there, and
-// nothing was looked up.
+// lookups is a library that notes which keys are looked up.
+type lookups struct {
+	prompts.Library
+	mu   sync.Mutex
+	keys []store.Key
+}
+
+func (l *lookups) note(key store.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keys = append(l.keys, key)
+}
+
+func (l *lookups) GetView(ctx context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error) {
+	l.note(key)
+	return l.Library.GetView(ctx, key, selector)
+}
+
+func (l *lookups) ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
+	l.note(key)
+	return l.Library.ListVersions(ctx, key, before, limit)
+}
+
+// take returns how many keys were looked up since, and fails where one is of a prompt there can be.
+func (l *lookups) take(t *testing.T, possible bool) int {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, key := range l.keys {
+		if strings.HasPrefix(key.Namespace, "_") == possible || strings.HasPrefix(key.Name, "_") == possible {
+			t.Errorf("%s was looked up", key)
+		}
+	}
+	n := len(l.keys)
+	l.keys = nil
+	return n
+}
+
+// TestTools_DenialEqualsAbsence: who may not read a prompt is told what is said of one that is not there, and as much is
+// looked up, but nothing that there is.
 func TestTools_DenialEqualsAbsence(t *testing.T) {
 	t.Parallel()
-	denied := connectTools(t, start(t, catalogtest.NewGreeting(), untouched, func(d *server.Deps) { d.Authorizer = authtest.OnlyNamespace{Namespace: "it"} }), "/mcp")
 	author := collection(t)
-	box := connectTools(t, start(t, author, withTools(author), func(d *server.Deps) { d.Changes = struct{ prompts.Changes }{} }), "/mcp")
+	serve := func(library *lookups, change ...func(*server.Deps)) *toolClient {
+		return connectTools(t, start(t, author, append(change, func(d *server.Deps) {
+			d.Library, d.Changes = library, struct{ prompts.Changes }{}
+		})...), "/mcp")
+	}
+	ofDenied, ofAbsent := &lookups{Library: author.Store}, &lookups{Library: author.Store}
+	denied := serve(ofDenied, func(d *server.Deps) { d.Authorizer = authtest.OnlyNamespace{Namespace: "it"} })
+	box := serve(ofAbsent)
 	for tool, arguments := range map[string]string{
 		"get_prompt":           `{"id":"%s"}`,
 		"apply_template":       `{"id":"%s","variables":{}}`,
@@ -49,6 +94,9 @@ func TestTools_DenialEqualsAbsence(t *testing.T) {
 		if !strings.Contains(there, "not found") {
 			t.Errorf("%s says %q", tool, there)
 		}
+		if asked, want := ofDenied.take(t, false), ofAbsent.take(t, true); asked != want {
+			t.Errorf("%s looks up %d keys for who is denied, and %d of what is not there", tool, asked, want)
+		}
 	}
 }
 
@@ -62,8 +110,8 @@ func (readers) Authorize(_ context.Context, _ auth.Identity, verb auth.Verb, key
 	return nil
 }
 
-func (readers) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, error) {
-	return store.Scope{All: true}, nil
+func (readers) VisibleNamespaces(context.Context, auth.Identity, auth.Candidates) (auth.Visible, error) {
+	return auth.Visible{Scope: store.Scope{All: true}}, nil
 }
 
 // TestTools_ReadersAreToldWhatTheyMayNot: whether or not the prompt is there, which is not looked up.
@@ -71,7 +119,7 @@ func TestTools_ReadersAreToldWhatTheyMayNot(t *testing.T) {
 	t.Parallel()
 	box := connectTools(t, start(t, catalogtest.NewGreeting(), untouched, func(d *server.Deps) { d.Authorizer = readers{} }), "/mcp")
 	for call, want := range map[[2]string]string{
-		{"add_prompt", `{"name":"a","content":"b","namespace":"it"}`}:      "! Error creating prompt: ForbiddenError: you may not create prompts in namespace it",
+		{"add_prompt", `{"name":"a","content":"b","namespace":"it"}`}:      "! Error creating prompt: ForbiddenError: you may not create prompts in namespace it; ask for the verb create on prompts.lectern.dev there, or name another namespace",
 		{"update_prompt", `{"id":"it/greeting","name":"x"}`}:               "! Error updating prompt: ForbiddenError: you may read prompt it/greeting, but not patch it; ask for the verb patch on prompts.lectern.dev",
 		{"delete_prompt", `{"id":"it/greeting"}`}:                          "! Error deleting prompt: ForbiddenError: you may read prompt it/greeting, but not delete it; ask for the verb delete on prompts.lectern.dev",
 		{"set_prompt_channel", `{"id":"it/greeting","channel":"beta"}`}:    "! Error setting prompt channel: ForbiddenError: you may read prompt it/greeting, but not promote it; ask for the verb promote on prompts.lectern.dev",

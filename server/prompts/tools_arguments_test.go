@@ -46,9 +46,9 @@ var toolCalls = map[string]toolCall{
 	"list_prompts":   {nil, filterArguments},
 	"search_prompts": {map[string]string{"query": `"q"`}, joined(filterArguments, map[string]string{"query": `"words"`})},
 	"find_similar_prompts": {map[string]string{"text": `"t"`}, map[string]string{
-		"id": `"it/greeting"`, "text": `"words"`, "threshold": `0.25`, "limit": `3`,
+		"id": `"it/greeting"`, "text": `"words"`, "threshold": `0.25`, "limit": `3`, "cursor": `"x"`,
 	}},
-	"get_stats":  {},
+	"get_stats":  {nil, map[string]string{"cursor": `"x"`}},
 	"get_prompt": {map[string]string{"id": `"it/greeting"`}, map[string]string{"id": `"it/greeting@2"`, "version": `2`, "channel": `"beta"`}},
 	"apply_template": {map[string]string{"id": `"it/greeting"`, "variables": `{"who":"Ann"}`}, map[string]string{
 		"id": `"it/greeting@1"`, "variables": `{"who":"Bob","b":"","a":""}`, "version": `1`, "channel": `"latest"`,
@@ -65,7 +65,7 @@ var toolCalls = map[string]toolCall{
 	}},
 	"delete_prompt": {map[string]string{"id": `"it/greeting"`}, map[string]string{"id": `"it/greeting@2"`, "version": `2`, "idempotencyKey": `"k"`}},
 	"set_prompt_channel": {map[string]string{"id": `"it/greeting"`, "channel": `"beta"`}, map[string]string{
-		"id": `"it/other"`, "channel": `"production"`, "version": `2`, "expectedVersion": `4`, "idempotencyKey": `"k"`,
+		"id": `"it/other"`, "channel": `"production"`, "version": `2`, "remove": `false`, "expectedVersion": `4`, "idempotencyKey": `"k"`,
 	}},
 	"get_prompt_change": {map[string]string{"changeId": `"c"`}, map[string]string{"changeId": `"` + someChange + `"`}},
 }

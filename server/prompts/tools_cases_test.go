@@ -21,8 +21,8 @@ import (
 // serviceAccount is a caller who is a ServiceAccount of namespace support.
 type serviceAccount struct{}
 
-func (serviceAccount) Authenticate(*http.Request) (auth.Identity, error) {
-	return auth.Identity{Subject: "system:serviceaccount:support:bot"}, nil
+func (serviceAccount) Authenticate(r *http.Request) (context.Context, error) {
+	return auth.WithIdentity(r.Context(), auth.Identity{Subject: "system:serviceaccount:support:bot"}), nil
 }
 
 // TestTools_NamespaceOfServiceAccount: its own namespace is where it adds prompts, and where bare names are looked up.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/lectern-dev/lectern/internal/change"
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -41,8 +42,11 @@ func (s *Service) addPrompt(ctx context.Context, in addInput) (*tool.Result[chan
 	}
 	if err := s.authorize(ctx, auth.Create, store.Key{Namespace: namespace}); err != nil {
 		if errors.Is(err, auth.ErrDenied) {
-			err = tool.NewForbidden("you may not create prompts in namespace %s", namespace)
+			err = tool.NewForbidden("you may not create prompts in namespace %s; ask for the verb create on prompts.lectern.dev there, or name another namespace", namespace)
 		}
+		return nil, err
+	}
+	if err := s.checkWatched(namespace); err != nil {
 		return nil, err
 	}
 	edit, err := trimEdit(store.Edit{
@@ -74,10 +78,10 @@ type updateInput struct {
 	target
 	Name            *string         `json:"name,omitempty" description:"New name"`
 	Content         *string         `json:"content,omitempty" description:"New text; replaces the whole text"`
-	Description     *string         `json:"description,omitempty" description:"New description"`
+	Description     *string         `json:"description,omitempty" description:"New description; a blank removes it"`
 	IsTemplate      *bool           `json:"isTemplate,omitempty" description:"Whether the text has variables"`
 	Tags            *[]string       `json:"tags,omitempty" description:"New tags, all of them"`
-	Category        *string         `json:"category,omitempty" description:"New category"`
+	Category        *string         `json:"category,omitempty" description:"New category; a blank removes it"`
 	Metadata        json.RawMessage `json:"metadata,omitempty" description:"New metadata object"`
 	ExpectedVersion *int64          `json:"expectedVersion,omitempty" description:"Refuse unless this is the newest version"`
 	repeatable
@@ -88,7 +92,7 @@ func (s *Service) updatePrompt(ctx context.Context, in updateInput) (*tool.Resul
 	if err != nil {
 		return nil, err
 	}
-	if err := s.authorizeChange(ctx, auth.Patch, key, in.ID); err != nil {
+	if key, err = s.authorizeChange(ctx, auth.Patch, key, in.ID); err != nil {
 		return nil, err
 	}
 	edit, err := trimEdit(store.Edit{
@@ -126,7 +130,8 @@ func (s *Service) updatePrompt(ctx context.Context, in updateInput) (*tool.Resul
 // trimEdit removes the white space around texts, which a model that writes over MCP does not mean. It refuses a name or a
 // content that is empty then.
 func trimEdit(edit store.Edit) (store.Edit, error) {
-	edit.Title, edit.Content, edit.Description = trimText(edit.Title), trimText(edit.Content), trimText(edit.Description)
+	edit.Title, edit.Content = trimText(edit.Title), trimText(edit.Content)
+	edit.Description, edit.Category = trimText(edit.Description), trimText(edit.Category)
 	switch {
 	case edit.Title != nil && *edit.Title == "":
 		return store.Edit{}, tool.NewInvalid("argument %q: is empty", "name")
@@ -157,13 +162,13 @@ func (s *Service) titleAt(ctx context.Context, o store.ChangeOutcome) string {
 // validateEdit refuses an update that would not be made, or would end in a prompt that cannot be published.
 func (s *Service) validateEdit(ctx context.Context, r *store.PromptView, request store.ChangeRequest) error {
 	before := promptobject.SpecFromDocument(&r.Document)
-	after, err := promptobject.ApplyEdit(before, request.Edit)
+	after, err := promptobject.EditedSpec(&before, request)
 	if err != nil {
 		// The place to change it in is the manifest; show what stands there.
 		bare := before
 		bare.Messages = nil
 		if patch, patchErr := promptobject.ProposedPatch(bare, before); patchErr == nil {
-			err = fmt.Errorf("%w, which say:\n%s", err, tool.Truncate(patch, proposalLength))
+			err = fmt.Errorf("%w, which say:\n%s", err, excerpt.Truncate(patch, proposalLength))
 		}
 	}
 	published := &store.PublishedState{Version: r.Version}
@@ -174,8 +179,8 @@ func (s *Service) validateEdit(ctx context.Context, r *store.PromptView, request
 	return err
 }
 
-// proposalLength keeps an error from being a whole document.
-const proposalLength = 8000
+// proposalLength keeps an error from being a whole document, in characters.
+const proposalLength = 1000
 
 type deleteInput struct {
 	target
@@ -186,10 +191,10 @@ type deleteInput struct {
 func (s *Service) deletePrompt(ctx context.Context, in deleteInput) (*tool.Result[changeResult], error) {
 	key, selector, err := s.resolveVersionID(ctx, in.ID, selection{Version: in.Version})
 	if err == nil && selector.Channel != "" {
-		err = tool.NewInvalid("argument %q: a channel is removed by set_prompt_channel with version null; leave %s out", "id", selector)
+		err = tool.NewInvalid("argument %q: a channel is removed by set_prompt_channel with remove=true; leave %s out", "id", selector)
 	}
 	if err == nil {
-		err = s.authorizeChange(ctx, auth.Delete, key, in.ID)
+		key, err = s.authorizeChange(ctx, auth.Delete, key, in.ID)
 	}
 	var outcome store.ChangeOutcome
 	if err == nil {
@@ -203,7 +208,7 @@ func (s *Service) deletePrompt(ctx context.Context, in deleteInput) (*tool.Resul
 		}, candidates...)
 	}
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, auth.ErrDenied) {
-		err = &tool.Error{Text: fmt.Sprintf("Prompt with ID %s not found", tool.Truncate(in.ID, 200)) + expiredSuffix(err), Sentence: true}
+		err = &tool.Error{Text: fmt.Sprintf("Prompt with ID %s not found", excerpt.Truncate(in.ID, 200)) + expiredSuffix(err), Sentence: true}
 	}
 	if err != nil {
 		return nil, err

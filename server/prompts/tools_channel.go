@@ -16,9 +16,10 @@ import (
 
 type channelInput struct {
 	target
-	Channel         string               `json:"channel" description:"Name of the channel, such as production"`
-	Version         tool.Optional[int64] `json:"version,omitzero" description:"Version to point to; absent: follow the newest; null: remove the channel"`
-	ExpectedVersion *int64               `json:"expectedVersion,omitempty" description:"Refuse unless the channel points to this version"`
+	Channel         string `json:"channel" description:"Name of the channel, such as production"`
+	Version         *int64 `json:"version,omitempty" description:"Version to point to; absent: follow the newest"`
+	Remove          *bool  `json:"remove,omitempty" description:"true: remove the channel"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty" description:"Refuse unless the channel points to this version"`
 	repeatable
 }
 
@@ -43,7 +44,7 @@ func (s *Service) setChannel(ctx context.Context, in channelInput) (*tool.Result
 	if err != nil {
 		return nil, err
 	}
-	if err := s.authorizeChange(ctx, auth.Promote, key, in.ID); err != nil {
+	if key, err = s.authorizeChange(ctx, auth.Promote, key, in.ID); err != nil {
 		return nil, err
 	}
 	request := store.ChangeRequest{
@@ -91,7 +92,7 @@ func (s *Service) validateChannelMove(ctx context.Context, request store.ChangeR
 	return err
 }
 
-// channelEdit validates channel and version: without a version the channel follows the newest, with null it is removed.
+// channelEdit validates channel, version and remove: without a version the channel follows the newest.
 func (in channelInput) channelEdit() (store.ChannelEdit, error) {
 	if _, err := parseChannel(in.Channel); err != nil {
 		return store.ChannelEdit{}, err
@@ -99,9 +100,11 @@ func (in channelInput) channelEdit() (store.ChannelEdit, error) {
 	if in.Channel == store.Latest {
 		return store.ChannelEdit{}, tool.NewInvalid("argument %q: latest moves by itself; it is always the newest version", "channel")
 	}
-	return store.ChannelEdit{
-		Name: in.Channel, Version: ptr.Deref(in.Version.Value, 0), Remove: in.Version.Given && in.Version.Value == nil,
-	}, nil
+	edit := store.ChannelEdit{Name: in.Channel, Version: ptr.Deref(in.Version, 0), Remove: ptr.Deref(in.Remove, false)}
+	if edit.Remove && edit.Version != 0 {
+		return store.ChannelEdit{}, tool.NewInvalid("give version to move the channel or remove to remove it, not both")
+	}
+	return edit, nil
 }
 
 // channelVersion returns the version a channel points to, or nil.

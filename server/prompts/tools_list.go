@@ -11,6 +11,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -31,7 +32,7 @@ type listInput struct {
 	Metadata   json.RawMessage `json:"metadata,omitempty" description:"Object the metadata must contain"`
 	Limit      *int64          `json:"limit,omitempty" description:"Maximum number of prompts"`
 	Offset     *int64          `json:"offset,omitempty" description:"Number of prompts to skip"`
-	Cursor     *string         `json:"cursor,omitempty" description:"nextCursor from the previous call"`
+	Cursor     *string         `json:"cursor,omitempty" description:"nextCursor from before"`
 	Detail     *string         `json:"detail,omitempty" description:"summary leaves out texts" enum:"full,summary"`
 }
 
@@ -47,14 +48,15 @@ type listResult struct {
 	NextCursor string `json:"nextCursor,omitempty"`
 }
 
-// listBuilder reads the prompts of one list.
+// listBuilder reads the prompts of one list: those of all namespaces a caller may list everywhere, and else of one window of
+// namespaces after the other, as far as it can be decided what is visible.
 type listBuilder struct {
-	query store.FindQuery
-	// fingerprint tells cursors of this list from those of others, omitted is the namespace ids are without, and brief
-	// asks for summaries.
-	fingerprint string
-	omitted     string
-	brief       bool
+	service *Service
+	query   store.FindQuery
+	// endpoint is the namespace of the endpoint, omitted the one ids are without, and brief asks for summaries.
+	endpoint string
+	omitted  string
+	brief    bool
 	// position is where to go on; start is the offset of the call, and byCursor says that a cursor was given: then the
 	// list does not begin at the first prompt.
 	position searchPosition
@@ -63,11 +65,13 @@ type listBuilder struct {
 	// left is how many prompts may still be added.
 	left int
 	list *tool.List
-	// more says that there are others; cut that there was no room for them.
-	more, cut bool
-	// all is how many there are, when known.
-	all   int
-	known bool
+	// more says that there are others; cut that there was no room for them, and undecided that there may be in namespaces
+	// of which it was not decided whether they are visible. Shortened is the id of the first prompt when it is listed without
+	// its text, for which there was no room.
+	more, cut, undecided bool
+	shortened            string
+	// total is how many there are in the windows so far.
+	total int64
 }
 
 func (s *Service) listPrompts(ctx context.Context, in listInput) (*tool.Result[listResult], error) {
@@ -89,16 +93,14 @@ func (s *Service) buildList(ctx context.Context, in listInput, text string) (*to
 	if err != nil {
 		return nil, err
 	}
-	var total int64
-	if f.query.Scope.All || len(f.query.Scope.Namespaces) > 0 {
-		if err := f.readPages(ctx, s.library); err != nil {
-			return nil, err
-		}
-		if total, err = f.countTotal(ctx, s.library); err != nil {
-			return nil, err
-		}
+	if err := f.readWindows(ctx); err != nil {
+		return nil, err
 	}
-	return f.buildResult(total), nil
+	result, err := f.buildResult(ctx)
+	if note := s.fileFaultNote(); note != "" && err == nil && !f.byCursor && f.start == 0 {
+		result.Texts = append(result.Texts, note)
+	}
+	return result, err
 }
 
 // newListBuilder validates the arguments of a list.
@@ -109,9 +111,9 @@ func (s *Service) newListBuilder(ctx context.Context, in listInput, text string)
 		return nil, err
 	}
 	f := &listBuilder{
-		omitted: s.omittedNamespace(ctx), brief: ptr.Deref(in.Detail, "") == summary,
+		service: s, endpoint: endpoint, omitted: s.omittedNamespace(ctx), brief: ptr.Deref(in.Detail, "") == summary,
 		left: clampToInt(in.Limit), start: clampToInt(in.Offset), byCursor: in.Cursor != nil,
-		list: tool.NewList(s.resultLimit),
+		list: tool.NewList(s.listRoom()),
 		query: store.FindQuery{Text: text, Filter: store.Filter{
 			Category: ptr.Deref(in.Category, ""), Template: in.IsTemplate,
 			Tags: in.Tags, AllTags: ptr.Deref(in.TagMatch, "") == allTags, Metadata: metadata,
@@ -120,52 +122,126 @@ func (s *Service) newListBuilder(ctx context.Context, in listInput, text string)
 	if f.left == 0 {
 		f.left = math.MaxInt
 	}
-	f.fingerprint = tool.Fingerprint(endpoint, text, f.query.Filter)
 	f.position.skip = f.start
 	if cursor := ptr.Deref(in.Cursor, ""); cursor != "" {
 		if f.start != 0 {
 			return nil, tool.NewInvalid("give cursor or offset, not both")
 		}
-		if f.position, err = parseSearchCursor(f.fingerprint, cursor); err != nil {
+		if f.position, err = s.parseSearchCursor(ctx, f.fingerprint(), cursor); err != nil {
 			return nil, err
 		}
 	}
-	f.query.Scope, err = s.visibleScope(ctx, endpoint)
-	return f, err
+	return f, nil
+}
+
+// fingerprint tells cursors of this list from those of others, whatever the caller may see meanwhile. Most searches have no
+// cursor, and need none.
+func (f *listBuilder) fingerprint() string {
+	asked := f.query.Filter
+	asked.Scope = store.Scope{}
+	return tool.Fingerprint(f.endpoint, f.query.Text, asked)
 }
 
 // clampToInt returns an argument as the size of something in memory; 0 when absent.
 func clampToInt(n *int64) int { return int(min(ptr.Deref(n, 0), math.MaxInt32)) }
 
-// readPages reads until there are no more prompts, the limit is reached, or there is no more room.
-func (f *listBuilder) readPages(ctx context.Context, library Library) error {
-	for {
-		f.query.After, f.query.Offset, f.query.Limit = f.position.after, f.position.skip, min(listBatch, f.left)
-		page, err := library.Find(ctx, f.query)
+const (
+	// windowNamespaces is of how many namespaces every call of a tool can decide whether they are visible, whatever is in
+	// caches: after the questions about tools, and the one about all namespaces.
+	windowNamespaces = auth.ReviewsPerRequest - toolQuestions - 1
+	// maxWindows bounds the windows of one answer: of those without a hit nothing is in it.
+	maxWindows = 16
+)
+
+// readWindows reads until there are no more prompts, the limit is reached, there is no more room, or it cannot be decided what
+// is visible. A window has as many namespaces as every request can decide, so that each call gets on, and the next one decides
+// again what this one did: the order of the list does not depend on what is in caches.
+func (f *listBuilder) readWindows(ctx context.Context) error {
+	for range maxWindows {
+		limit := windowNamespaces
+		if f.position.window.until != "" {
+			limit = math.MaxInt // it was one window before
+		}
+		part, err := f.service.decideWindowIn(ctx, f.endpoint, f.position.window, limit)
 		if err != nil {
 			return err
 		}
+		if part.undecided {
+			break
+		}
+		if f.position.window.until == "" {
+			f.position.window.until = part.next
+		}
+		f.query.Scope, f.total = part.scope, f.position.before
+		if !part.isEmpty() {
+			if err := f.readWindow(ctx); err != nil {
+				return err
+			}
+		}
+		if f.more || f.position.window.until == "" {
+			return nil
+		}
+		f.position = searchPosition{window: namespaceRange{from: f.position.window.until}, before: f.total, skip: f.position.skip}
+		if f.left == 0 {
+			break
+		}
+	}
+	f.more, f.undecided, f.total = true, true, f.position.before
+	return nil
+}
+
+// readWindow reads what is left of a window, and counts what is in it. What is left to be skipped then is to be skipped in the next.
+func (f *listBuilder) readWindow(ctx context.Context) error {
+	before, skipped, fromStart := len(f.list.Rows()), f.position.skip, f.position.after == nil
+	left, known, err := f.readPages(ctx)
+	if err != nil {
+		return err
+	}
+	read := len(f.list.Rows()) - before
+	count := int64(skipped + read + left)
+	if !known || !fromStart || skipped > 0 && read == 0 {
+		if count, err = f.service.library.CountFound(ctx, f.query); err != nil {
+			return err
+		}
+	}
+	f.total += count
+	if !f.more {
+		if f.position.skip = 0; fromStart && read == 0 {
+			f.position.skip = max(0, skipped-int(count))
+		}
+	}
+	return nil
+}
+
+// readPages reads a window until there are no more prompts, the limit is reached, or there is no more room. It returns how many
+// it read for which there was no room, and whether there are no others.
+func (f *listBuilder) readPages(ctx context.Context) (left int, known bool, err error) {
+	for {
+		f.query.After, f.query.Offset, f.query.Limit = f.position.after, f.position.skip, min(listBatch, f.left)
+		page, err := f.service.library.Find(ctx, f.query)
+		if err != nil {
+			return 0, false, err
+		}
+		f.list.ExpectRows(len(page.Prompts))
 		for i := range page.Prompts {
 			fits, err := f.appendPrompt(&page.Prompts[i])
 			if err != nil {
-				return err
+				return 0, false, err
 			}
 			if !fits {
 				f.more, f.cut = true, true
-				f.all, f.known = f.start+len(f.list.Rows())+len(page.Prompts)-i, page.Next == nil
-				return nil
+				return len(page.Prompts) - i, page.Next == nil, nil
 			}
 			f.position.skip++
 			f.left--
 		}
 		if page.Next == nil {
-			f.all, f.known = f.start+len(f.list.Rows()), true
-			return nil
+			return 0, true, nil
 		}
-		f.position = searchPosition{after: page.Next}
+		f.position.after, f.position.skip = page.Next, 0
 		if f.left == 0 {
 			f.more = true
-			return nil
+			return 0, false, nil
 		}
 	}
 }
@@ -175,62 +251,45 @@ func (f *listBuilder) appendPrompt(r *store.PromptView) (fits bool, err error) {
 	if f.brief {
 		return f.list.Append(toSummaryJSON(f.omitted, r))
 	}
-	return f.list.Append(toPromptJSON(f.omitted, r))
-}
-
-// countTotal returns how many prompts there are, and counts them only where reading did not tell.
-func (f *listBuilder) countTotal(ctx context.Context, library Library) (int64, error) {
-	if f.known && !f.byCursor && (f.start == 0 || len(f.list.Rows()) > 0) {
-		return int64(f.all), nil
+	fits, shortened, err := f.list.AppendOrShorten(promptRow{toPromptJSON(f.omitted, r)}, func() any { return toSummaryJSON(f.omitted, r) })
+	if shortened {
+		f.shortened = formatID(f.omitted, r.Key)
 	}
-	return library.CountFound(ctx, f.query)
+	return fits, err
 }
 
-func (f *listBuilder) buildResult(total int64) *tool.Result[listResult] {
+func (f *listBuilder) buildResult(ctx context.Context) (*tool.Result[listResult], error) {
 	rows := f.list.Rows()
-	result := tool.NewResult(f.list.Text(), listResult{Prompts: rows, Total: total})
+	result := tool.NewResult(f.list.Text(), listResult{Prompts: rows, Total: f.total})
 	if f.more {
-		result.Structured.NextCursor = f.position.encodeCursor(f.fingerprint)
-	}
-	if f.cut {
-		next := fmt.Sprintf("offset=%d", f.start+len(rows))
-		if f.byCursor {
-			next = "cursor=" + result.Structured.NextCursor
-		}
-		if !f.brief {
-			next += " or detail=" + summary
-		}
-		result.Texts = append(result.Texts, fmt.Sprintf("Showing %d of %d; call again with %s", len(rows), total, next))
-	}
-	return result
-}
-
-// statsResult counts prompts.
-type statsResult struct {
-	Total      int64            `json:"total"`
-	Templates  int64            `json:"templates"`
-	Regular    int64            `json:"regular"`
-	Categories map[string]int64 `json:"categories"`
-	Tags       map[string]int64 `json:"tags"`
-}
-
-func (s *Service) getStats(ctx context.Context, _ struct{}) (*tool.Result[statsResult], error) {
-	scope, err := s.visibleScope(ctx, transport.FromContext(ctx).Namespace)
-	if err != nil {
-		return nil, err
-	}
-	counted := store.Stats{}
-	if scope.All || len(scope.Namespaces) > 0 {
-		if counted, err = s.library.Stats(ctx, scope); err != nil {
+		next, err := f.service.encodeSearchCursor(ctx, f.fingerprint(), f.position)
+		if err != nil {
 			return nil, err
 		}
+		result.Structured.NextCursor = next
 	}
-	shown := statsResult{counted.Total, counted.Templates, counted.Total - counted.Templates, counted.Categories, counted.Tags}
-	if shown.Categories == nil {
-		shown.Categories = map[string]int64{}
+	if f.cut || f.undecided {
+		result.Texts = append(result.Texts, f.describeRest(result.Structured.NextCursor))
 	}
-	if shown.Tags == nil {
-		shown.Tags = map[string]int64{}
+	if f.shortened != "" {
+		result.Texts = append(result.Texts, fmt.Sprintf("The text of %s is too long for a list; get_prompt returns it", f.shortened))
 	}
-	return tool.NewJSONResult(shown, shown)
+	return result, nil
+}
+
+// describeRest says how much of a list is shown, and how to get the rest. Where there are further windows an offset would have
+// all of them decided again.
+func (f *listBuilder) describeRest(cursor string) string {
+	next, total := fmt.Sprintf("offset=%d", f.start+len(f.list.Rows())), fmt.Sprint(f.total)
+	windows := f.undecided || f.position.window != (namespaceRange{})
+	if f.byCursor || windows {
+		next = "cursor=" + cursor
+	}
+	if windows && (f.undecided || f.position.window.until != "") {
+		total = "at least " + total
+	}
+	if f.cut && !f.brief {
+		next += " or detail=" + summary
+	}
+	return fmt.Sprintf("Showing %d of %s; call again with %s", len(f.list.Rows()), total, next)
 }

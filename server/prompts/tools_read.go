@@ -8,9 +8,9 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -19,7 +19,7 @@ import (
 func (s *Service) readVersion(ctx context.Context, id string, in selection) (store.PromptView, prompt.Selector, error) {
 	key, selector, err := s.resolveVersionID(ctx, id, in)
 	if err == nil {
-		err = s.authorize(ctx, auth.Get, key)
+		key, err = s.authorizeLookup(ctx, key)
 	}
 	if err != nil {
 		return store.PromptView{}, selector, err
@@ -49,7 +49,7 @@ func (s *Service) getPrompt(ctx context.Context, in getPromptInput) (*tool.Resul
 		return nil, err
 	}
 	shown := toPromptJSON(s.omittedNamespace(ctx), &r)
-	return tool.NewJSONResult(shown, getPromptResult{
+	return tool.NewJSONResult(promptRow{shown}, getPromptResult{
 		promptJSON: shown, LatestVersion: r.Latest, Digest: r.Digest,
 		Channel: channelUsed(selector, slices.Contains(r.Channels, store.Production)),
 	})
@@ -72,7 +72,7 @@ func channelUsed(selector prompt.Selector, production bool) string {
 
 type applyInput struct {
 	target
-	Variables map[string]string `json:"variables" description:"Values by name; get_prompt lists the names"`
+	Variables tool.Scalars `json:"variables" description:"Values by name; get_prompt lists the names"`
 	selection
 }
 
@@ -84,6 +84,7 @@ type applyResult struct {
 	Channel       string        `json:"channel,omitempty"`
 	Digest        prompt.Digest `json:"digest"`
 	Ignored       []string      `json:"ignored"`
+	IgnoredMore   int           `json:"ignoredMore,omitempty"`
 }
 
 func (s *Service) applyTemplate(ctx context.Context, in applyInput) (*tool.Result[applyResult], error) {
@@ -98,20 +99,24 @@ func (s *Service) applyTemplate(ctx context.Context, in applyInput) (*tool.Resul
 	if body.Syntax == prompt.Plain {
 		return nil, tool.NewInvalid("Prompt '%s' is not a template", cmp.Or(body.Title, key.Name))
 	}
-	known, ignored := splitKnown(body.Arguments, in.Variables)
+	known, ignored, more := splitKnown(body.Arguments, in.Variables)
 	messages, err := body.Template.Render(known)
 	if err != nil {
 		return nil, err
 	}
 	text := prompt.JoinTexts(messages)
 	return tool.NewResult(text, applyResult{
-		Text: text, Version: body.Version, LatestVersion: body.Latest, Digest: body.Digest, Ignored: ignored,
+		Text: text, Version: body.Version, LatestVersion: body.Latest, Digest: body.Digest, Ignored: ignored, IgnoredMore: more,
 		Channel: channelUsed(selector, body.Production),
 	}), nil
 }
 
-// splitKnown separates the variables that are arguments from the names of those that are none.
-func splitKnown(arguments []prompt.Argument, variables map[string]string) (known map[string]string, ignored []string) {
+// maxIgnored is how many of the variables that are no arguments are named.
+const maxIgnored = 20
+
+// splitKnown separates the variables that are arguments from the names of those that are none, of which it names the first
+// and counts the others.
+func splitKnown(arguments []prompt.Argument, variables map[string]string) (known map[string]string, ignored []string, more int) {
 	known = make(map[string]string, len(variables))
 	for _, a := range arguments {
 		if value, ok := variables[a.Name]; ok {
@@ -119,26 +124,35 @@ func splitKnown(arguments []prompt.Argument, variables map[string]string) (known
 		}
 	}
 	ignored = []string{}
+	if len(known) == len(variables) {
+		return known, ignored, 0
+	}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		if _, ok := known[name]; !ok {
-			ignored = append(ignored, name)
+		switch _, ok := known[name]; {
+		case ok:
+		case len(ignored) < maxIgnored:
+			ignored = append(ignored, excerpt.Truncate(name, prompt.MaxName))
+		default:
+			more++
 		}
 	}
-	return known, ignored
+	return known, ignored, more
 }
 
 type similarInput struct {
 	ID        *string  `json:"id,omitempty" description:"Compare with this prompt"`
 	Text      *string  `json:"text,omitempty" description:"Or with this text"`
-	Threshold *float64 `json:"threshold,omitempty" description:"Minimum similarity, 0 to 1; default 0.8"`
+	Threshold *float64 `json:"threshold,omitempty" description:"Similarity, 0 to 1; default 0.8"`
 	Limit     *int64   `json:"limit,omitempty" description:"Maximum number of prompts; default 10"`
+	Cursor    *string  `json:"cursor,omitempty" description:"nextCursor from before"`
 }
 
 func (in similarInput) promptID() string { return ptr.Deref(in.ID, "") }
 
 // similarResult are near-duplicates.
 type similarResult struct {
-	Prompts []similarJSON `json:"prompts"`
+	Prompts    []similarJSON `json:"prompts"`
+	NextCursor string        `json:"nextCursor,omitempty"`
 }
 
 // similarJSON is a near-duplicate.
@@ -159,7 +173,7 @@ func (s *Service) findSimilar(ctx context.Context, in similarInput) (*tool.Resul
 	case !(query.Threshold > 0 && query.Threshold <= 1):
 		return nil, tool.NewInvalid("argument %q: %v is not greater than 0 and at most 1", "threshold", query.Threshold)
 	case len(query.Text) > prompt.MaxText:
-		return nil, tool.NewInvalid("argument %q: has %d bytes; at most %d (%d KiB) are allowed, as in a prompt", "text", len(query.Text), prompt.MaxText, prompt.MaxText>>10)
+		return nil, tool.NewInvalid("argument %q: has %d bytes; at most %d (%d KiB) are allowed, as in a prompt; give a part of it", "text", len(query.Text), prompt.MaxText, prompt.MaxText>>10)
 	case in.ID != nil:
 		r, _, err := s.readVersion(ctx, *in.ID, selection{})
 		if err != nil {
@@ -167,13 +181,19 @@ func (s *Service) findSimilar(ctx context.Context, in similarInput) (*tool.Resul
 		}
 		query.Text, query.Except = prompt.JoinTexts(r.Document.AsWritten()), r.Key
 	}
-	scope, err := s.visibleScope(ctx, transport.FromContext(ctx).Namespace)
+	return s.compareNext(ctx, query, in)
+}
+
+// compareNext compares in all namespaces the caller may list, or in those that could be decided and says how to go on.
+func (s *Service) compareNext(ctx context.Context, query store.SimilarQuery, in similarInput) (*tool.Result[similarResult], error) {
+	list := tool.Fingerprint("similar", transport.FromContext(ctx).Namespace, in.promptID(), in.Text, query.Threshold, query.Limit)
+	part, err := s.decideNext(ctx, list, ptr.Deref(in.Cursor, ""))
 	if err != nil {
 		return nil, err
 	}
 	shown := []similarJSON{}
-	if scope.All || len(scope.Namespaces) > 0 {
-		query.Scope = scope
+	if !part.isEmpty() {
+		query.Scope = part.scope
 		alike, err := s.library.FindSimilar(ctx, query)
 		if err != nil {
 			return nil, err
@@ -184,7 +204,15 @@ func (s *Service) findSimilar(ctx context.Context, in similarInput) (*tool.Resul
 			})
 		}
 	}
-	return tool.NewJSONResult(shown, similarResult{shown})
+	next, err := s.encodeNext(ctx, list, part)
+	if err != nil {
+		return nil, err
+	}
+	result, err := tool.NewJSONResult(shown, similarResult{Prompts: shown, NextCursor: next})
+	if err == nil && next != "" {
+		result.Texts = append(result.Texts, "Some namespaces were not compared; call again with cursor="+next)
+	}
+	return result, err
 }
 
 // maxSimilar bounds the near-duplicates of a result: the store verifies no more.

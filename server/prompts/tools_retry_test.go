@@ -3,12 +3,14 @@ package prompts_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
@@ -42,6 +44,45 @@ func TestChangeRequest_LostAnswerIsRetried(t *testing.T) {
 	}
 	if total := box.call(t, "search_prompts", `{"query":"once"}`).structured["total"]; total != 1.0 {
 		t.Errorf("%v prompts were made", total)
+	}
+}
+
+// countsReads counts how often outcomes are read.
+type countsReads struct {
+	prompts.Changes
+	reads atomic.Int32
+}
+
+func (c *countsReads) ChangeOutcomes(ctx context.Context, subject string, ids []string) ([]store.ChangeOutcome, error) {
+	c.reads.Add(1)
+	return c.Changes.ChangeOutcomes(ctx, subject, ids)
+}
+
+// TestChangeRequest_OutcomeIsNotified: a call learns of the outcome from Postgres itself, though nothing polls. Each read
+// has a reason: the request was stored, or there was a notification that it was, or that it is final.
+func TestChangeRequest_OutcomeIsNotified(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewLibrary(t)
+	author.RunController(catalogtest.HandoverKey)
+	changes := &countsReads{Changes: author.Store}
+	box := connectTools(t, start(t, author, withTools(author), func(d *server.Deps) {
+		d.Changes, d.OutcomePoll, d.OutcomeTimeout = changes, time.Hour, wait.Patience
+	}), "/mcp")
+	for _, c := range []struct{ tool, arguments, want string }{
+		{"add_prompt", `{"name":"Once","content":"a"}`, `Created prompt "Once" with ID: it/once`},
+		{"update_prompt", `{"id":"it/once","content":"b"}`, `Updated prompt "Once" (version 2)`},
+		{"update_prompt", `{"id":"it/once","content":"b"}`, `Updated prompt "Once" (version 2)`},
+		{"set_prompt_channel", `{"id":"it/once","channel":"beta","version":1}`, `Channel beta of prompt "Once" points to version 1`},
+		{"delete_prompt", `{"id":"it/once"}`, `Deleted prompt with ID: it/once`},
+		{"update_prompt", `{"id":"support/incident-handover","content":"c"}`, `! Error updating prompt: OwnedElsewhereError:`},
+	} {
+		changes.reads.Store(0)
+		if got := box.text(t, c.tool, c.arguments); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.tool, got, c.want)
+		}
+		if reads := changes.reads.Load(); reads > 3 {
+			t.Errorf("%s read the outcome %d times; once right after storing and for two notifications are three", c.tool, reads)
+		}
 	}
 }
 

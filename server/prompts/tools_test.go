@@ -139,13 +139,34 @@ var readingCases = map[string]struct{ path, tool, arguments, want string }{
 	"an unknown argument":          {"", "get_prompt", `{"id":"it/greeting","colour":"red"}`, `! Error retrieving prompt: ValidationError: argument "colour": this tool takes no such argument; it takes id, version, channel`},
 	"no id":                        {"", "get_prompt", `{}`, `! Error retrieving prompt: ValidationError: argument "id" is required: Id of the prompt, as lists give it; @3 or @production behind it selects a version`},
 
-	"a template":                        {"", "apply_template", `{"id":"support.incident-handover@1","variables":{"ticket":"7"}}`, "First for 7."},
-	"a template of a channel":           {"/mcp/support", "apply_template", `{"id":"incident-handover","channel":"beta","variables":{"ticket":"7"}}`, "Second for 7."},
-	"a template with its include":       {"", "apply_template", `{"id":"support/incident-handover","variables":{"ticket":"7"}}`, "Write a brief handover for 7 & <friends>.\nBe kind."},
-	"a template without its variable":   {"", "apply_template", `{"id":"support/incident-handover","variables":{}}`, "! Error applying template: Error: Missing required variable: ticket"},
-	"a variable nobody knows":           {"", "apply_template", `{"id":"it/greeting","variables":{"b":"1","a":"2"}}`, "Hello."},
-	"a variable outside its enum":       {"", "apply_template", `{"id":"support/incident-handover","variables":{"ticket":"7","tone":"loud"}}`, `! Error applying template: ValidationError: argument "tone": "loud" is not one of brief, detailed`},
-	"a variable that is no string":      {"", "apply_template", `{"id":"it/greeting","variables":{"a":1}}`, `! Error applying template: ValidationError: argument "variables": {"a":1} is not an object of strings`},
+	"a template":                      {"", "apply_template", `{"id":"support.incident-handover@1","variables":{"ticket":"7"}}`, "First for 7."},
+	"a template of a channel":         {"/mcp/support", "apply_template", `{"id":"incident-handover","channel":"beta","variables":{"ticket":"7"}}`, "Second for 7."},
+	"a template with its include":     {"", "apply_template", `{"id":"support/incident-handover","variables":{"ticket":"7"}}`, "Write a brief handover for 7 & <friends>.\nBe kind."},
+	"a template without its variable": {"", "apply_template", `{"id":"support/incident-handover","variables":{}}`, "! Error applying template: Error: Missing required variable: ticket"},
+	"a variable nobody knows":         {"", "apply_template", `{"id":"it/greeting","variables":{"b":"1","a":"2"}}`, "Hello."},
+	"a variable outside its enum":     {"", "apply_template", `{"id":"support/incident-handover","variables":{"ticket":"7","tone":"loud"}}`, `! Error applying template: ValidationError: argument "tone": "loud" is not one of brief, detailed`},
+	"variables that are no strings":   {"", "apply_template", `{"id":"support.incident-handover@1","variables":{"ticket":7.50,"urgent":true}}`, "First for 7.50."},
+	"a variable that is a list":       {"", "apply_template", `{"id":"it/greeting","variables":{"a":[1]}}`, `! Error applying template: ValidationError: argument "variables": "a" is [1], which is not a string, a number or a boolean`},
+	"a variable that is null":         {"", "apply_template", `{"id":"support.incident-handover@1","variables":{"ticket":null}}`, "! Error applying template: Error: Missing required variable: ticket"},
+	"an empty one outside its enum":   {"", "apply_template", `{"id":"support/incident-handover","variables":{"ticket":"7","tone":""}}`, "Write a brief handover for 7 & <friends>.\nBe kind."},
+	"nothing for what is optional": {"", "get_prompt", `{"id":"it/notes","version":null,"channel":""}`, `{
+  "name": "Notes of {{today}}",
+  "content": "Notes of {{today}}, {{all}}",
+  "isTemplate": false,
+  "variables": [],
+  "tags": [
+    "a",
+    "b"
+  ],
+  "category": "private",
+  "metadata": {
+    "owner": "ops"
+  },
+  "id": "it/notes",
+  "createdAt": "T",
+  "updatedAt": "T",
+  "version": 1
+}`},
 	"a fragment is no template":         {"", "apply_template", `{"id":"support/house-style","variables":{}}`, "! Error applying template: NotFoundError: Prompt with id 'support/house-style' not found"},
 	"an unknown template":               {"", "apply_template", `{"id":"support/nothing","variables":{}}`, "! Error applying template: NotFoundError: Prompt with id 'support/nothing' not found"},
 	"a plain prompt is no template":     {"", "apply_template", `{"id":"it/notes","variables":{}}`, "! Error applying template: ValidationError: Prompt 'Notes of {{today}}' is not a template"},

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
+	"strconv"
 	"strings"
 
 	"k8s.io/utils/ptr"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/prompt"
-	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -19,6 +20,8 @@ const (
 	// historyRows is how many versions are listed without a limit, maxHistory with the highest.
 	historyRows = 50
 	maxHistory  = 100 // about 7,000 tokens
+	// maxAuthor bounds the name of who made a version, in characters: a subject may be any.
+	maxAuthor = 200
 	// diffLines bounds a diff.
 	diffLines = 400
 )
@@ -36,56 +39,95 @@ type versionJSON struct {
 type versionsInput struct {
 	target
 	Limit  *int64  `json:"limit,omitempty" description:"Maximum number of versions; default 50"`
-	Cursor *string `json:"cursor,omitempty" description:"nextCursor from the previous call"`
+	Cursor *string `json:"cursor,omitempty" description:"nextCursor from before"`
 }
 
 // versionsResult is a history.
 type versionsResult struct {
-	Versions   []versionJSON `json:"versions"`
-	NextCursor string        `json:"nextCursor,omitempty"`
+	Versions   []any  `json:"versions"`
+	NextCursor string `json:"nextCursor,omitempty"`
 }
 
 func (s *Service) listVersions(ctx context.Context, in versionsInput) (*tool.Result[versionsResult], error) {
 	key, err := s.resolvePromptID(ctx, in.ID)
-	if err == nil {
-		err = s.authorize(ctx, auth.Get, key)
-	}
 	if err != nil {
 		return nil, err
 	}
 	search := tool.Fingerprint("versions", transport.FromContext(ctx).Namespace, key)
-	var from searchPosition
-	if cursor := ptr.Deref(in.Cursor, ""); cursor != "" {
-		if from, err = parseSearchCursor(search, cursor); err != nil {
-			return nil, err
-		}
+	if key, err = s.authorizeLookup(ctx, key); err != nil {
+		return nil, err
+	}
+	before, err := parseVersionCursor(search, ptr.Deref(in.Cursor, ""))
+	if err != nil {
+		return nil, err
 	}
 	limit := min(cmp.Or(clampToInt(in.Limit), historyRows), maxHistory)
-	history, err := s.library.ListVersions(ctx, key, int64(from.skip), limit+1)
+	history, err := s.library.ListVersions(ctx, key, before, limit+1)
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]versionJSON, min(len(history), limit))
-	for i := range shown {
-		v := &history[i]
-		shown[i] = versionJSON{
-			Version: v.Version, Digest: v.Digest, PublishedAt: formatTime(v.PublishedAt),
-			By: cmp.Or(v.Provenance.ChangedBy, v.Provenance.Manager), Channels: nonNil(v.Channels), Withdrawn: v.Withdrawn,
-		}
-	}
-	result, err := tool.NewJSONResult(shown, versionsResult{Versions: shown})
+	list, err := s.newVersionList(history[:min(len(history), limit)])
 	if err != nil {
 		return nil, err
 	}
-	if last := len(shown) - 1; len(history) > limit && shown[last].Version <= math.MaxInt32 {
-		// What comes next is below the last version shown; its number takes the place of a count.
-		result.Structured.NextCursor = searchPosition{skip: int(shown[last].Version)}.encodeCursor(search)
-		if given := clampToInt(in.Limit); given == 0 || given > limit { // cut by the server, not by the caller
+	shown := len(list.Rows())
+	result := tool.NewResult(list.Text(), versionsResult{Versions: list.Rows()})
+	if shown < len(history) {
+		// What comes next is below the last version shown.
+		last := history[shown-1].Version
+		result.Structured.NextCursor = tool.EncodeCursor(search, strconv.FormatInt(last, 10))
+		if given := clampToInt(in.Limit); given == 0 || given > shown { // cut by the server, not by the caller
 			result.Texts = append(result.Texts, fmt.Sprintf("Showing versions %d to %d; call again with cursor=%s for older ones",
-				shown[0].Version, shown[last].Version, result.Structured.NextCursor))
+				history[0].Version, last, result.Structured.NextCursor))
 		}
 	}
 	return result, nil
+}
+
+// describeAuthor says who made a version: who asked for it over MCP, with the field manager of the write, else the field
+// manager alone, or what made it when nobody wrote.
+func describeAuthor(p store.Provenance) string {
+	switch {
+	case p.Cause != "":
+		return "lectern (" + p.Cause + ")"
+	case p.ChangedBy != "" && p.Manager != "":
+		return p.ChangedBy + " (" + p.Manager + ")"
+	default:
+		return cmp.Or(p.ChangedBy, p.Manager)
+	}
+}
+
+// newVersionList returns the lines of a history, as many as a result may have.
+func (s *Service) newVersionList(history []store.VersionInfo) (*tool.List, error) {
+	list := tool.NewList(s.resultLimit)
+	for i := range history {
+		v := &history[i]
+		fits, err := list.Append(versionJSON{
+			Version: v.Version, Digest: v.Digest, PublishedAt: formatTime(v.PublishedAt),
+			By:       excerpt.Truncate(describeAuthor(v.Provenance), maxAuthor),
+			Channels: nonNil(v.Channels), Withdrawn: v.Withdrawn,
+		})
+		if err != nil || !fits {
+			return list, err
+		}
+	}
+	return list, nil
+}
+
+// parseVersionCursor returns the version a history goes on below, or tool.ErrCursor; 0 without a cursor.
+func parseVersionCursor(search, cursor string) (int64, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	fields, err := tool.DecodeCursor(search, cursor)
+	if err != nil {
+		return 0, err
+	}
+	version, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil || version < 1 || tool.EncodeCursor(search, strconv.FormatInt(version, 10)) != cursor {
+		return 0, tool.ErrCursor
+	}
+	return version, nil
 }
 
 type diffInput struct {
@@ -109,7 +151,7 @@ func (s *Service) diffVersions(ctx context.Context, in diffInput) (*tool.Result[
 		err = tool.NewInvalid("argument %q: versions are counted from 1", "from")
 	}
 	if err == nil {
-		err = s.authorize(ctx, auth.Get, key)
+		key, err = s.authorizeLookup(ctx, key)
 	}
 	if err != nil {
 		return nil, err

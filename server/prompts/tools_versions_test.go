@@ -6,8 +6,35 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
 )
+
+// TestListPromptVersions_By: who asked for a version stands beside the manager of the write, and a version nobody wrote says so.
+func TestListPromptVersions_By(t *testing.T) {
+	t.Parallel()
+	author := catalogtest.NewLibrary(t)
+	var want []any
+	for i, made := range []struct {
+		by   string
+		from store.Provenance
+	}{
+		{"kubectl", store.Provenance{Manager: "kubectl"}},
+		{"system:serviceaccount:agents:triage (lectern-mcp)", store.Provenance{Manager: "lectern-mcp", ChangedBy: "system:serviceaccount:agents:triage"}},
+		{"lectern (included prompts changed: style from version 1 to 2)", store.Provenance{Cause: "included prompts changed: style from version 1 to 2"}},
+	} {
+		author.Publish(catalogtest.GreetingKey, catalogtest.Text(fmt.Sprintf("Hello %d.", i)), func(p *store.Publication) { p.Provenance = made.from })
+		want = append([]any{made.by}, want...)
+	}
+	box := connectTools(t, start(t, author, withTools(author)), "/mcp")
+	var got []any
+	for _, line := range anyList(box.call(t, "list_prompt_versions", `{"id":"it/greeting"}`).structured["versions"]) {
+		got = append(got, line["by"])
+	}
+	if diff := cmp.Diff(want, got[:len(want)]); diff != "" {
+		t.Errorf("by (-want +got):\n%s", diff)
+	}
+}
 
 // TestListPromptVersions_Limits: a history is one text unless the server cut it: who asked for one version knows that there may be more.
 func TestListPromptVersions_Limits(t *testing.T) {

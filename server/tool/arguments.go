@@ -1,36 +1,33 @@
 package tool
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"maps"
 	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
-// readArguments reads the arguments of a call into a struct. The *Error names the argument, and says what is wrong and
-// what is allowed.
-func readArguments(takes []field, raw json.RawMessage, into reflect.Value) error {
-	var all map[string]json.RawMessage
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &all); err != nil {
-			return NewInvalid("the arguments must be a JSON object")
-		}
-	}
+// readArguments reads the arguments of a call, which are valid JSON each, into a struct. The *Error names the argument, and
+// says what is wrong and what is allowed.
+func readArguments(takes []field, all map[string]json.RawMessage, into reflect.Value) error {
 	if err := refuseUnknown(takes, all); err != nil {
 		return err
 	}
 	for i := range takes {
 		f := &takes[i]
-		value, given := all[f.name]
-		switch {
-		case !given && f.required:
+		value := all[f.name]
+		switch absent := f.isAbsent(value); {
+		case absent && f.required:
 			return NewInvalid("argument %q is required: %s", f.name, f.description)
-		case !given:
+		case absent:
 			continue
 		}
 		if problem := f.readValue(value, into.FieldByIndex(f.index)); problem != "" {
@@ -40,32 +37,43 @@ func readArguments(takes []field, raw json.RawMessage, into reflect.Value) error
 	return nil
 }
 
+// isAbsent reports whether an argument is not there, or stands for none: so null does, and the empty string except as a text
+// that is required, because many clients and models fill in every argument there is.
+func (f *field) isAbsent(raw json.RawMessage) bool {
+	isRequiredText := f.required && f.of.Kind() == reflect.String
+	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""` && !isRequiredText
+}
+
+// refuseUnknown refuses the first argument, by its name, that the tool does not take.
 func refuseUnknown(takes []field, all map[string]json.RawMessage) error {
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if slices.ContainsFunc(takes, func(f field) bool { return f.name == name }) {
-			continue
+	unknown, has := "", false
+	for name := range all {
+		if !slices.ContainsFunc(takes, func(f field) bool { return f.name == name }) && (!has || name < unknown) {
+			unknown, has = name, true
 		}
-		if len(takes) == 0 {
-			return NewInvalid("argument %q: this tool takes no arguments; leave it out", Truncate(name, 80))
-		}
-		names := make([]string, len(takes))
-		for i := range takes {
-			names[i] = takes[i].name
-		}
-		return NewInvalid("argument %q: this tool takes no such argument; it takes %s", Truncate(name, 80), strings.Join(names, ", "))
 	}
-	return nil
+	switch {
+	case !has:
+		return nil
+	case len(takes) == 0:
+		return NewInvalid("argument %q: this tool takes no arguments; leave it out", excerpt.Truncate(unknown, 80))
+	}
+	names := make([]string, len(takes))
+	for i := range takes {
+		names[i] = takes[i].name
+	}
+	return NewInvalid("argument %q: this tool takes no such argument; it takes %s", excerpt.Truncate(unknown, 80), strings.Join(names, ", "))
 }
 
 // nouns say what a value should have been. Arguments have these types.
 var nouns = map[reflect.Type]string{
-	reflect.TypeFor[string]():            "a string",
-	reflect.TypeFor[int64]():             "a whole number",
-	reflect.TypeFor[float64]():           "a number",
-	reflect.TypeFor[bool]():              "true or false",
-	reflect.TypeFor[[]string]():          "a list of strings",
-	reflect.TypeFor[map[string]string](): "an object of strings",
-	rawType:                              "an object",
+	reflect.TypeFor[string]():   "a string",
+	reflect.TypeFor[int64]():    "a whole number",
+	reflect.TypeFor[float64]():  "a number",
+	reflect.TypeFor[bool]():     "true or false",
+	reflect.TypeFor[[]string](): "a list of strings",
+	scalarsType:                 "an object of strings, numbers and booleans",
+	rawType:                     "an object",
 }
 
 // checkReadable panics on an argument of a type that readArguments does not know.
@@ -79,18 +87,7 @@ func checkReadable(takes []field) {
 
 // readValue sets a field to the value of an argument, or says what is wrong with it.
 func (f *field) readValue(raw json.RawMessage, into reflect.Value) (problem string) {
-	null := string(raw) == "null"
-	if null && !f.nullable {
-		return "null is not " + nouns[f.of] + "; leave it out, or give one"
-	}
-	if into.Type() != f.of { // optional, or nullable
-		if into.Kind() == reflect.Struct {
-			into.Field(0).SetBool(true)
-			into = into.Field(1)
-		}
-		if null {
-			return ""
-		}
+	if into.Type() != f.of { // optional
 		into.Set(reflect.New(f.of))
 		into = into.Elem()
 	}
@@ -99,15 +96,13 @@ func (f *field) readValue(raw json.RawMessage, into reflect.Value) (problem stri
 		*target, problem = readInteger(raw)
 	case *[]string:
 		if problem = f.decodeInto(raw, target); problem == "" {
-			problem = checkTexts(slices.Values(*target), raw)
+			problem = checkTexts(*target, raw)
 		}
-	case *map[string]string:
-		if problem = f.decodeInto(raw, target); problem == "" {
-			problem = checkTexts(maps.Values(*target), raw)
-		}
+	case *Scalars:
+		*target, problem = f.readScalars(raw)
 	case *json.RawMessage:
 		var object map[string]any
-		problem, *target = f.decodeInto(raw, &object), raw
+		problem, *target = f.decodeInto(raw, &object), slices.Clone(raw) // it may outlive the message
 	case *string:
 		if problem = f.decodeInto(raw, target); problem == "" {
 			problem = f.checkText(*target)
@@ -119,29 +114,50 @@ func (f *field) readValue(raw json.RawMessage, into reflect.Value) (problem stri
 }
 
 func (f *field) decodeInto(raw json.RawMessage, target any) (problem string) {
+	if text, is := target.(*string); is && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		*text = string(raw[1 : len(raw)-1]) // as it is written
+		return ""
+	}
 	if json.Unmarshal(raw, target) != nil {
-		return showValue(raw) + " is not " + nouns[f.of]
+		return sayNotA(f.of, raw)
 	}
 	return ""
 }
+
+// sayNotA says that a value is of another type, and of one that is right but for its quotes, how to write it.
+func sayNotA(wanted reflect.Type, raw json.RawMessage) (problem string) {
+	problem = showValue(raw) + " is not " + nouns[wanted]
+	if content := bytes.Trim(raw, `"`); raw[0] == '"' && string(content) != "null" && json.Unmarshal(content, reflect.New(wanted).Interface()) == nil {
+		problem += ", but a string: write " + excerpt.Truncate(string(content), 80) + " without quotes"
+	}
+	return problem
+}
+
+// maxInteger is the last whole number that every reader of JSON keeps (RFC 7493).
+const maxInteger = 1<<53 - 1
+
+var tooLargeProblem = fmt.Sprintf(" is too large: whole numbers go up to %d", int64(maxInteger))
 
 // readInteger takes 3, 3.0 and 3e0: to those who write JSON they are the same.
 func readInteger(raw json.RawMessage) (value int64, problem string) {
 	literal := string(raw)
 	if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
-		if n < 0 {
+		switch {
+		case n < 0:
 			return 0, literal + " is less than 0"
+		case n > maxInteger:
+			return 0, literal + tooLargeProblem
 		}
 		return n, ""
 	}
 	f, err := strconv.ParseFloat(literal, 64)
 	switch {
 	case err != nil || f != math.Trunc(f):
-		return 0, showValue(raw) + " is not a whole number"
+		return 0, sayNotA(reflect.TypeFor[int64](), raw)
 	case f < 0:
 		return 0, showValue(raw) + " is less than 0"
-	case f >= 1<<53:
-		return 0, showValue(raw) + " is too large"
+	case f > maxInteger:
+		return 0, showValue(raw) + tooLargeProblem
 	}
 	return int64(f), ""
 }
@@ -151,7 +167,7 @@ func (f *field) checkText(text string) (problem string) {
 	case strings.IndexByte(text, 0) >= 0:
 		return nulProblem
 	case f.enum != nil && !slices.Contains(f.enum, text):
-		return fmt.Sprintf("%q is not one of %s", Truncate(text, 80), strings.Join(f.enum, ", "))
+		return fmt.Sprintf("%q is not one of %s", excerpt.Truncate(text, 80), strings.Join(f.enum, ", "))
 	}
 	return ""
 }
@@ -159,30 +175,55 @@ func (f *field) checkText(text string) (problem string) {
 // nulProblem is what is wrong with a text Postgres cannot store.
 const nulProblem = "contains the character U+0000, which cannot be stored"
 
-// checkTexts finds what is wrong with the strings of a list or an object. Decoding takes a null for an empty one.
-func checkTexts(texts iter.Seq[string], raw json.RawMessage) (problem string) {
+// checkTexts finds what is wrong with the strings of a list. Decoding takes a null for an empty one.
+func checkTexts(texts []string, raw json.RawMessage) (problem string) {
 	empty := false
-	for text := range texts {
+	for _, text := range texts {
 		if strings.IndexByte(text, 0) >= 0 {
 			return nulProblem
 		}
 		empty = empty || text == ""
 	}
-	if empty && hasNull(raw) {
+	var list []*string
+	if empty && json.Unmarshal(raw, &list) == nil && slices.Contains(list, nil) {
 		return showValue(raw) + " has a null where a string belongs"
 	}
 	return ""
 }
 
-// hasNull reports whether a list or an object of strings has a null among them.
-func hasNull(raw json.RawMessage) bool {
-	var list []*string
-	if json.Unmarshal(raw, &list) == nil {
-		return slices.Contains(list, nil)
+// Scalars are the members of an object that are strings, numbers or booleans, as texts: numbers and booleans as the caller
+// wrote them. A null is not there.
+type Scalars map[string]string
+
+var scalarsType = reflect.TypeFor[Scalars]()
+
+func (f *field) readScalars(raw json.RawMessage) (read Scalars, problem string) {
+	var members map[string]json.RawMessage
+	if problem := f.decodeInto(raw, &members); problem != "" {
+		return nil, problem
 	}
-	var object map[string]*string
-	return json.Unmarshal(raw, &object) == nil && slices.Contains(slices.Collect(maps.Values(object)), nil)
+	read = make(Scalars, len(members))
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch value := members[name]; value[0] {
+		case 'n':
+			continue
+		case '{', '[':
+			return nil, fmt.Sprintf("%q is %s, which is not a string, a number or a boolean", excerpt.Truncate(name, 80), showValue(value))
+		case '"':
+			var text string
+			if problem := f.decodeInto(value, &text); problem != "" {
+				return nil, problem
+			}
+			if strings.IndexByte(text, 0) >= 0 {
+				return nil, nulProblem
+			}
+			read[name] = text
+		default:
+			read[name] = string(value)
+		}
+	}
+	return read, ""
 }
 
 // showValue returns a value as it was given, shortened.
-func showValue(raw json.RawMessage) string { return Truncate(string(raw), 80) }
+func showValue(raw json.RawMessage) string { return excerpt.Truncate(string(raw), 80) }

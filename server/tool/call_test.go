@@ -67,7 +67,7 @@ func TestCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tool := newGreet(tc.hints)
-			result, err := tool.Call(t.Context(), json.RawMessage(tc.arguments))
+			result, err := tool.Call(t.Context(), membersOf(t, tc.arguments))
 			if diff := cmp.Diff(tc.want, describe(t, result, err)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

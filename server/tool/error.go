@@ -1,6 +1,10 @@
 package tool
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
+)
 
 // Kind is the second part of an error of a tool: "Error creating prompt: ValidationError: …".
 type Kind string
@@ -13,6 +17,7 @@ const (
 	Conflict       Kind = "ConflictError"
 	OwnedElsewhere Kind = "OwnedElsewhereError"
 	Forbidden      Kind = "ForbiddenError"
+	Quota          Kind = "QuotaError"
 	// Unclassified is what a missing variable of a template always was.
 	Unclassified Kind = "Error"
 )
@@ -33,12 +38,13 @@ func (e *Error) Error() string {
 	return string(e.Kind) + ": " + e.Text
 }
 
-// withPrefix returns the words of a result.
+// withPrefix returns the words of a result, at most excerpt.MaxMessage bytes.
 func (e *Error) withPrefix(prefix string) string {
-	if e.Sentence {
-		return e.Text
+	text := e.Error()
+	if !e.Sentence {
+		text = prefix + ": " + text
 	}
-	return prefix + ": " + e.Error()
+	return excerpt.TruncateBytes(text, excerpt.MaxMessage)
 }
 
 // NewInvalid refuses arguments: what is wrong, what is allowed, what to do.
@@ -54,14 +60,4 @@ func NewConflict(format string, args ...any) *Error {
 // NewForbidden refuses what the caller may not do, where they may know that.
 func NewForbidden(format string, args ...any) *Error {
 	return &Error{Kind: Forbidden, Text: fmt.Sprintf(format, args...)}
-}
-
-// Truncate shortens a text a caller sent, so that an error stays short.
-func Truncate(s string, characters int) string {
-	for i := range s {
-		if characters--; characters < 0 {
-			return s[:i] + "…"
-		}
-	}
-	return s
 }

@@ -19,8 +19,8 @@ type field struct {
 	enum []string
 }
 
-// Optional is a field that may be absent, null, or a value, where each means something else. Others that may be absent
-// are pointers, slices or maps, which are nil then.
+// Optional is a field of a result that may be absent, null, or a value, where each means something else. Others that may be
+// absent are pointers, slices or maps, which are nil then.
 type Optional[T any] struct {
 	// Given says that it was there; Value is nil for null.
 	Given bool

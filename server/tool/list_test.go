@@ -46,6 +46,38 @@ func TestList(t *testing.T) {
 	}
 }
 
+// ownWriter is a row that writes itself.
+type ownWriter string
+
+func (w ownWriter) AppendIndented(b []byte, _ string) []byte {
+	return AppendString(b, string(w), JavaScript)
+}
+func (w ownWriter) AppendJSON(b []byte) []byte { return AppendString(b, string(w), HTML) }
+
+// TestList_Text: what was written before stays as it is when its buffer is used again.
+func TestList_Text(t *testing.T) {
+	t.Parallel()
+	const others = 100
+	for range others {
+		list := NewList(0)
+		if _, err := list.Append(ownWriter("first")); err != nil {
+			t.Fatal(err)
+		}
+		text := list.Text()
+		alone, err := IndentJSON(ownWriter("second"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := IndentJSON(ownWriter("and what overwrites both"), ""); err != nil {
+			t.Fatal(err)
+		}
+		const want = "[\n  \"first\"\n]"
+		if text != want || list.Text() != want || alone != `"second"` {
+			t.Fatalf("got %q, again %q, and %q", text, list.Text(), alone)
+		}
+	}
+}
+
 func TestDecodeCursor(t *testing.T) {
 	t.Parallel()
 	list := Fingerprint("search", "words")

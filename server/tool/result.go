@@ -35,6 +35,13 @@ var separators = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "
 // IndentJSON writes a value as JSON.stringify(value, null, 2) does, on lines that begin with prefix but for
 // the first.
 func IndentJSON(value any, prefix string) (string, error) {
+	if own, is := value.(SelfWriter); is {
+		b := takeBuffer()
+		written := own.AppendIndented(*b, prefix)
+		text := string(written)
+		giveBack(b, written)
+		return text, nil
+	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

@@ -68,6 +68,9 @@ func typeSchema(t reflect.Type) (name, items string) {
 	case reflect.Bool:
 		return "boolean", ""
 	case reflect.Map:
+		if t == scalarsType {
+			return "object", `,"additionalProperties":{"type":["string","number","boolean"]}`
+		}
 		return "object", inside("additionalProperties")
 	case reflect.Struct, reflect.Interface:
 		return "object", ""

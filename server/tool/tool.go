@@ -34,7 +34,7 @@ type Tool struct {
 	Definition
 	input, output json.RawMessage
 	// answer returns an *Error, or context.Canceled when the caller left.
-	answer func(ctx context.Context, arguments json.RawMessage) (texts []string, structured any, err error)
+	answer func(ctx context.Context, arguments map[string]json.RawMessage) (texts []string, structured any, err error)
 }
 
 // New makes a tool of a function. Its arguments are the fields of In, the structured result has those of Out; both are
@@ -44,7 +44,7 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 	checkReadable(takes)
 	return Tool{
 		Definition: d, input: objectSchema(takes, true), output: objectSchema(gives, false),
-		answer: func(ctx context.Context, arguments json.RawMessage) ([]string, any, error) {
+		answer: func(ctx context.Context, arguments map[string]json.RawMessage) ([]string, any, error) {
 			if d.Hints.ReadOnly {
 				bounded, cancel := policy.Bound(ctx)
 				defer cancel()
@@ -78,9 +78,9 @@ func (t *Tool) MCP() mcp.Tool {
 	}
 }
 
-// Call answers one call. What the tool refuses is a result too (MCP, tools: errors of execution); the error is
+// Call answers one call with these arguments, by name, in JSON. What the tool refuses is a result too (MCP, tools: errors of execution); the error is
 // context.Canceled when the caller left.
-func (t *Tool) Call(ctx context.Context, arguments json.RawMessage) (*mcp.CallToolResult, error) {
+func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (*mcp.CallToolResult, error) {
 	texts, structured, err := t.answer(ctx, arguments)
 	if refused, is := errors.AsType[*Error](err); is {
 		return mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix)), nil

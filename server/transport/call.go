@@ -31,6 +31,8 @@ type Call struct {
 	// RawArguments are those of tools/call: a JSON object as the client wrote it, numbers too large
 	// for a float included; empty when absent.
 	RawArguments json.RawMessage
+	// members are those of RawArguments.
+	members []member
 	// Argument is the one that is completed.
 	Argument mcp.CompleteArgument
 	// Cursor is that of a list. It is nil when absent: an empty one is a cursor.
@@ -63,6 +65,15 @@ func (c *Call) Capabilities() mcp.ClientCapabilities {
 		return *declared
 	}
 	return mcp.ClientCapabilities{}
+}
+
+// ArgumentMembers returns the arguments of tools/call by name, each as the client wrote it: a slice of the message.
+func (c *Call) ArgumentMembers() map[string]json.RawMessage {
+	byName := make(map[string]json.RawMessage, len(c.members))
+	for _, one := range c.members {
+		byName[string(one.name)] = one.value
+	}
+	return byName
 }
 
 type callKey struct{}

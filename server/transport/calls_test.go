@@ -145,11 +145,11 @@ func TestReadParams_Refusals(t *testing.T) {
 		},
 		"a progress token that is an object": {
 			request{RPC: "tools/call", Params: map[string]any{"name": "echo"}, Meta: map[string]any{"progressToken": map[string]any{}}},
-			"-32602 _meta.progressToken must be a string or an integer, of at most 256 bytes",
+			"-32602 _meta.progressToken must be a string or a number, of at most 256 bytes",
 		},
 		"a progress token that each event repeats": {
 			request{RPC: "tools/call", Params: map[string]any{"name": "echo"}, Meta: map[string]any{"progressToken": strings.Repeat("x", 255)}},
-			"-32602 _meta.progressToken must be a string or an integer, of at most 256 bytes",
+			"-32602 _meta.progressToken must be a string or a number, of at most 256 bytes",
 		},
 		"a log level nobody knows": {
 			request{RPC: "tools/call", Params: map[string]any{"name": "echo"}, Meta: map[string]any{"io.modelcontextprotocol/logLevel": "loud"}},

@@ -1,8 +1,8 @@
 package transport
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +30,8 @@ type route struct {
 	read func(*Call, *params) *Failure
 	// rawParams says that the method decodes all of its params.
 	rawParams bool
+	// callsTool says that the arguments have the limit of the tool that is named.
+	callsTool bool
 	// talks says that the handler may tell something before it answers.
 	talks bool
 }
@@ -44,7 +46,7 @@ var protocolRoutes = map[mcp.MCPMethod]route{
 	mcp.MethodPromptsList:            {read: (*Call).readCursor},
 	mcp.MethodPromptsGet:             {read: (*Call).readPrompt},
 	mcp.MethodToolsList:              {read: (*Call).readOnlyPage},
-	mcp.MethodToolsCall:              {read: (*Call).readTool, talks: true},
+	mcp.MethodToolsCall:              {read: (*Call).readTool, talks: true, callsTool: true},
 	mcp.MethodResourcesList:          {read: (*Call).readCursor},
 	mcp.MethodResourcesTemplatesList: {read: (*Call).readOnlyPage},
 	mcp.MethodResourcesRead:          {read: (*Call).readResource, talks: true},
@@ -54,11 +56,15 @@ var protocolRoutes = map[mcp.MCPMethod]route{
 // dispatcher answers requests by a table of methods.
 type dispatcher struct {
 	server Server
+	// meta is what the server says of itself in results of tools.
+	meta *serverMeta
 	// has are the server's capabilities.
 	has    mcp.ServerCapabilities
 	routes map[string]*route
 	tools  map[string]*toolRoute
-	log    *slog.Logger
+	// leastArgumentBytes is up to which size arguments are within any limit.
+	leastArgumentBytes int
+	log                *slog.Logger
 }
 
 // toolRoute is a tool, and whether clients mirror any of its arguments in headers.
@@ -83,10 +89,7 @@ func newDispatcher(srv Server, log *slog.Logger) *dispatcher {
 		methods[mcp.MethodSetLogLevel] = Method{Answer: answerEmpty} // a level is a connection's
 	}
 	if srv.Tools != nil {
-		list := srv.sortedTools()
-		methods[mcp.MethodToolsList] = Method{TTL: srv.ToolsTTL, Answer: func(context.Context, *Call) (any, error) {
-			return &mcp.ListToolsResult{Tools: list}, nil
-		}}
+		methods[mcp.MethodToolsList] = Method{TTL: srv.ToolsTTL, Answer: newListOfTools(&srv).answerList}
 		methods[mcp.MethodToolsCall] = Method{Answer: d.callTool}
 	}
 	maps.Copy(methods, srv.Methods)
@@ -96,9 +99,17 @@ func newDispatcher(srv Server, log *slog.Logger) *dispatcher {
 			r = route{era: modernEra, rawParams: true} // of an extension
 		}
 		r.Method = method
+		r.ParamBytes = cmp.Or(r.ParamBytes, DefaultParamBytes)
 		d.routes[string(name)] = &r
 	}
+	d.meta = newServerMeta(&d.server.Info)
+	d.leastArgumentBytes = DefaultParamBytes
 	for _, tool := range srv.Tools {
+		tool.ArgumentBytes = cmp.Or(tool.ArgumentBytes, DefaultParamBytes)
+		d.leastArgumentBytes = min(d.leastArgumentBytes, tool.ArgumentBytes)
+		for _, limit := range tool.MemberBytes {
+			d.leastArgumentBytes = min(d.leastArgumentBytes, limit)
+		}
 		d.tools[tool.Definition.Name] = &toolRoute{Tool: tool, mirrored: len(mcp.ExtractParamHeaderBindings(&tool.Definition)) > 0}
 	}
 	return d
@@ -115,26 +126,28 @@ func (d *dispatcher) findRoute(modern bool, method string) *route {
 
 // readCall fills in a call by what a message asks for, and returns the route of its method, with what is wrong with its
 // params. Those of a method that is not served may be anything.
-func (d *dispatcher) readCall(e *envelope, call *Call, modern bool, body []byte) (*route, *Failure) {
+func (d *dispatcher) readCall(e *envelope, call *Call, modern bool) (*route, *Failure) {
 	call.Method, call.Version, call.Modern, call.Meta = e.Method, e.version, modern, e.Params.Meta
 	r := d.findRoute(modern, e.Method)
 	if r == nil {
 		return nil, nil
 	}
-	return r, r.readParams(e, call, body)
+	return r, d.readParams(r, e, call)
 }
 
-// readParams gives a call what its method reads of the params.
-func (r *route) readParams(e *envelope, call *Call, body []byte) *Failure {
+// readParams gives a call what its method reads of the params, once they are known not to be too large.
+func (d *dispatcher) readParams(r *route, e *envelope, call *Call) *Failure {
 	if f := e.checkParams(); f != nil {
 		return f
 	}
+	if f := d.checkSize(r, e); f != nil {
+		return f
+	}
+	if e.flaw != "" {
+		return InvalidParams(e.flaw)
+	}
 	if r.rawParams {
-		var message struct {
-			Params json.RawMessage `json:"params"`
-		}
-		_ = json.Unmarshal(body, &message) // it was read once
-		call.Params = message.Params
+		call.Params = e.writtenParams
 	}
 	if r.read != nil {
 		if f := r.read(call, &e.Params); f != nil {
@@ -202,6 +215,15 @@ func answerEmpty(context.Context, *Call) (any, error) { return mcp.EmptyResult{}
 // callTool has a tool answer. Who may not call it is for the tool to say.
 func (d *dispatcher) callTool(ctx context.Context, call *Call) (any, error) {
 	tool := d.tools[call.Name]
+	if filter := d.server.ToolFilter; filter != nil {
+		listed, err := filter.IsListed(ctx, call, call.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !listed {
+			tool = nil
+		}
+	}
 	if tool == nil {
 		return nil, InvalidParams(fmt.Sprintf("no such tool as %q; tools/list has those there are for you", call.Name))
 	}

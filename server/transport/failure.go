@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // Failure is an error as a client sees it.
@@ -15,6 +17,16 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string { return f.Message }
+
+// withShortMessage returns the failure with a message of at most excerpt.MaxMessage bytes: it may quote what the caller sent.
+func (f *Failure) withShortMessage() *Failure {
+	if f == nil || len(f.Message) <= excerpt.MaxMessage {
+		return f
+	}
+	short := *f
+	short.Message = excerpt.TruncateBytes(f.Message, excerpt.MaxMessage)
+	return &short
+}
 
 // InvalidParams returns a failure the caller can cure by asking differently.
 func InvalidParams(message string) *Failure {

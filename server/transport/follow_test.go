@@ -11,7 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-func everybody(context.Context, string) bool { return true }
+func everybody(context.Context, string) (bool, error) { return true, nil }
 
 // listenTo opens a stream for what a filter says.
 func (r *replica) listenTo(tb testing.TB, id string, filter map[string]any) *stream {
@@ -28,8 +28,12 @@ func updated(id, uri string) string { return tagged(id, "resources/updated", `,"
 // onlyPrompts lets streams follow prompts that are not closed.
 func onlyPrompts(c *transport.Config) { c.MayFollow = followPrompts }
 
-func followPrompts(_ context.Context, uri string) bool {
-	return strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "closed")
+func followPrompts(_ context.Context, uris []string) ([]bool, error) {
+	may := make([]bool, len(uris))
+	for i, uri := range uris {
+		may[i] = strings.HasPrefix(uri, "prompt://") && !strings.Contains(uri, "closed")
+	}
+	return may, nil
 }
 
 // TestListen_ResourceUpdates is mcp-go bug 10: a stream hears of the resources it follows and of no others, and its
@@ -51,12 +55,12 @@ func TestListen_ResourceUpdates(t *testing.T) {
 	replica.endpoint.NotifyResourceUpdated("prompt://it/greeting", everybody)
 	same(t, updated("1", "prompt://it/greeting"), one.Next(t))
 	replica.endpoint.NotifyPromptsChanged(everybody)
-	replica.endpoint.NotifyResourcesChanged(func(context.Context, string) bool { return false })
+	replica.endpoint.NotifyResourcesChanged(func(context.Context, string) (bool, error) { return false, nil })
 	replica.endpoint.NotifyToolsChanged(everybody)
 	same(t, tagged("2", "tools/list_changed", ""), two.Next(t))
 	replica.endpoint.NotifyResourcesChanged(everybody)
 	same(t, tagged("2", "resources/list_changed", ""), two.Next(t))
-	replica.endpoint.NotifyResourceUpdated("prompt://it/absent", func(_ context.Context, namespace string) bool { return namespace == "other" })
+	replica.endpoint.NotifyResourceUpdated("prompt://it/absent", func(_ context.Context, namespace string) (bool, error) { return namespace == "other", nil })
 	replica.endpoint.NotifyResourceUpdated("prompt://it/absent", everybody)
 	same(t, updated("1", "prompt://it/absent"), one.Next(t))
 	same(t, updated("2", "prompt://it/absent"), two.Next(t))
@@ -80,13 +84,20 @@ func TestListen_ResourceLimit(t *testing.T) {
 	listen := func(uris []string) request {
 		return request{RPC: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"resourceSubscriptions": uris}}}
 	}
-	const tooMany = "400 -32602 a stream follows at most 256 resources; follow the others on another stream"
-	same(t, tooMany, replica.Send(t, listen(uris)).Failure(t))
+	same(t, "400 -32602 a caller follows at most 256 resources, on all streams together; follow fewer, or list_changed, which tells of any",
+		replica.Send(t, listen(uris)).Failure(t))
 	streams := make([]*stream, transport.DefaultStreamsPerCaller)
-	for i := range streams {
-		streams[i] = replica.OpenStream(t, listen(uris[:256]))
+	streams[0] = replica.OpenStream(t, listen(uris[:256]))
+	if got := streams[0].Next(t); !strings.Contains(got, "prompt://it/p255") {
+		t.Error(got)
 	}
-	refused := replica.Send(t, listen(uris[:1]))
+	same(t, "200 429 the streams of this caller follow 256 resources, and all of them together may follow 256: close one, or follow fewer",
+		replica.Send(t, listen(uris[:1])).Failure(t))
+	lists := request{RPC: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
+	for i := range streams[1:] {
+		streams[1+i] = replica.OpenStream(t, lists)
+	}
+	refused := replica.Send(t, lists)
 	same(t, `{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"16 streams are open for this caller, which is all there may be: close one",`+
 		`"data":{"retryAfterSeconds":1}}}`, refused.Body)
 	if err := streams[0].Close(); err != nil {

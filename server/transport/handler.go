@@ -1,11 +1,11 @@
 package transport
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -27,13 +27,17 @@ const (
 	DefaultKeepAlive = 15 * time.Second
 	// DefaultStreamsPerCaller bounds the streams a caller may have open.
 	DefaultStreamsPerCaller = 16
+	// DefaultURIsPerCaller bounds the resources that all streams of a caller follow together.
+	DefaultURIsPerCaller = 256
 	// DefaultWriteTimeout is the time a body may take to arrive, and a client to accept an answer or an
 	// event.
 	DefaultWriteTimeout = 30 * time.Second
 	// DefaultDrainTimeout is the time requests under way have when the server on stdio is to end.
 	DefaultDrainTimeout = 2 * time.Second
-	// maxPreallocated bounds the room made for a body that is announced and not there yet.
-	maxPreallocated = 64 << 10
+	// DefaultBodyBudget bounds all bodies together, in bytes: those that are still arriving and those of requests under way.
+	DefaultBodyBudget = 64 << 20
+	// DefaultAnswerBudget bounds all large answers together that are being encoded or written, in bytes.
+	DefaultAnswerBudget = 32 << 20
 )
 
 // Config of a Handler. Server and Authenticator are required.
@@ -43,13 +47,29 @@ type Config struct {
 	// Observer sees every message that is a request; nil records nothing.
 	Observer Observer
 	Log      *slog.Logger
-	// MayFollow decides which resources a stream may be told of, by what the caller may read and not by
-	// what there is; nil allows none. The context has the caller's identity.
-	MayFollow func(ctx context.Context, uri string) bool
-	// BodyLimit, StreamsPerCaller, KeepAlive, WriteTimeout and DrainTimeout are the defaults when zero.
-	BodyLimit                             int64
-	StreamsPerCaller                      int
+	// MayFollow returns for each of some resources whether a stream may be told of it, by what the caller may read and not
+	// by what there is; nil allows none. The context has the caller's identity. What is undecided is not allowed; an error
+	// says that nothing can be decided now.
+	MayFollow func(ctx context.Context, uris []string) ([]bool, error)
+	// Reprover proves the callers of open streams again, and ReviewStreams finds out what the streams of a caller may hear, in
+	// their order: from the caches for a stream without a review before, past them for others. Errors wrap
+	// auth.ErrUnavailable where that cannot be found out now; every other one ends the streams. Without a Reprover streams
+	// are not reviewed; on a pipe they never are.
+	Reprover      auth.Reprover
+	ReviewStreams func(ctx context.Context, streams []Followed) ([]StreamRights, error)
+	// ReviewEvery is how often streams are reviewed; DefaultReviewEvery when zero.
+	ReviewEvery time.Duration
+	// Rates bound how often callers ask over HTTP; nil bounds nobody.
+	Rates *auth.RateLimiter
+	// BodyLimit, BodyBudget, AnswerBudget, StreamsPerCaller, KeepAlive, WriteTimeout and DrainTimeout are the defaults when
+	// zero.
+	BodyLimit, BodyBudget, AnswerBudget int64
+	// StreamsPerCaller and URIsPerCaller below zero bound nobody.
+	StreamsPerCaller, URIsPerCaller       int
 	KeepAlive, WriteTimeout, DrainTimeout time.Duration
+	// StallTimeout is how long a body may make no progress, and BudgetTimeout how long one waits, when the budget is used
+	// up; the defaults when zero.
+	StallTimeout, BudgetTimeout time.Duration
 }
 
 // Handler is the MCP endpoint.
@@ -57,6 +77,13 @@ type Handler struct {
 	config        Config
 	dispatch      *dispatcher
 	subscriptions *subscriptions
+	// reviews has open streams reviewed; nil where nothing is.
+	reviews *streamReviews
+	// smallBodies and largeBodies are the budgets of bodies. Small ones have one of their own, so that large ones cannot
+	// keep them waiting.
+	smallBodies, largeBodies *bodyBudget
+	// answers is the budget of large answers.
+	answers *bodyBudget
 }
 
 // New makes a handler with no open streams.
@@ -70,9 +97,14 @@ func New(config Config) *Handler {
 	if config.BodyLimit == 0 {
 		config.BodyLimit = DefaultBodyLimit
 	}
-	if config.StreamsPerCaller == 0 {
-		config.StreamsPerCaller = DefaultStreamsPerCaller
+	if config.BodyBudget == 0 {
+		config.BodyBudget = DefaultBodyBudget
 	}
+	if config.AnswerBudget == 0 {
+		config.AnswerBudget = DefaultAnswerBudget
+	}
+	config.StreamsPerCaller = cmp.Or(config.StreamsPerCaller, DefaultStreamsPerCaller)
+	config.URIsPerCaller = cmp.Or(config.URIsPerCaller, DefaultURIsPerCaller)
 	if config.KeepAlive == 0 {
 		config.KeepAlive = DefaultKeepAlive
 	}
@@ -82,32 +114,48 @@ func New(config Config) *Handler {
 	if config.DrainTimeout == 0 {
 		config.DrainTimeout = DefaultDrainTimeout
 	}
-	return &Handler{
+	if config.StallTimeout == 0 {
+		config.StallTimeout = stallTimeout
+	}
+	if config.BudgetTimeout == 0 {
+		config.BudgetTimeout = budgetTimeout
+	}
+	if config.ReviewEvery == 0 {
+		config.ReviewEvery = DefaultReviewEvery
+	}
+	small := config.BodyBudget / 4
+	h := &Handler{
+		smallBodies:   newBodyBudget(small, config.StallTimeout, config.BudgetTimeout),
+		largeBodies:   newBodyBudget(config.BodyBudget-small, config.StallTimeout, config.BudgetTimeout),
+		answers:       newBodyBudget(config.AnswerBudget, config.StallTimeout, config.BudgetTimeout),
 		config:        config,
 		dispatch:      newDispatcher(config.Server, config.Log),
-		subscriptions: newSubscriptions(config.StreamsPerCaller),
+		subscriptions: newSubscriptions(config.StreamsPerCaller, config.URIsPerCaller),
 	}
+	if config.Reprover != nil {
+		h.reviews = newStreamReviews(h.subscriptions.stopping, &config)
+	}
+	return h
 }
 
 // ServeHTTP answers one message.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	identity, namespace, refused := h.admitRequest(r)
+	ctx, namespace, refused := h.admitRequest(r)
 	if refused != nil {
-		if refused.Status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", http.MethodPost)
-		}
+		maps.Copy(w.Header(), refused.Header)
 		h.limitWrite(control)
 		http.Error(w, refused.Reason, refused.Status)
 		return
 	}
-	x := &exchange{w: w, control: control, header: r.Header, identity: identity, namespace: namespace, buffer: newResponseBuffer()}
-	defer x.releaseBuffer()
+	x := &exchange{w: w, control: control, header: r.Header, namespace: namespace, buffer: newResponseBuffer()}
+	x.identity, _ = auth.FromContext(ctx)
+	defer x.release()
 	if f, status := h.readBody(r, x); f != nil {
 		h.reject(x, f, status)
 		return
 	}
-	h.serveMessage(r.Context(), x)
+	h.serveMessage(ctx, x)
 }
 
 // limitWrite ends a write to a client that accepts nothing. net/http lifts the limit before the next
@@ -116,9 +164,10 @@ func (h *Handler) limitWrite(control *http.ResponseController) {
 	_ = control.SetWriteDeadline(time.Now().Add(h.config.WriteTimeout))
 }
 
-// parsePath returns the namespace a path stands for; empty for all.
+// parsePath returns the namespace a path stands for; empty for all. Clients and proxies add a slash at the end, which
+// means nothing here.
 func parsePath(path string) (namespace string, ok bool) {
-	rest, found := strings.CutPrefix(path, Path)
+	rest, found := strings.CutPrefix(strings.TrimSuffix(path, "/"), Path)
 	if !found || rest == "" {
 		return "", found
 	}
@@ -131,38 +180,42 @@ func parsePath(path string) (namespace string, ok bool) {
 
 // admitRequest checks a request before it is read. Who is asking comes first: a caller who is not let in
 // learns nothing of what is here.
-func (h *Handler) admitRequest(r *http.Request) (auth.Identity, string, *auth.RefusedError) {
-	identity, err := h.config.Authenticator.Authenticate(r)
+func (h *Handler) admitRequest(r *http.Request) (context.Context, string, *auth.RefusedError) {
+	ctx, err := h.config.Authenticator.Authenticate(r)
 	if err != nil {
 		refused, is := errors.AsType[*auth.RefusedError](err)
 		if !is {
 			h.config.Log.ErrorContext(r.Context(), "A caller could not be authenticated", "err", err)
 			refused = &auth.RefusedError{Status: http.StatusServiceUnavailable, Reason: "callers cannot be authenticated now, try again later"}
 		}
-		return auth.Identity{}, "", refused
+		return nil, "", refused
 	}
 	namespace, ok := parsePath(r.URL.Path)
 	accept := r.Header["Accept"]
 	switch {
 	case !ok:
-		return identity, "", &auth.RefusedError{Status: http.StatusNotFound, Reason: "404 page not found"}
+		return nil, "", &auth.RefusedError{Status: http.StatusNotFound, Reason: "404 page not found"}
 	case r.Method != http.MethodPost:
-		return identity, "", &auth.RefusedError{Status: http.StatusMethodNotAllowed, Reason: "messages are sent by POST; there are no sessions and no streams to resume"}
+		return nil, "", &auth.RefusedError{
+			Status: http.StatusMethodNotAllowed, Reason: "messages are sent by POST; there are no sessions and no streams to resume",
+			Header: http.Header{"Allow": {http.MethodPost}},
+		}
 	case !isJSON(r.Header.Get("Content-Type")):
-		return identity, "", &auth.RefusedError{Status: http.StatusUnsupportedMediaType, Reason: "Content-Type must be application/json"}
+		return nil, "", &auth.RefusedError{Status: http.StatusUnsupportedMediaType, Reason: "Content-Type must be application/json"}
 	case !acceptsType(accept, "application/json") && !acceptsType(accept, "text/event-stream"):
-		return identity, "", &auth.RefusedError{Status: http.StatusNotAcceptable, Reason: "Accept must admit application/json and text/event-stream"}
+		return nil, "", &auth.RefusedError{Status: http.StatusNotAcceptable, Reason: "Accept must admit application/json and text/event-stream"}
 	}
-	return identity, namespace, nil
+	return ctx, namespace, nil
 }
 
-// exchange is a request under way. The buffer holds the body until the answer is written over it.
+// exchange is a request under way.
 type exchange struct {
 	w         http.ResponseWriter
 	control   *http.ResponseController
 	header    http.Header
 	identity  auth.Identity
 	namespace string
+	body      requestBody
 	buffer    *responseBuffer
 	envelope  envelope
 	call      Call
@@ -171,68 +224,45 @@ type exchange struct {
 	malformed *Failure
 }
 
-// releaseBuffer gives the buffer back. A stream does so at its start: it may last for days.
-func (x *exchange) releaseBuffer() {
+// release gives back what the request takes. A stream does so at its start: it may last for days.
+func (x *exchange) release() {
+	x.body.release()
 	if x.buffer != nil {
 		x.buffer.release()
 		x.buffer = nil
 	}
 }
 
-// readBody reads the body into the buffer.
-func (h *Handler) readBody(r *http.Request, x *exchange) (*Failure, int) {
-	limit := h.config.BodyLimit
-	if r.ContentLength > limit {
-		return tooLarge("body", limit), http.StatusRequestEntityTooLarge
-	}
-	body := r.Body
-	if r.ContentLength < 0 {
-		body = http.MaxBytesReader(x.w, body, limit)
-	} else {
-		x.buffer.Grow(int(min(r.ContentLength, maxPreallocated)) + bytes.MinRead) // room to see the end without growing
-	}
-	// The next request sets its own deadline, and a stream lifts it. A ResponseRecorder in a test has none.
-	_ = x.control.SetReadDeadline(time.Now().Add(h.config.WriteTimeout))
-	if _, err := x.buffer.ReadFrom(body); err != nil {
-		if _, over := errors.AsType[*http.MaxBytesError](err); over {
-			return tooLarge("body", limit), http.StatusRequestEntityTooLarge
-		}
-		return &Failure{Code: mcp.PARSE_ERROR, Message: "the body did not arrive whole"}, http.StatusBadRequest
-	}
-	return nil, 0
-}
-
-func tooLarge(what string, limit int64) *Failure {
-	return invalidRequest(fmt.Sprintf("the %s is larger than %d bytes", what, limit))
-}
-
 // serveMessage answers what a body says.
 func (h *Handler) serveMessage(ctx context.Context, x *exchange) {
 	started := time.Now()
 	e := &x.envelope
-	f := decodeMessage(x.buffer.Bytes(), e)
+	f := decodeMessage(x.body.content, e)
 	isModern := isModern(x.header, e)
 	if f == nil && !e.isRequest() {
-		// A notification or a response. None changes anything here, and one that cancels must
-		// not: it names a request by its id, and ids of different callers are alike.
-		h.limitWrite(x.control)
-		x.w.WriteHeader(http.StatusAccepted)
+		h.acceptNotification(ctx, x)
 		return
 	}
+	limited := h.takeRequest(ctx, &x.identity, e.Method)
 	if f != nil {
 		status := http.StatusBadRequest
+		if limited != nil {
+			f, status = limited, http.StatusTooManyRequests
+		}
 		if !isModern && e.ID != nil {
 			status = http.StatusOK
 		}
 		h.reject(x, f, status)
 		return
 	}
-	x.method, x.malformed = h.dispatch.readCall(e, &x.call, isModern, x.buffer.Bytes())
+	if x.method, x.malformed = h.dispatch.readCall(e, &x.call, isModern); limited != nil {
+		x.malformed = limited
+	}
 	x.call.Namespace = x.namespace
 	if x.call.Version == "" {
 		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}
-	ctx = context.WithValue(auth.WithIdentity(ctx, x.identity), callKey{}, &x.call)
+	ctx = context.WithValue(ctx, callKey{}, &x.call)
 	ctx, end := h.config.Observer.Start(ctx, &x.call, x.header, e.Params.Meta.traceContext(), started)
 	end(h.serveRequest(ctx, x))
 }
@@ -252,15 +282,15 @@ func (h *Handler) serveRequest(ctx context.Context, x *exchange) *Failure {
 	}
 	switch {
 	case f != nil:
-		return h.respond(x, nil, f)
+		return h.respond(ctx, x, nil, f)
 	case x.call.isListen():
 		return h.serveListen(ctx, x)
 	}
 	result, out, f := h.callMethod(ctx, x)
 	if out != nil && out.begun {
-		return h.finishStream(out, result, f)
+		return h.finishStream(ctx, out, result, f)
 	}
-	return h.respond(x, result, f)
+	return h.respond(ctx, x, result, f)
 }
 
 // callMethod has a request answered, and what its handler tells meanwhile written: as events, then.

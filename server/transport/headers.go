@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // isModern reports whether a request speaks revision 2026-07-28 or newer, by what either place says.
@@ -110,7 +112,7 @@ func headerMismatch(err mcp.HeaderMismatchError) *Failure {
 }
 
 func unsupportedVersion(version string) *Failure {
-	err := mcp.UnsupportedProtocolVersionError{Version: version, Supported: mcp.ValidProtocolVersions}
+	err := mcp.UnsupportedProtocolVersionError{Version: excerpt.Truncate(version, 80), Supported: mcp.ValidProtocolVersions}
 	return &Failure{Code: mcp.UNSUPPORTED_PROTOCOL_VERSION, Message: err.Error(), Data: err.JSONRPCError().Error.Data}
 }
 

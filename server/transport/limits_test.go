@@ -134,11 +134,9 @@ func TestListen_KeepsNoBodies(t *testing.T) {
 		runtime.ReadMemStats(&stats)
 		return int64(stats.HeapAlloc)
 	}
-	q := request{RPC: "subscriptions/listen", Params: map[string]any{
-		"notifications": map[string]any{"promptsListChanged": true},
-		"arguments":     strings.Repeat("x", 1<<20), "name": strings.Repeat("y", 1<<20),
-	}}
-	asked := strings.Replace(ask(q.Message(t)), "Content-Type", "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Type", 1)
+	q := request{RPC: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"promptsListChanged": true}}}
+	message := strings.TrimSuffix(q.Message(t), "}") + `,"other":"` + strings.Repeat("x", 1<<20) + `"}` + strings.Repeat(" ", 1<<20)
+	asked := strings.Replace(ask(message), "Content-Type", "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\nContent-Type", 1)
 	listen := func() { // on a bare connection: a client of HTTP holds what it sent
 		conn := replica.dial(t)
 		if _, err := io.WriteString(conn, asked); err != nil {
@@ -159,6 +157,9 @@ func TestListen_KeepsNoBodies(t *testing.T) {
 	}
 	if got := replica.endpoint.OpenStreams(); got != streams+1 {
 		t.Fatalf("%d streams are open", got)
+	}
+	if got := replica.endpoint.FreeBytes(); got != transport.DefaultBodyBudget/4*3 {
+		t.Errorf("open streams leave %d bytes for bodies", got)
 	}
 	if each := (held() - before) / streams; each > 256<<10 {
 		t.Errorf("a stream holds %d KiB", each>>10)

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/server/auth"
 )
 
 // serveListen serves a subscriptions/listen request over HTTP (SEP-2575).
@@ -19,24 +22,25 @@ func (h *Handler) serveListen(ctx context.Context, x *exchange) *Failure {
 	}
 	// A deadline that passes while nothing is read would look like a client that left.
 	_ = x.control.SetReadDeadline(time.Time{})
-	x.releaseBuffer()
-	x.envelope = envelope{ID: x.envelope.ID}
+	x.envelope = envelope{ID: slices.Clone(x.envelope.ID)}
+	x.call.notifications = slices.Clone(x.call.notifications)
+	x.release()
 	out := h.newEventStream(x)
 	result, f := h.serveSubscription(ctx, &x.call, x.envelope.ID, out)
 	if f != nil {
 		x.buffer = newResponseBuffer()
-		return h.respond(x, nil, f)
+		return h.respond(ctx, x, nil, f)
 	}
-	return h.finishStream(out, result, nil)
+	return h.finishStream(ctx, out, result, nil)
 }
 
 // serveSubscription serves a subscriptions/listen request (SEP-2575) until ctx or the server ends, and then has its result.
 // Nothing was written when it fails; the acknowledgement is first, whatever changes meanwhile.
 func (h *Handler) serveSubscription(ctx context.Context, call *Call, id json.RawMessage, out notificationWriter) (any, *Failure) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := contextOfStream(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.subscriptions.stopping, cancel)()
-	listener, f := h.subscriptions.openStream(ctx, call.Namespace)
+	listener, f := h.subscriptions.openStream(ctx, cancel, call.Namespace)
 	if f != nil {
 		return nil, f
 	}
@@ -45,7 +49,14 @@ func (h *Handler) serveSubscription(ctx context.Context, call *Call, id json.Raw
 	if f != nil {
 		return nil, f
 	}
+	if f := h.subscriptions.claimURIs(listener, len(granted.ResourceSubscriptions)); f != nil {
+		return nil, f
+	}
 	listener.setFilter(granted)
+	if h.reviews != nil && !call.Duplex && !granted.IsEmpty() { // whoever started this program is not asked again
+		h.reviews.join(ctx, listener)
+		defer h.reviews.leave(listener)
+	}
 	tag := func(note mcp.JSONRPCNotification) mcp.JSONRPCNotification {
 		note.Params.Meta = map[string]any{mcp.MetaKeySubscriptionID: id} // as the client wrote it
 		return note
@@ -58,6 +69,14 @@ func (h *Handler) serveSubscription(ctx context.Context, call *Call, id json.Raw
 	result := &mcp.SubscriptionsListenResult{}
 	result.EnsureResultMeta().SetSubscriptionID(id)
 	return h.dispatch.completeResult(call, result, 0), nil
+}
+
+// contextOfStream returns the context of a stream, which ends with the token of its caller.
+func contextOfStream(ctx context.Context) (context.Context, context.CancelFunc) {
+	if identity, _ := auth.FromContext(ctx); !identity.Expires.IsZero() {
+		return context.WithDeadline(ctx, identity.Expires)
+	}
+	return context.WithCancel(ctx)
 }
 
 // writeChanges writes until ctx ends or the client is gone. What was told before the end is written before it.
@@ -83,9 +102,6 @@ func (h *Handler) writeChanges(ctx context.Context, to *subscriber, out notifica
 	}
 }
 
-// maxURIs bounds the resources one stream may follow.
-const maxURIs = 256
-
 // grantFilter leaves of what a stream asks for what there is and its caller may have: URIs that may not be followed are
 // not acknowledged, and nothing says why.
 func (h *Handler) grantFilter(ctx context.Context, notifications json.RawMessage) (mcp.SubscriptionFilter, *Failure) {
@@ -94,8 +110,8 @@ func (h *Handler) grantFilter(ctx context.Context, notifications json.RawMessage
 		return granted, InvalidParams("params.notifications is an object of toolsListChanged, promptsListChanged and resourcesListChanged, " +
 			"true or false, and resourceSubscriptions, a list of URIs")
 	}
-	if len(asked.ResourceSubscriptions) > maxURIs {
-		return granted, tooManyURIs()
+	if limit := h.config.URIsPerCaller; limit >= 0 && len(asked.ResourceSubscriptions) > limit {
+		return granted, tooManyURIs(limit)
 	}
 	granted = h.dispatch.offeredChanges()
 	granted.PromptsListChanged = granted.PromptsListChanged && asked.PromptsListChanged
@@ -104,20 +120,38 @@ func (h *Handler) grantFilter(ctx context.Context, notifications json.RawMessage
 	if !h.dispatch.server.ResourceUpdates {
 		return granted, nil
 	}
-	seen := make(map[string]bool, len(asked.ResourceSubscriptions))
-	for _, uri := range asked.ResourceSubscriptions {
-		if !seen[uri] && h.isFollowable(ctx, uri) {
+	uris := distinctURIs(asked.ResourceSubscriptions)
+	may, f := h.decideFollowing(ctx, uris)
+	for i, uri := range uris {
+		if f == nil && may[i] {
 			granted.ResourceSubscriptions = append(granted.ResourceSubscriptions, uri)
 		}
-		seen[uri] = true
 	}
-	return granted, nil
+	return granted, f
 }
 
-func tooManyURIs() *Failure {
-	return InvalidParams(fmt.Sprintf("a stream follows at most %d resources; follow the others on another stream", maxURIs))
+// distinctURIs returns every URI once, at its first place.
+func distinctURIs(uris []string) []string {
+	seen := make(map[string]bool, len(uris))
+	return slices.DeleteFunc(slices.Clone(uris), func(uri string) bool {
+		before := seen[uri]
+		seen[uri] = true
+		return before
+	})
 }
 
-func (h *Handler) isFollowable(ctx context.Context, uri string) bool {
-	return h.config.MayFollow != nil && h.config.MayFollow(ctx, uri)
+func tooManyURIs(limit int) *Failure {
+	return InvalidParams(fmt.Sprintf("a caller follows at most %d resources, on all streams together; follow fewer, or list_changed, which tells of any", limit))
+}
+
+// decideFollowing returns for each resource whether the caller may follow it.
+func (h *Handler) decideFollowing(ctx context.Context, uris []string) ([]bool, *Failure) {
+	if h.config.MayFollow == nil || len(uris) == 0 {
+		return make([]bool, len(uris)), nil
+	}
+	may, err := h.config.MayFollow(ctx, uris)
+	if err != nil {
+		return nil, h.dispatch.toFailure(ctx, &Call{Method: string(mcp.MethodSubscriptionsListen)}, err)
+	}
+	return may, nil
 }

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -90,8 +91,8 @@ func TestMCPGoBugs(t *testing.T) {
 // anybody admits every request, whatever its Host.
 type anybody struct{}
 
-func (anybody) Authenticate(*http.Request) (auth.Identity, error) {
-	return auth.Identity{Subject: "anybody"}, nil
+func (anybody) Authenticate(r *http.Request) (context.Context, error) {
+	return auth.WithIdentity(r.Context(), auth.Identity{Subject: "anybody"}), nil
 }
 
 // TestHandler_LeavesTheHostToTheAuthenticator: behind a proxy in the same pod the connection is a loopback one, and

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,8 +9,7 @@ import (
 )
 
 // Meta is the _meta of a request as the client wrote it: what SEP-2575 has each request say of its client, what SEP-414
-// has it say of its trace, and whatever else the client put there. Keys count as they are meant; decoders that fold case
-// would read another revision than a gateway before them.
+// has it say of its trace, and whatever else the client put there.
 type Meta struct {
 	// written is all of it, in JSON; empty when there is none.
 	written json.RawMessage
@@ -19,27 +17,21 @@ type Meta struct {
 	version, capabilities, logLevel, progressToken, traceParent, traceState json.RawMessage
 }
 
-// UnmarshalJSON takes any value: an error would end the reading of the message. null is as if there were none. Members
-// are found in one pass; of one that stands twice the last counts, as for decoders.
-func (m *Meta) UnmarshalJSON(raw []byte) error {
-	if raw[0] == 'n' {
-		return nil
-	}
-	*m = Meta{written: slices.Clone(raw)}
-	for name, value := range objectMembers(m.written) {
+// scan reads any value. null is as if there were none.
+func (m *Meta) scan(s *jsonScanner) {
+	m.written = s.scanObject(true, func(name []byte) {
+		value := s.scanValue()
 		if member := m.findMember(name); member != nil {
 			*member = value
 		}
+	})
+	if !isPresent(m.written) {
+		*m = Meta{}
 	}
-	return nil
 }
 
 // findMember returns where the member of a name goes; nil for one that is not read.
-func (m *Meta) findMember(quoted json.RawMessage) *json.RawMessage {
-	name := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		name = []byte(unquoteText(quoted))
-	}
+func (m *Meta) findMember(name []byte) *json.RawMessage {
 	switch string(name) {
 	case mcp.MetaKeyProtocolVersion:
 		return &m.version
@@ -63,7 +55,7 @@ func (m Meta) MarshalJSON() ([]byte, error) { return m.written.MarshalJSON() }
 // protocolVersion returns the revision a request says it speaks; empty when it does not say, or not by a string.
 func (m *Meta) protocolVersion() string {
 	if len(m.version) > 0 && m.version[0] == '"' {
-		return unquoteText(m.version)
+		return readKnownText(m.version)
 	}
 	return ""
 }

@@ -15,7 +15,7 @@ func (c *Call) readPrompt(p *params) *Failure {
 		return f
 	}
 	if isPresent(p.Arguments) {
-		if f := c.readArguments(p.Arguments); f != nil {
+		if f := c.readArguments(p); f != nil {
 			return f
 		}
 	}
@@ -23,20 +23,19 @@ func (c *Call) readPrompt(p *params) *Failure {
 	return nil
 }
 
-// readArguments reads an object of strings. null is none of them.
-func (c *Call) readArguments(raw json.RawMessage) *Failure {
-	if raw[0] != '{' {
-		return notStrings(raw)
+// readArguments reads an object of strings. A null is an argument that is absent.
+func (c *Call) readArguments(p *params) *Failure {
+	if p.Arguments[0] != '{' {
+		return notStrings(p.Arguments)
 	}
-	c.Arguments = make(map[string]string)
-	for name, value := range objectMembers(raw) {
-		switch value[0] {
+	c.Arguments = make(map[string]string, len(p.arguments))
+	for _, one := range p.arguments {
+		switch one.value[0] {
 		case '"':
-			c.Arguments[unquoteText(name)] = unquoteText(value)
+			c.Arguments[string(one.name)] = unquoteText(one.value)
 		case 'n':
-			return InvalidParams(fmt.Sprintf("argument %q is null: leave it out, or give a string", unquoteText(name)))
 		default:
-			return notStrings(value)
+			return notStrings(one.value)
 		}
 	}
 	return nil
@@ -55,11 +54,27 @@ func (c *Call) readTool(p *params) *Failure {
 		return InvalidParams("params.name is missing: it is the name of a tool")
 	}
 	if isPresent(p.Arguments) {
-		if c.RawArguments = p.Arguments; p.Arguments[0] != '{' {
+		if c.RawArguments, c.members = p.Arguments, p.arguments; p.Arguments[0] != '{' {
 			return notObject("arguments", p.Arguments)
+		}
+		if f := p.checkArgumentNames(); f != nil {
+			return f
 		}
 	}
 	return c.readConversation(p)
+}
+
+// checkArgumentNames refuses names of arguments that differ by case alone. Those of prompts may.
+func (p *params) checkArgumentNames() *Failure {
+	few := [fewNames][]byte{}
+	names := few[:0]
+	for _, one := range p.arguments {
+		names = append(names, one.name)
+	}
+	if problem := findDoubledName(names, true); problem != "" {
+		return InvalidParams("params.arguments" + problem)
+	}
+	return nil
 }
 
 // readResource reads what resources/read is asked for.
@@ -89,12 +104,6 @@ func (c *Call) readConversation(p *params) *Failure {
 	if f := c.readRoundTrip(p); f != nil {
 		return f
 	}
-	if isTooDeep(p.Arguments) {
-		return deepMember("arguments")
-	}
-	if isTooDeep(p.Meta.written) {
-		return deepMember("_meta")
-	}
 	return p.Meta.checkNotifications()
 }
 
@@ -108,8 +117,6 @@ func (c *Call) readRoundTrip(p *params) *Failure {
 		return nil
 	case p.InputResponses[0] != '{':
 		return notObject("inputResponses", p.InputResponses)
-	case isTooDeep(p.InputResponses):
-		return deepMember("inputResponses")
 	}
 	if json.Unmarshal(p.InputResponses, &c.InputResponses) != nil {
 		return malformedParams(c.Method)
@@ -219,10 +226,6 @@ func malformedParams(method string) *Failure {
 
 func notObject(member string, raw json.RawMessage) *Failure {
 	return InvalidParams(fmt.Sprintf("params.%s is an object, not a JSON %s", member, kindOf(raw)))
-}
-
-func deepMember(member string) *Failure {
-	return InvalidParams(fmt.Sprintf("params.%s is nested more than %d levels deep", member, maxDepth))
 }
 
 // kindOf names the kind of a JSON value, as the decoder does.

@@ -44,12 +44,16 @@ func (p *responseBuffer) appendResponse(id json.RawMessage, result any, f *Failu
 		p.WriteString("null")
 	}
 	p.Write(id)
-	var member any = f
+	var member any = f.withShortMessage()
 	encoder := p.encoder
 	if f == nil {
 		p.WriteString(`,"result":`)
 		member = result
-		if _, tool := result.(*toolResult); tool {
+		if tool, is := result.(*toolResult); is {
+			if done, err := p.appendToolResult(tool); done || err != nil {
+				p.WriteByte('}')
+				return err
+			}
 			encoder = p.escaping
 		}
 	} else {
@@ -69,12 +73,12 @@ var jsonType = []string{"application/json"}
 const maxImplicitLength = 2048
 
 // send writes the buffer as the only content of a response.
-func (p *responseBuffer) send(w http.ResponseWriter, status int) {
+func (p *responseBuffer) send(w http.ResponseWriter, status int, claim *bodyClaim) {
 	header := w.Header()
 	header["Content-Type"] = jsonType
 	if p.Len() > maxImplicitLength {
 		header["Content-Length"] = []string{strconv.Itoa(p.Len())}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(p.Bytes()) // a client that went away needs no answer
+	_ = claim.write(w, p.Bytes()) // a client that went away needs no answer
 }

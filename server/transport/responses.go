@@ -1,21 +1,32 @@
 package transport
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// respond writes the one answer to a request that is no stream.
-func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
+// respond writes the one answer to a request that is no stream: as an event all the same where the client takes nothing
+// else.
+func (h *Handler) respond(ctx context.Context, x *exchange, result any, f *Failure) *Failure {
+	if accept := x.header["Accept"]; f == nil && !acceptsType(accept, "application/json") && acceptsType(accept, "text/event-stream") {
+		return h.finishStream(ctx, h.newEventStream(x), result, nil)
+	}
+	claim, busy := h.claimAnswer(ctx, x.control, result)
+	if busy != nil {
+		result, f = nil, busy
+	}
+	defer claim.release()
 	x.buffer.Reset()
 	f = h.writeResponse(x.buffer, x.envelope.ID, result, f)
+	claim.resize(int64(x.buffer.Cap()))
 	status := http.StatusOK
 	if f != nil && x.call.Modern {
 		status = f.httpStatus()
 	}
-	h.sendBuffer(x, status)
+	h.sendBuffer(x, status, claim)
 	return f
 }
 
@@ -23,7 +34,7 @@ func (h *Handler) respond(x *exchange, result any, f *Failure) *Failure {
 func (h *Handler) reject(x *exchange, f *Failure, status int) {
 	x.buffer.Reset()
 	_ = h.writeResponse(x.buffer, x.envelope.ID, nil, f)
-	h.sendBuffer(x, status)
+	h.sendBuffer(x, status, nil)
 }
 
 // writeResponse writes a whole response into a buffer. A result that cannot be encoded is an internal error.
@@ -48,7 +59,7 @@ func (h *Handler) writeNotification(p *responseBuffer, note mcp.JSONRPCNotificat
 }
 
 // sendBuffer writes the buffer as the only content of a response.
-func (h *Handler) sendBuffer(x *exchange, status int) {
+func (h *Handler) sendBuffer(x *exchange, status int, claim *bodyClaim) {
 	h.limitWrite(x.control)
-	x.buffer.send(x.w, status)
+	x.buffer.send(x.w, status, claim)
 }

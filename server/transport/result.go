@@ -51,6 +51,17 @@ type toolResult struct {
 // serverMeta is the _meta of a result that has nothing else in it.
 type serverMeta struct {
 	Info *mcp.Implementation `json:"io.modelcontextprotocol/serverInfo"`
+	// encoded is all of it in JSON, with escapes for HTML: it is in every answer.
+	encoded []byte
+}
+
+// newServerMeta encodes the _meta of a server, or leaves that to those who write it.
+func newServerMeta(info *mcp.Implementation) *serverMeta {
+	m := &serverMeta{Info: info}
+	if encoded, err := json.Marshal(m); err == nil {
+		m.encoded = encoded
+	}
+	return m
 }
 
 func (d *dispatcher) completeToolResult(call *Call, from *mcp.CallToolResult) *toolResult {
@@ -74,7 +85,7 @@ func (d *dispatcher) completeToolResult(call *Call, from *mcp.CallToolResult) *t
 		result.ResultType = mcp.ResultTypeComplete
 	}
 	if from.Meta == nil {
-		result.Meta = serverMeta{&d.server.Info}
+		result.Meta = d.meta
 	} else {
 		from.Meta.SetServerInfo(d.server.Info)
 	}

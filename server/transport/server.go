@@ -1,10 +1,8 @@
 package transport
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -18,8 +16,12 @@ type Server struct {
 	// Methods answer what the transport does not answer itself: lists, prompts/get, resources/read,
 	// completion/complete, and those of extensions.
 	Methods map[mcp.MCPMethod]Method
+	// InstructionsFor are those for the caller of a call instead; nil for the same for everybody.
+	InstructionsFor func(ctx context.Context, call *Call) (string, error)
 	// Tools are those of tools/list and tools/call; nil offers none. They stay the same for as long as the server runs.
-	Tools []Tool
+	// ToolFilter leaves each caller those that are theirs; nil leaves everybody all.
+	Tools      []Tool
+	ToolFilter ToolFilter
 	// Extensions are the settings of the extensions there are, by name (SEP-2133).
 	Extensions map[string]any
 	// PromptsChange, ToolsChange and ResourcesChange say that clients are told when such a list changes, and
@@ -38,12 +40,25 @@ type Method struct {
 	Answer func(ctx context.Context, call *Call) (result any, err error)
 	// TTL is how long a client may keep the result, where that kind of result says so (SEP-2549).
 	TTL time.Duration
+	// ParamBytes bounds the params as JSON, without _meta; DefaultParamBytes when zero.
+	ParamBytes int
 }
 
 // Tool is one tool and what answers its calls, as Method.Answer does.
 type Tool struct {
 	Definition mcp.Tool
 	Call       func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
+	// ArgumentBytes bounds the arguments of a call as JSON; DefaultParamBytes when zero. MemberBytes bounds single ones.
+	ArgumentBytes int
+	MemberBytes   map[string]int
+}
+
+// ToolFilter decides which tools are there for a caller: the others are unknown to them.
+type ToolFilter interface {
+	// ListedTools returns which tools are listed for the caller of a call, by name.
+	ListedTools(ctx context.Context, call *Call) (func(name string) bool, error)
+	// IsListed reports whether a tool is there, for a call of it. It costs the same whether or not there is one of the name.
+	IsListed(ctx context.Context, call *Call, name string) (bool, error)
 }
 
 // deriveCapabilities returns those of a server in revision 2026-07-28, and for older clients on a connection.
@@ -81,7 +96,7 @@ func (s Server) withoutChanges() Server {
 }
 
 // answerInitialize answers older clients, which negotiate a version once.
-func (s *Server) answerInitialize(_ context.Context, call *Call) (any, error) {
+func (s *Server) answerInitialize(ctx context.Context, call *Call) (any, error) {
 	var asked mcp.InitializeParams
 	if len(call.Params) > 0 && json.Unmarshal(call.Params, &asked) != nil {
 		return nil, malformedParams(call.Method)
@@ -90,25 +105,31 @@ func (s *Server) answerInitialize(_ context.Context, call *Call) (any, error) {
 	if !call.Duplex {
 		offered = s.withoutChanges()
 	}
+	instructions, err := s.instruct(ctx, call)
+	if err != nil {
+		return nil, err
+	}
 	return &mcp.InitializeResult{
 		ProtocolVersion: mcp.NegotiateLegacyVersion(asked.ProtocolVersion),
-		Capabilities:    offered.deriveCapabilities(), ServerInfo: s.Info, Instructions: s.Instructions,
+		Capabilities:    offered.deriveCapabilities(), ServerInfo: s.Info, Instructions: instructions,
 	}, nil
+}
+
+// instruct returns the instructions for the caller of a call.
+func (s *Server) instruct(ctx context.Context, call *Call) (string, error) {
+	if s.InstructionsFor == nil {
+		return s.Instructions, nil
+	}
+	return s.InstructionsFor(ctx, call)
 }
 
 // answerDiscover answers newer clients, which negotiate nothing (SEP-2575).
-func (s *Server) answerDiscover(context.Context, *Call) (any, error) {
-	return &mcp.DiscoverResult{
-		SupportedVersions: mcp.ValidProtocolVersions, Capabilities: s.deriveCapabilities(), Instructions: s.Instructions,
-	}, nil
-}
-
-// sortedTools returns the definitions of the tools, in the order of their names.
-func (s *Server) sortedTools() []mcp.Tool {
-	list := make([]mcp.Tool, len(s.Tools))
-	for i := range s.Tools {
-		list[i] = s.Tools[i].Definition
+func (s *Server) answerDiscover(ctx context.Context, call *Call) (any, error) {
+	instructions, err := s.instruct(ctx, call)
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(list, func(a, b mcp.Tool) int { return cmp.Compare(a.Name, b.Name) })
-	return list
+	return &mcp.DiscoverResult{
+		SupportedVersions: mcp.ValidProtocolVersions, Capabilities: s.deriveCapabilities(), Instructions: instructions,
+	}, nil
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -15,6 +16,7 @@ type eventStream struct {
 	control *http.ResponseController
 	id      json.RawMessage
 	begun   bool
+	claim   *bodyClaim // of the answer, while that is written
 	err     error
 }
 
@@ -36,9 +38,16 @@ func (s *eventStream) writeKeepAlive() (gone bool) {
 }
 
 // finishStream ends a stream with the answer to its request.
-func (h *Handler) finishStream(s *eventStream, result any, f *Failure) *Failure {
+func (h *Handler) finishStream(ctx context.Context, s *eventStream, result any, f *Failure) *Failure {
+	claim, busy := h.claimAnswer(ctx, s.control, result)
+	if busy != nil {
+		result, f = nil, busy
+	}
+	defer claim.release()
 	s.writeEvent(func(p *responseBuffer) bool {
 		f = h.writeResponse(p, s.id, result, f)
+		claim.resize(int64(p.Cap()))
+		s.claim = claim
 		return true
 	})
 	return f
@@ -72,7 +81,7 @@ func (s *eventStream) write(b []byte) {
 		header.Set("X-Accel-Buffering", "no")
 		s.w.WriteHeader(http.StatusOK)
 	}
-	if _, s.err = s.w.Write(b); s.err == nil {
+	if s.err = s.claim.write(s.w, b); s.err == nil {
 		s.err = s.control.Flush()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -118,43 +119,40 @@ func (p *stdioConn) readMessages(in io.Reader) error {
 	}
 }
 
-// serveLine takes one line. What it is about does not depend on what comes after it.
+// serveLine takes one line. What it is about does not depend on what comes after it. A long one waits for room.
 func (p *stdioConn) serveLine(line []byte) {
 	started := time.Now()
 	e := &envelope{}
-	switch f := decodeMessage(line, e); {
+	f := decodeMessage(line, e)
+	switch {
 	case f != nil:
 		_ = p.writer.respond(e.ID, nil, f)
 	case e.isRequest():
-		p.serveRequest(e, line, started)
+		p.serveRequest(e, cap(line), started)
 	case mcp.MCPMethod(e.Method) == mcp.MethodNotificationCancelled:
-		p.cancelRequest(line)
+		p.cancelRequest(e)
 	}
 }
 
 // cancelRequest ends a request under way, which is not answered then.
-func (p *stdioConn) cancelRequest(line []byte) {
-	var canceled struct {
-		Params struct {
-			RequestID json.RawMessage `json:"requestId"`
-		} `json:"params"`
-	}
-	if json.Unmarshal(line, &canceled) != nil {
+func (p *stdioConn) cancelRequest(e *envelope) {
+	if id := e.Params.RequestID; len(id) == 0 || !isID(id) {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if u := p.inFlight[string(canceled.Params.RequestID)]; u != nil {
+	if u := p.inFlight[requestKey(e.Params.RequestID)]; u != nil {
 		u.canceled = true
 		u.cancel()
 	}
 }
 
-// serveRequest answers a request: initialize before the next line is looked at, all others beside each other.
-func (p *stdioConn) serveRequest(e *envelope, line []byte, started time.Time) {
+// serveRequest answers a request: initialize before the next line is looked at, all others beside each other. Size is what
+// the line takes.
+func (p *stdioConn) serveRequest(e *envelope, size int, started time.Time) {
 	isModern := mcp.IsModernProtocol(e.version)
 	call := &Call{Namespace: p.namespace, Duplex: true}
-	method, f := p.h.dispatch.readCall(e, call, isModern, line)
+	method, f := p.h.dispatch.readCall(e, call, isModern)
 	if !isModern {
 		call.Version = p.negotiatedVersion()
 	}
@@ -168,13 +166,21 @@ func (p *stdioConn) serveRequest(e *envelope, line []byte, started time.Time) {
 			f = call.readURI(&e.Params)
 		}
 	}
+	var claim *bodyClaim
 	ctx := p.calling
-	if call.isListen() {
+	switch {
+	case call.isListen():
 		ctx = p.listening
+		call.notifications = slices.Clone(call.notifications)
+	case f == nil && size > smallBody:
+		if claim = p.h.largeBodies.claim(ctx, int64(size), nil); claim == nil {
+			f = busyFailure()
+		}
 	}
-	id := e.ID // a stream that lasts keeps nothing else of the message
+	id := slices.Clone(e.ID) // a stream that lasts keeps nothing else of the message
 	ctx, u, refused := p.trackRequest(ctx, id)
 	if refused != nil {
+		claim.release()
 		_ = p.writer.respond(id, nil, refused)
 		return
 	}
@@ -183,6 +189,7 @@ func (p *stdioConn) serveRequest(e *envelope, line []byte, started time.Time) {
 	answer := func() {
 		defer p.running.Done()
 		defer u.cancel()
+		defer claim.release()
 		record(p.answerRequest(ctx, method, call, id, u, f))
 	}
 	if changesConnection {
@@ -199,14 +206,14 @@ func (p *stdioConn) trackRequest(ctx context.Context, id json.RawMessage) (conte
 	switch {
 	case p.ending:
 		return nil, nil, Unavailable("the server is ending", 1)
-	case p.inFlight[string(id)] != nil:
+	case p.inFlight[requestKey(id)] != nil:
 		return nil, nil, invalidRequest(fmt.Sprintf("a request with the id %s is under way: give each its own", id))
 	case len(p.inFlight) >= maxInFlight:
 		return nil, nil, tooMany(fmt.Sprintf("%d requests are under way, which is all there may be: wait for an answer", maxInFlight))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	u := &inFlightRequest{cancel: cancel}
-	p.inFlight[string(id)] = u
+	p.inFlight[requestKey(id)] = u
 	p.running.Add(1)
 	return ctx, u, nil
 }
@@ -225,7 +232,7 @@ func (p *stdioConn) answerRequest(ctx context.Context, method *route, call *Call
 	}
 	p.mu.Lock()
 	canceled := u.canceled
-	delete(p.inFlight, string(id)) // before the client knows, who may use it again
+	delete(p.inFlight, requestKey(id)) // before the client knows, who may use it again
 	p.mu.Unlock()
 	if canceled {
 		return Canceled()

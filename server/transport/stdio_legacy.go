@@ -64,11 +64,14 @@ func (p *stdioConn) setSubscription(ctx context.Context, call *Call) (any, *Fail
 	}
 	followed := slices.DeleteFunc(slices.Clone(channel.currentURIs()), func(one string) bool { return one == uri })
 	if call.Method == string(mcp.MethodResourcesSubscribe) {
+		may, f := p.h.decideFollowing(ctx, []string{uri})
 		switch {
-		case !p.h.isFollowable(ctx, uri):
+		case f != nil:
+			return nil, f
+		case !may[0]:
 			return nil, UnknownResource()
-		case len(followed) >= maxURIs:
-			return nil, tooManyURIs()
+		case p.h.config.URIsPerCaller >= 0 && len(followed) >= p.h.config.URIsPerCaller:
+			return nil, tooManyURIs(p.h.config.URIsPerCaller)
 		}
 		followed = append(followed, uri)
 	}

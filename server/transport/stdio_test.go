@@ -154,12 +154,12 @@ func TestServeStdio_Refuses(t *testing.T) {
 		"no JSON":    {`{"jsonrpc":`, failure("null", -32700, "the message is not valid JSON")},
 		"a log line": {`Listening on stdio`, failure("null", -32700, "the message is not valid JSON")},
 		"deep JSON":  {strings.Repeat("[", 20_000), failure("null", -32700, "the message is nested too deeply")},
-		"a batch":    {`[]`, failure("null", -32600, "a message is one JSON object of JSON-RPC; batches are not supported")},
-		"id null":    {`{"jsonrpc":"2.0","id":null,"method":"ping"}`, failure("null", -32600, "id must be a string or an integer, of at most 256 bytes")},
+		"a batch":    {`[]`, failure("null", -32600, "a message is one JSON object of JSON-RPC; send the messages of a batch one by one, batches are not supported")},
+		"id null":    {`{"jsonrpc":"2.0","id":null,"method":"ping"}`, failure("null", -32600, "id must be a string or a number, of at most 256 bytes")},
 		"no method":  {`{"jsonrpc":"2.0","id":7}`, failure("7", -32600, "method is missing")},
 		"a line over 4 MiB": {
 			`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"` + strings.Repeat("x", transport.DefaultBodyLimit) + `"}}`,
-			failure("null", -32600, "the line is larger than 4194304 bytes"),
+			failure("null", -32600, "the line is larger than 4194304 bytes (4 MiB); send less"),
 		},
 		"an unknown method": {`{"jsonrpc":"2.0","id":1,"method":"prompts/burn"}`, failure("1", -32601, "Method prompts/burn not found")},
 		"a version to come": {

@@ -28,16 +28,32 @@ func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
 		if long = long || int64(len(line))+int64(len(part)) > limit+1; long {
 			line = nil
 		} else {
-			line = append(line, part...)
+			line = appendPart(line, part, limit)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 		case long:
 			return nil, errLongLine
 		default:
-			return bytes.TrimSpace(line), err
+			return clipLine(bytes.TrimSpace(line), len(line)), err
 		}
 	}
+}
+
+// clipLine returns a line that does not keep much more in memory than it has. Size is that of the line with its blanks.
+func clipLine(line []byte, size int) []byte {
+	if 2*len(line) < size {
+		return bytes.Clone(line)
+	}
+	return line
+}
+
+// appendPart appends to a line that grows by doubling, up to its limit: append takes smaller steps, and leaves more behind.
+func appendPart(line, part []byte, limit int64) []byte {
+	if need := len(line) + len(part); need > cap(line) && len(line) > 0 {
+		line = append(make([]byte, 0, max(need, min(2*cap(line), int(limit)+1))), line...)
+	}
+	return append(line, part...)
 }
 
 // lineWriter writes messages as lines, one after the other. Where the client does not read, whoever writes is

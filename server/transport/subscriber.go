@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/server/auth"
 )
 
 // listChange is a kind of list that changed.
@@ -27,17 +29,29 @@ var listMethods = [listChanges]string{
 
 // subscriber is one stream: what it is to be told of, and what it was not told yet.
 type subscriber struct {
-	ctx                context.Context //nolint:containedctx // the stream's, for who is told of changes
-	subscriptions      *subscriptions
-	namespace, subject string
-	// counted is whether the stream is one of those its caller may have so many of.
+	ctx           context.Context //nolint:containedctx // the stream's, for who is told of changes
+	subscriptions *subscriptions
+	namespace     string
+	// key is what the caller is counted under.
+	key auth.CallerKey
+	// rightsKey is the same for streams whose callers have the same rights.
+	rightsKey string
+	// counted is whether the stream is one of those its caller may have so many of, and claimed how many URIs count for it.
 	counted bool
+	claimed int
+	// end ends the stream with its result.
+	end context.CancelFunc
+	// caller is whom the stream is reviewed with; nil where it is not.
+	caller *provenCaller
 	// wake holds at most one: that something is pending.
 	wake chan struct{}
 
 	mu      sync.Mutex
 	filter  mcp.SubscriptionFilter
 	pending pendingChanges
+	// owed is what was undecided when it changed, whether the stream is to be told.
+	owed   pendingChanges
+	rights *StreamRights
 }
 
 // pendingChanges is what a stream was not told yet. A list that changed twice is fetched once.
@@ -53,7 +67,11 @@ func (p *pendingChanges) addURI(uri string) {
 }
 
 func newSubscriber(ctx context.Context, s *subscriptions, namespace string) *subscriber {
-	return &subscriber{ctx: ctx, subscriptions: s, namespace: namespace, wake: make(chan struct{}, 1)}
+	identity, _ := auth.FromContext(ctx)
+	return &subscriber{
+		ctx: ctx, subscriptions: s, namespace: namespace, key: auth.KeyOf(&identity), rightsKey: auth.RightsKey(identity),
+		wake: make(chan struct{}, 1),
+	}
 }
 
 // setFilter has the stream told of what a filter says from now on, and of nothing else.
@@ -88,6 +106,22 @@ func (s *subscriber) wantsChange(what listChange) bool {
 	}
 }
 
+// describe returns what the stream follows, as far as that is about rights.
+func (s *subscriber) describe() Followed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Followed{
+		Namespace: s.namespace, Last: s.rights, URIs: s.filter.ResourceSubscriptions,
+		Prompts: s.filter.PromptsListChanged, Tools: s.filter.ToolsListChanged, Resources: s.filter.ResourcesListChanged,
+	}
+}
+
+func (s *subscriber) setRights(found *StreamRights) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rights = found
+}
+
 // addPending notes what the stream is to be told, and does not wait for it.
 func (s *subscriber) addPending(note func(*pendingChanges)) {
 	s.mu.Lock()
@@ -97,6 +131,28 @@ func (s *subscriber) addPending(note func(*pendingChanges)) {
 	case s.wake <- struct{}{}:
 	default:
 	}
+}
+
+// addOwed notes what the stream may have to be told.
+func (s *subscriber) addOwed(note func(*pendingChanges)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	note(&s.owed)
+}
+
+func (s *subscriber) isOwed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owed.lists != [listChanges]bool{} || len(s.owed.uris) > 0
+}
+
+// takeOwed returns what may have to be told, which is not owed any more.
+func (s *subscriber) takeOwed() pendingChanges {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owed := s.owed
+	s.owed = pendingChanges{}
+	return owed
 }
 
 // drain takes what is pending, as notifications.

@@ -14,7 +14,7 @@ func TestSubscriber_KeepsOneUpdatePending(t *testing.T) {
 	h := New(Config{Server: Server{}})
 	one := h.subscriptions.openConnection(t.Context(), "")
 	one.setFilter(mcp.SubscriptionFilter{PromptsListChanged: true, ResourceSubscriptions: []string{"prompt://a/a", "prompt://b/b"}})
-	everybody := func(context.Context, string) bool { return true }
+	everybody := func(context.Context, string) (bool, error) { return true, nil }
 	for range 10_000 {
 		h.NotifyPromptsChanged(everybody)
 		h.NotifyResourceUpdated("prompt://a/a", everybody)

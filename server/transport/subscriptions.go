@@ -15,38 +15,58 @@ import (
 // subscriptions are the open subscriptions/listen streams, and the older clients on pipes, who are told
 // without asking.
 type subscriptions struct {
-	limit int
-	mu    sync.Mutex
-	open  map[*subscriber]struct{}
-	// perCaller counts the streams of each caller, and byURI has those that follow a resource, by URI.
-	perCaller map[string]int
+	// streamLimit and uriLimit bound the streams of a caller, and the URIs all of them follow; below zero nothing is bounded.
+	streamLimit, uriLimit int
+
+	mu   sync.Mutex
+	open map[*subscriber]struct{}
+	// perCaller counts what each caller has open, and byURI has the streams that follow a resource, by URI.
+	perCaller map[auth.CallerKey]streamUsage
 	byURI     map[string]map[*subscriber]struct{}
 	// stopping ends every stream, those to come included.
 	stopping context.Context
 	stop     context.CancelFunc
 }
 
-func newSubscriptions(limit int) *subscriptions {
+// streamUsage is what a caller has open.
+type streamUsage struct{ streams, uris int }
+
+func newSubscriptions(streamLimit, uriLimit int) *subscriptions {
 	ctx, stop := context.WithCancel(context.Background())
 	return &subscriptions{
-		limit: limit, stopping: ctx, stop: stop,
-		open: make(map[*subscriber]struct{}), perCaller: make(map[string]int), byURI: make(map[string]map[*subscriber]struct{}),
+		streamLimit: streamLimit, uriLimit: uriLimit, stopping: ctx, stop: stop,
+		open: make(map[*subscriber]struct{}), perCaller: make(map[auth.CallerKey]streamUsage), byURI: make(map[string]map[*subscriber]struct{}),
 	}
 }
 
-// openStream opens a stream for the caller of ctx, unless they have as many as they may.
-func (s *subscriptions) openStream(ctx context.Context, namespace string) (*subscriber, *Failure) {
-	identity, _ := auth.FromContext(ctx)
+// openStream opens a stream for the caller of ctx, unless they have as many as they may; end is what ends it.
+func (s *subscriptions) openStream(ctx context.Context, end context.CancelFunc, namespace string) (*subscriber, *Failure) {
+	opened := newSubscriber(ctx, s, namespace)
+	opened.counted, opened.end = true, end
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.perCaller[identity.Subject] >= s.limit {
-		return nil, tooMany(fmt.Sprintf("%d streams are open for this caller, which is all there may be: close one", s.limit))
+	usage := s.perCaller[opened.key]
+	if s.streamLimit >= 0 && usage.streams >= s.streamLimit {
+		return nil, tooMany(fmt.Sprintf("%d streams are open for this caller, which is all there may be: close one", s.streamLimit))
 	}
-	s.perCaller[identity.Subject]++
-	opened := newSubscriber(ctx, s, namespace)
-	opened.subject, opened.counted = identity.Subject, true
+	usage.streams++
+	s.perCaller[opened.key] = usage
 	s.open[opened] = struct{}{}
 	return opened, nil
+}
+
+// claimURIs lets a stream follow so many URIs, unless its caller then follows too many with all of them.
+func (s *subscriptions) claimURIs(one *subscriber, count int) *Failure {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	usage := s.perCaller[one.key]
+	if s.uriLimit >= 0 && usage.uris+count > s.uriLimit {
+		return tooMany(fmt.Sprintf("the streams of this caller follow %d resources, and all of them together may follow %d: close one, or follow fewer", usage.uris, s.uriLimit))
+	}
+	usage.uris += count
+	one.claimed += count
+	s.perCaller[one.key] = usage
+	return nil
 }
 
 // openConnection opens the one stream of an older client on a pipe, which does not count: it did not ask for it.
@@ -66,8 +86,11 @@ func (s *subscriptions) closeStream(one *subscriber) {
 	if !one.counted {
 		return
 	}
-	if s.perCaller[one.subject]--; s.perCaller[one.subject] <= 0 {
-		delete(s.perCaller, one.subject)
+	usage := s.perCaller[one.key]
+	usage.streams--
+	usage.uris -= one.claimed
+	if s.perCaller[one.key] = usage; usage.streams <= 0 {
+		delete(s.perCaller, one.key)
 	}
 }
 
@@ -115,47 +138,9 @@ func (h *Handler) OpenStreams() int {
 	return len(h.subscriptions.open)
 }
 
-// Audience reports whether a stream at the endpoint of a namespace is to hear of a change. The context
-// is the stream's: it has the caller's identity.
-type Audience = func(ctx context.Context, namespace string) bool
-
-// NotifyPromptsChanged tells every stream that asked for it, and that is concerned, that the list of
-// prompts changed.
-func (h *Handler) NotifyPromptsChanged(concerned Audience) {
-	h.subscriptions.notifyChanged(promptsChanged, concerned)
-}
-
-// NotifyToolsChanged is NotifyPromptsChanged for the list of tools.
-func (h *Handler) NotifyToolsChanged(concerned Audience) {
-	h.subscriptions.notifyChanged(toolsChanged, concerned)
-}
-
-// NotifyResourcesChanged is NotifyPromptsChanged for the list of resources.
-func (h *Handler) NotifyResourcesChanged(concerned Audience) {
-	h.subscriptions.notifyChanged(resourcesChanged, concerned)
-}
-
 // FollowedURIs returns the URIs of the resources that streams follow.
 func (h *Handler) FollowedURIs() []string {
 	h.subscriptions.mu.Lock()
 	defer h.subscriptions.mu.Unlock()
 	return slices.Collect(maps.Keys(h.subscriptions.byURI))
-}
-
-// NotifyResourceUpdated tells every stream that subscribed to a resource, and that is concerned, that it
-// changed. One that was not written yet is told once.
-func (h *Handler) NotifyResourceUpdated(uri string, concerned Audience) {
-	for _, s := range h.subscriptions.snapshot(func() map[*subscriber]struct{} { return h.subscriptions.byURI[uri] }) {
-		if concerned(s.ctx, s.namespace) {
-			s.addPending(func(p *pendingChanges) { p.addURI(uri) })
-		}
-	}
-}
-
-func (s *subscriptions) notifyChanged(what listChange, concerned Audience) {
-	for _, one := range s.snapshot(func() map[*subscriber]struct{} { return s.open }) {
-		if one.wantsChange(what) && concerned(one.ctx, one.namespace) {
-			one.addPending(func(p *pendingChanges) { p.lists[what] = true })
-		}
-	}
 }

@@ -13,12 +13,12 @@ import (
 // TestMake_Test asks make which runs `make test` consists of: the module or PG of each, and how much it tests.
 func TestMake_Test(t *testing.T) {
 	t.Parallel()
-	const all, bench, stores = "./...", "hack/bench ./...", "./internal/store/... ./internal/testenv/... ./test/scenarios/..."
+	const all, bench, shipped = "./...", "hack/bench ./...", "./ ./controllers/prompt ./internal/manifest/... ./internal/store/... ./internal/testenv/... ./test/rollout ./test/scenarios/..."
 	for name, tc := range map[string]struct {
 		env  []string
 		want []string
 	}{
-		"both versions":    {want: []string{"PG=15 " + all, bench, "PG=18 " + stores}},
+		"both versions":    {want: []string{"PG=15 " + all, bench, "PG=18 " + shipped}},
 		"one version":      {env: []string{"PG=17"}, want: []string{"PG=17 " + all, bench}},
 		"a server is lent": {env: []string{"LECTERN_TEST_DATABASE_URL=postgres://h/$db"}, want: []string{all, bench}},
 	} {

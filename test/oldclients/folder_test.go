@@ -51,8 +51,14 @@ func TestFolder_NewPromptBesideInvalidFile(t *testing.T) {
 	if said := c.requireSuccess("add_prompt", args{"name": "Known", "content": "x"}); !strings.HasPrefix(said, `Created prompt "Known" with ID: known-`) {
 		t.Errorf("the answer is %s", said)
 	}
+	if said := c.callTool("list_prompts", args{}).Content; len(said) != 2 || !strings.Contains(said[1].Text, `known.yaml:8:3: unknown field "spec.titel"`) {
+		t.Errorf("beside the list stands %+v, want the fault that keeps a prompt from it", said)
+	}
 	writeManifest(t, dir, "known", "  text: Hello\n  title: Known\n")
-	require.Until(c, "the mended file is served", func() bool { return slices.Contains(c.listIDs("list_prompts", args{}), "known") })
+	require.Until(c, "the fault is gone", func() bool { return len(c.callTool("list_prompts", args{}).Content) == 1 })
+	if ids := c.listIDs("list_prompts", args{}); !slices.Contains(ids, "known") {
+		t.Errorf("served are %v, want the mended file too", ids)
+	}
 }
 
 func TestFolder_EditByToolKeepsFile(t *testing.T) {

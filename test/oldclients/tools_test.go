@@ -273,7 +273,7 @@ func verifyValidation(c *client) {
 	c.requireSuccess("add_prompt", args{"name": "A", "content": "Hello {{who}}", "isTemplate": true})
 	for _, fault := range []args{
 		{"name": ""}, {"name": strings.Repeat("n", 101)}, {"description": strings.Repeat("d", 501)}, {"tags": []string{""}},
-		{"content": ""}, {"content": strings.Repeat("c", 128<<10+1)}, {"metadata": []int{1}}, {"colour": "red"},
+		{"content": ""}, {"content": strings.Repeat("c", 256<<10+1)}, {"metadata": []int{1}}, {"colour": "red"},
 	} {
 		addition, update := args{"name": "B", "content": "x"}, args{"id": "a"}
 		maps.Copy(addition, fault)

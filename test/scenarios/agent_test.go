@@ -12,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
@@ -27,6 +28,10 @@ type agent struct {
 // connect opens a session of a protocol version, the newest when empty. In the newest the client
 // listens for list_changed.
 func connect(ctx context.Context, endpoint, protocol string) (*agent, error) {
+	return connectWithToken(ctx, endpoint, protocol, "")
+}
+
+func connectWithToken(ctx context.Context, endpoint, protocol, token string) (*agent, error) {
 	a := &agent{transport: &http.Transport{}, changed: make(chan struct{}, 1)}
 	c := mcp.NewClient(&mcp.Implementation{Name: "lectern-scenarios", Version: "1"}, &mcp.ClientOptions{
 		PromptListChangedHandler: func(context.Context, *mcp.PromptListChangedRequest) {
@@ -38,7 +43,7 @@ func connect(ctx context.Context, endpoint, protocol string) (*agent, error) {
 	})
 	var err error
 	a.session, err = c.Connect(ctx, &mcp.StreamableClientTransport{
-		Endpoint: endpoint, HTTPClient: &http.Client{Transport: a.transport},
+		Endpoint: endpoint, HTTPClient: &http.Client{Transport: testenv.Bearer{RoundTripper: a.transport, Token: token}},
 	}, &mcp.ClientSessionOptions{ProtocolVersion: protocol})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", endpoint, err)

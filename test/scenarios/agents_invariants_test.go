@@ -345,7 +345,7 @@ func (o *invariants) verifyHistory(name string, events []objectState) {
 		done[mark] = true
 		want, err := promptobject.SpecFromEdit(r.Edit)
 		if !made {
-			want, err = promptobject.ApplyEdit(events[i-1].Spec, r.Edit)
+			want, err = promptobject.ApplyEdit(r.Name, events[i-1].Spec, r.Edit)
 		}
 		if made != (r.Action == string(store.ActionAdd)) || err != nil || len(diffSpecs(want, e.Spec)) > 0 {
 			o.addViolation("%s at %s: %s %s (%v) wrote otherwise than asked:\n%s", name, e.ResourceVersion, r.Action, mark, err, diffSpecs(want, e.Spec))

@@ -161,9 +161,13 @@ func (a *extraProcess) requireMetrics(t *testing.T) map[string]float64 {
 }
 
 func (a *extraProcess) readMetrics(ctx context.Context) (map[string]float64, error) {
-	status, body, err := fetchURL(ctx, a.client, "http://"+a.probe+"/metrics")
+	return a.readMetricsAt(ctx, "http://"+a.probe+"/metrics")
+}
+
+func (a *extraProcess) readMetricsAt(ctx context.Context, url string) (map[string]float64, error) {
+	status, body, err := fetchURL(ctx, a.client, url)
 	if err != nil || status != http.StatusOK {
-		return nil, fmt.Errorf("the metrics of a server: %d, %w", status, err)
+		return nil, fmt.Errorf("the metrics of a process: %d, %w", status, err)
 	}
 	found := map[string]float64{}
 	for lines := bufio.NewScanner(strings.NewReader(body)); lines.Scan(); {

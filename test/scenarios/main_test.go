@@ -25,6 +25,10 @@ var (
 	// largeStack is for thousands of prompts, which would slow down every start elsewhere. Its controller has no
 	// Lease to lose while the machine is busy.
 	largeStack = startOnce(testenv.StackOptions{ControllerArgs: []string{"--leader-elect=false"}})
+	// authenticatedStack has callers prove who they are. Its catalogs are small, so that callers compete for them.
+	authenticatedStack = startOnce(testenv.StackOptions{Authenticate: true, ServerArgs: []string{"--catalog-bytes=2000000"}})
+	// failoverStack is for a Postgres that does not stay the primary.
+	failoverStack = startOnce(testenv.StackOptions{})
 	// killableStack has fault points, and takes over from a killed controller without waiting for its Lease.
 	killableStack = startOnce(testenv.StackOptions{Tags: "faultpoints", ControllerArgs: []string{"--leader-elect=false", "--migrate=verify"}})
 )
@@ -80,9 +84,24 @@ func TestReleasedStack(t *testing.T) {
 	t.Run("prompts that expand without end cost little", testNothingButIncludes)
 	t.Run("objects made again take over their rows", testRecreatedObjects)
 	t.Run("a restored database is brought up to date", testDatabaseRestore)
+	t.Run("a dump of the trial database is put back", testTrialBackup)
 	t.Run("the objects of a restored etcd count", testEtcdRestore)
 	t.Run("a controller waits for a migration", testEmptyDatabase)
+	t.Run("a restarted container takes its own Lease", testRestartedContainer)
+	t.Run("two controllers of one name change nothing twice", testTwoControllersOfOneName)
 	t.Run("the controller of another cluster writes nothing", testSecondCluster)
+	t.Run("nothing fails behind a pooler", testPooler)
+	t.Run("policies guard what is written, and nothing else", testPolicies)
+	t.Run("large prompts are served and larger ones refused", testLargePrompts)
+}
+
+func TestAuthenticatedStack(t *testing.T) {
+	t.Parallel()
+	t.Run("a greedy caller takes nothing from another one", testGreedyReader)
+	t.Run("who may not promote is refused by the review of the caller", testCallersReview)
+	t.Run("no part of a token is left anywhere", testHiddenTokens)
+	t.Run("the account of a stolen server may ask two questions", testStolenAccount)
+	t.Run("a trial installation makes what it needs", testTrialInstallation)
 }
 
 func TestLargeStack(t *testing.T) {

@@ -181,7 +181,7 @@ type extraProcess struct {
 func (s *scenario) startSecondController(t *testing.T, plane *testenv.ControlPlane, databaseURL string, args ...string) *extraProcess {
 	t.Helper()
 	probe := freeAddress(t)
-	return s.launchExtraProcess(t, probe, databaseURL, append([]string{
+	return s.launchExtraProcess(t, probe, append(testenv.LongLease(), "LECTERN_DATABASE_URL="+databaseURL), append([]string{
 		"controller", "--kubeconfig=" + plane.Kubeconfig, "--leader-election-namespace=" + testenv.SystemNamespace,
 		"--metrics-address=0", "--probe-address=" + probe,
 	}, args...)...)
@@ -192,7 +192,7 @@ func (s *scenario) startSecondController(t *testing.T, plane *testenv.ControlPla
 func (s *scenario) startThirdServer(t *testing.T, databaseURL string, args ...string) (a *extraProcess, endpoint string) {
 	t.Helper()
 	probe, address := freeAddress(t), freeAddress(t)
-	return s.launchExtraProcess(t, probe, databaseURL, append([]string{
+	return s.launchExtraProcess(t, probe, []string{"LECTERN_DATABASE_URL=" + databaseURL}, append([]string{
 		"server", "--auth=none", "--address=" + address, "--metrics-address=" + probe,
 	}, args...)...), "http://" + address + "/mcp"
 }
@@ -204,7 +204,7 @@ func freeAddress(t *testing.T) string {
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
-func (s *scenario) launchExtraProcess(t *testing.T, probe, databaseURL string, args ...string) *extraProcess {
+func (s *scenario) launchExtraProcess(t *testing.T, probe string, env []string, args ...string) *extraProcess {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &extraProcess{
@@ -212,7 +212,7 @@ func (s *scenario) launchExtraProcess(t *testing.T, probe, databaseURL string, a
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 	a.command = s.Command(ctx, args...)
-	a.command.Env = append(a.command.Env, "LECTERN_DATABASE_URL="+databaseURL)
+	a.command.Env = append(a.command.Env, env...)
 	log, err := os.Create(a.log)
 	require.NoError(t, err)
 	a.command.Stderr = log

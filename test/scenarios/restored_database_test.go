@@ -59,8 +59,8 @@ func testDatabaseRestore(t *testing.T) {
 
 // tables in an order in which rows can be put back.
 var tables = []string{
-	"installation", "feed", "prompts", "prompt_versions", "prompt_channels", "prompt_channel_moves", "tags", "prompt_tags", "prompt_variables",
-	"prompt_search", "prompt_similarity", "prompt_changes",
+	"installation", "feed", "cursor_key", "prompts", "prompt_versions", "prompt_channels", "prompt_channel_moves", "tags", "prompt_tags", "prompt_variables",
+	"prompt_search", "prompt_similarity", "prompt_changes", "prompt_change_queue", "prompt_change_locks",
 }
 
 // backUpDatabase copies all tables and returns what puts them back. Restoring ends every session, as
@@ -80,9 +80,14 @@ func (s *scenario) backUpDatabase(t *testing.T) (restore func()) {
 		"truncate " + strings.Join(tables, ", "),
 	}
 	for _, table := range tables {
-		copies = append(copies, fmt.Sprintf("create table %s.%s as table %[2]s", schema, table))
-		puts = append(puts, fmt.Sprintf("insert into %s overriding system value table %s.%[1]s", table, schema))
+		var columns string // those that are not computed
+		require.NoError(t, s.queryRow(t.Context(), []any{&columns}, `
+			select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+			 where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''`, table))
+		copies = append(copies, fmt.Sprintf("create table %s.%s as select %s from %[2]s", schema, table, columns))
+		puts = append(puts, fmt.Sprintf("insert into %s (%s) overriding system value table %s.%[1]s", table, columns, schema))
 	}
+	puts = append(puts, "drop schema "+schema+" cascade") // another scenario dumps this database as its owner
 	puts = append(puts, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
 	s.execAsSuperuser(t, copies)
 	return func() { s.execAsSuperuser(t, puts) }

@@ -21,6 +21,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
+	"github.com/lectern-dev/lectern/test/argohealth"
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
@@ -36,6 +37,14 @@ type scenario struct {
 // that failed it prints the logs, and repairs the stack for those who come next.
 func startScenario(t *testing.T, stack *testenv.Stack) *scenario {
 	t.Helper()
+	s := openNamespace(t, stack)
+	s.connectAgents(t, [2]string{})
+	return s
+}
+
+// openNamespace is startScenario without agents.
+func openNamespace(t *testing.T, stack *testenv.Stack) *scenario {
+	t.Helper()
 	api, err := newClient(stack.ControlPlane.Config)
 	require.NoError(t, err)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "scenario-"}}
@@ -43,11 +52,17 @@ func startScenario(t *testing.T, stack *testenv.Stack) *scenario {
 	t.Cleanup(func() { s.finish(t) })
 	require.NoError(t, api.Create(t.Context(), ns))
 	s.namespace = ns.Name
-	for i, endpoint := range stack.Endpoints {
-		s.agents[i], err = connect(t.Context(), endpoint, "")
+	return s
+}
+
+// connectAgents connects one agent to each server, with a token each where callers are authenticated.
+func (s *scenario) connectAgents(t *testing.T, tokens [2]string) {
+	t.Helper()
+	for i, endpoint := range s.Endpoints {
+		var err error
+		s.agents[i], err = connectWithToken(t.Context(), endpoint, "", tokens[i])
 		require.NoError(t, err)
 	}
-	return s
 }
 
 func (s *scenario) finish(t *testing.T) {
@@ -228,6 +243,10 @@ func (s *scenario) verifyVerdicts(ctx context.Context) error {
 			}
 			if got, err := kstatus.VerdictOf(all.Items[i].Object); err != nil || got != expectedVerdict(reason) {
 				wrong = append(wrong, fmt.Errorf("%s, %s: kstatus says %s (%w), want %s", p.Name, reason, got, err, expectedVerdict(reason)))
+			}
+			health, err := argohealth.Of(ctx, all.Items[i].Object)
+			if err != nil || !argohealth.Agrees(health, expectedVerdict(reason)) {
+				wrong = append(wrong, fmt.Errorf("%s: Argo CD says %s %q (%w), want %s", p.Name, health.Status, health.Message, err, expectedVerdict(reason)))
 			}
 		}
 		return nil

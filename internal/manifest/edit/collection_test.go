@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -122,4 +124,49 @@ func BenchmarkNewReader(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Real prompts have lines of dashes. Written at column 0 they end the manifest, which must be noticed; indented they are text.
+func TestRead_RealTextsWithSeparators(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, file := range collection(t) {
+		if !bytes.Contains(file.Content, []byte("---")) {
+			continue // reading it takes the most time
+		}
+		text := only(t, file).Prompt.Spec.Text
+		lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+		at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "---") })
+		if at <= 0 || at == len(lines)-1 || strings.HasPrefix(text, " ") {
+			continue
+		}
+		tried++
+		var indented, atColumn0 strings.Builder
+		for _, line := range lines {
+			indented.WriteString(strings.TrimRight("    "+line, " ") + "\n")
+			if strings.HasPrefix(line, "---") {
+				atColumn0.WriteString(line + "\n")
+			} else {
+				atColumn0.WriteString("    " + line + "\n")
+			}
+		}
+		start := head + "  syntax: Plain\n  text: |\n"
+		set := read(t, manifest.File{Name: file.Name, Content: []byte(start + indented.String())})
+		if len(set.Manifests) != 1 || strings.TrimRight(set.Manifests[0].Prompt.Spec.Text, "\n") != trimLineEnds(lines) {
+			t.Errorf("%s: indented it is not the text: %v", file.Name, set.Problems)
+		}
+		set = read(t, manifest.File{Name: file.Name, Content: []byte(start + atColumn0.String())})
+		if len(set.Manifests) != 0 || len(set.Problems) == 0 || !strings.Contains(set.Problems[0].Message, "indent") {
+			t.Errorf("%s: at column 0: %d prompts, %v", file.Name, len(set.Manifests), set.Problems)
+		}
+	}
+	t.Logf("%d real texts have such a line", tried)
+}
+
+func trimLineEnds(lines []string) string {
+	trimmed := make([]string, len(lines))
+	for i, line := range lines {
+		trimmed[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(trimmed, "\n")
 }

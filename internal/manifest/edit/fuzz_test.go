@@ -2,7 +2,6 @@ package edit
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"testing"
 	"unicode/utf8"
@@ -25,13 +24,17 @@ var odd = []string{
 	head + "  text: >\n    folded\n    text\n\n    # no comment\n  # a comment\n  channels:\n    - name: production\n      version: 1\n    -\n      name: beta\n",
 	head + "  arguments:\n  - name: x\n    enum:\n    - \"1\"\n    # two\n    - '2'\n  text: |+\n    a\n\n",
 	"\ufeff" + head + "  text: x\r\n",
+	"\xff\xfea\x00p\x00i\x00", head + "  text: \"a\xffb\"\n", head + "  text: a\n---\n" + head + "  text: |\n    b\n---\n    c\n",
 	head + "  ? text\n  : |2-\n      a\n  metadata: {a: {b: [1, {c: null}]}}\n",
 }
 
 func seeds(f *testing.F) []string {
 	f.Helper()
 	all := append([]string{commented}, odd...)
-	files, _ := manifest.ReadFolder(os.DirFS(filepath.Join("..", "..", "..", "config", "samples")), func(name string) string { return name })
+	files, _, err := manifest.ReadFolder(f.Context(), filepath.Join("..", "..", "..", "config", "samples"))
+	if err != nil {
+		f.Fatal(err)
+	}
 	if len(files) < 44 {
 		f.Fatalf("%d samples, want at least 44", len(files))
 	}
@@ -96,6 +99,13 @@ func FuzzRewriteSpec(f *testing.F) {
 			spec := *m.Prompt.Spec.DeepCopy()
 			alter(&spec, title, text, tag, what)
 			got, err := RewriteSpec(content, m.Key(), spec)
+			text, encoding := manifest.DecodeText(content)
+			if !bytes.Equal(encoding.Encode(text), content) {
+				if err == nil {
+					t.Errorf("bytes that are no characters were lost:\n%q", got)
+				}
+				continue
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +116,7 @@ func FuzzRewriteSpec(f *testing.F) {
 			if diff := cmp.Diff(spec, now.Prompt.Spec, sameMetadata, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-asked +read)\n%s\n%s", diff, got)
 			}
-			if !bytes.HasPrefix(got, content[:m.Document.Start]) || !bytes.HasSuffix(got, content[m.Document.End:]) {
+			if edited, _ := manifest.DecodeText(got); !bytes.HasPrefix(edited, text[:m.Document.Start]) || !bytes.HasSuffix(edited, text[m.Document.End:]) {
 				t.Errorf("another document changed:\n%s", got)
 			}
 			if again, err := RewriteSpec(got, m.Key(), spec); err != nil || !bytes.Equal(again, got) {

@@ -2,6 +2,7 @@ package edit
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -13,6 +14,10 @@ import (
 // RemovePrompt takes a prompt out of a file, with the comments of its document; what is left keeps its bytes, and
 // is nothing when the file held nothing else. The error is a *promptobject.EditError; the prompt must be in the file.
 func RemovePrompt(file []byte, key store.Key) ([]byte, error) {
+	return editText(file, func(text []byte) ([]byte, error) { return removePromptFrom(text, key) })
+}
+
+func removePromptFrom(file []byte, key store.Key) ([]byte, error) {
 	m, err := findPrompt(file, key)
 	if err != nil {
 		return nil, err
@@ -28,7 +33,10 @@ func RemovePrompt(file []byte, key store.Key) ([]byte, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		text = nil
 	}
-	return text, checkUnchangedElsewhere(before, snapshotManifests(text))
+	if !maps.EqualFunc(before, snapshotManifests(text), equalValues) {
+		return nil, &promptobject.EditError{Problem: fmt.Sprintf("prompt %s, at line %d, cannot be taken out of its file without changing what else is there; edit the file by hand", key, m.Line)}
+	}
+	return text, nil
 }
 
 // cutDocument takes a document out together with one separator.
@@ -69,11 +77,4 @@ func snapshotManifests(file []byte) map[store.Key]any {
 		all[m.Key()], _ = toOrderedJSON(m.Object)
 	}
 	return all
-}
-
-func checkUnchangedElsewhere(before, after map[store.Key]any) error {
-	if maps.EqualFunc(before, after, equalValues) {
-		return nil
-	}
-	return &promptobject.EditError{Problem: "the file is written in a way that cannot be edited here; edit it by hand"}
 }

@@ -19,6 +19,10 @@ import (
 //
 // The error is a *promptobject.EditError; the prompt must be in the file.
 func RewriteSpec(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, error) {
+	return editText(file, func(text []byte) ([]byte, error) { return rewriteSpecIn(text, key, after) })
+}
+
+func rewriteSpecIn(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte, error) {
 	m, err := findPrompt(file, key)
 	if err != nil {
 		return nil, err
@@ -44,8 +48,9 @@ func RewriteSpec(file []byte, key store.Key, after v1alpha1.PromptSpec) ([]byte,
 		func(w yamlWriter) []byte { return m.replaceSpec(w, is) },
 		func(w yamlWriter) []byte { return m.replaceDocument(w, want) },
 	} {
-		for _, quotes := range []bool{false, true} {
-			text := attempt(yamlWriter{json: m.Document.JSON, quotes: quotes})
+		for _, w := range []yamlWriter{{}, {coarse: true}, {anew: true}, {anew: true, quotes: true}} {
+			w.json = m.Document.JSON
+			text := attempt(w)
 			if text == nil || !m.readsBackWithSpec(text, is) {
 				continue
 			}

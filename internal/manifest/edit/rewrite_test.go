@@ -494,6 +494,11 @@ func TestRemovePrompt(t *testing.T) {
 			}
 		})
 	}
+	twice := named("greeting") + "---\n" + named("greeting")
+	const want = "prompt default/greeting, at line 1, cannot be taken out of its file without changing what else is there; edit the file by hand"
+	if _, err := RemovePrompt([]byte(twice), key("greeting")); err == nil || err.Error() != want {
+		t.Errorf("of a name that is there twice: %v", err)
+	}
 	if _, err := RemovePrompt([]byte(commented), key("x")); err == nil || err.Error() != "prompt default/x is not in the file" {
 		t.Errorf("got %v", err)
 	}

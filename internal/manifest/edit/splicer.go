@@ -37,6 +37,11 @@ func (s *splicer) changeValue(at target, before, after any) {
 	case isList && staysList && n.Kind == yaml.SequenceNode && len(to) > 0 && len(n.Content) == len(from) && len(from) > 0:
 		s.changeList(at, from, to)
 	default:
+		if was, isText := before.(string); isText && !s.anew {
+			if is, staysText := after.(string); staysText && s.spliceText(at, was, is) {
+				return
+			}
+		}
 		s.replaceValue(at, after)
 	}
 }

@@ -19,6 +19,10 @@ import (
 // numbers, those the spec states keep their meaning by it: promptobject.PublicationOf reads it. What else is in the file keeps its
 // bytes. The error is a *promptobject.EditError; the prompt must be in the file.
 func NoteVersion(file []byte, key store.Key, seen store.LastObserved) ([]byte, error) {
+	return editText(file, func(text []byte) ([]byte, error) { return noteVersionIn(text, key, seen) })
+}
+
+func noteVersionIn(file []byte, key store.Key, seen store.LastObserved) ([]byte, error) {
 	m, err := findPrompt(file, key)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ const compactWidth = 80
 // yamlWriter writes JSON values as YAML that people like to read.
 type yamlWriter struct {
 	json   bool // everything in JSON's form
+	coarse bool // a text that changes in several places is written as if it changed in one, where else it would be misread
+	anew   bool // texts that change are written anew
 	quotes bool // texts of several lines in quotes, where a block would be misread
 }
 

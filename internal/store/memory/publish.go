@@ -67,7 +67,10 @@ func (s *Store) decidePublish(p *store.Publication) (*plan.Plan, store.Published
 	if err := s.checkPublication(p); err != nil {
 		return nil, store.Published{}, err
 	}
-	newest, isNew := plan.NextVersion(&found, p)
+	newest, isNew, err := plan.NextVersion(&found, p)
+	if err != nil {
+		return nil, store.Published{}, err
+	}
 	asked := plan.VersionsToWithdraw(&found, p, newest)
 	withdraw, inUse := plan.DecideWithdrawal(asked, newest, s.pinnedBy(p.Key, asked))
 	pl := plan.New(&found, p, newest, isNew, withdraw)
@@ -193,20 +196,26 @@ func (s *Store) applyPlan(r *row, p *store.Publication, pl *plan.Plan, at time.T
 	if pl.NewVersion {
 		r.versions[pl.Newest] = &version{
 			digest: p.Compiled.Digest, document: &p.Compiled.Document, includes: p.Compiled.Includes,
-			provenance: p.Provenance, published: at,
+			provenance: plan.ProvenanceOf(&r.Row, p), published: at,
 		}
 		r.NewestIncludes = p.Compiled.Includes
+		r.Bytes[pl.Newest] = p.Compiled.Document.TextBytes()
 	}
 	for _, withdrawn := range pl.Withdraw {
 		v := r.versions[withdrawn]
 		v.withdrawn, v.document, v.includes = true, nil, nil
+		v.provenance.Message, v.provenance.SourceRevision = "", ""
 	}
 	for _, dropped := range pl.Drop {
 		delete(r.versions, dropped)
+		delete(r.Bytes, dropped)
 	}
 	r.Withdrawn = slices.Concat(pl.Withdraw, r.Withdrawn)
 	slices.SortFunc(r.Withdrawn, func(a, b int64) int { return cmp.Compare(b, a) })
 	r.Withdrawn = slices.DeleteFunc(r.Withdrawn, func(v int64) bool { return slices.Contains(pl.Drop, v) })
+	if was := r.versions[r.Default]; was != nil && (r.Default != pl.Default || was.withdrawn) {
+		was.search.Store(nil)
+	}
 	r.Served, r.Channels, r.Default = pl.Served, pl.Channels, pl.Default
 	r.Owner, r.Labels, r.Exposure = p.Owner, p.Labels, p.Exposure
 	r.Retain, r.HistoryLimit = p.Retain, plan.HistoryLimit(p)

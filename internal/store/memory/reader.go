@@ -85,6 +85,19 @@ func (s *Store) Count(_ context.Context, scope store.Scope) (int64, error) {
 	return n, nil
 }
 
+// ListNamespaces returns the namespaces with prompts of exposure Listed, in order.
+func (s *Store) ListNamespaces(context.Context) ([]string, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var namespaces []string
+	for r := range s.listedPrompts(store.Scope{All: true}, store.Key{}) {
+		if n := len(namespaces); n == 0 || namespaces[n-1] != r.key.Namespace {
+			namespaces = append(namespaces, r.key.Namespace)
+		}
+	}
+	return namespaces, nil
+}
+
 // ListVersions returns a prompt's history below version before, newest first; before 0 starts at the newest.
 func (s *Store) ListVersions(_ context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error) {
 	s.mu.RLock()

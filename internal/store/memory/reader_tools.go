@@ -75,11 +75,14 @@ func (s *Store) CountFound(_ context.Context, q store.FindQuery) (int64, error) 
 }
 
 func (s *Store) findHits(q store.FindQuery) ([]hit, error) {
+	if _, err := q.CheckWords(); err != nil {
+		return nil, err
+	}
 	matches, err := newDocumentFilter(q.Filter)
 	if err != nil {
 		return nil, err
 	}
-	words := parseSearch(q.Text)
+	words, text := parseSearch(q.Text), strings.ToLower(q.Text)
 	var hits []hit
 	for r, v := range s.listedPrompts(q.Scope, store.Key{}) {
 		if !matches(v.document) {
@@ -87,8 +90,9 @@ func (s *Store) findHits(q store.FindQuery) ([]hit, error) {
 		}
 		mark := store.PageMark{CreatedAt: r.created, Key: r.key}
 		if q.Text != "" {
-			mark.Rank = words.rankDocument(v.document)
-			if mark.Rank == 0 && !containsText(r.key.Name, v.document, q.Text) {
+			doc := v.searchText()
+			mark.Rank = words.rank(doc)
+			if mark.Rank == 0 && !containsText(r.key.Name, doc, text) {
 				continue
 			}
 		}
@@ -97,12 +101,12 @@ func (s *Store) findHits(q store.FindQuery) ([]hit, error) {
 	return hits, nil
 }
 
-// containsText reports whether a prompt has the text anywhere, ignoring case.
-func containsText(name string, doc *prompt.Document, text string) bool {
-	text = strings.ToLower(text)
-	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
-	return has(name) || has(doc.Title) || has(doc.Description) || slices.ContainsFunc(doc.Tags, has) ||
-		slices.ContainsFunc(doc.AsWritten(), func(m prompt.Message) bool { return has(m.Text) })
+// containsText reports whether a prompt has a text in lower case anywhere, ignoring case.
+func containsText(name string, doc *searchText, text string) bool {
+	if strings.Contains(text, store.FieldEnd) {
+		return false
+	}
+	return strings.Contains(strings.ToLower(name), text) || doc.trigrams.mayContain(text) && doc.containsPart(text)
 }
 
 // Stats counts the listed prompts of a scope.
@@ -122,7 +126,20 @@ func (s *Store) Stats(_ context.Context, scope store.Scope) (store.Stats, error)
 			stats.Tags[tag]++
 		}
 	}
+	stats.OtherCategories, stats.OtherTags = dropRare(stats.Categories), dropRare(stats.Tags)
 	return stats, nil
+}
+
+// dropRare leaves the store.MaxCountedNames most frequent names, and returns how many others there were.
+func dropRare(counts map[string]int64) (others int64) {
+	if len(counts) <= store.MaxCountedNames {
+		return 0
+	}
+	rare := store.SortByCount(counts)[store.MaxCountedNames:]
+	for _, name := range rare {
+		delete(counts, name)
+	}
+	return int64(len(rare))
 }
 
 // FindSimilar returns listed prompts with nearly the same text, the most similar first. All are compared: what fits in

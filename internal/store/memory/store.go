@@ -3,8 +3,10 @@ package memory
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -23,6 +25,8 @@ type Store struct {
 	keys     []store.Key // of all rows, in order
 	// changed is closed and replaced with every revision.
 	changed chan struct{}
+	// cursorKey is for as long as there is the store.
+	cursorKey [32]byte
 }
 
 // row is a prompt, live or a tombstone.
@@ -43,11 +47,24 @@ type version struct {
 	provenance store.Provenance
 	published  time.Time
 	withdrawn  bool
+	// search is made by the first search that finds the version the default one, and goes when it no longer is.
+	search atomic.Pointer[searchText]
+}
+
+func (v *version) searchText() *searchText {
+	made := v.search.Load()
+	if made == nil {
+		made = newSearchText(v.document)
+		v.search.Store(made)
+	}
+	return made
 }
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{rows: map[store.Key]*row{}, changed: make(chan struct{})}
+	s := &Store{rows: map[store.Key]*row{}, changed: make(chan struct{})}
+	_, _ = rand.Read(s.cursorKey[:]) // it never fails
+	return s
 }
 
 // liveRow returns the row of a key, or nil where there is none or a tombstone.
@@ -61,7 +78,7 @@ func (s *Store) liveRow(key store.Key) *row {
 // insertRow adds an empty row.
 func (s *Store) insertRow(key store.Key, owner store.Owner, at time.Time) *row {
 	r := &row{key: key, versions: map[int64]*version{}, created: at, updated: at}
-	r.Owner = owner
+	r.Owner, r.Bytes = owner, map[int64]int64{}
 	s.rows[key] = r
 	place, _ := slices.BinarySearchFunc(s.keys, key, store.Key.Compare)
 	s.keys = slices.Insert(s.keys, place, key)
@@ -86,6 +103,9 @@ func (s *Store) Feed(context.Context) (store.Feed, error) {
 	return store.Feed{Epoch: epoch, Revision: s.revision}, nil
 }
 
+// CursorKey returns the key that places in lists are sealed with: there is one server, which ends with its store.
+func (s *Store) CursorKey(context.Context) ([]byte, error) { return s.cursorKey[:], nil }
+
 // ChangedSince returns the prompts changed after a revision, in order of revision, tombstones included. A
 // prompt changed more than once stands at its last revision only.
 func (s *Store) ChangedSince(_ context.Context, after int64, limit int) ([]store.ChangedKey, error) {
@@ -99,6 +119,12 @@ func (s *Store) ChangedSince(_ context.Context, after int64, limit int) ([]store
 	}
 	slices.SortFunc(changes, func(a, b store.ChangedKey) int { return cmp.Compare(a.Revision, b.Revision) })
 	return changes[:min(len(changes), max(1, limit))], nil
+}
+
+// ListenChanges has nothing to tell until ctx ends: there are no change requests here.
+func (s *Store) ListenChanges(ctx context.Context, _ func(id string)) error {
+	<-ctx.Done()
+	return nil
 }
 
 // Listen calls wake at once and with every change, until ctx ends. Changes that come together may wake once.

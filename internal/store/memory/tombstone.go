@@ -76,7 +76,7 @@ func (s *Store) PurgeTombstones(_ context.Context, olderThan time.Duration, limi
 	tombstones = tombstones[:min(len(tombstones), limit)]
 	for _, r := range tombstones {
 		r.purged, r.versions = true, map[int64]*version{}
-		r.Row = plan.Row{State: r.State, Highest: r.Highest, Exposure: r.Exposure}
+		r.Row = plan.Row{State: r.State, Highest: r.Highest, Exposure: r.Exposure, Bytes: map[int64]int64{}}
 		r.updated = time.Now()
 		s.bumpRevision(r)
 	}

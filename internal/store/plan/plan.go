@@ -2,10 +2,12 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 
+	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -35,18 +37,23 @@ type Plan struct {
 //
 // When the object's status remembers a later version than the row does, the database lost some, and
 // that one is the newest: the same text gets the same number again, and another text never one that
-// was given out.
-func NextVersion(r *Row, p *store.Publication) (newest int64, isNew bool) {
+// was given out. The error is a *prompt.LimitError, when the next number would be larger than prompt.MaxVersion.
+func NextVersion(r *Row, p *store.Publication) (newest int64, isNew bool, err error) {
 	digest := p.Compiled.Digest
 	stored := len(r.Served)+len(r.Withdrawn) > 0
 	lost := p.LastObserved.Version > r.Highest || p.LastObserved.Version == r.Highest && !stored && p.LastObserved.Version > 0
+	last := max(r.Highest, p.LastObserved.Version)
+	again := lost && p.LastObserved.Digest == digest
 	switch {
-	case lost && p.LastObserved.Digest == digest:
-		return p.LastObserved.Version, true
 	case !lost && stored && r.Digest == digest:
-		return r.Highest, false
+		return r.Highest, false, nil
+	case last > prompt.MaxVersion || last == prompt.MaxVersion && !again: // before anything is added to it
+		return 0, false, &prompt.LimitError{Problem: fmt.Sprintf(
+			"version %d is the newest, and numbers of versions go up to %d; create the prompt under another name", last, int64(prompt.MaxVersion))}
+	case again:
+		return last, true, nil
 	default:
-		return max(r.Highest, p.LastObserved.Version) + 1, true
+		return last + 1, true, nil
 	}
 }
 
@@ -80,19 +87,52 @@ func New(r *Row, p *store.Publication, newest int64, isNew bool, withdraw []int6
 	return pl
 }
 
-// VersionsBeyondLimit returns the stored versions beyond the history limit that are neither in a channel nor the
-// newest, in ascending order. Withdrawn ones count: they are lines of the history too.
+// VersionsBeyondLimit returns the stored versions beyond the limits of the history that are neither in a channel nor the
+// newest, in ascending order: those after so many, and of the others the oldest, until the texts of what is left have no more
+// bytes than allowed. Withdrawn ones count as versions: they are lines of the history too.
 func VersionsBeyondLimit(r *Row, p *store.Publication, pl *Plan) []int64 {
-	limit := int(HistoryLimit(p))
 	stored := slices.Concat(pl.Served, r.Withdrawn, pl.Withdraw)
-	if limit == 0 || len(stored) <= limit {
-		return nil
-	}
 	slices.SortFunc(stored, func(a, b int64) int { return cmp.Compare(b, a) })
+	newer := len(stored)
+	if limit := int(HistoryLimit(p)); limit > 0 {
+		newer = min(newer, limit)
+	}
 	inChannel := slices.Collect(maps.Values(pl.Channels))
-	old := slices.DeleteFunc(stored[limit:], func(v int64) bool { return v == pl.Newest || slices.Contains(inChannel, v) })
+	isKept := func(v int64) bool { return v == pl.Newest || slices.Contains(inChannel, v) }
+	old := slices.DeleteFunc(slices.Clone(stored[newer:]), isKept)
+	old = append(old, versionsBeyondBytes(r, p, pl, stored[:newer], old, isKept)...)
 	slices.Sort(old)
 	return old
+}
+
+// versionsBeyondBytes returns which of the newer versions have to go, too.
+func versionsBeyondBytes(r *Row, p *store.Publication, pl *Plan, newer, old []int64, isKept func(int64) bool) []int64 {
+	if p.HistoryBytes <= 0 {
+		return nil
+	}
+	sizeOf := func(v int64) int64 {
+		if pl.NewVersion && v == pl.Newest {
+			return p.Compiled.Document.TextBytes()
+		}
+		return r.Bytes[v]
+	}
+	var bytes int64
+	for _, v := range pl.Served {
+		if !slices.Contains(old, v) {
+			bytes += sizeOf(v)
+		}
+	}
+	var beyond []int64
+	for _, v := range slices.Backward(newer) {
+		if bytes <= p.HistoryBytes {
+			break
+		}
+		if slices.Contains(pl.Served, v) && !isKept(v) {
+			beyond = append(beyond, v)
+			bytes -= sizeOf(v)
+		}
+	}
+	return beyond
 }
 
 // SetDropped adds the versions that are dropped by age.

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"errors"
+	"fmt"
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +59,7 @@ func TestNextVersion(t *testing.T) {
 		Newest int64
 		New    bool
 	}
+	tooLarge := "version %d is the newest, and numbers of versions go up to 9007199254740991; create the prompt under another name"
 	stored := func(highest int64, digest prompt.Digest) Row {
 		return Row{Highest: highest, Digest: digest, Served: []int64{highest}}
 	}
@@ -63,7 +67,15 @@ func TestNextVersion(t *testing.T) {
 		row  Row
 		seen store.LastObserved
 		want answer
+		err  string
 	}{
+		"the last number there is":                {row: stored(prompt.MaxVersion-1, old), want: answer{prompt.MaxVersion, true}},
+		"equal to the last":                       {row: stored(prompt.MaxVersion, text), want: answer{prompt.MaxVersion, false}},
+		"lost, the last again":                    {row: stored(4, old), seen: store.LastObserved{Version: prompt.MaxVersion, Digest: text}, want: answer{prompt.MaxVersion, true}},
+		"one after the last":                      {row: stored(prompt.MaxVersion, old), err: fmt.Sprintf(tooLarge, int64(prompt.MaxVersion))},
+		"a status of the last":                    {row: stored(4, old), seen: store.LastObserved{Version: prompt.MaxVersion}, err: fmt.Sprintf(tooLarge, int64(prompt.MaxVersion))},
+		"a status beyond":                         {seen: store.LastObserved{Version: math.MaxInt64, Digest: text}, err: fmt.Sprintf(tooLarge, int64(math.MaxInt64))},
+		"a status of all bits":                    {row: stored(4, old), seen: store.LastObserved{Version: math.MaxInt64}, err: fmt.Sprintf(tooLarge, int64(math.MaxInt64))},
 		"first":                                   {want: answer{1, true}},
 		"equal to the newest":                     {row: stored(4, text), want: answer{4, false}},
 		"other than the newest":                   {row: stored(4, old), want: answer{5, true}},
@@ -80,7 +92,10 @@ func TestNextVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			newest, isNew := NextVersion(&tc.row, &store.Publication{Compiled: &prompt.Compiled{Digest: text}, LastObserved: tc.seen})
+			newest, isNew, err := NextVersion(&tc.row, &store.Publication{Compiled: &prompt.Compiled{Digest: text}, LastObserved: tc.seen})
+			if _, isLimit := errors.AsType[*prompt.LimitError](err); err != nil && (!isLimit || err.Error() != tc.err) || err == nil && tc.err != "" {
+				t.Errorf("the error is %v, want %q", err, tc.err)
+			}
 			if diff := cmp.Diff(tc.want, answer{newest, isNew}); diff != "" {
 				t.Errorf("number (-want +got):\n%s", diff)
 			}

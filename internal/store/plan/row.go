@@ -18,7 +18,8 @@ type Row struct {
 	Digest         prompt.Digest
 	Default        int64
 	Channels       map[string]int64
-	Served         []int64 // descending
-	Withdrawn      []int64 // descending
+	Served         []int64         // descending
+	Bytes          map[int64]int64 // of the texts of those
+	Withdrawn      []int64         // descending
 	NewestIncludes []prompt.Included
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -21,12 +20,12 @@ const (
 	publishGrace = 2 * time.Second
 )
 
-// PromptsWithOpenChanges returns the prompts with a request for the controller to go on with, the longest waiting first. It
-// is one statement.
+// PromptsWithOpenChanges returns the prompts with a request for the controller to go on with, in turns: one of each subject, of
+// different namespaces one after the other, then the next of each. It is one statement.
 func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store.Key, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
-	rows, err := w.store.queries.PromptsWithOpenChanges(ctx, sqlcgen.PromptsWithOpenChangesParams{AppliedSeconds: publishGrace.Seconds(), MaxRows: rowLimit(limit)})
+	rows, err := w.store.queries.PromptsWithOpenChanges(ctx, sqlcgen.PromptsWithOpenChangesParams{AppliedSeconds: publishGrace.Seconds(), WithUnproven: !w.provenOnly, MaxRows: rowLimit(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("read the open changes: %w", translateError(err))
 	}
@@ -37,6 +36,29 @@ func (w *Writer) PromptsWithOpenChanges(ctx context.Context, limit int) ([]store
 	return keys, nil
 }
 
+// CountAppliedChanges returns how many requests wait for the publish of their object, and not for longer than that takes. It
+// is one statement.
+func (w *Writer) CountAppliedChanges(ctx context.Context) (int, error) {
+	ctx, cancel := w.store.withTimeout(ctx)
+	defer cancel()
+	n, err := w.store.queries.CountAppliedChanges(ctx, publishGrace.Seconds())
+	if err != nil {
+		return 0, fmt.Errorf("count the applied changes: %w", translateError(err))
+	}
+	return int(n), nil
+}
+
+// DeferChange records that the request of a prompt whose turn it is could not be begun: from now on what it waits is its own.
+func (w *Writer) DeferChange(ctx context.Context, key store.Key) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		return q.DeferChange(ctx, sqlcgen.DeferChangeParams{Namespace: key.Namespace, Name: key.Name, WithUnproven: !w.provenOnly})
+	})
+	if err != nil {
+		return fmt.Errorf("defer the change of %s: %w", key, err)
+	}
+	return nil
+}
+
 // NextChange returns the request of a prompt whose turn it is, or store.ErrNotFound. It is one statement; BeginChange finds
 // out whether the request is still as it was read.
 func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChange, error) {
@@ -44,7 +66,7 @@ func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChang
 	defer cancel()
 	r, err := w.store.queries.NextChange(ctx, sqlcgen.NextChangeParams{
 		Namespace: key.Namespace, Name: key.Name, ExpirySeconds: store.ChangeExpiry.Seconds(),
-		CallSeconds: mayLandFor.Seconds(), AppliedSeconds: publishGrace.Seconds(),
+		CallSeconds: mayLandFor.Seconds(), AppliedSeconds: publishGrace.Seconds(), WithUnproven: !w.provenOnly,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return store.OpenChange{}, store.ErrNotFound
@@ -52,18 +74,21 @@ func (w *Writer) NextChange(ctx context.Context, key store.Key) (store.OpenChang
 	if err != nil {
 		return store.OpenChange{}, fmt.Errorf("read the open change of %s: %w", key, translateError(err))
 	}
-	open := store.OpenChange{
-		ChangeRequest: store.ChangeRequest{
-			ID: r.ID, Key: key, Action: store.Action(r.Action), ExpectedVersion: r.ExpectedVersion, Subject: r.Subject,
-		},
-		State: store.ChangeState(r.State), Attempt: r.Attempt,
+	request := store.ChangeRequest{
+		ID: r.ID, Key: key, Action: store.Action(r.Action), ExpectedVersion: r.ExpectedVersion, Subject: r.Subject, IdempotencyKey: r.IdempotencyKey,
+	}
+	if request.Edit, err = readEdit(r.ID, r.Edit); err != nil {
+		return store.OpenChange{}, err
+	}
+	return store.OpenChange{
+		ChangeRequest: request,
+		State:         store.ChangeState(r.State), Attempt: r.Attempt,
 		Intent:  store.Intent{UID: r.ObjectUid, ResourceVersion: r.ObjectVersion, Generation: r.Generation},
 		Overdue: r.Overdue, MayLand: r.MayLand, Stuck: r.Stuck,
-	}
-	if err := json.Unmarshal(r.Edit, &open.Edit); err != nil {
-		return store.OpenChange{}, fmt.Errorf("read the edit of change %s: %w", r.ID, err)
-	}
-	return open, nil
+		Seal: store.SealedProof{
+			Sealed: r.Sealed, Context: proofContext(request, r.Installation, r.Epoch, r.Edit), Age: secondsOf(r.Age),
+		},
+	}, nil
 }
 
 // BeginChange writes down what is about to be written, before each attempt. It returns store.ErrNotYours when the request
@@ -74,7 +99,7 @@ func (w *Writer) BeginChange(ctx context.Context, change store.OpenChange, inten
 			return err
 		}
 		begun, err := q.BeginChange(ctx, sqlcgen.BeginChangeParams{
-			ID: change.ID, Attempt: change.Attempt, ExpirySeconds: store.ChangeExpiry.Seconds(),
+			ID: change.ID, Attempt: change.Attempt, ExpirySeconds: store.ChangeExpiry.Seconds(), WithUnproven: !w.provenOnly,
 			ObjectUid: intent.UID, ObjectVersion: intent.ResourceVersion, Generation: intent.Generation,
 		})
 		if err == nil && begun == 0 {
@@ -110,7 +135,9 @@ func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, st
 		if store.ChangeState(now.State) != store.ChangePending || now.Attempt != change.Attempt {
 			return store.ErrNotYours
 		}
-		return q.FinalizeChange(ctx, sqlcgen.FinalizeChangeParams{ID: change.ID, State: string(state), Reason: reason, Message: message})
+		return q.FinalizeChange(ctx, sqlcgen.FinalizeChangeParams{
+			ID: change.ID, State: string(state), Reason: reason, Message: message, FreesKey: store.FreesIdempotencyKey(reason),
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("finalize change %s: %w", change.ID, err)
@@ -118,10 +145,16 @@ func (w *Writer) FinalizeChange(ctx context.Context, change store.OpenChange, st
 	return nil
 }
 
-// ExpireChanges ends what was not begun in time. It is called often, and when there is nothing it only reads.
+// ExpireChanges ends what was not begun in time. It is called often by a controller that serves the queue, and before it
+// begins to: what requests wait for others while one does is not counted. When no request waits long it only reads.
 func (w *Writer) ExpireChanges(ctx context.Context) error {
 	asking, cancel := w.store.withTimeout(ctx)
 	defer cancel()
+	if *w.refused.Load() == nil {
+		if err := w.store.queries.ServeChangeQueue(asking, store.ChangeExpiry.Seconds()); err != nil {
+			return fmt.Errorf("record that the change queue is served: %w", translateError(err))
+		}
+	}
 	overdue, err := w.store.queries.HasOverdueChanges(asking, store.ChangeExpiry.Seconds())
 	if err != nil {
 		return fmt.Errorf("read the overdue changes: %w", translateError(err))
@@ -140,10 +173,17 @@ func (w *Writer) ExpireChanges(ctx context.Context) error {
 	return nil
 }
 
-// DeleteOldChanges deletes at most limit requests that became final longer ago than that, and returns how many.
+// unprovenRetention is how long the outcome of a request can be asked for that was refused, or expired, before anybody was proven to
+// have asked.
+const unprovenRetention = time.Hour
+
+// DeleteOldChanges deletes at most limit requests that became final longer ago than that, and as many that nobody proved to have
+// asked for and are final for unprovenRetention; it returns how many.
 func (w *Writer) DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (dropped int, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		n, err := q.DeleteOldChanges(ctx, sqlcgen.DeleteOldChangesParams{OlderThanSeconds: olderThan.Seconds(), MaxRows: rowLimit(limit)})
+		n, err := q.DeleteOldChanges(ctx, sqlcgen.DeleteOldChangesParams{
+			OlderThanSeconds: olderThan.Seconds(), UnprovenSeconds: min(olderThan, unprovenRetention).Seconds(), MaxRows: rowLimit(limit),
+		})
 		dropped = int(n)
 		return err
 	})

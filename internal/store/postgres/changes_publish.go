@@ -29,7 +29,7 @@ func (w *Writer) AppliedChange(ctx context.Context, key store.Key, owner store.O
 	if err != nil {
 		return nil, fmt.Errorf("read the change %s carries: %w", key, translateError(err))
 	}
-	applied := &store.AppliedChange{ID: r.ID, Generation: r.Generation}
+	applied := &store.AppliedChange{ID: r.ID, Subject: r.Subject, Action: store.Action(r.Action), Generation: r.Generation}
 	if err := json.Unmarshal(r.Edit, &applied.Edit); err != nil {
 		return nil, fmt.Errorf("read the edit of change %s: %w", r.ID, err)
 	}

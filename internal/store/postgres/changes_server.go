@@ -2,10 +2,10 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -16,7 +16,9 @@ import (
 
 // RequestChange stores a request and wakes the controller. A repeat, by the id or by the subject's idempotency key, stores
 // nothing and gets the first one's outcome, under the first one's id, or store.ErrIdempotencyKeyReused when it asks for
-// something else.
+// something else. It returns a *store.ChangeQuotaError when too many of the subject's requests are open, and a
+// *store.NamespaceMissingError for an addition where no namespace is. Requests that are counted at the same time do not see each
+// other: a quota may be exceeded by as many as are inserted at once, which the pools of the servers bound.
 func (s *Store) RequestChange(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -28,13 +30,20 @@ func (s *Store) RequestChange(ctx context.Context, request store.ChangeRequest) 
 }
 
 func (s *Store) insertRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
-	edit, err := json.Marshal(request.Edit)
+	edit, err := marshalJSON(request.Edit)
 	if err != nil {
 		return store.ChangeOutcome{}, fmt.Errorf("write the edit as JSON: %w", err)
+	}
+	sealed, err := s.sealProof(ctx, request, edit)
+	if err != nil {
+		return store.ChangeOutcome{}, err
 	}
 	_, err = s.queries.RequestChange(ctx, sqlcgen.RequestChangeParams{
 		ID: request.ID, Namespace: request.Key.Namespace, Name: request.Key.Name, Action: string(request.Action), Edit: edit,
 		ExpectedVersion: request.ExpectedVersion, Subject: request.Subject, IdempotencyKey: request.IdempotencyKey,
+		CountedAs: countedAs(request), Sealed: sealed, TokenFingerprint: fingerprintOf(request),
+		MaxOfSubject: int64(s.opts.ChangeQuota.OfSubject), MaxInNamespace: int64(s.opts.ChangeQuota.InNamespace),
+		MissingSeconds: store.MissingNamespaceMemory.Seconds(),
 	})
 	if err == nil {
 		return store.ChangeOutcome{ID: request.ID, Key: request.Key, Action: request.Action, State: store.ChangePending}, nil
@@ -43,10 +52,50 @@ func (s *Store) insertRequest(ctx context.Context, request store.ChangeRequest) 
 		return store.ChangeOutcome{}, err
 	}
 	outcome, err := s.findRepeat(ctx, request, edit)
-	if errors.Is(err, pgx.ErrNoRows) { // the id is another subject's
-		err = store.ErrIdempotencyKeyReused
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = s.explainUnstored(ctx, request)
 	}
 	return outcome, err
+}
+
+// explainUnstored returns why a request that is no repeat was not stored. What kept it from that may be over by now: sent again
+// under its id, as after store.ErrUnavailable, it is stored.
+func (s *Store) explainUnstored(ctx context.Context, request store.ChangeRequest) error {
+	why, err := s.queries.ExplainUnstored(ctx, sqlcgen.ExplainUnstoredParams{
+		ID: request.ID, Namespace: request.Key.Namespace, CountedAs: countedAs(request), Action: string(request.Action),
+		MissingSeconds: store.MissingNamespaceMemory.Seconds(),
+	})
+	quota := s.opts.ChangeQuota
+	switch {
+	case err != nil:
+		return err
+	case why.IDTaken: // by another subject
+		return store.ErrIdempotencyKeyReused
+	case why.Missing != "":
+		left := store.MissingNamespaceMemory - time.Duration(why.MissingAge*float64(time.Second))
+		return &store.NamespaceMissingError{Message: why.Missing, RetryAfter: max(time.Second, left.Round(time.Second))}
+	case quota.InNamespace > 0 && why.InNamespace >= int64(quota.InNamespace):
+		return &store.ChangeQuotaError{
+			Namespace: request.Key.Namespace, Waiting: why.InNamespace, Limit: quota.InNamespace,
+			RetryAfter: timeUntilRoom(quota.InNamespace, why.FinalInNamespace),
+		}
+	case quota.OfSubject > 0 && why.OfSubject >= int64(quota.OfSubject):
+		return &store.ChangeQuotaError{Waiting: why.OfSubject, Limit: quota.OfSubject, RetryAfter: timeUntilRoom(quota.OfSubject, why.FinalOfSubject)}
+	default:
+		return fmt.Errorf("%w: what kept the request from being stored is over; send it again", store.ErrUnavailable)
+	}
+}
+
+// timeUntilRoom returns when a tenth of a quota will be free, to the second, if requests become final as in the last ten
+// seconds.
+func timeUntilRoom(quota int, finalLately int64) time.Duration {
+	const shortest, longest = time.Second, 30 * time.Second
+	if finalLately == 0 {
+		return longest
+	}
+	room := max(1, quota/10)
+	needed := time.Duration(room) * 10 * time.Second / time.Duration(finalLately)
+	return min(max(needed.Round(time.Second), shortest), longest)
 }
 
 // FindEarlierRequest returns what RequestChange returns for a repeat, and stores nothing: store.ErrNotFound says that there
@@ -54,7 +103,7 @@ func (s *Store) insertRequest(ctx context.Context, request store.ChangeRequest) 
 func (s *Store) FindEarlierRequest(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	edit, err := json.Marshal(request.Edit)
+	edit, err := marshalJSON(request.Edit)
 	if err != nil {
 		return store.ChangeOutcome{}, fmt.Errorf("write the edit as JSON: %w", err)
 	}
@@ -71,7 +120,7 @@ func (s *Store) FindEarlierRequest(ctx context.Context, request store.ChangeRequ
 func (s *Store) findRepeat(ctx context.Context, request store.ChangeRequest, edit []byte) (store.ChangeOutcome, error) {
 	first, err := s.queries.EarlierRequest(ctx, sqlcgen.EarlierRequestParams{
 		ID: request.ID, Namespace: request.Key.Namespace, Name: request.Key.Name, Action: string(request.Action), Edit: edit,
-		ExpectedVersion: request.ExpectedVersion, Subject: request.Subject, IdempotencyKey: request.IdempotencyKey,
+		ExpectedVersion: request.ExpectedVersion, CountedAs: countedAs(request), IdempotencyKey: request.IdempotencyKey,
 	})
 	if err != nil {
 		return store.ChangeOutcome{}, err

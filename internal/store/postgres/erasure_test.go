@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -107,5 +109,37 @@ func (d changeFixture) keepsNo(text string) {
 		if strings.Contains(row, text) {
 			d.Errorf("kept of a request: %s", row)
 		}
+	}
+}
+
+// TestMigration_ErasesWithdrawnMessages: versions withdrawn by earlier releases kept what was said of them.
+func TestMigration_ErasesWithdrawnMessages(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	reader := openStore(t, owner)
+	w := claimWriter(t, reader, cluster)
+	p := newPublication(t, handover, "u1", 1, "one")
+	p.Provenance = store.Provenance{Manager: "kubectl", Message: "kept"}
+	_, err := w.Publish(t.Context(), p)
+	require.NoError(t, err)
+	p = newPublication(t, handover, "u1", 2, "two")
+	p.Provenance, p.Withdrawn = store.Provenance{Manager: "kubectl", Message: "of another version"}, []int64{1}
+	_, err = w.Publish(t.Context(), p)
+	require.NoError(t, err)
+	conn := pgtest.Connect(t, owner)
+	_, err = conn.Exec(t.Context(), `
+		alter table prompt_versions disable trigger immutable;
+		update prompt_versions set provenance = '{"manager": "kubectl", "message": "the secret", "sourceRevision": "the secret"}' where version = 1;
+		alter table prompt_versions enable trigger immutable`)
+	require.NoError(t, err)
+	migration, err := os.ReadFile("migrations/00007_withdrawn_messages.sql")
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), string(migration))
+	require.NoError(t, err)
+	versions, err := reader.ListVersions(t.Context(), handover, 0, 10)
+	require.NoError(t, err)
+	got := []store.Provenance{versions[0].Provenance, versions[1].Provenance}
+	if diff := cmp.Diff([]store.Provenance{p.Provenance, {Manager: "kubectl"}}, got); diff != "" {
+		t.Errorf("provenance (-want +got):\n%s", diff)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,6 +22,20 @@ const (
 	stateUndefinedName  = "42703"
 	stateReadOnly       = "25006"
 	stateNoDatabase     = "3D000"
+	stateNull           = "23502"
+	stateCheck          = "23514"
+	stateUnique         = "23505"
+	stateDuplicateTable = "42P07"
+	stateNotPermitted   = "42501"
+	// stateProtocol is how a pooler refuses a setting at the start, stateUndefinedObject how a database does that has none of it.
+	stateProtocol        = "08P01"
+	stateUndefinedObject = "42704"
+	// stateLockNotAvailable is that of a lock that was not to be had within lock_timeout.
+	stateLockNotAvailable = "55P03"
+
+	stateCancelled          = "57014"
+	stateDuplicateStatement = "42P05"
+	stateUnknownStatement   = "26000"
 
 	classValue     = "22" // data exception: U+0000, number out of range ...
 	classLimit     = "54" // program limit exceeded: row, index entry or tsvector too large
@@ -56,8 +71,12 @@ func translateState(pg *pgconn.PgError, err error) error {
 	switch pg.Code {
 	case stateUndefinedTable, stateUndefinedName:
 		return fmt.Errorf("%w: %w", store.ErrSchemaBehind, err)
-	case stateReadOnly, stateNoDatabase: // a standby not yet promoted, a database not yet made
+	case stateReadOnly, stateNoDatabase, // a standby not yet promoted, a database not yet made
+		stateDuplicateStatement, stateUnknownStatement: // a pooler mixes up what is prepared
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	if pg.Code == stateNull || pg.Code == stateCheck { // the detail would be the whole row, with its texts
+		return &store.UnstorableValueError{Reason: fmt.Sprintf("%s (SQLSTATE %s); change that value in the spec, or report this if the spec has none", pg.Message, pg.Code)}
 	}
 	if len(pg.Code) < 2 {
 		return err
@@ -72,7 +91,10 @@ func translateState(pg *pgconn.PgError, err error) error {
 }
 
 // isSerializationFailure reports whether a transaction lost against another one and may simply run again.
-func isSerializationFailure(err error) bool {
+func isSerializationFailure(err error) bool { return hasState(err, stateDeadlock, stateSerialization) }
+
+// hasState reports whether the database refused a statement with one of these SQLSTATEs.
+func hasState(err error, states ...string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == stateDeadlock || pg.Code == stateSerialization)
+	return ok && slices.Contains(states, pg.Code)
 }

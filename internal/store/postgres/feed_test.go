@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -87,59 +86,6 @@ func TestPublish_ConnectionCut(t *testing.T) {
 	if _, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text")); err != nil {
 		t.Errorf("publish after it: %v", err)
 	}
-}
-
-// patience bounds the wait for what must happen; a listener notices silence after 15 s.
-const patience = time.Minute
-
-// TestListen hears a publish, says when its connection is lost, hears again when asked again, and ends with its
-// context.
-func TestListen(t *testing.T) {
-	t.Parallel()
-	owner := pgtest.New(t)
-	w := claimWriter(t, openStore(t, owner), cluster)
-	reader := openStore(t, pgtest.AsServerRole(t, owner))
-	ctx, cancel := context.WithCancel(t.Context())
-	woken, ended := make(chan struct{}, 100), make(chan error, 1)
-	listen := func() { ended <- reader.Listen(ctx, func() { woken <- struct{}{} }) }
-	await := func(why string) {
-		t.Helper()
-		select {
-		case <-woken:
-		case err := <-ended:
-			t.Fatalf("before %s: %v", why, err)
-		case <-time.After(patience):
-			t.Fatalf("not woken by %s", why)
-		}
-	}
-	go listen()
-	await("the first connection")
-	_, err := w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
-	require.NoError(t, err)
-	await("a publish")
-	require.NoError(t, w.Remove(t.Context(), handover, "u1", false))
-	await("a tombstone")
-	_, err = postgres.Migrate(t.Context(), owner, postgres.MigrateOptions{NewEpoch: true})
-	require.NoError(t, err)
-	await("a new epoch")
-
-	_, err = pgtest.Connect(t, pgtest.AsSuperuser(t, owner)).Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename = $1", pgtest.Server)
-	require.NoError(t, err)
-	select {
-	case err := <-ended:
-		if !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("a lost connection is %v, want %v", err, store.ErrUnavailable)
-		}
-	case <-time.After(patience):
-		t.Fatal("the connection is cut, and the listener has not ended")
-	}
-	go listen()
-	await("a new connection")
-	_, err = w.PurgeTombstones(t.Context(), 0, 1)
-	require.NoError(t, err)
-	await("a purge after it")
-	cancel()
-	require.NoError(t, <-ended)
 }
 
 // TestPublish_WriterOnlyNotifiesNobody: servers must not reload for what they cannot see.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
@@ -17,15 +18,9 @@ func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prom
 	if len(refs) == 0 {
 		return fragments, nil
 	}
-	params := sqlcgen.LoadFragmentsParams{Namespace: namespace}
-	for _, ref := range refs {
-		params.Names = append(params.Names, ref.Name)
-		params.Versions = append(params.Versions, ref.Version)
-		params.Channels = append(params.Channels, ref.Channel)
-	}
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.queries.LoadFragments(ctx, params)
+	rows, err := s.queries.LoadFragments(ctx, sqlcgen.LoadFragmentsParams(currentFragmentsParams(namespace, refs)))
 	if err != nil {
 		return nil, fmt.Errorf("read fragments: %w", translateError(err))
 	}
@@ -38,6 +33,35 @@ func (s *Store) LoadFragments(ctx context.Context, namespace string, refs []prom
 		fragments[ref] = fragment
 	}
 	return fragments, nil
+}
+
+// FragmentVersions returns which version each reference stands for now. A reference to nothing served is not in the result.
+func (w *Writer) FragmentVersions(ctx context.Context, namespace string, refs []prompt.Ref) (map[prompt.Ref]store.FragmentVersion, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := w.store.withTimeout(ctx)
+	defer cancel()
+	rows, err := w.store.queries.CurrentFragmentVersions(ctx, currentFragmentsParams(namespace, refs))
+	if err != nil {
+		return nil, fmt.Errorf("read the versions of fragments: %w", translateError(err))
+	}
+	versions := make(map[prompt.Ref]store.FragmentVersion, len(rows))
+	for _, r := range rows {
+		ref := prompt.Ref{Name: r.Name, Selector: prompt.Selector{Version: r.Version, Channel: r.Channel}}
+		versions[ref] = store.FragmentVersion{Version: r.Chosen, Digest: prompt.Digest(r.Digest)}
+	}
+	return versions, nil
+}
+
+func currentFragmentsParams(namespace string, refs []prompt.Ref) sqlcgen.CurrentFragmentVersionsParams {
+	params := sqlcgen.CurrentFragmentVersionsParams{Namespace: namespace}
+	for _, ref := range refs {
+		params.Names = append(params.Names, ref.Name)
+		params.Versions = append(params.Versions, ref.Version)
+		params.Channels = append(params.Channels, ref.Channel)
+	}
+	return params
 }
 
 // LoadFragments reads them as Store.LoadFragments does.

@@ -6,13 +6,25 @@ do $grants$
 declare
   server text := quote_ident(current_setting('lectern.server_role'));
   home   text := quote_ident(current_schema());
+  base   text := quote_ident(current_database());
 begin
+  -- What Postgres gives everybody, or gave before 15, and only the owner of the database may take back. What stays is logged.
+  if pg_has_role((select datdba from pg_database where datname = current_database()), 'USAGE')
+     and (has_database_privilege('public', current_database(), 'TEMPORARY') or has_database_privilege('public', current_database(), 'CREATE')) then
+    execute format('revoke create, temporary on database %s from public', base);
+  end if;
+  if pg_has_role((select nspowner from pg_namespace where nspname = current_schema()), 'USAGE')
+     and has_schema_privilege('public', current_schema(), 'CREATE') then
+    execute format('revoke create on schema %s from public', home);
+  end if;
+
   execute format('revoke all on all tables in schema %s from %s', home, server);
   execute format('revoke all on all sequences in schema %s from %s', home, server);
   execute format('grant usage on schema %s to %s', home, server);
 
   execute format('grant select on goose_db_version to %s', server);     -- to verify the schema
   execute format('grant select on feed to %s', server);
+  execute format('grant select on cursor_key to %s', server); -- it hides nothing that a server may not read
   execute format('grant select on prompts to %s', server);
   execute format('grant select on prompt_versions to %s', server);
   execute format('grant select on prompt_channels to %s', server);
@@ -22,9 +34,16 @@ begin
   execute format('grant select on tags to %s', server);
   execute format('grant select on prompt_tags to %s', server);
   execute format('grant select on prompt_variables to %s', server);
-  -- What a request asks, and nothing of what becomes of it.
-  execute format('grant select on prompt_changes to %s', server);
-  execute format('grant insert (id, namespace, name, action, edit, expected_version, subject, idempotency_key) on prompt_changes to %s', server);
-  -- installation: only controllers ask whose database this is.
+  -- What a request asks, and nothing of what becomes of it. What is made of the caller's token is not read back: who has this
+  -- role has no use for another's.
+  execute format('grant select (id, seq, namespace, name, action, edit, expected_version, subject, idempotency_key, requested_at, asked_as, replica, '
+    'state, reason, message, version, served, new_version, attempt, begun_at, tried_at, deferred_at, object_uid, object_version, generation, '
+    'applied_at, settled_at, proven_at, proof_tried_at, counted_as) on prompt_changes to %s', server);
+  execute format('grant insert (id, namespace, name, action, edit, expected_version, subject, idempotency_key, sealed, token_fingerprint) on prompt_changes to %s', server);
+  execute format('grant execute on function scrub_old_seals() to %s', server);
+  -- prompt_change_queue: only controllers know when they serve it.
+  -- prompt_change_locks: what controllers lock, servers must not be able to.
+  -- What a seal is bound to. Only controllers ask whose database this is.
+  execute format('grant select (id) on installation to %s', server);
 end
 $grants$;

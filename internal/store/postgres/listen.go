@@ -7,6 +7,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The channels of the database.
+const (
+	feedChannel    = "lectern"
+	changesChannel = "lectern_changes"
+	probeChannel   = "lectern_probe"
 )
 
 // The listener asks a silent connection for an answer this often: a path that swallows packets would
@@ -16,48 +24,32 @@ const (
 	listenPingTimeout = 5 * time.Second
 )
 
-// Listen calls wake once it is connected, for what was missed before, and on every notification. It has a
-// connection of its own, and returns nil when ctx ends or why the connection is of no use any more: the caller
-// listens again. A notification is a hint: the caller asks Feed, and polls besides.
+// Listen calls wake at once, on every notification of a change, and whenever something may have been missed, until ctx
+// ends; it returns nil then. While notifications are not heard it calls wake every half second. A notification is a hint:
+// the caller asks Feed, and polls besides. All who listen share one connection and one goroutine, which wake must not block.
 func (s *Store) Listen(ctx context.Context, wake func()) error {
-	return s.listenOn(ctx, "lectern", wake)
-}
-
-// ListenChanges does the same for change requests: one was made, or became final.
-func (s *Store) ListenChanges(ctx context.Context, wake func()) error {
-	return s.listenOn(ctx, "lectern_changes", wake)
-}
-
-func (s *Store) listenOn(ctx context.Context, channel string, wake func()) error {
-	if err := s.listenOnce(ctx, channel, wake); ctx.Err() == nil {
-		return fmt.Errorf("listen for changes: %w", translateError(err))
-	}
+	s.listener.deliver(ctx, feedChannel, func(string) { wake() })
 	return nil
 }
 
-func (s *Store) listenOnce(ctx context.Context, channel string, wake func()) error {
-	conn, err := s.startListening(ctx, channel)
-	if err != nil {
-		return err
-	}
-	defer closeWithin(ctx, conn)
-	wake()
-	for {
-		received, err := waitForNotification(ctx, conn)
-		if err != nil {
-			return err
-		}
-		if received {
-			wake()
-		}
-	}
+// ListenChanges does the same for change requests: wake is given the id of one that was made or became final, or an empty
+// one when any may have been.
+func (s *Store) ListenChanges(ctx context.Context, wake func(id string)) error {
+	s.listener.deliver(ctx, changesChannel, wake)
+	return nil
 }
 
-// startListening connects and listens. It takes no longer than a ping may: a server that takes connections and then says
+// HearsNotifications reports whether notifications reach those who listen, so that they need not poll.
+func (s *Store) HearsNotifications() bool { return s.listener.heard.Load() }
+
+// connectListener connects and listens. It takes no longer than a ping may: a server that takes connections and then says
 // nothing is away.
-func (s *Store) startListening(ctx context.Context, channel string) (*pgx.Conn, error) {
-	cfg, err := s.opts.listenConfig()
+func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := s.opts.listenConfig(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.settings.apply(ctx, cfg); err != nil {
 		return nil, err
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -66,11 +58,22 @@ func (s *Store) startListening(ctx context.Context, channel string) (*pgx.Conn, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, listenPingTimeout)
 	defer cancel()
-	if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
-		closeWithin(ctx, conn)
-		return nil, err
+	for _, channel := range []string{feedChannel, changesChannel, probeChannel} {
+		if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
+			closeWithin(ctx, conn)
+			return nil, err
+		}
 	}
 	return conn, nil
+}
+
+// sendProbe notifies the listener from a connection of the pool: what a connection notifies itself of is heard even where
+// nothing else is.
+func (s *Store) sendProbe(ctx context.Context, probe string) error {
+	if err := s.feed.SendProbe(ctx, probe); err != nil {
+		return fmt.Errorf("notify the listener: %w", translateError(err))
+	}
+	return nil
 }
 
 // closeWithin closes a connection within a second, even of a server that does not answer.
@@ -80,16 +83,16 @@ func closeWithin(ctx context.Context, conn *pgx.Conn) {
 	_ = conn.Close(ctx)
 }
 
-// waitForNotification returns false when the connection is silent and a ping shows that it is well.
-func waitForNotification(ctx context.Context, conn *pgx.Conn) (received bool, err error) {
+// waitForNotification returns nil when the connection is silent and a ping shows that it is well.
+func waitForNotification(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
 	waiting, cancel := context.WithTimeout(ctx, listenPing)
 	defer cancel()
-	if _, err := conn.WaitForNotification(waiting); err == nil {
-		return true, nil
+	if received, err := conn.WaitForNotification(waiting); err == nil {
+		return received, nil
 	} else if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-		return false, err
+		return nil, err
 	}
 	pinging, cancel := context.WithTimeout(ctx, listenPingTimeout)
 	defer cancel()
-	return false, conn.Ping(pinging)
+	return nil, conn.Ping(pinging)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,22 +30,9 @@ func TestMigrate(t *testing.T) {
 	}
 
 	const runners = 4
-	var mu sync.Mutex
-	results := map[postgres.MigrateResult]int{}
-	var wg sync.WaitGroup
-	for range runners {
-		wg.Go(func() {
-			r, err := postgres.Migrate(t.Context(), blank, postgres.MigrateOptions{ServerRole: pgtest.Server})
-			if err != nil {
-				t.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			results[r]++
-		})
-	}
-	wg.Wait()
-	want := map[postgres.MigrateResult]int{{From: 0, To: 4}: 1, {From: 4, To: 4}: runners - 1}
+	newest := newestMigration(t)
+	results := migrateConcurrently(t, blank, runners)
+	want := map[postgres.MigrateResult]int{{From: 0, To: newest}: 1, {From: newest, To: newest}: runners - 1}
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results of %d runners (-want +got):\n%s", runners, diff)
 	}
@@ -59,6 +48,27 @@ func TestMigrate(t *testing.T) {
 	if err := s.VerifySchema(t.Context()); !errors.Is(err, store.ErrSchemaBehind) {
 		t.Errorf("verify of an older schema: %v, want that it is behind", err)
 	}
+}
+
+// migrateConcurrently counts the results of so many runners at once.
+func migrateConcurrently(t *testing.T, o postgres.Options, runners int) map[postgres.MigrateResult]int {
+	t.Helper()
+	var mu sync.Mutex
+	results := map[postgres.MigrateResult]int{}
+	var wg sync.WaitGroup
+	for range runners {
+		wg.Go(func() {
+			r, err := postgres.Migrate(t.Context(), o, postgres.MigrateOptions{ServerRole: pgtest.Server})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			results[r]++
+		})
+	}
+	wg.Wait()
+	return results
 }
 
 func TestMigrate_WithoutRole(t *testing.T) {
@@ -101,10 +111,13 @@ func TestMigrate_NewEpoch(t *testing.T) {
 // granted is the decision for every table there is. A table that is not here fails the test: whoever
 // adds one decides, here and in grants.sql, what servers may do with it.
 var granted = map[string]string{
+	"cursor_key":           "SELECT",
 	"feed":                 "SELECT",
 	"goose_db_version":     "SELECT",
-	"installation":         "",
+	"installation":         "SELECT", // of its id alone
 	"prompt_channel_moves": "SELECT",
+	"prompt_change_queue":  "",
+	"prompt_change_locks":  "",
 	"prompt_changes":       "SELECT INSERT",
 	"prompt_channels":      "SELECT",
 	"prompt_search":        "SELECT",
@@ -139,9 +152,17 @@ func TestMigrate_Grants(t *testing.T) {
 			}
 		}
 	}
-	for _, column := range []string{"state", "reason", "message", "version", "attempt", "begun_at", "settled_at", "seq", "asked_as", "replica", "requested_at"} {
+	for _, column := range []string{"state", "reason", "message", "version", "attempt", "begun_at", "settled_at", "seq", "asked_as", "replica", "requested_at", "proven_at", "proof_tried_at", "counted_as"} {
 		if isPermitted(t, conn, "insert into prompt_changes (id, "+column+") values (gen_random_uuid(), default)") {
 			t.Errorf("the server's role may say the %s of a change request", column)
+		}
+	}
+	for column, is := range map[string]bool{
+		"sealed from prompt_changes": false, "token_fingerprint from prompt_changes": false, "* from prompt_changes": false,
+		"counted_as from prompt_changes": true, "id from installation": true, "cluster_uid from installation": false,
+	} {
+		if got := isPermitted(t, conn, "select "+column); got != is {
+			t.Errorf("select %s: permitted %t, want %t", column, got, is)
 		}
 	}
 	for _, sql := range []string{"create table x ()", "create schema x", "create function f() returns int language sql as 'select 1'"} {
@@ -179,4 +200,18 @@ func firstColumn(t *testing.T, o postgres.Options, table string) string {
 	var name string
 	require.NoError(t, pgtest.Connect(t, o).QueryRow(t.Context(), "select attname::text from pg_attribute where attrelid = $1::regclass and attnum = 1", table).Scan(&name))
 	return name
+}
+
+// newestMigration returns the highest number of the files.
+func newestMigration(t *testing.T) (number int64) {
+	t.Helper()
+	files, err := os.ReadDir("migrations")
+	require.NoError(t, err)
+	for _, file := range files {
+		digits, _, _ := strings.Cut(file.Name(), "_")
+		n, err := strconv.ParseInt(digits, 10, 64)
+		require.NoError(t, err)
+		number = max(number, n)
+	}
+	return number
 }

@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
-	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/pflag"
+
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // Options say where the database is and how to reach it. Exactly one of URL, URLFile and Host is set.
@@ -32,18 +36,40 @@ type Options struct {
 	User         string
 	PasswordFile string
 	SSLMode      string
+	// Password returns the password instead of PasswordFile. It is asked before every connection.
+	Password func(ctx context.Context) (string, error)
 
-	// ListenURLFile is a connection string that reaches the server itself, for LISTEN beside a pooler.
+	// CredentialsFolder has the files user and password, which replace what else says who connects. Both are read before every
+	// connection, from one state of the folder.
+	CredentialsFolder string
+	// CAFile has the certificates that the server's must come from. It is read again before every connection. Where nothing says
+	// another TLS mode it is verify-full.
+	CAFile string
+
+	// ListenURLFile is a connection string that reaches the server itself, for LISTEN and migrations beside a pooler.
 	ListenURLFile string
 
-	// PoolSize is the maximum number of connections, IdleTimeout how long one is kept unused,
-	// ConnectTimeout how long opening one may take.
-	PoolSize       int
-	IdleTimeout    time.Duration
-	ConnectTimeout time.Duration
+	// PreparedStatements is PrepareAuto, which is meant by an empty one, too, PrepareAlways or PrepareNever.
+	PreparedStatements string
+
+	// PoolSize is the maximum number of connections, IdleTimeout how long one is kept unused, ConnectionLifetime how long one is
+	// kept at all, give or take a tenth, ConnectTimeout how long opening one may take.
+	PoolSize           int
+	IdleTimeout        time.Duration
+	ConnectionLifetime time.Duration
+	ConnectTimeout     time.Duration
+
+	// ChangeQuota bounds the open requests that RequestChange takes.
+	ChangeQuota store.ChangeQuota
 
 	// ApplicationName is what pg_stat_activity shows.
 	ApplicationName string
+
+	// Log is told when notifications are not heard, and what stands between this program and the database.
+	Log *slog.Logger
+
+	// tracer measures the statements of a store.
+	tracer pgx.QueryTracer
 }
 
 // The values of an Options that says nothing.
@@ -52,6 +78,8 @@ const (
 	defaultIdleTimeout    = 30 * time.Second
 	defaultConnectTimeout = 2 * time.Second
 	defaultPort           = 5432
+	// defaultConnectionLifetime has every session of an old password gone well within the shortest time between two rotations.
+	defaultConnectionLifetime = 5 * time.Minute
 )
 
 // AddFlags registers the --database-… flags.
@@ -63,10 +91,15 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Database, "database-name", o.Database, "name of the database, with --database-host")
 	fs.StringVar(&o.User, "database-user", o.User, "role to connect as, with --database-host")
 	fs.StringVar(&o.PasswordFile, "database-password-file", o.PasswordFile, "file with the password, with --database-host; read again before every connection")
-	fs.StringVar(&o.SSLMode, "database-sslmode", o.SSLMode, "TLS mode of libpq (disable, allow, prefer, require, verify-ca, verify-full), with --database-host")
-	fs.StringVar(&o.ListenURLFile, "database-listen-url-file", o.ListenURLFile, "file with a connection string past any pooler, for LISTEN")
-	fs.IntVar(&o.PoolSize, "database-pool-size", defaultPoolSize, "maximum number of connections")
+	fs.StringVar(&o.SSLMode, "database-sslmode", o.SSLMode, "TLS mode of libpq (disable, allow, prefer, require, verify-ca, verify-full), with --database-host; verify-full with --database-ca-file")
+	fs.StringVar(&o.CAFile, "database-ca-file", o.CAFile, "file with the certificates that the database's must come from, for verify-full and verify-ca; read again before every connection")
+	fs.StringVar(&o.CredentialsFolder, "database-credentials-folder", o.CredentialsFolder, "folder with the files user and password, as a mounted Secret has them, "+
+		"instead of those of the other flags; both are read together before every connection")
+	fs.StringVar(&o.ListenURLFile, "database-listen-url-file", o.ListenURLFile, "file with a connection string past any pooler, for LISTEN and for migrations")
+	fs.StringVar(&o.PreparedStatements, "database-prepared-statements", PrepareAuto, "auto: prepare statements where no pooler is between; always, never: do not ask (always suits a pooler in session mode)")
+	fs.IntVar(&o.PoolSize, "database-pool-size", defaultPoolSize, "maximum number of connections; the feed and LISTEN have one each beside them")
 	fs.DurationVar(&o.IdleTimeout, "database-idle-timeout", defaultIdleTimeout, "how long an unused connection is kept")
+	fs.DurationVar(&o.ConnectionLifetime, "database-connection-lifetime", defaultConnectionLifetime, "how long a connection is kept, give or take a tenth, so that new passwords are taken up")
 	fs.DurationVar(&o.ConnectTimeout, "database-connect-timeout", defaultConnectTimeout, "how long opening a connection may take")
 }
 
@@ -86,20 +119,30 @@ func (o *Options) Validate() error {
 		return ErrNoDatabaseGiven
 	case given > 1:
 		return errors.New("more than one database given: set only one of --database-url-file, --database-url (LECTERN_DATABASE_URL) and --database-host")
-	case o.Host != "" && (o.Database == "" || o.User == ""):
-		return errors.New("--database-host also needs --database-name and --database-user")
-	case o.Host == "" && (o.Database != "" || o.User != "" || o.PasswordFile != "" || o.SSLMode != ""):
-		return errors.New("--database-name, --database-user, --database-password-file and --database-sslmode go with --database-host; a connection string has its own")
+	case o.CredentialsFolder != "" && (o.User != "" || o.hasPassword()):
+		return errors.New("--database-credentials-folder has the user and the password: leave out --database-user, --database-password-file and --database-password-secret")
+	case o.Host != "" && (o.Database == "" || o.User == "" && o.CredentialsFolder == ""):
+		return errors.New("--database-host also needs --database-name, and --database-user or --database-credentials-folder")
+	case o.Host == "" && (o.Database != "" || o.User != "" || o.hasPassword() || o.SSLMode != ""):
+		return errors.New("--database-name, --database-user, --database-password-file, --database-password-secret and --database-sslmode go with --database-host; a connection string has its own")
+	case o.PasswordFile != "" && o.Password != nil:
+		return errors.New("set only one of --database-password-file and --database-password-secret")
+	case o.CAFile != "" && o.SSLMode == "disable":
+		return errors.New("--database-ca-file verifies the database's certificate, and --database-sslmode=disable asks for none: leave out one of them")
+	case !slices.Contains([]string{"", PrepareAuto, PrepareAlways, PrepareNever}, o.PreparedStatements):
+		return fmt.Errorf("--database-prepared-statements is %q; it can be %s, %s or %s", o.PreparedStatements, PrepareAuto, PrepareAlways, PrepareNever)
 	case o.PoolSize < 0:
 		return fmt.Errorf("--database-pool-size is %d; at least 1 connection is needed", o.PoolSize)
-	case o.IdleTimeout < 0 || o.ConnectTimeout < 0:
-		return errors.New("--database-idle-timeout and --database-connect-timeout cannot be negative")
+	case o.IdleTimeout < 0 || o.ConnectTimeout < 0 || o.ConnectionLifetime < 0:
+		return errors.New("--database-idle-timeout, --database-connection-lifetime and --database-connect-timeout cannot be negative")
 	}
 	return nil
 }
 
+func (o *Options) hasPassword() bool { return o.PasswordFile != "" || o.Password != nil }
+
 // connString returns the connection string; it reads the files anew each time.
-func (o *Options) connString() (string, error) {
+func (o *Options) connString(ctx context.Context) (string, error) {
 	switch {
 	case o.URLFile != "":
 		return readSecret("--database-url-file", o.URLFile)
@@ -118,8 +161,8 @@ func (o *Options) connString() (string, error) {
 	}
 	u.RawQuery = query.Encode()
 	u.User = url.User(o.User)
-	if o.PasswordFile != "" {
-		password, err := readSecret("--database-password-file", o.PasswordFile)
+	if o.hasPassword() {
+		password, err := o.readPassword(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -128,21 +171,44 @@ func (o *Options) connString() (string, error) {
 	return u.String(), nil
 }
 
+func (o *Options) readPassword(ctx context.Context) (string, error) {
+	if o.Password == nil {
+		return readSecret("--database-password-file", o.PasswordFile)
+	}
+	password, err := o.Password(ctx)
+	if err != nil {
+		return "", fmt.Errorf("--database-password-secret: %w", err)
+	}
+	return password, nil
+}
+
+// readSecret returns the text of a file, without the white space and the byte order mark that editors put around it.
 func readSecret(flag, path string) (string, error) {
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", flag, err)
 	}
-	secret := strings.TrimSpace(string(content))
+	secret, err := trimSecret(content, path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", flag, err)
+	}
+	return secret, nil
+}
+
+func trimSecret(content []byte, path string) (string, error) {
+	secret := strings.TrimSpace(strings.TrimPrefix(string(content), "\ufeff"))
+	if !utf8.ValidString(secret) || strings.IndexByte(secret, 0) >= 0 {
+		return "", fmt.Errorf("%s is not UTF-8 text; save it as UTF-8 (Windows PowerShell writes UTF-16 unless told -Encoding utf8)", path)
+	}
 	if secret == "" {
-		return "", fmt.Errorf("%s: %s is empty", flag, path)
+		return "", fmt.Errorf("%s is empty", path)
 	}
 	return secret, nil
 }
 
 // connConfig returns what one connection needs.
-func (o *Options) connConfig() (*pgx.ConnConfig, error) {
-	s, err := o.connString()
+func (o *Options) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
+	s, err := o.connString(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -150,9 +216,9 @@ func (o *Options) connConfig() (*pgx.ConnConfig, error) {
 }
 
 // listenConfig returns what the listener's own connection needs.
-func (o *Options) listenConfig() (*pgx.ConnConfig, error) {
+func (o *Options) listenConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 	if o.ListenURLFile == "" {
-		return o.connConfig()
+		return o.connConfig(ctx)
 	}
 	s, err := readSecret("--database-listen-url-file", o.ListenURLFile)
 	if err != nil {
@@ -162,19 +228,32 @@ func (o *Options) listenConfig() (*pgx.ConnConfig, error) {
 }
 
 func (o *Options) parseConn(s string) (*pgx.ConnConfig, error) {
+	s, err := o.addCertificates(s)
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := pgx.ParseConfig(s)
 	if err != nil {
 		return nil, fmt.Errorf("read the connection string: %w", err)
 	}
+	if o.CredentialsFolder != "" {
+		who, err := readCredentials(o.CredentialsFolder)
+		if err != nil {
+			return nil, err
+		}
+		cfg.User, cfg.Password = who.user, who.password
+	}
 	cfg.ConnectTimeout = orDefault(o.ConnectTimeout, defaultConnectTimeout)
+	// These two a pooler keeps apart for each client, and no other setting; nothing is set later.
+	cfg.RuntimeParams["client_encoding"] = "UTF8"
 	if o.ApplicationName != "" {
 		cfg.RuntimeParams["application_name"] = o.ApplicationName
 	}
 	return cfg, nil
 }
 
-func (o *Options) poolConfig() (*pgxpool.Config, error) {
-	s, err := o.connString()
+func (o *Options) poolConfig(ctx context.Context, size int, idleTimeout time.Duration, settings *startSettings) (*pgxpool.Config, error) {
+	s, err := o.connString(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -182,27 +261,35 @@ func (o *Options) poolConfig() (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the connection string: %w", err)
 	}
-	if cfg.ConnConfig, err = o.connConfig(); err != nil {
+	if cfg.ConnConfig, err = o.connConfig(ctx); err != nil {
 		return nil, err
 	}
-	cfg.MaxConns = int32(orDefault(o.PoolSize, defaultPoolSize)) //nolint:gosec // Validate bounds it from below; nobody has 2^31 connections
-	cfg.MaxConnIdleTime = orDefault(o.IdleTimeout, defaultIdleTimeout)
-	tracer := otelpgx.NewTracer(otelpgx.WithSpanNameFunc(queryName), otelpgx.WithDisableAcquireTracer())
-	cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
-		fresh, err := o.connConfig()
+	cfg.MaxConns = int32(size) //nolint:gosec // Validate bounds it from below; nobody has 2^31 connections
+	cfg.MaxConnIdleTime = idleTimeout
+	cfg.MaxConnLifetime = orDefault(o.ConnectionLifetime, defaultConnectionLifetime)
+	cfg.MaxConnLifetimeJitter = cfg.MaxConnLifetime / 10
+	cfg.HealthCheckPeriod = min(cfg.HealthCheckPeriod, max(cfg.MaxConnLifetime/5, time.Millisecond)) // it ends those that are too old
+	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
+		fresh, err := o.connConfig(ctx)
 		if err != nil {
 			return err
 		}
-		fresh.Tracer = tracer
+		if err := settings.apply(ctx, fresh); err != nil {
+			return err
+		}
+		fresh.Tracer, fresh.OnNotification = o.tracer, ignoreNotification
 		*conn = *fresh
 		return nil
 	}
 	return cfg, nil
 }
 
+// namePrefix is in front of the name of a query.
+const namePrefix = "-- name: "
+
 // queryName returns the name a query has in queries/*.sql, which sqlc leaves in its first line.
 func queryName(sql string) string {
-	name, isNamed := strings.CutPrefix(sql, "-- name: ")
+	name, isNamed := strings.CutPrefix(sql, namePrefix)
 	if !isNamed {
 		name = sql
 	}

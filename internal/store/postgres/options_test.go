@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/spf13/pflag"
 
 	"github.com/lectern-dev/lectern/internal/store"
@@ -30,6 +33,11 @@ func TestOptions_Validate(t *testing.T) {
 		"parts":                  {postgres.Options{Host: "h", Database: "d", User: "u"}, ""},
 		"parts without database": {postgres.Options{Host: "h", User: "u"}, "--database-name"},
 		"parts beside a url":     {postgres.Options{URL: "postgres://h/d", SSLMode: "require"}, "go with --database-host"},
+		"parts and a folder":     {postgres.Options{Host: "h", Database: "d", CredentialsFolder: "f"}, ""},
+		"a url and a folder":     {postgres.Options{URL: "postgres://h/d", CredentialsFolder: "f"}, ""},
+		"a user and a folder":    {postgres.Options{Host: "h", Database: "d", User: "u", CredentialsFolder: "f"}, "leave out --database-user"},
+		"parts without a user":   {postgres.Options{Host: "h", Database: "d"}, "--database-user or --database-credentials-folder"},
+		"certificates, no TLS":   {postgres.Options{Host: "h", Database: "d", User: "u", SSLMode: "disable", CAFile: "f"}, "asks for none"},
 		"negative pool":          {postgres.Options{URL: "postgres://h/d", PoolSize: -1}, "--database-pool-size is -1"},
 		"negative timeout":       {postgres.Options{URL: "postgres://h/d", IdleTimeout: -1}, "cannot be negative"},
 	} {
@@ -50,9 +58,10 @@ func TestOptions_AddFlags(t *testing.T) {
 	got.AddFlags(flags)
 	require.NoError(t, flags.Parse([]string{"--database-host=db", "--database-name=lectern", "--database-user=u", "--database-connect-timeout=5s"}))
 	want := postgres.Options{
-		Host: "db", Port: 5432, Database: "lectern", User: "u", PoolSize: 20, IdleTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second,
+		Host: "db", Port: 5432, Database: "lectern", User: "u", PreparedStatements: postgres.PrepareAuto,
+		PoolSize: 20, IdleTimeout: 30 * time.Second, ConnectionLifetime: 5 * time.Minute, ConnectTimeout: 5 * time.Second,
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(postgres.Options{})); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
 	}
 }
@@ -69,6 +78,56 @@ func TestOptions_URLFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(pgtest.New(t).URL+"\n"), 0o600))
 	require.NoError(t, s.Ping(t.Context()))
 	require.NoError(t, s.VerifySchema(t.Context()))
+}
+
+// TestOptions_URLFileOfAnEditor: a byte order mark is no part of what a file says, and another encoding is named.
+func TestOptions_URLFileOfAnEditor(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t).URL
+	utf16 := func(order binary.AppendByteOrder) []byte {
+		var content []byte
+		for _, unit := range "\ufeff" + url {
+			content = order.AppendUint16(content, uint16(unit))
+		}
+		return content
+	}
+	for name, tc := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"UTF-8 with a mark":         {[]byte("\ufeff" + url + "\r\n"), ""},
+		"UTF-16":                    {utf16(binary.LittleEndian), "is not UTF-8 text; save it as UTF-8"},
+		"UTF-16 of the other order": {utf16(binary.BigEndian), "is not UTF-8 text; save it as UTF-8"},
+		"nothing but a mark":        {[]byte("\ufeff\n"), "is empty"},
+	} {
+		file := filepath.Join(t.TempDir(), "url")
+		require.NoError(t, os.WriteFile(file, tc.content, 0o600))
+		for flag, options := range map[string]postgres.Options{
+			"--database-url-file":        {URLFile: file},
+			"--database-listen-url-file": {URL: url, ListenURLFile: file},
+		} {
+			err := listenFirst(t, options)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("%s in %s: %v, want %q", name, flag, err, tc.want)
+			}
+		}
+	}
+}
+
+// listenFirst opens a store, reaches its database and listens until the connection is there.
+func listenFirst(t *testing.T, o postgres.Options) error {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), o)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Ping(t.Context()); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return s.Listen(ctx, cancel)
 }
 
 func TestOpen_UnreadableOptions(t *testing.T) {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -23,6 +22,9 @@ import (
 func (w *Writer) Publish(ctx context.Context, p store.Publication) (store.Published, error) {
 	var published store.Published
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) (err error) {
+		if err := checkEncodable(*w.store.encoding.Load(), &p); err != nil {
+			return err
+		}
 		published, err = publishLocked(ctx, q, &p)
 		return err
 	})
@@ -49,7 +51,10 @@ func publishLocked(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 	if err := checkFragments(ctx, q, p); err != nil {
 		return store.Published{}, err
 	}
-	newest, isNew := plan.NextVersion(&r.Row, p)
+	newest, isNew, err := plan.NextVersion(&r.Row, p)
+	if err != nil {
+		return store.Published{}, err
+	}
 	withdraw, inUse, err := decideWithdrawal(ctx, q, p, plan.VersionsToWithdraw(&r.Row, p, newest), newest)
 	if err != nil {
 		return store.Published{}, err
@@ -84,17 +89,15 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 	if len(includes) == 0 {
 		return nil
 	}
-	params := sqlcgen.CurrentFragmentVersionsParams{Namespace: p.Key.Namespace}
+	refs := make([]prompt.Ref, 0, len(includes))
 	for _, include := range includes {
 		ref, err := plan.IncludedRef(include)
 		if err != nil {
 			return err
 		}
-		params.Names = append(params.Names, ref.Name)
-		params.Versions = append(params.Versions, ref.Version)
-		params.Channels = append(params.Channels, ref.Channel)
+		refs = append(refs, ref)
 	}
-	rows, err := q.CurrentFragmentVersions(ctx, params)
+	rows, err := q.CurrentFragmentVersions(ctx, currentFragmentsParams(p.Key.Namespace, refs))
 	if err != nil {
 		return fmt.Errorf("read the current fragments: %w", err)
 	}
@@ -114,7 +117,7 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 // applyPlan writes the plan. The statement that takes the revision is the last.
 func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan.Plan) (revision int64, err error) {
 	if pl.NewVersion {
-		if err := insertVersion(ctx, q, r.ID, p, pl.Newest); err != nil {
+		if err := insertVersion(ctx, q, r, p, pl.Newest); err != nil {
 			return 0, err
 		}
 	}
@@ -136,7 +139,7 @@ func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publica
 			return 0, fmt.Errorf("describe by version %d: %w", pl.Default, err)
 		}
 	}
-	labels, err := json.Marshal(nonNilMap(p.Labels))
+	labels, err := marshalJSON(nonNilMap(p.Labels))
 	if err != nil {
 		return 0, fmt.Errorf("write the labels: %w", err)
 	}
@@ -184,10 +187,11 @@ func updateDescription(ctx context.Context, q *sqlcgen.Queries, id int64, p *sto
 	return indexStoredVersion(ctx, q, id, p.Key.Name, version)
 }
 
-func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.Publication, version int64) error {
+func insertVersion(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, version int64) error {
 	doc := &p.Compiled.Document
 	params := sqlcgen.InsertVersionParams{
-		PromptID: id, Version: version, Digest: string(p.Compiled.Digest), Tags: nonNil(doc.Tags), Variables: []string{},
+		PromptID: r.ID, Version: version, Digest: string(p.Compiled.Digest), Tags: nonNil(doc.Tags), Variables: []string{},
+		Bytes: doc.TextBytes(),
 	}
 	for _, argument := range doc.Arguments {
 		params.Variables = append(params.Variables, argument.Name)
@@ -201,9 +205,9 @@ func insertVersion(ctx context.Context, q *sqlcgen.Queries, id int64, p *store.P
 		{doc, &params.Document},
 		{nonNil(p.Compiled.Includes), &params.Includes},
 		{doc.AsWritten(), &params.Source},
-		{p.Provenance, &params.Provenance},
+		{plan.ProvenanceOf(&r.Row, p), &params.Provenance},
 	} {
-		text, err := json.Marshal(column.of)
+		text, err := marshalJSON(column.of)
 		if err != nil {
 			return fmt.Errorf("write version %d as JSON: %w", version, err)
 		}

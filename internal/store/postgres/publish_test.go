@@ -101,11 +101,12 @@ func TestErasure_TextIsNowhere(t *testing.T) {
 		t.Helper()
 		p := newPublication(t, k, "u1", 1, "x")
 		c, err := prompt.Compile(prompt.Spec{
-			Title: secret, Description: secret, Category: secret, Metadata: []byte(`{"a":"` + secret + `"}`),
+			Title: secret, Description: secret, Category: secret, Tags: []string{secret}, Metadata: []byte(`{"a":"` + secret + `"}`),
 			Messages: []prompt.Message{{Role: prompt.User, Text: "password " + secret + " {{" + secret + "}}{{! " + secret + " }}"}},
 		}, nil)
 		require.NoError(t, err)
 		p.Compiled = c
+		p.Provenance = store.Provenance{Manager: "kubectl", SourceRevision: secret, Message: "set " + secret}
 		_, err = w.Publish(t.Context(), p)
 		require.NoError(t, err)
 	}
@@ -138,6 +139,7 @@ func TestErasure_TextIsNowhere(t *testing.T) {
 				t.Fatal("the text was never stored; this test sees nothing")
 			}
 			require.NoError(t, erase(t, w))
+			require.NoError(t, w.DeleteUnusedTags(t.Context())) // as upkeep does every few minutes
 			for table, rows := range databaseContents(t, owner) {
 				for _, row := range rows {
 					if strings.Contains(row, secret) {

@@ -15,15 +15,31 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// Feed returns the last revision, and the epoch it belongs to.
+// Feed returns the last revision, and the epoch it belongs to. Like all that follows the feed it waits for no connection of
+// the pool. Of a server that is read-only it reads nothing: it drops all connections, which the next call makes anew.
 func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	row, err := s.queries.ReadFeed(ctx)
+	row, err := s.feed.ReadFeed(ctx)
 	if err != nil {
 		return store.Feed{}, fmt.Errorf("read the feed: %w", translateError(err))
 	}
-	return store.Feed{Epoch: row.Epoch, Revision: row.Revision}, nil
+	if row.ReadOnly {
+		s.dropConnections()
+		return store.Feed{}, fmt.Errorf("read the feed: %w: %w", store.ErrUnavailable, store.ErrReadOnly)
+	}
+	return store.Feed{Epoch: row.Epoch, Revision: row.Revision, Server: row.Server}, nil
+}
+
+// CursorKey returns the key that all servers of the database seal places in lists with, 32 bytes.
+func (s *Store) CursorKey(ctx context.Context) ([]byte, error) {
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
+	key, err := s.feed.ReadCursorKey(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of cursors: %w", translateError(err))
+	}
+	return key, nil
 }
 
 // ChangedSince returns the prompts changed after a revision, in order of revision, tombstones included. A
@@ -32,7 +48,7 @@ func (s *Store) Feed(ctx context.Context) (store.Feed, error) {
 func (s *Store) ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.queries.ChangedSince(ctx, sqlcgen.ChangedSinceParams{After: after, MaxRows: rowLimit(limit)})
+	rows, err := s.feed.ChangedSince(ctx, sqlcgen.ChangedSinceParams{After: after, MaxRows: rowLimit(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("read the changes: %w", translateError(err))
 	}
@@ -65,7 +81,7 @@ func (s *Store) Get(ctx context.Context, key store.Key, sel prompt.Selector) (st
 		Key: key, Version: *row.Version, Digest: prompt.Digest(*row.Digest),
 		Exposure: store.Exposure(row.Exposure), Revision: row.Revision, Latest: row.Latest, Production: row.Production,
 	}
-	if err := json.Unmarshal(row.Document, &v.Document); err != nil {
+	if err := v.Document.UnmarshalJSON(row.Document); err != nil {
 		return store.Version{}, fmt.Errorf("read the document of %s version %d: %w", key, v.Version, err)
 	}
 	if err := json.Unmarshal(row.Includes, &v.Includes); err != nil {
@@ -141,6 +157,17 @@ func (s *Store) Count(ctx context.Context, scope store.Scope) (int64, error) {
 		return 0, fmt.Errorf("count prompts: %w", translateError(err))
 	}
 	return n, nil
+}
+
+// ListNamespaces returns the namespaces with prompts of exposure Listed, in order; it is one statement.
+func (s *Store) ListNamespaces(ctx context.Context) ([]string, error) {
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
+	namespaces, err := s.queries.ListNamespaces(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", translateError(err))
+	}
+	return namespaces, nil
 }
 
 // ListVersions returns a prompt's history below version before, newest first; before 0 starts at the newest. It is one

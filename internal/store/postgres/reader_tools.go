@@ -37,7 +37,7 @@ func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector)
 		Latest: row.Latest, Served: row.Served, Channels: row.Channels,
 		CreatedAt: row.CreatedAt, PublishedAt: row.PublishedAt,
 	}
-	if err := json.Unmarshal(row.Document, &r.Document); err != nil {
+	if err := r.Document.UnmarshalJSON(row.Document); err != nil {
 		return store.PromptView{}, fmt.Errorf("read the document of %s version %d: %w", key, r.Version, err)
 	}
 	return r, nil
@@ -47,7 +47,13 @@ func (s *Store) GetView(ctx context.Context, key store.Key, sel prompt.Selector)
 func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.unprepared.CountByLabel(ctx, sqlcgen.CountByLabelParams{Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces)})
+	var rows []sqlcgen.CountByLabelRow
+	err := s.search(ctx, func(ctx context.Context) (err error) {
+		rows, err = s.replanned.CountByLabel(ctx, sqlcgen.CountByLabelParams{
+			Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), MaxNames: store.MaxCountedNames,
+		})
+		return err
+	})
 	if err != nil {
 		return store.Stats{}, fmt.Errorf("count prompts: %w", translateError(err))
 	}
@@ -58,12 +64,18 @@ func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, erro
 			stats.Total = r.N
 		case "templates":
 			stats.Templates = r.N
+		case "categories":
+			stats.OtherCategories += r.N
+		case "tags":
+			stats.OtherTags += r.N
 		case "category":
 			stats.Categories[r.Name] = r.N
 		case "tag":
 			stats.Tags[r.Name] = r.N
 		}
 	}
+	stats.OtherCategories -= int64(len(stats.Categories))
+	stats.OtherTags -= int64(len(stats.Tags))
 	return stats, nil
 }
 
@@ -71,7 +83,7 @@ func (s *Store) Stats(ctx context.Context, scope store.Scope) (store.Stats, erro
 func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.unprepared.CompleteNames(ctx, sqlcgen.CompleteNamesParams{
+	rows, err := s.replanned.CompleteNames(ctx, sqlcgen.CompleteNamesParams{
 		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: rowLimit(limit),
 	})
 	if err != nil {
@@ -88,7 +100,7 @@ func (s *Store) CompleteNames(ctx context.Context, scope store.Scope, prefix str
 func (s *Store) CompleteNamespaces(ctx context.Context, scope store.Scope, prefix string, limit int) (store.Completions, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	rows, err := s.unprepared.CompleteNamespaces(ctx, sqlcgen.CompleteNamespacesParams{
+	rows, err := s.replanned.CompleteNamespaces(ctx, sqlcgen.CompleteNamespacesParams{
 		Everywhere: scope.All, Namespaces: nonNil(scope.Namespaces), Prefix: prefix, MaxRows: rowLimit(limit),
 	})
 	if err != nil {
@@ -125,10 +137,15 @@ func (s *Store) FindSimilar(ctx context.Context, q store.SimilarQuery) ([]store.
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	bands := prompt.SimilarityBands(q.Text)
-	rows, err := s.unprepared.SimilarCandidates(ctx, sqlcgen.SimilarCandidatesParams{
+	params := sqlcgen.SimilarCandidatesParams{
 		Bands: bands[:], Everywhere: q.Scope.All, Namespaces: nonNil(q.Scope.Namespaces),
 		ExceptNamespace: q.Except.Namespace, ExceptName: q.Except.Name,
 		MaxCandidates: likelyTexts, MaxRows: max(comparedTexts, rowLimit(q.Limit)),
+	}
+	var rows []sqlcgen.SimilarCandidatesRow
+	err := s.search(ctx, func(ctx context.Context) (err error) {
+		rows, err = s.replanned.SimilarCandidates(ctx, params)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find similar prompts: %w", translateError(err))

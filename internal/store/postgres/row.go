@@ -61,8 +61,11 @@ func toRow(r sqlcgen.ReadPromptRow) (row, error) {
 		Exposure: store.Exposure(r.Exposure), Retain: r.DeletionPolicy == policyRetain, HistoryLimit: r.HistoryLimit,
 		Highest: r.HighestVersion, Digest: prompt.Digest(r.Digest), Default: r.DefaultVersion,
 		Channels: make(map[string]int64, len(r.ChannelNames)),
-		Served:   r.Served, Withdrawn: r.Withdrawn,
+		Served:   r.Served, Withdrawn: r.Withdrawn, Bytes: make(map[int64]int64, len(r.Served)),
 	}}
+	for i, version := range r.Served {
+		found.Bytes[version] = r.ServedBytes[i]
+	}
 	for i, name := range r.ChannelNames {
 		found.Channels[name] = r.ChannelVersions[i]
 	}

@@ -7,25 +7,27 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
-
-// fieldEnd stands between the fields that are searched for substrings, so that none begins in one and ends in
-// the next.
-const fieldEnd = "\x1f"
 
 // writeSearchIndex writes what a prompt is found by: the words of its default version.
 func writeSearchIndex(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64, doc *prompt.Document) error {
 	content := prompt.JoinTexts(doc.AsWritten())
 	bands := prompt.SimilarityBands(content)
+	positioned, rest := plan.SplitSearchText(normalizeWords(prompt.JoinTexts(doc.Messages)))
 	fields := append([]string{doc.Title, name, doc.Description, content}, doc.Tags...)
 	return q.WriteSearchIndex(ctx, sqlcgen.WriteSearchIndexParams{
 		PromptID: id, Version: version, Bands: bands[:],
-		Title: strings.ToLower(doc.Title), About: strings.ToLower(doc.Description + " " + strings.Join(doc.Tags, " ")),
-		Content: strings.ToLower(prompt.JoinTexts(doc.Messages)), Written: strings.ToLower(strings.Join(fields, fieldEnd)),
-		Tags: nonNil(doc.Tags), Metadata: doc.Metadata,
+		Title: normalizeWords(doc.Title), About: normalizeWords(doc.Description + " " + strings.Join(doc.Tags, " ")),
+		Content: positioned, Rest: nonNil(rest), Written: strings.ToLower(strings.Join(fields, store.FieldEnd)),
+		Tags: nonNil(doc.Tags), Metadata: unescapeSeparators(doc.Metadata),
 	})
 }
+
+// normalizeWords returns a text as its words are found.
+func normalizeWords(text string) string { return replaceSymbols(strings.ToLower(text)) }
 
 // indexStoredVersion writes the search index for a version that is stored already.
 func indexStoredVersion(ctx context.Context, q *sqlcgen.Queries, id int64, name string, version int64) error {

@@ -21,6 +21,8 @@ type Writer struct {
 	cluster string
 	// refused is why nothing may be written; it points to nil once ClaimDatabase succeeded.
 	refused atomic.Pointer[error]
+	// provenOnly hides the requests that are not proven.
+	provenOnly bool
 }
 
 // Writer returns a writer for a cluster, named by the UID of its kube-system namespace. Until ClaimDatabase succeeded once,
@@ -81,18 +83,23 @@ const (
 	attemptPause = 20 * time.Millisecond
 )
 
-// inTransaction runs f in a transaction, again when it lost against another one. So f starts from nothing each time.
+// inTransaction runs f in a transaction, again when it lost against another one or its connection is stale. So f starts from nothing each time.
 func (w *Writer) inTransaction(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
 	if refused := *w.refused.Load(); refused != nil {
 		return refused
 	}
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
+	replan, refused := false, false
 	for attempt := 1; ; attempt++ {
-		err := w.tryTransaction(ctx, f)
-		if err == nil || !isSerializationFailure(err) || attempt == attempts {
+		err := w.tryTransaction(ctx, replan, f)
+		if err == nil && refused {
+			w.store.dropConnections()
+		}
+		if err == nil || !isSerializationFailure(err) && !isStaleConnection(err) || attempt == attempts {
 			return translateError(err)
 		}
+		replan, refused = replan || isStaleConnection(err), refused || isReadOnly(err)
 		pause := time.NewTimer(time.Duration(attempt) * rand.N(attemptPause)) //nolint:gosec // jitter
 		select {
 		case <-ctx.Done():
@@ -105,12 +112,25 @@ func (w *Writer) inTransaction(ctx context.Context, f func(ctx context.Context, 
 
 // tryTransaction runs f once, at read committed whatever the database's default is: what is read after a lock must be
 // newer than the lock.
-func (w *Writer) tryTransaction(ctx context.Context, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
-	return pgx.BeginTxFunc(ctx, w.store.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		q := sqlcgen.New(tx)
+func (w *Writer) tryTransaction(ctx context.Context, replan bool, f func(ctx context.Context, q *sqlcgen.Queries) error) error {
+	conn, err := w.store.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	traits := traitsOf(conn.Conn())
+	if replan {
+		traits.mode = pgx.QueryExecModeCacheDescribe
+	}
+	err = pgx.BeginTxFunc(ctx, conn, traits.txOptions(), func(tx pgx.Tx) error {
+		q := sqlcgen.New(transaction{tx, traits})
 		if err := w.requireOwner(q.LockInstallation(ctx)); err != nil {
 			return err
 		}
 		return f(ctx, q)
 	})
+	if isStaleConnection(err) {
+		closeWithin(ctx, conn.Conn())
+	}
+	return err
 }

@@ -100,6 +100,7 @@ func testDefaultVersion(t *testing.T, b subjectTest) {
 
 func testWithdrawal(t *testing.T, b subjectTest) {
 	secret := b.newPublication(handover, "u1", 1, "the password is hunter2")
+	secret.Provenance = store.Provenance{Manager: "kubectl", Tracking: "argocd:app", SourceRevision: "hunter2", Message: "set hunter2"}
 	b.mustPublish(secret)
 	b.mustPublish(b.newPublication(keyOf("copy"), "u2", 1, "{{> handover}}"))
 	p := b.newPublication(handover, "u1", 2, "no password")
@@ -114,6 +115,8 @@ func testWithdrawal(t *testing.T, b subjectTest) {
 	require.NoError(b, err)
 	requireEqual(b, "withdrawn in the history", []bool{false, true}, []bool{versions[0].Withdrawn, versions[1].Withdrawn})
 	requireEqual(b, "its digest stays", secret.Compiled.Digest, versions[1].Digest)
+	requireEqual(b, "what was said of it goes, who wrote it stays",
+		store.Provenance{Manager: "kubectl", Tracking: "argocd:app"}, versions[1].Provenance)
 
 	back := b.newPublication(handover, "u1", 3, "the password is hunter2")
 	requireEqual(b, "the number is burnt", int64(3), b.mustPublish(back).Version)

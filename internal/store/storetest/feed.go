@@ -144,6 +144,27 @@ func testList(t *testing.T, b subjectTest) {
 	}}}, page)
 }
 
+func testListNamespaces(t *testing.T, b subjectTest) {
+	namespaces := func() []string {
+		found, err := b.ListNamespaces(b.Context())
+		require.NoError(b, err)
+		return found
+	}
+	requireEqual(b, "nothing", nil, namespaces())
+	for _, k := range []store.Key{
+		{Namespace: "b", Name: "x"}, {Namespace: "a-b", Name: "x"}, {Namespace: "a", Name: "x"}, {Namespace: "a", Name: "y"}, {Namespace: "gone", Name: "x"},
+	} {
+		b.mustPublish(b.newPublication(k, "u", 1, "text"))
+	}
+	for namespace, exposure := range map[string]store.Exposure{"fragments": store.Fragment, "unlisted": store.Unlisted} {
+		p := b.newPublication(store.Key{Namespace: namespace, Name: "x"}, "u", 1, "hidden")
+		p.Exposure = exposure
+		b.mustPublish(p)
+	}
+	require.NoError(b, b.Remove(b.Context(), store.Key{Namespace: "gone", Name: "x"}, "u", false))
+	requireEqual(b, "those with listed prompts", []string{"a", "a-b", "b"}, namespaces())
+}
+
 func (b subjectTest) listAll(scope store.Scope, limit int) []store.Key {
 	b.Helper()
 	var keys []store.Key
@@ -160,6 +181,32 @@ func (b subjectTest) listAll(scope store.Scope, limit int) []store.Key {
 			b.Fatalf("a page of %d has %d prompts and says that there are more", limit, len(page.Prompts))
 		}
 	}
+}
+
+// testProvenance: a version that an include made of an object nobody changed has no author, and no message of one.
+func testProvenance(t *testing.T, b subjectTest) {
+	written := store.Provenance{Manager: "kubectl", SourceRevision: "main", Message: "why", ChangedBy: "agent"}
+	publish := func(generation int64) {
+		t.Helper()
+		p := b.newPublication(handover, "u1", generation, "top {{> style}}")
+		p.Provenance = written
+		b.mustPublish(p)
+	}
+	b.mustPublish(b.newPublication(keyOf("style"), "s", 1, "plain"))
+	publish(1)
+	b.mustPublish(b.newPublication(keyOf("style"), "s", 2, "fancy"))
+	publish(1)
+	b.mustPublish(b.newPublication(keyOf("style"), "s", 3, "plain again"))
+	publish(2) // somebody wrote meanwhile
+	versions, err := b.ListVersions(b.Context(), handover, 0, 10)
+	require.NoError(b, err)
+	var got []store.Provenance
+	for _, v := range versions {
+		got = append(got, v.Provenance)
+	}
+	requireEqual(b, "provenance, newest first", []store.Provenance{
+		written, {SourceRevision: "main", Cause: "included prompts changed: style from version 1 to 2"}, written,
+	}, got)
 }
 
 func testHistory(t *testing.T, b subjectTest) {

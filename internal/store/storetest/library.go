@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -38,8 +39,12 @@ func RunLibrary(t *testing.T, open func(t *testing.T) (Subject, Library)) {
 		"words are taken as web searches take them":    testWebSearch,
 		"what contains the text is found":              testContained,
 		"a search sees every prompt":                   testSearchAll,
+		"a search for too many words is refused":       testTooManyWords,
+		"a search sees all of a long text":             testSearchLongTexts,
+		"a search takes any text":                      testSearchManyWords,
 		"an erased text is not found":                  testSearchErased,
 		"statistics count what is listed":              testStats,
+		"statistics name the most frequent":            testStatsOfMany,
 		"near-duplicates are found by their text":      testSimilar,
 		"names and namespaces complete":                testCompletions,
 		"a name is taken by what lives or lived there": testNameTaken,
@@ -205,6 +210,31 @@ func testStats(t *testing.T, b subjectTest) {
 		require.NoError(b, err)
 		requireEqual(b, name, tc.want, got)
 	}
+}
+
+// testStatsOfMany has more tags than are counted by name.
+func testStatsOfMany(t *testing.T, b subjectTest) {
+	want := store.Stats{Categories: map[string]int64{}, Tags: map[string]int64{}}
+	for i := range store.MaxCountedNames/prompt.MaxTags + 3 {
+		var tags []string
+		for j := range prompt.MaxTags - 1 {
+			tags = append(tags, fmt.Sprintf("tag-%02d-%02d", i, j))
+			want.Tags[tags[j]] = 1
+		}
+		b.newDescribed(store.Key{Namespace: "a", Name: fmt.Sprint("p", i)}, prompt.Spec{Tags: append(tags, "z-every")}, "text")
+		want.Total++
+	}
+	want.Templates, want.Tags["z-every"] = want.Total, want.Total
+	for _, rare := range store.SortByCount(want.Tags)[min(len(want.Tags), store.MaxCountedNames):] {
+		delete(want.Tags, rare)
+		want.OtherTags++
+	}
+	if want.OtherTags == 0 {
+		t.Fatal("all are counted")
+	}
+	got, err := b.Stats(b.Context(), all)
+	require.NoError(b, err)
+	requireEqual(b, "of many", want, got)
 }
 
 func testCompletions(t *testing.T, b subjectTest) {

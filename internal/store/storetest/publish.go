@@ -42,7 +42,7 @@ func testFirstPublish(t *testing.T, b subjectTest) {
 	digest, err := prompt.DigestOf(&served.Document)
 	require.NoError(b, err)
 	requireEqual(b, "digest of what came back", p.Compiled.Digest, digest)
-	requireEqual(b, "feed", store.Feed{Epoch: before.Epoch, Revision: before.Revision + 1}, b.currentFeed())
+	requireEqual(b, "feed", store.Feed{Epoch: before.Epoch, Revision: before.Revision + 1, Server: before.Server}, b.currentFeed())
 }
 
 func testEqualPublish(t *testing.T, b subjectTest) {
@@ -179,6 +179,39 @@ func testLostNumbers(t *testing.T, b subjectTest) {
 			b.Errorf("%s: got version %d (new %t), want %d (new %t)", step.name, got.Version, got.NewVersion, step.want, step.stored)
 		}
 	}
+}
+
+// testHistoryBytes: of versions that are too long together the oldest go, but none that somebody needs.
+func testHistoryBytes(t *testing.T, b subjectTest) {
+	kilobyte := strings.Repeat("x", 1000)
+	b.mustPublish(b.newPublication(handover, "u1", 1, "v1"+kilobyte))
+	b.mustPublish(b.newPublication(keyOf("dependent"), "u9", 1, "{{> handover@1}}"))
+	for generation := int64(2); generation <= 7; generation++ {
+		p := b.newPublication(handover, "u1", generation, "v"+string(rune('0'+generation))+kilobyte)
+		p.Channels = []store.ChannelRule{{Name: "beta", Version: 2}}
+		p.HistoryLimit, p.HistoryBytes = 100, 4*1002
+		if generation == 7 {
+			p.Withdrawn = []int64{6}
+		}
+		b.mustPublish(p)
+	}
+	versions, err := b.ListVersions(b.Context(), handover, 0, 100)
+	require.NoError(b, err)
+	var left []int64
+	for _, v := range versions {
+		left = append(left, v.Version)
+	}
+	requireEqual(b, "left: as many of the newest as fit, a withdrawn one, a channel's and a pinned one", []int64{7, 6, 5, 4, 2, 1}, left)
+
+	feed := b.currentFeed()
+	again := b.newPublication(handover, "u1", 8, "v7"+kilobyte)
+	again.Channels, again.Withdrawn, again.HistoryLimit = []store.ChannelRule{{Name: "beta", Version: 2}}, []int64{6}, 100
+	b.mustPublish(again)
+	requireEqual(b, "revision of an equal publish", feed, b.currentFeed())
+	again.Owner.Generation, again.HistoryBytes = 9, 1
+	b.mustPublish(again)
+	b.requireNotServed(handover, atVersion(5), store.ErrNotFound)
+	requireEqual(b, "the newest is kept, however long", "v7"+kilobyte, b.servedText(handover, bare))
 }
 
 func testHistoryLimit(t *testing.T, b subjectTest) {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -71,6 +72,43 @@ func testWebSearch(t *testing.T, b subjectTest) {
 		`"unfinished release`:          nil,
 	} {
 		b.requireFound(text, textQuery(text), keysNamed(want...))
+	}
+}
+
+// testSearchLongTexts finds every word of a text as long as texts may be; words next to each other only in its first part.
+func testSearchLongTexts(t *testing.T, b subjectTest) {
+	const filler = "Consequently, interdepartmental correspondence: "
+	before := "Okapi tapir. " + strings.Repeat(filler, 200_000/len(filler)+1)
+	after := strings.Repeat(filler, 60_000/len(filler)) + "at last a gnu"
+	b.newDescribed(keyOf("long"), prompt.Spec{Title: "T"}, before+"\nzebra or a quagga bongo, "+after)
+	b.newDescribed(keyOf("short"), prompt.Spec{Title: "Zebra"}, "not a horse")
+	for query, want := range map[string][]string{
+		"quagga zebra":        {"long"},
+		"Okapi gnu":           {"long"},
+		"zebra":               {"short", "long"},
+		"zebra -quagga":       {"short"},
+		"zebra horse":         {"short"},
+		`"okapi tapir" gnu`:   {"long"},
+		`"quagga bongo"`:      nil, // documented
+		"quagga bongo":        {"long"},
+		"a quagga bongo, con": {"long"}, // what is contained is found anywhere
+	} {
+		b.requireFound(query, textQuery(query), keysNamed(want...))
+	}
+}
+
+// testSearchManyWords has more different words than an index holds: the prompt is stored, and found by its first and by
+// what it contains.
+func testSearchManyWords(t *testing.T, b subjectTest) {
+	for name, text := range map[string]string{
+		"letters":   numbered(prompt.MaxText-100, "%c%c ", 4),
+		"compounds": numbered(prompt.MaxText-100, "%c-%c-", 4),
+		"wide":      wide(prompt.MaxText - 100),
+	} {
+		k := keyOf(name)
+		b.newDescribed(k, prompt.Spec{Title: "T", Syntax: prompt.Plain}, "zebra"+name+" "+text+" quagga"+name)
+		b.requireFound(name, textQuery("zebra"+name), []store.Key{k})
+		b.requireFound(name+", contained", textQuery("uagga"+name), []store.Key{k})
 	}
 }
 

@@ -35,6 +35,7 @@ type Reader interface {
 	Get(ctx context.Context, key store.Key, sel prompt.Selector) (store.Version, error)
 	List(ctx context.Context, q store.ListQuery) (store.ListPage, error)
 	Count(ctx context.Context, scope store.Scope) (int64, error)
+	ListNamespaces(ctx context.Context) ([]string, error)
 	ListVersions(ctx context.Context, key store.Key, before int64, limit int) ([]store.VersionInfo, error)
 }
 
@@ -55,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"what cannot be stored is refused":         testUnstorable,
 		"a lost database gives the same numbers":   testLostNumbers,
 		"the history limit drops the oldest":       testHistoryLimit,
+		"the history is limited in bytes":          testHistoryBytes,
 		"concurrent publishes of one generation":   testConcurrentPublishes,
 		"concurrent generations leave the highest": testConcurrentGenerations,
 		"the fence":                                  testFence,
@@ -79,7 +81,9 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"mutual includers publish side by side":      testMutualIncluders,
 		"the feed has no gaps and is in order":       testFeedOrder,
 		"lists page through what is listed":          testList,
+		"namespaces are those with listed prompts":   testListNamespaces,
 		"versions are a history":                     testHistory,
+		"a version says what made it":                testProvenance,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

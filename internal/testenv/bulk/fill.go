@@ -118,8 +118,8 @@ var inserts = []string{
 	        now() - place * interval '1 second'
 	   from staged
 	  order by md5(place::text)`,
-	`insert into prompt_versions (prompt_id, version, digest, document, source, content, tags, variables)
-	 select p.id, 1, s.digest, s.document, s.source, s.content, s.tags, s.variables
+	`insert into prompt_versions (prompt_id, version, digest, document, source, content, tags, variables, bytes)
+	 select p.id, 1, s.digest, s.document, s.source, s.content, s.tags, s.variables, octet_length(s.content)
 	   from staged s
 	   join prompts p using (namespace, name)`,
 	`insert into prompt_search (prompt_id, version, title, about, words, written, tags, metadata)

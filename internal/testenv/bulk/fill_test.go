@@ -75,7 +75,7 @@ func comparableRows(t *testing.T, opts postgres.Options) []string {
 func TestSet_Text(t *testing.T) {
 	t.Parallel()
 	got := Set{Prompts: 1, Words: 3}.Text(0, "INC-1")
-	if want := "Prompt 0 on INC-1, case0."; got[:len(want)] != want {
+	if want := "Prompt 0 on INC-1, case0, matter000000."; got[:len(want)] != want {
 		t.Errorf("got %q, want %q…", got, want)
 	}
 }

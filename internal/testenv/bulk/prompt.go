@@ -6,6 +6,9 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -21,6 +24,9 @@ const (
 
 // RareWord returns a word that stands in the text of prompt i and of no more than PromptsPerRareWord others.
 func RareWord(i int) string { return fmt.Sprintf("case%d", i/PromptsPerRareWord) }
+
+// OwnWord returns a word that stands in the text of prompt i and of no other.
+func OwnWord(i int) string { return fmt.Sprintf("matter%06d", i) }
 
 // Set is a number of prompts.
 type Set struct {
@@ -47,7 +53,7 @@ func (c Set) Text(i int, ticket string) string {
 func (c Set) templateText(i int) string {
 	random := rand.New(rand.NewPCG(1, uint64(i)))
 	var text strings.Builder
-	fmt.Fprintf(&text, "Prompt %d on {{ticket}}, %s.", i, RareWord(i))
+	fmt.Fprintf(&text, "Prompt %d on {{ticket}}, %s, %s.", i, RareWord(i), OwnWord(i))
 	for range c.Words/3 + random.IntN(c.Words*4/3+1) {
 		text.WriteByte(' ')
 		text.WriteString(vocabularyWord(int(math.Pow(random.Float64(), 3) * vocabulary)))
@@ -62,6 +68,20 @@ func vocabularyWord(n int) string {
 	const syllables = "babedakefigohujalomenoparisutevo"
 	syllable := func(n int) string { return syllables[n*2 : n*2+2] }
 	return syllable(n%16) + syllable(n/16%16) + syllable(n/256)
+}
+
+// Object returns prompt i as an object that compiles to it.
+func (c Set) Object(i int) v1alpha1.Prompt {
+	spec, key := c.promptSpec(i), c.Key(i)
+	p := v1alpha1.Prompt{Spec: v1alpha1.PromptSpec{
+		Title: spec.Title, Description: spec.Description, Category: spec.Category, Tags: spec.Tags,
+		Metadata: &runtime.RawExtension{Raw: spec.Metadata}, Syntax: v1alpha1.Syntax(spec.Syntax), Text: spec.Messages[0].Text,
+	}}
+	p.APIVersion, p.Kind, p.Namespace, p.Name = v1alpha1.GroupVersion.String(), "Prompt", key.Namespace, key.Name
+	for _, a := range spec.Arguments {
+		p.Spec.Arguments = append(p.Spec.Arguments, v1alpha1.Argument{Name: a.Name, Description: a.Description, Enum: a.Enum, Default: a.Default})
+	}
+	return p
 }
 
 func (c Set) promptSpec(i int) prompt.Spec {

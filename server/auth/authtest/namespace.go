@@ -6,6 +6,7 @@ package authtest
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -23,6 +24,10 @@ func (o OnlyNamespace) Authorize(_ context.Context, _ auth.Identity, _ auth.Verb
 }
 
 // VisibleNamespaces implements auth.Authorizer.
-func (o OnlyNamespace) VisibleNamespaces(context.Context, auth.Identity) (store.Scope, error) {
-	return store.Scope{Namespaces: []string{o.Namespace}}, nil
+func (o OnlyNamespace) VisibleNamespaces(ctx context.Context, _ auth.Identity, candidates auth.Candidates) (auth.Visible, error) {
+	namespaces, err := candidates(ctx)
+	if err != nil || !slices.Contains(namespaces, o.Namespace) {
+		return auth.Visible{}, err
+	}
+	return auth.Visible{Scope: store.Scope{Namespaces: []string{o.Namespace}}}, nil
 }

@@ -22,6 +22,22 @@ func (a *Author) RunController(owned ...store.Key) {
 	for _, key := range owned {
 		others[key] = true
 	}
+	a.runOnOpenChanges(func(ctx context.Context, request store.OpenChange) error {
+		return a.applyChange(ctx, request, others[request.Key])
+	})
+}
+
+// RefuseChanges refuses all change requests until the test ends.
+func (a *Author) RefuseChanges(reason, message string) {
+	a.tb.Helper()
+	a.runOnOpenChanges(func(ctx context.Context, request store.OpenChange) error {
+		return a.writer.FinalizeChange(ctx, request, store.ChangeRefused, reason, message)
+	})
+}
+
+// runOnOpenChanges calls process with the request of each prompt whose turn it is, again and again until the test ends.
+func (a *Author) runOnOpenChanges(process func(context.Context, store.OpenChange) error) {
+	a.tb.Helper()
 	ctx, end := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	a.tb.Cleanup(func() { end(); <-ended })
@@ -30,7 +46,7 @@ func (a *Author) RunController(owned ...store.Key) {
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			if err := a.applyOpenChanges(ctx, others); err != nil && ctx.Err() == nil {
+			if err := a.processOpenChanges(ctx, process); err != nil && ctx.Err() == nil {
 				a.tb.Errorf("carry out change requests: %v", err)
 				return
 			}
@@ -51,7 +67,7 @@ func (a *Author) CountOpenChanges() int {
 	return len(keys)
 }
 
-func (a *Author) applyOpenChanges(ctx context.Context, others map[store.Key]bool) error {
+func (a *Author) processOpenChanges(ctx context.Context, process func(context.Context, store.OpenChange) error) error {
 	keys, err := a.writer.PromptsWithOpenChanges(ctx, 100)
 	if err != nil {
 		return err
@@ -59,7 +75,7 @@ func (a *Author) applyOpenChanges(ctx context.Context, others map[store.Key]bool
 	for _, key := range keys {
 		request, err := a.writer.NextChange(ctx, key)
 		if err == nil {
-			err = a.applyChange(ctx, request, others[key])
+			err = process(ctx, request)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err

@@ -89,6 +89,13 @@ func (s *Source) Feed(context.Context) (store.Feed, error) {
 	return s.feed, s.err
 }
 
+// CursorKey implements catalog.Source.
+func (s *Source) CursorKey(context.Context) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return make([]byte, 32), s.err
+}
+
 // ChangedSince implements catalog.Source.
 func (s *Source) ChangedSince(_ context.Context, after int64, limit int) ([]store.ChangedKey, error) {
 	s.mu.Lock()
@@ -101,6 +108,12 @@ func (s *Source) ChangedSince(_ context.Context, after int64, limit int) ([]stor
 	}
 	slices.SortFunc(changes, func(a, b store.ChangedKey) int { return cmp.Compare(a.Revision, b.Revision) })
 	return changes[:min(limit, len(changes))], s.err
+}
+
+// ListenChanges implements catalog.Source.
+func (s *Source) ListenChanges(ctx context.Context, _ func(id string)) error {
+	<-ctx.Done()
+	return nil
 }
 
 // Listen implements catalog.Source.
@@ -167,6 +180,17 @@ func (s *Source) Count(_ context.Context, scope store.Scope) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return int64(len(s.listedKeys(scope))), s.err
+}
+
+// ListNamespaces implements catalog.Source.
+func (s *Source) ListNamespaces(context.Context) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var namespaces []string
+	for _, key := range s.listedKeys(store.Scope{All: true}) {
+		namespaces = append(namespaces, key.Namespace)
+	}
+	return slices.Compact(namespaces), s.err
 }
 
 // listedKeys returns the keys in a scope, in order. It runs under the lock.

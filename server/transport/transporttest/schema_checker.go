@@ -196,6 +196,7 @@ type checkedResponse struct {
 	header           http.Header
 	asked, answered  bytes.Buffer
 	method, revision string
+	cut              bool // the client took no more of it
 }
 
 func (s *checkedResponse) Unwrap() http.ResponseWriter { return s.ResponseWriter }
@@ -222,12 +223,14 @@ func (s *checkedResponse) Write(b []byte) (int, error) {
 			s.answered = *bytes.NewBuffer(rest)
 		}
 	}
-	return s.ResponseWriter.Write(b)
+	n, err := s.ResponseWriter.Write(b)
+	s.cut = s.cut || err != nil
+	return n, err
 }
 
 // checkBody checks an answer that is no stream. Text is for people whose request was no message.
 func (s *checkedResponse) checkBody() {
-	if s.Header().Get("Content-Type") == "application/json" {
+	if s.Header().Get("Content-Type") == "application/json" && !s.cut {
 		s.checkMessage(s.answered.Bytes())
 	}
 }

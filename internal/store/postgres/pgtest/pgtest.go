@@ -45,7 +45,7 @@ var server struct {
 
 // Main runs the tests of a package, stops the server if one was started, and fails when a goroutine
 // is left behind. It returns the exit code.
-func Main(m *testing.M) int {
+func Main(m interface{ Run() int }) int {
 	code := m.Run()
 	if server.Postgres != nil {
 		server.Stop()
@@ -87,9 +87,15 @@ func AsSuperuser(t testing.TB, owner postgres.Options) postgres.Options {
 // NewBlank makes a database without schema, reached as its owner.
 func NewBlank(t testing.TB) postgres.Options {
 	t.Helper()
+	return NewBlankEncoded(t, "UTF8")
+}
+
+// NewBlankEncoded makes a database without schema in an encoding.
+func NewBlankEncoded(t testing.TB, encoding string) postgres.Options {
+	t.Helper()
 	templateName(t)
 	name := "lectern_" + strings.ToLower(rand.Text())
-	execAsSuperuser(t, fmt.Sprintf("create database %s owner %s", name, Owner))
+	execAsSuperuser(t, fmt.Sprintf("create database %s owner %s encoding '%s' locale 'C' template template0", name, Owner, encoding))
 	t.Cleanup(func() { execAsSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
 	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test"}
 }

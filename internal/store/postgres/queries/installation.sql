@@ -37,3 +37,110 @@ select next.epoch, coalesce(pg_notify('lectern', next.revision::text)::text, '')
 select coalesce(max(version_id), 0)::bigint as version
   from goose_db_version
  where is_applied;
+
+-- name: LiftTimeouts :exec
+-- Of this transaction, which is idle while others migrate or it does.
+select set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+       set_config('idle_in_transaction_session_timeout', '0', true);
+
+-- name: LimitLockWait :exec
+select set_config('lock_timeout', (@milliseconds::bigint)::text, true);
+
+-- name: LockEarlierReleases :exec
+-- They migrate under this lock, which any role may take.
+select pg_advisory_xact_lock(@id);
+
+-- name: LockMigrations :exec
+-- Two of this kind exclude each other and nothing else that a migration does; the servers' role, which may only read the
+-- table, can neither take it nor keep it from being taken.
+lock table goose_db_version in share update exclusive mode;
+
+-- name: MigrationLockHolders :many
+select a.pid::integer as pid, coalesce(a.usename::text, '')::text as role, coalesce(a.application_name, '')::text as application,
+       coalesce(extract(epoch from clock_timestamp() - a.xact_start), -1)::double precision as seconds
+  from pg_catalog.pg_locks l
+  join pg_catalog.pg_stat_activity a on a.pid = l.pid
+ where l.granted and a.pid <> pg_backend_pid()
+   and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+   and (l.locktype = 'advisory' and l.objsubid = 1 and l.classid::bigint = @id::bigint >> 32 and l.objid::bigint = @id::bigint & 4294967295
+        or l.relation = to_regclass(nullif(@version_table::text, ''))::oid and l.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
+ order by 1;
+
+-- name: MigrationBlockers :many
+-- Who keeps the migrations waiting, and how long already. The view is read once a transaction unless it is told.
+with cleared as materialized (
+  select pg_stat_clear_snapshot() is null as done
+), waiting as (
+  select w.pid, max(extract(epoch from clock_timestamp() - w.waitstart)) as seconds
+    from cleared, pg_catalog.pg_locks w
+    join pg_catalog.pg_stat_activity o on o.pid = w.pid
+   where not w.granted and o.datname = current_database() and o.usename = session_user and o.application_name = @application::text
+   group by w.pid
+)
+select a.pid::integer as pid, coalesce(a.usename::text, '')::text as role, coalesce(a.application_name, '')::text as application,
+       coalesce(extract(epoch from clock_timestamp() - a.xact_start), -1)::double precision as seconds,
+       coalesce(max(waiting.seconds), 0)::double precision as waited
+  from waiting
+  join pg_catalog.pg_stat_activity a on a.pid = any(pg_blocking_pids(waiting.pid))
+ group by a.pid, a.usename, a.application_name, a.xact_start
+ order by a.pid;
+
+-- name: EndSessions :execrows
+-- Those of the servers' role, and of roles that log in as its members, where this one is a member of them; it may not end any other's.
+select pg_terminate_backend(a.pid)
+  from pg_catalog.pg_stat_activity a
+  join pg_catalog.pg_roles r on r.oid = a.usesysid
+ where a.pid = any(@pids::integer[]) and not r.rolsuper and a.pid <> pg_backend_pid() and pg_has_role(r.oid, 'USAGE')
+   and (r.rolname = @role::text
+        or r.rolname <> session_user and exists(select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                                                 where m.member = r.oid and g.rolname = @role::text));
+
+-- name: SearchOnly :exec
+-- Names are looked up in one schema, until the transaction ends.
+select set_config('search_path', quote_ident(@schema::text), true);
+
+-- name: DescribeServerRole :one
+-- What the servers' role, and those that log in as its members, may do beside what it is granted, and what this role may do about it.
+with servers as materialized (
+  select r.oid, r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolcanlogin, r.rolconnlimit
+    from pg_catalog.pg_roles r
+   where r.rolname = @role::text
+      or r.rolname <> session_user and exists(select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                                               where m.member = r.oid and g.rolname = @role::text and pg_has_role(r.oid, g.oid, 'USAGE'))
+)
+select coalesce(bool_or(r.rolsuper), false)::boolean as is_superuser, coalesce(bool_or(r.rolcreaterole), false)::boolean as creates_roles,
+       coalesce(bool_or(r.rolcreatedb), false)::boolean as creates_databases, coalesce(bool_or(r.rolreplication), false)::boolean as replicates,
+       coalesce(bool_or(r.rolcanlogin and r.rolconnlimit < 0), false)::boolean as takes_connections,
+       coalesce(bool_or(has_database_privilege(r.oid, current_database(), 'CREATE')), false)::boolean as creates_schemas,
+       coalesce(bool_or(has_database_privilege(r.oid, current_database(), 'TEMPORARY')), false)::boolean as creates_temporary_tables,
+       coalesce(bool_or(has_schema_privilege(r.oid, current_schema(), 'CREATE')), false)::boolean as creates_tables,
+       exists(select from pg_catalog.pg_proc f, servers v where f.proname = 'lo_create' and has_function_privilege(v.oid, f.oid, 'EXECUTE'))::boolean as creates_large_objects,
+       exists(select from pg_catalog.pg_proc f, servers v where f.proname = 'pg_advisory_lock' and has_function_privilege(v.oid, f.oid, 'EXECUTE'))::boolean as takes_advisory_locks,
+       exists(select from pg_catalog.pg_proc f, servers v where f.proname = 'pg_logical_emit_message' and has_function_privilege(v.oid, f.oid, 'EXECUTE'))::boolean as writes_messages,
+       coalesce(bool_or(has_language_privilege(r.oid, 'plpgsql', 'USAGE')), false)::boolean as writes_code,
+       coalesce((select string_agg(distinct g.rolname, ', ' order by g.rolname)
+                   from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                  where m.member in (select v.oid from servers v) and g.rolname <> @role::text), '')::text as member_of,
+       coalesce(bool_and(pg_has_role(r.oid, 'USAGE')) filter (where r.rolcanlogin), true)::boolean as is_ours
+  from servers r;
+
+-- name: CountSessions :one
+-- Sessions of a role in this database. Everybody may see whose a session is.
+select count(*)::integer as sessions
+  from pg_catalog.pg_stat_activity a
+ where a.datname = current_database() and a.usename = @role::text and a.pid <> pg_backend_pid();
+
+-- name: EndLongTransactions :many
+-- Those of the servers' role, and of roles that log in as its members, in every database, where this one is a member of them.
+with long as materialized (
+  select a.pid, a.usename, extract(epoch from clock_timestamp() - a.xact_start) as seconds
+    from pg_catalog.pg_stat_activity a
+    join pg_catalog.pg_roles r on r.oid = a.usesysid
+   where not r.rolsuper and pg_has_role(r.oid, 'USAGE')
+     and (r.rolname = @role::text
+          or r.rolname <> session_user and exists(select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                                                   where m.member = r.oid and g.rolname = @role::text))
+     and a.xact_start < clock_timestamp() - make_interval(secs => @older_than_seconds)
+)
+select long.pid::integer as pid, coalesce(long.usename::text, '')::text as role, long.seconds::double precision as seconds, pg_terminate_backend(long.pid)::boolean as ended
+  from long;

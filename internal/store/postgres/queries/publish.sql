@@ -27,6 +27,8 @@ select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::
        coalesce(p.default_version, 0)::bigint as default_version,
        array(select v.version from prompt_versions v
               where v.prompt_id = p.id and v.withdrawn_at is null order by v.version desc)::bigint[] as served,
+       array(select coalesce(v.bytes, pg_column_size(v.document)) from prompt_versions v
+              where v.prompt_id = p.id and v.withdrawn_at is null order by v.version desc)::bigint[] as served_bytes,
        array(select v.version from prompt_versions v
               where v.prompt_id = p.id and v.withdrawn_at is not null order by v.version desc)::bigint[] as withdrawn,
        array(select c.name from prompt_channels c
@@ -40,7 +42,7 @@ select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::
 
 -- name: CurrentFragmentVersions :many
 -- What each include would take now; a choice that is gone has no row.
-select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen
+select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen, v.digest
   from (select unnest(@names::text[]) as name, unnest(@versions::bigint[]) as version, unnest(@channels::text[]) as channel) r
   join prompts p on p.namespace = @namespace and p.name = r.name and p.deleted_at is null
   left join prompt_channels c on c.prompt_id = p.id and c.name = r.channel
@@ -58,8 +60,8 @@ select r.name::text as name, r.version::bigint as version, r.channel::text as ch
    and v.version = case when r.version > 0 then r.version when r.channel <> '' then c.version else p.default_version end;
 
 -- name: InsertVersion :exec
-insert into prompt_versions (prompt_id, version, digest, document, includes, source, content, tags, variables, provenance)
-values (@prompt_id, @version, @digest, @document, @includes, @source, @content, @tags, @variables, @provenance);
+insert into prompt_versions (prompt_id, version, digest, document, includes, source, content, tags, variables, provenance, bytes)
+values (@prompt_id, @version, @digest, @document, @includes, @source, @content, @tags, @variables, @provenance, @bytes::bigint);
 
 -- name: MoveChannels :exec
 -- A version of 0 is none. The moves of latest are the history of the versions and not written twice.

@@ -50,6 +50,29 @@ select count(*)
  where exposure = 'Listed' and deleted_at is null and default_version is not null
    and namespace = any(@namespaces::text[]);
 
+-- name: ListNamespaces :many
+-- One look into the index for each namespace, however many prompts are in it.
+with recursive listed (namespace) as (
+  (select p.namespace
+     from prompts p
+    where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+    order by p.namespace
+    limit 1)
+  union all
+  select (select p.namespace
+            from prompts p
+           where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+             and p.namespace > listed.namespace
+           order by p.namespace
+           limit 1)
+    from listed
+   where listed.namespace is not null
+)
+select listed.namespace::text as namespace
+  from listed
+ where listed.namespace is not null
+ order by listed.namespace;
+
 -- name: ListVersions :many
 select v.version, v.digest, v.published_at, v.provenance, (v.withdrawn_at is not null)::boolean as withdrawn,
        array(select c.name from prompt_channels c

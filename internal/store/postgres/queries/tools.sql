@@ -12,20 +12,32 @@ select p.exposure, (c.name is not null)::boolean as channel_known, p.created_at,
  where p.namespace = @namespace and p.name = @name and p.deleted_at is null;
 
 -- name: CountByLabel :many
--- One statement, so that the counts are of one moment.
+-- One statement, so that the counts are of one moment. Of categories and tags the most frequent, and how many there are.
 with listed as materialized (
   select p.category, p.is_template, p.tags
     from prompts p
    where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
      and (@everywhere::boolean or p.namespace = any(@namespaces::text[]))
+), category as materialized (
+  select listed.category as name, count(*) as n from listed where listed.category <> '' group by listed.category
+), tag as materialized (
+  select tag.name, count(*) as n from listed cross join unnest(listed.tags) as tag (name) group by tag.name
+), frequent_category as (
+  select category.name, category.n from category order by category.n desc, category.name collate "C" limit @max_names
+), frequent_tag as (
+  select tag.name, tag.n from tag order by tag.n desc, tag.name collate "C" limit @max_names
 )
 select 'total' as what, '' as name, count(*) as n from listed
 union all
 select 'templates', '', count(*) from listed where listed.is_template
 union all
-select 'category', listed.category, count(*) from listed where listed.category <> '' group by listed.category
+select 'categories', '', count(*) from category
 union all
-select 'tag', tag.name, count(*) from listed cross join unnest(listed.tags) as tag (name) group by tag.name;
+select 'tags', '', count(*) from tag
+union all
+select 'category', frequent_category.name, frequent_category.n from frequent_category
+union all
+select 'tag', frequent_tag.name, frequent_tag.n from frequent_tag;
 
 -- name: CompleteNames :many
 select p.name, count(*) over () as total

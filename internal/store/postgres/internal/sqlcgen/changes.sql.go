@@ -10,7 +10,7 @@ import (
 )
 
 const appliedChange = `-- name: AppliedChange :one
-select id::text as id, edit, generation
+select id::text as id, subject, action, edit, generation
   from prompt_changes
  where namespace = $1 and name = $2 and action <> 'Delete'
    and (settled_at is null and state = 'Applied' and object_uid = $3 and generation <= $4::bigint
@@ -30,6 +30,8 @@ type AppliedChangeParams struct {
 
 type AppliedChangeRow struct {
 	ID         string
+	Subject    string
+	Action     string
 	Edit       []byte
 	Generation int64
 }
@@ -45,7 +47,13 @@ func (q *Queries) AppliedChange(ctx context.Context, arg AppliedChangeParams) (A
 		arg.LastChange,
 	)
 	var i AppliedChangeRow
-	err := row.Scan(&i.ID, &i.Edit, &i.Generation)
+	err := row.Scan(
+		&i.ID,
+		&i.Subject,
+		&i.Action,
+		&i.Edit,
+		&i.Generation,
+	)
 	return i, err
 }
 
@@ -54,10 +62,10 @@ update prompt_changes c
    set attempt = c.attempt + 1, begun_at = coalesce(c.begun_at, now()), tried_at = now(),
        object_uid = $1, object_version = $2, generation = $3
  where c.id = ($4::text)::uuid and c.state = 'Pending' and c.attempt = $5
-   and c.requested_at >= now() - make_interval(secs => $6)
+   and not change_is_overdue(c.requested_at, coalesce(c.deferred_at, c.begun_at), make_interval(secs => $6))
    and not exists (select from prompt_changes o
                     where o.namespace = c.namespace and o.name = c.name and o.settled_at is null and o.id <> c.id
-                      and (o.begun_at is not null or o.seq < c.seq))
+                      and (o.begun_at is not null or o.seq < c.seq and ($7::boolean or o.proven_at is not null)))
 `
 
 type BeginChangeParams struct {
@@ -67,6 +75,7 @@ type BeginChangeParams struct {
 	ID            string
 	Attempt       int32
 	ExpirySeconds float64
+	WithUnproven  bool
 }
 
 func (q *Queries) BeginChange(ctx context.Context, arg BeginChangeParams) (int64, error) {
@@ -77,6 +86,7 @@ func (q *Queries) BeginChange(ctx context.Context, arg BeginChangeParams) (int64
 		arg.ID,
 		arg.Attempt,
 		arg.ExpirySeconds,
+		arg.WithUnproven,
 	)
 	if err != nil {
 		return 0, err
@@ -139,21 +149,77 @@ func (q *Queries) ChangeOutcomes(ctx context.Context, arg ChangeOutcomesParams) 
 	return items, nil
 }
 
+const countAppliedChanges = `-- name: CountAppliedChanges :one
+select count(*)
+  from prompt_changes
+ where settled_at is null and state = 'Applied' and applied_at >= now() - make_interval(secs => $1)
+`
+
+// Those whose publish is to be expected.
+func (q *Queries) CountAppliedChanges(ctx context.Context, appliedSeconds float64) (int64, error) {
+	row := q.db.QueryRow(ctx, countAppliedChanges, appliedSeconds)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const deferChange = `-- name: DeferChange :exec
+update prompt_changes
+   set deferred_at = now()
+ where deferred_at is null and begun_at is null
+   and id = (select c.id
+               from prompt_changes c
+              where c.namespace = $1 and c.name = $2 and c.settled_at is null
+                and ($3::boolean or c.proven_at is not null or c.begun_at is not null)
+              order by c.begun_at is null, c.seq
+              limit 1)
+`
+
+type DeferChangeParams struct {
+	Namespace    string
+	Name         string
+	WithUnproven bool
+}
+
+func (q *Queries) DeferChange(ctx context.Context, arg DeferChangeParams) error {
+	_, err := q.db.Exec(ctx, deferChange, arg.Namespace, arg.Name, arg.WithUnproven)
+	return err
+}
+
+const deferProofs = `-- name: DeferProofs :exec
+update prompt_changes
+   set proof_tried_at = now()
+ where id = any(($1::text[])::uuid[]) and settled_at is null and proven_at is null
+`
+
+func (q *Queries) DeferProofs(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, deferProofs, ids)
+	return err
+}
+
 const deleteOldChanges = `-- name: DeleteOldChanges :execrows
 delete from prompt_changes
- where id in (select c.id from prompt_changes c
-               where c.settled_at < now() - make_interval(secs => $1)
-               order by c.settled_at
-               limit $2)
+ where id in ((select c.id from prompt_changes c
+                where c.settled_at < now() - make_interval(secs => $1)
+                order by c.settled_at
+                limit $2)
+               union all
+              (select c.id from prompt_changes c
+                where c.proven_at is null and c.state in ('Refused', 'Expired')
+                  and c.settled_at < now() - make_interval(secs => $3)
+                order by c.settled_at
+                limit $2))
 `
 
 type DeleteOldChangesParams struct {
 	OlderThanSeconds float64
 	MaxRows          int32
+	UnprovenSeconds  float64
 }
 
+// What nobody proved to have asked for goes sooner: a server that was taken over can make any number of those.
 func (q *Queries) DeleteOldChanges(ctx context.Context, arg DeleteOldChangesParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteOldChanges, arg.OlderThanSeconds, arg.MaxRows)
+	result, err := q.db.Exec(ctx, deleteOldChanges, arg.OlderThanSeconds, arg.MaxRows, arg.UnprovenSeconds)
 	if err != nil {
 		return 0, err
 	}
@@ -166,7 +232,7 @@ select id::text as id, namespace, name, action, state, version, served, new_vers
         and edit in ($4, erased($4))
         and expected_version = $5)::boolean as same
   from prompt_changes
- where subject = $6
+ where counted_as = any($6::text[])
    and (id = ($7::text)::uuid or idempotency_key = nullif($8::text, ''))
  order by id = ($7::text)::uuid
  limit 1
@@ -178,7 +244,7 @@ type EarlierRequestParams struct {
 	Name            string
 	Edit            []byte
 	ExpectedVersion int64
-	Subject         string
+	CountedAs       []string
 	ID              string
 	IdempotencyKey  string
 }
@@ -205,7 +271,7 @@ func (q *Queries) EarlierRequest(ctx context.Context, arg EarlierRequestParams) 
 		arg.Name,
 		arg.Edit,
 		arg.ExpectedVersion,
-		arg.Subject,
+		arg.CountedAs,
 		arg.ID,
 		arg.IdempotencyKey,
 	)
@@ -229,8 +295,9 @@ func (q *Queries) EarlierRequest(ctx context.Context, arg EarlierRequestParams) 
 const expireChanges = `-- name: ExpireChanges :exec
 with finalized as (
   update prompt_changes
-     set state = 'Expired', reason = $1, message = $2, edit = erased(edit), settled_at = now()
-   where settled_at is null and begun_at is null and requested_at < now() - make_interval(secs => $3)
+     set state = 'Expired', reason = $1, message = $2, edit = erased(edit), sealed = null, settled_at = now()
+   where settled_at is null and begun_at is null
+     and change_is_overdue(requested_at, deferred_at, make_interval(secs => $3))
   returning id
 )
 select pg_notify('lectern_changes', finalized.id::text)
@@ -248,12 +315,74 @@ func (q *Queries) ExpireChanges(ctx context.Context, arg ExpireChangesParams) er
 	return err
 }
 
+const explainUnstored = `-- name: ExplainUnstored :one
+select exists (select from prompt_changes t where t.id = ($1::text)::uuid)::boolean as id_taken,
+       coalesce(missing.message, '')::text as missing, coalesce(missing.age, 0)::double precision as missing_age,
+       waiting.in_namespace, waiting.of_subject, final.in_namespace as final_in_namespace, final.of_subject as final_of_subject
+  from (select count(*) filter (where c.namespace = $2) as in_namespace, count(*) as of_subject
+          from prompt_changes c
+         where c.counted_as = any($3::text[]) and c.settled_at is null) waiting
+ cross join (
+       select count(*) filter (where c.namespace = $2) as in_namespace, count(*) as of_subject
+         from prompt_changes c
+        where c.counted_as = any($3::text[]) and c.settled_at > now() - interval '10 seconds') final
+  left join lateral (
+       select m.message, extract(epoch from now() - m.settled_at) as age
+         from prompt_changes m
+        where $4::text = 'Add' and m.namespace = $2 and m.reason = 'NamespaceMissing'
+          and m.settled_at > now() - make_interval(secs => $5)
+        order by m.settled_at desc
+        limit 1) missing on true
+`
+
+type ExplainUnstoredParams struct {
+	ID             string
+	Namespace      string
+	CountedAs      []string
+	Action         string
+	MissingSeconds float64
+}
+
+type ExplainUnstoredRow struct {
+	IDTaken          bool
+	Missing          string
+	MissingAge       float64
+	InNamespace      int64
+	OfSubject        int64
+	FinalInNamespace int64
+	FinalOfSubject   int64
+}
+
+// Why a request was not stored: of a namespace that is missing what was said then, else how many requests wait, and how many
+// became final in the last ten seconds.
+func (q *Queries) ExplainUnstored(ctx context.Context, arg ExplainUnstoredParams) (ExplainUnstoredRow, error) {
+	row := q.db.QueryRow(ctx, explainUnstored,
+		arg.ID,
+		arg.Namespace,
+		arg.CountedAs,
+		arg.Action,
+		arg.MissingSeconds,
+	)
+	var i ExplainUnstoredRow
+	err := row.Scan(
+		&i.IDTaken,
+		&i.Missing,
+		&i.MissingAge,
+		&i.InNamespace,
+		&i.OfSubject,
+		&i.FinalInNamespace,
+		&i.FinalOfSubject,
+	)
+	return i, err
+}
+
 const finalizeChange = `-- name: FinalizeChange :exec
 with finalized as (
   update prompt_changes
-     set state = $1, reason = $2, message = $3, edit = erased(edit),
-         version = $4, served = $5, new_version = $6, settled_at = now()
-   where id = ($7::text)::uuid and settled_at is null
+     set state = $1, reason = $2, message = $3, edit = erased(edit), sealed = null,
+         idempotency_key = case when not $4::boolean then idempotency_key end,
+         version = $5, served = $6, new_version = $7, settled_at = now()
+   where id = ($8::text)::uuid and settled_at is null
   returning id
 )
 select pg_notify('lectern_changes', finalized.id::text)
@@ -264,19 +393,21 @@ type FinalizeChangeParams struct {
 	State      string
 	Reason     string
 	Message    string
+	FreesKey   bool
 	Version    int64
 	Served     int64
 	NewVersion bool
 	ID         string
 }
 
-// Every request that becomes final wakes the controller for the next one. Servers poll. None leaves the edit: a version may be
-// withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
+// A key is free again where the caller has to ask again with a token of now. Every request that becomes final wakes the controller for the next one, and the server whose caller waits for it. None leaves
+// the edit: a version may be withdrawn, before or after, for a text that is in it, and nobody knows in which it is.
 func (q *Queries) FinalizeChange(ctx context.Context, arg FinalizeChangeParams) error {
 	_, err := q.db.Exec(ctx, finalizeChange,
 		arg.State,
 		arg.Reason,
 		arg.Message,
+		arg.FreesKey,
 		arg.Version,
 		arg.Served,
 		arg.NewVersion,
@@ -291,7 +422,7 @@ with finalized as (
      set state = case action when 'Delete' then 'Published' else 'Conflict' end,
          reason = case action when 'Delete' then '' else $1::text end,
          message = case action when 'Delete' then '' else $2::text end,
-         edit = erased(edit), settled_at = now()
+         edit = erased(edit), sealed = null, settled_at = now()
    where namespace = $3 and name = $4 and object_uid = $5::text and object_uid <> ''
      and settled_at is null and (action = 'Delete' or state = 'Applied')
   returning id
@@ -324,7 +455,7 @@ func (q *Queries) FinalizeChangesOfDeleted(ctx context.Context, arg FinalizeChan
 const hasOverdueChanges = `-- name: HasOverdueChanges :one
 select exists (select from prompt_changes
                 where settled_at is null and begun_at is null
-                  and requested_at < now() - make_interval(secs => $1))::boolean as overdue
+                  and change_is_overdue(requested_at, deferred_at, make_interval(secs => $1)))::boolean as overdue
 `
 
 func (q *Queries) HasOverdueChanges(ctx context.Context, expirySeconds float64) (bool, error) {
@@ -361,7 +492,9 @@ func (q *Queries) LockChange(ctx context.Context, id string) (LockChangeRow, err
 }
 
 const lockChangesOfPrompt = `-- name: LockChangesOfPrompt :exec
-select pg_advisory_xact_lock(hashtextextended('lectern changes of ' || $1::text || '/' || $2::text, 0))
+select from prompt_change_locks
+ where stripe = hashtext($1::text || '/' || $2::text) & 255
+   for update
 `
 
 type LockChangesOfPromptParams struct {
@@ -369,7 +502,7 @@ type LockChangesOfPromptParams struct {
 	Name      string
 }
 
-// Two controllers that begin requests of one prompt at once would not see each other's.
+// Two controllers that begin requests of one prompt at once would not see each other's. Servers cannot lock these rows.
 func (q *Queries) LockChangesOfPrompt(ctx context.Context, arg LockChangesOfPromptParams) error {
 	_, err := q.db.Exec(ctx, lockChangesOfPrompt, arg.Namespace, arg.Name)
 	return err
@@ -377,7 +510,7 @@ func (q *Queries) LockChangesOfPrompt(ctx context.Context, arg LockChangesOfProm
 
 const markChangeApplied = `-- name: MarkChangeApplied :exec
 update prompt_changes
-   set state = 'Applied', applied_at = now(), object_uid = $1, generation = $2
+   set state = 'Applied', applied_at = now(), object_uid = $1, generation = $2, sealed = null
  where id = ($3::text)::uuid and state = 'Pending'
 `
 
@@ -393,14 +526,34 @@ func (q *Queries) MarkChangeApplied(ctx context.Context, arg MarkChangeAppliedPa
 	return err
 }
 
+const markChangeProven = `-- name: MarkChangeProven :execrows
+update prompt_changes
+   set proven_at = now()
+ where id = ($1::text)::uuid and settled_at is null and proven_at is null
+`
+
+// The index of idempotency keys refuses a second one under a caller's key.
+func (q *Queries) MarkChangeProven(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.Exec(ctx, markChangeProven, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const nextChange = `-- name: NextChange :one
-select id::text as id, action, edit, expected_version, subject, state, attempt, object_uid, object_version, generation,
-       (requested_at < now() - make_interval(secs => $1))::boolean as overdue,
-       coalesce(tried_at > now() - make_interval(secs => $2), false)::boolean as may_land,
-       coalesce(applied_at < now() - make_interval(secs => $3), false)::boolean as stuck
-  from prompt_changes
- where namespace = $4 and name = $5 and settled_at is null
- order by begun_at is null, seq
+select c.id::text as id, c.action, c.edit::text as edit, c.expected_version, c.subject, coalesce(c.idempotency_key, '')::text as idempotency_key,
+       c.state, c.attempt, c.object_uid, c.object_version, c.generation,
+       change_is_overdue(c.requested_at, coalesce(c.deferred_at, c.begun_at), make_interval(secs => $1)) as overdue,
+       coalesce(c.tried_at > now() - make_interval(secs => $2), false)::boolean as may_land,
+       coalesce(c.applied_at < now() - make_interval(secs => $3), false)::boolean as stuck,
+       c.sealed, extract(epoch from now() - c.requested_at)::double precision as age, i.id::text as installation, f.epoch
+  from prompt_changes c
+ cross join installation i
+ cross join feed f
+ where c.namespace = $4 and c.name = $5 and c.settled_at is null
+   and ($6::boolean or c.proven_at is not null or c.begun_at is not null)
+ order by c.begun_at is null, c.seq
  limit 1
 `
 
@@ -410,14 +563,16 @@ type NextChangeParams struct {
 	AppliedSeconds float64
 	Namespace      string
 	Name           string
+	WithUnproven   bool
 }
 
 type NextChangeRow struct {
 	ID              string
 	Action          string
-	Edit            []byte
+	Edit            string
 	ExpectedVersion int64
 	Subject         string
+	IdempotencyKey  string
 	State           string
 	Attempt         int32
 	ObjectUid       string
@@ -426,6 +581,10 @@ type NextChangeRow struct {
 	Overdue         bool
 	MayLand         bool
 	Stuck           bool
+	Sealed          []byte
+	Age             float64
+	Installation    string
+	Epoch           int64
 }
 
 func (q *Queries) NextChange(ctx context.Context, arg NextChangeParams) (NextChangeRow, error) {
@@ -435,6 +594,7 @@ func (q *Queries) NextChange(ctx context.Context, arg NextChangeParams) (NextCha
 		arg.AppliedSeconds,
 		arg.Namespace,
 		arg.Name,
+		arg.WithUnproven,
 	)
 	var i NextChangeRow
 	err := row.Scan(
@@ -443,6 +603,7 @@ func (q *Queries) NextChange(ctx context.Context, arg NextChangeParams) (NextCha
 		&i.Edit,
 		&i.ExpectedVersion,
 		&i.Subject,
+		&i.IdempotencyKey,
 		&i.State,
 		&i.Attempt,
 		&i.ObjectUid,
@@ -451,24 +612,38 @@ func (q *Queries) NextChange(ctx context.Context, arg NextChangeParams) (NextCha
 		&i.Overdue,
 		&i.MayLand,
 		&i.Stuck,
+		&i.Sealed,
+		&i.Age,
+		&i.Installation,
+		&i.Epoch,
 	)
 	return i, err
 }
 
 const promptsWithOpenChanges = `-- name: PromptsWithOpenChanges :many
-select first.namespace, first.name
-  from (select distinct on (c.namespace, c.name) c.namespace, c.name, c.seq, c.state, c.applied_at
-          from prompt_changes c
-         where c.settled_at is null
-         order by c.namespace, c.name, c.begun_at is null, c.seq) first
- where first.state = 'Pending' or first.applied_at < now() - make_interval(secs => $1)
- order by first.seq
- limit $2
+with first as (
+  select distinct on (c.namespace, c.name) c.namespace, c.name, c.subject collate "C" as subject, c.seq, c.state, c.begun_at, c.applied_at
+    from prompt_changes c
+   where c.settled_at is null and ($2::boolean or c.proven_at is not null or c.begun_at is not null)
+   order by c.namespace, c.name, c.begun_at is null, c.seq
+), in_namespace as (
+  select namespace, name, subject, row_number() over (partition by subject, namespace order by begun_at is null, seq) as turn
+    from first
+   where first.state = 'Pending' or first.applied_at < now() - make_interval(secs => $3)
+), of_subject as (
+  select namespace, name, row_number() over (partition by subject order by turn, random()) as turn
+    from in_namespace
+)
+select namespace, name
+  from of_subject
+ order by turn, random()
+ limit $1
 `
 
 type PromptsWithOpenChangesParams struct {
-	AppliedSeconds float64
 	MaxRows        int32
+	WithUnproven   bool
+	AppliedSeconds float64
 }
 
 type PromptsWithOpenChangesRow struct {
@@ -478,8 +653,11 @@ type PromptsWithOpenChangesRow struct {
 
 // The prompts whose first request waits for the controller: one that is written is for the publish to make
 // final, and read only when that takes long. What was begun comes first even where an earlier number was committed later.
+// One that was begun was taken without proof, by a controller that asked for none; what became of it has to be found out.
+// Subjects take turns, and within a subject namespaces; in one namespace the oldest request comes first. Of the requests of
+// one turn chance decides: the oldest would be those of the longest queues, again and again.
 func (q *Queries) PromptsWithOpenChanges(ctx context.Context, arg PromptsWithOpenChangesParams) ([]PromptsWithOpenChangesRow, error) {
-	rows, err := q.db.Query(ctx, promptsWithOpenChanges, arg.AppliedSeconds, arg.MaxRows)
+	rows, err := q.db.Query(ctx, promptsWithOpenChanges, arg.MaxRows, arg.WithUnproven, arg.AppliedSeconds)
 	if err != nil {
 		return nil, err
 	}
@@ -498,10 +676,91 @@ func (q *Queries) PromptsWithOpenChanges(ctx context.Context, arg PromptsWithOpe
 	return items, nil
 }
 
+const readProofContext = `-- name: ReadProofContext :one
+select i.id::text as installation, f.epoch, ($1::jsonb)::text as edit
+  from installation i
+ cross join feed f
+`
+
+type ReadProofContextRow struct {
+	Installation string
+	Epoch        int64
+	Edit         string
+}
+
+// What a seal is bound to beside what the request says, and the edit in the words of the database, which are what is read back.
+func (q *Queries) ReadProofContext(ctx context.Context, edit []byte) (ReadProofContextRow, error) {
+	row := q.db.QueryRow(ctx, readProofContext, edit)
+	var i ReadProofContextRow
+	err := row.Scan(&i.Installation, &i.Epoch, &i.Edit)
+	return i, err
+}
+
+const refuseUnproven = `-- name: RefuseUnproven :many
+with finalized as (
+  update prompt_changes c
+     set state = 'Refused', reason = r.reason, message = r.message, edit = erased(c.edit), idempotency_key = null, sealed = null,
+         settled_at = now()
+    from (select unnest($1::text[]) as id, unnest($2::text[]) as reason, unnest($3::text[]) as message) r
+   where c.id = r.id::uuid and c.settled_at is null and c.begun_at is null and c.proven_at is null
+  returning c.id
+)
+select finalized.id::text as id, coalesce(pg_notify('lectern_changes', finalized.id::text)::text, '')::text as notified
+  from finalized
+`
+
+type RefuseUnprovenParams struct {
+	Ids      []string
+	Reasons  []string
+	Messages []string
+}
+
+type RefuseUnprovenRow struct {
+	ID       string
+	Notified string
+}
+
+// Their idempotency keys are free again: nothing shows that they are their subjects'.
+func (q *Queries) RefuseUnproven(ctx context.Context, arg RefuseUnprovenParams) ([]RefuseUnprovenRow, error) {
+	rows, err := q.db.Query(ctx, refuseUnproven, arg.Ids, arg.Reasons, arg.Messages)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RefuseUnprovenRow
+	for rows.Next() {
+		var i RefuseUnprovenRow
+		if err := rows.Scan(&i.ID, &i.Notified); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const requestChange = `-- name: RequestChange :one
-with asked as (
-  insert into prompt_changes (id, namespace, name, action, edit, expected_version, subject, idempotency_key)
-  values (($1::text)::uuid, $2, $3, $4, $5, $6, $7, nullif($8::text, ''))
+with waiting as (
+  select count(*) filter (where c.namespace = $1) as in_namespace, count(*) as of_caller
+    from prompt_changes c
+   where c.counted_as = any($2::text[]) and c.settled_at is null
+), earlier as (
+  select exists(select from prompt_changes c
+                 where c.counted_as = any($2::text[]) and c.idempotency_key = $3::text)::boolean as repeated
+), asked as (
+  insert into prompt_changes (id, namespace, name, action, edit, expected_version, subject, idempotency_key, sealed, token_fingerprint)
+  select ($4::text)::uuid, $1, $5, $6, $7, $8, $9, nullif($3::text, ''),
+         nullif($10::bytea, ''), nullif($11::bytea, '')
+    from waiting, earlier
+   where not earlier.repeated
+     and ($12::bigint = 0 or waiting.of_caller < $12)
+     and ($13::bigint = 0 or waiting.in_namespace < $13)
+     and not ($6 = 'Add' and exists (
+           select from prompt_changes m
+            where m.namespace = $1 and m.reason = 'NamespaceMissing'
+              and m.settled_at > now() - make_interval(secs => $14)))
   on conflict do nothing
   returning id
 )
@@ -510,14 +769,20 @@ select asked.id::text as id, coalesce(pg_notify('lectern_changes', asked.id::tex
 `
 
 type RequestChangeParams struct {
-	ID              string
-	Namespace       string
-	Name            string
-	Action          string
-	Edit            []byte
-	ExpectedVersion int64
-	Subject         string
-	IdempotencyKey  string
+	Namespace        string
+	CountedAs        []string
+	IdempotencyKey   string
+	ID               string
+	Name             string
+	Action           string
+	Edit             []byte
+	ExpectedVersion  int64
+	Subject          string
+	Sealed           []byte
+	TokenFingerprint []byte
+	MaxOfSubject     int64
+	MaxInNamespace   int64
+	MissingSeconds   float64
 }
 
 type RequestChangeRow struct {
@@ -525,19 +790,129 @@ type RequestChangeRow struct {
 	Notified string
 }
 
-// A repeat answers nothing: of the id, or of the subject's idempotency key.
+// Nothing is stored, and nothing answered, for a repeat (of the id, or of the caller's idempotency key), over a quota (zero
+// for none), and where a namespace was found missing lately. Statements that count at the same time do not see each other.
 func (q *Queries) RequestChange(ctx context.Context, arg RequestChangeParams) (RequestChangeRow, error) {
 	row := q.db.QueryRow(ctx, requestChange,
-		arg.ID,
 		arg.Namespace,
+		arg.CountedAs,
+		arg.IdempotencyKey,
+		arg.ID,
 		arg.Name,
 		arg.Action,
 		arg.Edit,
 		arg.ExpectedVersion,
 		arg.Subject,
-		arg.IdempotencyKey,
+		arg.Sealed,
+		arg.TokenFingerprint,
+		arg.MaxOfSubject,
+		arg.MaxInNamespace,
+		arg.MissingSeconds,
 	)
 	var i RequestChangeRow
 	err := row.Scan(&i.ID, &i.Notified)
 	return i, err
+}
+
+const scrubOldSeals = `-- name: ScrubOldSeals :one
+select scrub_old_seals() as scrubbed
+`
+
+func (q *Queries) ScrubOldSeals(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, scrubOldSeals)
+	var scrubbed int64
+	err := row.Scan(&scrubbed)
+	return scrubbed, err
+}
+
+const serveChangeQueue = `-- name: ServeChangeQueue :exec
+update prompt_change_queue
+   set served_since = case when served_at >= now() - make_interval(secs => $1) then served_since else now() end,
+       served_at = now()
+ where exists (select from prompt_changes
+                where settled_at is null and begun_at is null and requested_at < now() - interval '1 minute')
+`
+
+// That a controller serves the queue, and since when without a gap in which requests expire. A queue that is empty within a
+// minute is not worth a row.
+func (q *Queries) ServeChangeQueue(ctx context.Context, expirySeconds float64) error {
+	_, err := q.db.Exec(ctx, serveChangeQueue, expirySeconds)
+	return err
+}
+
+const unprovenChanges = `-- name: UnprovenChanges :many
+with waiting as (
+  select c.id, c.proof_tried_at is not null as tried, row_number() over (partition by c.counted_as order by c.seq) as turn
+    from prompt_changes c
+   where c.settled_at is null and c.begun_at is null and c.proven_at is null
+     and (c.proof_tried_at is null or c.proof_tried_at < now() - make_interval(secs => $1))
+), chosen as (
+  select waiting.id, waiting.tried, waiting.turn
+    from waiting
+   order by waiting.tried, waiting.turn, random()
+   limit $2
+)
+select c.id::text as id, c.namespace, c.name, c.action, c.edit::text as edit, c.expected_version, c.subject,
+       coalesce(c.idempotency_key, '')::text as idempotency_key, c.sealed,
+       extract(epoch from now() - c.requested_at)::double precision as age, i.id::text as installation, f.epoch
+  from chosen
+  join prompt_changes c on c.id = chosen.id
+ cross join installation i
+ cross join feed f
+ order by chosen.tried, chosen.turn
+`
+
+type UnprovenChangesParams struct {
+	RetrySeconds float64
+	MaxRows      int32
+}
+
+type UnprovenChangesRow struct {
+	ID              string
+	Namespace       string
+	Name            string
+	Action          string
+	Edit            string
+	ExpectedVersion int64
+	Subject         string
+	IdempotencyKey  string
+	Sealed          []byte
+	Age             float64
+	Installation    string
+	Epoch           int64
+}
+
+// Those of a caller in their order, of all callers the first, then the second of each: whoever inserts many in whatever name
+// keeps nobody else's waiting. One that could not be decided is asked about again after a while, and after what is new.
+func (q *Queries) UnprovenChanges(ctx context.Context, arg UnprovenChangesParams) ([]UnprovenChangesRow, error) {
+	rows, err := q.db.Query(ctx, unprovenChanges, arg.RetrySeconds, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UnprovenChangesRow
+	for rows.Next() {
+		var i UnprovenChangesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Namespace,
+			&i.Name,
+			&i.Action,
+			&i.Edit,
+			&i.ExpectedVersion,
+			&i.Subject,
+			&i.IdempotencyKey,
+			&i.Sealed,
+			&i.Age,
+			&i.Installation,
+			&i.Epoch,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

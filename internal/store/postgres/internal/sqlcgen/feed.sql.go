@@ -49,19 +49,91 @@ func (q *Queries) ChangedSince(ctx context.Context, arg ChangedSinceParams) ([]C
 	return items, nil
 }
 
+const describeSession = `-- name: DescribeSession :one
+with home as (
+  select n.nspname::text as name
+    from pg_catalog.pg_namespace n
+   where 3 = (select count(*)
+                from pg_catalog.pg_class c
+               where c.relnamespace = n.oid and c.relname in ('goose_db_version', 'feed', 'prompt_versions'))
+)
+select pg_backend_pid()::integer as pid,
+       exists(select from pg_catalog.pg_settings where name = 'default_transaction_read_only' and setting = 'on'
+                                        and source in ('user', 'database user'))::boolean as read_only_by_role,
+       coalesce((select min(home.name) from home having count(*) = 1),
+                (select home.name from home where home.name = any(current_schemas(false)::text[])
+                  order by array_position(current_schemas(false)::text[], home.name) limit 1), '')::text as home,
+       coalesce(current_schema()::text, '')::text as current
+`
+
+type DescribeSessionRow struct {
+	Pid            int32
+	ReadOnlyByRole bool
+	Home           string
+	Current        string
+}
+
+// The schema is the only one with our tables, or of several the first in the role's path.
+func (q *Queries) DescribeSession(ctx context.Context) (DescribeSessionRow, error) {
+	row := q.db.QueryRow(ctx, describeSession)
+	var i DescribeSessionRow
+	err := row.Scan(
+		&i.Pid,
+		&i.ReadOnlyByRole,
+		&i.Home,
+		&i.Current,
+	)
+	return i, err
+}
+
+const readCursorKey = `-- name: ReadCursorKey :one
+select key
+  from cursor_key
+`
+
+func (q *Queries) ReadCursorKey(ctx context.Context) ([]byte, error) {
+	row := q.db.QueryRow(ctx, readCursorKey)
+	var key []byte
+	err := row.Scan(&key)
+	return key, err
+}
+
 const readFeed = `-- name: ReadFeed :one
-select epoch, revision
+select epoch, revision, extract(epoch from pg_postmaster_start_time())::text as server,
+       case when pg_is_in_recovery() then true
+            when not current_setting('transaction_read_only')::boolean then false
+            else not exists(select from pg_catalog.pg_settings where name = 'default_transaction_read_only'
+                        and source in ('user', 'database user', 'client', 'session'))
+       end::boolean as read_only
   from feed
 `
 
 type ReadFeedRow struct {
 	Epoch    int64
 	Revision int64
+	Server   string
+	ReadOnly bool
 }
 
+// A server that may not be written to is none to follow: a standby, or a primary that another one replaced. What only the
+// role or another client of a pooler has set is no such sign.
 func (q *Queries) ReadFeed(ctx context.Context) (ReadFeedRow, error) {
 	row := q.db.QueryRow(ctx, readFeed)
 	var i ReadFeedRow
-	err := row.Scan(&i.Epoch, &i.Revision)
+	err := row.Scan(
+		&i.Epoch,
+		&i.Revision,
+		&i.Server,
+		&i.ReadOnly,
+	)
 	return i, err
+}
+
+const sendProbe = `-- name: SendProbe :exec
+select pg_notify('lectern_probe', $1::text)
+`
+
+func (q *Queries) SendProbe(ctx context.Context, probe string) error {
+	_, err := q.db.Exec(ctx, sendProbe, probe)
+	return err
 }

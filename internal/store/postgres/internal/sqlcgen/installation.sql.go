@@ -27,6 +27,162 @@ func (q *Queries) ClaimInstallation(ctx context.Context, clusterUid string) (str
 	return cluster_uid, err
 }
 
+const countSessions = `-- name: CountSessions :one
+select count(*)::integer as sessions
+  from pg_catalog.pg_stat_activity a
+ where a.datname = current_database() and a.usename = $1::text and a.pid <> pg_backend_pid()
+`
+
+// Sessions of a role in this database. Everybody may see whose a session is.
+func (q *Queries) CountSessions(ctx context.Context, role string) (int32, error) {
+	row := q.db.QueryRow(ctx, countSessions, role)
+	var sessions int32
+	err := row.Scan(&sessions)
+	return sessions, err
+}
+
+const describeServerRole = `-- name: DescribeServerRole :one
+with servers as materialized (
+  select r.oid, r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolcanlogin, r.rolconnlimit
+    from pg_catalog.pg_roles r
+   where r.rolname = $1::text
+      or r.rolname <> session_user and exists(select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                                               where m.member = r.oid and g.rolname = $1::text and pg_has_role(r.oid, g.oid, 'USAGE'))
+)
+select coalesce(bool_or(r.rolsuper), false)::boolean as is_superuser, coalesce(bool_or(r.rolcreaterole), false)::boolean as creates_roles,
+       coalesce(bool_or(r.rolcreatedb), false)::boolean as creates_databases, coalesce(bool_or(r.rolreplication), false)::boolean as replicates,
+       coalesce(bool_or(r.rolcanlogin and r.rolconnlimit < 0), false)::boolean as takes_connections,
+       coalesce(bool_or(has_database_privilege(r.oid, current_database(), 'CREATE')), false)::boolean as creates_schemas,
+       coalesce(bool_or(has_database_privilege(r.oid, current_database(), 'TEMPORARY')), false)::boolean as creates_temporary_tables,
+       coalesce(bool_or(has_schema_privilege(r.oid, current_schema(), 'CREATE')), false)::boolean as creates_tables,
+       exists(select from pg_catalog.pg_proc f, servers v where f.proname = 'lo_create' and has_function_privilege(v.oid, f.oid, 'EXECUTE'))::boolean as creates_large_objects,
+       exists(select from pg_catalog.pg_proc f, servers v where f.proname = 'pg_advisory_lock' and has_function_privilege(v.oid, f.oid, 'EXECUTE'))::boolean as takes_advisory_locks,
+       exists(select from pg_catalog.pg_proc f, servers v where f.proname = 'pg_logical_emit_message' and has_function_privilege(v.oid, f.oid, 'EXECUTE'))::boolean as writes_messages,
+       coalesce(bool_or(has_language_privilege(r.oid, 'plpgsql', 'USAGE')), false)::boolean as writes_code,
+       coalesce((select string_agg(distinct g.rolname, ', ' order by g.rolname)
+                   from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                  where m.member in (select v.oid from servers v) and g.rolname <> $1::text), '')::text as member_of,
+       coalesce(bool_and(pg_has_role(r.oid, 'USAGE')) filter (where r.rolcanlogin), true)::boolean as is_ours
+  from servers r
+`
+
+type DescribeServerRoleRow struct {
+	IsSuperuser            bool
+	CreatesRoles           bool
+	CreatesDatabases       bool
+	Replicates             bool
+	TakesConnections       bool
+	CreatesSchemas         bool
+	CreatesTemporaryTables bool
+	CreatesTables          bool
+	CreatesLargeObjects    bool
+	TakesAdvisoryLocks     bool
+	WritesMessages         bool
+	WritesCode             bool
+	MemberOf               string
+	IsOurs                 bool
+}
+
+// What the servers' role, and those that log in as its members, may do beside what it is granted, and what this role may do about it.
+func (q *Queries) DescribeServerRole(ctx context.Context, role string) (DescribeServerRoleRow, error) {
+	row := q.db.QueryRow(ctx, describeServerRole, role)
+	var i DescribeServerRoleRow
+	err := row.Scan(
+		&i.IsSuperuser,
+		&i.CreatesRoles,
+		&i.CreatesDatabases,
+		&i.Replicates,
+		&i.TakesConnections,
+		&i.CreatesSchemas,
+		&i.CreatesTemporaryTables,
+		&i.CreatesTables,
+		&i.CreatesLargeObjects,
+		&i.TakesAdvisoryLocks,
+		&i.WritesMessages,
+		&i.WritesCode,
+		&i.MemberOf,
+		&i.IsOurs,
+	)
+	return i, err
+}
+
+const endLongTransactions = `-- name: EndLongTransactions :many
+with long as materialized (
+  select a.pid, a.usename, extract(epoch from clock_timestamp() - a.xact_start) as seconds
+    from pg_catalog.pg_stat_activity a
+    join pg_catalog.pg_roles r on r.oid = a.usesysid
+   where not r.rolsuper and pg_has_role(r.oid, 'USAGE')
+     and (r.rolname = $1::text
+          or r.rolname <> session_user and exists(select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                                                   where m.member = r.oid and g.rolname = $1::text))
+     and a.xact_start < clock_timestamp() - make_interval(secs => $2)
+)
+select long.pid::integer as pid, coalesce(long.usename::text, '')::text as role, long.seconds::double precision as seconds, pg_terminate_backend(long.pid)::boolean as ended
+  from long
+`
+
+type EndLongTransactionsParams struct {
+	Role             string
+	OlderThanSeconds float64
+}
+
+type EndLongTransactionsRow struct {
+	Pid     int32
+	Role    string
+	Seconds float64
+	Ended   bool
+}
+
+// Those of the servers' role, and of roles that log in as its members, in every database, where this one is a member of them.
+func (q *Queries) EndLongTransactions(ctx context.Context, arg EndLongTransactionsParams) ([]EndLongTransactionsRow, error) {
+	rows, err := q.db.Query(ctx, endLongTransactions, arg.Role, arg.OlderThanSeconds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndLongTransactionsRow
+	for rows.Next() {
+		var i EndLongTransactionsRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.Role,
+			&i.Seconds,
+			&i.Ended,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const endSessions = `-- name: EndSessions :execrows
+select pg_terminate_backend(a.pid)
+  from pg_catalog.pg_stat_activity a
+  join pg_catalog.pg_roles r on r.oid = a.usesysid
+ where a.pid = any($1::integer[]) and not r.rolsuper and a.pid <> pg_backend_pid() and pg_has_role(r.oid, 'USAGE')
+   and (r.rolname = $2::text
+        or r.rolname <> session_user and exists(select from pg_catalog.pg_auth_members m join pg_catalog.pg_roles g on g.oid = m.roleid
+                                                 where m.member = r.oid and g.rolname = $2::text))
+`
+
+type EndSessionsParams struct {
+	Pids []int32
+	Role string
+}
+
+// Those of the servers' role, and of roles that log in as its members, where this one is a member of them; it may not end any other's.
+func (q *Queries) EndSessions(ctx context.Context, arg EndSessionsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, endSessions, arg.Pids, arg.Role)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const installationOwner = `-- name: InstallationOwner :one
 select coalesce(cluster_uid, '')::text as cluster_uid
   from installation
@@ -37,6 +193,36 @@ func (q *Queries) InstallationOwner(ctx context.Context) (string, error) {
 	var cluster_uid string
 	err := row.Scan(&cluster_uid)
 	return cluster_uid, err
+}
+
+const liftTimeouts = `-- name: LiftTimeouts :exec
+select set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+       set_config('idle_in_transaction_session_timeout', '0', true)
+`
+
+// Of this transaction, which is idle while others migrate or it does.
+func (q *Queries) LiftTimeouts(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, liftTimeouts)
+	return err
+}
+
+const limitLockWait = `-- name: LimitLockWait :exec
+select set_config('lock_timeout', ($1::bigint)::text, true)
+`
+
+func (q *Queries) LimitLockWait(ctx context.Context, milliseconds int64) error {
+	_, err := q.db.Exec(ctx, limitLockWait, milliseconds)
+	return err
+}
+
+const lockEarlierReleases = `-- name: LockEarlierReleases :exec
+select pg_advisory_xact_lock($1)
+`
+
+// They migrate under this lock, which any role may take.
+func (q *Queries) LockEarlierReleases(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, lockEarlierReleases, id)
+	return err
 }
 
 const lockInstallation = `-- name: LockInstallation :one
@@ -51,6 +237,120 @@ func (q *Queries) LockInstallation(ctx context.Context) (string, error) {
 	var cluster_uid string
 	err := row.Scan(&cluster_uid)
 	return cluster_uid, err
+}
+
+const lockMigrations = `-- name: LockMigrations :exec
+lock table goose_db_version in share update exclusive mode
+`
+
+// Two of this kind exclude each other and nothing else that a migration does; the servers' role, which may only read the
+// table, can neither take it nor keep it from being taken.
+func (q *Queries) LockMigrations(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, lockMigrations)
+	return err
+}
+
+const migrationBlockers = `-- name: MigrationBlockers :many
+with cleared as materialized (
+  select pg_stat_clear_snapshot() is null as done
+), waiting as (
+  select w.pid, max(extract(epoch from clock_timestamp() - w.waitstart)) as seconds
+    from cleared, pg_catalog.pg_locks w
+    join pg_catalog.pg_stat_activity o on o.pid = w.pid
+   where not w.granted and o.datname = current_database() and o.usename = session_user and o.application_name = $1::text
+   group by w.pid
+)
+select a.pid::integer as pid, coalesce(a.usename::text, '')::text as role, coalesce(a.application_name, '')::text as application,
+       coalesce(extract(epoch from clock_timestamp() - a.xact_start), -1)::double precision as seconds,
+       coalesce(max(waiting.seconds), 0)::double precision as waited
+  from waiting
+  join pg_catalog.pg_stat_activity a on a.pid = any(pg_blocking_pids(waiting.pid))
+ group by a.pid, a.usename, a.application_name, a.xact_start
+ order by a.pid
+`
+
+type MigrationBlockersRow struct {
+	Pid         int32
+	Role        string
+	Application string
+	Seconds     float64
+	Waited      float64
+}
+
+// Who keeps the migrations waiting, and how long already. The view is read once a transaction unless it is told.
+func (q *Queries) MigrationBlockers(ctx context.Context, application string) ([]MigrationBlockersRow, error) {
+	rows, err := q.db.Query(ctx, migrationBlockers, application)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MigrationBlockersRow
+	for rows.Next() {
+		var i MigrationBlockersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.Role,
+			&i.Application,
+			&i.Seconds,
+			&i.Waited,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const migrationLockHolders = `-- name: MigrationLockHolders :many
+select a.pid::integer as pid, coalesce(a.usename::text, '')::text as role, coalesce(a.application_name, '')::text as application,
+       coalesce(extract(epoch from clock_timestamp() - a.xact_start), -1)::double precision as seconds
+  from pg_catalog.pg_locks l
+  join pg_catalog.pg_stat_activity a on a.pid = l.pid
+ where l.granted and a.pid <> pg_backend_pid()
+   and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+   and (l.locktype = 'advisory' and l.objsubid = 1 and l.classid::bigint = $1::bigint >> 32 and l.objid::bigint = $1::bigint & 4294967295
+        or l.relation = to_regclass(nullif($2::text, ''))::oid and l.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
+ order by 1
+`
+
+type MigrationLockHoldersParams struct {
+	ID           int64
+	VersionTable string
+}
+
+type MigrationLockHoldersRow struct {
+	Pid         int32
+	Role        string
+	Application string
+	Seconds     float64
+}
+
+func (q *Queries) MigrationLockHolders(ctx context.Context, arg MigrationLockHoldersParams) ([]MigrationLockHoldersRow, error) {
+	rows, err := q.db.Query(ctx, migrationLockHolders, arg.ID, arg.VersionTable)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MigrationLockHoldersRow
+	for rows.Next() {
+		var i MigrationLockHoldersRow
+		if err := rows.Scan(
+			&i.Pid,
+			&i.Role,
+			&i.Application,
+			&i.Seconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const newEpoch = `-- name: NewEpoch :one
@@ -98,4 +398,14 @@ func (q *Queries) SchemaVersion(ctx context.Context) (int64, error) {
 	var version int64
 	err := row.Scan(&version)
 	return version, err
+}
+
+const searchOnly = `-- name: SearchOnly :exec
+select set_config('search_path', quote_ident($1::text), true)
+`
+
+// Names are looked up in one schema, until the transaction ends.
+func (q *Queries) SearchOnly(ctx context.Context, schema string) error {
+	_, err := q.db.Exec(ctx, searchOnly, schema)
+	return err
 }

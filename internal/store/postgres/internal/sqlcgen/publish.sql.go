@@ -10,7 +10,7 @@ import (
 )
 
 const currentFragmentVersions = `-- name: CurrentFragmentVersions :many
-select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen
+select r.name::text as name, r.version::bigint as version, r.channel::text as channel, v.version as chosen, v.digest
   from (select unnest($1::text[]) as name, unnest($2::bigint[]) as version, unnest($3::text[]) as channel) r
   join prompts p on p.namespace = $4 and p.name = r.name and p.deleted_at is null
   left join prompt_channels c on c.prompt_id = p.id and c.name = r.channel
@@ -30,6 +30,7 @@ type CurrentFragmentVersionsRow struct {
 	Version int64
 	Channel string
 	Chosen  int64
+	Digest  string
 }
 
 // What each include would take now; a choice that is gone has no row.
@@ -52,6 +53,7 @@ func (q *Queries) CurrentFragmentVersions(ctx context.Context, arg CurrentFragme
 			&i.Version,
 			&i.Channel,
 			&i.Chosen,
+			&i.Digest,
 		); err != nil {
 			return nil, err
 		}
@@ -106,8 +108,8 @@ func (q *Queries) InsertPrompt(ctx context.Context, arg InsertPromptParams) (int
 }
 
 const insertVersion = `-- name: InsertVersion :exec
-insert into prompt_versions (prompt_id, version, digest, document, includes, source, content, tags, variables, provenance)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+insert into prompt_versions (prompt_id, version, digest, document, includes, source, content, tags, variables, provenance, bytes)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint)
 `
 
 type InsertVersionParams struct {
@@ -121,6 +123,7 @@ type InsertVersionParams struct {
 	Tags       []string
 	Variables  []string
 	Provenance []byte
+	Bytes      int64
 }
 
 func (q *Queries) InsertVersion(ctx context.Context, arg InsertVersionParams) error {
@@ -135,6 +138,7 @@ func (q *Queries) InsertVersion(ctx context.Context, arg InsertVersionParams) er
 		arg.Tags,
 		arg.Variables,
 		arg.Provenance,
+		arg.Bytes,
 	)
 	return err
 }
@@ -361,6 +365,8 @@ select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::
        coalesce(p.default_version, 0)::bigint as default_version,
        array(select v.version from prompt_versions v
               where v.prompt_id = p.id and v.withdrawn_at is null order by v.version desc)::bigint[] as served,
+       array(select coalesce(v.bytes, pg_column_size(v.document)) from prompt_versions v
+              where v.prompt_id = p.id and v.withdrawn_at is null order by v.version desc)::bigint[] as served_bytes,
        array(select v.version from prompt_versions v
               where v.prompt_id = p.id and v.withdrawn_at is not null order by v.version desc)::bigint[] as withdrawn,
        array(select c.name from prompt_channels c
@@ -392,6 +398,7 @@ type ReadPromptRow struct {
 	Digest          string
 	DefaultVersion  int64
 	Served          []int64
+	ServedBytes     []int64
 	Withdrawn       []int64
 	ChannelNames    []string
 	ChannelVersions []int64
@@ -417,6 +424,7 @@ func (q *Queries) ReadPrompt(ctx context.Context, arg ReadPromptParams) (ReadPro
 		&i.Digest,
 		&i.DefaultVersion,
 		&i.Served,
+		&i.ServedBytes,
 		&i.Withdrawn,
 		&i.ChannelNames,
 		&i.ChannelVersions,

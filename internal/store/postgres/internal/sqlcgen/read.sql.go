@@ -157,6 +157,50 @@ func (q *Queries) ListInNamespaces(ctx context.Context, arg ListInNamespacesPara
 	return items, nil
 }
 
+const listNamespaces = `-- name: ListNamespaces :many
+with recursive listed (namespace) as (
+  (select p.namespace
+     from prompts p
+    where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+    order by p.namespace
+    limit 1)
+  union all
+  select (select p.namespace
+            from prompts p
+           where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
+             and p.namespace > listed.namespace
+           order by p.namespace
+           limit 1)
+    from listed
+   where listed.namespace is not null
+)
+select listed.namespace::text as namespace
+  from listed
+ where listed.namespace is not null
+ order by listed.namespace
+`
+
+// One look into the index for each namespace, however many prompts are in it.
+func (q *Queries) ListNamespaces(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, listNamespaces)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var namespace string
+		if err := rows.Scan(&namespace); err != nil {
+			return nil, err
+		}
+		items = append(items, namespace)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listVersions = `-- name: ListVersions :many
 select v.version, v.digest, v.published_at, v.provenance, (v.withdrawn_at is not null)::boolean as withdrawn,
        array(select c.name from prompt_channels c

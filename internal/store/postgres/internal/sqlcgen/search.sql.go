@@ -224,7 +224,10 @@ with match as materialized (
           and not s.about @@ websearch_to_tsquery('simple', $5::text)
           and not s.title @@ websearch_to_tsquery('simple', $5::text)
        or $4::text = 'contained' and s.written like $7::text
-          and not s.words @@ websearch_to_tsquery('simple', $5::text))
+          and not s.words @@ websearch_to_tsquery('simple', $5::text)
+          and websearch_to_tsquery('simple', s.version::text) is not null
+       or $4::text = 'found' and (s.words @@ websearch_to_tsquery('simple', $5::text) or s.written like $7::text)
+          and websearch_to_tsquery('simple', s.version::text) is not null)
 ), hit as materialized (
   select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest, match.words
     from match
@@ -240,8 +243,9 @@ with match as materialized (
    limit $12
 ), ranked as materialized (
   select hit.id, hit.created_at, hit.namespace, hit.name, hit.default_version, hit.latest,
-         case $4::text when 'hits' then greatest(ts_rank(hit.words, websearch_to_tsquery('simple', $5::text)), 1e-6::real)
-                          else 0::real end as rank
+         case when $4::text = 'hits' or $4::text = 'found' and hit.words @@ websearch_to_tsquery('simple', $5::text)
+              then greatest(ts_rank(hit.words, websearch_to_tsquery('simple', $5::text)), 1e-6::real)
+              else 0::real end as rank
     from hit
    where (select count(*) from hit) < $12::bigint
 ), behind as materialized (
@@ -308,11 +312,13 @@ type FindRankedRow struct {
 // chosen, and what is asked for says which is best.
 //
 // What is searched for is of a kind: listed (all there are), hits (full-text hits), title, about or text (hits, by the
-// best place all words stand in), contained (no hits, but what contains the pattern). A query is plain when it rules no
-// word out: what matches in a place then is a hit, and the words of the text need not be read.
+// best place all words stand in), contained (no hits, but what contains the pattern), found (hits and contained). A query is
+// plain when it rules no word out: what matches in a place then is a hit, and the words of the text need not be read.
 // Those of a kind by rank and birth, when there are fewer than enough, since each is read. The rank of a hit is
 // never 0, which stands for no hit. One row at least, which says how many there are, but not beyond enough, and how many
-// of them behind the mark. What matches is a set of its own, since the planner thinks that testing a large
+// of them behind the mark. What a text contains is asked of the index however small the table is: each value stands apart
+// and is to be fetched and decompressed, which the planner takes for free, and so it is given a condition that always holds,
+// costs next to nothing, and that it takes for dear (procost 100). What matches is a set of its own, since the planner thinks that testing a large
 // value in place costs no more than asking an index; and each is looked up in turn (which is what the offset is for),
 // since another join would read all that matches before it gives the first.
 func (q *Queries) FindRanked(ctx context.Context, arg FindRankedParams) ([]FindRankedRow, error) {

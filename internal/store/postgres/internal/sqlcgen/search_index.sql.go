@@ -74,14 +74,22 @@ func (q *Queries) ReadDocument(ctx context.Context, arg ReadDocumentParams) ([]b
 const writeSearchIndex = `-- name: WriteSearchIndex :exec
 with similarity as (
   insert into prompt_similarity (prompt_id, version, bands)
-  values ($1, $2, $9)
+  values ($1, $2, $10)
   on conflict (prompt_id) do update set version = excluded.version, bands = excluded.bands
 )
 insert into prompt_search (prompt_id, version, title, about, words, written, tags, metadata)
-select $1, $2, title, title || about, setweight(title, 'A') || setweight(about, 'B') || setweight(content, 'C'),
+select $1, $2, title, title || about, setweight(title, 'A') || setweight(about, 'B') || setweight(content, 'C') || others,
        $3, $4, $5
   from (select to_tsvector('simple', $6::text) as title, to_tsvector('simple', $7::text) as about,
-               to_tsvector('simple', left($8::text, 100000)) as content) v
+               to_tsvector('simple', $8::text) as content) v
+ cross join lateral (
+       select coalesce(array_to_tsvector(array_agg(summed.word)), '') as others
+         from (select word, sum(octet_length(word) + 1) over (order by piece, word) as bytes
+                 from (select found.lexeme as word, min(pieces.piece) as piece
+                         from unnest($9::text[]) with ordinality as pieces (content, piece)
+                        cross join lateral unnest(to_tsvector('simple', pieces.content)) as found
+                        group by found.lexeme) as distinct_words) as summed
+        where summed.bytes < 1000000 - pg_column_size(v.title) - pg_column_size(v.about) - pg_column_size(v.content)) r
 on conflict (prompt_id) do update
    set version = excluded.version, title = excluded.title, about = excluded.about, words = excluded.words,
        written = excluded.written, tags = excluded.tags, metadata = excluded.metadata
@@ -96,12 +104,13 @@ type WriteSearchIndexParams struct {
 	Title    string
 	About    string
 	Content  string
+	Rest     []string
 	Bands    []int64
 }
 
-// Words come in lower case, whatever the locale makes of them. A tsvector may not exceed 1 MiB; each character
-// makes at most 9 bytes of it (a four-byte letter standing alone and again in a hyphenated compound), so the first
-// 100,000 are safe whatever the text is. Words over 2 KB are left out by Postgres itself.
+// Words come in lower case, whatever the locale makes of them. The content is short enough to be a tsvector whatever it
+// is; of the rest, in pieces as short, each different word is taken once, without positions, until the whole comes near
+// the 1 MiB that a tsvector may have, which only a text made for it does. Words over 2 KB are left out by Postgres itself.
 func (q *Queries) WriteSearchIndex(ctx context.Context, arg WriteSearchIndexParams) error {
 	_, err := q.db.Exec(ctx, writeSearchIndex,
 		arg.PromptID,
@@ -112,6 +121,7 @@ func (q *Queries) WriteSearchIndex(ctx context.Context, arg WriteSearchIndexPara
 		arg.Title,
 		arg.About,
 		arg.Content,
+		arg.Rest,
 		arg.Bands,
 	)
 	return err

@@ -112,19 +112,32 @@ with listed as materialized (
     from prompts p
    where p.exposure = 'Listed' and p.deleted_at is null and p.default_version is not null
      and ($1::boolean or p.namespace = any($2::text[]))
+), category as materialized (
+  select listed.category as name, count(*) as n from listed where listed.category <> '' group by listed.category
+), tag as materialized (
+  select tag.name, count(*) as n from listed cross join unnest(listed.tags) as tag (name) group by tag.name
+), frequent_category as (
+  select category.name, category.n from category order by category.n desc, category.name collate "C" limit $3
+), frequent_tag as (
+  select tag.name, tag.n from tag order by tag.n desc, tag.name collate "C" limit $3
 )
 select 'total' as what, '' as name, count(*) as n from listed
 union all
 select 'templates', '', count(*) from listed where listed.is_template
 union all
-select 'category', listed.category, count(*) from listed where listed.category <> '' group by listed.category
+select 'categories', '', count(*) from category
 union all
-select 'tag', tag.name, count(*) from listed cross join unnest(listed.tags) as tag (name) group by tag.name
+select 'tags', '', count(*) from tag
+union all
+select 'category', frequent_category.name, frequent_category.n from frequent_category
+union all
+select 'tag', frequent_tag.name, frequent_tag.n from frequent_tag
 `
 
 type CountByLabelParams struct {
 	Everywhere bool
 	Namespaces []string
+	MaxNames   int32
 }
 
 type CountByLabelRow struct {
@@ -133,9 +146,9 @@ type CountByLabelRow struct {
 	N    int64
 }
 
-// One statement, so that the counts are of one moment.
+// One statement, so that the counts are of one moment. Of categories and tags the most frequent, and how many there are.
 func (q *Queries) CountByLabel(ctx context.Context, arg CountByLabelParams) ([]CountByLabelRow, error) {
-	rows, err := q.db.Query(ctx, countByLabel, arg.Everywhere, arg.Namespaces)
+	rows, err := q.db.Query(ctx, countByLabel, arg.Everywhere, arg.Namespaces, arg.MaxNames)
 	if err != nil {
 		return nil, err
 	}

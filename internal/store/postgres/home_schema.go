@@ -1,0 +1,46 @@
+package postgres
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ownNames are our tables where a statement names them, and our functions.
+var ownNames = regexp.MustCompile(`\b(from|join|into|update|table)(\s+)(cursor_key|feed|goose_db_version|installation|prompts|prompt_changes|prompt_change_queue|prompt_change_locks|prompt_channels|` +
+	`prompt_channel_moves|prompt_search|prompt_similarity|prompt_tags|prompt_variables|prompt_versions|tags)\b(\.?)|\b(erased|change_is_overdue|scrub_old_seals|count_open_changes)\(`)
+
+// qualified has statements with their tables' schema, by schema and statement.
+var qualified sync.Map
+
+type schemaStatement struct{ schema, sql string }
+
+// qualifyTables puts the schema in front of our tables: where a role's or another client's search_path leads is then no matter.
+func qualifyTables(schema, sql string) string {
+	if schema == "" {
+		return sql
+	}
+	key := schemaStatement{schema, sql}
+	if known, ok := qualified.Load(key); ok {
+		return known.(string) //nolint:forcetypeassert // it has nothing else
+	}
+	prefix := pgx.Identifier{schema}.Sanitize() + "."
+	var b strings.Builder
+	end := 0
+	for _, m := range ownNames.FindAllStringSubmatchIndex(sql, -1) {
+		at := m[6] // the table
+		switch {
+		case at < 0:
+			at = m[10] // the function
+		case m[8] < m[9]: // a column of the table, after "is distinct from"
+			continue
+		}
+		b.WriteString(sql[end:at] + prefix)
+		end = at
+	}
+	b.WriteString(sql[end:])
+	qualified.Store(key, b.String())
+	return b.String()
+}
