@@ -15,7 +15,7 @@ type credentials struct{ user, password string }
 const mountedState = "..data"
 
 // credentialAttempts bounds how often a folder is read anew whose state went away meanwhile.
-const credentialAttempts = 5
+const credentialAttempts = 20
 
 // readCredentials reads both files from one state of a folder. A kubelet writes a new state beside the one before, has the link
 // lead there, and then removes the other: what was opened through the link belongs together, or is read again.
@@ -34,10 +34,15 @@ func readCredentials(folder string) (credentials, error) {
 }
 
 func readCredentialsOnce(folder string) (who credentials, err error) {
-	state, err := os.OpenRoot(filepath.Join(folder, mountedState))
+	// A link that is there but leads nowhere is a state that just went away; the folder's own files would be of two states then.
+	target, err := os.Readlink(filepath.Join(folder, mountedState))
 	if errors.Is(err, fs.ErrNotExist) { // a folder that no kubelet mounted
-		state, err = os.OpenRoot(folder)
+		target, err = ".", nil
 	}
+	if err != nil {
+		return credentials{}, err
+	}
+	state, err := os.OpenRoot(filepath.Join(folder, target))
 	if err != nil {
 		return credentials{}, err
 	}

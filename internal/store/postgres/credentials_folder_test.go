@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,6 +42,7 @@ func TestOptions_CredentialsFolder(t *testing.T) {
 			replace(n)
 		}
 	})
+	defer replacing.Wait() // before the folder is removed
 	done := make(chan struct{})
 	go func() { replacing.Wait(); close(done) }()
 	for reads := 0; ; reads++ {
@@ -54,6 +57,19 @@ func TestOptions_CredentialsFolder(t *testing.T) {
 			return
 		default:
 		}
+	}
+}
+
+// TestOptions_CredentialsFolderBetweenStates: a state that went away is not taken for a folder that nobody mounts.
+func TestOptions_CredentialsFolderBetweenStates(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	require.NoError(t, os.Symlink("..state-1", filepath.Join(folder, "..data")))
+	for _, file := range []string{"user", "password"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, file), []byte("of another state"), 0o600))
+	}
+	if user, password, err := postgres.ReadCredentials(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("read user %q and password %q, error %v; want that the state is gone", user, password, err)
 	}
 }
 
