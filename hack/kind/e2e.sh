@@ -16,6 +16,9 @@ LECTERN_E2E_HELM3=$(hack/tools/install.sh helm3)
 export LECTERN_E2E_HELM LECTERN_E2E_HELM3
 export LECTERN_E2E_IMAGE=${IMAGE:-localhost/lectern:e2e} LECTERN_E2E_CLIENT_IMAGE=${CLIENT_IMAGE:-localhost/lectern-e2e-client:e2e}
 export LECTERN_E2E_POSTGRES_IMAGE=${POSTGRES_IMAGE:-} LECTERN_E2E_FIGURES=$cache/figures
+# Of what is built and installed below; commits may follow while the scenarios run.
+commit=$(git rev-parse HEAD) fingerprint=$(hack/kind/fingerprint.sh) changed=
+[ -z "$(git status --porcelain)" ] || changed=' and changes that were not committed'
 kind() { "$cache/kind" -name "$cluster" -kubeconfig "$KUBECONFIG" "$@"; }
 
 if [ -n "${CLUSTER_KUBECONFIG:-}" ]; then
@@ -35,6 +38,10 @@ else
     version=$(basename "$kept")
     images+=("${LECTERN_E2E_IMAGE%:*}:$version")
     docker image inspect "${images[-1]}" >/dev/null 2>&1 && continue
+    git cat-file -e "$(cat "$kept/commit")^{commit}" 2>/dev/null || {
+      echo "e2e.sh: the commit of $version is not in this clone; git fetch brings it" >&2
+      exit 1
+    }
     tree=$(mktemp -d)
     git archive "$(cat "$kept/commit")" | tar -x -C "$tree"
     "$tree/hack/image/build.sh" "${images[-1]}" "$version"
@@ -47,10 +54,12 @@ else
 fi
 rm -f "$LECTERN_E2E_FIGURES"
 started=$(date +%s)
-changed=
-[ -z "$(git status --porcelain)" ] || changed=' and changes that were not committed'
 go test -tags e2e -count=1 -timeout 90m -v ${RUN:+-run "$RUN"} ./test/e2e
 [ -z "${RUN:-}" ] || exit 0
+[ "$(hack/kind/fingerprint.sh)" = "$fingerprint" ] || {
+  echo "e2e.sh: charts, config, Dockerfile or hack/kind changed while the scenarios ran; this run is not recorded" >&2
+  exit 1
+}
 
 {
   cat <<S
@@ -58,8 +67,8 @@ go test -tags e2e -count=1 -timeout 90m -v ${RUN:+-run "$RUN"} ./test/e2e
 
 Written by \`make e2e\` when all of it passed. The scenarios are the tests of [test/e2e](../test/e2e).
 
-- Commit \`$(git rev-parse HEAD)\`$changed, of which
-  charts, config, Dockerfile and hack/kind have the fingerprint \`$(hack/kind/fingerprint.sh)\`.
+- Commit \`$commit\`$changed, of which
+  charts, config, Dockerfile and hack/kind have the fingerprint \`$fingerprint\`.
 - $(date -u +%Y-%m-%d), $(($(date +%s) - started)) s of scenarios on $(nproc) cores.
 - ${size:-An image that was there.}
 
