@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,3 +243,5 @@ func run(t *testing.T, cases map[string]paragraph) {
 		})
 	}
 }
+
+func sortedStrings(of []string) []string { return slices.Sorted(slices.Values(of)) }

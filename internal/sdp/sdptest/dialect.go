@@ -19,7 +19,7 @@ type dialect struct {
 
 func newDialect(s *Server, of shape) *dialect {
 	d := &dialect{shape: of, guesses: s.options.Guesses, entities: map[string]*entity{}, routes: &routes{}}
-	for _, e := range s.entities(d) {
+	for _, e := range s.entities() {
 		d.entities[e.table] = e.compile(d)
 	}
 	s.addRoutes(d)
@@ -64,11 +64,11 @@ func (d *dialect) fieldName(table, name string) string {
 	case "worklogs.add_time_to_linked":
 		return d.pick("add_time_linked_requests", "add_time_linked_requests", "add_time_for_linked_requests")
 	case "tasks.estimated_effort.days":
-		return "estimated_effort_days"
+		return d.pick("estimated_effort_days", "estimated_effort_days", "days")
 	case "tasks.estimated_effort.hours":
-		return "estimated_effort_hours"
+		return d.pick("estimated_effort_hours", "estimated_effort_hours", "hours")
 	case "tasks.estimated_effort.minutes":
-		return "estimated_effort_minutes"
+		return d.pick("estimated_effort_minutes", "estimated_effort_minutes", "minutes")
 	case "tasks.created_time":
 		return d.pick("created_time", "created_date", "created_time")
 	case "tasks.type":

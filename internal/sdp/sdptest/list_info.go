@@ -178,7 +178,7 @@ func (c *call) parseStartIndex(info *listInfo, given any) error {
 	switch {
 	case err != nil:
 		return err
-	case n == 0 && c.server.options.Guesses.StartIndexZeroTaken == ZeroIsOne:
+	case n == 0 && c.server.options.Guesses.StartIndexZero == ZeroIsOne:
 		n = 1
 	case n < 1:
 		return refuseField(codeValidation, "start_index", "start_index begins at 1")

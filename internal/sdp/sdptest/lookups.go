@@ -33,7 +33,7 @@ func lookups() []lookup {
 		{name: "sites"}, {name: "regions"}, {name: "departments", extra: site()},
 		{name: "service_categories"}, {name: "closure_codes"},
 		{name: "project_statuses", extra: projectStatuses(), brief: []string{"id", "name", "color", "in_progress"}},
-		{name: "project_types", extra: text("color", "index")}, {name: "project_roles"},
+		{name: "project_types", extra: text("color", "index")}, {name: "project_roles"}, {name: "project_templates"},
 		{name: "task_statuses", extra: projectStatuses(), brief: []string{"id", "name", "color", "in_progress"}},
 		{name: "task_types"}, {name: "task_templates"}, {name: "worklog_types"},
 		{name: "change_types", extra: color()}, {name: "change_stages", extra: text("index")},

@@ -120,17 +120,19 @@ type Guesses struct {
 	History           bool      // /requests/{id}/history and /_history exist
 
 	RowCountCapped      bool // above 100; otherwise 4014
-	StartIndexZeroTaken StartIndexZero
+	StartIndexZero      StartIndexZero
 	SortFieldsRefused   bool // the array form
 	CaseSensitiveNames  bool // in criteria
 	UnknownFieldsTaken  bool // in fields_required, otherwise 4001
 	RawBracketsTaken    bool // in a query that is not percent-encoded; otherwise 400 in HTML
 	NullRefused         bool // instead of clearing the field
 	HoldWithoutComments bool // On Hold needs no onhold_scheduler.comments
+	StatusNeedsComment  bool // a change's status does not change without a comment
 
 	MissingInputCode int   // 4012, or 4000
 	ReadOnlyCode     int   // 4009, or 4014
 	ClosedCode       int   // 4002, or 4009
+	StageJumpCode    int   // 4014: a change outside its workflow
 	RateLimitStatus  int   // 429, or 400
 	CreatedStatus    int   // 201, or 200
 	FailWithOK       []int // message codes that are answered with HTTP 200
@@ -235,6 +237,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&g.MissingInputCode, 4012)
 	setDefault(&g.ReadOnlyCode, 4009)
 	setDefault(&g.ClosedCode, 4002)
+	setDefault(&g.StageJumpCode, 4014)
 	setDefault(&g.RateLimitStatus, 429)
 	setDefault(&g.CreatedStatus, 201)
 	setDefault(&o.Site.UnlicensedCode, 4002)

@@ -70,7 +70,7 @@ func (c *call) renderValue(f *field, value any) any {
 		b, _ := value.(bool)
 		return b
 	case kindFree:
-		if value == nil {
+		if value == nil && f.derived == nil {
 			return Record{}
 		}
 		return value

@@ -3,21 +3,12 @@ package sdptest
 import (
 	"maps"
 	"slices"
-	"strconv"
 )
 
 // addRequestActions registers what is done to a request besides editing it (3.1).
 func addRequestActions(d *dialect) {
 	one := "/requests/{}"
-	if d.cloud() {
-		d.routes.add("DELETE "+one, deleteCloudRequest)
-	} else {
-		d.routes.add("DELETE "+one+"/move_to_trash", trashRequest)
-		d.routes.add("DELETE "+one, purgeRequest)
-	}
-	for _, name := range d.unsettledAction("restore_from_trash") {
-		d.routes.add("PUT "+one+"/"+name, restoreRequest)
-	}
+	addTrashRoutes(d, "requests")
 	for _, name := range d.unsettledAction("pickup") {
 		d.routes.add("PUT "+one+"/"+name, pickUpRequest)
 	}
@@ -44,56 +35,6 @@ func (c *call) requestOfPath() (*row, error) {
 		return nil, refuseNotFound()
 	}
 	return r, nil
-}
-
-// deleteCloudRequest moves to the trash; whether a parameter purges is not settled (trap 19).
-func deleteCloudRequest(c *call) (*answer, error) {
-	if c.server.options.Guesses.DeleteTypeTaken && c.query.Get("delete_type") == "permanent" {
-		c.query.Del("delete_type")
-		return purgeRequest(c)
-	}
-	return trashRequest(c)
-}
-
-func trashRequest(c *call) (*answer, error) {
-	r, err := c.requestOfPath()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.checkParameters(); err != nil {
-		return nil, err
-	}
-	r.trashed = true
-	r.fields["is_trashed"], r.fields["deleted_time"] = true, c.now
-	return done("Request(s) moved to trash"), nil
-}
-
-func purgeRequest(c *call) (*answer, error) {
-	r := c.server.table("requests").byID[c.ids[0]]
-	switch {
-	case r == nil:
-		return nil, refuseNotFound()
-	case !r.trashed:
-		return nil, refuse(message{code: codeNotInTrash, text: "Not in trash"})
-	}
-	c.server.table("requests").remove(r.id)
-	return done("Request(s) deleted"), nil
-}
-
-func restoreRequest(c *call) (*answer, error) {
-	r := c.server.table("requests").byID[c.ids[0]]
-	if r == nil {
-		return nil, refuseNotFound()
-	}
-	if err := c.noInput(); err != nil {
-		return nil, err
-	}
-	if !r.trashed {
-		return nil, refuse(message{code: codeNotInTrash, text: "Not in trash"})
-	}
-	r.trashed = false
-	r.fields["is_trashed"], r.fields["deleted_time"] = false, nil
-	return done("Request(s) restored"), nil
 }
 
 // pickUpRequest assigns a request to whom the credentials belong to (trap 26).
@@ -228,7 +169,7 @@ func summarizeRequest(c *call) (*answer, error) {
 	}
 	summary := Record{"id": r.id}
 	for _, name := range []string{"notes", "tasks", "worklogs", "conversations", "attachments", "approval_levels"} {
-		summary[singular(name)+"_count"] = strconv.Itoa(len(c.server.children(name, key("requests", r.id))))
+		summary[singular(name)+"_count"] = itoa(len(c.server.children(name, key("requests", r.id))))
 	}
 	return &answer{body: Record{"summary": summary, "response_status": succeeded()}}, nil
 }

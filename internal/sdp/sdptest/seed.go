@@ -15,6 +15,7 @@ func (s *Server) seed() {
 		return
 	}
 	s.seedRequests()
+	s.seedProjects()
 	s.seedSolutions()
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Record holds the fields of a record, or of a part of one, by name.
@@ -147,4 +148,13 @@ type ids struct{ last, display, project int64 }
 func (s *Server) nextID() string {
 	s.ids.last++
 	return strconv.FormatInt(s.ids.last, 10)
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func atoi(s string) (int, error) { return strconv.Atoi(s) }
+
+func asMoment(v any) (time.Time, bool) {
+	at, is := v.(time.Time)
+	return at, is
 }
