@@ -48,7 +48,7 @@ func TestRender_ArgumentsAreUnderstood(t *testing.T) {
 type container struct {
 	Image string
 	Args  []string
-	Env   []struct{ Name string }
+	Env   []struct{ Name, Value string }
 }
 
 // containers returns those of a pod, if there is one.

@@ -27,7 +27,8 @@ var (
 		rule("lectern.dev", "prompts/status", "patch"), rule("events.k8s.io", "events", "create", "patch"),
 	}
 	atHome = []rbacv1.PolicyRule{
-		rule("coordination.k8s.io", "leases", "get", "create", "update"),
+		rule("coordination.k8s.io", "leases", "create"),
+		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, ResourceNames: []string{lease}, Verbs: []string{"get", "update"}},
 		rule("", "events", "create", "patch"), rule("events.k8s.io", "events", "create", "patch"),
 	}
 )
