@@ -16,6 +16,9 @@ kind up
 hack/image/build.sh "$image" dev
 images=("$image")
 values=(--set image.repository="${image%:*}" --set image.tag="${image##*:}" --set database.mode=trial)
+# Another program has the same image name: without a change to the pods, those that run would stay.
+program=$(sha256sum "bin/image/linux_$(go env GOARCH)/usr/bin/lectern" | cut -c1-16)
+for component in controller server; do values+=(--set-string "$component.podAnnotations.program=$program"); done
 if [ -n "${POSTGRES_IMAGE:-}" ]; then
   images+=("$POSTGRES_IMAGE")
   values+=(--set database.trial.image.repository="${POSTGRES_IMAGE%:*}" --set-string database.trial.image.tag="${POSTGRES_IMAGE##*:}")
@@ -33,6 +36,6 @@ From here, with a token of an account that may read the sample prompts, for an h
   kubectl --context kind-$cluster -n $prompts create rolebinding agent --clusterrole=lectern-agent --serviceaccount=$prompts:agent
   kubectl --context kind-$cluster -n $prompts create token agent --audience=http://lectern.$namespace.svc/mcp > token
   kubectl --context kind-$cluster -n $namespace port-forward service/lectern 8080:80 &
-  lectern connect http://127.0.0.1:8080/mcp --token-file token --check
+  make build && bin/lectern connect http://127.0.0.1:8080/mcp --token-file token --check
 make down removes it.
 S
