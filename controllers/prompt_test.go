@@ -127,6 +127,9 @@ func secondReconcileWritesNothing(t *testing.T) {
 		return nil
 	})
 	before, rows := p.ResourceVersion, rowVersions(t, p)
+	if p.Status.ServedSince == nil || p.Status.ServedSince.Before(&p.CreationTimestamp) {
+		t.Errorf("served since %v, and created at %v", p.Status.ServedSince, p.CreationTimestamp)
+	}
 
 	result, err := newSecondReconciler(t).Reconcile(t.Context(), p)
 	require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Version",type=integer,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Served",type=integer,JSONPath=`.status.servedVersion`
+// +kubebuilder:printcolumn:name="Since",type=date,priority=1,JSONPath=`.status.servedSince`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Production",type=integer,priority=1,JSONPath=`.status.channels[?(@.name=="production")].version`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
@@ -250,6 +251,11 @@ type PromptStatus struct {
 	// +optional
 	// +kubebuilder:validation:Maximum=9007199254740991
 	ServedVersion int64 `json:"servedVersion,omitempty"`
+
+	// servedSince is when servedVersion last became what callers get, by a new version, a move of production,
+	// a withdrawal or the object's return.
+	// +optional
+	ServedSince *metav1.Time `json:"servedSince,omitempty"`
 
 	// digest is the SHA-256 of the newest version's canonical JSON.
 	// +optional

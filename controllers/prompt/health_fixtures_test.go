@@ -56,7 +56,8 @@ func newHealthFixtures(t *testing.T) map[string]*v1alpha1.Prompt {
 	r := &Reconciler{}
 	live := store.Published{
 		Version: 7, Served: 3, Digest: "sha256:" + prompt.Digest(strings.Repeat("5e", 32)),
-		Channels: []store.Channel{{Name: "latest", Version: 7}, {Name: "production", Version: 3}},
+		ServedSince: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Channels:    []store.Channel{{Name: "latest", Version: 7}, {Name: "production", Version: 3}},
 	}
 	published := func() *v1alpha1.Prompt {
 		p := newHealthFixture(3)

@@ -38,12 +38,9 @@ else
     version=$(basename "$kept")
     images+=("${LECTERN_E2E_IMAGE%:*}:$version")
     docker image inspect "${images[-1]}" >/dev/null 2>&1 && continue
-    git cat-file -e "$(cat "$kept/commit")^{commit}" 2>/dev/null || {
-      echo "e2e.sh: the commit of $version is not in this clone; git fetch brings it" >&2
-      exit 1
-    }
+    source=$(hack/release/source.sh "$version")
     tree=$(mktemp -d)
-    git archive "$(cat "$kept/commit")" | tar -x -C "$tree"
+    git archive "$source" | tar -x -C "$tree"
     "$tree/hack/image/build.sh" "${images[-1]}" "$version"
     rm -rf "$tree"
   done

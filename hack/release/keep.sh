@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Keeps of a release what later ones are tested against, in hack/releases/vX.Y.Z, as a clone may lack tags: the commit, both charts,
-# the CRDs, the queries, the sample objects, and the schema that its migrations make.
+# the CRDs, the queries, the sample objects and files of values, and the schema that its migrations make.
 #
 #   keep.sh vX.Y.Z [COMMIT]     of HEAD otherwise
 set -euo pipefail
@@ -16,8 +16,9 @@ helm=$(hack/tools/install.sh helm)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 git archive "$commit" | tar -x -C "$work"
-mkdir -p "$kept"/{crd,queries,samples}
-echo "$commit" >"$kept/commit"
+mkdir -p "$kept"/{crd,queries,samples,values}
+# With the commit its tree, which outlives a history that is squashed.
+echo "$commit $(git rev-parse "$commit^{tree}")" >"$kept/commit"
 for chart in "$work"/charts/*/Chart.yaml; do
   "$helm" package "${chart%/*}" --version "${version#v}" --app-version "$version" --destination "$kept"
 done
@@ -27,6 +28,7 @@ for file in "$work"/internal/store/postgres/internal/sqlcgen/*.sql.go; do
   awk '/^const [A-Za-z]+ = `/ {sub(/^[^`]*`/, ""); on = 1} on {if (sub(/`$/, "")) on = 0; print}' "$file" >"$kept/queries/$(basename "$file" .go)"
 done
 cp "$work"/config/samples/*.yaml "$kept/samples/"
+cp "$work"/charts/lectern/ci/*.yaml "$kept/values/"
 
 # The schema, by a Postgres of its own.
 binaries=$(ls -d /usr/lib/postgresql/*/bin | sort -V | head -1)

@@ -1,6 +1,10 @@
 package store
 
-import "github.com/lectern-dev/lectern/internal/prompt"
+import (
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
+)
 
 // Exposure is who finds a prompt.
 type Exposure string
@@ -92,6 +96,8 @@ type Published struct {
 	Served   int64
 	Digest   prompt.Digest
 	Revision int64
+	// ServedSince is when Served became what callers get; zero while nothing is served.
+	ServedSince time.Time
 	// Channels as they stand, latest included, in order of name.
 	Channels []Channel
 	Includes []prompt.Included

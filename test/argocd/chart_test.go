@@ -44,7 +44,7 @@ func TestChart(t *testing.T) {
 	ctx := t.Context()
 	repository := newChartRepository(t)
 	require.NoError(t, createApplication(ctx, "chart.yaml", map[string]string{
-		chartSource: "file://" + repository.Dir, "targetRevision: v0.1.0": "targetRevision: main", "namespace: lectern-system": "namespace: charted",
+		chartSource: "file://" + repository.Dir, "targetRevision: v0.2.0": "targetRevision: main", "namespace: lectern-system": "namespace: charted",
 	}))
 	a := application{"lectern"}
 	_, err := a.waitUntil(ctx, "", "Progressing")
@@ -71,7 +71,7 @@ func TestWaves(t *testing.T) {
 	ctx := t.Context()
 	repository := newChartRepository(t)
 	require.NoError(t, createApplication(ctx, "application.yaml", map[string]string{
-		chartSource: "file://" + repository.Dir, promptsSource: "file://" + repository.Dir, "targetRevision: v0.1.0": "targetRevision: main",
+		chartSource: "file://" + repository.Dir, promptsSource: "file://" + repository.Dir, "targetRevision: v0.2.0": "targetRevision: main",
 		"namespace: lectern-system": "namespace: waves", "namespace: support": "namespace: waves",
 	}))
 	a := application{"lectern"}

@@ -3,10 +3,16 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -40,11 +46,15 @@ func (r release) upgradeFrom(t *testing.T, folder string) {
 	l := r.startLoad(t)
 	upgrade := append([]string{chart, "--wait", "--timeout", "5m"}, r.values()...)
 	r.run(t, "upgrade", upgrade...)
+	since := r.waitUntilServedSince(t, metav1.Time{}) // nobody changed it, and its row is of the release before
 	r.publish(t, "two")
+	since = r.waitUntilServedSince(t, since)
 	r.run(t, "rollback", "1", "--wait", "--timeout", "5m")
 	r.publish(t, "three")
 	r.run(t, "upgrade", upgrade...)
+	since = r.waitUntilServedSince(t, since) // when the release before published, beside the newer schema
 	r.publish(t, "four")
+	r.waitUntilServedSince(t, since)
 	l.finish(t)
 	r.record(t, "helm upgrade from %s, helm rollback over the migrations, and upgrade again: each published", version)
 }
@@ -54,4 +64,21 @@ func (r release) publish(t *testing.T, text string) {
 	t.Helper()
 	r.apply(t, prompts, strings.ReplaceAll(greeting, "Greet {{name}}.", "Greet {{name}}, "+text+"."))
 	r.waitUntilPublished(t, prompts, "greeting")
+}
+
+// waitUntilServedSince waits until the status says since when callers get what they get, later than before, and returns that.
+func (r release) waitUntilServedSince(t *testing.T, before metav1.Time) (since metav1.Time) {
+	t.Helper()
+	eventually(t, "status.servedSince", func(ctx context.Context) error {
+		var p v1alpha1.Prompt
+		if err := r.objects.Get(ctx, client.ObjectKey{Namespace: prompts, Name: "greeting"}, &p); err != nil {
+			return err
+		}
+		if !before.Before(p.Status.ServedSince) {
+			return fmt.Errorf("version %d is served since %v, want later than %v", p.Status.ServedVersion, p.Status.ServedSince, before)
+		}
+		since = *p.Status.ServedSince
+		return nil
+	})
+	return since
 }

@@ -24,6 +24,12 @@ renews those only.
 {{- end }}
 {{- end }}
 
+{{/* The key with a connection string past a pooler; its name before 0.2.0 counts, too, until 0.4.0. */}}
+{{- define "lectern.directURLKey" -}}
+{{- $external := .Values.database.external }}
+{{- $external.directURLKey | default $external.listenURLKey }}
+{{- end }}
+
 {{/* The key with a component's connection string, empty where it is in parts: dict root, component. */}}
 {{- define "lectern.databaseURLKey" -}}
 {{- (index .root.Values.database.external .component).urlKey }}
@@ -76,7 +82,7 @@ renews those only.
 - name: LECTERN_DATABASE_CA_FILE
   value: /etc/lectern/database-ca/ca.crt
 {{- end }}
-{{- if and (eq $database.mode "external") $urlKey $external.listenURLKey }}
+{{- if and (eq $database.mode "external") $urlKey (include "lectern.directURLKey" .root) }}
 - name: LECTERN_DATABASE_LISTEN_URL_FILE
   value: /etc/lectern/database-url/listen-url
 {{- end }}
@@ -122,7 +128,7 @@ renews those only.
     secretName: {{ $secret }}
     items:
     - {key: {{ $urlKey | quote }}, path: url}
-    {{- with $external.listenURLKey }}
+    {{- with include "lectern.directURLKey" .root }}
     - {key: {{ . | quote }}, path: listen-url}
     {{- end }}
 {{- end }}

@@ -51,7 +51,7 @@ func (s *Store) publishLocked(p *store.Publication, at time.Time) (store.Publish
 		r = s.insertRow(p.Key, p.Owner, at)
 	}
 	s.applyPlan(r, p, pl, at)
-	published.Revision = r.Revision
+	published.Revision, published.ServedSince = r.Revision, r.ServedSince
 	return published, nil
 }
 
@@ -216,6 +216,7 @@ func (s *Store) applyPlan(r *row, p *store.Publication, pl *plan.Plan, at time.T
 	if was := r.versions[r.Default]; was != nil && (r.Default != pl.Default || was.withdrawn) {
 		was.search.Store(nil)
 	}
+	r.ServedSince = pl.ServedSince(&r.Row, at)
 	r.Served, r.Channels, r.Default = pl.Served, pl.Channels, pl.Default
 	r.Owner, r.Labels, r.Exposure = p.Owner, p.Labels, p.Exposure
 	r.Retain, r.HistoryLimit = p.Retain, plan.HistoryLimit(p)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -30,6 +31,21 @@ type Plan struct {
 	// Visible says that a reader can tell the difference; WriterOnly that only a writer can.
 	Visible    bool
 	WriterOnly bool
+}
+
+// MovesDefault reports whether callers who name no version get another one, or one again.
+func (pl *Plan) MovesDefault(r *Row) bool { return r.Default != pl.Default || r.Deleted }
+
+// ServedSince returns since when they get it, after a publish at that time.
+func (pl *Plan) ServedSince(r *Row, at time.Time) time.Time {
+	switch {
+	case !pl.MovesDefault(r):
+		return r.ServedSince
+	case pl.Default == Unresolved:
+		return time.Time{}
+	default:
+		return at
+	}
 }
 
 // NextVersion decides whether the publication makes a version, and which is the newest afterwards. It compares

@@ -17,7 +17,7 @@ const maxAvailable = 10
 func ResultOf(r *Row, p *store.Publication, pl *Plan) store.Published {
 	published := store.Published{
 		Version: pl.Newest, Served: pl.Default, Digest: p.Compiled.Digest, Revision: r.Revision,
-		Channels: resolvedChannels(pl.Channels), Includes: r.NewestIncludes,
+		Channels: resolvedChannels(pl.Channels), Includes: r.NewestIncludes, ServedSince: r.ServedSince,
 		Changed: pl.Visible, NewVersion: pl.NewVersion, Missing: pl.Missing,
 	}
 	if pl.NewVersion {

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"time"
+
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -22,4 +24,6 @@ type Row struct {
 	Bytes          map[int64]int64 // of the texts of those
 	Withdrawn      []int64         // descending
 	NewestIncludes []prompt.Included
+	// ServedSince is when Default became what callers get; zero while nothing is served.
+	ServedSince time.Time
 }

@@ -77,7 +77,7 @@ func publishLocked(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 	if !pl.Visible && !pl.WriterOnly {
 		return published, nil
 	}
-	published.Revision, err = applyPlan(ctx, q, &r, p, pl)
+	err = applyPlan(ctx, q, &r, p, pl, &published)
 	faultpoint.Hit(faultpoint.RowWritten)
 	return published, err
 }
@@ -114,34 +114,34 @@ func checkFragments(ctx context.Context, q *sqlcgen.Queries, p *store.Publicatio
 	return nil
 }
 
-// applyPlan writes the plan. The statement that takes the revision is the last.
-func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan.Plan) (revision int64, err error) {
+// applyPlan writes the plan, and into published what only the database knows. The statement that takes the revision is the last.
+func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publication, pl *plan.Plan, published *store.Published) error {
 	if pl.NewVersion {
 		if err := insertVersion(ctx, q, r, p, pl.Newest); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if len(pl.Withdraw) > 0 {
 		if err := q.WithdrawVersions(ctx, sqlcgen.WithdrawVersionsParams{PromptID: r.ID, Versions: pl.Withdraw}); err != nil {
-			return 0, fmt.Errorf("withdraw versions %v: %w", pl.Withdraw, err)
+			return fmt.Errorf("withdraw versions %v: %w", pl.Withdraw, err)
 		}
 	}
 	if err := moveChannels(ctx, q, r.ID, p.Owner.Generation, pl.Moves); err != nil {
-		return 0, fmt.Errorf("move channels: %w", err)
+		return fmt.Errorf("move channels: %w", err)
 	}
 	if len(pl.Drop) > 0 {
 		if err := q.DropVersions(ctx, sqlcgen.DropVersionsParams{PromptID: r.ID, Versions: pl.Drop}); err != nil {
-			return 0, fmt.Errorf("drop versions %v: %w", pl.Drop, err)
+			return fmt.Errorf("drop versions %v: %w", pl.Drop, err)
 		}
 	}
-	if r.Default != pl.Default || r.Deleted { // a tombstone may be of a release that searched by less
+	if pl.MovesDefault(&r.Row) { // a tombstone may be of a release that searched by less
 		if err := updateDescription(ctx, q, r.ID, p, pl); err != nil {
-			return 0, fmt.Errorf("describe by version %d: %w", pl.Default, err)
+			return fmt.Errorf("describe by version %d: %w", pl.Default, err)
 		}
 	}
 	labels, err := marshalJSON(nonNilMap(p.Labels))
 	if err != nil {
-		return 0, fmt.Errorf("write the labels: %w", err)
+		return fmt.Errorf("write the labels: %w", err)
 	}
 	committed, err := q.CommitRevision(ctx, sqlcgen.CommitRevisionParams{
 		ID: r.ID, Visible: pl.Visible, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
@@ -150,9 +150,10 @@ func applyPlan(ctx context.Context, q *sqlcgen.Queries, r *row, p *store.Publica
 		LatestVersion: pl.Channels[store.Latest], DefaultVersion: pl.Default,
 	})
 	if err != nil {
-		return 0, fmt.Errorf("take a revision: %w", err)
+		return fmt.Errorf("take a revision: %w", err)
 	}
-	return committed.Revision, nil
+	published.Revision, published.ServedSince = committed.Revision, pl.ServedSince(&r.Row, committed.ServedSince)
+	return nil
 }
 
 func moveChannels(ctx context.Context, q *sqlcgen.Queries, id, generation int64, moves []plan.ChannelMove) error {

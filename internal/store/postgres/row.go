@@ -63,6 +63,9 @@ func toRow(r sqlcgen.ReadPromptRow) (row, error) {
 		Channels: make(map[string]int64, len(r.ChannelNames)),
 		Served:   r.Served, Withdrawn: r.Withdrawn, Bytes: make(map[int64]int64, len(r.Served)),
 	}}
+	if r.DefaultVersion != plan.Unresolved {
+		found.ServedSince = r.ServedSince
+	}
 	for i, version := range r.Served {
 		found.Bytes[version] = r.ServedBytes[i]
 	}

@@ -63,6 +63,49 @@ func testMissingVersion(t *testing.T, b subjectTest) {
 	requireEqual(b, "resolved now", "two", b.servedText(handover, bare))
 }
 
+// testServedSince: the time is that of the last change of what callers get, whatever it came of, and of no other change.
+func testServedSince(t *testing.T, b subjectTest) {
+	generation := int64(0)
+	build := func(text string, withdrawn []int64, rules ...store.ChannelRule) store.Publication {
+		generation++
+		p := b.newPublication(handover, "u1", generation, text)
+		p.Channels, p.Withdrawn = rules, withdrawn
+		return p
+	}
+	production := func(version int64) store.ChannelRule {
+		return store.ChannelRule{Name: store.Production, Version: version}
+	}
+	again := func() store.Publication {
+		require.NoError(b, b.Remove(b.Context(), handover, "u1", false))
+		p := build("three", []int64{1})
+		p.Owner.UID = "u2"
+		p.Takeover = new(b.requireFenced(p).Row)
+		return p
+	}
+	var last store.Published
+	for _, step := range []struct {
+		name  string
+		build func() store.Publication
+		moves bool
+	}{
+		{"the first version", func() store.Publication { return build("one", nil) }, true},
+		{"nothing new", func() store.Publication { return build("one", nil) }, false},
+		{"a second version", func() store.Publication { return build("two", nil) }, true},
+		{"production where it is", func() store.Publication { return build("two", nil, production(2)) }, false},
+		{"a version beside production", func() store.Publication { return build("three", nil, production(2)) }, false},
+		{"production moves", func() store.Publication { return build("three", nil, production(1)) }, true},
+		{"production goes", func() store.Publication { return build("three", nil) }, true},
+		{"an older one is withdrawn", func() store.Publication { return build("three", []int64{1}) }, false},
+		{"deleted, and there again", again, true},
+	} {
+		got := b.mustPublish(step.build())
+		if moved := !got.ServedSince.Equal(last.ServedSince); moved != step.moves || got.ServedSince.IsZero() {
+			b.Errorf("%s: served since %v, and before since %v; want that it moves: %t", step.name, got.ServedSince, last.ServedSince, step.moves)
+		}
+		last = got
+	}
+}
+
 func testDefaultVersion(t *testing.T, b subjectTest) {
 	spec := func(title, tag, text string) *prompt.Compiled {
 		return b.compile("support", withText(prompt.Spec{Title: title, Tags: []string{tag}}, text))

@@ -33,6 +33,7 @@ func testFirstPublish(t *testing.T, b subjectTest) {
 	requireEqual(b, "published", store.Published{
 		Version: 1, Served: 1, Digest: p.Compiled.Digest, Revision: before.Revision + 1,
 		Channels: []store.Channel{{Name: store.Latest, Version: 1}}, Changed: true, NewVersion: true,
+		ServedSince: got.ServedSince,
 	}, got)
 	served := b.mustGet(handover, bare)
 	requireEqual(b, "served", store.Version{

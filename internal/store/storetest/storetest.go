@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"channels follow the rules":                  testChannels,
 		"a channel without its version":              testMissingVersion,
 		"the default version is production's":        testDefaultVersion,
+		"since when the default version is served":   testServedSince,
 		"withdrawal erases the text":                 testWithdrawal,
 		"a needed version is not withdrawn":          testWithdrawalRefused,
 		"a withdrawn version leaves its channel":     testWithdrawalUnderChannel,

@@ -53,8 +53,7 @@ update prompts p
        tags = chosen.tags,
        arguments = chosen.arguments,
        is_template = chosen.document ->> 'syntax' <> 'Plain',
-       tags_text = array_to_string(chosen.tags, ' '),
-       search = ''
+       tags_text = array_to_string(chosen.tags, ' ')
   from chosen
  where p.id = @prompt_id;
 
@@ -71,7 +70,7 @@ with variables as (
 )
 update prompts p
    set title = '', description = '', category = '', metadata = null, tags = '{}', arguments = '[]',
-       is_template = false, tags_text = '', search = ''
+       is_template = false, tags_text = ''
  where p.id = @prompt_id;
 
 -- name: CommitRevision :one
@@ -88,9 +87,9 @@ with next as (
          revision = coalesce((select next.revision from next), p.revision),
          updated_at = now(), deleted_at = null, purged_at = null
    where p.id = @id
-  returning p.revision
+  returning p.revision, p.served_since, p.updated_at
 )
-select committed.revision,
+select committed.revision, coalesce(committed.served_since, committed.updated_at)::timestamptz as served_since,
        case when @visible::boolean then coalesce(pg_notify('lectern', committed.revision::text)::text, '') else '' end::text as notified
   from committed;
 

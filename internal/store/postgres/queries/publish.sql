@@ -20,7 +20,8 @@ returning id;
 
 -- name: ReadPrompt :one
 -- No condition but the key: whether the row is absent, ours, newer or another's is decided in Go, by
--- a pure function. A where clause that filters would make those look the same.
+-- a pure function. A where clause that filters would make those look the same. What is served since before
+-- that was written down is dated by its version, or by the last move of production.
 select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::boolean as deleted,
        p.labels, p.exposure, p.deletion_policy, p.history_limit,
        p.highest_version, p.digest,
@@ -36,7 +37,13 @@ select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::
        array(select coalesce(c.version, 0) from prompt_channels c
               where c.prompt_id = p.id order by c.name)::bigint[] as channel_versions,
        coalesce((select v.includes from prompt_versions v
-                  where v.prompt_id = p.id and v.version = p.highest_version), '[]')::jsonb as includes
+                  where v.prompt_id = p.id and v.version = p.highest_version), '[]')::jsonb as includes,
+       coalesce(p.served_since,
+                (select greatest(v.published_at, (select m.moved_at from prompt_channel_moves m
+                                                   where m.prompt_id = p.id and m.name = 'production' order by m.id desc limit 1))
+                   from prompt_versions v
+                  where v.prompt_id = p.id and v.version = p.default_version),
+                p.created_at)::timestamptz as served_since
   from prompts p
  where p.namespace = @namespace and p.name = @name;
 

@@ -58,7 +58,7 @@ with next as (
      set purged_at = now(), updated_at = now(), revision = next.revision, digest = '',
          latest_version = null, default_version = null, labels = '{}',
          title = '', description = '', category = '', metadata = null, tags = '{}', arguments = '[]',
-         is_template = false, tags_text = '', search = ''
+         is_template = false, tags_text = ''
     from next
    where p.id = @id
   returning p.revision

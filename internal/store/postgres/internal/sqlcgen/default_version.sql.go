@@ -7,6 +7,7 @@ package sqlcgen
 
 import (
 	"context"
+	"time"
 )
 
 const addTags = `-- name: AddTags :exec
@@ -44,9 +45,9 @@ with next as (
          revision = coalesce((select next.revision from next), p.revision),
          updated_at = now(), deleted_at = null, purged_at = null
    where p.id = $12
-  returning p.revision
+  returning p.revision, p.served_since, p.updated_at
 )
-select committed.revision,
+select committed.revision, coalesce(committed.served_since, committed.updated_at)::timestamptz as served_since,
        case when $1::boolean then coalesce(pg_notify('lectern', committed.revision::text)::text, '') else '' end::text as notified
   from committed
 `
@@ -67,8 +68,9 @@ type CommitRevisionParams struct {
 }
 
 type CommitRevisionRow struct {
-	Revision int64
-	Notified string
+	Revision    int64
+	ServedSince time.Time
+	Notified    string
 }
 
 // Last statement of a publish: from here to the commit every other writer waits. A change nobody can see takes
@@ -89,7 +91,7 @@ func (q *Queries) CommitRevision(ctx context.Context, arg CommitRevisionParams) 
 		arg.ID,
 	)
 	var i CommitRevisionRow
-	err := row.Scan(&i.Revision, &i.Notified)
+	err := row.Scan(&i.Revision, &i.ServedSince, &i.Notified)
 	return i, err
 }
 
@@ -115,7 +117,7 @@ with variables as (
 )
 update prompts p
    set title = '', description = '', category = '', metadata = null, tags = '{}', arguments = '[]',
-       is_template = false, tags_text = '', search = ''
+       is_template = false, tags_text = ''
  where p.id = $1
 `
 
@@ -187,8 +189,7 @@ update prompts p
        tags = chosen.tags,
        arguments = chosen.arguments,
        is_template = chosen.document ->> 'syntax' <> 'Plain',
-       tags_text = array_to_string(chosen.tags, ' '),
-       search = ''
+       tags_text = array_to_string(chosen.tags, ' ')
   from chosen
  where p.id = $1
 `

@@ -7,6 +7,7 @@ package sqlcgen
 
 import (
 	"context"
+	"time"
 )
 
 const currentFragmentVersions = `-- name: CurrentFragmentVersions :many
@@ -374,7 +375,13 @@ select p.id, p.owner_uid, p.generation, p.revision, (p.deleted_at is not null)::
        array(select coalesce(c.version, 0) from prompt_channels c
               where c.prompt_id = p.id order by c.name)::bigint[] as channel_versions,
        coalesce((select v.includes from prompt_versions v
-                  where v.prompt_id = p.id and v.version = p.highest_version), '[]')::jsonb as includes
+                  where v.prompt_id = p.id and v.version = p.highest_version), '[]')::jsonb as includes,
+       coalesce(p.served_since,
+                (select greatest(v.published_at, (select m.moved_at from prompt_channel_moves m
+                                                   where m.prompt_id = p.id and m.name = 'production' order by m.id desc limit 1))
+                   from prompt_versions v
+                  where v.prompt_id = p.id and v.version = p.default_version),
+                p.created_at)::timestamptz as served_since
   from prompts p
  where p.namespace = $1 and p.name = $2
 `
@@ -403,10 +410,12 @@ type ReadPromptRow struct {
 	ChannelNames    []string
 	ChannelVersions []int64
 	Includes        []byte
+	ServedSince     time.Time
 }
 
 // No condition but the key: whether the row is absent, ours, newer or another's is decided in Go, by
-// a pure function. A where clause that filters would make those look the same.
+// a pure function. A where clause that filters would make those look the same. What is served since before
+// that was written down is dated by its version, or by the last move of production.
 func (q *Queries) ReadPrompt(ctx context.Context, arg ReadPromptParams) (ReadPromptRow, error) {
 	row := q.db.QueryRow(ctx, readPrompt, arg.Namespace, arg.Name)
 	var i ReadPromptRow
@@ -429,6 +438,7 @@ func (q *Queries) ReadPrompt(ctx context.Context, arg ReadPromptParams) (ReadPro
 		&i.ChannelNames,
 		&i.ChannelVersions,
 		&i.Includes,
+		&i.ServedSince,
 	)
 	return i, err
 }
