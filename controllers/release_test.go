@@ -110,9 +110,12 @@ func TestRelease_RefusesWhileTheFinalizerIsSet(t *testing.T) {
 	wantHeld()
 
 	grantController(t, cluster)
-	if _, err := release(cluster.ControllerKubeconfig); err == nil || err.Error() != want {
-		t.Errorf("with the controller's own rights: %v; want %s", err, want)
-	}
+	require.Eventually(t, func() error { // until the API server knows the rights
+		if _, err := release(cluster.ControllerKubeconfig); err == nil || err.Error() != want {
+			return fmt.Errorf("with the controller's own rights: %w; want %s", err, want)
+		}
+		return nil
+	})
 	_, err = cluster.Kubectl(t.Context(), "patch", "clusterrole", "lectern-controller", "--type=json",
 		`--patch=[{"op":"replace","path":"/rules/1/verbs","value":["get"]}]`)
 	require.NoError(t, err)

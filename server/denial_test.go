@@ -228,6 +228,8 @@ const (
 	timedRounds = 2000
 	// maxToldApart is the share of times by which two kinds may be told apart.
 	maxToldApart = 0.55
+	// timedAttempts is how often two kinds are measured before they count as told apart.
+	timedAttempts = 3
 )
 
 // compareTimes asks for prompts of all kinds in turns at random, and fails when a threshold tells two of them apart.
@@ -235,25 +237,39 @@ func (c *absentCaller) compareTimes(t *testing.T) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, surface := range []string{"prompts/get", "resources/read", "completion", "get_prompt", "list_prompt_versions", "update_prompt"} {
-		took := make([][]time.Duration, len(absences))
-		for round := range timedRounds + 100 {
-			for _, kind := range random.Perm(len(absences)) {
-				_, _, once := c.send(t, absentRequests[surface], kind, random.IntN(namesPerAbsence))
-				if round >= 100 { // when caches and connections are warm
-					took[kind] = append(took[kind], once)
-				}
-			}
+		// What differs is told apart each time; what else the machine does is not.
+		told := c.tellKindsApart(t, random, surface)
+		for attempt := 1; len(told) > 0 && attempt < timedAttempts; attempt++ {
+			t.Logf("%s is measured again: %s", surface, strings.Join(told, "; "))
+			told = c.tellKindsApart(t, random, surface)
 		}
-		for kind := 1; kind < len(absences); kind++ {
-			share := tellApart(took[0], took[kind])
-			t.Logf("%-20s %s (median %s) and %s (median %s): told apart in %.1f %%", surface,
-				absences[0].name, median(took[0]), absences[kind].name, median(took[kind]), 100*share)
-			if share > maxToldApart {
-				t.Errorf("%s: %s and %s are told apart by their times in %.1f %%, want at most %.0f %%",
-					surface, absences[0].name, absences[kind].name, 100*share, 100*maxToldApart)
+		for _, kinds := range told {
+			t.Errorf("%s: %s, want at most %.0f %%", surface, kinds, 100*maxToldApart)
+		}
+	}
+}
+
+// tellKindsApart asks for prompts of all kinds and says which are told apart from the first one by their times.
+func (c *absentCaller) tellKindsApart(t *testing.T, random *rand.Rand, surface string) (told []string) {
+	t.Helper()
+	took := make([][]time.Duration, len(absences))
+	for round := range timedRounds + 100 {
+		for _, kind := range random.Perm(len(absences)) {
+			_, _, once := c.send(t, absentRequests[surface], kind, random.IntN(namesPerAbsence))
+			if round >= 100 { // when caches and connections are warm
+				took[kind] = append(took[kind], once)
 			}
 		}
 	}
+	for kind := 1; kind < len(absences); kind++ {
+		share := tellApart(took[0], took[kind])
+		t.Logf("%-20s %s (median %s) and %s (median %s): told apart in %.1f %%", surface,
+			absences[0].name, median(took[0]), absences[kind].name, median(took[kind]), 100*share)
+		if share > maxToldApart {
+			told = append(told, fmt.Sprintf("%s and %s are told apart by their times in %.1f %%", absences[0].name, absences[kind].name, 100*share))
+		}
+	}
+	return told
 }
 
 func median(times []time.Duration) time.Duration {

@@ -174,8 +174,8 @@ func (k *kubernetes) testStreams(t *testing.T, author *catalogtest.Author) {
 			"evicted", testenv.TokenOptions{Pod: "evicted-1"}, 0, everyList,
 			func() error { return k.DeletePod(context.Background(), "agents", "evicted-1") },
 		},
-		"token expires in 20 s": {
-			"expiring", testenv.TokenOptions{}, 20 * time.Second, everyList,
+		"token expires in 40 s": {
+			"expiring", testenv.TokenOptions{}, 40 * time.Second, everyList,
 			func() error { return nil },
 		},
 	}

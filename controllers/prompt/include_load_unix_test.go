@@ -31,7 +31,7 @@ func countOf(t *testing.T, name string) int {
 	for _, family := range families {
 		if family.GetName() == name {
 			for _, metric := range family.GetMetric() {
-				sum += int(metric.GetCounter().GetValue())
+				sum += int(metric.GetCounter().GetValue() + metric.GetGauge().GetValue()) // of which it is one
 			}
 		}
 	}
@@ -151,12 +151,14 @@ func (w *world) readyMessages(t *testing.T) map[string]string {
 	return said
 }
 
-// waitUntilQuiet waits until the reconciler has nothing to do: its queue is empty, and stays so for a second.
+// waitUntilQuiet waits until the reconciler has nothing to do: its queue is empty and no reconcile is under way, however long one
+// takes, and it stays so for a second.
 func (w *world) waitUntilQuiet(t *testing.T) {
 	t.Helper()
 	last, since := -1, time.Now()
 	require.Eventually(t, func() error {
-		if now := countOf(t, "lectern_prompt_reconciles_total"); now != last {
+		busy := countOf(t, "workqueue_depth") + countOf(t, "controller_runtime_active_workers")
+		if now := countOf(t, "lectern_prompt_reconciles_total"); now != last || busy > 0 {
 			last, since = now, time.Now()
 		}
 		if time.Since(since) < time.Second {

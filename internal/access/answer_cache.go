@@ -22,6 +22,8 @@ type answer[V any] struct {
 // are kept apart, each up to a number: whoever makes up names or tokens pushes out other noes alone.
 type answerCache[V any] struct {
 	now func() time.Time
+	// timeout is how long a question may take.
+	timeout time.Duration
 
 	mu      sync.Mutex
 	yes, no *simplelru.LRU[cacheKey, answer[V]]
@@ -43,7 +45,7 @@ type pendingAnswer[V any] struct {
 }
 
 func newAnswerCache[V any](yes, no int, now func() time.Time) *answerCache[V] {
-	return &answerCache[V]{now: now, yes: newLRU[V](yes), no: newLRU[V](no), asking: map[cacheKey]*pendingAnswer[V]{}}
+	return &answerCache[V]{now: now, timeout: callTimeout, yes: newLRU[V](yes), no: newLRU[V](no), asking: map[cacheKey]*pendingAnswer[V]{}}
 }
 
 func newLRU[V any](size int) *simplelru.LRU[cacheKey, answer[V]] {
@@ -159,7 +161,7 @@ func (c *answerCache[V]) wait(ctx context.Context, key cacheKey, p *pendingAnswe
 
 // askAgain asks whatever is kept, and keeps what it finds.
 func (c *answerCache[V]) askAgain(ctx context.Context, key cacheKey, send func(context.Context) (answer[V], error)) (V, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	found, err := send(ctx)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // ours is the audience of tests.
@@ -100,6 +101,7 @@ func (c *cluster) requestToken(t testing.TB, account testenv.Account, o testenv.
 type asker struct {
 	Verifier
 	*subjectReviewer
+	tokenAnswers    *answerCache[tokenAnswer]
 	ahead           atomic.Int64
 	stopped         time.Time // when not zero, time goes on by advance alone
 	tokens, reviews atomic.Int32
@@ -144,6 +146,7 @@ func (c *cluster) newAsker(t testing.TB, audiences ...string) *asker {
 		})
 	})
 	a.connect(t, config, audiences)
+	a.setTimeout(wait.Patience) // a busy machine is not an API server that is silent
 	return a
 }
 
@@ -155,8 +158,14 @@ func (a *asker) connect(t testing.TB, config *rest.Config, audiences []string) {
 	server, err := connectTo(config, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(server.http.CloseIdleConnections)
-	a.Verifier = newKubernetesVerifier(server, audiences, a.now)
+	verifier := newKubernetesVerifier(server, audiences, a.now)
+	a.Verifier, a.tokenAnswers = verifier, verifier.answers
 	a.subjectReviewer = newSubjectReviewer(server, a.now)
+}
+
+// setTimeout has the API server be waited for so long.
+func (a *asker) setTimeout(d time.Duration) {
+	a.tokenAnswers.timeout, a.answers.timeout, a.allTimeout = d, d, d
 }
 
 // verify returns the identity of a token that must prove one.

@@ -41,12 +41,14 @@ type subjectReviewer struct {
 	keys    *cacheKeys
 	answers *answerCache[bool]
 	turns   *reviewTurns
+	// allTimeout is how long ReviewAll may take together.
+	allTimeout time.Duration
 }
 
 func newSubjectReviewer(server *apiServer, now func() time.Time) *subjectReviewer {
 	return &subjectReviewer{
 		server: server, now: now, keys: newCacheKeys(), turns: newReviewTurns(),
-		answers: newAnswerCache[bool](keptAllowed, keptDenied, now),
+		answers: newAnswerCache[bool](keptAllowed, keptDenied, now), allTimeout: reviewAllTimeout,
 	}
 }
 
@@ -93,7 +95,7 @@ func (r *subjectReviewer) ReviewAll(ctx context.Context, identity Identity, ques
 
 // askAll has the questions at these places asked, and puts down what is found.
 func (r *subjectReviewer) askAll(ctx context.Context, identity Identity, who cacheKey, questions []Question, places []int, found []error) {
-	ctx, cancel := context.WithTimeout(ctx, reviewAllTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.allTimeout)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(reviewsOfCallerAtATime)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,9 +33,20 @@ type pipe struct {
 func start(t *testing.T, server *Server, handler http.HandlerFunc) *pipe {
 	t.Helper()
 	remote := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		remote.CloseClientConnections()
+		remote.Close()
+	})
 	client, err := NewClient("")
 	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
 	server.URL, server.Client = remote.URL+"/mcp", client
+	return startBridge(t, server)
+}
+
+// startBridge bridges to a server until the test ends.
+func startBridge(t *testing.T, server *Server) *pipe {
+	t.Helper()
 	fromClient, in := io.Pipe()
 	out, toClient := io.Pipe()
 	p := &pipe{in: in, out: out, lines: bufio.NewScanner(out), ended: make(chan error, 1)}
@@ -48,9 +60,6 @@ func start(t *testing.T, server *Server, handler http.HandlerFunc) *pipe {
 		_ = in.Close()
 		_ = out.Close()
 		t.Logf("The bridge ended: %v", <-p.ended)
-		client.CloseIdleConnections()
-		remote.CloseClientConnections()
-		remote.Close()
 	})
 	return p
 }
@@ -355,33 +364,40 @@ func TestBridge_Ends(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestBridge_Silence: a server that says nothing is given up, one that writes comments is not.
+// roundTrip is a function as an http.RoundTripper.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestBridge_Silence: a server that says nothing is given up, one that writes comments is not. No network is between, so that
+// time passes only when both wait.
 func TestBridge_Silence(t *testing.T) {
 	t.Parallel()
-	const silence = 300 * time.Millisecond
-	p := start(t, &Server{Silence: silence}, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.WriteHeader(http.StatusOK)
-		alive := time.NewTicker(silence / 10)
-		defer alive.Stop()
-		for range 30 {
-			<-alive.C
-			_, _ = io.WriteString(w, ": keep-alive\n\n")
-			_ = http.NewResponseController(w).Flush()
+	synctest.Test(t, func(t *testing.T) {
+		const silence = 300 * time.Millisecond
+		p := startBridge(t, &Server{Silence: silence, URL: "http://server.test/mcp", Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			body, answer := io.Pipe()
+			go func() {
+				for range 30 {
+					<-time.After(silence - 1)
+					_, _ = io.WriteString(answer, ": keep-alive\n\n")
+				}
+				_, _ = io.WriteString(answer, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
+				<-r.Context().Done()
+				_ = answer.CloseWithError(r.Context().Err())
+			}()
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: body, Request: r}, nil
+		})}})
+		p.send(t, ask)
+		for _, want := range []string{
+			`{"jsonrpc":"2.0","method":"notifications/progress"}`,
+			`{"jsonrpc":"2.0","id":7,"error":{"code":504,"message":"the server said nothing for 300ms"}}`,
+		} {
+			if diff := cmp.Diff(want, p.receive(t)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
 		}
-		_, _ = io.WriteString(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
 	})
-	p.send(t, ask)
-	for _, want := range []string{
-		`{"jsonrpc":"2.0","method":"notifications/progress"}`,
-		`{"jsonrpc":"2.0","id":7,"error":{"code":504,"message":"the server said nothing for 300ms"}}`,
-	} {
-		if diff := cmp.Diff(want, p.receive(t)); diff != "" {
-			t.Errorf("(-want +got)\n%s", diff)
-		}
-	}
 }
 
 // TestBridge_Bounds: a long line is skipped, and no more is in flight than may be.

@@ -41,8 +41,8 @@ func dense(bytes int) []byte {
 	return []byte(b.String())
 }
 
-// TestRead_LargeJSON: the work grows as the file does. A factor of 2.5 is asked of twice the size on a quiet machine, which
-// the log shows; what would not grow so takes minutes.
+// TestRead_LargeJSON: the work grows as the file does. A factor of 2.5 is asked of twice the size in what is allocated; of the
+// time, which the log shows, only that it is not another one each time: what would not grow so takes minutes.
 func TestRead_LargeJSON(t *testing.T) {
 	for name, tc := range map[string]struct {
 		write func(int) []byte
@@ -52,29 +52,42 @@ func TestRead_LargeJSON(t *testing.T) {
 		"many values": {dense, 1 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var took [2]time.Duration
-			var bytes [2]uint64
-			for i := range took {
-				content := tc.write(tc.small << i)
-				begun := time.Now()
-				bytes[i] = allocated(func() {
-					set := read(t, File{Name: "f.json", Content: content})
-					if len(set.Problems) != 0 || len(set.Manifests) < 50 {
-						t.Fatalf("%d manifests, %v", len(set.Manifests), set.Problems)
-					}
-				})
-				took[i] = time.Since(begun)
-			}
-			t.Logf("%d MiB: %s and %d bytes allocated; %d MiB: %s and %d: %.2f and %.2f times", tc.small>>20, took[0], bytes[0], tc.small>>19, took[1], bytes[1],
-				took[1].Seconds()/took[0].Seconds(), float64(bytes[1])/float64(bytes[0]))
-			if ratio := float64(bytes[1]) / float64(bytes[0]); ratio > 2.5 {
-				t.Errorf("twice the size allocates %.2f times as much", ratio)
-			}
-			if ratio := took[1].Seconds() / took[0].Seconds(); ratio > 12 {
-				t.Errorf("twice the size takes %.2f times as long", ratio)
+			const attempts = 3
+			for attempt := 1; ; attempt++ {
+				took, bytes := readTwice(t, tc.write, tc.small)
+				if bytes > 2.5 {
+					t.Errorf("twice the size allocates %.2f times as much", bytes)
+				}
+				if took <= 12 {
+					return
+				}
+				if attempt == attempts {
+					t.Fatalf("twice the size takes %.2f times as long", took)
+				}
 			}
 		})
 	}
+}
+
+// readTwice reads a file and one of twice its size, and returns how many times as long and as much memory the second takes.
+func readTwice(t *testing.T, write func(int) []byte, small int) (timeRatio, bytesRatio float64) {
+	t.Helper()
+	var took [2]time.Duration
+	var bytes [2]uint64
+	for i := range took {
+		content := write(small << i)
+		begun := time.Now()
+		bytes[i] = allocated(func() {
+			set := read(t, File{Name: "f.json", Content: content})
+			if len(set.Problems) != 0 || len(set.Manifests) < 50 {
+				t.Fatalf("%d manifests, %v", len(set.Manifests), set.Problems)
+			}
+		})
+		took[i] = time.Since(begun)
+	}
+	timeRatio, bytesRatio = took[1].Seconds()/took[0].Seconds(), float64(bytes[1])/float64(bytes[0])
+	t.Logf("%d MiB: %s and %d bytes allocated; %d MiB: %s and %d: %.2f and %.2f times", small>>20, took[0], bytes[0], small>>19, took[1], bytes[1], timeRatio, bytesRatio)
+	return timeRatio, bytesRatio
 }
 
 // A file is refused by its size, and by how many values it has, before anything is made of it.

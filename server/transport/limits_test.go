@@ -36,7 +36,7 @@ func (r *replica) dial(t *testing.T) net.Conn {
 // TestReadBody_TimesOut: a body that is announced and does not come does not hold a connection.
 func TestReadBody_TimesOut(t *testing.T) {
 	t.Parallel()
-	replica := workshop(t, func(c *transport.Config) { c.WriteTimeout = 50 * time.Millisecond })
+	replica := workshop(t, func(c *transport.Config) { c.WriteTimeout = time.Second })
 	for name, header := range map[string]string{"a length": "Content-Length: 10", "chunks": "Transfer-Encoding: chunked"} {
 		conn := replica.dial(t)
 		_, err := fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n", header)

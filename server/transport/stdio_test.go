@@ -218,13 +218,13 @@ func TestServeStdio_ClientThatDoesNotRead(t *testing.T) {
 		want     string
 	}{
 		"its patience ends":           {50 * time.Millisecond, func(*console) {}, "the client does not read"},
-		"the server is told to end":   {10 * time.Second, func(c *console) { c.End() }, "<nil>"},
-		"the client leaves":           {10 * time.Second, func(c *console) { _ = c.Out.Close() }, "write to the client: io: read/write on closed pipe"},
-		"the input ends, then it too": {10 * time.Second, func(c *console) { _ = c.Close(); _ = c.Out.Close() }, ""},
+		"the server is told to end":   {patience, func(c *console) { c.End() }, "<nil>"},
+		"the client leaves":           {patience, func(c *console) { _ = c.Out.Close() }, "write to the client: io: read/write on closed pipe"},
+		"the input ends, then it too": {patience, func(c *console) { _ = c.Close(); _ = c.Out.Close() }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			replica := workshop(t, func(c *transport.Config) { c.WriteTimeout = tc.patience })
+			replica := workshop(t, func(c *transport.Config) { c.WriteTimeout, c.DrainTimeout = tc.patience, 50*time.Millisecond })
 			c := replica.console(t, "")
 			c.Say(t, ping, strings.Replace(ping, "1", "2", 1))
 			tc.end(c)

@@ -63,7 +63,7 @@ func (r *replica) console(tb testing.TB, namespace string) *console {
 // test ends. Change adapts the transport.
 func workshop(tb testing.TB, change ...func(*transport.Config)) *replica {
 	tb.Helper()
-	config := transport.Config{Server: everything(newProbe()), Authenticator: auth.NewNone("anna")}
+	config := transport.Config{Server: everything(newProbe()), Authenticator: auth.NewNone("anna"), DrainTimeout: patience}
 	for _, c := range change {
 		c(&config)
 	}

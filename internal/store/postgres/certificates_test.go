@@ -126,6 +126,7 @@ func TestOptions_CAFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			tc.options.ConnectTimeout = patience
 			s, err := postgres.Open(t.Context(), tc.options)
 			if err == nil {
 				defer s.Close()

@@ -247,11 +247,12 @@ func TestNextChange_InTurn(t *testing.T) {
 		}
 	}
 	d.markApplied(begun, "u1", 2)
+	d.backdate(-time.Minute) // it was applied a moment ago, however busy the machine is
 	waiting(other.Key)
 	if err := d.writer.FinalizeChange(t.Context(), begun, store.ChangeConflict, store.ReasonNotFound, "words"); !errors.Is(err, store.ErrNotYours) {
 		t.Errorf("settling what is applied gives %v, want %v", err, store.ErrNotYours)
 	}
-	d.backdate(time.Minute)
+	d.backdate(2 * time.Minute)
 	waiting(handover, other.Key)
 	if c := d.nextChange(); c.ID != first.ID || !c.Stuck || c.MayLand || c.State != store.ChangeApplied {
 		t.Errorf("the first after a minute is %+v", c)

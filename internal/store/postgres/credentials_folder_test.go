@@ -28,7 +28,8 @@ func withFolder(t *testing.T, o postgres.Options, folder string) postgres.Option
 	return o
 }
 
-// TestOptions_CredentialsFolder: both files are of one state, whenever a kubelet replaces it.
+// TestOptions_CredentialsFolder: both files are of one state, whenever a kubelet replaces it. It does so less often during one read
+// than a read is tried again, however busy the machine is.
 func TestOptions_CredentialsFolder(t *testing.T) {
 	t.Parallel()
 	mounted := testenv.NewMountedSecret(t.TempDir())
@@ -36,16 +37,22 @@ func TestOptions_CredentialsFolder(t *testing.T) {
 		require.NoError(t, mounted.Replace(map[string][]byte{"user": fmt.Appendf(nil, "user-%d", n), "password": fmt.Appendf(nil, "password-%d\n", n)}))
 	}
 	replace(0)
+	allowed := make(chan struct{}, postgres.CredentialAttempts/2)
 	var replacing sync.WaitGroup
 	replacing.Go(func() {
 		for n := range 2000 {
+			<-allowed
 			replace(n)
 		}
 	})
 	defer replacing.Wait() // before the folder is removed
+	defer close(allowed)
 	done := make(chan struct{})
 	go func() { replacing.Wait(); close(done) }()
 	for reads := 0; ; reads++ {
+		for len(allowed) < cap(allowed) { // nobody else adds any
+			allowed <- struct{}{}
+		}
 		user, password, err := postgres.ReadCredentials(mounted.Dir)
 		require.NoError(t, err)
 		if strings.TrimPrefix(user, "user-") != strings.TrimPrefix(password, "password-") {

@@ -55,6 +55,12 @@ func (s *Store) SetSearchTimes(timeout, wait time.Duration) {
 	s.searches.timeout, s.searches.wait = timeout, wait
 }
 
+// SetAnswerTimeout lets a test wait less or longer for the answer that tells a slow search from a silent server.
+func (s *Store) SetAnswerTimeout(d time.Duration) { s.searches.answer = d }
+
+// SetProbeTimeout lets a test wait less or longer for a notification before it counts as not heard.
+func (s *Store) SetProbeTimeout(d time.Duration) { s.listener.probeTimeout = d }
+
 // ApplyMigrations migrates without asking for the encoding, as earlier releases did.
 func ApplyMigrations(ctx context.Context, o Options) error {
 	cfg, err := o.connConfig(ctx)
@@ -99,6 +105,9 @@ const (
 	WakesPerSecond, WakeBurst = wakesPerSecond, wakeBurst
 	WakePause                 = wakePause
 )
+
+// CredentialAttempts is how often a folder of credentials is read whose state goes away meanwhile.
+const CredentialAttempts = credentialAttempts
 
 // ReadCredentials reads a folder of --database-credentials-folder.
 func ReadCredentials(folder string) (user, password string, err error) {

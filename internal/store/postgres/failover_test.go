@@ -71,7 +71,7 @@ func TestFailover_OldPrimaryLivesOn(t *testing.T) {
 	forwarder, err := testenv.StartForwarder(servers.primary.URL)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, forwarder.Stop()) })
-	options := postgres.Options{URL: forwarder.Route(servers.primary.URL), PoolSize: 3}
+	options := postgres.Options{URL: forwarder.Route(servers.primary.URL), PoolSize: 3, IdleTimeout: time.Hour} // open connections stay so while the standby takes over
 	reader, server := openStore(t, options), openStore(t, options)
 	w := claimWriter(t, openStore(t, options), cluster)
 	_, err = w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "one"))

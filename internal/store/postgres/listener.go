@@ -40,8 +40,8 @@ type listener struct {
 	connect   func(ctx context.Context) (*pgx.Conn, error)
 	sendProbe func(ctx context.Context, probe string) error
 	log       *slog.Logger
-	// lifetime is how long a connection is kept.
-	lifetime time.Duration
+	// lifetime is how long a connection is kept, probeTimeout how long a probe may take to be heard.
+	lifetime, probeTimeout time.Duration
 	// probe is this listener's own, echoes has a value when it was received.
 	probe  string
 	echoes chan struct{}
@@ -72,7 +72,8 @@ type subscriber struct {
 func newListener(s *Store, log *slog.Logger) *listener {
 	return &listener{
 		connect: s.connectListener, sendProbe: s.sendProbe, log: log, lifetime: orDefault(s.opts.ConnectionLifetime, defaultConnectionLifetime),
-		probe: rand.Text(), echoes: make(chan struct{}, 1), subscribers: make(map[*subscriber]struct{}),
+		probeTimeout: probeTimeout,
+		probe:        rand.Text(), echoes: make(chan struct{}, 1), subscribers: make(map[*subscriber]struct{}),
 		limits: newWakeLimits(feedChannel, changesChannel),
 	}
 }
@@ -242,7 +243,7 @@ func (l *listener) probeOnce(ctx context.Context) error {
 	case <-l.echoes: // of an earlier probe
 	default:
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.probeTimeout)
 	defer cancel()
 	if err := l.sendProbe(ctx, l.probe); err != nil {
 		return err

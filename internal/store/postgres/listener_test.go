@@ -20,6 +20,9 @@ import (
 // patience bounds the wait for what must happen; a listener probes every 15 s.
 const patience = time.Minute
 
+// unheardAfter is how long a probe is waited for where none is heard.
+const unheardAfter = 2 * time.Second
+
 // wakeups are the calls of a listening function.
 type wakeups chan string
 
@@ -131,6 +134,8 @@ func TestListenChanges(t *testing.T) {
 	d := newChangeFixture(t)
 	server := openStore(t, pgtest.AsServerRole(t, d.owner))
 	feed, woken := startListening(t, listenToFeed(server)), startListening(t, server.ListenChanges)
+	feed.await(t, "its start") // else it may begin, and be woken for that, only when the others are drained
+	woken.await(t, "its start")
 	awaitHearing(t, server, true)
 	woken.drain()
 	feed.drain()
@@ -159,6 +164,7 @@ func TestListen_Unheard(t *testing.T) {
 	var logged *logBuffer
 	asServer.Log, logged = newLog()
 	reader := openStore(t, asServer)
+	reader.SetProbeTimeout(unheardAfter)
 	woken, changes := startListening(t, listenToFeed(reader)), startListening(t, reader.ListenChanges)
 	require.Until(t, "it is logged that nothing is heard", func() bool { return logged.count("--database-listen-url-file") == 1 })
 	woken.drain()

@@ -47,11 +47,19 @@ func TestLibrary_ManyHits(t *testing.T) {
 	})
 }
 
+// openStore opens a store for which a busy machine is not a database that is away: what bounds connections, searches and probes
+// is as long as the tests wait. Those whose subject is such a bound set their own.
 func openStore(t testing.TB, o postgres.Options) *postgres.Store {
 	t.Helper()
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = patience
+	}
 	s, err := postgres.Open(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
+	s.SetSearchTimes(patience, patience)
+	s.SetAnswerTimeout(patience)
+	s.SetProbeTimeout(patience)
 	return s
 }
 

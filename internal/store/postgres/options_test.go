@@ -117,6 +117,7 @@ func TestOptions_URLFileOfAnEditor(t *testing.T) {
 // listenFirst opens a store, reaches its database and listens until the connection is there.
 func listenFirst(t *testing.T, o postgres.Options) error {
 	t.Helper()
+	o.ConnectTimeout = patience
 	s, err := postgres.Open(t.Context(), o)
 	if err != nil {
 		return err

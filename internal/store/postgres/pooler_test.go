@@ -205,6 +205,9 @@ func TestPooler_Listen(t *testing.T) {
 			t.Parallel()
 			p := newPooled(t, mode, pgtest.New(t))
 			reader := openStore(t, p.server)
+			if !hears {
+				reader.SetProbeTimeout(unheardAfter)
+			}
 			woken := startListening(t, listenToFeed(reader))
 			require.Until(t, "it is found out whether notifications are heard", func() bool {
 				return reader.HearsNotifications() || p.logged.count("not heard") == 1

@@ -26,10 +26,12 @@ const (
 type searchBudget struct {
 	slots         chan struct{}
 	timeout, wait time.Duration
+	// answer bounds the question whether the database answers at all.
+	answer time.Duration
 }
 
 func newSearchBudget(poolSize int) searchBudget {
-	return searchBudget{slots: make(chan struct{}, max(1, poolSize/searchShare)), timeout: searchTimeout, wait: searchWait}
+	return searchBudget{slots: make(chan struct{}, max(1, poolSize/searchShare)), timeout: searchTimeout, wait: searchWait, answer: answerTimeout}
 }
 
 // search runs what searches, when its turn comes and for so long as a search may take: store.ErrBusy says that the turn did
@@ -70,7 +72,7 @@ func (b *searchBudget) takeSlot(ctx context.Context) error {
 
 // answers reports whether the database answers what is not a search.
 func (s *Store) answers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.searches.answer)
 	defer cancel()
 	_, err := s.feed.ReadFeed(ctx)
 	return err == nil

@@ -123,6 +123,7 @@ func TestSearch_UnresponsiveServer(t *testing.T) {
 	_, err = s.Find(t.Context(), anyText)
 	require.NoError(t, err)
 	s.SetSearchTimes(50*time.Millisecond, time.Hour)
+	s.SetAnswerTimeout(50 * time.Millisecond)
 	silent.Store(true)
 	if _, err := s.Find(t.Context(), anyText); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("a search of a silent server gives %v, want %v", err, store.ErrUnavailable)

@@ -33,7 +33,7 @@ func TestPublish_FeedLocked(t *testing.T) {
 	}
 
 	require.NoError(t, forgotten.Rollback(context.Background()))
-	s.SetCallTimeout(10 * time.Second)
+	s.SetCallTimeout(patience)
 	_, err = w.Publish(t.Context(), newPublication(t, handover, "u1", 1, "text"))
 	require.NoError(t, err)
 }

@@ -9,6 +9,7 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -18,11 +19,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/goleak"
 
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // The roles a test connects as. Neither is a superuser, and the first owns the database.
@@ -62,9 +65,7 @@ func New(t testing.TB) postgres.Options {
 	t.Helper()
 	template := templateName(t)
 	name := "lectern_" + strings.ToLower(rand.Text())
-	execAsSuperuser(t, fmt.Sprintf("create database %s template %s owner %s", name, template, Owner))
-	t.Cleanup(func() { execAsSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
-	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test"}
+	return makeDatabase(t, name, fmt.Sprintf("create database %s template %s owner %s", name, template, Owner))
 }
 
 // AsServerRole returns the same database reached as the role that may only read.
@@ -95,9 +96,16 @@ func NewBlankEncoded(t testing.TB, encoding string) postgres.Options {
 	t.Helper()
 	templateName(t)
 	name := "lectern_" + strings.ToLower(rand.Text())
-	execAsSuperuser(t, fmt.Sprintf("create database %s owner %s encoding '%s' locale 'C' template template0", name, Owner, encoding))
+	return makeDatabase(t, name, fmt.Sprintf("create database %s owner %s encoding '%s' locale 'C' template template0", name, Owner, encoding))
+}
+
+// makeDatabase makes a database that is dropped when the test ends. A busy machine is no database that is away: connections
+// are waited for as long as a test waits.
+func makeDatabase(t testing.TB, name, statement string) postgres.Options {
+	t.Helper()
+	execAsSuperuser(t, statement)
 	t.Cleanup(func() { execAsSuperuser(t, fmt.Sprintf("drop database %s with (force)", name)) })
-	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test"}
+	return postgres.Options{URL: databaseURL(Owner, name), ApplicationName: "lectern-test", ConnectTimeout: wait.Patience}
 }
 
 // Connect opens a plain connection, closed when the test ends.
@@ -198,7 +206,16 @@ func withUser(t testing.TB, address string, user *url.Userinfo) string {
 	return u.String()
 }
 
+// stateInUse says that sessions are in a database that is to be copied or dropped. Postgres waits five seconds for those it ended.
+const stateInUse = "55006"
+
 func execAsSuperuser(t testing.TB, statement string) {
 	t.Helper()
-	require.NoError(t, server.Exec(context.Background(), statement))
+	require.Eventually(t, func() error {
+		err := server.Exec(context.Background(), statement)
+		if refused, is := errors.AsType[*pgconn.PgError](err); err == nil || is && refused.Code == stateInUse {
+			return err
+		}
+		return wait.Permanent(err)
+	})
 }
