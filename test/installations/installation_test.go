@@ -83,7 +83,7 @@ func (i *installation) start(t *testing.T, args ...string) {
 	t.Helper()
 	binary, err := testenv.Build(t.Context(), "")
 	require.NoError(t, err)
-	probe, metrics := freeAddress(t), freeAddress(t)
+	probe, metrics := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	url := i.database.URL
 	if i.route != nil {
 		url = i.route(url)
@@ -183,13 +183,6 @@ func (i *installation) rows(t *testing.T) []string {
 		keys = append(keys, row.Key.String())
 	}
 	return keys
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	port, err := testenv.FreePort()
-	require.NoError(t, err)
-	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 func fetch(ctx context.Context, client *http.Client, url string) (string, error) {

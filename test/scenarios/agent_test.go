@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/metrics"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
@@ -166,6 +167,47 @@ func (s *scenario) waitUntilListed(ctx context.Context, want ...string) error {
 		if err != nil {
 			return fmt.Errorf("prompts/list on server %d: %w", i+1, err)
 		}
+	}
+	return nil
+}
+
+// waitUntilHeld has both servers load prompts and the list while they know of everything in the database: what a server loads before
+// it hears of the last change is forgotten when it does. Nobody changes anything meanwhile.
+func (s *scenario) waitUntilHeld(ctx context.Context, names ...string) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
+		var revision, after int64
+		if err := s.queryRow(ctx, []any{&revision}, "select revision from feed"); err != nil {
+			return err
+		}
+		for i, server := range []string{testenv.Server1, testenv.Server2} {
+			if err := s.checkFollowed(ctx, server, revision); err != nil {
+				return err
+			}
+			for _, name := range names {
+				if got, err := s.agents[i].getPrompt(ctx, s.namespace+"."+name, nil); err != nil || strings.HasPrefix(got, "error ") {
+					return fmt.Errorf("%s: %s: %s, %w", server, name, got, err)
+				}
+			}
+			if _, err := s.agents[i].listPrompts(ctx, s.namespace); err != nil {
+				return err
+			}
+		}
+		err := s.queryRow(ctx, []any{&after}, "select revision from feed")
+		if err == nil && after != revision {
+			err = fmt.Errorf("something was published meanwhile: revision %d became %d", revision, after)
+		}
+		return err
+	})
+}
+
+// checkFollowed returns an error until a server knows of a revision.
+func (s *scenario) checkFollowed(ctx context.Context, server string, revision int64) error {
+	read, err := metrics.Read(ctx, s.MetricsURL(server))
+	if err != nil {
+		return err
+	}
+	if known, _ := read.Sum("lectern_catalog_revision"); int64(known) < revision {
+		return fmt.Errorf("%s knows of revision %.0f, and there is %d", server, known, revision)
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ func testLegacyRevisions(t *testing.T) {
 	_, err := s.waitForReason(ctx, "old", v1alpha1.ReasonPublished)
 	require.NoError(t, err)
 	require.NoError(t, s.waitUntilServed(ctx, "old", map[string]string{"who": "all"}, "Hello all"))
+	require.NoError(t, s.waitUntilListed(ctx, "old"))
 	for _, protocol := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
 		t.Run(protocol, func(t *testing.T) {
 			for _, endpoint := range s.Endpoints {

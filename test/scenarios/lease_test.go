@@ -58,8 +58,8 @@ func (s *scenario) readLease(t *testing.T) coordinationv1.LeaseSpec {
 // off and not dead. Every request and every edit ends once, as with one of them.
 func testTwoControllersOfOneName(t *testing.T) {
 	s := startScenario(t, releasedStack(t))
-	metrics := freeAddress(t)
-	probe := freeAddress(t)
+	metrics := testenv.FreeAddress(t)
+	probe := testenv.FreeAddress(t)
 	second := s.launchExtraProcess(t, probe, append(testenv.LongLease(), "POD_NAME="+testenv.ControllerPod, "LECTERN_DATABASE_URL="+s.OwnerURL),
 		"controller", "--kubeconfig="+s.ControlPlane.Kubeconfig, "--leader-election-namespace="+testenv.SystemNamespace,
 		"--changes=unproven", "--metrics-address="+metrics, "--probe-address="+probe)

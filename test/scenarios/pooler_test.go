@@ -6,13 +6,11 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
@@ -165,7 +163,7 @@ func TestFailover(t *testing.T) {
 	require.NoError(t, s.createPrompts(ctx, s.newPrompt("held", "Before")))
 	require.NoError(t, s.waitUntilServed(ctx, "held", nil, "Before"))
 	require.NoError(t, s.addPromptOverMCP(ctx, s.agents[0], "Added before"))
-	require.NoError(t, wait.Until(ctx, func(ctx context.Context) error { return s.checkHeld(ctx, "held") }))
+	require.NoError(t, s.waitUntilHeld(ctx, "held"))
 
 	require.NoError(t, s.Postgres.Exec(ctx, "alter system set default_transaction_read_only = on"))
 	require.NoError(t, s.Postgres.Exec(ctx, "select pg_reload_conf()"))
@@ -194,32 +192,4 @@ func (s *scenario) checkControllerNotReady(ctx context.Context) error {
 		err = fmt.Errorf("readiness of the controller is %d %q", status, body)
 	}
 	return err
-}
-
-// checkHeld has both servers load a prompt, and returns an error unless they keep it: one that was loaded before a server
-// heard of the last revision may be forgotten again.
-func (s *scenario) checkHeld(ctx context.Context, name string) error {
-	conn, err := pgx.Connect(ctx, s.OwnerURL)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx) //nolint:errcheck // read and done
-	var revision int64
-	if err := conn.QueryRow(ctx, "select revision from feed").Scan(&revision); err != nil {
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for i, server := range []string{testenv.Server1, testenv.Server2} {
-		if _, err := s.agents[i].getPrompt(ctx, s.namespace+"."+name, nil); err != nil {
-			return err
-		}
-		_, metrics, err := fetchURL(ctx, client, s.MetricsURL(server))
-		if err != nil {
-			return err
-		}
-		if !strings.Contains(metrics, fmt.Sprintf("\nlectern_catalog_revision %d\n", revision)) || strings.Contains(metrics, "\nlectern_catalog_entries{part=\"bodies\"} 0\n") {
-			return fmt.Errorf("%s does not hold %s at revision %d", server, name, revision)
-		}
-	}
-	return nil
 }
