@@ -1,0 +1,137 @@
+package sdp
+
+import "strings"
+
+// Edition is which ServiceDesk Plus is spoken to. All that differs between the two is in this file.
+//
+// Names of fields are those of on-premises' v3 (what its documentation calls the new format); the cloud kept some older ones.
+// Callers use these names with both editions, and read aliases of both.
+type Edition string
+
+const (
+	// Cloud is ServiceDesk Plus Cloud: OAuth tokens, underscored actions, ids of 15 digits and more.
+	Cloud Edition = "Cloud"
+	// OnPremises is ServiceDesk Plus: API keys, small ids.
+	OnPremises Edition = "OnPremises"
+)
+
+// accept selects the v3 format (on premises the newer of two).
+const accept = "application/vnd.manageengine.sdp.v3+json"
+
+// authorization returns the header that carries the token.
+func (e Edition) authorization(token string) (name, value string) {
+	if e == OnPremises {
+		return "authtoken", token
+	}
+	return "Authorization", "Zoho-oauthtoken " + token
+}
+
+// actionName returns the segment of a path for an action: "_close" or "close".
+func (e Edition) actionName(action string) string {
+	if e == OnPremises {
+		return action
+	}
+	return "_" + action
+}
+
+// sendsDeleteInBody reports where the input of a DELETE goes: on premises reads the form, the cloud the query.
+func (e Edition) sendsDeleteInBody() bool { return e == OnPremises }
+
+// requiresFieldsBesideListInfo reports where fields_required goes: beside list_info on premises, inside it in the cloud.
+func (e Edition) requiresFieldsBesideListInfo() bool { return e == OnPremises }
+
+// uploadCall returns how a file is attached: method, last segment, name of the form's file, and other values of the form.
+func (e Edition) uploadCall() (method, segment, file string, values map[string]string) {
+	if e == OnPremises {
+		return "PUT", "upload", "input_file", nil
+	}
+	return "POST", "_uploads", "filename", map[string]string{"addtoattachment": "true"}
+}
+
+// cloudRoots are the names that a record has in the cloud, by that on premises.
+var cloudRoots = map[string]string{
+	"request note": "request_note", "project member": "project_member",
+	"project comment": "project_comment", "milestone comment": "milestone_comment", "task comment": "task_comment",
+}
+
+// rootOf returns the name of a record's JSON object in what is sent.
+func (e Edition) rootOf(record, root string) string {
+	if cloud, differs := cloudRoots[record]; differs && e == Cloud {
+		return cloud
+	}
+	return root
+}
+
+// membersSegment is the segment of a project's members.
+func (e Edition) membersSegment() string {
+	if e == OnPremises {
+		return "members"
+	}
+	return "project_members"
+}
+
+// workstationsSegment is the path of the computers among the assets.
+func (e Edition) workstationsSegment() string {
+	if e == OnPremises {
+		return "workstations"
+	}
+	return "asset_workstations"
+}
+
+// trashSegments are what follows a request or a change whose DELETE moves it to the trash: a bare one purges on premises.
+func (e Edition) trashSegments() []string {
+	if e == OnPremises {
+		return []string{"move_to_trash"}
+	}
+	return nil
+}
+
+// cloudFields are the names that fields have in the cloud, by record and name on premises.
+var cloudFields = map[string]map[string]string{
+	"project":           {"code": "project_code", "type": "project_type"},
+	"worklog":           {"type": "worklog_type", "other_cost": "other_charge", "owner_cost": "tech_charge", "total_cost": "total_charge"},
+	"project comment":   {"content": "comment"},
+	"milestone comment": {"content": "comment"},
+	"task comment":      {"content": "comment"},
+	"request note":      {"added_by": "created_by", "added_time": "created_time"},
+	"topic":             {"parent": "parent_topic"},
+	"user":              {"is_vipuser": "is_vip_user"},
+}
+
+// fieldName returns how the edition calls a field, of which the part before the first dot may differ.
+func (e Edition) fieldName(record, field string) string {
+	if e == OnPremises {
+		return field
+	}
+	first, rest, isDotted := strings.Cut(field, ".")
+	if renamed, differs := cloudFields[record][first]; differs {
+		first = renamed
+	}
+	if isDotted {
+		return first + "." + rest
+	}
+	return first
+}
+
+// translate returns fields under the edition's names.
+func (e Edition) translate(record string, fields Fields) Fields {
+	translated := make(Fields, len(fields))
+	for name, value := range fields {
+		effort, isEffort := value.(Effort)
+		if e == Cloud && isEffort && strings.HasSuffix(record, "task") {
+			// The cloud has three fields for it.
+			translated[name+"_days"], translated[name+"_hours"], translated[name+"_minutes"] = effort.parts()
+			continue
+		}
+		translated[e.fieldName(record, name)] = value
+	}
+	return translated
+}
+
+// apiRoot returns what every path begins with: /app/<portal>/api/v3, or /api/v3 for the default portal.
+func apiRoot(portal string) string {
+	if portal == "" {
+		return "/api/v3"
+	}
+	return "/app/" + portal + "/api/v3"
+}

@@ -1,0 +1,94 @@
+package sdp
+
+import (
+	"context"
+	"net/http"
+)
+
+// Solution is an article of the knowledge base.
+type Solution struct {
+	ID, DisplayID, Title string
+	// TextHTML is untrusted HTML; lists leave it out.
+	TextHTML        string
+	Topic           Ref
+	Keywords        string
+	IsPublic        bool
+	ApprovalStatus  Ref
+	Owner           Ref
+	CreatedBy       Ref
+	CreatedTime     Time
+	LastUpdatedTime Time
+	ReviewDate      Time
+	ExpiryDate      Time
+	Raw             Raw
+}
+
+var solutionRecord = &recordType[Solution]{
+	name: "solution", root: "solution", roots: []string{"solution"}, lists: []string{"solutions"},
+	decode: func(r Raw) Solution {
+		return Solution{
+			ID: r.Text("id"), DisplayID: r.Text("display_id"), Title: r.Text("title"), TextHTML: r.Text("description"), Topic: r.Ref("topic"),
+			Keywords: r.Text("keywords", "key_words"), IsPublic: r.IsTrue("is_public"), ApprovalStatus: r.Ref("approval_status"), Owner: r.Ref("owner"),
+			CreatedBy: r.Ref("created_by"), CreatedTime: r.Time("created_time"), LastUpdatedTime: r.Time("last_updated_time"),
+			ReviewDate: r.Time("review_date"), ExpiryDate: r.Time("expiry_date"), Raw: r,
+		}
+	},
+}
+
+// Solutions are the knowledge base.
+type Solutions struct{ Editor[Solution] }
+
+// Solutions returns the knowledge base.
+func (c *Client) Solutions() Solutions {
+	return Solutions{newEditor(c, solutionRecord, pathOf("solutions"))}
+}
+
+// SolutionAction is what can be done with an article in the cloud.
+type SolutionAction string
+
+// What can be done with an article. On premises the first two are an update of approval_status.
+const (
+	ApproveSolution SolutionAction = "approve"
+	RejectSolution  SolutionAction = "reject"
+	SubmitSolution  SolutionAction = "submit_for_approval"
+	PublishSolution SolutionAction = "publish"
+	LikeSolution    SolutionAction = "like"
+	DislikeSolution SolutionAction = "dislike"
+)
+
+// Perform does an action on an article.
+func (s Solutions) Perform(ctx context.Context, id string, action SolutionAction) error {
+	edition := s.client.config.Edition
+	if edition == Cloud {
+		return s.act(ctx, string(action), http.MethodPut, s.path.withID(id).to(edition.actionName(string(action))), nil)
+	}
+	status, known := map[SolutionAction]string{ApproveSolution: "Approved", RejectSolution: "Rejected", SubmitSolution: "Approval Pending"}[action]
+	if !known {
+		return unsupported(string(action)+" solution", edition)
+	}
+	_, err := s.Update(ctx, id, Fields{"approval_status": ByName(status)})
+	return err
+}
+
+// Trash moves an article to the trash.
+func (s Solutions) Trash(ctx context.Context, id string) error {
+	at := s.path.withID(id).to(s.client.config.Edition.actionName("move_to_trash"))
+	return s.act(ctx, "trash", http.MethodDelete, at, nil)
+}
+
+// Topic is a chapter of the knowledge base.
+type Topic struct {
+	ID, Name string
+	Parent   Ref
+	Raw      Raw
+}
+
+var topicRecord = &recordType[Topic]{
+	name: "topic", root: "topic", roots: []string{"topic"}, lists: []string{"topics"},
+	decode: func(r Raw) Topic {
+		return Topic{ID: r.Text("id"), Name: r.Text("name"), Parent: r.Ref("parent", "parent_topic"), Raw: r}
+	},
+}
+
+// Topics returns the chapters.
+func (c *Client) Topics() Collection[Topic] { return newCollection(c, topicRecord, pathOf("topics")) }
