@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -98,22 +99,45 @@ func (o *secretOptions) ensureSecrets(ctx context.Context, namespace *secrets.Na
 	if o.intakeKeys != "" {
 		wanted = append(wanted, secrets.WantIntakeKeys(o.intakeKeys))
 	}
+	isTrialNew := false
 	if o.trial != "" {
-		wanted = append(wanted, secrets.WantTrialPasswords(o.trial, !o.keepDatabaseSecrets))
-	}
-	if o.serverDatabase != "" {
-		first := o.firstPasswords
-		if first == "" {
-			first = o.trial
+		trial := secrets.WantTrialPasswords(o.trial, !o.keepDatabaseSecrets)
+		makePasswords := trial.Make
+		trial.Make = func(ctx context.Context) (map[string][]byte, map[string]string, error) {
+			isTrialNew = true
+			return makePasswords(ctx)
 		}
-		wanted = append(wanted, namespace.WantServerCredentials(o.serverDatabase, [2]string(o.serverLogins), first, o.passwordInterval > 0, !o.keepDatabaseSecrets))
+		wanted = append(wanted, trial)
 	}
 	for _, w := range wanted {
 		if _, err := namespace.Ensure(ctx, w); err != nil {
 			return err
 		}
 	}
-	return nil
+	return o.ensureServerCredentials(ctx, namespace, isTrialNew)
+}
+
+// ensureServerCredentials makes what servers log in with, of the first passwords. Where passwords are changed, a database that is not new
+// may know other ones: then an absent Secret is left to the rotation, which asks the database.
+func (o *secretOptions) ensureServerCredentials(ctx context.Context, namespace *secrets.Namespace, isDatabaseNew bool) error {
+	if o.serverDatabase == "" {
+		return nil
+	}
+	if o.passwordInterval > 0 && !isDatabaseNew {
+		if _, err := namespace.Get(ctx, o.serverDatabase); apierrors.IsNotFound(err) {
+			return nil
+		}
+	}
+	_, err := namespace.Ensure(ctx, o.wantServerCredentials(namespace))
+	return err
+}
+
+func (o *secretOptions) wantServerCredentials(namespace *secrets.Namespace) secrets.Wanted {
+	first := o.firstPasswords
+	if first == "" {
+		first = o.trial
+	}
+	return namespace.WantServerCredentials(o.serverDatabase, [2]string(o.serverLogins), first, o.passwordInterval > 0, !o.keepDatabaseSecrets)
 }
 
 // prepareSecrets makes the Secrets that are absent, and has the database be reached by the password of one.
@@ -135,13 +159,13 @@ func prepareSecrets(ctx context.Context, mgr ctrl.Manager, o *options) (*secrets
 	return namespace, nil
 }
 
-// addRotation adds what changes the servers' database password, where that is asked for.
+// addRotation adds what keeps the servers' database password, and changes it where that is asked for.
 func (o *secretOptions) addRotation(mgr ctrl.Manager, namespace *secrets.Namespace, db *postgres.Store) error {
-	if o.serverDatabase == "" || o.passwordInterval == 0 {
+	if o.serverDatabase == "" {
 		return nil
 	}
 	return mgr.Add(&secrets.Rotation{
-		Namespace: namespace, Secret: o.serverDatabase, Roles: [2]string(o.serverLogins), Database: db,
+		Namespace: namespace, Wanted: o.wantServerCredentials(namespace), Roles: [2]string(o.serverLogins), Database: db,
 		Interval: o.passwordInterval, Clock: clock.RealClock{}, Log: namespace.Log,
 	})
 }

@@ -43,15 +43,21 @@ type Database interface {
 //  2. The idle role gets it, unless it has it already.
 //  3. The idle role logs in with it.
 //  4. User and password in the Secret become those of this role, in one write.
+//
+// Where the Secret is gone, it is made again: lost_logins.go.
 type Rotation struct {
 	Namespace *Namespace
-	Secret    string
-	Roles     [2]string
-	Database  Database
-	Interval  time.Duration
-	Clock     clock.WithTicker
-	Log       logr.Logger
+	// Wanted is the Secret, made of the first passwords.
+	Wanted   Wanted
+	Roles    [2]string
+	Database Database
+	// Interval is 0 where no password is changed.
+	Interval time.Duration
+	Clock    clock.WithTicker
+	Log      logr.Logger
 
+	// known is what the Secret said last, as far as this process read or wrote it.
+	known logins
 	// seen is the last change that was read, seenAt when it was first, and isLate whether it was told that servers do not use it.
 	seen, seenAt time.Time
 	isLate       bool
@@ -63,7 +69,11 @@ func (r *Rotation) NeedLeaderElection() bool { return true }
 // Start changes the password whenever that is due, until ctx ends.
 func (r *Rotation) Start(ctx context.Context) error {
 	rotationInterval.Set(r.Interval.Seconds())
-	tick := r.Clock.NewTicker(min(r.Interval/checksPerInterval, maxCheckPause))
+	pause := maxCheckPause
+	if r.Interval > 0 {
+		pause = min(r.Interval/checksPerInterval, maxCheckPause)
+	}
+	tick := r.Clock.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		if err := r.check(ctx); err != nil && ctx.Err() == nil {
@@ -72,7 +82,7 @@ func (r *Rotation) Start(ctx context.Context) error {
 				outcome = outcomeRefused
 			}
 			rotations.WithLabelValues(outcome).Inc()
-			r.Log.Error(err, "Cannot change the servers' database password, trying again; the one in use stays valid", "outcome", outcome)
+			r.Log.Error(err, "Cannot keep or change the servers' database password, trying again; the one in use stays valid", "outcome", outcome)
 		}
 		select {
 		case <-ctx.Done():
@@ -85,29 +95,45 @@ func (r *Rotation) Start(ctx context.Context) error {
 // check changes the password if that is due and no server uses the role that would get it, and has servers use the other role when
 // the one in use has another password than they were told.
 func (r *Rotation) check(ctx context.Context) error {
-	secret, err := r.Namespace.Get(ctx, r.Secret)
-	if err != nil {
+	secret, err := r.Namespace.Ensure(ctx, r.wantSecret())
+	if err != nil || r.Interval == 0 {
 		return err
 	}
 	found, err := readLogins(secret, r.Roles)
 	if err != nil {
 		return err
 	}
+	r.known = found
 	sessions, err := r.Database.CountSessions(ctx, found.idle.role)
 	if err != nil {
 		return err
 	}
 	age := r.ageOf(found.changedAt)
 	r.reportDelivery(sessions, age, found.changedAt)
-	switch {
-	case found.next != "": // begun before
-	case age < r.Interval:
+	if found.next == "" && age < r.Interval {
 		return r.checkActive(ctx, secret, found)
-	case sessions > 0:
+	}
+	hasNext, err := r.hasNext(ctx, found)
+	switch {
+	case err != nil:
+		return err
+	case !hasNext && sessions > 0:
 		r.reportLate(found, sessions, age)
 		return nil
 	}
-	return r.rotate(ctx, secret, found)
+	return r.rotate(ctx, secret, found, hasNext)
+}
+
+// hasNext says whether the idle role has its next password already, from a rotation that was begun before.
+func (r *Rotation) hasNext(ctx context.Context, found logins) (bool, error) {
+	if found.next == "" {
+		return false, nil
+	}
+	err := r.Database.CheckLogin(ctx, found.idle.role, found.next)
+	if errors.Is(err, store.ErrLoginRefused) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // ageOf returns how long ago a change was, by a clock that may differ from the one of who made it.
@@ -137,17 +163,18 @@ func (r *Rotation) reportLate(found logins, sessions int, age time.Duration) {
 		"role", found.idle.role, "sessions", sessions, "present", found.active.role, "age", age.Round(time.Second))
 }
 
-func (r *Rotation) rotate(ctx context.Context, secret *corev1.Secret, found logins) error {
-	isBegun := found.next != ""
-	if !isBegun {
+func (r *Rotation) rotate(ctx context.Context, secret *corev1.Secret, found logins, hasNext bool) error {
+	if found.next == "" {
 		found.next = newPassword()
 		err := r.write(ctx, secret, func(s *corev1.Secret) { s.Data[nextPassword] = []byte(found.next) })
 		if err != nil {
 			return fmt.Errorf("write down the next password: %w", err)
 		}
 	}
-	if err := r.giveNext(ctx, found, isBegun); err != nil {
-		return err
+	if !hasNext {
+		if err := r.giveNext(ctx, found); err != nil {
+			return err
+		}
 	}
 	if err := r.handOver(ctx, secret, login{found.idle.role, found.next}, found.active); err != nil {
 		return err
@@ -184,21 +211,15 @@ func (r *Rotation) checkActive(ctx context.Context, secret *corev1.Secret, found
 		return err
 	}
 	return fmt.Errorf("servers are told to use role %q, since %q has another password than Secret %s says; give it that one (%s): %w",
-		found.idle.role, found.active.role, r.Namespace.keyOf(r.Secret), idlePassword, refused)
+		found.idle.role, found.active.role, r.Namespace.keyOf(r.Wanted.Name), idlePassword, refused)
 }
 
-// giveNext gives the idle role its next password, unless a rotation that was begun before did, and makes sure that it has it.
-func (r *Rotation) giveNext(ctx context.Context, found logins, isBegun bool) error {
-	if isBegun {
-		err := r.Database.CheckLogin(ctx, found.idle.role, found.next)
-		if !errors.Is(err, store.ErrLoginRefused) {
-			return err
-		}
-	}
+// giveNext gives the idle role its next password, and makes sure that it has it.
+func (r *Rotation) giveNext(ctx context.Context, found logins) error {
 	err := r.Database.ChangePassword(ctx, found.idle.role, found.idle.password, found.next)
 	if errors.Is(err, store.ErrLoginRefused) {
 		return fmt.Errorf("role %q has another password than Secret %s says in %s; give it that one: %w",
-			found.idle.role, r.Namespace.keyOf(r.Secret), idlePassword, err)
+			found.idle.role, r.Namespace.keyOf(r.Wanted.Name), idlePassword, err)
 	}
 	if err != nil {
 		return err
@@ -210,5 +231,12 @@ func (r *Rotation) giveNext(ctx context.Context, found logins, isBegun bool) err
 func (r *Rotation) write(ctx context.Context, secret *corev1.Secret, change func(*corev1.Secret)) error {
 	before := secret.DeepCopy()
 	change(secret)
-	return r.Namespace.API.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if err := r.Namespace.API.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	written, err := readLogins(secret, r.Roles)
+	if err == nil {
+		r.known = written
+	}
+	return err
 }

@@ -39,6 +39,7 @@ func newRotated(t *testing.T) *rotated {
 	t.Helper()
 	r := &rotated{T: t, namespace: newNamespace(t), owner: pgtest.New(t)}
 	r.roles = pgtest.NewRoles(t, r.owner)
+	r.owner.ConnectTimeout = time.Minute // on a busy machine a login takes seconds
 	var err error
 	r.db, err = postgres.Open(t.Context(), r.owner)
 	require.NoError(t, err)
@@ -46,15 +47,19 @@ func newRotated(t *testing.T) *rotated {
 	create(t, r.namespace, "first", func(s *corev1.Secret) {
 		s.StringData = map[string]string{ServerAPassword: r.roles.Passwords[0], ServerBPassword: r.roles.Passwords[1]}
 	})
-	_, err = r.namespace.Ensure(t.Context(), r.namespace.WantServerCredentials("server", r.roles.Logins, "first", true, true))
+	_, err = r.namespace.Ensure(t.Context(), r.wantSecret())
 	require.NoError(t, err)
 	r.clock = clocktesting.NewFakeClock(time.Now())
 	return r
 }
 
+func (r *rotated) wantSecret() Wanted {
+	return r.namespace.WantServerCredentials("server", r.roles.Logins, "first", true, true)
+}
+
 // rotation returns one that just started.
 func (r *rotated) rotation() *Rotation {
-	return &Rotation{Namespace: r.namespace, Secret: "server", Roles: r.roles.Logins, Database: r.db, Interval: interval, Clock: r.clock, Log: logr.Discard()}
+	return &Rotation{Namespace: r.namespace, Wanted: r.wantSecret(), Roles: r.roles.Logins, Database: r.db, Interval: interval, Clock: r.clock, Log: logr.Discard()}
 }
 
 // active returns which login servers are told to use, and their password.
@@ -261,6 +266,56 @@ func TestRotation_Late(t *testing.T) {
 		t.Errorf("delivery takes %v s, %v; want 0", valueOf(t, deliverySeconds), err)
 	}
 }
+
+// TestRotation_LateAfterCrash: a rotation that was begun before gives a role no password either while a server uses it, and goes on at
+// once where the role has it already.
+func TestRotation_LateAfterCrash(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		at crash
+		// isGiven says that the role got its password before the crash.
+		isGiven bool
+	}{
+		"before the role gets it": {crash{step: 1}, false},
+		"after the role got it":   {crash{step: 1, isDone: true}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRotated(t)
+			r.clock.Step(interval)
+			server, err := pgx.Connect(t.Context(), r.roles.As(t, r.owner, 1).URL) // it comes while nobody looks
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = server.Close(context.Background()) })
+			broken := &crashing{Client: r.namespace.API, Database: unwatched{r.db}, at: tc.at}
+			crashed := r.rotation()
+			crashed.Namespace, crashed.Database = &Namespace{Name: r.namespace.Name, API: broken, Owner: r.namespace.Owner, Log: logr.Discard()}, broken
+			if err := crashed.check(t.Context()); !errors.Is(err, errCrashed) {
+				t.Fatalf("it did not crash: %v", err)
+			}
+			rotation := r.rotation()
+			require.NoError(t, rotation.check(t.Context()))
+			if tc.isGiven {
+				r.wantRight(1)
+				return
+			}
+			if login, _ := r.active(); login != 0 {
+				t.Errorf("servers are told to use login %d", login)
+			}
+			if err := r.db.CheckLogin(t.Context(), r.roles.Logins[1], r.roles.Passwords[1]); err != nil {
+				t.Errorf("what the late server was told: %v", err)
+			}
+			require.NoError(t, server.Close(t.Context()))
+			r.waitForNoSessions(1)
+			require.NoError(t, rotation.check(t.Context()))
+			r.wantRight(1)
+		})
+	}
+}
+
+// unwatched is a database in which nobody is seen.
+type unwatched struct{ Database }
+
+func (unwatched) CountSessions(context.Context, string) (int, error) { return 0, nil }
 
 // valueOf returns what a metric says.
 func valueOf(t *testing.T, metric prometheus.Metric) float64 {

@@ -119,7 +119,7 @@ func TestPasswordRotation(t *testing.T) {
 	} {
 		t.Run(form.name, func(t *testing.T) {
 			reports := k.rotateUnderLoad(t, f, &secrets.Rotation{
-				Namespace: namespace, Secret: serverSecret, Roles: serverLogins, Database: k.openAsOwner(t),
+				Namespace: namespace, Wanted: namespace.WantServerCredentials(serverSecret, serverLogins, "first-passwords", true, false), Roles: serverLogins, Database: k.openAsOwner(t),
 				Interval: form.interval, Clock: form.clock, Log: logr.Discard(),
 			}, form.clock.real(form.late), form.rotations)
 			for i, report := range reports {
