@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -72,9 +73,7 @@ func (c *Client) newRequest(ctx context.Context, spec *call) (*http.Request, err
 		input = encoded
 	}
 	query := url.Values{}
-	for name, values := range spec.query {
-		query[name] = values
-	}
+	maps.Copy(query, spec.query)
 	var body io.Reader = http.NoBody
 	contentType := ""
 	inBody := spec.method == http.MethodPost || spec.method == http.MethodPut || spec.method == http.MethodDelete && c.config.Edition.sendsDeleteInBody()

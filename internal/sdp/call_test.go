@@ -82,8 +82,9 @@ func respond(status int, contentType, body string) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
-func succeed(body string) func(int, exchange) (*http.Response, error) {
-	return func(int, exchange) (*http.Response, error) { return respond(200, "application/json", body) }
+// answerAlways is an SDP that answers every call by one body.
+func answerAlways(body string) *desk {
+	return &desk{answer: func(int, exchange) (*http.Response, error) { return respond(200, "application/json", body) }}
 }
 
 // freely is a limiter that limits nothing, and notes pauses.
@@ -112,7 +113,7 @@ func newClient(t *testing.T, edition Edition, d *desk, change func(*Config)) *Cl
 func TestClient_Headers(t *testing.T) {
 	t.Parallel()
 	for edition, want := range map[Edition][2]string{Cloud: {"Authorization", "Zoho-oauthtoken " + testToken}, OnPremises: {"Authtoken", testToken}} {
-		d := &desk{answer: succeed(fixtureRequest)}
+		d := answerAlways(fixtureRequest)
 		if _, err := newClient(t, edition, d, nil).Requests().Get(t.Context(), "31"); err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +127,7 @@ func TestClient_Headers(t *testing.T) {
 // TestClient_Query: brackets and quotes are encoded, and no + stands for a space.
 func TestClient_Query(t *testing.T) {
 	t.Parallel()
-	d := &desk{answer: succeed(fixtureCloudNotes)}
+	d := answerAlways(fixtureCloudNotes)
 	o := ListOptions{Rows: 5, Where: All(Where("subject", Contains, "a b+[c]"), Where("id", IsNot, "1"))}
 	if _, err := newClient(t, Cloud, d, nil).Requests().List(t.Context(), o); err != nil {
 		t.Fatal(err)

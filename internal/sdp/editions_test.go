@@ -143,7 +143,7 @@ func TestEditions(t *testing.T) {
 		for edition, want := range map[Edition]string{Cloud: tc.cloud, OnPremises: tc.onPremises} {
 			t.Run(name+"/"+string(edition), func(t *testing.T) {
 				t.Parallel()
-				d := &desk{answer: succeed(everyRecord)}
+				d := answerAlways(everyRecord)
 				err := tc.call(t.Context(), newClient(t, edition, d, func(c *Config) { c.Portal = "" }))
 				var got string
 				for _, e := range d.received {
@@ -190,7 +190,7 @@ func TestListTechnicians_FallsBackOnce(t *testing.T) {
 // TestConversationText: SDP says where a text is, and it may say anything.
 func TestConversationText(t *testing.T) {
 	t.Parallel()
-	d := &desk{answer: succeed(`{"response_status":{"status_code":2000},"notification":{"id":"55","description":"<p>x</p>"}}`)}
+	d := answerAlways(`{"response_status":{"status_code":2000},"notification":{"id":"55","description":"<p>x</p>"}}`)
 	requests := newClient(t, Cloud, d, nil).Requests()
 	for contentURL, want := range map[string]bool{
 		"/api/v3/requests/31/notifications/55": true, "/app/itdesk/api/v3/requests/31/notifications/55": true,

@@ -95,7 +95,7 @@ func TestCriteria_Ceiling(t *testing.T) {
 
 func TestListOptions_Refuses(t *testing.T) {
 	t.Parallel()
-	d := &desk{answer: succeed(fixtureCloudNotes)}
+	d := answerAlways(fixtureCloudNotes)
 	for _, o := range []ListOptions{{Rows: 101}, {Rows: -1}, {Start: -1}, {Sort: "a b"}, {Fields: []string{`"`}}, {Where: Where("", Is, 1)}} {
 		if _, err := newClient(t, Cloud, d, nil).Requests().List(t.Context(), o); KindOf(err) != KindInvalidInput {
 			t.Errorf("%+v: %v", o, err)
@@ -174,7 +174,7 @@ func TestParseDisplayID(t *testing.T) {
 // TestFindByDisplayID: a server that ignores criteria does not give another request for the one that was asked for.
 func TestFindByDisplayID(t *testing.T) {
 	t.Parallel()
-	d := &desk{answer: succeed(`{"response_status":[{"status_code":2000}],"requests":[` + fixtureRequestRow + `]}`)}
+	d := answerAlways(`{"response_status":[{"status_code":2000}],"requests":[` + fixtureRequestRow + `]}`)
 	requests := newClient(t, Cloud, d, nil).Requests()
 	if found, err := requests.FindByDisplayID(t.Context(), "#31", Where("group.name", Is, "a"), "group"); err != nil || found.ID != "100000000000031001" {
 		t.Errorf("%v %v", found.ID, err)

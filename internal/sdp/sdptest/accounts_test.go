@@ -1,6 +1,7 @@
 package sdptest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,9 +16,7 @@ func (x *caller) exchange(code string, replaced url.Values) *response {
 	x.t.Helper()
 	o := x.server.Options()
 	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {o.ClientID}, "client_secret": {o.ClientSecret}, "code": {code}}
-	for name, values := range replaced {
-		form[name] = values
-	}
+	maps.Copy(form, replaced)
 	return x.accounts("/oauth/v2/token", form)
 }
 

@@ -94,7 +94,7 @@ func (c *call) sendApprovals(tables []string) (*answer, error) {
 	}
 	level := key("approval_levels", parents[1].id)
 	var found []*row
-	for _, id := range strings.Split(c.parameter("ids"), ",") {
+	for id := range strings.SplitSeq(c.parameter("ids"), ",") {
 		r := c.server.table("approvals").byID[id]
 		if r == nil || r.parent != level {
 			return nil, refuseUnknown("ids")

@@ -242,11 +242,8 @@ func (c *call) checkClosing(r *row) error {
 		missing = append(missing, "requester_ack_resolution")
 	}
 	if site.CloseNeedsClosedTasks {
-		for _, task := range s.children("tasks", key("requests", r.id)) {
-			if s.isOngoing(task) {
-				missing = append(missing, "tasks")
-				break
-			}
+		if slices.ContainsFunc(s.children("tasks", key("requests", r.id)), s.isOngoing) {
+			missing = append(missing, "tasks")
 		}
 	}
 	if site.CloseNeedsWorklog && len(s.children("worklogs", key("requests", r.id))) == 0 {

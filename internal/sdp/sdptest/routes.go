@@ -111,7 +111,7 @@ func (d *dialect) resource(res resource) {
 	if res.place == nil {
 		res.place = func(_ *call, parents []*row, r *row) { r.parent = res.parentKey(parents) }
 	}
-	for _, verb := range strings.Fields(res.verbs) {
+	for verb := range strings.FieldsSeq(res.verbs) {
 		switch verb {
 		case "list":
 			d.routes.add("GET "+res.path, func(c *call) (*answer, error) { return c.listResource(&res, e) })

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -102,7 +103,6 @@ type reply struct {
 	body        []byte
 	code        int // of response_status
 	wrote       bool
-	input       Record
 	drop        bool
 	fault       string
 }
@@ -122,9 +122,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, isAccounts bool, 
 	if answered.drop {
 		panic(http.ErrAbortHandler)
 	}
-	for name, values := range answered.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answered.header)
 	w.Header().Set("Content-Type", answered.contentType)
 	w.WriteHeader(answered.status)
 	_, _ = w.Write(answered.body)
