@@ -76,7 +76,7 @@ func publishAndEdit(t *testing.T) {
 	wantServed(t, p, prompt.Selector{}, "Hello {{who}}")
 	want := v1alpha1.PromptStatus{
 		ObservedGeneration: 1, Controller: "default/lectern-controller", Version: 1, ServedVersion: 1, Digest: first,
-		Channels: []v1alpha1.ChannelStatus{{Name: "latest", Version: 1}}, Conditions: p.Status.Conditions,
+		ServedSince: p.Status.ServedSince, Channels: []v1alpha1.ChannelStatus{{Name: "latest", Version: 1}}, Conditions: p.Status.Conditions,
 	}
 	if diff := cmp.Diff(want, p.Status); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -164,6 +164,7 @@ func (s *scenario) readFinalState(t *testing.T) finalState {
 		for i := range p.Status.Conditions {
 			p.Status.Conditions[i].LastTransitionTime = metav1.Time{}
 		}
+		p.Status.ServedSince = nil
 		st.Statuses[p.Name] = p.Status
 	}
 	require.NoError(t, s.queryRow(t.Context(), []any{&st.Rows}, `

@@ -232,7 +232,7 @@ with match as materialized (
   select p.id, p.created_at, p.namespace, p.name, p.default_version, coalesce(p.latest_version, 0)::bigint as latest, match.words
     from match
    cross join lateral (
-         select id, namespace, name, owner_uid, generation, revision, labels, exposure, deletion_policy, history_limit, highest_version, digest, latest_version, default_version, title, description, category, is_template, metadata, tags, arguments, tags_text, search, created_at, updated_at, deleted_at, purged_at
+         select id, namespace, name, owner_uid, generation, revision, labels, exposure, deletion_policy, history_limit, highest_version, digest, latest_version, default_version, title, description, category, is_template, metadata, tags, arguments, tags_text, search, created_at, updated_at, deleted_at, purged_at, served_since
            from prompts
           where prompts.id = match.prompt_id
             and prompts.exposure = 'Listed' and prompts.deleted_at is null and prompts.default_version is not null
