@@ -105,12 +105,6 @@ func (d *dialect) resource(res resource) {
 		renamed.one, renamed.many = res.one, res.many
 		e = &renamed
 	}
-	if res.within == nil {
-		res.within = func(_ *call, parents []*row, r *row) bool { return r.parent == res.parentKey(parents) }
-	}
-	if res.place == nil {
-		res.place = func(_ *call, parents []*row, r *row) { r.parent = res.parentKey(parents) }
-	}
 	for verb := range strings.FieldsSeq(res.verbs) {
 		switch verb {
 		case "list":
@@ -128,6 +122,22 @@ func (d *dialect) resource(res resource) {
 }
 
 const allVerbs = "list create get update delete"
+
+// contains says whether a row is at the resource's path.
+func (res *resource) contains(c *call, parents []*row, r *row) bool {
+	if res.within != nil {
+		return res.within(c, parents, r)
+	}
+	return r.parent == res.parentKey(parents)
+}
+
+func (res *resource) put(c *call, parents []*row, r *row) {
+	if res.place != nil {
+		res.place(c, parents, r)
+		return
+	}
+	r.parent = res.parentKey(parents)
+}
 
 func (res *resource) parentKey(parents []*row) string {
 	if len(parents) == 0 {
@@ -161,7 +171,7 @@ func (c *call) listResource(res *resource, e *entity) (*answer, error) {
 	}
 	var rows []*row
 	for _, r := range c.server.table(res.table).rows {
-		if !r.trashed && res.within(c, parents, r) {
+		if !r.trashed && res.contains(c, parents, r) {
 			rows = append(rows, r)
 		}
 	}
@@ -175,7 +185,7 @@ func (c *call) member(res *resource) (*row, []*row, error) {
 		return nil, nil, err
 	}
 	r := c.server.table(res.table).byID[c.ids[len(res.parents)]]
-	if r == nil || !res.within(c, parents, r) || r.trashed && c.Method != http.MethodGet {
+	if r == nil || !res.contains(c, parents, r) || r.trashed && c.Method != http.MethodGet {
 		return nil, nil, refuseNotFound()
 	}
 	return r, parents, nil
@@ -197,7 +207,7 @@ func (c *call) createResource(res *resource, e *entity) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.create(e, e.one, func(r *row) { res.place(c, parents, r) })
+	r, err := c.create(e, e.one, func(r *row) { res.put(c, parents, r) })
 	if err != nil {
 		return nil, err
 	}
@@ -247,20 +257,15 @@ func (c *call) create(e *entity, root string, place func(*row)) (*row, error) {
 }
 
 func (c *call) createFrom(e *entity, input Record, place func(*row)) (*row, error) {
-	after := &row{fields: Record{}}
+	after, counters := &row{fields: Record{}}, c.server.ids
 	if place != nil {
 		place(after)
 	}
 	if e.defaults != nil {
 		e.defaults(c, after)
 	}
-	if err := c.apply(e, after, input, true); err != nil {
-		return nil, err
-	}
-	if err := c.checkMandatory(e, after, e.mandatory); err != nil {
-		return nil, err
-	}
-	if err := c.checkRecord(e, nil, after, input); err != nil {
+	if err := c.fillFrom(e, after, input); err != nil {
+		c.server.ids = counters // a refused record takes no number
 		return nil, err
 	}
 	after.id = c.server.nextID()
@@ -269,6 +274,16 @@ func (c *call) createFrom(e *entity, input Record, place func(*row)) (*row, erro
 		e.saved(c, nil, after, input)
 	}
 	return after, nil
+}
+
+func (c *call) fillFrom(e *entity, after *row, input Record) error {
+	if err := c.apply(e, after, input, true); err != nil {
+		return err
+	}
+	if err := c.checkMandatory(e, after, e.mandatory); err != nil {
+		return err
+	}
+	return c.checkRecord(e, nil, after, input)
 }
 
 // update changes a record by the object under a root; a refused one changes nothing.
