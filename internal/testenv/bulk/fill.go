@@ -111,11 +111,11 @@ func (c Set) stagedRow(i int) ([]any, error) {
 // their keys. What is said of a prompt is derived as the queries Describe and Index do.
 var inserts = []string{
 	`insert into prompts (namespace, name, owner_uid, generation, revision, highest_version, digest, latest_version, default_version,
-	                      title, description, category, metadata, tags, arguments, is_template, tags_text, created_at)
+	                      title, description, category, metadata, tags, arguments, is_template, tags_text, created_at, served_since)
 	 select namespace, name, 'uid-' || place, 1, place + 1, 1, digest, 1, 1,
 	        document ->> 'title', document ->> 'description', document ->> 'category', document -> 'metadata', tags,
 	        document -> 'arguments', true, array_to_string(tags, ' '),
-	        now() - place * interval '1 second'
+	        now() - place * interval '1 second', now()
 	   from staged
 	  order by md5(place::text)`,
 	`insert into prompt_versions (prompt_id, version, digest, document, source, content, tags, variables, bytes)

@@ -58,7 +58,7 @@ func comparableRows(t *testing.T, opts postgres.Options) []string {
 	var found []string
 	if err := pgtest.Connect(t, opts).QueryRow(t.Context(), `
 		select array_agg(line order by line) from (
-		  select to_jsonb(p) - array['id', 'created_at', 'updated_at'] from prompts p
+		  select to_jsonb(p) - array['id', 'created_at', 'updated_at'] || jsonb_build_object('served_since', served_since is not null) from prompts p
 		  union all select to_jsonb(v) - array['prompt_id', 'published_at'] from prompt_versions v
 		  union all select to_jsonb(v) - 'prompt_id' || jsonb_build_object('of', p.name, 'in', p.namespace) from prompt_variables v join prompts p on p.id = v.prompt_id
 		  union all select to_jsonb(c) - 'prompt_id' || jsonb_build_object('of', p.name, 'in', p.namespace) from prompt_channels c join prompts p on p.id = c.prompt_id
