@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // TestMain is the program itself where a test starts it again.
@@ -47,7 +49,7 @@ func endsBySignal(t *testing.T, cmd *exec.Cmd, signals int) {
 	go func() { ended <- cmd.Wait() }()
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); signals-- {
+	for deadline := time.Now().Add(wait.Patience); time.Now().Before(deadline); signals-- {
 		if signals > 0 {
 			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		}

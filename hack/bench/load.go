@@ -57,7 +57,7 @@ type load struct {
 	requests [][]byte
 }
 
-// askFor asks for a while and returns how many answers came. An answer that is no result is an error.
+// askFor asks for a while, once at least, and returns how many answers came. An answer that is no result is an error.
 func (l load) askFor(ctx context.Context, d time.Duration) (int, error) {
 	counts := make([]int, l.clients)
 	until := time.Now().Add(d)
@@ -69,7 +69,7 @@ func (l load) askFor(ctx context.Context, d time.Duration) (int, error) {
 				return err
 			}
 			defer c.Close() //nolint:errcheck // nothing is buffered for writing
-			for at := client; time.Now().Before(until); at += l.clients {
+			for at := client; at == client || time.Now().Before(until); at += l.clients {
 				if err := c.ask(l.requests[at%len(l.requests)]); err != nil {
 					return fmt.Errorf("ask %s: %w", l.address, err)
 				}

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // TestDemo_Once runs the demo as `make demo ONCE=1` does: it exits well, says what it did, and leaves

@@ -5,17 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"k8s.io/client-go/rest"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -30,15 +29,12 @@ var shared struct {
 
 // TestMain also fails when a goroutine is left behind.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if shared.cluster != nil {
-		shared.plane.Stop()
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	leak.Main(m, func() error {
+		if shared.cluster != nil {
+			shared.plane.Stop()
+		}
+		return nil
+	})
 }
 
 // cluster is an API server, and what makes callers of it.

@@ -14,16 +14,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/lectern-dev/lectern/internal/folder"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // harness is a folder that is followed.
 type harness struct {

@@ -8,20 +8,25 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 	rbacclient "k8s.io/client-go/kubernetes/typed/rbac/v1"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // Callers makes those who call Lectern: ServiceAccounts, their tokens and their rights. All of it is as any cluster makes it:
 // tokens come from the TokenRequest API, rights from RBAC.
 type Callers struct {
-	plane *ControlPlane
-	core  *coreclient.CoreV1Client
-	rbac  *rbacclient.RbacV1Client
+	plane   *ControlPlane
+	core    *coreclient.CoreV1Client
+	rbac    *rbacclient.RbacV1Client
+	reviews *authorizationclient.AuthorizationV1Client
 }
 
 // Callers returns what makes callers of this control plane.
@@ -34,7 +39,11 @@ func (c *ControlPlane) Callers() (*Callers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client for callers: %w", err)
 	}
-	return &Callers{c, core, rbac}, nil
+	reviews, err := authorizationclient.NewForConfig(c.Config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for callers: %w", err)
+	}
+	return &Callers{c, core, rbac, reviews}, nil
 }
 
 // Account is a ServiceAccount.
@@ -143,8 +152,49 @@ func (g *Grant) rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{{APIGroups: []string{"lectern.dev"}, Resources: []string{resource}, Verbs: g.Verbs, ResourceNames: g.Objects}}
 }
 
-// Grant gives a right.
+// Grant gives a right, and returns once the API server decides by it: its authorizer has a copy of the objects that is a moment old.
 func (c *Callers) Grant(ctx context.Context, g Grant) error {
+	if err := c.createGrant(ctx, g); err != nil {
+		return err
+	}
+	for _, verb := range g.Verbs {
+		if err := c.WaitForDecision(ctx, g.review(verb), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// review asks whether whom a grant is for may do one of its verbs.
+func (g *Grant) review(verb string) authorizationv1.SubjectAccessReviewSpec {
+	about := g.rules()[0]
+	asked := authorizationv1.SubjectAccessReviewSpec{User: g.User, ResourceAttributes: &authorizationv1.ResourceAttributes{
+		Group: about.APIGroups[0], Resource: about.Resources[0], Verb: verb, Namespace: g.Namespace,
+	}}
+	if len(g.Objects) > 0 {
+		asked.ResourceAttributes.Name = g.Objects[0]
+	}
+	switch {
+	case g.Group != "":
+		asked.User, asked.Groups = "somebody", []string{g.Group}
+	case g.User == "":
+		asked.User = g.Account.Subject()
+	}
+	return asked
+}
+
+// WaitForDecision waits until the API server allows what is asked, or until it denies it.
+func (c *Callers) WaitForDecision(ctx context.Context, asked authorizationv1.SubjectAccessReviewSpec, allowed bool) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
+		review, err := c.reviews.SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: asked}, metav1.CreateOptions{})
+		if err == nil && review.Status.Allowed != allowed {
+			err = fmt.Errorf("%s %s may %s %s: %t", asked.User, asked.Groups, asked.ResourceAttributes.Verb, asked.ResourceAttributes.Resource, review.Status.Allowed)
+		}
+		return err
+	})
+}
+
+func (c *Callers) createGrant(ctx context.Context, g Grant) error {
 	meta, subjects := metav1.ObjectMeta{Name: g.Name}, []rbacv1.Subject{g.subject()}
 	if g.Namespace == "" {
 		_, err := c.rbac.ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: g.rules()}, metav1.CreateOptions{})

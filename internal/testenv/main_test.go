@@ -8,8 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -21,7 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(orphanVariable) != "" {
 		dieWithServer()
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 func dieWithServer() {

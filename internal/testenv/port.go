@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"testing"
 )
 
 const (
@@ -24,6 +25,16 @@ var ports portReservation
 // moment later, and again after it was stopped. Where the kernel gives nearly all ports to
 // connections, it is one that was free just now, and no more is promised.
 func FreePort() (int, error) { return ports.takePort(firstKernelPort()) }
+
+// FreeAddress returns a loopback address with a FreePort, and ends the test when there is none.
+func FreeAddress(tb testing.TB) string {
+	tb.Helper()
+	port, err := FreePort()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return loopbackAddress(port)
+}
 
 // portReservation are blocks of ports below those that the kernel gives to connections. A block belongs to
 // the process that listens on its first port, until that process ends.

@@ -54,7 +54,7 @@ type postgresServer interface {
 const startTimeout = 2 * time.Minute
 
 // StartPostgres gives a Postgres server: the one LECTERN_TEST_DATABASE_URL names, else one started
-// from the binaries of this machine, from docker, or from the npm package that carries them. PG=15
+// from the binaries of this machine, from the npm package that carries them, or from docker. PG=15
 // or PG=18 takes only that major version.
 //
 // The server has its own folder, port and password; any number may run beside each other.

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,8 +15,30 @@ import (
 	"syscall"
 )
 
+// ErrServerAlone is for programs of clients, of a server that has none beside it.
+var ErrServerAlone = errors.New("the npm package of Postgres has the server and no program of clients")
+
+// FindProgram returns the path of a program of clients, such as pg_dump, that is of the server's version: the one beside the server.
+func (p *Postgres) FindProgram(name string) (string, error) {
+	s, ok := p.server.(*installedServer)
+	if !ok {
+		return "", fmt.Errorf("no %s of the version of a server that is lent or in docker; install the server's binaries", name)
+	}
+	path := filepath.Join(filepath.Dir(s.program.path), name)
+	_, err := os.Stat(path)
+	switch {
+	case err == nil:
+		return path, nil
+	case s.alone:
+		return "", fmt.Errorf("no %s of Postgres %d: %w", name, p.Major, ErrServerAlone)
+	}
+	return "", fmt.Errorf("no %s beside the server of Postgres %d: %w", name, p.Major, err)
+}
+
 // installedServer is a server run from binaries on this machine.
 type installedServer struct {
+	// alone says that the binaries came without programs of clients.
+	alone   bool
 	reaper  *reaper
 	program program
 	running *runningProgram
@@ -49,7 +72,7 @@ func (b binaries) createServer(ctx context.Context, r *reaper, at serverPlacemen
 	if err := b.runInitdb(ctx, data, secretFile, who); err != nil {
 		return nil, err
 	}
-	return &installedServer{reaper: r, program: program{
+	return &installedServer{reaper: r, alone: b.alone, program: program{
 		name: "postgres", path: filepath.Join(b.dir, "postgres"), dir: data, user: who,
 		args: b.serverArguments(data, at), env: environmentWithoutPostgres(), log: filepath.Join(dir, "postgres.log"),
 		// SIGQUIT ends the whole server and frees its shared memory, which SIGKILL would leave.

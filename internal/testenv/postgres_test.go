@@ -72,14 +72,14 @@ func TestParseVersion(t *testing.T) {
 
 func TestChooseBinaries(t *testing.T) {
 	t.Parallel()
-	all := []binaries{{"a", 15}, {"b", 17}, {"c", 19}, {"d", 13}}
+	all := []binaries{{dir: "a", major: 15}, {dir: "b", major: 17}, {dir: "c", major: 19}, {dir: "d", major: 13}}
 	for name, tc := range map[string]struct {
 		major int
 		want  binaries
 		found bool
 	}{
-		"the newest supported": {major: 0, want: binaries{"b", 17}, found: true},
-		"the one asked for":    {major: 15, want: binaries{"a", 15}, found: true},
+		"the newest supported": {major: 0, want: binaries{dir: "b", major: 17}, found: true},
+		"the one asked for":    {major: 15, want: binaries{dir: "a", major: 15}, found: true},
 		"not there":            {major: 16},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,14 +94,14 @@ func TestChooseBinaries(t *testing.T) {
 
 func TestPostgresProviders(t *testing.T) {
 	t.Parallel()
-	all := []binaries{{"a", 15}, {"b", 17}}
+	all := []binaries{{dir: "a", major: 15}, {dir: "b", major: 17}}
 	for name, tc := range map[string]struct {
 		major int
 		want  []postgresProvider
 	}{
-		"any":                 {major: 0, want: []postgresProvider{binaries{"b", 17}, dockerImage{18}, npmArchive{}}},
-		"one that is there":   {major: 15, want: []postgresProvider{binaries{"a", 15}, dockerImage{15}}},
-		"one that npm has":    {major: 18, want: []postgresProvider{dockerImage{18}, npmArchive{}}},
+		"any":                 {major: 0, want: []postgresProvider{binaries{dir: "b", major: 17}, npmArchive{}, dockerImage{18}}},
+		"one that is there":   {major: 15, want: []postgresProvider{binaries{dir: "a", major: 15}, dockerImage{15}}},
+		"one that npm has":    {major: 18, want: []postgresProvider{npmArchive{}, dockerImage{18}}},
 		"one only docker has": {major: 16, want: []postgresProvider{dockerImage{16}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestReaper_GivesUp(t *testing.T) {
 	go func() { g.runCleanups(); close(stopped) }()
 	select {
 	case <-stopped:
-	case <-time.After(time.Minute):
+	case <-time.After(wait.Patience):
 		t.Error("the reaper waits for ever")
 	}
 	_ = zombie.Wait() // buries it, and so frees a reaper that waits
@@ -309,14 +309,12 @@ func checkCleanupAfterDeath(t *testing.T, state string) {
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Exited() {
 		t.Fatalf("the child should have killed itself; it said %q, %v", out, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	require.NoError(t, wait.Until(ctx, func(context.Context) error {
+	require.Eventually(t, func() error {
 		if left := listNames(t, temp); len(left) > 0 {
 			return fmt.Errorf("left behind: %v", left)
 		}
 		return nil
-	}))
+	})
 	pid, err := strconv.Atoi(string(out))
 	require.NoError(t, err)
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {

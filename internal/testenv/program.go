@@ -15,8 +15,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
-// stopWait is how long a process may take over a polite signal before it is killed.
-const stopWait = 20 * time.Second
+// stopWait is how long a process may take over a polite signal before it is killed. Machines are shared: what a program promises of
+// its end is held by its own tests.
+const stopWait = 60 * time.Second
 
 // program says how to start one process.
 type program struct {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
@@ -83,6 +84,12 @@ func (c *Callers) createServerAccount(ctx context.Context) (kubeconfig string, e
 	}
 	if err := c.BindClusterRole(ctx, ServerAccount.Name, "lectern-server",
 		rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: ServerAccount.Namespace, Name: ServerAccount.Name}); err != nil {
+		return "", err
+	}
+	asked := authorizationv1.SubjectAccessReviewSpec{User: ServerAccount.Subject(), ResourceAttributes: &authorizationv1.ResourceAttributes{
+		Group: "authorization.k8s.io", Resource: "subjectaccessreviews", Verb: "create",
+	}}
+	if err := c.WaitForDecision(ctx, asked, true); err != nil {
 		return "", err
 	}
 	return c.WriteKubeconfig(ctx, ServerAccount)

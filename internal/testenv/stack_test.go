@@ -33,13 +33,13 @@ func TestStack(t *testing.T) {
 	if err := probeURL(ctx, client, s.ReadyURL(Server2)); err == nil {
 		t.Error("a killed server answered")
 	}
-	require.NoError(t, probeURL(ctx, client, s.ReadyURL(Server1)))
+	require.NoError(t, s.WaitUntilReady(ctx, Server1))
 	require.NoError(t, s.Restart(ctx, Server2))
 	require.NoError(t, s.Restart(ctx, Controller))
 	breakEverything(t, s)
 	require.NoError(t, s.Repair(ctx))
 	for _, name := range []string{Controller, Server1, Server2} {
-		require.NoError(t, probeURL(ctx, client, s.ReadyURL(name)))
+		require.NoError(t, s.WaitUntilReady(ctx, name))
 	}
 	_, err = s.ControlPlane.Kubectl(ctx, "get", "prompts")
 	require.NoError(t, err)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
-	"go.uber.org/goleak"
 
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leak.Main(m)
 }
 
 // What all tests of the transport use.

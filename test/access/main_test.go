@@ -3,16 +3,14 @@ package access
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"sync"
 	"testing"
 
 	"github.com/go-logr/logr"
-	"go.uber.org/goleak"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -29,21 +27,12 @@ func getWorld(t *testing.T) *world {
 	return w
 }
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-func runTests(m *testing.M) int {
+func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
-	failed := m.Run()
-	var found error
-	for _, stack := range started {
-		found = errors.Join(found, stack.Stop())
-	}
-	if failed == 0 && found == nil {
-		found = goleak.Find()
-	}
-	if found != nil {
-		fmt.Fprintln(os.Stderr, found)
-		return 1
-	}
-	return failed
+	leak.Main(m, func() (failed error) {
+		for _, stack := range started {
+			failed = errors.Join(failed, stack.Stop())
+		}
+		return failed
+	})
 }

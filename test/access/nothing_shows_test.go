@@ -75,4 +75,5 @@ func TestNothingShowsOfOthers(t *testing.T) {
 	}
 	require.NoError(t, w.api.Create(t.Context(), newPrompt(blue, greeting)))
 	require.NoError(t, w.waitUntilPublished(t.Context()))
+	require.Eventually(t, func() error { return w.checkListed(t, witness, blue) })
 }

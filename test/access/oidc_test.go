@@ -129,7 +129,7 @@ func (w oidcWorld) tryChanges(t *testing.T, callers []*caller) {
 	t.Helper()
 	may := []string{"oidc-by-group", "oidc-cluster-wide"}
 	for _, c := range callers {
-		reply := w.ask(t, c, red, transporttest.CallTool("add_prompt", object{"name": "Of " + c.name, "content": "Added."}))
+		reply := w.change(t, c, red, "add_prompt", object{"name": "Of " + c.name, "content": "Added."})
 		if published := strings.Contains(reply.Body, `"state":"published"`); published != slices.Contains(may, c.name) {
 			t.Errorf("add_prompt of %s: %s", c.name, reply.Body)
 		}
@@ -186,6 +186,8 @@ func (w oidcWorld) tryIssuerAway(t *testing.T, proven []*caller) {
 	t.Helper()
 	w.issuer.SetAway(true)
 	defer w.issuer.SetAway(false)
+	w.mayBeUndecided.Store(true)
+	defer w.mayBeUndecided.Store(false)
 	fresh := w.person(t, "oidc-away", nil, testenv.Grant{Namespace: red, Verbs: []string{"get", "list"}})
 	unknown := *fresh
 	w.issuer.AddKey(t, jose.ES256)
@@ -204,5 +206,6 @@ func (w oidcWorld) tryIssuerAway(t *testing.T, proven []*caller) {
 			return nil
 		})
 	}
+	w.mayBeUndecided.Store(false) // of these keys are known
 	w.tryCallers(t, append(slices.Clone(proven), fresh))
 }

@@ -159,9 +159,15 @@ func (w *world) ask(t *testing.T, c *caller, endpoint string, q transporttest.Re
 	if q.RPC != "subscriptions/listen" {
 		return w.send(t, c, path, q)
 	}
+	return w.sendUntilDecided(t, func(remote transporttest.Remote) transporttest.Reply { return readFirstEvent(t, remote, c.sign(path, q)) })
+}
+
+// readFirstEvent sends a request, and of a stream reads the first event.
+func readFirstEvent(t *testing.T, remote transporttest.Remote, q transporttest.Request) transporttest.Reply {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), wait.Patience)
 	defer cancel()
-	response := w.remote().Open(t, ctx, c.sign(path, q))
+	response := remote.Open(t, ctx, q)
 	defer response.Body.Close()
 	reply := transporttest.Reply{Status: response.StatusCode, Header: response.Header}
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,6 +54,9 @@ type world struct {
 	callers *testenv.Callers
 	api     client.Client
 	http    *http.Client
+
+	// mayBeUndecided is set while API server or issuer are away on purpose.
+	mayBeUndecided atomic.Bool
 
 	mu       sync.Mutex
 	decided  map[string]bool // what Kubernetes says, by caller and question
@@ -123,7 +127,7 @@ func newPrompt(namespace, name string) *v1alpha1.Prompt {
 	}
 }
 
-// waitUntilPublished waits until every object is published, and both servers serve them.
+// waitUntilPublished waits until every object is published.
 func (w *world) waitUntilPublished(ctx context.Context) error {
 	return wait.Until(ctx, func(ctx context.Context) error {
 		if err := w.CheckRunning(testenv.Controller); err != nil {
@@ -283,7 +287,27 @@ func (w *world) remoteAt(endpoint string) transporttest.Remote {
 // send sends a request as a caller.
 func (w *world) send(t *testing.T, c *caller, path string, q transporttest.Request) transporttest.Reply {
 	t.Helper()
-	return w.remote().Send(t, c.sign(path, q))
+	return w.sendUntilDecided(t, func(remote transporttest.Remote) transporttest.Reply { return remote.Send(t, c.sign(path, q)) })
+}
+
+// sendUntilDecided sends a request. While the API server runs it is sent again where that did not answer the server in time: then
+// nobody was let in and nobody turned away.
+func (w *world) sendUntilDecided(t *testing.T, send func(transporttest.Remote) transporttest.Reply) (reply transporttest.Reply) {
+	t.Helper()
+	remote := w.remote()
+	_ = wait.Until(t.Context(), func(context.Context) error {
+		reply = send(remote)
+		if isUndecided(reply) && !w.mayBeUndecided.Load() {
+			return fmt.Errorf("undecided: %d %s", reply.Status, reply.Body)
+		}
+		return nil
+	})
+	return reply
+}
+
+// isUndecided says whether a server answered that it cannot tell who calls or what they may.
+func isUndecided(reply transporttest.Reply) bool {
+	return reply.Status == http.StatusServiceUnavailable || strings.Contains(reply.Body, "your rights cannot be checked now")
 }
 
 // sign returns the request with its path and the caller's token.

@@ -85,7 +85,7 @@ func (o nodePrograms) runSuite(t *testing.T, revision string, scored []string) [
 	defer endpoint.Stop()
 	results := t.TempDir()
 	out, err := o.nodeCommand(t, o.modulePath("@modelcontextprotocol/conformance/dist/index.js"),
-		"server", "--url", server.URL+"/mcp", "--requirements", revision, "--timeout", "8000", "--output-dir", results).CombinedOutput()
+		"server", "--url", server.URL+"/mcp", "--requirements", revision, "--timeout", "30000", "--output-dir", results).CombinedOutput()
 	_, summary, found := strings.Cut(string(out), "=== SUMMARY ===")
 	if !found {
 		t.Fatalf("the suite came to no end: %v\n%s", err, out)

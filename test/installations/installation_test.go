@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/metrics"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -83,15 +83,15 @@ func (i *installation) start(t *testing.T, args ...string) {
 	t.Helper()
 	binary, err := testenv.Build(t.Context(), "")
 	require.NoError(t, err)
-	probe, metrics := freeAddress(t), freeAddress(t)
+	probe, exported := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	url := i.database.URL
 	if i.route != nil {
 		url = i.route(url)
 	}
-	i.metrics = "http://" + metrics + "/metrics"
+	i.metrics = "http://" + exported + "/metrics"
 	i.command = exec.Command(binary, append(append([]string{
 		"controller", "--kubeconfig=" + i.kubeconfig, "--changes=unproven", "--comparison-interval=200ms", "--comparison-grace=0",
-		"--metrics-address=" + metrics, "--probe-address=" + probe,
+		"--metrics-address=" + exported, "--probe-address=" + probe,
 	}, i.identity()...), args...)...)
 	i.command.Env = append(os.Environ(), append(testenv.LongLease(), "LECTERN_DATABASE_URL="+url)...)
 	i.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
@@ -140,21 +140,11 @@ func (i *installation) release(ctx context.Context, kubeconfig string, args ...s
 
 // metric returns the sum of the series of a metric.
 func (i *installation) metric(ctx context.Context, name string) (float64, error) {
-	text, err := fetch(ctx, http.DefaultClient, i.metrics)
+	read, err := metrics.Read(ctx, i.metrics)
 	if err != nil {
 		return 0, err
 	}
-	sum, found := 0.0, false
-	for line := range strings.Lines(text) {
-		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if bare, _, _ := strings.Cut(series, "{"); bare == name {
-			n, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				return 0, err
-			}
-			sum, found = sum+n, true
-		}
-	}
+	sum, found := read.Sum(name)
 	if !found {
 		return 0, fmt.Errorf("no metric %s", name)
 	}
@@ -183,13 +173,6 @@ func (i *installation) rows(t *testing.T) []string {
 		keys = append(keys, row.Key.String())
 	}
 	return keys
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	port, err := testenv.FreePort()
-	require.NoError(t, err)
-	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 func fetch(ctx context.Context, client *http.Client, url string) (string, error) {

@@ -16,10 +16,11 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // patience is how long anything may take.
-const patience = 30 * time.Second
+const patience = wait.Patience
 
 // client is a program that started Lectern.
 type client struct {

@@ -221,7 +221,7 @@ func TestFolder_KilledWhileWriting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written, asked := -1, 0
+	written, asked, random := -1, 0, rand.New(rand.NewPCG(1, 1))
 	for round := range 12 {
 		c := startOnFolder(t, dir)
 		if got := c.getPrompt(args{"id": "big"}).Content; written >= 0 && got != strings.TrimSpace(text(written)) {
@@ -235,7 +235,7 @@ func TestFolder_KilledWhileWriting(t *testing.T) {
 			c.startRequest("tools/call", map[string]any{"name": "update_prompt", "arguments": args{"id": "big", "content": text(asked)}})
 			asked++
 		}
-		pause := time.NewTimer(time.Duration(5+rand.IntN(60)) * time.Millisecond)
+		pause := time.NewTimer(time.Duration(5+random.IntN(60)) * time.Millisecond)
 		<-pause.C
 		require.NoError(c, c.cmd.Process.Kill())
 		<-c.ended

@@ -1,3 +1,5 @@
+//go:build !race
+
 package rollout
 
 import (
@@ -95,9 +97,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // TestPasswordRotation changes the servers' database password under load, and has each Secret arrive late: every 10 s and 3 s late on
-// the machine's clock, every 10 minutes and 90 s late on one that runs 300 times as fast. Not one call fails.
+// the machine's clock, every 10 minutes and 90 s late on one that runs 100 times as fast: a busy machine has 5 s then to see what it
+// was told. Not one call fails.
 func TestPasswordRotation(t *testing.T) {
-	skipWithRaceDetector(t)
 	f, realRotations, fastRotations := shortForm, 2, 6
 	if os.Getenv("LECTERN_ROLLOUT") == "full" {
 		f, realRotations, fastRotations = fullForm, 12, 30
@@ -113,7 +115,7 @@ func TestPasswordRotation(t *testing.T) {
 		rotations      int
 	}{
 		{"every 10 s, delivered 3 s late", fastClock{began: began, factor: 1}, 10 * time.Second, 3 * time.Second, realRotations},
-		{"every 10 min on a clock, delivered 90 s late", fastClock{began: began, factor: 300}, secrets.MinRotationInterval, 90 * time.Second, fastRotations},
+		{"every 10 min on a clock, delivered 90 s late", fastClock{began: began, factor: 100}, secrets.MinRotationInterval, 90 * time.Second, fastRotations},
 	} {
 		t.Run(form.name, func(t *testing.T) {
 			reports := k.rotateUnderLoad(t, f, &secrets.Rotation{
@@ -122,8 +124,8 @@ func TestPasswordRotation(t *testing.T) {
 			}, form.clock.real(form.late), form.rotations)
 			for i, report := range reports {
 				t.Logf("%s, %d passwords delivered: %s", servers[i], k.deliveries.Load(), &report)
-				if report.Failed > 0 || report.Calls < 10*form.rotations {
-					t.Errorf("%d of %d calls failed", report.Failed, report.Calls)
+				if failed := f.countFailed(&report); failed > 0 || report.Calls < 10*form.rotations {
+					t.Errorf("%d of %d calls failed", failed, report.Calls)
 				}
 			}
 		})

@@ -1,3 +1,5 @@
+//go:build !race
+
 package rollout
 
 import (
@@ -213,19 +215,23 @@ func (w *world) editObjects(ctx context.Context, every time.Duration) (edits int
 func (w *world) waitUntilServed(ctx context.Context, texts map[string]string) error {
 	for _, endpoint := range w.Endpoints {
 		for name, text := range texts {
-			err := wait.Until(ctx, func(ctx context.Context) error {
-				got, err := load.ReadPrompt(ctx, endpoint, w.callers[0].Token, namespace+"."+name)
-				if err == nil && got != text {
-					err = fmt.Errorf("%s serves %s as %q; want %q", endpoint, name, got, text)
-				}
-				return err
-			})
-			if err != nil {
+			if err := w.waitUntilServedAt(ctx, endpoint, name, text); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// waitUntilServedAt waits until an endpoint serves a prompt as this text.
+func (w *world) waitUntilServedAt(ctx context.Context, endpoint, name, text string) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
+		got, err := load.ReadPrompt(ctx, endpoint, w.callers[0].Token, namespace+"."+name)
+		if err == nil && got != text {
+			err = fmt.Errorf("%s serves %s as %q; want %q", endpoint, name, got, text)
+		}
+		return err
+	})
 }
 
 // changeList changes the title of a prompt, which the list shows.

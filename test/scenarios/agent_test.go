@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/metrics"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/prompts"
 )
@@ -168,6 +171,71 @@ func (s *scenario) waitUntilListed(ctx context.Context, want ...string) error {
 		}
 	}
 	return nil
+}
+
+// waitUntilHeld has both servers load prompts and the list while they know of everything in the database: what a server loads before
+// it hears of the last change is forgotten when it does. Nobody changes anything meanwhile.
+func (s *scenario) waitUntilHeld(ctx context.Context, names ...string) error {
+	return wait.Until(ctx, func(ctx context.Context) error {
+		var revision, after int64
+		if err := s.queryRow(ctx, []any{&revision}, "select revision from feed"); err != nil {
+			return err
+		}
+		for i, server := range []string{testenv.Server1, testenv.Server2} {
+			if err := s.checkFollowed(ctx, server, revision); err != nil {
+				return err
+			}
+			for _, name := range names {
+				if got, err := s.agents[i].getPrompt(ctx, s.namespace+"."+name, nil); err != nil || strings.HasPrefix(got, "error ") {
+					return fmt.Errorf("%s: %s: %s, %w", server, name, got, err)
+				}
+			}
+			if _, err := s.agents[i].listPrompts(ctx, s.namespace); err != nil {
+				return err
+			}
+		}
+		err := s.queryRow(ctx, []any{&after}, "select revision from feed")
+		if err == nil && after != revision {
+			err = fmt.Errorf("something was published meanwhile: revision %d became %d", revision, after)
+		}
+		return err
+	})
+}
+
+// checkFollowed returns an error until a server knows of a revision.
+func (s *scenario) checkFollowed(ctx context.Context, server string, revision int64) error {
+	read, err := metrics.Read(ctx, s.MetricsURL(server))
+	if err != nil {
+		return err
+	}
+	if known, _ := read.Sum("lectern_catalog_revision"); int64(known) < revision {
+		return fmt.Errorf("%s knows of revision %.0f, and there is %d", server, known, revision)
+	}
+	return nil
+}
+
+// callUntilFinal calls a tool that writes until it tells what became of the change, which may take a busy machine longer than a call
+// waits. A repeat under the same key is the same request.
+func callUntilFinal(ctx context.Context, session *mcp.ClientSession, tool string, arguments map[string]any) (result *mcp.CallToolResult, err error) {
+	call := map[string]any{"idempotencyKey": uuid.NewString()}
+	maps.Copy(call, arguments)
+	late := wait.Until(ctx, func(ctx context.Context) error {
+		result, err = session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: call})
+		if err != nil || result.IsError {
+			return nil
+		}
+		var told struct {
+			State string `json:"state"`
+		}
+		if err = decodeStructured(result, &told); err != nil || told.State == "published" {
+			return nil
+		}
+		return fmt.Errorf("%s: the change is %s", tool, told.State)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", tool, err)
+	}
+	return result, late
 }
 
 // abbreviate keeps messages readable.

@@ -56,7 +56,6 @@ type agentCall struct {
 type world struct {
 	*scenario
 	changeStore *postgres.Store
-	seed        uint64
 
 	mu    sync.Mutex
 	calls []agentCall
@@ -68,9 +67,7 @@ type world struct {
 // testFiftyAgents has fifty agents work on ten prompts, with kubectl apply and a second field manager at the same ones, and the
 // controller killed all the while.
 func testFiftyAgents(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	c := &world{scenario: startScenario(t, killableStack(t)), seed: seed, humanTexts: map[string][]string{}}
+	c := &world{scenario: startScenario(t, killableStack(t)), humanTexts: map[string][]string{}}
 	c.changeStore = c.openChangeStore(t)
 	require.NoError(t, c.retainEdits(t.Context()))
 	require.NoError(t, c.createEverything(t.Context()))

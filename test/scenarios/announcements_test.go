@@ -1,18 +1,22 @@
 package scenarios
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server/prompts"
 )
 
 // testAnnouncements applies, edits and deletes; agents at both servers hear of each.
 func testAnnouncements(t *testing.T) {
 	ctx := t.Context()
 	s := startScenario(t, releasedStack(t))
+	s.waitUntilListening(t)
 	for _, step := range []struct {
 		name string
 		act  func() error
@@ -35,6 +39,31 @@ func testAnnouncements(t *testing.T) {
 	}
 }
 
+// waitUntilListening changes the list until every agent hears of it: a stream that a client opened may not be open yet.
+func (s *scenario) waitUntilListening(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	require.NoError(t, s.createPrompts(ctx, s.newPrompt("first", "To be heard of")))
+	for i, a := range s.agents {
+		edits := 0
+		require.Eventually(t, func() error {
+			edits++
+			if err := s.editText(ctx, "first", fmt.Sprintf("To be heard of by server %d {{word%d}}", i+1, edits)); err != nil {
+				return err
+			}
+			select {
+			case <-a.changed:
+				return nil
+			case <-time.After(4 * prompts.DefaultAnnounceDelay):
+				return fmt.Errorf("nothing is heard of server %d", i+1)
+			}
+		})
+	}
+	require.NoError(t, s.deletePrompts(ctx, "first"))
+	require.NoError(t, s.waitUntilGone(ctx, "first"))
+	require.NoError(t, s.waitUntilListed(ctx))
+}
+
 // testLegacyRevisions has the same client speak in every older revision, on the same URL.
 func testLegacyRevisions(t *testing.T) {
 	ctx := t.Context()
@@ -43,6 +72,7 @@ func testLegacyRevisions(t *testing.T) {
 	_, err := s.waitForReason(ctx, "old", v1alpha1.ReasonPublished)
 	require.NoError(t, err)
 	require.NoError(t, s.waitUntilServed(ctx, "old", map[string]string{"who": "all"}, "Hello all"))
+	require.NoError(t, s.waitUntilListed(ctx, "old"))
 	for _, protocol := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
 		t.Run(protocol, func(t *testing.T) {
 			for _, endpoint := range s.Endpoints {

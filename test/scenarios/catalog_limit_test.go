@@ -1,13 +1,10 @@
 package scenarios
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lectern-dev/lectern/internal/testenv/bulk"
+	"github.com/lectern-dev/lectern/internal/testenv/metrics"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -58,19 +56,25 @@ func testCatalogLimit(t *testing.T) {
 	require.NoError(t, err)
 	defer small.close()
 
-	highest := server.watchHighest(t, heapMetric)
+	highest := server.watchHeap(t)
 	began = time.Now()
 	require.NoError(t, verifyPrompts(ctx, a, c, 0, c.Prompts))
 	t.Logf("each fetched in %s", time.Since(began).Round(time.Millisecond))
 	verifyPages(t, a, c, "")
 	verifyPages(t, small, c, "ns-0")
 
-	figures, peak := server.requireMetrics(t), highest()
+	read, err := server.readMetrics(ctx)
+	require.NoError(t, err)
+	peak := highest()
+	bodies, _ := read.Sum("lectern_catalog_entries", "part", "bodies")
+	ofBodies, _ := read.Sum("lectern_catalog_bytes", "part", "bodies")
+	ofPages, _ := read.Sum("lectern_catalog_bytes", "part", "pages")
+	resident, _ := read.Sum("process_resident_memory_bytes")
+	held := ofBodies + ofPages
 	t.Logf("bound %.1f MiB; held %.0f of %d prompts, by the catalog's estimate %.1f MiB; heap at most %.1f MiB; resident %.1f MiB",
-		bound/(1<<20), figures[bodiesMetric], c.Prompts, (figures[bodyBytesMetric]+figures[pageBytesMetric])/(1<<20),
-		peak/(1<<20), figures["process_resident_memory_bytes"]/(1<<20))
-	if held := figures[bodyBytesMetric] + figures[pageBytesMetric]; held > bound || figures[bodiesMetric] == 0 || figures[bodiesMetric] >= float64(c.Prompts) {
-		t.Errorf("the catalog holds %.0f prompts and %.0f bytes in all; the bound is %.0f", figures[bodiesMetric], held, bound)
+		bound/(1<<20), bodies, c.Prompts, held/(1<<20), peak/(1<<20), resident/(1<<20))
+	if held > bound || bodies == 0 || bodies >= float64(c.Prompts) {
+		t.Errorf("the catalog holds %.0f prompts and %.0f bytes in all; the bound is %.0f", bodies, held, bound)
 	}
 	if allowed := heapFactor*bound + heapOverhead; peak <= 0 || peak > allowed {
 		t.Errorf("the heap was %.0f bytes; allowed are more than 0 and up to %.0f", peak, allowed)
@@ -144,51 +148,21 @@ func verifyPages(t *testing.T, a *agent, c bulk.Set, namespace string) {
 	}
 }
 
-// Figures of a server.
-const (
-	heapMetric      = "go_memstats_heap_alloc_bytes"
-	bodiesMetric    = `lectern_catalog_entries{part="bodies"}`
-	bodyBytesMetric = `lectern_catalog_bytes{part="bodies"}`
-	pageBytesMetric = `lectern_catalog_bytes{part="pages"}`
-)
-
-// requireMetrics returns the metrics of a server that have one number.
-func (a *extraProcess) requireMetrics(t *testing.T) map[string]float64 {
-	t.Helper()
-	found, err := a.readMetrics(t.Context())
-	require.NoError(t, err)
-	return found
+func (a *extraProcess) readMetrics(ctx context.Context) (metrics.Families, error) {
+	return metrics.Read(ctx, "http://"+a.probe+"/metrics")
 }
 
-func (a *extraProcess) readMetrics(ctx context.Context) (map[string]float64, error) {
-	return a.readMetricsAt(ctx, "http://"+a.probe+"/metrics")
-}
-
-func (a *extraProcess) readMetricsAt(ctx context.Context, url string) (map[string]float64, error) {
-	status, body, err := fetchURL(ctx, a.client, url)
-	if err != nil || status != http.StatusOK {
-		return nil, fmt.Errorf("the metrics of a process: %d, %w", status, err)
-	}
-	found := map[string]float64{}
-	for lines := bufio.NewScanner(strings.NewReader(body)); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if number, err := strconv.ParseFloat(value, 64); err == nil {
-			found[name] = number
-		}
-	}
-	return found, nil
-}
-
-// watchHighest looks at a figure until the function it returns is called, which returns the highest.
-func (a *extraProcess) watchHighest(t *testing.T, figure string) (highest func() float64) {
+// watchHeap looks at the heap until the function it returns is called, which returns the most it was.
+func (a *extraProcess) watchHeap(t *testing.T) (highest func() float64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	most, done := 0.0, make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = wait.Until(ctx, func(ctx context.Context) error {
-			figures, err := a.readMetrics(ctx)
-			most = max(most, figures[figure])
+			read, err := a.readMetrics(ctx)
+			heap, _ := read.Sum("go_memstats_heap_alloc_bytes")
+			most = max(most, heap)
 			return fmt.Errorf("until it is stopped; %w", err)
 		})
 	}()

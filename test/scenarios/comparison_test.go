@@ -1,14 +1,10 @@
 package scenarios
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/metrics"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
@@ -35,11 +32,11 @@ func testComparison(t *testing.T) {
 	require.NoError(t, s.waitUntilPublished(ctx))
 	require.NoError(t, s.waitUntilListed(ctx, names...))
 
-	w := s.comparingController()
+	w := &comparingController{s}
 	w.restartAfter(t, func() { require.NoError(t, s.deleteBehindController(ctx, names[:5]...)) })
 	require.NoError(t, s.waitUntilListed(ctx, names[5:]...))
 	require.NoError(t, s.waitUntilRefused(ctx, names[0], nil, -32602, "no such prompt"))
-	require.NoError(t, wait.Until(ctx, w.metricReaches("lectern_upkeep_swept_rows_total", 5)))
+	require.NoError(t, wait.Until(ctx, w.metricReaches(5, "lectern_upkeep_swept_rows_total")))
 
 	// 11 of 25 rows are more than max(10, 20 %).
 	w.restartAfter(t, func() { require.NoError(t, s.deleteBehindController(ctx, names[5:16]...)) })
@@ -74,14 +71,7 @@ func testComparison(t *testing.T) {
 }
 
 // comparingController is a stack whose controller compares all the time.
-type comparingController struct {
-	*scenario
-	client *http.Client
-}
-
-func (s *scenario) comparingController() *comparingController {
-	return &comparingController{scenario: s, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
-}
+type comparingController struct{ *scenario }
 
 // restartAfter does something while the controller is down.
 func (w *comparingController) restartAfter(t *testing.T, meanwhile func()) {
@@ -96,8 +86,7 @@ func (w *comparingController) restartAfter(t *testing.T, meanwhile func()) {
 func (w *comparingController) verifyNothingRemoved(t *testing.T, reason string, names []string) {
 	t.Helper()
 	ctx := t.Context()
-	metric := fmt.Sprintf("lectern_upkeep_comparisons_stopped_total{reason=%q}", reason)
-	require.NoError(t, wait.Until(ctx, w.metricReaches(metric, 3)))
+	require.NoError(t, wait.Until(ctx, w.metricReaches(3, "lectern_upkeep_comparisons_stopped_total", "reason", reason)))
 	require.NoError(t, wait.Until(ctx, func(ctx context.Context) error {
 		var events eventsv1.EventList
 		if err := w.api.List(ctx, &events, client.InNamespace(testenv.SystemNamespace)); err != nil {
@@ -117,27 +106,16 @@ func (w *comparingController) verifyNothingRemoved(t *testing.T, reason string, 
 	}
 }
 
-// metricReaches says whether a metric has come to at least n.
-func (w *comparingController) metricReaches(metric string, n float64) func(context.Context) error {
+// metricReaches returns what says whether a metric has come to at least n.
+func (w *comparingController) metricReaches(n float64, name string, labels ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.MetricsURL(testenv.Controller), nil)
+		read, err := metrics.Read(ctx, w.MetricsURL(testenv.Controller))
 		if err != nil {
 			return err
 		}
-		response, err := w.client.Do(request)
-		if err != nil {
-			return err
+		if got, found := read.Sum(name, labels...); !found || got < n {
+			return fmt.Errorf("%s %q is %v, found %t; want %v", name, labels, got, found, n)
 		}
-		defer func() { _ = response.Body.Close() }()
-		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-			if value, is := strings.CutPrefix(lines.Text(), metric+" "); is {
-				got, err := strconv.ParseFloat(value, 64)
-				if err == nil && got < n {
-					err = fmt.Errorf("%s is %v; want %v", metric, got, n)
-				}
-				return err
-			}
-		}
-		return fmt.Errorf("there is no metric %s", metric)
+		return nil
 	}
 }

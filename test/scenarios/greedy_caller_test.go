@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -118,6 +119,19 @@ func (c *caller) get(ctx context.Context, name, text string) error {
 
 func (c *caller) callTool(ctx context.Context, tool string, arguments map[string]any) (answered, error) {
 	return c.send(ctx, "tools/call", tool, map[string]any{"name": tool, "arguments": arguments})
+}
+
+// changeUntilFinal is callUntilFinal for a caller without a session.
+func (c *caller) changeUntilFinal(ctx context.Context, tool string, arguments map[string]any) (answer answered, err error) {
+	arguments["idempotencyKey"] = uuid.NewString()
+	late := wait.Until(ctx, func(ctx context.Context) error {
+		answer, err = c.callTool(ctx, tool, arguments)
+		if err == nil && strings.Contains(string(answer.Result), " is accepted but not ") {
+			return fmt.Errorf("%s: %s", tool, answer.Result)
+		}
+		return nil
+	})
+	return answer, errors.Join(err, late)
 }
 
 // greed is what a greedy caller was told.
@@ -300,6 +314,16 @@ func (n *neighbours) measureInTurns(ctx context.Context, g *greed) (measured []w
 	return measured, err
 }
 
+// checkFollowed returns an error until the server of both callers knows of all changes of the normal one.
+func (n *neighbours) checkFollowed(ctx context.Context) error {
+	s := scenario{Stack: n.Stack}
+	var revision int64
+	if err := s.queryRow(ctx, []any{&revision}, "select max(revision) from prompts where namespace = $1", normalNamespace); err != nil {
+		return err
+	}
+	return s.checkFollowed(ctx, testenv.Server1, revision)
+}
+
 func percentile(took []time.Duration, share float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(took))
 	return sorted[int(share*float64(len(sorted)-1))]
@@ -323,7 +347,7 @@ func testGreedyReader(t *testing.T) {
 	defer running.Wait()
 	defer stop()
 	for i := range 5 {
-		a, err := n.normal.callTool(ctx, "update_prompt", map[string]any{
+		a, err := n.normal.changeUntilFinal(ctx, "update_prompt", map[string]any{
 			"id": fmt.Sprintf("%s/used-%d", normalNamespace, usedPrompts-1), "content": fmt.Sprint(usedText(usedPrompts-1), " Edited ", i),
 		})
 		require.NoError(t, err)
@@ -331,6 +355,7 @@ func testGreedyReader(t *testing.T) {
 			t.Errorf("a change of the normal caller: %+v %s", a.Error, a.Result)
 		}
 	}
+	require.NoError(t, wait.Until(ctx, n.checkFollowed)) // or what is loaded now may be forgotten again
 	require.NoError(t, n.normal.get(ctx, usedName(usedPrompts-1), usedText(usedPrompts-1)))
 	if os.Getenv("LECTERN_TEST_DATABASE_URL") == "" { // one that was lent cannot be stopped
 		require.NoError(t, n.Postgres.StopServer(ctx))

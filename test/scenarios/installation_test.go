@@ -112,7 +112,7 @@ func (s *scenario) databaseArgs(t *testing.T, name string) []string {
 
 func (s *scenario) launchTrialController(t *testing.T, name string) *extraProcess {
 	t.Helper()
-	probe := freeAddress(t)
+	probe := testenv.FreeAddress(t)
 	return s.launchExtraProcess(t, probe, append(testenv.LongLease(), "POD_NAME="+uuid.NewString(), noStackDatabase), append([]string{
 		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + testenv.SystemNamespace,
 		"--leader-election-lease=" + strings.ReplaceAll(name, "_", "-"), "--watch-namespaces=" + s.namespace,
@@ -127,7 +127,7 @@ func (s *scenario) startTrialServer(t *testing.T, name, credentials string, publ
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "public.json")
 	require.NoError(t, os.WriteFile(key, publicKey, 0o600))
-	probe, address := freeAddress(t), freeAddress(t)
+	probe, address := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	server := s.launchExtraProcess(t, probe, []string{noStackDatabase}, append([]string{
 		"server", "--address=" + address, "--metrics-address=" + probe, "--auth=kubernetes", "--audience=" + testenv.Audience, "--kubeconfig=" + s.ServerKubeconfig,
 		"--intake-public-key-file=" + key, "--database-credentials-folder=" + credentials,

@@ -37,17 +37,17 @@ func testLargePrompts(t *testing.T) {
 		})
 	}
 
-	call := func(tool string, arguments map[string]any) (string, bool) {
+	change := func(tool string, arguments map[string]any) (string, bool) {
 		t.Helper()
-		result, err := a.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
+		result, err := callUntilFinal(ctx, a.session, tool, arguments)
 		require.NoError(t, err)
-		return result.Content[0].(*mcp.TextContent).Text, result.IsError
+		return textOf(result), result.IsError
 	}
 	id := s.namespace + "/by-tools"
-	if text, failed := call("add_prompt", map[string]any{"namespace": s.namespace, "name": "By tools", "content": first}); failed {
+	if text, failed := change("add_prompt", map[string]any{"namespace": s.namespace, "name": "By tools", "content": first}); failed {
 		t.Fatal(text)
 	}
-	if text, failed := call("update_prompt", map[string]any{"id": id, "content": second}); failed {
+	if text, failed := change("update_prompt", map[string]any{"id": id, "content": second}); failed {
 		t.Fatal(text)
 	}
 	for selector, want := range map[string]string{"@1": strings.TrimSpace(first), "@2": strings.TrimSpace(second)} {
@@ -55,15 +55,17 @@ func testLargePrompts(t *testing.T) {
 		if err != nil || strings.TrimSpace(got) != want {
 			t.Errorf("version %s: %v, got %s", selector, err, abbreviate(got))
 		}
-		if shown, failed := call("get_prompt", map[string]any{"id": id + selector}); failed || len(shown) < len(want) {
-			t.Errorf("get_prompt of %s shows %d bytes: %s", selector, len(shown), abbreviate(shown))
+		shown, err := a.session.CallTool(ctx, &mcp.CallToolParams{Name: "get_prompt", Arguments: map[string]any{"id": id + selector}})
+		require.NoError(t, err)
+		if text := textOf(shown); shown.IsError || len(text) < len(want) {
+			t.Errorf("get_prompt of %s shows %d bytes: %s", selector, len(text), abbreviate(text))
 		}
 	}
 	for name, tc := range map[string]struct{ content, want string }{
 		"a byte too many": {strings.Repeat("x", prompt.MaxText+1), "have 262145 bytes; at most 262144 (256 KiB) are allowed; " + prompt.TextRemedy},
 		"for etcd":        {strings.Repeat("<", prompt.MaxText), "refuses it for its size: the spec has 1572"},
 	} {
-		got, failed := call("add_prompt", map[string]any{"namespace": s.namespace, "name": name, "content": tc.content})
+		got, failed := change("add_prompt", map[string]any{"namespace": s.namespace, "name": name, "content": tc.content})
 		if !failed || !strings.Contains(got, tc.want) {
 			t.Errorf("%s: got %s, want %s in it", name, abbreviate(got), tc.want)
 		}

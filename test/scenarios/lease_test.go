@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/metrics"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
@@ -58,11 +59,10 @@ func (s *scenario) readLease(t *testing.T) coordinationv1.LeaseSpec {
 // off and not dead. Every request and every edit ends once, as with one of them.
 func testTwoControllersOfOneName(t *testing.T) {
 	s := startScenario(t, releasedStack(t))
-	metrics := freeAddress(t)
-	probe := freeAddress(t)
+	probe, exported := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	second := s.launchExtraProcess(t, probe, append(testenv.LongLease(), "POD_NAME="+testenv.ControllerPod, "LECTERN_DATABASE_URL="+s.OwnerURL),
 		"controller", "--kubeconfig="+s.ControlPlane.Kubeconfig, "--leader-election-namespace="+testenv.SystemNamespace,
-		"--changes=unproven", "--metrics-address="+metrics, "--probe-address="+probe)
+		"--changes=unproven", "--metrics-address="+exported, "--probe-address="+probe)
 	require.NoError(t, wait.Until(t.Context(), second.checkReady))
 	office := s.openChangeStore(t)
 	group, ctx := errgroup.WithContext(t.Context())
@@ -71,7 +71,7 @@ func testTwoControllersOfOneName(t *testing.T) {
 	for i := range agents {
 		group.Go(func() error {
 			bothLead := func(ctx context.Context) error {
-				return errors.Join(second.checkApplied(ctx, s.MetricsURL(testenv.Controller)), second.checkApplied(ctx, "http://"+metrics+"/metrics"))
+				return errors.Join(checkApplied(ctx, s.MetricsURL(testenv.Controller)), checkApplied(ctx, "http://"+exported+"/metrics"))
 			}
 			for err := bothLead(ctx); rounds[i] < 10 || err != nil; err = bothLead(ctx) {
 				if rounds[i]++; rounds[i] > 200 {
@@ -122,10 +122,13 @@ func (s *scenario) changeTwice(ctx context.Context, office *postgres.Store, agen
 }
 
 // checkApplied returns an error until a controller has written a change request into an object.
-func (a *extraProcess) checkApplied(ctx context.Context, metrics string) error {
-	found, err := a.readMetricsAt(ctx, metrics)
-	if err == nil && found[`lectern_changes_applied_total{action="Update"}`] == 0 {
-		err = errors.New("this controller has applied nothing yet")
+func checkApplied(ctx context.Context, url string) error {
+	read, err := metrics.Read(ctx, url)
+	if err != nil {
+		return err
 	}
-	return err
+	if applied, _ := read.Sum("lectern_changes_applied_total", "action", "Update"); applied == 0 {
+		return errors.New("this controller has applied nothing yet")
+	}
+	return nil
 }

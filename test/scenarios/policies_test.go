@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/modelcontextprotocol/go-sdk/mcp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,14 +88,11 @@ func (s *scenario) writeOverMCP(ctx context.Context, tool, name string, argument
 func (s *scenario) writeAs(ctx context.Context, a *agent, tool, name string, arguments map[string]any) error {
 	call := map[string]any{"id": s.namespace + "/" + name}
 	maps.Copy(call, arguments)
-	result, err := a.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: call})
-	if err != nil {
-		return fmt.Errorf("%s: %w", tool, err)
+	result, err := callUntilFinal(ctx, a.session, tool, call)
+	if err == nil && result.IsError {
+		err = errors.New(textOf(result))
 	}
-	if result.IsError {
-		return errors.New(textOf(result))
-	}
-	return nil
+	return err
 }
 
 // testPolicies has all policies bound while an agent, an editor and the controller write.

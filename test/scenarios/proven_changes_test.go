@@ -118,21 +118,15 @@ func (c *provenCaller) call(ctx context.Context, tool string, arguments map[stri
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", tool, err)
 	}
-	var said strings.Builder
-	for _, content := range result.Content {
-		if text, is := content.(*mcp.TextContent); is {
-			said.WriteString(text.Text)
-		}
-	}
-	return said.String(), nil
+	return textOf(result), nil
 }
 
-// wantCall calls a tool that has to begin its answer with these words.
+// wantCall calls a tool that writes, and that has to begin its answer with these words.
 func (c *provenCaller) wantCall(want, tool string, arguments map[string]any) {
 	c.Helper()
-	got, err := c.call(c.Context(), tool, arguments)
+	result, err := callUntilFinal(c.Context(), c.session, tool, arguments)
 	require.NoError(c.T, err)
-	if !strings.HasPrefix(got, want) {
+	if got := textOf(result); !strings.HasPrefix(got, want) {
 		c.Errorf("%s says %q, want %q ...", tool, got, want)
 	}
 }
@@ -233,9 +227,9 @@ func testRotationUnderLoad(t *testing.T) {
 		c.wantCall("Created prompt", "add_prompt", map[string]any{"name": name, "content": "0", "namespace": s.namespace})
 		group.Go(func() {
 			for i := 1; ctx.Err() == nil; i++ {
-				got, err := c.call(t.Context(), "update_prompt", map[string]any{"id": s.namespace + "/" + name, "content": fmt.Sprint(i)})
-				if err != nil || !strings.HasPrefix(got, "Updated prompt") {
-					t.Errorf("update %d of %s: %q, %v", i, name, got, err)
+				result, err := callUntilFinal(t.Context(), c.session, "update_prompt", map[string]any{"id": s.namespace + "/" + name, "content": fmt.Sprint(i)})
+				if err != nil || !strings.HasPrefix(textOf(result), "Updated prompt") {
+					t.Errorf("update %d of %s: %+v, %v", i, name, result, err)
 					return
 				}
 				done.Add(1)

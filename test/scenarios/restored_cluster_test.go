@@ -180,7 +180,7 @@ type extraProcess struct {
 // startSecondController starts a controller on a cluster and a database; it ends with the test.
 func (s *scenario) startSecondController(t *testing.T, plane *testenv.ControlPlane, databaseURL string, args ...string) *extraProcess {
 	t.Helper()
-	probe := freeAddress(t)
+	probe := testenv.FreeAddress(t)
 	return s.launchExtraProcess(t, probe, append(testenv.LongLease(), "LECTERN_DATABASE_URL="+databaseURL), append([]string{
 		"controller", "--kubeconfig=" + plane.Kubeconfig, "--leader-election-namespace=" + testenv.SystemNamespace,
 		"--metrics-address=0", "--probe-address=" + probe,
@@ -191,17 +191,10 @@ func (s *scenario) startSecondController(t *testing.T, plane *testenv.ControlPla
 // test. It is asked at the endpoint.
 func (s *scenario) startThirdServer(t *testing.T, databaseURL string, args ...string) (a *extraProcess, endpoint string) {
 	t.Helper()
-	probe, address := freeAddress(t), freeAddress(t)
+	probe, address := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	return s.launchExtraProcess(t, probe, []string{"LECTERN_DATABASE_URL=" + databaseURL}, append([]string{
 		"server", "--auth=none", "--address=" + address, "--metrics-address=" + probe,
 	}, args...)...), "http://" + address + "/mcp"
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	port, err := testenv.FreePort()
-	require.NoError(t, err)
-	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 func (s *scenario) launchExtraProcess(t *testing.T, probe string, env []string, args ...string) *extraProcess {

@@ -30,6 +30,7 @@ import (
 //	mcp prompts/get NAME [k=v…] => TEXT          both servers answer exactly this, soon
 //	mcp prompts/get NAME [k=v…] => error CODE [WORDS]
 //	mcp prompts/list => NAME…         both servers list exactly these, soon
+//	held NAME…                        both servers keep these, and the list, whatever becomes of the database
 //	crash|down|up WHO…                kill -9, stop, start: controller, server-1, server-2, postgres
 //	lectern ARG…                      a command of the stack's binary; ! expects it to fail
 func runScripts(t *testing.T) {
@@ -75,7 +76,7 @@ type scriptCommand func(ctx context.Context, s *scenario, args []string) (printe
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, run := range map[string]scriptCommand{
-		"apply": scriptApply, "delete": scriptDelete, "gone": scriptGone, "await": scriptAwait, "version": scriptVersion, "kstatus": scriptVerdict, "mcp": scriptMCP,
+		"apply": scriptApply, "delete": scriptDelete, "gone": scriptGone, "await": scriptAwait, "version": scriptVersion, "kstatus": scriptVerdict, "mcp": scriptMCP, "held": scriptHeld,
 		"crash": scriptCrash, "down": scriptDown, "up": scriptUp, "lectern": scriptLectern,
 	} {
 		commands[name] = func(ts *testscript.TestScript, neg bool, args []string) {
@@ -186,6 +187,10 @@ func scriptMCP(ctx context.Context, s *scenario, args []string) (string, error) 
 		return "", fmt.Errorf("error code %q: %w", want[1], err)
 	}
 	return "", s.waitUntilRefused(ctx, question[1], arguments, code, strings.Join(want[2:], " "))
+}
+
+func scriptHeld(ctx context.Context, s *scenario, names []string) (string, error) {
+	return "", s.waitUntilHeld(ctx, names...)
 }
 
 func scriptCrash(_ context.Context, s *scenario, args []string) (string, error) {

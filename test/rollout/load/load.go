@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // Caller is one agent.
@@ -80,9 +82,12 @@ func (l *Load) connectAll(ctx context.Context) error {
 	for i, caller := range l.options.Callers {
 		a := &agent{Caller: caller, http: newClient(caller.Token)}
 		client := mcp.NewClient(&mcp.Implementation{Name: "load", Version: "1"}, nil)
-		var err error
-		a.session, err = client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: l.options.Endpoint, HTTPClient: a.http, MaxRetries: -1},
-			&mcp.ClientSessionOptions{ProtocolVersion: protocols[i%len(protocols)]})
+		// Before the work begins nothing is restarted, and a busy API server may not answer in time who calls.
+		err := wait.Until(ctx, func(context.Context) (err error) { // the session outlives the wait
+			a.session, err = client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: l.options.Endpoint, HTTPClient: a.http, MaxRetries: -1},
+				&mcp.ClientSessionOptions{ProtocolVersion: protocols[i%len(protocols)]})
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("connect caller %d: %w", i, err)
 		}

@@ -11,17 +11,16 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -46,15 +45,12 @@ var server struct {
 // Main runs the tests of a package, stops the server if one was started, and fails when a goroutine
 // is left behind. It returns the exit code.
 func Main(m interface{ Run() int }) int {
-	code := m.Run()
-	if server.Postgres != nil {
-		server.Stop()
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+	return leak.Run(m, func() error {
+		if server.Postgres != nil {
+			server.Stop()
+		}
+		return nil
+	})
 }
 
 // New makes a database of the test's own, reached as its owner. It is dropped when the test ends.
