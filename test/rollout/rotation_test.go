@@ -223,7 +223,7 @@ func (k *kubelet) checkSessions(t *testing.T, rotation *secrets.Rotation) error 
 
 func (k *kubelet) openAsOwner(t *testing.T) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: k.OwnerURL})
+	s, err := postgres.Open(t.Context(), postgres.Options{URL: k.OwnerURL, ConnectTimeout: wait.Patience})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s

@@ -25,7 +25,7 @@ const requester = "system:serviceaccount:agents:scenario"
 // openChangeStore takes change requests with the role of a server.
 func (s *scenario) openChangeStore(t *testing.T) *postgres.Store {
 	t.Helper()
-	opened, err := postgres.Open(t.Context(), postgres.Options{URL: s.ServerURL, PoolSize: 10})
+	opened, err := postgres.Open(t.Context(), postgres.Options{URL: s.ServerURL, PoolSize: 10, ConnectTimeout: wait.Patience})
 	require.NoError(t, err)
 	t.Cleanup(opened.Close)
 	return opened

@@ -27,6 +27,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // provenStack has callers who prove who they are, and fault points.
@@ -263,7 +264,7 @@ func testRotationUnderLoad(t *testing.T) {
 // storeRequests stores requests for additions as a server does, and returns their ids.
 func (c *provenCaller) storeRequests(n int) (ids []string) {
 	c.Helper()
-	at, err := postgres.Open(c.Context(), postgres.Options{URL: c.ServerURL, PoolSize: 4})
+	at, err := postgres.Open(c.Context(), postgres.Options{URL: c.ServerURL, PoolSize: 4, ConnectTimeout: wait.Patience})
 	require.NoError(c.T, err)
 	defer at.Close()
 	keys, err := seal.OpenPublicKeys(c.IntakePublicKeyFile, slog.New(slog.DiscardHandler))
