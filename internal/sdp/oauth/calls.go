@@ -47,7 +47,7 @@ func Revoke(ctx context.Context, sender *http.Client, accounts *url.URL, token r
 		return err
 	}
 	var said struct{ Status, Error string }
-	if outcome := classify(status, body); outcome != Refused {
+	if outcome := classifyAnswer(status, body); outcome != Refused {
 		return &Error{Outcome: outcome, Status: status}
 	}
 	if json.Unmarshal(body, &said) == nil && said.Error == "" && strings.EqualFold(said.Status, "success") && status < 300 {
@@ -73,11 +73,11 @@ func requestToken(ctx context.Context, sender *http.Client, accounts *url.URL, c
 			return token, nil
 		}
 	}
-	return Token{}, &Error{Outcome: classify(status, body), Status: status}
+	return Token{}, &Error{Outcome: classifyAnswer(status, body), Status: status}
 }
 
-// classify returns the outcome of an answer without a token: by its error, which may come with any HTTP status.
-func classify(status int, body []byte) Outcome {
+// classifyAnswer returns the outcome of an answer without a token: by its error, which may come with any HTTP status.
+func classifyAnswer(status int, body []byte) Outcome {
 	var said struct {
 		Error json.RawMessage `json:"error"`
 	}

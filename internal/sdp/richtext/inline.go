@@ -13,7 +13,7 @@ import (
 // image writes that there is an image, not what it says of itself: nobody sees that. One of a pixel is no image.
 func (w *walker) image(node *html.Node) {
 	for _, name := range []string{"width", "height"} {
-		if value, has := attribute(node, name); has && isAbout(strings.TrimSpace(value), 3) {
+		if value, has := findAttribute(node, name); has && isAbout(strings.TrimSpace(value), 3) {
 			return
 		}
 	}
@@ -72,7 +72,7 @@ func (w *walker) link(node *html.Node, c context) {
 	switch {
 	case text == "":
 		w.out.raw("<" + shown + ">")
-	case text != escape(shown):
+	case text != escapeWord(shown):
 		w.out.raw(" (<" + shown + ">)")
 	}
 }
@@ -106,8 +106,8 @@ func (w *walker) plainText(node *html.Node, c context) string {
 	return b.String()
 }
 
-// fence returns backticks that are nowhere in a text.
-func fence(text string, atLeast int) string {
+// makeFence returns backticks that are nowhere in a text.
+func makeFence(text string, atLeast int) string {
 	longest, run := 0, 0
 	for _, r := range text {
 		if r == '`' {
@@ -125,7 +125,7 @@ func (w *walker) pre(node *html.Node, c context) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
-	marks := fence(text, 3)
+	marks := makeFence(text, 3)
 	w.out.block(func() { w.out.lines(marks + "\n" + text + "\n" + marks) })
 }
 
@@ -134,7 +134,7 @@ func (w *walker) code(node *html.Node, c context) {
 	if text == "" {
 		return
 	}
-	marks := fence(text, 1)
+	marks := makeFence(text, 1)
 	if strings.HasPrefix(text, "`") || strings.HasSuffix(text, "`") {
 		text = " " + text + " "
 	}

@@ -70,7 +70,7 @@ func collectStyles(root *html.Node) stylesheet {
 	return sheet
 }
 
-func attribute(node *html.Node, name string) (string, bool) {
+func findAttribute(node *html.Node, name string) (string, bool) {
 	for _, a := range node.Attr {
 		if a.Namespace == "" && a.Key == name {
 			return a.Val, true
@@ -81,11 +81,11 @@ func attribute(node *html.Node, name string) (string, bool) {
 
 // isHidden reports whether a person sees nothing of an element, and returns what its children inherit.
 func (w *walker) isHidden(node *html.Node, c context) (context, bool) {
-	style, _ := attribute(node, "style")
+	style, _ := findAttribute(node, "style")
 	d := parseDeclarations(style)
-	_, isHidden := attribute(node, "hidden")
-	_, isOpen := attribute(node, "open")
-	aria, _ := attribute(node, "aria-hidden")
+	_, isHidden := findAttribute(node, "hidden")
+	_, isOpen := findAttribute(node, "open")
+	aria, _ := findAttribute(node, "aria-hidden")
 	if isHidden || strings.EqualFold(strings.TrimSpace(aria), "true") || node.DataAtom == atom.Dialog && !isOpen || d.hides() || w.sheet.hides(node) {
 		return c, true
 	}
@@ -106,7 +106,7 @@ func (w *walker) isHidden(node *html.Node, c context) (context, bool) {
 }
 
 func attributeOf(node *html.Node, name string) string {
-	value, _ := attribute(node, name)
+	value, _ := findAttribute(node, name)
 	return value
 }
 
@@ -125,7 +125,7 @@ func (s selector) matches(node *html.Node) bool {
 		}
 	}
 	for _, name := range s.attributes {
-		if _, has := attribute(node, name); !has {
+		if _, has := findAttribute(node, name); !has {
 			return false
 		}
 	}

@@ -87,7 +87,7 @@ func (w *writer) text(text string) {
 	for i, word := range words {
 		w.space = w.space || i > 0
 		w.flush()
-		escaped := escape(word)
+		escaped := escapeWord(word)
 		if w.lineStart {
 			escaped = escapeLineStart(escaped)
 		}
@@ -184,8 +184,8 @@ func (w *writer) finish() string {
 	return strings.TrimSpace(trailingSpaces.ReplaceAllString(w.b.String(), "\n"))
 }
 
-// escape has Markdown show a word as it is: no link, image, HTML, code or emphasis can come of it.
-func escape(word string) string {
+// escapeWord has Markdown show a word as it is: no link, image, HTML, code or emphasis can come of it.
+func escapeWord(word string) string {
 	var b strings.Builder
 	for i := range len(word) {
 		switch c := word[i]; c {

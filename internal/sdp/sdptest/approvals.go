@@ -9,9 +9,9 @@ func approvalEntities() []*entity {
 	return []*entity{
 		{
 			table: "approval_levels", brief: []string{"id", "level"},
-			fields: concat(
+			fields: joinFields(
 				number("level").readOnly(), object("status", text("name")).readOnly(), text("rule"),
-				free("approvals").writeOnly(), // approvers, on-premises in the same call
+				freeFields("approvals").writeOnly(), // approvers, on-premises in the same call
 			),
 			defaults: func(c *call, r *row) {
 				r.fields["level"] = itoa(len(c.server.children("approval_levels", r.parent)) + 1)
@@ -21,7 +21,7 @@ func approvalEntities() []*entity {
 		},
 		{
 			table: "approvals", brief: []string{"id"}, mandatory: []string{"approver"},
-			fields: concat(
+			fields: joinFields(
 				referenceTo("users", "approver").createOnly(), object("status", text("name")).readOnly(), text("comments"),
 				moment("sent_on", "approved_time").readOnly(),
 			),
@@ -104,7 +104,7 @@ func (c *call) sendApprovals(tables []string) (*answer, error) {
 	for _, r := range found {
 		r.fields["sent_on"] = c.now
 	}
-	return done("Notification sent"), nil
+	return succeedWithText("Notification sent"), nil
 }
 
 // decideApproval works after the notification was sent.
@@ -124,5 +124,5 @@ func (c *call) decideApproval(approvals *resource, status string) (*answer, erro
 		return nil, err
 	}
 	r.fields["status"], r.fields["approved_time"] = Record{"name": status}, c.now
-	return done("Approval " + strings.ToLower(status)), nil
+	return succeedWithText("Approval " + strings.ToLower(status)), nil
 }

@@ -4,12 +4,12 @@ package sdptest
 func assetEntities() []*entity {
 	return []*entity{{
 		table: "assets", mandatory: []string{"name", "product"}, saved: stampChange,
-		fields: concat(
+		fields: joinFields(
 			text("name").atMost(250), text("asset_tag", "serial_number", "org_serial_number", "barcode"),
 			referenceTo("products", "product"), referenceTo("product_types", "product_type"), referenceTo("asset_states", "asset_state"),
 			referenceTo("users", "user"), referenceTo("departments", "department"), referenceTo("sites", "site"),
 			referenceTo("locations", "location"), referenceTo("vendors", "vendor"),
-			moment("acquisition_date", "warranty_expiry"), number("purchase_cost"), free("udf_fields"),
+			moment("acquisition_date", "warranty_expiry"), number("purchase_cost"), freeFields("udf_fields"),
 			moment("created_time", "last_updated_time").readOnly(),
 		),
 		defaults: func(c *call, r *row) {

@@ -12,7 +12,7 @@ type association struct {
 	flag  string // of the request
 }
 
-func associations() []association {
+func listAssociations() []association {
 	return []association{
 		{"problem", "problems", "has_problem"},
 		{"request_initiated_change", "changes", "has_request_initiated_change"},
@@ -23,7 +23,7 @@ func associations() []association {
 
 func associationEntities() []*entity {
 	var all []*entity
-	for _, a := range associations() {
+	for _, a := range listAssociations() {
 		all = append(all, &entity{table: "request_" + a.path, one: "request_" + a.path, many: "request_" + a.path, fields: referenceTo(a.table, singular(a.table))})
 	}
 	return all
@@ -31,7 +31,7 @@ func associationEntities() []*entity {
 
 // addAssociationRoutes: {"request_problem_association":{"problem":{"id":…}}}; a DELETE needs it, too.
 func addAssociationRoutes(d *dialect) {
-	for _, a := range associations() {
+	for _, a := range listAssociations() {
 		path := "/requests/{}/" + a.path
 		d.routes.add("GET "+path, func(c *call) (*answer, error) { return c.showAssociation(a) })
 		d.routes.add("POST "+path, func(c *call) (*answer, error) { return c.associate(a) })
@@ -75,7 +75,7 @@ func (c *call) associate(a association) (*answer, error) {
 		c.server.table("request_" + a.path).add(made)
 	}
 	request.fields[a.flag] = true
-	return done("Association made"), nil
+	return succeedWithText("Association made"), nil
 }
 
 func (c *call) dissociate(a association) (*answer, error) {
@@ -87,7 +87,7 @@ func (c *call) dissociate(a association) (*answer, error) {
 		c.server.table("request_" + a.path).remove(r.id)
 	}
 	request.fields[a.flag] = len(c.server.children("request_"+a.path, key("requests", request.id))) > 0
-	return done("Association removed"), nil
+	return succeedWithText("Association removed"), nil
 }
 
 func (c *call) associationsTo(a association, request *row, target reference) []*row {

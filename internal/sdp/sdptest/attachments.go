@@ -9,9 +9,9 @@ import (
 func attachmentEntity() *entity {
 	return &entity{
 		table: "attachments", brief: []string{"id", "name", "size", "content_type", "content_url"},
-		fields: concat(
+		fields: joinFields(
 			text("name", "file_id", "content_url", "description"), text("content_type").in(shapeCloud, shapeNew), size("size"),
-			free("module").in(shapeNew), referenceTo("users", "attached_by"), moment("attached_on"),
+			freeFields("module").in(shapeNew), referenceTo("users", "attached_by"), moment("attached_on"),
 		).readOnly(),
 	}
 }
@@ -51,11 +51,11 @@ func (c *call) uploadTo(tables []string) (*answer, error) {
 	id := c.server.nextID()
 	made := &row{id: id, parent: key(tables[len(tables)-1], parent.id), fields: Record{
 		"name": file.name, "file_id": id, "content_type": file.contentType, "size": int64(len(file.content)), "content": file.content,
-		"content_url": c.URL.Path[:len(c.URL.Path)-len(last(split(c.URL.Path)))] + "_uploads/" + id, "description": c.parameter("description"),
+		"content_url": c.URL.Path[:len(c.URL.Path)-len(lastElement(split(c.URL.Path)))] + "_uploads/" + id, "description": c.parameter("description"),
 		"attached_by": reference{"users", c.user}, "attached_on": c.now, "module": tables[len(tables)-1],
 	}}
 	if !c.dialect.cloud() {
-		made.fields["content_url"] = c.URL.Path[:len(c.URL.Path)-len(last(split(c.URL.Path)))] + "attachments/" + id + "/download"
+		made.fields["content_url"] = c.URL.Path[:len(c.URL.Path)-len(lastElement(split(c.URL.Path)))] + "attachments/" + id + "/download"
 	}
 	c.server.table("attachments").add(made)
 	attached, _ := parent.fields["attachments"].([]reference)
@@ -76,7 +76,7 @@ func (c *call) removeAttachment(files *resource) (*answer, error) {
 	attached = slices.DeleteFunc(slices.Clone(attached), func(ref reference) bool { return ref.id == r.id })
 	parent.fields["attachments"], parent.fields["has_attachments"] = attached, len(attached) > 0
 	c.server.table("attachments").remove(r.id)
-	return done("Attachment deleted"), nil
+	return succeedWithText("Attachment deleted"), nil
 }
 
 func (c *call) downloadFrom(files *resource) (*answer, error) {
@@ -92,4 +92,4 @@ func (c *call) downloadFrom(files *resource) (*answer, error) {
 	return &answer{contentType: kind, content: append([]byte{}, content...)}, nil
 }
 
-func last(of []string) string { return of[len(of)-1] }
+func lastElement(of []string) string { return of[len(of)-1] }

@@ -9,11 +9,11 @@ func changeEntities() []*entity {
 		{
 			table: "changes", brief: []string{"id", "title"}, mandatory: []string{"title"},
 			sortable: []string{"created_time", "completed_time", "scheduled_start_time", "scheduled_end_time", "id", "title", "priority", "status", "stage"},
-			fields: concat(
-				text("title").atMost(250), htmlText("description"), text("comment").writeOnly(), boolean("retrospective"),
+			fields: joinFields(
+				text("title").atMost(250), htmlText("description"), text("comment").writeOnly(), booleanFields("retrospective"),
 				referenceTo("change_stages", "stage"), referenceTo("change_statuses", "status"), text("template"), referenceTo("workflows", "workflow"),
 				referenceTo("change_types", "change_type"), referenceTo("users", "change_requester", "change_manager", "change_owner"),
-				referenceTo("reasons_for_change", "reason_for_change"), referenceTo("risks", "risk"), classification(),
+				referenceTo("reasons_for_change", "reason_for_change"), referenceTo("risks", "risk"), classificationFields(),
 				plan("roll_out_plan"), plan("back_out_plan"), writtenOnce(),
 			),
 			defaults: func(c *call, r *row) {
@@ -26,11 +26,11 @@ func changeEntities() []*entity {
 		},
 		{
 			table: "releases", brief: []string{"id", "title"}, mandatory: []string{"title"},
-			fields: concat(
+			fields: joinFields(
 				text("title").atMost(250), htmlText("description"), moment("next_review_on"),
 				referenceTo("users", "release_requester", "release_engineer", "release_manager"), text("reason_for_release"),
 				referenceTo("release_types", "release_type"), referenceTo("release_stages", "stage"), referenceTo("release_statuses", "status"),
-				referenceTo("workflows", "workflow"), referenceTo("risks", "risk"), classification(),
+				referenceTo("workflows", "workflow"), referenceTo("risks", "risk"), classificationFields(),
 				plan("roll_out_plan"), plan("back_out_plan"), writtenOnce(),
 			),
 			defaults: func(c *call, r *row) {
@@ -43,19 +43,19 @@ func changeEntities() []*entity {
 	}
 }
 
-func classification() fields {
-	return concat(
+func classificationFields() fields {
+	return joinFields(
 		referenceTo("impacts", "impact"), referenceTo("priorities", "priority"), referenceTo("urgencies", "urgency"),
 		referenceTo("categories", "category"), referenceTo("subcategories", "subcategory").inside("category"),
 		referenceTo("items", "item").inside("subcategory"), referenceTo("sites", "site"), referenceTo("groups", "group"),
-		moment("scheduled_start_time", "scheduled_end_time"), free("udf_fields"),
+		moment("scheduled_start_time", "scheduled_end_time"), freeFields("udf_fields"),
 	)
 }
 
 func writtenOnce() fields {
-	return concat(
+	return joinFields(
 		referenceTo("users", "created_by"), moment("created_time", "completed_time", "last_updated_time"),
-		boolean("is_trashed"), text("approval_status"),
+		booleanFields("is_trashed"), text("approval_status"),
 	).readOnly()
 }
 
@@ -117,5 +117,5 @@ func closeRelease(c *call) (*answer, error) {
 	}
 	parents[0].fields["status"] = reference{"release_statuses", c.server.named("release_statuses", "Closed").id}
 	parents[0].fields["completed_time"] = c.now
-	return done("Release closed"), nil
+	return succeedWithText("Release closed"), nil
 }

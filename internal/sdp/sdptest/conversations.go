@@ -6,9 +6,9 @@ import "fmt"
 func conversationEntity() *entity {
 	return &entity{
 		table: "conversations", newestFirst: true,
-		fields: concat(
+		fields: joinFields(
 			text("type", "subject"), referenceTo("users", "from"), referencesTo("users", "to"), moment("sent_time"),
-			boolean("has_attachments"), text("content_url"), htmlText("content"),
+			booleanFields("has_attachments"), text("content_url"), htmlText("content"),
 		).readOnly(),
 	}
 }

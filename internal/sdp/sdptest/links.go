@@ -4,7 +4,7 @@ package sdptest
 func linkEntity() *entity {
 	return &entity{
 		table: "links", one: "link_request", many: "link_requests",
-		fields: concat(referenceTo("requests", "linked_request"), text("comments")),
+		fields: joinFields(referenceTo("requests", "linked_request"), text("comments")),
 	}
 }
 
@@ -32,7 +32,7 @@ func linkRequests(c *call) (*answer, error) {
 		c.link(r, other, written["comments"])
 		c.link(other, r, written["comments"])
 	}
-	return done("Request(s) linked"), nil
+	return succeedWithText("Request(s) linked"), nil
 }
 
 // link makes one direction of a link that does not exist yet.
@@ -62,7 +62,7 @@ func unlinkRequests(c *call) (*answer, error) {
 		c.unlink(r, other)
 		c.unlink(other, r)
 	}
-	return done("Request(s) unlinked"), nil
+	return succeedWithText("Request(s) unlinked"), nil
 }
 
 func (c *call) unlink(from, to *row) {

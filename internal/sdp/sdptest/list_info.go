@@ -160,7 +160,7 @@ func (c *call) parseListInfoKey(e *entity, info *listInfo, name string, given an
 }
 
 func (c *call) parseRowCount(info *listInfo, given any) error {
-	n, err := integer("row_count", given)
+	n, err := parseInteger("row_count", given)
 	switch {
 	case err != nil:
 		return err
@@ -174,7 +174,7 @@ func (c *call) parseRowCount(info *listInfo, given any) error {
 }
 
 func (c *call) parseStartIndex(info *listInfo, given any) error {
-	n, err := integer("start_index", given)
+	n, err := parseInteger("start_index", given)
 	switch {
 	case err != nil:
 		return err
@@ -188,7 +188,7 @@ func (c *call) parseStartIndex(info *listInfo, given any) error {
 }
 
 func parsePage(info *listInfo, given any) error {
-	n, err := integer("page", given)
+	n, err := parseInteger("page", given)
 	if err == nil && n < 1 {
 		err = refuseField(codeValidation, "page", "page begins at 1")
 	}
@@ -196,8 +196,8 @@ func parsePage(info *listInfo, given any) error {
 	return err
 }
 
-// integer takes a number, or a string of digits.
-func integer(name string, given any) (int, error) {
+// parseInteger takes a number, or a string of digits.
+func parseInteger(name string, given any) (int, error) {
 	s, is := given.(string)
 	if n, isNumber := given.(json.Number); isNumber {
 		s, is = n.String(), true

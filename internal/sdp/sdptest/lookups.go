@@ -10,14 +10,14 @@ type lookup struct {
 	parent string // a reference of each row, under which GET /<parents>/{id}/<name> lists
 }
 
-func lookups() []lookup {
+func listLookups() []lookup {
 	color := func() fields { return text("color") }
-	inactive := func() fields { return boolean("inactive") }
+	inactive := func() fields { return booleanFields("inactive") }
 	statuses := func() fields {
-		return concat(text("internal_name", "color"), boolean("in_progress", "stop_timer"))
+		return joinFields(text("internal_name", "color"), booleanFields("in_progress", "stop_timer"))
 	}
 	projectStatuses := func() fields {
-		return concat(text("internal_name", "color", "index"), boolean("in_progress"))
+		return joinFields(text("internal_name", "color", "index"), booleanFields("in_progress"))
 	}
 	statusBrief := []string{"id", "name", "internal_name", "color", "in_progress", "stop_timer"}
 	site := func() fields { return referenceTo("sites", "site") }
@@ -28,7 +28,7 @@ func lookups() []lookup {
 		{name: "subcategories", extra: referenceTo("categories", "category"), parent: "categories"},
 		{name: "items", extra: referenceTo("subcategories", "subcategory"), parent: "subcategories"},
 		{name: "urgencies"}, {name: "impacts"}, {name: "levels"}, {name: "modes"}, {name: "request_types"},
-		{name: "request_templates", extra: concat(inactive(), boolean("is_service_template"), referenceTo("service_categories", "service_category"))},
+		{name: "request_templates", extra: joinFields(inactive(), booleanFields("is_service_template"), referenceTo("service_categories", "service_category"))},
 		{name: "groups", extra: site(), brief: []string{"id", "name", "site", "deleted"}},
 		{name: "sites"}, {name: "regions"}, {name: "departments", extra: site()},
 		{name: "service_categories"}, {name: "closure_codes"},
@@ -47,10 +47,10 @@ func lookups() []lookup {
 
 func lookupEntities() []*entity {
 	var all []*entity
-	for _, l := range lookups() {
+	for _, l := range listLookups() {
 		e := &entity{
 			table: l.name, brief: l.brief, mandatory: []string{"name"},
-			fields: concat(text("name"), l.extra, text("description"), boolean("deleted")),
+			fields: joinFields(text("name"), l.extra, text("description"), booleanFields("deleted")),
 		}
 		// Names of subcategories and items are those of their parent.
 		if l.parent == "" {
@@ -62,7 +62,7 @@ func lookupEntities() []*entity {
 }
 
 func addLookupRoutes(d *dialect) {
-	for _, l := range lookups() {
+	for _, l := range listLookups() {
 		if l.name == "request_templates" {
 			d.routes.add("GET /request_templates/{}", requestTemplate)
 		}

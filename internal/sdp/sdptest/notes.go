@@ -5,16 +5,16 @@ func noteEntities() []*entity {
 	return []*entity{
 		{
 			table: "notes", mandatory: []string{"description"},
-			fields: concat(
+			fields: joinFields(
 				htmlText("description").listed().in(shapeCloud, shapeOld), htmlText("description").in(shapeNew),
-				boolean("show_to_requester"), boolean("notify_technician", "mark_first_response", "add_to_linked_requests").writeOnly(),
+				booleanFields("show_to_requester"), booleanFields("notify_technician", "mark_first_response", "add_to_linked_requests").writeOnly(),
 				writtenFields(),
 			),
 			defaults: stampWriter, saved: noteSaved,
 		},
 		{
 			table: "problem_notes", mandatory: []string{"description"},
-			fields:   concat(htmlText("description").listed(), boolean("notify_technician").writeOnly(), writtenFields()),
+			fields:   joinFields(htmlText("description").listed(), booleanFields("notify_technician").writeOnly(), writtenFields()),
 			defaults: stampWriter, saved: stampUpdate,
 		},
 	}
@@ -22,10 +22,10 @@ func noteEntities() []*entity {
 
 // writtenFields say who wrote a text when.
 func writtenFields() fields {
-	return concat(
+	return joinFields(
 		referenceTo("users", "created_by").readOnly(), moment("created_time").readOnly(),
 		referenceTo("users", "last_updated_by").readOnly().in(shapeNew), moment("last_updated_time").readOnly().in(shapeNew),
-		free("request").readOnly().in(shapeNew).with(func(f *field) { f.unlisted = true }),
+		freeFields("request").readOnly().in(shapeNew).with(func(f *field) { f.unlisted = true }),
 	)
 }
 

@@ -7,12 +7,12 @@ func peopleEntities() []*entity {
 			table: "users", many: "users", one: "user",
 			brief:     []string{"id", "name", "email_id", "phone", "mobile", "photo_url", "is_vip_user", "is_technician", "cost_per_hour"},
 			mandatory: []string{"name"},
-			fields: concat(
+			fields: joinFields(
 				text("name", "first_name", "last_name", "email_id", "phone", "mobile", "photo_url", "job_title", "employee_id", "status"),
-				boolean("is_technician", "is_vip_user"), number("cost_per_hour"),
+				booleanFields("is_technician", "is_vip_user"), number("cost_per_hour"),
 				referenceTo("departments", "department"), referenceTo("sites", "site"), referenceTo("users", "reporting_to"),
-				boolean("org_user_status", "purchase_approver", "service_request_approver").in(shapeOld, shapeNew),
-				free("citype", "ci_default_fields", "linked_instance", "profile_pic").in(shapeOld, shapeNew).with(func(f *field) { f.unlisted = true }),
+				booleanFields("org_user_status", "purchase_approver", "service_request_approver").in(shapeOld, shapeNew),
+				freeFields("citype", "ci_default_fields", "linked_instance", "profile_pic").in(shapeOld, shapeNew).with(func(f *field) { f.unlisted = true }),
 			),
 			views: func(name string) func(*call, *row) bool {
 				switch name {
@@ -24,7 +24,7 @@ func peopleEntities() []*entity {
 		},
 		{
 			table: "unavailability", one: "unavailability", many: "unavailability",
-			fields: concat(technician("technician"), moment("from", "to"), text("reason")),
+			fields: joinFields(technician("technician"), moment("from", "to"), text("reason")),
 		},
 	}
 }

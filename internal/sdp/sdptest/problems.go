@@ -8,7 +8,7 @@ func problemEntities() []*entity {
 	return []*entity{{
 		table: "problems", brief: []string{"id", "title"}, mandatory: []string{"title"}, newestFirst: true,
 		sortable: []string{"reported_time", "due_by_time", "closed_time", "created_time", "id", "title", "priority", "status"},
-		fields: concat(
+		fields: joinFields(
 			text("title").atMost(250), htmlText("description"), moment("reported_time", "due_by_time", "closed_time"),
 			referenceTo("users", "reported_by", "requester"), technician("technician"),
 			referenceTo("categories", "category"), referenceTo("subcategories", "subcategory").inside("category"),
@@ -16,10 +16,10 @@ func problemEntities() []*entity {
 			referenceTo("impacts", "impact"), referenceTo("priorities", "priority"), referenceTo("urgencies", "urgency"),
 			referenceTo("sites", "site"), referenceTo("groups", "group"), referenceTo("statuses", "status"), text("template"),
 			detail("impact_details"), detail("root_cause"), detail("symptoms"), detail("resolution_details"), detail("workaround_details"),
-			object("known_error_details", boolean("is_known_error"), text("known_error_comments")),
+			object("known_error_details", booleanFields("is_known_error"), text("known_error_comments")),
 			object("close_details", referenceTo("closure_codes", "closure_code"), text("close_details_comments")),
 			referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
-			boolean("has_notes").readOnly(), free("udf_fields"),
+			booleanFields("has_notes").readOnly(), freeFields("udf_fields"),
 		),
 		defaults: func(c *call, r *row) {
 			stampWriter(c, r)
@@ -69,5 +69,5 @@ func closeProblem(c *call) (*answer, error) {
 	if err := c.updateFrom(c.dialect.entities["problems"], closing, parents[0]); err != nil {
 		return nil, err
 	}
-	return done("Problem closed"), nil
+	return succeedWithText("Problem closed"), nil
 }

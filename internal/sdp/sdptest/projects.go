@@ -5,29 +5,29 @@ func projectEntities() []*entity {
 	return []*entity{
 		{
 			table: "projects", brief: []string{"id", "title"}, check: checkProject, saved: stampChange, defaults: defaultProject,
-			fields: concat(
+			fields: joinFields(
 				displayID("display_id").readOnly(), text("title").atMost(250), htmlText("description"), text("code"),
 				referenceTo("project_types", "type"), referenceTo("project_statuses", "status"), referenceTo("priorities", "priority"),
 				referenceTo("users", "owner", "requester"), referenceTo("departments", "department"), referenceTo("sites", "site"),
 				referenceTo("project_templates", "template"),
-				date("scheduled_start_time", "scheduled_end_time"), moment("actual_start_time", "actual_end_time", "projected_end"),
-				number("percentage_completion", "estimated_cost", "actual_cost", "estimated_hours", "actual_hours"), free("udf_fields"),
+				dateFields("scheduled_start_time", "scheduled_end_time"), moment("actual_start_time", "actual_end_time", "projected_end"),
+				number("percentage_completion", "estimated_cost", "actual_cost", "estimated_hours", "actual_hours"), freeFields("udf_fields"),
 				referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
 				referencesTo("attachments", "attachments").readOnly().with(func(f *field) { f.unlisted = true }),
 			),
 		},
 		{
 			table: "members", brief: []string{"id"}, mandatory: []string{"user"}, check: checkMember,
-			fields: concat(
-				referenceTo("users", "user").createOnly(), referenceTo("project_roles", "role"), boolean("is_active"), parentField("project"),
+			fields: joinFields(
+				referenceTo("users", "user").createOnly(), referenceTo("project_roles", "role"), booleanFields("is_active"), parentField("project"),
 			),
 			defaults: func(_ *call, r *row) { r.fields["is_active"] = true },
 		},
 		{
 			table: "milestones", brief: []string{"id", "title"}, mandatory: []string{"title"}, saved: stampChange,
-			fields: concat(
+			fields: joinFields(
 				text("title").atMost(250), htmlText("description"), referenceTo("project_statuses", "status"), referenceTo("users", "owner"),
-				referenceTo("priorities", "priority"), date("scheduled_start_time", "scheduled_end_time"),
+				referenceTo("priorities", "priority"), dateFields("scheduled_start_time", "scheduled_end_time"),
 				moment("actual_start_time", "actual_end_time"), number("estimated_hours", "actual_hours", "percentage_completion"),
 				text("index").readOnly(), parentField("project"),
 				referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
@@ -36,7 +36,7 @@ func projectEntities() []*entity {
 		},
 		{
 			table: "comments", brief: []string{"id"}, mandatory: []string{"text"}, defaults: stampWriter,
-			fields: concat(
+			fields: joinFields(
 				htmlText("text").listed(), referenceTo("comments", "parent_comment"), parentField("project"), parentField("milestone"),
 				parentField("task"), referenceTo("users", "created_by").readOnly(), moment("created_time").readOnly(),
 			),
@@ -46,7 +46,7 @@ func projectEntities() []*entity {
 
 // parentField is a reference to the record that another one is under.
 func parentField(kind string) fields {
-	return free(kind).readOnly().with(func(f *field) {
+	return freeFields(kind).readOnly().with(func(f *field) {
 		f.derived = func(c *call, r *row) any { return c.parentBrief(kind, r) }
 	})
 }
@@ -125,7 +125,7 @@ func deleteProject(c *call) (*answer, error) {
 			c.server.table(name).remove(child.id)
 		}
 	}
-	return done("Project deleted"), nil
+	return succeedWithText("Project deleted"), nil
 }
 
 // checkMember refuses a second membership, and on-premises an address instead of an id.

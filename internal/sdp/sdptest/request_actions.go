@@ -51,7 +51,7 @@ func pickUpRequest(c *call) (*answer, error) {
 	}
 	r.fields["technician"] = reference{"users", c.user}
 	r.fields["assigned_time"], r.fields["last_updated_time"] = c.now, c.now
-	return done("Request(s) picked up"), nil
+	return succeedWithText("Request(s) picked up"), nil
 }
 
 // closeRequest takes closure_info alone.
@@ -83,7 +83,7 @@ func closeRequest(c *call) (*answer, error) {
 	if err := c.updateFrom(c.dialect.entities["requests"], closing, r); err != nil {
 		return nil, err
 	}
-	return done("Request(s) closed"), nil
+	return succeedWithText("Request(s) closed"), nil
 }
 
 // assignRequest takes a group and a technician.
@@ -107,7 +107,7 @@ func assignRequest(c *call) (*answer, error) {
 	if err := c.updateFrom(c.dialect.entities["requests"], input, r); err != nil {
 		return nil, err
 	}
-	return done("Request(s) assigned"), nil
+	return succeedWithText("Request(s) assigned"), nil
 }
 
 // mergeRequests moves what other requests hold into one, and removes them.
@@ -137,7 +137,7 @@ func mergeRequests(c *call) (*answer, error) {
 		c.server.table("requests").remove(other.id)
 	}
 	r.fields["last_updated_time"] = c.now
-	return done("Request(s) merged"), nil
+	return succeedWithText("Request(s) merged"), nil
 }
 
 // referencesIn reads a list of references to requests under a root.

@@ -41,14 +41,14 @@ func writableRequestFields() fields {
 		referenceTo("request_types", "request_type"), referenceTo("service_categories", "service_category"),
 		referenceTo("users", "requester", "on_behalf_of", "editor"), technician("technician"),
 		moment("due_by_time", "first_response_due_by_time", "scheduled_start_time", "scheduled_end_time"),
-		free("assets", "configuration_items", "email_ids_to_notify", "service_approvers", "resources").with(func(f *field) { f.unlisted = true }),
-		free("udf_fields"),
-		object("resolution", htmlText("content"), boolean("add_to_linked_requests").writeOnly(),
+		freeFields("assets", "configuration_items", "email_ids_to_notify", "service_approvers", "resources").with(func(f *field) { f.unlisted = true }),
+		freeFields("udf_fields"),
+		object("resolution", htmlText("content"), booleanFields("add_to_linked_requests").writeOnly(),
 			referenceTo("users", "submitted_by").readOnly(), moment("submitted_on").readOnly()),
-		object("closure_info", boolean("requester_ack_resolution"), text("requester_ack_comments", "closure_comments").atMost(250),
+		object("closure_info", booleanFields("requester_ack_resolution"), text("requester_ack_comments", "closure_comments").atMost(250),
 			referenceTo("closure_codes", "closure_code")),
 		object("onhold_scheduler", moment("scheduled_time"), referenceTo("statuses", "change_to_status"), text("comments"), referenceTo("users", "held_by").readOnly()),
-		boolean("is_fcr"), boolean("delete_pre_template_tasks").writeOnly(),
+		booleanFields("is_fcr"), booleanFields("delete_pre_template_tasks").writeOnly(),
 	)
 }
 
@@ -57,17 +57,17 @@ func readOnlyRequestFields() fields {
 		text("display_id", "approval_status", "cancel_flag_comments", "notification_status", "time_elapsed", "unreplied_count"),
 		moment("created_time", "assigned_time", "responded_time", "resolved_time", "completed_time", "deleted_time", "last_updated_time"),
 		referenceTo("users", "created_by"), referenceTo("departments", "department"),
-		boolean("is_overdue").with(func(f *field) { f.derived = func(c *call, r *row) any { return isOverdueRequest(c, r) } }),
-		boolean("is_trashed", "is_read", "is_first_response_overdue", "is_escalated", "is_reopened", "is_service_request",
+		booleanFields("is_overdue").with(func(f *field) { f.derived = func(c *call, r *row) any { return isOverdueRequest(c, r) } }),
+		booleanFields("is_trashed", "is_read", "is_first_response_overdue", "is_escalated", "is_reopened", "is_service_request",
 			"has_notes", "has_attachments", "has_draft", "has_linked_requests", "has_problem", "has_project",
 			"has_request_initiated_change", "cancellation_requested"),
-		free("lifecycle", "sla", "linked_to_request").with(func(f *field) { f.unlisted = true }),
+		freeFields("lifecycle", "sla", "linked_to_request").with(func(f *field) { f.unlisted = true }),
 		referencesTo("attachments", "attachments").with(func(f *field) { f.unlisted = true }),
-		free("email_to", "email_cc", "email_bcc").with(func(f *field) { f.unlisted = true }),
+		freeFields("email_to", "email_cc", "email_bcc").with(func(f *field) { f.unlisted = true }),
 		moment("ola_due_by_time", "onhold_time").in(shapeOld, shapeNew),
 		text("callback_url", "short_description", "chat_type", "maintenance").in(shapeOld, shapeNew),
-		free("tags", "primary_asset").in(shapeOld, shapeNew),
-		boolean("is_shared", "has_conversation", "has_dependency", "has_request_caused_by_change").in(shapeOld, shapeNew),
+		freeFields("tags", "primary_asset").in(shapeOld, shapeNew),
+		booleanFields("is_shared", "has_conversation", "has_dependency", "has_request_caused_by_change").in(shapeOld, shapeNew),
 	).readOnly()
 }
 

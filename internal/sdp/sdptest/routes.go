@@ -241,7 +241,7 @@ func (c *call) deleteResource(res *resource, e *entity) (*answer, error) {
 		return nil, err
 	}
 	c.server.table(res.table).remove(r.id)
-	return done(singular(e.table) + " deleted"), nil
+	return succeedWithText(singular(e.table) + " deleted"), nil
 }
 
 // create makes a record of the object under a root.
@@ -381,8 +381,8 @@ func (c *call) single(e *entity, r *row) *answer {
 	return &answer{body: Record{e.one: c.render(e, r), "response_status": succeeded()}}
 }
 
-// done answers an action or a deletion.
-func done(text string) *answer {
+// succeedWithText answers an action or a deletion.
+func succeedWithText(text string) *answer {
 	status := succeeded()
 	status["messages"] = []any{message{code: codeSuccess, text: text}.body()}
 	return &answer{status: http.StatusOK, wrote: true, body: Record{"response_status": status}}

@@ -61,14 +61,14 @@ func text(names ...string) fields { return makeFields(kindText, names) }
 func htmlText(names ...string) fields {
 	return makeFields(kindHTML, names).with(func(f *field) { f.unlisted = true })
 }
-func number(names ...string) fields    { return makeFields(kindNumber, names) }
-func boolean(names ...string) fields   { return makeFields(kindBoolean, names) }
-func moment(names ...string) fields    { return makeFields(kindTime, names) }
-func date(names ...string) fields      { return makeFields(kindDate, names) }
-func free(names ...string) fields      { return makeFields(kindFree, names) }
-func duration(names ...string) fields  { return makeFields(kindDuration, names) }
-func size(names ...string) fields      { return makeFields(kindSize, names) }
-func displayID(names ...string) fields { return makeFields(kindDisplayID, names) }
+func number(names ...string) fields         { return makeFields(kindNumber, names) }
+func booleanFields(names ...string) fields  { return makeFields(kindBoolean, names) }
+func moment(names ...string) fields         { return makeFields(kindTime, names) }
+func dateFields(names ...string) fields     { return makeFields(kindDate, names) }
+func freeFields(names ...string) fields     { return makeFields(kindFree, names) }
+func durationFields(names ...string) fields { return makeFields(kindDuration, names) }
+func size(names ...string) fields           { return makeFields(kindSize, names) }
+func displayID(names ...string) fields      { return makeFields(kindDisplayID, names) }
 
 func referenceTo(table string, names ...string) fields {
 	return makeFields(kindReference, names).with(func(f *field) { f.table = table })
@@ -86,7 +86,7 @@ func object(name string, parts ...fields) fields {
 	return fields{{name: name, kind: kindObject, parts: slices.Concat(parts...)}}
 }
 
-func concat(all ...fields) fields { return slices.Concat(all...) }
+func joinFields(all ...fields) fields { return slices.Concat(all...) }
 
 func (f fields) with(change func(*field)) fields {
 	for i := range f {

@@ -6,12 +6,12 @@ func solutionEntities() []*entity {
 		{
 			table: "solutions", mandatory: []string{"title", "description", "topic"}, newestFirst: true,
 			brief: []string{"id", "title"},
-			fields: concat(
-				text("title").atMost(250), htmlText("description"), referenceTo("topics", "topic"), text("keywords"), boolean("is_public"),
+			fields: joinFields(
+				text("title").atMost(250), htmlText("description"), referenceTo("topics", "topic"), text("keywords"), booleanFields("is_public"),
 				moment("review_date", "expiry_date"), referenceTo("users", "owner"),
 				object("approval_status", text("name")),
 				text("no_of_hits", "view_type").readOnly(), referenceTo("users", "created_by").readOnly(),
-				moment("created_time", "last_updated_time").readOnly(), boolean("is_trashed").readOnly(),
+				moment("created_time", "last_updated_time").readOnly(), booleanFields("is_trashed").readOnly(),
 			),
 			defaults: func(c *call, r *row) {
 				stampWriter(c, r)
@@ -25,7 +25,7 @@ func solutionEntities() []*entity {
 			},
 			views: solutionView,
 		},
-		{table: "topics", mandatory: []string{"name"}, unique: "name", fields: concat(text("name", "description"), referenceTo("topics", "parent_topic"))},
+		{table: "topics", mandatory: []string{"name"}, unique: "name", fields: joinFields(text("name", "description"), referenceTo("topics", "parent_topic"))},
 	}
 }
 
@@ -86,7 +86,7 @@ func addSolutionRoutes(d *dialect) {
 			return nil, refuse(message{code: codeNotInTrash, text: "Not in trash"})
 		}
 		c.server.table("solutions").remove(r.id)
-		return done("Solution deleted"), nil
+		return succeedWithText("Solution deleted"), nil
 	})
 }
 
@@ -97,5 +97,5 @@ func (c *call) changeSolution(change func(*row)) (*answer, error) {
 	}
 	change(r)
 	r.fields["last_updated_time"] = c.now
-	return done("Solution updated"), nil
+	return succeedWithText("Solution updated"), nil
 }

@@ -7,7 +7,7 @@ func taskEntities() []*entity {
 	return []*entity{
 		{
 			table: "tasks", brief: []string{"id", "title"}, mandatory: []string{"title"},
-			fields: concat(
+			fields: joinFields(
 				text("title").atMost(250), htmlText("description"),
 				referenceTo("task_statuses", "status"), referenceTo("priorities", "priority"),
 				referenceTo("users", "owner", "marked_technician"), referenceTo("groups", "group", "marked_group"),
@@ -18,8 +18,8 @@ func taskEntities() []*entity {
 				number("estimated_effort.days", "estimated_effort.hours", "estimated_effort.minutes").in(shapeCloud, shapeOld),
 				text("comment").writeOnly().in(shapeOld), referenceTo("change_stages", "stage"),
 				referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
-				boolean("overdue").readOnly().with(func(f *field) { f.derived = isOverdueTask }),
-				text("index").readOnly(), free("request", "project", "problem", "change", "release").readOnly().with(func(f *field) {
+				booleanFields("overdue").readOnly().with(func(f *field) { f.derived = isOverdueTask }),
+				text("index").readOnly(), freeFields("request", "project", "problem", "change", "release").readOnly().with(func(f *field) {
 					name := f.name
 					f.derived = func(c *call, r *row) any { return c.parentBrief(name, r) }
 				}),

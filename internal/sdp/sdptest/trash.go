@@ -34,7 +34,7 @@ func (c *call) moveToTrash(table string) (*answer, error) {
 	r := parents[0]
 	r.trashed = true
 	r.fields["is_trashed"], r.fields["deleted_time"] = true, c.now
-	return done("Moved to trash"), nil
+	return succeedWithText("Moved to trash"), nil
 }
 
 func (c *call) purge(table string) (*answer, error) {
@@ -46,7 +46,7 @@ func (c *call) purge(table string) (*answer, error) {
 		return nil, refuse(message{code: codeNotInTrash, text: "Not in trash"})
 	}
 	c.server.table(table).remove(r.id)
-	return done("Deleted"), nil
+	return succeedWithText("Deleted"), nil
 }
 
 // restore takes no body (2.2).
@@ -63,5 +63,5 @@ func (c *call) restore(table string) (*answer, error) {
 	}
 	r.trashed = false
 	r.fields["is_trashed"], r.fields["deleted_time"] = false, nil
-	return done("Restored"), nil
+	return succeedWithText("Restored"), nil
 }

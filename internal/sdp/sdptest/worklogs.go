@@ -6,15 +6,15 @@ import "time"
 func worklogEntity(s *Server) *entity {
 	extras := fields{}
 	if s.options.Site.WorklogExtrasAccepted {
-		extras = concat(text("status").writeOnly(), boolean("is_billable").writeOnly())
+		extras = joinFields(text("status").writeOnly(), booleanFields("is_billable").writeOnly())
 	}
 	return &entity{
 		table: "worklogs",
-		fields: concat(
-			referenceTo("users", "owner"), htmlText("description").listed(), moment("start_time", "end_time"), duration("time_spent"),
-			boolean("include_nonoperational_hours"), referenceTo("worklog_types", "type"),
+		fields: joinFields(
+			referenceTo("users", "owner"), htmlText("description").listed(), moment("start_time", "end_time"), durationFields("time_spent"),
+			booleanFields("include_nonoperational_hours"), referenceTo("worklog_types", "type"),
 			text("tech_charge", "total_charge").readOnly(), number("other_charge"),
-			boolean("mark_first_response", "add_time_to_linked").writeOnly(),
+			booleanFields("mark_first_response", "add_time_to_linked").writeOnly(),
 			moment("recorded_time").readOnly(), referenceTo("users", "created_by").readOnly(), extras,
 		),
 		defaults: defaultWorklog, check: checkWorklog, saved: worklogSaved,
