@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.PHONY: help demo build up down test scenarios e2e old-helm rollout test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
 
 # The same flags everywhere, or Go compiles client-go once for each spelling of them.
 export GOFLAGS := -trimpath -buildvcs=false
@@ -13,13 +14,17 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lectern
 # The tools are built once for each state of their module.
 TOOLS := $(CACHE)/tools/$(shell cat hack/tools/go.mod hack/tools/go.sum | sha256sum | cut -c1-12)
 PACKAGES := ./...
+# Whole stacks under load, as they are shipped. With the race detector a machine of two processors is busy with the scenarios
+# for a quarter of an hour, and answers late, which is why they have a target of their own.
+SCENARIOS := ./test/scenarios
+STACKS := ./test/rollout $(SCENARIOS)
 # The bench is a module of its own: what it measures against is none of the product's requirements.
 BENCH := hack/bench
 # So is what makes clusters.
 KIND := hack/kind
-# What runs again on the newest Postgres, as it is shipped, without the race detector: the stores, what starts servers,
-# Lectern as processes, and what measures memory or has more to do than the race detector leaves time for.
-SHIPPED_PACKAGES := ./ ./controllers/prompt ./internal/manifest/... ./internal/store/... ./internal/testenv/... ./test/rollout ./test/scenarios/...
+# What runs as it is shipped, without the race detector: the stores, what starts servers, Lectern as processes, and what
+# measures memory or has more to do than the race detector leaves time for.
+SHIPPED_PACKAGES := ./ ./controllers/prompt ./internal/manifest/... ./internal/store/... ./internal/testenv/... $(STACKS)
 # The versions: Debian's, and the newest; or the one asked for. A server that is lent is what it is.
 LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
@@ -29,22 +34,18 @@ FUZZTIME ?= 30s
 
 ##@ Use
 
-.PHONY: help
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo
 demo: ## Run all of Lectern here until Ctrl-C; ONCE=1 checks it and exits.
 	@mkdir -p "$(CACHE)"
 	@echo "Building the demo (the first time compiles Kubernetes' client: minutes)."
 	@go build -o "$(CACHE)/demo" ./hack/demo
 	@exec "$(CACHE)/demo" $(if $(ONCE),-once)
 
-.PHONY: build
 build: ## Build bin/lectern.
 	go build -o bin/lectern .
 
-.PHONY: up down
 up: ## Make a kind cluster with Lectern and the sample prompts.
 	@hack/kind/up.sh
 down: ## Remove the cluster that up made.
@@ -52,15 +53,18 @@ down: ## Remove the cluster that up made.
 
 ##@ Check
 
-.PHONY: test
-test: ## Every test with the race detector: on Postgres 15 (or PG), then stores and processes on 18.
+test: ## Every test: with the race detector on Postgres 15 (or PG), then stores and processes as shipped on 18 (or PG).
 	@echo "Getting ready what the tests start (the first time builds it: up to 10 minutes)."
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST) $(SECOND)"); export KUBEBUILDER_ASSETS; set -x; \
-	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race $(PACKAGES); \
-	(cd $(BENCH); CGO_ENABLED=1 $(TEST) -race ./...); \
-	$(if $(SECOND),PG=$(SECOND) $(TEST) $(SHIPPED_PACKAGES))
+	failed=; \
+	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race $$(go list $(PACKAGES) | grep -v $(SCENARIOS:.%=%)) || failed=yes; \
+	(cd $(BENCH); CGO_ENABLED=1 $(TEST) -race ./...) || failed=yes; \
+	$(addprefix PG=,$(or $(SECOND),$(FIRST))) $(TEST) $(if $(SECOND),$(SHIPPED_PACKAGES),$(STACKS)) || failed=yes; \
+	[ -z "$$failed" ] # all three run to the end, so that one run shows all that is wrong
+scenarios: ## Whole stacks of processes with the race detector too.
+	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
+	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race -count=1 -v $(SCENARIOS)
 
-.PHONY: e2e old-helm rollout test-argocd test-flux
 e2e: ## Install the chart into a kind cluster of its own, run test/e2e, record it in docs/e2e.md.
 	@hack/kind/e2e.sh
 old-helm: ## Compare what Helm 3 renders of the chart with what Helm 4 does (builds Helm 3 once: minutes).
@@ -74,7 +78,6 @@ test-argocd test-flux:
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
 	$(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
 
-.PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (30s).
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack test); do \
 	  for target in $$(grep -oP '^func \KFuzz\w+' "$$file"); do \
@@ -83,7 +86,6 @@ fuzz: ## Fuzz every target for FUZZTIME (30s).
 	  done; \
 	done
 
-.PHONY: bench footprint
 bench: ## Measure, and print the table of docs/performance.md.
 	go -C $(BENCH) run .
 footprint: ## Hold the memory of controller and server with 10,000 prompts to its bound (half an hour).
@@ -94,7 +96,6 @@ present = git ls-files -co --exclude-standard -- $(1) | sort -u | { while IFS= r
 # A fingerprint of what is generated and what it is generated from.
 STATE = $(call present,api charts config controllers docs/api.md internal) | xargs sha256sum | sha256sum
 
-.PHONY: verify
 verify: tools ## Check that generated files, modules, formatting and lint are as they should be.
 	@before=$$($(STATE)); $(MAKE) --no-print-directory generate; after=$$($(STATE)); if [ "$$before" != "$$after" ]; then \
 	  echo "Generated files were out of date; they are right now, commit them:"; git status --short; exit 1; fi
@@ -104,7 +105,6 @@ verify: tools ## Check that generated files, modules, formatting and lint are as
 	@set -x; for module in . $(BENCH) $(KIND); do \
 	  go -C $$module vet ./...; go -C $$module mod tidy -diff; go -C $$module mod verify; done
 
-.PHONY: lint
 lint: tools ## Run the linters.
 	$(TOOLS)/golangci-lint run $(PACKAGES)
 	cd $(BENCH) && $(TOOLS)/golangci-lint run ./...
@@ -112,7 +112,6 @@ lint: tools ## Run the linters.
 
 ##@ Change
 
-.PHONY: generate
 generate: tools ## Generate deep copies, CRD, RBAC, the store's queries, the chart's files and docs/api.md.
 	$(TOOLS)/controller-gen object paths=./api/...
 	$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd
@@ -124,11 +123,9 @@ generate: tools ## Generate deep copies, CRD, RBAC, the store's queries, the cha
 	$$(hack/tools/install.sh helm-docs) --chart-search-root=charts --sort-values-order=file --log-level=error
 	$$(hack/tools/install.sh crd-ref-docs) --config=hack/apidocs/config.yaml --templates-dir=hack/apidocs --source-path=api/v1alpha1 --renderer=markdown --output-path=docs/api.md --log-level=ERROR
 
-.PHONY: fmt
 fmt: tools ## Format the code.
 	$(TOOLS)/golangci-lint fmt
 
-.PHONY: tools
 tools: $(TOOLS)/.complete
 
 # sqlc's parser is Postgres's own, in C.
@@ -143,7 +140,6 @@ $(TOOLS)/.complete:
 
 IMAGE ?= ghcr.io/lectern-dev/lectern
 VERSION ?= dev
-.PHONY: image release
 image: ## Build the image IMAGE:VERSION.
 	@hack/image/build.sh "$(IMAGE):$(VERSION)" "$(VERSION)" $(ARCH)
 release: ## Write dist/: programs, charts, manifests, SBOM of VERSION=vX.Y.Z.

@@ -227,6 +227,6 @@ func addChanges(mgr ctrl.Manager, o options, db *database, prover *changes.Prove
 }
 
 // listenChanges returns what wakes whoever asks for open change requests.
-func listenChanges(s *postgres.Store) func(ctx context.Context, wake func()) error {
-	return func(ctx context.Context, wake func()) error { return s.ListenChanges(ctx, func(string) { wake() }) }
+func listenChanges(s *postgres.Store) func(ctx context.Context, wake func()) {
+	return func(ctx context.Context, wake func()) { s.ListenChanges(ctx, func(string) { wake() }) }
 }

@@ -45,7 +45,7 @@ func startGuarded(t *testing.T, flags ...string) *guarded {
 	g.rotate(t, 1)
 	write(t, filepath.Join(prompts, "greeting.yaml"), []byte("apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: greeting}\nspec: {text: Hello.}\n"))
 	opts := Options{
-		Addresses: []string{free(t)}, MetricsAddress: free(t), TLS: g.files, CatalogBytes: catalog.DefaultBytes, Prompts: prompts,
+		Addresses: []string{testenv.FreeAddress(t)}, MetricsAddress: testenv.FreeAddress(t), TLS: g.files, CatalogBytes: catalog.DefaultBytes, Prompts: prompts,
 		Auth: parseAuth(append([]string{"--auth=kubernetes", "--public-url=https://prompts.example.org", "--kubeconfig=" + kubeconfig}, flags...)...),
 	}
 	g.url, g.metrics = "https://"+opts.Addresses[0]+"/mcp", "http://"+opts.MetricsAddress

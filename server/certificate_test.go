@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
@@ -142,7 +143,7 @@ func TestCertificate_Protocols(t *testing.T) {
 	cert, key := newPair(t, 1)
 	write(t, files.certFile, cert)
 	write(t, files.keyFile, key)
-	address := free(t)
+	address := testenv.FreeAddress(t)
 	opts := Options{Addresses: []string{address}, Auth: noAuth, TLS: files, CatalogBytes: catalog.DefaultBytes, Prompts: t.TempDir()}
 	runUntilEnd(t, opts)
 	for version, spoken := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {

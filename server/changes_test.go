@@ -12,6 +12,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -37,7 +38,7 @@ func TestChangeRequest_ServerStopsWhileItWaits(t *testing.T) {
 	deps := Deps{Catalog: prompts, Authenticator: nobody, Authorizer: nobody, OutcomeTimeout: 2 * patience}
 	withTools(author)(&deps)
 	withChanges(author)(&deps)
-	opts := Options{Addresses: []string{free(t)}}
+	opts := Options{Addresses: []string{testenv.FreeAddress(t)}}
 	endpoint := NewHandler(deps)
 	running := &service{opts: &opts, endpoint: endpoint, mcp: endpoint, follow: []func(context.Context){prompts.FollowFeed}, drain: new(drain), log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())

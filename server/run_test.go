@@ -51,7 +51,7 @@ func parseAuth(flags ...string) auth.Options {
 // serving runs a server on a database until the test ends.
 func serving(t *testing.T, database postgres.Options) *running {
 	t.Helper()
-	opts := Options{Addresses: []string{free(t)}, MetricsAddress: free(t), Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Database: database}
+	opts := Options{Addresses: []string{testenv.FreeAddress(t)}, MetricsAddress: testenv.FreeAddress(t), Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Database: database}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{
 		replica: &replica{Remote: transporttest.Remote{URL: "http://" + opts.Addresses[0], HTTP: &http.Client{Transport: &http.Transport{}}}},
@@ -66,14 +66,6 @@ func serving(t *testing.T, database postgres.Options) *running {
 		r.HTTP.CloseIdleConnections()
 	})
 	return r
-}
-
-// free is an address that is nobody else's.
-func free(t *testing.T) string {
-	t.Helper()
-	port, err := testenv.FreePort()
-	require.NoError(t, err)
-	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // probe is status and body of a path of the probes; zero when nobody answers.
@@ -280,7 +272,7 @@ func TestRun_AddressInUse(t *testing.T) {
 func TestRun_StoppedBeforeItServes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	opts := Options{Addresses: []string{free(t)}, Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Prompts: t.TempDir()}
+	opts := Options{Addresses: []string{testenv.FreeAddress(t)}, Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Prompts: t.TempDir()}
 	require.NoError(t, Run(ctx, opts, "v0.0.0-test", slog.New(slog.DiscardHandler)))
 }
 

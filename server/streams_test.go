@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/auth/authtest"
@@ -146,7 +147,7 @@ func TestListen_EndsWithTheServer(t *testing.T) {
 	deps := Deps{Catalog: prompts, Authenticator: nobody, Authorizer: nobody, Version: "v0.0.0-test"}
 	manyStreams(&deps)
 	endpoint := NewHandler(deps)
-	opts := Options{Addresses: []string{free(t)}}
+	opts := Options{Addresses: []string{testenv.FreeAddress(t)}}
 	running := &service{opts: &opts, endpoint: endpoint, mcp: endpoint, drain: new(drain), log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

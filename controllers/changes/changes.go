@@ -57,7 +57,7 @@ type Changes struct {
 	// Controller names this controller in status.controller.
 	Controller string
 	// Listen calls wake when there may be something to do, until ctx ends.
-	Listen   func(ctx context.Context, wake func()) error
+	Listen   func(ctx context.Context, wake func())
 	Recorder events.EventRecorder
 	Log      logr.Logger
 	// AllowUnproven takes requests without proof of who asks.
@@ -79,12 +79,7 @@ func (c *Changes) Start(ctx context.Context) error {
 	t := newTurns(c)
 	in := newIntake(c, t.wake)
 	var group errgroup.Group
-	group.Go(func() error {
-		if err := c.Listen(ctx, func() { in.wake(); t.wake() }); ctx.Err() == nil {
-			return err
-		}
-		return nil
-	})
+	group.Go(func() error { c.Listen(ctx, func() { in.wake(); t.wake() }); return nil })
 	if !c.AllowUnproven {
 		group.Go(func() error { in.proveAll(ctx); return nil })
 	}

@@ -71,7 +71,7 @@ func newControllerIn(t *testing.T, owner postgres.Options, unproven bool) (s *po
 	}
 	worker := &changes.Changes{
 		Objects: client.WithFieldOwner(cluster.Client, promptobject.AgentFieldManager), Store: writer,
-		Listen:   func(ctx context.Context, wake func()) error { return s.ListenChanges(ctx, func(string) { wake() }) },
+		Listen:   func(ctx context.Context, wake func()) { s.ListenChanges(ctx, func(string) { wake() }) },
 		Recorder: events.NewFakeRecorder(10), AllowUnproven: unproven, Concurrency: 1,
 		Drifted: make(chan event.GenericEvent, 1000),
 	}

@@ -44,11 +44,10 @@ func TestStart_OutageIsLoggedOnce(t *testing.T) {
 	var lines atomic.Int32
 	worker := &changes.Changes{
 		Store: writer, Concurrency: 1,
-		Listen: func(ctx context.Context, wake func()) error {
+		Listen: func(ctx context.Context, wake func()) {
 			for asked := time.NewTicker(time.Millisecond); ctx.Err() == nil; <-asked.C {
 				wake()
 			}
-			return ctx.Err()
 		},
 		Log: funcr.New(func(_, said string) {
 			lines.Add(1)
@@ -100,10 +99,9 @@ func TestStart_PanicOfOneRequest(t *testing.T) {
 	var told atomic.Int32
 	worker := &changes.Changes{
 		Store: writer, Concurrency: 1,
-		Listen: func(ctx context.Context, wake func()) error {
+		Listen: func(ctx context.Context, wake func()) {
 			wake()
 			<-ctx.Done()
-			return ctx.Err()
 		},
 		Log: funcr.New(func(_, said string) {
 			if strings.Contains(said, "a request nobody foresaw") && strings.Contains(said, "outage_test.go") {

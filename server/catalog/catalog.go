@@ -19,9 +19,8 @@ const DefaultBytes = 64 << 20
 type Options struct {
 	// Bytes bounds bodies and pages together, as an estimate of the memory they take.
 	Bytes int64
-	// PollEvery is the time between two reads of the feed while notifications arrive (5 s: so long another server may have taken
-	// the database's place unnoticed), RetryEvery while they do
-	// not or the store is away (2 s).
+	// PollEvery is the time between two reads of the feed (5 s: so long another server may have taken the database's place
+	// unnoticed), RetryEvery while the store is away (2 s). Between them the store has the feed read when something changed.
 	PollEvery, RetryEvery time.Duration
 	Log                   *slog.Logger
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -18,8 +15,6 @@ const (
 	changesPerRead = 1000
 	// feedTimeout ends a read of the feed, which is one row.
 	feedTimeout = 5 * time.Second
-	// firstPause and lastPause bound the pause before listening again.
-	firstPause, lastPause = 100 * time.Millisecond, 10 * time.Second
 )
 
 // feedState is how far the catalog has followed the feed.
@@ -123,10 +118,9 @@ func (c *Catalog) wake() {
 
 // FollowFeed keeps the catalog as new as the feed until ctx ends.
 func (c *Catalog) FollowFeed(ctx context.Context) {
-	var notified atomic.Bool
 	var listening sync.WaitGroup
-	listening.Go(func() { c.relayNotifications(ctx, &notified) })
-	listening.Go(func() { c.relayChangeRequests(ctx) })
+	listening.Go(func() { c.source.Listen(ctx, c.wake) })
+	listening.Go(func() { c.source.ListenChanges(ctx, c.notifyOfRequest) })
 	defer listening.Wait()
 
 	timer := time.NewTimer(0)
@@ -139,53 +133,10 @@ func (c *Catalog) FollowFeed(ctx context.Context) {
 		case <-timer.C:
 		}
 		pause := c.opts.PollEvery
-		if err := c.pollFeed(ctx); err != nil || !notified.Load() {
+		if err := c.pollFeed(ctx); err != nil {
 			pause = c.opts.RetryEvery
 		}
 		timer.Reset(pause)
-	}
-}
-
-// relayNotifications has the feed read on every notification. When they stop it has the feed read once more, which from
-// then on is polled more often, and listens again with growing pauses.
-func (c *Catalog) relayNotifications(ctx context.Context, notified *atomic.Bool) {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = firstPause, lastPause
-	silent := false
-	for {
-		err := c.source.Listen(ctx, func() {
-			if !notified.Swap(true) {
-				pauses.Reset()
-				if silent {
-					c.opts.Log.Info("Notifications of the store restored")
-				}
-				silent = false
-			}
-			c.wake()
-		})
-		if ctx.Err() != nil {
-			return
-		}
-		notified.Store(false)
-		if !silent {
-			silent = true
-			c.wake()
-			c.opts.Log.Warn("Notifications of the store lost, polling", "every", c.opts.RetryEvery, "err", err)
-		}
-		pause := time.NewTimer(pauses.NextBackOff())
-		select {
-		case <-ctx.Done():
-			pause.Stop()
-			return
-		case <-pause.C:
-		}
-	}
-}
-
-// relayChangeRequests tells of change requests. Whoever waits for one polls besides.
-func (c *Catalog) relayChangeRequests(ctx context.Context) {
-	if err := c.source.ListenChanges(ctx, c.notifyOfRequest); err != nil && ctx.Err() == nil {
-		c.opts.Log.Warn("Not listening for change requests, polling", "err", err)
 	}
 }
 

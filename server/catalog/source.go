@@ -18,12 +18,11 @@ type Source interface {
 	CursorKey(ctx context.Context) ([]byte, error)
 	// ChangedSince returns the keys changed after a revision, by revision, tombstones included.
 	ChangedSince(ctx context.Context, after int64, limit int) ([]store.ChangedKey, error)
-	// Listen calls wake once it is connected, for what was missed before, and then on every notification of a change,
-	// one call at a time. It returns when ctx ends, or an error when notifications stop; listening again is the caller's.
-	Listen(ctx context.Context, wake func()) error
+	// Listen calls wake at once, on every notification of a change, and whenever one may have been missed, until ctx ends.
+	Listen(ctx context.Context, wake func())
 	// ListenChanges calls changed with the id of each change request that was made or became final, and with an empty one
 	// when any may have been, until ctx ends.
-	ListenChanges(ctx context.Context, changed func(id string)) error
+	ListenChanges(ctx context.Context, changed func(id string))
 
 	// Get returns store.ErrNotFound or store.ErrUnresolved when there is nothing to serve.
 	Get(ctx context.Context, key store.Key, selector prompt.Selector) (store.Version, error)

@@ -89,10 +89,7 @@ func TestChangeRequest_OutcomeIsNotified(t *testing.T) {
 // deaf is a source that never gives a hint.
 type deaf struct{ catalog.Source }
 
-func (deaf) Listen(ctx context.Context, _ func()) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
+func (deaf) Listen(ctx context.Context, _ func()) { <-ctx.Done() }
 
 // TestChangeRequest_IsReadByTheNextCall: who changes a prompt reads the change with the next call, whether or not the server hears of it by itself.
 func TestChangeRequest_IsReadByTheNextCall(t *testing.T) {

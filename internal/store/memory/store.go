@@ -122,13 +122,10 @@ func (s *Store) ChangedSince(_ context.Context, after int64, limit int) ([]store
 }
 
 // ListenChanges has nothing to tell until ctx ends: there are no change requests here.
-func (s *Store) ListenChanges(ctx context.Context, _ func(id string)) error {
-	<-ctx.Done()
-	return nil
-}
+func (s *Store) ListenChanges(ctx context.Context, _ func(id string)) { <-ctx.Done() }
 
 // Listen calls wake at once and with every change, until ctx ends. Changes that come together may wake once.
-func (s *Store) Listen(ctx context.Context, wake func()) error {
+func (s *Store) Listen(ctx context.Context, wake func()) {
 	for {
 		s.mu.RLock()
 		moved := s.changed
@@ -136,7 +133,7 @@ func (s *Store) Listen(ctx context.Context, wake func()) error {
 		wake()
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-moved:
 		}
 	}

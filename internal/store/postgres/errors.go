@@ -26,6 +26,7 @@ const (
 	stateCheck          = "23514"
 	stateUnique         = "23505"
 	stateDuplicateTable = "42P07"
+	stateDuplicateType  = "42710"
 	stateNotPermitted   = "42501"
 	// stateProtocol is how a pooler refuses a setting at the start, stateUndefinedObject how a database does that has none of it.
 	stateProtocol        = "08P01"

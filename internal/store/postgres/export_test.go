@@ -130,3 +130,14 @@ func NewTracer(t testing.TB) pgx.QueryTracer {
 	}
 	return newQueryTracer(metrics)
 }
+
+// EnsureVersionTable makes the table of versions, as a migration of a blank database begins.
+func EnsureVersionTable(ctx context.Context, o Options) error {
+	cfg, err := o.listenConfig(ctx)
+	if err != nil {
+		return err
+	}
+	run := newMigrationRun(cfg, nil, MigrateOptions{}, nil)
+	defer run.db.Close() //nolint:errcheck // everything asked for was answered
+	return run.ensureVersionTable(ctx)
+}

@@ -25,18 +25,16 @@ const (
 )
 
 // Listen calls wake at once, on every notification of a change, and whenever something may have been missed, until ctx
-// ends; it returns nil then. While notifications are not heard it calls wake every half second. A notification is a hint:
+// ends. While notifications are not heard it calls wake every half second. A notification is a hint:
 // the caller asks Feed, and polls besides. All who listen share one connection and one goroutine, which wake must not block.
-func (s *Store) Listen(ctx context.Context, wake func()) error {
+func (s *Store) Listen(ctx context.Context, wake func()) {
 	s.listener.deliver(ctx, feedChannel, func(string) { wake() })
-	return nil
 }
 
 // ListenChanges does the same for change requests: wake is given the id of one that was made or became final, or an empty
 // one when any may have been.
-func (s *Store) ListenChanges(ctx context.Context, wake func(id string)) error {
+func (s *Store) ListenChanges(ctx context.Context, wake func(id string)) {
 	s.listener.deliver(ctx, changesChannel, wake)
-	return nil
 }
 
 // HearsNotifications reports whether notifications reach those who listen, so that they need not poll.

@@ -71,6 +71,27 @@ func migrateConcurrently(t *testing.T, o postgres.Options, runners int) map[post
 	return results
 }
 
+// TestEnsureVersionTable_AtOnce: who finds that another one has just made the table goes on. Which of three errors the database
+// gives them is a matter of microseconds: the rounds meet each.
+func TestEnsureVersionTable_AtOnce(t *testing.T) {
+	t.Parallel()
+	blank := pgtest.NewBlank(t)
+	conn := pgtest.Connect(t, blank)
+	for range 100 {
+		var makers sync.WaitGroup
+		for range 8 {
+			makers.Go(func() {
+				if err := postgres.EnsureVersionTable(t.Context(), blank); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		makers.Wait()
+		_, err := conn.Exec(t.Context(), "drop table goose_db_version")
+		require.NoError(t, err)
+	}
+}
+
 func TestMigrate_WithoutRole(t *testing.T) {
 	t.Parallel()
 	_, err := postgres.Migrate(t.Context(), pgtest.New(t), postgres.MigrateOptions{ServerRole: "no such role"})

@@ -123,7 +123,8 @@ func atSchema(tx pgx.Tx, home string) transaction {
 	return transaction{tx, connectionTraits{home: home, mode: pgx.QueryExecModeCacheDescribe}}
 }
 
-// ensureVersionTable makes the table that goose keeps versions in, so that there is something to lock. Several may try at once.
+// ensureVersionTable makes the table that goose keeps versions in, so that there is something to lock. Several may try at once:
+// what they then are told depends on whether the other's table, its type or its index is found first.
 func (r *migrationRun) ensureVersionTable(ctx context.Context) error {
 	versions, err := database.NewStore(goose.DialectPostgres, goose.DefaultTablename)
 	if err != nil {
@@ -145,7 +146,7 @@ func (r *migrationRun) ensureVersionTable(ctx context.Context) error {
 	if err == nil {
 		err = tx.Commit()
 	}
-	if hasState(err, stateUnique, stateDuplicateTable) { // another one was first
+	if hasState(err, stateUnique, stateDuplicateTable, stateDuplicateType) { // another one was first
 		return nil
 	}
 	return err

@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -114,7 +113,7 @@ func TestOptions_URLFileOfAnEditor(t *testing.T) {
 	}
 }
 
-// listenFirst opens a store, reaches its database and listens until the connection is there.
+// listenFirst opens a store, reaches its database and listens until notifications are heard.
 func listenFirst(t *testing.T, o postgres.Options) error {
 	t.Helper()
 	o.ConnectTimeout = patience
@@ -122,13 +121,13 @@ func listenFirst(t *testing.T, o postgres.Options) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	t.Cleanup(s.Close)
 	if err := s.Ping(t.Context()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	return s.Listen(ctx, cancel)
+	startListening(t, listenToFeed(s))
+	awaitHearing(t, s, true)
+	return nil
 }
 
 func TestOpen_UnreadableOptions(t *testing.T) {

@@ -22,9 +22,9 @@ func TestListener_Flood(t *testing.T) {
 	writer, server := claimWriter(t, openStore(t, owner), cluster), openStore(t, pgtest.AsServerRole(t, owner))
 	var wakes atomic.Int64
 	heard := make(chan struct{}, 1)
-	for _, listen := range []func(context.Context, func(string)) error{listenToFeed(server), server.ListenChanges} {
-		startListening(t, func(ctx context.Context, _ func(string)) error {
-			return listen(ctx, func(string) {
+	for _, listen := range []func(context.Context, func(string)){listenToFeed(server), server.ListenChanges} {
+		startListening(t, func(ctx context.Context, _ func(string)) {
+			listen(ctx, func(string) {
 				wakes.Add(1)
 				select {
 				case heard <- struct{}{}:

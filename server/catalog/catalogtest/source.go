@@ -18,11 +18,11 @@ type Source struct {
 	feed    store.Feed
 	prompts map[store.Key][]store.Version
 	// moved is closed at every change, and replaced.
-	moved          chan struct{}
-	err, listenErr error
-	gate           func()
-	gets           int
-	lists          int
+	moved chan struct{}
+	err   error
+	gate  func()
+	gets  int
+	lists int
 }
 
 // New returns an empty source.
@@ -53,9 +53,6 @@ func (s *Source) Restore(feed store.Feed) {
 
 // Fail makes everything return err, until it is nil again.
 func (s *Source) Fail(err error) { s.change(func() { s.err = err }) }
-
-// BreakListen makes Listen return err, the one under way too, until it is nil again.
-func (s *Source) BreakListen(err error) { s.change(func() { s.listenErr = err }) }
 
 // Gate is called by Get and List after they read, before they return.
 func (s *Source) Gate(gate func()) { s.change(func() { s.gate = gate }) }
@@ -111,24 +108,18 @@ func (s *Source) ChangedSince(_ context.Context, after int64, limit int) ([]stor
 }
 
 // ListenChanges implements catalog.Source.
-func (s *Source) ListenChanges(ctx context.Context, _ func(id string)) error {
-	<-ctx.Done()
-	return nil
-}
+func (s *Source) ListenChanges(ctx context.Context, _ func(id string)) { <-ctx.Done() }
 
 // Listen implements catalog.Source.
-func (s *Source) Listen(ctx context.Context, wake func()) error {
+func (s *Source) Listen(ctx context.Context, wake func()) {
 	for {
 		s.mu.Lock()
-		moved, err := s.moved, cmp.Or(s.listenErr, s.err)
+		moved := s.moved
 		s.mu.Unlock()
-		if err != nil {
-			return err
-		}
 		wake()
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		case <-moved:
 		}
 	}
