@@ -115,7 +115,7 @@ func (s *scenario) launchTrialController(t *testing.T, name string) *extraProces
 	probe := testenv.FreeAddress(t)
 	return s.launchExtraProcess(t, probe, append(testenv.LongLease(), "POD_NAME="+uuid.NewString(), noStackDatabase), append([]string{
 		"controller", "--kubeconfig=" + s.ControlPlane.ControllerKubeconfig, "--leader-election-namespace=" + testenv.SystemNamespace,
-		"--leader-election-lease=" + strings.ReplaceAll(name, "_", "-"), "--watch-namespaces=" + s.namespace,
+		"--watch-namespaces=" + s.namespace,
 		"--owner-deployment=lectern-controller", "--intake-key-secret=lectern-intake", "--trial-secret=lectern-trial",
 		"--server-database-secret=lectern-server-database", "--server-login-roles=" + name + "_a," + name + "_b", "--server-role=" + name + "_server",
 		"--database-user=" + name, "--database-password-secret=lectern-trial/owner-password",
