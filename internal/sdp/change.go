@@ -67,7 +67,7 @@ func (s Changes) Trash(ctx context.Context, id string) error {
 
 // Restore takes a change out of the trash.
 func (s Changes) Restore(ctx context.Context, id string) error {
-	return s.act(ctx, "restore", http.MethodPut, s.path.withID(id).to("restore_from_trash"), nil)
+	return s.actByAny(ctx, "restore", http.MethodPut, s.spelled(id, "restore_from_trash")...)
 }
 
 // Notes returns the notes of a change.

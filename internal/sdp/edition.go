@@ -1,6 +1,9 @@
 package sdp
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Edition is which ServiceDesk Plus is spoken to. All that differs between the two is in this file.
 //
@@ -26,7 +29,7 @@ func (e Edition) authorization(token string) (name, value string) {
 	return "Authorization", "Zoho-oauthtoken " + token
 }
 
-// actionName returns the segment of a path for an action: "_close" or "close".
+// actionName returns the segment of a path for an action: "_close" or "close". See actionNames for those whose spelling is open.
 func (e Edition) actionName(action string) string {
 	if e == OnPremises {
 		return action
@@ -34,18 +37,34 @@ func (e Edition) actionName(action string) string {
 	return "_" + action
 }
 
-// sendsDeleteInBody reports where the input of a DELETE goes: on premises reads the form, the cloud the query.
+// actionNames returns what an action may be called whose spelling in the cloud no public text settles, the likelier first.
+func (e Edition) actionNames(action string) []string {
+	if e == OnPremises {
+		return []string{action}
+	}
+	return []string{action, "_" + action}
+}
+
+// sendsDeleteInBody reports where the input of a DELETE goes first: to the form on premises, to the query in the cloud. No public
+// text says.
 func (e Edition) sendsDeleteInBody() bool { return e == OnPremises }
 
 // requiresFieldsBesideListInfo reports where fields_required goes: beside list_info on premises, inside it in the cloud.
 func (e Edition) requiresFieldsBesideListInfo() bool { return e == OnPremises }
 
-// uploadCall returns how a file is attached: method, last segment, name of the form's file, and other values of the form.
-func (e Edition) uploadCall() (method, segment, file string, values map[string]string) {
+// uploadForm is how a file is attached: method, last segment, name of the form's file, and other values of the form.
+type uploadForm struct {
+	method, segment, file string
+	values                map[string]string
+}
+
+// uploadForms returns how a file may be attached, the likelier first: the cloud has two documented ways.
+func (e Edition) uploadForms() []uploadForm {
+	plain := uploadForm{method: "PUT", segment: "upload", file: "input_file"}
 	if e == OnPremises {
-		return "PUT", "upload", "input_file", nil
+		return []uploadForm{plain}
 	}
-	return "POST", "_uploads", "filename", map[string]string{"addtoattachment": "true"}
+	return []uploadForm{{"POST", "_uploads", "filename", map[string]string{"addtoattachment": "true"}}, plain}
 }
 
 // cloudRoots are the names that a record has in the cloud, by that on premises.
@@ -70,12 +89,12 @@ func (e Edition) membersSegment() string {
 	return "project_members"
 }
 
-// workstationsSegment is the path of the computers among the assets.
-func (e Edition) workstationsSegment() string {
+// workstationsSegments are the paths that the computers among the assets may have, the likelier first.
+func (e Edition) workstationsSegments() []string {
 	if e == OnPremises {
-		return "workstations"
+		return []string{"workstations"}
 	}
-	return "asset_workstations"
+	return []string{"asset_workstations", "asset_computers"}
 }
 
 // trashSegments are what follows a request or a change whose DELETE moves it to the trash: a bare one purges on premises.
@@ -111,6 +130,31 @@ func (e Edition) fieldName(record, field string) string {
 		return first + "." + rest
 	}
 	return first
+}
+
+// namingsOf returns the editions whose names the fields of a record may have, the likelier first: public texts disagree about
+// projects in the cloud.
+func (e Edition) namingsOf(record string) []Edition {
+	if e == Cloud && record == "project" {
+		return []Edition{Cloud, OnPremises}
+	}
+	return []Edition{e}
+}
+
+// isNamedOtherwise reports whether a failure may say that SDP has another name for a field of the record.
+func isNamedOtherwise(record string, failed *Error) bool {
+	if failed.Kind != KindRejected || failed.Code != 4001 {
+		return false
+	}
+	return slices.ContainsFunc(failed.Fields, func(field string) bool {
+		first, _, _ := strings.Cut(field, ".")
+		for onPremises, cloud := range cloudFields[record] {
+			if first == onPremises || first == cloud {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // translate returns fields under the edition's names.

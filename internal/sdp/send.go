@@ -112,7 +112,7 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 		failed.Attempt = &Attempt{Method: spec.method, Path: spec.path.text, Record: spec.record, SentAt: seen.SentAt, EndedAt: seen.SentAt.Add(seen.Took)}
 	}
 	if c.config.Observe != nil {
-		seen.Status, seen.Codes = got.status, got.judgeStatuses().codes
+		seen.Status, seen.Codes = got.status, got.summarizeStatuses().codes
 		if failed != nil {
 			seen.Status, seen.Kind = failed.Status, failed.Kind
 		}

@@ -140,6 +140,18 @@ func (d *dialect) unsettledAction(name string) []string {
 	return []string{name, "_" + name}
 }
 
+// names returns the methods.
+func (m Methods) names() []string {
+	switch m {
+	case PutAlone:
+		return []string{"PUT"}
+	case DeleteAlone:
+		return []string{"DELETE"}
+	case PutOrDelete:
+	}
+	return []string{"PUT", "DELETE"}
+}
+
 // uploads returns the last segments of an upload.
 func (d *dialect) uploads() []string {
 	switch {

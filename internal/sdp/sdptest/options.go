@@ -116,8 +116,12 @@ type Guesses struct {
 	NoteListKey       string    // notes, or request_notes
 	PlainCommentLists bool      // comments instead of project_comments, milestone_comments, task_comments
 	NewProjectNames   bool      // code, type, requester in the cloud
-	DeleteTypeTaken   bool      // DELETE …?delete_type=permanent purges in the cloud
-	History           bool      // /requests/{id}/history and /_history exist
+	SolutionTrash     Methods   // of /solutions/{id}/_move_to_trash
+	DeleteInput       Place     // where a DELETE's input_data is read
+	// BareAssociations has the envelope of an associated change be called as its path, without _association.
+	BareAssociations bool
+	DeleteTypeTaken  bool // DELETE …?delete_type=permanent purges in the cloud
+	History          bool // /requests/{id}/history and /_history exist
 
 	RowCountCapped      bool // above 100; otherwise 4014
 	StartIndexZero      StartIndexZero
@@ -132,6 +136,7 @@ type Guesses struct {
 	MissingInputCode int   // 4012, or 4000
 	ReadOnlyCode     int   // 4009, or 4014
 	ClosedCode       int   // 4002, or 4009
+	BulkObject       bool  // one status with a message for each id; otherwise an array of statuses
 	StageJumpCode    int   // 4014: a change outside its workflow
 	RateLimitStatus  int   // 429, or 400
 	CreatedStatus    int   // 201, or 200
@@ -179,6 +184,26 @@ const (
 	BothSpellings Spelling = iota
 	PlainSpelling
 	UnderscoreSpelling
+)
+
+// Methods are the HTTP methods that an action is called by.
+type Methods int
+
+// The ways.
+const (
+	PutOrDelete Methods = iota
+	PutAlone
+	DeleteAlone
+)
+
+// Place is where an input is read.
+type Place int
+
+// The ways.
+const (
+	QueryOrForm Place = iota
+	QueryAlone
+	FormAlone
 )
 
 // StartIndexZero is what list_info.start_index 0 means.
