@@ -14,6 +14,11 @@ type recordType[T any] struct {
 	root         string
 	roots, lists []string
 	decode       func(Raw) T
+	// made is what lookups of writes go by; nil where no text can bear a mark. madeField is the time that lists can be asked by, if
+	// they can; madeFields are what rows are asked for.
+	made       func(T) madeRecord
+	madeField  string
+	madeFields []string
 }
 
 // Reader is a list of records that can be read, such as the conversations of a request.
@@ -131,16 +136,16 @@ func (r Reader[T]) oneOf(ctx context.Context, v variants) (record T, err error) 
 	}
 	object := got.body.Object(rootName(got.body, r.record.roots))
 	if object.IsZero() {
-		return record, missingRecord(v.calls[0], got.answer)
+		return record, missingRecord(v.calls[0], got)
 	}
 	return r.record.decode(object), nil
 }
 
 // missingRecord is the error of a success without the record: a write was carried out, but nobody knows on what.
-func missingRecord(spec *call, a answer) *Error {
-	e := &Error{Op: spec.op, Kind: KindUnavailable, Status: a.status, reason: "SDP's answer has no record"}
+func missingRecord(spec *call, got result) *Error {
+	e := &Error{Op: spec.op, Kind: KindUnavailable, Status: got.status, reason: "SDP's answer has no record"}
 	if spec.isWrite() {
-		e.Kind, e.Attempt = KindIndeterminate, &Attempt{Method: spec.method, Path: spec.path.text, Record: spec.record}
+		e.Kind, e.Attempt = KindIndeterminate, newAttempt(spec, got.sentAt, got.endedAt)
 	}
 	return e
 }
@@ -207,7 +212,7 @@ func (r Reader[T]) getObject(ctx context.Context, verb string, at path, roots ..
 	}
 	object := got.body.Object(rootName(got.body, roots))
 	if object.IsZero() {
-		return Raw{}, missingRecord(spec, got.answer)
+		return Raw{}, missingRecord(spec, got)
 	}
 	return object, nil
 }

@@ -65,7 +65,9 @@ func (s *tokens) Refused(context.Context, redact.Secret) error {
 func startSite(t *testing.T, o sdptest.Options) *site {
 	t.Helper()
 	s := &site{t: t, clock: sdptest.NewClock(morning), tokens: &tokens{}}
-	o.Now = s.clock.Now
+	if o.Now == nil {
+		o.Now = s.clock.Now
+	}
 	s.fake = sdptest.Start(t, o)
 	s.tokens.current = s.fake.Options().APIKey
 	if o.Edition == sdptest.Cloud {

@@ -32,7 +32,13 @@ type Problem struct {
 	Raw                                                                     Raw
 }
 
-var problemRecord = &recordType[Problem]{name: "problem", root: "problem", roots: []string{"problem"}, lists: []string{"problems"}, decode: decodeProblem}
+var problemRecord = &recordType[Problem]{
+	name: "problem", root: "problem", roots: []string{"problem"}, lists: []string{"problems"}, decode: decodeProblem,
+	made: func(p Problem) madeRecord {
+		return madeRecord{p.ID, p.Raw.Time("created_time", "reported_time").At, p.Title + "\n" + p.DescriptionHTML, p.Raw.Has("description")}
+	},
+	madeField: "created_time", madeFields: []string{"title", "description", "created_time"},
+}
 
 func decodeProblem(r Raw) Problem {
 	return Problem{

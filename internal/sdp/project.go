@@ -29,7 +29,12 @@ type Project struct {
 	Raw             Raw
 }
 
-var projectRecord = &recordType[Project]{name: "project", root: "project", roots: []string{"project"}, lists: []string{"projects"}, decode: decodeProject}
+var projectRecord = &recordType[Project]{
+	name: "project", root: "project", roots: []string{"project"}, lists: []string{"projects"}, decode: decodeProject,
+	made: func(p Project) madeRecord {
+		return madeRecord{p.ID, p.CreatedTime.At, p.Title + "\n" + p.DescriptionHTML, p.Raw.Has("description")}
+	},
+}
 
 func decodeProject(r Raw) Project {
 	p := Project{
