@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 )
 
@@ -27,6 +28,18 @@ func TestContract_URLs(t *testing.T) {
 		"1.10 several instances on one server": {in: onPremises, options: sdptest.Options{Portal: "hr"}, assert: func(s *site) {
 			s.wantSuccess(at(s, "hr"))
 			s.wantError(at(s, "itdesk"), sdp.KindNotSDP, 0)
+		}},
+		"1.10 a certificate of its own": {options: sdptest.Options{TLSNames: []string{"127.0.0.1"}}, assert: func(s *site) {
+			s.mustRead(s.request1())
+			before := len(s.fake.IDs("requests"))
+			s.fake.Fail(sdptest.DropAfterWrite().To("POST", "/requests"))
+			s.wantError(s.create(sdp.Fields{"subject": "x"}), sdp.KindIndeterminate, 0)
+			s.wantEqual(len(s.fake.IDs("requests")), before+1)
+			s.wantCalls(1, "POST", "/requests")
+			_, err := s.untrusting().Requests().Get(s.t.Context(), s.request1())
+			s.wantError(err, sdp.KindUnavailable, 0)
+			s.wantEqual(strings.Contains(err.Error(), "certificate"), true)
+			s.wantCalls(0, "GET", "/requests/*")
 		}},
 		"1.10 keys expire": {in: onPremises, assert: func(s *site) {
 			s.fake.AddAPIKey("another-key", "nina@example.org", morning.Add(time.Hour))
@@ -51,6 +64,16 @@ func TestContract_URLs(t *testing.T) {
 			}
 		}},
 	})
+}
+
+// untrusting returns a client that does not know the certificate of the fake.
+func (s *site) untrusting() *sdp.Client {
+	rules, err := egress.ParseRules([]string{s.fake.URL()})
+	s.wantSuccess(err)
+	sender, err := egress.NewClient(egress.Options{Rules: rules})
+	s.wantSuccess(err)
+	s.t.Cleanup(sender.CloseIdleConnections)
+	return s.newClient(func(c *sdp.Config) { c.HTTP = sender })
 }
 
 // TestContract_Values holds each row of the table of 2.3, written and read.

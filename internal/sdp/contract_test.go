@@ -93,7 +93,7 @@ func newSender(t *testing.T, fake *sdptest.Server) *http.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender, err := egress.NewClient(egress.Options{Rules: rules})
+	sender, err := egress.NewClient(egress.Options{Rules: rules, CABundle: fake.CABundle()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,8 @@ type Options struct {
 	ClientID, ClientSecret, RedirectURI, APIKey string
 	// Scopes are those of the tokens that methods of Server issue; DefaultScopes when nil.
 	Scopes []string
+	// TLSNames are the names and addresses that the fake has a certificate for; it serves plain HTTP when nil. See CABundle.
+	TLSNames []string
 	// JournalSize bounds how many calls are remembered; 100,000 when zero.
 	JournalSize int
 
