@@ -34,8 +34,8 @@ var attacks = map[string]string{
 // frames finds the lines of a frame.
 var frames = regexp.MustCompile(`(?m)^--- (begin|end) of untrusted text ([A-Z2-7]{26}) ---$`)
 
-// TestFrame holds that whatever a stranger writes is in one frame: its mark is twice in the text, in the first line and in the last.
-func TestFrame(t *testing.T) {
+// TestFrameUntrusted holds that whatever a stranger writes is in one frame: its mark is there twice, in the first line and in the last.
+func TestFrameUntrusted(t *testing.T) {
 	t.Parallel()
 	marks := map[string]bool{}
 	for _, corpus := range []map[string]string{attacks, hostile} {
@@ -57,7 +57,7 @@ func TestFrame(t *testing.T) {
 // checkFrame returns the mark of a frame around a text.
 func checkFrame(t *testing.T, text string) string {
 	t.Helper()
-	framed := Frame(text)
+	framed := FrameUntrusted(text)
 	lines := strings.Split(framed, "\n")
 	first, last := frames.FindStringSubmatch(lines[0]), frames.FindStringSubmatch(lines[len(lines)-1])
 	if first == nil || last == nil || first[1] != "begin" || last[1] != "end" || first[2] != last[2] || strings.Count(framed, first[2]) != 2 {
