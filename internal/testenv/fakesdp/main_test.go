@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/leak"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
@@ -58,6 +61,31 @@ func TestServe(t *testing.T) {
 	require.NoError(t, json.NewDecoder(answer.Body).Decode(&journal))
 	if journal.Count != 1 || journal.Calls[0].Path != "/oauth/v2/token" || token.Refresh.IsZero() || !strings.HasPrefix(at.URL, "https://") {
 		t.Errorf("%+v %v", journal, at)
+	}
+}
+
+// TestProgram runs it as others do, and ends it politely.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	path, err := testenv.BuildFakeSDP(t.Context())
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), path, "-edition", "OnPremises", "-api-key", "fake-key")
+	printed, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	var at addresses
+	require.NoError(t, json.NewDecoder(printed).Decode(&at))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.URL+"/api/v3/requests", http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Authtoken", "fake-key")
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	answer, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+	if err := command.Wait(); err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("HTTP %d, then %v", answer.StatusCode, err)
 	}
 }
 
