@@ -37,7 +37,13 @@ type Change struct {
 	Raw                      Raw
 }
 
-var changeRecord = &recordType[Change]{name: "change", root: "change", roots: []string{"change"}, lists: []string{"changes"}, decode: decodeChange}
+var changeRecord = &recordType[Change]{
+	name: "change", root: "change", roots: []string{"change"}, lists: []string{"changes"}, decode: decodeChange,
+	made: func(c Change) madeRecord {
+		return madeRecord{c.ID, c.CreatedTime.At, c.Title + "\n" + c.DescriptionHTML, c.Raw.Has("description")}
+	},
+	madeField: "created_time", madeFields: []string{"title", "description", "created_time"},
+}
 
 func decodeChange(r Raw) Change {
 	return Change{

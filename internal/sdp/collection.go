@@ -14,8 +14,8 @@ type recordType[T any] struct {
 	root         string
 	roots, lists []string
 	decode       func(Raw) T
-	// made is what lookups of writes go by; nil where no text can bear a mark. madeField is the time that lists can be asked by, if
-	// they can; madeFields are what rows are asked for.
+	// made is what lookups of writes go by; nil where no text can bear a mark. madeField is the time that lists can be asked by,
+	// if they can; madeFields are what rows are asked for.
 	made       func(T) madeRecord
 	madeField  string
 	madeFields []string
@@ -55,7 +55,8 @@ func (r Reader[T]) List(ctx context.Context, o ListOptions) (Page[T], error) {
 	for _, at := range r.paths() {
 		for _, naming := range r.client.config.Edition.namingsOf(r.record.name) {
 			spec := r.call("list", http.MethodGet, at)
-			input, err := o.encode(r.client.config.Edition, func(field string) string { return naming.fieldName(r.record.name, field) })
+			rename := func(field string) string { return naming.fieldName(r.record.name, field) }
+			input, err := o.encode(r.client.config.Edition, rename)
 			if err != nil {
 				return Page[T]{}, invalidInput(spec.op, err.Error())
 			}
@@ -94,7 +95,8 @@ func (e Editor[T]) Update(ctx context.Context, id string, fields Fields) (T, err
 }
 
 func (e Editor[T]) write(ctx context.Context, verb, method string, at path, fields Fields) (T, error) {
-	v := variants{name: "write " + e.record.name, isUnknown: func(failed *Error) bool { return isNamedOtherwise(e.record.name, failed) }}
+	isUnknown := func(failed *Error) bool { return isNamedOtherwise(e.record.name, failed) }
+	v := variants{name: "write " + e.record.name, isUnknown: isUnknown}
 	for _, naming := range e.client.config.Edition.namingsOf(e.record.name) {
 		spec := e.call(verb, method, at)
 		spec.input = e.envelopeIn(naming, fields)

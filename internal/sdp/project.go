@@ -118,6 +118,9 @@ var milestoneRecord = &recordType[Milestone]{
 			Index: r.Text("index"), Project: r.Ref("project"), Raw: r,
 		}
 	},
+	made: func(m Milestone) madeRecord {
+		return madeRecord{m.ID, m.Raw.Time("created_time").At, m.Title + "\n" + m.DescriptionHTML, m.Raw.Has("description")}
+	},
 }
 
 // Milestones are the parts of one project.

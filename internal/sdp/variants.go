@@ -45,8 +45,13 @@ func (c *Client) doVariants(ctx context.Context, v variants) (result, error) {
 // isPathUnknown reports whether a failure may say that there is no such path, or none with that method (4021, of no field). A
 // record that is not there reads the same.
 func isPathUnknown(failed *Error) bool {
-	return failed.Kind == KindNotFound || failed.Kind == KindNotSDP && failed.Status == http.StatusNotFound ||
-		failed.Status == http.StatusMethodNotAllowed || failed.Kind == KindRejected && failed.Code == 4021 && len(failed.Fields) == 0
+	switch {
+	case failed.Kind == KindNotFound, failed.Status == http.StatusMethodNotAllowed:
+		return true
+	case failed.Kind == KindNotSDP:
+		return failed.Status == http.StatusNotFound
+	}
+	return failed.Kind == KindRejected && failed.Code == 4021 && len(failed.Fields) == 0
 }
 
 // isInputUnread returns what reports whether a failure may say that SDP saw none of the inputs, or an envelope that it does not

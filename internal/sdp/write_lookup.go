@@ -24,7 +24,8 @@ type WriteLookup struct {
 }
 
 const (
-	// LateWrite is how long SDP may take to carry out what it was sent: a lookup that finds nothing says "not done" afterwards alone.
+	// LateWrite is how long SDP may take to carry out what it was sent: a lookup that finds nothing says "not done" afterwards
+	// alone.
 	LateWrite = time.Minute
 	// clockDifference bounds by how much SDP's clock may be behind ours.
 	clockDifference = time.Hour
@@ -42,13 +43,17 @@ type madeRecord struct {
 	hasText bool
 }
 
-// FindCreated looks up a Create whose outcome is unknown: whether SDP has made a record whose text bears a mark, which the caller had
-// put into what was sent, and which is in no other text. It reads, and never writes. The outcome is indeterminate when nothing is
-// found before LateWrite is over, or when there is more to read than a lookup does; with an error, when a read failed.
+// FindCreated looks up a Create whose outcome is unknown: whether SDP has made a record whose text bears a mark, which the
+// caller had put into what was sent, and which is in no other text. It reads, and never writes. The outcome is indeterminate
+// when nothing is found before LateWrite is over, or when there is more to read than a lookup does; with an error, when a read
+// failed.
 func (e Editor[T]) FindCreated(ctx context.Context, attempt *Attempt, mark string) (WriteLookup, error) {
 	unknown := WriteLookup{Outcome: WriteIndeterminate}
-	if len(mark) < minMark || e.record.made == nil {
-		return unknown, invalidInput("look up "+e.record.name, "a mark has at least 6 characters, and what bears it a text")
+	switch {
+	case e.record.made == nil:
+		return unknown, invalidInput("look up "+e.record.name, "no text of it bears a mark")
+	case len(mark) < minMark:
+		return unknown, invalidInput("look up "+e.record.name, "a mark has at least 6 characters")
 	}
 	begun, since := time.Now(), attempt.SentAt.Add(-clockDifference)
 	o := ListOptions{Rows: MaxRows, Fields: e.record.madeFields}

@@ -48,6 +48,10 @@ func markedWrites() map[string]markedWrite {
 		"a worklog": lookedUp("/requests/*/worklogs", "worklogs", sdp.WorklogInput{Owner: sdp.ByEmail("tech@example.org"), DescriptionHTML: text}.Fields(), func(s *site) sdp.Editor[sdp.Worklog] { return s.client.Requests().Worklogs(s.request1()).Editor }),
 		"a task":    lookedUp("/projects/*/tasks", "tasks", sdp.Fields{"title": "x", "description": text}, func(s *site) sdp.Editor[sdp.Task] { return s.client.Projects().Tasks(project(s)).Editor }),
 		"a comment": lookedUp("/projects/*/comments", "comments", sdp.CommentFields(text, sdp.Ref{}), func(s *site) sdp.Editor[sdp.Comment] { return s.client.Projects().Comments(project(s)).Editor }),
+		"a milestone": lookedUp("/projects/*/milestones", "milestones", sdp.Fields{"title": "x", "description": text}, func(s *site) sdp.Editor[sdp.Milestone] {
+			return s.client.Projects().Milestones(project(s)).Editor
+		}),
+		"a change":  lookedUp("/changes", "changes", sdp.Fields{"title": "x", "description": text}, func(s *site) sdp.Editor[sdp.Change] { return s.client.Changes().Editor }),
 		"a problem": lookedUp("/problems", "problems", sdp.Fields{"title": "x", "description": text}, func(s *site) sdp.Editor[sdp.Problem] { return s.client.Problems().Editor }),
 		"a project": lookedUp("/projects", "projects", sdp.Fields{"title": "x", "description": text}, func(s *site) sdp.Editor[sdp.Project] { return s.client.Projects().Editor }),
 	}
@@ -175,6 +179,8 @@ func TestFindCreated_Doubts(t *testing.T) {
 		}},
 		"a mark that may be in any text": {assert: func(s *site) {
 			_, err := s.client.Requests().FindCreated(s.t.Context(), &sdp.Attempt{}, "[x]")
+			s.wantError(err, sdp.KindInvalidInput, 0)
+			_, err = s.client.Assets().FindCreated(s.t.Context(), &sdp.Attempt{}, mark)
 			s.wantError(err, sdp.KindInvalidInput, 0)
 		}},
 	})

@@ -42,7 +42,8 @@ func splitCSS(text string, separator byte) []string {
 	return append(parts, text[begin:])
 }
 
-// skipCSS returns what follows the character at i, or the string or the brackets that begin there. What has no end ends with the text.
+// skipCSS returns what follows the character at i, or the string or the brackets that begin there. What has no end ends with the
+// text.
 func skipCSS(text string, i int) int {
 	closing := map[byte]byte{'(': ')', '[': ']', '"': '"', '\'': '\''}[text[i]]
 	if closing == 0 {
@@ -62,8 +63,8 @@ func skipCSS(text string, i int) int {
 	return min(i+1, len(text))
 }
 
-// declarations are the values of properties by name, in lower case: all of a name, since a browser does not know each of them, and
-// an important one beats those after it.
+// declarations are the values of properties by name, in lower case: all of a name, since a browser does not know each of them,
+// and an important one beats those after it.
 type declarations map[string][]string
 
 func parseDeclarations(text string) declarations {
@@ -187,20 +188,26 @@ func isFar(value string) bool {
 	return false
 }
 
-// hides reports whether a person sees nothing of an element with these properties: it is not displayed, has no size, is transparent
-// or is moved out of the page. In doubt it does.
+// hides reports whether a person sees nothing of an element with these properties: it is not displayed, has no size, is
+// transparent or is moved out of the page. In doubt it does.
 func (d declarations) hides() bool {
 	isVisible := isOne("", "visible")
-	isClipped := d.any(func(value string) bool { return !isVisible(value) }, "overflow", "overflow-x", "overflow-y", "overflow-block", "overflow-inline")
+	isHidden := func(value string) bool { return !isVisible(value) }
+	isClipped := d.any(isHidden, "overflow", "overflow-x", "overflow-y", "overflow-block", "overflow-inline")
 	switch {
-	case d.any(isOne("none"), "display"), d.any(isOne("hidden", "collapse"), "visibility"), d.any(isOne("all"), "mso-hide"), d.any(isOne("hidden"), "content-visibility"):
+	case d.any(isOne("none"), "display"), d.any(isOne("all"), "mso-hide"):
 		return true
-	case d.any(below(0.1), "opacity", "zoom", "scale"), d.any(below(1.5), "max-height", "max-width", "max-block-size", "max-inline-size"):
+	case d.any(isOne("hidden", "collapse"), "visibility", "content-visibility"):
+		return true
+	case d.any(below(0.1), "opacity", "zoom", "scale"):
+		return true
+	case d.any(below(1.5), "max-height", "max-width", "max-block-size", "max-inline-size"):
 		return true
 	case isClipped && d.any(below(1.5), "height", "width", "block-size", "inline-size"):
 		return true
-	case d.any(isFar, "text-indent", "left", "right", "top", "bottom", "margin-left", "margin-top", "margin", "inset", "inset-block", "inset-inline",
-		"inset-block-start", "inset-block-end", "inset-inline-start", "inset-inline-end", "margin-block-start", "margin-inline-start", "translate"):
+	case d.any(isFar, "text-indent", "translate", "left", "right", "top", "bottom", "margin", "margin-left", "margin-top",
+		"margin-block-start", "margin-inline-start", "inset", "inset-block", "inset-block-start", "inset-block-end",
+		"inset-inline", "inset-inline-start", "inset-inline-end"):
 		return true
 	}
 	return d.any(clips, "clip", "clip-path") || d.any(transformsAway, "transform", "-webkit-transform") ||
@@ -229,9 +236,10 @@ func transformsAway(value string) bool {
 			return true
 		case strings.HasPrefix(name, "scale") && below(0.1)("("+found[2]):
 			return true
-		case strings.HasPrefix(name, "rotate") && (strings.HasSuffix(name, "x") || strings.HasSuffix(name, "y") || name == "rotate3d"):
+		case name == "rotatex", name == "rotatey", name == "rotate3d":
 			return true
-		case strings.HasPrefix(name, "matrix") && len(arguments) > 0 && (isAbout(arguments[0], 0.1) || len(arguments) > 4 && isFar(strings.Join(arguments[4:], " "))):
+		case !strings.HasPrefix(name, "matrix") || len(arguments) == 0:
+		case isAbout(arguments[0], 0.1), len(arguments) > 4 && isFar(strings.Join(arguments[4:], " ")):
 			return true
 		}
 	}

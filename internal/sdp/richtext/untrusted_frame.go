@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// FrameUntrusted puts text that strangers wrote between two lines with a mark of its own, which nobody could know when the text was
-// written: what claims in it that it is over is inside. The text is what ToMarkdown or Clean returned.
+// FrameUntrusted puts text that strangers wrote between two lines with a mark of its own, which nobody could know when the text
+// was written: what claims in it that it is over is inside. The text is what ToMarkdown or Clean returned.
 func FrameUntrusted(text string) string {
 	mark := rand.Text()
 	for strings.Contains(text, mark) {

@@ -6,24 +6,23 @@ import (
 	"strings"
 )
 
-// inBulk does something to each record of the parameter ids, and answers what became of each. One that is refused does not stop the
-// others; HTTP says failure when all were (2.6).
+// inBulk does something to each record of the parameter ids, and answers what became of each. One that is refused does not stop
+// the others; HTTP says failure when all were (2.6).
 func (c *call) inBulk(do func(id string) error) (*answer, error) {
 	ids := c.parameter("ids")
 	if ids == "" {
 		return nil, refuseMissing("ids")
 	}
 	var outcomes []message
-	var refused *failure
 	done := 0
 	for id := range strings.SplitSeq(ids, ",") {
-		outcome := message{code: codeSuccess, text: "Done"}
-		if err := do(id); err == nil {
-			done++
-		} else if is := errors.As(err, &refused); is {
+		outcome, err := message{code: codeSuccess, text: "Done"}, do(id)
+		if refused, is := errors.AsType[*failure](err); is {
 			outcome = refused.messages[0]
-		} else {
+		} else if err != nil {
 			return nil, err
+		} else {
+			done++
 		}
 		outcome.id = id
 		outcomes = append(outcomes, outcome)

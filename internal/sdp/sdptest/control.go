@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ControlHandler serves what a test in the same process does by methods: for a fake that runs as a program, on an address of its own
-// that nobody but the test reaches. Bodies are JSON.
+// ControlHandler serves what a test in the same process does by methods: for a fake that runs as a program, on an address of its
+// own that nobody but the test reaches. Bodies are JSON.
 //
 //	GET    /healthz
 //	GET    /calls?method=GET&path=/requests/*&accounts=false&wrote=true   {"count", "calls"}; DELETE forgets them
@@ -41,7 +41,7 @@ func (s *Server) ControlHandler() http.Handler {
 		"DELETE /access-tokens":        func(*http.Request) (any, error) { s.KillAccessTokens(); return Record{}, nil },
 		"POST /records/{table}":        s.controlAdd,
 		"GET /records/{table}":         s.controlIDs,
-		"GET /records/{table}/{id}":    func(r *http.Request) (any, error) { return s.Record(r.PathValue("table"), r.PathValue("id")), nil },
+		"GET /records/{table}/{id}":    s.controlShow,
 		"PATCH /records/{table}/{id}":  s.controlSet,
 		"DELETE /records/{table}/{id}": s.controlRemove,
 	} {
@@ -112,7 +112,8 @@ func (s *Server) controlOptions(r *http.Request) (any, error) {
 	var failed error
 	s.Change(func(o *Options) {
 		before := *o
-		failed = errors.Join(setFields(&o.Limits, given.Limits), setFields(&o.Site, given.Site), setFields(&o.Guesses, given.Guesses))
+		failed = errors.Join(setFields(&o.Limits, given.Limits), setFields(&o.Site, given.Site),
+			setFields(&o.Guesses, given.Guesses))
 		if failed != nil {
 			*o = before
 		}
@@ -191,6 +192,10 @@ func (s *Server) controlIDs(r *http.Request) (any, error) {
 		return Record{"ids": []string{s.IDOf(r.PathValue("table"), name)}}, nil
 	}
 	return Record{"ids": s.IDs(r.PathValue("table"))}, nil
+}
+
+func (s *Server) controlShow(r *http.Request) (any, error) {
+	return s.Record(r.PathValue("table"), r.PathValue("id")), nil
 }
 
 func (s *Server) controlRemove(r *http.Request) (any, error) {

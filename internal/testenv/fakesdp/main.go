@@ -1,5 +1,6 @@
-// Command fakesdp serves a fake ServiceDesk Plus: its API, its accounts server, and on a third address what a test does with a fake
-// in its own process. It is for the demo and for tests in a cluster, a program of its own so that nothing of a fake is in Lectern.
+// Command fakesdp serves a fake ServiceDesk Plus: its API, its accounts server, and on a third address what a test does with a
+// fake in its own process. It is for the demo and for tests in a cluster, a program of its own so that nothing of a fake is in
+// Lectern.
 package main
 
 import (
