@@ -323,6 +323,12 @@ func TestContract_Sites(t *testing.T) {
 			_, err := s.client.Requests().List(s.t.Context(), sdp.ListOptions{Where: sdp.All(since, sdp.Where("subject", sdp.Contains, "x"))})
 			s.wantError(err, sdp.KindRejected, 4001, "search_criteria")
 		}},
+		"CancelNeedsComments": {options: differing(sdptest.Site{CancelNeedsComments: true}), assert: func(s *site) {
+			cancelled := sdp.Fields{"status": sdp.ByName("Cancelled")}
+			s.wantError(s.update(cancelled), sdp.KindRejected, 4012, "status_change_comments")
+			cancelled["status_change_comments"] = "x"
+			s.wantSuccess(s.update(cancelled))
+		}},
 		"WorklogExtrasAccepted": {options: differing(sdptest.Site{WorklogExtrasAccepted: true}), assert: func(s *site) {
 			_, err := s.client.Requests().Worklogs(s.request1()).Create(s.t.Context(), sdp.Fields{"owner": sdp.ByEmail("tech@example.org"), "is_billable": true})
 			s.wantSuccess(err)

@@ -21,7 +21,7 @@ func decodeCSS(text string) string {
 		if parts[1] == "" {
 			return parts[2]
 		}
-		code, err := strconv.ParseUint(parts[1], 16, 32)
+		code, err := strconv.ParseInt(parts[1], 16, 32)
 		if err != nil {
 			return ""
 		}

@@ -74,6 +74,8 @@ type Site struct {
 	AssignNeedsCategory bool
 	// What has to be there before a request is closed.
 	CloseNeedsResolution, CloseNeedsAcknowledgement, CloseNeedsClosedTasks, CloseNeedsWorklog bool
+	// CancelNeedsComments refuses to cancel a request without status_change_comments.
+	CancelNeedsComments bool
 	// NoClosureCodes is a site that defines none, so that naming one is an error.
 	NoClosureCodes bool
 	// Absent lists what this build does not have, as "GET /groups" or "POST /requests/*/worklogs".
