@@ -53,10 +53,9 @@ func (r Reader[T]) List(ctx context.Context, o ListOptions) (Page[T], error) {
 	isUnknown := func(failed *Error) bool { return isPathUnknown(failed) || isNamedOtherwise(r.record.name, failed) }
 	v := variants{name: "list " + r.record.name, isUnknown: isUnknown}
 	for _, at := range r.paths() {
-		for _, naming := range r.client.config.Edition.namingsOf(r.record.name) {
+		for _, names := range r.client.config.Edition.namingsOf(r.record.name) {
 			spec := r.call("list", http.MethodGet, at)
-			rename := func(field string) string { return naming.fieldName(r.record.name, field) }
-			input, err := o.encode(r.client.config.Edition, rename)
+			input, err := o.encode(r.client.config.Edition, names.rename)
 			if err != nil {
 				return Page[T]{}, invalidInput(spec.op, err.Error())
 			}
@@ -97,9 +96,9 @@ func (e Editor[T]) Update(ctx context.Context, id string, fields Fields) (T, err
 func (e Editor[T]) write(ctx context.Context, verb, method string, at path, fields Fields) (T, error) {
 	isUnknown := func(failed *Error) bool { return isNamedOtherwise(e.record.name, failed) }
 	v := variants{name: "write " + e.record.name, isUnknown: isUnknown}
-	for _, naming := range e.client.config.Edition.namingsOf(e.record.name) {
+	for _, names := range e.client.config.Edition.namingsOf(e.record.name) {
 		spec := e.call(verb, method, at)
-		spec.input = e.envelopeIn(naming, fields)
+		spec.input = e.envelope(names, fields)
 		v.calls = append(v.calls, spec)
 	}
 	return e.oneOf(ctx, v)
@@ -117,13 +116,9 @@ func (r Reader[T]) call(verb, method string, at path) *call {
 }
 
 // envelope wraps fields as a write has them.
-func (r Reader[T]) envelope(fields Fields) Fields {
-	return r.envelopeIn(r.client.config.Edition, fields)
-}
-
-// envelopeIn does so with the names of fields in another edition.
-func (r Reader[T]) envelopeIn(naming Edition, fields Fields) Fields {
-	return Fields{r.client.config.Edition.rootOf(r.record.name, r.record.root): naming.translate(r.record.name, fields)}
+func (r Reader[T]) envelope(names naming, fields Fields) Fields {
+	edition := r.client.config.Edition
+	return Fields{edition.rootOf(r.record.name, r.record.root): edition.translate(r.record.name, names, fields)}
 }
 
 // one sends a call whose answer is a record.

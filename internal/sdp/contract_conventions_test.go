@@ -319,6 +319,37 @@ func TestContract_Shapes(t *testing.T) {
 	})
 }
 
+// TestContract_Names asks lists for each field that the editions call otherwise, by its name on premises.
+func TestContract_Names(t *testing.T) {
+	t.Parallel()
+	assertParagraphs(t, map[string]paragraph{"2.9 names in lists": {assert: func(s *site) {
+		id, project := s.request1(), s.fake.IDs("projects")[0]
+		s.fake.AddTo("requests", id, "worklogs", sdptest.Record{"owner": "tech@example.org"})
+		wantFields(s, s.client.Requests().Reader, "cancel_requested", "reason_for_cancel")
+		wantFields(s, s.client.Projects().Reader, "code", "type", "requester", "projected_end_time")
+		wantFields(s, s.client.Requests().Notes(id).Reader, "added_by", "added_time")
+		wantFields(s, s.client.Requests().Worklogs(id).Reader, "owner", "time_spent", "type", "other_cost", "owner_cost", "total_cost")
+		wantFields(s, s.client.Projects().Comments(project).Reader, "content", "created_by")
+		wantFields(s, s.client.Topics().Reader, "name", "parent")
+		wantFields(s, s.client.Users(), "is_vipuser", "email_id")
+		wantFields(s, s.client.Requesters(), "is_vipuser")
+		people, err := s.client.ListTechnicians(s.t.Context(), sdp.ListOptions{Fields: []string{"is_vipuser"}})
+		s.wantSuccess(err)
+		s.wantEqual(len(people.Items), 4)
+	}}})
+}
+
+// wantFields holds that a list takes the names, each at the first call.
+func wantFields[T any](s *site, list sdp.Reader[T], names ...string) {
+	s.t.Helper()
+	s.fake.ForgetCalls()
+	page, err := list.List(s.t.Context(), sdp.ListOptions{Fields: names})
+	s.wantSuccess(err)
+	if n := s.fake.Count(nil); len(page.Items) == 0 || n != 1 {
+		s.t.Errorf("%d rows after %d calls", len(page.Items), n)
+	}
+}
+
 // TestContract_Attachments holds attachments (2.9, 3.1), whose size is text in one shape.
 func TestContract_Attachments(t *testing.T) {
 	t.Parallel()

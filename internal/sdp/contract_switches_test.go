@@ -149,12 +149,24 @@ func TestContract_Guesses(t *testing.T) {
 				s.wantSuccess(err)
 				s.wantEqual([]string{updated.Code, updated.Type.Name}, []string{code, "Business"})
 			}
-			s.wantEqual(s.fake.Count(sdptest.To("PUT", "/projects/*")), 3)
+			s.wantEqual(s.fake.Count(sdptest.To("PUT", "/projects/*")), 4)
 			page, err := projects.List(ctx, sdp.ListOptions{Where: sdp.Where("type.name", sdp.Is, "Business"), Sort: "code", Fields: []string{"type"}})
 			s.wantSuccess(err)
 			s.wantEqual(page.Items[0].Type.Name, "Business")
 			_, err = projects.Update(ctx, project, sdp.Fields{"type": sdp.ByName("no such type")})
 			s.wantError(err, sdp.KindRejected, 4001, "type")
+		}},
+		"RequestedBy": {in: inCloud, options: guess(guesses{RequestedBy: true}), assert: func(s *site) {
+			projects, project, ctx := s.client.Projects(), s.fake.IDs("projects")[0], s.t.Context()
+			for range 2 {
+				updated, err := projects.Update(ctx, project, sdp.Fields{"requester": sdp.ByEmail("ana@example.org"), "code": "A"})
+				s.wantSuccess(err)
+				s.wantEqual([]string{updated.Requester.Name, updated.Code}, []string{"Ana Lopez", "A"})
+			}
+			s.wantEqual(s.fake.Count(sdptest.To("PUT", "/projects/*")), 3)
+			page, err := projects.List(ctx, sdp.ListOptions{Where: sdp.Where("requester.email_id", sdp.Is, "ana@example.org")})
+			s.wantSuccess(err)
+			s.wantEqual(len(page.Items), 1)
 		}},
 		"SolutionTrash by PUT":    {options: guess(guesses{SolutionTrash: sdptest.PutAlone}), assert: trashed},
 		"SolutionTrash by DELETE": {options: guess(guesses{SolutionTrash: sdptest.DeleteAlone}), assert: trashed},

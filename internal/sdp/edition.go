@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -105,40 +106,48 @@ func (e Edition) trashSegments() []string {
 	return nil
 }
 
-// cloudFields are the names that fields have in the cloud, by record and name on premises.
-var cloudFields = map[string]map[string]string{
-	"project":           {"code": "project_code", "type": "project_type"},
-	"worklog":           {"type": "worklog_type", "other_cost": "other_charge", "owner_cost": "tech_charge", "total_cost": "total_charge"},
-	"project comment":   {"content": "comment"},
-	"milestone comment": {"content": "comment"},
-	"task comment":      {"content": "comment"},
-	"request note":      {"added_by": "created_by", "added_time": "created_time"},
-	"topic":             {"parent": "parent_topic"},
-	"user":              {"is_vipuser": "is_vip_user"},
+// naming is what fields are called where that differs from on premises, by their names there.
+type naming map[string]string
+
+// cloudNamings are the names of fields in the cloud, by record. Public texts disagree about projects: the likelier names come first.
+var cloudNamings = map[string][]naming{
+	"request": {{"cancel_requested": "cancellation_requested", "reason_for_cancel": "cancel_flag_comments"}},
+	"project": {
+		{"code": "project_code", "type": "project_type", "projected_end_time": "projected_end"},
+		{"code": "project_code", "type": "project_type", "projected_end_time": "projected_end", "requester": "requested_by"},
+		{"projected_end_time": "projected_end"},
+	},
+	"worklog":           {{"type": "worklog_type", "other_cost": "other_charge", "owner_cost": "tech_charge", "total_cost": "total_charge"}},
+	"project comment":   {{"content": "comment"}},
+	"milestone comment": {{"content": "comment"}},
+	"task comment":      {{"content": "comment"}},
+	"request note":      {{"added_by": "created_by", "added_time": "created_time"}},
+	"problem note":      {{"added_by": "created_by", "added_time": "created_time"}},
+	"change note":       {{"added_by": "created_by", "added_time": "created_time"}},
+	"topic":             {{"parent": "parent_topic"}},
+	"user":              {{"is_vipuser": "is_vip_user"}},
+	"requester":         {{"is_vipuser": "is_vip_user"}},
+	"technician":        {{"is_vipuser": "is_vip_user"}},
 }
 
-// fieldName returns how the edition calls a field, of which the part before the first dot may differ.
-func (e Edition) fieldName(record, field string) string {
-	if e == OnPremises {
-		return field
+// namingsOf returns what the fields of a record may be called, the likelier first.
+func (e Edition) namingsOf(record string) []naming {
+	if namings := cloudNamings[record]; e == Cloud && namings != nil {
+		return namings
 	}
+	return []naming{nil}
+}
+
+// rename returns what a field is called, of which the part before the first dot may differ.
+func (n naming) rename(field string) string {
 	first, rest, isDotted := strings.Cut(field, ".")
-	if renamed, differs := cloudFields[record][first]; differs {
+	if renamed, differs := n[first]; differs {
 		first = renamed
 	}
 	if isDotted {
 		return first + "." + rest
 	}
 	return first
-}
-
-// namingsOf returns the editions whose names the fields of a record may have, the likelier first: public texts disagree about
-// projects in the cloud.
-func (e Edition) namingsOf(record string) []Edition {
-	if e == Cloud && record == "project" {
-		return []Edition{Cloud, OnPremises}
-	}
-	return []Edition{e}
 }
 
 // isNamedOtherwise reports whether a failure may say that SDP has another name for a field of the record.
@@ -148,17 +157,15 @@ func isNamedOtherwise(record string, failed *Error) bool {
 	}
 	return slices.ContainsFunc(failed.Fields, func(field string) bool {
 		first, _, _ := strings.Cut(field, ".")
-		for onPremises, cloud := range cloudFields[record] {
-			if first == onPremises || first == cloud {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(cloudNamings[record], func(n naming) bool {
+			_, isOnPremises := n[first]
+			return isOnPremises || slices.Contains(slices.Collect(maps.Values(n)), first)
+		})
 	})
 }
 
-// translate returns fields under the edition's names.
-func (e Edition) translate(record string, fields Fields) Fields {
+// translate returns fields of a record under the names that they are called.
+func (e Edition) translate(record string, names naming, fields Fields) Fields {
 	translated := make(Fields, len(fields))
 	for name, value := range fields {
 		effort, isEffort := value.(Effort)
@@ -167,7 +174,7 @@ func (e Edition) translate(record string, fields Fields) Fields {
 			translated[name+"_days"], translated[name+"_hours"], translated[name+"_minutes"] = effort.parts()
 			continue
 		}
-		translated[e.fieldName(record, name)] = value
+		translated[names.rename(name)] = value
 	}
 	return translated
 }

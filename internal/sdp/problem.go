@@ -69,7 +69,7 @@ func (p Problems) Close(ctx context.Context, id string, fields Fields) error {
 	if len(fields) == 0 {
 		return p.act(ctx, "close", http.MethodPut, at, nil)
 	}
-	return p.act(ctx, "close", http.MethodPut, at, p.envelope(fields))
+	return p.act(ctx, "close", http.MethodPut, at, p.envelope(nil, fields))
 }
 
 // Notes returns the notes of a problem; no requester sees them, and a key that says so is refused.

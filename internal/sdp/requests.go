@@ -186,7 +186,7 @@ func (s Requests) ReplaceResolution(ctx context.Context, id, contentHTML string,
 func (s Requests) writeResolution(ctx context.Context, verb, method, id, contentHTML string, addToLinked bool) (Resolution, error) {
 	at := newReader(s.client, resolutionRecord, s.path.withID(id).to("resolutions"))
 	spec := at.call(verb, method, at.path)
-	spec.input = at.envelope(Fields{"content": contentHTML, "add_to_linked_requests": addToLinked})
+	spec.input = at.envelope(nil, Fields{"content": contentHTML, "add_to_linked_requests": addToLinked})
 	return at.one(ctx, spec)
 }
 

@@ -25,7 +25,8 @@
 //   - tokens: an expired one answers 401 with 4022, a missing scope 401 with 4002; people need users.READ
 //   - paths: a wrong portal is a login page; /technicians and /groups exist in the cloud; pickup, restore and
 //     upload are taken with and without underscore; there is no history; delete_type is an unknown parameter
-//   - roots: the cloud lists notes as notes, comments by what they are on; projects have their old names
+//   - roots: the cloud lists notes as notes, comments by what they are on; projects have project_code,
+//     project_type and requester
 //   - lists: more than 100 rows are refused; start_index 0 is 1; sort_fields work; names are compared in any
 //     case; an unknown name in fields_required is refused; unencoded brackets are the container's 400
 //   - writes: null clears; On Hold wants onhold_scheduler.comments; a change outside its workflow is 4014; no

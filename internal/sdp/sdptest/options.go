@@ -119,7 +119,8 @@ type Guesses struct {
 	Spelling          Spelling  // of pickup, restore and upload in the cloud
 	NoteListKey       string    // notes, or request_notes
 	PlainCommentLists bool      // comments instead of project_comments, milestone_comments, task_comments
-	NewProjectNames   bool      // code, type, requester in the cloud
+	NewProjectNames   bool      // code and type in the cloud
+	RequestedBy       bool      // instead of requester in the cloud's projects
 	SolutionTrash     Methods   // of /solutions/{id}/_move_to_trash
 	DeleteInput       Place     // where a DELETE's input_data is read
 	// BareAssociations has the envelope of an associated change be called as its path, without _association.
