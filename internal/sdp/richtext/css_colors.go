@@ -164,5 +164,5 @@ func (c color) over(behind color) color {
 func (c color) isSeenOn(behind color) bool {
 	const same = 24
 	seen := c.over(behind)
-	return math.Abs(seen.red-behind.red) > same || math.Abs(seen.green-behind.green) > same || math.Abs(seen.blue-behind.blue) > same
+	return max(math.Abs(seen.red-behind.red), math.Abs(seen.green-behind.green), math.Abs(seen.blue-behind.blue)) > same
 }

@@ -40,11 +40,13 @@ type selector struct {
 	attributes []string
 }
 
-// add reads the rules of a style element.
-func (s *stylesheet) add(text string) {
+// add reads the rules of a style element, which is for media.
+func (s *stylesheet) add(text, media string) {
 	text = text[:min(len(text), maxSheet-s.size)]
 	s.size += len(text)
-	s.addBlock(strings.ToLower(decodeCSS(text)), "", true)
+	if isRead, isCertain := readMedia(strings.ToLower(media)); isRead {
+		s.addBlock(strings.ToLower(decodeCSS(text)), "", isCertain)
+	}
 }
 
 // addBlock reads rules, also those in rules such as @media; outer is the selector of the rule around. It returns the declarations
@@ -94,26 +96,25 @@ func endOfBlock(text string, i int) int {
 
 func (s *stylesheet) addRule(prelude, body, outer string, isCertain bool) {
 	if strings.HasPrefix(prelude, "@") {
-		name, condition, _ := strings.Cut(prelude, " ")
+		name, _, _ := strings.Cut(prelude, " ")
 		switch name {
 		case "@keyframes", "@-webkit-keyframes", "@font-face", "@page":
 			return
 		}
-		s.addBlock(body, outer, isCertain && (name == "@layer" || isEveryScreen(strings.TrimSpace(condition))))
+		isRead, isAlways := true, name == "@layer" || name == "@supports"
+		if condition, is := strings.CutPrefix(prelude, "@media"); is {
+			isRead, isAlways = readMedia(condition)
+		}
+		if isRead {
+			s.addBlock(body, outer, isCertain && isAlways)
+		}
 		return
 	}
-	if outer != "" {
-		prelude = outer + " " + strings.ReplaceAll(prelude, "&", " ")
-	}
+	prelude = nestSelectors(outer, prelude)
 	found := declarations{}
 	found.add(s.addBlock(body, prelude, isCertain))
-	if s.variables == nil {
-		s.variables = declarations{}
-	}
-	for name, values := range found {
-		if strings.HasPrefix(name, "--") {
-			s.variables[name] = append(s.variables[name], values...)
-		}
+	if isCertain {
+		s.variables = variablesOf(s.variables, found)
 	}
 	for _, each := range splitCSS(prelude, ',') {
 		if r, ok := parseRule(each); ok && len(found) > 0 && len(s.rules) < maxRules {
@@ -123,9 +124,43 @@ func (s *stylesheet) addRule(prelude, body, outer string, isCertain bool) {
 	}
 }
 
-// isEveryScreen reports whether a condition of @media is none to speak of.
-func isEveryScreen(condition string) bool {
-	return isOne("", "all", "screen", "only screen")(condition)
+// usual are the parts of a condition of @media that hold where people read tickets: on a screen that is not small, in daylight.
+var usual = regexp.MustCompile(`\b(?:only|all|screen|and|not\s+(?:print|speech))\b|` +
+	`\(\s*(?:min-[\w-]+|prefers-color-scheme\s*:\s*light|color\b|hover\b)[^()]*\)`)
+
+// readMedia reports whether a condition of @media can hold on a screen, and whether it does as a rule.
+func readMedia(condition string) (isRead, isAlways bool) {
+	for _, each := range splitCSS(condition, ',') {
+		each = strings.TrimSpace(each)
+		first, _, _ := strings.Cut(strings.TrimPrefix(each, "only "), " ")
+		if isOne("print", "speech", "aural", "braille", "embossed")(first) {
+			continue
+		}
+		isRead, isAlways = true, isAlways || strings.TrimSpace(usual.ReplaceAllString(each, "")) == ""
+	}
+	return isRead, isAlways
+}
+
+// maxNested bounds the selectors that come of a list in a list.
+const maxNested = 64
+
+// nestSelectors returns the selectors of a rule that is in another.
+func nestSelectors(outer, inner string) string {
+	if outer == "" {
+		return inner
+	}
+	inner = strings.ReplaceAll(inner, "&", " ")
+	around, within := splitCSS(outer, ','), splitCSS(inner, ',')
+	if len(around)*len(within) > maxNested {
+		return inner // in doubt wherever it is
+	}
+	var all []string
+	for _, a := range around {
+		for _, w := range within {
+			all = append(all, a+" "+w)
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 var (
@@ -155,6 +190,8 @@ func parseSelector(text string) (s selector, ok bool) {
 		switch {
 		case part[3] != "":
 			s.attributes, ok = append(s.attributes, part[3]), true
+		case part[4] != "" && selectsNothing(part[4]):
+			return s, false
 		case part[4] != "":
 			ok = s.addPseudo(part[4], part[5]) || ok
 		case part[1] == ".":
@@ -168,6 +205,13 @@ func parseSelector(text string) (s selector, ok bool) {
 		}
 	}
 	return s, ok
+}
+
+// selectsNothing reports whether a pseudo-element, which is no element, or a pseudo-class of one that is pointed at, selects none of
+// what is read.
+func selectsNothing(name string) bool {
+	return isOne("before", "after", "placeholder", "selection", "marker", "backdrop", "first-line", "first-letter", "hover", "focus",
+		"focus-within", "focus-visible", "active")(name)
 }
 
 // addPseudo takes in what :is() and :where() ask, when that is one thing; of :not() nothing is asked, and other pseudo-classes

@@ -50,6 +50,9 @@ var sheetsThatHide = map[string]string{
 	"white in something":            `<style>div.o > .x{color:white}</style>seen<div class=o><p class=x>HIDDEN</p></div>`,
 	"black on black by an id":       `<style>#x{background:#000;color:#010101}</style>seen<p id=x>HIDDEN</p>`,
 	"white by a variable":           `<style>:root{--c:#fff}</style>seen<p style="color:var(--c)">HIDDEN</p>`,
+	"white on most screens":         `<style>@media not print{@media(min-width:1px){.x{color:#fff}}}</style>seen<p class=x>HIDDEN</p>`,
+	"white in daylight":             `<style>@supports (display:block){@media screen and (prefers-color-scheme: light){.x{color:#fff}}}</style>seen<p class=x>HIDDEN</p>`,
+	"hidden on paper and screens":   `<style>@media print, screen{.x{display:none}}</style>seen<p class=x>HIDDEN</p>`,
 	"moved by a class":              `<style>.x{position:absolute;left:-9999px}</style>seen<p class=x>HIDDEN</p>`,
 	"hidden behind another rule":    `<style>@charset "x";@import url(x);.x{display:none}</style>seen<p class=x>HIDDEN</p>`,
 	"hidden in a layer":             `<style>@layer a{@media all{.x{display:none}}}</style>seen<p class=x>HIDDEN</p>`,
@@ -83,6 +86,12 @@ func TestToMarkdown_ReadsWhatIsSeen(t *testing.T) {
 	t.Parallel()
 	for name, document := range map[string]string{
 		"colors of a dark mode":      `<style>@media (prefers-color-scheme: dark){p{color:#fff}}[data-ogsc] p{color:#fff}</style><p>seen</p>`,
+		"clearing floats":            `<style>.clearfix:after{content:".";visibility:hidden;height:0;display:block}.x::before{display:none}</style><div class="clearfix x">seen</div>`,
+		"what is pointed at":         `<style>.x:hover{opacity:0}</style><p class=x>seen</p>`,
+		"what is printed":            `<style>@media print{body *{display:none}}</style><style media="print">p{display:none}</style><p>seen</p>`,
+		"a dark mode of variables":   `<style>:root{--t:#000}@media (prefers-color-scheme: dark){:root{--t:#fff}}</style><p style="color:var(--t)">seen</p>`,
+		"rules in a list of rules":   `<style>p, .x{color:#000;b{display:none}}</style><p>seen</p>`,
+		"colors of paper":            `<style media="print">p{color:#fff}</style><p>seen</p>`,
 		"sizes of small screens":     `<style>@media (max-width:600px){.x{color:#fff}}</style><p class=x>seen</p>`,
 		"a palette with what it is":  `<span style="color:rgba(var(--palette-neutral-100,0, 0, 0),1);background-color:rgba(var(--palette-neutral-0,255,255,255),1)">seen</span>`,
 		"a variable of nowhere":      `<span style="color:var(--themePrimary)">seen</span>`,

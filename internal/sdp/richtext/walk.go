@@ -79,7 +79,7 @@ func collectStyles(root *html.Node) (sheet *stylesheet, elements int) {
 			elements++
 		}
 		if node.DataAtom == atom.Style && node.FirstChild != nil {
-			sheet.add(node.FirstChild.Data)
+			sheet.add(node.FirstChild.Data, attributeOf(node, "media"))
 		}
 	}
 	return sheet, elements

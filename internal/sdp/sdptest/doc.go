@@ -39,29 +39,17 @@
 //
 //   - EXTRA_PARAM_FOUND and "Extra parameter(s) not allowed" have code 4001, and so have unknown views, conditions,
 //     fields of criteria and of sorts; a reference compared with a bare string is 4021
-//
 //   - requests, problems and solutions are listed newest first, everything else in the order it was made
-//
 //   - list rows leave out HTML, except notes and comments; id is always there
-//
 //   - search_fields asks for containment, in flags for equality
-//
 //   - closing rules other than the resolution name requester_ack_resolution, tasks or worklogs in their warning
-//
 //   - a closed or cancelled request takes status, resolution, closure_info, udf_fields and reasons, nothing else
-//
 //   - a record in the trash can be read, but neither edited nor reached into
-//
 //   - a new category clears a subcategory and an item that it does not have
-//
 //   - the layout of a template: layouts[].sections[].fields[]{name, mandatory}
-//
 //   - keys of conversations besides id and content_url, of summaries, histories and absences
-//
 //   - stages of changes have two statuses each, "In <stage>" and "<stage> completed"
-//
 //   - fifteen unknown API keys in a minute answer 429 with 4015, where Limits says so
-//
 //   - of a bulk operation, that HTTP says failure when every id failed; only the notification of approvers is one
 //
 // There is no CMDB: the contract does not ask for it, and no source of its paths was ever run.
