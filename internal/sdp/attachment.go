@@ -61,7 +61,7 @@ func (a Attachments) Upload(ctx context.Context, name string, content []byte) (A
 	}
 	files := got.body.Objects("attachments", "attachment", "files")
 	if len(files) == 0 {
-		return Attachment{}, missingRecord(v.calls[0], got)
+		return Attachment{}, missingRecord(got)
 	}
 	return decodeAttachment(files[0]), nil
 }
@@ -75,7 +75,7 @@ func (a Attachments) Download(ctx context.Context, id string) (content []byte, c
 		return nil, "", err
 	}
 	if got.file == nil {
-		return nil, "", missingRecord(spec, got)
+		return nil, "", missingRecord(got)
 	}
 	return got.file, got.header.Get("Content-Type"), nil
 }

@@ -133,16 +133,16 @@ func (r Reader[T]) oneOf(ctx context.Context, v variants) (record T, err error) 
 	}
 	object := got.body.Object(rootName(got.body, r.record.roots))
 	if object.IsZero() {
-		return record, missingRecord(v.calls[0], got)
+		return record, missingRecord(got)
 	}
 	return r.record.decode(object), nil
 }
 
 // missingRecord is the error of a success without the record: a write was carried out, but nobody knows on what.
-func missingRecord(spec *call, got result) *Error {
-	e := &Error{Op: spec.op, Kind: KindUnavailable, Status: got.status, reason: "SDP's answer has no record"}
-	if spec.isWrite() {
-		e.Kind, e.Attempt = KindIndeterminate, newAttempt(spec, got.sentAt, got.endedAt)
+func missingRecord(got result) *Error {
+	e := &Error{Op: got.spec.op, Kind: KindUnavailable, Status: got.status, reason: "SDP's answer has no record"}
+	if got.spec.isWrite() {
+		e.Kind, e.Attempt = KindIndeterminate, got.attempt()
 	}
 	return e
 }
@@ -209,7 +209,7 @@ func (r Reader[T]) getObject(ctx context.Context, verb string, at path, roots ..
 	}
 	object := got.body.Object(rootName(got.body, roots))
 	if object.IsZero() {
-		return Raw{}, missingRecord(spec, got)
+		return Raw{}, missingRecord(got)
 	}
 	return object, nil
 }

@@ -12,7 +12,7 @@ import (
 // TestContract_Lookups holds each row of the table of 3.9.
 func TestContract_Lookups(t *testing.T) {
 	t.Parallel()
-	for of, want := range map[sdp.LookupType][]string{
+	entries := map[sdp.LookupType][]string{
 		sdp.Priorities: {"Low", "Normal", "Medium", "High"}, sdp.Statuses: {"Open", "On Hold", "In Progress", "Resolved", "Closed", "Cancelled"},
 		sdp.Categories: {"Hardware", "Software", "Network", "General"}, sdp.Subcategories: {"Laptop", "Docking station", "Printer"}, sdp.Items: {"Defect", "Configuration"},
 		sdp.Urgencies: {"Low", "Normal", "High", "Urgent"}, sdp.Impacts: {"Affects User", "Affects Group", "Affects Department", "Affects Business"},
@@ -24,7 +24,12 @@ func TestContract_Lookups(t *testing.T) {
 		sdp.ChangeStages: {"Submission", "Planning"}, sdp.ChangeStatuses: {"In Submission"}, sdp.Risks: {"Low"}, sdp.ReasonsForChange: {"Upgrade"},
 		sdp.Products: {"Laptop 14"}, sdp.ProductTypes: {"Computer"}, sdp.AssetStates: {"In Store", "In Use", "In Repair", "Expired", "Disposed"},
 		sdp.Vendors: {"Example Hardware Ltd"}, sdp.Locations: {"Store room"},
-	} {
+	}
+	for _, of := range sdp.LookupTypes() {
+		want := entries[of]
+		if want == nil {
+			t.Errorf("no case for %s", of)
+		}
 		assertParagraphs(t, map[string]paragraph{"3.9 " + string(of): {assert: func(s *site) {
 			page, err := s.client.ListLookup(s.t.Context(), of, sdp.ListOptions{Rows: sdp.MaxRows})
 			s.wantSuccess(err)
@@ -37,8 +42,8 @@ func TestContract_Lookups(t *testing.T) {
 			s.wantCalls(1, "GET", "/"+string(of))
 		}}})
 	}
-	if n := len(sdp.LookupTypes()); n != 33 {
-		t.Errorf("there are %d lookups", n)
+	if len(entries) != len(sdp.LookupTypes()) {
+		t.Errorf("%d cases for %d lookups", len(entries), len(sdp.LookupTypes()))
 	}
 }
 

@@ -1,6 +1,8 @@
 package sdp_test
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -409,6 +411,20 @@ func TestContract_Records(t *testing.T) {
 			s.wantSuccess(err)
 		}},
 	})
+}
+
+// TestContract_EveryTrap holds that each numbered trap of section 4 has a case.
+func TestContract_EveryTrap(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("contract_traps_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number := 1; number <= 31; number++ {
+		if !strings.Contains(string(source), fmt.Sprintf("\t\t\"4.%d ", number)) {
+			t.Errorf("no case for trap %d", number)
+		}
+	}
 }
 
 // assertNames holds what the editions call otherwise (2.9, trap 20).

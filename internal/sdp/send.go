@@ -25,12 +25,15 @@ const maxAnswer = 16 << 20
 // result is an answer, and its bytes where a file was asked for.
 type result struct {
 	answer
-	file            []byte
+	file []byte
+	// spec is the call that was sent at a time, and over at another.
+	spec            *call
 	sentAt, endedAt time.Time
 }
 
-func newAttempt(spec *call, sentAt, endedAt time.Time) *Attempt {
-	return &Attempt{Method: spec.method, Path: spec.path.text, Record: spec.record, SentAt: sentAt, EndedAt: endedAt}
+// attempt returns what a lookup of the write needs.
+func (r result) attempt() *Attempt {
+	return &Attempt{Method: r.spec.method, Path: r.spec.path.text, Record: r.spec.record, SentAt: r.sentAt, EndedAt: r.endedAt}
 }
 
 // do sends a call, and sends it again as decideRetry says. Its error is an *Error.
@@ -110,12 +113,12 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 	seen := Observation{Op: spec.op, Method: spec.method, Template: spec.path.template, Attempt: number, SentAt: time.Now()}
 	got, failed := c.roundTrip(request, spec, redact.New(token))
 	seen.Took = time.Since(seen.SentAt)
-	got.sentAt, got.endedAt = seen.SentAt, seen.SentAt.Add(seen.Took)
+	got.spec, got.sentAt, got.endedAt = spec, seen.SentAt, seen.SentAt.Add(seen.Took)
 	if failed != nil && failed.Status == 0 {
 		failed = connectionFailure(ctx, spec, failed.cause, connected.Load())
 	}
 	if failed != nil && failed.Kind == KindIndeterminate {
-		failed.Attempt = newAttempt(spec, got.sentAt, got.endedAt)
+		failed.Attempt = got.attempt()
 	}
 	if c.config.Observe != nil {
 		seen.Status, seen.Codes = got.status, got.summarizeStatuses().codes
