@@ -142,7 +142,7 @@ func (r Reader[T]) oneOf(ctx context.Context, v variants) (record T, err error) 
 func missingRecord(got result) *Error {
 	e := &Error{Op: got.spec.op, Kind: KindUnavailable, Status: got.status, reason: "SDP's answer has no record"}
 	if got.spec.isWrite() {
-		e.Kind, e.Attempt = KindIndeterminate, got.attempt()
+		e.Kind, e.Attempt = KindIndeterminate, got.asAttempt()
 	}
 	return e
 }

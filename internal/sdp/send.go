@@ -31,8 +31,8 @@ type result struct {
 	sentAt, endedAt time.Time
 }
 
-// attempt returns what a lookup of the write needs.
-func (r result) attempt() *Attempt {
+// asAttempt returns what a lookup of the write needs.
+func (r result) asAttempt() *Attempt {
 	return &Attempt{Method: r.spec.method, Path: r.spec.path.text, Record: r.spec.record, SentAt: r.sentAt, EndedAt: r.endedAt}
 }
 
@@ -118,7 +118,7 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 		failed = connectionFailure(ctx, spec, failed.cause, connected.Load())
 	}
 	if failed != nil && failed.Kind == KindIndeterminate {
-		failed.Attempt = got.attempt()
+		failed.Attempt = got.asAttempt()
 	}
 	if c.config.Observe != nil {
 		seen.Status, seen.Codes = got.status, got.summarizeStatuses().codes
