@@ -122,7 +122,7 @@ type verdict struct {
 	messages []string
 }
 
-func (a answer) judgeStatuses() verdict {
+func (a answer) summarizeStatuses() verdict {
 	var v verdict
 	var top int
 	for _, s := range a.statuses {
@@ -158,15 +158,31 @@ func (v verdict) hasCode(code int) bool {
 	return slices.Contains(v.codes, code)
 }
 
+// isPartial reports whether something was done and something was not, as bulk operations say.
+func (a answer) isPartial() bool {
+	done, failed := false, false
+	for _, s := range a.statuses {
+		if len(s.messages) == 0 {
+			done, failed = done || !s.failed, failed || s.failed
+		}
+		for _, m := range s.messages {
+			done, failed = done || !m.failed, failed || m.failed
+		}
+	}
+	return done && failed
+}
+
 // classify returns what an answer says of a call: "" for success. It is sections 2.6 to 2.8 of the API's reference: a failure is
 // an HTTP status of 400 and more, or any status_code that is not 2000.
 func (a answer) classify(isWrite bool) Kind {
-	v := a.judgeStatuses()
+	v := a.summarizeStatuses()
 	doubtful := KindUnavailable
 	if isWrite {
 		doubtful = KindIndeterminate
 	}
 	switch {
+	case isWrite && a.isPartial():
+		return KindIndeterminate // a part of it was carried out
 	case a.status == http.StatusTooManyRequests || v.hasCode(4015):
 		return KindThrottled
 	case a.status >= 500 || v.hasCode(4004) || a.status == http.StatusRequestTimeout:
@@ -208,7 +224,7 @@ var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*$`
 
 // failure returns the error of an answer of a kind, with SDP's words made safe to quote.
 func (a answer) failure(op string, kind Kind, secrets *redact.Redactor) *Error {
-	v := a.judgeStatuses()
+	v := a.summarizeStatuses()
 	e := &Error{Op: op, Kind: kind, Status: a.status, Code: v.code, RetryAfter: a.retryAfter, reason: reasonOf(kind, v.code)}
 	for _, field := range v.fields {
 		if len(e.Fields) < maxFields && len(field) <= 64 && fieldName.MatchString(field) && secrets.Text(field) == field {

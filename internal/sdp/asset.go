@@ -41,5 +41,10 @@ var workstationRecord = &recordType[Asset]{
 
 // Workstations returns the computers among the assets.
 func (c *Client) Workstations() Reader[Asset] {
-	return newReader(c, workstationRecord, pathOf(c.config.Edition.workstationsSegment()))
+	segments := c.config.Edition.workstationsSegments()
+	workstations := newReader(c, workstationRecord, pathOf(segments[0]))
+	for _, other := range segments[1:] {
+		workstations.others = append(workstations.others, pathOf(other))
+	}
+	return workstations
 }

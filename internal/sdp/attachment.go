@@ -46,19 +46,22 @@ const maxUpload = 10 << 20
 
 // Upload attaches a file.
 func (a Attachments) Upload(ctx context.Context, name string, content []byte) (Attachment, error) {
-	method, segment, field, values := a.client.config.Edition.uploadCall()
-	spec := a.call("upload", method, a.record.to(segment))
 	if name == "" || strings.ContainsAny(name, "/\\\"\r\n\x00") || len(content) > maxUpload {
-		return Attachment{}, invalidInput(spec.op, "a file has a plain name and at most 10 MiB")
+		return Attachment{}, invalidInput("upload attachment", "a file has a plain name and at most 10 MiB")
 	}
-	spec.file = &formFile{field: field, name: name, content: content, values: values}
-	got, err := a.client.do(ctx, spec)
+	v := variants{name: "upload attachment", isUnknown: isPathUnknown}
+	for _, form := range a.client.config.Edition.uploadForms() {
+		spec := a.call("upload", form.method, a.record.to(form.segment))
+		spec.file = &formFile{field: form.file, name: name, content: content, values: form.values}
+		v.calls = append(v.calls, spec)
+	}
+	got, err := a.client.doVariants(ctx, v)
 	if err != nil {
 		return Attachment{}, err
 	}
 	files := got.body.Objects("attachments", "attachment", "files")
 	if len(files) == 0 {
-		return Attachment{}, missingRecord(spec, got.answer)
+		return Attachment{}, missingRecord(got)
 	}
 	return decodeAttachment(files[0]), nil
 }
@@ -72,7 +75,7 @@ func (a Attachments) Download(ctx context.Context, id string) (content []byte, c
 		return nil, "", err
 	}
 	if got.file == nil {
-		return nil, "", missingRecord(spec, got.answer)
+		return nil, "", missingRecord(got)
 	}
 	return got.file, got.header.Get("Content-Type"), nil
 }

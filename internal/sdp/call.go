@@ -20,6 +20,8 @@ type call struct {
 	path       path
 	// input becomes input_data; nil sends none, which some actions insist on.
 	input any
+	// inputElsewhere sends the input of a DELETE where the edition is not known to read it.
+	inputElsewhere bool
 	// query has parameters beside it: unknown ones are refused by the cloud (EXTRA_PARAM_FOUND).
 	query url.Values
 	file  *formFile
@@ -76,7 +78,8 @@ func (c *Client) newRequest(ctx context.Context, spec *call) (*http.Request, err
 	maps.Copy(query, spec.query)
 	var body io.Reader = http.NoBody
 	contentType := ""
-	inBody := spec.method == http.MethodPost || spec.method == http.MethodPut || spec.method == http.MethodDelete && c.config.Edition.sendsDeleteInBody()
+	inBody := spec.method == http.MethodPost || spec.method == http.MethodPut ||
+		spec.method == http.MethodDelete && c.config.Edition.sendsDeleteInBody() != spec.inputElsewhere
 	switch {
 	case spec.file != nil:
 		encoded, boundary, err := encodeUpload(spec.file)

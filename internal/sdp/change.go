@@ -37,7 +37,13 @@ type Change struct {
 	Raw                      Raw
 }
 
-var changeRecord = &recordType[Change]{name: "change", root: "change", roots: []string{"change"}, lists: []string{"changes"}, decode: decodeChange}
+var changeRecord = &recordType[Change]{
+	name: "change", root: "change", roots: []string{"change"}, lists: []string{"changes"}, decode: decodeChange,
+	made: func(c Change) madeRecord {
+		return madeRecord{c.ID, c.CreatedTime.At, c.Title + "\n" + c.DescriptionHTML, c.Raw.Has("description")}
+	},
+	madeField: "created_time", madeFields: []string{"title", "description", "created_time"},
+}
 
 func decodeChange(r Raw) Change {
 	return Change{
@@ -67,7 +73,7 @@ func (s Changes) Trash(ctx context.Context, id string) error {
 
 // Restore takes a change out of the trash.
 func (s Changes) Restore(ctx context.Context, id string) error {
-	return s.act(ctx, "restore", http.MethodPut, s.path.withID(id).to("restore_from_trash"), nil)
+	return s.actByAny(ctx, "restore", http.MethodPut, s.spelled(id, "restore_from_trash")...)
 }
 
 // Notes returns the notes of a change.

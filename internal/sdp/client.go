@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,6 +89,8 @@ type Client struct {
 	base   string
 	// withoutTechnicians is set once the instance has shown that it has no list of technicians.
 	withoutTechnicians atomic.Bool
+	// knownVariants are the variants of calls that the instance has shown to know, by the names of variants.
+	knownVariants sync.Map
 }
 
 // portalName is what a portal may be called; it is a segment of a path.

@@ -167,34 +167,45 @@ func TestValues_AreWrittenAsSDPTakesThem(t *testing.T) {
 	}
 }
 
-// decodeEverything decodes an object as every kind of record, and returns what is kept raw of each.
-func decodeEverything(r Raw) []Raw {
-	raws := []Raw{
-		decodeRequest(r).Raw, requestLinkRecord.decode(r).Raw, resolutionRecord.decode(r).Raw, requestNoteRecord.decode(r).Raw, taskCommentRecord.decode(r).Raw,
-		conversationRecord.decode(r).Raw, worklogRecord.decode(r).Raw, decodeTask(r).Raw, dependencyRecord.decode(r).Raw, decodeAttachment(r).Raw,
-		approvalLevelRecord.decode(r).Raw, approvalRecord.decode(r).Raw, decodeProject(r).Raw, memberRecord.decode(r).Raw, milestoneRecord.decode(r).Raw,
-		decodeProblem(r).Raw, decodeChange(r).Raw, solutionRecord.decode(r).Raw, topicRecord.decode(r).Raw, decodeAsset(r).Raw, userRecord.decode(r).Raw, decodeLookupEntry(r).Raw,
-	}
-	page := readPage(answer{body: r}, 1, []string{"notes", "requests"}, func(row Raw) Raw { return row })
-	if page.Next < 0 || page.Total < -1 || page.Next > 0 && len(page.Items) == 0 {
-		panic("a page that cannot be")
-	}
-	for _, name := range r.Names() {
-		raws = append(raws, decodeEverythingOnce(r.Object(name))...)
-	}
-	return raws
+// decodeEverything decodes an object as every kind of record, and returns what is kept raw of each, and the ids that were read of it.
+func decodeEverything(r Raw) (raws []Raw, ids []string) {
+	keep := func(raw Raw, id string) { raws, ids = append(raws, raw), append(ids, id) }
+	request, remark, comment, mail, worklog, task := decodeRequest(r), requestNoteRecord.decode(r), taskCommentRecord.decode(r), conversationRecord.decode(r), worklogRecord.decode(r), decodeTask(r)
+	keep(request.Raw, request.ID)
+	keep(remark.Raw, remark.ID)
+	keep(comment.Raw, comment.ID)
+	keep(mail.Raw, mail.ID)
+	keep(worklog.Raw, worklog.ID)
+	keep(task.Raw, task.ID)
+	dependency, file, level, approval := dependencyRecord.decode(r), decodeAttachment(r), approvalLevelRecord.decode(r), approvalRecord.decode(r)
+	keep(dependency.Raw, dependency.ID)
+	keep(file.Raw, file.ID)
+	keep(level.Raw, level.ID)
+	keep(approval.Raw, approval.ID)
+	project, member, milestone, problem, change := decodeProject(r), memberRecord.decode(r), milestoneRecord.decode(r), decodeProblem(r), decodeChange(r)
+	keep(project.Raw, project.ID)
+	keep(member.Raw, member.ID)
+	keep(milestone.Raw, milestone.ID)
+	keep(problem.Raw, problem.ID)
+	keep(change.Raw, change.ID)
+	solution, topic, asset, person, entry := solutionRecord.decode(r), topicRecord.decode(r), decodeAsset(r), userRecord.decode(r), decodeLookupEntry(r)
+	keep(solution.Raw, solution.ID)
+	keep(topic.Raw, topic.ID)
+	keep(asset.Raw, asset.ID)
+	keep(person.Raw, person.ID)
+	keep(entry.Raw, entry.ID)
+	link := requestLinkRecord.decode(mustHold("linked_request", r))
+	ids = append(ids, link.Request.ID, decodeRequest(mustHold("requester", r)).Requester.ID)
+	return append(raws, resolutionRecord.decode(r).Raw), ids
 }
 
-// decodeEverythingOnce decodes an object below.
-func decodeEverythingOnce(r Raw) []Raw {
-	if r.IsZero() {
-		return nil
+// mustHold returns an object with another in a field.
+func mustHold(name string, inner Raw) Raw {
+	outer, err := ParseRaw([]byte(`{"` + name + `":` + string(inner.text) + `}`))
+	if err != nil {
+		panic(err)
 	}
-	request, project := decodeRequest(r), decodeProject(r)
-	if len(request.Raw.Names()) != len(project.Raw.Names()) {
-		panic("two records keep different fields")
-	}
-	return nil
+	return outer
 }
 
 // asTree reads JSON with the standard library alone, numbers as they are written.
@@ -205,7 +216,20 @@ func asTree(text []byte) (tree any, err error) {
 	return tree, err
 }
 
-// FuzzDecode: no answer makes anything panic, and every name and scalar of an object is found again in the raw part of each record.
+// idIn returns the id of an object as the standard library reads it.
+func idIn(tree any) string {
+	object, _ := tree.(map[string]any)
+	switch id := object["id"].(type) {
+	case string:
+		return id
+	case json.Number:
+		return id.String()
+	}
+	return ""
+}
+
+// FuzzDecode: no answer makes anything panic, every name and scalar of an object is found again in the raw part of each record, and
+// an id has all its digits, however many, whether it came as a string or as a number.
 func FuzzDecode(f *testing.F) {
 	for _, fixture := range fixtures() {
 		f.Add([]byte(fixture))
@@ -213,6 +237,7 @@ func FuzzDecode(f *testing.F) {
 	for _, tc := range failures {
 		f.Add([]byte(tc.body))
 	}
+	f.Add([]byte(`{"id":9007199254740993,"status":{"id":123456789012345678901},"list_info":{"has_more_rows":true}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, status := range []int{200, 401, 429, 500} {
 			got := readAnswer(status, nil, text, time.UnixMilli(0))
@@ -232,7 +257,24 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("an object that is no JSON: %v", err)
 		}
-		for i, raw := range decodeEverything(r) {
+		page := readPage(answer{body: r}, 1, []string{"notes", "requests"}, func(row Raw) Raw { return row })
+		if page.Next < 0 || page.Total < -1 || page.Next > 0 && len(page.Items) == 0 {
+			t.Errorf("a page that cannot be: %+v", page)
+		}
+		for _, name := range r.Names() {
+			if inner := r.Object(name); !inner.IsZero() {
+				decodeEverything(inner)
+			}
+		}
+		raws, ids := decodeEverything(r)
+		if digits := idIn(want); digits != "" {
+			for i, id := range ids {
+				if id != digits {
+					t.Errorf("id %d is %q, not %q", i, id, digits)
+				}
+			}
+		}
+		for i, raw := range raws {
 			rebuilt := map[string]any{}
 			for _, name := range raw.Names() {
 				value, err := asTree(raw.fields[name])

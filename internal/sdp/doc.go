@@ -6,5 +6,6 @@
 //
 // The package knows no tool, no database and no Kubernetes. Tokens come from a TokenSource, turns from a Limiter, and the HTTP
 // client from internal/sdp/egress. Its invariants: a write is sent once, unless it is certain that SDP did not carry it out, and
-// what may have been carried out is reported as KindIndeterminate; nothing that SDP wrote is in the text of an error.
+// what may have been carried out is reported as KindIndeterminate, for FindCreated and FindUpdated to look up; nothing that SDP wrote
+// is in the text of an error.
 package sdp

@@ -1,6 +1,10 @@
 package sdp
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Edition is which ServiceDesk Plus is spoken to. All that differs between the two is in this file.
 //
@@ -26,7 +30,7 @@ func (e Edition) authorization(token string) (name, value string) {
 	return "Authorization", "Zoho-oauthtoken " + token
 }
 
-// actionName returns the segment of a path for an action: "_close" or "close".
+// actionName returns the segment of a path for an action: "_close" or "close". See actionNames for those whose spelling is open.
 func (e Edition) actionName(action string) string {
 	if e == OnPremises {
 		return action
@@ -34,18 +38,34 @@ func (e Edition) actionName(action string) string {
 	return "_" + action
 }
 
-// sendsDeleteInBody reports where the input of a DELETE goes: on premises reads the form, the cloud the query.
+// actionNames returns what an action may be called whose spelling in the cloud no public text settles, the likelier first.
+func (e Edition) actionNames(action string) []string {
+	if e == OnPremises {
+		return []string{action}
+	}
+	return []string{action, "_" + action}
+}
+
+// sendsDeleteInBody reports where the input of a DELETE goes first: to the form on premises, to the query in the cloud. No public
+// text says.
 func (e Edition) sendsDeleteInBody() bool { return e == OnPremises }
 
 // requiresFieldsBesideListInfo reports where fields_required goes: beside list_info on premises, inside it in the cloud.
 func (e Edition) requiresFieldsBesideListInfo() bool { return e == OnPremises }
 
-// uploadCall returns how a file is attached: method, last segment, name of the form's file, and other values of the form.
-func (e Edition) uploadCall() (method, segment, file string, values map[string]string) {
+// uploadForm is how a file is attached: method, last segment, name of the form's file, and other values of the form.
+type uploadForm struct {
+	method, segment, file string
+	values                map[string]string
+}
+
+// uploadForms returns how a file may be attached, the likelier first: the cloud has two documented ways.
+func (e Edition) uploadForms() []uploadForm {
+	plain := uploadForm{method: "PUT", segment: "upload", file: "input_file"}
 	if e == OnPremises {
-		return "PUT", "upload", "input_file", nil
+		return []uploadForm{plain}
 	}
-	return "POST", "_uploads", "filename", map[string]string{"addtoattachment": "true"}
+	return []uploadForm{{"POST", "_uploads", "filename", map[string]string{"addtoattachment": "true"}}, plain}
 }
 
 // cloudRoots are the names that a record has in the cloud, by that on premises.
@@ -70,12 +90,12 @@ func (e Edition) membersSegment() string {
 	return "project_members"
 }
 
-// workstationsSegment is the path of the computers among the assets.
-func (e Edition) workstationsSegment() string {
+// workstationsSegments are the paths that the computers among the assets may have, the likelier first.
+func (e Edition) workstationsSegments() []string {
 	if e == OnPremises {
-		return "workstations"
+		return []string{"workstations"}
 	}
-	return "asset_workstations"
+	return []string{"asset_workstations", "asset_computers"}
 }
 
 // trashSegments are what follows a request or a change whose DELETE moves it to the trash: a bare one purges on premises.
@@ -86,25 +106,42 @@ func (e Edition) trashSegments() []string {
 	return nil
 }
 
-// cloudFields are the names that fields have in the cloud, by record and name on premises.
-var cloudFields = map[string]map[string]string{
-	"project":           {"code": "project_code", "type": "project_type"},
-	"worklog":           {"type": "worklog_type", "other_cost": "other_charge", "owner_cost": "tech_charge", "total_cost": "total_charge"},
-	"project comment":   {"content": "comment"},
-	"milestone comment": {"content": "comment"},
-	"task comment":      {"content": "comment"},
-	"request note":      {"added_by": "created_by", "added_time": "created_time"},
-	"topic":             {"parent": "parent_topic"},
-	"user":              {"is_vipuser": "is_vip_user"},
+// naming is what fields are called where that differs from on premises, by their names there.
+type naming map[string]string
+
+// cloudNamings are the names of fields in the cloud, by record. Public texts disagree about projects: the likelier names come first.
+var cloudNamings = map[string][]naming{
+	"request": {{"cancel_requested": "cancellation_requested", "reason_for_cancel": "cancel_flag_comments"}},
+	"project": {
+		{"code": "project_code", "type": "project_type", "projected_end_time": "projected_end"},
+		{"code": "project_code", "type": "project_type", "projected_end_time": "projected_end", "requester": "requested_by"},
+		{"projected_end_time": "projected_end"},
+	},
+	"worklog":           {{"type": "worklog_type", "other_cost": "other_charge", "owner_cost": "tech_charge", "total_cost": "total_charge"}},
+	"project comment":   {{"content": "comment"}},
+	"milestone comment": {{"content": "comment"}},
+	"task comment":      {{"content": "comment"}},
+	"request note":      {{"added_by": "created_by", "added_time": "created_time"}},
+	"problem note":      {{"added_by": "created_by", "added_time": "created_time"}},
+	"change note":       {{"added_by": "created_by", "added_time": "created_time"}},
+	"topic":             {{"parent": "parent_topic"}},
+	"user":              {{"is_vipuser": "is_vip_user"}},
+	"requester":         {{"is_vipuser": "is_vip_user"}},
+	"technician":        {{"is_vipuser": "is_vip_user"}},
 }
 
-// fieldName returns how the edition calls a field, of which the part before the first dot may differ.
-func (e Edition) fieldName(record, field string) string {
-	if e == OnPremises {
-		return field
+// namingsOf returns what the fields of a record may be called, the likelier first.
+func (e Edition) namingsOf(record string) []naming {
+	if namings := cloudNamings[record]; e == Cloud && namings != nil {
+		return namings
 	}
+	return []naming{nil}
+}
+
+// rename returns what a field is called, of which the part before the first dot may differ.
+func (n naming) rename(field string) string {
 	first, rest, isDotted := strings.Cut(field, ".")
-	if renamed, differs := cloudFields[record][first]; differs {
+	if renamed, differs := n[first]; differs {
 		first = renamed
 	}
 	if isDotted {
@@ -113,8 +150,22 @@ func (e Edition) fieldName(record, field string) string {
 	return first
 }
 
-// translate returns fields under the edition's names.
-func (e Edition) translate(record string, fields Fields) Fields {
+// isNamedOtherwise reports whether a failure may say that SDP has another name for a field of the record.
+func isNamedOtherwise(record string, failed *Error) bool {
+	if failed.Kind != KindRejected || failed.Code != 4001 {
+		return false
+	}
+	return slices.ContainsFunc(failed.Fields, func(field string) bool {
+		first, _, _ := strings.Cut(field, ".")
+		return slices.ContainsFunc(cloudNamings[record], func(n naming) bool {
+			_, isOnPremises := n[first]
+			return isOnPremises || slices.Contains(slices.Collect(maps.Values(n)), first)
+		})
+	})
+}
+
+// translate returns fields of a record under the names that they are called.
+func (e Edition) translate(record string, names naming, fields Fields) Fields {
 	translated := make(Fields, len(fields))
 	for name, value := range fields {
 		effort, isEffort := value.(Effort)
@@ -123,7 +174,7 @@ func (e Edition) translate(record string, fields Fields) Fields {
 			translated[name+"_days"], translated[name+"_hours"], translated[name+"_minutes"] = effort.parts()
 			continue
 		}
-		translated[e.fieldName(record, name)] = value
+		translated[names.rename(name)] = value
 	}
 	return translated
 }

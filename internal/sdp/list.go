@@ -37,9 +37,8 @@ type Page[T any] struct {
 	ListInfo Raw
 }
 
-// encode returns the input of a list call.
-func (o ListOptions) encode(edition Edition, record string) (Fields, error) {
-	rename := func(field string) string { return edition.fieldName(record, field) }
+// encode returns the input of a list call, with fields under the names that rename gives them.
+func (o ListOptions) encode(edition Edition, rename func(field string) string) (Fields, error) {
 	switch {
 	case o.Rows < 0 || o.Rows > MaxRows:
 		return nil, errors.New("a page has 1 to 100 rows")

@@ -3,7 +3,6 @@ package sdp
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 )
 
@@ -56,7 +55,7 @@ func LookupTypes() []LookupType {
 	}
 }
 
-// lookupAlternatives are other paths of a list, tried in turn where the first is absent.
+// lookupAlternatives are other paths of a list at sites that do not have the first, and the names of its rows there.
 var lookupAlternatives = map[LookupType][]string{Groups: {"support_groups"}, TaskStatuses: {"statuses"}}
 
 // LookupEntry is an entry of a reference list.
@@ -85,9 +84,9 @@ func decodeLookupEntry(r Raw) LookupEntry {
 	}
 }
 
-// lookupReader returns the list at a path, whose last segment is the name of its rows.
-func (c *Client) lookupReader(of LookupType, at path, segment string) Reader[LookupEntry] {
-	record := &recordType[LookupEntry]{name: string(of), lists: []string{segment, string(of)}, decode: decodeLookupEntry}
+// lookupReader returns the list at a path, whose rows are called as the type.
+func (c *Client) lookupReader(of LookupType, at path) Reader[LookupEntry] {
+	record := &recordType[LookupEntry]{name: string(of), lists: []string{string(of)}, decode: decodeLookupEntry}
 	return newReader(c, record, at)
 }
 
@@ -97,14 +96,12 @@ func (c *Client) ListLookup(ctx context.Context, of LookupType, o ListOptions) (
 	if !slices.Contains(LookupTypes(), of) {
 		return Page[LookupEntry]{}, invalidInput("list lookup", "there is no such lookup")
 	}
-	page, err := c.lookupReader(of, pathOf(string(of)), string(of)).List(ctx, o)
+	reader := c.lookupReader(of, pathOf(string(of)))
 	for _, other := range lookupAlternatives[of] {
-		if failed, is := asError(err); !is || failed.Status != http.StatusNotFound {
-			break
-		}
-		page, err = c.lookupReader(of, pathOf(other), other).List(ctx, o)
+		reader.others = append(reader.others, pathOf(other))
+		reader.record.lists = append(reader.record.lists, other)
 	}
-	return page, err
+	return reader.List(ctx, o)
 }
 
 // ListChildren returns a page of the subcategories of a category, or of the items of a subcategory.
@@ -113,7 +110,7 @@ func (c *Client) ListChildren(ctx context.Context, of LookupType, parent string,
 	if !known {
 		return Page[LookupEntry]{}, invalidInput("list lookup", "subcategories and items have parents, other lists have none")
 	}
-	return c.lookupReader(of, pathOf(above).withID(parent).to(string(of)), string(of)).List(ctx, o)
+	return c.lookupReader(of, pathOf(above).withID(parent).to(string(of))).List(ctx, o)
 }
 
 // ReadTemplate returns the layout of a request template, with its mandatory fields.

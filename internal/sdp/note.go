@@ -24,6 +24,9 @@ func noteRecord(parent string) *recordType[Note] {
 				AddedBy: r.Ref("added_by", "created_by"), AddedTime: r.Time("added_time", "created_time"), LastUpdatedTime: r.Time("last_updated_time"), Raw: r,
 			}
 		},
+		made: func(n Note) madeRecord {
+			return madeRecord{n.ID, n.AddedTime.At, n.TextHTML, n.TextHTML != ""}
+		},
 	}
 }
 
@@ -84,6 +87,9 @@ func commentRecord(parent string) *recordType[Comment] {
 				ID: r.Text("id"), TextHTML: r.Text("comment", "content"), Parent: r.Ref("parent_comment"),
 				CreatedBy: r.Ref("created_by", "added_by"), CreatedTime: r.Time("created_time", "added_time"), Raw: r,
 			}
+		},
+		made: func(c Comment) madeRecord {
+			return madeRecord{c.ID, c.CreatedTime.At, c.TextHTML, c.TextHTML != ""}
 		},
 	}
 }

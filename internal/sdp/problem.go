@@ -32,7 +32,13 @@ type Problem struct {
 	Raw                                                                     Raw
 }
 
-var problemRecord = &recordType[Problem]{name: "problem", root: "problem", roots: []string{"problem"}, lists: []string{"problems"}, decode: decodeProblem}
+var problemRecord = &recordType[Problem]{
+	name: "problem", root: "problem", roots: []string{"problem"}, lists: []string{"problems"}, decode: decodeProblem,
+	made: func(p Problem) madeRecord {
+		return madeRecord{p.ID, p.Raw.Time("created_time", "reported_time").At, p.Title + "\n" + p.DescriptionHTML, p.Raw.Has("description")}
+	},
+	madeField: "created_time", madeFields: []string{"title", "description", "created_time"},
+}
 
 func decodeProblem(r Raw) Problem {
 	return Problem{
@@ -63,7 +69,7 @@ func (p Problems) Close(ctx context.Context, id string, fields Fields) error {
 	if len(fields) == 0 {
 		return p.act(ctx, "close", http.MethodPut, at, nil)
 	}
-	return p.act(ctx, "close", http.MethodPut, at, p.envelope(fields))
+	return p.act(ctx, "close", http.MethodPut, at, p.envelope(nil, fields))
 }
 
 // Notes returns the notes of a problem; no requester sees them, and a key that says so is refused.

@@ -29,7 +29,12 @@ type Project struct {
 	Raw             Raw
 }
 
-var projectRecord = &recordType[Project]{name: "project", root: "project", roots: []string{"project"}, lists: []string{"projects"}, decode: decodeProject}
+var projectRecord = &recordType[Project]{
+	name: "project", root: "project", roots: []string{"project"}, lists: []string{"projects"}, decode: decodeProject,
+	made: func(p Project) madeRecord {
+		return madeRecord{p.ID, p.CreatedTime.At, p.Title + "\n" + p.DescriptionHTML, p.Raw.Has("description")}
+	},
+}
 
 func decodeProject(r Raw) Project {
 	p := Project{
@@ -112,6 +117,9 @@ var milestoneRecord = &recordType[Milestone]{
 			ActualStart: r.Time("actual_start_time"), ActualEnd: r.Time("actual_end_time"), Percent: r.percent("percentage_completion"),
 			Index: r.Text("index"), Project: r.Ref("project"), Raw: r,
 		}
+	},
+	made: func(m Milestone) madeRecord {
+		return madeRecord{m.ID, m.Raw.Time("created_time").At, m.Title + "\n" + m.DescriptionHTML, m.Raw.Has("description")}
 	},
 }
 

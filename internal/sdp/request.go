@@ -47,6 +47,10 @@ type Request struct {
 
 var requestRecord = &recordType[Request]{
 	name: "request", root: "request", roots: []string{"request"}, lists: []string{"requests"}, decode: decodeRequest,
+	made: func(r Request) madeRecord {
+		return madeRecord{r.ID, r.CreatedTime.At, r.Subject + "\n" + r.DescriptionHTML, r.Raw.Has("description")}
+	},
+	madeField: "created_time", madeFields: []string{"subject", "description", "created_time"},
 }
 
 func decodeRequest(r Raw) Request {

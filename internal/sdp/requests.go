@@ -89,7 +89,7 @@ func (s Requests) Assign(ctx context.Context, id string, group, technician Ref) 
 
 // Pickup assigns a request to the owner of the token, who is nobody's caller: see Assign.
 func (s Requests) Pickup(ctx context.Context, id string) error {
-	return s.act(ctx, "pick up", http.MethodPut, s.path.withID(id).to("pickup"), nil)
+	return s.actByAny(ctx, "pick up", http.MethodPut, s.spelled(id, "pickup")...)
 }
 
 // HoldFields are the fields of an update that puts a request on hold until a time, when it gets the next status.
@@ -108,7 +108,7 @@ func (s Requests) Trash(ctx context.Context, id string) error {
 
 // Restore takes a request out of the trash. It has no body: on premises any is refused.
 func (s Requests) Restore(ctx context.Context, id string) error {
-	return s.act(ctx, "restore", http.MethodPut, s.path.withID(id).to("restore_from_trash"), nil)
+	return s.actByAny(ctx, "restore", http.MethodPut, s.spelled(id, "restore_from_trash")...)
 }
 
 // Purge deletes a request in the trash for good, on premises alone: no public text says for sure how in the cloud. One that is not
@@ -141,7 +141,8 @@ func (s Requests) Link(ctx context.Context, id string, others []string, comments
 
 // Unlink ends links.
 func (s Requests) Unlink(ctx context.Context, id string, others []string) error {
-	return s.Links(id).act(ctx, "delete", http.MethodDelete, s.Links(id).path, linkInput(others, ""))
+	links := s.Links(id)
+	return links.actOn(ctx, "delete", http.MethodDelete, links.path, linkInput(others, ""))
 }
 
 func linkInput(others []string, comments string) Fields {
@@ -185,7 +186,7 @@ func (s Requests) ReplaceResolution(ctx context.Context, id, contentHTML string,
 func (s Requests) writeResolution(ctx context.Context, verb, method, id, contentHTML string, addToLinked bool) (Resolution, error) {
 	at := newReader(s.client, resolutionRecord, s.path.withID(id).to("resolutions"))
 	spec := at.call(verb, method, at.path)
-	spec.input = at.envelope(Fields{"content": contentHTML, "add_to_linked_requests": addToLinked})
+	spec.input = at.envelope(nil, Fields{"content": contentHTML, "add_to_linked_requests": addToLinked})
 	return at.one(ctx, spec)
 }
 
@@ -200,24 +201,23 @@ const (
 	AssociatedProject         Association = "project"
 )
 
-// associationInput returns the input: the envelope, and the record in it.
-func associationInput(kind Association, id string) Fields {
-	record := string(kind)
-	envelope := "request_" + record + "_association"
+// associationInputs returns what may name the other record, the likelier first: public texts show the envelope of problems alone.
+func associationInputs(kind Association, id string) []Fields {
 	if kind == AssociatedInitiatedChange || kind == AssociatedCausedByChange {
-		record, envelope = "change", string(kind)+"_association"
+		change := Fields{"change": ByID(id)}
+		return []Fields{{string(kind) + "_association": change}, {string(kind): change}}
 	}
-	return Fields{envelope: Fields{record: ByID(id)}}
+	return []Fields{{"request_" + string(kind) + "_association": Fields{string(kind): ByID(id)}}}
 }
 
 // Associate associates a request with a problem, a change or a project.
 func (s Requests) Associate(ctx context.Context, id string, kind Association, other string) error {
-	return s.act(ctx, "associate", http.MethodPost, s.path.withID(id).to(string(kind)), associationInput(kind, other))
+	return s.actOn(ctx, "associate", http.MethodPost, s.path.withID(id).to(string(kind)), associationInputs(kind, other)...)
 }
 
 // Dissociate ends an association. It has an input, unlike other deletions.
 func (s Requests) Dissociate(ctx context.Context, id string, kind Association, other string) error {
-	return s.act(ctx, "dissociate", http.MethodDelete, s.path.withID(id).to(string(kind)), associationInput(kind, other))
+	return s.actOn(ctx, "dissociate", http.MethodDelete, s.path.withID(id).to(string(kind)), associationInputs(kind, other)...)
 }
 
 // action returns the path of an action that the editions spell differently.

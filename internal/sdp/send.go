@@ -26,6 +26,14 @@ const maxAnswer = 16 << 20
 type result struct {
 	answer
 	file []byte
+	// spec is the call that was sent at a time, and over at another.
+	spec            *call
+	sentAt, endedAt time.Time
+}
+
+// asAttempt returns what a lookup of the write needs.
+func (r result) asAttempt() *Attempt {
+	return &Attempt{Method: r.spec.method, Path: r.spec.path.text, Record: r.spec.record, SentAt: r.sentAt, EndedAt: r.endedAt}
 }
 
 // do sends a call, and sends it again as decideRetry says. Its error is an *Error.
@@ -105,14 +113,15 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 	seen := Observation{Op: spec.op, Method: spec.method, Template: spec.path.template, Attempt: number, SentAt: time.Now()}
 	got, failed := c.roundTrip(request, spec, redact.New(token))
 	seen.Took = time.Since(seen.SentAt)
+	got.spec, got.sentAt, got.endedAt = spec, seen.SentAt, seen.SentAt.Add(seen.Took)
 	if failed != nil && failed.Status == 0 {
 		failed = connectionFailure(ctx, spec, failed.cause, connected.Load())
 	}
 	if failed != nil && failed.Kind == KindIndeterminate {
-		failed.Attempt = &Attempt{Method: spec.method, Path: spec.path.text, Record: spec.record, SentAt: seen.SentAt, EndedAt: seen.SentAt.Add(seen.Took)}
+		failed.Attempt = got.asAttempt()
 	}
 	if c.config.Observe != nil {
-		seen.Status, seen.Codes = got.status, got.judgeStatuses().codes
+		seen.Status, seen.Codes = got.status, got.summarizeStatuses().codes
 		if failed != nil {
 			seen.Status, seen.Kind = failed.Status, failed.Kind
 		}

@@ -70,10 +70,20 @@ func (s Solutions) Perform(ctx context.Context, id string, action SolutionAction
 	return err
 }
 
-// Trash moves an article to the trash.
+// Trash moves an article to the trash, from which Delete takes it for good. Public texts show the underscore in both editions, and
+// two methods.
 func (s Solutions) Trash(ctx context.Context, id string) error {
-	at := s.path.withID(id).to(s.client.config.Edition.actionName("move_to_trash"))
-	return s.act(ctx, "trash", http.MethodDelete, at, nil)
+	v := variants{name: "trash solution", isUnknown: isPathUnknown}
+	for _, method := range []string{http.MethodDelete, http.MethodPut} {
+		v.calls = append(v.calls, s.call("trash", method, s.path.withID(id).to("_move_to_trash")))
+	}
+	_, err := s.client.doVariants(ctx, v)
+	return err
+}
+
+// Delete deletes an article that is in the trash.
+func (s Solutions) Delete(ctx context.Context, id string) error {
+	return s.act(ctx, "delete", http.MethodDelete, s.path.withID(id), nil)
 }
 
 // Topic is a chapter of the knowledge base.

@@ -30,7 +30,12 @@ type Task struct {
 	Raw             Raw
 }
 
-var taskRecord = &recordType[Task]{name: "task", root: "task", roots: []string{"task"}, lists: []string{"tasks"}, decode: decodeTask}
+var taskRecord = &recordType[Task]{
+	name: "task", root: "task", roots: []string{"task"}, lists: []string{"tasks"}, decode: decodeTask,
+	made: func(t Task) madeRecord {
+		return madeRecord{t.ID, t.CreatedTime.At, t.Title + "\n" + t.DescriptionHTML, t.Raw.Has("description")}
+	},
+}
 
 func decodeTask(r Raw) Task {
 	return Task{

@@ -28,6 +28,9 @@ var worklogRecord = &recordType[Worklog]{
 		}
 		return w
 	},
+	made: func(w Worklog) madeRecord {
+		return madeRecord{w.ID, w.RecordedTime.At, w.DescriptionHTML, w.Raw.Has("description")}
+	},
 }
 
 // WorklogInput is time spent. Owner is mandatory in the cloud; zero values of the others are left out.

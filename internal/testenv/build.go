@@ -15,29 +15,41 @@ import (
 
 var builds struct {
 	sync.Mutex
-	done map[string]string // binary by tags
+	done map[built]string // binaries
 }
+
+// built is what is compiled: a package below the root, with tags, as a program of a name.
+type built struct{ folder, name, tags string }
 
 // Build compiles Lectern with the build tags given and returns the binary's path. It builds once
 // per process and tags; Go's own cache does the rest.
 func Build(ctx context.Context, tags string) (string, error) {
+	return buildOnce(ctx, built{".", "lectern", tags})
+}
+
+// BuildFakeSDP compiles the program that serves a fake ServiceDesk Plus, alike.
+func BuildFakeSDP(ctx context.Context) (string, error) {
+	return buildOnce(ctx, built{"./internal/testenv/fakesdp", "fakesdp", ""})
+}
+
+func buildOnce(ctx context.Context, what built) (string, error) {
 	builds.Lock()
 	defer builds.Unlock()
-	if binary, done := builds.done[tags]; done {
+	if binary, done := builds.done[what]; done {
 		return binary, nil
 	}
-	binary, err := buildBinary(ctx, tags)
+	binary, err := buildBinary(ctx, what)
 	if err != nil {
 		return "", err
 	}
 	if builds.done == nil {
-		builds.done = map[string]string{}
+		builds.done = map[built]string{}
 	}
-	builds.done[tags] = binary
+	builds.done[what] = binary
 	return binary, nil
 }
 
-func buildBinary(ctx context.Context, tags string) (string, error) {
+func buildBinary(ctx context.Context, what built) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
@@ -46,7 +58,7 @@ func buildBinary(ctx context.Context, tags string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags=" + tags}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags=" + what.tags}
 	environment := append(os.Environ(), "CGO_ENABLED=0")
 	if RaceDetector {
 		args = append(args, "-race")
@@ -58,28 +70,28 @@ func buildBinary(ctx context.Context, tags string) (string, error) {
 		return "", fmt.Errorf("make a folder to build in: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(part) }()
-	built := filepath.Join(part, "lectern")
-	command := exec.CommandContext(ctx, "go", append(args, "-o", built, ".")...)
+	binary := filepath.Join(part, what.name)
+	command := exec.CommandContext(ctx, "go", append(args, "-o", binary, what.folder)...)
 	command.Dir, command.Env = root, environment
-	stop := printProgressEvery(30*time.Second, "building lectern")
+	stop := printProgressEvery(30*time.Second, "building "+what.name)
 	out, err := command.CombinedOutput()
 	stop()
 	if err != nil {
-		return "", fmt.Errorf("build lectern: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", what.name, err, out)
 	}
-	return keepBinary(built, cache, fmt.Sprintf("%s\n%s\n%v", root, tags, RaceDetector))
+	return keepBinary(binary, cache, fmt.Sprintf("%s\n%s\n%v", root, what.tags, RaceDetector))
 }
 
 // keepBinary moves the binary where others with the same key find it, so that the cache does not grow.
-func keepBinary(built, cache, key string) (string, error) {
+func keepBinary(binary, cache, key string) (string, error) {
 	sum := sha256.Sum256([]byte(key))
 	dir := filepath.Join(cache, hex.EncodeToString(sum[:6]))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) { // a cache of programs
 		return "", fmt.Errorf("make a folder for the binary: %w", err)
 	}
-	binary := filepath.Join(dir, "lectern")
-	if err := os.Rename(built, binary); err != nil {
+	kept := filepath.Join(dir, filepath.Base(binary))
+	if err := os.Rename(binary, kept); err != nil {
 		return "", fmt.Errorf("keep the binary: %w", err)
 	}
-	return binary, nil
+	return kept, nil
 }

@@ -2,12 +2,8 @@ package egress
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/pem"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -17,94 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/lectern-dev/lectern/internal/sdp/egress/egresstest"
 )
-
-// attacker is a server that counts what reaches it.
-type attacker struct {
-	*httptest.Server
-	connections, requests atomic.Int64
-}
-
-func newAttacker(t *testing.T) *attacker {
-	t.Helper()
-	a := &attacker{}
-	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { a.requests.Add(1); w.WriteHeader(http.StatusTeapot) }))
-	a.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			a.connections.Add(1)
-		}
-	}
-	a.Start()
-	t.Cleanup(a.Close)
-	return a
-}
-
-func (a *attacker) port(t *testing.T) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(a.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
-func (a *attacker) heardNothing(t *testing.T) {
-	t.Helper()
-	if n := a.connections.Load(); n != 0 {
-		t.Errorf("the attacker was reached by %d connections", n)
-	}
-}
-
-// newResolver answers each question for an IPv4 address with the next of addresses, and the last one for ever.
-func newResolver(t *testing.T, addresses ...string) *net.Resolver {
-	t.Helper()
-	var asked atomic.Int64
-	var serving sync.WaitGroup
-	t.Cleanup(serving.Wait)
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		client, server := net.Pipe()
-		serving.Go(func() {
-			defer func() { _ = server.Close() }()
-			var size [2]byte
-			for {
-				if _, err := io.ReadFull(server, size[:]); err != nil {
-					return
-				}
-				question := make([]byte, binary.BigEndian.Uint16(size[:]))
-				if _, err := io.ReadFull(server, question); err != nil {
-					return
-				}
-				answer := answerQuestion(question, func() string { return addresses[min(int(asked.Add(1)), len(addresses))-1] })
-				if _, err := server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)); err != nil {
-					return
-				}
-			}
-		})
-		return client, nil
-	}}
-}
-
-func answerQuestion(question []byte, next func() string) []byte {
-	var m dnsmessage.Message
-	if err := m.Unpack(question); err != nil || len(m.Questions) != 1 {
-		panic(fmt.Sprintf("not one question: %v", err))
-	}
-	m.Response, m.Authoritative, m.Additionals = true, true, nil
-	if asked := m.Questions[0]; asked.Type == dnsmessage.TypeA {
-		if addr := netip.MustParseAddr(next()); addr.Is4() {
-			m.Answers = []dnsmessage.Resource{{
-				Header: dnsmessage.ResourceHeader{Name: asked.Name, Type: asked.Type, Class: asked.Class},
-				Body:   &dnsmessage.AResource{A: addr.As4()},
-			}}
-		}
-	}
-	answer, err := m.Pack()
-	if err != nil {
-		panic(err)
-	}
-	return answer
-}
 
 func mustNewClient(t *testing.T, o Options) *http.Client {
 	t.Helper()
@@ -133,11 +43,11 @@ func get(t *testing.T, client *http.Client, target string) (status int, err erro
 
 func TestClient_NameThatResolvesToWhatIsRefused(t *testing.T) {
 	t.Parallel()
-	a := newAttacker(t)
-	name := "http://desk.example.org:" + a.port(t)
+	a := egresstest.Listen(t)
+	name := "http://desk.example.org:" + a.Port
 	for _, address := range []string{"127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "224.0.0.1", "10.96.0.1", "10.244.1.1"} {
 		client := mustNewClient(t, Options{
-			Rules: mustParseRules(t, name), Resolver: newResolver(t, address),
+			Rules: mustParseRules(t, name), Resolver: egresstest.NewResolver(t, address),
 			APIServer: []netip.Addr{netip.MustParseAddr("10.96.0.1")}, ClusterCIDRs: []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16")},
 		})
 		_, err := get(t, client, name)
@@ -146,15 +56,15 @@ func TestClient_NameThatResolvesToWhatIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	a.heardNothing(t)
+	a.HeardNothing(t)
 }
 
 // TestClient_NameThatResolvesDifferentlyTheSecondTime: the first answer may be connected to, the second is the attacker's.
 func TestClient_NameThatResolvesDifferentlyTheSecondTime(t *testing.T) {
 	t.Parallel()
-	a := newAttacker(t)
-	name := "http://desk.example.org:" + a.port(t)
-	client := mustNewClient(t, Options{Rules: mustParseRules(t, name), Resolver: newResolver(t, "192.0.2.1", "127.0.0.1")})
+	a := egresstest.Listen(t)
+	name := "http://desk.example.org:" + a.Port
+	client := mustNewClient(t, Options{Rules: mustParseRules(t, name), Resolver: egresstest.NewResolver(t, "192.0.2.1", "127.0.0.1")})
 	g, is := client.Transport.(*guard)
 	if !is {
 		t.Fatal("no guard")
@@ -173,14 +83,14 @@ func TestClient_NameThatResolvesDifferentlyTheSecondTime(t *testing.T) {
 	if len(admitted) != 1 || admitted[0] != "192.0.2.1" {
 		t.Errorf("admitted: %v", admitted)
 	}
-	a.heardNothing(t)
+	a.HeardNothing(t)
 }
 
 func TestClient_HostThatIsNotListed(t *testing.T) {
 	t.Parallel()
-	a := newAttacker(t)
-	client := mustNewClient(t, Options{Rules: mustParseRules(t, "desk.example.org", "127.0.0.1:1"), Resolver: newResolver(t, "127.0.0.1")})
-	for _, target := range []string{a.URL, "http://localhost:" + a.port(t), "http://[::ffff:127.0.0.1]:" + a.port(t), "https://desk.example.org:" + a.port(t), "http://x@127.0.0.1:" + a.port(t)} {
+	a := egresstest.Listen(t)
+	client := mustNewClient(t, Options{Rules: mustParseRules(t, "desk.example.org", "127.0.0.1:1"), Resolver: egresstest.NewResolver(t, "127.0.0.1")})
+	for _, target := range []string{a.URL, "http://localhost:" + a.Port, "http://[::ffff:127.0.0.1]:" + a.Port, "https://desk.example.org:" + a.Port, "http://x@127.0.0.1:" + a.Port} {
 		var refused *NotAllowedError
 		if _, err := get(t, client, target); !errors.As(err, &refused) {
 			t.Errorf("%s: %v", target, err)
@@ -195,13 +105,13 @@ func TestClient_HostThatIsNotListed(t *testing.T) {
 		answer.Body.Close()
 		t.Error("a request with another Host went out")
 	}
-	a.heardNothing(t)
+	a.HeardNothing(t)
 }
 
 // TestClient_FollowsNoRedirect: not to the attacker, and not to an allowed host either.
 func TestClient_FollowsNoRedirect(t *testing.T) {
 	t.Parallel()
-	a := newAttacker(t)
+	a := egresstest.Listen(t)
 	var served atomic.Int64
 	redirecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		served.Add(1)
@@ -217,25 +127,25 @@ func TestClient_FollowsNoRedirect(t *testing.T) {
 	if served.Load() != 2 {
 		t.Errorf("%d requests were made", served.Load())
 	}
-	a.heardNothing(t)
+	a.HeardNothing(t)
 }
 
 func TestClient_IgnoresProxyVariables(t *testing.T) {
-	a := newAttacker(t)
+	a := egresstest.Listen(t)
 	for _, variable := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"} {
 		t.Setenv(variable, a.URL)
 	}
 	served := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(served.Close)
-	name := "http://desk.example.org:" + a.port(t)
-	client := mustNewClient(t, Options{Rules: mustParseRules(t, served.URL, name), Resolver: newResolver(t, "127.0.0.1")})
+	name := "http://desk.example.org:" + a.Port
+	client := mustNewClient(t, Options{Rules: mustParseRules(t, served.URL, name), Resolver: egresstest.NewResolver(t, "127.0.0.1")})
 	if status, err := get(t, client, served.URL); err != nil || status != http.StatusOK {
 		t.Errorf("%d %v", status, err)
 	}
 	if _, err := get(t, client, name); err == nil {
 		t.Error("a name that is loopback was reached")
 	}
-	a.heardNothing(t)
+	a.HeardNothing(t)
 }
 
 // TestClient_Proxy: the proxy is asked for every host, resolves it, and gets nothing for a host that is not listed.

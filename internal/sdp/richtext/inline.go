@@ -84,7 +84,7 @@ func (w *walker) plainText(node *html.Node, c context) string {
 	visit = func(n *html.Node, c context) {
 		switch n.Type {
 		case html.TextNode:
-			if !c.isTiny && !c.color.isNear(c.background) {
+			if c.isSeen() {
 				b.WriteString(Clean(n.Data))
 			}
 		case html.ElementNode:

@@ -1,6 +1,7 @@
 package richtext
 
 import (
+	"html"
 	"strings"
 	"testing"
 	"unicode"
@@ -152,6 +153,17 @@ func TestToMarkdown_Bounds(t *testing.T) {
 	if _, err := ToMarkdown(strings.Repeat("<div>", 600) + "x"); err == nil {
 		t.Error("what is nested too deeply is read")
 	}
+	if _, err := ToMarkdown("<style>" + strings.Repeat(".x{top:0}", 1000) + "</style>" + strings.Repeat("<p>x", 30_000)); err == nil {
+		t.Error("thirty million questions are asked")
+	}
+	for _, hostile := range []string{
+		"<style>" + strings.Repeat("{", MaxInput/2), "<style>" + strings.Repeat("a{", MaxInput/4), "<style>" + strings.Repeat("(", MaxInput/2) + "{",
+		"<style>" + strings.Repeat("@media a{", MaxInput/20) + "b{display:none", "<p style='" + strings.Repeat("(", MaxInput/2) + "'>x",
+		"<style>:root{--a:" + strings.Repeat("var(--a)", 100_000) + "}</style>" + strings.Repeat("<p style='color:var(--a)'>x", 100),
+		"<p style='--a:" + strings.Repeat("var(--a)", 90) + ";--b:" + strings.Repeat("var(--a)", 90) + ";color:" + strings.Repeat("var(--b)", 90) + "'>x",
+	} {
+		mustRead(t, hostile)
+	}
 	long := mustRead(t, strings.Repeat("é ", MaxInput))
 	if len(long) > MaxInput || !utf8.ValidString(long) {
 		t.Errorf("%d bytes are read", len(long))
@@ -216,24 +228,31 @@ func checkLine(t *testing.T, line string) {
 	}
 }
 
-// FuzzToMarkdown: nothing panics, what is hidden before the text stays hidden, and the Markdown has no image, no HTML and nothing
-// that cannot be seen.
+// FuzzToMarkdown: nothing panics, what is hidden stays hidden whatever style or sheet follows, and the Markdown has no image, no HTML
+// and nothing that cannot be seen.
 func FuzzToMarkdown(f *testing.F) {
-	for _, text := range hostile {
-		f.Add(text)
+	for _, corpus := range []map[string]string{hostile, attacks, sheetsThatHide} {
+		for _, text := range corpus {
+			f.Add(text, "", "")
+		}
+	}
+	for _, style := range stylesThatHide {
+		f.Add("x", style, ".x{"+style+"}")
 	}
 	for _, text := range []string{"![a](b)", "<a href='https://x.example/`'>`</a>", "<code>`</code>`", "<pre>```\n<b>", "a\\", "<li>- ", "<table><td>a<td>`b", "<ol start=-1><li>x"} {
-		f.Add(text)
+		f.Add(text, "display:block !important", "@media print{.k{display:block}}")
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(t *testing.T, text, style, sheet string) {
 		const canary = "cAnAry7"
-		got, err := ToMarkdown(`<div style="display:none">` + canary + `</div>` + text)
+		hidden := `<div style="display:none;` + html.EscapeString(style) + `">` + canary + `</div><p class=k>` + canary + `</p><style>.k{display:none}` + sheet + `</style>`
+		got, err := ToMarkdown(hidden + text)
 		if err != nil {
 			return
 		}
-		if strings.Contains(got, canary) && !strings.Contains(text, "cAn") {
+		if strings.Contains(got, canary) && !strings.Contains(text+sheet, "cAn") {
 			t.Errorf("what is hidden is read: %q", got)
 		}
 		checkRead(t, got)
+		checkFrame(t, got)
 	})
 }

@@ -15,6 +15,9 @@ const MaxInput = 1 << 20
 // ErrTooDeep says that HTML is nested deeper than 512 elements. Nothing is read of it, since nobody could say what is seen.
 var ErrTooDeep = errors.New("the text is nested too deeply to be read")
 
+// ErrTooStyled says that there are too many rules of style for too many elements, for the same reason.
+var ErrTooStyled = errors.New("the text has too many styles to be read")
+
 // ToMarkdown returns what a person sees of HTML, as Markdown. Plain text is HTML, too.
 func ToMarkdown(text string) (string, error) {
 	text = unwrapCDATA(strings.ToValidUTF8(text, "\uFFFD"))
@@ -25,8 +28,12 @@ func ToMarkdown(text string) (string, error) {
 	if err != nil {
 		return "", ErrTooDeep
 	}
-	w := &walker{sheet: collectStyles(root)}
-	w.walk(root, context{background: white, color: color{}})
+	w := &walker{}
+	elements := 0
+	if w.sheet, elements = collectStyles(root); elements*len(w.sheet.rules) > maxQuestions {
+		return "", ErrTooStyled
+	}
+	w.walk(root, context{background: white, color: black, variables: w.sheet.variables})
 	return w.out.finish(), nil
 }
 
@@ -50,24 +57,32 @@ var invisibleElements = map[atom.Atom]bool{
 // context is what an element inherits, and an element in it may change: what decides whether text is seen, and where it is.
 type context struct {
 	color, background color
+	variables         declarations
 	isTiny            bool
 	inLink            bool
 	inHeading         bool
 }
 
+// isSeen reports whether text is seen.
+func (c context) isSeen() bool { return !c.isTiny && c.color.isSeenOn(c.background) }
+
 type walker struct {
-	sheet stylesheet
+	sheet *stylesheet
 	out   writer
 }
 
-func collectStyles(root *html.Node) stylesheet {
-	var sheet stylesheet
+// collectStyles returns what style elements say, and counts the elements that they say it of.
+func collectStyles(root *html.Node) (sheet *stylesheet, elements int) {
+	sheet = &stylesheet{}
 	for node := range root.Descendants() {
-		if node.DataAtom == atom.Style && node.FirstChild != nil && len(sheet) < 1000 {
-			sheet = append(sheet, parseStylesheet(node.FirstChild.Data)...)
+		if node.Type == html.ElementNode {
+			elements++
+		}
+		if node.DataAtom == atom.Style && node.FirstChild != nil {
+			sheet.add(node.FirstChild.Data, attributeOf(node, "media"))
 		}
 	}
-	return sheet
+	return sheet, elements
 }
 
 func findAttribute(node *html.Node, name string) (string, bool) {
@@ -81,28 +96,41 @@ func findAttribute(node *html.Node, name string) (string, bool) {
 
 // isHidden reports whether a person sees nothing of an element, and returns what its children inherit.
 func (w *walker) isHidden(node *html.Node, c context) (context, bool) {
-	style, _ := findAttribute(node, "style")
-	d := parseDeclarations(style)
+	own := parseDeclarations(attributeOf(node, "style"))
 	_, isHidden := findAttribute(node, "hidden")
 	_, isOpen := findAttribute(node, "open")
 	aria, _ := findAttribute(node, "aria-hidden")
-	if isHidden || strings.EqualFold(strings.TrimSpace(aria), "true") || node.DataAtom == atom.Dialog && !isOpen || d.hides() || w.sheet.hides(node) {
+	if isHidden || strings.EqualFold(strings.TrimSpace(aria), "true") || node.DataAtom == atom.Dialog && !isOpen {
 		return c, true
 	}
-	for _, value := range []string{attributeOf(node, "bgcolor"), d["background"], d["background-color"]} {
-		if found, ok := parseColor(value); ok {
-			c.background = found
+	c = c.paint([]string{attributeOf(node, "bgcolor")}, []string{attributeOf(node, "color"), attributeOf(node, "text")})
+	for _, d := range []declarations{w.sheet.find(node), own} {
+		c.variables = variablesOf(c.variables, d)
+		d.resolve(c.variables)
+		if d.hides() {
+			return c, true
+		}
+		c = c.paint(slices.Concat(d["background"], d["background-color"]), slices.Concat(d["color"], d["-webkit-text-fill-color"]))
+		if isTiny, says := d.isTiny(); says {
+			c.isTiny = isTiny
 		}
 	}
-	for _, value := range []string{attributeOf(node, "color"), d["color"]} {
+	return c, false
+}
+
+// paint returns the context with the last colors that can be read.
+func (c context) paint(backgrounds, colors []string) context {
+	for _, value := range backgrounds {
+		if found, ok := parseColor(value); ok {
+			c.background = found.over(c.background)
+		}
+	}
+	for _, value := range colors {
 		if found, ok := parseColor(value); ok {
 			c.color = found
 		}
 	}
-	if isTiny, says := d.isTiny(); says {
-		c.isTiny = isTiny
-	}
-	return c, false
+	return c
 }
 
 func attributeOf(node *html.Node, name string) string {
@@ -110,33 +138,11 @@ func attributeOf(node *html.Node, name string) string {
 	return value
 }
 
-func (s stylesheet) hides(node *html.Node) bool {
-	return slices.ContainsFunc(s, func(one selector) bool { return one.matches(node) })
-}
-
-func (s selector) matches(node *html.Node) bool {
-	if s.tag != "" && s.tag != node.Data || s.id != "" && s.id != attributeOf(node, "id") {
-		return false
-	}
-	classes := strings.Fields(attributeOf(node, "class"))
-	for _, class := range s.classes {
-		if !slices.Contains(classes, class) {
-			return false
-		}
-	}
-	for _, name := range s.attributes {
-		if _, has := findAttribute(node, name); !has {
-			return false
-		}
-	}
-	return true
-}
-
 // walk writes a node and what is below it. html.Parse bounds the depth.
 func (w *walker) walk(node *html.Node, c context) {
 	switch node.Type {
 	case html.TextNode:
-		if !c.isTiny && !c.color.isNear(c.background) {
+		if c.isSeen() {
 			w.out.text(node.Data)
 		}
 		return

@@ -182,7 +182,7 @@ func TestShapes(t *testing.T) {
 		keys    map[string][]string // keys of a root that are there, or not ("-key")
 	}{
 		"cloud": {keys: map[string][]string{
-			"project":      {"project_code", "project_type", "requested_by", "projected_end", "-code", "-type"},
+			"project":      {"project_code", "project_type", "requester", "projected_end", "-code", "-type", "-requested_by"},
 			"request_note": {"created_by", "created_time", "-added_by"},
 			"attachment":   {"name", "size", "content_type", "-file_name"},
 			"worklog":      {"owner", "time_spent", "worklog_type", "tech_charge", "other_charge", "total_charge", "include_nonoperational_hours", "-technician", "-type"},

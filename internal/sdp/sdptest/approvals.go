@@ -93,18 +93,14 @@ func (c *call) sendApprovals(tables []string) (*answer, error) {
 		return nil, err
 	}
 	level := key("approval_levels", parents[1].id)
-	var found []*row
-	for id := range strings.SplitSeq(c.parameter("ids"), ",") {
+	return c.inBulk(func(id string) error {
 		r := c.server.table("approvals").byID[id]
 		if r == nil || r.parent != level {
-			return nil, refuseUnknown("ids")
+			return refuseUnknown("ids")
 		}
-		found = append(found, r)
-	}
-	for _, r := range found {
 		r.fields["sent_on"] = c.now
-	}
-	return succeedWithText("Notification sent"), nil
+		return nil
+	})
 }
 
 // decideApproval works after the notification was sent.

@@ -39,14 +39,17 @@ func addAssociationRoutes(d *dialect) {
 	}
 }
 
-// associated reads which record is meant; the root repeats the path.
+// associated reads which record is meant; the root repeats the path, which is documented of problems.
 func (c *call) associated(a association) (request *row, target reference, err error) {
 	if request, err = c.requestOfPath(); err != nil {
 		return nil, target, err
 	}
 	root := a.path + "_association"
-	if a.path == "problem" || a.path == "project" {
+	switch {
+	case a.path == "problem" || a.path == "project":
 		root = "request_" + root
+	case c.server.options.Guesses.BareAssociations:
+		root = a.path
 	}
 	input, err := c.root(root)
 	if err != nil {

@@ -40,7 +40,10 @@ func (d *dialect) fieldName(table, name string) string {
 	case "projects.type":
 		return d.pick(d.projectName("project_type", "type"), "project_type", "type")
 	case "projects.requester":
-		return d.pick(d.projectName("requested_by", "requester"), "requested_by", "requester")
+		if d.guesses.RequestedBy {
+			return d.pick("requested_by", "requested_by", "requester")
+		}
+		return d.pick("requester", "requested_by", "requester")
 	case "projects.projected_end":
 		return d.pick("projected_end", "projected_on", "projected_end_time")
 	case "notes.created_by", "problem_notes.created_by":
@@ -138,6 +141,18 @@ func (d *dialect) unsettledAction(name string) []string {
 		return []string{"_" + name}
 	}
 	return []string{name, "_" + name}
+}
+
+// names returns the methods.
+func (m Methods) names() []string {
+	switch m {
+	case PutAlone:
+		return []string{"PUT"}
+	case DeleteAlone:
+		return []string{"DELETE"}
+	case PutOrDelete:
+	}
+	return []string{"PUT", "DELETE"}
 }
 
 // uploads returns the last segments of an upload.

@@ -25,11 +25,14 @@
 //   - tokens: an expired one answers 401 with 4022, a missing scope 401 with 4002; people need users.READ
 //   - paths: a wrong portal is a login page; /technicians and /groups exist in the cloud; pickup, restore and
 //     upload are taken with and without underscore; there is no history; delete_type is an unknown parameter
-//   - roots: the cloud lists notes as notes, comments by what they are on; projects have their old names
+//   - roots: the cloud lists notes as notes, comments by what they are on; projects have project_code,
+//     project_type and requester
 //   - lists: more than 100 rows are refused; start_index 0 is 1; sort_fields work; names are compared in any
 //     case; an unknown name in fields_required is refused; unencoded brackets are the container's 400
 //   - writes: null clears; On Hold wants onhold_scheduler.comments; a change outside its workflow is 4014; no
 //     input is 4012; a read-only field is 4009; an edit of a closed request is 4002; a create answers 201
+//   - actions: an article goes to the trash by PUT and by DELETE; the input of a DELETE is read in query and form; changes are
+//     associated in an envelope of their path with _association; a bulk operation answers an array of statuses
 //   - values: time_spent has hours and minutes beside its value; sizes of attachments are strings in the cloud
 //
 // Without a switch, because nothing but the fake says so yet:
@@ -47,7 +50,11 @@
 //   - keys of conversations besides id and content_url, of summaries, histories and absences
 //   - stages of changes have two statuses each, "In <stage>" and "<stage> completed"
 //   - fifteen unknown API keys in a minute answer 429 with 4015, where Limits says so
+//   - of a bulk operation, that HTTP says failure when every id failed; only the notification of approvers is one
+//
+// There is no CMDB: the contract does not ask for it, and no source of its paths was ever run.
 //
 // The package has no state of its own, does nothing when a program starts, and needs the standard library
-// without testing, so that a program may serve it.
+// without testing, so that a program may serve it: internal/testenv/fakesdp. A test in another process uses
+// Server.ControlHandler.
 package sdptest

@@ -36,6 +36,7 @@ type message struct {
 	text   string
 	field  string
 	fields []string
+	id     string // of the record, in bulk operations
 }
 
 func (m message) body() Record {
@@ -56,6 +57,9 @@ func (m message) body() Record {
 	if m.fields != nil {
 		body["fields"] = m.fields
 	}
+	if m.id != "" {
+		body["id"] = m.id
+	}
 	return body
 }
 
@@ -74,17 +78,23 @@ func (f *failure) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// body returns response_status of a failure; a warning is one that the caller may mend.
-func (f *failure) body() Record {
-	code, status := codeFailed, "failed"
-	messages := make([]any, len(f.messages))
-	for i, m := range f.messages {
-		messages[i] = m.body()
-		if m.code == codeWarning {
+// body is the answer to a call that was refused.
+func (f *failure) body() Record { return Record{"response_status": statusOf(f.messages)} }
+
+// statusOf returns the status over messages: the worst of them counts; a warning is what the caller may mend.
+func statusOf(messages []message) Record {
+	code, status := codeSuccess, "success"
+	bodies := make([]any, len(messages))
+	for i, m := range messages {
+		bodies[i] = m.body()
+		switch {
+		case m.code == codeWarning:
 			code, status = codeWarning, "warning"
+		case m.code != codeSuccess && code == codeSuccess:
+			code, status = codeFailed, "failed"
 		}
 	}
-	return Record{"response_status": Record{"status_code": code, "status": status, "messages": messages}}
+	return Record{"status_code": code, "status": status, "messages": bodies}
 }
 
 // httpStatus is what the contract of the fake says (6).

@@ -79,13 +79,21 @@ func (in *request) parameter(name string) string {
 // front of the API refuses (2.2).
 func (in *request) hasRawBrackets() bool { return strings.ContainsAny(in.URL.RawQuery, `[]{}"`) }
 
-// inputData decodes the one parameter that carries all JSON, from the query or the body of any verb.
-// It returns nil when there is none.
-func (in *request) inputData() (Record, error) {
-	if !in.form.Has("input_data") && !in.query.Has("input_data") {
+// inputData decodes the one parameter that carries all JSON, from the query or the body of any verb, of a DELETE from where it is
+// read. It returns nil when there is none.
+func (in *request) inputData(ofDelete Place) (Record, error) {
+	text, given := in.parameter("input_data"), in.form.Has("input_data") || in.query.Has("input_data")
+	switch {
+	case in.Method != http.MethodDelete:
+	case ofDelete == QueryAlone:
+		text, given = in.query.Get("input_data"), in.query.Has("input_data")
+	case ofDelete == FormAlone:
+		text, given = in.form.Get("input_data"), in.form.Has("input_data")
+	}
+	if !given {
 		return nil, nil //nolint:nilnil // no input is an input
 	}
-	decoder := json.NewDecoder(strings.NewReader(in.parameter("input_data")))
+	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	var decoded any
 	err := decoder.Decode(&decoded)

@@ -106,7 +106,7 @@ func (j *journal) begin(in *request, isAccounts bool, at time.Time) *Call {
 		for name := range maps.Keys(in.form) {
 			c.Parameters[name] = j.redactParameter(name, in.form.Get(name))
 		}
-	} else if input, err := in.inputData(); err == nil && input != nil {
+	} else if input, err := in.inputData(QueryOrForm); err == nil && input != nil {
 		c.Input, _ = j.redactValue(input).(Record)
 	}
 	if len(j.calls) >= j.size {

@@ -32,6 +32,8 @@ type Options struct {
 	ClientID, ClientSecret, RedirectURI, APIKey string
 	// Scopes are those of the tokens that methods of Server issue; DefaultScopes when nil.
 	Scopes []string
+	// TLSNames are the names and addresses that the fake has a certificate for; it serves plain HTTP when nil. See CABundle.
+	TLSNames []string
 	// JournalSize bounds how many calls are remembered; 100,000 when zero.
 	JournalSize int
 
@@ -72,6 +74,8 @@ type Site struct {
 	AssignNeedsCategory bool
 	// What has to be there before a request is closed.
 	CloseNeedsResolution, CloseNeedsAcknowledgement, CloseNeedsClosedTasks, CloseNeedsWorklog bool
+	// CancelNeedsComments refuses to cancel a request without status_change_comments.
+	CancelNeedsComments bool
 	// NoClosureCodes is a site that defines none, so that naming one is an error.
 	NoClosureCodes bool
 	// Absent lists what this build does not have, as "GET /groups" or "POST /requests/*/worklogs".
@@ -115,9 +119,14 @@ type Guesses struct {
 	Spelling          Spelling  // of pickup, restore and upload in the cloud
 	NoteListKey       string    // notes, or request_notes
 	PlainCommentLists bool      // comments instead of project_comments, milestone_comments, task_comments
-	NewProjectNames   bool      // code, type, requester in the cloud
-	DeleteTypeTaken   bool      // DELETE …?delete_type=permanent purges in the cloud
-	History           bool      // /requests/{id}/history and /_history exist
+	NewProjectNames   bool      // code and type in the cloud
+	RequestedBy       bool      // instead of requester in the cloud's projects
+	SolutionTrash     Methods   // of /solutions/{id}/_move_to_trash
+	DeleteInput       Place     // where a DELETE's input_data is read
+	// BareAssociations has the envelope of an associated change be called as its path, without _association.
+	BareAssociations bool
+	DeleteTypeTaken  bool // DELETE …?delete_type=permanent purges in the cloud
+	History          bool // /requests/{id}/history and /_history exist
 
 	RowCountCapped      bool // above 100; otherwise 4014
 	StartIndexZero      StartIndexZero
@@ -132,6 +141,7 @@ type Guesses struct {
 	MissingInputCode int   // 4012, or 4000
 	ReadOnlyCode     int   // 4009, or 4014
 	ClosedCode       int   // 4002, or 4009
+	BulkObject       bool  // one status with a message for each id; otherwise an array of statuses
 	StageJumpCode    int   // 4014: a change outside its workflow
 	RateLimitStatus  int   // 429, or 400
 	CreatedStatus    int   // 201, or 200
@@ -179,6 +189,26 @@ const (
 	BothSpellings Spelling = iota
 	PlainSpelling
 	UnderscoreSpelling
+)
+
+// Methods are the HTTP methods that an action is called by.
+type Methods int
+
+// The ways.
+const (
+	PutOrDelete Methods = iota
+	PutAlone
+	DeleteAlone
+)
+
+// Place is where an input is read.
+type Place int
+
+// The ways.
+const (
+	QueryOrForm Place = iota
+	QueryAlone
+	FormAlone
 )
 
 // StartIndexZero is what list_info.start_index 0 means.

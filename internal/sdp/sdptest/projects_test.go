@@ -94,6 +94,10 @@ func TestProjects(t *testing.T) {
 		"7.12 new names of projects in the cloud": {options: Options{Guesses: Guesses{NewProjectNames: true}}, assert: func(x *caller) {
 			x.get(x.project(), "").want(200, 2000).wantAt("project.type.name", "Infrastructure").wantAt("project.code", "MOVE-25").wantAt("project.project_type", nil)
 		}},
+		"7.12 requested_by in the cloud": {options: Options{Guesses: Guesses{RequestedBy: true}}, assert: func(x *caller) {
+			x.put(x.project(), `{"project":{"requested_by":{"email_id":"ana@example.org"}}}`).want(200, 2000).wantAt("project.requested_by.name", "Ana Lopez")
+			x.put(x.project(), `{"project":{"requester":{"email_id":"ana@example.org"}}}`).want(400, 4001, "requester")
+		}},
 		"3.2 attachments": {assert: func(x *caller) {
 			x.upload("PUT", x.project()+"/upload", "input_file", "a", "text/plain", "a").want(200, 2000)
 			x.get(x.project()+"/attachments", "").want(200, 2000).wantAt("list_info.row_count", 1.0)

@@ -8,7 +8,7 @@ import (
 
 // Add makes a record of a table ("requests", "users", "priorities", "solutions" …) as somebody else than
 // the API would, and returns its id. Fields have the names of the cloud; references are given by id,
-// name, title or e-mail address, moments as time.Time. A mistake in them panics.
+// name, title or e-mail address, moments as time.Time or RFC 3339. A mistake in them panics.
 func (s *Server) Add(table string, fields Record) (id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,8 +184,13 @@ func (s *Server) stored(f *field, value any, r *row) any {
 			return refs
 		}
 	case kindTime, kindDate:
-		if at, is := value.(time.Time); value != nil && !is {
-			panic(fmt.Sprintf("sdptest: %s takes a time.Time, not %v", f.name, at))
+		if text, is := value.(string); is {
+			if at, err := time.Parse(time.RFC3339, text); err == nil {
+				return at
+			}
+		}
+		if _, is := value.(time.Time); value != nil && !is {
+			panic(fmt.Sprintf("sdptest: %s takes a time.Time, not %v", f.name, value))
 		}
 	case kindObject:
 		if parts, is := value.(Record); is {

@@ -137,7 +137,7 @@ func checkRequest(c *call, before, after *row, input Record) error {
 		return err
 	}
 	if before != nil && c.server.statusName(before) != c.server.statusName(after) {
-		return c.checkStatusChange(before, after, input)
+		return c.checkStatusChange(after, input)
 	}
 	return nil
 }
@@ -218,12 +218,16 @@ func (c *call) checkTechnician(r *row, input Record) error {
 	return nil
 }
 
-// checkStatusChange holds the rules of holding and closing.
-func (c *call) checkStatusChange(_, after *row, _ Record) error {
+// checkStatusChange holds the rules of holding, cancelling and closing.
+func (c *call) checkStatusChange(after *row, input Record) error {
 	switch c.server.statusName(after) {
 	case "Onhold":
 		if !c.server.options.Guesses.HoldWithoutComments && after.fields.text("onhold_scheduler.comments") == "" {
 			return refuseMissing("onhold_scheduler.comments")
+		}
+	case "Cancelled":
+		if c.server.options.Site.CancelNeedsComments && input["status_change_comments"] == nil {
+			return refuseMissing("status_change_comments")
 		}
 	case "Closed":
 		return c.checkClosing(after)

@@ -167,7 +167,7 @@ func (c *call) carryOut() (*answer, error) {
 		return nil, err
 	}
 	c.ids = ids
-	if c.input, err = c.inputData(); err != nil {
+	if c.input, err = c.inputData(s.options.Guesses.DeleteInput); err != nil {
 		return nil, err
 	}
 	return handle(c)

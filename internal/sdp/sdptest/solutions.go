@@ -72,7 +72,7 @@ func addSolutionRoutes(d *dialect) {
 			d.routes.add("PUT "+one+"/"+action, func(c *call) (*answer, error) { return c.changeSolution(func(*row) {}) })
 		}
 	}
-	for _, method := range []string{"PUT", "DELETE"} {
+	for _, method := range d.guesses.SolutionTrash.names() {
 		d.routes.add(method+" "+one+"/_move_to_trash", func(c *call) (*answer, error) {
 			return c.changeSolution(func(r *row) { r.trashed, r.fields["is_trashed"] = true, true })
 		})

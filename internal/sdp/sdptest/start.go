@@ -2,6 +2,9 @@ package sdptest
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -15,8 +18,11 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// urls are the addresses of a started fake.
-type urls struct{ api, accounts string }
+// urls are the addresses of a started fake, and the certificate it serves TLS with.
+type urls struct {
+	api, accounts string
+	bundle        []byte
+}
 
 // URL returns the base URL of ServiceDesk Plus: scheme, host and port. It is empty before Start or Listen.
 func (s *Server) URL() string { return s.urls.api }
@@ -48,6 +54,15 @@ func (s *Server) Listen(api, accounts string) (stop func(), err error) {
 		s.running.Lock() // a call holds it for reading
 		defer s.running.Unlock()
 	}
+	names := s.Options().TLSNames
+	var certificates []tls.Certificate
+	if names != nil {
+		certificate, bundle, err := newCertificate(names)
+		if err != nil {
+			return nil, err
+		}
+		s.urls.bundle, certificates = bundle, []tls.Certificate{certificate}
+	}
 	for _, one := range []struct {
 		address string
 		handler http.Handler
@@ -58,10 +73,16 @@ func (s *Server) Listen(api, accounts string) (stop func(), err error) {
 			stop()
 			return nil, err
 		}
-		*one.url = "http://" + listener.Addr().String()
-		server := &http.Server{Handler: one.handler, ReadHeaderTimeout: time.Minute}
+		server := &http.Server{Handler: one.handler, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 		started = append(started, server)
-		go func() { _ = server.Serve(listener) }() // until stop
+		*one.url = "http://" + listener.Addr().String()
+		serve := server.Serve
+		if certificates != nil {
+			*one.url = "https://" + listener.Addr().String()
+			server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificates}
+			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+		}
+		go func() { _ = serve(listener) }() // until stop
 	}
 	return stop, nil
 }

@@ -1,0 +1,110 @@
+package sdp
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// WriteOutcome is what a lookup says of a write of unknown outcome (KindIndeterminate).
+type WriteOutcome string
+
+// The outcomes.
+const (
+	WriteDone          WriteOutcome = "done"
+	WriteNotDone       WriteOutcome = "not_done"
+	WriteIndeterminate WriteOutcome = "indeterminate"
+)
+
+// WriteLookup is the outcome of a write, and the id of the record that was made or changed when it was done.
+type WriteLookup struct {
+	Outcome WriteOutcome
+	ID      string
+}
+
+const (
+	// LateWrite is how long SDP may take to carry out what it was sent: a lookup that finds nothing says "not done" afterwards
+	// alone.
+	LateWrite = time.Minute
+	// clockDifference bounds by how much SDP's clock may be behind ours.
+	clockDifference = time.Hour
+	// minMark is how long a mark is at least, in bytes: shorter ones are in texts that bear none.
+	minMark = 6
+	// maxLookedUp bounds the rows that a lookup reads, and maxFetched the records that it gets one by one for their text.
+	maxLookedUp, maxFetched = 300, 5
+)
+
+// madeRecord is what a lookup goes by: when a record was made, and the text that may bear a mark, if that was sent.
+type madeRecord struct {
+	id      string
+	made    time.Time
+	text    string
+	hasText bool
+}
+
+// FindCreated looks up a Create whose outcome is unknown: whether SDP has made a record whose text bears a mark, which the
+// caller had put into what was sent, and which is in no other text. It reads, and never writes. The outcome is indeterminate
+// when nothing is found before LateWrite is over, or when there is more to read than a lookup does; with an error, when a read
+// failed.
+func (e Editor[T]) FindCreated(ctx context.Context, attempt *Attempt, mark string) (WriteLookup, error) {
+	unknown := WriteLookup{Outcome: WriteIndeterminate}
+	switch {
+	case e.record.made == nil:
+		return unknown, invalidInput("look up "+e.record.name, "no text of it bears a mark")
+	case len(mark) < minMark:
+		return unknown, invalidInput("look up "+e.record.name, "a mark has at least 6 characters")
+	}
+	begun, since := time.Now(), attempt.SentAt.Add(-clockDifference)
+	o := ListOptions{Rows: MaxRows, Fields: e.record.madeFields}
+	if e.record.madeField != "" {
+		o.Where, o.Sort, o.Descending = Where(e.record.madeField, GreaterOrEqual, since), e.record.madeField, true
+	}
+	rows, complete, err := Collect(ctx, e.List, o, maxLookedUp)
+	if err != nil {
+		return unknown, err
+	}
+	var textless []madeRecord
+	for _, row := range rows {
+		found := e.record.made(row)
+		switch {
+		case strings.Contains(found.text, mark):
+			return WriteLookup{WriteDone, found.id}, nil
+		case !found.hasText && (found.made.IsZero() || !found.made.Before(since)):
+			textless = append(textless, found)
+		}
+	}
+	slices.SortStableFunc(textless, func(a, b madeRecord) int { return b.made.Compare(a.made) })
+	for _, row := range textless[:min(len(textless), maxFetched)] {
+		record, err := e.Get(ctx, row.id)
+		if err != nil {
+			return unknown, err
+		}
+		if strings.Contains(e.record.made(record).text, mark) {
+			return WriteLookup{WriteDone, row.id}, nil
+		}
+	}
+	return decideNotFound(complete && len(textless) <= maxFetched, begun.Sub(attempt.EndedAt)), nil
+}
+
+// FindUpdated looks up a change of a record whose outcome is unknown: whether the record is as it was to be, by a function of the
+// caller's.
+func (r Reader[T]) FindUpdated(ctx context.Context, attempt *Attempt, id string, isAsWanted func(T) bool) (WriteLookup, error) {
+	begun := time.Now()
+	record, err := r.Get(ctx, id)
+	switch {
+	case err != nil:
+		return WriteLookup{Outcome: WriteIndeterminate}, err
+	case isAsWanted(record):
+		return WriteLookup{WriteDone, id}, nil
+	}
+	return decideNotFound(true, begun.Sub(attempt.EndedAt)), nil
+}
+
+// decideNotFound decides what it means that a lookup found nothing, some time after the write ended.
+func decideNotFound(readAll bool, after time.Duration) WriteLookup {
+	if readAll && after >= LateWrite {
+		return WriteLookup{Outcome: WriteNotDone}
+	}
+	return WriteLookup{Outcome: WriteIndeterminate}
+}
