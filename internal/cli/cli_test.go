@@ -87,7 +87,7 @@ func TestValidateCommand(t *testing.T) {
 			"DIR/a/b.yaml:1:1: this is not YAML: a quote is opened and never closed\n", "not valid: 1 problem in 2 files",
 		},
 		"no prompt at all": {
-			map[string]string{"a.yaml": "kind: ConfigMap\n"}, "", []string{"DIR", "DIR/a.yaml"}, "", "no Prompt was found in DIR, DIR/a.yaml",
+			map[string]string{"a.yaml": "kind: ConfigMap\n"}, "", []string{"DIR", "DIR/a.yaml"}, "", "no Prompt and no SDPConnection was found in DIR, DIR/a.yaml",
 		},
 		"nothing to read": {nil, "", nil, "", "name a folder or a file to check; - is standard input"},
 		"too large for kubectl apply": {

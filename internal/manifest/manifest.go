@@ -1,13 +1,12 @@
 package manifest
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-	kjson "sigs.k8s.io/json"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/promptobject"
@@ -16,19 +15,18 @@ import (
 
 // Manifest is a Prompt as it stands in a file.
 type Manifest struct {
-	// Place is where its first field stands.
-	Place
+	Source
 	// Prompt is what was read, with its namespace filled in. It is complete only when no Problem that
 	// is no Warning was reported for the manifest.
 	Prompt *v1alpha1.Prompt
-
-	Document *Document
-	Node     *yaml.Node
-	Object   map[string]any
 }
 
-// Key returns the id of the manifest's prompt.
-func (m *Manifest) Key() store.Key { return promptobject.KeyOf(m.Prompt) }
+// ConnectionManifest is an SDPConnection as it stands in a file.
+type ConnectionManifest struct {
+	Source
+	// Connection is what was read, as complete as Manifest.Prompt is.
+	Connection *v1alpha1.SDPConnection
+}
 
 // ParseManifests finds the Prompts among the documents of a file. The problems are those that keep documents from being
 // read; foreign ones are of files that have nothing to do with Lectern.
@@ -40,6 +38,11 @@ func ParseManifests(file string, content []byte) (found []*Manifest, problems, f
 // lecternGroup is the group of every kind of Lectern's.
 var lecternGroup = v1alpha1.GroupVersion.Group
 
+// lecternKinds are those kinds.
+var lecternKinds = []string{v1alpha1.PromptKind, v1alpha1.SDPConnectionKind}
+
+func isLecternKind(kind string) bool { return slices.Contains(lecternKinds, kind) }
+
 // groupOf returns the group of the API version of an object.
 func groupOf(fields map[string]any) string {
 	version, _ := fields["apiVersion"].(string)
@@ -47,18 +50,19 @@ func groupOf(fields map[string]any) string {
 	return group
 }
 
-// asManifest takes the object for a Prompt, passes over what is not Lectern's, and refuses what claims to be
+// asSource takes the object for one of Lectern's, passes over what is not Lectern's, and refuses what claims to be
 // Lectern's and is not.
-func (o object) asManifest() (*Manifest, *Problem) {
+func (o object) asSource() (*Source, *Problem) {
 	version, _ := o.fields["apiVersion"].(string)
 	named, _ := o.fields["kind"].(string)
 	at := func(field, format string, args ...any) *Problem {
 		p := o.document.problemAt(Locate(o.node, field).reportedNode(), fmt.Sprintf(format, args...))
 		return &p
 	}
+	kinds := strings.Join(lecternKinds, " or ")
 	switch {
 	case !strings.EqualFold(groupOf(o.fields), lecternGroup):
-		if named != v1alpha1.PromptKind {
+		if !isLecternKind(named) {
 			return nil, nil
 		}
 		if version == "" {
@@ -68,44 +72,51 @@ func (o object) asManifest() (*Manifest, *Problem) {
 	case version != v1alpha1.GroupVersion.String():
 		return nil, at("apiVersion", "apiVersion %q does not exist; write %s", version, v1alpha1.GroupVersion)
 	case named == "":
-		return nil, at("kind", "kind is missing; write kind: %s", v1alpha1.PromptKind)
-	case named != v1alpha1.PromptKind:
-		return nil, at("kind", "kind %q does not exist in %s; write kind: %s", named, version, v1alpha1.PromptKind)
+		return nil, at("kind", "kind is missing; write kind: %s", kinds)
+	case !isLecternKind(named):
+		return nil, at("kind", "kind %q does not exist in %s; write kind: %s", named, version, kinds)
 	}
 	if _, isList := o.fields["items"]; isList {
 		return nil, at("items", "kubectl takes an object with items for a list, and applies nothing of it; remove items")
 	}
-	m := &Manifest{
-		Place:    o.document.placeOf(o.node),
-		Document: o.document, Node: o.node, Object: o.fields,
-		Prompt: &v1alpha1.Prompt{},
-	}
-	m.decodePrompt()
-	return m, nil
+	return &Source{Place: o.document.placeOf(o.node), Document: o.document, Node: o.node, Object: o.fields, kind: named}, nil
 }
 
-// decodePrompt fills Prompt as far as the object allows: the name is wanted even of an invalid manifest, and the spec where
-// only the status is wrong, which no one serves.
-func (m *Manifest) decodePrompt() {
-	if !decodeFields(m.Object, m.Prompt) {
-		withoutStatus := maps.Clone(m.Object)
-		delete(withoutStatus, "status")
+func newManifest(source Source) *Manifest {
+	m := &Manifest{Source: source, Prompt: &v1alpha1.Prompt{}}
+	if !m.decode(m.Prompt) {
 		m.Prompt = &v1alpha1.Prompt{}
-		if !decodeFields(withoutStatus, m.Prompt) {
-			meta, _ := m.Object["metadata"].(map[string]any)
-			name, _ := meta["name"].(string)
-			namespace, _ := meta["namespace"].(string)
-			m.Prompt = &v1alpha1.Prompt{}
-			m.Prompt.Name, m.Prompt.Namespace = name, namespace
-		}
+		m.Prompt.Namespace, m.Prompt.Name = m.writtenName()
 	}
-	if m.Prompt.Namespace == "" {
-		m.Prompt.Namespace = promptobject.DefaultNamespace
-	}
+	m.identify(&m.Prompt.ObjectMeta)
+	return m
 }
 
-// decodeFields says whether the fields of an object can be read as a Prompt, into which they are read.
-func decodeFields(fields map[string]any, into *v1alpha1.Prompt) bool {
-	text, err := json.Marshal(fields)
-	return err == nil && kjson.UnmarshalCaseSensitivePreserveInts(text, into) == nil
+func newConnectionManifest(source Source) *ConnectionManifest {
+	m := &ConnectionManifest{Source: source, Connection: &v1alpha1.SDPConnection{}}
+	if !m.decode(m.Connection) {
+		m.Connection = &v1alpha1.SDPConnection{}
+		m.Connection.Namespace, m.Connection.Name = m.writtenName()
+	}
+	m.identify(&m.Connection.ObjectMeta)
+	return m
+}
+
+// decode reads the object as far as it allows: the name is wanted even of an invalid manifest, and the spec where only the
+// status is wrong, which no one serves.
+func (s *Source) decode(into any) bool {
+	if decodeFields(s.Object, into) {
+		return true
+	}
+	withoutStatus := maps.Clone(s.Object)
+	delete(withoutStatus, "status")
+	return decodeFields(withoutStatus, into)
+}
+
+// identify fills the namespace in, and remembers the key.
+func (s *Source) identify(meta *metav1.ObjectMeta) {
+	if meta.Namespace == "" {
+		meta.Namespace = promptobject.DefaultNamespace
+	}
+	s.key = store.Key{Namespace: meta.Namespace, Name: meta.Name}
 }

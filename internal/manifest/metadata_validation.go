@@ -39,7 +39,7 @@ func unknownMetadataFields(written any) []string {
 func validateMetadata(written any) field.ErrorList {
 	at := field.NewPath("metadata")
 	if written == nil {
-		return field.ErrorList{field.Required(at.Child("name"), "write metadata: {name: …}; the name is what a prompt is called by")}
+		return field.ErrorList{field.Required(at.Child("name"), "write metadata: {name: …}; the name is what the object is called by")}
 	}
 	fields, ok := written.(map[string]any)
 	if !ok {
@@ -60,7 +60,7 @@ func validateMetadata(written any) field.ErrorList {
 		return field.ErrorList{field.Invalid(at, "", "cannot be read: "+err.Error())}
 	}
 	if meta.Name == "" {
-		return field.ErrorList{field.Required(at.Child("name"), "a prompt is called by its name; write name: under metadata:")}
+		return field.ErrorList{field.Required(at.Child("name"), "an object is called by its name; write name: under metadata:")}
 	}
 	if meta.Namespace == "" {
 		meta.Namespace = promptobject.DefaultNamespace

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
 // object is one that kubectl would send, of any kind.
@@ -34,8 +32,8 @@ func (o object) flatten() ([]object, *Problem) {
 	}
 	kind, _ := o.fields["kind"].(string)
 	written, isList := o.fields["items"]
-	if !isList || kind == v1alpha1.PromptKind {
-		return []object{o}, nil // asManifest refuses a Prompt with items
+	if !isList || isLecternKind(kind) {
+		return []object{o}, nil // asSource refuses one of Lectern's with items
 	}
 	items, ok := written.([]any)
 	if !ok && written != nil {
@@ -74,7 +72,7 @@ func (d *Document) validateKind(at *yaml.Node, fields map[string]any) *Problem {
 
 // validateListItem refuses what kubectl does not take as an item of a list.
 func (d *Document) validateListItem(at *yaml.Node, fields map[string]any) *Problem {
-	if _, isList := fields["items"]; isList && fields["kind"] != v1alpha1.PromptKind {
+	if _, isList := fields["items"]; isList && !isLecternKind(kindOf(fields)) {
 		p := d.problemAt(at, "kubectl refuses a list in a list; write its items into the list it is in")
 		return &p
 	}
@@ -89,6 +87,12 @@ func (o object) inferKind(listKind string, item map[string]any) map[string]any {
 	item = maps.Clone(item)
 	item["kind"], item["apiVersion"] = strings.TrimSuffix(listKind, "List"), o.fields["apiVersion"]
 	return item
+}
+
+// kindOf returns the kind of an object.
+func kindOf(fields map[string]any) string {
+	kind, _ := fields["kind"].(string)
+	return kind
 }
 
 // nameOfType names what a value of JSON is.
