@@ -6,13 +6,13 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
-// dataCenterURLs are the servers of a data centre.
-type dataCenterURLs struct {
+// servers are the addresses of a data centre.
+type servers struct {
 	api, accounts string
 }
 
 // dataCenters is the table of Zoho's documentation.
-var dataCenters = map[v1alpha1.DataCenter]dataCenterURLs{
+var dataCenters = map[v1alpha1.DataCenter]servers{
 	v1alpha1.DataCenterUS: {"https://sdpondemand.manageengine.com", "https://accounts.zoho.com"},
 	v1alpha1.DataCenterEU: {"https://sdpondemand.manageengine.eu", "https://accounts.zoho.eu"},
 	v1alpha1.DataCenterIN: {"https://sdpondemand.manageengine.in", "https://accounts.zoho.in"},
