@@ -24,7 +24,7 @@ func TestRead_Connections(t *testing.T) {
 		"beside its Secret":     {credentialsSecret + "---\n" + soundConnection, []string{"default/a"}, nil, nil},
 		"the Secret alone":      {credentialsSecret, nil, nil, nil},
 		"beside a prompt":       {soundConnection + "---\n" + named("a"), []string{"default/a"}, []string{"default/a"}, nil},
-		"a list of its kind":    {"apiVersion: lectern.dev/v1alpha1\nkind: SDPConnectionList\nitems:\n- metadata: {name: a, namespace: n}\n  spec: {edition: OnPremises, apiURL: 'https://desk', credentials: {secretName: b}}\n", []string{"n/a"}, nil, nil},
+		"a list of its kind":    {"apiVersion: lectern.dev/v1alpha1\nkind: SDPConnectionList\nitems:\n- metadata: {name: a, namespace: support}\n  spec: {edition: OnPremises, apiURL: 'https://desk', credentials: {secretName: b}}\n", []string{"support/a"}, nil, nil},
 		"no apiVersion":         {strings.Replace(soundConnection, "apiVersion: lectern.dev/v1alpha1\n", "", 1), nil, nil, []string{"f.yaml:1:1: apiVersion is missing; write apiVersion: lectern.dev/v1alpha1"}},
 		"no name":               {strings.Replace(soundConnection, "name: a", "generateName: a", 1), nil, nil, []string{"f.yaml:3:1: metadata.name: Required value: a connection is called by its name; write name: under metadata:"}},
 		"with items":            {soundConnection + "items: []\n", nil, nil, []string{"f.yaml:8:1: kubectl takes an object with items for a list, and applies nothing of it; remove items"}},
