@@ -2,7 +2,6 @@ package connectionobject
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -178,8 +177,4 @@ func valueOr(written *int32, absent int) int {
 		return absent
 	}
 	return int(*written)
-}
-
-func withoutSlash(written v1alpha1.ServiceURL, absent string) string {
-	return strings.TrimRight(cmp.Or(string(written), absent), "/")
 }

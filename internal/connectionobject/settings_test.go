@@ -104,8 +104,19 @@ func TestURLs(t *testing.T) {
 			t.Errorf("%s: got %s and %s, want %s and %s", name, api, accounts, tc.api, tc.accounts)
 		}
 	}
-	if got := DataCenterURLs(); len(got) != 2*9+1 {
-		t.Errorf("%d addresses of data centres, want two of each, and Canada's other one: %q", len(got), got)
+}
+
+// TestURLs_OfEachDataCenter has both addresses for each data centre that the definition allows.
+func TestURLs_OfEachDataCenter(t *testing.T) {
+	t.Parallel()
+	for _, center := range []v1alpha1.DataCenter{
+		v1alpha1.DataCenterUS, v1alpha1.DataCenterEU, v1alpha1.DataCenterIN, v1alpha1.DataCenterCN, v1alpha1.DataCenterAU,
+		v1alpha1.DataCenterJP, v1alpha1.DataCenterCA, v1alpha1.DataCenterUK, v1alpha1.DataCenterSA,
+	} {
+		spec := v1alpha1.SDPConnectionSpec{DataCenter: center}
+		if APIURL(&spec) == "" || AccountsURL(&spec) == "" {
+			t.Errorf("%s has the addresses %q and %q", center, APIURL(&spec), AccountsURL(&spec))
+		}
 	}
 }
 
