@@ -26,7 +26,7 @@ var copies = []struct{ pattern, folder string }{
 }
 
 // sharedRoles are those that all installations of a cluster have in common.
-var sharedRoles = []string{"view", "edit", "admin", "agent", "promoter"}
+var sharedRoles = []string{"view", "edit", "admin", "agent", "technician", "promoter"}
 
 // ruleLists say which rules of which role make a file of the chart.
 var ruleLists = []struct {
