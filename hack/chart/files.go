@@ -36,6 +36,7 @@ var ruleLists = []struct {
 	{"config/rbac/role.yaml", "ClusterRole", "charts/lectern/files/rbac/controller-rules.yaml", isOfCluster},
 	{"config/rbac/role.yaml", "ClusterRole", "charts/lectern/files/rbac/controller-watched-rules.yaml", isOfWatched},
 	{"config/rbac/role.yaml", "Role", "charts/lectern/files/rbac/controller-namespace-rules.yaml", isAny},
+	{"config/rbac/connections_role.yaml", "ClusterRole", "charts/lectern/files/rbac/controller-connections-rules.yaml", isAny},
 	{"config/rbac/server_role.yaml", "ClusterRole", "charts/lectern/files/rbac/server-rules.yaml", isAny},
 }
 
