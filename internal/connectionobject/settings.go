@@ -151,6 +151,9 @@ func writableFields(written *v1alpha1.WritableFields) map[string][]string {
 			fields[kind] = names
 		}
 	}
+	if len(fields) == 0 {
+		return nil
+	}
 	return fields
 }
 
@@ -168,6 +171,9 @@ func defaultsOf(written *v1alpha1.RequestDefaults) map[string]string {
 		if value != "" {
 			values[field] = string(value)
 		}
+	}
+	if len(values) == 0 {
+		return nil
 	}
 	return values
 }
