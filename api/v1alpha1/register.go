@@ -9,12 +9,15 @@ import (
 // GroupVersion is the API group and version of every type in this package.
 var GroupVersion = schema.GroupVersion{Group: "lectern.dev", Version: "v1alpha1"}
 
-// PromptKind is the kind of a Prompt.
-const PromptKind = "Prompt"
+// The kinds of objects.
+const (
+	PromptKind        = "Prompt"
+	SDPConnectionKind = "SDPConnection"
+)
 
 // AddToScheme makes the types of this package known to a scheme.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &Prompt{}, &PromptList{})
+	s.AddKnownTypes(GroupVersion, &Prompt{}, &PromptList{}, &SDPConnection{}, &SDPConnectionList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

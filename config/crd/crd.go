@@ -10,3 +10,8 @@ import _ "embed" // the definitions are files
 //
 //go:embed lectern.dev_prompts.yaml
 var Prompts []byte
+
+// SDPConnections is the CustomResourceDefinition of SDPConnection, as YAML.
+//
+//go:embed lectern.dev_sdpconnections.yaml
+var SDPConnections []byte

@@ -48,6 +48,9 @@ type Store interface {
 	BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error)
 	DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	DeleteUnusedTags(ctx context.Context) error
+	FoldObservations(ctx context.Context, limit int) (int, error)
+	RecordTokenUse(ctx context.Context) error
+	DeleteOldConnectionRows(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	EndLongTransactions(ctx context.Context, role string) (ended int, err error)
 	MeasureTables(ctx context.Context) ([]store.TableSize, error)
 	MeasureOpenChanges(ctx context.Context) (store.OpenChanges, error)
@@ -102,6 +105,7 @@ func (r *Runner) rounds() []round {
 		{"purge", cleanupInterval, r.purgeDeletedPrompts},
 		{"changes", cleanupInterval, r.deleteOldChanges},
 		{"tags", cleanupInterval, r.Store.DeleteUnusedTags},
+		{"connections", cleanupInterval, r.cleanConnections},
 		{"sessions", sessionsInterval, r.endLongTransactions},
 		{"tables", cleanupInterval, r.measureTables},
 		{"requests", sessionsInterval, r.measureOpenChanges},

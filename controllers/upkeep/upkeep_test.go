@@ -40,7 +40,12 @@ func (*longPurge) BackfillSearchIndex(context.Context, int64, int) (int64, error
 
 func (*longPurge) DeleteOldChanges(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
-func (*longPurge) DeleteUnusedTags(context.Context) error { return nil }
+func (*longPurge) DeleteUnusedTags(context.Context) error             { return nil }
+func (*longPurge) FoldObservations(context.Context, int) (int, error) { return 0, nil }
+func (*longPurge) RecordTokenUse(context.Context) error               { return nil }
+func (*longPurge) DeleteOldConnectionRows(context.Context, time.Duration, int) (int, error) {
+	return 0, nil
+}
 
 func (*longPurge) MeasureTables(context.Context) ([]store.TableSize, error) { return nil, nil }
 
@@ -73,7 +78,7 @@ func TestRunner_Rounds(t *testing.T) {
 	}
 	want := []named{
 		{"comparison", time.Second}, {"index", time.Second},
-		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"sessions", sessionsInterval},
+		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"connections", cleanupInterval}, {"sessions", sessionsInterval},
 		{"tables", cleanupInterval}, {"requests", sessionsInterval},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

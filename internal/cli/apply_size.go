@@ -8,7 +8,7 @@ import (
 
 // applySizeWarning warns of a manifest that the plain `kubectl apply` cannot take: it keeps a copy of the
 // object in an annotation, with <, > and & as six characters each.
-func applySizeWarning(m *manifest.Manifest) []manifest.Problem {
+func applySizeWarning(m *manifest.Source) []manifest.Problem {
 	size, err := m.LastAppliedSize()
 	if err != nil || size <= manifest.MaxAnnotations {
 		return nil

@@ -21,11 +21,12 @@ func ValidateCommand() *cobra.Command {
 	var beside []string
 	cmd := &cobra.Command{
 		Use:   "validate DIR|FILE|-...",
-		Short: "Check Prompt manifests as a cluster would, without one",
-		Long: "Check Prompt manifests against the schema of the custom resource and its rules, compile them, and follow\n" +
-			"their includes. What only kubectl apply --server-side refuses is a problem, too. Objects of other kinds are passed\n" +
-			"over. Each problem is printed as file:line:column: message; the command then ends with 1, and also when there is\n" +
-			"no Prompt. - is standard input.",
+		Short: "Check manifests of prompts and connections as a cluster would, without one",
+		Long: "Check manifests of Prompts and SDPConnections against the schemas of the custom resources and their rules, compile\n" +
+			"prompts, and follow their includes. What only kubectl apply --server-side refuses is a problem, too. Objects of\n" +
+			"other kinds, Secrets with credentials among them, are passed over. Each problem is printed as\n" +
+			"file:line:column: message; the command then ends with 1, and also when there is neither a Prompt nor an\n" +
+			"SDPConnection. - is standard input.",
 		Example: "  lectern validate prompts/\n  helm template prompts ./chart | lectern validate -",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -62,11 +63,17 @@ func validateFiles(ctx context.Context, out io.Writer, in io.Reader, names, besi
 	_, uncompiled := set.CompileAll()
 	problems = slices.Concat(problems, set.Problems, uncompiled)
 	problems = append(problems, inNamedFiles(set.Foreign, names)...)
-	prompts := 0
+	prompts, connections := 0, 0
 	for _, m := range set.Manifests {
 		if checked[m.File] {
 			prompts++
-			problems = append(problems, applySizeWarning(m)...)
+			problems = append(problems, applySizeWarning(&m.Source)...)
+		}
+	}
+	for _, m := range set.Connections {
+		if checked[m.File] {
+			connections++
+			problems = append(problems, applySizeWarning(&m.Source)...)
 		}
 	}
 	problems = slices.DeleteFunc(problems, func(p manifest.Problem) bool { return len(beside) > 0 && !checked[p.File] && p.Line > 0 })
@@ -75,11 +82,22 @@ func validateFiles(ctx context.Context, out io.Writer, in io.Reader, names, besi
 	if err := printProblems(out, problems, len(files)); err != nil {
 		return err
 	}
-	if prompts == 0 {
-		return fmt.Errorf("no Prompt was found in %s", strings.Join(names, ", "))
+	if prompts+connections == 0 {
+		return fmt.Errorf("no Prompt and no SDPConnection was found in %s", strings.Join(names, ", "))
 	}
-	_, err = fmt.Fprintf(out, "%s in %s, all valid\n", countOf(prompts, "prompt"), countOf(len(files), "file"))
+	_, err = fmt.Fprintf(out, "%s in %s, all valid\n", countManifests(prompts, connections), countOf(len(files), "file"))
 	return err
+}
+
+// countManifests says how many there are of each kind that is there.
+func countManifests(prompts, connections int) string {
+	switch {
+	case connections == 0:
+		return countOf(prompts, "prompt")
+	case prompts == 0:
+		return countOf(connections, "connection")
+	}
+	return countOf(prompts, "prompt") + " and " + countOf(connections, "connection")
 }
 
 // printProblems prints what was found, and says how many there are.

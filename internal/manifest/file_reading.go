@@ -6,14 +6,17 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
 // parsedFile is what stands in a file, before any of it is validated.
 type parsedFile struct {
 	documents []*Document
-	// manifests are all Prompts that were found, those in refused documents among them.
-	manifests []*Manifest
-	problems  problemList
+	// manifests and connections are all Prompts and SDPConnections that were found, those in refused documents among them.
+	manifests   []*Manifest
+	connections []*ConnectionManifest
+	problems    problemList
 	// foreign are why documents of files that have nothing to do with Lectern cannot be read.
 	foreign []Problem
 	refused map[*Document]bool
@@ -94,19 +97,22 @@ func (p *parsedFile) readDocument(d, before *Document) {
 	}
 }
 
-// addObjects finds the Prompts in a document.
+// addObjects finds the objects of Lectern's in a document.
 func (p *parsedFile) addObjects(d, before *Document) {
 	all, problem := d.objects()
 	if problem != nil && p.mentionsLectern && !p.broken {
 		p.refuseBehind(before, d, "which is no object", *problem)
 	}
 	for _, o := range all {
-		m, problem := o.asManifest()
-		if problem != nil {
+		source, problem := o.asSource()
+		switch {
+		case problem != nil:
 			p.refuse(d, *problem)
-		}
-		if m != nil {
-			p.manifests = append(p.manifests, m)
+		case source == nil:
+		case source.kind == v1alpha1.SDPConnectionKind:
+			p.connections = append(p.connections, newConnectionManifest(*source))
+		default:
+			p.manifests = append(p.manifests, newManifest(*source))
 		}
 	}
 }

@@ -13,12 +13,12 @@ const MaxAnnotations = 256 << 10
 
 // LastAppliedSize computes how many bytes the annotations would have after a `kubectl apply` without --server-side,
 // which keeps the whole object, as JSON, in one of them.
-func (m *Manifest) LastAppliedSize() (int, error) {
-	copied := maps.Clone(m.Object)
+func (s *Source) LastAppliedSize() (int, error) {
+	copied := maps.Clone(s.Object)
 	meta, _ := copied["metadata"].(map[string]any)
 	meta = maps.Clone(meta)
 	// kubectl writes these two even where the manifest does not.
-	meta["namespace"] = m.Prompt.Namespace
+	meta["namespace"] = s.key.Namespace
 	annotations, _ := meta["annotations"].(map[string]any)
 	if annotations = maps.Clone(annotations); annotations == nil {
 		annotations = map[string]any{}

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
 // object is one that kubectl would send, of any kind.
@@ -32,10 +30,10 @@ func (o object) flatten() ([]object, *Problem) {
 	if problem := o.document.validateKind(o.node, o.fields); problem != nil {
 		return nil, problem
 	}
-	kind, _ := o.fields["kind"].(string)
+	kind := kindOf(o.fields)
 	written, isList := o.fields["items"]
-	if !isList || kind == v1alpha1.PromptKind {
-		return []object{o}, nil // asManifest refuses a Prompt with items
+	if !isList || isLecternKind(kind) {
+		return []object{o}, nil // asSource refuses one of Lectern's with items
 	}
 	items, ok := written.([]any)
 	if !ok && written != nil {
@@ -65,7 +63,7 @@ func (o object) flatten() ([]object, *Problem) {
 
 // validateKind refuses an object without a kind. One of Lectern's is refused in words of its own.
 func (d *Document) validateKind(at *yaml.Node, fields map[string]any) *Problem {
-	if kind, _ := fields["kind"].(string); kind != "" || strings.EqualFold(groupOf(fields), lecternGroup) {
+	if kindOf(fields) != "" || strings.EqualFold(groupOf(fields), lecternGroup) {
 		return nil
 	}
 	p := d.problemAt(Locate(at, "kind").reportedNode(), "kind is missing, without which kubectl refuses the document; write apiVersion and kind, or remove it")
@@ -74,7 +72,7 @@ func (d *Document) validateKind(at *yaml.Node, fields map[string]any) *Problem {
 
 // validateListItem refuses what kubectl does not take as an item of a list.
 func (d *Document) validateListItem(at *yaml.Node, fields map[string]any) *Problem {
-	if _, isList := fields["items"]; isList && fields["kind"] != v1alpha1.PromptKind {
+	if _, isList := fields["items"]; isList && !isLecternKind(kindOf(fields)) {
 		p := d.problemAt(at, "kubectl refuses a list in a list; write its items into the list it is in")
 		return &p
 	}

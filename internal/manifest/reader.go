@@ -20,43 +20,66 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	kyaml "sigs.k8s.io/yaml"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/config/crd"
 )
 
-// Reader reads manifests and validates them by the schema of the custom resource, as an API server does when
+// Reader reads manifests and validates them by the schemas of the custom resources, as an API server does when
 // it is asked to create them with strict field validation. It is safe for concurrent use.
 type Reader struct {
+	schemas map[string]*schemaReader // by kind
+}
+
+// NewReader compiles the schemas and their CEL rules, which takes tens of milliseconds: make one and keep it.
+// Only a damaged build makes it fail.
+func NewReader() (*Reader, error) {
+	r := &Reader{schemas: map[string]*schemaReader{}}
+	for kind, definition := range map[string][]byte{
+		v1alpha1.PromptKind:        crd.Prompts,
+		v1alpha1.SDPConnectionKind: crd.SDPConnections,
+	} {
+		schema, err := newSchemaReader(kind, definition)
+		if err != nil {
+			return nil, fmt.Errorf("read the definition of %s: %w", kind, err)
+		}
+		r.schemas[kind] = schema
+	}
+	return r, nil
+}
+
+// schemaReader validates objects of one kind.
+type schemaReader struct {
+	kind       string
 	structural *structuralschema.Structural
 	openapi    validation.SchemaValidator
 	rules      *cel.Validator
 	applyTypes managedfields.TypeConverter
 }
 
-// NewReader compiles the schema and its CEL rules, which takes tens of milliseconds: make one and keep it.
-// Only a damaged build makes it fail.
-func NewReader() (*Reader, error) {
+func newSchemaReader(kind string, written []byte) (*schemaReader, error) {
 	var definition apiextensionsv1.CustomResourceDefinition
-	if err := kyaml.UnmarshalStrict(crd.Prompts, &definition); err != nil {
-		return nil, fmt.Errorf("read the definition of Prompt: %w", err)
+	if err := kyaml.UnmarshalStrict(written, &definition); err != nil {
+		return nil, err
 	}
 	var props apiextensions.JSONSchemaProps
 	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(
 		definition.Spec.Versions[0].Schema.OpenAPIV3Schema, &props, nil); err != nil {
-		return nil, fmt.Errorf("read the schema of Prompt: %w", err)
+		return nil, err
 	}
 	structural, err := structuralschema.NewStructural(&props)
 	if err != nil {
-		return nil, fmt.Errorf("read the schema of Prompt: %w", err)
+		return nil, err
 	}
 	openapi, _, err := validation.NewSchemaValidator(&props)
 	if err != nil {
-		return nil, fmt.Errorf("read the schema of Prompt: %w", err)
+		return nil, err
 	}
-	applyTypes, err := newApplyTypes(structural)
+	applyTypes, err := newApplyTypes(kind, structural)
 	if err != nil {
-		return nil, fmt.Errorf("read the schema of Prompt for server-side apply: %w", err)
+		return nil, fmt.Errorf("for server-side apply: %w", err)
 	}
-	return &Reader{
+	return &schemaReader{
+		kind:       kind,
 		structural: structural,
 		openapi:    openapi,
 		rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
@@ -64,40 +87,40 @@ func NewReader() (*Reader, error) {
 	}, nil
 }
 
-// validateManifest reports what an API server would refuse, in its words, and where.
-func (r *Reader) validateManifest(m *Manifest, problems *problemList) {
+// validateSource reports what an API server would refuse, in its words, and where.
+func (r *schemaReader) validateSource(s *Source, problems *problemList) {
 	known := problems.errors
-	if m.reportDuplicateKeys(m.Node, problems); problems.errors > known {
+	if s.reportDuplicateKeys(s.Node, problems); problems.errors > known {
 		return // which of them counts is for their author to say
 	}
-	object := runtime.DeepCopyJSON(m.Object)
+	object := runtime.DeepCopyJSON(s.Object)
 	for _, path := range slices.Concat(unknownMetadataFields(object["metadata"]), r.pruneUnknownFields(object)) {
-		problems.report(false, problems.hasRoom() && m.isNull(path), func() Problem { return m.unknownFieldProblem(path) })
+		problems.report(false, problems.hasRoom() && s.isNull(path), func() Problem { return s.unknownFieldProblem(path) })
 	}
 	// What a person writes into status is dropped when an object is created, and so is what has no value.
 	delete(object, "status")
 	before := runtime.DeepCopyJSON(object)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, r.structural)
-	m.reportNulls(before, object, "", problems)
+	s.reportNulls(before, object, "", problems)
 	for _, fieldErr := range r.validateObject(object) {
-		problems.report(false, false, func() Problem { return m.schemaProblem(fieldErr) })
+		problems.report(false, false, func() Problem { return s.schemaProblem(fieldErr) })
 	}
-	r.reportServerSide(m, problems)
+	r.reportServerSide(s, problems)
 }
 
 // isNull says whether a path leads to a key without a value.
-func (m *Manifest) isNull(path string) bool {
-	at := Locate(m.Node, path)
+func (s *Source) isNull(path string) bool {
+	at := Locate(s.Node, path)
 	return at.Missing == "" && ResolveAlias(at.Value).ShortTag() == "!!null"
 }
 
 // pruneUnknownFields takes fields the schema does not have out of the object, and gives their paths.
-func (r *Reader) pruneUnknownFields(object map[string]any) []string {
+func (r *schemaReader) pruneUnknownFields(object map[string]any) []string {
 	return pruning.PruneWithOptions(object, r.structural, true, structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
 }
 
 // validateObject checks an object in the order of an API server.
-func (r *Reader) validateObject(object map[string]any) field.ErrorList {
+func (r *schemaReader) validateObject(object map[string]any) field.ErrorList {
 	var lists listCheck
 	lists.checkFields(object, r.structural, nil)
 	errs := lists.wrongItems // of very many it is enough to say these
@@ -114,8 +137,8 @@ func compareFieldErrors(a, b *field.Error) int {
 	return cmp.Or(cmp.Compare(len(a.Field), len(b.Field)), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Detail, b.Detail))
 }
 
-func (r *Reader) validateFields(object map[string]any, withRules bool) field.ErrorList {
-	errs := validateMetadata(object["metadata"])
+func (r *schemaReader) validateFields(object map[string]any, withRules bool) field.ErrorList {
+	errs := validateMetadata(object["metadata"], kindNoun(r.kind))
 	errs = append(errs, validation.ValidateCustomResource(nil, object, r.openapi)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
 	if !withRules {

@@ -12,7 +12,7 @@ import (
 )
 
 // schemaProblem turns an error of the schema into a problem where it is in the file.
-func (m *Manifest) schemaProblem(fieldErr *field.Error) Problem {
+func (s *Source) schemaProblem(fieldErr *field.Error) Problem {
 	key, isKey := fieldErr.BadValue.(string)
 	fieldErr = abbreviateValue(fieldErr)
 	path, message := fieldErr.Field, fieldErr.Error()
@@ -24,7 +24,7 @@ func (m *Manifest) schemaProblem(fieldErr *field.Error) Problem {
 			path, message = at, at+" must be "+of
 		}
 	}
-	at := Locate(m.Node, path)
+	at := Locate(s.Node, path)
 	switch {
 	case isKey && key != "" && at.Value.Kind == yaml.MappingNode:
 		// A key of labels or annotations, which the path does not name.
@@ -41,10 +41,10 @@ func (m *Manifest) schemaProblem(fieldErr *field.Error) Problem {
 		}
 		message += lengthRemedy(at, path)
 	}
-	if hint := m.valueHint(at, fieldErr); hint != "" {
+	if hint := s.valueHint(at, fieldErr); hint != "" {
 		message += "; " + hint
 	}
-	return m.Document.problemAt(at.reportedNode(), message)
+	return s.Document.problemAt(at.reportedNode(), message)
 }
 
 // abbreviateValue returns an error that repeats no more of a value than a message may.
@@ -79,8 +79,8 @@ func lengthRemedy(at Location, path string) string {
 }
 
 // unknownFieldProblem names a field the schema does not have, and what there is.
-func (m *Manifest) unknownFieldProblem(path string) Problem {
-	at := Locate(m.Node, path)
+func (s *Source) unknownFieldProblem(path string) Problem {
+	at := Locate(s.Node, path)
 	message := fmt.Sprintf("unknown field %q", path)
 	node := at.reportedNode()
 	if at.Missing == "" && at.Key != nil {
@@ -89,18 +89,18 @@ func (m *Manifest) unknownFieldProblem(path string) Problem {
 			message += "; " + hint
 		}
 	}
-	return m.Document.problemAt(node, message)
+	return s.Document.problemAt(node, message)
 }
 
 // reportDuplicateKeys finds keys written twice, of which only one would count.
-func (m *Manifest) reportDuplicateKeys(n *yaml.Node, problems *problemList) {
+func (s *Source) reportDuplicateKeys(n *yaml.Node, problems *problemList) {
 	if n.Kind == yaml.MappingNode {
 		first := make(map[string]*yaml.Node, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if before, ok := first[key.Value]; ok {
 				problems.report(false, false, func() Problem {
-					return m.Document.problemAt(key, fmt.Sprintf("%s is written twice, first in line %d; remove one", quoteShort(key.Value), before.Line))
+					return s.Document.problemAt(key, fmt.Sprintf("%s is written twice, first in line %d; remove one", quoteShort(key.Value), before.Line))
 				})
 				continue
 			}
@@ -108,6 +108,6 @@ func (m *Manifest) reportDuplicateKeys(n *yaml.Node, problems *problemList) {
 		}
 	}
 	for _, c := range n.Content {
-		m.reportDuplicateKeys(c, problems)
+		s.reportDuplicateKeys(c, problems)
 	}
 }

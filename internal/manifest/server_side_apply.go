@@ -18,35 +18,35 @@ import (
 )
 
 // newApplyTypes compiles the types by which server-side apply reads an object.
-func newApplyTypes(structural *structuralschema.Structural) (managedfields.TypeConverter, error) {
+func newApplyTypes(named string, structural *structuralschema.Structural) (managedfields.TypeConverter, error) {
 	schema := structural.ToKubeOpenAPI()
-	kind := v1alpha1.GroupVersion.WithKind(v1alpha1.PromptKind)
+	kind := v1alpha1.GroupVersion.WithKind(named)
 	schema.AddExtension("x-kubernetes-group-version-kind", []any{map[string]any{"group": kind.Group, "version": kind.Version, "kind": kind.Kind}})
 	return managedfields.NewTypeConverter(map[string]*spec.Schema{kind.Kind: schema}, false)
 }
 
 // reportServerSide reports what only server-side apply refuses or changes: it takes the file as a statement of who owns what, so it
 // drops nothing on the way, neither what has no value nor what another writer owns.
-func (r *Reader) reportServerSide(m *Manifest, problems *problemList) {
+func (r *schemaReader) reportServerSide(s *Source, problems *problemList) {
 	report := func(field, format string, args ...any) {
 		problems.report(false, true, func() Problem {
-			return m.Document.problemAt(Locate(m.Node, field).reportedNode(), fmt.Sprintf(format, args...))
+			return s.Document.problemAt(Locate(s.Node, field).reportedNode(), fmt.Sprintf(format, args...))
 		})
 	}
-	if holdsLostCharacter(m.Object) {
-		m.reportCharacters(m.Object, "", problems)
+	if holdsLostCharacter(s.Object) {
+		s.reportCharacters(s.Object, "", problems)
 	}
-	meta, _ := m.Object["metadata"].(map[string]any)
+	meta, _ := s.Object["metadata"].(map[string]any)
 	for _, field := range []string{"managedFields", "uid"} {
 		if _, written := meta[field]; written && meta[field] != nil {
 			report("metadata."+field, "metadata.%s is written by a cluster, and kubectl apply --server-side refuses it in a file; remove it", field)
 		}
 	}
-	status, written := m.Object["status"]
+	status, written := s.Object["status"]
 	if !written {
 		return
 	}
-	part := map[string]any{"apiVersion": m.Object["apiVersion"], "kind": m.Object["kind"], "status": status}
+	part := map[string]any{"apiVersion": s.Object["apiVersion"], "kind": s.Object["kind"], "status": status}
 	_, err := r.applyTypes.ObjectToTyped(&unstructured.Unstructured{Object: part})
 	wrong, _ := errors.AsType[typed.ValidationErrors](err)
 	for _, e := range wrong {
@@ -69,35 +69,35 @@ func quoteLess(message string) string {
 }
 
 // reportNulls reports keys without a value, which kubectl apply drops and server-side apply refuses.
-func (m *Manifest) reportNulls(before, after any, path string, problems *problemList) {
+func (s *Source) reportNulls(before, after any, path string, problems *problemList) {
 	switch was := before.(type) {
 	case map[string]any:
 		is, _ := after.(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(was)) {
 			at := strings.TrimPrefix(path+"."+key, ".")
 			if value, stays := is[key]; stays {
-				m.reportNulls(was[key], value, at, problems)
+				s.reportNulls(was[key], value, at, problems)
 			} else {
-				problems.report(false, true, func() Problem { return m.nullProblem(at) })
+				problems.report(false, true, func() Problem { return s.nullProblem(at) })
 			}
 		}
 	case []any:
 		is, _ := after.([]any)
 		for i := range min(len(was), len(is)) {
-			m.reportNulls(was[i], is[i], fmt.Sprintf("%s[%d]", path, i), problems)
+			s.reportNulls(was[i], is[i], fmt.Sprintf("%s[%d]", path, i), problems)
 		}
 	}
 }
 
-func (m *Manifest) nullProblem(path string) Problem {
-	at := Locate(m.Node, path)
-	return m.Document.problemAt(at.reportedNode(), fmt.Sprintf(
+func (s *Source) nullProblem(path string) Problem {
+	at := Locate(s.Node, path)
+	return s.Document.problemAt(at.reportedNode(), fmt.Sprintf(
 		"nothing is written after %s, which kubectl apply drops and kubectl apply --server-side refuses; write a value, or remove the line", keyOf(at)))
 }
 
 // reportCharacters reports texts, and names of metadata, with characters that YAML has no room for. Server-side apply sends JSON,
 // which the API server reads as YAML; kubectl apply sends it as JSON.
-func (m *Manifest) reportCharacters(value any, path string, problems *problemList) {
+func (s *Source) reportCharacters(value any, path string, problems *problemList) {
 	report := func(what, text string) {
 		found := strings.IndexFunc(text, isLostByServerSideApply)
 		if found < 0 {
@@ -109,7 +109,7 @@ func (m *Manifest) reportCharacters(value any, path string, problems *problemLis
 			if character == nextLine {
 				then = "which kubectl apply keeps and kubectl apply --server-side turns into a blank"
 			}
-			return m.Document.problemAt(Locate(m.Node, path).reportedNode(), fmt.Sprintf("%s%s has the character %U, %s; remove it", what, path, character, then))
+			return s.Document.problemAt(Locate(s.Node, path).reportedNode(), fmt.Sprintf("%s%s has the character %U, %s; remove it", what, path, character, then))
 		})
 	}
 	switch is := value.(type) {
@@ -117,12 +117,12 @@ func (m *Manifest) reportCharacters(value any, path string, problems *problemLis
 		report("", is)
 	case []any:
 		for i := range is {
-			m.reportCharacters(is[i], fmt.Sprintf("%s[%d]", path, i), problems)
+			s.reportCharacters(is[i], fmt.Sprintf("%s[%d]", path, i), problems)
 		}
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(is)) {
 			report("a name in ", name)
-			m.reportCharacters(is[name], strings.TrimPrefix(path+"."+name, "."), problems)
+			s.reportCharacters(is[name], strings.TrimPrefix(path+"."+name, "."), problems)
 		}
 	}
 }

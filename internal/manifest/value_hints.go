@@ -12,8 +12,8 @@ import (
 
 // valueHint says how to write what YAML read in another way than its author meant. It is empty where YAML is
 // not to blame.
-func (m *Manifest) valueHint(at Location, fieldErr *field.Error) string {
-	if at.Missing != "" || m.Document.JSON {
+func (s *Source) valueHint(at Location, fieldErr *field.Error) string {
+	if at.Missing != "" || s.Document.JSON {
 		return ""
 	}
 	wanted := wantedType(fieldErr)
@@ -100,7 +100,7 @@ func brokenFlowHint(at Location) string {
 }
 
 // reportTagsAndAnchors finds what YAML takes out of a text without a word: tags and anchors.
-func (m *Manifest) reportTagsAndAnchors(problems *problemList) {
+func (s *Source) reportTagsAndAnchors(problems *problemList) {
 	used := map[*yaml.Node]bool{}
 	var anchored []*yaml.Node
 	var walk func(n *yaml.Node)
@@ -114,18 +114,18 @@ func (m *Manifest) reportTagsAndAnchors(problems *problemList) {
 		}
 		if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
 			problems.report(false, false, func() Problem {
-				return m.Document.problemAt(n, fmt.Sprintf("YAML takes %s for a tag and drops it; put the text in quotes: %s", n.Tag, quoteShort(strings.TrimSpace(n.Tag+" "+n.Value))))
+				return s.Document.problemAt(n, fmt.Sprintf("YAML takes %s for a tag and drops it; put the text in quotes: %s", n.Tag, quoteShort(strings.TrimSpace(n.Tag+" "+n.Value))))
 			})
 		}
 		for _, c := range n.Content {
 			walk(c)
 		}
 	}
-	walk(m.Document.Root)
+	walk(s.Document.Root)
 	for _, n := range anchored {
 		if !used[n] {
 			problems.report(true, false, func() Problem {
-				return m.Document.problemAt(n, fmt.Sprintf("YAML takes &%s for an anchor and drops it, and nothing uses it; put the text in quotes: %s", n.Anchor, quoteShort(strings.TrimSpace("&"+n.Anchor+" "+n.Value))))
+				return s.Document.problemAt(n, fmt.Sprintf("YAML takes &%s for an anchor and drops it, and nothing uses it; put the text in quotes: %s", n.Anchor, quoteShort(strings.TrimSpace("&"+n.Anchor+" "+n.Value))))
 			})
 		}
 	}

@@ -104,7 +104,7 @@ var rules = []rule{
 	},
 	{
 		name: "what reads no files has no code of the API server", deep: true,
-		applies: inRooms("controllers", "server/prompts", "internal/promptobject"),
+		applies: inRooms("controllers", "server/prompts", "internal/promptobject", "internal/connectionobject"),
 		forbids: anyOf("internal/manifest", "github.com/google/cel-go", "k8s.io/apiserver", "k8s.io/apiextensions-apiserver/pkg/apiserver"),
 	},
 	{
@@ -153,7 +153,7 @@ var rules = []rule{
 	},
 	{
 		name: "decisions are pure", deep: true,
-		applies: inRooms("internal/prompt", "internal/promptobject", "internal/change", "internal/store/plan"),
+		applies: inRooms("internal/prompt", "internal/promptobject", "internal/connectionobject", "internal/change", "internal/store/plan"),
 		forbids: anyOf("internal/store/memory", "internal/store/postgres", "internal/folder", "k8s.io/client-go",
 			"sigs.k8s.io/controller-runtime", "github.com/jackc/pgx", "std/database/sql"),
 	},

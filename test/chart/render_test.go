@@ -81,7 +81,7 @@ func shorten(text string, known []string) string {
 func TestRender_CopiesConfig(t *testing.T) {
 	t.Parallel()
 	want, got := map[string]any{}, map[string]any{}
-	for _, file := range []string{"crd/lectern.dev_prompts.yaml", "policies/channels/policy.yaml", "policies/erasure/policy.yaml", "policies/finalizer/policy.yaml", "monitoring/alerts.yaml"} {
+	for _, file := range []string{"crd/lectern.dev_prompts.yaml", "crd/lectern.dev_sdpconnections.yaml", "policies/channels/policy.yaml", "policies/erasure/policy.yaml", "policies/finalizer/policy.yaml", "monitoring/alerts.yaml"} {
 		text, err := os.ReadFile(filepath.Join("../../config", file))
 		require.NoError(t, err)
 		object := parseObjects(t, string(text))[0]

@@ -31,7 +31,7 @@ func (r release) testUninstall(t *testing.T) {
 	want := []string{
 		"PersistentVolumeClaim/data-" + r.fullName() + "-postgres-0", "PersistentVolumeClaim/" + r.fullName() + "-backup",
 		"Secret/" + r.fullName() + "-server-database", "Secret/" + r.fullName() + "-trial",
-		"CustomResourceDefinition/prompts.lectern.dev",
+		"CustomResourceDefinition/prompts.lectern.dev", "CustomResourceDefinition/sdpconnections.lectern.dev",
 	}
 	if diff := cmp.Diff(want, r.leftovers(t)); diff != "" {
 		t.Errorf("what is left (-wanted +there):\n%s", diff)
@@ -148,7 +148,7 @@ func TestNamespaceOfAll(t *testing.T) {
 	for _, kind := range []client.Object{&rbacv1.ClusterRoleBinding{}, &rbacv1.ClusterRole{}} {
 		require.NoError(t, r.objects.DeleteAllOf(t.Context(), kind, pods))
 	}
-	if diff := cmp.Diff([]string{"CustomResourceDefinition/prompts.lectern.dev"}, r.leftovers(t)); diff != "" {
+	if diff := cmp.Diff([]string{"CustomResourceDefinition/prompts.lectern.dev", "CustomResourceDefinition/sdpconnections.lectern.dev"}, r.leftovers(t)); diff != "" {
 		t.Errorf("what is left (-wanted +there):\n%s", diff)
 	}
 }

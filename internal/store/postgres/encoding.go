@@ -29,10 +29,18 @@ func checkEncodable(encoding string, p *store.Publication) error {
 	if err != nil {
 		return fmt.Errorf("write the publication as JSON: %w", err)
 	}
+	return checkEncodableText(encoding, "prompt", text)
+}
+
+// checkEncodableText is checkEncodable of a text of what a person wrote.
+func checkEncodableText(encoding, of string, text []byte) error {
+	if encoding == "" || holdsAnyText(encoding) {
+		return nil
+	}
 	for _, r := range string(text) {
 		if r >= utf8.RuneSelf {
 			return &store.UnstorableValueError{Reason: fmt.Sprintf(
-				"its encoding is %s, in which only ASCII is stored, and the prompt has %+q; %s and move there", encoding, r, whatToDoAboutEncoding)}
+				"its encoding is %s, in which only ASCII is stored, and the %s has %+q; %s and move there", encoding, of, r, whatToDoAboutEncoding)}
 		}
 	}
 	return nil

@@ -43,6 +43,17 @@ begin
   execute format('grant execute on function scrub_old_seals() to %s', server);
   -- prompt_change_queue: only controllers know when they serve it.
   -- prompt_change_locks: what controllers lock, servers must not be able to.
+  execute format('grant select on sdp_connections to %s', server);
+  -- The sealed token and what tells whether it is good, and of which refresh token it is only controllers know.
+  execute format('grant select (id, connection_id, kind, sealed, scopes, issued_at, expires_at, replaced_at) on oauth_tokens to %s', server);
+  execute format('grant select on field_lookups to %s', server);
+  execute format('grant select on field_mappings to %s', server);
+  execute format('grant select (connection_id, token_id), insert (connection_id, token_id) on token_refusals to %s', server);
+  execute format('grant insert (connection_id, type, parent_id, external_id, name) on sdp_observations to %s', server);
+  -- sdp_rate_limits, sdp_windows: by these functions alone.
+  execute format('grant execute on function take_rate(bigint, text, integer) to %s', server);
+  execute format('grant execute on function pause_rate(bigint, integer) to %s', server);
+  -- token_requests, token_budget_locks: what controllers ask accounts servers, and lock meanwhile.
   -- What a seal is bound to. Only controllers ask whose database this is.
   execute format('grant select (id) on installation to %s', server);
 end

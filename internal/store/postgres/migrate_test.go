@@ -134,8 +134,11 @@ func TestMigrate_NewEpoch(t *testing.T) {
 var granted = map[string]string{
 	"cursor_key":           "SELECT",
 	"feed":                 "SELECT",
+	"field_lookups":        "SELECT",
+	"field_mappings":       "SELECT",
 	"goose_db_version":     "SELECT",
 	"installation":         "SELECT", // of its id alone
+	"oauth_tokens":         "SELECT", // of what is sealed, and not of which refresh token it is
 	"prompt_channel_moves": "SELECT",
 	"prompt_change_queue":  "",
 	"prompt_change_locks":  "",
@@ -147,7 +150,14 @@ var granted = map[string]string{
 	"prompt_variables":     "SELECT",
 	"prompt_versions":      "SELECT",
 	"prompts":              "SELECT",
+	"sdp_connections":      "SELECT",
+	"sdp_observations":     "INSERT",
+	"sdp_rate_limits":      "",
+	"sdp_windows":          "",
 	"tags":                 "SELECT",
+	"token_budget_locks":   "",
+	"token_refusals":       "SELECT INSERT", // of which token alone
+	"token_requests":       "",
 }
 
 func TestMigrate_Grants(t *testing.T) {

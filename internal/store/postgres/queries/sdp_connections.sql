@@ -1,0 +1,109 @@
+-- name: InsertConnection :one
+-- Answers nothing when there is a row.
+insert into sdp_connections (namespace, name, owner_uid, generation)
+values (@namespace, @name, @owner_uid, @generation)
+on conflict do nothing
+returning id;
+
+-- name: LockConnection :one
+-- No condition but the key: what the row means is decided in Go, by a pure function.
+select id, owner_uid, generation, revision, (deleted_at is not null)::boolean as deleted,
+       coalesce(settings::text, '')::text as settings
+  from sdp_connections
+ where namespace = @namespace and name = @name
+   for update;
+
+-- name: WriteConnection :one
+-- A change nobody can see takes no revision and wakes nobody.
+with next as (
+  update feed set revision = revision + 1 where @visible::boolean returning revision
+), written as (
+  update sdp_connections c
+     set owner_uid = @owner_uid, generation = @generation, settings = @settings, retention_days = @retention_days::integer,
+         revision = coalesce((select next.revision from next), c.revision), updated_at = now(), deleted_at = null
+   where c.id = @id
+  returning c.revision
+)
+select written.revision,
+       case when @visible::boolean then coalesce(pg_notify('lectern', written.revision::text)::text, '') else '' end::text as notified
+  from written;
+
+-- name: SetConnectionRate :exec
+-- Nothing is locked where nothing changes: servers hold the lock of the row for as long as they like.
+insert into sdp_rate_limits as r (connection_id, requests_per_minute, burst)
+values (@connection_id, @requests_per_minute, @burst)
+on conflict (connection_id) do update
+   set requests_per_minute = excluded.requests_per_minute, burst = excluded.burst;
+
+-- name: HasConnectionRate :one
+select exists (select from sdp_rate_limits r
+                where r.connection_id = @connection_id and r.requests_per_minute = @requests_per_minute::integer and r.burst = @burst::integer)::boolean as has;
+
+-- name: TouchConnection :one
+-- A token or a list of it changed.
+with next as (
+  update feed set revision = revision + 1 returning revision
+), touched as (
+  update sdp_connections c
+     set revision = next.revision, updated_at = now()
+    from next
+   where c.id = @id
+  returning c.revision
+)
+select touched.revision, coalesce(pg_notify('lectern', touched.revision::text)::text, '')::text as notified
+  from touched;
+
+-- name: EraseConnection :exec
+-- Everything but the row, which becomes a tombstone, and what was asked of accounts servers, whose limits stay.
+with tokens as (
+  delete from oauth_tokens t where t.connection_id = @id
+), lookups as (
+  delete from field_lookups l where l.connection_id = @id
+), mappings as (
+  delete from field_mappings m where m.connection_id = @id
+), observations as (
+  delete from sdp_observations o where o.connection_id = @id
+)
+delete from sdp_rate_limits r where r.connection_id = @id;
+
+-- name: WriteConnectionTombstone :one
+with next as (
+  update feed set revision = revision + 1 returning revision
+), tombstone as (
+  update sdp_connections c
+     set deleted_at = now(), updated_at = now(), settings = null, revision = next.revision
+    from next
+   where c.id = @id
+  returning c.revision
+)
+select tombstone.revision, coalesce(pg_notify('lectern', tombstone.revision::text)::text, '')::text as notified
+  from tombstone;
+
+-- name: ConnectionsSince :many
+-- What a server has to know; "revision > 0" repeats the predicate of the index.
+select c.id, c.namespace, c.name, c.owner_uid, c.revision, (c.deleted_at is not null)::boolean as deleted,
+       coalesce(c.settings, 'null')::jsonb as settings,
+       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed, coalesce(t.scopes, '{}')::text[] as scopes,
+       coalesce(extract(epoch from t.issued_at), 0)::double precision as issued_at,
+       coalesce(extract(epoch from t.expires_at), 0)::double precision as expires_at
+  from sdp_connections c
+  left join oauth_tokens t on t.connection_id = c.id and t.replaced_at is null
+ where c.revision > @after and c.revision > 0
+ order by c.revision
+ limit @max_rows;
+
+-- name: ListConnectionRows :many
+select namespace, name, owner_uid, generation, revision,
+       (updated_at < now() - make_interval(secs => @quiescent_seconds))::boolean as quiescent
+  from sdp_connections
+ where (namespace, name) > (@namespace::text, @name::text) and deleted_at is null and revision > 0
+ order by namespace, name
+ limit @max_rows;
+
+-- name: DeleteConnectionTombstones :execrows
+delete from sdp_connections
+ where id in (select c.id from sdp_connections c
+               where c.deleted_at < now() - make_interval(secs => @older_than_seconds) and c.deleted_at is not null
+               order by c.deleted_at
+               limit @max_rows
+                 for update skip locked);

@@ -1,0 +1,67 @@
+-- name: LockLookup :one
+select entries, extract(epoch from refreshed_at)::double precision as refreshed_at, revision
+  from field_lookups
+ where connection_id = @connection_id and type = @type
+   for update;
+
+-- name: MergeMappings :one
+-- What is no longer listed goes, what servers met and no list had with it; only what differs is written.
+with listed as (
+  select unnest(@parent_ids::text[]) as parent_id, unnest(@external_ids::text[]) as external_id, unnest(@names::text[]) as name,
+         (unnest(@flags::text[]))::jsonb as flags, unnest(@positions::integer[]) as position
+), gone as (
+  delete from field_mappings m
+   where m.connection_id = @connection_id and m.type = @type
+     and not exists (select from listed l where l.parent_id = m.parent_id and l.external_id = m.external_id)
+  returning 1
+), merged as (
+  insert into field_mappings as m (connection_id, type, parent_id, external_id, name, flags, position, observed)
+  select @connection_id, @type, l.parent_id, l.external_id, l.name, l.flags, l.position, false
+    from listed l
+  on conflict (connection_id, type, parent_id, external_id) do update
+     set name = excluded.name, flags = excluded.flags, position = excluded.position, observed = false
+   where (m.name, m.flags, m.position, m.observed) is distinct from (excluded.name, excluded.flags, excluded.position, false)
+  returning 1
+)
+select ((select count(*) from gone) + (select count(*) from merged))::bigint as changed;
+
+-- name: WriteLookup :exec
+-- The revision of a list is that of its last change.
+insert into field_lookups as l (connection_id, type, entries, refreshed_at, valid_until, revision)
+values (@connection_id, @type, @entries, to_timestamp(@refreshed_at::double precision), to_timestamp(@valid_until::double precision), @revision)
+on conflict (connection_id, type) do update
+   set entries = excluded.entries, refreshed_at = excluded.refreshed_at, valid_until = excluded.valid_until,
+       revision = case when excluded.revision > 0 then excluded.revision else l.revision end;
+
+-- name: ListLookups :many
+select type, entries, extract(epoch from refreshed_at)::double precision as refreshed_at,
+       extract(epoch from valid_until)::double precision as valid_until, revision
+  from field_lookups
+ where connection_id = @connection_id
+ order by type;
+
+-- name: ListMappings :many
+select parent_id, external_id, name, flags, observed
+  from field_mappings
+ where connection_id = @connection_id and type = @type
+ order by parent_id, position, external_id;
+
+-- name: InsertObservations :exec
+insert into sdp_observations (connection_id, type, parent_id, external_id, name)
+select @connection_id, unnest(@types::text[]), unnest(@parent_ids::text[]), unnest(@external_ids::text[]), unnest(@names::text[]);
+
+-- name: FoldObservations :one
+-- Never over what the controller read itself, nor over what was met before.
+with taken as (
+  delete from sdp_observations
+   where id in (select o.id from sdp_observations o order by o.id limit @max_rows for update skip locked)
+  returning connection_id, type, parent_id, external_id, name, id
+), folded as (
+  insert into field_mappings (connection_id, type, parent_id, external_id, name, observed)
+  select distinct on (t.connection_id, t.type, t.parent_id, t.external_id) t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
+    from taken t
+   order by t.connection_id, t.type, t.parent_id, t.external_id, t.id desc
+  on conflict do nothing
+  returning 1
+)
+select (select count(*) from taken)::bigint as taken, (select count(*) from folded)::bigint as folded;

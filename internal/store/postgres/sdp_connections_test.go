@@ -1,0 +1,253 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+)
+
+// connectionFixture is a database with a server and a controller, and a connection in it.
+type connectionFixture struct {
+	*testing.T
+	owner  postgres.Options
+	server *postgres.Store
+	writer *postgres.Writer
+	id     int64
+}
+
+var helpdesk = store.Key{Namespace: "support", Name: "helpdesk"}
+
+// helpdeskUID is of the object that the row belongs to.
+const helpdeskUID = "u1"
+
+func newConnectionFixture(t *testing.T) connectionFixture {
+	t.Parallel()
+	owner := pgtest.New(t)
+	owner.ConnectTimeout = time.Minute // the machine may have more to do
+	f := connectionFixture{T: t, owner: owner, server: openStore(t, pgtest.AsServerRole(t, owner)), writer: claimWriter(t, openStore(t, owner), cluster)}
+	f.server.SetCallTimeout(time.Minute)
+	f.id = f.mustStore(newConnection(helpdeskUID, 1)).ID
+	return f
+}
+
+func newConnection(uid string, generation int64) store.ConnectionPublication {
+	return store.ConnectionPublication{
+		Key: helpdesk, Owner: store.Owner{UID: uid, Generation: generation},
+		Settings: store.ConnectionSettings{
+			Edition: "Cloud", APIURL: "https://sdpondemand.manageengine.eu", TimeZone: "UTC",
+			Access:            store.ConnectionAccess{Mode: "ReadOnly", Toolsets: []string{"requests"}, Groups: []string{}, WritesPerHour: 60},
+			RequestsPerMinute: 30, Burst: 10, LookupInterval: 6 * time.Hour, AuditPayloads: "Redacted", RetentionDays: 90,
+		},
+	}
+}
+
+func (f connectionFixture) mustStore(p store.ConnectionPublication) store.StoredConnection {
+	f.Helper()
+	stored, err := f.writer.StoreConnection(f.Context(), p)
+	require.NoError(f, err)
+	return stored
+}
+
+// served returns what a server knows of the connection.
+func (f connectionFixture) served() store.Connection {
+	f.Helper()
+	all, err := f.server.ConnectionsSince(f.Context(), 0, 100)
+	require.NoError(f, err)
+	if len(all) != 1 {
+		f.Fatalf("a server knows %d connections, want 1: %+v", len(all), all)
+	}
+	return all[0]
+}
+
+func (f connectionFixture) revision() int64 {
+	f.Helper()
+	feed, err := f.server.Feed(f.Context())
+	require.NoError(f, err)
+	return feed.Revision
+}
+
+func TestStoreConnection(t *testing.T) {
+	f := newConnectionFixture(t)
+	p := newConnection(helpdeskUID, 1)
+	want := store.Connection{ID: f.id, Key: helpdesk, UID: helpdeskUID, Revision: 1, Settings: p.Settings}
+	if diff := cmp.Diff(want, f.served()); diff != "" {
+		t.Errorf("what a server knows (-want +got)\n%s", diff)
+	}
+	if got := f.mustStore(p); got != (store.StoredConnection{ID: f.id, Revision: 1}) {
+		t.Errorf("stored again: %+v, want nothing changed", got)
+	}
+	p.Owner.Generation = 2
+	if got := f.mustStore(p); got.Changed || f.revision() != 1 {
+		t.Errorf("a generation that says the same: %+v at revision %d, want nothing visible", got, f.revision())
+	}
+	p.Settings.Access.Groups = nil
+	if got := f.mustStore(p); !got.Changed || got.Revision != 2 {
+		t.Errorf("all groups instead of none: %+v, want a revision", got)
+	}
+	if got := f.served().Settings.Access.Groups; got != nil {
+		t.Errorf("a server knows groups %q, want nil for all", got)
+	}
+	since, err := f.server.ConnectionsSince(t.Context(), 2, 100)
+	require.NoError(t, err)
+	if len(since) != 0 {
+		t.Errorf("changed since the last revision: %+v", since)
+	}
+}
+
+func TestStoreConnection_Fence(t *testing.T) {
+	f := newConnectionFixture(t)
+	f.mustStore(newConnection(helpdeskUID, 5))
+	for name, owner := range map[string]store.Owner{
+		"an older generation": {UID: helpdeskUID, Generation: 4},
+		"another object":      {UID: "u2", Generation: 9},
+	} {
+		_, err := f.writer.StoreConnection(t.Context(), newConnection(owner.UID, owner.Generation))
+		fence, is := errors.AsType[*store.FencedError](err)
+		if want := (store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 5}, Revision: 1}); !is || fence.Row != want || fence.Deleted {
+			t.Errorf("%s: got %v, want it fenced by %+v", name, err, want)
+		}
+	}
+	takeover := newConnection("u2", 1)
+	takeover.Takeover = &store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 5}, Revision: 1}
+	f.mustStore(takeover)
+	if got := f.served().UID; got != "u2" {
+		t.Errorf("after a takeover the row is of %s", got)
+	}
+	if _, err := f.writer.StoreConnection(t.Context(), newConnection(helpdeskUID, 6)); err == nil {
+		t.Error("the object that was taken from may write again")
+	}
+}
+
+func TestRemoveConnection(t *testing.T) {
+	f := newConnectionFixture(t)
+	f.issueToken(t, time.Now())
+	_, err := f.writer.ReplaceLookup(t.Context(), helpdesk, helpdeskUID, store.Lookup{Type: "priorities", Entries: []store.LookupEntry{{ID: "1", Name: "High"}}})
+	require.NoError(t, err)
+	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "groups", ID: "7", Name: "Network"}}))
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, "u2"))
+	if f.served().Deleted {
+		t.Fatal("another object's deletion removed it")
+	}
+	before := f.revision()
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID))
+	want := store.Connection{ID: f.id, Key: helpdesk, UID: helpdeskUID, Revision: before + 1, Deleted: true}
+	if diff := cmp.Diff(want, f.served()); diff != "" {
+		t.Errorf("tombstone (-want +got)\n%s", diff)
+	}
+	conn := pgtest.Connect(t, f.owner)
+	for table, want := range map[string]int{
+		"oauth_tokens": 0, "field_lookups": 0, "field_mappings": 0, "sdp_observations": 0, "sdp_rate_limits": 0, "sdp_windows": 0, "token_requests": 1,
+	} {
+		var rows int
+		require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from "+table).Scan(&rows))
+		if rows != want {
+			t.Errorf("%s has %d rows, want %d", table, rows, want)
+		}
+	}
+	if _, err := f.writer.StoreConnection(t.Context(), newConnection(helpdeskUID, 2)); err == nil {
+		t.Error("a reconcile that was under way brings back what is deleted")
+	}
+	again := newConnection("u2", 1)
+	again.Takeover = &store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 1}, Revision: before + 1}
+	if got := f.mustStore(again); got.ID != f.id || !got.Changed {
+		t.Errorf("made again: %+v, want the row taken over", got)
+	}
+	if got := f.served(); got.Deleted || got.UID != "u2" {
+		t.Errorf("made again, a server knows %+v", got)
+	}
+}
+
+func TestRemoveConnection_BeforeItIsStored(t *testing.T) {
+	f := newConnectionFixture(t)
+	key := store.Key{Namespace: "support", Name: "early"}
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), key, "u9"))
+	p := newConnection("u9", 1)
+	p.Key = key
+	if _, err := f.writer.StoreConnection(t.Context(), p); err == nil {
+		t.Error("what was deleted before it was stored is stored")
+	}
+}
+
+func TestRemoveConnectionIfUnchanged(t *testing.T) {
+	f := newConnectionFixture(t)
+	rows, err := f.writer.ListConnectionRows(t.Context(), store.Key{}, 10, time.Hour)
+	require.NoError(t, err)
+	want := []store.ComparedConnection{{Key: helpdesk, Fence: store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 1}, Revision: 1}}}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Fatalf("rows (-want +got)\n%s", diff)
+	}
+	f.mustStore(newConnection(helpdeskUID, 2))
+	for _, tc := range []struct {
+		generation int64
+		removed    bool
+	}{{1, false}, {2, true}, {2, false}} {
+		removed, err := f.writer.RemoveConnectionIfUnchanged(t.Context(), helpdesk, store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: tc.generation}, Revision: 1})
+		require.NoError(t, err)
+		if removed != tc.removed {
+			t.Errorf("generation %d: removed is %t", tc.generation, removed)
+		}
+	}
+}
+
+// TestDeleteOldConnectionRows keeps what is younger, and the connection itself.
+func TestDeleteOldConnectionRows(t *testing.T) {
+	f := newConnectionFixture(t)
+	month := 30 * 24 * time.Hour
+	f.issueToken(t, time.Now().Add(-2*month))
+	f.issueToken(t, time.Now())
+	conn := pgtest.Connect(t, f.owner)
+	_, err := conn.Exec(t.Context(), "update oauth_tokens set replaced_at = now() - interval '31 days' where replaced_at is not null")
+	require.NoError(t, err)
+	gone := newConnection("u3", 1)
+	gone.Key.Name = "gone"
+	f.mustStore(gone)
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), gone.Key, "u3"))
+	_, err = conn.Exec(t.Context(), "update sdp_connections set deleted_at = now() - interval '31 days' where deleted_at is not null")
+	require.NoError(t, err)
+	deleted, err := f.writer.DeleteOldConnectionRows(t.Context(), month, 100)
+	require.NoError(t, err)
+	var left [3]int
+	require.NoError(t, conn.QueryRow(t.Context(), "select (select count(*) from token_requests), (select count(*) from oauth_tokens), (select count(*) from sdp_connections)").Scan(&left[0], &left[1], &left[2]))
+	if deleted != 1 || left != [3]int{1, 1, 1} {
+		t.Errorf("%d deleted, and %v requests, tokens and connections are left; want 1 of each deleted and left", deleted, left)
+	}
+}
+
+// issueToken claims a request at a time, settles it with a token, and returns that.
+func (f connectionFixture) issueToken(t *testing.T, at time.Time) store.SealedToken {
+	t.Helper()
+	request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, at))
+	require.NoError(t, err)
+	token := newToken(at)
+	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: at, Token: &token, Fingerprint: someFingerprint,
+	})
+	require.NoError(t, err)
+	if !current {
+		t.Fatal("the token is not the current one")
+	}
+	return token
+}
+
+var someFingerprint = store.TokenFingerprint{1, 2, 3}
+
+func (f connectionFixture) claim(cause store.TokenRequestCause, at time.Time) store.TokenClaim {
+	return store.TokenClaim{Key: helpdesk, UID: helpdeskUID, Kind: store.TokenRefresh, Cause: cause, Fingerprint: someFingerprint, At: at}
+}
+
+// newToken returns a token of an hour. Postgres keeps microseconds.
+func newToken(at time.Time) store.SealedToken {
+	at = at.UTC().Truncate(time.Microsecond)
+	return store.SealedToken{
+		ID: uuid.NewString(), Kind: store.AccessToken, Sealed: []byte("sealed"), Scopes: []string{"SDPOnDemand.requests.ALL"},
+		IssuedAt: at, ExpiresAt: at.Add(time.Hour),
+	}
+}

@@ -1,0 +1,239 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+)
+
+// taker is a replica of the simulation, which asks for calls and makes those it is granted.
+type taker struct {
+	name string
+	lane store.Lane
+	// next is when it asks again, since the beginning.
+	next time.Duration
+}
+
+// simulatedCall is one that a taker made.
+type simulatedCall struct {
+	at   time.Duration
+	lane store.Lane
+}
+
+// simulateTakers has takers call as often as they may, by the function's own clock, and returns the calls in order.
+func simulateTakers(t *testing.T, conn *pgx.Conn, connection int64, takers []*taker, length time.Duration) []simulatedCall {
+	t.Helper()
+	chance := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in every run
+	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	var calls []simulatedCall
+	for {
+		now := slices.MinFunc(takers, func(a, b *taker) int { return int(a.next - b.next) })
+		if now.next > length {
+			break
+		}
+		var granted, retry, replicas int
+		require.NoError(t, conn.QueryRow(t.Context(), "select granted, retry_ms, replicas from take_rate_at($1, $2, $3, $4, $5)",
+			connection, string(now.lane), 1+chance.IntN(4), now.name, begin.Add(now.next)).Scan(&granted, &retry, &replicas))
+		if granted == 0 && retry <= 0 || granted > 0 && retry != 0 {
+			t.Fatalf("%d calls are granted, and the next are to be asked for in %d ms", granted, retry)
+		}
+		for range granted { // at any time until the grant is void
+			calls = append(calls, simulatedCall{now.next + time.Duration(chance.Int64N(int64(store.RateGrantLifetime))), now.lane})
+		}
+		now.next += time.Duration(retry)*time.Millisecond + time.Duration(chance.Int64N(int64(400*time.Millisecond)))
+	}
+	slices.SortFunc(calls, func(a, b simulatedCall) int { return int(a.at - b.at) })
+	return calls
+}
+
+// mostWithin returns the most calls of the lanes in any stretch of time.
+func mostWithin(calls []simulatedCall, stretch time.Duration, lanes ...store.Lane) (most int) {
+	var in []time.Duration
+	for _, c := range calls {
+		if !slices.Contains(lanes, c.lane) {
+			continue
+		}
+		in = append(in, c.at)
+		for c.at-in[0] >= stretch {
+			in = in[1:]
+		}
+		most = max(most, len(in))
+	}
+	return most
+}
+
+var allLanes = []store.Lane{store.LaneInteractive, store.LaneProof, store.LaneLookup}
+
+// TestTakeRate_SimulatedHour has eight replicas want more than there is for an hour of the function's clock: no minute has more calls
+// than are allowed, no two seconds more than the burst, and what is allowed is used.
+func TestTakeRate_SimulatedHour(t *testing.T) {
+	f := newConnectionFixture(t)
+	conn := pgtest.Connect(t, f.owner)
+	takers := make([]*taker, 8)
+	for i := range takers {
+		takers[i] = &taker{name: fmt.Sprintf("replica-%d", i), lane: store.LaneInteractive, next: time.Duration(i) * 100 * time.Millisecond}
+	}
+	takers[7].lane = store.LaneLookup
+	calls := simulateTakers(t, conn, f.id, takers, time.Hour)
+	perMinute, burst := mostWithin(calls, time.Minute, allLanes...), mostWithin(calls, 2*time.Second, allLanes...)
+	background := mostWithin(calls, time.Minute, store.LaneProof, store.LaneLookup)
+	t.Logf("%d calls in an hour; at most %d in a minute, %d in two seconds, %d of the background in a minute", len(calls), perMinute, burst, background)
+	if perMinute > 30 || burst > 10 || background > 6 {
+		t.Errorf("at most %d calls in a minute, %d in two seconds, %d of the background in a minute; allowed are 30, 10 and 6", perMinute, burst, background)
+	}
+	if len(calls) < 30*60*9/10 {
+		t.Errorf("%d calls in an hour, of 1800 that are allowed", len(calls))
+	}
+}
+
+// TestTakeRate_Background leaves room: for whom somebody waits, and for a proof.
+func TestTakeRate_Background(t *testing.T) {
+	f := newConnectionFixture(t)
+	calls := simulateTakers(t, pgtest.Connect(t, f.owner), f.id, []*taker{{name: "a", lane: store.LaneLookup}}, 10*time.Minute)
+	if most := mostWithin(calls, time.Minute, store.LaneLookup); most != 5 {
+		t.Errorf("lookups alone make %d calls in a minute, want 5: a fifth of 30, without one for a proof", most)
+	}
+	for _, tc := range []struct {
+		lane    store.Lane
+		granted int
+	}{{store.LaneLookup, 5}, {store.LaneLookup, 0}, {store.LaneProof, 1}, {store.LaneProof, 0}, {store.LaneInteractive, 4}, {store.LaneInteractive, 0}} {
+		grant, err := f.server.TakeRate(t.Context(), f.id, tc.lane, 5)
+		require.NoError(t, err)
+		if tc.lane == store.LaneInteractive { // some seconds may have passed
+			if grant.Granted > 5 {
+				t.Errorf("%s: %d granted", tc.lane, grant.Granted)
+			}
+			continue
+		}
+		if grant.Granted != tc.granted {
+			t.Errorf("%s: %d granted, want %d", tc.lane, grant.Granted, tc.granted)
+		}
+	}
+}
+
+// TestTakeRate_Concurrently has eight servers ask at once, each over its own connection. What was written down is judged: how long it
+// took is no matter.
+func TestTakeRate_Concurrently(t *testing.T) {
+	f := newConnectionFixture(t)
+	servers := make([]interface {
+		TakeRate(ctx context.Context, connection int64, lane store.Lane, wanted int) (store.RateGrant, error)
+	}, 8)
+	for i := range servers {
+		options := pgtest.AsServerRole(t, f.owner)
+		options.ApplicationName = fmt.Sprintf("replica-%d", i)
+		servers[i] = openStore(t, options)
+	}
+	var asked sync.WaitGroup
+	granted := make([]int, len(servers))
+	for i, server := range servers {
+		asked.Go(func() {
+			for range 4 {
+				grant, err := server.TakeRate(t.Context(), f.id, store.LaneInteractive, 3)
+				if err != nil {
+					t.Errorf("%v", err)
+				}
+				granted[i] += grant.Granted
+			}
+		})
+	}
+	asked.Wait()
+	rows, err := pgtest.Connect(t, f.owner).Query(t.Context(), "select granted_at, calls from sdp_windows where calls > 0 order by granted_at")
+	require.NoError(t, err)
+	type grant struct {
+		At    time.Time
+		Calls int
+	}
+	log, err := pgx.CollectRows(rows, pgx.RowToStructByPos[grant])
+	require.NoError(t, err)
+	total := 0
+	for i, g := range log {
+		total += g.Calls
+		in := 0
+		for _, later := range log[i:] {
+			if later.At.Sub(g.At) <= 4*time.Second {
+				in += later.Calls
+			}
+		}
+		if in > 10 {
+			t.Errorf("%d calls are granted within 4 seconds, want at most 10", in)
+		}
+	}
+	for _, n := range granted {
+		total -= n
+	}
+	if total != 0 || len(log) == 0 {
+		t.Errorf("the log and the answers differ by %d calls, of %d grants", total, len(log))
+	}
+	last, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 1)
+	require.NoError(t, err)
+	if last.Replicas < 2 || last.Replicas > 9 {
+		t.Errorf("%d replicas asked in the last minute, want those that did", last.Replicas)
+	}
+}
+
+func TestPauseRate(t *testing.T) {
+	f := newConnectionFixture(t)
+	if _, err := f.server.PauseRate(t.Context(), f.id, 10*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	left, err := f.server.PauseRate(t.Context(), f.id, time.Second)
+	require.NoError(t, err)
+	if left <= time.Minute || left > 10*time.Minute {
+		t.Errorf("a shorter pause leaves %s of the longer one", left)
+	}
+	grant, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 1)
+	require.NoError(t, err)
+	if grant.Granted != 0 || grant.RetryAfter <= time.Minute || grant.RetryAfter > 10*time.Minute {
+		t.Errorf("while it is paused: %+v", grant)
+	}
+	left, err = f.server.PauseRate(t.Context(), f.id, 24*time.Hour)
+	require.NoError(t, err)
+	if left > store.MaxRatePause {
+		t.Errorf("paused for %s", left)
+	}
+}
+
+// TestStoreConnection_Rate follows the manifest, and waits for no server where that says nothing new.
+func TestStoreConnection_Rate(t *testing.T) {
+	f := newConnectionFixture(t)
+	p := newConnection(helpdeskUID, 2)
+	p.Settings.RequestsPerMinute, p.Settings.Burst = 5, 1
+	f.mustStore(p)
+	grant, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 100)
+	require.NoError(t, err)
+	if grant.Granted != 1 {
+		t.Errorf("%d calls are granted, want a burst of 1", grant.Granted)
+	}
+	held, err := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner)).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = held.Exec(t.Context(), "select take_rate($1, 'interactive', 1)", f.id)
+	require.NoError(t, err)
+	p.Owner.Generation, p.Settings.Portal = 3, "itdesk"
+	f.mustStore(p) // while a server keeps the lock of the rate
+	require.NoError(t, held.Rollback(t.Context()))
+}
+
+// TestRecordTokenUse takes the last grant, however old it is.
+func TestRecordTokenUse(t *testing.T) {
+	f := newConnectionFixture(t)
+	token := f.issueToken(t, time.Now().Add(-time.Minute))
+	_, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 1)
+	require.NoError(t, err)
+	require.NoError(t, f.writer.RecordTokenUse(t.Context()))
+	var same bool
+	require.NoError(t, pgtest.Connect(t, f.owner).QueryRow(t.Context(),
+		"select last_used_at = (select max(granted_at) from sdp_windows) from oauth_tokens where id = $1::uuid", token.ID).Scan(&same))
+	if !same {
+		t.Error("the token's last use is not that of the last grant")
+	}
+}

@@ -1,0 +1,246 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
+)
+
+// timeOf returns the time of seconds since 1970, to the microsecond that Postgres keeps; zero for none.
+func timeOf(seconds float64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC()
+}
+
+// secondsSince1970 is the other way round.
+func secondsSince1970(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMicro()) / 1e6
+}
+
+// ClaimTokenRequest gives leave for one call to the token endpoint, and writes down that it is made: it counts as spent whatever
+// becomes of it. The time is the caller's, which names none that it is far from.
+//
+// It returns a *store.TokenBudgetError where the fingerprint's budget is spent, by whatever connection, and a
+// *store.TokenRequestUnderWayError where the connection's last call may still be answered.
+func (w *Writer) ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) (request int64, err error) {
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		if _, err := q.LockTokenBudget(ctx, claim.Fingerprint[:]); err != nil {
+			return fmt.Errorf("lock the budget: %w", err)
+		}
+		if err := checkTokenBudget(ctx, q, claim); err != nil {
+			return err
+		}
+		request, err = q.InsertTokenRequest(ctx, sqlcgen.InsertTokenRequestParams{
+			Namespace: claim.Key.Namespace, Name: claim.Key.Name, OwnerUid: claim.UID,
+			Kind: string(claim.Kind), Cause: string(claim.Cause), Fingerprint: claim.Fingerprint[:], StartedAt: claim.At,
+		})
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("claim a token request of connection %s: %w", claim.Key, err)
+	}
+	return request, nil
+}
+
+// checkTokenBudget returns why a claim may not be made now. Its lock is held.
+func checkTokenBudget(ctx context.Context, q *sqlcgen.Queries, claim store.TokenClaim) error {
+	started, err := q.TokenRequestUnderWay(ctx, sqlcgen.TokenRequestUnderWayParams{
+		OwnerUid: claim.UID, Since: secondsSince1970(claim.At.Add(-store.TokenRequestTimeout)),
+	})
+	if err != nil {
+		return fmt.Errorf("read what is under way: %w", err)
+	}
+	if started != 0 {
+		return &store.TokenRequestUnderWayError{RetryAt: timeOf(started).Add(store.TokenRequestTimeout)}
+	}
+	budget, err := q.TokenBudget(ctx, sqlcgen.TokenBudgetParams{
+		Fingerprint: claim.Fingerprint[:], Since: secondsSince1970(claim.At.Add(-store.TokenRequestWindow)),
+		Most: store.MaxTokenRequests, MostOfRefusals: store.MaxRefusedTokenRequests,
+	})
+	if err != nil {
+		return fmt.Errorf("read the budget: %w", err)
+	}
+	switch {
+	case budget.Spent >= store.MaxTokenRequests:
+		return &store.TokenBudgetError{Spent: int(budget.Spent), RetryAt: timeOf(budget.SpentUntil).Add(store.TokenRequestWindow)}
+	case claim.Cause == store.CauseRefused && budget.OfRefusals >= store.MaxRefusedTokenRequests:
+		return &store.TokenBudgetError{Spent: int(budget.OfRefusals), OfRefusals: true, RetryAt: timeOf(budget.RefusalsUntil).Add(store.TokenRequestWindow)}
+	}
+	return nil
+}
+
+// SettleTokenRequest writes down what became of a request, and stores the token it got, in the place of the one before it. It
+// reports whether the token is the current one now: not where the connection is gone or another's, the request was settled
+// before, or a later one was answered first.
+func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement) (current bool, err error) {
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		current = false
+		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: s.Key.Namespace, Name: s.Key.Name, OwnerUid: s.UID})
+		isGone := errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted
+		if err != nil && !isGone {
+			return fmt.Errorf("lock the connection: %w", err)
+		}
+		settled, err := q.SettleTokenRequest(ctx, sqlcgen.SettleTokenRequestParams{ID: s.Request, SettledAt: secondsSince1970(s.At), Outcome: string(s.Outcome), Detail: s.Detail})
+		if err != nil {
+			return fmt.Errorf("settle the request: %w", err)
+		}
+		if s.Token == nil || isGone || settled == 0 {
+			return nil
+		}
+		current, err = replaceToken(ctx, q, connection.ID, s.Request, s.Fingerprint, s.Token)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("settle token request %d of connection %s: %w", s.Request, s.Key, err)
+	}
+	return current, nil
+}
+
+// StoreAPIKey stores what a server on premises takes, in the place of the one before it, and takes no revision where that is of
+// the same key.
+func (w *Writer) StoreAPIKey(ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted {
+			return store.ErrConnectionGone
+		}
+		if err != nil {
+			return fmt.Errorf("lock the connection: %w", err)
+		}
+		before, err := q.CurrentToken(ctx, connection.ID)
+		if err == nil && before.Kind == string(token.Kind) && store.TokenFingerprint(before.Fingerprint) == fingerprint {
+			return nil
+		}
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("read the current token: %w", err)
+		}
+		_, err = replaceToken(ctx, q, connection.ID, 0, fingerprint, &token)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store the API key of connection %s: %w", key, err)
+	}
+	return nil
+}
+
+// replaceToken stores a token as the current one, unless a later request was answered before. The connection is locked.
+func replaceToken(ctx context.Context, q *sqlcgen.Queries, connection, request int64, fingerprint store.TokenFingerprint, token *store.SealedToken) (bool, error) {
+	before, err := q.CurrentToken(ctx, connection)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("read the current token: %w", err)
+	}
+	refreshes := int64(0)
+	if err == nil {
+		if refreshes = before.Refreshes + 1; before.RequestID > request && request != 0 {
+			return false, nil
+		}
+	}
+	if err := q.ReplaceTokens(ctx, connection); err != nil {
+		return false, fmt.Errorf("erase the token before: %w", err)
+	}
+	if err := q.InsertToken(ctx, sqlcgen.InsertTokenParams{
+		ID: token.ID, ConnectionID: connection, Kind: string(token.Kind), Sealed: token.Sealed, Fingerprint: fingerprint[:], Scopes: nonNil(token.Scopes),
+		RequestID: request, IssuedAt: secondsSince1970(token.IssuedAt), ExpiresAt: secondsSince1970(token.ExpiresAt), Refreshes: refreshes,
+	}); err != nil {
+		return false, fmt.Errorf("insert the token: %w", err)
+	}
+	if _, err := q.TouchConnection(ctx, connection); err != nil {
+		return false, fmt.Errorf("take a revision: %w", err)
+	}
+	return true, nil
+}
+
+// CurrentToken returns what is known of the current token of a connection, or store.ErrNotFound.
+func (w *Writer) CurrentToken(ctx context.Context, connection int64) (store.StoredToken, error) {
+	ctx, cancel := w.store.withTimeout(ctx)
+	defer cancel()
+	t, err := w.store.queries.CurrentToken(ctx, connection)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.StoredToken{}, store.ErrNotFound
+	}
+	if err != nil {
+		return store.StoredToken{}, fmt.Errorf("read the current token: %w", translateError(err))
+	}
+	return store.StoredToken{
+		ID: t.ID, Kind: store.TokenKind(t.Kind), Fingerprint: store.TokenFingerprint(t.Fingerprint), Scopes: t.Scopes,
+		IssuedAt: timeOf(t.IssuedAt), ExpiresAt: timeOf(t.ExpiresAt), Refreshes: t.Refreshes,
+	}, nil
+}
+
+// SealedTokens returns all current tokens, for sealing them under another key.
+func (w *Writer) SealedTokens(ctx context.Context) ([]store.SealedTokenOf, error) {
+	ctx, cancel := w.store.withTimeout(ctx)
+	defer cancel()
+	rows, err := w.store.queries.SealedTokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the sealed tokens: %w", translateError(err))
+	}
+	var found []store.SealedTokenOf
+	for _, r := range rows {
+		found = append(found, store.SealedTokenOf{
+			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, ID: r.ID, Kind: store.TokenKind(r.Kind), Sealed: r.Sealed,
+		})
+	}
+	return found, nil
+}
+
+// ResealToken stores a token that was sealed again, while it is the current one.
+func (w *Writer) ResealToken(ctx context.Context, id string, sealed []byte) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		_, err := q.ResealToken(ctx, sqlcgen.ResealTokenParams{ID: id, Sealed: sealed})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store a token sealed again: %w", err)
+	}
+	return nil
+}
+
+// ReportRefusal says that ServiceDesk Plus refused a token. It is for servers; to say it again changes nothing.
+func (s *Store) ReportRefusal(ctx context.Context, connection int64, token string) error {
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
+	if _, err := s.queries.ReportRefusal(ctx, sqlcgen.ReportRefusalParams{ConnectionID: connection, TokenID: token}); err != nil {
+		return fmt.Errorf("report that a token is refused: %w", translateError(err))
+	}
+	return nil
+}
+
+// TokenRefusals returns at most limit of the tokens that servers were refused, the oldest first.
+func (w *Writer) TokenRefusals(ctx context.Context, limit int) ([]store.TokenRefusal, error) {
+	ctx, cancel := w.store.withTimeout(ctx)
+	defer cancel()
+	rows, err := w.store.queries.TokenRefusals(ctx, rowLimit(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read the refused tokens: %w", translateError(err))
+	}
+	var found []store.TokenRefusal
+	for _, r := range rows {
+		found = append(found, store.TokenRefusal{
+			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, TokenID: r.TokenID, Replaced: r.Replaced,
+			Replica: r.Replica, Age: secondsOf(r.Age),
+		})
+	}
+	return found, nil
+}
+
+// DeleteRefusal ends a refusal that is proven, disproven, or of a token that is replaced.
+func (w *Writer) DeleteRefusal(ctx context.Context, token string) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.DeleteRefusal(ctx, token) })
+	if err != nil {
+		return fmt.Errorf("delete the refusal of a token: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+)
+
+// claimTime is when tests of budgets begin, by the clock of the controller.
+var claimTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// settleFailed ends a request without a token.
+func (f connectionFixture) settleFailed(t *testing.T, request int64, at time.Time) {
+	t.Helper()
+	_, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, Detail: "no answer", At: at})
+	require.NoError(t, err)
+}
+
+func TestClaimTokenRequest_Budget(t *testing.T) {
+	f := newConnectionFixture(t)
+	claim := func(cause store.TokenRequestCause, after time.Duration) error {
+		request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(cause, claimTime.Add(after)))
+		if err == nil {
+			f.settleFailed(t, request, claimTime.Add(after))
+		}
+		return err
+	}
+	for i := range store.MaxRefusedTokenRequests {
+		require.NoError(t, claim(store.CauseRefused, time.Duration(i)*time.Second))
+	}
+	refused, is := errors.AsType[*store.TokenBudgetError](claim(store.CauseRefused, 10*time.Second))
+	if want := (store.TokenBudgetError{Spent: 6, OfRefusals: true, RetryAt: claimTime.Add(store.TokenRequestWindow)}); !is || *refused != want {
+		t.Errorf("a seventh for a refused token: %+v, want %+v", refused, want)
+	}
+	require.NoError(t, claim(store.CauseScheduled, 20*time.Second))
+	require.NoError(t, claim(store.CauseScheduled, 21*time.Second))
+	refused, is = errors.AsType[*store.TokenBudgetError](claim(store.CauseScheduled, 30*time.Second))
+	if want := (store.TokenBudgetError{Spent: 8, RetryAt: claimTime.Add(store.TokenRequestWindow)}); !is || *refused != want {
+		t.Errorf("a ninth: %+v, want %+v", refused, want)
+	}
+	if err := claim(store.CauseScheduled, store.TokenRequestWindow-time.Second); err == nil {
+		t.Error("a ninth within ten minutes and thirty seconds")
+	}
+	require.NoError(t, claim(store.CauseScheduled, refused.RetryAt.Sub(claimTime)))
+}
+
+func TestClaimTokenRequest_UnderWay(t *testing.T) {
+	f := newConnectionFixture(t)
+	first, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, claimTime))
+	require.NoError(t, err)
+	_, err = f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, claimTime.Add(29*time.Second)))
+	underWay, is := errors.AsType[*store.TokenRequestUnderWayError](err)
+	if !is || !underWay.RetryAt.Equal(claimTime.Add(store.TokenRequestTimeout)) {
+		t.Errorf("a second claim while one is under way: %v", err)
+	}
+	other := f.claim(store.CauseScheduled, claimTime.Add(time.Second))
+	other.UID, other.Key.Name = "u2", "other"
+	_, err = f.writer.ClaimTokenRequest(t.Context(), other)
+	require.NoError(t, err)
+	second, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, claimTime.Add(31*time.Second)))
+	require.NoError(t, err)
+
+	late, early := newToken(claimTime), newToken(claimTime)
+	settle := func(request int64, token *store.SealedToken) bool {
+		current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+			Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: claimTime, Token: token, Fingerprint: someFingerprint,
+		})
+		require.NoError(t, err)
+		return current
+	}
+	if !settle(second, &late) || settle(first, &early) {
+		t.Error("the slow answer to an earlier request replaces the token of a later one")
+	}
+	if got := f.served().Token; got == nil || got.ID != late.ID {
+		t.Errorf("a server has token %+v, want %s", got, late.ID)
+	}
+	if settle(second, &early) {
+		t.Error("a request is settled twice")
+	}
+}
+
+// TestClaimTokenRequest_Concurrently has eight controllers claim against one refresh token for half an hour of their clock:
+// never more than eight are granted in any ten minutes, and not many fewer.
+func TestClaimTokenRequest_Concurrently(t *testing.T) {
+	f := newConnectionFixture(t)
+	const controllers, step, steps = 8, 20 * time.Second, 90
+	for i := range steps {
+		at := claimTime.Add(time.Duration(i) * step)
+		var claims sync.WaitGroup
+		for c := range controllers {
+			claims.Go(func() {
+				claim := f.claim(store.CauseScheduled, at.Add(time.Duration(c)*time.Millisecond))
+				claim.UID = fmt.Sprintf("connection-%d", c)
+				request, err := f.writer.ClaimTokenRequest(t.Context(), claim)
+				if _, spent := errors.AsType[*store.TokenBudgetError](err); err != nil && !spent {
+					t.Errorf("%v", err)
+				}
+				if err != nil {
+					return
+				}
+				if _, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, At: at}); err != nil {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+		claims.Wait()
+	}
+	rows, err := pgtest.Connect(t, f.owner).Query(t.Context(), "select started_at from token_requests order by started_at")
+	require.NoError(t, err)
+	granted, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
+	require.NoError(t, err)
+	worst := 0
+	for first := range granted {
+		in := 0
+		for _, at := range granted[first:] {
+			if at.Sub(granted[first]) <= 10*time.Minute {
+				in++
+			}
+		}
+		worst = max(worst, in)
+	}
+	t.Logf("%d of %d claims were granted, at most %d in ten minutes", len(granted), controllers*steps, worst)
+	if worst != store.MaxTokenRequests || len(granted) < 2*store.MaxTokenRequests {
+		t.Errorf("%d were granted in ten minutes and %d in all, want %d in ten minutes", worst, len(granted), store.MaxTokenRequests)
+	}
+}
+
+func TestSettleTokenRequest_ReplacesTheToken(t *testing.T) {
+	f := newConnectionFixture(t)
+	before := f.issueToken(t, claimTime)
+	require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, before.ID))
+	revision := f.revision()
+	after := f.issueToken(t, claimTime.Add(time.Minute))
+	if diff := cmp.Diff(&after, f.served().Token); diff != "" {
+		t.Errorf("token of a server (-want +got)\n%s", diff)
+	}
+	if f.revision() != revision+1 {
+		t.Errorf("a new token takes %d revisions, want 1", f.revision()-revision)
+	}
+	current, err := f.writer.CurrentToken(t.Context(), f.id)
+	require.NoError(t, err)
+	want := store.StoredToken{ID: after.ID, Kind: store.AccessToken, Fingerprint: someFingerprint, Scopes: after.Scopes, IssuedAt: after.IssuedAt, ExpiresAt: after.ExpiresAt, Refreshes: 1}
+	if diff := cmp.Diff(want, current); diff != "" {
+		t.Errorf("token of the controller (-want +got)\n%s", diff)
+	}
+	refusals, err := f.writer.TokenRefusals(t.Context(), 10)
+	require.NoError(t, err)
+	var sealed int
+	require.NoError(t, pgtest.Connect(t, f.owner).QueryRow(t.Context(), "select count(sealed) from oauth_tokens").Scan(&sealed))
+	if len(refusals) != 0 || sealed != 1 {
+		t.Errorf("%d refusals and %d sealed tokens are left, want none and the current one", len(refusals), sealed)
+	}
+}
+
+func TestSettleTokenRequest_OfADeletedConnection(t *testing.T) {
+	f := newConnectionFixture(t)
+	request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, claimTime))
+	require.NoError(t, err)
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID))
+	token := newToken(claimTime)
+	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: claimTime, Token: &token, Fingerprint: someFingerprint,
+	})
+	require.NoError(t, err)
+	if current || f.served().Token != nil {
+		t.Error("a token is stored for a connection that is deleted")
+	}
+	var outcome string
+	require.NoError(t, pgtest.Connect(t, f.owner).QueryRow(t.Context(), "select outcome from token_requests").Scan(&outcome))
+	if outcome != string(store.TokenIssued) {
+		t.Errorf("the request's outcome is %s", outcome)
+	}
+}
+
+func TestStoreAPIKey(t *testing.T) {
+	f := newConnectionFixture(t)
+	key := store.SealedToken{ID: newToken(claimTime).ID, Kind: store.APIKey, Sealed: []byte("sealed"), Scopes: []string{}, IssuedAt: claimTime}
+	require.NoError(t, f.writer.StoreAPIKey(t.Context(), helpdesk, helpdeskUID, someFingerprint, key))
+	if diff := cmp.Diff(&key, f.served().Token); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	revision := f.revision()
+	same := key
+	same.ID = newToken(claimTime).ID
+	require.NoError(t, f.writer.StoreAPIKey(t.Context(), helpdesk, helpdeskUID, someFingerprint, same))
+	if f.served().Token.ID != key.ID || f.revision() != revision {
+		t.Error("the same key is stored again")
+	}
+	require.NoError(t, f.writer.StoreAPIKey(t.Context(), helpdesk, helpdeskUID, store.TokenFingerprint{9}, same))
+	if f.served().Token.ID != same.ID {
+		t.Error("another key is not stored")
+	}
+	if err := f.writer.StoreAPIKey(t.Context(), helpdesk, "u2", someFingerprint, key); !errors.Is(err, store.ErrConnectionGone) {
+		t.Errorf("of another object: %v", err)
+	}
+}
+
+func TestResealToken(t *testing.T) {
+	f := newConnectionFixture(t)
+	token := f.issueToken(t, claimTime)
+	revision := f.revision()
+	require.NoError(t, f.writer.ResealToken(t.Context(), token.ID, []byte("sealed again")))
+	all, err := f.writer.SealedTokens(t.Context())
+	require.NoError(t, err)
+	want := []store.SealedTokenOf{{Key: helpdesk, UID: helpdeskUID, ID: token.ID, Kind: store.AccessToken, Sealed: []byte("sealed again")}}
+	if diff := cmp.Diff(want, all); diff != "" || f.revision() != revision {
+		t.Errorf("at revision %d, want %d (-want +got)\n%s", f.revision(), revision, diff)
+	}
+}
+
+func TestTokenRefusals(t *testing.T) {
+	f := newConnectionFixture(t)
+	token := f.issueToken(t, claimTime)
+	for range 3 {
+		require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
+	}
+	refusals, err := f.writer.TokenRefusals(t.Context(), 10)
+	require.NoError(t, err)
+	if len(refusals) != 1 || refusals[0].TokenID != token.ID || refusals[0].Key != helpdesk || refusals[0].UID != helpdeskUID || refusals[0].Replaced {
+		t.Fatalf("refusals: %+v, want one of %s", refusals, token.ID)
+	}
+	require.NoError(t, f.writer.DeleteRefusal(t.Context(), token.ID))
+	require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
+	if refusals, err = f.writer.TokenRefusals(t.Context(), 10); err != nil || len(refusals) != 1 {
+		t.Errorf("refused again after it was disproved: %+v, %v", refusals, err)
+	}
+	for name, id := range map[string]string{"no token": newToken(claimTime).ID, "no id": "x"} {
+		if err := f.server.ReportRefusal(t.Context(), f.id, id); err == nil {
+			t.Errorf("%s: reported as refused", name)
+		}
+	}
+}
