@@ -23,7 +23,7 @@ type connectionRow struct {
 }
 
 // StoreConnection makes what an object says known to the servers, in one transaction; when nothing changed it writes no row and
-// takes no revision.
+// takes no revision. Where the row was another object's, that one's tokens and lists are erased.
 //
 // It returns a *store.FencedError when the row is not the object's to write, a *store.UnstorableValueError for a value
 // Postgres cannot hold, a *store.ForeignClusterError, or store.ErrUnavailable, after which it may have happened or not; storing
@@ -55,10 +55,16 @@ func (w *Writer) storeConnectionLocked(ctx context.Context, q *sqlcgen.Queries, 
 	if plan.IsConnectionFenced(row.State, p) {
 		return store.StoredConnection{}, &store.FencedError{Key: p.Key, Row: row.Fence, Deleted: row.Deleted}
 	}
+	isTaken := row.UID != p.Owner.UID
+	if isTaken { // what was got with the other object's credentials, and is sealed for it, is not this one's
+		if err := q.EraseConnection(ctx, row.id); err != nil {
+			return store.StoredConnection{}, fmt.Errorf("erase what belongs to the other object: %w", err)
+		}
+	}
 	if err := setConnectionRate(ctx, q, row.id, &p.Settings); err != nil {
 		return store.StoredConnection{}, err
 	}
-	visible := row.Revision == 0 || row.Deleted || !isSameSettings(row.settings, settings)
+	visible := row.Revision == 0 || row.Deleted || isTaken || !isSameSettings(row.settings, settings)
 	if !visible && row.Owner == p.Owner {
 		return store.StoredConnection{ID: row.id, Revision: row.Revision}, nil
 	}
@@ -163,6 +169,9 @@ func (w *Writer) RemoveConnectionIfUnchanged(ctx context.Context, key store.Key,
 func writeConnectionTombstone(ctx context.Context, q *sqlcgen.Queries, id int64) error {
 	if err := q.EraseConnection(ctx, id); err != nil {
 		return fmt.Errorf("erase what belongs to it: %w", err)
+	}
+	if err := q.DeleteConnectionRate(ctx, id); err != nil {
+		return fmt.Errorf("delete its rate: %w", err)
 	}
 	if _, err := q.WriteConnectionTombstone(ctx, id); err != nil {
 		return fmt.Errorf("write the tombstone: %w", err)

@@ -145,11 +145,25 @@ func (s *Store) StoreObservations(ctx context.Context, connection int64, observa
 }
 
 // FoldObservations makes entries of at most limit observations, where there is none of that id, and returns how many there were.
+// New entries take a revision, as those of a list that was read.
 func (w *Writer) FoldObservations(ctx context.Context, limit int) (taken int, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		folded, err := q.FoldObservations(ctx, rowLimit(limit))
-		taken = int(folded.Taken)
-		return err
+		taken = 0
+		connections, err := q.LockObservedConnections(ctx, rowLimit(limit))
+		if err != nil {
+			return fmt.Errorf("lock the connections: %w", err)
+		}
+		folded, err := q.FoldObservations(ctx, sqlcgen.FoldObservationsParams{Connections: nonNil(connections), MaxRows: rowLimit(limit)})
+		if err != nil {
+			return err
+		}
+		for _, f := range folded {
+			taken += int(f.Taken)
+			if err := touchLookups(ctx, q, f.ConnectionID, f.FoldedTypes); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("fold observations: %w", err)
@@ -157,8 +171,23 @@ func (w *Writer) FoldObservations(ctx context.Context, limit int) (taken int, er
 	return taken, nil
 }
 
-// DeleteOldConnectionRows deletes at most limit rows each of what is kept for a time only: token requests, tokens that were
-// replaced, and tombstones of connections. It returns the most it deleted of one kind.
+// touchLookups takes a revision for lists of a connection, if there are any.
+func touchLookups(ctx context.Context, q *sqlcgen.Queries, connection int64, types []string) error {
+	if len(types) == 0 {
+		return nil
+	}
+	touched, err := q.TouchConnection(ctx, connection)
+	if err != nil {
+		return fmt.Errorf("take a revision: %w", err)
+	}
+	if err := q.TouchLookups(ctx, sqlcgen.TouchLookupsParams{Revision: touched.Revision, ConnectionID: connection, Types: types}); err != nil {
+		return fmt.Errorf("write it to the lists: %w", err)
+	}
+	return nil
+}
+
+// DeleteOldConnectionRows deletes at most limit rows each of what is kept for a time only, token requests, tokens that were replaced,
+// and tombstones of connections, and refusals of tokens that were replaced. It returns the most it deleted of one kind.
 func (w *Writer) DeleteOldConnectionRows(ctx context.Context, olderThan time.Duration, limit int) (deleted int, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		seconds, rows := olderThan.Seconds(), rowLimit(limit)
@@ -174,7 +203,11 @@ func (w *Writer) DeleteOldConnectionRows(ctx context.Context, olderThan time.Dur
 		if err != nil {
 			return fmt.Errorf("tombstones: %w", err)
 		}
-		deleted = int(max(requests, tokens, tombstones))
+		refusals, err := q.DeleteSettledRefusals(ctx, rows)
+		if err != nil {
+			return fmt.Errorf("refusals: %w", err)
+		}
+		deleted = int(max(requests, tokens, tombstones, refusals))
 		return nil
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
@@ -39,7 +40,7 @@ func (w *Writer) ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) 
 		if _, err := q.LockTokenBudget(ctx, claim.Fingerprint[:]); err != nil {
 			return fmt.Errorf("lock the budget: %w", err)
 		}
-		if err := checkTokenBudget(ctx, q, claim); err != nil {
+		if err := checkTokenClaim(ctx, q, claim); err != nil {
 			return err
 		}
 		request, err = q.InsertTokenRequest(ctx, sqlcgen.InsertTokenRequestParams{
@@ -54,31 +55,23 @@ func (w *Writer) ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) 
 	return request, nil
 }
 
-// checkTokenBudget returns why a claim may not be made now. Its lock is held.
-func checkTokenBudget(ctx context.Context, q *sqlcgen.Queries, claim store.TokenClaim) error {
-	started, err := q.TokenRequestUnderWay(ctx, sqlcgen.TokenRequestUnderWayParams{
-		OwnerUid: claim.UID, Since: secondsSince1970(claim.At.Add(-store.TokenRequestTimeout)),
-	})
-	if err != nil {
-		return fmt.Errorf("read what is under way: %w", err)
-	}
-	if started != 0 {
-		return &store.TokenRequestUnderWayError{RetryAt: timeOf(started).Add(store.TokenRequestTimeout)}
-	}
-	budget, err := q.TokenBudget(ctx, sqlcgen.TokenBudgetParams{
+// checkTokenClaim returns why a claim may not be made now. The lock of its budget is held.
+func checkTokenClaim(ctx context.Context, q *sqlcgen.Queries, claim store.TokenClaim) error {
+	rows, err := q.SpentTokenRequests(ctx, sqlcgen.SpentTokenRequestsParams{
 		Fingerprint: claim.Fingerprint[:], Since: secondsSince1970(claim.At.Add(-store.TokenRequestWindow)),
-		Most: store.MaxTokenRequests, MostOfRefusals: store.MaxRefusedTokenRequests,
+		OwnerUid: claim.UID, UnderWaySince: secondsSince1970(claim.At.Add(-store.TokenRequestTimeout)),
 	})
 	if err != nil {
-		return fmt.Errorf("read the budget: %w", err)
+		return fmt.Errorf("read the requests before: %w", err)
 	}
-	switch {
-	case budget.Spent >= store.MaxTokenRequests:
-		return &store.TokenBudgetError{Spent: int(budget.Spent), RetryAt: timeOf(budget.SpentUntil).Add(store.TokenRequestWindow)}
-	case claim.Cause == store.CauseRefused && budget.OfRefusals >= store.MaxRefusedTokenRequests:
-		return &store.TokenBudgetError{Spent: int(budget.OfRefusals), OfRefusals: true, RetryAt: timeOf(budget.RefusalsUntil).Add(store.TokenRequestWindow)}
+	earlier := make([]store.TokenRequest, len(rows))
+	for i, r := range rows {
+		earlier[i] = store.TokenRequest{
+			UID: r.OwnerUid, Fingerprint: store.TokenFingerprint(r.Fingerprint), Cause: store.TokenRequestCause(r.Cause),
+			StartedAt: timeOf(r.StartedAt), Settled: r.Settled,
+		}
 	}
-	return nil
+	return plan.CheckTokenClaim(claim, earlier)
 }
 
 // SettleTokenRequest writes down what became of a request, and stores the token it got, in the place of the one before it. It
@@ -174,8 +167,10 @@ func (w *Writer) CurrentToken(ctx context.Context, connection int64) (store.Stor
 		return store.StoredToken{}, fmt.Errorf("read the current token: %w", translateError(err))
 	}
 	return store.StoredToken{
-		ID: t.ID, Kind: store.TokenKind(t.Kind), Fingerprint: store.TokenFingerprint(t.Fingerprint), Scopes: t.Scopes,
-		IssuedAt: timeOf(t.IssuedAt), ExpiresAt: timeOf(t.ExpiresAt), Refreshes: t.Refreshes,
+		SealedToken: store.SealedToken{
+			ID: t.ID, Kind: store.TokenKind(t.Kind), Sealed: t.Sealed, Scopes: t.Scopes, IssuedAt: timeOf(t.IssuedAt), ExpiresAt: timeOf(t.ExpiresAt),
+		},
+		Fingerprint: store.TokenFingerprint(t.Fingerprint), Refreshes: t.Refreshes,
 	}, nil
 }
 
@@ -208,7 +203,8 @@ func (w *Writer) ResealToken(ctx context.Context, id string, sealed []byte) erro
 	return nil
 }
 
-// ReportRefusal says that ServiceDesk Plus refused a token. It is for servers; to say it again changes nothing.
+// ReportRefusal says that ServiceDesk Plus refused a token. It is for servers. To say it again changes nothing, and whoever waits
+// for another token does so every few seconds: a report made while an earlier one is being disproved goes with that.
 func (s *Store) ReportRefusal(ctx context.Context, connection int64, token string) error {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -218,7 +214,7 @@ func (s *Store) ReportRefusal(ctx context.Context, connection int64, token strin
 	return nil
 }
 
-// TokenRefusals returns at most limit of the tokens that servers were refused, the oldest first.
+// TokenRefusals returns at most limit of the current tokens that servers were refused, the oldest first.
 func (w *Writer) TokenRefusals(ctx context.Context, limit int) ([]store.TokenRefusal, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
@@ -229,14 +225,13 @@ func (w *Writer) TokenRefusals(ctx context.Context, limit int) ([]store.TokenRef
 	var found []store.TokenRefusal
 	for _, r := range rows {
 		found = append(found, store.TokenRefusal{
-			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, TokenID: r.TokenID, Replaced: r.Replaced,
-			Replica: r.Replica, Age: secondsOf(r.Age),
+			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, TokenID: r.TokenID, Replica: r.Replica, Age: secondsOf(r.Age),
 		})
 	}
 	return found, nil
 }
 
-// DeleteRefusal ends a refusal that is proven, disproven, or of a token that is replaced.
+// DeleteRefusal ends a refusal that is disproved. One that is proven ends with the token.
 func (w *Writer) DeleteRefusal(ctx context.Context, token string) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.DeleteRefusal(ctx, token) })
 	if err != nil {

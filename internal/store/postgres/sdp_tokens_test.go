@@ -1,14 +1,15 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
@@ -114,20 +115,8 @@ func TestClaimTokenRequest_Concurrently(t *testing.T) {
 		}
 		claims.Wait()
 	}
-	rows, err := pgtest.Connect(t, f.owner).Query(t.Context(), "select started_at from token_requests order by started_at")
-	require.NoError(t, err)
-	granted, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
-	require.NoError(t, err)
-	worst := 0
-	for first := range granted {
-		in := 0
-		for _, at := range granted[first:] {
-			if at.Sub(granted[first]) <= 10*time.Minute {
-				in++
-			}
-		}
-		worst = max(worst, in)
-	}
+	granted := f.startedRequests(t, "true")
+	worst := mostInTenMinutes(granted)
 	t.Logf("%d of %d claims were granted, at most %d in ten minutes", len(granted), controllers*steps, worst)
 	if worst != store.MaxTokenRequests || len(granted) < 2*store.MaxTokenRequests {
 		t.Errorf("%d were granted in ten minutes and %d in all, want %d in ten minutes", worst, len(granted), store.MaxTokenRequests)
@@ -148,7 +137,7 @@ func TestSettleTokenRequest_ReplacesTheToken(t *testing.T) {
 	}
 	current, err := f.writer.CurrentToken(t.Context(), f.id)
 	require.NoError(t, err)
-	want := store.StoredToken{ID: after.ID, Kind: store.AccessToken, Fingerprint: someFingerprint, Scopes: after.Scopes, IssuedAt: after.IssuedAt, ExpiresAt: after.ExpiresAt, Refreshes: 1}
+	want := store.StoredToken{SealedToken: after, Fingerprint: someFingerprint, Refreshes: 1}
 	if diff := cmp.Diff(want, current); diff != "" {
 		t.Errorf("token of the controller (-want +got)\n%s", diff)
 	}
@@ -219,23 +208,82 @@ func TestResealToken(t *testing.T) {
 
 func TestTokenRefusals(t *testing.T) {
 	f := newConnectionFixture(t)
-	token := f.issueToken(t, claimTime)
-	for range 3 {
-		require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
+	before := f.issueToken(t, claimTime)
+	token := f.issueToken(t, claimTime.Add(time.Minute))
+	refused := func() []store.TokenRefusal {
+		refusals, err := f.writer.TokenRefusals(t.Context(), 10)
+		require.NoError(t, err)
+		for i := range refusals {
+			refusals[i].Age = 0
+		}
+		return refusals
 	}
-	refusals, err := f.writer.TokenRefusals(t.Context(), 10)
-	require.NoError(t, err)
-	if len(refusals) != 1 || refusals[0].TokenID != token.ID || refusals[0].Key != helpdesk || refusals[0].UID != helpdeskUID || refusals[0].Replaced {
-		t.Fatalf("refusals: %+v, want one of %s", refusals, token.ID)
+	report := func(id string) { require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, id)) }
+	for range 1000 {
+		report(token.ID)
+		report(before.ID) // forged: it was replaced
+	}
+	want := []store.TokenRefusal{{Key: helpdesk, UID: helpdeskUID, TokenID: token.ID, Replica: "lectern-test"}}
+	if diff := cmp.Diff(want, refused()); diff != "" {
+		t.Errorf("after 2,000 reports (-want +got)\n%s", diff)
 	}
 	require.NoError(t, f.writer.DeleteRefusal(t.Context(), token.ID))
-	require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
-	if refusals, err = f.writer.TokenRefusals(t.Context(), 10); err != nil || len(refusals) != 1 {
-		t.Errorf("refused again after it was disproved: %+v, %v", refusals, err)
+	if got := refused(); len(got) != 0 {
+		t.Errorf("disproved, there are %+v", got)
+	}
+	report(token.ID)
+	if diff := cmp.Diff(want, refused()); diff != "" {
+		t.Errorf("refused after it was disproved (-want +got)\n%s", diff)
+	}
+	f.issueToken(t, claimTime.Add(2*time.Minute))
+	if got := refused(); len(got) != 0 {
+		t.Errorf("replaced, there are %+v", got)
 	}
 	for name, id := range map[string]string{"no token": newToken(claimTime).ID, "no id": "x"} {
 		if err := f.server.ReportRefusal(t.Context(), f.id, id); err == nil {
 			t.Errorf("%s: reported as refused", name)
 		}
 	}
+}
+
+func TestListenRefusals(t *testing.T) {
+	f := newConnectionFixture(t)
+	token := f.issueToken(t, claimTime)
+	var woken atomic.Int64
+	listening, stop := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() { f.controller.ListenRefusals(listening, func() { woken.Add(1) }) })
+	awaitHearing(t, f.controller, true)
+	before := woken.Load()
+	require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
+	require.Until(t, "it is woken by a refusal", func() bool { return woken.Load() > before })
+	stop()
+	ended.Wait()
+}
+
+// TestController_WaitsForNoServer: a server that keeps its transaction open, in which it reported and observed, is waited for by
+// nothing that a controller writes of the connection.
+func TestController_WaitsForNoServer(t *testing.T) {
+	f := newConnectionFixture(t)
+	token := f.issueToken(t, claimTime)
+	held, err := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner)).Begin(t.Context())
+	require.NoError(t, err)
+	for _, statement := range []string{
+		"insert into token_refusals (connection_id, token_id) values (" + fmt.Sprint(f.id) + ", '" + token.ID + "')",
+		"insert into sdp_observations (connection_id, type, external_id, name) values (" + fmt.Sprint(f.id) + ", 'groups', '1', 'x')",
+		"select take_rate(" + fmt.Sprint(f.id) + ", 'interactive', 1)",
+	} {
+		_, err := held.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	f.issueToken(t, claimTime.Add(time.Minute))
+	f.replaceLookup("groups", store.LookupEntry{ID: "1", Name: "Network"})
+	p := newConnection(helpdeskUID, 2)
+	p.Settings.Portal = "itdesk"
+	f.mustStore(p)
+	_, err = f.writer.FoldObservations(t.Context(), 100)
+	require.NoError(t, err)
+	_, err = f.writer.DeleteOldConnectionRows(t.Context(), time.Hour, 100)
+	require.NoError(t, err)
+	require.NoError(t, held.Rollback(t.Context()))
 }

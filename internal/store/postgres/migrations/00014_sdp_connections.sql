@@ -104,7 +104,7 @@ create table field_lookups (
   primary key (connection_id, type)
 );
 comment on table field_lookups is 'Lists of ServiceDesk Plus, such as its priorities, as they were read last.';
-comment on column field_lookups.revision is 'Of the last change of an entry.';
+comment on column field_lookups.revision is 'Of the last change of an entry, one that servers met included.';
 
 create table field_mappings (
   connection_id bigint not null references sdp_connections on delete cascade,
@@ -120,7 +120,6 @@ create table field_mappings (
 comment on table field_mappings is 'Names and ids of the entries of lists.';
 comment on column field_mappings.parent_id is 'Of what the entry belongs to, as a subcategory to its category; empty for nothing.';
 comment on column field_mappings.observed is 'A server met it in a record, and no list had it.';
-create index field_mappings_name on field_mappings (connection_id, type, lower(name));
 
 create table sdp_observations (
   id            bigint generated always as identity primary key,

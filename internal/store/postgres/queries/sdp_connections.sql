@@ -6,12 +6,13 @@ on conflict do nothing
 returning id;
 
 -- name: LockConnection :one
--- No condition but the key: what the row means is decided in Go, by a pure function.
+-- No condition but the key: what the row means is decided in Go, by a pure function. It waits for no server that keeps a
+-- reference to the row.
 select id, owner_uid, generation, revision, (deleted_at is not null)::boolean as deleted,
        coalesce(settings::text, '')::text as settings
   from sdp_connections
  where namespace = @namespace and name = @name
-   for update;
+   for no key update;
 
 -- name: WriteConnection :one
 -- A change nobody can see takes no revision and wakes nobody.
@@ -54,17 +55,19 @@ select touched.revision, coalesce(pg_notify('lectern', touched.revision::text)::
   from touched;
 
 -- name: EraseConnection :exec
--- Everything but the row, which becomes a tombstone, and what was asked of accounts servers, whose limits stay.
+-- What was got with the credentials of an object that is gone. What was asked of accounts servers stays, with its limits, and so
+-- does the rate: another object of that name asks the same ServiceDesk Plus.
 with tokens as (
   delete from oauth_tokens t where t.connection_id = @id
 ), lookups as (
   delete from field_lookups l where l.connection_id = @id
 ), mappings as (
   delete from field_mappings m where m.connection_id = @id
-), observations as (
-  delete from sdp_observations o where o.connection_id = @id
 )
-delete from sdp_rate_limits r where r.connection_id = @id;
+delete from sdp_observations o where o.connection_id = @id;
+
+-- name: DeleteConnectionRate :exec
+delete from sdp_rate_limits where connection_id = @connection_id;
 
 -- name: WriteConnectionTombstone :one
 with next as (

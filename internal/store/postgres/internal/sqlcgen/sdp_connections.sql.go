@@ -78,6 +78,15 @@ func (q *Queries) ConnectionsSince(ctx context.Context, arg ConnectionsSincePara
 	return items, nil
 }
 
+const deleteConnectionRate = `-- name: DeleteConnectionRate :exec
+delete from sdp_rate_limits where connection_id = $1
+`
+
+func (q *Queries) DeleteConnectionRate(ctx context.Context, connectionID int64) error {
+	_, err := q.db.Exec(ctx, deleteConnectionRate, connectionID)
+	return err
+}
+
 const deleteConnectionTombstones = `-- name: DeleteConnectionTombstones :execrows
 delete from sdp_connections
  where id in (select c.id from sdp_connections c
@@ -107,13 +116,12 @@ with tokens as (
   delete from field_lookups l where l.connection_id = $1
 ), mappings as (
   delete from field_mappings m where m.connection_id = $1
-), observations as (
-  delete from sdp_observations o where o.connection_id = $1
 )
-delete from sdp_rate_limits r where r.connection_id = $1
+delete from sdp_observations o where o.connection_id = $1
 `
 
-// Everything but the row, which becomes a tombstone, and what was asked of accounts servers, whose limits stay.
+// What was got with the credentials of an object that is gone. What was asked of accounts servers stays, with its limits, and so
+// does the rate: another object of that name asks the same ServiceDesk Plus.
 func (q *Queries) EraseConnection(ctx context.Context, id int64) error {
 	_, err := q.db.Exec(ctx, eraseConnection, id)
 	return err
@@ -226,7 +234,7 @@ select id, owner_uid, generation, revision, (deleted_at is not null)::boolean as
        coalesce(settings::text, '')::text as settings
   from sdp_connections
  where namespace = $1 and name = $2
-   for update
+   for no key update
 `
 
 type LockConnectionParams struct {
@@ -243,7 +251,8 @@ type LockConnectionRow struct {
 	Settings   string
 }
 
-// No condition but the key: what the row means is decided in Go, by a pure function.
+// No condition but the key: what the row means is decided in Go, by a pure function. It waits for no server that keeps a
+// reference to the row.
 func (q *Queries) LockConnection(ctx context.Context, arg LockConnectionParams) (LockConnectionRow, error) {
 	row := q.db.QueryRow(ctx, lockConnection, arg.Namespace, arg.Name)
 	var i LockConnectionRow
