@@ -23,7 +23,7 @@ const (
 	stormLength  = time.Hour
 	stormServers = 8
 	// stormSchedule is how often each controller makes a scheduled request, whatever else was made: there are two in a window.
-	stormSchedule = 12 * time.Minute
+	stormSchedule = 13 * time.Minute
 )
 
 // stormConnection is one of those that have the same refresh token.
@@ -63,8 +63,9 @@ type stormController struct {
 	connections []stormConnection
 	chance      *rand.Rand
 	late        []lateAnswer
-	// scheduled is when the next scheduled request is due.
+	// scheduled is when the next scheduled request is due, and delayed how much later than that one was made at most.
 	scheduled time.Time
+	delayed   time.Duration
 }
 
 func (c *stormController) reconcile(at time.Time) {
@@ -75,6 +76,10 @@ func (c *stormController) reconcile(at time.Time) {
 		c.settle(a.settlement)
 		return true
 	})
+	if !c.scheduled.After(at) && c.request(c.connections[0], store.CauseScheduled, at) {
+		c.delayed = max(c.delayed, at.Sub(c.scheduled))
+		c.scheduled = c.scheduled.Add(stormSchedule)
+	}
 	refusals, err := c.writer.TokenRefusals(c.Context(), 100)
 	if err != nil {
 		c.Error(err)
@@ -92,9 +97,6 @@ func (c *stormController) reconcile(at time.Time) {
 		c.accounts.Lock()
 		c.accounts.disproved++
 		c.accounts.Unlock()
-	}
-	if !c.scheduled.After(at) && c.request(c.connections[0], store.CauseScheduled, at) {
-		c.scheduled = c.scheduled.Add(stormSchedule)
 	}
 }
 
@@ -143,7 +145,7 @@ func (c *stormController) settle(s store.TokenSettlement) {
 
 // TestTokenStorm has two controllers that both lead, two connections of one refresh token, and eight servers that say in every step
 // that every token is refused, while half of them die in each: there are never more than eight requests in ten minutes, by when
-// they arrive, at most six of them for refused tokens, and there is always room for a scheduled one.
+// they arrive, at most six of them for refused tokens, and there is always room for a scheduled one, when no other is under way.
 func TestTokenStorm(t *testing.T) {
 	f := newConnectionFixture(t)
 	second := newConnection("u2", 1)
@@ -192,14 +194,16 @@ func TestTokenStorm(t *testing.T) {
 	}
 	started := f.startedRequests(t, "true")
 	worst, worstRefused := mostInTenMinutes(known.arrivals), mostInTenMinutes(f.startedRequests(t, "cause = 'Refused'"))
-	t.Logf("an hour, %d refusals reported, %d disproved: %d requests for refused tokens and %d scheduled ones, of %d and %d claims not given leave: "+
-		"at most %d in ten minutes, %d of them for refused tokens", reports, known.disproved, known.of[store.CauseRefused], known.of[store.CauseScheduled],
-		known.refused[store.CauseRefused], known.refused[store.CauseScheduled], worst, worstRefused)
+	delayed := max(controllers[0].delayed, controllers[1].delayed)
+	t.Logf("an hour, %d refusals reported, %d disproved: %d requests for refused tokens, %d claims of such not given leave, and %d scheduled ones, each at most %s late: "+
+		"at most %d in ten minutes, %d of them for refused tokens", reports, known.disproved, known.of[store.CauseRefused], known.refused[store.CauseRefused],
+		known.of[store.CauseScheduled], delayed, worst, worstRefused)
 	if worst > store.MaxTokenRequests || worstRefused > store.MaxRefusedTokenRequests || len(started) != len(known.arrivals) {
 		t.Errorf("at most %d requests in ten minutes and %d for refused tokens, of %d that are written down and %d made", worst, worstRefused, len(started), len(known.arrivals))
 	}
-	if known.refused[store.CauseScheduled] > 0 || known.of[store.CauseScheduled] < 10 {
-		t.Errorf("%d scheduled requests were made and %d refused, want room for each", known.of[store.CauseScheduled], known.refused[store.CauseScheduled])
+	// By clocks that differ by a second it may be spent a second longer.
+	if delayed > 2*store.TokenRequestTimeout || known.of[store.CauseScheduled] != 10 {
+		t.Errorf("%d scheduled requests were made, up to %s late, want 10, none later than another is under way", known.of[store.CauseScheduled], delayed)
 	}
 	if known.of[store.CauseRefused] < 5*store.MaxRefusedTokenRequests || known.disproved == 0 || known.refused[store.CauseRefused] == 0 {
 		t.Error("that was no storm")
