@@ -52,7 +52,7 @@ func (w *Writer) storeConnectionLocked(ctx context.Context, q *sqlcgen.Queries, 
 	if err != nil {
 		return store.StoredConnection{}, err
 	}
-	if plan.IsConnectionFenced(row.State, p) {
+	if plan.IsFenced(row.State, p.Owner, p.Takeover) {
 		return store.StoredConnection{}, &store.FencedError{Key: p.Key, Row: row.Fence, Deleted: row.Deleted}
 	}
 	isTaken := row.UID != p.Owner.UID

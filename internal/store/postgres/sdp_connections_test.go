@@ -128,9 +128,19 @@ func TestStoreConnection_Takeover(t *testing.T) {
 	f.replaceLookup("priorities", store.LookupEntry{ID: "1", Name: "High"})
 	before, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 10)
 	require.NoError(t, err)
+	underWay, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, time.Now()))
+	require.NoError(t, err)
 	takeover := newConnection("u2", 1)
 	takeover.Takeover = &store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 1}, Revision: f.revision()}
 	f.mustStore(takeover)
+	late := newToken(time.Now())
+	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		Request: underWay, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: time.Now(), Token: &late, Fingerprint: someFingerprint,
+	})
+	require.NoError(t, err)
+	if current {
+		t.Error("a token that the other object asked for is stored")
+	}
 	if got := f.served(); got.UID != "u2" || got.Token != nil || len(f.entries("priorities")) != 0 {
 		t.Errorf("after a takeover a server knows %+v and priorities %v, want neither the token nor the lists of the other object", got, f.entries("priorities"))
 	}

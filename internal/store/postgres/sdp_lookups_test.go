@@ -170,9 +170,26 @@ func TestStoreObservations_AreBounded(t *testing.T) {
 	for i := range many {
 		many[i] = store.Observation{Type: "groups", ID: fmt.Sprint(i), Name: "x"}
 	}
+	if err := f.server.StoreObservations(t.Context(), f.id, many); err == nil {
+		t.Error("a replica stores more than 1000 observations at once")
+	}
 	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, many[:1000]))
 	if err := f.server.StoreObservations(t.Context(), f.id, many[1000:]); err == nil {
 		t.Error("a replica stores more than 1000 observations in an hour")
+	}
+	replicas := 1
+	for ; replicas < 100; replicas++ {
+		options := pgtest.AsServerRole(t, f.owner)
+		options.ApplicationName = fmt.Sprintf("replica-%d", replicas)
+		s := openStore(t, options)
+		s.SetCallTimeout(time.Minute)
+		if err := s.StoreObservations(t.Context(), f.id, many[:1000]); err != nil {
+			break
+		}
+	}
+	t.Logf("%d replicas store 1000 observations each, and one more is refused", replicas)
+	if replicas != 20 {
+		t.Errorf("%d replicas store 1000 observations each, want 20 before they are folded", replicas)
 	}
 	for name, o := range map[string]store.Observation{
 		"no type": {ID: "1", Name: "x"}, "an id that is none": {Type: "groups", ID: "x", Name: "x"}, "no name": {Type: "groups", ID: "1"},

@@ -174,6 +174,18 @@ func (w *Writer) CurrentToken(ctx context.Context, connection int64) (store.Stor
 	}, nil
 }
 
+// IsFingerprintShared reports whether another connection asked for tokens with the same refresh token in the last month, which is
+// then not revoked with one of them.
+func (w *Writer) IsFingerprintShared(ctx context.Context, fingerprint store.TokenFingerprint, uid string) (bool, error) {
+	ctx, cancel := w.store.withTimeout(ctx)
+	defer cancel()
+	shared, err := w.store.queries.IsFingerprintShared(ctx, sqlcgen.IsFingerprintSharedParams{Fingerprint: fingerprint[:], OwnerUid: uid})
+	if err != nil {
+		return false, fmt.Errorf("read who shares a refresh token: %w", translateError(err))
+	}
+	return shared, nil
+}
+
 // SealedTokens returns all current tokens, for sealing them under another key.
 func (w *Writer) SealedTokens(ctx context.Context) ([]store.SealedTokenOf, error) {
 	ctx, cancel := w.store.withTimeout(ctx)

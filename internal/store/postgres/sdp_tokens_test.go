@@ -170,6 +170,32 @@ func TestSettleTokenRequest_OfADeletedConnection(t *testing.T) {
 	}
 }
 
+// TestIsFingerprintShared: a refresh token is shared for as long as another connection that asked with it is there.
+func TestIsFingerprintShared(t *testing.T) {
+	f := newConnectionFixture(t)
+	isShared := func(uid string, want bool) {
+		t.Helper()
+		shared, err := f.writer.IsFingerprintShared(t.Context(), someFingerprint, uid)
+		require.NoError(t, err)
+		if shared != want {
+			t.Errorf("for %s it is shared: %t, want %t", uid, shared, want)
+		}
+	}
+	f.issueToken(t, claimTime)
+	isShared(helpdeskUID, false)
+	isShared("u2", true)
+	second := newConnection("u2", 1)
+	second.Key.Name = "second"
+	f.mustStore(second)
+	claim := f.claim(store.CauseScheduled, claimTime)
+	claim.Key, claim.UID = second.Key, "u2"
+	_, err := f.writer.ClaimTokenRequest(t.Context(), claim)
+	require.NoError(t, err)
+	isShared(helpdeskUID, true)
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), second.Key, "u2"))
+	isShared(helpdeskUID, false)
+}
+
 func TestStoreAPIKey(t *testing.T) {
 	f := newConnectionFixture(t)
 	key := store.SealedToken{ID: newToken(claimTime).ID, Kind: store.APIKey, Sealed: []byte("sealed"), Scopes: []string{}, IssuedAt: claimTime}

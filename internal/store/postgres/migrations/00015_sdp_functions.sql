@@ -110,6 +110,8 @@ begin atomic
    where (take_rate.lane in ('interactive', 'proof', 'lookup')) is not true;
   select refuse_rate_argument('1 to 1000 calls may be asked for')
    where (take_rate.wanted between 1 and 1000) is not true;
+  select refuse_rate_argument('the rate is taken at the isolation level read committed: at others it is not seen what was taken since they began')
+   where current_setting('transaction_isolation') not in ('read committed', 'read uncommitted');
   select r.connection_id from sdp_rate_limits r where r.connection_id = take_rate.connection for update;
   select refuse_rate_argument('there is no such connection')
    where not exists (select from sdp_rate_limits r where r.connection_id = take_rate.connection);
@@ -137,13 +139,13 @@ end;
 -- +goose StatementEnd
 revoke all on function pause_rate(bigint, integer) from public;
 
--- A server that was taken over inserts what it likes, past the limits of the program.
+-- A server that was taken over inserts what it likes, past the limits of the program. Counted is once a statement, after it.
 -- +goose StatementBegin
 create function count_observations(replica_name text, out unfolded bigint, out of_replica bigint) language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select (select count(*) from (select from sdp_observations limit 20000) o),
+  select (select count(*) from (select from sdp_observations limit 20001) o),
          (select count(*) from (select from sdp_observations o
-                                 where o.replica = count_observations.replica_name and o.observed_at > now() - interval '1 hour' limit 1000) o);
+                                 where o.replica = count_observations.replica_name and o.observed_at > now() - interval '1 hour' limit 1001) o);
 end;
 -- +goose StatementEnd
 revoke all on function count_observations(text) from public;
@@ -153,14 +155,14 @@ create function refuse_unbounded_observations() returns trigger language plpgsql
 declare
   counted record;
 begin
-  execute format('select * from %I.count_observations($1)', tg_table_schema) into counted using new.replica;
-  if counted.unfolded >= 20000 or counted.of_replica >= 1000 then
-    raise exception 'too many observations wait to be folded: %, of them % of this replica; at most 20000 are taken, and 1000 an hour of one',
+  execute format('select * from %I.count_observations($1)', tg_table_schema) into counted using current_setting('application_name');
+  if counted.unfolded > 20000 or counted.of_replica > 1000 then
+    raise exception 'too many observations wait to be folded: % of all replicas, at most 20000 are taken, and % of this one in an hour, at most 1000',
       counted.unfolded, counted.of_replica using errcode = 'configuration_limit_exceeded', hint = 'They are hints: leave them out.';
   end if;
-  return new;
+  return null;
 end
 $$;
 -- +goose StatementEnd
 revoke all on function refuse_unbounded_observations() from public;
-create trigger bounded before insert on sdp_observations for each row execute function refuse_unbounded_observations();
+create trigger bounded after insert on sdp_observations for each statement execute function refuse_unbounded_observations();

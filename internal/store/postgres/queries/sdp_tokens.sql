@@ -23,6 +23,12 @@ update token_requests
    set settled_at = to_timestamp(@settled_at::double precision), outcome = @outcome::text, detail = @detail
  where id = @id and settled_at is null;
 
+-- name: IsFingerprintShared :one
+-- By what was asked for lately: a connection that has no token yet, or has another one by now, counts.
+select exists (select from token_requests r
+                 join sdp_connections c on c.namespace = r.namespace and c.name = r.name and c.owner_uid = r.owner_uid
+                where r.fingerprint = @fingerprint::bytea and r.owner_uid <> @owner_uid and c.deleted_at is null)::boolean as shared;
+
 -- name: LockConnectionOfOwner :one
 -- Waits for no server that keeps a reference to the row.
 select id, (deleted_at is not null)::boolean as deleted

@@ -183,6 +183,25 @@ func (q *Queries) InsertTokenRequest(ctx context.Context, arg InsertTokenRequest
 	return id, err
 }
 
+const isFingerprintShared = `-- name: IsFingerprintShared :one
+select exists (select from token_requests r
+                 join sdp_connections c on c.namespace = r.namespace and c.name = r.name and c.owner_uid = r.owner_uid
+                where r.fingerprint = $1::bytea and r.owner_uid <> $2 and c.deleted_at is null)::boolean as shared
+`
+
+type IsFingerprintSharedParams struct {
+	Fingerprint []byte
+	OwnerUid    string
+}
+
+// By what was asked for lately: a connection that has no token yet, or has another one by now, counts.
+func (q *Queries) IsFingerprintShared(ctx context.Context, arg IsFingerprintSharedParams) (bool, error) {
+	row := q.db.QueryRow(ctx, isFingerprintShared, arg.Fingerprint, arg.OwnerUid)
+	var shared bool
+	err := row.Scan(&shared)
+	return shared, err
+}
+
 const lockConnectionOfOwner = `-- name: LockConnectionOfOwner :one
 select id, (deleted_at is not null)::boolean as deleted
   from sdp_connections
