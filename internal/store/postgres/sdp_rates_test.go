@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -20,8 +21,10 @@ import (
 type taker struct {
 	name string
 	lane store.Lane
-	// next is when it asks again, since the beginning.
-	next time.Duration
+	// wanted is how many calls it asks for; 0 for one to four, by chance.
+	wanted int
+	// next is when it asks again, since the beginning, and pause how long it does not after a grant.
+	next, pause time.Duration
 }
 
 // simulatedCall is one that a taker made.
@@ -41,14 +44,18 @@ func simulateTakers(t *testing.T, conn *pgx.Conn, connection int64, takers []*ta
 		if now.next > length {
 			break
 		}
+		asked := now.next
 		var granted, retry, replicas int
 		require.NoError(t, conn.QueryRow(t.Context(), "select granted, retry_ms, replicas from take_rate_at($1, $2, $3, $4, $5)",
-			connection, string(now.lane), 1+chance.IntN(4), now.name, begin.Add(now.next)).Scan(&granted, &retry, &replicas))
+			connection, string(now.lane), cmp.Or(now.wanted, 1+chance.IntN(4)), now.name, begin.Add(asked)).Scan(&granted, &retry, &replicas))
 		if granted == 0 && retry <= 0 || granted > 0 && retry != 0 {
 			t.Fatalf("%d calls are granted, and the next are to be asked for in %d ms", granted, retry)
 		}
+		if granted > 0 {
+			now.next += now.pause
+		}
 		for range granted { // at any time until the grant is void
-			calls = append(calls, simulatedCall{now.next + time.Duration(chance.Int64N(int64(store.RateGrantLifetime))), now.lane})
+			calls = append(calls, simulatedCall{asked + time.Duration(chance.Int64N(int64(store.RateGrantLifetime))), now.lane})
 		}
 		now.next += time.Duration(retry)*time.Millisecond + time.Duration(chance.Int64N(int64(400*time.Millisecond)))
 	}
@@ -74,26 +81,32 @@ func mostWithin(calls []simulatedCall, stretch time.Duration, lanes ...store.Lan
 
 var allLanes = []store.Lane{store.LaneInteractive, store.LaneProof, store.LaneLookup}
 
-// TestTakeRate_SimulatedHour has eight replicas, a refresh of lists and proofs want more than there is for an hour of the function's
-// clock: no minute has more calls than are allowed, no two seconds more than the burst, what is allowed is used, and whoever
-// somebody waits for goes first.
+// TestTakeRate_SimulatedHour has eight replicas and a refresh of lists want more than there is for an hour of the function's clock,
+// and proofs one call every ten seconds: no minute has more calls than are allowed, no two seconds more than the burst, what is
+// allowed is used, and who is waited for, proofs among them, goes before lists.
 func TestTakeRate_SimulatedHour(t *testing.T) {
 	f := newConnectionFixture(t)
-	takers := []*taker{{name: "controller", lane: store.LaneLookup}, {name: "controller", lane: store.LaneProof}}
+	takers := []*taker{{name: "controller", lane: store.LaneLookup}, {name: "controller", lane: store.LaneProof, wanted: 1, pause: 10 * time.Second}}
 	for i := range 8 {
 		takers = append(takers, &taker{name: fmt.Sprintf("replica-%d", i), lane: store.LaneInteractive, next: time.Duration(i) * 100 * time.Millisecond})
 	}
-	calls := simulateTakers(t, pgtest.Connect(t, f.owner), f.id, takers, time.Hour)
+	conn := pgtest.Connect(t, f.owner)
+	calls := simulateTakers(t, conn, f.id, takers, time.Hour)
+	var logged int
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from sdp_windows").Scan(&logged))
 	perMinute, burst := mostWithin(calls, time.Minute, allLanes...), mostWithin(calls, 2*time.Second, allLanes...)
 	background := mostWithin(calls, time.Minute, store.LaneProof, store.LaneLookup)
-	interactive := countOf(calls, store.LaneInteractive)
-	t.Logf("%d calls in an hour, %d of them interactive; at most %d in a minute, %d in two seconds, %d of the background in a minute",
-		len(calls), interactive, perMinute, burst, background)
+	interactive, proofs := countOf(calls, store.LaneInteractive), countOf(calls, store.LaneProof)
+	t.Logf("%d calls in an hour, %d of them interactive and %d proofs; at most %d in a minute, %d in two seconds, %d of the background in a minute; %d rows are in the log",
+		len(calls), interactive, proofs, perMinute, burst, background, logged)
+	if logged > 62*2 {
+		t.Errorf("%d rows are in the log, which has those of 62 seconds", logged)
+	}
 	if perMinute > 30 || burst > 10 || background > 6 {
 		t.Errorf("at most %d calls in a minute, %d in two seconds, %d of the background in a minute; allowed are 30, 10 and 6", perMinute, burst, background)
 	}
-	if len(calls) < 30*60*9/10 || interactive < len(calls)*8/10 {
-		t.Errorf("%d calls in an hour, %d of them interactive, of 1800 that are allowed, four fifths at least interactive", len(calls), interactive)
+	if len(calls) < 30*60*9/10 || interactive < len(calls)*8/10 || proofs < 20 {
+		t.Errorf("%d calls in an hour, %d of them interactive and %d proofs, of 1800 that are allowed, four fifths at least interactive, and proofs among them", len(calls), interactive, proofs)
 	}
 }
 

@@ -40,7 +40,7 @@ revoke all on function rate_room(bigint, text[], integer, integer, timestamptz) 
 
 -- take_rate with the clock in hand. In any 60 seconds there are no more than requests_per_minute calls, and in any 2 no more than burst:
 -- a grant is used within 2 seconds or not at all, so that the grants of 62 seconds, and of 4, bound them. The background has a
--- fifth of both, leaves a fifth free, and its lookups leave room for a proof.
+-- fifth; its lookups leave a fifth of both free, and room for a proof, which somebody waits for.
 -- +goose StatementBegin
 create function take_rate_at(connection bigint, lane text, wanted integer, replica_name text, at timestamptz, out granted integer, out retry_ms integer, out replicas integer)
 language sql volatile set search_path = pg_catalog, pg_temp
@@ -50,28 +50,28 @@ begin atomic
 
   with limits as (
     select r.requests_per_minute as per_minute, r.burst,
-           greatest(1, r.requests_per_minute * 4 / 5) as background_leaves, greatest(1, r.burst * 4 / 5) as background_burst,
+           greatest(1, r.requests_per_minute * 4 / 5) as lookups_leave, greatest(1, r.burst * 4 / 5) as lookups_burst,
            greatest(1, r.requests_per_minute / 5) as background,
            greatest(1, r.requests_per_minute / 5 - 1) as lookups,
            greatest(0, ceil(1000 * extract(epoch from r.paused_until - take_rate_at.at)))::integer as paused_ms,
-           take_rate_at.lane <> 'interactive' as is_background
+           take_rate_at.lane <> 'interactive' as is_background, take_rate_at.lane = 'lookup' as is_lookup
       from sdp_rate_limits r
      where r.connection_id = take_rate_at.connection
   ), rooms as (
     select m.room, m.wait_ms
       from limits l
      cross join lateral rate_room(take_rate_at.connection, array['interactive', 'proof', 'lookup'], 62,
-                                  case when l.is_background then l.background_leaves else l.per_minute end, take_rate_at.at) m
+                                  case when l.is_lookup then l.lookups_leave else l.per_minute end, take_rate_at.at) m
     union all
     select b.room, b.wait_ms
       from limits l
      cross join lateral rate_room(take_rate_at.connection, array['interactive', 'proof', 'lookup'], 4,
-                                  case when l.is_background then l.background_burst else l.burst end, take_rate_at.at) b
+                                  case when l.is_lookup then l.lookups_burst else l.burst end, take_rate_at.at) b
     union all
     select o.room, o.wait_ms
       from limits l
      cross join lateral rate_room(take_rate_at.connection, array['proof', 'lookup'], 62,
-                                  case when take_rate_at.lane = 'lookup' then l.lookups else l.background end, take_rate_at.at) o
+                                  case when l.is_lookup then l.lookups else l.background end, take_rate_at.at) o
      where l.is_background
   ), decided as (
     select case when l.paused_ms > 0 then 0 else greatest(0, least(take_rate_at.wanted, min(m.room))) end as calls,
