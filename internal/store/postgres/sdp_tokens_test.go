@@ -89,11 +89,11 @@ func TestClaimTokenRequest_UnderWay(t *testing.T) {
 	}
 }
 
-// TestClaimTokenRequest_Concurrently has eight controllers claim against one refresh token for half an hour of their clock:
+// TestClaimTokenRequest_Concurrently has twelve controllers claim against one refresh token for half an hour of their clock:
 // never more than eight are granted in any ten minutes, and not many fewer.
 func TestClaimTokenRequest_Concurrently(t *testing.T) {
 	f := newConnectionFixture(t)
-	const controllers, step, steps = 8, 20 * time.Second, 90
+	const controllers, step, steps = 12, 20 * time.Second, 90
 	for i := range steps {
 		at := claimTime.Add(time.Duration(i) * step)
 		var claims sync.WaitGroup
