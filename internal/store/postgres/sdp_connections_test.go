@@ -1,7 +1,10 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -152,6 +155,57 @@ func TestStoreConnection_Takeover(t *testing.T) {
 	if _, err := f.writer.StoreConnection(t.Context(), newConnection(helpdeskUID, 6)); err == nil {
 		t.Error("the object that was taken from may write again")
 	}
+}
+
+// TestConnectionsSince has a server follow what changes of two connections: of each change it is woken, and it reads just that
+// connection, once.
+func TestConnectionsSince(t *testing.T) {
+	f := newConnectionFixture(t)
+	second := newConnection("u2", 1)
+	second.Key.Name = "second"
+	secondID := f.mustStore(second).ID
+	var woken atomic.Int64
+	listening, stop := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() { f.server.Listen(listening, func() { woken.Add(1) }) })
+	awaitHearing(t, f.server, true)
+	first, err := f.server.ConnectionsSince(t.Context(), 0, 1)
+	require.NoError(t, err)
+	rest, err := f.server.ConnectionsSince(t.Context(), first[0].Revision, 1)
+	require.NoError(t, err)
+	if len(first) != 1 || len(rest) != 1 || first[0].ID != f.id || rest[0].ID != secondID {
+		t.Fatalf("in pages of one a server reads %+v and %+v", first, rest)
+	}
+	for _, change := range []struct {
+		what string
+		of   int64
+		do   func()
+	}{
+		{"a token", f.id, func() { f.issueToken(t, time.Now()) }},
+		{"a list", f.id, func() { f.replaceLookup("groups", store.LookupEntry{ID: "1", Name: "Network"}) }},
+		{"an entry that a server met", secondID, func() {
+			require.NoError(t, f.server.StoreObservations(t.Context(), secondID, []store.Observation{{Type: "groups", ID: "7", Name: "Desk"}}))
+			_, err := f.writer.FoldObservations(t.Context(), 10)
+			require.NoError(t, err)
+		}},
+		{"a manifest", secondID, func() {
+			second.Settings.Suspended = true
+			second.Owner.Generation++
+			f.mustStore(second)
+		}},
+		{"a deletion", f.id, func() { require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID)) }},
+	} {
+		before, wakes := f.revision(), woken.Load()
+		change.do()
+		require.Until(t, "a server is woken by "+change.what, func() bool { return woken.Load() > wakes })
+		changed, err := f.server.ConnectionsSince(t.Context(), before, 10)
+		require.NoError(t, err)
+		if len(changed) != 1 || changed[0].ID != change.of || changed[0].Revision != before+1 || f.revision() != before+1 {
+			t.Errorf("after %s at revision %d, now %d, a server reads %+v, want connection %d", change.what, before, f.revision(), changed, change.of)
+		}
+	}
+	stop()
+	ended.Wait()
 }
 
 func TestRemoveConnection(t *testing.T) {

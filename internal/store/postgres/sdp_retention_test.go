@@ -47,22 +47,22 @@ func TestDeleteOldConnectionRows(t *testing.T) {
 	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "groups", ID: "7", Name: "Network"}}))
 	_, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 1)
 	require.NoError(t, err)
-	for _, name := range []string{"gone", "gone-lately"} {
+	for name, retentionDays := range map[string]int{"gone": 29, "gone-with-audit": 31, "gone-lately": 29} {
 		p := newConnection("u3", 1)
-		p.Key.Name = name
+		p.Key.Name, p.Settings.RetentionDays = name, retentionDays
 		f.mustStore(p)
 		require.NoError(t, f.writer.RemoveConnection(t.Context(), p.Key, "u3"))
 	}
 	backdate := pgtest.Connect(t, f.owner)
 	_, err = backdate.Exec(t.Context(), "update oauth_tokens set replaced_at = now() - interval '30 days 1 hour' where id = $1::uuid", oldest.ID)
 	require.NoError(t, err)
-	_, err = backdate.Exec(t.Context(), "update sdp_connections set deleted_at = now() - interval '30 days 1 hour' where name = 'gone'")
+	_, err = backdate.Exec(t.Context(), "update sdp_connections set deleted_at = now() - interval '30 days 1 hour' where name in ('gone', 'gone-with-audit')")
 	require.NoError(t, err)
 	_, err = backdate.Exec(t.Context(), "update field_lookups set refreshed_at = now() - interval '1 year', valid_until = now() - interval '1 year'")
 	require.NoError(t, err)
 
 	before := map[string]int{
-		"field_lookups": 1, "field_mappings": 1, "oauth_tokens": 3, "sdp_connections": 3, "sdp_observations": 1, "sdp_rate_limits": 1, "sdp_windows": 1, "token_refusals": 3, "token_requests": 3,
+		"field_lookups": 1, "field_mappings": 1, "oauth_tokens": 3, "sdp_connections": 4, "sdp_observations": 1, "sdp_rate_limits": 1, "sdp_windows": 1, "token_refusals": 3, "token_requests": 3,
 	}
 	if diff := cmp.Diff(before, f.countRows(t)); diff != "" {
 		t.Fatalf("rows before (-want +got)\n%s", diff)
@@ -72,7 +72,7 @@ func TestDeleteOldConnectionRows(t *testing.T) {
 	deleted, err := f.writer.DeleteOldConnectionRows(t.Context(), month, 100)
 	require.NoError(t, err)
 	after := map[string]int{
-		"field_lookups": 1, "field_mappings": 2, "oauth_tokens": 2, "sdp_connections": 2, "sdp_observations": 0, "sdp_rate_limits": 1, "sdp_windows": 1, "token_refusals": 1, "token_requests": 1,
+		"field_lookups": 1, "field_mappings": 2, "oauth_tokens": 2, "sdp_connections": 3, "sdp_observations": 0, "sdp_rate_limits": 1, "sdp_windows": 1, "token_refusals": 1, "token_requests": 1,
 	}
 	got := f.countRows(t)
 	t.Logf("rows before: %v; after %d folded and at most %d of a kind deleted: %v", before, taken, deleted, got)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,22 +11,6 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
-
-// timeOf returns the time of seconds since 1970, to the microsecond that Postgres keeps; zero for none.
-func timeOf(seconds float64) time.Time {
-	if seconds == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC()
-}
-
-// secondsSince1970 is the other way round.
-func secondsSince1970(t time.Time) float64 {
-	if t.IsZero() {
-		return 0
-	}
-	return float64(t.UnixMicro()) / 1e6
-}
 
 // ClaimTokenRequest gives leave for one call to the token endpoint, and writes down that it is made: it counts as spent whatever
 // becomes of it. The time is the caller's, which names none that it is far from.
@@ -211,6 +193,18 @@ func (w *Writer) ResealToken(ctx context.Context, id string, sealed []byte) erro
 	})
 	if err != nil {
 		return fmt.Errorf("store a token sealed again: %w", err)
+	}
+	return nil
+}
+
+// RecordTokenUse writes down when tokens were used last, by what was granted.
+func (w *Writer) RecordTokenUse(ctx context.Context) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		_, err := q.RecordTokenUse(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record the use of tokens: %w", err)
 	}
 	return nil
 }

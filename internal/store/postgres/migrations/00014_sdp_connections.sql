@@ -20,7 +20,7 @@ create table sdp_connections (
 comment on table sdp_connections is 'One row a connection, tombstones included. No secret is in it.';
 comment on column sdp_connections.revision is 'Of its last visible change, its token and lookups included; 0 only inside the transaction that inserts the row.';
 comment on column sdp_connections.settings is 'Everything a server has to know beside the token; null in a tombstone.';
-comment on column sdp_connections.retention_days is 'How long its audit is kept; a tombstone keeps it.';
+comment on column sdp_connections.retention_days is 'How long its audit is kept, and a tombstone at least.';
 create index sdp_connections_revision on sdp_connections (revision) where revision > 0;
 create index sdp_connections_deleted on sdp_connections (deleted_at) where deleted_at is not null;
 

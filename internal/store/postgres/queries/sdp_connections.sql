@@ -104,9 +104,11 @@ select namespace, name, owner_uid, generation, revision,
  limit @max_rows;
 
 -- name: DeleteConnectionTombstones :execrows
+-- Not before the audit of the connection, which is kept for as long as the tombstone says.
 delete from sdp_connections
  where id in (select c.id from sdp_connections c
-               where c.deleted_at < now() - make_interval(secs => @older_than_seconds) and c.deleted_at is not null
+               where c.deleted_at < now() - greatest(make_interval(secs => @older_than_seconds), make_interval(days => coalesce(c.retention_days, 0)))
+                 and c.deleted_at is not null
                order by c.deleted_at
                limit @max_rows
                  for update skip locked);

@@ -90,7 +90,8 @@ func (q *Queries) DeleteConnectionRate(ctx context.Context, connectionID int64) 
 const deleteConnectionTombstones = `-- name: DeleteConnectionTombstones :execrows
 delete from sdp_connections
  where id in (select c.id from sdp_connections c
-               where c.deleted_at < now() - make_interval(secs => $1) and c.deleted_at is not null
+               where c.deleted_at < now() - greatest(make_interval(secs => $1), make_interval(days => coalesce(c.retention_days, 0)))
+                 and c.deleted_at is not null
                order by c.deleted_at
                limit $2
                  for update skip locked)
@@ -101,6 +102,7 @@ type DeleteConnectionTombstonesParams struct {
 	MaxRows          int32
 }
 
+// Not before the audit of the connection, which is kept for as long as the tombstone says.
 func (q *Queries) DeleteConnectionTombstones(ctx context.Context, arg DeleteConnectionTombstonesParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteConnectionTombstones, arg.OlderThanSeconds, arg.MaxRows)
 	if err != nil {
