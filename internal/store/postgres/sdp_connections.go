@@ -40,7 +40,9 @@ func (w *Writer) StoreConnection(ctx context.Context, p store.ConnectionPublicat
 	return stored, nil
 }
 
-func (w *Writer) storeConnectionLocked(ctx context.Context, q *sqlcgen.Queries, p *store.ConnectionPublication) (store.StoredConnection, error) {
+func (w *Writer) storeConnectionLocked(
+	ctx context.Context, q *sqlcgen.Queries, p *store.ConnectionPublication,
+) (store.StoredConnection, error) {
 	settings, err := marshalJSON(p.Settings)
 	if err != nil {
 		return store.StoredConnection{}, fmt.Errorf("write the settings as JSON: %w", err)
@@ -103,6 +105,18 @@ func lockConnection(ctx context.Context, q *sqlcgen.Queries, key store.Key, owne
 	}
 }
 
+// lockConnectionOfOwner locks the row of a connection that is still an object's and returns its id, or store.ErrConnectionGone.
+func lockConnectionOfOwner(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) (id int64, err error) {
+	id, err = q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, store.ErrConnectionGone
+	}
+	if err != nil {
+		return 0, fmt.Errorf("lock the connection: %w", err)
+	}
+	return id, nil
+}
+
 // setConnectionRate changes the rate where it is another one. It waits for servers that hold its lock.
 func setConnectionRate(ctx context.Context, q *sqlcgen.Queries, id int64, settings *store.ConnectionSettings) error {
 	perMinute, burst := int32(settings.RequestsPerMinute), int32(settings.Burst) //nolint:gosec // the table refuses what is no rate
@@ -113,7 +127,8 @@ func setConnectionRate(ctx context.Context, q *sqlcgen.Queries, id int64, settin
 	if has {
 		return nil
 	}
-	if err := q.SetConnectionRate(ctx, sqlcgen.SetConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst}); err != nil {
+	err = q.SetConnectionRate(ctx, sqlcgen.SetConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst})
+	if err != nil {
 		return fmt.Errorf("set the rate: %w", err)
 	}
 	return nil
@@ -180,7 +195,9 @@ func writeConnectionTombstone(ctx context.Context, q *sqlcgen.Queries, id int64)
 }
 
 // ListConnectionRows returns the live rows after a key, in order of key.
-func (w *Writer) ListConnectionRows(ctx context.Context, after store.Key, limit int, quiescent time.Duration) ([]store.ComparedConnection, error) {
+func (w *Writer) ListConnectionRows(
+	ctx context.Context, after store.Key, limit int, quiescent time.Duration,
+) ([]store.ComparedConnection, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	rows, err := w.store.queries.ListConnectionRows(ctx, sqlcgen.ListConnectionRowsParams{
@@ -211,7 +228,9 @@ func (s *Store) ConnectionsSince(ctx context.Context, after int64, limit int) ([
 	}
 	var found []store.Connection
 	for _, r := range rows {
-		c := store.Connection{ID: r.ID, Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, Revision: r.Revision, Deleted: r.Deleted}
+		c := store.Connection{
+			ID: r.ID, Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, Revision: r.Revision, Deleted: r.Deleted,
+		}
 		if err := json.Unmarshal(r.Settings, &c.Settings); err != nil {
 			return nil, fmt.Errorf("read the settings of connection %s: %w", c.Key, err)
 		}

@@ -137,11 +137,7 @@ func TestStoreConnection_Takeover(t *testing.T) {
 	takeover.Takeover = &store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 1}, Revision: f.revision()}
 	f.mustStore(takeover)
 	late := newToken(time.Now())
-	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
-		Request: underWay, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: time.Now(), Token: &late, Fingerprint: someFingerprint,
-	})
-	require.NoError(t, err)
-	if current {
+	if f.settleIssued(t, underWay, &late) {
 		t.Error("a token that the other object asked for is stored")
 	}
 	if got := f.served(); got.UID != "u2" || got.Token != nil || len(f.entries("priorities")) != 0 {
@@ -284,14 +280,20 @@ func (f connectionFixture) issueToken(t *testing.T, at time.Time) store.SealedTo
 	request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, at))
 	require.NoError(t, err)
 	token := newToken(at)
-	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
-		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: at, Token: &token, Fingerprint: someFingerprint,
-	})
-	require.NoError(t, err)
-	if !current {
+	if !f.settleIssued(t, request, &token) {
 		t.Fatal("the token is not the current one")
 	}
 	return token
+}
+
+// settleIssued ends a request with a token, and reports whether that is the current one.
+func (f connectionFixture) settleIssued(t *testing.T, request int64, token *store.SealedToken) bool {
+	t.Helper()
+	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: token.IssuedAt, Token: token, Fingerprint: someFingerprint,
+	})
+	require.NoError(t, err)
+	return current
 }
 
 var someFingerprint = store.TokenFingerprint{1, 2, 3}

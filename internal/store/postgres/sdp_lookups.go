@@ -20,14 +20,12 @@ func (w *Writer) ReplaceLookup(ctx context.Context, key store.Key, uid string, l
 		return false, fmt.Errorf("replace the list %s of connection %s: %w", lookup.Type, key, err)
 	}
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted {
-			return store.ErrConnectionGone
-		}
+		connection, err := lockConnectionOfOwner(ctx, q, key, uid)
 		if err != nil {
-			return fmt.Errorf("lock the connection: %w", err)
+			return err
 		}
-		changed, err = replaceLookupLocked(ctx, q, connection.ID, merge, lookup)
+		merge.ConnectionID = connection
+		changed, err = replaceLookupLocked(ctx, q, merge, lookup)
 		return err
 	})
 	if err != nil {
@@ -36,13 +34,15 @@ func (w *Writer) ReplaceLookup(ctx context.Context, key store.Key, uid string, l
 	return changed, nil
 }
 
-func replaceLookupLocked(ctx context.Context, q *sqlcgen.Queries, connection int64, merge sqlcgen.MergeMappingsParams, lookup store.Lookup) (changed bool, err error) {
+func replaceLookupLocked(
+	ctx context.Context, q *sqlcgen.Queries, merge sqlcgen.MergeMappingsParams, lookup store.Lookup,
+) (changed bool, err error) {
+	connection := merge.ConnectionID
 	_, err = q.LockLookup(ctx, sqlcgen.LockLookupParams{ConnectionID: connection, Type: lookup.Type})
 	isNew := errors.Is(err, pgx.ErrNoRows)
 	if err != nil && !isNew {
 		return false, fmt.Errorf("read the list: %w", err)
 	}
-	merge.ConnectionID = connection
 	merged, err := q.MergeMappings(ctx, merge)
 	if err != nil {
 		return false, fmt.Errorf("merge the entries: %w", err)
@@ -66,7 +66,9 @@ func replaceLookupLocked(ctx context.Context, q *sqlcgen.Queries, connection int
 
 // mappingsOf returns the entries of a list as columns, each of them once.
 func mappingsOf(lookup store.Lookup) (sqlcgen.MergeMappingsParams, error) {
-	merge := sqlcgen.MergeMappingsParams{Type: lookup.Type, ParentIds: []string{}, ExternalIds: []string{}, Names: []string{}, Flags: []string{}, Positions: []int32{}}
+	merge := sqlcgen.MergeMappingsParams{
+		Type: lookup.Type, ParentIds: []string{}, ExternalIds: []string{}, Names: []string{}, Flags: []string{}, Positions: []int32{},
+	}
 	places := map[[2]string]int{}
 	for i, e := range lookup.Entries {
 		flags := "{}"
@@ -82,7 +84,8 @@ func mappingsOf(lookup store.Lookup) (sqlcgen.MergeMappingsParams, error) {
 			place = len(merge.ExternalIds)
 			places[id] = place
 			merge.ParentIds, merge.ExternalIds = append(merge.ParentIds, e.ParentID), append(merge.ExternalIds, e.ID)
-			merge.Names, merge.Flags, merge.Positions = append(merge.Names, ""), append(merge.Flags, ""), append(merge.Positions, int32(i)) //nolint:gosec // it is in memory
+			merge.Names, merge.Flags = append(merge.Names, ""), append(merge.Flags, "")
+			merge.Positions = append(merge.Positions, int32(i)) //nolint:gosec // it is in memory
 		}
 		merge.Names[place], merge.Flags[place] = e.Name, flags
 	}
@@ -100,7 +103,7 @@ func (s *Store) ListLookups(ctx context.Context, connection int64) ([]store.Look
 	var found []store.LookupState
 	for _, r := range rows {
 		found = append(found, store.LookupState{
-			Type: r.Type, Entries: int(r.Entries), RefreshedAt: timeOf(r.RefreshedAt), ValidUntil: timeOf(r.ValidUntil), Revision: r.Revision,
+			Type: r.Type, Entries: int(r.Entries), Revision: r.Revision, RefreshedAt: timeOf(r.RefreshedAt), ValidUntil: timeOf(r.ValidUntil),
 		})
 	}
 	return found, nil

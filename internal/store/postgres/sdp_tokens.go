@@ -62,19 +62,21 @@ func checkTokenClaim(ctx context.Context, q *sqlcgen.Queries, claim store.TokenC
 func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement) (current bool, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		current = false
-		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: s.Key.Namespace, Name: s.Key.Name, OwnerUid: s.UID})
-		isGone := errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted
+		connection, err := lockConnectionOfOwner(ctx, q, s.Key, s.UID)
+		isGone := errors.Is(err, store.ErrConnectionGone)
 		if err != nil && !isGone {
-			return fmt.Errorf("lock the connection: %w", err)
+			return err
 		}
-		settled, err := q.SettleTokenRequest(ctx, sqlcgen.SettleTokenRequestParams{ID: s.Request, SettledAt: secondsSince1970(s.At), Outcome: string(s.Outcome), Detail: s.Detail})
+		settled, err := q.SettleTokenRequest(ctx, sqlcgen.SettleTokenRequestParams{
+			ID: s.Request, SettledAt: secondsSince1970(s.At), Outcome: string(s.Outcome), Detail: s.Detail,
+		})
 		if err != nil {
 			return fmt.Errorf("settle the request: %w", err)
 		}
 		if s.Token == nil || isGone || settled == 0 {
 			return nil
 		}
-		current, err = replaceToken(ctx, q, connection.ID, s.Request, s.Fingerprint, s.Token)
+		current, err = replaceToken(ctx, q, connection, s.Request, s.Fingerprint, s.Token)
 		return err
 	})
 	if err != nil {
@@ -84,24 +86,24 @@ func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement
 }
 
 // StoreAPIKey stores what a server on premises takes, in the place of the one before it, and takes no revision where that is of
-// the same key.
-func (w *Writer) StoreAPIKey(ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken) error {
+// the same key. It returns store.ErrConnectionGone where the connection is gone, or another's. Two controllers that lead at once may
+// store keys that they read at different times: what is stored is right once the last of them has read the Secret again.
+func (w *Writer) StoreAPIKey(
+	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken,
+) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted {
-			return store.ErrConnectionGone
-		}
+		connection, err := lockConnectionOfOwner(ctx, q, key, uid)
 		if err != nil {
-			return fmt.Errorf("lock the connection: %w", err)
+			return err
 		}
-		before, err := q.CurrentToken(ctx, connection.ID)
+		before, err := q.CurrentToken(ctx, connection)
 		if err == nil && before.Kind == string(token.Kind) && store.TokenFingerprint(before.Fingerprint) == fingerprint {
 			return nil
 		}
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("read the current token: %w", err)
 		}
-		_, err = replaceToken(ctx, q, connection.ID, 0, fingerprint, &token)
+		_, err = replaceToken(ctx, q, connection, 0, fingerprint, &token)
 		return err
 	})
 	if err != nil {
@@ -111,7 +113,9 @@ func (w *Writer) StoreAPIKey(ctx context.Context, key store.Key, uid string, fin
 }
 
 // replaceToken stores a token as the current one, unless a later request was answered before. The connection is locked.
-func replaceToken(ctx context.Context, q *sqlcgen.Queries, connection, request int64, fingerprint store.TokenFingerprint, token *store.SealedToken) (bool, error) {
+func replaceToken(
+	ctx context.Context, q *sqlcgen.Queries, connection, request int64, fingerprint store.TokenFingerprint, token *store.SealedToken,
+) (bool, error) {
 	before, err := q.CurrentToken(ctx, connection)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return false, fmt.Errorf("read the current token: %w", err)
@@ -126,8 +130,9 @@ func replaceToken(ctx context.Context, q *sqlcgen.Queries, connection, request i
 		return false, fmt.Errorf("erase the token before: %w", err)
 	}
 	if err := q.InsertToken(ctx, sqlcgen.InsertTokenParams{
-		ID: token.ID, ConnectionID: connection, Kind: string(token.Kind), Sealed: token.Sealed, Fingerprint: fingerprint[:], Scopes: nonNil(token.Scopes),
-		RequestID: request, IssuedAt: secondsSince1970(token.IssuedAt), ExpiresAt: secondsSince1970(token.ExpiresAt), Refreshes: refreshes,
+		ID: token.ID, ConnectionID: connection, Kind: string(token.Kind), Sealed: token.Sealed, Fingerprint: fingerprint[:],
+		Scopes: nonNil(token.Scopes), RequestID: request, Refreshes: refreshes,
+		IssuedAt: secondsSince1970(token.IssuedAt), ExpiresAt: secondsSince1970(token.ExpiresAt),
 	}); err != nil {
 		return false, fmt.Errorf("insert the token: %w", err)
 	}
@@ -150,7 +155,8 @@ func (w *Writer) CurrentToken(ctx context.Context, connection int64) (store.Stor
 	}
 	return store.StoredToken{
 		SealedToken: store.SealedToken{
-			ID: t.ID, Kind: store.TokenKind(t.Kind), Sealed: t.Sealed, Scopes: t.Scopes, IssuedAt: timeOf(t.IssuedAt), ExpiresAt: timeOf(t.ExpiresAt),
+			ID: t.ID, Kind: store.TokenKind(t.Kind), Sealed: t.Sealed, Scopes: t.Scopes,
+			IssuedAt: timeOf(t.IssuedAt), ExpiresAt: timeOf(t.ExpiresAt),
 		},
 		Fingerprint: store.TokenFingerprint(t.Fingerprint), Refreshes: t.Refreshes,
 	}, nil
@@ -179,7 +185,8 @@ func (w *Writer) SealedTokens(ctx context.Context) ([]store.SealedTokenOf, error
 	var found []store.SealedTokenOf
 	for _, r := range rows {
 		found = append(found, store.SealedTokenOf{
-			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, ID: r.ID, Kind: store.TokenKind(r.Kind), Sealed: r.Sealed,
+			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid,
+			ID: r.ID, Kind: store.TokenKind(r.Kind), Sealed: r.Sealed,
 		})
 	}
 	return found, nil
@@ -231,7 +238,8 @@ func (w *Writer) TokenRefusals(ctx context.Context, limit int) ([]store.TokenRef
 	var found []store.TokenRefusal
 	for _, r := range rows {
 		found = append(found, store.TokenRefusal{
-			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, TokenID: r.TokenID, Replica: r.Replica, Age: secondsOf(r.Age),
+			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid,
+			TokenID: r.TokenID, Replica: r.Replica, Age: secondsOf(r.Age),
 		})
 	}
 	return found, nil

@@ -22,7 +22,9 @@ var claimTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 // settleFailed ends a request without a token.
 func (f connectionFixture) settleFailed(t *testing.T, request int64, at time.Time) {
 	t.Helper()
-	_, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, Detail: "no answer", At: at})
+	_, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, Detail: "no answer", At: at,
+	})
 	require.NoError(t, err)
 }
 
@@ -71,20 +73,13 @@ func TestClaimTokenRequest_UnderWay(t *testing.T) {
 	require.NoError(t, err)
 
 	late, early := newToken(claimTime), newToken(claimTime)
-	settle := func(request int64, token *store.SealedToken) bool {
-		current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
-			Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: claimTime, Token: token, Fingerprint: someFingerprint,
-		})
-		require.NoError(t, err)
-		return current
-	}
-	if !settle(second, &late) || settle(first, &early) {
+	if !f.settleIssued(t, second, &late) || f.settleIssued(t, first, &early) {
 		t.Error("the slow answer to an earlier request replaces the token of a later one")
 	}
 	if got := f.served().Token; got == nil || got.ID != late.ID {
 		t.Errorf("a server has token %+v, want %s", got, late.ID)
 	}
-	if settle(second, &early) {
+	if f.settleIssued(t, second, &early) {
 		t.Error("a request is settled twice")
 	}
 }
@@ -96,6 +91,7 @@ func TestClaimTokenRequest_Concurrently(t *testing.T) {
 	const controllers, step, steps = 12, 20 * time.Second, 90
 	for i := range steps {
 		at := claimTime.Add(time.Duration(i) * step)
+		requests := make(chan int64, controllers)
 		var claims sync.WaitGroup
 		for c := range controllers {
 			claims.Go(func() {
@@ -105,15 +101,16 @@ func TestClaimTokenRequest_Concurrently(t *testing.T) {
 				if _, spent := errors.AsType[*store.TokenBudgetError](err); err != nil && !spent {
 					t.Errorf("%v", err)
 				}
-				if err != nil {
-					return
-				}
-				if _, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, At: at}); err != nil {
-					t.Errorf("%v", err)
+				if err == nil {
+					requests <- request
 				}
 			})
 		}
 		claims.Wait()
+		close(requests)
+		for request := range requests {
+			f.settleFailed(t, request, at)
+		}
 	}
 	granted := f.startedRequests(t, "true")
 	worst := mostInTenMinutes(granted)
@@ -156,11 +153,7 @@ func TestSettleTokenRequest_OfADeletedConnection(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID))
 	token := newToken(claimTime)
-	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
-		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: claimTime, Token: &token, Fingerprint: someFingerprint,
-	})
-	require.NoError(t, err)
-	if current || f.served().Token != nil {
+	if f.settleIssued(t, request, &token) || f.served().Token != nil {
 		t.Error("a token is stored for a connection that is deleted")
 	}
 	var outcome string

@@ -158,8 +158,11 @@ comment on table sdp_windows is 'Calls that replicas were granted in the last mi
 create index sdp_windows_connection on sdp_windows (connection_id, granted_at);
 
 -- Inserted, updated and deleted by the second; half a table of dead rows would be read each time.
-alter table sdp_windows set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.1, fillfactor = 90);
+alter table sdp_windows set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
+  autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.1, fillfactor = 90);
 alter table sdp_rate_limits set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200, fillfactor = 50);
-alter table sdp_observations set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.1);
-alter table token_requests set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100, autovacuum_analyze_scale_factor = 0.05);
+alter table sdp_observations set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+  autovacuum_analyze_scale_factor = 0.1);
+alter table token_requests set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,
+  autovacuum_analyze_scale_factor = 0.05);
 alter table token_refusals set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 100);

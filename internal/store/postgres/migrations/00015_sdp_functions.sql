@@ -38,11 +38,12 @@ end;
 -- +goose StatementEnd
 revoke all on function rate_room(bigint, text[], integer, integer, timestamptz) from public;
 
--- take_rate with the clock in hand. In any 60 seconds there are no more than requests_per_minute calls, and in any 2 no more than burst:
--- a grant is used within 2 seconds or not at all, so that the grants of 62 seconds, and of 4, bound them. The background has a
+-- take_rate with the clock in hand. In any 60 seconds there are no more than requests_per_minute calls, and in any 2 no more than
+-- burst: a grant is used within 2 seconds or not at all, so that the grants of 62 seconds, and of 4, bound them. The background has a
 -- fifth; its lookups leave a fifth of both free, and room for a proof, which somebody waits for.
 -- +goose StatementBegin
-create function take_rate_at(connection bigint, lane text, wanted integer, replica_name text, at timestamptz, out granted integer, out retry_ms integer, out replicas integer)
+create function take_rate_at(connection bigint, lane text, wanted integer, replica_name text, at timestamptz,
+                             out granted integer, out retry_ms integer, out replicas integer)
 language sql volatile set search_path = pg_catalog, pg_temp
 begin atomic
   delete from sdp_windows w
@@ -141,7 +142,8 @@ revoke all on function pause_rate(bigint, integer) from public;
 
 -- A server that was taken over inserts what it likes, past the limits of the program. Counted is once a statement, after it.
 -- +goose StatementBegin
-create function count_observations(replica_name text, out unfolded bigint, out of_replica bigint) language sql volatile security definer set search_path = pg_catalog, pg_temp
+create function count_observations(replica_name text, out unfolded bigint, out of_replica bigint)
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select (select count(*) from (select from sdp_observations limit 20001) o),
          (select count(*) from (select from sdp_observations o

@@ -38,7 +38,8 @@ on conflict (connection_id) do update
 
 -- name: HasConnectionRate :one
 select exists (select from sdp_rate_limits r
-                where r.connection_id = @connection_id and r.requests_per_minute = @requests_per_minute::integer and r.burst = @burst::integer)::boolean as has;
+                where r.connection_id = @connection_id and r.requests_per_minute = @requests_per_minute::integer
+                  and r.burst = @burst::integer)::boolean as has;
 
 -- name: TouchConnection :one
 -- A token or a list of it changed.
@@ -86,7 +87,8 @@ select tombstone.revision, coalesce(pg_notify('lectern', tombstone.revision::tex
 -- What a server has to know; "revision > 0" repeats the predicate of the index.
 select c.id, c.namespace, c.name, c.owner_uid, c.revision, (c.deleted_at is not null)::boolean as deleted,
        coalesce(c.settings, 'null')::jsonb as settings,
-       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed, coalesce(t.scopes, '{}')::text[] as scopes,
+       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed,
+       coalesce(t.scopes, '{}')::text[] as scopes,
        coalesce(extract(epoch from t.issued_at), 0)::double precision as issued_at,
        coalesce(extract(epoch from t.expires_at), 0)::double precision as expires_at
   from sdp_connections c

@@ -35,7 +35,8 @@ select ((select count(*) from gone) + (select count(*) from merged))::bigint as 
 -- name: WriteLookup :exec
 -- The revision of a list is that of its last change.
 insert into field_lookups as l (connection_id, type, entries, refreshed_at, valid_until, revision)
-values (@connection_id, @type, @entries, to_timestamp(@refreshed_at::double precision), to_timestamp(@valid_until::double precision), @revision)
+values (@connection_id, @type, @entries, to_timestamp(@refreshed_at::double precision),
+        to_timestamp(@valid_until::double precision), @revision)
 on conflict (connection_id, type) do update
    set entries = excluded.entries, refreshed_at = excluded.refreshed_at, valid_until = excluded.valid_until,
        revision = case when excluded.revision > 0 then excluded.revision else l.revision end;
@@ -78,7 +79,8 @@ with taken as (
   returning connection_id, type, parent_id, external_id, name, id
 ), folded as (
   insert into field_mappings (connection_id, type, parent_id, external_id, name, observed)
-  select distinct on (t.connection_id, t.type, t.parent_id, t.external_id) t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
+  select distinct on (t.connection_id, t.type, t.parent_id, t.external_id)
+         t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
     from taken t
     join sdp_connections c on c.id = t.connection_id and c.deleted_at is null
    order by t.connection_id, t.type, t.parent_id, t.external_id, t.id desc

@@ -8,7 +8,8 @@ select stripe
 -- name: SpentTokenRequests :many
 -- Since times by the controller's clock: what was spent of the budget, all connections together, and what is under way of one
 -- connection, whatever its budget.
-select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at, (settled_at is not null)::boolean as settled
+select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at,
+       (settled_at is not null)::boolean as settled
   from token_requests
  where fingerprint = @fingerprint::bytea and started_at > to_timestamp(@since::double precision)
     or owner_uid = @owner_uid and settled_at is null and started_at > to_timestamp(@under_way_since::double precision);
@@ -31,9 +32,9 @@ select exists (select from token_requests r
 
 -- name: LockConnectionOfOwner :one
 -- Waits for no server that keeps a reference to the row.
-select id, (deleted_at is not null)::boolean as deleted
+select id
   from sdp_connections
- where namespace = @namespace and name = @name and owner_uid = @owner_uid and revision > 0
+ where namespace = @namespace and name = @name and owner_uid = @owner_uid and deleted_at is null
    for no key update;
 
 -- name: CurrentToken :one
@@ -86,7 +87,8 @@ select count(*) as inserted, coalesce(min(pg_notify('lectern_refusals', @connect
 
 -- name: TokenRefusals :many
 -- Of current tokens, and so at most one a connection: whoever has a server's role can report all that there were.
-select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, f.replica, extract(epoch from now() - f.refused_at)::double precision as age
+select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, f.replica,
+       extract(epoch from now() - f.refused_at)::double precision as age
   from token_refusals f
   join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
   join sdp_connections c on c.id = f.connection_id

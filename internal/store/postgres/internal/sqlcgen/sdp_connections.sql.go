@@ -12,7 +12,8 @@ import (
 const connectionsSince = `-- name: ConnectionsSince :many
 select c.id, c.namespace, c.name, c.owner_uid, c.revision, (c.deleted_at is not null)::boolean as deleted,
        coalesce(c.settings, 'null')::jsonb as settings,
-       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed, coalesce(t.scopes, '{}')::text[] as scopes,
+       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed,
+       coalesce(t.scopes, '{}')::text[] as scopes,
        coalesce(extract(epoch from t.issued_at), 0)::double precision as issued_at,
        coalesce(extract(epoch from t.expires_at), 0)::double precision as expires_at
   from sdp_connections c
@@ -131,7 +132,8 @@ func (q *Queries) EraseConnection(ctx context.Context, id int64) error {
 
 const hasConnectionRate = `-- name: HasConnectionRate :one
 select exists (select from sdp_rate_limits r
-                where r.connection_id = $1 and r.requests_per_minute = $2::integer and r.burst = $3::integer)::boolean as has
+                where r.connection_id = $1 and r.requests_per_minute = $2::integer
+                  and r.burst = $3::integer)::boolean as has
 `
 
 type HasConnectionRateParams struct {

@@ -21,7 +21,8 @@ with taken as (
   returning connection_id, type, parent_id, external_id, name, id
 ), folded as (
   insert into field_mappings (connection_id, type, parent_id, external_id, name, observed)
-  select distinct on (t.connection_id, t.type, t.parent_id, t.external_id) t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
+  select distinct on (t.connection_id, t.type, t.parent_id, t.external_id)
+         t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
     from taken t
     join sdp_connections c on c.id = t.connection_id and c.deleted_at is null
    order by t.connection_id, t.type, t.parent_id, t.external_id, t.id desc
@@ -306,7 +307,8 @@ func (q *Queries) TouchLookups(ctx context.Context, arg TouchLookupsParams) erro
 
 const writeLookup = `-- name: WriteLookup :exec
 insert into field_lookups as l (connection_id, type, entries, refreshed_at, valid_until, revision)
-values ($1, $2, $3, to_timestamp($4::double precision), to_timestamp($5::double precision), $6)
+values ($1, $2, $3, to_timestamp($4::double precision),
+        to_timestamp($5::double precision), $6)
 on conflict (connection_id, type) do update
    set entries = excluded.entries, refreshed_at = excluded.refreshed_at, valid_until = excluded.valid_until,
        revision = case when excluded.revision > 0 then excluded.revision else l.revision end

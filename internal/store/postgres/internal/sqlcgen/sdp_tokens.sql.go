@@ -203,9 +203,9 @@ func (q *Queries) IsFingerprintShared(ctx context.Context, arg IsFingerprintShar
 }
 
 const lockConnectionOfOwner = `-- name: LockConnectionOfOwner :one
-select id, (deleted_at is not null)::boolean as deleted
+select id
   from sdp_connections
- where namespace = $1 and name = $2 and owner_uid = $3 and revision > 0
+ where namespace = $1 and name = $2 and owner_uid = $3 and deleted_at is null
    for no key update
 `
 
@@ -215,17 +215,12 @@ type LockConnectionOfOwnerParams struct {
 	OwnerUid  string
 }
 
-type LockConnectionOfOwnerRow struct {
-	ID      int64
-	Deleted bool
-}
-
 // Waits for no server that keeps a reference to the row.
-func (q *Queries) LockConnectionOfOwner(ctx context.Context, arg LockConnectionOfOwnerParams) (LockConnectionOfOwnerRow, error) {
+func (q *Queries) LockConnectionOfOwner(ctx context.Context, arg LockConnectionOfOwnerParams) (int64, error) {
 	row := q.db.QueryRow(ctx, lockConnectionOfOwner, arg.Namespace, arg.Name, arg.OwnerUid)
-	var i LockConnectionOfOwnerRow
-	err := row.Scan(&i.ID, &i.Deleted)
-	return i, err
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
 const lockTokenBudget = `-- name: LockTokenBudget :one
@@ -405,7 +400,8 @@ func (q *Queries) SettleTokenRequest(ctx context.Context, arg SettleTokenRequest
 }
 
 const spentTokenRequests = `-- name: SpentTokenRequests :many
-select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at, (settled_at is not null)::boolean as settled
+select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at,
+       (settled_at is not null)::boolean as settled
   from token_requests
  where fingerprint = $1::bytea and started_at > to_timestamp($2::double precision)
     or owner_uid = $3 and settled_at is null and started_at > to_timestamp($4::double precision)
@@ -460,7 +456,8 @@ func (q *Queries) SpentTokenRequests(ctx context.Context, arg SpentTokenRequests
 }
 
 const tokenRefusals = `-- name: TokenRefusals :many
-select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, f.replica, extract(epoch from now() - f.refused_at)::double precision as age
+select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, f.replica,
+       extract(epoch from now() - f.refused_at)::double precision as age
   from token_refusals f
   join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
   join sdp_connections c on c.id = f.connection_id
