@@ -7,7 +7,7 @@ import (
 
 const (
 	// connectionRetention is how long it is remembered which tokens there were, what was asked of accounts servers, and that a
-	// connection was deleted.
+	// connection was deleted. What servers met is kept until it is folded, and refusals until they are settled.
 	connectionRetention = 30 * 24 * time.Hour
 	connectionBatch     = 1000
 )
@@ -24,14 +24,4 @@ func (r *Runner) cleanConnections(ctx context.Context) error {
 	return repeatWhileFull(ctx, connectionBatch, func(ctx context.Context, limit int) (int, error) {
 		return r.Store.DeleteOldConnectionRows(ctx, connectionRetention, limit)
 	})
-}
-
-// repeatWhileFull runs a step of at most limit rows until one has fewer.
-func repeatWhileFull(ctx context.Context, limit int, step func(ctx context.Context, limit int) (int, error)) error {
-	for {
-		n, err := step(ctx, limit)
-		if err != nil || n < limit {
-			return err
-		}
-	}
 }

@@ -248,14 +248,22 @@ func (r *Runner) listRows(ctx context.Context) ([]store.ComparedRow, error) {
 
 // purgeDeletedPrompts erases the texts of prompts deleted long ago.
 func (r *Runner) purgeDeletedPrompts(ctx context.Context) error {
-	for {
-		n, err := r.Store.PurgeTombstones(ctx, deletedRetention, purgeBatch)
+	return repeatWhileFull(ctx, purgeBatch, func(ctx context.Context, limit int) (int, error) {
+		n, err := r.Store.PurgeTombstones(ctx, deletedRetention, limit)
 		if err != nil {
-			return fmt.Errorf("purge deleted prompts: %w", err)
+			return 0, fmt.Errorf("purge deleted prompts: %w", err)
 		}
 		promptsPurged.Add(float64(n))
-		if n < purgeBatch {
-			return nil
+		return n, nil
+	})
+}
+
+// repeatWhileFull runs a step of at most limit rows until one has fewer.
+func repeatWhileFull(ctx context.Context, limit int, step func(ctx context.Context, limit int) (int, error)) error {
+	for {
+		n, err := step(ctx, limit)
+		if err != nil || n < limit {
+			return err
 		}
 	}
 }
@@ -273,15 +281,9 @@ func (r *Runner) reindexPrompts(ctx context.Context) error {
 
 // deleteOldChanges deletes change requests that became final long ago.
 func (r *Runner) deleteOldChanges(ctx context.Context) error {
-	for {
-		n, err := r.Store.DeleteOldChanges(ctx, changeRetention, changeBatch)
-		if err != nil {
-			return err
-		}
-		if n < changeBatch {
-			return nil
-		}
-	}
+	return repeatWhileFull(ctx, changeBatch, func(ctx context.Context, limit int) (int, error) {
+		return r.Store.DeleteOldChanges(ctx, changeRetention, limit)
+	})
 }
 
 // endLongTransactions ends sessions of the servers' role that keep a transaction open.

@@ -92,13 +92,13 @@ type ComparedConnection struct {
 // Lane is whose turn it is to call ServiceDesk Plus.
 type Lane string
 
-// The lanes. Those of the background share a fifth of the rate, and leave a fifth of it free.
+// The lanes. LaneProof and LaneLookup share a fifth of the rate.
 const (
 	// LaneInteractive is for what somebody waits for.
 	LaneInteractive Lane = "interactive"
 	// LaneProof is for finding out whether a token is refused. It goes before LaneLookup.
 	LaneProof Lane = "proof"
-	// LaneLookup is for reading lists.
+	// LaneLookup is for reading lists. It leaves a fifth of the rate free.
 	LaneLookup Lane = "lookup"
 )
 

@@ -1,6 +1,6 @@
-// Package store has the words every store of prompts speaks: keys, publications, what a publish
-// answers, and the errors a caller decides on.
+// Package store has the words every store of prompts and connections speaks: keys, publications, what a publish
+// answers, tokens and their budget, and the errors a caller decides on.
 //
-// It speaks no SQL and imports no Kubernetes; errors name both where an operator has to act. Whatever implements a store
-// passes the suite in storetest.
+// It speaks no SQL and imports no Kubernetes; errors name both where an operator has to act. Whatever implements a store of
+// prompts passes the suite in storetest.
 package store

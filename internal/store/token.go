@@ -16,9 +16,6 @@ const (
 	APIKey TokenKind = "APIKey"
 )
 
-// TokenFingerprint tells refresh tokens and API keys from each other without saying what they are.
-type TokenFingerprint [16]byte
-
 // SealedToken is a token as it is stored. ID is a UUID that is chosen before the token is sealed, since it is sealed for it.
 type SealedToken struct {
 	ID        string
@@ -31,12 +28,10 @@ type SealedToken struct {
 
 // StoredToken is what a controller knows of the current token of a connection.
 type StoredToken struct {
-	ID          string
-	Kind        TokenKind
+	SealedToken
+
+	// Fingerprint is of what it was got with.
 	Fingerprint TokenFingerprint
-	Scopes      []string
-	IssuedAt    time.Time
-	ExpiresAt   time.Time
 	// Refreshes counts the tokens that the connection had before it.
 	Refreshes int64
 }
@@ -98,6 +93,16 @@ type TokenClaim struct {
 	At time.Time
 }
 
+// TokenRequest is one that was made before a claim.
+type TokenRequest struct {
+	UID         string
+	Fingerprint TokenFingerprint
+	Cause       TokenRequestCause
+	StartedAt   time.Time
+	// Settled says that it is known what became of it.
+	Settled bool
+}
+
 // TokenSettlement is what became of a claimed request.
 type TokenSettlement struct {
 	Request int64
@@ -139,15 +144,13 @@ func (e *TokenRequestUnderWayError) Error() string {
 	return "a token request of this connection is under way, until " + e.RetryAt.UTC().Format(time.RFC3339) + " at the latest"
 }
 
-// TokenRefusal is a token that ServiceDesk Plus refused a server.
+// TokenRefusal is a current token of which a server says that ServiceDesk Plus refused it.
 type TokenRefusal struct {
 	Key     Key
 	UID     string
 	TokenID string
-	// Replaced says that another token is current already.
-	Replaced bool
-	Replica  string
-	Age      time.Duration
+	Replica string
+	Age     time.Duration
 }
 
 // SealedTokenOf is a current token and whose it is, for sealing it again.

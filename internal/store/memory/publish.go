@@ -61,7 +61,7 @@ func (s *Store) decidePublish(p *store.Publication) (*plan.Plan, store.Published
 	if r := s.rows[p.Key]; r != nil {
 		found = r.Row
 	}
-	if plan.IsFenced(found.State, p) {
+	if plan.IsFenced(found.State, p.Owner, p.Takeover) {
 		return nil, store.Published{}, &store.FencedError{Key: p.Key, Row: found.Fence, Deleted: found.Deleted}
 	}
 	if err := s.checkPublication(p); err != nil {

@@ -12,14 +12,7 @@ type State struct {
 // is. A tombstone fences even its own UID, or a deposed leader would bring back what was deleted. A
 // takeover is a compare-and-set on the fence that was seen; it also passes where the publication needs
 // none, because its own first attempt may have been committed without an answer.
-func IsFenced(row State, p *store.Publication) bool { return isFenced(row, p.Owner, p.Takeover) }
-
-// IsConnectionFenced is IsFenced of a connection.
-func IsConnectionFenced(row State, p *store.ConnectionPublication) bool {
-	return isFenced(row, p.Owner, p.Takeover)
-}
-
-func isFenced(row State, owner store.Owner, takeover *store.Fence) bool {
+func IsFenced(row State, owner store.Owner, takeover *store.Fence) bool {
 	switch {
 	case row.Revision == 0: // inserted by this transaction
 		return false

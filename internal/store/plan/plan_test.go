@@ -45,7 +45,7 @@ func TestIsFenced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := IsFenced(tc.row, &store.Publication{Owner: tc.owner, Takeover: tc.takeover}); got != tc.want {
+			if got := IsFenced(tc.row, tc.owner, tc.takeover); got != tc.want {
 				t.Errorf("fenced is %t, want %t", got, tc.want)
 			}
 		})

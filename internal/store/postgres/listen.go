@@ -12,9 +12,10 @@ import (
 
 // The channels of the database.
 const (
-	feedChannel    = "lectern"
-	changesChannel = "lectern_changes"
-	probeChannel   = "lectern_probe"
+	feedChannel     = "lectern"
+	changesChannel  = "lectern_changes"
+	refusalsChannel = "lectern_refusals"
+	probeChannel    = "lectern_probe"
 )
 
 // The listener asks a silent connection for an answer this often: a path that swallows packets would
@@ -37,6 +38,11 @@ func (s *Store) ListenChanges(ctx context.Context, wake func(id string)) {
 	s.listener.deliver(ctx, changesChannel, wake)
 }
 
+// ListenRefusals does the same for tokens that servers were refused.
+func (s *Store) ListenRefusals(ctx context.Context, wake func()) {
+	s.listener.deliver(ctx, refusalsChannel, func(string) { wake() })
+}
+
 // HearsNotifications reports whether notifications reach those who listen, so that they need not poll.
 func (s *Store) HearsNotifications() bool { return s.listener.heard.Load() }
 
@@ -56,7 +62,7 @@ func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listenPingTimeout)
 	defer cancel()
-	for _, channel := range []string{feedChannel, changesChannel, probeChannel} {
+	for _, channel := range []string{feedChannel, changesChannel, refusalsChannel, probeChannel} {
 		if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
 			closeWithin(ctx, conn)
 			return nil, err

@@ -74,7 +74,7 @@ func newListener(s *Store, log *slog.Logger) *listener {
 		connect: s.connectListener, sendProbe: s.sendProbe, log: log, lifetime: orDefault(s.opts.ConnectionLifetime, defaultConnectionLifetime),
 		probeTimeout: probeTimeout,
 		probe:        rand.Text(), echoes: make(chan struct{}, 1), subscribers: make(map[*subscriber]struct{}),
-		limits: newWakeLimits(feedChannel, changesChannel),
+		limits: newWakeLimits(feedChannel, changesChannel, refusalsChannel),
 	}
 }
 

@@ -40,7 +40,7 @@ func publishLocked(ctx context.Context, q *sqlcgen.Queries, p *store.Publication
 		return store.Published{}, err
 	}
 	faultpoint.Hit(faultpoint.RowLocked)
-	if plan.IsFenced(r.State, p) {
+	if plan.IsFenced(r.State, p.Owner, p.Takeover) {
 		return store.Published{}, &store.FencedError{Key: p.Key, Row: r.Fence, Deleted: r.Deleted}
 	}
 	if may, err := lockAppliedChange(ctx, q, p); err != nil {

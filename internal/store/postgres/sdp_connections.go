@@ -23,7 +23,7 @@ type connectionRow struct {
 }
 
 // StoreConnection makes what an object says known to the servers, in one transaction; when nothing changed it writes no row and
-// takes no revision.
+// takes no revision. Where the row was another object's, that one's tokens and lists are erased.
 //
 // It returns a *store.FencedError when the row is not the object's to write, a *store.UnstorableValueError for a value
 // Postgres cannot hold, a *store.ForeignClusterError, or store.ErrUnavailable, after which it may have happened or not; storing
@@ -40,7 +40,9 @@ func (w *Writer) StoreConnection(ctx context.Context, p store.ConnectionPublicat
 	return stored, nil
 }
 
-func (w *Writer) storeConnectionLocked(ctx context.Context, q *sqlcgen.Queries, p *store.ConnectionPublication) (store.StoredConnection, error) {
+func (w *Writer) storeConnectionLocked(
+	ctx context.Context, q *sqlcgen.Queries, p *store.ConnectionPublication,
+) (store.StoredConnection, error) {
 	settings, err := marshalJSON(p.Settings)
 	if err != nil {
 		return store.StoredConnection{}, fmt.Errorf("write the settings as JSON: %w", err)
@@ -52,13 +54,19 @@ func (w *Writer) storeConnectionLocked(ctx context.Context, q *sqlcgen.Queries, 
 	if err != nil {
 		return store.StoredConnection{}, err
 	}
-	if plan.IsConnectionFenced(row.State, p) {
+	if plan.IsFenced(row.State, p.Owner, p.Takeover) {
 		return store.StoredConnection{}, &store.FencedError{Key: p.Key, Row: row.Fence, Deleted: row.Deleted}
+	}
+	isTaken := row.UID != p.Owner.UID
+	if isTaken { // what was got with the other object's credentials, and is sealed for it, is not this one's
+		if err := q.EraseConnection(ctx, row.id); err != nil {
+			return store.StoredConnection{}, fmt.Errorf("erase what belongs to the other object: %w", err)
+		}
 	}
 	if err := setConnectionRate(ctx, q, row.id, &p.Settings); err != nil {
 		return store.StoredConnection{}, err
 	}
-	visible := row.Revision == 0 || row.Deleted || !isSameSettings(row.settings, settings)
+	visible := row.Revision == 0 || row.Deleted || isTaken || !isSameSettings(row.settings, settings)
 	if !visible && row.Owner == p.Owner {
 		return store.StoredConnection{ID: row.id, Revision: row.Revision}, nil
 	}
@@ -97,6 +105,18 @@ func lockConnection(ctx context.Context, q *sqlcgen.Queries, key store.Key, owne
 	}
 }
 
+// lockConnectionOfOwner locks the row of a connection that is still an object's and returns its id, or store.ErrConnectionGone.
+func lockConnectionOfOwner(ctx context.Context, q *sqlcgen.Queries, key store.Key, uid string) (id int64, err error) {
+	id, err = q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, store.ErrConnectionGone
+	}
+	if err != nil {
+		return 0, fmt.Errorf("lock the connection: %w", err)
+	}
+	return id, nil
+}
+
 // setConnectionRate changes the rate where it is another one. It waits for servers that hold its lock.
 func setConnectionRate(ctx context.Context, q *sqlcgen.Queries, id int64, settings *store.ConnectionSettings) error {
 	perMinute, burst := int32(settings.RequestsPerMinute), int32(settings.Burst) //nolint:gosec // the table refuses what is no rate
@@ -107,7 +127,8 @@ func setConnectionRate(ctx context.Context, q *sqlcgen.Queries, id int64, settin
 	if has {
 		return nil
 	}
-	if err := q.SetConnectionRate(ctx, sqlcgen.SetConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst}); err != nil {
+	err = q.SetConnectionRate(ctx, sqlcgen.SetConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst})
+	if err != nil {
 		return fmt.Errorf("set the rate: %w", err)
 	}
 	return nil
@@ -164,6 +185,9 @@ func writeConnectionTombstone(ctx context.Context, q *sqlcgen.Queries, id int64)
 	if err := q.EraseConnection(ctx, id); err != nil {
 		return fmt.Errorf("erase what belongs to it: %w", err)
 	}
+	if err := q.DeleteConnectionRate(ctx, id); err != nil {
+		return fmt.Errorf("delete its rate: %w", err)
+	}
 	if _, err := q.WriteConnectionTombstone(ctx, id); err != nil {
 		return fmt.Errorf("write the tombstone: %w", err)
 	}
@@ -171,7 +195,9 @@ func writeConnectionTombstone(ctx context.Context, q *sqlcgen.Queries, id int64)
 }
 
 // ListConnectionRows returns the live rows after a key, in order of key.
-func (w *Writer) ListConnectionRows(ctx context.Context, after store.Key, limit int, quiescent time.Duration) ([]store.ComparedConnection, error) {
+func (w *Writer) ListConnectionRows(
+	ctx context.Context, after store.Key, limit int, quiescent time.Duration,
+) ([]store.ComparedConnection, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
 	rows, err := w.store.queries.ListConnectionRows(ctx, sqlcgen.ListConnectionRowsParams{
@@ -202,7 +228,9 @@ func (s *Store) ConnectionsSince(ctx context.Context, after int64, limit int) ([
 	}
 	var found []store.Connection
 	for _, r := range rows {
-		c := store.Connection{ID: r.ID, Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, Revision: r.Revision, Deleted: r.Deleted}
+		c := store.Connection{
+			ID: r.ID, Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, Revision: r.Revision, Deleted: r.Deleted,
+		}
 		if err := json.Unmarshal(r.Settings, &c.Settings); err != nil {
 			return nil, fmt.Errorf("read the settings of connection %s: %w", c.Key, err)
 		}

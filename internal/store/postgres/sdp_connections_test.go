@@ -1,7 +1,10 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,10 +20,11 @@ import (
 // connectionFixture is a database with a server and a controller, and a connection in it.
 type connectionFixture struct {
 	*testing.T
-	owner  postgres.Options
-	server *postgres.Store
-	writer *postgres.Writer
-	id     int64
+	owner postgres.Options
+	// server has the role of servers, and controller that of who writes.
+	server, controller *postgres.Store
+	writer             *postgres.Writer
+	id                 int64
 }
 
 var helpdesk = store.Key{Namespace: "support", Name: "helpdesk"}
@@ -32,8 +36,10 @@ func newConnectionFixture(t *testing.T) connectionFixture {
 	t.Parallel()
 	owner := pgtest.New(t)
 	owner.ConnectTimeout = time.Minute // the machine may have more to do
-	f := connectionFixture{T: t, owner: owner, server: openStore(t, pgtest.AsServerRole(t, owner)), writer: claimWriter(t, openStore(t, owner), cluster)}
+	f := connectionFixture{T: t, owner: owner, server: openStore(t, pgtest.AsServerRole(t, owner)), controller: openStore(t, owner)}
 	f.server.SetCallTimeout(time.Minute)
+	f.controller.SetCallTimeout(time.Minute)
+	f.writer = claimWriter(t, f.controller, cluster)
 	f.id = f.mustStore(newConnection(helpdeskUID, 1)).ID
 	return f
 }
@@ -115,22 +121,93 @@ func TestStoreConnection_Fence(t *testing.T) {
 			t.Errorf("%s: got %v, want it fenced by %+v", name, err, want)
 		}
 	}
+}
+
+// TestStoreConnection_Takeover: what was got with the credentials of an object that is gone is not that of its successor, which
+// may have others. The rate is: both ask the same ServiceDesk Plus.
+func TestStoreConnection_Takeover(t *testing.T) {
+	f := newConnectionFixture(t)
+	f.issueToken(t, time.Now())
+	f.replaceLookup("priorities", store.LookupEntry{ID: "1", Name: "High"})
+	before, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 10)
+	require.NoError(t, err)
+	underWay, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, time.Now()))
+	require.NoError(t, err)
 	takeover := newConnection("u2", 1)
-	takeover.Takeover = &store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 5}, Revision: 1}
+	takeover.Takeover = &store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 1}, Revision: f.revision()}
 	f.mustStore(takeover)
-	if got := f.served().UID; got != "u2" {
-		t.Errorf("after a takeover the row is of %s", got)
+	late := newToken(time.Now())
+	if f.settleIssued(t, underWay, &late) {
+		t.Error("a token that the other object asked for is stored")
+	}
+	if got := f.served(); got.UID != "u2" || got.Token != nil || len(f.entries("priorities")) != 0 {
+		t.Errorf("after a takeover a server knows %+v and priorities %v, want neither the token nor the lists of the other object", got, f.entries("priorities"))
+	}
+	after, err := f.server.TakeRate(t.Context(), f.id, store.LaneLookup, 10)
+	require.NoError(t, err)
+	if before.Granted+after.Granted > 10 {
+		t.Errorf("%d calls are granted before and %d after a takeover, want a burst of 10", before.Granted, after.Granted)
 	}
 	if _, err := f.writer.StoreConnection(t.Context(), newConnection(helpdeskUID, 6)); err == nil {
 		t.Error("the object that was taken from may write again")
 	}
 }
 
+// TestConnectionsSince has a server follow what changes of two connections: of each change it is woken, and it reads just that
+// connection, once.
+func TestConnectionsSince(t *testing.T) {
+	f := newConnectionFixture(t)
+	second := newConnection("u2", 1)
+	second.Key.Name = "second"
+	secondID := f.mustStore(second).ID
+	var woken atomic.Int64
+	listening, stop := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() { f.server.Listen(listening, func() { woken.Add(1) }) })
+	awaitHearing(t, f.server, true)
+	first, err := f.server.ConnectionsSince(t.Context(), 0, 1)
+	require.NoError(t, err)
+	rest, err := f.server.ConnectionsSince(t.Context(), first[0].Revision, 1)
+	require.NoError(t, err)
+	if len(first) != 1 || len(rest) != 1 || first[0].ID != f.id || rest[0].ID != secondID {
+		t.Fatalf("in pages of one a server reads %+v and %+v", first, rest)
+	}
+	for _, change := range []struct {
+		what string
+		of   int64
+		do   func()
+	}{
+		{"a token", f.id, func() { f.issueToken(t, time.Now()) }},
+		{"a list", f.id, func() { f.replaceLookup("groups", store.LookupEntry{ID: "1", Name: "Network"}) }},
+		{"an entry that a server met", secondID, func() {
+			require.NoError(t, f.server.StoreObservations(t.Context(), secondID, []store.Observation{{Type: "groups", ID: "7", Name: "Desk"}}))
+			_, err := f.writer.FoldObservations(t.Context(), 10)
+			require.NoError(t, err)
+		}},
+		{"a manifest", secondID, func() {
+			second.Settings.Suspended = true
+			second.Owner.Generation++
+			f.mustStore(second)
+		}},
+		{"a deletion", f.id, func() { require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID)) }},
+	} {
+		before, wakes := f.revision(), woken.Load()
+		change.do()
+		require.Until(t, "a server is woken by "+change.what, func() bool { return woken.Load() > wakes })
+		changed, err := f.server.ConnectionsSince(t.Context(), before, 10)
+		require.NoError(t, err)
+		if len(changed) != 1 || changed[0].ID != change.of || changed[0].Revision != before+1 || f.revision() != before+1 {
+			t.Errorf("after %s at revision %d, now %d, a server reads %+v, want connection %d", change.what, before, f.revision(), changed, change.of)
+		}
+	}
+	stop()
+	ended.Wait()
+}
+
 func TestRemoveConnection(t *testing.T) {
 	f := newConnectionFixture(t)
 	f.issueToken(t, time.Now())
-	_, err := f.writer.ReplaceLookup(t.Context(), helpdesk, helpdeskUID, store.Lookup{Type: "priorities", Entries: []store.LookupEntry{{ID: "1", Name: "High"}}})
-	require.NoError(t, err)
+	f.replaceLookup("priorities", store.LookupEntry{ID: "1", Name: "High"})
 	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "groups", ID: "7", Name: "Network"}}))
 	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, "u2"))
 	if f.served().Deleted {
@@ -197,44 +274,26 @@ func TestRemoveConnectionIfUnchanged(t *testing.T) {
 	}
 }
 
-// TestDeleteOldConnectionRows keeps what is younger, and the connection itself.
-func TestDeleteOldConnectionRows(t *testing.T) {
-	f := newConnectionFixture(t)
-	month := 30 * 24 * time.Hour
-	f.issueToken(t, time.Now().Add(-2*month))
-	f.issueToken(t, time.Now())
-	conn := pgtest.Connect(t, f.owner)
-	_, err := conn.Exec(t.Context(), "update oauth_tokens set replaced_at = now() - interval '31 days' where replaced_at is not null")
-	require.NoError(t, err)
-	gone := newConnection("u3", 1)
-	gone.Key.Name = "gone"
-	f.mustStore(gone)
-	require.NoError(t, f.writer.RemoveConnection(t.Context(), gone.Key, "u3"))
-	_, err = conn.Exec(t.Context(), "update sdp_connections set deleted_at = now() - interval '31 days' where deleted_at is not null")
-	require.NoError(t, err)
-	deleted, err := f.writer.DeleteOldConnectionRows(t.Context(), month, 100)
-	require.NoError(t, err)
-	var left [3]int
-	require.NoError(t, conn.QueryRow(t.Context(), "select (select count(*) from token_requests), (select count(*) from oauth_tokens), (select count(*) from sdp_connections)").Scan(&left[0], &left[1], &left[2]))
-	if deleted != 1 || left != [3]int{1, 1, 1} {
-		t.Errorf("%d deleted, and %v requests, tokens and connections are left; want 1 of each deleted and left", deleted, left)
-	}
-}
-
 // issueToken claims a request at a time, settles it with a token, and returns that.
 func (f connectionFixture) issueToken(t *testing.T, at time.Time) store.SealedToken {
 	t.Helper()
 	request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, at))
 	require.NoError(t, err)
 	token := newToken(at)
-	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
-		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: at, Token: &token, Fingerprint: someFingerprint,
-	})
-	require.NoError(t, err)
-	if !current {
+	if !f.settleIssued(t, request, &token) {
 		t.Fatal("the token is not the current one")
 	}
 	return token
+}
+
+// settleIssued ends a request with a token, and reports whether that is the current one.
+func (f connectionFixture) settleIssued(t *testing.T, request int64, token *store.SealedToken) bool {
+	t.Helper()
+	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: token.IssuedAt, Token: token, Fingerprint: someFingerprint,
+	})
+	require.NoError(t, err)
+	return current
 }
 
 var someFingerprint = store.TokenFingerprint{1, 2, 3}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,14 +20,12 @@ func (w *Writer) ReplaceLookup(ctx context.Context, key store.Key, uid string, l
 		return false, fmt.Errorf("replace the list %s of connection %s: %w", lookup.Type, key, err)
 	}
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted {
-			return store.ErrConnectionGone
-		}
+		connection, err := lockConnectionOfOwner(ctx, q, key, uid)
 		if err != nil {
-			return fmt.Errorf("lock the connection: %w", err)
+			return err
 		}
-		changed, err = replaceLookupLocked(ctx, q, connection.ID, merge, lookup)
+		merge.ConnectionID = connection
+		changed, err = replaceLookupLocked(ctx, q, merge, lookup)
 		return err
 	})
 	if err != nil {
@@ -37,13 +34,15 @@ func (w *Writer) ReplaceLookup(ctx context.Context, key store.Key, uid string, l
 	return changed, nil
 }
 
-func replaceLookupLocked(ctx context.Context, q *sqlcgen.Queries, connection int64, merge sqlcgen.MergeMappingsParams, lookup store.Lookup) (changed bool, err error) {
+func replaceLookupLocked(
+	ctx context.Context, q *sqlcgen.Queries, merge sqlcgen.MergeMappingsParams, lookup store.Lookup,
+) (changed bool, err error) {
+	connection := merge.ConnectionID
 	_, err = q.LockLookup(ctx, sqlcgen.LockLookupParams{ConnectionID: connection, Type: lookup.Type})
 	isNew := errors.Is(err, pgx.ErrNoRows)
 	if err != nil && !isNew {
 		return false, fmt.Errorf("read the list: %w", err)
 	}
-	merge.ConnectionID = connection
 	merged, err := q.MergeMappings(ctx, merge)
 	if err != nil {
 		return false, fmt.Errorf("merge the entries: %w", err)
@@ -67,7 +66,9 @@ func replaceLookupLocked(ctx context.Context, q *sqlcgen.Queries, connection int
 
 // mappingsOf returns the entries of a list as columns, each of them once.
 func mappingsOf(lookup store.Lookup) (sqlcgen.MergeMappingsParams, error) {
-	merge := sqlcgen.MergeMappingsParams{Type: lookup.Type, ParentIds: []string{}, ExternalIds: []string{}, Names: []string{}, Flags: []string{}, Positions: []int32{}}
+	merge := sqlcgen.MergeMappingsParams{
+		Type: lookup.Type, ParentIds: []string{}, ExternalIds: []string{}, Names: []string{}, Flags: []string{}, Positions: []int32{},
+	}
 	places := map[[2]string]int{}
 	for i, e := range lookup.Entries {
 		flags := "{}"
@@ -83,7 +84,8 @@ func mappingsOf(lookup store.Lookup) (sqlcgen.MergeMappingsParams, error) {
 			place = len(merge.ExternalIds)
 			places[id] = place
 			merge.ParentIds, merge.ExternalIds = append(merge.ParentIds, e.ParentID), append(merge.ExternalIds, e.ID)
-			merge.Names, merge.Flags, merge.Positions = append(merge.Names, ""), append(merge.Flags, ""), append(merge.Positions, int32(i)) //nolint:gosec // it is in memory
+			merge.Names, merge.Flags = append(merge.Names, ""), append(merge.Flags, "")
+			merge.Positions = append(merge.Positions, int32(i)) //nolint:gosec // it is in memory
 		}
 		merge.Names[place], merge.Flags[place] = e.Name, flags
 	}
@@ -101,7 +103,7 @@ func (s *Store) ListLookups(ctx context.Context, connection int64) ([]store.Look
 	var found []store.LookupState
 	for _, r := range rows {
 		found = append(found, store.LookupState{
-			Type: r.Type, Entries: int(r.Entries), RefreshedAt: timeOf(r.RefreshedAt), ValidUntil: timeOf(r.ValidUntil), Revision: r.Revision,
+			Type: r.Type, Entries: int(r.Entries), Revision: r.Revision, RefreshedAt: timeOf(r.RefreshedAt), ValidUntil: timeOf(r.ValidUntil),
 		})
 	}
 	return found, nil
@@ -124,73 +126,4 @@ func (s *Store) LookupEntries(ctx context.Context, connection int64, kind string
 		found = append(found, entry)
 	}
 	return found, nil
-}
-
-// StoreObservations says what entries a server met. It is for servers, whose hints they are: the controller folds them in.
-func (s *Store) StoreObservations(ctx context.Context, connection int64, observations []store.Observation) error {
-	if len(observations) == 0 {
-		return nil
-	}
-	ctx, cancel := s.withTimeout(ctx)
-	defer cancel()
-	params := sqlcgen.InsertObservationsParams{ConnectionID: connection}
-	for _, o := range observations {
-		params.Types, params.ParentIds = append(params.Types, o.Type), append(params.ParentIds, o.ParentID)
-		params.ExternalIds, params.Names = append(params.ExternalIds, o.ID), append(params.Names, o.Name)
-	}
-	if err := s.queries.InsertObservations(ctx, params); err != nil {
-		return fmt.Errorf("store what was observed: %w", translateError(err))
-	}
-	return nil
-}
-
-// FoldObservations makes entries of at most limit observations, where there is none of that id, and returns how many there were.
-func (w *Writer) FoldObservations(ctx context.Context, limit int) (taken int, err error) {
-	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		folded, err := q.FoldObservations(ctx, rowLimit(limit))
-		taken = int(folded.Taken)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("fold observations: %w", err)
-	}
-	return taken, nil
-}
-
-// DeleteOldConnectionRows deletes at most limit rows each of what is kept for a time only: token requests, tokens that were
-// replaced, and tombstones of connections. It returns the most it deleted of one kind.
-func (w *Writer) DeleteOldConnectionRows(ctx context.Context, olderThan time.Duration, limit int) (deleted int, err error) {
-	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		seconds, rows := olderThan.Seconds(), rowLimit(limit)
-		requests, err := q.DeleteOldTokenRequests(ctx, sqlcgen.DeleteOldTokenRequestsParams{OlderThanSeconds: seconds, MaxRows: rows})
-		if err != nil {
-			return fmt.Errorf("token requests: %w", err)
-		}
-		tokens, err := q.DeleteReplacedTokens(ctx, sqlcgen.DeleteReplacedTokensParams{OlderThanSeconds: seconds, MaxRows: rows})
-		if err != nil {
-			return fmt.Errorf("replaced tokens: %w", err)
-		}
-		tombstones, err := q.DeleteConnectionTombstones(ctx, sqlcgen.DeleteConnectionTombstonesParams{OlderThanSeconds: seconds, MaxRows: rows})
-		if err != nil {
-			return fmt.Errorf("tombstones: %w", err)
-		}
-		deleted = int(max(requests, tokens, tombstones))
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("delete old rows of connections: %w", err)
-	}
-	return deleted, nil
-}
-
-// RecordTokenUse writes down when tokens were used last, by what was granted.
-func (w *Writer) RecordTokenUse(ctx context.Context) error {
-	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		_, err := q.RecordTokenUse(ctx)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("record the use of tokens: %w", err)
-	}
-	return nil
 }

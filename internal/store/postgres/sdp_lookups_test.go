@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -73,14 +74,6 @@ func TestReplaceLookup_Entries(t *testing.T) {
 	if diff := cmp.Diff(want, f.entries("subcategories")); diff != "" {
 		t.Errorf("entries of parents, one twice (-want +got)\n%s", diff)
 	}
-	many := make([]store.LookupEntry, 5000)
-	for i := range many {
-		many[i] = store.LookupEntry{ID: fmt.Sprint(i), Name: fmt.Sprintf("Category %d", i)}
-	}
-	f.replaceLookup("categories", many...)
-	if got := f.entries("categories"); len(got) != len(many) || got[4999].Name != "Category 4999" {
-		t.Errorf("%d categories, want %d in order", len(got), len(many))
-	}
 	_, err := f.writer.ReplaceLookup(t.Context(), helpdesk, "u2", store.Lookup{Type: "priorities"})
 	if !errors.Is(err, store.ErrConnectionGone) {
 		t.Errorf("of another object: %v", err)
@@ -90,6 +83,41 @@ func TestReplaceLookup_Entries(t *testing.T) {
 	}
 }
 
+// TestReplaceLookup_Bulk: five thousand entries are one statement, and of those only what differs is written.
+func TestReplaceLookup_Bulk(t *testing.T) {
+	f := newConnectionFixture(t)
+	many := make([]store.LookupEntry, 5000)
+	for i := range many {
+		many[i] = store.LookupEntry{ID: fmt.Sprint(i), Name: fmt.Sprintf("Category %d", i)}
+	}
+	conn := pgtest.Connect(t, f.owner)
+	replace := func(what string, wantWritten int) {
+		t.Helper()
+		var newest string
+		require.NoError(t, conn.QueryRow(t.Context(), "select pg_current_xact_id()::xid::text").Scan(&newest))
+		before, began := countStatements(t, f.controller), time.Now()
+		f.replaceLookup("categories", many...)
+		took, statements := time.Since(began), uint64(0)
+		for name, n := range countStatements(t, f.controller) {
+			statements += n - before[name]
+		}
+		var written int
+		require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from field_mappings where age(xmin) < age($1::text::xid)", newest).Scan(&written))
+		t.Logf("%s: %d of %d rows written by %d statements in %s", what, written, len(many), statements, took.Round(time.Millisecond))
+		if written != wantWritten || statements > 10 {
+			t.Errorf("%s: %d rows are written by %d statements, want %d by at most 10", what, written, statements, wantWritten)
+		}
+		if diff := cmp.Diff(many, f.entries("categories")); diff != "" {
+			t.Errorf("%s: entries (-want +got)\n%s", what, diff)
+		}
+	}
+	replace("read for the first time", 5000)
+	replace("read again", 0)
+	many[17].Name = "Renamed"
+	many = many[:4999]
+	replace("one renamed and one deleted", 1)
+}
+
 func TestFoldObservations(t *testing.T) {
 	f := newConnectionFixture(t)
 	f.replaceLookup("groups", store.LookupEntry{ID: "1", Name: "Network"})
@@ -97,8 +125,14 @@ func TestFoldObservations(t *testing.T) {
 	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{
 		{Type: "groups", ID: "1", Name: "Forged"}, {Type: "groups", ID: "2", Name: "Old"}, {Type: "groups", ID: "2", Name: "Desk"},
 	}))
+	before := f.revision()
 	taken, err := f.writer.FoldObservations(t.Context(), 100)
 	require.NoError(t, err)
+	states, err := f.server.ListLookups(t.Context(), f.id)
+	require.NoError(t, err)
+	if f.revision() != before+1 || f.served().Revision != before+1 || states[0].Revision != before+1 {
+		t.Errorf("at revision %d, of the list %d, after a new entry, want %d", f.revision(), states[0].Revision, before+1)
+	}
 	want := []store.LookupEntry{{ID: "1", Name: "Network"}, {ID: "2", Name: "Desk", Observed: true}}
 	if diff := cmp.Diff(want, f.entries("groups")); diff != "" || taken != 3 {
 		t.Errorf("%d taken, want 3 (-want +got)\n%s", taken, diff)
@@ -106,10 +140,26 @@ func TestFoldObservations(t *testing.T) {
 	if taken, err = f.writer.FoldObservations(t.Context(), 100); err != nil || taken != 0 {
 		t.Errorf("folded again: %d, %v", taken, err)
 	}
+	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "groups", ID: "2", Name: "Desk"}}))
+	if taken, err = f.writer.FoldObservations(t.Context(), 100); err != nil || taken != 1 || f.revision() != before+1 {
+		t.Errorf("what is known is met again: %d, %v, at revision %d, want %d", taken, err, f.revision(), before+1)
+	}
 	f.replaceLookup("groups", store.LookupEntry{ID: "1", Name: "Network"}, store.LookupEntry{ID: "2", Name: "Service desk"})
 	want = []store.LookupEntry{{ID: "1", Name: "Network"}, {ID: "2", Name: "Service desk"}}
 	if diff := cmp.Diff(want, f.entries("groups")); diff != "" {
 		t.Errorf("after the list was read (-want +got)\n%s", diff)
+	}
+}
+
+// TestFoldObservations_OfADeletedConnection: what a server met lately does not come back with it.
+func TestFoldObservations_OfADeletedConnection(t *testing.T) {
+	f := newConnectionFixture(t)
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID))
+	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "groups", ID: "1", Name: "Network"}}))
+	taken, err := f.writer.FoldObservations(t.Context(), 100)
+	require.NoError(t, err)
+	if taken != 1 || len(f.entries("groups")) != 0 {
+		t.Errorf("%d taken, and entries %v; want 1 taken and none", taken, f.entries("groups"))
 	}
 }
 
@@ -120,9 +170,26 @@ func TestStoreObservations_AreBounded(t *testing.T) {
 	for i := range many {
 		many[i] = store.Observation{Type: "groups", ID: fmt.Sprint(i), Name: "x"}
 	}
+	if err := f.server.StoreObservations(t.Context(), f.id, many); err == nil {
+		t.Error("a replica stores more than 1000 observations at once")
+	}
 	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, many[:1000]))
 	if err := f.server.StoreObservations(t.Context(), f.id, many[1000:]); err == nil {
 		t.Error("a replica stores more than 1000 observations in an hour")
+	}
+	replicas := 1
+	for ; replicas < 100; replicas++ {
+		options := pgtest.AsServerRole(t, f.owner)
+		options.ApplicationName = fmt.Sprintf("replica-%d", replicas)
+		s := openStore(t, options)
+		s.SetCallTimeout(time.Minute)
+		if err := s.StoreObservations(t.Context(), f.id, many[:1000]); err != nil {
+			break
+		}
+	}
+	t.Logf("%d replicas store 1000 observations each, and one more is refused", replicas)
+	if replicas != 20 {
+		t.Errorf("%d replicas store 1000 observations each, want 20 before they are folded", replicas)
 	}
 	for name, o := range map[string]store.Observation{
 		"no type": {ID: "1", Name: "x"}, "an id that is none": {Type: "groups", ID: "x", Name: "x"}, "no name": {Type: "groups", ID: "1"},

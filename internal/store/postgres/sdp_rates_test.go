@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -20,8 +21,10 @@ import (
 type taker struct {
 	name string
 	lane store.Lane
-	// next is when it asks again, since the beginning.
-	next time.Duration
+	// wanted is how many calls it asks for; 0 for one to four, by chance.
+	wanted int
+	// next is when it asks again, since the beginning, and pause how long it does not after a grant.
+	next, pause time.Duration
 }
 
 // simulatedCall is one that a taker made.
@@ -41,14 +44,18 @@ func simulateTakers(t *testing.T, conn *pgx.Conn, connection int64, takers []*ta
 		if now.next > length {
 			break
 		}
+		asked := now.next
 		var granted, retry, replicas int
 		require.NoError(t, conn.QueryRow(t.Context(), "select granted, retry_ms, replicas from take_rate_at($1, $2, $3, $4, $5)",
-			connection, string(now.lane), 1+chance.IntN(4), now.name, begin.Add(now.next)).Scan(&granted, &retry, &replicas))
+			connection, string(now.lane), cmp.Or(now.wanted, 1+chance.IntN(4)), now.name, begin.Add(asked)).Scan(&granted, &retry, &replicas))
 		if granted == 0 && retry <= 0 || granted > 0 && retry != 0 {
 			t.Fatalf("%d calls are granted, and the next are to be asked for in %d ms", granted, retry)
 		}
+		if granted > 0 {
+			now.next += now.pause
+		}
 		for range granted { // at any time until the grant is void
-			calls = append(calls, simulatedCall{now.next + time.Duration(chance.Int64N(int64(store.RateGrantLifetime))), now.lane})
+			calls = append(calls, simulatedCall{asked + time.Duration(chance.Int64N(int64(store.RateGrantLifetime))), now.lane})
 		}
 		now.next += time.Duration(retry)*time.Millisecond + time.Duration(chance.Int64N(int64(400*time.Millisecond)))
 	}
@@ -74,25 +81,64 @@ func mostWithin(calls []simulatedCall, stretch time.Duration, lanes ...store.Lan
 
 var allLanes = []store.Lane{store.LaneInteractive, store.LaneProof, store.LaneLookup}
 
-// TestTakeRate_SimulatedHour has eight replicas want more than there is for an hour of the function's clock: no minute has more calls
-// than are allowed, no two seconds more than the burst, and what is allowed is used.
+// TestTakeRate_SimulatedHour has eight replicas and a refresh of lists want more than there is for an hour of the function's clock,
+// and proofs one call every ten seconds: no minute has more calls than are allowed, no two seconds more than the burst, what is
+// allowed is used, and who is waited for, proofs among them, goes before lists.
 func TestTakeRate_SimulatedHour(t *testing.T) {
 	f := newConnectionFixture(t)
-	conn := pgtest.Connect(t, f.owner)
-	takers := make([]*taker, 8)
-	for i := range takers {
-		takers[i] = &taker{name: fmt.Sprintf("replica-%d", i), lane: store.LaneInteractive, next: time.Duration(i) * 100 * time.Millisecond}
+	takers := []*taker{{name: "controller", lane: store.LaneLookup}, {name: "controller", lane: store.LaneProof, wanted: 1, pause: 10 * time.Second}}
+	for i := range 8 {
+		takers = append(takers, &taker{name: fmt.Sprintf("replica-%d", i), lane: store.LaneInteractive, next: time.Duration(i) * 100 * time.Millisecond})
 	}
-	takers[7].lane = store.LaneLookup
+	conn := pgtest.Connect(t, f.owner)
 	calls := simulateTakers(t, conn, f.id, takers, time.Hour)
+	var logged int
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from sdp_windows").Scan(&logged))
 	perMinute, burst := mostWithin(calls, time.Minute, allLanes...), mostWithin(calls, 2*time.Second, allLanes...)
 	background := mostWithin(calls, time.Minute, store.LaneProof, store.LaneLookup)
-	t.Logf("%d calls in an hour; at most %d in a minute, %d in two seconds, %d of the background in a minute", len(calls), perMinute, burst, background)
+	interactive, proofs := countOf(calls, store.LaneInteractive), countOf(calls, store.LaneProof)
+	t.Logf("%d calls in an hour, %d of them interactive and %d proofs; at most %d in a minute, %d in two seconds, %d of the background in a minute; %d rows are in the log",
+		len(calls), interactive, proofs, perMinute, burst, background, logged)
+	if logged > 62*2 {
+		t.Errorf("%d rows are in the log, which has those of 62 seconds", logged)
+	}
 	if perMinute > 30 || burst > 10 || background > 6 {
 		t.Errorf("at most %d calls in a minute, %d in two seconds, %d of the background in a minute; allowed are 30, 10 and 6", perMinute, burst, background)
 	}
-	if len(calls) < 30*60*9/10 {
-		t.Errorf("%d calls in an hour, of 1800 that are allowed", len(calls))
+	if len(calls) < 30*60*9/10 || interactive < len(calls)*8/10 || proofs < 20 {
+		t.Errorf("%d calls in an hour, %d of them interactive and %d proofs, of 1800 that are allowed, four fifths at least interactive, and proofs among them", len(calls), interactive, proofs)
+	}
+}
+
+func countOf(calls []simulatedCall, lane store.Lane) (n int) {
+	for _, c := range calls {
+		if c.lane == lane {
+			n++
+		}
+	}
+	return n
+}
+
+// TestTakeRate_InteractiveFirst has the background take all it gets for ten minutes: whoever calls then finds half a burst at once,
+// and four fifths of a minute within one.
+func TestTakeRate_InteractiveFirst(t *testing.T) {
+	f := newConnectionFixture(t)
+	const quiet = 10 * time.Minute
+	calls := simulateTakers(t, pgtest.Connect(t, f.owner), f.id, []*taker{
+		{name: "controller", lane: store.LaneLookup}, {name: "controller", lane: store.LaneProof}, {name: "replica", lane: store.LaneInteractive, next: quiet},
+	}, quiet+time.Minute)
+	atOnce, inAMinute := 0, 0
+	for _, c := range calls {
+		if c.lane == store.LaneInteractive {
+			inAMinute++
+			if c.at < quiet+4*time.Second {
+				atOnce++
+			}
+		}
+	}
+	t.Logf("after ten minutes of the background alone %d interactive calls are made within 4 seconds, and %d within a minute", atOnce, inAMinute)
+	if atOnce < 4 || inAMinute < 24 {
+		t.Errorf("%d interactive calls are made within 4 seconds and %d within a minute, want at least 4 and 24", atOnce, inAMinute)
 	}
 }
 
@@ -181,6 +227,7 @@ func TestTakeRate_Concurrently(t *testing.T) {
 	}
 }
 
+// TestPauseRate stops everybody: each replica, in each lane.
 func TestPauseRate(t *testing.T) {
 	f := newConnectionFixture(t)
 	if _, err := f.server.PauseRate(t.Context(), f.id, 10*time.Minute); err != nil {
@@ -191,11 +238,22 @@ func TestPauseRate(t *testing.T) {
 	if left <= time.Minute || left > 10*time.Minute {
 		t.Errorf("a shorter pause leaves %s of the longer one", left)
 	}
-	grant, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 1)
-	require.NoError(t, err)
-	if grant.Granted != 0 || grant.RetryAfter <= time.Minute || grant.RetryAfter > 10*time.Minute {
-		t.Errorf("while it is paused: %+v", grant)
+	paused := 0
+	for i := range 8 {
+		options := pgtest.AsServerRole(t, f.owner)
+		options.ApplicationName = fmt.Sprintf("replica-%d", i)
+		server := openStore(t, options)
+		for _, lane := range allLanes {
+			grant, err := server.TakeRate(t.Context(), f.id, lane, 1)
+			require.NoError(t, err)
+			if grant.Granted != 0 || grant.RetryAfter <= time.Minute || grant.RetryAfter > 10*time.Minute {
+				t.Errorf("replica %d in lane %s while it is paused: %+v", i, lane, grant)
+				continue
+			}
+			paused++
+		}
 	}
+	t.Logf("%d replicas in %d lanes are stopped", paused/len(allLanes), len(allLanes))
 	left, err = f.server.PauseRate(t.Context(), f.id, 24*time.Hour)
 	require.NoError(t, err)
 	if left > store.MaxRatePause {

@@ -4,30 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/plan"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
-
-// timeOf returns the time of seconds since 1970, to the microsecond that Postgres keeps; zero for none.
-func timeOf(seconds float64) time.Time {
-	if seconds == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC()
-}
-
-// secondsSince1970 is the other way round.
-func secondsSince1970(t time.Time) float64 {
-	if t.IsZero() {
-		return 0
-	}
-	return float64(t.UnixMicro()) / 1e6
-}
 
 // ClaimTokenRequest gives leave for one call to the token endpoint, and writes down that it is made: it counts as spent whatever
 // becomes of it. The time is the caller's, which names none that it is far from.
@@ -39,7 +22,7 @@ func (w *Writer) ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) 
 		if _, err := q.LockTokenBudget(ctx, claim.Fingerprint[:]); err != nil {
 			return fmt.Errorf("lock the budget: %w", err)
 		}
-		if err := checkTokenBudget(ctx, q, claim); err != nil {
+		if err := checkTokenClaim(ctx, q, claim); err != nil {
 			return err
 		}
 		request, err = q.InsertTokenRequest(ctx, sqlcgen.InsertTokenRequestParams{
@@ -54,31 +37,23 @@ func (w *Writer) ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) 
 	return request, nil
 }
 
-// checkTokenBudget returns why a claim may not be made now. Its lock is held.
-func checkTokenBudget(ctx context.Context, q *sqlcgen.Queries, claim store.TokenClaim) error {
-	started, err := q.TokenRequestUnderWay(ctx, sqlcgen.TokenRequestUnderWayParams{
-		OwnerUid: claim.UID, Since: secondsSince1970(claim.At.Add(-store.TokenRequestTimeout)),
-	})
-	if err != nil {
-		return fmt.Errorf("read what is under way: %w", err)
-	}
-	if started != 0 {
-		return &store.TokenRequestUnderWayError{RetryAt: timeOf(started).Add(store.TokenRequestTimeout)}
-	}
-	budget, err := q.TokenBudget(ctx, sqlcgen.TokenBudgetParams{
+// checkTokenClaim returns why a claim may not be made now. The lock of its budget is held.
+func checkTokenClaim(ctx context.Context, q *sqlcgen.Queries, claim store.TokenClaim) error {
+	rows, err := q.SpentTokenRequests(ctx, sqlcgen.SpentTokenRequestsParams{
 		Fingerprint: claim.Fingerprint[:], Since: secondsSince1970(claim.At.Add(-store.TokenRequestWindow)),
-		Most: store.MaxTokenRequests, MostOfRefusals: store.MaxRefusedTokenRequests,
+		OwnerUid: claim.UID, UnderWaySince: secondsSince1970(claim.At.Add(-store.TokenRequestTimeout)),
 	})
 	if err != nil {
-		return fmt.Errorf("read the budget: %w", err)
+		return fmt.Errorf("read the requests before: %w", err)
 	}
-	switch {
-	case budget.Spent >= store.MaxTokenRequests:
-		return &store.TokenBudgetError{Spent: int(budget.Spent), RetryAt: timeOf(budget.SpentUntil).Add(store.TokenRequestWindow)}
-	case claim.Cause == store.CauseRefused && budget.OfRefusals >= store.MaxRefusedTokenRequests:
-		return &store.TokenBudgetError{Spent: int(budget.OfRefusals), OfRefusals: true, RetryAt: timeOf(budget.RefusalsUntil).Add(store.TokenRequestWindow)}
+	earlier := make([]store.TokenRequest, len(rows))
+	for i, r := range rows {
+		earlier[i] = store.TokenRequest{
+			UID: r.OwnerUid, Fingerprint: store.TokenFingerprint(r.Fingerprint), Cause: store.TokenRequestCause(r.Cause),
+			StartedAt: timeOf(r.StartedAt), Settled: r.Settled,
+		}
 	}
-	return nil
+	return plan.CheckTokenClaim(claim, earlier)
 }
 
 // SettleTokenRequest writes down what became of a request, and stores the token it got, in the place of the one before it. It
@@ -87,19 +62,21 @@ func checkTokenBudget(ctx context.Context, q *sqlcgen.Queries, claim store.Token
 func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement) (current bool, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		current = false
-		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: s.Key.Namespace, Name: s.Key.Name, OwnerUid: s.UID})
-		isGone := errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted
+		connection, err := lockConnectionOfOwner(ctx, q, s.Key, s.UID)
+		isGone := errors.Is(err, store.ErrConnectionGone)
 		if err != nil && !isGone {
-			return fmt.Errorf("lock the connection: %w", err)
+			return err
 		}
-		settled, err := q.SettleTokenRequest(ctx, sqlcgen.SettleTokenRequestParams{ID: s.Request, SettledAt: secondsSince1970(s.At), Outcome: string(s.Outcome), Detail: s.Detail})
+		settled, err := q.SettleTokenRequest(ctx, sqlcgen.SettleTokenRequestParams{
+			ID: s.Request, SettledAt: secondsSince1970(s.At), Outcome: string(s.Outcome), Detail: s.Detail,
+		})
 		if err != nil {
 			return fmt.Errorf("settle the request: %w", err)
 		}
 		if s.Token == nil || isGone || settled == 0 {
 			return nil
 		}
-		current, err = replaceToken(ctx, q, connection.ID, s.Request, s.Fingerprint, s.Token)
+		current, err = replaceToken(ctx, q, connection, s.Request, s.Fingerprint, s.Token)
 		return err
 	})
 	if err != nil {
@@ -109,24 +86,24 @@ func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement
 }
 
 // StoreAPIKey stores what a server on premises takes, in the place of the one before it, and takes no revision where that is of
-// the same key.
-func (w *Writer) StoreAPIKey(ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken) error {
+// the same key. It returns store.ErrConnectionGone where the connection is gone, or another's. Two controllers that lead at once may
+// store keys that they read at different times: what is stored is right once the last of them has read the Secret again.
+func (w *Writer) StoreAPIKey(
+	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken,
+) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
-		connection, err := q.LockConnectionOfOwner(ctx, sqlcgen.LockConnectionOfOwnerParams{Namespace: key.Namespace, Name: key.Name, OwnerUid: uid})
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && connection.Deleted {
-			return store.ErrConnectionGone
-		}
+		connection, err := lockConnectionOfOwner(ctx, q, key, uid)
 		if err != nil {
-			return fmt.Errorf("lock the connection: %w", err)
+			return err
 		}
-		before, err := q.CurrentToken(ctx, connection.ID)
+		before, err := q.CurrentToken(ctx, connection)
 		if err == nil && before.Kind == string(token.Kind) && store.TokenFingerprint(before.Fingerprint) == fingerprint {
 			return nil
 		}
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("read the current token: %w", err)
 		}
-		_, err = replaceToken(ctx, q, connection.ID, 0, fingerprint, &token)
+		_, err = replaceToken(ctx, q, connection, 0, fingerprint, &token)
 		return err
 	})
 	if err != nil {
@@ -136,7 +113,9 @@ func (w *Writer) StoreAPIKey(ctx context.Context, key store.Key, uid string, fin
 }
 
 // replaceToken stores a token as the current one, unless a later request was answered before. The connection is locked.
-func replaceToken(ctx context.Context, q *sqlcgen.Queries, connection, request int64, fingerprint store.TokenFingerprint, token *store.SealedToken) (bool, error) {
+func replaceToken(
+	ctx context.Context, q *sqlcgen.Queries, connection, request int64, fingerprint store.TokenFingerprint, token *store.SealedToken,
+) (bool, error) {
 	before, err := q.CurrentToken(ctx, connection)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return false, fmt.Errorf("read the current token: %w", err)
@@ -151,8 +130,9 @@ func replaceToken(ctx context.Context, q *sqlcgen.Queries, connection, request i
 		return false, fmt.Errorf("erase the token before: %w", err)
 	}
 	if err := q.InsertToken(ctx, sqlcgen.InsertTokenParams{
-		ID: token.ID, ConnectionID: connection, Kind: string(token.Kind), Sealed: token.Sealed, Fingerprint: fingerprint[:], Scopes: nonNil(token.Scopes),
-		RequestID: request, IssuedAt: secondsSince1970(token.IssuedAt), ExpiresAt: secondsSince1970(token.ExpiresAt), Refreshes: refreshes,
+		ID: token.ID, ConnectionID: connection, Kind: string(token.Kind), Sealed: token.Sealed, Fingerprint: fingerprint[:],
+		Scopes: nonNil(token.Scopes), RequestID: request, Refreshes: refreshes,
+		IssuedAt: secondsSince1970(token.IssuedAt), ExpiresAt: secondsSince1970(token.ExpiresAt),
 	}); err != nil {
 		return false, fmt.Errorf("insert the token: %w", err)
 	}
@@ -174,9 +154,24 @@ func (w *Writer) CurrentToken(ctx context.Context, connection int64) (store.Stor
 		return store.StoredToken{}, fmt.Errorf("read the current token: %w", translateError(err))
 	}
 	return store.StoredToken{
-		ID: t.ID, Kind: store.TokenKind(t.Kind), Fingerprint: store.TokenFingerprint(t.Fingerprint), Scopes: t.Scopes,
-		IssuedAt: timeOf(t.IssuedAt), ExpiresAt: timeOf(t.ExpiresAt), Refreshes: t.Refreshes,
+		SealedToken: store.SealedToken{
+			ID: t.ID, Kind: store.TokenKind(t.Kind), Sealed: t.Sealed, Scopes: t.Scopes,
+			IssuedAt: timeOf(t.IssuedAt), ExpiresAt: timeOf(t.ExpiresAt),
+		},
+		Fingerprint: store.TokenFingerprint(t.Fingerprint), Refreshes: t.Refreshes,
 	}, nil
+}
+
+// IsFingerprintShared reports whether another connection asked for tokens with the same refresh token in the last month, which is
+// then not revoked with one of them.
+func (w *Writer) IsFingerprintShared(ctx context.Context, fingerprint store.TokenFingerprint, uid string) (bool, error) {
+	ctx, cancel := w.store.withTimeout(ctx)
+	defer cancel()
+	shared, err := w.store.queries.IsFingerprintShared(ctx, sqlcgen.IsFingerprintSharedParams{Fingerprint: fingerprint[:], OwnerUid: uid})
+	if err != nil {
+		return false, fmt.Errorf("read who shares a refresh token: %w", translateError(err))
+	}
+	return shared, nil
 }
 
 // SealedTokens returns all current tokens, for sealing them under another key.
@@ -190,7 +185,8 @@ func (w *Writer) SealedTokens(ctx context.Context) ([]store.SealedTokenOf, error
 	var found []store.SealedTokenOf
 	for _, r := range rows {
 		found = append(found, store.SealedTokenOf{
-			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, ID: r.ID, Kind: store.TokenKind(r.Kind), Sealed: r.Sealed,
+			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid,
+			ID: r.ID, Kind: store.TokenKind(r.Kind), Sealed: r.Sealed,
 		})
 	}
 	return found, nil
@@ -208,7 +204,20 @@ func (w *Writer) ResealToken(ctx context.Context, id string, sealed []byte) erro
 	return nil
 }
 
-// ReportRefusal says that ServiceDesk Plus refused a token. It is for servers; to say it again changes nothing.
+// RecordTokenUse writes down when tokens were used last, by what was granted.
+func (w *Writer) RecordTokenUse(ctx context.Context) error {
+	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		_, err := q.RecordTokenUse(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record the use of tokens: %w", err)
+	}
+	return nil
+}
+
+// ReportRefusal says that ServiceDesk Plus refused a token. It is for servers. To say it again changes nothing, and whoever waits
+// for another token does so every few seconds: a report made while an earlier one is being disproved goes with that.
 func (s *Store) ReportRefusal(ctx context.Context, connection int64, token string) error {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
@@ -218,7 +227,7 @@ func (s *Store) ReportRefusal(ctx context.Context, connection int64, token strin
 	return nil
 }
 
-// TokenRefusals returns at most limit of the tokens that servers were refused, the oldest first.
+// TokenRefusals returns at most limit of the current tokens that servers were refused, the oldest first.
 func (w *Writer) TokenRefusals(ctx context.Context, limit int) ([]store.TokenRefusal, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()
@@ -229,14 +238,14 @@ func (w *Writer) TokenRefusals(ctx context.Context, limit int) ([]store.TokenRef
 	var found []store.TokenRefusal
 	for _, r := range rows {
 		found = append(found, store.TokenRefusal{
-			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid, TokenID: r.TokenID, Replaced: r.Replaced,
-			Replica: r.Replica, Age: secondsOf(r.Age),
+			Key: store.Key{Namespace: r.Namespace, Name: r.Name}, UID: r.OwnerUid,
+			TokenID: r.TokenID, Replica: r.Replica, Age: secondsOf(r.Age),
 		})
 	}
 	return found, nil
 }
 
-// DeleteRefusal ends a refusal that is proven, disproven, or of a token that is replaced.
+// DeleteRefusal ends a refusal that is disproved. One that is proven ends with the token.
 func (w *Writer) DeleteRefusal(ctx context.Context, token string) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error { return q.DeleteRefusal(ctx, token) })
 	if err != nil {

@@ -1,14 +1,15 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
@@ -21,7 +22,9 @@ var claimTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 // settleFailed ends a request without a token.
 func (f connectionFixture) settleFailed(t *testing.T, request int64, at time.Time) {
 	t.Helper()
-	_, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, Detail: "no answer", At: at})
+	_, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, Detail: "no answer", At: at,
+	})
 	require.NoError(t, err)
 }
 
@@ -70,31 +73,25 @@ func TestClaimTokenRequest_UnderWay(t *testing.T) {
 	require.NoError(t, err)
 
 	late, early := newToken(claimTime), newToken(claimTime)
-	settle := func(request int64, token *store.SealedToken) bool {
-		current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
-			Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: claimTime, Token: token, Fingerprint: someFingerprint,
-		})
-		require.NoError(t, err)
-		return current
-	}
-	if !settle(second, &late) || settle(first, &early) {
+	if !f.settleIssued(t, second, &late) || f.settleIssued(t, first, &early) {
 		t.Error("the slow answer to an earlier request replaces the token of a later one")
 	}
 	if got := f.served().Token; got == nil || got.ID != late.ID {
 		t.Errorf("a server has token %+v, want %s", got, late.ID)
 	}
-	if settle(second, &early) {
+	if f.settleIssued(t, second, &early) {
 		t.Error("a request is settled twice")
 	}
 }
 
-// TestClaimTokenRequest_Concurrently has eight controllers claim against one refresh token for half an hour of their clock:
+// TestClaimTokenRequest_Concurrently has twelve controllers claim against one refresh token for half an hour of their clock:
 // never more than eight are granted in any ten minutes, and not many fewer.
 func TestClaimTokenRequest_Concurrently(t *testing.T) {
 	f := newConnectionFixture(t)
-	const controllers, step, steps = 8, 20 * time.Second, 90
+	const controllers, step, steps = 12, 20 * time.Second, 90
 	for i := range steps {
 		at := claimTime.Add(time.Duration(i) * step)
+		requests := make(chan int64, controllers)
 		var claims sync.WaitGroup
 		for c := range controllers {
 			claims.Go(func() {
@@ -104,30 +101,19 @@ func TestClaimTokenRequest_Concurrently(t *testing.T) {
 				if _, spent := errors.AsType[*store.TokenBudgetError](err); err != nil && !spent {
 					t.Errorf("%v", err)
 				}
-				if err != nil {
-					return
-				}
-				if _, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, At: at}); err != nil {
-					t.Errorf("%v", err)
+				if err == nil {
+					requests <- request
 				}
 			})
 		}
 		claims.Wait()
-	}
-	rows, err := pgtest.Connect(t, f.owner).Query(t.Context(), "select started_at from token_requests order by started_at")
-	require.NoError(t, err)
-	granted, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
-	require.NoError(t, err)
-	worst := 0
-	for first := range granted {
-		in := 0
-		for _, at := range granted[first:] {
-			if at.Sub(granted[first]) <= 10*time.Minute {
-				in++
-			}
+		close(requests)
+		for request := range requests {
+			f.settleFailed(t, request, at)
 		}
-		worst = max(worst, in)
 	}
+	granted := f.startedRequests(t, "true")
+	worst := mostInTenMinutes(granted)
 	t.Logf("%d of %d claims were granted, at most %d in ten minutes", len(granted), controllers*steps, worst)
 	if worst != store.MaxTokenRequests || len(granted) < 2*store.MaxTokenRequests {
 		t.Errorf("%d were granted in ten minutes and %d in all, want %d in ten minutes", worst, len(granted), store.MaxTokenRequests)
@@ -148,7 +134,7 @@ func TestSettleTokenRequest_ReplacesTheToken(t *testing.T) {
 	}
 	current, err := f.writer.CurrentToken(t.Context(), f.id)
 	require.NoError(t, err)
-	want := store.StoredToken{ID: after.ID, Kind: store.AccessToken, Fingerprint: someFingerprint, Scopes: after.Scopes, IssuedAt: after.IssuedAt, ExpiresAt: after.ExpiresAt, Refreshes: 1}
+	want := store.StoredToken{SealedToken: after, Fingerprint: someFingerprint, Refreshes: 1}
 	if diff := cmp.Diff(want, current); diff != "" {
 		t.Errorf("token of the controller (-want +got)\n%s", diff)
 	}
@@ -167,11 +153,7 @@ func TestSettleTokenRequest_OfADeletedConnection(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID))
 	token := newToken(claimTime)
-	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
-		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: claimTime, Token: &token, Fingerprint: someFingerprint,
-	})
-	require.NoError(t, err)
-	if current || f.served().Token != nil {
+	if f.settleIssued(t, request, &token) || f.served().Token != nil {
 		t.Error("a token is stored for a connection that is deleted")
 	}
 	var outcome string
@@ -179,6 +161,32 @@ func TestSettleTokenRequest_OfADeletedConnection(t *testing.T) {
 	if outcome != string(store.TokenIssued) {
 		t.Errorf("the request's outcome is %s", outcome)
 	}
+}
+
+// TestIsFingerprintShared: a refresh token is shared for as long as another connection that asked with it is there.
+func TestIsFingerprintShared(t *testing.T) {
+	f := newConnectionFixture(t)
+	isShared := func(uid string, want bool) {
+		t.Helper()
+		shared, err := f.writer.IsFingerprintShared(t.Context(), someFingerprint, uid)
+		require.NoError(t, err)
+		if shared != want {
+			t.Errorf("for %s it is shared: %t, want %t", uid, shared, want)
+		}
+	}
+	f.issueToken(t, claimTime)
+	isShared(helpdeskUID, false)
+	isShared("u2", true)
+	second := newConnection("u2", 1)
+	second.Key.Name = "second"
+	f.mustStore(second)
+	claim := f.claim(store.CauseScheduled, claimTime)
+	claim.Key, claim.UID = second.Key, "u2"
+	_, err := f.writer.ClaimTokenRequest(t.Context(), claim)
+	require.NoError(t, err)
+	isShared(helpdeskUID, true)
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), second.Key, "u2"))
+	isShared(helpdeskUID, false)
 }
 
 func TestStoreAPIKey(t *testing.T) {
@@ -219,23 +227,82 @@ func TestResealToken(t *testing.T) {
 
 func TestTokenRefusals(t *testing.T) {
 	f := newConnectionFixture(t)
-	token := f.issueToken(t, claimTime)
-	for range 3 {
-		require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
+	before := f.issueToken(t, claimTime)
+	token := f.issueToken(t, claimTime.Add(time.Minute))
+	refused := func() []store.TokenRefusal {
+		refusals, err := f.writer.TokenRefusals(t.Context(), 10)
+		require.NoError(t, err)
+		for i := range refusals {
+			refusals[i].Age = 0
+		}
+		return refusals
 	}
-	refusals, err := f.writer.TokenRefusals(t.Context(), 10)
-	require.NoError(t, err)
-	if len(refusals) != 1 || refusals[0].TokenID != token.ID || refusals[0].Key != helpdesk || refusals[0].UID != helpdeskUID || refusals[0].Replaced {
-		t.Fatalf("refusals: %+v, want one of %s", refusals, token.ID)
+	report := func(id string) { require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, id)) }
+	for range 1000 {
+		report(token.ID)
+		report(before.ID) // forged: it was replaced
+	}
+	want := []store.TokenRefusal{{Key: helpdesk, UID: helpdeskUID, TokenID: token.ID, Replica: "lectern-test"}}
+	if diff := cmp.Diff(want, refused()); diff != "" {
+		t.Errorf("after 2,000 reports (-want +got)\n%s", diff)
 	}
 	require.NoError(t, f.writer.DeleteRefusal(t.Context(), token.ID))
-	require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
-	if refusals, err = f.writer.TokenRefusals(t.Context(), 10); err != nil || len(refusals) != 1 {
-		t.Errorf("refused again after it was disproved: %+v, %v", refusals, err)
+	if got := refused(); len(got) != 0 {
+		t.Errorf("disproved, there are %+v", got)
+	}
+	report(token.ID)
+	if diff := cmp.Diff(want, refused()); diff != "" {
+		t.Errorf("refused after it was disproved (-want +got)\n%s", diff)
+	}
+	f.issueToken(t, claimTime.Add(2*time.Minute))
+	if got := refused(); len(got) != 0 {
+		t.Errorf("replaced, there are %+v", got)
 	}
 	for name, id := range map[string]string{"no token": newToken(claimTime).ID, "no id": "x"} {
 		if err := f.server.ReportRefusal(t.Context(), f.id, id); err == nil {
 			t.Errorf("%s: reported as refused", name)
 		}
 	}
+}
+
+func TestListenRefusals(t *testing.T) {
+	f := newConnectionFixture(t)
+	token := f.issueToken(t, claimTime)
+	var woken atomic.Int64
+	listening, stop := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() { f.controller.ListenRefusals(listening, func() { woken.Add(1) }) })
+	awaitHearing(t, f.controller, true)
+	before := woken.Load()
+	require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
+	require.Until(t, "it is woken by a refusal", func() bool { return woken.Load() > before })
+	stop()
+	ended.Wait()
+}
+
+// TestController_WaitsForNoServer: a server that keeps its transaction open, in which it reported and observed, is waited for by
+// nothing that a controller writes of the connection.
+func TestController_WaitsForNoServer(t *testing.T) {
+	f := newConnectionFixture(t)
+	token := f.issueToken(t, claimTime)
+	held, err := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner)).Begin(t.Context())
+	require.NoError(t, err)
+	for _, statement := range []string{
+		"insert into token_refusals (connection_id, token_id) values (" + fmt.Sprint(f.id) + ", '" + token.ID + "')",
+		"insert into sdp_observations (connection_id, type, external_id, name) values (" + fmt.Sprint(f.id) + ", 'groups', '1', 'x')",
+		"select take_rate(" + fmt.Sprint(f.id) + ", 'interactive', 1)",
+	} {
+		_, err := held.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	f.issueToken(t, claimTime.Add(time.Minute))
+	f.replaceLookup("groups", store.LookupEntry{ID: "1", Name: "Network"})
+	p := newConnection(helpdeskUID, 2)
+	p.Settings.Portal = "itdesk"
+	f.mustStore(p)
+	_, err = f.writer.FoldObservations(t.Context(), 100)
+	require.NoError(t, err)
+	_, err = f.writer.DeleteOldConnectionRows(t.Context(), time.Hour, 100)
+	require.NoError(t, err)
+	require.NoError(t, held.Rollback(t.Context()))
 }

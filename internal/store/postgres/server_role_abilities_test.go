@@ -61,7 +61,7 @@ var abilities = []ability{
 	{"lock tables against others, or rows", []string{"lock table prompts in share mode", "lock table prompt_changes in row exclusive mode", "select from prompts for update", "select from prompt_changes for key share", "lock table feed in access exclusive mode"}, ""},
 	{"take advisory locks", []string{"select pg_advisory_lock(1)", "select pg_try_advisory_xact_lock(1)", "select pg_advisory_lock(i) from generate_series(1, 100) i"},
 		"Nothing of Lectern waits for one. About `max_locks_per_transaction` times `max_connections` of them fill the table of locks, and then any statement on the server may fail with `out of shared memory`."},
-	{"send notifications, and hear them", []string{"notify lectern", "notify lectern_changes, 'x'", "select pg_notify('lectern_probe', repeat('x', 7999))", "listen lectern_changes"},
+	{"send notifications, and hear them", []string{"notify lectern", "notify lectern_changes, 'x'", "notify lectern_refusals", "select pg_notify('lectern_probe', repeat('x', 7999))", "listen lectern_changes"},
 		"Servers and controller read the database at most 70 times a second for each channel, whatever is sent. What is heard are revisions and ids of requests. An open transaction that listens keeps the queue (8 GB) from being emptied; full, publishing fails. " + endedByController},
 	{"write messages into the write-ahead log", []string{"select pg_logical_emit_message(false, 'x', repeat('x', 1000))"},
 		"Fills the disk of the log and of its archive."},

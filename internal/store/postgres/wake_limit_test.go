@@ -72,7 +72,7 @@ func TestListener_Flood(t *testing.T) {
 	var sent atomic.Int64
 	var flood sync.WaitGroup
 	began, before := time.Now(), wakes.Load()
-	for i, channel := range []string{"lectern", "lectern_changes", "lectern_probe"} {
+	for i, channel := range []string{"lectern", "lectern_changes", "lectern_refusals", "lectern_probe"} {
 		thief := pgtest.Connect(t, pgtest.AsServerRole(t, owner))
 		flood.Go(func() {
 			for batch := 0; flooding.Err() == nil; batch++ { // what one transaction repeats is sent once

@@ -20,7 +20,7 @@ create table sdp_connections (
 comment on table sdp_connections is 'One row a connection, tombstones included. No secret is in it.';
 comment on column sdp_connections.revision is 'Of its last visible change, its token and lookups included; 0 only inside the transaction that inserts the row.';
 comment on column sdp_connections.settings is 'Everything a server has to know beside the token; null in a tombstone.';
-comment on column sdp_connections.retention_days is 'How long its audit is kept; a tombstone keeps it.';
+comment on column sdp_connections.retention_days is 'How long its audit is kept, and a tombstone at least.';
 create index sdp_connections_revision on sdp_connections (revision) where revision > 0;
 create index sdp_connections_deleted on sdp_connections (deleted_at) where deleted_at is not null;
 
@@ -104,7 +104,7 @@ create table field_lookups (
   primary key (connection_id, type)
 );
 comment on table field_lookups is 'Lists of ServiceDesk Plus, such as its priorities, as they were read last.';
-comment on column field_lookups.revision is 'Of the last change of an entry.';
+comment on column field_lookups.revision is 'Of the last change of an entry, one that servers met included.';
 
 create table field_mappings (
   connection_id bigint not null references sdp_connections on delete cascade,
@@ -120,7 +120,6 @@ create table field_mappings (
 comment on table field_mappings is 'Names and ids of the entries of lists.';
 comment on column field_mappings.parent_id is 'Of what the entry belongs to, as a subcategory to its category; empty for nothing.';
 comment on column field_mappings.observed is 'A server met it in a record, and no list had it.';
-create index field_mappings_name on field_mappings (connection_id, type, lower(name));
 
 create table sdp_observations (
   id            bigint generated always as identity primary key,
@@ -159,8 +158,11 @@ comment on table sdp_windows is 'Calls that replicas were granted in the last mi
 create index sdp_windows_connection on sdp_windows (connection_id, granted_at);
 
 -- Inserted, updated and deleted by the second; half a table of dead rows would be read each time.
-alter table sdp_windows set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.1, fillfactor = 90);
+alter table sdp_windows set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
+  autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.1, fillfactor = 90);
 alter table sdp_rate_limits set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200, fillfactor = 50);
-alter table sdp_observations set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.1);
-alter table token_requests set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100, autovacuum_analyze_scale_factor = 0.05);
+alter table sdp_observations set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+  autovacuum_analyze_scale_factor = 0.1);
+alter table token_requests set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,
+  autovacuum_analyze_scale_factor = 0.05);
 alter table token_refusals set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 100);

@@ -38,11 +38,12 @@ end;
 -- +goose StatementEnd
 revoke all on function rate_room(bigint, text[], integer, integer, timestamptz) from public;
 
--- take_rate with the clock in hand. In any 60 seconds there are no more than requests_per_minute calls, and in any 2 no more than burst:
--- a grant is used within 2 seconds or not at all, so that the grants of 62 seconds, and of 4, bound them. The background has a
--- fifth of both, leaves a fifth free, and its lookups leave room for a proof.
+-- take_rate with the clock in hand. In any 60 seconds there are no more than requests_per_minute calls, and in any 2 no more than
+-- burst: a grant is used within 2 seconds or not at all, so that the grants of 62 seconds, and of 4, bound them. The background has a
+-- fifth; its lookups leave a fifth of both free, and room for a proof, which somebody waits for.
 -- +goose StatementBegin
-create function take_rate_at(connection bigint, lane text, wanted integer, replica_name text, at timestamptz, out granted integer, out retry_ms integer, out replicas integer)
+create function take_rate_at(connection bigint, lane text, wanted integer, replica_name text, at timestamptz,
+                             out granted integer, out retry_ms integer, out replicas integer)
 language sql volatile set search_path = pg_catalog, pg_temp
 begin atomic
   delete from sdp_windows w
@@ -50,28 +51,28 @@ begin atomic
 
   with limits as (
     select r.requests_per_minute as per_minute, r.burst,
-           greatest(1, r.requests_per_minute * 4 / 5) as background_leaves, greatest(1, r.burst * 4 / 5) as background_burst,
+           greatest(1, r.requests_per_minute * 4 / 5) as lookups_leave, greatest(1, r.burst * 4 / 5) as lookups_burst,
            greatest(1, r.requests_per_minute / 5) as background,
            greatest(1, r.requests_per_minute / 5 - 1) as lookups,
            greatest(0, ceil(1000 * extract(epoch from r.paused_until - take_rate_at.at)))::integer as paused_ms,
-           take_rate_at.lane <> 'interactive' as is_background
+           take_rate_at.lane <> 'interactive' as is_background, take_rate_at.lane = 'lookup' as is_lookup
       from sdp_rate_limits r
      where r.connection_id = take_rate_at.connection
   ), rooms as (
     select m.room, m.wait_ms
       from limits l
      cross join lateral rate_room(take_rate_at.connection, array['interactive', 'proof', 'lookup'], 62,
-                                  case when l.is_background then l.background_leaves else l.per_minute end, take_rate_at.at) m
+                                  case when l.is_lookup then l.lookups_leave else l.per_minute end, take_rate_at.at) m
     union all
     select b.room, b.wait_ms
       from limits l
      cross join lateral rate_room(take_rate_at.connection, array['interactive', 'proof', 'lookup'], 4,
-                                  case when l.is_background then l.background_burst else l.burst end, take_rate_at.at) b
+                                  case when l.is_lookup then l.lookups_burst else l.burst end, take_rate_at.at) b
     union all
     select o.room, o.wait_ms
       from limits l
      cross join lateral rate_room(take_rate_at.connection, array['proof', 'lookup'], 62,
-                                  case when take_rate_at.lane = 'lookup' then l.lookups else l.background end, take_rate_at.at) o
+                                  case when l.is_lookup then l.lookups else l.background end, take_rate_at.at) o
      where l.is_background
   ), decided as (
     select case when l.paused_ms > 0 then 0 else greatest(0, least(take_rate_at.wanted, min(m.room))) end as calls,
@@ -110,6 +111,8 @@ begin atomic
    where (take_rate.lane in ('interactive', 'proof', 'lookup')) is not true;
   select refuse_rate_argument('1 to 1000 calls may be asked for')
    where (take_rate.wanted between 1 and 1000) is not true;
+  select refuse_rate_argument('the rate is taken at the isolation level read committed: at others it is not seen what was taken since they began')
+   where current_setting('transaction_isolation') not in ('read committed', 'read uncommitted');
   select r.connection_id from sdp_rate_limits r where r.connection_id = take_rate.connection for update;
   select refuse_rate_argument('there is no such connection')
    where not exists (select from sdp_rate_limits r where r.connection_id = take_rate.connection);
@@ -137,13 +140,14 @@ end;
 -- +goose StatementEnd
 revoke all on function pause_rate(bigint, integer) from public;
 
--- A server that was taken over inserts what it likes, past the limits of the program.
+-- A server that was taken over inserts what it likes, past the limits of the program. Counted is once a statement, after it.
 -- +goose StatementBegin
-create function count_observations(replica_name text, out unfolded bigint, out of_replica bigint) language sql volatile security definer set search_path = pg_catalog, pg_temp
+create function count_observations(replica_name text, out unfolded bigint, out of_replica bigint)
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select (select count(*) from (select from sdp_observations limit 20000) o),
+  select (select count(*) from (select from sdp_observations limit 20001) o),
          (select count(*) from (select from sdp_observations o
-                                 where o.replica = count_observations.replica_name and o.observed_at > now() - interval '1 hour' limit 1000) o);
+                                 where o.replica = count_observations.replica_name and o.observed_at > now() - interval '1 hour' limit 1001) o);
 end;
 -- +goose StatementEnd
 revoke all on function count_observations(text) from public;
@@ -153,14 +157,14 @@ create function refuse_unbounded_observations() returns trigger language plpgsql
 declare
   counted record;
 begin
-  execute format('select * from %I.count_observations($1)', tg_table_schema) into counted using new.replica;
-  if counted.unfolded >= 20000 or counted.of_replica >= 1000 then
-    raise exception 'too many observations wait to be folded: %, of them % of this replica; at most 20000 are taken, and 1000 an hour of one',
+  execute format('select * from %I.count_observations($1)', tg_table_schema) into counted using current_setting('application_name');
+  if counted.unfolded > 20000 or counted.of_replica > 1000 then
+    raise exception 'too many observations wait to be folded: % of all replicas, at most 20000 are taken, and % of this one in an hour, at most 1000',
       counted.unfolded, counted.of_replica using errcode = 'configuration_limit_exceeded', hint = 'They are hints: leave them out.';
   end if;
-  return new;
+  return null;
 end
 $$;
 -- +goose StatementEnd
 revoke all on function refuse_unbounded_observations() from public;
-create trigger bounded before insert on sdp_observations for each row execute function refuse_unbounded_observations();
+create trigger bounded after insert on sdp_observations for each statement execute function refuse_unbounded_observations();

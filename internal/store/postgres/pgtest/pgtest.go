@@ -113,6 +113,9 @@ func Connect(t testing.TB, o postgres.Options) *pgx.Conn {
 	return conn
 }
 
+// FindProgram returns the path of a program of clients, such as pg_dump, that belongs to the server.
+func FindProgram(name string) (string, error) { return server.FindProgram(name) }
+
 // templateName starts the server and makes roles and template, once; it returns the template's name.
 func templateName(t testing.TB) string {
 	t.Helper()

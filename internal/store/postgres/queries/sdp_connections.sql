@@ -6,12 +6,13 @@ on conflict do nothing
 returning id;
 
 -- name: LockConnection :one
--- No condition but the key: what the row means is decided in Go, by a pure function.
+-- No condition but the key: what the row means is decided in Go, by a pure function. It waits for no server that keeps a
+-- reference to the row.
 select id, owner_uid, generation, revision, (deleted_at is not null)::boolean as deleted,
        coalesce(settings::text, '')::text as settings
   from sdp_connections
  where namespace = @namespace and name = @name
-   for update;
+   for no key update;
 
 -- name: WriteConnection :one
 -- A change nobody can see takes no revision and wakes nobody.
@@ -37,7 +38,8 @@ on conflict (connection_id) do update
 
 -- name: HasConnectionRate :one
 select exists (select from sdp_rate_limits r
-                where r.connection_id = @connection_id and r.requests_per_minute = @requests_per_minute::integer and r.burst = @burst::integer)::boolean as has;
+                where r.connection_id = @connection_id and r.requests_per_minute = @requests_per_minute::integer
+                  and r.burst = @burst::integer)::boolean as has;
 
 -- name: TouchConnection :one
 -- A token or a list of it changed.
@@ -54,17 +56,19 @@ select touched.revision, coalesce(pg_notify('lectern', touched.revision::text)::
   from touched;
 
 -- name: EraseConnection :exec
--- Everything but the row, which becomes a tombstone, and what was asked of accounts servers, whose limits stay.
+-- What was got with the credentials of an object that is gone. What was asked of accounts servers stays, with its limits, and so
+-- does the rate: another object of that name asks the same ServiceDesk Plus.
 with tokens as (
   delete from oauth_tokens t where t.connection_id = @id
 ), lookups as (
   delete from field_lookups l where l.connection_id = @id
 ), mappings as (
   delete from field_mappings m where m.connection_id = @id
-), observations as (
-  delete from sdp_observations o where o.connection_id = @id
 )
-delete from sdp_rate_limits r where r.connection_id = @id;
+delete from sdp_observations o where o.connection_id = @id;
+
+-- name: DeleteConnectionRate :exec
+delete from sdp_rate_limits where connection_id = @connection_id;
 
 -- name: WriteConnectionTombstone :one
 with next as (
@@ -83,7 +87,8 @@ select tombstone.revision, coalesce(pg_notify('lectern', tombstone.revision::tex
 -- What a server has to know; "revision > 0" repeats the predicate of the index.
 select c.id, c.namespace, c.name, c.owner_uid, c.revision, (c.deleted_at is not null)::boolean as deleted,
        coalesce(c.settings, 'null')::jsonb as settings,
-       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed, coalesce(t.scopes, '{}')::text[] as scopes,
+       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed,
+       coalesce(t.scopes, '{}')::text[] as scopes,
        coalesce(extract(epoch from t.issued_at), 0)::double precision as issued_at,
        coalesce(extract(epoch from t.expires_at), 0)::double precision as expires_at
   from sdp_connections c
@@ -101,9 +106,11 @@ select namespace, name, owner_uid, generation, revision,
  limit @max_rows;
 
 -- name: DeleteConnectionTombstones :execrows
+-- Not before the audit of the connection, which is kept for as long as the tombstone says.
 delete from sdp_connections
  where id in (select c.id from sdp_connections c
-               where c.deleted_at < now() - make_interval(secs => @older_than_seconds) and c.deleted_at is not null
+               where c.deleted_at < now() - greatest(make_interval(secs => @older_than_seconds), make_interval(days => coalesce(c.retention_days, 0)))
+                 and c.deleted_at is not null
                order by c.deleted_at
                limit @max_rows
                  for update skip locked);

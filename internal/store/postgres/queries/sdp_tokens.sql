@@ -5,23 +5,14 @@ select stripe
  where stripe = get_byte(@fingerprint::bytea, 0)
    for update;
 
--- name: TokenBudget :one
--- What was spent since a time by the controller's clock, all connections together, and when the oldest of
--- what is one too many leaves it.
-select count(*) as spent,
-       count(*) filter (where s.cause = 'Refused') as of_refusals,
-       coalesce(extract(epoch from max(s.started_at) filter (where s.place = @most::bigint)), 0)::double precision as spent_until,
-       coalesce(extract(epoch from max(s.started_at) filter (where s.cause = 'Refused' and s.of_cause = @most_of_refusals::bigint)), 0)::double precision as refusals_until
-  from (select r.cause, r.started_at,
-               row_number() over (order by r.started_at desc, r.id desc) as place,
-               row_number() over (partition by r.cause order by r.started_at desc, r.id desc) as of_cause
-          from token_requests r
-         where r.fingerprint = @fingerprint::bytea and r.started_at > to_timestamp(@since::double precision)) s;
-
--- name: TokenRequestUnderWay :one
-select coalesce(extract(epoch from max(r.started_at)), 0)::double precision as started_at
-  from token_requests r
- where r.owner_uid = @owner_uid and r.settled_at is null and r.started_at > to_timestamp(@since::double precision);
+-- name: SpentTokenRequests :many
+-- Since times by the controller's clock: what was spent of the budget, all connections together, and what is under way of one
+-- connection, whatever its budget.
+select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at,
+       (settled_at is not null)::boolean as settled
+  from token_requests
+ where fingerprint = @fingerprint::bytea and started_at > to_timestamp(@since::double precision)
+    or owner_uid = @owner_uid and settled_at is null and started_at > to_timestamp(@under_way_since::double precision);
 
 -- name: InsertTokenRequest :one
 insert into token_requests (namespace, name, owner_uid, kind, cause, fingerprint, started_at)
@@ -33,14 +24,21 @@ update token_requests
    set settled_at = to_timestamp(@settled_at::double precision), outcome = @outcome::text, detail = @detail
  where id = @id and settled_at is null;
 
+-- name: IsFingerprintShared :one
+-- By what was asked for lately: a connection that has no token yet, or has another one by now, counts.
+select exists (select from token_requests r
+                 join sdp_connections c on c.namespace = r.namespace and c.name = r.name and c.owner_uid = r.owner_uid
+                where r.fingerprint = @fingerprint::bytea and r.owner_uid <> @owner_uid and c.deleted_at is null)::boolean as shared;
+
 -- name: LockConnectionOfOwner :one
-select id, (deleted_at is not null)::boolean as deleted
+-- Waits for no server that keeps a reference to the row.
+select id
   from sdp_connections
- where namespace = @namespace and name = @name and owner_uid = @owner_uid and revision > 0
-   for update;
+ where namespace = @namespace and name = @name and owner_uid = @owner_uid and deleted_at is null
+   for no key update;
 
 -- name: CurrentToken :one
-select id::text as id, kind, fingerprint, coalesce(request_id, 0)::bigint as request_id, refreshes, scopes,
+select id::text as id, kind, sealed, fingerprint, coalesce(request_id, 0)::bigint as request_id, refreshes, scopes,
        extract(epoch from issued_at)::double precision as issued_at,
        coalesce(extract(epoch from expires_at), 0)::double precision as expires_at
   from oauth_tokens
@@ -88,16 +86,28 @@ select count(*) as inserted, coalesce(min(pg_notify('lectern_refusals', @connect
   from reported;
 
 -- name: TokenRefusals :many
-select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, (t.replaced_at is not null)::boolean as replaced,
-       f.replica, f.reported_as, extract(epoch from now() - f.refused_at)::double precision as age
+-- Of current tokens, and so at most one a connection: whoever has a server's role can report all that there were.
+select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, f.replica,
+       extract(epoch from now() - f.refused_at)::double precision as age
   from token_refusals f
-  join oauth_tokens t on t.id = f.token_id
+  join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
   join sdp_connections c on c.id = f.connection_id
+ where t.replaced_at is null
  order by f.refused_at
  limit @max_rows;
 
 -- name: DeleteRefusal :exec
 delete from token_refusals where token_id = (@token_id::text)::uuid;
+
+-- name: DeleteSettledRefusals :execrows
+-- Reported after the token was replaced.
+delete from token_refusals
+ where token_id in (select f.token_id
+                      from token_refusals f
+                      join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
+                     where t.replaced_at is not null
+                     order by f.refused_at
+                     limit @max_rows);
 
 -- name: DeleteOldTokenRequests :execrows
 delete from token_requests

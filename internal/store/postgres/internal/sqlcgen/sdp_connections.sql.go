@@ -12,7 +12,8 @@ import (
 const connectionsSince = `-- name: ConnectionsSince :many
 select c.id, c.namespace, c.name, c.owner_uid, c.revision, (c.deleted_at is not null)::boolean as deleted,
        coalesce(c.settings, 'null')::jsonb as settings,
-       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed, coalesce(t.scopes, '{}')::text[] as scopes,
+       coalesce(t.id::text, '')::text as token_id, coalesce(t.kind, '')::text as token_kind, t.sealed,
+       coalesce(t.scopes, '{}')::text[] as scopes,
        coalesce(extract(epoch from t.issued_at), 0)::double precision as issued_at,
        coalesce(extract(epoch from t.expires_at), 0)::double precision as expires_at
   from sdp_connections c
@@ -78,10 +79,20 @@ func (q *Queries) ConnectionsSince(ctx context.Context, arg ConnectionsSincePara
 	return items, nil
 }
 
+const deleteConnectionRate = `-- name: DeleteConnectionRate :exec
+delete from sdp_rate_limits where connection_id = $1
+`
+
+func (q *Queries) DeleteConnectionRate(ctx context.Context, connectionID int64) error {
+	_, err := q.db.Exec(ctx, deleteConnectionRate, connectionID)
+	return err
+}
+
 const deleteConnectionTombstones = `-- name: DeleteConnectionTombstones :execrows
 delete from sdp_connections
  where id in (select c.id from sdp_connections c
-               where c.deleted_at < now() - make_interval(secs => $1) and c.deleted_at is not null
+               where c.deleted_at < now() - greatest(make_interval(secs => $1), make_interval(days => coalesce(c.retention_days, 0)))
+                 and c.deleted_at is not null
                order by c.deleted_at
                limit $2
                  for update skip locked)
@@ -92,6 +103,7 @@ type DeleteConnectionTombstonesParams struct {
 	MaxRows          int32
 }
 
+// Not before the audit of the connection, which is kept for as long as the tombstone says.
 func (q *Queries) DeleteConnectionTombstones(ctx context.Context, arg DeleteConnectionTombstonesParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteConnectionTombstones, arg.OlderThanSeconds, arg.MaxRows)
 	if err != nil {
@@ -107,13 +119,12 @@ with tokens as (
   delete from field_lookups l where l.connection_id = $1
 ), mappings as (
   delete from field_mappings m where m.connection_id = $1
-), observations as (
-  delete from sdp_observations o where o.connection_id = $1
 )
-delete from sdp_rate_limits r where r.connection_id = $1
+delete from sdp_observations o where o.connection_id = $1
 `
 
-// Everything but the row, which becomes a tombstone, and what was asked of accounts servers, whose limits stay.
+// What was got with the credentials of an object that is gone. What was asked of accounts servers stays, with its limits, and so
+// does the rate: another object of that name asks the same ServiceDesk Plus.
 func (q *Queries) EraseConnection(ctx context.Context, id int64) error {
 	_, err := q.db.Exec(ctx, eraseConnection, id)
 	return err
@@ -121,7 +132,8 @@ func (q *Queries) EraseConnection(ctx context.Context, id int64) error {
 
 const hasConnectionRate = `-- name: HasConnectionRate :one
 select exists (select from sdp_rate_limits r
-                where r.connection_id = $1 and r.requests_per_minute = $2::integer and r.burst = $3::integer)::boolean as has
+                where r.connection_id = $1 and r.requests_per_minute = $2::integer
+                  and r.burst = $3::integer)::boolean as has
 `
 
 type HasConnectionRateParams struct {
@@ -226,7 +238,7 @@ select id, owner_uid, generation, revision, (deleted_at is not null)::boolean as
        coalesce(settings::text, '')::text as settings
   from sdp_connections
  where namespace = $1 and name = $2
-   for update
+   for no key update
 `
 
 type LockConnectionParams struct {
@@ -243,7 +255,8 @@ type LockConnectionRow struct {
 	Settings   string
 }
 
-// No condition but the key: what the row means is decided in Go, by a pure function.
+// No condition but the key: what the row means is decided in Go, by a pure function. It waits for no server that keeps a
+// reference to the row.
 func (q *Queries) LockConnection(ctx context.Context, arg LockConnectionParams) (LockConnectionRow, error) {
 	row := q.db.QueryRow(ctx, lockConnection, arg.Namespace, arg.Name)
 	var i LockConnectionRow

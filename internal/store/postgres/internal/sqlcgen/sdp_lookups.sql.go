@@ -9,33 +9,63 @@ import (
 	"context"
 )
 
-const foldObservations = `-- name: FoldObservations :one
+const foldObservations = `-- name: FoldObservations :many
 with taken as (
   delete from sdp_observations
-   where id in (select o.id from sdp_observations o order by o.id limit $1 for update skip locked)
+   where id in (select o.id
+                  from sdp_observations o
+                 where o.connection_id = any($1::bigint[])
+                 order by o.id
+                 limit $2
+                   for update skip locked)
   returning connection_id, type, parent_id, external_id, name, id
 ), folded as (
   insert into field_mappings (connection_id, type, parent_id, external_id, name, observed)
-  select distinct on (t.connection_id, t.type, t.parent_id, t.external_id) t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
+  select distinct on (t.connection_id, t.type, t.parent_id, t.external_id)
+         t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
     from taken t
+    join sdp_connections c on c.id = t.connection_id and c.deleted_at is null
    order by t.connection_id, t.type, t.parent_id, t.external_id, t.id desc
   on conflict do nothing
-  returning 1
+  returning connection_id, type
 )
-select (select count(*) from taken)::bigint as taken, (select count(*) from folded)::bigint as folded
+select t.connection_id, count(*)::bigint as taken,
+       coalesce((select array_agg(distinct f.type) from folded f where f.connection_id = t.connection_id), '{}')::text[] as folded_types
+  from taken t
+ group by t.connection_id
+ order by t.connection_id
 `
 
-type FoldObservationsRow struct {
-	Taken  int64
-	Folded int64
+type FoldObservationsParams struct {
+	Connections []int64
+	MaxRows     int32
 }
 
-// Never over what the controller read itself, nor over what was met before.
-func (q *Queries) FoldObservations(ctx context.Context, maxRows int32) (FoldObservationsRow, error) {
-	row := q.db.QueryRow(ctx, foldObservations, maxRows)
-	var i FoldObservationsRow
-	err := row.Scan(&i.Taken, &i.Folded)
-	return i, err
+type FoldObservationsRow struct {
+	ConnectionID int64
+	Taken        int64
+	FoldedTypes  []string
+}
+
+// Never over what the controller read itself, nor over what was met before; and what was met of a connection that is deleted goes.
+func (q *Queries) FoldObservations(ctx context.Context, arg FoldObservationsParams) ([]FoldObservationsRow, error) {
+	rows, err := q.db.Query(ctx, foldObservations, arg.Connections, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FoldObservationsRow
+	for rows.Next() {
+		var i FoldObservationsRow
+		if err := rows.Scan(&i.ConnectionID, &i.Taken, &i.FoldedTypes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const insertObservations = `-- name: InsertObservations :exec
@@ -175,22 +205,57 @@ func (q *Queries) LockLookup(ctx context.Context, arg LockLookupParams) (LockLoo
 	return i, err
 }
 
+const lockObservedConnections = `-- name: LockObservedConnections :many
+select id
+  from sdp_connections
+ where id in (select o.connection_id from sdp_observations o order by o.id limit $1)
+ order by id
+   for no key update
+`
+
+// Those whose observations are folded next, in the one order in which several are locked.
+func (q *Queries) LockObservedConnections(ctx context.Context, maxRows int32) ([]int64, error) {
+	rows, err := q.db.Query(ctx, lockObservedConnections, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const mergeMappings = `-- name: MergeMappings :one
 with listed as (
   select unnest($1::text[]) as parent_id, unnest($2::text[]) as external_id, unnest($3::text[]) as name,
-         (unnest($4::text[]))::jsonb as flags, unnest($5::integer[]) as position
+         (unnest($4::text[]))::jsonb as flags, unnest($5::integer[]) as position, false as observed
 ), gone as (
   delete from field_mappings m
    where m.connection_id = $6 and m.type = $7
-     and not exists (select from listed l where l.parent_id = m.parent_id and l.external_id = m.external_id)
+     and (m.parent_id, m.external_id) not in (select l.parent_id, l.external_id from listed l)
   returning 1
-), merged as (
-  insert into field_mappings as m (connection_id, type, parent_id, external_id, name, flags, position, observed)
-  select $6, $7, l.parent_id, l.external_id, l.name, l.flags, l.position, false
+), changed as (
+  select l.parent_id, l.external_id, l.name, l.flags, l.position, l.observed
     from listed l
+  except
+  select m.parent_id, m.external_id, m.name, m.flags, m.position, m.observed
+    from field_mappings m
+   where m.connection_id = $6 and m.type = $7
+), merged as (
+  insert into field_mappings (connection_id, type, parent_id, external_id, name, flags, position, observed)
+  select $6, $7, c.parent_id, c.external_id, c.name, c.flags, c.position, c.observed
+    from changed c
   on conflict (connection_id, type, parent_id, external_id) do update
-     set name = excluded.name, flags = excluded.flags, position = excluded.position, observed = false
-   where (m.name, m.flags, m.position, m.observed) is distinct from (excluded.name, excluded.flags, excluded.position, false)
+     set name = excluded.name, flags = excluded.flags, position = excluded.position, observed = excluded.observed
   returning 1
 )
 select ((select count(*) from gone) + (select count(*) from merged))::bigint as changed
@@ -206,7 +271,8 @@ type MergeMappingsParams struct {
 	Type         string
 }
 
-// What is no longer listed goes, what servers met and no list had with it; only what differs is written.
+// What is no longer listed goes, what servers met and no list had with it; only what differs is written, or even locked. "not in"
+// and "except" make a hash of a list, where a join that takes it for short compares each entry with each.
 func (q *Queries) MergeMappings(ctx context.Context, arg MergeMappingsParams) (int64, error) {
 	row := q.db.QueryRow(ctx, mergeMappings,
 		arg.ParentIds,
@@ -222,9 +288,27 @@ func (q *Queries) MergeMappings(ctx context.Context, arg MergeMappingsParams) (i
 	return changed, err
 }
 
+const touchLookups = `-- name: TouchLookups :exec
+update field_lookups
+   set revision = $1
+ where connection_id = $2 and type = any($3::text[])
+`
+
+type TouchLookupsParams struct {
+	Revision     int64
+	ConnectionID int64
+	Types        []string
+}
+
+func (q *Queries) TouchLookups(ctx context.Context, arg TouchLookupsParams) error {
+	_, err := q.db.Exec(ctx, touchLookups, arg.Revision, arg.ConnectionID, arg.Types)
+	return err
+}
+
 const writeLookup = `-- name: WriteLookup :exec
 insert into field_lookups as l (connection_id, type, entries, refreshed_at, valid_until, revision)
-values ($1, $2, $3, to_timestamp($4::double precision), to_timestamp($5::double precision), $6)
+values ($1, $2, $3, to_timestamp($4::double precision),
+        to_timestamp($5::double precision), $6)
 on conflict (connection_id, type) do update
    set entries = excluded.entries, refreshed_at = excluded.refreshed_at, valid_until = excluded.valid_until,
        revision = case when excluded.revision > 0 then excluded.revision else l.revision end

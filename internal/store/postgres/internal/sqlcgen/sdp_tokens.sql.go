@@ -11,7 +11,7 @@ import (
 )
 
 const currentToken = `-- name: CurrentToken :one
-select id::text as id, kind, fingerprint, coalesce(request_id, 0)::bigint as request_id, refreshes, scopes,
+select id::text as id, kind, sealed, fingerprint, coalesce(request_id, 0)::bigint as request_id, refreshes, scopes,
        extract(epoch from issued_at)::double precision as issued_at,
        coalesce(extract(epoch from expires_at), 0)::double precision as expires_at
   from oauth_tokens
@@ -21,6 +21,7 @@ select id::text as id, kind, fingerprint, coalesce(request_id, 0)::bigint as req
 type CurrentTokenRow struct {
 	ID          string
 	Kind        string
+	Sealed      []byte
 	Fingerprint []byte
 	RequestID   int64
 	Refreshes   int64
@@ -35,6 +36,7 @@ func (q *Queries) CurrentToken(ctx context.Context, connectionID int64) (Current
 	err := row.Scan(
 		&i.ID,
 		&i.Kind,
+		&i.Sealed,
 		&i.Fingerprint,
 		&i.RequestID,
 		&i.Refreshes,
@@ -90,6 +92,25 @@ type DeleteReplacedTokensParams struct {
 
 func (q *Queries) DeleteReplacedTokens(ctx context.Context, arg DeleteReplacedTokensParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteReplacedTokens, arg.OlderThanSeconds, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteSettledRefusals = `-- name: DeleteSettledRefusals :execrows
+delete from token_refusals
+ where token_id in (select f.token_id
+                      from token_refusals f
+                      join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
+                     where t.replaced_at is not null
+                     order by f.refused_at
+                     limit $1)
+`
+
+// Reported after the token was replaced.
+func (q *Queries) DeleteSettledRefusals(ctx context.Context, maxRows int32) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteSettledRefusals, maxRows)
 	if err != nil {
 		return 0, err
 	}
@@ -162,11 +183,30 @@ func (q *Queries) InsertTokenRequest(ctx context.Context, arg InsertTokenRequest
 	return id, err
 }
 
+const isFingerprintShared = `-- name: IsFingerprintShared :one
+select exists (select from token_requests r
+                 join sdp_connections c on c.namespace = r.namespace and c.name = r.name and c.owner_uid = r.owner_uid
+                where r.fingerprint = $1::bytea and r.owner_uid <> $2 and c.deleted_at is null)::boolean as shared
+`
+
+type IsFingerprintSharedParams struct {
+	Fingerprint []byte
+	OwnerUid    string
+}
+
+// By what was asked for lately: a connection that has no token yet, or has another one by now, counts.
+func (q *Queries) IsFingerprintShared(ctx context.Context, arg IsFingerprintSharedParams) (bool, error) {
+	row := q.db.QueryRow(ctx, isFingerprintShared, arg.Fingerprint, arg.OwnerUid)
+	var shared bool
+	err := row.Scan(&shared)
+	return shared, err
+}
+
 const lockConnectionOfOwner = `-- name: LockConnectionOfOwner :one
-select id, (deleted_at is not null)::boolean as deleted
+select id
   from sdp_connections
- where namespace = $1 and name = $2 and owner_uid = $3 and revision > 0
-   for update
+ where namespace = $1 and name = $2 and owner_uid = $3 and deleted_at is null
+   for no key update
 `
 
 type LockConnectionOfOwnerParams struct {
@@ -175,16 +215,12 @@ type LockConnectionOfOwnerParams struct {
 	OwnerUid  string
 }
 
-type LockConnectionOfOwnerRow struct {
-	ID      int64
-	Deleted bool
-}
-
-func (q *Queries) LockConnectionOfOwner(ctx context.Context, arg LockConnectionOfOwnerParams) (LockConnectionOfOwnerRow, error) {
+// Waits for no server that keeps a reference to the row.
+func (q *Queries) LockConnectionOfOwner(ctx context.Context, arg LockConnectionOfOwnerParams) (int64, error) {
 	row := q.db.QueryRow(ctx, lockConnectionOfOwner, arg.Namespace, arg.Name, arg.OwnerUid)
-	var i LockConnectionOfOwnerRow
-	err := row.Scan(&i.ID, &i.Deleted)
-	return i, err
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
 const lockTokenBudget = `-- name: LockTokenBudget :one
@@ -363,72 +399,83 @@ func (q *Queries) SettleTokenRequest(ctx context.Context, arg SettleTokenRequest
 	return result.RowsAffected(), nil
 }
 
-const tokenBudget = `-- name: TokenBudget :one
-select count(*) as spent,
-       count(*) filter (where s.cause = 'Refused') as of_refusals,
-       coalesce(extract(epoch from max(s.started_at) filter (where s.place = $1::bigint)), 0)::double precision as spent_until,
-       coalesce(extract(epoch from max(s.started_at) filter (where s.cause = 'Refused' and s.of_cause = $2::bigint)), 0)::double precision as refusals_until
-  from (select r.cause, r.started_at,
-               row_number() over (order by r.started_at desc, r.id desc) as place,
-               row_number() over (partition by r.cause order by r.started_at desc, r.id desc) as of_cause
-          from token_requests r
-         where r.fingerprint = $3::bytea and r.started_at > to_timestamp($4::double precision)) s
+const spentTokenRequests = `-- name: SpentTokenRequests :many
+select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at,
+       (settled_at is not null)::boolean as settled
+  from token_requests
+ where fingerprint = $1::bytea and started_at > to_timestamp($2::double precision)
+    or owner_uid = $3 and settled_at is null and started_at > to_timestamp($4::double precision)
 `
 
-type TokenBudgetParams struct {
-	Most           int64
-	MostOfRefusals int64
-	Fingerprint    []byte
-	Since          float64
+type SpentTokenRequestsParams struct {
+	Fingerprint   []byte
+	Since         float64
+	OwnerUid      string
+	UnderWaySince float64
 }
 
-type TokenBudgetRow struct {
-	Spent         int64
-	OfRefusals    int64
-	SpentUntil    float64
-	RefusalsUntil float64
+type SpentTokenRequestsRow struct {
+	OwnerUid    string
+	Cause       string
+	Fingerprint []byte
+	StartedAt   float64
+	Settled     bool
 }
 
-// What was spent since a time by the controller's clock, all connections together, and when the oldest of
-// what is one too many leaves it.
-func (q *Queries) TokenBudget(ctx context.Context, arg TokenBudgetParams) (TokenBudgetRow, error) {
-	row := q.db.QueryRow(ctx, tokenBudget,
-		arg.Most,
-		arg.MostOfRefusals,
+// Since times by the controller's clock: what was spent of the budget, all connections together, and what is under way of one
+// connection, whatever its budget.
+func (q *Queries) SpentTokenRequests(ctx context.Context, arg SpentTokenRequestsParams) ([]SpentTokenRequestsRow, error) {
+	rows, err := q.db.Query(ctx, spentTokenRequests,
 		arg.Fingerprint,
 		arg.Since,
+		arg.OwnerUid,
+		arg.UnderWaySince,
 	)
-	var i TokenBudgetRow
-	err := row.Scan(
-		&i.Spent,
-		&i.OfRefusals,
-		&i.SpentUntil,
-		&i.RefusalsUntil,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SpentTokenRequestsRow
+	for rows.Next() {
+		var i SpentTokenRequestsRow
+		if err := rows.Scan(
+			&i.OwnerUid,
+			&i.Cause,
+			&i.Fingerprint,
+			&i.StartedAt,
+			&i.Settled,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const tokenRefusals = `-- name: TokenRefusals :many
-select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, (t.replaced_at is not null)::boolean as replaced,
-       f.replica, f.reported_as, extract(epoch from now() - f.refused_at)::double precision as age
+select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, f.replica,
+       extract(epoch from now() - f.refused_at)::double precision as age
   from token_refusals f
-  join oauth_tokens t on t.id = f.token_id
+  join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
   join sdp_connections c on c.id = f.connection_id
+ where t.replaced_at is null
  order by f.refused_at
  limit $1
 `
 
 type TokenRefusalsRow struct {
-	Namespace  string
-	Name       string
-	OwnerUid   string
-	TokenID    string
-	Replaced   bool
-	Replica    string
-	ReportedAs string
-	Age        float64
+	Namespace string
+	Name      string
+	OwnerUid  string
+	TokenID   string
+	Replica   string
+	Age       float64
 }
 
+// Of current tokens, and so at most one a connection: whoever has a server's role can report all that there were.
 func (q *Queries) TokenRefusals(ctx context.Context, maxRows int32) ([]TokenRefusalsRow, error) {
 	rows, err := q.db.Query(ctx, tokenRefusals, maxRows)
 	if err != nil {
@@ -443,9 +490,7 @@ func (q *Queries) TokenRefusals(ctx context.Context, maxRows int32) ([]TokenRefu
 			&i.Name,
 			&i.OwnerUid,
 			&i.TokenID,
-			&i.Replaced,
 			&i.Replica,
-			&i.ReportedAs,
 			&i.Age,
 		); err != nil {
 			return nil, err
@@ -456,22 +501,4 @@ func (q *Queries) TokenRefusals(ctx context.Context, maxRows int32) ([]TokenRefu
 		return nil, err
 	}
 	return items, nil
-}
-
-const tokenRequestUnderWay = `-- name: TokenRequestUnderWay :one
-select coalesce(extract(epoch from max(r.started_at)), 0)::double precision as started_at
-  from token_requests r
- where r.owner_uid = $1 and r.settled_at is null and r.started_at > to_timestamp($2::double precision)
-`
-
-type TokenRequestUnderWayParams struct {
-	OwnerUid string
-	Since    float64
-}
-
-func (q *Queries) TokenRequestUnderWay(ctx context.Context, arg TokenRequestUnderWayParams) (float64, error) {
-	row := q.db.QueryRow(ctx, tokenRequestUnderWay, arg.OwnerUid, arg.Since)
-	var started_at float64
-	err := row.Scan(&started_at)
-	return started_at, err
 }

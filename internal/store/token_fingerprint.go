@@ -1,0 +1,31 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// TokenFingerprint tells refresh tokens, clients and API keys from each other without saying what they are. It depends on no key
+// of the installation: a budget that counts by it goes on when those are rotated.
+type TokenFingerprint [16]byte
+
+// FingerprintRefreshToken returns whose budget a refresh counts against, and which refresh token an access token is of.
+func FingerprintRefreshToken(clientID, refreshToken string) TokenFingerprint {
+	return fingerprint("refresh token", clientID, refreshToken)
+}
+
+// FingerprintClient returns whose budget the exchange of a grant code counts against.
+func FingerprintClient(clientID string) TokenFingerprint { return fingerprint("client", clientID) }
+
+// FingerprintAPIKey returns which key of a server on premises a stored one is.
+func FingerprintAPIKey(key string) TokenFingerprint { return fingerprint("API key", key) }
+
+// fingerprint is the first half of the SHA-256 of the parts, each after its length.
+func fingerprint(parts ...string) TokenFingerprint {
+	var text []byte
+	for _, part := range parts {
+		text = append(binary.BigEndian.AppendUint64(text, uint64(len(part))), part...)
+	}
+	sum := sha256.Sum256(text)
+	return TokenFingerprint(sum[:16])
+}
