@@ -6,11 +6,11 @@ const (
 	SDPConnectionFinalizer = "lectern.dev/sdpconnection"
 
 	// SDPCredentialsSecretType is the type of the Secret that spec.credentials names.
-	SDPCredentialsSecretType = "lectern.dev/sdp-credentials"
+	SDPCredentialsSecretType = "lectern.dev/sdp-credentials" //nolint:gosec // a type, and no credential
 
 	// ManagedCredentialsSuffix behind the name of a connection is the name of the Secret in which the controller keeps a
 	// refresh token that it got for a grant code.
-	ManagedCredentialsSuffix = "-lectern-credentials"
+	ManagedCredentialsSuffix = "-lectern-credentials" //nolint:gosec // a name, and no credential
 )
 
 // Keys of a Secret of type SDPCredentialsSecretType.

@@ -2,6 +2,7 @@ package richtext
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -113,10 +114,8 @@ func (d declarations) resolve(variables declarations) {
 // any reports whether a value of one of several properties is what is asked for.
 func (d declarations) any(is func(value string) bool, names ...string) bool {
 	for _, name := range names {
-		for _, value := range d[name] {
-			if is(value) {
-				return true
-			}
+		if slices.ContainsFunc(d[name], is) {
+			return true
 		}
 	}
 	return false
@@ -124,14 +123,7 @@ func (d declarations) any(is func(value string) bool, names ...string) bool {
 
 // isOne returns what reports whether a value is one of several words.
 func isOne(words ...string) func(string) bool {
-	return func(value string) bool {
-		for _, word := range words {
-			if value == word {
-				return true
-			}
-		}
-		return false
-	}
+	return func(value string) bool { return slices.Contains(words, value) }
 }
 
 // below returns what reports whether a value, or the least of a function, is about nothing.
@@ -222,7 +214,8 @@ func clips(value string) bool {
 			return true
 		}
 	}
-	return strings.HasPrefix(value, "polygon(") && strings.Trim(value, "polygon(),0px%") == ""
+	corners, isPolygon := strings.CutPrefix(value, "polygon(")
+	return isPolygon && strings.Trim(corners, "),0px%") == ""
 }
 
 var transformation = regexp.MustCompile(`([a-z0-9]+)\(([^()]*)\)`)

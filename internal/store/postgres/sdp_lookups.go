@@ -85,7 +85,7 @@ func mappingsOf(lookup store.Lookup) (sqlcgen.MergeMappingsParams, error) {
 			places[id] = place
 			merge.ParentIds, merge.ExternalIds = append(merge.ParentIds, e.ParentID), append(merge.ExternalIds, e.ID)
 			merge.Names, merge.Flags = append(merge.Names, ""), append(merge.Flags, "")
-			merge.Positions = append(merge.Positions, int32(i)) //nolint:gosec // it is in memory
+			merge.Positions = append(merge.Positions, int32(i))
 		}
 		merge.Names[place], merge.Flags[place] = e.Name, flags
 	}

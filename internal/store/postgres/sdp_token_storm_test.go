@@ -157,11 +157,11 @@ func TestTokenStorm(t *testing.T) {
 		s := openStore(t, f.owner)
 		s.SetCallTimeout(time.Minute)
 		controllers[i] = &stormController{
-			T: t, writer: claimWriter(t, s, cluster), accounts: known, connections: connections, chance: rand.New(rand.NewPCG(1, uint64(i))), //nolint:gosec // the same in every run
+			T: t, writer: claimWriter(t, s, cluster), accounts: known, connections: connections, chance: rand.New(rand.NewPCG(1, uint64(i))),
 			scheduled: claimTime.Add(stormSchedule),
 		}
 	}
-	chance := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same in every run
+	chance := rand.New(rand.NewPCG(3, 4))
 	for _, connection := range connections {
 		controllers[0].request(connection, store.CauseScheduled, claimTime)
 	}
