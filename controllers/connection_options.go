@@ -22,7 +22,7 @@ type connectionOptions struct {
 
 func (o *connectionOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.namespaces, connectionNamespacesFlag, nil, "namespaces whose connections to ServiceDesk Plus are served, a list or repeated; when empty none. "+
-		"In each the controller's account has to have the rights of the ClusterRole lectern-connections")
+		"In each the controller's account has to have the rights of the ClusterRole lectern-connections. No controller acts on connections yet")
 	o.egress.AddFlags(fs)
 }
 

@@ -135,7 +135,7 @@ type SDPConnectionSpec struct {
 //
 // +kubebuilder:validation:MaxLength=512
 // +kubebuilder:validation:XValidation:rule="self.matches('^https?://')",message="must begin with https:// (or http://, where the installer allows it)"
-// +kubebuilder:validation:XValidation:rule="!self.contains('@')",message="must not contain a user name or password; they belong into the Secret that credentials.secretName names"
+// +kubebuilder:validation:XValidation:rule="!self.contains('@')",message="must not contain a user name or password; they belong in the Secret that credentials.secretName names"
 // +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#')",message="must have no query (?) and no fragment (#)"
 // +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^@?#]*$') || self.matches(r'^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$')",message="must be a host, perhaps with a port and a path, such as https://helpdesk.example.org:8443"
 type ServiceURL string

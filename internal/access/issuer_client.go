@@ -3,18 +3,17 @@ package access
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/lectern-dev/lectern/internal/certificates"
 )
 
 const (
@@ -68,14 +67,11 @@ func (c *issuerClient) fetchKeys(ctx context.Context) ([]jose.JSONWebKey, error)
 func (c *issuerClient) newHTTPClient() (*http.Client, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.caFile != "" {
-		certificates, err := os.ReadFile(filepath.Clean(c.caFile))
+		pool, err := certificates.ReadPool(c.caFile)
 		if err != nil {
-			return nil, fmt.Errorf("read --oidc-ca-file: %w", err)
+			return nil, fmt.Errorf("--oidc-ca-file: %w", err)
 		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(certificates) {
-			return nil, errors.New("--oidc-ca-file has no certificate in PEM")
-		}
+		config.RootCAs = pool
 	}
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -141,8 +141,8 @@ func TestIssuerClient_CAFile(t *testing.T) {
 	for name, tc := range map[string]struct{ file, want string }{
 		"the issuer's":         {issuer.CAFile, ""},
 		"the system's":         {"", "certificate signed by unknown authority"},
-		"without certificates": {empty, "--oidc-ca-file has no certificate in PEM"},
-		"not there":            {filepath.Join(t.TempDir(), "none"), "read --oidc-ca-file"},
+		"without certificates": {empty, "--oidc-ca-file: no certificate in PEM"},
+		"not there":            {filepath.Join(t.TempDir(), "none"), "--oidc-ca-file: open "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

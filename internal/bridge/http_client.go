@@ -2,16 +2,15 @@ package bridge
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lectern-dev/lectern/internal/certificates"
 )
 
 // tokenParameters are the parameters of a query that are tokens to who receives it (RFC 6750, 2.3), in lower case.
@@ -42,14 +41,11 @@ func ParseURL(text string) (string, error) {
 func NewClient(caFile string) (*http.Client, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
-		certificates, err := os.ReadFile(filepath.Clean(caFile))
+		pool, err := certificates.ReadPool(caFile)
 		if err != nil {
-			return nil, fmt.Errorf("read --ca-file: %w", err)
+			return nil, fmt.Errorf("--ca-file: %w", err)
 		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(certificates) {
-			return nil, errors.New("--ca-file has no certificate in PEM")
-		}
+		config.RootCAs = pool
 	}
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

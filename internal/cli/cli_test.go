@@ -99,7 +99,7 @@ func TestValidateCommand(t *testing.T) {
 		},
 		"a connection that is not valid": {
 			map[string]string{"a.yaml": connection + "  apiURL: https://tom:secret@desk.example.org\n", "b.yaml": style}, "", []string{"DIR"},
-			"DIR/a.yaml:7:11: spec.apiURL: must not contain a user name or password; they belong into the Secret that credentials.secretName names\n",
+			"DIR/a.yaml:7:11: spec.apiURL: must not contain a user name or password; they belong in the Secret that credentials.secretName names\n",
 			"not valid: 1 problem in 2 files",
 		},
 		"nothing to read": {nil, "", nil, "", "name a folder or a file to check; - is standard input"},

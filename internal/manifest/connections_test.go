@@ -32,7 +32,7 @@ func TestRead_Connections(t *testing.T) {
 		"an unknown field":      {soundConnection + "  dataCentre: US\n", nil, nil, []string{`f.yaml:8:3: unknown field "spec.dataCentre"`}},
 		"a rule of the object":  {soundConnection + "  tokenSecretName: a-lectern-credentials\n", nil, nil, []string{"f.yaml:8:20: spec.tokenSecretName: tokenSecretName is the Secret in which Lectern keeps the refresh token of this connection; choose another name"}},
 		"a rule of the spec":    {soundConnection + "  tokenSecretName: b\n", nil, nil, []string{"f.yaml:8:20: spec.tokenSecretName: tokenSecretName must be another Secret than credentials.secretName, which Lectern never writes"}},
-		"a rule of an address":  {soundConnection + "  apiURL: https://u:p@desk\n", nil, nil, []string{"f.yaml:8:11: spec.apiURL: must not contain a user name or password; they belong into the Secret that credentials.secretName names"}},
+		"a rule of an address":  {soundConnection + "  apiURL: https://u:p@desk\n", nil, nil, []string{"f.yaml:8:11: spec.apiURL: must not contain a user name or password; they belong in the Secret that credentials.secretName names"}},
 		"a name of two labels":  {strings.Replace(soundConnection, "name: a", "name: a.b", 1), nil, nil, []string{"f.yaml:3:18: metadata.name must be one DNS label: at most 63 lower-case letters, digits and '-', no dots"}},
 		"text for a number":     {soundConnection + "  audit: {retentionDays: \"30\"}\n", nil, nil, []string{"f.yaml:8:26: spec.audit.retentionDays in body must be of type integer: \"string\"; in quotes it is text: write retentionDays: 30"}},
 		"status is passed over": {soundConnection + "status: {mode: ReadOnly}\n", []string{"default/a"}, nil, nil},

@@ -3,7 +3,6 @@ package egress
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/lectern-dev/lectern/internal/certificates"
 )
 
 // Options are what a client is made of.
@@ -36,10 +37,11 @@ type Options struct {
 func NewClient(o Options) (*http.Client, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(o.CABundle) > 0 {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(o.CABundle) {
-			return nil, errors.New("the CA bundle has no certificate in PEM")
+		pool, err := certificates.ParsePool(o.CABundle)
+		if err != nil {
+			return nil, fmt.Errorf("the CA bundle: %w", err)
 		}
+		config.RootCAs = pool
 	}
 	transport := &http.Transport{
 		TLSClientConfig:        config,

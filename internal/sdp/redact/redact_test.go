@@ -72,6 +72,34 @@ func TestRedactor_KnownSecret(t *testing.T) {
 	}
 }
 
+// TestRedactor_EscapedSecret writes a secret as programs do that escape more or less than Go's encoders.
+func TestRedactor_EscapedSecret(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ secret, spelling string }{
+		"JSON of PHP":               {"pa+ss/w0rd=x", `pa+ss\/w0rd=x`},
+		"JSON that is ASCII":        {"pa+ss/wörd=x", `pa\u002Bss\/w\u00f6rd\u003dx`},
+		"JSON beyond 16 bits":       {"pass𝄞word", `pass\ud834\udd1eword`},
+		"percent in lower case":     {"pa+ss/w0rd=x", "pa%2bss%2fw0rd%3dx"},
+		"percent for a slash alone": {"pa+ss/w0rd=x", "pa+ss%2Fw0rd=x"},
+		"percent, and no case":      {"pa+ss/wörd=x", "PA%2BSS/W%c3%b6RD%3DX"},
+		"HTML by number":            {"pa+ss/w0rd=x", "pa&#43;ss&#x2F;w0rd&#061;x"},
+		"HTML by name":              {`pa"ss'word`, "pa&quot;ss&apos;word"},
+		"a form":                    {"pass word/x", "pass+word%2fx"},
+		"a dot is a dot":            {"pa+ss.word", "pa%2bss.word"},
+	} {
+		got := New(NewSecret(tc.secret)).Text("<" + tc.spelling + ">")
+		if got != "<"+Placeholder+">" {
+			t.Errorf("%s: %q became %q", name, tc.spelling, got)
+		}
+	}
+	if got := New(NewSecret("pa+ss.word")).Text("pa%2bssxword"); got != "pa%2bssxword" {
+		t.Errorf("what is no secret became %q", got)
+	}
+	if got := New(NewSecret(strings.Repeat("+/", 1<<20))).Text("+/"); got != "+/" {
+		t.Errorf("beside a long secret a text became %q", got)
+	}
+}
+
 // TestRedactor_UnknownSecret puts credentials that it was not given under names that it does not know, or under none.
 func TestRedactor_UnknownSecret(t *testing.T) {
 	t.Parallel()

@@ -15,14 +15,24 @@ import (
 const minSecret = 4
 
 // Redactor takes credentials out of text. The zero value knows no secret and goes by looks alone. Any number may use it at once.
-type Redactor struct{ known *strings.Replacer }
+type Redactor struct {
+	known *strings.Replacer
+	// escaped match secrets that have what encodings escape.
+	escaped []*regexp.Regexp
+}
 
 // New returns a Redactor that knows these secrets, in the spellings of URLs, HTML, JSON, hexadecimal and Base64 too.
 func New(secrets ...Secret) *Redactor {
 	var spellings []string
+	var escaped []*regexp.Regexp
 	for _, secret := range secrets {
-		if text := secret.Reveal(); len(text) >= minSecret {
-			spellings = append(spellings, spell(text)...)
+		text := secret.Reveal()
+		if len(text) < minSecret {
+			continue
+		}
+		spellings = append(spellings, spell(text)...)
+		if pattern := escapedPattern(text); pattern != nil {
+			escaped = append(escaped, pattern)
 		}
 	}
 	// The longest first: one secret may begin another.
@@ -31,7 +41,7 @@ func New(secrets ...Secret) *Redactor {
 	for _, s := range slices.Compact(spellings) {
 		pairs = append(pairs, s, Placeholder)
 	}
-	return &Redactor{known: strings.NewReplacer(pairs...)}
+	return &Redactor{known: strings.NewReplacer(pairs...), escaped: escaped}
 }
 
 func spell(secret string) []string {
@@ -60,9 +70,7 @@ var (
 // Text returns text without credentials: secrets that are known, what follows a name that credentials have, and words of 20
 // characters and more that mix letters and digits. An id of digits stays.
 func (r *Redactor) Text(text string) string {
-	if r != nil && r.known != nil {
-		text = r.known.Replace(text)
-	}
+	text = r.replaceKnown(text)
 	text = scheme.ReplaceAllString(text, "${1} "+Placeholder)
 	text = named.ReplaceAllStringFunc(text, func(found string) string {
 		parts := named.FindStringSubmatch(found)
@@ -80,8 +88,17 @@ func (r *Redactor) Text(text string) string {
 }
 
 // Contains reports whether a secret that is known is in text.
-func (r *Redactor) Contains(text string) bool {
-	return r != nil && r.known != nil && r.known.Replace(text) != text
+func (r *Redactor) Contains(text string) bool { return r.replaceKnown(text) != text }
+
+func (r *Redactor) replaceKnown(text string) string {
+	if r == nil || r.known == nil {
+		return text
+	}
+	text = r.known.Replace(text)
+	for _, pattern := range r.escaped {
+		text = pattern.ReplaceAllLiteralString(text, Placeholder)
+	}
+	return text
 }
 
 // isCredentialLike reports whether a long word mixes letters and digits as no word and no id does.

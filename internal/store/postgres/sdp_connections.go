@@ -59,8 +59,8 @@ func (w *Writer) storeConnectionLocked(
 	}
 	isTaken := row.UID != p.Owner.UID
 	if isTaken { // what was got with the other object's credentials, and is sealed for it, is not this one's
-		if err := q.EraseConnection(ctx, row.id); err != nil {
-			return store.StoredConnection{}, fmt.Errorf("erase what belongs to the other object: %w", err)
+		if err := eraseConnection(ctx, q, row.id); err != nil {
+			return store.StoredConnection{}, err
 		}
 	}
 	if err := setConnectionRate(ctx, q, row.id, &p.Settings); err != nil {
@@ -141,8 +141,8 @@ func isSameSettings(stored string, asked []byte) bool {
 }
 
 // RemoveConnection leaves a tombstone where the row is still of that uid, and also where there is none: a reconcile that is
-// still under way would otherwise store what is deleted. Tokens, lists and rate go with it; what was asked of accounts servers
-// stays. Another owner's row, or a tombstone already, is success too, and writes nothing.
+// still under way would otherwise store what is deleted. Seals and lists go with it, and its rate with the next round of upkeep, so
+// that no server is waited for; what was asked of accounts servers stays. Another owner's row, or a tombstone already, is success too, and writes nothing.
 func (w *Writer) RemoveConnection(ctx context.Context, key store.Key, uid string) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		row, err := lockConnection(ctx, q, key, store.Owner{UID: uid})
@@ -182,14 +182,22 @@ func (w *Writer) RemoveConnectionIfUnchanged(ctx context.Context, key store.Key,
 }
 
 func writeConnectionTombstone(ctx context.Context, q *sqlcgen.Queries, id int64) error {
-	if err := q.EraseConnection(ctx, id); err != nil {
-		return fmt.Errorf("erase what belongs to it: %w", err)
-	}
-	if err := q.DeleteConnectionRate(ctx, id); err != nil {
-		return fmt.Errorf("delete its rate: %w", err)
+	if err := eraseConnection(ctx, q, id); err != nil {
+		return err
 	}
 	if _, err := q.WriteConnectionTombstone(ctx, id); err != nil {
 		return fmt.Errorf("write the tombstone: %w", err)
+	}
+	return nil
+}
+
+// eraseConnection erases what was got with the credentials of an object: seals of tokens, and lists.
+func eraseConnection(ctx context.Context, q *sqlcgen.Queries, id int64) error {
+	if err := q.ReplaceTokens(ctx, id); err != nil {
+		return fmt.Errorf("erase its tokens: %w", err)
+	}
+	if err := q.EraseConnectionLookups(ctx, id); err != nil {
+		return fmt.Errorf("erase its lists: %w", err)
 	}
 	return nil
 }

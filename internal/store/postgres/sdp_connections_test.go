@@ -221,7 +221,7 @@ func TestRemoveConnection(t *testing.T) {
 	}
 	conn := pgtest.Connect(t, f.owner)
 	for table, want := range map[string]int{
-		"oauth_tokens": 0, "field_lookups": 0, "field_mappings": 0, "sdp_observations": 0, "sdp_rate_limits": 0, "sdp_windows": 0, "token_requests": 1,
+		"oauth_tokens": 1, "oauth_tokens where sealed is not null": 0, "field_lookups": 0, "field_mappings": 0, "sdp_observations": 0, "token_requests": 1,
 	} {
 		var rows int
 		require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from "+table).Scan(&rows))

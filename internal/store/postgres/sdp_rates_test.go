@@ -167,8 +167,8 @@ func TestTakeRate_Background(t *testing.T) {
 	}
 }
 
-// TestTakeRate_Concurrently has eight servers ask at once, each over its own connection. What was written down is judged: how long it
-// took is no matter.
+// TestTakeRate_Concurrently has eight servers ask at once, each over its own connection. What counts is when grants were written
+// down, not how long that took.
 func TestTakeRate_Concurrently(t *testing.T) {
 	f := newConnectionFixture(t)
 	servers := make([]interface {

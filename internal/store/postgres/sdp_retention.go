@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
 )
 
-// DeleteOldConnectionRows deletes at most limit rows each of what is kept for a time only, token requests, tokens that were replaced,
-// and tombstones of connections, and refusals of tokens that were replaced. It returns the most it deleted of one kind.
+// DeleteOldConnectionRows deletes at most limit rows each of what is kept for a time only: token requests, tokens that were replaced,
+// tombstones of connections and, after store.MaxRatePause, their rates; and refusals of tokens that were replaced. It waits for no
+// server, and returns the most it deleted of one kind.
 func (w *Writer) DeleteOldConnectionRows(ctx context.Context, olderThan time.Duration, limit int) (deleted int, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		seconds, rows := olderThan.Seconds(), rowLimit(limit)
@@ -21,6 +23,10 @@ func (w *Writer) DeleteOldConnectionRows(ctx context.Context, olderThan time.Dur
 		if err != nil {
 			return fmt.Errorf("replaced tokens: %w", err)
 		}
+		rates, err := q.DeleteTombstoneRates(ctx, sqlcgen.DeleteTombstoneRatesParams{OlderThanSeconds: store.MaxRatePause.Seconds(), MaxRows: rows})
+		if err != nil {
+			return fmt.Errorf("rates of tombstones: %w", err)
+		}
 		tombstones, err := q.DeleteConnectionTombstones(ctx, sqlcgen.DeleteConnectionTombstonesParams{OlderThanSeconds: seconds, MaxRows: rows})
 		if err != nil {
 			return fmt.Errorf("tombstones: %w", err)
@@ -29,7 +35,7 @@ func (w *Writer) DeleteOldConnectionRows(ctx context.Context, olderThan time.Dur
 		if err != nil {
 			return fmt.Errorf("refusals: %w", err)
 		}
-		deleted = int(max(requests, tokens, tombstones, refusals))
+		deleted = int(max(requests, tokens, rates, tombstones, refusals))
 		return nil
 	})
 	if err != nil {

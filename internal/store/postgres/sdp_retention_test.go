@@ -32,7 +32,8 @@ func (f connectionFixture) countRows(t *testing.T) map[string]int {
 }
 
 // TestDeleteOldConnectionRows has a row younger and one older than a month of whatever is kept for a month, and runs what upkeep
-// runs: lists and the rate stay for as long as the connection does, and refusals of current tokens until they are settled.
+// runs: lists stay for as long as the connection does, its rate until a pause of it would have ended, and refusals of current tokens
+// until they are settled.
 func TestDeleteOldConnectionRows(t *testing.T) {
 	f := newConnectionFixture(t)
 	const month = 30 * 24 * time.Hour
@@ -62,7 +63,7 @@ func TestDeleteOldConnectionRows(t *testing.T) {
 	require.NoError(t, err)
 
 	before := map[string]int{
-		"field_lookups": 1, "field_mappings": 1, "oauth_tokens": 3, "sdp_connections": 4, "sdp_observations": 1, "sdp_rate_limits": 1, "sdp_windows": 1, "token_refusals": 3, "token_requests": 3,
+		"field_lookups": 1, "field_mappings": 1, "oauth_tokens": 3, "sdp_connections": 4, "sdp_observations": 1, "sdp_rate_limits": 4, "sdp_windows": 1, "token_refusals": 3, "token_requests": 3,
 	}
 	if diff := cmp.Diff(before, f.countRows(t)); diff != "" {
 		t.Fatalf("rows before (-want +got)\n%s", diff)
@@ -72,7 +73,7 @@ func TestDeleteOldConnectionRows(t *testing.T) {
 	deleted, err := f.writer.DeleteOldConnectionRows(t.Context(), month, 100)
 	require.NoError(t, err)
 	after := map[string]int{
-		"field_lookups": 1, "field_mappings": 2, "oauth_tokens": 2, "sdp_connections": 3, "sdp_observations": 0, "sdp_rate_limits": 1, "sdp_windows": 1, "token_refusals": 1, "token_requests": 1,
+		"field_lookups": 1, "field_mappings": 2, "oauth_tokens": 2, "sdp_connections": 3, "sdp_observations": 0, "sdp_rate_limits": 2, "sdp_windows": 1, "token_refusals": 1, "token_requests": 1,
 	}
 	got := f.countRows(t)
 	t.Logf("rows before: %v; after %d folded and at most %d of a kind deleted: %v", before, taken, deleted, got)

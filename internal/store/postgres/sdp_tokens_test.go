@@ -280,8 +280,8 @@ func TestListenRefusals(t *testing.T) {
 	ended.Wait()
 }
 
-// TestController_WaitsForNoServer: a server that keeps its transaction open, in which it reported and observed, is waited for by
-// nothing that a controller writes of the connection.
+// TestController_WaitsForNoServer: a server that keeps its transaction open, in which it reported, observed and took of the rate, is
+// waited for by nothing that a controller writes of the connection, its deletion included. What the server locks is deleted later.
 func TestController_WaitsForNoServer(t *testing.T) {
 	f := newConnectionFixture(t)
 	token := f.issueToken(t, claimTime)
@@ -302,7 +302,26 @@ func TestController_WaitsForNoServer(t *testing.T) {
 	f.mustStore(p)
 	_, err = f.writer.FoldObservations(t.Context(), 100)
 	require.NoError(t, err)
-	_, err = f.writer.DeleteOldConnectionRows(t.Context(), time.Hour, 100)
-	require.NoError(t, err)
+	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID))
+	clean := func() map[string]int {
+		_, err := f.writer.DeleteOldConnectionRows(t.Context(), time.Hour, 100)
+		require.NoError(t, err)
+		counts := f.countRows(t)
+		return map[string]int{"sdp_connections": counts["sdp_connections"], "oauth_tokens": counts["oauth_tokens"], "sdp_rate_limits": counts["sdp_rate_limits"]}
+	}
+	backdate := pgtest.Connect(t, f.owner)
+	for _, statement := range []string{
+		"update oauth_tokens set replaced_at = now() - interval '1 year'",
+		"update sdp_connections set deleted_at = now() - interval '1 year'",
+	} {
+		_, err := backdate.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	if diff := cmp.Diff(map[string]int{"sdp_connections": 1, "oauth_tokens": 1, "sdp_rate_limits": 1}, clean()); diff != "" {
+		t.Errorf("rows of a deleted connection while a server locks some (-want +got)\n%s", diff)
+	}
 	require.NoError(t, held.Rollback(t.Context()))
+	if diff := cmp.Diff(map[string]int{"sdp_connections": 0, "oauth_tokens": 0, "sdp_rate_limits": 0}, clean()); diff != "" {
+		t.Errorf("rows of a deleted connection afterwards (-want +got)\n%s", diff)
+	}
 }

@@ -29,12 +29,18 @@ func TestServe(t *testing.T) {
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())
 	listening, ended := make(chan addresses, 1), make(chan error, 1)
-	go func() { ended <- serve(ctx, s, func(a addresses) error { listening <- a; return nil }) }()
+	go func() {
+		defer close(listening)
+		ended <- serve(ctx, s, func(a addresses) error { listening <- a; return nil })
+	}()
 	t.Cleanup(func() {
 		end()
 		require.NoError(t, <-ended)
 	})
-	at := <-listening
+	at, is := <-listening
+	if !is {
+		t.Fatal("it ended before it listened")
+	}
 	bundle, err := os.ReadFile(bundlePath)
 	require.NoError(t, err)
 	rules, err := egress.ParseRules([]string{at.AccountsURL})

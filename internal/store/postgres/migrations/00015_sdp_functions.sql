@@ -115,7 +115,9 @@ begin atomic
    where current_setting('transaction_isolation') not in ('read committed', 'read uncommitted');
   select r.connection_id from sdp_rate_limits r where r.connection_id = take_rate.connection for update;
   select refuse_rate_argument('there is no such connection')
-   where not exists (select from sdp_rate_limits r where r.connection_id = take_rate.connection);
+   where not exists (select from sdp_rate_limits r
+                       join sdp_connections c on c.id = r.connection_id
+                      where r.connection_id = take_rate.connection and c.deleted_at is null);
   select t.granted, t.retry_ms, t.replicas
     from take_rate_at(take_rate.connection, take_rate.lane, take_rate.wanted, left(current_setting('application_name'), 63), clock_timestamp()) t;
 end;
@@ -131,7 +133,9 @@ begin atomic
   select refuse_rate_argument('a pause is of 1 to 900000 milliseconds')
    where (pause_rate.milliseconds between 1 and 900000) is not true;
   select refuse_rate_argument('there is no such connection')
-   where not exists (select from sdp_rate_limits r where r.connection_id = pause_rate.connection);
+   where not exists (select from sdp_rate_limits r
+                       join sdp_connections c on c.id = r.connection_id
+                      where r.connection_id = pause_rate.connection and c.deleted_at is null);
   update sdp_rate_limits r
      set paused_until = greatest(r.paused_until, clock_timestamp() + make_interval(secs => pause_rate.milliseconds / 1000.0))
    where r.connection_id = pause_rate.connection

@@ -55,20 +55,15 @@ with next as (
 select touched.revision, coalesce(pg_notify('lectern', touched.revision::text)::text, '')::text as notified
   from touched;
 
--- name: EraseConnection :exec
--- What was got with the credentials of an object that is gone. What was asked of accounts servers stays, with its limits, and so
--- does the rate: another object of that name asks the same ServiceDesk Plus.
-with tokens as (
-  delete from oauth_tokens t where t.connection_id = @id
-), lookups as (
+-- name: EraseConnectionLookups :exec
+-- What was got with the credentials of an object that is gone, beside its tokens. What was asked of accounts servers stays, with its
+-- limits, and so does the rate: another object of that name asks the same ServiceDesk Plus.
+with lookups as (
   delete from field_lookups l where l.connection_id = @id
 ), mappings as (
   delete from field_mappings m where m.connection_id = @id
 )
 delete from sdp_observations o where o.connection_id = @id;
-
--- name: DeleteConnectionRate :exec
-delete from sdp_rate_limits where connection_id = @connection_id;
 
 -- name: WriteConnectionTombstone :one
 with next as (
@@ -105,12 +100,26 @@ select namespace, name, owner_uid, generation, revision,
  order by namespace, name
  limit @max_rows;
 
+-- name: DeleteTombstoneRates :execrows
+-- Those that servers lock stay until the next time. What was granted, and a pause, count for an object of the same name until then.
+delete from sdp_rate_limits
+ where connection_id in (select r.connection_id
+                           from sdp_rate_limits r
+                           join sdp_connections c on c.id = r.connection_id
+                          where c.deleted_at < now() - make_interval(secs => @older_than_seconds)
+                          order by c.deleted_at
+                          limit @max_rows
+                            for update of r skip locked);
+
 -- name: DeleteConnectionTombstones :execrows
--- Not before the audit of the connection, which is kept for as long as the tombstone says.
+-- Not before the audit of the connection, which is kept for as long as the tombstone says; nor while there are rows that servers may
+-- lock, which are deleted by statements of their own.
 delete from sdp_connections
  where id in (select c.id from sdp_connections c
                where c.deleted_at < now() - greatest(make_interval(secs => @older_than_seconds), make_interval(days => coalesce(c.retention_days, 0)))
                  and c.deleted_at is not null
+                 and not exists (select from sdp_rate_limits r where r.connection_id = c.id)
+                 and not exists (select from oauth_tokens t where t.connection_id = c.id)
                order by c.deleted_at
                limit @max_rows
                  for update skip locked);

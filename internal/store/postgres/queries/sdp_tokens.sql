@@ -45,7 +45,8 @@ select id::text as id, kind, sealed, fingerprint, coalesce(request_id, 0)::bigin
  where connection_id = @connection_id and replaced_at is null;
 
 -- name: ReplaceTokens :exec
--- With the refusals of those that are replaced, which nobody asks about any more.
+-- With the refusals of those that are replaced, which nobody asks about any more. The row stays: a server may have a reference to it
+-- in an open transaction, and to delete it would wait for that.
 with replaced as (
   update oauth_tokens
      set replaced_at = now(), sealed = null
@@ -117,11 +118,13 @@ delete from token_requests
                limit @max_rows);
 
 -- name: DeleteReplacedTokens :execrows
+-- One that a server refers to in a transaction of its own stays until the next time.
 delete from oauth_tokens
  where id in (select t.id from oauth_tokens t
                where t.replaced_at < now() - make_interval(secs => @older_than_seconds) and t.replaced_at is not null
                order by t.replaced_at
-               limit @max_rows);
+               limit @max_rows
+                 for update skip locked);
 
 -- name: RecordTokenUse :execrows
 -- From what was granted, to the hour; the window keeps the last grant of a connection however old it is.

@@ -79,20 +79,13 @@ func (q *Queries) ConnectionsSince(ctx context.Context, arg ConnectionsSincePara
 	return items, nil
 }
 
-const deleteConnectionRate = `-- name: DeleteConnectionRate :exec
-delete from sdp_rate_limits where connection_id = $1
-`
-
-func (q *Queries) DeleteConnectionRate(ctx context.Context, connectionID int64) error {
-	_, err := q.db.Exec(ctx, deleteConnectionRate, connectionID)
-	return err
-}
-
 const deleteConnectionTombstones = `-- name: DeleteConnectionTombstones :execrows
 delete from sdp_connections
  where id in (select c.id from sdp_connections c
                where c.deleted_at < now() - greatest(make_interval(secs => $1), make_interval(days => coalesce(c.retention_days, 0)))
                  and c.deleted_at is not null
+                 and not exists (select from sdp_rate_limits r where r.connection_id = c.id)
+                 and not exists (select from oauth_tokens t where t.connection_id = c.id)
                order by c.deleted_at
                limit $2
                  for update skip locked)
@@ -103,7 +96,8 @@ type DeleteConnectionTombstonesParams struct {
 	MaxRows          int32
 }
 
-// Not before the audit of the connection, which is kept for as long as the tombstone says.
+// Not before the audit of the connection, which is kept for as long as the tombstone says; nor while there are rows that servers may
+// lock, which are deleted by statements of their own.
 func (q *Queries) DeleteConnectionTombstones(ctx context.Context, arg DeleteConnectionTombstonesParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteConnectionTombstones, arg.OlderThanSeconds, arg.MaxRows)
 	if err != nil {
@@ -112,10 +106,33 @@ func (q *Queries) DeleteConnectionTombstones(ctx context.Context, arg DeleteConn
 	return result.RowsAffected(), nil
 }
 
-const eraseConnection = `-- name: EraseConnection :exec
-with tokens as (
-  delete from oauth_tokens t where t.connection_id = $1
-), lookups as (
+const deleteTombstoneRates = `-- name: DeleteTombstoneRates :execrows
+delete from sdp_rate_limits
+ where connection_id in (select r.connection_id
+                           from sdp_rate_limits r
+                           join sdp_connections c on c.id = r.connection_id
+                          where c.deleted_at < now() - make_interval(secs => $1)
+                          order by c.deleted_at
+                          limit $2
+                            for update of r skip locked)
+`
+
+type DeleteTombstoneRatesParams struct {
+	OlderThanSeconds float64
+	MaxRows          int32
+}
+
+// Those that servers lock stay until the next time. What was granted, and a pause, count for an object of the same name until then.
+func (q *Queries) DeleteTombstoneRates(ctx context.Context, arg DeleteTombstoneRatesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteTombstoneRates, arg.OlderThanSeconds, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const eraseConnectionLookups = `-- name: EraseConnectionLookups :exec
+with lookups as (
   delete from field_lookups l where l.connection_id = $1
 ), mappings as (
   delete from field_mappings m where m.connection_id = $1
@@ -123,10 +140,10 @@ with tokens as (
 delete from sdp_observations o where o.connection_id = $1
 `
 
-// What was got with the credentials of an object that is gone. What was asked of accounts servers stays, with its limits, and so
-// does the rate: another object of that name asks the same ServiceDesk Plus.
-func (q *Queries) EraseConnection(ctx context.Context, id int64) error {
-	_, err := q.db.Exec(ctx, eraseConnection, id)
+// What was got with the credentials of an object that is gone, beside its tokens. What was asked of accounts servers stays, with its
+// limits, and so does the rate: another object of that name asks the same ServiceDesk Plus.
+func (q *Queries) EraseConnectionLookups(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, eraseConnectionLookups, id)
 	return err
 }
 

@@ -82,7 +82,8 @@ delete from oauth_tokens
  where id in (select t.id from oauth_tokens t
                where t.replaced_at < now() - make_interval(secs => $1) and t.replaced_at is not null
                order by t.replaced_at
-               limit $2)
+               limit $2
+                 for update skip locked)
 `
 
 type DeleteReplacedTokensParams struct {
@@ -90,6 +91,7 @@ type DeleteReplacedTokensParams struct {
 	MaxRows          int32
 }
 
+// One that a server refers to in a transaction of its own stays until the next time.
 func (q *Queries) DeleteReplacedTokens(ctx context.Context, arg DeleteReplacedTokensParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteReplacedTokens, arg.OlderThanSeconds, arg.MaxRows)
 	if err != nil {
@@ -273,7 +275,8 @@ delete from token_refusals f
  where f.token_id = replaced.id and f.connection_id = $1
 `
 
-// With the refusals of those that are replaced, which nobody asks about any more.
+// With the refusals of those that are replaced, which nobody asks about any more. The row stays: a server may have a reference to it
+// in an open transaction, and to delete it would wait for that.
 func (q *Queries) ReplaceTokens(ctx context.Context, connectionID int64) error {
 	_, err := q.db.Exec(ctx, replaceTokens, connectionID)
 	return err
