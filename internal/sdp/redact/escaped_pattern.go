@@ -46,11 +46,11 @@ func escapesOf(r rune) []string {
 	} else {
 		ways = append(ways, url.PathEscape(string(r)))
 	}
-	units := ""
+	var units strings.Builder
 	for _, unit := range utf16.Encode([]rune{r}) {
-		units += fmt.Sprintf(`\\u%04x`, unit)
+		fmt.Fprintf(&units, `\\u%04x`, unit)
 	}
-	ways = append(ways, units)
+	ways = append(ways, units.String())
 	names := map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '"': "&quot;", '\'': "&apos;", ' ': `\+`}
 	if name, has := names[r]; has {
 		ways = append(ways, name)
