@@ -44,7 +44,8 @@ func (r release) upgradeFrom(t *testing.T, folder string) {
 	r.publish(t, "one")
 
 	l := r.startLoad(t)
-	upgrade := append([]string{chart, "--wait", "--timeout", "5m"}, r.values()...)
+	// A definition that the older release lacks may be there: uninstalling keeps it, and the one who had it was another release.
+	upgrade := append([]string{chart, "--wait", "--timeout", "5m", "--take-ownership"}, r.values()...)
 	r.run(t, "upgrade", upgrade...)
 	since := r.waitUntilServedSince(t, metav1.Time{}) // nobody changed it, and its row is of the release before
 	r.publish(t, "two")
