@@ -77,7 +77,7 @@ func readTwice(t *testing.T, write func(int) []byte, small int) (timeRatio, byte
 	for i := range took {
 		content := write(small << i)
 		begun := time.Now()
-		bytes[i] = allocated(func() {
+		bytes[i] = allocated(t, func() {
 			set := read(t, File{Name: "f.json", Content: content})
 			if len(set.Problems) != 0 || len(set.Manifests) < 50 {
 				t.Fatalf("%d manifests, %v", len(set.Manifests), set.Problems)
@@ -120,7 +120,7 @@ func TestRead_RefusesBeforeTheWork(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			var problems []Problem
-			bytes := allocated(func() { problems = tc.read() })
+			bytes := allocated(t, func() { problems = tc.read() })
 			if len(problems) != 1 || problems[0].String() != tc.want {
 				t.Errorf("got %v, want %s", problems, tc.want)
 			}
