@@ -104,11 +104,12 @@ func (c *clusterOptions) restConfig() (*rest.Config, error) {
 type options struct {
 	version string
 
-	cluster    clusterOptions
-	database   postgres.Options
-	secrets    secretOptions
-	migrate    string
-	serverRole string
+	cluster     clusterOptions
+	connections connectionOptions
+	database    postgres.Options
+	secrets     secretOptions
+	migrate     string
+	serverRole  string
 
 	leaderElection leaderElectionOptions
 	metricsAddress string
@@ -130,6 +131,7 @@ type options struct {
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.cluster.addFlags(fs, "namespaces whose prompts are reconciled, compared and changed, a list or repeated; when empty all. "+
 		"What other namespaces have in the database stays as it is, and is served")
+	o.connections.addFlags(fs)
 	o.database.ApplicationName = postgres.ReplicaName(component)
 	o.database.AddFlags(fs)
 	o.secrets.addFlags(fs)
@@ -160,6 +162,9 @@ func (o *options) validate(getenv func(string) string) error {
 		return err
 	}
 	if err := o.cluster.complete(); err != nil {
+		return err
+	}
+	if err := o.connections.validate(o.cluster.watched); err != nil {
 		return err
 	}
 	if err := o.leaderElection.validate(); err != nil {

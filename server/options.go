@@ -12,6 +12,8 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/promptobject"
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -43,6 +45,8 @@ type Options struct {
 	ResultLimit      int
 	// Watched is that of prompts.Config: what the controller was told.
 	Watched namespaces.Watched
+	// Egress says where the credentials of connections may go.
+	Egress egress.Flags
 	// IntakePublicKeyFile has the keys that callers' tokens are sealed to for the controller; empty takes no changes of
 	// callers who are authenticated.
 	IntakePublicKeyFile string
@@ -65,6 +69,7 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.DefaultNamespace, "default-namespace", "", "namespace in which add_prompt creates prompts and names without a namespace are resolved, for callers without a namespace of their own")
 	o.Watched.AddFlag(fs, "namespaces that this installation's controller watches, a list or repeated, as the controller's own flag has them; when empty all. "+
 		"A change of a prompt elsewhere is refused at once; reading is not bounded")
+	o.Egress.AddFlags(fs)
 	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "maximum number of tokens of a list of prompts, 0 for no limit")
 	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt manifests to serve and to edit, instead of a database")
 	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program, on stdin and stdout; listen on addresses only when they are set")
@@ -163,6 +168,9 @@ func (o *Options) Validate() error {
 	}
 	if o.DefaultNamespace != "" && !o.Watched.Contains(o.DefaultNamespace) {
 		return fmt.Errorf("--default-namespace is %s, in which nothing could be added: --watch-namespaces names %s; name it there, or another default", o.DefaultNamespace, o.Watched)
+	}
+	if _, err := o.Egress.Options(sdp.DataCenterHosts()); err != nil {
+		return err
 	}
 	if o.Prompts != "" {
 		return nil

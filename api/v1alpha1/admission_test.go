@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,21 +49,24 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// written reads one object as a person wrote it: unknown and wrongly typed fields included.
-func written(t *testing.T, path string) (*unstructured.Unstructured, string) {
+// written reads the objects of a file as a person wrote them: unknown and wrongly typed fields included.
+func written(t *testing.T, path string) (objects []*unstructured.Unstructured, text string) {
 	t.Helper()
-	text, err := os.ReadFile(path)
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	obj := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal(text, &obj.Object); err != nil {
-		t.Fatal(err)
+	for document := range strings.SplitSeq(string(content), "\n---\n") {
+		obj := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &obj.Object); err != nil {
+			t.Fatal(err)
+		}
+		if obj.GetNamespace() == "" {
+			obj.SetNamespace("default")
+		}
+		objects = append(objects, obj)
 	}
-	if obj.GetNamespace() == "" {
-		obj.SetNamespace("default")
-	}
-	return obj, string(text)
+	return objects, string(content)
 }
 
 func files(t *testing.T, pattern string, least int) []string {
@@ -75,27 +79,30 @@ func files(t *testing.T, pattern string, least int) []string {
 }
 
 func TestAPIServer_AcceptsSamples(t *testing.T) {
-	for _, path := range files(t, "../../config/samples/*.yaml", 5) {
+	for _, path := range slices.Concat(files(t, "../../config/samples/*.yaml", 5), files(t, "../../config/samples/connections/*.yaml", 4)) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			obj, _ := written(t, path)
-			err := api.Create(t.Context(), obj, client.DryRunAll, client.FieldValidation("Strict"))
-			if err != nil {
-				t.Error(err)
+			objects, _ := written(t, path)
+			for _, obj := range objects {
+				err := api.Create(t.Context(), obj, client.DryRunAll, client.FieldValidation("Strict"))
+				if err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}
 }
 
+// The same files are refused by the reader of manifests with the same words: internal/manifest/read_test.go.
 func TestAPIServer_RefusesInvalidSamplesInTheirWords(t *testing.T) {
-	for _, path := range files(t, "../../config/samples/invalid/*.yaml", 15) {
+	for _, path := range slices.Concat(files(t, "../../config/samples/invalid/*.yaml", 15), files(t, "../../config/samples/connections/invalid/*.yaml", 40)) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			obj, text := written(t, path)
+			objects, text := written(t, path)
 			first, _, _ := strings.Cut(text, "\n")
 			want, ok := strings.CutPrefix(first, "# expect: ")
-			if !ok || want == "" {
-				t.Fatal("the first line does not say what to expect")
+			if !ok || want == "" || len(objects) != 1 {
+				t.Fatalf("%d objects, of which the first line does not say what to expect", len(objects))
 			}
-			err := api.Create(t.Context(), obj, client.DryRunAll)
+			err := api.Create(t.Context(), objects[0], client.DryRunAll)
 			if err == nil {
 				t.Fatal("accepted")
 			}

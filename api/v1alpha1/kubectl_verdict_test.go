@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/manifest"
@@ -40,9 +41,9 @@ func TestKubectl_AgreesWithTheReaderOfManifests(t *testing.T) {
 		for _, f := range corpus {
 			name := strings.TrimSuffix(f.name, ".yaml")
 			reason := cmp.Or(knownDifferences[name], knownDifferences[way+" "+name])
-			accepted := !strings.Contains(said, filepath.Join(dir, f.name)) && (len(f.prompts) > 0 || f.empty)
-			for _, prompt := range f.prompts {
-				accepted = accepted && served[prompt] != nil
+			accepted := !strings.Contains(said, filepath.Join(dir, f.name)) && (len(f.objects) > 0 || f.empty)
+			for _, object := range f.objects {
+				accepted = accepted && served[object] != nil
 			}
 			if accepted {
 				taken++
@@ -53,8 +54,8 @@ func TestKubectl_AgreesWithTheReaderOfManifests(t *testing.T) {
 				differs = fmt.Sprintf("kubectl: accepted is %t; the reader: %t: %v %v", accepted, ours, set.Problems, set.Foreign)
 			}
 			if accepted && differs == "" {
-				for _, m := range set.Manifests {
-					if diff := gocmp.Diff(served[m.Prompt.Name], valueOf(t, m.Prompt.Spec)); diff != "" {
+				for name, spec := range readSpecs(set) {
+					if diff := gocmp.Diff(served[name], valueOf(t, spec)); diff != "" {
 						differs = "(-kubectl +reader)\n" + diff
 					}
 				}
@@ -104,7 +105,7 @@ func acceptedBy(t *testing.T, way string, set manifest.Set) bool {
 			return false
 		}
 	}
-	for _, m := range set.Manifests {
+	for _, m := range sourcesOf(set) {
 		size, err := m.LastAppliedSize()
 		if err != nil {
 			t.Fatal(err)
@@ -116,22 +117,52 @@ func acceptedBy(t *testing.T, way string, set manifest.Set) bool {
 	return true
 }
 
+// sourcesOf are the objects of both kinds that the reader takes.
+func sourcesOf(set manifest.Set) []*manifest.Source {
+	var all []*manifest.Source
+	for _, m := range set.Manifests {
+		all = append(all, &m.Source)
+	}
+	for _, m := range set.Connections {
+		all = append(all, &m.Source)
+	}
+	return all
+}
+
+// readSpecs are the specs that the reader takes, by name.
+func readSpecs(set manifest.Set) map[string]any {
+	specs := map[string]any{}
+	for _, m := range set.Manifests {
+		specs[m.Prompt.Name] = m.Prompt.Spec
+	}
+	for _, m := range set.Connections {
+		specs[m.Connection.Name] = m.Connection.Spec
+	}
+	return specs
+}
+
 // servedSpecs reads the specs that the API server has by now, by name.
 func servedSpecs(t *testing.T) map[string]any {
 	t.Helper()
-	var list v1alpha1.PromptList
-	if err := api.List(t.Context(), &list); err != nil {
-		t.Fatal(err)
+	var prompts v1alpha1.PromptList
+	var connections v1alpha1.SDPConnectionList
+	for _, list := range []client.ObjectList{&prompts, &connections} {
+		if err := api.List(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
 	}
 	specs := map[string]any{}
-	for _, p := range list.Items {
+	for _, p := range prompts.Items {
 		specs[p.Name] = valueOf(t, p.Spec)
+	}
+	for _, c := range connections.Items {
+		specs[c.Name] = valueOf(t, c.Spec)
 	}
 	return specs
 }
 
 // valueOf reads a spec as plain JSON, so that a free object counts by what it says.
-func valueOf(t *testing.T, spec v1alpha1.PromptSpec) any {
+func valueOf(t *testing.T, spec any) any {
 	t.Helper()
 	text, err := json.Marshal(spec)
 	if err != nil {

@@ -15,16 +15,16 @@ import (
 // manifestFile is a file as a person may hand it to kubectl and to us. NAME in it stands for a name no other file has.
 type manifestFile struct {
 	name, content string
-	// prompts are the names in it. A file without any is only taken when it is empty.
-	prompts []string
+	// objects are the names in it. A file without any is only taken when it is empty.
+	objects []string
 	empty   bool
 }
 
-// sampleName matches the name of a sample's prompt.
+// sampleName matches the name of a sample's object.
 var sampleName = regexp.MustCompile(`\n  name: [a-z-]+`)
 
-// promptNames matches the names that a text of the corpus gives to prompts.
-var promptNames = regexp.MustCompile(`NAME(-[bc])?\b`)
+// objectNames matches the names that a text of the corpus gives to objects.
+var objectNames = regexp.MustCompile(`NAME(-[bc])?\b`)
 
 // corpusHead begins every manifest of the corpus.
 const corpusHead = "apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: NAME}\nspec:\n"
@@ -192,6 +192,63 @@ var corpusSpecs = map[string]string{
 	"withdrawn-in-a-channel":   "  text: x\n  withdrawnVersions: [2]\n  channels: [{name: beta, version: 2}]\n",
 }
 
+// connectionHead begins every connection of the corpus, and says all that one needs.
+const connectionHead = "apiVersion: lectern.dev/v1alpha1\nkind: SDPConnection\nmetadata: {name: NAME}\nspec:\n  edition: Cloud\n  dataCenter: EU\n  credentials: {secretName: a}\n"
+
+// corpusConnections are what people write into the spec of a connection, and behind it.
+var corpusConnections = map[string]string{
+	"least":                    "",
+	"empty-objects":            "  access: {}\n  rateLimit: {}\n  lookups: {}\n  audit: {}\n  defaults: {}\n",
+	"empty-lists":              "  callers: []\n  access: {projects: [], groups: [], sites: [], fields: {request: [], task: []}}\n",
+	"nothing-for-an-object":    "  access:\n",
+	"nothing-for-a-list":       "  access: {groups: , toolsets: [requests]}\n",
+	"nothing-for-fields":       "  access: {fields: {request: , task: [status]}}\n",
+	"nothing-for-a-number":     "  access: {writesPerHour: }\n",
+	"nothing-for-a-name":       "  tokenSecretName:\n",
+	"nothing-in-a-list":        "  access: {groups: [Network, ]}\n",
+	"null-in-a-list":           "  access: {groups: [Network, null]}\n",
+	"null-caller":              "  callers: [null]\n",
+	"caller-without-an-email":  "  callers: [{subject: tom}]\n",
+	"caller-of-two-groups":     "  callers: [{subject: tom, email: tom@example.org, groups: [Network, Network]}]\n",
+	"caller-is-a-number":       "  callers: [{subject: 4711, email: tom@example.org}]\n",
+	"unknown-field":            "  dataCentre: EU\n",
+	"unknown-in-access":        "  access: {group: [Network]}\n",
+	"unknown-in-a-caller":      "  callers: [{subject: tom, email: tom@example.org, mail: tom@example.org}]\n",
+	"unknown-kind-of-record":   "  access: {fields: {ticket: [priority]}}\n",
+	"unknown-default":          "  defaults: {requester: Tom}\n",
+	"number-with-a-point":      "  audit: {retentionDays: 30.0}\n",
+	"fraction":                 "  audit: {retentionDays: 30.5}\n",
+	"number-too-large":         "  audit: {retentionDays: 9999999999}\n",
+	"number-far-too-large":     "  rateLimit: {requestsPerMinute: 99999999999999999999}\n",
+	"quoted-number":            "  rateLimit: {requestsPerMinute: \"30\"}\n",
+	"octal":                    "  rateLimit: {requestsPerMinute: 010, burst: 8}\n",
+	"sexagesimal":              "  lookups: {refreshInterval: 1:30}\n",
+	"minutes-without-a-unit":   "  lookups: {refreshInterval: 90}\n",
+	"interval-far-too-long":    "  lookups: {refreshInterval: 99999999999999h}\n",
+	"interval-of-parts":        "  lookups: {refreshInterval: 1h30m}\n",
+	"no-for-a-mode":            "  access: {requesterVisible: no}\n",
+	"yes":                      "  suspend: yes\n",
+	"quoted-boolean":           "  suspend: \"true\"\n",
+	"number-for-a-portal":      "  portal: 2026\n",
+	"number-for-a-project":     "  access: {projects: [1234567890123456789]}\n",
+	"projects-in-words":        "  access: {projects: all}\n",
+	"star-without-quotes":      "  access: {projects: [*]}\n",
+	"defaults-are-a-text":      "  defaults: Default Request\n",
+	"ca-bundle-without-a-name": "  caBundle: {key: ca.crt}\n",
+	"line-break-in-an-address": "  apiURL: \"https://a\\n\"\n",
+	"nul-in-a-group":           "  access: {groups: [\"a\\0b\"]}\n",
+	"delete-in-a-group":        "  access: {groups: [\"a\\x7fb\"]}\n",
+	"anchor":                   "  access: {groups: &g [Network], sites: *g}\n",
+	"status":                   "status: {observedGeneration: 3, mode: ReadOnly}\n",
+	"status-of-another-type":   "status: {observedGeneration: three}\n",
+	"status-unknown-field":     "status: {modes: ReadOnly}\n",
+	"unknown-beside-spec":      "spce: {}\n",
+	"items":                    "items: []\n",
+	"its-secret":               "---\napiVersion: v1\nkind: Secret\nmetadata: {name: NAME}\ntype: lectern.dev/sdp-credentials\nstringData: {api_key: a}\n",
+	"a-prompt-beside":          "---\napiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: NAME-b}\nspec: {text: x}\n",
+	"a-bad-prompt-beside":      "---\napiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata: {name: NAME-b}\nspec: {}\n",
+}
+
 // corpusObjects are what people write beside the spec.
 var corpusObjects = map[string]string{
 	"status":                  "metadata: {name: NAME}\nspec: {text: x}\nstatus: {version: 3}\n",
@@ -258,8 +315,8 @@ func manifestCorpus(t *testing.T, prefix string) []manifestFile {
 	add := func(name, text string, encode func(string) string) {
 		mine := prefix + strings.ReplaceAll(name, ".", "-")
 		f := manifestFile{name: name + ".yaml", content: encode(strings.ReplaceAll(text, "NAME", mine)), empty: strings.HasPrefix(name, "shape.comments-only")}
-		for _, prompt := range promptNames.FindAllString(text, -1) {
-			f.prompts = append(f.prompts, strings.Replace(prompt, "NAME", mine, 1))
+		for _, object := range objectNames.FindAllString(text, -1) {
+			f.objects = append(f.objects, strings.Replace(object, "NAME", mine, 1))
 		}
 		texts[name] = f
 	}
@@ -279,17 +336,24 @@ func manifestCorpus(t *testing.T, prefix string) []manifestFile {
 		}
 		add("object."+name, text, asIs)
 	}
-	for _, path := range slices.Concat(files(t, "../../config/samples/*.yaml", 5), files(t, "../../config/samples/invalid/*.yaml", 15)) {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
-		if !strings.HasPrefix(name, "name-") { // these are about the name
-			text = sampleName.ReplaceAll(text, []byte("\n  name: NAME"))
-		}
-		add("sample."+name, string(text), asIs)
+	for name, spec := range corpusConnections {
+		add("connection."+name, connectionHead+spec, asIs)
 	}
+	addSamples := func(prefix, folder string) {
+		for _, path := range slices.Concat(files(t, folder+"/*.yaml", 4), files(t, folder+"/invalid/*.yaml", 15)) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+			if !strings.HasPrefix(name, "name-") { // these are about the name
+				text = sampleName.ReplaceAll(text, []byte("\n  name: NAME"))
+			}
+			add(prefix+name, string(text), asIs)
+		}
+	}
+	addSamples("sample.", "../../config/samples")
+	addSamples("sample.connection.", "../../config/samples/connections")
 	if len(texts) < 200 {
 		t.Fatalf("the corpus has %d files, want at least 200", len(texts))
 	}

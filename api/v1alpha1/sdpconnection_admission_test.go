@@ -2,9 +2,6 @@ package v1alpha1_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,74 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
-
-// documents reads the objects of a file as a person wrote them.
-func documents(t *testing.T, path string) []*unstructured.Unstructured {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	var all []*unstructured.Unstructured
-	for document := range strings.SplitSeq(string(text), "\n---\n") {
-		obj := &unstructured.Unstructured{}
-		require.NoError(t, yaml.Unmarshal([]byte(document), &obj.Object))
-		obj.SetNamespace("default")
-		all = append(all, obj)
-	}
-	return all
-}
-
-func TestAPIServer_AcceptsConnectionSamples(t *testing.T) {
-	reader, err := manifest.NewReader()
-	require.NoError(t, err)
-	for _, path := range files(t, "../../config/samples/connections/*.yaml", 4) {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			for _, obj := range documents(t, path) {
-				if err := api.Create(t.Context(), obj, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
-					t.Error(err)
-				}
-			}
-			text, err := os.ReadFile(path)
-			require.NoError(t, err)
-			if set := reader.Read(manifest.File{Name: path, Content: text}); len(set.Connections) != 1 || len(set.Problems)+len(set.Foreign) > 0 {
-				t.Errorf("the reader finds %d connections and says %v %v", len(set.Connections), set.Problems, set.Foreign)
-			}
-		})
-	}
-}
-
-// TestAPIServer_RefusesInvalidConnections has every sample refused for what its first line says, by the API server and by the
-// reader of manifests.
-func TestAPIServer_RefusesInvalidConnections(t *testing.T) {
-	reader, err := manifest.NewReader()
-	require.NoError(t, err)
-	for _, path := range files(t, "../../config/samples/connections/invalid/*.yaml", 40) {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			obj, text := written(t, path)
-			first, _, _ := strings.Cut(text, "\n")
-			want, ok := strings.CutPrefix(first, "# expect: ")
-			if !ok || want == "" {
-				t.Fatal("the first line does not say what to expect")
-			}
-			err := api.Create(t.Context(), obj, client.DryRunAll)
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("want it refused with %q, got:\n%v", want, err)
-			}
-			set := reader.Read(manifest.File{Name: path, Content: []byte(text)})
-			if len(set.Connections) != 0 || len(set.Problems) == 0 {
-				t.Errorf("the reader accepts it: %v", set.Problems)
-			}
-			if strings.HasPrefix(want, "spec.") {
-				return // words of the schema, which the reader says in its own way
-			}
-			if !slices.ContainsFunc(set.Problems, func(p manifest.Problem) bool { return strings.Contains(p.Message, want) }) {
-				t.Errorf("the reader refuses it, but not with %q: %v", want, set.Problems)
-			}
-		})
-	}
-}
 
 // newConnection returns the least that an API server takes, changed.
 func newConnection(name string, change func(spec *v1alpha1.SDPConnectionSpec)) *v1alpha1.SDPConnection {
@@ -178,6 +109,37 @@ func TestSDPConnection_LargestIsWithinCost(t *testing.T) {
 	})
 	if err := api.Create(t.Context(), c, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
 		t.Errorf("%.2000v", err)
+	}
+}
+
+// TestSDPConnection_CallersOfEachKind compares 256 subjects as clusters and issuers name them, the first of which returns as
+// the last: it is refused for that alone.
+func TestSDPConnection_CallersOfEachKind(t *testing.T) {
+	for name, format := range map[string]string{
+		"accounts of one name":           "system:serviceaccount:team-%03d:triage",
+		"accounts of one namespace":      "system:serviceaccount:agents:triage-%03d",
+		"addresses of one domain":        "firstname.lastname-%03d@mail.subsidiary.example.org",
+		"identifiers of an issuer":       "https://login.example.org/0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f/v2.0#0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0%03d",
+		"names beyond ASCII":             "https://login.example.org/realms/main#山田太郎%03d",
+		"names that are short":           "%03d",
+		"as long as they may be":         strings.Repeat("é", 509) + "%03d",
+		"with a line break at their end": "a%03d\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newConnection("callers", func(spec *v1alpha1.SDPConnectionSpec) {
+				for i := range 256 {
+					spec.Callers = append(spec.Callers, v1alpha1.Caller{Subject: fmt.Sprintf(format, i), Email: "tom@example.org"})
+				}
+			})
+			if err := api.Create(t.Context(), c, client.DryRunAll); err != nil {
+				t.Errorf("%.2000v", err)
+			}
+			c.Spec.Callers[255].Subject = c.Spec.Callers[0].Subject
+			err := api.Create(t.Context(), c, client.DryRunAll)
+			if err == nil || !strings.HasSuffix(err.Error(), ": the subjects of callers must be unique") {
+				t.Errorf("one of them twice: %.2000v", err)
+			}
+		})
 	}
 }
 

@@ -102,7 +102,7 @@ type SDPConnectionSpec struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
-	// +kubebuilder:validation:XValidation:rule="[self.map(c, c.subject)].all(subjects, subjects.all(s, subjects.indexOf(s) == subjects.lastIndexOf(s)))",message="the subjects of callers must be unique"
+	// +kubebuilder:validation:XValidation:rule="[self.map(c, c.subject.find('.{1,9}$'))].all(ends, [self.filter(c, [c.subject.find('.{1,9}$')].exists(e, ends.indexOf(e) != ends.lastIndexOf(e))).map(c, c.subject)].all(alike, alike.all(s, alike.indexOf(s) == alike.lastIndexOf(s))))",message="the subjects of callers must be unique"
 	Callers []Caller `json:"callers,omitempty"`
 
 	// rateLimit is how often ServiceDesk Plus is called, by all replicas together.
@@ -144,7 +144,7 @@ type ServiceURL string
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=253
-// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$') && !self.contains('..')",message="must be the name of an object in this namespace: lower-case letters, digits, '-' and '.'"
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of an object in this namespace: lower-case letters, digits, '-' and '.'"
 type ObjectName string
 
 // CredentialsReference names the Secret with what logs in.
@@ -165,8 +165,8 @@ type Access struct {
 	// toolsets are the groups of tools there are: requests, lookups, projects, knowledge and people when absent.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.size() > 0",message="toolsets must name one at least; leave toolsets out for the usual ones"
 	// +kubebuilder:validation:XValidation:rule="self.all(t, self.exists_one(o, o == t))",message="toolsets must be unique"
 	Toolsets []Toolset `json:"toolsets,omitempty"`
 

@@ -1,6 +1,6 @@
--- The health of a Prompt (lectern.dev) for Argo CD: what kstatus makes of it, in Argo CD's words.
+-- The health of a Prompt or an SDPConnection (lectern.dev) for Argo CD: what kstatus makes of it, in Argo CD's words.
 --
--- Current is Healthy, or Suspended for a prompt that asks for it; InProgress and Terminating are Progressing; Failed is
+-- Current is Healthy, or Suspended for an object that asks for it; InProgress and Terminating are Progressing; Failed is
 -- Degraded. Argo CD runs this without Lua's standard library.
 
 local hs = { status = "Progressing", message = "Waiting for the Lectern controller to read this object" }

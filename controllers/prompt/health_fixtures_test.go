@@ -21,7 +21,7 @@ import (
 )
 
 // healthFixtures is where the objects are that config/argocd/health.lua is tested with.
-const healthFixtures = "../../config/argocd/testdata"
+const healthFixtures = "../../config/argocd/testdata/prompts"
 
 // TestHealthFixtures holds the fixtures of Argo CD's health to the statuses that this package writes.
 func TestHealthFixtures(t *testing.T) {

@@ -26,7 +26,7 @@ var copies = []struct{ pattern, folder string }{
 }
 
 // sharedRoles are those that all installations of a cluster have in common.
-var sharedRoles = []string{"view", "edit", "admin", "agent", "promoter"}
+var sharedRoles = []string{"view", "edit", "admin", "agent", "technician", "promoter"}
 
 // ruleLists say which rules of which role make a file of the chart.
 var ruleLists = []struct {
@@ -36,6 +36,7 @@ var ruleLists = []struct {
 	{"config/rbac/role.yaml", "ClusterRole", "charts/lectern/files/rbac/controller-rules.yaml", isOfCluster},
 	{"config/rbac/role.yaml", "ClusterRole", "charts/lectern/files/rbac/controller-watched-rules.yaml", isOfWatched},
 	{"config/rbac/role.yaml", "Role", "charts/lectern/files/rbac/controller-namespace-rules.yaml", isAny},
+	{"config/rbac/connections_role.yaml", "ClusterRole", "charts/lectern/files/rbac/controller-connections-rules.yaml", isAny},
 	{"config/rbac/server_role.yaml", "ClusterRole", "charts/lectern/files/rbac/server-rules.yaml", isAny},
 }
 

@@ -51,6 +51,7 @@ func TestValidateCommand(t *testing.T) {
 	t.Parallel()
 	good := start + "metadata: {name: good}\nspec: {text: \"{{> style}} {{x}}\"}\n"
 	style := start + "metadata: {name: style}\nspec: {text: Plainly., exposure: Fragment}\n"
+	connection := "apiVersion: lectern.dev/v1alpha1\nkind: SDPConnection\nmetadata: {name: desk}\nspec:\n  edition: OnPremises\n  credentials: {secretName: a}\n"
 	for name, tc := range map[string]struct {
 		files           map[string]string
 		in              string
@@ -88,6 +89,18 @@ func TestValidateCommand(t *testing.T) {
 		},
 		"no prompt at all": {
 			map[string]string{"a.yaml": "kind: ConfigMap\n"}, "", []string{"DIR", "DIR/a.yaml"}, "", "no Prompt and no SDPConnection was found in DIR, DIR/a.yaml",
+		},
+		"a connection": {
+			map[string]string{"a.yaml": connection + "  apiURL: https://desk.example.org\n"}, "", []string{"DIR"}, "1 connection in 1 file, all valid\n", "",
+		},
+		"a connection beside prompts": {
+			map[string]string{"a.yaml": connection + "  apiURL: https://desk.example.org\n", "b.yaml": style + "---\n" + strings.Replace(style, "style", "tone", 1)}, "", []string{"DIR"},
+			"2 prompts and 1 connection in 2 files, all valid\n", "",
+		},
+		"a connection that is not valid": {
+			map[string]string{"a.yaml": connection + "  apiURL: https://tom:secret@desk.example.org\n", "b.yaml": style}, "", []string{"DIR"},
+			"DIR/a.yaml:7:11: spec.apiURL: must not contain a user name or password; they belong into the Secret that credentials.secretName names\n",
+			"not valid: 1 problem in 2 files",
 		},
 		"nothing to read": {nil, "", nil, "", "name a folder or a file to check; - is standard input"},
 		"too large for kubectl apply": {

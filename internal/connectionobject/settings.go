@@ -2,7 +2,6 @@ package connectionobject
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -152,6 +151,9 @@ func writableFields(written *v1alpha1.WritableFields) map[string][]string {
 			fields[kind] = names
 		}
 	}
+	if len(fields) == 0 {
+		return nil
+	}
 	return fields
 }
 
@@ -170,6 +172,9 @@ func defaultsOf(written *v1alpha1.RequestDefaults) map[string]string {
 			values[field] = string(value)
 		}
 	}
+	if len(values) == 0 {
+		return nil
+	}
 	return values
 }
 
@@ -178,8 +183,4 @@ func valueOr(written *int32, absent int) int {
 		return absent
 	}
 	return int(*written)
-}
-
-func withoutSlash(written v1alpha1.ServiceURL, absent string) string {
-	return strings.TrimRight(cmp.Or(string(written), absent), "/")
 }

@@ -36,7 +36,9 @@ func TestSettingsOf(t *testing.T) {
 	}{
 		"nothing": {func(*v1alpha1.SDPConnectionSpec) {}, func(*store.ConnectionSettings) {}},
 		"empty objects": {func(s *v1alpha1.SDPConnectionSpec) {
-			s.Access, s.RateLimit, s.Lookups, s.Audit, s.CABundle = &v1alpha1.Access{}, &v1alpha1.RateLimit{}, &v1alpha1.LookupSettings{}, &v1alpha1.AuditSettings{}, &v1alpha1.CABundleReference{}
+			s.Access = &v1alpha1.Access{Fields: &v1alpha1.WritableFields{}}
+			s.RateLimit, s.Lookups, s.Audit = &v1alpha1.RateLimit{}, &v1alpha1.LookupSettings{}, &v1alpha1.AuditSettings{}
+			s.CABundle, s.Defaults = &v1alpha1.CABundleReference{}, &v1alpha1.RequestDefaults{}
 		}, func(*store.ConnectionSettings) {}},
 		"every project": {func(s *v1alpha1.SDPConnectionSpec) { s.Access = &v1alpha1.Access{Projects: []string{"*"}} }, func(*store.ConnectionSettings) {}},
 		"a rate below the usual burst": {func(s *v1alpha1.SDPConnectionSpec) {
@@ -79,11 +81,7 @@ func TestSettingsOf(t *testing.T) {
 			tc.write(&spec)
 			tc.want(&want)
 			want.CACertificates = "PEM"
-			got := SettingsOf(&spec, "PEM")
-			if len(got.Defaults) == 0 {
-				got.Defaults = nil
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, SettingsOf(&spec, "PEM")); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -104,8 +102,19 @@ func TestURLs(t *testing.T) {
 			t.Errorf("%s: got %s and %s, want %s and %s", name, api, accounts, tc.api, tc.accounts)
 		}
 	}
-	if got := DataCenterURLs(); len(got) != 2*9+1 {
-		t.Errorf("%d addresses of data centres, want two of each, and Canada's other one: %q", len(got), got)
+}
+
+// TestURLs_OfEachDataCenter has both addresses for each data centre that the definition allows.
+func TestURLs_OfEachDataCenter(t *testing.T) {
+	t.Parallel()
+	for _, center := range []v1alpha1.DataCenter{
+		v1alpha1.DataCenterUS, v1alpha1.DataCenterEU, v1alpha1.DataCenterIN, v1alpha1.DataCenterCN, v1alpha1.DataCenterAU,
+		v1alpha1.DataCenterJP, v1alpha1.DataCenterCA, v1alpha1.DataCenterUK, v1alpha1.DataCenterSA,
+	} {
+		spec := v1alpha1.SDPConnectionSpec{DataCenter: center}
+		if APIURL(&spec) == "" || AccountsURL(&spec) == "" {
+			t.Errorf("%s has the addresses %q and %q", center, APIURL(&spec), AccountsURL(&spec))
+		}
 	}
 }
 

@@ -1,16 +1,18 @@
 package manifest
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/promptobject"
-	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // Manifest is a Prompt as it stands in a file.
@@ -43,6 +45,12 @@ var lecternKinds = []string{v1alpha1.PromptKind, v1alpha1.SDPConnectionKind}
 
 func isLecternKind(kind string) bool { return slices.Contains(lecternKinds, kind) }
 
+// kindOf returns the kind of an object.
+func kindOf(fields map[string]any) string {
+	kind, _ := fields["kind"].(string)
+	return kind
+}
+
 // groupOf returns the group of the API version of an object.
 func groupOf(fields map[string]any) string {
 	version, _ := fields["apiVersion"].(string)
@@ -54,7 +62,7 @@ func groupOf(fields map[string]any) string {
 // Lectern's and is not.
 func (o object) asSource() (*Source, *Problem) {
 	version, _ := o.fields["apiVersion"].(string)
-	named, _ := o.fields["kind"].(string)
+	named := kindOf(o.fields)
 	at := func(field, format string, args ...any) *Problem {
 		p := o.document.problemAt(Locate(o.node, field).reportedNode(), fmt.Sprintf(format, args...))
 		return &p
@@ -83,40 +91,45 @@ func (o object) asSource() (*Source, *Problem) {
 }
 
 func newManifest(source Source) *Manifest {
-	m := &Manifest{Source: source, Prompt: &v1alpha1.Prompt{}}
-	if !m.decode(m.Prompt) {
-		m.Prompt = &v1alpha1.Prompt{}
-		m.Prompt.Namespace, m.Prompt.Name = m.writtenName()
-	}
-	m.identify(&m.Prompt.ObjectMeta)
+	m := &Manifest{Source: source, Prompt: decodeObject[v1alpha1.Prompt](source.Object)}
+	m.key = promptobject.KeyOf(m.Prompt)
 	return m
 }
 
 func newConnectionManifest(source Source) *ConnectionManifest {
-	m := &ConnectionManifest{Source: source, Connection: &v1alpha1.SDPConnection{}}
-	if !m.decode(m.Connection) {
-		m.Connection = &v1alpha1.SDPConnection{}
-		m.Connection.Namespace, m.Connection.Name = m.writtenName()
-	}
-	m.identify(&m.Connection.ObjectMeta)
+	m := &ConnectionManifest{Source: source, Connection: decodeObject[v1alpha1.SDPConnection](source.Object)}
+	m.key = connectionobject.KeyOf(m.Connection)
 	return m
 }
 
-// decode reads the object as far as it allows: the name is wanted even of an invalid manifest, and the spec where only the
-// status is wrong, which no one serves.
-func (s *Source) decode(into any) bool {
-	if decodeFields(s.Object, into) {
-		return true
+// decodeObject reads the fields of an object as its kind, as far as they allow, and fills the namespace in. The name is wanted
+// even of an invalid manifest, and the spec where only the status is wrong, which no one serves.
+func decodeObject[T any, P interface {
+	*T
+	metav1.Object
+}](fields map[string]any) P {
+	decoded := P(new(T))
+	if !decodeFields(fields, decoded) {
+		withoutStatus := maps.Clone(fields)
+		delete(withoutStatus, "status")
+		decoded = new(T)
+		if !decodeFields(withoutStatus, decoded) {
+			meta, _ := fields["metadata"].(map[string]any)
+			name, _ := meta["name"].(string)
+			namespace, _ := meta["namespace"].(string)
+			decoded = new(T)
+			decoded.SetNamespace(namespace)
+			decoded.SetName(name)
+		}
 	}
-	withoutStatus := maps.Clone(s.Object)
-	delete(withoutStatus, "status")
-	return decodeFields(withoutStatus, into)
+	if decoded.GetNamespace() == "" {
+		decoded.SetNamespace(promptobject.DefaultNamespace)
+	}
+	return decoded
 }
 
-// identify fills the namespace in, and remembers the key.
-func (s *Source) identify(meta *metav1.ObjectMeta) {
-	if meta.Namespace == "" {
-		meta.Namespace = promptobject.DefaultNamespace
-	}
-	s.key = store.Key{Namespace: meta.Namespace, Name: meta.Name}
+// decodeFields says whether the fields of an object can be read as a kind, into which they are read.
+func decodeFields(fields map[string]any, into any) bool {
+	text, err := json.Marshal(fields)
+	return err == nil && kjson.UnmarshalCaseSensitivePreserveInts(text, into) == nil
 }

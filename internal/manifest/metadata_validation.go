@@ -35,11 +35,11 @@ func unknownMetadataFields(written any) []string {
 	return paths
 }
 
-// validateMetadata checks what every object has. Without a name there is nothing to serve.
-func validateMetadata(written any) field.ErrorList {
+// validateMetadata checks what every object has, which messages call by its noun. Without a name there is nothing to serve.
+func validateMetadata(written any, noun string) field.ErrorList {
 	at := field.NewPath("metadata")
 	if written == nil {
-		return field.ErrorList{field.Required(at.Child("name"), "write metadata: {name: …}; the name is what the object is called by")}
+		return field.ErrorList{field.Required(at.Child("name"), "write metadata: {name: …}; the name is what a "+noun+" is called by")}
 	}
 	fields, ok := written.(map[string]any)
 	if !ok {
@@ -60,7 +60,7 @@ func validateMetadata(written any) field.ErrorList {
 		return field.ErrorList{field.Invalid(at, "", "cannot be read: "+err.Error())}
 	}
 	if meta.Name == "" {
-		return field.ErrorList{field.Required(at.Child("name"), "an object is called by its name; write name: under metadata:")}
+		return field.ErrorList{field.Required(at.Child("name"), "a "+noun+" is called by its name; write name: under metadata:")}
 	}
 	if meta.Namespace == "" {
 		meta.Namespace = promptobject.DefaultNamespace

@@ -30,7 +30,7 @@ func (o object) flatten() ([]object, *Problem) {
 	if problem := o.document.validateKind(o.node, o.fields); problem != nil {
 		return nil, problem
 	}
-	kind, _ := o.fields["kind"].(string)
+	kind := kindOf(o.fields)
 	written, isList := o.fields["items"]
 	if !isList || isLecternKind(kind) {
 		return []object{o}, nil // asSource refuses one of Lectern's with items
@@ -63,7 +63,7 @@ func (o object) flatten() ([]object, *Problem) {
 
 // validateKind refuses an object without a kind. One of Lectern's is refused in words of its own.
 func (d *Document) validateKind(at *yaml.Node, fields map[string]any) *Problem {
-	if kind, _ := fields["kind"].(string); kind != "" || strings.EqualFold(groupOf(fields), lecternGroup) {
+	if kindOf(fields) != "" || strings.EqualFold(groupOf(fields), lecternGroup) {
 		return nil
 	}
 	p := d.problemAt(Locate(at, "kind").reportedNode(), "kind is missing, without which kubectl refuses the document; write apiVersion and kind, or remove it")
@@ -87,12 +87,6 @@ func (o object) inferKind(listKind string, item map[string]any) map[string]any {
 	item = maps.Clone(item)
 	item["kind"], item["apiVersion"] = strings.TrimSuffix(listKind, "List"), o.fields["apiVersion"]
 	return item
-}
-
-// kindOf returns the kind of an object.
-func kindOf(fields map[string]any) string {
-	kind, _ := fields["kind"].(string)
-	return kind
 }
 
 // nameOfType names what a value of JSON is.

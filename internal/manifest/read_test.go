@@ -3,6 +3,7 @@ package manifest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,10 +69,23 @@ func TestRead_AcceptsSamples(t *testing.T) {
 	}
 }
 
+// TestRead_AcceptsConnectionSamples passes over the Secret that stands beside one.
+func TestRead_AcceptsConnectionSamples(t *testing.T) {
+	t.Parallel()
+	files := samples(t, "connections/*.yaml", 4)
+	set := read(t, files...)
+	if diff := cmp.Diff([]string(nil), said(slices.Concat(set.Problems, set.Foreign))); diff != "" {
+		t.Error(diff)
+	}
+	if len(set.Connections) != len(files) || len(set.Manifests) != 0 {
+		t.Errorf("%d connections and %d prompts, of %d files", len(set.Connections), len(set.Manifests), len(files))
+	}
+}
+
 // The same files are refused by a real API server with the same words: api/v1alpha1/admission_test.go.
 func TestRead_RefusesInvalidSamplesInTheWordsOfTheAPIServer(t *testing.T) {
 	t.Parallel()
-	for _, file := range samples(t, "invalid/*.yaml", 39) {
+	for _, file := range slices.Concat(samples(t, "invalid/*.yaml", 39), samples(t, "connections/invalid/*.yaml", 40)) {
 		t.Run(file.Name, func(t *testing.T) {
 			t.Parallel()
 			first, _, _ := strings.Cut(string(file.Content), "\n")
@@ -80,7 +94,7 @@ func TestRead_RefusesInvalidSamplesInTheWordsOfTheAPIServer(t *testing.T) {
 				t.Fatal("the first line does not say what to expect")
 			}
 			set := read(t, file)
-			if len(set.Manifests) != 0 {
+			if len(set.Manifests)+len(set.Connections) != 0 {
 				t.Fatal("accepted")
 			}
 			all := strings.Join(said(set.Problems), "\n")

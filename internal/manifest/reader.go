@@ -49,6 +49,7 @@ func NewReader() (*Reader, error) {
 
 // schemaReader validates objects of one kind.
 type schemaReader struct {
+	kind       string
 	structural *structuralschema.Structural
 	openapi    validation.SchemaValidator
 	rules      *cel.Validator
@@ -78,6 +79,7 @@ func newSchemaReader(kind string, written []byte) (*schemaReader, error) {
 		return nil, fmt.Errorf("for server-side apply: %w", err)
 	}
 	return &schemaReader{
+		kind:       kind,
 		structural: structural,
 		openapi:    openapi,
 		rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
@@ -136,7 +138,7 @@ func compareFieldErrors(a, b *field.Error) int {
 }
 
 func (r *schemaReader) validateFields(object map[string]any, withRules bool) field.ErrorList {
-	errs := validateMetadata(object["metadata"])
+	errs := validateMetadata(object["metadata"], kindNoun(r.kind))
 	errs = append(errs, validation.ValidateCustomResource(nil, object, r.openapi)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, r.structural, object)...)
 	if !withRules {

@@ -76,7 +76,7 @@ type setReading struct {
 func (r *setReading) addFile(p *parsedFile) {
 	tagged := map[*Document]bool{}
 	for _, m := range p.manifests {
-		switch valid, again := r.validateSource(p, &m.Source, tagged); {
+		switch valid, again := r.validateOnce(p, &m.Source, tagged); {
 		case again:
 		case valid:
 			r.set.Manifests = append(r.set.Manifests, m)
@@ -85,14 +85,14 @@ func (r *setReading) addFile(p *parsedFile) {
 		}
 	}
 	for _, m := range p.connections {
-		if valid, again := r.validateSource(p, &m.Source, tagged); valid && !again {
+		if valid, again := r.validateOnce(p, &m.Source, tagged); valid && !again {
 			r.set.Connections = append(r.set.Connections, m)
 		}
 	}
 }
 
-// validateSource says whether an object is valid, and whether its key was met before, which makes it count for nothing.
-func (r *setReading) validateSource(p *parsedFile, s *Source, tagged map[*Document]bool) (valid, again bool) {
+// validateOnce says whether an object is valid, and whether its key was met before, which makes it count for nothing.
+func (r *setReading) validateOnce(p *parsedFile, s *Source, tagged map[*Document]bool) (valid, again bool) {
 	before := p.problems.refusals()
 	r.schemas[s.kind].validateSource(s, &p.problems)
 	if !tagged[s.Document] {

@@ -25,13 +25,16 @@ func (w *Watched) AddFlag(fs *pflag.FlagSet, usage string) {
 }
 
 // Validate returns what is wrong with the names, in the words of the flag.
-func (w Watched) Validate() error {
-	for i, name := range w.names {
+func (w Watched) Validate() error { return ValidateNames(flagName, w.names) }
+
+// ValidateNames returns what is wrong with the names that a flag lists.
+func ValidateNames(flag string, names []string) error {
+	for i, name := range names {
 		if len(validation.IsDNS1123Label(name)) > 0 {
-			return fmt.Errorf("--%s: %q is not a namespace: at most 63 lower-case letters, digits and '-'", flagName, excerpt.Truncate(name, 80))
+			return fmt.Errorf("--%s: %q is not a namespace: at most 63 lower-case letters, digits and '-'", flag, excerpt.Truncate(name, 80))
 		}
-		if slices.Contains(w.names[:i], name) {
-			return fmt.Errorf("--%s names %s twice", flagName, name)
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("--%s names %s twice", flag, name)
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/yaml"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	argocdconfig "github.com/lectern-dev/lectern/config/argocd"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/gitops"
@@ -100,11 +101,13 @@ func TestComponent(t *testing.T) {
 			settings = object
 		}
 	}
-	if got := settings.Data["resource.customizations.health.lectern.dev_Prompt"]; got != argocdconfig.Health {
-		t.Errorf("the health script is %q", got)
-	}
-	if got := settings.Data["resource.customizations.actions.lectern.dev_Prompt"]; got != argocdconfig.Actions {
-		t.Errorf("the actions are %q", got)
+	for _, kind := range []string{v1alpha1.PromptKind, v1alpha1.SDPConnectionKind} {
+		if got := settings.Data["resource.customizations.health.lectern.dev_"+kind]; got != argocdconfig.Health {
+			t.Errorf("the health script of %s is %q", kind, got)
+		}
+		if got := settings.Data["resource.customizations.actions.lectern.dev_"+kind]; got != argocdconfig.Actions {
+			t.Errorf("the actions of %s are %q", kind, got)
+		}
 	}
 	if settings.Labels["app.kubernetes.io/part-of"] != "argocd" || settings.Data["resource.exclusions"] == "" {
 		t.Errorf("Argo CD's own settings are lost: labels %v", settings.Labels)

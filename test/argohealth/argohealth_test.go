@@ -23,13 +23,19 @@ import (
 	"github.com/lectern-dev/lectern/test/kstatus"
 )
 
-const fixtures = "../../config/argocd/testdata"
+// The folders of fixtures, one for each kind of object.
+const (
+	promptFixtures     = "../../config/argocd/testdata/prompts"
+	connectionFixtures = "../../config/argocd/testdata/connections"
+)
+
+// unread is what is said of an object that no controller has read yet.
+const unread = "Waiting for the Lectern controller to read this object"
 
 // TestOf_Fixtures runs the script over every state of a Prompt. A test of controllers/prompt holds the fixtures to what is written.
 func TestOf_Fixtures(t *testing.T) {
 	t.Parallel()
-	const unread = "Waiting for the Lectern controller to read this object"
-	wanted := map[string]Health{
+	compareHealth(t, promptFixtures, map[string]Health{
 		"fresh":                           {"Progressing", unread},
 		"claimed":                         {"Progressing", unread},
 		"generation-ahead":                {"Progressing", unread},
@@ -58,9 +64,54 @@ func TestOf_Fixtures(t *testing.T) {
 		"blocked-store-refused": {"Degraded", "StoreRefused: the database refuses a value: value too long"},
 		"blocked-foreign-cluster": {"Degraded", "ForeignCluster: the database belongs to the cluster whose kube-system namespace has uid 4f0c, " +
 			"not to this one (9a1b); if that cluster is gone, run `lectern migrate --adopt-cluster`"},
+	})
+}
+
+// TestOf_ConnectionFixtures runs the script over states of an SDPConnection, which have no condition of their own that counts.
+func TestOf_ConnectionFixtures(t *testing.T) {
+	t.Parallel()
+	const connected = "Connected: a call with the token was answered"
+	compareHealth(t, connectionFixtures, map[string]Health{
+		"fresh":                    {"Progressing", unread},
+		"generation-ahead":         {"Progressing", unread},
+		"connected":                {"Healthy", connected},
+		"connected-lookups-failed": {"Healthy", connected},
+		"suspended":                {"Suspended", "Suspended: spec.suspend is set; no token and no list is refreshed"},
+		"being-deleted":            {"Progressing", "Being deleted"},
+		"waiting-secret-missing": {"Progressing", "SecretMissing: the Secret helpdesk-oauth is not there; " +
+			"make it, of type lectern.dev/sdp-credentials"},
+		"retry-accounts-unavailable": {"Progressing", "AccountsUnavailable: https://accounts.zoho.eu does not answer; trying again"},
+		"blocked-host-not-allowed": {"Degraded", "HostNotAllowed: credentials may not go to https://desk.example.org; " +
+			"add it to --sdp-allowed-hosts"},
+		"blocked-token-revoked": {"Degraded", "TokenRevoked: the accounts server does not take the refresh token; " +
+			"put a new one into the Secret helpdesk-oauth"},
+	})
+}
+
+// TestFixtures_AreConnections holds that a connection can be as the fixtures have it: its fields, and the reasons it gives.
+func TestFixtures_AreConnections(t *testing.T) {
+	t.Parallel()
+	known := readReasons(t, "../../api/v1alpha1/conditions.go", "../../api/v1alpha1/sdpconnection_conditions.go")
+	for name, object := range readFixtures(t, connectionFixtures) {
+		content, err := yaml.Marshal(object)
+		require.NoError(t, err)
+		var connection v1alpha1.SDPConnection
+		if err := yaml.UnmarshalStrict(content, &connection); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, condition := range connection.Status.Conditions {
+			if !known[condition.Reason] {
+				t.Errorf("%s: condition %s has the reason %q, which no constant has", name, condition.Type, condition.Reason)
+			}
+		}
 	}
+}
+
+// compareHealth runs the script over the fixtures of a folder and compares what it says with what is wanted and with kstatus.
+func compareHealth(t *testing.T, folder string, wanted map[string]Health) {
+	t.Helper()
 	got := map[string]Health{}
-	for name, object := range readFixtures(t) {
+	for name, object := range readFixtures(t, folder) {
 		health, err := Of(t.Context(), object)
 		require.NoError(t, err)
 		got[name] = health
@@ -73,27 +124,17 @@ func TestOf_Fixtures(t *testing.T) {
 	}
 }
 
-// TestFixtures_EveryReason holds that there is a fixture of every reason that an object can give.
+// TestFixtures_EveryReason holds that there is a fixture of every reason that a Prompt can give.
 func TestFixtures_EveryReason(t *testing.T) {
 	t.Parallel()
-	parsed, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, parser.SkipObjectResolution)
-	require.NoError(t, err)
-	missing := map[string]bool{}
-	ast.Inspect(parsed, func(node ast.Node) bool {
-		if spec, is := node.(*ast.ValueSpec); is && strings.HasPrefix(spec.Names[0].Name, "Reason") {
-			reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			require.NoError(t, err)
-			missing[reason] = true
-		}
-		return true
-	})
+	missing := readReasons(t, "../../api/v1alpha1/conditions.go")
 	if len(missing) < 10 {
 		t.Fatalf("only %d reasons were read", len(missing))
 	}
 	// Of events: the object is gone, or its status is another's.
 	delete(missing, v1alpha1.ReasonReleased)
 	delete(missing, v1alpha1.ReasonOtherController)
-	for _, object := range readFixtures(t) {
+	for _, object := range readFixtures(t, promptFixtures) {
 		health, err := Of(t.Context(), object)
 		require.NoError(t, err)
 		reason, _, _ := strings.Cut(health.Message, ": ")
@@ -102,6 +143,25 @@ func TestFixtures_EveryReason(t *testing.T) {
 	if len(missing) > 0 {
 		t.Errorf("no fixture has these reasons: %v", slices.Sorted(maps.Keys(missing)))
 	}
+}
+
+// readReasons returns the reasons that files of the API have constants for.
+func readReasons(t *testing.T, paths ...string) map[string]bool {
+	t.Helper()
+	reasons := map[string]bool{}
+	for _, path := range paths {
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			if spec, is := node.(*ast.ValueSpec); is && strings.HasPrefix(spec.Names[0].Name, "Reason") {
+				reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+				require.NoError(t, err)
+				reasons[reason] = true
+			}
+			return true
+		})
+	}
+	return reasons
 }
 
 // TestOf_AgreesWithKstatus tries every combination of what the controller may write.
@@ -181,7 +241,7 @@ func TestActions(t *testing.T) {
 	if len(actions.Definitions) != 1 || actions.Definitions[0].Name != "reconcile" {
 		t.Fatalf("the actions are %+v", actions.Definitions)
 	}
-	all := readFixtures(t)
+	all := readFixtures(t, promptFixtures)
 	for name, disabled := range map[string]bool{"published": false, "being-deleted": true} {
 		offered, err := run(t.Context(), actions.Discovery, all[name])
 		require.NoError(t, err)
@@ -207,10 +267,10 @@ func at(value lua.LValue, keys ...string) lua.LValue {
 	return value
 }
 
-// readFixtures returns the fixtures by name.
-func readFixtures(t *testing.T) map[string]map[string]any {
+// readFixtures returns the fixtures of a folder by name.
+func readFixtures(t *testing.T, folder string) map[string]map[string]any {
 	t.Helper()
-	paths, err := filepath.Glob(fixtures + "/*.yaml")
+	paths, err := filepath.Glob(folder + "/*.yaml")
 	require.NoError(t, err)
 	all := map[string]map[string]any{}
 	for _, path := range paths {

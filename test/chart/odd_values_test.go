@@ -20,7 +20,7 @@ func TestRender_OddValues(t *testing.T) {
 	r := release{name: "lectern", namespace: "123", chart: lecternChart, args: []string{"--set=database.mode=trial", "--set=networkPolicy.enabled=true"}}
 	plain := r.render(t)
 	for _, empty := range []string{
-		"watch.namespaces", "commonLabels", "commonAnnotations", "auth.audiences", "crds.annotations", "controller.podLabels", "server.podLabels",
+		"watch.namespaces", "connections.namespaces", "sdp.allowedHosts", "sdp.clusterCIDRs", "commonLabels", "commonAnnotations", "auth.audiences", "crds.annotations", "controller.podLabels", "server.podLabels",
 	} {
 		r.args = append(r.args, "--set-json="+empty+"=null")
 	}

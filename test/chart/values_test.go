@@ -63,6 +63,8 @@ var refusals = map[string]struct {
 		"server.terminationGracePeriodSeconds is 20; it has to be more than 20: server.drainDelay"},
 	"a default that is not watched": {[]string{trial, "watch.namespaces={a,b}", "server.defaultNamespace=c"},
 		"server.defaultNamespace is c, which watch.namespaces does not have: add it there"},
+	"connections that are not watched": {[]string{trial, "watch.namespaces={a,b}", "connections.namespaces={a,c}"},
+		"connections.namespaces has c, which watch.namespaces does not have: add it there"},
 	"rights for everybody": {[]string{trial, "server.serviceAccount.create=false"},
 		"server.serviceAccount.create=false needs server.serviceAccount.name: rights are bound to it"},
 	"a port for two":    {[]string{trial, "server.ports.mcp=9090"}, "server.ports has one port twice: give each listener one of its own"},
@@ -73,6 +75,8 @@ var refusals = map[string]struct {
 	"a value that is not known, deeper":    {[]string{trial, "database.trial.backup.daily=true"}, "'daily' not allowed"},
 	"a value of another type":              {[]string{trial, "server.replicas=two"}, "/server/replicas"},
 	"a word that is none of those allowed": {[]string{trial, "auth.mode=ldap"}, "/auth/mode"},
+	"a host with a path":                   {[]string{trial, "sdp.allowedHosts={desk.example.org/api}"}, "/sdp/allowedHosts/0"},
+	"a proxy with a password":              {[]string{trial, "sdp.proxy=http://a:b@proxy"}, "/sdp/proxy"},
 }
 
 // TestValues_Refused has what would not run refused before it is installed, with what to do instead, and each refusal of the

@@ -55,13 +55,16 @@ spec:
 {{- end }}
 {{- end }}
 
-{{/* What controller and servers reach: names, the API server, the database, the issuer. */}}
+{{/* What controller and servers reach: names, the API server, the database, the issuer, ServiceDesk Plus. */}}
 {{- define "lectern.programEgress" -}}
 {{- include "lectern.dnsEgress" . }}
 {{ include "lectern.apiServerEgress" . }}
 {{ include "lectern.databaseEgress" . }}
 {{- if eq .Values.auth.mode "oidc" }}
 {{ include "lectern.egressRule" (dict "peers" .Values.networkPolicy.issuer "ports" (list 443)) }}
+{{- end }}
+{{- if .Values.connections.namespaces }}
+{{ include "lectern.egressRule" (dict "peers" .Values.networkPolicy.sdp "ports" .Values.networkPolicy.sdpPorts) }}
 {{- end }}
 {{- end }}
 

@@ -15,6 +15,10 @@ controller
 {{- with .Values.watch.namespaces }}
 --watch-namespaces={{ join "," . }}
 {{- end }}
+{{- with .Values.connections.namespaces }}
+--connection-namespaces={{ join "," . }}
+{{- end }}
+{{- include "lectern.egressArguments" . }}
 {{ include "lectern.authenticationArguments" . }}
 --intake-key-secret={{ include "lectern.intakeSecret" . }}
 {{ include "lectern.databaseSecretArguments" . }}

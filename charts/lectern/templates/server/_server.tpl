@@ -7,6 +7,7 @@ server
 {{- with .Values.watch.namespaces }}
 --watch-namespaces={{ join "," . }}
 {{- end }}
+{{- include "lectern.egressArguments" . }}
 {{ include "lectern.authenticationArguments" . }}
 {{- with .Values.publicURL }}
 --public-url={{ . }}
