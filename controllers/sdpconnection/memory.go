@@ -40,6 +40,8 @@ type memory struct {
 	// failures counts token requests in a row that gave no answer; none is made before tokenPause ends.
 	failures   int
 	tokenPause time.Time
+	// shown is which token a call showed to be good, of which generation of the object: the cache may be behind the status.
+	shown shownToken
 	// provenAt is when it was last proven whether a token is refused.
 	provenAt time.Time
 	// reading is a list of which some pages are read, unreadable are those that cannot be.
@@ -47,6 +49,11 @@ type memory struct {
 	unreadable map[sdp.LookupType]unreadable
 	// other is the controller whose connection it is.
 	other string
+}
+
+type shownToken struct {
+	id         string
+	generation int64
 }
 
 // unreadable is why a list could not be read, and when it is tried again.

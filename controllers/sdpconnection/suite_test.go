@@ -39,10 +39,11 @@ import (
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 const (
-	clientID     = "1000.FAKECLIENTFAKECLIENTFAKECLIENT"
 	apiKey       = "FAKE0API0KEY0-0000-4000-8000-000000000001"
 	clientSecret = "fake-client-secret-0123456789abcdef"
-	thisLease    = "default/lectern-controller"
+	// closedHost is allowed, and nobody listens there.
+	closedHost = "http://127.0.0.1:9"
+	thisLease  = "default/lectern-controller"
 )
 
 // world is an API server, a database with a server's login beside the owner's, and this reconciler alone. A manager knows a
@@ -56,8 +57,7 @@ type world struct {
 	keyset     seal.StorageKeyset
 	places     *places
 
-	namespace string
-	desk      *sdptest.Server
+	place
 }
 
 // logBuffer is what was logged, at every level.
@@ -78,7 +78,7 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-func (l *logBuffer) logger() logr.Logger { return funcr.New(l.write, funcr.Options{Verbosity: 10}) }
+func (l *logBuffer) logger() logr.Logger { return funcr.New(l.write, funcr.Options{Verbosity: 4}) }
 
 func startWorld(t *testing.T) *world {
 	t.Helper()
@@ -147,7 +147,7 @@ func hostOf(t *testing.T, text string) string {
 
 // credentialsSecret returns a Secret of the cloud with what else is given.
 func (w *world) credentialsSecret(more map[string]string) *corev1.Secret {
-	values := map[string]string{v1alpha1.CredentialClientID: clientID, v1alpha1.CredentialClientSecret: clientSecret}
+	values := map[string]string{v1alpha1.CredentialClientID: w.clientID, v1alpha1.CredentialClientSecret: clientSecret}
 	for key, value := range more {
 		values[key] = value
 	}
@@ -189,7 +189,7 @@ func (w *world) waitFor(t *testing.T, kind, reason string) *v1alpha1.SDPConnecti
 		}
 		found := meta.FindStatusCondition(now.Status.Conditions, kind)
 		if found == nil || found.ObservedGeneration != now.Generation || found.Reason != reason {
-			return fmt.Errorf("want %s %s, have %s\nlog: %s", kind, reason, describe(now.Status.Conditions), w.log)
+			return fmt.Errorf("want %s %s, have %s", kind, reason, describe(now.Status.Conditions))
 		}
 		return nil
 	})
@@ -258,18 +258,21 @@ type places struct {
 	free map[sdptest.Edition][]place
 }
 
+// place has a client of its own: what it is asked for counts for all of its connections.
 type place struct {
-	namespace string
-	desk      *sdptest.Server
+	namespace, clientID string
+	desk                *sdptest.Server
 }
 
 // addPlaces makes them, and allows them.
 func (w *world) addPlaces(t *testing.T) {
 	t.Helper()
-	var hosts []string
+	hosts := []string{closedHost}
 	for edition, count := range map[sdptest.Edition]int{sdptest.Cloud: 24, sdptest.OnPremises: 6} {
 		for range count {
-			p := place{w.CreateNamespace(t), sdptest.Start(t, sdptest.Options{Edition: edition, ClientID: clientID, ClientSecret: clientSecret, APIKey: apiKey})}
+			p := place{namespace: w.CreateNamespace(t)}
+			p.clientID = "1000.CLIENT." + p.namespace
+			p.desk = sdptest.Start(t, sdptest.Options{Edition: edition, ClientID: p.clientID, ClientSecret: clientSecret, APIKey: apiKey})
 			w.places.free[edition] = append(w.places.free[edition], p)
 			w.reconciler.Namespaces = append(w.reconciler.Namespaces, p.namespace)
 			hosts = append(hosts, hostOf(t, p.desk.URL()), hostOf(t, p.desk.AccountsURL()))
@@ -290,7 +293,7 @@ func (w *world) inPlace(t *testing.T, edition sdptest.Edition) *world {
 		t.Fatal("there are more tests than places; add some in addPlaces")
 	}
 	own := *w
-	own.namespace, own.desk = free[0].namespace, free[0].desk
+	own.place = free[0]
 	w.places.free[edition] = free[1:]
 	return &own
 }

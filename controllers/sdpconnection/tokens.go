@@ -48,14 +48,20 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 	if err != nil {
 		return err
 	}
-	if needsCall(p.c, before, p.token) {
+	if p.token == nil { // the connection is being deleted
+		return errStale
+	}
+	if p.memory.shown != p.showing() && needsCall(p.c, before, p.token) {
 		if err := p.proveToken(ctx); err != nil {
 			return err
 		}
 	}
-	p.isProven = true
+	p.isProven, p.memory.shown = true, p.showing()
 	return p.keepTokenSecret(ctx)
 }
+
+// showing is what a call with the current token shows.
+func (p *pass) showing() shownToken { return shownToken{p.token.ID, p.c.Generation} }
 
 // loadToken reads the current token, if there is one.
 func (p *pass) loadToken(ctx context.Context) error {
@@ -285,7 +291,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 	if err := p.checkDenied(); err != nil {
 		return err
 	}
-	if isStored && !isRefused && !needsKeyCall(p.c) {
+	if isStored && !isRefused && (p.memory.shown == p.showing() || !needsKeyCall(p.c)) {
 		p.isProven = true
 		return nil
 	}
@@ -297,14 +303,16 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 			return err
 		}
 	}
-	p.isProven = true
-	if isStored {
-		return nil
+	if !isStored {
+		if err := errors.Join(p.storeKey(ctx, given.apiKey, fingerprint), p.loadToken(ctx)); err != nil {
+			return err
+		}
 	}
-	if err := p.storeKey(ctx, given.apiKey, fingerprint); err != nil {
-		return err
+	if p.token == nil { // the connection is being deleted
+		return errStale
 	}
-	return p.loadToken(ctx)
+	p.isProven, p.memory.shown = true, p.showing()
+	return nil
 }
 
 // storeKey has servers have an API key. Where they have it under a seal key that is lost, the row stays.
