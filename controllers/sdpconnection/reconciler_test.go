@@ -51,6 +51,7 @@ func TestReconciler(t *testing.T) {
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
 			"deletion spares a refresh token that is shared":         deletionSparesShared,
 			"a lost seal key costs one refresh":                      lostSealKeyCostsOneRefresh,
+			"secrets are nowhere":                                    secretsAreNowhere,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -38,6 +38,9 @@ type connectionScenario struct {
 func startConnectionScenario(t *testing.T, stack *testenv.Stack) *connectionScenario {
 	t.Helper()
 	s := &connectionScenario{scenario: openNamespace(t, stack), desk: sdptest.Start(t, sdptest.Options{})}
+	_, err := stack.ControlPlane.Kubectl(t.Context(), "create", "rolebinding", "lectern-connections", "--namespace="+s.namespace,
+		"--clusterrole=lectern-connections", "--user="+testenv.ControllerUser)
+	require.NoError(t, err)
 	keyset, err := seal.NewStorageKeyset()
 	require.NoError(t, err)
 	keys := filepath.Join(t.TempDir(), "keyset.json")
