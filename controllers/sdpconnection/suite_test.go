@@ -36,7 +36,10 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	os.Exit(pgtest.Main(m))
+}
 
 const (
 	apiKey       = "FAKE0API0KEY0-0000-4000-8000-000000000001"
