@@ -34,7 +34,7 @@ func NewStorageKeyset() (StorageKeyset, error) {
 
 // ReadStorageKeyset reads the text of a file.
 func ReadStorageKeyset(text []byte) (StorageKeyset, error) {
-	handle, err := readStorageKeyset(text)
+	handle, err := readStorageHandle(text)
 	if err != nil {
 		return StorageKeyset{}, err
 	}
@@ -73,7 +73,7 @@ func (k StorageKeyset) Drop(id uint32) (StorageKeyset, error) {
 }
 
 func (k StorageKeyset) manager() (*keyset.Manager, error) {
-	handle, err := readStorageKeyset(k.text)
+	handle, err := readStorageHandle(k.text)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func describeStorageKeyset(handle *keyset.Handle, text []byte) StorageKeyset {
 	return described
 }
 
-func readStorageKeyset(text []byte) (*keyset.Handle, error) {
+func readStorageHandle(text []byte) (*keyset.Handle, error) {
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(text)))
 	if err != nil {
 		return nil, errNotStorage

@@ -39,11 +39,11 @@ const keyPause = 250 * time.Millisecond
 // StorageKeys seal and open what is stored. Any number may use them at once.
 type StorageKeys struct {
 	// file is nil for keys that are not in a file, which held then has.
-	file *keyFile[storageKeys]
-	held atomic.Pointer[storageKeys]
+	file *keyFile[storageCipher]
+	held atomic.Pointer[storageCipher]
 }
 
-type storageKeys struct {
+type storageCipher struct {
 	aead    tink.AEAD
 	primary uint32
 	ids     []uint32
@@ -51,7 +51,7 @@ type storageKeys struct {
 
 // OpenStorageKeys reads a file of storage keys, and reads it again when it changed.
 func OpenStorageKeys(path string, log *slog.Logger) (*StorageKeys, error) {
-	file, err := openKeyFile(path, parseStorageKeys, log)
+	file, err := openKeyFile(path, newStorageCipher, log)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func ParseStorageKeys(text []byte) (*StorageKeys, error) {
 
 // Replace has keys of ParseStorageKeys be those of another text. While it returns an error, they stay what they were.
 func (k *StorageKeys) Replace(text []byte) error {
-	keys, err := parseStorageKeys(text)
+	keys, err := newStorageCipher(text)
 	if err != nil {
 		return err
 	}
@@ -74,20 +74,20 @@ func (k *StorageKeys) Replace(text []byte) error {
 	return nil
 }
 
-func parseStorageKeys(text []byte) (storageKeys, error) {
-	handle, err := readStorageKeyset(text)
+func newStorageCipher(text []byte) (storageCipher, error) {
+	handle, err := readStorageHandle(text)
 	if err != nil {
-		return storageKeys{}, err
+		return storageCipher{}, err
 	}
 	primitive, err := aead.New(handle)
 	if err != nil {
-		return storageKeys{}, errNotStorage
+		return storageCipher{}, errNotStorage
 	}
-	return storageKeys{primitive, handle.KeysetInfo().GetPrimaryKeyId(), idsOf(handle)}, nil
+	return storageCipher{primitive, handle.KeysetInfo().GetPrimaryKeyId(), idsOf(handle)}, nil
 }
 
 // current returns the keys. With force a file is asked even if it was just now.
-func (k *StorageKeys) current(force bool) storageKeys {
+func (k *StorageKeys) current(force bool) storageCipher {
 	if k.file != nil {
 		return k.file.current(force)
 	}
