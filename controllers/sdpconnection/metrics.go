@@ -3,6 +3,14 @@ package sdpconnection
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// The outcomes of a refusal.
+const (
+	refusalProven    = "proven"
+	refusalDisproved = "disproved"
 )
 
 var (
@@ -29,5 +37,13 @@ var (
 )
 
 func init() {
+	for _, kind := range []store.TokenRequestKind{store.TokenExchange, store.TokenRefresh} {
+		for _, outcome := range []store.TokenRequestOutcome{store.TokenIssued, store.TokenThrottled, store.TokenDenied, store.TokenFailed} {
+			tokenRequestsTotal.WithLabelValues(string(kind), string(outcome))
+		}
+	}
+	for _, outcome := range []string{refusalProven, refusalDisproved} {
+		refusalsTotal.WithLabelValues(outcome)
+	}
 	metrics.Registry.MustRegister(reconcilesTotal, tokenRequestsTotal, refusalsTotal, lookupsReadTotal, releasedWithoutRow)
 }

@@ -55,7 +55,7 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 	p.memory.provenAt = p.Clock.Now()
 	switch kind := sdp.KindOf(err); {
 	case kind == sdp.KindTokenRefused:
-		refusalsTotal.WithLabelValues("proven").Inc()
+		refusalsTotal.WithLabelValues(refusalProven).Inc()
 		return true, nil
 	case kind == sdp.KindUnavailable, kind == sdp.KindThrottled, kind == sdp.KindNotSDP, kind == sdp.KindCanceled, kind == sdp.KindNotAllowed:
 		p.comeBack(proofPause)
@@ -69,7 +69,7 @@ func (p *pass) disprove(ctx context.Context, refusal store.TokenRefusal) error {
 	if err := p.Store.DeleteRefusal(ctx, refusal.TokenID); err != nil {
 		return err
 	}
-	refusalsTotal.WithLabelValues("disproved").Inc()
+	refusalsTotal.WithLabelValues(refusalDisproved).Inc()
 	p.refusals.forget(refusal)
 	return nil
 }
