@@ -52,6 +52,10 @@ func TestReconciler(t *testing.T) {
 			"deletion spares a refresh token that is shared":         deletionSparesShared,
 			"a lost seal key costs one refresh":                      lostSealKeyCostsOneRefresh,
 			"secrets are nowhere":                                    secretsAreNowhere,
+			"two leaders exchange a code once":                       twoLeadersExchangeOnce,
+			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
+			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
+			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
