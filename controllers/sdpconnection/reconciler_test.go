@@ -26,6 +26,8 @@ import (
 
 func TestReconciler(t *testing.T) {
 	w := startWorld(t)
+	// Before the others: what it measures is the whole process's.
+	t.Run("many connections are cheap", func(t *testing.T) { manyConnectionsAreCheap(t, w.inPlace(t, sdptest.Cloud)) })
 	t.Run("in the cloud", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *world){
 			"a grant code makes it ready":                            readyByGrantCode,
