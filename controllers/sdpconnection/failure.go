@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -52,6 +54,9 @@ func failureOf(err error) *failure {
 	unstorable, isUnstorable := errors.AsType[*store.UnstorableValueError](err)
 	_, isFenced := errors.AsType[*store.FencedError](err)
 	switch {
+	case apierrors.IsForbidden(err): // the API server's words name the account and the object, and no value
+		return &failure{kind: status.KindBlocked, reason: v1alpha1.ReasonNamespaceNotAllowed, cause: err, message: "the controller lacks rights in this namespace, " +
+			"which is in --connection-namespaces: bind its account to the ClusterRole lectern-connections there (chart: connections.namespaces): " + err.Error()}
 	case isForeign:
 		return blocked("", v1alpha1.ReasonForeignCluster, foreign.Error())
 	case isUnstorable:

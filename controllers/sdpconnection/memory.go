@@ -37,9 +37,10 @@ type memory struct {
 	// denied is what the accounts server refused, and deniedUntil when it is asked again though nothing changed.
 	denied      *denial
 	deniedUntil time.Time
-	// failures counts token requests in a row that gave no answer; none is made before tokenPause ends.
+	// failures counts token requests in a row that gave no answer; none is made before tokenPause ends, and pausedFor is why.
 	failures   int
 	tokenPause time.Time
+	pausedFor  *failure
 	// shown is which token a call showed to be good, of which generation of the object: the cache may be behind the status.
 	shown shownToken
 	// provenAt is when it was last proven whether a token is refused.

@@ -53,6 +53,8 @@ func TestReconciler(t *testing.T) {
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
 			"deletion spares a refresh token that is shared":         deletionSparesShared,
 			"a lost seal key costs one refresh":                      lostSealKeyCostsOneRefresh,
+			"an accounts server may be away while a token lives":     absentAccountsServerIsBorne,
+			"the smallest rate is enough to become ready":            smallestRateIsEnough,
 			"secrets are nowhere":                                    secretsAreNowhere,
 			"two leaders exchange a code once":                       twoLeadersExchangeOnce,
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
@@ -533,6 +535,44 @@ func deletionSparesShared(t *testing.T, w *world) {
 	if w.desk.IsRevoked(refresh) {
 		t.Error("a refresh token that another connection uses is revoked")
 	}
+}
+
+// absentAccountsServerIsBorne: while the token lives nothing is wrong; when it has expired that is told, and the return is noticed.
+func absentAccountsServerIsBorne(t *testing.T, w *world) {
+	w.desk.Change(func(o *sdptest.Options) { o.Limits.AccessTokenLifetime = 15 * time.Second })
+	c := w.createReady(t)
+	w.desk.Fail(sdptest.GeneralError(503).Times(-1))
+	spent := w.refreshes()
+	require.Until(t, "a refresh is tried", func() bool {
+		w.askAndWait(t)
+		return w.refreshes() > spent
+	})
+	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
+	if time.Now().Before(c.Status.Token.ExpiresAt.Time) && !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady) {
+		t.Errorf("it is not ready though its token lives: %s", describe(c.Status.Conditions))
+	}
+	require.Until(t, "it says that the accounts server is away", func() bool {
+		_, err := w.reconciler.Reconcile(t.Context(), c)
+		fresh := w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c)
+		ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+		return err == nil && fresh == nil && ready.Reason == v1alpha1.ReasonAccountsUnavailable
+	})
+	w.desk.StopFailing()
+	w.ask(t, c)
+	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	if n := w.refreshes() - spent; n > store.MaxTokenRequests {
+		t.Errorf("%d refreshes were tried", n)
+	}
+}
+
+// smallestRateIsEnough: a fifth of one call a minute is none, and a token is shown to be good all the same.
+func smallestRateIsEnough(t *testing.T, w *world) {
+	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}), w.newConnection(func(c *v1alpha1.SDPConnection) {
+		one := int32(1)
+		c.Spec.RateLimit = &v1alpha1.RateLimit{RequestsPerMinute: &one, Burst: &one}
+	}))
+	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	w.waitFor(t, v1alpha1.ConditionLookupsFresh, v1alpha1.ReasonLookupsPending)
 }
 
 // lostSealKeyCostsOneRefresh runs a reconciler of its own, which has other keys than what sealed the token.

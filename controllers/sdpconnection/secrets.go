@@ -26,9 +26,6 @@ func (p *pass) getSecret(ctx context.Context, name string) (*corev1.Secret, erro
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
-	case apierrors.IsForbidden(err):
-		return nil, blocked("", v1alpha1.ReasonNamespaceNotAllowed, fmt.Sprintf(
-			"the controller may not read Secret %s: namespace %s is in --connection-namespaces and has no Role for it (chart: connections.namespaces)", name, p.c.Namespace))
 	case err != nil:
 		return nil, fmt.Errorf("read Secret %s: %w", name, err)
 	}

@@ -155,7 +155,9 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 func (p *pass) claim(ctx context.Context, claim store.TokenClaim) (int64, error) {
 	claim.Key, claim.UID = connectionobject.KeyOf(p.c), string(p.c.UID)
 	if pause := p.memory.tokenPause.Sub(claim.At); pause > 0 && !p.isAsked() {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "the accounts server gave no token; trying again soon", pause)
+		said := *p.memory.pausedFor
+		said.retryAfter = pause
+		return 0, &said
 	}
 	request, err := p.Store.ClaimTokenRequest(ctx, claim)
 	if spent, is := errors.AsType[*store.TokenBudgetError](err); is {
@@ -218,7 +220,7 @@ func (p *pass) settleFailed(ctx context.Context, kind store.TokenRequestKind, re
 	}
 	p.memory.failures++
 	pause := max(pauseAfterFailures(p.memory.failures), outcome.RetryAfter())
-	p.memory.tokenPause = p.Clock.Now().Add(pause)
+	p.memory.tokenPause, p.memory.pausedFor = p.Clock.Now().Add(pause), said
 	said.retryAfter = pause
 	return said
 }

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -40,7 +39,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, refused <-chan event.Gen
 }
 
 // needsReconcile reports whether an update that left the generation alone needs a reconcile all the same: one was requested, a
-// deletion began, the object is another one, another writer dropped the finalizer, or its controller let go of it.
+// deletion began, the object is another one, or its controller let go of it. A finalizer that another writer dropped is put back by
+// the next reconcile that is due, so that two writers who disagree make no loop.
 func needsReconcile(e event.UpdateEvent) bool {
 	was, wasOne := e.ObjectOld.(*v1alpha1.SDPConnection)
 	now, isOne := e.ObjectNew.(*v1alpha1.SDPConnection)
@@ -50,6 +50,5 @@ func needsReconcile(e event.UpdateEvent) bool {
 	return was.UID != now.UID ||
 		was.Annotations[v1alpha1.RequestedAtAnnotation] != now.Annotations[v1alpha1.RequestedAtAnnotation] ||
 		was.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
-		controllerutil.ContainsFinalizer(was, v1alpha1.SDPConnectionFinalizer) && !controllerutil.ContainsFinalizer(now, v1alpha1.SDPConnectionFinalizer) ||
 		connectionobject.ControllerOf(was) != connectionobject.ControllerOf(now)
 }
