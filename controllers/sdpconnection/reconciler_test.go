@@ -343,18 +343,34 @@ func secretIsToldOf(t *testing.T, w *world) {
 	wantCount(t, "calls", w.desk.Count(nil), 0)
 }
 
-// hostIsNotAllowed: a listener that nobody allowed sees no byte.
+// hostIsNotAllowed: a listener that nobody allowed sees no byte, what servers had is withdrawn, and comes back.
 func hostIsNotAllowed(t *testing.T, w *world) {
 	attacker := sdptest.Start(t, sdptest.Options{})
-	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}),
-		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.APIURL = v1alpha1.ServiceURL(attacker.URL()) }))
+	w.createReady(t)
+	calls := w.desk.Count(nil)
+	w.setAPIURL(t, attacker.URL())
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonHostNotAllowed)
 	wantMessage(t, c, v1alpha1.ConditionReady, "spec.apiURL", "--sdp-allowed-hosts", strings.TrimPrefix(attacker.URL(), "http://"))
 	wantCount(t, "calls of the attacker", attacker.Count(nil), 0)
-	wantCount(t, "calls", w.desk.Count(nil), 0)
-	if served := w.served(t); served != nil && !served.Deleted {
+	wantCount(t, "calls", w.desk.Count(nil)-calls, 0)
+	if served := w.served(t); !served.Deleted || served.Token != nil {
 		t.Errorf("servers know of it: %+v", served)
 	}
+	w.setAPIURL(t, w.desk.URL())
+	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	if !w.desk.IsAccepted(w.openServed(t)) {
+		t.Error("ServiceDesk Plus does not take what servers call with")
+	}
+}
+
+// setAPIURL edits the address of ServiceDesk Plus.
+func (w *world) setAPIURL(t *testing.T, to string) {
+	t.Helper()
+	var c v1alpha1.SDPConnection
+	require.NoError(t, w.Client.Get(t.Context(), types.NamespacedName{Namespace: w.namespace, Name: "helpdesk"}, &c))
+	before := c.DeepCopy()
+	c.Spec.APIURL = v1alpha1.ServiceURL(to)
+	require.NoError(t, w.Client.Patch(t.Context(), &c, client.MergeFrom(before)))
 }
 
 func namespaceIsNotAllowed(t *testing.T, w *world) {
