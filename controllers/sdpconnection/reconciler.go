@@ -28,7 +28,9 @@ type Store interface {
 	ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) (request int64, err error)
 	SettleTokenRequest(ctx context.Context, s store.TokenSettlement) (current bool, err error)
 	StoreAPIKey(ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken) error
-	ResealToken(ctx context.Context, id string, sealed []byte) error
+	ReplaceAPIKey(
+		ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken, unopenable string,
+	) error
 	IsFingerprintShared(ctx context.Context, fingerprint store.TokenFingerprint, uid string) (bool, error)
 	TokenRefusals(ctx context.Context, limit int) ([]store.TokenRefusal, error)
 	DeleteRefusal(ctx context.Context, token string) error

@@ -70,6 +70,7 @@ func TestReconciler(t *testing.T) {
 	t.Run("on premises", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *world){
 			"the API key is sealed for servers": apiKeyIsSealed,
+			"a lost seal key is replaced":       apiKeyIsSealedAgain,
 			"a refused API key is told":         refusedAPIKeyIsTold,
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -635,6 +636,26 @@ func apiKeyIsSealed(t *testing.T, w *world) {
 	w.waitFor(t, v1alpha1.ConditionLookupsFresh, v1alpha1.ReasonLookupsRefreshed)
 	if w.openServed(t) != apiKey || c.Status.Token != nil {
 		t.Errorf("servers have another key, or the status a token: %+v", c.Status.Token)
+	}
+}
+
+// apiKeyIsSealedAgain: with other keys the API key is sealed for servers again, and they are told.
+func apiKeyIsSealedAgain(t *testing.T, w *world) {
+	w.newPremises(t, apiKey)
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	before := w.served(t)
+	other := w.newByHand()
+	other.Controller = thisLease
+	keyset, err := seal.NewStorageKeyset()
+	require.NoError(t, err)
+	other.Keys, err = seal.ParseStorageKeys(keyset.Text())
+	require.NoError(t, err)
+	_, err = w.reconcileByHand(t.Context(), other, c)
+	require.NoError(t, err)
+	served := w.served(t)
+	text, err := other.Keys.Open(served.Token.Sealed, tokenCell(served.UID, served.Token.ID))
+	if err != nil || string(text) != apiKey || served.Revision == before.Revision {
+		t.Errorf("servers open %q at revision %d, after %d: %v", text, served.Revision, before.Revision, err)
 	}
 }
 

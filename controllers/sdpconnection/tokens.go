@@ -317,19 +317,16 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 	return nil
 }
 
-// storeKey has servers have an API key. Where they have it under a seal key that is lost, the row stays.
-func (p *pass) storeKey(ctx context.Context, key redact.Secret, fingerprint store.TokenFingerprint) error {
+// storeKey has servers have an API key, also where they have the same one under a seal key that is lost.
+func (p *pass) storeKey(ctx context.Context, apiKey redact.Secret, fingerprint store.TokenFingerprint) error {
 	token := store.SealedToken{ID: uuid.NewString(), Kind: store.APIKey, IssuedAt: p.Clock.Now()}
-	isSame := p.token != nil && p.token.Fingerprint == fingerprint
-	if isSame {
-		token.ID = p.token.ID
-	}
 	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(key.Reveal()), p.cell(token.ID)); err != nil {
+	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.cell(token.ID)); err != nil {
 		return err
 	}
-	if isSame {
-		return p.Store.ResealToken(ctx, token.ID, token.Sealed)
+	key, uid := connectionobject.KeyOf(p.c), string(p.c.UID)
+	if p.token != nil && p.token.Fingerprint == fingerprint {
+		return p.Store.ReplaceAPIKey(ctx, key, uid, fingerprint, token, p.token.ID)
 	}
-	return p.Store.StoreAPIKey(ctx, connectionobject.KeyOf(p.c), string(p.c.UID), fingerprint, token)
+	return p.Store.StoreAPIKey(ctx, key, uid, fingerprint, token)
 }
