@@ -610,7 +610,7 @@ func lostSealKeyCostsOneRefresh(t *testing.T, w *world) {
 		require.NoError(t, err)
 	}
 	served := w.served(t)
-	text, err := other.Keys.Open(served.Token.Sealed, tokenCell(served.UID, served.Token.ID))
+	text, err := other.Keys.Open(served.Token.Sealed, connectionobject.TokenCell(served.UID, served.Token.ID))
 	require.NoError(t, err)
 	if !w.desk.IsAccepted(string(text)) {
 		t.Error("ServiceDesk Plus does not take the token")
@@ -653,7 +653,7 @@ func apiKeyIsSealedAgain(t *testing.T, w *world) {
 	_, err = w.reconcileByHand(t.Context(), other, c)
 	require.NoError(t, err)
 	served := w.served(t)
-	text, err := other.Keys.Open(served.Token.Sealed, tokenCell(served.UID, served.Token.ID))
+	text, err := other.Keys.Open(served.Token.Sealed, connectionobject.TokenCell(served.UID, served.Token.ID))
 	if err != nil || string(text) != apiKey || served.Revision == before.Revision {
 		t.Errorf("servers open %q at revision %d, after %d: %v", text, served.Revision, before.Revision, err)
 	}

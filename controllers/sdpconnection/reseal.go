@@ -3,6 +3,7 @@ package sdpconnection
 import (
 	"context"
 
+	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -24,12 +25,12 @@ func ResealTokens(ctx context.Context, stored sealedTokens, keys *seal.StorageKe
 		if id, ok := seal.KeyIDOf(token.Sealed); ok && id == keys.PrimaryID() {
 			continue
 		}
-		text, err := keys.Open(token.Sealed, tokenCell(token.UID, token.ID))
+		text, err := keys.Open(token.Sealed, connectionobject.TokenCell(token.UID, token.ID))
 		if err != nil {
 			left++
 			continue
 		}
-		sealed, err := keys.Seal(text, tokenCell(token.UID, token.ID))
+		sealed, err := keys.Seal(text, connectionobject.TokenCell(token.UID, token.ID))
 		if err != nil {
 			return left, err
 		}

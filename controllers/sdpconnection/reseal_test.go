@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
@@ -48,7 +49,7 @@ func TestResealTokens(t *testing.T) {
 			Settings: store.ConnectionSettings{RequestsPerMinute: 30, Burst: 10, RetentionDays: 90},
 		})
 		require.NoError(t, err)
-		token.Sealed, err = old.Seal([]byte("token of "+key.Name), tokenCell(uid, token.ID))
+		token.Sealed, err = old.Seal([]byte("token of "+key.Name), connectionobject.TokenCell(uid, token.ID))
 		require.NoError(t, err)
 		require.NoError(t, writer.StoreAPIKey(t.Context(), key, uid, store.FingerprintAPIKey(key.Name), token))
 	}
@@ -60,7 +61,7 @@ func TestResealTokens(t *testing.T) {
 			t.Fatalf("servers know %d connections", len(served))
 		}
 		for _, c := range served {
-			text, err := keys.Open(c.Token.Sealed, tokenCell(c.UID, c.Token.ID))
+			text, err := keys.Open(c.Token.Sealed, connectionobject.TokenCell(c.UID, c.Token.ID))
 			if err != nil || string(text) != "token of "+c.Key.Name {
 				t.Errorf("%s opens as %q: %v", c.Key.Name, text, err)
 			}

@@ -27,6 +27,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/controllerstest"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/seal"
@@ -243,7 +244,7 @@ func (w *world) openServed(t *testing.T) string {
 	if c == nil || c.Token == nil {
 		t.Fatal("servers have no token")
 	}
-	text, err := w.reconciler.Keys.Open(c.Token.Sealed, tokenCell(c.UID, c.Token.ID))
+	text, err := w.reconciler.Keys.Open(c.Token.Sealed, connectionobject.TokenCell(c.UID, c.Token.ID))
 	require.NoError(t, err)
 	return string(text)
 }

@@ -112,12 +112,9 @@ func (p *pass) comeBack(after time.Duration) {
 	}
 }
 
-// cell is where a token is stored.
-func (p *pass) cell(token string) seal.Cell { return tokenCell(string(p.c.UID), token) }
-
-// tokenCell is where the tokens of a connection are stored.
-func tokenCell(uid, token string) seal.Cell {
-	return seal.Cell{Table: "oauth_tokens", Column: "sealed", Connection: uid, Row: token}
+// cell is where a token of the connection is stored.
+func (p *pass) cell(token string) seal.Cell {
+	return connectionobject.TokenCell(string(p.c.UID), token)
 }
 
 // access returns what the current token is.

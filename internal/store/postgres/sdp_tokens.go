@@ -91,17 +91,17 @@ func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement
 func (w *Writer) StoreAPIKey(
 	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken,
 ) error {
-	return w.storeAPIKey(ctx, key, uid, fingerprint, token, "")
+	return w.putAPIKey(ctx, key, uid, fingerprint, token, "")
 }
 
 // ReplaceAPIKey does the same in the place of a token that nobody can open any more, though it is of the same key.
 func (w *Writer) ReplaceAPIKey(
 	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken, unopenable string,
 ) error {
-	return w.storeAPIKey(ctx, key, uid, fingerprint, token, unopenable)
+	return w.putAPIKey(ctx, key, uid, fingerprint, token, unopenable)
 }
 
-func (w *Writer) storeAPIKey(
+func (w *Writer) putAPIKey(
 	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken, unopenable string,
 ) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
