@@ -30,7 +30,8 @@ type credentials struct {
 // readCredentials returns what a Secret says, or why that is not what the edition wants. The failure names keys and no value.
 func readCredentials(secret *corev1.Secret, edition v1alpha1.Edition) (credentials, *failure) {
 	invalid := func(format string, args ...any) (credentials, *failure) {
-		return credentials{}, blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretInvalid, "Secret "+secret.Name+" "+fmt.Sprintf(format, args...))
+		return credentials{}, blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretInvalid,
+			"Secret "+secret.Name+" "+fmt.Sprintf(format, args...))
 	}
 	if secret.Type != v1alpha1.SDPCredentialsSecretType {
 		return invalid("has type %s; it must have type %s, which cannot be changed: delete it and create it again", secret.Type, v1alpha1.SDPCredentialsSecretType)
@@ -39,7 +40,8 @@ func readCredentials(secret *corev1.Secret, edition v1alpha1.Edition) (credentia
 	for key, value := range secret.Data {
 		text := strings.TrimSpace(string(value)) // files often end with a line break
 		if len(text) > maxCredential || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
-			return invalid("has a value in key %s that is no credential: it is longer than %d bytes, or has line breaks or other control characters in it", key, maxCredential)
+			return invalid("has a value in key %s that is no credential: it is longer than %d bytes, "+
+				"or has line breaks or other control characters in it", key, maxCredential)
 		}
 		if text != "" {
 			values[key] = text

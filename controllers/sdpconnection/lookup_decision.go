@@ -41,7 +41,9 @@ func lookupsOf(toolsets []v1alpha1.Toolset) []sdp.LookupType {
 
 // dueLookups returns the lists that were never read, in their order, and then those that are as old as they may become, the oldest
 // first. skipped are not among them.
-func dueLookups(wanted []sdp.LookupType, states []store.LookupState, interval time.Duration, now time.Time, skipped func(sdp.LookupType) bool) []sdp.LookupType {
+func dueLookups(
+	wanted []sdp.LookupType, states []store.LookupState, interval time.Duration, now time.Time, skipped func(sdp.LookupType) bool,
+) []sdp.LookupType {
 	readAt := map[sdp.LookupType]time.Time{}
 	for _, s := range states {
 		readAt[sdp.LookupType(s.Type)] = s.RefreshedAt

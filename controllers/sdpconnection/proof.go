@@ -106,7 +106,8 @@ func callFailure(err error) *failure {
 		return hostNotAllowed("the address of ServiceDesk Plus: ", refused)
 	}
 	if wait, is := errors.AsType[*sdp.WaitError](err); is {
-		return waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonProgressing, "waiting for a turn to call ServiceDesk Plus with the token", max(wait.RetryAfter, time.Second))
+		return waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonProgressing,
+			"waiting for a turn to call ServiceDesk Plus with the token", max(wait.RetryAfter, time.Second))
 	}
 	failed, is := errors.AsType[*sdp.Error](err)
 	if !is {

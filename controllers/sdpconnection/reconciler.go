@@ -151,7 +151,8 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	if p.c.Spec.Suspend {
-		return blocked("", v1alpha1.ReasonSuspended, "spec.suspend is set: no token is refreshed, no list is read, and tools answer that the connection is suspended")
+		return blocked("", v1alpha1.ReasonSuspended,
+			"spec.suspend is set: no token is refreshed, no list is read, and tools answer that the connection is suspended")
 	}
 	if p.Keys == nil {
 		return blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonSealKeyMissing,
