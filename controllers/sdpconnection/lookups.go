@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
 const (
-	// lookupTime bounds how long one reconcile reads lists.
-	lookupTime = 20 * time.Second
+	// lookupTime is after how long a reconcile begins no other page: others wait for its worker.
+	lookupTime = 5 * time.Second
 	// unreadablePause is how long a list that cannot be read is left alone.
 	unreadablePause = 15 * time.Minute
 	// maxLookupEntries bounds a list.
@@ -70,12 +71,18 @@ func (p *pass) readLists(ctx context.Context, due []sdp.LookupType, interval tim
 	if err != nil {
 		return err
 	}
-	reading, cancel := context.WithTimeout(ctx, lookupTime)
-	defer cancel()
+	ends := p.Clock.Now().Add(lookupTime)
 	for _, list := range due {
-		err := p.readList(reading, client, list, interval)
-		if err == nil {
+		err := p.readList(ctx, client, list, interval, ends)
+		switch {
+		case err == nil:
 			continue
+		case errors.Is(err, errNotNow):
+			p.comeBack(time.Second)
+			return nil
+		case errors.Is(err, sdp.ErrTokenRefused) && p.c.Spec.Edition != v1alpha1.EditionOnPremises:
+			p.comeBack(time.Second)
+			return p.refresh(ctx, store.CauseRefused) // the call has proven it
 		}
 		if _, isCall := errors.AsType[*sdp.Error](err); !isCall {
 			return err
@@ -89,6 +96,17 @@ func (p *pass) readLists(ctx context.Context, due []sdp.LookupType, interval tim
 	return nil
 }
 
+// errNotNow says that something else is more urgent than the next page.
+var errNotNow = errors.New("something else is more urgent")
+
+// checkTurn returns errNotNow when the time for lists is over, or a server waits for another token.
+func (p *pass) checkTurn(ends time.Time) error {
+	if _, isRefused := p.refusals.of(p.c.UID, p.token); isRefused || p.Clock.Now().After(ends) {
+		return errNotNow
+	}
+	return nil
+}
+
 // waitOf returns after which time reading may go on that stopped for a while; not where a list itself cannot be read.
 func waitOf(err error) (time.Duration, bool) {
 	if wait, is := errors.AsType[*sdp.WaitError](err); is {
@@ -98,20 +116,25 @@ func waitOf(err error) (time.Duration, bool) {
 	switch failed.Kind {
 	case sdp.KindThrottled, sdp.KindUnavailable, sdp.KindNotSDP, sdp.KindNotAllowed:
 		return max(failed.RetryAfter, proofPause), true
-	case sdp.KindCanceled, sdp.KindTokenRefused, sdp.KindNoToken:
+	case sdp.KindCanceled, sdp.KindNoToken:
 		return time.Second, true
+	case sdp.KindTokenRefused: // of an API key, of which there is no other
+		return unreadablePause, true
 	}
 	return 0, false
 }
 
 // readList reads a list page by page, and stores it when it has all of it. A list that this site does not have is an empty one.
-func (p *pass) readList(ctx context.Context, client *sdp.Client, list sdp.LookupType, interval time.Duration) error {
+func (p *pass) readList(ctx context.Context, client *sdp.Client, list sdp.LookupType, interval time.Duration, ends time.Time) error {
 	partial := p.memory.reading
 	if partial == nil || partial.list != list {
 		partial = &partialList{list: list, begunAt: p.Clock.Now()}
 		p.memory.reading = partial
 	}
 	for {
+		if err := p.checkTurn(ends); err != nil {
+			return err
+		}
 		page, err := client.ListLookup(ctx, list, sdp.ListOptions{Start: partial.next, Rows: sdp.MaxRows})
 		if sdp.KindOf(err) == sdp.KindNotFound {
 			page, err = sdp.Page[sdp.LookupEntry]{}, nil

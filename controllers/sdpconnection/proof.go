@@ -20,21 +20,33 @@ import (
 // proofPause is the time between two proofs that a token is refused.
 const proofPause = 10 * time.Second
 
-// proveToken makes one cheap call with the current token.
-func (p *pass) proveToken(ctx context.Context) error {
-	access, err := p.access()
-	if err != nil {
-		return fmt.Errorf("open the token: %w", err)
+// proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
+// replaced first: it ended before its time.
+func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error {
+	err := p.callOnce(ctx)
+	if errors.Is(err, sdp.ErrTokenRefused) && before != nil && before.ID == p.token.ID {
+		if err := p.refresh(ctx, store.CauseRefused); err != nil {
+			return err
+		}
+		err = p.callOnce(ctx)
 	}
-	err = p.callWith(ctx, access, store.LaneProof)
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if errors.Is(err, sdp.ErrTokenRefused) {
+	case errors.Is(err, sdp.ErrTokenRefused):
 		return blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
 			"ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL")
 	}
 	return callFailure(err)
+}
+
+// callOnce makes one cheap call with the current token.
+func (p *pass) callOnce(ctx context.Context) error {
+	access, err := p.access()
+	if err != nil {
+		return fmt.Errorf("open the token: %w", err)
+	}
+	return p.callWith(ctx, access, store.LaneProof)
 }
 
 // proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a server says. A refusal that is disproved ends.

@@ -53,6 +53,7 @@ func TestReconciler(t *testing.T) {
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
 			"deletion spares a refresh token that is shared":         deletionSparesShared,
 			"a lost seal key costs one refresh":                      lostSealKeyCostsOneRefresh,
+			"a token that ended is replaced by who finds it":         endedTokenIsReplaced,
 			"an accounts server may be away while a token lives":     absentAccountsServerIsBorne,
 			"the smallest rate is enough to become ready":            smallestRateIsEnough,
 			"secrets are nowhere":                                    secretsAreNowhere,
@@ -590,6 +591,36 @@ func smallestRateIsEnough(t *testing.T, w *world) {
 	}))
 	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
 	w.waitFor(t, v1alpha1.ConditionLookupsFresh, v1alpha1.ReasonLookupsPending)
+}
+
+// endedTokenIsReplaced: a call of the controller's own that is refused is a proof, be it the one that shows a token to be good or one
+// for a list.
+func endedTokenIsReplaced(t *testing.T, w *world) {
+	refresh := w.desk.RefreshToken()
+	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: refresh}, func(c *v1alpha1.SDPConnection) {
+		c.Spec.Access = &v1alpha1.Access{Toolsets: []v1alpha1.Toolset{v1alpha1.ToolsetProjects}}
+	})
+	r := w.newByHand()
+	now, err := w.reconcileByHand(t.Context(), r, c)
+	require.NoError(t, err)
+	w.desk.KillAccessTokens()
+	before := now.DeepCopy()
+	now.Spec.Access.Toolsets = append(now.Spec.Access.Toolsets, v1alpha1.ToolsetKnowledge)
+	require.NoError(t, w.Client.Patch(t.Context(), now, client.MergeFrom(before)))
+	now, err = w.reconcileByHand(t.Context(), r, c)
+	require.NoError(t, err)
+	if !meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
+		t.Errorf("the call that shows a token to be good meets one that ended: %s", describe(now.Status.Conditions))
+	}
+	wantCount(t, "refreshes", w.refreshes(), 2)
+
+	w.desk.KillAccessTokens()
+	_, err = pgtest.Connect(t, w.owner).Exec(t.Context(), "update field_lookups set refreshed_at = now() - interval '1 day' where type = 'project_types'")
+	require.NoError(t, err)
+	require.Until(t, "the list is read again", func() bool {
+		now, err := w.reconcileByHand(t.Context(), r, c)
+		return err == nil && meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionLookupsFresh) && w.refreshes() == 3
+	})
 }
 
 // lostSealKeyCostsOneRefresh runs a reconciler of its own, which has other keys than what sealed the token.

@@ -52,7 +52,7 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 		return errStale
 	}
 	if p.memory.shown != p.showing() && needsCall(p.c, before, p.token) {
-		if err := p.proveToken(ctx); err != nil {
+		if err := p.proveToken(ctx, before); err != nil {
 			return err
 		}
 	}
