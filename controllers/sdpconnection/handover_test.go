@@ -62,7 +62,7 @@ func twoLeadersExchangeOnce(t *testing.T, w *world) {
 		return w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c) == nil && meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady)
 	})
 	wantCount(t, "exchanges", w.exchanges(), 1)
-	wantCount(t, "refreshes", w.refreshes(), 0)
+	wantCount(t, "refreshes of what was just got", w.refreshes(), 0)
 	if !w.desk.IsAccepted(w.openServed(t)) || w.desk.IsRevoked(readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()) {
 		t.Error("the tokens are lost")
 	}

@@ -137,6 +137,9 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 		return err
 	}
 	faultpoint.Hit(faultpoint.RefreshClaimed)
+	if isReplaced, err := p.isReplaced(ctx); err != nil || isReplaced { // by another controller, before the claim
+		return errors.Join(err, p.settleUnsent(ctx, request))
+	}
 	// A controller that is told to end waits for the answer: what is issued counts, whether it arrives or not.
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
 	defer cancel()
@@ -146,6 +149,15 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 		return p.settleFailed(ctx, store.TokenRefresh, request, err)
 	}
 	return p.settleIssued(ctx, store.TokenRefresh, request, issued, at)
+}
+
+// isReplaced reports whether there is another token of what the connection logs in with than the one that was decided about, and reads it.
+func (p *pass) isReplaced(ctx context.Context) (bool, error) {
+	decidedOn := p.token
+	if err := p.loadToken(ctx); err != nil {
+		return false, err
+	}
+	return p.token != nil && (decidedOn == nil || decidedOn.ID != p.token.ID) && p.token.Fingerprint == p.login.fingerprint(), nil
 }
 
 // claim takes leave for a call to the token endpoint, or says why there is none now.
