@@ -48,6 +48,7 @@ func startConnectionScenario(t *testing.T, stack *testenv.Stack) *connectionScen
 	s.env = []string{
 		"LECTERN_CONNECTION_NAMESPACES=" + s.namespace, "LECTERN_SEAL_KEY_FILE=" + keys,
 		"LECTERN_SDP_ALLOWED_HOSTS=" + s.desk.URL() + "," + s.desk.AccountsURL(),
+		"LECTERN_CONCURRENCY=1", // a kill meets one connection, so that what is lost can be counted
 	}
 	return s
 }
@@ -195,12 +196,13 @@ func killRefreshes(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 		_, err := s.waitForReasons(ctx, name, v1alpha1.ReasonConnected)
 		require.NoError(t, err)
 		n := s.count(name, "refresh_token")
-		if vain += n - 1; n > 2 {
-			t.Errorf("%s was refreshed %d times: more than one token was got in vain", name, n)
-		}
+		vain += n - 1
 		if s.desk.IsRevoked("1000.refresh-" + name) {
 			t.Errorf("the refresh token of %s is lost", name)
 		}
+	}
+	if vain > kills { // where kills take longer than a claim is waited for, one connection may meet two of them
+		t.Errorf("%d kills cost %d tokens: more than one each", kills, vain)
 	}
 	t.Logf("%d kills in %v, %d tokens in vain of %d connections", kills, time.Since(began).Round(time.Second), vain, len(names))
 	s.removeAll(t, names)
