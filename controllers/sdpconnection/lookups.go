@@ -1,0 +1,141 @@
+package sdpconnection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/connectionobject"
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const (
+	// lookupTime bounds how long one reconcile reads lists.
+	lookupTime = 20 * time.Second
+	// unreadablePause is how long a list that cannot be read is left alone.
+	unreadablePause = 15 * time.Minute
+	// maxLookupEntries bounds a list.
+	maxLookupEntries = 20_000
+)
+
+// partialList is a list of which the rows before next are read.
+type partialList struct {
+	list    sdp.LookupType
+	entries []sdp.LookupEntry
+	next    int
+	// begunAt is when; the list is as old as its first page.
+	begunAt time.Time
+}
+
+// refreshLookups reads the lists that are due, as far as there are turns now. A list of many pages goes on where it stopped.
+func (p *pass) refreshLookups(ctx context.Context) error {
+	wanted := lookupsOf(connectionobject.Toolsets(&p.c.Spec))
+	interval := connectionobject.LookupInterval(&p.c.Spec)
+	states, err := p.Rates.ListLookups(ctx, p.id)
+	if err != nil {
+		return err
+	}
+	due := dueLookups(wanted, states, interval, p.Clock.Now(), p.isUnreadable)
+	if len(due) > 0 {
+		if err := p.readLists(ctx, due, interval); err != nil {
+			return err
+		}
+		if states, err = p.Rates.ListLookups(ctx, p.id); err != nil {
+			return err
+		}
+		due = dueLookups(wanted, states, interval, p.Clock.Now(), p.isUnreadable)
+	}
+	p.lookups, p.areRead, p.pending = states, true, len(due) > 0
+	for _, list := range wanted {
+		if p.isUnreadable(list) {
+			p.unread = append(p.unread, fmt.Sprintf("%s (%s)", list, p.memory.unreadable[list].reason))
+		}
+	}
+	return nil
+}
+
+func (p *pass) isUnreadable(list sdp.LookupType) bool {
+	return p.Clock.Now().Before(p.memory.unreadable[list].until)
+}
+
+// readLists reads lists until there is no turn, or no time.
+func (p *pass) readLists(ctx context.Context, due []sdp.LookupType, interval time.Duration) error {
+	token, err := p.access()
+	if err != nil {
+		return fmt.Errorf("open the token: %w", err)
+	}
+	client, err := p.open(token, store.LaneLookup)
+	if err != nil {
+		return err
+	}
+	reading, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	for _, list := range due {
+		err := p.readList(reading, client, list, interval)
+		if err == nil {
+			continue
+		}
+		if _, isCall := errors.AsType[*sdp.Error](err); !isCall {
+			return err
+		}
+		if after, is := waitOf(err); is {
+			p.comeBack(after)
+			return nil
+		}
+		p.memory.unreadable[list] = unreadable{reason: err.Error(), until: p.Clock.Now().Add(unreadablePause)}
+	}
+	return nil
+}
+
+// waitOf returns after which time reading may go on that stopped for a while; not where a list itself cannot be read.
+func waitOf(err error) (time.Duration, bool) {
+	if wait, is := errors.AsType[*sdp.WaitError](err); is {
+		return max(wait.RetryAfter, time.Second), true
+	}
+	failed, _ := errors.AsType[*sdp.Error](err)
+	switch failed.Kind {
+	case sdp.KindThrottled, sdp.KindUnavailable, sdp.KindNotSDP, sdp.KindNotAllowed:
+		return max(failed.RetryAfter, proofPause), true
+	case sdp.KindCanceled, sdp.KindTokenRefused, sdp.KindNoToken:
+		return time.Second, true
+	}
+	return 0, false
+}
+
+// readList reads a list page by page, and stores it when it has all of it. A list that this site does not have is an empty one.
+func (p *pass) readList(ctx context.Context, client *sdp.Client, list sdp.LookupType, interval time.Duration) error {
+	partial := p.memory.reading
+	if partial == nil || partial.list != list {
+		partial = &partialList{list: list, begunAt: p.Clock.Now()}
+		p.memory.reading = partial
+	}
+	for {
+		page, err := client.ListLookup(ctx, list, sdp.ListOptions{Start: partial.next, Rows: sdp.MaxRows})
+		if sdp.KindOf(err) == sdp.KindNotFound {
+			page, err = sdp.Page[sdp.LookupEntry]{}, nil
+		}
+		if err != nil {
+			return err
+		}
+		partial.entries, partial.next = append(partial.entries, page.Items...), page.Next
+		if page.Next == 0 || len(partial.entries) >= maxLookupEntries {
+			break
+		}
+	}
+	p.memory.reading = nil
+	entries, err := entriesOf(partial.entries)
+	if err != nil {
+		return fmt.Errorf("write the entries of %s as JSON: %w", list, err)
+	}
+	_, err = p.Store.ReplaceLookup(ctx, connectionobject.KeyOf(p.c), string(p.c.UID), store.Lookup{
+		Type: string(list), Entries: entries, RefreshedAt: partial.begunAt, ValidUntil: partial.begunAt.Add(interval),
+	})
+	if err != nil {
+		return err
+	}
+	delete(p.memory.unreadable, list)
+	lookupsReadTotal.Inc()
+	return nil
+}
