@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -15,6 +16,8 @@ type Definition struct {
 	// ErrorPrefix begins every error: "Error creating prompt".
 	ErrorPrefix string
 	Hints       Hints
+	// Deadline is how long a call may take at most, whatever it does; 0 leaves that to the Policy.
+	Deadline time.Duration
 }
 
 // Hints are what clients decide by whether to ask a person first.
@@ -22,7 +25,7 @@ type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
 
 // Policy is what the tools for one kind of thing have in common. Both functions are required.
 type Policy struct {
-	// Bound limits how long a call of a read-only tool may take. One that writes waits for its outcome.
+	// Bound limits how long a call of a read-only tool without a Deadline may take. One that writes waits for its outcome.
 	Bound func(ctx context.Context) (context.Context, context.CancelFunc)
 	// Explain returns what the caller is told of an error that is no *Error, and logs what they are not told. In
 	// are the arguments of the call.
@@ -40,16 +43,13 @@ type Tool struct {
 // New makes a tool of a function. Its arguments are the fields of In, the structured result has those of Out; both are
 // structs as fieldsOf reads them. It panics on others: tools are made when a server starts.
 func New[In, Out any](policy Policy, d Definition, answer func(context.Context, In) (*Result[Out], error)) Tool {
-	takes, gives := fieldsOf(reflect.TypeFor[In]()), fieldsOf(reflect.TypeFor[Out]())
+	takes, gives := withMembers(fieldsOf(reflect.TypeFor[In]())), fieldsOf(reflect.TypeFor[Out]())
 	checkReadable(takes)
 	return Tool{
 		Definition: d, input: objectSchema(takes, true), output: objectSchema(gives, false),
 		answer: func(ctx context.Context, arguments map[string]json.RawMessage) ([]string, any, error) {
-			if d.Hints.ReadOnly {
-				bounded, cancel := policy.Bound(ctx)
-				defer cancel()
-				ctx = bounded
-			}
+			ctx, cancel := d.bound(ctx, &policy)
+			defer cancel()
 			var in In
 			if err := readArguments(takes, arguments, reflect.ValueOf(&in).Elem()); err != nil {
 				return nil, nil, err
@@ -64,6 +64,17 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 			return nil, nil, err
 		},
 	}
+}
+
+// bound limits how long a call may take.
+func (d *Definition) bound(ctx context.Context, policy *Policy) (context.Context, context.CancelFunc) {
+	switch {
+	case d.Deadline > 0:
+		return context.WithTimeout(ctx, d.Deadline)
+	case d.Hints.ReadOnly:
+		return policy.Bound(ctx)
+	}
+	return ctx, func() {}
 }
 
 // MCP returns the tool as clients list it.
@@ -83,7 +94,11 @@ func (t *Tool) MCP() mcp.Tool {
 func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (*mcp.CallToolResult, error) {
 	texts, structured, err := t.answer(ctx, arguments)
 	if refused, is := errors.AsType[*Error](err); is {
-		return mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix)), nil
+		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
+		if refused.Details != nil {
+			result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: refused.Details}}
+		}
+		return result, nil
 	}
 	if err != nil {
 		return nil, context.Canceled // and not whose context it was
