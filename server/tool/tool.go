@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -35,6 +36,7 @@ type Policy struct {
 // Tool is one MCP tool: what clients are shown of it, and what answers its calls.
 type Tool struct {
 	Definition
+	takes         []field
 	input, output json.RawMessage
 	// answer returns an *Error, or context.Canceled when the caller left.
 	answer func(ctx context.Context, arguments map[string]json.RawMessage) (texts []string, structured any, err error)
@@ -46,7 +48,7 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 	takes, gives := withMembers(fieldsOf(reflect.TypeFor[In]())), fieldsOf(reflect.TypeFor[Out]())
 	checkReadable(takes)
 	return Tool{
-		Definition: d, input: objectSchema(takes, true), output: objectSchema(gives, false),
+		Definition: d, takes: takes, input: objectSchema(takes, true), output: objectSchema(gives, false),
 		answer: func(ctx context.Context, arguments map[string]json.RawMessage) ([]string, any, error) {
 			ctx, cancel := d.bound(ctx, &policy)
 			defer cancel()
@@ -87,6 +89,14 @@ func (t *Tool) MCP() mcp.Tool {
 			IdempotentHint: &hints.Idempotent, OpenWorldHint: &hints.OpenWorld,
 		},
 	}
+}
+
+// MCPWithout returns the tool as clients list it who need not give an argument. It is taken all the same.
+func (t *Tool) MCPWithout(argument string) mcp.Tool {
+	shown := t.MCP()
+	others := slices.DeleteFunc(slices.Clone(t.takes), func(f field) bool { return f.name == argument })
+	shown.RawInputSchema = objectSchema(others, true)
+	return shown
 }
 
 // Call answers one call with these arguments, by name, in JSON. What the tool refuses is a result too (MCP, tools: errors of execution); the error is
