@@ -24,9 +24,10 @@ const (
 
 // directory has the connections there are, as new as the feed.
 type directory struct {
-	store   Store
-	make    func(store.Connection) *connection
-	log     *slog.Logger
+	store Store
+	make  func(store.Connection) *connection
+	log   *slog.Logger
+	// changed is told when callers may be offered other tools; nil tells nobody.
 	changed func()
 
 	wakeups     chan struct{}
@@ -40,9 +41,9 @@ type directory struct {
 	failure error
 }
 
-func newDirectory(from Store, makeConnection func(store.Connection) *connection, changed func(), log *slog.Logger) *directory {
+func newDirectory(from Store, makeConnection func(store.Connection) *connection, log *slog.Logger) *directory {
 	return &directory{
-		store: from, make: makeConnection, log: log, changed: changed, wakeups: make(chan struct{}, 1),
+		store: from, make: makeConnection, log: log, wakeups: make(chan struct{}, 1),
 		connections: make(map[store.Key]*connection), loaded: make(chan struct{}),
 	}
 }

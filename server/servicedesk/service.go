@@ -19,8 +19,6 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
-	// ToolsChanged is told when callers may be offered other tools than before; nil tells nobody.
-	ToolsChanged func()
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
 	TokenWait time.Duration
 	Retry     sdp.RetryPolicy
@@ -56,9 +54,13 @@ func New(config Config) *Service {
 		Name: "lectern_sdp_calls_total",
 		Help: "Calls of ServiceDesk Plus that tools made, by connection, operation and outcome.",
 	}, []string{"namespace", "connection", "operation", "outcome"})
-	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, config.ToolsChanged, s.log)
+	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	return s
 }
+
+// OnToolsChanged has changed called when callers may be offered other tools than before, from the goroutine of Follow. It is called
+// before that.
+func (s *Service) OnToolsChanged(changed func()) { s.directory.changed = changed }
 
 // Follow keeps the connections as new as the feed until ctx ends.
 func (s *Service) Follow(ctx context.Context) { s.directory.follow(ctx) }
