@@ -79,12 +79,17 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 
+	desk, err := openServiceDesk(&opts, from.connections, gate, log)
+	if err != nil {
+		return err
+	}
+
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), telemetry.NewBuildInfo(version))
 	registry.MustRegister(slices.Concat(from.metrics, gate.Metrics(), certificate.metrics())...)
 	prompts := catalog.New(from, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
 	endpoint := newEndpoint(gate, Deps{
-		Catalog: prompts, Library: from.library, Changes: taken, Prover: prover, FileFaults: from.fileFaults,
+		Catalog: prompts, Library: from.library, Changes: taken, Prover: prover, FileFaults: from.fileFaults, ServiceDesk: desk,
 		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), Watched: opts.Watched, ResultLimit: opts.ResultLimit,
 		Version: version, Log: log, Metrics: registry,
 	})
@@ -93,6 +98,9 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		follow: []func(context.Context){prompts.FollowFeed, from.follow, certificate.follow},
 		drain:  drain,
 		probes: opts.newProbes(registry, prompts, drain), client: auth.NewNone(localUserName()).Identity(), out: out, log: log,
+	}
+	if desk != nil {
+		s.follow = append(s.follow, desk.Follow)
 	}
 	return s.serveAll(ctx)
 }

@@ -62,6 +62,7 @@ func seconds(wait time.Duration) int { return max(1, int(math.Ceil(wait.Seconds(
 // explainError translates an error into one of a tool. Inner words go to the log only.
 func (s *Service) explainError(ctx context.Context, name string, _ any, err error) *tool.Error {
 	waited, isToken := errors.AsType[*tokenError](err)
+	queued, isQueued := errors.AsType[*sdp.WaitError](err)
 	failed, isCall := errors.AsType[*sdp.Error](err)
 	var explained *tool.Error
 	switch {
@@ -72,6 +73,8 @@ func (s *Service) explainError(ctx context.Context, name string, _ any, err erro
 		return errNoConnection
 	case isToken:
 		explained = retryLater(tokenKind, waited.reason, waited.retryAfter)
+	case isQueued:
+		explained = retryLater(rateKind, "the calls of the connection are used up", queued.RetryAfter)
 	case isCall:
 		s.log.InfoContext(ctx, "A call of ServiceDesk Plus failed", "tool", name, "err", err)
 		explained = explainCall(failed, err)

@@ -3,6 +3,7 @@ package servicedesk_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -45,6 +46,7 @@ type house struct {
 	// generation counts what was stored.
 	generation int64
 	// urls are those of the fakes that credentials may go to.
+	mu   sync.Mutex
 	urls []string
 }
 
@@ -87,7 +89,9 @@ func (h *house) connect(key store.Key, fake *sdptest.Server, change ...func(*sto
 
 func (h *house) storeConnection(key store.Key, fake *sdptest.Server, change ...func(*store.ConnectionSettings)) {
 	h.Helper()
+	h.mu.Lock()
 	h.urls = append(h.urls, fake.URL())
+	h.mu.Unlock()
 	settings := store.ConnectionSettings{
 		Edition: "Cloud", APIURL: fake.URL(), Portal: "itdesk", TimeZone: "Europe/Berlin",
 		Access: store.ConnectionAccess{
@@ -107,9 +111,12 @@ func (h *house) storeConnection(key store.Key, fake *sdptest.Server, change ...f
 		h.uids[key] = uuid.NewString()
 	}
 	h.generation++
-	_, err := h.writer.StoreConnection(h.Context(), store.ConnectionPublication{
-		Key: key, Owner: store.Owner{UID: h.uids[key], Generation: h.generation}, Settings: settings,
-	})
+	publication := store.ConnectionPublication{Key: key, Owner: store.Owner{UID: h.uids[key], Generation: h.generation}, Settings: settings}
+	_, err := h.writer.StoreConnection(h.Context(), publication)
+	if fenced, is := errors.AsType[*store.FencedError](err); is { // a tombstone
+		publication.Takeover = &fenced.Row
+		_, err = h.writer.StoreConnection(h.Context(), publication)
+	}
 	require.NoError(h, err)
 }
 
@@ -142,8 +149,8 @@ func (h *house) storeLookup(key store.Key, fake *sdptest.Server, of sdp.LookupTy
 	for _, id := range fake.IDs(string(of)) {
 		record := fake.Record(string(of), id)
 		entry := store.LookupEntry{ID: id, Name: fmt.Sprint(record["name"])}
-		if parent, is := record["category"].(string); is {
-			entry.ParentID = parent
+		if parent, is := record["category"].(sdptest.Record); is {
+			entry.ParentID = fmt.Sprint(parent["id"])
 		}
 		if inProgress, is := record["in_progress"].(bool); is {
 			entry.Flags, _ = json.Marshal(map[string]any{"in_progress": inProgress, "internal_name": record["internal_name"]})
@@ -154,12 +161,14 @@ func (h *house) storeLookup(key store.Key, fake *sdptest.Server, of sdp.LookupTy
 	require.NoError(h, err)
 }
 
-// roles allow what is written down: a verb and a key.
+// roles allow what is written down, as rules of Kubernetes do: a verb on a key, on all of a namespace, or on everything.
 type roles map[string]bool
 
 func (r roles) Authorize(_ context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error {
-	if r[fmt.Sprintf("%s %s %s", identity.Subject, verb, key)] {
-		return nil
+	for _, where := range []store.Key{key, {Namespace: key.Namespace}, {}} {
+		if r[fmt.Sprintf("%s %s %s/%s", identity.Subject, verb, where.Namespace, where.Name)] {
+			return nil
+		}
 	}
 	return auth.ErrDenied
 }
@@ -192,7 +201,7 @@ func (h *house) serve(change ...func(*servicedesk.Config)) *replica {
 	service := servicedesk.New(config)
 	from := catalog.New(db, catalog.Options{RetryEvery: 20 * time.Millisecond, PollEvery: 100 * time.Millisecond})
 	endpoint := server.NewHandler(server.Deps{
-		Catalog: from, Library: db, Authenticator: nobody, Authorizer: config.Authorizer, Version: "v0.0.0-test", ServiceDesk: service,
+		Catalog: from, Library: db, Changes: db, Authenticator: nobody, Authorizer: config.Authorizer, Version: "v0.0.0-test", ServiceDesk: service,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var following sync.WaitGroup
@@ -205,6 +214,8 @@ func (h *house) serve(change ...func(*servicedesk.Config)) *replica {
 
 // newSender goes to the fakes alone.
 func (h *house) newSender(string) (*http.Client, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	rules, err := egress.ParseRules(h.urls)
 	if err != nil {
 		return nil, err

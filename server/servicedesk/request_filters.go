@@ -63,13 +63,21 @@ func (d *desk) personFilter(argument string, named *string, refer func(*sdp.Requ
 	if strings.Contains(person, "@") {
 		return filter{
 			criteria: sdp.Where(argument+".email_id", sdp.Is, person),
-			holds:    func(r *sdp.Request) bool { return refer(r).Email == "" || strings.EqualFold(refer(r).Email, person) },
+			holds:    func(r *sdp.Request) bool { return isPersonWith(refer(r), person) },
 		}, nil
 	}
 	return filter{
 		criteria: sdp.Where(argument+".name", sdp.Is, person),
 		holds:    func(r *sdp.Request) bool { return strings.EqualFold(refer(r).Name, person) },
 	}, nil
+}
+
+// isPersonWith reports whether a row may refer to the person with an address. Rows of some sites have no addresses.
+func isPersonWith(of sdp.Ref, address string) bool {
+	if of.Email == "" {
+		return of.ID != "" || of.Name != ""
+	}
+	return strings.EqualFold(of.Email, address)
 }
 
 // progressFilter selects tickets with work left to do, or without. The statuses of a site say which those are; where it has no list of

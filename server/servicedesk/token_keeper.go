@@ -100,11 +100,18 @@ func (k *tokenKeeper) usable() (stored *store.SealedToken, problem string, chang
 	return k.stored, "", k.changed
 }
 
-// Token returns the token that calls carry.
+// Token returns the token that calls carry. Where it was refused to another call while this one waited for its turn, both are waited
+// for again: a turn is good for 2 seconds.
 func (k *tokenKeeper) Token(ctx context.Context) (redact.Secret, error) {
-	stored, problem, _ := k.usable()
-	if stored == nil {
-		return redact.Secret{}, &tokenError{problem, tokenRetry}
+	stored, problem, changed := k.usable()
+	for stored == nil {
+		if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
+			return redact.Secret{}, err
+		}
+		if err := k.connection.rate.Wait(ctx); err != nil {
+			return redact.Secret{}, err
+		}
+		stored, problem, changed = k.usable()
 	}
 	k.mu.Lock()
 	if k.openedID == stored.ID {

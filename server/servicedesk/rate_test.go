@@ -1,0 +1,127 @@
+package servicedesk_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/servicedesk"
+)
+
+// countingStore counts the questions for the rate, and can be made to answer none.
+type countingStore struct {
+	servicedesk.Store
+	asked atomic.Int64
+	away  atomic.Bool
+}
+
+func (s *countingStore) TakeRate(ctx context.Context, connection int64, lane store.Lane, wanted int) (store.RateGrant, error) {
+	s.asked.Add(1)
+	if s.away.Load() {
+		return store.RateGrant{}, errors.Join(store.ErrUnavailable, errors.New("it was stopped"))
+	}
+	return s.Store.TakeRate(ctx, connection, lane, wanted)
+}
+
+// counted has the questions of a replica for the rate counted.
+func counted(s *countingStore) func(*servicedesk.Config) {
+	return func(c *servicedesk.Config) { s.Store, c.Store = c.Store, s }
+}
+
+// TestRate_Replicas: several replicas together make no more calls than the connection allows, each asking for its queue at once, and
+// what would wait for too long is told when to try again.
+func TestRate_Replicas(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	const perMinute, burst, replicas, callers = 12, 4, 3, 8
+	h.connect(helpdesk, fake, func(s *store.ConnectionSettings) { s.RequestsPerMinute, s.Burst = perMinute, burst })
+	var each [replicas]*replica
+	stores := make([]countingStore, replicas)
+	for i := range each {
+		each[i] = h.serve(counted(&stores[i]))
+	}
+	fake.ForgetCalls()
+	var calls sync.WaitGroup
+	var done, late atomic.Int64
+	for i := range replicas {
+		for range callers {
+			calls.Go(func() {
+				got := each[i].call("my_queue", nil)
+				switch {
+				case !got.IsError:
+					done.Add(1)
+				case got.Details.Kind == "RateLimitError" && got.Details.RetryAfterSeconds > 0 && strings.Contains(got.Text, "try again in"):
+					late.Add(1)
+				default:
+					t.Errorf("%+v", got)
+				}
+			})
+		}
+	}
+	calls.Wait()
+	inMinute, inTwoSeconds := fake.Busiest(time.Minute, sdptest.ToAPI), fake.Busiest(2*time.Second, sdptest.ToAPI)
+	var asked int64
+	for i := range stores {
+		asked += stores[i].asked.Load()
+	}
+	t.Logf("%d callers on %d replicas: %d answered, %d told to try again; at most %d calls in 60 s of %d, %d in 2 s of %d; %d questions for the rate",
+		replicas*callers, replicas, done.Load(), late.Load(), inMinute, perMinute, inTwoSeconds, burst, asked)
+	if inMinute > perMinute || inTwoSeconds > burst {
+		t.Errorf("%d calls in 60 s and %d in 2 s, at most %d and %d are allowed", inMinute, inTwoSeconds, perMinute, burst)
+	}
+	if done.Load() < burst || done.Load()+late.Load() != replicas*callers {
+		t.Errorf("%d were answered and %d told to try again, of %d", done.Load(), late.Load(), replicas*callers)
+	}
+}
+
+// TestRate_StoreAway: without the store a replica goes by its share of the rate.
+func TestRate_StoreAway(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake, func(s *store.ConnectionSettings) { s.RequestsPerMinute, s.Burst = 12, 4 })
+	var one, other countingStore
+	r, second := h.serve(counted(&one)), h.serve(counted(&other))
+	mustCall[tickets](second, "my_queue", nil)
+	mustCall[tickets](r, "my_queue", nil) // it saw two replicas
+	one.away.Store(true)
+	fake.ForgetCalls()
+	var calls sync.WaitGroup
+	for range 12 {
+		calls.Go(func() {
+			if got := r.call("my_queue", nil); got.IsError && got.Details.Kind != "RateLimitError" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	calls.Wait()
+	if n := fake.Busiest(time.Minute, sdptest.ToAPI); n == 0 || n > 6 {
+		t.Errorf("%d calls in a minute without the store, want 1 to 6, the half of the rate", n)
+	}
+}
+
+// TestRate_Throttled: once ServiceDesk Plus throttles one replica, no replica calls it, and callers are told when to.
+func TestRate_Throttled(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r, other := h.serve(), h.serve()
+	mustCall[tickets](other, "my_queue", nil)
+	fake.Fail(sdptest.Throttled(429).RetryAfter(2 * time.Minute))
+	got := r.call("my_queue", nil)
+	if got.Details.Kind != "RateLimitError" || got.Details.SDPCode != 4015 || got.Details.RetryAfterSeconds < 100 {
+		t.Errorf("the one that was throttled: %+v", got)
+	}
+	fake.ForgetCalls()
+	for _, replica := range []*replica{r, other} {
+		if got := replica.call("my_queue", nil); got.Details.Kind != "RateLimitError" || got.Details.RetryAfterSeconds < 60 || got.Details.RetryAfterSeconds > 120 {
+			t.Errorf("a call meanwhile: %+v", got)
+		}
+	}
+	wantCalls(t, fake, 0)
+}
