@@ -48,8 +48,8 @@ func newDirectory(from Store, makeConnection func(store.Connection) *connection,
 	}
 }
 
-// revisionChanged has the connections read again, all of them where the database may be another one.
-func (d *directory) revisionChanged(startedOver bool) {
+// scheduleReload has the connections read again, all of them where the database may be another one.
+func (d *directory) scheduleReload(startedOver bool) {
 	if startedOver {
 		d.startedOver.Store(true)
 	}
@@ -59,8 +59,8 @@ func (d *directory) revisionChanged(startedOver bool) {
 	}
 }
 
-// follow reads the connections until ctx ends, and closes those it has then.
-func (d *directory) follow(ctx context.Context) {
+// keepCurrent reads the connections until ctx ends, and closes those it has then.
+func (d *directory) keepCurrent(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	defer d.closeAll()

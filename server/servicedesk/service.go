@@ -63,10 +63,10 @@ func New(config Config) *Service {
 func (s *Service) OnToolsChanged(changed func()) { s.directory.changed = changed }
 
 // Follow keeps the connections as new as the feed until ctx ends.
-func (s *Service) Follow(ctx context.Context) { s.directory.follow(ctx) }
+func (s *Service) Follow(ctx context.Context) { s.directory.keepCurrent(ctx) }
 
 // RevisionChanged has the connections read again; see catalog.Catalog.OnRevision. It does not block.
-func (s *Service) RevisionChanged(startedOver bool) { s.directory.revisionChanged(startedOver) }
+func (s *Service) RevisionChanged(startedOver bool) { s.directory.scheduleReload(startedOver) }
 
 // Metrics returns what is counted, to be registered.
 func (s *Service) Metrics() []prometheus.Collector { return []prometheus.Collector{s.metrics.calls} }
