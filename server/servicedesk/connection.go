@@ -26,6 +26,8 @@ type connection struct {
 	lookups  *lookupCache
 	numbers  *numberCache
 	failures failureLog
+	// refusesMixedDates is set once the site has shown that it takes no conditions on times beside others.
+	refusesMixedDates atomic.Bool
 }
 
 // settings are what a row says. Nobody changes them.

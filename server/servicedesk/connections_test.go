@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -93,6 +95,11 @@ func TestConnections_Rights(t *testing.T) {
 		}
 		if got := r.call("list_requests", map[string]any{"connection": "people"}); got.IsError {
 			t.Errorf("%s: by the name alone: %s", name, got.Text)
+		}
+		elsewhere := transporttest.CallTool("list_requests", map[string]any{"connection": "support/helpdesk"})
+		elsewhere.Path = "/mcp/hr"
+		if got := r.Send(t, elsewhere); !strings.Contains(got.Body, unknown) {
+			t.Errorf("%s: a connection of another namespace than the endpoint's: %s", name, got.Body)
 		}
 		if listed := r.listedTools("/mcp/hr"); slices.Contains(listed["list_requests"], "connection") {
 			t.Errorf("%s: the endpoint of a namespace with one connection has the argument connection", name)
@@ -203,5 +210,53 @@ func TestAliases(t *testing.T) {
 	slices.Sort(own)
 	if diff := cmp.Diff(want, own); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestMetrics: calls of ServiceDesk Plus are counted by connection, operation and outcome.
+func TestMetrics(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	mustCall[tickets](r, "my_queue", nil)
+	mustCall[tickets](r, "my_queue", nil)
+	r.call("get_request", map[string]any{"request_id": "id:999999999999999"})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(r.service.Metrics()...)
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	counted := map[string]float64{}
+	for _, family := range families {
+		for _, one := range family.GetMetric() {
+			var labels []string
+			for _, label := range one.GetLabel() {
+				labels = append(labels, label.GetValue())
+			}
+			counted[family.GetName()+" "+strings.Join(labels, ", ")] = one.GetCounter().GetValue()
+		}
+	}
+	want := map[string]float64{
+		"lectern_sdp_calls_total helpdesk, support, get request, not_found": 1, "lectern_sdp_calls_total helpdesk, support, list request, done": 2,
+	}
+	if diff := cmp.Diff(want, counted); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestProgress: a client that asked for it is told that a call waits for a token.
+func TestProgress(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.storeConnection(helpdesk, fake)
+	h.storeLookup(helpdesk, fake, "statuses")
+	r := h.serve(func(c *servicedesk.Config) { c.TokenWait = 20 * time.Millisecond })
+	call := transporttest.CallTool("my_queue", nil)
+	call.Meta = map[string]any{"progressToken": "p1"}
+	body := r.Send(t, call).Body
+	for _, part := range []string{`"method":"notifications/progress"`, `"progressToken":"p1"`, `"message":"waiting for another token of ServiceDesk Plus"`, "TokenError"} {
+		if !strings.Contains(body, part) {
+			t.Errorf("%s is not in %s", part, body)
+		}
 	}
 }

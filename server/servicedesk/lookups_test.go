@@ -110,3 +110,24 @@ func TestLookups_Heal(t *testing.T) {
 	}
 	wantCalls(t, fake, 2)
 }
+
+// TestLookups_RefusedID: an id that ServiceDesk Plus refuses has its list read again, once, and the call made anew.
+func TestLookups_RefusedID(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	fake.Fail(sdptest.Refused(4001, "priority").To("GET", "/requests"))
+	fake.ForgetCalls()
+	_, found := mustCall[tickets](r, "list_requests", map[string]any{"priority": "Medium"})
+	if diff := cmp.Diff([]string{budget, wifi}, found.subjects()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	wantCalls(t, fake, 4) // refused, the lists of the two names among the conditions, and again
+	fake.Fail(sdptest.Refused(4001, "priority").To("GET", "/requests").Times(-1))
+	got := r.call("list_requests", map[string]any{"priority": "Medium"})
+	if got.Details.Kind != "RejectedError" || got.Details.SDPCode != 4001 || !strings.Contains(got.Text, "ServiceDesk Plus says:\n--- begin of untrusted text ") {
+		t.Errorf("an id that is refused for good: %+v", got)
+	}
+	wantCalls(t, fake, 1)
+}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/servicedesk"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // countingStore counts the questions for the rate, and can be made to answer none.
@@ -124,4 +126,26 @@ func TestRate_Throttled(t *testing.T) {
 		}
 	}
 	wantCalls(t, fake, 0)
+}
+
+// TestRate_OfCaller: a caller who reads too often is told by the protocol when to try again, whatever it was that was read, and before
+// ServiceDesk Plus is called.
+func TestRate_OfCaller(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r := h.serve(func(c *servicedesk.Config) { c.Rates = auth.NewRateLimiter(auth.Limits{TicketReadsPerSecond: 0.4}) })
+	fake.ForgetCalls()
+	for range 2 { // five seconds' worth at once
+		mustCall[tickets](r, "my_queue", nil)
+	}
+	for what, reply := range map[string]transporttest.Reply{
+		"a tool": r.Send(t, transporttest.CallTool("my_queue", nil)), "an alias": r.Send(t, transporttest.CallTool("get_priorities", nil)),
+		"a resource": r.Send(t, transporttest.Request{RPC: "resources/read", Params: map[string]any{"uri": "sdp://support/helpdesk/requests/1"}}),
+	} {
+		if got := reply.Failure(t); !strings.HasPrefix(got, "200 429 too many requests of this caller; try again in ") {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	wantCalls(t, fake, 2)
 }

@@ -13,6 +13,8 @@ import (
 // filter is a condition on tickets: as SDP is asked, and as rows are checked again, since a site may ignore what it is asked.
 type filter struct {
 	criteria sdp.Criteria
+	// dates are the conditions on times: a build on premises takes none beside others.
+	dates sdp.Criteria
 	// holds is nil where rows cannot tell.
 	holds func(*sdp.Request) bool
 	// view is a saved filter of SDP, where nothing else says it.
@@ -23,7 +25,7 @@ type filter struct {
 
 // and joins conditions. There is one view at most.
 func (f filter) and(other filter) filter {
-	joined := filter{criteria: sdp.All(f.criteria, other.criteria), view: f.view + other.view, lists: slices.Concat(f.lists, other.lists)}
+	joined := filter{criteria: sdp.All(f.criteria, other.criteria), dates: sdp.All(f.dates, other.dates), view: f.view + other.view, lists: slices.Concat(f.lists, other.lists)}
 	joined.holds = func(r *sdp.Request) bool {
 		return (f.holds == nil || f.holds(r)) && (other.holds == nil || other.holds(r))
 	}
@@ -134,14 +136,14 @@ func (d *desk) viewFilter(ctx context.Context, view string, now time.Time) (filt
 	switch view {
 	case viewOverdue:
 		return selected.and(filter{
-			criteria: sdp.Where("due_by_time", sdp.LesserThan, now),
-			holds:    func(r *sdp.Request) bool { return !r.DueByTime.IsZero() && r.DueByTime.At.Before(now) },
+			dates: sdp.Where("due_by_time", sdp.LesserThan, now),
+			holds: func(r *sdp.Request) bool { return !r.DueByTime.IsZero() && r.DueByTime.At.Before(now) },
 		}), nil
 	case viewDueToday:
 		from := startOfDay(now, d.zone)
 		until := from.AddDate(0, 0, 1)
 		return selected.and(filter{
-			criteria: sdp.Where("due_by_time", sdp.Between, from, until.Add(-time.Millisecond)),
+			dates: sdp.Where("due_by_time", sdp.Between, from, until.Add(-time.Millisecond)),
 			holds: func(r *sdp.Request) bool {
 				return !r.DueByTime.IsZero() && !r.DueByTime.At.Before(from) && r.DueByTime.At.Before(until)
 			},
@@ -164,8 +166,8 @@ func (d *desk) updatedFilter(after *string) (filter, error) {
 		return filter{}, err
 	}
 	return filter{
-		criteria: sdp.Where("last_updated_time", sdp.GreaterThan, at),
-		holds:    func(r *sdp.Request) bool { return r.LastUpdatedTime.IsZero() || r.LastUpdatedTime.At.After(at) },
+		dates: sdp.Where("last_updated_time", sdp.GreaterThan, at),
+		holds: func(r *sdp.Request) bool { return r.LastUpdatedTime.IsZero() || r.LastUpdatedTime.At.After(at) },
 	}, nil
 }
 

@@ -33,10 +33,9 @@ func (d *desk) listPage(ctx context.Context, selected filter, o sdp.ListOptions)
 	if d.ceiling.isClosed() {
 		return requestPage{}, nil
 	}
-	o.Where = sdp.All(d.ceiling.criteria(), selected.criteria)
 	o.View = selected.view
 	o.Fields = append(slices.Clone(rowFields), o.Fields...)
-	found, err := d.client.Requests().List(ctx, o)
+	found, err := d.listMatching(ctx, selected, o)
 	if err != nil {
 		return requestPage{}, needScope(requestsScope, err)
 	}
@@ -52,6 +51,25 @@ func (d *desk) listPage(ctx context.Context, selected filter, o sdp.ListOptions)
 		page.places = append(page.places, max(o.Start, 1)+i)
 	}
 	return page, nil
+}
+
+// listMatching asks for what is inside the ceilings and matches. Where a site turns out to take no conditions on times beside others it
+// is asked without them, then and later: rows are checked.
+func (d *desk) listMatching(ctx context.Context, selected filter, o sdp.ListOptions) (sdp.Page[sdp.Request], error) {
+	others := sdp.All(d.ceiling.criteria(), selected.criteria)
+	if selected.dates.IsZero() || others.IsZero() || !d.refusesMixedDates.Load() {
+		o.Where = sdp.All(others, selected.dates)
+		found, err := d.client.Requests().List(ctx, o)
+		if !isUnknownValue(err) || selected.dates.IsZero() || others.IsZero() {
+			return found, err
+		}
+	}
+	o.Where = others
+	found, err := d.client.Requests().List(ctx, o)
+	if err == nil {
+		d.refusesMixedDates.Store(true)
+	}
+	return found, err
 }
 
 // admits reports whether a ticket is there for callers. What is in the trash is not.

@@ -49,6 +49,9 @@ func (s *Service) readResource(ctx context.Context, call *transport.Call) (any, 
 	if !ok {
 		return nil, transport.UnknownResource()
 	}
+	if f := s.takeRead(ctx); f != nil {
+		return nil, f
+	}
 	ctx, cancel := context.WithTimeout(withTokenWaits(ctx), callDeadline)
 	defer cancel()
 	contents, err := s.resourceContents(withCallProgress(ctx, call), call.URI, at)

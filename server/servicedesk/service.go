@@ -19,6 +19,8 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// Rates bound how often callers read; nil bounds nobody.
+	Rates *auth.RateLimiter
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
 	TokenWait time.Duration
 	Retry     sdp.RetryPolicy
@@ -31,6 +33,7 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	rates      *auth.RateLimiter
 	tokenWait  time.Duration
 	retry      sdp.RetryPolicy
 	log        *slog.Logger
@@ -44,7 +47,7 @@ type serviceMetrics struct{ calls *prometheus.CounterVec }
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {

@@ -162,3 +162,24 @@ func TestUntrustedText(t *testing.T) {
 		}
 	}
 }
+
+// TestGetRequest_Frame: whatever a ticket has, what is answered fits the lines of clients on a pipe.
+func TestGetRequest_Frame(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{Empty: true})
+	long := "<p>" + strings.Repeat("日本語 \"quoted\" text. ", 20_000) + "</p>"
+	id := fake.Add("requests", sdptest.Record{"subject": strings.Repeat("日", 250), "description": long, "requester": "ana@example.org", "status": "Open"})
+	for range 40 {
+		fake.AddTo("requests", id, "notes", sdptest.Record{"description": long, "created_by": "tech@example.org"})
+		fake.AddTo("requests", id, "tasks", sdptest.Record{"title": strings.Repeat("日", 200)})
+	}
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	reply := r.Send(t, transporttest.CallTool("get_request", map[string]any{
+		"request_id": "id:" + id, "detail": "full", "include": []string{"notes", "conversations", "tasks", "worklogs", "approvals", "attachments", "links", "resolution"},
+	}))
+	t.Logf("the largest ticket is answered in %d bytes", len(reply.Body))
+	if len(reply.Body) > 48<<10 || !strings.Contains(reply.Body, "there are more") || !strings.Contains(reply.Body, `"text_is_whole":false`) {
+		t.Errorf("%d bytes: %.2000s", len(reply.Body), reply.Body)
+	}
+}

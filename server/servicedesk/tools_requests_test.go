@@ -236,3 +236,33 @@ func TestTools_IgnoredConditions(t *testing.T) {
 		t.Errorf("my queue (-want +got)\n%s", diff)
 	}
 }
+
+// TestListRequests_OtherSites: lists work at sites that lack or refuse what others have.
+func TestListRequests_OtherSites(t *testing.T) {
+	h := newHouse(t)
+	for name, tc := range map[string]struct {
+		options   sdptest.Options
+		arguments map[string]any
+		want      []string
+	}{
+		"no-mixed-dates":   {sdptest.Options{Edition: sdptest.OnPremises, Site: sdptest.Site{MixedDateCriteriaRefused: true}}, map[string]any{"view": "overdue"}, []string{drops}},
+		"no-statuses":      {sdptest.Options{Site: sdptest.Site{Absent: []string{"GET /statuses"}}}, nil, openOnes},
+		"no-closed-status": {sdptest.Options{Site: sdptest.Site{Absent: []string{"GET /statuses"}}}, map[string]any{"view": "closed"}, []string{mail, starter, ignored}},
+		"no-groups":        {sdptest.Options{Edition: sdptest.OnPremises}, map[string]any{"group": "Network"}, []string{wifi, drops}},
+		"names-as-written": {sdptest.Options{Guesses: sdptest.Guesses{CaseSensitiveNames: true}}, map[string]any{"priority": "mEDIUM"}, []string{budget, wifi}},
+	} {
+		fake := startFake(t, tc.options)
+		key := store.Key{Namespace: "support", Name: name}
+		h.storeConnection(key, fake)
+		h.giveToken(key, fake) // and no list: each is read when it is asked for
+		r := h.serve()
+		arguments := map[string]any{"connection": key.String()}
+		for argument, value := range tc.arguments {
+			arguments[argument] = value
+		}
+		text, found := mustCall[tickets](r, "list_requests", arguments)
+		if diff := cmp.Diff(tc.want, found.subjects()); diff != "" {
+			t.Errorf("%s (-want +got)\n%s\n%s", name, diff, text)
+		}
+	}
+}
