@@ -2,6 +2,7 @@ package servicedesk_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,9 @@ func TestCeilings(t *testing.T) {
 			_, found := mustCall[tickets](r, "list_requests", map[string]any{"connection": connection})
 			if diff := cmp.Diff(c.open, found.subjects()); diff != "" {
 				t.Errorf("%s: open tickets (-want +got)\n%s", connection, diff)
+			}
+			if site != "deaf" && (found.Total == nil || *found.Total != len(c.open)) {
+				t.Errorf("%s: a total of %v, want that of what is inside, %d", connection, found.Total, len(c.open))
 			}
 			// What the caller asks for cannot widen it.
 			_, wide := mustCall[tickets](r, "search_requests", map[string]any{"connection": connection, "criteria": []any{
@@ -122,6 +126,11 @@ func TestCeilings_OneTicket(t *testing.T) {
 					t.Errorf("%s: %s of %s: %q with %d calls; of %s: %q with %d calls", name, what, pair[0], denied, callsDenied, pair[1], unknown, callsUnknown)
 				}
 			}
+		}
+		fake.ForgetCalls()
+		r.call("get_request", map[string]any{"connection": key.String(), "request_id": "88888"})
+		if asked := fake.Calls(sdptest.To("GET", "/requests")); len(asked) != 1 || !strings.Contains(fmt.Sprint(asked[0].Input), "group.name") {
+			t.Errorf("%s: a number is looked for outside of the ceilings: %+v", name, asked)
 		}
 		if got := r.call("get_request", map[string]any{"connection": key.String(), "request_id": number(inside)}); got.IsError && name != "deaf" { // which finds no number
 			t.Errorf("%s: a ticket inside: %s", name, got.Text)

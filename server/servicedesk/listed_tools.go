@@ -22,12 +22,8 @@ func (s *Service) offers(seen seenToolsets, name string) bool {
 	if slices.Contains(mails, name) {
 		return seen.toolsets[requestsToolset]
 	}
-	for _, t := range s.tools() {
-		if t.Name == name {
-			return seen.connections > 0 && (t.toolset == "" || seen.toolsets[t.toolset])
-		}
-	}
-	return false
+	toolset, known := s.toolsets[name]
+	return known && seen.connections > 0 && (toolset == "" || seen.toolsets[toolset])
 }
 
 // ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.

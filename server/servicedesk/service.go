@@ -38,7 +38,9 @@ type Service struct {
 	retry      sdp.RetryPolicy
 	log        *slog.Logger
 	directory  *directory
-	metrics    serviceMetrics
+	// toolsets are those of the tools, by name.
+	toolsets map[string]string
+	metrics  serviceMetrics
 }
 
 // serviceMetrics are how often ServiceDesk Plus is called.
@@ -58,6 +60,10 @@ func New(config Config) *Service {
 		Help: "Calls of ServiceDesk Plus that tools made, by connection, operation and outcome.",
 	}, []string{"namespace", "connection", "operation", "outcome"})
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
+	s.toolsets = map[string]string{}
+	for _, t := range s.tools() {
+		s.toolsets[t.Name] = t.toolset
+	}
 	return s
 }
 

@@ -3,6 +3,7 @@ package servicedesk_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/servicedesk"
+	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // refusals returns the ids of the tokens that replicas reported.
@@ -43,8 +45,25 @@ func TestTokens_Refused(t *testing.T) {
 		calls.Go(func() { answers[i] = r.call("my_queue", nil) })
 	}
 	require.Until(t, "the refusal is reported", func() bool { return len(h.refusals()) == 1 })
+	// Who comes now waits without sending a token that is known to be refused.
+	fake.ForgetCalls()
+	late := transporttest.CallTool("my_queue", nil)
+	late.Meta = map[string]any{"progressToken": "p1"}
+	waiting := r.Open(t, t.Context(), late)
+	defer waiting.Body.Close()
+	told := make([]byte, 4096)
+	n, err := waiting.Body.Read(told)
+	require.NoError(t, err)
+	if !strings.Contains(string(told[:n]), "waiting for another token") || fake.Count(sdptest.ToAPI) != 0 {
+		t.Errorf("a late call made %d calls and was told %s", fake.Count(sdptest.ToAPI), told[:n])
+	}
 	h.giveToken(helpdesk, fake)
 	calls.Wait()
+	rest, err := io.ReadAll(waiting.Body)
+	require.NoError(t, err)
+	if !strings.Contains(string(rest), "requests of connection support/helpdesk") {
+		t.Errorf("the late call: %s", rest)
+	}
 	for _, got := range answers {
 		if got.IsError {
 			t.Errorf("a call that waited: %s", got.Text)
