@@ -187,8 +187,13 @@ type replica struct {
 // serve starts a replica, with anna for everybody, who may do everything unless an authorizer says otherwise.
 func (h *house) serve(change ...func(*servicedesk.Config)) *replica {
 	h.Helper()
+	return h.serveFrom(pgtest.AsServerRole(h, h.owner), change...)
+}
+
+// serveFrom is serve for a database that is reached otherwise.
+func (h *house) serveFrom(options postgres.Options, change ...func(*servicedesk.Config)) *replica {
+	h.Helper()
 	nobody := auth.NewNone("anna")
-	options := pgtest.AsServerRole(h, h.owner)
 	options.ApplicationName = "lectern-server-" + strings.ToLower(uuid.NewString()[:8])
 	db := h.openStore(options)
 	config := servicedesk.Config{
