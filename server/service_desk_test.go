@@ -31,6 +31,18 @@ func egressTo(t *testing.T, host string) egress.Flags {
 	return flags
 }
 
+// newSealKeys makes keys for tokens, and a file of them.
+func newSealKeys(t *testing.T) (keys *seal.StorageKeys, file string) {
+	t.Helper()
+	keyset, err := seal.NewStorageKeyset()
+	require.NoError(t, err)
+	keys, err = seal.ParseStorageKeys(keyset.Text())
+	require.NoError(t, err)
+	file = filepath.Join(t.TempDir(), "keys.json")
+	require.NoError(t, os.WriteFile(file, keyset.Text(), 0o600))
+	return keys, file
+}
+
 // storeTestConnection does what a controller does for a connection to a fake.
 func storeTestConnection(t *testing.T, owner postgres.Options, fake *sdptest.Server, keys *seal.StorageKeys) {
 	t.Helper()
@@ -60,12 +72,7 @@ func storeTestConnection(t *testing.T, owner postgres.Options, fake *sdptest.Ser
 // host none do.
 func TestRun_ServiceDesk(t *testing.T) {
 	t.Parallel()
-	keyset, err := seal.NewStorageKeyset()
-	require.NoError(t, err)
-	keys, err := seal.ParseStorageKeys(keyset.Text())
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "keys.json")
-	require.NoError(t, os.WriteFile(file, keyset.Text(), 0o600))
+	keys, file := newSealKeys(t)
 	owner := pgtest.New(t)
 	fake := sdptest.Start(t, sdptest.Options{})
 	storeTestConnection(t, owner, fake, keys)
