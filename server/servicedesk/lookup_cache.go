@@ -97,7 +97,7 @@ func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, 
 		c.keep(of, stored)
 		return stored, nil
 	}
-	list, _, err = c.reload(ctx, of)
+	list, _, err = c.reload(ctx, of, "")
 	return list, err
 }
 
@@ -128,8 +128,9 @@ func (c *lookupCache) readStored(ctx context.Context, of sdp.LookupType, revisio
 	return list, true, nil
 }
 
-// reload reads a list from ServiceDesk Plus, unless that was done within a minute; isNew reports whether it was now.
-func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType) (list lookupList, isNew bool, err error) {
+// reload reads a list from ServiceDesk Plus, unless that was done within a minute; isNew reports whether it was now. Of a list that has
+// more than is read at once the entry of the name is asked for, if there is one, and what was not read stays.
+func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType, name string) (list lookupList, isNew bool, err error) {
 	c.mu.Lock()
 	turn := c.reading[of]
 	if turn == nil {
@@ -150,9 +151,13 @@ func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType) (list looku
 		return list, false, nil
 	}
 	now := c.connection.now.Load()
-	rows, _, err := sdp.Collect(ctx, func(ctx context.Context, o sdp.ListOptions) (sdp.Page[sdp.LookupEntry], error) {
+	o := sdp.ListOptions{Rows: sdp.MaxRows}
+	if isLong := len(list.entries) > reloadPages*sdp.MaxRows; isLong && name != "" {
+		o.Where = sdp.Where("name", sdp.Is, name)
+	}
+	rows, isWhole, err := sdp.Collect(ctx, func(ctx context.Context, o sdp.ListOptions) (sdp.Page[sdp.LookupEntry], error) {
 		return now.client.ListLookup(ctx, of, o)
-	}, sdp.ListOptions{Rows: sdp.MaxRows}, reloadPages*sdp.MaxRows)
+	}, o, reloadPages*sdp.MaxRows)
 	if err != nil {
 		return lookupList{}, false, needScope(setupScope, err)
 	}
@@ -162,6 +167,9 @@ func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType) (list looku
 			fresh.entries = append(fresh.entries, entry{r.ID, r.Name, r.Parent.ID, entryFlags{r.InternalName, r.InProgress, r.StopTimer, r.IsDeleted}})
 		}
 	}
+	if !isWhole || !o.Where.IsZero() {
+		fresh.entries = append(fresh.entries, withoutThose(list.entries, fresh.entries)...)
+	}
 	c.keep(of, fresh)
 	if has {
 		c.tellNew(ctx, of, list.entries, fresh.entries)
@@ -169,18 +177,29 @@ func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType) (list looku
 	return fresh, true, nil
 }
 
+// withoutThose returns the entries of a list that are not among others.
+func withoutThose(entries, others []entry) []entry {
+	known := make(map[[2]string]bool, len(others))
+	for _, e := range others {
+		known[[2]string{e.parentID, e.id}] = true
+	}
+	var left []entry
+	for _, e := range entries {
+		if !known[[2]string{e.parentID, e.id}] {
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
 // maxObserved bounds what is told of one list at once.
 const maxObserved = 50
 
 // tellNew tells the controller of entries that no list had. It is a hint: without it they are found when the list is due.
 func (c *lookupCache) tellNew(ctx context.Context, of sdp.LookupType, before, after []entry) {
-	known := make(map[[2]string]bool, len(before))
-	for _, e := range before {
-		known[[2]string{e.parentID, e.id}] = true
-	}
 	var observed []store.Observation
-	for _, e := range after {
-		if !known[[2]string{e.parentID, e.id}] && len(observed) < maxObserved {
+	for _, e := range withoutThose(after, before) {
+		if len(observed) < maxObserved {
 			observed = append(observed, store.Observation{Type: string(of), ParentID: e.parentID, ID: e.id, Name: e.name})
 		}
 	}

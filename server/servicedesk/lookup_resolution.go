@@ -22,7 +22,7 @@ func (d *desk) resolve(ctx context.Context, argument string, of sdp.LookupType, 
 	if found := findEntries(list.entries, text); len(found) > 0 {
 		return found, nil
 	}
-	again, isNew, err := d.lookups.reload(ctx, of)
+	again, isNew, err := d.lookups.reload(ctx, of, strings.TrimSpace(text))
 	if err != nil {
 		return nil, err
 	}

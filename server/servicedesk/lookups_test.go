@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -130,4 +131,33 @@ func TestLookups_RefusedID(t *testing.T) {
 		t.Errorf("an id that is refused for good: %+v", got)
 	}
 	wantCalls(t, fake, 1)
+}
+
+// TestLookups_Long: of a list that is longer than what is read at once, a new entry is found by its name in one call, and none is lost.
+func TestLookups_Long(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	for i := range 600 {
+		fake.Add("categories", sdptest.Record{"name": fmt.Sprintf("Category %03d", i)})
+	}
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	fake.Add("categories", sdptest.Record{"name": "Zebra"})
+	fake.ForgetCalls()
+	mustCall[tickets](r, "list_requests", map[string]any{"category": "Zebra"})
+	wantCalls(t, fake, 2)
+	for _, query := range []string{"Category 599", "Zebra", "Network"} {
+		if _, found := mustCall[entries](r, "list_lookup", map[string]any{"type": "categories", "query": query}); found.Total != 1 {
+			t.Errorf("%s: %d entries, want 1", query, found.Total)
+		}
+	}
+	_, page := mustCall[entries](r, "list_lookup", map[string]any{"type": "categories"})
+	if page.Total != 605 || page.NextCursor == "" {
+		t.Errorf("%d entries, next %q; want 605 and more pages", page.Total, page.NextCursor)
+	}
+	got := r.call("list_requests", map[string]any{"category": "Catgory 123"})
+	if !strings.Contains(got.Text, `there is no "Catgory 123" in the list categories; did you mean Category 123, `) {
+		t.Errorf("a slip in a long list: %s", got.Text)
+	}
+	wantCalls(t, fake, 0) // it was read within a minute
 }

@@ -37,8 +37,8 @@ type rateLease struct {
 
 	mu      sync.Mutex
 	waiting []*turn
-	// serving is set while a goroutine asks for those who wait.
-	serving bool
+	// serving is set while a goroutine asks for those who wait, and away while the store does not answer it.
+	serving, away bool
 	// notBefore is when it makes sense to ask again.
 	notBefore        time.Time
 	perMinute, burst int
@@ -164,14 +164,17 @@ func (l *rateLease) answerTurns(grant store.RateGrant, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
-		l.log.Warn("The rate of a connection cannot be asked for, going by this replica's share", "replicas", l.replicas, "err", err)
+		if !l.away {
+			l.away = true
+			l.log.Warn("The rate of a connection cannot be asked for, going by this replica's share", "replicas", l.replicas, "err", err)
+		}
 		for _, t := range l.waiting {
 			t.answer <- rateAwayError{}
 		}
 		l.waiting = nil
 		return
 	}
-	l.replicas = max(grant.Replicas, 1)
+	l.away, l.replicas = false, max(grant.Replicas, 1)
 	if grant.Granted == 0 {
 		l.notBefore = time.Now().Add(max(grant.RetryAfter, 10*time.Millisecond))
 		return

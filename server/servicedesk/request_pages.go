@@ -91,7 +91,7 @@ func (d *desk) selectAndList(ctx context.Context, choose func(context.Context) (
 		}
 		isNew := false
 		for _, list := range selected.lists {
-			_, fresh, reloadErr := d.lookups.reload(ctx, list)
+			_, fresh, reloadErr := d.lookups.reload(ctx, list, "")
 			isNew = isNew || fresh && reloadErr == nil
 		}
 		if !isNew {
