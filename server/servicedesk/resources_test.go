@@ -1,8 +1,13 @@
 package servicedesk_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
 	"strings"
 	"testing"
 
@@ -191,5 +196,63 @@ func TestSearchSolutions(t *testing.T) {
 		if got := r.call("search_solutions", *arguments); !strings.Contains(got.Text, want) {
 			t.Errorf("%v: %s, want %s", *arguments, got.Text, want)
 		}
+	}
+}
+
+// TestResources_Attachments: a text is framed, an image is shown as it is, and of what is neither, or too large, its name alone.
+func TestResources_Attachments(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	ticket := fake.IDs("requests")[0]
+	attach := func(name, contentType string, content []byte) string {
+		upload(t, fake, ticket, name, contentType, content)
+		ids := fake.IDs("attachments")
+		return ids[len(ids)-1]
+	}
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	for name, tc := range map[string]struct {
+		id   string
+		want []string
+	}{
+		"a text":          {attach("log.txt", "text/plain", []byte("error 5\u202e hidden")), []string{"text/plain --- begin of untrusted text ", "\nerror 5 hidden\n"}},
+		"an image":        {attach("shot.png", "image/png", []byte("PNG")), []string{"image/png UE5H"}},
+		"another":         {attach("a.exe", "application/octet-stream", []byte("MZ")), []string{"text/markdown This file is not shown", "file: a.exe"}},
+		"a drawing":       {attach("a.svg", "image/svg+xml", []byte("<svg/>")), []string{"This file is not shown", "file: a.svg"}},
+		"too long a text": {attach("long.txt", "text/plain", make([]byte, 65<<10)), []string{"This file is not shown", "file: long.txt"}},
+	} {
+		got := r.read("sdp://support/helpdesk/requests/id:" + ticket + "/attachments/" + tc.id)
+		for _, part := range tc.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: %.500s, want %s", name, got, part)
+			}
+		}
+	}
+}
+
+// upload attaches a file to a ticket as a person does.
+func upload(t *testing.T, fake *sdptest.Server, ticket, name, contentType string, content []byte) {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	require.NoError(t, form.WriteField("addtoattachment", "true"))
+	part, err := form.CreatePart(textproto.MIMEHeader{
+		"Content-Disposition": {fmt.Sprintf(`form-data; name="filename"; filename=%q`, name)}, "Content-Type": {contentType},
+	})
+	require.NoError(t, err)
+	_, err = part.Write(content)
+	require.NoError(t, err)
+	require.NoError(t, form.Close())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fake.URL()+"/app/itdesk/api/v3/requests/"+ticket+"/_uploads", &body)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	request.Header.Set("Accept", "application/vnd.manageengine.sdp.v3+json")
+	request.Header.Set("Authorization", "Zoho-oauthtoken "+fake.AccessToken("SDPOnDemand.requests.ALL"))
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusBadRequest {
+		said, _ := io.ReadAll(response.Body)
+		t.Fatalf("upload %s: %d %s", name, response.StatusCode, said)
 	}
 }
