@@ -56,12 +56,12 @@ func SettingsOf(spec *v1alpha1.SDPConnectionSpec, caCertificates string) store.C
 
 // Mode returns the access mode in force.
 func Mode(spec *v1alpha1.SDPConnectionSpec) v1alpha1.AccessMode {
-	return cmp.Or(access(spec).Mode, v1alpha1.AccessModeReadOnly)
+	return cmp.Or(findWrittenAccess(spec).Mode, v1alpha1.AccessModeReadOnly)
 }
 
 // Toolsets returns the groups of tools there are.
 func Toolsets(spec *v1alpha1.SDPConnectionSpec) []v1alpha1.Toolset {
-	if written := access(spec).Toolsets; len(written) > 0 {
+	if written := findWrittenAccess(spec).Toolsets; len(written) > 0 {
 		return written
 	}
 	return defaultToolsets
@@ -104,8 +104,8 @@ func CABundle(spec *v1alpha1.SDPConnectionSpec) (configMap, key string) {
 	return string(spec.CABundle.ConfigMapName), cmp.Or(spec.CABundle.Key, defaultCABundleKey)
 }
 
-// access returns what the manifest says of access, which may be nothing.
-func access(spec *v1alpha1.SDPConnectionSpec) v1alpha1.Access {
+// findWrittenAccess returns what the manifest says of access, which may be nothing.
+func findWrittenAccess(spec *v1alpha1.SDPConnectionSpec) v1alpha1.Access {
 	if spec.Access == nil {
 		return v1alpha1.Access{}
 	}
@@ -113,7 +113,7 @@ func access(spec *v1alpha1.SDPConnectionSpec) v1alpha1.Access {
 }
 
 func accessOf(spec *v1alpha1.SDPConnectionSpec) store.ConnectionAccess {
-	written := access(spec)
+	written := findWrittenAccess(spec)
 	ceilings := store.ConnectionAccess{
 		Mode:             string(Mode(spec)),
 		Projects:         written.Projects,

@@ -11,17 +11,17 @@ type TokenFingerprint [16]byte
 
 // FingerprintRefreshToken returns whose budget a refresh counts against, and which refresh token an access token is of.
 func FingerprintRefreshToken(clientID, refreshToken string) TokenFingerprint {
-	return fingerprint("refresh token", clientID, refreshToken)
+	return hashParts("refresh token", clientID, refreshToken)
 }
 
 // FingerprintClient returns whose budget the exchange of a grant code counts against.
-func FingerprintClient(clientID string) TokenFingerprint { return fingerprint("client", clientID) }
+func FingerprintClient(clientID string) TokenFingerprint { return hashParts("client", clientID) }
 
 // FingerprintAPIKey returns which key of a server on premises a stored one is.
-func FingerprintAPIKey(key string) TokenFingerprint { return fingerprint("API key", key) }
+func FingerprintAPIKey(key string) TokenFingerprint { return hashParts("API key", key) }
 
-// fingerprint is the first half of the SHA-256 of the parts, each after its length.
-func fingerprint(parts ...string) TokenFingerprint {
+// hashParts is the first half of the SHA-256 of the parts, each after its length.
+func hashParts(parts ...string) TokenFingerprint {
 	var text []byte
 	for _, part := range parts {
 		text = append(binary.BigEndian.AppendUint64(text, uint64(len(part))), part...)

@@ -126,8 +126,8 @@ func isOne(words ...string) func(string) bool {
 	return func(value string) bool { return slices.Contains(words, value) }
 }
 
-// below returns what reports whether a value, or the least of a function, is about nothing.
-func below(limit float64) func(string) bool {
+// isBelow returns what reports whether a value, or the least of a function, is about nothing.
+func isBelow(limit float64) func(string) bool {
 	return func(value string) bool {
 		if !strings.Contains(value, "(") {
 			return isAbout(value, limit)
@@ -191,23 +191,23 @@ func (d declarations) hides() bool {
 		return true
 	case d.any(isOne("hidden", "collapse"), "visibility", "content-visibility"):
 		return true
-	case d.any(below(0.1), "opacity", "zoom", "scale"):
+	case d.any(isBelow(0.1), "opacity", "zoom", "scale"):
 		return true
-	case d.any(below(1.5), "max-height", "max-width", "max-block-size", "max-inline-size"):
+	case d.any(isBelow(1.5), "max-height", "max-width", "max-block-size", "max-inline-size"):
 		return true
-	case isClipped && d.any(below(1.5), "height", "width", "block-size", "inline-size"):
+	case isClipped && d.any(isBelow(1.5), "height", "width", "block-size", "inline-size"):
 		return true
 	case d.any(isFar, "text-indent", "translate", "left", "right", "top", "bottom", "margin", "margin-left", "margin-top",
 		"margin-block-start", "margin-inline-start", "inset", "inset-block", "inset-block-start", "inset-block-end",
 		"inset-inline", "inset-inline-start", "inset-inline-end"):
 		return true
 	}
-	return d.any(clips, "clip", "clip-path") || d.any(transformsAway, "transform", "-webkit-transform") ||
+	return d.any(clipsAway, "clip", "clip-path") || d.any(transformsAway, "transform", "-webkit-transform") ||
 		d.any(func(value string) bool { return strings.Contains(strings.ReplaceAll(value, " ", ""), "opacity(0") }, "filter")
 }
 
-// clips reports whether a clip leaves nothing.
-func clips(value string) bool {
+// clipsAway reports whether a clip leaves nothing.
+func clipsAway(value string) bool {
 	value = strings.ReplaceAll(value, " ", "")
 	for _, begin := range []string{"rect(0", "rect(1px", "inset(50%", "inset(100%", "circle(0", "ellipse(0"} {
 		if strings.HasPrefix(value, begin) {
@@ -227,7 +227,7 @@ func transformsAway(value string) bool {
 		switch {
 		case strings.HasPrefix(name, "translate") && isFar(found[2]):
 			return true
-		case strings.HasPrefix(name, "scale") && below(0.1)("("+found[2]):
+		case strings.HasPrefix(name, "scale") && isBelow(0.1)("("+found[2]):
 			return true
 		case name == "rotatex", name == "rotatey", name == "rotate3d":
 			return true
@@ -251,7 +251,7 @@ func (d declarations) isTiny() (tiny, says bool) {
 	}
 	for _, size := range d["font-size"] {
 		if size != "" && size != "inherit" {
-			tiny, says = tiny || below(2)(size), true
+			tiny, says = tiny || isBelow(2)(size), true
 		}
 	}
 	return tiny, says

@@ -31,9 +31,9 @@ type settings struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s, err := parse(os.Args[1:])
+	s, err := parseArguments(os.Args[1:])
 	if err == nil {
-		err = serve(ctx, s, func(started addresses) error { return json.NewEncoder(os.Stdout).Encode(started) })
+		err = serveUntilDone(ctx, s, func(started addresses) error { return json.NewEncoder(os.Stdout).Encode(started) })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fakesdp:", err)
@@ -41,7 +41,7 @@ func main() {
 	}
 }
 
-func parse(args []string) (settings, error) {
+func parseArguments(args []string) (settings, error) {
 	var s settings
 	var edition, zone string
 	flags := flag.NewFlagSet("fakesdp", flag.ContinueOnError)
@@ -84,8 +84,8 @@ type addresses struct {
 	ControlURL  string `json:"controlURL"`
 }
 
-// serve runs the fake until the context ends. started is told when it listens.
-func serve(ctx context.Context, s settings, started func(addresses) error) error {
+// serveUntilDone runs the fake until the context ends. started is told when it listens.
+func serveUntilDone(ctx context.Context, s settings, started func(addresses) error) error {
 	fake := sdptest.New(s.options)
 	id := fake.Options().ClientID
 	if s.grantCode != "" {

@@ -25,13 +25,13 @@ func TestMain(m *testing.M) { leak.Main(m) }
 func TestServe(t *testing.T) {
 	t.Parallel()
 	bundlePath := filepath.Join(t.TempDir(), "ca.crt")
-	s, err := parse([]string{"-tls-names", "127.0.0.1,desk.example.org", "-ca-bundle", bundlePath, "-client-id", "1000.C", "-client-secret", "fake", "-grant-code", "1000.G"})
+	s, err := parseArguments([]string{"-tls-names", "127.0.0.1,desk.example.org", "-ca-bundle", bundlePath, "-client-id", "1000.C", "-client-secret", "fake", "-grant-code", "1000.G"})
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())
 	listening, ended := make(chan addresses, 1), make(chan error, 1)
 	go func() {
 		defer close(listening)
-		ended <- serve(ctx, s, func(a addresses) error { listening <- a; return nil })
+		ended <- serveUntilDone(ctx, s, func(a addresses) error { listening <- a; return nil })
 	}()
 	t.Cleanup(func() {
 		end()
@@ -98,7 +98,7 @@ func TestProgram(t *testing.T) {
 func TestParse_Refuses(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-edition", "cloud"}, {"-time-zone", "Nowhere/Nothing"}, {"-no-such-flag"}} {
-		if _, err := parse(args); err == nil {
+		if _, err := parseArguments(args); err == nil {
 			t.Errorf("%v is taken", args)
 		}
 	}
