@@ -96,7 +96,8 @@ func testTwoControllersOfOneName(t *testing.T) {
 	}
 }
 
-// changeTwice has an agent change its prompt, and a client of the API server another; the first round makes both.
+// changeTwice has an agent change its prompt, and a client of the API server another; the first round makes both. It returns
+// once both are published: of two edits that a busy controller finds at once, it publishes the later one alone.
 func (s *scenario) changeTwice(ctx context.Context, office *postgres.Store, agent int, round int64) error {
 	name, owned, text := fmt.Sprintf("agents-%d", agent), fmt.Sprintf("owned-%d", agent), fmt.Sprintf("text %d", round)
 	action := store.ActionUpdate
@@ -118,6 +119,10 @@ func (s *scenario) changeTwice(ctx context.Context, office *postgres.Store, agen
 	if err == nil && (got.State != store.ChangePublished || got.Version != round) {
 		err = fmt.Errorf("change %d of %s ended %+v", round, name, got)
 	}
+	if err != nil {
+		return err
+	}
+	_, err = s.waitForReason(ctx, owned, v1alpha1.ReasonPublished)
 	return err
 }
 
