@@ -40,7 +40,7 @@ func Command(version string) *cobra.Command {
 	o := options{version: version}
 	c := &cobra.Command{
 		Use:   "controller",
-		Short: "Reconcile Prompt objects into the database",
+		Short: "Reconcile Prompt and SDPConnection objects into the database",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.validate(os.Getenv); err != nil {
@@ -107,6 +107,9 @@ func runController(ctx context.Context, o options) error {
 		return err
 	}
 	if err := addReconcilers(ctx, mgr, o, db, prover); err != nil {
+		return err
+	}
+	if err := addConnections(ctx, mgr, &o, db, namespace); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)

@@ -18,12 +18,15 @@ type connectionOptions struct {
 	// namespaces are those in which the controller's account may read Secrets. Without any, no connection is served.
 	namespaces []string
 	egress     egress.Flags
+	// sealKeyFile has the keys that tokens are sealed with, where they are in no Secret.
+	sealKeyFile string
 }
 
 func (o *connectionOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.namespaces, connectionNamespacesFlag, nil, "namespaces whose connections to ServiceDesk Plus are served, a list or repeated; when empty none. "+
 		"In each the controller's account has to have the rights of the ClusterRole lectern-connections. No controller acts on connections yet")
 	o.egress.AddFlags(fs)
+	fs.StringVar(&o.sealKeyFile, "seal-key-file", "", "file with the keys that tokens are sealed with for servers, instead of --seal-key-secret; read again when it changed")
 }
 
 // validate returns what is wrong with the options, in the words of the flags.

@@ -1,5 +1,5 @@
 // Package controllers is `lectern controller`: it sets up the manager and gives each reconciler what
-// it needs. Beside it stand the commands that share its rights: migrate and release.
+// it needs. Beside it stand the commands that share its rights: migrate, release and seal.
 //
 // It knows nothing of MCP. Controllers are the only writers of objects, versions and tokens.
 //

@@ -164,6 +164,9 @@ func (o *options) validate(getenv func(string) string) error {
 	if err := o.cluster.complete(); err != nil {
 		return err
 	}
+	if o.connections.sealKeyFile != "" && o.secrets.sealKeys != "" {
+		return errors.New("set only one of --seal-key-secret and --seal-key-file")
+	}
 	if err := o.connections.validate(o.cluster.watched); err != nil {
 		return err
 	}

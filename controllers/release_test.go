@@ -130,9 +130,28 @@ func TestRelease_RefusesWhileTheFinalizerIsSet(t *testing.T) {
 
 	_, err = cluster.Kubectl(t.Context(), "delete", "mutatingadmissionpolicybinding", "acme-lectern-finalizer")
 	require.NoError(t, err)
-	if said, err := release(cluster.Kubeconfig); err != nil || said != "Released 1 prompts.\n" {
-		t.Errorf("once it is not bound any more: %q, %v", said, err)
+	ours, others := createHeldConnection(t, cluster, "ours", "default/"+defaultLeaseName), createHeldConnection(t, cluster, "others", "other/lease")
+	said, err := release(cluster.Kubeconfig)
+	if want := "Released 1 connections.\nLeft 1 connections alone, which other/lease reconciles.\nReleased 1 prompts.\n"; err != nil || said != want {
+		t.Errorf("once it is not bound any more: %q, %v; want %q", said, err, want)
 	}
+	for c, want := range map[*v1alpha1.SDPConnection]int{ours: 0, others: 1} {
+		require.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
+		if len(c.Finalizers) != want {
+			t.Errorf("connection %s has finalizers %q", c.Name, c.Finalizers)
+		}
+	}
+}
+
+// createHeldConnection makes a connection whose finalizer a controller has set.
+func createHeldConnection(t *testing.T, cluster *controllerstest.Cluster, name, controller string) *v1alpha1.SDPConnection {
+	t.Helper()
+	c := &v1alpha1.SDPConnection{Spec: v1alpha1.SDPConnectionSpec{
+		Edition: v1alpha1.EditionCloud, DataCenter: v1alpha1.DataCenterEU, Credentials: v1alpha1.CredentialsReference{SecretName: "oauth"},
+	}}
+	c.Namespace, c.Name, c.Finalizers = "default", name, []string{v1alpha1.SDPConnectionFinalizer}
+	require.NoError(t, cluster.Client.Create(t.Context(), c, client.FieldOwner(controller)))
+	return c
 }
 
 // grantController gives the controller's user the rights of config/rbac.

@@ -23,6 +23,7 @@ import (
 type secretOptions struct {
 	ownerDeployment string
 	intakeKeys      string
+	sealKeys        string
 	trial           string
 	serverDatabase  string
 	firstPasswords  string
@@ -38,6 +39,7 @@ const defaultPasswordInterval = 24 * time.Hour
 func (o *secretOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.ownerDeployment, "owner-deployment", "", "Deployment of the controller, in its own namespace, with which the Secrets go that it makes; empty for none")
 	fs.StringVar(&o.intakeKeys, "intake-key-secret", "", "Secret with the keys private.json and public.json of change requests, instead of --intake-key-file; made at start if absent, and read again")
+	fs.StringVar(&o.sealKeys, "seal-key-secret", "", "Secret with the keys that tokens are sealed with for servers, which mount its keyset.json; made at start if absent, and read again (lectern seal rotate)")
 	fs.StringVar(&o.trial, "trial-secret", "", "Secret with the passwords of a trial database, made at start if absent")
 	fs.StringVar(&o.serverDatabase, "server-database-secret", "", "Secret with the user and password that servers log in with, made at start if absent; needs --server-login-roles")
 	fs.StringVar(&o.firstPasswords, "server-first-passwords-secret", "", "Secret with the keys server-a-password and server-b-password, which --server-database-secret is made of; when empty --trial-secret")
@@ -71,7 +73,7 @@ func (o *secretOptions) validate(database *postgres.Options, keyFile string) err
 
 // isUsed says whether the controller reads or makes any Secret.
 func (o *secretOptions) isUsed() bool {
-	return o.intakeKeys != "" || o.trial != "" || o.serverDatabase != "" || o.databaseKey != ""
+	return o.intakeKeys != "" || o.sealKeys != "" || o.trial != "" || o.serverDatabase != "" || o.databaseKey != ""
 }
 
 // secretCallTimeout bounds one call to the API server.
@@ -98,6 +100,9 @@ func (o *secretOptions) ensureSecrets(ctx context.Context, namespace *secrets.Na
 	var wanted []secrets.Wanted
 	if o.intakeKeys != "" {
 		wanted = append(wanted, secrets.WantIntakeKeys(o.intakeKeys))
+	}
+	if o.sealKeys != "" {
+		wanted = append(wanted, secrets.WantSealKeys(o.sealKeys))
 	}
 	isTrialNew := false
 	if o.trial != "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/servicedesk"
 )
 
 // backend is where prompts come from: a database, or a folder.
@@ -21,6 +22,8 @@ type backend struct {
 	library prompts.Library
 	// changes is where they are asked for.
 	changes prompts.Changes
+	// connections are those to ServiceDesk Plus; nil where there are none.
+	connections servicedesk.Store
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
@@ -62,7 +65,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	return &backend{
-		Source: db, library: db, changes: db, close: db.Close,
+		Source: db, library: db, changes: db, connections: db, close: db.Close,
 		follow:  db.KeepSealsScrubbed,
 		metrics: db.Metrics(),
 	}, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/servicedesk"
 	"github.com/lectern-dev/lectern/server/telemetry"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -29,6 +30,8 @@ type Deps struct {
 	Authorizer    auth.Authorizer
 	// Prover is that of prompts.Config.
 	Prover prompts.Prover
+	// ServiceDesk offers ServiceDesk Plus; nil offers prompts alone. Who made it has it follow the catalog.
+	ServiceDesk *servicedesk.Service
 	// Rates bound how often callers ask; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// Reprover proves the callers of open streams again, every ReviewEvery (30 s when zero); nil where nobody is proven.
@@ -77,14 +80,18 @@ func NewHandler(deps Deps) *Handler {
 		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.HomeNamespace, Watched: deps.Watched,
 		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.OutcomeTimeout, OutcomePoll: deps.OutcomePoll, Log: deps.Log,
 	})
+	toolNames := service.ToolNames()
+	if deps.ServiceDesk != nil {
+		toolNames = append(toolNames, deps.ServiceDesk.ToolNames()...)
+	}
 	endpoint := transport.New(transport.Config{
-		Server:        service.Server(),
+		Server:        offerBoth(service.Server(), deps.ServiceDesk),
 		MayFollow:     service.MayFollow,
 		Reprover:      deps.Reprover,
 		ReviewStreams: service.ReviewStreams,
 		ReviewEvery:   deps.ReviewEvery,
 		Authenticator: deps.Authenticator,
-		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, service.ToolNames()),
+		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, toolNames),
 		Log:           deps.Log,
 		Rates:         deps.Rates,
 
@@ -96,6 +103,11 @@ func NewHandler(deps Deps) *Handler {
 	announcer := service.NewAnnouncer(deps.AnnounceDelay, endpoint)
 	deps.Catalog.OnChange(announcer.CatalogChanged)
 	deps.Catalog.OnChangeRequest(service.ChangeRequestNotified)
+	if desk := deps.ServiceDesk; desk != nil {
+		deps.Catalog.OnRevision(desk.RevisionChanged)
+		desk.OnToolsChanged(func() { endpoint.NotifyToolsChanged(desk.SeesConnections) })
+		deps.Metrics.MustRegister(desk.Metrics()...)
+	}
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "lectern_mcp_streams",
 		Help: "Open subscriptions/listen streams.",

@@ -47,6 +47,8 @@ type Options struct {
 	Watched namespaces.Watched
 	// Egress says where the credentials of connections may go.
 	Egress egress.Flags
+	// SealKeyFile has the keys that the controller seals tokens of ServiceDesk Plus with; empty offers prompts alone.
+	SealKeyFile string
 	// IntakePublicKeyFile has the keys that callers' tokens are sealed to for the controller; empty takes no changes of
 	// callers who are authenticated.
 	IntakePublicKeyFile string
@@ -70,6 +72,8 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	o.Watched.AddFlag(fs, "namespaces that this installation's controller watches, a list or repeated, as the controller's own flag has them; when empty all. "+
 		"A change of a prompt elsewhere is refused at once; reading is not bounded")
 	o.Egress.AddFlags(fs)
+	fs.StringVar(&o.SealKeyFile, "seal-key-file", "", "file with the keys that the controller seals tokens of ServiceDesk Plus with; read again when it changes; "+
+		"without it no tools on ServiceDesk Plus are offered; not with --prompts")
 	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "maximum number of tokens of a list of prompts, 0 for no limit")
 	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt manifests to serve and to edit, instead of a database")
 	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program, on stdin and stdout; listen on addresses only when they are set")
@@ -173,6 +177,9 @@ func (o *Options) Validate() error {
 		return err
 	}
 	if o.Prompts != "" {
+		if o.SealKeyFile != "" {
+			return errors.New("--seal-key-file is for tokens in a database, and --prompts serves a folder: leave out one of them")
+		}
 		return nil
 	}
 	err := o.Database.Validate()

@@ -20,6 +20,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/telemetry"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
+	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/servicedesk"
 )
 
 const (
@@ -79,22 +81,50 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 
+	desk, err := openServiceDesk(&opts, from.connections, gate, log)
+	if err != nil {
+		return err
+	}
+
+	s := newService(&opts, version, parts{backend: from, gate: gate, certificate: certificate, desk: desk, changes: taken, prover: prover, drain: drain}, log)
+	s.out = out
+	return s.serveAll(ctx)
+}
+
+// parts are what a service is made of, besides its options.
+type parts struct {
+	*backend
+	gate        *auth.Gate
+	certificate *certificate
+	// desk is nil where ServiceDesk Plus is not offered.
+	desk *servicedesk.Service
+	// changes and prover are what change requests are taken with.
+	changes prompts.Changes
+	prover  prompts.Prover
+	drain   *drain
+}
+
+// newService connects the parts of a server, which do nothing yet.
+func newService(opts *Options, version string, p parts, log *slog.Logger) *service {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), telemetry.NewBuildInfo(version))
-	registry.MustRegister(slices.Concat(from.metrics, gate.Metrics(), certificate.metrics())...)
-	prompts := catalog.New(from, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
-	endpoint := newEndpoint(gate, Deps{
-		Catalog: prompts, Library: from.library, Changes: taken, Prover: prover, FileFaults: from.fileFaults,
+	registry.MustRegister(slices.Concat(p.metrics, p.gate.Metrics(), p.certificate.metrics())...)
+	served := catalog.New(p.backend, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
+	endpoint := newEndpoint(p.gate, Deps{
+		Catalog: served, Library: p.library, Changes: p.changes, Prover: p.prover, FileFaults: p.fileFaults, ServiceDesk: p.desk,
 		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), Watched: opts.Watched, ResultLimit: opts.ResultLimit,
 		Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{
-		opts: &opts, endpoint: endpoint, mcp: drain.closeConnections(gate.ServeWellKnown(endpoint)), certificate: certificate,
-		follow: []func(context.Context){prompts.FollowFeed, from.follow, certificate.follow},
-		drain:  drain,
-		probes: opts.newProbes(registry, prompts, drain), client: auth.NewNone(localUserName()).Identity(), out: out, log: log,
+		opts: opts, endpoint: endpoint, mcp: p.drain.closeConnections(p.gate.ServeWellKnown(endpoint)), certificate: p.certificate,
+		follow: []func(context.Context){served.FollowFeed, p.follow, p.certificate.follow},
+		drain:  p.drain,
+		probes: opts.newProbes(registry, served, p.drain), client: auth.NewNone(localUserName()).Identity(), log: log,
 	}
-	return s.serveAll(ctx)
+	if p.desk != nil {
+		s.follow = append(s.follow, p.desk.Follow)
+	}
+	return s
 }
 
 // localUserName returns the name of the user who started this program.

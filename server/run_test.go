@@ -51,7 +51,14 @@ func parseAuth(flags ...string) auth.Options {
 // serving runs a server on a database until the test ends.
 func serving(t *testing.T, database postgres.Options) *running {
 	t.Helper()
+	return servingWith(t, database, func(*Options) {})
+}
+
+// servingWith is serving with other options.
+func servingWith(t *testing.T, database postgres.Options, change func(*Options)) *running {
+	t.Helper()
 	opts := Options{Addresses: []string{testenv.FreeAddress(t)}, MetricsAddress: testenv.FreeAddress(t), Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Database: database}
+	change(&opts)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{
 		replica: &replica{Remote: transporttest.Remote{URL: "http://" + opts.Addresses[0], HTTP: &http.Client{Transport: &http.Transport{}}}},

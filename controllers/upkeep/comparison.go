@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/lectern-dev/lectern/controllers/status"
@@ -30,6 +31,8 @@ type liveObject struct {
 
 // comparison is the result of comparing rows with objects.
 type comparison struct {
+	// noun is what the rows are of, in messages; empty is prompts.
+	noun string
 	// orphans are rows without object.
 	orphans []store.ComparedRow
 	// drifted are objects without an equal row, unsettled those whose row changed lately and is not what their status told of.
@@ -89,17 +92,18 @@ func findLost(unsettled []store.Key, objects map[store.Key]liveObject, rows []st
 // leaves the limit as it is.
 func (p comparison) reasonToStop(objects, allowed int) (reason, message string) {
 	limit := max(10, p.liveRows/5, allowed)
+	noun := cmp.Or(p.noun, "prompts")
 	remedy := fmt.Sprintf("if they are meant to go, restart the controller with --sweep-limit=%d until they are gone", len(p.orphans))
 	switch {
 	case len(p.orphans) == 0, len(p.orphans) <= allowed:
 		return "", ""
 	case objects == 0 && p.liveRows > 1:
 		return reasonEmptyList, fmt.Sprintf(
-			"the API server lists no Prompt, but %d are live in the database; none is removed; %s", p.liveRows, remedy)
+			"the API server lists no %s, but %d are live in the database; none is removed; %s", noun, p.liveRows, remedy)
 	case len(p.orphans) > limit:
 		return reasonSweepLimit, fmt.Sprintf(
-			"%d of %d live prompts have no object, more than the %d one comparison may remove; none is removed; %s",
-			len(p.orphans), p.liveRows, limit, remedy)
+			"%d of %d live %s have no object, more than the %d one comparison may remove; none is removed; %s",
+			len(p.orphans), p.liveRows, noun, limit, remedy)
 	}
 	return "", ""
 }

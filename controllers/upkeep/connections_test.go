@@ -6,8 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/controllerstest"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
@@ -62,5 +67,51 @@ func TestRunner_CleanConnections(t *testing.T) {
 	t.Logf("after one round there are %d observations, %d entries, %d token requests", left[0], left[1], left[2])
 	if diff := cmp.Diff([3]int{0, replicas * each, 1}, left); diff != "" {
 		t.Errorf("observations, entries and token requests that are left (-want +got)\n%s", diff)
+	}
+}
+
+// TestRunner_CompareConnections: a row whose object is gone is removed, and nothing where the API server lists nothing.
+func TestRunner_CompareConnections(t *testing.T) {
+	cluster := controllerstest.StartCluster(t)
+	s := openStore(t, pgtest.New(t))
+	writer := s.Writer("cluster")
+	require.NoError(t, writer.ClaimDatabase(t.Context()))
+	keys := map[string]store.Key{}
+	for _, name := range []string{"kept", "gone"} {
+		keys[name] = store.Key{Namespace: "default", Name: name}
+		_, err := writer.StoreConnection(t.Context(), store.ConnectionPublication{
+			Key: keys[name], Owner: store.Owner{UID: name, Generation: 1}, Settings: store.ConnectionSettings{RequestsPerMinute: 30, Burst: 10, RetentionDays: 90},
+		})
+		require.NoError(t, err)
+	}
+	recorder := events.NewFakeRecorder(10)
+	r := &Runner{Store: writer, Live: cluster.Client, Recorder: recorder, Regarding: &v1alpha1.Prompt{}, Log: logr.Discard()}
+	live := func() (names []string) {
+		rows, err := writer.ListConnectionRows(t.Context(), store.Key{}, 10, 0)
+		require.NoError(t, err)
+		for _, row := range rows {
+			names = append(names, row.Key.Name)
+		}
+		return names
+	}
+	require.NoError(t, r.compareConnections(t.Context()))
+	if diff := cmp.Diff([]string{"gone", "kept"}, live()); diff != "" || len(recorder.Events) != 1 {
+		t.Errorf("an empty list removes rows, or nobody is told (%d events):\n%s", len(recorder.Events), diff)
+	}
+	require.NoError(t, cluster.Client.Create(t.Context(), &v1alpha1.SDPConnection{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "kept"},
+		Spec: v1alpha1.SDPConnectionSpec{
+			Edition: v1alpha1.EditionCloud, DataCenter: v1alpha1.DataCenterEU, Credentials: v1alpha1.CredentialsReference{SecretName: "oauth"},
+		},
+	}))
+	r.Grace = time.Hour
+	require.NoError(t, r.compareConnections(t.Context()))
+	if got := live(); len(got) != 2 {
+		t.Errorf("a row that changed just now is removed: %v", got)
+	}
+	r.Grace = 0
+	require.NoError(t, r.compareConnections(t.Context()))
+	if diff := cmp.Diff([]string{"kept"}, live()); diff != "" {
+		t.Errorf("rows that are left (-want +got):\n%s", diff)
 	}
 }

@@ -48,6 +48,8 @@ type Store interface {
 	BackfillSearchIndex(ctx context.Context, after int64, limit int) (last int64, err error)
 	DeleteOldChanges(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	DeleteUnusedTags(ctx context.Context) error
+	ListConnectionRows(ctx context.Context, after store.Key, limit int, quiescent time.Duration) ([]store.ComparedConnection, error)
+	RemoveConnectionIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
 	FoldObservations(ctx context.Context, limit int) (int, error)
 	RecordTokenUse(ctx context.Context) error
 	DeleteOldConnectionRows(ctx context.Context, olderThan time.Duration, limit int) (int, error)
@@ -101,6 +103,7 @@ type round struct {
 func (r *Runner) rounds() []round {
 	return []round{
 		{"comparison", r.ComparisonInterval, r.runComparison},
+		{"connection-comparison", r.ComparisonInterval, r.compareConnections},
 		{"index", r.ComparisonInterval, r.reindexPrompts},
 		{"purge", cleanupInterval, r.purgeDeletedPrompts},
 		{"changes", cleanupInterval, r.deleteOldChanges},

@@ -47,6 +47,10 @@ func (*longPurge) DeleteOldConnectionRows(context.Context, time.Duration, int) (
 	return 0, nil
 }
 
+func (*longPurge) ListConnectionRows(context.Context, store.Key, int, time.Duration) ([]store.ComparedConnection, error) {
+	return nil, nil
+}
+
 func (*longPurge) MeasureTables(context.Context) ([]store.TableSize, error) { return nil, nil }
 
 func (*longPurge) MeasureOpenChanges(context.Context) (store.OpenChanges, error) {
@@ -77,7 +81,7 @@ func TestRunner_Rounds(t *testing.T) {
 		got = append(got, named{r.name, r.every})
 	}
 	want := []named{
-		{"comparison", time.Second}, {"index", time.Second},
+		{"comparison", time.Second}, {"connection-comparison", time.Second}, {"index", time.Second},
 		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"connections", cleanupInterval}, {"sessions", sessionsInterval},
 		{"tables", cleanupInterval}, {"requests", sessionsInterval},
 	}

@@ -26,6 +26,33 @@ const (
 	ChangeApplied Name = "change-applied" // the request knows, the event is not sent
 )
 
+// The places of a connection whose grant code is exchanged, in the order it passes them, and then those of a refresh and a deletion.
+const (
+	ConnectionStored  Name = "connection-stored"   // servers may know the connection, nobody was called
+	ManagedSecretMade Name = "managed-secret-made" // the place for a refresh token is there, the code is not marked
+	ExchangeClaimed   Name = "exchange-claimed"    // the database knows of the request, the code is not marked
+	CodeMarked        Name = "code-marked"         // the code is marked as spent, and was not sent
+	CodeSent          Name = "code-sent"           // the accounts server answered, and nothing is written
+	RefreshTokenKept  Name = "refresh-token-kept"  // the refresh token is in its Secret, the database does not know
+	RefreshClaimed    Name = "refresh-claimed"     // the database knows of the request, nothing was sent
+	RefreshAnswered   Name = "refresh-answered"    // there is a new access token, and the database does not know
+	TokenStored       Name = "token-stored"        // the token is stored, its status is not written
+	ConnectionRemoved Name = "connection-removed"  // the tombstone is committed, nothing is revoked
+	TokenRevoked      Name = "token-revoked"       // the refresh token is revoked, its Secret still there
+)
+
+// ConnectionPoints lists the places of a connection that becomes ready by a grant code. RefreshPoints lists those of a refresh, and
+// ConnectionDeletionPoints those of a deletion.
+func ConnectionPoints() []Name {
+	return []Name{ConnectionStored, ManagedSecretMade, ExchangeClaimed, CodeMarked, CodeSent, RefreshTokenKept, TokenStored}
+}
+
+// RefreshPoints lists the places of a refresh.
+func RefreshPoints() []Name { return []Name{RefreshClaimed, RefreshAnswered, TokenStored} }
+
+// ConnectionDeletionPoints lists the places of a deleted connection.
+func ConnectionDeletionPoints() []Name { return []Name{ConnectionRemoved, TokenRevoked} }
+
 // ReconcilePoints lists the places of a reconcile.
 func ReconcilePoints() []Name {
 	return []Name{Fetched, FinalizerSet, Compiled, RowLocked, RowWritten, Published, Removed}

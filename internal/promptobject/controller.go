@@ -17,18 +17,21 @@ func ControllerOf(p *v1alpha1.Prompt) string {
 	if p.Status.Controller != "" {
 		return p.Status.Controller
 	}
-	for _, e := range p.ManagedFields {
+	return FinalizerManager(p.ManagedFields, v1alpha1.PromptFinalizer)
+}
+
+// FinalizerManager returns the controller that set a finalizer, by the managed fields of an object; nothing where none did.
+func FinalizerManager(managed []metav1.ManagedFieldsEntry, finalizer string) string {
+	at := fieldpath.MakePathOrDie("metadata", "finalizers", value.NewValueInterface(finalizer))
+	for _, e := range managed {
 		if strings.Contains(e.Manager, "/") && e.Operation == metav1.ManagedFieldsOperationUpdate && e.Subresource == "" && e.FieldsV1 != nil {
-			if fields, err := readFields(e.FieldsV1); err == nil && ownsPath(fields, finalizerPath) {
+			if fields, err := readFields(e.FieldsV1); err == nil && ownsPath(fields, at) {
 				return e.Manager
 			}
 		}
 	}
 	return ""
 }
-
-// finalizerPath is the path of our finalizer in the list of them.
-var finalizerPath = fieldpath.MakePathOrDie("metadata", "finalizers", value.NewValueInterface(v1alpha1.PromptFinalizer))
 
 // IsOfAnotherController reports whether another controller than the one named reconciles an object. Then all of it is that
 // controller's: the status, the finalizer, and the rows of its database.

@@ -17,6 +17,11 @@ func FingerprintRefreshToken(clientID, refreshToken string) TokenFingerprint {
 // FingerprintClient returns whose budget the exchange of a grant code counts against.
 func FingerprintClient(clientID string) TokenFingerprint { return hashParts("client", clientID) }
 
+// FingerprintGrantCode returns by what a grant code is known that was sent once.
+func FingerprintGrantCode(clientID, code string) TokenFingerprint {
+	return hashParts("grant code", clientID, code)
+}
+
 // FingerprintAPIKey returns which key of a server on premises a stored one is.
 func FingerprintAPIKey(key string) TokenFingerprint { return hashParts("API key", key) }
 

@@ -14,7 +14,7 @@ type Identity = access.Identity
 // Verb is what a caller wants to do.
 type Verb = access.Verb
 
-// The verbs of reading, and of asking for changes. Promote moves channels.
+// The verbs of reading, and of asking for changes. Promote moves channels; Use reads through a connection of ServiceDesk Plus.
 const (
 	Get     = access.Get
 	List    = access.List
@@ -22,6 +22,7 @@ const (
 	Patch   = access.Patch
 	Delete  = access.Delete
 	Promote = access.Promote
+	Use     = access.Use
 )
 
 // ErrDenied, ErrUnavailable and ErrReviewsSpent are those of package access.

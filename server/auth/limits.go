@@ -21,12 +21,14 @@ import (
 type Limits struct {
 	// PromptsPerSecond bounds requests about prompts, which are all but those for completions.
 	PromptsPerSecond, CompletionsPerSecond float64
+	// TicketReadsPerSecond bounds calls of tools that read ServiceDesk Plus, and of its resources, which count as requests besides.
+	TicketReadsPerSecond float64
 	// Streams bounds the streams a caller has open, FollowedResources what all of them together are told of.
 	Streams, FollowedResources int
 }
 
 // DefaultLimits are those of a server that authenticates its callers.
-var DefaultLimits = Limits{PromptsPerSecond: 20, CompletionsPerSecond: 10, Streams: 16, FollowedResources: 256}
+var DefaultLimits = Limits{PromptsPerSecond: 20, CompletionsPerSecond: 10, TicketReadsPerSecond: 5, Streams: 16, FollowedResources: 256}
 
 // burstSeconds is for how many seconds a caller may ask at once what the rate allows.
 const burstSeconds = 5
@@ -41,6 +43,8 @@ func (l *Limits) AddFlags(fs *pflag.FlagSet) {
 		"maximum number of requests about prompts that a caller may send a second, tools included, five times that at once; 0 for no limit; not with --auth=none")
 	fs.Float64Var(&l.CompletionsPerSecond, "completions-per-second", DefaultLimits.CompletionsPerSecond,
 		"maximum number of completions that a caller may ask for a second, five times that at once; 0 for no limit; not with --auth=none")
+	fs.Float64Var(&l.TicketReadsPerSecond, "ticket-reads-per-second", DefaultLimits.TicketReadsPerSecond,
+		"maximum number of calls that read ServiceDesk Plus that a caller may send a second, five times that at once; 0 for no limit; not with --auth=none")
 	fs.IntVar(&l.Streams, "streams-per-caller", DefaultLimits.Streams,
 		"maximum number of streams a caller may have open, 0 for no limit; not with --auth=none")
 	fs.IntVar(&l.FollowedResources, "followed-resources-per-caller", DefaultLimits.FollowedResources,
@@ -52,6 +56,7 @@ func (l *Limits) Validate() error {
 	return errors.Join(
 		validateLimit("--prompts-per-second", l.PromptsPerSecond),
 		validateLimit("--completions-per-second", l.CompletionsPerSecond),
+		validateLimit("--ticket-reads-per-second", l.TicketReadsPerSecond),
 		validateLimit("--streams-per-caller", float64(l.Streams)),
 		validateLimit("--followed-resources-per-caller", float64(l.FollowedResources)),
 	)
@@ -82,6 +87,7 @@ type RequestKind int
 const (
 	PromptRequest RequestKind = iota
 	CompletionRequest
+	TicketRead
 	requestKinds
 )
 
@@ -103,7 +109,7 @@ type callerRates struct {
 
 // NewRateLimiter returns a limiter, or nil where nothing is limited.
 func NewRateLimiter(limits Limits) *RateLimiter {
-	if limits.PromptsPerSecond == 0 && limits.CompletionsPerSecond == 0 {
+	if limits.PromptsPerSecond == 0 && limits.CompletionsPerSecond == 0 && limits.TicketReadsPerSecond == 0 {
 		return nil
 	}
 	return makeRateLimiter(limits, maxLimitedCallers, time.Now)
@@ -111,12 +117,12 @@ func NewRateLimiter(limits Limits) *RateLimiter {
 
 func makeRateLimiter(limits Limits, callers int, now func() time.Time) *RateLimiter {
 	l := &RateLimiter{now: now, callers: newBoundedMap[CallerKey, *callerRates](callers)}
-	for kind, perSecond := range [requestKinds]float64{limits.PromptsPerSecond, limits.CompletionsPerSecond} {
+	for kind, perSecond := range [requestKinds]float64{limits.PromptsPerSecond, limits.CompletionsPerSecond, limits.TicketReadsPerSecond} {
 		l.rates[kind] = toRate(perSecond)
 		l.refused[kind] = prometheus.NewCounter(prometheus.CounterOpts{
 			Name:        "lectern_rate_limit_refusals_total",
 			Help:        "Requests that were refused because their caller asked too often, by what the limit is for.",
-			ConstLabels: prometheus.Labels{"limit": [requestKinds]string{"prompts", "completions"}[kind]},
+			ConstLabels: prometheus.Labels{"limit": [requestKinds]string{"prompts", "completions", "ticket reads"}[kind]},
 		})
 	}
 	return l

@@ -43,9 +43,13 @@ func WithUnnamedNamespaces(ctx context.Context) context.Context {
 	return access.WithUnnamedNamespaces(ctx)
 }
 
-// newQuestion asks about a prompt, or about a namespace where there is no name: what is listed or made has none yet.
+// newQuestion asks about a prompt, or about a connection where the verb is for those, or about a namespace where there is no name:
+// what is listed or made has none yet.
 func newQuestion(verb Verb, key store.Key) access.Question {
 	question := access.Question{Verb: verb, Resource: access.Prompts, Namespace: key.Namespace, Name: key.Name}
+	if verb == Use {
+		question.Resource = access.SDPConnections
+	}
 	if verb == List || verb == Create {
 		question.Name = ""
 	}

@@ -58,6 +58,7 @@ func TestReviewed_Authorize(t *testing.T) {
 		auth.Promote: {Verb: "promote", Resource: "prompts", Namespace: "support", Name: "handover"},
 		auth.List:    {Verb: "list", Resource: "prompts", Namespace: "support"},
 		auth.Create:  {Verb: "create", Resource: "prompts", Namespace: "support"},
+		auth.Use:     {Verb: "use", Resource: "sdpconnections", Namespace: "support", Name: "handover"},
 	} {
 		asked := &roles{left: 2, allowed: map[access.Question]bool{want: true}}
 		if err := auth.NewReviewed(asked).Authorize(t.Context(), auth.Identity{}, verb, key); err != nil {

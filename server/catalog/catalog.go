@@ -57,7 +57,9 @@ type Catalog struct {
 	mu              sync.Mutex
 	watchers        []func(Change)
 	requestWatchers []func(id string)
-	feed            feedState
+	// revisionWatchers are told of revisions, those included with which no prompt changed.
+	revisionWatchers []func(startedOver bool)
+	feed             feedState
 }
 
 // bodyKey is what a body is kept under.

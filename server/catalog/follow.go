@@ -46,6 +46,15 @@ func (c *Catalog) OnChangeRequest(on func(id string)) {
 	c.requestWatchers = append(c.requestWatchers, on)
 }
 
+// OnRevision has on called whenever the feed was read up to a revision that was not seen before, whatever changed with it; with
+// startedOver where what was read before may be of another database. It is called from the goroutine that follows the feed, which
+// it must not block, and before FollowFeed.
+func (c *Catalog) OnRevision(on func(startedOver bool)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.revisionWatchers = append(c.revisionWatchers, on)
+}
+
 // CheckReady returns nil once the schema was verified and the feed read. While the store is away it still does, as long as
 // anything in memory can be served; when another database that is not ready took the store's place, it does not.
 func (c *Catalog) CheckReady() error {
@@ -215,6 +224,9 @@ func (c *Catalog) startOver(ctx context.Context, before feedState) error {
 	if err == nil && asked {
 		c.notifyWatchers(Change{Everything: true})
 	}
+	if err == nil {
+		c.notifyOfRevision(true)
+	}
 	return err
 }
 
@@ -261,8 +273,18 @@ func (c *Catalog) applyChanges(ctx context.Context, from, to store.Feed) error {
 			c.notifyWatchers(changeOf(keys))
 		}
 		if done {
+			c.notifyOfRevision(false)
 			return nil
 		}
+	}
+}
+
+func (c *Catalog) notifyOfRevision(startedOver bool) {
+	c.mu.Lock()
+	watchers := c.revisionWatchers
+	c.mu.Unlock()
+	for _, on := range watchers {
+		on(startedOver)
 	}
 }
 

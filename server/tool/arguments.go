@@ -3,6 +3,7 @@ package tool
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -25,6 +26,9 @@ func readArguments(takes []field, all map[string]json.RawMessage, into reflect.V
 		f := &takes[i]
 		value := all[f.name]
 		switch absent := f.isAbsent(value); {
+		case f.isOptional && string(value) == "null":
+			into.FieldByIndex(f.index).FieldByName("Given").SetBool(true)
+			continue
 		case absent && f.required:
 			return NewInvalid("argument %q is required: %s", f.name, f.description)
 		case absent:
@@ -79,6 +83,10 @@ var nouns = map[reflect.Type]string{
 // checkReadable panics on an argument of a type that readArguments does not know.
 func checkReadable(takes []field) {
 	for i := range takes {
+		if takes[i].members != nil {
+			checkReadable(takes[i].members)
+			continue
+		}
 		if nouns[takes[i].of] == "" {
 			panic(fmt.Sprintf("argument %s is of type %s, which is not read", takes[i].name, takes[i].of))
 		}
@@ -87,16 +95,25 @@ func checkReadable(takes []field) {
 
 // readValue sets a field to the value of an argument, or says what is wrong with it.
 func (f *field) readValue(raw json.RawMessage, into reflect.Value) (problem string) {
-	if into.Type() != f.of { // optional
+	if f.isOptional {
+		into.FieldByName("Given").SetBool(true)
+		into = into.FieldByName("Value")
+	}
+	if into.Type() != f.of { // a pointer
 		into.Set(reflect.New(f.of))
 		into = into.Elem()
 	}
+	if f.members != nil {
+		return f.readObjects(raw, into)
+	}
 	switch target := into.Addr().Interface().(type) {
 	case *int64:
-		*target, problem = readInteger(raw)
+		if *target, problem = readInteger(raw); problem == "" {
+			problem = f.bounds.check(*target, "")
+		}
 	case *[]string:
 		if problem = f.decodeInto(raw, target); problem == "" {
-			problem = checkTexts(*target, raw)
+			problem = f.checkTexts(*target, raw)
 		}
 	case *Scalars:
 		*target, problem = f.readScalars(raw)
@@ -169,24 +186,59 @@ func (f *field) checkText(text string) (problem string) {
 	case f.enum != nil && !slices.Contains(f.enum, text):
 		return fmt.Sprintf("%q is not one of %s", excerpt.Truncate(text, 80), strings.Join(f.enum, ", "))
 	}
-	return ""
+	return f.bounds.checkText(text)
 }
 
 // nulProblem is what is wrong with a text Postgres cannot store.
 const nulProblem = "contains the character U+0000, which cannot be stored"
 
 // checkTexts finds what is wrong with the strings of a list. Decoding takes a null for an empty one.
-func checkTexts(texts []string, raw json.RawMessage) (problem string) {
+func (f *field) checkTexts(texts []string, raw json.RawMessage) (problem string) {
 	empty := false
 	for _, text := range texts {
-		if strings.IndexByte(text, 0) >= 0 {
+		switch {
+		case strings.IndexByte(text, 0) >= 0:
 			return nulProblem
+		case f.enum != nil && !slices.Contains(f.enum, text):
+			return fmt.Sprintf("%q is not one of %s", excerpt.Truncate(text, 80), strings.Join(f.enum, ", "))
 		}
 		empty = empty || text == ""
 	}
 	var list []*string
 	if empty && json.Unmarshal(raw, &list) == nil && slices.Contains(list, nil) {
 		return showValue(raw) + " has a null where a string belongs"
+	}
+	return f.bounds.check(int64(len(texts)), "elements")
+}
+
+// readObjects sets a field to an object, or to a list of them, by what is read of their members.
+func (f *field) readObjects(raw json.RawMessage, into reflect.Value) (problem string) {
+	if f.of.Kind() == reflect.Struct {
+		return readObject(f.members, raw, into)
+	}
+	var elements []json.RawMessage
+	if json.Unmarshal(raw, &elements) != nil {
+		return showValue(raw) + " is not a list of objects"
+	}
+	if problem := f.bounds.check(int64(len(elements)), "elements"); problem != "" {
+		return problem
+	}
+	into.Set(reflect.MakeSlice(f.of, len(elements), len(elements)))
+	for i, element := range elements {
+		if problem := readObject(f.members, element, into.Index(i)); problem != "" {
+			return fmt.Sprintf("element %d: %s", i+1, problem)
+		}
+	}
+	return ""
+}
+
+func readObject(takes []field, raw json.RawMessage, into reflect.Value) (problem string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil || members == nil {
+		return showValue(raw) + " is not an object"
+	}
+	if refused, is := errors.AsType[*Error](readArguments(takes, members, into)); is {
+		return "member " + strings.TrimPrefix(refused.Text, "argument ")
 	}
 	return ""
 }

@@ -28,7 +28,12 @@ type Error struct {
 	Text string
 	// Sentence says that Text is all: there is neither a kind nor a prefix.
 	Sentence bool
+	// Details is the same for programs, in _meta of the result under DetailsKey; nil for nothing.
+	Details any
 }
+
+// DetailsKey is where the _meta of an error has what programs decide by.
+const DetailsKey = "dev.lectern/error"
 
 // Error returns the words without the prefix of a tool.
 func (e *Error) Error() string {

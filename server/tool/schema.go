@@ -34,21 +34,50 @@ func objectSchema(fields []field, closed bool) json.RawMessage {
 
 // writeSchema writes the name and the schema of a field. Whole numbers are counts and versions, so never negative.
 func (f *field) writeSchema(b *strings.Builder) {
-	name, items := typeSchema(f.of)
+	name, inside := typeSchema(f.of)
+	if f.members != nil {
+		inside = f.memberSchema()
+	}
+	isList := f.of.Kind() == reflect.Slice && f.of != rawType
+	if f.enum != nil && isList {
+		inside = fmt.Sprintf(`,"items":{"type":"string","enum":%s}`, quoteJSON(f.enum))
+	}
 	if name = quoteJSON(name); f.nullable {
 		name = "[" + name + `,"null"]`
 	}
-	fmt.Fprintf(b, `%s:{"type":%s%s`, quoteJSON(f.name), name, items)
-	if isInteger(f.of) {
-		b.WriteString(`,"minimum":0`)
-	}
+	fmt.Fprintf(b, `%s:{"type":%s%s`, quoteJSON(f.name), name, inside)
+	f.writeBounds(b)
 	if f.description != "" {
 		fmt.Fprintf(b, `,"description":%s`, quoteJSON(f.description))
 	}
-	if f.enum != nil {
+	if f.enum != nil && !isList {
 		fmt.Fprintf(b, `,"enum":%s`, quoteJSON(f.enum))
 	}
 	b.WriteByte('}')
+}
+
+// memberSchema returns what the schema of an object, or of a list of objects, says of what is inside.
+func (f *field) memberSchema() string {
+	object := string(objectSchema(f.members, true))
+	if f.of.Kind() == reflect.Slice {
+		return `,"items":` + object
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(object, `{"type":"object"`), "}")
+}
+
+func (f *field) writeBounds(b *strings.Builder) {
+	switch {
+	case isInteger(f.of):
+		limits := f.bounds
+		if limits.least == nil {
+			limits.least = new(int64)
+		}
+		limits.writeSchema(b, "minimum", "maximum")
+	case f.of.Kind() == reflect.String:
+		f.bounds.writeSchema(b, "minLength", "maxLength")
+	case f.of.Kind() == reflect.Slice:
+		f.bounds.writeSchema(b, "minItems", "maxItems")
+	}
 }
 
 // typeSchema returns JSON Schema's name of a type, and what else it says of the values inside one. What objects have

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -15,6 +17,8 @@ type Definition struct {
 	// ErrorPrefix begins every error: "Error creating prompt".
 	ErrorPrefix string
 	Hints       Hints
+	// Deadline is how long a call may take at most, whatever it does; 0 leaves that to the Policy.
+	Deadline time.Duration
 }
 
 // Hints are what clients decide by whether to ask a person first.
@@ -22,7 +26,7 @@ type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
 
 // Policy is what the tools for one kind of thing have in common. Both functions are required.
 type Policy struct {
-	// Bound limits how long a call of a read-only tool may take. One that writes waits for its outcome.
+	// Bound limits how long a call of a read-only tool without a Deadline may take. One that writes waits for its outcome.
 	Bound func(ctx context.Context) (context.Context, context.CancelFunc)
 	// Explain returns what the caller is told of an error that is no *Error, and logs what they are not told. In
 	// are the arguments of the call.
@@ -32,6 +36,7 @@ type Policy struct {
 // Tool is one MCP tool: what clients are shown of it, and what answers its calls.
 type Tool struct {
 	Definition
+	takes         []field
 	input, output json.RawMessage
 	// answer returns an *Error, or context.Canceled when the caller left.
 	answer func(ctx context.Context, arguments map[string]json.RawMessage) (texts []string, structured any, err error)
@@ -40,16 +45,13 @@ type Tool struct {
 // New makes a tool of a function. Its arguments are the fields of In, the structured result has those of Out; both are
 // structs as fieldsOf reads them. It panics on others: tools are made when a server starts.
 func New[In, Out any](policy Policy, d Definition, answer func(context.Context, In) (*Result[Out], error)) Tool {
-	takes, gives := fieldsOf(reflect.TypeFor[In]()), fieldsOf(reflect.TypeFor[Out]())
+	takes, gives := withMembers(fieldsOf(reflect.TypeFor[In]())), fieldsOf(reflect.TypeFor[Out]())
 	checkReadable(takes)
 	return Tool{
-		Definition: d, input: objectSchema(takes, true), output: objectSchema(gives, false),
+		Definition: d, takes: takes, input: objectSchema(takes, true), output: objectSchema(gives, false),
 		answer: func(ctx context.Context, arguments map[string]json.RawMessage) ([]string, any, error) {
-			if d.Hints.ReadOnly {
-				bounded, cancel := policy.Bound(ctx)
-				defer cancel()
-				ctx = bounded
-			}
+			ctx, cancel := d.bound(ctx, &policy)
+			defer cancel()
 			var in In
 			if err := readArguments(takes, arguments, reflect.ValueOf(&in).Elem()); err != nil {
 				return nil, nil, err
@@ -66,6 +68,17 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 	}
 }
 
+// bound limits how long a call may take.
+func (d *Definition) bound(ctx context.Context, policy *Policy) (context.Context, context.CancelFunc) {
+	switch {
+	case d.Deadline > 0:
+		return context.WithTimeout(ctx, d.Deadline)
+	case d.Hints.ReadOnly:
+		return policy.Bound(ctx)
+	}
+	return ctx, func() {}
+}
+
 // MCP returns the tool as clients list it.
 func (t *Tool) MCP() mcp.Tool {
 	hints := t.Hints
@@ -78,12 +91,24 @@ func (t *Tool) MCP() mcp.Tool {
 	}
 }
 
+// MCPWithout returns the tool as clients list it who need not give an argument. It is taken all the same.
+func (t *Tool) MCPWithout(argument string) mcp.Tool {
+	shown := t.MCP()
+	others := slices.DeleteFunc(slices.Clone(t.takes), func(f field) bool { return f.name == argument })
+	shown.RawInputSchema = objectSchema(others, true)
+	return shown
+}
+
 // Call answers one call with these arguments, by name, in JSON. What the tool refuses is a result too (MCP, tools: errors of execution); the error is
 // context.Canceled when the caller left.
 func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (*mcp.CallToolResult, error) {
 	texts, structured, err := t.answer(ctx, arguments)
 	if refused, is := errors.AsType[*Error](err); is {
-		return mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix)), nil
+		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
+		if refused.Details != nil {
+			result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: refused.Details}}
+		}
+		return result, nil
 	}
 	if err != nil {
 		return nil, context.Canceled // and not whose context it was

@@ -18,8 +18,8 @@ const keptLists = 64
 // listOfTools answers tools/list. Definitions do not change, so each choice of them is encoded once.
 type listOfTools struct {
 	filter ToolFilter
-	// tools are sorted by name.
-	tools []mcp.Tool
+	// tools are sorted by name; variants are those of Tool.Variant, or the same.
+	tools, variants []mcp.Tool
 
 	mu      sync.Mutex
 	encoded map[string]json.RawMessage
@@ -29,8 +29,14 @@ func newListOfTools(srv *Server) *listOfTools {
 	l := &listOfTools{filter: srv.ToolFilter, tools: make([]mcp.Tool, len(srv.Tools)), encoded: make(map[string]json.RawMessage)}
 	for i := range srv.Tools {
 		l.tools[i] = srv.Tools[i].Definition
+		l.variants = append(l.variants, l.tools[i])
+		if variant := srv.Tools[i].Variant; variant != nil {
+			l.variants[i] = *variant
+		}
 	}
-	slices.SortFunc(l.tools, func(a, b mcp.Tool) int { return cmp.Compare(a.Name, b.Name) })
+	for _, tools := range [][]mcp.Tool{l.tools, l.variants} {
+		slices.SortFunc(tools, func(a, b mcp.Tool) int { return cmp.Compare(a.Name, b.Name) })
+	}
 	return l
 }
 
@@ -49,20 +55,33 @@ func (l *listOfTools) answerList(ctx context.Context, call *Call) (any, error) {
 			return nil, fmt.Errorf("list the tools of a caller: %w", err)
 		}
 	}
-	encoded, err := l.encode(isListed)
+	tools := l.tools
+	if chooser, has := l.filter.(VariantChooser); has {
+		shows, err := chooser.ShowsVariants(ctx, call)
+		if err != nil {
+			return nil, fmt.Errorf("choose the variants of tools: %w", err)
+		}
+		if shows {
+			tools = l.variants
+		}
+	}
+	encoded, err := l.encode(tools, isListed)
 	if err != nil {
 		return nil, err
 	}
 	return &toolsResult{Tools: encoded}, nil
 }
 
-// encode returns the JSON of a choice of tools.
-func (l *listOfTools) encode(isListed func(string) bool) (json.RawMessage, error) {
-	choice := make([]byte, len(l.tools))
-	for i := range l.tools {
-		if isListed(l.tools[i].Name) {
+// encode returns the JSON of a choice of tools, which are l.tools or l.variants.
+func (l *listOfTools) encode(tools []mcp.Tool, isListed func(string) bool) (json.RawMessage, error) {
+	choice := make([]byte, len(tools)+1)
+	for i := range tools {
+		if isListed(tools[i].Name) {
 			choice[i] = 1
 		}
+	}
+	if len(tools) > 0 && &tools[0] == &l.variants[0] {
+		choice[len(tools)] = 1
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,9 +89,9 @@ func (l *listOfTools) encode(isListed func(string) bool) (json.RawMessage, error
 		return encoded, nil
 	}
 	chosen := make([]mcp.Tool, 0, len(l.tools))
-	for i, is := range choice {
-		if is == 1 {
-			chosen = append(chosen, l.tools[i])
+	for i := range tools {
+		if choice[i] == 1 {
+			chosen = append(chosen, tools[i])
 		}
 	}
 	var written bytes.Buffer

@@ -22,12 +22,13 @@ func (h *Handler) takeRequest(ctx context.Context, identity *auth.Identity, meth
 	}
 	if wait := h.config.Rates.Take(identity, kind); wait > 0 {
 		h.config.Rates.DelayRefusal(ctx, identity)
-		return tooManyRequests(wait)
+		return TooManyRequests(wait)
 	}
 	return nil
 }
 
-func tooManyRequests(wait time.Duration) *Failure {
+// TooManyRequests is the failure of a call whose caller asks too often, and has to wait.
+func TooManyRequests(wait time.Duration) *Failure {
 	seconds := auth.RetrySeconds(wait)
 	return retryableFailure(codeTooMany, fmt.Sprintf("too many requests of this caller; try again in %d s", seconds), seconds)
 }
@@ -43,7 +44,7 @@ func (h *Handler) acceptNotification(ctx context.Context, x *exchange) {
 	h.limitWrite(x.control)
 	if wait > 0 {
 		x.w.Header().Set("Retry-After", strconv.Itoa(auth.RetrySeconds(wait)))
-		http.Error(x.w, tooManyRequests(wait).Message, http.StatusTooManyRequests)
+		http.Error(x.w, TooManyRequests(wait).Message, http.StatusTooManyRequests)
 		return
 	}
 	x.w.WriteHeader(http.StatusAccepted)

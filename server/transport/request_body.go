@@ -52,7 +52,7 @@ func (h *Handler) readBody(r *http.Request, x *exchange) (*Failure, int) {
 	ended, err := x.body.fill(from)
 	if err == nil && !ended && first < length {
 		if wait := h.config.Rates.Wait(&x.identity, auth.PromptRequest); wait > 0 {
-			return x.refuseUnread(tooManyRequests(wait), http.StatusTooManyRequests, auth.RetrySeconds(wait))
+			return x.refuseUnread(TooManyRequests(wait), http.StatusTooManyRequests, auth.RetrySeconds(wait))
 		}
 		if !h.claimLarge(r.Context(), &x.body, length, drop) {
 			return x.refuseBusy()

@@ -47,7 +47,9 @@ type Method struct {
 // Tool is one tool and what answers its calls, as Method.Answer does.
 type Tool struct {
 	Definition mcp.Tool
-	Call       func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
+	// Variant is what is listed instead for callers of whom a VariantChooser says so; nil for the same.
+	Variant *mcp.Tool
+	Call    func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
 	// ArgumentBytes bounds the arguments of a call as JSON; DefaultParamBytes when zero. MemberBytes bounds single ones.
 	ArgumentBytes int
 	MemberBytes   map[string]int
@@ -59,6 +61,11 @@ type ToolFilter interface {
 	ListedTools(ctx context.Context, call *Call) (func(name string) bool, error)
 	// IsListed reports whether a tool is there, for a call of it. It costs the same whether or not there is one of the name.
 	IsListed(ctx context.Context, call *Call, name string) (bool, error)
+}
+
+// VariantChooser is a ToolFilter that says whose lists have the variants of tools.
+type VariantChooser interface {
+	ShowsVariants(ctx context.Context, call *Call) (bool, error)
 }
 
 // deriveCapabilities returns those of a server in revision 2026-07-28, and for older clients on a connection.

@@ -29,6 +29,8 @@ var notSeen = map[string]string{
 	"lectern_server_password_interval_seconds":         "no password is rotated",
 	"lectern_changes_applied_total":                    "no agent changed a prompt",
 	"lectern_changes_rejected_total":                   "no agent changed a prompt",
+	"lectern_sdp_connection_reconciles_total":          "there is no connection",
+	"lectern_sdp_calls_total":                          "there is no connection to ServiceDesk Plus",
 }
 
 // declared is how the code names a metric of ours.

@@ -106,5 +106,6 @@ func TestKilledController(t *testing.T) {
 	t.Run("a comparison tombstones rows without objects", testComparison)
 	t.Run("publishing ends as without kills", testKilledAtEveryStep)
 	t.Run("change requests are answered with what happened", testChangesKilledAtEveryStep)
+	t.Run("connections keep their tokens", testConnectionsKilledAtEveryStep)
 	t.Run("fifty agents lose no update", testFiftyAgents)
 }

@@ -25,6 +25,11 @@
 {{- .Values.intake.existingSecret | default (printf "%s-intake" (include "lectern.fullname" .)) }}
 {{- end }}
 
+{{/* The Secret of the keys that tokens of connections are sealed with, which the controller makes. */}}
+{{- define "lectern.sealSecret" -}}
+{{- printf "%s-seal" (include "lectern.fullname" .) }}
+{{- end }}
+
 {{- define "lectern.trialSecret" -}}
 {{- printf "%s-trial" (include "lectern.fullname" .) }}
 {{- end }}

@@ -91,13 +91,26 @@ func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement
 func (w *Writer) StoreAPIKey(
 	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken,
 ) error {
+	return w.putAPIKey(ctx, key, uid, fingerprint, token, "")
+}
+
+// ReplaceAPIKey does the same in the place of a token that nobody can open any more, though it is of the same key.
+func (w *Writer) ReplaceAPIKey(
+	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken, unopenable string,
+) error {
+	return w.putAPIKey(ctx, key, uid, fingerprint, token, unopenable)
+}
+
+func (w *Writer) putAPIKey(
+	ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken, unopenable string,
+) error {
 	err := w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		connection, err := lockConnectionOfOwner(ctx, q, key, uid)
 		if err != nil {
 			return err
 		}
 		before, err := q.CurrentToken(ctx, connection)
-		if err == nil && before.Kind == string(token.Kind) && store.TokenFingerprint(before.Fingerprint) == fingerprint {
+		if err == nil && before.Kind == string(token.Kind) && store.TokenFingerprint(before.Fingerprint) == fingerprint && before.ID != unopenable {
 			return nil
 		}
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {

@@ -203,6 +203,14 @@ func TestStoreAPIKey(t *testing.T) {
 	if f.served().Token.ID != key.ID || f.revision() != revision {
 		t.Error("the same key is stored again")
 	}
+	for range 2 { // the second one is another controller's
+		again := key
+		again.ID = newToken(claimTime).ID
+		require.NoError(t, f.writer.ReplaceAPIKey(t.Context(), helpdesk, helpdeskUID, someFingerprint, again, key.ID))
+	}
+	if f.served().Token.ID == key.ID || f.revision() != revision+1 {
+		t.Errorf("a key that cannot be opened is replaced %d times", f.revision()-revision)
+	}
 	require.NoError(t, f.writer.StoreAPIKey(t.Context(), helpdesk, helpdeskUID, store.TokenFingerprint{9}, same))
 	if f.served().Token.ID != same.ID {
 		t.Error("another key is not stored")

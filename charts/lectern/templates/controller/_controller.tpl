@@ -17,6 +17,7 @@ controller
 {{- end }}
 {{- with .Values.connections.namespaces }}
 --connection-namespaces={{ join "," . }}
+--seal-key-secret={{ include "lectern.sealSecret" $ }}
 {{- end }}
 {{- include "lectern.egressArguments" . }}
 {{ include "lectern.authenticationArguments" . }}
@@ -84,6 +85,9 @@ this release's, and what is not in use goes.
 {{- $names := dict "lectern-controller" (printf "%s-controller" (include "lectern.fullname" .)) }}
 {{- if not .Values.intake.existingSecret }}
 {{- $_ := set $names "lectern-intake" (include "lectern.intakeSecret" .) }}
+{{- end }}
+{{- if .Values.connections.namespaces }}
+{{- $_ := set $names "lectern-seal" (include "lectern.sealSecret" .) }}
 {{- end }}
 {{- if include "lectern.keepsServerAccount" . }}
 {{- $_ := set $names "lectern-server-database" (include "lectern.serverDatabaseSecret" .) }}

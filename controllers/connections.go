@@ -1,0 +1,118 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/controllers/sdpconnection"
+	"github.com/lectern-dev/lectern/controllers/secrets"
+	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/seal"
+)
+
+// connectionInterval is the time between two reconciles of a connection, give or take a tenth: how soon a changed Secret is seen.
+const connectionInterval = time.Minute
+
+// addConnections adds what serves connections to ServiceDesk Plus. Where the cluster does not know the kind yet, prompts are served.
+func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace) error {
+	log := mgr.GetLogger().WithName("connections")
+	kind := v1alpha1.GroupVersion.WithKind(v1alpha1.SDPConnectionKind)
+	if _, err := mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version); meta.IsNoMatchError(err) {
+		log.Info("This cluster has no CustomResourceDefinition of SDPConnection; connections are served once it is there and the controller has started again")
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("look for the kind SDPConnection: %w", err)
+	}
+	keys, err := openSealKeys(ctx, mgr, o, db, namespace)
+	if err != nil {
+		return err
+	}
+	allowed, err := o.connections.egress.Options(sdp.DataCenterHosts())
+	if err != nil {
+		return err
+	}
+	allowed.APIServer = apiServerAddresses(ctx, mgr.GetConfig())
+	config := rest.CopyConfig(mgr.GetConfig())
+	config.Timeout = secretCallTimeout
+	api, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return fmt.Errorf("set up the client for connections: %w", err)
+	}
+	connections := &sdpconnection.Reconciler{
+		Client: mgr.GetClient(), API: api, Store: db.writer, Rates: db.store, Keys: keys, Clock: clock.RealClock{},
+		Status:     status.Writer{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(component)},
+		Namespaces: o.connections.namespaces, Egress: allowed, Controller: o.cluster.controllerName(),
+		ReleaseTimeout: o.releaseTimeout, Interval: connectionInterval, Concurrency: o.concurrency,
+	}
+	refused := make(chan event.GenericEvent)
+	if err := connections.SetupWithManager(mgr, refused); err != nil {
+		return fmt.Errorf("set up the reconciler of connections: %w", err)
+	}
+	return mgr.Add(&sdpconnection.RefusalReader{Reconciler: connections, Listen: db.store.ListenRefusals, Refused: refused, Log: log})
+}
+
+// openSealKeys returns the keys that tokens are sealed with for servers, from a Secret or a file; nil when there is neither.
+func openSealKeys(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace) (*seal.StorageKeys, error) {
+	log := mgr.GetLogger().WithName("seal")
+	if o.connections.sealKeyFile != "" {
+		keys, err := seal.OpenStorageKeys(o.connections.sealKeyFile, structuredLog(log))
+		if err != nil {
+			return nil, fmt.Errorf("--seal-key-file: %w", err)
+		}
+		return keys, nil
+	}
+	if o.secrets.sealKeys == "" {
+		return nil, nil
+	}
+	secret, err := namespace.Get(ctx, o.secrets.sealKeys)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := seal.ParseStorageKeys(secret.Data[secrets.SealKeyset])
+	if err != nil {
+		return nil, fmt.Errorf("--seal-key-secret: %s of Secret %s: %w", secrets.SealKeyset, client.ObjectKeyFromObject(secret), err)
+	}
+	err = mgr.Add(&secrets.SealKeys{Namespace: namespace, Secret: secret.Name, Keys: keys, Interval: secrets.SealReadInterval, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return keys, mgr.Add(&secrets.SealRotation{
+		Namespace: namespace, Secret: secret.Name, Keys: keys, Clock: clock.RealClock{}, Log: log,
+		Reseal: func(ctx context.Context) (int, error) { return sdpconnection.ResealTokens(ctx, db.writer, keys) },
+	})
+}
+
+// apiServerAddresses returns where the API server is, as far as names resolve: credentials of connections never go there.
+func apiServerAddresses(ctx context.Context, config *rest.Config) []netip.Addr {
+	hosts := []string{os.Getenv("KUBERNETES_SERVICE_HOST")}
+	if parsed, err := url.Parse(config.Host); err == nil {
+		hosts = append(hosts, parsed.Hostname())
+	}
+	var found []netip.Addr
+	for _, host := range hosts {
+		if host == "" {
+			continue
+		}
+		resolved, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		if err != nil {
+			ctrl.LoggerFrom(ctx).V(1).Info("Cannot resolve a name of the API server", "host", host)
+			continue
+		}
+		found = append(found, resolved...)
+	}
+	return found
+}

@@ -1,0 +1,170 @@
+package sdpconnection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionobject"
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/sdp/oauth"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// keptCredentials are those in the managed Secret, and the Secret as it was read.
+type keptCredentials struct {
+	managedCredentials
+	secret *corev1.Secret
+	owner  ownership
+}
+
+// readKept reads the managed Secret. One of an object of this name that is gone becomes this one's, and a refresh token that could
+// not be written before is written now.
+func (p *pass) readKept(ctx context.Context) (keptCredentials, error) {
+	secret, err := p.getSecret(ctx, managedName(p.c))
+	if err != nil {
+		return keptCredentials{}, err
+	}
+	kept := keptCredentials{secret: secret, owner: ownershipOf(secret, p.c)}
+	if kept.owner == ownedByOthers {
+		return kept, nil // it matters only where one is needed
+	}
+	kept.managedCredentials = readManaged(secret)
+	if kept.owner == ownedByPredecessor {
+		if err := p.write(ctx, &kept, kept.managedCredentials); err != nil {
+			return kept, err
+		}
+		kept.owner = ownedByConnection
+		p.Status.RecordEvent(p.c, corev1.EventTypeNormal, "Adopted", fmt.Sprintf(
+			"took over Secret %s of a connection of this name that is gone", secret.Name))
+	}
+	if unkept := p.memory.unkept; unkept != nil {
+		if err := p.keep(ctx, &kept, *unkept); err != nil {
+			return kept, err
+		}
+	}
+	return kept, nil
+}
+
+// write puts credentials into the managed Secret, which is made where there is none.
+func (p *pass) write(ctx context.Context, kept *keptCredentials, managed managedCredentials) error {
+	var err error
+	var written *corev1.Secret
+	if kept.secret == nil {
+		written, err = p.createSecret(ctx, managedName(p.c), managed.annotations(), managed.data())
+	} else {
+		written, err = p.applySecret(ctx, kept.secret, managed.annotations(), managed.data())
+	}
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		return unknown("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
+	}
+	if err != nil {
+		return err
+	}
+	kept.secret, kept.managedCredentials = written, managed
+	return nil
+}
+
+// keep writes a refresh token into its Secret, however often that takes within keepTimeout. What cannot be written is remembered: it
+// is nowhere else.
+func (p *pass) keep(ctx context.Context, kept *keptCredentials, managed managedCredentials) error {
+	p.memory.unkept = &managed
+	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	pause := time.NewTicker(keepTimeout / 20)
+	defer pause.Stop()
+	for {
+		err := p.write(keeping, kept, managed)
+		if err == nil {
+			p.memory.unkept = nil
+			return nil
+		}
+		select {
+		case <-keeping.Done():
+			return err
+		case <-pause.C:
+		}
+		if kept.secret, err = p.getSecret(keeping, managedName(p.c)); err != nil || ownershipOf(kept.secret, p.c) == ownedByOthers {
+			return errors.Join(err, keeping.Err())
+		}
+	}
+}
+
+// exchange spends a grant code. The place for the refresh token is made before, and the code is marked as spent in it: a code that is
+// marked is never sent again, by whoever takes over.
+func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) error {
+	if kept.owner == ownedByOthers {
+		return secretForeign(managedName(p.c), "keeps the refresh token that it gets for the grant code")
+	}
+	if kept.secret == nil {
+		if err := p.write(ctx, &kept, kept.managedCredentials); err != nil {
+			return err
+		}
+	}
+	faultpoint.Hit(faultpoint.ManagedSecretMade)
+	at := p.Clock.Now()
+	request, err := p.claim(ctx, store.TokenClaim{
+		Kind: store.TokenExchange, Cause: store.CauseScheduled, Fingerprint: store.FingerprintClient(p.login.client.ID), At: at,
+	})
+	if err != nil {
+		return err
+	}
+	faultpoint.Hit(faultpoint.ExchangeClaimed)
+	if err := p.write(ctx, &kept, kept.withSpent(code)); err != nil { // who is first here sends it
+		return errors.Join(err, p.settleUnsent(ctx, request))
+	}
+	faultpoint.Hit(faultpoint.CodeMarked)
+	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
+	defer cancel()
+	issued, err := oauth.Exchange(calling, p.remote.sender, p.remote.accounts, p.login.client, p.login.exchange, "")
+	faultpoint.Hit(faultpoint.CodeSent)
+	if err != nil {
+		return p.exchangeFailed(ctx, kept, code, request, err)
+	}
+	got := kept.managedCredentials
+	got.clientID, got.refreshToken, got.code = p.login.client.ID, issued.Refresh, code
+	if err := p.keep(ctx, &kept, got); err != nil {
+		return err
+	}
+	faultpoint.Hit(faultpoint.RefreshTokenKept)
+	p.login.refreshToken = issued.Refresh
+	return p.settleIssued(ctx, store.TokenExchange, request, issued, at)
+}
+
+// settleUnsent ends a claim of which nothing was sent.
+func (p *pass) settleUnsent(ctx context.Context, request int64) error {
+	_, err := p.Store.SettleTokenRequest(ctx, store.TokenSettlement{
+		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: store.TokenFailed, Detail: "not sent", At: p.Clock.Now(),
+	})
+	return err
+}
+
+// exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
+func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code string, request int64, failed error) error {
+	said := p.settleFailed(ctx, store.TokenExchange, request, failed)
+	p.memory.denied = nil // what was denied is the code, which its mark tells
+	managed := kept.managedCredentials
+	managed.outcome = failed.Error()
+	known, is := errors.AsType[*oauth.Error](failed)
+	if wasSent := !is || known.Outcome != oauth.NotSent; !wasSent {
+		managed = managed.withUnsent(code, failed.Error())
+	} else {
+		p.memory.failures, p.memory.tokenPause = 0, time.Time{} // a new code waits for nothing
+		_, said = chooseAfterFailure(string(p.c.Spec.Credentials.SecretName), p.login, redact.Secret{}, managed.outcome)
+		if !managed.refreshToken.IsZero() {
+			p.comeBack(time.Second) // with the one of an earlier code
+		}
+	}
+	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	if err := p.write(keeping, &kept, managed); err != nil {
+		return err
+	}
+	return said
+}

@@ -1,0 +1,168 @@
+package sdpconnection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionobject"
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/egress"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// proofPause is the time between two proofs that a token is refused.
+const proofPause = 10 * time.Second
+
+// proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
+// replaced first: it ended before its time.
+func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error {
+	err := p.callOnce(ctx)
+	if errors.Is(err, sdp.ErrTokenRefused) && before != nil && before.ID == p.token.ID {
+		if err := p.refresh(ctx, store.CauseRefused); err != nil {
+			return err
+		}
+		err = p.callOnce(ctx)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sdp.ErrTokenRefused):
+		return blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
+			"ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL")
+	}
+	return callFailure(err)
+}
+
+// callOnce makes one cheap call with the current token.
+func (p *pass) callOnce(ctx context.Context) error {
+	access, err := p.access()
+	if err != nil {
+		return fmt.Errorf("open the token: %w", err)
+	}
+	return p.callWith(ctx, access, store.LaneProof)
+}
+
+// proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a server says. A refusal that is disproved ends.
+func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (isRefused bool, err error) {
+	if rest := p.memory.provenAt.Add(proofPause).Sub(p.Clock.Now()); rest > 0 {
+		p.comeBack(rest)
+		return false, nil
+	}
+	access, err := p.access()
+	if err != nil {
+		return false, fmt.Errorf("open the token: %w", err)
+	}
+	err = p.callWith(ctx, access, store.LaneProof)
+	if wait, is := errors.AsType[*sdp.WaitError](err); is {
+		p.comeBack(max(wait.RetryAfter, time.Second))
+		return false, nil
+	}
+	p.memory.provenAt = p.Clock.Now()
+	switch kind := sdp.KindOf(err); {
+	case kind == sdp.KindTokenRefused:
+		refusalsTotal.WithLabelValues(refusalProven).Inc()
+		return true, nil
+	case kind == sdp.KindUnavailable, kind == sdp.KindThrottled, kind == sdp.KindNotSDP, kind == sdp.KindCanceled, kind == sdp.KindNotAllowed:
+		p.comeBack(proofPause)
+		return false, nil
+	}
+	return false, p.disprove(ctx, refusal)
+}
+
+// disprove ends a refusal of a token that ServiceDesk Plus takes.
+func (p *pass) disprove(ctx context.Context, refusal store.TokenRefusal) error {
+	if err := p.Store.DeleteRefusal(ctx, refusal.TokenID); err != nil {
+		return err
+	}
+	refusalsTotal.WithLabelValues(refusalDisproved).Inc()
+	p.refusals.forget(refusal)
+	return nil
+}
+
+// callWith asks for one record of something that the connection's tools read.
+func (p *pass) callWith(ctx context.Context, token redact.Secret, lane store.Lane) error {
+	client, err := p.open(token, lane)
+	if err != nil {
+		return err
+	}
+	one := sdp.ListOptions{Rows: 1}
+	switch toolsets := connectionobject.Toolsets(&p.c.Spec); {
+	case slices.Contains(toolsets, v1alpha1.ToolsetRequests), slices.Contains(toolsets, v1alpha1.ToolsetTrash):
+		_, err = client.Requests().List(ctx, one)
+	case slices.Contains(toolsets, v1alpha1.ToolsetProjects):
+		_, err = client.Projects().List(ctx, one)
+	case slices.Contains(toolsets, v1alpha1.ToolsetProblemsAndChanges):
+		_, err = client.Problems().List(ctx, one)
+	case slices.Contains(toolsets, v1alpha1.ToolsetKnowledge):
+		_, err = client.Solutions().List(ctx, one)
+	case slices.Contains(toolsets, v1alpha1.ToolsetAssets):
+		_, err = client.Assets().List(ctx, one)
+	case slices.Contains(toolsets, v1alpha1.ToolsetPeople):
+		_, err = client.Users().List(ctx, one)
+	default:
+		_, err = client.ListLookup(ctx, sdp.Priorities, one)
+	}
+	return err
+}
+
+// callFailure says in plain words why a call with a token that is not refused failed. An sdp.Error has no word of the server.
+func callFailure(err error) *failure {
+	if refused, is := notAllowedHost(err); is {
+		return hostNotAllowed("the address of ServiceDesk Plus: ", refused)
+	}
+	if wait, is := errors.AsType[*sdp.WaitError](err); is {
+		return waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonProgressing,
+			"waiting for a turn to call ServiceDesk Plus with the token", max(wait.RetryAfter, time.Second))
+	}
+	failed, is := errors.AsType[*sdp.Error](err)
+	if !is {
+		return failureOf(err)
+	}
+	switch failed.Kind {
+	case sdp.KindForbidden:
+		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonScopeMissing,
+			"ServiceDesk Plus takes what the Secret has, and permits nothing with it: "+failed.Error()+"; the token lacks an OAuth scope, or its owner a role")
+	case sdp.KindThrottled:
+		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, proofPause))
+	case sdp.KindNotSDP, sdp.KindNotFound:
+		return blocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
+	}
+	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", proofPause)
+}
+
+// notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.
+func notAllowedHost(err error) (*egress.NotAllowedError, bool) {
+	return errors.AsType[*egress.NotAllowedError](err)
+}
+
+// needsKeyCall decides whether a call has to show that a stored API key is good: it was shown before it was stored.
+func needsKeyCall(c *v1alpha1.SDPConnection) bool {
+	return !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady) || c.Status.ObservedGeneration != c.Generation
+}
+
+// keyFailure says why a call with the API key failed. A refusal of it that a server reported stays open: there is no other key to
+// get, and it ends with the next one.
+func (p *pass) keyFailure(err error, refusal store.TokenRefusal, isStored bool) error {
+	if !errors.Is(err, sdp.ErrTokenRefused) {
+		if isStored && refusal.TokenID != "" && !needsKeyCall(p.c) {
+			if wait, is := errors.AsType[*sdp.WaitError](err); is {
+				p.isProven = true
+				p.comeBack(max(wait.RetryAfter, time.Second))
+				return nil
+			}
+		}
+		return callFailure(err)
+	}
+	said := blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonAPIKeyRefused,
+		"ServiceDesk Plus does not take the API key; generate another one, and put it into the Secret as "+v1alpha1.CredentialAPIKey)
+	p.memory.denied = &denial{refreshToken: p.login.refreshToken, said: said}
+	p.memory.deniedUntil = p.Clock.Now().Add(deniedPause)
+	return said
+}

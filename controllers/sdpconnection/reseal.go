@@ -1,0 +1,42 @@
+package sdpconnection
+
+import (
+	"context"
+
+	"github.com/lectern-dev/lectern/internal/connectionobject"
+	"github.com/lectern-dev/lectern/internal/seal"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// sealedTokens is what sealing again needs of the database.
+type sealedTokens interface {
+	SealedTokens(ctx context.Context) ([]store.SealedTokenOf, error)
+	ResealToken(ctx context.Context, id string, sealed []byte) error
+}
+
+// ResealTokens seals the current tokens again that are not sealed by the key that seals, and returns how many it left. One that
+// does not open is left to the reconciler, which replaces it.
+func ResealTokens(ctx context.Context, stored sealedTokens, keys *seal.StorageKeys) (left int, err error) {
+	tokens, err := stored.SealedTokens(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, token := range tokens {
+		if id, ok := seal.KeyIDOf(token.Sealed); ok && id == keys.PrimaryID() {
+			continue
+		}
+		text, err := keys.Open(token.Sealed, connectionobject.TokenCell(token.UID, token.ID))
+		if err != nil {
+			left++
+			continue
+		}
+		sealed, err := keys.Seal(text, connectionobject.TokenCell(token.UID, token.ID))
+		if err != nil {
+			return left, err
+		}
+		if err := stored.ResealToken(ctx, token.ID, sealed); err != nil {
+			return left, err
+		}
+	}
+	return left, nil
+}

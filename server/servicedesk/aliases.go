@@ -1,0 +1,55 @@
+package servicedesk
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// alias is a name that a tool had in earlier servers: it can be called, and is not listed.
+type alias struct {
+	tool string
+	// preset are arguments that the name stands for, where the caller does not give them.
+	preset map[string]string
+}
+
+// aliases are those names.
+var aliases = map[string]alias{
+	"get_request_conversation": {"get_request", map[string]string{"include": `["conversations"]`}},
+	"list_technicians":         {"find_people", map[string]string{"kind": `"technician"`}},
+	"find_technician":          {"find_people", map[string]string{"kind": `"technician"`}},
+	"get_technician":           {"find_people", map[string]string{"kind": `"technician"`}},
+	"search_users":             {"find_people", nil},
+	"get_user":                 {"find_people", nil},
+	"get_priorities":           {"list_lookup", map[string]string{"type": `"priorities"`}},
+	"get_categories":           {"list_lookup", map[string]string{"type": `"categories"`}},
+	"get_subcategories":        {"list_lookup", map[string]string{"type": `"subcategories"`}},
+	"get_statuses":             {"list_lookup", map[string]string{"type": `"statuses"`}},
+	"get_request_types":        {"list_lookup", map[string]string{"type": `"request_types"`}},
+	"get_metadata":             {"list_lookup", nil},
+}
+
+// withPreset returns the arguments of a call by an alias.
+func (a alias) withPreset(given map[string]json.RawMessage) map[string]json.RawMessage {
+	arguments := maps.Clone(given)
+	if arguments == nil {
+		arguments = map[string]json.RawMessage{}
+	}
+	for name, value := range a.preset {
+		if _, has := arguments[name]; !has {
+			arguments[name] = json.RawMessage(value)
+		}
+	}
+	return arguments
+}
+
+// mails are names of tools of earlier servers that said they write to the requester.
+var mails = []string{"reply_to_requester", "send_first_response"}
+
+// refuseMail says why there is no such tool.
+func refuseMail(context.Context) *mcp.CallToolResult {
+	return mcp.NewToolResultError("The API of ServiceDesk Plus sends no mail to requesters. A note is no reply, not even one that is shown to the requester: " +
+		"ask a technician to answer in ServiceDesk Plus.")
+}

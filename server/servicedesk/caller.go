@@ -1,0 +1,173 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// target is the argument that names a connection.
+type target struct {
+	Connection *string `json:"connection,omitempty" description:"Connection to ServiceDesk Plus, namespace/name; needed only where there are several"`
+}
+
+// desk is a connection as one call uses it.
+type desk struct {
+	*connection
+	*settings
+	identity auth.Identity
+}
+
+// questionsAboutConnections is how many reviews are asked to find out which connections a caller sees: most of the 64 of a request.
+const questionsAboutConnections = 48
+
+// errNoConnection is said of a connection that does not exist, or that the caller may not use.
+var errNoConnection = &tool.Error{Kind: tool.NotFound, Text: "no such connection to ServiceDesk Plus, or not yours to use"}
+
+// openDesk returns the connection of a call, once the caller may use it and it offers the toolset; an empty one is offered always.
+func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*desk, error) {
+	identity, ok := auth.FromContext(ctx)
+	if !ok {
+		return nil, fmt.Errorf("no identity: %w", auth.ErrDenied)
+	}
+	found, err := s.chooseConnection(ctx, identity, in)
+	if err != nil {
+		return nil, err
+	}
+	d := &desk{connection: found, settings: found.now.Load(), identity: identity}
+	switch {
+	case toolset != "" && !slices.Contains(d.Access.Toolsets, toolset):
+		return nil, tool.NewForbidden("connection %s does not offer the toolset %s (spec.access.toolsets)", d.key, toolset)
+	case toolset == "":
+		return d, nil
+	case d.Suspended:
+		return nil, &tool.Error{Kind: unavailableKind, Text: fmt.Sprintf("connection %s is suspended (spec.suspend)", d.key)}
+	case d.problem != nil:
+		s.log.WarnContext(ctx, "A connection cannot be called", "connection", d.key, "err", d.problem)
+		return nil, &tool.Error{Kind: unavailableKind, Text: fmt.Sprintf("connection %s cannot be called; the log of the server says why", d.key)}
+	}
+	return d, nil
+}
+
+// chooseConnection returns the connection that a call names or, where it names none, the only one that the caller sees.
+func (s *Service) chooseConnection(ctx context.Context, identity auth.Identity, in target) (*connection, error) {
+	if err := s.directory.waitLoaded(ctx); err != nil {
+		return nil, err
+	}
+	endpoint := endpointOf(ctx)
+	if in.Connection != nil {
+		namespace, name, isFull := strings.Cut(*in.Connection, "/")
+		switch {
+		case isFull:
+			return s.findAllowed(ctx, identity, endpoint, store.Key{Namespace: namespace, Name: name})
+		case endpoint != "":
+			return s.findAllowed(ctx, identity, endpoint, store.Key{Namespace: endpoint, Name: namespace})
+		}
+	}
+	seen, err := s.visibleConnections(ctx, identity, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if in.Connection != nil {
+		seen = slices.DeleteFunc(seen, func(c *connection) bool { return c.key.Name != *in.Connection })
+	}
+	switch {
+	case len(seen) == 1:
+		return seen[0], nil
+	case len(seen) == 0 && in.Connection == nil:
+		return nil, &tool.Error{Kind: tool.NotFound, Text: "there is no connection to ServiceDesk Plus that you may use"}
+	case len(seen) == 0:
+		return nil, errNoConnection
+	}
+	names := make([]string, len(seen))
+	for i, c := range seen {
+		names[i] = c.key.String()
+	}
+	refused := tool.NewInvalid("argument %q: there are several; it is one of %s", "connection", strings.Join(names, ", "))
+	refused.Details = errorDetails{Kind: refused.Kind, Allowed: names}
+	return nil, refused
+}
+
+// findAllowed decides by what a call names alone, before it is looked up.
+func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, endpoint string, key store.Key) (*connection, error) {
+	if endpoint != "" && endpoint != key.Namespace {
+		return nil, errNoConnection
+	}
+	err := s.authorizer.Authorize(ctx, identity, auth.Use, key)
+	if err != nil && !errors.Is(err, auth.ErrDenied) {
+		return nil, err
+	}
+	found := s.directory.find(key)
+	if err != nil || found == nil {
+		return nil, errNoConnection
+	}
+	return found, nil
+}
+
+// visibleConnections returns the connections of an endpoint that a caller may use, by key. Those that are left undecided when the
+// reviews of the request are spent are not among them: they can be named.
+func (s *Service) visibleConnections(ctx context.Context, identity auth.Identity, endpoint string) ([]*connection, error) {
+	all := s.directory.list(endpoint)
+	left := questionsAboutConnections
+	answers := map[store.Key]error{}
+	ask := func(key store.Key) error {
+		if answer, known := answers[key]; known {
+			return answer
+		}
+		answer := auth.ErrReviewsSpent
+		if left--; left >= 0 {
+			answer = s.authorizer.Authorize(ctx, identity, auth.Use, key)
+		}
+		answers[key] = answer
+		return answer
+	}
+	var seen []*connection
+	for _, c := range all {
+		var err error
+		for _, key := range []store.Key{{}, {Namespace: c.key.Namespace}, c.key} {
+			if err = ask(key); err == nil {
+				break
+			}
+		}
+		switch {
+		case err == nil:
+			seen = append(seen, c)
+		case !errors.Is(err, auth.ErrDenied) && !errors.Is(err, auth.ErrReviewsSpent):
+			return nil, err
+		}
+	}
+	return seen, nil
+}
+
+func endpointOf(ctx context.Context) string {
+	if call := transport.FromContext(ctx); call != nil {
+		return call.Namespace
+	}
+	return ""
+}
+
+// person returns who the caller is in ServiceDesk Plus: never by an argument.
+func (d *desk) person() (store.ConnectionCaller, bool) {
+	for _, c := range d.Callers {
+		if c.Subject == d.identity.Subject {
+			return c, true
+		}
+	}
+	return store.ConnectionCaller{}, false
+}
+
+// requirePerson is person, or the error that says where callers are mapped.
+func (d *desk) requirePerson() (store.ConnectionCaller, error) {
+	found, known := d.person()
+	if !known {
+		return found, tool.NewForbidden("connection %s does not say who %s is in ServiceDesk Plus; it needs an entry in spec.callers", d.key, d.identity.Subject)
+	}
+	return found, nil
+}

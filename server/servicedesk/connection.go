@@ -1,0 +1,138 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// connection is one in memory. What it is made of changes with its row; what was learnt stays.
+type connection struct {
+	key     store.Key
+	id      int64
+	uid     string
+	service *Service
+
+	now      atomic.Pointer[settings]
+	rate     *rateLease
+	tokens   *tokenKeeper
+	lookups  *lookupCache
+	numbers  *numberCache
+	failures failureLog
+	// refusesMixedDates is set once the site has shown that it takes no conditions on times beside others.
+	refusesMixedDates atomic.Bool
+}
+
+// settings are what a row says. Nobody changes them.
+type settings struct {
+	store.ConnectionSettings
+	revision int64
+	token    *store.SealedToken
+	zone     *time.Location
+	ceiling  ceiling
+	client   *sdp.Client
+	sender   *http.Client
+	// problem says why there is no client; nil where there is one.
+	problem error
+}
+
+func newConnection(s *Service, row store.Connection) *connection {
+	c := &connection{key: row.Key, id: row.ID, uid: row.UID, service: s, numbers: newNumberCache()}
+	c.rate = newRateLease(s.store, row.ID, s.log.With("connection", row.Key))
+	c.tokens = newTokenKeeper(s, c)
+	c.lookups = newLookupCache(s, c)
+	c.update(row)
+	return c
+}
+
+// update takes over a row, and reports whether other tools may be offered than before.
+func (c *connection) update(row store.Connection) (changed bool) {
+	before := c.now.Load()
+	next := &settings{ConnectionSettings: row.Settings, revision: row.Revision, token: row.Token, ceiling: newCeiling(&row.Settings.Access)}
+	next.zone = loadZone(row.Settings.TimeZone)
+	if before != nil && isSameServer(&before.ConnectionSettings, &row.Settings) {
+		next.client, next.sender, next.problem = before.client, before.sender, before.problem
+	} else {
+		if before != nil && before.sender != nil {
+			before.sender.CloseIdleConnections()
+		}
+		next.sender, next.client, next.problem = c.newClient(&row.Settings)
+	}
+	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
+	c.now.Store(next)
+	c.tokens.replace(row.Token)
+	return before == nil || !reflect.DeepEqual(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode
+}
+
+// isSameServer reports whether a client for one of two settings is one for the other.
+func isSameServer(a, b *store.ConnectionSettings) bool {
+	return a.Edition == b.Edition && a.APIURL == b.APIURL && a.Portal == b.Portal && a.CACertificates == b.CACertificates
+}
+
+// loadZone returns a time zone, which the schema of the object checked; UTC where this program knows it not.
+func loadZone(name string) *time.Location {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+func (c *connection) newClient(of *store.ConnectionSettings) (*http.Client, *sdp.Client, error) {
+	sender, err := c.service.newSender(of.CACertificates)
+	if err != nil {
+		return nil, nil, err
+	}
+	at, err := url.Parse(of.APIURL)
+	if err != nil {
+		return nil, nil, errors.New("the URL of the API is none")
+	}
+	client, err := sdp.New(sdp.Config{
+		Edition: sdp.Edition(of.Edition), URL: at, Portal: of.Portal, Tokens: c.tokens, Limiter: &turnstile{c.tokens, c.rate}, HTTP: sender,
+		Retry: c.service.retry, Observe: c.observe,
+	})
+	return sender, client, err
+}
+
+// observe counts a call of ServiceDesk Plus.
+func (c *connection) observe(_ context.Context, o sdp.Observation) {
+	outcome := string(o.Kind)
+	if outcome == "" {
+		outcome = "done"
+	}
+	c.service.metrics.calls.WithLabelValues(c.key.Namespace, c.key.Name, o.Op, outcome).Inc()
+	if o.Kind != "" {
+		c.failures.add(o)
+	}
+}
+
+func (c *connection) close() {
+	c.rate.close()
+	if now := c.now.Load(); now.sender != nil {
+		now.sender.CloseIdleConnections()
+	}
+}
+
+// turnstile lets a call through that has a token to go with, and then a turn: a turn that waits for a token is void.
+type turnstile struct {
+	tokens *tokenKeeper
+	rate   *rateLease
+}
+
+// Wait implements sdp.Limiter.
+func (t *turnstile) Wait(ctx context.Context) error {
+	if err := t.tokens.waitUsable(ctx); err != nil {
+		return err
+	}
+	return t.rate.Wait(ctx)
+}
+
+// Pause implements sdp.Limiter.
+func (t *turnstile) Pause(ctx context.Context, pause time.Duration) { t.rate.Pause(ctx, pause) }

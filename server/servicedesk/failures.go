@@ -1,0 +1,145 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// The kinds of errors that tools on ServiceDesk Plus have beside those of others.
+const (
+	rateKind        tool.Kind = "RateLimitError"
+	tokenKind       tool.Kind = "TokenError"
+	unavailableKind tool.Kind = "UnavailableError"
+	rejectedKind    tool.Kind = "RejectedError"
+)
+
+// errorDetails is an error for programs.
+type errorDetails struct {
+	Kind              tool.Kind `json:"kind"`
+	SDPCode           int       `json:"sdpCode,omitempty"`
+	Fields            []string  `json:"fields,omitempty"`
+	Allowed           []string  `json:"allowed,omitempty"`
+	RetryAfterSeconds int       `json:"retryAfterSeconds,omitempty"`
+	Outcome           string    `json:"outcome,omitempty"`
+}
+
+// errNoTicket is said of a ticket that does not exist, or is outside of the ceilings.
+var errNoTicket = &tool.Error{
+	Kind: tool.NotFound, Text: "no such ticket; give its number, such as 31, as lists show it", Details: errorDetails{Kind: tool.NotFound},
+}
+
+// scopeError is a call that was refused for want of an OAuth scope, or of a right of the token's owner.
+type scopeError struct {
+	scope string
+	cause error
+}
+
+func (e *scopeError) Error() string { return e.cause.Error() }
+func (e *scopeError) Unwrap() error { return e.cause }
+
+// needScope names the scope that a refused call needs.
+func needScope(scope string, err error) error {
+	if sdp.KindOf(err) == sdp.KindForbidden {
+		return &scopeError{scope, err}
+	}
+	return err
+}
+
+func seconds(wait time.Duration) int { return max(1, int(math.Ceil(wait.Seconds()))) }
+
+// explainError translates an error into one of a tool. Inner words go to the log only.
+func (s *Service) explainError(ctx context.Context, name string, _ any, err error) *tool.Error {
+	waited, isToken := errors.AsType[*tokenError](err)
+	queued, isQueued := errors.AsType[*sdp.WaitError](err)
+	failed, isCall := errors.AsType[*sdp.Error](err)
+	var explained *tool.Error
+	switch {
+	case errors.Is(err, auth.ErrUnavailable), errors.Is(err, auth.ErrReviewsSpent):
+		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "tool", name, "err", err)
+		explained = retryLater(tool.Storage, "your rights cannot be checked now", directoryRetry)
+	case errors.Is(err, auth.ErrDenied):
+		return errNoConnection
+	case isToken:
+		explained = retryLater(tokenKind, waited.reason, waited.retryAfter)
+	case isQueued:
+		explained = retryLater(rateKind, "the calls of the connection are used up", queued.RetryAfter)
+	case isCall:
+		s.log.InfoContext(ctx, "A call of ServiceDesk Plus failed", "tool", name, "err", err)
+		explained = explainCall(failed, err)
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		s.log.WarnContext(ctx, "The store is away", "tool", name, "err", err)
+		explained = retryLater(tool.Storage, "the store is away", directoryRetry)
+	default:
+		s.log.ErrorContext(ctx, "A tool could not answer", "tool", name, "err", err)
+		explained = &tool.Error{Kind: tool.Storage, Text: "the server could not answer; its log says why"}
+	}
+	return explained
+}
+
+func retryLater(kind tool.Kind, what string, after time.Duration) *tool.Error {
+	return &tool.Error{
+		Kind: kind, Text: fmt.Sprintf("%s; try again in %d s", what, seconds(after)), Details: errorDetails{Kind: kind, RetryAfterSeconds: seconds(after)},
+	}
+}
+
+// explainCall says what became of a call of ServiceDesk Plus. What that wrote is in a frame of its own.
+func explainCall(failed *sdp.Error, err error) *tool.Error {
+	kind := map[sdp.Kind]tool.Kind{
+		sdp.KindNotFound: tool.NotFound, sdp.KindForbidden: tool.Forbidden, sdp.KindTokenRefused: tokenKind, sdp.KindThrottled: rateKind,
+		sdp.KindRejected: rejectedKind, sdp.KindNotPerformed: rejectedKind, sdp.KindInvalidInput: tool.Validation,
+	}[failed.Kind]
+	if kind == "" {
+		kind = unavailableKind
+	}
+	details := errorDetails{Kind: kind, SDPCode: failed.Code, Fields: failed.Fields}
+	text := failed.Error()
+	if failed.RetryAfter > 0 {
+		details.RetryAfterSeconds = seconds(failed.RetryAfter)
+	}
+	if failed.Kind == sdp.KindIndeterminate {
+		details.Outcome = "indeterminate"
+	}
+	if missing, is := errors.AsType[*scopeError](err); is {
+		text += fmt.Sprintf(". The token needs the OAuth scope %s, and its owner the right in ServiceDesk Plus", missing.scope)
+	}
+	if len(failed.Messages) > 0 {
+		words := richtext.Clean(excerpt.Truncate(strings.Join(failed.Messages, " "), 200))
+		text += "\nServiceDesk Plus says:\n" + richtext.FrameUntrusted(words)
+	}
+	return &tool.Error{Kind: kind, Text: text, Details: details}
+}
+
+// failureLog has the last failed calls of a connection, for people who ask how it is.
+type failureLog struct {
+	mu   sync.Mutex
+	last []sdp.Observation
+}
+
+// keptFailures is how many are kept.
+const keptFailures = 3
+
+func (l *failureLog) add(o sdp.Observation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last = append(l.last, o); len(l.last) > keptFailures {
+		l.last = l.last[1:]
+	}
+}
+
+func (l *failureLog) list() []sdp.Observation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]sdp.Observation(nil), l.last...)
+}

@@ -1,0 +1,36 @@
+package servicedesk
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// Store is what a server knows and says of connections. An error that trying again may cure wraps store.ErrUnavailable.
+type Store interface {
+	// ConnectionsSince returns the connections that changed after a revision, by revision, tombstones included.
+	ConnectionsSince(ctx context.Context, after int64, limit int) ([]store.Connection, error)
+	// ListLookups returns how the lists of a connection stand, LookupEntries what is in one.
+	ListLookups(ctx context.Context, connection int64) ([]store.LookupState, error)
+	LookupEntries(ctx context.Context, connection int64, kind string) ([]store.LookupEntry, error)
+	// TakeRate asks for leave to call so many times, PauseRate stops the calls of all replicas.
+	TakeRate(ctx context.Context, connection int64, lane store.Lane, wanted int) (store.RateGrant, error)
+	PauseRate(ctx context.Context, connection int64, pause time.Duration) (time.Duration, error)
+	// ReportRefusal says that a token was refused, by its id.
+	ReportRefusal(ctx context.Context, connection int64, token string) error
+	// StoreObservations says what entries of lists were met that no list had.
+	StoreObservations(ctx context.Context, connection int64, observations []store.Observation) error
+}
+
+// TokenOpener opens sealed tokens.
+type TokenOpener interface {
+	// OpenToken returns a token of a connection, by the UID of its object and the id of the token. It may wait for a key that is not
+	// there yet; its error is no refusal of the token.
+	OpenToken(ctx context.Context, connectionUID, tokenID string, sealed []byte) ([]byte, error)
+}
+
+// NewSender returns the HTTP client for a connection whose servers are trusted by these certificates in PEM, or by those of the
+// system where there are none. It goes where credentials may go, and nowhere else.
+type NewSender func(caCertificates string) (*http.Client, error)

@@ -1,0 +1,82 @@
+package servicedesk
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// seenToolsets are the toolsets of the connections that a caller sees, and how many those are.
+type seenToolsets struct {
+	connections int
+	toolsets    map[string]bool
+}
+
+// offers reports whether a tool, or what its name is an alias of, is there.
+func (s *Service) offers(seen seenToolsets, name string) bool {
+	if of, is := aliases[name]; is {
+		name = of.tool
+	}
+	if slices.Contains(mails, name) {
+		return seen.toolsets[requestsToolset]
+	}
+	toolset, known := s.toolsets[name]
+	return known && seen.connections > 0 && (toolset == "" || seen.toolsets[toolset])
+}
+
+// ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.
+func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name string) bool, error) {
+	seen, err := s.seeToolsets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(name string) bool {
+		_, isAlias := aliases[name]
+		return !isAlias && !slices.Contains(mails, name) && s.offers(seen, name)
+	}, nil
+}
+
+// IsListed implements transport.ToolFilter.
+func (s *Service) IsListed(ctx context.Context, _ *transport.Call, name string) (bool, error) {
+	seen, err := s.seeToolsets(ctx)
+	return err == nil && s.offers(seen, name), err
+}
+
+// ShowsVariants implements transport.VariantChooser: who sees one connection need not name it.
+func (s *Service) ShowsVariants(ctx context.Context, _ *transport.Call) (bool, error) {
+	seen, err := s.seeToolsets(ctx)
+	return seen.connections < 2, err
+}
+
+// SeesConnections reports whether a caller sees a connection at the endpoint of a namespace: nobody else hears of changes of them.
+func (s *Service) SeesConnections(ctx context.Context, namespace string) (bool, error) {
+	identity, ok := auth.FromContext(ctx)
+	if !ok {
+		return false, nil
+	}
+	seen, err := s.visibleConnections(ctx, identity, namespace)
+	return len(seen) > 0, err
+}
+
+// seeToolsets finds out what a caller is offered. Before the connections were read there are none; a client is told when there are.
+func (s *Service) seeToolsets(ctx context.Context) (seenToolsets, error) {
+	seen := seenToolsets{toolsets: map[string]bool{}}
+	identity, ok := auth.FromContext(ctx)
+	if !ok || s.directory.waitLoaded(ctx) != nil {
+		return seen, nil
+	}
+	connections, err := s.visibleConnections(ctx, identity, endpointOf(ctx))
+	if err != nil {
+		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "err", err)
+		return seen, transport.Unavailable("your rights cannot be checked now", seconds(directoryRetry))
+	}
+	seen.connections = len(connections)
+	for _, c := range connections {
+		for _, toolset := range c.now.Load().Access.Toolsets {
+			seen.toolsets[toolset] = true
+		}
+	}
+	return seen, nil
+}

@@ -1,0 +1,88 @@
+package servicedesk
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// Server returns what the service offers, for the transport: tools, and methods for the URIs that OwnsURI has.
+func (s *Service) Server() transport.Server {
+	srv := transport.Server{
+		Methods: map[mcp.MCPMethod]transport.Method{
+			mcp.MethodResourcesTemplatesList: {Answer: listTemplates},
+			mcp.MethodResourcesRead:          {Answer: s.readResource},
+			mcp.MethodCompletionComplete:     {Answer: s.completeArgument},
+		},
+		ToolFilter: s, ToolsChange: true,
+	}
+	byName := map[string]tool.Tool{}
+	for _, t := range s.tools() {
+		byName[t.Name] = t.Tool
+		srv.Tools = append(srv.Tools, s.newTransportTool(t.Tool, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given }))
+	}
+	for _, name := range sortedKeys(aliases) {
+		of := aliases[name]
+		one := s.newTransportTool(byName[of.tool], of.withPreset)
+		one.Definition.Name, one.Variant = name, nil
+		srv.Tools = append(srv.Tools, one)
+	}
+	for _, name := range mails {
+		srv.Tools = append(srv.Tools, transport.Tool{
+			Definition: mcp.Tool{Name: name, RawInputSchema: json.RawMessage(`{"type":"object"}`)},
+			Call:       func(ctx context.Context, _ *transport.Call) (*mcp.CallToolResult, error) { return refuseMail(ctx), nil },
+		})
+	}
+	return srv
+}
+
+// ToolNames returns the names of the tools, aliases among them.
+func (s *Service) ToolNames() []string {
+	var names []string
+	for _, t := range s.Server().Tools {
+		names = append(names, t.Definition.Name)
+	}
+	return names
+}
+
+// newTransportTool returns a tool for the transport: its variant is for callers who see one connection.
+func (s *Service) newTransportTool(t tool.Tool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
+	variant := t.MCPWithout("connection")
+	return transport.Tool{Definition: t.MCP(), Variant: &variant, Call: func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
+		if f := s.takeRead(ctx); f != nil {
+			return nil, f
+		}
+		result, err := t.Call(withCallProgress(ctx, call), read(call.ArgumentMembers()))
+		if err != nil {
+			return nil, transport.Canceled()
+		}
+		return result, nil
+	}}
+}
+
+// takeRead takes one call from what its caller may read, or returns the failure of one too many.
+func (s *Service) takeRead(ctx context.Context) error {
+	identity, ok := auth.FromContext(ctx)
+	if !ok {
+		return nil // nothing is served to nobody
+	}
+	if wait := s.rates.Take(&identity, auth.TicketRead); wait > 0 {
+		s.rates.DelayRefusal(ctx, &identity)
+		return transport.TooManyRequests(wait)
+	}
+	return nil
+}
+
+// withCallProgress has a client that asked for it told how far its call is. Each report counts as one step: what is told has to rise.
+func withCallProgress(ctx context.Context, call *transport.Call) context.Context {
+	steps := 0
+	return tool.WithProgress(ctx, func(_, _ float64, message string) {
+		steps++
+		call.Progress(map[string]any{"progress": steps, "message": message})
+	})
+}

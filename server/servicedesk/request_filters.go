@@ -1,0 +1,215 @@
+package servicedesk
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// filter is a condition on tickets: as SDP is asked, and as rows are checked again, since a site may ignore what it is asked.
+type filter struct {
+	criteria sdp.Criteria
+	// dates are the conditions on times: a build on premises takes none beside others.
+	dates sdp.Criteria
+	// holds is nil where rows cannot tell.
+	holds func(*sdp.Request) bool
+	// view is a saved filter of SDP, where nothing else says it.
+	view string
+	// lists are those that ids were taken from.
+	lists []sdp.LookupType
+}
+
+// and joins conditions. There is one view at most.
+func (f filter) and(other filter) filter {
+	joined := filter{criteria: sdp.All(f.criteria, other.criteria), dates: sdp.All(f.dates, other.dates), view: f.view + other.view, lists: slices.Concat(f.lists, other.lists)}
+	joined.holds = func(r *sdp.Request) bool {
+		return (f.holds == nil || f.holds(r)) && (other.holds == nil || other.holds(r))
+	}
+	return joined
+}
+
+// entryFilter selects by entries of a list, which a field of tickets refers to.
+func (d *desk) entryFilter(ctx context.Context, argument string, of sdp.LookupType, name *string, refer func(*sdp.Request) sdp.Ref) (filter, error) {
+	if name == nil {
+		return filter{}, nil
+	}
+	found, err := d.resolve(ctx, argument, of, *name)
+	if err != nil {
+		return filter{}, err
+	}
+	return filter{
+		criteria: sdp.Where(argument+".id", sdp.Is, idsOf(found)...), lists: []sdp.LookupType{of},
+		holds: func(r *sdp.Request) bool {
+			return slices.ContainsFunc(found, func(e entry) bool { return e.id == refer(r).ID })
+		},
+	}, nil
+}
+
+// personFilter selects by a person: an e-mail address, a name, or me.
+func (d *desk) personFilter(argument string, named *string, refer func(*sdp.Request) sdp.Ref) (filter, error) {
+	if named == nil {
+		return filter{}, nil
+	}
+	person := strings.TrimSpace(*named)
+	if strings.EqualFold(person, "me") {
+		me, err := d.requirePerson()
+		if err != nil {
+			return filter{}, err
+		}
+		person = me.Email
+	}
+	if strings.Contains(person, "@") {
+		return filter{
+			criteria: sdp.Where(argument+".email_id", sdp.Is, person),
+			holds:    func(r *sdp.Request) bool { return isPersonWith(refer(r), person) },
+		}, nil
+	}
+	return filter{
+		criteria: sdp.Where(argument+".name", sdp.Is, person),
+		holds:    func(r *sdp.Request) bool { return strings.EqualFold(refer(r).Name, person) },
+	}, nil
+}
+
+// isPersonWith reports whether a row may refer to the person with an address. Rows of some sites have no addresses.
+func isPersonWith(of sdp.Ref, address string) bool {
+	if of.Email == "" {
+		return of.ID != "" || of.Name != ""
+	}
+	return strings.EqualFold(of.Email, address)
+}
+
+// progressFilter selects tickets with work left to do, or without. The statuses of a site say which those are; where it has no list of
+// them a saved view does, and rows.
+func (d *desk) progressFilter(ctx context.Context, open bool) (filter, error) {
+	holds := func(r *sdp.Request) bool {
+		terminal, known := r.Status.IsTerminal()
+		return !known || terminal != open
+	}
+	list, err := d.lookups.read(ctx, sdp.Statuses)
+	if err != nil && sdp.KindOf(err) != sdp.KindNotFound {
+		return filter{}, err
+	}
+	var ids []entry
+	known := false
+	for _, e := range list.entries {
+		known = known || e.flags.InProgress != nil
+		if e.flags.InProgress != nil && *e.flags.InProgress == open {
+			ids = append(ids, e)
+		}
+	}
+	switch {
+	case known && len(ids) > 0:
+		return filter{criteria: sdp.Where("status.id", sdp.Is, idsOf(ids)...), lists: []sdp.LookupType{sdp.Statuses}, holds: holds}, nil
+	case open:
+		return filter{view: "Open_Requests", holds: holds}, nil
+	}
+	return filter{criteria: sdp.Where("status.name", sdp.Is, "Resolved", "Closed", "Cancelled"), holds: holds}, nil
+}
+
+// The views of tickets.
+const (
+	viewOpen            = "open"
+	viewOverdue         = "overdue"
+	viewDueToday        = "due_today"
+	viewUnassigned      = "unassigned"
+	viewPendingApproval = "pending_approval"
+	viewClosed          = "closed"
+	viewAll             = "all"
+)
+
+// viewFilter selects the tickets of a view.
+func (d *desk) viewFilter(ctx context.Context, view string, now time.Time) (filter, error) {
+	if view == viewAll {
+		return filter{}, nil
+	}
+	if view == viewPendingApproval {
+		return filter{view: "Requests_Pending_Approval"}, nil
+	}
+	selected, err := d.progressFilter(ctx, view != viewClosed)
+	if err != nil {
+		return filter{}, err
+	}
+	switch view {
+	case viewOverdue:
+		return selected.and(filter{
+			dates: sdp.Where("due_by_time", sdp.LesserThan, now),
+			holds: func(r *sdp.Request) bool { return !r.DueByTime.IsZero() && r.DueByTime.At.Before(now) },
+		}), nil
+	case viewDueToday:
+		from := startOfDay(now, d.zone)
+		until := from.AddDate(0, 0, 1)
+		return selected.and(filter{
+			dates: sdp.Where("due_by_time", sdp.Between, from, until.Add(-time.Millisecond)),
+			holds: func(r *sdp.Request) bool {
+				return !r.DueByTime.IsZero() && !r.DueByTime.At.Before(from) && r.DueByTime.At.Before(until)
+			},
+		}), nil
+	case viewUnassigned:
+		return selected.and(filter{
+			criteria: sdp.IsEmpty("technician"), holds: func(r *sdp.Request) bool { return r.Technician.ID == "" && r.Technician.Name == "" },
+		}), nil
+	}
+	return selected, nil
+}
+
+// updatedFilter selects what changed after a time.
+func (d *desk) updatedFilter(after *string) (filter, error) {
+	if after == nil {
+		return filter{}, nil
+	}
+	at, err := parseTime("updated_after", *after, d.zone)
+	if err != nil {
+		return filter{}, err
+	}
+	return filter{
+		dates: sdp.Where("last_updated_time", sdp.GreaterThan, at),
+		holds: func(r *sdp.Request) bool { return r.LastUpdatedTime.IsZero() || r.LastUpdatedTime.At.After(at) },
+	}, nil
+}
+
+// conditionFields are the fields of tickets that criteria may name, by the names of our arguments where those differ.
+var conditionFields = map[string]string{
+	"subject": "subject", "description": "description", "status": "status.name", "priority": "priority.name", "urgency": "urgency.name",
+	"impact": "impact.name", "category": "category.name", "subcategory": "subcategory.name", "item": "item.name", "group": "group.name",
+	"site": "site.name", "level": "level.name", "mode": "mode.name", "technician": "technician.name", "requester": "requester.name",
+	"technician_email": "technician.email_id", "requester_email": "requester.email_id", "request_type": "request_type.name",
+	"created": "created_time", "updated": "last_updated_time", "due": "due_by_time", "number": "display_id",
+}
+
+// timeFields are those whose values are times.
+var timeFields = []string{"created", "updated", "due"}
+
+// requestCondition is one of a caller's own conditions.
+type requestCondition struct {
+	Field     string  `json:"field" description:"subject, status, group, technician_email, created, udf_…"`
+	Condition string  `json:"condition" enum:"is,is not,contains,not contains,starts with,ends with,greater than,lesser than,is empty,is not empty"`
+	Value     *string `json:"value,omitempty" bounds:"..250"`
+}
+
+// criteria returns what SDP is asked for by a caller's condition.
+func (c *requestCondition) criteria(d *desk) (sdp.Criteria, error) {
+	field, known := conditionFields[c.Field]
+	if !known && strings.HasPrefix(c.Field, "udf_") {
+		field, known = "udf_fields."+c.Field, true
+	}
+	if !known {
+		return sdp.Criteria{}, tool.NewInvalid("argument %q: there is no field %q; there are udf_… and %s", "criteria", oneLine(c.Field), strings.Join(sortedKeys(conditionFields), ", "))
+	}
+	bare, _, _ := strings.Cut(field, ".")
+	switch {
+	case c.Condition == "is empty":
+		return sdp.IsEmpty(bare), nil
+	case c.Condition == "is not empty":
+		return sdp.IsNotEmpty(bare), nil
+	case c.Value == nil:
+		return sdp.Criteria{}, tool.NewInvalid("argument %q: the condition on %s needs a value", "criteria", c.Field)
+	case slices.Contains(timeFields, c.Field):
+		at, err := parseTime("criteria", *c.Value, d.zone)
+		return sdp.Where(field, sdp.Operator(c.Condition), at), err
+	}
+	return sdp.Where(field, sdp.Operator(c.Condition), *c.Value), nil
+}

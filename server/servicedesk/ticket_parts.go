@@ -1,0 +1,181 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+)
+
+// How many rows of a part are shown, and of how many the texts are fetched one by one.
+const (
+	partRows     = 10
+	fetchedTexts = 5
+)
+
+// readPart returns a part of a ticket, which was checked before. A part that fails says why, and the ticket is shown all the same;
+// what is wrong with the connection itself is an error.
+func (d *desk) readPart(ctx context.Context, of *sdp.Request, part string) (included, error) {
+	read := map[string]func(context.Context, *sdp.Request) (included, error){
+		"notes": d.readNotes, "conversations": d.readConversations, "tasks": d.readTasks, "worklogs": d.readWorklogs,
+		"approvals": d.readApprovals, "attachments": d.readAttachments, "links": d.readLinks, "resolution": d.readResolution,
+	}[part]
+	found, err := read(ctx, of)
+	found.Part = part
+	if found.Rows == nil {
+		found.Rows = []includedItem{}
+	}
+	failed, isCall := errors.AsType[*sdp.Error](err)
+	switch {
+	case err == nil:
+		return found, nil
+	case isCall && failed.Kind == sdp.KindNotFound:
+		found.Error = "this ServiceDesk Plus has no " + part
+	case isCall && slices.Contains([]sdp.Kind{sdp.KindForbidden, sdp.KindRejected, sdp.KindUnsupported, sdp.KindNotPerformed}, failed.Kind):
+		found.Error = needScope(requestsScope, err).Error()
+	default:
+		return found, err
+	}
+	return found, nil
+}
+
+// listRows returns the newest rows of a part.
+func listRows[T any](ctx context.Context, of sdp.Reader[T], show func(T) includedItem) (included, []T, error) {
+	page, err := of.List(ctx, sdp.ListOptions{Rows: partRows})
+	if err != nil {
+		return included{}, nil, err
+	}
+	var found included
+	for _, row := range page.Items {
+		found.Rows = append(found.Rows, show(row))
+	}
+	found.More = page.Next != 0
+	return found, page.Items, nil
+}
+
+func (d *desk) readNotes(ctx context.Context, of *sdp.Request) (included, error) {
+	notes := d.client.Requests().Notes(of.ID)
+	found, rows, err := listRows(ctx, notes.Reader, d.showNote)
+	for i, row := range rows[:min(len(rows), fetchedTexts)] {
+		if err != nil || row.TextHTML != "" {
+			continue
+		}
+		whole, failed := notes.Get(ctx, row.ID) // on premises lists have no texts
+		if failed != nil {
+			return found, failed
+		}
+		found.Rows[i] = d.showNote(whole)
+	}
+	return found, err
+}
+
+func (d *desk) showNote(n sdp.Note) includedItem {
+	text, _ := readHTML(n.TextHTML, noteText)
+	item := includedItem{ID: n.ID, Who: describePerson(n.AddedBy), When: formatTime(n.AddedTime, d.zone), Text: text, State: "private"}
+	if n.ShowToRequester {
+		item.State = "shown to the requester"
+	}
+	return item
+}
+
+// readConversations returns the mails about a ticket, the newest first, and the texts of the newest.
+func (d *desk) readConversations(ctx context.Context, of *sdp.Request) (included, error) {
+	page, err := d.client.Requests().Conversations(of.ID).List(ctx, sdp.ListOptions{Rows: partRows})
+	if err != nil {
+		return included{}, err
+	}
+	slices.SortStableFunc(page.Items, func(a, b sdp.Conversation) int { return b.SentTime.At.Compare(a.SentTime.At) })
+	found := included{More: page.Next != 0}
+	for i, row := range page.Items {
+		item := includedItem{
+			ID: row.ID, Title: shorten(row.Subject), Who: describePerson(row.From), When: formatTime(row.SentTime, d.zone), State: oneLine(row.Type),
+		}
+		if i < fetchedTexts {
+			html, err := d.client.Requests().ConversationText(ctx, of.ID, row)
+			if err != nil && sdp.KindOf(err) != sdp.KindNotFound {
+				return included{}, err
+			}
+			item.Text, _ = readHTML(html, noteText)
+		}
+		found.Rows = append(found.Rows, item)
+	}
+	return found, nil
+}
+
+func (d *desk) readTasks(ctx context.Context, of *sdp.Request) (included, error) {
+	found, _, err := listRows(ctx, d.client.Requests().Tasks(of.ID).Reader, func(t sdp.Task) includedItem {
+		return includedItem{
+			ID: t.ID, Title: shorten(t.Title), Who: describePerson(t.Owner), When: formatTime(t.ScheduledEnd, d.zone),
+			State: joinPath(t.Status.Name, strconv.Itoa(t.Percent)+"%"),
+		}
+	})
+	return found, err
+}
+
+func (d *desk) readWorklogs(ctx context.Context, of *sdp.Request) (included, error) {
+	found, _, err := listRows(ctx, d.client.Requests().Worklogs(of.ID).Reader, func(w sdp.Worklog) includedItem {
+		text, _ := readHTML(w.DescriptionHTML, noteText)
+		return includedItem{
+			ID: w.ID, Who: describePerson(w.Owner), When: formatTime(w.StartTime, d.zone), State: shortSpan(time.Duration(w.Spent)), Text: text,
+		}
+	})
+	return found, err
+}
+
+func (d *desk) readApprovals(ctx context.Context, of *sdp.Request) (included, error) {
+	found, _, err := listRows(ctx, d.client.Requests().ApprovalLevels(of.ID).Reader, func(l sdp.ApprovalLevel) includedItem {
+		return includedItem{ID: l.ID, Title: fmt.Sprintf("level %d", l.Level), State: oneLine(l.Status.Name)}
+	})
+	return found, err
+}
+
+func (d *desk) readAttachments(ctx context.Context, of *sdp.Request) (included, error) {
+	found, _, err := listRows(ctx, d.client.Requests().Attachments(of.ID).Reader, func(a sdp.Attachment) includedItem {
+		item := includedItem{ID: a.ID, Title: shorten(a.Name), State: oneLine(a.ContentType)}
+		if a.Size >= 0 {
+			item.State = joinPath(item.State, strconv.FormatInt(a.Size, 10)+" bytes")
+		}
+		return item
+	})
+	return found, err
+}
+
+// readLinks returns the tickets that one is linked with, those alone that are inside the ceilings: rows of links do not say, so that
+// they are asked for where there are any.
+func (d *desk) readLinks(ctx context.Context, of *sdp.Request) (included, error) {
+	found, rows, err := listRows(ctx, d.client.Requests().Links(of.ID), func(l sdp.RequestLink) includedItem {
+		return includedItem{Title: shorten(l.Request.Name)}
+	})
+	if err != nil || len(rows) == 0 {
+		return found, err
+	}
+	ids := make([]any, len(rows))
+	for i, row := range rows {
+		ids[i] = row.Request.ID
+	}
+	page, err := d.listPage(ctx, filter{
+		criteria: sdp.Where("id", sdp.Is, ids...), holds: func(r *sdp.Request) bool { return slices.Contains(ids, any(r.ID)) },
+	}, sdp.ListOptions{Rows: partRows})
+	if err != nil {
+		return included{}, err
+	}
+	shown := included{More: found.More && !d.ceiling.isBounded()}
+	for i := range page.rows {
+		r := &page.rows[i]
+		shown.Rows = append(shown.Rows, includedItem{Number: r.DisplayID, Title: shorten(r.Subject), State: oneLine(r.Status.Name)})
+	}
+	return shown, nil
+}
+
+func (d *desk) readResolution(ctx context.Context, of *sdp.Request) (included, error) {
+	resolution, err := d.client.Requests().Resolution(ctx, of.ID)
+	if err != nil || resolution.ContentHTML == "" {
+		return included{}, err
+	}
+	text, _ := readHTML(resolution.ContentHTML, conciseText)
+	return included{Rows: []includedItem{{Who: describePerson(resolution.SubmittedBy), When: formatTime(resolution.SubmittedOn, d.zone), Text: text}}}, nil
+}

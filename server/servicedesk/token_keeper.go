@@ -1,0 +1,202 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+const (
+	// tokenWait is how long is waited for another token, tokenWaits how often one call of a tool does.
+	tokenWait  = 15 * time.Second
+	tokenWaits = 2
+	// reportEvery is how often a refusal is reported while another token is waited for.
+	reportEvery = 4 * time.Second
+	// tokenRetry is when it makes sense to call again after that: the controller has had the time of a request by then.
+	tokenRetry = store.TokenRequestTimeout
+)
+
+// tokenError says that there is no token that ServiceDesk Plus takes.
+type tokenError struct {
+	reason     string
+	retryAfter time.Duration
+}
+
+func (e *tokenError) Error() string {
+	return fmt.Sprintf("%s; try again in %d s", e.reason, seconds(e.retryAfter))
+}
+
+type waitsKey struct{}
+
+// withTokenWaits returns ctx for one call of a tool, which waits for tokens so often in all.
+func withTokenWaits(ctx context.Context) context.Context {
+	left := new(atomic.Int32)
+	left.Store(tokenWaits)
+	return context.WithValue(ctx, waitsKey{}, left)
+}
+
+// takeTokenWait reports whether the call may wait for a token once more.
+func takeTokenWait(ctx context.Context) bool {
+	left, is := ctx.Value(waitsKey{}).(*atomic.Int32)
+	return is && left.Add(-1) >= 0
+}
+
+// tokenKeeper has the token of a connection. It is an sdp.TokenSource.
+type tokenKeeper struct {
+	store      Store
+	opener     TokenOpener
+	connection *connection
+	wait       time.Duration
+
+	mu     sync.Mutex
+	stored *store.SealedToken
+	// opened is that of openedID.
+	opened   redact.Secret
+	openedID string
+	// refusedID is a token that was refused, until refusedUntil: after that it is tried again, since a refusal may be disproved.
+	refusedID    string
+	refusedUntil time.Time
+	// changed is closed when stored is another one.
+	changed chan struct{}
+}
+
+func newTokenKeeper(s *Service, c *connection) *tokenKeeper {
+	return &tokenKeeper{store: s.store, opener: s.opener, connection: c, wait: s.tokenWait, changed: make(chan struct{})}
+}
+
+// replace takes over the token of the row.
+func (k *tokenKeeper) replace(stored *store.SealedToken) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	isSame := stored == nil && k.stored == nil || stored != nil && k.stored != nil && stored.ID == k.stored.ID
+	k.stored = stored // it may be sealed anew
+	if isSame {
+		return
+	}
+	close(k.changed)
+	k.changed = make(chan struct{})
+}
+
+// usable returns the token if it can be used now, or why not, and what is closed when there is another.
+func (k *tokenKeeper) usable() (stored *store.SealedToken, problem string, changed <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	switch {
+	case k.stored == nil:
+		return nil, "the connection has no token yet", k.changed
+	case !k.stored.ExpiresAt.IsZero() && !now.Before(k.stored.ExpiresAt):
+		return nil, "the token of the connection is expired", k.changed
+	case k.stored.ID == k.refusedID && now.Before(k.refusedUntil):
+		return nil, "ServiceDesk Plus refuses the token of the connection", k.changed
+	}
+	return k.stored, "", k.changed
+}
+
+// Token returns the token that calls carry. Where it was refused to another call while this one waited for its turn, both are waited
+// for again: a turn is good for 2 seconds.
+func (k *tokenKeeper) Token(ctx context.Context) (redact.Secret, error) {
+	stored, problem, changed := k.usable()
+	for stored == nil {
+		if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
+			return redact.Secret{}, err
+		}
+		if err := k.connection.rate.Wait(ctx); err != nil {
+			return redact.Secret{}, err
+		}
+		stored, problem, changed = k.usable()
+	}
+	k.mu.Lock()
+	if k.openedID == stored.ID {
+		defer k.mu.Unlock()
+		return k.opened, nil
+	}
+	k.mu.Unlock()
+	text, err := k.opener.OpenToken(ctx, k.connection.uid, stored.ID, stored.Sealed)
+	if err != nil {
+		k.connection.service.log.WarnContext(ctx, "A token cannot be opened", "connection", k.connection.key, "err", err)
+		return redact.Secret{}, &tokenError{"this server has no key for the token of the connection yet", tokenRetry}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.opened, k.openedID = redact.NewSecret(string(text)), stored.ID
+	return k.opened, nil
+}
+
+// waitUsable returns when there is a token to call with: at once, or within a wait of the call.
+func (k *tokenKeeper) waitUsable(ctx context.Context) error {
+	stored, problem, changed := k.usable()
+	if stored != nil {
+		return nil
+	}
+	return k.waitForAnother(ctx, "", problem, changed)
+}
+
+// errNoTokenWait says that a call has waited as often as it may.
+var errNoTokenWait = errors.New("the call has waited for a token as often as it may")
+
+// Refused reports a token that was refused, and returns nil when there is another one.
+func (k *tokenKeeper) Refused(ctx context.Context, token redact.Secret) error {
+	k.mu.Lock()
+	id := ""
+	if k.stored != nil && k.openedID == k.stored.ID && k.opened.Equal(token) {
+		id = k.stored.ID
+		if k.refusedID != id || !time.Now().Before(k.refusedUntil) {
+			k.refusedID, k.refusedUntil = id, time.Now().Add(k.wait)
+		}
+	}
+	changed := k.changed
+	k.mu.Unlock()
+	if id == "" { // there is another one already
+		return nil
+	}
+	return k.waitForAnother(ctx, id, "ServiceDesk Plus refuses the token of the connection", changed)
+}
+
+// waitForAnother waits until there is another token, and reports meanwhile that the current one, if it is named, was refused.
+func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem string, changed <-chan struct{}) error {
+	late := &tokenError{problem + ", and there was no other in time", tokenRetry}
+	if refused != "" {
+		k.report(ctx, refused)
+	}
+	if !takeTokenWait(ctx) {
+		return fmt.Errorf("%w: %w", errNoTokenWait, late)
+	}
+	tool.ReportProgress(ctx, 0, 0, "waiting for another token of ServiceDesk Plus")
+	timeout := time.NewTimer(k.wait)
+	defer timeout.Stop()
+	again := time.NewTicker(reportEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-changed:
+			if stored, next, isChanged := k.usable(); stored == nil {
+				problem, changed = next, isChanged
+				continue
+			}
+			return nil
+		case <-again.C:
+			if refused != "" {
+				k.report(ctx, refused)
+			}
+		case <-timeout.C:
+			return late
+		case <-ctx.Done():
+			return late
+		}
+	}
+}
+
+// report says that a token was refused. If that cannot be said now, it is said again soon.
+func (k *tokenKeeper) report(ctx context.Context, id string) {
+	if err := k.store.ReportRefusal(ctx, k.connection.id, id); err != nil {
+		k.connection.service.log.WarnContext(ctx, "A refused token could not be reported", "connection", k.connection.key, "err", err)
+	}
+}

@@ -1,0 +1,132 @@
+package servicedesk
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+type connectionStatusInput struct{ target }
+
+// connectionState is how a connection is.
+type connectionState struct {
+	Connection string   `json:"connection"`
+	Edition    string   `json:"edition"`
+	Mode       string   `json:"mode"`
+	Suspended  bool     `json:"suspended,omitempty"`
+	Toolsets   []string `json:"toolsets"`
+	Token      string   `json:"token"`
+	Budget     string   `json:"call_budget"`
+	Lookups    []string `json:"lookups"`
+	LastErrors []string `json:"last_errors,omitempty"`
+	You        string   `json:"you"`
+	TimeZone   string   `json:"time_zone"`
+}
+
+type statusResult struct {
+	Connections []connectionState `json:"connections"`
+}
+
+// connectionStatus answers connection_status without a call of SDP, for the connection that is named or for all that the caller sees.
+func (s *Service) connectionStatus(ctx context.Context, in connectionStatusInput) (*tool.Result[statusResult], error) {
+	identity, ok := auth.FromContext(ctx)
+	if !ok {
+		return nil, auth.ErrDenied
+	}
+	var seen []*connection
+	if in.Connection != nil {
+		d, err := s.openDesk(ctx, in.target, "")
+		if err != nil {
+			return nil, err
+		}
+		seen = []*connection{d.connection}
+	} else {
+		err := s.directory.waitLoaded(ctx)
+		if err == nil {
+			seen, err = s.visibleConnections(ctx, identity, endpointOf(ctx))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	result := statusResult{Connections: []connectionState{}}
+	var text strings.Builder
+	for _, c := range seen[:min(len(seen), shownConnections)] {
+		d := &desk{connection: c, settings: c.now.Load(), identity: identity}
+		state, err := d.describeState(ctx, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		result.Connections = append(result.Connections, state)
+		text.WriteString(state.text())
+	}
+	if len(seen) == 0 {
+		text.WriteString("There is no connection to ServiceDesk Plus that you may use.\n")
+	}
+	if more := len(seen) - len(result.Connections); more > 0 {
+		fmt.Fprintf(&text, "There are %d more; name one.\n", more)
+	}
+	return tool.NewResult(strings.TrimSuffix(text.String(), "\n"), result), nil
+}
+
+// shownConnections is how many connections are described at once.
+const shownConnections = 5
+
+func (d *desk) describeState(ctx context.Context, now time.Time) (connectionState, error) {
+	state := connectionState{
+		Connection: d.key.String(), Edition: d.Edition, Mode: d.Access.Mode, Suspended: d.Suspended, Toolsets: d.Access.Toolsets,
+		Token: d.describeToken(now), TimeZone: d.zone.String(),
+		Budget: fmt.Sprintf("%d calls a minute, %d at once, of all replicas together", d.RequestsPerMinute, d.Burst),
+		You:    "nobody: spec.callers has no entry for " + d.identity.Subject,
+	}
+	if pause := d.rate.pausedFor(); pause > 0 {
+		state.Budget += fmt.Sprintf("; used up for %d s", seconds(pause))
+	}
+	if me, known := d.person(); known {
+		state.You = me.Email
+	}
+	lists, err := d.service.store.ListLookups(ctx, d.id)
+	if err != nil {
+		return state, err
+	}
+	state.Lookups = []string{}
+	for _, list := range lists {
+		state.Lookups = append(state.Lookups, fmt.Sprintf("%s %d, read %s", list.Type, list.Entries, formatTime(sdp.At(list.RefreshedAt), d.zone)))
+	}
+	for _, failed := range d.failures.list() {
+		state.LastErrors = append(state.LastErrors,
+			fmt.Sprintf("%s %s: %s (HTTP %d)", formatTime(sdp.At(failed.SentAt), d.zone), failed.Op, failed.Kind, failed.Status))
+	}
+	return state, nil
+}
+
+func (d *desk) describeToken(now time.Time) string {
+	switch {
+	case d.token == nil:
+		return "none yet"
+	case d.token.ExpiresAt.IsZero():
+		return "an API key, " + shortSpan(now.Sub(d.token.IssuedAt)) + " old"
+	case !now.Before(d.token.ExpiresAt):
+		return "expired since " + shortSpan(now.Sub(d.token.ExpiresAt))
+	}
+	return shortSpan(now.Sub(d.token.IssuedAt)) + " old, expires in " + shortSpan(d.token.ExpiresAt.Sub(now))
+}
+
+func (c *connectionState) text() string {
+	lines := []string{
+		c.Connection + " (" + c.Edition + ", " + c.Mode + ")", "toolsets: " + strings.Join(c.Toolsets, ", "), "token: " + c.Token,
+		"call budget: " + c.Budget, "lookups: " + strings.Join(c.Lookups, "; "), "you are: " + c.You, "time zone: " + c.TimeZone,
+	}
+	if c.Suspended {
+		lines = append(lines, "suspended")
+	}
+	for _, failed := range c.LastErrors {
+		lines = append(lines, "error: "+failed)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
