@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -34,9 +35,7 @@ func offerBoth(prompts transport.Server, desk *servicedesk.Service) transport.Se
 		return said, err
 	}
 	both.Methods = make(map[mcp.MCPMethod]transport.Method, len(prompts.Methods)+len(tickets.Methods))
-	for name, method := range prompts.Methods {
-		both.Methods[name] = method
-	}
+	maps.Copy(both.Methods, prompts.Methods)
 	for name, method := range tickets.Methods {
 		both.Methods[name] = joinMethods(name, prompts.Methods[name], method)
 	}

@@ -65,11 +65,11 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 		return false, nil
 	}
 	p.memory.provenAt = p.Clock.Now()
-	switch kind := sdp.KindOf(err); {
-	case kind == sdp.KindTokenRefused:
+	switch sdp.KindOf(err) {
+	case sdp.KindTokenRefused:
 		refusalsTotal.WithLabelValues(refusalProven).Inc()
 		return true, nil
-	case kind == sdp.KindUnavailable, kind == sdp.KindThrottled, kind == sdp.KindNotSDP, kind == sdp.KindCanceled, kind == sdp.KindNotAllowed:
+	case sdp.KindUnavailable, sdp.KindThrottled, sdp.KindNotSDP, sdp.KindCanceled, sdp.KindNotAllowed:
 		p.comeBack(proofPause)
 		return false, nil
 	}

@@ -3,6 +3,7 @@ package sdpconnection
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,9 +70,7 @@ func (p *pass) applySecret(ctx context.Context, read *corev1.Secret, annotations
 
 func (p *pass) annotate(annotations map[string]string) map[string]string {
 	all := map[string]string{connectionAnnotation: connectionobject.KeyOf(p.c).String()}
-	for key, value := range annotations {
-		all[key] = value
-	}
+	maps.Copy(all, annotations)
 	return all
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"strings"
@@ -152,9 +153,7 @@ func hostOf(t *testing.T, text string) string {
 // credentialsSecret returns a Secret of the cloud with what else is given.
 func (w *world) credentialsSecret(more map[string]string) *corev1.Secret {
 	values := map[string]string{v1alpha1.CredentialClientID: w.clientID, v1alpha1.CredentialClientSecret: clientSecret}
-	for key, value := range more {
-		values[key] = value
-	}
+	maps.Copy(values, more)
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "helpdesk-oauth"},
 		Type:       v1alpha1.SDPCredentialsSecretType, StringData: values,

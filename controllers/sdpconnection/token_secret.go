@@ -15,7 +15,7 @@ const (
 	tokenSecretToken   = "access_token"
 	tokenSecretExpires = "expires_at"
 	tokenSecretURL     = "api_url"
-	tokenAnnotation    = "lectern.dev/token"
+	tokenAnnotation    = "lectern.dev/token" //nolint:gosec // the name of an annotation
 )
 
 // keepTokenSecret keeps the access token in the Secret of spec.tokenSecretName, too.

@@ -2,6 +2,7 @@ package servicedesk_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func TestCeilings(t *testing.T) {
 				map[string]any{"field": "group", "condition": "is not", "value": "Nowhere"},
 			}})
 			for _, subject := range wide.subjects() {
-				if !containsText(c.open, subject) {
+				if !slices.Contains(c.open, subject) {
 					t.Errorf("%s: a search finds %q", connection, subject)
 				}
 			}
@@ -70,15 +71,6 @@ func TestCeilings(t *testing.T) {
 			}
 		}
 	}
-}
-
-func containsText(list []string, text string) bool {
-	for _, one := range list {
-		if one == text {
-			return true
-		}
-	}
-	return false
 }
 
 // TestCeilings_OneTicket: a ticket outside is none, in the words and with the calls of one that does not exist, for each tool and

@@ -162,12 +162,12 @@ func (k *tokenKeeper) Refused(ctx context.Context, token redact.Secret) error {
 
 // waitForAnother waits until there is another token, and reports meanwhile that the current one, if it is named, was refused.
 func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem string, changed <-chan struct{}) error {
-	late := &tokenError{problem + ", and there was no other in time", tokenRetry}
+	late := func() error { return &tokenError{problem + ", and there was no other in time", tokenRetry} }
 	if refused != "" {
 		k.report(ctx, refused)
 	}
 	if !takeTokenWait(ctx) {
-		return fmt.Errorf("%w: %w", errNoTokenWait, late)
+		return fmt.Errorf("%w: %w", errNoTokenWait, late())
 	}
 	tool.ReportProgress(ctx, 0, 0, "waiting for another token of ServiceDesk Plus")
 	timeout := time.NewTimer(k.wait)
@@ -177,19 +177,18 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 	for {
 		select {
 		case <-changed:
-			if stored, next, isChanged := k.usable(); stored == nil {
-				problem, changed = next, isChanged
-				continue
+			var stored *store.SealedToken
+			if stored, problem, changed = k.usable(); stored != nil {
+				return nil
 			}
-			return nil
 		case <-again.C:
 			if refused != "" {
 				k.report(ctx, refused)
 			}
 		case <-timeout.C:
-			return late
+			return late()
 		case <-ctx.Done():
-			return late
+			return late()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package servicedesk_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -257,9 +258,7 @@ func TestListRequests_OtherSites(t *testing.T) {
 		h.giveToken(key, fake) // and no list: each is read when it is asked for
 		r := h.serve()
 		arguments := map[string]any{"connection": key.String()}
-		for argument, value := range tc.arguments {
-			arguments[argument] = value
-		}
+		maps.Copy(arguments, tc.arguments)
 		text, found := mustCall[tickets](r, "list_requests", arguments)
 		if diff := cmp.Diff(tc.want, found.subjects()); diff != "" {
 			t.Errorf("%s (-want +got)\n%s\n%s", name, diff, text)

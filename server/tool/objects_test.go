@@ -75,7 +75,7 @@ func TestReadArguments_Objects(t *testing.T) {
 		`{"due_by":7}`:                            `argument "due_by": 7 is not a string`,
 	} {
 		_, err := readNested(t, arguments)
-		if err == nil || err.(*Error).Text != want { //nolint:errorlint // it is one, or the test says what it is
+		if err == nil || err.(*Error).Text != want {
 			t.Errorf("%s: %v, want %s", arguments, err, want)
 		}
 	}
