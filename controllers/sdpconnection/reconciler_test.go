@@ -25,7 +25,9 @@ import (
 )
 
 func TestReconciler(t *testing.T) {
+	proxy := setProxyVariables(t) // of the whole process, so that each test shows that they do not count
 	w := startWorld(t)
+	w.proxy = proxy
 	// Before the others: what it measures is the whole process's.
 	t.Run("many connections are cheap", func(t *testing.T) { manyConnectionsAreCheap(t, w.inPlace(t, sdptest.Cloud)) })
 	t.Run("in the cloud", func(t *testing.T) {
@@ -41,6 +43,8 @@ func TestReconciler(t *testing.T) {
 			"a revoked refresh token is told, and not sent again":    revokedTokenIsTold,
 			"a missing Secret is waited for, a wrong one is told":    secretIsToldOf,
 			"credentials go to no host that is not allowed":          hostIsNotAllowed,
+			"credentials go nowhere else":                            credentialsGoNowhereElse,
+			"another namespace's Secret is not read":                 othersSecretIsNotRead,
 			"another namespace is not served":                        namespaceIsNotAllowed,
 			"a refused token is replaced once that is proven":        provenRefusalIsRefreshed,
 			"a refusal that is not so costs no refresh":              disprovedRefusalEnds,
