@@ -52,6 +52,10 @@ func TestReconciler(t *testing.T) {
 			"a suspended connection calls nobody":                    suspendedIsStill,
 			"missing scopes are named by toolset":                    missingScopesAreNamed,
 			"the access token is in a Secret for others":             tokenSecretIsKept,
+			"a token Secret that is no longer named is deleted":      formerTokenSecretGoes,
+			"one that is somebody else's by now stays":               formerTokenSecretOfOthersStays,
+			"one of a controller that was killed is deleted":         formerTokenSecretGoesAfterKill,
+			"deletion takes a former token Secret, too":              deletionTakesFormerTokenSecret,
 			"a Secret of somebody else is left alone":                foreignSecretIsLeft,
 			"a managed Secret of a predecessor is adopted":           predecessorsSecretIsAdopted,
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
@@ -473,19 +477,6 @@ func missingScopesAreNamed(t *testing.T, w *world) {
 		t.Errorf("names what the token has: %s", said)
 	}
 	w.waitForEvent(t, v1alpha1.ReasonScopeMissing)
-}
-
-func tokenSecretIsKept(t *testing.T, w *world) {
-	w.createReady(t, func(c *v1alpha1.SDPConnection) { c.Spec.TokenSecretName = "helpdesk-token" })
-	kept := w.getSecret(t, "helpdesk-token")
-	if got := string(kept.Data[tokenSecretToken]); got != w.openServed(t) {
-		t.Error("the Secret for other workloads has another token than servers")
-	}
-	w.desk.KillAccessTokens()
-	w.reportRefusal(t)
-	require.Until(t, "the Secret has the new token", func() bool {
-		return string(w.getSecret(t, "helpdesk-token").Data[tokenSecretToken]) == w.openServed(t)
-	})
 }
 
 func foreignSecretIsLeft(t *testing.T, w *world) {
