@@ -229,6 +229,9 @@ func (p *pass) storeConnection(ctx context.Context, certificates string) (int64,
 	for attempt := 1; ; attempt++ {
 		stored, err := p.Store.StoreConnection(ctx, publication)
 		fenced, isFenced := errors.AsType[*store.FencedError](err)
+		if stored.RatePending {
+			p.comeBack(time.Second)
+		}
 		if !isFenced || attempt == maxStoreAttempts {
 			return stored.ID, err
 		}
