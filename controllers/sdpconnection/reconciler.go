@@ -90,6 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.SDPConnection) (
 	before := c.DeepCopy()
 	c.Status.Controller = r.Controller
 	p := r.newPass(c)
+	p.before = before
 	failed := p.run(ctx)
 	if errors.Is(failed, errStale) {
 		return ctrl.Result{}, nil // another object is live under this name, and its event is on the way
@@ -121,7 +122,9 @@ func (r *Reconciler) leaveToOther(ctx context.Context, c *v1alpha1.SDPConnection
 // pass is one reconcile of a connection, and what it finds out.
 type pass struct {
 	*Reconciler
-	c      *v1alpha1.SDPConnection
+	c *v1alpha1.SDPConnection
+	// before is the object as it was read.
+	before *v1alpha1.SDPConnection
 	memory *memory
 
 	id     int64
@@ -148,6 +151,9 @@ func (r *Reconciler) newPass(c *v1alpha1.SDPConnection) *pass {
 func (p *pass) run(ctx context.Context) error {
 	p.c.Status.Mode = connectionobject.Mode(&p.c.Spec)
 	if err := p.connect(ctx); err != nil {
+		return err
+	}
+	if err := p.deleteFormerTokenSecret(ctx); err != nil {
 		return err
 	}
 	if p.c.Spec.Suspend {
@@ -223,6 +229,9 @@ func (p *pass) storeConnection(ctx context.Context, certificates string) (int64,
 	for attempt := 1; ; attempt++ {
 		stored, err := p.Store.StoreConnection(ctx, publication)
 		fenced, isFenced := errors.AsType[*store.FencedError](err)
+		if stored.RatePending {
+			p.comeBack(time.Second)
+		}
 		if !isFenced || attempt == maxStoreAttempts {
 			return stored.ID, err
 		}

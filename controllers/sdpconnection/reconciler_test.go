@@ -25,7 +25,9 @@ import (
 )
 
 func TestReconciler(t *testing.T) {
+	proxy := setProxyVariables(t) // of the whole process, so that each test shows that they do not count
 	w := startWorld(t)
+	w.proxy = proxy
 	// Before the others: what it measures is the whole process's.
 	t.Run("many connections are cheap", func(t *testing.T) { manyConnectionsAreCheap(t, w.inPlace(t, sdptest.Cloud)) })
 	t.Run("in the cloud", func(t *testing.T) {
@@ -41,6 +43,8 @@ func TestReconciler(t *testing.T) {
 			"a revoked refresh token is told, and not sent again":    revokedTokenIsTold,
 			"a missing Secret is waited for, a wrong one is told":    secretIsToldOf,
 			"credentials go to no host that is not allowed":          hostIsNotAllowed,
+			"credentials go nowhere else":                            credentialsGoNowhereElse,
+			"another namespace's Secret is not read":                 othersSecretIsNotRead,
 			"another namespace is not served":                        namespaceIsNotAllowed,
 			"a refused token is replaced once that is proven":        provenRefusalIsRefreshed,
 			"a refusal that is not so costs no refresh":              disprovedRefusalEnds,
@@ -48,6 +52,10 @@ func TestReconciler(t *testing.T) {
 			"a suspended connection calls nobody":                    suspendedIsStill,
 			"missing scopes are named by toolset":                    missingScopesAreNamed,
 			"the access token is in a Secret for others":             tokenSecretIsKept,
+			"a token Secret that is no longer named is deleted":      formerTokenSecretGoes,
+			"one that is somebody else's by now stays":               formerTokenSecretOfOthersStays,
+			"one of a controller that was killed is deleted":         formerTokenSecretGoesAfterKill,
+			"deletion takes a former token Secret, too":              deletionTakesFormerTokenSecret,
 			"a Secret of somebody else is left alone":                foreignSecretIsLeft,
 			"a managed Secret of a predecessor is adopted":           predecessorsSecretIsAdopted,
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
@@ -469,19 +477,6 @@ func missingScopesAreNamed(t *testing.T, w *world) {
 		t.Errorf("names what the token has: %s", said)
 	}
 	w.waitForEvent(t, v1alpha1.ReasonScopeMissing)
-}
-
-func tokenSecretIsKept(t *testing.T, w *world) {
-	w.createReady(t, func(c *v1alpha1.SDPConnection) { c.Spec.TokenSecretName = "helpdesk-token" })
-	kept := w.getSecret(t, "helpdesk-token")
-	if got := string(kept.Data[tokenSecretToken]); got != w.openServed(t) {
-		t.Error("the Secret for other workloads has another token than servers")
-	}
-	w.desk.KillAccessTokens()
-	w.reportRefusal(t)
-	require.Until(t, "the Secret has the new token", func() bool {
-		return string(w.getSecret(t, "helpdesk-token").Data[tokenSecretToken]) == w.openServed(t)
-	})
 }
 
 func foreignSecretIsLeft(t *testing.T, w *world) {

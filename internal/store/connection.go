@@ -66,6 +66,8 @@ type StoredConnection struct {
 	Revision int64
 	// Changed says that something visible was written and a revision taken.
 	Changed bool
+	// RatePending says that the rate is still that of before, since a server keeps its lock: storing it again changes it.
+	RatePending bool
 }
 
 // Connection is what servers know of a connection.
