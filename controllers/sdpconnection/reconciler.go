@@ -131,9 +131,9 @@ type pass struct {
 	remote *remote
 	// login is what it logs in with; known once the Secret was read.
 	login login
-	// token is the current one, nil for none; isProven says that ServiceDesk Plus takes it.
-	token    *store.StoredToken
-	isProven bool
+	// token is the current one, nil for none, where isTokenKnown; isProven says that ServiceDesk Plus takes it.
+	token                  *store.StoredToken
+	isTokenKnown, isProven bool
 	// retryAfter is when something can go on that could not now; zero for nothing.
 	retryAfter time.Duration
 	lookups    []store.LookupState
@@ -169,12 +169,12 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	if secret == nil {
-		return waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing,
-			fmt.Sprintf("there is no Secret %s in this namespace, which spec.credentials names", p.c.Spec.Credentials.SecretName), 0)
+		return p.tellWhatServersHave(waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing,
+			fmt.Sprintf("there is no Secret %s in this namespace, which spec.credentials names", p.c.Spec.Credentials.SecretName), 0))
 	}
 	given, invalid := readCredentials(secret, p.c.Spec.Edition)
 	if invalid != nil {
-		return invalid
+		return p.tellWhatServersHave(invalid)
 	}
 	if p.c.Spec.Edition == v1alpha1.EditionOnPremises {
 		err = p.keepAPIKey(ctx, given)
@@ -203,9 +203,11 @@ func (p *pass) connect(ctx context.Context) error {
 		}
 		return err
 	}
-	p.id, err = p.storeConnection(ctx, string(certificates))
+	if p.id, err = p.storeConnection(ctx, string(certificates)); err != nil {
+		return err
+	}
 	faultpoint.Hit(faultpoint.ConnectionStored)
-	return err
+	return p.loadToken(ctx)
 }
 
 // withdraw takes from the servers what an installation does not allow any more: what they have would go on being sent.
@@ -214,6 +216,7 @@ func (p *pass) withdraw(ctx context.Context, reason *failure) error {
 		return err
 	}
 	p.c.Status.Token, p.c.Status.Lookups = nil, nil
+	p.isTokenKnown = true
 	return reason
 }
 

@@ -69,6 +69,7 @@ func TestReconciler(t *testing.T) {
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
 			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
 			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,
+			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -81,6 +82,7 @@ func TestReconciler(t *testing.T) {
 			"the API key is sealed for servers": apiKeyIsSealed,
 			"a lost seal key is replaced":       apiKeyIsSealedAgain,
 			"a refused API key is told":         refusedAPIKeyIsTold,
+			"a Secret that goes is told":        apiKeyOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -695,6 +697,30 @@ func refusedAPIKeyIsTold(t *testing.T, w *world) {
 	}
 	w.setCredentials(t, map[string]string{v1alpha1.CredentialAPIKey: apiKey})
 	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+}
+
+// tokenOutlivesSecret: the object does not say that servers have no token while they call with one.
+func tokenOutlivesSecret(t *testing.T, w *world) {
+	w.createReady(t)
+	require.NoError(t, w.Client.Delete(t.Context(), w.getSecret(t, "helpdesk-oauth")))
+	w.askAndWait(t)
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonSecretMissing)
+	wantMessage(t, c, v1alpha1.ConditionReady, "servers go on with the access token", "spec.suspend")
+	if served := w.served(t); served.Token == nil || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionTokenFresh) {
+		t.Errorf("servers have %v, and the object says %s", served.Token, describe(c.Status.Conditions))
+	}
+}
+
+// apiKeyOutlivesSecret: an API key does not expire, so that whoever deletes it to stop servers has to know.
+func apiKeyOutlivesSecret(t *testing.T, w *world) {
+	w.newPremises(t, apiKey)
+	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	w.setCredentials(t, map[string]string{v1alpha1.CredentialAPIKey: ""})
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonSecretInvalid)
+	wantMessage(t, c, v1alpha1.ConditionReady, "servers go on with the API key that it had before", "spec.suspend")
+	if w.openServed(t) != apiKey || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionTokenFresh) {
+		t.Errorf("the object says %s", describe(c.Status.Conditions))
+	}
 }
 
 // waitForEvent waits until there is an event of a reason in the namespace.

@@ -36,9 +36,6 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 		return invalid
 	}
 	p.login = chosen
-	if err := p.loadToken(ctx); err != nil {
-		return err
-	}
 	before := p.token
 	if !chosen.exchange.IsZero() {
 		err = p.exchange(ctx, kept, codeDigest(given))
@@ -66,14 +63,15 @@ func (p *pass) showing() shownToken { return shownToken{p.token.ID, p.c.Generati
 // loadToken reads the current token, if there is one.
 func (p *pass) loadToken(ctx context.Context) error {
 	current, err := p.Store.CurrentToken(ctx, p.id)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		p.token = nil
-		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	default:
+		p.token = &current
 	}
-	p.token = &current
+	p.isTokenKnown = true
 	return nil
 }
 
@@ -291,9 +289,6 @@ func (p *pass) isAsked() bool {
 
 // keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
 func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
-	if err := p.loadToken(ctx); err != nil {
-		return err
-	}
 	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
 	_, notOpened := p.access()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
