@@ -23,7 +23,8 @@ type connectionRow struct {
 }
 
 // StoreConnection makes what an object says known to the servers, in one transaction; when nothing changed it writes no row and
-// takes no revision. Where the row was another object's, that one's tokens and lists are erased. Another rate is set afterwards.
+// takes no revision. Where the row was another object's, that one's tokens and lists are erased; where it was to
+// another ServiceDesk Plus, its lists. Another rate is set afterwards.
 //
 // It returns a *store.FencedError when the row is not the object's to write, a *store.UnstorableValueError for a value
 // Postgres cannot hold, a *store.ForeignClusterError, or store.ErrUnavailable, after which it may have happened or not; storing
@@ -63,6 +64,10 @@ func (w *Writer) storeConnectionLocked(
 	isTaken := row.UID != p.Owner.UID
 	if isTaken { // what was got with the other object's credentials, and is sealed for it, is not this one's
 		if err := eraseConnection(ctx, q, row.id); err != nil {
+			return store.StoredConnection{}, err
+		}
+	} else if !isSameAddress(row.settings, &p.Settings) { // its lists have ids of another one
+		if err := eraseConnectionLookups(ctx, q, row.id); err != nil {
 			return store.StoredConnection{}, err
 		}
 	}
@@ -165,6 +170,12 @@ func isSameSettings(stored string, asked []byte) bool {
 	return json.Unmarshal([]byte(stored), &a) == nil && json.Unmarshal(asked, &b) == nil && reflect.DeepEqual(a, b)
 }
 
+// isSameAddress reports whether lists that were read as the stored settings say are what the asked ones name.
+func isSameAddress(stored string, asked *store.ConnectionSettings) bool {
+	var before store.ConnectionSettings
+	return json.Unmarshal([]byte(stored), &before) == nil && before.Address() == asked.Address()
+}
+
 // RemoveConnection leaves a tombstone where the row is still of that uid, and also where there is none: a reconcile that is
 // still under way would otherwise store what is deleted. Seals and lists go with it, and its rate with the next round of upkeep, so
 // that no server is waited for; what was asked of accounts servers stays. Another owner's row, or a tombstone already, is success too, and writes nothing.
@@ -221,6 +232,10 @@ func eraseConnection(ctx context.Context, q *sqlcgen.Queries, id int64) error {
 	if err := q.ReplaceTokens(ctx, id); err != nil {
 		return fmt.Errorf("erase its tokens: %w", err)
 	}
+	return eraseConnectionLookups(ctx, q, id)
+}
+
+func eraseConnectionLookups(ctx context.Context, q *sqlcgen.Queries, id int64) error {
 	if err := q.EraseConnectionLookups(ctx, id); err != nil {
 		return fmt.Errorf("erase its lists: %w", err)
 	}

@@ -153,6 +153,33 @@ func TestStoreConnection_Takeover(t *testing.T) {
 	}
 }
 
+// TestStoreConnection_OfAnotherAddress: ids of one ServiceDesk Plus mean something else to another one.
+func TestStoreConnection_OfAnotherAddress(t *testing.T) {
+	for name, change := range map[string]struct {
+		make     func(*store.ConnectionSettings)
+		isErased bool
+	}{
+		"another URL":     {func(s *store.ConnectionSettings) { s.APIURL = "https://sdpondemand.manageengine.com" }, true},
+		"another portal":  {func(s *store.ConnectionSettings) { s.Portal = "hr" }, true},
+		"another rate":    {func(s *store.ConnectionSettings) { s.Burst = 9 }, false},
+		"nothing of that": {func(*store.ConnectionSettings) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newConnectionFixture(t)
+			f.issueToken(t, time.Now())
+			f.replaceLookup("priorities", store.LookupEntry{ID: "1", Name: "High"})
+			changed := newConnection(helpdeskUID, 2)
+			change.make(&changed.Settings)
+			f.mustStore(changed)
+			states, err := f.server.ListLookups(t.Context(), f.id)
+			require.NoError(t, err)
+			if isErased := len(states) == 0 && len(f.entries("priorities")) == 0; isErased != change.isErased || f.served().Token == nil {
+				t.Errorf("there are %v with %v, and the token %v", states, f.entries("priorities"), f.served().Token)
+			}
+		})
+	}
+}
+
 // TestConnectionsSince has a server follow what changes of two connections: of each change it is woken, and it reads just that
 // connection, once.
 func TestConnectionsSince(t *testing.T) {
