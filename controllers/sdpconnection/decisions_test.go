@@ -312,9 +312,9 @@ func TestConditionsOf(t *testing.T) {
 func TestTokenFailure(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[oauth.Outcome]struct {
-		settled store.TokenRequestOutcome
-		reason  string
-		kind    status.Kind
+		recorded store.TokenRequestOutcome
+		reason   string
+		kind     status.Kind
 	}{
 		oauth.InvalidClient:       {store.TokenDenied, v1alpha1.ReasonClientRefused, status.KindBlocked},
 		oauth.InvalidClientSecret: {store.TokenDenied, v1alpha1.ReasonClientRefused, status.KindBlocked},
@@ -327,7 +327,7 @@ func TestTokenFailure(t *testing.T) {
 		oauth.NotSent:             {store.TokenFailed, v1alpha1.ReasonAccountsUnavailable, status.KindRetry},
 	} {
 		failed := tokenFailure(outcome, &oauth.Error{Outcome: outcome}, login{client: oauth.Client{ID: "c"}})
-		if got := settledOutcome(outcome); got != want.settled || failed.reason != want.reason || failed.kind != want.kind || failed.message == "" {
+		if got := recordedOutcome(outcome); got != want.recorded || failed.reason != want.reason || failed.kind != want.kind || failed.message == "" {
 			t.Errorf("%s: %s, %s, %s: %s", outcome, got, failed.kind, failed.reason, failed)
 		}
 	}

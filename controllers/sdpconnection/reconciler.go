@@ -26,7 +26,7 @@ type Store interface {
 	RemoveConnection(ctx context.Context, key store.Key, uid string) error
 	CurrentToken(ctx context.Context, connection int64) (store.StoredToken, error)
 	ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) (request int64, err error)
-	SettleTokenRequest(ctx context.Context, s store.TokenSettlement) (current bool, err error)
+	EndTokenRequest(ctx context.Context, s store.TokenRequestResult) (current bool, err error)
 	StoreAPIKey(ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken) error
 	ReplaceAPIKey(
 		ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken, unopenable string,

@@ -402,7 +402,7 @@ func (w *world) waitUntilGone(t *testing.T, c *v1alpha1.SDPConnection) {
 	})
 }
 
-// reportRefusal says as a server that the token is refused, and waits until the refusal is settled.
+// reportRefusal says as a server that the token is refused, and waits until the refusal is proven or disproved.
 func (w *world) reportRefusal(t *testing.T) {
 	t.Helper()
 	served := w.served(t)
