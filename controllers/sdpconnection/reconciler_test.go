@@ -69,6 +69,10 @@ func TestReconciler(t *testing.T) {
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
 			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
 			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,
+			"an API server may be away after an exchange":            absentAPIServerIsOutlasted,
+			"a place that is taken is told, and costs no token":      takenPlaceIsTold,
+			"a refresh token that may not be written is revoked":     refusedPlaceIsRevoked,
+			"the refresh token of an earlier code is revoked":        formerTokenIsRevoked,
 			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
