@@ -66,7 +66,7 @@ func conditionsOf(f finding) []metav1.Condition {
 	switch {
 	case !f.areRead:
 	case len(f.unread) > 0:
-		set(v1alpha1.ConditionLookupsFresh, metav1.ConditionFalse, v1alpha1.ReasonLookupsFailed, "these lists cannot be read: "+excerpt.List(f.unread, "; "))
+		set(v1alpha1.ConditionLookupsFresh, metav1.ConditionFalse, v1alpha1.ReasonLookupsFailed, "these lists cannot be read, or not whole: "+excerpt.List(f.unread, "; "))
 	case f.isPending:
 		set(v1alpha1.ConditionLookupsFresh, metav1.ConditionFalse, v1alpha1.ReasonLookupsPending, "some lists are still to be read, or are due")
 	default:

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // memories are what this process remembers of connections, by UID. All of it may be lost: it saves calls, and decides nothing
@@ -57,9 +58,10 @@ type shownToken struct {
 	generation int64
 }
 
-// unreadable is why a list could not be read, and when it is tried again.
+// unreadable is why a list could not be read from there, and when it is tried again.
 type unreadable struct {
 	reason string
+	from   store.Address
 	until  time.Time
 }
 

@@ -96,6 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.SDPConnection) (
 		return ctrl.Result{}, nil // another object is live under this name, and its event is on the way
 	}
 	outcome := p.finish(failed)
+	p.dropPartial(outcome.Kind())
 	reconcilesTotal.WithLabelValues(string(outcome.Kind()), outcome.Reason()).Inc()
 	if outcome.Kind() != status.KindRetry {
 		c.Status.LastHandledReconcileAt = c.Annotations[v1alpha1.RequestedAtAnnotation]

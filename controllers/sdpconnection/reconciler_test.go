@@ -73,6 +73,10 @@ func TestReconciler(t *testing.T) {
 			"a place that is taken is told, and costs no token":      takenPlaceIsTold,
 			"a refresh token that may not be written is revoked":     refusedPlaceIsRevoked,
 			"the refresh token of an earlier code is revoked":        formerTokenIsRevoked,
+			"a list that cannot be read keeps no other back":         brokenListsAreTold,
+			"a refusal that cannot be proven makes no haste":         openRefusalMakesNoHaste,
+			"lists are of one ServiceDesk Plus":                      listsOfAnotherAddressAreRead,
+			"a suspended connection keeps no pages of lists":         blockedConnectionKeepsNoPages,
 			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -87,6 +91,7 @@ func TestReconciler(t *testing.T) {
 			"a lost seal key is replaced":       apiKeyIsSealedAgain,
 			"a refused API key is told":         refusedAPIKeyIsTold,
 			"a Secret that goes is told":        apiKeyOutlivesSecret,
+			"a key that a list meets refused":   refusedKeyOfListIsTold,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
