@@ -185,6 +185,7 @@ func TestDecideToken(t *testing.T) {
 		"at 80 %":                      {func(f *tokenFacts) { f.current = token(48 * time.Minute) }, refreshToken},
 		"of another refresh token":     {func(f *tokenFacts) { f.fingerprint = store.FingerprintRefreshToken("c", "other") }, refreshToken},
 		"of a seal key that is gone":   {func(f *tokenFacts) { f.isOpenable = false }, refreshToken},
+		"of a secret that is replaced": {func(f *tokenFacts) { f.isSecretNew = true }, refreshToken},
 		"a refused one":                {func(f *tokenFacts) { f.isRefused = true }, proveRefusal},
 		"a refused one that is due":    {func(f *tokenFacts) { f.isRefused, f.current = true, token(50*time.Minute) }, refreshToken},
 		"of a clock that is ahead":     {func(f *tokenFacts) { f.current = token(-time.Minute) }, keepToken},

@@ -126,7 +126,7 @@ func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) 
 	faultpoint.Hit(faultpoint.ManagedSecretMade)
 	at := p.Clock.Now()
 	request, err := p.claim(ctx, store.TokenClaim{
-		Kind: store.TokenExchange, Cause: store.CauseScheduled, Fingerprint: store.FingerprintClient(p.login.client.ID), At: at,
+		Kind: store.TokenExchange, Cause: store.CauseScheduled, At: at,
 	})
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code st
 	if wasSent := !is || known.Outcome != oauth.NotSent; !wasSent {
 		managed = managed.withUnsent(code, failed.Error())
 	} else {
-		p.memory.failures, p.memory.tokenPause = 0, time.Time{} // a new code waits for nothing
+		p.memory.failures, p.memory.pause = 0, requestPause{} // a new code waits for nothing
 		_, said = chooseAfterFailure(string(p.c.Spec.Credentials.SecretName), p.login, redact.Secret{}, managed.outcome)
 		if !managed.refreshToken.IsZero() {
 			p.comeBack(time.Second) // with the one of an earlier code

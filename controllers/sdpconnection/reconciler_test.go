@@ -77,6 +77,11 @@ func TestReconciler(t *testing.T) {
 			"a refusal that cannot be proven makes no haste":         openRefusalMakesNoHaste,
 			"lists are of one ServiceDesk Plus":                      listsOfAnotherAddressAreRead,
 			"a suspended connection keeps no pages of lists":         blockedConnectionKeepsNoPages,
+			"a token of another data centre is told, and stays":      tokenOfAnotherDeskIsTold,
+			"a mended address is tried at once":                      mendedAddressIsTried,
+			"a pause is of one refresh token":                        throttledCredentialsHoldNoOthersBack,
+			"a reconcile that is asked for is tried once":            requestIsTriedOnce,
+			"another client secret is tried when it is found":        replacedClientSecretIsTried,
 			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {

@@ -21,8 +21,6 @@ const (
 	tokenCallTimeout = 20 * time.Second
 	// keepTimeout bounds how long what came of it is being written down, though the controller is ending.
 	keepTimeout = 10 * time.Second
-	// deniedPause is how long what the accounts server refused is not sent again, unless it changes or somebody asks for it.
-	deniedPause = 15 * time.Minute
 )
 
 // keepToken sees to it that servers have an access token.
@@ -53,8 +51,15 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 			return err
 		}
 	}
-	p.isProven, p.memory.shown = true, p.showing()
+	p.isProven, p.memory.shown, p.memory.answeredSecret = true, p.showing(), p.login.client.Secret
 	return p.keepTokenSecret(ctx)
+}
+
+// isSecretNew reports whether the client has another secret than the one that was last known to be good. What the current token was
+// got with does not tell: the budget is the refresh token's, whatever the secret.
+func (p *pass) isSecretNew() bool {
+	good := p.memory.answeredSecret
+	return !good.IsZero() && !good.Equal(p.login.client.Secret)
 }
 
 // showing is what a call with the current token shows.
@@ -81,6 +86,7 @@ func (p *pass) keepFresh(ctx context.Context) error {
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
 	action := decideToken(tokenFacts{
 		now: p.Clock.Now(), current: p.token, fingerprint: p.login.fingerprint(), isOpenable: notOpened == nil, isRefused: isRefused,
+		isSecretNew: p.isSecretNew(),
 	})
 	cause := store.CauseScheduled
 	switch action {
@@ -130,7 +136,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 		return err
 	}
 	at := p.Clock.Now()
-	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, Fingerprint: p.login.fingerprint(), At: at})
+	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, At: at})
 	if err != nil {
 		return err
 	}
@@ -158,24 +164,6 @@ func (p *pass) isReplaced(ctx context.Context) (bool, error) {
 	return p.token != nil && (decidedOn == nil || decidedOn.ID != p.token.ID) && p.token.Fingerprint == p.login.fingerprint(), nil
 }
 
-// claim takes leave for a call to the token endpoint, or says why there is none now.
-func (p *pass) claim(ctx context.Context, claim store.TokenClaim) (int64, error) {
-	claim.Key, claim.UID = connectionobject.KeyOf(p.c), string(p.c.UID)
-	if pause := p.memory.tokenPause.Sub(claim.At); pause > 0 && !p.isAsked() {
-		said := *p.memory.pausedFor
-		said.retryAfter = pause
-		return 0, &said
-	}
-	request, err := p.Store.ClaimTokenRequest(ctx, claim)
-	if spent, is := errors.AsType[*store.TokenBudgetError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, spent.Error(), spent.RetryAt.Sub(claim.At))
-	}
-	if underWay, is := errors.AsType[*store.TokenRequestUnderWayError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonProgressing, "a token is being asked for", underWay.RetryAt.Sub(claim.At))
-	}
-	return request, err
-}
-
 // storeIssued stores a token for the servers.
 func (p *pass) storeIssued(ctx context.Context, kind store.TokenRequestKind, request int64, issued oauth.Token, at time.Time) error {
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
@@ -196,7 +184,7 @@ func (p *pass) storeIssued(ctx context.Context, kind store.TokenRequestKind, req
 	}
 	faultpoint.Hit(faultpoint.TokenStored)
 	tokenRequestsTotal.WithLabelValues(string(kind), string(store.TokenIssued)).Inc()
-	p.memory.failures, p.memory.denied = 0, nil
+	p.memory.failures, p.memory.denied, p.memory.answeredSecret = 0, nil, p.login.client.Secret
 	if !current { // a later request was answered first
 		return p.loadToken(ctx)
 	}
@@ -222,13 +210,13 @@ func (p *pass) recordFailed(ctx context.Context, kind store.TokenRequestKind, re
 	tokenRequestsTotal.WithLabelValues(string(kind), string(recorded)).Inc()
 	said := tokenFailure(outcome, failed, p.login)
 	if recorded == store.TokenDenied {
-		p.memory.denied, p.memory.deniedUntil = &denial{p.login.client, p.login.refreshToken, said}, p.Clock.Now().Add(deniedPause)
+		p.rememberDenied(said)
 		return said
 	}
 	p.memory.failures++
 	pause := max(pauseAfterFailures(p.memory.failures), outcome.RetryAfter())
-	p.memory.tokenPause, p.memory.pausedFor = p.Clock.Now().Add(pause), said
 	said.retryAfter = pause
+	p.memory.pause = requestPause{fingerprint: p.fingerprintOf(kind), address: p.loginAddress(), said: said, until: p.Clock.Now().Add(pause)}
 	return said
 }
 
@@ -262,75 +250,4 @@ func tokenFailure(outcome oauth.Outcome, failed error, by login) *failure {
 		return unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
 	}
 	return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
-}
-
-// denial is what the accounts server refused to take, and what was said of it.
-type denial struct {
-	client       oauth.Client
-	refreshToken redact.Secret
-	said         *failure
-}
-
-// checkDenied returns what was said of the same credentials a short while ago, unless somebody asks for a reconcile.
-func (p *pass) checkDenied() error {
-	d := p.memory.denied
-	if d == nil || p.isAsked() || !p.Clock.Now().Before(p.memory.deniedUntil) || d.client.ID != p.login.client.ID ||
-		!d.client.Secret.Equal(p.login.client.Secret) || !d.refreshToken.Equal(p.login.refreshToken) {
-		return nil
-	}
-	return d.said
-}
-
-// isAsked reports whether somebody asked for a reconcile that was not made yet.
-func (p *pass) isAsked() bool {
-	asked := p.c.Annotations[v1alpha1.RequestedAtAnnotation]
-	return asked != "" && asked != p.c.Status.LastHandledReconcileAt
-}
-
-// keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
-func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
-	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
-	_, notOpened := p.access()
-	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
-	isStored := notOpened == nil && p.token.Fingerprint == fingerprint
-	p.login.refreshToken = given.apiKey
-	if err := p.checkDenied(); err != nil {
-		return err
-	}
-	if isStored && !isRefused && (p.memory.shown == p.showing() || !needsKeyCall(p.c)) {
-		p.isProven = true
-		return nil
-	}
-	if err := p.callWith(ctx, given.apiKey, store.LaneProof); err != nil {
-		return p.keyFailure(err, refusal, isStored)
-	}
-	if isRefused {
-		if err := p.disprove(ctx, refusal); err != nil {
-			return err
-		}
-	}
-	if !isStored {
-		if err := errors.Join(p.storeKey(ctx, given.apiKey, fingerprint), p.loadToken(ctx)); err != nil {
-			return err
-		}
-	}
-	if p.token == nil { // the connection is being deleted
-		return errStale
-	}
-	p.isProven, p.memory.shown = true, p.showing()
-	return nil
-}
-
-// storeKey has servers have an API key, also where they have the same one under a seal key that is lost.
-func (p *pass) storeKey(ctx context.Context, apiKey redact.Secret, fingerprint store.TokenFingerprint) error {
-	token := store.SealedToken{ID: uuid.NewString(), Kind: store.APIKey, IssuedAt: p.Clock.Now()}
-	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.cell(token.ID)); err != nil {
-		return err
-	}
-	key, uid := connectionobject.KeyOf(p.c), string(p.c.UID)
-	if p.token != nil && p.token.Fingerprint == fingerprint {
-		return p.Store.ReplaceAPIKey(ctx, key, uid, fingerprint, token, p.token.ID)
-	}
-	return p.Store.StoreAPIKey(ctx, key, uid, fingerprint, token)
 }
