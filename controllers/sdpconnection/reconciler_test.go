@@ -60,6 +60,7 @@ func TestReconciler(t *testing.T) {
 			"a managed Secret of a predecessor is adopted":           predecessorsSecretIsAdopted,
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
 			"deletion spares a refresh token that is shared":         deletionSparesShared,
+			"a deleted connection does not wait for ever":            deletionWaitsNotForEver,
 			"a lost seal key costs one refresh":                      lostSealKeyCostsOneRefresh,
 			"a token that ended is replaced by who finds it":         endedTokenIsReplaced,
 			"an accounts server may be away while a token lives":     absentAccountsServerIsBorne,
