@@ -3,49 +3,48 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
-	"os"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
+	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/sdpconnection"
 	"github.com/lectern-dev/lectern/controllers/secrets"
 	"github.com/lectern-dev/lectern/controllers/status"
-	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/seal"
 )
 
 // connectionInterval is the time between two reconciles of a connection, give or take a tenth: how soon a changed Secret is seen.
 const connectionInterval = time.Minute
 
-// addConnections adds what serves connections to ServiceDesk Plus. Where the cluster does not know the kind yet, prompts are served.
-func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace) error {
+// addConnections adds what serves connections to ServiceDesk Plus, now or as soon as they may be read.
+func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, readable *readableNamespaces) error {
 	log := mgr.GetLogger().WithName("connections")
-	kind := v1alpha1.GroupVersion.WithKind(v1alpha1.SDPConnectionKind)
-	if _, err := mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version); meta.IsNoMatchError(err) {
-		log.Info("This cluster has no CustomResourceDefinition of SDPConnection; connections are served once it is there and the controller has started again")
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("look for the kind SDPConnection: %w", err)
+	lease := &coordinationv1.Lease{}
+	lease.Name, lease.Namespace = o.cluster.leaseName, o.cluster.leaseNamespace
+	gate := &connectionGate{
+		reader: mgr.GetAPIReader(), namespaces: readable.names(), interval: connectionsInterval, log: log,
+		serve:    func(ctx context.Context) error { return serveConnections(ctx, mgr, o, db, namespace, log) },
+		recorder: mgr.GetEventRecorder(component), regarding: lease,
 	}
+	return gate.addTo(ctx, mgr)
+}
+
+// serveConnections adds the reconciler of connections, and what it stands on.
+func serveConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, log logr.Logger) error {
 	keys, err := openSealKeys(ctx, mgr, o, db, namespace)
 	if err != nil {
 		return err
 	}
-	allowed, err := o.connections.egress.Options(sdp.DataCenterHosts())
+	allowed, err := o.connections.destinations(ctx, mgr.GetConfig(), log)
 	if err != nil {
 		return err
 	}
-	allowed.APIServer = apiServerAddresses(ctx, mgr.GetConfig())
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.Timeout = secretCallTimeout
 	api, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
@@ -94,25 +93,4 @@ func openSealKeys(ctx context.Context, mgr ctrl.Manager, o *options, db *databas
 		Namespace: namespace, Secret: secret.Name, Keys: keys, Clock: clock.RealClock{}, Log: log,
 		Reseal: func(ctx context.Context) (int, error) { return sdpconnection.ResealTokens(ctx, db.writer, keys) },
 	})
-}
-
-// apiServerAddresses returns where the API server is, as far as names resolve: credentials of connections never go there.
-func apiServerAddresses(ctx context.Context, config *rest.Config) []netip.Addr {
-	hosts := []string{os.Getenv("KUBERNETES_SERVICE_HOST")}
-	if parsed, err := url.Parse(config.Host); err == nil {
-		hosts = append(hosts, parsed.Hostname())
-	}
-	var found []netip.Addr
-	for _, host := range hosts {
-		if host == "" {
-			continue
-		}
-		resolved, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		if err != nil {
-			ctrl.LoggerFrom(ctx).V(1).Info("Cannot resolve a name of the API server", "host", host)
-			continue
-		}
-		found = append(found, resolved...)
-	}
-	return found
 }

@@ -79,28 +79,44 @@ func (p *pass) keep(ctx context.Context, kept *keptCredentials, managed managedC
 	defer cancel()
 	pause := time.NewTicker(keepTimeout / 20)
 	defer pause.Stop()
-	for {
-		err := p.write(keeping, kept, managed)
-		if err == nil {
-			p.memory.unkept = nil
-			return nil
+	for err := p.write(keeping, kept, managed); err != nil; err = p.writeAgain(keeping, kept, managed) {
+		failed, is := errors.AsType[*failure](err)
+		if is && failed.reason == v1alpha1.ReasonSecretForeign || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+			return err // which the next attempt meets as well
 		}
 		select {
 		case <-keeping.Done():
 			return err
 		case <-pause.C:
 		}
-		if kept.secret, err = p.getSecret(keeping, managedName(p.c)); err != nil || ownershipOf(kept.secret, p.c) == ownedByOthers {
-			return errors.Join(err, keeping.Err())
-		}
 	}
+	p.memory.unkept = nil
+	return nil
+}
+
+// writeAgain is write, on the managed Secret as it is now.
+func (p *pass) writeAgain(ctx context.Context, kept *keptCredentials, managed managedCredentials) error {
+	found, err := p.getSecret(ctx, managedName(p.c))
+	if err != nil {
+		return err
+	}
+	if ownershipOf(found, p.c) == ownedByOthers {
+		return p.managedForeign()
+	}
+	kept.secret = found
+	return p.write(ctx, kept, managed)
+}
+
+// managedForeign says that the managed Secret is somebody else's.
+func (p *pass) managedForeign() *failure {
+	return secretForeign(managedName(p.c), "keeps the refresh token that it gets for the grant code")
 }
 
 // exchange spends a grant code. The place for the refresh token is made before, and the code is marked as spent in it: a code that is
 // marked is never sent again, by whoever takes over.
 func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) error {
 	if kept.owner == ownedByOthers {
-		return secretForeign(managedName(p.c), "keeps the refresh token that it gets for the grant code")
+		return p.managedForeign()
 	}
 	if kept.secret == nil {
 		if err := p.write(ctx, &kept, kept.managedCredentials); err != nil {
@@ -110,14 +126,14 @@ func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) 
 	faultpoint.Hit(faultpoint.ManagedSecretMade)
 	at := p.Clock.Now()
 	request, err := p.claim(ctx, store.TokenClaim{
-		Kind: store.TokenExchange, Cause: store.CauseScheduled, Fingerprint: store.FingerprintClient(p.login.client.ID), At: at,
+		Kind: store.TokenExchange, Cause: store.CauseScheduled, At: at,
 	})
 	if err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.ExchangeClaimed)
 	if err := p.write(ctx, &kept, kept.withSpent(code)); err != nil { // who is first here sends it
-		return errors.Join(err, p.settleUnsent(ctx, request))
+		return errors.Join(err, p.recordUnsent(ctx, request))
 	}
 	faultpoint.Hit(faultpoint.CodeMarked)
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
@@ -127,19 +143,26 @@ func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) 
 	if err != nil {
 		return p.exchangeFailed(ctx, kept, code, request, err)
 	}
-	got := kept.managedCredentials
+	former := kept.managedCredentials
+	got := former
 	got.clientID, got.refreshToken, got.code = p.login.client.ID, issued.Refresh, code
 	if err := p.keep(ctx, &kept, got); err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.RefreshTokenKept)
 	p.login.refreshToken = issued.Refresh
-	return p.settleIssued(ctx, store.TokenExchange, request, issued, at)
+	if err := p.storeIssued(ctx, store.TokenExchange, request, issued, at); err != nil {
+		return err
+	}
+	if !former.refreshToken.Equal(issued.Refresh) {
+		p.revoke(ctx, former)
+	}
+	return nil
 }
 
-// settleUnsent ends a claim of which nothing was sent.
-func (p *pass) settleUnsent(ctx context.Context, request int64) error {
-	_, err := p.Store.SettleTokenRequest(ctx, store.TokenSettlement{
+// recordUnsent ends a claim of which nothing was sent.
+func (p *pass) recordUnsent(ctx context.Context, request int64) error {
+	_, err := p.Store.EndTokenRequest(ctx, store.TokenRequestResult{
 		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: store.TokenFailed, Detail: "not sent", At: p.Clock.Now(),
 	})
 	return err
@@ -147,7 +170,7 @@ func (p *pass) settleUnsent(ctx context.Context, request int64) error {
 
 // exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
 func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code string, request int64, failed error) error {
-	said := p.settleFailed(ctx, store.TokenExchange, request, failed)
+	said := p.recordFailed(ctx, store.TokenExchange, request, failed)
 	p.memory.denied = nil // what was denied is the code, which its mark tells
 	managed := kept.managedCredentials
 	managed.outcome = failed.Error()
@@ -155,7 +178,7 @@ func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code st
 	if wasSent := !is || known.Outcome != oauth.NotSent; !wasSent {
 		managed = managed.withUnsent(code, failed.Error())
 	} else {
-		p.memory.failures, p.memory.tokenPause = 0, time.Time{} // a new code waits for nothing
+		p.memory.failures, p.memory.pause = 0, requestPause{} // a new code waits for nothing
 		_, said = chooseAfterFailure(string(p.c.Spec.Credentials.SecretName), p.login, redact.Secret{}, managed.outcome)
 		if !managed.refreshToken.IsZero() {
 			p.comeBack(time.Second) // with the one of an earlier code

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // memories are what this process remembers of connections, by UID. All of it may be lost: it saves calls, and decides nothing
@@ -34,13 +36,16 @@ type memory struct {
 	certificates string
 	// unkept is a refresh token that could not be written into its Secret yet.
 	unkept *managedCredentials
-	// denied is what the accounts server refused, and deniedUntil when it is asked again though nothing changed.
-	denied      *denial
-	deniedUntil time.Time
-	// failures counts token requests in a row that gave no answer; none is made before tokenPause ends, and pausedFor is why.
-	failures   int
-	tokenPause time.Time
-	pausedFor  *failure
+	// denied is what was refused, and is not sent again for a while; rejected is a token that was, on its first call.
+	denied   *denial
+	rejected rejectedToken
+	// answeredSecret is the client secret that an accounts server last took, or that was there with a good token.
+	answeredSecret redact.Secret
+	// failures counts token requests in a row that gave no answer; none is made while pause lasts.
+	failures int
+	pause    requestPause
+	// claimedFor is the last request of a reconcile for which a token was asked for.
+	claimedFor string
 	// shown is which token a call showed to be good, of which generation of the object: the cache may be behind the status.
 	shown shownToken
 	// provenAt is when it was last proven whether a token is refused.
@@ -57,9 +62,17 @@ type shownToken struct {
 	generation int64
 }
 
-// unreadable is why a list could not be read, and when it is tried again.
+// rejectedToken is one that was refused by whom, and until when it is not tried again.
+type rejectedToken struct {
+	id    string
+	by    store.Address
+	until time.Time
+}
+
+// unreadable is why a list could not be read from there, and when it is tried again.
 type unreadable struct {
 	reason string
+	from   store.Address
 	until  time.Time
 }
 

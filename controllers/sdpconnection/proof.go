@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -21,21 +19,28 @@ import (
 const proofPause = 10 * time.Second
 
 // proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
-// replaced first: it ended before its time.
+// replaced first: it ended before its time. One that was refused on its first call is not: the next one would be, too.
 func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error {
+	said := blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
+		"ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL")
+	now := rejectedToken{p.token.ID, p.address(), p.Clock.Now().Add(deniedPause)}
+	if known := p.memory.rejected; known.id == now.id && known.by == now.by && p.Clock.Now().Before(known.until) && !p.isAsked() {
+		return said
+	}
 	err := p.callOnce(ctx)
 	if errors.Is(err, sdp.ErrTokenRefused) && before != nil && before.ID == p.token.ID {
 		if err := p.refresh(ctx, store.CauseRefused); err != nil {
 			return err
 		}
+		now.id = p.token.ID
 		err = p.callOnce(ctx)
 	}
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sdp.ErrTokenRefused):
-		return blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
-			"ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL")
+		p.memory.rejected = now
+		return said
 	}
 	return callFailure(err)
 }
@@ -51,7 +56,7 @@ func (p *pass) callOnce(ctx context.Context) error {
 
 // proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a server says. A refusal that is disproved ends.
 func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (isRefused bool, err error) {
-	if rest := p.memory.provenAt.Add(proofPause).Sub(p.Clock.Now()); rest > 0 {
+	if rest := p.proofRest(); rest > 0 {
 		p.comeBack(rest)
 		return false, nil
 	}
@@ -64,16 +69,26 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 		p.comeBack(max(wait.RetryAfter, time.Second))
 		return false, nil
 	}
-	p.memory.provenAt = p.Clock.Now()
+	p.noteProof(err)
 	switch sdp.KindOf(err) {
 	case sdp.KindTokenRefused:
-		refusalsTotal.WithLabelValues(refusalProven).Inc()
 		return true, nil
 	case sdp.KindUnavailable, sdp.KindThrottled, sdp.KindNotSDP, sdp.KindCanceled, sdp.KindNotAllowed:
 		p.comeBack(proofPause)
 		return false, nil
 	}
 	return false, p.disprove(ctx, refusal)
+}
+
+// proofRest returns for how long no other proof of a refusal is made.
+func (p *pass) proofRest() time.Duration { return p.memory.provenAt.Add(proofPause).Sub(p.Clock.Now()) }
+
+// noteProof remembers that it was just tried to prove a refusal, with what came of it.
+func (p *pass) noteProof(result error) {
+	p.memory.provenAt = p.Clock.Now()
+	if errors.Is(result, sdp.ErrTokenRefused) {
+		refusalsTotal.WithLabelValues(refusalProven).Inc()
+	}
 }
 
 // disprove ends a refusal of a token that ServiceDesk Plus takes.
@@ -140,29 +155,4 @@ func callFailure(err error) *failure {
 // notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.
 func notAllowedHost(err error) (*egress.NotAllowedError, bool) {
 	return errors.AsType[*egress.NotAllowedError](err)
-}
-
-// needsKeyCall decides whether a call has to show that a stored API key is good: it was shown before it was stored.
-func needsKeyCall(c *v1alpha1.SDPConnection) bool {
-	return !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady) || c.Status.ObservedGeneration != c.Generation
-}
-
-// keyFailure says why a call with the API key failed. A refusal of it that a server reported stays open: there is no other key to
-// get, and it ends with the next one.
-func (p *pass) keyFailure(err error, refusal store.TokenRefusal, isStored bool) error {
-	if !errors.Is(err, sdp.ErrTokenRefused) {
-		if isStored && refusal.TokenID != "" && !needsKeyCall(p.c) {
-			if wait, is := errors.AsType[*sdp.WaitError](err); is {
-				p.isProven = true
-				p.comeBack(max(wait.RetryAfter, time.Second))
-				return nil
-			}
-		}
-		return callFailure(err)
-	}
-	said := blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonAPIKeyRefused,
-		"ServiceDesk Plus does not take the API key; generate another one, and put it into the Secret as "+v1alpha1.CredentialAPIKey)
-	p.memory.denied = &denial{refreshToken: p.login.refreshToken, said: said}
-	p.memory.deniedUntil = p.Clock.Now().Add(deniedPause)
-	return said
 }

@@ -20,6 +20,8 @@ type tokenFacts struct {
 	isOpenable bool
 	// isRefused says that a server was refused it.
 	isRefused bool
+	// isSecretNew says that the client's secret was never tried.
+	isSecretNew bool
 }
 
 // tokenAction is what is to be done about an access token.
@@ -35,7 +37,7 @@ const (
 // decideToken decides what is to be done. What a server reports of a token that is replaced anyway is not proven.
 func decideToken(f tokenFacts) tokenAction {
 	switch {
-	case f.current == nil, f.current.Fingerprint != f.fingerprint, f.current.Kind != store.AccessToken, !f.isOpenable,
+	case f.current == nil, f.current.Fingerprint != f.fingerprint, f.current.Kind != store.AccessToken, !f.isOpenable, f.isSecretNew,
 		!f.now.Before(refreshTime(f.current)):
 		return refreshToken
 	case f.isRefused:

@@ -21,8 +21,6 @@ const (
 	tokenCallTimeout = 20 * time.Second
 	// keepTimeout bounds how long what came of it is being written down, though the controller is ending.
 	keepTimeout = 10 * time.Second
-	// deniedPause is how long what the accounts server refused is not sent again, unless it changes or somebody asks for it.
-	deniedPause = 15 * time.Minute
 )
 
 // keepToken sees to it that servers have an access token.
@@ -36,9 +34,6 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 		return invalid
 	}
 	p.login = chosen
-	if err := p.loadToken(ctx); err != nil {
-		return err
-	}
 	before := p.token
 	if !chosen.exchange.IsZero() {
 		err = p.exchange(ctx, kept, codeDigest(given))
@@ -56,8 +51,15 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 			return err
 		}
 	}
-	p.isProven, p.memory.shown = true, p.showing()
+	p.isProven, p.memory.shown, p.memory.answeredSecret = true, p.showing(), p.login.client.Secret
 	return p.keepTokenSecret(ctx)
+}
+
+// isSecretNew reports whether the client has another secret than the one that was last known to be good. What the current token was
+// got with does not tell: the budget is the refresh token's, whatever the secret.
+func (p *pass) isSecretNew() bool {
+	good := p.memory.answeredSecret
+	return !good.IsZero() && !good.Equal(p.login.client.Secret)
 }
 
 // showing is what a call with the current token shows.
@@ -66,14 +68,15 @@ func (p *pass) showing() shownToken { return shownToken{p.token.ID, p.c.Generati
 // loadToken reads the current token, if there is one.
 func (p *pass) loadToken(ctx context.Context) error {
 	current, err := p.Store.CurrentToken(ctx, p.id)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		p.token = nil
-		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	default:
+		p.token = &current
 	}
-	p.token = &current
+	p.isTokenKnown = true
 	return nil
 }
 
@@ -83,6 +86,7 @@ func (p *pass) keepFresh(ctx context.Context) error {
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
 	action := decideToken(tokenFacts{
 		now: p.Clock.Now(), current: p.token, fingerprint: p.login.fingerprint(), isOpenable: notOpened == nil, isRefused: isRefused,
+		isSecretNew: p.isSecretNew(),
 	})
 	cause := store.CauseScheduled
 	switch action {
@@ -132,13 +136,13 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 		return err
 	}
 	at := p.Clock.Now()
-	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, Fingerprint: p.login.fingerprint(), At: at})
+	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, At: at})
 	if err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.RefreshClaimed)
 	if isReplaced, err := p.isReplaced(ctx); err != nil || isReplaced { // by another controller, before the claim
-		return errors.Join(err, p.settleUnsent(ctx, request))
+		return errors.Join(err, p.recordUnsent(ctx, request))
 	}
 	// A controller that is told to end waits for the answer: what is issued counts, whether it arrives or not.
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
@@ -146,9 +150,9 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.client, p.login.refreshToken)
 	faultpoint.Hit(faultpoint.RefreshAnswered)
 	if err != nil {
-		return p.settleFailed(ctx, store.TokenRefresh, request, err)
+		return p.recordFailed(ctx, store.TokenRefresh, request, err)
 	}
-	return p.settleIssued(ctx, store.TokenRefresh, request, issued, at)
+	return p.storeIssued(ctx, store.TokenRefresh, request, issued, at)
 }
 
 // isReplaced reports whether there is another token of what the connection logs in with than the one that was decided about, and reads it.
@@ -160,26 +164,8 @@ func (p *pass) isReplaced(ctx context.Context) (bool, error) {
 	return p.token != nil && (decidedOn == nil || decidedOn.ID != p.token.ID) && p.token.Fingerprint == p.login.fingerprint(), nil
 }
 
-// claim takes leave for a call to the token endpoint, or says why there is none now.
-func (p *pass) claim(ctx context.Context, claim store.TokenClaim) (int64, error) {
-	claim.Key, claim.UID = connectionobject.KeyOf(p.c), string(p.c.UID)
-	if pause := p.memory.tokenPause.Sub(claim.At); pause > 0 && !p.isAsked() {
-		said := *p.memory.pausedFor
-		said.retryAfter = pause
-		return 0, &said
-	}
-	request, err := p.Store.ClaimTokenRequest(ctx, claim)
-	if spent, is := errors.AsType[*store.TokenBudgetError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, spent.Error(), spent.RetryAt.Sub(claim.At))
-	}
-	if underWay, is := errors.AsType[*store.TokenRequestUnderWayError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonProgressing, "a token is being asked for", underWay.RetryAt.Sub(claim.At))
-	}
-	return request, err
-}
-
-// settleIssued stores a token for the servers.
-func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, request int64, issued oauth.Token, at time.Time) error {
+// storeIssued stores a token for the servers.
+func (p *pass) storeIssued(ctx context.Context, kind store.TokenRequestKind, request int64, issued oauth.Token, at time.Time) error {
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	token := store.SealedToken{
@@ -189,7 +175,7 @@ func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, re
 	if token.Sealed, err = p.Keys.Seal([]byte(issued.Access.Reveal()), p.cell(token.ID)); err != nil {
 		return err
 	}
-	current, err := p.Store.SettleTokenRequest(keeping, store.TokenSettlement{
+	current, err := p.Store.EndTokenRequest(keeping, store.TokenRequestResult{
 		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: store.TokenIssued, At: p.Clock.Now(),
 		Token: &token, Fingerprint: p.login.fingerprint(),
 	})
@@ -198,7 +184,7 @@ func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, re
 	}
 	faultpoint.Hit(faultpoint.TokenStored)
 	tokenRequestsTotal.WithLabelValues(string(kind), string(store.TokenIssued)).Inc()
-	p.memory.failures, p.memory.denied = 0, nil
+	p.memory.failures, p.memory.denied, p.memory.answeredSecret = 0, nil, p.login.client.Secret
 	if !current { // a later request was answered first
 		return p.loadToken(ctx)
 	}
@@ -206,36 +192,36 @@ func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, re
 	return nil
 }
 
-// settleFailed writes down what became of a request that gave no token, and returns it as a failure.
-func (p *pass) settleFailed(ctx context.Context, kind store.TokenRequestKind, request int64, failed error) error {
+// recordFailed writes down what became of a request that gave no token, and returns it as a failure.
+func (p *pass) recordFailed(ctx context.Context, kind store.TokenRequestKind, request int64, failed error) error {
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	outcome := oauth.Refused
 	if known, is := errors.AsType[*oauth.Error](failed); is {
 		outcome = known.Outcome
 	}
-	settled := settledOutcome(outcome)
-	_, err := p.Store.SettleTokenRequest(keeping, store.TokenSettlement{
-		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: settled, Detail: failed.Error(), At: p.Clock.Now(),
+	recorded := recordedOutcome(outcome)
+	_, err := p.Store.EndTokenRequest(keeping, store.TokenRequestResult{
+		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: recorded, Detail: failed.Error(), At: p.Clock.Now(),
 	})
 	if err != nil {
 		return err
 	}
-	tokenRequestsTotal.WithLabelValues(string(kind), string(settled)).Inc()
+	tokenRequestsTotal.WithLabelValues(string(kind), string(recorded)).Inc()
 	said := tokenFailure(outcome, failed, p.login)
-	if settled == store.TokenDenied {
-		p.memory.denied, p.memory.deniedUntil = &denial{p.login.client, p.login.refreshToken, said}, p.Clock.Now().Add(deniedPause)
+	if recorded == store.TokenDenied {
+		p.rememberDenied(said)
 		return said
 	}
 	p.memory.failures++
 	pause := max(pauseAfterFailures(p.memory.failures), outcome.RetryAfter())
-	p.memory.tokenPause, p.memory.pausedFor = p.Clock.Now().Add(pause), said
 	said.retryAfter = pause
+	p.memory.pause = requestPause{fingerprint: p.fingerprintOf(kind), address: p.loginAddress(), said: said, until: p.Clock.Now().Add(pause)}
 	return said
 }
 
-// settledOutcome returns what is written down of an outcome.
-func settledOutcome(outcome oauth.Outcome) store.TokenRequestOutcome {
+// recordedOutcome returns what is written down of an outcome.
+func recordedOutcome(outcome oauth.Outcome) store.TokenRequestOutcome {
 	switch {
 	case outcome == oauth.AccessDenied:
 		return store.TokenThrottled
@@ -264,78 +250,4 @@ func tokenFailure(outcome oauth.Outcome, failed error, by login) *failure {
 		return unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
 	}
 	return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
-}
-
-// denial is what the accounts server refused to take, and what was said of it.
-type denial struct {
-	client       oauth.Client
-	refreshToken redact.Secret
-	said         *failure
-}
-
-// checkDenied returns what was said of the same credentials a short while ago, unless somebody asks for a reconcile.
-func (p *pass) checkDenied() error {
-	d := p.memory.denied
-	if d == nil || p.isAsked() || !p.Clock.Now().Before(p.memory.deniedUntil) || d.client.ID != p.login.client.ID ||
-		!d.client.Secret.Equal(p.login.client.Secret) || !d.refreshToken.Equal(p.login.refreshToken) {
-		return nil
-	}
-	return d.said
-}
-
-// isAsked reports whether somebody asked for a reconcile that was not made yet.
-func (p *pass) isAsked() bool {
-	asked := p.c.Annotations[v1alpha1.RequestedAtAnnotation]
-	return asked != "" && asked != p.c.Status.LastHandledReconcileAt
-}
-
-// keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
-func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
-	if err := p.loadToken(ctx); err != nil {
-		return err
-	}
-	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
-	_, notOpened := p.access()
-	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
-	isStored := notOpened == nil && p.token.Fingerprint == fingerprint
-	p.login.refreshToken = given.apiKey
-	if err := p.checkDenied(); err != nil {
-		return err
-	}
-	if isStored && !isRefused && (p.memory.shown == p.showing() || !needsKeyCall(p.c)) {
-		p.isProven = true
-		return nil
-	}
-	if err := p.callWith(ctx, given.apiKey, store.LaneProof); err != nil {
-		return p.keyFailure(err, refusal, isStored)
-	}
-	if isRefused {
-		if err := p.disprove(ctx, refusal); err != nil {
-			return err
-		}
-	}
-	if !isStored {
-		if err := errors.Join(p.storeKey(ctx, given.apiKey, fingerprint), p.loadToken(ctx)); err != nil {
-			return err
-		}
-	}
-	if p.token == nil { // the connection is being deleted
-		return errStale
-	}
-	p.isProven, p.memory.shown = true, p.showing()
-	return nil
-}
-
-// storeKey has servers have an API key, also where they have the same one under a seal key that is lost.
-func (p *pass) storeKey(ctx context.Context, apiKey redact.Secret, fingerprint store.TokenFingerprint) error {
-	token := store.SealedToken{ID: uuid.NewString(), Kind: store.APIKey, IssuedAt: p.Clock.Now()}
-	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.cell(token.ID)); err != nil {
-		return err
-	}
-	key, uid := connectionobject.KeyOf(p.c), string(p.c.UID)
-	if p.token != nil && p.token.Fingerprint == fingerprint {
-		return p.Store.ReplaceAPIKey(ctx, key, uid, fingerprint, token, p.token.ID)
-	}
-	return p.Store.StoreAPIKey(ctx, key, uid, fingerprint, token)
 }

@@ -172,7 +172,7 @@ func (a answer) isPartial() bool {
 	return done && failed
 }
 
-// classify returns what an answer says of a call: "" for success. It is sections 2.6 to 2.8 of the API's reference: a failure is
+// classify returns what an answer says of a call: "" for success. A failure is
 // an HTTP status of 400 and more, or any status_code that is not 2000.
 func (a answer) classify(isWrite bool) Kind {
 	v := a.summarizeStatuses()
@@ -226,6 +226,9 @@ var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*$`
 func (a answer) failure(op string, kind Kind, secrets *redact.Redactor) *Error {
 	v := a.summarizeStatuses()
 	e := &Error{Op: op, Kind: kind, Status: a.status, Code: v.code, RetryAfter: a.retryAfter, reason: reasonOf(kind, v.code)}
+	if kind == KindNotSDP && a.status/100 == 3 {
+		e.reason = "what answered redirects, which is not followed; check the URL and the portal"
+	}
 	for _, field := range v.fields {
 		if len(e.Fields) < maxFields && len(field) <= 64 && fieldName.MatchString(field) && secrets.Text(field) == field {
 			e.Fields = append(e.Fields, field)

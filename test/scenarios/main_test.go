@@ -80,6 +80,7 @@ func TestReleasedStack(t *testing.T) {
 	t.Run("two controllers of one name change nothing twice", testTwoControllersOfOneName)
 	t.Run("the controller of another cluster writes nothing", testSecondCluster)
 	t.Run("nothing fails behind a pooler", testPooler)
+	t.Run("connections that may not be read keep nothing else back", testUnreadableConnections)
 	t.Run("policies guard what is written, and nothing else", testPolicies)
 	t.Run("large prompts are served and larger ones refused", testLargePrompts)
 }

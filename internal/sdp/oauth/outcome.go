@@ -36,7 +36,7 @@ const (
 	NotSent Outcome = "not_sent"
 )
 
-// errorOutcomes are the errors of the token endpoint by their text in lower case (sdp-api 1.5).
+// errorOutcomes are the errors of the token endpoint by their text in lower case.
 var errorOutcomes = map[string]Outcome{
 	"invalid_client": InvalidClient, "invalid_client_secret": InvalidClientSecret, "invalid_code": InvalidCode,
 	"invalid_redirect_uri": InvalidRedirectURI, "invalid_scope": InvalidScope, "invalid_token": InvalidToken,
@@ -94,6 +94,9 @@ type Error struct {
 func (e *Error) Error() string {
 	if e.Status == 0 {
 		return explanations[e.Outcome]
+	}
+	if e.Status/100 == 3 {
+		return fmt.Sprintf("the accounts server redirects, which is not followed; check its URL (HTTP %d)", e.Status)
 	}
 	return fmt.Sprintf("%s (HTTP %d)", explanations[e.Outcome], e.Status)
 }

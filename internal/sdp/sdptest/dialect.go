@@ -1,6 +1,6 @@
 package sdptest
 
-// shape is how records look. On-premises answers one of two, by the Accept header (2.9).
+// shape is how records look. On-premises answers one of two, by the Accept header.
 type shape int
 
 const (
@@ -32,7 +32,7 @@ func (d *dialect) pick(cloud, old, new string) string {
 	return [...]string{cloud, old, new}[d.shape]
 }
 
-// fieldName returns what a stored field is called on the wire (2.9, trap 20).
+// fieldName returns what a stored field is called on the wire.
 func (d *dialect) fieldName(table, name string) string {
 	switch table + "." + name {
 	case "projects.code":
@@ -132,8 +132,8 @@ func (d *dialect) action(name string) []string {
 	return []string{name}
 }
 
-// unsettledAction returns the paths of an action whose cloud spelling is open.
-func (d *dialect) unsettledAction(name string) []string {
+// actionSpellings returns the paths of an action whose cloud spelling is open.
+func (d *dialect) actionSpellings(name string) []string {
 	switch {
 	case !d.cloud() || d.guesses.Spelling == PlainSpelling:
 		return []string{name}

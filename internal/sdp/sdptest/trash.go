@@ -1,7 +1,7 @@
 package sdptest
 
 // addTrashRoutes registers how records of a table are deleted: in the cloud DELETE moves to the trash;
-// on-premises that is an action, and a second DELETE purges (trap 19).
+// on-premises that is an action, and a second DELETE purges.
 func addTrashRoutes(d *dialect, table string) {
 	one := "/" + table + "/{}"
 	trash := func(c *call) (*answer, error) { return c.moveToTrash(table) }
@@ -18,7 +18,7 @@ func addTrashRoutes(d *dialect, table string) {
 		d.routes.add("DELETE "+one+"/move_to_trash", trash)
 		d.routes.add("DELETE "+one, purge)
 	}
-	for _, name := range d.unsettledAction("restore_from_trash") {
+	for _, name := range d.actionSpellings("restore_from_trash") {
 		d.routes.add("PUT "+one+"/"+name, func(c *call) (*answer, error) { return c.restore(table) })
 	}
 }
@@ -49,7 +49,7 @@ func (c *call) purge(table string) (*answer, error) {
 	return succeedWithText("Deleted"), nil
 }
 
-// restore takes no body (2.2).
+// restore takes no body.
 func (c *call) restore(table string) (*answer, error) {
 	r := c.server.table(table).byID[c.ids[0]]
 	if r == nil {
