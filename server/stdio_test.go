@@ -19,7 +19,7 @@ func TestServeStdio_Narrowing(t *testing.T) {
 		has, lacks string
 	}{
 		"everything":      {transport.Narrowing{}, "add_prompt", "my_queue"},
-		"reading":         {transport.Narrowing{ReadOnly: true}, "search_prompts", "add_prompt"},
+		"reading":         {transport.Narrowing{ReadOnly: true}, "search_prompts", "delete_prompt"},
 		"another toolset": {transport.Narrowing{Toolsets: []string{"requests"}}, `"tools":[]`, "search_prompts"},
 		"one and another": {transport.Narrowing{Toolsets: []string{"requests", "prompts"}}, "add_prompt", "my_queue"},
 		"reading of both": {transport.Narrowing{Toolsets: []string{"prompts"}, ReadOnly: true}, "search_prompts", "update_prompt"},
