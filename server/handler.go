@@ -109,6 +109,7 @@ func NewHandler(deps Deps) *Handler {
 	deps.Catalog.OnChangeRequest(service.ChangeRequestNotified)
 	if desk := deps.ServiceDesk; desk != nil {
 		deps.Catalog.OnRevision(desk.RevisionChanged)
+		desk.UseCursorKey(deps.Catalog.CursorKey)
 		desk.OnToolsChanged(func() { endpoint.NotifyToolsChanged(desk.SeesConnections) })
 		deps.Metrics.MustRegister(desk.Metrics()...)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +64,7 @@ func (c *connection) update(row store.Connection) (changed bool) {
 		if before != nil && before.sender != nil {
 			before.sender.CloseIdleConnections()
 		}
+		c.refusesMixedDates.Store(false) // it was learnt of another server
 		next.sender, next.client, next.problem = c.newClient(&row.Settings)
 	}
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
@@ -108,9 +110,15 @@ func (c *connection) observe(_ context.Context, o sdp.Observation) {
 		outcome = "done"
 	}
 	c.service.metrics.calls.WithLabelValues(c.key.Namespace, c.key.Name, o.Op, outcome).Inc()
-	if o.Kind != "" {
+	if o.Kind != "" && !saysNothingThere(o) {
 		c.failures.add(o)
 	}
+}
+
+// saysNothingThere reports whether a call failed since there is no such thing. No caller is told of that beside the answer of the call: of
+// what is outside of the ceilings ServiceDesk Plus says that it is there.
+func saysNothingThere(o sdp.Observation) bool {
+	return o.Kind == sdp.KindNotFound || slices.Contains(o.Codes, unknownValueCode)
 }
 
 func (c *connection) close() {

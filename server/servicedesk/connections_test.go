@@ -132,20 +132,22 @@ func TestConnections_Follow(t *testing.T) {
 	}
 }
 
+// status is the structured result of connection_status.
+type status struct {
+	Connections []struct {
+		Connection, Mode, You, Token string
+		Toolsets, Lookups            []string
+		LastErrors                   []string `json:"last_errors"`
+		Budget                       string   `json:"call_budget"`
+	}
+}
+
 func TestConnectionStatus(t *testing.T) {
 	h := newHouse(t)
 	fake := startFake(t, sdptest.Options{})
 	h.connect(helpdesk, fake)
 	r := h.serve()
 	fake.ForgetCalls()
-	type status struct {
-		Connections []struct {
-			Connection, Mode, You, Token string
-			Toolsets, Lookups            []string
-			LastErrors                   []string `json:"last_errors"`
-			Budget                       string   `json:"call_budget"`
-		}
-	}
 	text, all := mustCall[status](r, "connection_status", nil)
 	wantCalls(t, fake, 0)
 	if len(all.Connections) != 1 {

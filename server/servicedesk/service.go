@@ -38,6 +38,7 @@ type Service struct {
 	retry      sdp.RetryPolicy
 	log        *slog.Logger
 	directory  *directory
+	cursorKey  func() ([]byte, error)
 	// toolsets are those of the tools, by name.
 	toolsets map[string]string
 	metrics  serviceMetrics
@@ -59,6 +60,7 @@ func New(config Config) *Service {
 		Name: "lectern_sdp_calls_total",
 		Help: "Calls of ServiceDesk Plus that tools made, by connection, operation and outcome.",
 	}, []string{"namespace", "connection", "operation", "outcome"})
+	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {

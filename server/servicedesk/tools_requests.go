@@ -83,7 +83,7 @@ func (s *Service) listRequests(ctx context.Context, in listRequestsInput) (*tool
 	asked.paging = paging{}
 	fingerprint := tool.Fingerprint("list_requests", d.uid, asked)
 	o := sdp.ListOptions{Rows: in.rows(), Fields: askedFields(in.Fields), CountAll: true}
-	if o.Start, err = in.start(fingerprint); err != nil {
+	if o.Start, err = s.openPlace(fingerprint, in.Cursor); err != nil {
 		return nil, err
 	}
 	orderOf(&o, valueOr(in.Sort, "updated"))
@@ -92,7 +92,7 @@ func (s *Service) listRequests(ctx context.Context, in listRequestsInput) (*tool
 	if err != nil {
 		return nil, err
 	}
-	return d.pageResult(&page, fingerprint, now, in.Fields), nil
+	return d.pageResult(&page, fingerprint, now, in.Fields)
 }
 
 // selectRequests makes the conditions of the arguments. A status that is named takes the place of the view that is no argument.
@@ -139,21 +139,22 @@ func joinFilters(each ...func() (filter, error)) (filter, error) {
 }
 
 // pageResult makes the result of a page of SDP's own order.
-func (d *desk) pageResult(page *requestPage, fingerprint string, now time.Time, columns []string) *tool.Result[requestList] {
+func (d *desk) pageResult(page *requestPage, fingerprint string, now time.Time, columns []string) (*tool.Result[requestList], error) {
+	var failed error
 	rows := make([]requestRow, len(page.rows))
 	for i := range page.rows {
 		rows[i] = d.newRow(&page.rows[i], now, columns)
 	}
-	return d.requestResult(rows, page.total, newRequestTable(columns, false), func(shown int) string {
+	result := d.requestResult(rows, page.total, newRequestTable(columns, false), func(shown int) string {
 		next := page.next
 		if shown < len(rows) {
 			next = page.places[shown]
 		}
-		if next == 0 {
-			return ""
-		}
-		return tool.EncodeCursor(fingerprint, strconv.Itoa(next))
+		var cursor string
+		cursor, failed = d.service.sealPlace(fingerprint, next)
+		return cursor
 	})
+	return result, failed
 }
 
 func valueOr[T any](value *T, otherwise T) T {
