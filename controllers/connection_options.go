@@ -1,9 +1,14 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"os"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
 
 	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -24,7 +29,7 @@ type connectionOptions struct {
 
 func (o *connectionOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.namespaces, connectionNamespacesFlag, nil, "namespaces whose connections to ServiceDesk Plus are served, a list or repeated; when empty none. "+
-		"In each the controller's account has to have the rights of the ClusterRole lectern-connections. No controller acts on connections yet")
+		"In each the controller's account has to have the rights of the ClusterRole lectern-connections")
 	o.egress.AddFlags(fs)
 	fs.StringVar(&o.sealKeyFile, "seal-key-file", "", "file with the keys that tokens are sealed with for servers, instead of --seal-key-secret; read again when it changed")
 }
@@ -41,4 +46,30 @@ func (o *connectionOptions) validate(watched namespaces.Watched) error {
 	}
 	_, err := o.egress.Options(sdp.DataCenterHosts())
 	return err
+}
+
+// destinations returns where credentials of connections may go: where the flags say, and never to the API server.
+func (o *connectionOptions) destinations(ctx context.Context, config *rest.Config, log logr.Logger) (egress.Options, error) {
+	allowed, err := o.egress.Options(sdp.DataCenterHosts())
+	if err != nil {
+		return egress.Options{}, err
+	}
+	server, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return egress.Options{}, fmt.Errorf("read the address of the API server: %w", err)
+	}
+	for _, host := range []string{server.Hostname(), os.Getenv("KUBERNETES_SERVICE_HOST")} {
+		if host == "" {
+			continue
+		}
+		resolved, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		if err != nil { // as for one that is reached through a proxy
+			log.Info("Cannot resolve a name of the API server, so its address is not refused to connections", "host", host, "error", err.Error())
+			continue
+		}
+		for _, addr := range resolved {
+			allowed.APIServer = append(allowed.APIServer, addr.Unmap())
+		}
+	}
+	return allowed, nil
 }

@@ -3,10 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
-	"os"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -20,7 +16,6 @@ import (
 	"github.com/lectern-dev/lectern/controllers/sdpconnection"
 	"github.com/lectern-dev/lectern/controllers/secrets"
 	"github.com/lectern-dev/lectern/controllers/status"
-	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/seal"
 )
 
@@ -41,11 +36,10 @@ func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *datab
 	if err != nil {
 		return err
 	}
-	allowed, err := o.connections.egress.Options(sdp.DataCenterHosts())
+	allowed, err := o.connections.destinations(ctx, mgr.GetConfig(), log)
 	if err != nil {
 		return err
 	}
-	allowed.APIServer = apiServerAddresses(ctx, mgr.GetConfig())
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.Timeout = secretCallTimeout
 	api, err := client.New(config, client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
@@ -94,25 +88,4 @@ func openSealKeys(ctx context.Context, mgr ctrl.Manager, o *options, db *databas
 		Namespace: namespace, Secret: secret.Name, Keys: keys, Clock: clock.RealClock{}, Log: log,
 		Reseal: func(ctx context.Context) (int, error) { return sdpconnection.ResealTokens(ctx, db.writer, keys) },
 	})
-}
-
-// apiServerAddresses returns where the API server is, as far as names resolve: credentials of connections never go there.
-func apiServerAddresses(ctx context.Context, config *rest.Config) []netip.Addr {
-	hosts := []string{os.Getenv("KUBERNETES_SERVICE_HOST")}
-	if parsed, err := url.Parse(config.Host); err == nil {
-		hosts = append(hosts, parsed.Hostname())
-	}
-	var found []netip.Addr
-	for _, host := range hosts {
-		if host == "" {
-			continue
-		}
-		resolved, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		if err != nil {
-			ctrl.LoggerFrom(ctx).V(1).Info("Cannot resolve a name of the API server", "host", host)
-			continue
-		}
-		found = append(found, resolved...)
-	}
-	return found
 }

@@ -95,6 +95,8 @@ const (
 	// ReasonLookupsFailed: some lists cannot be read; the message names them.
 	ReasonLookupsFailed = "LookupsFailed"
 
+	// ReasonTokenSecretDeleted: the Secret with the access token is gone, since the spec names it no more. It is of events.
+	ReasonTokenSecretDeleted = "TokenSecretDeleted" //nolint:gosec // a reason, and no credential
 	// ReasonRevoked: a deleted connection's tokens were revoked. ReasonRevocationFailed: they were not. Both are of events.
 	ReasonRevoked          = "Revoked"
 	ReasonRevocationFailed = "RevocationFailed"

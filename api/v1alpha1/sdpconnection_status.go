@@ -25,6 +25,10 @@ type SDPConnectionStatus struct {
 	// +optional
 	Token *TokenStatus `json:"token,omitempty"`
 
+	// tokenSecretName is the Secret that Lectern made for spec.tokenSecretName; it is deleted when the spec names it no more.
+	// +optional
+	TokenSecretName ObjectName `json:"tokenSecretName,omitempty"`
+
 	// lookups are the lists that were read.
 	// +optional
 	// +listType=atomic

@@ -17,9 +17,11 @@ import (
 
 // finding is what a reconcile found out about a connection, for its conditions.
 type finding struct {
-	failed    *failure // nil for nothing
-	isCloud   bool
-	hasToken  bool // that servers can use
+	failed  *failure // nil for nothing
+	isCloud bool
+	// hasToken says that servers have a token that they can use. That is known where isTokenKnown.
+	isTokenKnown, hasToken bool
+
 	isProven  bool
 	warning   string
 	lacks     []string // scopes, by toolset
@@ -51,12 +53,13 @@ func conditionsOf(f finding) []metav1.Condition {
 		set(v1alpha1.ConditionCredentialsValid, metav1.ConditionTrue, v1alpha1.ReasonCredentialsAccepted, "ServiceDesk Plus takes what the Secret has")
 	}
 	switch {
+	case concerns(v1alpha1.ConditionTokenFresh): // also of one that lives, and that ServiceDesk Plus refuses
+		set(v1alpha1.ConditionTokenFresh, failedStatus, f.failed.reason, f.failed.message)
+	case !f.isTokenKnown:
 	case f.hasToken && f.isCloud:
 		set(v1alpha1.ConditionTokenFresh, metav1.ConditionTrue, v1alpha1.ReasonTokenRefreshed, "servers have an access token")
 	case f.hasToken:
 		set(v1alpha1.ConditionTokenFresh, metav1.ConditionTrue, v1alpha1.ReasonAPIKeySealed, "servers have the API key")
-	case concerns(v1alpha1.ConditionTokenFresh):
-		set(v1alpha1.ConditionTokenFresh, failedStatus, f.failed.reason, f.failed.message)
 	case f.failed != nil && f.failed.kind != status.KindRetry:
 		set(v1alpha1.ConditionTokenFresh, metav1.ConditionFalse, v1alpha1.ReasonTokenExpired, "there is no token that servers can use")
 	}
@@ -72,6 +75,25 @@ func conditionsOf(f finding) []metav1.Condition {
 	return found
 }
 
+// hasToken reports whether servers have a token that did not expire.
+func (p *pass) hasToken() bool {
+	return p.token != nil && (p.token.ExpiresAt.IsZero() || p.Clock.Now().Before(p.token.ExpiresAt))
+}
+
+// tellWhatServersHave adds to a failure of a person's Secret that servers do not stop because of it.
+func (p *pass) tellWhatServersHave(failed *failure) *failure {
+	switch {
+	case !p.hasToken():
+		return failed
+	case p.token.Kind == store.APIKey:
+		failed.message += "; servers go on with the API key that it had before"
+	default:
+		failed.message += "; servers go on with the access token that they have, until " + p.token.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	failed.message += ": to stop them set spec.suspend, or delete the connection"
+	return failed
+}
+
 // finish writes what was found out into the status, and returns the outcome.
 func (p *pass) finish(err error) status.Outcome {
 	var failed *failure
@@ -81,7 +103,7 @@ func (p *pass) finish(err error) status.Outcome {
 	p.writeStatus(failed)
 	f := finding{
 		failed: failed, isCloud: p.c.Spec.Edition != v1alpha1.EditionOnPremises, isProven: p.isProven, warning: p.login.warning,
-		hasToken:  p.token != nil && (p.token.ExpiresAt.IsZero() || p.Clock.Now().Before(p.token.ExpiresAt)),
+		isTokenKnown: p.isTokenKnown, hasToken: p.hasToken(),
 		isPending: p.pending, unread: p.unread, areRead: p.areRead,
 	}
 	if f.hasToken {

@@ -273,22 +273,30 @@ func TestConditionsOf(t *testing.T) {
 		found finding
 		want  string
 	}{
-		"all is well": {finding{isCloud: true, hasToken: true, isProven: true, areRead: true},
+		"all is well": {finding{isCloud: true, isTokenKnown: true, hasToken: true, isProven: true, areRead: true},
 			"CredentialsValid=True CredentialsAccepted, TokenFresh=True TokenRefreshed, LookupsFresh=True LookupsRefreshed"},
-		"on premises": {finding{hasToken: true, isProven: true, areRead: true, isPending: true},
+		"on premises": {finding{isTokenKnown: true, hasToken: true, isProven: true, areRead: true, isPending: true},
 			"CredentialsValid=True CredentialsAccepted, TokenFresh=True APIKeySealed, LookupsFresh=False LookupsPending"},
-		"scopes are missing": {finding{isCloud: true, hasToken: true, isProven: true, lacks: []string{"projects: x"}, areRead: true, unread: []string{"sites"}},
+		"scopes are missing": {finding{isCloud: true, isTokenKnown: true, hasToken: true, isProven: true, lacks: []string{"projects: x"}, areRead: true, unread: []string{"sites"}},
 			"CredentialsValid=False ScopeMissing, TokenFresh=True TokenRefreshed, LookupsFresh=False LookupsFailed"},
-		"a second code was spent": {finding{isCloud: true, hasToken: true, isProven: true, warning: "w", lacks: []string{"projects: x"}},
+		"a second code was spent": {finding{isCloud: true, isTokenKnown: true, hasToken: true, isProven: true, warning: "w", lacks: []string{"projects: x"}},
 			"CredentialsValid=False GrantCodeNeeded, TokenFresh=True TokenRefreshed"},
-		"the token is revoked and lives": {finding{isCloud: true, hasToken: true, failed: blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, "m")},
+		"the token is revoked and lives": {finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, "m")},
 			"CredentialsValid=False TokenRevoked, TokenFresh=True TokenRefreshed"},
 		"the budget is spent": {finding{isCloud: true, failed: waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
 			"TokenFresh=False RefreshBudgetSpent"},
 		"the accounts server is away": {finding{isCloud: true, failed: unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
 			"TokenFresh=Unknown AccountsUnavailable"},
 		"the database is away": {finding{isCloud: true, failed: &failure{kind: status.KindRetry, reason: v1alpha1.ReasonStoreUnavailable}}, ""},
-		"no namespace of ours": {finding{isCloud: true, failed: blocked("", v1alpha1.ReasonNamespaceNotAllowed, "m")}, "TokenFresh=False TokenExpired"},
+		"no namespace of ours": {finding{isCloud: true, isTokenKnown: true, failed: blocked("", v1alpha1.ReasonNamespaceNotAllowed, "m")},
+			"TokenFresh=False TokenExpired"},
+		"certificates are missing": {finding{isCloud: true, failed: waiting("", v1alpha1.ReasonCABundleMissing, "m", 0)}, ""},
+		"the Secret is missing, and servers have a token": {
+			finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing, "m", 0)},
+			"CredentialsValid=False SecretMissing, TokenFresh=True TokenRefreshed"},
+		"a token that lives is refused": {
+			finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
+			"TokenFresh=False RefreshBudgetSpent"},
 	} {
 		var said []string
 		for _, c := range conditionsOf(tc.found) {
@@ -304,9 +312,9 @@ func TestConditionsOf(t *testing.T) {
 func TestTokenFailure(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[oauth.Outcome]struct {
-		settled store.TokenRequestOutcome
-		reason  string
-		kind    status.Kind
+		recorded store.TokenRequestOutcome
+		reason   string
+		kind     status.Kind
 	}{
 		oauth.InvalidClient:       {store.TokenDenied, v1alpha1.ReasonClientRefused, status.KindBlocked},
 		oauth.InvalidClientSecret: {store.TokenDenied, v1alpha1.ReasonClientRefused, status.KindBlocked},
@@ -319,7 +327,7 @@ func TestTokenFailure(t *testing.T) {
 		oauth.NotSent:             {store.TokenFailed, v1alpha1.ReasonAccountsUnavailable, status.KindRetry},
 	} {
 		failed := tokenFailure(outcome, &oauth.Error{Outcome: outcome}, login{client: oauth.Client{ID: "c"}})
-		if got := settledOutcome(outcome); got != want.settled || failed.reason != want.reason || failed.kind != want.kind || failed.message == "" {
+		if got := recordedOutcome(outcome); got != want.recorded || failed.reason != want.reason || failed.kind != want.kind || failed.message == "" {
 			t.Errorf("%s: %s, %s, %s: %s", outcome, got, failed.kind, failed.reason, failed)
 		}
 	}

@@ -117,7 +117,7 @@ func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) 
 	}
 	faultpoint.Hit(faultpoint.ExchangeClaimed)
 	if err := p.write(ctx, &kept, kept.withSpent(code)); err != nil { // who is first here sends it
-		return errors.Join(err, p.settleUnsent(ctx, request))
+		return errors.Join(err, p.recordUnsent(ctx, request))
 	}
 	faultpoint.Hit(faultpoint.CodeMarked)
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
@@ -134,12 +134,12 @@ func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) 
 	}
 	faultpoint.Hit(faultpoint.RefreshTokenKept)
 	p.login.refreshToken = issued.Refresh
-	return p.settleIssued(ctx, store.TokenExchange, request, issued, at)
+	return p.storeIssued(ctx, store.TokenExchange, request, issued, at)
 }
 
-// settleUnsent ends a claim of which nothing was sent.
-func (p *pass) settleUnsent(ctx context.Context, request int64) error {
-	_, err := p.Store.SettleTokenRequest(ctx, store.TokenSettlement{
+// recordUnsent ends a claim of which nothing was sent.
+func (p *pass) recordUnsent(ctx context.Context, request int64) error {
+	_, err := p.Store.EndTokenRequest(ctx, store.TokenRequestResult{
 		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: store.TokenFailed, Detail: "not sent", At: p.Clock.Now(),
 	})
 	return err
@@ -147,7 +147,7 @@ func (p *pass) settleUnsent(ctx context.Context, request int64) error {
 
 // exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
 func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code string, request int64, failed error) error {
-	said := p.settleFailed(ctx, store.TokenExchange, request, failed)
+	said := p.recordFailed(ctx, store.TokenExchange, request, failed)
 	p.memory.denied = nil // what was denied is the code, which its mark tells
 	managed := kept.managedCredentials
 	managed.outcome = failed.Error()

@@ -26,7 +26,7 @@ type Store interface {
 	RemoveConnection(ctx context.Context, key store.Key, uid string) error
 	CurrentToken(ctx context.Context, connection int64) (store.StoredToken, error)
 	ClaimTokenRequest(ctx context.Context, claim store.TokenClaim) (request int64, err error)
-	SettleTokenRequest(ctx context.Context, s store.TokenSettlement) (current bool, err error)
+	EndTokenRequest(ctx context.Context, s store.TokenRequestResult) (current bool, err error)
 	StoreAPIKey(ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken) error
 	ReplaceAPIKey(
 		ctx context.Context, key store.Key, uid string, fingerprint store.TokenFingerprint, token store.SealedToken, unopenable string,
@@ -90,6 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.SDPConnection) (
 	before := c.DeepCopy()
 	c.Status.Controller = r.Controller
 	p := r.newPass(c)
+	p.before = before
 	failed := p.run(ctx)
 	if errors.Is(failed, errStale) {
 		return ctrl.Result{}, nil // another object is live under this name, and its event is on the way
@@ -121,16 +122,18 @@ func (r *Reconciler) leaveToOther(ctx context.Context, c *v1alpha1.SDPConnection
 // pass is one reconcile of a connection, and what it finds out.
 type pass struct {
 	*Reconciler
-	c      *v1alpha1.SDPConnection
+	c *v1alpha1.SDPConnection
+	// before is the object as it was read.
+	before *v1alpha1.SDPConnection
 	memory *memory
 
 	id     int64
 	remote *remote
 	// login is what it logs in with; known once the Secret was read.
 	login login
-	// token is the current one, nil for none; isProven says that ServiceDesk Plus takes it.
-	token    *store.StoredToken
-	isProven bool
+	// token is the current one, nil for none, where isTokenKnown; isProven says that ServiceDesk Plus takes it.
+	token                  *store.StoredToken
+	isTokenKnown, isProven bool
 	// retryAfter is when something can go on that could not now; zero for nothing.
 	retryAfter time.Duration
 	lookups    []store.LookupState
@@ -150,6 +153,9 @@ func (p *pass) run(ctx context.Context) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
+	if err := p.deleteFormerTokenSecret(ctx); err != nil {
+		return err
+	}
 	if p.c.Spec.Suspend {
 		return blocked("", v1alpha1.ReasonSuspended,
 			"spec.suspend is set: no token is refreshed, no list is read, and tools answer that the connection is suspended")
@@ -163,12 +169,12 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	if secret == nil {
-		return waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing,
-			fmt.Sprintf("there is no Secret %s in this namespace, which spec.credentials names", p.c.Spec.Credentials.SecretName), 0)
+		return p.tellWhatServersHave(waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing,
+			fmt.Sprintf("there is no Secret %s in this namespace, which spec.credentials names", p.c.Spec.Credentials.SecretName), 0))
 	}
 	given, invalid := readCredentials(secret, p.c.Spec.Edition)
 	if invalid != nil {
-		return invalid
+		return p.tellWhatServersHave(invalid)
 	}
 	if p.c.Spec.Edition == v1alpha1.EditionOnPremises {
 		err = p.keepAPIKey(ctx, given)
@@ -197,9 +203,11 @@ func (p *pass) connect(ctx context.Context) error {
 		}
 		return err
 	}
-	p.id, err = p.storeConnection(ctx, string(certificates))
+	if p.id, err = p.storeConnection(ctx, string(certificates)); err != nil {
+		return err
+	}
 	faultpoint.Hit(faultpoint.ConnectionStored)
-	return err
+	return p.loadToken(ctx)
 }
 
 // withdraw takes from the servers what an installation does not allow any more: what they have would go on being sent.
@@ -208,6 +216,7 @@ func (p *pass) withdraw(ctx context.Context, reason *failure) error {
 		return err
 	}
 	p.c.Status.Token, p.c.Status.Lookups = nil, nil
+	p.isTokenKnown = true
 	return reason
 }
 
@@ -223,6 +232,9 @@ func (p *pass) storeConnection(ctx context.Context, certificates string) (int64,
 	for attempt := 1; ; attempt++ {
 		stored, err := p.Store.StoreConnection(ctx, publication)
 		fenced, isFenced := errors.AsType[*store.FencedError](err)
+		if stored.RatePending {
+			p.comeBack(time.Second)
+		}
 		if !isFenced || attempt == maxStoreAttempts {
 			return stored.ID, err
 		}

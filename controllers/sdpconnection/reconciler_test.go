@@ -25,7 +25,9 @@ import (
 )
 
 func TestReconciler(t *testing.T) {
+	proxy := setProxyVariables(t) // of the whole process, so that each test shows that they do not count
 	w := startWorld(t)
+	w.proxy = proxy
 	// Before the others: what it measures is the whole process's.
 	t.Run("many connections are cheap", func(t *testing.T) { manyConnectionsAreCheap(t, w.inPlace(t, sdptest.Cloud)) })
 	t.Run("in the cloud", func(t *testing.T) {
@@ -41,6 +43,8 @@ func TestReconciler(t *testing.T) {
 			"a revoked refresh token is told, and not sent again":    revokedTokenIsTold,
 			"a missing Secret is waited for, a wrong one is told":    secretIsToldOf,
 			"credentials go to no host that is not allowed":          hostIsNotAllowed,
+			"credentials go nowhere else":                            credentialsGoNowhereElse,
+			"another namespace's Secret is not read":                 othersSecretIsNotRead,
 			"another namespace is not served":                        namespaceIsNotAllowed,
 			"a refused token is replaced once that is proven":        provenRefusalIsRefreshed,
 			"a refusal that is not so costs no refresh":              disprovedRefusalEnds,
@@ -48,6 +52,10 @@ func TestReconciler(t *testing.T) {
 			"a suspended connection calls nobody":                    suspendedIsStill,
 			"missing scopes are named by toolset":                    missingScopesAreNamed,
 			"the access token is in a Secret for others":             tokenSecretIsKept,
+			"a token Secret that is no longer named is deleted":      formerTokenSecretGoes,
+			"one that is somebody else's by now stays":               formerTokenSecretOfOthersStays,
+			"one of a controller that was killed is deleted":         formerTokenSecretGoesAfterKill,
+			"deletion takes a former token Secret, too":              deletionTakesFormerTokenSecret,
 			"a Secret of somebody else is left alone":                foreignSecretIsLeft,
 			"a managed Secret of a predecessor is adopted":           predecessorsSecretIsAdopted,
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
@@ -61,6 +69,7 @@ func TestReconciler(t *testing.T) {
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
 			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
 			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,
+			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -73,6 +82,7 @@ func TestReconciler(t *testing.T) {
 			"the API key is sealed for servers": apiKeyIsSealed,
 			"a lost seal key is replaced":       apiKeyIsSealedAgain,
 			"a refused API key is told":         refusedAPIKeyIsTold,
+			"a Secret that goes is told":        apiKeyOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -392,7 +402,7 @@ func (w *world) waitUntilGone(t *testing.T, c *v1alpha1.SDPConnection) {
 	})
 }
 
-// reportRefusal says as a server that the token is refused, and waits until the refusal is settled.
+// reportRefusal says as a server that the token is refused, and waits until the refusal is proven or disproved.
 func (w *world) reportRefusal(t *testing.T) {
 	t.Helper()
 	served := w.served(t)
@@ -469,19 +479,6 @@ func missingScopesAreNamed(t *testing.T, w *world) {
 		t.Errorf("names what the token has: %s", said)
 	}
 	w.waitForEvent(t, v1alpha1.ReasonScopeMissing)
-}
-
-func tokenSecretIsKept(t *testing.T, w *world) {
-	w.createReady(t, func(c *v1alpha1.SDPConnection) { c.Spec.TokenSecretName = "helpdesk-token" })
-	kept := w.getSecret(t, "helpdesk-token")
-	if got := string(kept.Data[tokenSecretToken]); got != w.openServed(t) {
-		t.Error("the Secret for other workloads has another token than servers")
-	}
-	w.desk.KillAccessTokens()
-	w.reportRefusal(t)
-	require.Until(t, "the Secret has the new token", func() bool {
-		return string(w.getSecret(t, "helpdesk-token").Data[tokenSecretToken]) == w.openServed(t)
-	})
 }
 
 func foreignSecretIsLeft(t *testing.T, w *world) {
@@ -700,6 +697,30 @@ func refusedAPIKeyIsTold(t *testing.T, w *world) {
 	}
 	w.setCredentials(t, map[string]string{v1alpha1.CredentialAPIKey: apiKey})
 	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+}
+
+// tokenOutlivesSecret: the object does not say that servers have no token while they call with one.
+func tokenOutlivesSecret(t *testing.T, w *world) {
+	w.createReady(t)
+	require.NoError(t, w.Client.Delete(t.Context(), w.getSecret(t, "helpdesk-oauth")))
+	w.askAndWait(t)
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonSecretMissing)
+	wantMessage(t, c, v1alpha1.ConditionReady, "servers go on with the access token", "spec.suspend")
+	if served := w.served(t); served.Token == nil || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionTokenFresh) {
+		t.Errorf("servers have %v, and the object says %s", served.Token, describe(c.Status.Conditions))
+	}
+}
+
+// apiKeyOutlivesSecret: an API key does not expire, so that whoever deletes it to stop servers has to know.
+func apiKeyOutlivesSecret(t *testing.T, w *world) {
+	w.newPremises(t, apiKey)
+	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	w.setCredentials(t, map[string]string{v1alpha1.CredentialAPIKey: ""})
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonSecretInvalid)
+	wantMessage(t, c, v1alpha1.ConditionReady, "servers go on with the API key that it had before", "spec.suspend")
+	if w.openServed(t) != apiKey || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionTokenFresh) {
+		t.Errorf("the object says %s", describe(c.Status.Conditions))
+	}
 }
 
 // waitForEvent waits until there is an event of a reason in the namespace.

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/sets"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -104,10 +105,8 @@ func (p *pass) deleteSecrets(ctx context.Context) {
 	if !slices.Contains(p.Namespaces, p.c.Namespace) {
 		return
 	}
-	for _, name := range []string{managedName(p.c), string(p.c.Spec.TokenSecretName)} {
-		if name == "" {
-			continue
-		}
+	names := sets.New(managedName(p.c), string(p.c.Spec.TokenSecretName), string(p.c.Status.TokenSecretName)).Delete("")
+	for _, name := range sets.List(names) {
 		secret, err := p.getSecret(ctx, name)
 		if err == nil && ownershipOf(secret, p.c) == ownedByConnection {
 			err = p.deleteSecret(ctx, secret)

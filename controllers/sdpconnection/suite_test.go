@@ -30,6 +30,7 @@ import (
 	"github.com/lectern-dev/lectern/controllers/status"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
+	"github.com/lectern-dev/lectern/internal/sdp/egress/egresstest"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -61,6 +62,8 @@ type world struct {
 	log        *logBuffer
 	keyset     seal.StorageKeyset
 	places     *places
+	// proxy is what the proxy variables of this process name.
+	proxy *egresstest.Listener
 
 	place
 }
@@ -271,7 +274,7 @@ type place struct {
 func (w *world) addPlaces(t *testing.T) {
 	t.Helper()
 	hosts := []string{closedHost}
-	for edition, count := range map[sdptest.Edition]int{sdptest.Cloud: 32, sdptest.OnPremises: 6} {
+	for edition, count := range map[sdptest.Edition]int{sdptest.Cloud: 40, sdptest.OnPremises: 6} {
 		for range count {
 			p := place{namespace: w.CreateNamespace(t)}
 			p.clientID = "1000.CLIENT." + p.namespace

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 )
 
@@ -32,8 +35,11 @@ func (p *pass) keepTokenSecret(ctx context.Context) error {
 	if owner == ownedByOthers {
 		return secretForeign(name, "keeps the access token (spec.tokenSecretName)")
 	}
-	if owner == ownedByConnection && secret.Annotations[tokenAnnotation] == p.token.ID && len(secret.Data[tokenSecretToken]) > 0 {
-		return nil
+	if id, _ := tokenOf(secret); owner == ownedByConnection && id == p.token.ID && len(secret.Data[tokenSecretToken]) > 0 {
+		return p.recordTokenSecret(ctx)
+	}
+	if err := p.recordTokenSecret(ctx); err != nil {
+		return err
 	}
 	access, err := p.access()
 	if err != nil {
@@ -55,4 +61,48 @@ func (p *pass) keepTokenSecret(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// recordTokenSecret writes down which Secret is about to be made. None may be listed, so that nothing else would tell of one that the
+// manifest does not name any more.
+func (p *pass) recordTokenSecret(ctx context.Context) error {
+	name := p.c.Spec.TokenSecretName
+	if p.c.Status.TokenSecretName == name {
+		return nil
+	}
+	err := p.Status.Record(ctx, p.before, p.c, func(o client.Object) { o.(*v1alpha1.SDPConnection).Status.TokenSecretName = name })
+	if apierrors.IsConflict(err) {
+		return unknown("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
+	}
+	return err
+}
+
+// deleteFormerTokenSecret deletes the Secret of a spec.tokenSecretName that was changed or removed, where it is the connection's.
+func (p *pass) deleteFormerTokenSecret(ctx context.Context) error {
+	former := p.c.Status.TokenSecretName
+	if former == "" || former == p.c.Spec.TokenSecretName {
+		return nil
+	}
+	secret, err := p.getSecret(ctx, string(former))
+	if err != nil {
+		return err
+	}
+	if _, hasToken := tokenOf(secret); hasToken && ownershipOf(secret, p.c) == ownedByConnection {
+		if err := p.deleteSecret(ctx, secret); err != nil {
+			return err
+		}
+		p.Status.RecordEvent(p.c, corev1.EventTypeNormal, v1alpha1.ReasonTokenSecretDeleted, fmt.Sprintf(
+			"deleted Secret %s with the access token, which spec.tokenSecretName names no more", former))
+	}
+	p.c.Status.TokenSecretName = ""
+	return nil
+}
+
+// tokenOf returns which token a Secret says it has.
+func tokenOf(secret *corev1.Secret) (id string, has bool) {
+	if secret == nil {
+		return "", false
+	}
+	id, has = secret.Annotations[tokenAnnotation]
+	return id, has
 }

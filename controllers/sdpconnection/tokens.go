@@ -36,9 +36,6 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 		return invalid
 	}
 	p.login = chosen
-	if err := p.loadToken(ctx); err != nil {
-		return err
-	}
 	before := p.token
 	if !chosen.exchange.IsZero() {
 		err = p.exchange(ctx, kept, codeDigest(given))
@@ -66,14 +63,15 @@ func (p *pass) showing() shownToken { return shownToken{p.token.ID, p.c.Generati
 // loadToken reads the current token, if there is one.
 func (p *pass) loadToken(ctx context.Context) error {
 	current, err := p.Store.CurrentToken(ctx, p.id)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		p.token = nil
-		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	default:
+		p.token = &current
 	}
-	p.token = &current
+	p.isTokenKnown = true
 	return nil
 }
 
@@ -138,7 +136,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	}
 	faultpoint.Hit(faultpoint.RefreshClaimed)
 	if isReplaced, err := p.isReplaced(ctx); err != nil || isReplaced { // by another controller, before the claim
-		return errors.Join(err, p.settleUnsent(ctx, request))
+		return errors.Join(err, p.recordUnsent(ctx, request))
 	}
 	// A controller that is told to end waits for the answer: what is issued counts, whether it arrives or not.
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
@@ -146,9 +144,9 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.client, p.login.refreshToken)
 	faultpoint.Hit(faultpoint.RefreshAnswered)
 	if err != nil {
-		return p.settleFailed(ctx, store.TokenRefresh, request, err)
+		return p.recordFailed(ctx, store.TokenRefresh, request, err)
 	}
-	return p.settleIssued(ctx, store.TokenRefresh, request, issued, at)
+	return p.storeIssued(ctx, store.TokenRefresh, request, issued, at)
 }
 
 // isReplaced reports whether there is another token of what the connection logs in with than the one that was decided about, and reads it.
@@ -178,8 +176,8 @@ func (p *pass) claim(ctx context.Context, claim store.TokenClaim) (int64, error)
 	return request, err
 }
 
-// settleIssued stores a token for the servers.
-func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, request int64, issued oauth.Token, at time.Time) error {
+// storeIssued stores a token for the servers.
+func (p *pass) storeIssued(ctx context.Context, kind store.TokenRequestKind, request int64, issued oauth.Token, at time.Time) error {
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	token := store.SealedToken{
@@ -189,7 +187,7 @@ func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, re
 	if token.Sealed, err = p.Keys.Seal([]byte(issued.Access.Reveal()), p.cell(token.ID)); err != nil {
 		return err
 	}
-	current, err := p.Store.SettleTokenRequest(keeping, store.TokenSettlement{
+	current, err := p.Store.EndTokenRequest(keeping, store.TokenRequestResult{
 		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: store.TokenIssued, At: p.Clock.Now(),
 		Token: &token, Fingerprint: p.login.fingerprint(),
 	})
@@ -206,24 +204,24 @@ func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, re
 	return nil
 }
 
-// settleFailed writes down what became of a request that gave no token, and returns it as a failure.
-func (p *pass) settleFailed(ctx context.Context, kind store.TokenRequestKind, request int64, failed error) error {
+// recordFailed writes down what became of a request that gave no token, and returns it as a failure.
+func (p *pass) recordFailed(ctx context.Context, kind store.TokenRequestKind, request int64, failed error) error {
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	outcome := oauth.Refused
 	if known, is := errors.AsType[*oauth.Error](failed); is {
 		outcome = known.Outcome
 	}
-	settled := settledOutcome(outcome)
-	_, err := p.Store.SettleTokenRequest(keeping, store.TokenSettlement{
-		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: settled, Detail: failed.Error(), At: p.Clock.Now(),
+	recorded := recordedOutcome(outcome)
+	_, err := p.Store.EndTokenRequest(keeping, store.TokenRequestResult{
+		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: recorded, Detail: failed.Error(), At: p.Clock.Now(),
 	})
 	if err != nil {
 		return err
 	}
-	tokenRequestsTotal.WithLabelValues(string(kind), string(settled)).Inc()
+	tokenRequestsTotal.WithLabelValues(string(kind), string(recorded)).Inc()
 	said := tokenFailure(outcome, failed, p.login)
-	if settled == store.TokenDenied {
+	if recorded == store.TokenDenied {
 		p.memory.denied, p.memory.deniedUntil = &denial{p.login.client, p.login.refreshToken, said}, p.Clock.Now().Add(deniedPause)
 		return said
 	}
@@ -234,8 +232,8 @@ func (p *pass) settleFailed(ctx context.Context, kind store.TokenRequestKind, re
 	return said
 }
 
-// settledOutcome returns what is written down of an outcome.
-func settledOutcome(outcome oauth.Outcome) store.TokenRequestOutcome {
+// recordedOutcome returns what is written down of an outcome.
+func recordedOutcome(outcome oauth.Outcome) store.TokenRequestOutcome {
 	switch {
 	case outcome == oauth.AccessDenied:
 		return store.TokenThrottled
@@ -291,9 +289,6 @@ func (p *pass) isAsked() bool {
 
 // keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
 func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
-	if err := p.loadToken(ctx); err != nil {
-		return err
-	}
 	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
 	_, notOpened := p.access()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)

@@ -88,6 +88,21 @@ func (w Writer) SetController(ctx context.Context, obj Object, controller string
 	return nil
 }
 
+// Record writes a change of the status that has to be known before what follows it is done. before is the object as it was read; it
+// and obj, which may carry other changes, go on from what was written.
+func (w Writer) Record(ctx context.Context, before, obj client.Object, change func(client.Object)) error {
+	now := before.DeepCopyObject().(client.Object)
+	change(now)
+	if err := w.Client.Status().Patch(ctx, now, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("patch status: %w", err)
+	}
+	for _, each := range []client.Object{before, obj} {
+		change(each)
+		each.SetResourceVersion(now.GetResourceVersion())
+	}
+	return nil
+}
+
 // Finish writes the outcome into the status of obj, if that changes it, and returns when to reconcile again.
 //
 // before is the object as it was read; obj may carry other changes of its status. The patch holds

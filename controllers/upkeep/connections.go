@@ -7,7 +7,7 @@ import (
 
 const (
 	// connectionRetention is how long it is remembered which tokens there were, what was asked of accounts servers, and that a
-	// connection was deleted. What servers met is kept until it is folded, and refusals until they are settled.
+	// connection was deleted. What servers met is kept until it is folded, and refusals until they are proven or disproved.
 	connectionRetention = 30 * 24 * time.Hour
 	connectionBatch     = 1000
 )

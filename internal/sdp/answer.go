@@ -226,6 +226,9 @@ var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*$`
 func (a answer) failure(op string, kind Kind, secrets *redact.Redactor) *Error {
 	v := a.summarizeStatuses()
 	e := &Error{Op: op, Kind: kind, Status: a.status, Code: v.code, RetryAfter: a.retryAfter, reason: reasonOf(kind, v.code)}
+	if kind == KindNotSDP && a.status/100 == 3 {
+		e.reason = "what answered redirects, which is not followed; check the URL and the portal"
+	}
 	for _, field := range v.fields {
 		if len(e.Fields) < maxFields && len(field) <= 64 && fieldName.MatchString(field) && secrets.Text(field) == field {
 			e.Fields = append(e.Fields, field)

@@ -38,7 +38,7 @@ func (e Edition) actionName(action string) string {
 	return "_" + action
 }
 
-// actionNames returns what an action may be called whose spelling in the cloud no public text settles, the likelier first.
+// actionNames returns what an action may be called whose spelling in the cloud is in no public text, the likelier first.
 func (e Edition) actionNames(action string) []string {
 	if e == OnPremises {
 		return []string{action}

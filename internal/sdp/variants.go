@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// variants are calls that mean the same, of which a site knows one: no public text settles which.
+// variants are calls that mean the same, of which a site knows one, and no public text says which.
 type variants struct {
 	// name is what the client remembers the known one by.
 	name  string

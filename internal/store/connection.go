@@ -30,6 +30,12 @@ type ConnectionSettings struct {
 	Suspended bool              `json:"suspended,omitempty"`
 }
 
+// Address is which ServiceDesk Plus a connection is to. The ids and names of its lists mean nothing to another one.
+type Address struct{ Edition, APIURL, Portal string }
+
+// Address returns which ServiceDesk Plus a connection is to.
+func (s *ConnectionSettings) Address() Address { return Address{s.Edition, s.APIURL, s.Portal} }
+
 // ConnectionAccess is what agents may do at most. Of the lists nil is everything, and an empty one nothing.
 type ConnectionAccess struct {
 	Mode             string              `json:"mode"`
@@ -66,6 +72,8 @@ type StoredConnection struct {
 	Revision int64
 	// Changed says that something visible was written and a revision taken.
 	Changed bool
+	// RatePending says that the rate is still that of before, since a server keeps its lock: storing it again changes it.
+	RatePending bool
 }
 
 // Connection is what servers know of a connection.

@@ -99,12 +99,12 @@ type TokenRequest struct {
 	Fingerprint TokenFingerprint
 	Cause       TokenRequestCause
 	StartedAt   time.Time
-	// Settled says that it is known what became of it.
-	Settled bool
+	// Ended says that it is known what became of it.
+	Ended bool
 }
 
-// TokenSettlement is what became of a claimed request.
-type TokenSettlement struct {
+// TokenRequestResult is what became of a claimed request.
+type TokenRequestResult struct {
 	Request int64
 	Key     Key
 	UID     string

@@ -36,6 +36,8 @@ type entryFlags struct {
 // lookupList is a list as it is in memory.
 type lookupList struct {
 	entries []entry
+	// from is where its ids mean something.
+	from store.Address
 	// revision is that of the connection when it was read from the store.
 	revision int64
 	// readAt is when ServiceDesk Plus was asked for it, by this server or by the controller.
@@ -62,11 +64,14 @@ func newLookupCache(s *Service, c *connection) *lookupCache {
 	}
 }
 
-func (c *lookupCache) cached(of sdp.LookupType) (lookupList, bool) {
+// cached returns a list in memory, where it is from a ServiceDesk Plus.
+func (c *lookupCache) cached(of sdp.LookupType, from store.Address) (lookupList, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list, has := c.lists[of]
-	return list, has
+	if list := c.lists[of]; list.from == from {
+		return list, true
+	}
+	return lookupList{}, false
 }
 
 func (c *lookupCache) keep(of sdp.LookupType, list lookupList) {
@@ -78,19 +83,19 @@ func (c *lookupCache) keep(of sdp.LookupType, list lookupList) {
 // read returns a list: from memory while its connection did not change, else from the store, and from ServiceDesk Plus where it was
 // never read.
 func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, error) {
-	revision := c.connection.now.Load().revision
-	list, has := c.cached(of)
-	if has && list.revision == revision {
+	now := c.connection.now.Load()
+	list, has := c.cached(of, now.Address())
+	if has && list.revision == now.revision {
 		return list, nil
 	}
-	stored, isStored, err := c.readStored(ctx, of, revision)
+	stored, isStored, err := c.readStored(ctx, of, now)
 	switch {
 	case err != nil && has:
 		return list, nil // it is the newest there is
 	case err != nil:
 		return lookupList{}, err
 	case has && (!isStored || list.readAt.After(stored.readAt)):
-		list.revision = revision // what this server read is newer
+		list.revision = now.revision // what this server read is newer
 		c.keep(of, list)
 		return list, nil
 	case isStored:
@@ -102,12 +107,12 @@ func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, 
 }
 
 // readStored returns a list as the controller read it, with what servers met since.
-func (c *lookupCache) readStored(ctx context.Context, of sdp.LookupType, revision int64) (list lookupList, isStored bool, err error) {
+func (c *lookupCache) readStored(ctx context.Context, of sdp.LookupType, now *settings) (list lookupList, isStored bool, err error) {
 	states, err := c.service.store.ListLookups(ctx, c.connection.id)
 	if err != nil {
 		return lookupList{}, false, err
 	}
-	list.revision = revision
+	list.from, list.revision = now.Address(), now.revision
 	for _, state := range states {
 		if state.Type == string(of) {
 			list.readAt, isStored = state.RefreshedAt, true
@@ -140,8 +145,10 @@ func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType, name string
 	c.mu.Unlock()
 	turn.Lock()
 	defer turn.Unlock()
+	now := c.connection.now.Load()
+	has := false
+	list, has = c.cached(of, now.Address())
 	c.mu.Lock()
-	list, has := c.lists[of]
 	lately := time.Since(c.reloaded[of]) < reloadEvery
 	if !lately {
 		c.reloaded[of] = time.Now()
@@ -150,7 +157,6 @@ func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType, name string
 	if lately && has {
 		return list, false, nil
 	}
-	now := c.connection.now.Load()
 	o := sdp.ListOptions{Rows: sdp.MaxRows}
 	if isLong := len(list.entries) > reloadPages*sdp.MaxRows; isLong && name != "" {
 		o.Where = sdp.Where("name", sdp.Is, name)
@@ -161,7 +167,7 @@ func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType, name string
 	if err != nil {
 		return lookupList{}, false, needScope(setupScope, err)
 	}
-	fresh := lookupList{revision: now.revision, readAt: time.Now()}
+	fresh := lookupList{from: now.Address(), revision: now.revision, readAt: time.Now()}
 	for _, r := range rows {
 		if r.ID != "" && r.Name != "" {
 			fresh.entries = append(fresh.entries, entry{r.ID, r.Name, r.Parent.ID, entryFlags{r.InternalName, r.InProgress, r.StopTimer, r.IsDeleted}})

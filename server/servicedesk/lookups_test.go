@@ -2,6 +2,7 @@ package servicedesk_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +111,30 @@ func TestLookups_Heal(t *testing.T) {
 		t.Errorf("by a new name (-want +got)\n%s", diff)
 	}
 	wantCalls(t, fake, 2)
+}
+
+// TestLookups_OfAnotherServiceDesk: when a connection is to another ServiceDesk Plus, a name is resolved by that one's list.
+func TestLookups_OfAnotherServiceDesk(t *testing.T) {
+	h := newHouse(t)
+	first, second := startFake(t, sdptest.Options{}), startFake(t, sdptest.Options{})
+	first.Add("priorities", sdptest.Record{"name": "Of the first alone"})
+	h.connect(helpdesk, first)
+	r := h.serve()
+	listed := func() []string {
+		_, found := mustCall[entries](r, "list_lookup", map[string]any{"type": "priorities"})
+		return found.names()
+	}
+	if !slices.Contains(listed(), "Of the first alone") {
+		t.Fatalf("lists %v", listed())
+	}
+	h.storeConnection(helpdesk, second)
+	h.giveToken(helpdesk, second)
+	require.Until(t, "the lists of the first one are forgotten", func() bool {
+		return !slices.Contains(listed(), "Of the first alone")
+	})
+	if second.Count(sdptest.To("GET", "/priorities")) == 0 {
+		t.Error("the second one was not asked")
+	}
 }
 
 // TestLookups_RefusedID: an id that ServiceDesk Plus refuses has its list read again, once, and the call made anew.

@@ -95,6 +95,9 @@ func (e *Error) Error() string {
 	if e.Status == 0 {
 		return explanations[e.Outcome]
 	}
+	if e.Status/100 == 3 {
+		return fmt.Sprintf("the accounts server redirects, which is not followed; check its URL (HTTP %d)", e.Status)
+	}
 	return fmt.Sprintf("%s (HTTP %d)", explanations[e.Outcome], e.Status)
 }
 

@@ -132,8 +132,8 @@ func (d *dialect) action(name string) []string {
 	return []string{name}
 }
 
-// unsettledAction returns the paths of an action whose cloud spelling is open.
-func (d *dialect) unsettledAction(name string) []string {
+// actionSpellings returns the paths of an action whose cloud spelling is open.
+func (d *dialect) actionSpellings(name string) []string {
 	switch {
 	case !d.cloud() || d.guesses.Spelling == PlainSpelling:
 		return []string{name}

@@ -181,7 +181,7 @@ const (
 	AnswersNotFound
 )
 
-// Spelling is how cloud actions are written that the reference does not settle.
+// Spelling is how cloud actions are written that the reference leaves open.
 type Spelling int
 
 // The ways.

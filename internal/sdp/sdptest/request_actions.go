@@ -9,7 +9,7 @@ import (
 func addRequestActions(d *dialect) {
 	one := "/requests/{}"
 	addTrashRoutes(d, "requests")
-	for _, name := range d.unsettledAction("pickup") {
+	for _, name := range d.actionSpellings("pickup") {
 		d.routes.add("PUT "+one+"/"+name, pickUpRequest)
 	}
 	for _, name := range d.action("close") {

@@ -18,7 +18,7 @@ func addTrashRoutes(d *dialect, table string) {
 		d.routes.add("DELETE "+one+"/move_to_trash", trash)
 		d.routes.add("DELETE "+one, purge)
 	}
-	for _, name := range d.unsettledAction("restore_from_trash") {
+	for _, name := range d.actionSpellings("restore_from_trash") {
 		d.routes.add("PUT "+one+"/"+name, func(c *call) (*answer, error) { return c.restore(table) })
 	}
 }

@@ -13,7 +13,7 @@ import (
 func CheckTokenClaim(claim store.TokenClaim, earlier []store.TokenRequest) error {
 	var spent, ofRefusals []time.Time
 	for _, r := range earlier {
-		if r.UID == claim.UID && !r.Settled && r.StartedAt.After(claim.At.Add(-store.TokenRequestTimeout)) {
+		if r.UID == claim.UID && !r.Ended && r.StartedAt.After(claim.At.Add(-store.TokenRequestTimeout)) {
 			return &store.TokenRequestUnderWayError{RetryAt: r.StartedAt.Add(store.TokenRequestTimeout)}
 		}
 		if r.Fingerprint != claim.Fingerprint || !r.StartedAt.After(claim.At.Add(-store.TokenRequestWindow)) {

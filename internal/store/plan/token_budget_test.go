@@ -13,12 +13,12 @@ import (
 func TestCheckTokenClaim(t *testing.T) {
 	now := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	// requests are settled ones of a cause, of another connection of the same refresh token, begun a second after each other.
+	// requests are some that ended, of a cause, of another connection of the same refresh token, begun a second after each other.
 	requests := func(n int, cause store.TokenRequestCause, first time.Time) []store.TokenRequest {
 		var made []store.TokenRequest
 		for i := range n {
 			at := first.Add(time.Duration(i) * time.Second)
-			made = append(made, store.TokenRequest{UID: "other", Cause: cause, StartedAt: at, Settled: true})
+			made = append(made, store.TokenRequest{UID: "other", Cause: cause, StartedAt: at, Ended: true})
 		}
 		return made
 	}
@@ -62,7 +62,7 @@ func TestCheckTokenClaim(t *testing.T) {
 			cause: store.CauseScheduled, earlier: requests(8, store.CauseScheduled, now.Add(time.Minute)), want: spent(8, now.Add(time.Minute)),
 		},
 		"eight of another refresh token": {cause: store.CauseScheduled, earlier: slices.Repeat(
-			[]store.TokenRequest{{UID: "u1", Fingerprint: another, StartedAt: now, Settled: true}}, 8)},
+			[]store.TokenRequest{{UID: "u1", Fingerprint: another, StartedAt: now, Ended: true}}, 8)},
 		"one of the connection is under way": {
 			cause: store.CauseScheduled, earlier: []store.TokenRequest{{UID: "u1", StartedAt: ago(15 * time.Second)}}, want: underWay(ago(15 * time.Second)),
 		},

@@ -23,7 +23,8 @@ type connectionRow struct {
 }
 
 // StoreConnection makes what an object says known to the servers, in one transaction; when nothing changed it writes no row and
-// takes no revision. Where the row was another object's, that one's tokens and lists are erased.
+// takes no revision. Where the row was another object's, that one's tokens and lists are erased; where it was to
+// another ServiceDesk Plus, its lists. Another rate is set afterwards.
 //
 // It returns a *store.FencedError when the row is not the object's to write, a *store.UnstorableValueError for a value
 // Postgres cannot hold, a *store.ForeignClusterError, or store.ErrUnavailable, after which it may have happened or not; storing
@@ -34,6 +35,9 @@ func (w *Writer) StoreConnection(ctx context.Context, p store.ConnectionPublicat
 		stored, err = w.storeConnectionLocked(ctx, q, &p)
 		return err
 	})
+	if err == nil && stored.RatePending {
+		stored.RatePending, err = w.setConnectionRate(ctx, stored.ID, &p)
+	}
 	if err != nil {
 		return store.StoredConnection{}, fmt.Errorf("store connection %s: %w", p.Key, err)
 	}
@@ -62,13 +66,18 @@ func (w *Writer) storeConnectionLocked(
 		if err := eraseConnection(ctx, q, row.id); err != nil {
 			return store.StoredConnection{}, err
 		}
+	} else if !isSameAddress(row.settings, &p.Settings) { // its lists have ids of another one
+		if err := eraseConnectionLookups(ctx, q, row.id); err != nil {
+			return store.StoredConnection{}, err
+		}
 	}
-	if err := setConnectionRate(ctx, q, row.id, &p.Settings); err != nil {
+	isRate, err := insertConnectionRate(ctx, q, row.id, &p.Settings)
+	if err != nil {
 		return store.StoredConnection{}, err
 	}
 	visible := row.Revision == 0 || row.Deleted || isTaken || !isSameSettings(row.settings, settings)
 	if !visible && row.Owner == p.Owner {
-		return store.StoredConnection{ID: row.id, Revision: row.Revision}, nil
+		return store.StoredConnection{ID: row.id, Revision: row.Revision, RatePending: !isRate}, nil
 	}
 	written, err := q.WriteConnection(ctx, sqlcgen.WriteConnectionParams{
 		ID: row.id, Visible: visible, OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
@@ -77,7 +86,7 @@ func (w *Writer) storeConnectionLocked(
 	if err != nil {
 		return store.StoredConnection{}, fmt.Errorf("write the row: %w", err)
 	}
-	return store.StoredConnection{ID: row.id, Revision: written.Revision, Changed: visible}, nil
+	return store.StoredConnection{ID: row.id, Revision: written.Revision, Changed: visible, RatePending: !isRate}, nil
 }
 
 // lockConnection locks the row of a connection, and inserts one where there is none.
@@ -117,27 +126,54 @@ func lockConnectionOfOwner(ctx context.Context, q *sqlcgen.Queries, key store.Ke
 	return id, nil
 }
 
-// setConnectionRate changes the rate where it is another one. It waits for servers that hold its lock.
-func setConnectionRate(ctx context.Context, q *sqlcgen.Queries, id int64, settings *store.ConnectionSettings) error {
+// rateLockWait is how long a rate waits for the lock that servers take for each call, and for as long as they like.
+const rateLockWait = 500 * time.Millisecond
+
+// insertConnectionRate gives a connection a rate that has none, and reports whether it has the one of its settings.
+func insertConnectionRate(ctx context.Context, q *sqlcgen.Queries, id int64, settings *store.ConnectionSettings) (isSet bool, err error) {
 	perMinute, burst := int32(settings.RequestsPerMinute), int32(settings.Burst) //nolint:gosec // the table refuses what is no rate
-	has, err := q.HasConnectionRate(ctx, sqlcgen.HasConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst})
+	err = q.InsertConnectionRate(ctx, sqlcgen.InsertConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst})
 	if err != nil {
-		return fmt.Errorf("read the rate: %w", err)
+		return false, fmt.Errorf("insert the rate: %w", err)
 	}
-	if has {
-		return nil
-	}
-	err = q.SetConnectionRate(ctx, sqlcgen.SetConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst})
+	isSet, err = q.HasConnectionRate(ctx, sqlcgen.HasConnectionRateParams{ConnectionID: id, RequestsPerMinute: perMinute, Burst: burst})
 	if err != nil {
-		return fmt.Errorf("set the rate: %w", err)
+		return false, fmt.Errorf("read the rate: %w", err)
 	}
-	return nil
+	return isSet, nil
+}
+
+// setConnectionRate changes the rate, in a transaction of its own: what else a manifest says waits for no
+// server. It reports whether the rate is still that of before, since a server keeps its lock.
+func (w *Writer) setConnectionRate(ctx context.Context, id int64, p *store.ConnectionPublication) (pending bool, err error) {
+	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+		if err := q.LimitLockWait(ctx, rateLockWait.Milliseconds()); err != nil {
+			return err
+		}
+		if err := q.LockConnectionRate(ctx, id); err != nil {
+			return err
+		}
+		return q.SetConnectionRate(ctx, sqlcgen.SetConnectionRateParams{
+			ConnectionID: id, RequestsPerMinute: int32(p.Settings.RequestsPerMinute), Burst: int32(p.Settings.Burst), //nolint:gosec // the table refuses what is no rate
+			OwnerUid: p.Owner.UID, Generation: p.Owner.Generation,
+		})
+	})
+	if hasState(err, stateLockNotAvailable) {
+		return true, nil
+	}
+	return false, err
 }
 
 // isSameSettings compares by value: Postgres keeps JSON in an order of its own.
 func isSameSettings(stored string, asked []byte) bool {
 	var a, b any
 	return json.Unmarshal([]byte(stored), &a) == nil && json.Unmarshal(asked, &b) == nil && reflect.DeepEqual(a, b)
+}
+
+// isSameAddress reports whether lists that were read as the stored settings say are what the asked ones name.
+func isSameAddress(stored string, asked *store.ConnectionSettings) bool {
+	var before store.ConnectionSettings
+	return json.Unmarshal([]byte(stored), &before) == nil && before.Address() == asked.Address()
 }
 
 // RemoveConnection leaves a tombstone where the row is still of that uid, and also where there is none: a reconcile that is
@@ -196,6 +232,10 @@ func eraseConnection(ctx context.Context, q *sqlcgen.Queries, id int64) error {
 	if err := q.ReplaceTokens(ctx, id); err != nil {
 		return fmt.Errorf("erase its tokens: %w", err)
 	}
+	return eraseConnectionLookups(ctx, q, id)
+}
+
+func eraseConnectionLookups(ctx context.Context, q *sqlcgen.Queries, id int64) error {
 	if err := q.EraseConnectionLookups(ctx, id); err != nil {
 		return fmt.Errorf("erase its lists: %w", err)
 	}

@@ -137,7 +137,7 @@ func TestStoreConnection_Takeover(t *testing.T) {
 	takeover.Takeover = &store.Fence{Owner: store.Owner{UID: helpdeskUID, Generation: 1}, Revision: f.revision()}
 	f.mustStore(takeover)
 	late := newToken(time.Now())
-	if f.settleIssued(t, underWay, &late) {
+	if f.endIssued(t, underWay, &late) {
 		t.Error("a token that the other object asked for is stored")
 	}
 	if got := f.served(); got.UID != "u2" || got.Token != nil || len(f.entries("priorities")) != 0 {
@@ -150,6 +150,33 @@ func TestStoreConnection_Takeover(t *testing.T) {
 	}
 	if _, err := f.writer.StoreConnection(t.Context(), newConnection(helpdeskUID, 6)); err == nil {
 		t.Error("the object that was taken from may write again")
+	}
+}
+
+// TestStoreConnection_OfAnotherAddress: ids of one ServiceDesk Plus mean something else to another one.
+func TestStoreConnection_OfAnotherAddress(t *testing.T) {
+	for name, change := range map[string]struct {
+		make     func(*store.ConnectionSettings)
+		isErased bool
+	}{
+		"another URL":     {func(s *store.ConnectionSettings) { s.APIURL = "https://sdpondemand.manageengine.com" }, true},
+		"another portal":  {func(s *store.ConnectionSettings) { s.Portal = "hr" }, true},
+		"another rate":    {func(s *store.ConnectionSettings) { s.Burst = 9 }, false},
+		"nothing of that": {func(*store.ConnectionSettings) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newConnectionFixture(t)
+			f.issueToken(t, time.Now())
+			f.replaceLookup("priorities", store.LookupEntry{ID: "1", Name: "High"})
+			changed := newConnection(helpdeskUID, 2)
+			change.make(&changed.Settings)
+			f.mustStore(changed)
+			states, err := f.server.ListLookups(t.Context(), f.id)
+			require.NoError(t, err)
+			if isErased := len(states) == 0 && len(f.entries("priorities")) == 0; isErased != change.isErased || f.served().Token == nil {
+				t.Errorf("there are %v with %v, and the token %v", states, f.entries("priorities"), f.served().Token)
+			}
+		})
 	}
 }
 
@@ -274,22 +301,22 @@ func TestRemoveConnectionIfUnchanged(t *testing.T) {
 	}
 }
 
-// issueToken claims a request at a time, settles it with a token, and returns that.
+// issueToken claims a request at a time, ends it with a token, and returns that.
 func (f connectionFixture) issueToken(t *testing.T, at time.Time) store.SealedToken {
 	t.Helper()
 	request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, at))
 	require.NoError(t, err)
 	token := newToken(at)
-	if !f.settleIssued(t, request, &token) {
+	if !f.endIssued(t, request, &token) {
 		t.Fatal("the token is not the current one")
 	}
 	return token
 }
 
-// settleIssued ends a request with a token, and reports whether that is the current one.
-func (f connectionFixture) settleIssued(t *testing.T, request int64, token *store.SealedToken) bool {
+// endIssued ends a request with a token, and reports whether that is the current one.
+func (f connectionFixture) endIssued(t *testing.T, request int64, token *store.SealedToken) bool {
 	t.Helper()
-	current, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+	current, err := f.writer.EndTokenRequest(t.Context(), store.TokenRequestResult{
 		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: token.IssuedAt, Token: token, Fingerprint: someFingerprint,
 	})
 	require.NoError(t, err)

@@ -261,12 +261,16 @@ func TestPauseRate(t *testing.T) {
 	}
 }
 
-// TestStoreConnection_Rate follows the manifest, and waits for no server where that says nothing new.
+// TestStoreConnection_Rate follows the manifest. A server that keeps the lock of the rate keeps back the rate alone: what else a
+// manifest says is published, and the rate once the lock is free.
 func TestStoreConnection_Rate(t *testing.T) {
 	f := newConnectionFixture(t)
+	f.controller.SetCallTimeout(10 * time.Second)
 	p := newConnection(helpdeskUID, 2)
 	p.Settings.RequestsPerMinute, p.Settings.Burst = 5, 1
-	f.mustStore(p)
+	if stored := f.mustStore(p); stored.RatePending {
+		t.Error("the rate is pending, which nobody locks")
+	}
 	grant, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 100)
 	require.NoError(t, err)
 	if grant.Granted != 1 {
@@ -277,8 +281,33 @@ func TestStoreConnection_Rate(t *testing.T) {
 	_, err = held.Exec(t.Context(), "select take_rate($1, 'interactive', 1)", f.id)
 	require.NoError(t, err)
 	p.Owner.Generation, p.Settings.Portal = 3, "itdesk"
-	f.mustStore(p) // while a server keeps the lock of the rate
+	if stored := f.mustStore(p); stored.RatePending {
+		t.Error("a rate is pending that is in force")
+	}
+	p.Owner.Generation, p.Settings.Portal, p.Settings.RequestsPerMinute, p.Settings.Burst = 4, "other", 40, 20
+	for range 2 {
+		if stored := f.mustStore(p); !stored.RatePending {
+			t.Error("a rate is said to be in force that a server keeps back")
+		}
+	}
+	if served := f.served(); served.Settings.Portal != "other" || served.Settings.RequestsPerMinute != 40 {
+		t.Errorf("servers have %+v", served.Settings)
+	}
+	wantRate(t, f, "5 1")
 	require.NoError(t, held.Rollback(t.Context()))
+	if stored := f.mustStore(p); stored.RatePending || stored.Changed {
+		t.Errorf("once the lock is free: %+v", stored)
+	}
+	wantRate(t, f, "40 20")
+}
+
+func wantRate(t *testing.T, f connectionFixture, want string) {
+	t.Helper()
+	var got string
+	require.NoError(t, pgtest.Connect(t, f.owner).QueryRow(t.Context(), "select requests_per_minute || ' ' || burst from sdp_rate_limits where connection_id = $1", f.id).Scan(&got))
+	if got != want {
+		t.Errorf("calls a minute and burst are %s, want %s", got, want)
+	}
 }
 
 // TestRecordTokenUse takes the last grant, however old it is.

@@ -31,7 +31,7 @@ func (w *Writer) DeleteOldConnectionRows(ctx context.Context, olderThan time.Dur
 		if err != nil {
 			return fmt.Errorf("tombstones: %w", err)
 		}
-		refusals, err := q.DeleteSettledRefusals(ctx, rows)
+		refusals, err := q.DeleteRefusalsOfReplacedTokens(ctx, rows)
 		if err != nil {
 			return fmt.Errorf("refusals: %w", err)
 		}

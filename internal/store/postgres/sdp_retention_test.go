@@ -33,7 +33,7 @@ func (f connectionFixture) countRows(t *testing.T) map[string]int {
 
 // TestDeleteOldConnectionRows has a row younger and one older than a month of whatever is kept for a month, and runs what upkeep
 // runs: lists stay for as long as the connection does, its rate until a pause of it would have ended, and refusals of current tokens
-// until they are settled.
+// until they are proven or disproved.
 func TestDeleteOldConnectionRows(t *testing.T) {
 	f := newConnectionFixture(t)
 	const month = 30 * 24 * time.Hour

@@ -50,7 +50,7 @@ func TestConnections_KeepNoSecrets(t *testing.T) {
 		require.NoError(t, err)
 		token := newToken(at)
 		sealed(&token, helpdeskUID, accessToken)
-		_, err = f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+		_, err = f.writer.EndTokenRequest(t.Context(), store.TokenRequestResult{
 			Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenIssued, At: at, Token: &token, Fingerprint: claim.Fingerprint,
 		})
 		require.NoError(t, err)

@@ -51,11 +51,11 @@ func (a *accounts) isDead(token string) bool {
 
 // lateAnswer is a token that arrives some steps after it was asked for.
 type lateAnswer struct {
-	due        time.Time
-	settlement store.TokenSettlement
+	due    time.Time
+	result store.TokenRequestResult
 }
 
-// stormController proves refusals, claims, asks and settles. It believes that it leads.
+// stormController proves refusals, claims, asks and writes down what came of it. It believes that it leads.
 type stormController struct {
 	*testing.T
 	writer      *postgres.Writer
@@ -73,7 +73,7 @@ func (c *stormController) reconcile(at time.Time) {
 		if a.due.After(at) {
 			return false
 		}
-		c.settle(a.settlement)
+		c.end(a.result)
 		return true
 	})
 	if !c.scheduled.After(at) && c.request(c.connections[0], store.CauseScheduled, at) {
@@ -124,21 +124,21 @@ func (c *stormController) request(of stormConnection, cause store.TokenRequestCa
 		return false
 	}
 	token := newToken(at)
-	settlement := store.TokenSettlement{
+	result := store.TokenRequestResult{
 		Request: request, Key: of.key, UID: of.uid, Outcome: store.TokenIssued, At: at, Token: &token, Fingerprint: someFingerprint,
 	}
 	switch dice := c.chance.IntN(5); {
 	case dice == 0 && cause == store.CauseRefused: // its answer is lost
 	case dice == 1:
-		c.late = append(c.late, lateAnswer{due: at.Add(2*stormStep - time.Second), settlement: settlement})
+		c.late = append(c.late, lateAnswer{due: at.Add(2*stormStep - time.Second), result: result})
 	default:
-		c.settle(settlement)
+		c.end(result)
 	}
 	return true
 }
 
-func (c *stormController) settle(s store.TokenSettlement) {
-	if _, err := c.writer.SettleTokenRequest(c.Context(), s); err != nil {
+func (c *stormController) end(s store.TokenRequestResult) {
+	if _, err := c.writer.EndTokenRequest(c.Context(), s); err != nil {
 		c.Error(err)
 	}
 }

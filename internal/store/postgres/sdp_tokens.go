@@ -50,16 +50,16 @@ func checkTokenClaim(ctx context.Context, q *sqlcgen.Queries, claim store.TokenC
 	for i, r := range rows {
 		earlier[i] = store.TokenRequest{
 			UID: r.OwnerUid, Fingerprint: store.TokenFingerprint(r.Fingerprint), Cause: store.TokenRequestCause(r.Cause),
-			StartedAt: timeOf(r.StartedAt), Settled: r.Settled,
+			StartedAt: timeOf(r.StartedAt), Ended: r.Ended,
 		}
 	}
 	return plan.CheckTokenClaim(claim, earlier)
 }
 
-// SettleTokenRequest writes down what became of a request, and stores the token it got, in the place of the one before it. It
-// reports whether the token is the current one now: not where the connection is gone or another's, the request was settled
+// EndTokenRequest writes down what became of a request, and stores the token it got, in the place of the one before it. It
+// reports whether the token is the current one now: not where the connection is gone or another's, the request had ended
 // before, or a later one was answered first.
-func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement) (current bool, err error) {
+func (w *Writer) EndTokenRequest(ctx context.Context, s store.TokenRequestResult) (current bool, err error) {
 	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
 		current = false
 		connection, err := lockConnectionOfOwner(ctx, q, s.Key, s.UID)
@@ -67,20 +67,20 @@ func (w *Writer) SettleTokenRequest(ctx context.Context, s store.TokenSettlement
 		if err != nil && !isGone {
 			return err
 		}
-		settled, err := q.SettleTokenRequest(ctx, sqlcgen.SettleTokenRequestParams{
-			ID: s.Request, SettledAt: secondsSince1970(s.At), Outcome: string(s.Outcome), Detail: s.Detail,
+		ended, err := q.EndTokenRequest(ctx, sqlcgen.EndTokenRequestParams{
+			ID: s.Request, EndedAt: secondsSince1970(s.At), Outcome: string(s.Outcome), Detail: s.Detail,
 		})
 		if err != nil {
-			return fmt.Errorf("settle the request: %w", err)
+			return fmt.Errorf("end the request: %w", err)
 		}
-		if s.Token == nil || isGone || settled == 0 {
+		if s.Token == nil || isGone || ended == 0 {
 			return nil
 		}
 		current, err = replaceToken(ctx, q, connection, s.Request, s.Fingerprint, s.Token)
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("settle token request %d of connection %s: %w", s.Request, s.Key, err)
+		return false, fmt.Errorf("end token request %d of connection %s: %w", s.Request, s.Key, err)
 	}
 	return current, nil
 }

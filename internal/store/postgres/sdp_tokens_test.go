@@ -19,10 +19,10 @@ import (
 // claimTime is when tests of budgets begin, by the clock of the controller.
 var claimTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// settleFailed ends a request without a token.
-func (f connectionFixture) settleFailed(t *testing.T, request int64, at time.Time) {
+// endFailed ends a request without a token.
+func (f connectionFixture) endFailed(t *testing.T, request int64, at time.Time) {
 	t.Helper()
-	_, err := f.writer.SettleTokenRequest(t.Context(), store.TokenSettlement{
+	_, err := f.writer.EndTokenRequest(t.Context(), store.TokenRequestResult{
 		Request: request, Key: helpdesk, UID: helpdeskUID, Outcome: store.TokenFailed, Detail: "no answer", At: at,
 	})
 	require.NoError(t, err)
@@ -33,7 +33,7 @@ func TestClaimTokenRequest_Budget(t *testing.T) {
 	claim := func(cause store.TokenRequestCause, after time.Duration) error {
 		request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(cause, claimTime.Add(after)))
 		if err == nil {
-			f.settleFailed(t, request, claimTime.Add(after))
+			f.endFailed(t, request, claimTime.Add(after))
 		}
 		return err
 	}
@@ -73,14 +73,14 @@ func TestClaimTokenRequest_UnderWay(t *testing.T) {
 	require.NoError(t, err)
 
 	late, early := newToken(claimTime), newToken(claimTime)
-	if !f.settleIssued(t, second, &late) || f.settleIssued(t, first, &early) {
+	if !f.endIssued(t, second, &late) || f.endIssued(t, first, &early) {
 		t.Error("the slow answer to an earlier request replaces the token of a later one")
 	}
 	if got := f.served().Token; got == nil || got.ID != late.ID {
 		t.Errorf("a server has token %+v, want %s", got, late.ID)
 	}
-	if f.settleIssued(t, second, &early) {
-		t.Error("a request is settled twice")
+	if f.endIssued(t, second, &early) {
+		t.Error("a request ends twice")
 	}
 }
 
@@ -109,7 +109,7 @@ func TestClaimTokenRequest_Concurrently(t *testing.T) {
 		claims.Wait()
 		close(requests)
 		for request := range requests {
-			f.settleFailed(t, request, at)
+			f.endFailed(t, request, at)
 		}
 	}
 	granted := f.startedRequests(t, "true")
@@ -120,7 +120,7 @@ func TestClaimTokenRequest_Concurrently(t *testing.T) {
 	}
 }
 
-func TestSettleTokenRequest_ReplacesTheToken(t *testing.T) {
+func TestEndTokenRequest_ReplacesTheToken(t *testing.T) {
 	f := newConnectionFixture(t)
 	before := f.issueToken(t, claimTime)
 	require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, before.ID))
@@ -147,13 +147,13 @@ func TestSettleTokenRequest_ReplacesTheToken(t *testing.T) {
 	}
 }
 
-func TestSettleTokenRequest_OfADeletedConnection(t *testing.T) {
+func TestEndTokenRequest_OfADeletedConnection(t *testing.T) {
 	f := newConnectionFixture(t)
 	request, err := f.writer.ClaimTokenRequest(t.Context(), f.claim(store.CauseScheduled, claimTime))
 	require.NoError(t, err)
 	require.NoError(t, f.writer.RemoveConnection(t.Context(), helpdesk, helpdeskUID))
 	token := newToken(claimTime)
-	if f.settleIssued(t, request, &token) || f.served().Token != nil {
+	if f.endIssued(t, request, &token) || f.served().Token != nil {
 		t.Error("a token is stored for a connection that is deleted")
 	}
 	var outcome string

@@ -77,7 +77,7 @@ var abilities = []ability{
 	{"have old seals scrubbed", []string{"select scrub_old_seals()"},
 		"What is due is scrubbed. In a transaction left open it keeps requests older than 14 minutes, which are not applied any more, from being scrubbed by others. " + endedByController},
 	{"take of the rate of ServiceDesk Plus, and pause it", []string{"select has_function_privilege('take_rate(bigint, text, integer)', 'execute')", "select has_function_privilege('pause_rate(bigint, integer)', 'execute')"},
-		"Other servers get less of it, or nothing for 15 minutes, again and again; ServiceDesk Plus is never called more often than the connection allows. In a transaction left open it keeps them waiting, and a manifest that changes the rate from being stored. " + endedByController},
+		"Other servers get less of it, or nothing for 15 minutes, again and again; ServiceDesk Plus is never called more often than the connection allows. In a transaction left open it keeps them waiting, and another rate from coming into force. " + endedByController},
 	{"grant itself more of the rate than there is", []string{"select take_rate_at(1, 'interactive', 1000, 'x', now() - interval '1 year')", "insert into sdp_windows (connection_id, granted_at, calls, lane) values (1, now(), 1, 'lookup')", "delete from sdp_windows", "update sdp_rate_limits set requests_per_minute = 1000"}, ""},
 	{"say that ServiceDesk Plus refused a token", []string{"select has_column_privilege('token_refusals', 'token_id', 'insert')"},
 		"The controller tries the token before it gets another, and for refused ones it gets 6 in ten minutes at most, of 8."},

@@ -60,18 +60,18 @@ create table token_requests (
   cause       text not null check (cause in ('Scheduled', 'Refused')),
   fingerprint bytea not null check (octet_length(fingerprint) = 16),
   started_at  timestamptz not null,
-  settled_at  timestamptz,
+  ended_at  timestamptz,
   outcome     text check (outcome in ('Issued', 'Throttled', 'Denied', 'Failed')),
   detail      text not null default '' check (octet_length(detail) <= 1000),
 
-  constraint token_requests_settled check ((settled_at is null) = (outcome is null))
+  constraint token_requests_ended check ((ended_at is null) = (outcome is null))
 );
 comment on table token_requests is 'Every call to the token endpoint of an accounts server, from before it is made.';
 comment on column token_requests.fingerprint is 'Whose budget it counts against: of the refresh token, or of the client id for an exchange.';
 comment on column token_requests.started_at is 'By the clock of the controller.';
 comment on column token_requests.outcome is 'Of one that never got any, nobody knows; it is spent all the same.';
 create index token_requests_budget on token_requests (fingerprint, started_at);
-create index token_requests_open on token_requests (owner_uid, started_at) where settled_at is null;
+create index token_requests_open on token_requests (owner_uid, started_at) where ended_at is null;
 create index token_requests_started on token_requests (started_at);
 
 -- Rows to lock while a budget is counted, each for a share of them. Servers have no right to them: a lock by number is

@@ -29,17 +29,27 @@ select written.revision,
        case when @visible::boolean then coalesce(pg_notify('lectern', written.revision::text)::text, '') else '' end::text as notified
   from written;
 
--- name: SetConnectionRate :exec
--- Nothing is locked where nothing changes: servers hold the lock of the row for as long as they like.
-insert into sdp_rate_limits as r (connection_id, requests_per_minute, burst)
+-- name: InsertConnectionRate :exec
+-- Of a connection that has none, which no server can lock.
+insert into sdp_rate_limits (connection_id, requests_per_minute, burst)
 values (@connection_id, @requests_per_minute, @burst)
-on conflict (connection_id) do update
-   set requests_per_minute = excluded.requests_per_minute, burst = excluded.burst;
+on conflict do nothing;
 
 -- name: HasConnectionRate :one
+-- It waits for no server that holds the lock of the row.
 select exists (select from sdp_rate_limits r
                 where r.connection_id = @connection_id and r.requests_per_minute = @requests_per_minute::integer
                   and r.burst = @burst::integer)::boolean as has;
+
+-- name: LockConnectionRate :exec
+select from sdp_rate_limits r where r.connection_id = @connection_id for update;
+
+-- name: SetConnectionRate :exec
+-- Of the newest manifest alone, as it is after the lock.
+update sdp_rate_limits r
+   set requests_per_minute = @requests_per_minute, burst = @burst
+  from sdp_connections c
+ where r.connection_id = @connection_id and c.id = r.connection_id and c.owner_uid = @owner_uid and c.generation = @generation;
 
 -- name: TouchConnection :one
 -- A token or a list of it changed.

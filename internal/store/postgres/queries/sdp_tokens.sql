@@ -9,20 +9,20 @@ select stripe
 -- Since times by the controller's clock: what was spent of the budget, all connections together, and what is under way of one
 -- connection, whatever its budget.
 select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at,
-       (settled_at is not null)::boolean as settled
+       (ended_at is not null)::boolean as ended
   from token_requests
  where fingerprint = @fingerprint::bytea and started_at > to_timestamp(@since::double precision)
-    or owner_uid = @owner_uid and settled_at is null and started_at > to_timestamp(@under_way_since::double precision);
+    or owner_uid = @owner_uid and ended_at is null and started_at > to_timestamp(@under_way_since::double precision);
 
 -- name: InsertTokenRequest :one
 insert into token_requests (namespace, name, owner_uid, kind, cause, fingerprint, started_at)
 values (@namespace, @name, @owner_uid, @kind, @cause, @fingerprint, @started_at)
 returning id;
 
--- name: SettleTokenRequest :execrows
+-- name: EndTokenRequest :execrows
 update token_requests
-   set settled_at = to_timestamp(@settled_at::double precision), outcome = @outcome::text, detail = @detail
- where id = @id and settled_at is null;
+   set ended_at = to_timestamp(@ended_at::double precision), outcome = @outcome::text, detail = @detail
+ where id = @id and ended_at is null;
 
 -- name: IsFingerprintShared :one
 -- By what was asked for lately: a connection that has no token yet, or has another one by now, counts.
@@ -100,7 +100,7 @@ select c.namespace, c.name, c.owner_uid, f.token_id::text as token_id, f.replica
 -- name: DeleteRefusal :exec
 delete from token_refusals where token_id = (@token_id::text)::uuid;
 
--- name: DeleteSettledRefusals :execrows
+-- name: DeleteRefusalsOfReplacedTokens :execrows
 -- Reported after the token was replaced.
 delete from token_refusals
  where token_id in (select f.token_id

@@ -159,6 +159,7 @@ type HasConnectionRateParams struct {
 	Burst             int32
 }
 
+// It waits for no server that holds the lock of the row.
 func (q *Queries) HasConnectionRate(ctx context.Context, arg HasConnectionRateParams) (bool, error) {
 	row := q.db.QueryRow(ctx, hasConnectionRate, arg.ConnectionID, arg.RequestsPerMinute, arg.Burst)
 	var has bool
@@ -191,6 +192,24 @@ func (q *Queries) InsertConnection(ctx context.Context, arg InsertConnectionPara
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const insertConnectionRate = `-- name: InsertConnectionRate :exec
+insert into sdp_rate_limits (connection_id, requests_per_minute, burst)
+values ($1, $2, $3)
+on conflict do nothing
+`
+
+type InsertConnectionRateParams struct {
+	ConnectionID      int64
+	RequestsPerMinute int32
+	Burst             int32
+}
+
+// Of a connection that has none, which no server can lock.
+func (q *Queries) InsertConnectionRate(ctx context.Context, arg InsertConnectionRateParams) error {
+	_, err := q.db.Exec(ctx, insertConnectionRate, arg.ConnectionID, arg.RequestsPerMinute, arg.Burst)
+	return err
 }
 
 const listConnectionRows = `-- name: ListConnectionRows :many
@@ -288,22 +307,39 @@ func (q *Queries) LockConnection(ctx context.Context, arg LockConnectionParams) 
 	return i, err
 }
 
+const lockConnectionRate = `-- name: LockConnectionRate :exec
+select from sdp_rate_limits r where r.connection_id = $1 for update
+`
+
+func (q *Queries) LockConnectionRate(ctx context.Context, connectionID int64) error {
+	_, err := q.db.Exec(ctx, lockConnectionRate, connectionID)
+	return err
+}
+
 const setConnectionRate = `-- name: SetConnectionRate :exec
-insert into sdp_rate_limits as r (connection_id, requests_per_minute, burst)
-values ($1, $2, $3)
-on conflict (connection_id) do update
-   set requests_per_minute = excluded.requests_per_minute, burst = excluded.burst
+update sdp_rate_limits r
+   set requests_per_minute = $1, burst = $2
+  from sdp_connections c
+ where r.connection_id = $3 and c.id = r.connection_id and c.owner_uid = $4 and c.generation = $5
 `
 
 type SetConnectionRateParams struct {
-	ConnectionID      int64
 	RequestsPerMinute int32
 	Burst             int32
+	ConnectionID      int64
+	OwnerUid          string
+	Generation        int64
 }
 
-// Nothing is locked where nothing changes: servers hold the lock of the row for as long as they like.
+// Of the newest manifest alone, as it is after the lock.
 func (q *Queries) SetConnectionRate(ctx context.Context, arg SetConnectionRateParams) error {
-	_, err := q.db.Exec(ctx, setConnectionRate, arg.ConnectionID, arg.RequestsPerMinute, arg.Burst)
+	_, err := q.db.Exec(ctx, setConnectionRate,
+		arg.RequestsPerMinute,
+		arg.Burst,
+		arg.ConnectionID,
+		arg.OwnerUid,
+		arg.Generation,
+	)
 	return err
 }
 

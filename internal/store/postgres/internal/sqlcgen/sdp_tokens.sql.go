@@ -77,6 +77,25 @@ func (q *Queries) DeleteRefusal(ctx context.Context, tokenID string) error {
 	return err
 }
 
+const deleteRefusalsOfReplacedTokens = `-- name: DeleteRefusalsOfReplacedTokens :execrows
+delete from token_refusals
+ where token_id in (select f.token_id
+                      from token_refusals f
+                      join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
+                     where t.replaced_at is not null
+                     order by f.refused_at
+                     limit $1)
+`
+
+// Reported after the token was replaced.
+func (q *Queries) DeleteRefusalsOfReplacedTokens(ctx context.Context, maxRows int32) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteRefusalsOfReplacedTokens, maxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const deleteReplacedTokens = `-- name: DeleteReplacedTokens :execrows
 delete from oauth_tokens
  where id in (select t.id from oauth_tokens t
@@ -100,19 +119,26 @@ func (q *Queries) DeleteReplacedTokens(ctx context.Context, arg DeleteReplacedTo
 	return result.RowsAffected(), nil
 }
 
-const deleteSettledRefusals = `-- name: DeleteSettledRefusals :execrows
-delete from token_refusals
- where token_id in (select f.token_id
-                      from token_refusals f
-                      join oauth_tokens t on t.id = f.token_id and t.connection_id = f.connection_id
-                     where t.replaced_at is not null
-                     order by f.refused_at
-                     limit $1)
+const endTokenRequest = `-- name: EndTokenRequest :execrows
+update token_requests
+   set ended_at = to_timestamp($1::double precision), outcome = $2::text, detail = $3
+ where id = $4 and ended_at is null
 `
 
-// Reported after the token was replaced.
-func (q *Queries) DeleteSettledRefusals(ctx context.Context, maxRows int32) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteSettledRefusals, maxRows)
+type EndTokenRequestParams struct {
+	EndedAt float64
+	Outcome string
+	Detail  string
+	ID      int64
+}
+
+func (q *Queries) EndTokenRequest(ctx context.Context, arg EndTokenRequestParams) (int64, error) {
+	result, err := q.db.Exec(ctx, endTokenRequest,
+		arg.EndedAt,
+		arg.Outcome,
+		arg.Detail,
+		arg.ID,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -376,38 +402,12 @@ func (q *Queries) SealedTokens(ctx context.Context) ([]SealedTokensRow, error) {
 	return items, nil
 }
 
-const settleTokenRequest = `-- name: SettleTokenRequest :execrows
-update token_requests
-   set settled_at = to_timestamp($1::double precision), outcome = $2::text, detail = $3
- where id = $4 and settled_at is null
-`
-
-type SettleTokenRequestParams struct {
-	SettledAt float64
-	Outcome   string
-	Detail    string
-	ID        int64
-}
-
-func (q *Queries) SettleTokenRequest(ctx context.Context, arg SettleTokenRequestParams) (int64, error) {
-	result, err := q.db.Exec(ctx, settleTokenRequest,
-		arg.SettledAt,
-		arg.Outcome,
-		arg.Detail,
-		arg.ID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const spentTokenRequests = `-- name: SpentTokenRequests :many
 select owner_uid, cause, fingerprint, extract(epoch from started_at)::double precision as started_at,
-       (settled_at is not null)::boolean as settled
+       (ended_at is not null)::boolean as ended
   from token_requests
  where fingerprint = $1::bytea and started_at > to_timestamp($2::double precision)
-    or owner_uid = $3 and settled_at is null and started_at > to_timestamp($4::double precision)
+    or owner_uid = $3 and ended_at is null and started_at > to_timestamp($4::double precision)
 `
 
 type SpentTokenRequestsParams struct {
@@ -422,7 +422,7 @@ type SpentTokenRequestsRow struct {
 	Cause       string
 	Fingerprint []byte
 	StartedAt   float64
-	Settled     bool
+	Ended       bool
 }
 
 // Since times by the controller's clock: what was spent of the budget, all connections together, and what is under way of one
@@ -446,7 +446,7 @@ func (q *Queries) SpentTokenRequests(ctx context.Context, arg SpentTokenRequests
 			&i.Cause,
 			&i.Fingerprint,
 			&i.StartedAt,
-			&i.Settled,
+			&i.Ended,
 		); err != nil {
 			return nil, err
 		}
