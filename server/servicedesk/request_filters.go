@@ -36,13 +36,19 @@ func (f filter) and(other filter) filter {
 	return joined
 }
 
-// entryFilter selects by entries of a list, which a field of tickets refers to.
+// entryFilter selects by entries of a list, which a field of tickets refers to, and by the name where there is no such list.
 func (d *desk) entryFilter(ctx context.Context, argument string, of sdp.LookupType, name *string, refer func(*sdp.Request) sdp.Ref) (filter, error) {
 	if name == nil {
 		return filter{}, nil
 	}
 	found, err := d.resolve(ctx, argument, of, *name)
-	if err != nil {
+	switch {
+	case isNoList(err):
+		return filter{
+			criteria: sdp.Where(argument+".name", sdp.Is, strings.TrimSpace(*name)),
+			holds:    func(r *sdp.Request) bool { return strings.EqualFold(refer(r).Name, strings.TrimSpace(*name)) },
+		}, nil
+	case err != nil:
 		return filter{}, err
 	}
 	return filter{
@@ -96,14 +102,14 @@ func isPersonWith(of sdp.Ref, address string) bool {
 }
 
 // progressFilter selects tickets with work left to do, or without. The statuses of a site say which those are; where it has no list of
-// them a saved view does, and rows.
+// them, or not for the owner of the token, a saved view does, and rows.
 func (d *desk) progressFilter(ctx context.Context, open bool) (filter, error) {
 	holds := func(r *sdp.Request) bool {
 		terminal, known := r.Status.IsTerminal()
 		return !known || terminal != open
 	}
 	list, err := d.lookups.read(ctx, sdp.Statuses)
-	if err != nil && sdp.KindOf(err) != sdp.KindNotFound {
+	if err != nil && !isNoList(err) {
 		return filter{}, err
 	}
 	var ids []entry

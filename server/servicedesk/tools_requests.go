@@ -50,12 +50,12 @@ const maxPlace = 1_000_000
 type listRequestsInput struct {
 	target
 	View         *string  `json:"view,omitempty" description:"open when absent" enum:"open,overdue,due_today,unassigned,pending_approval,closed,all"`
-	Status       *string  `json:"status,omitempty"`
-	Priority     *string  `json:"priority,omitempty"`
-	Group        *string  `json:"group,omitempty"`
-	Technician   *string  `json:"technician,omitempty" description:"E-mail address, name or me"`
-	Requester    *string  `json:"requester,omitempty" description:"E-mail address, name or me"`
-	Category     *string  `json:"category,omitempty"`
+	Status       *string  `json:"status,omitempty" bounds:"..250"`
+	Priority     *string  `json:"priority,omitempty" bounds:"..250"`
+	Group        *string  `json:"group,omitempty" bounds:"..250"`
+	Technician   *string  `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"..250"`
+	Requester    *string  `json:"requester,omitempty" description:"E-mail address, name or me" bounds:"..250"`
+	Category     *string  `json:"category,omitempty" bounds:"..250"`
 	UpdatedAfter *string  `json:"updated_after,omitempty" description:"Date or RFC 3339"`
 	Sort         *string  `json:"sort,omitempty" description:"updated when absent" enum:"updated,created,due,priority"`
 	Fields       []string `json:"fields,omitempty" description:"Columns more" enum:"requester,group,site,category,subcategory,urgency,impact,mode,request_type,created,updated,id" bounds:"..8"`

@@ -82,8 +82,8 @@ func TestListRequests_Calls(t *testing.T) {
 	mustCall[tickets](r, "list_requests", map[string]any{"priority": "High", "group": "Network", "category": "Network", "status": "In Progress"})
 	wantCalls(t, fake, 1)
 	got := r.call("list_requests", map[string]any{"priority": "Hihg"})
-	want := `List Requests: ValidationError: argument "priority": there is no "Hihg" in the list priorities; did you mean one of High, Low, Normal, Medium?`
-	if !got.IsError || got.Text != want || !cmp.Equal(got.Details.Allowed, []string{"High", "Low", "Normal", "Medium"}) {
+	want := `List Requests: ValidationError: argument "priority": there is no "Hihg" in the list priorities; there are` + "\n--- begin of untrusted text "
+	if !got.IsError || !strings.HasPrefix(got.Text, want) || !strings.Contains(got.Text, "---\nHigh\nLow\nNormal\nMedium\n---") || !cmp.Equal(got.Details.Allowed, []string{"High", "Low", "Normal", "Medium"}) {
 		t.Errorf("an unknown name: %+v, want %s", got, want)
 	}
 	wantCalls(t, fake, 1) // the list was read once more

@@ -122,7 +122,7 @@ func (d *desk) selectSimilar(ctx context.Context, text string) (filter, func(*sd
 	if err != nil {
 		return filter{}, nil, err
 	}
-	similarity := prompt.SimilarityTo(of.Subject)
+	similarity, likeness := prompt.SimilarityTo(of.Subject), likenessTo(of.Subject)
 	selected := filter{criteria: sdp.IsEmpty("category"), holds: func(r *sdp.Request) bool {
 		isSame := refersTo(r.Category, of.Category) || r.Category.IsZero() && of.Category.IsZero()
 		return r.ID != of.ID && (isSame || !r.Raw.Has("category"))
@@ -135,7 +135,7 @@ func (d *desk) selectSimilar(ctx context.Context, text string) (filter, func(*sd
 	}
 	return selected, func(r *sdp.Request) float64 {
 		// Subjects are short: words in common count where no runs of them are.
-		return max(similarity(r.Subject), shareOfPairs(of.Subject, r.Subject))
+		return max(similarity(r.Subject), likeness(r.Subject))
 	}, nil
 }
 
