@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -43,9 +41,6 @@ type Service struct {
 	metrics  serviceMetrics
 }
 
-// serviceMetrics are how often ServiceDesk Plus is called.
-type serviceMetrics struct{ calls *prometheus.CounterVec }
-
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
@@ -55,10 +50,7 @@ func New(config Config) *Service {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.metrics.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lectern_sdp_calls_total",
-		Help: "Calls of ServiceDesk Plus that tools made, by connection, operation and outcome.",
-	}, []string{"namespace", "connection", "operation", "outcome"})
+	s.metrics = newServiceMetrics()
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {
@@ -76,6 +68,3 @@ func (s *Service) Follow(ctx context.Context) { s.directory.keepCurrent(ctx) }
 
 // RevisionChanged has the connections read again; see catalog.Catalog.OnRevision. It does not block.
 func (s *Service) RevisionChanged(startedOver bool) { s.directory.scheduleReload(startedOver) }
-
-// Metrics returns what is counted, to be registered.
-func (s *Service) Metrics() []prometheus.Collector { return []prometheus.Collector{s.metrics.calls} }
