@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +69,8 @@ func (c *connection) update(row store.Connection) (changed bool) {
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
 	c.tokens.replace(row.Token)
-	return before == nil || !reflect.DeepEqual(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode
+	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode ||
+		!reflect.DeepEqual(before.Callers, next.Callers)
 }
 
 // isSameServer reports whether a client for one of two settings is one for the other.

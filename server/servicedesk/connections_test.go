@@ -133,6 +133,65 @@ func TestConnections_Follow(t *testing.T) {
 	}
 }
 
+// TestConnections_Announced: who may use a connection hears when it comes, when its mode, toolsets or callers change, and when it
+// goes. Who may not hears nothing.
+func TestConnections_Announced(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	other := store.Key{Namespace: "hr", Name: "people"}
+	r := h.serve(func(c *servicedesk.Config) { c.Authorizer = roles{"local:anna use support/helpdesk": true} })
+	listen := func(path string) *transporttest.Stream {
+		stream := r.OpenStream(t, transporttest.Request{RPC: "subscriptions/listen", Path: path, Params: map[string]any{
+			"notifications": map[string]any{"toolsListChanged": true},
+		}})
+		if got := stream.Next(t); !strings.Contains(got, `"toolsListChanged":true`) {
+			t.Fatalf("acknowledged: %s", got)
+		}
+		return stream
+	}
+	all, elsewhere := listen("/mcp"), listen("/mcp/hr")
+	var settings store.ConnectionSettings
+	change := func(s *store.ConnectionSettings) {
+		settings.Access.Toolsets = slices.Clone(settings.Access.Toolsets)
+		s.Access.Mode, s.Access.Toolsets, s.Callers = settings.Access.Mode, settings.Access.Toolsets, settings.Callers
+	}
+	settings.Access.Mode, settings.Access.Toolsets = "ReadOnly", []string{"requests"}
+	for _, step := range []struct {
+		what string
+		make func()
+	}{
+		{"it comes", func() {}},
+		{"its mode", func() { settings.Access.Mode = "ReadWrite" }},
+		{"its toolsets", func() { settings.Access.Toolsets = []string{"requests", "people"} }},
+		{"its callers", func() {
+			settings.Callers = []store.ConnectionCaller{{Subject: "local:anna", Email: "tech@example.org"}}
+		}},
+		{"the groups of a caller", func() {
+			settings.Callers = []store.ConnectionCaller{{Subject: "local:anna", Email: "tech@example.org", Groups: []string{"Network"}}}
+		}},
+	} {
+		step.make()
+		h.storeConnection(helpdesk, fake, change)
+		if got := all.Next(t); !strings.Contains(got, "notifications/tools/list_changed") {
+			t.Errorf("%s: %s", step.what, got)
+		}
+	}
+	require.NoError(t, h.writer.RemoveConnection(t.Context(), helpdesk, h.uids[helpdesk]))
+	if got := all.Next(t); !strings.Contains(got, "notifications/tools/list_changed") {
+		t.Errorf("it goes: %s", got)
+	}
+	h.storeConnection(other, fake) // of which nobody here may hear
+	h.uids[helpdesk] = ""
+	h.storeConnection(helpdesk, fake)
+	if got := all.Next(t); !strings.Contains(got, "notifications/tools/list_changed") {
+		t.Errorf("it comes again: %s", got)
+	}
+	r.Stop()
+	if got := elsewhere.Next(t); !strings.Contains(got, `"resultType":"complete"`) {
+		t.Errorf("where nothing of theirs changed: %s", got)
+	}
+}
+
 func TestConnectionStatus(t *testing.T) {
 	h := newHouse(t)
 	fake := startFake(t, sdptest.Options{})

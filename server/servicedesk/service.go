@@ -59,9 +59,11 @@ func New(config Config) *Service {
 	return s
 }
 
-// OnToolsChanged has changed called when callers may be offered other tools than before, from the goroutine of Follow. It is called
-// before that.
-func (s *Service) OnToolsChanged(changed func()) { s.directory.changed = changed }
+// OnToolsChanged has tell called when callers may be offered other tools than before, from the goroutine of Follow, with who is
+// concerned: it reports whether the caller of a context is, at the endpoint of a namespace. It is called before Follow.
+func (s *Service) OnToolsChanged(tell func(concerned func(ctx context.Context, namespace string) (bool, error))) {
+	s.directory.changed = func(keys []store.Key) { tell(s.usersOf(keys)) }
+}
 
 // Follow keeps the connections as new as the feed until ctx ends.
 func (s *Service) Follow(ctx context.Context) { s.directory.keepCurrent(ctx) }
