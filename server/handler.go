@@ -34,6 +34,8 @@ type Deps struct {
 	ServiceDesk *servicedesk.Service
 	// Rates bound how often callers ask; nil bounds nobody.
 	Rates *auth.RateLimiter
+	// StdioNarrowing is that of transport.Config.
+	StdioNarrowing transport.Narrowing
 	// Reprover proves the callers of open streams again, every ReviewEvery (30 s when zero); nil where nobody is proven.
 	Reprover    auth.Reprover
 	ReviewEvery time.Duration
@@ -84,8 +86,10 @@ func NewHandler(deps Deps) *Handler {
 	if deps.ServiceDesk != nil {
 		toolNames = append(toolNames, deps.ServiceDesk.ToolNames()...)
 	}
+	offered := offerBoth(service.Server(), deps.ServiceDesk)
+	offered.Toolsets = toolsetNames()
 	endpoint := transport.New(transport.Config{
-		Server:        offerBoth(service.Server(), deps.ServiceDesk),
+		Server: offered, StdioNarrowing: deps.StdioNarrowing,
 		MayFollow:     service.MayFollow,
 		Reprover:      deps.Reprover,
 		ReviewStreams: service.ReviewStreams,
@@ -105,7 +109,8 @@ func NewHandler(deps Deps) *Handler {
 	deps.Catalog.OnChangeRequest(service.ChangeRequestNotified)
 	if desk := deps.ServiceDesk; desk != nil {
 		deps.Catalog.OnRevision(desk.RevisionChanged)
-		desk.OnToolsChanged(func() { endpoint.NotifyToolsChanged(desk.SeesConnections) })
+		desk.UseCursorKey(deps.Catalog.CursorKey)
+		desk.OnToolsChanged(func(concerned func(context.Context, string) (bool, error)) { endpoint.NotifyToolsChanged(concerned) })
 		deps.Metrics.MustRegister(desk.Metrics()...)
 	}
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -10,14 +10,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-const (
-	// reloadEvery is how often a list is read again because a name was not in it.
-	reloadEvery = time.Minute
-	// reloadPages bounds such a read, of sdp.MaxRows entries each.
-	reloadPages = 4
-	// setupScope is the OAuth scope that lists need.
-	setupScope = "SDPOnDemand.setup.READ"
-)
+// setupScope is the OAuth scope that lists need.
+const setupScope = "SDPOnDemand.setup.READ"
 
 // entry is one of a list.
 type entry struct {
@@ -50,18 +44,14 @@ type lookupCache struct {
 	service    *Service
 	connection *connection
 
-	mu       sync.Mutex
-	lists    map[sdp.LookupType]lookupList
-	reloaded map[sdp.LookupType]time.Time
-	// reading has a lock for each list, so that those who miss the same name ask once.
-	reading map[sdp.LookupType]*sync.Mutex
+	mu    sync.Mutex
+	lists map[sdp.LookupType]lookupList
+	// reloads has what was read of each list because somebody waited for it.
+	reloads map[sdp.LookupType]*lookupReloads
 }
 
 func newLookupCache(s *Service, c *connection) *lookupCache {
-	return &lookupCache{
-		service: s, connection: c, lists: map[sdp.LookupType]lookupList{},
-		reloaded: map[sdp.LookupType]time.Time{}, reading: map[sdp.LookupType]*sync.Mutex{},
-	}
+	return &lookupCache{service: s, connection: c, lists: map[sdp.LookupType]lookupList{}, reloads: map[sdp.LookupType]*lookupReloads{}}
 }
 
 // cached returns a list in memory, where it is from a ServiceDesk Plus.
@@ -131,56 +121,6 @@ func (c *lookupCache) readStored(ctx context.Context, of sdp.LookupType, now *se
 		list.entries = append(list.entries, e)
 	}
 	return list, true, nil
-}
-
-// reload reads a list from ServiceDesk Plus, unless that was done within a minute; isNew reports whether it was now. Of a list that has
-// more than is read at once the entry of the name is asked for, if there is one, and what was not read stays.
-func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType, name string) (list lookupList, isNew bool, err error) {
-	c.mu.Lock()
-	turn := c.reading[of]
-	if turn == nil {
-		turn = new(sync.Mutex)
-		c.reading[of] = turn
-	}
-	c.mu.Unlock()
-	turn.Lock()
-	defer turn.Unlock()
-	now := c.connection.now.Load()
-	has := false
-	list, has = c.cached(of, now.Address())
-	c.mu.Lock()
-	lately := time.Since(c.reloaded[of]) < reloadEvery
-	if !lately {
-		c.reloaded[of] = time.Now()
-	}
-	c.mu.Unlock()
-	if lately && has {
-		return list, false, nil
-	}
-	o := sdp.ListOptions{Rows: sdp.MaxRows}
-	if isLong := len(list.entries) > reloadPages*sdp.MaxRows; isLong && name != "" {
-		o.Where = sdp.Where("name", sdp.Is, name)
-	}
-	rows, isWhole, err := sdp.Collect(ctx, func(ctx context.Context, o sdp.ListOptions) (sdp.Page[sdp.LookupEntry], error) {
-		return now.client.ListLookup(ctx, of, o)
-	}, o, reloadPages*sdp.MaxRows)
-	if err != nil {
-		return lookupList{}, false, needScope(setupScope, err)
-	}
-	fresh := lookupList{from: now.Address(), revision: now.revision, readAt: time.Now()}
-	for _, r := range rows {
-		if r.ID != "" && r.Name != "" {
-			fresh.entries = append(fresh.entries, entry{r.ID, r.Name, r.Parent.ID, entryFlags{r.InternalName, r.InProgress, r.StopTimer, r.IsDeleted}})
-		}
-	}
-	if !isWhole || !o.Where.IsZero() {
-		fresh.entries = append(fresh.entries, withoutThose(list.entries, fresh.entries)...)
-	}
-	c.keep(of, fresh)
-	if has {
-		c.tellNew(ctx, of, list.entries, fresh.entries)
-	}
-	return fresh, true, nil
 }
 
 // withoutThose returns the entries of a list that are not among others.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -23,7 +24,7 @@ func (d *desk) resolve(ctx context.Context, argument string, of sdp.LookupType, 
 		return found, nil
 	}
 	again, isNew, err := d.lookups.reload(ctx, of, strings.TrimSpace(text))
-	if err != nil {
+	if err != nil && !isNoList(err) {
 		return nil, err
 	}
 	if isNew {
@@ -62,23 +63,25 @@ const listedNames = 12
 // sayUnknownName refuses a name that a list does not have, with those that are meant most likely.
 func sayUnknownName(argument string, of sdp.LookupType, text string, entries []entry) *tool.Error {
 	var names []string
+	known := make(map[string]bool, len(entries))
 	for _, e := range entries {
-		if !e.flags.Deleted && !slices.Contains(names, e.name) {
+		if !e.flags.Deleted && !known[e.name] {
 			names = append(names, e.name)
+			known[e.name] = true
 		}
 	}
-	shown := make([]string, 0, len(names))
+	shown := make([]string, 0, listedNames)
 	for _, name := range closestNames(names, text) {
-		shown = append(shown, oneLine(name))
+		shown = append(shown, shorten(name))
 	}
-	said := fmt.Sprintf("argument %q: there is no %q in the list %s", argument, excerpt.Truncate(text, 80), of)
-	switch {
+	said := fmt.Sprintf("argument %q: there is no %q in the list %s; ", argument, excerpt.Truncate(text, 80), of)
+	switch framed := richtext.FrameUntrusted(strings.Join(shown, "\n")); {
 	case len(shown) > 0 && len(names) > listedNames:
-		said += "; did you mean " + excerpt.List(shown, ", ") + "? list_lookup has all"
+		said += "list_lookup has all, and the most alike are\n" + framed
 	case len(shown) > 0:
-		said += "; did you mean one of " + strings.Join(shown, ", ") + "?"
+		said += "there are\n" + framed
 	default:
-		said += "; list_lookup says what is in it"
+		said += "list_lookup says what is in it"
 	}
 	return &tool.Error{Kind: tool.Validation, Text: said, Details: errorDetails{Kind: tool.Validation, Fields: []string{argument}, Allowed: shown}}
 }
@@ -86,9 +89,9 @@ func sayUnknownName(argument string, of sdp.LookupType, text string, entries []e
 // closestNames returns the names that are most alike to a text, the most alike first: all of a short list, else at most three that
 // have something in common with it.
 func closestNames(names []string, text string) []string {
-	alike := make(map[string]float64, len(names))
+	alike, likeness := make(map[string]float64, len(names)), likenessTo(text)
 	for _, name := range names {
-		alike[name] = shareOfPairs(name, text)
+		alike[name] = likeness(name)
 	}
 	sorted := slices.SortedStableFunc(slices.Values(names), func(a, b string) int { return cmp.Compare(alike[b], alike[a]) })
 	if len(names) <= listedNames {
@@ -98,20 +101,22 @@ func closestNames(names []string, text string) []string {
 	return sorted[:min(len(sorted), 3)]
 }
 
-// shareOfPairs returns how many pairs of neighbouring letters two names have in common, of those they have, from 0 to 1 (Dice):
+// likenessTo returns how many pairs of neighbouring letters a name has in common with a text, of those they have, from 0 to 1 (Dice):
 // neither a slip nor another order of words changes many.
-func shareOfPairs(a, b string) float64 {
-	of, in := pairsOf(a), pairsOf(b)
-	both := 0
-	for pair := range of {
-		if in[pair] {
-			both++
+func likenessTo(text string) func(name string) float64 {
+	of := pairsOf(text)
+	return func(name string) float64 {
+		both, in := 0, pairsOf(name)
+		for pair := range in {
+			if of[pair] {
+				both++
+			}
 		}
+		if len(of)+len(in) == 0 {
+			return 0
+		}
+		return float64(2*both) / float64(len(of)+len(in))
 	}
-	if len(of)+len(in) == 0 {
-		return 0
-	}
-	return float64(2*both) / float64(len(of)+len(in))
 }
 
 func pairsOf(text string) map[[2]rune]bool {

@@ -181,8 +181,21 @@ func TestLookups_Long(t *testing.T) {
 		t.Errorf("%d entries, next %q; want 605 and more pages", page.Total, page.NextCursor)
 	}
 	got := r.call("list_requests", map[string]any{"category": "Catgory 123"})
-	if !strings.Contains(got.Text, `there is no "Catgory 123" in the list categories; did you mean Category 123, `) {
+	if !strings.Contains(got.Text, `there is no "Catgory 123" in the list categories; list_lookup has all, and the most alike are`+"\n--- begin of untrusted text ") ||
+		!strings.Contains(got.Text, "---\nCategory 123\n") {
 		t.Errorf("a slip in a long list: %s", got.Text)
 	}
-	wantCalls(t, fake, 0) // it was read within a minute
+	wantCalls(t, fake, 1)
+	r.call("list_requests", map[string]any{"category": "Catgory 123"})
+	wantCalls(t, fake, 0) // it was asked for within a minute
+	fake.Add("categories", sdptest.Record{"name": "Yak"})
+	mustCall[tickets](r, "list_requests", map[string]any{"category": "Yak"})
+	wantCalls(t, fake, 2) // which another name in the same minute does not change
+	for i := range 10 {
+		got = r.call("list_requests", map[string]any{"category": fmt.Sprintf("Unknown %d", i)})
+	}
+	if got.Details.Kind != "RateLimitError" || got.Details.RetryAfterSeconds < 1 || !strings.Contains(got.Text, "new names of the list categories were asked for too often") {
+		t.Errorf("ten names that nobody knows: %+v", got)
+	}
+	wantCalls(t, fake, 3) // Zebra, Catgory 123 and Yak were the others of six
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
-	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // filter is a condition on tickets: as SDP is asked, and as rows are checked again, since a site may ignore what it is asked.
@@ -21,32 +20,52 @@ type filter struct {
 	view string
 	// lists are those that ids were taken from.
 	lists []sdp.LookupType
+	// fields are what rows are asked for beside rowFields, for holds.
+	fields []string
 }
 
 // and joins conditions. There is one view at most.
 func (f filter) and(other filter) filter {
-	joined := filter{criteria: sdp.All(f.criteria, other.criteria), dates: sdp.All(f.dates, other.dates), view: f.view + other.view, lists: slices.Concat(f.lists, other.lists)}
+	joined := filter{
+		criteria: sdp.All(f.criteria, other.criteria), dates: sdp.All(f.dates, other.dates), view: f.view + other.view,
+		lists: slices.Concat(f.lists, other.lists), fields: slices.Concat(f.fields, other.fields),
+	}
 	joined.holds = func(r *sdp.Request) bool {
 		return (f.holds == nil || f.holds(r)) && (other.holds == nil || other.holds(r))
 	}
 	return joined
 }
 
-// entryFilter selects by entries of a list, which a field of tickets refers to.
+// entryFilter selects by entries of a list, which a field of tickets refers to, and by the name where there is no such list.
 func (d *desk) entryFilter(ctx context.Context, argument string, of sdp.LookupType, name *string, refer func(*sdp.Request) sdp.Ref) (filter, error) {
 	if name == nil {
 		return filter{}, nil
 	}
 	found, err := d.resolve(ctx, argument, of, *name)
-	if err != nil {
+	switch {
+	case isNoList(err):
+		return filter{
+			criteria: sdp.Where(argument+".name", sdp.Is, strings.TrimSpace(*name)),
+			holds:    func(r *sdp.Request) bool { return strings.EqualFold(refer(r).Name, strings.TrimSpace(*name)) },
+		}, nil
+	case err != nil:
 		return filter{}, err
 	}
 	return filter{
 		criteria: sdp.Where(argument+".id", sdp.Is, idsOf(found)...), lists: []sdp.LookupType{of},
 		holds: func(r *sdp.Request) bool {
-			return slices.ContainsFunc(found, func(e entry) bool { return e.id == refer(r).ID })
+			return slices.ContainsFunc(found, func(e entry) bool { return refersTo(refer(r), sdp.Ref{ID: e.id, Name: e.name}) })
 		},
 	}, nil
+}
+
+// refersTo reports whether a row's reference is to something: by the id, or by the name where a row has that alone, as some do on
+// premises.
+func refersTo(of, what sdp.Ref) bool {
+	if of.ID != "" && what.ID != "" {
+		return of.ID == what.ID
+	}
+	return of.Name != "" && strings.EqualFold(of.Name, what.Name)
 }
 
 // personFilter selects by a person: an e-mail address, a name, or me.
@@ -83,14 +102,14 @@ func isPersonWith(of sdp.Ref, address string) bool {
 }
 
 // progressFilter selects tickets with work left to do, or without. The statuses of a site say which those are; where it has no list of
-// them a saved view does, and rows.
+// them, or not for the owner of the token, a saved view does, and rows.
 func (d *desk) progressFilter(ctx context.Context, open bool) (filter, error) {
 	holds := func(r *sdp.Request) bool {
 		terminal, known := r.Status.IsTerminal()
 		return !known || terminal != open
 	}
 	list, err := d.lookups.read(ctx, sdp.Statuses)
-	if err != nil && sdp.KindOf(err) != sdp.KindNotFound {
+	if err != nil && !isNoList(err) {
 		return filter{}, err
 	}
 	var ids []entry
@@ -169,47 +188,4 @@ func (d *desk) updatedFilter(after *string) (filter, error) {
 		dates: sdp.Where("last_updated_time", sdp.GreaterThan, at),
 		holds: func(r *sdp.Request) bool { return r.LastUpdatedTime.IsZero() || r.LastUpdatedTime.At.After(at) },
 	}, nil
-}
-
-// conditionFields are the fields of tickets that criteria may name, by the names of our arguments where those differ.
-var conditionFields = map[string]string{
-	"subject": "subject", "description": "description", "status": "status.name", "priority": "priority.name", "urgency": "urgency.name",
-	"impact": "impact.name", "category": "category.name", "subcategory": "subcategory.name", "item": "item.name", "group": "group.name",
-	"site": "site.name", "level": "level.name", "mode": "mode.name", "technician": "technician.name", "requester": "requester.name",
-	"technician_email": "technician.email_id", "requester_email": "requester.email_id", "request_type": "request_type.name",
-	"created": "created_time", "updated": "last_updated_time", "due": "due_by_time", "number": "display_id",
-}
-
-// timeFields are those whose values are times.
-var timeFields = []string{"created", "updated", "due"}
-
-// requestCondition is one of a caller's own conditions.
-type requestCondition struct {
-	Field     string  `json:"field" description:"subject, status, group, technician_email, created, udf_…"`
-	Condition string  `json:"condition" enum:"is,is not,contains,not contains,starts with,ends with,greater than,lesser than,is empty,is not empty"`
-	Value     *string `json:"value,omitempty" bounds:"..250"`
-}
-
-// criteria returns what SDP is asked for by a caller's condition.
-func (c *requestCondition) criteria(d *desk) (sdp.Criteria, error) {
-	field, known := conditionFields[c.Field]
-	if !known && strings.HasPrefix(c.Field, "udf_") {
-		field, known = "udf_fields."+c.Field, true
-	}
-	if !known {
-		return sdp.Criteria{}, tool.NewInvalid("argument %q: there is no field %q; there are udf_… and %s", "criteria", oneLine(c.Field), strings.Join(sortedKeys(conditionFields), ", "))
-	}
-	bare, _, _ := strings.Cut(field, ".")
-	switch {
-	case c.Condition == "is empty":
-		return sdp.IsEmpty(bare), nil
-	case c.Condition == "is not empty":
-		return sdp.IsNotEmpty(bare), nil
-	case c.Value == nil:
-		return sdp.Criteria{}, tool.NewInvalid("argument %q: the condition on %s needs a value", "criteria", c.Field)
-	case slices.Contains(timeFields, c.Field):
-		at, err := parseTime("criteria", *c.Value, d.zone)
-		return sdp.Where(field, sdp.Operator(c.Condition), at), err
-	}
-	return sdp.Where(field, sdp.Operator(c.Condition), *c.Value), nil
 }

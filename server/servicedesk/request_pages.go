@@ -34,7 +34,11 @@ func (d *desk) listPage(ctx context.Context, selected filter, o sdp.ListOptions)
 		return requestPage{}, nil
 	}
 	o.View = selected.view
-	o.Fields = append(slices.Clone(rowFields), o.Fields...)
+	for _, field := range slices.Concat(rowFields, selected.fields) {
+		if !slices.Contains(o.Fields, field) {
+			o.Fields = append(slices.Clip(o.Fields), field)
+		}
+	}
 	found, err := d.listMatching(ctx, selected, o)
 	if err != nil {
 		return requestPage{}, needScope(requestsScope, err)
@@ -43,12 +47,17 @@ func (d *desk) listPage(ctx context.Context, selected filter, o sdp.ListOptions)
 	for i := range found.Items {
 		r := &found.Items[i]
 		if !d.admits(r) || selected.holds != nil && !selected.holds(r) {
-			page.total = -1 // it counts what nobody asked for
 			continue
 		}
 		d.numbers.add(r.DisplayID, r.ID)
 		page.rows = append(page.rows, *r)
 		page.places = append(page.places, max(o.Start, 1)+i)
+	}
+	switch isWhole := page.next == 0 && o.Start <= 1; {
+	case isWhole:
+		page.total = len(page.rows)
+	case len(page.rows) < len(found.Items) || d.ceiling.isBounded():
+		page.total = -1 // it may count what nobody asked for, and what is outside
 	}
 	return page, nil
 }
@@ -69,6 +78,7 @@ func (d *desk) listMatching(ctx context.Context, selected filter, o sdp.ListOpti
 	if err == nil {
 		d.refusesMixedDates.Store(true)
 	}
+	found.Total = -1 // it counts what the dates leave out
 	return found, err
 }
 
@@ -100,10 +110,13 @@ func (d *desk) selectAndList(ctx context.Context, choose func(context.Context) (
 	}
 }
 
+// unknownValueCode is what SDP says of a value that a field cannot have, and of an id that is none.
+const unknownValueCode = 4001
+
 // isUnknownValue reports whether SDP knows no such value of a field.
 func isUnknownValue(err error) bool {
 	failed, is := errors.AsType[*sdp.Error](err)
-	return is && failed.Kind == sdp.KindRejected && failed.Code == 4001
+	return is && failed.Kind == sdp.KindRejected && failed.Code == unknownValueCode
 }
 
 func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }

@@ -145,20 +145,24 @@ func (d *desk) readAttachments(ctx context.Context, of *sdp.Request) (included, 
 }
 
 // readLinks returns the tickets that one is linked with, those alone that are inside the ceilings: rows of links do not say, so that
-// they are asked for where there are any.
+// they are asked for. Where something is outside that is so without links too, for the sum of calls would tell of those outside.
 func (d *desk) readLinks(ctx context.Context, of *sdp.Request) (included, error) {
 	found, rows, err := listRows(ctx, d.client.Requests().Links(of.ID), func(l sdp.RequestLink) includedItem {
 		return includedItem{Title: shorten(l.Request.Name)}
 	})
-	if err != nil || len(rows) == 0 {
+	if err != nil || len(rows) == 0 && !d.ceiling.isBounded() {
 		return found, err
 	}
-	ids := make([]any, len(rows))
-	for i, row := range rows {
-		ids[i] = row.Request.ID
+	var ids []any
+	for _, row := range rows {
+		ids = append(ids, row.Request.ID)
+	}
+	asked := ids
+	if len(ids) == 0 {
+		asked = []any{of.ID}
 	}
 	page, err := d.listPage(ctx, filter{
-		criteria: sdp.Where("id", sdp.Is, ids...), holds: func(r *sdp.Request) bool { return slices.Contains(ids, any(r.ID)) },
+		criteria: sdp.Where("id", sdp.Is, asked...), holds: func(r *sdp.Request) bool { return slices.Contains(ids, any(r.ID)) },
 	}, sdp.ListOptions{Rows: partRows})
 	if err != nil {
 		return included{}, err

@@ -121,6 +121,24 @@ func TestGetRequest_Links(t *testing.T) {
 	}
 }
 
+// TestGetRequest_LinksCalls: where something is outside of the ceilings, no link costs what links to tickets outside cost.
+func TestGetRequest_LinksCalls(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	ids := fake.IDs("requests")
+	fake.AddTo("requests", ids[1], "links", sdptest.Record{"linked_request": ids[0]}) // which is of the service desk
+	h.connect(helpdesk, fake, func(s *store.ConnectionSettings) { s.Access.Groups = []string{"Network"} })
+	r := h.serve()
+	for what, id := range map[string]string{"a link to one outside": ids[1], "no link": ids[4]} {
+		fake.ForgetCalls()
+		_, got := mustCall[ticket](r, "get_request", map[string]any{"request_id": "id:" + id, "include": []string{"links"}})
+		if n := len(got.Included[0].Rows); n != 0 {
+			t.Errorf("%s: %d links are shown", what, n)
+		}
+		wantCalls(t, fake, 3)
+	}
+}
+
 // TestUntrustedText: what people wrote comes in a frame whose mark they could not know, and without what people do not see.
 func TestUntrustedText(t *testing.T) {
 	h := newHouse(t)

@@ -119,15 +119,21 @@ func TestTokens_NoSecret(t *testing.T) {
 	var log syncedText
 	r := h.serve(func(c *servicedesk.Config) { c.Log, c.TokenWait = log.logger(), 20*time.Millisecond })
 	mustCall[tickets](r, "my_queue", nil)
+	echoed := false
 	for _, status := range []int{400, 401, 403, 404, 500} {
-		fake.Fail(sdptest.Fault{Name: "echo", Count: -1, Status: status, ContentType: "application/json", Echo: true,
-			Body: `{"response_status":{"status_code":4000,"status":"failed","messages":[{"status_code":4001,"type":"failed","message":"no"}]}}`})
-		got := r.call("my_queue", nil)
-		fake.StopFailing()
-		for _, text := range []string{got.Text, string(got.Values), fmt.Sprint(got.Details), log.String()} {
-			if strings.Contains(text, "1000.") || strings.Contains(text, "Zoho-oauthtoken 1") {
-				t.Errorf("HTTP %d: a secret is in %s", status, text)
+		for _, echo := range []sdptest.Fault{sdptest.EchoSecrets(status), sdptest.EchoSecretsHTML(status)} {
+			fake.Fail(echo.Times(-1))
+			got := r.call("my_queue", nil)
+			fake.StopFailing()
+			for _, text := range []string{got.Text, string(got.Values), fmt.Sprint(got.Details), log.String()} {
+				if strings.Contains(text, "1000.") || strings.Contains(text, "oauthtoken 1") {
+					t.Errorf("HTTP %d: a secret is in %s", status, text)
+				}
+				echoed = echoed || strings.Contains(text, "Authorization")
 			}
 		}
+	}
+	if !echoed {
+		t.Error("no text has what the server said around a secret: nothing was put to the test")
 	}
 }

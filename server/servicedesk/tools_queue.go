@@ -26,10 +26,6 @@ func isInQueueOf(me store.ConnectionCaller, withGroups bool) func(*sdp.Request) 
 // longer one the rest is in list_requests.
 func (d *desk) queueResult(page *requestPage, now time.Time, limit int) *tool.Result[requestList] {
 	slices.SortStableFunc(page.rows, func(a, b sdp.Request) int { return cmp.Compare(dueOrder(&a), dueOrder(&b)) })
-	total := page.total
-	if total < 0 && page.next == 0 {
-		total = len(page.rows)
-	}
 	rows := make([]requestRow, min(len(page.rows), limit))
 	for i := range rows {
 		r := &page.rows[i]
@@ -38,7 +34,7 @@ func (d *desk) queueResult(page *requestPage, now time.Time, limit int) *tool.Re
 			rows[i].MinutesLeft = new(int64(math.Floor(r.DueByTime.At.Sub(now).Minutes())))
 		}
 	}
-	return d.requestResult(rows, total, newRequestTable(nil, false), func(int) string { return "" })
+	return d.requestResult(rows, page.total, newRequestTable(nil, false), func(int) string { return "" })
 }
 
 // dueOrder returns what queues are sorted by.

@@ -9,14 +9,6 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// The toolsets of reading.
-const (
-	requestsToolset  = "requests"
-	lookupsToolset   = "lookups"
-	knowledgeToolset = "knowledge"
-	peopleToolset    = "people"
-)
-
 // paging are the arguments of lists.
 type paging struct {
 	Limit  *int64  `json:"limit,omitempty" description:"Maximum number of rows, 25 when absent" bounds:"1..50"`
@@ -58,12 +50,12 @@ const maxPlace = 1_000_000
 type listRequestsInput struct {
 	target
 	View         *string  `json:"view,omitempty" description:"open when absent" enum:"open,overdue,due_today,unassigned,pending_approval,closed,all"`
-	Status       *string  `json:"status,omitempty"`
-	Priority     *string  `json:"priority,omitempty"`
-	Group        *string  `json:"group,omitempty"`
-	Technician   *string  `json:"technician,omitempty" description:"E-mail address, name or me"`
-	Requester    *string  `json:"requester,omitempty" description:"E-mail address, name or me"`
-	Category     *string  `json:"category,omitempty"`
+	Status       *string  `json:"status,omitempty" bounds:"..250"`
+	Priority     *string  `json:"priority,omitempty" bounds:"..250"`
+	Group        *string  `json:"group,omitempty" bounds:"..250"`
+	Technician   *string  `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"..250"`
+	Requester    *string  `json:"requester,omitempty" description:"E-mail address, name or me" bounds:"..250"`
+	Category     *string  `json:"category,omitempty" bounds:"..250"`
 	UpdatedAfter *string  `json:"updated_after,omitempty" description:"Date or RFC 3339"`
 	Sort         *string  `json:"sort,omitempty" description:"updated when absent" enum:"updated,created,due,priority"`
 	Fields       []string `json:"fields,omitempty" description:"Columns more" enum:"requester,group,site,category,subcategory,urgency,impact,mode,request_type,created,updated,id" bounds:"..8"`
@@ -91,7 +83,7 @@ func (s *Service) listRequests(ctx context.Context, in listRequestsInput) (*tool
 	asked.paging = paging{}
 	fingerprint := tool.Fingerprint("list_requests", d.uid, asked)
 	o := sdp.ListOptions{Rows: in.rows(), Fields: askedFields(in.Fields), CountAll: true}
-	if o.Start, err = in.start(fingerprint); err != nil {
+	if o.Start, err = s.openPlace(fingerprint, in.Cursor); err != nil {
 		return nil, err
 	}
 	orderOf(&o, valueOr(in.Sort, "updated"))
@@ -100,7 +92,7 @@ func (s *Service) listRequests(ctx context.Context, in listRequestsInput) (*tool
 	if err != nil {
 		return nil, err
 	}
-	return d.pageResult(&page, fingerprint, now, in.Fields), nil
+	return d.pageResult(&page, fingerprint, now, in.Fields)
 }
 
 // selectRequests makes the conditions of the arguments. A status that is named takes the place of the view that is no argument.
@@ -147,21 +139,22 @@ func joinFilters(each ...func() (filter, error)) (filter, error) {
 }
 
 // pageResult makes the result of a page of SDP's own order.
-func (d *desk) pageResult(page *requestPage, fingerprint string, now time.Time, columns []string) *tool.Result[requestList] {
+func (d *desk) pageResult(page *requestPage, fingerprint string, now time.Time, columns []string) (*tool.Result[requestList], error) {
+	var failed error
 	rows := make([]requestRow, len(page.rows))
 	for i := range page.rows {
 		rows[i] = d.newRow(&page.rows[i], now, columns)
 	}
-	return d.requestResult(rows, page.total, newRequestTable(columns, false), func(shown int) string {
+	result := d.requestResult(rows, page.total, newRequestTable(columns, false), func(shown int) string {
 		next := page.next
 		if shown < len(rows) {
 			next = page.places[shown]
 		}
-		if next == 0 {
-			return ""
-		}
-		return tool.EncodeCursor(fingerprint, strconv.Itoa(next))
+		var cursor string
+		cursor, failed = d.service.sealPlace(fingerprint, next)
+		return cursor
 	})
+	return result, failed
 }
 
 func valueOr[T any](value *T, otherwise T) T {

@@ -82,8 +82,8 @@ func TestListRequests_Calls(t *testing.T) {
 	mustCall[tickets](r, "list_requests", map[string]any{"priority": "High", "group": "Network", "category": "Network", "status": "In Progress"})
 	wantCalls(t, fake, 1)
 	got := r.call("list_requests", map[string]any{"priority": "Hihg"})
-	want := `List Requests: ValidationError: argument "priority": there is no "Hihg" in the list priorities; did you mean one of High, Low, Normal, Medium?`
-	if !got.IsError || got.Text != want || !cmp.Equal(got.Details.Allowed, []string{"High", "Low", "Normal", "Medium"}) {
+	want := `List Requests: ValidationError: argument "priority": there is no "Hihg" in the list priorities; there are` + "\n--- begin of untrusted text "
+	if !got.IsError || !strings.HasPrefix(got.Text, want) || !strings.Contains(got.Text, "---\nHigh\nLow\nNormal\nMedium\n---") || !cmp.Equal(got.Details.Allowed, []string{"High", "Low", "Normal", "Medium"}) {
 		t.Errorf("an unknown name: %+v, want %s", got, want)
 	}
 	wantCalls(t, fake, 1) // the list was read once more
@@ -228,8 +228,8 @@ func TestTools_IgnoredConditions(t *testing.T) {
 		if diff := cmp.Diff(want, found.subjects()); diff != "" {
 			t.Errorf("%v (-want +got)\n%s", *arguments, diff)
 		}
-		if found.Total != nil {
-			t.Errorf("%v: a total of %d, which counts what nobody asked for", *arguments, *found.Total)
+		if found.Total == nil || *found.Total != len(want) {
+			t.Errorf("%v: a total of %v, want %d", *arguments, found.Total, len(want))
 		}
 	}
 	_, mine := mustCall[tickets](r, "my_queue", nil)

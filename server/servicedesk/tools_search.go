@@ -51,11 +51,11 @@ func (s *Service) searchRequests(ctx context.Context, in searchRequestsInput) (*
 		chosen, score, err = d.selectSimilar(ctx, *in.SimilarTo)
 	default:
 		for i := range in.Criteria {
-			criteria, wrong := in.Criteria[i].criteria(d)
+			one, wrong := in.Criteria[i].filter(d.zone)
 			if wrong != nil {
 				return nil, wrong
 			}
-			chosen.criteria = sdp.All(chosen.criteria, criteria)
+			chosen = chosen.and(one)
 		}
 	}
 	if err != nil {
@@ -92,18 +92,28 @@ func selectByWords(query string) (filter, func(*sdp.Request) float64, error) {
 		each = append(each, sdp.Any(alternatives...))
 	}
 	number, _ := sdp.ParseDisplayID(query)
-	return filter{criteria: sdp.All(each...)}, func(r *sdp.Request) float64 {
-		if number != "" && r.DisplayID == number {
+	isNumbered := func(r *sdp.Request) bool { return number != "" && r.DisplayID == number }
+	selected := filter{criteria: sdp.All(each...), fields: []string{"description"}, holds: func(r *sdp.Request) bool {
+		return isNumbered(r) || !r.Raw.Has("description") || countIn(r.Subject+"\n"+descriptionText(r), words) == len(words)
+	}}
+	return selected, func(r *sdp.Request) float64 {
+		if isNumbered(r) {
 			return 1
 		}
-		found, subject := 0, strings.ToLower(r.Subject)
-		for _, word := range words {
-			if strings.Contains(subject, word) {
-				found++
-			}
-		}
-		return float64(found) / float64(len(words))
+		return float64(countIn(r.Subject, words)) / float64(len(words))
 	}, nil
+}
+
+// countIn returns how many of some words are in a text.
+func countIn(text string, words []string) int {
+	text = foldText(text)
+	found := 0
+	for _, word := range words {
+		if strings.Contains(text, foldText(word)) {
+			found++
+		}
+	}
+	return found
 }
 
 // selectSimilar selects the newest tickets of the category of one, and scores by how much their subjects are alike.
@@ -112,14 +122,20 @@ func (d *desk) selectSimilar(ctx context.Context, text string) (filter, func(*sd
 	if err != nil {
 		return filter{}, nil, err
 	}
-	similarity := prompt.SimilarityTo(of.Subject)
-	selected := filter{criteria: sdp.IsEmpty("category"), holds: func(r *sdp.Request) bool { return r.ID != of.ID }}
-	if of.Category.ID != "" {
+	similarity, likeness := prompt.SimilarityTo(of.Subject), likenessTo(of.Subject)
+	selected := filter{criteria: sdp.IsEmpty("category"), holds: func(r *sdp.Request) bool {
+		isSame := refersTo(r.Category, of.Category) || r.Category.IsZero() && of.Category.IsZero()
+		return r.ID != of.ID && (isSame || !r.Raw.Has("category"))
+	}}
+	switch {
+	case of.Category.ID != "":
 		selected.criteria = sdp.Where("category.id", sdp.Is, of.Category.ID)
+	case of.Category.Name != "":
+		selected.criteria = sdp.Where("category.name", sdp.Is, of.Category.Name)
 	}
 	return selected, func(r *sdp.Request) float64 {
 		// Subjects are short: words in common count where no runs of them are.
-		return max(similarity(r.Subject), shareOfPairs(of.Subject, r.Subject))
+		return max(similarity(r.Subject), likeness(r.Subject))
 	}, nil
 }
 

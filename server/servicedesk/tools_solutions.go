@@ -111,13 +111,7 @@ func (d *desk) wordsFor(ctx context.Context, in searchSolutionsInput) (words []s
 }
 
 func countWords(words []string, in *sdp.Solution) int {
-	text, n := strings.ToLower(in.Title+" "+in.Keywords), 0
-	for _, word := range words {
-		if strings.Contains(text, word) {
-			n++
-		}
-	}
-	return n
+	return countIn(in.Title+" "+in.Keywords, words)
 }
 
 func (d *desk) solutionsResult(found []sdp.Solution) *tool.Result[solutionsResult] {
