@@ -38,9 +38,7 @@ type connectionScenario struct {
 func startConnectionScenario(t *testing.T, stack *testenv.Stack) *connectionScenario {
 	t.Helper()
 	s := &connectionScenario{scenario: openNamespace(t, stack), desk: sdptest.Start(t, sdptest.Options{})}
-	_, err := stack.ControlPlane.Kubectl(t.Context(), "create", "rolebinding", "lectern-connections", "--namespace="+s.namespace,
-		"--clusterrole=lectern-connections", "--user="+testenv.ControllerUser)
-	require.NoError(t, err)
+	require.NoError(t, stack.GrantConnections(t.Context(), s.namespace))
 	keyset, err := seal.NewStorageKeyset()
 	require.NoError(t, err)
 	keys := filepath.Join(t.TempDir(), "keyset.json")
@@ -87,8 +85,8 @@ func (s *connectionScenario) killAt(ctx context.Context, point faultpoint.Name) 
 	return s.waitUntilControllerKilledItself(ctx)
 }
 
-// waitForReasons waits until Ready of a connection has one of the reasons, and returns which.
-func (s *connectionScenario) waitForReasons(ctx context.Context, name string, reasons ...string) (reason string, err error) {
+// waitForConnection waits until Ready of a connection has one of the reasons, and returns which.
+func (s *scenario) waitForConnection(ctx context.Context, name string, reasons ...string) (reason string, err error) {
 	var c v1alpha1.SDPConnection
 	return reason, wait.Until(ctx, func(ctx context.Context) error {
 		if err := s.api.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name}, &c); err != nil {
@@ -149,7 +147,7 @@ func killExchanges(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 	}
 	lost := 0
 	for _, name := range names {
-		reason, err := s.waitForReasons(ctx, name, reasons...)
+		reason, err := s.waitForConnection(ctx, name, reasons...)
 		require.NoError(t, err)
 		if reason == v1alpha1.ReasonGrantCodeNeeded {
 			lost++
@@ -167,7 +165,7 @@ func killExchanges(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 		t.Error("no code was lost: this test shows nothing")
 	}
 	t.Logf("%d kills in %v, %d of %d connections say that they need another code", kills, time.Since(began).Round(time.Second), lost, len(names))
-	s.removeAll(t, names)
+	s.deleteConnections(t, names)
 }
 
 // wantKeptRefreshToken checks that the managed Secret has a refresh token that the accounts server takes.
@@ -193,7 +191,7 @@ func killRefreshes(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 	require.NoError(t, s.Launch(testenv.Controller, s.env...))
 	vain := 0
 	for _, name := range names {
-		_, err := s.waitForReasons(ctx, name, v1alpha1.ReasonConnected)
+		_, err := s.waitForConnection(ctx, name, v1alpha1.ReasonConnected)
 		require.NoError(t, err)
 		n := s.count(name, "refresh_token")
 		vain += n - 1
@@ -205,7 +203,7 @@ func killRefreshes(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 		t.Errorf("%d kills cost %d tokens: more than one each", kills, vain)
 	}
 	t.Logf("%d kills in %v, %d tokens in vain of %d connections", kills, time.Since(began).Round(time.Second), vain, len(names))
-	s.removeAll(t, names)
+	s.deleteConnections(t, names)
 }
 
 func killDeletions(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
@@ -219,7 +217,7 @@ func killDeletions(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 		require.NoError(t, s.add(ctx, names[i], false))
 	}
 	for _, name := range names {
-		_, err := s.waitForReasons(ctx, name, v1alpha1.ReasonConnected)
+		_, err := s.waitForConnection(ctx, name, v1alpha1.ReasonConnected)
 		require.NoError(t, err)
 		var kept corev1.Secret
 		require.NoError(t, s.api.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name + v1alpha1.ManagedCredentialsSuffix}, &kept))
@@ -227,11 +225,11 @@ func killDeletions(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 	}
 	s.Terminate(testenv.Controller)
 	for _, name := range names {
-		require.NoError(t, s.delete(ctx, name))
+		require.NoError(t, s.deleteConnection(ctx, name))
 		require.NoError(t, s.killAt(ctx, point))
 	}
 	require.NoError(t, s.Launch(testenv.Controller, s.env...))
-	s.waitUntilAllGone(t)
+	s.waitUntilConnectionsGone(t)
 	for i, token := range refreshTokens {
 		if !s.desk.IsRevoked(token) {
 			t.Errorf("the refresh token of %s is not revoked", names[i])
@@ -240,21 +238,21 @@ func killDeletions(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
 	t.Logf("%d kills in %v", kills, time.Since(began).Round(time.Second))
 }
 
-func (s *connectionScenario) delete(ctx context.Context, name string) error {
+func (s *scenario) deleteConnection(ctx context.Context, name string) error {
 	return s.api.Delete(ctx, &v1alpha1.SDPConnection{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}})
 }
 
-// removeAll deletes the connections, so that controllers of later tests have nothing to do with them.
-func (s *connectionScenario) removeAll(t *testing.T, names []string) {
+// deleteConnections deletes connections, so that controllers of later tests have nothing to do with them.
+func (s *scenario) deleteConnections(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {
-		require.NoError(t, s.delete(t.Context(), name))
+		require.NoError(t, s.deleteConnection(t.Context(), name))
 	}
-	s.waitUntilAllGone(t)
+	s.waitUntilConnectionsGone(t)
 }
 
-// waitUntilAllGone waits until there is no connection, and nothing that the controller made for one.
-func (s *connectionScenario) waitUntilAllGone(t *testing.T) {
+// waitUntilConnectionsGone waits until there is no connection, and nothing that the controller made for one.
+func (s *scenario) waitUntilConnectionsGone(t *testing.T) {
 	t.Helper()
 	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
 		var connections v1alpha1.SDPConnectionList

@@ -90,6 +90,7 @@ func TestAuthenticatedStack(t *testing.T) {
 	t.Run("who may not promote is refused by the review of the caller", testCallersReview)
 	t.Run("no part of a token is left anywhere", testHiddenTokens)
 	t.Run("the account of a stolen server may ask two questions", testStolenAccount)
+	t.Run("an agent reads a cloud and a server on premises", testServiceDesk)
 	t.Run("a trial installation makes what it needs", testTrialInstallation)
 }
 
