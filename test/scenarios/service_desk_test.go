@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -117,6 +116,7 @@ func testServiceDesk(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(technician.close)
 		for _, name := range []string{"cloud", "premises"} {
+			s.waitUntilKnown(t, technician, name)
 			s.checkCosts(t, technician, name, server+1)
 		}
 		stranger, err := connectWithToken(t.Context(), endpoint, "", s.requestToken(t, s.stranger))
@@ -207,6 +207,20 @@ func (s *deskScenario) waitForLookups(t *testing.T, name string) {
 	}))
 }
 
+// waitUntilKnown waits until a server has heard of a connection and its token.
+func (s *deskScenario) waitUntilKnown(t *testing.T, technician *agent, name string) {
+	t.Helper()
+	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
+		result, err := technician.session.CallTool(ctx, &mcp.CallToolParams{
+			Name: "connection_status", Arguments: map[string]any{"connection": s.namespace + "/" + name},
+		})
+		if err == nil && (result.IsError || strings.Contains(result.Content[0].(*mcp.TextContent).Text, "token: none yet")) {
+			err = fmt.Errorf("the server says of %s: %s", name, result.Content[0].(*mcp.TextContent).Text)
+		}
+		return err
+	}))
+}
+
 // checkCosts makes every call of deskCosts at a server.
 func (s *deskScenario) checkCosts(t *testing.T, technician *agent, name string, server int) {
 	t.Helper()
@@ -233,7 +247,7 @@ func (s *deskScenario) checkCosts(t *testing.T, technician *agent, name string, 
 		if name == "premises" && cost.onPremises != nil {
 			want = cost.onPremises
 		}
-		if diff := gocmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s of %s %v at server %d is made of other calls (-want +got)\n%s", cost.tool, name, cost.arguments, server, diff)
 		}
 		t.Logf("server %d, %-8s  %-17s %-72s %d calls  %s", server, name, cost.tool, fmt.Sprint(cost.arguments), len(got), strings.Join(got, ", "))
@@ -263,9 +277,9 @@ func readCalls(t *testing.T, fake *testenv.FakeSDP, ofAccounts bool) []string {
 	forgetCalls(t, fake)
 	var calls []string
 	for _, call := range journal.Calls {
-		_, path, isAPI := strings.Cut(call.Path, "/api/v3")
-		if path = cmp.Or(path, call.Path); isAPI {
-			path = segmentOfID.ReplaceAllString(path, "/*")
+		path := call.Path
+		if _, below, isAPI := strings.Cut(path, "/api/v3"); isAPI {
+			path = segmentOfID.ReplaceAllString(below, "/*")
 		}
 		calls = append(calls, call.Method+" "+path)
 	}
