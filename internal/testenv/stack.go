@@ -269,7 +269,7 @@ func LongLease() []string {
 func (s *Stack) Launch(name string, env ...string) error {
 	m := s.processes[name]
 	p := m.program
-	p.args = slices.Concat(p.args, s.connectionArgs(name))
+	p.args = slices.Concat(p.args, s.ConnectionArgs(name))
 	if name == Controller {
 		env = slices.Concat([]string{"POD_NAME=" + ControllerPod}, LongLease(), env)
 	}

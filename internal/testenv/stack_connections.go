@@ -27,9 +27,7 @@ type ConnectionOptions struct {
 // sealKeySecret is what the controller makes the keys in that tokens are sealed with.
 const sealKeySecret = "lectern-seal"
 
-// SealKeyFile is where the servers have those keys, as a kubelet mounts the Secret of the controller's.
-func (s *Stack) SealKeyFile() string { return filepath.Join(s.sealKeyFolder(), "keyset.json") }
-
+// sealKeyFolder is where the servers have those keys, as a kubelet mounts the controller's Secret.
 func (s *Stack) sealKeyFolder() string { return filepath.Join(s.Dir, "seal-keys") }
 
 // ServeConnections starts the processes again, so that they serve these connections and no others.
@@ -51,8 +49,8 @@ func (s *Stack) GrantConnections(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// connectionArgs returns what a process is told about connections.
-func (s *Stack) connectionArgs(name string) []string {
+// ConnectionArgs returns what a process is told about connections.
+func (s *Stack) ConnectionArgs(name string) []string {
 	o := s.options.Connections
 	if len(o.Namespaces) == 0 {
 		return nil
@@ -62,14 +60,14 @@ func (s *Stack) connectionArgs(name string) []string {
 	case Controller:
 		return []string{"--connection-namespaces=" + strings.Join(o.Namespaces, ","), "--seal-key-secret=" + sealKeySecret, hosts}
 	case Server1, Server2:
-		return []string{"--seal-key-file=" + s.SealKeyFile(), hosts}
+		return []string{"--seal-key-file=" + filepath.Join(s.sealKeyFolder(), "keyset.json"), hosts}
 	}
 	return nil
 }
 
 // mountSealKeys does what a kubelet does for the servers: it waits for the Secret that the controller makes, and writes its files.
 func (s *Stack) mountSealKeys(ctx context.Context) error {
-	if len(s.options.Connections.Namespaces) == 0 {
+	if len(s.options.Connections.Namespaces) == 0 { // there are no keys
 		return nil
 	}
 	core, err := coreclient.NewForConfig(s.ControlPlane.Config)

@@ -66,15 +66,22 @@ func (s *connectionScenario) add(ctx context.Context, name string, withRefreshTo
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Type: v1alpha1.SDPCredentialsSecretType, StringData: values,
 	}
-	return errors.Join(s.api.Create(ctx, secret), s.api.Create(ctx, &v1alpha1.SDPConnection{
+	return errors.Join(s.api.Create(ctx, secret), s.createConnection(ctx, name, name))
+}
+
+// createConnection makes a connection with the credentials of a Secret.
+func (s *connectionScenario) createConnection(ctx context.Context, name, secret string) error {
+	rate := int32(1000)
+	return s.api.Create(ctx, &v1alpha1.SDPConnection{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
 		Spec: v1alpha1.SDPConnectionSpec{
 			Edition: v1alpha1.EditionCloud, Portal: "itdesk",
 			APIURL: v1alpha1.ServiceURL(s.desk.URL()), AccountsURL: v1alpha1.ServiceURL(s.desk.AccountsURL()),
-			Credentials: v1alpha1.CredentialsReference{SecretName: v1alpha1.ObjectName(name)},
+			Credentials: v1alpha1.CredentialsReference{SecretName: v1alpha1.ObjectName(secret)},
 			Access:      &v1alpha1.Access{Toolsets: []v1alpha1.Toolset{v1alpha1.ToolsetKnowledge}}, // which needs no list
+			RateLimit:   &v1alpha1.RateLimit{RequestsPerMinute: &rate, Burst: &rate},
 		},
-	}))
+	})
 }
 
 // killAt starts the controller, and waits until it has killed itself at a point.

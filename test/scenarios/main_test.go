@@ -82,6 +82,7 @@ func TestReleasedStack(t *testing.T) {
 	t.Run("nothing fails behind a pooler", testPooler)
 	t.Run("policies guard what is written, and nothing else", testPolicies)
 	t.Run("large prompts are served and larger ones refused", testLargePrompts)
+	t.Run("a storm of refused tokens stays within the budget", testTokenStorm)
 }
 
 func TestAuthenticatedStack(t *testing.T) {
