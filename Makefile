@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build up down test scenarios e2e old-helm rollout test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
+.PHONY: help demo build up down test scenarios e2e old-helm rollout soak test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
 
 # The same flags everywhere, or Go compiles client-go once for each spelling of them.
 export GOFLAGS := -trimpath -buildvcs=false
@@ -72,6 +72,9 @@ old-helm: ## Compare what Helm 3 renders of the chart with what Helm 4 does (bui
 rollout: ## Restart everything in turns, and change passwords, at 200 requests a second: no call fails.
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
 	LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
+soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
+	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
+	LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
 test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).
 test-argocd test-flux:

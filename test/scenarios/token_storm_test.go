@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ const (
 )
 
 // stormConnections have one refresh token.
-var stormConnections = []string{"storm-a", "storm-b"}
+var stormConnections = []string{"storm-a", "storm-b", "storm-c"}
 
 // tokenStorm is eight servers and two controllers that both lead, with connections whose tokens die.
 type tokenStorm struct {
@@ -82,7 +83,11 @@ func testTokenStorm(t *testing.T) {
 	for server, a := range s.agents {
 		storm.Go(func() { s.callTools(ctx, a, server) })
 	}
-	storm.Go(func() { s.killTokens(ctx) })
+	forgedKills := 3 // so that refusals are true ones, too, and its token gets as old as it may
+	if isSoak {
+		forgedKills = math.MaxInt
+	}
+	storm.Go(func() { s.killTokens(ctx, forgedKills) })
 	storm.Go(func() { s.forgeRefusals(ctx, t) })
 
 	began := time.Now()
@@ -155,11 +160,13 @@ func (s *tokenStorm) startServers(t *testing.T) {
 	}
 }
 
-// createStormConnections makes two connections of one refresh token, and one of another, and waits until they are Ready.
+// createStormConnections makes connections of one refresh token, and one of another, and waits until they are Ready.
 func (s *tokenStorm) createStormConnections(t *testing.T) {
 	t.Helper()
 	require.NoError(t, errors.Join(s.add(t.Context(), stormConnections[0], true), s.forged.add(t.Context(), "forged", true)))
-	require.NoError(t, s.createConnection(t.Context(), stormConnections[1], stormConnections[0]))
+	for _, name := range stormConnections[1:] {
+		require.NoError(t, s.createConnection(t.Context(), name, stormConnections[0]))
+	}
 	for _, name := range append(slices.Clone(stormConnections), "forged") {
 		_, err := s.waitForConnection(t.Context(), name, v1alpha1.ReasonConnected)
 		require.NoError(t, err)
@@ -221,11 +228,14 @@ func pauseFor(ctx context.Context, pause time.Duration) {
 	}
 }
 
-func (s *tokenStorm) killTokens(ctx context.Context) {
-	for ctx.Err() == nil {
+// killTokens kills every token, over and over; those of the forged connection so many times.
+func (s *tokenStorm) killTokens(ctx context.Context, forgedKills int) {
+	for n := 0; ctx.Err() == nil; n++ {
 		pauseFor(ctx, stormKill)
 		s.desk.KillAccessTokens()
-		s.forged.desk.KillAccessTokens()
+		if n < forgedKills {
+			s.forged.desk.KillAccessTokens()
+		}
 	}
 }
 
@@ -290,7 +300,7 @@ func isSpent(requests []tokenRequest, at time.Time) bool {
 	return all >= store.MaxTokenRequests || ofRefusals >= store.MaxRefusedTokenRequests
 }
 
-// checkSpent returns an error until the budget of the storm is spent, and every server told an agent so.
+// checkSpent returns an error until the budget of the storm is spent, and an agent at every server was told so.
 func (s *tokenStorm) checkSpent(ctx context.Context) error {
 	requests, err := s.readRequests(ctx, stormConnections...)
 	if err != nil {
