@@ -34,6 +34,8 @@ type Deps struct {
 	ServiceDesk *servicedesk.Service
 	// Rates bound how often callers ask; nil bounds nobody.
 	Rates *auth.RateLimiter
+	// StdioNarrowing is that of transport.Config.
+	StdioNarrowing transport.Narrowing
 	// Reprover proves the callers of open streams again, every ReviewEvery (30 s when zero); nil where nobody is proven.
 	Reprover    auth.Reprover
 	ReviewEvery time.Duration
@@ -84,8 +86,10 @@ func NewHandler(deps Deps) *Handler {
 	if deps.ServiceDesk != nil {
 		toolNames = append(toolNames, deps.ServiceDesk.ToolNames()...)
 	}
+	offered := offerBoth(service.Server(), deps.ServiceDesk)
+	offered.Toolsets = toolsetNames()
 	endpoint := transport.New(transport.Config{
-		Server:        offerBoth(service.Server(), deps.ServiceDesk),
+		Server: offered, StdioNarrowing: deps.StdioNarrowing,
 		MayFollow:     service.MayFollow,
 		Reprover:      deps.Reprover,
 		ReviewStreams: service.ReviewStreams,

@@ -24,11 +24,8 @@ func offerBoth(prompts transport.Server, desk *servicedesk.Service) transport.Se
 	}
 	both.ToolFilter, both.ToolsChange = filter, true
 	both.InstructionsFor = func(ctx context.Context, call *transport.Call) (string, error) {
-		said, err := prompts.Instructions, error(nil)
-		if prompts.InstructionsFor != nil {
-			said, err = prompts.InstructionsFor(ctx, call)
-		}
-		if more := desk.Instructions(ctx); more != "" && err == nil {
+		said, err := prompts.InstructionsFor(ctx, call)
+		if more := desk.Instructions(ctx, call); more != "" && err == nil {
 			said += " " + more
 		}
 		return said, err

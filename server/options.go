@@ -18,6 +18,7 @@ import (
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/transport"
 )
 
 const (
@@ -56,6 +57,8 @@ type Options struct {
 	Prompts string
 	// Stdio serves the client on stdin and stdout.
 	Stdio bool
+	// StdioNarrowing is which tools that client gets; over HTTP clients say so in the URL.
+	StdioNarrowing transport.Narrowing
 	// DrainDelay is how long callers are served after the server was asked to stop, unready and before its streams end.
 	DrainDelay time.Duration
 	Database   postgres.Options
@@ -77,6 +80,9 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "maximum number of tokens of a list of prompts, 0 for no limit")
 	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt manifests to serve and to edit, instead of a database")
 	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program, on stdin and stdout; listen on addresses only when they are set")
+	fs.StringSliceVar(&o.StdioNarrowing.Toolsets, "toolsets", nil, "with --stdio: groups of tools that the client gets, a list or repeated, of "+strings.Join(toolsetNames(), ", ")+"; "+
+		"when empty all. Over HTTP a client says ?toolsets=a,b in the URL")
+	fs.BoolVar(&o.StdioNarrowing.ReadOnly, "read-only", false, "with --stdio: offer the client no tools that write. Over HTTP a client says ?readonly in the URL")
 	fs.DurationVar(&o.DrainDelay, "drain-delay", 0, "how long callers are still served after the signal to stop, while /readyz says that the server is not ready: longer than a cluster "+
 		"takes to lead new connections elsewhere, 5s is plenty; 0 behind nothing that reads /readyz; not with --prompts or --stdio")
 	fs.IntVar(&o.Database.ChangeQuota.OfSubject, "change-quota", anonymousQuota, "maximum number of change requests of one caller that wait to be applied, 0 for no limit; 50 by default where callers are authenticated; exceeded by no more than the servers' database connections")
@@ -150,6 +156,9 @@ func (o *Options) Validate() error {
 		return err
 	}
 	if err := o.TLS.Validate(); err != nil {
+		return err
+	}
+	if err := o.validateNarrowing(); err != nil {
 		return err
 	}
 	if o.CatalogBytes < 1<<20 {

@@ -55,6 +55,15 @@ func TestOptions_Validate(t *testing.T) {
 		"in a cluster on purpose":         {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--database-url=postgres://localhost/lectern"}},
 		"in a cluster, on purpose, open":  {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--address=:8080"}, want: `--auth=none listens on loopback only: address ":8080" must be localhost, 127.0.0.1 or [::1] with a port`},
 		"in a cluster, callers are known": {cluster: "10.0.0.1", args: []string{"--auth=kubernetes", "--audience=a", "--address=:8080", "--database-url=postgres://localhost/lectern"}},
+		"fewer tools for a client of its own": {args: []string{"--stdio", "--prompts=p", "--toolsets=requests,prompts", "--toolsets=people", "--read-only"}},
+		"fewer tools for everybody": {
+			args: []string{"--database-url=postgres://localhost/lectern", "--read-only"},
+			want: "--toolsets and --read-only are for the client of --stdio; over HTTP a client writes ?toolsets=a,b and ?readonly in the URL",
+		},
+		"a toolset that is none": {
+			args: []string{"--stdio", "--prompts=p", "--toolsets=ticket"},
+			want: `--toolsets: "ticket" is no toolset; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash`,
+		},
 		"no tokens": {
 			args: []string{"--database-url=postgres://localhost/lectern", "--result-limit=-1"},
 			want: "--result-limit is -1; give a number of tokens, or 0 for any number",

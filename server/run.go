@@ -113,7 +113,7 @@ func newService(opts *Options, version string, p parts, log *slog.Logger) *servi
 	endpoint := newEndpoint(p.gate, Deps{
 		Catalog: served, Library: p.library, Changes: p.changes, Prover: p.prover, FileFaults: p.fileFaults, ServiceDesk: p.desk,
 		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), Watched: opts.Watched, ResultLimit: opts.ResultLimit,
-		Version: version, Log: log, Metrics: registry,
+		StdioNarrowing: opts.StdioNarrowing, Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{
 		opts: opts, endpoint: endpoint, mcp: p.drain.closeConnections(p.gate.ServeWellKnown(endpoint)), certificate: p.certificate,

@@ -6,8 +6,38 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog/catalogtest"
+	"github.com/lectern-dev/lectern/server/transport"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
+
+// TestServeStdio_Narrowing: the client of a pipe gets the tools that its flags leave, and is told of no others.
+func TestServeStdio_Narrowing(t *testing.T) {
+	t.Parallel()
+	author := library(t)
+	for name, tc := range map[string]struct {
+		narrowing  transport.Narrowing
+		has, lacks string
+	}{
+		"everything":      {transport.Narrowing{}, "add_prompt", "my_queue"},
+		"reading":         {transport.Narrowing{ReadOnly: true}, "search_prompts", "delete_prompt"},
+		"another toolset": {transport.Narrowing{Toolsets: []string{"requests"}}, `"tools":[]`, "search_prompts"},
+		"one and another": {transport.Narrowing{Toolsets: []string{"requests", "prompts"}}, "add_prompt", "my_queue"},
+		"reading of both": {transport.Narrowing{Toolsets: []string{"prompts"}, ReadOnly: true}, "search_prompts", "update_prompt"},
+	} {
+		replica := start(t, author, func(d *Deps) { d.Library, d.Changes, d.StdioNarrowing = author.Store, author.Store, tc.narrowing })
+		c := transporttest.Start(t, replica.endpoint, "it")
+		for _, asked := range []string{transporttest.Initialize, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`} {
+			c.Say(t, asked)
+			said := c.Next(t)
+			if strings.Contains(said, tc.lacks) {
+				t.Errorf("%s: %s is in %s", name, tc.lacks, said)
+			}
+			if strings.Contains(said, `"tools":[`) && !strings.Contains(said, tc.has) {
+				t.Errorf("%s: %s is not in %s", name, tc.has, said)
+			}
+		}
+	}
+}
 
 // TestServeStdio_OlderClients from the handshake to the end of the input, with news of what changed: they have a
 // channel here.

@@ -8,7 +8,7 @@ type ServedVerb struct {
 	HasName bool
 	// NeedsGet is set where Get is asked for, too: what a caller may not get does not exist for them.
 	NeedsGet bool
-	// Surfaces are methods of MCP and names of tools.
+	// Surfaces are methods of MCP and names of tools. A right that is granted in advance has none in this version.
 	Surfaces []string
 }
 
@@ -27,5 +27,10 @@ func ServedVerbs() []ServedVerb {
 		{Verb: Patch, Resource: Prompts, HasName: true, NeedsGet: true, Surfaces: []string{"update_prompt"}},
 		{Verb: Delete, Resource: Prompts, HasName: true, NeedsGet: true, Surfaces: []string{"delete_prompt"}},
 		{Verb: Promote, Resource: Prompts, HasName: true, NeedsGet: true, Surfaces: []string{"set_prompt_channel"}},
+		{Verb: Use, Resource: SDPConnections, HasName: true, Surfaces: []string{
+			"resources/read of sdp:// URIs", "completion of connections", "list_requests", "search_requests", "my_queue", "get_request",
+			"list_lookup", "find_people", "search_solutions", "connection_status",
+		}},
+		{Verb: Operate, Resource: SDPConnections, HasName: true},
 	}
 }

@@ -97,7 +97,7 @@ func (o *canIOptions) parseArguments(args []string) ([]access.Question, error) {
 		namespace, name, found := strings.Cut(args[1], "/")
 		switch {
 		case !served.HasName:
-			return nil, fmt.Errorf("%s is asked of a namespace, not of a prompt: name it with -n", served.Verb)
+			return nil, fmt.Errorf("%s is asked of a namespace, not of an object: name it with -n", served.Verb)
 		case len(o.namespaces) > 0:
 			return nil, errors.New("-n and NAMESPACE/NAME both name a namespace: leave out one")
 		case !found || namespace == "" || name == "" || strings.Contains(name, "/"):
@@ -205,7 +205,7 @@ func (o *canIOptions) askEverything(ctx context.Context, opened *access.Access, 
 	for _, namespace := range namespaces {
 		for _, r := range everywhere {
 			if !r.Allowed {
-				questions = append(questions, access.Question{Verb: r.Verb, Resource: access.Prompts, Namespace: namespace})
+				questions = append(questions, access.Question{Verb: r.Verb, Resource: r.Resource, Namespace: namespace})
 			}
 		}
 	}

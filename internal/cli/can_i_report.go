@@ -31,8 +31,9 @@ type rightsReport struct {
 
 // right is the answer to one question.
 type right struct {
-	Verb access.Verb `json:"verb"`
-	// Namespace is absent for all of them, Name for every prompt.
+	Verb     access.Verb     `json:"verb"`
+	Resource access.Resource `json:"resource"`
+	// Namespace is absent for all of them, Name for every object.
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Allowed   bool   `json:"allowed"`
@@ -45,7 +46,7 @@ type right struct {
 
 func newRight(subject string, question access.Question, decision access.Decision) right {
 	r := right{
-		Verb: question.Verb, Namespace: question.Namespace, Name: question.Name,
+		Verb: question.Verb, Resource: question.Resource, Namespace: question.Namespace, Name: question.Name,
 		Allowed: decision.Allowed, Reason: decision.Reason, Surfaces: surfacesOf(question.Verb),
 	}
 	if !r.Allowed {
@@ -57,18 +58,28 @@ func newRight(subject string, question access.Question, decision access.Decision
 func surfacesOf(verb access.Verb) []string {
 	for _, served := range access.ServedVerbs() {
 		if served.Verb == verb {
-			return served.Surfaces
+			return append([]string{}, served.Surfaces...)
 		}
 	}
-	return nil
+	return []string{}
+}
+
+// joinSurfaces returns what asks for a right, in words.
+func joinSurfaces(surfaces []string) string {
+	if len(surfaces) == 0 {
+		return "nothing in this version"
+	}
+	return strings.Join(surfaces, ", ")
 }
 
 // bindingCommand returns how a subject is granted a verb with kubectl, by the smallest role that is installed with Lectern.
 func bindingCommand(subject string, verb access.Verb, namespace string) string {
 	role := "lectern-edit"
 	switch verb {
-	case access.Get, access.List:
+	case access.Get, access.List, access.Use:
 		role = "lectern-agent"
+	case access.Operate:
+		role = "lectern-technician"
 	case access.Promote:
 		role = "lectern-promoter"
 	}
@@ -149,7 +160,7 @@ func (o *rightsReport) writeAnswers(w io.Writer) {
 			fmt.Fprintf(w, "to allow it: %s\n", r.Grant)
 		}
 	}
-	fmt.Fprintf(w, "%s is asked for by: %s\n", o.Rights[0].Verb, strings.Join(o.Rights[0].Surfaces, ", "))
+	fmt.Fprintf(w, "%s is asked for by: %s\n", o.Rights[0].Verb, joinSurfaces(o.Rights[0].Surfaces))
 }
 
 // writeTable writes a row for all namespaces and one for each in which more is allowed.
@@ -192,7 +203,7 @@ func (o *rightsReport) writeTable(w io.Writer) {
 	o.writeReasons(w)
 	fmt.Fprintln(w, "\nasked for by:")
 	for _, served := range access.ServedVerbs() {
-		fmt.Fprintf(w, "  %s: %s\n", served.Verb, strings.Join(served.Surfaces, ", "))
+		fmt.Fprintf(w, "  %s: %s\n", served.Verb, joinSurfaces(served.Surfaces))
 	}
 }
 

@@ -35,7 +35,7 @@ func startCanI(t *testing.T) *canI {
 	require.NoError(t, err)
 	root, err := testenv.Root()
 	require.NoError(t, err)
-	for _, role := range []string{"agent", "edit", "promoter"} {
+	for _, role := range []string{"agent", "edit", "promoter", "technician"} {
 		_, err = plane.Kubectl(t.Context(), "create", "--filename", filepath.Join(root, "config", "rbac", role+"_role.yaml"))
 		require.NoError(t, err)
 	}
@@ -187,9 +187,9 @@ func (c *canI) testEverything(t *testing.T) {
 	const table = `caller: oidc:anna o'hara
 groups: oidc:staff, system:authenticated
 
-NAMESPACE  GET  LIST  CREATE  PATCH  DELETE  PROMOTE
-(all)      yes  no    no      no     no      no
-support    yes  yes   yes     yes    no      no
+NAMESPACE  GET  LIST  CREATE  PATCH  DELETE  PROMOTE  USE  OPERATE
+(all)      yes  no    no      no     no      no       no   no
+support    yes  yes   yes     yes    no      no       no   no
 and 5 namespaces with no more than (all)
 
 allowed by:
@@ -199,6 +199,8 @@ allowed by:
 allowed nowhere; to allow more in a namespace:
   kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-edit --user='oidc:anna o'\''hara'
   kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-promoter --user='oidc:anna o'\''hara'
+  kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-agent --user='oidc:anna o'\''hara'
+  kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-technician --user='oidc:anna o'\''hara'
 `
 	var printed, failed string
 	require.Eventually(t, func() error { // RBAC follows its objects by a watch
@@ -212,7 +214,7 @@ allowed nowhere; to allow more in a namespace:
 	if diff := cmp.Diff(table, head); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if !strings.Contains(tail, "  promote: set_prompt_channel\n") || !strings.Contains(tail, "note: promote guards channels that name a version.") ||
+	if !strings.Contains(tail, "  promote: set_prompt_channel\n") || !strings.Contains(tail, "  operate: nothing in this version\n") || !strings.Contains(tail, "note: promote guards channels that name a version.") ||
 		!strings.Contains(tail, "note: delete_prompt of a prompt that has channels takes promote, too") {
 		t.Errorf("what is asked for, and what promote does not guard, is missing: %s", tail)
 	}
@@ -225,8 +227,8 @@ allowed nowhere; to allow more in a namespace:
 		got[r.Namespace+" "+string(r.Verb)] = r.Allowed
 	}
 	want := map[string]bool{
-		" get": true, " list": false, " create": false, " patch": false, " delete": false, " promote": false,
-		"support list": true, "support create": true, "support patch": true, "support delete": false, "support promote": false,
+		" get": true, " list": false, " create": false, " patch": false, " delete": false, " promote": false, " use": false, " operate": false,
+		"support list": true, "support create": true, "support patch": true, "support delete": false, "support promote": false, "support use": false, "support operate": false,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || failed != "" || report.Subject != "oidc:anna o'hara" || report.Proof != "oidc" || len(report.Notes) != 3 {
 		t.Errorf("%s %+v (-want +got)\n%s", failed, report, diff)
@@ -248,8 +250,8 @@ func (c *canI) testRefused(t *testing.T) {
 		"nobody":                  {nil, "say who the caller is: either --token-file or --as"},
 		"two callers":             {[]string{"--as=a", "--token-file=" + file}, "say who the caller is: either --token-file or --as"},
 		"a group alone":           {[]string{"--as-group=a", "--token-file=" + file}, "--as-group needs --as"},
-		"an unknown verb":         {[]string{"watch", "--as=a"}, `verb "watch" is not one of get, list, create, patch, delete, promote`},
-		"a list of one":           {[]string{"list", "a/b", "--as=a"}, "list is asked of a namespace, not of a prompt: name it with -n"},
+		"an unknown verb":         {[]string{"watch", "--as=a"}, `verb "watch" is not one of get, list, create, patch, delete, promote, use, operate`},
+		"a list of one":           {[]string{"list", "a/b", "--as=a"}, "list is asked of a namespace, not of an object: name it with -n"},
 		"a name alone":            {[]string{"get", "b", "--as=a"}, `"b" is not NAMESPACE/NAME`},
 		"a namespace twice":       {[]string{"get", "a/b", "-n=a", "--as=a"}, "-n and NAMESPACE/NAME both name a namespace: leave out one"},
 		"an unknown format":       {[]string{"-o=yaml", "--as=a"}, `--output is "yaml"; it can be table or json`},

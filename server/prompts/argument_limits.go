@@ -39,9 +39,12 @@ var argumentBytes = map[string]int{
 // memberBytes bounds single arguments, of whatever tool takes them.
 var memberBytes = map[string]int{"metadata": metadataBytes}
 
-// newTransportTool gives a tool its limits.
+// Toolset is the group of all tools on prompts.
+const Toolset = "prompts"
+
+// newTransportTool gives a tool its limits, and its group.
 func newTransportTool(t tool.Tool) transport.Tool {
-	return transport.Tool{Definition: t.MCP(), Call: callTool(t), ArgumentBytes: argumentBytes[t.Name], MemberBytes: memberBytes}
+	return transport.Tool{Definition: t.MCP(), Toolsets: []string{Toolset}, Call: callTool(t), ArgumentBytes: argumentBytes[t.Name], MemberBytes: memberBytes}
 }
 
 // paramBytes bounds the params of methods that carry values.

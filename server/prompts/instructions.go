@@ -16,13 +16,15 @@ func (v verbSet) changesSomething() bool {
 	return v[auth.Create] || v[auth.Patch] || v[auth.Delete] || v[auth.Promote]
 }
 
-// composeInstructions returns what the model that uses the server is told: one paragraph of what its caller may use.
-func (s *Service) composeInstructions(verbs verbSet) string {
+// composeInstructions returns what the model that uses the server is told: one paragraph of what its caller may use, and of the tools
+// that its client wants.
+func (s *Service) composeInstructions(verbs verbSet, wanted transport.Narrowing) string {
 	parts := []string{"Lectern serves the prompts of an organisation, kept as Kubernetes objects.", describeProtocol(verbs)}
-	if s.library != nil {
+	hasTools := s.library != nil && wanted.AdmitsToolset(Toolset)
+	if hasTools {
 		parts = append(parts, describeReading(verbs))
 	}
-	if s.library != nil && s.changes != nil {
+	if hasTools && s.changes != nil && !wanted.ReadOnly {
 		parts = append(parts, describeWriting(verbs))
 	}
 	var said []string
@@ -102,5 +104,5 @@ func (f *ToolFilter) InstructionsFor(ctx context.Context, call *transport.Call) 
 	if err != nil {
 		return "", err
 	}
-	return f.service.composeInstructions(verbs), nil
+	return f.service.composeInstructions(verbs, call.Narrowing), nil
 }

@@ -22,7 +22,10 @@ const (
 // Server returns what the service offers, for the transport.
 func (s *Service) Server() transport.Server {
 	srv := transport.Server{
-		Info: s.self, Instructions: s.composeInstructions(everyVerb),
+		Info: s.self, Instructions: s.composeInstructions(everyVerb, transport.Narrowing{}),
+		InstructionsFor: func(_ context.Context, call *transport.Call) (string, error) {
+			return s.composeInstructions(everyVerb, call.Narrowing), nil
+		},
 		Methods: map[mcp.MCPMethod]transport.Method{
 			mcp.MethodPromptsList: {Answer: s.answerPromptsList, TTL: listTTL},
 			mcp.MethodPromptsGet:  {Answer: s.answerPromptsGet, ParamBytes: paramBytes[mcp.MethodPromptsGet]},

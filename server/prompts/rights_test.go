@@ -267,7 +267,7 @@ func TestComposeInstructions(t *testing.T) {
 		kept + "None of them is yours to read here; ask for the verbs get and list on prompts.lectern.dev.":                                           {},
 		kept + "None of them is yours to read here; ask for the verbs get and list on prompts.lectern.dev. delete_prompt deletes a prompt." + waiting: {auth.Delete: true},
 	} {
-		if diff := cmp.Diff(want, s.composeInstructions(verbs)); diff != "" {
+		if diff := cmp.Diff(want, s.composeInstructions(verbs, transport.Narrowing{})); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	}

@@ -37,6 +37,9 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 	if !ok {
 		return nil, fmt.Errorf("no identity: %w", auth.ErrDenied)
 	}
+	if err := checkWanted(ctx, toolset); err != nil {
+		return nil, err
+	}
 	found, err := s.chooseConnection(ctx, identity, in)
 	if err != nil {
 		return nil, err

@@ -25,17 +25,18 @@ func (s *Service) Server() transport.Server {
 	for _, t := range s.tools() {
 		byName[t.Name] = t.Tool
 		srv.Tools = append(srv.Tools, s.newTransportTool(t.Tool, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given }))
+		srv.Tools[len(srv.Tools)-1].Toolsets = toolsetsOf(t.toolset)
 	}
 	for _, name := range sortedKeys(aliases) {
 		of := aliases[name]
 		one := s.newTransportTool(byName[of.tool], of.withPreset)
-		one.Definition.Name, one.Variant = name, nil
+		one.Definition.Name, one.Variant, one.Toolsets = name, nil, toolsetsOf(s.toolsets[of.tool])
 		srv.Tools = append(srv.Tools, one)
 	}
 	for _, name := range mails {
 		srv.Tools = append(srv.Tools, transport.Tool{
-			Definition: mcp.Tool{Name: name, RawInputSchema: json.RawMessage(`{"type":"object"}`)},
-			Call:       func(ctx context.Context, _ *transport.Call) (*mcp.CallToolResult, error) { return refuseMail(ctx), nil },
+			Definition: mcp.Tool{Name: name, RawInputSchema: json.RawMessage(`{"type":"object"}`)}, Toolsets: toolsetsOf(requestsToolset),
+			Call: func(ctx context.Context, _ *transport.Call) (*mcp.CallToolResult, error) { return refuseMail(ctx), nil },
 		})
 	}
 	return srv

@@ -9,14 +9,6 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// The toolsets of reading.
-const (
-	requestsToolset  = "requests"
-	lookupsToolset   = "lookups"
-	knowledgeToolset = "knowledge"
-	peopleToolset    = "people"
-)
-
 // paging are the arguments of lists.
 type paging struct {
 	Limit  *int64  `json:"limit,omitempty" description:"Maximum number of rows, 25 when absent" bounds:"1..50"`

@@ -17,6 +17,8 @@ type Call struct {
 	Modern bool
 	// Namespace is the one of the endpoint, empty on the endpoint for all.
 	Namespace string
+	// Narrowing is what the client leaves out of the tools there are for its caller.
+	Narrowing Narrowing
 	// Duplex is true where the client can be told of changes at any time: on a pipe.
 	Duplex bool
 	// Meta is what the request says of itself and of its client.

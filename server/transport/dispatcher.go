@@ -224,7 +224,7 @@ func (d *dispatcher) callTool(ctx context.Context, call *Call) (any, error) {
 			tool = nil
 		}
 	}
-	if tool == nil {
+	if tool == nil || !call.Narrowing.admits(&tool.Tool) {
 		return nil, InvalidParams(fmt.Sprintf("no such tool as %q; tools/list has those there are for you", call.Name))
 	}
 	result, err := tool.Call(ctx, call)

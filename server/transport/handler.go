@@ -59,6 +59,8 @@ type Config struct {
 	ReviewStreams func(ctx context.Context, streams []Followed) ([]StreamRights, error)
 	// ReviewEvery is how often streams are reviewed; DefaultReviewEvery when zero.
 	ReviewEvery time.Duration
+	// StdioNarrowing is that of the client on stdin and stdout, which has no URL to say it by.
+	StdioNarrowing Narrowing
 	// Rates bound how often callers ask over HTTP; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// BodyLimit, BodyBudget, AnswerBudget, StreamsPerCaller, KeepAlive, WriteTimeout and DrainTimeout are the defaults when
@@ -148,7 +150,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, refused.Reason, refused.Status)
 		return
 	}
-	x := &exchange{w: w, control: control, header: r.Header, namespace: namespace, buffer: newResponseBuffer()}
+	x := &exchange{w: w, control: control, header: r.Header, namespace: namespace, query: r.URL.RawQuery, buffer: newResponseBuffer()}
 	x.identity, _ = auth.FromContext(ctx)
 	defer x.release()
 	if f, status := h.readBody(r, x); f != nil {
@@ -215,10 +217,12 @@ type exchange struct {
 	header    http.Header
 	identity  auth.Identity
 	namespace string
-	body      requestBody
-	buffer    *responseBuffer
-	envelope  envelope
-	call      Call
+	// query is that of the URL.
+	query    string
+	body     requestBody
+	buffer   *responseBuffer
+	envelope envelope
+	call     Call
 	// method is nil for one the client does not have; malformed is what is wrong with the params of one it has.
 	method    *route
 	malformed *Failure
@@ -259,6 +263,10 @@ func (h *Handler) serveMessage(ctx context.Context, x *exchange) {
 		x.malformed = limited
 	}
 	x.call.Namespace = x.namespace
+	var wrong *Failure
+	if x.call.Narrowing, wrong = readNarrowing(x.query, h.config.Server.Toolsets); x.malformed == nil {
+		x.malformed = wrong
+	}
 	if x.call.Version == "" {
 		x.call.Version = x.header.Get(mcp.HeaderProtocolVersion)
 	}

@@ -18,6 +18,8 @@ const keptLists = 64
 // listOfTools answers tools/list. Definitions do not change, so each choice of them is encoded once.
 type listOfTools struct {
 	filter ToolFilter
+	// all are the tools by name.
+	all map[string]*Tool
 	// tools are sorted by name; variants are those of Tool.Variant, or the same.
 	tools, variants []mcp.Tool
 
@@ -27,7 +29,9 @@ type listOfTools struct {
 
 func newListOfTools(srv *Server) *listOfTools {
 	l := &listOfTools{filter: srv.ToolFilter, tools: make([]mcp.Tool, len(srv.Tools)), encoded: make(map[string]json.RawMessage)}
+	l.all = make(map[string]*Tool, len(srv.Tools))
 	for i := range srv.Tools {
+		l.all[srv.Tools[i].Definition.Name] = &srv.Tools[i]
 		l.tools[i] = srv.Tools[i].Definition
 		l.variants = append(l.variants, l.tools[i])
 		if variant := srv.Tools[i].Variant; variant != nil {
@@ -65,7 +69,7 @@ func (l *listOfTools) answerList(ctx context.Context, call *Call) (any, error) {
 			tools = l.variants
 		}
 	}
-	encoded, err := l.encode(tools, isListed)
+	encoded, err := l.encode(tools, func(name string) bool { return isListed(name) && call.Narrowing.admits(l.all[name]) })
 	if err != nil {
 		return nil, err
 	}

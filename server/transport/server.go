@@ -22,6 +22,8 @@ type Server struct {
 	// ToolFilter leaves each caller those that are theirs; nil leaves everybody all.
 	Tools      []Tool
 	ToolFilter ToolFilter
+	// Toolsets are the names that a client may narrow its tools to, those of toolsets without a tool among them.
+	Toolsets []string
 	// Extensions are the settings of the extensions there are, by name (SEP-2133).
 	Extensions map[string]any
 	// PromptsChange, ToolsChange and ResourcesChange say that clients are told when such a list changes, and
@@ -49,7 +51,9 @@ type Tool struct {
 	Definition mcp.Tool
 	// Variant is what is listed instead for callers of whom a VariantChooser says so; nil for the same.
 	Variant *mcp.Tool
-	Call    func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
+	// Toolsets are the groups it belongs to: it is there for clients that want one of them.
+	Toolsets []string
+	Call     func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
 	// ArgumentBytes bounds the arguments of a call as JSON; DefaultParamBytes when zero. MemberBytes bounds single ones.
 	ArgumentBytes int
 	MemberBytes   map[string]int

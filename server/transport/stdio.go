@@ -151,7 +151,7 @@ func (p *stdioConn) cancelRequest(e *envelope) {
 // the line takes.
 func (p *stdioConn) serveRequest(e *envelope, size int, started time.Time) {
 	isModern := mcp.IsModernProtocol(e.version)
-	call := &Call{Namespace: p.namespace, Duplex: true}
+	call := &Call{Namespace: p.namespace, Narrowing: p.h.config.StdioNarrowing, Duplex: true}
 	method, f := p.h.dispatch.readCall(e, call, isModern)
 	if !isModern {
 		call.Version = p.negotiatedVersion()

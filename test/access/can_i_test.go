@@ -40,7 +40,8 @@ func TestCanI(t *testing.T) {
 	w := getWorld(t)
 	account, err := w.newCaller(t.Context(), "asks-can-i", testenv.TokenOptions{},
 		testenv.Grant{Namespace: red, Verbs: []string{"get", "list", "patch"}}, testenv.Grant{Namespace: blue, Verbs: []string{"get"}, Objects: []string{handover}},
-		testenv.Grant{Verbs: []string{"promote"}})
+		testenv.Grant{Verbs: []string{"promote"}},
+		testenv.Grant{Namespace: green, Verbs: []string{"use"}, Resource: "sdpconnections"})
 	require.NoError(t, err)
 	w.waitForRights(t, account)
 	printed, exit := w.canI(t, account, "-o=json", "-n="+strings.Join(namespaces, ","))
@@ -53,7 +54,7 @@ func TestCanI(t *testing.T) {
 		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(printed), &report))
-	if exit != 0 || report.Subject != account.user.UserName || len(report.Rights) < 2*len(everyVerb) {
+	if exit != 0 || report.Subject != account.user.UserName || len(report.Rights) < 2*(len(everyVerb)+2) {
 		t.Errorf("ended with %d: %s", exit, printed)
 	}
 	for _, r := range report.Rights {
@@ -82,7 +83,8 @@ func TestCanI(t *testing.T) {
 // TestServedVerbs: every tool is named beside the verb it asks for, but for the one that asks for none.
 func TestServedVerbs(t *testing.T) {
 	w := getWorld(t)
-	everybody, err := w.newCaller(t.Context(), "has-all-tools", testenv.TokenOptions{}, testenv.Grant{Verbs: everyVerb})
+	everybody, err := w.newCaller(t.Context(), "has-all-tools", testenv.TokenOptions{}, testenv.Grant{Verbs: everyVerb},
+		testenv.Grant{Verbs: []string{"use"}, Resource: "sdpconnections"})
 	require.NoError(t, err)
 	w.waitForRights(t, everybody)
 	var named []string

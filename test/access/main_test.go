@@ -20,6 +20,9 @@ var sharedWorld = sync.OnceValues(func() (*world, error) { return newWorld(conte
 // started are the stacks that there are.
 var started []*testenv.Stack
 
+// stops end what else was started.
+var stops []func()
+
 func getWorld(t *testing.T) *world {
 	t.Helper()
 	w, err := sharedWorld()
@@ -32,6 +35,9 @@ func TestMain(m *testing.M) {
 	leak.Main(m, func() (failed error) {
 		for _, stack := range started {
 			failed = errors.Join(failed, stack.Stop())
+		}
+		for _, stop := range stops {
+			stop()
 		}
 		return failed
 	})

@@ -35,7 +35,9 @@ type surface struct {
 	// listsToo is set where the answer tells of other prompts that the caller may list.
 	listsToo bool
 	// shows is set where the answer to who may read contains something of every prompt, or namespace, they may.
-	shows   bool
+	shows bool
+	// says is what the answer says to who may, of a thing of which others may know the name.
+	says    string
 	request func(target) transporttest.Request
 }
 

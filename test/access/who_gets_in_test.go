@@ -38,7 +38,7 @@ func (w *world) tryCallers(t *testing.T, callers []*caller) {
 		w.waitForRights(t, c)
 		for _, endpoint := range endpoints {
 			t.Run(c.name+" at /mcp/"+endpoint, func(t *testing.T) {
-				for _, s := range slices.Concat(listSurfaces, getSurfaces, writeSurfaces) {
+				for _, s := range slices.Concat(listSurfaces, getSurfaces, writeSurfaces, connectionSurfaces) {
 					cases += w.tryAll(t, c, endpoint, s)
 				}
 			})
@@ -91,6 +91,9 @@ func (w *world) tryAll(t *testing.T, c *caller, endpoint string, s surface) int 
 	targets := []target{
 		{endpoint, red, handover}, {endpoint, red, fragment}, {endpoint, blue, handover}, {endpoint, blue, "only-" + blue}, {endpoint, green, fragment},
 	}
+	if s.verb == "use" {
+		targets = []target{{endpoint, red, helpdesk}, {endpoint, blue, helpdesk}}
+	}
 	for _, a := range targets {
 		w.tryNamed(t, c, a, s)
 	}
@@ -108,12 +111,18 @@ func (w *world) mayAt(t *testing.T, c *caller, endpoint, verb, namespace, name s
 	return allowed
 }
 
-// visibleAt returns the namespaces whose prompts a caller may list at an endpoint.
-func (w *world) visibleAt(t *testing.T, c *caller, endpoint string) []string {
+// visibleAt returns the namespaces whose prompts a caller may list at an endpoint, or whose connection they may use.
+func (w *world) visibleAt(t *testing.T, c *caller, endpoint, verb string) []string {
 	t.Helper()
+	name := ""
+	if verb == "use" {
+		name = helpdesk
+	} else {
+		verb = "list"
+	}
 	var visible []string
 	for _, namespace := range namespaces {
-		if w.mayAt(t, c, endpoint, "list", namespace, "") {
+		if w.mayAt(t, c, endpoint, verb, namespace, name) {
 			visible = append(visible, namespace)
 		}
 	}
@@ -127,7 +136,7 @@ func (w *world) tryList(t *testing.T, c *caller, endpoint string, s surface) {
 	if w.isTurnedAway(t, c, s, reply) {
 		return
 	}
-	visible := w.visibleAt(t, c, endpoint)
+	visible := w.visibleAt(t, c, endpoint, s.verb)
 	for _, namespace := range namespaces {
 		switch is := strings.Contains(reply.Body, namespace); {
 		case is && !slices.Contains(visible, namespace):
@@ -198,7 +207,7 @@ func (w *world) tryNamed(t *testing.T, c *caller, a target, s surface) {
 		told = append(told, a.namespace)
 	}
 	if s.listsToo && allowed {
-		told = append(told, w.visibleAt(t, c, a.endpoint)...)
+		told = append(told, w.visibleAt(t, c, a.endpoint, s.verb)...)
 	}
 	rest := withoutRequest(reply.Body, q)
 	for _, namespace := range namespaces {
@@ -213,6 +222,9 @@ func (w *world) tryNamed(t *testing.T, c *caller, a target, s surface) {
 		return
 	}
 	if allowed {
+		if !strings.Contains(rest, s.says) {
+			t.Errorf("%s of %s does not say %q: %d %s", s.name, a.id(), s.says, reply.Status, reply.Body)
+		}
 		if s.shows && a.name != fragment && !strings.Contains(rest, a.namespace) {
 			t.Errorf("%s of %s tells nothing: %d %s", s.name, a.id(), reply.Status, reply.Body)
 		}
@@ -233,10 +245,10 @@ func (w *world) hasTool(t *testing.T, c *caller, endpoint, verb string) bool {
 		require.NoError(t, err)
 		return true
 	}
-	return slices.ContainsFunc(w.visibleAt(t, c, endpoint), func(namespace string) bool { return w.mayAt(t, c, endpoint, verb, namespace, "") })
+	return slices.ContainsFunc(w.visibleAt(t, c, endpoint, verb), func(namespace string) bool { return verb == "use" || w.mayAt(t, c, endpoint, verb, namespace, "") })
 }
 
-func isReading(verb string) bool { return verb == "get" || verb == "list" }
+func isReading(verb string) bool { return verb == "get" || verb == "list" || verb == "use" }
 
 // withoutRequest removes what the caller said itself.
 func withoutRequest(body string, q transporttest.Request) string {

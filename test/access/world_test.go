@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
@@ -51,6 +54,7 @@ const listedInEach = 3
 type world struct {
 	*testenv.Stack
 	callers *testenv.Callers
+	desk    *sdptest.Server
 	api     client.Client
 	http    *http.Client
 
@@ -63,15 +67,24 @@ type world struct {
 // address.
 // AccessArgs, for servers and controller, say otherwise who callers are.
 func newWorld(ctx context.Context, accessArgs ...string) (*world, error) {
-	stack, err := testenv.StartStack(ctx, testenv.StackOptions{Authenticate: true, ServerArgs: append([]string{
+	keys, err := os.MkdirTemp("", "access")
+	if err != nil {
+		return nil, err
+	}
+	stops = append(stops, func() { _ = os.RemoveAll(keys) })
+	desk, both, ofController, err := startDesk(keys)
+	if err != nil {
+		return nil, err
+	}
+	stack, err := testenv.StartStack(ctx, testenv.StackOptions{Authenticate: true, ServerArgs: slices.Concat([]string{
 		"--prompts-per-second=0", "--completions-per-second=0", "--streams-per-caller=0", "--failed-authentications-per-second=0",
-		"--public-url=http://lectern.test",
-	}, accessArgs...), ControllerArgs: accessArgs})
+		"--ticket-reads-per-second=0", "--public-url=http://lectern.test",
+	}, both, accessArgs), ControllerArgs: slices.Concat(both, ofController, accessArgs)})
 	if err != nil {
 		return nil, err
 	}
 	started = append(started, stack)
-	w := &world{Stack: stack, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, decided: map[string]bool{}}
+	w := &world{Stack: stack, desk: desk, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, decided: map[string]bool{}}
 	if w.callers, err = stack.ControlPlane.Callers(); err != nil {
 		return nil, err
 	}
@@ -87,7 +100,7 @@ func newWorld(ctx context.Context, accessArgs ...string) (*world, error) {
 			return nil, err
 		}
 	}
-	return w, w.waitUntilPublished(ctx)
+	return w, errors.Join(w.waitUntilPublished(ctx), wait.Until(ctx, w.checkConnections))
 }
 
 // fill makes a namespace with its prompts. Agents may edit them.
@@ -105,7 +118,7 @@ func (w *world) fill(ctx context.Context, namespace string) error {
 			return err
 		}
 	}
-	return nil
+	return w.connect(ctx, namespace)
 }
 
 func newPrompt(namespace, name string) *v1alpha1.Prompt {
@@ -180,7 +193,7 @@ func (w *world) may(ctx context.Context, c *caller, verb, namespace, name string
 	}
 	review, err := asking.SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group: "lectern.dev", Resource: "prompts", Verb: verb, Namespace: namespace, Name: name,
+			Group: "lectern.dev", Resource: resourceOf(verb), Verb: verb, Namespace: namespace, Name: name,
 		}},
 	}, metav1.CreateOptions{})
 	if err != nil {
@@ -188,6 +201,14 @@ func (w *world) may(ctx context.Context, c *caller, verb, namespace, name string
 	}
 	w.decided[key] = review.Status.Allowed
 	return review.Status.Allowed, nil
+}
+
+// resourceOf returns what a verb is about.
+func resourceOf(verb string) string {
+	if verb == "use" || verb == "operate" {
+		return "sdpconnections"
+	}
+	return "prompts"
 }
 
 // forgetRights has Kubernetes asked again about everybody.
@@ -238,13 +259,18 @@ func (w *world) newCallers(ctx context.Context) ([]*caller, error) {
 		token  testenv.TokenOptions
 		grants []testenv.Grant
 	}
-	everywhere := []testenv.Grant{{Verbs: everyVerb}}
+	everywhere := []testenv.Grant{{Verbs: everyVerb}, {Verbs: []string{"use"}, Resource: "sdpconnections"}}
 	proven := []kind{
 		{"without-rights", testenv.TokenOptions{}, nil},
 		{"one-namespace", testenv.TokenOptions{}, []testenv.Grant{{Namespace: red, Verbs: everyVerb}}},
 		{"reader-of-one", testenv.TokenOptions{}, []testenv.Grant{{Namespace: red, Verbs: []string{"get", "list"}}}},
 		{"one-prompt", testenv.TokenOptions{}, []testenv.Grant{{Namespace: red, Verbs: []string{"get", "patch"}, Objects: []string{handover}}}},
 		{"lister-without-get", testenv.TokenOptions{}, []testenv.Grant{{Namespace: red, Verbs: []string{"list"}}}},
+		{"user-of-one-namespace", testenv.TokenOptions{}, []testenv.Grant{{Namespace: red, Verbs: []string{"use"}, Resource: "sdpconnections"}}},
+		{"user-of-one-connection", testenv.TokenOptions{}, []testenv.Grant{{
+			Namespace: blue, Verbs: []string{"use"}, Resource: "sdpconnections", Objects: []string{helpdesk},
+		}}},
+		{"not-a-user", testenv.TokenOptions{}, []testenv.Grant{{Verbs: []string{"get", "list", "patch", "operate"}, Resource: "sdpconnections"}}},
 		{"cluster-wide", testenv.TokenOptions{}, everywhere},
 		{"two-audiences", testenv.TokenOptions{Audiences: []string{"https://elsewhere.test", testenv.Audience}}, everywhere},
 	}
