@@ -109,7 +109,7 @@ func NewHandler(deps Deps) *Handler {
 	deps.Catalog.OnChangeRequest(service.ChangeRequestNotified)
 	if desk := deps.ServiceDesk; desk != nil {
 		deps.Catalog.OnRevision(desk.RevisionChanged)
-		desk.OnToolsChanged(func() { endpoint.NotifyToolsChanged(desk.SeesConnections) })
+		desk.OnToolsChanged(func(concerned func(context.Context, string) (bool, error)) { endpoint.NotifyToolsChanged(concerned) })
 		deps.Metrics.MustRegister(desk.Metrics()...)
 	}
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -52,9 +52,9 @@ func TestOptions_Validate(t *testing.T) {
 			want: "--auth=none does not run inside Kubernetes (KUBERNETES_SERVICE_HOST is set): every container of the pod, and whoever may forward " +
 				"its ports, could read and change every prompt; set --auth=kubernetes, or --allow-in-pod if that is what you want",
 		},
-		"in a cluster on purpose":         {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--database-url=postgres://localhost/lectern"}},
-		"in a cluster, on purpose, open":  {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--address=:8080"}, want: `--auth=none listens on loopback only: address ":8080" must be localhost, 127.0.0.1 or [::1] with a port`},
-		"in a cluster, callers are known": {cluster: "10.0.0.1", args: []string{"--auth=kubernetes", "--audience=a", "--address=:8080", "--database-url=postgres://localhost/lectern"}},
+		"in a cluster on purpose":             {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--database-url=postgres://localhost/lectern"}},
+		"in a cluster, on purpose, open":      {cluster: "10.0.0.1", args: []string{"--allow-in-pod", "--address=:8080"}, want: `--auth=none listens on loopback only: address ":8080" must be localhost, 127.0.0.1 or [::1] with a port`},
+		"in a cluster, callers are known":     {cluster: "10.0.0.1", args: []string{"--auth=kubernetes", "--audience=a", "--address=:8080", "--database-url=postgres://localhost/lectern"}},
 		"fewer tools for a client of its own": {args: []string{"--stdio", "--prompts=p", "--toolsets=requests,prompts", "--toolsets=people", "--read-only"}},
 		"fewer tools for everybody": {
 			args: []string{"--database-url=postgres://localhost/lectern", "--read-only"},

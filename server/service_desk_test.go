@@ -103,7 +103,7 @@ func TestRun_ServiceDesk(t *testing.T) {
 		if n := fake.Count(sdptest.ToAPI); n != tc.calls {
 			t.Errorf("%s: %d calls, want %d", name, n, tc.calls)
 		}
-		if status, metrics := r.probe(t, "/metrics"); name == "tickets" && (status != http.StatusOK || !strings.Contains(metrics, `lectern_sdp_calls_total{connection="helpdesk"`)) {
+		if status, metrics := r.probe(t, "/metrics"); name == "tickets" && (status != http.StatusOK || !strings.Contains(metrics, `lectern_sdp_calls_total{connection="support/helpdesk"`)) {
 			t.Errorf("%s: no calls in the metrics, %d", name, status)
 		}
 	}

@@ -25,9 +25,6 @@ type desk struct {
 	identity auth.Identity
 }
 
-// questionsAboutConnections is how many reviews are asked to find out which connections a caller sees: most of the 64 of a request.
-const questionsAboutConnections = 48
-
 // errNoConnection is said of a connection that does not exist, or that the caller may not use.
 var errNoConnection = &tool.Error{Kind: tool.NotFound, Text: "no such connection to ServiceDesk Plus, or not yours to use"}
 
@@ -117,33 +114,15 @@ func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, endpo
 // visibleConnections returns the connections of an endpoint that a caller may use, by key. Those that are left undecided when the
 // reviews of the request are spent are not among them: they can be named.
 func (s *Service) visibleConnections(ctx context.Context, identity auth.Identity, endpoint string) ([]*connection, error) {
-	all := s.directory.list(endpoint)
-	left := questionsAboutConnections
-	answers := map[store.Key]error{}
-	ask := func(key store.Key) error {
-		if answer, known := answers[key]; known {
-			return answer
-		}
-		answer := auth.ErrReviewsSpent
-		if left--; left >= 0 {
-			answer = s.authorizer.Authorize(ctx, identity, auth.Use, key)
-		}
-		answers[key] = answer
-		return answer
-	}
+	review := newUseReview(s, identity)
 	var seen []*connection
-	for _, c := range all {
-		var err error
-		for _, key := range []store.Key{{}, {Namespace: c.key.Namespace}, c.key} {
-			if err = ask(key); err == nil {
-				break
-			}
-		}
-		switch {
-		case err == nil:
-			seen = append(seen, c)
-		case !errors.Is(err, auth.ErrDenied) && !errors.Is(err, auth.ErrReviewsSpent):
+	for _, c := range s.directory.list(endpoint) {
+		allowed, err := review.mayUse(ctx, c.key)
+		if err != nil {
 			return nil, err
+		}
+		if allowed {
+			seen = append(seen, c)
 		}
 	}
 	return seen, nil

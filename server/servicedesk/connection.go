@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +69,8 @@ func (c *connection) update(row store.Connection) (changed bool) {
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
 	c.tokens.replace(row.Token)
-	return before == nil || !reflect.DeepEqual(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode
+	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode ||
+		!reflect.DeepEqual(before.Callers, next.Callers)
 }
 
 // isSameServer reports whether a client for one of two settings is one for the other.
@@ -95,7 +97,7 @@ func (c *connection) newClient(of *store.ConnectionSettings) (*http.Client, *sdp
 		return nil, nil, errors.New("the URL of the API is none")
 	}
 	client, err := sdp.New(sdp.Config{
-		Edition: sdp.Edition(of.Edition), URL: at, Portal: of.Portal, Tokens: c.tokens, Limiter: &turnstile{c.tokens, c.rate}, HTTP: sender,
+		Edition: sdp.Edition(of.Edition), URL: at, Portal: of.Portal, Tokens: c.tokens, Limiter: &turnstile{c}, HTTP: sender,
 		Retry: c.service.retry, Observe: c.observe,
 	})
 	return sender, client, err
@@ -107,7 +109,7 @@ func (c *connection) observe(_ context.Context, o sdp.Observation) {
 	if outcome == "" {
 		outcome = "done"
 	}
-	c.service.metrics.calls.WithLabelValues(c.key.Namespace, c.key.Name, o.Op, outcome).Inc()
+	c.service.metrics.calls.WithLabelValues(c.key.String(), o.Op, outcome).Inc()
 	if o.Kind != "" {
 		c.failures.add(o)
 	}
@@ -115,23 +117,25 @@ func (c *connection) observe(_ context.Context, o sdp.Observation) {
 
 func (c *connection) close() {
 	c.rate.close()
+	c.service.metrics.forget(c.key.String())
 	if now := c.now.Load(); now.sender != nil {
 		now.sender.CloseIdleConnections()
 	}
 }
 
 // turnstile lets a call through that has a token to go with, and then a turn: a turn that waits for a token is void.
-type turnstile struct {
-	tokens *tokenKeeper
-	rate   *rateLease
-}
+type turnstile struct{ *connection }
 
 // Wait implements sdp.Limiter.
 func (t *turnstile) Wait(ctx context.Context) error {
 	if err := t.tokens.waitUsable(ctx); err != nil {
 		return err
 	}
-	return t.rate.Wait(ctx)
+	arrived := time.Now()
+	err := t.rate.Wait(ctx)
+	_, refused := errors.AsType[*sdp.WaitError](err)
+	t.service.metrics.countTurn(t.key.String(), time.Since(arrived), refused)
+	return err
 }
 
 // Pause implements sdp.Limiter.

@@ -3,6 +3,7 @@ package servicedesk_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +133,65 @@ func TestConnections_Follow(t *testing.T) {
 	}
 }
 
+// TestConnections_Announced: who may use a connection hears when it comes, when its mode, toolsets or callers change, and when it
+// goes. Who may not hears nothing.
+func TestConnections_Announced(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	other := store.Key{Namespace: "hr", Name: "people"}
+	r := h.serve(func(c *servicedesk.Config) { c.Authorizer = roles{"local:anna use support/helpdesk": true} })
+	listen := func(path string) *transporttest.Stream {
+		stream := r.OpenStream(t, transporttest.Request{RPC: "subscriptions/listen", Path: path, Params: map[string]any{
+			"notifications": map[string]any{"toolsListChanged": true},
+		}})
+		if got := stream.Next(t); !strings.Contains(got, `"toolsListChanged":true`) {
+			t.Fatalf("acknowledged: %s", got)
+		}
+		return stream
+	}
+	all, elsewhere := listen("/mcp"), listen("/mcp/hr")
+	var settings store.ConnectionSettings
+	change := func(s *store.ConnectionSettings) {
+		settings.Access.Toolsets = slices.Clone(settings.Access.Toolsets)
+		s.Access.Mode, s.Access.Toolsets, s.Callers = settings.Access.Mode, settings.Access.Toolsets, settings.Callers
+	}
+	settings.Access.Mode, settings.Access.Toolsets = "ReadOnly", []string{"requests"}
+	for _, step := range []struct {
+		what string
+		make func()
+	}{
+		{"it comes", func() {}},
+		{"its mode", func() { settings.Access.Mode = "ReadWrite" }},
+		{"its toolsets", func() { settings.Access.Toolsets = []string{"requests", "people"} }},
+		{"its callers", func() {
+			settings.Callers = []store.ConnectionCaller{{Subject: "local:anna", Email: "tech@example.org"}}
+		}},
+		{"the groups of a caller", func() {
+			settings.Callers = []store.ConnectionCaller{{Subject: "local:anna", Email: "tech@example.org", Groups: []string{"Network"}}}
+		}},
+	} {
+		step.make()
+		h.storeConnection(helpdesk, fake, change)
+		if got := all.Next(t); !strings.Contains(got, "notifications/tools/list_changed") {
+			t.Errorf("%s: %s", step.what, got)
+		}
+	}
+	require.NoError(t, h.writer.RemoveConnection(t.Context(), helpdesk, h.uids[helpdesk]))
+	if got := all.Next(t); !strings.Contains(got, "notifications/tools/list_changed") {
+		t.Errorf("it goes: %s", got)
+	}
+	h.storeConnection(other, fake) // of which nobody here may hear
+	h.uids[helpdesk] = ""
+	h.storeConnection(helpdesk, fake)
+	if got := all.Next(t); !strings.Contains(got, "notifications/tools/list_changed") {
+		t.Errorf("it comes again: %s", got)
+	}
+	r.Stop()
+	if got := elsewhere.Next(t); !strings.Contains(got, `"resultType":"complete"`) {
+		t.Errorf("where nothing of theirs changed: %s", got)
+	}
+}
+
 func TestConnectionStatus(t *testing.T) {
 	h := newHouse(t)
 	fake := startFake(t, sdptest.Options{})
@@ -213,15 +273,9 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// TestMetrics: calls of ServiceDesk Plus are counted by connection, operation and outcome.
-func TestMetrics(t *testing.T) {
-	h := newHouse(t)
-	fake := startFake(t, sdptest.Options{})
-	h.connect(helpdesk, fake)
-	r := h.serve()
-	mustCall[tickets](r, "my_queue", nil)
-	mustCall[tickets](r, "my_queue", nil)
-	r.call("get_request", map[string]any{"request_id": "id:999999999999999"})
+// countedBy returns the metrics of a replica, by name and labels.
+func countedBy(t *testing.T, r *replica) map[string]float64 {
+	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(r.service.Metrics()...)
 	families, err := registry.Gather()
@@ -233,15 +287,44 @@ func TestMetrics(t *testing.T) {
 			for _, label := range one.GetLabel() {
 				labels = append(labels, label.GetValue())
 			}
-			counted[family.GetName()+" "+strings.Join(labels, ", ")] = one.GetCounter().GetValue()
+			value := one.GetCounter().GetValue() + one.GetGauge().GetValue()
+			switch name := family.GetName(); name {
+			case "lectern_sdp_rate_wait_seconds_total":
+				value = 0 // it depends on the machine
+			case "lectern_sdp_token_expiry_timestamp_seconds":
+				value = math.Round(time.Until(time.Unix(int64(value), 0)).Hours())
+			}
+			counted[family.GetName()+" "+strings.Join(labels, ", ")] = value
 		}
 	}
-	want := map[string]float64{
-		"lectern_sdp_calls_total helpdesk, support, get request, not_found": 1, "lectern_sdp_calls_total helpdesk, support, list request, done": 2,
+	return counted
+}
+
+// TestMetrics: calls of ServiceDesk Plus are counted by connection, operation and outcome, and so are waits; when a connection goes,
+// what was counted of it does.
+func TestMetrics(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r := h.serve(func(c *servicedesk.Config) { c.TokenWait = 20 * time.Millisecond })
+	mustCall[tickets](r, "my_queue", nil)
+	mustCall[tickets](r, "my_queue", nil)
+	r.call("get_request", map[string]any{"request_id": "id:999999999999999"})
+	fake.KillAccessTokens()
+	if got := r.call("my_queue", nil); got.Details.Kind != "TokenError" {
+		t.Errorf("without a token: %+v", got)
 	}
-	if diff := cmp.Diff(want, counted); diff != "" {
+	want := map[string]float64{
+		"lectern_sdp_calls_total support/helpdesk, get request, not_found": 1, "lectern_sdp_calls_total support/helpdesk, list request, done": 2,
+		"lectern_sdp_calls_total support/helpdesk, list request, token_refused": 1, "lectern_sdp_rate_wait_seconds_total support/helpdesk": 0,
+		"lectern_sdp_token_waits_total support/helpdesk, timeout": 1, "lectern_sdp_token_refusals_reported_total support/helpdesk": 1,
+		"lectern_sdp_token_expiry_timestamp_seconds support/helpdesk": 1,
+	}
+	if diff := cmp.Diff(want, countedBy(t, r)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	require.NoError(t, h.writer.RemoveConnection(t.Context(), helpdesk, h.uids[helpdesk]))
+	require.Until(t, "nothing is left of a connection that is gone", func() bool { return len(countedBy(t, r)) == 0 })
 }
 
 // TestProgress: a client that asked for it is told that a call waits for a token.

@@ -27,8 +27,8 @@ type directory struct {
 	store Store
 	make  func(store.Connection) *connection
 	log   *slog.Logger
-	// changed is told when callers may be offered other tools; nil tells nobody.
-	changed func()
+	// changed is told of which connections callers may be offered other tools; nil tells nobody.
+	changed func([]store.Key)
 
 	wakeups     chan struct{}
 	startedOver atomic.Bool
@@ -111,14 +111,14 @@ func (d *directory) reload(ctx context.Context) error {
 		}
 		after = page[len(page)-1].Revision
 	}
-	if d.apply(rows, everything) && d.changed != nil {
-		d.changed()
+	if changed := d.apply(rows, everything); len(changed) > 0 && d.changed != nil {
+		d.changed(changed)
 	}
 	return nil
 }
 
-// apply takes over what was read, and reports whether the tools of a caller may be others now.
-func (d *directory) apply(rows []store.Connection, everything bool) (changed bool) {
+// apply takes over what was read, and returns the connections of which a caller may be offered other tools now.
+func (d *directory) apply(rows []store.Connection, everything bool) (changed []store.Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if everything {
@@ -131,15 +131,17 @@ func (d *directory) apply(rows []store.Connection, everything bool) (changed boo
 		if before != nil && (row.Deleted || before.id != row.ID || before.uid != row.UID) {
 			before.close()
 			delete(d.connections, row.Key)
-			before, changed = nil, true
+			before, changed = nil, append(changed, row.Key)
 		}
 		switch {
 		case row.Deleted:
 			continue
 		case before == nil:
-			d.connections[row.Key], changed = d.make(row), true
+			d.connections[row.Key], changed = d.make(row), append(changed, row.Key)
 		default:
-			changed = before.update(row) || changed
+			if before.update(row) {
+				changed = append(changed, row.Key)
+			}
 		}
 		kept[row.Key] = true
 	}
@@ -147,7 +149,7 @@ func (d *directory) apply(rows []store.Connection, everything bool) (changed boo
 		maps.DeleteFunc(d.connections, func(key store.Key, c *connection) bool {
 			if !kept[key] {
 				c.close()
-				changed = true
+				changed = append(changed, key)
 			}
 			return !kept[key]
 		})

@@ -180,9 +180,13 @@ func (roles) VisibleNamespaces(context.Context, auth.Identity, auth.Candidates) 
 // replica is a server over HTTP.
 type replica struct {
 	transporttest.Remote
-	t       testing.TB
-	service *servicedesk.Service
+	t        testing.TB
+	service  *servicedesk.Service
+	endpoint *server.Handler
 }
+
+// Stop ends the streams of a replica.
+func (r *replica) Stop() { r.endpoint.Stop() }
 
 // serve starts a replica, with anna for everybody, who may do everything unless an authorizer says otherwise.
 func (h *house) serve(change ...func(*servicedesk.Config)) *replica {
@@ -214,7 +218,7 @@ func (h *house) serveFrom(options postgres.Options, change ...func(*servicedesk.
 	following.Go(func() { service.Follow(ctx) })
 	h.Cleanup(func() { cancel(); following.Wait() })
 	require.Until(h, "the first look at the feed", func() bool { return from.CheckReady() == nil })
-	return &replica{transporttest.Serve(h, endpoint), h, service}
+	return &replica{transporttest.Serve(h, endpoint), h, service, endpoint}
 }
 
 // newSender goes to the fakes alone.

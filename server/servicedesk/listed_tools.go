@@ -50,16 +50,6 @@ func (s *Service) ShowsVariants(ctx context.Context, _ *transport.Call) (bool, e
 	return seen.connections < 2, err
 }
 
-// SeesConnections reports whether a caller sees a connection at the endpoint of a namespace: nobody else hears of changes of them.
-func (s *Service) SeesConnections(ctx context.Context, namespace string) (bool, error) {
-	identity, ok := auth.FromContext(ctx)
-	if !ok {
-		return false, nil
-	}
-	seen, err := s.visibleConnections(ctx, identity, namespace)
-	return len(seen) > 0, err
-}
-
 // seeToolsets finds out what a caller is offered. Before the connections were read there are none; a client is told when there are.
 func (s *Service) seeToolsets(ctx context.Context) (seenToolsets, error) {
 	seen := seenToolsets{toolsets: map[string]bool{}}

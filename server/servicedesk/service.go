@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -43,9 +41,6 @@ type Service struct {
 	metrics  serviceMetrics
 }
 
-// serviceMetrics are how often ServiceDesk Plus is called.
-type serviceMetrics struct{ calls *prometheus.CounterVec }
-
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
@@ -55,10 +50,7 @@ func New(config Config) *Service {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.metrics.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lectern_sdp_calls_total",
-		Help: "Calls of ServiceDesk Plus that tools made, by connection, operation and outcome.",
-	}, []string{"namespace", "connection", "operation", "outcome"})
+	s.metrics = newServiceMetrics()
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {
@@ -67,15 +59,14 @@ func New(config Config) *Service {
 	return s
 }
 
-// OnToolsChanged has changed called when callers may be offered other tools than before, from the goroutine of Follow. It is called
-// before that.
-func (s *Service) OnToolsChanged(changed func()) { s.directory.changed = changed }
+// OnToolsChanged has tell called when callers may be offered other tools than before, from the goroutine of Follow, with who is
+// concerned: it reports whether the caller of a context is, at the endpoint of a namespace. It is called before Follow.
+func (s *Service) OnToolsChanged(tell func(concerned func(ctx context.Context, namespace string) (bool, error))) {
+	s.directory.changed = func(keys []store.Key) { tell(s.usersOf(keys)) }
+}
 
 // Follow keeps the connections as new as the feed until ctx ends.
 func (s *Service) Follow(ctx context.Context) { s.directory.keepCurrent(ctx) }
 
 // RevisionChanged has the connections read again; see catalog.Catalog.OnRevision. It does not block.
 func (s *Service) RevisionChanged(startedOver bool) { s.directory.scheduleReload(startedOver) }
-
-// Metrics returns what is counted, to be registered.
-func (s *Service) Metrics() []prometheus.Collector { return []prometheus.Collector{s.metrics.calls} }

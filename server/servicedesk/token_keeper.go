@@ -166,7 +166,8 @@ func reportTokenWait(ctx context.Context) {
 
 // waitForAnother waits until there is another token, and reports meanwhile that the current one, if it is named, was refused. It
 // takes all waits that the call has left.
-func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem string, changed <-chan struct{}) error {
+func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem string, changed <-chan struct{}) (err error) {
+	defer func() { k.connection.service.metrics.countTokenWait(k.connection.key.String(), err) }()
 	late := &tokenError{problem + ", and there was no other in time", tokenRetry}
 	if refused != "" {
 		k.report(ctx, refused)
@@ -208,6 +209,7 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 
 // report says that a token was refused. If that cannot be said now, it is said again soon.
 func (k *tokenKeeper) report(ctx context.Context, id string) {
+	k.connection.service.metrics.tokenReports.WithLabelValues(k.connection.key.String()).Inc()
 	if err := k.store.ReportRefusal(ctx, k.connection.id, id); err != nil {
 		k.connection.service.log.WarnContext(ctx, "A refused token could not be reported", "connection", k.connection.key, "err", err)
 	}

@@ -6,19 +6,42 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestKustomize_RunsWhatTheChartDoes has config/manager be the chart with its default values and connection strings in one Secret. It
 // sets fewer flags: the others are at their defaults.
 func TestKustomize_RunsWhatTheChartDoes(t *testing.T) {
 	t.Parallel()
+	compareInstallations(t, kustomizations(t)["default"])
+}
+
+// TestKustomize_Connections has the same be true where connections are served.
+func TestKustomize_Connections(t *testing.T) {
+	t.Parallel()
+	text, err := plane.Kubectl(t.Context(), "kustomize", "testdata/connections")
+	require.NoError(t, err)
+	for _, flag := range []string{
+		"--connection-namespaces=support", "--seal-key-secret=lectern-seal", "--seal-key-file=/etc/lectern/seal/keyset.json", "--sdp-allowed-hosts=",
+	} {
+		if !strings.Contains(text, flag) {
+			t.Errorf("%s is not in what kustomize builds", flag)
+		}
+	}
+	compareInstallations(t, text, "--set=connections.namespaces={support}", "--set=sdp.allowedHosts={desk.example.org:8443}")
+}
+
+// compareInstallations holds what kustomize builds against the chart with some values.
+func compareInstallations(t *testing.T, built string, values ...string) {
+	t.Helper()
 	const secret = "lectern-database"
-	chart := release{"lectern", "lectern-system", lecternChart, []string{
+	chart := release{"lectern", "lectern-system", lecternChart, append([]string{
 		"--set=database.external.controller.existingSecret=" + secret, "--set=database.external.controller.urlKey=url",
 		"--set=database.external.server.existingSecret=" + secret, "--set=database.external.server.urlKey=server-url",
-	}}
+	}, values...)}
 	want, wantFlags := runningSpecs(t, chart.render(t))
-	got, flags := runningSpecs(t, kustomizations(t)["default"])
+	got, flags := runningSpecs(t, built)
 	if diff := cmp.Diff(want, got); diff != "" || len(got) != 4 {
 		t.Errorf("%d objects differ (-chart +config/manager):\n%s", len(got), diff)
 	}

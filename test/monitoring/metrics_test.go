@@ -30,7 +30,12 @@ var notSeen = map[string]string{
 	"lectern_changes_applied_total":                    "no agent changed a prompt",
 	"lectern_changes_rejected_total":                   "no agent changed a prompt",
 	"lectern_sdp_connection_reconciles_total":          "there is no connection",
-	"lectern_sdp_calls_total":                          "there is no connection to ServiceDesk Plus",
+	"lectern_sdp_calls_total":                          "there is no connection",
+	"lectern_sdp_rate_wait_seconds_total":              "there is no connection",
+	"lectern_sdp_rate_refusals_total":                  "there is no connection",
+	"lectern_sdp_token_waits_total":                    "there is no connection",
+	"lectern_sdp_token_refusals_reported_total":        "there is no connection",
+	"lectern_sdp_token_expiry_timestamp_seconds":       "there is no connection",
 }
 
 // declared is how the code names a metric of ours.

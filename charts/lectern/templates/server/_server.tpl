@@ -19,6 +19,10 @@ server
 --trusted-proxies={{ join "," . }}
 {{- end }}
 --intake-public-key-file=/etc/lectern/intake/public.json
+{{- if .Values.connections.namespaces }}
+--seal-key-file=/etc/lectern/seal/keyset.json
+--ticket-reads-per-second={{ .Values.limits.ticketReadsPerSecond }}
+{{- end }}
 {{- if include "lectern.tlsSecret" . }}
 --tls-cert-file=/etc/lectern/tls/tls.crt
 --tls-key-file=/etc/lectern/tls/tls.key
