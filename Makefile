@@ -30,7 +30,7 @@ LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
 SECOND := $(if $(LENT)$(PG),,18)
 TEST := go test -shuffle=on -p 2 -timeout 30m
-FUZZTIME ?= 30s
+FUZZ ?= Fuzz
 
 ##@ Use
 
@@ -81,11 +81,11 @@ test-argocd test-flux:
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
 	$(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
 
-fuzz: ## Fuzz every target for FUZZTIME (30s).
-	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack test); do \
-	  for target in $$(grep -oP '^func \KFuzz\w+' "$$file"); do \
-	    echo "$$target in $$(dirname "$$file")"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
+fuzz: ## Fuzz targets that begin with FUZZ for FUZZTIME: 30s, and 10m what reads the HTML of strangers.
+	@for file in $$(grep -rl --include='*_test.go' '^func $(FUZZ)' internal controllers server api hack test); do \
+	  for target in $$(grep -oP '^func \K$(FUZZ)\w*' "$$file"); do \
+	    time=$(or $(FUZZTIME),$$([ $$target = FuzzToMarkdown ] && echo 10m || echo 30s)); echo "$$target in $$(dirname "$$file") for $$time"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $$time -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
 	  done; \
 	done
 
