@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build up down test scenarios e2e old-helm rollout kills test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
+.PHONY: help demo build up down test scenarios e2e old-helm rollout kills soak test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
 
 # The same flags everywhere, or Go compiles client-go once for each spelling of them.
 export GOFLAGS := -trimpath -buildvcs=false
@@ -30,7 +30,7 @@ LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
 SECOND := $(if $(LENT)$(PG),,18)
 TEST := go test -shuffle=on -p 2 -timeout 30m
-FUZZTIME ?= 30s
+FUZZ ?= Fuzz
 
 ##@ Use
 
@@ -75,17 +75,20 @@ rollout: ## Restart everything in turns, and change passwords, at 200 requests a
 kills: ## Kill the controller 20 times at each step of a connection's exchange, refresh and deletion.
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
 	LECTERN_CONNECTION_KILLS=full $(TEST) -count=1 -v -run 'TestKilledController/connections' $(SCENARIOS)
+soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
+	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
+	LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
 test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).
 test-argocd test-flux:
 	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
 	$(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
 
-fuzz: ## Fuzz every target for FUZZTIME (30s).
-	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack test); do \
-	  for target in $$(grep -oP '^func \KFuzz\w+' "$$file"); do \
-	    echo "$$target in $$(dirname "$$file")"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
+fuzz: ## Fuzz targets that begin with FUZZ for FUZZTIME: 30s, and 10m what reads the HTML of strangers.
+	@for file in $$(grep -rl --include='*_test.go' '^func $(FUZZ)' internal controllers server api hack test); do \
+	  for target in $$(grep -oP '^func \K$(FUZZ)\w*' "$$file"); do \
+	    time=$(or $(FUZZTIME),$$([ $$target = FuzzToMarkdown ] && echo 10m || echo 30s)); echo "$$target in $$(dirname "$$file") for $$time"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $$time -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
 	  done; \
 	done
 

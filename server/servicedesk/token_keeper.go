@@ -160,7 +160,12 @@ func (k *tokenKeeper) Refused(ctx context.Context, token redact.Secret) error {
 	return k.waitForAnother(ctx, id, "ServiceDesk Plus refuses the token of the connection", changed)
 }
 
-// waitForAnother waits until there is another token, and reports meanwhile that the current one, if it is named, was refused.
+func reportTokenWait(ctx context.Context) {
+	tool.ReportProgress(ctx, 0, 0, "waiting for another token of ServiceDesk Plus")
+}
+
+// waitForAnother waits until there is another token, and reports meanwhile that the current one, if it is named, was refused. It
+// takes all waits that the call has left.
 func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem string, changed <-chan struct{}) (err error) {
 	defer func() { k.connection.service.metrics.countTokenWait(k.connection.key.String(), err) }()
 	late := func() error { return &tokenError{problem + ", and there was no other in time", tokenRetry} }
@@ -170,7 +175,7 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 	if !takeTokenWait(ctx) {
 		return fmt.Errorf("%w: %w", errNoTokenWait, late())
 	}
-	tool.ReportProgress(ctx, 0, 0, "waiting for another token of ServiceDesk Plus")
+	reportTokenWait(ctx)
 	timeout := time.NewTimer(k.wait)
 	defer timeout.Stop()
 	again := time.NewTicker(reportEvery)
@@ -187,7 +192,14 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 				k.report(ctx, refused)
 			}
 		case <-timeout.C:
-			return late()
+			if stored, _, _ := k.usable(); stored != nil && refused == "" { // what another call was refused may have been disproved
+				return nil
+			}
+			if !takeTokenWait(ctx) {
+				return late()
+			}
+			reportTokenWait(ctx) // an answer of the accounts server may be lost: the controller asks again after longer than a wait
+			timeout.Reset(k.wait)
 		case <-ctx.Done():
 			return late()
 		}

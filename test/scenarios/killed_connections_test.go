@@ -39,9 +39,7 @@ type connectionScenario struct {
 func startConnectionScenario(t *testing.T, stack *testenv.Stack) *connectionScenario {
 	t.Helper()
 	s := &connectionScenario{scenario: openNamespace(t, stack), desk: sdptest.Start(t, sdptest.Options{})}
-	_, err := stack.ControlPlane.Kubectl(t.Context(), "create", "rolebinding", "lectern-connections", "--namespace="+s.namespace,
-		"--clusterrole=lectern-connections", "--user="+testenv.ControllerUser)
-	require.NoError(t, err)
+	require.NoError(t, stack.GrantConnections(t.Context(), s.namespace))
 	keyset, err := seal.NewStorageKeyset()
 	require.NoError(t, err)
 	keys := filepath.Join(t.TempDir(), "keyset.json")
@@ -69,15 +67,22 @@ func (s *connectionScenario) add(ctx context.Context, name string, withRefreshTo
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Type: v1alpha1.SDPCredentialsSecretType, StringData: values,
 	}
-	return errors.Join(s.api.Create(ctx, secret), s.api.Create(ctx, &v1alpha1.SDPConnection{
+	return errors.Join(s.api.Create(ctx, secret), s.createConnection(ctx, name, name))
+}
+
+// createConnection makes a connection with the credentials of a Secret.
+func (s *connectionScenario) createConnection(ctx context.Context, name, secret string) error {
+	rate := int32(1000)
+	return s.api.Create(ctx, &v1alpha1.SDPConnection{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
 		Spec: v1alpha1.SDPConnectionSpec{
 			Edition: v1alpha1.EditionCloud, Portal: "itdesk",
 			APIURL: v1alpha1.ServiceURL(s.desk.URL()), AccountsURL: v1alpha1.ServiceURL(s.desk.AccountsURL()),
-			Credentials: v1alpha1.CredentialsReference{SecretName: v1alpha1.ObjectName(name)},
+			Credentials: v1alpha1.CredentialsReference{SecretName: v1alpha1.ObjectName(secret)},
 			Access:      &v1alpha1.Access{Toolsets: []v1alpha1.Toolset{v1alpha1.ToolsetKnowledge}}, // which needs no list
+			RateLimit:   &v1alpha1.RateLimit{RequestsPerMinute: &rate, Burst: &rate},
 		},
-	}))
+	})
 }
 
 // killAt starts the controller, and waits until it has killed itself at a point.
@@ -88,8 +93,8 @@ func (s *connectionScenario) killAt(ctx context.Context, point faultpoint.Name) 
 	return s.waitUntilControllerKilledItself(ctx)
 }
 
-// waitForReasons waits until Ready of a connection has one of the reasons, and returns which.
-func (s *connectionScenario) waitForReasons(ctx context.Context, name string, reasons ...string) (reason string, err error) {
+// waitForConnection waits until Ready of a connection has one of the reasons, and returns which.
+func (s *scenario) waitForConnection(ctx context.Context, name string, reasons ...string) (reason string, err error) {
 	var c v1alpha1.SDPConnection
 	return reason, wait.Until(ctx, func(ctx context.Context) error {
 		if err := s.api.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name}, &c); err != nil {
@@ -173,7 +178,7 @@ func killConnections(t *testing.T, stack *testenv.Stack, steps []killStep, times
 	require.NoError(t, s.Launch(testenv.Controller, s.env...))
 	lost, sent, refreshed := 0, 0, 0
 	for _, name := range names {
-		reason, err := s.waitForReasons(ctx, name, v1alpha1.ReasonConnected, v1alpha1.ReasonGrantCodeNeeded)
+		reason, err := s.waitForConnection(ctx, name, v1alpha1.ReasonConnected, v1alpha1.ReasonGrantCodeNeeded)
 		require.NoError(t, err)
 		if reason == v1alpha1.ReasonGrantCodeNeeded {
 			lost++
@@ -199,7 +204,7 @@ func killConnections(t *testing.T, stack *testenv.Stack, steps []killStep, times
 	}
 	t.Logf("%d kills in %v: %d connections of %d say that they need another code, %d tokens were got in vain",
 		len(names), time.Since(began).Round(time.Second), lost, len(names), max(0, refreshed-wanted))
-	s.removeAll(t, names)
+	s.deleteConnections(t, names)
 }
 
 // wantRefreshToken checks that a connection has a refresh token that the accounts server takes.
@@ -229,7 +234,7 @@ func killDeletions(t *testing.T, stack *testenv.Stack, points []faultpoint.Name,
 		require.NoError(t, s.add(ctx, names[i], false))
 	}
 	for _, name := range names {
-		_, err := s.waitForReasons(ctx, name, v1alpha1.ReasonConnected)
+		_, err := s.waitForConnection(ctx, name, v1alpha1.ReasonConnected)
 		require.NoError(t, err)
 		var kept corev1.Secret
 		require.NoError(t, s.api.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name + v1alpha1.ManagedCredentialsSuffix}, &kept))
@@ -237,11 +242,11 @@ func killDeletions(t *testing.T, stack *testenv.Stack, points []faultpoint.Name,
 	}
 	s.Terminate(testenv.Controller)
 	for i, name := range names {
-		require.NoError(t, s.delete(ctx, name))
+		require.NoError(t, s.deleteConnection(ctx, name))
 		require.NoError(t, s.killAt(ctx, points[i/times]))
 	}
 	require.NoError(t, s.Launch(testenv.Controller, s.env...))
-	s.waitUntilAllGone(t)
+	s.waitUntilConnectionsGone(t)
 	for i, token := range refreshTokens {
 		if !s.desk.IsRevoked(token) {
 			t.Errorf("the refresh token of %s is not revoked", names[i])
@@ -250,21 +255,21 @@ func killDeletions(t *testing.T, stack *testenv.Stack, points []faultpoint.Name,
 	t.Logf("%d kills in %v: every refresh token is revoked", len(names), time.Since(began).Round(time.Second))
 }
 
-func (s *connectionScenario) delete(ctx context.Context, name string) error {
+func (s *scenario) deleteConnection(ctx context.Context, name string) error {
 	return s.api.Delete(ctx, &v1alpha1.SDPConnection{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}})
 }
 
-// removeAll deletes the connections, so that controllers of later tests have nothing to do with them.
-func (s *connectionScenario) removeAll(t *testing.T, names []string) {
+// deleteConnections deletes connections, so that controllers of later tests have nothing to do with them.
+func (s *scenario) deleteConnections(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {
-		require.NoError(t, s.delete(t.Context(), name))
+		require.NoError(t, s.deleteConnection(t.Context(), name))
 	}
-	s.waitUntilAllGone(t)
+	s.waitUntilConnectionsGone(t)
 }
 
-// waitUntilAllGone waits until there is no connection, and nothing that the controller made for one.
-func (s *connectionScenario) waitUntilAllGone(t *testing.T) {
+// waitUntilConnectionsGone waits until there is no connection, and nothing that the controller made for one.
+func (s *scenario) waitUntilConnectionsGone(t *testing.T) {
 	t.Helper()
 	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
 		var connections v1alpha1.SDPConnectionList

@@ -68,13 +68,13 @@ func testUnreadableConnections(t *testing.T) {
 
 	restore(ctx)
 	require.NoError(t, s.waitWhileControllerRuns(ctx, s.unwatchedReads(0)))
-	_, err = (&connectionScenario{scenario: s}).waitForReasons(ctx, c.Name, v1alpha1.ReasonNamespaceNotAllowed)
+	_, err = (&connectionScenario{scenario: s}).waitForConnection(ctx, c.Name, v1alpha1.ReasonNamespaceNotAllowed)
 	require.NoError(t, err)
 	if s.Pid(testenv.Controller) != pid {
 		t.Error("it is another process")
 	}
 	require.NoError(t, s.api.Delete(ctx, c))
-	(&connectionScenario{scenario: s}).waitUntilAllGone(t)
+	(&connectionScenario{scenario: s}).waitUntilConnectionsGone(t)
 }
 
 // unwatchedReads returns what waits until the metric says whether connections are left alone.
