@@ -24,7 +24,7 @@ type connectionOptions struct {
 
 func (o *connectionOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.namespaces, connectionNamespacesFlag, nil, "namespaces whose connections to ServiceDesk Plus are served, a list or repeated; when empty none. "+
-		"In each the controller's account has to have the rights of the ClusterRole lectern-connections. No controller acts on connections yet")
+		"In each the controller's account has to have the rights of the ClusterRole lectern-connections")
 	o.egress.AddFlags(fs)
 	fs.StringVar(&o.sealKeyFile, "seal-key-file", "", "file with the keys that tokens are sealed with for servers, instead of --seal-key-secret; read again when it changed")
 }
