@@ -302,8 +302,9 @@ func TestClient_TokenRefused(t *testing.T) {
 		validFrom   int
 		want        error
 	}{
-		"another token is tried once":       {left: 9, calls: 2, validFrom: 1},
-		"and no third one":                  {left: 9, calls: 2, validFrom: 9, want: ErrTokenRefused},
+		"another token is tried":            {left: 9, calls: 2, validFrom: 1},
+		"and the one after it":              {left: 9, calls: 3, validFrom: 2},
+		"and no fourth one":                 {left: 9, calls: 3, validFrom: 9, want: ErrTokenRefused},
 		"without another the call is over":  {left: 0, calls: 1, validFrom: 9, want: ErrTokenRefused},
 		"a token that is valid is not lost": {left: 9, calls: 1, validFrom: 0},
 	} {

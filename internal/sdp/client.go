@@ -18,7 +18,8 @@ import (
 type TokenSource interface {
 	// Token is asked for each call that is sent.
 	Token(ctx context.Context) (redact.Secret, error)
-	// Refused is told that SDP refused a token. It returns nil when Token gives another one now: the call is sent once more.
+	// Refused is told that SDP refused a token. It returns nil when Token gives another one now: the call is sent once more, twice
+	// in all.
 	// Its error becomes the cause of the call's ErrTokenRefused.
 	Refused(ctx context.Context, token redact.Secret) error
 }

@@ -42,7 +42,7 @@ func TestContract_Tokens(t *testing.T) {
 			_, err = s.refresh(shared)
 			s.wantOutcome(err, oauth.OK)
 		}},
-		"4.4 an expired token is handed back once": {in: inCloud, assert: func(s *site) {
+		"4.4 an expired token is handed back once, and so is the one that comes in its place": {in: inCloud, assert: func(s *site) {
 			s.tokens.renew = func() string { return s.fake.AccessToken(everyScope()...) }
 			s.fake.KillAccessTokens()
 			s.mustRead(s.request1())
@@ -51,7 +51,7 @@ func TestContract_Tokens(t *testing.T) {
 			s.fake.KillAccessTokens()
 			_, err := s.client.Requests().List(s.t.Context(), sdp.ListOptions{})
 			s.wantError(err, sdp.KindTokenRefused, 4022)
-			s.wantEqual(s.tokens.refused, 2)
+			s.wantEqual(s.tokens.refused, 3)
 		}},
 		"4.4 a key that is unknown": {in: onPremises, assert: func(s *site) {
 			s.fake.RemoveAPIKey(s.tokens.current)

@@ -44,16 +44,16 @@ func (c *Client) do(ctx context.Context, spec *call) (result, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.Multiplier, pauses.RandomizationFactor = c.config.Retry.First, 2, 0.25
 	pauses.Reset()
-	sent, anotherToken := 0, false
+	sent, otherTokens := 0, 0
 	for attempt := 1; ; attempt++ {
 		sent++
 		got, token, failed := c.sendOnce(ctx, spec, sent)
 		if failed == nil {
 			return got, nil
 		}
-		if failed.Kind == KindTokenRefused && !anotherToken {
+		if failed.Kind == KindTokenRefused && otherTokens < maxOtherTokens {
 			// It was not carried out, so a write may be sent once more too.
-			anotherToken = true
+			otherTokens++
 			if failed.cause = c.config.Tokens.Refused(ctx, token); failed.cause == nil {
 				attempt--
 				continue
@@ -72,6 +72,10 @@ func (c *Client) do(ctx context.Context, spec *call) (result, error) {
 		}
 	}
 }
+
+// maxOtherTokens is how often a call is sent with another token than the one that was refused: the first other one may be dead as
+// soon as it is there.
+const maxOtherTokens = 2
 
 // nextAttempt is what is done after a failure.
 type nextAttempt struct {

@@ -73,6 +73,8 @@ func (s *Service) explainError(ctx context.Context, name string, _ any, err erro
 		return errNoConnection
 	case isToken:
 		explained = retryLater(tokenKind, waited.reason, waited.retryAfter)
+	case isCall && failed.Kind == sdp.KindTokenRefused: // and so were those that came in its place
+		explained = retryLater(tokenKind, "ServiceDesk Plus refuses the token of the connection", tokenRetry)
 	case isQueued:
 		explained = retryLater(rateKind, "the calls of the connection are used up", queued.RetryAfter)
 	case isCall:
@@ -97,7 +99,7 @@ func retryLater(kind tool.Kind, what string, after time.Duration) *tool.Error {
 // explainCall says what became of a call of ServiceDesk Plus. What that wrote is in a frame of its own.
 func explainCall(failed *sdp.Error, err error) *tool.Error {
 	kind := map[sdp.Kind]tool.Kind{
-		sdp.KindNotFound: tool.NotFound, sdp.KindForbidden: tool.Forbidden, sdp.KindTokenRefused: tokenKind, sdp.KindThrottled: rateKind,
+		sdp.KindNotFound: tool.NotFound, sdp.KindForbidden: tool.Forbidden, sdp.KindThrottled: rateKind,
 		sdp.KindRejected: rejectedKind, sdp.KindNotPerformed: rejectedKind, sdp.KindInvalidInput: tool.Validation,
 	}[failed.Kind]
 	if kind == "" {

@@ -96,6 +96,34 @@ func TestTokens_SecondWait(t *testing.T) {
 	}
 }
 
+// TestTokens_Successors: a token that replaced a refused one may be refused, too. The call waits once more, and when that was in vain
+// it says when to try again.
+func TestTokens_Successors(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r := h.serve(func(c *servicedesk.Config) { c.TokenWait = time.Minute })
+	call := transporttest.CallTool("my_queue", nil)
+	call.Meta = map[string]any{"progressToken": "p1"}
+	for refusals, want := range map[int]string{
+		2: "requests of connection support/helpdesk",
+		3: "My Queue: TokenError: ServiceDesk Plus refuses the token of the connection; try again in 30 s",
+	} {
+		mustCall[tickets](r, "my_queue", nil)
+		fake.Fail(sdptest.Refused(4022).Times(refusals))
+		stream := r.OpenStream(t, call)
+		for range 2 {
+			if told := stream.Next(t); !strings.Contains(told, "waiting for another token") {
+				t.Fatalf("%d refusals: it was told %s, want that it waits", refusals, told)
+			}
+			h.giveToken(helpdesk, fake)
+		}
+		if told := stream.Next(t); !strings.Contains(told, want) {
+			t.Errorf("%d refusals: it was answered %s, want %s", refusals, told, want)
+		}
+	}
+}
+
 // TestTokens_None: what cannot be called with is told without a call, and without a report.
 func TestTokens_None(t *testing.T) {
 	h := newHouse(t)

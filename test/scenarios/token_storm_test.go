@@ -44,6 +44,8 @@ type tokenStorm struct {
 	// forged is another ServiceDesk Plus, whose tokens are to be refreshed every minute or so, with a connection of which
 	// somebody who has the servers' role says that its token is refused.
 	forged *connectionScenario
+	// busy is yet another one, which agents call more often than they may.
+	busy *busyConnection
 	// controllers are the URLs of their metrics.
 	controllers []string
 	agents      []*agent
@@ -66,8 +68,10 @@ type stormCall struct {
 // testTokenStorm kills every token every few seconds, while answers of the accounts server are slow and some are lost. No refresh
 // token is ever used more than eight times in ten minutes, no call fails for lack of a token while that budget lasts, and afterwards
 // callers are told when to try again. Refusals that a thief reports by the thousand take no more than six of the eight, and the
-// scheduled refresh is made. With LECTERN_SOAK=full it goes on for the eleven minutes after which the budget is there again, and a
-// controller is killed while it refreshes; killRefreshes does that at every step, with one controller.
+// scheduled refresh is made. Beside all that another connection is never called more often than it allows.
+//
+// With LECTERN_SOAK=full it goes on for the eleven minutes after which the budget is there again, and a controller is killed while it
+// refreshes; killRefreshes does that at every step, with one controller.
 func testTokenStorm(t *testing.T) {
 	isSoak := os.Getenv("LECTERN_SOAK") == "full"
 	s := startTokenStorm(t)
@@ -80,8 +84,10 @@ func testTokenStorm(t *testing.T) {
 	defer storm.Wait()
 	s.createStormConnections(t)
 	s.startServers(t)
+	s.busy.create(t)
 	for server, a := range s.agents {
 		storm.Go(func() { s.callTools(ctx, a, server) })
+		storm.Go(func() { s.busy.callBusily(ctx, t, s, a) })
 	}
 	forgedKills := 3 // so that refusals are true ones, too, and its token gets as old as it may
 	if isSoak {
@@ -105,7 +111,8 @@ func testTokenStorm(t *testing.T) {
 	cancel()
 	storm.Wait()
 	s.report(t)
-	s.deleteConnections(t, append(slices.Clone(stormConnections), "forged"))
+	s.busy.report(t)
+	s.deleteConnections(t, append(slices.Clone(stormConnections), "forged", "busy"))
 }
 
 func startTokenStorm(t *testing.T) *tokenStorm {
@@ -115,10 +122,11 @@ func startTokenStorm(t *testing.T) *tokenStorm {
 	s.forged = &connectionScenario{
 		scenario: s.scenario, desk: sdptest.Start(t, sdptest.Options{Limits: sdptest.Limits{AccessTokenLifetime: 20 * time.Second}}),
 	}
+	s.busy = newBusyConnection(t, s.scenario)
 	require.NoError(t, stack.GrantConnections(t.Context(), s.namespace))
 	t.Cleanup(func() { require.NoError(t, stack.ServeConnections(context.Background(), testenv.ConnectionOptions{})) })
 	require.NoError(t, stack.ServeConnections(t.Context(), testenv.ConnectionOptions{Namespaces: []string{s.namespace}, AllowedHosts: []string{
-		s.desk.URL(), s.desk.AccountsURL(), s.forged.desk.URL(), s.forged.desk.AccountsURL(),
+		s.desk.URL(), s.desk.AccountsURL(), s.forged.desk.URL(), s.forged.desk.AccountsURL(), s.busy.desk.URL(),
 	}}))
 	second, probe := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	controller := s.launchExtraProcess(t, probe, append(testenv.LongLease(), "POD_NAME="+testenv.ControllerPod, "LECTERN_DATABASE_URL="+s.OwnerURL),
