@@ -156,16 +156,23 @@ func TestDependency(t *testing.T) {
 	}
 }
 
-// TestInstallPage has the values that docs/install.md gives render.
+// TestInstallPage has the values that docs/install.md gives render, and its overlay be the one that is built and compared.
 func TestInstallPage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/install.md")
 	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of values; want that of a database and that of OpenShift", len(blocks))
-	}
-	for i, block := range blocks {
+	overlay, err := os.ReadFile("testdata/connections/kustomization.yaml")
+	require.NoError(t, err)
+	values, overlays := 0, 0
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		if strings.HasPrefix(block[1], "resources:") {
+			overlays++
+			if !strings.HasSuffix(strings.ReplaceAll(string(overlay), "../../../../", ""), block[1]) {
+				t.Errorf("the overlay of the page is not that of testdata/connections:\n%s", block[1])
+			}
+			continue
+		}
+		values++
 		file := filepath.Join(t.TempDir(), "values.yaml")
 		require.NoError(t, os.WriteFile(file, []byte(block[1]), 0o600))
 		args := []string{"--values=" + file}
@@ -173,7 +180,10 @@ func TestInstallPage(t *testing.T) {
 			args = append(args, "--set="+trial)
 		}
 		if _, err := (release{"lectern", "lectern-system", lecternChart, args}).template(t.Context(), programs["helm"]); err != nil {
-			t.Errorf("block %d: %v", i+1, err)
+			t.Errorf("values %d: %v", values, err)
 		}
+	}
+	if values != 2 || overlays != 1 {
+		t.Errorf("%d blocks of values and %d overlays; want those of a database and of OpenShift, and that of connections", values, overlays)
 	}
 }
