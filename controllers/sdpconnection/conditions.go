@@ -80,7 +80,7 @@ func (p *pass) finish(err error) status.Outcome {
 	}
 	p.writeStatus(failed)
 	f := finding{
-		failed: failed, isCloud: p.c.Spec.Edition != v1alpha1.EditionOnPremises, isProven: p.isProven, warning: p.login.warning,
+		failed: failed, isCloud: p.c.Spec.Edition != v1alpha1.EditionOnPremises, isProven: p.isProven, warning: p.login.Warning,
 		hasToken:  p.token != nil && (p.token.ExpiresAt.IsZero() || p.Clock.Now().Before(p.token.ExpiresAt)),
 		isPending: p.pending, unread: p.unread, areRead: p.areRead,
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -115,7 +116,7 @@ func waitOf(err error) (time.Duration, bool) {
 	failed, _ := errors.AsType[*sdp.Error](err)
 	switch failed.Kind {
 	case sdp.KindThrottled, sdp.KindUnavailable, sdp.KindNotSDP, sdp.KindNotAllowed:
-		return max(failed.RetryAfter, proofPause), true
+		return max(failed.RetryAfter, connectionlogin.ProofPause), true
 	case sdp.KindCanceled, sdp.KindNoToken:
 		return time.Second, true
 	case sdp.KindTokenRefused: // of an API key, of which there is no other

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/sdp"
 )
 
@@ -33,7 +34,7 @@ type memory struct {
 	sender       *http.Client
 	certificates string
 	// unkept is a refresh token that could not be written into its Secret yet.
-	unkept *managedCredentials
+	unkept *connectionlogin.Kept
 	// denied is what the accounts server refused, and deniedUntil when it is asked again though nothing changed.
 	denied      *denial
 	deniedUntil time.Time

@@ -62,10 +62,10 @@ func (p *pass) revoke(ctx context.Context) {
 		return
 	}
 	managed := readManaged(secret)
-	if ownershipOf(secret, p.c) != ownedByConnection || managed.refreshToken.IsZero() {
+	if ownershipOf(secret, p.c) != ownedByConnection || managed.RefreshToken.IsZero() {
 		return
 	}
-	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.clientID, managed.refreshToken.Reveal()), string(p.c.UID))
+	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.ClientID, managed.RefreshToken.Reveal()), string(p.c.UID))
 	if err != nil {
 		p.tellNotRevoked("it is not known whether another connection uses it")
 		return
@@ -83,7 +83,7 @@ func (p *pass) revoke(ctx context.Context) {
 	}
 	calling, cancel := context.WithTimeout(ctx, tokenCallTimeout)
 	defer cancel()
-	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.refreshToken)
+	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.RefreshToken)
 	if known, is := errors.AsType[*oauth.Error](err); is && known.Outcome == oauth.InvalidToken {
 		err = nil // it is gone already
 	}

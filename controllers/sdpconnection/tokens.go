@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
@@ -26,12 +27,12 @@ const (
 )
 
 // keepToken sees to it that servers have an access token.
-func (p *pass) keepToken(ctx context.Context, given credentials) error {
+func (p *pass) keepToken(ctx context.Context, given connectionlogin.Credentials) error {
 	kept, err := p.readKept(ctx)
 	if err != nil {
 		return err
 	}
-	chosen, invalid := chooseLogin(string(p.c.Spec.Credentials.SecretName), given, kept.managedCredentials)
+	chosen, invalid := chooseLogin(string(p.c.Spec.Credentials.SecretName), given, kept.Kept)
 	if invalid != nil {
 		return invalid
 	}
@@ -40,8 +41,8 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 		return err
 	}
 	before := p.token
-	if !chosen.exchange.IsZero() {
-		err = p.exchange(ctx, kept, codeDigest(given))
+	if !chosen.Exchange.IsZero() {
+		err = p.exchange(ctx, kept, given.CodeDigest())
 	} else {
 		err = p.keepFresh(ctx)
 	}
@@ -81,14 +82,14 @@ func (p *pass) loadToken(ctx context.Context) error {
 func (p *pass) keepFresh(ctx context.Context) error {
 	_, notOpened := p.access()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
-	action := decideToken(tokenFacts{
-		now: p.Clock.Now(), current: p.token, fingerprint: p.login.fingerprint(), isOpenable: notOpened == nil, isRefused: isRefused,
+	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
+		Now: p.Clock.Now(), Current: p.token, Fingerprint: p.login.Fingerprint(), IsOpenable: notOpened == nil, IsRefused: isRefused,
 	})
 	cause := store.CauseScheduled
 	switch action {
-	case keepToken:
+	case connectionlogin.KeepToken:
 		return nil
-	case proveRefusal:
+	case connectionlogin.ProveRefusal:
 		isRefused, err := p.proveRefusal(ctx, refusal)
 		if err != nil || !isRefused {
 			return err
@@ -98,7 +99,7 @@ func (p *pass) keepFresh(ctx context.Context) error {
 	err := p.refresh(ctx, cause)
 	failed, is := errors.AsType[*failure](err)
 	if is && failed.concerns == v1alpha1.ConditionTokenFresh && cause == store.CauseScheduled && notOpened == nil &&
-		isUsable(p.token, p.login.fingerprint(), p.Clock.Now()) {
+		connectionlogin.IsUsable(p.token, p.login.Fingerprint(), p.Clock.Now()) {
 		p.comeBack(failed.retryAfter) // what servers have is good for a while
 		return nil
 	}
@@ -132,7 +133,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 		return err
 	}
 	at := p.Clock.Now()
-	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, Fingerprint: p.login.fingerprint(), At: at})
+	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, Fingerprint: p.login.Fingerprint(), At: at})
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	// A controller that is told to end waits for the answer: what is issued counts, whether it arrives or not.
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
 	defer cancel()
-	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.client, p.login.refreshToken)
+	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.RefreshToken)
 	faultpoint.Hit(faultpoint.RefreshAnswered)
 	if err != nil {
 		return p.settleFailed(ctx, store.TokenRefresh, request, err)
@@ -157,7 +158,7 @@ func (p *pass) isReplaced(ctx context.Context) (bool, error) {
 	if err := p.loadToken(ctx); err != nil {
 		return false, err
 	}
-	return p.token != nil && (decidedOn == nil || decidedOn.ID != p.token.ID) && p.token.Fingerprint == p.login.fingerprint(), nil
+	return p.token != nil && (decidedOn == nil || decidedOn.ID != p.token.ID) && p.token.Fingerprint == p.login.Fingerprint(), nil
 }
 
 // claim takes leave for a call to the token endpoint, or says why there is none now.
@@ -191,7 +192,7 @@ func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, re
 	}
 	current, err := p.Store.SettleTokenRequest(keeping, store.TokenSettlement{
 		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: store.TokenIssued, At: p.Clock.Now(),
-		Token: &token, Fingerprint: p.login.fingerprint(),
+		Token: &token, Fingerprint: p.login.Fingerprint(),
 	})
 	if err != nil {
 		return err
@@ -202,7 +203,7 @@ func (p *pass) settleIssued(ctx context.Context, kind store.TokenRequestKind, re
 	if !current { // a later request was answered first
 		return p.loadToken(ctx)
 	}
-	p.token = &store.StoredToken{SealedToken: token, Fingerprint: p.login.fingerprint()}
+	p.token = &store.StoredToken{SealedToken: token, Fingerprint: p.login.Fingerprint()}
 	return nil
 }
 
@@ -224,11 +225,11 @@ func (p *pass) settleFailed(ctx context.Context, kind store.TokenRequestKind, re
 	tokenRequestsTotal.WithLabelValues(string(kind), string(settled)).Inc()
 	said := tokenFailure(outcome, failed, p.login)
 	if settled == store.TokenDenied {
-		p.memory.denied, p.memory.deniedUntil = &denial{p.login.client, p.login.refreshToken, said}, p.Clock.Now().Add(deniedPause)
+		p.memory.denied, p.memory.deniedUntil = &denial{p.login.Client, p.login.RefreshToken, said}, p.Clock.Now().Add(deniedPause)
 		return said
 	}
 	p.memory.failures++
-	pause := max(pauseAfterFailures(p.memory.failures), outcome.RetryAfter())
+	pause := max(connectionlogin.PauseAfterFailures(p.memory.failures), outcome.RetryAfter())
 	p.memory.tokenPause, p.memory.pausedFor = p.Clock.Now().Add(pause), said
 	said.retryAfter = pause
 	return said
@@ -246,7 +247,7 @@ func settledOutcome(outcome oauth.Outcome) store.TokenRequestOutcome {
 }
 
 // tokenFailure says in plain words why there is no token. An oauth.Error has no word of the server.
-func tokenFailure(outcome oauth.Outcome, failed error, by login) *failure {
+func tokenFailure(outcome oauth.Outcome, failed error, by connectionlogin.Login) *failure {
 	if refused, is := notAllowedHost(failed); is {
 		return hostNotAllowed("the accounts server: ", refused)
 	}
@@ -256,7 +257,7 @@ func tokenFailure(outcome oauth.Outcome, failed error, by login) *failure {
 	case oauth.InvalidClient, oauth.InvalidClientSecret:
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
 	case oauth.InvalidCode, oauth.InvalidToken:
-		message := "the accounts server does not take the refresh token of client " + by.client.ID +
+		message := "the accounts server does not take the refresh token of client " + by.Client.ID +
 			": it was revoked, or is another client's; put a new refresh token or a new grant code into the Secret"
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, message)
 	}
@@ -276,8 +277,8 @@ type denial struct {
 // checkDenied returns what was said of the same credentials a short while ago, unless somebody asks for a reconcile.
 func (p *pass) checkDenied() error {
 	d := p.memory.denied
-	if d == nil || p.isAsked() || !p.Clock.Now().Before(p.memory.deniedUntil) || d.client.ID != p.login.client.ID ||
-		!d.client.Secret.Equal(p.login.client.Secret) || !d.refreshToken.Equal(p.login.refreshToken) {
+	if d == nil || p.isAsked() || !p.Clock.Now().Before(p.memory.deniedUntil) || d.client.ID != p.login.Client.ID ||
+		!d.client.Secret.Equal(p.login.Client.Secret) || !d.refreshToken.Equal(p.login.RefreshToken) {
 		return nil
 	}
 	return d.said
@@ -290,15 +291,15 @@ func (p *pass) isAsked() bool {
 }
 
 // keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
-func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
+func (p *pass) keepAPIKey(ctx context.Context, given connectionlogin.Credentials) error {
 	if err := p.loadToken(ctx); err != nil {
 		return err
 	}
-	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
+	fingerprint := store.FingerprintAPIKey(given.APIKey.Reveal())
 	_, notOpened := p.access()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
 	isStored := notOpened == nil && p.token.Fingerprint == fingerprint
-	p.login.refreshToken = given.apiKey
+	p.login.RefreshToken = given.APIKey
 	if err := p.checkDenied(); err != nil {
 		return err
 	}
@@ -306,7 +307,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 		p.isProven = true
 		return nil
 	}
-	if err := p.callWith(ctx, given.apiKey, store.LaneProof); err != nil {
+	if err := p.callWith(ctx, given.APIKey, store.LaneProof); err != nil {
 		return p.keyFailure(err, refusal, isStored)
 	}
 	if isRefused {
@@ -315,7 +316,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 		}
 	}
 	if !isStored {
-		if err := errors.Join(p.storeKey(ctx, given.apiKey, fingerprint), p.loadToken(ctx)); err != nil {
+		if err := errors.Join(p.storeKey(ctx, given.APIKey, fingerprint), p.loadToken(ctx)); err != nil {
 			return err
 		}
 	}
