@@ -1,0 +1,10 @@
+//go:build !unix
+
+package localdesk
+
+import "io/fs"
+
+// hasModes says that the mode of a file does not tell who may read it: the folder's rights do.
+const hasModes = false
+
+func isOwn(fs.FileInfo) bool { return true }
