@@ -3,6 +3,7 @@
 package localdesk
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -15,4 +16,10 @@ const hasModes = true
 func isOwn(stat fs.FileInfo) bool {
 	known, is := stat.Sys().(*syscall.Stat_t)
 	return !is || int(known.Uid) == os.Geteuid()
+}
+
+// isRunning reports whether there is a process of a number.
+func isRunning(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
 }

@@ -85,11 +85,11 @@ func (s *Source) Replace(manifests []*v1alpha1.SDPConnection) {
 		delete(s.keepers, key)
 		s.revision++
 		s.gone[key] = store.Connection{ID: k.row.ID, Key: key, UID: k.row.UID, Revision: s.revision, Deleted: true}
-		s.options.Log.Info("A connection is gone", "connection", key)
+		s.options.Log.Info("A connection is gone", "connection", key.String())
 	}
 	for key, reference := range s.options.Credentials {
 		if !there[key] {
-			s.options.Log.Warn("There are credentials for a connection of which no manifest is in the folder", "connection", key, "credentials", reference)
+			s.options.Log.Warn("There are credentials for a connection of which no manifest is in the folder", "connection", key.String(), "credentials", reference.String())
 		}
 	}
 	select {
@@ -164,9 +164,9 @@ func (s *Source) publish(k *keeper, f *finding) {
 	}
 	switch {
 	case f.problem != "" && f.problem != k.row.Problem:
-		s.options.Log.Warn("A connection to ServiceDesk Plus has a problem", "connection", k.key, "credentials", k.reference, "problem", f.problem)
+		s.options.Log.Warn("A connection to ServiceDesk Plus has a problem", "connection", k.key.String(), "credentials", k.reference.String(), "problem", f.problem)
 	case f.problem == "" && f.token != nil && (k.row.Token == nil || k.row.Problem != ""):
-		s.options.Log.Info("A connection to ServiceDesk Plus has a token", "connection", k.key)
+		s.options.Log.Info("A connection to ServiceDesk Plus has a token", "connection", k.key.String())
 	}
 	s.revision++
 	next.Revision = s.revision

@@ -65,7 +65,11 @@ type tokenRequest struct {
 	Cause       store.TokenRequestCause `json:"cause"`
 	StartedAt   time.Time               `json:"startedAt"`
 	Settled     bool                    `json:"settled,omitempty"`
+	By          processName             `json:"by"`
 }
+
+// mayBeAnswered reports whether what became of the request may still be written down.
+func (r *tokenRequest) mayBeAnswered() bool { return !r.Settled && !r.By.isGone() }
 
 // loginKey is what a grant code's outcome is kept under.
 func loginKey(key store.Key, clientID string) string { return key.String() + " " + clientID }
@@ -112,7 +116,7 @@ func (s *state) keepToken(fingerprint store.TokenFingerprint, got keptToken) {
 func (s *state) claim(asked tokenRequest, claim store.TokenClaim) error {
 	earlier := make([]store.TokenRequest, 0, len(s.Requests))
 	for _, r := range s.Requests {
-		known := store.TokenRequest{UID: r.Subject, Cause: r.Cause, StartedAt: r.StartedAt, Settled: r.Settled}
+		known := store.TokenRequest{UID: r.Subject, Cause: r.Cause, StartedAt: r.StartedAt, Settled: !r.mayBeAnswered()}
 		if r.Fingerprint == asked.Fingerprint {
 			known.Fingerprint = claim.Fingerprint
 		}
@@ -137,7 +141,7 @@ func (s *state) settle(id string) {
 // isUnderWay reports whether a request about a subject may still be answered.
 func (s *state) isUnderWay(subject string, now time.Time) bool {
 	for _, r := range s.Requests {
-		if r.Subject == subject && !r.Settled && r.StartedAt.After(now.Add(-store.TokenRequestTimeout)) {
+		if r.Subject == subject && r.mayBeAnswered() && r.StartedAt.After(now.Add(-store.TokenRequestTimeout)) {
 			return true
 		}
 	}

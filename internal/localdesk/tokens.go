@@ -132,7 +132,7 @@ func (p *pass) begin(kind store.TokenRequestKind, cause store.TokenRequestCause,
 	if kind == store.TokenExchange {
 		fingerprint = store.FingerprintClient(p.login.Client.ID)
 	}
-	asked := tokenRequest{ID: uuid.NewString(), Fingerprint: hexOf(fingerprint), Subject: subject, Cause: cause}
+	asked := tokenRequest{ID: uuid.NewString(), Fingerprint: hexOf(fingerprint), Subject: subject, Cause: cause, By: thisProcess()}
 	err := p.source.folder.update(func(s *state) (bool, error) {
 		if err := prepare(s); err != nil {
 			return false, err
