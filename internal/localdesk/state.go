@@ -24,8 +24,8 @@ type state struct {
 	// Logins are what came of grant codes, by connection and client.
 	Logins map[string]keptLogin `json:"logins,omitempty"`
 	// Tokens are access tokens, and Pauses why there is none, by what they are asked for with.
-	Tokens map[string]keptToken `json:"tokens,omitempty"`
-	Pauses map[string]pause     `json:"pauses,omitempty"`
+	Tokens map[string]keptToken  `json:"tokens,omitempty"`
+	Pauses map[string]tokenPause `json:"pauses,omitempty"`
 	// Requests are those to accounts servers that count.
 	Requests []tokenRequest `json:"requests,omitempty"`
 }
@@ -48,8 +48,8 @@ type keptToken struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// pause is why no token is asked for now.
-type pause struct {
+// tokenPause is why no token is asked for now.
+type tokenPause struct {
 	Until    time.Time `json:"until"`
 	Failures int       `json:"failures"`
 	Reason   string    `json:"reason"`

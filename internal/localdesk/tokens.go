@@ -220,7 +220,7 @@ func (p *pass) settleFailed(asked tokenRequest, failed error) error {
 		if outcome.IsTransient() {
 			rest = max(connectionlogin.PauseAfterFailures(failures), outcome.RetryAfter())
 		}
-		setEntry(&s.Pauses, asked.Subject, pause{Until: time.Now().Add(rest), Failures: failures, Reason: said, For: about})
+		setEntry(&s.Pauses, asked.Subject, tokenPause{Until: time.Now().Add(rest), Failures: failures, Reason: said, For: about})
 	})
 	return errors.Join(&pausedError{said, max(rest, lookAgain)}, err)
 }

@@ -115,12 +115,13 @@ func (w *world) writeConnection(name string, spec ...string) {
 // stateFile is where tokens are.
 func (w *world) stateFile() string { return filepath.Join(w.stateHome, "lectern", "servicedesk.json") }
 
-// command returns the program with its flags, those given last beating the others.
+// command returns the program with its flags. Credentials may go to the fake, unless the arguments say where they may.
 func (w *world) command(binary string, env []string, arguments ...string) *exec.Cmd {
-	cmd := exec.Command(binary, append([]string{
-		"server", "--log-level=debug", "--prompts=" + w.folder, "--sdp-credentials=default/helpdesk=" + w.credentials,
-		"--sdp-allowed-hosts=" + w.url + "," + w.accountsURL,
-	}, arguments...)...)
+	flags := []string{"server", "--log-level=debug", "--prompts=" + w.folder, "--sdp-credentials=default/helpdesk=" + w.credentials}
+	if !strings.Contains(strings.Join(arguments, " "), "--sdp-allowed-hosts") {
+		flags = append(flags, "--sdp-allowed-hosts="+w.url+","+w.accountsURL)
+	}
+	cmd := exec.Command(binary, append(flags, arguments...)...)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "LECTERN_") && !strings.HasPrefix(v, "KUBERNETES_") {
 			cmd.Env = append(cmd.Env, v)
@@ -278,4 +279,3 @@ func (w *world) requireNoSecretSaid() {
 		w.Logf("the last log:\n%s", w.logs[len(w.logs)-1])
 	}
 }
-
