@@ -46,8 +46,9 @@ type keeper struct {
 	// keyFoundAt is when an API key was first met, of the id it has.
 	keyID      string
 	keyFoundAt time.Time
-	// provenAt is when it was last proven whether a token is refused.
-	provenAt time.Time
+	// provenAt is when it was last proven whether a token is refused, and provenRefused the last one that is, by its id.
+	provenAt      time.Time
+	provenRefused string
 	// unwritten are changes of the state that could not be written yet: what they have is nowhere else.
 	unwritten []func(*state)
 }

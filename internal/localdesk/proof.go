@@ -14,6 +14,9 @@ import (
 // proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a call of a tool says. A site that refuses one thing in
 // the words for a token would otherwise cost a token with each call.
 func (p *pass) proveRefusal(ctx context.Context) (isRefused bool) {
+	if p.provenRefused == p.current.ID {
+		return true
+	}
 	if rest := time.Until(p.provenAt.Add(connectionlogin.ProofPause)); rest > 0 {
 		p.after = rest
 		return false
@@ -34,6 +37,7 @@ func (p *pass) proveRefusal(ctx context.Context) (isRefused bool) {
 	p.provenAt = time.Now()
 	switch connectionlogin.VerdictOf(err) {
 	case connectionlogin.RefusalProven:
+		p.provenRefused = p.current.ID
 		return true
 	case connectionlogin.RefusalDisproved:
 		p.source.forgetRefusal(p.keeper)

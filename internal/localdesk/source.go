@@ -156,7 +156,7 @@ func (s *Source) publish(k *keeper, f *finding) {
 	next := k.row
 	next.Settings, next.Token, next.Problem = f.settings, f.token, f.problem
 	k.access = f.opened
-	if f.token == nil || f.token.ID != k.refused {
+	if f.token != nil && f.token.ID != k.refused {
 		k.refused = ""
 	}
 	if reflect.DeepEqual(next, k.row) {

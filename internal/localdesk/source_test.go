@@ -128,6 +128,38 @@ func TestSource_Refusal(t *testing.T) {
 	}
 }
 
+// TestSource_Revoked: a refresh token that is revoked is told, and asked with once, until a person gives another one.
+func TestSource_Revoked(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sdptest.Options{})
+	s, _ := d.start()
+	first := d.waitForToken(s, "")
+	d.fake.RevokeRefreshTokens()
+	require.NoError(t, s.ReportRefusal(t.Context(), first.ID, first.Token.ID))
+	said := "the accounts server does not take the refresh token of client 1000.C: it was revoked, or is another client's"
+	require.Until(t, "it is told", func() bool { row := d.row(s); return row.Token == nil && strings.Contains(row.Problem, said) })
+	late, _ := d.start() // which has the token of before, and is refused it, too
+	row := d.waitForStoredToken(late)
+	require.NoError(t, late.ReportRefusal(t.Context(), row.ID, row.Token.ID))
+	require.Until(t, "it is told by who comes later", func() bool { return strings.Contains(d.row(late).Problem, said) })
+	if n := d.refreshes(); n != 2 {
+		t.Errorf("%d refreshes, of which one was after the end", n)
+	}
+	d.give("refresh_token: " + d.fake.RefreshToken())
+	d.waitForToken(s, first.Token.ID)
+	d.waitForToken(late, first.Token.ID)
+	if n := d.refreshes(); n != 3 {
+		t.Errorf("%d refreshes", n)
+	}
+}
+
+// waitForStoredToken waits until there is a token, whether it is taken or not.
+func (d *desk) waitForStoredToken(s *Source) store.Connection {
+	d.Helper()
+	require.Until(d, "there is a token", func() bool { return d.row(s).Token != nil })
+	return d.row(s)
+}
+
 // TestSource_Budget: tokens that are due all the time, in three processes, cost eight refreshes, and then it is said when there may be
 // another. A process that starts does not begin anew.
 func TestSource_Budget(t *testing.T) {

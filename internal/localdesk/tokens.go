@@ -112,6 +112,7 @@ func (p *pass) keepFresh(ctx context.Context) error {
 		if !p.proveRefusal(ctx) {
 			return nil
 		}
+		p.token = nil // nobody is to wait for what is known to be refused
 		return p.refresh(ctx, store.CauseRefused)
 	}
 	p.after = time.Until(connectionlogin.RefreshTime(p.current))
