@@ -64,6 +64,13 @@ func TestOptions_Validate(t *testing.T) {
 			args: []string{"--stdio", "--prompts=p", "--toolsets=ticket"},
 			want: `--toolsets: "ticket" is no toolset; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash`,
 		},
+		"credentials of connections":   {args: []string{"--prompts=d", "--sdp-credentials=support/helpdesk=env:A", "--sdp-credentials=other=b.yaml"}},
+		"credentials without a folder": {args: []string{"--database-url=postgres://localhost/lectern", "--sdp-credentials=a/b=c"}, want: "--sdp-credentials is for connections in a folder: give that with --prompts DIR; those of a database have their credentials in Secrets"},
+		"credentials of nothing":       {args: []string{"--prompts=d", "--sdp-credentials=helpdesk"}, want: `--sdp-credentials "helpdesk" is not NAMESPACE/NAME=REF, such as default/helpdesk=~/.config/lectern/helpdesk.yaml or default/helpdesk=env:HELPDESK`},
+		"credentials of no name":       {args: []string{"--prompts=d", "--sdp-credentials=a/b/c=d"}, want: `--sdp-credentials: "a/b/c" is not the NAMESPACE/NAME of a connection`},
+		"credentials nowhere":          {args: []string{"--prompts=d", "--sdp-credentials=a/b="}, want: "--sdp-credentials a/b: what stands behind = is neither a path nor env:NAME"},
+		"credentials twice":            {args: []string{"--prompts=d", "--sdp-credentials=default/b=c", "--sdp-credentials=b=d"}, want: "--sdp-credentials names connection default/b twice"},
+		"credentials themselves":       {args: []string{"--prompts=d", `--sdp-credentials=b={"api_key": "canary"}`}, want: "--sdp-credentials b: what stands behind = looks like the credentials themselves, which everybody on this machine could read there; give a path or env:NAME"},
 		"no tokens": {
 			args: []string{"--database-url=postgres://localhost/lectern", "--result-limit=-1"},
 			want: "--result-limit is -1; give a number of tokens, or 0 for any number",

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
@@ -16,12 +17,12 @@ import (
 )
 
 // keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
-func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
-	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
+func (p *pass) keepAPIKey(ctx context.Context, given connectionlogin.Credentials) error {
+	fingerprint := store.FingerprintAPIKey(given.APIKey.Reveal())
 	_, notOpened := p.access()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
 	isStored := notOpened == nil && p.token.Fingerprint == fingerprint
-	p.login.refreshToken = given.apiKey
+	p.login.RefreshToken = given.APIKey
 	if err := p.checkDenied(); err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 		p.isProven = !needsKeyCall(p.c)
 		return nil
 	}
-	err := p.callWith(ctx, given.apiKey, store.LaneProof)
+	err := p.callWith(ctx, given.APIKey, store.LaneProof)
 	if isRefused {
 		p.noteProof(err)
 	}
@@ -47,7 +48,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 		}
 	}
 	if !isStored {
-		if err := errors.Join(p.storeKey(ctx, given.apiKey, fingerprint), p.loadToken(ctx)); err != nil {
+		if err := errors.Join(p.storeKey(ctx, given.APIKey, fingerprint), p.loadToken(ctx)); err != nil {
 			return err
 		}
 	}

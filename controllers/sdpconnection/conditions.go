@@ -102,7 +102,7 @@ func (p *pass) finish(err error) status.Outcome {
 	}
 	p.writeStatus(failed)
 	f := finding{
-		failed: failed, isCloud: p.c.Spec.Edition != v1alpha1.EditionOnPremises, isProven: p.isProven, warning: p.login.warning,
+		failed: failed, isCloud: p.c.Spec.Edition != v1alpha1.EditionOnPremises, isProven: p.isProven, warning: p.login.Warning,
 		isTokenKnown: p.isTokenKnown, hasToken: p.hasToken(),
 		isPending: p.pending, unread: p.unread, areRead: p.areRead,
 	}

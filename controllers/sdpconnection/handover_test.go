@@ -63,7 +63,7 @@ func twoLeadersExchangeOnce(t *testing.T, w *world) {
 	})
 	wantCount(t, "exchanges", w.exchanges(), 1)
 	wantCount(t, "refreshes of what was just got", w.refreshes(), 0)
-	if !w.desk.IsAccepted(w.openServed(t)) || w.desk.IsRevoked(readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()) {
+	if !w.desk.IsAccepted(w.openServed(t)) || w.desk.IsRevoked(readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()) {
 		t.Error("the tokens are lost")
 	}
 }

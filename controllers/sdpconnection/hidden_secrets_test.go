@@ -51,7 +51,7 @@ func secretsAreNowhere(t *testing.T, w *world) {
 		return served.Token != nil && w.desk.Count(sdptest.ToAPI) > len(echoes)
 	})
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	canaries["exchanged refresh token"] = readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	canaries["exchanged refresh token"] = readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	canaries["first access token"] = w.openServed(t)
 	w.setCredentials(t, map[string]string{v1alpha1.CredentialRefreshToken: canaries["refresh token"]})
 	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -147,7 +148,7 @@ func (p *pass) endLists(ctx context.Context) (isEnd bool, err error) {
 		return true, p.refresh(ctx, store.CauseRefused)
 	}
 	if wait, is := waitOf(err); is || canEndAll(err) {
-		p.comeBack(max(wait, proofPause))
+		p.comeBack(max(wait, connectionlogin.ProofPause))
 		return true, nil
 	}
 	if _, isCall := errors.AsType[*sdp.Error](err); !isCall {
@@ -184,7 +185,7 @@ func waitOf(err error) (time.Duration, bool) {
 	}
 	switch failed.Kind {
 	case sdp.KindThrottled, sdp.KindNotAllowed:
-		return max(failed.RetryAfter, proofPause), true
+		return max(failed.RetryAfter, connectionlogin.ProofPause), true
 	case sdp.KindCanceled, sdp.KindNoToken:
 		return time.Second, true
 	}

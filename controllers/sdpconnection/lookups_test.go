@@ -12,6 +12,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -68,8 +69,8 @@ func openRefusalMakesNoHaste(t *testing.T, w *world) {
 	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
 	result, err := r.Reconcile(t.Context(), c)
 	require.NoError(t, err)
-	if result.RequeueAfter < proofPause*9/10 {
-		t.Errorf("it comes back after %s, want %s", result.RequeueAfter, proofPause)
+	if result.RequeueAfter < connectionlogin.ProofPause*9/10 {
+		t.Errorf("it comes back after %s, want %s", result.RequeueAfter, connectionlogin.ProofPause)
 	}
 }
 

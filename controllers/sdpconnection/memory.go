@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -35,7 +36,7 @@ type memory struct {
 	sender       *http.Client
 	certificates string
 	// unkept is a refresh token that could not be written into its Secret yet.
-	unkept *managedCredentials
+	unkept *connectionlogin.Kept
 	// denied is what was refused, and is not sent again for a while; rejected is a token that was, on its first call.
 	denied   *denial
 	rejected rejectedToken

@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
 )
-
-// proofPause is the time between two proofs that a token is refused.
-const proofPause = 10 * time.Second
 
 // proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
 // replaced first: it ended before its time. One that was refused on its first call is not: the next one would be, too.
@@ -70,18 +67,20 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 		return false, nil
 	}
 	p.noteProof(err)
-	switch sdp.KindOf(err) {
-	case sdp.KindTokenRefused:
+	switch connectionlogin.VerdictOf(err) {
+	case connectionlogin.RefusalProven:
 		return true, nil
-	case sdp.KindUnavailable, sdp.KindThrottled, sdp.KindNotSDP, sdp.KindCanceled, sdp.KindNotAllowed:
-		p.comeBack(proofPause)
+	case connectionlogin.RefusalUndecided:
+		p.comeBack(connectionlogin.ProofPause)
 		return false, nil
 	}
 	return false, p.disprove(ctx, refusal)
 }
 
 // proofRest returns for how long no other proof of a refusal is made.
-func (p *pass) proofRest() time.Duration { return p.memory.provenAt.Add(proofPause).Sub(p.Clock.Now()) }
+func (p *pass) proofRest() time.Duration {
+	return p.memory.provenAt.Add(connectionlogin.ProofPause).Sub(p.Clock.Now())
+}
 
 // noteProof remembers that it was just tried to prove a refusal, with what came of it.
 func (p *pass) noteProof(result error) {
@@ -107,24 +106,7 @@ func (p *pass) callWith(ctx context.Context, token redact.Secret, lane store.Lan
 	if err != nil {
 		return err
 	}
-	one := sdp.ListOptions{Rows: 1}
-	switch toolsets := connectionobject.Toolsets(&p.c.Spec); {
-	case slices.Contains(toolsets, v1alpha1.ToolsetRequests), slices.Contains(toolsets, v1alpha1.ToolsetTrash):
-		_, err = client.Requests().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetProjects):
-		_, err = client.Projects().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetProblemsAndChanges):
-		_, err = client.Problems().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetKnowledge):
-		_, err = client.Solutions().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetAssets):
-		_, err = client.Assets().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetPeople):
-		_, err = client.Users().List(ctx, one)
-	default:
-		_, err = client.ListLookup(ctx, sdp.Priorities, one)
-	}
-	return err
+	return connectionlogin.CallOnce(ctx, client, connectionobject.Toolsets(&p.c.Spec))
 }
 
 // callFailure says in plain words why a call with a token that is not refused failed. An sdp.Error has no word of the server.
@@ -145,11 +127,11 @@ func callFailure(err error) *failure {
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonScopeMissing,
 			"ServiceDesk Plus takes what the Secret has, and permits nothing with it: "+failed.Error()+"; the token lacks an OAuth scope, or its owner a role")
 	case sdp.KindThrottled:
-		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, proofPause))
+		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, connectionlogin.ProofPause))
 	case sdp.KindNotSDP, sdp.KindNotFound:
 		return blocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
 	}
-	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", proofPause)
+	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", connectionlogin.ProofPause)
 }
 
 // notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.

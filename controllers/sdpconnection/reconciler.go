@@ -13,6 +13,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
@@ -131,7 +132,7 @@ type pass struct {
 	id     int64
 	remote *remote
 	// login is what it logs in with; known once the Secret was read.
-	login login
+	login connectionlogin.Login
 	// token is the current one, nil for none, where isTokenKnown; isProven says that ServiceDesk Plus takes it.
 	token                  *store.StoredToken
 	isTokenKnown, isProven bool

@@ -181,7 +181,7 @@ func readyByGrantCode(t *testing.T, w *world) {
 	wantCount(t, "exchanges", w.exchanges(), 1)
 	wantCount(t, "refreshes", w.refreshes(), 0)
 	secret := w.getSecret(t, managedName(c))
-	if managed := readManaged(secret); w.desk.IsRevoked(managed.refreshToken.Reveal()) || managed.clientID != w.clientID {
+	if managed := readManaged(secret); w.desk.IsRevoked(managed.RefreshToken.Reveal()) || managed.ClientID != w.clientID {
 		t.Errorf("the managed Secret has no refresh token of the client: %+v", managed)
 	}
 	if ownershipOf(secret, c) != ownedByConnection || secret.OwnerReferences[0].Name != c.Name {
@@ -534,7 +534,7 @@ func deletionRevokes(t *testing.T, w *world) {
 	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()}),
 		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.TokenSecretName = "helpdesk-token" }))
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	refresh := readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	refresh := readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	require.NoError(t, w.Client.Delete(t.Context(), c))
 	w.waitUntilGone(t, c)
 	if !w.desk.IsRevoked(refresh) {
@@ -552,7 +552,7 @@ func deletionRevokes(t *testing.T, w *world) {
 func deletionSparesShared(t *testing.T, w *world) {
 	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()}), w.newConnection())
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	refresh := readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	refresh := readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	secret := w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: refresh})
 	secret.Name = "other-oauth"
 	other := w.newConnection(func(c *v1alpha1.SDPConnection) { c.Name, c.Spec.Credentials.SecretName = "other", "other-oauth" })

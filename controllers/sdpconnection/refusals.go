@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -46,7 +47,7 @@ func (r *refusals) forget(refusal store.TokenRefusal) {
 }
 
 // replace remembers what was read, and returns those whose connections are to be reconciled: new ones, and those that are still
-// there after proofPause.
+// there after connectionlogin.ProofPause.
 func (r *refusals) replace(read []store.TokenRefusal, now time.Time) []store.TokenRefusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +57,7 @@ func (r *refusals) replace(read []store.TokenRefusal, now time.Time) []store.Tok
 	for _, refusal := range read {
 		uid := types.UID(refusal.UID)
 		r.byUID[uid], r.woken[uid] = refusal, woken[uid]
-		if before[uid].TokenID != refusal.TokenID || !now.Before(woken[uid].Add(proofPause)) {
+		if before[uid].TokenID != refusal.TokenID || !now.Before(woken[uid].Add(connectionlogin.ProofPause)) {
 			r.woken[uid] = now
 			wake = append(wake, refusal)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
@@ -73,14 +74,14 @@ func (p *pass) revokeExchanged(ctx context.Context) {
 	if err != nil {
 		p.tellNotRevoked(err.Error())
 	}
-	var exchanged []managedCredentials
+	var exchanged []connectionlogin.Kept
 	if ownershipOf(secret, p.c) == ownedByConnection {
 		exchanged = append(exchanged, readManaged(secret))
 	}
 	if p.memory.unkept != nil {
 		exchanged = append(exchanged, *p.memory.unkept)
 	}
-	if !slices.ContainsFunc(exchanged, func(m managedCredentials) bool { return !m.refreshToken.IsZero() }) {
+	if !slices.ContainsFunc(exchanged, func(m connectionlogin.Kept) bool { return !m.RefreshToken.IsZero() }) {
 		return
 	}
 	certificates, err := p.readCABundle(ctx)
@@ -97,11 +98,11 @@ func (p *pass) revokeExchanged(ctx context.Context) {
 }
 
 // revoke ends a refresh token that was got for a grant code, unless another connection uses it.
-func (p *pass) revoke(ctx context.Context, managed managedCredentials) {
-	if managed.refreshToken.IsZero() {
+func (p *pass) revoke(ctx context.Context, managed connectionlogin.Kept) {
+	if managed.RefreshToken.IsZero() {
 		return
 	}
-	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.clientID, managed.refreshToken.Reveal()), string(p.c.UID))
+	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.ClientID, managed.RefreshToken.Reveal()), string(p.c.UID))
 	if err != nil {
 		p.tellNotRevoked("it is not known whether another connection uses it")
 		return
@@ -111,7 +112,7 @@ func (p *pass) revoke(ctx context.Context, managed managedCredentials) {
 	}
 	calling, cancel := context.WithTimeout(ctx, tokenCallTimeout)
 	defer cancel()
-	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.refreshToken)
+	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.RefreshToken)
 	if known, is := errors.AsType[*oauth.Error](err); is && known.Outcome == oauth.InvalidToken {
 		err = nil // it is gone already
 	}

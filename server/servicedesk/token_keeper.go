@@ -57,6 +57,8 @@ type tokenKeeper struct {
 
 	mu     sync.Mutex
 	stored *store.SealedToken
+	// problem is that of the row.
+	problem string
 	// opened is that of openedID.
 	opened   redact.Secret
 	openedID string
@@ -71,12 +73,12 @@ func newTokenKeeper(s *Service, c *connection) *tokenKeeper {
 	return &tokenKeeper{store: s.store, opener: s.opener, connection: c, wait: s.tokenWait, changed: make(chan struct{})}
 }
 
-// replace takes over the token of the row.
-func (k *tokenKeeper) replace(stored *store.SealedToken) {
+// replace takes over the token of the row, and why there is none.
+func (k *tokenKeeper) replace(stored *store.SealedToken, problem string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	isSame := stored == nil && k.stored == nil || stored != nil && k.stored != nil && stored.ID == k.stored.ID
-	k.stored = stored // it may be sealed anew
+	k.stored, k.problem = stored, problem // it may be sealed anew
 	if isSame {
 		return
 	}
@@ -90,6 +92,8 @@ func (k *tokenKeeper) usable() (stored *store.SealedToken, problem string, chang
 	defer k.mu.Unlock()
 	now := time.Now()
 	switch {
+	case k.stored == nil && k.problem != "":
+		return nil, k.problem, k.changed
 	case k.stored == nil:
 		return nil, "the connection has no token yet", k.changed
 	case !k.stored.ExpiresAt.IsZero() && !now.Before(k.stored.ExpiresAt):
@@ -171,6 +175,8 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 	late := func() error { return &tokenError{problem + ", and there was no other in time", tokenRetry} }
 	if refused != "" {
 		k.report(ctx, refused)
+	} else if k.isHopeless() {
+		return &tokenError{problem, tokenRetry}
 	}
 	if !takeTokenWait(ctx) {
 		return fmt.Errorf("%w: %w", errNoTokenWait, late())
@@ -204,6 +210,13 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 			return late()
 		}
 	}
+}
+
+// isHopeless reports whether it is known why there is no token, and that waiting gives none.
+func (k *tokenKeeper) isHopeless() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.stored == nil && k.problem != ""
 }
 
 // report says that a token was refused. If that cannot be said now, it is said again soon.

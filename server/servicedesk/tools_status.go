@@ -95,7 +95,7 @@ func (d *desk) describeState(ctx context.Context, now time.Time) (connectionStat
 		return state, err
 	}
 	state.Lookups = []string{}
-	for _, list := range lists {
+	for _, list := range d.lookups.withOwn(lists) {
 		state.Lookups = append(state.Lookups, fmt.Sprintf("%s %d, read %s", list.Type, list.Entries, formatTime(sdp.At(list.RefreshedAt), d.zone)))
 	}
 	for _, failed := range d.failures.list() {
@@ -106,6 +106,13 @@ func (d *desk) describeState(ctx context.Context, now time.Time) (connectionStat
 }
 
 func (d *desk) describeToken(now time.Time) string {
+	if d.tokenProblem != "" {
+		return d.describeTokenAge(now) + "; " + d.tokenProblem
+	}
+	return d.describeTokenAge(now)
+}
+
+func (d *desk) describeTokenAge(now time.Time) string {
 	switch {
 	case d.token == nil:
 		return "none yet"

@@ -1,0 +1,271 @@
+package localdesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/sdp/egress"
+	"github.com/lectern-dev/lectern/internal/sdp/oauth"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const (
+	// tokenCallTimeout bounds a call to the token endpoint; a claim counts on less than store.TokenRequestTimeout.
+	tokenCallTimeout = 20 * time.Second
+	// deniedPause is how long what the accounts server refused is not sent again, unless it changes.
+	deniedPause = 15 * time.Minute
+)
+
+// pass is one look at a connection of the cloud.
+type pass struct {
+	*keeper
+	*finding
+	c      *v1alpha1.SDPConnection
+	row    store.Connection
+	remote remote
+	given  connectionlogin.Credentials
+	login  connectionlogin.Login
+	// current is the token there is of what the connection logs in with, nil for none.
+	current *store.StoredToken
+}
+
+// errLookAgain says that the state has more than it had: what this process got, or another one.
+var errLookAgain = errors.New("the state is to be looked at again")
+
+// findToken sees to it that there is an access token.
+func (p *pass) findToken(ctx context.Context) {
+	for ctx.Err() == nil {
+		p.problem, p.token = "", nil
+		s, err := p.readState()
+		if err != nil {
+			p.fail("%s; no token is asked for", err)
+			return
+		}
+		key := loginKey(p.key, p.given.Client.ID)
+		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(key)); err != nil {
+			if _, isSent := errors.AsType[*connectionlogin.CodeNeededError](err); isSent && s.isUnderWay(p.given.CodeDigest(), time.Now()) {
+				p.after = lookSoon // another process waits for what comes of it
+				return
+			}
+			p.fail("%s", err)
+			return
+		}
+		p.problem = p.login.Warning
+		if !p.login.Exchange.IsZero() {
+			err = p.exchange(ctx, key)
+		} else {
+			p.adopt(&s)
+			err = p.keepFresh(ctx)
+		}
+		if !errors.Is(err, errLookAgain) {
+			p.explain(err)
+			return
+		}
+	}
+}
+
+// readState returns the state, once what could not be written before is written.
+func (p *pass) readState() (s state, err error) {
+	err = p.source.folder.update(func(now *state) (bool, error) {
+		for _, change := range p.unwritten {
+			change(now)
+		}
+		s = *now
+		return len(p.unwritten) > 0, nil
+	})
+	if err == nil {
+		p.unwritten = nil
+		return s, nil
+	}
+	if failed, is := errors.AsType[*stateError](err); is && failed.isUnwritten && s.Format != 0 { // it is known, though it is not written
+		return s, nil
+	}
+	return s, err
+}
+
+// adopt takes over the token that the state has.
+func (p *pass) adopt(s *state) {
+	p.current, p.opened = s.token(p.login.Fingerprint())
+	p.token = nil
+	if connectionlogin.IsUsable(p.current, p.login.Fingerprint(), time.Now()) {
+		p.token = &p.current.SealedToken
+	}
+}
+
+// keepFresh refreshes the token when it is due, or when ServiceDesk Plus refuses it.
+func (p *pass) keepFresh(ctx context.Context) error {
+	isRefused := p.current != nil && p.source.refusedToken(p.keeper) == p.current.ID
+	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
+		Now: time.Now(), Current: p.current, Fingerprint: p.login.Fingerprint(), IsOpenable: true, IsRefused: isRefused,
+	})
+	switch action {
+	case connectionlogin.RefreshToken:
+		return p.refresh(ctx, store.CauseScheduled)
+	case connectionlogin.ProveRefusal:
+		if !p.proveRefusal(ctx) {
+			return nil
+		}
+		p.token = nil // nobody is to wait for what is known to be refused
+		return p.refresh(ctx, store.CauseRefused)
+	}
+	p.after = time.Until(connectionlogin.RefreshTime(p.current))
+	return nil
+}
+
+// pausedError says why a token is not asked for now.
+type pausedError struct {
+	reason string
+	rest   time.Duration
+}
+
+func (e *pausedError) Error() string { return e.reason }
+
+// begin writes a request down, unless there may be none now. prepare changes the state with it, or refuses with an error.
+func (p *pass) begin(kind store.TokenRequestKind, cause store.TokenRequestCause, subject string, prepare func(*state) error) (tokenRequest, error) {
+	fingerprint := p.login.Fingerprint()
+	if kind == store.TokenExchange {
+		fingerprint = store.FingerprintClient(p.login.Client.ID)
+	}
+	asked := tokenRequest{ID: uuid.NewString(), Fingerprint: hexOf(fingerprint), Subject: subject, Cause: cause, By: thisProcess()}
+	err := p.source.folder.update(func(s *state) (bool, error) {
+		if err := prepare(s); err != nil {
+			return false, err
+		}
+		now := time.Now()
+		if why := s.Pauses[subject]; why.For == credentialsDigest(p.login) && now.Before(why.Until) {
+			return false, &pausedError{why.Reason, why.Until.Sub(now)}
+		}
+		asked.StartedAt = now
+		err := s.claim(asked, store.TokenClaim{UID: subject, Kind: kind, Cause: cause, Fingerprint: fingerprint, At: now})
+		return err == nil, err
+	})
+	return asked, err
+}
+
+// refresh asks the accounts server for an access token.
+func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error {
+	fingerprint := p.login.Fingerprint()
+	asked, err := p.begin(store.TokenRefresh, cause, hexOf(fingerprint), func(s *state) error {
+		now, _ := s.token(fingerprint)
+		if now != nil && (p.current == nil || p.current.ID != now.ID) {
+			return errLookAgain
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	faultpoint.Hit(faultpoint.RefreshClaimed)
+	// A program that is told to end waits for the answer: what is issued counts, whether it arrives or not.
+	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
+	defer cancel()
+	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.RefreshToken)
+	faultpoint.Hit(faultpoint.RefreshAnswered)
+	if err != nil {
+		return p.recordFailed(asked, err)
+	}
+	return p.storeIssued(asked, issued, func(*state) {})
+}
+
+// storeIssued writes a token into the state, and what else came with it.
+func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*state)) error {
+	got := keptToken{
+		ID: uuid.NewString(), Access: issued.Access.Reveal(), Scopes: issued.Scopes, IssuedAt: asked.StartedAt, ExpiresAt: asked.StartedAt.Add(issued.Lifetime),
+	}
+	fingerprint := p.login.Fingerprint()
+	err := p.write(func(s *state) {
+		also(s)
+		s.end(asked.ID)
+		s.keepToken(fingerprint, got)
+	})
+	faultpoint.Hit(faultpoint.TokenStored)
+	if err == nil {
+		return errLookAgain
+	}
+	s := state{}
+	s.keepToken(fingerprint, got)
+	p.adopt(&s)
+	p.fail("%s; this process has a token, and others do not find it", err)
+	return nil
+}
+
+// write changes the state. What cannot be written is written with the next look.
+func (p *pass) write(change func(*state)) error {
+	err := p.source.folder.update(func(s *state) (bool, error) { change(s); return true, nil })
+	if err != nil {
+		p.unwritten = append(p.unwritten, change)
+	}
+	return err
+}
+
+// recordFailed writes down that a request gave no token, and for how long it is not made again.
+func (p *pass) recordFailed(asked tokenRequest, failed error) error {
+	outcome := outcomeOf(failed)
+	said := explainOutcome(outcome, failed, p.reference.String(), p.login.Client.ID)
+	about := credentialsDigest(p.login)
+	var rest time.Duration
+	err := p.write(func(s *state) {
+		s.end(asked.ID)
+		failures := 1
+		if before := s.Pauses[asked.Subject]; before.For == about {
+			failures += before.Failures
+		}
+		rest = deniedPause
+		if outcome.IsTransient() {
+			rest = max(connectionlogin.PauseAfterFailures(failures), outcome.RetryAfter())
+		}
+		setEntry(&s.Pauses, asked.Subject, tokenPause{Until: time.Now().Add(rest), Failures: failures, Reason: said, For: about})
+	})
+	return errors.Join(&pausedError{said, max(rest, lookAgain)}, err)
+}
+
+// outcomeOf returns what became of a call to the token endpoint.
+func outcomeOf(failed error) oauth.Outcome {
+	if known, is := errors.AsType[*oauth.Error](failed); is {
+		return known.Outcome
+	}
+	return oauth.Refused
+}
+
+// explainOutcome says in plain words why there is no token. An oauth.Error has no word of the server.
+func explainOutcome(outcome oauth.Outcome, failed error, where, clientID string) string {
+	if refused, is := errors.AsType[*egress.NotAllowedError](failed); is {
+		return fmt.Sprintf("the accounts server: %s; list the hosts that credentials may go to with --sdp-allowed-hosts", refused)
+	}
+	switch {
+	case outcome == oauth.InvalidCode, outcome == oauth.InvalidToken:
+		return fmt.Sprintf("the accounts server does not take the refresh token of client %s: it was revoked, or is another client's; "+
+			"put a new refresh token or a new grant code into %s", clientID, where)
+	case outcome.IsTransient():
+		return failed.Error() + "; trying again"
+	}
+	return failed.Error()
+}
+
+// explain says why nothing was asked for, or nothing came. A token that is there stays in use.
+func (p *pass) explain(err error) {
+	spent, isSpent := errors.AsType[*store.TokenBudgetError](err)
+	underWay, isUnderWay := errors.AsType[*store.TokenRequestUnderWayError](err)
+	paused, isPaused := errors.AsType[*pausedError](err)
+	switch {
+	case err == nil:
+		return
+	case isUnderWay:
+		p.after = min(lookSoon, time.Until(underWay.RetryAt)) // another process asks, or did and was killed
+		return
+	case isSpent:
+		p.after = time.Until(spent.RetryAt)
+	case isPaused:
+		p.after = paused.rest
+	}
+	if p.token == nil {
+		p.fail("%s", err)
+	}
+}
