@@ -46,12 +46,17 @@ type keeper struct {
 	// keyFoundAt is when an API key was first met, of the id it has.
 	keyID      string
 	keyFoundAt time.Time
-	// provenAt is when it was last proven whether a token is refused, and provenRefused the last one that is, by its id.
+	// provenAt is when it was last proven whether a token is refused, and provenRefused the last one that is.
 	provenAt      time.Time
-	provenRefused string
+	provenRefused refusedToken
+	// goodSecret is the client secret that an accounts server last took, or that was there with a token that was kept.
+	goodSecret redact.Secret
 	// unwritten are changes of the state that could not be written yet: what they have is nowhere else.
 	unwritten []func(*state)
 }
+
+// refusedToken is one that is refused, by its id, and where.
+type refusedToken struct{ id, apiURL string }
 
 // finding is what a keeper found out.
 type finding struct {

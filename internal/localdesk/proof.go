@@ -14,7 +14,8 @@ import (
 // proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a call of a tool says. A site that refuses one thing in
 // the words for a token would otherwise cost a token with each call.
 func (p *pass) proveRefusal(ctx context.Context) (isRefused bool) {
-	if p.provenRefused == p.current.ID {
+	current := refusedToken{p.current.ID, p.remote.api.String()}
+	if p.provenRefused == current {
 		return true
 	}
 	if rest := time.Until(p.provenAt.Add(connectionlogin.ProofPause)); rest > 0 {
@@ -37,13 +38,31 @@ func (p *pass) proveRefusal(ctx context.Context) (isRefused bool) {
 	p.provenAt = time.Now()
 	switch connectionlogin.VerdictOf(err) {
 	case connectionlogin.RefusalProven:
-		p.provenRefused = p.current.ID
+		p.provenRefused = current
+		p.noteRejected()
 		return true
 	case connectionlogin.RefusalDisproved:
 		p.source.forgetRefusal(p.keeper)
 	}
 	p.after = connectionlogin.ProofPause
 	return false
+}
+
+// rejectedAge is how old a token is at most when the call that waited for it is refused it.
+const rejectedAge = 2 * time.Minute
+
+// noteRejected has no other token be asked for because of refusals where the current one replaced a refused one, and is refused on its
+// first call: the next would be, too.
+func (p *pass) noteRejected() {
+	if !p.isReplacement || time.Since(p.current.IssuedAt) > rejectedAge {
+		return
+	}
+	_ = p.write(func(s *state) { // what cannot be written is written with the next look
+		setEntry(&s.Pauses, pauseKey(hexOf(p.current.Fingerprint), p.remote.api), tokenPause{
+			Until: time.Now().Add(deniedPause), Failures: 1, For: credentialsDigest(p.login), IsDenied: true,
+			Reason: "ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL",
+		})
+	})
 }
 
 // turns gives turns to call. It waits for none: a keeper looks again.

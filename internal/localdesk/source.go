@@ -74,6 +74,9 @@ func (s *Source) Replace(manifests []*v1alpha1.SDPConnection) {
 		case k == nil:
 			s.addKeeper(key, m)
 		case !reflect.DeepEqual(k.manifest.Spec, m.Spec):
+			if connectionobject.APIURL(&k.manifest.Spec) != connectionobject.APIURL(&m.Spec) {
+				k.refused = "" // by another ServiceDesk Plus
+			}
 			k.manifest = m
 			k.wakeUp()
 		}

@@ -29,6 +29,9 @@ type desk struct {
 	fake        *sdptest.Server
 	state       string
 	credentials string
+	// others are where credentials may go, too, and mistake is what is wrong with the manifest.
+	others  []*sdptest.Server
+	mistake func(*v1alpha1.SDPConnection)
 }
 
 func newDesk(t *testing.T, o sdptest.Options) *desk {
@@ -41,13 +44,23 @@ func newDesk(t *testing.T, o sdptest.Options) *desk {
 
 func (d *desk) give(line string) {
 	d.Helper()
-	require.NoError(d, os.WriteFile(d.credentials, []byte("client_id: 1000.C\nclient_secret: secret\n"+line), 0o600))
+	d.giveWith("secret", line)
+}
+
+// giveWith is give with another client secret.
+func (d *desk) giveWith(clientSecret, line string) {
+	d.Helper()
+	require.NoError(d, os.WriteFile(d.credentials, []byte("client_id: 1000.C\nclient_secret: "+clientSecret+"\n"+line), 0o600))
 }
 
 // start follows a source as a process does, until the test ends or stop is called.
 func (d *desk) start() (s *Source, stop func()) {
 	d.Helper()
-	rules, err := egress.ParseRules([]string{d.fake.URL(), d.fake.AccountsURL()})
+	hosts := []string{d.fake.URL(), d.fake.AccountsURL()}
+	for _, other := range d.others {
+		hosts = append(hosts, other.URL(), other.AccountsURL())
+	}
+	rules, err := egress.ParseRules(hosts)
 	require.NoError(d, err)
 	reference, err := secretsource.ParseReference(d.credentials)
 	require.NoError(d, err)
@@ -65,12 +78,16 @@ func (d *desk) start() (s *Source, stop func()) {
 }
 
 func (d *desk) manifest() *v1alpha1.SDPConnection {
-	return &v1alpha1.SDPConnection{
+	c := &v1alpha1.SDPConnection{
 		ObjectMeta: metav1.ObjectMeta{Namespace: deskKey.Namespace, Name: deskKey.Name},
 		Spec: v1alpha1.SDPConnectionSpec{
 			Edition: v1alpha1.EditionCloud, Portal: "itdesk", APIURL: v1alpha1.ServiceURL(d.fake.URL()), AccountsURL: v1alpha1.ServiceURL(d.fake.AccountsURL()),
 		},
 	}
+	if d.mistake != nil {
+		d.mistake(c)
+	}
+	return c
 }
 
 // row returns the row of the connection.

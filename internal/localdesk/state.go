@@ -3,6 +3,7 @@ package localdesk
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/connectionlogin"
@@ -23,7 +24,7 @@ type state struct {
 	Format int `json:"format"`
 	// Logins are what came of grant codes, by connection and client.
 	Logins map[string]keptLogin `json:"logins,omitempty"`
-	// Tokens are access tokens, and Pauses why there is none, by what they are asked for with.
+	// Tokens are access tokens, by what they are asked for with, and Pauses why there is none, by that and who said so.
 	Tokens map[string]keptToken  `json:"tokens,omitempty"`
 	Pauses map[string]tokenPause `json:"pauses,omitempty"`
 	// Requests are those to accounts servers that count.
@@ -46,6 +47,9 @@ type keptToken struct {
 	Scopes    []string  `json:"scopes,omitempty"`
 	IssuedAt  time.Time `json:"issuedAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// For tells the credentials that it was got with, and AfterRefusal that it was got because the one before was refused.
+	For          string `json:"for,omitempty"`
+	AfterRefusal bool   `json:"afterRefusal,omitempty"`
 }
 
 // tokenPause is why no token is asked for now.
@@ -55,7 +59,12 @@ type tokenPause struct {
 	Reason   string    `json:"reason"`
 	// For tells the credentials that it is about: a person who changes them waits for nothing.
 	For string `json:"for"`
+	// IsDenied says that asking again does not help: a person has something to do.
+	IsDenied bool `json:"denied,omitempty"`
 }
+
+// pauseKey is what a pause is kept under: what an address refuses is asked for at another one.
+func pauseKey(subject string, at *url.URL) string { return subject + " " + at.String() }
 
 // tokenRequest is a request of a token that was begun.
 type tokenRequest struct {
@@ -109,7 +118,6 @@ func (s *state) keepToken(fingerprint store.TokenFingerprint, got keptToken) {
 	if !s.Tokens[key].IssuedAt.After(got.IssuedAt) {
 		setEntry(&s.Tokens, key, got)
 	}
-	delete(s.Pauses, key)
 }
 
 // claim writes a request down as begun, if there may be one now. The errors are those of plan.CheckTokenClaim.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,8 +33,11 @@ type pass struct {
 	remote remote
 	given  connectionlogin.Credentials
 	login  connectionlogin.Login
-	// current is the token there is of what the connection logs in with, nil for none.
-	current *store.StoredToken
+	// current is the token there is of what the connection logs in with, nil for none. gotWith tells the credentials of then, and
+	// isReplacement that the one before was refused.
+	current       *store.StoredToken
+	gotWith       string
+	isReplacement bool
 }
 
 // errLookAgain says that the state has more than it had: what this process got, or another one.
@@ -93,6 +97,8 @@ func (p *pass) readState() (s state, err error) {
 // adopt takes over the token that the state has.
 func (p *pass) adopt(s *state) {
 	p.current, p.opened = s.token(p.login.Fingerprint())
+	kept := s.Tokens[hexOf(p.login.Fingerprint())]
+	p.gotWith, p.isReplacement = kept.For, kept.AfterRefusal
 	p.token = nil
 	if connectionlogin.IsUsable(p.current, p.login.Fingerprint(), time.Now()) {
 		p.token = &p.current.SealedToken
@@ -104,6 +110,7 @@ func (p *pass) keepFresh(ctx context.Context) error {
 	isRefused := p.current != nil && p.source.refusedToken(p.keeper) == p.current.ID
 	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
 		Now: time.Now(), Current: p.current, Fingerprint: p.login.Fingerprint(), IsOpenable: true, IsRefused: isRefused,
+		IsSecretNew: p.isSecretNew(),
 	})
 	switch action {
 	case connectionlogin.RefreshToken:
@@ -115,14 +122,23 @@ func (p *pass) keepFresh(ctx context.Context) error {
 		p.token = nil // nobody is to wait for what is known to be refused
 		return p.refresh(ctx, store.CauseRefused)
 	}
+	p.goodSecret = p.login.Client.Secret
 	p.after = time.Until(connectionlogin.RefreshTime(p.current))
 	return nil
+}
+
+// isSecretNew reports whether the client has another secret than the one that was last known to be good, with which no process got the
+// current token.
+func (p *pass) isSecretNew() bool {
+	return !p.goodSecret.IsZero() && !p.goodSecret.Equal(p.login.Client.Secret) && p.gotWith != credentialsDigest(p.login)
 }
 
 // pausedError says why a token is not asked for now.
 type pausedError struct {
 	reason string
 	rest   time.Duration
+	// isDenied says that a person has something to do.
+	isDenied bool
 }
 
 func (e *pausedError) Error() string { return e.reason }
@@ -139,14 +155,29 @@ func (p *pass) begin(kind store.TokenRequestKind, cause store.TokenRequestCause,
 			return false, err
 		}
 		now := time.Now()
-		if why := s.Pauses[subject]; why.For == credentialsDigest(p.login) && now.Before(why.Until) {
-			return false, &pausedError{why.Reason, why.Until.Sub(now)}
+		if err := p.checkPauses(s, cause, subject, now); err != nil {
+			return false, err
 		}
 		asked.StartedAt = now
 		err := s.claim(asked, store.TokenClaim{UID: subject, Kind: kind, Cause: cause, Fingerprint: fingerprint, At: now})
 		return err == nil, err
 	})
 	return asked, err
+}
+
+// checkPauses returns why a token is not asked for now, if it is not: what the accounts server said of the same credentials, and what
+// ServiceDesk Plus said of what came of a refusal.
+func (p *pass) checkPauses(s *state, cause store.TokenRequestCause, subject string, now time.Time) error {
+	by := []*url.URL{p.remote.accounts}
+	if cause == store.CauseRefused {
+		by = append(by, p.remote.api)
+	}
+	for _, at := range by {
+		if why := s.Pauses[pauseKey(subject, at)]; why.For == credentialsDigest(p.login) && now.Before(why.Until) {
+			return &pausedError{why.Reason, why.Until.Sub(now), why.IsDenied}
+		}
+	}
+	return nil
 }
 
 // refresh asks the accounts server for an access token.
@@ -178,12 +209,15 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*state)) error {
 	got := keptToken{
 		ID: uuid.NewString(), Access: issued.Access.Reveal(), Scopes: issued.Scopes, IssuedAt: asked.StartedAt, ExpiresAt: asked.StartedAt.Add(issued.Lifetime),
+		For: credentialsDigest(p.login), AfterRefusal: asked.Cause == store.CauseRefused,
 	}
+	p.goodSecret = p.login.Client.Secret
 	fingerprint := p.login.Fingerprint()
 	err := p.write(func(s *state) {
 		also(s)
 		s.end(asked.ID)
 		s.keepToken(fingerprint, got)
+		delete(s.Pauses, pauseKey(hexOf(fingerprint), p.remote.accounts))
 	})
 	faultpoint.Hit(faultpoint.TokenStored)
 	if err == nil {
@@ -209,21 +243,22 @@ func (p *pass) write(change func(*state)) error {
 func (p *pass) recordFailed(asked tokenRequest, failed error) error {
 	outcome := outcomeOf(failed)
 	said := explainOutcome(outcome, failed, p.reference.String(), p.login.Client.ID)
-	about := credentialsDigest(p.login)
+	about, key := credentialsDigest(p.login), pauseKey(asked.Subject, p.remote.accounts)
+	isDenied := !outcome.IsTransient()
 	var rest time.Duration
 	err := p.write(func(s *state) {
 		s.end(asked.ID)
 		failures := 1
-		if before := s.Pauses[asked.Subject]; before.For == about {
+		if before := s.Pauses[key]; before.For == about {
 			failures += before.Failures
 		}
 		rest = deniedPause
-		if outcome.IsTransient() {
+		if !isDenied {
 			rest = max(connectionlogin.PauseAfterFailures(failures), outcome.RetryAfter())
 		}
-		setEntry(&s.Pauses, asked.Subject, tokenPause{Until: time.Now().Add(rest), Failures: failures, Reason: said, For: about})
+		setEntry(&s.Pauses, key, tokenPause{Until: time.Now().Add(rest), Failures: failures, Reason: said, For: about, IsDenied: isDenied})
 	})
-	return errors.Join(&pausedError{said, max(rest, lookAgain)}, err)
+	return errors.Join(&pausedError{said, max(rest, lookAgain), isDenied}, err)
 }
 
 // outcomeOf returns what became of a call to the token endpoint.
@@ -249,7 +284,8 @@ func explainOutcome(outcome oauth.Outcome, failed error, where, clientID string)
 	return failed.Error()
 }
 
-// explain says why nothing was asked for, or nothing came. A token that is there stays in use.
+// explain says why nothing was asked for, or nothing came, where that keeps tools from working or is for a person to mend. A token that
+// is there stays in use.
 func (p *pass) explain(err error) {
 	spent, isSpent := errors.AsType[*store.TokenBudgetError](err)
 	underWay, isUnderWay := errors.AsType[*store.TokenRequestUnderWayError](err)
@@ -265,7 +301,7 @@ func (p *pass) explain(err error) {
 	case isPaused:
 		p.after = paused.rest
 	}
-	if p.token == nil {
+	if p.token == nil || isPaused && paused.isDenied {
 		p.fail("%s", err)
 	}
 }
