@@ -76,11 +76,15 @@ func loginKey(key store.Key, clientID string) string { return key.String() + " "
 
 func (s *state) kept(key string) connectionlogin.Kept {
 	k := s.Logins[key]
-	return connectionlogin.Kept{ClientID: k.ClientID, RefreshToken: redact.NewSecret(k.RefreshToken), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome}
+	return connectionlogin.Kept{
+		ClientID: k.ClientID, RefreshToken: redact.NewSecret(k.RefreshToken), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
+	}
 }
 
 func (s *state) keep(key string, k connectionlogin.Kept) {
-	setEntry(&s.Logins, key, keptLogin{ClientID: k.ClientID, RefreshToken: k.RefreshToken.Reveal(), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome})
+	setEntry(&s.Logins, key, keptLogin{
+		ClientID: k.ClientID, RefreshToken: k.RefreshToken.Reveal(), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
+	})
 }
 
 // setEntry sets an entry of a map that may not be made yet.
@@ -98,7 +102,9 @@ func (s *state) token(fingerprint store.TokenFingerprint) (*store.StoredToken, r
 		return nil, redact.Secret{}
 	}
 	return &store.StoredToken{
-		SealedToken: store.SealedToken{ID: kept.ID, Kind: store.AccessToken, Scopes: kept.Scopes, IssuedAt: kept.IssuedAt, ExpiresAt: kept.ExpiresAt},
+		SealedToken: store.SealedToken{
+			ID: kept.ID, Kind: store.AccessToken, Scopes: kept.Scopes, IssuedAt: kept.IssuedAt, ExpiresAt: kept.ExpiresAt,
+		},
 		Fingerprint: fingerprint,
 	}, redact.NewSecret(kept.Access)
 }

@@ -18,7 +18,7 @@ func TestParseReference(t *testing.T) {
 	for text, want := range map[string]string{
 		"a/b.yaml": "", "env:A": "",
 		"": "neither a path nor env:NAME", "env:": "neither a path nor env:NAME",
-		`{"client_id":"` + canary + `"}`:   "looks like the credentials themselves",
+		`{"client_id":"` + canary + `"}`:  "looks like the credentials themselves",
 		"client_id: a\nsecret: " + canary: "looks like the credentials themselves",
 	} {
 		got, err := ParseReference(text)
