@@ -3,6 +3,8 @@ package localdesk
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/connectionlogin"
@@ -74,8 +76,17 @@ func (r *tokenRequest) mayBeAnswered() bool { return !r.Settled && !r.By.isGone(
 // loginKey is what a grant code's outcome is kept under.
 func loginKey(key store.Key, clientID string) string { return key.String() + " " + clientID }
 
-func (s *state) kept(key string) connectionlogin.Kept {
+// kept returns what came of the grant codes of a login. A code that was sent for another one, such as the same connection under the
+// name that it had before, is as spent, and what came of it is used.
+func (s *state) kept(key, code string) connectionlogin.Kept {
 	k := s.Logins[key]
+	if code != "" && !slices.Contains(k.Spent, code) {
+		for _, other := range slices.Sorted(maps.Keys(s.Logins)) {
+			if slices.Contains(s.Logins[other].Spent, code) {
+				k = s.Logins[other]
+			}
+		}
+	}
 	return connectionlogin.Kept{
 		ClientID: k.ClientID, RefreshToken: redact.NewSecret(k.RefreshToken), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
 	}

@@ -141,6 +141,9 @@ func TestManifestIsFollowed(t *testing.T) {
 	w := startWorld(t)
 	require.NoError(t, os.Remove(filepath.Join(w.folder, "helpdesk.yaml")))
 	s := w.start()
+	s.requireSaid("There is no connection to ServiceDesk Plus that you may use.")
+	w.writeConnection("helpdesk", "edition: Nonsense")
+	s.requireSaid("helpdesk.yaml:")
 	if text, isError := s.call("list_requests", nil); !isError || !strings.Contains(text, unknownTool) {
 		t.Errorf("without a connection: %s", text)
 	}
@@ -155,6 +158,7 @@ func TestManifestIsFollowed(t *testing.T) {
 		return strings.Contains(text, "helpdesk.yaml:") && strings.Contains(text, "nonsense")
 	})
 	s.requireSaid("toolsets: knowledge")
+	s.requireSaid("what connection default/helpdesk was before them stays")
 	w.writeConnection("helpdesk", cloud...)
 	s.requireTickets()
 	require.NoError(t, os.Remove(filepath.Join(w.folder, "helpdesk.yaml")))
