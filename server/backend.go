@@ -56,9 +56,11 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 			return nil, fmt.Errorf("--prompts: %w", err)
 		}
 		from := &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, fileFaults: folder, follow: folder.Follow, close: func() {}}
-		if from.local, err = openLocalDesk(opts, log); err == nil && from.local != nil {
-			folder.UseConnections(from.local.Replace)
+		use := localdesk.WarnOfUnserved(log)
+		if from.local, err = openLocalDesk(opts, log); from.local != nil {
+			use = from.local.Replace
 		}
+		folder.UseConnections(use)
 		return from, err
 	}
 	database := opts.Database

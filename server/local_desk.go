@@ -39,7 +39,8 @@ func parseCredentials(given []string) (map[store.Key]secretsource.Reference, err
 	for _, text := range given {
 		of, reference, is := strings.Cut(text, "=")
 		if !is {
-			return nil, fmt.Errorf("--sdp-credentials %q is not NAMESPACE/NAME=REF, such as default/helpdesk=~/.config/lectern/helpdesk.yaml or default/helpdesk=env:HELPDESK", of)
+			return nil, fmt.Errorf("--sdp-credentials %q is not NAMESPACE/NAME=REF, such as default/helpdesk=~/.config/lectern/helpdesk.yaml "+
+				"or default/helpdesk=env:HELPDESK", of)
 		}
 		key := store.Key{Namespace: promptobject.DefaultNamespace, Name: of}
 		if namespace, name, isFull := strings.Cut(of, "/"); isFull {

@@ -20,7 +20,7 @@ func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Lo
 	config := servicedesk.Config{Store: from.connections, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log}
 	switch {
 	case from.local != nil:
-		config.Store, config.Opener = from.local, from.local
+		config.Store, config.Opener, config.FileFaults = from.local, from.local, from.fileFaults
 	case from.connections == nil || opts.SealKeyFile == "":
 		return nil, nil
 	default:

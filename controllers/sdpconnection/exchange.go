@@ -180,7 +180,8 @@ func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code st
 		managed = managed.WithUnsent(code, failed.Error())
 	} else {
 		p.memory.failures, p.memory.pause = 0, requestPause{} // a new code waits for nothing
-		_, said = orFailure(connectionlogin.ChooseAfterFailure("Secret "+string(p.c.Spec.Credentials.SecretName), p.login, redact.Secret{}, managed.Outcome))
+		secret := "Secret " + string(p.c.Spec.Credentials.SecretName)
+		_, said = orFailure(connectionlogin.ChooseAfterFailure(secret, p.login, redact.Secret{}, managed.Outcome))
 		if !managed.RefreshToken.IsZero() {
 			p.comeBack(time.Second) // with the one of an earlier code
 		}

@@ -23,10 +23,10 @@ const (
 func (p *pass) exchange(ctx context.Context, key string) error {
 	code := p.given.CodeDigest()
 	asked, err := p.begin(store.TokenExchange, store.CauseScheduled, code, func(s *state) error {
-		if s.kept(key).IsSpent(code) {
+		if s.kept(key, code).IsSpent(code) {
 			return errLookAgain
 		}
-		s.keep(key, s.kept(key).WithSpent(code))
+		s.keep(key, s.kept(key, code).WithSpent(code))
 		return nil
 	})
 	if failed, is := errors.AsType[*stateError](err); is {
@@ -46,7 +46,7 @@ func (p *pass) exchange(ctx context.Context, key string) error {
 	}
 	p.login.Exchange, p.login.RefreshToken = redact.Secret{}, issued.Refresh
 	err = p.storeIssued(asked, issued, func(s *state) {
-		got := s.kept(key)
+		got := s.kept(key, code)
 		got.ClientID, got.RefreshToken, got.Code, got.Outcome = p.login.Client.ID, issued.Refresh, code, ""
 		s.keep(key, got)
 	})
@@ -64,12 +64,12 @@ func (p *pass) keepTrying() {
 // exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
 func (p *pass) exchangeFailed(key, code string, asked tokenRequest, failed error) error {
 	if outcomeOf(failed) == oauth.NotSent {
-		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key).WithUnsent(code, failed.Error())) }))
+		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key, code).WithUnsent(code, failed.Error())) }))
 	}
 	var earlier connectionlogin.Kept
 	err := p.write(func(s *state) {
 		s.end(asked.ID)
-		earlier = s.kept(key)
+		earlier = s.kept(key, code)
 		earlier.Outcome = failed.Error()
 		s.keep(key, earlier)
 	})

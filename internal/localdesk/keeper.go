@@ -164,7 +164,8 @@ func (k *keeper) openRemote(c *v1alpha1.SDPConnection, values map[string][]byte,
 		f.settings.CACertificates = string(values[key])
 		delete(values, key)
 		if strings.TrimSpace(f.settings.CACertificates) == "" {
-			return at, fmt.Errorf("spec.caBundle names ConfigMap %s, for which without a cluster key %s of the credentials stands; %s has none", configMap, key, k.reference)
+			return at, fmt.Errorf("spec.caBundle names ConfigMap %s, for which without a cluster key %s of the credentials stands; %s has none",
+				configMap, key, k.reference)
 		}
 	}
 	if at.api, err = k.parseAllowed("apiURL", connectionobject.APIURL(&c.Spec)); err != nil {

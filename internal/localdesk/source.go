@@ -92,7 +92,8 @@ func (s *Source) Replace(manifests []*v1alpha1.SDPConnection) {
 	}
 	for key, reference := range s.options.Credentials {
 		if !there[key] {
-			s.options.Log.Warn("There are credentials for a connection of which no manifest is in the folder", "connection", key.String(), "credentials", reference.String())
+			s.options.Log.Warn("There are credentials for a connection of which no manifest is in the folder",
+				"connection", key.String(), "credentials", reference.String())
 		}
 	}
 	select {
@@ -100,6 +101,16 @@ func (s *Source) Replace(manifests []*v1alpha1.SDPConnection) {
 	default:
 	}
 	s.changed()
+}
+
+// WarnOfUnserved returns what takes over the manifests of a folder where no credentials are named: it tells that there are some.
+func WarnOfUnserved(log *slog.Logger) func([]*v1alpha1.SDPConnection) {
+	return func(manifests []*v1alpha1.SDPConnection) {
+		for _, m := range manifests {
+			log.Warn("A connection to ServiceDesk Plus is not served; start the server with --sdp-credentials NAMESPACE/NAME=REF",
+				"connection", connectionobject.KeyOf(m).String())
+		}
+	}
 }
 
 // addKeeper makes a connection known, which has no token yet. The lock is held.
@@ -167,7 +178,8 @@ func (s *Source) publish(k *keeper, f *finding) {
 	}
 	switch {
 	case f.problem != "" && f.problem != k.row.Problem:
-		s.options.Log.Warn("A connection to ServiceDesk Plus has a problem", "connection", k.key.String(), "credentials", k.reference.String(), "problem", f.problem)
+		s.options.Log.Warn("A connection to ServiceDesk Plus has a problem",
+			"connection", k.key.String(), "credentials", k.reference.String(), "problem", f.problem)
 	case f.problem == "" && f.token != nil && (k.row.Token == nil || k.row.Problem != ""):
 		s.options.Log.Info("A connection to ServiceDesk Plus has a token", "connection", k.key.String())
 	}

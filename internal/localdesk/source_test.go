@@ -27,6 +27,7 @@ var deskKey = store.Key{Namespace: "default", Name: "helpdesk"}
 type desk struct {
 	*testing.T
 	fake        *sdptest.Server
+	key         store.Key
 	state       string
 	credentials string
 	// others are where credentials may go, too, and mistake is what is wrong with the manifest.
@@ -37,7 +38,7 @@ type desk struct {
 func newDesk(t *testing.T, o sdptest.Options) *desk {
 	t.Helper()
 	o.ClientID, o.ClientSecret = "1000.C", "secret"
-	d := &desk{T: t, fake: sdptest.Start(t, o), state: t.TempDir(), credentials: filepath.Join(t.TempDir(), "credentials")}
+	d := &desk{T: t, key: deskKey, fake: sdptest.Start(t, o), state: t.TempDir(), credentials: filepath.Join(t.TempDir(), "credentials")}
 	d.give("refresh_token: " + d.fake.RefreshToken())
 	return d
 }
@@ -65,7 +66,7 @@ func (d *desk) start() (s *Source, stop func()) {
 	reference, err := secretsource.ParseReference(d.credentials)
 	require.NoError(d, err)
 	s = New(Options{
-		StateFolder: d.state, Credentials: map[store.Key]secretsource.Reference{deskKey: reference},
+		StateFolder: d.state, Credentials: map[store.Key]secretsource.Reference{d.key: reference},
 		Egress: egress.Options{Rules: rules}, Log: slog.New(slog.DiscardHandler),
 	})
 	s.Replace([]*v1alpha1.SDPConnection{d.manifest()})
@@ -79,7 +80,7 @@ func (d *desk) start() (s *Source, stop func()) {
 
 func (d *desk) manifest() *v1alpha1.SDPConnection {
 	c := &v1alpha1.SDPConnection{
-		ObjectMeta: metav1.ObjectMeta{Namespace: deskKey.Namespace, Name: deskKey.Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: d.key.Namespace, Name: d.key.Name},
 		Spec: v1alpha1.SDPConnectionSpec{
 			Edition: v1alpha1.EditionCloud, Portal: "itdesk", APIURL: v1alpha1.ServiceURL(d.fake.URL()), AccountsURL: v1alpha1.ServiceURL(d.fake.AccountsURL()),
 		},
@@ -222,6 +223,22 @@ func TestSource_Replace(t *testing.T) {
 	rows, err := s.ConnectionsSince(t.Context(), again.Revision, 10)
 	if len(rows) != 0 || err != nil {
 		t.Errorf("%v %v", rows, err)
+	}
+}
+
+// TestSource_Renamed: a connection that has another name now goes on with what came of its code.
+func TestSource_Renamed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sdptest.Options{})
+	d.give("grant_code: " + d.fake.GrantCode())
+	s, stop := d.start()
+	d.waitForToken(s, "")
+	stop()
+	d.key.Name = "renamed"
+	again, _ := d.start()
+	d.waitForToken(again, "")
+	if n := d.fake.Count(sdptest.Grants("authorization_code")); n != 1 || d.refreshes() != 0 {
+		t.Errorf("%d exchanges, %d refreshes", n, d.refreshes())
 	}
 }
 

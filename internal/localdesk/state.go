@@ -3,7 +3,9 @@ package localdesk
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/connectionlogin"
@@ -83,13 +85,26 @@ func (r *tokenRequest) mayBeAnswered() bool { return !r.Ended && !r.By.isGone() 
 // loginKey is what a grant code's outcome is kept under.
 func loginKey(key store.Key, clientID string) string { return key.String() + " " + clientID }
 
-func (s *state) kept(key string) connectionlogin.Kept {
+// kept returns what came of the grant codes of a login. A code that was sent for another one, such as the same connection under the
+// name that it had before, is as spent, and what came of it is used.
+func (s *state) kept(key, code string) connectionlogin.Kept {
 	k := s.Logins[key]
-	return connectionlogin.Kept{ClientID: k.ClientID, RefreshToken: redact.NewSecret(k.RefreshToken), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome}
+	if code != "" && !slices.Contains(k.Spent, code) {
+		for _, other := range slices.Sorted(maps.Keys(s.Logins)) {
+			if slices.Contains(s.Logins[other].Spent, code) {
+				k = s.Logins[other]
+			}
+		}
+	}
+	return connectionlogin.Kept{
+		ClientID: k.ClientID, RefreshToken: redact.NewSecret(k.RefreshToken), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
+	}
 }
 
 func (s *state) keep(key string, k connectionlogin.Kept) {
-	setEntry(&s.Logins, key, keptLogin{ClientID: k.ClientID, RefreshToken: k.RefreshToken.Reveal(), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome})
+	setEntry(&s.Logins, key, keptLogin{
+		ClientID: k.ClientID, RefreshToken: k.RefreshToken.Reveal(), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
+	})
 }
 
 // setEntry sets an entry of a map that may not be made yet.
@@ -107,7 +122,9 @@ func (s *state) token(fingerprint store.TokenFingerprint) (*store.StoredToken, r
 		return nil, redact.Secret{}
 	}
 	return &store.StoredToken{
-		SealedToken: store.SealedToken{ID: kept.ID, Kind: store.AccessToken, Scopes: kept.Scopes, IssuedAt: kept.IssuedAt, ExpiresAt: kept.ExpiresAt},
+		SealedToken: store.SealedToken{
+			ID: kept.ID, Kind: store.AccessToken, Scopes: kept.Scopes, IssuedAt: kept.IssuedAt, ExpiresAt: kept.ExpiresAt,
+		},
 		Fingerprint: fingerprint,
 	}, redact.NewSecret(kept.Access)
 }

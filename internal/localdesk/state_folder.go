@@ -131,7 +131,8 @@ func (f stateFolder) readState() (state, error) {
 			"with it go the refresh tokens that were got for grant codes, which then have to be made anew"}
 	}
 	if s.Format != stateFormat {
-		return s, &stateError{path: path, reason: fmt.Sprintf("has format %d, which another version of Lectern writes; this one knows %d", s.Format, stateFormat)}
+		return s, &stateError{path: path, reason: fmt.Sprintf(
+			"has format %d, which another version of Lectern writes; this one knows %d", s.Format, stateFormat)}
 	}
 	return s, nil
 }
@@ -149,7 +150,8 @@ func readOwnFile(path string) ([]byte, error) {
 	case !isOwn(stat):
 		return nil, errors.New("is another user's file, and is left as it is")
 	case stat.Mode().Perm()&^fileMode != 0 && hasModes:
-		return nil, fmt.Errorf("has mode %04o, so that others may read or change what is in it; make new credentials if somebody could, and chmod 600 it", stat.Mode().Perm())
+		return nil, fmt.Errorf("has mode %04o, so that others may read or change what is in it; make new credentials if somebody could, and chmod 600 it",
+			stat.Mode().Perm())
 	case stat.Size() > maxState:
 		return nil, fmt.Errorf("is larger than %d bytes, which nothing that Lectern writes is", maxState)
 	}

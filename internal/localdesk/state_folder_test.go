@@ -59,7 +59,7 @@ func TestUpdate_NothingIsLost(t *testing.T) {
 	all.Wait()
 	s, err := folder.read()
 	require.NoError(t, err)
-	if len(s.Logins) != 20 || s.kept("7").RefreshToken.Reveal() != "r" {
+	if len(s.Logins) != 20 || s.kept("7", "").RefreshToken.Reveal() != "r" {
 		t.Errorf("%d of 20 changes are there", len(s.Logins))
 	}
 }
@@ -170,6 +170,20 @@ func repeat(r tokenRequest, n int) (all []tokenRequest) {
 		all = append(all, r)
 	}
 	return all
+}
+
+// TestKept_Renamed: a code is spent whatever the connection is called now.
+func TestKept_Renamed(t *testing.T) {
+	t.Parallel()
+	s := state{Logins: map[string]keptLogin{
+		"default/old c": {ClientID: "c", RefreshToken: "r", Code: "1", Spent: []string{"1"}}, "default/new c": {Spent: []string{"2"}},
+	}}
+	for code, want := range map[string]string{"1": "r", "2": "", "3": "", "": ""} {
+		kept := s.kept("default/new c", code)
+		if kept.RefreshToken.Reveal() != want || kept.IsSpent(code) != (code == "1" || code == "2") {
+			t.Errorf("of code %q there is %+v", code, kept.Spent)
+		}
+	}
 }
 
 // TestKeepToken: a late answer replaces nothing.

@@ -53,7 +53,7 @@ func (p *pass) findToken(ctx context.Context) {
 			return
 		}
 		key := loginKey(p.key, p.given.Client.ID)
-		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(key)); err != nil {
+		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(key, p.given.CodeDigest())); err != nil {
 			if _, isSent := errors.AsType[*connectionlogin.CodeNeededError](err); isSent && s.isUnderWay(p.given.CodeDigest(), time.Now()) {
 				p.after = lookSoon // another process waits for what comes of it
 				return

@@ -26,7 +26,8 @@ func ParseReference(text string) (Reference, error) {
 		return Reference{}, errors.New("what stands behind = is neither a path nor env:NAME")
 	}
 	if strings.ContainsAny(text, "{\n") {
-		return Reference{}, errors.New("what stands behind = looks like the credentials themselves, which everybody on this machine could read there; give a path or env:NAME")
+		return Reference{}, errors.New("what stands behind = looks like the credentials themselves, which everybody on this machine could read there; " +
+			"give a path or env:NAME")
 	}
 	return Reference{text}, nil
 }

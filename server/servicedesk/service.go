@@ -17,6 +17,8 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// FileFaults is where connections come from files; nil elsewhere.
+	FileFaults FileFaults
 	// Rates bound how often callers read; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
@@ -32,6 +34,7 @@ type Service struct {
 	newSender  NewSender
 	authorizer auth.Authorizer
 	rates      *auth.RateLimiter
+	fileFaults FileFaults
 	tokenWait  time.Duration
 	retry      sdp.RetryPolicy
 	log        *slog.Logger
@@ -53,6 +56,7 @@ func New(config Config) *Service {
 	}
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
+	s.fileFaults = config.FileFaults
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {

@@ -68,10 +68,33 @@ func (s *Service) connectionStatus(ctx context.Context, in connectionStatusInput
 	if len(seen) == 0 {
 		text.WriteString("There is no connection to ServiceDesk Plus that you may use.\n")
 	}
+	text.WriteString(s.describeFileFaults())
 	if more := len(seen) - len(result.Connections); more > 0 {
 		fmt.Fprintf(&text, "There are %d more; name one.\n", more)
 	}
 	return tool.NewResult(strings.TrimSuffix(text.String(), "\n"), result), nil
+}
+
+// statusTool is the name of the tool that says how connections are.
+const statusTool = "connection_status"
+
+// shownFaults is how many faults of files are named.
+const shownFaults = 3
+
+// describeFileFaults says what keeps files from being served as they are; nothing where there are none.
+func (s *Service) describeFileFaults() string {
+	if s.fileFaults == nil {
+		return ""
+	}
+	first, total := s.fileFaults.Faults(shownFaults)
+	if total == 0 {
+		return ""
+	}
+	text := "fault: " + strings.Join(first, "\nfault: ") + "\n"
+	if more := total - len(first); more > 0 {
+		text += fmt.Sprintf("There are %d more faults, which lectern validate shows.\n", more)
+	}
+	return text
 }
 
 // shownConnections is how many connections are described at once.

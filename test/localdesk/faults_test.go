@@ -52,6 +52,9 @@ func TestNothingIsSent(t *testing.T) {
 			w.writeConnection("helpdesk", "edition: Cloud", "accountsURL: "+accounts)
 			return []string{"--sdp-allowed-hosts=" + w.url + "," + accounts}
 		}, "it is a loopback address", true},
+		"a proxy that is not there": {func(w *world) []string {
+			return []string{"--sdp-proxy=http://" + closedAddress(w)}
+		}, "the accounts server was not reached", true},
 		"credentials without their keys": {func(w *world) []string {
 			require.NoError(w, os.WriteFile(w.credentials, []byte("client_id: "+canary+"\nsecret: "+canary+"\n"), 0o600))
 			return nil
@@ -94,6 +97,14 @@ func TestNothingIsSent(t *testing.T) {
 	}
 }
 
+// closedAddress returns an address on which nobody listens.
+func closedAddress(w *world) string {
+	w.Helper()
+	port, err := testenv.FreePort()
+	require.NoError(w, err)
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
 // writeState writes a state file that is not Lectern's.
 func (w *world) writeState(text string, mode os.FileMode) {
 	w.Helper()
@@ -130,6 +141,9 @@ func TestManifestIsFollowed(t *testing.T) {
 	w := startWorld(t)
 	require.NoError(t, os.Remove(filepath.Join(w.folder, "helpdesk.yaml")))
 	s := w.start()
+	s.requireSaid("There is no connection to ServiceDesk Plus that you may use.")
+	w.writeConnection("helpdesk", "edition: Nonsense")
+	s.requireSaid("helpdesk.yaml:")
 	if text, isError := s.call("list_requests", nil); !isError || !strings.Contains(text, unknownTool) {
 		t.Errorf("without a connection: %s", text)
 	}
@@ -144,6 +158,7 @@ func TestManifestIsFollowed(t *testing.T) {
 		return strings.Contains(text, "helpdesk.yaml:") && strings.Contains(text, "nonsense")
 	})
 	s.requireSaid("toolsets: knowledge")
+	s.requireSaid("what connection default/helpdesk was before them stays")
 	w.writeConnection("helpdesk", cloud...)
 	s.requireTickets()
 	require.NoError(t, os.Remove(filepath.Join(w.folder, "helpdesk.yaml")))
@@ -195,6 +210,33 @@ func TestOnPremises(t *testing.T) {
 	s.requireSaid("token: an API key, ")
 	if n := w.count("refresh_token"); n != 0 {
 		t.Errorf("%d token requests on premises", n)
+	}
+}
+
+// TestOnPremises_NoStateFolder: an API key needs no place for tokens. The rate is this process's own then.
+func TestOnPremises_NoStateFolder(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t, "-edition=OnPremises")
+	w.stateHome = "/dev/null"
+	w.writeConnection("helpdesk", "edition: OnPremises")
+	require.NoError(t, os.WriteFile(w.credentials, []byte("api_key: "+apiKey), 0o600))
+	w.start().requireTickets()
+}
+
+// TestUnserved: without credentials nothing of ServiceDesk Plus is offered, and the log says what is missing.
+func TestUnserved(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t)
+	w.credentials = ""
+	s := w.start()
+	if text, isError := s.call("connection_status", nil); !isError || !strings.Contains(text, "no such tool") {
+		t.Errorf("connection_status says %s", text)
+	}
+	if said := w.logs[0].String(); !strings.Contains(said, "is not served; start the server with --sdp-credentials") {
+		t.Errorf("the log says %s", said)
+	}
+	if entries, _ := os.ReadDir(w.stateHome); len(entries) > 0 || w.countAll() > 0 {
+		t.Errorf("something was done: %v", entries)
 	}
 }
 

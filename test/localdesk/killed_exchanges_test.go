@@ -69,6 +69,36 @@ func TestKilledExchange(t *testing.T) {
 	}
 }
 
+// TestKilledRefresh kills the process at each step of a refresh. The next process waits for nobody who is gone, and asks again only
+// where no token was written down.
+func TestKilledRefresh(t *testing.T) {
+	t.Parallel()
+	armed, err := testenv.Build(t.Context(), "faultpoints")
+	require.NoError(t, err)
+	for point, want := range map[faultpoint.Name]struct{ sent, inAll int }{
+		faultpoint.RefreshClaimed:  {0, 1},
+		faultpoint.RefreshAnswered: {1, 2},
+		faultpoint.TokenStored:     {1, 1},
+	} {
+		t.Run(string(point), func(t *testing.T) {
+			t.Parallel()
+			w := startWorld(t)
+			w.writeCredentials("refresh_token", refreshToken)
+			w.killAt(armed, point)
+			if n := w.count("refresh_token"); n != want.sent {
+				t.Errorf("%d refreshes before the kill, want %d", n, want.sent)
+			}
+			began := time.Now()
+			w.start().requireTickets()
+			t.Logf("the next process has tickets after %s", time.Since(began).Round(time.Millisecond))
+			if n := w.count("refresh_token"); n != want.inAll {
+				t.Errorf("%d refreshes in all, want %d", n, want.inAll)
+			}
+		})
+	}
+}
+
+// killOnce has a new user's process die at a point, and another one go on.
 func (w *world) killOnce(armed string, point faultpoint.Name, name string, sent int, lost bool) {
 	w.Helper()
 	w.stateHome = w.TempDir() // a user's, who has exchanged nothing yet

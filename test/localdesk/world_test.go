@@ -117,7 +117,10 @@ func (w *world) stateFile() string { return filepath.Join(w.stateHome, "lectern"
 
 // command returns the program with its flags. Credentials may go to the fake, unless the arguments say where they may.
 func (w *world) command(binary string, env []string, arguments ...string) *exec.Cmd {
-	flags := []string{"server", "--log-level=debug", "--prompts=" + w.folder, "--sdp-credentials=default/helpdesk=" + w.credentials}
+	flags := []string{"server", "--log-level=debug", "--prompts=" + w.folder}
+	if w.credentials != "" {
+		flags = append(flags, "--sdp-credentials=default/helpdesk="+w.credentials)
+	}
 	if !strings.Contains(strings.Join(arguments, " "), "--sdp-allowed-hosts") {
 		flags = append(flags, "--sdp-allowed-hosts="+w.url+","+w.accountsURL)
 	}
