@@ -1,6 +1,7 @@
 package sdpconnection
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -330,6 +332,32 @@ func TestTokenFailure(t *testing.T) {
 		failed := tokenFailure(outcome, &oauth.Error{Outcome: outcome}, login{client: oauth.Client{ID: "c"}})
 		if got := recordedOutcome(outcome); got != want.recorded || failed.reason != want.reason || failed.kind != want.kind || failed.message == "" {
 			t.Errorf("%s: %s, %s, %s: %s", outcome, got, failed.kind, failed.reason, failed)
+		}
+	}
+}
+
+// TestFailureOf: what a person can do about a refusal of the API server depends on whose it is, and only its own words are repeated.
+func TestFailureOf(t *testing.T) {
+	t.Parallel()
+	secrets := corev1.Resource("secrets")
+	terminating := apierrors.NewForbidden(secrets, "s", errors.New("because it is being terminated"))
+	terminating.ErrStatus.Details.Causes = append(terminating.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
+	for name, tc := range map[string]struct {
+		err    error
+		kind   status.Kind
+		reason string
+	}{
+		"a right is missing": {apierrors.NewForbidden(secrets, "s", errors.New(`User "u" cannot get resource "secrets" in API group "" in the namespace "n"`)),
+			status.KindBlocked, v1alpha1.ReasonNamespaceNotAllowed},
+		"a quota is used up":        {apierrors.NewForbidden(secrets, "s", errors.New("exceeded quota: canary")), status.KindRetry, v1alpha1.ReasonUnexpected},
+		"a webhook refuses":         {apierrors.NewForbidden(secrets, "s", errors.New("admission webhook denied the request: canary")), status.KindRetry, v1alpha1.ReasonUnexpected},
+		"the namespace is deleted":  {terminating, status.KindWaiting, v1alpha1.ReasonProgressing},
+		"the database is away":      {store.ErrUnavailable, status.KindRetry, v1alpha1.ReasonStoreUnavailable},
+		"something nobody expected": {errors.New("canary"), status.KindRetry, v1alpha1.ReasonUnexpected},
+	} {
+		failed := failureOf(fmt.Errorf("write Secret s: %w", tc.err))
+		if failed.kind != tc.kind || failed.reason != tc.reason || strings.Contains(failed.message, "canary") {
+			t.Errorf("%s: %s %s: %s", name, failed.kind, failed.reason, failed.message)
 		}
 	}
 }

@@ -110,15 +110,13 @@ func listsOfAnotherAddressAreRead(t *testing.T, w *world) {
 	r.Rates = turns
 	now, err := w.reconcileByHand(t.Context(), r, c)
 	require.NoError(t, err)
-	if reading := r.memories.of(c.UID).reading; reading == nil || reading.list != sdp.Categories || len(reading.entries) == 0 {
+	if reading := r.memories.of(c).reading; reading == nil || reading.list != sdp.Categories || len(reading.entries) == 0 {
 		t.Fatalf("this test sees nothing: of a list there is %+v", reading)
 	}
 	before := now.DeepCopy()
 	now.Spec.APIURL, now.Spec.AccountsURL = v1alpha1.ServiceURL(other.desk.URL()), v1alpha1.ServiceURL(other.desk.AccountsURL())
 	require.NoError(t, w.Client.Patch(t.Context(), now, client.MergeFrom(before)))
-	secret := w.getSecret(t, "helpdesk-oauth")
-	secret.StringData = map[string]string{v1alpha1.CredentialClientID: other.clientID, v1alpha1.CredentialRefreshToken: other.desk.RefreshToken()}
-	require.NoError(t, w.Client.Update(t.Context(), secret))
+	w.replaceCredentials(t, map[string]string{v1alpha1.CredentialClientID: other.clientID, v1alpha1.CredentialRefreshToken: other.desk.RefreshToken()})
 	turns.left = 1000
 	require.Until(t, "every list is read", func() bool {
 		now, err := w.reconcileByHand(t.Context(), r, c)
@@ -144,7 +142,7 @@ func listsOfAnotherAddressAreRead(t *testing.T, w *world) {
 func blockedConnectionKeepsNoPages(t *testing.T, w *world) {
 	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
 	r := w.newByHand()
-	remembered := r.memories.of(c.UID)
+	remembered := r.memories.of(c)
 	remembered.reading = &partialList{list: sdp.Categories, begunAt: time.Now()}
 	c.Spec.Suspend = true
 	require.NoError(t, w.Client.Update(t.Context(), c))

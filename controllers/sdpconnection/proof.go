@@ -15,8 +15,14 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// proofPause is the time between two proofs that a token is refused.
-const proofPause = 10 * time.Second
+const (
+	// proofPause is the time between two proofs that a token is refused.
+	proofPause = 10 * time.Second
+	// proofTimeout bounds such a call: others wait for its worker.
+	proofTimeout = 10 * time.Second
+	// throttledPause is how long nothing is called that was throttled by who does not say for how long.
+	throttledPause = 10 * time.Second
+)
 
 // proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
 // replaced first: it ended before its time. One that was refused on its first call is not: the next one would be, too.
@@ -42,7 +48,7 @@ func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error 
 		p.memory.rejected = now
 		return said
 	}
-	return callFailure(err)
+	return p.callFailure(err)
 }
 
 // callOnce makes one cheap call with the current token.
@@ -74,14 +80,25 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 	case sdp.KindTokenRefused:
 		return true, nil
 	case sdp.KindUnavailable, sdp.KindThrottled, sdp.KindNotSDP, sdp.KindCanceled, sdp.KindNotAllowed:
-		p.comeBack(proofPause)
+		p.comeBack(p.proofRest())
 		return false, nil
 	}
 	return false, p.disprove(ctx, refusal)
 }
 
 // proofRest returns for how long no other proof of a refusal is made.
-func (p *pass) proofRest() time.Duration { return p.memory.provenAt.Add(proofPause).Sub(p.Clock.Now()) }
+func (p *pass) proofRest() time.Duration {
+	return p.memory.provenAt.Add(max(proofPause, p.unavailablePause())).Sub(p.Clock.Now())
+}
+
+// unavailablePause returns for how long ServiceDesk Plus is left alone after it did not answer, which is the longer the more often
+// that was: a few hosts that are gone would have every worker wait for them.
+func (p *pass) unavailablePause() time.Duration {
+	if p.memory.unanswered == 0 {
+		return 0
+	}
+	return pauseAfterFailures(p.memory.unanswered)
+}
 
 // noteProof remembers that it was just tried to prove a refusal, with what came of it.
 func (p *pass) noteProof(result error) {
@@ -124,11 +141,14 @@ func (p *pass) callWith(ctx context.Context, token redact.Secret, lane store.Lan
 	default:
 		_, err = client.ListLookup(ctx, sdp.Priorities, one)
 	}
+	if p.memory.unanswered++; sdp.KindOf(err) != sdp.KindUnavailable {
+		p.memory.unanswered = 0
+	}
 	return err
 }
 
 // callFailure says in plain words why a call with a token that is not refused failed. An sdp.Error has no word of the server.
-func callFailure(err error) *failure {
+func (p *pass) callFailure(err error) *failure {
 	if refused, is := notAllowedHost(err); is {
 		return hostNotAllowed("the address of ServiceDesk Plus: ", refused)
 	}
@@ -145,11 +165,11 @@ func callFailure(err error) *failure {
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonScopeMissing,
 			"ServiceDesk Plus takes what the Secret has, and permits nothing with it: "+failed.Error()+"; the token lacks an OAuth scope, or its owner a role")
 	case sdp.KindThrottled:
-		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, proofPause))
+		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, throttledPause))
 	case sdp.KindNotSDP, sdp.KindNotFound:
 		return blocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
 	}
-	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", proofPause)
+	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", max(proofPause, p.unavailablePause()))
 }
 
 // notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.

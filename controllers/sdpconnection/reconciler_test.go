@@ -83,6 +83,9 @@ func TestReconciler(t *testing.T) {
 			"a pause is of one refresh token":                        throttledCredentialsHoldNoOthersBack,
 			"a reconcile that is asked for is tried once":            requestIsTriedOnce,
 			"another client secret is tried when it is found":        replacedClientSecretIsTried,
+			"a connection that was withdrawn comes back":             withdrawnConnectionComesBack,
+			"an object that is gone is forgotten":                    goneObjectIsForgotten,
+			"a host that is gone is called less and less":            deadHostIsLeftAlone,
 			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -123,6 +126,13 @@ func (w *world) createReady(t *testing.T, change ...func(*v1alpha1.SDPConnection
 // setCredentials replaces a value of the credentials Secret, or removes it where it is empty, and asks for a reconcile.
 func (w *world) setCredentials(t *testing.T, values map[string]string) {
 	t.Helper()
+	w.replaceCredentials(t, values)
+	w.askAndWait(t)
+}
+
+// replaceCredentials replaces a value of the credentials Secret, or removes it where it is empty.
+func (w *world) replaceCredentials(t *testing.T, values map[string]string) {
+	t.Helper()
 	secret := w.getSecret(t, "helpdesk-oauth")
 	before := secret.DeepCopy()
 	for key, value := range values {
@@ -131,7 +141,6 @@ func (w *world) setCredentials(t *testing.T, values map[string]string) {
 		}
 	}
 	require.NoError(t, w.Client.Patch(t.Context(), secret, client.MergeFrom(before)))
-	w.askAndWait(t)
 }
 
 // askAndWait asks for a reconcile and waits until it is made.
@@ -302,7 +311,7 @@ func steadyStateIsStill(t *testing.T, w *world) {
 		if _, err := w.reconciler.Reconcile(t.Context(), again); err != nil {
 			t.Fatal(err)
 		}
-		w.reconciler.memories.forget(c.UID) // as a restart does
+		w.reconciler.memories.forget(client.ObjectKeyFromObject(c)) // as a restart does
 	}
 	if diff := cmp.Diff(rows, w.rowVersions(t)); diff != "" {
 		t.Errorf("rows were written (-before +after):\n%s", diff)
