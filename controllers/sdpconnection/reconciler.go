@@ -195,6 +195,9 @@ func (p *pass) connect(ctx context.Context) error {
 		return p.withdraw(ctx, blocked("", v1alpha1.ReasonNamespaceNotAllowed, fmt.Sprintf(
 			"this installation serves no connections of namespace %s; whoever installed it may add it to --connection-namespaces (chart: connections.namespaces)", p.c.Namespace)))
 	}
+	if err := connectionobject.CheckTimeZone(&p.c.Spec); err != nil {
+		return blocked("", v1alpha1.ReasonInvalidSpec, "spec.timeZone: "+err.Error())
+	}
 	certificates, err := p.readCABundle(ctx)
 	if err != nil {
 		return err

@@ -49,6 +49,7 @@ func TestReconciler(t *testing.T) {
 			"a refused token is replaced once that is proven":        provenRefusalIsRefreshed,
 			"a refusal that is not so costs no refresh":              disprovedRefusalEnds,
 			"a token is refreshed when most of its life is over":     tokenIsRefreshedInTime,
+			"a time zone that is none is told":                       wrongTimeZoneIsTold,
 			"a suspended connection calls nobody":                    suspendedIsStill,
 			"missing scopes are named by toolset":                    missingScopesAreNamed,
 			"the access token is in a Secret for others":             tokenSecretIsKept,
@@ -69,6 +70,8 @@ func TestReconciler(t *testing.T) {
 			"two leaders exchange a code once":                       twoLeadersExchangeOnce,
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
 			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
+			"a long list is read in the background":                  longListIsReadInTheBackground,
+			"a restart reads nothing again that is fresh":            restartReadsNothingFreshAgain,
 			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,
 			"an API server may be away after an exchange":            absentAPIServerIsOutlasted,
 			"a place that is taken is told, and costs no token":      takenPlaceIsTold,
@@ -492,6 +495,15 @@ func suspendedIsStill(t *testing.T, w *world) {
 	if served := w.served(t); served == nil || !served.Settings.Suspended {
 		t.Errorf("servers do not know that it is suspended: %+v", served)
 	}
+}
+
+// wrongTimeZoneIsTold: the schema takes any name, and servers would give times in another zone than was meant.
+func wrongTimeZoneIsTold(t *testing.T, w *world) {
+	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}),
+		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.TimeZone = "Europe/Berln" }))
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonInvalidSpec)
+	wantMessage(t, c, v1alpha1.ConditionReady, "spec.timeZone", "Europe/Berln", "IANA")
+	wantCount(t, "calls", w.desk.Count(nil), 0)
 }
 
 func missingScopesAreNamed(t *testing.T, w *world) {
