@@ -144,7 +144,7 @@ func TestOwnershipOf(t *testing.T) {
 	c := &v1alpha1.SDPConnection{ObjectMeta: metav1.ObjectMeta{Namespace: "support", Name: "helpdesk", UID: "u2"}}
 	secret := func(managedBy, of string, owners ...metav1.OwnerReference) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Labels: map[string]string{managedByLabel: managedBy}, Annotations: map[string]string{connectionAnnotation: of}, OwnerReferences: owners,
+			Labels: map[string]string{v1alpha1.ManagedByLabel: managedBy}, Annotations: map[string]string{connectionAnnotation: of}, OwnerReferences: owners,
 		}}
 	}
 	owner := func(kind, name, uid string) metav1.OwnerReference {
@@ -155,12 +155,12 @@ func TestOwnershipOf(t *testing.T) {
 		want   ownership
 	}{
 		"absent":                     {nil, ownedByNobody},
-		"this object's":              {secret(managedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByConnection},
-		"a predecessor's":            {secret(managedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u1")), ownedByPredecessor},
-		"restored without its owner": {secret(managedByController, "support/helpdesk"), ownedByPredecessor},
+		"this object's":              {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByConnection},
+		"a predecessor's":            {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u1")), ownedByPredecessor},
+		"restored without its owner": {secret(v1alpha1.ManagedByController, "support/helpdesk"), ownedByPredecessor},
 		"without our label":          {secret("Helm", "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByOthers},
-		"of another connection":      {secret(managedByController, "support/other", owner("SDPConnection", "other", "u1")), ownedByOthers},
-		"claimed by its annotation":  {secret(managedByController, "support/helpdesk", owner("Deployment", "helpdesk", "u1")), ownedByOthers},
+		"of another connection":      {secret(v1alpha1.ManagedByController, "support/other", owner("SDPConnection", "other", "u1")), ownedByOthers},
+		"claimed by its annotation":  {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("Deployment", "helpdesk", "u1")), ownedByOthers},
 	} {
 		if got := ownershipOf(tc.secret, c); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)

@@ -537,7 +537,7 @@ func predecessorsSecretIsAdopted(t *testing.T, w *world) {
 	digest := fmt.Sprintf("%x", store.FingerprintGrantCode(w.clientID, code))
 	w.create(t, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: w.namespace, Name: name, Labels: map[string]string{managedByLabel: managedByController},
+			Namespace: w.namespace, Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController},
 			Annotations:     map[string]string{connectionAnnotation: w.namespace + "/helpdesk", spentCodesAnnotation: digest, codeAnnotation: digest},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.SDPConnectionKind, Name: "helpdesk", UID: "11111111-2222-3333-4444-555555555555"}},
 		},
