@@ -97,7 +97,7 @@ func timeZoneProblem(m *manifest.ConnectionManifest) []manifest.Problem {
 	if err == nil {
 		return nil
 	}
-	return []manifest.Problem{{Place: m.PlaceOf("spec.timeZone"), Message: "spec.timeZone: " + err.Error()}}
+	return []manifest.Problem{{Place: m.FieldPlace("spec.timeZone"), Message: "spec.timeZone: " + err.Error()}}
 }
 
 // countManifests says how many there are of each kind that is there.
