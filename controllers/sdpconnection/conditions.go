@@ -1,7 +1,6 @@
 package sdpconnection
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -117,17 +116,14 @@ func (p *pass) finish(err error) status.Outcome {
 			continue
 		}
 		conditions[i].ObservedGeneration = p.c.Generation
-		conditions[i].Message = excerpt.TruncateBytes(conditions[i].Message, maxMessageBytes)
+		conditions[i].Message = excerpt.TruncateBytes(conditions[i].Message, status.MaxMessageBytes)
 		meta.SetStatusCondition(&p.c.Status.Conditions, conditions[i])
 	}
 	if failed != nil {
-		return failed.outcome(cmp.Or(p.sooner(), p.Interval))
+		return failed.outcome(p.sooner())
 	}
 	return status.Ready(v1alpha1.ReasonConnected, "ServiceDesk Plus answers with what the Secret has").RequeueAfter(p.sooner())
 }
-
-// maxMessageBytes bounds the message of a condition.
-const maxMessageBytes = 1024
 
 // sooner returns when the next reconcile is.
 func (p *pass) sooner() (after time.Duration) {

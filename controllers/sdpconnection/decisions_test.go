@@ -1,6 +1,7 @@
 package sdpconnection
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -143,7 +145,7 @@ func TestOwnershipOf(t *testing.T) {
 	c := &v1alpha1.SDPConnection{ObjectMeta: metav1.ObjectMeta{Namespace: "support", Name: "helpdesk", UID: "u2"}}
 	secret := func(managedBy, of string, owners ...metav1.OwnerReference) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Labels: map[string]string{managedByLabel: managedBy}, Annotations: map[string]string{connectionAnnotation: of}, OwnerReferences: owners,
+			Labels: map[string]string{v1alpha1.ManagedByLabel: managedBy}, Annotations: map[string]string{connectionAnnotation: of}, OwnerReferences: owners,
 		}}
 	}
 	owner := func(kind, name, uid string) metav1.OwnerReference {
@@ -154,12 +156,12 @@ func TestOwnershipOf(t *testing.T) {
 		want   ownership
 	}{
 		"absent":                     {nil, ownedByNobody},
-		"this object's":              {secret(managedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByConnection},
-		"a predecessor's":            {secret(managedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u1")), ownedByPredecessor},
-		"restored without its owner": {secret(managedByController, "support/helpdesk"), ownedByPredecessor},
+		"this object's":              {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByConnection},
+		"a predecessor's":            {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u1")), ownedByPredecessor},
+		"restored without its owner": {secret(v1alpha1.ManagedByController, "support/helpdesk"), ownedByPredecessor},
 		"without our label":          {secret("Helm", "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByOthers},
-		"of another connection":      {secret(managedByController, "support/other", owner("SDPConnection", "other", "u1")), ownedByOthers},
-		"claimed by its annotation":  {secret(managedByController, "support/helpdesk", owner("Deployment", "helpdesk", "u1")), ownedByOthers},
+		"of another connection":      {secret(v1alpha1.ManagedByController, "support/other", owner("SDPConnection", "other", "u1")), ownedByOthers},
+		"claimed by its annotation":  {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("Deployment", "helpdesk", "u1")), ownedByOthers},
 	} {
 		if got := ownershipOf(tc.secret, c); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
@@ -331,6 +333,32 @@ func TestTokenFailure(t *testing.T) {
 		failed := tokenFailure(outcome, &oauth.Error{Outcome: outcome}, connectionlogin.Login{Client: oauth.Client{ID: "c"}})
 		if got := recordedOutcome(outcome); got != want.recorded || failed.reason != want.reason || failed.kind != want.kind || failed.message == "" {
 			t.Errorf("%s: %s, %s, %s: %s", outcome, got, failed.kind, failed.reason, failed)
+		}
+	}
+}
+
+// TestFailureOf: what a person can do about a refusal of the API server depends on whose it is, and only its own words are repeated.
+func TestFailureOf(t *testing.T) {
+	t.Parallel()
+	secrets := corev1.Resource("secrets")
+	terminating := apierrors.NewForbidden(secrets, "s", errors.New("because it is being terminated"))
+	terminating.ErrStatus.Details.Causes = append(terminating.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
+	for name, tc := range map[string]struct {
+		err    error
+		kind   status.Kind
+		reason string
+	}{
+		"a right is missing": {apierrors.NewForbidden(secrets, "s", errors.New(`User "u" cannot get resource "secrets" in API group "" in the namespace "n"`)),
+			status.KindBlocked, v1alpha1.ReasonNamespaceNotAllowed},
+		"a quota is used up":        {apierrors.NewForbidden(secrets, "s", errors.New("exceeded quota: canary")), status.KindRetry, v1alpha1.ReasonUnexpected},
+		"a webhook refuses":         {apierrors.NewForbidden(secrets, "s", errors.New("admission webhook denied the request: canary")), status.KindRetry, v1alpha1.ReasonUnexpected},
+		"the namespace is deleted":  {terminating, status.KindWaiting, v1alpha1.ReasonProgressing},
+		"the database is away":      {store.ErrUnavailable, status.KindRetry, v1alpha1.ReasonStoreUnavailable},
+		"something nobody expected": {errors.New("canary"), status.KindRetry, v1alpha1.ReasonUnexpected},
+	} {
+		failed := failureOf(fmt.Errorf("write Secret s: %w", tc.err))
+		if failed.kind != tc.kind || failed.reason != tc.reason || strings.Contains(failed.message, "canary") {
+			t.Errorf("%s: %s %s: %s", name, failed.kind, failed.reason, failed.message)
 		}
 	}
 }

@@ -108,13 +108,13 @@ func refusedPlaceIsRevoked(t *testing.T, w *world) {
 	c := w.createByHand(t, map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()})
 	r := w.newByHand()
 	broken := &brokenSecrets{Client: r.API, w: w, fail: func(int) error {
-		return apierrors.NewForbidden(corev1.Resource("secrets"), managedName(c), errors.New("no right to it"))
+		return apierrors.NewForbidden(corev1.Resource("secrets"), managedName(c), errors.New(`User "u" cannot patch resource "secrets"`))
 	}}
 	r.API = broken
 	_, err := w.reconcileByHand(t.Context(), r, c)
 	require.NoError(t, err)
 	wantCount(t, "attempts to write what may not be written", broken.calls, 1)
-	got := r.memories.of(c.UID).unkept.RefreshToken.Reveal()
+	got := r.memories.of(c).unkept.RefreshToken.Reveal()
 	require.NoError(t, w.Client.Delete(t.Context(), c))
 	broken.fail = func(int) error { return nil }
 	_, err = w.reconcileByHand(t.Context(), r, c)

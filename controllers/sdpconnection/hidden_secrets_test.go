@@ -16,6 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -44,9 +45,11 @@ func secretsAreNowhere(t *testing.T, w *world) {
 	for _, echo := range echoes { // of ServiceDesk Plus itself, once there is a token
 		w.desk.Fail(echo)
 	}
-	w.setCredentials(t, map[string]string{v1alpha1.CredentialGrantCode: canaries["grant code"]})
+	w.replaceCredentials(t, map[string]string{v1alpha1.CredentialGrantCode: canaries["grant code"]})
 	require.Until(t, "it is ready", func() bool {
-		w.askAndWait(t)
+		var c v1alpha1.SDPConnection
+		require.NoError(t, w.Client.Get(t.Context(), types.NamespacedName{Namespace: w.namespace, Name: "helpdesk"}, &c))
+		w.ask(t, &c) // an outage is not waited for
 		served := w.served(t)
 		return served.Token != nil && w.desk.Count(sdptest.ToAPI) > len(echoes)
 	})

@@ -148,7 +148,7 @@ func (p *pass) endLists(ctx context.Context) (isEnd bool, err error) {
 		return true, p.refresh(ctx, store.CauseRefused)
 	}
 	if wait, is := waitOf(err); is || canEndAll(err) {
-		p.comeBack(max(wait, connectionlogin.ProofPause))
+		p.comeBack(max(wait, connectionlogin.ProofPause, p.unavailablePause()))
 		return true, nil
 	}
 	if _, isCall := errors.AsType[*sdp.Error](err); !isCall {
@@ -185,7 +185,7 @@ func waitOf(err error) (time.Duration, bool) {
 	}
 	switch failed.Kind {
 	case sdp.KindThrottled, sdp.KindNotAllowed:
-		return max(failed.RetryAfter, connectionlogin.ProofPause), true
+		return max(failed.RetryAfter, throttledPause), true
 	case sdp.KindCanceled, sdp.KindNoToken:
 		return time.Second, true
 	}

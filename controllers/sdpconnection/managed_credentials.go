@@ -14,10 +14,6 @@ import (
 )
 
 const (
-	// managedByLabel and managedByController are on every Secret that this package writes.
-	managedByLabel      = "app.kubernetes.io/managed-by"
-	managedByController = "lectern-controller"
-
 	// connectionAnnotation names the connection that a managed Secret is of.
 	connectionAnnotation = "lectern.dev/connection"
 	// spentCodesAnnotation has the digests of grant codes that were sent, the last one last.
@@ -80,7 +76,7 @@ func ownershipOf(secret *corev1.Secret, c *v1alpha1.SDPConnection) ownership {
 	switch {
 	case secret == nil:
 		return ownedByNobody
-	case secret.Labels[managedByLabel] != managedByController:
+	case secret.Labels[v1alpha1.ManagedByLabel] != v1alpha1.ManagedByController:
 		return ownedByOthers
 	case slices.ContainsFunc(secret.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == c.UID }):
 		return ownedByConnection

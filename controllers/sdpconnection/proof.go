@@ -15,6 +15,13 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
+const (
+	// proofTimeout bounds such a call: others wait for its worker.
+	proofTimeout = 10 * time.Second
+	// throttledPause is how long nothing is called that was throttled by who does not say for how long.
+	throttledPause = 10 * time.Second
+)
+
 // proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
 // replaced first: it ended before its time. One that was refused on its first call is not: the next one would be, too.
 func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error {
@@ -39,7 +46,7 @@ func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error 
 		p.memory.rejected = now
 		return said
 	}
-	return callFailure(err)
+	return p.callFailure(err)
 }
 
 // callOnce makes one cheap call with the current token.
@@ -71,7 +78,7 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 	case connectionlogin.RefusalProven:
 		return true, nil
 	case connectionlogin.RefusalUndecided:
-		p.comeBack(connectionlogin.ProofPause)
+		p.comeBack(p.proofRest())
 		return false, nil
 	}
 	return false, p.disprove(ctx, refusal)
@@ -79,7 +86,16 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 
 // proofRest returns for how long no other proof of a refusal is made.
 func (p *pass) proofRest() time.Duration {
-	return p.memory.provenAt.Add(connectionlogin.ProofPause).Sub(p.Clock.Now())
+	return p.memory.provenAt.Add(max(connectionlogin.ProofPause, p.unavailablePause())).Sub(p.Clock.Now())
+}
+
+// unavailablePause returns for how long ServiceDesk Plus is left alone after it did not answer, which is the longer the more often
+// that was: a few hosts that are gone would have every worker wait for them.
+func (p *pass) unavailablePause() time.Duration {
+	if p.memory.unanswered == 0 {
+		return 0
+	}
+	return connectionlogin.PauseAfterFailures(p.memory.unanswered)
 }
 
 // noteProof remembers that it was just tried to prove a refusal, with what came of it.
@@ -106,11 +122,15 @@ func (p *pass) callWith(ctx context.Context, token redact.Secret, lane store.Lan
 	if err != nil {
 		return err
 	}
-	return connectionlogin.CallOnce(ctx, client, connectionobject.Toolsets(&p.c.Spec))
+	err = connectionlogin.CallOnce(ctx, client, connectionobject.Toolsets(&p.c.Spec))
+	if p.memory.unanswered++; sdp.KindOf(err) != sdp.KindUnavailable {
+		p.memory.unanswered = 0
+	}
+	return err
 }
 
 // callFailure says in plain words why a call with a token that is not refused failed. An sdp.Error has no word of the server.
-func callFailure(err error) *failure {
+func (p *pass) callFailure(err error) *failure {
 	if refused, is := notAllowedHost(err); is {
 		return hostNotAllowed("the address of ServiceDesk Plus: ", refused)
 	}
@@ -127,11 +147,11 @@ func callFailure(err error) *failure {
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonScopeMissing,
 			"ServiceDesk Plus takes what the Secret has, and permits nothing with it: "+failed.Error()+"; the token lacks an OAuth scope, or its owner a role")
 	case sdp.KindThrottled:
-		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, connectionlogin.ProofPause))
+		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, throttledPause))
 	case sdp.KindNotSDP, sdp.KindNotFound:
 		return blocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
 	}
-	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", connectionlogin.ProofPause)
+	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", max(connectionlogin.ProofPause, p.unavailablePause()))
 }
 
 // notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.

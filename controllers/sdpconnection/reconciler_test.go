@@ -49,6 +49,7 @@ func TestReconciler(t *testing.T) {
 			"a refused token is replaced once that is proven":        provenRefusalIsRefreshed,
 			"a refusal that is not so costs no refresh":              disprovedRefusalEnds,
 			"a token is refreshed when most of its life is over":     tokenIsRefreshedInTime,
+			"a time zone that is none is told":                       wrongTimeZoneIsTold,
 			"a suspended connection calls nobody":                    suspendedIsStill,
 			"missing scopes are named by toolset":                    missingScopesAreNamed,
 			"the access token is in a Secret for others":             tokenSecretIsKept,
@@ -69,6 +70,8 @@ func TestReconciler(t *testing.T) {
 			"two leaders exchange a code once":                       twoLeadersExchangeOnce,
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
 			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
+			"a long list is read in the background":                  longListIsReadInTheBackground,
+			"a restart reads nothing again that is fresh":            restartReadsNothingFreshAgain,
 			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,
 			"an API server may be away after an exchange":            absentAPIServerIsOutlasted,
 			"a place that is taken is told, and costs no token":      takenPlaceIsTold,
@@ -83,6 +86,9 @@ func TestReconciler(t *testing.T) {
 			"a pause is of one refresh token":                        throttledCredentialsHoldNoOthersBack,
 			"a reconcile that is asked for is tried once":            requestIsTriedOnce,
 			"another client secret is tried when it is found":        replacedClientSecretIsTried,
+			"a connection that was withdrawn comes back":             withdrawnConnectionComesBack,
+			"an object that is gone is forgotten":                    goneObjectIsForgotten,
+			"a host that is gone is called less and less":            deadHostIsLeftAlone,
 			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -123,6 +129,13 @@ func (w *world) createReady(t *testing.T, change ...func(*v1alpha1.SDPConnection
 // setCredentials replaces a value of the credentials Secret, or removes it where it is empty, and asks for a reconcile.
 func (w *world) setCredentials(t *testing.T, values map[string]string) {
 	t.Helper()
+	w.replaceCredentials(t, values)
+	w.askAndWait(t)
+}
+
+// replaceCredentials replaces a value of the credentials Secret, or removes it where it is empty.
+func (w *world) replaceCredentials(t *testing.T, values map[string]string) {
+	t.Helper()
 	secret := w.getSecret(t, "helpdesk-oauth")
 	before := secret.DeepCopy()
 	for key, value := range values {
@@ -131,7 +144,6 @@ func (w *world) setCredentials(t *testing.T, values map[string]string) {
 		}
 	}
 	require.NoError(t, w.Client.Patch(t.Context(), secret, client.MergeFrom(before)))
-	w.askAndWait(t)
 }
 
 // askAndWait asks for a reconcile and waits until it is made.
@@ -302,7 +314,7 @@ func steadyStateIsStill(t *testing.T, w *world) {
 		if _, err := w.reconciler.Reconcile(t.Context(), again); err != nil {
 			t.Fatal(err)
 		}
-		w.reconciler.memories.forget(c.UID) // as a restart does
+		w.reconciler.memories.forget(client.ObjectKeyFromObject(c)) // as a restart does
 	}
 	if diff := cmp.Diff(rows, w.rowVersions(t)); diff != "" {
 		t.Errorf("rows were written (-before +after):\n%s", diff)
@@ -485,6 +497,15 @@ func suspendedIsStill(t *testing.T, w *world) {
 	}
 }
 
+// wrongTimeZoneIsTold: the schema takes any name, and servers would give times in another zone than was meant.
+func wrongTimeZoneIsTold(t *testing.T, w *world) {
+	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}),
+		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.TimeZone = "Europe/Berln" }))
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonInvalidSpec)
+	wantMessage(t, c, v1alpha1.ConditionReady, "spec.timeZone", "Europe/Berln", "IANA")
+	wantCount(t, "calls", w.desk.Count(nil), 0)
+}
+
 func missingScopesAreNamed(t *testing.T, w *world) {
 	w.desk.SetScopes("SDPOnDemand.requests.READ", "SDPOnDemand.setup.READ")
 	w.createReady(t)
@@ -516,7 +537,7 @@ func predecessorsSecretIsAdopted(t *testing.T, w *world) {
 	digest := fmt.Sprintf("%x", store.FingerprintGrantCode(w.clientID, code))
 	w.create(t, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: w.namespace, Name: name, Labels: map[string]string{managedByLabel: managedByController},
+			Namespace: w.namespace, Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController},
 			Annotations:     map[string]string{connectionAnnotation: w.namespace + "/helpdesk", spentCodesAnnotation: digest, codeAnnotation: digest},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.SDPConnectionKind, Name: "helpdesk", UID: "11111111-2222-3333-4444-555555555555"}},
 		},

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/sets"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -29,7 +30,7 @@ const releaseMargin = 30 * time.Second
 // go. Revocation and Secrets are best effort: an event tells what was left.
 func (r *Reconciler) release(ctx context.Context, c *v1alpha1.SDPConnection) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(c, v1alpha1.SDPConnectionFinalizer) {
-		r.memories.forget(c.UID)
+		r.memories.forget(client.ObjectKeyFromObject(c))
 		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
 	}
 	err := r.Store.RemoveConnection(ctx, connectionobject.KeyOf(c), string(c.UID))
@@ -49,7 +50,7 @@ func (r *Reconciler) release(ctx context.Context, c *v1alpha1.SDPConnection) (ct
 		before := c.DeepCopy()
 		return r.Status.Finish(ctx, before, c, failureOf(err).outcome(r.Interval))
 	}
-	r.memories.forget(c.UID)
+	r.memories.forget(client.ObjectKeyFromObject(c))
 	return status.ResultOfPatch(r.Status.DropFinalizer(ctx, c, v1alpha1.SDPConnectionFinalizer))
 }
 

@@ -77,9 +77,7 @@ func throttledCredentialsHoldNoOthersBack(t *testing.T, w *world) {
 	w.desk.Fail(sdptest.GeneralError(503))
 	wantReason(t, w.reconcileTimes(t, r, c, 2), v1alpha1.ReasonAccountsUnavailable)
 	wantCount(t, "refreshes", w.refreshes(), 1)
-	secret := w.getSecret(t, "helpdesk-oauth")
-	secret.Data[v1alpha1.CredentialRefreshToken] = []byte(w.desk.RefreshToken())
-	require.NoError(t, w.Client.Update(t.Context(), secret))
+	w.replaceCredentials(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
 	wantReason(t, w.reconcileTimes(t, r, c, 1), v1alpha1.ReasonConnected)
 }
 
@@ -102,18 +100,13 @@ func replacedClientSecretIsTried(t *testing.T, w *world) {
 	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
 	r := w.newByHand()
 	wantReason(t, w.reconcileTimes(t, r, c, 2), v1alpha1.ReasonConnected)
-	set := func(value string) {
-		secret := w.getSecret(t, "helpdesk-oauth")
-		secret.Data[v1alpha1.CredentialClientSecret] = []byte(value)
-		require.NoError(t, w.Client.Update(t.Context(), secret))
-	}
-	set("a-secret-of-nobody")
+	w.replaceCredentials(t, map[string]string{v1alpha1.CredentialClientSecret: "a-secret-of-nobody"})
 	now := w.reconcileTimes(t, r, c, 2)
 	wantReason(t, now, v1alpha1.ReasonClientRefused)
 	if !meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionTokenFresh) {
 		t.Errorf("servers have a token, and the object says %s", describe(now.Status.Conditions))
 	}
-	set(clientSecret)
+	w.replaceCredentials(t, map[string]string{v1alpha1.CredentialClientSecret: clientSecret})
 	wantReason(t, w.reconcileTimes(t, r, c, 2), v1alpha1.ReasonConnected)
 	wantCount(t, "refreshes", w.refreshes(), 2)
 }
