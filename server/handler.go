@@ -110,7 +110,7 @@ func NewHandler(deps Deps) *Handler {
 	if desk := deps.ServiceDesk; desk != nil {
 		deps.Catalog.OnRevision(desk.RevisionChanged)
 		desk.UseCursorKey(deps.Catalog.CursorKey)
-		desk.OnToolsChanged(func(concerned func(context.Context, string) (bool, error)) { endpoint.NotifyToolsChanged(concerned) })
+		desk.AnnounceTo(endpoint)
 		deps.Metrics.MustRegister(desk.Metrics()...)
 	}
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -61,10 +61,9 @@ func New(config Config) *Service {
 	return s
 }
 
-// OnToolsChanged has tell called when callers may be offered other tools than before, from the goroutine of Follow, with who is
-// concerned: it reports whether the caller of a context is, at the endpoint of a namespace. It is called before Follow.
-func (s *Service) OnToolsChanged(tell func(concerned func(ctx context.Context, namespace string) (bool, error))) {
-	s.directory.changed = func(keys []store.Key) { tell(s.usersOf(keys)) }
+// AnnounceTo has clients told when they may be offered other tools than before, from the goroutine of Follow. It is called before that.
+func (s *Service) AnnounceTo(listeners ToolListeners) {
+	s.directory.announce = (&toolsAnnouncer{service: s, listeners: listeners}).announce
 }
 
 // Follow keeps the connections as new as the feed until ctx ends.
