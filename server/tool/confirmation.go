@@ -81,8 +81,8 @@ func withUse(ctx context.Context, tool string, arguments map[string]json.RawMess
 	return context.WithValue(ctx, conversationKey{}, &own)
 }
 
-// question is a Question as it is sealed.
-type question struct {
+// sealedQuestion is what a client keeps of a Question.
+type sealedQuestion struct {
 	Digest  []byte `json:"digest"`
 	Nonce   string `json:"nonce"`
 	Expires int64  `json:"expires"`
@@ -105,7 +105,7 @@ func Confirm(ctx context.Context, q Question) (Confirmation, error) {
 		return Confirmation{}, c.ask(ctx, q)
 	}
 	raw, err := c.Sealer.OpenState(ctx, c.use, c.State)
-	var asked question
+	var asked sealedQuestion
 	if err != nil || json.Unmarshal(raw, &asked) != nil {
 		return Confirmation{}, NewInvalid("requestState is not of this call: call again without it")
 	}
@@ -130,7 +130,7 @@ func (*questionError) Error() string { return "a person is asked first" }
 func (c *Conversation) ask(ctx context.Context, q Question) error {
 	nonce := make([]byte, 16)
 	_, _ = rand.Read(nonce) // it never fails
-	raw, err := json.Marshal(question{
+	raw, err := json.Marshal(sealedQuestion{
 		Digest: q.digest(), Nonce: base64.RawURLEncoding.EncodeToString(nonce), Expires: time.Now().Add(confirmationTime).Unix(),
 	})
 	if err != nil {

@@ -30,7 +30,7 @@ func TestConfirm_Late(t *testing.T) {
 		ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionAccept},
 	})}
 	answer := func(left time.Duration) error {
-		state, err := json.Marshal(question{Digest: q.digest(), Nonce: "once", Expires: time.Now().Add(left).Unix()})
+		state, err := json.Marshal(sealedQuestion{Digest: q.digest(), Nonce: "once", Expires: time.Now().Add(left).Unix()})
 		require.NoError(t, err)
 		_, err = Confirm(WithConversation(t.Context(), Conversation{Sealer: openStates{}, Responses: accepted, State: string(state)}), q)
 		return err
