@@ -29,7 +29,7 @@ func openServiceDesk(opts *Options, connections servicedesk.Store, gate *auth.Ga
 	}
 	allowed.APIServer = apiServerAddresses(os.Getenv)
 	return servicedesk.New(servicedesk.Config{
-		Store: connections, Opener: servicedesk.SealedTokens{Keys: keys}, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log,
+		Store: connections, Opener: servicedesk.SealedTokens{Keys: keys}, States: servicedesk.SealedStates{Keys: keys}, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log,
 		NewSender: func(caCertificates string) (*http.Client, error) {
 			own := allowed
 			own.CABundle = []byte(caCertificates)

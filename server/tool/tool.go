@@ -38,7 +38,7 @@ type Tool struct {
 	Definition
 	takes         []field
 	input, output json.RawMessage
-	// answer returns an *Error, or context.Canceled when the caller left.
+	// answer returns an *Error, a *questionError, or context.Canceled when the caller left.
 	answer func(ctx context.Context, arguments map[string]json.RawMessage) (texts []string, structured any, err error)
 }
 
@@ -60,7 +60,8 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 			if err == nil {
 				return result.Texts, result.Structured, nil
 			}
-			if _, is := errors.AsType[*Error](err); !is && !errors.Is(err, context.Canceled) {
+			_, asks := errors.AsType[*questionError](err)
+			if _, is := errors.AsType[*Error](err); !is && !asks && !errors.Is(err, context.Canceled) {
 				err = policy.Explain(ctx, d.Name, in, err)
 			}
 			return nil, nil, err
@@ -102,7 +103,10 @@ func (t *Tool) MCPWithout(argument string) mcp.Tool {
 // Call answers one call with these arguments, by name, in JSON. What the tool refuses is a result too (MCP, tools: errors of execution); the error is
 // context.Canceled when the caller left.
 func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (*mcp.CallToolResult, error) {
-	texts, structured, err := t.answer(ctx, arguments)
+	texts, structured, err := t.answer(withUse(ctx, t.Name, arguments), arguments)
+	if asks, is := errors.AsType[*questionError](err); is {
+		return asks.result, nil
+	}
 	if refused, is := errors.AsType[*Error](err); is {
 		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
 		if refused.Details != nil {
