@@ -92,7 +92,7 @@ func NewHandler(deps Deps) *Handler {
 		Server: offered, StdioNarrowing: deps.StdioNarrowing,
 		MayFollow:     service.MayFollow,
 		Reprover:      deps.Reprover,
-		ReviewStreams: service.ReviewStreams,
+		ReviewStreams: joinReviews(service.ReviewStreams, deps.ServiceDesk),
 		ReviewEvery:   deps.ReviewEvery,
 		Authenticator: deps.Authenticator,
 		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, toolNames),

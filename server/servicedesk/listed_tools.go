@@ -29,7 +29,7 @@ func (s *Service) offers(seen seenToolsets, name string) bool {
 
 // ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.
 func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name string) bool, error) {
-	seen, err := s.seeToolsets(ctx)
+	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +48,13 @@ func (s *Service) IsListed(ctx context.Context, call *transport.Call, name strin
 			return true, nil
 		}
 	}
-	seen, err := s.seeToolsets(ctx)
+	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	return err == nil && s.offers(seen, name), err
 }
 
 // ShowsVariants implements transport.VariantChooser: who sees one connection need not name it.
 func (s *Service) ShowsVariants(ctx context.Context, _ *transport.Call) (bool, error) {
-	seen, err := s.seeToolsets(ctx)
+	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	return seen.connections < 2, err
 }
 
@@ -74,7 +74,7 @@ func (s *Service) seeNamed(ctx context.Context, named string) (seen seenToolsets
 }
 
 // seeToolsets finds out what a caller is offered. Before the connections were read there are none; a client is told when there are.
-func (s *Service) seeToolsets(ctx context.Context) (seenToolsets, error) {
+func (s *Service) seeToolsets(ctx context.Context, endpoint string) (seenToolsets, error) {
 	seen := seenToolsets{toolsets: map[string]bool{}}
 	identity, ok := auth.FromContext(ctx)
 	if !ok {
@@ -83,7 +83,7 @@ func (s *Service) seeToolsets(ctx context.Context) (seenToolsets, error) {
 	if err := s.directory.waitLoaded(ctx); err != nil {
 		return seen, nil //nolint:nilerr // who asks for a list before there is one is told when there is
 	}
-	connections, err := s.visibleConnections(ctx, identity, endpointOf(ctx))
+	connections, err := s.visibleConnections(ctx, identity, endpoint)
 	if err != nil {
 		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "err", err)
 		return seen, transport.Unavailable("your rights cannot be checked now", seconds(directoryRetry))
