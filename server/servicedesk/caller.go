@@ -138,14 +138,15 @@ func endpointOf(ctx context.Context) string {
 	return ""
 }
 
-// person returns who the caller is in ServiceDesk Plus: never by an argument.
+// person returns who the caller is in ServiceDesk Plus: by spec.callers, or by the verified address of their token, and never by an
+// argument.
 func (d *desk) person() (store.ConnectionCaller, bool) {
 	for _, c := range d.Callers {
 		if c.Subject == d.identity.Subject {
 			return c, true
 		}
 	}
-	return store.ConnectionCaller{}, false
+	return store.ConnectionCaller{Subject: d.identity.Subject, Email: d.identity.Email}, d.identity.Email != ""
 }
 
 // requirePerson is person, or the error that says where callers are mapped.

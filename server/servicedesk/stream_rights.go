@@ -29,7 +29,7 @@ const reviewsOfStream = 2 * questionsAboutConnections
 // OpenStream notes what the caller of a stream is offered when it is opened, from the caches.
 func (s *Service) OpenStream(ctx context.Context, endpoint string) (found StreamRights, err error) {
 	seen, err := s.seeToolsets(auth.WithReviewBudget(ctx, reviewsOfStream), endpoint)
-	found.offered = seen.describe()
+	found.offered = seen.summarize()
 	return found, err
 }
 
@@ -64,12 +64,12 @@ func (s *Service) ReviewStream(ctx context.Context, endpoint string, before Stre
 		}
 	}
 	seen, err := s.seeToolsets(ctx, endpoint)
-	found.offered = seen.describe()
+	found.offered = seen.summarize()
 	return found, err
 }
 
-// describe returns what is the same as long as the same tools are listed: those of toolsets, some for any connection, with the argument
+// summarize returns what is the same as long as the same tools are listed: those of toolsets, some for any connection, with the argument
 // that names one for several.
-func (seen seenToolsets) describe() string {
+func (seen seenToolsets) summarize() string {
 	return strconv.Itoa(min(seen.connections, 2)) + " " + strings.Join(sortedKeys(seen.toolsets), " ")
 }

@@ -31,6 +31,8 @@ type Policy struct {
 	// Explain returns what the caller is told of an error that is no *Error, and logs what they are not told. In
 	// are the arguments of the call.
 	Explain func(ctx context.Context, tool string, in any, err error) *Error
+	// Detail returns the Details of an Error that has none; nil leaves those without.
+	Detail func(*Error) any
 }
 
 // Tool is one MCP tool: what clients are shown of it, and what answers its calls.
@@ -38,6 +40,7 @@ type Tool struct {
 	Definition
 	takes         []field
 	input, output json.RawMessage
+	detail        func(*Error) any
 	// answer returns an *Error, a *questionError, or context.Canceled when the caller left.
 	answer func(ctx context.Context, arguments map[string]json.RawMessage) (texts []string, structured any, err error)
 }
@@ -48,7 +51,7 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 	takes, gives := withMembers(fieldsOf(reflect.TypeFor[In]())), fieldsOf(reflect.TypeFor[Out]())
 	checkReadable(takes)
 	return Tool{
-		Definition: d, takes: takes, input: objectSchema(takes, true), output: objectSchema(gives, false),
+		Definition: d, takes: takes, input: objectSchema(takes, true), output: objectSchema(gives, false), detail: policy.Detail,
 		answer: func(ctx context.Context, arguments map[string]json.RawMessage) ([]string, any, error) {
 			ctx, cancel := d.bound(ctx, &policy)
 			defer cancel()
@@ -109,8 +112,12 @@ func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (
 	}
 	if refused, is := errors.AsType[*Error](err); is {
 		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
-		if refused.Details != nil {
-			result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: refused.Details}}
+		details := refused.Details
+		if details == nil && t.detail != nil {
+			details = t.detail(refused)
+		}
+		if details != nil {
+			result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: details}}
 		}
 		return result, nil
 	}
