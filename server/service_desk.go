@@ -28,7 +28,7 @@ func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Lo
 		if err != nil {
 			return nil, fmt.Errorf("--seal-key-file: %w", err)
 		}
-		config.Opener = servicedesk.SealedTokens{Keys: keys}
+		config.Opener, config.States = servicedesk.SealedTokens{Keys: keys}, servicedesk.SealedStates{Keys: keys}
 	}
 	allowed, err := opts.allowedEgress()
 	if err != nil {

@@ -23,7 +23,7 @@ func newTool[In, Out any](
 	s *Service, toolset string, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error),
 ) offered {
 	d.Hints, d.Deadline, d.ErrorPrefix = reads, callDeadline, d.Title
-	policy := tool.Policy{Explain: s.explainError}
+	policy := tool.Policy{Explain: s.explainError, Detail: func(e *tool.Error) any { return errorDetails{Kind: e.Kind} }}
 	return offered{tool.New(policy, d, func(ctx context.Context, in In) (*tool.Result[Out], error) {
 		return answer(withTokenWaits(ctx), in)
 	}), toolset}

@@ -48,6 +48,8 @@ type house struct {
 	// urls are those of the fakes that credentials may go to.
 	mu   sync.Mutex
 	urls []string
+	// changeDeps changes what replicas are made of.
+	changeDeps func(*server.Deps)
 }
 
 func newHouse(t *testing.T) *house {
@@ -209,9 +211,13 @@ func (h *house) serveFrom(options postgres.Options, change ...func(*servicedesk.
 	}
 	service := servicedesk.New(config)
 	from := catalog.New(db, catalog.Options{RetryEvery: 20 * time.Millisecond, PollEvery: 100 * time.Millisecond})
-	endpoint := server.NewHandler(server.Deps{
+	deps := server.Deps{
 		Catalog: from, Library: db, Changes: db, Authenticator: nobody, Authorizer: config.Authorizer, Version: "v0.0.0-test", ServiceDesk: service,
-	})
+	}
+	if h.changeDeps != nil {
+		h.changeDeps(&deps)
+	}
+	endpoint := server.NewHandler(deps)
 	ctx, cancel := context.WithCancel(context.Background())
 	var following sync.WaitGroup
 	following.Go(func() { from.FollowFeed(ctx) })

@@ -2,6 +2,7 @@ package servicedesk
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -55,6 +56,9 @@ type turn struct {
 	ctx     context.Context //nolint:containedctx // it is the call's
 }
 
+// errLeaseClosed is said to those who wait when the connection is deleted, or made again.
+var errLeaseClosed = errors.New("the connection is closed")
+
 // rateAwayError says that the store cannot be asked.
 type rateAwayError struct{}
 
@@ -74,7 +78,7 @@ func (l *rateLease) setLimits(perMinute, burst int) {
 	}
 }
 
-// Wait returns when a call may be sent. The error is an *sdp.WaitError where that would take too long, or the context's.
+// Wait returns when a call may be sent. The error is an *sdp.WaitError where that would take too long, errLeaseClosed, or the context's.
 func (l *rateLease) Wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -96,7 +100,7 @@ func (l *rateLease) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.stop.Done():
-		return context.Canceled
+		return errLeaseClosed
 	}
 }
 

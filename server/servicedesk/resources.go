@@ -224,7 +224,7 @@ func (d *desk) lookupText(ctx context.Context, name string) (string, error) {
 	}
 	lines := []string{"name | id | parent_id | flags"}
 	for _, e := range list.entries {
-		lines = append(lines, strings.TrimRight(strings.Join([]string{oneLine(e.name), e.id, e.parentID, e.flags.describeFlags()}, " | "), " |"))
+		lines = append(lines, strings.TrimRight(strings.Join([]string{oneLine(e.name), e.id, e.parentID, e.flags.inWords()}, " | "), " |"))
 	}
 	return richtext.FrameUntrusted(strings.Join(lines, "\n")), nil
 }

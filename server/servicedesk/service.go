@@ -9,6 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // Config is what a Service is made of. Store, Opener, NewSender and Authorizer are required.
@@ -19,6 +20,8 @@ type Config struct {
 	Authorizer auth.Authorizer
 	// FileFaults is where connections come from files; nil elsewhere.
 	FileFaults FileFaults
+	// States seals what clients keep while a person is asked; nil asks nobody.
+	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
@@ -33,6 +36,7 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	states     tool.StateSealer
 	rates      *auth.RateLimiter
 	fileFaults FileFaults
 	tokenWait  time.Duration
@@ -48,7 +52,7 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, states: config.States, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {
@@ -65,10 +69,9 @@ func New(config Config) *Service {
 	return s
 }
 
-// OnToolsChanged has tell called when callers may be offered other tools than before, from the goroutine of Follow, with who is
-// concerned: it reports whether the caller of a context is, at the endpoint of a namespace. It is called before Follow.
-func (s *Service) OnToolsChanged(tell func(concerned func(ctx context.Context, namespace string) (bool, error))) {
-	s.directory.changed = func(keys []store.Key) { tell(s.usersOf(keys)) }
+// AnnounceTo has clients told when they may be offered other tools than before, from the goroutine of Follow. It is called before that.
+func (s *Service) AnnounceTo(listeners ToolListeners) {
+	s.directory.announce = (&toolsAnnouncer{service: s, listeners: listeners}).announce
 }
 
 // Follow keeps the connections as new as the feed until ctx ends.

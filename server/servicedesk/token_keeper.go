@@ -117,6 +117,11 @@ func (k *tokenKeeper) Token(ctx context.Context) (redact.Secret, error) {
 		}
 		stored, problem, changed = k.usable()
 	}
+	return k.open(ctx, stored)
+}
+
+// open returns a token as it is sent. It may wait for the key that it is sealed with.
+func (k *tokenKeeper) open(ctx context.Context, stored *store.SealedToken) (redact.Secret, error) {
 	k.mu.Lock()
 	if k.openedID == stored.ID {
 		defer k.mu.Unlock()
@@ -134,13 +139,17 @@ func (k *tokenKeeper) Token(ctx context.Context) (redact.Secret, error) {
 	return k.opened, nil
 }
 
-// waitUsable returns when there is a token to call with: at once, or within a wait of the call.
+// waitUsable returns when there is a token to call with, and it is open: at once, or within a wait of the call.
 func (k *tokenKeeper) waitUsable(ctx context.Context) error {
 	stored, problem, changed := k.usable()
-	if stored != nil {
-		return nil
+	for stored == nil {
+		if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
+			return err
+		}
+		stored, problem, changed = k.usable()
 	}
-	return k.waitForAnother(ctx, "", problem, changed)
+	_, err := k.open(ctx, stored)
+	return err
 }
 
 // errNoTokenWait says that a call has waited as often as it may.

@@ -96,7 +96,7 @@ func (d *desk) lookupResult(list *lookupList, chosen []entry, start, limit int, 
 	next := min(start-1, len(chosen))
 	for next < len(chosen) && len(result.Entries) < limit {
 		e := chosen[next]
-		row := lookupRow{Name: oneLine(e.name), ID: e.id, Parent: e.parentID, Flags: e.flags.describeFlags()}
+		row := lookupRow{Name: oneLine(e.name), ID: e.id, Parent: e.parentID, Flags: e.flags.inWords()}
 		if !shown.append([]string{row.Name, row.ID, row.Parent, row.Flags}) {
 			break
 		}
@@ -111,8 +111,8 @@ func (d *desk) lookupResult(list *lookupList, chosen []entry, start, limit int, 
 	return tool.NewResult(said+"\n"+shown.text(), result)
 }
 
-// describeFlags returns what the flags of an entry say, in words.
-func (f entryFlags) describeFlags() string {
+// inWords returns what the flags of an entry say, in words.
+func (f entryFlags) inWords() string {
 	var said []string
 	if f.InternalName != "" {
 		said = append(said, "internal_name "+oneLine(f.InternalName))
