@@ -117,6 +117,10 @@ func (k *keeper) inspect(ctx context.Context) *finding {
 		f.fail("no credentials were named for the connection; start the server with --sdp-credentials %s=REF as well", k.key)
 		return f
 	}
+	if err := connectionobject.CheckTimeZone(&c.Spec); err != nil {
+		f.fail("spec.timeZone: %s", err)
+		return f
+	}
 	values, err := k.reference.ReadValues()
 	if err != nil {
 		f.fail("--sdp-credentials %s=%s %s", k.key, k.reference, err)

@@ -92,3 +92,17 @@ func TestSource_OtherDesk(t *testing.T) {
 		t.Errorf("%d refreshes, want the first and one for its refusal", n)
 	}
 }
+
+// TestSource_UnknownTimeZone: a zone that there is not is told, and no token is asked for.
+func TestSource_UnknownTimeZone(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sdptest.Options{})
+	d.mistake = func(c *v1alpha1.SDPConnection) { c.Spec.TimeZone = "Europe/Nowhere" }
+	s, _ := d.start()
+	d.waitForProblem(s, `spec.timeZone: the IANA time zone database has no "Europe/Nowhere"`)
+	if n := d.refreshes(); n != 0 {
+		t.Errorf("%d refreshes", n)
+	}
+	d.mend(s)
+	d.waitForToken(s, "")
+}
