@@ -19,14 +19,14 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
-	// FileFaults is where connections come from files; nil elsewhere.
-	FileFaults FileFaults
 	// Rates bound how often callers read; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
 	TokenWait time.Duration
 	Retry     sdp.RetryPolicy
 	Log       *slog.Logger
+	// FileFaults is where connections come from files; nil elsewhere.
+	FileFaults FileFaults
 }
 
 // Service answers what is asked about ServiceDesk Plus.
@@ -36,11 +36,11 @@ type Service struct {
 	newSender  NewSender
 	authorizer auth.Authorizer
 	rates      *auth.RateLimiter
-	fileFaults FileFaults
 	tokenWait  time.Duration
 	retry      sdp.RetryPolicy
 	log        *slog.Logger
 	directory  *directory
+	fileFaults FileFaults
 	// toolsets are those of the tools, by name.
 	toolsets map[string]string
 	metrics  serviceMetrics
@@ -62,8 +62,8 @@ func New(config Config) *Service {
 		Name: "lectern_sdp_calls_total",
 		Help: "Calls of ServiceDesk Plus that tools made, by connection, operation and outcome.",
 	}, []string{"namespace", "connection", "operation", "outcome"})
-	s.fileFaults = config.FileFaults
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
+	s.fileFaults = config.FileFaults
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {
 		s.toolsets[t.Name] = t.toolset
