@@ -24,7 +24,7 @@ func (p *pass) exchange(ctx context.Context, key string) error {
 	code := p.given.CodeDigest()
 	asked, err := p.begin(store.TokenExchange, store.CauseScheduled, code, func(s *state) error {
 		if s.kept(key, code).IsSpent(code) {
-			return errLookAgain
+			return errStateChanged
 		}
 		s.keep(key, s.kept(key, code).WithSpent(code))
 		return nil
@@ -45,7 +45,7 @@ func (p *pass) exchange(ctx context.Context, key string) error {
 		return p.exchangeFailed(key, code, asked, err)
 	}
 	p.login.Exchange, p.login.RefreshToken = redact.Secret{}, issued.Refresh
-	err = p.settleIssued(asked, issued, func(s *state) {
+	err = p.storeIssued(asked, issued, func(s *state) {
 		got := s.kept(key, code)
 		got.ClientID, got.RefreshToken, got.Code, got.Outcome = p.login.Client.ID, issued.Refresh, code, ""
 		s.keep(key, got)
@@ -64,11 +64,11 @@ func (p *pass) keepTrying() {
 // exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
 func (p *pass) exchangeFailed(key, code string, asked tokenRequest, failed error) error {
 	if outcomeOf(failed) == oauth.NotSent {
-		return errors.Join(p.settleFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key, code).WithUnsent(code, failed.Error())) }))
+		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key, code).WithUnsent(code, failed.Error())) }))
 	}
 	var earlier connectionlogin.Kept
 	err := p.write(func(s *state) {
-		s.settle(asked.ID)
+		s.end(asked.ID)
 		earlier = s.kept(key, code)
 		earlier.Outcome = failed.Error()
 		s.keep(key, earlier)
@@ -76,5 +76,5 @@ func (p *pass) exchangeFailed(key, code string, asked tokenRequest, failed error
 	if err != nil {
 		return err
 	}
-	return errLookAgain // the next look says what to do
+	return errStateChanged // reading it again says what to do
 }

@@ -46,7 +46,7 @@ func (p *pass) proveRefusal(ctx context.Context) (isRefused bool) {
 	return false
 }
 
-// turns gives turns to call. It waits for none: a keeper looks again.
+// turns gives turns to call. It waits for none: a keeper comes back.
 type turns struct {
 	source     *Source
 	connection int64

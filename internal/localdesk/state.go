@@ -66,12 +66,12 @@ type tokenRequest struct {
 	Subject     string                  `json:"subject"` // of two with the same one is under way
 	Cause       store.TokenRequestCause `json:"cause"`
 	StartedAt   time.Time               `json:"startedAt"`
-	Settled     bool                    `json:"settled,omitempty"`
+	Ended       bool                    `json:"ended,omitempty"`
 	By          processName             `json:"by"`
 }
 
 // mayBeAnswered reports whether what became of the request may still be written down.
-func (r *tokenRequest) mayBeAnswered() bool { return !r.Settled && !r.By.isGone() }
+func (r *tokenRequest) mayBeAnswered() bool { return !r.Ended && !r.By.isGone() }
 
 // loginKey is what a grant code's outcome is kept under.
 func loginKey(key store.Key, clientID string) string { return key.String() + " " + clientID }
@@ -146,11 +146,11 @@ func (s *state) claim(asked tokenRequest, claim store.TokenClaim) error {
 	return nil
 }
 
-// settle says of a request that its outcome is known.
-func (s *state) settle(id string) {
+// end says of a request that its outcome is known.
+func (s *state) end(id string) {
 	for i := range s.Requests {
 		if s.Requests[i].ID == id {
-			s.Requests[i].Settled = true
+			s.Requests[i].Ended = true
 		}
 	}
 }

@@ -135,8 +135,8 @@ func TestClaim(t *testing.T) {
 	before := func(by processName, age time.Duration) tokenRequest {
 		return tokenRequest{Fingerprint: hexOf(fingerprint), Subject: "s", StartedAt: now.Add(-age), By: by}
 	}
-	settled := before(this, time.Minute)
-	settled.Settled = true
+	ended := before(this, time.Minute)
+	ended.Ended = true
 	for name, tc := range map[string]struct {
 		earlier []tokenRequest
 		want    any
@@ -146,8 +146,8 @@ func TestClaim(t *testing.T) {
 		"one of another machine":          {[]tokenRequest{before(elsewhere, time.Second)}, &store.TokenRequestUnderWayError{}},
 		"one of a process that was ended": {[]tokenRequest{before(dead, time.Second)}, nil},
 		"one of a number that is reused":  {[]tokenRequest{before(other, time.Second)}, nil},
-		"seven":                           {repeat(settled, 7), nil},
-		"eight":                           {repeat(settled, 8), &store.TokenBudgetError{}},
+		"seven":                           {repeat(ended, 7), nil},
+		"eight":                           {repeat(ended, 8), &store.TokenBudgetError{}},
 		"eight of killed processes":       {repeat(before(dead, time.Second), 8), &store.TokenBudgetError{}},
 		"eight a while ago":               {repeat(before(dead, store.TokenRequestWindow+time.Second), 8), nil},
 		"eight of a clock that was ahead": {repeat(before(dead, -time.Hour), 8), &store.TokenBudgetError{}},

@@ -23,7 +23,7 @@ const (
 	deniedPause = 15 * time.Minute
 )
 
-// pass is one look at a connection of the cloud.
+// pass inspects a connection of the cloud once.
 type pass struct {
 	*keeper
 	*finding
@@ -36,8 +36,8 @@ type pass struct {
 	current *store.StoredToken
 }
 
-// errLookAgain says that the state has more than it had: what this process got, or another one.
-var errLookAgain = errors.New("the state is to be looked at again")
+// errStateChanged says that the state has more than it had: what this process got, or another one.
+var errStateChanged = errors.New("the state is another one now")
 
 // findToken sees to it that there is an access token.
 func (p *pass) findToken(ctx context.Context) {
@@ -51,7 +51,7 @@ func (p *pass) findToken(ctx context.Context) {
 		key := loginKey(p.key, p.given.Client.ID)
 		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(key, p.given.CodeDigest())); err != nil {
 			if _, isSent := errors.AsType[*connectionlogin.CodeNeededError](err); isSent && s.isUnderWay(p.given.CodeDigest(), time.Now()) {
-				p.after = lookSoon // another process waits for what comes of it
+				p.after = waitInterval // another process waits for what comes of it
 				return
 			}
 			p.fail("%s", err)
@@ -64,7 +64,7 @@ func (p *pass) findToken(ctx context.Context) {
 			p.adopt(&s)
 			err = p.keepFresh(ctx)
 		}
-		if !errors.Is(err, errLookAgain) {
+		if !errors.Is(err, errStateChanged) {
 			p.explain(err)
 			return
 		}
@@ -155,7 +155,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	asked, err := p.begin(store.TokenRefresh, cause, hexOf(fingerprint), func(s *state) error {
 		now, _ := s.token(fingerprint)
 		if now != nil && (p.current == nil || p.current.ID != now.ID) {
-			return errLookAgain
+			return errStateChanged
 		}
 		return nil
 	})
@@ -169,25 +169,25 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.RefreshToken)
 	faultpoint.Hit(faultpoint.RefreshAnswered)
 	if err != nil {
-		return p.settleFailed(asked, err)
+		return p.recordFailed(asked, err)
 	}
-	return p.settleIssued(asked, issued, func(*state) {})
+	return p.storeIssued(asked, issued, func(*state) {})
 }
 
-// settleIssued writes a token into the state, and what else came with it.
-func (p *pass) settleIssued(asked tokenRequest, issued oauth.Token, also func(*state)) error {
+// storeIssued writes a token into the state, and what else came with it.
+func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*state)) error {
 	got := keptToken{
 		ID: uuid.NewString(), Access: issued.Access.Reveal(), Scopes: issued.Scopes, IssuedAt: asked.StartedAt, ExpiresAt: asked.StartedAt.Add(issued.Lifetime),
 	}
 	fingerprint := p.login.Fingerprint()
 	err := p.write(func(s *state) {
 		also(s)
-		s.settle(asked.ID)
+		s.end(asked.ID)
 		s.keepToken(fingerprint, got)
 	})
 	faultpoint.Hit(faultpoint.TokenStored)
 	if err == nil {
-		return errLookAgain
+		return errStateChanged
 	}
 	s := state{}
 	s.keepToken(fingerprint, got)
@@ -196,7 +196,7 @@ func (p *pass) settleIssued(asked tokenRequest, issued oauth.Token, also func(*s
 	return nil
 }
 
-// write changes the state. What cannot be written is written with the next look.
+// write changes the state. What cannot be written is written by the next pass.
 func (p *pass) write(change func(*state)) error {
 	err := p.source.folder.update(func(s *state) (bool, error) { change(s); return true, nil })
 	if err != nil {
@@ -205,14 +205,14 @@ func (p *pass) write(change func(*state)) error {
 	return err
 }
 
-// settleFailed writes down that a request gave no token, and for how long it is not made again.
-func (p *pass) settleFailed(asked tokenRequest, failed error) error {
+// recordFailed writes down that a request gave no token, and for how long it is not made again.
+func (p *pass) recordFailed(asked tokenRequest, failed error) error {
 	outcome := outcomeOf(failed)
 	said := explainOutcome(outcome, failed, p.reference.String(), p.login.Client.ID)
 	about := credentialsDigest(p.login)
 	var rest time.Duration
 	err := p.write(func(s *state) {
-		s.settle(asked.ID)
+		s.end(asked.ID)
 		failures := 1
 		if before := s.Pauses[asked.Subject]; before.For == about {
 			failures += before.Failures
@@ -223,7 +223,7 @@ func (p *pass) settleFailed(asked tokenRequest, failed error) error {
 		}
 		setEntry(&s.Pauses, asked.Subject, tokenPause{Until: time.Now().Add(rest), Failures: failures, Reason: said, For: about})
 	})
-	return errors.Join(&pausedError{said, max(rest, lookAgain)}, err)
+	return errors.Join(&pausedError{said, max(rest, rereadInterval)}, err)
 }
 
 // outcomeOf returns what became of a call to the token endpoint.
@@ -258,7 +258,7 @@ func (p *pass) explain(err error) {
 	case err == nil:
 		return
 	case isUnderWay:
-		p.after = min(lookSoon, time.Until(underWay.RetryAt)) // another process asks, or did and was killed
+		p.after = min(waitInterval, time.Until(underWay.RetryAt)) // another process asks, or did and was killed
 		return
 	case isSpent:
 		p.after = time.Until(spent.RetryAt)
