@@ -24,7 +24,7 @@ func (p *pass) exchange(ctx context.Context, key string) error {
 	code := p.given.CodeDigest()
 	asked, err := p.begin(store.TokenExchange, store.CauseScheduled, code, func(s *state) error {
 		if s.kept(key, code).IsSpent(code) {
-			return errLookAgain
+			return errStateChanged
 		}
 		s.keep(key, s.kept(key, code).WithSpent(code))
 		return nil
@@ -76,5 +76,5 @@ func (p *pass) exchangeFailed(key, code string, asked tokenRequest, failed error
 	if err != nil {
 		return err
 	}
-	return errLookAgain // the next look says what to do
+	return errStateChanged // reading it again says what to do
 }

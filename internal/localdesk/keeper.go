@@ -19,12 +19,12 @@ import (
 )
 
 const (
-	// lookAgain is how soon a keeper looks at credentials and state again, of which nobody tells. It makes no call for that.
-	lookAgain = 5 * time.Second
-	// lookSoon is how soon it does where another process is asking for a token.
-	lookSoon = 200 * time.Millisecond
-	// shortestLook bounds how often it looks at all.
-	shortestLook = 20 * time.Millisecond
+	// rereadInterval is how often a keeper reads credentials and state, of whose changes nobody tells. It makes no call for that.
+	rereadInterval = 5 * time.Second
+	// waitInterval is how often it does so where another process is asking for a token.
+	waitInterval = 200 * time.Millisecond
+	// shortestPause bounds how often it does so at all.
+	shortestPause = 20 * time.Millisecond
 )
 
 // keeper finds out what the row of a connection says.
@@ -66,7 +66,7 @@ type finding struct {
 	opened redact.Secret
 	// problem says why there is no token, or what a person should do though there is one.
 	problem string
-	// after is when to look again; zero for lookAgain.
+	// after is when to inspect again; zero for rereadInterval.
 	after time.Duration
 }
 
@@ -101,9 +101,9 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		}
 		k.source.publish(k, found)
-		wait := lookAgain
+		wait := rereadInterval
 		if found.after > 0 {
-			wait = min(max(found.after, shortestLook), lookAgain)
+			wait = min(max(found.after, shortestPause), rereadInterval)
 		}
 		timer.Reset(wait)
 	}

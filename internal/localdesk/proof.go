@@ -57,7 +57,7 @@ func (p *pass) noteRejected() {
 	if !p.isReplacement || time.Since(p.current.IssuedAt) > rejectedAge {
 		return
 	}
-	_ = p.write(func(s *state) { // what cannot be written is written with the next look
+	_ = p.write(func(s *state) { // what cannot be written is written by the next pass
 		setEntry(&s.Pauses, pauseKey(hexOf(p.current.Fingerprint), p.remote.api), tokenPause{
 			Until: time.Now().Add(deniedPause), Failures: 1, For: credentialsDigest(p.login), IsDenied: true,
 			Reason: "ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL",
@@ -65,7 +65,7 @@ func (p *pass) noteRejected() {
 	})
 }
 
-// turns gives turns to call. It waits for none: a keeper looks again.
+// turns gives turns to call. It waits for none: a keeper comes back.
 type turns struct {
 	source     *Source
 	connection int64

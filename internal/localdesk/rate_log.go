@@ -10,7 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// How far back a log of calls is looked at: a grant is used within store.RateGrantLifetime, so that the grants of these times bound the
+// How far back a log of calls counts: a grant is used within store.RateGrantLifetime, so that the grants of these times bound the
 // calls of any 60 seconds and of any 2.
 const (
 	minuteWindow = time.Minute + store.RateGrantLifetime

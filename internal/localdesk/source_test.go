@@ -139,7 +139,7 @@ func TestSource_Refusal(t *testing.T) {
 	}
 	calls := d.fake.Count(sdptest.ToAPI)
 	require.NoError(t, s.ReportRefusal(t.Context(), second.ID, second.Token.ID))
-	require.Until(t, "the refusal is looked at", func() bool { return d.fake.Count(sdptest.ToAPI) > calls })
+	require.Until(t, "the refusal is proven or not", func() bool { return d.fake.Count(sdptest.ToAPI) > calls })
 	require.Until(t, "it is disproved", func() bool { k, _, _ := s.findRow(second.ID); return s.refusedToken(k) == "" })
 	if n := d.refreshes(); n != 2 || d.row(s).Token.ID != second.Token.ID {
 		t.Errorf("%d refreshes, of which the last was for a token that is taken", n)

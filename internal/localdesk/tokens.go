@@ -24,7 +24,7 @@ const (
 	deniedPause = 15 * time.Minute
 )
 
-// pass is one look at a connection of the cloud.
+// pass inspects a connection of the cloud once.
 type pass struct {
 	*keeper
 	*finding
@@ -40,8 +40,8 @@ type pass struct {
 	isReplacement bool
 }
 
-// errLookAgain says that the state has more than it had: what this process got, or another one.
-var errLookAgain = errors.New("the state is to be looked at again")
+// errStateChanged says that the state has more than it had: what this process got, or another one.
+var errStateChanged = errors.New("the state is another one now")
 
 // findToken sees to it that there is an access token.
 func (p *pass) findToken(ctx context.Context) {
@@ -55,7 +55,7 @@ func (p *pass) findToken(ctx context.Context) {
 		key := loginKey(p.key, p.given.Client.ID)
 		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(key, p.given.CodeDigest())); err != nil {
 			if _, isSent := errors.AsType[*connectionlogin.CodeNeededError](err); isSent && s.isUnderWay(p.given.CodeDigest(), time.Now()) {
-				p.after = lookSoon // another process waits for what comes of it
+				p.after = waitInterval // another process waits for what comes of it
 				return
 			}
 			p.fail("%s", err)
@@ -68,7 +68,7 @@ func (p *pass) findToken(ctx context.Context) {
 			p.adopt(&s)
 			err = p.keepFresh(ctx)
 		}
-		if !errors.Is(err, errLookAgain) {
+		if !errors.Is(err, errStateChanged) {
 			p.explain(err)
 			return
 		}
@@ -186,7 +186,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	asked, err := p.begin(store.TokenRefresh, cause, hexOf(fingerprint), func(s *state) error {
 		now, _ := s.token(fingerprint)
 		if now != nil && (p.current == nil || p.current.ID != now.ID) {
-			return errLookAgain
+			return errStateChanged
 		}
 		return nil
 	})
@@ -221,7 +221,7 @@ func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*st
 	})
 	faultpoint.Hit(faultpoint.TokenStored)
 	if err == nil {
-		return errLookAgain
+		return errStateChanged
 	}
 	s := state{}
 	s.keepToken(fingerprint, got)
@@ -230,7 +230,7 @@ func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*st
 	return nil
 }
 
-// write changes the state. What cannot be written is written with the next look.
+// write changes the state. What cannot be written is written by the next pass.
 func (p *pass) write(change func(*state)) error {
 	err := p.source.folder.update(func(s *state) (bool, error) { change(s); return true, nil })
 	if err != nil {
@@ -258,7 +258,7 @@ func (p *pass) recordFailed(asked tokenRequest, failed error) error {
 		}
 		setEntry(&s.Pauses, key, tokenPause{Until: time.Now().Add(rest), Failures: failures, Reason: said, For: about, IsDenied: isDenied})
 	})
-	return errors.Join(&pausedError{said, max(rest, lookAgain), isDenied}, err)
+	return errors.Join(&pausedError{said, max(rest, rereadInterval), isDenied}, err)
 }
 
 // outcomeOf returns what became of a call to the token endpoint.
@@ -294,7 +294,7 @@ func (p *pass) explain(err error) {
 	case err == nil:
 		return
 	case isUnderWay:
-		p.after = min(lookSoon, time.Until(underWay.RetryAt)) // another process asks, or did and was killed
+		p.after = min(waitInterval, time.Until(underWay.RetryAt)) // another process asks, or did and was killed
 		return
 	case isSpent:
 		p.after = time.Until(spent.RetryAt)

@@ -69,9 +69,10 @@ func (c *connection) update(row store.Connection) (changed bool) {
 		c.refusesMixedDates.Store(false) // it was learnt of another server
 		next.sender, next.client, next.problem = c.newClient(&row.Settings)
 	}
+	c.tokens.setProblem(row.Problem)
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
-	c.tokens.replace(row.Token, row.Problem)
+	c.tokens.replace(row.Token)
 	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode ||
 		!reflect.DeepEqual(before.Callers, next.Callers)
 }

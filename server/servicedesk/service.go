@@ -18,8 +18,6 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
-	// FileFaults is where connections come from files; nil elsewhere.
-	FileFaults FileFaults
 	// States seals what clients keep while a person is asked; nil asks nobody.
 	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
@@ -28,6 +26,8 @@ type Config struct {
 	TokenWait time.Duration
 	Retry     sdp.RetryPolicy
 	Log       *slog.Logger
+	// FileFaults is where connections come from files; nil elsewhere.
+	FileFaults FileFaults
 }
 
 // Service answers what is asked about ServiceDesk Plus.
@@ -38,12 +38,12 @@ type Service struct {
 	authorizer auth.Authorizer
 	states     tool.StateSealer
 	rates      *auth.RateLimiter
-	fileFaults FileFaults
 	tokenWait  time.Duration
 	retry      sdp.RetryPolicy
 	log        *slog.Logger
 	directory  *directory
 	cursorKey  func() ([]byte, error)
+	fileFaults FileFaults
 	// toolsets are those of the tools, by name.
 	toolsets map[string]string
 	metrics  serviceMetrics
@@ -60,8 +60,8 @@ func New(config Config) *Service {
 	}
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
-	s.fileFaults = config.FileFaults
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
+	s.fileFaults = config.FileFaults
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {
 		s.toolsets[t.Name] = t.toolset

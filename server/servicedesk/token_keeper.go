@@ -73,12 +73,19 @@ func newTokenKeeper(s *Service, c *connection) *tokenKeeper {
 	return &tokenKeeper{store: s.store, opener: s.opener, connection: c, wait: s.tokenWait, changed: make(chan struct{})}
 }
 
-// replace takes over the token of the row, and why there is none.
-func (k *tokenKeeper) replace(stored *store.SealedToken, problem string) {
+// setProblem takes over why the row has no token, before replace does what it has.
+func (k *tokenKeeper) setProblem(problem string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.problem = problem
+}
+
+// replace takes over the token of the row.
+func (k *tokenKeeper) replace(stored *store.SealedToken) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	isSame := stored == nil && k.stored == nil || stored != nil && k.stored != nil && stored.ID == k.stored.ID
-	k.stored, k.problem = stored, problem // it may be sealed anew
+	k.stored = stored // it may be sealed anew
 	if isSame {
 		return
 	}
