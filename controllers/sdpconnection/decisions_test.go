@@ -129,7 +129,7 @@ func TestManagedCredentials_Spent(t *testing.T) {
 		t.Errorf("keeps %v", m.spent)
 	}
 	before := m
-	if u := m.withUnsent("18", "no connection"); u.isSpent("18") || !before.isSpent("18") || u.outcome != "no connection" {
+	if u := m.withoutSpent("18", "no connection"); u.isSpent("18") || !before.isSpent("18") || u.outcome != "no connection" {
 		t.Errorf("%+v after %+v", u, before)
 	}
 	secret := &corev1.Secret{Data: m.data()}
@@ -181,17 +181,17 @@ func TestDecideToken(t *testing.T) {
 		change func(*tokenFacts)
 		want   tokenAction
 	}{
-		"a young one":                  {func(*tokenFacts) {}, keepToken},
-		"none":                         {func(f *tokenFacts) { f.current = nil }, refreshToken},
-		"a moment before 80 %":         {func(f *tokenFacts) { f.current = token(48*time.Minute - time.Second) }, keepToken},
-		"at 80 %":                      {func(f *tokenFacts) { f.current = token(48 * time.Minute) }, refreshToken},
-		"of another refresh token":     {func(f *tokenFacts) { f.fingerprint = store.FingerprintRefreshToken("c", "other") }, refreshToken},
-		"of a seal key that is gone":   {func(f *tokenFacts) { f.isOpenable = false }, refreshToken},
-		"of a secret that is replaced": {func(f *tokenFacts) { f.isSecretNew = true }, refreshToken},
-		"a refused one":                {func(f *tokenFacts) { f.isRefused = true }, proveRefusal},
-		"a refused one that is due":    {func(f *tokenFacts) { f.isRefused, f.current = true, token(50*time.Minute) }, refreshToken},
-		"of a clock that is ahead":     {func(f *tokenFacts) { f.current = token(-time.Minute) }, keepToken},
-		"an API key of another object": {func(f *tokenFacts) { f.current.Kind = store.APIKey }, refreshToken},
+		"a young one":                  {func(*tokenFacts) {}, useCurrent},
+		"none":                         {func(f *tokenFacts) { f.current = nil }, replaceCurrent},
+		"a moment before 80 %":         {func(f *tokenFacts) { f.current = token(48*time.Minute - time.Second) }, useCurrent},
+		"at 80 %":                      {func(f *tokenFacts) { f.current = token(48 * time.Minute) }, replaceCurrent},
+		"of another refresh token":     {func(f *tokenFacts) { f.fingerprint = store.FingerprintRefreshToken("c", "other") }, replaceCurrent},
+		"of a seal key that is gone":   {func(f *tokenFacts) { f.isOpenable = false }, replaceCurrent},
+		"of a secret that is replaced": {func(f *tokenFacts) { f.isSecretNew = true }, replaceCurrent},
+		"a refused one":                {func(f *tokenFacts) { f.isRefused = true }, checkCurrent},
+		"a refused one that is due":    {func(f *tokenFacts) { f.isRefused, f.current = true, token(50*time.Minute) }, replaceCurrent},
+		"of a clock that is ahead":     {func(f *tokenFacts) { f.current = token(-time.Minute) }, useCurrent},
+		"an API key of another object": {func(f *tokenFacts) { f.current.Kind = store.APIKey }, replaceCurrent},
 	} {
 		facts := tokenFacts{now: now, current: token(time.Minute), fingerprint: fingerprint, isOpenable: true}
 		tc.change(&facts)
@@ -288,7 +288,7 @@ func TestConditionsOf(t *testing.T) {
 			"CredentialsValid=False TokenRevoked, TokenFresh=True TokenRefreshed"},
 		"the budget is spent": {finding{isCloud: true, failed: waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
 			"TokenFresh=False RefreshBudgetSpent"},
-		"the accounts server is away": {finding{isCloud: true, failed: unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
+		"the accounts server is away": {finding{isCloud: true, failed: retrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
 			"TokenFresh=Unknown AccountsUnavailable"},
 		"the database is away": {finding{isCloud: true, failed: &failure{kind: status.KindRetry, reason: v1alpha1.ReasonStoreUnavailable}}, ""},
 		"no namespace of ours": {finding{isCloud: true, isTokenKnown: true, failed: blocked("", v1alpha1.ReasonNamespaceNotAllowed, "m")},

@@ -44,8 +44,8 @@ func (p *pass) readKept(ctx context.Context) (keptCredentials, error) {
 		p.Status.RecordEvent(p.c, corev1.EventTypeNormal, "Adopted", fmt.Sprintf(
 			"took over Secret %s of a connection of this name that is gone", secret.Name))
 	}
-	if unkept := p.memory.unkept; unkept != nil {
-		if err := p.keep(ctx, &kept, *unkept); err != nil {
+	if unsaved := p.memory.unsaved; unsaved != nil {
+		if err := p.saveRefreshToken(ctx, &kept, *unsaved); err != nil {
 			return kept, err
 		}
 	}
@@ -62,7 +62,7 @@ func (p *pass) write(ctx context.Context, kept *keptCredentials, managed managed
 		written, err = p.applySecret(ctx, kept.secret, managed.annotations(), managed.data())
 	}
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		return unknown("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
+		return retrying("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
 	}
 	if err != nil {
 		return err
@@ -71,10 +71,10 @@ func (p *pass) write(ctx context.Context, kept *keptCredentials, managed managed
 	return nil
 }
 
-// keep writes a refresh token into its Secret, however often that takes within keepTimeout. What cannot be written is remembered: it
+// saveRefreshToken writes a refresh token into its Secret, however often that takes within keepTimeout. What cannot be written is remembered: it
 // is nowhere else.
-func (p *pass) keep(ctx context.Context, kept *keptCredentials, managed managedCredentials) error {
-	p.memory.unkept = &managed
+func (p *pass) saveRefreshToken(ctx context.Context, kept *keptCredentials, managed managedCredentials) error {
+	p.memory.unsaved = &managed
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	pause := time.NewTicker(keepTimeout / 20)
@@ -90,7 +90,7 @@ func (p *pass) keep(ctx context.Context, kept *keptCredentials, managed managedC
 		case <-pause.C:
 		}
 	}
-	p.memory.unkept = nil
+	p.memory.unsaved = nil
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) 
 	former := kept.managedCredentials
 	got := former
 	got.clientID, got.refreshToken, got.code = p.login.client.ID, issued.Refresh, code
-	if err := p.keep(ctx, &kept, got); err != nil {
+	if err := p.saveRefreshToken(ctx, &kept, got); err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.RefreshTokenKept)
@@ -176,12 +176,12 @@ func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code st
 	managed.outcome = failed.Error()
 	known, is := errors.AsType[*oauth.Error](failed)
 	if wasSent := !is || known.Outcome != oauth.NotSent; !wasSent {
-		managed = managed.withUnsent(code, failed.Error())
+		managed = managed.withoutSpent(code, failed.Error())
 	} else {
 		p.memory.failures, p.memory.pause = 0, requestPause{} // a new code waits for nothing
 		_, said = chooseAfterFailure(string(p.c.Spec.Credentials.SecretName), p.login, redact.Secret{}, managed.outcome)
 		if !managed.refreshToken.IsZero() {
-			p.comeBack(time.Second) // with the one of an earlier code
+			p.requeueWithin(time.Second) // with the one of an earlier code
 		}
 	}
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)

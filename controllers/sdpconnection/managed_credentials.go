@@ -48,8 +48,8 @@ func (m managedCredentials) withSpent(code string) managedCredentials {
 	return m
 }
 
-// withUnsent returns the credentials without a code that turned out not to have been sent.
-func (m managedCredentials) withUnsent(code, outcome string) managedCredentials {
+// withoutSpent returns the credentials without a code that turned out not to have been sent.
+func (m managedCredentials) withoutSpent(code, outcome string) managedCredentials {
 	m.spent = slices.DeleteFunc(slices.Clone(m.spent), func(spent string) bool { return spent == code })
 	m.outcome = outcome
 	return m

@@ -28,10 +28,10 @@ type tokenFacts struct {
 type tokenAction string
 
 const (
-	keepToken    tokenAction = "keep"
-	refreshToken tokenAction = "refresh"
-	// proveRefusal finds out whether ServiceDesk Plus takes it.
-	proveRefusal tokenAction = "prove"
+	useCurrent     tokenAction = "use"
+	replaceCurrent tokenAction = "replace"
+	// checkCurrent finds out whether ServiceDesk Plus takes it.
+	checkCurrent tokenAction = "check"
 )
 
 // decideToken decides what is to be done. What a server reports of a token that is replaced anyway is not proven.
@@ -39,11 +39,11 @@ func decideToken(f tokenFacts) tokenAction {
 	switch {
 	case f.current == nil, f.current.Fingerprint != f.fingerprint, f.current.Kind != store.AccessToken, !f.isOpenable, f.isSecretNew,
 		!f.now.Before(refreshTime(f.current)):
-		return refreshToken
+		return replaceCurrent
 	case f.isRefused:
-		return proveRefusal
+		return checkCurrent
 	}
-	return keepToken
+	return useCurrent
 }
 
 // refreshTime returns when 80 % of a token's life are over.
