@@ -16,22 +16,22 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
-func (p *pass) keepAPIKey(ctx context.Context, given connectionlogin.Credentials) error {
+// ensureAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
+func (p *pass) ensureAPIKey(ctx context.Context, given connectionlogin.Credentials) error {
 	fingerprint := store.FingerprintAPIKey(given.APIKey.Reveal())
-	_, notOpened := p.access()
+	_, notOpened := p.openToken()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
 	isStored := notOpened == nil && p.token.Fingerprint == fingerprint
 	p.login.RefreshToken = given.APIKey
 	if err := p.checkDenied(); err != nil {
 		return err
 	}
-	if isStored && !isRefused && (p.memory.shown == p.showing() || !needsKeyCall(p.c)) {
+	if isStored && !isRefused && (p.memory.proven == p.provenNow() || !needsKeyCall(p.c)) {
 		p.isProven = true
 		return nil
 	}
 	if rest := p.proofRest(); isRefused && isStored && rest > 0 {
-		p.comeBack(rest)
+		p.requeueWithin(rest)
 		p.isProven = !needsKeyCall(p.c)
 		return nil
 	}
@@ -55,7 +55,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given connectionlogin.Credentials
 	if p.token == nil { // the connection is being deleted
 		return errStale
 	}
-	p.isProven, p.memory.shown = true, p.showing()
+	p.isProven, p.memory.proven = true, p.provenNow()
 	return nil
 }
 
@@ -63,7 +63,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given connectionlogin.Credentials
 func (p *pass) storeKey(ctx context.Context, apiKey redact.Secret, fingerprint store.TokenFingerprint) error {
 	token := store.SealedToken{ID: uuid.NewString(), Kind: store.APIKey, IssuedAt: p.Clock.Now()}
 	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.cell(token.ID)); err != nil {
+	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.tokenCell(token.ID)); err != nil {
 		return err
 	}
 	key, uid := connectionobject.KeyOf(p.c), string(p.c.UID)
@@ -85,7 +85,7 @@ func (p *pass) keyFailure(err error, refusal store.TokenRefusal, isStored bool) 
 		if isStored && refusal.TokenID != "" && !needsKeyCall(p.c) {
 			if wait, is := errors.AsType[*sdp.WaitError](err); is {
 				p.isProven = true
-				p.comeBack(max(wait.RetryAfter, time.Second))
+				p.requeueWithin(max(wait.RetryAfter, time.Second))
 				return nil
 			}
 		}

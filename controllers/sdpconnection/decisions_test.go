@@ -130,7 +130,7 @@ func TestManagedCredentials_Spent(t *testing.T) {
 		t.Errorf("keeps %v", m.Spent)
 	}
 	before := m
-	if u := m.WithUnsent("18", "no connection"); u.IsSpent("18") || !before.IsSpent("18") || u.Outcome != "no connection" {
+	if u := m.WithoutSpent("18", "no connection"); u.IsSpent("18") || !before.IsSpent("18") || u.Outcome != "no connection" {
 		t.Errorf("%+v after %+v", u, before)
 	}
 	secret := &corev1.Secret{Data: managedData(m)}
@@ -182,17 +182,17 @@ func TestDecideToken(t *testing.T) {
 		change func(*connectionlogin.TokenFacts)
 		want   connectionlogin.TokenAction
 	}{
-		"a young one":                  {func(*connectionlogin.TokenFacts) {}, connectionlogin.KeepToken},
-		"none":                         {func(f *connectionlogin.TokenFacts) { f.Current = nil }, connectionlogin.RefreshToken},
-		"a moment before 80 %":         {func(f *connectionlogin.TokenFacts) { f.Current = token(48*time.Minute - time.Second) }, connectionlogin.KeepToken},
-		"at 80 %":                      {func(f *connectionlogin.TokenFacts) { f.Current = token(48 * time.Minute) }, connectionlogin.RefreshToken},
-		"of another refresh token":     {func(f *connectionlogin.TokenFacts) { f.Fingerprint = store.FingerprintRefreshToken("c", "other") }, connectionlogin.RefreshToken},
-		"of a seal key that is gone":   {func(f *connectionlogin.TokenFacts) { f.IsOpenable = false }, connectionlogin.RefreshToken},
-		"of a secret that is replaced": {func(f *connectionlogin.TokenFacts) { f.IsSecretNew = true }, connectionlogin.RefreshToken},
-		"a refused one":                {func(f *connectionlogin.TokenFacts) { f.IsRefused = true }, connectionlogin.ProveRefusal},
-		"a refused one that is due":    {func(f *connectionlogin.TokenFacts) { f.IsRefused, f.Current = true, token(50*time.Minute) }, connectionlogin.RefreshToken},
-		"of a clock that is ahead":     {func(f *connectionlogin.TokenFacts) { f.Current = token(-time.Minute) }, connectionlogin.KeepToken},
-		"an API key of another object": {func(f *connectionlogin.TokenFacts) { f.Current.Kind = store.APIKey }, connectionlogin.RefreshToken},
+		"a young one":                  {func(*connectionlogin.TokenFacts) {}, connectionlogin.UseCurrent},
+		"none":                         {func(f *connectionlogin.TokenFacts) { f.Current = nil }, connectionlogin.ReplaceCurrent},
+		"a moment before 80 %":         {func(f *connectionlogin.TokenFacts) { f.Current = token(48*time.Minute - time.Second) }, connectionlogin.UseCurrent},
+		"at 80 %":                      {func(f *connectionlogin.TokenFacts) { f.Current = token(48 * time.Minute) }, connectionlogin.ReplaceCurrent},
+		"of another refresh token":     {func(f *connectionlogin.TokenFacts) { f.Fingerprint = store.FingerprintRefreshToken("c", "other") }, connectionlogin.ReplaceCurrent},
+		"of a seal key that is gone":   {func(f *connectionlogin.TokenFacts) { f.IsOpenable = false }, connectionlogin.ReplaceCurrent},
+		"of a secret that is replaced": {func(f *connectionlogin.TokenFacts) { f.IsSecretNew = true }, connectionlogin.ReplaceCurrent},
+		"a refused one":                {func(f *connectionlogin.TokenFacts) { f.IsRefused = true }, connectionlogin.CheckCurrent},
+		"a refused one that is due":    {func(f *connectionlogin.TokenFacts) { f.IsRefused, f.Current = true, token(50*time.Minute) }, connectionlogin.ReplaceCurrent},
+		"of a clock that is ahead":     {func(f *connectionlogin.TokenFacts) { f.Current = token(-time.Minute) }, connectionlogin.UseCurrent},
+		"an API key of another object": {func(f *connectionlogin.TokenFacts) { f.Current.Kind = store.APIKey }, connectionlogin.ReplaceCurrent},
 	} {
 		facts := connectionlogin.TokenFacts{Now: now, Current: token(time.Minute), Fingerprint: fingerprint, IsOpenable: true}
 		tc.change(&facts)
@@ -289,7 +289,7 @@ func TestConditionsOf(t *testing.T) {
 			"CredentialsValid=False TokenRevoked, TokenFresh=True TokenRefreshed"},
 		"the budget is spent": {finding{isCloud: true, failed: waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
 			"TokenFresh=False RefreshBudgetSpent"},
-		"the accounts server is away": {finding{isCloud: true, failed: unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
+		"the accounts server is away": {finding{isCloud: true, failed: retrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
 			"TokenFresh=Unknown AccountsUnavailable"},
 		"the database is away": {finding{isCloud: true, failed: &failure{kind: status.KindRetry, reason: v1alpha1.ReasonStoreUnavailable}}, ""},
 		"no namespace of ours": {finding{isCloud: true, isTokenKnown: true, failed: blocked("", v1alpha1.ReasonNamespaceNotAllowed, "m")},

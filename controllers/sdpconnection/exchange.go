@@ -45,8 +45,8 @@ func (p *pass) readKept(ctx context.Context) (keptCredentials, error) {
 		p.Status.RecordEvent(p.c, corev1.EventTypeNormal, "Adopted", fmt.Sprintf(
 			"took over Secret %s of a connection of this name that is gone", secret.Name))
 	}
-	if unkept := p.memory.unkept; unkept != nil {
-		if err := p.keep(ctx, &kept, *unkept); err != nil {
+	if unsaved := p.memory.unsaved; unsaved != nil {
+		if err := p.saveRefreshToken(ctx, &kept, *unsaved); err != nil {
 			return kept, err
 		}
 	}
@@ -63,7 +63,7 @@ func (p *pass) write(ctx context.Context, kept *keptCredentials, managed connect
 		written, err = p.applySecret(ctx, kept.secret, managedAnnotations(managed), managedData(managed))
 	}
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		return unknown("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
+		return retrying("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
 	}
 	if err != nil {
 		return err
@@ -72,10 +72,10 @@ func (p *pass) write(ctx context.Context, kept *keptCredentials, managed connect
 	return nil
 }
 
-// keep writes a refresh token into its Secret, however often that takes within keepTimeout. What cannot be written is remembered: it
+// saveRefreshToken writes a refresh token into its Secret, however often that takes within keepTimeout. What cannot be written is remembered: it
 // is nowhere else.
-func (p *pass) keep(ctx context.Context, kept *keptCredentials, managed connectionlogin.Kept) error {
-	p.memory.unkept = &managed
+func (p *pass) saveRefreshToken(ctx context.Context, kept *keptCredentials, managed connectionlogin.Kept) error {
+	p.memory.unsaved = &managed
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	pause := time.NewTicker(keepTimeout / 20)
@@ -91,7 +91,7 @@ func (p *pass) keep(ctx context.Context, kept *keptCredentials, managed connecti
 		case <-pause.C:
 		}
 	}
-	p.memory.unkept = nil
+	p.memory.unsaved = nil
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (p *pass) exchange(ctx context.Context, kept keptCredentials, code string) 
 	former := kept.Kept
 	got := former
 	got.ClientID, got.RefreshToken, got.Code = p.login.Client.ID, issued.Refresh, code
-	if err := p.keep(ctx, &kept, got); err != nil {
+	if err := p.saveRefreshToken(ctx, &kept, got); err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.RefreshTokenKept)
@@ -177,13 +177,13 @@ func (p *pass) exchangeFailed(ctx context.Context, kept keptCredentials, code st
 	managed.Outcome = failed.Error()
 	known, is := errors.AsType[*oauth.Error](failed)
 	if wasSent := !is || known.Outcome != oauth.NotSent; !wasSent {
-		managed = managed.WithUnsent(code, failed.Error())
+		managed = managed.WithoutSpent(code, failed.Error())
 	} else {
 		p.memory.failures, p.memory.pause = 0, requestPause{} // a new code waits for nothing
 		secret := "Secret " + string(p.c.Spec.Credentials.SecretName)
 		_, said = orFailure(connectionlogin.ChooseAfterFailure(secret, p.login, redact.Secret{}, managed.Outcome))
 		if !managed.RefreshToken.IsZero() {
-			p.comeBack(time.Second) // with the one of an earlier code
+			p.requeueWithin(time.Second) // with the one of an earlier code
 		}
 	}
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)

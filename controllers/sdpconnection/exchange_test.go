@@ -114,7 +114,7 @@ func refusedPlaceIsRevoked(t *testing.T, w *world) {
 	_, err := w.reconcileByHand(t.Context(), r, c)
 	require.NoError(t, err)
 	wantCount(t, "attempts to write what may not be written", broken.calls, 1)
-	got := r.memories.of(c).unkept.RefreshToken.Reveal()
+	got := r.memories.of(c).unsaved.RefreshToken.Reveal()
 	require.NoError(t, w.Client.Delete(t.Context(), c))
 	broken.fail = func(int) error { return nil }
 	_, err = w.reconcileByHand(t.Context(), r, c)

@@ -39,8 +39,8 @@ func waiting(concerns, reason, message string, retryAfter time.Duration) *failur
 	return &failure{kind: status.KindWaiting, reason: reason, message: message, concerns: concerns, retryAfter: retryAfter}
 }
 
-// unknown is a failure after which it is not known how the connection stands.
-func unknown(concerns, reason, message string, retryAfter time.Duration) *failure {
+// retrying is a failure after which it is not known how the connection stands.
+func retrying(concerns, reason, message string, retryAfter time.Duration) *failure {
 	return &failure{kind: status.KindRetry, reason: reason, message: message, concerns: concerns, retryAfter: retryAfter}
 }
 

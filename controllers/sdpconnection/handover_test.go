@@ -99,21 +99,17 @@ func endingKeepsWhatWasGot(t *testing.T, w *world) {
 func killedLeadersClaimIsWaitedFor(t *testing.T, w *world) {
 	refresh := w.desk.RefreshToken()
 	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: refresh})
-	_, err := w.reconciler.Store.ClaimTokenRequest(t.Context(), store.TokenClaim{
+	successor, now := w.byHandAt()
+	_, err := successor.Store.ClaimTokenRequest(t.Context(), store.TokenClaim{
 		Key: connectionobject.KeyOf(c), UID: string(c.UID), Kind: store.TokenRefresh, Cause: store.CauseScheduled,
-		Fingerprint: store.FingerprintRefreshToken(w.clientID, refresh), At: time.Now().Add(-store.TokenRequestTimeout + 3*time.Second),
+		Fingerprint: store.FingerprintRefreshToken(w.clientID, refresh), At: now.Now(),
 	})
 	require.NoError(t, err)
-	successor := w.newByHand()
-	now, err := w.reconcileByHand(t.Context(), successor, c)
-	require.NoError(t, err)
-	if ready := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionReady); ready.Reason != v1alpha1.ReasonProgressing || w.refreshes() != 0 {
-		t.Errorf("a request that is under way is not waited for: %+v, %d refreshes", ready, w.refreshes())
-	}
-	require.Until(t, "the successor refreshes", func() bool {
-		now, err := w.reconcileByHand(t.Context(), successor, c)
-		return err == nil && meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady)
-	})
+	now.Step(store.TokenRequestTimeout - time.Second)
+	wantReason(t, w.reconcileTimes(t, successor, c, 1), v1alpha1.ReasonProgressing)
+	wantCount(t, "refreshes while a request is under way", w.refreshes(), 0)
+	now.Step(time.Second)
+	wantReason(t, w.reconcileTimes(t, successor, c, 1), v1alpha1.ReasonConnected)
 	wantCount(t, "refreshes", w.refreshes(), 1)
 }
 

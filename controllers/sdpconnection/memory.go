@@ -45,8 +45,8 @@ type memory struct {
 	// sender sends by the certificates it was made with.
 	sender       *http.Client
 	certificates string
-	// unkept is a refresh token that could not be written into its Secret yet.
-	unkept *connectionlogin.Kept
+	// unsaved is a refresh token that could not be written into its Secret yet.
+	unsaved *connectionlogin.Kept
 	// denied is what was refused, and is not sent again for a while; rejected is a token that was, on its first call.
 	denied   *denial
 	rejected rejectedToken
@@ -59,8 +59,8 @@ type memory struct {
 	unanswered int
 	// claimedFor is the last request of a reconcile for which a token was asked for.
 	claimedFor string
-	// shown is which token a call showed to be good, of which generation of the object: the cache may be behind the status.
-	shown shownToken
+	// proven is which token a call showed to be good, of which generation of the object: the cache may be behind the status.
+	proven provenToken
 	// provenAt is when it was last proven whether a token is refused.
 	provenAt time.Time
 	// reading is a list of which some pages are read, unreadable are those that cannot be.
@@ -70,7 +70,7 @@ type memory struct {
 	other string
 }
 
-type shownToken struct {
+type provenToken struct {
 	id         string
 	generation int64
 }

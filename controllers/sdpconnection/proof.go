@@ -51,26 +51,26 @@ func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error 
 
 // callOnce makes one cheap call with the current token.
 func (p *pass) callOnce(ctx context.Context) error {
-	access, err := p.access()
+	access, err := p.openToken()
 	if err != nil {
 		return fmt.Errorf("open the token: %w", err)
 	}
 	return p.callWith(ctx, access, store.LaneProof)
 }
 
-// proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a server says. A refusal that is disproved ends.
-func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (isRefused bool, err error) {
+// checkRefusal finds out whether ServiceDesk Plus refuses the current token, as a server says. A refusal that is disproved ends.
+func (p *pass) checkRefusal(ctx context.Context, refusal store.TokenRefusal) (isRefused bool, err error) {
 	if rest := p.proofRest(); rest > 0 {
-		p.comeBack(rest)
+		p.requeueWithin(rest)
 		return false, nil
 	}
-	access, err := p.access()
+	access, err := p.openToken()
 	if err != nil {
 		return false, fmt.Errorf("open the token: %w", err)
 	}
 	err = p.callWith(ctx, access, store.LaneProof)
 	if wait, is := errors.AsType[*sdp.WaitError](err); is {
-		p.comeBack(max(wait.RetryAfter, time.Second))
+		p.requeueWithin(max(wait.RetryAfter, time.Second))
 		return false, nil
 	}
 	p.noteProof(err)
@@ -78,7 +78,7 @@ func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (is
 	case connectionlogin.RefusalProven:
 		return true, nil
 	case connectionlogin.RefusalUndecided:
-		p.comeBack(p.proofRest())
+		p.requeueWithin(p.proofRest())
 		return false, nil
 	}
 	return false, p.disprove(ctx, refusal)
@@ -151,7 +151,7 @@ func (p *pass) callFailure(err error) *failure {
 	case sdp.KindNotSDP, sdp.KindNotFound:
 		return blocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
 	}
-	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", max(connectionlogin.ProofPause, p.unavailablePause()))
+	return retrying("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", max(connectionlogin.ProofPause, p.unavailablePause()))
 }
 
 // notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.

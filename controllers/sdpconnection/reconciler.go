@@ -105,7 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.SDPConnection) (
 	}
 	result, err := r.Status.Finish(ctx, before, c, outcome)
 	if err == nil {
-		p.tellOfConditions(before)
+		p.recordConditionEvents(before)
 	}
 	return result, err
 }
@@ -180,9 +180,9 @@ func (p *pass) run(ctx context.Context) error {
 		return p.tellWhatServersHave(invalid)
 	}
 	if p.c.Spec.Edition == v1alpha1.EditionOnPremises {
-		err = p.keepAPIKey(ctx, given)
+		err = p.ensureAPIKey(ctx, given)
 	} else {
-		err = p.keepToken(ctx, given)
+		err = p.ensureToken(ctx, given)
 	}
 	if err != nil {
 		return err
@@ -239,7 +239,7 @@ func (p *pass) storeConnection(ctx context.Context, certificates string) (int64,
 		stored, err := p.Store.StoreConnection(ctx, publication)
 		fenced, isFenced := errors.AsType[*store.FencedError](err)
 		if stored.RatePending {
-			p.comeBack(time.Second)
+			p.requeueWithin(time.Second)
 		}
 		if !isFenced || attempt == maxStoreAttempts {
 			return stored.ID, err

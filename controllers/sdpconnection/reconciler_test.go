@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -104,6 +103,7 @@ func TestReconciler(t *testing.T) {
 			"a refused API key is told":         refusedAPIKeyIsTold,
 			"a Secret that goes is told":        apiKeyOutlivesSecret,
 			"a key that a list meets refused":   refusedKeyOfListIsTold,
+			"an API key is nowhere":             apiKeyIsNowhere,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -310,11 +310,11 @@ func steadyStateIsStill(t *testing.T, w *world) {
 	}
 	rows, objects, calls := w.rowVersions(t), w.versions(t), w.desk.Count(nil)
 	for range 3 {
-		again := c.DeepCopy()
-		if _, err := w.reconciler.Reconcile(t.Context(), again); err != nil {
+		restarted := w.newByHand()
+		restarted.Controller = thisLease
+		if _, err := restarted.Reconcile(t.Context(), c.DeepCopy()); err != nil {
 			t.Fatal(err)
 		}
-		w.reconciler.memories.forget(client.ObjectKeyFromObject(c)) // as a restart does
 	}
 	if diff := cmp.Diff(rows, w.rowVersions(t)); diff != "" {
 		t.Errorf("rows were written (-before +after):\n%s", diff)
@@ -337,24 +337,6 @@ func rotationIsTakenUp(t *testing.T, w *world) {
 		t.Error("servers call with what was got by the refresh token of before")
 	}
 	wantCount(t, "refreshes", w.refreshes(), 2)
-}
-
-func revokedTokenIsTold(t *testing.T, w *world) {
-	w.createReady(t)
-	other := w.desk.RefreshToken()
-	w.desk.RevokeRefreshTokens()
-	w.setCredentials(t, map[string]string{v1alpha1.CredentialRefreshToken: other})
-	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonTokenRevoked)
-	wantMessage(t, c, v1alpha1.ConditionReady, "revoked", "new refresh token")
-	spent := w.refreshes()
-	for range 3 {
-		require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
-		_, err := w.reconciler.Reconcile(t.Context(), c)
-		require.NoError(t, err)
-	}
-	wantCount(t, "refreshes of what was refused", w.refreshes()-spent, 0)
-	w.setCredentials(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
-	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
 }
 
 func secretIsToldOf(t *testing.T, w *world) {
@@ -474,19 +456,6 @@ func disprovedRefusalEnds(t *testing.T, w *world) {
 	}
 }
 
-func tokenIsRefreshedInTime(t *testing.T, w *world) {
-	w.desk.Change(func(o *sdptest.Options) { o.Limits.AccessTokenLifetime = 10 * time.Second })
-	w.createReady(t)
-	before := w.served(t).Token.ID
-	require.Until(t, "the token is refreshed", func() bool {
-		w.askAndWait(t)
-		return w.served(t).Token.ID != before
-	})
-	if !w.desk.IsAccepted(w.openServed(t)) {
-		t.Error("ServiceDesk Plus does not take what servers call with")
-	}
-}
-
 func suspendedIsStill(t *testing.T, w *world) {
 	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}),
 		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.Suspend = true }))
@@ -585,34 +554,6 @@ func deletionSparesShared(t *testing.T, w *world) {
 	w.waitUntilGone(t, c)
 	if w.desk.IsRevoked(refresh) {
 		t.Error("a refresh token that another connection uses is revoked")
-	}
-}
-
-// absentAccountsServerIsBorne: while the token lives nothing is wrong; when it has expired that is told, and the return is noticed.
-func absentAccountsServerIsBorne(t *testing.T, w *world) {
-	w.desk.Change(func(o *sdptest.Options) { o.Limits.AccessTokenLifetime = 15 * time.Second })
-	c := w.createReady(t)
-	w.desk.Fail(sdptest.GeneralError(503).Times(-1))
-	spent := w.refreshes()
-	require.Until(t, "a refresh is tried", func() bool {
-		w.askAndWait(t)
-		return w.refreshes() > spent
-	})
-	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
-	if time.Now().Before(c.Status.Token.ExpiresAt.Time) && !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady) {
-		t.Errorf("it is not ready though its token lives: %s", describe(c.Status.Conditions))
-	}
-	require.Until(t, "it says that the accounts server is away", func() bool {
-		_, err := w.reconciler.Reconcile(t.Context(), c)
-		fresh := w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c)
-		ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
-		return err == nil && fresh == nil && ready.Reason == v1alpha1.ReasonAccountsUnavailable
-	})
-	w.desk.StopFailing()
-	w.ask(t, c)
-	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	if n := w.refreshes() - spent; n > store.MaxTokenRequests {
-		t.Errorf("%d refreshes were tried", n)
 	}
 }
 

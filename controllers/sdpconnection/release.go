@@ -79,8 +79,8 @@ func (p *pass) revokeExchanged(ctx context.Context) {
 	if ownershipOf(secret, p.c) == ownedByConnection {
 		exchanged = append(exchanged, readManaged(secret))
 	}
-	if p.memory.unkept != nil {
-		exchanged = append(exchanged, *p.memory.unkept)
+	if p.memory.unsaved != nil {
+		exchanged = append(exchanged, *p.memory.unsaved)
 	}
 	if !slices.ContainsFunc(exchanged, func(m connectionlogin.Kept) bool { return !m.RefreshToken.IsZero() }) {
 		return

@@ -41,7 +41,7 @@ func (p *pass) openRemote(bundle []byte) (*remote, error) {
 			return nil, err
 		}
 	}
-	opened.sender, err = p.keepSender(bundle)
+	opened.sender, err = p.reuseSender(bundle)
 	return opened, err
 }
 
@@ -62,8 +62,8 @@ func hostNotAllowed(where string, refused *egress.NotAllowedError) *failure {
 		"%s%s; whoever installed Lectern lists the hosts that credentials may go to by --sdp-allowed-hosts (chart: sdp.allowedHosts)", where, refused))
 }
 
-// keepSender returns the HTTP client of before while the certificates are the same.
-func (p *pass) keepSender(bundle []byte) (*http.Client, error) {
+// reuseSender returns the HTTP client of before while the certificates are the same.
+func (p *pass) reuseSender(bundle []byte) (*http.Client, error) {
 	if p.memory.sender != nil && p.memory.certificates == string(bundle) {
 		return p.memory.sender, nil
 	}

@@ -24,8 +24,8 @@ const (
 	keepTimeout = 10 * time.Second
 )
 
-// keepToken sees to it that servers have an access token.
-func (p *pass) keepToken(ctx context.Context, given connectionlogin.Credentials) error {
+// ensureToken sees to it that servers have an access token.
+func (p *pass) ensureToken(ctx context.Context, given connectionlogin.Credentials) error {
 	kept, err := p.readKept(ctx)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (p *pass) keepToken(ctx context.Context, given connectionlogin.Credentials)
 	if !chosen.Exchange.IsZero() {
 		err = p.exchange(ctx, kept, given.CodeDigest())
 	} else {
-		err = p.keepFresh(ctx)
+		err = p.refreshIfDue(ctx)
 	}
 	if err != nil {
 		return err
@@ -47,13 +47,13 @@ func (p *pass) keepToken(ctx context.Context, given connectionlogin.Credentials)
 	if p.token == nil { // the connection is being deleted
 		return errStale
 	}
-	if p.memory.shown != p.showing() && needsCall(p.c, before, p.token) {
+	if p.memory.proven != p.provenNow() && needsCall(p.c, before, p.token) {
 		if err := p.proveToken(ctx, before); err != nil {
 			return err
 		}
 	}
-	p.isProven, p.memory.shown, p.memory.answeredSecret = true, p.showing(), p.login.Client.Secret
-	return p.keepTokenSecret(ctx)
+	p.isProven, p.memory.proven, p.memory.answeredSecret = true, p.provenNow(), p.login.Client.Secret
+	return p.ensureTokenSecret(ctx)
 }
 
 // isSecretNew reports whether the client has another secret than the one that was last known to be good. What the current token was
@@ -63,8 +63,8 @@ func (p *pass) isSecretNew() bool {
 	return !good.IsZero() && !good.Equal(p.login.Client.Secret)
 }
 
-// showing is what a call with the current token shows.
-func (p *pass) showing() shownToken { return shownToken{p.token.ID, p.c.Generation} }
+// provenNow is what a call with the current token shows.
+func (p *pass) provenNow() provenToken { return provenToken{p.token.ID, p.c.Generation} }
 
 // loadToken reads the current token, if there is one.
 func (p *pass) loadToken(ctx context.Context) error {
@@ -81,9 +81,9 @@ func (p *pass) loadToken(ctx context.Context) error {
 	return nil
 }
 
-// keepFresh refreshes the token when it is due, or when ServiceDesk Plus refuses it.
-func (p *pass) keepFresh(ctx context.Context) error {
-	_, notOpened := p.access()
+// refreshIfDue refreshes the token when it is due, or when ServiceDesk Plus refuses it.
+func (p *pass) refreshIfDue(ctx context.Context) error {
+	_, notOpened := p.openToken()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
 	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
 		Now: p.Clock.Now(), Current: p.token, Fingerprint: p.login.Fingerprint(), IsOpenable: notOpened == nil, IsRefused: isRefused,
@@ -91,10 +91,10 @@ func (p *pass) keepFresh(ctx context.Context) error {
 	})
 	cause := store.CauseScheduled
 	switch action {
-	case connectionlogin.KeepToken:
+	case connectionlogin.UseCurrent:
 		return nil
-	case connectionlogin.ProveRefusal:
-		isRefused, err := p.proveRefusal(ctx, refusal)
+	case connectionlogin.CheckCurrent:
+		isRefused, err := p.checkRefusal(ctx, refusal)
 		if err != nil || !isRefused {
 			return err
 		}
@@ -104,30 +104,30 @@ func (p *pass) keepFresh(ctx context.Context) error {
 	failed, is := errors.AsType[*failure](err)
 	if is && failed.concerns == v1alpha1.ConditionTokenFresh && cause == store.CauseScheduled && notOpened == nil &&
 		connectionlogin.IsUsable(p.token, p.login.Fingerprint(), p.Clock.Now()) {
-		p.comeBack(failed.retryAfter) // what servers have is good for a while
+		p.requeueWithin(failed.retryAfter) // what servers have is good for a while
 		return nil
 	}
 	return err
 }
 
-// comeBack has the next reconcile be sooner than usual.
-func (p *pass) comeBack(after time.Duration) {
+// requeueWithin has the next reconcile be sooner than usual.
+func (p *pass) requeueWithin(after time.Duration) {
 	if after > 0 && (p.retryAfter == 0 || after < p.retryAfter) {
 		p.retryAfter = after
 	}
 }
 
-// cell is where a token of the connection is stored.
-func (p *pass) cell(token string) seal.Cell {
+// tokenCell is where a token of the connection is stored.
+func (p *pass) tokenCell(token string) seal.Cell {
 	return connectionobject.TokenCell(string(p.c.UID), token)
 }
 
-// access returns what the current token is.
-func (p *pass) access() (redact.Secret, error) {
+// openToken returns what the current token is.
+func (p *pass) openToken() (redact.Secret, error) {
 	if p.token == nil {
 		return redact.Secret{}, store.ErrNotFound
 	}
-	text, err := p.Keys.Open(p.token.Sealed, p.cell(p.token.ID))
+	text, err := p.Keys.Open(p.token.Sealed, p.tokenCell(p.token.ID))
 	return redact.NewSecret(string(text)), err
 }
 
@@ -173,7 +173,7 @@ func (p *pass) storeIssued(ctx context.Context, kind store.TokenRequestKind, req
 		ID: uuid.NewString(), Kind: store.AccessToken, Scopes: issued.Scopes, IssuedAt: at, ExpiresAt: at.Add(issued.Lifetime),
 	}
 	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(issued.Access.Reveal()), p.cell(token.ID)); err != nil {
+	if token.Sealed, err = p.Keys.Seal([]byte(issued.Access.Reveal()), p.tokenCell(token.ID)); err != nil {
 		return err
 	}
 	current, err := p.Store.EndTokenRequest(keeping, store.TokenRequestResult{
@@ -248,7 +248,7 @@ func tokenFailure(outcome oauth.Outcome, failed error, by connectionlogin.Login)
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, message)
 	}
 	if outcome.IsTransient() {
-		return unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
+		return retrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
 	}
 	return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
 }

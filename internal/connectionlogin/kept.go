@@ -31,8 +31,8 @@ func (k Kept) WithSpent(code string) Kept {
 	return k
 }
 
-// WithUnsent returns what is kept without a code that turned out not to have been sent.
-func (k Kept) WithUnsent(code, outcome string) Kept {
+// WithoutSpent returns what is kept without a code that turned out not to have been sent.
+func (k Kept) WithoutSpent(code, outcome string) Kept {
 	k.Spent = slices.DeleteFunc(slices.Clone(k.Spent), func(spent string) bool { return spent == code })
 	k.Outcome = outcome
 	return k

@@ -26,10 +26,10 @@ type TokenAction string
 
 // The actions.
 const (
-	KeepToken    TokenAction = "keep"
-	RefreshToken TokenAction = "refresh"
-	// ProveRefusal finds out whether ServiceDesk Plus takes it.
-	ProveRefusal TokenAction = "prove"
+	UseCurrent     TokenAction = "use"
+	ReplaceCurrent TokenAction = "replace"
+	// CheckCurrent finds out whether ServiceDesk Plus takes it.
+	CheckCurrent TokenAction = "check"
 )
 
 // DecideToken decides what is to be done. What is said of a token that is replaced anyway is not proven.
@@ -37,11 +37,11 @@ func DecideToken(f TokenFacts) TokenAction {
 	switch {
 	case f.Current == nil, f.Current.Fingerprint != f.Fingerprint, f.Current.Kind != store.AccessToken, !f.IsOpenable, f.IsSecretNew,
 		!f.Now.Before(RefreshTime(f.Current)):
-		return RefreshToken
+		return ReplaceCurrent
 	case f.IsRefused:
-		return ProveRefusal
+		return CheckCurrent
 	}
-	return KeepToken
+	return UseCurrent
 }
 
 // RefreshTime returns when 80 % of a token's life are over.
@@ -58,14 +58,15 @@ func IsUsable(token *store.StoredToken, fingerprint store.TokenFingerprint, now 
 // which eight are allowed.
 const (
 	firstTokenPause = 15 * time.Second
-	lastTokenPause  = 2 * time.Minute
+	// LastTokenPause is the longest.
+	LastTokenPause = 2 * time.Minute
 )
 
 // PauseAfterFailures returns for how long no token is asked for after so many failures in a row.
 func PauseAfterFailures(failures int) time.Duration {
 	pause := firstTokenPause
 	for range failures - 1 {
-		pause = min(2*pause, lastTokenPause)
+		pause = min(2*pause, LastTokenPause)
 	}
 	return pause
 }

@@ -64,7 +64,7 @@ func (p *pass) keepTrying() {
 // exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
 func (p *pass) exchangeFailed(key, code string, asked tokenRequest, failed error) error {
 	if outcomeOf(failed) == oauth.NotSent {
-		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key, code).WithUnsent(code, failed.Error())) }))
+		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key, code).WithoutSpent(code, failed.Error())) }))
 	}
 	var earlier connectionlogin.Kept
 	err := p.write(func(s *state) {

@@ -11,9 +11,9 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a call of a tool says. A site that refuses one thing in
+// checkRefusal finds out whether ServiceDesk Plus refuses the current token, as a call of a tool says. A site that refuses one thing in
 // the words for a token would otherwise cost a token with each call.
-func (p *pass) proveRefusal(ctx context.Context) (isRefused bool) {
+func (p *pass) checkRefusal(ctx context.Context) (isRefused bool) {
 	current := refusedToken{p.current.ID, p.remote.api.String()}
 	if p.provenRefused == current {
 		return true

@@ -66,7 +66,7 @@ func (p *pass) findToken(ctx context.Context) {
 			err = p.exchange(ctx, key)
 		} else {
 			p.adopt(&s)
-			err = p.keepFresh(ctx)
+			err = p.refreshIfDue(ctx)
 		}
 		if !errors.Is(err, errStateChanged) {
 			p.explain(err)
@@ -105,18 +105,18 @@ func (p *pass) adopt(s *state) {
 	}
 }
 
-// keepFresh refreshes the token when it is due, or when ServiceDesk Plus refuses it.
-func (p *pass) keepFresh(ctx context.Context) error {
+// refreshIfDue refreshes the token when it is due, or when ServiceDesk Plus refuses it.
+func (p *pass) refreshIfDue(ctx context.Context) error {
 	isRefused := p.current != nil && p.source.refusedToken(p.keeper) == p.current.ID
 	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
 		Now: time.Now(), Current: p.current, Fingerprint: p.login.Fingerprint(), IsOpenable: true, IsRefused: isRefused,
 		IsSecretNew: p.isSecretNew(),
 	})
 	switch action {
-	case connectionlogin.RefreshToken:
+	case connectionlogin.ReplaceCurrent:
 		return p.refresh(ctx, store.CauseScheduled)
-	case connectionlogin.ProveRefusal:
-		if !p.proveRefusal(ctx) {
+	case connectionlogin.CheckCurrent:
+		if !p.checkRefusal(ctx) {
 			return nil
 		}
 		p.token = nil // nobody is to wait for what is known to be refused
