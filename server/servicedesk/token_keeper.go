@@ -103,49 +103,71 @@ func (k *tokenKeeper) usable() (stored *store.SealedToken, problem string, chang
 // Token returns the token that calls carry. Where it was refused to another call while this one waited for its turn, both are waited
 // for again: a turn is good for 2 seconds.
 func (k *tokenKeeper) Token(ctx context.Context) (redact.Secret, error) {
-	stored, problem, changed := k.usable()
-	for stored == nil {
-		if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
-			return redact.Secret{}, err
-		}
-		if err := k.connection.rate.Wait(ctx); err != nil {
-			return redact.Secret{}, err
-		}
-		stored, problem, changed = k.usable()
-	}
-	return k.open(ctx, stored)
-}
-
-// open returns a token as it is sent. It may wait for the key that it is sealed with.
-func (k *tokenKeeper) open(ctx context.Context, stored *store.SealedToken) (redact.Secret, error) {
-	k.mu.Lock()
-	if k.openedID == stored.ID {
-		defer k.mu.Unlock()
-		return k.opened, nil
-	}
-	k.mu.Unlock()
-	text, err := k.opener.OpenToken(ctx, k.connection.uid, stored.ID, stored.Sealed)
-	if err != nil {
-		k.connection.service.log.WarnContext(ctx, "A token cannot be opened", "connection", k.connection.key, "err", err)
-		return redact.Secret{}, &tokenError{"this server has no key for the token of the connection yet", tokenRetry}
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.opened, k.openedID = redact.NewSecret(string(text)), stored.ID
-	return k.opened, nil
+	return k.openUsable(ctx, k.connection.rate.Wait)
 }
 
 // waitUsable returns when there is a token to call with, and it is open: at once, or within a wait of the call.
 func (k *tokenKeeper) waitUsable(ctx context.Context) error {
-	stored, problem, changed := k.usable()
-	for stored == nil {
-		if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
-			return err
-		}
-		stored, problem, changed = k.usable()
-	}
-	_, err := k.open(ctx, stored)
+	_, err := k.openUsable(ctx, func(context.Context) error { return nil })
 	return err
+}
+
+// openUsable returns a token to call with; afterWait is called when another was waited for.
+func (k *tokenKeeper) openUsable(ctx context.Context, afterWait func(context.Context) error) (redact.Secret, error) {
+	for {
+		stored, problem, changed := k.usable()
+		if stored == nil {
+			if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
+				return redact.Secret{}, err
+			}
+			if err := afterWait(ctx); err != nil {
+				return redact.Secret{}, err
+			}
+			continue
+		}
+		text, isOther, err := k.open(ctx, stored, changed)
+		switch {
+		case err == nil:
+			return text, nil
+		case isOther && ctx.Err() == nil:
+			continue // the controller replaced what nobody can open
+		}
+		k.connection.service.log.WarnContext(ctx, "A token cannot be opened", "connection", k.connection.key, "err", err)
+		return redact.Secret{}, &tokenError{"this server has no key for the token of the connection yet", tokenRetry}
+	}
+}
+
+// open returns the text of a stored token. It may wait for its key, but not for longer than there is no other token; isOther reports
+// that there is.
+func (k *tokenKeeper) open(ctx context.Context, stored *store.SealedToken, changed <-chan struct{}) (text redact.Secret, isOther bool, err error) {
+	k.mu.Lock()
+	if k.openedID == stored.ID {
+		defer k.mu.Unlock()
+		return k.opened, false, nil
+	}
+	k.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-changed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	opened, err := k.opener.OpenToken(ctx, k.connection.uid, stored.ID, stored.Sealed)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		select {
+		case <-changed:
+			isOther = true
+		default:
+		}
+		return redact.Secret{}, isOther, err
+	}
+	k.opened, k.openedID = redact.NewSecret(string(opened)), stored.ID
+	return k.opened, false, nil
 }
 
 // errNoTokenWait says that a call has waited as often as it may.
