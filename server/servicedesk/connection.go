@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,8 @@ type connection struct {
 	failures failureLog
 	// refusesMixedDates is set once the site has shown that it takes no conditions on times beside others.
 	refusesMixedDates atomic.Bool
+	// refusedOrders has the fields by which the site sorts no parts of tickets.
+	refusedOrders sync.Map
 }
 
 // settings are what a row says. Nobody changes them.
@@ -67,6 +70,7 @@ func (c *connection) update(row store.Connection) (changed bool) {
 			before.sender.CloseIdleConnections()
 		}
 		c.refusesMixedDates.Store(false) // it was learnt of another server
+		c.refusedOrders.Clear()
 		next.sender, next.client, next.problem = c.newClient(&row.Settings)
 	}
 	c.tokens.setProblem(row.Problem)

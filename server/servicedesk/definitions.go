@@ -41,7 +41,7 @@ func (s *Service) tools() []offered {
 		}, s.listRequests),
 		newTool(s, requestsToolset, tool.Definition{
 			Name: "search_requests", Title: "Search Requests",
-			Description: "Find tickets by words, by likeness to one, or by criteria; the newest 100 hits, open ones unless told otherwise." + strangersWords,
+			Description: "Find tickets by words, by likeness to one, or by criteria, among the newest 100 that match; closed ones too with similar_to or include_closed." + strangersWords,
 		}, s.searchRequests),
 		newTool(s, requestsToolset, tool.Definition{
 			Name: "my_queue", Title: "My Queue",

@@ -37,7 +37,7 @@ func TestPersons(t *testing.T) {
 		"by the connection": {auth.Identity{Subject: "mapped", Email: "nina@example.org", Proof: access.ProofOIDC}, []string{dock}, "tech@example.org"},
 		"by neither":        {auth.Identity{Subject: "ben", Proof: access.ProofOIDC}, nil, "nobody: spec.callers has no entry for ben"},
 	} {
-		h.changeDeps = func(d *server.Deps) { d.Authenticator = provenAs{tc.identity} }
+		h.adapt = func(d *server.Deps) { d.Authenticator = provenAs{tc.identity} }
 		r := h.serve()
 		_, state := mustCall[status](r, "connection_status", nil)
 		if got := state.Connections[0].You; got != tc.you {

@@ -52,7 +52,7 @@ func TestStreams_Rights(t *testing.T) {
 	h.storeConnection(helpdesk, fake)
 	h.storeConnection(store.Key{Namespace: "hr", Name: "people"}, fake)
 	reviews := &sameCaller{}
-	h.changeDeps = func(d *server.Deps) { d.Reprover, d.ReviewEvery = reviews, time.Second }
+	h.adapt = func(d *server.Deps) { d.Reprover, d.ReviewEvery = reviews, time.Second }
 	one, both := roles{"local:anna use support/helpdesk": true}, roles{"local:anna use support/helpdesk": true, "local:anna use hr/people": true}
 	rights := &changingRoles{roles: one}
 	r := h.serve(func(c *servicedesk.Config) { c.Authorizer = rights })

@@ -123,26 +123,25 @@ func (k *tokenKeeper) waitUsable(ctx context.Context) error {
 	return err
 }
 
-// openUsable returns a token that can be used now, as it is sent. Whenever it was waited for another one, renew is called before that
-// is used.
-func (k *tokenKeeper) openUsable(ctx context.Context, renew func(context.Context) error) (redact.Secret, error) {
+// openUsable returns a token to call with; afterWait is called when another was waited for.
+func (k *tokenKeeper) openUsable(ctx context.Context, afterWait func(context.Context) error) (redact.Secret, error) {
 	for {
 		stored, problem, changed := k.usable()
-		for stored == nil {
+		if stored == nil {
 			if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
 				return redact.Secret{}, err
 			}
-			if err := renew(ctx); err != nil {
+			if err := afterWait(ctx); err != nil {
 				return redact.Secret{}, err
 			}
-			stored, problem, changed = k.usable()
+			continue
 		}
 		text, isOther, err := k.open(ctx, stored, changed)
 		switch {
 		case err == nil:
 			return text, nil
 		case isOther && ctx.Err() == nil: // the controller replaced what nobody can open
-			if err := renew(ctx); err != nil {
+			if err := afterWait(ctx); err != nil {
 				return redact.Secret{}, err
 			}
 			continue

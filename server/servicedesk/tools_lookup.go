@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -16,6 +17,12 @@ type listLookupInput struct {
 	Query  *string `json:"query,omitempty" description:"Part of the name" bounds:"..250"`
 	paging
 }
+
+// offeredLookups are the lists that callers read, by tool or resource: those of toolsets that are not offered are not among them.
+var offeredLookups = func() []string {
+	argument, _ := reflect.TypeFor[listLookupInput]().FieldByName("Type")
+	return strings.Split(argument.Tag.Get("enum"), ",")
+}()
 
 // lookupRow is an entry of a list.
 type lookupRow struct {

@@ -142,7 +142,7 @@ func (d *desk) describeTokenAge(now time.Time) string {
 	case d.token.ExpiresAt.IsZero():
 		return "an API key, " + shortSpan(now.Sub(d.token.IssuedAt)) + " old"
 	case !now.Before(d.token.ExpiresAt):
-		return "expired since " + shortSpan(now.Sub(d.token.ExpiresAt))
+		return "expired " + shortSpan(now.Sub(d.token.ExpiresAt)) + " ago"
 	}
 	return shortSpan(now.Sub(d.token.IssuedAt)) + " old, expires in " + shortSpan(d.token.ExpiresAt.Sub(now))
 }
