@@ -195,12 +195,18 @@ func (l *rateLease) share() sdp.Limiter {
 	defer l.mu.Unlock()
 	if l.local == nil || l.localReplicas != l.replicas {
 		l.localReplicas = l.replicas
-		l.local = sdp.NewLimiter(max(l.perMinute/l.replicas, 1), max(l.burst/l.replicas, 1), longestWait)
+		perMinute, burst := l.localRate()
+		l.local = sdp.NewLimiter(perMinute, burst, longestWait)
 		if pause := time.Until(l.notBefore); pause > 0 {
 			l.local.Pause(l.stop, pause)
 		}
 	}
 	return l.local
+}
+
+// localRate returns this replica's part of the rate, which is never none. It is called with the lock held.
+func (l *rateLease) localRate() (perMinute, burst int) {
+	return max(l.perMinute/l.replicas, 1), max(l.burst/l.replicas, 1)
 }
 
 // Pause stops the calls of all replicas: ServiceDesk Plus throttles. Where the store is away it stops those of this one.
