@@ -23,4 +23,6 @@ type Source struct {
 func (s *Source) Key() store.Key { return s.key }
 
 // FieldPlace returns where a field stands, by its path, or where it would.
-func (s *Source) FieldPlace(path string) Place { return s.Document.placeOf(Locate(s.Node, path).reportedNode()) }
+func (s *Source) FieldPlace(path string) Place {
+	return s.Document.placeOf(Locate(s.Node, path).reportedNode())
+}
