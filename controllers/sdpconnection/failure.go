@@ -71,7 +71,7 @@ func failureOf(err error) *failure {
 		return retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`")
 	case errors.Is(err, store.ErrUnavailable):
 		return retry(v1alpha1.ReasonStoreUnavailable, "the database cannot be reached; what is served stays as it was, trying again")
-	case isFenced:
+	case isFenced, apierrors.IsConflict(err):
 		return retry(v1alpha1.ReasonContended, "other changes came first; trying again")
 	}
 	return retry(v1alpha1.ReasonUnexpected, "an unexpected error, which the controller's log tells; trying again")
