@@ -30,6 +30,8 @@ LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
 SECOND := $(if $(LENT)$(PG),,18)
 TEST := go test -shuffle=on -p 2 -timeout 30m
+# Before a command that starts API servers and databases.
+PREPARED = KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x;
 FUZZ ?= Fuzz
 
 ##@ Use
@@ -62,27 +64,22 @@ test: ## Every test: with the race detector on Postgres 15 (or PG), then stores 
 	$(addprefix PG=,$(or $(SECOND),$(FIRST))) $(TEST) $(if $(SECOND),$(SHIPPED_PACKAGES),$(STACKS)) || failed=yes; \
 	{ set +x; } 2>/dev/null; [ -z "$$failed" ] # all three run to the end, so that one run shows all that is wrong
 scenarios: ## Whole stacks of processes with the race detector too.
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race -count=1 -v $(SCENARIOS)
+	@$(PREPARED) $(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race -count=1 -v $(SCENARIOS)
 
 e2e: ## Install the chart into a kind cluster of its own, run test/e2e, record it in docs/e2e.md.
 	@hack/kind/e2e.sh
 old-helm: ## Compare what Helm 3 renders of the chart with what Helm 4 does (builds Helm 3 once: minutes).
 	go test -tags helm3 -run Helm3 ./test/chart
 rollout: ## Restart everything in turns, and change passwords, at 200 requests a second: no call fails.
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
+	@$(PREPARED) LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
 kills: ## Kill the controller 20 times at each step of a connection's exchange, refresh and deletion.
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	LECTERN_CONNECTION_KILLS=full $(TEST) -count=1 -v -run 'TestKilledController/connections' $(SCENARIOS)
+	@$(PREPARED) LECTERN_CONNECTION_KILLS=full $(TEST) -count=1 -v -run 'TestKilledController/connections' $(SCENARIOS)
 soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
+	@$(PREPARED) LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
 test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).
 test-argocd test-flux:
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	$(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
+	@$(PREPARED) $(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
 
 fuzz: ## Fuzz targets that begin with FUZZ for FUZZTIME: 30s, and 10m what reads the HTML of strangers.
 	@for file in $$(grep -rl --include='*_test.go' '^func $(FUZZ)' internal controllers server api hack test); do \

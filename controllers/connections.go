@@ -85,8 +85,7 @@ func openSealKeys(ctx context.Context, mgr ctrl.Manager, o *options, db *databas
 	if err != nil {
 		return nil, fmt.Errorf("--seal-key-secret: %s of Secret %s: %w", secrets.SealKeyset, client.ObjectKeyFromObject(secret), err)
 	}
-	err = mgr.Add(&secrets.SealKeys{Namespace: namespace, Secret: secret.Name, Keys: keys, Interval: secrets.SealReadInterval, Log: log})
-	if err != nil {
+	if err := mgr.Add(secrets.FollowSealKeys(namespace, secret.Name, keys, log)); err != nil {
 		return nil, err
 	}
 	return keys, mgr.Add(&secrets.SealRotation{

@@ -92,7 +92,7 @@ func NewHandler(deps Deps) *Handler {
 		Server: offered, StdioNarrowing: deps.StdioNarrowing,
 		MayFollow:     service.MayFollow,
 		Reprover:      deps.Reprover,
-		ReviewStreams: service.ReviewStreams,
+		ReviewStreams: joinReviews(service.ReviewStreams, deps.ServiceDesk),
 		ReviewEvery:   deps.ReviewEvery,
 		Authenticator: deps.Authenticator,
 		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, toolNames),
@@ -110,7 +110,7 @@ func NewHandler(deps Deps) *Handler {
 	if desk := deps.ServiceDesk; desk != nil {
 		deps.Catalog.OnRevision(desk.RevisionChanged)
 		desk.UseCursorKey(deps.Catalog.CursorKey)
-		desk.OnToolsChanged(func(concerned func(context.Context, string) (bool, error)) { endpoint.NotifyToolsChanged(concerned) })
+		desk.AnnounceTo(endpoint)
 		deps.Metrics.MustRegister(desk.Metrics()...)
 	}
 	deps.Metrics.MustRegister(telemetry.NewCatalogCollector(deps.Catalog), prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -83,15 +83,16 @@ type toolFilters struct {
 
 // ListedTools implements transport.ToolFilter.
 func (f *toolFilters) ListedTools(ctx context.Context, call *transport.Call) (func(name string) bool, error) {
-	tickets, err := f.desk.ListedTools(ctx, call)
-	if err != nil {
-		return nil, err
-	}
 	prompts := func(string) bool { return true }
-	if f.prompts != nil {
+	if f.prompts != nil { // first: what is undecided when the reviews of the request are spent is listed of these
+		var err error
 		if prompts, err = f.prompts.ListedTools(ctx, call); err != nil {
 			return nil, err
 		}
+	}
+	tickets, err := f.desk.ListedTools(ctx, call)
+	if err != nil {
+		return nil, err
 	}
 	return func(name string) bool {
 		if f.ofDesk[name] {

@@ -9,32 +9,33 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
-func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
-	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
-	_, notOpened := p.access()
+// ensureAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
+func (p *pass) ensureAPIKey(ctx context.Context, given connectionlogin.Credentials) error {
+	fingerprint := store.FingerprintAPIKey(given.APIKey.Reveal())
+	_, notOpened := p.openToken()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
 	isStored := notOpened == nil && p.token.Fingerprint == fingerprint
-	p.login.refreshToken = given.apiKey
+	p.login.RefreshToken = given.APIKey
 	if err := p.checkDenied(); err != nil {
 		return err
 	}
-	if isStored && !isRefused && (p.memory.shown == p.showing() || !needsKeyCall(p.c)) {
+	if isStored && !isRefused && (p.memory.proven == p.provenNow() || !needsKeyCall(p.c)) {
 		p.isProven = true
 		return nil
 	}
 	if rest := p.proofRest(); isRefused && isStored && rest > 0 {
-		p.comeBack(rest)
+		p.requeueWithin(rest)
 		p.isProven = !needsKeyCall(p.c)
 		return nil
 	}
-	err := p.callWith(ctx, given.apiKey, store.LaneProof)
+	err := p.callWith(ctx, given.APIKey, store.LaneProof)
 	if isRefused {
 		p.noteProof(err)
 	}
@@ -47,14 +48,14 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 		}
 	}
 	if !isStored {
-		if err := errors.Join(p.storeKey(ctx, given.apiKey, fingerprint), p.loadToken(ctx)); err != nil {
+		if err := errors.Join(p.storeKey(ctx, given.APIKey, fingerprint), p.loadToken(ctx)); err != nil {
 			return err
 		}
 	}
 	if p.token == nil { // the connection is being deleted
 		return errStale
 	}
-	p.isProven, p.memory.shown = true, p.showing()
+	p.isProven, p.memory.proven = true, p.provenNow()
 	return nil
 }
 
@@ -62,7 +63,7 @@ func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
 func (p *pass) storeKey(ctx context.Context, apiKey redact.Secret, fingerprint store.TokenFingerprint) error {
 	token := store.SealedToken{ID: uuid.NewString(), Kind: store.APIKey, IssuedAt: p.Clock.Now()}
 	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.cell(token.ID)); err != nil {
+	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.tokenCell(token.ID)); err != nil {
 		return err
 	}
 	key, uid := connectionobject.KeyOf(p.c), string(p.c.UID)
@@ -84,11 +85,11 @@ func (p *pass) keyFailure(err error, refusal store.TokenRefusal, isStored bool) 
 		if isStored && refusal.TokenID != "" && !needsKeyCall(p.c) {
 			if wait, is := errors.AsType[*sdp.WaitError](err); is {
 				p.isProven = true
-				p.comeBack(max(wait.RetryAfter, time.Second))
+				p.requeueWithin(max(wait.RetryAfter, time.Second))
 				return nil
 			}
 		}
-		return callFailure(err)
+		return p.callFailure(err)
 	}
 	said := blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonAPIKeyRefused,
 		"ServiceDesk Plus does not take the API key; generate another one, and put it into the Secret as "+v1alpha1.CredentialAPIKey)

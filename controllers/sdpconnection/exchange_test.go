@@ -68,7 +68,7 @@ func absentAPIServerIsOutlasted(t *testing.T, w *world) {
 	}}
 	now, err := w.reconcileByHand(t.Context(), r, c)
 	require.NoError(t, err)
-	if kept := readManaged(w.getSecret(t, managedName(c))); kept.refreshToken.IsZero() || !meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
+	if kept := readManaged(w.getSecret(t, managedName(c))); kept.RefreshToken.IsZero() || !meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
 		t.Errorf("the refresh token is not kept: %s", describe(now.Status.Conditions))
 	}
 	wantCount(t, "exchanges", w.exchanges(), 1)
@@ -97,7 +97,7 @@ func takenPlaceIsTold(t *testing.T, w *world) {
 		now, err := w.reconcileByHand(t.Context(), r, c)
 		return err == nil && meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady)
 	})
-	if kept := readManaged(w.getSecret(t, managedName(c))); kept.refreshToken.IsZero() || w.desk.IsRevoked(kept.refreshToken.Reveal()) {
+	if kept := readManaged(w.getSecret(t, managedName(c))); kept.RefreshToken.IsZero() || w.desk.IsRevoked(kept.RefreshToken.Reveal()) {
 		t.Error("the refresh token is lost")
 	}
 	wantCount(t, "exchanges", w.exchanges(), 1)
@@ -108,13 +108,13 @@ func refusedPlaceIsRevoked(t *testing.T, w *world) {
 	c := w.createByHand(t, map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()})
 	r := w.newByHand()
 	broken := &brokenSecrets{Client: r.API, w: w, fail: func(int) error {
-		return apierrors.NewForbidden(corev1.Resource("secrets"), managedName(c), errors.New("no right to it"))
+		return apierrors.NewForbidden(corev1.Resource("secrets"), managedName(c), errors.New(`User "u" cannot patch resource "secrets"`))
 	}}
 	r.API = broken
 	_, err := w.reconcileByHand(t.Context(), r, c)
 	require.NoError(t, err)
 	wantCount(t, "attempts to write what may not be written", broken.calls, 1)
-	got := r.memories.of(c.UID).unkept.refreshToken.Reveal()
+	got := r.memories.of(c).unsaved.RefreshToken.Reveal()
 	require.NoError(t, w.Client.Delete(t.Context(), c))
 	broken.fail = func(int) error { return nil }
 	_, err = w.reconcileByHand(t.Context(), r, c)
@@ -128,11 +128,11 @@ func refusedPlaceIsRevoked(t *testing.T, w *world) {
 func formerTokenIsRevoked(t *testing.T, w *world) {
 	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()}), w.newConnection(fast))
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	former := readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	former := readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	w.setCredentials(t, map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()})
 	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
 	wantCount(t, "exchanges", w.exchanges(), 2)
-	if now := readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal(); !w.desk.IsRevoked(former) || w.desk.IsRevoked(now) {
+	if now := readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal(); !w.desk.IsRevoked(former) || w.desk.IsRevoked(now) {
 		t.Errorf("the former token is revoked: %t, the one in its place: %t", w.desk.IsRevoked(former), w.desk.IsRevoked(now))
 	}
 	if !w.desk.IsAccepted(w.openServed(t)) {

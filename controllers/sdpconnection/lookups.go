@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -86,7 +87,7 @@ func (p *pass) address() store.Address {
 
 // readLists reads lists until there is no turn, or no time.
 func (p *pass) readLists(ctx context.Context, due []sdp.LookupType, interval time.Duration) error {
-	token, err := p.access()
+	token, err := p.openToken()
 	if err != nil {
 		return fmt.Errorf("open the token: %w", err)
 	}
@@ -104,14 +105,14 @@ func (p *pass) readLists(ctx context.Context, due []sdp.LookupType, interval tim
 			return nil // whoever told of it wakes this connection
 		}
 		if errors.Is(err, errTimeOver) {
-			p.comeBack(time.Second)
+			p.requeueWithin(time.Second)
 			return nil
 		}
 		if _, isCall := errors.AsType[*sdp.Error](err); !isCall {
 			return err
 		}
 		if after, is := waitOf(err); is {
-			p.comeBack(after)
+			p.requeueWithin(after)
 			return nil
 		}
 		if canEndAll(err) {
@@ -143,11 +144,11 @@ func (p *pass) endLists(ctx context.Context) (isEnd bool, err error) {
 	case errors.Is(err, sdp.ErrTokenRefused) && p.c.Spec.Edition == v1alpha1.EditionOnPremises:
 		return true, p.keyFailure(err, store.TokenRefusal{}, true)
 	case errors.Is(err, sdp.ErrTokenRefused):
-		p.comeBack(time.Second)
+		p.requeueWithin(time.Second)
 		return true, p.refresh(ctx, store.CauseRefused)
 	}
 	if wait, is := waitOf(err); is || canEndAll(err) {
-		p.comeBack(max(wait, proofPause))
+		p.requeueWithin(max(wait, connectionlogin.ProofPause, p.unavailablePause()))
 		return true, nil
 	}
 	if _, isCall := errors.AsType[*sdp.Error](err); !isCall {
@@ -184,7 +185,7 @@ func waitOf(err error) (time.Duration, bool) {
 	}
 	switch failed.Kind {
 	case sdp.KindThrottled, sdp.KindNotAllowed:
-		return max(failed.RetryAfter, proofPause), true
+		return max(failed.RetryAfter, throttledPause), true
 	case sdp.KindCanceled, sdp.KindNoToken:
 		return time.Second, true
 	}

@@ -2,49 +2,33 @@ package sdpconnection
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
-	"github.com/lectern-dev/lectern/controllers/status"
-	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// unauthorized is a 401 that does not say what it is about.
-func unauthorized() sdptest.Fault {
-	return sdptest.Fault{Name: "unauthorized", Status: 401, ContentType: "application/json", Body: `{}`}
+// onlyRequests has a connection need the lists of requests and no other.
+func onlyRequests(c *v1alpha1.SDPConnection) {
+	c.Spec.Access = &v1alpha1.Access{Toolsets: []v1alpha1.Toolset{v1alpha1.ToolsetRequests}}
 }
 
-// brokenListsAreTold: a list that ServiceDesk Plus answers with a page, or refuses like a token, keeps no other list back and costs no
-// token.
-func brokenListsAreTold(t *testing.T, w *world) {
-	w.desk.Fail(sdptest.HTML(404).To("GET", "/urgencies").Times(-1), unauthorized().To("GET", "/impacts").Times(-1),
-		sdptest.ServerError(500).To("GET", "/levels").Times(-1))
-	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
-	r := w.newByHand()
-	require.Until(t, "every other list is read", func() bool {
-		now, err := w.reconcileByHand(t.Context(), r, c)
-		require.NoError(t, err)
-		c = now
-		return len(now.Status.Lookups) == len(lookupsOf([]v1alpha1.Toolset{v1alpha1.ToolsetRequests, v1alpha1.ToolsetProjects}))-3
-	})
-	for _, list := range []string{"urgencies", "impacts", "levels"} {
-		wantMessage(t, c, v1alpha1.ConditionLookupsFresh, list)
-		wantCount(t, "calls for "+list, w.desk.Count(sdptest.To("GET", "/"+list)), 1)
+// isLookup reports whether a call reads a page of a list of requests.
+func isLookup(c sdptest.Call) bool {
+	for _, list := range requestLookups {
+		if sdptest.To("GET", "/"+string(list))(c) {
+			return true
+		}
 	}
-	if !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady) {
-		t.Errorf("the object says %s", describe(c.Status.Conditions))
-	}
-	wantCount(t, "refreshes", w.refreshes(), 1)
+	return false
 }
 
 // makeListsDue has every list of the connection be as old as it may become.
@@ -55,102 +39,85 @@ func (w *world) makeListsDue(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// openRefusalMakesNoHaste: while ServiceDesk Plus is away, a refusal that cannot be proven has nobody come back every second.
-func openRefusalMakesNoHaste(t *testing.T, w *world) {
-	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
-	r := w.newByHand()
-	_, err := w.reconcileByHand(t.Context(), r, c)
-	require.NoError(t, err)
-	w.makeListsDue(t)
-	w.desk.Fail(sdptest.ServerError(503).Times(-1))
-	served := w.served(t)
-	r.refusals.replace([]store.TokenRefusal{{UID: served.UID, TokenID: served.Token.ID}}, time.Now())
-	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
-	result, err := r.Reconcile(t.Context(), c)
-	require.NoError(t, err)
-	if result.RequeueAfter < proofPause*9/10 {
-		t.Errorf("it comes back after %s, want %s", result.RequeueAfter, proofPause)
+// longListIsReadInTheBackground: 5,000 categories are read page by page, as the lane of lists has turns, and no page twice. Meanwhile
+// the connection is ready, and a server that asks for a turn gets it.
+func longListIsReadInTheBackground(t *testing.T, w *world) {
+	const more, burst = 5000, 20
+	for i := range more {
+		w.desk.Add("categories", sdptest.Record{"name": fmt.Sprintf("Category %04d", i)})
 	}
-}
-
-// refusedKeyOfListIsTold: an API key that is refused while lists are read is told, and not sent again.
-func refusedKeyOfListIsTold(t *testing.T, w *world) {
-	c := w.createByHand(t, map[string]string{v1alpha1.CredentialAPIKey: apiKey}, func(c *v1alpha1.SDPConnection) {
-		c.Spec.Edition, c.Spec.AccountsURL, c.Spec.Portal = v1alpha1.EditionOnPremises, "", ""
-	})
-	r := w.newByHand()
-	_, err := w.reconcileByHand(t.Context(), r, c)
-	require.NoError(t, err)
-	w.makeListsDue(t)
-	w.desk.Fail(sdptest.Refused(4022).Times(-1))
-	now, err := w.reconcileByHand(t.Context(), r, c)
-	require.NoError(t, err)
-	if ready := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionReady); ready.Reason != v1alpha1.ReasonAPIKeyRefused {
-		t.Errorf("the object says %s", describe(now.Status.Conditions))
-	}
-	calls := w.desk.Count(nil)
-	_, err = w.reconcileByHand(t.Context(), r, c)
-	require.NoError(t, err)
-	wantCount(t, "calls with a key that is refused", w.desk.Count(nil)-calls, 0)
-}
-
-// listsOfAnotherAddressAreRead: what is read of a list, and which lists cannot be read, is of one ServiceDesk Plus alone.
-func listsOfAnotherAddressAreRead(t *testing.T, w *world) {
-	other := w.inPlace(t, sdptest.Cloud)
-	for i := range 150 {
-		w.desk.Add("categories", sdptest.Record{"name": fmt.Sprintf("First %03d", i)})
-		other.desk.Add("categories", sdptest.Record{"name": fmt.Sprintf("Second %03d", i)})
-	}
-	w.desk.Fail(sdptest.HTML(404).To("GET", "/priorities").Times(-1))
-	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}, func(c *v1alpha1.SDPConnection) {
-		c.Spec.Access = &v1alpha1.Access{Toolsets: []v1alpha1.Toolset{v1alpha1.ToolsetRequests}}
-	})
-	r := w.newByHand()
-	turns := &fewTurns{Rates: r.Rates, left: slices.Index(requestLookups, sdp.Categories) + 1}
-	r.Rates = turns
-	now, err := w.reconcileByHand(t.Context(), r, c)
-	require.NoError(t, err)
-	if reading := r.memories.of(c.UID).reading; reading == nil || reading.list != sdp.Categories || len(reading.entries) == 0 {
-		t.Fatalf("this test sees nothing: of a list there is %+v", reading)
-	}
-	before := now.DeepCopy()
-	now.Spec.APIURL, now.Spec.AccountsURL = v1alpha1.ServiceURL(other.desk.URL()), v1alpha1.ServiceURL(other.desk.AccountsURL())
-	require.NoError(t, w.Client.Patch(t.Context(), now, client.MergeFrom(before)))
-	secret := w.getSecret(t, "helpdesk-oauth")
-	secret.StringData = map[string]string{v1alpha1.CredentialClientID: other.clientID, v1alpha1.CredentialRefreshToken: other.desk.RefreshToken()}
-	require.NoError(t, w.Client.Update(t.Context(), secret))
-	turns.left = 1000
+	total := len(w.desk.IDs("categories"))
+	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}), w.newConnection(onlyRequests, func(c *v1alpha1.SDPConnection) {
+		perMinute, atOnce := int32(1000), int32(burst)
+		c.Spec.RateLimit = &v1alpha1.RateLimit{RequestsPerMinute: &perMinute, Burst: &atOnce}
+	}))
+	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	began, granted, asked := time.Now(), 0, time.Time{}
+	var now v1alpha1.SDPConnection
 	require.Until(t, "every list is read", func() bool {
-		now, err := w.reconcileByHand(t.Context(), r, c)
-		require.NoError(t, err)
+		if time.Since(asked) > time.Second { // a call a second beside them is less than what lists leave free
+			asked = time.Now()
+			turn, err := w.server.TakeRate(t.Context(), w.served(t).ID, store.LaneInteractive, 1)
+			require.NoError(t, err)
+			if turn.Granted != 1 {
+				t.Errorf("a server waits %s for a turn while lists are read", turn.RetryAfter)
+			}
+			granted++
+		}
+		require.NoError(t, w.Client.Get(t.Context(), types.NamespacedName{Namespace: w.namespace, Name: "helpdesk"}, &now))
+		if !meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
+			t.Errorf("it is not ready while lists are read: %s", describe(now.Status.Conditions))
+		}
 		return meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionLookupsFresh)
 	})
-	entries, err := w.server.LookupEntries(t.Context(), w.served(t).ID, "categories")
-	require.NoError(t, err)
-	first, second := 0, 0
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name, "First") {
-			first++
-		} else if strings.HasPrefix(e.Name, "Second") {
-			second++
+	wantCount(t, "pages of categories", w.desk.Count(sdptest.To("GET", "/categories")), (total+99)/100)
+	if busiest := w.desk.Busiest(2*time.Second, isLookup); busiest > burst*4/5 {
+		t.Errorf("%d pages were read in two seconds, of %d that lists may have", busiest, burst*4/5)
+	}
+	for _, list := range now.Status.Lookups {
+		if list.Type == "categories" && int(list.Entries) != total {
+			t.Errorf("%d categories are stored of %d", list.Entries, total)
 		}
 	}
-	if first != 0 || second != 150 {
-		t.Errorf("%d entries of the first ServiceDesk Plus are stored, and %d of the second; want none and 150", first, second)
-	}
+	t.Logf("%d categories and %d other lists in %d calls and %v, with %d turns for a server beside them", total, len(now.Status.Lookups)-1,
+		w.desk.Count(isLookup), time.Since(began).Round(time.Second), granted)
 }
 
-// blockedConnectionKeepsNoPages: what is read of a list may be much, and for how long a connection is suspended nobody knows.
-func blockedConnectionKeepsNoPages(t *testing.T, w *world) {
-	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
-	r := w.newByHand()
-	remembered := r.memories.of(c.UID)
-	remembered.reading = &partialList{list: sdp.Categories, begunAt: time.Now()}
-	c.Spec.Suspend = true
-	require.NoError(t, w.Client.Update(t.Context(), c))
-	now, err := w.reconcileByHand(t.Context(), r, c)
-	require.NoError(t, err)
-	if remembered.reading != nil || status.KindOf(now.Status.Conditions) != status.KindBlocked {
-		t.Errorf("there is %+v of a list, and the object says %s", remembered.reading, describe(now.Status.Conditions))
+// restartReadsNothingFreshAgain: a controller that starts while lists are being read reads those that are missing, and one that starts
+// later reads none; when they are due, each is read once more.
+func restartReadsNothingFreshAgain(t *testing.T, w *world) {
+	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}, onlyRequests)
+	lists := lookupsOf(connectionobject.Toolsets(&c.Spec))
+	wantReads := func(when string, times int) {
+		t.Helper()
+		for _, list := range lists {
+			if n := w.desk.Count(sdptest.To("GET", "/"+string(list))); n != times {
+				t.Errorf("%s: %s was read %d times, want %d", when, list, n, times)
+			}
+		}
 	}
+	interrupted := w.newByHand()
+	interrupted.Rates = &fewTurns{Rates: interrupted.Rates, left: len(lists) / 2}
+	now, err := w.reconcileByHand(t.Context(), interrupted, c)
+	require.NoError(t, err)
+	if n := w.desk.Count(isLookup); n != len(lists)/2 || meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionLookupsFresh) {
+		t.Errorf("%d lists are read before the restart, want %d: %s", n, len(lists)/2, describe(now.Status.Conditions))
+	}
+	untilFresh := func(r *Reconciler) {
+		t.Helper()
+		require.Until(t, "the lists are fresh", func() bool {
+			now, err := w.reconcileByHand(t.Context(), r, c)
+			require.NoError(t, err)
+			return meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionLookupsFresh)
+		})
+	}
+	untilFresh(w.newByHand())
+	wantReads("after a restart in between", 1)
+	before := w.desk.Count(nil)
+	untilFresh(w.newByHand())
+	wantCount(t, "calls after another restart", w.desk.Count(nil)-before, 0)
+
+	w.makeListsDue(t)
+	untilFresh(w.newByHand())
+	wantReads("when they are due", 2)
 }

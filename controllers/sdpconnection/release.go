@@ -11,10 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/sets"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
@@ -28,7 +30,7 @@ const releaseMargin = 30 * time.Second
 // go. Revocation and Secrets are best effort: an event tells what was left.
 func (r *Reconciler) release(ctx context.Context, c *v1alpha1.SDPConnection) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(c, v1alpha1.SDPConnectionFinalizer) {
-		r.memories.forget(c.UID)
+		r.memories.forget(client.ObjectKeyFromObject(c))
 		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
 	}
 	err := r.Store.RemoveConnection(ctx, connectionobject.KeyOf(c), string(c.UID))
@@ -48,7 +50,7 @@ func (r *Reconciler) release(ctx context.Context, c *v1alpha1.SDPConnection) (ct
 		before := c.DeepCopy()
 		return r.Status.Finish(ctx, before, c, failureOf(err).outcome(r.Interval))
 	}
-	r.memories.forget(c.UID)
+	r.memories.forget(client.ObjectKeyFromObject(c))
 	return status.ResultOfPatch(r.Status.DropFinalizer(ctx, c, v1alpha1.SDPConnectionFinalizer))
 }
 
@@ -73,14 +75,14 @@ func (p *pass) revokeExchanged(ctx context.Context) {
 	if err != nil {
 		p.tellNotRevoked(err.Error())
 	}
-	var exchanged []managedCredentials
+	var exchanged []connectionlogin.Kept
 	if ownershipOf(secret, p.c) == ownedByConnection {
 		exchanged = append(exchanged, readManaged(secret))
 	}
-	if p.memory.unkept != nil {
-		exchanged = append(exchanged, *p.memory.unkept)
+	if p.memory.unsaved != nil {
+		exchanged = append(exchanged, *p.memory.unsaved)
 	}
-	if !slices.ContainsFunc(exchanged, func(m managedCredentials) bool { return !m.refreshToken.IsZero() }) {
+	if !slices.ContainsFunc(exchanged, func(m connectionlogin.Kept) bool { return !m.RefreshToken.IsZero() }) {
 		return
 	}
 	certificates, err := p.readCABundle(ctx)
@@ -97,11 +99,11 @@ func (p *pass) revokeExchanged(ctx context.Context) {
 }
 
 // revoke ends a refresh token that was got for a grant code, unless another connection uses it.
-func (p *pass) revoke(ctx context.Context, managed managedCredentials) {
-	if managed.refreshToken.IsZero() {
+func (p *pass) revoke(ctx context.Context, managed connectionlogin.Kept) {
+	if managed.RefreshToken.IsZero() {
 		return
 	}
-	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.clientID, managed.refreshToken.Reveal()), string(p.c.UID))
+	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.ClientID, managed.RefreshToken.Reveal()), string(p.c.UID))
 	if err != nil {
 		p.tellNotRevoked("it is not known whether another connection uses it")
 		return
@@ -111,7 +113,7 @@ func (p *pass) revoke(ctx context.Context, managed managedCredentials) {
 	}
 	calling, cancel := context.WithTimeout(ctx, tokenCallTimeout)
 	defer cancel()
-	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.refreshToken)
+	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.RefreshToken)
 	if known, is := errors.AsType[*oauth.Error](err); is && known.Outcome == oauth.InvalidToken {
 		err = nil // it is gone already
 	}

@@ -22,7 +22,7 @@ func deletionWaitsNotForEver(t *testing.T, w *world) {
 	c := w.createByHand(t, map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()})
 	c, err := w.reconcileByHand(t.Context(), w.newByHand(), c)
 	require.NoError(t, err)
-	refresh := readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	refresh := readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	require.NoError(t, w.Client.Delete(t.Context(), c))
 	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
 	port, err := testenv.FreePort() // nobody listens there

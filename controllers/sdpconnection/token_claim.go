@@ -26,9 +26,9 @@ type requestPause struct {
 // fingerprintOf returns whose budget a request counts against.
 func (p *pass) fingerprintOf(kind store.TokenRequestKind) store.TokenFingerprint {
 	if kind == store.TokenExchange {
-		return store.FingerprintClient(p.login.client.ID)
+		return store.FingerprintClient(p.login.Client.ID)
 	}
-	return p.login.fingerprint()
+	return p.login.Fingerprint()
 }
 
 // loginAddress is of who takes or refuses the credentials.
@@ -69,14 +69,14 @@ type denial struct {
 
 // rememberDenied has what the connection logs in with be sent no more for a while.
 func (p *pass) rememberDenied(said *failure) {
-	p.memory.denied = &denial{p.login.client, p.login.refreshToken, p.loginAddress(), said, p.Clock.Now().Add(deniedPause)}
+	p.memory.denied = &denial{p.login.Client, p.login.RefreshToken, p.loginAddress(), said, p.Clock.Now().Add(deniedPause)}
 }
 
 // checkDenied returns what was said of the same credentials a short while ago, unless somebody asks for a reconcile.
 func (p *pass) checkDenied() error {
 	d := p.memory.denied
-	if d == nil || p.isAsked() || !p.Clock.Now().Before(d.until) || d.address != p.loginAddress() || d.client.ID != p.login.client.ID ||
-		!d.client.Secret.Equal(p.login.client.Secret) || !d.refreshToken.Equal(p.login.refreshToken) {
+	if d == nil || p.isAsked() || !p.Clock.Now().Before(d.until) || d.address != p.loginAddress() || d.client.ID != p.login.Client.ID ||
+		!d.client.Secret.Equal(p.login.Client.Secret) || !d.refreshToken.Equal(p.login.RefreshToken) {
 		return nil
 	}
 	return d.said

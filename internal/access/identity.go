@@ -26,6 +26,8 @@ type Identity struct {
 	Groups []string
 	// Extra is what the authenticator says beside that, by key, as a review wants it.
 	Extra map[string][]string
+	// Email is an address that the proof says is verified; empty where there is none. It gives no rights.
+	Email string
 	// Proof is how the caller was proven.
 	Proof Proof
 	// Expires is when the token does; zero where there is none.

@@ -115,7 +115,25 @@ func (r *claimRules) decideIdentity(payload []byte, now time.Time) (Identity, er
 	if err := r.checkScopes(c); err != nil {
 		return Identity{}, err
 	}
-	return Identity{Subject: subject, Groups: groups, Proof: ProofOIDC, Expires: expires}, nil
+	return Identity{Subject: subject, Groups: groups, Email: c.verifiedEmail(), Proof: ProofOIDC, Expires: expires}, nil
+}
+
+// maxEmail is how long an address may be (RFC 5321, 4.5.3.1.3).
+const maxEmail = 254
+
+// verifiedEmail returns the address of the user that the issuer says it verified, and nothing where it says no such thing.
+func (c tokenClaims) verifiedEmail() string {
+	address, err := c.decodeText("email")
+	isAddress := err == nil && strings.Contains(address, "@") && len(address) <= maxEmail && !strings.ContainsFunc(address, unicode.IsControl)
+	if !isAddress || !c.isEmailVerified() {
+		return ""
+	}
+	return address
+}
+
+func (c tokenClaims) isEmailVerified() bool {
+	var verified bool
+	return json.Unmarshal(c["email_verified"], &verified) == nil && verified
 }
 
 // checkAddressee sees to it that the token is of our issuer, and for us.
@@ -160,11 +178,8 @@ func (r *claimRules) decodeSubject(c tokenClaims) (string, error) {
 	case name == "":
 		return "", errors.New("it has no claim that names the user")
 	}
-	if r.usernameClaim == "email" {
-		var verified bool
-		if err := json.Unmarshal(c["email_verified"], &verified); err != nil || !verified {
-			return "", errors.New("its e-mail is not verified")
-		}
+	if r.usernameClaim == "email" && !c.isEmailVerified() {
+		return "", errors.New("its e-mail is not verified")
 	}
 	subject := r.usernamePrefix + name
 	switch {

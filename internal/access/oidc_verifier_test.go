@@ -201,14 +201,35 @@ func TestOIDCVerifier_Identity(t *testing.T) {
 	v, c := newVerifier(t, options)
 	got, err := v.Verify(t.Context(), issuer.Token(t, accesstest.Claims{
 		"sub": "anna", "aud": ourAudience, "groups": []string{"staff", "support"}, "exp": c.read().Add(time.Minute).Unix(),
+		"email": "anna@example.org", "email_verified": true,
 	}))
 	require.NoError(t, err)
 	want := Identity{
-		Subject: "oidc:anna", Groups: []string{"idp/staff", "idp/support", "system:authenticated"}, Proof: ProofOIDC,
+		Subject: "oidc:anna", Groups: []string{"idp/staff", "idp/support", "system:authenticated"}, Email: "anna@example.org", Proof: ProofOIDC,
 		Expires: time.Unix(c.read().Add(time.Minute).Unix(), 0),
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateApproxTime(0)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestOIDCVerifier_Email: an address counts where the issuer says that it verified it, and never keeps anybody out.
+func TestOIDCVerifier_Email(t *testing.T) {
+	t.Parallel()
+	issuer := accesstest.StartIssuer(t)
+	v, _ := newVerifier(t, optionsOf(issuer))
+	for name, claims := range map[string]accesstest.Claims{
+		"not verified": {"email": "anna@example.org", "email_verified": false}, "of unknown standing": {"email": "anna@example.org"},
+		"verified as text": {"email": "anna@example.org", "email_verified": "true"}, "a number": {"email": 7, "email_verified": true},
+		"no address": {"email": "anna", "email_verified": true}, "control characters": {"email": "anna@example.org\n", "email_verified": true},
+		"too long": {"email": strings.Repeat("a", 250) + "@example.org", "email_verified": true},
+	} {
+		claims["sub"], claims["aud"] = "anna", ourAudience
+		got, err := v.Verify(t.Context(), issuer.Token(t, claims))
+		require.NoError(t, err)
+		if got.Email != "" || got.Subject != "anna" {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

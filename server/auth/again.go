@@ -21,6 +21,14 @@ type Reauthorizer interface {
 	AuthorizeAgain(ctx context.Context, identity Identity, verb Verb, key store.Key) error
 }
 
+// AuthorizeAgain asks an Authorizer past its caches, where it can be asked so.
+func AuthorizeAgain(ctx context.Context, authorizer Authorizer, identity Identity, verb Verb, key store.Key) error {
+	if again, is := authorizer.(Reauthorizer); is {
+		return again.AuthorizeAgain(ctx, identity, verb, key)
+	}
+	return authorizer.Authorize(ctx, identity, verb, key)
+}
+
 // tokenReprover asks a Verifier past its cache.
 type tokenReprover struct{ verifier access.Verifier }
 

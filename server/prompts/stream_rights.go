@@ -93,11 +93,7 @@ func (s *Service) noteChanges(ctx context.Context, at *reviewedEndpoint, last ke
 
 // authorizeAgain asks past the caches what would be allowed from them, or for the first time.
 func (s *Service) authorizeAgain(ctx context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error {
-	again, is := s.authorizer.(auth.Reauthorizer)
-	if !is {
-		return s.authorizer.Authorize(ctx, identity, verb, key)
-	}
-	return again.AuthorizeAgain(ctx, identity, verb, key)
+	return auth.AuthorizeAgain(ctx, s.authorizer, identity, verb, key)
 }
 
 // findReadable returns a right to anything a stream follows: the one of the review before, or the first there is. A list of

@@ -13,22 +13,24 @@ type alias struct {
 	tool string
 	// preset are arguments that the name stands for, where the caller does not give them.
 	preset map[string]string
+	// renamed are the arguments that it had under other names, by those.
+	renamed map[string]string
 }
 
 // aliases are those names.
 var aliases = map[string]alias{
-	"get_request_conversation": {"get_request", map[string]string{"include": `["conversations"]`}},
-	"list_technicians":         {"find_people", map[string]string{"kind": `"technician"`}},
-	"find_technician":          {"find_people", map[string]string{"kind": `"technician"`}},
-	"get_technician":           {"find_people", map[string]string{"kind": `"technician"`}},
-	"search_users":             {"find_people", nil},
-	"get_user":                 {"find_people", nil},
-	"get_priorities":           {"list_lookup", map[string]string{"type": `"priorities"`}},
-	"get_categories":           {"list_lookup", map[string]string{"type": `"categories"`}},
-	"get_subcategories":        {"list_lookup", map[string]string{"type": `"subcategories"`}},
-	"get_statuses":             {"list_lookup", map[string]string{"type": `"statuses"`}},
-	"get_request_types":        {"list_lookup", map[string]string{"type": `"request_types"`}},
-	"get_metadata":             {"list_lookup", nil},
+	"get_request_conversation": {"get_request", map[string]string{"include": `["conversations"]`}, nil},
+	"list_technicians":         {"find_people", map[string]string{"kind": `"technician"`}, nil},
+	"find_technician":          {"find_people", map[string]string{"kind": `"technician"`}, nil},
+	"get_technician":           {"find_people", map[string]string{"kind": `"technician"`}, nil},
+	"search_users":             {"find_people", nil, nil},
+	"get_user":                 {"find_people", nil, map[string]string{"email": "query"}},
+	"get_priorities":           {"list_lookup", map[string]string{"type": `"priorities"`}, nil},
+	"get_categories":           {"list_lookup", map[string]string{"type": `"categories"`}, nil},
+	"get_subcategories":        {"list_lookup", map[string]string{"type": `"subcategories"`}, map[string]string{"category_name": "parent"}},
+	"get_statuses":             {"list_lookup", map[string]string{"type": `"statuses"`}, nil},
+	"get_request_types":        {"list_lookup", map[string]string{"type": `"request_types"`}, nil},
+	"get_metadata":             {"list_lookup", nil, nil},
 }
 
 // withPreset returns the arguments of a call by an alias.
@@ -36,6 +38,12 @@ func (a alias) withPreset(given map[string]json.RawMessage) map[string]json.RawM
 	arguments := maps.Clone(given)
 	if arguments == nil {
 		arguments = map[string]json.RawMessage{}
+	}
+	for old, name := range a.renamed {
+		if value, has := arguments[old]; has && arguments[name] == nil {
+			arguments[name] = value
+			delete(arguments, old)
+		}
 	}
 	for name, value := range a.preset {
 		if _, has := arguments[name]; !has {

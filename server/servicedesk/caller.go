@@ -63,12 +63,8 @@ func (s *Service) chooseConnection(ctx context.Context, identity auth.Identity, 
 	}
 	endpoint := endpointOf(ctx)
 	if in.Connection != nil {
-		namespace, name, isFull := strings.Cut(*in.Connection, "/")
-		switch {
-		case isFull:
-			return s.findAllowed(ctx, identity, endpoint, store.Key{Namespace: namespace, Name: name})
-		case endpoint != "":
-			return s.findAllowed(ctx, identity, endpoint, store.Key{Namespace: endpoint, Name: namespace})
+		if key, isKey := parseConnection(*in.Connection, endpoint); isKey {
+			return s.findAllowed(ctx, identity, endpoint, key)
 		}
 	}
 	seen, err := s.visibleConnections(ctx, identity, endpoint)
@@ -95,6 +91,15 @@ func (s *Service) chooseConnection(ctx context.Context, identity auth.Identity, 
 	return nil, refused
 }
 
+// parseConnection returns the key of a connection as callers name it: in full, or by the name alone at the endpoint of its namespace.
+func parseConnection(text, endpoint string) (key store.Key, ok bool) {
+	namespace, name, isFull := strings.Cut(text, "/")
+	if !isFull {
+		namespace, name = endpoint, namespace
+	}
+	return store.Key{Namespace: namespace, Name: name}, namespace != ""
+}
+
 // findAllowed decides by what a call names alone, before it is looked up.
 func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, endpoint string, key store.Key) (*connection, error) {
 	if endpoint != "" && endpoint != key.Namespace {
@@ -114,18 +119,16 @@ func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, endpo
 // visibleConnections returns the connections of an endpoint that a caller may use, by key. Those that are left undecided when the
 // reviews of the request are spent are not among them: they can be named.
 func (s *Service) visibleConnections(ctx context.Context, identity auth.Identity, endpoint string) ([]*connection, error) {
-	review := newUseReview(s, identity)
-	var seen []*connection
-	for _, c := range s.directory.list(endpoint) {
-		allowed, err := review.mayUse(ctx, c.key)
-		if err != nil {
-			return nil, err
-		}
-		if allowed {
-			seen = append(seen, c)
-		}
+	all := s.directory.list(endpoint)
+	keys := make([]store.Key, len(all))
+	for i, c := range all {
+		keys[i] = c.key
 	}
-	return seen, nil
+	usable, err := s.newUseReview(identity).findUsable(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(c *connection) bool { return !usable[c.key] }), nil
 }
 
 func endpointOf(ctx context.Context) string {
@@ -135,14 +138,15 @@ func endpointOf(ctx context.Context) string {
 	return ""
 }
 
-// person returns who the caller is in ServiceDesk Plus: never by an argument.
+// person returns who the caller is in ServiceDesk Plus: by spec.callers, or by the verified address of their token, and never by an
+// argument.
 func (d *desk) person() (store.ConnectionCaller, bool) {
 	for _, c := range d.Callers {
 		if c.Subject == d.identity.Subject {
 			return c, true
 		}
 	}
-	return store.ConnectionCaller{}, false
+	return store.ConnectionCaller{Subject: d.identity.Subject, Email: d.identity.Email}, d.identity.Email != ""
 }
 
 // requirePerson is person, or the error that says where callers are mapped.

@@ -9,7 +9,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
-	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -45,12 +44,7 @@ func (s *Service) completeArgument(ctx context.Context, call *transport.Call) (a
 
 func (s *Service) completions(ctx context.Context, call *transport.Call) ([]string, error) {
 	if call.Argument.Name == "type" {
-		var names []string
-		for _, of := range sdp.LookupTypes() {
-			names = append(names, string(of))
-		}
-		slices.Sort(names)
-		return names, nil
+		return slices.Sorted(slices.Values(offeredLookups)), nil
 	}
 	identity, ok := auth.FromContext(ctx)
 	if !ok || call.Argument.Name != "namespace" && call.Argument.Name != "connection" {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,8 @@ type connection struct {
 	failures failureLog
 	// refusesMixedDates is set once the site has shown that it takes no conditions on times beside others.
 	refusesMixedDates atomic.Bool
+	// refusedOrders has the fields by which the site sorts no parts of tickets.
+	refusedOrders sync.Map
 }
 
 // settings are what a row says. Nobody changes them.
@@ -36,10 +39,12 @@ type settings struct {
 	store.ConnectionSettings
 	revision int64
 	token    *store.SealedToken
-	zone     *time.Location
-	ceiling  ceiling
-	client   *sdp.Client
-	sender   *http.Client
+	// tokenProblem is that of the row.
+	tokenProblem string
+	zone         *time.Location
+	ceiling      ceiling
+	client       *sdp.Client
+	sender       *http.Client
 	// problem says why there is no client; nil where there is one.
 	problem error
 }
@@ -56,7 +61,7 @@ func newConnection(s *Service, row store.Connection) *connection {
 // update takes over a row, and reports whether other tools may be offered than before.
 func (c *connection) update(row store.Connection) (changed bool) {
 	before := c.now.Load()
-	next := &settings{ConnectionSettings: row.Settings, revision: row.Revision, token: row.Token, ceiling: newCeiling(&row.Settings.Access)}
+	next := &settings{ConnectionSettings: row.Settings, revision: row.Revision, token: row.Token, tokenProblem: row.Problem, ceiling: newCeiling(&row.Settings.Access)}
 	next.zone = loadZone(row.Settings.TimeZone)
 	if before != nil && isSameServer(&before.ConnectionSettings, &row.Settings) {
 		next.client, next.sender, next.problem = before.client, before.sender, before.problem
@@ -65,8 +70,10 @@ func (c *connection) update(row store.Connection) (changed bool) {
 			before.sender.CloseIdleConnections()
 		}
 		c.refusesMixedDates.Store(false) // it was learnt of another server
+		c.refusedOrders.Clear()
 		next.sender, next.client, next.problem = c.newClient(&row.Settings)
 	}
+	c.tokens.setProblem(row.Problem)
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
 	c.tokens.replace(row.Token)

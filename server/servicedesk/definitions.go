@@ -23,7 +23,7 @@ func newTool[In, Out any](
 	s *Service, toolset string, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error),
 ) offered {
 	d.Hints, d.Deadline, d.ErrorPrefix = reads, callDeadline, d.Title
-	policy := tool.Policy{Explain: s.explainError}
+	policy := tool.Policy{Explain: s.explainError, Detail: func(e *tool.Error) any { return errorDetails{Kind: e.Kind} }}
 	return offered{tool.New(policy, d, func(ctx context.Context, in In) (*tool.Result[Out], error) {
 		return answer(withTokenWaits(ctx), in)
 	}), toolset}
@@ -41,7 +41,7 @@ func (s *Service) tools() []offered {
 		}, s.listRequests),
 		newTool(s, requestsToolset, tool.Definition{
 			Name: "search_requests", Title: "Search Requests",
-			Description: "Find tickets by words, by likeness to one, or by criteria; the newest 100 hits, open ones unless told otherwise." + strangersWords,
+			Description: "Find tickets by words, by likeness to one, or by criteria, among the newest 100 that match; closed ones too with similar_to or include_closed." + strangersWords,
 		}, s.searchRequests),
 		newTool(s, requestsToolset, tool.Definition{
 			Name: "my_queue", Title: "My Queue",
@@ -64,7 +64,7 @@ func (s *Service) tools() []offered {
 			Description: "Find articles of the knowledge base, or read one." + strangersWords,
 		}, s.searchSolutions),
 		newTool(s, "", tool.Definition{
-			Name: "connection_status", Title: "Connection Status",
+			Name: statusTool, Title: "Connection Status",
 			Description: "Say how the connections to ServiceDesk Plus are: access, token, call budget, lists, last errors, and who you are there.",
 		}, s.connectionStatus),
 	}

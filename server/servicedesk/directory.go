@@ -27,8 +27,8 @@ type directory struct {
 	store Store
 	make  func(store.Connection) *connection
 	log   *slog.Logger
-	// changed is told of which connections callers may be offered other tools; nil tells nobody.
-	changed func([]store.Key)
+	// announce is told of which connections callers may be offered other tools, and reports whether it is to be called again soon.
+	announce func([]store.Key) (owed bool)
 
 	wakeups     chan struct{}
 	startedOver atomic.Bool
@@ -45,6 +45,7 @@ func newDirectory(from Store, makeConnection func(store.Connection) *connection,
 	return &directory{
 		store: from, make: makeConnection, log: log, wakeups: make(chan struct{}, 1),
 		connections: make(map[store.Key]*connection), loaded: make(chan struct{}),
+		announce: func([]store.Key) bool { return false },
 	}
 }
 
@@ -72,20 +73,21 @@ func (d *directory) keepCurrent(ctx context.Context) {
 		case <-d.wakeups:
 		case <-timer.C:
 		}
-		err := d.reload(ctx)
+		changed, err := d.reload(ctx)
 		if err != nil && !failed && ctx.Err() == nil {
 			d.log.WarnContext(ctx, "The connections of ServiceDesk Plus cannot be read, serving those in memory", "err", err)
 		}
 		pause := directoryPoll
-		if failed = err != nil; failed {
+		if failed = err != nil; d.announce(changed) || failed {
 			pause = directoryRetry
 		}
 		timer.Reset(pause)
 	}
 }
 
-// reload reads what changed, or everything where the database may be another one.
-func (d *directory) reload(ctx context.Context) error {
+// reload reads what changed, or everything where the database may be another one. It returns of which connections callers may be offered
+// other tools.
+func (d *directory) reload(ctx context.Context) (changed []store.Key, err error) {
 	everything := d.startedOver.Swap(false)
 	d.mu.RLock()
 	after := d.revision
@@ -103,7 +105,7 @@ func (d *directory) reload(ctx context.Context) error {
 			d.mu.Lock()
 			d.failure = err
 			d.mu.Unlock()
-			return fmt.Errorf("read the connections: %w", err)
+			return nil, fmt.Errorf("read the connections: %w", err)
 		}
 		rows = append(rows, page...)
 		if len(page) < connectionsPerRead {
@@ -111,10 +113,7 @@ func (d *directory) reload(ctx context.Context) error {
 		}
 		after = page[len(page)-1].Revision
 	}
-	if changed := d.apply(rows, everything); len(changed) > 0 && d.changed != nil {
-		d.changed(changed)
-	}
-	return nil
+	return d.apply(rows, everything), nil
 }
 
 // apply takes over what was read, and returns the connections of which a caller may be offered other tools now.

@@ -71,6 +71,8 @@ func (s *Service) explainError(ctx context.Context, name string, _ any, err erro
 		explained = retryLater(tool.Storage, "your rights cannot be checked now", directoryRetry)
 	case errors.Is(err, auth.ErrDenied):
 		return errNoConnection
+	case errors.Is(err, errLeaseClosed):
+		explained = retryLater(unavailableKind, "the connection was deleted or made again meanwhile", directoryRetry)
 	case isToken:
 		explained = retryLater(tokenKind, waited.reason, waited.retryAfter)
 	case isCall && failed.Kind == sdp.KindTokenRefused: // and so were those that came in its place

@@ -45,6 +45,9 @@ type house struct {
 	uids   map[store.Key]string
 	// generation counts what was stored.
 	generation int64
+	// adapt changes what endpoints are made of; nil changes nothing. Secrets are the texts of the tokens that were given.
+	adapt   func(*server.Deps)
+	secrets []string
 	// urls are those of the fakes that credentials may go to.
 	mu   sync.Mutex
 	urls []string
@@ -136,6 +139,7 @@ func (h *house) storeToken(key store.Key, fake *sdptest.Server, lifetime time.Du
 	} else {
 		token.Kind, token.ExpiresAt = store.APIKey, time.Time{}
 	}
+	h.secrets = append(h.secrets, text)
 	sealed, err := h.keys.Seal([]byte(text), seal.Cell{Table: "oauth_tokens", Column: "sealed", Connection: h.uids[key], Row: token.ID})
 	require.NoError(h, err)
 	token.Sealed = sealed
@@ -209,9 +213,13 @@ func (h *house) serveFrom(options postgres.Options, change ...func(*servicedesk.
 	}
 	service := servicedesk.New(config)
 	from := catalog.New(db, catalog.Options{RetryEvery: 20 * time.Millisecond, PollEvery: 100 * time.Millisecond})
-	endpoint := server.NewHandler(server.Deps{
+	deps := server.Deps{
 		Catalog: from, Library: db, Changes: db, Authenticator: nobody, Authorizer: config.Authorizer, Version: "v0.0.0-test", ServiceDesk: service,
-	})
+	}
+	if h.adapt != nil {
+		h.adapt(&deps)
+	}
+	endpoint := server.NewHandler(deps)
 	ctx, cancel := context.WithCancel(context.Background())
 	var following sync.WaitGroup
 	following.Go(func() { from.FollowFeed(ctx) })

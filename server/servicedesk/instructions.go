@@ -10,7 +10,7 @@ import (
 // Instructions returns what the model of a caller is told who sees a connection, of the tools that there are for the call; nothing
 // for others.
 func (s *Service) Instructions(ctx context.Context, call *transport.Call) string {
-	seen, err := s.seeToolsets(ctx)
+	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	if err != nil || seen.connections == 0 {
 		return ""
 	}

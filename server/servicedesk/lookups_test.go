@@ -137,6 +137,26 @@ func TestLookups_OfAnotherServiceDesk(t *testing.T) {
 	}
 }
 
+// TestLookups_Deleted: an entry that is gone is refused by its id once, its list is read again, and then the name is none.
+func TestLookups_Deleted(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	fake.Remove("priorities", fake.IDOf("priorities", "High"))
+	fake.Fail(sdptest.Refused(4001, "priority").To("GET", "/requests"))
+	fake.ForgetCalls()
+	want := `there is no "High" in the list priorities`
+	if got := r.call("list_requests", map[string]any{"priority": "High"}); !strings.Contains(got.Text, want) {
+		t.Errorf("an entry that is gone: %s", got.Text)
+	}
+	wantCalls(t, fake, 3) // refused, and the lists of the two names among the conditions
+	if got := r.call("list_requests", map[string]any{"priority": "High"}); !strings.Contains(got.Text, want) || got.Details.Kind != "ValidationError" {
+		t.Errorf("again: %+v", got)
+	}
+	wantCalls(t, fake, 0)
+}
+
 // TestLookups_RefusedID: an id that ServiceDesk Plus refuses has its list read again, once, and the call made anew.
 func TestLookups_RefusedID(t *testing.T) {
 	h := newHouse(t)

@@ -2,6 +2,7 @@ package servicedesk
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -55,6 +56,9 @@ type turn struct {
 	ctx     context.Context //nolint:containedctx // it is the call's
 }
 
+// errLeaseClosed is said to those who wait when the connection is deleted, or made again.
+var errLeaseClosed = errors.New("the connection is closed")
+
 // rateAwayError says that the store cannot be asked.
 type rateAwayError struct{}
 
@@ -74,7 +78,7 @@ func (l *rateLease) setLimits(perMinute, burst int) {
 	}
 }
 
-// Wait returns when a call may be sent. The error is an *sdp.WaitError where that would take too long, or the context's.
+// Wait returns when a call may be sent. The error is an *sdp.WaitError where that would take too long, errLeaseClosed, or the context's.
 func (l *rateLease) Wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -96,7 +100,7 @@ func (l *rateLease) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.stop.Done():
-		return context.Canceled
+		return errLeaseClosed
 	}
 }
 
@@ -195,12 +199,18 @@ func (l *rateLease) share() sdp.Limiter {
 	defer l.mu.Unlock()
 	if l.local == nil || l.localReplicas != l.replicas {
 		l.localReplicas = l.replicas
-		l.local = sdp.NewLimiter(max(l.perMinute/l.replicas, 1), max(l.burst/l.replicas, 1), longestWait)
+		perMinute, burst := l.localRate()
+		l.local = sdp.NewLimiter(perMinute, burst, longestWait)
 		if pause := time.Until(l.notBefore); pause > 0 {
 			l.local.Pause(l.stop, pause)
 		}
 	}
 	return l.local
+}
+
+// localRate returns this replica's part of the rate, which is never none. It is called with the lock held.
+func (l *rateLease) localRate() (perMinute, burst int) {
+	return max(l.perMinute/l.replicas, 1), max(l.burst/l.replicas, 1)
 }
 
 // Pause stops the calls of all replicas: ServiceDesk Plus throttles. Where the store is away it stops those of this one.

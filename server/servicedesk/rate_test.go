@@ -2,14 +2,18 @@ package servicedesk_test
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -80,6 +84,89 @@ func TestRate_Replicas(t *testing.T) {
 	}
 }
 
+// lookupLane lets calls through as a controller's are that reads lists.
+type lookupLane struct {
+	store      *postgres.Store
+	connection int64
+}
+
+func (l lookupLane) Wait(ctx context.Context) error {
+	for {
+		grant, err := l.store.TakeRate(ctx, l.connection, store.LaneLookup, 1)
+		if err != nil || grant.Granted > 0 {
+			return err
+		}
+		timer := time.NewTimer(grant.RetryAfter)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+func (lookupLane) Pause(context.Context, time.Duration) {}
+
+// TestRate_LookupsBeside: eight replicas that are called all the time, and a refresh of lists, make no more calls than the connection
+// allows in any 60 seconds of more than a minute. Who waits for an answer goes first.
+func TestRate_LookupsBeside(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	const perMinute, burst, replicas = 30, 10, 8
+	h.connect(helpdesk, fake, func(s *store.ConnectionSettings) { s.RequestsPerMinute, s.Burst = perMinute, burst })
+	db := h.openStore(h.owner)
+	rows, err := db.ConnectionsSince(t.Context(), 0, 10)
+	require.NoError(t, err)
+	sender, err := h.newSender("")
+	require.NoError(t, err)
+	at, err := url.Parse(fake.URL())
+	require.NoError(t, err)
+	lists, err := sdp.New(sdp.Config{
+		Edition: sdp.Cloud, URL: at, Portal: "itdesk", HTTP: sender, Limiter: lookupLane{db, rows[0].ID},
+		Tokens: sdp.StaticToken(redact.NewSecret(fake.AccessToken(sdptest.DefaultScopes()...))),
+	})
+	require.NoError(t, err)
+	fake.ForgetCalls()
+	isList := func(c sdptest.Call) bool { return sdptest.ToAPI(c) && strings.HasSuffix(c.Path, "/priorities") }
+	isTicket := func(c sdptest.Call) bool { return sdptest.ToAPI(c) && !isList(c) }
+	ctx, cancel := context.WithTimeout(t.Context(), 75*time.Second) // the window slides over the first calls
+	defer cancel()
+	var running sync.WaitGroup
+	running.Go(func() {
+		for ctx.Err() == nil {
+			_, _ = lists.ListLookup(ctx, sdp.Priorities, sdp.ListOptions{Rows: 10}) // the end of the test ends it
+		}
+	})
+	for range replicas {
+		r := h.serve()
+		running.Go(func() {
+			for ctx.Err() == nil {
+				got := r.call("my_queue", nil)
+				if got.IsError && got.Details.Kind != "RateLimitError" {
+					t.Errorf("%+v", got)
+					return
+				}
+				select { // as a caller would who was told to come later
+				case <-time.After(time.Duration(min(got.Details.RetryAfterSeconds, 2)) * time.Second):
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	running.Wait()
+	minute, twoSeconds := fake.Busiest(time.Minute, sdptest.ToAPI), fake.Busiest(2*time.Second, sdptest.ToAPI)
+	tickets, read := fake.Busiest(time.Minute, isTicket), fake.Busiest(time.Minute, isList)
+	t.Logf("%d replicas and a refresh of lists, 75 s: at most %d calls in 60 s of %d, %d in 2 s of %d; in the busiest 60 s of each %d for callers, %d of lists",
+		replicas, minute, perMinute, twoSeconds, burst, tickets, read)
+	if minute > perMinute || twoSeconds > burst {
+		t.Errorf("%d calls in 60 s and %d in 2 s, at most %d and %d are allowed", minute, twoSeconds, perMinute, burst)
+	}
+	if read > perMinute/5 || tickets < perMinute*3/5 {
+		t.Errorf("%d calls of lists and %d of callers: lists have a fifth of %d at most", read, tickets, perMinute)
+	}
+}
+
 // TestStoreAway: while Postgres is away a replica serves what it has in memory, and goes by its share of the rate, as many replicas as
 // there were last.
 func TestStoreAway(t *testing.T) {
@@ -131,7 +218,7 @@ func TestRate_Throttled(t *testing.T) {
 		t.Errorf("the one that was throttled: %+v", got)
 	}
 	fake.ForgetCalls()
-	for _, replica := range []*replica{r, other} {
+	for _, replica := range []*replica{r, other, h.serve(), h.serve()} {
 		if got := replica.call("my_queue", nil); got.Details.Kind != "RateLimitError" || got.Details.RetryAfterSeconds < 60 || got.Details.RetryAfterSeconds > 120 {
 			t.Errorf("a call meanwhile: %+v", got)
 		}

@@ -58,7 +58,7 @@ func (s *Service) newTransportTool(t tool.Tool, read func(map[string]json.RawMes
 		if f := s.takeRead(ctx); f != nil {
 			return nil, f
 		}
-		result, err := t.Call(withCallProgress(ctx, call), read(call.ArgumentMembers()))
+		result, err := t.Call(withCallProgress(s.withConversation(ctx, call), call), read(call.ArgumentMembers()))
 		if err != nil {
 			return nil, transport.Canceled()
 		}

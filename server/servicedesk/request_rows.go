@@ -32,6 +32,7 @@ type requestList struct {
 	Requests   []requestRow `json:"requests"`
 	Total      *int         `json:"total,omitempty"`
 	NextCursor string       `json:"next_cursor,omitempty"`
+	More       bool         `json:"more,omitempty"`
 	TimeZone   string       `json:"time_zone"`
 	Trust      string       `json:"trust"`
 }
@@ -39,8 +40,8 @@ type requestList struct {
 // newRow returns a ticket as lists show it.
 func (d *desk) newRow(r *sdp.Request, now time.Time, fields []string) requestRow {
 	row := requestRow{
-		Number: r.DisplayID, Subject: shorten(r.Subject), Status: oneLine(r.Status.Name), Priority: oneLine(r.Priority.Name),
-		Technician: oneLine(r.Technician.Name), Due: formatTime(r.DueByTime, d.zone), SLA: describeSLA(r, now),
+		Number: r.DisplayID, Subject: shorten(r.Subject), Status: shorten(r.Status.Name), Priority: shorten(r.Priority.Name),
+		Technician: shorten(r.Technician.Name), Due: formatTime(r.DueByTime, d.zone), SLA: describeSLA(r, now),
 	}
 	if row.Number == "" {
 		row.Number = "id:" + r.ID
@@ -96,7 +97,7 @@ func (d *desk) extraField(r *sdp.Request, column string) string {
 	case "id":
 		return "id:" + r.ID
 	}
-	return oneLine(r.Raw.Ref(extraFields[column]).Name)
+	return shorten(r.Raw.Ref(extraFields[column]).Name)
 }
 
 // requestTable writes rows as a table that suffices alone. It returns how many rows had room.
@@ -126,8 +127,8 @@ func (t *requestTable) appendRow(row *requestRow) (fits bool) {
 }
 
 // requestResult makes the result of a list of rows, of which the last may have no room: next returns the cursor of what follows after
-// so many rows, empty for nothing.
-func (d *desk) requestResult(rows []requestRow, total int, shown *requestTable, next func(shown int) string) *tool.Result[requestList] {
+// so many rows, empty for nothing. Whether there are more than the rows is said where no cursor says it.
+func (d *desk) requestResult(rows []requestRow, total int, more bool, shown *requestTable, next func(shown int) string) *tool.Result[requestList] {
 	result := requestList{Requests: []requestRow{}, TimeZone: d.zone.String(), Trust: untrusted}
 	for i := range rows {
 		if !shown.appendRow(&rows[i]) {
@@ -143,6 +144,8 @@ func (d *desk) requestResult(rows []requestRow, total int, shown *requestTable, 
 	said += ". Times are in " + d.zone.String() + "."
 	if result.NextCursor = next(len(result.Requests)); result.NextCursor != "" {
 		said += " More: cursor=" + result.NextCursor
+	} else if result.More = more || len(result.Requests) < len(rows); result.More {
+		said += " There are more; ask for less of them."
 	}
 	return tool.NewResult(strings.TrimSpace(said)+"\n"+shown.text(), result)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 
 const (
 	markdownType = "text/markdown"
-	// Resources are whole, up to these sizes.
+	// Resources are whole up to these sizes.
 	resourceText  = 60_000
 	attachedText  = 64 << 10
 	attachedImage = 1 << 20
@@ -28,8 +30,8 @@ var templates = []mcp.ResourceTemplate{
 	newTemplate(attachmentTemplate, "sdp-attachment", "Attachment of a ticket", "A file of a ticket: text up to 64 KiB, an image up to 1 MiB, of others what is known"),
 	newTemplate(conversationTemplate, "sdp-conversation", "Mail about a ticket", "A mail about a ticket, which strangers wrote"),
 	newTemplate(lookupTemplate, "sdp-lookup", "List of ServiceDesk Plus", "The values that a field may have"),
-	newTemplate(requestTemplate, "sdp-request", "Ticket", "A ticket with its whole text, which strangers wrote"),
-	newTemplate(solutionTemplate, "sdp-solution", "Article", "An article of the knowledge base with its whole text"),
+	newTemplate(requestTemplate, "sdp-request", "Ticket", "A ticket with its text, which strangers wrote, up to 60,000 characters"),
+	newTemplate(solutionTemplate, "sdp-solution", "Article", "An article of the knowledge base with its text, up to 60,000 characters"),
 }
 
 func newTemplate(uri, name, title, description string) mcp.ResourceTemplate {
@@ -102,7 +104,7 @@ func (s *Service) resourceContents(ctx context.Context, uri string, at place) (m
 			return nil, err
 		}
 		details := d.newTicketDetails(&found, conciseText, time.Now())
-		details.Text, _ = readWhole(found.DescriptionHTML)
+		details.Text = readLong(found.DescriptionHTML)
 		text = details.text()
 	case "conversations":
 		text, err = d.conversationText(ctx, at)
@@ -111,8 +113,7 @@ func (s *Service) resourceContents(ctx context.Context, uri string, at place) (m
 	case "solutions":
 		var found sdp.Solution
 		if found, err = d.findSolution(ctx, at.id); err == nil {
-			whole, _ := readWhole(found.TextHTML)
-			text = richtext.FrameUntrusted(oneLine(found.Title) + "\n\n" + whole)
+			text = richtext.FrameUntrusted(oneLine(found.Title) + "\n\n" + readLong(found.TextHTML))
 		}
 	case "lookups":
 		text, err = d.lookupText(ctx, at.id)
@@ -132,14 +133,13 @@ func (s *Service) openNamedDesk(ctx context.Context, at place) (*desk, error) {
 	return s.openDesk(ctx, target{Connection: &name}, toolsetsOfResources[at.kind])
 }
 
-// readWhole is readHTML for resources.
-func readWhole(html string) (text string, whole bool) {
-	read, err := richtext.ToMarkdown(html)
-	if err != nil {
-		return "(a text that cannot be read)", false
+// readLong returns the text of a resource, which says so where it is cut.
+func readLong(html string) string {
+	text, whole := readMarkdown(html, resourceText)
+	if !whole {
+		text += "\n\n(the text is cut here)"
 	}
-	runes := []rune(read)
-	return string(runes[:min(len(runes), resourceText)]), len(runes) <= resourceText
+	return text
 }
 
 // errNoPart is said of a mail or a file that a ticket does not have.
@@ -163,8 +163,7 @@ func (d *desk) conversationText(ctx context.Context, at place) (string, error) {
 		if err != nil {
 			return "", d.sayNoTicket(err)
 		}
-		text, _ := readWhole(html)
-		return richtext.FrameUntrusted(oneLine(row.Subject) + "\n" + describePerson(row.From) + "\n\n" + text), nil
+		return richtext.FrameUntrusted(oneLine(row.Subject) + "\n" + describePerson(row.From) + "\n\n" + readLong(html)), nil
 	}
 	return "", errNoPart
 }
@@ -214,26 +213,19 @@ func isShownImage(contentType string) bool {
 
 // lookupText returns a list as a table.
 func (d *desk) lookupText(ctx context.Context, name string) (string, error) {
-	of, known := lookupNamed(name)
-	if !known {
+	if !slices.Contains(offeredLookups, name) {
 		return "", errNoPart
 	}
-	list, err := d.lookups.read(ctx, of)
+	list, err := d.lookups.read(ctx, sdp.LookupType(name))
 	if err != nil {
 		return "", err
 	}
-	lines := []string{"name | id | parent_id | flags"}
-	for _, e := range list.entries {
-		lines = append(lines, strings.TrimRight(strings.Join([]string{oneLine(e.name), e.id, e.parentID, e.flags.describe()}, " | "), " |"))
-	}
-	return richtext.FrameUntrusted(strings.Join(lines, "\n")), nil
-}
-
-func lookupNamed(name string) (sdp.LookupType, bool) {
-	for _, of := range sdp.LookupTypes() {
-		if string(of) == name {
-			return of, true
+	shown := newTable("name", "id", "parent_id", "flags")
+	shown.room = resourceText
+	for i, e := range list.entries {
+		if !shown.append([]string{e.name, e.id, e.parentID, e.flags.inWords()}) {
+			return fmt.Sprintf("The first %d of %d entries; list_lookup has all, by pages.\n%s", i, len(list.entries), shown.text()), nil
 		}
 	}
-	return "", false
+	return shown.text(), nil
 }

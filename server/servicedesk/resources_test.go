@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -254,5 +255,35 @@ func upload(t *testing.T, fake *sdptest.Server, ticket, name, contentType string
 	if response.StatusCode >= http.StatusBadRequest {
 		said, _ := io.ReadAll(response.Body)
 		t.Fatalf("upload %s: %d %s", name, response.StatusCode, said)
+	}
+}
+
+// TestResources_Lookups: a list that the tool does not offer is no resource and no completion, and a long one is cut and says so.
+func TestResources_Lookups(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	for i := range 2000 {
+		fake.Add("categories", sdptest.Record{"name": fmt.Sprintf("%s %04d", strings.Repeat("Category", 8), i)})
+	}
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	for _, list := range sdp.LookupTypes() {
+		tool := r.call("list_lookup", map[string]any{"type": string(list)})
+		isOffered := !strings.Contains(tool.Text, "is not one of")
+		got := r.Send(t, transporttest.Request{RPC: "resources/read", Params: map[string]any{"uri": "sdp://support/helpdesk/lookups/" + string(list)}})
+		if isUnknown := strings.Contains(got.Body, "-32602") || strings.Contains(got.Body, "-32002"); !isOffered && !isUnknown {
+			t.Errorf("the tool does not offer %s, the resource is %.300s", list, got.Body)
+		}
+		completed := r.Send(t, transporttest.Request{RPC: "completion/complete", Params: map[string]any{
+			"ref":      map[string]any{"type": "ref/resource", "uri": "sdp://{namespace}/{connection}/lookups/{type}"},
+			"argument": map[string]any{"name": "type", "value": string(list)},
+		}}).Body
+		if isCompleted := strings.Contains(completed, `"`+string(list)+`"`); isCompleted != isOffered {
+			t.Errorf("%s: completed %t, offered %t: %s", list, isCompleted, isOffered, completed)
+		}
+	}
+	long := r.read("sdp://support/helpdesk/lookups/categories")
+	if len(long) > 64<<10 || !strings.Contains(long, " of 2004 entries; list_lookup has all, by pages.") {
+		t.Errorf("a long list is %d bytes: %.300s", len(long), long)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // Config is what a Service is made of. Store, Opener, NewSender and Authorizer are required.
@@ -17,12 +18,16 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// States seals what clients keep while a person is asked; nil asks nobody.
+	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
 	TokenWait time.Duration
 	Retry     sdp.RetryPolicy
 	Log       *slog.Logger
+	// FileFaults is where connections come from files; nil elsewhere.
+	FileFaults FileFaults
 }
 
 // Service answers what is asked about ServiceDesk Plus.
@@ -31,12 +36,14 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	states     tool.StateSealer
 	rates      *auth.RateLimiter
 	tokenWait  time.Duration
 	retry      sdp.RetryPolicy
 	log        *slog.Logger
 	directory  *directory
 	cursorKey  func() ([]byte, error)
+	fileFaults FileFaults
 	// toolsets are those of the tools, by name.
 	toolsets map[string]string
 	metrics  serviceMetrics
@@ -45,7 +52,7 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, states: config.States, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {
@@ -54,6 +61,7 @@ func New(config Config) *Service {
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
+	s.fileFaults = config.FileFaults
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {
 		s.toolsets[t.Name] = t.toolset
@@ -61,10 +69,9 @@ func New(config Config) *Service {
 	return s
 }
 
-// OnToolsChanged has tell called when callers may be offered other tools than before, from the goroutine of Follow, with who is
-// concerned: it reports whether the caller of a context is, at the endpoint of a namespace. It is called before Follow.
-func (s *Service) OnToolsChanged(tell func(concerned func(ctx context.Context, namespace string) (bool, error))) {
-	s.directory.changed = func(keys []store.Key) { tell(s.usersOf(keys)) }
+// AnnounceTo has clients told when they may be offered other tools than before, from the goroutine of Follow. It is called before that.
+func (s *Service) AnnounceTo(listeners ToolListeners) {
+	s.directory.announce = (&toolsAnnouncer{service: s, listeners: listeners}).announce
 }
 
 // Follow keeps the connections as new as the feed until ctx ends.

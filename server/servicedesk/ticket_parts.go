@@ -43,7 +43,7 @@ func (d *desk) readPart(ctx context.Context, of *sdp.Request, part string) (incl
 	return found, nil
 }
 
-// listRows returns the newest rows of a part.
+// listRows returns the first rows of a part, in SDP's order.
 func listRows[T any](ctx context.Context, of sdp.Reader[T], show func(T) includedItem) (included, []T, error) {
 	page, err := of.List(ctx, sdp.ListOptions{Rows: partRows})
 	if err != nil {
@@ -59,16 +59,15 @@ func listRows[T any](ctx context.Context, of sdp.Reader[T], show func(T) include
 
 func (d *desk) readNotes(ctx context.Context, of *sdp.Request) (included, error) {
 	notes := d.client.Requests().Notes(of.ID)
-	found, rows, err := listRows(ctx, notes.Reader, d.showNote)
-	for i, row := range rows[:min(len(rows), fetchedTexts)] {
-		if err != nil || row.TextHTML != "" {
-			continue
+	rows, more, err := listNewest(ctx, d, notes.Reader, "added_time", func(n sdp.Note) sdp.Time { return n.AddedTime })
+	found := included{More: more}
+	for i, row := range rows {
+		if i < fetchedTexts && row.TextHTML == "" { // on premises lists have no texts
+			if row, err = notes.Get(ctx, row.ID); err != nil {
+				return found, err
+			}
 		}
-		whole, failed := notes.Get(ctx, row.ID) // on premises lists have no texts
-		if failed != nil {
-			return found, failed
-		}
-		found.Rows[i] = d.showNote(whole)
+		found.Rows = append(found.Rows, d.showNote(row))
 	}
 	return found, err
 }
@@ -84,15 +83,15 @@ func (d *desk) showNote(n sdp.Note) includedItem {
 
 // readConversations returns the mails about a ticket, the newest first, and the texts of the newest.
 func (d *desk) readConversations(ctx context.Context, of *sdp.Request) (included, error) {
-	page, err := d.client.Requests().Conversations(of.ID).List(ctx, sdp.ListOptions{Rows: partRows})
+	mails := d.client.Requests().Conversations(of.ID)
+	rows, more, err := listNewest(ctx, d, mails, "sent_time", func(c sdp.Conversation) sdp.Time { return c.SentTime })
 	if err != nil {
 		return included{}, err
 	}
-	slices.SortStableFunc(page.Items, func(a, b sdp.Conversation) int { return b.SentTime.At.Compare(a.SentTime.At) })
-	found := included{More: page.Next != 0}
-	for i, row := range page.Items {
+	found := included{More: more}
+	for i, row := range rows {
 		item := includedItem{
-			ID: row.ID, Title: shorten(row.Subject), Who: describePerson(row.From), When: formatTime(row.SentTime, d.zone), State: oneLine(row.Type),
+			ID: row.ID, Title: shorten(row.Subject), Who: describePerson(row.From), When: formatTime(row.SentTime, d.zone), State: shorten(row.Type),
 		}
 		if i < fetchedTexts {
 			html, err := d.client.Requests().ConversationText(ctx, of.ID, row)
@@ -117,25 +116,28 @@ func (d *desk) readTasks(ctx context.Context, of *sdp.Request) (included, error)
 }
 
 func (d *desk) readWorklogs(ctx context.Context, of *sdp.Request) (included, error) {
-	found, _, err := listRows(ctx, d.client.Requests().Worklogs(of.ID).Reader, func(w sdp.Worklog) includedItem {
+	worklogs := d.client.Requests().Worklogs(of.ID).Reader
+	rows, more, err := listNewest(ctx, d, worklogs, "start_time", func(w sdp.Worklog) sdp.Time { return w.StartTime })
+	found := included{More: more}
+	for _, w := range rows {
 		text, _ := readHTML(w.DescriptionHTML, noteText)
-		return includedItem{
+		found.Rows = append(found.Rows, includedItem{
 			ID: w.ID, Who: describePerson(w.Owner), When: formatTime(w.StartTime, d.zone), State: shortSpan(time.Duration(w.Spent)), Text: text,
-		}
-	})
+		})
+	}
 	return found, err
 }
 
 func (d *desk) readApprovals(ctx context.Context, of *sdp.Request) (included, error) {
 	found, _, err := listRows(ctx, d.client.Requests().ApprovalLevels(of.ID).Reader, func(l sdp.ApprovalLevel) includedItem {
-		return includedItem{ID: l.ID, Title: fmt.Sprintf("level %d", l.Level), State: oneLine(l.Status.Name)}
+		return includedItem{ID: l.ID, Title: fmt.Sprintf("level %d", l.Level), State: shorten(l.Status.Name)}
 	})
 	return found, err
 }
 
 func (d *desk) readAttachments(ctx context.Context, of *sdp.Request) (included, error) {
 	found, _, err := listRows(ctx, d.client.Requests().Attachments(of.ID).Reader, func(a sdp.Attachment) includedItem {
-		item := includedItem{ID: a.ID, Title: shorten(a.Name), State: oneLine(a.ContentType)}
+		item := includedItem{ID: a.ID, Title: shorten(a.Name), State: shorten(a.ContentType)}
 		if a.Size >= 0 {
 			item.State = joinPath(item.State, strconv.FormatInt(a.Size, 10)+" bytes")
 		}
@@ -170,7 +172,7 @@ func (d *desk) readLinks(ctx context.Context, of *sdp.Request) (included, error)
 	shown := included{More: found.More && !d.ceiling.isBounded()}
 	for i := range page.rows {
 		r := &page.rows[i]
-		shown.Rows = append(shown.Rows, includedItem{Number: r.DisplayID, Title: shorten(r.Subject), State: oneLine(r.Status.Name)})
+		shown.Rows = append(shown.Rows, includedItem{Number: r.DisplayID, Title: shorten(r.Subject), State: shorten(r.Status.Name)})
 	}
 	return shown, nil
 }

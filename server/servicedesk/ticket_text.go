@@ -14,20 +14,28 @@ const (
 	conciseText = 1500
 	fullText    = 8_000
 	noteText    = 600
+	longSubject = 250
 	// textBytes bounds the texts of a ticket, and those of its parts, in bytes: text and structured result fit a frame of 48 KB.
 	textBytes = 9 << 10
 )
 
-// readHTML returns what a person sees of HTML, as Markdown of at most so many characters, and whether that is all of it. What is no
+// readMarkdown returns what a person sees of HTML, as Markdown of at most so many characters, and whether that is all of it. What is no
 // HTML that can be read is left out: it would be shown as it is written.
-func readHTML(html string, characters int) (text string, whole bool) {
+func readMarkdown(html string, characters int) (text string, whole bool) {
 	read, err := richtext.ToMarkdown(html)
 	if err != nil {
-		return "(a text that cannot be read)", false
+		return "(a text that cannot be read)", true
 	}
 	read = strings.TrimSpace(read)
-	short := excerpt.TruncateBytes(excerpt.Truncate(read, characters), textBytes)
+	short := excerpt.Truncate(read, characters)
 	return short, short == read
+}
+
+// readHTML is readMarkdown for what has to fit a frame.
+func readHTML(html string, characters int) (text string, whole bool) {
+	read, whole := readMarkdown(html, characters)
+	short := excerpt.TruncateBytes(read, textBytes)
+	return short, whole && short == read
 }
 
 // boundParts shortens the texts of parts, the last first, so that all together are bounded.
@@ -59,6 +67,7 @@ type ticketDetails struct {
 	TextIsWhole bool              `json:"text_is_whole"`
 	URI         string            `json:"uri"`
 	UDF         map[string]string `json:"udf,omitempty"`
+	MoreUDF     bool              `json:"more_udf,omitempty"`
 	Included    []included        `json:"included,omitempty"`
 	TimeZone    string            `json:"time_zone"`
 	Trust       string            `json:"trust"`
@@ -86,12 +95,12 @@ type includedItem struct {
 // newTicketDetails returns what is shown of a ticket.
 func (d *desk) newTicketDetails(r *sdp.Request, characters int, now time.Time) ticketDetails {
 	details := ticketDetails{
-		requestRow: d.newRow(r, now, nil), ID: "id:" + r.ID, Requester: describePerson(r.Requester), Group: oneLine(r.Group.Name), Site: oneLine(r.Site.Name),
+		requestRow: d.newRow(r, now, nil), ID: "id:" + r.ID, Requester: describePerson(r.Requester), Group: shorten(r.Group.Name), Site: shorten(r.Site.Name),
 		Category: joinPath(r.Category.Name, r.Subcategory.Name, r.Item.Name), Created: formatTime(r.CreatedTime, d.zone),
 		Updated: formatTime(r.LastUpdatedTime, d.zone), Resolved: formatTime(r.ResolvedTime, d.zone), TimeZone: d.zone.String(), Trust: untrusted,
 		URI: d.requestURI(r),
 	}
-	details.Subject = oneLine(r.Subject)
+	details.Subject = excerpt.Truncate(oneLine(r.Subject), longSubject)
 	details.Text, details.TextIsWhole = readHTML(r.DescriptionHTML, characters)
 	for _, name := range r.UDF.Names() {
 		if value := oneLine(udfText(r.UDF, name, d.zone)); value != "" {
@@ -119,16 +128,16 @@ func udfText(udf sdp.Raw, name string, zone *time.Location) string {
 
 func describePerson(of sdp.Ref) string {
 	if of.Email != "" && of.Name != "" {
-		return oneLine(of.Name + " <" + of.Email + ">")
+		return shorten(of.Name) + " <" + shorten(of.Email) + ">"
 	}
-	return oneLine(of.Name + of.Email)
+	return shorten(of.Name + of.Email)
 }
 
 func joinPath(names ...string) string {
 	var path []string
 	for _, name := range names {
 		if name != "" {
-			path = append(path, oneLine(name))
+			path = append(path, shorten(name))
 		}
 	}
 	return strings.Join(path, " / ")
@@ -148,6 +157,9 @@ func (t *ticketDetails) text() string {
 	}
 	for _, name := range sortedKeys(t.UDF) {
 		b.WriteString(oneLine(name) + ": " + t.UDF[name] + "\n")
+	}
+	if t.MoreUDF {
+		b.WriteString("there are more udf fields\n")
 	}
 	if t.Text != "" {
 		b.WriteString("\n" + t.Text + "\n")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,6 +19,7 @@ type ticket struct {
 	TextIsWhole                                                                             bool `json:"text_is_whole"`
 	Included                                                                                []struct {
 		Part, Error string
+		More        bool
 		Rows        []struct{ ID, Number, Subject, Who, State, Text string }
 	}
 }
@@ -181,15 +183,63 @@ func TestUntrustedText(t *testing.T) {
 	}
 }
 
+// TestGetRequest_Newest: of many notes, mails and worklogs the newest are shown, the newest first, also where a site takes no order.
+func TestGetRequest_Newest(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{Empty: true})
+	id := fake.Add("requests", sdptest.Record{"subject": "Long", "requester": "ana@example.org", "status": "Open"})
+	for i := range 30 {
+		at := time.Date(2026, 1, 1+i, 12, 0, 0, 0, time.UTC)
+		fake.AddTo("requests", id, "notes", sdptest.Record{"description": fmt.Sprintf("note %d", i), "created_by": "tech@example.org", "created_time": at})
+		fake.AddTo("requests", id, "worklogs", sdptest.Record{"description": fmt.Sprintf("work %d", i), "owner": "tech@example.org", "start_time": at})
+	}
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	for _, step := range []struct {
+		what   string
+		refuse bool
+		calls  int
+	}{{"in order", false, 3}, {"where no order is taken", true, 5}, {"where none is known to be taken", true, 3}} {
+		if step.refuse {
+			fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+				if info, is := c.Input["list_info"].(sdptest.Record); is && info["sort_field"] != nil {
+					return new(sdptest.Refused(4001, "sort_field"))
+				}
+				return nil
+			})
+		}
+		fake.ForgetCalls()
+		_, got := mustCall[ticket](r, "get_request", map[string]any{"request_id": "id:" + id, "include": []string{"notes", "worklogs"}})
+		wantCalls(t, fake, step.calls)
+		for i, word := range []string{"note", "work"} {
+			part := got.Included[i]
+			if len(part.Rows) != 10 || part.Rows[0].Text != word+" 29" || part.Rows[9].Text != word+" 20" || !part.More {
+				t.Errorf("%s: %s: %+v", step.what, word, part)
+			}
+		}
+	}
+}
+
 // TestGetRequest_Frame: whatever a ticket has, what is answered fits the lines of clients on a pipe.
 func TestGetRequest_Frame(t *testing.T) {
 	h := newHouse(t)
 	fake := startFake(t, sdptest.Options{Empty: true})
 	long := "<p>" + strings.Repeat("日本語 \"quoted\" text. ", 20_000) + "</p>"
 	id := fake.Add("requests", sdptest.Record{"subject": strings.Repeat("日", 250), "description": long, "requester": "ana@example.org", "status": "Open"})
+	own := sdptest.Record{}
+	for i := range 150 {
+		own[fmt.Sprintf("udf_sline_%d", i)] = strings.Repeat("日", 250)
+	}
+	fake.Set("requests", id, sdptest.Record{"udf_fields": own})
+	name := strings.Repeat("日本", 60)
+	fake.Add("users", sdptest.Record{"name": name, "email_id": "long@example.org", "is_technician": true})
 	for range 40 {
-		fake.AddTo("requests", id, "notes", sdptest.Record{"description": long, "created_by": "tech@example.org"})
-		fake.AddTo("requests", id, "tasks", sdptest.Record{"title": strings.Repeat("日", 200)})
+		fake.AddTo("requests", id, "notes", sdptest.Record{"description": long, "created_by": "long@example.org"})
+		fake.AddTo("requests", id, "tasks", sdptest.Record{"title": strings.Repeat("日", 200), "owner": "long@example.org"})
+		fake.AddTo("requests", id, "worklogs", sdptest.Record{"description": long, "owner": "long@example.org"})
+		fake.AddTo("requests", id, "conversations", sdptest.Record{"subject": strings.Repeat("日", 200), "from": "long@example.org", "type": "REQREPLY"})
+		other := fake.Add("requests", sdptest.Record{"subject": strings.Repeat("日", 250), "requester": "ana@example.org", "status": "Open"})
+		fake.AddTo("requests", id, "links", sdptest.Record{"linked_request": other})
 	}
 	h.connect(helpdesk, fake)
 	r := h.serve()
@@ -197,7 +247,7 @@ func TestGetRequest_Frame(t *testing.T) {
 		"request_id": "id:" + id, "detail": "full", "include": []string{"notes", "conversations", "tasks", "worklogs", "approvals", "attachments", "links", "resolution"},
 	}))
 	t.Logf("the largest ticket is answered in %d bytes", len(reply.Body))
-	if len(reply.Body) > 48<<10 || !strings.Contains(reply.Body, "there are more") || !strings.Contains(reply.Body, `"text_is_whole":false`) {
+	if len(reply.Body) > 48<<10 || !strings.Contains(reply.Body, "there are more udf fields") || !strings.Contains(reply.Body, "- there are more") || !strings.Contains(reply.Body, `"text_is_whole":false`) {
 		t.Errorf("%d bytes: %.2000s", len(reply.Body), reply.Body)
 	}
 }

@@ -57,6 +57,8 @@ type tokenKeeper struct {
 
 	mu     sync.Mutex
 	stored *store.SealedToken
+	// problem is that of the row.
+	problem string
 	// opened is that of openedID.
 	opened   redact.Secret
 	openedID string
@@ -69,6 +71,13 @@ type tokenKeeper struct {
 
 func newTokenKeeper(s *Service, c *connection) *tokenKeeper {
 	return &tokenKeeper{store: s.store, opener: s.opener, connection: c, wait: s.tokenWait, changed: make(chan struct{})}
+}
+
+// setProblem takes over why the row has no token, before replace does what it has.
+func (k *tokenKeeper) setProblem(problem string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.problem = problem
 }
 
 // replace takes over the token of the row.
@@ -90,6 +99,8 @@ func (k *tokenKeeper) usable() (stored *store.SealedToken, problem string, chang
 	defer k.mu.Unlock()
 	now := time.Now()
 	switch {
+	case k.stored == nil && k.problem != "":
+		return nil, k.problem, k.changed
 	case k.stored == nil:
 		return nil, "the connection has no token yet", k.changed
 	case !k.stored.ExpiresAt.IsZero() && !now.Before(k.stored.ExpiresAt):
@@ -103,40 +114,74 @@ func (k *tokenKeeper) usable() (stored *store.SealedToken, problem string, chang
 // Token returns the token that calls carry. Where it was refused to another call while this one waited for its turn, both are waited
 // for again: a turn is good for 2 seconds.
 func (k *tokenKeeper) Token(ctx context.Context) (redact.Secret, error) {
-	stored, problem, changed := k.usable()
-	for stored == nil {
-		if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
-			return redact.Secret{}, err
+	return k.openUsable(ctx, k.connection.rate.Wait)
+}
+
+// waitUsable returns when there is a token to call with, and it is open: at once, or within a wait of the call.
+func (k *tokenKeeper) waitUsable(ctx context.Context) error {
+	_, err := k.openUsable(ctx, func(context.Context) error { return nil })
+	return err
+}
+
+// openUsable returns a token to call with; afterWait is called when another was waited for.
+func (k *tokenKeeper) openUsable(ctx context.Context, afterWait func(context.Context) error) (redact.Secret, error) {
+	for {
+		stored, problem, changed := k.usable()
+		if stored == nil {
+			if err := k.waitForAnother(ctx, "", problem, changed); err != nil {
+				return redact.Secret{}, err
+			}
+			if err := afterWait(ctx); err != nil {
+				return redact.Secret{}, err
+			}
+			continue
 		}
-		if err := k.connection.rate.Wait(ctx); err != nil {
-			return redact.Secret{}, err
+		text, isOther, err := k.open(ctx, stored, changed)
+		switch {
+		case err == nil:
+			return text, nil
+		case isOther && ctx.Err() == nil: // the controller replaced what nobody can open
+			if err := afterWait(ctx); err != nil {
+				return redact.Secret{}, err
+			}
+			continue
 		}
-		stored, problem, changed = k.usable()
-	}
-	k.mu.Lock()
-	if k.openedID == stored.ID {
-		defer k.mu.Unlock()
-		return k.opened, nil
-	}
-	k.mu.Unlock()
-	text, err := k.opener.OpenToken(ctx, k.connection.uid, stored.ID, stored.Sealed)
-	if err != nil {
 		k.connection.service.log.WarnContext(ctx, "A token cannot be opened", "connection", k.connection.key, "err", err)
 		return redact.Secret{}, &tokenError{"this server has no key for the token of the connection yet", tokenRetry}
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.opened, k.openedID = redact.NewSecret(string(text)), stored.ID
-	return k.opened, nil
 }
 
-// waitUsable returns when there is a token to call with: at once, or within a wait of the call.
-func (k *tokenKeeper) waitUsable(ctx context.Context) error {
-	stored, problem, changed := k.usable()
-	if stored != nil {
-		return nil
+// open returns the text of a stored token. It may wait for its key, but not for longer than there is no other token; isOther reports
+// that there is.
+func (k *tokenKeeper) open(ctx context.Context, stored *store.SealedToken, changed <-chan struct{}) (text redact.Secret, isOther bool, err error) {
+	k.mu.Lock()
+	if k.openedID == stored.ID {
+		defer k.mu.Unlock()
+		return k.opened, false, nil
 	}
-	return k.waitForAnother(ctx, "", problem, changed)
+	k.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-changed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	opened, err := k.opener.OpenToken(ctx, k.connection.uid, stored.ID, stored.Sealed)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		select {
+		case <-changed:
+			isOther = true
+		default:
+		}
+		return redact.Secret{}, isOther, err
+	}
+	k.opened, k.openedID = redact.NewSecret(string(opened)), stored.ID
+	return k.opened, false, nil
 }
 
 // errNoTokenWait says that a call has waited as often as it may.
@@ -171,6 +216,8 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 	late := func() error { return &tokenError{problem + ", and there was no other in time", tokenRetry} }
 	if refused != "" {
 		k.report(ctx, refused)
+	} else if k.isHopeless() {
+		return &tokenError{problem, tokenRetry}
 	}
 	if !takeTokenWait(ctx) {
 		return fmt.Errorf("%w: %w", errNoTokenWait, late())
@@ -204,6 +251,13 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 			return late()
 		}
 	}
+}
+
+// isHopeless reports whether it is known why there is no token, and that waiting gives none.
+func (k *tokenKeeper) isHopeless() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.stored == nil && k.problem != ""
 }
 
 // report says that a token was refused. If that cannot be said now, it is said again soon.

@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -16,6 +17,12 @@ type listLookupInput struct {
 	Query  *string `json:"query,omitempty" description:"Part of the name" bounds:"..250"`
 	paging
 }
+
+// offeredLookups are the lists that callers read, by tool or resource: those of toolsets that are not offered are not among them.
+var offeredLookups = func() []string {
+	argument, _ := reflect.TypeFor[listLookupInput]().FieldByName("Type")
+	return strings.Split(argument.Tag.Get("enum"), ",")
+}()
 
 // lookupRow is an entry of a list.
 type lookupRow struct {
@@ -96,7 +103,7 @@ func (d *desk) lookupResult(list *lookupList, chosen []entry, start, limit int, 
 	next := min(start-1, len(chosen))
 	for next < len(chosen) && len(result.Entries) < limit {
 		e := chosen[next]
-		row := lookupRow{Name: oneLine(e.name), ID: e.id, Parent: e.parentID, Flags: e.flags.describe()}
+		row := lookupRow{Name: oneLine(e.name), ID: e.id, Parent: e.parentID, Flags: e.flags.inWords()}
 		if !shown.append([]string{row.Name, row.ID, row.Parent, row.Flags}) {
 			break
 		}
@@ -111,8 +118,8 @@ func (d *desk) lookupResult(list *lookupList, chosen []entry, start, limit int, 
 	return tool.NewResult(said+"\n"+shown.text(), result)
 }
 
-// describe returns what the flags of an entry say, in words.
-func (f entryFlags) describe() string {
+// inWords returns what the flags of an entry say, in words.
+func (f entryFlags) inWords() string {
 	var said []string
 	if f.InternalName != "" {
 		said = append(said, "internal_name "+oneLine(f.InternalName))

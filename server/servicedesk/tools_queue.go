@@ -34,7 +34,8 @@ func (d *desk) queueResult(page *requestPage, now time.Time, limit int) *tool.Re
 			rows[i].MinutesLeft = new(int64(math.Floor(r.DueByTime.At.Sub(now).Minutes())))
 		}
 	}
-	return d.requestResult(rows, page.total, newRequestTable(nil, false), func(int) string { return "" })
+	more := page.next != 0 || len(page.rows) > limit
+	return d.requestResult(rows, page.total, more, newRequestTable(nil, false), func(int) string { return "" })
 }
 
 // dueOrder returns what queues are sorted by.

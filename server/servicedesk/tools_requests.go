@@ -145,7 +145,7 @@ func (d *desk) pageResult(page *requestPage, fingerprint string, now time.Time, 
 	for i := range page.rows {
 		rows[i] = d.newRow(&page.rows[i], now, columns)
 	}
-	result := d.requestResult(rows, page.total, newRequestTable(columns, false), func(shown int) string {
+	result := d.requestResult(rows, page.total, false, newRequestTable(columns, false), func(shown int) string {
 		next := page.next
 		if shown < len(rows) {
 			next = page.places[shown]

@@ -265,3 +265,30 @@ func TestListRequests_OtherSites(t *testing.T) {
 		}
 	}
 }
+
+// TestTools_More: a list that is cut says so.
+func TestTools_More(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	for i := range 12 {
+		fake.Add("solutions", sdptest.Record{"title": fmt.Sprintf("Printer %d", i), "description": "Text", "topic": "Hardware"})
+	}
+	h.connect(helpdesk, fake)
+	r := h.serve()
+	ticket := "id:" + fake.IDs("requests")[0]
+	for what, tc := range map[string]struct {
+		tool      string
+		arguments map[string]any
+		more      bool
+	}{
+		"all by words": {"search_requests", map[string]any{"query": "vpn"}, false}, "some by words": {"search_requests", map[string]any{"query": "vpn", "limit": 1}, true},
+		"all alike": {"search_requests", map[string]any{"similar_to": ticket}, false},
+		"a queue":   {"my_queue", nil, false}, "a part of a queue": {"my_queue", map[string]any{"limit": 1, "unassigned_in_my_groups": true}, true},
+		"an article": {"search_solutions", map[string]any{"query": "dock"}, false}, "some articles": {"search_solutions", map[string]any{"query": "printer"}, true},
+	} {
+		text, got := mustCall[struct{ More bool }](r, tc.tool, tc.arguments)
+		if got.More != tc.more || strings.Contains(text, "There are more; ") != tc.more {
+			t.Errorf("%s: more %t, want %t: %s", what, got.More, tc.more, text)
+		}
+	}
+}

@@ -134,7 +134,7 @@ func (d *desk) selectSimilar(ctx context.Context, text string) (filter, func(*sd
 		selected.criteria = sdp.Where("category.name", sdp.Is, of.Category.Name)
 	}
 	return selected, func(r *sdp.Request) float64 {
-		// Subjects are short: words in common count where no runs of them are.
+		// Subjects are short: pairs of letters in common count where no runs of words are.
 		return max(similarity(r.Subject), likeness(r.Subject))
 	}, nil
 }
@@ -151,6 +151,7 @@ func (d *desk) searchResult(page *requestPage, now time.Time, limit int, score f
 	if score != nil {
 		slices.SortStableFunc(rows, func(a, b requestRow) int { return cmp.Compare(*b.Score, *a.Score) })
 	}
+	more := page.next != 0 || len(rows) > limit
 	rows = rows[:min(len(rows), limit)]
-	return d.requestResult(rows, page.total, newRequestTable(nil, score != nil), func(int) string { return "" })
+	return d.requestResult(rows, page.total, more, newRequestTable(nil, score != nil), func(int) string { return "" })
 }

@@ -41,6 +41,7 @@ type solutionRow struct {
 
 type solutionsResult struct {
 	Solutions []solutionRow `json:"solutions"`
+	More      bool          `json:"more,omitempty"`
 	Trust     string        `json:"trust"`
 }
 
@@ -82,7 +83,7 @@ func (s *Service) searchSolutions(ctx context.Context, in searchSolutionsInput) 
 		return nil, needScope(solutionsScope, err)
 	}
 	slices.SortStableFunc(page.Items, func(a, b sdp.Solution) int { return cmp.Compare(countWords(words, &b), countWords(words, &a)) })
-	return d.solutionsResult(page.Items), nil
+	return d.solutionsResult(page.Items, page.Next != 0), nil
 }
 
 // wordsFor returns the words that are looked for, and whether an article has to have all of them: those of a query, and not those of a
@@ -114,19 +115,24 @@ func countWords(words []string, in *sdp.Solution) int {
 	return countIn(in.Title+" "+in.Keywords, words)
 }
 
-func (d *desk) solutionsResult(found []sdp.Solution) *tool.Result[solutionsResult] {
-	result := solutionsResult{Solutions: []solutionRow{}, Trust: untrusted}
+func (d *desk) solutionsResult(found []sdp.Solution, more bool) *tool.Result[solutionsResult] {
+	result := solutionsResult{Solutions: []solutionRow{}, More: more, Trust: untrusted}
 	shown := newTable("id", "title", "topic", "excerpt")
 	for _, f := range found {
 		row := d.newSolutionRow(&f)
 		text, _ := readHTML(f.TextHTML, excerptLength)
 		row.Excerpt = oneLine(text)
 		if !shown.append([]string{row.ID, row.Title, row.Topic, row.Excerpt}) {
+			result.More = true
 			break
 		}
 		result.Solutions = append(result.Solutions, row)
 	}
-	return tool.NewResult(fmt.Sprintf("%d articles; solution_id reads one.\n%s", len(result.Solutions), shown.text()), result)
+	said := fmt.Sprintf("%d articles; solution_id reads one.", len(result.Solutions))
+	if result.More {
+		said += " There are more; give more words."
+	}
+	return tool.NewResult(said+"\n"+shown.text(), result)
 }
 
 func (d *desk) newSolutionRow(of *sdp.Solution) solutionRow {
@@ -159,7 +165,7 @@ func (d *desk) readSolution(ctx context.Context, id string) (*tool.Result[soluti
 	row.Text = text
 	said := "Article " + row.ID + "."
 	if !whole {
-		said += " The text is cut; " + row.URI + " has all."
+		said += " The text is cut; " + row.URI + " has up to 60,000 characters."
 	}
 	return tool.NewResult(said+"\n"+richtext.FrameUntrusted(row.Title+"\n\n"+text), solutionsResult{Solutions: []solutionRow{row}, Trust: untrusted}), nil
 }

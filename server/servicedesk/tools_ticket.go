@@ -11,12 +11,12 @@ import (
 type getRequestInput struct {
 	target
 	RequestID string   `json:"request_id" description:"Number as people write it: 31, #31, RE-31; an internal id as id:41"`
-	Include   []string `json:"include,omitempty" description:"Parts more, a call of ServiceDesk Plus each" enum:"notes,conversations,tasks,worklogs,approvals,attachments,links,resolution" bounds:"..8"`
+	Include   []string `json:"include,omitempty" description:"Parts more: a call of ServiceDesk Plus each; links 2, conversations 6, notes on premises 6" enum:"notes,conversations,tasks,worklogs,approvals,attachments,links,resolution" bounds:"..8"`
 	Detail    *string  `json:"detail,omitempty" description:"concise when absent" enum:"concise,full"`
 }
 
-// getRequest answers get_request: a call of SDP for the ticket, one more for a number that was not met before, one for each part, and
-// for conversations, as for notes on premises, one for each of the five newest texts.
+// getRequest answers get_request: a call of SDP for the ticket, one more for a number that was not met before, one for each part,
+// two for links, and for conversations, as for notes on premises, one for each of the five newest texts.
 func (s *Service) getRequest(ctx context.Context, in getRequestInput) (*tool.Result[ticketDetails], error) {
 	d, err := s.openDesk(ctx, in.target, requestsToolset)
 	if err != nil {
@@ -42,9 +42,10 @@ func (s *Service) getRequest(ctx context.Context, in getRequestInput) (*tool.Res
 		details.Included = append(details.Included, read)
 	}
 	boundParts(details.Included)
+	details.fitFrame()
 	said := "Request " + details.Number + " of connection " + d.key.String() + ". Times are in " + details.TimeZone + "."
 	if !details.TextIsWhole {
-		said += " The text is cut; detail=full shows more, " + details.URI + " all."
+		said += " The text is cut; detail=full shows more, " + details.URI + " up to 60,000 characters."
 	}
 	return tool.NewResult(said+"\n"+details.text(), details), nil
 }

@@ -4,51 +4,91 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 )
 
-// questionsAboutConnections is how many reviews are asked to find out which connections a caller sees: most of the 64 of a request.
-const questionsAboutConnections = 48
+const (
+	// questionsAboutConnections is how many reviews are asked to find out which connections a caller sees: most of the 64 of a request.
+	questionsAboutConnections = 48
+	// questionsAtATime is how many of them are on their way together.
+	questionsAtATime = 16
+)
 
 // useReview finds out which of many connections a caller may use, by few questions: about all of them, those of a namespace, and
 // then single ones.
 type useReview struct {
-	service  *Service
-	identity auth.Identity
-	left     int
-	answers  map[store.Key]error
+	authorize func(ctx context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error
+	identity  auth.Identity
+	left      int
+	answers   map[store.Key]error
 }
 
-func newUseReview(s *Service, identity auth.Identity) *useReview {
-	return &useReview{service: s, identity: identity, left: questionsAboutConnections, answers: map[store.Key]error{}}
+func (s *Service) newUseReview(identity auth.Identity) *useReview {
+	return &useReview{authorize: s.authorizer.Authorize, identity: identity, left: questionsAboutConnections, answers: map[store.Key]error{}}
 }
 
-// mayUse reports whether the caller may use a connection, which need not exist. What is undecided when the questions run out counts as
-// denied; the error says that nobody can be asked.
-func (r *useReview) mayUse(ctx context.Context, key store.Key) (bool, error) {
-	var err error
-	for _, asked := range []store.Key{{}, {Namespace: key.Namespace}, key} {
-		if err = r.ask(ctx, asked); err == nil {
-			return true, nil
+// findUsable returns which of some connections, which need not exist, the caller may use. What is undecided when the questions run out
+// counts as denied; the error says of what was not found allowed that nobody can be asked.
+func (r *useReview) findUsable(ctx context.Context, keys []store.Key) (usable map[store.Key]bool, err error) {
+	usable = map[store.Key]bool{}
+	failures := map[store.Key]error{}
+	for _, widen := range []func(store.Key) store.Key{
+		func(store.Key) store.Key { return store.Key{} },
+		func(key store.Key) store.Key { return store.Key{Namespace: key.Namespace} },
+		func(key store.Key) store.Key { return key },
+	} {
+		var asked []store.Key
+		for _, key := range keys {
+			if !usable[key] {
+				asked = append(asked, widen(key))
+			}
+		}
+		r.ask(ctx, asked)
+		for _, key := range keys {
+			switch answer := r.answers[widen(key)]; {
+			case usable[key]:
+			case answer == nil:
+				usable[key] = true
+				delete(failures, key)
+			case !errors.Is(answer, auth.ErrDenied) && !errors.Is(answer, auth.ErrReviewsSpent):
+				failures[key] = answer
+			}
 		}
 	}
-	if errors.Is(err, auth.ErrDenied) || errors.Is(err, auth.ErrReviewsSpent) {
-		return false, nil
+	for _, failed := range failures {
+		err = failed
 	}
-	return false, err
+	return usable, err
 }
 
-func (r *useReview) ask(ctx context.Context, key store.Key) error {
-	if answer, known := r.answers[key]; known {
-		return answer
+// ask asks what was not asked before, as long as there are questions left.
+func (r *useReview) ask(ctx context.Context, keys []store.Key) {
+	var open []store.Key
+	for _, key := range keys {
+		if _, known := r.answers[key]; known {
+			continue
+		}
+		r.answers[key] = auth.ErrReviewsSpent
+		if r.left--; r.left >= 0 {
+			open = append(open, key)
+		}
 	}
-	answer := auth.ErrReviewsSpent
-	if r.left--; r.left >= 0 {
-		answer = r.service.authorizer.Authorize(ctx, r.identity, auth.Use, key)
+	answers := make([]error, len(open))
+	var group errgroup.Group
+	group.SetLimit(questionsAtATime)
+	for i, key := range open {
+		group.Go(func() error {
+			answers[i] = r.authorize(ctx, r.identity, auth.Use, key)
+			return nil
+		})
 	}
-	r.answers[key] = answer
-	return answer
+	_ = group.Wait() // no function of it fails
+	for i, key := range open {
+		r.answers[key] = answers[i]
+	}
 }
 
 // usersOf returns who hears of a change of connections, at the endpoint of a namespace or of all: whoever may use one of them, also
@@ -59,15 +99,16 @@ func (s *Service) usersOf(changed []store.Key) func(ctx context.Context, namespa
 		if !ok {
 			return false, nil
 		}
-		review := newUseReview(s, identity)
+		var there []store.Key
 		for _, key := range changed {
-			if namespace != "" && namespace != key.Namespace {
-				continue
-			}
-			if allowed, err := review.mayUse(ctx, key); allowed || err != nil {
-				return allowed, err
+			if namespace == "" || namespace == key.Namespace {
+				there = append(there, key)
 			}
 		}
-		return false, nil
+		usable, err := s.newUseReview(identity).findUsable(ctx, there)
+		if len(usable) > 0 {
+			return true, nil
+		}
+		return false, err
 	}
 }

@@ -31,6 +31,8 @@ type Policy struct {
 	// Explain returns what the caller is told of an error that is no *Error, and logs what they are not told. In
 	// are the arguments of the call.
 	Explain func(ctx context.Context, tool string, in any, err error) *Error
+	// Detail returns the Details of an Error that has none; nil leaves those without.
+	Detail func(*Error) any
 }
 
 // Tool is one MCP tool: what clients are shown of it, and what answers its calls.
@@ -38,7 +40,8 @@ type Tool struct {
 	Definition
 	takes         []field
 	input, output json.RawMessage
-	// answer returns an *Error, or context.Canceled when the caller left.
+	detail        func(*Error) any
+	// answer returns an *Error, a *questionError, or context.Canceled when the caller left.
 	answer func(ctx context.Context, arguments map[string]json.RawMessage) (texts []string, structured any, err error)
 }
 
@@ -48,7 +51,7 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 	takes, gives := withMembers(fieldsOf(reflect.TypeFor[In]())), fieldsOf(reflect.TypeFor[Out]())
 	checkReadable(takes)
 	return Tool{
-		Definition: d, takes: takes, input: objectSchema(takes, true), output: objectSchema(gives, false),
+		Definition: d, takes: takes, input: objectSchema(takes, true), output: objectSchema(gives, false), detail: policy.Detail,
 		answer: func(ctx context.Context, arguments map[string]json.RawMessage) ([]string, any, error) {
 			ctx, cancel := d.bound(ctx, &policy)
 			defer cancel()
@@ -60,7 +63,8 @@ func New[In, Out any](policy Policy, d Definition, answer func(context.Context, 
 			if err == nil {
 				return result.Texts, result.Structured, nil
 			}
-			if _, is := errors.AsType[*Error](err); !is && !errors.Is(err, context.Canceled) {
+			_, asks := errors.AsType[*questionError](err)
+			if _, is := errors.AsType[*Error](err); !is && !asks && !errors.Is(err, context.Canceled) {
 				err = policy.Explain(ctx, d.Name, in, err)
 			}
 			return nil, nil, err
@@ -102,11 +106,18 @@ func (t *Tool) MCPWithout(argument string) mcp.Tool {
 // Call answers one call with these arguments, by name, in JSON. What the tool refuses is a result too (MCP, tools: errors of execution); the error is
 // context.Canceled when the caller left.
 func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (*mcp.CallToolResult, error) {
-	texts, structured, err := t.answer(ctx, arguments)
+	texts, structured, err := t.answer(withUse(ctx, t.Name, arguments), arguments)
+	if asks, is := errors.AsType[*questionError](err); is {
+		return asks.result, nil
+	}
 	if refused, is := errors.AsType[*Error](err); is {
 		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
-		if refused.Details != nil {
-			result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: refused.Details}}
+		details := refused.Details
+		if details == nil && t.detail != nil {
+			details = t.detail(refused)
+		}
+		if details != nil {
+			result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: details}}
 		}
 		return result, nil
 	}

@@ -24,9 +24,21 @@ func (h *Handler) NotifyPromptsChanged(concerned Audience) {
 	h.subscriptions.notifyChanged(promptsChanged, concerned)
 }
 
-// NotifyToolsChanged is NotifyPromptsChanged for the list of tools.
-func (h *Handler) NotifyToolsChanged(concerned Audience) {
-	h.subscriptions.notifyChanged(toolsChanged, concerned)
+// NotifyToolsChanged is NotifyPromptsChanged for the list of tools. It reports whether for a stream that was undecided, until
+// NotifyOwedTools.
+func (h *Handler) NotifyToolsChanged(concerned Audience) (owed bool) {
+	return h.subscriptions.notifyChanged(toolsChanged, concerned)
+}
+
+// NotifyOwedTools is NotifyOwed for the list of tools.
+func (h *Handler) NotifyOwedTools(concerned Audience) (owed bool) {
+	var undecided []*subscriber
+	for _, one := range h.subscriptions.snapshot(func() map[*subscriber]struct{} { return h.subscriptions.open }) {
+		if one.takeOwedTools() {
+			undecided = append(undecided, one)
+		}
+	}
+	return h.subscriptions.notify(undecided, concerned, func(p *pendingChanges) { p.lists[toolsChanged] = true })
 }
 
 // NotifyResourcesChanged is NotifyPromptsChanged for the list of resources.
@@ -41,8 +53,8 @@ func (h *Handler) NotifyResourceUpdated(uri string, concerned Audience) {
 	h.subscriptions.notify(followers, concerned, func(p *pendingChanges) { p.addURI(uri) })
 }
 
-// NotifyOwed tells streams what was undecided when it changed: of lists, and of each resource, by who is concerned now. It
-// reports whether anything is undecided still.
+// NotifyOwed tells streams what was undecided when it changed: of the lists of prompts and resources, and of each resource, by who is
+// concerned now. It reports whether anything of that is undecided still.
 func (h *Handler) NotifyOwed(lists Audience, updates func(uri string) Audience) (owed bool) {
 	var undecided [listChanges][]*subscriber
 	followers := make(map[string][]*subscriber)
@@ -67,7 +79,7 @@ func (h *Handler) NotifyOwed(lists Audience, updates func(uri string) Audience) 
 	return owed
 }
 
-// HasOwed reports whether a change was undecided for an open stream.
+// HasOwed reports whether a change that NotifyOwed tells of was undecided for an open stream.
 func (h *Handler) HasOwed() bool {
 	for _, one := range h.subscriptions.snapshot(func() map[*subscriber]struct{} { return h.subscriptions.open }) {
 		if one.isOwed() {
@@ -77,14 +89,14 @@ func (h *Handler) HasOwed() bool {
 	return false
 }
 
-func (s *subscriptions) notifyChanged(what listChange, concerned Audience) {
+func (s *subscriptions) notifyChanged(what listChange, concerned Audience) (owed bool) {
 	var among []*subscriber
 	for _, one := range s.snapshot(func() map[*subscriber]struct{} { return s.open }) {
 		if one.wantsChange(what) {
 			among = append(among, one)
 		}
 	}
-	s.notify(among, concerned, func(p *pendingChanges) { p.lists[what] = true })
+	return s.notify(among, concerned, func(p *pendingChanges) { p.lists[what] = true })
 }
 
 // audienceKey is the same for streams of which the same is decided.

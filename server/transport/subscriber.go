@@ -143,15 +143,25 @@ func (s *subscriber) addOwed(note func(*pendingChanges)) {
 func (s *subscriber) isOwed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.owed.lists != [listChanges]bool{} || len(s.owed.uris) > 0
+	return s.owed.lists[promptsChanged] || s.owed.lists[resourcesChanged] || len(s.owed.uris) > 0
 }
 
-// takeOwed returns what may have to be told, which is not owed any more.
+// takeOwed returns what may have to be told beside the list of tools, which is not owed any more.
 func (s *subscriber) takeOwed() pendingChanges {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owed := s.owed
 	s.owed = pendingChanges{}
+	s.owed.lists[toolsChanged], owed.lists[toolsChanged] = owed.lists[toolsChanged], false
+	return owed
+}
+
+// takeOwedTools reports whether it may have to be told of the list of tools, which is not owed any more.
+func (s *subscriber) takeOwedTools() (owed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owed = s.owed.lists[toolsChanged]
+	s.owed.lists[toolsChanged] = false
 	return owed
 }
 
