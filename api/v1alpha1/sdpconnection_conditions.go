@@ -96,7 +96,7 @@ const (
 	ReasonLookupsFailed = "LookupsFailed"
 
 	// ReasonTokenSecretDeleted: the Secret with the access token is gone, since the spec names it no more. It is of events.
-	ReasonTokenSecretDeleted = "TokenSecretDeleted" //nolint:gosec // a reason, and no credential
+	ReasonTokenSecretDeleted = "TokenSecretDeleted"
 	// ReasonRevoked: a deleted connection's tokens were revoked. ReasonRevocationFailed: they were not. Both are of events.
 	ReasonRevoked          = "Revoked"
 	ReasonRevocationFailed = "RevocationFailed"

@@ -56,7 +56,9 @@ func (p *pass) exchange(ctx context.Context, key string) error {
 
 // keepTrying writes what could not be written, for as long as a program that is told to end may take.
 func (p *pass) keepTrying() {
-	for deadline := time.Now().Add(keepTimeout); len(p.unwritten) > 0 && time.Now().Before(deadline); time.Sleep(keepRetry) {
+	again := time.NewTicker(keepRetry)
+	defer again.Stop()
+	for deadline := time.Now().Add(keepTimeout); len(p.unwritten) > 0 && time.Now().Before(deadline); <-again.C {
 		_, _ = p.readState()
 	}
 }

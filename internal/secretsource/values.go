@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -44,9 +45,7 @@ func readSecretManifest(root *yaml.Node) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		for key, text := range texts {
-			values[key] = text
-		}
+		maps.Copy(values, texts)
 	}
 	return values, nil
 }

@@ -33,7 +33,7 @@ type watched struct {
 func (h *house) watch() *watched {
 	w := &watched{metrics: prometheus.NewRegistry(), spans: tracetest.NewInMemoryExporter()}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(w.spans))
-	h.Cleanup(func() { _ = provider.Shutdown(h.Context()) }) //nolint:usetesting // it has to end before the test
+	h.Cleanup(func() { _ = provider.Shutdown(h.Context()) })
 	h.adapt = func(d *server.Deps) { d.Log, d.Metrics, d.Tracer = w.log.logger(), w.metrics, provider.Tracer("test") }
 	return w
 }

@@ -45,5 +45,5 @@ func (s *Service) openPlace(fingerprint string, cursor *string) (int, error) {
 	if err != nil || place < 1 || place > maxPlace {
 		return 0, tool.ErrCursor
 	}
-	return int(place), nil //nolint:gosec // it is at most maxPlace
+	return int(place), nil
 }

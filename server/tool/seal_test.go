@@ -30,7 +30,7 @@ func TestSealNumber(t *testing.T) {
 		"another key": {another, "list", sealed}, "another use": {key, "others", sealed}, "names": {key, "list", names}, "nothing": {key, "list", ""},
 		"a plain number": {key, "list", "26"},
 	} {
-		if _, err := OpenNumber(tc.key, tc.use, tc.sealed); err != ErrCursor { //nolint:errorlint // it is never wrapped
+		if _, err := OpenNumber(tc.key, tc.use, tc.sealed); err != ErrCursor {
 			t.Errorf("%s opens: %v", what, err)
 		}
 	}

@@ -57,12 +57,12 @@ func readNarrowing(query string, known []string) (n Narrowing, f *Failure) {
 		return n, InvalidParams("the query of the URL cannot be read: write ?toolsets=a,b and ?readonly, joined by &")
 	}
 	for name, values := range parameters {
-		switch {
-		case name == toolsetsParameter:
+		switch name {
+		case toolsetsParameter:
 			for _, list := range values {
 				n.Toolsets = append(n.Toolsets, strings.Split(list, ",")...)
 			}
-		case name == readOnlyParameter:
+		case readOnlyParameter:
 			if n.ReadOnly, f = readSwitch(values); f != nil {
 				return n, f
 			}

@@ -22,10 +22,13 @@ func (w *world) killAt(binary string, point faultpoint.Name, arguments ...string
 	cmd := w.command(binary, []string{"LECTERN_FAULTPOINT=" + string(point)}, append([]string{"--stdio"}, arguments...)...)
 	stdin, err := cmd.StdinPipe() // open, or it would end by itself
 	require.NoError(w, err)
-	defer stdin.Close()
+	defer func() { _ = stdin.Close() }()
 	require.NoError(w, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // its state says how it ended
+		close(ended)
+	}()
 	timer := time.NewTimer(90 * time.Second)
 	defer timer.Stop()
 	select {

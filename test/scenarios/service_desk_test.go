@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -234,9 +235,7 @@ func (s *deskScenario) checkCosts(t *testing.T, technician *agent, name string, 
 	forgetCalls(t, fake)
 	for _, cost := range deskCosts(second.DisplayID) {
 		arguments := map[string]any{"connection": s.namespace + "/" + name}
-		for key, value := range cost.arguments {
-			arguments[key] = value
-		}
+		maps.Copy(arguments, cost.arguments)
 		text := callTool(t, technician, cost.tool, arguments)
 		for _, words := range cost.words {
 			if !strings.Contains(text, words) {
