@@ -2,16 +2,10 @@ package server
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	certificates "github.com/lectern-dev/lectern/internal/testenv/certificate"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
@@ -30,17 +25,9 @@ import (
 // newPair returns a certificate for this machine of some number, and its key.
 func newPair(t *testing.T, number int64) (cert, key []byte) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	pair, err := certificates.New(certificates.Options{Serial: number, Names: []string{"127.0.0.1"}})
 	require.NoError(t, err)
-	template := x509.Certificate{
-		SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: "lectern"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
-	require.NoError(t, err)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	return pair.Certificate, pair.Key
 }
 
 func write(t *testing.T, path string, content []byte) {

@@ -1,66 +1,27 @@
 package postgres_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	certificates "github.com/lectern-dev/lectern/internal/testenv/certificate"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// authority signs certificates of servers.
-type authority struct {
-	*testing.T
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) authority {
+// newAuthority returns a certificate that signs those of servers.
+func newAuthority(t *testing.T) certificates.Pair {
 	t.Helper()
-	a := authority{T: t}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign}
-	var err error
-	a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	authority, err := certificates.New(certificates.Options{})
 	require.NoError(t, err)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
-	require.NoError(t, err)
-	a.certificate, err = x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return a
-}
-
-// text is the authority's certificate as a file has it.
-func (a authority) text() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
-}
-
-// sign returns a server's certificate for a name, and its key.
-func (a authority) sign(name string) (certificate, key []byte) {
-	a.Helper()
-	serverKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(a, err)
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}, a.certificate, &serverKey.PublicKey, a.key)
-	require.NoError(a, err)
-	private, err := x509.MarshalPKCS8PrivateKey(serverKey)
-	require.NoError(a, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	return authority
 }
 
 // useCertificate has a server, wherever it runs, take a certificate: it writes the files itself, into its data folder.
@@ -89,12 +50,13 @@ func TestOptions_CAFile(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 		return path
 	}
-	ca, otherCA := write("ca.crt", trusted.text()), write("other.crt", other.text())
-	certificate, key := trusted.sign("localhost")
+	ca, otherCA := write("ca.crt", trusted.Certificate), write("other.crt", other.Certificate)
+	signed, err := trusted.Sign(certificates.Options{Names: []string{"localhost"}})
+	require.NoError(t, err)
 	server, err := testenv.StartPostgres(t.Context(), testenv.PostgresOptions{})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	useCertificate(t, server, certificate, key)
+	useCertificate(t, server, signed.Certificate, signed.Key)
 	at, err := url.Parse(server.URL)
 	require.NoError(t, err)
 	port, err := strconv.ParseUint(at.Port(), 10, 16)
