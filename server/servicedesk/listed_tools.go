@@ -20,7 +20,7 @@ func (s *Service) offers(seen seenToolsets, name string) bool {
 	if of, is := aliases[name]; is {
 		name = of.tool
 	}
-	if slices.Contains(mails, name) {
+	if slices.Contains(mailTools, name) {
 		return seen.toolsets[requestsToolset]
 	}
 	toolset, known := s.toolsets[name]
@@ -35,7 +35,7 @@ func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name
 	}
 	return func(name string) bool {
 		_, isAlias := aliases[name]
-		return !isAlias && !slices.Contains(mails, name) && s.offers(seen, name)
+		return !isAlias && !slices.Contains(mailTools, name) && s.offers(seen, name)
 	}, nil
 }
 
