@@ -89,7 +89,7 @@ func (s *Service) seeToolsets(ctx context.Context, endpoint string) (seenToolset
 	connections, err := s.visibleConnections(ctx, identity, endpoint)
 	if err != nil {
 		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "err", err)
-		return seen, transport.Unavailable("your rights cannot be checked now", seconds(directoryRetry))
+		return seen, transport.Unavailable("your rights cannot be checked now", auth.RetrySeconds(directoryRetry))
 	}
 	return offeredBy(connections), nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -79,7 +80,7 @@ func (s *Service) resourceFailure(ctx context.Context, err error) error {
 	case tool.Forbidden, tool.Validation, rejectedKind:
 		return transport.InvalidParams(refused.Text)
 	}
-	after := seconds(directoryRetry)
+	after := auth.RetrySeconds(directoryRetry)
 	if details, has := refused.Details.(errorDetails); has && details.RetryAfterSeconds > 0 {
 		after = details.RetryAfterSeconds
 	}
