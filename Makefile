@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build up down test scenarios e2e old-helm rollout test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
+.PHONY: help demo build up down test scenarios e2e old-helm rollout kills soak test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
 
 # The same flags everywhere, or Go compiles client-go once for each spelling of them.
 export GOFLAGS := -trimpath -buildvcs=false
@@ -30,7 +30,9 @@ LENT := $(if $(value LECTERN_TEST_DATABASE_URL),yes)
 FIRST := $(if $(LENT),,$(or $(PG),15))
 SECOND := $(if $(LENT)$(PG),,18)
 TEST := go test -shuffle=on -p 2 -timeout 30m
-FUZZTIME ?= 30s
+# Before a command that starts API servers and databases.
+PREPARED = KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x;
+FUZZ ?= Fuzz
 
 ##@ Use
 
@@ -62,27 +64,28 @@ test: ## Every test: with the race detector on Postgres 15 (or PG), then stores 
 	$(addprefix PG=,$(or $(SECOND),$(FIRST))) $(TEST) $(if $(SECOND),$(SHIPPED_PACKAGES),$(STACKS)) || failed=yes; \
 	{ set +x; } 2>/dev/null; [ -z "$$failed" ] # all three run to the end, so that one run shows all that is wrong
 scenarios: ## Whole stacks of processes with the race detector too.
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race -count=1 -v $(SCENARIOS)
+	@$(PREPARED) $(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race -count=1 -v $(SCENARIOS)
 
 e2e: ## Install the chart into a kind cluster of its own, run test/e2e, record it in docs/e2e.md.
 	@hack/kind/e2e.sh
 old-helm: ## Compare what Helm 3 renders of the chart with what Helm 4 does (builds Helm 3 once: minutes).
 	go test -tags helm3 -run Helm3 ./test/chart
 rollout: ## Restart everything in turns, and change passwords, at 200 requests a second: no call fails.
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
+	@$(PREPARED) LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
+kills: ## Kill the controller 20 times at each step of a connection's exchange, refresh and deletion.
+	@$(PREPARED) LECTERN_CONNECTION_KILLS=full $(TEST) -count=1 -v -run 'TestKilledController/connections' $(SCENARIOS)
+soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
+	@$(PREPARED) LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
 test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).
 test-argocd test-flux:
-	@KUBEBUILDER_ASSETS=$$(go run ./hack/prepare -postgres "$(FIRST)"); export KUBEBUILDER_ASSETS; set -x; \
-	$(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
+	@$(PREPARED) $(TEST) -shuffle=off -count=1 -v -tags $(@:test-%=%) ./test/$(@:test-%=%)
 
-fuzz: ## Fuzz every target for FUZZTIME (30s).
-	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' internal controllers server api hack test); do \
-	  for target in $$(grep -oP '^func \KFuzz\w+' "$$file"); do \
-	    echo "$$target in $$(dirname "$$file")"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
+fuzz: ## Fuzz targets that begin with FUZZ for FUZZTIME: 30s, and 10m what reads the HTML of strangers.
+	@for file in $$(grep -rl --include='*_test.go' '^func $(FUZZ)' internal controllers server api hack test); do \
+	  for target in $$(grep -oP '^func \K$(FUZZ)\w*' "$$file"); do \
+	    time=$(or $(FUZZTIME),$$([ $$target = FuzzToMarkdown ] && echo 10m || echo 30s)); echo "$$target in $$(dirname "$$file") for $$time"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $$time -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
 	  done; \
 	done
 

@@ -61,7 +61,7 @@ func runController(ctx context.Context, o options) error {
 	defer func() { _ = stopTelemetry(context.WithoutCancel(ctx)) }()
 	collectEarly()
 
-	mgr, err := newManager(ctx, &o)
+	mgr, readable, err := newManager(ctx, &o)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func runController(ctx context.Context, o options) error {
 	if err := addReconcilers(ctx, mgr, o, db, prover); err != nil {
 		return err
 	}
-	if err := addConnections(ctx, mgr, &o, db, namespace); err != nil {
+	if err := addConnections(ctx, mgr, &o, db, namespace, readable); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
@@ -125,18 +125,18 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-func newManager(ctx context.Context, o *options) (ctrl.Manager, error) {
+func newManager(ctx context.Context, o *options) (ctrl.Manager, *readableNamespaces, error) {
 	config, err := o.cluster.restConfig()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	scheme, err := newScheme()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	readable, err := findReadable(ctx, config, scheme, o.cluster.watched)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	caching := readable.cacheOptions()
 	caching.DefaultTransform = (&unreadDropper{}).transform
@@ -148,9 +148,9 @@ func newManager(ctx context.Context, o *options) (ctrl.Manager, error) {
 		Cache:                  caching,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("set up the controller: %w", err)
+		return nil, nil, fmt.Errorf("set up the controller: %w", err)
 	}
-	return mgr, readable.addTo(mgr)
+	return mgr, readable, readable.addTo(mgr)
 }
 
 // clusterUID returns the UID of namespace kube-system, which names the cluster: nothing else in it lives as long.

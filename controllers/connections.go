@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
+	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/sdpconnection"
 	"github.com/lectern-dev/lectern/controllers/secrets"
 	"github.com/lectern-dev/lectern/controllers/status"
@@ -22,16 +22,21 @@ import (
 // connectionInterval is the time between two reconciles of a connection, give or take a tenth: how soon a changed Secret is seen.
 const connectionInterval = time.Minute
 
-// addConnections adds what serves connections to ServiceDesk Plus. Where the cluster does not know the kind yet, prompts are served.
-func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace) error {
+// addConnections adds what serves connections to ServiceDesk Plus, now or as soon as they may be read.
+func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, readable *readableNamespaces) error {
 	log := mgr.GetLogger().WithName("connections")
-	kind := v1alpha1.GroupVersion.WithKind(v1alpha1.SDPConnectionKind)
-	if _, err := mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version); meta.IsNoMatchError(err) {
-		log.Info("This cluster has no CustomResourceDefinition of SDPConnection; connections are served once it is there and the controller has started again")
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("look for the kind SDPConnection: %w", err)
+	lease := &coordinationv1.Lease{}
+	lease.Name, lease.Namespace = o.cluster.leaseName, o.cluster.leaseNamespace
+	gate := &connectionGate{
+		reader: mgr.GetAPIReader(), namespaces: readable.names(), interval: connectionsInterval, log: log,
+		serve:    func(ctx context.Context) error { return serveConnections(ctx, mgr, o, db, namespace, log) },
+		recorder: mgr.GetEventRecorder(component), regarding: lease,
 	}
+	return gate.addTo(ctx, mgr)
+}
+
+// serveConnections adds the reconciler of connections, and what it stands on.
+func serveConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, log logr.Logger) error {
 	keys, err := openSealKeys(ctx, mgr, o, db, namespace)
 	if err != nil {
 		return err
@@ -80,8 +85,7 @@ func openSealKeys(ctx context.Context, mgr ctrl.Manager, o *options, db *databas
 	if err != nil {
 		return nil, fmt.Errorf("--seal-key-secret: %s of Secret %s: %w", secrets.SealKeyset, client.ObjectKeyFromObject(secret), err)
 	}
-	err = mgr.Add(&secrets.SealKeys{Namespace: namespace, Secret: secret.Name, Keys: keys, Interval: secrets.SealReadInterval, Log: log})
-	if err != nil {
+	if err := mgr.Add(secrets.FollowSealKeys(namespace, secret.Name, keys, log)); err != nil {
 		return nil, err
 	}
 	return keys, mgr.Add(&secrets.SealRotation{

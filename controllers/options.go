@@ -144,7 +144,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 		"unproven: trust the server, so that whoever has its database role can change prompts (demo, tests)")
 	o.proof.addFlags(fs)
 	fs.BoolVar(&o.allowInPod, "allow-in-pod", false, "let --changes=unproven run inside Kubernetes")
-	fs.IntVar(&o.concurrency, "concurrency", 4, "maximum number of prompts reconciled at the same time, and as many changed for agents")
+	fs.IntVar(&o.concurrency, "concurrency", 4, "maximum number of prompts reconciled at the same time; as many connections are, beside them, and as many prompts changed for agents")
 	fs.IntVar(&o.maxVersions, "max-versions-per-prompt", 1000, "maximum number of versions kept of a prompt that sets no historyLimit")
 	fs.Int64Var(&o.maxVersionBytes, "max-version-bytes-per-prompt", 64<<20, "maximum number of bytes of text kept in the versions of a prompt; the oldest that is in no channel goes first")
 	fs.DurationVar(&o.resync, "resync", time.Hour, "resync interval: how often a prompt is reconciled though nothing changed")

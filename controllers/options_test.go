@@ -45,7 +45,7 @@ func TestOptions_UnprovenInPod(t *testing.T) {
 func TestReleaseOptions(t *testing.T) {
 	t.Parallel()
 	for arguments, want := range map[string]string{
-		"":                          "say --all: every Prompt of the installation loses its finalizer",
+		"":                          "say --all: every Prompt and SDPConnection of the installation loses its finalizer",
 		"--all":                     "",
 		"--all --release-timeout=0": "--release-timeout must be positive",
 		"--all --while-controller-runs": "--while-controller-runs needs --watch-namespaces with the namespaces that the controller does not watch any more: " +

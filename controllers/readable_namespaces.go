@@ -3,10 +3,12 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -72,13 +74,18 @@ func (r *readableNamespaces) cacheOptions() cache.Options {
 		return cache.Options{}
 	}
 	o := cache.Options{DefaultNamespaces: map[string]cache.Config{}}
-	for _, namespace := range r.watched.Names() {
+	for _, namespace := range r.names() {
 		o.DefaultNamespaces[namespace] = cache.Config{}
 	}
-	for _, namespace := range r.forbidden {
-		delete(o.DefaultNamespaces, namespace)
-	}
 	return o
+}
+
+// names returns the namespaces that are watched; a single empty one is all of them.
+func (r *readableNamespaces) names() []string {
+	if r.watched.IsAll() {
+		return []string{metav1.NamespaceAll}
+	}
+	return slices.DeleteFunc(slices.Clone(r.watched.Names()), func(name string) bool { return slices.Contains(r.forbidden, name) })
 }
 
 // addTo has the manager ask again about what may not be read.

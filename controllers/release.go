@@ -30,7 +30,9 @@ func ReleaseCommand() *cobra.Command {
 		Short: "Drop Lectern's finalizers, once no controller runs any more",
 		Long: "Drop Lectern's finalizers from every object of this installation, so that objects and namespaces can be deleted\n" +
 			"after the controller is gone for good, and let another installation have them. An installation is known by the\n" +
-			"namespace and name of its Lease; objects of others stay as they are. Rows in the database stay, too.\n\n" +
+			"namespace and name of its Lease; objects of others stay as they are. Rows in the database stay, too:\n" +
+			"servers go on with them, also with the tokens of connections, and no refresh token is revoked. Delete connections\n" +
+			"while a controller runs where that is wanted.\n\n" +
 			"It does these in this order: it deletes the policies named, stops the controller named, refuses while a controller\n" +
 			"or a policy that sets the finalizer would put it back (config/policies/finalizer), releases, and deletes the Lease of\n" +
 			"a controller that it stopped. Each may be done already, so it can be run again when it failed.",
@@ -48,7 +50,7 @@ func ReleaseCommand() *cobra.Command {
 }
 
 func (o *releaseOptions) addFlags(fs *pflag.FlagSet) {
-	o.cluster.addFlags(fs, "namespaces whose prompts are released, a list or repeated; when empty all")
+	o.cluster.addFlags(fs, "namespaces whose prompts and connections are released, a list or repeated; when empty all")
 	fs.BoolVar(&o.all, "all", false, "release every object of the installation")
 	fs.StringVar(&o.deployment, "stop-controller", "", "name of the controller's Deployment, in the namespace of its Lease: it is scaled to zero first, and its pods are waited for")
 	fs.StringSliceVar(&o.policies, "delete-policies", nil, "names of admission policies to delete first, each with the binding of its name; what is not there is none")
@@ -59,7 +61,7 @@ func (o *releaseOptions) addFlags(fs *pflag.FlagSet) {
 func (o *releaseOptions) validate() error {
 	switch {
 	case !o.all:
-		return errors.New("say --all: every Prompt of the installation loses its finalizer")
+		return errors.New("say --all: every Prompt and SDPConnection of the installation loses its finalizer")
 	case o.timeout <= 0:
 		return errors.New("--release-timeout must be positive")
 	case o.whileControllerRuns && o.cluster.watched.IsAll():

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -87,15 +90,7 @@ func TestRelease_RefusesWhileTheFinalizerIsSet(t *testing.T) {
 	_, err := cluster.Kubectl(t.Context(), "apply", "--kustomize="+overlay)
 	require.NoError(t, err)
 
-	release := func(kubeconfig string) (string, error) {
-		var said strings.Builder
-		c := ReleaseCommand()
-		c.SilenceUsage, c.SilenceErrors = true, true
-		c.SetOut(&said)
-		c.SetArgs([]string{"--all", "--kubeconfig=" + kubeconfig, "--leader-election-namespace=default"})
-		err := c.ExecuteContext(t.Context())
-		return said.String(), err
-	}
+	release := func(kubeconfig string) (string, error) { return executeRelease(t, kubeconfig) }
 	wantHeld := func() {
 		t.Helper()
 		if now := cluster.GetPrompt(t, promptobject.KeyOf(p)); len(now.Finalizers) != 1 {
@@ -140,6 +135,52 @@ func TestRelease_RefusesWhileTheFinalizerIsSet(t *testing.T) {
 		if len(c.Finalizers) != want {
 			t.Errorf("connection %s has finalizers %q", c.Name, c.Finalizers)
 		}
+	}
+}
+
+// executeRelease runs the command, and returns what it says.
+func executeRelease(t *testing.T, kubeconfig string) (string, error) {
+	t.Helper()
+	var said strings.Builder
+	c := ReleaseCommand()
+	c.SilenceUsage, c.SilenceErrors = true, true
+	c.SetOut(&said)
+	c.SetArgs([]string{"--all", "--kubeconfig=" + kubeconfig, "--leader-election-namespace=default"})
+	err := c.ExecuteContext(t.Context())
+	return said.String(), err
+}
+
+// TestRelease_RoleOfBeforeConnections: an account that may not list connections releases prompts, and says what it left.
+func TestRelease_RoleOfBeforeConnections(t *testing.T) {
+	cluster := controllerstest.StartCluster(t)
+	p := cluster.CreatePrompt(t, newPrompt("default", "kept", "Hello"))
+	cluster.EditPrompt(t, p, func(p *v1alpha1.Prompt) { p.Finalizers = []string{v1alpha1.PromptFinalizer} })
+	c := createHeldConnection(t, cluster, "held", "default/"+defaultLeaseName)
+	grantController(t, cluster)
+	var role rbacv1.ClusterRole
+	require.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: "lectern-controller"}, &role))
+	role.Rules = slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "sdpconnections") })
+	require.NoError(t, cluster.Client.Update(t.Context(), &role))
+	mayList := func(resource string) bool {
+		review := authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User:               testenv.ControllerUser,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Group: v1alpha1.GroupVersion.Group, Resource: resource, Verb: "list"},
+		}}
+		require.NoError(t, cluster.Client.Create(t.Context(), &review))
+		return review.Status.Allowed
+	}
+	require.Until(t, "the API server knows the rights", func() bool { return mayList("prompts") && !mayList("sdpconnections") })
+	said, err := executeRelease(t, cluster.ControllerKubeconfig)
+	require.NoError(t, err)
+	if !strings.HasPrefix(said, "This account may not list connections, so none is released: ") || !strings.HasSuffix(said, "Released 1 prompts.\n") {
+		t.Errorf("it says %q", said)
+	}
+	if now := cluster.GetPrompt(t, promptobject.KeyOf(p)); len(now.Finalizers) != 0 {
+		t.Errorf("the prompt has finalizers %q", now.Finalizers)
+	}
+	require.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
+	if len(c.Finalizers) != 1 {
+		t.Errorf("the connection has finalizers %q", c.Finalizers)
 	}
 }
 

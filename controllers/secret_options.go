@@ -190,7 +190,7 @@ func openIntakeKeys(ctx context.Context, mgr ctrl.Manager, o *options, namespace
 		if err != nil {
 			return nil, fmt.Errorf("--intake-key-secret: %s of Secret %s: %w", secrets.PrivateKey, client.ObjectKeyFromObject(secret), err)
 		}
-		return keys, mgr.Add(&secrets.IntakeKeys{Namespace: namespace, Secret: secret.Name, Keys: keys, Interval: secrets.IntakeReadInterval, Log: log})
+		return keys, mgr.Add(secrets.FollowIntakeKeys(namespace, secret.Name, keys, log))
 	case o.proof.keyFile != "":
 		keys, err := seal.OpenPrivateKeys(o.proof.keyFile, structuredLog(log))
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lectern-dev/lectern/internal/folder"
+	"github.com/lectern-dev/lectern/internal/localdesk"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
@@ -22,8 +23,9 @@ type backend struct {
 	library prompts.Library
 	// changes is where they are asked for.
 	changes prompts.Changes
-	// connections are those to ServiceDesk Plus; nil where there are none.
+	// connections are those to ServiceDesk Plus; nil where there are none. local are those without a database.
 	connections servicedesk.Store
+	local       *localdesk.Source
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
@@ -53,7 +55,13 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		if err != nil {
 			return nil, fmt.Errorf("--prompts: %w", err)
 		}
-		return &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, fileFaults: folder, follow: folder.Follow, close: func() {}}, nil
+		from := &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, fileFaults: folder, follow: folder.Follow, close: func() {}}
+		use := localdesk.WarnOfUnserved(log)
+		if from.local, err = openLocalDesk(opts, log); from.local != nil {
+			use = from.local.Replace
+		}
+		folder.UseConnections(use)
+		return from, err
 	}
 	database := opts.Database
 	database.Log = log

@@ -16,7 +16,8 @@ func Command(version string) *cobra.Command {
 			"/mcp/{namespace}. What the tools that write ask for waits in the database for the controller; the server changes\n" +
 			"no prompt itself. It goes on with what it holds when the database is away.\n\n" +
 			"With --prompts DIR it needs neither database nor cluster: it serves the manifests in a folder, follows them as\n" +
-			"they are edited, and here the tools that write edit them. With --stdio it serves the client that started it, on\n" +
+			"they are edited, and here the tools that write edit them; connections to ServiceDesk Plus among them are served where\n" +
+			"--sdp-credentials names their credentials. With --stdio it serves the client that started it, on\n" +
 			"stdin and stdout, and ends with it.",
 		Example: "  lectern server --prompts ./prompts --stdio",
 		Args:    cobra.NoArgs,

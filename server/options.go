@@ -55,6 +55,8 @@ type Options struct {
 	IntakePublicKeyFile string
 	// Prompts is a folder of manifests that is served instead of a database; empty for none.
 	Prompts string
+	// SDPCredentials says where the credentials of connections in that folder are, each NAMESPACE/NAME=REF.
+	SDPCredentials []string
 	// Stdio serves the client on stdin and stdout.
 	Stdio bool
 	// StdioNarrowing is which tools that client gets; over HTTP clients say so in the URL.
@@ -78,7 +80,9 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.SealKeyFile, "seal-key-file", "", "file with the keys that the controller seals tokens of ServiceDesk Plus with; read again when it changes; "+
 		"without it no tools on ServiceDesk Plus are offered; not with --prompts")
 	fs.IntVar(&o.ResultLimit, "result-limit", prompts.DefaultResultLimit, "maximum number of tokens of a list of prompts, 0 for no limit")
-	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt manifests to serve and to edit, instead of a database")
+	fs.StringVar(&o.Prompts, "prompts", "", "folder of Prompt and SDPConnection manifests to serve, and to edit prompts in, instead of a database")
+	fs.StringArrayVar(&o.SDPCredentials, "sdp-credentials", nil, "credentials of an SDPConnection in the folder of --prompts, NAMESPACE/NAME=REF, may be repeated: REF is a file with a map "+
+		"of keys in YAML or JSON, a folder with a file for each key, or env:NAME with such a map; the keys are those of the connection's Secret")
 	fs.BoolVar(&o.Stdio, "stdio", false, "serve the client that started this program, on stdin and stdout; listen on addresses only when they are set")
 	fs.StringSliceVar(&o.StdioNarrowing.Toolsets, "toolsets", nil, "with --stdio: groups of tools that the client gets, a list or repeated, of "+strings.Join(toolsetNames(), ", ")+"; "+
 		"when empty all. Over HTTP a client says ?toolsets=a,b in the URL")
@@ -189,7 +193,11 @@ func (o *Options) Validate() error {
 		if o.SealKeyFile != "" {
 			return errors.New("--seal-key-file is for tokens in a database, and --prompts serves a folder: leave out one of them")
 		}
-		return nil
+		_, err := parseCredentials(o.SDPCredentials)
+		return err
+	}
+	if len(o.SDPCredentials) > 0 {
+		return errors.New("--sdp-credentials is for connections in a folder: give that with --prompts DIR; those of a database have their credentials in Secrets")
 	}
 	err := o.Database.Validate()
 	if errors.Is(err, postgres.ErrNoDatabaseGiven) {

@@ -81,7 +81,7 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 
-	desk, err := openServiceDesk(&opts, from.connections, gate, log)
+	desk, err := openServiceDesk(&opts, from, gate, log)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,10 @@ func newService(opts *Options, version string, p parts, log *slog.Logger) *servi
 	}
 	if p.desk != nil {
 		s.follow = append(s.follow, p.desk.Follow)
+	}
+	if p.local != nil {
+		p.local.OnChange(func() { p.desk.RevisionChanged(false) })
+		s.follow = append(s.follow, p.local.Follow)
 	}
 	return s
 }

@@ -14,28 +14,39 @@ import (
 	"github.com/lectern-dev/lectern/server/servicedesk"
 )
 
-// openServiceDesk returns what serves ServiceDesk Plus; nil where there is no database with connections, or no key for their tokens.
-func openServiceDesk(opts *Options, connections servicedesk.Store, gate *auth.Gate, log *slog.Logger) (*servicedesk.Service, error) {
-	if connections == nil || opts.SealKeyFile == "" {
+// openServiceDesk returns what serves ServiceDesk Plus; nil where no connection has credentials here, and where there is no key for the
+// tokens in a database.
+func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Logger) (*servicedesk.Service, error) {
+	config := servicedesk.Config{Store: from.connections, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log}
+	switch {
+	case from.local != nil:
+		config.Store, config.Opener, config.FileFaults = from.local, from.local, from.fileFaults
+	case from.connections == nil || opts.SealKeyFile == "":
 		return nil, nil
+	default:
+		keys, err := seal.OpenStorageKeys(opts.SealKeyFile, log)
+		if err != nil {
+			return nil, fmt.Errorf("--seal-key-file: %w", err)
+		}
+		config.Opener, config.States = servicedesk.SealedTokens{Keys: keys}, servicedesk.SealedStates{Keys: keys}
 	}
-	keys, err := seal.OpenStorageKeys(opts.SealKeyFile, log)
-	if err != nil {
-		return nil, fmt.Errorf("--seal-key-file: %w", err)
-	}
-	allowed, err := opts.Egress.Options(sdp.DataCenterHosts())
+	allowed, err := opts.allowedEgress()
 	if err != nil {
 		return nil, err
 	}
+	config.NewSender = func(caCertificates string) (*http.Client, error) {
+		own := allowed
+		own.CABundle = []byte(caCertificates)
+		return egress.NewClient(own)
+	}
+	return servicedesk.New(config), nil
+}
+
+// allowedEgress returns where credentials may go.
+func (o *Options) allowedEgress() (egress.Options, error) {
+	allowed, err := o.Egress.Options(sdp.DataCenterHosts())
 	allowed.APIServer = apiServerAddresses(os.Getenv)
-	return servicedesk.New(servicedesk.Config{
-		Store: connections, Opener: servicedesk.SealedTokens{Keys: keys}, States: servicedesk.SealedStates{Keys: keys}, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log,
-		NewSender: func(caCertificates string) (*http.Client, error) {
-			own := allowed
-			own.CABundle = []byte(caCertificates)
-			return egress.NewClient(own)
-		},
-	}), nil
+	return allowed, err
 }
 
 // apiServerAddresses returns where the API server of the cluster is that this program runs in, if it does: no credentials go there.

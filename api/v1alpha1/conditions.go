@@ -5,6 +5,11 @@ const (
 	// PromptFinalizer holds a Prompt until its row in the database is a tombstone.
 	PromptFinalizer = "lectern.dev/prompt"
 
+	// ManagedByLabel says who made a Secret.
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	// ManagedByController is its value on those that the controller made, and the field manager by which it writes them.
+	ManagedByController = "lectern-controller"
+
 	// RequestedAtAnnotation asks for a reconcile now; its value is copied to
 	// status.lastHandledReconcileAt once that is done.
 	RequestedAtAnnotation = "lectern.dev/requestedAt"

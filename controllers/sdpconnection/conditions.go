@@ -1,7 +1,6 @@
 package sdpconnection
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -66,7 +65,7 @@ func conditionsOf(f finding) []metav1.Condition {
 	switch {
 	case !f.areRead:
 	case len(f.unread) > 0:
-		set(v1alpha1.ConditionLookupsFresh, metav1.ConditionFalse, v1alpha1.ReasonLookupsFailed, "these lists cannot be read: "+excerpt.List(f.unread, "; "))
+		set(v1alpha1.ConditionLookupsFresh, metav1.ConditionFalse, v1alpha1.ReasonLookupsFailed, "these lists cannot be read, or not whole: "+excerpt.List(f.unread, "; "))
 	case f.isPending:
 		set(v1alpha1.ConditionLookupsFresh, metav1.ConditionFalse, v1alpha1.ReasonLookupsPending, "some lists are still to be read, or are due")
 	default:
@@ -102,7 +101,7 @@ func (p *pass) finish(err error) status.Outcome {
 	}
 	p.writeStatus(failed)
 	f := finding{
-		failed: failed, isCloud: p.c.Spec.Edition != v1alpha1.EditionOnPremises, isProven: p.isProven, warning: p.login.warning,
+		failed: failed, isCloud: p.c.Spec.Edition != v1alpha1.EditionOnPremises, isProven: p.isProven, warning: p.login.Warning,
 		isTokenKnown: p.isTokenKnown, hasToken: p.hasToken(),
 		isPending: p.pending, unread: p.unread, areRead: p.areRead,
 	}
@@ -113,32 +112,29 @@ func (p *pass) finish(err error) status.Outcome {
 	for _, kind := range []string{v1alpha1.ConditionCredentialsValid, v1alpha1.ConditionTokenFresh, v1alpha1.ConditionLookupsFresh} {
 		i := slices.IndexFunc(conditions, func(c metav1.Condition) bool { return c.Type == kind })
 		if i < 0 {
-			p.keepCondition(kind)
+			p.carryCondition(kind)
 			continue
 		}
 		conditions[i].ObservedGeneration = p.c.Generation
-		conditions[i].Message = excerpt.TruncateBytes(conditions[i].Message, maxMessageBytes)
+		conditions[i].Message = excerpt.TruncateBytes(conditions[i].Message, status.MaxMessageBytes)
 		meta.SetStatusCondition(&p.c.Status.Conditions, conditions[i])
 	}
 	if failed != nil {
-		return failed.outcome(cmp.Or(p.sooner(), p.Interval))
+		return failed.outcome(p.nextReconcile())
 	}
-	return status.Ready(v1alpha1.ReasonConnected, "ServiceDesk Plus answers with what the Secret has").RequeueAfter(p.sooner())
+	return status.Ready(v1alpha1.ReasonConnected, "ServiceDesk Plus answers with what the Secret has").RequeueAfter(p.nextReconcile())
 }
 
-// maxMessageBytes bounds the message of a condition.
-const maxMessageBytes = 1024
-
-// sooner returns when the next reconcile is.
-func (p *pass) sooner() (after time.Duration) {
+// nextReconcile returns when the next reconcile is.
+func (p *pass) nextReconcile() (after time.Duration) {
 	if p.retryAfter > 0 {
 		return min(p.retryAfter, p.Interval)
 	}
 	return p.Interval
 }
 
-// keepCondition leaves a condition as it is, of which nothing was found out; the first time it is unknown.
-func (p *pass) keepCondition(kind string) {
+// carryCondition leaves a condition as it is, of which nothing was found out; the first time it is unknown.
+func (p *pass) carryCondition(kind string) {
 	if known := meta.FindStatusCondition(p.c.Status.Conditions, kind); known != nil {
 		known.ObservedGeneration = p.c.Generation
 		return
@@ -166,8 +162,8 @@ func (p *pass) writeStatus(failed *failure) {
 	}
 }
 
-// tellOfConditions records an event where a condition came to say that a person has something to do, though the connection is ready.
-func (p *pass) tellOfConditions(before *v1alpha1.SDPConnection) {
+// recordConditionEvents records an event where a condition came to say that a person has something to do, though the connection is ready.
+func (p *pass) recordConditionEvents(before *v1alpha1.SDPConnection) {
 	if !meta.IsStatusConditionTrue(p.c.Status.Conditions, v1alpha1.ConditionReady) {
 		return // Ready has an event of its own
 	}

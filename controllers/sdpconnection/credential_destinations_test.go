@@ -135,7 +135,7 @@ func othersSecretIsNotRead(t *testing.T, w *world) {
 	wantMessage(t, c, v1alpha1.ConditionReady, "no Secret helpdesk-oauth in this namespace")
 	wantCount(t, "calls", w.desk.Count(nil), 0)
 	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(other), other))
-	if manager := fmt.Sprint(other.ManagedFields); strings.Contains(manager, secretManager) {
+	if manager := fmt.Sprint(other.ManagedFields); strings.Contains(manager, v1alpha1.ManagedByController) {
 		t.Errorf("another namespace's Secret was written: %s", manager)
 	}
 }

@@ -1,6 +1,7 @@
 package sdpconnection
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,11 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
@@ -56,8 +59,8 @@ func TestReadCredentials(t *testing.T) {
 		switch {
 		case tc.want == "" && invalid != nil:
 			t.Errorf("%s: %s", name, invalid)
-		case tc.want == "" && read.client.Secret.Reveal() != "s3cr3t-canary" && read.apiKey.Reveal() != "s3cr3t-canary":
-			t.Errorf("%s: reads %q", name, read.client.Secret.Reveal())
+		case tc.want == "" && read.Client.Secret.Reveal() != "s3cr3t-canary" && read.APIKey.Reveal() != "s3cr3t-canary":
+			t.Errorf("%s: reads %q", name, read.Client.Secret.Reveal())
 		case tc.want != "" && (invalid == nil || !strings.Contains(invalid.message, tc.want)):
 			t.Errorf("%s: %v, want %q", name, invalid, tc.want)
 		case invalid != nil && strings.Contains(invalid.message, "canary"):
@@ -70,22 +73,22 @@ func TestChooseLogin(t *testing.T) {
 	t.Parallel()
 	client := oauth.Client{ID: "c1", Secret: redact.NewSecret("s")}
 	digest := func(code string) string {
-		return codeDigest(credentials{client: client, grantCode: redact.NewSecret(code)})
+		return connectionlogin.Credentials{Client: client, GrantCode: redact.NewSecret(code)}.CodeDigest()
 	}
-	kept := managedCredentials{clientID: "c1", refreshToken: redact.NewSecret("kept"), code: digest("code"), spent: []string{digest("code")}}
+	kept := connectionlogin.Kept{ClientID: "c1", RefreshToken: redact.NewSecret("kept"), Code: digest("code"), Spent: []string{digest("code")}}
 	keptOfOther := kept
-	keptOfOther.clientID = "c2"
-	spentOnly := managedCredentials{spent: []string{digest("code")}, outcome: "it did not answer"}
-	afterSecond := kept.withSpent(digest("second"))
+	keptOfOther.ClientID = "c2"
+	spentOnly := connectionlogin.Kept{Spent: []string{digest("code")}, Outcome: "it did not answer"}
+	afterSecond := kept.WithSpent(digest("second"))
 	for name, tc := range map[string]struct {
 		refresh, code string
-		managed       managedCredentials
+		managed       connectionlogin.Kept
 		// want is refresh:, exchange:, or the reason; a * after it stands for a warning.
 		want string
 	}{
-		"a refresh token":                           {"given", "", managedCredentials{}, "refresh:given"},
+		"a refresh token":                           {"given", "", connectionlogin.Kept{}, "refresh:given"},
 		"a refresh token beside a code":             {"given", "code", kept, "refresh:given"},
-		"a new code":                                {"", "code", managedCredentials{}, "exchange:code"},
+		"a new code":                                {"", "code", connectionlogin.Kept{}, "exchange:code"},
 		"a code that was exchanged":                 {"", "code", kept, "refresh:kept"},
 		"a code that was sent in vain":              {"", "code", spentOnly, v1alpha1.ReasonGrantCodeNeeded},
 		"a second code":                             {"", "second", kept, "exchange:second"},
@@ -93,25 +96,25 @@ func TestChooseLogin(t *testing.T) {
 		"the first code again after the second one": {"", "code", afterSecond, "refresh:kept"},
 		"no code any more":                          {"", "", kept, "refresh:kept"},
 		"no code, and another client":               {"", "", keptOfOther, v1alpha1.ReasonSecretInvalid},
-		"nothing":                                   {"", "", managedCredentials{}, v1alpha1.ReasonSecretInvalid},
+		"nothing":                                   {"", "", connectionlogin.Kept{}, v1alpha1.ReasonSecretInvalid},
 		"a spent code of another client's token":    {"", "code", keptOfOther, v1alpha1.ReasonGrantCodeNeeded},
 	} {
-		given := credentials{client: client, refreshToken: redact.NewSecret(tc.refresh), grantCode: redact.NewSecret(tc.code)}
+		given := connectionlogin.Credentials{Client: client, RefreshToken: redact.NewSecret(tc.refresh), GrantCode: redact.NewSecret(tc.code)}
 		chosen, failed := chooseLogin("oauth", given, tc.managed)
-		got := "refresh:" + chosen.refreshToken.Reveal()
+		got := "refresh:" + chosen.RefreshToken.Reveal()
 		if failed != nil {
 			got = failed.reason
-		} else if !chosen.exchange.IsZero() {
-			got = "exchange:" + chosen.exchange.Reveal()
+		} else if !chosen.Exchange.IsZero() {
+			got = "exchange:" + chosen.Exchange.Reveal()
 		}
-		if chosen.warning != "" {
+		if chosen.Warning != "" {
 			got += "*"
 		}
 		if got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
 	}
-	_, failed := chooseLogin("oauth", credentials{client: client, grantCode: redact.NewSecret("code")}, spentOnly)
+	_, failed := chooseLogin("oauth", connectionlogin.Credentials{Client: client, GrantCode: redact.NewSecret("code")}, spentOnly)
 	if !strings.Contains(failed.message, "it did not answer") {
 		t.Errorf("the reason is lost: %s", failed)
 	}
@@ -119,20 +122,20 @@ func TestChooseLogin(t *testing.T) {
 
 func TestManagedCredentials_Spent(t *testing.T) {
 	t.Parallel()
-	var m managedCredentials
-	for i := range maxSpentCodes + 3 {
-		m = m.withSpent(fmt.Sprint(i))
+	var m connectionlogin.Kept
+	for i := range connectionlogin.MaxSpentCodes + 3 {
+		m = m.WithSpent(fmt.Sprint(i))
 	}
-	if len(m.spent) != maxSpentCodes || !m.isSpent("18") || m.isSpent("2") {
-		t.Errorf("keeps %v", m.spent)
+	if len(m.Spent) != connectionlogin.MaxSpentCodes || !m.IsSpent("18") || m.IsSpent("2") {
+		t.Errorf("keeps %v", m.Spent)
 	}
 	before := m
-	if u := m.withUnsent("18", "no connection"); u.isSpent("18") || !before.isSpent("18") || u.outcome != "no connection" {
+	if u := m.WithoutSpent("18", "no connection"); u.IsSpent("18") || !before.IsSpent("18") || u.Outcome != "no connection" {
 		t.Errorf("%+v after %+v", u, before)
 	}
-	secret := &corev1.Secret{Data: m.data()}
-	secret.Annotations = m.annotations()
-	if diff := cmp.Diff(m.spent, readManaged(secret).spent); diff != "" {
+	secret := &corev1.Secret{Data: managedData(m)}
+	secret.Annotations = managedAnnotations(m)
+	if diff := cmp.Diff(m.Spent, readManaged(secret).Spent); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -142,7 +145,7 @@ func TestOwnershipOf(t *testing.T) {
 	c := &v1alpha1.SDPConnection{ObjectMeta: metav1.ObjectMeta{Namespace: "support", Name: "helpdesk", UID: "u2"}}
 	secret := func(managedBy, of string, owners ...metav1.OwnerReference) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Labels: map[string]string{managedByLabel: managedBy}, Annotations: map[string]string{connectionAnnotation: of}, OwnerReferences: owners,
+			Labels: map[string]string{v1alpha1.ManagedByLabel: managedBy}, Annotations: map[string]string{connectionAnnotation: of}, OwnerReferences: owners,
 		}}
 	}
 	owner := func(kind, name, uid string) metav1.OwnerReference {
@@ -153,12 +156,12 @@ func TestOwnershipOf(t *testing.T) {
 		want   ownership
 	}{
 		"absent":                     {nil, ownedByNobody},
-		"this object's":              {secret(managedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByConnection},
-		"a predecessor's":            {secret(managedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u1")), ownedByPredecessor},
-		"restored without its owner": {secret(managedByController, "support/helpdesk"), ownedByPredecessor},
+		"this object's":              {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByConnection},
+		"a predecessor's":            {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("SDPConnection", "helpdesk", "u1")), ownedByPredecessor},
+		"restored without its owner": {secret(v1alpha1.ManagedByController, "support/helpdesk"), ownedByPredecessor},
 		"without our label":          {secret("Helm", "support/helpdesk", owner("SDPConnection", "helpdesk", "u2")), ownedByOthers},
-		"of another connection":      {secret(managedByController, "support/other", owner("SDPConnection", "other", "u1")), ownedByOthers},
-		"claimed by its annotation":  {secret(managedByController, "support/helpdesk", owner("Deployment", "helpdesk", "u1")), ownedByOthers},
+		"of another connection":      {secret(v1alpha1.ManagedByController, "support/other", owner("SDPConnection", "other", "u1")), ownedByOthers},
+		"claimed by its annotation":  {secret(v1alpha1.ManagedByController, "support/helpdesk", owner("Deployment", "helpdesk", "u1")), ownedByOthers},
 	} {
 		if got := ownershipOf(tc.secret, c); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
@@ -176,23 +179,24 @@ func TestDecideToken(t *testing.T) {
 		}}
 	}
 	for name, tc := range map[string]struct {
-		change func(*tokenFacts)
-		want   tokenAction
+		change func(*connectionlogin.TokenFacts)
+		want   connectionlogin.TokenAction
 	}{
-		"a young one":                  {func(*tokenFacts) {}, keepToken},
-		"none":                         {func(f *tokenFacts) { f.current = nil }, refreshToken},
-		"a moment before 80 %":         {func(f *tokenFacts) { f.current = token(48*time.Minute - time.Second) }, keepToken},
-		"at 80 %":                      {func(f *tokenFacts) { f.current = token(48 * time.Minute) }, refreshToken},
-		"of another refresh token":     {func(f *tokenFacts) { f.fingerprint = store.FingerprintRefreshToken("c", "other") }, refreshToken},
-		"of a seal key that is gone":   {func(f *tokenFacts) { f.isOpenable = false }, refreshToken},
-		"a refused one":                {func(f *tokenFacts) { f.isRefused = true }, proveRefusal},
-		"a refused one that is due":    {func(f *tokenFacts) { f.isRefused, f.current = true, token(50*time.Minute) }, refreshToken},
-		"of a clock that is ahead":     {func(f *tokenFacts) { f.current = token(-time.Minute) }, keepToken},
-		"an API key of another object": {func(f *tokenFacts) { f.current.Kind = store.APIKey }, refreshToken},
+		"a young one":                  {func(*connectionlogin.TokenFacts) {}, connectionlogin.UseCurrent},
+		"none":                         {func(f *connectionlogin.TokenFacts) { f.Current = nil }, connectionlogin.ReplaceCurrent},
+		"a moment before 80 %":         {func(f *connectionlogin.TokenFacts) { f.Current = token(48*time.Minute - time.Second) }, connectionlogin.UseCurrent},
+		"at 80 %":                      {func(f *connectionlogin.TokenFacts) { f.Current = token(48 * time.Minute) }, connectionlogin.ReplaceCurrent},
+		"of another refresh token":     {func(f *connectionlogin.TokenFacts) { f.Fingerprint = store.FingerprintRefreshToken("c", "other") }, connectionlogin.ReplaceCurrent},
+		"of a seal key that is gone":   {func(f *connectionlogin.TokenFacts) { f.IsOpenable = false }, connectionlogin.ReplaceCurrent},
+		"of a secret that is replaced": {func(f *connectionlogin.TokenFacts) { f.IsSecretNew = true }, connectionlogin.ReplaceCurrent},
+		"a refused one":                {func(f *connectionlogin.TokenFacts) { f.IsRefused = true }, connectionlogin.CheckCurrent},
+		"a refused one that is due":    {func(f *connectionlogin.TokenFacts) { f.IsRefused, f.Current = true, token(50*time.Minute) }, connectionlogin.ReplaceCurrent},
+		"of a clock that is ahead":     {func(f *connectionlogin.TokenFacts) { f.Current = token(-time.Minute) }, connectionlogin.UseCurrent},
+		"an API key of another object": {func(f *connectionlogin.TokenFacts) { f.Current.Kind = store.APIKey }, connectionlogin.ReplaceCurrent},
 	} {
-		facts := tokenFacts{now: now, current: token(time.Minute), fingerprint: fingerprint, isOpenable: true}
+		facts := connectionlogin.TokenFacts{Now: now, Current: token(time.Minute), Fingerprint: fingerprint, IsOpenable: true}
 		tc.change(&facts)
-		if got := decideToken(facts); got != tc.want {
+		if got := connectionlogin.DecideToken(facts); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
 	}
@@ -204,7 +208,7 @@ func TestPauseAfterFailures(t *testing.T) {
 	var at []time.Duration
 	for now, failures := time.Duration(0), 1; now < time.Hour; failures++ {
 		at = append(at, now)
-		now += pauseAfterFailures(failures)
+		now += connectionlogin.PauseAfterFailures(failures)
 	}
 	for i := range at {
 		within := 0
@@ -285,7 +289,7 @@ func TestConditionsOf(t *testing.T) {
 			"CredentialsValid=False TokenRevoked, TokenFresh=True TokenRefreshed"},
 		"the budget is spent": {finding{isCloud: true, failed: waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
 			"TokenFresh=False RefreshBudgetSpent"},
-		"the accounts server is away": {finding{isCloud: true, failed: unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
+		"the accounts server is away": {finding{isCloud: true, failed: retrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
 			"TokenFresh=Unknown AccountsUnavailable"},
 		"the database is away": {finding{isCloud: true, failed: &failure{kind: status.KindRetry, reason: v1alpha1.ReasonStoreUnavailable}}, ""},
 		"no namespace of ours": {finding{isCloud: true, isTokenKnown: true, failed: blocked("", v1alpha1.ReasonNamespaceNotAllowed, "m")},
@@ -326,9 +330,35 @@ func TestTokenFailure(t *testing.T) {
 		oauth.Unanswered:          {store.TokenFailed, v1alpha1.ReasonAccountsUnavailable, status.KindRetry},
 		oauth.NotSent:             {store.TokenFailed, v1alpha1.ReasonAccountsUnavailable, status.KindRetry},
 	} {
-		failed := tokenFailure(outcome, &oauth.Error{Outcome: outcome}, login{client: oauth.Client{ID: "c"}})
+		failed := tokenFailure(outcome, &oauth.Error{Outcome: outcome}, connectionlogin.Login{Client: oauth.Client{ID: "c"}})
 		if got := recordedOutcome(outcome); got != want.recorded || failed.reason != want.reason || failed.kind != want.kind || failed.message == "" {
 			t.Errorf("%s: %s, %s, %s: %s", outcome, got, failed.kind, failed.reason, failed)
+		}
+	}
+}
+
+// TestFailureOf: what a person can do about a refusal of the API server depends on whose it is, and only its own words are repeated.
+func TestFailureOf(t *testing.T) {
+	t.Parallel()
+	secrets := corev1.Resource("secrets")
+	terminating := apierrors.NewForbidden(secrets, "s", errors.New("because it is being terminated"))
+	terminating.ErrStatus.Details.Causes = append(terminating.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
+	for name, tc := range map[string]struct {
+		err    error
+		kind   status.Kind
+		reason string
+	}{
+		"a right is missing": {apierrors.NewForbidden(secrets, "s", errors.New(`User "u" cannot get resource "secrets" in API group "" in the namespace "n"`)),
+			status.KindBlocked, v1alpha1.ReasonNamespaceNotAllowed},
+		"a quota is used up":        {apierrors.NewForbidden(secrets, "s", errors.New("exceeded quota: canary")), status.KindRetry, v1alpha1.ReasonUnexpected},
+		"a webhook refuses":         {apierrors.NewForbidden(secrets, "s", errors.New("admission webhook denied the request: canary")), status.KindRetry, v1alpha1.ReasonUnexpected},
+		"the namespace is deleted":  {terminating, status.KindWaiting, v1alpha1.ReasonProgressing},
+		"the database is away":      {store.ErrUnavailable, status.KindRetry, v1alpha1.ReasonStoreUnavailable},
+		"something nobody expected": {errors.New("canary"), status.KindRetry, v1alpha1.ReasonUnexpected},
+	} {
+		failed := failureOf(fmt.Errorf("write Secret s: %w", tc.err))
+		if failed.kind != tc.kind || failed.reason != tc.reason || strings.Contains(failed.message, "canary") {
+			t.Errorf("%s: %s %s: %s", name, failed.kind, failed.reason, failed.message)
 		}
 	}
 }

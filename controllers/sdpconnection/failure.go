@@ -2,8 +2,10 @@ package sdpconnection
 
 import (
 	"errors"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -37,8 +39,8 @@ func waiting(concerns, reason, message string, retryAfter time.Duration) *failur
 	return &failure{kind: status.KindWaiting, reason: reason, message: message, concerns: concerns, retryAfter: retryAfter}
 }
 
-// unknown is a failure after which it is not known how the connection stands.
-func unknown(concerns, reason, message string, retryAfter time.Duration) *failure {
+// retrying is a failure after which it is not known how the connection stands.
+func retrying(concerns, reason, message string, retryAfter time.Duration) *failure {
 	return &failure{kind: status.KindRetry, reason: reason, message: message, concerns: concerns, retryAfter: retryAfter}
 }
 
@@ -54,9 +56,13 @@ func failureOf(err error) *failure {
 	unstorable, isUnstorable := errors.AsType[*store.UnstorableValueError](err)
 	_, isFenced := errors.AsType[*store.FencedError](err)
 	switch {
-	case apierrors.IsForbidden(err): // the API server's words name the account and the object, and no value
-		return &failure{kind: status.KindBlocked, reason: v1alpha1.ReasonNamespaceNotAllowed, cause: err, message: "the controller lacks rights in this namespace, " +
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return &failure{kind: status.KindWaiting, reason: v1alpha1.ReasonProgressing, message: "the namespace is being deleted"}
+	case apierrors.IsForbidden(err) && isMissingRight(err):
+		return &failure{kind: status.KindBlocked, reason: v1alpha1.ReasonNamespaceNotAllowed, message: "the controller lacks rights in this namespace, " +
 			"which is in --connection-namespaces: bind its account to the ClusterRole lectern-connections there (chart: connections.namespaces): " + err.Error()}
+	case apierrors.IsForbidden(err): // by a quota, or an admission webhook, whose words may be anything
+		return retry(v1alpha1.ReasonUnexpected, "the API server does not permit a write in this namespace, by a quota or by admission, which the controller's log tells; trying again")
 	case isForeign:
 		return blocked("", v1alpha1.ReasonForeignCluster, foreign.Error())
 	case isUnstorable:
@@ -65,10 +71,16 @@ func failureOf(err error) *failure {
 		return retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`")
 	case errors.Is(err, store.ErrUnavailable):
 		return retry(v1alpha1.ReasonStoreUnavailable, "the database cannot be reached; what is served stays as it was, trying again")
-	case isFenced:
+	case isFenced, apierrors.IsConflict(err):
 		return retry(v1alpha1.ReasonContended, "other changes came first; trying again")
 	}
 	return retry(v1alpha1.ReasonUnexpected, "an unexpected error, which the controller's log tells; trying again")
+}
+
+// isMissingRight reports whether a refusal is one of authorization, whose words name the account and the object, and no value. Its
+// status has the same reason as those of admission have.
+func isMissingRight(err error) bool {
+	return strings.Contains(err.Error(), `: User "`) && strings.Contains(err.Error(), `" cannot `)
 }
 
 // outcome returns how a reconcile ends with the failure.

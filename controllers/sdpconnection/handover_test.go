@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -63,7 +65,7 @@ func twoLeadersExchangeOnce(t *testing.T, w *world) {
 	})
 	wantCount(t, "exchanges", w.exchanges(), 1)
 	wantCount(t, "refreshes of what was just got", w.refreshes(), 0)
-	if !w.desk.IsAccepted(w.openServed(t)) || w.desk.IsRevoked(readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()) {
+	if !w.desk.IsAccepted(w.openServed(t)) || w.desk.IsRevoked(readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()) {
 		t.Error("the tokens are lost")
 	}
 }
@@ -97,21 +99,17 @@ func endingKeepsWhatWasGot(t *testing.T, w *world) {
 func killedLeadersClaimIsWaitedFor(t *testing.T, w *world) {
 	refresh := w.desk.RefreshToken()
 	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: refresh})
-	_, err := w.reconciler.Store.ClaimTokenRequest(t.Context(), store.TokenClaim{
+	successor, now := w.byHandAt()
+	_, err := successor.Store.ClaimTokenRequest(t.Context(), store.TokenClaim{
 		Key: connectionobject.KeyOf(c), UID: string(c.UID), Kind: store.TokenRefresh, Cause: store.CauseScheduled,
-		Fingerprint: store.FingerprintRefreshToken(w.clientID, refresh), At: time.Now().Add(-store.TokenRequestTimeout + 3*time.Second),
+		Fingerprint: store.FingerprintRefreshToken(w.clientID, refresh), At: now.Now(),
 	})
 	require.NoError(t, err)
-	successor := w.newByHand()
-	now, err := w.reconcileByHand(t.Context(), successor, c)
-	require.NoError(t, err)
-	if ready := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionReady); ready.Reason != v1alpha1.ReasonProgressing || w.refreshes() != 0 {
-		t.Errorf("a request that is under way is not waited for: %+v, %d refreshes", ready, w.refreshes())
-	}
-	require.Until(t, "the successor refreshes", func() bool {
-		now, err := w.reconcileByHand(t.Context(), successor, c)
-		return err == nil && meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady)
-	})
+	now.Step(store.TokenRequestTimeout - time.Second)
+	wantReason(t, w.reconcileTimes(t, successor, c, 1), v1alpha1.ReasonProgressing)
+	wantCount(t, "refreshes while a request is under way", w.refreshes(), 0)
+	now.Step(time.Second)
+	wantReason(t, w.reconcileTimes(t, successor, c, 1), v1alpha1.ReasonConnected)
 	wantCount(t, "refreshes", w.refreshes(), 1)
 }
 
@@ -163,4 +161,76 @@ func listsGoOnWhereTheyStopped(t *testing.T, w *world) {
 		}
 	}
 	t.Logf("read %d lists in %d reconciles", len(now.Status.Lookups), reconciles)
+}
+
+// withdrawing has another controller withdraw the connection while one asks for a token, once.
+type withdrawing struct {
+	Store
+	withdraw func()
+}
+
+func (w *withdrawing) EndTokenRequest(ctx context.Context, r store.TokenRequestResult) (current bool, err error) {
+	if w.withdraw != nil {
+		w.withdraw()
+		w.withdraw = nil
+	}
+	return w.Store.EndTokenRequest(ctx, r)
+}
+
+// withdrawnConnectionComesBack: no event tells that another controller withdrew the row, so that a reconcile comes by itself.
+func withdrawnConnectionComesBack(t *testing.T, w *world) {
+	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
+	r := w.newByHand()
+	rows := r.Store
+	r.Store = &withdrawing{Store: rows, withdraw: func() {
+		require.NoError(t, rows.RemoveConnection(t.Context(), connectionobject.KeyOf(c), string(c.UID)))
+	}}
+	now := &v1alpha1.SDPConnection{}
+	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), now))
+	result, err := r.Reconcile(t.Context(), now)
+	if err != nil || result.RequeueAfter != r.Interval {
+		t.Errorf("it comes back after %s: %v", result.RequeueAfter, err)
+	}
+	now, err = w.reconcileByHand(t.Context(), r, c)
+	require.NoError(t, err)
+	if served := w.served(t); served.Deleted || served.Token == nil {
+		t.Errorf("servers know %+v, and the object says %s", served, describe(now.Status.Conditions))
+	}
+}
+
+// goneObjectIsForgotten: what is remembered of an object that went without a reconcile goes with the next one of its name.
+func goneObjectIsForgotten(t *testing.T, w *world) {
+	r := w.newByHand()
+	gone := w.newConnection()
+	gone.UID = "gone"
+	r.memories.of(gone).failures = 1
+	again := gone.DeepCopy()
+	again.UID = "again"
+	if r.memories.of(again).failures != 0 {
+		t.Error("another object of the name has the memory of the one before")
+	}
+	_, err := r.reconcileName(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(gone)})
+	require.NoError(t, err)
+	r.memories.byKey.Range(func(key, _ any) bool {
+		t.Errorf("%v is remembered", key)
+		return true
+	})
+}
+
+// deadHostIsLeftAlone: a ServiceDesk Plus that does not answer is called less and less often.
+func deadHostIsLeftAlone(t *testing.T, w *world) {
+	c := w.createByHand(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}, func(c *v1alpha1.SDPConnection) { c.Spec.APIURL = closedHost })
+	r := w.newByHand()
+	var pauses []time.Duration
+	for range 3 {
+		now := &v1alpha1.SDPConnection{}
+		require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), now))
+		result, err := r.Reconcile(t.Context(), now)
+		require.NoError(t, err)
+		wantReason(t, now, v1alpha1.ReasonServiceDeskUnavailable)
+		pauses = append(pauses, result.RequeueAfter)
+	}
+	if pauses[0] < connectionlogin.ProofPause || pauses[2] < 2*pauses[0] {
+		t.Errorf("it is called again after %v", pauses)
+	}
 }

@@ -16,6 +16,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -35,7 +37,7 @@ func secretsAreNowhere(t *testing.T, w *world) {
 	w.desk.AddGrantCode(w.clientID, canaries["grant code"])
 	w.desk.AddRefreshToken(w.clientID, canaries["refresh token"])
 	echoes := []sdptest.Fault{sdptest.EchoSecrets(400), sdptest.EchoSecretsHTML(500), sdptest.EchoSecrets(401)}
-	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialGrantCode: canaries["a wrong grant code"]}), w.newConnection(fast))
+	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialGrantCode: canaries["a wrong grant code"]}), w.newConnection(fast, func(c *v1alpha1.SDPConnection) { c.Spec.TokenSecretName = "helpdesk-token" }))
 	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonGrantCodeNeeded)
 	for _, echo := range echoes {
 		w.desk.Fail(echo.OfAccounts())
@@ -44,14 +46,16 @@ func secretsAreNowhere(t *testing.T, w *world) {
 	for _, echo := range echoes { // of ServiceDesk Plus itself, once there is a token
 		w.desk.Fail(echo)
 	}
-	w.setCredentials(t, map[string]string{v1alpha1.CredentialGrantCode: canaries["grant code"]})
+	w.replaceCredentials(t, map[string]string{v1alpha1.CredentialGrantCode: canaries["grant code"]})
 	require.Until(t, "it is ready", func() bool {
-		w.askAndWait(t)
+		var c v1alpha1.SDPConnection
+		require.NoError(t, w.Client.Get(t.Context(), types.NamespacedName{Namespace: w.namespace, Name: "helpdesk"}, &c))
+		w.ask(t, &c) // an outage is not waited for
 		served := w.served(t)
 		return served.Token != nil && w.desk.Count(sdptest.ToAPI) > len(echoes)
 	})
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	canaries["exchanged refresh token"] = readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	canaries["exchanged refresh token"] = readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	canaries["first access token"] = w.openServed(t)
 	w.setCredentials(t, map[string]string{v1alpha1.CredentialRefreshToken: canaries["refresh token"]})
 	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
@@ -65,6 +69,40 @@ func secretsAreNowhere(t *testing.T, w *world) {
 			t.Errorf("%s is not there: this test sees too little", shown)
 		}
 	}
+	if string(w.getSecret(t, "helpdesk-token").Data[tokenSecretToken]) != canaries["access token"] {
+		t.Error("the Secret for other workloads does not have the access token: this test sees too little")
+	}
+	w.wantNowhere(t, seen, canaries)
+}
+
+// apiKeyIsNowhere is the same of an API key, one that is refused and one that is taken.
+func apiKeyIsNowhere(t *testing.T, w *world) {
+	canaries := map[string]string{"a wrong API key": "CANARY00-AP10-KEY0-0000-000000000009", "API key": apiKey}
+	for _, echo := range []sdptest.Fault{sdptest.EchoSecrets(400), sdptest.EchoSecretsHTML(500), sdptest.EchoSecrets(401), sdptest.EchoSecretsHTML(404)} {
+		w.desk.Fail(echo)
+	}
+	w.newPremises(t, canaries["a wrong API key"])
+	require.Until(t, "the key is refused", func() bool {
+		var c v1alpha1.SDPConnection
+		require.NoError(t, w.Client.Get(t.Context(), types.NamespacedName{Namespace: w.namespace, Name: "helpdesk"}, &c))
+		w.ask(t, &c) // an outage is not waited for
+		ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+		return ready != nil && ready.Reason == v1alpha1.ReasonAPIKeyRefused
+	})
+	w.setCredentials(t, map[string]string{v1alpha1.CredentialAPIKey: apiKey})
+	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
+	seen := w.everythingButSecrets(t)
+	for _, shown := range []string{v1alpha1.ReasonAPIKeyRefused, v1alpha1.ReasonAPIKeySealed} {
+		if !strings.Contains(seen, shown) {
+			t.Errorf("%s is not there: this test sees too little", shown)
+		}
+	}
+	w.wantNowhere(t, seen, canaries)
+}
+
+// wantNowhere searches what was seen, and the disk of the database, for secrets.
+func (w *world) wantNowhere(t *testing.T, seen string, canaries map[string]string) {
+	t.Helper()
 	for name, canary := range canaries {
 		for _, form := range formsOf(canary) {
 			if at := strings.Index(seen, form); at >= 0 {
@@ -121,7 +159,10 @@ func (w *world) searchDisk(t *testing.T, canaries map[string]string) {
 	var folder string
 	require.NoError(t, conn.QueryRow(t.Context(), "show data_directory").Scan(&folder))
 	if _, err := os.Stat(folder); err != nil {
-		t.Logf("The database's disk is not this machine's: rows alone were searched: %v", err)
+		if os.Getenv("LECTERN_TEST_DATABASE_URL") == "" {
+			t.Fatalf("the disk of the database that this test started cannot be read: %v", err)
+		}
+		t.Logf("The disk of the database that was lent is not this machine's, so rows alone were searched: %v", err)
 		return
 	}
 	searched, isThere := 0, false

@@ -6,21 +6,33 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// memories are what this process remembers of connections, by UID. All of it may be lost: it saves calls, and decides nothing
+// memories are what this process remembers of connections, by name. All of it may be lost: it saves calls, and decides nothing
 // that another controller would have to know.
-type memories struct{ byUID sync.Map }
+type memories struct{ byKey sync.Map }
 
-func (m *memories) of(uid types.UID) *memory {
-	found, _ := m.byUID.LoadOrStore(uid, &memory{unreadable: map[sdp.LookupType]unreadable{}})
-	return found.(*memory)
+// of returns what is remembered of an object: nothing of another one that had its name.
+func (m *memories) of(c *v1alpha1.SDPConnection) *memory {
+	key := client.ObjectKeyFromObject(c)
+	if found, has := m.byKey.Load(key); has && found.(*memory).uid == c.UID {
+		return found.(*memory)
+	}
+	m.forget(key)
+	made := &memory{uid: c.UID, unreadable: map[sdp.LookupType]unreadable{}}
+	m.byKey.Store(key, made)
+	return made
 }
 
-func (m *memories) forget(uid types.UID) {
-	if found, was := m.byUID.LoadAndDelete(uid); was {
+func (m *memories) forget(key types.NamespacedName) {
+	if found, was := m.byKey.LoadAndDelete(key); was {
 		if sender := found.(*memory).sender; sender != nil {
 			sender.CloseIdleConnections()
 		}
@@ -29,20 +41,26 @@ func (m *memories) forget(uid types.UID) {
 
 // memory is of one connection. One goroutine at a time uses it, since a connection is reconciled once at a time.
 type memory struct {
+	uid types.UID
 	// sender sends by the certificates it was made with.
 	sender       *http.Client
 	certificates string
-	// unkept is a refresh token that could not be written into its Secret yet.
-	unkept *managedCredentials
-	// denied is what the accounts server refused, and deniedUntil when it is asked again though nothing changed.
-	denied      *denial
-	deniedUntil time.Time
-	// failures counts token requests in a row that gave no answer; none is made before tokenPause ends, and pausedFor is why.
-	failures   int
-	tokenPause time.Time
-	pausedFor  *failure
-	// shown is which token a call showed to be good, of which generation of the object: the cache may be behind the status.
-	shown shownToken
+	// unsaved is a refresh token that could not be written into its Secret yet.
+	unsaved *connectionlogin.Kept
+	// denied is what was refused, and is not sent again for a while; rejected is a token that was, on its first call.
+	denied   *denial
+	rejected rejectedToken
+	// answeredSecret is the client secret that an accounts server last took, or that was there with a good token.
+	answeredSecret redact.Secret
+	// failures counts token requests in a row that gave no answer; none is made while pause lasts.
+	failures int
+	pause    requestPause
+	// unanswered counts calls in a row that ServiceDesk Plus did not answer.
+	unanswered int
+	// claimedFor is the last request of a reconcile for which a token was asked for.
+	claimedFor string
+	// proven is which token a call showed to be good, of which generation of the object: the cache may be behind the status.
+	proven provenToken
 	// provenAt is when it was last proven whether a token is refused.
 	provenAt time.Time
 	// reading is a list of which some pages are read, unreadable are those that cannot be.
@@ -52,14 +70,22 @@ type memory struct {
 	other string
 }
 
-type shownToken struct {
+type provenToken struct {
 	id         string
 	generation int64
 }
 
-// unreadable is why a list could not be read, and when it is tried again.
+// rejectedToken is one that was refused by whom, and until when it is not tried again.
+type rejectedToken struct {
+	id    string
+	by    store.Address
+	until time.Time
+}
+
+// unreadable is why a list could not be read from there, and when it is tried again.
 type unreadable struct {
 	reason string
+	from   store.Address
 	until  time.Time
 }
 

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
@@ -17,63 +15,95 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
-// proofPause is the time between two proofs that a token is refused.
-const proofPause = 10 * time.Second
+const (
+	// proofTimeout bounds such a call: others wait for its worker.
+	proofTimeout = 10 * time.Second
+	// throttledPause is how long nothing is called that was throttled by who does not say for how long.
+	throttledPause = 10 * time.Second
+)
 
 // proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
-// replaced first: it ended before its time.
+// replaced first: it ended before its time. One that was refused on its first call is not: the next one would be, too.
 func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error {
+	said := blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
+		"ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL")
+	now := rejectedToken{p.token.ID, p.address(), p.Clock.Now().Add(deniedPause)}
+	if known := p.memory.rejected; known.id == now.id && known.by == now.by && p.Clock.Now().Before(known.until) && !p.isAsked() {
+		return said
+	}
 	err := p.callOnce(ctx)
 	if errors.Is(err, sdp.ErrTokenRefused) && before != nil && before.ID == p.token.ID {
 		if err := p.refresh(ctx, store.CauseRefused); err != nil {
 			return err
 		}
+		now.id = p.token.ID
 		err = p.callOnce(ctx)
 	}
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sdp.ErrTokenRefused):
-		return blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
-			"ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL")
+		p.memory.rejected = now
+		return said
 	}
-	return callFailure(err)
+	return p.callFailure(err)
 }
 
 // callOnce makes one cheap call with the current token.
 func (p *pass) callOnce(ctx context.Context) error {
-	access, err := p.access()
+	access, err := p.openToken()
 	if err != nil {
 		return fmt.Errorf("open the token: %w", err)
 	}
 	return p.callWith(ctx, access, store.LaneProof)
 }
 
-// proveRefusal finds out whether ServiceDesk Plus refuses the current token, as a server says. A refusal that is disproved ends.
-func (p *pass) proveRefusal(ctx context.Context, refusal store.TokenRefusal) (isRefused bool, err error) {
-	if rest := p.memory.provenAt.Add(proofPause).Sub(p.Clock.Now()); rest > 0 {
-		p.comeBack(rest)
+// checkRefusal finds out whether ServiceDesk Plus refuses the current token, as a server says. A refusal that is disproved ends.
+func (p *pass) checkRefusal(ctx context.Context, refusal store.TokenRefusal) (isRefused bool, err error) {
+	if rest := p.proofRest(); rest > 0 {
+		p.requeueWithin(rest)
 		return false, nil
 	}
-	access, err := p.access()
+	access, err := p.openToken()
 	if err != nil {
 		return false, fmt.Errorf("open the token: %w", err)
 	}
 	err = p.callWith(ctx, access, store.LaneProof)
 	if wait, is := errors.AsType[*sdp.WaitError](err); is {
-		p.comeBack(max(wait.RetryAfter, time.Second))
+		p.requeueWithin(max(wait.RetryAfter, time.Second))
 		return false, nil
 	}
-	p.memory.provenAt = p.Clock.Now()
-	switch sdp.KindOf(err) {
-	case sdp.KindTokenRefused:
-		refusalsTotal.WithLabelValues(refusalProven).Inc()
+	p.noteProof(err)
+	switch connectionlogin.VerdictOf(err) {
+	case connectionlogin.RefusalProven:
 		return true, nil
-	case sdp.KindUnavailable, sdp.KindThrottled, sdp.KindNotSDP, sdp.KindCanceled, sdp.KindNotAllowed:
-		p.comeBack(proofPause)
+	case connectionlogin.RefusalUndecided:
+		p.requeueWithin(p.proofRest())
 		return false, nil
 	}
 	return false, p.disprove(ctx, refusal)
+}
+
+// proofRest returns for how long no other proof of a refusal is made.
+func (p *pass) proofRest() time.Duration {
+	return p.memory.provenAt.Add(max(connectionlogin.ProofPause, p.unavailablePause())).Sub(p.Clock.Now())
+}
+
+// unavailablePause returns for how long ServiceDesk Plus is left alone after it did not answer, which is the longer the more often
+// that was: a few hosts that are gone would have every worker wait for them.
+func (p *pass) unavailablePause() time.Duration {
+	if p.memory.unanswered == 0 {
+		return 0
+	}
+	return connectionlogin.PauseAfterFailures(p.memory.unanswered)
+}
+
+// noteProof remembers that it was just tried to prove a refusal, with what came of it.
+func (p *pass) noteProof(result error) {
+	p.memory.provenAt = p.Clock.Now()
+	if errors.Is(result, sdp.ErrTokenRefused) {
+		refusalsTotal.WithLabelValues(refusalProven).Inc()
+	}
 }
 
 // disprove ends a refusal of a token that ServiceDesk Plus takes.
@@ -92,28 +122,15 @@ func (p *pass) callWith(ctx context.Context, token redact.Secret, lane store.Lan
 	if err != nil {
 		return err
 	}
-	one := sdp.ListOptions{Rows: 1}
-	switch toolsets := connectionobject.Toolsets(&p.c.Spec); {
-	case slices.Contains(toolsets, v1alpha1.ToolsetRequests), slices.Contains(toolsets, v1alpha1.ToolsetTrash):
-		_, err = client.Requests().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetProjects):
-		_, err = client.Projects().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetProblemsAndChanges):
-		_, err = client.Problems().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetKnowledge):
-		_, err = client.Solutions().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetAssets):
-		_, err = client.Assets().List(ctx, one)
-	case slices.Contains(toolsets, v1alpha1.ToolsetPeople):
-		_, err = client.Users().List(ctx, one)
-	default:
-		_, err = client.ListLookup(ctx, sdp.Priorities, one)
+	err = connectionlogin.CallOnce(ctx, client, connectionobject.Toolsets(&p.c.Spec))
+	if p.memory.unanswered++; sdp.KindOf(err) != sdp.KindUnavailable {
+		p.memory.unanswered = 0
 	}
 	return err
 }
 
 // callFailure says in plain words why a call with a token that is not refused failed. An sdp.Error has no word of the server.
-func callFailure(err error) *failure {
+func (p *pass) callFailure(err error) *failure {
 	if refused, is := notAllowedHost(err); is {
 		return hostNotAllowed("the address of ServiceDesk Plus: ", refused)
 	}
@@ -130,39 +147,14 @@ func callFailure(err error) *failure {
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonScopeMissing,
 			"ServiceDesk Plus takes what the Secret has, and permits nothing with it: "+failed.Error()+"; the token lacks an OAuth scope, or its owner a role")
 	case sdp.KindThrottled:
-		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, proofPause))
+		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, throttledPause))
 	case sdp.KindNotSDP, sdp.KindNotFound:
 		return blocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
 	}
-	return unknown("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", proofPause)
+	return retrying("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", max(connectionlogin.ProofPause, p.unavailablePause()))
 }
 
 // notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.
 func notAllowedHost(err error) (*egress.NotAllowedError, bool) {
 	return errors.AsType[*egress.NotAllowedError](err)
-}
-
-// needsKeyCall decides whether a call has to show that a stored API key is good: it was shown before it was stored.
-func needsKeyCall(c *v1alpha1.SDPConnection) bool {
-	return !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady) || c.Status.ObservedGeneration != c.Generation
-}
-
-// keyFailure says why a call with the API key failed. A refusal of it that a server reported stays open: there is no other key to
-// get, and it ends with the next one.
-func (p *pass) keyFailure(err error, refusal store.TokenRefusal, isStored bool) error {
-	if !errors.Is(err, sdp.ErrTokenRefused) {
-		if isStored && refusal.TokenID != "" && !needsKeyCall(p.c) {
-			if wait, is := errors.AsType[*sdp.WaitError](err); is {
-				p.isProven = true
-				p.comeBack(max(wait.RetryAfter, time.Second))
-				return nil
-			}
-		}
-		return callFailure(err)
-	}
-	said := blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonAPIKeyRefused,
-		"ServiceDesk Plus does not take the API key; generate another one, and put it into the Secret as "+v1alpha1.CredentialAPIKey)
-	p.memory.denied = &denial{refreshToken: p.login.refreshToken, said: said}
-	p.memory.deniedUntil = p.Clock.Now().Add(deniedPause)
-	return said
 }

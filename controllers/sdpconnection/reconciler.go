@@ -13,6 +13,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
@@ -92,17 +93,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.SDPConnection) (
 	p := r.newPass(c)
 	p.before = before
 	failed := p.run(ctx)
-	if errors.Is(failed, errStale) {
-		return ctrl.Result{}, nil // another object is live under this name, and its event is on the way
+	if errors.Is(failed, errStale) || errors.Is(failed, store.ErrConnectionGone) {
+		// Another object may be live under this name, and its event on the way; or another controller withdrew the row.
+		return ctrl.Result{RequeueAfter: r.Interval}, nil
 	}
 	outcome := p.finish(failed)
+	p.dropPartial(outcome.Kind())
 	reconcilesTotal.WithLabelValues(string(outcome.Kind()), outcome.Reason()).Inc()
 	if outcome.Kind() != status.KindRetry {
 		c.Status.LastHandledReconcileAt = c.Annotations[v1alpha1.RequestedAtAnnotation]
 	}
 	result, err := r.Status.Finish(ctx, before, c, outcome)
 	if err == nil {
-		p.tellOfConditions(before)
+		p.recordConditionEvents(before)
 	}
 	return result, err
 }
@@ -110,7 +113,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.SDPConnection) (
 // leaveToOther says once that an object is another controller's.
 func (r *Reconciler) leaveToOther(ctx context.Context, c *v1alpha1.SDPConnection) ctrl.Result {
 	other := connectionobject.ControllerOf(c)
-	if r.memories.of(c.UID).noteOther(other) {
+	if r.memories.of(c).noteOther(other) {
 		r.Status.RecordWarning(c, v1alpha1.ReasonOtherController, fmt.Sprintf(
 			"controller %s leaves this connection alone, because %s reconciles it; see that one of them alone watches namespace %s (--watch-namespaces)",
 			r.Controller, other, c.Namespace))
@@ -130,7 +133,7 @@ type pass struct {
 	id     int64
 	remote *remote
 	// login is what it logs in with; known once the Secret was read.
-	login login
+	login connectionlogin.Login
 	// token is the current one, nil for none, where isTokenKnown; isProven says that ServiceDesk Plus takes it.
 	token                  *store.StoredToken
 	isTokenKnown, isProven bool
@@ -144,7 +147,7 @@ type pass struct {
 }
 
 func (r *Reconciler) newPass(c *v1alpha1.SDPConnection) *pass {
-	return &pass{Reconciler: r, c: c, memory: r.memories.of(c.UID)}
+	return &pass{Reconciler: r, c: c, memory: r.memories.of(c)}
 }
 
 // run does what is to be done, and returns what stands in the way of being ready.
@@ -177,9 +180,9 @@ func (p *pass) run(ctx context.Context) error {
 		return p.tellWhatServersHave(invalid)
 	}
 	if p.c.Spec.Edition == v1alpha1.EditionOnPremises {
-		err = p.keepAPIKey(ctx, given)
+		err = p.ensureAPIKey(ctx, given)
 	} else {
-		err = p.keepToken(ctx, given)
+		err = p.ensureToken(ctx, given)
 	}
 	if err != nil {
 		return err
@@ -192,6 +195,9 @@ func (p *pass) connect(ctx context.Context) error {
 	if !slices.Contains(p.Namespaces, p.c.Namespace) {
 		return p.withdraw(ctx, blocked("", v1alpha1.ReasonNamespaceNotAllowed, fmt.Sprintf(
 			"this installation serves no connections of namespace %s; whoever installed it may add it to --connection-namespaces (chart: connections.namespaces)", p.c.Namespace)))
+	}
+	if err := connectionobject.CheckTimeZone(&p.c.Spec); err != nil {
+		return blocked("", v1alpha1.ReasonInvalidSpec, "spec.timeZone: "+err.Error())
 	}
 	certificates, err := p.readCABundle(ctx)
 	if err != nil {
@@ -233,7 +239,7 @@ func (p *pass) storeConnection(ctx context.Context, certificates string) (int64,
 		stored, err := p.Store.StoreConnection(ctx, publication)
 		fenced, isFenced := errors.AsType[*store.FencedError](err)
 		if stored.RatePending {
-			p.comeBack(time.Second)
+			p.requeueWithin(time.Second)
 		}
 		if !isFenced || attempt == maxStoreAttempts {
 			return stored.ID, err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -49,6 +48,7 @@ func TestReconciler(t *testing.T) {
 			"a refused token is replaced once that is proven":        provenRefusalIsRefreshed,
 			"a refusal that is not so costs no refresh":              disprovedRefusalEnds,
 			"a token is refreshed when most of its life is over":     tokenIsRefreshedInTime,
+			"a time zone that is none is told":                       wrongTimeZoneIsTold,
 			"a suspended connection calls nobody":                    suspendedIsStill,
 			"missing scopes are named by toolset":                    missingScopesAreNamed,
 			"the access token is in a Secret for others":             tokenSecretIsKept,
@@ -60,6 +60,7 @@ func TestReconciler(t *testing.T) {
 			"a managed Secret of a predecessor is adopted":           predecessorsSecretIsAdopted,
 			"deletion revokes what was exchanged, and leaves no row": deletionRevokes,
 			"deletion spares a refresh token that is shared":         deletionSparesShared,
+			"a deleted connection does not wait for ever":            deletionWaitsNotForEver,
 			"a lost seal key costs one refresh":                      lostSealKeyCostsOneRefresh,
 			"a token that ended is replaced by who finds it":         endedTokenIsReplaced,
 			"an accounts server may be away while a token lives":     absentAccountsServerIsBorne,
@@ -68,7 +69,25 @@ func TestReconciler(t *testing.T) {
 			"two leaders exchange a code once":                       twoLeadersExchangeOnce,
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
 			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
+			"a long list is read in the background":                  longListIsReadInTheBackground,
+			"a restart reads nothing again that is fresh":            restartReadsNothingFreshAgain,
 			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,
+			"an API server may be away after an exchange":            absentAPIServerIsOutlasted,
+			"a place that is taken is told, and costs no token":      takenPlaceIsTold,
+			"a refresh token that may not be written is revoked":     refusedPlaceIsRevoked,
+			"the refresh token of an earlier code is revoked":        formerTokenIsRevoked,
+			"a list that cannot be read keeps no other back":         brokenListsAreTold,
+			"a refusal that cannot be proven makes no haste":         openRefusalMakesNoHaste,
+			"lists are of one ServiceDesk Plus":                      listsOfAnotherAddressAreRead,
+			"a suspended connection keeps no pages of lists":         blockedConnectionKeepsNoPages,
+			"a token of another data centre is told, and stays":      tokenOfAnotherDeskIsTold,
+			"a mended address is tried at once":                      mendedAddressIsTried,
+			"a pause is of one refresh token":                        throttledCredentialsHoldNoOthersBack,
+			"a reconcile that is asked for is tried once":            requestIsTriedOnce,
+			"another client secret is tried when it is found":        replacedClientSecretIsTried,
+			"a connection that was withdrawn comes back":             withdrawnConnectionComesBack,
+			"an object that is gone is forgotten":                    goneObjectIsForgotten,
+			"a host that is gone is called less and less":            deadHostIsLeftAlone,
 			"a Secret that goes leaves servers their token":          tokenOutlivesSecret,
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -83,6 +102,8 @@ func TestReconciler(t *testing.T) {
 			"a lost seal key is replaced":       apiKeyIsSealedAgain,
 			"a refused API key is told":         refusedAPIKeyIsTold,
 			"a Secret that goes is told":        apiKeyOutlivesSecret,
+			"a key that a list meets refused":   refusedKeyOfListIsTold,
+			"an API key is nowhere":             apiKeyIsNowhere,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -108,6 +129,13 @@ func (w *world) createReady(t *testing.T, change ...func(*v1alpha1.SDPConnection
 // setCredentials replaces a value of the credentials Secret, or removes it where it is empty, and asks for a reconcile.
 func (w *world) setCredentials(t *testing.T, values map[string]string) {
 	t.Helper()
+	w.replaceCredentials(t, values)
+	w.askAndWait(t)
+}
+
+// replaceCredentials replaces a value of the credentials Secret, or removes it where it is empty.
+func (w *world) replaceCredentials(t *testing.T, values map[string]string) {
+	t.Helper()
 	secret := w.getSecret(t, "helpdesk-oauth")
 	before := secret.DeepCopy()
 	for key, value := range values {
@@ -116,7 +144,6 @@ func (w *world) setCredentials(t *testing.T, values map[string]string) {
 		}
 	}
 	require.NoError(t, w.Client.Patch(t.Context(), secret, client.MergeFrom(before)))
-	w.askAndWait(t)
 }
 
 // askAndWait asks for a reconcile and waits until it is made.
@@ -166,7 +193,7 @@ func readyByGrantCode(t *testing.T, w *world) {
 	wantCount(t, "exchanges", w.exchanges(), 1)
 	wantCount(t, "refreshes", w.refreshes(), 0)
 	secret := w.getSecret(t, managedName(c))
-	if managed := readManaged(secret); w.desk.IsRevoked(managed.refreshToken.Reveal()) || managed.clientID != w.clientID {
+	if managed := readManaged(secret); w.desk.IsRevoked(managed.RefreshToken.Reveal()) || managed.ClientID != w.clientID {
 		t.Errorf("the managed Secret has no refresh token of the client: %+v", managed)
 	}
 	if ownershipOf(secret, c) != ownedByConnection || secret.OwnerReferences[0].Name != c.Name {
@@ -283,11 +310,11 @@ func steadyStateIsStill(t *testing.T, w *world) {
 	}
 	rows, objects, calls := w.rowVersions(t), w.versions(t), w.desk.Count(nil)
 	for range 3 {
-		again := c.DeepCopy()
-		if _, err := w.reconciler.Reconcile(t.Context(), again); err != nil {
+		restarted := w.newByHand()
+		restarted.Controller = thisLease
+		if _, err := restarted.Reconcile(t.Context(), c.DeepCopy()); err != nil {
 			t.Fatal(err)
 		}
-		w.reconciler.memories.forget(c.UID) // as a restart does
 	}
 	if diff := cmp.Diff(rows, w.rowVersions(t)); diff != "" {
 		t.Errorf("rows were written (-before +after):\n%s", diff)
@@ -310,24 +337,6 @@ func rotationIsTakenUp(t *testing.T, w *world) {
 		t.Error("servers call with what was got by the refresh token of before")
 	}
 	wantCount(t, "refreshes", w.refreshes(), 2)
-}
-
-func revokedTokenIsTold(t *testing.T, w *world) {
-	w.createReady(t)
-	other := w.desk.RefreshToken()
-	w.desk.RevokeRefreshTokens()
-	w.setCredentials(t, map[string]string{v1alpha1.CredentialRefreshToken: other})
-	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonTokenRevoked)
-	wantMessage(t, c, v1alpha1.ConditionReady, "revoked", "new refresh token")
-	spent := w.refreshes()
-	for range 3 {
-		require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
-		_, err := w.reconciler.Reconcile(t.Context(), c)
-		require.NoError(t, err)
-	}
-	wantCount(t, "refreshes of what was refused", w.refreshes()-spent, 0)
-	w.setCredentials(t, map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()})
-	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
 }
 
 func secretIsToldOf(t *testing.T, w *world) {
@@ -447,19 +456,6 @@ func disprovedRefusalEnds(t *testing.T, w *world) {
 	}
 }
 
-func tokenIsRefreshedInTime(t *testing.T, w *world) {
-	w.desk.Change(func(o *sdptest.Options) { o.Limits.AccessTokenLifetime = 10 * time.Second })
-	w.createReady(t)
-	before := w.served(t).Token.ID
-	require.Until(t, "the token is refreshed", func() bool {
-		w.askAndWait(t)
-		return w.served(t).Token.ID != before
-	})
-	if !w.desk.IsAccepted(w.openServed(t)) {
-		t.Error("ServiceDesk Plus does not take what servers call with")
-	}
-}
-
 func suspendedIsStill(t *testing.T, w *world) {
 	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}),
 		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.Suspend = true }))
@@ -468,6 +464,15 @@ func suspendedIsStill(t *testing.T, w *world) {
 	if served := w.served(t); served == nil || !served.Settings.Suspended {
 		t.Errorf("servers do not know that it is suspended: %+v", served)
 	}
+}
+
+// wrongTimeZoneIsTold: the schema takes any name, and servers would give times in another zone than was meant.
+func wrongTimeZoneIsTold(t *testing.T, w *world) {
+	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: w.desk.RefreshToken()}),
+		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.TimeZone = "Europe/Berln" }))
+	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonInvalidSpec)
+	wantMessage(t, c, v1alpha1.ConditionReady, "spec.timeZone", "Europe/Berln", "IANA")
+	wantCount(t, "calls", w.desk.Count(nil), 0)
 }
 
 func missingScopesAreNamed(t *testing.T, w *world) {
@@ -501,7 +506,7 @@ func predecessorsSecretIsAdopted(t *testing.T, w *world) {
 	digest := fmt.Sprintf("%x", store.FingerprintGrantCode(w.clientID, code))
 	w.create(t, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: w.namespace, Name: name, Labels: map[string]string{managedByLabel: managedByController},
+			Namespace: w.namespace, Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController},
 			Annotations:     map[string]string{connectionAnnotation: w.namespace + "/helpdesk", spentCodesAnnotation: digest, codeAnnotation: digest},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.SDPConnectionKind, Name: "helpdesk", UID: "11111111-2222-3333-4444-555555555555"}},
 		},
@@ -519,7 +524,7 @@ func deletionRevokes(t *testing.T, w *world) {
 	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()}),
 		w.newConnection(func(c *v1alpha1.SDPConnection) { c.Spec.TokenSecretName = "helpdesk-token" }))
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	refresh := readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	refresh := readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	require.NoError(t, w.Client.Delete(t.Context(), c))
 	w.waitUntilGone(t, c)
 	if !w.desk.IsRevoked(refresh) {
@@ -537,7 +542,7 @@ func deletionRevokes(t *testing.T, w *world) {
 func deletionSparesShared(t *testing.T, w *world) {
 	w.create(t, w.credentialsSecret(map[string]string{v1alpha1.CredentialGrantCode: w.desk.GrantCode()}), w.newConnection())
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	refresh := readManaged(w.getSecret(t, managedName(c))).refreshToken.Reveal()
+	refresh := readManaged(w.getSecret(t, managedName(c))).RefreshToken.Reveal()
 	secret := w.credentialsSecret(map[string]string{v1alpha1.CredentialRefreshToken: refresh})
 	secret.Name = "other-oauth"
 	other := w.newConnection(func(c *v1alpha1.SDPConnection) { c.Name, c.Spec.Credentials.SecretName = "other", "other-oauth" })
@@ -549,34 +554,6 @@ func deletionSparesShared(t *testing.T, w *world) {
 	w.waitUntilGone(t, c)
 	if w.desk.IsRevoked(refresh) {
 		t.Error("a refresh token that another connection uses is revoked")
-	}
-}
-
-// absentAccountsServerIsBorne: while the token lives nothing is wrong; when it has expired that is told, and the return is noticed.
-func absentAccountsServerIsBorne(t *testing.T, w *world) {
-	w.desk.Change(func(o *sdptest.Options) { o.Limits.AccessTokenLifetime = 15 * time.Second })
-	c := w.createReady(t)
-	w.desk.Fail(sdptest.GeneralError(503).Times(-1))
-	spent := w.refreshes()
-	require.Until(t, "a refresh is tried", func() bool {
-		w.askAndWait(t)
-		return w.refreshes() > spent
-	})
-	require.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c))
-	if time.Now().Before(c.Status.Token.ExpiresAt.Time) && !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady) {
-		t.Errorf("it is not ready though its token lives: %s", describe(c.Status.Conditions))
-	}
-	require.Until(t, "it says that the accounts server is away", func() bool {
-		_, err := w.reconciler.Reconcile(t.Context(), c)
-		fresh := w.Client.Get(t.Context(), client.ObjectKeyFromObject(c), c)
-		ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
-		return err == nil && fresh == nil && ready.Reason == v1alpha1.ReasonAccountsUnavailable
-	})
-	w.desk.StopFailing()
-	w.ask(t, c)
-	w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonConnected)
-	if n := w.refreshes() - spent; n > store.MaxTokenRequests {
-		t.Errorf("%d refreshes were tried", n)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -46,7 +47,7 @@ func (r *refusals) forget(refusal store.TokenRefusal) {
 }
 
 // replace remembers what was read, and returns those whose connections are to be reconciled: new ones, and those that are still
-// there after proofPause.
+// there after wakePause.
 func (r *refusals) replace(read []store.TokenRefusal, now time.Time) []store.TokenRefusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +57,7 @@ func (r *refusals) replace(read []store.TokenRefusal, now time.Time) []store.Tok
 	for _, refusal := range read {
 		uid := types.UID(refusal.UID)
 		r.byUID[uid], r.woken[uid] = refusal, woken[uid]
-		if before[uid].TokenID != refusal.TokenID || !now.Before(woken[uid].Add(proofPause)) {
+		if before[uid].TokenID != refusal.TokenID || !now.Before(woken[uid].Add(wakePause)) {
 			r.woken[uid] = now
 			wake = append(wake, refusal)
 		}
@@ -67,6 +68,8 @@ func (r *refusals) replace(read []store.TokenRefusal, now time.Time) []store.Tok
 const (
 	// refusalPoll is the time between two reads of refusals, though nothing was heard of any.
 	refusalPoll = 2 * time.Second
+	// wakePause is the time between two reconciles because of one refusal.
+	wakePause = connectionlogin.ProofPause
 	// maxRefusals is how many are read; there is at most one a connection.
 	maxRefusals = 10_000
 )

@@ -11,10 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/sets"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
@@ -28,7 +30,7 @@ const releaseMargin = 30 * time.Second
 // go. Revocation and Secrets are best effort: an event tells what was left.
 func (r *Reconciler) release(ctx context.Context, c *v1alpha1.SDPConnection) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(c, v1alpha1.SDPConnectionFinalizer) {
-		r.memories.forget(c.UID)
+		r.memories.forget(client.ObjectKeyFromObject(c))
 		return ctrl.Result{}, nil // another's finalizer holds the object: nothing of ours is left
 	}
 	err := r.Store.RemoveConnection(ctx, connectionobject.KeyOf(c), string(c.UID))
@@ -37,41 +39,50 @@ func (r *Reconciler) release(ctx context.Context, c *v1alpha1.SDPConnection) (ct
 	switch {
 	case err == nil, isForeign && foreign.Owner != "": // in another cluster's database no row is ours
 		p := r.newPass(c)
-		p.revoke(ctx)
+		p.revokeExchanged(ctx)
 		faultpoint.Hit(faultpoint.TokenRevoked)
 		p.deleteSecrets(ctx)
 	case r.Clock.Since(c.DeletionTimestamp.Time) >= max(r.ReleaseTimeout-releaseMargin, r.ReleaseTimeout/2):
 		releasedWithoutRow.Inc()
 		r.Status.RecordWarning(c, v1alpha1.ReasonReleased, fmt.Sprintf("the database stayed away for %s, so the object is let go; "+
-			"servers keep its token until it expires, and the refresh token was not revoked", duration.HumanDuration(r.ReleaseTimeout)))
+			"%s", duration.HumanDuration(r.ReleaseTimeout), whatServersKeep(c.Spec.Edition)))
 	default:
 		before := c.DeepCopy()
 		return r.Status.Finish(ctx, before, c, failureOf(err).outcome(r.Interval))
 	}
-	r.memories.forget(c.UID)
+	r.memories.forget(client.ObjectKeyFromObject(c))
 	return status.ResultOfPatch(r.Status.DropFinalizer(ctx, c, v1alpha1.SDPConnectionFinalizer))
 }
 
-// revoke ends the refresh token that was got for a grant code, unless another connection uses it.
-func (p *pass) revoke(ctx context.Context) {
-	if !slices.Contains(p.Namespaces, p.c.Namespace) || p.c.Spec.Edition == v1alpha1.EditionOnPremises {
+// whatServersKeep says what a released connection leaves with the servers when its row could not be removed.
+func whatServersKeep(edition v1alpha1.Edition) string {
+	if edition == v1alpha1.EditionOnPremises {
+		return "servers keep its API key, which does not expire, until upkeep finds the row without an object"
+	}
+	return "servers keep its token until it expires, and a refresh token that was got for a grant code was not revoked"
+}
+
+// revokeExchanged ends what was got for the connection's grant code.
+func (p *pass) revokeExchanged(ctx context.Context) {
+	if p.c.Spec.Edition == v1alpha1.EditionOnPremises {
+		return
+	}
+	if !slices.Contains(p.Namespaces, p.c.Namespace) {
+		p.tellNotRevoked("this installation does not serve the namespace, so whether there is one is not known")
 		return
 	}
 	secret, err := p.getSecret(ctx, managedName(p.c))
 	if err != nil {
 		p.tellNotRevoked(err.Error())
-		return
 	}
-	managed := readManaged(secret)
-	if ownershipOf(secret, p.c) != ownedByConnection || managed.refreshToken.IsZero() {
-		return
+	var exchanged []connectionlogin.Kept
+	if ownershipOf(secret, p.c) == ownedByConnection {
+		exchanged = append(exchanged, readManaged(secret))
 	}
-	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.clientID, managed.refreshToken.Reveal()), string(p.c.UID))
-	if err != nil {
-		p.tellNotRevoked("it is not known whether another connection uses it")
-		return
+	if p.memory.unsaved != nil {
+		exchanged = append(exchanged, *p.memory.unsaved)
 	}
-	if shared {
+	if !slices.ContainsFunc(exchanged, func(m connectionlogin.Kept) bool { return !m.RefreshToken.IsZero() }) {
 		return
 	}
 	certificates, err := p.readCABundle(ctx)
@@ -82,9 +93,27 @@ func (p *pass) revoke(ctx context.Context) {
 		p.tellNotRevoked(err.Error())
 		return
 	}
+	for _, managed := range exchanged {
+		p.revoke(ctx, managed)
+	}
+}
+
+// revoke ends a refresh token that was got for a grant code, unless another connection uses it.
+func (p *pass) revoke(ctx context.Context, managed connectionlogin.Kept) {
+	if managed.RefreshToken.IsZero() {
+		return
+	}
+	shared, err := p.Store.IsFingerprintShared(ctx, store.FingerprintRefreshToken(managed.ClientID, managed.RefreshToken.Reveal()), string(p.c.UID))
+	if err != nil {
+		p.tellNotRevoked("it is not known whether another connection uses it")
+		return
+	}
+	if shared {
+		return
+	}
 	calling, cancel := context.WithTimeout(ctx, tokenCallTimeout)
 	defer cancel()
-	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.refreshToken)
+	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.RefreshToken)
 	if known, is := errors.AsType[*oauth.Error](err); is && known.Outcome == oauth.InvalidToken {
 		err = nil // it is gone already
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/certificates"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
@@ -29,7 +30,7 @@ type remote struct {
 }
 
 // openRemote returns where credentials go, when they may go there.
-func (p *pass) openRemote(certificates []byte) (*remote, error) {
+func (p *pass) openRemote(bundle []byte) (*remote, error) {
 	opened := &remote{}
 	var err error
 	if opened.api, err = p.allowedURL("apiURL", connectionobject.APIURL(&p.c.Spec)); err != nil {
@@ -40,7 +41,7 @@ func (p *pass) openRemote(certificates []byte) (*remote, error) {
 			return nil, err
 		}
 	}
-	opened.sender, err = p.keepSender(certificates)
+	opened.sender, err = p.reuseSender(bundle)
 	return opened, err
 }
 
@@ -61,21 +62,21 @@ func hostNotAllowed(where string, refused *egress.NotAllowedError) *failure {
 		"%s%s; whoever installed Lectern lists the hosts that credentials may go to by --sdp-allowed-hosts (chart: sdp.allowedHosts)", where, refused))
 }
 
-// keepSender returns the HTTP client of before while the certificates are the same.
-func (p *pass) keepSender(certificates []byte) (*http.Client, error) {
-	if p.memory.sender != nil && p.memory.certificates == string(certificates) {
+// reuseSender returns the HTTP client of before while the certificates are the same.
+func (p *pass) reuseSender(bundle []byte) (*http.Client, error) {
+	if p.memory.sender != nil && p.memory.certificates == string(bundle) {
 		return p.memory.sender, nil
 	}
 	options := p.Egress
-	options.CABundle = certificates
+	options.CABundle = bundle
 	sender, err := egress.NewClient(options)
 	if err != nil {
-		return nil, blocked("", v1alpha1.ReasonCABundleInvalid, "spec.caBundle: "+err.Error())
+		return nil, caBundleInvalid(err)
 	}
 	if p.memory.sender != nil {
 		p.memory.sender.CloseIdleConnections()
 	}
-	p.memory.sender, p.memory.certificates = sender, string(certificates)
+	p.memory.sender, p.memory.certificates = sender, string(bundle)
 	return sender, nil
 }
 
@@ -93,16 +94,29 @@ func (p *pass) readCABundle(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read ConfigMap %s: %w", name, err)
 	}
-	certificates, has := found.Data[key]
+	text, has := found.Data[key]
 	if !has {
 		return nil, waiting("", v1alpha1.ReasonCABundleMissing, fmt.Sprintf("ConfigMap %s has no key %s, which spec.caBundle names", name, key), 0)
 	}
-	return []byte(certificates), nil
+	extracted, err := certificates.Extract([]byte(text))
+	if err != nil {
+		return nil, caBundleInvalid(err)
+	}
+	return extracted, nil
+}
+
+func caBundleInvalid(err error) *failure {
+	return blocked("", v1alpha1.ReasonCABundleInvalid, "spec.caBundle: "+err.Error())
 }
 
 // open returns a client that calls with a token, when the lane has a turn.
 func (p *pass) open(token redact.Secret, lane store.Lane) (*sdp.Client, error) {
+	timeout := time.Duration(0) // the client's own
+	if lane == store.LaneProof {
+		timeout = proofTimeout
+	}
 	return sdp.New(sdp.Config{
+		Timeout: timeout,
 		Edition: sdp.Edition(p.c.Spec.Edition), URL: p.remote.api, Portal: p.c.Spec.Portal, HTTP: p.remote.sender,
 		Tokens: sdp.StaticToken(token), Limiter: laneLimiter{p.Rates, p.id, lane}, Retry: sdp.RetryPolicy{Attempts: 1},
 	})

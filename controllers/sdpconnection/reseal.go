@@ -2,6 +2,7 @@ package sdpconnection
 
 import (
 	"context"
+	"slices"
 
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/seal"
@@ -14,15 +15,16 @@ type sealedTokens interface {
 	ResealToken(ctx context.Context, id string, sealed []byte) error
 }
 
-// ResealTokens seals the current tokens again that are not sealed by the key that seals, and returns how many it left. One that
-// does not open is left to the reconciler, which replaces it.
+// ResealTokens seals the current tokens again that are not sealed by the key that seals, and returns how many it left that one of the keys
+// sealed. One of a key that is lost is left to the reconciler, which replaces it when the connection is in use.
 func ResealTokens(ctx context.Context, stored sealedTokens, keys *seal.StorageKeys) (left int, err error) {
 	tokens, err := stored.SealedTokens(ctx)
 	if err != nil {
 		return 0, err
 	}
 	for _, token := range tokens {
-		if id, ok := seal.KeyIDOf(token.Sealed); ok && id == keys.PrimaryID() {
+		id, ok := seal.KeyIDOf(token.Sealed)
+		if !ok || id == keys.PrimaryID() || !slices.Contains(keys.KeyIDs(), id) {
 			continue
 		}
 		text, err := keys.Open(token.Sealed, connectionobject.TokenCell(token.UID, token.ID))

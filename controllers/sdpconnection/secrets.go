@@ -17,9 +17,6 @@ import (
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 )
 
-// secretManager is the field manager of the Secrets that this package writes.
-const secretManager = "lectern-controller"
-
 // getSecret reads a Secret of the connection's namespace; nil where there is none.
 func (p *pass) getSecret(ctx context.Context, name string) (*corev1.Secret, error) {
 	var found corev1.Secret
@@ -37,7 +34,7 @@ func (p *pass) getSecret(ctx context.Context, name string) (*corev1.Secret, erro
 func (p *pass) createSecret(ctx context.Context, name string, annotations map[string]string, data map[string][]byte) (*corev1.Secret, error) {
 	made := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: p.c.Namespace, Name: name, Labels: map[string]string{managedByLabel: managedByController},
+			Namespace: p.c.Namespace, Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController},
 			Annotations: p.annotate(annotations),
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.SDPConnectionKind, Name: p.c.Name, UID: p.c.UID,
@@ -45,7 +42,7 @@ func (p *pass) createSecret(ctx context.Context, name string, annotations map[st
 		},
 		Data: data,
 	}
-	if err := p.API.Create(ctx, made, client.FieldOwner(secretManager)); err != nil {
+	if err := p.API.Create(ctx, made, client.FieldOwner(v1alpha1.ManagedByController)); err != nil {
 		return nil, fmt.Errorf("create Secret %s: %w", name, err)
 	}
 	return made, nil
@@ -55,14 +52,14 @@ func (p *pass) createSecret(ctx context.Context, name string, annotations map[st
 func (p *pass) applySecret(ctx context.Context, read *corev1.Secret, annotations map[string]string, data map[string][]byte) (*corev1.Secret, error) {
 	wanted := corev1apply.Secret(read.Name, read.Namespace).
 		WithResourceVersion(read.ResourceVersion).
-		WithLabels(map[string]string{managedByLabel: managedByController}).
+		WithLabels(map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController}).
 		WithAnnotations(p.annotate(annotations)).
 		WithOwnerReferences(metav1apply.OwnerReference().
 			WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(v1alpha1.SDPConnectionKind).WithName(p.c.Name).WithUID(p.c.UID))
 	if len(data) > 0 {
 		wanted = wanted.WithData(data)
 	}
-	if err := p.API.Apply(ctx, wanted, client.FieldOwner(secretManager), client.ForceOwnership); err != nil {
+	if err := p.API.Apply(ctx, wanted, client.FieldOwner(v1alpha1.ManagedByController), client.ForceOwnership); err != nil {
 		return nil, fmt.Errorf("write Secret %s: %w", read.Name, err)
 	}
 	return p.getSecret(ctx, read.Name)
@@ -76,7 +73,7 @@ func (p *pass) annotate(annotations map[string]string) map[string]string {
 
 // deleteSecret deletes a Secret that is the connection's, as it was read.
 func (p *pass) deleteSecret(ctx context.Context, read *corev1.Secret) error {
-	err := p.API.Delete(ctx, read, client.Preconditions{UID: &read.UID})
+	err := p.API.Delete(ctx, read, client.Preconditions{UID: &read.UID, ResourceVersion: &read.ResourceVersion})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete Secret %s: %w", read.Name, err)
 	}

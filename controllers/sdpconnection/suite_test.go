@@ -274,7 +274,7 @@ type place struct {
 func (w *world) addPlaces(t *testing.T) {
 	t.Helper()
 	hosts := []string{closedHost}
-	for edition, count := range map[sdptest.Edition]int{sdptest.Cloud: 40, sdptest.OnPremises: 6} {
+	for edition, count := range map[sdptest.Edition]int{sdptest.Cloud: 72, sdptest.OnPremises: 12} {
 		for range count {
 			p := place{namespace: w.CreateNamespace(t)}
 			p.clientID = "1000.CLIENT." + p.namespace

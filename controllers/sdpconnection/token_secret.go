@@ -21,8 +21,8 @@ const (
 	tokenAnnotation    = "lectern.dev/token" //nolint:gosec // the name of an annotation
 )
 
-// keepTokenSecret keeps the access token in the Secret of spec.tokenSecretName, too.
-func (p *pass) keepTokenSecret(ctx context.Context) error {
+// ensureTokenSecret keeps the access token in the Secret of spec.tokenSecretName, too.
+func (p *pass) ensureTokenSecret(ctx context.Context) error {
 	name := string(p.c.Spec.TokenSecretName)
 	if name == "" {
 		return nil
@@ -41,7 +41,7 @@ func (p *pass) keepTokenSecret(ctx context.Context) error {
 	if err := p.recordTokenSecret(ctx); err != nil {
 		return err
 	}
-	access, err := p.access()
+	access, err := p.openToken()
 	if err != nil {
 		return fmt.Errorf("open the token: %w", err)
 	}
@@ -57,7 +57,7 @@ func (p *pass) keepTokenSecret(ctx context.Context) error {
 		_, err = p.applySecret(ctx, secret, annotations, data)
 	}
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		p.comeBack(time.Second)
+		p.requeueWithin(time.Second)
 		return nil
 	}
 	return err
@@ -72,7 +72,7 @@ func (p *pass) recordTokenSecret(ctx context.Context) error {
 	}
 	err := p.Status.Record(ctx, p.before, p.c, func(o client.Object) { o.(*v1alpha1.SDPConnection).Status.TokenSecretName = name })
 	if apierrors.IsConflict(err) {
-		return unknown("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
+		return retrying("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
 	}
 	return err
 }

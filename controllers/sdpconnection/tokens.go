@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
@@ -21,26 +22,24 @@ const (
 	tokenCallTimeout = 20 * time.Second
 	// keepTimeout bounds how long what came of it is being written down, though the controller is ending.
 	keepTimeout = 10 * time.Second
-	// deniedPause is how long what the accounts server refused is not sent again, unless it changes or somebody asks for it.
-	deniedPause = 15 * time.Minute
 )
 
-// keepToken sees to it that servers have an access token.
-func (p *pass) keepToken(ctx context.Context, given credentials) error {
+// ensureToken sees to it that servers have an access token.
+func (p *pass) ensureToken(ctx context.Context, given connectionlogin.Credentials) error {
 	kept, err := p.readKept(ctx)
 	if err != nil {
 		return err
 	}
-	chosen, invalid := chooseLogin(string(p.c.Spec.Credentials.SecretName), given, kept.managedCredentials)
+	chosen, invalid := chooseLogin(string(p.c.Spec.Credentials.SecretName), given, kept.Kept)
 	if invalid != nil {
 		return invalid
 	}
 	p.login = chosen
 	before := p.token
-	if !chosen.exchange.IsZero() {
-		err = p.exchange(ctx, kept, codeDigest(given))
+	if !chosen.Exchange.IsZero() {
+		err = p.exchange(ctx, kept, given.CodeDigest())
 	} else {
-		err = p.keepFresh(ctx)
+		err = p.refreshIfDue(ctx)
 	}
 	if err != nil {
 		return err
@@ -48,17 +47,24 @@ func (p *pass) keepToken(ctx context.Context, given credentials) error {
 	if p.token == nil { // the connection is being deleted
 		return errStale
 	}
-	if p.memory.shown != p.showing() && needsCall(p.c, before, p.token) {
+	if p.memory.proven != p.provenNow() && needsCall(p.c, before, p.token) {
 		if err := p.proveToken(ctx, before); err != nil {
 			return err
 		}
 	}
-	p.isProven, p.memory.shown = true, p.showing()
-	return p.keepTokenSecret(ctx)
+	p.isProven, p.memory.proven, p.memory.answeredSecret = true, p.provenNow(), p.login.Client.Secret
+	return p.ensureTokenSecret(ctx)
 }
 
-// showing is what a call with the current token shows.
-func (p *pass) showing() shownToken { return shownToken{p.token.ID, p.c.Generation} }
+// isSecretNew reports whether the client has another secret than the one that was last known to be good. What the current token was
+// got with does not tell: the budget is the refresh token's, whatever the secret.
+func (p *pass) isSecretNew() bool {
+	good := p.memory.answeredSecret
+	return !good.IsZero() && !good.Equal(p.login.Client.Secret)
+}
+
+// provenNow is what a call with the current token shows.
+func (p *pass) provenNow() provenToken { return provenToken{p.token.ID, p.c.Generation} }
 
 // loadToken reads the current token, if there is one.
 func (p *pass) loadToken(ctx context.Context) error {
@@ -75,19 +81,20 @@ func (p *pass) loadToken(ctx context.Context) error {
 	return nil
 }
 
-// keepFresh refreshes the token when it is due, or when ServiceDesk Plus refuses it.
-func (p *pass) keepFresh(ctx context.Context) error {
-	_, notOpened := p.access()
+// refreshIfDue refreshes the token when it is due, or when ServiceDesk Plus refuses it.
+func (p *pass) refreshIfDue(ctx context.Context) error {
+	_, notOpened := p.openToken()
 	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
-	action := decideToken(tokenFacts{
-		now: p.Clock.Now(), current: p.token, fingerprint: p.login.fingerprint(), isOpenable: notOpened == nil, isRefused: isRefused,
+	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
+		Now: p.Clock.Now(), Current: p.token, Fingerprint: p.login.Fingerprint(), IsOpenable: notOpened == nil, IsRefused: isRefused,
+		IsSecretNew: p.isSecretNew(),
 	})
 	cause := store.CauseScheduled
 	switch action {
-	case keepToken:
+	case connectionlogin.UseCurrent:
 		return nil
-	case proveRefusal:
-		isRefused, err := p.proveRefusal(ctx, refusal)
+	case connectionlogin.CheckCurrent:
+		isRefused, err := p.checkRefusal(ctx, refusal)
 		if err != nil || !isRefused {
 			return err
 		}
@@ -96,31 +103,31 @@ func (p *pass) keepFresh(ctx context.Context) error {
 	err := p.refresh(ctx, cause)
 	failed, is := errors.AsType[*failure](err)
 	if is && failed.concerns == v1alpha1.ConditionTokenFresh && cause == store.CauseScheduled && notOpened == nil &&
-		isUsable(p.token, p.login.fingerprint(), p.Clock.Now()) {
-		p.comeBack(failed.retryAfter) // what servers have is good for a while
+		connectionlogin.IsUsable(p.token, p.login.Fingerprint(), p.Clock.Now()) {
+		p.requeueWithin(failed.retryAfter) // what servers have is good for a while
 		return nil
 	}
 	return err
 }
 
-// comeBack has the next reconcile be sooner than usual.
-func (p *pass) comeBack(after time.Duration) {
+// requeueWithin has the next reconcile be sooner than usual.
+func (p *pass) requeueWithin(after time.Duration) {
 	if after > 0 && (p.retryAfter == 0 || after < p.retryAfter) {
 		p.retryAfter = after
 	}
 }
 
-// cell is where a token of the connection is stored.
-func (p *pass) cell(token string) seal.Cell {
+// tokenCell is where a token of the connection is stored.
+func (p *pass) tokenCell(token string) seal.Cell {
 	return connectionobject.TokenCell(string(p.c.UID), token)
 }
 
-// access returns what the current token is.
-func (p *pass) access() (redact.Secret, error) {
+// openToken returns what the current token is.
+func (p *pass) openToken() (redact.Secret, error) {
 	if p.token == nil {
 		return redact.Secret{}, store.ErrNotFound
 	}
-	text, err := p.Keys.Open(p.token.Sealed, p.cell(p.token.ID))
+	text, err := p.Keys.Open(p.token.Sealed, p.tokenCell(p.token.ID))
 	return redact.NewSecret(string(text)), err
 }
 
@@ -130,7 +137,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 		return err
 	}
 	at := p.Clock.Now()
-	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, Fingerprint: p.login.fingerprint(), At: at})
+	request, err := p.claim(ctx, store.TokenClaim{Kind: store.TokenRefresh, Cause: cause, At: at})
 	if err != nil {
 		return err
 	}
@@ -141,7 +148,7 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	// A controller that is told to end waits for the answer: what is issued counts, whether it arrives or not.
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
 	defer cancel()
-	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.client, p.login.refreshToken)
+	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.RefreshToken)
 	faultpoint.Hit(faultpoint.RefreshAnswered)
 	if err != nil {
 		return p.recordFailed(ctx, store.TokenRefresh, request, err)
@@ -155,25 +162,7 @@ func (p *pass) isReplaced(ctx context.Context) (bool, error) {
 	if err := p.loadToken(ctx); err != nil {
 		return false, err
 	}
-	return p.token != nil && (decidedOn == nil || decidedOn.ID != p.token.ID) && p.token.Fingerprint == p.login.fingerprint(), nil
-}
-
-// claim takes leave for a call to the token endpoint, or says why there is none now.
-func (p *pass) claim(ctx context.Context, claim store.TokenClaim) (int64, error) {
-	claim.Key, claim.UID = connectionobject.KeyOf(p.c), string(p.c.UID)
-	if pause := p.memory.tokenPause.Sub(claim.At); pause > 0 && !p.isAsked() {
-		said := *p.memory.pausedFor
-		said.retryAfter = pause
-		return 0, &said
-	}
-	request, err := p.Store.ClaimTokenRequest(ctx, claim)
-	if spent, is := errors.AsType[*store.TokenBudgetError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, spent.Error(), spent.RetryAt.Sub(claim.At))
-	}
-	if underWay, is := errors.AsType[*store.TokenRequestUnderWayError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonProgressing, "a token is being asked for", underWay.RetryAt.Sub(claim.At))
-	}
-	return request, err
+	return p.token != nil && (decidedOn == nil || decidedOn.ID != p.token.ID) && p.token.Fingerprint == p.login.Fingerprint(), nil
 }
 
 // storeIssued stores a token for the servers.
@@ -184,23 +173,23 @@ func (p *pass) storeIssued(ctx context.Context, kind store.TokenRequestKind, req
 		ID: uuid.NewString(), Kind: store.AccessToken, Scopes: issued.Scopes, IssuedAt: at, ExpiresAt: at.Add(issued.Lifetime),
 	}
 	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(issued.Access.Reveal()), p.cell(token.ID)); err != nil {
+	if token.Sealed, err = p.Keys.Seal([]byte(issued.Access.Reveal()), p.tokenCell(token.ID)); err != nil {
 		return err
 	}
 	current, err := p.Store.EndTokenRequest(keeping, store.TokenRequestResult{
 		Request: request, Key: connectionobject.KeyOf(p.c), UID: string(p.c.UID), Outcome: store.TokenIssued, At: p.Clock.Now(),
-		Token: &token, Fingerprint: p.login.fingerprint(),
+		Token: &token, Fingerprint: p.login.Fingerprint(),
 	})
 	if err != nil {
 		return err
 	}
 	faultpoint.Hit(faultpoint.TokenStored)
 	tokenRequestsTotal.WithLabelValues(string(kind), string(store.TokenIssued)).Inc()
-	p.memory.failures, p.memory.denied = 0, nil
+	p.memory.failures, p.memory.denied, p.memory.answeredSecret = 0, nil, p.login.Client.Secret
 	if !current { // a later request was answered first
 		return p.loadToken(ctx)
 	}
-	p.token = &store.StoredToken{SealedToken: token, Fingerprint: p.login.fingerprint()}
+	p.token = &store.StoredToken{SealedToken: token, Fingerprint: p.login.Fingerprint()}
 	return nil
 }
 
@@ -222,13 +211,13 @@ func (p *pass) recordFailed(ctx context.Context, kind store.TokenRequestKind, re
 	tokenRequestsTotal.WithLabelValues(string(kind), string(recorded)).Inc()
 	said := tokenFailure(outcome, failed, p.login)
 	if recorded == store.TokenDenied {
-		p.memory.denied, p.memory.deniedUntil = &denial{p.login.client, p.login.refreshToken, said}, p.Clock.Now().Add(deniedPause)
+		p.rememberDenied(said)
 		return said
 	}
 	p.memory.failures++
-	pause := max(pauseAfterFailures(p.memory.failures), outcome.RetryAfter())
-	p.memory.tokenPause, p.memory.pausedFor = p.Clock.Now().Add(pause), said
+	pause := max(connectionlogin.PauseAfterFailures(p.memory.failures), outcome.RetryAfter())
 	said.retryAfter = pause
+	p.memory.pause = requestPause{fingerprint: p.fingerprintOf(kind), address: p.loginAddress(), said: said, until: p.Clock.Now().Add(pause)}
 	return said
 }
 
@@ -244,7 +233,7 @@ func recordedOutcome(outcome oauth.Outcome) store.TokenRequestOutcome {
 }
 
 // tokenFailure says in plain words why there is no token. An oauth.Error has no word of the server.
-func tokenFailure(outcome oauth.Outcome, failed error, by login) *failure {
+func tokenFailure(outcome oauth.Outcome, failed error, by connectionlogin.Login) *failure {
 	if refused, is := notAllowedHost(failed); is {
 		return hostNotAllowed("the accounts server: ", refused)
 	}
@@ -254,83 +243,12 @@ func tokenFailure(outcome oauth.Outcome, failed error, by login) *failure {
 	case oauth.InvalidClient, oauth.InvalidClientSecret:
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
 	case oauth.InvalidCode, oauth.InvalidToken:
-		message := "the accounts server does not take the refresh token of client " + by.client.ID +
+		message := "the accounts server does not take the refresh token of client " + by.Client.ID +
 			": it was revoked, or is another client's; put a new refresh token or a new grant code into the Secret"
 		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, message)
 	}
 	if outcome.IsTransient() {
-		return unknown(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
+		return retrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
 	}
 	return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
-}
-
-// denial is what the accounts server refused to take, and what was said of it.
-type denial struct {
-	client       oauth.Client
-	refreshToken redact.Secret
-	said         *failure
-}
-
-// checkDenied returns what was said of the same credentials a short while ago, unless somebody asks for a reconcile.
-func (p *pass) checkDenied() error {
-	d := p.memory.denied
-	if d == nil || p.isAsked() || !p.Clock.Now().Before(p.memory.deniedUntil) || d.client.ID != p.login.client.ID ||
-		!d.client.Secret.Equal(p.login.client.Secret) || !d.refreshToken.Equal(p.login.refreshToken) {
-		return nil
-	}
-	return d.said
-}
-
-// isAsked reports whether somebody asked for a reconcile that was not made yet.
-func (p *pass) isAsked() bool {
-	asked := p.c.Annotations[v1alpha1.RequestedAtAnnotation]
-	return asked != "" && asked != p.c.Status.LastHandledReconcileAt
-}
-
-// keepAPIKey sees to it that servers have the API key, once ServiceDesk Plus took it.
-func (p *pass) keepAPIKey(ctx context.Context, given credentials) error {
-	fingerprint := store.FingerprintAPIKey(given.apiKey.Reveal())
-	_, notOpened := p.access()
-	refusal, isRefused := p.refusals.of(p.c.UID, p.token)
-	isStored := notOpened == nil && p.token.Fingerprint == fingerprint
-	p.login.refreshToken = given.apiKey
-	if err := p.checkDenied(); err != nil {
-		return err
-	}
-	if isStored && !isRefused && (p.memory.shown == p.showing() || !needsKeyCall(p.c)) {
-		p.isProven = true
-		return nil
-	}
-	if err := p.callWith(ctx, given.apiKey, store.LaneProof); err != nil {
-		return p.keyFailure(err, refusal, isStored)
-	}
-	if isRefused {
-		if err := p.disprove(ctx, refusal); err != nil {
-			return err
-		}
-	}
-	if !isStored {
-		if err := errors.Join(p.storeKey(ctx, given.apiKey, fingerprint), p.loadToken(ctx)); err != nil {
-			return err
-		}
-	}
-	if p.token == nil { // the connection is being deleted
-		return errStale
-	}
-	p.isProven, p.memory.shown = true, p.showing()
-	return nil
-}
-
-// storeKey has servers have an API key, also where they have the same one under a seal key that is lost.
-func (p *pass) storeKey(ctx context.Context, apiKey redact.Secret, fingerprint store.TokenFingerprint) error {
-	token := store.SealedToken{ID: uuid.NewString(), Kind: store.APIKey, IssuedAt: p.Clock.Now()}
-	var err error
-	if token.Sealed, err = p.Keys.Seal([]byte(apiKey.Reveal()), p.cell(token.ID)); err != nil {
-		return err
-	}
-	key, uid := connectionobject.KeyOf(p.c), string(p.c.UID)
-	if p.token != nil && p.token.Fingerprint == fingerprint {
-		return p.Store.ReplaceAPIKey(ctx, key, uid, fingerprint, token, p.token.ID)
-	}
-	return p.Store.StoreAPIKey(ctx, key, uid, fingerprint, token)
 }

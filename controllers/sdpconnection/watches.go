@@ -1,8 +1,10 @@
 package sdpconnection
 
 import (
+	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -35,7 +37,21 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, refused <-chan event.Gen
 			MaxConcurrentReconciles: r.Concurrency,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
 		}).
-		Complete(reconcile.AsReconciler(mgr.GetClient(), r))
+		Complete(reconcile.Func(r.reconcileName))
+}
+
+// reconcileName reconciles the object of a name, and forgets what is remembered of one that is gone.
+func (r *Reconciler) reconcileName(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var c v1alpha1.SDPConnection
+	err := r.Client.Get(ctx, request.NamespacedName, &c)
+	if apierrors.IsNotFound(err) {
+		r.memories.forget(request.NamespacedName)
+		return ctrl.Result{}, nil
+	}
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.Reconcile(ctx, &c)
 }
 
 // needsReconcile reports whether an update that left the generation alone needs a reconcile all the same: one was requested, a

@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
 // The keys of the trial database's Secret. The last two are also those of an installer's Secret with first passwords.
@@ -95,7 +97,7 @@ func readLogins(secret *corev1.Secret, roles [2]string) (logins, error) {
 	}
 	if !isOurs(secret) {
 		return logins{}, fmt.Errorf("the Secret %s was not made by Lectern's controller, which changes no password in it: give it the label %s=%s, or set --server-password-interval=0",
-			client.ObjectKeyFromObject(secret), ManagedByLabel, ManagedByController)
+			client.ObjectKeyFromObject(secret), v1alpha1.ManagedByLabel, v1alpha1.ManagedByController)
 	}
 	user := string(secret.Data[ServerUser])
 	at := slices.Index(roles[:], user)

@@ -28,54 +28,10 @@ func WantIntakeKeys(name string) Wanted {
 		}}
 }
 
-// IntakeKeys keeps the private keys those of their Secret. Every replica does: any may lead next.
-type IntakeKeys struct {
-	Namespace *Namespace
-	Secret    string
-	Keys      *seal.PrivateKeys
-	Interval  time.Duration
-	Log       logr.Logger
-
-	version  string
-	isBroken bool
-}
-
-// NeedLeaderElection lets every replica read.
-func (k *IntakeKeys) NeedLeaderElection() bool { return false }
-
-// Start reads the Secret again and again until ctx ends.
-func (k *IntakeKeys) Start(ctx context.Context) error {
-	tick := time.NewTicker(k.Interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			k.reread(ctx)
-		}
-	}
-}
-
-// reread takes changed keys up. While they cannot be read, those of before stay in use.
-func (k *IntakeKeys) reread(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	secret, err := k.Namespace.Get(ctx, k.Secret)
-	if err == nil && secret.ResourceVersion == k.version {
-		return
-	}
-	if err == nil {
-		err = k.Keys.Replace(secret.Data[PrivateKey])
-	}
-	switch {
-	case err == nil && k.version != "":
-		k.Log.Info("Read the changed intake keys", "Secret", k.Namespace.keyOf(k.Secret), "keys", k.Keys.KeyIDs())
-	case err != nil && !k.isBroken:
-		k.Log.Error(err, "Cannot read the intake keys again; those read before stay in use", "Secret", k.Namespace.keyOf(k.Secret))
-	}
-	k.isBroken = err != nil
-	if err == nil {
-		k.version = secret.ResourceVersion
+// FollowIntakeKeys returns what keeps the private keys those of their Secret.
+func FollowIntakeKeys(namespace *Namespace, secret string, keys *seal.PrivateKeys, log logr.Logger) *KeyFollower {
+	return &KeyFollower{
+		Namespace: namespace, Secret: secret, Key: PrivateKey, Replace: keys.Replace, Interval: IntakeReadInterval, Log: log,
+		Describe: func() []any { return []any{"keys", keys.KeyIDs()} },
 	}
 }

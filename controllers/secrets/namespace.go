@@ -14,13 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-)
 
-const (
-	// ManagedByLabel says who made a Secret.
-	ManagedByLabel = "app.kubernetes.io/managed-by"
-	// ManagedByController says that it was this package.
-	ManagedByController = "lectern-controller"
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 )
 
 const (
@@ -108,7 +103,7 @@ func (n *Namespace) getOrCreate(ctx context.Context, wanted Wanted) (*corev1.Sec
 	}
 	made := &corev1.Secret{Data: values}
 	made.Namespace, made.Name, made.Annotations = n.Name, wanted.Name, annotations
-	made.Labels = map[string]string{ManagedByLabel: ManagedByController}
+	made.Labels = map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController}
 	if wanted.IsOwned && n.Owner != nil {
 		made.OwnerReferences = []metav1.OwnerReference{*n.Owner}
 	}
@@ -132,7 +127,9 @@ func (n *Namespace) Get(ctx context.Context, name string) (*corev1.Secret, error
 }
 
 // isOurs says whether this package made a Secret.
-func isOurs(secret *corev1.Secret) bool { return secret.Labels[ManagedByLabel] == ManagedByController }
+func isOurs(secret *corev1.Secret) bool {
+	return secret.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedByController
+}
 
 // isLeaving says whether a Secret is deleted, or will be because the Deployment that it belongs to is another than ours.
 func (n *Namespace) isLeaving(secret *corev1.Secret) bool {

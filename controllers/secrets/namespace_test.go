@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
@@ -67,10 +68,10 @@ func TestEnsure_Others(t *testing.T) {
 		want   string // part of the message; empty where it is used
 	}{
 		"complete":            {nil, map[string]string{"sky": "blue", "sea": "green", "more": "red"}, ""},
-		"another's label":     {map[string]string{ManagedByLabel: "Helm"}, map[string]string{"sky": "blue", "sea": "green"}, ""},
+		"another's label":     {map[string]string{v1alpha1.ManagedByLabel: "Helm"}, map[string]string{"sky": "blue", "sea": "green"}, ""},
 		"a key is missing":    {nil, map[string]string{"sky": "blue"}, "was not made by Lectern's controller and lacks the keys sea: it is left as it is"},
 		"a key is empty":      {nil, map[string]string{"sky": "", "sea": ""}, "lacks the keys sky, sea"},
-		"ours, without a key": {map[string]string{ManagedByLabel: ManagedByController}, map[string]string{"sky": "blue"}, "was made by Lectern's controller and lacks the keys sea"},
+		"ours, without a key": {map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController}, map[string]string{"sky": "blue"}, "was made by Lectern's controller and lacks the keys sea"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +98,7 @@ func TestEnsure_EarlierInstallation(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*corev1.Secret, types.UID){
 		"of another Deployment": func(s *corev1.Secret, uid types.UID) {
-			s.Labels = map[string]string{ManagedByLabel: ManagedByController}
+			s.Labels = map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedByController}
 			s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "controller", UID: "0-0-0-" + uid}}
 		},
 		"being deleted": func(s *corev1.Secret, _ types.UID) { s.Finalizers = []string{"lectern.test/held"} },
@@ -252,8 +253,8 @@ func TestValue(t *testing.T) {
 	}
 }
 
-// TestIntakeKeys takes rotated keys up, and keeps those it has while others cannot be read.
-func TestIntakeKeys(t *testing.T) {
+// TestKeyFollower takes rotated keys up, and keeps those it has while others cannot be read.
+func TestKeyFollower(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	secret, err := n.Ensure(t.Context(), WantIntakeKeys("intake"))
@@ -261,7 +262,7 @@ func TestIntakeKeys(t *testing.T) {
 	keys, err := seal.ParsePrivateKeys(secret.Data[PrivateKey])
 	require.NoError(t, err)
 	var logged []string
-	k := &IntakeKeys{Namespace: n, Secret: "intake", Keys: keys, Log: funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{})}
+	k := FollowIntakeKeys(n, "intake", keys, funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}))
 	first := fmt.Sprint(keys.KeyIDs())
 	k.reread(t.Context())
 	next, err := seal.NewKeyPair(secret.Data[PrivateKey])
@@ -282,7 +283,7 @@ func TestIntakeKeys(t *testing.T) {
 	if got := fmt.Sprint(keys.KeyIDs()); got != second {
 		t.Errorf("keys %s, want those of before, %s", got, second)
 	}
-	if len(logged) != 2 || !strings.Contains(logged[0], "Read the changed intake keys") || !strings.Contains(logged[1], "stay in use") {
+	if len(logged) != 2 || !strings.Contains(logged[0], "Read the changed keys") || !strings.Contains(logged[1], "stay in use") {
 		t.Errorf("it logs %q", logged)
 	}
 }

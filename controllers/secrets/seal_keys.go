@@ -24,54 +24,10 @@ func WantSealKeys(name string) Wanted {
 		}}
 }
 
-// SealKeys keeps keys those of their Secret. Every replica does: any may lead next.
-type SealKeys struct {
-	Namespace *Namespace
-	Secret    string
-	Keys      *seal.StorageKeys
-	Interval  time.Duration
-	Log       logr.Logger
-
-	version  string
-	isBroken bool
-}
-
-// NeedLeaderElection lets every replica read.
-func (k *SealKeys) NeedLeaderElection() bool { return false }
-
-// Start reads the Secret again and again until ctx ends.
-func (k *SealKeys) Start(ctx context.Context) error {
-	tick := time.NewTicker(k.Interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			k.reread(ctx)
-		}
-	}
-}
-
-// reread takes changed keys up. While they cannot be read, those of before stay in use.
-func (k *SealKeys) reread(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	secret, err := k.Namespace.Get(ctx, k.Secret)
-	if err == nil && secret.ResourceVersion == k.version {
-		return
-	}
-	if err == nil {
-		err = k.Keys.Replace(secret.Data[SealKeyset])
-	}
-	switch {
-	case err == nil && k.version != "":
-		k.Log.Info("Read the changed seal keys", "Secret", k.Namespace.keyOf(k.Secret), "keys", k.Keys.KeyIDs(), "primary", k.Keys.PrimaryID())
-	case err != nil && !k.isBroken:
-		k.Log.Error(err, "Cannot read the seal keys again; those read before stay in use", "Secret", k.Namespace.keyOf(k.Secret))
-	}
-	k.isBroken = err != nil
-	if err == nil {
-		k.version = secret.ResourceVersion
+// FollowSealKeys returns what keeps keys those of their Secret.
+func FollowSealKeys(namespace *Namespace, secret string, keys *seal.StorageKeys, log logr.Logger) *KeyFollower {
+	return &KeyFollower{
+		Namespace: namespace, Secret: secret, Key: SealKeyset, Replace: keys.Replace, Interval: SealReadInterval, Log: log,
+		Describe: func() []any { return []any{"keys", keys.KeyIDs(), "primary", keys.PrimaryID()} },
 	}
 }

@@ -17,6 +17,8 @@ import (
 const (
 	// SealRotationAnnotation asks for another seal key: the time at which it was asked for.
 	SealRotationAnnotation = "lectern.dev/seal-rotation-requested-at"
+	// sealHandledAnnotation is the last such request for which a key was added.
+	sealHandledAnnotation = "lectern.dev/seal-rotation-handled-at"
 	// sealAddedAnnotation is when the newest key was added, sealPromotedAnnotation when the one that seals became that.
 	sealAddedAnnotation    = "lectern.dev/seal-key-added-at"
 	sealPromotedAnnotation = "lectern.dev/seal-key-promoted-at"
@@ -42,15 +44,17 @@ const (
 // sealState is how far a rotation is, as its Secret says.
 type sealState struct {
 	keyset seal.StorageKeyset
-	// requested, added and promoted are zero where that never was.
-	requested, added, promoted time.Time
+	// requested and handled are what was asked for last, and what a key was added for: whoever asks has a clock of their own.
+	requested, handled string
+	// added and promoted are zero where that never was.
+	added, promoted time.Time
 }
 
 // decideSealStep decides what a rotation does. A key that was added after the last promotion waits to seal; one that is older has
 // sealed, and waits to go.
 func decideSealStep(s sealState, now time.Time) sealStep {
 	switch {
-	case len(s.keyset.Others) == 0 && s.requested.After(s.added):
+	case len(s.keyset.Others) == 0 && s.requested != s.handled:
 		return sealAdd
 	case len(s.keyset.Others) == 0:
 		return sealRest
@@ -72,7 +76,7 @@ type SealRotation struct {
 	Namespace *Namespace
 	Secret    string
 	Keys      *seal.StorageKeys
-	// Reseal seals what is stored with the key that seals, and returns how much is left that another key sealed.
+	// Reseal seals what is stored with the key that seals, and returns how much is left that another one of the keys sealed.
 	Reseal func(ctx context.Context) (left int, err error)
 	Clock  clock.WithTicker
 	Log    logr.Logger
@@ -109,6 +113,9 @@ func (r *SealRotation) check(ctx context.Context) error {
 	}
 	if err := r.Keys.Replace(state.keyset.Text()); err != nil {
 		return err
+	}
+	if !isOurs(secret) {
+		return nil // whoever makes it rotates it
 	}
 	step := decideSealStep(state, r.Clock.Now())
 	if len(state.keyset.Others) > 0 && !state.added.After(state.promoted) {
@@ -149,6 +156,9 @@ func (r *SealRotation) write(ctx context.Context, secret *corev1.Secret, state s
 	if annotation != "" {
 		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, annotation, formatTime(r.Clock.Now()))
 	}
+	if step == sealAdd {
+		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, sealHandledAnnotation, state.requested)
+	}
 	if err := r.Namespace.API.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("%s a seal key in Secret %s: %w", step, client.ObjectKeyFromObject(secret), err)
 	}
@@ -165,17 +175,27 @@ func readSealState(secret *corev1.Secret) (sealState, error) {
 		read, _ := time.Parse(time.RFC3339Nano, secret.Annotations[annotation]) // what is no time never was
 		return read
 	}
-	return sealState{keyset, at(SealRotationAnnotation), at(sealAddedAnnotation), at(sealPromotedAnnotation)}, nil
+	return sealState{
+		keyset, secret.Annotations[SealRotationAnnotation], secret.Annotations[sealHandledAnnotation], at(sealAddedAnnotation), at(sealPromotedAnnotation),
+	}, nil
 }
 
-// RequestSealRotation asks the controller for another seal key.
+// RequestSealRotation asks the controller for another seal key. It returns an error while a rotation is under way, and for a Secret that
+// the controller did not make.
 func RequestSealRotation(ctx context.Context, api client.Client, key client.ObjectKey, at time.Time) error {
 	var secret corev1.Secret
 	if err := api.Get(ctx, key, &secret); err != nil {
 		return fmt.Errorf("read Secret %s: %w", key, err)
 	}
-	if _, err := readSealState(&secret); err != nil {
+	state, err := readSealState(&secret)
+	switch {
+	case err != nil:
 		return fmt.Errorf("%s of Secret %s: %w", SealKeyset, key, err)
+	case !isOurs(&secret):
+		return fmt.Errorf("the Secret %s was not made by Lectern's controller, which leaves it as it is: replace its keys where it is from", key)
+	case len(state.keyset.Others) > 0 || state.requested != state.handled:
+		return fmt.Errorf("a rotation of the keys in Secret %s is under way; ask again when the key of before is gone, %s after the new one began to seal",
+			key, SealDropDelay)
 	}
 	before := secret.DeepCopy()
 	metav1.SetMetaDataAnnotation(&secret.ObjectMeta, SealRotationAnnotation, formatTime(at))

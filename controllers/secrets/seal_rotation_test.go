@@ -3,6 +3,7 @@ package secrets
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,14 +26,14 @@ func TestDecideSealStep(t *testing.T) {
 		want  sealStep
 	}{
 		"nothing was ever asked for":             {sealState{keyset: one}, sealRest},
-		"it is asked for":                        {sealState{keyset: one, requested: ago(time.Second)}, sealAdd},
-		"it was asked for before the last one":   {sealState{keyset: one, requested: ago(49 * time.Hour), added: ago(48 * time.Hour), promoted: ago(47 * time.Hour)}, sealRest},
-		"it is asked for again":                  {sealState{keyset: one, requested: ago(time.Hour), added: ago(48 * time.Hour), promoted: ago(47 * time.Hour)}, sealAdd},
+		"it is asked for":                        {sealState{keyset: one, requested: "monday"}, sealAdd},
+		"what was asked for is done":             {sealState{keyset: one, requested: "monday", handled: "monday", added: ago(48 * time.Hour), promoted: ago(47 * time.Hour)}, sealRest},
+		"it is asked for again":                  {sealState{keyset: one, requested: "tuesday", handled: "monday", added: ago(48 * time.Hour), promoted: ago(47 * time.Hour)}, sealAdd},
 		"the new key has not arrived everywhere": {sealState{keyset: two, added: ago(SealPromotionDelay - time.Second)}, sealRest},
 		"the new key has arrived":                {sealState{keyset: two, added: ago(SealPromotionDelay)}, sealPromote},
 		"the old key still opens":                {sealState{keyset: two, added: ago(25 * time.Hour), promoted: ago(SealDropDelay - time.Second)}, sealRest},
 		"the old key goes":                       {sealState{keyset: two, added: ago(25 * time.Hour), promoted: ago(SealDropDelay)}, sealDrop},
-		"asked for while one is under way":       {sealState{keyset: two, requested: ago(0), added: ago(time.Hour), promoted: ago(time.Minute)}, sealRest},
+		"asked for while one is under way":       {sealState{keyset: two, requested: "tuesday", added: ago(time.Hour), promoted: ago(time.Minute)}, sealRest},
 	} {
 		if got := decideSealStep(tc.state, now); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
@@ -77,8 +78,11 @@ func TestSealRotation(t *testing.T) {
 	}
 	want("nobody asked", first.Primary, 1)
 	key := client.ObjectKey{Namespace: n.Name, Name: "lectern-seal"}
-	require.NoError(t, RequestSealRotation(t.Context(), n.API, key, clock.Now()))
+	require.NoError(t, RequestSealRotation(t.Context(), n.API, key, clock.Now().Add(time.Hour))) // by a clock that is ahead
 	r := want("a key is added", first.Primary, 2)
+	if err := RequestSealRotation(t.Context(), n.API, key, clock.Now()); err == nil || !strings.Contains(err.Error(), "under way") {
+		t.Errorf("asked for another one while one is under way: %v", err)
+	}
 	added := r.Keys.KeyIDs()[1]
 	clock.Step(SealPromotionDelay - time.Second)
 	want("it only opens", first.Primary, 2)
@@ -102,6 +106,32 @@ func TestSealRotation(t *testing.T) {
 	want("nothing more", added, 1)
 	if get(t, n, "lectern-seal").ResourceVersion != version {
 		t.Error("a rotation that has nothing to do writes")
+	}
+}
+
+// TestSealRotation_OfOthers: keys that somebody else makes are read, and left as they are.
+func TestSealRotation_OfOthers(t *testing.T) {
+	t.Parallel()
+	n := newNamespace(t)
+	keyset, err := seal.NewStorageKeyset()
+	require.NoError(t, err)
+	create(t, n, "theirs", func(s *corev1.Secret) {
+		s.Data[SealKeyset] = keyset.Text()
+		s.Annotations = map[string]string{SealRotationAnnotation: "monday"}
+	})
+	version := get(t, n, "theirs").ResourceVersion
+	other, err := seal.NewStorageKeyset()
+	require.NoError(t, err)
+	keys, err := seal.ParseStorageKeys(other.Text())
+	require.NoError(t, err)
+	r := &SealRotation{Namespace: n, Secret: "theirs", Keys: keys, Clock: clocktesting.NewFakeClock(time.Now()), Log: logr.Discard()}
+	require.NoError(t, r.check(t.Context()))
+	if keys.PrimaryID() != keyset.Primary || get(t, n, "theirs").ResourceVersion != version {
+		t.Error("the keys are not taken up, or the Secret is written")
+	}
+	key := client.ObjectKey{Namespace: n.Name, Name: "theirs"}
+	if err := RequestSealRotation(t.Context(), n.API, key, time.Now()); err == nil || !strings.Contains(err.Error(), "not made by Lectern") {
+		t.Errorf("a rotation of it is asked for: %v", err)
 	}
 }
 

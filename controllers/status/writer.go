@@ -22,8 +22,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
-// maxMessageBytes bounds a condition message, in bytes; the API allows 32 KiB, a terminal does not.
-const maxMessageBytes = 1024
+// MaxMessageBytes bounds a condition message, in bytes; the API allows 32 KiB, a terminal does not.
+const MaxMessageBytes = 1024
 
 // conflictRequeue is how long a cache that was behind gets to catch up.
 const conflictRequeue = 500 * time.Millisecond
@@ -145,7 +145,7 @@ func ResultOfPatch(err error) (ctrl.Result, error) {
 
 // RecordEvent records an event on obj; its action is Reconcile.
 func (w Writer) RecordEvent(obj client.Object, eventType, reason, message string) {
-	w.Recorder.Eventf(obj, nil, eventType, reason, "Reconcile", "%s", excerpt.TruncateBytes(message, maxMessageBytes))
+	w.Recorder.Eventf(obj, nil, eventType, reason, "Reconcile", "%s", excerpt.TruncateBytes(message, MaxMessageBytes))
 }
 
 // RecordWarning records a warning event that is not the outcome of a reconcile.
@@ -160,7 +160,7 @@ func SetConditions(obj Object, o Outcome) {
 	set := func(kind string, status metav1.ConditionStatus) {
 		meta.SetStatusCondition(conditions, metav1.Condition{
 			Type: kind, Status: status, ObservedGeneration: obj.GetGeneration(),
-			Reason: o.reason, Message: excerpt.TruncateBytes(o.message, maxMessageBytes),
+			Reason: o.reason, Message: excerpt.TruncateBytes(o.message, MaxMessageBytes),
 		})
 	}
 	set(v1alpha1.ConditionReady, o.ready)

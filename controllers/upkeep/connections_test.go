@@ -40,6 +40,8 @@ func TestRunner_CleanConnections(t *testing.T) {
 		Key: key, Owner: store.Owner{UID: "u1", Generation: 1}, Settings: store.ConnectionSettings{RequestsPerMinute: 30, Burst: 10, RetentionDays: 90},
 	})
 	require.NoError(t, err)
+	_, err = writer.ReplaceLookup(t.Context(), key, "u1", store.Lookup{Type: "groups", RefreshedAt: time.Now(), ValidUntil: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
 	const replicas, each = 3, 1000
 	for replica := range replicas {
 		options := pgtest.AsServerRole(t, owner)

@@ -13,6 +13,7 @@ exec 9>"$out/.lock"
 flock 9
 if [ ! -x "$out/argocd" ]; then
   echo "Building Argo CD from its Go module: about 10 minutes on 2 cores, once." >&2
+  go mod download github.com/argoproj/argo-cd/v3 # or its folder has no name yet
   module=$(go list -m -f '{{.Dir}}' github.com/argoproj/argo-cd/v3)
   mkdir -p "$out/crds" "$out/config"
   cp "$module"/manifests/crds/{application,applicationset,appproject}-crd.yaml "$out/crds"

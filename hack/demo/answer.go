@@ -23,20 +23,32 @@ var arguments = map[string]string{
 	"notes":  "VPN down for Vienna since 14:05 CET. Restarted the gateway, no change. Provider called at 14:40.",
 }
 
-// getAnswer gets the shown prompt with the official MCP client.
-func getAnswer(ctx context.Context, endpoint string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
+// openSession connects the official MCP client.
+func openSession(ctx context.Context, endpoint string) (session *mcp.ClientSession, closeSession func(), err error) {
 	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
 	client := mcp.NewClient(&mcp.Implementation{Name: "lectern-demo", Version: "1"}, nil)
-	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{
+	session, err = client.Connect(ctx, &mcp.StreamableClientTransport{
 		Endpoint: endpoint, HTTPClient: &http.Client{Transport: transport},
 	}, nil)
 	if err != nil {
-		return "", fmt.Errorf("connect an MCP client to %s: %w", endpoint, err)
+		transport.CloseIdleConnections()
+		return nil, nil, fmt.Errorf("connect an MCP client to %s: %w", endpoint, err)
 	}
-	defer func() { _ = session.Close() }()
+	return session, func() {
+		_ = session.Close()
+		transport.CloseIdleConnections()
+	}, nil
+}
+
+// getAnswer gets the shown prompt.
+func getAnswer(ctx context.Context, endpoint string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	session, closeSession, err := openSession(ctx, endpoint)
+	if err != nil {
+		return "", err
+	}
+	defer closeSession()
 	result, err := session.GetPrompt(ctx, &mcp.GetPromptParams{Name: namespace + "." + shown, Arguments: arguments})
 	if err != nil {
 		return "", fmt.Errorf("prompts/get %s.%s: %w", namespace, shown, err)

@@ -1,6 +1,6 @@
-// Command demo runs all of Lectern on this machine, applies config/samples, and shows an answer that
-// a real MCP client got. It stays up until Ctrl-C and leaves nothing behind; with -once it also edits
-// a prompt, checks that a client sees the new text, and exits.
+// Command demo runs all of Lectern on this machine beside a fake ServiceDesk Plus, applies config/samples and a connection to
+// the fake, and shows the answers that a real MCP client got. It stays up until Ctrl-C and leaves nothing behind; with -once
+// it also edits a prompt, checks that a client sees the new text, and exits.
 package main
 
 import (
@@ -22,6 +22,8 @@ import (
 const (
 	// namespace the samples are applied to.
 	namespace = "support"
+	// samplesFolder is below the repository's root.
+	samplesFolder = "config/samples"
 	// shown is the sample the demo asks for.
 	shown = "incident-handover"
 )
@@ -49,12 +51,37 @@ func run(ctx context.Context, once bool) (failed error) {
 	if err != nil {
 		return err
 	}
-	stack, err := testenv.StartStack(ctx, testenv.StackOptions{Durable: true, EndpointPorts: endpointPorts, Say: say})
+	say("Starting a fake ServiceDesk Plus.")
+	desk, err := startDesk(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { failed = stopAndReport(stack.Stop, say, failed) }()
-	samples := filepath.Join(root, "config", "samples")
+	stack, err := testenv.StartStack(ctx, testenv.StackOptions{
+		Durable: true, EndpointPorts: endpointPorts, Say: say,
+		Connections: testenv.ConnectionOptions{Namespaces: []string{namespace}, AllowedHosts: []string{desk.URL, desk.AccountsURL}},
+	})
+	if err != nil {
+		return errors.Join(err, desk.Stop())
+	}
+	defer func() {
+		failed = stopAndReport(func() error { return errors.Join(stack.Stop(), desk.Stop()) }, say, failed)
+	}()
+	if err := show(ctx, stack, desk, root, say); err != nil {
+		return err
+	}
+	if once {
+		say("Editing the prompt, and asking both servers until they give the new text.")
+		return checkEdit(ctx, stack, filepath.Join(root, samplesFolder), say)
+	}
+	fmt.Println("Ctrl-C ends everything and removes it.")
+	<-ctx.Done()
+	fmt.Println()
+	return nil
+}
+
+// show applies the samples and the connection, and has a client read both.
+func show(ctx context.Context, stack *testenv.Stack, desk *testenv.FakeSDP, root string, say func(string, ...any)) error {
+	samples := filepath.Join(root, samplesFolder)
 	say("Applying config/samples to namespace %s.", namespace)
 	if err := applySamples(ctx, stack.ControlPlane, samples); err != nil {
 		return err
@@ -67,14 +94,22 @@ func run(ctx context.Context, once bool) (failed error) {
 	if err := checkAnswer(answer, samples); err != nil {
 		return err
 	}
-	printUsage(stack, answer)
-	if once {
-		say("Editing the prompt, and asking both servers until they give the new text.")
-		return checkEdit(ctx, stack, samples, say)
+	say("Applying SDPConnection %s with a one-time grant code of the fake.", connection)
+	state, err := applyConnection(ctx, stack, desk)
+	if err != nil {
+		return err
 	}
-	fmt.Println("Ctrl-C ends everything and removes it.")
-	<-ctx.Done()
-	fmt.Println()
+	say("The connection is Ready. Asking for a queue, a ticket and its priority over MCP.")
+	answers, err := waitForQueue(ctx, stack.Endpoints[1])
+	if err != nil {
+		return err
+	}
+	if err := checkQueue(answers); err != nil {
+		return err
+	}
+	fmt.Printf("\nThe answer to prompts/get:\n\n%s\n", indent(answer))
+	printQueue(state, answers)
+	printUsage(stack, desk)
 	return nil
 }
 
@@ -105,17 +140,13 @@ func applySamples(ctx context.Context, cluster *testenv.ControlPlane, samples st
 }
 
 // printUsage prints what a newcomer needs to go on.
-func printUsage(stack *testenv.Stack, answer string) {
+func printUsage(stack *testenv.Stack, desk *testenv.FakeSDP) {
 	kubectl := "kubectl"
 	if _, err := exec.LookPath(kubectl); err != nil {
 		kubectl = filepath.Join(stack.ControlPlane.Assets, kubectl)
 	}
 	sample := "config/samples/" + shown + ".yaml"
 	fmt.Printf(`
-The answer to prompts/get:
-
-%s
-
 Endpoints, for all namespaces (namespace.name) and for one (plain names):
   %s
   %s/%s
@@ -124,7 +155,10 @@ Endpoints, for all namespaces (namespace.name) and for one (plain names):
 Change a prompt: edit %s, then
   export KUBECONFIG=%s
   %s apply --server-side --namespace %s --filename %s
-  %s get prompts --namespace %s
+  %s get prompts,sdpconnections --namespace %s
+
+The connection is %s. What its ServiceDesk Plus was asked for, as JSON:
+  curl %s/calls
 
 Connect a client, for example
   claude mcp add --transport http lectern %s
@@ -132,9 +166,9 @@ Connect a client, for example
 
 Logs: %s
 
-`, indent(answer), stack.Endpoints[0], stack.Endpoints[0], namespace, stack.Endpoints[1],
+`, stack.Endpoints[0], stack.Endpoints[0], namespace, stack.Endpoints[1],
 		sample, stack.ControlPlane.Kubeconfig, kubectl, namespace, sample, kubectl, namespace,
-		stack.Endpoints[0], stack.Dir)
+		manifestPath(stack), desk.ControlURL, stack.Endpoints[0], stack.Dir)
 }
 
 func indent(text string) string {

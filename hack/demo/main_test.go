@@ -65,7 +65,7 @@ func TestDemo_Once(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatalf("the demo failed: %v\n%s", err, said.String())
 	}
-	for _, want := range []string{"| Write a brief handover", "Both servers give the new text", "Nothing is left behind."} {
+	for _, want := range []string{"| Write a brief handover", "The connection is Ready.", "| Laptop will not dock", "Both servers give the new text", "Nothing is left behind."} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("the demo does not say %q", want)
 		}
@@ -93,9 +93,9 @@ func TestDemo_Once(t *testing.T) {
 // waitUntilAllSeen waits until everything the demo starts was found once, which shows that the search for
 // what is left can find it.
 func waitUntilAllSeen(ctx context.Context, marker string) error {
-	want := []string{"etcd", "kube-apiserver", "lectern", "postgres"}
+	want := []string{"etcd", "kube-apiserver", "lectern", "fakesdp", "postgres"}
 	if os.Getenv("LECTERN_TEST_DATABASE_URL") != "" {
-		want = want[:3] // that Postgres is not the demo's
+		want = want[:4] // that Postgres is not the demo's
 	}
 	seen := map[string]bool{}
 	return wait.Until(ctx, func(context.Context) error {

@@ -21,7 +21,7 @@ if [ ! -x "$out/kustomize-controller" ]; then
   for module in kustomize-controller "source-controller@$source_controller" "helm-controller@$helm_controller"; do
     case $module in
       *@*) folder=$(cd / && GOFLAGS=-mod=mod go mod download -json "github.com/fluxcd/$module" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p') ;;
-      *) folder=$(go list -m -f '{{.Dir}}' "github.com/fluxcd/$module") ;;
+      *) go mod download "github.com/fluxcd/$module"; folder=$(go list -m -f '{{.Dir}}' "github.com/fluxcd/$module") ;;
     esac
     cp "$folder"/config/crd/bases/*.yaml "$out/crds"
   done

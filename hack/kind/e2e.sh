@@ -3,8 +3,8 @@
 #
 #   e2e.sh          RUN is the -run of go test; a run of some scenarios is not recorded
 #
-# KEEP=1 leaves the cluster. CLUSTER_KUBECONFIG names a cluster to use instead of a new one of kind; IMAGE and CLIENT_IMAGE are then
-# images that it can pull. POSTGRES_IMAGE is another image for the trial database than the chart's.
+# KEEP=1 leaves the cluster. CLUSTER_KUBECONFIG names a cluster to use instead of a new one of kind; IMAGE, CLIENT_IMAGE and
+# FAKE_SDP_IMAGE are then images that it can pull. POSTGRES_IMAGE is another image for the trial database than the chart's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cluster=${CLUSTER:-lectern-e2e}
@@ -15,6 +15,7 @@ LECTERN_E2E_HELM=$(hack/tools/install.sh helm)
 LECTERN_E2E_HELM3=$(hack/tools/install.sh helm3)
 export LECTERN_E2E_HELM LECTERN_E2E_HELM3
 export LECTERN_E2E_IMAGE=${IMAGE:-localhost/lectern:e2e} LECTERN_E2E_CLIENT_IMAGE=${CLIENT_IMAGE:-localhost/lectern-e2e-client:e2e}
+export LECTERN_E2E_FAKE_SDP_IMAGE=${FAKE_SDP_IMAGE:-localhost/lectern-fakesdp:e2e}
 export LECTERN_E2E_POSTGRES_IMAGE=${POSTGRES_IMAGE:-} LECTERN_E2E_FIGURES=$cache/figures
 # Of what is built and installed below; commits may follow while the scenarios run.
 commit=$(git rev-parse HEAD) fingerprint=$(hack/kind/fingerprint.sh) changed=
@@ -30,8 +31,9 @@ else
   size=$(hack/image/build.sh "$LECTERN_E2E_IMAGE" "${VERSION:-e2e}")
   echo "$size"
   test/e2e/client/build.sh "$LECTERN_E2E_CLIENT_IMAGE" "$LECTERN_E2E_IMAGE"
+  internal/testenv/fakesdp/image.sh "$LECTERN_E2E_FAKE_SDP_IMAGE"
   go test -tags e2e -c -o "$cache/e2e.test" ./test/e2e
-  images=("$LECTERN_E2E_IMAGE" "$LECTERN_E2E_CLIENT_IMAGE" ${POSTGRES_IMAGE:+"$POSTGRES_IMAGE"})
+  images=("$LECTERN_E2E_IMAGE" "$LECTERN_E2E_CLIENT_IMAGE" "$LECTERN_E2E_FAKE_SDP_IMAGE" ${POSTGRES_IMAGE:+"$POSTGRES_IMAGE"})
   # Each release that is kept, from its commit.
   for kept in hack/releases/v*/; do
     [ -e "$kept/commit" ] || continue

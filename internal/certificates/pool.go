@@ -3,6 +3,7 @@ package certificates
 
 import (
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
@@ -21,7 +22,23 @@ func ReadPool(file string) (*x509.CertPool, error) {
 func ParsePool(text []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, errors.New("no certificate in PEM")
+		return nil, errNone
 	}
 	return pool, nil
+}
+
+var errNone = errors.New("no certificate in PEM")
+
+// Extract returns the certificates in PEM, and nothing that is beside them: a private key may be. It returns an error where there is none.
+func Extract(text []byte) ([]byte, error) {
+	var found []byte
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if _, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			found = append(found, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+		}
+	}
+	if found == nil {
+		return nil, errNone
+	}
+	return found, nil
 }

@@ -97,6 +97,11 @@ func TestValidateCommand(t *testing.T) {
 			map[string]string{"a.yaml": connection + "  apiURL: https://desk.example.org\n", "b.yaml": style + "---\n" + strings.Replace(style, "style", "tone", 1)}, "", []string{"DIR"},
 			"2 prompts and 1 connection in 2 files, all valid\n", "",
 		},
+		"a connection in no time zone": {
+			map[string]string{"a.yaml": connection + "  apiURL: https://desk.example.org\n  timeZone: Europe/Berln\n"}, "", []string{"DIR"},
+			"DIR/a.yaml:8:13: spec.timeZone: the IANA time zone database has no \"Europe/Berln\"; write a name of it, such as Europe/Berlin, or UTC\n",
+			"not valid: 1 problem in 1 file",
+		},
 		"a connection that is not valid": {
 			map[string]string{"a.yaml": connection + "  apiURL: https://tom:secret@desk.example.org\n", "b.yaml": style}, "", []string{"DIR"},
 			"DIR/a.yaml:7:11: spec.apiURL: must not contain a user name or password; they belong in the Secret that credentials.secretName names\n",

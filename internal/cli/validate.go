@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/manifest"
 )
 
@@ -23,10 +24,10 @@ func ValidateCommand() *cobra.Command {
 		Use:   "validate DIR|FILE|-...",
 		Short: "Check manifests of prompts and connections as a cluster would, without one",
 		Long: "Check manifests of Prompts and SDPConnections against the schemas of the custom resources and their rules, compile\n" +
-			"prompts, and follow their includes. What only kubectl apply --server-side refuses is a problem, too. Objects of\n" +
-			"other kinds, Secrets with credentials among them, are passed over. Each problem is printed as\n" +
-			"file:line:column: message; the command then ends with 1, and also when there is neither a Prompt nor an\n" +
-			"SDPConnection. - is standard input.",
+			"prompts, follow their includes, and look time zones up. What only kubectl apply --server-side refuses is a problem,\n" +
+			"too. Objects of other kinds, Secrets with credentials among them, are passed over; one that cannot be read is a\n" +
+			"problem, in which nothing of it is repeated. Each problem is printed as file:line:column: message; the command then\n" +
+			"ends with 1, and also when there is neither a Prompt nor an SDPConnection. - is standard input.",
 		Example: "  lectern validate prompts/\n  helm template prompts ./chart | lectern validate -",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -74,6 +75,7 @@ func validateFiles(ctx context.Context, out io.Writer, in io.Reader, names, besi
 		if checked[m.File] {
 			connections++
 			problems = append(problems, applySizeWarning(&m.Source)...)
+			problems = append(problems, timeZoneProblem(m)...)
 		}
 	}
 	problems = slices.DeleteFunc(problems, func(p manifest.Problem) bool { return len(beside) > 0 && !checked[p.File] && p.Line > 0 })
@@ -87,6 +89,15 @@ func validateFiles(ctx context.Context, out io.Writer, in io.Reader, names, besi
 	}
 	_, err = fmt.Fprintf(out, "%s in %s, all valid\n", countManifests(prompts, connections), countOf(len(files), "file"))
 	return err
+}
+
+// timeZoneProblem says that there is no such time zone: a cluster takes any name, and the controller refuses it.
+func timeZoneProblem(m *manifest.ConnectionManifest) []manifest.Problem {
+	err := connectionobject.CheckTimeZone(&m.Connection.Spec)
+	if err == nil {
+		return nil
+	}
+	return []manifest.Problem{{Place: m.FieldPlace("spec.timeZone"), Message: "spec.timeZone: " + err.Error()}}
 }
 
 // countManifests says how many there are of each kind that is there.

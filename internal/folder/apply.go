@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/change"
+	"github.com/lectern-dev/lectern/internal/folderlock"
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -88,7 +89,7 @@ func (f *Folder) attemptChange(ctx context.Context, request *store.ChangeRequest
 	if err := f.syncForChange(ctx, request); err != nil {
 		return store.ChangeOutcome{}, err
 	}
-	unlock, err := lockFolder(f.root)
+	unlock, err := folderlock.Acquire(f.root)
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}

@@ -71,7 +71,8 @@ type Folder struct {
 	includes  *includeGraphs
 	published map[store.Key]publishedEntry
 	// missing were not found by the last scan. What two scans in a row miss is removed.
-	missing map[store.Key]bool
+	missing     map[store.Key]bool
+	connections connections
 	// logged are the problems of the last scan.
 	logged   map[manifest.Problem]bool
 	outcomes *outcomes
@@ -163,7 +164,7 @@ func (f *Folder) syncOnce(ctx context.Context) (wait time.Duration) {
 
 // syncPaths is syncOnce for some files, of which it is known that they may have changed.
 func (f *Folder) syncPaths(ctx context.Context, paths []string) (wait time.Duration) {
-	if f.files == nil || len(f.missing) > 0 || len(f.unread) > 0 {
+	if f.files == nil || f.isMissingSome() || len(f.unread) > 0 {
 		return f.syncOnce(ctx)
 	}
 	begun := time.Now()
@@ -197,16 +198,19 @@ func (f *Folder) newScanner() *scanner {
 func (f *Folder) applyChanges(ctx context.Context, seen *scanResult) (wait time.Duration) {
 	isFirst := f.files == nil
 	f.pending = seen.pending
-	if isFirst || seen.changed || len(f.missing) > 0 || !slices.Equal(seen.problems, f.unread) {
+	if isFirst || seen.changed || f.isMissingSome() || !slices.Equal(seen.problems, f.unread) {
 		f.applyScan(ctx, seen, seen.mayHoldMissing(time.Now()))
 	}
 	f.files = seen.files
 	wait = seen.nextIn(time.Now())
-	if len(f.missing) > 0 && (wait == 0 || wait > quietPeriod) {
+	if f.isMissingSome() && (wait == 0 || wait > quietPeriod) {
 		wait = quietPeriod
 	}
 	return wait
 }
+
+// isMissingSome reports whether the next scan decides what is gone.
+func (f *Folder) isMissingSome() bool { return len(f.missing) > 0 || len(f.connections.missing) > 0 }
 
 // applyScan brings the store in step with what was seen. With mayCome, what is missing may be on its way.
 func (f *Folder) applyScan(ctx context.Context, seen *scanResult, mayCome bool) {
@@ -216,8 +220,10 @@ func (f *Folder) applyScan(ctx context.Context, seen *scanResult, mayCome bool) 
 	for _, read := range seen.files {
 		problems = append(problems, read.set.Problems...)
 	}
-	f.removeMissing(ctx, gone, now, func(e entry) bool { return mayCome || seen.mayHide(e.path) })
+	mayComeFrom := func(path string) bool { return mayCome || seen.mayHide(path) }
+	f.removeMissing(ctx, gone, now, func(e entry) bool { return mayComeFrom(e.path) })
 	f.entries = now
+	problems = append(problems, f.connections.apply(seen, mayComeFrom)...)
 	problems = append(problems, f.publishAll(ctx)...)
 	if ctx.Err() == nil {
 		f.logProblems(ctx, problems)

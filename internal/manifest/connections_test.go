@@ -56,3 +56,55 @@ func TestRead_Connections(t *testing.T) {
 		})
 	}
 }
+
+// TestRead_BrokenSecret: a document that may hold credentials and cannot be read is a problem where it is broken, and nothing that stands
+// in it is repeated: problems end up in the logs of pipelines.
+func TestRead_BrokenSecret(t *testing.T) {
+	t.Parallel()
+	const canary = "canary-0f3a"
+	secret := func(lines string) string {
+		return "apiVersion: v1\nkind: Secret\nmetadata: {name: b}\ntype: lectern.dev/sdp-credentials\n" + lines
+	}
+	for name, tc := range map[string]struct {
+		file string
+		line int // about which there is one problem; 0 for none, or one anywhere
+	}{
+		"text behind a quoted value":  {secret("stringData:\n  client_secret: \"" + canary + "\" " + canary + "\n"), 6},
+		"a value that begins with @":  {secret("stringData:\n  client_secret: @" + canary + "\n"), 6},
+		"a value that begins with *":  {secret("stringData:\n  client_secret: *" + canary + "\n"), 0},
+		"a value that begins with &&": {secret("stringData:\n  client_secret: &&" + canary + "\n"), 6},
+		"a value that begins with {{": {secret("stringData:\n  client_secret: {{" + canary + "}}\n"), 6},
+		"braces that are a mapping":   {secret("stringData:\n  client_secret: {{" + canary + ": x}: y}\n"), 6},
+		"a colon in a value":          {secret("stringData:\n  client_secret: " + canary + ": " + canary + "\n"), 6},
+		"a quote that is not closed":  {secret("stringData:\n  client_secret: \"" + canary + "\n"), 6},
+		"an unknown escape":           {secret("stringData:\n  client_secret: \"" + canary + "\\q\"\n"), 6},
+		"a tag that is none":          {secret("stringData:\n  client_secret: !!" + canary + " x\n"), 0},
+		"a number that is none":       {secret("stringData:\n  client_secret: !!int " + canary + "\n"), 0},
+		"a tab":                       {secret("stringData:\n\tclient_secret: " + canary + "\n"), 6},
+		"a key twice":                 {secret("stringData: {" + canary + ": x, " + canary + ": y}\n}"), 6},
+		"a separator with text":       {secret("stringData:\n  a: b\n--- " + canary + "\n"), 7},
+		"indented wrongly":            {secret("stringData:\n  client_id: c\n   client_secret: " + canary + "\n"), 7},
+		"JSON":                        {`{"apiVersion": "v1", "kind": "Secret", "type": "lectern.dev/sdp-credentials", "stringData": {"client_secret": ` + canary + `}}`, 0},
+		"JSON that ends early":        {`{"kind": "Secret"}{"kind": "Secret", "type": "lectern.dev/sdp-credentials"}{"kind": "Secret", "stringData": {"client_secret": "` + canary + `"`, 1},
+		"no kind":                     {"stringData:\n  refresh_token: \"" + canary + "\" " + canary + "\n# lectern.dev/sdp-credentials\n", 2},
+		"another's Secret":            {"kind: Secret\ndata:\n  password: \"" + canary + "\" " + canary + "\n", 3},
+		"a tag in a list": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: b}, stringData: {client_secret: !" + canary + " x}}\n" +
+			"- {apiVersion: lectern.dev/v1alpha1, kind: SDPConnection, metadata: {name: a}, spec: {edition: Cloud, dataCenter: EU, credentials: {secretName: b}}}\n", 4},
+		"an anchor in a list": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: b}, stringData: {client_secret: &" + canary + " x}}\n" +
+			"- {apiVersion: lectern.dev/v1alpha1, kind: SDPConnection, metadata: {name: a}, spec: {edition: Cloud, dataCenter: EU, credentials: {secretName: b}}}\n", 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set := read(t, File{Name: "f.yaml", Content: []byte(tc.file)})
+			problems := append(set.Problems, set.Foreign...)
+			if tc.line > 0 && (len(problems) != 1 || problems[0].Line < tc.line-1 || problems[0].Line > tc.line+1) {
+				t.Errorf("want one problem about line %d, have %v", tc.line, said(problems))
+			}
+			for _, p := range problems {
+				if strings.Contains(p.Message, canary) {
+					t.Errorf("a value is repeated: %s", p)
+				}
+			}
+		})
+	}
+}

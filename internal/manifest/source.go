@@ -21,3 +21,8 @@ type Source struct {
 
 // Key returns the id of the object, with its namespace filled in.
 func (s *Source) Key() store.Key { return s.key }
+
+// FieldPlace returns where a field stands, by its path, or where it would.
+func (s *Source) FieldPlace(path string) Place {
+	return s.Document.placeOf(Locate(s.Node, path).reportedNode())
+}

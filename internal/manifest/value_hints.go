@@ -114,7 +114,7 @@ func (s *Source) reportTagsAndAnchors(problems *problemList) {
 		}
 		if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
 			problems.report(false, false, func() Problem {
-				return s.Document.problemAt(n, fmt.Sprintf("YAML takes %s for a tag and drops it; put the text in quotes: %s", n.Tag, quoteShort(strings.TrimSpace(n.Tag+" "+n.Value))))
+				return s.Document.problemAt(n, s.Document.droppedMessage(n.Tag, "for a tag and drops it; put the text in quotes", n.Value))
 			})
 		}
 		for _, c := range n.Content {
@@ -125,8 +125,16 @@ func (s *Source) reportTagsAndAnchors(problems *problemList) {
 	for _, n := range anchored {
 		if !used[n] {
 			problems.report(true, false, func() Problem {
-				return s.Document.problemAt(n, fmt.Sprintf("YAML takes &%s for an anchor and drops it, and nothing uses it; put the text in quotes: %s", n.Anchor, quoteShort(strings.TrimSpace("&"+n.Anchor+" "+n.Value))))
+				return s.Document.problemAt(n, s.Document.droppedMessage("&"+n.Anchor, "for an anchor and drops it, and nothing uses it; put the text in quotes", n.Value))
 			})
 		}
 	}
+}
+
+// droppedMessage says what YAML takes a word before a value for.
+func (d *Document) droppedMessage(word, takenFor, value string) string {
+	if d.mayHoldCredentials() {
+		return "YAML takes a word that begins with " + word[:1] + " " + takenFor
+	}
+	return fmt.Sprintf("YAML takes %s %s: %s", word, takenFor, quoteShort(strings.TrimSpace(word+" "+value)))
 }

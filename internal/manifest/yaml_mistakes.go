@@ -32,11 +32,14 @@ func (d *Document) syntaxProblem(err error) *Problem {
 		column = d.column
 	}
 	if at, where, hint := findMistakeNear(lines, line, message); hint != "" {
-		line, column, message = at, where, hint
+		line, column, message = at, where, d.withoutValue(hint)
 	} else {
 		language := "YAML"
 		if d.jsonStream {
 			language = "JSON"
+		}
+		if d.mayHoldCredentials() && !isWithoutValue(message) {
+			message = "something in it cannot be read, and is not repeated, since it may be a credential"
 		}
 		message = "this is not " + language + ": " + strings.Replace(message, "found unexpected end of stream", "a quote is opened and never closed", 1)
 		if strings.Contains(message, "mapping values are not allowed") {
@@ -51,10 +54,12 @@ func (d *Document) syntaxProblem(err error) *Problem {
 
 // separatorProblem explains a line that kubectl takes for the end of a document and does not understand.
 func (d *Document) separatorProblem() *Problem {
-	line := strings.TrimSpace(d.lines()[d.badSeparator-1])
-	return &Problem{Place: Place{File: d.File, Line: d.Line + d.badSeparator, Column: 1}, Message: fmt.Sprintf(
-		"--- at the start of a line ends a document, and kubectl refuses the file for what stands beside it: %s; if the line belongs to a text, indent it; else write --- alone",
-		quoteShort(line))}
+	beside := ": " + quoteShort(strings.TrimSpace(d.lines()[d.badSeparator-1]))
+	if d.mayHoldCredentials() {
+		beside = ""
+	}
+	return &Problem{Place: Place{File: d.File, Line: d.Line + d.badSeparator, Column: 1}, Message: "--- at the start of a line ends a document, " +
+		"and kubectl refuses the file for what stands beside it" + beside + "; if the line belongs to a text, indent it; else write --- alone"}
 }
 
 // A yamlMistake is a line people write that YAML reads otherwise.
@@ -128,7 +133,7 @@ func (d *Document) validateKeys(n *yaml.Node) *Problem {
 				p.Message = "YAML reads {{ at the start of a value as a mapping: put the value in quotes, or write it as a block after |"
 				if lines := d.lines(); n.Line-d.Line <= len(lines) {
 					if found := bracesShape.FindStringSubmatch(strings.TrimRight(lines[n.Line-d.Line-1], "\r")); found != nil {
-						p.Message = explainBraces(found)
+						p.Message = d.withoutValue(explainBraces(found))
 					}
 				}
 			}

@@ -172,7 +172,7 @@ func (a answer) isPartial() bool {
 	return done && failed
 }
 
-// classify returns what an answer says of a call: "" for success. It is sections 2.6 to 2.8 of the API's reference: a failure is
+// classify returns what an answer says of a call: "" for success. A failure is
 // an HTTP status of 400 and more, or any status_code that is not 2000.
 func (a answer) classify(isWrite bool) Kind {
 	v := a.summarizeStatuses()

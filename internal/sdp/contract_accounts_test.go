@@ -22,7 +22,7 @@ func accountsFault(status int, contentType, body string) sdptest.Fault {
 	return sdptest.Fault{Name: "of accounts", Status: status, ContentType: contentType, Body: body}.OfAccounts()
 }
 
-// TestContract_TokenEndpoint holds how tokens are got, and each row of the table of 1.5.
+// TestContract_TokenEndpoint holds how tokens are got, and each error of the token endpoint.
 func TestContract_TokenEndpoint(t *testing.T) {
 	t.Parallel()
 	other := oauth.Client{ID: "1000.OTHER", Secret: redact.NewSecret("other-secret")}
@@ -104,7 +104,7 @@ func (s *site) consent() string {
 	return back.Query().Get("code")
 }
 
-// TestContract_TokenLimits holds each row of the table of 1.6, and 1.7.
+// TestContract_TokenLimits holds how many tokens there are for how long, and revocation.
 func TestContract_TokenLimits(t *testing.T) {
 	t.Parallel()
 	refreshed := func(s *site, refreshToken string) string {

@@ -12,7 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 )
 
-// TestContract_URLs holds 1.10, and each row of the table of 2.1.
+// TestContract_URLs holds how API keys are sent, and what URLs are.
 func TestContract_URLs(t *testing.T) {
 	t.Parallel()
 	at := func(s *site, portal string) error {
@@ -76,7 +76,7 @@ func (s *site) untrusting() *sdp.Client {
 	return s.newClient(func(c *sdp.Config) { c.HTTP = sender })
 }
 
-// TestContract_Values holds each row of the table of 2.3, written and read.
+// TestContract_Values holds each kind of value, written and read.
 func TestContract_Values(t *testing.T) {
 	t.Parallel()
 	assertParagraphs(t, map[string]paragraph{
@@ -135,7 +135,7 @@ func TestContract_Values(t *testing.T) {
 	})
 }
 
-// TestContract_Lists holds each row of the table of 2.4.
+// TestContract_Lists holds each key of list_info.
 func TestContract_Lists(t *testing.T) {
 	t.Parallel()
 	hundred := func(s *site) {
@@ -185,7 +185,7 @@ func TestContract_Lists(t *testing.T) {
 	})
 }
 
-// TestContract_Codes holds each row of the table of 2.7, as reads and writes.
+// TestContract_Codes holds each code, as reads and writes.
 func TestContract_Codes(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int][2]sdp.Kind{
@@ -234,7 +234,7 @@ func TestContract_Codes(t *testing.T) {
 	})
 }
 
-// TestContract_Throttled holds 2.8.
+// TestContract_Throttled holds how too many calls are refused.
 func TestContract_Throttled(t *testing.T) {
 	t.Parallel()
 	assertParagraphs(t, map[string]paragraph{
@@ -288,7 +288,7 @@ func (w withoutAccept) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.next.RoundTrip(r)
 }
 
-// TestContract_Shapes holds each row of the table of 2.9: what is read is the same in the cloud's shape, and in both on premises.
+// TestContract_Shapes holds each name that differs: what is read is the same in the cloud's shape, and in both on premises.
 func TestContract_Shapes(t *testing.T) {
 	t.Parallel()
 	assertShapes := func(s *site) {
@@ -350,7 +350,7 @@ func wantFields[T any](s *site, list sdp.Reader[T], names ...string) {
 	}
 }
 
-// TestContract_Attachments holds attachments (2.9, 3.1), whose size is text in one shape.
+// TestContract_Attachments holds attachments, whose size is text in one shape.
 func TestContract_Attachments(t *testing.T) {
 	t.Parallel()
 	assertParagraphs(t, map[string]paragraph{

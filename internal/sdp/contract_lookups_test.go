@@ -9,7 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 )
 
-// TestContract_Lookups holds each row of the table of 3.9.
+// TestContract_Lookups holds each list that there is.
 func TestContract_Lookups(t *testing.T) {
 	t.Parallel()
 	entries := map[sdp.LookupType][]string{
@@ -116,7 +116,7 @@ func TestContract_LookupEntries(t *testing.T) {
 	})
 }
 
-// TestContract_People holds 3.8.
+// TestContract_People holds users, requesters and technicians.
 func TestContract_People(t *testing.T) {
 	t.Parallel()
 	technicians := func(s *site) []string {

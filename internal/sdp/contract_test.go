@@ -20,7 +20,8 @@ import (
 )
 
 // These tests hold the client against the fake, over HTTP. They share no type but strings: what both read of the reference in one
-// way is what they agree on. A case is named by the paragraph of the reference of ServiceDesk Plus that it holds.
+// way is what they agree on. A case begins with a number: before the point that of what it is about (1 tokens, 2 conventions,
+// 3 modules, 4 traps), and after it that of its subject.
 
 // morning is when clocks of fakes stand: that of the reference's samples.
 var morning = time.UnixMilli(1_760_000_000_000).UTC()
@@ -233,7 +234,7 @@ func (s *site) wantCalls(n int, method, pattern string) {
 	s.fake.ForgetCalls()
 }
 
-// paragraph is what a paragraph of the reference says, in both editions where it names none.
+// paragraph is one fact about ServiceDesk Plus, in both editions where it names none.
 type paragraph struct {
 	in      []sdptest.Edition
 	options sdptest.Options

@@ -13,7 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 )
 
-// TestContract_Tokens holds the traps of tokens (4.1 to 4.4).
+// TestContract_Tokens holds the traps of tokens.
 func TestContract_Tokens(t *testing.T) {
 	t.Parallel()
 	assertParagraphs(t, map[string]paragraph{
@@ -73,7 +73,7 @@ func TestContract_Tokens(t *testing.T) {
 	})
 }
 
-// TestContract_Answers holds the traps of what is answered and how it is asked for (4.5 to 4.8, 4.14 to 4.18).
+// TestContract_Answers holds the traps of what is answered and how it is asked for.
 func TestContract_Answers(t *testing.T) {
 	t.Parallel()
 	assertParagraphs(t, map[string]paragraph{
@@ -216,7 +216,7 @@ func assertCriteria(s *site) {
 	}
 }
 
-// TestContract_Rules holds the traps of what a site demands (4.9 to 4.13, 4.29 to 4.31).
+// TestContract_Rules holds the traps of what a site demands.
 func TestContract_Rules(t *testing.T) {
 	t.Parallel()
 	assertParagraphs(t, map[string]paragraph{
@@ -314,7 +314,7 @@ func (s *site) listProjects() error {
 	return err
 }
 
-// TestContract_Records holds the traps of what is done with records (4.19 to 4.28).
+// TestContract_Records holds the traps of what is done with records.
 func TestContract_Records(t *testing.T) {
 	t.Parallel()
 	assertParagraphs(t, map[string]paragraph{
@@ -413,7 +413,7 @@ func TestContract_Records(t *testing.T) {
 	})
 }
 
-// TestContract_EveryTrap holds that each numbered trap of section 4 has a case.
+// TestContract_EveryTrap holds that each of the known traps, which are numbered, has a case.
 func TestContract_EveryTrap(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("contract_traps_test.go")
@@ -427,7 +427,7 @@ func TestContract_EveryTrap(t *testing.T) {
 	}
 }
 
-// assertNames holds what the editions call otherwise (2.9, trap 20).
+// assertNames holds what the editions call otherwise.
 func assertNames(s *site) {
 	ctx, project := s.t.Context(), s.fake.IDs("projects")[0]
 	members, err := s.client.Projects().Members(project).List(ctx, sdp.ListOptions{})

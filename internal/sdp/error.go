@@ -122,7 +122,7 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// reasons are our words for codes of SDP (sdp-api 2.7).
+// reasons are our words for codes of SDP.
 var reasons = map[int]string{
 	3000: "SDP did not do it, since something is missing",
 	4001: "SDP knows no such value, or no such field",

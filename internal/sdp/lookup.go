@@ -9,7 +9,7 @@ import (
 // LookupType is a reference list of SDP; its value is the path of the list.
 type LookupType string
 
-// The reference lists (sdp-api 3.9).
+// The reference lists.
 const (
 	Priorities        LookupType = "priorities"
 	Statuses          LookupType = "statuses"

@@ -43,33 +43,6 @@ func (c *Client) Solutions() Solutions {
 	return Solutions{newEditor(c, solutionRecord, pathOf("solutions"))}
 }
 
-// SolutionAction is what can be done with an article in the cloud.
-type SolutionAction string
-
-// What can be done with an article. On premises the first two are an update of approval_status.
-const (
-	ApproveSolution SolutionAction = "approve"
-	RejectSolution  SolutionAction = "reject"
-	SubmitSolution  SolutionAction = "submit_for_approval"
-	PublishSolution SolutionAction = "publish"
-	LikeSolution    SolutionAction = "like"
-	DislikeSolution SolutionAction = "dislike"
-)
-
-// Perform does an action on an article.
-func (s Solutions) Perform(ctx context.Context, id string, action SolutionAction) error {
-	edition := s.client.config.Edition
-	if edition == Cloud {
-		return s.act(ctx, string(action), http.MethodPut, s.path.withID(id).to(edition.actionName(string(action))), nil)
-	}
-	status, known := map[SolutionAction]string{ApproveSolution: "Approved", RejectSolution: "Rejected", SubmitSolution: "Approval Pending"}[action]
-	if !known {
-		return unsupported(string(action)+" solution", edition)
-	}
-	_, err := s.Update(ctx, id, Fields{"approval_status": ByName(status)})
-	return err
-}
-
 // Trash moves an article to the trash, from which Delete takes it for good. Public texts show the underscore in both editions, and
 // two methods.
 func (s Solutions) Trash(ctx context.Context, id string) error {

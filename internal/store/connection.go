@@ -87,6 +87,9 @@ type Connection struct {
 	Settings ConnectionSettings
 	// Token is the current one; nil where there is none yet.
 	Token *SealedToken
+	// Problem says why there is no token, or what a person should do though there is one; empty where nothing is known of one. A
+	// database says nothing here: what a controller knows is in the object's status.
+	Problem string
 }
 
 // ComparedConnection is what a comparison of rows and objects sees of a connection.

@@ -37,7 +37,7 @@ type StoredToken struct {
 }
 
 // What a refresh token, or a client id, may be used for at most. Zoho gives ten in ten minutes, and refuses for the rest of
-// these; RequestTimeout is how much later than it was begun a request may arrive there.
+// these; TokenRequestTimeout is how much later than it was begun a request may arrive there.
 const (
 	MaxTokenRequests        = 8
 	MaxRefusedTokenRequests = 6

@@ -26,6 +26,8 @@ type StackOptions struct {
 	ServerArgs     []string
 	// Env is added to the environment of every Lectern process, as "NAME=value".
 	Env []string
+	// Connections are those to ServiceDesk Plus that are served.
+	Connections ConnectionOptions
 	// EndpointPorts are wanted for the servers; one that is taken, or zero, becomes any free one.
 	EndpointPorts [2]int
 	// Say tells what is being started; nil says nothing.
@@ -63,6 +65,7 @@ type Stack struct {
 	options   StackOptions
 	reaper    *reaper
 	database  database
+	sealKeys  *MountedSecret
 	processes map[string]*stackProcess
 }
 
@@ -122,13 +125,27 @@ func (s *Stack) launch(ctx context.Context) error {
 	if err := s.planProcesses(); err != nil {
 		return err
 	}
-	for _, name := range []string{Controller, Server1, Server2} {
+	return s.launchPrograms(ctx)
+}
+
+// stackPrograms returns the names of the processes that every stack has, in the order in which they start.
+func stackPrograms() []string { return []string{Controller, Server1, Server2} }
+
+// launchPrograms starts the controller and the servers, and waits until they are ready.
+func (s *Stack) launchPrograms(ctx context.Context) error {
+	for _, name := range stackPrograms() {
 		s.options.Say("Starting %s.", name)
 		if err := s.Launch(name); err != nil {
 			return err
 		}
+		if name != Controller {
+			continue
+		}
+		if err := s.mountSealKeys(ctx); err != nil {
+			return err
+		}
 	}
-	for _, name := range []string{Controller, Server1, Server2} {
+	for _, name := range stackPrograms() {
 		if err := s.WaitUntilReady(ctx, name); err != nil {
 			return err
 		}
@@ -252,6 +269,7 @@ func LongLease() []string {
 func (s *Stack) Launch(name string, env ...string) error {
 	m := s.processes[name]
 	p := m.program
+	p.args = slices.Concat(p.args, s.ConnectionArgs(name))
 	if name == Controller {
 		env = slices.Concat([]string{"POD_NAME=" + ControllerPod}, LongLease(), env)
 	}

@@ -39,10 +39,12 @@ type settings struct {
 	store.ConnectionSettings
 	revision int64
 	token    *store.SealedToken
-	zone     *time.Location
-	ceiling  ceiling
-	client   *sdp.Client
-	sender   *http.Client
+	// tokenProblem is that of the row.
+	tokenProblem string
+	zone         *time.Location
+	ceiling      ceiling
+	client       *sdp.Client
+	sender       *http.Client
 	// problem says why there is no client; nil where there is one.
 	problem error
 }
@@ -59,7 +61,7 @@ func newConnection(s *Service, row store.Connection) *connection {
 // update takes over a row, and reports whether other tools may be offered than before.
 func (c *connection) update(row store.Connection) (changed bool) {
 	before := c.now.Load()
-	next := &settings{ConnectionSettings: row.Settings, revision: row.Revision, token: row.Token, ceiling: newCeiling(&row.Settings.Access)}
+	next := &settings{ConnectionSettings: row.Settings, revision: row.Revision, token: row.Token, tokenProblem: row.Problem, ceiling: newCeiling(&row.Settings.Access)}
 	next.zone = loadZone(row.Settings.TimeZone)
 	if before != nil && isSameServer(&before.ConnectionSettings, &row.Settings) {
 		next.client, next.sender, next.problem = before.client, before.sender, before.problem
@@ -71,6 +73,7 @@ func (c *connection) update(row store.Connection) (changed bool) {
 		c.refusedOrders.Clear()
 		next.sender, next.client, next.problem = c.newClient(&row.Settings)
 	}
+	c.tokens.setProblem(row.Problem)
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
 	c.tokens.replace(row.Token)

@@ -64,7 +64,7 @@ func (s *Service) tools() []offered {
 			Description: "Find articles of the knowledge base, or read one." + strangersWords,
 		}, s.searchSolutions),
 		newTool(s, "", tool.Definition{
-			Name: "connection_status", Title: "Connection Status",
+			Name: statusTool, Title: "Connection Status",
 			Description: "Say how the connections to ServiceDesk Plus are: access, token, call budget, lists, last errors, and who you are there.",
 		}, s.connectionStatus),
 	}

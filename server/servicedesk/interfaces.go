@@ -31,6 +31,12 @@ type TokenOpener interface {
 	OpenToken(ctx context.Context, connectionUID, tokenID string, sealed []byte) ([]byte, error)
 }
 
+// FileFaults says what is wrong with the files that connections come from.
+type FileFaults interface {
+	// Faults returns the first limit faults, each with its place, and how many there are.
+	Faults(limit int) (first []string, total int)
+}
+
 // NewSender returns the HTTP client for a connection whose servers are trusted by these certificates in PEM, or by those of the
 // system where there are none. It goes where credentials may go, and nowhere else.
 type NewSender func(caCertificates string) (*http.Client, error)

@@ -24,6 +24,9 @@ func (s *Service) offers(seen seenToolsets, name string) bool {
 		return seen.toolsets[requestsToolset]
 	}
 	toolset, known := s.toolsets[name]
+	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
+		return true
+	}
 	return known && seen.connections > 0 && (toolset == "" || seen.toolsets[toolset])
 }
 

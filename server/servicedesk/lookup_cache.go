@@ -1,8 +1,10 @@
 package servicedesk
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +38,8 @@ type lookupList struct {
 	revision int64
 	// readAt is when ServiceDesk Plus was asked for it, by this server or by the controller.
 	readAt time.Time
+	// own says that no store has it: this server reads it again when it is as old as it may become.
+	own bool
 }
 
 // lookupCache has the lists of a connection, as new as its row. A list that is not in the store, or lacks a name, is read from
@@ -75,7 +79,8 @@ func (c *lookupCache) keep(of sdp.LookupType, list lookupList) {
 func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, error) {
 	now := c.connection.now.Load()
 	list, has := c.cached(of, now.Address())
-	if has && list.revision == now.revision {
+	isDue := list.own && time.Since(list.readAt) >= now.LookupInterval
+	if has && list.revision == now.revision && !isDue {
 		return list, nil
 	}
 	stored, isStored, err := c.readStored(ctx, of, now)
@@ -84,8 +89,13 @@ func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, 
 		return list, nil // it is the newest there is
 	case err != nil:
 		return lookupList{}, err
+	case has && !isStored && isDue:
+		if fresh, isNew, err := c.reload(ctx, of, ""); err == nil && isNew {
+			return fresh, nil
+		}
+		return list, nil
 	case has && (!isStored || list.readAt.After(stored.readAt)):
-		list.revision = now.revision // what this server read is newer
+		list.revision, list.own = now.revision, !isStored // what this server read is newer
 		c.keep(of, list)
 		return list, nil
 	case isStored:
@@ -94,6 +104,21 @@ func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, 
 	}
 	list, _, err = c.reload(ctx, of, "")
 	return list, err
+}
+
+// withOwn returns how lists stand, with those that this server has and no store.
+func (c *lookupCache) withOwn(stored []store.LookupState) []store.LookupState {
+	from := c.connection.now.Load().Address()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	states := slices.Clone(stored)
+	for of, list := range c.lists {
+		if list.from == from && !slices.ContainsFunc(stored, func(s store.LookupState) bool { return s.Type == string(of) }) {
+			states = append(states, store.LookupState{Type: string(of), Entries: len(list.entries), RefreshedAt: list.readAt})
+		}
+	}
+	slices.SortFunc(states, func(a, b store.LookupState) int { return cmp.Compare(a.Type, b.Type) })
+	return states
 }
 
 // readStored returns a list as the controller read it, with what servers met since.

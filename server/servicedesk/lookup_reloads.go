@@ -82,6 +82,7 @@ func (c *lookupCache) reload(ctx context.Context, of sdp.LookupType, name string
 	if err != nil {
 		return lookupList{}, false, err
 	}
+	fresh.own = list.own || !has
 	c.keep(of, fresh)
 	if has {
 		c.tellNew(ctx, of, list.entries, fresh.entries)

@@ -26,6 +26,8 @@ type Config struct {
 	TokenWait time.Duration
 	Retry     sdp.RetryPolicy
 	Log       *slog.Logger
+	// FileFaults is where connections come from files; nil elsewhere.
+	FileFaults FileFaults
 }
 
 // Service answers what is asked about ServiceDesk Plus.
@@ -41,6 +43,7 @@ type Service struct {
 	log        *slog.Logger
 	directory  *directory
 	cursorKey  func() ([]byte, error)
+	fileFaults FileFaults
 	// toolsets are those of the tools, by name.
 	toolsets map[string]string
 	metrics  serviceMetrics
@@ -58,6 +61,7 @@ func New(config Config) *Service {
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
+	s.fileFaults = config.FileFaults
 	s.toolsets = map[string]string{}
 	for _, t := range s.tools() {
 		s.toolsets[t.Name] = t.toolset

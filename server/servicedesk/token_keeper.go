@@ -58,6 +58,8 @@ type tokenKeeper struct {
 
 	mu     sync.Mutex
 	stored *store.SealedToken
+	// problem is that of the row.
+	problem string
 	// opened is that of openedID.
 	opened   redact.Secret
 	openedID string
@@ -70,6 +72,13 @@ type tokenKeeper struct {
 
 func newTokenKeeper(s *Service, c *connection) *tokenKeeper {
 	return &tokenKeeper{store: s.store, opener: s.opener, connection: c, wait: s.tokenWait, changed: make(chan struct{})}
+}
+
+// setProblem takes over why the row has no token, before replace does what it has.
+func (k *tokenKeeper) setProblem(problem string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.problem = problem
 }
 
 // replace takes over the token of the row.
@@ -91,6 +100,8 @@ func (k *tokenKeeper) usable() (stored *store.SealedToken, problem string, chang
 	defer k.mu.Unlock()
 	now := time.Now()
 	switch {
+	case k.stored == nil && k.problem != "":
+		return nil, k.problem, k.changed
 	case k.stored == nil:
 		return nil, "the connection has no token yet", k.changed
 	case !k.stored.ExpiresAt.IsZero() && !now.Before(k.stored.ExpiresAt):
@@ -130,8 +141,11 @@ func (k *tokenKeeper) openUsable(ctx context.Context, afterWait func(context.Con
 		switch {
 		case err == nil:
 			return text, nil
-		case isOther && ctx.Err() == nil:
-			continue // the controller replaced what nobody can open
+		case isOther && ctx.Err() == nil: // the controller replaced what nobody can open
+			if err := afterWait(ctx); err != nil {
+				return redact.Secret{}, err
+			}
+			continue
 		}
 		k.connection.service.log.WarnContext(ctx, "A token cannot be opened", "connection", k.connection.key, "err", err)
 		return redact.Secret{}, &tokenError{"this server has no key for the token of the connection yet", tokenRetry}
@@ -192,17 +206,24 @@ func (k *tokenKeeper) Refused(ctx context.Context, token redact.Secret) error {
 	return k.waitForAnother(ctx, id, "ServiceDesk Plus refuses the token of the connection", changed)
 }
 
-// waitForAnother waits until there is another token, and reports meanwhile that the current one, if it is named, was refused.
+func reportTokenWait(ctx context.Context) {
+	tool.ReportProgress(ctx, 0, 0, "waiting for another token of ServiceDesk Plus")
+}
+
+// waitForAnother waits until there is another token, and reports meanwhile that the current one, if it is named, was refused. It
+// takes all waits that the call has left.
 func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem string, changed <-chan struct{}) (err error) {
 	defer func() { k.connection.service.metrics.countTokenWait(k.connection.key.String(), err) }()
 	late := func() error { return &tokenError{problem + ", and there was no other in time", tokenRetry} }
 	if refused != "" {
 		k.report(ctx, refused)
+	} else if k.isHopeless() {
+		return &tokenError{problem, tokenRetry}
 	}
 	if !takeTokenWait(ctx) {
 		return fmt.Errorf("%w: %w", errNoTokenWait, late())
 	}
-	tool.ReportProgress(ctx, 0, 0, "waiting for another token of ServiceDesk Plus")
+	reportTokenWait(ctx)
 	timeout := time.NewTimer(k.wait)
 	defer timeout.Stop()
 	again := time.NewTicker(reportEvery)
@@ -219,11 +240,25 @@ func (k *tokenKeeper) waitForAnother(ctx context.Context, refused, problem strin
 				k.report(ctx, refused)
 			}
 		case <-timeout.C:
-			return late()
+			if stored, _, _ := k.usable(); stored != nil && refused == "" { // what another call was refused may have been disproved
+				return nil
+			}
+			if !takeTokenWait(ctx) {
+				return late()
+			}
+			reportTokenWait(ctx) // an answer of the accounts server may be lost: the controller asks again after longer than a wait
+			timeout.Reset(k.wait)
 		case <-ctx.Done():
 			return late()
 		}
 	}
+}
+
+// isHopeless reports whether it is known why there is no token, and that waiting gives none.
+func (k *tokenKeeper) isHopeless() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.stored == nil && k.problem != ""
 }
 
 // report says that a token was refused. If that cannot be said now, it is said again soon.

@@ -74,6 +74,28 @@ func TestTokens_Refused(t *testing.T) {
 	}
 }
 
+// TestTokens_SecondWait: a call that got no token in one wait goes on with its second one, as long as it says that it does.
+func TestTokens_SecondWait(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake)
+	r := h.serve(func(c *servicedesk.Config) { c.TokenWait = 4 * time.Second })
+	mustCall[tickets](r, "my_queue", nil)
+	fake.KillAccessTokens()
+	call := transporttest.CallTool("my_queue", nil)
+	call.Meta = map[string]any{"progressToken": "p1"}
+	stream := r.OpenStream(t, call)
+	for range 2 {
+		if told := stream.Next(t); !strings.Contains(told, "waiting for another token") {
+			t.Fatalf("it was told %s, want that it waits", told)
+		}
+	}
+	h.giveToken(helpdesk, fake)
+	if told := stream.Next(t); !strings.Contains(told, "requests of connection support/helpdesk") {
+		t.Errorf("it was answered %s", told)
+	}
+}
+
 // TestTokens_None: what cannot be called with is told without a call, and without a report.
 func TestTokens_None(t *testing.T) {
 	h := newHouse(t)

@@ -68,10 +68,33 @@ func (s *Service) connectionStatus(ctx context.Context, in connectionStatusInput
 	if len(seen) == 0 {
 		text.WriteString("There is no connection to ServiceDesk Plus that you may use.\n")
 	}
+	text.WriteString(s.describeFileFaults())
 	if more := len(seen) - len(result.Connections); more > 0 {
 		fmt.Fprintf(&text, "There are %d more; name one.\n", more)
 	}
 	return tool.NewResult(strings.TrimSuffix(text.String(), "\n"), result), nil
+}
+
+// statusTool is the name of the tool that says how connections are.
+const statusTool = "connection_status"
+
+// shownFaults is how many faults of files are named.
+const shownFaults = 3
+
+// describeFileFaults says what keeps files from being served as they are; nothing where there are none.
+func (s *Service) describeFileFaults() string {
+	if s.fileFaults == nil {
+		return ""
+	}
+	first, total := s.fileFaults.Faults(shownFaults)
+	if total == 0 {
+		return ""
+	}
+	text := "fault: " + strings.Join(first, "\nfault: ") + "\n"
+	if more := total - len(first); more > 0 {
+		text += fmt.Sprintf("There are %d more faults, which lectern validate shows.\n", more)
+	}
+	return text
 }
 
 // shownConnections is how many connections are described at once.
@@ -95,7 +118,7 @@ func (d *desk) describeState(ctx context.Context, now time.Time) (connectionStat
 		return state, err
 	}
 	state.Lookups = []string{}
-	for _, list := range lists {
+	for _, list := range d.lookups.withOwn(lists) {
 		state.Lookups = append(state.Lookups, fmt.Sprintf("%s %d, read %s", list.Type, list.Entries, formatTime(sdp.At(list.RefreshedAt), d.zone)))
 	}
 	for _, failed := range d.failures.list() {
@@ -106,6 +129,13 @@ func (d *desk) describeState(ctx context.Context, now time.Time) (connectionStat
 }
 
 func (d *desk) describeToken(now time.Time) string {
+	if d.tokenProblem != "" {
+		return d.describeTokenAge(now) + "; " + d.tokenProblem
+	}
+	return d.describeTokenAge(now)
+}
+
+func (d *desk) describeTokenAge(now time.Time) string {
 	switch {
 	case d.token == nil:
 		return "none yet"

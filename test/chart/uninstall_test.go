@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -35,6 +38,35 @@ func TestUninstall_HookLeavesNothing(t *testing.T) {
 		}
 		if had < 6 {
 			t.Errorf("only %d objects are the hook's", had)
+		}
+	}
+}
+
+// TestUninstall_HookReachesEveryKind: what the hook releases is objects of each kind that a controller holds, and a namespace that is
+// deleted loses the controller's Role before they are let go.
+func TestUninstall_HookReachesEveryKind(t *testing.T) {
+	t.Parallel()
+	rights := map[string][]string{} // of the ClusterRoles of hook and controller, by resource
+	for _, object := range parseObjects(t, cases(t)["second-release"].render(t)) {
+		if object.GetKind() != "ClusterRole" {
+			continue
+		}
+		var role rbacv1.ClusterRole
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role))
+		for _, rule := range role.Rules {
+			for _, resource := range rule.Resources {
+				at := role.Labels["app.kubernetes.io/component"] + " " + resource
+				rights[at] = append(rights[at], rule.Verbs...)
+			}
+		}
+	}
+	for _, kind := range []string{"prompts", "sdpconnections"} {
+		for at, verbs := range map[string][]string{"release " + kind: {"get", "list", "patch"}, "release " + kind + "/status": {"patch"}, "controller " + kind: {"patch"}} {
+			for _, verb := range verbs {
+				if !slices.Contains(rights[at], verb) {
+					t.Errorf("%s: the verb %s is not among %v", at, verb, rights[at])
+				}
+			}
 		}
 	}
 }

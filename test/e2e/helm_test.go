@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,8 @@ type release struct {
 	name, namespace string
 	// program is the helm that is used; Helm 4 when empty.
 	program string
+	// settings are flags of each of its installs and upgrades.
+	settings []string
 }
 
 // endpoint is where agents in the cluster call the servers of the release.
@@ -47,6 +50,11 @@ func (w *world) values(more ...string) []string {
 		flags = append(flags, "--set", "database.trial.image.repository="+repository, "--set-string", "database.trial.image.tag="+tag)
 	}
 	return append(flags, more...)
+}
+
+// values are those of the world, and the release's own.
+func (r release) values(more ...string) []string {
+	return r.world.values(slices.Concat(r.settings, more)...)
 }
 
 // run runs helm for the release, and ends the test when that fails.

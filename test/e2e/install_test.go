@@ -18,9 +18,10 @@ spec: {title: Greeting, text: "Greet {{name}}."}
 // TestInstall installs the chart as its README says, with a trial database, where pods may have no right that they do not need; what
 // follows uses that release, in this order, and uninstalls it.
 func TestInstall(t *testing.T) {
-	r := release{world: cluster, name: "lectern", namespace: "lectern"}
-	r.createNamespace(t, r.namespace)
-	r.createNamespace(t, prompts)
+	r := release{world: cluster, name: "lectern", namespace: "lectern", settings: connectionSettings()}
+	for _, namespace := range []string{r.namespace, prompts, connections, serviceDesk} {
+		r.createNamespace(t, namespace)
+	}
 	took := r.install(t, r.values()...)
 	r.record(t, "helm install --wait (Helm 4, trial database, Pod Security restricted): %.0f s", took.Seconds())
 	r.apply(t, prompts, greeting)
@@ -29,6 +30,7 @@ func TestInstall(t *testing.T) {
 	t.Run("samples", r.testSamples)
 	t.Run("an invalid sample", r.testInvalidSample)
 	t.Run("agents", r.testAgents)
+	t.Run("connection", r.testConnection)
 	t.Run("rights", r.testRights)
 	t.Run("restart under load", r.testRestart)
 	t.Run("evictions under load", r.testEvictions)

@@ -31,8 +31,8 @@ type world struct {
 	config  *rest.Config
 	objects client.Client
 	api     *kubernetes.Clientset
-	// image, clientImage and postgresImage are NAME:TAG; an empty postgresImage is the chart's.
-	image, clientImage, postgresImage string
+	// image, clientImage, fakeSDPImage and postgresImage are NAME:TAG; an empty postgresImage is the chart's.
+	image, clientImage, fakeSDPImage, postgresImage string
 	// helm and helm3 are programs.
 	helm, helm3 string
 	figures     string
@@ -54,10 +54,11 @@ func TestMain(m *testing.M) {
 func connect() (*world, error) {
 	w := &world{
 		image: os.Getenv("LECTERN_E2E_IMAGE"), clientImage: os.Getenv("LECTERN_E2E_CLIENT_IMAGE"), postgresImage: os.Getenv("LECTERN_E2E_POSTGRES_IMAGE"),
-		helm: os.Getenv("LECTERN_E2E_HELM"), helm3: os.Getenv("LECTERN_E2E_HELM3"), figures: os.Getenv("LECTERN_E2E_FIGURES"),
+		fakeSDPImage: os.Getenv("LECTERN_E2E_FAKE_SDP_IMAGE"),
+		helm:         os.Getenv("LECTERN_E2E_HELM"), helm3: os.Getenv("LECTERN_E2E_HELM3"), figures: os.Getenv("LECTERN_E2E_FIGURES"),
 	}
-	if w.image == "" || w.clientImage == "" || w.helm == "" || w.helm3 == "" {
-		return nil, errors.New("run make e2e: LECTERN_E2E_IMAGE, _CLIENT_IMAGE, _HELM and _HELM3 say what is tested")
+	if w.image == "" || w.clientImage == "" || w.fakeSDPImage == "" || w.helm == "" || w.helm3 == "" {
+		return nil, errors.New("run make e2e: LECTERN_E2E_IMAGE, _CLIENT_IMAGE, _FAKE_SDP_IMAGE, _HELM and _HELM3 say what is tested")
 	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {

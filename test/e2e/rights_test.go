@@ -45,10 +45,11 @@ func (w *world) listRights(t *testing.T, namespace, account, in string) string {
 	return strings.Join(slices.Compact(lines), "\n") + "\n"
 }
 
-// testRights compares what the accounts of both programs may with files, in the release's namespace and in another one.
+// testRights compares what the accounts of both programs may with files: in the release's namespace, in that of connections, and in
+// another one.
 func (r release) testRights(t *testing.T) {
 	for _, component := range []string{"controller", "server"} {
-		for _, where := range []struct{ file, namespace string }{{"own", r.namespace}, {"other", prompts}} {
+		for _, where := range []struct{ file, namespace string }{{"own", r.namespace}, {"other", prompts}, {"connections", connections}} {
 			got := r.listRights(t, r.namespace, r.fullName()+"-"+component, where.namespace)
 			golden.CompareFile(t, filepath.Join("testdata", fmt.Sprintf("rights-%s-%s.txt", component, where.file)), got)
 		}

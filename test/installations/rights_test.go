@@ -14,17 +14,18 @@ func rule(group, resource string, verbs ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs}
 }
 
-// The rights of a controller: everywhere, in a namespace that it watches, and in its own. The right to patch prompts everywhere is
+// The rights of a controller: everywhere, in a namespace that it watches, and in its own. The right to patch objects everywhere is
 // for a namespace that is deleted, whose RoleBinding goes first.
 var (
 	everywhere = []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"kube-system"}, Verbs: []string{"get"}},
 		rule("authentication.k8s.io", "tokenreviews", "create"), rule("authorization.k8s.io", "subjectaccessreviews", "create"),
-		rule("lectern.dev", "prompts", "patch"),
+		rule("lectern.dev", "prompts", "patch"), rule("lectern.dev", "sdpconnections", "patch"),
 	}
 	whereWatched = []rbacv1.PolicyRule{
 		rule("lectern.dev", "prompts", "get", "list", "watch", "patch", "create", "delete", "promote"),
 		rule("lectern.dev", "prompts/status", "patch"), rule("events.k8s.io", "events", "create", "patch"),
+		rule("lectern.dev", "sdpconnections", "get", "list", "watch", "patch"), rule("lectern.dev", "sdpconnections/status", "patch"),
 	}
 	atHome = []rbacv1.PolicyRule{
 		rule("coordination.k8s.io", "leases", "create"),
@@ -78,6 +79,7 @@ func (i *installation) allowRelease(t *testing.T) {
 	}
 	i.createRole(t, "", i.clusterWideName()+"-release", []rbacv1.PolicyRule{
 		rule("lectern.dev", "prompts", "get", "list", "patch"), rule("lectern.dev", "prompts/status", "patch"),
+		rule("lectern.dev", "sdpconnections", "get", "list", "patch"), rule("lectern.dev", "sdpconnections/status", "patch"),
 		deletes("validatingadmissionpolicies"), deletes("validatingadmissionpolicybindings"),
 		deletes("mutatingadmissionpolicies"), deletes("mutatingadmissionpolicybindings"),
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,9 +39,7 @@ type connectionScenario struct {
 func startConnectionScenario(t *testing.T, stack *testenv.Stack) *connectionScenario {
 	t.Helper()
 	s := &connectionScenario{scenario: openNamespace(t, stack), desk: sdptest.Start(t, sdptest.Options{})}
-	_, err := stack.ControlPlane.Kubectl(t.Context(), "create", "rolebinding", "lectern-connections", "--namespace="+s.namespace,
-		"--clusterrole=lectern-connections", "--user="+testenv.ControllerUser)
-	require.NoError(t, err)
+	require.NoError(t, stack.GrantConnections(t.Context(), s.namespace))
 	keyset, err := seal.NewStorageKeyset()
 	require.NoError(t, err)
 	keys := filepath.Join(t.TempDir(), "keyset.json")
@@ -68,15 +67,22 @@ func (s *connectionScenario) add(ctx context.Context, name string, withRefreshTo
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}, Type: v1alpha1.SDPCredentialsSecretType, StringData: values,
 	}
-	return errors.Join(s.api.Create(ctx, secret), s.api.Create(ctx, &v1alpha1.SDPConnection{
+	return errors.Join(s.api.Create(ctx, secret), s.createConnection(ctx, name, name))
+}
+
+// createConnection makes a connection with the credentials of a Secret.
+func (s *connectionScenario) createConnection(ctx context.Context, name, secret string) error {
+	rate := int32(1000)
+	return s.api.Create(ctx, &v1alpha1.SDPConnection{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
 		Spec: v1alpha1.SDPConnectionSpec{
 			Edition: v1alpha1.EditionCloud, Portal: "itdesk",
 			APIURL: v1alpha1.ServiceURL(s.desk.URL()), AccountsURL: v1alpha1.ServiceURL(s.desk.AccountsURL()),
-			Credentials: v1alpha1.CredentialsReference{SecretName: v1alpha1.ObjectName(name)},
+			Credentials: v1alpha1.CredentialsReference{SecretName: v1alpha1.ObjectName(secret)},
 			Access:      &v1alpha1.Access{Toolsets: []v1alpha1.Toolset{v1alpha1.ToolsetKnowledge}}, // which needs no list
+			RateLimit:   &v1alpha1.RateLimit{RequestsPerMinute: &rate, Burst: &rate},
 		},
-	}))
+	})
 }
 
 // killAt starts the controller, and waits until it has killed itself at a point.
@@ -87,8 +93,8 @@ func (s *connectionScenario) killAt(ctx context.Context, point faultpoint.Name) 
 	return s.waitUntilControllerKilledItself(ctx)
 }
 
-// waitForReasons waits until Ready of a connection has one of the reasons, and returns which.
-func (s *connectionScenario) waitForReasons(ctx context.Context, name string, reasons ...string) (reason string, err error) {
+// waitForConnection waits until Ready of a connection has one of the reasons, and returns which.
+func (s *scenario) waitForConnection(ctx context.Context, name string, reasons ...string) (reason string, err error) {
 	var c v1alpha1.SDPConnection
 	return reason, wait.Until(ctx, func(ctx context.Context) error {
 		if err := s.api.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name}, &c); err != nil {
@@ -112,149 +118,158 @@ func (s *connectionScenario) count(name, grantType string) int {
 	})
 }
 
-// testConnectionsKilledAtEveryStep kills the controller at each step of an exchange, of a refresh and of a deletion, again and again.
+// killStep is a place at which the controller dies, and what its connection logs in with: a refresh token, or a grant code.
+type killStep struct {
+	point            faultpoint.Name
+	withRefreshToken bool
+}
+
+// killSteps are all places of an exchange and of a refresh. Those that leave a claim, which the next controller waits for, come first.
+func killSteps() []killStep {
+	var steps []killStep
+	for _, point := range faultpoint.RefreshPoints() {
+		steps = append(steps, killStep{point, true})
+	}
+	for _, point := range slices.Backward(faultpoint.ConnectionPoints()) {
+		steps = append(steps, killStep{point, false})
+	}
+	return steps
+}
+
+// testConnectionsKilledAtEveryStep kills the controller at each step of an exchange, of a refresh and of a deletion: once, with the
+// connections of all steps beside each other, or with LECTERN_CONNECTION_KILLS=full again and again, one step after the other.
 func testConnectionsKilledAtEveryStep(t *testing.T) {
 	stack := killableStack(t)
-	for _, point := range faultpoint.ConnectionPoints() {
-		t.Run("exchange "+string(point), func(t *testing.T) { killExchanges(t, stack, point) })
+	if os.Getenv("LECTERN_CONNECTION_KILLS") != "full" {
+		killConnections(t, stack, killSteps(), 1)
+		killDeletions(t, stack, faultpoint.ConnectionDeletionPoints(), 1)
+		return
 	}
-	for _, point := range faultpoint.RefreshPoints() {
-		t.Run("refresh "+string(point), func(t *testing.T) { killRefreshes(t, stack, point) })
+	for _, step := range killSteps() {
+		t.Run(fmt.Sprintf("%s, refresh token %t", step.point, step.withRefreshToken), func(t *testing.T) {
+			killConnections(t, stack, []killStep{step}, kills)
+		})
 	}
 	for _, point := range faultpoint.ConnectionDeletionPoints() {
-		t.Run("deletion "+string(point), func(t *testing.T) { killDeletions(t, stack, point) })
+		t.Run("deletion "+string(point), func(t *testing.T) { killDeletions(t, stack, []faultpoint.Name{point}, kills) })
 	}
 }
 
-// mayLoseCode reports whether a controller that dies at a point may have sent a code whose answer nobody has. Everywhere else a code
-// was not sent, or what came of it is written down.
-func mayLoseCode(point faultpoint.Name) bool {
-	return point == faultpoint.CodeMarked || point == faultpoint.CodeSent
-}
-
-func killExchanges(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
+// killConnections kills the controller so many times at each of the steps, with another connection for each time, and expects that all
+// of them become ready. A kill costs a code where one was marked and its answer is nowhere, and a token where that is not stored.
+func killConnections(t *testing.T, stack *testenv.Stack, steps []killStep, times int) {
 	ctx, began := t.Context(), time.Now()
 	s := startConnectionScenario(t, stack)
 	s.Terminate(testenv.Controller)
 	var names []string
-	for i := range kills {
-		names = append(names, fmt.Sprintf("c%d", i))
-		require.NoError(t, s.add(ctx, names[i], false))
-		require.NoError(t, s.killAt(ctx, point))
+	killed, withCode := map[faultpoint.Name]int{}, 0
+	for _, step := range steps {
+		for range times {
+			name := fmt.Sprintf("c%d", len(names))
+			require.NoError(t, s.add(ctx, name, step.withRefreshToken))
+			require.NoError(t, s.killAt(ctx, step.point))
+			names = append(names, name)
+			killed[step.point]++
+			if !step.withRefreshToken {
+				withCode++
+			}
+		}
 	}
 	require.NoError(t, s.Launch(testenv.Controller, s.env...))
-	reasons := []string{v1alpha1.ReasonConnected}
-	if mayLoseCode(point) {
-		reasons = append(reasons, v1alpha1.ReasonGrantCodeNeeded)
-	}
-	lost := 0
+	lost, sent, refreshed := 0, 0, 0
 	for _, name := range names {
-		reason, err := s.waitForReasons(ctx, name, reasons...)
+		reason, err := s.waitForConnection(ctx, name, v1alpha1.ReasonConnected, v1alpha1.ReasonGrantCodeNeeded)
 		require.NoError(t, err)
 		if reason == v1alpha1.ReasonGrantCodeNeeded {
 			lost++
 		} else {
-			s.wantKeptRefreshToken(t, name)
+			s.wantRefreshToken(t, name)
 		}
-		if n := s.count(name, "authorization_code"); n > 1 || n == 0 && point != faultpoint.CodeMarked {
-			t.Errorf("the code of %s was sent %d times", name, n)
+		codes := s.count(name, "authorization_code")
+		if codes > 1 {
+			t.Errorf("the code of %s was sent %d times", name, codes)
 		}
-		if n := s.count(name, "refresh_token"); n > 1 {
-			t.Errorf("%s was refreshed %d times", name, n)
-		}
+		sent += codes
+		refreshed += s.count(name, "refresh_token")
 	}
-	if mayLoseCode(point) && lost == 0 {
-		t.Error("no code was lost: this test shows nothing")
+	if want := killed[faultpoint.CodeMarked] + killed[faultpoint.CodeSent]; lost != want {
+		t.Errorf("%d connections need another code, want %d: one for each kill between the mark and the answer", lost, want)
 	}
-	t.Logf("%d kills in %v, %d of %d connections say that they need another code", kills, time.Since(began).Round(time.Second), lost, len(names))
-	s.removeAll(t, names)
+	if want := withCode - killed[faultpoint.CodeMarked]; sent != want {
+		t.Errorf("%d codes were sent of %d, want %d", sent, withCode, want)
+	}
+	wanted := len(names) - withCode + killed[faultpoint.RefreshTokenKept]
+	if vain := refreshed - wanted; vain > killed[faultpoint.RefreshAnswered] {
+		t.Errorf("%d tokens were got in vain, by %d kills after an answer", vain, killed[faultpoint.RefreshAnswered])
+	}
+	t.Logf("%d kills in %v: %d connections of %d say that they need another code, %d tokens were got in vain",
+		len(names), time.Since(began).Round(time.Second), lost, len(names), max(0, refreshed-wanted))
+	s.deleteConnections(t, names)
 }
 
-// wantKeptRefreshToken checks that the managed Secret has a refresh token that the accounts server takes.
-func (s *connectionScenario) wantKeptRefreshToken(t *testing.T, name string) {
+// wantRefreshToken checks that a connection has a refresh token that the accounts server takes.
+func (s *connectionScenario) wantRefreshToken(t *testing.T, name string) {
 	t.Helper()
+	token := "1000.refresh-" + name
 	var kept corev1.Secret
-	require.NoError(t, s.api.Get(t.Context(), types.NamespacedName{Namespace: s.namespace, Name: name + v1alpha1.ManagedCredentialsSuffix}, &kept))
-	if s.desk.IsRevoked(string(kept.Data[v1alpha1.CredentialRefreshToken])) {
+	err := s.api.Get(t.Context(), types.NamespacedName{Namespace: s.namespace, Name: name + v1alpha1.ManagedCredentialsSuffix}, &kept)
+	if err == nil {
+		token = string(kept.Data[v1alpha1.CredentialRefreshToken])
+	}
+	require.NoError(t, client.IgnoreNotFound(err))
+	if s.desk.IsRevoked(token) {
 		t.Errorf("the refresh token of %s is lost", name)
 	}
 }
 
-func killRefreshes(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
-	ctx, began := t.Context(), time.Now()
-	s := startConnectionScenario(t, stack)
-	s.Terminate(testenv.Controller)
-	var names []string
-	for i := range kills {
-		names = append(names, fmt.Sprintf("r%d", i))
-		require.NoError(t, s.add(ctx, names[i], true))
-		require.NoError(t, s.killAt(ctx, point))
-	}
-	require.NoError(t, s.Launch(testenv.Controller, s.env...))
-	vain := 0
-	for _, name := range names {
-		_, err := s.waitForReasons(ctx, name, v1alpha1.ReasonConnected)
-		require.NoError(t, err)
-		n := s.count(name, "refresh_token")
-		vain += n - 1
-		if s.desk.IsRevoked("1000.refresh-" + name) {
-			t.Errorf("the refresh token of %s is lost", name)
-		}
-	}
-	if vain > kills { // where kills take longer than a claim is waited for, one connection may meet two of them
-		t.Errorf("%d kills cost %d tokens: more than one each", kills, vain)
-	}
-	t.Logf("%d kills in %v, %d tokens in vain of %d connections", kills, time.Since(began).Round(time.Second), vain, len(names))
-	s.removeAll(t, names)
-}
-
-func killDeletions(t *testing.T, stack *testenv.Stack, point faultpoint.Name) {
+// killDeletions kills the controller so many times at each of the places, and expects that all connections go, and their tokens.
+func killDeletions(t *testing.T, stack *testenv.Stack, points []faultpoint.Name, times int) {
 	ctx, began := t.Context(), time.Now()
 	s := startConnectionScenario(t, stack)
 	s.Terminate(testenv.Controller)
 	require.NoError(t, s.Launch(testenv.Controller, s.env...))
 	var names, refreshTokens []string
-	for i := range kills {
+	for i := range len(points) * times {
 		names = append(names, fmt.Sprintf("d%d", i))
 		require.NoError(t, s.add(ctx, names[i], false))
 	}
 	for _, name := range names {
-		_, err := s.waitForReasons(ctx, name, v1alpha1.ReasonConnected)
+		_, err := s.waitForConnection(ctx, name, v1alpha1.ReasonConnected)
 		require.NoError(t, err)
 		var kept corev1.Secret
 		require.NoError(t, s.api.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: name + v1alpha1.ManagedCredentialsSuffix}, &kept))
 		refreshTokens = append(refreshTokens, string(kept.Data[v1alpha1.CredentialRefreshToken]))
 	}
 	s.Terminate(testenv.Controller)
-	for _, name := range names {
-		require.NoError(t, s.delete(ctx, name))
-		require.NoError(t, s.killAt(ctx, point))
+	for i, name := range names {
+		require.NoError(t, s.deleteConnection(ctx, name))
+		require.NoError(t, s.killAt(ctx, points[i/times]))
 	}
 	require.NoError(t, s.Launch(testenv.Controller, s.env...))
-	s.waitUntilAllGone(t)
+	s.waitUntilConnectionsGone(t)
 	for i, token := range refreshTokens {
 		if !s.desk.IsRevoked(token) {
 			t.Errorf("the refresh token of %s is not revoked", names[i])
 		}
 	}
-	t.Logf("%d kills in %v", kills, time.Since(began).Round(time.Second))
+	t.Logf("%d kills in %v: every refresh token is revoked", len(names), time.Since(began).Round(time.Second))
 }
 
-func (s *connectionScenario) delete(ctx context.Context, name string) error {
+func (s *scenario) deleteConnection(ctx context.Context, name string) error {
 	return s.api.Delete(ctx, &v1alpha1.SDPConnection{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}})
 }
 
-// removeAll deletes the connections, so that controllers of later tests have nothing to do with them.
-func (s *connectionScenario) removeAll(t *testing.T, names []string) {
+// deleteConnections deletes connections, so that controllers of later tests have nothing to do with them.
+func (s *scenario) deleteConnections(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {
-		require.NoError(t, s.delete(t.Context(), name))
+		require.NoError(t, s.deleteConnection(t.Context(), name))
 	}
-	s.waitUntilAllGone(t)
+	s.waitUntilConnectionsGone(t)
 }
 
-// waitUntilAllGone waits until there is no connection, and nothing that the controller made for one.
-func (s *connectionScenario) waitUntilAllGone(t *testing.T) {
+// waitUntilConnectionsGone waits until there is no connection, and nothing that the controller made for one.
+func (s *scenario) waitUntilConnectionsGone(t *testing.T) {
 	t.Helper()
 	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
 		var connections v1alpha1.SDPConnectionList

@@ -80,8 +80,10 @@ func TestReleasedStack(t *testing.T) {
 	t.Run("two controllers of one name change nothing twice", testTwoControllersOfOneName)
 	t.Run("the controller of another cluster writes nothing", testSecondCluster)
 	t.Run("nothing fails behind a pooler", testPooler)
+	t.Run("connections that may not be read keep nothing else back", testUnreadableConnections)
 	t.Run("policies guard what is written, and nothing else", testPolicies)
 	t.Run("large prompts are served and larger ones refused", testLargePrompts)
+	t.Run("a storm of refused tokens stays within the budget", testTokenStorm)
 }
 
 func TestAuthenticatedStack(t *testing.T) {
@@ -90,6 +92,7 @@ func TestAuthenticatedStack(t *testing.T) {
 	t.Run("who may not promote is refused by the review of the caller", testCallersReview)
 	t.Run("no part of a token is left anywhere", testHiddenTokens)
 	t.Run("the account of a stolen server may ask two questions", testStolenAccount)
+	t.Run("an agent reads a cloud and a server on premises", testServiceDesk)
 	t.Run("a trial installation makes what it needs", testTrialInstallation)
 }
 

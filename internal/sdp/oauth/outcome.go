@@ -36,7 +36,7 @@ const (
 	NotSent Outcome = "not_sent"
 )
 
-// errorOutcomes are the errors of the token endpoint by their text in lower case (sdp-api 1.5).
+// errorOutcomes are the errors of the token endpoint by their text in lower case.
 var errorOutcomes = map[string]Outcome{
 	"invalid_client": InvalidClient, "invalid_client_secret": InvalidClientSecret, "invalid_code": InvalidCode,
 	"invalid_redirect_uri": InvalidRedirectURI, "invalid_scope": InvalidScope, "invalid_token": InvalidToken,

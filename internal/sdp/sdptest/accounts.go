@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// accounts is Zoho's accounts server (1.3 to 1.7): grant codes, refresh tokens, access tokens.
+// accounts is Zoho's accounts server: grant codes, refresh tokens, access tokens.
 type accounts struct {
 	clients map[string]*client
 	codes   map[string]*grantCode
@@ -88,7 +88,7 @@ func (a *accounts) init(o Options) {
 	a.clients[o.ClientID] = &client{id: o.ClientID, secret: o.ClientSecret, redirectURI: o.RedirectURI}
 }
 
-// accountsError is a refusal in the words of the accounts server: mostly with HTTP 200 (1.5).
+// accountsError is a refusal in the words of the accounts server: mostly with HTTP 200.
 type accountsError struct {
 	status int
 	body   Record
@@ -208,7 +208,7 @@ func (s *Server) takeRefresh(r *refreshToken) bool {
 	return r.mints.take(s.now(), l.RefreshesPerWindow, l.AccountsWindow, s.options.Guesses.SlidingWindow)
 }
 
-// grantToClient is the grant that SDP's scopes are said not to have (1.2).
+// grantToClient is the grant that SDP's scopes are said not to have.
 func (s *Server) grantToClient(by *client, scope string) (Record, error) {
 	scopes := splitScopes(scope)
 	if !s.options.Guesses.ClientCredentials || !areScopes(scopes) {
@@ -264,7 +264,7 @@ func (s *Server) tokenAnswer(issued *accessToken) Record {
 	return body
 }
 
-// revokeToken ends a refresh token with its access tokens, or one access token (1.7).
+// revokeToken ends a refresh token with its access tokens, or one access token.
 func (s *Server) revokeToken(token string) (Record, error) {
 	if r := s.accounts.refresh[token]; r != nil && !r.revoked {
 		r.revoked = true
@@ -281,7 +281,7 @@ func (s *Server) revokeToken(token string) (Record, error) {
 	return nil, &accountsError{status: http.StatusBadRequest, body: body}
 }
 
-// authorize is the page where a person consents; this one always does (1.2).
+// authorize is the page where a person consents; this one always does.
 func (s *Server) authorize(in *request) (redirect string, err error) {
 	known, scopes := s.accounts.clients[in.query.Get("client_id")], splitScopes(in.query.Get("scope"))
 	limits := s.options.Limits
@@ -315,7 +315,7 @@ func splitScopes(scope string) []string {
 	return strings.FieldsFunc(scope, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// areScopes says whether all names are of the form SDPOnDemand.<module>.<operation> (1.8).
+// areScopes says whether all names are of the form SDPOnDemand.<module>.<operation>.
 func areScopes(scopes []string) bool {
 	for _, scope := range scopes {
 		parts := strings.Split(scope, ".")

@@ -37,7 +37,7 @@ func (r *response) wantToken() *response {
 	return r
 }
 
-// TestGrants holds 1.2 to 1.4: what is exchanged for what.
+// TestGrants holds what is exchanged for what.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -105,7 +105,7 @@ func TestGrants(t *testing.T) {
 	})
 }
 
-// TestTokenErrors holds every row of 1.5.
+// TestTokenErrors holds every error of the token endpoint.
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -177,7 +177,7 @@ func TestTokenErrors(t *testing.T) {
 	})
 }
 
-// TestTokenLimits holds every row of 1.6.
+// TestTokenLimits holds lifetimes, and how many tokens there are for how long.
 func TestTokenLimits(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{

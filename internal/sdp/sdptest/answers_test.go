@@ -10,7 +10,7 @@ import (
 // success is response_status of one record.
 func success() map[string]any { return map[string]any{"status_code": 2000.0, "status": "success"} }
 
-// TestResponseStatus holds 2.6.
+// TestResponseStatus holds what response_status is: an object or an array, with the worst of its messages.
 func TestResponseStatus(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -56,7 +56,7 @@ func TestResponseStatus(t *testing.T) {
 	})
 }
 
-// TestCodes holds every row of 2.7.
+// TestCodes holds what each code is answered for.
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -143,7 +143,7 @@ func TestCodes(t *testing.T) {
 	})
 }
 
-// TestRateLimits holds 2.8.
+// TestRateLimits holds how too many calls are refused.
 func TestRateLimits(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -173,7 +173,7 @@ func TestRateLimits(t *testing.T) {
 	})
 }
 
-// TestShapes holds every row of 2.9, in the cloud, in the old and in the new shape on-premises.
+// TestShapes holds every name that differs, in the cloud, in the old and in the new shape on-premises.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

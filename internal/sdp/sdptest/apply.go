@@ -13,7 +13,7 @@ import (
 )
 
 // apply writes the input into a row, strictly: unknown keys, wrong types, read-only fields and names
-// that do not exist are refused, all of them in one answer (2.2, 2.3, 2.7).
+// that do not exist are refused, all of them in one answer.
 func (c *call) apply(e *entity, r *row, input Record, creating bool) error {
 	var refused []message
 	for _, wire := range slices.Sorted(mapKeys(input)) {
@@ -126,7 +126,7 @@ func (c *call) parseTime(f *field, given any) (any, error) {
 		return nil, refuseType(f.wire)
 	}
 	at := time.UnixMilli(ms)
-	if f.kind == kindDate { // trap 8: what counts is the day in the user's zone
+	if f.kind == kindDate { // what counts is the day in the user's zone
 		local := at.In(c.server.options.Zone)
 		if local.Hour() != 23 || local.Minute() != 59 { // an end of day is kept as it was sent
 			at = time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, local.Location())
@@ -199,7 +199,7 @@ func (c *call) resolveAll(f *field, given any, r *row) (any, error) {
 }
 
 // resolve finds the record that {"id"}, {"name"} or, for people, {"email_id"} means. The id wins; a
-// bare string is refused (2.3, trap 12).
+// bare string is refused.
 func (c *call) resolve(f *field, given any, r *row) (any, error) {
 	object, is := given.(Record)
 	if !is {

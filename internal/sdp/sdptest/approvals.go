@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// approvalEntities describes levels of approval and the approvals in them (3.1).
+// approvalEntities describes levels of approval and the approvals in them.
 func approvalEntities() []*entity {
 	return []*entity{
 		{
@@ -63,7 +63,7 @@ func approvalLevelSaved(c *call, before, after *row, input Record) {
 }
 
 // addApprovalRoutes registers levels under a kind of record. approval_status of the record itself does not
-// follow them (trap 27).
+// follow them.
 func addApprovalRoutes(d *dialect, parent string) {
 	levels := "/" + parent + "/{}/approval_levels"
 	d.resource(resource{path: levels, table: "approval_levels", parents: []string{parent}, verbs: "list create get delete"})

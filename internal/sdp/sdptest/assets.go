@@ -1,6 +1,6 @@
 package sdptest
 
-// assetEntities describes assets (3.6).
+// assetEntities describes assets.
 func assetEntities() []*entity {
 	return []*entity{{
 		table: "assets", mandatory: []string{"name", "product"}, saved: stampChange,

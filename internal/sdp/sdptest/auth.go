@@ -13,7 +13,7 @@ type apiKey struct {
 	expires time.Time // never when zero
 }
 
-// apiPath returns the segments after /api/v3, or what answers where no API is (1.10, 2.1).
+// apiPath returns the segments after /api/v3, or what answers where no API is.
 func (s *Server) apiPath(in *request) ([]string, error) {
 	segments := split(in.URL.Path)
 	if strings.HasSuffix(in.URL.Path, "/") {
@@ -93,7 +93,7 @@ func (c *call) authenticateByKey() error {
 	return refuse(message{code: codeToken, text: "Invalid API key"})
 }
 
-// scopeAllows says whether one of the scopes covers a call (1.8).
+// scopeAllows says whether one of the scopes covers a call.
 func (c *call) scopeAllows(scopes, segments []string) bool {
 	operation := map[string]string{http.MethodGet: "READ", http.MethodPost: "CREATE", http.MethodPut: "UPDATE", http.MethodDelete: "DELETE"}[c.Method]
 	for _, module := range c.server.scopeModules(segments[0]) {

@@ -7,7 +7,7 @@ import (
 )
 
 // inBulk does something to each record of the parameter ids, and answers what became of each. One that is refused does not stop
-// the others; HTTP says failure when all were (2.6).
+// the others; HTTP says failure when all were.
 func (c *call) inBulk(do func(id string) error) (*answer, error) {
 	ids := c.parameter("ids")
 	if ids == "" {

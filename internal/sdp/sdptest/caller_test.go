@@ -227,7 +227,7 @@ func (r *response) wantHTML(status int) *response {
 	return r
 }
 
-// paragraph is a case that is named after the paragraph of the reference it asserts.
+// paragraph is one fact about ServiceDesk Plus; its name is what it is of and, for traps, a number.
 type paragraph struct {
 	options Options
 	assert  func(x *caller)

@@ -16,7 +16,7 @@ import (
 // certificateLife is how long the certificate of a fake is valid, from an hour before it is made: clocks differ.
 const certificateLife = 30 * 24 * time.Hour
 
-// newCertificate returns a certificate of its own for names and addresses, as many on-premises sites have one (1.10), and its
+// newCertificate returns a certificate of its own for names and addresses, as many on-premises sites have one, and its
 // PEM. It goes by the clock of the machine, as whoever verifies it does.
 func newCertificate(names []string) (certificate tls.Certificate, bundle []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -2,7 +2,7 @@ package sdptest
 
 import "slices"
 
-// changeEntities describes changes and releases (3.4, 3.5).
+// changeEntities describes changes and releases.
 func changeEntities() []*entity {
 	plan := func(name string) fields { return object(name, htmlText(name+"_description")) }
 	return []*entity{

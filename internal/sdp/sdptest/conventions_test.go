@@ -29,7 +29,7 @@ func (x *caller) to(method, address, body string, header map[string]string) *res
 
 func (x *caller) request1() string { return x.server.IDs("requests")[0] }
 
-// TestAuthentication holds 1.8 to 1.10.
+// TestAuthentication holds scopes, and how tokens and API keys are sent.
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -103,7 +103,7 @@ func TestAuthentication(t *testing.T) {
 	})
 }
 
-// TestURLs holds 2.1.
+// TestURLs holds paths, portals and trailing slashes.
 func TestURLs(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -150,7 +150,7 @@ func TestURLs(t *testing.T) {
 	})
 }
 
-// TestInput holds 2.2.
+// TestInput holds how input is sent.
 func TestInput(t *testing.T) {
 	t.Parallel()
 	asForm := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
@@ -224,7 +224,7 @@ func TestInput(t *testing.T) {
 	})
 }
 
-// TestValues holds 2.3.
+// TestValues holds how values are written and read.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	change := func(x *caller, fields string) *response {

@@ -133,7 +133,7 @@ func (c *call) parseSearchCriteria(e *entity, info *listInfo, given any) error {
 }
 
 // parseGroup joins criteria from left to right: an element's logical_operator says how it is joined
-// with all before it, and its children make one group with it (2.5).
+// with all before it, and its children make one group with it.
 func (c *call) parseGroup(e *entity, list []any) (func(*row) bool, error) {
 	var all func(*row) bool
 	for _, one := range list {
@@ -214,7 +214,7 @@ func (p *path) checkValues(operator string, values []any) error {
 	return nil
 }
 
-// checkMixedDates is an on-premises build's refusal (2.5).
+// checkMixedDates is an on-premises build's refusal.
 func (c *call) checkMixedDates(e *entity, list []any) error {
 	if !c.server.options.Site.MixedDateCriteriaRefused || len(list) < 2 {
 		return nil

@@ -1,6 +1,6 @@
 package sdptest
 
-// shape is how records look. On-premises answers one of two, by the Accept header (2.9).
+// shape is how records look. On-premises answers one of two, by the Accept header.
 type shape int
 
 const (
@@ -32,7 +32,7 @@ func (d *dialect) pick(cloud, old, new string) string {
 	return [...]string{cloud, old, new}[d.shape]
 }
 
-// fieldName returns what a stored field is called on the wire (2.9, trap 20).
+// fieldName returns what a stored field is called on the wire.
 func (d *dialect) fieldName(table, name string) string {
 	switch table + "." + name {
 	case "projects.code":

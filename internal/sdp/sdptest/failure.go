@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Codes of messages (2.7).
+// Codes of messages.
 const (
 	codeSuccess     = 2000
 	codeWarning     = 3000

@@ -40,7 +40,7 @@ type Fault struct {
 	Echo bool
 }
 
-// Throttled refuses with 429, or 400, and message code 4015 (2.8).
+// Throttled refuses with 429, or 400, and message code 4015.
 func Throttled(status int) Fault {
 	return replaced("throttled", &failure{status: status, messages: refuseRate().messages})
 }
@@ -89,7 +89,7 @@ func HeldAnswer(until <-chan struct{}) Fault { return Fault{Name: "held answer",
 // DropBeforeWrite closes the connection and does nothing.
 func DropBeforeWrite() Fault { return Fault{Name: "dropped before", Drop: true} }
 
-// DropAfterWrite carries the call out and closes the connection (trap 25).
+// DropAfterWrite carries the call out and closes the connection.
 func DropAfterWrite() Fault { return Fault{Name: "dropped after", Drop: true, Late: true} }
 
 // EchoSecrets answers an error that repeats what the caller authenticates with.

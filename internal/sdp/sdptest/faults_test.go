@@ -42,7 +42,7 @@ func (x *caller) waitForCall(match func(Call) bool) {
 	}
 }
 
-// TestFaults holds 6.9, and trap 25.
+// TestFaults holds each fault, and that a write may be done though its caller got no answer.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	create := `{"request":{"subject":"made once"}}`
@@ -164,7 +164,7 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// TestJournal holds 6.10.
+// TestJournal holds what is written down of a call, without secrets.
 func TestJournal(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{

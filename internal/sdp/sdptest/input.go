@@ -76,7 +76,7 @@ func (in *request) parameter(name string) string {
 }
 
 // hasRawBrackets says whether the query was sent without percent-encoding, which the container in
-// front of the API refuses (2.2).
+// front of the API refuses.
 func (in *request) hasRawBrackets() bool { return strings.ContainsAny(in.URL.RawQuery, `[]{}"`) }
 
 // inputData decodes the one parameter that carries all JSON, from the query or the body of any verb, of a DELETE from where it is
@@ -124,7 +124,7 @@ func asRecords(v any) any {
 	return v
 }
 
-// plain turns numbers into the strings that answers hold (2.3).
+// plain turns numbers into the strings that answers hold.
 func plain(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -183,7 +183,7 @@ func (c *call) root(name string, beside ...string) (Record, error) {
 	return nil, refuseType(name)
 }
 
-// noInput refuses input of an action that has no body (2.2).
+// noInput refuses input of an action that has no body.
 func (c *call) noInput() error {
 	if c.input != nil {
 		return refuse(message{code: codeInvalid, text: "Extra parameter(s) not allowed"})

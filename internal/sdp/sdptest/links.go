@@ -48,7 +48,7 @@ func (c *call) link(from, to *row, comments any) {
 	c.server.table("links").add(made)
 }
 
-// unlinkRequests is a DELETE that needs input_data (2.2).
+// unlinkRequests is a DELETE that needs input_data.
 func unlinkRequests(c *call) (*answer, error) {
 	r, err := c.requestOfPath()
 	if err != nil {

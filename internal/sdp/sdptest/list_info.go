@@ -14,7 +14,7 @@ const (
 	maximumRows = 100
 )
 
-// listInfo is what a list call asks for (2.4).
+// listInfo is what a list call asks for.
 type listInfo struct {
 	rows, start, page int
 	pageGiven         bool

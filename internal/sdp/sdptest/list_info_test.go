@@ -37,7 +37,7 @@ var (
 	byCreated = `"sort_field":"created_time","sort_order":"asc"`
 )
 
-// TestListInfo holds every row of 2.4.
+// TestListInfo holds every key of list_info.
 func TestListInfo(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -134,7 +134,7 @@ func TestListInfo(t *testing.T) {
 	})
 }
 
-// TestViews holds the saved views of 2.4.
+// TestViews holds the saved views.
 func TestViews(t *testing.T) {
 	t.Parallel()
 	mine := func(x *caller) {
@@ -174,7 +174,7 @@ func TestViews(t *testing.T) {
 	run(t, cases)
 }
 
-// TestCriteria holds 2.5: every condition with its short forms, groups, and what is compared.
+// TestCriteria holds every condition with its short forms, groups, and what is compared.
 func TestCriteria(t *testing.T) {
 	t.Parallel()
 	x := start(t, empty)
@@ -272,7 +272,7 @@ func (r *response) wantSorted(want ...string) {
 	}
 }
 
-// TestCriteria_Switches holds what sites and guesses change of 2.5.
+// TestCriteria_Switches holds what sites and guesses change of criteria.
 func TestCriteria_Switches(t *testing.T) {
 	t.Parallel()
 	alpha := func(x *caller) {

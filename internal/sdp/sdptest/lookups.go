@@ -2,7 +2,7 @@ package sdptest
 
 import "slices"
 
-// lookup is a reference list: its path is its table (3.9).
+// lookup is a reference list: its path is its table.
 type lookup struct {
 	name   string
 	extra  fields
@@ -104,7 +104,7 @@ func requestTemplate(c *call) (*answer, error) {
 	return out, nil
 }
 
-// requestMetainfo answers the types of fields; user-defined ones are found there (2.3, 3.1).
+// requestMetainfo answers the types of fields; user-defined ones are found there.
 func requestMetainfo(c *call) (*answer, error) {
 	described := Record{}
 	for _, f := range c.dialect.entities["requests"].fields {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestLookups holds every row of 3.9 in both editions: the path, the list key, names and extra keys.
+// TestLookups holds every list in both editions: the path, the list key, names and extra keys.
 func TestLookups(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]struct {
@@ -75,7 +75,7 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-// TestLookups_Paths holds what 3.9 says beside the rows.
+// TestLookups_Paths holds by which paths lists are read.
 func TestLookups_Paths(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -136,7 +136,7 @@ func TestLookups_Paths(t *testing.T) {
 	})
 }
 
-// TestPeople holds 3.8.
+// TestPeople holds users, requesters and technicians.
 func TestPeople(t *testing.T) {
 	t.Parallel()
 	technicians := []string{"API User", "Tom Tech", "Nina Net", "Omar Ops"}

@@ -1,6 +1,6 @@
 package sdptest
 
-// noteEntities describes notes of requests, and those of problems and changes, which no requester sees (trap 24).
+// noteEntities describes notes of requests, and those of problems and changes, which no requester sees.
 func noteEntities() []*entity {
 	return []*entity{
 		{
@@ -33,7 +33,7 @@ func addNoteRoutes(d *dialect) {
 	d.resource(resource{path: "/requests/{}/notes", table: "notes", parents: []string{"requests"}, verbs: allVerbs})
 }
 
-// stampWriter attributes a new record to the owner of the credentials (trap 26).
+// stampWriter attributes a new record to the owner of the credentials.
 func stampWriter(c *call, r *row) {
 	r.fields["created_by"], r.fields["created_time"] = reference{"users", c.user}, c.now
 }
@@ -53,7 +53,7 @@ func noteSaved(c *call, before, after *row, input Record) {
 	after.fields["request"] = Record{"id": request.id}
 	request.fields["has_notes"] = true
 	request.fields["last_updated_time"] = c.now
-	// Showing a note to the requester and marking a first response are two things (trap 23).
+	// Showing a note to the requester and marking a first response are two things.
 	if first, _ := parseBoolean(&field{}, input["mark_first_response"]); first == true && request.fields["responded_time"] == nil {
 		request.fields["responded_time"] = c.now
 	}

@@ -42,7 +42,7 @@ type Options struct {
 	Guesses Guesses
 }
 
-// Limits are what Zoho and ServiceDesk Plus bound. Zero is the reference's value (1.6, 2.8).
+// Limits are what Zoho and ServiceDesk Plus bound. Zero is the reference's value.
 type Limits struct {
 	AccessTokenLifetime  time.Duration // 1 h
 	GrantCodeLifetime    time.Duration // 3 min
@@ -220,7 +220,7 @@ const (
 	ZeroRefused
 )
 
-// DefaultScopes returns what an installation of Lectern asks for (1.8).
+// DefaultScopes returns what an installation of Lectern asks for.
 func DefaultScopes() []string {
 	return []string{
 		"SDPOnDemand.requests.ALL", "SDPOnDemand.projects.ALL", "SDPOnDemand.problems.ALL", "SDPOnDemand.changes.ALL",

@@ -1,6 +1,6 @@
 package sdptest
 
-// peopleEntities describes people, and when they are away (3.8).
+// peopleEntities describes people, and when they are away.
 func peopleEntities() []*entity {
 	return []*entity{
 		{

@@ -1,6 +1,6 @@
 package sdptest
 
-// problemEntities describes problems (3.3).
+// problemEntities describes problems.
 func problemEntities() []*entity {
 	detail := func(name string) fields {
 		return object(name, htmlText(name+"_description"), referenceTo("users", "updated_by").readOnly(), moment("updated_on").readOnly())

@@ -1,6 +1,6 @@
 package sdptest
 
-// projectEntities describes projects with what is under them (3.2).
+// projectEntities describes projects with what is under them.
 func projectEntities() []*entity {
 	return []*entity{
 		{
@@ -113,7 +113,7 @@ func checkProject(c *call, _, after *row, _ Record) error {
 	return checkPercentage(c, after)
 }
 
-// deleteProject is final: there is no trash (trap 19).
+// deleteProject is final: there is no trash.
 func deleteProject(c *call) (*answer, error) {
 	parents, err := c.ancestors([]string{"projects"})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 func (x *caller) project() string { return "/projects/" + x.server.IDs("projects")[0] }
 
-// TestProjects holds 3.2.
+// TestProjects holds projects and what is under them.
 func TestProjects(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -105,7 +105,7 @@ func TestProjects(t *testing.T) {
 	})
 }
 
-// TestModules holds 3.3 to 3.7.
+// TestModules holds problems, changes, releases, assets and solutions.
 func TestModules(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{

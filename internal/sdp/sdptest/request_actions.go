@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// addRequestActions registers what is done to a request besides editing it (3.1).
+// addRequestActions registers what is done to a request besides editing it.
 func addRequestActions(d *dialect) {
 	one := "/requests/{}"
 	addTrashRoutes(d, "requests")
@@ -37,7 +37,7 @@ func (c *call) requestOfPath() (*row, error) {
 	return r, nil
 }
 
-// pickUpRequest assigns a request to whom the credentials belong to (trap 26).
+// pickUpRequest assigns a request to whom the credentials belong to.
 func pickUpRequest(c *call) (*answer, error) {
 	r, err := c.requestOfPath()
 	if err != nil {

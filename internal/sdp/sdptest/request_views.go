@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// requestView returns what a saved view of requests shows; nil for a view that does not exist (2.4).
+// requestView returns what a saved view of requests shows; nil for a view that does not exist.
 func requestView(name string) func(*call, *row) bool {
 	switch name {
 	case "All_Requests", "All_User":

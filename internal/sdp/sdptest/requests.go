@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// requestEntities describes requests (3.1).
+// requestEntities describes requests.
 func requestEntities() []*entity {
 	return slices.Concat([]*entity{requestEntity(), linkEntity()}, noteEntities(), []*entity{conversationEntity()})
 }
@@ -86,7 +86,7 @@ func defaultRequest(c *call, r *row) {
 	r.fields["created_time"], r.fields["created_by"] = c.now, reference{"users", c.user}
 	r.fields["requester"] = reference{"users", requester}
 	r.fields["resolution"] = Record{}
-	r.fields["time_elapsed"] = "0" // trap 27: of no use, as in the product
+	r.fields["time_elapsed"] = "0" // of no use, as in the product
 	r.fields["unreplied_count"] = "0"
 	for field, name := range map[string]string{"status": "Open", "template": "Default Request", "request_type": "Incident"} {
 		if found := s.named(c.dialect.entities["requests"].fields.byName(field).table, name); found != nil {
@@ -95,7 +95,7 @@ func defaultRequest(c *call, r *row) {
 	}
 }
 
-// isOngoing decides by in_progress, as names differ between sites (trap 22).
+// isOngoing decides by in_progress, as names differ between sites.
 func (s *Server) isOngoing(r *row) bool {
 	status, is := r.fields["status"].(reference)
 	if !is {
@@ -142,7 +142,7 @@ func checkRequest(c *call, before, after *row, input Record) error {
 	return nil
 }
 
-// checkTemplate refuses a request without what its template marks as mandatory (trap 9). A default that
+// checkTemplate refuses a request without what its template marks as mandatory. A default that
 // the product fills in itself, the status, does not count.
 func (c *call) checkTemplate(creating bool, after *row, input Record) error {
 	var missing []string
@@ -182,7 +182,7 @@ func clearForeignCategories(c *call, r *row) {
 	}
 }
 
-// checkClosedEdit refuses most edits of a request that is closed (3.1).
+// checkClosedEdit refuses most edits of a request that is closed.
 func (c *call) checkClosedEdit(before *row, input Record) error {
 	if c.server.isOngoing(before) || c.server.statusName(before) == "Resolved" {
 		return nil
@@ -235,7 +235,7 @@ func (c *call) checkStatusChange(after *row, input Record) error {
 	return nil
 }
 
-// checkClosing warns of what has to be there first; the request then stays as it was (2.6, trap 13).
+// checkClosing warns of what has to be there first; the request then stays as it was.
 func (c *call) checkClosing(r *row) error {
 	s, site := c.server, c.server.options.Site
 	var missing []string

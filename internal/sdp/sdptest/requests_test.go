@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestRequests holds what 3.1 says of requests besides the traps.
+// TestRequests holds requests, besides the traps.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{
@@ -138,7 +138,7 @@ func TestRequests(t *testing.T) {
 	})
 }
 
-// TestUnderRequests holds the sub-resources of 3.1.
+// TestUnderRequests holds what is under a request: notes, worklogs, tasks and the like.
 func TestUnderRequests(t *testing.T) {
 	t.Parallel()
 	under := func(x *caller) string { return "/requests/" + x.request1() }

@@ -67,7 +67,7 @@ func isID(segment string) bool {
 }
 
 // find returns the handler of a call. A path that is known with another method answers 4021, any other
-// 4007 (2.7).
+// 4007.
 func (rs *routes) find(method string, segments []string) (handler, []string, error) {
 	known := false
 	for i := range rs.all {

@@ -2,7 +2,7 @@ package sdptest
 
 import "slices"
 
-// kind is how a field is stored, read and written (2.3).
+// kind is how a field is stored, read and written.
 type kind int
 
 const (

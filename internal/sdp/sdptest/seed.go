@@ -101,7 +101,7 @@ func (s *Server) seedNamedLookups() {
 	s.seedNames("locations", "Store room")
 }
 
-// changeStages are in the order of the workflow (3.4).
+// changeStages are in the order of the workflow.
 func changeStages() []string {
 	return []string{"Submission", "Planning", "Approval", "Implementation", "UAT", "Release", "Review", "Close"}
 }

@@ -1,6 +1,6 @@
 package sdptest
 
-// solutionEntities describes the knowledge base (3.7).
+// solutionEntities describes the knowledge base.
 func solutionEntities() []*entity {
 	return []*entity{
 		{

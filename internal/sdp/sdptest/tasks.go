@@ -1,7 +1,7 @@
 package sdptest
 
 // taskEntities describes tasks, which belong to a request, a project, a problem, a change or to nothing,
-// and what one waits for (3.1, 3.2).
+// and what one waits for.
 func taskEntities() []*entity {
 	effort := object("estimated_effort", number("days", "hours", "minutes")).in(shapeNew)
 	return []*entity{
@@ -65,7 +65,7 @@ func (c *call) parentBrief(kind string, r *row) any {
 	return c.renderReference(reference{table, parent.id})
 }
 
-// checkTask wants the owner of a project's task among the project's members (3.2).
+// checkTask wants the owner of a project's task among the project's members.
 func checkTask(c *call, _, after *row, input Record) error {
 	parent := c.server.rowOfKey(after.parent)
 	owner, is := after.fields["owner"].(reference)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestTraps holds every numbered trap of section 4; the name is the number.
+// TestTraps holds the known traps; the name is the number that the client's contract gives it, too.
 func TestTraps(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]paragraph{

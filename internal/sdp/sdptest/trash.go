@@ -1,7 +1,7 @@
 package sdptest
 
 // addTrashRoutes registers how records of a table are deleted: in the cloud DELETE moves to the trash;
-// on-premises that is an action, and a second DELETE purges (trap 19).
+// on-premises that is an action, and a second DELETE purges.
 func addTrashRoutes(d *dialect, table string) {
 	one := "/" + table + "/{}"
 	trash := func(c *call) (*answer, error) { return c.moveToTrash(table) }
@@ -49,7 +49,7 @@ func (c *call) purge(table string) (*answer, error) {
 	return succeedWithText("Deleted"), nil
 }
 
-// restore takes no body (2.2).
+// restore takes no body.
 func (c *call) restore(table string) (*answer, error) {
 	r := c.server.table(table).byID[c.ids[0]]
 	if r == nil {

@@ -2,7 +2,7 @@ package sdptest
 
 import "time"
 
-// worklogEntity describes time spent, whose names differ most (2.9).
+// worklogEntity describes time spent, whose names differ most.
 func worklogEntity(s *Server) *entity {
 	extras := fields{}
 	if s.options.Site.WorklogExtrasAccepted {

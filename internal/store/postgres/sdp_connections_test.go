@@ -187,6 +187,8 @@ func TestConnectionsSince(t *testing.T) {
 	second := newConnection("u2", 1)
 	second.Key.Name = "second"
 	secondID := f.mustStore(second).ID
+	_, err := f.writer.ReplaceLookup(t.Context(), second.Key, "u2", store.Lookup{Type: "groups", RefreshedAt: claimTime, ValidUntil: claimTime.Add(time.Hour)})
+	require.NoError(t, err)
 	var woken atomic.Int64
 	listening, stop := context.WithCancel(t.Context())
 	var ended sync.WaitGroup

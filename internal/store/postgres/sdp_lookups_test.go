@@ -163,6 +163,19 @@ func TestFoldObservations_OfADeletedConnection(t *testing.T) {
 	}
 }
 
+// TestFoldObservations_OfAnUnreadList: rows of a list that nobody reads would stay for ever.
+func TestFoldObservations_OfAnUnreadList(t *testing.T) {
+	f := newConnectionFixture(t)
+	f.replaceLookup("groups")
+	before := f.revision()
+	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "anything", ID: "1", Name: "x"}}))
+	taken, err := f.writer.FoldObservations(t.Context(), 100)
+	require.NoError(t, err)
+	if taken != 1 || len(f.entries("anything")) != 0 || f.revision() != before {
+		t.Errorf("%d taken, and entries %v; want 1 taken and none", taken, f.entries("anything"))
+	}
+}
+
 // TestStoreObservations_AreBounded: what a server inserts past the limits is refused.
 func TestStoreObservations_AreBounded(t *testing.T) {
 	f := newConnectionFixture(t)

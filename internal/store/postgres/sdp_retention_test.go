@@ -45,7 +45,7 @@ func TestDeleteOldConnectionRows(t *testing.T) {
 		require.NoError(t, f.server.ReportRefusal(t.Context(), f.id, token.ID))
 	}
 	f.replaceLookup("priorities", store.LookupEntry{ID: "1", Name: "High"})
-	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "groups", ID: "7", Name: "Network"}}))
+	require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "priorities", ID: "7", Name: "Urgent"}}))
 	_, err := f.server.TakeRate(t.Context(), f.id, store.LaneInteractive, 1)
 	require.NoError(t, err)
 	for name, retentionDays := range map[string]int{"gone": 29, "gone-with-audit": 31, "gone-lately": 29} {

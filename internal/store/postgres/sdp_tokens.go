@@ -175,7 +175,7 @@ func (w *Writer) CurrentToken(ctx context.Context, connection int64) (store.Stor
 	}, nil
 }
 
-// IsFingerprintShared reports whether another connection asked for tokens with the same refresh token in the last month, which is
+// IsFingerprintShared reports whether another connection has a token of the same refresh token, or asked for one in the last month: it is
 // then not revoked with one of them.
 func (w *Writer) IsFingerprintShared(ctx context.Context, fingerprint store.TokenFingerprint, uid string) (bool, error) {
 	ctx, cancel := w.store.withTimeout(ctx)

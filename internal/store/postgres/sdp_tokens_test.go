@@ -182,9 +182,18 @@ func TestIsFingerprintShared(t *testing.T) {
 	f.mustStore(second)
 	claim := f.claim(store.CauseScheduled, claimTime)
 	claim.Key, claim.UID = second.Key, "u2"
-	_, err := f.writer.ClaimTokenRequest(t.Context(), claim)
+	request, err := f.writer.ClaimTokenRequest(t.Context(), claim)
 	require.NoError(t, err)
 	isShared(helpdeskUID, true)
+	token := newToken(claimTime)
+	token.ExpiresAt = claimTime.Add(time.Hour)
+	_, err = f.writer.EndTokenRequest(t.Context(), store.TokenRequestResult{
+		Request: request, Key: second.Key, UID: "u2", Outcome: store.TokenIssued, At: claimTime, Token: &token, Fingerprint: someFingerprint,
+	})
+	require.NoError(t, err)
+	_, err = pgtest.Connect(t, f.owner).Exec(t.Context(), "delete from token_requests")
+	require.NoError(t, err)
+	isShared(helpdeskUID, true) // as of one that is suspended for longer than requests are kept
 	require.NoError(t, f.writer.RemoveConnection(t.Context(), second.Key, "u2"))
 	isShared(helpdeskUID, false)
 }

@@ -67,7 +67,8 @@ select id
    for no key update;
 
 -- name: FoldObservations :many
--- Never over what the controller read itself, nor over what was met before; and what was met of a connection that is deleted goes.
+-- Never over what the controller read itself, nor over what was met before. What was met of a connection that is deleted goes, and of
+-- a list that the controller does not read: nothing would ever take it away again.
 with taken as (
   delete from sdp_observations
    where id in (select o.id
@@ -83,6 +84,7 @@ with taken as (
          t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
     from taken t
     join sdp_connections c on c.id = t.connection_id and c.deleted_at is null
+    join field_lookups l on l.connection_id = t.connection_id and l.type = t.type
    order by t.connection_id, t.type, t.parent_id, t.external_id, t.id desc
   on conflict do nothing
   returning connection_id, type

@@ -25,10 +25,16 @@ update token_requests
  where id = @id and ended_at is null;
 
 -- name: IsFingerprintShared :one
--- By what was asked for lately: a connection that has no token yet, or has another one by now, counts.
+-- By what was asked for lately: a connection that has no token yet, or has another one by now, counts. And by the current token: one
+-- that is suspended asks for none.
 select exists (select from token_requests r
                  join sdp_connections c on c.namespace = r.namespace and c.name = r.name and c.owner_uid = r.owner_uid
-                where r.fingerprint = @fingerprint::bytea and r.owner_uid <> @owner_uid and c.deleted_at is null)::boolean as shared;
+                where r.fingerprint = @fingerprint::bytea and r.owner_uid <> @owner_uid and c.deleted_at is null
+               union all
+               select from oauth_tokens t
+                 join sdp_connections c on c.id = t.connection_id
+                where t.fingerprint = @fingerprint::bytea and t.replaced_at is null
+                  and c.owner_uid <> @owner_uid and c.deleted_at is null)::boolean as shared;
 
 -- name: LockConnectionOfOwner :one
 -- Waits for no server that keeps a reference to the row.

@@ -25,6 +25,7 @@ with taken as (
          t.connection_id, t.type, t.parent_id, t.external_id, t.name, true
     from taken t
     join sdp_connections c on c.id = t.connection_id and c.deleted_at is null
+    join field_lookups l on l.connection_id = t.connection_id and l.type = t.type
    order by t.connection_id, t.type, t.parent_id, t.external_id, t.id desc
   on conflict do nothing
   returning connection_id, type
@@ -47,7 +48,8 @@ type FoldObservationsRow struct {
 	FoldedTypes  []string
 }
 
-// Never over what the controller read itself, nor over what was met before; and what was met of a connection that is deleted goes.
+// Never over what the controller read itself, nor over what was met before. What was met of a connection that is deleted goes, and of
+// a list that the controller does not read: nothing would ever take it away again.
 func (q *Queries) FoldObservations(ctx context.Context, arg FoldObservationsParams) ([]FoldObservationsRow, error) {
 	rows, err := q.db.Query(ctx, foldObservations, arg.Connections, arg.MaxRows)
 	if err != nil {

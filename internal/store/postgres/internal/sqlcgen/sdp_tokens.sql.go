@@ -214,7 +214,12 @@ func (q *Queries) InsertTokenRequest(ctx context.Context, arg InsertTokenRequest
 const isFingerprintShared = `-- name: IsFingerprintShared :one
 select exists (select from token_requests r
                  join sdp_connections c on c.namespace = r.namespace and c.name = r.name and c.owner_uid = r.owner_uid
-                where r.fingerprint = $1::bytea and r.owner_uid <> $2 and c.deleted_at is null)::boolean as shared
+                where r.fingerprint = $1::bytea and r.owner_uid <> $2 and c.deleted_at is null
+               union all
+               select from oauth_tokens t
+                 join sdp_connections c on c.id = t.connection_id
+                where t.fingerprint = $1::bytea and t.replaced_at is null
+                  and c.owner_uid <> $2 and c.deleted_at is null)::boolean as shared
 `
 
 type IsFingerprintSharedParams struct {
@@ -222,7 +227,8 @@ type IsFingerprintSharedParams struct {
 	OwnerUid    string
 }
 
-// By what was asked for lately: a connection that has no token yet, or has another one by now, counts.
+// By what was asked for lately: a connection that has no token yet, or has another one by now, counts. And by the current token: one
+// that is suspended asks for none.
 func (q *Queries) IsFingerprintShared(ctx context.Context, arg IsFingerprintSharedParams) (bool, error) {
 	row := q.db.QueryRow(ctx, isFingerprintShared, arg.Fingerprint, arg.OwnerUid)
 	var shared bool

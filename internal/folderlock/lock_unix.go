@@ -1,6 +1,6 @@
 //go:build unix
 
-package folder
+package folderlock
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 // lockTimeout is how long a change waits for another process that changes the folder.
 const lockTimeout = 10 * time.Second
 
-// lockFolder keeps other processes of this program from changing files of the folder. The folder itself is locked, so
+// Acquire keeps other processes of this program from changing files of the folder. The folder itself is locked, so
 // that nothing is left in it; editors do not ask.
-func lockFolder(root string) (unlock func(), err error) {
+func Acquire(root string) (unlock func(), err error) {
 	folder, err := os.Open(filepath.Clean(root))
 	if err != nil {
 		return nil, fmt.Errorf("lock the folder: %w", err)

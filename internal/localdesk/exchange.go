@@ -1,0 +1,80 @@
+package localdesk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/sdp/oauth"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const (
+	// keepTimeout bounds how long what came of an exchange is being written down, though the program was told to end.
+	keepTimeout = 10 * time.Second
+	keepRetry   = keepTimeout / 20
+)
+
+// exchange spends a grant code. It is marked as spent where its refresh token will be, and then sent: a place that cannot be written
+// costs no code, and a code that is marked is never sent again, by whatever process.
+func (p *pass) exchange(ctx context.Context, key string) error {
+	code := p.given.CodeDigest()
+	asked, err := p.begin(store.TokenExchange, store.CauseScheduled, code, func(s *state) error {
+		if s.kept(key, code).IsSpent(code) {
+			return errStateChanged
+		}
+		s.keep(key, s.kept(key, code).WithSpent(code))
+		return nil
+	})
+	if failed, is := errors.AsType[*stateError](err); is {
+		p.fail("%s; the grant code was not sent, since there is no place for the refresh token that it gives", failed)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	faultpoint.Hit(faultpoint.CodeMarked)
+	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
+	defer cancel()
+	issued, err := oauth.Exchange(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.Exchange, "")
+	faultpoint.Hit(faultpoint.CodeSent)
+	if err != nil {
+		return p.exchangeFailed(key, code, asked, err)
+	}
+	p.login.Exchange, p.login.RefreshToken = redact.Secret{}, issued.Refresh
+	err = p.storeIssued(asked, issued, func(s *state) {
+		got := s.kept(key, code)
+		got.ClientID, got.RefreshToken, got.Code, got.Outcome = p.login.Client.ID, issued.Refresh, code, ""
+		s.keep(key, got)
+	})
+	p.keepTrying()
+	return err
+}
+
+// keepTrying writes what could not be written, for as long as a program that is told to end may take.
+func (p *pass) keepTrying() {
+	for deadline := time.Now().Add(keepTimeout); len(p.unwritten) > 0 && time.Now().Before(deadline); time.Sleep(keepRetry) {
+		_, _ = p.readState()
+	}
+}
+
+// exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
+func (p *pass) exchangeFailed(key, code string, asked tokenRequest, failed error) error {
+	if outcomeOf(failed) == oauth.NotSent {
+		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key, code).WithoutSpent(code, failed.Error())) }))
+	}
+	var earlier connectionlogin.Kept
+	err := p.write(func(s *state) {
+		s.end(asked.ID)
+		earlier = s.kept(key, code)
+		earlier.Outcome = failed.Error()
+		s.keep(key, earlier)
+	})
+	if err != nil {
+		return err
+	}
+	return errStateChanged // reading it again says what to do
+}

@@ -1,0 +1,208 @@
+package localdesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
+	"github.com/lectern-dev/lectern/internal/connectionobject"
+	"github.com/lectern-dev/lectern/internal/sdp/egress"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
+	"github.com/lectern-dev/lectern/internal/secretsource"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+const (
+	// rereadInterval is how often a keeper reads credentials and state, of whose changes nobody tells. It makes no call for that.
+	rereadInterval = 5 * time.Second
+	// waitInterval is how often it does so where another process is asking for a token.
+	waitInterval = 200 * time.Millisecond
+	// shortestPause bounds how often it does so at all.
+	shortestPause = 20 * time.Millisecond
+)
+
+// keeper finds out what the row of a connection says.
+type keeper struct {
+	source    *Source
+	key       store.Key
+	reference secretsource.Reference
+	wakeups   chan struct{}
+
+	// The source's lock guards these: the manifest, the row, what its token is, and which token was refused.
+	manifest *v1alpha1.SDPConnection
+	row      store.Connection
+	access   redact.Secret
+	refused  string
+
+	// The rest is the goroutine's of run. sender sends by the certificates it was made with.
+	sender       *http.Client
+	certificates string
+	// keyFoundAt is when an API key was first met, of the id it has.
+	keyID      string
+	keyFoundAt time.Time
+	// provenAt is when it was last proven whether a token is refused, and provenRefused the last one that is.
+	provenAt      time.Time
+	provenRefused refusedToken
+	// goodSecret is the client secret that an accounts server last took, or that was there with a token that was kept.
+	goodSecret redact.Secret
+	// unwritten are changes of the state that could not be written yet: what they have is nowhere else.
+	unwritten []func(*state)
+}
+
+// refusedToken is one that is refused, by its id, and where.
+type refusedToken struct{ id, apiURL string }
+
+// finding is what a keeper found out.
+type finding struct {
+	settings store.ConnectionSettings
+	// token is what servers know of a token, and opened what it is.
+	token  *store.SealedToken
+	opened redact.Secret
+	// problem says why there is no token, or what a person should do though there is one.
+	problem string
+	// after is when to inspect again; zero for rereadInterval.
+	after time.Duration
+}
+
+// fail says why there is no token.
+func (f *finding) fail(format string, args ...any) { f.problem = fmt.Sprintf(format, args...) }
+
+func (k *keeper) wakeUp() {
+	select {
+	case k.wakeups <- struct{}{}:
+	default:
+	}
+}
+
+// run keeps the connection current until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	defer func() {
+		if k.sender != nil {
+			k.sender.CloseIdleConnections()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.wakeups:
+		case <-timer.C:
+		}
+		found := k.inspect(ctx)
+		if ctx.Err() != nil && found.token == nil {
+			return
+		}
+		k.source.publish(k, found)
+		wait := rereadInterval
+		if found.after > 0 {
+			wait = min(max(found.after, shortestPause), rereadInterval)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// inspect finds out how the connection stands, and asks for a token where that is due.
+func (k *keeper) inspect(ctx context.Context) *finding {
+	c, row := k.source.manifestOf(k)
+	f := &finding{settings: connectionobject.SettingsOf(&c.Spec, "")}
+	if k.reference.IsZero() {
+		f.fail("no credentials were named for the connection; start the server with --sdp-credentials %s=REF as well", k.key)
+		return f
+	}
+	if err := connectionobject.CheckTimeZone(&c.Spec); err != nil {
+		f.fail("spec.timeZone: %s", err)
+		return f
+	}
+	values, err := k.reference.ReadValues()
+	if err != nil {
+		f.fail("--sdp-credentials %s=%s %s", k.key, k.reference, err)
+		return f
+	}
+	at, err := k.openRemote(c, values, f)
+	if err != nil {
+		f.fail("%s", err)
+		return f
+	}
+	if c.Spec.Suspend {
+		return f
+	}
+	given, err := connectionlogin.Read(values, c.Spec.Edition)
+	if err != nil {
+		f.fail("--sdp-credentials %s=%s %s", k.key, k.reference, err)
+		return f
+	}
+	if c.Spec.Edition == v1alpha1.EditionOnPremises {
+		k.findKey(given.APIKey, f)
+		return f
+	}
+	p := &pass{keeper: k, c: c, row: row, remote: at, given: given, finding: f}
+	p.findToken(ctx)
+	return f
+}
+
+// findKey gives the API key for a token: it is one.
+func (k *keeper) findKey(key redact.Secret, f *finding) {
+	if id := hexOf(store.FingerprintAPIKey(key.Reveal())); id != k.keyID {
+		k.keyID, k.keyFoundAt = id, time.Now()
+	}
+	f.token, f.opened = &store.SealedToken{ID: k.keyID, Kind: store.APIKey, IssuedAt: k.keyFoundAt}, key
+}
+
+// remote is where credentials go. accounts is nil on premises.
+type remote struct {
+	sender        *http.Client
+	api, accounts *url.URL
+}
+
+// openRemote returns where the credentials go, if they may. Certificates are taken from the values.
+func (k *keeper) openRemote(c *v1alpha1.SDPConnection, values map[string][]byte, f *finding) (at remote, err error) {
+	if configMap, key := connectionobject.CABundle(&c.Spec); configMap != "" {
+		f.settings.CACertificates = string(values[key])
+		delete(values, key)
+		if strings.TrimSpace(f.settings.CACertificates) == "" {
+			return at, fmt.Errorf("spec.caBundle names ConfigMap %s, for which without a cluster key %s of the credentials stands; %s has none",
+				configMap, key, k.reference)
+		}
+	}
+	if at.api, err = k.parseAllowed("apiURL", connectionobject.APIURL(&c.Spec)); err != nil {
+		return at, err
+	}
+	if c.Spec.Edition != v1alpha1.EditionOnPremises {
+		if at.accounts, err = k.parseAllowed("accountsURL", connectionobject.AccountsURL(&c.Spec)); err != nil {
+			return at, err
+		}
+	}
+	if k.sender == nil || k.certificates != f.settings.CACertificates {
+		options := k.source.options.Egress
+		options.CABundle = []byte(f.settings.CACertificates)
+		made, err := egress.NewClient(options)
+		if err != nil {
+			return at, fmt.Errorf("spec.caBundle: %w", err)
+		}
+		if k.sender != nil {
+			k.sender.CloseIdleConnections()
+		}
+		k.sender, k.certificates = made, f.settings.CACertificates
+	}
+	at.sender = k.sender
+	return at, nil
+}
+
+func (k *keeper) parseAllowed(field, text string) (*url.URL, error) {
+	allowed, err := k.source.options.Egress.Rules.ParseURL(text)
+	if _, is := errors.AsType[*egress.NotAllowedError](err); is {
+		return nil, fmt.Errorf("spec.%s: %w; list the hosts that credentials may go to with --sdp-allowed-hosts", field, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("spec.%s: %w", field, err)
+	}
+	return allowed, nil
+}

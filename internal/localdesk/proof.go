@@ -1,0 +1,86 @@
+package localdesk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/connectionlogin"
+	"github.com/lectern-dev/lectern/internal/connectionobject"
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// checkRefusal finds out whether ServiceDesk Plus refuses the current token, as a call of a tool says. A site that refuses one thing in
+// the words for a token would otherwise cost a token with each call.
+func (p *pass) checkRefusal(ctx context.Context) (isRefused bool) {
+	current := refusedToken{p.current.ID, p.remote.api.String()}
+	if p.provenRefused == current {
+		return true
+	}
+	if rest := time.Until(p.provenAt.Add(connectionlogin.ProofPause)); rest > 0 {
+		p.after = rest
+		return false
+	}
+	client, err := sdp.New(sdp.Config{
+		Edition: sdp.Edition(p.c.Spec.Edition), URL: p.remote.api, Portal: p.c.Spec.Portal, HTTP: p.remote.sender,
+		Tokens: sdp.StaticToken(p.opened), Limiter: turns{p.source, p.row.ID}, Retry: sdp.RetryPolicy{Attempts: 1},
+	})
+	if err != nil {
+		p.fail("%s", err)
+		return false
+	}
+	err = connectionlogin.CallOnce(ctx, client, connectionobject.Toolsets(&p.c.Spec))
+	if wait, is := errors.AsType[*sdp.WaitError](err); is {
+		p.after = max(wait.RetryAfter, time.Second)
+		return false
+	}
+	p.provenAt = time.Now()
+	switch connectionlogin.VerdictOf(err) {
+	case connectionlogin.RefusalProven:
+		p.provenRefused = current
+		p.noteRejected()
+		return true
+	case connectionlogin.RefusalDisproved:
+		p.source.forgetRefusal(p.keeper)
+	}
+	p.after = connectionlogin.ProofPause
+	return false
+}
+
+// rejectedAge is how old a token is at most when the call that waited for it is refused it.
+const rejectedAge = 2 * time.Minute
+
+// noteRejected has no other token be asked for because of refusals where the current one replaced a refused one, and is refused on its
+// first call: the next would be, too.
+func (p *pass) noteRejected() {
+	if !p.isReplacement || time.Since(p.current.IssuedAt) > rejectedAge {
+		return
+	}
+	_ = p.write(func(s *state) { // what cannot be written is written by the next pass
+		setEntry(&s.Pauses, pauseKey(hexOf(p.current.Fingerprint), p.remote.api), tokenPause{
+			Until: time.Now().Add(deniedPause), Failures: 1, For: credentialsDigest(p.login), IsDenied: true,
+			Reason: "ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL",
+		})
+	})
+}
+
+// turns gives turns to call. It waits for none: a keeper comes back.
+type turns struct {
+	source     *Source
+	connection int64
+}
+
+// Wait implements sdp.Limiter.
+func (t turns) Wait(ctx context.Context) error {
+	grant, err := t.source.TakeRate(ctx, t.connection, store.LaneProof, 1)
+	if err == nil && grant.Granted == 0 {
+		return &sdp.WaitError{RetryAfter: grant.RetryAfter}
+	}
+	return err
+}
+
+// Pause implements sdp.Limiter. Where the pause cannot be written down, the next call meets the same refusal.
+func (t turns) Pause(ctx context.Context, pause time.Duration) {
+	_, _ = t.source.PauseRate(ctx, t.connection, pause)
+}

@@ -1,0 +1,116 @@
+package secretsource
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	environmentPrefix = "env:"
+	homePrefix        = "~/"
+	// maxContent bounds what is read of one file or variable, in bytes, and maxFiles a folder.
+	maxContent = 1 << 20
+	maxFiles   = 64
+)
+
+// Reference says where secrets are. Its zero value is none.
+type Reference struct{ text string }
+
+// ParseReference reads a path, or env:NAME.
+func ParseReference(text string) (Reference, error) {
+	if text == "" || text == environmentPrefix {
+		return Reference{}, errors.New("what stands behind = is neither a path nor env:NAME")
+	}
+	if strings.ContainsAny(text, "{\n") {
+		return Reference{}, errors.New("what stands behind = looks like the credentials themselves, which everybody on this machine could read there; " +
+			"give a path or env:NAME")
+	}
+	return Reference{text}, nil
+}
+
+// String returns the reference as it was given: it is no secret.
+func (r Reference) String() string { return r.text }
+
+// IsZero reports whether there is none.
+func (r Reference) IsZero() bool { return r.text == "" }
+
+// ReadValues returns the values that are there now, by key. Its error goes on after the reference.
+func (r Reference) ReadValues() (map[string][]byte, error) {
+	if name, is := strings.CutPrefix(r.text, environmentPrefix); is {
+		text, isSet := os.LookupEnv(name)
+		if !isSet || text == "" {
+			return nil, errors.New("is not set in the environment of this program")
+		}
+		return parseValues([]byte(text))
+	}
+	path := r.text
+	if rest, is := strings.CutPrefix(path, homePrefix); is { // no shell has expanded it, where a desktop client starts this program
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, errors.New("cannot be found: this user has no home folder")
+		}
+		path = filepath.Join(home, rest)
+	}
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+	}
+	if stat.IsDir() {
+		return readFolder(path)
+	}
+	content, err := readBounded(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseValues(content)
+}
+
+// readFolder reads a folder as Kubernetes mounts a Secret: each file is a value, under its name.
+func readFolder(path string) (map[string][]byte, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+	}
+	values := map[string][]byte{}
+	for _, entry := range entries {
+		name := filepath.Join(path, entry.Name())
+		stat, err := os.Stat(name)
+		if strings.HasPrefix(entry.Name(), ".") || err == nil && !stat.Mode().IsRegular() { // a kubelet's own, and what is no file
+			continue
+		}
+		if len(values) == maxFiles {
+			return nil, fmt.Errorf("has more than %d files: that is no folder of credentials", maxFiles)
+		}
+		if values[entry.Name()], err = readBounded(name); err != nil {
+			return nil, fmt.Errorf("has a file %s that %w", entry.Name(), err)
+		}
+	}
+	return values, nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	stat, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+	case stat.Size() > maxContent:
+		return nil, fmt.Errorf("is larger than %d bytes", maxContent)
+	}
+	content, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+	}
+	return content, nil
+}
+
+// reasonWithoutPath returns an error of the file system without the path, which stands before it.
+func reasonWithoutPath(err error) string {
+	if inner, is := errors.AsType[*fs.PathError](err); is {
+		return inner.Err.Error()
+	}
+	return err.Error()
+}
