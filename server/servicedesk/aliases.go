@@ -53,8 +53,8 @@ func (a alias) withPreset(given map[string]json.RawMessage) map[string]json.RawM
 	return arguments
 }
 
-// mails are names of tools of earlier servers that said they write to the requester.
-var mails = []string{"reply_to_requester", "send_first_response"}
+// mailTools are names of tools of earlier servers that said they write to the requester.
+var mailTools = []string{"reply_to_requester", "send_first_response"}
 
 // refuseMail says why there is no such tool.
 func refuseMail(context.Context) *mcp.CallToolResult {

@@ -105,7 +105,7 @@ func (c *connection) newClient(of *store.ConnectionSettings) (*http.Client, *sdp
 		return nil, nil, errors.New("the URL of the API is none")
 	}
 	client, err := sdp.New(sdp.Config{
-		Edition: sdp.Edition(of.Edition), URL: at, Portal: of.Portal, Tokens: c.tokens, Limiter: &turnstile{c}, HTTP: sender,
+		Edition: sdp.Edition(of.Edition), URL: at, Portal: of.Portal, Tokens: c.tokens, Limiter: &tokenFirstLimiter{c}, HTTP: sender,
 		Retry: c.service.retry, Observe: c.observe,
 	})
 	return sender, client, err
@@ -137,11 +137,11 @@ func (c *connection) close() {
 	}
 }
 
-// turnstile lets a call through that has a token to go with, and then a turn: a turn that waits for a token is void.
-type turnstile struct{ *connection }
+// tokenFirstLimiter lets a call through that has a token to go with, and then a turn: a turn that waits for a token is void.
+type tokenFirstLimiter struct{ *connection }
 
 // Wait implements sdp.Limiter.
-func (t *turnstile) Wait(ctx context.Context) error {
+func (t *tokenFirstLimiter) Wait(ctx context.Context) error {
 	if err := t.tokens.waitUsable(ctx); err != nil {
 		return err
 	}
@@ -153,4 +153,4 @@ func (t *turnstile) Wait(ctx context.Context) error {
 }
 
 // Pause implements sdp.Limiter.
-func (t *turnstile) Pause(ctx context.Context, pause time.Duration) { t.rate.Pause(ctx, pause) }
+func (t *tokenFirstLimiter) Pause(ctx context.Context, pause time.Duration) { t.rate.Pause(ctx, pause) }

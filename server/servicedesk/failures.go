@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +31,6 @@ type errorDetails struct {
 	Fields            []string  `json:"fields,omitempty"`
 	Allowed           []string  `json:"allowed,omitempty"`
 	RetryAfterSeconds int       `json:"retryAfterSeconds,omitempty"`
-	Outcome           string    `json:"outcome,omitempty"`
 }
 
 // errNoTicket is said of a ticket that does not exist, or is outside of the ceilings.
@@ -56,8 +54,6 @@ func needScope(scope string, err error) error {
 	}
 	return err
 }
-
-func seconds(wait time.Duration) int { return max(1, int(math.Ceil(wait.Seconds()))) }
 
 // explainError translates an error into one of a tool. Inner words go to the log only.
 func (s *Service) explainError(ctx context.Context, name string, _ any, err error) *tool.Error {
@@ -94,7 +90,7 @@ func (s *Service) explainError(ctx context.Context, name string, _ any, err erro
 
 func retryLater(kind tool.Kind, what string, after time.Duration) *tool.Error {
 	return &tool.Error{
-		Kind: kind, Text: fmt.Sprintf("%s; try again in %d s", what, seconds(after)), Details: errorDetails{Kind: kind, RetryAfterSeconds: seconds(after)},
+		Kind: kind, Text: fmt.Sprintf("%s; try again in %d s", what, auth.RetrySeconds(after)), Details: errorDetails{Kind: kind, RetryAfterSeconds: auth.RetrySeconds(after)},
 	}
 }
 
@@ -110,10 +106,7 @@ func explainCall(failed *sdp.Error, err error) *tool.Error {
 	details := errorDetails{Kind: kind, SDPCode: failed.Code, Fields: failed.Fields}
 	text := failed.Error()
 	if failed.RetryAfter > 0 {
-		details.RetryAfterSeconds = seconds(failed.RetryAfter)
-	}
-	if failed.Kind == sdp.KindIndeterminate {
-		details.Outcome = "indeterminate"
+		details.RetryAfterSeconds = auth.RetrySeconds(failed.RetryAfter)
 	}
 	if missing, is := errors.AsType[*scopeError](err); is {
 		text += fmt.Sprintf(". The token needs the OAuth scope %s, and its owner the right in ServiceDesk Plus", missing.scope)

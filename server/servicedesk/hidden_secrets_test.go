@@ -72,8 +72,6 @@ func TestSecrets_AreNowhere(t *testing.T) {
 		fakes[key] = startFake(t, sdptest.Options{Edition: edition, APIKey: "CANARY-KEY-0CANARY1-2CANARY3"})
 		h.connect(key, fakes[key])
 	}
-	refusesTokens := sdptest.EchoSecrets(401)
-	refusesTokens.Body = strings.Replace(refusesTokens.Body, "4004", "4022", 1)
 	r := h.serve(func(c *servicedesk.Config) { c.Log, c.TokenWait = w.log.logger(), 10*time.Millisecond })
 	for key, fake := range fakes {
 		number := fmt.Sprint(fake.Record("requests", fake.IDs("requests")[0])["display_id"])
@@ -92,9 +90,11 @@ func TestSecrets_AreNowhere(t *testing.T) {
 			}
 		}
 		ask()
+		ofToken := sdptest.EchoSecrets(401)
+		ofToken.Body = strings.ReplaceAll(ofToken.Body, "4004", "4022")
 		for _, echo := range []sdptest.Fault{
-			sdptest.EchoSecrets(400), sdptest.EchoSecretsHTML(500), sdptest.EchoSecretsHTML(200), sdptest.EchoSecrets(403), sdptest.EchoSecrets(404),
-			sdptest.EchoSecretsHTML(302), sdptest.EchoSecrets(401), sdptest.EchoSecretsHTML(401), refusesTokens,
+			ofToken, sdptest.EchoSecrets(400), sdptest.EchoSecretsHTML(500), sdptest.EchoSecretsHTML(200), sdptest.EchoSecrets(403), sdptest.EchoSecrets(404),
+			sdptest.EchoSecretsHTML(302), sdptest.EchoSecrets(401), sdptest.EchoSecretsHTML(401),
 		} {
 			fake.Fail(echo.Times(-1))
 			ask()

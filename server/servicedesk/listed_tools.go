@@ -20,7 +20,7 @@ func (s *Service) offers(seen seenToolsets, name string) bool {
 	if of, is := aliases[name]; is {
 		name = of.tool
 	}
-	if slices.Contains(mails, name) {
+	if slices.Contains(mailTools, name) {
 		return seen.toolsets[requestsToolset]
 	}
 	toolset, known := s.toolsets[name]
@@ -38,7 +38,7 @@ func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name
 	}
 	return func(name string) bool {
 		_, isAlias := aliases[name]
-		return !isAlias && !slices.Contains(mails, name) && s.offers(seen, name)
+		return !isAlias && !slices.Contains(mailTools, name) && s.offers(seen, name)
 	}, nil
 }
 
@@ -89,7 +89,7 @@ func (s *Service) seeToolsets(ctx context.Context, endpoint string) (seenToolset
 	connections, err := s.visibleConnections(ctx, identity, endpoint)
 	if err != nil {
 		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "err", err)
-		return seen, transport.Unavailable("your rights cannot be checked now", seconds(directoryRetry))
+		return seen, transport.Unavailable("your rights cannot be checked now", auth.RetrySeconds(directoryRetry))
 	}
 	return offeredBy(connections), nil
 }

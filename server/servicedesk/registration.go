@@ -33,7 +33,7 @@ func (s *Service) Server() transport.Server {
 		one.Definition.Name, one.Variant, one.Toolsets = name, nil, toolsetsOf(s.toolsets[of.tool])
 		srv.Tools = append(srv.Tools, one)
 	}
-	for _, name := range mails {
+	for _, name := range mailTools {
 		srv.Tools = append(srv.Tools, transport.Tool{
 			Definition: mcp.Tool{Name: name, RawInputSchema: json.RawMessage(`{"type":"object"}`)}, Toolsets: toolsetsOf(requestsToolset),
 			Call: func(ctx context.Context, _ *transport.Call) (*mcp.CallToolResult, error) { return refuseMail(ctx), nil },

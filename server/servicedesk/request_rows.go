@@ -70,10 +70,10 @@ func describeSLA(r *sdp.Request, now time.Time) string {
 	}
 }
 
-// extraFields are the columns that callers may ask for, by the fields of SDP.
+// extraFields are the references among the columns that callers may ask for, by the fields of SDP.
 var extraFields = map[string]string{
 	"requester": "requester", "group": "group", "site": "site", "category": "category", "subcategory": "subcategory", "urgency": "urgency",
-	"impact": "impact", "mode": "mode", "request_type": "request_type", "created": "created_time", "updated": "last_updated_time", "id": "id",
+	"impact": "impact", "mode": "mode", "request_type": "request_type",
 }
 
 // askedFields returns the fields of SDP for the columns of a caller, beyond those that are asked for always.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -79,7 +80,7 @@ func (s *Service) resourceFailure(ctx context.Context, err error) error {
 	case tool.Forbidden, tool.Validation, rejectedKind:
 		return transport.InvalidParams(refused.Text)
 	}
-	after := seconds(directoryRetry)
+	after := auth.RetrySeconds(directoryRetry)
 	if details, has := refused.Details.(errorDetails); has && details.RetryAfterSeconds > 0 {
 		after = details.RetryAfterSeconds
 	}
@@ -91,7 +92,7 @@ var toolsetsOfResources = map[string]string{
 	"requests": requestsToolset, "conversations": requestsToolset, "attachments": requestsToolset, "solutions": knowledgeToolset, "lookups": lookupsToolset,
 }
 
-func (s *Service) resourceContents(ctx context.Context, uri string, at place) (mcp.ResourceContents, error) {
+func (s *Service) resourceContents(ctx context.Context, uri string, at resourceName) (mcp.ResourceContents, error) {
 	d, err := s.openNamedDesk(ctx, at)
 	if err != nil {
 		return nil, err
@@ -125,7 +126,7 @@ func (s *Service) resourceContents(ctx context.Context, uri string, at place) (m
 }
 
 // openNamedDesk is openDesk for a URI, which names the connection.
-func (s *Service) openNamedDesk(ctx context.Context, at place) (*desk, error) {
+func (s *Service) openNamedDesk(ctx context.Context, at resourceName) (*desk, error) {
 	name := at.key.String()
 	if strings.Count(name, "/") != 1 {
 		return nil, errNoConnection
@@ -146,7 +147,7 @@ func readLong(html string) string {
 var errNoPart = &tool.Error{Kind: tool.NotFound, Text: "the ticket has no such part"}
 
 // conversationText returns a mail of a ticket: SDP is asked for it below the ticket alone.
-func (d *desk) conversationText(ctx context.Context, at place) (string, error) {
+func (d *desk) conversationText(ctx context.Context, at resourceName) (string, error) {
 	of, err := d.readTicket(ctx, at.request)
 	if err != nil {
 		return "", err
@@ -169,7 +170,7 @@ func (d *desk) conversationText(ctx context.Context, at place) (string, error) {
 }
 
 // attachmentContents returns a file of a ticket where it is text or an image and not too large, else what is known of it.
-func (d *desk) attachmentContents(ctx context.Context, uri string, at place) (mcp.ResourceContents, error) {
+func (d *desk) attachmentContents(ctx context.Context, uri string, at resourceName) (mcp.ResourceContents, error) {
 	of, err := d.readTicket(ctx, at.request)
 	if err != nil {
 		return nil, err

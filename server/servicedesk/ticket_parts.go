@@ -36,7 +36,7 @@ func (d *desk) readPart(ctx context.Context, of *sdp.Request, part string) (incl
 	case isCall && failed.Kind == sdp.KindNotFound:
 		found.Error = "this ServiceDesk Plus has no " + part
 	case isCall && slices.Contains([]sdp.Kind{sdp.KindForbidden, sdp.KindRejected, sdp.KindUnsupported, sdp.KindNotPerformed}, failed.Kind):
-		found.Error = needScope(requestsScope, err).Error()
+		found.Error = failed.Error()
 	default:
 		return found, err
 	}

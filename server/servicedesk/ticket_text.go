@@ -38,8 +38,8 @@ func readHTML(html string, characters int) (text string, whole bool) {
 	return short, whole && short == read
 }
 
-// boundParts shortens the texts of parts, the last first, so that all together are bounded.
-func boundParts(parts []included) {
+// shortenParts shortens the texts of parts, the last first, so that all together are bounded.
+func shortenParts(parts []included) {
 	left := textBytes
 	for i := range parts {
 		for j := range parts[i].Rows {

@@ -63,14 +63,10 @@ func TestGetRequest(t *testing.T) {
 			}
 		}
 		want := map[string][]string{
-			"notes": {"Tom Tech: Rang the user, no answer"}, "conversations": {"Ana Lopez: It still shows no picture."},
+			"notes": {"Tom Tech <tech@example.org>: Rang the user, no answer"}, "conversations": {"Ana Lopez <ana@example.org>: It still shows no picture."},
 			"resolution": {}, "links": {}, "tasks": {}, "worklogs": {}, "approvals": {}, "attachments": {},
 		}
-		if name == "cloud" {
-			want["notes"] = []string{"Tom Tech <tech@example.org>: Rang the user, no answer"}
-			want["conversations"] = []string{"Ana Lopez <ana@example.org>: It still shows no picture."}
-		}
-		if diff := cmp.Diff(want, trimAddresses(want, parts)); diff != "" {
+		if diff := cmp.Diff(want, parts); diff != "" {
 			t.Errorf("%s: parts (-want +got)\n%s", name, diff)
 		}
 		for _, wrong := range []string{"99999", "x", "id:", "id:x", "-1", "31; drop", strings.Repeat("9", 30)} {
@@ -80,20 +76,6 @@ func TestGetRequest(t *testing.T) {
 			}
 		}
 	}
-}
-
-// trimAddresses takes addresses off what has them where nobody asked for them.
-func trimAddresses(want, got map[string][]string) map[string][]string {
-	for part, rows := range got {
-		for i, row := range rows {
-			before, after, has := strings.Cut(row, " <")
-			_, rest, _ := strings.Cut(after, ">")
-			if has && i < len(want[part]) && !strings.Contains(want[part][i], "<") {
-				rows[i] = before + rest
-			}
-		}
-	}
-	return got
 }
 
 // TestGetRequest_Links: a linked ticket outside of the ceilings is not shown.

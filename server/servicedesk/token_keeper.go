@@ -10,6 +10,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -30,7 +31,7 @@ type tokenError struct {
 }
 
 func (e *tokenError) Error() string {
-	return fmt.Sprintf("%s; try again in %d s", e.reason, seconds(e.retryAfter))
+	return fmt.Sprintf("%s; try again in %d s", e.reason, auth.RetrySeconds(e.retryAfter))
 }
 
 type waitsKey struct{}

@@ -65,7 +65,7 @@ type listRequestsInput struct {
 // requestOrders are the orders of lists, by the fields of SDP; those that begin with - are descending.
 var requestOrders = map[string]string{"updated": "-last_updated_time", "created": "-created_time", "due": "due_by_time", "priority": "priority"}
 
-func orderOf(o *sdp.ListOptions, name string) {
+func setOrder(o *sdp.ListOptions, name string) {
 	field := requestOrders[name]
 	if o.Descending = field[0] == '-'; o.Descending {
 		field = field[1:]
@@ -86,7 +86,7 @@ func (s *Service) listRequests(ctx context.Context, in listRequestsInput) (*tool
 	if o.Start, err = s.openPlace(fingerprint, in.Cursor); err != nil {
 		return nil, err
 	}
-	orderOf(&o, valueOr(in.Sort, "updated"))
+	setOrder(&o, valueOr(in.Sort, "updated"))
 	now := time.Now()
 	page, err := d.selectAndList(ctx, func(ctx context.Context) (filter, error) { return d.selectRequests(ctx, &in, now) }, o)
 	if err != nil {

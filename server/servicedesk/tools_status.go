@@ -108,7 +108,7 @@ func (d *desk) describeState(ctx context.Context, now time.Time) (connectionStat
 		You:    "nobody: spec.callers has no entry for " + d.identity.Subject,
 	}
 	if pause := d.rate.pausedFor(); pause > 0 {
-		state.Budget += fmt.Sprintf("; used up for %d s", seconds(pause))
+		state.Budget += fmt.Sprintf("; used up for %d s", auth.RetrySeconds(pause))
 	}
 	if me, known := d.person(); known {
 		state.You = me.Email

@@ -41,7 +41,7 @@ func (s *Service) getRequest(ctx context.Context, in getRequestInput) (*tool.Res
 		}
 		details.Included = append(details.Included, read)
 	}
-	boundParts(details.Included)
+	shortenParts(details.Included)
 	details.fitFrame()
 	said := "Request " + details.Number + " of connection " + d.key.String() + ". Times are in " + details.TimeZone + "."
 	if !details.TextIsWhole {

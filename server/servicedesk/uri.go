@@ -34,28 +34,28 @@ func (d *desk) requestURI(r *sdp.Request) string {
 	return d.uriOf("requests", url.PathEscape(r.DisplayID))
 }
 
-// place is what a URI names.
-type place struct {
+// resourceName is what a URI names.
+type resourceName struct {
 	key store.Key
 	// kind is requests, conversations, attachments, solutions or lookups. ID is of the thing itself, request that of its ticket.
 	kind, request, id string
 }
 
 // parseURI returns what a URI names; ok is false for one that names nothing.
-func parseURI(uri string) (place, bool) {
+func parseURI(uri string) (resourceName, bool) {
 	rest, is := strings.CutPrefix(uri, scheme)
 	segments := strings.Split(rest, "/")
 	for i, segment := range segments {
 		plain, err := url.PathUnescape(segment)
 		if err != nil || plain == "" || len(plain) > 253 {
-			return place{}, false
+			return resourceName{}, false
 		}
 		segments[i] = plain
 	}
 	if !is || len(segments) < 4 {
-		return place{}, false
+		return resourceName{}, false
 	}
-	found := place{key: store.Key{Namespace: segments[0], Name: segments[1]}, kind: segments[2], id: segments[3]}
+	found := resourceName{key: store.Key{Namespace: segments[0], Name: segments[1]}, kind: segments[2], id: segments[3]}
 	switch {
 	case len(segments) == 4 && (found.kind == "requests" || found.kind == "solutions" || found.kind == "lookups"):
 		return found, true
@@ -63,5 +63,5 @@ func parseURI(uri string) (place, bool) {
 		found.kind, found.request, found.id = segments[4], segments[3], segments[5]
 		return found, true
 	}
-	return place{}, false
+	return resourceName{}, false
 }

@@ -208,8 +208,8 @@ func TestConnectionsSince(t *testing.T) {
 	}{
 		{"a token", f.id, func() { f.issueToken(t, time.Now()) }},
 		{"a list", f.id, func() { f.replaceLookup("groups", store.LookupEntry{ID: "1", Name: "Network"}) }},
-		{"an entry that a server met", f.id, func() {
-			require.NoError(t, f.server.StoreObservations(t.Context(), f.id, []store.Observation{{Type: "groups", ID: "7", Name: "Desk"}}))
+		{"an entry that a server met", secondID, func() {
+			require.NoError(t, f.server.StoreObservations(t.Context(), secondID, []store.Observation{{Type: "groups", ID: "7", Name: "Desk"}}))
 			_, err := f.writer.FoldObservations(t.Context(), 10)
 			require.NoError(t, err)
 		}},
