@@ -15,7 +15,8 @@ import (
 const (
 	// longestWait is how long a call waits for its turn. For longer it is refused, with the time to try again.
 	longestWait = 10 * time.Second
-	// takeTimeout bounds one question for the rate; a store that says nothing is away.
+	// takeTimeout bounds one question for the rate. A store that is slow is asked again; one that says nothing for as long as a call
+	// waits is away.
 	takeTimeout = 3 * time.Second
 	// waitingAtOnce bounds what is asked for at once.
 	waitingAtOnce = 1000
@@ -43,10 +44,11 @@ type rateLease struct {
 	// notBefore is when it makes sense to ask again.
 	notBefore        time.Time
 	perMinute, burst int
-	// replicas are those seen last. Local is this replica's share, for localReplicas.
-	replicas      int
-	local         sdp.Limiter
-	localReplicas int
+	// replicas are those seen last, answeredAt is when the store said so.
+	replicas   int
+	answeredAt time.Time
+	// sent are the turns that this replica gave in the last minute, oldest first, whoever granted them.
+	sent []time.Time
 }
 
 // turn is a call that waits. Its answer is nil, an *sdp.WaitError, or errRateAway.
@@ -65,7 +67,7 @@ type rateAwayError struct{}
 func (rateAwayError) Error() string { return "the store cannot be asked for the rate" }
 
 func newRateLease(source rateSource, connection int64, log *slog.Logger) *rateLease {
-	l := &rateLease{source: source, connection: connection, log: log, replicas: 1}
+	l := &rateLease{source: source, connection: connection, log: log, replicas: 1, answeredAt: time.Now()}
 	l.stop, l.close = context.WithCancel(context.Background())
 	return l
 }
@@ -73,9 +75,7 @@ func newRateLease(source rateSource, connection int64, log *slog.Logger) *rateLe
 func (l *rateLease) setLimits(perMinute, burst int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.perMinute != perMinute || l.burst != burst {
-		l.perMinute, l.burst, l.local = perMinute, burst, nil
-	}
+	l.perMinute, l.burst = perMinute, burst
 }
 
 // Wait returns when a call may be sent. The error is an *sdp.WaitError where that would take too long, errLeaseClosed, or the context's.
@@ -94,7 +94,7 @@ func (l *rateLease) Wait(ctx context.Context) error {
 	select {
 	case err := <-one.answer:
 		if _, away := err.(rateAwayError); away { //nolint:errorlint // it is never wrapped
-			return l.share().Wait(ctx)
+			return l.waitForShare(ctx, one.arrived)
 		}
 		return err
 	case <-ctx.Done():
@@ -167,7 +167,12 @@ func (l *rateLease) sleep(pause time.Duration) bool {
 func (l *rateLease) answerTurns(grant store.RateGrant, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	if err != nil {
+		if isSlow := errors.Is(err, context.DeadlineExceeded) && now.Sub(l.answeredAt) < longestWait; isSlow {
+			l.notBefore = now // of those who wait, nextQuestion sends away who waited for too long
+			return
+		}
 		if !l.away {
 			l.away = true
 			l.log.Warn("The rate of a connection cannot be asked for, going by this replica's share", "replicas", l.replicas, "err", err)
@@ -178,9 +183,9 @@ func (l *rateLease) answerTurns(grant store.RateGrant, err error) {
 		l.waiting = nil
 		return
 	}
-	l.away, l.replicas = false, max(grant.Replicas, 1)
+	l.away, l.replicas, l.answeredAt = false, max(grant.Replicas, 1), now
 	if grant.Granted == 0 {
-		l.notBefore = time.Now().Add(max(grant.RetryAfter, 10*time.Millisecond))
+		l.notBefore = now.Add(max(grant.RetryAfter, 10*time.Millisecond))
 		return
 	}
 	for grant.Granted > 0 && len(l.waiting) > 0 {
@@ -189,31 +194,12 @@ func (l *rateLease) answerTurns(grant store.RateGrant, err error) {
 		if first.ctx.Err() == nil {
 			first.answer <- nil
 			grant.Granted--
+			l.recordSent(now)
 		}
 	}
 }
 
-// share returns what this replica goes by while the store is away.
-func (l *rateLease) share() sdp.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.local == nil || l.localReplicas != l.replicas {
-		l.localReplicas = l.replicas
-		perMinute, burst := l.localRate()
-		l.local = sdp.NewLimiter(perMinute, burst, longestWait)
-		if pause := time.Until(l.notBefore); pause > 0 {
-			l.local.Pause(l.stop, pause)
-		}
-	}
-	return l.local
-}
-
-// localRate returns this replica's part of the rate, which is never none. It is called with the lock held.
-func (l *rateLease) localRate() (perMinute, burst int) {
-	return max(l.perMinute/l.replicas, 1), max(l.burst/l.replicas, 1)
-}
-
-// Pause stops the calls of all replicas: ServiceDesk Plus throttles. Where the store is away it stops those of this one.
+// Pause stops the calls of all replicas: ServiceDesk Plus throttles. While the store is away it stops those of this one.
 func (l *rateLease) Pause(ctx context.Context, pause time.Duration) {
 	pause = min(pause, store.MaxRatePause)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTimeout)
@@ -223,7 +209,6 @@ func (l *rateLease) Pause(ctx context.Context, pause time.Duration) {
 	} else {
 		pause = max(pause, stopped)
 	}
-	l.share().Pause(ctx, pause)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if until := time.Now().Add(pause); until.After(l.notBefore) {

@@ -16,7 +16,7 @@ func TestRateLease_Share(t *testing.T) {
 		l.setLimits(tc.perMinute, tc.burst)
 		l.mu.Lock()
 		l.replicas = tc.replicas
-		perMinute, burst := l.localRate()
+		perMinute, burst := l.shareOfRate()
 		l.mu.Unlock()
 		if perMinute != tc.wantPerMinute || burst != tc.wantBurst {
 			t.Errorf("%+v: %d a minute, %d at once", tc, perMinute, burst)
