@@ -15,9 +15,10 @@ type Forwarder struct {
 	listener net.Listener
 	ended    sync.WaitGroup
 
-	mu     sync.Mutex
-	target string
-	open   map[net.Conn]struct{}
+	mu      sync.Mutex
+	target  string
+	open    map[net.Conn]struct{}
+	stopped bool
 }
 
 // StartForwarder leads to the server of a URL.
@@ -60,6 +61,7 @@ func replaceHost(text, host string) *url.URL {
 func (f *Forwarder) Stop() error {
 	err := f.listener.Close()
 	f.mu.Lock()
+	f.stopped = true
 	for conn := range f.open {
 		_ = conn.Close()
 	}
@@ -85,12 +87,24 @@ func (f *Forwarder) acceptAll() {
 			_ = client.Close()
 			continue
 		}
-		f.mu.Lock()
-		f.open[client], f.open[server] = struct{}{}, struct{}{}
-		f.mu.Unlock()
+		if !f.keepOpen(client, server) {
+			return
+		}
 		f.ended.Go(func() { f.forward(client, server) })
 		f.ended.Go(func() { f.forward(server, client) })
 	}
+}
+
+// keepOpen has Stop end two connections. Those that were accepted while it began are ended at once.
+func (f *Forwarder) keepOpen(client, server net.Conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		_, _ = client.Close(), server.Close()
+		return false
+	}
+	f.open[client], f.open[server] = struct{}{}, struct{}{}
+	return true
 }
 
 // forward passes bytes on until one side ends, and ends both.
