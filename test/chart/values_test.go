@@ -165,11 +165,14 @@ func TestInstallPage(t *testing.T) {
 	require.NoError(t, err)
 	values, overlays := 0, 0
 	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
-		if strings.HasPrefix(block[1], "resources:") {
+		switch {
+		case strings.HasPrefix(block[1], "resources:"):
 			overlays++
 			if !strings.HasSuffix(strings.ReplaceAll(string(overlay), "../../../../", ""), block[1]) {
 				t.Errorf("the overlay of the page is not that of testdata/connections:\n%s", block[1])
 			}
+			continue
+		case !strings.HasPrefix(block[1], "# values.yaml"):
 			continue
 		}
 		values++
