@@ -259,7 +259,7 @@ func TestSource_Unwritable(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Dir(blocked)))
 	require.Until(t, "it is written", func() bool {
 		now, err := stateFolder{d.state}.read()
-		return err == nil && now.Logins[loginKey(deskKey, "1000.C")].RefreshToken != ""
+		return err == nil && now.kept(codeOwner{deskKey.String(), "1000.C", d.fake.AccountsURL()}, "").RefreshToken.Reveal() != ""
 	})
 	stop()
 	again, _ := d.start()

@@ -3,9 +3,7 @@ package localdesk
 import (
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/connectionlogin"
@@ -24,22 +22,13 @@ const (
 // state is what the processes of a user know together. It is secret: nothing of it is printed.
 type state struct {
 	Format int `json:"format"`
-	// Logins are what came of grant codes, by connection and client.
-	Logins map[string]keptLogin `json:"logins,omitempty"`
+	// Codes are the grant codes that were sent, by their digests, and what came of them.
+	Codes map[string]sentCode `json:"codes,omitempty"`
 	// Tokens are access tokens, by what they are asked for with, and Pauses why there is none, by that and who said so.
 	Tokens map[string]keptToken  `json:"tokens,omitempty"`
 	Pauses map[string]tokenPause `json:"pauses,omitempty"`
 	// Requests are those to accounts servers that count.
 	Requests []tokenRequest `json:"requests,omitempty"`
-}
-
-// keptLogin is a connectionlogin.Kept as it is in a file.
-type keptLogin struct {
-	ClientID     string   `json:"clientID,omitempty"`
-	RefreshToken string   `json:"refreshToken,omitempty"`
-	Code         string   `json:"code,omitempty"`
-	Spent        []string `json:"spent,omitempty"`
-	Outcome      string   `json:"outcome,omitempty"`
 }
 
 // keptToken is an access token.
@@ -81,31 +70,6 @@ type tokenRequest struct {
 
 // mayBeAnswered reports whether what became of the request may still be written down.
 func (r *tokenRequest) mayBeAnswered() bool { return !r.Ended && !r.By.isGone() }
-
-// loginKey is what a grant code's outcome is kept under.
-func loginKey(key store.Key, clientID string) string { return key.String() + " " + clientID }
-
-// kept returns what came of the grant codes of a login. A code that was sent for another one, such as the same connection under the
-// name that it had before, is as spent, and what came of it is used.
-func (s *state) kept(key, code string) connectionlogin.Kept {
-	k := s.Logins[key]
-	if code != "" && !slices.Contains(k.Spent, code) {
-		for _, other := range slices.Sorted(maps.Keys(s.Logins)) {
-			if slices.Contains(s.Logins[other].Spent, code) {
-				k = s.Logins[other]
-			}
-		}
-	}
-	return connectionlogin.Kept{
-		ClientID: k.ClientID, RefreshToken: redact.NewSecret(k.RefreshToken), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
-	}
-}
-
-func (s *state) keep(key string, k connectionlogin.Kept) {
-	setEntry(&s.Logins, key, keptLogin{
-		ClientID: k.ClientID, RefreshToken: k.RefreshToken.Reveal(), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
-	})
-}
 
 // setEntry sets an entry of a map that may not be made yet.
 func setEntry[T any](in *map[string]T, key string, entry T) {

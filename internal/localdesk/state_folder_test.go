@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -48,7 +47,7 @@ func TestUpdate_NothingIsLost(t *testing.T) {
 	for i := range 20 {
 		all.Go(func() {
 			err := folder.update(func(s *state) (bool, error) {
-				s.keep(fmt.Sprint(i), connectionlogin.Kept{ClientID: "c", RefreshToken: redact.NewSecret("r")})
+				s.keepOutcome(codeOwner{ClientID: "c"}, fmt.Sprint(i), redact.NewSecret("r"), "")
 				return true, nil
 			})
 			if err != nil {
@@ -59,8 +58,8 @@ func TestUpdate_NothingIsLost(t *testing.T) {
 	all.Wait()
 	s, err := folder.read()
 	require.NoError(t, err)
-	if len(s.Logins) != 20 || s.kept("7", "").RefreshToken.Reveal() != "r" {
-		t.Errorf("%d of 20 changes are there", len(s.Logins))
+	if len(s.Codes) != 20 || s.kept(codeOwner{}, "7").RefreshToken.Reveal() != "r" {
+		t.Errorf("%d of 20 changes are there", len(s.Codes))
 	}
 }
 
@@ -70,14 +69,14 @@ func TestUpdate_Failed(t *testing.T) {
 	t.Parallel()
 	folder := stateFolder{t.TempDir()}
 	damageFile(t, folder, stateName+partSuffix, "half of a")
-	require.NoError(t, folder.update(func(s *state) (bool, error) { s.keep("a", connectionlogin.Kept{Code: "1"}); return true, nil }))
+	require.NoError(t, folder.update(func(s *state) (bool, error) { s.markSent(codeOwner{}, "a"); return true, nil }))
 	failed := errors.New("no")
-	if err := folder.update(func(s *state) (bool, error) { s.keep("b", connectionlogin.Kept{}); return false, failed }); !errors.Is(err, failed) {
+	if err := folder.update(func(s *state) (bool, error) { s.markSent(codeOwner{}, "b"); return false, failed }); !errors.Is(err, failed) {
 		t.Error(err)
 	}
 	s, err := folder.read()
 	require.NoError(t, err)
-	if diff := cmp.Diff(map[string]keptLogin{"a": {Code: "1"}}, s.Logins); diff != "" {
+	if diff := cmp.Diff(map[string]sentCode{"a": {Number: 1}}, s.Codes, cmp.AllowUnexported(sentCode{})); diff != "" {
 		t.Error(diff)
 	}
 	left, err := os.ReadDir(folder.path)
@@ -170,20 +169,6 @@ func repeat(r tokenRequest, n int) (all []tokenRequest) {
 		all = append(all, r)
 	}
 	return all
-}
-
-// TestKept_Renamed: a code is spent whatever the connection is called now.
-func TestKept_Renamed(t *testing.T) {
-	t.Parallel()
-	s := state{Logins: map[string]keptLogin{
-		"default/old c": {ClientID: "c", RefreshToken: "r", Code: "1", Spent: []string{"1"}}, "default/new c": {Spent: []string{"2"}},
-	}}
-	for code, want := range map[string]string{"1": "r", "2": "", "3": "", "": ""} {
-		kept := s.kept("default/new c", code)
-		if kept.RefreshToken.Reveal() != want || kept.IsSpent(code) != (code == "1" || code == "2") {
-			t.Errorf("of code %q there is %+v", code, kept.Spent)
-		}
-	}
 }
 
 // TestKeepToken: a late answer replaces nothing.

@@ -40,6 +40,11 @@ type pass struct {
 	isReplacement bool
 }
 
+// owner returns what a grant code of the connection is given for.
+func (p *pass) owner() codeOwner {
+	return codeOwner{Connection: p.key.String(), ClientID: p.given.Client.ID, AccountsURL: p.remote.accounts.String()}
+}
+
 // errStateChanged says that the state has more than it had: what this process got, or another one.
 var errStateChanged = errors.New("the state is another one now")
 
@@ -52,8 +57,7 @@ func (p *pass) findToken(ctx context.Context) {
 			p.fail("%s; no token is asked for", err)
 			return
 		}
-		key := loginKey(p.key, p.given.Client.ID)
-		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(key, p.given.CodeDigest())); err != nil {
+		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(p.owner(), p.given.CodeDigest())); err != nil {
 			if _, isSent := errors.AsType[*connectionlogin.CodeNeededError](err); isSent && s.isUnderWay(p.given.CodeDigest(), time.Now()) {
 				p.after = waitInterval // another process waits for what comes of it
 				return
@@ -63,7 +67,7 @@ func (p *pass) findToken(ctx context.Context) {
 		}
 		p.problem = p.login.Warning
 		if !p.login.Exchange.IsZero() {
-			err = p.exchange(ctx, key)
+			err = p.exchange(ctx)
 		} else {
 			p.adopt(&s)
 			err = p.refreshIfDue(ctx)

@@ -251,12 +251,12 @@ func (w *world) countAll() int {
 func (w *world) requireNoSecretSaid() {
 	secrets := []string{canary}
 	var state struct {
-		Logins map[string]struct{ RefreshToken string }
+		Codes  map[string]struct{ RefreshToken string }
 		Tokens map[string]struct{ Access string }
 	}
 	if content, err := os.ReadFile(w.stateFile()); err == nil && json.Unmarshal(content, &state) == nil {
-		for _, login := range state.Logins {
-			secrets = append(secrets, login.RefreshToken)
+		for _, code := range state.Codes {
+			secrets = append(secrets, code.RefreshToken)
 		}
 		for _, token := range state.Tokens {
 			secrets = append(secrets, token.Access)
