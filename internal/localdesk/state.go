@@ -93,10 +93,11 @@ func (s *state) token(fingerprint store.TokenFingerprint) (*store.StoredToken, r
 	}, redact.NewSecret(kept.Access)
 }
 
-// keepToken keeps an access token, unless one that was asked for later is there.
-func (s *state) keepToken(fingerprint store.TokenFingerprint, got keptToken) {
+// keepToken keeps an access token, unless one that was asked for later is there. replaced is the one that there was when it was asked
+// for, by its id: a clock that was ahead may have dated that one later.
+func (s *state) keepToken(fingerprint store.TokenFingerprint, got keptToken, replaced string) {
 	key := hexOf(fingerprint)
-	if !s.Tokens[key].IssuedAt.After(got.IssuedAt) {
+	if held := s.Tokens[key]; held.ID == replaced || !held.IssuedAt.After(got.IssuedAt) {
 		setEntry(&s.Tokens, key, got)
 	}
 }

@@ -177,10 +177,15 @@ func TestKeepToken(t *testing.T) {
 	fingerprint := store.FingerprintRefreshToken("c", "r")
 	now := time.Now().UTC()
 	var s state
-	s.keepToken(fingerprint, keptToken{ID: "new", Access: "a", IssuedAt: now, ExpiresAt: now.Add(time.Hour)})
-	s.keepToken(fingerprint, keptToken{ID: "late", Access: "b", IssuedAt: now.Add(-time.Second), ExpiresAt: now.Add(time.Hour)})
+	s.keepToken(fingerprint, keptToken{ID: "new", Access: "a", IssuedAt: now, ExpiresAt: now.Add(time.Hour)}, "")
+	s.keepToken(fingerprint, keptToken{ID: "late", Access: "b", IssuedAt: now.Add(-time.Second), ExpiresAt: now.Add(time.Hour)}, "another")
 	token, access := s.token(fingerprint)
 	if token.ID != "new" || access.Reveal() != "a" {
+		t.Errorf("there is %s", token.ID)
+	}
+	s.keepToken(fingerprint, keptToken{ID: "of a clock that is ahead", Access: "c", IssuedAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)}, "new")
+	s.keepToken(fingerprint, keptToken{ID: "its replacement", Access: "d", IssuedAt: now, ExpiresAt: now.Add(time.Hour)}, "of a clock that is ahead")
+	if token, _ = s.token(fingerprint); token.ID != "its replacement" {
 		t.Errorf("there is %s", token.ID)
 	}
 	s.prune(now.Add(time.Hour + tokenAfterlife + time.Second))

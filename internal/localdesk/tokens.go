@@ -215,12 +215,16 @@ func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*st
 		ID: uuid.NewString(), Access: issued.Access.Reveal(), Scopes: issued.Scopes, IssuedAt: asked.StartedAt, ExpiresAt: asked.StartedAt.Add(issued.Lifetime),
 		For: credentialsDigest(p.login), AfterRefusal: asked.Cause == store.CauseRefused,
 	}
+	replaced := ""
+	if p.current != nil {
+		replaced = p.current.ID // or begin would have said that the state is another one
+	}
 	p.goodSecret = p.login.Client.Secret
 	fingerprint := p.login.Fingerprint()
 	err := p.write(func(s *state) {
 		also(s)
 		s.end(asked.ID)
-		s.keepToken(fingerprint, got)
+		s.keepToken(fingerprint, got, replaced)
 		delete(s.Pauses, pauseKey(hexOf(fingerprint), p.remote.accounts))
 	})
 	faultpoint.Hit(faultpoint.TokenStored)
@@ -228,7 +232,7 @@ func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*st
 		return errStateChanged
 	}
 	s := state{}
-	s.keepToken(fingerprint, got)
+	s.keepToken(fingerprint, got, replaced)
 	p.adopt(&s)
 	p.fail("%s; this process has a token, and others do not find it", err)
 	return nil
