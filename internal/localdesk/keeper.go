@@ -139,21 +139,13 @@ func (k *keeper) inspect(ctx context.Context) *finding {
 		f.fail("--sdp-credentials %s=%s %s", k.key, k.reference, err)
 		return f
 	}
+	p := &pass{keeper: k, c: c, row: row, remote: at, given: given, finding: f}
 	if c.Spec.Edition == v1alpha1.EditionOnPremises {
-		k.findKey(given.APIKey, f)
+		p.findKey(ctx)
 		return f
 	}
-	p := &pass{keeper: k, c: c, row: row, remote: at, given: given, finding: f}
 	p.findToken(ctx)
 	return f
-}
-
-// findKey gives the API key for a token: it is one.
-func (k *keeper) findKey(key redact.Secret, f *finding) {
-	if id := hexOf(store.FingerprintAPIKey(key.Reveal())); id != k.keyID {
-		k.keyID, k.keyFoundAt = id, time.Now()
-	}
-	f.token, f.opened = &store.SealedToken{ID: k.keyID, Kind: store.APIKey, IssuedAt: k.keyFoundAt}, key
 }
 
 // remote is where credentials go. accounts is nil on premises.

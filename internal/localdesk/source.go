@@ -36,6 +36,8 @@ type Source struct {
 	folder  stateFolder
 	// rekeyed is told that other keepers are to run.
 	rekeyed chan struct{}
+	// refusedKeyInterval is the time between two calls with an API key that is refused: a person may make it good where it was made.
+	refusedKeyInterval time.Duration
 
 	mu       sync.Mutex
 	revision int64
@@ -51,7 +53,7 @@ type Source struct {
 func New(options Options) *Source {
 	return &Source{
 		options: options, folder: stateFolder{options.StateFolder}, rekeyed: make(chan struct{}, 1),
-		keepers: map[store.Key]*keeper{}, gone: map[store.Key]store.Connection{}, changed: func() {},
+		refusedKeyInterval: time.Minute, keepers: map[store.Key]*keeper{}, gone: map[store.Key]store.Connection{}, changed: func() {},
 	}
 }
 

@@ -1,6 +1,7 @@
 package localdesk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,8 @@ type desk struct {
 	// others are where credentials may go, too, and mistake is what is wrong with the manifest.
 	others  []*sdptest.Server
 	mistake func(*v1alpha1.SDPConnection)
+	// keyInterval is how often a refused API key is called with; zero for as often as users have it.
+	keyInterval time.Duration
 }
 
 func newDesk(t *testing.T, o sdptest.Options) *desk {
@@ -69,6 +72,7 @@ func (d *desk) start() (s *Source, stop func()) {
 		StateFolder: d.state, Credentials: map[store.Key]secretsource.Reference{d.key: reference},
 		Egress: egress.Options{Rules: rules}, Log: slog.New(slog.DiscardHandler),
 	})
+	s.refusedKeyInterval = cmp.Or(d.keyInterval, s.refusedKeyInterval)
 	s.Replace([]*v1alpha1.SDPConnection{d.manifest()})
 	ctx, cancel := context.WithCancel(d.Context())
 	var following sync.WaitGroup
@@ -144,6 +148,23 @@ func TestSource_Refusal(t *testing.T) {
 	if n := d.refreshes(); n != 2 || d.row(s).Token.ID != second.Token.ID {
 		t.Errorf("%d refreshes, of which the last was for a token that is taken", n)
 	}
+}
+
+// TestSource_KeyTakenAgain: an API key that was refused is used again when it is taken again, without a restart.
+func TestSource_KeyTakenAgain(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sdptest.Options{Edition: sdptest.OnPremises})
+	require.NoError(t, os.WriteFile(d.credentials, []byte("api_key: of-later"), 0o600))
+	d.mistake = func(c *v1alpha1.SDPConnection) {
+		c.Spec.Edition, c.Spec.Portal, c.Spec.AccountsURL = v1alpha1.EditionOnPremises, "", ""
+	}
+	d.keyInterval = time.Millisecond
+	s, _ := d.start()
+	row := d.waitForStoredToken(s)
+	require.NoError(t, s.ReportRefusal(t.Context(), row.ID, row.Token.ID))
+	d.waitForProblem(s, "does not take the API key")
+	d.fake.AddAPIKey("of-later", "tech@example.org", time.Time{})
+	d.waitForStoredToken(s)
 }
 
 // TestSource_Revoked: a refresh token that is revoked is told, and asked with once, until a person gives another one.

@@ -24,7 +24,7 @@ const (
 	deniedPause = 15 * time.Minute
 )
 
-// pass inspects a connection of the cloud once.
+// pass inspects a connection once.
 type pass struct {
 	*keeper
 	*finding
