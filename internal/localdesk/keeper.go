@@ -49,6 +49,8 @@ type keeper struct {
 	// provenAt is when it was last proven whether a token is refused, and provenRefused the last one that is.
 	provenAt      time.Time
 	provenRefused refusedToken
+	// replacement is the token that this process got for a refused one, by its id, while no call was made with it.
+	replacement string
 	// goodSecret is the client secret that an accounts server last took, or that was there with a token that was kept.
 	goodSecret redact.Secret
 	// unwritten are changes of the state that could not be written yet: what they have is nowhere else.

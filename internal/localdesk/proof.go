@@ -25,9 +25,6 @@ func (p *pass) checkRefusal(ctx context.Context) (isRefused bool) {
 	if verdict != connectionlogin.RefusalProven && p.after == 0 {
 		p.after = connectionlogin.ProofPause
 	}
-	if verdict == connectionlogin.RefusalProven {
-		p.noteRejected()
-	}
 	return verdict == connectionlogin.RefusalProven
 }
 
@@ -62,13 +59,19 @@ func (p *pass) callOnce(ctx context.Context) connectionlogin.Verdict {
 	return verdict
 }
 
-// rejectedAge is how old a token is at most when the call that waited for it is refused it.
-const rejectedAge = 2 * time.Minute
-
-// noteRejected has no other token be asked for because of refusals where the current one replaced a refused one, and is refused on its
-// first call: the next would be, too.
-func (p *pass) noteRejected() {
-	if !p.isReplacement || time.Since(p.current.IssuedAt) > rejectedAge {
+// checkReplacement makes a call with the token that this process just got for a refused one. Where that is refused, too, no other one is
+// asked for because of refusals: the next would be refused as well.
+func (p *pass) checkReplacement(ctx context.Context) {
+	if p.current == nil || p.replacement != p.current.ID {
+		return
+	}
+	before := p.provenAt
+	verdict := p.callOnce(ctx)
+	if p.provenAt.Equal(before) {
+		return // there was no turn for a call; the next pass makes it
+	}
+	p.replacement = ""
+	if verdict != connectionlogin.RefusalProven {
 		return
 	}
 	_ = p.write(func(s *state) { // what cannot be written is written by the next pass

@@ -38,9 +38,8 @@ type keptToken struct {
 	Scopes    []string  `json:"scopes,omitempty"`
 	IssuedAt  time.Time `json:"issuedAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
-	// For tells the credentials that it was got with, and AfterRefusal that it was got because the one before was refused.
-	For          string `json:"for,omitempty"`
-	AfterRefusal bool   `json:"afterRefusal,omitempty"`
+	// For tells the credentials that it was got with.
+	For string `json:"for,omitempty"`
 }
 
 // tokenPause is why no token is asked for now.

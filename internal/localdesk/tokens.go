@@ -33,11 +33,9 @@ type pass struct {
 	remote remote
 	given  connectionlogin.Credentials
 	login  connectionlogin.Login
-	// current is the token there is of what the connection logs in with, nil for none. gotWith tells the credentials of then, and
-	// isReplacement that the one before was refused.
-	current       *store.StoredToken
-	gotWith       string
-	isReplacement bool
+	// current is the token there is of what the connection logs in with, nil for none. gotWith tells the credentials of then.
+	current *store.StoredToken
+	gotWith string
 }
 
 // owner returns what a grant code of the connection is given for.
@@ -101,8 +99,7 @@ func (p *pass) readState() (s state, err error) {
 // adopt takes over the token that the state has.
 func (p *pass) adopt(s *state) {
 	p.current, p.opened = s.token(p.login.Fingerprint())
-	kept := s.Tokens[hexOf(p.login.Fingerprint())]
-	p.gotWith, p.isReplacement = kept.For, kept.AfterRefusal
+	p.gotWith = s.Tokens[hexOf(p.login.Fingerprint())].For
 	p.token = nil
 	if connectionlogin.IsUsable(p.current, p.login.Fingerprint(), time.Now()) {
 		p.token = &p.current.SealedToken
@@ -111,7 +108,8 @@ func (p *pass) adopt(s *state) {
 
 // refreshIfDue refreshes the token when it is due, or when ServiceDesk Plus refuses it.
 func (p *pass) refreshIfDue(ctx context.Context) error {
-	isRefused := p.current != nil && p.source.refusedToken(p.keeper) == p.current.ID
+	p.checkReplacement(ctx)
+	isRefused := p.current != nil && (p.source.refusedToken(p.keeper) == p.current.ID || p.provenRefused == p.currentToken())
 	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
 		Now: time.Now(), Current: p.current, Fingerprint: p.login.Fingerprint(), IsOpenable: true, IsRefused: isRefused,
 		IsSecretNew: p.isSecretNew(),
@@ -213,7 +211,10 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*state)) error {
 	got := keptToken{
 		ID: uuid.NewString(), Access: issued.Access.Reveal(), Scopes: issued.Scopes, IssuedAt: asked.StartedAt, ExpiresAt: asked.StartedAt.Add(issued.Lifetime),
-		For: credentialsDigest(p.login), AfterRefusal: asked.Cause == store.CauseRefused,
+		For: credentialsDigest(p.login),
+	}
+	if asked.Cause == store.CauseRefused {
+		p.replacement = got.ID
 	}
 	replaced := ""
 	if p.current != nil {
