@@ -25,9 +25,13 @@ type rateLog struct {
 
 // take grants at most wanted calls: never more than perMinute in a minuteWindow nor burst in a burstWindow.
 func (l *rateLog) take(now time.Time, perMinute, burst, wanted int) store.RateGrant {
-	l.Granted = slices.DeleteFunc(l.Granted, func(at time.Time) bool {
-		return !at.After(now.Add(-minuteWindow)) || at.After(now.Add(time.Second)) // of a clock that went back
-	})
+	for i, at := range l.Granted {
+		if at.After(now) { // of a clock that went back
+			l.Granted[i] = now
+		}
+	}
+	slices.SortFunc(l.Granted, time.Time.Compare)
+	l.Granted = slices.DeleteFunc(l.Granted, func(at time.Time) bool { return !at.After(now.Add(-minuteWindow)) })
 	if l.PausedUntil.After(now.Add(store.MaxRatePause)) {
 		l.PausedUntil = now.Add(store.MaxRatePause)
 	}
