@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
@@ -25,6 +27,33 @@ func (d *desk) shiftState(by time.Duration) {
 		}
 		return true, nil
 	}))
+}
+
+// TestPrune_ClockWasAhead: what a clock that was ahead left counts from the time at which that is first seen, and not longer. It is
+// written down though nothing else is.
+func TestPrune_ClockWasAhead(t *testing.T) {
+	t.Parallel()
+	folder := stateFolder{t.TempDir()}
+	ahead := time.Now().Add(time.Hour)
+	require.NoError(t, folder.update(func(s *state) (bool, error) {
+		s.Requests = []tokenRequest{{ID: "1", StartedAt: ahead}}
+		s.Pauses = map[string]tokenPause{"p": {Until: ahead, Reason: "it was refused"}}
+		return true, nil
+	}))
+	var seen [2]state
+	for i := range seen {
+		require.NoError(t, folder.update(func(s *state) (bool, error) { seen[i] = *s; return false, nil }))
+	}
+	if diff := cmp.Diff(seen[0], seen[1], cmp.AllowUnexported(state{})); diff != "" {
+		t.Errorf("the second look sees something else: %s", diff)
+	}
+	now := time.Now()
+	if r := seen[1].Requests[0]; r.StartedAt.After(now) {
+		t.Errorf("the request is of %s", r.StartedAt)
+	}
+	if p := seen[1].Pauses["p"]; !p.Until.After(now) || p.Until.After(now.Add(deniedPause)) {
+		t.Errorf("there is the pause %+v", p)
+	}
 }
 
 // TestSource_ClockWasAhead: a token that was got while the clock was ahead is replaced when it is refused, with one request.

@@ -137,12 +137,13 @@ func (s *state) isUnderWay(subject string, now time.Time) bool {
 	return false
 }
 
-// prune forgets what counts no more. What a clock that went back left in the future counts from now on.
-func (s *state) prune(now time.Time) {
+// prune forgets what counts no more. What a clock that went back left in the future counts from now on: that is to be written down, or
+// it would count from each time at which it is read.
+func (s *state) prune(now time.Time) (isRedated bool) {
 	var counting []tokenRequest
 	for _, r := range s.Requests {
 		if r.StartedAt.After(now) {
-			r.StartedAt = now
+			r.StartedAt, isRedated = now, true
 		}
 		if r.StartedAt.After(now.Add(-store.TokenRequestWindow)) {
 			counting = append(counting, r)
@@ -155,10 +156,15 @@ func (s *state) prune(now time.Time) {
 		}
 	}
 	for key, p := range s.Pauses {
-		if now.After(p.Until.Add(store.TokenRequestWindow)) || p.Until.After(now.Add(deniedPause)) {
+		switch longest := now.Add(deniedPause); {
+		case now.After(p.Until.Add(store.TokenRequestWindow)):
 			delete(s.Pauses, key)
+		case p.Until.After(longest):
+			p.Until, isRedated = longest, true
+			s.Pauses[key] = p
 		}
 	}
+	return isRedated
 }
 
 func hexOf(f store.TokenFingerprint) string { return fmt.Sprintf("%x", f[:]) }

@@ -68,12 +68,15 @@ func (f stateFolder) update(change func(*state) (changed bool, err error)) error
 	if err != nil {
 		return err
 	}
-	s.prune(time.Now())
-	changed, err := change(&s)
-	if !changed {
-		return err
+	var unwritten error
+	if s.prune(time.Now()) {
+		unwritten = f.writeJSON(stateName, s, true)
 	}
-	return errors.Join(f.writeJSON(stateName, s, true), err)
+	changed, err := change(&s)
+	if changed {
+		unwritten = f.writeJSON(stateName, s, true)
+	}
+	return errors.Join(unwritten, err)
 }
 
 // read returns the state as it is.
