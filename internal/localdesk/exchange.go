@@ -46,7 +46,9 @@ func (p *pass) exchange(ctx context.Context) error {
 	p.login.Exchange, p.login.RefreshToken = redact.Secret{}, issued.Refresh
 	owner := p.owner()
 	err = p.storeIssued(asked, issued, func(s *state) { s.keepOutcome(owner, code, issued.Refresh, "") })
-	p.keepTrying()
+	if p.keepTrying(); len(p.unwritten) == 0 {
+		return errStateChanged
+	}
 	return err
 }
 
@@ -55,7 +57,7 @@ func (p *pass) keepTrying() {
 	again := time.NewTicker(keepRetry)
 	defer again.Stop()
 	for deadline := time.Now().Add(keepTimeout); len(p.unwritten) > 0 && time.Now().Before(deadline); <-again.C {
-		_, _ = p.readState()
+		_, _, _ = p.readState()
 	}
 }
 

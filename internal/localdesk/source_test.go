@@ -277,6 +277,16 @@ func TestSource_Unwritable(t *testing.T) {
 	require.NoError(t, os.MkdirAll(blocked, 0o700))
 	close(release)
 	d.waitForToken(s, "")
+	written, err := os.ReadFile(filepath.Join(d.state, stateName))
+	require.NoError(t, err)
+	for content, said := range map[string]string{string(written): "cannot be written", "{": "is not as Lectern writes it"} {
+		damageFile(t, stateFolder{d.state}, stateName, content)
+		if row := d.waitForProblem(s, said); row.Token == nil || !strings.Contains(row.Problem, "this process has a token, and others do not find it") {
+			t.Errorf("there is the token %+v: %s", row.Token, row.Problem)
+		}
+	}
+	damageFile(t, stateFolder{d.state}, stateName, string(written))
+	d.waitForProblem(s, "cannot be written")
 	require.NoError(t, os.RemoveAll(filepath.Dir(blocked)))
 	require.Until(t, "it is written", func() bool {
 		now, err := stateFolder{d.state}.read()

@@ -50,7 +50,7 @@ var errStateChanged = errors.New("the state is another one now")
 func (p *pass) findToken(ctx context.Context) {
 	for ctx.Err() == nil {
 		p.problem, p.token = "", nil
-		s, err := p.readState()
+		s, unsaved, err := p.readState()
 		if err != nil {
 			p.fail("%s; no token is asked for", err)
 			return
@@ -68,6 +68,7 @@ func (p *pass) findToken(ctx context.Context) {
 			err = p.exchange(ctx)
 		} else {
 			p.adopt(&s)
+			p.warnOfUnsaved(unsaved)
 			err = p.refreshIfDue(ctx)
 		}
 		if !errors.Is(err, errStateChanged) {
@@ -77,8 +78,9 @@ func (p *pass) findToken(ctx context.Context) {
 	}
 }
 
-// readState returns the state, once what could not be written before is written.
-func (p *pass) readState() (s state, err error) {
+// readState returns the state, once what could not be written before is written. Where it still cannot be, unsaved says why, and the
+// state is as it would be; of one that cannot be read there is then what this process has in its memory.
+func (p *pass) readState() (s state, unsaved, err error) {
 	err = p.source.folder.update(func(now *state) (bool, error) {
 		for _, change := range p.unwritten {
 			change(now)
@@ -86,14 +88,25 @@ func (p *pass) readState() (s state, err error) {
 		s = *now
 		return len(p.unwritten) > 0, nil
 	})
-	if err == nil {
+	failed, is := errors.AsType[*stateError](err)
+	switch {
+	case err == nil:
 		p.unwritten = nil
-		return s, nil
+		return s, nil, nil
+	case is && failed.isUnwritten && s.Format != 0:
+		if len(p.unwritten) == 0 {
+			return s, nil, nil
+		}
+		return s, err, nil
 	}
-	if failed, is := errors.AsType[*stateError](err); is && failed.isUnwritten && s.Format != 0 { // it is known, though it is not written
-		return s, nil
+	remembered := state{}
+	for _, change := range p.unwritten {
+		change(&remembered)
 	}
-	return s, err
+	if len(remembered.Tokens) > 0 {
+		return remembered, err, nil
+	}
+	return s, nil, err
 }
 
 // adopt takes over the token that the state has.
@@ -222,21 +235,28 @@ func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*st
 	}
 	p.goodSecret = p.login.Client.Secret
 	fingerprint := p.login.Fingerprint()
-	err := p.write(func(s *state) {
+	unsaved := p.write(func(s *state) {
 		also(s)
 		s.end(asked.ID)
 		s.keepToken(fingerprint, got, replaced)
 		delete(s.Pauses, pauseKey(hexOf(fingerprint), p.remote.accounts))
 	})
 	faultpoint.Hit(faultpoint.TokenStored)
-	if err == nil {
+	if unsaved == nil {
 		return errStateChanged
 	}
 	s := state{}
 	s.keepToken(fingerprint, got, replaced)
 	p.adopt(&s)
-	p.fail("%s; this process has a token, and others do not find it", err)
+	p.warnOfUnsaved(unsaved)
 	return nil
+}
+
+// warnOfUnsaved says why what this process got is in its memory alone; nothing for nil.
+func (p *pass) warnOfUnsaved(err error) {
+	if err != nil && p.token != nil {
+		p.fail("%s; this process has a token, and others do not find it", err)
+	}
 }
 
 // write changes the state. What cannot be written is written by the next pass.
