@@ -3,6 +3,7 @@ package secretsource
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +17,9 @@ const (
 	maxContent = 1 << 20
 	maxFiles   = 64
 )
+
+// errTooLarge says that what was read is no credential.
+var errTooLarge = fmt.Errorf("is larger than %d bytes", maxContent)
 
 // Reference says where secrets are. Its zero value is none.
 type Reference struct{ text string }
@@ -44,6 +48,9 @@ func (r Reference) ReadValues() (map[string][]byte, error) {
 		text, isSet := os.LookupEnv(name)
 		if !isSet || text == "" {
 			return nil, errors.New("is not set in the environment of this program")
+		}
+		if len(text) > maxContent {
+			return nil, errTooLarge
 		}
 		return parseValues([]byte(text))
 	}
@@ -92,17 +99,26 @@ func readFolder(path string) (map[string][]byte, error) {
 	return values, nil
 }
 
+// readBounded reads a file. A pipe would keep who opens it waiting, and a device may have no end, or be where a client speaks.
 func readBounded(path string) ([]byte, error) {
 	stat, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
-	case stat.Size() > maxContent:
-		return nil, fmt.Errorf("is larger than %d bytes", maxContent)
+	case !stat.Mode().IsRegular():
+		return nil, errors.New("is neither a file nor a folder, but a pipe or a device")
 	}
-	content, err := os.ReadFile(filepath.Clean(path))
+	file, err := os.Open(filepath.Clean(path))
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxContent+1)) // its size may be another one by now, or none
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+	case len(content) > maxContent:
+		return nil, errTooLarge
 	}
 	return content, nil
 }
