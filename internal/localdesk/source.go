@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/secretsource"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -76,11 +77,7 @@ func (s *Source) Replace(manifests []*v1alpha1.SDPConnection) {
 		case k == nil:
 			s.addKeeper(key, m)
 		case !reflect.DeepEqual(k.manifest.Spec, m.Spec):
-			if connectionobject.APIURL(&k.manifest.Spec) != connectionobject.APIURL(&m.Spec) {
-				k.refused = "" // by another ServiceDesk Plus
-			}
-			k.manifest = m
-			k.wakeUp()
+			s.replaceManifest(k, m)
 		}
 	}
 	for key, k := range s.keepers {
@@ -129,6 +126,26 @@ func (s *Source) addKeeper(key store.Key, m *v1alpha1.SDPConnection) {
 	delete(s.gone, key)
 }
 
+// replaceManifest has a row say at once what its manifest says: its keeper may be waiting for an answer. The lock is held.
+func (s *Source) replaceManifest(k *keeper, m *v1alpha1.SDPConnection) {
+	next := k.row
+	next.Settings = connectionobject.SettingsOf(&m.Spec, k.row.Settings.CACertificates)
+	isElsewhere := next.Settings.APIURL != k.row.Settings.APIURL || next.Settings.Edition != k.row.Settings.Edition
+	if isElsewhere {
+		k.refused = "" // by another ServiceDesk Plus
+	}
+	if isElsewhere || m.Spec.Suspend {
+		next.Token, k.access = nil, redact.Secret{}
+	}
+	k.manifest = m
+	if !reflect.DeepEqual(next, k.row) {
+		s.revision++
+		next.Revision = s.revision
+		k.row = next
+	}
+	k.wakeUp()
+}
+
 // Follow keeps the connections current until ctx ends.
 func (s *Source) Follow(ctx context.Context) {
 	running := map[*keeper]context.CancelFunc{}
@@ -166,7 +183,7 @@ func (s *Source) Follow(ctx context.Context) {
 func (s *Source) publish(k *keeper, f *finding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.keepers[k.key] != k {
+	if s.keepers[k.key] != k || k.manifest != f.manifest { // what the manifest says now is found out next
 		return
 	}
 	next := k.row
