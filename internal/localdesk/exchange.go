@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/folderlock"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -20,6 +21,10 @@ const (
 // exchange spends a grant code. It is marked as spent where its refresh token will be, and then sent: a place that cannot be written
 // costs no code, and a code that is marked is never sent again, by whatever process.
 func (p *pass) exchange(ctx context.Context) error {
+	if !folderlock.IsSupported { // two processes that do not know of each other would both send it
+		p.fail("grant codes are not exchanged on this system, which has no locks for folders; put a refresh token into %s", p.reference)
+		return nil
+	}
 	code := p.given.CodeDigest()
 	asked, err := p.begin(store.TokenExchange, store.CauseScheduled, code, func(s *state) error {
 		if _, isSent := s.Codes[code]; isSent {

@@ -22,7 +22,7 @@ const (
 	rereadInterval = 5 * time.Second
 	// waitInterval is how often it does so where another process is asking for a token.
 	waitInterval = 200 * time.Millisecond
-	// shortestPause bounds how often it does so at all.
+	// shortestPause is the shortest time after which it does so by itself: who wakes it up does not wait.
 	shortestPause = 20 * time.Millisecond
 )
 

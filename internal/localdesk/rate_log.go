@@ -1,6 +1,7 @@
 package localdesk
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"path/filepath"
@@ -59,9 +60,10 @@ func (l *rateLog) take(now time.Time, perMinute, burst, wanted int) store.RateGr
 	return store.RateGrant{RetryAfter: retry, Replicas: 1}
 }
 
-// updateRate changes the log of a ServiceDesk Plus. It is lost without harm: a log that cannot be read is one that begins now.
-func (f stateFolder) updateRate(name string, change func(*rateLog)) error {
-	unlock, err := f.lock()
+// updateRate changes the log of a ServiceDesk Plus. It is lost without harm: a log that cannot be read is one that begins now, and
+// replaces what is there.
+func (f stateFolder) updateRate(ctx context.Context, name string, change func(*rateLog)) error {
+	unlock, err := f.lock(ctx)
 	if err != nil {
 		return err
 	}

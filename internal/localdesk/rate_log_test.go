@@ -91,7 +91,7 @@ func TestUpdateRate(t *testing.T) {
 	t.Parallel()
 	folder := stateFolder{t.TempDir()}
 	take := func(name string) (granted int) {
-		require.NoError(t, folder.updateRate(name, func(l *rateLog) { granted = l.take(time.Now(), 2, 2, 1).Granted }))
+		require.NoError(t, folder.updateRate(t.Context(), name, func(l *rateLog) { granted = l.take(time.Now(), 2, 2, 1).Granted }))
 		return granted
 	}
 	got := []int{take("a"), take("a"), take("a"), take("b")}

@@ -254,24 +254,24 @@ func (s *Source) findRow(id int64) (*keeper, store.Connection, error) {
 }
 
 // TakeRate implements the store of a server. Calls of all lanes count alike: the background's are a proof in ten seconds.
-func (s *Source) TakeRate(_ context.Context, connection int64, _ store.Lane, wanted int) (grant store.RateGrant, err error) {
+func (s *Source) TakeRate(ctx context.Context, connection int64, _ store.Lane, wanted int) (grant store.RateGrant, err error) {
 	_, row, err := s.findRow(connection)
 	if err != nil {
 		return grant, err
 	}
-	err = s.folder.updateRate(rateName(&row), func(l *rateLog) {
+	err = s.folder.updateRate(ctx, rateName(&row), func(l *rateLog) {
 		grant = l.take(time.Now(), row.Settings.RequestsPerMinute, row.Settings.Burst, wanted)
 	})
 	return grant, err
 }
 
 // PauseRate implements the store of a server.
-func (s *Source) PauseRate(_ context.Context, connection int64, pause time.Duration) (left time.Duration, err error) {
+func (s *Source) PauseRate(ctx context.Context, connection int64, pause time.Duration) (left time.Duration, err error) {
 	_, row, err := s.findRow(connection)
 	if err != nil {
 		return 0, err
 	}
-	err = s.folder.updateRate(rateName(&row), func(l *rateLog) {
+	err = s.folder.updateRate(ctx, rateName(&row), func(l *rateLog) {
 		now := time.Now()
 		if until := now.Add(min(pause, store.MaxRatePause)); until.After(l.PausedUntil) {
 			l.PausedUntil = until

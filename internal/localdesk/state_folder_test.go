@@ -1,6 +1,7 @@
 package localdesk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +23,27 @@ import (
 func damageFile(t *testing.T, folder stateFolder, name, content string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(folder.path, name), []byte(content), 0o600))
+}
+
+// read returns the state as it is.
+func (f stateFolder) read() (s state, err error) {
+	err = f.update(func(now *state) (bool, error) { s = *now; return false, nil })
+	return s, err
+}
+
+// TestLock_EndsWithContext: who has little time does not wait for who has the lock.
+func TestLock_EndsWithContext(t *testing.T) {
+	t.Parallel()
+	folder := stateFolder{t.TempDir()}
+	unlock, err := folder.lock(t.Context())
+	require.NoError(t, err)
+	defer unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = folder.updateRate(ctx, "a", func(*rateLog) { t.Error("it was changed") })
+	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Error(err)
+	}
 }
 
 func TestDefaultStateFolder(t *testing.T) {

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/fileerror"
 )
 
 const (
@@ -64,7 +65,7 @@ func (r Reference) ReadValues() (map[string][]byte, error) {
 	}
 	stat, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	}
 	if stat.IsDir() {
 		return readFolder(path)
@@ -80,7 +81,7 @@ func (r Reference) ReadValues() (map[string][]byte, error) {
 func readFolder(path string) (map[string][]byte, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	}
 	values := map[string][]byte{}
 	for _, entry := range entries {
@@ -104,29 +105,21 @@ func readBounded(path string) ([]byte, error) {
 	stat, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	case !stat.Mode().IsRegular():
 		return nil, errors.New("is neither a file nor a folder, but a pipe or a device")
 	}
 	file, err := os.Open(filepath.Clean(path))
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, maxContent+1)) // its size may be another one by now, or none
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	case len(content) > maxContent:
 		return nil, errTooLarge
 	}
 	return content, nil
-}
-
-// reasonWithoutPath returns an error of the file system without the path, which stands before it.
-func reasonWithoutPath(err error) string {
-	if inner, is := errors.AsType[*fs.PathError](err); is {
-		return inner.Err.Error()
-	}
-	return err.Error()
 }
