@@ -29,7 +29,9 @@ type heldCredentials struct {
 
 // read returns the credentials to go by; nil for none yet. Where what is there now lacks something, these are the last good ones if
 // they fit the manifest, and fault says what it is. after is when to read again; zero for any time.
-func (h *heldCredentials) read(reference secretsource.Reference, c *v1alpha1.SDPConnection) (values map[string][]byte, after time.Duration, fault error) {
+func (h *heldCredentials) read(reference secretsource.Reference, c *v1alpha1.SDPConnection) (
+	values map[string][]byte, after time.Duration, fault error,
+) {
 	isFirst := !h.wasRead
 	h.wasRead = true
 	now, err := reference.ReadValues()

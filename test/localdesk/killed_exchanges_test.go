@@ -93,7 +93,7 @@ func TestKilledRefresh(t *testing.T) {
 			t.Parallel()
 			w := startWorld(t)
 			w.writeCredentials("refresh_token", refreshToken)
-			w.ask("PATCH", "/options", `{"limits":{"accessTokensPerWindow":1000,"accessTokensPerRefresh":1000}}`, nil)
+			w.ask("PATCH", "/options", `{"limits":{"refreshesPerWindow":1000,"accessTokensAlive":1000}}`, nil)
 			for i := range countKills() {
 				w.stateHome = w.TempDir() // a user's, who has no token yet
 				w.ask("DELETE", "/calls", "", nil)
