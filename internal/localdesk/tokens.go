@@ -94,8 +94,8 @@ func (p *pass) readState() (s state, unsaved, err error) {
 		p.unwritten = nil
 		return s, nil, nil
 	case is && failed.isUnwritten && s.Format != 0:
-		if len(p.unwritten) == 0 {
-			return s, nil, nil
+		if len(p.unwritten) == 0 { // all that this process got is there
+			err = nil
 		}
 		return s, err, nil
 	}
