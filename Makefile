@@ -72,8 +72,8 @@ old-helm: ## Compare what Helm 3 renders of the chart with what Helm 4 does (bui
 	go test -tags helm3 -run Helm3 ./test/chart
 rollout: ## Restart everything in turns, and change passwords, at 200 requests a second: no call fails.
 	@$(PREPARED) LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
-kills: ## Kill the controller 20 times at each step of a connection's exchange, refresh and deletion.
-	@$(PREPARED) LECTERN_CONNECTION_KILLS=full $(TEST) -count=1 -v -run 'TestKilledController/connections' $(SCENARIOS)
+kills: ## Kill the controller, and servers of a folder, 20 times at each step of a connection's exchange, refresh and deletion.
+	@$(PREPARED) LECTERN_CONNECTION_KILLS=full $(TEST) -count=1 -v -run 'TestKilledController/connections|TestKilledExchange|TestKilledRefresh' $(SCENARIOS) ./test/localdesk
 soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
 	@$(PREPARED) LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -32,6 +33,10 @@ func openLocalDesk(opts *Options, log *slog.Logger) (*localdesk.Source, error) {
 	return localdesk.New(localdesk.Options{StateFolder: folder, Credentials: credentials, Egress: allowed, Log: log}), nil
 }
 
+// errNoPair quotes nothing: what somebody gave by mistake may be the credentials.
+var errNoPair = errors.New("a value of --sdp-credentials is not NAMESPACE/NAME=REF with the name of a connection, such as " +
+	"default/helpdesk=~/.config/lectern/helpdesk.yaml or default/helpdesk=env:HELPDESK")
+
 // parseCredentials reads the values of --sdp-credentials: NAMESPACE/NAME=REF, where NAME alone is in the namespace of a manifest
 // that names none.
 func parseCredentials(given []string) (map[store.Key]secretsource.Reference, error) {
@@ -39,8 +44,7 @@ func parseCredentials(given []string) (map[store.Key]secretsource.Reference, err
 	for _, text := range given {
 		of, reference, is := strings.Cut(text, "=")
 		if !is {
-			return nil, fmt.Errorf("--sdp-credentials %q is not NAMESPACE/NAME=REF, such as default/helpdesk=~/.config/lectern/helpdesk.yaml "+
-				"or default/helpdesk=env:HELPDESK", of)
+			return nil, errNoPair
 		}
 		key := store.Key{Namespace: promptobject.DefaultNamespace, Name: of}
 		if namespace, name, isFull := strings.Cut(of, "/"); isFull {
@@ -48,7 +52,7 @@ func parseCredentials(given []string) (map[store.Key]secretsource.Reference, err
 		}
 		for _, part := range []string{key.Namespace, key.Name} {
 			if err := prompts.ValidateNamespace(part); part == "" || err != nil {
-				return nil, fmt.Errorf("--sdp-credentials: %q is not the NAMESPACE/NAME of a connection", of)
+				return nil, errNoPair
 			}
 		}
 		if _, twice := credentials[key]; twice {

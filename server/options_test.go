@@ -7,6 +7,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// noPair quotes nothing: it may be a secret.
+const noPair = `a value of --sdp-credentials is not NAMESPACE/NAME=REF with the name of a connection, such as default/helpdesk=~/.config/lectern/helpdesk.yaml or default/helpdesk=env:HELPDESK`
+
 func TestOptions_Validate(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args    []string
@@ -41,8 +44,8 @@ func TestOptions_Validate(t *testing.T) {
 		"half a certificate":           {args: []string{"--tls-cert-file=tls.crt"}, want: "--tls-cert-file and --tls-key-file go together; give both, or neither for plain HTTP behind something that speaks TLS"},
 		"credentials of connections":   {args: []string{"--prompts=d", "--sdp-credentials=support/helpdesk=env:A", "--sdp-credentials=other=b.yaml"}},
 		"credentials without a folder": {args: []string{"--database-url=postgres://localhost/lectern", "--sdp-credentials=a/b=c"}, want: "--sdp-credentials is for connections in a folder: give that with --prompts DIR; those of a database have their credentials in Secrets"},
-		"credentials of nothing":       {args: []string{"--prompts=d", "--sdp-credentials=helpdesk"}, want: `--sdp-credentials "helpdesk" is not NAMESPACE/NAME=REF, such as default/helpdesk=~/.config/lectern/helpdesk.yaml or default/helpdesk=env:HELPDESK`},
-		"credentials of no name":       {args: []string{"--prompts=d", "--sdp-credentials=a/b/c=d"}, want: `--sdp-credentials: "a/b/c" is not the NAMESPACE/NAME of a connection`},
+		"credentials of nothing":       {args: []string{"--prompts=d", "--sdp-credentials=helpdesk"}, want: noPair},
+		"credentials of no name":       {args: []string{"--prompts=d", "--sdp-credentials=a/b/c=d"}, want: noPair},
 		"credentials nowhere":          {args: []string{"--prompts=d", "--sdp-credentials=a/b="}, want: "--sdp-credentials a/b: what stands behind = is neither a path nor env:NAME"},
 		"credentials twice":            {args: []string{"--prompts=d", "--sdp-credentials=default/b=c", "--sdp-credentials=b=d"}, want: "--sdp-credentials names connection default/b twice"},
 		"credentials themselves":       {args: []string{"--prompts=d", `--sdp-credentials=b={"api_key": "canary"}`}, want: "--sdp-credentials b: what stands behind = looks like the credentials themselves, which everybody on this machine could read there; give a path or env:NAME"},

@@ -2,6 +2,7 @@ package connectionlogin
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -29,7 +30,8 @@ type Credentials struct {
 // follow the name of what they were read from: it names keys and no value.
 func Read(values map[string][]byte, edition v1alpha1.Edition) (Credentials, error) {
 	texts := map[string]string{}
-	for key, value := range values {
+	for _, key := range slices.Sorted(maps.Keys(values)) { // in order: the first fault is the one that is told
+		value := values[key]
 		text := strings.TrimSpace(string(value)) // files often end with a line break
 		if len(text) > maxCredential || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
 			return Credentials{}, fmt.Errorf("has a value in key %s that is no credential: it is longer than %d bytes, "+

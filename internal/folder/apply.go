@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/change"
+	"github.com/lectern-dev/lectern/internal/fileerror"
 	"github.com/lectern-dev/lectern/internal/folderlock"
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/promptobject"
@@ -72,7 +73,7 @@ func (f *Folder) applyOrReject(ctx context.Context, request *store.ChangeRequest
 		}
 		if isReadOnly(err) {
 			return change.NewRefusal(store.ReasonOwnedElsewhere,
-				"the files of the prompts cannot be written here: %s; change the file where it comes from", reasonWithoutPath(err)).OutcomeFor(*request), nil
+				"the files of the prompts cannot be written here: %s; change the file where it comes from", fileerror.ReasonOf(err)).OutcomeFor(*request), nil
 		}
 		return outcome, err
 	}
@@ -89,7 +90,7 @@ func (f *Folder) attemptChange(ctx context.Context, request *store.ChangeRequest
 	if err := f.syncForChange(ctx, request); err != nil {
 		return store.ChangeOutcome{}, err
 	}
-	unlock, err := folderlock.Acquire(f.root)
+	unlock, err := folderlock.Acquire(ctx, f.root)
 	if err != nil {
 		return store.ChangeOutcome{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/fileerror"
 	"github.com/lectern-dev/lectern/internal/manifest"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/promptobject"
@@ -97,7 +98,7 @@ func Open(ctx context.Context, root string, into Store, log *slog.Logger) (*Fold
 		err = errors.New("it is not a folder")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the folder of prompts %q cannot be used: %s; give a folder that is there", root, reasonWithoutPath(err))
+		return nil, fmt.Errorf("the folder of prompts %q cannot be used: %s; give a folder that is there", root, fileerror.ReasonOf(err))
 	}
 	root, err = filepath.Abs(root)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/lectern-dev/lectern/internal/fileerror"
 )
 
 // errMoved says that a file is not as it was when the change was decided. Nothing was written.
@@ -111,7 +113,7 @@ func putBack(aside, name string) error {
 
 // savedAsideError does not wrap its reason: that it cannot be written is not all there is to say.
 func savedAsideError(name string, err error, aside string) error {
-	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, reasonWithoutPath(err), aside)
+	return fmt.Errorf("%s was saved meanwhile and cannot be put back: %s; what was saved is in %s", name, fileerror.ReasonOf(err), aside)
 }
 
 // claimThenRename does what renameNew does where the system cannot rename so: it creates an empty file of the name, and

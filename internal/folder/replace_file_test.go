@@ -126,16 +126,6 @@ func TestPutBack_NamesWhatStays(t *testing.T) {
 	}
 }
 
-func TestReasonWithoutPath(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "none")
-	_, opened := os.Open(name)
-	for _, err := range []error{opened, os.Rename(name, name+"2"), fmt.Errorf("wrapped: %w", opened)} {
-		if got := reasonWithoutPath(err); got != "no such file or directory" {
-			t.Errorf("%v: got %q", err, got)
-		}
-	}
-}
-
 func renamed(name, before, after string) error {
 	part := name + ".part"
 	if err := os.WriteFile(part, []byte(after), 0o600); err != nil {

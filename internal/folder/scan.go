@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lectern-dev/lectern/internal/fileerror"
 	"github.com/lectern-dev/lectern/internal/manifest"
 )
 
@@ -253,7 +254,7 @@ func readManifests(ctx context.Context, reader *manifest.Reader, file manifest.F
 
 // keepUnreadable keeps what was read before of a file that is there and cannot be read.
 func (s *scanner) keepUnreadable(at string, err error) {
-	message := "cannot be read: " + reasonWithoutPath(err)
+	message := "cannot be read: " + fileerror.ReasonOf(err)
 	if before := s.before[at]; before != nil {
 		s.files[at] = before
 		message += "; what was read of it before stays"
@@ -263,21 +264,10 @@ func (s *scanner) keepUnreadable(at string, err error) {
 
 // keepUnreadFolder keeps what was read before of a folder that cannot be read.
 func (s *scanner) keepUnreadFolder(at string, err error) {
-	s.addProblem(s.displayName(at), "the folder cannot be read: "+reasonWithoutPath(err)+"; what was read of it before stays")
+	s.addProblem(s.displayName(at), "the folder cannot be read: "+fileerror.ReasonOf(err)+"; what was read of it before stays")
 	s.unread = append(s.unread, at)
 }
 
 func (s *scanner) addProblem(name, message string) {
 	s.problems = append(s.problems, manifest.Problem{Place: manifest.Place{File: name}, Message: message})
-}
-
-// reasonWithoutPath returns an error of the file system without the path, which stands before it.
-func reasonWithoutPath(err error) string {
-	if inner, ok := errors.AsType[*fs.PathError](err); ok {
-		return inner.Err.Error()
-	}
-	if inner, ok := errors.AsType[*os.LinkError](err); ok {
-		return inner.Err.Error()
-	}
-	return err.Error()
 }

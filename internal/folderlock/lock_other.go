@@ -2,5 +2,10 @@
 
 package folderlock
 
-// Acquire locks nothing: processes notice each other as they notice editors.
-func Acquire(string) (unlock func(), err error) { return func() {}, nil }
+import "context"
+
+// IsSupported says that Acquire locks nothing: processes notice each other as they notice editors.
+const IsSupported = false
+
+// Acquire locks nothing.
+func Acquire(context.Context, string) (unlock func(), err error) { return func() {}, nil }

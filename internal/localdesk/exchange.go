@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
+	"github.com/lectern-dev/lectern/internal/folderlock"
 	"github.com/lectern-dev/lectern/internal/sdp/oauth"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -20,13 +20,17 @@ const (
 
 // exchange spends a grant code. It is marked as spent where its refresh token will be, and then sent: a place that cannot be written
 // costs no code, and a code that is marked is never sent again, by whatever process.
-func (p *pass) exchange(ctx context.Context, key string) error {
+func (p *pass) exchange(ctx context.Context) error {
+	if !folderlock.IsSupported { // two processes that do not know of each other would both send it
+		p.fail("grant codes are not exchanged on this system, which has no locks for folders; put a refresh token into %s", p.reference)
+		return nil
+	}
 	code := p.given.CodeDigest()
 	asked, err := p.begin(store.TokenExchange, store.CauseScheduled, code, func(s *state) error {
-		if s.kept(key, code).IsSpent(code) {
+		if _, isSent := s.Codes[code]; isSent {
 			return errStateChanged
 		}
-		s.keep(key, s.kept(key, code).WithSpent(code))
+		s.markSent(p.owner(), code)
 		return nil
 	})
 	if failed, is := errors.AsType[*stateError](err); is {
@@ -42,15 +46,14 @@ func (p *pass) exchange(ctx context.Context, key string) error {
 	issued, err := oauth.Exchange(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.Exchange, "")
 	faultpoint.Hit(faultpoint.CodeSent)
 	if err != nil {
-		return p.exchangeFailed(key, code, asked, err)
+		return p.exchangeFailed(code, asked, err)
 	}
 	p.login.Exchange, p.login.RefreshToken = redact.Secret{}, issued.Refresh
-	err = p.storeIssued(asked, issued, func(s *state) {
-		got := s.kept(key, code)
-		got.ClientID, got.RefreshToken, got.Code, got.Outcome = p.login.Client.ID, issued.Refresh, code, ""
-		s.keep(key, got)
-	})
-	p.keepTrying()
+	owner := p.owner()
+	err = p.storeIssued(asked, issued, func(s *state) { s.keepOutcome(owner, code, issued.Refresh, "") })
+	if p.keepTrying(); len(p.unwritten) == 0 {
+		return errStateChanged
+	}
 	return err
 }
 
@@ -59,21 +62,19 @@ func (p *pass) keepTrying() {
 	again := time.NewTicker(keepRetry)
 	defer again.Stop()
 	for deadline := time.Now().Add(keepTimeout); len(p.unwritten) > 0 && time.Now().Before(deadline); <-again.C {
-		_, _ = p.readState()
+		_, _, _ = p.readState()
 	}
 }
 
 // exchangeFailed writes down that a code gave nothing. Only where nothing can have been sent it may be sent again.
-func (p *pass) exchangeFailed(key, code string, asked tokenRequest, failed error) error {
+func (p *pass) exchangeFailed(code string, asked tokenRequest, failed error) error {
 	if outcomeOf(failed) == oauth.NotSent {
-		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { s.keep(key, s.kept(key, code).WithoutSpent(code, failed.Error())) }))
+		return errors.Join(p.recordFailed(asked, failed), p.write(func(s *state) { delete(s.Codes, code) }))
 	}
-	var earlier connectionlogin.Kept
+	owner := p.owner()
 	err := p.write(func(s *state) {
 		s.end(asked.ID)
-		earlier = s.kept(key, code)
-		earlier.Outcome = failed.Error()
-		s.keep(key, earlier)
+		s.keepOutcome(owner, code, redact.Secret{}, failed.Error())
 	})
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
@@ -23,7 +22,7 @@ const (
 	rereadInterval = 5 * time.Second
 	// waitInterval is how often it does so where another process is asking for a token.
 	waitInterval = 200 * time.Millisecond
-	// shortestPause bounds how often it does so at all.
+	// shortestPause is the shortest time after which it does so by itself: who wakes it up does not wait.
 	shortestPause = 20 * time.Millisecond
 )
 
@@ -40,7 +39,9 @@ type keeper struct {
 	access   redact.Secret
 	refused  string
 
-	// The rest is the goroutine's of run. sender sends by the certificates it was made with.
+	// The rest is the goroutine's of run.
+	held heldCredentials
+	// sender sends by the certificates it was made with.
 	sender       *http.Client
 	certificates string
 	// keyFoundAt is when an API key was first met, of the id it has.
@@ -49,6 +50,8 @@ type keeper struct {
 	// provenAt is when it was last proven whether a token is refused, and provenRefused the last one that is.
 	provenAt      time.Time
 	provenRefused refusedToken
+	// replacement is the token that this process got for a refused one, by its id, while no call was made with it.
+	replacement string
 	// goodSecret is the client secret that an accounts server last took, or that was there with a token that was kept.
 	goodSecret redact.Secret
 	// unwritten are changes of the state that could not be written yet: what they have is nowhere else.
@@ -60,6 +63,8 @@ type refusedToken struct{ id, apiURL string }
 
 // finding is what a keeper found out.
 type finding struct {
+	// manifest is what it was found out by, and settings are what that says.
+	manifest *v1alpha1.SDPConnection
 	settings store.ConnectionSettings
 	// token is what servers know of a token, and opened what it is.
 	token  *store.SealedToken
@@ -72,6 +77,14 @@ type finding struct {
 
 // fail says why there is no token.
 func (f *finding) fail(format string, args ...any) { f.problem = fmt.Sprintf(format, args...) }
+
+// addProblem says what a person should do besides.
+func (f *finding) addProblem(said string) {
+	if f.problem != "" {
+		said = f.problem + "; " + said
+	}
+	f.problem = said
+}
 
 func (k *keeper) wakeUp() {
 	select {
@@ -112,7 +125,7 @@ func (k *keeper) run(ctx context.Context) {
 // inspect finds out how the connection stands, and asks for a token where that is due.
 func (k *keeper) inspect(ctx context.Context) *finding {
 	c, row := k.source.manifestOf(k)
-	f := &finding{settings: connectionobject.SettingsOf(&c.Spec, "")}
+	f := &finding{manifest: c, settings: connectionobject.SettingsOf(&c.Spec, "")}
 	if k.reference.IsZero() {
 		f.fail("no credentials were named for the connection; start the server with --sdp-credentials %s=REF as well", k.key)
 		return f
@@ -121,39 +134,43 @@ func (k *keeper) inspect(ctx context.Context) *finding {
 		f.fail("spec.timeZone: %s", err)
 		return f
 	}
-	values, err := k.reference.ReadValues()
-	if err != nil {
-		f.fail("--sdp-credentials %s=%s %s", k.key, k.reference, err)
+	values, confirmAfter, fault := k.held.read(k.reference, c)
+	switch {
+	case fault != nil && values == nil:
+		f.fail("--sdp-credentials %s=%s %s", k.key, k.reference, fault)
+		return f
+	case values == nil: // they were faulty, and were changed a moment ago
+		f.problem, f.after = row.Problem, confirmAfter
 		return f
 	}
-	at, err := k.openRemote(c, values, f)
-	if err != nil {
-		f.fail("%s", err)
-		return f
+	k.inspectWith(ctx, &pass{keeper: k, c: c, row: row, finding: f}, values)
+	if fault != nil {
+		f.addProblem(fmt.Sprintf("--sdp-credentials %s=%s %s; what it had before stays in use", k.key, k.reference, fault))
 	}
-	if c.Spec.Suspend {
-		return f
+	if confirmAfter > 0 && (f.after <= 0 || confirmAfter < f.after) {
+		f.after = confirmAfter
 	}
-	given, err := connectionlogin.Read(values, c.Spec.Edition)
-	if err != nil {
-		f.fail("--sdp-credentials %s=%s %s", k.key, k.reference, err)
-		return f
-	}
-	if c.Spec.Edition == v1alpha1.EditionOnPremises {
-		k.findKey(given.APIKey, f)
-		return f
-	}
-	p := &pass{keeper: k, c: c, row: row, remote: at, given: given, finding: f}
-	p.findToken(ctx)
 	return f
 }
 
-// findKey gives the API key for a token: it is one.
-func (k *keeper) findKey(key redact.Secret, f *finding) {
-	if id := hexOf(store.FingerprintAPIKey(key.Reveal())); id != k.keyID {
-		k.keyID, k.keyFoundAt = id, time.Now()
+// inspectWith finds out how the connection stands with credentials.
+func (k *keeper) inspectWith(ctx context.Context, p *pass, values map[string][]byte) {
+	var err error
+	if p.settings.CACertificates, err = takeCertificates(values, p.c); err == nil {
+		p.remote, err = k.openRemote(p.c, p.settings.CACertificates)
 	}
-	f.token, f.opened = &store.SealedToken{ID: k.keyID, Kind: store.APIKey, IssuedAt: k.keyFoundAt}, key
+	if err == nil && !p.c.Spec.Suspend {
+		p.given, err = connectionlogin.Read(values, p.c.Spec.Edition)
+	}
+	switch {
+	case err != nil:
+		p.fail("%s", err)
+	case p.c.Spec.Suspend:
+	case p.c.Spec.Edition == v1alpha1.EditionOnPremises:
+		p.findKey(ctx)
+	default:
+		p.findToken(ctx)
+	}
 }
 
 // remote is where credentials go. accounts is nil on premises.
@@ -162,16 +179,8 @@ type remote struct {
 	api, accounts *url.URL
 }
 
-// openRemote returns where the credentials go, if they may. Certificates are taken from the values.
-func (k *keeper) openRemote(c *v1alpha1.SDPConnection, values map[string][]byte, f *finding) (at remote, err error) {
-	if configMap, key := connectionobject.CABundle(&c.Spec); configMap != "" {
-		f.settings.CACertificates = string(values[key])
-		delete(values, key)
-		if strings.TrimSpace(f.settings.CACertificates) == "" {
-			return at, fmt.Errorf("spec.caBundle names ConfigMap %s, for which without a cluster key %s of the credentials stands; %s has none",
-				configMap, key, k.reference)
-		}
-	}
+// openRemote returns where the credentials go, if they may.
+func (k *keeper) openRemote(c *v1alpha1.SDPConnection, certificates string) (at remote, err error) {
 	if at.api, err = k.parseAllowed("apiURL", connectionobject.APIURL(&c.Spec)); err != nil {
 		return at, err
 	}
@@ -180,9 +189,9 @@ func (k *keeper) openRemote(c *v1alpha1.SDPConnection, values map[string][]byte,
 			return at, err
 		}
 	}
-	if k.sender == nil || k.certificates != f.settings.CACertificates {
+	if k.sender == nil || k.certificates != certificates {
 		options := k.source.options.Egress
-		options.CABundle = []byte(f.settings.CACertificates)
+		options.CABundle = []byte(certificates)
 		made, err := egress.NewClient(options)
 		if err != nil {
 			return at, fmt.Errorf("spec.caBundle: %w", err)
@@ -190,7 +199,7 @@ func (k *keeper) openRemote(c *v1alpha1.SDPConnection, values map[string][]byte,
 		if k.sender != nil {
 			k.sender.CloseIdleConnections()
 		}
-		k.sender, k.certificates = made, f.settings.CACertificates
+		k.sender, k.certificates = made, certificates
 	}
 	at.sender = k.sender
 	return at, nil

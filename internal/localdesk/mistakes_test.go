@@ -93,6 +93,22 @@ func TestSource_OtherDesk(t *testing.T) {
 	}
 }
 
+// TestSource_EarlyDeaths: tokens that were taken, and die before their time, are replaced at once each time.
+func TestSource_EarlyDeaths(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sdptest.Options{})
+	s, _ := d.start()
+	row := d.waitForToken(s, "")
+	for range 2 {
+		d.fake.KillAccessTokens()
+		require.NoError(t, s.ReportRefusal(t.Context(), row.ID, row.Token.ID))
+		row = d.waitForToken(s, row.Token.ID)
+	}
+	if n := d.refreshes(); n != 3 {
+		t.Errorf("%d refreshes", n)
+	}
+}
+
 // TestSource_UnknownTimeZone: a zone that there is not is told, and no token is asked for.
 func TestSource_UnknownTimeZone(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,7 @@ var thisProcess = sync.OnceValue(func() processName {
 	return processName{Host: host, PID: os.Getpid(), Run: uuid.NewString()}
 })
 
-// isGone reports whether the process has ended, for certain.
+// isGone reports whether the process has ended. Of two containers that have one host name, it may be wrong.
 func (n processName) isGone() bool {
 	this := thisProcess()
 	switch {

@@ -1,6 +1,7 @@
 package localdesk
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"path/filepath"
@@ -25,9 +26,13 @@ type rateLog struct {
 
 // take grants at most wanted calls: never more than perMinute in a minuteWindow nor burst in a burstWindow.
 func (l *rateLog) take(now time.Time, perMinute, burst, wanted int) store.RateGrant {
-	l.Granted = slices.DeleteFunc(l.Granted, func(at time.Time) bool {
-		return !at.After(now.Add(-minuteWindow)) || at.After(now.Add(time.Second)) // of a clock that went back
-	})
+	for i, at := range l.Granted {
+		if at.After(now) { // of a clock that went back
+			l.Granted[i] = now
+		}
+	}
+	slices.SortFunc(l.Granted, time.Time.Compare)
+	l.Granted = slices.DeleteFunc(l.Granted, func(at time.Time) bool { return !at.After(now.Add(-minuteWindow)) })
 	if l.PausedUntil.After(now.Add(store.MaxRatePause)) {
 		l.PausedUntil = now.Add(store.MaxRatePause)
 	}
@@ -55,9 +60,10 @@ func (l *rateLog) take(now time.Time, perMinute, burst, wanted int) store.RateGr
 	return store.RateGrant{RetryAfter: retry, Replicas: 1}
 }
 
-// updateRate changes the log of a ServiceDesk Plus. It is lost without harm: a log that cannot be read is one that begins now.
-func (f stateFolder) updateRate(name string, change func(*rateLog)) error {
-	unlock, err := f.lock()
+// updateRate changes the log of a ServiceDesk Plus. It is lost without harm: a log that cannot be read is one that begins now, and
+// replaces what is there.
+func (f stateFolder) updateRate(ctx context.Context, name string, change func(*rateLog)) error {
+	unlock, err := f.lock(ctx)
 	if err != nil {
 		return err
 	}

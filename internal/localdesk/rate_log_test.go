@@ -67,14 +67,22 @@ func TestRateLog_Pause(t *testing.T) {
 	if got := log.take(now.Add(time.Minute), 30, 10, 1); got.Granted != 1 {
 		t.Errorf("after the pause: %+v", got)
 	}
-	// What a clock that was ahead left behind stops nobody.
+	// What a clock that was ahead left behind counts as of now.
 	log = rateLog{PausedUntil: now.Add(1000 * time.Hour), Granted: []time.Time{now.Add(time.Hour)}}
 	if got := log.take(now, 1, 1, 1); got.RetryAfter != store.MaxRatePause {
 		t.Errorf("a pause of a clock that was ahead: %+v", got)
 	}
 	log.PausedUntil = time.Time{}
-	if got := log.take(now, 1, 1, 1); got.Granted != 1 {
+	if got := log.take(now, 1, 1, 1); got.Granted != 0 || got.RetryAfter > minuteWindow {
 		t.Errorf("a call of a clock that was ahead: %+v", got)
+	}
+	if got := log.take(now.Add(minuteWindow), 1, 1, 1); got.Granted != 1 {
+		t.Errorf("a minute after a call of a clock that was ahead: %+v", got)
+	}
+	// Those behind it in the log are of the clock that went back.
+	log = rateLog{Granted: []time.Time{now.Add(500 * time.Millisecond), now.Add(-30 * time.Second)}}
+	if got := log.take(now, 2, 2, 1); got.RetryAfter != minuteWindow-30*time.Second {
+		t.Errorf("behind a call of a clock that was ahead: %+v", got)
 	}
 }
 
@@ -83,7 +91,7 @@ func TestUpdateRate(t *testing.T) {
 	t.Parallel()
 	folder := stateFolder{t.TempDir()}
 	take := func(name string) (granted int) {
-		require.NoError(t, folder.updateRate(name, func(l *rateLog) { granted = l.take(time.Now(), 2, 2, 1).Granted }))
+		require.NoError(t, folder.updateRate(t.Context(), name, func(l *rateLog) { granted = l.take(time.Now(), 2, 2, 1).Granted }))
 		return granted
 	}
 	got := []int{take("a"), take("a"), take("a"), take("b")}

@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
+	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/secretsource"
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -36,6 +37,8 @@ type Source struct {
 	folder  stateFolder
 	// rekeyed is told that other keepers are to run.
 	rekeyed chan struct{}
+	// refusedKeyInterval is the time between two calls with an API key that is refused: a person may make it good where it was made.
+	refusedKeyInterval time.Duration
 
 	mu       sync.Mutex
 	revision int64
@@ -51,7 +54,7 @@ type Source struct {
 func New(options Options) *Source {
 	return &Source{
 		options: options, folder: stateFolder{options.StateFolder}, rekeyed: make(chan struct{}, 1),
-		keepers: map[store.Key]*keeper{}, gone: map[store.Key]store.Connection{}, changed: func() {},
+		refusedKeyInterval: time.Minute, keepers: map[store.Key]*keeper{}, gone: map[store.Key]store.Connection{}, changed: func() {},
 	}
 }
 
@@ -74,11 +77,7 @@ func (s *Source) Replace(manifests []*v1alpha1.SDPConnection) {
 		case k == nil:
 			s.addKeeper(key, m)
 		case !reflect.DeepEqual(k.manifest.Spec, m.Spec):
-			if connectionobject.APIURL(&k.manifest.Spec) != connectionobject.APIURL(&m.Spec) {
-				k.refused = "" // by another ServiceDesk Plus
-			}
-			k.manifest = m
-			k.wakeUp()
+			s.replaceManifest(k, m)
 		}
 	}
 	for key, k := range s.keepers {
@@ -127,6 +126,26 @@ func (s *Source) addKeeper(key store.Key, m *v1alpha1.SDPConnection) {
 	delete(s.gone, key)
 }
 
+// replaceManifest has a row say at once what its manifest says: its keeper may be waiting for an answer. The lock is held.
+func (s *Source) replaceManifest(k *keeper, m *v1alpha1.SDPConnection) {
+	next := k.row
+	next.Settings = connectionobject.SettingsOf(&m.Spec, k.row.Settings.CACertificates)
+	isElsewhere := next.Settings.APIURL != k.row.Settings.APIURL || next.Settings.Edition != k.row.Settings.Edition
+	if isElsewhere {
+		k.refused = "" // by another ServiceDesk Plus
+	}
+	if isElsewhere || m.Spec.Suspend {
+		next.Token, k.access = nil, redact.Secret{}
+	}
+	k.manifest = m
+	if !reflect.DeepEqual(next, k.row) {
+		s.revision++
+		next.Revision = s.revision
+		k.row = next
+	}
+	k.wakeUp()
+}
+
 // Follow keeps the connections current until ctx ends.
 func (s *Source) Follow(ctx context.Context) {
 	running := map[*keeper]context.CancelFunc{}
@@ -164,7 +183,7 @@ func (s *Source) Follow(ctx context.Context) {
 func (s *Source) publish(k *keeper, f *finding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.keepers[k.key] != k {
+	if s.keepers[k.key] != k || k.manifest != f.manifest { // what the manifest says now is found out next
 		return
 	}
 	next := k.row
@@ -235,24 +254,24 @@ func (s *Source) findRow(id int64) (*keeper, store.Connection, error) {
 }
 
 // TakeRate implements the store of a server. Calls of all lanes count alike: the background's are a proof in ten seconds.
-func (s *Source) TakeRate(_ context.Context, connection int64, _ store.Lane, wanted int) (grant store.RateGrant, err error) {
+func (s *Source) TakeRate(ctx context.Context, connection int64, _ store.Lane, wanted int) (grant store.RateGrant, err error) {
 	_, row, err := s.findRow(connection)
 	if err != nil {
 		return grant, err
 	}
-	err = s.folder.updateRate(rateName(&row), func(l *rateLog) {
+	err = s.folder.updateRate(ctx, rateName(&row), func(l *rateLog) {
 		grant = l.take(time.Now(), row.Settings.RequestsPerMinute, row.Settings.Burst, wanted)
 	})
 	return grant, err
 }
 
 // PauseRate implements the store of a server.
-func (s *Source) PauseRate(_ context.Context, connection int64, pause time.Duration) (left time.Duration, err error) {
+func (s *Source) PauseRate(ctx context.Context, connection int64, pause time.Duration) (left time.Duration, err error) {
 	_, row, err := s.findRow(connection)
 	if err != nil {
 		return 0, err
 	}
-	err = s.folder.updateRate(rateName(&row), func(l *rateLog) {
+	err = s.folder.updateRate(ctx, rateName(&row), func(l *rateLog) {
 		now := time.Now()
 		if until := now.Add(min(pause, store.MaxRatePause)); until.After(l.PausedUntil) {
 			l.PausedUntil = until

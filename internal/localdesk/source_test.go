@@ -1,6 +1,7 @@
 package localdesk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,8 @@ type desk struct {
 	// others are where credentials may go, too, and mistake is what is wrong with the manifest.
 	others  []*sdptest.Server
 	mistake func(*v1alpha1.SDPConnection)
+	// keyInterval is how often a refused API key is called with; zero for as often as users have it.
+	keyInterval time.Duration
 }
 
 func newDesk(t *testing.T, o sdptest.Options) *desk {
@@ -69,6 +72,7 @@ func (d *desk) start() (s *Source, stop func()) {
 		StateFolder: d.state, Credentials: map[store.Key]secretsource.Reference{d.key: reference},
 		Egress: egress.Options{Rules: rules}, Log: slog.New(slog.DiscardHandler),
 	})
+	s.refusedKeyInterval = cmp.Or(d.keyInterval, s.refusedKeyInterval)
 	s.Replace([]*v1alpha1.SDPConnection{d.manifest()})
 	ctx, cancel := context.WithCancel(d.Context())
 	var following sync.WaitGroup
@@ -144,6 +148,23 @@ func TestSource_Refusal(t *testing.T) {
 	if n := d.refreshes(); n != 2 || d.row(s).Token.ID != second.Token.ID {
 		t.Errorf("%d refreshes, of which the last was for a token that is taken", n)
 	}
+}
+
+// TestSource_KeyTakenAgain: an API key that was refused is used again when it is taken again, without a restart.
+func TestSource_KeyTakenAgain(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sdptest.Options{Edition: sdptest.OnPremises})
+	require.NoError(t, os.WriteFile(d.credentials, []byte("api_key: of-later"), 0o600))
+	d.mistake = func(c *v1alpha1.SDPConnection) {
+		c.Spec.Edition, c.Spec.Portal, c.Spec.AccountsURL = v1alpha1.EditionOnPremises, "", ""
+	}
+	d.keyInterval = time.Millisecond
+	s, _ := d.start()
+	row := d.waitForStoredToken(s)
+	require.NoError(t, s.ReportRefusal(t.Context(), row.ID, row.Token.ID))
+	d.waitForProblem(s, "does not take the API key")
+	d.fake.AddAPIKey("of-later", "tech@example.org", time.Time{})
+	d.waitForStoredToken(s)
 }
 
 // TestSource_Revoked: a refresh token that is revoked is told, and asked with once, until a person gives another one.
@@ -256,10 +277,20 @@ func TestSource_Unwritable(t *testing.T) {
 	require.NoError(t, os.MkdirAll(blocked, 0o700))
 	close(release)
 	d.waitForToken(s, "")
+	written, err := os.ReadFile(filepath.Join(d.state, stateName))
+	require.NoError(t, err)
+	for content, said := range map[string]string{string(written): "cannot be written", "{": "is not as Lectern writes it"} {
+		damageFile(t, stateFolder{d.state}, stateName, content)
+		if row := d.waitForProblem(s, said); row.Token == nil || !strings.Contains(row.Problem, "this process has a token, and others do not find it") {
+			t.Errorf("there is the token %+v: %s", row.Token, row.Problem)
+		}
+	}
+	damageFile(t, stateFolder{d.state}, stateName, string(written))
+	d.waitForProblem(s, "cannot be written")
 	require.NoError(t, os.RemoveAll(filepath.Dir(blocked)))
 	require.Until(t, "it is written", func() bool {
 		now, err := stateFolder{d.state}.read()
-		return err == nil && now.Logins[loginKey(deskKey, "1000.C")].RefreshToken != ""
+		return err == nil && now.kept(codeOwner{deskKey.String(), "1000.C", d.fake.AccountsURL()}, "").RefreshToken.Reveal() != ""
 	})
 	stop()
 	again, _ := d.start()

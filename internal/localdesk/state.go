@@ -3,9 +3,7 @@ package localdesk
 import (
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/connectionlogin"
@@ -24,22 +22,13 @@ const (
 // state is what the processes of a user know together. It is secret: nothing of it is printed.
 type state struct {
 	Format int `json:"format"`
-	// Logins are what came of grant codes, by connection and client.
-	Logins map[string]keptLogin `json:"logins,omitempty"`
+	// Codes are the grant codes that were sent, by their digests, and what came of them.
+	Codes map[string]sentCode `json:"codes,omitempty"`
 	// Tokens are access tokens, by what they are asked for with, and Pauses why there is none, by that and who said so.
 	Tokens map[string]keptToken  `json:"tokens,omitempty"`
 	Pauses map[string]tokenPause `json:"pauses,omitempty"`
 	// Requests are those to accounts servers that count.
 	Requests []tokenRequest `json:"requests,omitempty"`
-}
-
-// keptLogin is a connectionlogin.Kept as it is in a file.
-type keptLogin struct {
-	ClientID     string   `json:"clientID,omitempty"`
-	RefreshToken string   `json:"refreshToken,omitempty"`
-	Code         string   `json:"code,omitempty"`
-	Spent        []string `json:"spent,omitempty"`
-	Outcome      string   `json:"outcome,omitempty"`
 }
 
 // keptToken is an access token.
@@ -49,9 +38,8 @@ type keptToken struct {
 	Scopes    []string  `json:"scopes,omitempty"`
 	IssuedAt  time.Time `json:"issuedAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
-	// For tells the credentials that it was got with, and AfterRefusal that it was got because the one before was refused.
-	For          string `json:"for,omitempty"`
-	AfterRefusal bool   `json:"afterRefusal,omitempty"`
+	// For tells the credentials that it was got with.
+	For string `json:"for,omitempty"`
 }
 
 // tokenPause is why no token is asked for now.
@@ -82,31 +70,6 @@ type tokenRequest struct {
 // mayBeAnswered reports whether what became of the request may still be written down.
 func (r *tokenRequest) mayBeAnswered() bool { return !r.Ended && !r.By.isGone() }
 
-// loginKey is what a grant code's outcome is kept under.
-func loginKey(key store.Key, clientID string) string { return key.String() + " " + clientID }
-
-// kept returns what came of the grant codes of a login. A code that was sent for another one, such as the same connection under the
-// name that it had before, is as spent, and what came of it is used.
-func (s *state) kept(key, code string) connectionlogin.Kept {
-	k := s.Logins[key]
-	if code != "" && !slices.Contains(k.Spent, code) {
-		for _, other := range slices.Sorted(maps.Keys(s.Logins)) {
-			if slices.Contains(s.Logins[other].Spent, code) {
-				k = s.Logins[other]
-			}
-		}
-	}
-	return connectionlogin.Kept{
-		ClientID: k.ClientID, RefreshToken: redact.NewSecret(k.RefreshToken), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
-	}
-}
-
-func (s *state) keep(key string, k connectionlogin.Kept) {
-	setEntry(&s.Logins, key, keptLogin{
-		ClientID: k.ClientID, RefreshToken: k.RefreshToken.Reveal(), Code: k.Code, Spent: k.Spent, Outcome: k.Outcome,
-	})
-}
-
 // setEntry sets an entry of a map that may not be made yet.
 func setEntry[T any](in *map[string]T, key string, entry T) {
 	if *in == nil {
@@ -129,10 +92,11 @@ func (s *state) token(fingerprint store.TokenFingerprint) (*store.StoredToken, r
 	}, redact.NewSecret(kept.Access)
 }
 
-// keepToken keeps an access token, unless one that was asked for later is there.
-func (s *state) keepToken(fingerprint store.TokenFingerprint, got keptToken) {
+// keepToken keeps an access token, unless one that was asked for later is there. replaced is the one that there was when it was asked
+// for, by its id: a clock that was ahead may have dated that one later.
+func (s *state) keepToken(fingerprint store.TokenFingerprint, got keptToken, replaced string) {
 	key := hexOf(fingerprint)
-	if !s.Tokens[key].IssuedAt.After(got.IssuedAt) {
+	if held := s.Tokens[key]; held.ID == replaced || !held.IssuedAt.After(got.IssuedAt) {
 		setEntry(&s.Tokens, key, got)
 	}
 }
@@ -173,12 +137,13 @@ func (s *state) isUnderWay(subject string, now time.Time) bool {
 	return false
 }
 
-// prune forgets what counts no more. What a clock that went back left in the future counts from now on.
-func (s *state) prune(now time.Time) {
+// prune forgets what counts no more. What a clock that went back left in the future counts from now on: that is to be written down, or
+// it would count from each time at which it is read.
+func (s *state) prune(now time.Time) (isRedated bool) {
 	var counting []tokenRequest
 	for _, r := range s.Requests {
 		if r.StartedAt.After(now) {
-			r.StartedAt = now
+			r.StartedAt, isRedated = now, true
 		}
 		if r.StartedAt.After(now.Add(-store.TokenRequestWindow)) {
 			counting = append(counting, r)
@@ -191,10 +156,15 @@ func (s *state) prune(now time.Time) {
 		}
 	}
 	for key, p := range s.Pauses {
-		if now.After(p.Until.Add(store.TokenRequestWindow)) || p.Until.After(now.Add(deniedPause)) {
+		switch longest := now.Add(deniedPause); {
+		case now.After(p.Until.Add(store.TokenRequestWindow)):
 			delete(s.Pauses, key)
+		case p.Until.After(longest):
+			p.Until, isRedated = longest, true
+			s.Pauses[key] = p
 		}
 	}
+	return isRedated
 }
 
 func hexOf(f store.TokenFingerprint) string { return fmt.Sprintf("%x", f[:]) }

@@ -2,14 +2,17 @@ package localdesk
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/fileerror"
 	"github.com/lectern-dev/lectern/internal/folderlock"
 )
 
@@ -59,7 +62,7 @@ func (e *stateError) Error() string {
 // update changes the state, which is written if change returns true, also with an error. The errors are change's own and
 // *stateErrors. No other process changes it meanwhile.
 func (f stateFolder) update(change func(*state) (changed bool, err error)) error {
-	unlock, err := f.lock()
+	unlock, err := f.lock(context.Background()) // what came of a request is written though the program is told to end
 	if err != nil {
 		return err
 	}
@@ -68,28 +71,25 @@ func (f stateFolder) update(change func(*state) (changed bool, err error)) error
 	if err != nil {
 		return err
 	}
-	s.prune(time.Now())
-	changed, err := change(&s)
-	if !changed {
-		return err
+	var unwritten error
+	if s.prune(time.Now()) {
+		unwritten = f.writeJSON(stateName, s, true)
 	}
-	return errors.Join(f.writeJSON(stateName, s, true), err)
+	changed, err := change(&s)
+	if changed {
+		unwritten = f.writeJSON(stateName, s, true)
+	}
+	return errors.Join(unwritten, err)
 }
 
-// read returns the state as it is.
-func (f stateFolder) read() (s state, err error) {
-	err = f.update(func(now *state) (bool, error) { s = *now; return false, nil })
-	return s, err
-}
-
-// lock makes the folder where there is none, and waits until no other process changes what is in it.
-func (f stateFolder) lock() (unlock func(), err error) {
+// lock makes the folder where there is none, and waits until no other process changes what is in it, or ctx ends.
+func (f stateFolder) lock(ctx context.Context) (unlock func(), err error) {
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
-	unlock, err = folderlock.Acquire(f.path)
+	unlock, err = folderlock.Acquire(ctx, f.path)
 	if err != nil {
-		return nil, &stateError{path: f.path, reason: "cannot be locked: " + reasonWithoutPath(err)}
+		return nil, &stateError{path: f.path, reason: "cannot be locked: " + fileerror.ReasonOf(err)}
 	}
 	return unlock, nil
 }
@@ -97,17 +97,17 @@ func (f stateFolder) lock() (unlock func(), err error) {
 // prepare sees to it that there is a folder which this user alone can enter.
 func (f stateFolder) prepare() error {
 	if err := os.MkdirAll(f.path, folderMode); err != nil {
-		return &stateError{path: f.path, reason: reasonWithoutPath(err), isUnwritten: true}
+		return &stateError{path: f.path, reason: fileerror.ReasonOf(err), isUnwritten: true}
 	}
 	stat, err := os.Stat(f.path)
 	switch {
 	case err != nil:
-		return &stateError{path: f.path, reason: "cannot be read: " + reasonWithoutPath(err)}
+		return &stateError{path: f.path, reason: "cannot be read: " + fileerror.ReasonOf(err)}
 	case !isOwn(stat):
 		return &stateError{path: f.path, reason: "is another user's folder; set XDG_STATE_HOME to a folder of this user's own"}
 	case stat.Mode().Perm()&^folderMode != 0:
 		if err := os.Chmod(f.path, folderMode); err != nil {
-			return &stateError{path: f.path, reason: reasonWithoutPath(err), isUnwritten: true}
+			return &stateError{path: f.path, reason: fileerror.ReasonOf(err), isUnwritten: true}
 		}
 	}
 	return nil
@@ -144,7 +144,7 @@ func readOwnFile(path string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case err != nil:
-		return nil, errors.New("cannot be read: " + reasonWithoutPath(err))
+		return nil, errors.New("cannot be read: " + fileerror.ReasonOf(err))
 	case !stat.Mode().IsRegular():
 		return nil, errors.New("is no regular file, and is left as it is")
 	case !isOwn(stat):
@@ -157,7 +157,7 @@ func readOwnFile(path string) ([]byte, error) {
 	}
 	content, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
-		return nil, errors.New("cannot be read: " + reasonWithoutPath(err))
+		return nil, errors.New("cannot be read: " + fileerror.ReasonOf(err))
 	}
 	return content, nil
 }
@@ -166,7 +166,7 @@ func readOwnFile(path string) ([]byte, error) {
 func (f stateFolder) writeJSON(name string, value any, durable bool) error {
 	path := filepath.Join(f.path, name)
 	failed := func(err error) error {
-		return &stateError{path: path, reason: reasonWithoutPath(err), isUnwritten: true}
+		return &stateError{path: path, reason: fileerror.ReasonOf(err), isUnwritten: true}
 	}
 	content, err := json.Marshal(value)
 	if err != nil {
@@ -189,26 +189,23 @@ func (f stateFolder) writeJSON(name string, value any, durable bool) error {
 		_ = os.Remove(part)
 		return failed(err)
 	}
-	if durable {
-		syncFolder(f.path)
+	if durable && folderlock.IsSupported { // where there is no lock, folders are no files, either
+		if err := syncFolder(f.path); err != nil {
+			return failed(err)
+		}
 	}
 	return nil
 }
 
-// syncFolder makes a rename durable, on systems that can.
-func syncFolder(path string) {
-	if opened, err := os.Open(filepath.Clean(path)); err == nil {
-		_ = errors.Join(opened.Sync(), opened.Close())
+// syncFolder makes a rename durable, on file systems that can.
+func syncFolder(path string) error {
+	opened, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return err
 	}
-}
-
-// reasonWithoutPath returns an error of the file system without the path, which stands beside it.
-func reasonWithoutPath(err error) string {
-	if inner, is := errors.AsType[*fs.PathError](err); is {
-		return inner.Err.Error()
+	err = opened.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = nil
 	}
-	if inner, is := errors.AsType[*os.LinkError](err); is {
-		return inner.Err.Error()
-	}
-	return err.Error()
+	return errors.Join(err, opened.Close())
 }

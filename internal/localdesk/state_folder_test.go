@@ -1,6 +1,7 @@
 package localdesk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -23,6 +23,27 @@ import (
 func damageFile(t *testing.T, folder stateFolder, name, content string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(folder.path, name), []byte(content), 0o600))
+}
+
+// read returns the state as it is.
+func (f stateFolder) read() (s state, err error) {
+	err = f.update(func(now *state) (bool, error) { s = *now; return false, nil })
+	return s, err
+}
+
+// TestLock_EndsWithContext: who has little time does not wait for who has the lock.
+func TestLock_EndsWithContext(t *testing.T) {
+	t.Parallel()
+	folder := stateFolder{t.TempDir()}
+	unlock, err := folder.lock(t.Context())
+	require.NoError(t, err)
+	defer unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = folder.updateRate(ctx, "a", func(*rateLog) { t.Error("it was changed") })
+	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Error(err)
+	}
 }
 
 func TestDefaultStateFolder(t *testing.T) {
@@ -48,7 +69,7 @@ func TestUpdate_NothingIsLost(t *testing.T) {
 	for i := range 20 {
 		all.Go(func() {
 			err := folder.update(func(s *state) (bool, error) {
-				s.keep(fmt.Sprint(i), connectionlogin.Kept{ClientID: "c", RefreshToken: redact.NewSecret("r")})
+				s.keepOutcome(codeOwner{ClientID: "c"}, fmt.Sprint(i), redact.NewSecret("r"), "")
 				return true, nil
 			})
 			if err != nil {
@@ -59,8 +80,8 @@ func TestUpdate_NothingIsLost(t *testing.T) {
 	all.Wait()
 	s, err := folder.read()
 	require.NoError(t, err)
-	if len(s.Logins) != 20 || s.kept("7", "").RefreshToken.Reveal() != "r" {
-		t.Errorf("%d of 20 changes are there", len(s.Logins))
+	if len(s.Codes) != 20 || s.kept(codeOwner{}, "7").RefreshToken.Reveal() != "r" {
+		t.Errorf("%d of 20 changes are there", len(s.Codes))
 	}
 }
 
@@ -70,14 +91,14 @@ func TestUpdate_Failed(t *testing.T) {
 	t.Parallel()
 	folder := stateFolder{t.TempDir()}
 	damageFile(t, folder, stateName+partSuffix, "half of a")
-	require.NoError(t, folder.update(func(s *state) (bool, error) { s.keep("a", connectionlogin.Kept{Code: "1"}); return true, nil }))
+	require.NoError(t, folder.update(func(s *state) (bool, error) { s.markSent(codeOwner{}, "a"); return true, nil }))
 	failed := errors.New("no")
-	if err := folder.update(func(s *state) (bool, error) { s.keep("b", connectionlogin.Kept{}); return false, failed }); !errors.Is(err, failed) {
+	if err := folder.update(func(s *state) (bool, error) { s.markSent(codeOwner{}, "b"); return false, failed }); !errors.Is(err, failed) {
 		t.Error(err)
 	}
 	s, err := folder.read()
 	require.NoError(t, err)
-	if diff := cmp.Diff(map[string]keptLogin{"a": {Code: "1"}}, s.Logins); diff != "" {
+	if diff := cmp.Diff(map[string]sentCode{"a": {Number: 1}}, s.Codes, cmp.AllowUnexported(sentCode{})); diff != "" {
 		t.Error(diff)
 	}
 	left, err := os.ReadDir(folder.path)
@@ -172,30 +193,21 @@ func repeat(r tokenRequest, n int) (all []tokenRequest) {
 	return all
 }
 
-// TestKept_Renamed: a code is spent whatever the connection is called now.
-func TestKept_Renamed(t *testing.T) {
-	t.Parallel()
-	s := state{Logins: map[string]keptLogin{
-		"default/old c": {ClientID: "c", RefreshToken: "r", Code: "1", Spent: []string{"1"}}, "default/new c": {Spent: []string{"2"}},
-	}}
-	for code, want := range map[string]string{"1": "r", "2": "", "3": "", "": ""} {
-		kept := s.kept("default/new c", code)
-		if kept.RefreshToken.Reveal() != want || kept.IsSpent(code) != (code == "1" || code == "2") {
-			t.Errorf("of code %q there is %+v", code, kept.Spent)
-		}
-	}
-}
-
 // TestKeepToken: a late answer replaces nothing.
 func TestKeepToken(t *testing.T) {
 	t.Parallel()
 	fingerprint := store.FingerprintRefreshToken("c", "r")
 	now := time.Now().UTC()
 	var s state
-	s.keepToken(fingerprint, keptToken{ID: "new", Access: "a", IssuedAt: now, ExpiresAt: now.Add(time.Hour)})
-	s.keepToken(fingerprint, keptToken{ID: "late", Access: "b", IssuedAt: now.Add(-time.Second), ExpiresAt: now.Add(time.Hour)})
+	s.keepToken(fingerprint, keptToken{ID: "new", Access: "a", IssuedAt: now, ExpiresAt: now.Add(time.Hour)}, "")
+	s.keepToken(fingerprint, keptToken{ID: "late", Access: "b", IssuedAt: now.Add(-time.Second), ExpiresAt: now.Add(time.Hour)}, "another")
 	token, access := s.token(fingerprint)
 	if token.ID != "new" || access.Reveal() != "a" {
+		t.Errorf("there is %s", token.ID)
+	}
+	s.keepToken(fingerprint, keptToken{ID: "of a clock that is ahead", Access: "c", IssuedAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)}, "new")
+	s.keepToken(fingerprint, keptToken{ID: "its replacement", Access: "d", IssuedAt: now, ExpiresAt: now.Add(time.Hour)}, "of a clock that is ahead")
+	if token, _ = s.token(fingerprint); token.ID != "its replacement" {
 		t.Errorf("there is %s", token.ID)
 	}
 	s.prune(now.Add(time.Hour + tokenAfterlife + time.Second))

@@ -24,7 +24,7 @@ const (
 	deniedPause = 15 * time.Minute
 )
 
-// pass inspects a connection of the cloud once.
+// pass inspects a connection once.
 type pass struct {
 	*keeper
 	*finding
@@ -33,11 +33,14 @@ type pass struct {
 	remote remote
 	given  connectionlogin.Credentials
 	login  connectionlogin.Login
-	// current is the token there is of what the connection logs in with, nil for none. gotWith tells the credentials of then, and
-	// isReplacement that the one before was refused.
-	current       *store.StoredToken
-	gotWith       string
-	isReplacement bool
+	// current is the token there is of what the connection logs in with, nil for none. gotWith tells the credentials of then.
+	current *store.StoredToken
+	gotWith string
+}
+
+// owner returns what a grant code of the connection is given for.
+func (p *pass) owner() codeOwner {
+	return codeOwner{Connection: p.key.String(), ClientID: p.given.Client.ID, AccountsURL: p.remote.accounts.String()}
 }
 
 // errStateChanged says that the state has more than it had: what this process got, or another one.
@@ -47,13 +50,12 @@ var errStateChanged = errors.New("the state is another one now")
 func (p *pass) findToken(ctx context.Context) {
 	for ctx.Err() == nil {
 		p.problem, p.token = "", nil
-		s, err := p.readState()
+		s, unsaved, err := p.readState()
 		if err != nil {
 			p.fail("%s; no token is asked for", err)
 			return
 		}
-		key := loginKey(p.key, p.given.Client.ID)
-		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(key, p.given.CodeDigest())); err != nil {
+		if p.login, err = connectionlogin.Choose("--sdp-credentials "+p.reference.String(), p.given, s.kept(p.owner(), p.given.CodeDigest())); err != nil {
 			if _, isSent := errors.AsType[*connectionlogin.CodeNeededError](err); isSent && s.isUnderWay(p.given.CodeDigest(), time.Now()) {
 				p.after = waitInterval // another process waits for what comes of it
 				return
@@ -63,9 +65,10 @@ func (p *pass) findToken(ctx context.Context) {
 		}
 		p.problem = p.login.Warning
 		if !p.login.Exchange.IsZero() {
-			err = p.exchange(ctx, key)
+			err = p.exchange(ctx)
 		} else {
 			p.adopt(&s)
+			p.warnOfUnsaved(unsaved)
 			err = p.refreshIfDue(ctx)
 		}
 		if !errors.Is(err, errStateChanged) {
@@ -75,8 +78,9 @@ func (p *pass) findToken(ctx context.Context) {
 	}
 }
 
-// readState returns the state, once what could not be written before is written.
-func (p *pass) readState() (s state, err error) {
+// readState returns the state, once what could not be written before is written. Where it still cannot be, unsaved says why, and the
+// state is as it would be; of one that cannot be read there is then what this process has in its memory.
+func (p *pass) readState() (s state, unsaved, err error) {
 	err = p.source.folder.update(func(now *state) (bool, error) {
 		for _, change := range p.unwritten {
 			change(now)
@@ -84,21 +88,31 @@ func (p *pass) readState() (s state, err error) {
 		s = *now
 		return len(p.unwritten) > 0, nil
 	})
-	if err == nil {
+	failed, is := errors.AsType[*stateError](err)
+	switch {
+	case err == nil:
 		p.unwritten = nil
-		return s, nil
+		return s, nil, nil
+	case is && failed.isUnwritten && s.Format != 0:
+		if len(p.unwritten) == 0 { // all that this process got is there
+			err = nil
+		}
+		return s, err, nil
 	}
-	if failed, is := errors.AsType[*stateError](err); is && failed.isUnwritten && s.Format != 0 { // it is known, though it is not written
-		return s, nil
+	remembered := state{}
+	for _, change := range p.unwritten {
+		change(&remembered)
 	}
-	return s, err
+	if len(remembered.Tokens) > 0 {
+		return remembered, err, nil
+	}
+	return s, nil, err
 }
 
 // adopt takes over the token that the state has.
 func (p *pass) adopt(s *state) {
 	p.current, p.opened = s.token(p.login.Fingerprint())
-	kept := s.Tokens[hexOf(p.login.Fingerprint())]
-	p.gotWith, p.isReplacement = kept.For, kept.AfterRefusal
+	p.gotWith = s.Tokens[hexOf(p.login.Fingerprint())].For
 	p.token = nil
 	if connectionlogin.IsUsable(p.current, p.login.Fingerprint(), time.Now()) {
 		p.token = &p.current.SealedToken
@@ -107,7 +121,8 @@ func (p *pass) adopt(s *state) {
 
 // refreshIfDue refreshes the token when it is due, or when ServiceDesk Plus refuses it.
 func (p *pass) refreshIfDue(ctx context.Context) error {
-	isRefused := p.current != nil && p.source.refusedToken(p.keeper) == p.current.ID
+	p.checkReplacement(ctx)
+	isRefused := p.current != nil && (p.source.refusedToken(p.keeper) == p.current.ID || p.provenRefused == p.currentToken())
 	action := connectionlogin.DecideToken(connectionlogin.TokenFacts{
 		Now: time.Now(), Current: p.current, Fingerprint: p.login.Fingerprint(), IsOpenable: true, IsRefused: isRefused,
 		IsSecretNew: p.isSecretNew(),
@@ -209,25 +224,39 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 func (p *pass) storeIssued(asked tokenRequest, issued oauth.Token, also func(*state)) error {
 	got := keptToken{
 		ID: uuid.NewString(), Access: issued.Access.Reveal(), Scopes: issued.Scopes, IssuedAt: asked.StartedAt, ExpiresAt: asked.StartedAt.Add(issued.Lifetime),
-		For: credentialsDigest(p.login), AfterRefusal: asked.Cause == store.CauseRefused,
+		For: credentialsDigest(p.login),
+	}
+	if asked.Cause == store.CauseRefused {
+		p.replacement = got.ID
+	}
+	replaced := ""
+	if p.current != nil {
+		replaced = p.current.ID // or begin would have said that the state is another one
 	}
 	p.goodSecret = p.login.Client.Secret
 	fingerprint := p.login.Fingerprint()
-	err := p.write(func(s *state) {
+	unsaved := p.write(func(s *state) {
 		also(s)
 		s.end(asked.ID)
-		s.keepToken(fingerprint, got)
+		s.keepToken(fingerprint, got, replaced)
 		delete(s.Pauses, pauseKey(hexOf(fingerprint), p.remote.accounts))
 	})
 	faultpoint.Hit(faultpoint.TokenStored)
-	if err == nil {
+	if unsaved == nil {
 		return errStateChanged
 	}
 	s := state{}
-	s.keepToken(fingerprint, got)
+	s.keepToken(fingerprint, got, replaced)
 	p.adopt(&s)
-	p.fail("%s; this process has a token, and others do not find it", err)
+	p.warnOfUnsaved(unsaved)
 	return nil
+}
+
+// warnOfUnsaved says why what this process got is in its memory alone; nothing for nil.
+func (p *pass) warnOfUnsaved(err error) {
+	if err != nil && p.token != nil {
+		p.fail("%s; this process has a token, and others do not find it", err)
+	}
 }
 
 // write changes the state. What cannot be written is written by the next pass.

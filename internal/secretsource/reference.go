@@ -3,10 +3,12 @@ package secretsource
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/lectern-dev/lectern/internal/fileerror"
 )
 
 const (
@@ -16,6 +18,9 @@ const (
 	maxContent = 1 << 20
 	maxFiles   = 64
 )
+
+// errTooLarge says that what was read is no credential.
+var errTooLarge = fmt.Errorf("is larger than %d bytes", maxContent)
 
 // Reference says where secrets are. Its zero value is none.
 type Reference struct{ text string }
@@ -45,6 +50,9 @@ func (r Reference) ReadValues() (map[string][]byte, error) {
 		if !isSet || text == "" {
 			return nil, errors.New("is not set in the environment of this program")
 		}
+		if len(text) > maxContent {
+			return nil, errTooLarge
+		}
 		return parseValues([]byte(text))
 	}
 	path := r.text
@@ -57,7 +65,7 @@ func (r Reference) ReadValues() (map[string][]byte, error) {
 	}
 	stat, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	}
 	if stat.IsDir() {
 		return readFolder(path)
@@ -73,7 +81,7 @@ func (r Reference) ReadValues() (map[string][]byte, error) {
 func readFolder(path string) (map[string][]byte, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	}
 	values := map[string][]byte{}
 	for _, entry := range entries {
@@ -92,25 +100,26 @@ func readFolder(path string) (map[string][]byte, error) {
 	return values, nil
 }
 
+// readBounded reads a file. A pipe would keep who opens it waiting, and a device may have no end, or be where a client speaks.
 func readBounded(path string) ([]byte, error) {
 	stat, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
-	case stat.Size() > maxContent:
-		return nil, fmt.Errorf("is larger than %d bytes", maxContent)
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
+	case !stat.Mode().IsRegular():
+		return nil, errors.New("is neither a file nor a folder, but a pipe or a device")
 	}
-	content, err := os.ReadFile(filepath.Clean(path))
+	file, err := os.Open(filepath.Clean(path))
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %s", reasonWithoutPath(err))
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
+	}
+	defer file.Close() //nolint:errcheck // only read
+	content, err := io.ReadAll(io.LimitReader(file, maxContent+1)) // its size may be another one by now, or none
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
+	case len(content) > maxContent:
+		return nil, errTooLarge
 	}
 	return content, nil
-}
-
-// reasonWithoutPath returns an error of the file system without the path, which stands before it.
-func reasonWithoutPath(err error) string {
-	if inner, is := errors.AsType[*fs.PathError](err); is {
-		return inner.Err.Error()
-	}
-	return err.Error()
 }

@@ -79,6 +79,7 @@ func TestReadValues_Folder(t *testing.T) {
 func TestReadValues_Errors(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("LECTERN_TEST_EMPTY", "")
+	t.Setenv("LECTERN_TEST_LARGE", strings.Repeat("a", maxContent+1)) // as a shell can have it, though exec takes less
 	for name, tc := range map[string]struct{ content, want string }{
 		"a word":            {canary, "is no map of keys and texts in YAML or JSON"},
 		"broken YAML":       {"client_id: [" + canary, "is no map of keys and texts in YAML or JSON"},
@@ -86,6 +87,7 @@ func TestReadValues_Errors(t *testing.T) {
 		"nested":            {"oauth: {client_secret: " + canary + "}", "is no map of keys and texts in YAML or JSON"},
 		"a shell's":         {"CLIENT_ID=" + canary + "\nCLIENT_SECRET=" + canary, "is no map of keys and texts in YAML or JSON"},
 		"an encoded Secret": {"kind: Secret\ndata: {client_secret: " + canary + "}", "key client_secret that is no base64"},
+		"two bad values":    {"kind: Secret\ndata: {b: -, a: -, d: -, c: -}", "key a that is no base64"},
 		"too large":         {strings.Repeat("a", maxContent+1), "is larger than 1048576 bytes"},
 	} {
 		path := filepath.Join(dir, "c")
@@ -96,7 +98,8 @@ func TestReadValues_Errors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
 	}
-	for text, want := range map[string]string{"env:LECTERN_TEST_EMPTY": "is not set", "env:LECTERN_TEST_NONE": "is not set", dir + "/none": "cannot be read: no such file"} {
+	for text, want := range map[string]string{"env:LECTERN_TEST_EMPTY": "is not set", "env:LECTERN_TEST_NONE": "is not set", dir + "/none": "cannot be read: no such file",
+		"env:LECTERN_TEST_LARGE": "is larger than 1048576 bytes", "/dev/zero": "but a pipe or a device"} {
 		r, err := ParseReference(text)
 		require.NoError(t, err)
 		if _, err = r.ReadValues(); err == nil || !strings.Contains(err.Error(), want) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -34,8 +35,8 @@ func readSecretManifest(root *yaml.Node) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		for key, text := range encoded {
-			if values[key], err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(text))); err != nil {
+		for _, key := range slices.Sorted(maps.Keys(encoded)) { // in order: the first fault is the one that is told
+			if values[key], err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(encoded[key]))); err != nil {
 				return nil, fmt.Errorf("is a Secret whose data has a key %s that is no base64", key)
 			}
 		}

@@ -213,6 +213,35 @@ func TestOnPremises(t *testing.T) {
 	}
 }
 
+// TestOnPremises_WrongKey: a key that is refused is told by whoever is refused it, by the status and in the log, and once there is
+// another one it is used. The one who is told waits for nothing then.
+func TestOnPremises_WrongKey(t *testing.T) {
+	t.Parallel()
+	for _, stateHome := range []string{"", "/dev/null"} {
+		w := startWorld(t, "-edition=OnPremises")
+		if stateHome != "" {
+			w.stateHome = stateHome
+		}
+		w.writeConnection("helpdesk", "edition: OnPremises")
+		require.NoError(t, os.WriteFile(w.credentials, []byte("api_key: of-nobody-"+canary), 0o600))
+		s := w.start()
+		said := "ServiceDesk Plus does not take the API key; generate another one, and put it into --sdp-credentials " + w.credentials
+		if text, isError := s.call("list_requests", nil); !isError || !strings.Contains(text, said) {
+			t.Errorf("a tool says %s", text)
+		}
+		s.requireSaid(said)
+		calls := w.countAll()
+		if text, isError := s.call("list_requests", nil); !isError || !strings.Contains(text, said) || w.countAll() != calls {
+			t.Errorf("%d calls with a key that is known to be refused; a tool says %s", w.countAll()-calls, text)
+		}
+		if !strings.Contains(w.logs[0].String(), "does not take the API key") {
+			t.Error("the log says nothing")
+		}
+		require.NoError(t, os.WriteFile(w.credentials, []byte("api_key: "+apiKey), 0o600))
+		s.requireTickets()
+	}
+}
+
 // TestOnPremises_NoStateFolder: an API key needs no place for tokens. The rate is this process's own then.
 func TestOnPremises_NoStateFolder(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,8 @@ type world struct {
 
 	mu   sync.Mutex
 	logs []*logBuffer
+	// answers are what tools said, their errors among them.
+	answers []string
 }
 
 // logBuffer is what a process says on stderr.
@@ -170,6 +172,15 @@ func (s *session) call(tool string, arguments map[string]any) (text string, isEr
 	ctx, cancel := context.WithTimeout(s.w.Context(), wait.Patience)
 	defer cancel()
 	got, err := s.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
+	answered := fmt.Sprint(err)
+	if err == nil {
+		encoded, failed := json.Marshal(got)
+		require.NoError(s.w, failed)
+		answered = string(encoded)
+	}
+	s.w.mu.Lock()
+	s.w.answers = append(s.w.answers, answered)
+	s.w.mu.Unlock()
 	if err != nil {
 		return err.Error(), true
 	}
@@ -247,16 +258,16 @@ func (w *world) countAll() int {
 	return journal.Count
 }
 
-// requireNoSecretSaid looks for the canary, and for tokens that the state has, in all that was logged.
+// requireNoSecretSaid looks for the canary, and for tokens that the state has, in all that was logged and that tools said.
 func (w *world) requireNoSecretSaid() {
 	secrets := []string{canary}
 	var state struct {
-		Logins map[string]struct{ RefreshToken string }
+		Codes  map[string]struct{ RefreshToken string }
 		Tokens map[string]struct{ Access string }
 	}
 	if content, err := os.ReadFile(w.stateFile()); err == nil && json.Unmarshal(content, &state) == nil {
-		for _, login := range state.Logins {
-			secrets = append(secrets, login.RefreshToken)
+		for _, code := range state.Codes {
+			secrets = append(secrets, code.RefreshToken)
 		}
 		for _, token := range state.Tokens {
 			secrets = append(secrets, token.Access)
@@ -264,6 +275,13 @@ func (w *world) requireNoSecretSaid() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, answer := range w.answers {
+		for _, secret := range secrets {
+			if secret != "" && strings.Contains(answer, secret) {
+				w.Errorf("a secret is in an answer:\n%s", answer)
+			}
+		}
+	}
 	for _, said := range w.logs {
 		text := said.String()
 		if text == "" {
