@@ -40,10 +40,7 @@ func (h *heldCredentials) read(reference secretsource.Reference, c *v1alpha1.SDP
 	}
 	if err != nil {
 		h.changed = nil
-		if h.good == nil || checkValues(h.good, c) != nil {
-			return nil, 0, err
-		}
-		return maps.Clone(h.good), 0, err
+		return h.goodFor(c), 0, err
 	}
 	isSame := func(other map[string][]byte) bool { return other != nil && maps.EqualFunc(now, other, bytes.Equal) }
 	if !isFirst && !isSame(h.good) {
@@ -51,14 +48,19 @@ func (h *heldCredentials) read(reference secretsource.Reference, c *v1alpha1.SDP
 			h.changed, h.changedAt = now, time.Now()
 		}
 		if rest := confirmInterval - time.Since(h.changedAt); rest > 0 {
-			if h.good != nil && checkValues(h.good, c) != nil {
-				return nil, rest, nil
-			}
-			return maps.Clone(h.good), rest, nil
+			return h.goodFor(c), rest, nil
 		}
 	}
 	h.good, h.changed = now, nil
 	return maps.Clone(now), 0, nil
+}
+
+// goodFor returns the last good credentials if they fit a manifest, else nil.
+func (h *heldCredentials) goodFor(c *v1alpha1.SDPConnection) map[string][]byte {
+	if h.good == nil || checkValues(h.good, c) != nil {
+		return nil
+	}
+	return maps.Clone(h.good)
 }
 
 // checkValues returns what credentials lack for a connection, in words that follow the name of what they were read from.

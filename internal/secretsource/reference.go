@@ -113,7 +113,7 @@ func readBounded(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %s", fileerror.ReasonOf(err))
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()                                             //nolint:errcheck // only read
 	content, err := io.ReadAll(io.LimitReader(file, maxContent+1)) // its size may be another one by now, or none
 	switch {
 	case err != nil:
