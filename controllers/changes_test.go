@@ -178,7 +178,7 @@ func agentsKeepTheirNulls(t *testing.T) {
 	editPrompt(t, cluster.GetPrompt(t, key), func(p *v1alpha1.Prompt) { p.Annotations["example.org/kept"] = "yes" })
 	says(store.ActionUpdate, store.Edit{Title: new("T"), Metadata: []byte(`{"b":null,"n":1.5}`)}, `{"b":null,"n":1.5}`, others, 3)
 	says(store.ActionUpdate, store.Edit{Content: new("two")}, `{"b":null,"n":1.5}`, others, 4)
-	p := cluster.GetPrompt(t, key)
+	p := waitForReason(t, cluster.GetPrompt(t, key), v1alpha1.ReasonPublished) // its status is written after the answer
 	p.Annotations = nil
 	require.NoError(t, api.Update(t.Context(), p, client.FieldOwner(promptobject.AgentFieldManager)))
 	says(store.ActionUpdate, store.Edit{Metadata: []byte(`{"b":null,"d":null}`)}, `{"b":null,"d":null}`, map[string]string{}, 5)

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,12 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
 	certificates "github.com/lectern-dev/lectern/internal/testenv/certificate"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
@@ -35,24 +34,6 @@ func write(t *testing.T, path string, content []byte) {
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 }
 
-// syncBuffer is a log that is written and read at the same time.
-type syncBuffer struct {
-	mu      sync.Mutex
-	written bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.written.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.written.String()
-}
-
 // TestCertificate_Rotates: a new pair is served without a restart, to new connections; a pair that does not fit, and files
 // that are away, leave the old one in use and are logged once; streams go on.
 func TestCertificate_Rotates(t *testing.T) {
@@ -61,7 +42,7 @@ func TestCertificate_Rotates(t *testing.T) {
 	firstCert, firstKey := newPair(t, 1)
 	write(t, files.certFile, firstCert)
 	write(t, files.keyFile, firstKey)
-	log := &syncBuffer{}
+	log := &logbuffer.Buffer{}
 	c, err := openCertificate(files, slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, err)
 	c.interval = 10 * time.Millisecond
@@ -176,7 +157,7 @@ func TestCertificate_LogsOnce(t *testing.T) {
 	cert, key := newPair(t, 1)
 	write(t, files.certFile, cert)
 	write(t, files.keyFile, key)
-	log := &syncBuffer{}
+	log := &logbuffer.Buffer{}
 	c, err := openCertificate(files, slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, err)
 	expectLines := func(want int) {
@@ -206,7 +187,7 @@ func TestCertificate_LogsEachOutage(t *testing.T) {
 	cert, key := newPair(t, 1)
 	write(t, files.certFile, cert)
 	write(t, files.keyFile, key)
-	log := &syncBuffer{}
+	log := &logbuffer.Buffer{}
 	c, err := openCertificate(files, slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, err)
 	for range 2 {

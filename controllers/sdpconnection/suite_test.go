@@ -1,9 +1,9 @@
 package sdpconnection
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/url"
 	"os"
@@ -36,6 +36,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -59,7 +60,7 @@ type world struct {
 	owner      postgres.Options
 	db, server *postgres.Store
 	reconciler *Reconciler
-	log        *logBuffer
+	log        *logbuffer.Buffer
 	keyset     seal.StorageKeyset
 	places     *places
 	// proxy is what the proxy variables of this process name.
@@ -68,29 +69,14 @@ type world struct {
 	place
 }
 
-// logBuffer is what was logged, at every level.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+// logEverything returns a logger of every level.
+func logEverything(to io.Writer) logr.Logger {
+	return funcr.New(func(prefix, args string) { fmt.Fprintln(to, prefix, args) }, funcr.Options{Verbosity: 4})
 }
-
-func (l *logBuffer) write(prefix, args string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintln(&l.text, prefix, args)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logBuffer) logger() logr.Logger { return funcr.New(l.write, funcr.Options{Verbosity: 4}) }
 
 func startWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Cluster: controllerstest.StartCluster(t), log: &logBuffer{}, places: &places{free: map[sdptest.Edition][]place{}}}
+	w := &world{Cluster: controllerstest.StartCluster(t), log: &logbuffer.Buffer{}, places: &places{free: map[sdptest.Edition][]place{}}}
 	w.owner = pgtest.New(t)
 	var err error
 	w.db, err = postgres.Open(t.Context(), w.owner)
@@ -100,15 +86,15 @@ func startWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(w.server.Close)
 	mgr, err := ctrl.NewManager(w.Config, ctrl.Options{
-		Scheme: w.Client.Scheme(), Logger: w.log.logger(), Metrics: metricsserver.Options{BindAddress: "0"},
-		BaseContext: func() context.Context { return logr.NewContext(context.Background(), w.log.logger()) },
+		Scheme: w.Client.Scheme(), Logger: logEverything(w.log), Metrics: metricsserver.Options{BindAddress: "0"},
+		BaseContext: func() context.Context { return logr.NewContext(context.Background(), logEverything(w.log)) },
 	})
 	require.NoError(t, err)
 	w.reconciler = w.newReconciler(t, mgr.GetClient(), status.Writer{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("test")})
 	w.addPlaces(t)
 	refused := make(chan event.GenericEvent)
 	require.NoError(t, w.reconciler.SetupWithManager(mgr, refused))
-	require.NoError(t, mgr.Add(&RefusalReader{Reconciler: w.reconciler, Listen: w.db.ListenRefusals, Refused: refused, Log: w.log.logger()}))
+	require.NoError(t, mgr.Add(&RefusalReader{Reconciler: w.reconciler, Listen: w.db.ListenRefusals, Refused: refused, Log: logEverything(w.log)}))
 	startManager(t, mgr)
 	return w
 }

@@ -37,7 +37,7 @@ func TestOpen_DoesNotServeHalfAPrompt(t *testing.T) {
 	if got := d.text(key("greet")); got != gone {
 		t.Errorf("served is %q", got)
 	}
-	if d.log.count("this --- ends prompt default/greet") == 0 {
+	if d.log.Count("this --- ends prompt default/greet") == 0 {
 		t.Errorf("the log does not say why:\n%s", d.log.String())
 	}
 }

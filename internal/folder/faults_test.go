@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lectern-dev/lectern/internal/store/memory"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 )
 
 // TestFaults: what keeps prompts from being served is known by file and place, until it is mended.
@@ -26,7 +27,7 @@ func TestFaults(t *testing.T) {
 	if first, total := d.folder.Faults(1); total != 2 || len(first) != 1 {
 		t.Errorf("of %d the first is %q", total, first)
 	}
-	if d.log.count(`msg="Serving a folder" folder=`+d.dir+" prompts=2 files=4 faults=2") != 1 {
+	if d.log.Count(`msg="Serving a folder" folder=`+d.dir+" prompts=2 files=4 faults=2") != 1 {
 		t.Errorf("the log does not say how many prompts of how many files are served:\n%s", d.log.String())
 	}
 	d.save("sub/two.yaml", manifest("two", "mended"))
@@ -37,7 +38,7 @@ func TestFaults(t *testing.T) {
 // TestFaults_AreBounded, and so is what is logged of them.
 func TestFaults_AreBounded(t *testing.T) {
 	t.Parallel()
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	for i := range 300 {
 		d.writeOld(fmt.Sprintf("f%03d.yaml", i), manifest(fmt.Sprintf("p%03d", i), "x", "  "+strings.Repeat("é", 2000)+": y\n"))
 	}
@@ -51,7 +52,7 @@ func TestFaults_AreBounded(t *testing.T) {
 			t.Fatalf("a fault has %d bytes: %q", len(fault), fault)
 		}
 	}
-	if logged := d.log.count("Problem in a manifest"); logged != 200 || d.log.count("More problems in manifests") != 1 {
+	if logged := d.log.Count("Problem in a manifest"); logged != 200 || d.log.Count("More problems in manifests") != 1 {
 		t.Errorf("%d problems are logged, want 200 and how many more there are", logged)
 	}
 }

@@ -1,7 +1,6 @@
 package folder_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +17,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
 	"github.com/lectern-dev/lectern/internal/testenv/leak"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -30,29 +29,9 @@ type harness struct {
 	dir    string
 	store  *memory.Store
 	folder *folder.Folder
-	log    *lines
+	log    *logbuffer.Buffer
 	asked  atomic.Int64
 }
-
-// lines is a log that a test reads while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *lines) count(what string) int { return strings.Count(l.String(), what) }
 
 func manifest(name, text string, more ...string) string {
 	return fmt.Sprintf("apiVersion: lectern.dev/v1alpha1\nkind: Prompt\nmetadata:\n  name: %s\nspec:\n  text: %q\n%s", name, text, strings.Join(more, ""))
@@ -61,7 +40,7 @@ func manifest(name, text string, more ...string) string {
 // open writes files and follows their folder until the test ends.
 func open(t *testing.T, files map[string]string) *harness {
 	t.Helper()
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	for path, text := range files {
 		d.write(path, text)
 	}
@@ -85,7 +64,7 @@ func (d *harness) follow() {
 // beside is another process on the same folder.
 func (d *harness) beside() *harness {
 	d.Helper()
-	other := &harness{T: d.T, dir: d.dir, store: memory.New(), log: &lines{}}
+	other := &harness{T: d.T, dir: d.dir, store: memory.New(), log: &logbuffer.Buffer{}}
 	other.follow()
 	return other
 }
@@ -174,7 +153,7 @@ func TestOpen_Serves(t *testing.T) {
 			t.Errorf("%s is %q, want %q", k, got, text)
 		}
 	}
-	if d.log.count("Problem") > 0 {
+	if d.log.Count("Problem") > 0 {
 		t.Errorf("problems:\n%s", d.log.String())
 	}
 }
@@ -242,7 +221,7 @@ func TestFollow_BadEditKeepsTheLastGood(t *testing.T) {
 			t.Parallel()
 			d := open(t, map[string]string{"greet.yaml": manifest("greet", "good") + "---\n" + manifest("second", "1")})
 			d.write("greet.yaml", bad+"\n---\n"+manifest("second", "2"))
-			d.soon("a problem is logged", func() bool { return d.log.count("Problem in a manifest") > 0 })
+			d.soon("a problem is logged", func() bool { return d.log.Count("Problem in a manifest") > 0 })
 			if got := d.text(key("greet")); got != "good" {
 				t.Errorf("served is %q, want the last good", got)
 			}
@@ -251,16 +230,16 @@ func TestFollow_BadEditKeepsTheLastGood(t *testing.T) {
 			}
 			d.write("other.yaml", manifest("other", "x"))
 			d.soonServed("other", "x") // by a later look, so all is told
-			problems := d.log.count("Problem in a manifest")
+			problems := d.log.Count("Problem in a manifest")
 			d.write("another.yaml", manifest("another", "x"))
 			d.soonServed("another", "x")
-			if again := d.log.count("Problem in a manifest"); again != problems {
+			if again := d.log.Count("Problem in a manifest"); again != problems {
 				t.Errorf("the problem was logged again: %d, then %d", problems, again)
 			}
 			d.write("greet.yaml", manifest("greet", "mended"))
 			d.soonServed("greet", "mended")
 			d.soonServed("second", gone)
-			d.soon("the end of problems is logged", func() bool { return d.log.count("No more problems") == 1 })
+			d.soon("the end of problems is logged", func() bool { return d.log.Count("No more problems") == 1 })
 		})
 	}
 }
@@ -277,10 +256,10 @@ func TestFollow_RemovalBesideOldFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, map[string]string{"mix.yaml": old + "---\n" + manifest("a", "A") + "---\n" + manifest("b", "B")})
-			problems := d.log.count("Problem in a manifest")
+			problems := d.log.Count("Problem in a manifest")
 			d.save("mix.yaml", manifest("a", "A")+"---\n"+old)
 			d.soonServed("b", gone)
-			if again := d.log.count("Problem in a manifest"); again > problems+1 { // it is in another line now
+			if again := d.log.Count("Problem in a manifest"); again > problems+1 { // it is in another line now
 				t.Errorf("old faults were told again:\n%s", d.log.String())
 			}
 			d.save("mix.yaml", strings.ReplaceAll(old, "}", "} ")+"# was a\n---\n"+old)
@@ -325,9 +304,9 @@ func TestFollow_MovedFile(t *testing.T) {
 	d := open(t, map[string]string{"a.yaml": manifest("stays", "x") + "---\n" + manifest("moves", "m"), "b.yaml": manifest("other", "o")})
 	before := d.changes()
 	d.save("b.yaml", manifest("other", "o")+"---\n"+manifest("moves", "m"))
-	d.soon("the double is told", func() bool { return d.log.count("here a second time") == 1 })
+	d.soon("the double is told", func() bool { return d.log.Count("here a second time") == 1 })
 	d.save("a.yaml", manifest("stays", "x"))
-	d.soon("it is one again", func() bool { return d.log.count("No more problems") == 1 })
+	d.soon("it is one again", func() bool { return d.log.Count("No more problems") == 1 })
 	require.NoError(d, os.Rename(d.path("b.yaml"), d.path("c.yaml")))
 	d.write("sign.yaml", manifest("sign", "s"))
 	d.soonServed("sign", "s")
@@ -363,7 +342,7 @@ func TestFollow_Includes(t *testing.T) {
 	d.save("c.yaml", manifest("c", "C", "  exposure: Fragment\n"))
 	d.soonServed("a", "abC")
 	d.save("c.yaml", manifest("c", "C{{> a}}"))
-	d.soon("each of the cycle is told", func() bool { return d.log.count("a → b → c → a") >= 3 })
+	d.soon("each of the cycle is told", func() bool { return d.log.Count("a → b → c → a") >= 3 })
 	for name, text := range map[string]string{"a": "abC", "b": "bC", "c": "C"} {
 		if got := d.text(key(name)); got != text {
 			t.Errorf("in a cycle %s is %q, want the last good %q", name, got, text)
@@ -376,7 +355,7 @@ func TestFollow_Includes(t *testing.T) {
 
 func TestFollow_LinksOfConfigMaps(t *testing.T) {
 	t.Parallel()
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	d.write("..1/greet.yaml", manifest("greet", "one"))
 	d.write("..1/sub/deep.yaml", manifest("deep", "deep one"))
 	require.NoError(d, os.Symlink("..1", d.path("..data")))
@@ -394,7 +373,7 @@ func TestFollow_LinksOfConfigMaps(t *testing.T) {
 	require.NoError(d, os.RemoveAll(d.path("..1")))
 	d.soonServed("greet", "two")
 	d.soonServed("deep", "deep two")
-	if d.log.count("Problem") > 0 {
+	if d.log.Count("Problem") > 0 {
 		t.Errorf("problems:\n%s", d.log.String())
 	}
 }
@@ -403,7 +382,7 @@ func TestFollow_MissingFolder(t *testing.T) {
 	t.Parallel()
 	d := open(t, map[string]string{"greet.yaml": manifest("greet", "one")})
 	require.NoError(d, os.Rename(d.dir, d.dir+".away"))
-	d.soon("it is told", func() bool { return d.log.count("the folder cannot be read") == 1 })
+	d.soon("it is told", func() bool { return d.log.Count("the folder cannot be read") == 1 })
 	if got := d.text(key("greet")); got != "one" {
 		t.Errorf("served is %q", got)
 	}
@@ -423,7 +402,7 @@ func TestFollow_ExpiredVersion(t *testing.T) {
 	if got := d.text(key("greet")); got != store.ErrUnresolved.Error() {
 		t.Errorf("by the bare name: %s, want that production points nowhere", got)
 	}
-	if d.log.count("channel production asks for version 3") != 1 {
+	if d.log.Count("channel production asks for version 3") != 1 {
 		t.Errorf("the log does not say so:\n%s", d.log.String())
 	}
 }
@@ -444,7 +423,7 @@ func TestOpen_NotAFolder(t *testing.T) {
 // TestOpen_FoldersThatLinkToEachOther: each is read once.
 func TestOpen_FoldersThatLinkToEachOther(t *testing.T) {
 	t.Parallel()
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	const folders = 12
 	name := func(i int) string { return fmt.Sprintf("p%02d", i) }
 	for i := range folders {
@@ -463,7 +442,7 @@ func TestOpen_FoldersThatLinkToEachOther(t *testing.T) {
 	}
 	d.save("p07/f.yaml", manifest("p07", "y"))
 	d.soonServed("p07", "y")
-	if d.log.count("Problem") > 0 {
+	if d.log.Count("Problem") > 0 {
 		t.Errorf("problems:\n%s", d.log.String())
 	}
 }

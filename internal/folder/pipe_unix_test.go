@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/store/memory"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // TestOpen_Pipe: a pipe is not opened, since nobody may ever write to it.
 func TestOpen_Pipe(t *testing.T) {
 	t.Parallel()
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	d.write("greet.yaml", manifest("greet", "one"))
 	require.NoError(d, syscall.Mkfifo(d.path("pipe.yaml"), 0o600))
 	hangs := time.AfterFunc(time.Minute, func() {
@@ -27,7 +28,7 @@ func TestOpen_Pipe(t *testing.T) {
 	defer hangs.Stop()
 	d.follow()
 	d.soonServed("greet", "one")
-	if d.log.count("it is not a regular file") != 1 {
+	if d.log.Count("it is not a regular file") != 1 {
 		t.Errorf("the log does not say so:\n%s", d.log.String())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/folder"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -42,7 +43,7 @@ func (c *countdown) Err() error {
 func TestOpen_EndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	const files = 200
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	for i := range files {
 		d.writeOld(fmt.Sprintf("f%03d.yaml", i), manifest(fmt.Sprintf("p%03d", i), "x"))
 	}
@@ -75,7 +76,7 @@ func TestOpen_EndsWithItsContext(t *testing.T) {
 // TestRequestChange_ProgramEnds: a change that waits for its file gives up when the program ends.
 func TestRequestChange_ProgramEnds(t *testing.T) {
 	t.Parallel()
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	d.write("greet.yaml", manifest("greet", "x"))
 	ctx, stop := context.WithCancel(t.Context())
 	var err error

@@ -15,6 +15,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -212,7 +213,7 @@ func TestFollow_Programs(t *testing.T) {
 			if _, err := exec.LookPath(program); err != nil {
 				t.Fatalf("%v; install %s", err, program)
 			}
-			d := &harness{T: t, dir: filepath.Join(t.TempDir(), "prompts"), store: memory.New(), log: &lines{}}
+			d := &harness{T: t, dir: filepath.Join(t.TempDir(), "prompts"), store: memory.New(), log: &logbuffer.Buffer{}}
 			d.write("p.yaml", longManifest("p", 0))
 			d.run("git init -q && git add . && git commit -qm 0")
 			d.follow()
@@ -242,7 +243,7 @@ func (d *harness) run(command string, args ...string) {
 func TestFollow_BranchCheckout(t *testing.T) {
 	t.Parallel()
 	const prompts = 200
-	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &lines{}}
+	d := &harness{T: t, dir: t.TempDir(), store: memory.New(), log: &logbuffer.Buffer{}}
 	name := func(i int) string { return fmt.Sprintf("p%03d", i) }
 	for i := range prompts {
 		d.write(name(i)+".yaml", longManifest(name(i), 1))

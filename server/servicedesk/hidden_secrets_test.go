@@ -15,6 +15,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server"
 	"github.com/lectern-dev/lectern/server/servicedesk"
@@ -23,7 +24,7 @@ import (
 
 // watched is all that people and programs can see of a server.
 type watched struct {
-	log     syncedText
+	log     logbuffer.Buffer
 	answers strings.Builder
 	metrics *prometheus.Registry
 	spans   *tracetest.InMemoryExporter
@@ -34,7 +35,9 @@ func (h *house) watch() *watched {
 	w := &watched{metrics: prometheus.NewRegistry(), spans: tracetest.NewInMemoryExporter()}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(w.spans))
 	h.Cleanup(func() { _ = provider.Shutdown(h.Context()) })
-	h.adapt = func(d *server.Deps) { d.Log, d.Metrics, d.Tracer = w.log.logger(), w.metrics, provider.Tracer("test") }
+	h.adapt = func(d *server.Deps) {
+		d.Log, d.Metrics, d.Tracer = logEverything(&w.log), w.metrics, provider.Tracer("test")
+	}
 	return w
 }
 
@@ -72,7 +75,7 @@ func TestSecrets_AreNowhere(t *testing.T) {
 		fakes[key] = startFake(t, sdptest.Options{Edition: edition, APIKey: "CANARY-KEY-0CANARY1-2CANARY3"})
 		h.connect(key, fakes[key])
 	}
-	r := h.serve(func(c *servicedesk.Config) { c.Log, c.TokenWait = w.log.logger(), 10*time.Millisecond })
+	r := h.serve(func(c *servicedesk.Config) { c.Log, c.TokenWait = logEverything(&w.log), 10*time.Millisecond })
 	for key, fake := range fakes {
 		number := fmt.Sprint(fake.Record("requests", fake.IDs("requests")[0])["display_id"])
 		ask := func() {

@@ -14,6 +14,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server/servicedesk"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
@@ -166,8 +167,8 @@ func TestTokens_NoSecret(t *testing.T) {
 	h := newHouse(t)
 	fake := startFake(t, sdptest.Options{})
 	h.connect(helpdesk, fake)
-	var log syncedText
-	r := h.serve(func(c *servicedesk.Config) { c.Log, c.TokenWait = log.logger(), 20*time.Millisecond })
+	var log logbuffer.Buffer
+	r := h.serve(func(c *servicedesk.Config) { c.Log, c.TokenWait = logEverything(&log), 20*time.Millisecond })
 	mustCall[tickets](r, "my_queue", nil)
 	echoed := false
 	for _, status := range []int{400, 401, 403, 404, 500} {

@@ -1,7 +1,6 @@
 package localdesk
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
@@ -43,27 +43,9 @@ type world struct {
 	binary      string
 
 	mu   sync.Mutex
-	logs []*logBuffer
+	logs []*logbuffer.Buffer
 	// answers are what tools said, their errors among them.
 	answers []string
-}
-
-// logBuffer is what a process says on stderr.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // startWorld starts a fake with more arguments, and names credentials with a grant code.
@@ -133,7 +115,7 @@ func (w *world) command(binary string, env []string, arguments ...string) *exec.
 		}
 	}
 	cmd.Env = append(cmd.Env, append([]string{"XDG_STATE_HOME=" + w.stateHome}, env...)...)
-	said := &logBuffer{}
+	said := &logbuffer.Buffer{}
 	cmd.Stderr = said
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,7 +2,6 @@ package oldclients
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
@@ -27,7 +27,7 @@ type client struct {
 	*testing.T
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stderr *logBuffer
+	stderr *logbuffer.Buffer
 	// ended is closed when Lectern has ended and all it said was read.
 	ended chan struct{}
 
@@ -45,24 +45,6 @@ type response struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	} `json:"error"`
-}
-
-// logBuffer is what Lectern says on stderr.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // builtProgram returns the path of Lectern, built once.
@@ -95,7 +77,7 @@ func launchOnFolder(t *testing.T, dir string, env []string, args ...string) *cli
 // launchWith starts Lectern on whatever the arguments say.
 func launchWith(t *testing.T, env []string, args ...string) *client {
 	t.Helper()
-	c := &client{T: t, stderr: &logBuffer{}, ended: make(chan struct{}), waiting: map[int]chan response{}}
+	c := &client{T: t, stderr: &logbuffer.Buffer{}, ended: make(chan struct{}), waiting: map[int]chan response{}}
 	c.cmd = exec.Command(builtProgram(t), append([]string{"server", "--stdio"}, args...)...)
 	c.cmd.Env, c.cmd.Stderr = environmentWith(env...), c.stderr
 	var err error

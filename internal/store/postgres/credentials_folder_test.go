@@ -153,7 +153,7 @@ func TestStore_RenewsConnections(t *testing.T) {
 	awaitHearing(t, server, true)
 	require.NoError(t, watch.SendFeedNotification(t.Context()))
 	woken.await(t, "a notification after its connection was renewed")
-	if n := logged.count("not heard"); n != 0 {
+	if n := logged.Count("not heard"); n != 0 {
 		t.Errorf("%d times it is logged that notifications are not heard", n)
 	}
 }

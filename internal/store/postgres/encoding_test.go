@@ -10,6 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/store/storetest"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -39,12 +40,12 @@ func newLatin1(t *testing.T) postgres.Options {
 func TestMigrate_EncodingOfOurs(t *testing.T) {
 	t.Parallel()
 	latin := newLatin1(t)
-	var logged *logBuffer
+	var logged *logbuffer.Buffer
 	latin.Log, logged = newLog()
 	_, err := postgres.Migrate(t.Context(), latin, postgres.MigrateOptions{})
 	require.NoError(t, err)
-	if logged.count("level=WARN") != 1 || logged.count("encoding=LATIN1") != 1 {
-		t.Errorf("logged: %s", logged.text.String())
+	if logged.Count("level=WARN") != 1 || logged.Count("encoding=LATIN1") != 1 {
+		t.Errorf("logged: %s", logged.String())
 	}
 }
 

@@ -1,12 +1,10 @@
 package postgres_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
@@ -71,26 +70,8 @@ func awaitHearing(t *testing.T, s *postgres.Store, want bool) {
 	require.Until(t, "whether notifications are heard is known", func() bool { return s.HearsNotifications() == want })
 }
 
-// logBuffer keeps what is logged from several goroutines.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) count(part string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.text.String(), part)
-}
-
-func newLog() (*slog.Logger, *logBuffer) {
-	var b logBuffer
+func newLog() (*slog.Logger, *logbuffer.Buffer) {
+	var b logbuffer.Buffer
 	return slog.New(slog.NewTextHandler(&b, nil)), &b
 }
 
@@ -100,7 +81,7 @@ func TestListen(t *testing.T) {
 	owner := pgtest.New(t)
 	w := claimWriter(t, openStore(t, owner), cluster)
 	asServer := pgtest.AsServerRole(t, owner)
-	var logged *logBuffer
+	var logged *logbuffer.Buffer
 	asServer.Log, logged = newLog()
 	reader := openStore(t, asServer)
 	woken := startListening(t, listenToFeed(reader))
@@ -121,7 +102,7 @@ func TestListen(t *testing.T) {
 	woken.await(t, "the loss of its connection, since something may be missed")
 	awaitHearing(t, reader, true)
 	require.Until(t, "the loss and the return are logged", func() bool {
-		return logged.count("are not heard") == 1 && logged.count("are heard again") == 1
+		return logged.Count("are not heard") == 1 && logged.Count("are heard again") == 1
 	})
 	woken.drain()
 	_, err = w.PurgeTombstones(t.Context(), 0, 1)
@@ -161,20 +142,20 @@ func TestListen_Unheard(t *testing.T) {
 	require.NoError(t, os.WriteFile(address, []byte(elsewhere.URL), 0o600))
 	asServer := pgtest.AsServerRole(t, owner)
 	asServer.ListenURLFile = address
-	var logged *logBuffer
+	var logged *logbuffer.Buffer
 	asServer.Log, logged = newLog()
 	reader := openStore(t, asServer)
 	reader.SetProbeTimeout(unheardAfter)
 	woken, changes := startListening(t, listenToFeed(reader)), startListening(t, reader.ListenChanges)
-	require.Until(t, "it is logged that nothing is heard", func() bool { return logged.count("--database-listen-url-file") == 1 })
+	require.Until(t, "it is logged that nothing is heard", func() bool { return logged.Count("--database-listen-url-file") == 1 })
 	woken.drain()
 	changes.drain()
 	for range 5 {
 		woken.await(t, "a poll")
 		changes.await(t, "a poll")
 	}
-	if reader.HearsNotifications() || logged.count("level=WARN") != 1 {
-		t.Errorf("heard: %v; warnings: %d, want one", reader.HearsNotifications(), logged.count("level=WARN"))
+	if reader.HearsNotifications() || logged.Count("level=WARN") != 1 {
+		t.Errorf("heard: %v; warnings: %d, want one", reader.HearsNotifications(), logged.Count("level=WARN"))
 	}
 
 	require.NoError(t, os.WriteFile(address, []byte(asServer.URL), 0o600))

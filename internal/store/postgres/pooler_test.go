@@ -16,13 +16,14 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/store/storetest"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // pooled is a database behind pgbouncer.
 type pooled struct {
 	owner, server postgres.Options
-	logged        *logBuffer
+	logged        *logbuffer.Buffer
 }
 
 // sessionsOfPooler are fewer than the connections of a pool, so that each transaction gets another's session.
@@ -75,7 +76,7 @@ func TestPooler_Reads(t *testing.T) {
 			if failed != 0 {
 				t.Errorf("%d of 1,200 reads failed", failed)
 			}
-			if n := p.logged.count("is behind a pooler"); n != tc.linesOfPooler {
+			if n := p.logged.Count("is behind a pooler"); n != tc.linesOfPooler {
 				t.Errorf("%d lines say that there is a pooler, want %d", n, tc.linesOfPooler)
 			}
 		})
@@ -121,7 +122,7 @@ func readConcurrently(t *testing.T, s *postgres.Store, n int) (failed int64) {
 func TestPooler_Direct(t *testing.T) {
 	t.Parallel()
 	options := pgtest.New(t)
-	var logged *logBuffer
+	var logged *logbuffer.Buffer
 	options.Log, logged = newLog()
 	options.PoolSize = 1
 	s := openStore(t, options)
@@ -135,8 +136,8 @@ func TestPooler_Direct(t *testing.T) {
 	require.NoError(t, s.OnConnection(t.Context(), func(conn *pgx.Conn) error {
 		return conn.QueryRow(t.Context(), "select count(*) from pg_prepared_statements", pgx.QueryExecModeExec).Scan(&prepared)
 	}))
-	if prepared != 1 || logged.count("pooler") != 0 {
-		t.Errorf("%d statements are prepared, want 1; logged: %s", prepared, logged.text.String())
+	if prepared != 1 || logged.Count("pooler") != 0 {
+		t.Errorf("%d statements are prepared, want 1; logged: %s", prepared, logged.String())
 	}
 }
 
@@ -210,7 +211,7 @@ func TestPooler_Listen(t *testing.T) {
 			}
 			woken := startListening(t, listenToFeed(reader))
 			require.Until(t, "it is found out whether notifications are heard", func() bool {
-				return reader.HearsNotifications() || p.logged.count("not heard") == 1
+				return reader.HearsNotifications() || p.logged.Count("not heard") == 1
 			})
 			if got := reader.HearsNotifications(); got != hears {
 				t.Errorf("notifications are heard: %v, want %v", got, hears)

@@ -110,7 +110,7 @@ func TestRolesSQL(t *testing.T) {
 				_, err := postgres.Migrate(t.Context(), migrating, postgres.MigrateOptions{ServerRole: i.prefix + "_group"})
 				require.NoError(t, err)
 			}
-			if n := logged.count("may do what no server needs"); n != 2*tc.warnings {
+			if n := logged.Count("may do what no server needs"); n != 2*tc.warnings {
 				t.Errorf("migrating warns of the servers' role %d times, want %d", n, 2*tc.warnings)
 			}
 			for role, password := range map[string]string{"_a": "rotated", "_b": "b-1"} {
