@@ -91,7 +91,7 @@ func (p *pass) keyFailure(err error, refusal store.TokenRefusal, isStored bool) 
 		}
 		return p.callFailure(err)
 	}
-	said := blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonAPIKeyRefused,
+	said := failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonAPIKeyRefused,
 		"ServiceDesk Plus does not take the API key; generate another one, and put it into the Secret as "+v1alpha1.CredentialAPIKey)
 	p.rememberDenied(said)
 	return said

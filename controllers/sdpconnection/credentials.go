@@ -23,7 +23,7 @@ func readCredentials(secret *corev1.Secret, edition v1alpha1.Edition) (connectio
 }
 
 func secretInvalid(message string) *failure {
-	return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretInvalid, message)
+	return failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretInvalid, message)
 }
 
 // chooseLogin decides what to log in with.
@@ -37,7 +37,7 @@ func orFailure(chosen connectionlogin.Login, err error) (connectionlogin.Login, 
 		return chosen, nil
 	}
 	if _, isCodeNeeded := errors.AsType[*connectionlogin.CodeNeededError](err); isCodeNeeded {
-		return chosen, blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonGrantCodeNeeded, err.Error())
+		return chosen, failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonGrantCodeNeeded, err.Error())
 	}
 	return chosen, secretInvalid(err.Error())
 }

@@ -285,21 +285,21 @@ func TestConditionsOf(t *testing.T) {
 			"CredentialsValid=False ScopeMissing, TokenFresh=True TokenRefreshed, LookupsFresh=False LookupsFailed"},
 		"a second code was spent": {finding{isCloud: true, isTokenKnown: true, hasToken: true, isProven: true, warning: "w", lacks: []string{"projects: x"}},
 			"CredentialsValid=False GrantCodeNeeded, TokenFresh=True TokenRefreshed"},
-		"the token is revoked and lives": {finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, "m")},
+		"the token is revoked and lives": {finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, "m")},
 			"CredentialsValid=False TokenRevoked, TokenFresh=True TokenRefreshed"},
-		"the budget is spent": {finding{isCloud: true, failed: waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
+		"the budget is spent": {finding{isCloud: true, failed: failWaiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
 			"TokenFresh=False RefreshBudgetSpent"},
-		"the accounts server is away": {finding{isCloud: true, failed: retrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
+		"the accounts server is away": {finding{isCloud: true, failed: failRetrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, "m", 0)},
 			"TokenFresh=Unknown AccountsUnavailable"},
 		"the database is away": {finding{isCloud: true, failed: &failure{kind: status.KindRetry, reason: v1alpha1.ReasonStoreUnavailable}}, ""},
-		"no namespace of ours": {finding{isCloud: true, isTokenKnown: true, failed: blocked("", v1alpha1.ReasonNamespaceNotAllowed, "m")},
+		"no namespace of ours": {finding{isCloud: true, isTokenKnown: true, failed: failBlocked("", v1alpha1.ReasonNamespaceNotAllowed, "m")},
 			"TokenFresh=False TokenExpired"},
-		"certificates are missing": {finding{isCloud: true, failed: waiting("", v1alpha1.ReasonCABundleMissing, "m", 0)}, ""},
+		"certificates are missing": {finding{isCloud: true, failed: failWaiting("", v1alpha1.ReasonCABundleMissing, "m", 0)}, ""},
 		"the Secret is missing, and servers have a token": {
-			finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing, "m", 0)},
+			finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: failWaiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing, "m", 0)},
 			"CredentialsValid=False SecretMissing, TokenFresh=True TokenRefreshed"},
 		"a token that lives is refused": {
-			finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
+			finding{isCloud: true, isTokenKnown: true, hasToken: true, failed: failWaiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, "m", 0)},
 			"TokenFresh=False RefreshBudgetSpent"},
 	} {
 		var said []string

@@ -63,7 +63,7 @@ func (p *pass) write(ctx context.Context, kept *keptCredentials, managed connect
 		written, err = p.applySecret(ctx, kept.secret, managedAnnotations(managed), managedData(managed))
 	}
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		return retrying("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
+		return failRetrying("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
 	}
 	if err != nil {
 		return err

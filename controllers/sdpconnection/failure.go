@@ -29,18 +29,18 @@ func (f *failure) Error() string { return f.message }
 // Unwrap returns what the log tells.
 func (f *failure) Unwrap() error { return f.cause }
 
-// blocked is a failure that a person ends.
-func blocked(concerns, reason, message string) *failure {
+// failBlocked is a failure that a person ends.
+func failBlocked(concerns, reason, message string) *failure {
 	return &failure{kind: status.KindBlocked, reason: reason, message: message, concerns: concerns}
 }
 
-// waiting is a failure that ends by itself, or with something that is still to come.
-func waiting(concerns, reason, message string, retryAfter time.Duration) *failure {
+// failWaiting is a failure that ends by itself, or with something that is still to come.
+func failWaiting(concerns, reason, message string, retryAfter time.Duration) *failure {
 	return &failure{kind: status.KindWaiting, reason: reason, message: message, concerns: concerns, retryAfter: retryAfter}
 }
 
-// retrying is a failure after which it is not known how the connection stands.
-func retrying(concerns, reason, message string, retryAfter time.Duration) *failure {
+// failRetrying is a failure after which it is not known how the connection stands.
+func failRetrying(concerns, reason, message string, retryAfter time.Duration) *failure {
 	return &failure{kind: status.KindRetry, reason: reason, message: message, concerns: concerns, retryAfter: retryAfter}
 }
 
@@ -64,9 +64,9 @@ func failureOf(err error) *failure {
 	case apierrors.IsForbidden(err): // by a quota, or an admission webhook, whose words may be anything
 		return retry(v1alpha1.ReasonUnexpected, "the API server does not permit a write in this namespace, by a quota or by admission, which the controller's log tells; trying again")
 	case isForeign:
-		return blocked("", v1alpha1.ReasonForeignCluster, foreign.Error())
+		return failBlocked("", v1alpha1.ReasonForeignCluster, foreign.Error())
 	case isUnstorable:
-		return blocked("", v1alpha1.ReasonInvalidSpec, unstorable.Error())
+		return failBlocked("", v1alpha1.ReasonInvalidSpec, unstorable.Error())
 	case errors.Is(err, store.ErrSchemaBehind):
 		return retry(v1alpha1.ReasonSchemaBehind, "the database schema is older than this controller; run `lectern migrate`")
 	case errors.Is(err, store.ErrUnavailable):

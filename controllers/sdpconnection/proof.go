@@ -25,7 +25,7 @@ const (
 // proveToken makes one cheap call with the current token. One that was there before, and that ServiceDesk Plus takes no more, is
 // replaced first: it ended before its time. One that was refused on its first call is not: the next one would be, too.
 func (p *pass) proveToken(ctx context.Context, before *store.StoredToken) error {
-	said := blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
+	said := failBlocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonTokenExpired,
 		"ServiceDesk Plus refuses the token that the accounts server gave; apiURL may belong to another data centre than accountsURL")
 	now := rejectedToken{p.token.ID, p.address(), p.Clock.Now().Add(deniedPause)}
 	if known := p.memory.rejected; known.id == now.id && known.by == now.by && p.Clock.Now().Before(known.until) && !p.isAsked() {
@@ -135,7 +135,7 @@ func (p *pass) callFailure(err error) *failure {
 		return hostNotAllowed("the address of ServiceDesk Plus: ", refused)
 	}
 	if wait, is := errors.AsType[*sdp.WaitError](err); is {
-		return waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonProgressing,
+		return failWaiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonProgressing,
 			"waiting for a turn to call ServiceDesk Plus with the token", max(wait.RetryAfter, time.Second))
 	}
 	failed, is := errors.AsType[*sdp.Error](err)
@@ -144,14 +144,14 @@ func (p *pass) callFailure(err error) *failure {
 	}
 	switch failed.Kind {
 	case sdp.KindForbidden:
-		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonScopeMissing,
+		return failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonScopeMissing,
 			"ServiceDesk Plus takes what the Secret has, and permits nothing with it: "+failed.Error()+"; the token lacks an OAuth scope, or its owner a role")
 	case sdp.KindThrottled:
-		return waiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, throttledPause))
+		return failWaiting("", v1alpha1.ReasonRateLimited, failed.Error(), max(failed.RetryAfter, throttledPause))
 	case sdp.KindNotSDP, sdp.KindNotFound:
-		return blocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
+		return failBlocked("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; check apiURL and portal")
 	}
-	return retrying("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", max(connectionlogin.ProofPause, p.unavailablePause()))
+	return failRetrying("", v1alpha1.ReasonServiceDeskUnavailable, failed.Error()+"; trying again", max(connectionlogin.ProofPause, p.unavailablePause()))
 }
 
 // notAllowedHost returns why nothing was sent, where that is because of what a host resolves to.

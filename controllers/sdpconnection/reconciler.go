@@ -160,11 +160,11 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	if p.c.Spec.Suspend {
-		return blocked("", v1alpha1.ReasonSuspended,
+		return failBlocked("", v1alpha1.ReasonSuspended,
 			"spec.suspend is set: no token is refreshed, no list is read, and tools answer that the connection is suspended")
 	}
 	if p.Keys == nil {
-		return blocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonSealKeyMissing,
+		return failBlocked(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonSealKeyMissing,
 			"the controller has no key to seal tokens with for the servers; set --seal-key-secret or --seal-key-file (chart: connections.namespaces)")
 	}
 	secret, err := p.getSecret(ctx, string(p.c.Spec.Credentials.SecretName))
@@ -172,7 +172,7 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	if secret == nil {
-		return p.tellWhatServersHave(waiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing,
+		return p.tellWhatServersHave(failWaiting(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonSecretMissing,
 			fmt.Sprintf("there is no Secret %s in this namespace, which spec.credentials names", p.c.Spec.Credentials.SecretName), 0))
 	}
 	given, invalid := readCredentials(secret, p.c.Spec.Edition)
@@ -193,11 +193,11 @@ func (p *pass) run(ctx context.Context) error {
 // connect finds out where credentials may go, and has servers know what the manifest says.
 func (p *pass) connect(ctx context.Context) error {
 	if !slices.Contains(p.Namespaces, p.c.Namespace) {
-		return p.withdraw(ctx, blocked("", v1alpha1.ReasonNamespaceNotAllowed, fmt.Sprintf(
+		return p.withdraw(ctx, failBlocked("", v1alpha1.ReasonNamespaceNotAllowed, fmt.Sprintf(
 			"this installation serves no connections of namespace %s; whoever installed it may add it to --connection-namespaces (chart: connections.namespaces)", p.c.Namespace)))
 	}
 	if err := connectionobject.CheckTimeZone(&p.c.Spec); err != nil {
-		return blocked("", v1alpha1.ReasonInvalidSpec, "spec.timeZone: "+err.Error())
+		return failBlocked("", v1alpha1.ReasonInvalidSpec, "spec.timeZone: "+err.Error())
 	}
 	certificates, err := p.readCABundle(ctx)
 	if err != nil {

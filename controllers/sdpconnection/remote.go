@@ -51,14 +51,14 @@ func (p *pass) allowedURL(field, text string) (*url.URL, error) {
 		return nil, hostNotAllowed(fmt.Sprintf("spec.%s: ", field), refused)
 	}
 	if err != nil {
-		return nil, blocked("", v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.%s: %s", field, err))
+		return nil, failBlocked("", v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.%s: %s", field, err))
 	}
 	return allowed, nil
 }
 
 // hostNotAllowed says that credentials may not go to a host, by its name or by what that resolves to.
 func hostNotAllowed(where string, refused *egress.NotAllowedError) *failure {
-	return blocked("", v1alpha1.ReasonHostNotAllowed, fmt.Sprintf(
+	return failBlocked("", v1alpha1.ReasonHostNotAllowed, fmt.Sprintf(
 		"%s%s; whoever installed Lectern lists the hosts that credentials may go to by --sdp-allowed-hosts (chart: sdp.allowedHosts)", where, refused))
 }
 
@@ -89,14 +89,14 @@ func (p *pass) readCABundle(ctx context.Context) ([]byte, error) {
 	var found corev1.ConfigMap
 	err := p.API.Get(ctx, types.NamespacedName{Namespace: p.c.Namespace, Name: name}, &found)
 	if apierrors.IsNotFound(err) {
-		return nil, waiting("", v1alpha1.ReasonCABundleMissing, fmt.Sprintf("there is no ConfigMap %s in this namespace, which spec.caBundle names", name), 0)
+		return nil, failWaiting("", v1alpha1.ReasonCABundleMissing, fmt.Sprintf("there is no ConfigMap %s in this namespace, which spec.caBundle names", name), 0)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read ConfigMap %s: %w", name, err)
 	}
 	text, has := found.Data[key]
 	if !has {
-		return nil, waiting("", v1alpha1.ReasonCABundleMissing, fmt.Sprintf("ConfigMap %s has no key %s, which spec.caBundle names", name, key), 0)
+		return nil, failWaiting("", v1alpha1.ReasonCABundleMissing, fmt.Sprintf("ConfigMap %s has no key %s, which spec.caBundle names", name, key), 0)
 	}
 	extracted, err := certificates.Extract([]byte(text))
 	if err != nil {
@@ -106,7 +106,7 @@ func (p *pass) readCABundle(ctx context.Context) ([]byte, error) {
 }
 
 func caBundleInvalid(err error) *failure {
-	return blocked("", v1alpha1.ReasonCABundleInvalid, "spec.caBundle: "+err.Error())
+	return failBlocked("", v1alpha1.ReasonCABundleInvalid, "spec.caBundle: "+err.Error())
 }
 
 // open returns a client that calls with a token, when the lane has a turn.

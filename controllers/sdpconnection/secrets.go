@@ -82,6 +82,6 @@ func (p *pass) deleteSecret(ctx context.Context, read *corev1.Secret) error {
 
 // secretForeign says that a Secret which the controller would write is somebody else's.
 func secretForeign(name, purpose string) *failure {
-	return blocked("", v1alpha1.ReasonSecretForeign, fmt.Sprintf(
+	return failBlocked("", v1alpha1.ReasonSecretForeign, fmt.Sprintf(
 		"Secret %s, in which Lectern %s, is there already and was not made for this connection; it is left as it is: rename or delete it", name, purpose))
 }

@@ -50,10 +50,10 @@ func (p *pass) claim(ctx context.Context, claim store.TokenClaim) (int64, error)
 	p.memory.claimedFor = p.c.Annotations[v1alpha1.RequestedAtAnnotation]
 	request, err := p.Store.ClaimTokenRequest(ctx, claim)
 	if spent, is := errors.AsType[*store.TokenBudgetError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, spent.Error(), spent.RetryAt.Sub(claim.At))
+		return 0, failWaiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, spent.Error(), spent.RetryAt.Sub(claim.At))
 	}
 	if underWay, is := errors.AsType[*store.TokenRequestUnderWayError](err); is {
-		return 0, waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonProgressing, "a token is being asked for", underWay.RetryAt.Sub(claim.At))
+		return 0, failWaiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonProgressing, "a token is being asked for", underWay.RetryAt.Sub(claim.At))
 	}
 	return request, err
 }

@@ -72,7 +72,7 @@ func (p *pass) recordTokenSecret(ctx context.Context) error {
 	}
 	err := p.Status.Record(ctx, p.before, p.c, func(o client.Object) { o.(*v1alpha1.SDPConnection).Status.TokenSecretName = name })
 	if apierrors.IsConflict(err) {
-		return retrying("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
+		return failRetrying("", v1alpha1.ReasonContended, "other changes came first; trying again", time.Second)
 	}
 	return err
 }

@@ -239,16 +239,16 @@ func tokenFailure(outcome oauth.Outcome, failed error, by connectionlogin.Login)
 	}
 	switch outcome {
 	case oauth.AccessDenied:
-		return waiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, failed.Error(), oauth.Window)
+		return failWaiting(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonRefreshBudgetSpent, failed.Error(), oauth.Window)
 	case oauth.InvalidClient, oauth.InvalidClientSecret:
-		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
+		return failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
 	case oauth.InvalidCode, oauth.InvalidToken:
 		message := "the accounts server does not take the refresh token of client " + by.Client.ID +
 			": it was revoked, or is another client's; put a new refresh token or a new grant code into the Secret"
-		return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, message)
+		return failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonTokenRevoked, message)
 	}
 	if outcome.IsTransient() {
-		return retrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
+		return failRetrying(v1alpha1.ConditionTokenFresh, v1alpha1.ReasonAccountsUnavailable, failed.Error()+"; trying again", 0)
 	}
-	return blocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
+	return failBlocked(v1alpha1.ConditionCredentialsValid, v1alpha1.ReasonClientRefused, failed.Error())
 }

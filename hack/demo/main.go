@@ -66,7 +66,7 @@ func run(ctx context.Context, once bool) (failed error) {
 	defer func() {
 		failed = stopAndReport(func() error { return errors.Join(stack.Stop(), desk.Stop()) }, say, failed)
 	}()
-	if err := show(ctx, stack, desk, root, say); err != nil {
+	if err := showDemo(ctx, stack, desk, root, say); err != nil {
 		return err
 	}
 	if once {
@@ -79,8 +79,8 @@ func run(ctx context.Context, once bool) (failed error) {
 	return nil
 }
 
-// show applies the samples and the connection, and has a client read both.
-func show(ctx context.Context, stack *testenv.Stack, desk *testenv.FakeSDP, root string, say func(string, ...any)) error {
+// showDemo applies the samples and the connection, and has a client read both.
+func showDemo(ctx context.Context, stack *testenv.Stack, desk *testenv.FakeSDP, root string, say func(string, ...any)) error {
 	samples := filepath.Join(root, samplesFolder)
 	say("Applying config/samples to namespace %s.", namespace)
 	if err := applySamples(ctx, stack.ControlPlane, samples); err != nil {

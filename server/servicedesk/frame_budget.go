@@ -39,7 +39,7 @@ func (t *ticketDetails) fitFrame() {
 	}
 }
 
-// shorten cuts what is left of a ticket that has nothing to leave out.
+// shortenLine cuts what is left of a ticket that has nothing to leave out.
 func (t *ticketDetails) shorten() {
 	t.Text = excerpt.TruncateBytes(t.Text, textBytes/2)
 	t.TextIsWhole = false

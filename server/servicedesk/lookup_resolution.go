@@ -72,7 +72,7 @@ func sayUnknownName(argument string, of sdp.LookupType, text string, entries []e
 	}
 	shown := make([]string, 0, listedNames)
 	for _, name := range closestNames(names, text) {
-		shown = append(shown, shorten(name))
+		shown = append(shown, shortenLine(name))
 	}
 	said := fmt.Sprintf("argument %q: there is no %q in the list %s; ", argument, excerpt.Truncate(text, 80), of)
 	switch framed := richtext.FrameUntrusted(strings.Join(shown, "\n")); {

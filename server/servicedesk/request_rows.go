@@ -40,8 +40,8 @@ type requestList struct {
 // newRow returns a ticket as lists show it.
 func (d *desk) newRow(r *sdp.Request, now time.Time, fields []string) requestRow {
 	row := requestRow{
-		Number: r.DisplayID, Subject: shorten(r.Subject), Status: shorten(r.Status.Name), Priority: shorten(r.Priority.Name),
-		Technician: shorten(r.Technician.Name), Due: formatTime(r.DueByTime, d.zone), SLA: describeSLA(r, now),
+		Number: r.DisplayID, Subject: shortenLine(r.Subject), Status: shortenLine(r.Status.Name), Priority: shortenLine(r.Priority.Name),
+		Technician: shortenLine(r.Technician.Name), Due: formatTime(r.DueByTime, d.zone), SLA: describeSLA(r, now),
 	}
 	if row.Number == "" {
 		row.Number = "id:" + r.ID
@@ -97,7 +97,7 @@ func (d *desk) extraField(r *sdp.Request, column string) string {
 	case "id":
 		return "id:" + r.ID
 	}
-	return shorten(r.Raw.Ref(extraFields[column]).Name)
+	return shortenLine(r.Raw.Ref(extraFields[column]).Name)
 }
 
 // requestTable writes rows as a table that suffices alone. It returns how many rows had room.

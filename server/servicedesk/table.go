@@ -51,5 +51,5 @@ func oneLine(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(richtext.Clean(text)), " "), "|", "/")
 }
 
-// shorten returns a subject or a title as lists show it.
-func shorten(text string) string { return excerpt.Truncate(oneLine(text), shownSubject) }
+// shortenLine returns a subject or a title as lists show it.
+func shortenLine(text string) string { return excerpt.Truncate(oneLine(text), shownSubject) }

@@ -91,7 +91,7 @@ func (d *desk) readConversations(ctx context.Context, of *sdp.Request) (included
 	found := included{More: more}
 	for i, row := range rows {
 		item := includedItem{
-			ID: row.ID, Title: shorten(row.Subject), Who: describePerson(row.From), When: formatTime(row.SentTime, d.zone), State: shorten(row.Type),
+			ID: row.ID, Title: shortenLine(row.Subject), Who: describePerson(row.From), When: formatTime(row.SentTime, d.zone), State: shortenLine(row.Type),
 		}
 		if i < fetchedTexts {
 			html, err := d.client.Requests().ConversationText(ctx, of.ID, row)
@@ -108,7 +108,7 @@ func (d *desk) readConversations(ctx context.Context, of *sdp.Request) (included
 func (d *desk) readTasks(ctx context.Context, of *sdp.Request) (included, error) {
 	found, _, err := listRows(ctx, d.client.Requests().Tasks(of.ID).Reader, func(t sdp.Task) includedItem {
 		return includedItem{
-			ID: t.ID, Title: shorten(t.Title), Who: describePerson(t.Owner), When: formatTime(t.ScheduledEnd, d.zone),
+			ID: t.ID, Title: shortenLine(t.Title), Who: describePerson(t.Owner), When: formatTime(t.ScheduledEnd, d.zone),
 			State: joinPath(t.Status.Name, strconv.Itoa(t.Percent)+"%"),
 		}
 	})
@@ -130,14 +130,14 @@ func (d *desk) readWorklogs(ctx context.Context, of *sdp.Request) (included, err
 
 func (d *desk) readApprovals(ctx context.Context, of *sdp.Request) (included, error) {
 	found, _, err := listRows(ctx, d.client.Requests().ApprovalLevels(of.ID).Reader, func(l sdp.ApprovalLevel) includedItem {
-		return includedItem{ID: l.ID, Title: fmt.Sprintf("level %d", l.Level), State: shorten(l.Status.Name)}
+		return includedItem{ID: l.ID, Title: fmt.Sprintf("level %d", l.Level), State: shortenLine(l.Status.Name)}
 	})
 	return found, err
 }
 
 func (d *desk) readAttachments(ctx context.Context, of *sdp.Request) (included, error) {
 	found, _, err := listRows(ctx, d.client.Requests().Attachments(of.ID).Reader, func(a sdp.Attachment) includedItem {
-		item := includedItem{ID: a.ID, Title: shorten(a.Name), State: shorten(a.ContentType)}
+		item := includedItem{ID: a.ID, Title: shortenLine(a.Name), State: shortenLine(a.ContentType)}
 		if a.Size >= 0 {
 			item.State = joinPath(item.State, strconv.FormatInt(a.Size, 10)+" bytes")
 		}
@@ -150,7 +150,7 @@ func (d *desk) readAttachments(ctx context.Context, of *sdp.Request) (included, 
 // they are asked for. Where something is outside that is so without links too, for the sum of calls would tell of those outside.
 func (d *desk) readLinks(ctx context.Context, of *sdp.Request) (included, error) {
 	found, rows, err := listRows(ctx, d.client.Requests().Links(of.ID), func(l sdp.RequestLink) includedItem {
-		return includedItem{Title: shorten(l.Request.Name)}
+		return includedItem{Title: shortenLine(l.Request.Name)}
 	})
 	if err != nil || len(rows) == 0 && !d.ceiling.isBounded() {
 		return found, err
@@ -172,7 +172,7 @@ func (d *desk) readLinks(ctx context.Context, of *sdp.Request) (included, error)
 	shown := included{More: found.More && !d.ceiling.isBounded()}
 	for i := range page.rows {
 		r := &page.rows[i]
-		shown.Rows = append(shown.Rows, includedItem{Number: r.DisplayID, Title: shorten(r.Subject), State: shorten(r.Status.Name)})
+		shown.Rows = append(shown.Rows, includedItem{Number: r.DisplayID, Title: shortenLine(r.Subject), State: shortenLine(r.Status.Name)})
 	}
 	return shown, nil
 }

@@ -95,7 +95,7 @@ type includedItem struct {
 // newTicketDetails returns what is shown of a ticket.
 func (d *desk) newTicketDetails(r *sdp.Request, characters int, now time.Time) ticketDetails {
 	details := ticketDetails{
-		requestRow: d.newRow(r, now, nil), ID: "id:" + r.ID, Requester: describePerson(r.Requester), Group: shorten(r.Group.Name), Site: shorten(r.Site.Name),
+		requestRow: d.newRow(r, now, nil), ID: "id:" + r.ID, Requester: describePerson(r.Requester), Group: shortenLine(r.Group.Name), Site: shortenLine(r.Site.Name),
 		Category: joinPath(r.Category.Name, r.Subcategory.Name, r.Item.Name), Created: formatTime(r.CreatedTime, d.zone),
 		Updated: formatTime(r.LastUpdatedTime, d.zone), Resolved: formatTime(r.ResolvedTime, d.zone), TimeZone: d.zone.String(), Trust: untrusted,
 		URI: d.requestURI(r),
@@ -128,16 +128,16 @@ func udfText(udf sdp.Raw, name string, zone *time.Location) string {
 
 func describePerson(of sdp.Ref) string {
 	if of.Email != "" && of.Name != "" {
-		return shorten(of.Name) + " <" + shorten(of.Email) + ">"
+		return shortenLine(of.Name) + " <" + shortenLine(of.Email) + ">"
 	}
-	return shorten(of.Name + of.Email)
+	return shortenLine(of.Name + of.Email)
 }
 
 func joinPath(names ...string) string {
 	var path []string
 	for _, name := range names {
 		if name != "" {
-			path = append(path, shorten(name))
+			path = append(path, shortenLine(name))
 		}
 	}
 	return strings.Join(path, " / ")

@@ -56,7 +56,7 @@ func (s *Service) findPeople(ctx context.Context, in findPeopleInput) (*tool.Res
 	result := peopleResult{People: []personRow{}, More: page.Next != 0, Trust: untrusted}
 	shown := newTable("id", "name", "email", "department", "technician")
 	for _, p := range page.Items {
-		row := personRow{ID: p.ID, Name: shorten(p.Name), Email: oneLine(p.Email), Department: oneLine(p.Department.Name), IsTechnician: p.IsTechnician}
+		row := personRow{ID: p.ID, Name: shortenLine(p.Name), Email: oneLine(p.Email), Department: oneLine(p.Department.Name), IsTechnician: p.IsTechnician}
 		isTechnician := ""
 		if p.IsTechnician != nil {
 			isTechnician = map[bool]string{true: "yes", false: "no"}[*p.IsTechnician]

@@ -136,7 +136,7 @@ func (d *desk) solutionsResult(found []sdp.Solution, more bool) *tool.Result[sol
 }
 
 func (d *desk) newSolutionRow(of *sdp.Solution) solutionRow {
-	return solutionRow{ID: of.ID, Title: shorten(of.Title), Topic: oneLine(of.Topic.Name), URI: d.uriOf("solutions", of.ID)}
+	return solutionRow{ID: of.ID, Title: shortenLine(of.Title), Topic: oneLine(of.Topic.Name), URI: d.uriOf("solutions", of.ID)}
 }
 
 // errNoSolution is said of an article that does not exist.
