@@ -8,17 +8,23 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// The toolsets of reading.
+// The toolsets.
 const (
 	requestsToolset  = "requests"
 	lookupsToolset   = "lookups"
+	projectsToolset  = "projects"
 	knowledgeToolset = "knowledge"
 	peopleToolset    = "people"
+	recordsToolset   = "problems-and-changes"
+	assetsToolset    = "assets"
+	trashToolset     = "trash"
 )
 
-// Toolsets returns the names of the groups of tools that a connection may offer, those that have no tool yet among them.
+// Toolsets returns the names of the groups of tools that a connection may offer.
 func Toolsets() []string {
-	return []string{requestsToolset, lookupsToolset, "projects", knowledgeToolset, peopleToolset, "problems-and-changes", "assets", "trash"}
+	return []string{
+		requestsToolset, lookupsToolset, projectsToolset, knowledgeToolset, peopleToolset, recordsToolset, assetsToolset, trashToolset,
+	}
 }
 
 // toolsetsOf returns the groups that a tool belongs to, of which the connections name one, or none where it is there with any.
