@@ -23,11 +23,11 @@ func (s *Service) offers(seen seenToolsets, name string) bool {
 	if slices.Contains(mailTools, name) {
 		return seen.toolsets[requestsToolset]
 	}
-	toolset, known := s.toolsets[name]
+	t, known := s.offered[name]
 	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
 		return true
 	}
-	return known && seen.connections > 0 && (toolset == "" || seen.toolsets[toolset])
+	return known && slices.ContainsFunc(t.toolsets, func(toolset string) bool { return seen.toolsets[toolset] })
 }
 
 // ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.
@@ -53,12 +53,6 @@ func (s *Service) IsListed(ctx context.Context, call *transport.Call, name strin
 	}
 	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	return err == nil && s.offers(seen, name), err
-}
-
-// ShowsVariants implements transport.VariantChooser: who sees one connection need not name it.
-func (s *Service) ShowsVariants(ctx context.Context, _ *transport.Call) (bool, error) {
-	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
-	return seen.connections < 2, err
 }
 
 // seeNamed is seeToolsets for the connection that a call names; ok is false where it names none that the caller is known to use.
