@@ -46,12 +46,12 @@ type recordParts struct {
 
 // record is a problem, a change or an asset as tools show it.
 type record struct {
-	id, title           string
-	status, owner       sdp.Ref
-	group, site         sdp.Ref
-	due                 sdp.Time
-	isTrashed           bool
-	raw                 sdp.Raw
+	id, title     string
+	status, owner sdp.Ref
+	group, site   sdp.Ref
+	due           sdp.Time
+	isTrashed     bool
+	raw           sdp.Raw
 	// details are what else is said of it, texts its texts in HTML.
 	details []recordDetail
 	texts   []recordText

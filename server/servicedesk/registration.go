@@ -23,13 +23,13 @@ func (s *Service) Server() transport.Server {
 	}
 	for _, name := range sortedKeys(s.offered) {
 		t := s.offered[name]
-		one := s.newTransportTool(t.Tool, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given })
+		one := s.newTransportTool(t.Tool, t.writes, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given })
 		one.Variants, one.Toolsets = t.makeVariants(), t.toolsets
 		srv.Tools = append(srv.Tools, one)
 	}
 	for _, name := range sortedKeys(aliases) {
 		of := aliases[name]
-		one := s.newTransportTool(s.offered[of.tool].Tool, of.withPreset)
+		one := s.newTransportTool(s.offered[of.tool].Tool, s.offered[of.tool].writes, of.withPreset)
 		one.Definition.Name, one.Toolsets = name, s.offered[of.tool].toolsets
 		srv.Tools = append(srv.Tools, one)
 	}
@@ -52,9 +52,13 @@ func (s *Service) ToolNames() []string {
 }
 
 // newTransportTool returns a tool for the transport.
-func (s *Service) newTransportTool(t tool.Tool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
+func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
 	return transport.Tool{Definition: t.MCP(), Call: func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
-		if f := s.takeRead(ctx); f != nil {
+		kind := auth.TicketRead
+		if writes {
+			kind = auth.TicketWrite
+		}
+		if f := s.takeTurn(ctx, kind); f != nil {
 			return nil, f
 		}
 		result, err := t.Call(withCallProgress(s.withConversation(ctx, call), call), read(call.ArgumentMembers()))
@@ -65,13 +69,13 @@ func (s *Service) newTransportTool(t tool.Tool, read func(map[string]json.RawMes
 	}}
 }
 
-// takeRead takes one call from what its caller may read, or returns the failure of one too many.
-func (s *Service) takeRead(ctx context.Context) error {
+// takeTurn takes one call from what its caller may read, or write, or returns the failure of one too many.
+func (s *Service) takeTurn(ctx context.Context, kind auth.RequestKind) error {
 	identity, ok := auth.FromContext(ctx)
 	if !ok {
 		return nil // nothing is served to nobody
 	}
-	if wait := s.rates.Take(&identity, auth.TicketRead); wait > 0 {
+	if wait := s.rates.Take(&identity, kind); wait > 0 {
 		s.rates.DelayRefusal(ctx, &identity)
 		return transport.TooManyRequests(wait)
 	}
