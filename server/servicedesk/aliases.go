@@ -31,6 +31,9 @@ var aliases = map[string]alias{
 	"get_statuses":             {"list_lookup", map[string]string{"type": `"statuses"`}, nil},
 	"get_request_types":        {"list_lookup", map[string]string{"type": `"request_types"`}, nil},
 	"get_metadata":             {"list_lookup", nil, nil},
+	"add_private_note":         {"add_note", map[string]string{"visible_to_requester": `false`}, map[string]string{"note_content": "text"}},
+	"add_note_to_request":      {"add_note", nil, map[string]string{"note_content": "text", "is_public": "visible_to_requester"}},
+	"pickup_request":           {"assign_request", map[string]string{"technician": `"me"`}, nil},
 }
 
 // withPreset returns the arguments of a call by an alias.
