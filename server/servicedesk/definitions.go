@@ -1,6 +1,7 @@
 package servicedesk
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -38,7 +39,7 @@ func newWriteTool[In, Out any](
 }
 
 func makeTool[In, Out any](s *Service, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error)) tool.Tool {
-	d.Deadline, d.ErrorPrefix = callDeadline, d.Title
+	d.Deadline, d.ErrorPrefix = cmp.Or(d.Deadline, callDeadline), d.Title
 	policy := tool.Policy{Explain: s.explainError, Detail: func(e *tool.Error) any { return errorDetails{Kind: e.Kind} }}
 	return tool.New(policy, d, func(ctx context.Context, in In) (*tool.Result[Out], error) {
 		return answer(withTokenWaits(ctx), in)

@@ -27,7 +27,8 @@ func (s *Service) offers(seen seenToolsets, name string) bool {
 	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
 		return true
 	}
-	return known && seen.connections > 0 && (toolset == "" || seen.toolsets[toolset])
+	isThere := func(one string) bool { return seen.toolsets[one] }
+	return known && seen.connections > 0 && (toolset == "" || slices.ContainsFunc(toolsetsOf(toolset), isThere))
 }
 
 // ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.

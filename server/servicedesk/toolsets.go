@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -27,12 +28,15 @@ func Toolsets() []string {
 	}
 }
 
+// tasksToolsets are those of tools that are there with either: tasks are of tickets and of projects.
+const tasksToolsets = requestsToolset + " " + projectsToolset
+
 // toolsetsOf returns the groups that a tool belongs to, of which the connections name one, or none where it is there with any.
 func toolsetsOf(toolset string) []string {
 	if toolset == "" {
 		return Toolsets()
 	}
-	return []string{toolset}
+	return strings.Fields(toolset)
 }
 
 // checkWanted refuses what belongs to a toolset that the client left out. Tools of one are unknown; resources are asked for by name.
