@@ -25,6 +25,11 @@ func (d *desk) readPart(ctx context.Context, of *sdp.Request, part string) (incl
 		"approvals": d.readApprovals, "attachments": d.readAttachments, "links": d.readLinks, "resolution": d.readResolution,
 	}[part]
 	found, err := read(ctx, of)
+	return describePart(found, part, err)
+}
+
+// describePart says of a part what it is and, where it failed for its own sake, why.
+func describePart(found included, part string, err error) (included, error) {
 	found.Part = part
 	if found.Rows == nil {
 		found.Rows = []includedItem{}
