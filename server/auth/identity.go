@@ -14,7 +14,8 @@ type Identity = access.Identity
 // Verb is what a caller wants to do.
 type Verb = access.Verb
 
-// The verbs of reading, and of asking for changes. Promote moves channels; Use reads through a connection of ServiceDesk Plus.
+// The verbs of reading, and of asking for changes. Promote moves channels; Use reads through a connection of ServiceDesk Plus, and
+// Operate writes through it.
 const (
 	Get     = access.Get
 	List    = access.List
@@ -23,6 +24,7 @@ const (
 	Delete  = access.Delete
 	Promote = access.Promote
 	Use     = access.Use
+	Operate = access.Operate
 )
 
 // ErrDenied, ErrUnavailable and ErrReviewsSpent are those of package access.

@@ -47,7 +47,7 @@ func WithUnnamedNamespaces(ctx context.Context) context.Context {
 // what is listed or made has none yet.
 func newQuestion(verb Verb, key store.Key) access.Question {
 	question := access.Question{Verb: verb, Resource: access.Prompts, Namespace: key.Namespace, Name: key.Name}
-	if verb == Use {
+	if verb == Use || verb == Operate {
 		question.Resource = access.SDPConnections
 	}
 	if verb == List || verb == Create {
