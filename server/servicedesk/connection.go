@@ -35,6 +35,8 @@ type connection struct {
 	refusesMixedDates atomic.Bool
 	// refusedOrders has the fields by which the site sorts no parts of tickets.
 	refusedOrders sync.Map
+	// ownFields are the site's own fields of tickets.
+	ownFields ownFields
 }
 
 // settings are what a row says. Nobody changes them.

@@ -31,7 +31,7 @@ func (s *Service) projectTools() []offered {
 			Description: "Make a milestone of a project, or change one; null clears a field." + strangersWords,
 		}, s.saveMilestone),
 		newWriteTool(s, tasksToolsets, tool.Definition{
-			Name: "create_tasks", Title: "Create Tasks", Hints: makes, Deadline: manyWritesDeadline,
+			Name: "create_tasks", Title: "Create Tasks", Hints: makes, Deadline: bulkDeadline,
 			Description: "Make tasks of a ticket, a project or a milestone: a call of ServiceDesk Plus for each, each dependency and, of a ticket, each owner. What has no time within 100 s is not_started; the same call with the same idempotency_key goes on." + strangersWords,
 		}, s.createTasks),
 		newWriteTool(s, tasksToolsets, tool.Definition{

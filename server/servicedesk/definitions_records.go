@@ -1,6 +1,17 @@
 package servicedesk
 
+import "github.com/lectern-dev/lectern/server/tool"
+
 // recordTools returns the tools on problems, changes and assets.
 func (s *Service) recordTools() []offered {
-	return nil
+	search := newTool(s, recordToolsets, tool.Definition{
+		Name: "search_records", Title: "Search Records",
+		Description: "Find problems, changes or assets." + strangersWords,
+	}, s.searchRecords)
+	get := newTool(s, recordToolsets, tool.Definition{
+		Name: "get_record", Title: "Get Record",
+		Description: "Read a problem, a change or an asset." + strangersWords,
+	}, s.getRecord)
+	search.modules, get.modules = recordModules, recordModules
+	return []offered{search, get}
 }

@@ -16,22 +16,21 @@ const (
 
 // fitFrame leaves out what is last of the longest parts, and of the site's own fields, until a ticket fits an answer. It says so of both.
 func (t *ticketDetails) fitFrame() {
-	for frameSizeOf(t.text(), t) > frameBytes {
+	for frameSize(t.text(), t) > frameBytes {
 		switch {
 		case len(t.UDF) > keptUDF:
 			for _, name := range sortedKeys(t.UDF)[keptUDF:] {
 				delete(t.UDF, name)
 			}
 			t.MoreUDF = true
-		case dropLastRow(t.Included):
-		default:
+		case !dropLastRow(t.Included):
 			t.shorten()
 			return
 		}
 	}
 }
 
-// dropLastRow leaves out the last row of the longest part, unless each has one at most.
+// dropLastRow leaves out the last row of the longest part, which says that there are more; not of parts that have one row alone.
 func dropLastRow(parts []included) (dropped bool) {
 	longest, rows := -1, 1
 	for i := range parts {
@@ -57,8 +56,8 @@ func (t *ticketDetails) shorten() {
 	}
 }
 
-// frameSizeOf returns how long a result is in an answer, in bytes: its text is a string there.
-func frameSizeOf(text string, structured any) int {
+// frameSize returns how long a result is in an answer, in bytes: its text is a string there.
+func frameSize(text string, structured any) int {
 	size := 0
 	for _, part := range []any{text, structured} {
 		raw, err := json.Marshal(part)

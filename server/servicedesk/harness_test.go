@@ -256,7 +256,15 @@ type answer struct {
 // call calls a tool.
 func (r *replica) call(name string, arguments map[string]any) answer {
 	r.t.Helper()
-	reply := r.Send(r.t, transporttest.CallTool(name, arguments))
+	return r.callAt("", name, arguments)
+}
+
+// callAt is call at a path with a query.
+func (r *replica) callAt(path, name string, arguments map[string]any) answer {
+	r.t.Helper()
+	q := transporttest.CallTool(name, arguments)
+	q.Path = path
+	reply := r.Send(r.t, q)
 	var envelope struct {
 		Result *struct {
 			Content           []struct{ Text string }

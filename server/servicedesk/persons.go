@@ -2,13 +2,9 @@ package servicedesk
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
-	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
-	"github.com/lectern-dev/lectern/internal/sdp/richtext"
-	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // personFields are what is asked for of people.
@@ -21,7 +17,7 @@ func (d *desk) findPerson(ctx context.Context, argument, text string) (sdp.Perso
 	if id := strings.TrimPrefix(text, "id:"); isDigits(id) {
 		found, err := d.client.Users().Get(ctx, id)
 		if sdp.KindOf(err) == sdp.KindNotFound || isUnknownValue(err) {
-			return sdp.Person{}, sayNoPerson(argument, text)
+			return sdp.Person{}, sayWhichPerson(argument, text, nil)
 		}
 		return found, needScope(usersScope, err)
 	}
@@ -46,32 +42,8 @@ func (d *desk) findPerson(ctx context.Context, argument, text string) (sdp.Perso
 			found = append(found, p)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return sdp.Person{}, sayNoPerson(argument, text)
-	case 1:
-		return found[0], nil
+	if len(found) != 1 {
+		return sdp.Person{}, sayWhichPerson(argument, text, found)
 	}
-	return sdp.Person{}, sayManyPersons(argument, text, found)
-}
-
-func sayNoPerson(argument, text string) *tool.Error {
-	return &tool.Error{
-		Kind: tool.Validation, Text: fmt.Sprintf("argument %q: there is nobody called %q; find_people finds people by a part of the name", argument, excerpt.Truncate(text, 80)),
-		Details: errorDetails{Kind: tool.Validation, Fields: []string{argument}},
-	}
-}
-
-func sayManyPersons(argument, text string, found []sdp.Person) *tool.Error {
-	lines, ids := make([]string, len(found)), make([]string, len(found))
-	for i, p := range found {
-		ids[i] = "id:" + p.ID
-		lines[i] = ids[i] + " " + shortenLine(p.Name) + " " + shortenLine(p.Email)
-	}
-	return &tool.Error{
-		Kind: tool.Validation,
-		Text: fmt.Sprintf("argument %q: several people are called %q; give the e-mail address, or one of these ids\n", argument, excerpt.Truncate(text, 80)) +
-			richtext.FrameUntrusted(strings.Join(lines, "\n")),
-		Details: errorDetails{Kind: tool.Validation, Fields: []string{argument}, Allowed: ids},
-	}
+	return found[0], nil
 }

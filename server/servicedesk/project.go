@@ -80,8 +80,8 @@ func sayNoProject(err error) error {
 	return needScope(projectsScope, err)
 }
 
-// numberOf returns what people call a project.
-func numberOf(p *sdp.Project) string {
+// projectNumber returns what people call a project.
+func projectNumber(p *sdp.Project) string {
 	if p.DisplayID == "" {
 		return "id:" + p.ID
 	}

@@ -102,6 +102,6 @@ func (p *projectDetails) text() string {
 
 // fitFrame leaves out what is last of the longest parts until a project fits an answer. What of tasks is left out list_tasks has.
 func (p *projectDetails) fitFrame() {
-	for frameSizeOf(p.text(), p) > frameBytes && dropLastRow(p.Included) {
+	for frameSize(p.text(), p) > frameBytes && dropLastRow(p.Included) {
 	}
 }

@@ -110,7 +110,7 @@ func (d *desk) sendMember(ctx context.Context, w *write, project string, person 
 }
 
 // sendMembers makes people members of a project, and returns who are, and why others are not.
-func (d *desk) sendMembers(ctx context.Context, w *write, project string, people []sdp.Person) (added, failed []string) {
+func (d *desk) sendMembers(ctx context.Context, w *write, tool, project string, people []sdp.Person) (added, failed []string) {
 	for i := range people {
 		name := shortenLine(people[i].Name)
 		err := d.sendMember(ctx, w, project, &people[i])
@@ -118,7 +118,7 @@ func (d *desk) sendMembers(ctx context.Context, w *write, project string, people
 			err = nil
 		}
 		if err != nil {
-			failed = append(failed, "member "+name+": "+d.service.describeFailure(ctx, err))
+			failed = append(failed, "member "+name+": "+d.service.describeFailure(ctx, tool, err))
 			continue
 		}
 		added = append(added, name)
@@ -128,12 +128,3 @@ func (d *desk) sendMembers(ctx context.Context, w *write, project string, people
 
 // notUniqueCode is what SDP says of a second row where there may be one.
 const notUniqueCode = 4008
-
-// describeFailure says in one line why a part of a write failed.
-func (s *Service) describeFailure(ctx context.Context, err error) string {
-	refused, is := errors.AsType[*tool.Error](err)
-	if !is {
-		refused = s.explainError(ctx, "", nil, err)
-	}
-	return string(refused.Kind) + ": " + refused.Text
-}

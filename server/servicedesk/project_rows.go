@@ -29,7 +29,7 @@ type projectList struct {
 
 func (d *desk) newProjectRow(p *sdp.Project) projectRow {
 	return projectRow{
-		ID: "id:" + p.ID, Number: numberOf(p), Title: shortenLine(p.Title), Status: shortenLine(p.Status.Name), Percent: p.Percent,
+		ID: "id:" + p.ID, Number: projectNumber(p), Title: shortenLine(p.Title), Status: shortenLine(p.Status.Name), Percent: p.Percent,
 		Owner: shortenLine(p.Owner.Name), End: formatTime(p.ScheduledEnd, d.zone),
 	}
 }

@@ -73,7 +73,7 @@ func (d *desk) findSimilarTitles(ctx context.Context, title string) ([]similarPr
 	}
 	for i := range page.Items {
 		p := &page.Items[i]
-		consider(store.CachedProject{ID: p.ID, Number: numberOf(p), Title: p.Title, Status: p.Status.Name})
+		consider(store.CachedProject{ID: p.ID, Number: projectNumber(p), Title: p.Title, Status: p.Status.Name})
 	}
 	cached, err := d.cachedProjects(ctx)
 	if err != nil {
@@ -122,7 +122,7 @@ func (d *desk) fillProjectMemory(ctx context.Context, own *ProjectMemory) error 
 	}
 	for i := range page.Items {
 		p := &page.Items[i]
-		read.Projects = append(read.Projects, store.CachedProject{ID: p.ID, Number: numberOf(p), Title: p.Title, Status: p.Status.Name})
+		read.Projects = append(read.Projects, store.CachedProject{ID: p.ID, Number: projectNumber(p), Title: p.Title, Status: p.Status.Name})
 	}
 	read.IsWhole = page.Next == 0
 	own.ReplaceProjects(d.id, read)

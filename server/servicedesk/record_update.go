@@ -2,6 +2,8 @@ package servicedesk
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -9,6 +11,7 @@ import (
 
 // recordUpdate is the structured result of what changes, or makes, a project, a milestone or a task.
 type recordUpdate struct {
+	writeOutcome
 	ID      string `json:"id"`
 	Of      string `json:"of"`
 	Subject string `json:"subject"`
@@ -16,9 +19,6 @@ type recordUpdate struct {
 	Changed  map[string][]string `json:"changed,omitempty"`
 	Added    []string            `json:"added,omitempty"`
 	Failed   []string            `json:"failed,omitempty"`
-	Repeat   bool                `json:"repeat,omitempty"`
-	DryRun   bool                `json:"dry_run,omitempty"`
-	Plan     string              `json:"plan,omitempty"`
 	TimeZone string              `json:"time_zone"`
 	Trust    string              `json:"trust"`
 }
@@ -29,29 +29,19 @@ func (d *desk) newRecordUpdate(id, of, subject string) recordUpdate {
 
 // result makes the result of a write: what was done in a sentence, and the changes.
 func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
-	u.DryRun, u.Plan = w.isDry, w.plan
-	u.Repeat = u.Repeat || w.isRepeat
-	text := done
-	switch {
-	case u.DryRun:
-		text = "Nothing was done: this is what would be. " + done
-		if u.Plan != "" {
-			text += "\nplan=" + u.Plan
-		}
-	case u.Repeat:
-		text += " An earlier call had done it."
-	}
+	u.writeOutcome = outcomeOf(w)
+	text := w.said() + strings.ToUpper(done[:1]) + done[1:]
 	for _, failed := range u.Failed {
 		text += "\nfailed: " + failed
 	}
 	if len(u.Changed) > 0 {
 		text += "\nTimes are in " + u.TimeZone + ".\n" + writeChanges(u.Changed)
 	}
-	return tool.NewResult(text, u)
+	return tool.NewResult(text+w.saidLast(), u)
 }
 
 // sendUpdate sends the changes of a record, and returns what it is afterwards where SDP answered.
-func sendUpdate[T any](ctx context.Context, w *write, name, target, id string, of sdp.Editor[T], changes fieldChanges[T]) (after *T, err error) {
+func sendUpdate[T any](ctx context.Context, w *write, name, target, id string, of sdp.Editor[T], changes recordChanges[T]) (after *T, err error) {
 	_, err = w.send(ctx, writeStep{
 		name: name, weight: 1, target: target,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
@@ -68,12 +58,12 @@ func sendUpdate[T any](ctx context.Context, w *write, name, target, id string, o
 	return after, err
 }
 
-// sendCreate makes a record whose text bears the mark of the intent.
+// sendCreate makes a record whose text bears the mark of the intent, and waits for its turn until a time.
 func sendCreate[T any](
-	ctx context.Context, w *write, name, target string, weight int, of sdp.Editor[T], fields func(signature) sdp.Fields, idOf func(T) writtenRecord,
+	ctx context.Context, w *write, name, target string, until time.Time, of sdp.Editor[T], fields func(signature) sdp.Fields, idOf func(T) writtenRecord,
 ) (made writtenRecord, record *T, err error) {
-	made, err = w.send(ctx, writeStep{
-		name: name, weight: weight, target: target,
+	made, err = sendInTime(ctx, w, writeStep{
+		name: name, weight: 1, target: target,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			created, err := of.Create(ctx, fields(s))
 			if err != nil {
@@ -85,6 +75,6 @@ func sendCreate[T any](
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
 			return of.FindCreated(ctx, attempt, s.mark)
 		},
-	})
+	}, until)
 	return made, record, err
 }

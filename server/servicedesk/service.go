@@ -50,9 +50,9 @@ type Service struct {
 	directory  *directory
 	cursorKey  func() ([]byte, error)
 	fileFaults FileFaults
-	// offers are the tools, by name: of which toolset each is, and whether it writes.
-	offers  map[string]toolOffer
-	metrics  serviceMetrics
+	// offered are the tools by name.
+	offered map[string]offered
+	metrics serviceMetrics
 }
 
 // New makes a Service that knows no connection until Follow runs.
@@ -72,9 +72,9 @@ func New(config Config) *Service {
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.fileFaults = config.FileFaults
-	s.offers = map[string]toolOffer{}
+	s.offered = map[string]offered{}
 	for _, t := range s.tools() {
-		s.offers[t.Name] = toolOffer{t.toolset, t.writes}
+		s.offered[t.Name] = t
 	}
 	return s
 }

@@ -86,7 +86,7 @@ func (d *desk) tellProjects(ctx context.Context, projects ...sdp.Project) {
 	for i := range projects {
 		p := &projects[i]
 		if title := excerpt.TruncateBytes(oneLine(p.Title), observedTitle); isDigits(p.ID) && title != "" {
-			observed = append(observed, store.ObserveProject(store.CachedProject{ID: p.ID, Number: numberOf(p), Title: title, Status: shortenLine(p.Status.Name)}))
+			observed = append(observed, store.ObserveProject(store.CachedProject{ID: p.ID, Number: projectNumber(p), Title: title, Status: shortenLine(p.Status.Name)}))
 		}
 	}
 	d.tell(ctx, observed)

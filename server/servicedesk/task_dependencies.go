@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -30,9 +31,9 @@ func parseDependency(argument, text string, place int) (id string, earlier int, 
 	return text, 0, nil
 }
 
-// sendDependency has a task begin after another, which belongs to the write of the task.
-func (p *taskParent) sendDependency(ctx context.Context, w *write, before, after string) error {
-	_, err := w.send(ctx, writeStep{
+// sendDependency has a task begin after another, which belongs to the write of the task. It waits for its turn until a time.
+func (p *taskParent) sendDependency(ctx context.Context, w *write, before, after string, until time.Time) error {
+	_, err := sendInTime(ctx, w, writeStep{
 		name: fmt.Sprintf("dependency %s after %s", after, before), target: p.target,
 		send: func(ctx context.Context, _ signature) (writtenRecord, error) {
 			made, err := p.dependencies.Add(ctx, before, after)
@@ -46,7 +47,7 @@ func (p *taskParent) sendDependency(ctx context.Context, w *write, before, after
 				return ""
 			})
 		},
-	})
+	}, until)
 	return err
 }
 

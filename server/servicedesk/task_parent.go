@@ -73,7 +73,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 	d.tellProjects(ctx, found)
 	projects := d.client.Projects()
 	parent := taskParent{
-		label: "project " + numberOf(&found), title: found.Title, target: "projects/" + found.ID, project: &found, tasks: projects.Tasks(found.ID),
+		label: "project " + projectNumber(&found), title: found.Title, target: "projects/" + found.ID, project: &found, tasks: projects.Tasks(found.ID),
 		dependencies: projects.TaskDependencies(found.ID),
 	}
 	if of.MilestoneID != nil {

@@ -2,7 +2,6 @@ package servicedesk
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -124,25 +123,4 @@ func (s *progressStates) isTerminal(of sdp.Ref) (terminal, known bool) {
 		}
 	}
 	return false, false
-}
-
-// resolveRef returns the entry of a list that a caller means, or the name where the site has no such list.
-func (d *desk) resolveRef(ctx context.Context, argument string, of sdp.LookupType, name string) (sdp.Ref, error) {
-	found, err := d.resolve(ctx, argument, of, name)
-	switch {
-	case isNoList(err):
-		return sdp.ByName(strings.TrimSpace(name)), nil
-	case err != nil:
-		return sdp.Ref{}, err
-	case len(found) > 1:
-		ids := make([]string, len(found))
-		for i, e := range found {
-			ids[i] = e.id
-		}
-		return sdp.Ref{}, &tool.Error{
-			Kind: tool.Validation, Text: fmt.Sprintf("argument %q: several entries of %s have that name; give one of the ids %s", argument, of, strings.Join(ids, ", ")),
-			Details: errorDetails{Kind: tool.Validation, Fields: []string{argument}, Allowed: ids},
-		}
-	}
-	return sdp.Ref{ID: found[0].id, Name: found[0].name}, nil
 }

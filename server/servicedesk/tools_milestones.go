@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
@@ -59,7 +60,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 		return nil, errNothingToChange("milestone")
 	}
 	changes = changes.differing(before)
-	update := d.newRecordUpdate(before.ID, "project "+numberOf(&project), before.Title)
+	update := d.newRecordUpdate(before.ID, "project "+projectNumber(&project), before.Title)
 	if in.MilestoneID == nil {
 		update.Subject = shortenLine(*in.Title)
 	}
@@ -75,7 +76,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	}
 	switch {
 	case w.isDry:
-		return update.result(w, "Saves a milestone of "+update.Of+"."), nil
+		return update.result(w, "A milestone of "+update.Of+" would be saved."), nil
 	case in.MilestoneID != nil:
 		if len(changes) > 0 {
 			_, err = sendUpdate(ctx, w, "milestone", "projects/"+project.ID+"/milestones/"+before.ID, before.ID, milestones.Editor, changes)
@@ -89,8 +90,8 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	return update.result(w, "Milestone "+update.ID+" of "+update.Of+" is as asked for."), nil
 }
 
-func createMilestone(ctx context.Context, w *write, project string, of sdp.Milestones, changes fieldChanges[sdp.Milestone]) (id string, err error) {
-	made, _, err := sendCreate(ctx, w, "milestone", "projects/"+project, 1, of.Editor, func(s signature) sdp.Fields {
+func createMilestone(ctx context.Context, w *write, project string, of sdp.Milestones, changes recordChanges[sdp.Milestone]) (id string, err error) {
+	made, _, err := sendCreate(ctx, w, "milestone", "projects/"+project, time.Now(), of.Editor, func(s signature) sdp.Fields {
 		fields := changes.fields(s)
 		if _, has := fields["description"]; !has {
 			fields["description"] = richtext.FromMarkdown(s.of(""))
@@ -113,8 +114,8 @@ func (d *desk) readMilestone(ctx context.Context, of sdp.Milestones, id, project
 }
 
 // milestoneChanges returns the changes that a caller asks for, in the order of the arguments.
-func (d *desk) milestoneChanges(ctx context.Context, in *saveMilestoneInput) (fieldChanges[sdp.Milestone], error) {
-	var changes fieldChanges[sdp.Milestone]
+func (d *desk) milestoneChanges(ctx context.Context, in *saveMilestoneInput) (recordChanges[sdp.Milestone], error) {
+	var changes recordChanges[sdp.Milestone]
 	if in.Title != nil {
 		if strings.TrimSpace(*in.Title) == "" {
 			return nil, tool.NewInvalid("argument %q is empty; give the milestone a title", "title")
@@ -137,11 +138,11 @@ func (d *desk) milestoneChanges(ctx context.Context, in *saveMilestoneInput) (fi
 	}
 	changes = append(changes, span...)
 	if in.Status != nil {
-		status, err := d.resolveRef(ctx, "status", sdp.ProjectStatuses, *in.Status)
+		status, err := d.resolveEntry(ctx, "status", sdp.ProjectStatuses, *in.Status, "")
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, changeRef("status", "status", status, func(m sdp.Milestone) sdp.Ref { return m.Status.Ref }))
+		changes = append(changes, changeRef("status", "status", status.ref(), func(m sdp.Milestone) sdp.Ref { return m.Status.Ref }))
 	}
 	if in.Percent != nil {
 		changes = append(changes, changePercent(*in.Percent, func(m sdp.Milestone) int { return m.Percent }))

@@ -56,7 +56,7 @@ func (s *Service) getProject(ctx context.Context, in getProjectInput) (*tool.Res
 	for i, part := range parts {
 		tool.ReportProgress(ctx, float64(i), float64(len(parts)), "reading "+part)
 		read, err := reading.readPart(ctx, part)
-		if read, err = describePart(read, part, err); err != nil {
+		if read, err = finishPart(part, read, err); err != nil {
 			return nil, err
 		}
 		details.Included = append(details.Included, read)

@@ -31,6 +31,7 @@ type createProjectInput struct {
 
 // createdProject is what was made, or the projects that are alike.
 type createdProject struct {
+	writeOutcome
 	Created bool         `json:"created"`
 	ID      string       `json:"id,omitempty"`
 	Number  string       `json:"number,omitempty"`
@@ -38,9 +39,6 @@ type createdProject struct {
 	Similar []projectRow `json:"similar,omitempty"`
 	Members []string     `json:"members,omitempty"`
 	Failed  []string     `json:"failed,omitempty"`
-	Repeat  bool         `json:"repeat,omitempty"`
-	DryRun  bool         `json:"dry_run,omitempty"`
-	Plan    string       `json:"plan,omitempty"`
 	Trust   string       `json:"trust"`
 }
 
@@ -79,7 +77,7 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
-	result := createdProject{Title: shortenLine(in.Title), DryRun: w.isDry, Plan: w.plan, Trust: untrusted}
+	result := createdProject{writeOutcome: outcomeOf(w), Title: shortenLine(in.Title), Trust: untrusted}
 	allowsDuplicate := valueOr(in.AllowDuplicate, false)
 	if w.isDry {
 		if !allowsDuplicate {
@@ -89,7 +87,7 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 			}
 			result.Similar = similarRows(found)
 		}
-		return tool.NewResult(result.text(), result), nil
+		return tool.NewResult(result.text(w), result), nil
 	}
 	made, err := d.sendProject(ctx, w, in.Title, allowsDuplicate, func(s signature) sdp.Fields {
 		fields["description"] = richtext.FromMarkdown(s.of(valueOr(in.Description, "")))
@@ -97,15 +95,15 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	})
 	if alike, is := errors.AsType[*similarTitlesError](err); is {
 		result.Similar = similarRows(alike.found)
-		return tool.NewResult(result.text(), result), nil
+		return tool.NewResult(result.text(w), result), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	result.Created, result.ID, result.Number = true, "id:"+made.ID, made.Number
-	result.Members, result.Failed = d.sendMembers(ctx, w, made.ID, members)
-	result.Repeat = w.isRepeat
-	return tool.NewResult(result.text(), result), nil
+	result.Members, result.Failed = d.sendMembers(ctx, w, "create_project", made.ID, members)
+	result.writeOutcome = outcomeOf(w)
+	return tool.NewResult(result.text(w), result), nil
 }
 
 // sendProject makes a project, unless another has a title that is as good as the same. Of several calls that make one of a title at once
@@ -139,7 +137,7 @@ func (d *desk) sendProject(ctx context.Context, w *write, title string, allowsDu
 			}
 			d.tellProjects(ctx, made)
 			d.projectNumbers.add(made.Number, made.ID)
-			return writtenRecord{ID: made.ID, Number: numberOf(&made)}, nil
+			return writtenRecord{ID: made.ID, Number: projectNumber(&made)}, nil
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
 			return projects.FindCreated(ctx, attempt, s.mark)
@@ -170,11 +168,11 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 		if reference.name == nil {
 			continue
 		}
-		found, err := d.resolveRef(ctx, reference.argument, reference.of, *reference.name)
+		found, err := d.resolveEntry(ctx, reference.argument, reference.of, *reference.name, "")
 		if err != nil {
 			return nil, err
 		}
-		fields[reference.argument] = found
+		fields[reference.argument] = found.ref()
 	}
 	if in.Owner != nil {
 		owner, err := d.findPerson(ctx, "owner", *in.Owner)
@@ -198,36 +196,30 @@ func similarRows(found []similarProject) []projectRow {
 	return rows
 }
 
-func (r *createdProject) text() string {
-	var said string
+func (r *createdProject) text(w *write) string {
+	said := w.said()
 	switch {
-	case r.DryRun && len(r.Similar) == 0:
-		said = "Nothing was done: this is what would be. The project is made; no other has a title like it."
 	case len(r.Similar) > 0:
-		said = "No project was made, since there are some of a title like it: use one of them, or say allow_duplicate."
+		said += "No project is made, since there are some of a title like it: use one of them, or say allow_duplicate=true."
+	case w.isDry:
+		said += "The project would be made; no other has a title like it."
 	default:
-		said = fmt.Sprintf("Project %s (%s) was made.", r.Number, r.ID)
+		said += fmt.Sprintf("Project %s (%s) is made.", r.Number, r.ID)
 	}
 	if len(r.Members) > 0 {
 		said += fmt.Sprintf(" Members: %d.", len(r.Members))
 	}
-	if r.Repeat {
-		said += " An earlier call had made it."
-	}
 	for _, failed := range r.Failed {
 		said += "\nfailed: " + failed
 	}
-	if r.Plan != "" {
-		said += "\nplan=" + r.Plan
-	}
 	if len(r.Similar) == 0 {
-		return said
+		return said + w.saidLast()
 	}
 	shown := newTable("number", "id", "subject", "status", "similarity")
 	for _, p := range r.Similar {
 		shown.append([]string{p.Number, p.ID, p.Title, p.Status, strconv.FormatFloat(*p.Similarity, 'f', 2, 64)})
 	}
-	return said + "\n" + shown.text()
+	return said + "\n" + shown.text() + w.saidLast()
 }
 
 type updateProjectInput struct {
@@ -268,7 +260,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 		return nil, err
 	}
 	changes = changes.differing(before)
-	update := d.newRecordUpdate("id:"+before.ID, "project "+numberOf(&before), before.Title)
+	update := d.newRecordUpdate("id:"+before.ID, "project "+projectNumber(&before), before.Title)
 	update.Changed = changes.describe(before)
 	arguments := in
 	arguments.dryRun, arguments.planned = dryRun{}, planned{}
@@ -283,7 +275,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 		for i := range members {
 			update.Added = append(update.Added, shortenLine(members[i].Name))
 		}
-		return update.result(w, "Changes "+update.Of+"."), nil
+		return update.result(w, update.Of+" would be changed."), nil
 	}
 	if len(changes) > 0 {
 		after, err := sendUpdate(ctx, w, "project", "projects/"+before.ID, before.ID, d.client.Projects().Editor, changes)
@@ -294,13 +286,13 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 			d.tellProjects(ctx, *after)
 		}
 	}
-	update.Added, update.Failed = d.sendMembers(ctx, w, before.ID, members)
-	return update.result(w, "It is as asked for: "+update.Of+"."), nil
+	update.Added, update.Failed = d.sendMembers(ctx, w, "update_project", before.ID, members)
+	return update.result(w, update.Of+" is as asked for."), nil
 }
 
 // projectChanges returns the changes that a caller asks for, in the order of the arguments.
-func (d *desk) projectChanges(ctx context.Context, in *updateProjectInput) (fieldChanges[sdp.Project], error) {
-	var changes fieldChanges[sdp.Project]
+func (d *desk) projectChanges(ctx context.Context, in *updateProjectInput) (recordChanges[sdp.Project], error) {
+	var changes recordChanges[sdp.Project]
 	if in.Title != nil {
 		if strings.TrimSpace(*in.Title) == "" {
 			return nil, tool.NewInvalid("argument %q is empty; give the project a title", "title")
@@ -311,11 +303,11 @@ func (d *desk) projectChanges(ctx context.Context, in *updateProjectInput) (fiel
 		changes = append(changes, changeMarkdown("description", "description", in.Description.Value, func(p sdp.Project) string { return p.DescriptionHTML }))
 	}
 	if in.Status != nil {
-		status, err := d.resolveRef(ctx, "status", sdp.ProjectStatuses, *in.Status)
+		status, err := d.resolveEntry(ctx, "status", sdp.ProjectStatuses, *in.Status, "")
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, changeRef("status", "status", status, func(p sdp.Project) sdp.Ref { return p.Status.Ref }))
+		changes = append(changes, changeRef("status", "status", status.ref(), func(p sdp.Project) sdp.Ref { return p.Status.Ref }))
 	}
 	if in.Owner.Given {
 		owner, err := d.personRef(ctx, "owner", in.Owner.Value)

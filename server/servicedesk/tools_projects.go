@@ -69,10 +69,11 @@ func (d *desk) selectProjects(ctx context.Context, in *listProjectsInput) (proje
 	var byStatus, byOwner sdp.Criteria
 	hasStatus, isOwner := func(sdp.Ref) bool { return true }, func(sdp.Ref) bool { return true }
 	if in.Status != nil {
-		status, err := d.resolveRef(ctx, "status", sdp.ProjectStatuses, *in.Status)
+		chosen, err := d.resolveEntry(ctx, "status", sdp.ProjectStatuses, *in.Status, "")
 		if err != nil {
 			return projectFilter{}, err
 		}
+		status := chosen.ref()
 		byStatus = sdp.Where("status.name", sdp.Is, status.Name)
 		if status.ID != "" {
 			byStatus = sdp.Where("status.id", sdp.Is, status.ID)

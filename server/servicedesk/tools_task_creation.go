@@ -2,7 +2,6 @@ package servicedesk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,13 +9,6 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/server/tool"
-)
-
-const (
-	// manyWritesTime is after how long a call that writes much begins nothing more.
-	manyWritesTime = 100 * time.Second
-	// manyWritesDeadline is how long such a call may take.
-	manyWritesDeadline = manyWritesTime + 2*writeDeadline
 )
 
 // newTask is a task that is made.
@@ -57,12 +49,10 @@ type madeTask struct {
 }
 
 type createdTasks struct {
+	writeOutcome
 	Of      string     `json:"of"`
 	Subject string     `json:"subject"`
 	Tasks   []madeTask `json:"tasks"`
-	Repeat  bool       `json:"repeat,omitempty"`
-	DryRun  bool       `json:"dry_run,omitempty"`
-	Plan    string     `json:"plan,omitempty"`
 	Trust   string     `json:"trust"`
 }
 
@@ -96,8 +86,8 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 	if err != nil {
 		return nil, err
 	}
-	result := createdTasks{Of: parent.label, Subject: shortenLine(parent.title), DryRun: w.isDry, Plan: w.plan, Trust: untrusted}
-	run := taskCreation{desk: d, parent: &parent, write: w, until: begun.Add(manyWritesTime)}
+	result := createdTasks{Of: parent.label, Subject: shortenLine(parent.title), Trust: untrusted}
+	run := taskCreation{desk: d, parent: &parent, write: w, until: begun.Add(bulkTime)}
 	for i := range prepared {
 		made := madeTask{Title: shortenLine(prepared[i].Title), Outcome: outcomePlanned}
 		if !w.isDry {
@@ -109,8 +99,8 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 	if run.stopped != nil && run.done == 0 {
 		return nil, run.stopped // nothing was made, and that is why
 	}
-	result.Repeat = w.isRepeat
-	return tool.NewResult(result.text(), result), nil
+	result.writeOutcome = outcomeOf(w)
+	return tool.NewResult(result.text(w), result), nil
 }
 
 // prepareTasks finds all that tasks name, before anything is written.
@@ -148,7 +138,7 @@ func (d *desk) prepareTasks(ctx context.Context, parent *taskParent, tasks []new
 // findTaskOwner returns whom a caller means by the owner of a task.
 func (d *desk) findTaskOwner(ctx context.Context, argument, text string, parent *taskParent, members []sdp.Member) (sdp.Ref, error) {
 	if parent.project != nil {
-		return d.findOwner(argument, text, numberOf(parent.project), members)
+		return d.findOwner(argument, text, projectNumber(parent.project), members)
 	}
 	person, err := d.findPerson(ctx, argument, text)
 	return sdp.Ref{ID: person.ID, Name: person.Name}, err
@@ -166,11 +156,11 @@ func (d *desk) prepareTask(ctx context.Context, t *preparedTask, place int) erro
 	}
 	t.fields = sdp.Fields{"title": t.Title}
 	if t.Priority != nil {
-		priority, err := d.resolveRef(ctx, argument("priority"), sdp.Priorities, *t.Priority)
+		priority, err := d.resolveEntry(ctx, argument("priority"), sdp.Priorities, *t.Priority, "")
 		if err != nil {
 			return err
 		}
-		t.fields["priority"] = priority
+		t.fields["priority"] = priority.ref()
 	}
 	if t.EffortMinutes != nil {
 		t.fields["estimated_effort"] = sdp.Effort(time.Duration(*t.EffortMinutes) * time.Minute)
@@ -249,21 +239,16 @@ func (c *taskCreation) make(ctx context.Context, i int, t *preparedTask) madeTas
 	if c.stopped != nil {
 		return made
 	}
-	var record *sdp.Task
-	var written writtenRecord
-	err := c.sendPatiently(ctx, func() (err error) {
-		written, record, err = sendCreate(ctx, c.write, fmt.Sprintf("task %d", i+1), c.parent.target, 1, c.parent.tasks.Editor, func(s signature) sdp.Fields {
-			t.fields["description"] = richtext.FromMarkdown(s.of(valueOr(t.Description, "")))
-			return t.fields
-		}, func(made sdp.Task) writtenRecord { return writtenRecord{ID: made.ID} })
-		return err
-	})
+	written, record, err := sendCreate(ctx, c.write, fmt.Sprintf("task %d", i+1), c.parent.target, c.until, c.parent.tasks.Editor, func(s signature) sdp.Fields {
+		t.fields["description"] = richtext.FromMarkdown(s.of(valueOr(t.Description, "")))
+		return t.fields
+	}, func(made sdp.Task) writtenRecord { return writtenRecord{ID: made.ID} })
 	switch {
-	case endsManyWrites(err):
+	case err != nil && isOfAll(err):
 		c.stopped = err
 		return made
 	case err != nil:
-		made.Outcome, made.Problem = outcomeFailed, c.service.describeFailure(ctx, explainOwner(err))
+		made.Outcome, made.Problem = outcomeFailed, c.service.describeFailure(ctx, "create_tasks", explainOwner(err))
 		return made
 	}
 	c.done++
@@ -288,44 +273,14 @@ func (c *taskCreation) addDependencies(ctx context.Context, t *preparedTask, id 
 		others = append(others, c.ids[place])
 	}
 	for _, other := range others {
-		if err := c.sendPatiently(ctx, func() error { return c.parent.sendDependency(ctx, c.write, other, id) }); err != nil {
-			problems = append(problems, fmt.Sprintf("it does not wait for %s: %s", other, c.service.describeFailure(ctx, err)))
+		if err := c.parent.sendDependency(ctx, c.write, other, id, c.until); err != nil {
+			problems = append(problems, fmt.Sprintf("it does not wait for %s: %s", other, c.service.describeFailure(ctx, "create_tasks", err)))
 		}
 	}
 	return strings.Join(problems, "; ")
 }
 
-// sendPatiently sends, and again when there is a turn, as long as the call has time.
-func (c *taskCreation) sendPatiently(ctx context.Context, send func() error) error {
-	for {
-		err := send()
-		queued, is := errors.AsType[*sdp.WaitError](err)
-		if !is || time.Now().Add(queued.RetryAfter).After(c.until) {
-			return err
-		}
-		turn := time.NewTimer(max(queued.RetryAfter, 100*time.Millisecond))
-		select {
-		case <-ctx.Done():
-			turn.Stop()
-			return err
-		case <-turn.C:
-		}
-	}
-}
-
-// endsManyWrites reports whether what failed of one write would fail of the next: it is not the record's own fault.
-func endsManyWrites(err error) bool {
-	if err == nil {
-		return false
-	}
-	switch sdp.KindOf(err) {
-	case sdp.KindRejected, sdp.KindNotPerformed, sdp.KindNotFound, sdp.KindForbidden, sdp.KindInvalidInput, sdp.KindIndeterminate:
-		return false
-	}
-	return true
-}
-
-func (r *createdTasks) text() string {
+func (r *createdTasks) text(w *write) string {
 	counts := map[string]int{}
 	shown := newTable("n", "id", "subject", "outcome", "problem")
 	for i, t := range r.Tasks {
@@ -338,18 +293,9 @@ func (r *createdTasks) text() string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], strings.ReplaceAll(outcome, "_", " ")))
 		}
 	}
-	said := fmt.Sprintf("Tasks of %s: %s.", r.Of, strings.Join(parts, ", "))
-	switch {
-	case r.DryRun:
-		said = "Nothing was done: this is what would be. " + said
-	case counts[outcomeNotStarted] > 0:
+	said := fmt.Sprintf("%sTasks of %s: %s.", w.said(), r.Of, strings.Join(parts, ", "))
+	if counts[outcomeNotStarted] > 0 {
 		said += " The same call with the same idempotency_key goes on with those that were not started."
 	}
-	if r.Repeat {
-		said += " An earlier call had made them."
-	}
-	if r.Plan != "" {
-		said += "\nplan=" + r.Plan
-	}
-	return said + "\n" + shown.text()
+	return said + "\n" + shown.text() + w.saidLast()
 }

@@ -63,14 +63,14 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 	}
 	if w.isDry {
 		update.Added = missing
-		return update.result(w, fmt.Sprintf("Changes task %s of %s.", before.ID, parent.label)), nil
+		return update.result(w, fmt.Sprintf("Task %s of %s would be changed.", before.ID, parent.label)), nil
 	}
 	if err := d.carryOutTaskUpdate(ctx, w, &parent, &before, changes); err != nil {
 		return nil, err
 	}
 	for _, other := range missing {
-		if err := parent.sendDependency(ctx, w, other, before.ID); err != nil {
-			update.Failed = append(update.Failed, "it does not wait for "+other+": "+s.describeFailure(ctx, err))
+		if err := parent.sendDependency(ctx, w, other, before.ID, time.Now()); err != nil {
+			update.Failed = append(update.Failed, "it does not wait for "+other+": "+s.describeFailure(ctx, "update_task", err))
 			continue
 		}
 		update.Added = append(update.Added, other)
@@ -79,7 +79,7 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 }
 
 // carryOutTaskUpdate sends changes, and tells what became of the task.
-func (d *desk) carryOutTaskUpdate(ctx context.Context, w *write, parent *taskParent, before *sdp.Task, changes fieldChanges[sdp.Task]) error {
+func (d *desk) carryOutTaskUpdate(ctx context.Context, w *write, parent *taskParent, before *sdp.Task, changes recordChanges[sdp.Task]) error {
 	if len(changes) == 0 {
 		return nil
 	}
@@ -132,8 +132,8 @@ func (d *desk) missingDependencies(ctx context.Context, in *updateTaskInput, par
 }
 
 // taskChanges returns the changes that a caller asks for, in the order of the arguments.
-func (d *desk) taskChanges(ctx context.Context, in *updateTaskInput, parent *taskParent, before *sdp.Task) (fieldChanges[sdp.Task], error) {
-	var changes fieldChanges[sdp.Task]
+func (d *desk) taskChanges(ctx context.Context, in *updateTaskInput, parent *taskParent, before *sdp.Task) (recordChanges[sdp.Task], error) {
+	var changes recordChanges[sdp.Task]
 	if in.Title != nil {
 		if strings.TrimSpace(*in.Title) == "" {
 			return nil, tool.NewInvalid("argument %q is empty; give the task a title", "title")
@@ -179,7 +179,7 @@ func (d *desk) taskOwner(ctx context.Context, text *string, parent *taskParent) 
 }
 
 // taskProgress returns the changes of how far a task is. One that is completed has a status that ends work, all of it done, and an end.
-func (d *desk) taskProgress(ctx context.Context, in *updateTaskInput, before *sdp.Task) (fieldChanges[sdp.Task], error) {
+func (d *desk) taskProgress(ctx context.Context, in *updateTaskInput, before *sdp.Task) (recordChanges[sdp.Task], error) {
 	complete := valueOr(in.Complete, false)
 	states, err := d.readProgress(ctx, sdp.TaskStatuses)
 	if err != nil {
@@ -188,9 +188,11 @@ func (d *desk) taskProgress(ctx context.Context, in *updateTaskInput, before *sd
 	var status sdp.Ref
 	switch {
 	case in.Status != nil:
-		if status, err = d.resolveRef(ctx, "status", sdp.TaskStatuses, *in.Status); err != nil {
+		chosen, err := d.resolveEntry(ctx, "status", sdp.TaskStatuses, *in.Status, "")
+		if err != nil {
 			return nil, err
 		}
+		status = chosen.ref()
 		if terminal, known := states.isTerminal(status); complete && known && !terminal {
 			return nil, tool.NewInvalid("argument %q: work goes on at %q, so it does not fit complete; leave one of both out", "status", *in.Status)
 		}
@@ -201,7 +203,7 @@ func (d *desk) taskProgress(ctx context.Context, in *updateTaskInput, before *sd
 			return nil, err
 		}
 	}
-	var changes fieldChanges[sdp.Task]
+	var changes recordChanges[sdp.Task]
 	if !status.IsZero() {
 		changes = append(changes, changeRef("status", "status", status, func(t sdp.Task) sdp.Ref { return t.Status.Ref }))
 	}
@@ -223,7 +225,7 @@ func (d *desk) taskProgress(ctx context.Context, in *updateTaskInput, before *sd
 }
 
 // actualEnd notes when a task ended, where it has no such time yet.
-func (d *desk) actualEnd(now time.Time) fieldChange[sdp.Task] {
+func (d *desk) actualEnd(now time.Time) recordChange[sdp.Task] {
 	change := changeTime("complete", "actual_end_time", now, d.zone, func(t sdp.Task) sdp.Time { return t.ActualEnd })
 	change.key, change.keyOf = "set", func(t sdp.Task) string {
 		if t.ActualEnd.IsZero() {
@@ -235,8 +237,8 @@ func (d *desk) actualEnd(now time.Time) fieldChange[sdp.Task] {
 }
 
 // spanChanges returns the changes of when something begins and ends; null clears either.
-func spanChanges[T any](d *desk, start, end tool.Optional[string], startOf, endOf func(T) sdp.Time) (fieldChanges[T], error) {
-	var changes fieldChanges[T]
+func spanChanges[T any](d *desk, start, end tool.Optional[string], startOf, endOf func(T) sdp.Time) (recordChanges[T], error) {
+	var changes recordChanges[T]
 	var from, until time.Time
 	var err error
 	if start.Given {

@@ -11,8 +11,8 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// fieldChange is a field of a record that an update sets. It is sent only where it differs.
-type fieldChange[T any] struct {
+// recordChange is a field of a record that an update sets. It is sent only where it differs.
+type recordChange[T any] struct {
 	// name is that of the argument, field that of SDP.
 	name, field string
 	// after is what callers are shown, key what tells it from before: an id, where there is one.
@@ -25,11 +25,11 @@ type fieldChange[T any] struct {
 	isText bool
 }
 
-// fieldChanges are those of one update.
-type fieldChanges[T any] []fieldChange[T]
+// recordChanges are those of one update.
+type recordChanges[T any] []recordChange[T]
 
 // names returns the arguments that were given.
-func (c fieldChanges[T]) names() []string {
+func (c recordChanges[T]) names() []string {
 	names := make([]string, len(c))
 	for i := range c {
 		names[i] = c[i].name
@@ -38,8 +38,8 @@ func (c fieldChanges[T]) names() []string {
 }
 
 // differing returns the changes of what is not so already.
-func (c fieldChanges[T]) differing(before T) fieldChanges[T] {
-	var left fieldChanges[T]
+func (c recordChanges[T]) differing(before T) recordChanges[T] {
+	var left recordChanges[T]
 	for _, change := range c {
 		if change.isText || change.keyOf(before) != change.key {
 			left = append(left, change)
@@ -49,7 +49,7 @@ func (c fieldChanges[T]) differing(before T) fieldChanges[T] {
 }
 
 // fields returns what is sent.
-func (c fieldChanges[T]) fields(s signature) sdp.Fields {
+func (c recordChanges[T]) fields(s signature) sdp.Fields {
 	fields := sdp.Fields{}
 	for _, change := range c {
 		fields[change.field] = change.value(s)
@@ -58,7 +58,7 @@ func (c fieldChanges[T]) fields(s signature) sdp.Fields {
 }
 
 // areIn reports whether a record is as it was to be.
-func (c fieldChanges[T]) areIn(record T, s signature) bool {
+func (c recordChanges[T]) areIn(record T, s signature) bool {
 	for _, change := range c {
 		is := change.keyOf(record) == change.key
 		if change.isText {
@@ -72,7 +72,7 @@ func (c fieldChanges[T]) areIn(record T, s signature) bool {
 }
 
 // describe returns before and after of each field.
-func (c fieldChanges[T]) describe(before T) map[string][]string {
+func (c recordChanges[T]) describe(before T) map[string][]string {
 	described := map[string][]string{}
 	for _, change := range c {
 		described[change.name] = []string{change.show(before), change.after}
@@ -97,15 +97,15 @@ func orNone(text string) string {
 }
 
 // changeText sets a text of one line, such as a title.
-func changeText[T any](name, field, text string, get func(T) string) fieldChange[T] {
+func changeText[T any](name, field, text string, get func(T) string) recordChange[T] {
 	show := func(of T) string { return shortenLine(get(of)) }
 	text = strings.TrimSpace(text)
-	return fieldChange[T]{name: name, field: field, after: shortenLine(text), key: text, show: show, keyOf: get, value: func(signature) any { return text }}
+	return recordChange[T]{name: name, field: field, after: shortenLine(text), key: text, show: show, keyOf: get, value: func(signature) any { return text }}
 }
 
 // changeMarkdown sets a text of HTML by Markdown, which is signed; nil clears it.
-func changeMarkdown[T any](name, field string, markdown *string, get func(T) string) fieldChange[T] {
-	change := fieldChange[T]{
+func changeMarkdown[T any](name, field string, markdown *string, get func(T) string) recordChange[T] {
+	change := recordChange[T]{
 		name: name, field: field, isText: true, keyOf: get, value: func(signature) any { return nil },
 		show: func(of T) string {
 			text, _ := readMarkdown(get(of), changedText)
@@ -124,7 +124,7 @@ func changeMarkdown[T any](name, field string, markdown *string, get func(T) str
 const changedText = 200
 
 // changeRef sets a reference; the zero one clears it.
-func changeRef[T any](name, field string, to sdp.Ref, get func(T) sdp.Ref) fieldChange[T] {
+func changeRef[T any](name, field string, to sdp.Ref, get func(T) sdp.Ref) recordChange[T] {
 	byID := to.ID != ""
 	key := func(of sdp.Ref) string {
 		if byID || to.IsZero() {
@@ -132,23 +132,23 @@ func changeRef[T any](name, field string, to sdp.Ref, get func(T) sdp.Ref) field
 		}
 		return strings.ToLower(of.Name)
 	}
-	return fieldChange[T]{
+	return recordChange[T]{
 		name: name, field: field, after: shortenLine(to.Name), key: key(to), show: func(of T) string { return shortenLine(get(of).Name) },
 		keyOf: func(of T) string { return key(get(of)) }, value: func(signature) any { return to },
 	}
 }
 
 // changePercent sets a completion.
-func changePercent[T any](percent int64, get func(T) int) fieldChange[T] {
+func changePercent[T any](percent int64, get func(T) int) recordChange[T] {
 	key := strconv.FormatInt(percent, 10)
 	show := func(of T) string { return strconv.Itoa(get(of)) }
-	return fieldChange[T]{
+	return recordChange[T]{
 		name: "percent", field: "percentage_completion", after: key, key: key, show: show, keyOf: show, value: func(signature) any { return key },
 	}
 }
 
 // changeTime sets a time; the zero one clears it.
-func changeTime[T any](name, field string, to time.Time, zone *time.Location, get func(T) sdp.Time) fieldChange[T] {
+func changeTime[T any](name, field string, to time.Time, zone *time.Location, get func(T) sdp.Time) recordChange[T] {
 	at := sdp.Time{}
 	if !to.IsZero() {
 		at = sdp.At(to)
@@ -159,7 +159,7 @@ func changeTime[T any](name, field string, to time.Time, zone *time.Location, ge
 		}
 		return strconv.FormatInt(t.At.UnixMilli(), 10)
 	}
-	return fieldChange[T]{
+	return recordChange[T]{
 		name: name, field: field, after: formatTime(at, zone), key: key(at), show: func(of T) string { return formatTime(get(of), zone) },
 		keyOf: func(of T) string { return key(get(of)) }, value: func(signature) any { return at },
 	}
