@@ -2,6 +2,7 @@ package servicedesk_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -58,6 +59,32 @@ func TestBulkUpdateRequests(t *testing.T) {
 				refused[name] = value
 			}
 			w.wantRefusal("bulk_update_requests", refused, want[0], want[1])
+		}
+	})
+}
+
+// TestBulkUpdateRequests_Throttled: what ServiceDesk Plus has no turn for in the time of a call is not begun, nor is what comes after it.
+func TestBulkUpdateRequests_Throttled(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		puts := 0
+		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+			if c.Method != "PUT" {
+				return nil
+			}
+			if puts++; puts == 2 {
+				return new(sdptest.Throttled(429).RetryAfter(10 * time.Minute))
+			}
+			return nil
+		})
+		_, got := write[bulk](w, "bulk_update_requests", map[string]any{
+			"request_ids": []any{w.numberOf(dock), w.numberOf(drops), w.numberOf(budget)}, "changes": map[string]any{"priority": "Low"}, "dry_run": false,
+		})
+		var states []string
+		for _, row := range got.Requests {
+			states = append(states, row.State)
+		}
+		if diff := cmp.Diff([]string{"done", "not_started", "not_started"}, states); diff != "" {
+			t.Errorf("%s %+v", diff, got)
 		}
 	})
 }

@@ -107,6 +107,19 @@ func TestUpdateRequest_Locked(t *testing.T) {
 	})
 }
 
+// TestUpdateRequest_NewID: an entry that was made again under its name is found once ServiceDesk Plus does not know the id that a list has.
+func TestUpdateRequest_NewID(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		w.fake.Remove("urgencies", w.fake.IDOf("urgencies", "Urgent"))
+		w.names[w.fake.Add("urgencies", sdptest.Record{"name": "Urgent"})] = "the new one"
+		_, got := write[update](w, "update_request", map[string]any{"request_id": w.numberOf(dock), "urgency": "Urgent"})
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"urgency":{"id":"Urgent"}}}`, "GET /urgencies", `PUT /requests/* {"request":{"urgency":{"id":"the new one"}}}`, readTicket)
+		if diff := cmp.Diff([]string{"", "Urgent"}, got.Changed["urgency"]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // TestUpdateRequest_DryRun: nothing is sent, and what would be is said.
 func TestUpdateRequest_DryRun(t *testing.T) {
 	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {

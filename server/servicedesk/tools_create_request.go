@@ -227,7 +227,7 @@ func (d *desk) creationStep(p *plannedRequest) writeStep {
 	return writeStep{
 		name: "create", weight: 1, target: "requests",
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
-			made, err := requests.Create(ctx, p.change.fields(s))
+			made, err := d.sendFields(ctx, &p.change, s, func(fields sdp.Fields) (sdp.Request, error) { return requests.Create(ctx, fields) })
 			if err == nil && d.admits(&made) {
 				d.numbers.add(made.DisplayID, made.ID)
 			}
