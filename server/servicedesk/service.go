@@ -46,7 +46,7 @@ type Service struct {
 	fileFaults FileFaults
 	// offers are the tools, by name: of which toolset each is, and whether it writes.
 	offers  map[string]toolOffer
-	metrics  serviceMetrics
+	metrics serviceMetrics
 }
 
 // New makes a Service that knows no connection until Follow runs.
