@@ -25,7 +25,9 @@ type backend struct {
 	changes prompts.Changes
 	// connections are those to ServiceDesk Plus; nil where there are none. local are those without a database.
 	connections servicedesk.Store
-	local       *localdesk.Source
+	// writes are intents of writes through them; nil where there are none.
+	writes servicedesk.WriteStore
+	local  *localdesk.Source
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
@@ -73,7 +75,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	return &backend{
-		Source: db, library: db, changes: db, connections: db, close: db.Close,
+		Source: db, library: db, changes: db, connections: db, writes: db, close: db.Close,
 		follow:  db.KeepSealsScrubbed,
 		metrics: db.Metrics(),
 	}, nil
