@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -126,11 +127,17 @@ func turnOf(err error) (wait time.Duration, isQueued bool) {
 // isNotSent reports whether a write failed before anything was carried out.
 func isNotSent(err error) bool {
 	failed, isCall := errors.AsType[*sdp.Error](err)
+	if written, is := errors.AsType[*writeError](err); is && written.outcome == store.WriteIndeterminate {
+		return false
+	}
 	return !isCall || failed.Kind == sdp.KindTokenRefused || failed.Kind == sdp.KindThrottled
 }
 
 // isOfAll reports whether what failed for one ticket fails for the others, too: the connection, the store or the quota, not the ticket.
 func isOfAll(err error) bool {
+	if written, is := errors.AsType[*writeError](err); is && written.outcome == store.WriteIndeterminate {
+		return false
+	}
 	failed, isCall := errors.AsType[*sdp.Error](err)
 	if !isCall {
 		return true

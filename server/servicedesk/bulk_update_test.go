@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // bulk is the structured result of bulk_update_requests.
@@ -14,6 +15,7 @@ type bulk struct {
 	Requests []struct{ Number, Subject, State, Why string }
 	Counts   map[string]int
 	DryRun   bool `json:"dry_run"`
+	Plan     string
 }
 
 // TestBulkUpdateRequests: without dry_run=false nothing is written; of those that are some fail, and the others do not.
@@ -86,5 +88,51 @@ func TestBulkUpdateRequests_Throttled(t *testing.T) {
 		if diff := cmp.Diff([]string{"done", "not_started", "not_started"}, states); diff != "" {
 			t.Errorf("%s %+v", diff, got)
 		}
+	})
+}
+
+// TestBulkUpdateRequests_Plan: where bulk writes are confirmed, the plan of a dry run carries them out, and goes on with what was not begun. What
+// was changed by others in the meantime is not written over.
+func TestBulkUpdateRequests_Plan(t *testing.T) {
+	confirmed := func(s *store.ConnectionSettings) { s.Access.Confirm = "Destructive" }
+	writeTo(t, sdptest.Options{}, confirmed, func(w *writingDesk) {
+		given := map[string]any{
+			"request_ids": []any{w.numberOf(dock), w.numberOf(drops), w.numberOf(budget)}, "changes": map[string]any{"priority": "Low"}, "note": "Looked through",
+		}
+		refused := map[string]any{"dry_run": false}
+		for name, value := range given {
+			refused[name] = value
+		}
+		w.wantRefusal("bulk_update_requests", refused, "ValidationError", "spec.access.confirm")
+		_, would := write[bulk](w, "bulk_update_requests", given)
+		if would.Plan == "" {
+			w.T.Fatalf("a dry run has no plan: %+v", would)
+		}
+		given["plan"] = would.Plan
+		puts := 0
+		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+			if c.Method == "PUT" {
+				puts++
+			}
+			if puts == 2 && c.Method == "PUT" {
+				return new(sdptest.Refused(4009, "priority"))
+			}
+			return nil
+		})
+		w.fake.ForgetCalls()
+		_, got := write[bulk](w, "bulk_update_requests", given)
+		sent, note := `PUT /requests/* {"request":{"priority":{"id":"Low"}}}`, "POST /requests/*/notes …"
+		w.wantCalls("GET /requests", sent, note, sent, sent, note)
+		if diff := cmp.Diff(map[string]int{"done": 2, "failed": 1}, got.Counts); diff != "" {
+			t.Errorf("%s %+v", diff, got)
+		}
+		w.fake.StopFailing()
+		_, got = write[bulk](w, "bulk_update_requests", given)
+		w.wantCalls("GET /requests", sent, note)
+		if diff := cmp.Diff(map[string]int{"done": 3}, got.Counts); diff != "" {
+			t.Errorf("%s %+v", diff, got)
+		}
+		w.fake.Set("requests", w.idOf(budget), sdptest.Record{"group": "Network"})
+		w.wantRefusal("bulk_update_requests", given, "ConflictError", "is not what was shown any more")
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -21,7 +22,7 @@ func (d *desk) explainRefusal(ctx context.Context, of *sdp.Request, err error) e
 	if !is || failed.Code != missingCode || len(failed.Fields) == 0 {
 		return err
 	}
-	details := errorDetails{Kind: tool.Validation, SDPCode: failed.Code, Fields: failed.Fields}
+	details := errorDetails{Kind: tool.Validation, SDPCode: failed.Code, Fields: failed.Fields, Outcome: store.WriteNotDone}
 	var lines []string
 	for _, field := range failed.Fields {
 		parent := ""
