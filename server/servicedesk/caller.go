@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -42,6 +43,7 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 		return nil, err
 	}
 	d := &desk{connection: found, settings: found.now.Load(), identity: identity}
+	audit.FromContext(ctx).UseConnection(found.auditName(), d.AuditPayloads)
 	switch {
 	case toolset != "" && !slices.Contains(d.Access.Toolsets, toolset):
 		return nil, tool.NewForbidden("connection %s does not offer the toolset %s (spec.access.toolsets)", d.key, toolset)
@@ -108,6 +110,9 @@ func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, endpo
 	err := s.authorizer.Authorize(ctx, identity, auth.Use, key)
 	if err != nil && !errors.Is(err, auth.ErrDenied) {
 		return nil, err
+	}
+	if err != nil {
+		audit.FromContext(ctx).Deny()
 	}
 	found := s.directory.find(key)
 	if err != nil || found == nil {
