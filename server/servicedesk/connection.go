@@ -83,6 +83,9 @@ func (c *connection) update(row store.Connection) (changed bool) {
 		!reflect.DeepEqual(before.Callers, next.Callers)
 }
 
+// isReadWrite reports whether tools may write through the connection.
+func (c *connection) isReadWrite() bool { return c.now.Load().Access.Mode == readWriteMode }
+
 // isSameServer reports whether a client for one of two settings is one for the other.
 func isSameServer(a, b *store.ConnectionSettings) bool {
 	return a.Edition == b.Edition && a.APIURL == b.APIURL && a.Portal == b.Portal && a.CACertificates == b.CACertificates

@@ -51,9 +51,9 @@ type Service struct {
 	directory     *directory
 	cursorKey     func() ([]byte, error)
 	fileFaults    FileFaults
-	// toolsets are those of the tools, by name.
-	toolsets map[string]string
-	metrics  serviceMetrics
+	// offers are the tools, by name: of which toolset each is, and whether it writes.
+	offers  map[string]toolOffer
+	metrics serviceMetrics
 }
 
 // New makes a Service that knows no connection until Follow runs.
@@ -69,9 +69,9 @@ func New(config Config) *Service {
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.fileFaults = config.FileFaults
-	s.toolsets = map[string]string{}
+	s.offers = map[string]toolOffer{}
 	for _, t := range s.tools() {
-		s.toolsets[t.Name] = t.toolset
+		s.offers[t.Name] = toolOffer{t.toolset, t.writes}
 	}
 	return s
 }
