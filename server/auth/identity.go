@@ -14,7 +14,8 @@ type Identity = access.Identity
 // Verb is what a caller wants to do.
 type Verb = access.Verb
 
-// The verbs of reading, and of asking for changes. Promote moves channels; Use reads through a connection of ServiceDesk Plus.
+// The verbs of reading, and of asking for changes. Promote moves channels; Use reads through a connection of ServiceDesk Plus, and
+// Operate writes through it.
 const (
 	Get     = access.Get
 	List    = access.List
@@ -23,6 +24,13 @@ const (
 	Delete  = access.Delete
 	Promote = access.Promote
 	Use     = access.Use
+	Operate = access.Operate
+)
+
+// AuditPrompts and AuditConnections read what others did: the verb audit, of prompts in a namespace and of a connection.
+const (
+	AuditPrompts     Verb = "audit prompts"
+	AuditConnections Verb = "audit sdpconnections"
 )
 
 // ErrDenied, ErrUnavailable and ErrReviewsSpent are those of package access.

@@ -23,12 +23,14 @@ type Limits struct {
 	PromptsPerSecond, CompletionsPerSecond float64
 	// TicketReadsPerSecond bounds calls of tools that read ServiceDesk Plus, and of its resources, which count as requests besides.
 	TicketReadsPerSecond float64
+	// TicketWritesPerSecond bounds calls of tools that write to ServiceDesk Plus, which count as requests besides.
+	TicketWritesPerSecond float64
 	// Streams bounds the streams a caller has open, FollowedResources what all of them together are told of.
 	Streams, FollowedResources int
 }
 
 // DefaultLimits are those of a server that authenticates its callers.
-var DefaultLimits = Limits{PromptsPerSecond: 20, CompletionsPerSecond: 10, TicketReadsPerSecond: 5, Streams: 16, FollowedResources: 256}
+var DefaultLimits = Limits{PromptsPerSecond: 20, CompletionsPerSecond: 10, TicketReadsPerSecond: 5, TicketWritesPerSecond: 1, Streams: 16, FollowedResources: 256}
 
 // burstSeconds is for how many seconds a caller may ask at once what the rate allows.
 const burstSeconds = 5
@@ -45,6 +47,8 @@ func (l *Limits) AddFlags(fs *pflag.FlagSet) {
 		"maximum number of completions that a caller may ask for a second, five times that at once; 0 for no limit; not with --auth=none")
 	fs.Float64Var(&l.TicketReadsPerSecond, "ticket-reads-per-second", DefaultLimits.TicketReadsPerSecond,
 		"maximum number of calls that read ServiceDesk Plus that a caller may send a second, five times that at once; 0 for no limit; not with --auth=none")
+	fs.Float64Var(&l.TicketWritesPerSecond, "ticket-writes-per-second", DefaultLimits.TicketWritesPerSecond,
+		"maximum number of calls that write to ServiceDesk Plus that a caller may send a second, five times that at once; 0 for no limit; not with --auth=none")
 	fs.IntVar(&l.Streams, "streams-per-caller", DefaultLimits.Streams,
 		"maximum number of streams a caller may have open, 0 for no limit; not with --auth=none")
 	fs.IntVar(&l.FollowedResources, "followed-resources-per-caller", DefaultLimits.FollowedResources,
@@ -57,6 +61,7 @@ func (l *Limits) Validate() error {
 		validateLimit("--prompts-per-second", l.PromptsPerSecond),
 		validateLimit("--completions-per-second", l.CompletionsPerSecond),
 		validateLimit("--ticket-reads-per-second", l.TicketReadsPerSecond),
+		validateLimit("--ticket-writes-per-second", l.TicketWritesPerSecond),
 		validateLimit("--streams-per-caller", float64(l.Streams)),
 		validateLimit("--followed-resources-per-caller", float64(l.FollowedResources)),
 	)
@@ -88,6 +93,7 @@ const (
 	PromptRequest RequestKind = iota
 	CompletionRequest
 	TicketRead
+	TicketWrite
 	requestKinds
 )
 
@@ -109,7 +115,7 @@ type callerRates struct {
 
 // NewRateLimiter returns a limiter, or nil where nothing is limited.
 func NewRateLimiter(limits Limits) *RateLimiter {
-	if limits.PromptsPerSecond == 0 && limits.CompletionsPerSecond == 0 && limits.TicketReadsPerSecond == 0 {
+	if limits.PromptsPerSecond == 0 && limits.CompletionsPerSecond == 0 && limits.TicketReadsPerSecond == 0 && limits.TicketWritesPerSecond == 0 {
 		return nil
 	}
 	return makeRateLimiter(limits, maxLimitedCallers, time.Now)
@@ -117,12 +123,14 @@ func NewRateLimiter(limits Limits) *RateLimiter {
 
 func makeRateLimiter(limits Limits, callers int, now func() time.Time) *RateLimiter {
 	l := &RateLimiter{now: now, callers: newBoundedMap[CallerKey, *callerRates](callers)}
-	for kind, perSecond := range [requestKinds]float64{limits.PromptsPerSecond, limits.CompletionsPerSecond, limits.TicketReadsPerSecond} {
+	for kind, perSecond := range [requestKinds]float64{
+		limits.PromptsPerSecond, limits.CompletionsPerSecond, limits.TicketReadsPerSecond, limits.TicketWritesPerSecond,
+	} {
 		l.rates[kind] = toRate(perSecond)
 		l.refused[kind] = prometheus.NewCounter(prometheus.CounterOpts{
 			Name:        "lectern_rate_limit_refusals_total",
 			Help:        "Requests that were refused because their caller asked too often, by what the limit is for.",
-			ConstLabels: prometheus.Labels{"limit": [requestKinds]string{"prompts", "completions", "ticket reads"}[kind]},
+			ConstLabels: prometheus.Labels{"limit": [requestKinds]string{"prompts", "completions", "ticket reads", "ticket writes"}[kind]},
 		})
 	}
 	return l

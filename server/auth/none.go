@@ -13,17 +13,25 @@ import (
 )
 
 // None takes every request that reaches a loopback address as the person who started the server,
-// and allows everything. Host and Origin keep web pages out: a page can make a browser reach a
+// and allows everything that Authorize says. Host and Origin keep web pages out: a page can make a browser reach a
 // loopback address, but not under a name of the machine itself, nor without saying whose page it is.
 // An Origin of the machine is let in for programs that send one. Its pages are not served either: the
 // browser asks first whether it may send JSON (CORS), and gets no answer.
 type None struct {
 	identity Identity
+	// allowsWrites lets the local user write to ServiceDesk Plus.
+	allowsWrites bool
 }
 
 // NewNone returns an authenticator that takes everybody for the local user of that name.
 func NewNone(user string) *None {
 	return &None{identity: Identity{Subject: "local:" + user, Proof: access.ProofNone}}
+}
+
+// AllowWrites has the local user write to ServiceDesk Plus, too (--allow-anonymous-writes), and returns n.
+func (n *None) AllowWrites() *None {
+	n.allowsWrites = true
+	return n
 }
 
 // Identity returns the person who started the server.
@@ -47,8 +55,13 @@ func (n *None) Authenticate(r *http.Request) (context.Context, error) {
 	return WithIdentity(r.Context(), n.identity), nil
 }
 
-// Authorize allows everything.
-func (*None) Authorize(context.Context, Identity, Verb, store.Key) error { return nil }
+// Authorize allows everything, writes to ServiceDesk Plus after AllowWrites alone: whoever reaches the address could do them.
+func (n *None) Authorize(_ context.Context, _ Identity, verb Verb, _ store.Key) error {
+	if verb == Operate && !n.allowsWrites {
+		return ErrDenied
+	}
+	return nil
+}
 
 // VisibleNamespaces returns all of them.
 func (*None) VisibleNamespaces(context.Context, Identity, Candidates) (Visible, error) {

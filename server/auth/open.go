@@ -37,6 +37,7 @@ func Open(ctx context.Context, o Options, user string, log *slog.Logger) (*Gate,
 	}
 	if o.IsNone() {
 		anonymous := NewNone(user)
+		anonymous.allowsWrites = o.AllowAnonymousWrites
 		return &Gate{Authenticator: anonymous, Authorizer: anonymous, access: opened}, nil
 	}
 	origins, err := ParseOrigins(o.AllowedOrigins)
@@ -54,7 +55,7 @@ func Open(ctx context.Context, o Options, user string, log *slog.Logger) (*Gate,
 	})
 	rates := NewRateLimiter(o.Limits)
 	return &Gate{
-		Authenticator: bearer, Reprover: NewReprover(opened.Verifier), Authorizer: &localUserOrReviewed{NewReviewed(opened.Reviewer)}, Rates: rates,
+		Authenticator: bearer, Reprover: NewReprover(opened.Verifier), Authorizer: &localUserOrReviewed{NewReviewed(opened.Reviewer), o.AllowAnonymousWrites}, Rates: rates,
 		Limits: o.Limits, metadata: metadata, access: opened, metrics: append(bearer.Metrics(), rates.Metrics()...),
 	}, nil
 }
@@ -75,13 +76,16 @@ func (g *Gate) Metrics() []prometheus.Collector { return append(g.access.Metrics
 // Close lets go of what is kept open.
 func (g *Gate) Close() { g.access.Close() }
 
-// localUserOrReviewed allows everything to the person who started this program, whom only its stdin is, and to all others what
+// localUserOrReviewed allows to the person who started this program, whom only its stdin is, what None does, and to all others what
 // a review says.
-type localUserOrReviewed struct{ *Reviewed }
+type localUserOrReviewed struct {
+	*Reviewed
+	allowsWrites bool
+}
 
 func (a *localUserOrReviewed) Authorize(ctx context.Context, identity Identity, verb Verb, key store.Key) error {
 	if identity.Proof == access.ProofNone {
-		return nil
+		return (&None{allowsWrites: a.allowsWrites}).Authorize(ctx, identity, verb, key)
 	}
 	return a.Reviewed.Authorize(ctx, identity, verb, key)
 }

@@ -24,7 +24,9 @@ type Options struct {
 	AllowedOrigins []string
 	// AllowInPod lets a server without authentication run in a cluster.
 	AllowInPod bool
-	Limits     Limits
+	// AllowAnonymousWrites lets callers write to ServiceDesk Plus whom nobody proved.
+	AllowAnonymousWrites bool
+	Limits               Limits
 	// FailuresPerSecond is how many failed authentications one source address may have; 0 is no limit. TrustedProxies are the
 	// addresses, as CIDR, whose X-Forwarded-For says where a request comes from.
 	FailuresPerSecond float64
@@ -41,6 +43,8 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.PublicURL, "public-url", "", "URL of this server as clients see it, without /mcp; it is the audience where --audience is not given, and what --auth=oidc tells clients")
 	fs.StringSliceVar(&o.AllowedOrigins, "allowed-origins", nil, "origins of web pages whose requests are let in, such as https://chat.example.org, separated by commas; by default none are")
 	fs.BoolVar(&o.AllowInPod, "allow-in-pod", false, "let --auth=none run inside Kubernetes, where every container of the pod is then the local user")
+	fs.BoolVar(&o.AllowAnonymousWrites, "allow-anonymous-writes", false,
+		"let callers write to ServiceDesk Plus whom nobody proved: with --auth=none everybody who reaches an address, with --stdio the client that started this program")
 	o.Limits.AddFlags(fs)
 	fs.Float64Var(&o.FailuresPerSecond, "failed-authentications-per-second", DefaultFailuresPerSecond,
 		"maximum number of invalid tokens a second from one source address (IPv6: from one /64), five times that at once; tokens proven lately are always let in; 0 for no limit")

@@ -47,11 +47,16 @@ func WithUnnamedNamespaces(ctx context.Context) context.Context {
 // what is listed or made has none yet.
 func newQuestion(verb Verb, key store.Key) access.Question {
 	question := access.Question{Verb: verb, Resource: access.Prompts, Namespace: key.Namespace, Name: key.Name}
-	if verb == Use {
+	if verb == Use || verb == Operate {
 		question.Resource = access.SDPConnections
 	}
-	if verb == List || verb == Create {
+	switch verb {
+	case List, Create:
 		question.Name = ""
+	case AuditPrompts:
+		question.Verb, question.Name = access.Audit, ""
+	case AuditConnections:
+		question.Verb, question.Resource = access.Audit, access.SDPConnections
 	}
 	return question
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -37,11 +38,17 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 	if err := checkWanted(ctx, toolset); err != nil {
 		return nil, err
 	}
-	found, err := s.chooseConnection(ctx, identity, in)
+	found, err := s.chooseConnection(ctx, identity, auth.Use, in)
 	if err != nil {
 		return nil, err
 	}
+	return s.newDesk(ctx, found, identity, toolset)
+}
+
+// newDesk returns a connection for a call of its caller, who may, if it offers the toolset and can be called.
+func (s *Service) newDesk(ctx context.Context, found *connection, identity auth.Identity, toolset string) (*desk, error) {
 	d := &desk{connection: found, settings: found.now.Load(), identity: identity}
+	audit.FromContext(ctx).UseConnection(found.auditName(), d.AuditPayloads)
 	switch {
 	case toolset != "" && !slices.Contains(d.Access.Toolsets, toolset):
 		return nil, tool.NewForbidden("connection %s does not offer the toolset %s (spec.access.toolsets)", d.key, toolset)
@@ -56,18 +63,22 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 	return d, nil
 }
 
-// chooseConnection returns the connection that a call names or, where it names none, the only one that the caller sees.
-func (s *Service) chooseConnection(ctx context.Context, identity auth.Identity, in target) (*connection, error) {
+// chooseConnection returns the connection that a call names or, where it names none, the only one of which the caller has the right.
+func (s *Service) chooseConnection(ctx context.Context, identity auth.Identity, verb auth.Verb, in target) (*connection, error) {
 	if err := s.directory.waitLoaded(ctx); err != nil {
 		return nil, err
 	}
 	endpoint := endpointOf(ctx)
 	if in.Connection != nil {
 		if key, isKey := parseConnection(*in.Connection, endpoint); isKey {
-			return s.findAllowed(ctx, identity, endpoint, key)
+			return s.findAllowed(ctx, identity, verb, endpoint, key)
 		}
 	}
-	seen, err := s.visibleConnections(ctx, identity, endpoint)
+	find := s.visibleConnections
+	if verb == auth.Operate {
+		find = s.writableConnections
+	}
+	seen, err := find(ctx, identity, endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +112,16 @@ func parseConnection(text, endpoint string) (key store.Key, ok bool) {
 }
 
 // findAllowed decides by what a call names alone, before it is looked up.
-func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, endpoint string, key store.Key) (*connection, error) {
+func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, verb auth.Verb, endpoint string, key store.Key) (*connection, error) {
 	if endpoint != "" && endpoint != key.Namespace {
 		return nil, errNoConnection
 	}
-	err := s.authorizer.Authorize(ctx, identity, auth.Use, key)
+	err := s.authorizer.Authorize(ctx, identity, verb, key)
 	if err != nil && !errors.Is(err, auth.ErrDenied) {
 		return nil, err
+	}
+	if err != nil {
+		audit.FromContext(ctx).Deny()
 	}
 	found := s.directory.find(key)
 	if err != nil || found == nil {
@@ -119,16 +133,25 @@ func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, endpo
 // visibleConnections returns the connections of an endpoint that a caller may use, by key. Those that are left undecided when the
 // reviews of the request are spent are not among them: they can be named.
 func (s *Service) visibleConnections(ctx context.Context, identity auth.Identity, endpoint string) ([]*connection, error) {
-	all := s.directory.list(endpoint)
+	return s.reviewConnections(ctx, identity, auth.Use, s.directory.list(endpoint))
+}
+
+// writableConnections returns the connections of an endpoint that are ReadWrite, and that a caller may operate, as visibleConnections does.
+func (s *Service) writableConnections(ctx context.Context, identity auth.Identity, endpoint string) ([]*connection, error) {
+	return s.reviewConnections(ctx, identity, auth.Operate, slices.DeleteFunc(s.directory.list(endpoint), func(c *connection) bool { return !c.isReadWrite() }))
+}
+
+// reviewConnections returns those connections of which the caller has a right.
+func (s *Service) reviewConnections(ctx context.Context, identity auth.Identity, verb auth.Verb, all []*connection) ([]*connection, error) {
 	keys := make([]store.Key, len(all))
 	for i, c := range all {
 		keys[i] = c.key
 	}
-	usable, err := s.newUseReview(identity).findUsable(ctx, keys)
+	allowed, err := s.newConnectionReview(identity, verb).findAllowed(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(c *connection) bool { return !usable[c.key] }), nil
+	return slices.DeleteFunc(all, func(c *connection) bool { return !allowed[c.key] }), nil
 }
 
 func endpointOf(ctx context.Context) string {

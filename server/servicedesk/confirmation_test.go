@@ -65,7 +65,7 @@ func serveDesktop(t *testing.T) *desktop {
 	for _, name := range []string{"close_ticket", "close_another"} {
 		made := tool.New(tool.Policy{Explain: func(context.Context, string, any, error) *tool.Error { return tool.NewInvalid("it failed") }},
 			tool.Definition{Name: name, Title: "Close", ErrorPrefix: "Close"}, closeTicket)
-		tools = append(tools, s.newTransportTool(made, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given }))
+		tools = append(tools, s.newTransportTool(made, false, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given }))
 	}
 	d.Remote = transporttest.Serve(t, transport.New(transport.Config{
 		Server: transport.Server{Info: mcp.Implementation{Name: "desktop", Version: "v0"}, Tools: tools}, Authenticator: auth.NewNone("anna"),

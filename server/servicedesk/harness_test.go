@@ -201,7 +201,7 @@ func (h *house) serve(change ...func(*servicedesk.Config)) *replica {
 // serveFrom is serve for a database that is reached otherwise.
 func (h *house) serveFrom(options postgres.Options, change ...func(*servicedesk.Config)) *replica {
 	h.Helper()
-	nobody := auth.NewNone("anna")
+	nobody := auth.NewNone("anna").AllowWrites()
 	options.ApplicationName = "lectern-server-" + strings.ToLower(uuid.NewString()[:8])
 	db := h.openStore(options)
 	config := servicedesk.Config{

@@ -5,29 +5,42 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// seenToolsets are the toolsets of the connections that a caller sees, and how many those are.
-type seenToolsets struct {
-	connections int
-	toolsets    map[string]bool
+// toolOffer is which toolset a tool belongs to, and whether it writes.
+type toolOffer struct {
+	toolset string
+	writes  bool
 }
 
-// offers reports whether a tool, or what its name is an alias of, is there.
-func (s *Service) offers(seen seenToolsets, name string) bool {
+// seenToolsets are the toolsets of the connections that a caller sees, those that they may read and write through, and how many the
+// connections are.
+type seenToolsets struct {
+	connections        int
+	toolsets, writable map[string]bool
+	// reads says that the caller may use any of the connections: one may have the right to write alone.
+	reads bool
+}
+
+// isOffered reports whether a tool, or what its name is an alias of, is there.
+func (s *Service) isOffered(seen seenToolsets, name string) bool {
 	if of, is := aliases[name]; is {
 		name = of.tool
 	}
 	if slices.Contains(mailTools, name) {
 		return seen.toolsets[requestsToolset]
 	}
-	toolset, known := s.toolsets[name]
+	offer, known := s.offers[name]
 	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
 		return true
 	}
-	return known && seen.connections > 0 && (toolset == "" || seen.toolsets[toolset])
+	if offer.writes {
+		return seen.writable[offer.toolset]
+	}
+	return known && seen.reads && (offer.toolset == "" || seen.toolsets[offer.toolset])
 }
 
 // ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.
@@ -38,7 +51,7 @@ func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name
 	}
 	return func(name string) bool {
 		_, isAlias := aliases[name]
-		return !isAlias && !slices.Contains(mailTools, name) && s.offers(seen, name)
+		return !isAlias && !slices.Contains(mailTools, name) && s.isOffered(seen, name)
 	}, nil
 }
 
@@ -47,12 +60,12 @@ func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name
 func (s *Service) IsListed(ctx context.Context, call *transport.Call, name string) (bool, error) {
 	var named string
 	if raw, has := call.ArgumentMembers()["connection"]; has && json.Unmarshal(raw, &named) == nil {
-		if seen, is := s.seeNamed(ctx, named); is && s.offers(seen, name) {
+		if seen, is := s.seeNamed(ctx, named); is && s.isOffered(seen, name) {
 			return true, nil
 		}
 	}
 	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
-	return err == nil && s.offers(seen, name), err
+	return err == nil && s.isOffered(seen, name), err
 }
 
 // ShowsVariants implements transport.VariantChooser: who sees one connection need not name it.
@@ -69,16 +82,19 @@ func (s *Service) seeNamed(ctx context.Context, named string) (seen seenToolsets
 	if !known || !isKey || s.directory.waitLoaded(ctx) != nil {
 		return seen, false
 	}
-	found, err := s.findAllowed(ctx, identity, endpoint, key)
-	if err != nil {
-		return seen, false
+	var readable, writable []*connection
+	if found, err := s.findAllowed(ctx, identity, auth.Use, endpoint, key); err == nil {
+		readable = []*connection{found}
 	}
-	return offeredBy([]*connection{found}), true
+	if found, err := s.findAllowed(ctx, identity, auth.Operate, endpoint, key); err == nil && found.isReadWrite() {
+		writable = []*connection{found}
+	}
+	return offeredBy(readable, writable), readable != nil || writable != nil
 }
 
 // seeToolsets finds out what a caller is offered. Before the connections were read there are none; a client is told when there are.
 func (s *Service) seeToolsets(ctx context.Context, endpoint string) (seenToolsets, error) {
-	seen := seenToolsets{toolsets: map[string]bool{}}
+	seen := seenToolsets{toolsets: map[string]bool{}, writable: map[string]bool{}}
 	identity, ok := auth.FromContext(ctx)
 	if !ok {
 		return seen, nil
@@ -86,20 +102,33 @@ func (s *Service) seeToolsets(ctx context.Context, endpoint string) (seenToolset
 	if err := s.directory.waitLoaded(ctx); err != nil {
 		return seen, nil //nolint:nilerr // who asks for a list before there is one is told when there is
 	}
-	connections, err := s.visibleConnections(ctx, identity, endpoint)
+	readable, err := s.visibleConnections(ctx, identity, endpoint)
+	var writable []*connection
+	if err == nil {
+		writable, err = s.writableConnections(ctx, identity, endpoint)
+	}
 	if err != nil {
 		s.log.WarnContext(ctx, "The rights of a caller cannot be reviewed", "err", err)
 		return seen, transport.Unavailable("your rights cannot be checked now", auth.RetrySeconds(directoryRetry))
 	}
-	return offeredBy(connections), nil
+	return offeredBy(readable, writable), nil
 }
 
-func offeredBy(connections []*connection) seenToolsets {
-	seen := seenToolsets{connections: len(connections), toolsets: map[string]bool{}}
-	for _, c := range connections {
-		for _, toolset := range c.now.Load().Access.Toolsets {
-			seen.toolsets[toolset] = true
+// offeredBy returns what is offered through connections that a caller may read, and write, through.
+func offeredBy(readable, writable []*connection) seenToolsets {
+	seen := seenToolsets{toolsets: map[string]bool{}, writable: map[string]bool{}, reads: len(readable) > 0}
+	all := map[store.Key]bool{}
+	for _, each := range []struct {
+		connections []*connection
+		toolsets    map[string]bool
+	}{{readable, seen.toolsets}, {writable, seen.writable}} {
+		for _, c := range each.connections {
+			all[c.key] = true
+			for _, toolset := range c.now.Load().Access.Toolsets {
+				each.toolsets[toolset] = true
+			}
 		}
 	}
+	seen.connections = len(all)
 	return seen
 }

@@ -24,13 +24,13 @@ func (s *Service) Server() transport.Server {
 	byName := map[string]tool.Tool{}
 	for _, t := range s.tools() {
 		byName[t.Name] = t.Tool
-		srv.Tools = append(srv.Tools, s.newTransportTool(t.Tool, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given }))
+		srv.Tools = append(srv.Tools, s.newTransportTool(t.Tool, t.writes, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given }))
 		srv.Tools[len(srv.Tools)-1].Toolsets = toolsetsOf(t.toolset)
 	}
 	for _, name := range sortedKeys(aliases) {
 		of := aliases[name]
-		one := s.newTransportTool(byName[of.tool], of.withPreset)
-		one.Definition.Name, one.Variant, one.Toolsets = name, nil, toolsetsOf(s.toolsets[of.tool])
+		one := s.newTransportTool(byName[of.tool], s.offers[of.tool].writes, of.withPreset)
+		one.Definition.Name, one.Variant, one.Toolsets = name, nil, toolsetsOf(s.offers[of.tool].toolset)
 		srv.Tools = append(srv.Tools, one)
 	}
 	for _, name := range mailTools {
@@ -52,10 +52,14 @@ func (s *Service) ToolNames() []string {
 }
 
 // newTransportTool returns a tool for the transport: its variant is for callers who see one connection.
-func (s *Service) newTransportTool(t tool.Tool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
+func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
 	variant := t.MCPWithout("connection")
 	return transport.Tool{Definition: t.MCP(), Variant: &variant, Call: func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
-		if f := s.takeRead(ctx); f != nil {
+		kind := auth.TicketRead
+		if writes {
+			kind = auth.TicketWrite
+		}
+		if f := s.takeTurn(ctx, kind); f != nil {
 			return nil, f
 		}
 		result, err := t.Call(withCallProgress(s.withConversation(ctx, call), call), read(call.ArgumentMembers()))
@@ -66,13 +70,13 @@ func (s *Service) newTransportTool(t tool.Tool, read func(map[string]json.RawMes
 	}}
 }
 
-// takeRead takes one call from what its caller may read, or returns the failure of one too many.
-func (s *Service) takeRead(ctx context.Context) error {
+// takeTurn takes one call from what its caller may read, or write, or returns the failure of one too many.
+func (s *Service) takeTurn(ctx context.Context, kind auth.RequestKind) error {
 	identity, ok := auth.FromContext(ctx)
 	if !ok {
 		return nil // nothing is served to nobody
 	}
-	if wait := s.rates.Take(&identity, auth.TicketRead); wait > 0 {
+	if wait := s.rates.Take(&identity, kind); wait > 0 {
 		s.rates.DelayRefusal(ctx, &identity)
 		return transport.TooManyRequests(wait)
 	}

@@ -52,7 +52,7 @@ func (s *Service) readResource(ctx context.Context, call *transport.Call) (any, 
 	if !ok {
 		return nil, transport.UnknownResource()
 	}
-	if f := s.takeRead(ctx); f != nil {
+	if f := s.takeTurn(ctx, auth.TicketRead); f != nil {
 		return nil, f
 	}
 	ctx, cancel := context.WithTimeout(withTokenWaits(ctx), callDeadline)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -18,6 +19,9 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
+	Audit         auditrow.Writer
+	AuditRequired bool
 	// States seals what clients keep while a person is asked; nil asks nobody.
 	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
@@ -36,23 +40,26 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
-	states     tool.StateSealer
-	rates      *auth.RateLimiter
-	tokenWait  time.Duration
-	retry      sdp.RetryPolicy
-	log        *slog.Logger
-	directory  *directory
-	cursorKey  func() ([]byte, error)
-	fileFaults FileFaults
-	// toolsets are those of the tools, by name.
-	toolsets map[string]string
-	metrics  serviceMetrics
+	// audit is nil where nothing is audited.
+	audit         auditrow.Writer
+	auditRequired bool
+	states        tool.StateSealer
+	rates         *auth.RateLimiter
+	tokenWait     time.Duration
+	retry         sdp.RetryPolicy
+	log           *slog.Logger
+	directory     *directory
+	cursorKey     func() ([]byte, error)
+	fileFaults    FileFaults
+	// offers are the tools, by name: of which toolset each is, and whether it writes.
+	offers  map[string]toolOffer
+	metrics serviceMetrics
 }
 
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, states: config.States, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired, states: config.States, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {
@@ -62,9 +69,9 @@ func New(config Config) *Service {
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.fileFaults = config.FileFaults
-	s.toolsets = map[string]string{}
+	s.offers = map[string]toolOffer{}
 	for _, t := range s.tools() {
-		s.toolsets[t.Name] = t.toolset
+		s.offers[t.Name] = toolOffer{t.toolset, t.writes}
 	}
 	return s
 }

@@ -49,12 +49,12 @@ func (s *Service) ReviewStream(ctx context.Context, endpoint string, before Stre
 	for _, c := range s.directory.list(endpoint) {
 		keys = append(keys, c.key)
 	}
-	again := s.newUseReview(identity)
+	again := s.newConnectionReview(identity, auth.Use)
 	again.authorize = func(ctx context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error {
 		return auth.AuthorizeAgain(ctx, s.authorizer, identity, verb, key)
 	}
 	for _, some := range [][]store.Key{keys[:1], keys} {
-		usable, err := again.findUsable(ctx, some)
+		usable, err := again.findAllowed(ctx, some)
 		if len(usable) == 0 && err != nil {
 			return found, err
 		}
@@ -68,8 +68,8 @@ func (s *Service) ReviewStream(ctx context.Context, endpoint string, before Stre
 	return found, err
 }
 
-// summarize returns what is the same as long as the same tools are listed: those of toolsets, some for any connection, with the argument
-// that names one for several.
+// summarize returns what is the same as long as the same tools are listed: those of toolsets that read, and that write, some for any
+// connection, with the argument that names one for several.
 func (seen seenToolsets) summarize() string {
-	return strconv.Itoa(min(seen.connections, 2)) + " " + strings.Join(sortedKeys(seen.toolsets), " ")
+	return strconv.Itoa(min(seen.connections, 2)) + " " + strings.Join(sortedKeys(seen.toolsets), " ") + "; " + strings.Join(sortedKeys(seen.writable), " ")
 }

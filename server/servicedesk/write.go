@@ -5,13 +5,18 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
+
+// readWriteMode is the spec.access.mode of connections that tools may write through.
+const readWriteMode = "ReadWrite"
 
 // writeDeadline is how long a call of ServiceDesk Plus that writes may be sent after its intent was stored.
 const writeDeadline = 10 * time.Second
@@ -103,6 +108,9 @@ type writtenRecord struct{ ID, Number string }
 // send carries out a step at most once: its intent is stored before, its outcome after, and a call whose answer was lost is
 // looked up. A repeat returns what the first one made.
 func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error) {
+	if err := w.d.service.syncAudit(ctx); err != nil {
+		return writtenRecord{}, err
+	}
 	bounded, cancel := context.WithTimeout(ctx, writeDeadline)
 	defer cancel()
 	return step.send(bounded, signature{mark: newMark()})
@@ -129,11 +137,22 @@ func newMark() string {
 
 // openDeskToWrite is openDesk for a tool that writes: the caller may operate the connection, and its mode is ReadWrite.
 func (s *Service) openDeskToWrite(ctx context.Context, in target, toolset string) (*desk, error) {
-	d, err := s.openDesk(ctx, in, toolset)
+	identity, ok := auth.FromContext(ctx)
+	if !ok {
+		return nil, fmt.Errorf("no identity: %w", auth.ErrDenied)
+	}
+	if err := checkWanted(ctx, toolset); err != nil {
+		return nil, err
+	}
+	found, err := s.chooseConnection(ctx, identity, auth.Operate, in)
 	if err != nil {
 		return nil, err
 	}
-	if d.Access.Mode != "ReadWrite" {
+	d, err := s.newDesk(ctx, found, identity, toolset)
+	if err != nil {
+		return nil, err
+	}
+	if d.Access.Mode != readWriteMode {
 		return nil, tool.NewForbidden("connection %s is read only (spec.access.mode)", d.key)
 	}
 	return d, nil

@@ -22,6 +22,7 @@ server
 {{- if .Values.connections.namespaces }}
 --seal-key-file=/etc/lectern/seal/keyset.json
 --ticket-reads-per-second={{ .Values.limits.ticketReadsPerSecond }}
+--ticket-writes-per-second={{ .Values.limits.ticketWritesPerSecond }}
 {{- end }}
 {{- if include "lectern.tlsSecret" . }}
 --tls-cert-file=/etc/lectern/tls/tls.crt

@@ -13,27 +13,34 @@ import (
 const (
 	// questionsAboutConnections is how many reviews are asked to find out which connections a caller sees: most of the 64 of a request.
 	questionsAboutConnections = 48
+	// questionsAboutWrites is how many more are asked to find out through which of them the caller writes.
+	questionsAboutWrites = 16
 	// questionsAtATime is how many of them are on their way together.
 	questionsAtATime = 16
 )
 
-// useReview finds out which of many connections a caller may use, by few questions: about all of them, those of a namespace, and
+// connectionReview finds out of which of many connections a caller has a right, by few questions: about all of them, those of a namespace, and
 // then single ones.
-type useReview struct {
+type connectionReview struct {
 	authorize func(ctx context.Context, identity auth.Identity, verb auth.Verb, key store.Key) error
 	identity  auth.Identity
+	verb      auth.Verb
 	left      int
 	answers   map[store.Key]error
 }
 
-func (s *Service) newUseReview(identity auth.Identity) *useReview {
-	return &useReview{authorize: s.authorizer.Authorize, identity: identity, left: questionsAboutConnections, answers: map[store.Key]error{}}
+func (s *Service) newConnectionReview(identity auth.Identity, verb auth.Verb) *connectionReview {
+	r := &connectionReview{authorize: s.authorizer.Authorize, identity: identity, verb: verb, left: questionsAboutConnections, answers: map[store.Key]error{}}
+	if verb == auth.Operate {
+		r.left = questionsAboutWrites
+	}
+	return r
 }
 
-// findUsable returns which of some connections, which need not exist, the caller may use. What is undecided when the questions run out
+// findAllowed returns of which of some connections, which need not exist, the caller has the right. What is undecided when the questions run out
 // counts as denied; the error says of what was not found allowed that nobody can be asked.
-func (r *useReview) findUsable(ctx context.Context, keys []store.Key) (usable map[store.Key]bool, err error) {
-	usable = map[store.Key]bool{}
+func (r *connectionReview) findAllowed(ctx context.Context, keys []store.Key) (allowed map[store.Key]bool, err error) {
+	allowed = map[store.Key]bool{}
 	failures := map[store.Key]error{}
 	for _, widen := range []func(store.Key) store.Key{
 		func(store.Key) store.Key { return store.Key{} },
@@ -42,16 +49,16 @@ func (r *useReview) findUsable(ctx context.Context, keys []store.Key) (usable ma
 	} {
 		var asked []store.Key
 		for _, key := range keys {
-			if !usable[key] {
+			if !allowed[key] {
 				asked = append(asked, widen(key))
 			}
 		}
 		r.ask(ctx, asked)
 		for _, key := range keys {
 			switch answer := r.answers[widen(key)]; {
-			case usable[key]:
+			case allowed[key]:
 			case answer == nil:
-				usable[key] = true
+				allowed[key] = true
 				delete(failures, key)
 			case !errors.Is(answer, auth.ErrDenied) && !errors.Is(answer, auth.ErrReviewsSpent):
 				failures[key] = answer
@@ -61,11 +68,11 @@ func (r *useReview) findUsable(ctx context.Context, keys []store.Key) (usable ma
 	for _, failed := range failures {
 		err = failed
 	}
-	return usable, err
+	return allowed, err
 }
 
 // ask asks what was not asked before, as long as there are questions left.
-func (r *useReview) ask(ctx context.Context, keys []store.Key) {
+func (r *connectionReview) ask(ctx context.Context, keys []store.Key) {
 	var open []store.Key
 	for _, key := range keys {
 		if _, known := r.answers[key]; known {
@@ -81,7 +88,7 @@ func (r *useReview) ask(ctx context.Context, keys []store.Key) {
 	group.SetLimit(questionsAtATime)
 	for i, key := range open {
 		group.Go(func() error {
-			answers[i] = r.authorize(ctx, r.identity, auth.Use, key)
+			answers[i] = r.authorize(ctx, r.identity, r.verb, key)
 			return nil
 		})
 	}
@@ -105,7 +112,7 @@ func (s *Service) usersOf(changed []store.Key) func(ctx context.Context, namespa
 				there = append(there, key)
 			}
 		}
-		usable, err := s.newUseReview(identity).findUsable(ctx, there)
+		usable, err := s.newConnectionReview(identity, auth.Use).findAllowed(ctx, there)
 		if len(usable) > 0 {
 			return true, nil
 		}
