@@ -27,6 +27,8 @@ type call struct {
 	file  *formFile
 	// wantsBytes is set where the answer is a file.
 	wantsBytes bool
+	// sentInput is the input as it was sent last.
+	sentInput []byte
 }
 
 // formFile is a file to attach.
@@ -72,7 +74,7 @@ func (c *Client) newRequest(ctx context.Context, spec *call) (*http.Request, err
 		if err != nil {
 			return nil, invalidInput(spec.op, "the input is no JSON that SDP could read")
 		}
-		input = encoded
+		input, spec.sentInput = encoded, encoded
 	}
 	query := url.Values{}
 	maps.Copy(query, spec.query)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -22,6 +23,9 @@ type Config struct {
 	// nil for calls of this process alone.
 	Projects ProjectStore
 	Titles   TitleClaims
+	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
+	Audit         auditrow.Writer
+	AuditRequired bool
 	// States seals what clients keep while a person is asked; nil asks nobody.
 	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
@@ -42,14 +46,17 @@ type Service struct {
 	authorizer auth.Authorizer
 	projects   ProjectStore
 	titles     TitleClaims
-	states     tool.StateSealer
-	rates      *auth.RateLimiter
-	tokenWait  time.Duration
-	retry      sdp.RetryPolicy
-	log        *slog.Logger
-	directory  *directory
-	cursorKey  func() ([]byte, error)
-	fileFaults FileFaults
+	// audit is nil where nothing is audited.
+	audit         auditrow.Writer
+	auditRequired bool
+	states        tool.StateSealer
+	rates         *auth.RateLimiter
+	tokenWait     time.Duration
+	retry         sdp.RetryPolicy
+	log           *slog.Logger
+	directory     *directory
+	cursorKey     func() ([]byte, error)
+	fileFaults    FileFaults
 	// offered are the tools by name.
 	offered map[string]offered
 	metrics serviceMetrics
@@ -58,7 +65,7 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, states: config.States, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired, states: config.States, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {

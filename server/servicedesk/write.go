@@ -108,6 +108,9 @@ type writtenRecord struct{ ID, Number string }
 // send carries out a step at most once: its intent is stored before, its outcome after, and a call whose answer was lost is
 // looked up. A repeat returns what the first one made.
 func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error) {
+	if err := w.d.service.syncAudit(ctx); err != nil {
+		return writtenRecord{}, err
+	}
 	bounded, cancel := context.WithTimeout(ctx, writeDeadline)
 	defer cancel()
 	return step.send(bounded, w.d.sampleSignature())
