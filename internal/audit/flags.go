@@ -46,8 +46,8 @@ func (f *Flags) AddRequired(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Required, "audit-required", requiredForWrites, "writes: refuse what writes to ServiceDesk Plus while the audit has no room for it; nothing: count what is lost, and go on")
 }
 
-// IsRequired reports whether writes are refused that have no room.
-func (f *Flags) IsRequired() bool { return f.Required == requiredForWrites && f.Store != Off }
+// IsWriteRequired reports whether writes are refused that have no room.
+func (f *Flags) IsWriteRequired() bool { return f.Required == requiredForWrites }
 
 // Validate returns what is wrong with the flags. A program on a pipe has no stdout to log to.
 func (f *Flags) Validate(usesStdout bool) error {

@@ -38,7 +38,7 @@ func (s *Service) isOffered(seen seenToolsets, name string) bool {
 		return true
 	}
 	if offer.writes {
-		return seen.writable[offer.toolset]
+		return !s.writesOff && seen.writable[offer.toolset]
 	}
 	return known && seen.reads && (offer.toolset == "" || seen.toolsets[offer.toolset])
 }
