@@ -11,6 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/localdesk"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/server/audit"
+	"github.com/lectern-dev/lectern/server/prompts"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -79,4 +80,12 @@ func (d *Deps) newRecorder(tools []string) transport.Recorder {
 	recorder := audit.NewRecorder(config)
 	d.Metrics.MustRegister(recorder.Metrics()...)
 	return recorder
+}
+
+// promptUses returns what knows which versions of prompts were used; nil where nothing is kept.
+func (d *Deps) promptUses() prompts.PromptUses {
+	if d.AuditReader == nil {
+		return nil
+	}
+	return d.AuditReader
 }

@@ -40,6 +40,7 @@ const (
 // Run serves until ctx ends and, where callers come by a Service, for --drain-delay longer. Then it ends streams, lets
 // requests under way finish, and returns nil.
 func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (err error) {
+	opts.completeSwitches()
 	if err := opts.Validate(); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (f *Flags) Validate(usesStdout bool) error {
 		return fmt.Errorf("--audit-required is %q; it can be %s or %s", f.Required, requiredForWrites, requiredForNothing)
 	case f.Store != InPostgres && f.Spool != "":
 		return fmt.Errorf("--audit-spool is for rows on their way to a database, and --audit=%s keeps none there: leave out one of them", f.Store)
-	case f.Store == InPostgres && f.SpoolBytes < minMaxBytes:
+	case f.Store == InPostgres && f.SpoolBytes != 0 && f.SpoolBytes < minMaxBytes:
 		return fmt.Errorf("--audit-spool-bytes is %d; at least %d are needed", f.SpoolBytes, minMaxBytes)
 	}
 	return nil
