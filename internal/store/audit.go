@@ -1,75 +1,109 @@
 package store
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/lectern-dev/lectern/internal/prompt"
 )
 
-// AuditAnchor is the last row of a chain of the audit when it was written down.
-type AuditAnchor struct {
-	Writer, ConnectionUID string
-	Seq                   int64
-	// Hash is hexadecimal.
-	Hash string
+// UsageQuery asks for audited calls, the newest first. Empty fields do not narrow.
+type UsageQuery struct {
+	Visible UsageScope
+	// Actor, Tool, Outcome and CallID are those of a row; a tool is also the method of a call that names none. Target is its beginning.
+	Actor, Tool, Target, Outcome, CallID string
+	// Since is included, and Until is not.
+	Since, Until time.Time
+	// Before is the last row of the page before; nil for the first page.
+	Before *UsagePlace
+	Limit  int
 }
 
-// AuditProblem is where a chain of the audit is not as it was written.
-type AuditProblem struct {
-	// Kind says what is wrong.
-	Kind AuditProblemKind
-	// Table is where the row is; empty for what is missing at the end of a chain.
-	Table string
-	// Writer is the process that wrote the chain, ConnectionUID the connection it is of, or empty.
-	Writer, ConnectionUID string
-	// First and Last are the numbers of the rows that are changed, missing or there twice.
-	First, Last int64
-	// LoggedAt is the time of the row, of the one after those that are missing, or of the anchor.
+// UsagePlace is where a row is among all.
+type UsagePlace struct {
 	LoggedAt time.Time
-	// AnchoredSeq is up to which row the chain was anchored before; 0 for not at all. AnchoredAt is when.
-	AnchoredSeq int64
-	AnchoredAt  time.Time
+	CallID   string
 }
 
-// AuditProblemKind is what is wrong with rows of a chain.
-type AuditProblemKind string
-
-// The kinds.
-const (
-	AuditChanged   AuditProblemKind = "changed"   // the row, or the one before it, is not the one that was written
-	AuditMissing   AuditProblemKind = "missing"   // rows are gone before their time, or never arrived
-	AuditDuplicate AuditProblemKind = "duplicate" // there are two rows of one number
-)
-
-// String returns a sentence.
-func (p AuditProblem) String() string {
-	rows := fmt.Sprintf("row %d", p.First)
-	if p.Last > p.First {
-		rows = fmt.Sprintf("rows %d to %d", p.First, p.Last)
-	}
-	of := "no connection"
-	if p.ConnectionUID != "" {
-		of = "connection " + p.ConnectionUID
-	}
-	at := p.Table
-	if at == "" {
-		at = "both tables"
-	}
-	anchored := "there is no anchor before it"
-	if p.AnchoredSeq > 0 {
-		anchored = fmt.Sprintf("the last anchor before it is of row %d, %s", p.AnchoredSeq, p.AnchoredAt.UTC().Format(time.RFC3339))
-	}
-	return fmt.Sprintf("%s %s in %s at %s (writer %s, %s); %s", rows, p.Kind, at, p.LoggedAt.UTC().Format(time.RFC3339), p.Writer, of, anchored)
+// UsageScope is which rows a caller may see: of calls that concern a connection by Connections, or for their own by OwnConnections, and
+// of all others by the namespace of the prompt, which only those have none of who may see all.
+type UsageScope struct {
+	Connections, OwnConnections ConnectionScope
+	// Subject is the caller's.
+	Subject string
+	Prompts Scope
 }
 
-// AuditVerification is what was found of all chains.
-type AuditVerification struct {
-	Rows, Chains, Anchors int64
-	Problems              []AuditProblem
-	// More says that there are more problems than were asked for.
-	More bool
+// ConnectionScope is some connections.
+type ConnectionScope struct {
+	All        bool
+	Namespaces []string
+	Keys       []Key
 }
 
-// IsWithin reports whether another problem has these rows, too.
-func (p AuditProblem) IsWithin(other AuditProblem) bool {
-	return p.Writer == other.Writer && p.ConnectionUID == other.ConnectionUID && other.First <= p.First && p.Last <= other.Last
+// IsEmpty reports whether it has none.
+func (s *ConnectionScope) IsEmpty() bool { return !s.All && len(s.Namespaces) == 0 && len(s.Keys) == 0 }
+
+// Has reports whether it has a connection.
+func (s *ConnectionScope) Has(key Key) bool {
+	if s.All {
+		return true
+	}
+	for _, namespace := range s.Namespaces {
+		if namespace == key.Namespace {
+			return true
+		}
+	}
+	for _, one := range s.Keys {
+		if one == key {
+			return true
+		}
+	}
+	return false
+}
+
+// UsageRow is an audited call, without what was said.
+type UsageRow struct {
+	UsagePlace
+	Took                  time.Duration
+	Actor                 string
+	Client, ClientVersion string
+	Method, Tool, Target  string
+	Outcome, ErrorKind    string
+	Connection            Key
+	PromptVersion         int64
+}
+
+// APICallRow is a call of ServiceDesk Plus that was made for an audited one.
+type APICallRow struct {
+	LoggedAt           time.Time
+	Took               time.Duration
+	Operation, Target  string
+	Attempt, Status    int
+	Outcome, ErrorKind string
+}
+
+// PromptUse is how often a version of a prompt was fetched or rendered.
+type PromptUse struct {
+	Key     Key
+	Version int64
+	Digest  prompt.Digest
+	Uses    int64
+	// Callers are those with the most uses, and AllCallers is how many there are.
+	Callers    []CallerUse
+	AllCallers int64
+	LastUsed   time.Time
+}
+
+// CallerUse is how often a caller used something.
+type CallerUse struct {
+	Subject string
+	Uses    int64
+}
+
+// PromptUseQuery asks which versions of prompts were used most.
+type PromptUseQuery struct {
+	Scope Scope
+	Since time.Time
+	// Versions is how many of them at most, and Callers how many callers of each.
+	Versions, Callers int
 }
