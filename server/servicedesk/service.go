@@ -26,6 +26,9 @@ type Config struct {
 	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
 	Audit         auditrow.Writer
 	AuditRequired bool
+	// Off names what is off, for connection_status. WritesOff offers no tools that write, and LookupsOff keeps no lists.
+	Off                   []string
+	WritesOff, LookupsOff bool
 	// States seals what clients keep while a person is asked; nil asks nobody.
 	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
@@ -47,16 +50,18 @@ type Service struct {
 	projects   ProjectStore
 	titles     TitleClaims
 	// audit is nil where nothing is audited.
-	audit         auditrow.Writer
-	auditRequired bool
-	states        tool.StateSealer
-	rates         *auth.RateLimiter
-	tokenWait     time.Duration
-	retry         sdp.RetryPolicy
-	log           *slog.Logger
-	directory     *directory
-	cursorKey     func() ([]byte, error)
-	fileFaults    FileFaults
+	audit                 auditrow.Writer
+	auditRequired         bool
+	off                   []string
+	writesOff, lookupsOff bool
+	states                tool.StateSealer
+	rates                 *auth.RateLimiter
+	tokenWait             time.Duration
+	retry                 sdp.RetryPolicy
+	log                   *slog.Logger
+	directory             *directory
+	cursorKey             func() ([]byte, error)
+	fileFaults            FileFaults
 	// offered are the tools by name.
 	offered map[string]offered
 	metrics serviceMetrics
@@ -65,7 +70,8 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired, states: config.States, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired,
+		off: config.Off, writesOff: config.WritesOff, lookupsOff: config.LookupsOff, states: config.States, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {
