@@ -46,8 +46,8 @@ func (f *Flags) AddRequired(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Required, "audit-required", requiredForWrites, "writes: refuse what writes to ServiceDesk Plus while the audit has no room for it; nothing: count what is lost, and go on")
 }
 
-// IsRequired reports whether writes are refused that have no room.
-func (f *Flags) IsRequired() bool { return f.Required == requiredForWrites && f.Store != Off }
+// IsWriteRequired reports whether writes are refused that have no room.
+func (f *Flags) IsWriteRequired() bool { return f.Required == requiredForWrites }
 
 // Validate returns what is wrong with the flags. A program on a pipe has no stdout to log to.
 func (f *Flags) Validate(usesStdout bool) error {
@@ -62,7 +62,7 @@ func (f *Flags) Validate(usesStdout bool) error {
 		return fmt.Errorf("--audit-required is %q; it can be %s or %s", f.Required, requiredForWrites, requiredForNothing)
 	case f.Store != InPostgres && f.Spool != "":
 		return fmt.Errorf("--audit-spool is for rows on their way to a database, and --audit=%s keeps none there: leave out one of them", f.Store)
-	case f.Store == InPostgres && f.SpoolBytes < minMaxBytes:
+	case f.Store == InPostgres && f.SpoolBytes != 0 && f.SpoolBytes < minMaxBytes:
 		return fmt.Errorf("--audit-spool-bytes is %d; at least %d are needed", f.SpoolBytes, minMaxBytes)
 	}
 	return nil

@@ -81,8 +81,6 @@ func (r *Recorder) Begin(
 		row.Tool = excerpt.TruncateBytes(call.Name, maxTarget)
 		row.Write = r.writes[call.Name]
 		ctx = tool.WithRefusal(ctx, func(kind tool.Kind) { e.refused = kind })
-	case mcp.MethodResourcesRead:
-		row.Target = excerpt.TruncateBytes(call.URI, maxTarget)
 	case mcp.MethodCompletionComplete:
 		row.Tool = excerpt.TruncateBytes(call.URI, maxTarget)
 	}
@@ -94,9 +92,7 @@ func (r *Recorder) end(ctx context.Context, e *Entry, call *transport.Call, f *t
 	row := &e.row
 	row.Took = time.Since(row.StartedAt)
 	row.Outcome, row.ErrorKind = decideOutcome(e, call, f)
-	if row.Target == "" {
-		row.Target = e.findTarget(call)
-	}
+	row.Target = e.findTarget(call)
 	e.addPayload(call)
 	if call.Method == string(mcp.MethodToolsCall) {
 		r.metrics.countCall(row)
@@ -112,13 +108,15 @@ func (e *Entry) findTarget(call *transport.Call) string {
 	if prompt := &e.row.Prompt; prompt.Name != "" {
 		return "prompt/" + prompt.Namespace + "/" + prompt.Name
 	}
-	if call.Method == string(mcp.MethodPromptsGet) {
+	switch mcp.MCPMethod(call.Method) {
+	case mcp.MethodPromptsGet:
 		return "prompt/" + excerpt.TruncateBytes(call.Name, maxTarget)
+	case mcp.MethodResourcesRead:
+		return excerpt.TruncateBytes(call.URI, maxTarget)
+	case mcp.MethodToolsCall:
+		return excerpt.TruncateBytes(targetOf(call.ArgumentText), maxTarget)
 	}
-	if call.Method != string(mcp.MethodToolsCall) {
-		return ""
-	}
-	return excerpt.TruncateBytes(targetOf(call.ArgumentText), maxTarget)
+	return ""
 }
 
 // decideOutcome says how a call ended, by what it is answered and by what those who answered it noted.

@@ -63,6 +63,19 @@ func (r *scopeReview) mayEverywhere(ctx context.Context, verb auth.Verb) (bool, 
 	return len(allowed) > 0, err
 }
 
+// ReviewPrompts returns of which namespaces the caller may see what was done with prompts. The error wraps auth.ErrUnavailable, or is of
+// listNamespaces, which returns those with prompts.
+func ReviewPrompts(
+	ctx context.Context, authorizer auth.Authorizer, endpoint string, listNamespaces func(context.Context) ([]string, error),
+) (store.Scope, error) {
+	identity, known := auth.FromContext(ctx)
+	if !known {
+		return store.Scope{}, nil
+	}
+	r := &scopeReview{authorizer: authorizer, identity: identity, endpoint: endpoint}
+	return r.reviewPrompts(ctx, listNamespaces)
+}
+
 // reviewPrompts returns of which namespaces the caller may see what was done with prompts.
 func (r *scopeReview) reviewPrompts(ctx context.Context, listNamespaces func(context.Context) ([]string, error)) (store.Scope, error) {
 	all, err := r.mayEverywhere(ctx, auth.AuditPrompts)

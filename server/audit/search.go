@@ -69,7 +69,9 @@ func NewSearch(config SearchConfig) *Search {
 		config.Connections = func(string) []store.Key { return nil }
 	}
 	s := &Search{config: config}
-	bound := func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, searchTimeout) }
+	bound := func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, searchTimeout)
+	}
 	s.tool = tool.New(tool.Policy{Bound: bound, Explain: s.explainError}, tool.Definition{
 		Name: SearchTool, Title: "Search Audit", ErrorPrefix: "Error searching the audit", Hints: tool.Hints{ReadOnly: true, Idempotent: true},
 		Description: "Search who called what, newest first.",

@@ -19,9 +19,16 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// Projects is what is known of projects; nil where that is switched off. Titles has one call at a time make a project of a title;
+	// nil for calls of this process alone.
+	Projects ProjectStore
+	Titles   TitleClaims
 	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
 	Audit         auditrow.Writer
 	AuditRequired bool
+	// Off names what is off, for connection_status. WritesOff offers no tools that write, and LookupsOff keeps no lists.
+	Off                   []string
+	WritesOff, LookupsOff bool
 	// States seals what clients keep while a person is asked; nil asks nobody.
 	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
@@ -40,38 +47,47 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	projects   ProjectStore
+	titles     TitleClaims
 	// audit is nil where nothing is audited.
-	audit         auditrow.Writer
-	auditRequired bool
-	states        tool.StateSealer
-	rates         *auth.RateLimiter
-	tokenWait     time.Duration
-	retry         sdp.RetryPolicy
-	log           *slog.Logger
-	directory     *directory
-	cursorKey     func() ([]byte, error)
-	fileFaults    FileFaults
-	// offers are the tools, by name: of which toolset each is, and whether it writes.
-	offers  map[string]toolOffer
+	audit                 auditrow.Writer
+	auditRequired         bool
+	off                   []string
+	writesOff, lookupsOff bool
+	states                tool.StateSealer
+	rates                 *auth.RateLimiter
+	tokenWait             time.Duration
+	retry                 sdp.RetryPolicy
+	log                   *slog.Logger
+	directory             *directory
+	cursorKey             func() ([]byte, error)
+	fileFaults            FileFaults
+	// offered are the tools by name.
+	offered map[string]offered
 	metrics serviceMetrics
 }
 
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired, states: config.States, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired,
+		off: config.Off, writesOff: config.WritesOff, lookupsOff: config.LookupsOff, states: config.States, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.projects, s.titles = config.Projects, config.Titles
+	if s.titles == nil {
+		s.titles = NewTitleMemory()
+	}
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.fileFaults = config.FileFaults
-	s.offers = map[string]toolOffer{}
+	s.offered = map[string]offered{}
 	for _, t := range s.tools() {
-		s.offers[t.Name] = toolOffer{t.toolset, t.writes}
+		s.offered[t.Name] = t
 	}
 	return s
 }

@@ -113,7 +113,7 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 	}
 	bounded, cancel := context.WithTimeout(ctx, writeDeadline)
 	defer cancel()
-	return step.send(bounded, signature{mark: newMark()})
+	return step.send(bounded, w.d.sampleSignature())
 }
 
 // signature ends a text that is written.
@@ -143,6 +143,9 @@ func (s *Service) openDeskToWrite(ctx context.Context, in target, toolset string
 	}
 	if err := checkWanted(ctx, toolset); err != nil {
 		return nil, err
+	}
+	if s.writesOff {
+		return nil, tool.NewForbidden("this server does not write to ServiceDesk Plus (--write-intents=off)")
 	}
 	found, err := s.chooseConnection(ctx, identity, auth.Operate, in)
 	if err != nil {
