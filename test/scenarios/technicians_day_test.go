@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/testenv"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // deskWrites are the connections of deskConnections, which may be written through.
@@ -143,11 +145,20 @@ func (s *deskScenario) work(t *testing.T, technician *agent, name string, step w
 	return worked
 }
 
-// callAndRead calls a tool, and returns its result and the calls of ServiceDesk Plus that it made, in order.
+// callAndRead calls a tool, and returns its result and the calls of ServiceDesk Plus that it made, in order. Who writes faster than a caller may
+// is told to wait, before anything is done.
 func (s *deskScenario) callAndRead(t *testing.T, technician *agent, name, tool string, arguments map[string]any) (*mcp.CallToolResult, workedCall) {
 	t.Helper()
-	result, err := technician.session.CallTool(t.Context(), &mcp.CallToolParams{Name: tool, Arguments: arguments})
-	require.NoError(t, err)
+	var result *mcp.CallToolResult
+	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
+		answered, err := technician.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
+		if err != nil && strings.Contains(err.Error(), "too many requests of this caller") {
+			return err
+		}
+		require.NoError(t, err)
+		result = answered
+		return nil
+	}))
 	return result, workedCall{tool, result.IsError, takeCalls(t, s.fakes[name])}
 }
 
