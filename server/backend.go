@@ -31,6 +31,9 @@ type backend struct {
 	// auditLoader takes rows of the audit, and auditRows finds them again; nil without a database.
 	auditLoader auditrow.Loader
 	auditRows   audit.Reader
+	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
+	projects servicedesk.ProjectStore
+	titles   servicedesk.TitleClaims
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
@@ -62,6 +65,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		}
 		from := &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, fileFaults: folder, follow: folder.Follow, close: func() {}}
 		use := localdesk.WarnOfUnserved(log)
+		from.projects = servicedesk.NewProjectMemory()
 		if from.local, err = openLocalDesk(opts, log); from.local != nil {
 			use = from.local.Replace
 		}
@@ -78,7 +82,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	return &backend{
-		Source: db, library: db, changes: db, connections: db, auditLoader: db, auditRows: db, close: db.Close,
+		Source: db, library: db, changes: db, connections: db, projects: db, titles: db, auditLoader: db, auditRows: db, close: db.Close,
 		follow:  db.KeepSealsScrubbed,
 		metrics: db.Metrics(),
 	}, nil

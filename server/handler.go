@@ -85,7 +85,7 @@ func NewHandler(deps Deps) *Handler {
 		deps.AnnounceDelay = prompts.DefaultAnnounceDelay
 	}
 	service := prompts.New(prompts.Config{
-		Uses: deps.promptUses(),
+		Uses:    deps.promptUses(),
 		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Authorizer: deps.Authorizer, Prover: deps.Prover, FileFaults: deps.FileFaults,
 		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.HomeNamespace, Watched: deps.Watched,
 		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.OutcomeTimeout, OutcomePoll: deps.OutcomePoll, Log: deps.Log,

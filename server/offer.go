@@ -138,10 +138,10 @@ func (f *toolFilters) IsListed(ctx context.Context, call *transport.Call, name s
 	return true, nil
 }
 
-// ShowsVariants implements transport.VariantChooser.
-func (f *toolFilters) ShowsVariants(ctx context.Context, call *transport.Call) (bool, error) {
+// ChooseVariants implements transport.VariantChooser. Tools on prompts and on the audit have none.
+func (f *toolFilters) ChooseVariants(ctx context.Context, call *transport.Call) (func(tool string) int, error) {
 	if f.desk == nil {
-		return false, nil
+		return func(string) int { return 0 }, nil
 	}
-	return f.desk.ShowsVariants(ctx, call)
+	return f.desk.ChooseVariants(ctx, call)
 }

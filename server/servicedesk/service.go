@@ -19,6 +19,10 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// Projects is what is known of projects; nil where that is switched off. Titles has one call at a time make a project of a title;
+	// nil for calls of this process alone.
+	Projects ProjectStore
+	Titles   TitleClaims
 	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
 	Audit         auditrow.Writer
 	AuditRequired bool
@@ -43,6 +47,8 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	projects   ProjectStore
+	titles     TitleClaims
 	// audit is nil where nothing is audited.
 	audit                 auditrow.Writer
 	auditRequired         bool
@@ -56,8 +62,8 @@ type Service struct {
 	directory             *directory
 	cursorKey             func() ([]byte, error)
 	fileFaults            FileFaults
-	// offers are the tools, by name: of which toolset each is, and whether it writes.
-	offers  map[string]toolOffer
+	// offered are the tools by name.
+	offered map[string]offered
 	metrics serviceMetrics
 }
 
@@ -71,13 +77,17 @@ func New(config Config) *Service {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.projects, s.titles = config.Projects, config.Titles
+	if s.titles == nil {
+		s.titles = NewTitleMemory()
+	}
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.fileFaults = config.FileFaults
-	s.offers = map[string]toolOffer{}
+	s.offered = map[string]offered{}
 	for _, t := range s.tools() {
-		s.offers[t.Name] = toolOffer{t.toolset, t.writes}
+		s.offered[t.Name] = t
 	}
 	return s
 }

@@ -145,6 +145,9 @@ var granted = map[string]string{
 	"installation":         "SELECT", // of its id alone
 	"mcp_tool_usage":       "SELECT INSERT", // without reading what was said
 	"oauth_tokens":         "SELECT", // of what is sealed, and not of which refresh token it is
+	"project_cache":        "SELECT",
+	"project_cache_reads":  "SELECT",
+	"project_title_claims": "", // by functions alone
 	"prompt_channel_moves": "SELECT",
 	"prompt_change_queue":  "",
 	"prompt_change_locks":  "",
@@ -160,7 +163,9 @@ var granted = map[string]string{
 	"sdp_observations":     "INSERT",
 	"sdp_rate_limits":      "",
 	"sdp_windows":          "",
+	"sdp_writes":           "",
 	"tags":                 "SELECT",
+	"task_history":         "SELECT",
 	"token_budget_locks":   "",
 	"token_refusals":       "SELECT INSERT", // of which token alone
 	"token_requests":       "",
