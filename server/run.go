@@ -97,7 +97,7 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 	}
 
 	s := newService(&opts, version, parts{
-		backend: from, gate: gate, certificate: certificate, audit: audited, desk: desk, changes: taken, prover: prover, drain: drain,
+		backend: from, gate: gate, certificate: certificate, audit: audited, auditKeys: asAuditKeys(keys), desk: desk, changes: taken, prover: prover, drain: drain,
 	}, log)
 	s.out = out
 	return s.serveAll(ctx)
@@ -109,6 +109,7 @@ type parts struct {
 	gate        *auth.Gate
 	certificate *certificate
 	audit       *auditrow.Opened
+	auditKeys   auditrow.Keys
 	// desk is nil where ServiceDesk Plus is not offered.
 	desk *servicedesk.Service
 	// changes and prover are what change requests are taken with.
@@ -126,7 +127,7 @@ func newService(opts *Options, version string, p parts, log *slog.Logger) *servi
 	endpoint := newEndpoint(p.gate, Deps{
 		Catalog: served, Library: p.library, Changes: p.changes, Prover: p.prover, FileFaults: p.fileFaults, ServiceDesk: p.desk,
 		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), Watched: opts.Watched, ResultLimit: opts.ResultLimit,
-		Audit: p.audit.Writer, AuditReader: p.auditReader(), PromptMetrics: opts.PromptMetrics,
+		Audit: p.audit.Writer, AuditKeys: p.auditKeys, AuditReader: p.auditReader(), PromptMetrics: opts.PromptMetrics,
 		StdioNarrowing: opts.StdioNarrowing, Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{

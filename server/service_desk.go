@@ -23,7 +23,7 @@ func openServiceDesk(
 	opts *Options, from *backend, gate *auth.Gate, keys *seal.StorageKeys, audited *auditrow.Opened, log *slog.Logger,
 ) (*servicedesk.Service, error) {
 	config := servicedesk.Config{
-		Store: from.connections, Projects: from.projects, Titles: from.titles, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log, Audit: audited.Writer,
+		Store: from.connections, Projects: from.projects, Titles: from.titles, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log, Audit: audited.Writer, AuditKeys: asAuditKeys(keys),
 		AuditRequired: opts.Audit.IsWriteRequired(), Off: opts.describeOff(), WritesOff: opts.switches.writeIntents == switchOff,
 		LookupsOff: opts.switches.lookups == switchOff,
 	}

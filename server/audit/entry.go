@@ -13,10 +13,12 @@ import (
 // is where nothing is audited.
 type Entry struct {
 	row audit.ToolUsage
-	// payloads is what the connection of the call keeps of what is said, in the words of spec.audit.payloads.
-	payloads string
+	// payloads is what is kept of what is said.
+	payloads audit.PayloadPolicy
 	isDenied bool
 	refused  tool.Kind
+	// given are the arguments of a prompt that it has and the call gives.
+	given []string
 }
 
 type entryKey struct{}
@@ -34,6 +36,13 @@ func (e *Entry) UsePrompt(key store.Key) {
 	}
 }
 
+// UseArguments notes which of a call's arguments a prompt has.
+func (e *Entry) UseArguments(names []string) {
+	if e != nil {
+		e.given = names
+	}
+}
+
 // UseVersion notes what was fetched or rendered of the prompt of a call, as its receipt says.
 func (e *Entry) UseVersion(version int64, digest string) {
 	if e != nil {
@@ -41,10 +50,10 @@ func (e *Entry) UseVersion(version int64, digest string) {
 	}
 }
 
-// UseConnection notes the connection of a call, and how much that keeps of what is said.
-func (e *Entry) UseConnection(connection audit.Connection, payloads string) {
+// UseConnection notes the connection of a call, what that keeps of what is said, and what is a name in one of its lists.
+func (e *Entry) UseConnection(connection audit.Connection, payloads string, knows audit.KnowsName) {
 	if e != nil {
-		e.row.Connection, e.payloads = connection, payloads
+		e.row.Connection, e.payloads.Payloads, e.payloads.Knows = connection, payloads, knows
 	}
 }
 

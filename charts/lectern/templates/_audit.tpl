@@ -3,7 +3,7 @@
 --audit={{ .Values.audit.store }}
 {{- if eq .Values.audit.store "postgres" }}
 --audit-spool=/var/spool/lectern
---audit-spool-bytes={{ int64 .Values.audit.spool.bytes }}
+--audit-spool-bytes={{ int64 .Values.audit.spoolBytes }}
 {{- end }}
 {{- if .Values.audit.jsonLog }}
 --audit-log=json
@@ -21,9 +21,9 @@
 
 {{- define "lectern.spoolVolume" -}}
 - name: spool
-{{- with .Values.audit.spool.volume }}
+{{- with .Values.audit.spoolVolume }}
   {{- toYaml . | nindent 2 }}
 {{- else }}
-  emptyDir: {sizeLimit: {{ add (div (int64 .Values.audit.spool.bytes) 1048576) 128 }}Mi}
+  emptyDir: {sizeLimit: {{ add (div (int64 .Values.audit.spoolBytes) 1048576) 128 }}Mi}
 {{- end }}
 {{- end }}
