@@ -190,4 +190,7 @@ func (t *tokenFirstLimiter) Wait(ctx context.Context) error {
 }
 
 // Pause implements sdp.Limiter.
-func (t *tokenFirstLimiter) Pause(ctx context.Context, pause time.Duration) { t.rate.Pause(ctx, pause) }
+func (t *tokenFirstLimiter) Pause(ctx context.Context, pause time.Duration) {
+	t.service.metrics.throttled.WithLabelValues(t.key.String()).Inc()
+	t.rate.Pause(ctx, pause)
+}
