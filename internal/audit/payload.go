@@ -11,11 +11,7 @@ import (
 
 // payloadCell is where the sealed payload of a row is.
 func payloadCell(table Table, connectionUID string, row uuid.UUID) seal.Cell {
-	name := "mcp_tool_usage"
-	if table == APICallTable {
-		name = "api_audit_log"
-	}
-	return seal.Cell{Table: name, Column: "sealed_payload", Connection: connectionUID, Row: row.String()}
+	return seal.Cell{Table: table.name(), Column: "sealed_payload", Connection: connectionUID, Row: row.String()}
 }
 
 // SealPayload seals what was said in full, for the row of an id: the CallID of a ToolUsage, the ID of an APICall. What looks like a

@@ -160,8 +160,10 @@ func (s *Spool) appendLocked(rows []Row) error {
 	if s.bytes+int64(len(s.frames)) > limit {
 		return s.fail(fmt.Errorf("its files have %d of %d bytes", s.bytes, s.options.MaxBytes))
 	}
-	if err := segment.write(s.frames); err != nil {
-		s.rotate() // nobody knows what became of its end
+	if isTorn, err := segment.write(s.frames); err != nil {
+		if isTorn {
+			s.rotate()
+		}
 		return s.fail(err)
 	}
 	faultpoint.Hit(faultpoint.AuditAppended)
