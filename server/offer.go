@@ -113,7 +113,7 @@ func (f *toolFilters) IsListed(ctx context.Context, call *transport.Call, name s
 	return true, nil
 }
 
-// ShowsVariants implements transport.VariantChooser.
-func (f *toolFilters) ShowsVariants(ctx context.Context, call *transport.Call) (bool, error) {
-	return f.desk.ShowsVariants(ctx, call)
+// ChooseVariants implements transport.VariantChooser. Tools on prompts have none.
+func (f *toolFilters) ChooseVariants(ctx context.Context, call *transport.Call) (func(tool string) int, error) {
+	return f.desk.ChooseVariants(ctx, call)
 }

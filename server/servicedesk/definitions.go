@@ -1,6 +1,7 @@
 package servicedesk
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -11,22 +12,32 @@ import (
 // callDeadline is how long a call may take: it may wait for a token twice, for its turns, and for a server that is slow.
 const callDeadline = 60 * time.Second
 
-// offered is a tool with the toolset that it belongs to; an empty one is there with any.
+// offered is a tool with the toolsets that it belongs to: it is there with one of them.
 type offered struct {
 	tool.Tool
-	toolset string
+	toolsets []string
 	// writes says that it is there for callers who may operate a connection that is ReadWrite.
 	writes bool
+	// isConfirmed says that its argument plan is shown always: others of those that write take one where every write is confirmed.
+	isConfirmed bool
+	// modules are what its argument module may be, by toolset; nil where it has none.
+	modules map[string][]string
 }
 
 var reads = tool.Hints{ReadOnly: true, Idempotent: true, OpenWorld: true}
 
-// newTool makes a tool that reads. Its errors begin with its title.
+// confirmed returns the tool as one that is confirmed where destructive writes are.
+func (o offered) confirmed() offered {
+	o.isConfirmed = true
+	return o
+}
+
+// newTool makes a tool that reads, of a toolset or, where that is empty, of all, or of some with spaces between. Its errors begin with its title.
 func newTool[In, Out any](
 	s *Service, toolset string, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error),
 ) offered {
 	d.Hints = reads
-	return offered{Tool: makeTool(s, d, answer), toolset: toolset}
+	return offered{Tool: makeTool(s, d, answer), toolsets: toolsetsOf(toolset)}
 }
 
 // newWriteTool makes a tool that writes. Of its hints Destructive and Idempotent are given.
@@ -34,11 +45,11 @@ func newWriteTool[In, Out any](
 	s *Service, toolset string, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error),
 ) offered {
 	d.Hints.OpenWorld = true
-	return offered{Tool: makeTool(s, d, answer), toolset: toolset, writes: true}
+	return offered{Tool: makeTool(s, d, answer), toolsets: toolsetsOf(toolset), writes: true}
 }
 
 func makeTool[In, Out any](s *Service, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error)) tool.Tool {
-	d.Deadline, d.ErrorPrefix = callDeadline, d.Title
+	d.Deadline, d.ErrorPrefix = cmp.Or(d.Deadline, callDeadline), d.Title
 	policy := tool.Policy{Explain: s.explainError, Detail: func(e *tool.Error) any { return errorDetails{Kind: e.Kind} }}
 	return tool.New(policy, d, func(ctx context.Context, in In) (*tool.Result[Out], error) {
 		return answer(withTokenWaits(ctx), in)

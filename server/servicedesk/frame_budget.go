@@ -16,30 +16,35 @@ const (
 
 // fitFrame leaves out what is last of the longest parts, and of the site's own fields, until a ticket fits an answer. It says so of both.
 func (t *ticketDetails) fitFrame() {
-	for t.frameSize() > frameBytes {
-		longest, rows := -1, 1
-		for i := range t.Included {
-			if len(t.Included[i].Rows) > rows {
-				longest, rows = i, len(t.Included[i].Rows)
-			}
-		}
+	for frameSize(t.text(), t) > frameBytes {
 		switch {
 		case len(t.UDF) > keptUDF:
 			for _, name := range sortedKeys(t.UDF)[keptUDF:] {
 				delete(t.UDF, name)
 			}
 			t.MoreUDF = true
-		case longest >= 0:
-			part := &t.Included[longest]
-			part.Rows, part.More = part.Rows[:rows-1], true
-		default:
+		case !dropLastRow(t.Included):
 			t.shorten()
 			return
 		}
 	}
 }
 
-// shortenLine cuts what is left of a ticket that has nothing to leave out.
+// dropLastRow leaves out the last row of the longest part, which says that there are more; not of parts that have one row alone.
+func dropLastRow(parts []included) (dropped bool) {
+	longest, rows := -1, 1
+	for i := range parts {
+		if len(parts[i].Rows) > rows {
+			longest, rows = i, len(parts[i].Rows)
+		}
+	}
+	if longest >= 0 {
+		parts[longest].Rows, parts[longest].More = parts[longest].Rows[:rows-1], true
+	}
+	return longest >= 0
+}
+
+// shorten cuts what is left of a ticket that has nothing to leave out.
 func (t *ticketDetails) shorten() {
 	t.Text = excerpt.TruncateBytes(t.Text, textBytes/2)
 	t.TextIsWhole = false
@@ -51,10 +56,10 @@ func (t *ticketDetails) shorten() {
 	}
 }
 
-// frameSize returns how long a ticket is in an answer, in bytes: its text is a string there.
-func (t *ticketDetails) frameSize() int {
+// frameSize returns how long a result is in an answer, in bytes: its text is a string there.
+func frameSize(text string, structured any) int {
 	size := 0
-	for _, part := range []any{t.text(), t} {
+	for _, part := range []any{text, structured} {
 		raw, err := json.Marshal(part)
 		if err != nil {
 			panic(err) // both are texts and numbers

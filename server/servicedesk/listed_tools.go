@@ -10,19 +10,13 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// toolOffer is which toolset a tool belongs to, and whether it writes.
-type toolOffer struct {
-	toolset string
-	writes  bool
-}
-
 // seenToolsets are the toolsets of the connections that a caller sees, those that they may read and write through, and how many the
 // connections are.
 type seenToolsets struct {
 	connections        int
 	toolsets, writable map[string]bool
-	// reads says that the caller may use any of the connections: one may have the right to write alone.
-	reads bool
+	// confirmsAll says that one of those that they may write through has every write confirmed.
+	confirmsAll bool
 }
 
 // isOffered reports whether a tool, or what its name is an alias of, is there.
@@ -33,14 +27,15 @@ func (s *Service) isOffered(seen seenToolsets, name string) bool {
 	if slices.Contains(mailTools, name) {
 		return seen.toolsets[requestsToolset]
 	}
-	offer, known := s.offers[name]
+	t, known := s.offered[name]
 	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
 		return true
 	}
-	if offer.writes {
-		return seen.writable[offer.toolset]
+	toolsets := seen.toolsets
+	if t.writes {
+		toolsets = seen.writable
 	}
-	return known && seen.reads && (offer.toolset == "" || seen.toolsets[offer.toolset])
+	return known && slices.ContainsFunc(t.toolsets, func(toolset string) bool { return toolsets[toolset] })
 }
 
 // ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.
@@ -66,12 +61,6 @@ func (s *Service) IsListed(ctx context.Context, call *transport.Call, name strin
 	}
 	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	return err == nil && s.isOffered(seen, name), err
-}
-
-// ShowsVariants implements transport.VariantChooser: who sees one connection need not name it.
-func (s *Service) ShowsVariants(ctx context.Context, _ *transport.Call) (bool, error) {
-	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
-	return seen.connections < 2, err
 }
 
 // seeNamed is seeToolsets for the connection that a call names; ok is false where it names none that the caller is known to use.
@@ -116,7 +105,7 @@ func (s *Service) seeToolsets(ctx context.Context, endpoint string) (seenToolset
 
 // offeredBy returns what is offered through connections that a caller may read, and write, through.
 func offeredBy(readable, writable []*connection) seenToolsets {
-	seen := seenToolsets{toolsets: map[string]bool{}, writable: map[string]bool{}, reads: len(readable) > 0}
+	seen := seenToolsets{toolsets: map[string]bool{}, writable: map[string]bool{}}
 	all := map[store.Key]bool{}
 	for _, each := range []struct {
 		connections []*connection
@@ -130,5 +119,6 @@ func offeredBy(readable, writable []*connection) seenToolsets {
 		}
 	}
 	seen.connections = len(all)
+	seen.confirmsAll = slices.ContainsFunc(writable, func(c *connection) bool { return c.now.Load().Access.Confirm == "Always" })
 	return seen
 }

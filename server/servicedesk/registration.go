@@ -21,16 +21,16 @@ func (s *Service) Server() transport.Server {
 		},
 		ToolFilter: s, ToolsChange: true,
 	}
-	byName := map[string]tool.Tool{}
-	for _, t := range s.tools() {
-		byName[t.Name] = t.Tool
-		srv.Tools = append(srv.Tools, s.newTransportTool(t.Tool, t.writes, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given }))
-		srv.Tools[len(srv.Tools)-1].Toolsets = toolsetsOf(t.toolset)
+	for _, name := range sortedKeys(s.offered) {
+		t := s.offered[name]
+		one := s.newTransportTool(t.Tool, t.writes, func(given map[string]json.RawMessage) map[string]json.RawMessage { return given })
+		one.Variants, one.Toolsets = t.makeVariants(), t.toolsets
+		srv.Tools = append(srv.Tools, one)
 	}
 	for _, name := range sortedKeys(aliases) {
 		of := aliases[name]
-		one := s.newTransportTool(byName[of.tool], s.offers[of.tool].writes, of.withPreset)
-		one.Definition.Name, one.Variant, one.Toolsets = name, nil, toolsetsOf(s.offers[of.tool].toolset)
+		one := s.newTransportTool(s.offered[of.tool].Tool, s.offered[of.tool].writes, of.withPreset)
+		one.Definition.Name, one.Toolsets = name, s.offered[of.tool].toolsets
 		srv.Tools = append(srv.Tools, one)
 	}
 	for _, name := range mailTools {
@@ -51,10 +51,9 @@ func (s *Service) ToolNames() []string {
 	return names
 }
 
-// newTransportTool returns a tool for the transport: its variant is for callers who see one connection.
+// newTransportTool returns a tool for the transport.
 func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
-	variant := t.MCPWithout("connection")
-	return transport.Tool{Definition: t.MCP(), Variant: &variant, Call: func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
+	return transport.Tool{Definition: t.MCP(), Call: func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
 		kind := auth.TicketRead
 		if writes {
 			kind = auth.TicketWrite

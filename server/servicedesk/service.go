@@ -18,6 +18,10 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// Projects is what is known of projects; nil where that is switched off. Titles has one call at a time make a project of a title;
+	// nil for calls of this process alone.
+	Projects ProjectStore
+	Titles   TitleClaims
 	// Writes keeps intents of writes; nil lets nothing be written.
 	Writes WriteStore
 	// States seals what clients keep while a person is asked; nil asks nobody. Plans seals plans of dry runs; nil takes none.
@@ -40,6 +44,8 @@ type Service struct {
 	newSender  NewSender
 	authorizer auth.Authorizer
 	writes     WriteStore
+	projects   ProjectStore
+	titles     TitleClaims
 	states     tool.StateSealer
 	plans      PlanSealer
 	rates      *auth.RateLimiter
@@ -49,8 +55,8 @@ type Service struct {
 	directory  *directory
 	cursorKey  func() ([]byte, error)
 	fileFaults FileFaults
-	// offers are the tools, by name: of which toolset each is, and whether it writes.
-	offers  map[string]toolOffer
+	// offered are the tools by name.
+	offered map[string]offered
 	metrics serviceMetrics
 }
 
@@ -63,13 +69,17 @@ func New(config Config) *Service {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.projects, s.titles = config.Projects, config.Titles
+	if s.titles == nil {
+		s.titles = NewTitleMemory()
+	}
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey
 	s.directory = newDirectory(config.Store, func(row store.Connection) *connection { return newConnection(s, row) }, s.log)
 	s.fileFaults = config.FileFaults
-	s.offers = map[string]toolOffer{}
+	s.offered = map[string]offered{}
 	for _, t := range s.tools() {
-		s.offers[t.Name] = toolOffer{t.toolset, t.writes}
+		s.offered[t.Name] = t
 	}
 	return s
 }

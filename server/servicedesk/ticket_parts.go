@@ -20,11 +20,32 @@ const (
 // readPart returns a part of a ticket, which was checked before. A part that fails says why, and the ticket is shown all the same;
 // what is wrong with the connection itself is an error.
 func (d *desk) readPart(ctx context.Context, of *sdp.Request, part string) (included, error) {
-	read := map[string]func(context.Context, *sdp.Request) (included, error){
-		"notes": d.readNotes, "conversations": d.readConversations, "tasks": d.readTasks, "worklogs": d.readWorklogs,
-		"approvals": d.readApprovals, "attachments": d.readAttachments, "links": d.readLinks, "resolution": d.readResolution,
-	}[part]
-	found, err := read(ctx, of)
+	requests := d.client.Requests()
+	var found included
+	var err error
+	switch part {
+	case "notes":
+		found, err = d.readNotes(ctx, requests.Notes(of.ID).Reader)
+	case "tasks":
+		found, err = d.readTasks(ctx, requests.Tasks(of.ID).Reader)
+	case "worklogs":
+		found, err = d.readWorklogs(ctx, requests.Worklogs(of.ID).Reader)
+	case "approvals":
+		found, err = d.readApprovals(ctx, requests.ApprovalLevels(of.ID).Reader)
+	case "conversations":
+		found, err = d.readConversations(ctx, of)
+	case "attachments":
+		found, err = d.readAttachments(ctx, of)
+	case "links":
+		found, err = d.readLinks(ctx, of)
+	case "resolution":
+		found, err = d.readResolution(ctx, of)
+	}
+	return finishPart(part, found, err)
+}
+
+// finishPart returns a part as it is shown. One that failed says why, unless what failed is the connection itself.
+func finishPart(part string, found included, err error) (included, error) {
 	found.Part = part
 	if found.Rows == nil {
 		found.Rows = []includedItem{}
@@ -57,9 +78,8 @@ func listRows[T any](ctx context.Context, of sdp.Reader[T], show func(T) include
 	return found, page.Items, nil
 }
 
-func (d *desk) readNotes(ctx context.Context, of *sdp.Request) (included, error) {
-	notes := d.client.Requests().Notes(of.ID)
-	rows, more, err := listNewest(ctx, d, notes.Reader, "added_time", func(n sdp.Note) sdp.Time { return n.AddedTime })
+func (d *desk) readNotes(ctx context.Context, notes sdp.Reader[sdp.Note]) (included, error) {
+	rows, more, err := listNewest(ctx, d, notes, "added_time", func(n sdp.Note) sdp.Time { return n.AddedTime })
 	found := included{More: more}
 	for i, row := range rows {
 		if i < fetchedTexts && row.TextHTML == "" { // on premises lists have no texts
@@ -105,8 +125,8 @@ func (d *desk) readConversations(ctx context.Context, of *sdp.Request) (included
 	return found, nil
 }
 
-func (d *desk) readTasks(ctx context.Context, of *sdp.Request) (included, error) {
-	found, _, err := listRows(ctx, d.client.Requests().Tasks(of.ID).Reader, func(t sdp.Task) includedItem {
+func (d *desk) readTasks(ctx context.Context, tasks sdp.Reader[sdp.Task]) (included, error) {
+	found, _, err := listRows(ctx, tasks, func(t sdp.Task) includedItem {
 		return includedItem{
 			ID: t.ID, Title: shortenLine(t.Title), Who: describePerson(t.Owner), When: formatTime(t.ScheduledEnd, d.zone),
 			State: joinPath(t.Status.Name, strconv.Itoa(t.Percent)+"%"),
@@ -115,8 +135,7 @@ func (d *desk) readTasks(ctx context.Context, of *sdp.Request) (included, error)
 	return found, err
 }
 
-func (d *desk) readWorklogs(ctx context.Context, of *sdp.Request) (included, error) {
-	worklogs := d.client.Requests().Worklogs(of.ID).Reader
+func (d *desk) readWorklogs(ctx context.Context, worklogs sdp.Reader[sdp.Worklog]) (included, error) {
 	rows, more, err := listNewest(ctx, d, worklogs, "start_time", func(w sdp.Worklog) sdp.Time { return w.StartTime })
 	found := included{More: more}
 	for _, w := range rows {
@@ -128,8 +147,8 @@ func (d *desk) readWorklogs(ctx context.Context, of *sdp.Request) (included, err
 	return found, err
 }
 
-func (d *desk) readApprovals(ctx context.Context, of *sdp.Request) (included, error) {
-	found, _, err := listRows(ctx, d.client.Requests().ApprovalLevels(of.ID).Reader, func(l sdp.ApprovalLevel) includedItem {
+func (d *desk) readApprovals(ctx context.Context, levels sdp.Reader[sdp.ApprovalLevel]) (included, error) {
+	found, _, err := listRows(ctx, levels, func(l sdp.ApprovalLevel) includedItem {
 		return includedItem{ID: l.ID, Title: fmt.Sprintf("level %d", l.Level), State: shortenLine(l.Status.Name)}
 	})
 	return found, err

@@ -100,11 +100,17 @@ func (t *Tool) MCP() mcp.Tool {
 	}
 }
 
-// MCPWithout returns the tool as clients list it who need not give an argument. It is taken all the same.
-func (t *Tool) MCPWithout(argument string) mcp.Tool {
+// MCPWith returns the tool as clients list it who need not give some arguments, and of others have these values alone. All are taken all
+// the same.
+func (t *Tool) MCPWith(hidden []string, values map[string][]string) mcp.Tool {
 	shown := t.MCP()
-	others := slices.DeleteFunc(slices.Clone(t.takes), func(f field) bool { return f.name == argument })
-	shown.RawInputSchema = objectSchema(others, true)
+	takes := slices.DeleteFunc(slices.Clone(t.takes), func(f field) bool { return slices.Contains(hidden, f.name) })
+	for i := range takes {
+		if some, has := values[takes[i].name]; has {
+			takes[i].enum = some
+		}
+	}
+	shown.RawInputSchema = objectSchema(takes, true)
 	return shown
 }
 

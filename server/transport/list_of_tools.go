@@ -18,29 +18,19 @@ const keptLists = 64
 // listOfTools answers tools/list. Definitions do not change, so each choice of them is encoded once.
 type listOfTools struct {
 	filter ToolFilter
-	// all are the tools by name.
-	all map[string]*Tool
-	// tools are sorted by name; variants are those of Tool.Variant, or the same.
-	tools, variants []mcp.Tool
+	// tools are sorted by name.
+	tools []*Tool
 
 	mu      sync.Mutex
 	encoded map[string]json.RawMessage
 }
 
 func newListOfTools(srv *Server) *listOfTools {
-	l := &listOfTools{filter: srv.ToolFilter, tools: make([]mcp.Tool, len(srv.Tools)), encoded: make(map[string]json.RawMessage)}
-	l.all = make(map[string]*Tool, len(srv.Tools))
+	l := &listOfTools{filter: srv.ToolFilter, tools: make([]*Tool, len(srv.Tools)), encoded: make(map[string]json.RawMessage)}
 	for i := range srv.Tools {
-		l.all[srv.Tools[i].Definition.Name] = &srv.Tools[i]
-		l.tools[i] = srv.Tools[i].Definition
-		l.variants = append(l.variants, l.tools[i])
-		if variant := srv.Tools[i].Variant; variant != nil {
-			l.variants[i] = *variant
-		}
+		l.tools[i] = &srv.Tools[i]
 	}
-	for _, tools := range [][]mcp.Tool{l.tools, l.variants} {
-		slices.SortFunc(tools, func(a, b mcp.Tool) int { return cmp.Compare(a.Name, b.Name) })
-	}
+	slices.SortFunc(l.tools, func(a, b *Tool) int { return cmp.Compare(a.Definition.Name, b.Definition.Name) })
 	return l
 }
 
@@ -59,43 +49,42 @@ func (l *listOfTools) answerList(ctx context.Context, call *Call) (any, error) {
 			return nil, fmt.Errorf("list the tools of a caller: %w", err)
 		}
 	}
-	tools := l.tools
+	variantOf := func(string) int { return 0 }
 	if chooser, has := l.filter.(VariantChooser); has {
-		shows, err := chooser.ShowsVariants(ctx, call)
-		if err != nil {
+		var err error
+		if variantOf, err = chooser.ChooseVariants(ctx, call); err != nil {
 			return nil, fmt.Errorf("choose the variants of tools: %w", err)
 		}
-		if shows {
-			tools = l.variants
+	}
+	choice := make([]byte, len(l.tools))
+	for i, t := range l.tools {
+		name := t.Definition.Name
+		if isListed(name) && call.Narrowing.admits(t) {
+			choice[i] = byte(1 + min(variantOf(name), len(t.Variants)))
 		}
 	}
-	encoded, err := l.encode(tools, func(name string) bool { return isListed(name) && call.Narrowing.admits(l.all[name]) })
+	encoded, err := l.encode(choice)
 	if err != nil {
 		return nil, err
 	}
 	return &toolsResult{Tools: encoded}, nil
 }
 
-// encode returns the JSON of a choice of tools, which are l.tools or l.variants.
-func (l *listOfTools) encode(tools []mcp.Tool, isListed func(string) bool) (json.RawMessage, error) {
-	choice := make([]byte, len(tools)+1)
-	for i := range tools {
-		if isListed(tools[i].Name) {
-			choice[i] = 1
-		}
-	}
-	if len(tools) > 0 && &tools[0] == &l.variants[0] {
-		choice[len(tools)] = 1
-	}
+// encode returns the JSON of a choice of tools: of each 0 leaves it out, 1 is its definition, and what is more one of its variants.
+func (l *listOfTools) encode(choice []byte) (json.RawMessage, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if encoded, kept := l.encoded[string(choice)]; kept {
 		return encoded, nil
 	}
 	chosen := make([]mcp.Tool, 0, len(l.tools))
-	for i := range tools {
-		if choice[i] == 1 {
-			chosen = append(chosen, tools[i])
+	for i, t := range l.tools {
+		switch choice[i] {
+		case 0:
+		case 1:
+			chosen = append(chosen, t.Definition)
+		default:
+			chosen = append(chosen, t.Variants[choice[i]-2])
 		}
 	}
 	var written bytes.Buffer

@@ -49,8 +49,8 @@ type Method struct {
 // Tool is one tool and what answers its calls, as Method.Answer does.
 type Tool struct {
 	Definition mcp.Tool
-	// Variant is what is listed instead for callers of whom a VariantChooser says so; nil for the same.
-	Variant *mcp.Tool
+	// Variants are what is listed instead for callers of whom a VariantChooser says so.
+	Variants []mcp.Tool
 	// Toolsets are the groups it belongs to: it is there for clients that want one of them.
 	Toolsets []string
 	Call     func(ctx context.Context, call *Call) (*mcp.CallToolResult, error)
@@ -67,9 +67,10 @@ type ToolFilter interface {
 	IsListed(ctx context.Context, call *Call, name string) (bool, error)
 }
 
-// VariantChooser is a ToolFilter that says whose lists have the variants of tools.
+// VariantChooser is a ToolFilter that says whose lists have which variants of tools.
 type VariantChooser interface {
-	ShowsVariants(ctx context.Context, call *Call) (bool, error)
+	// ChooseVariants returns which of a tool's Variants is listed for the caller of a call, counted from 1; 0 is its Definition.
+	ChooseVariants(ctx context.Context, call *Call) (func(tool string) int, error)
 }
 
 // deriveCapabilities returns those of a server in revision 2026-07-28, and for older clients on a connection.

@@ -1,0 +1,265 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// The OAuth scopes that writing tickets needs.
+const (
+	createScope = "SDPOnDemand.requests.CREATE"
+	updateScope = "SDPOnDemand.requests.UPDATE"
+	deleteScope = "SDPOnDemand.requests.DELETE"
+)
+
+// fieldChange is what becomes of one field of a ticket.
+type fieldChange struct {
+	// name is that of the argument, path that of SDP: udf_fields.udf_pick_2.
+	name, path string
+	// after is how it is shown then.
+	after string
+	// value is what is sent; sign returns it where it is a text that is signed.
+	value any
+	sign  func(signature) any
+	// isDone reports whether a ticket is as it was to be; nil compares what is shown.
+	isDone func(*sdp.Request, signature) bool
+}
+
+// requestChange is what a call changes of a ticket.
+type requestChange []fieldChange
+
+// fields returns what is sent.
+func (c requestChange) fields(s signature) sdp.Fields {
+	fields := sdp.Fields{}
+	for _, one := range c {
+		value := one.value
+		if one.sign != nil {
+			value = one.sign(s)
+		}
+		into, name := fields, one.path
+		if outer, inner, isInside := strings.Cut(one.path, "."); isInside {
+			nested, is := fields[outer].(sdp.Fields)
+			if !is {
+				nested = sdp.Fields{}
+				fields[outer] = nested
+			}
+			into, name = nested, inner
+		}
+		into[name] = value
+	}
+	return fields
+}
+
+// afterValues returns what is shown of a ticket once it is changed.
+func (c requestChange) afterValues(before map[string]string) map[string]string {
+	after := make(map[string]string, len(before))
+	for name, value := range before {
+		after[name] = value
+	}
+	for _, one := range c {
+		if one.after != "" || one.value == nil && one.sign == nil {
+			after[one.name] = one.after
+		}
+	}
+	return after
+}
+
+// isDone reports whether a ticket is as it was to be.
+func (c requestChange) isDone(d *desk, r *sdp.Request, s signature) bool {
+	return len(c.undone(d, r, s)) == 0
+}
+
+// undone returns the names of the fields that are not as they were to be, as far as a ticket tells.
+func (c requestChange) undone(d *desk, r *sdp.Request, s signature) []string {
+	values := d.requestValues(r)
+	var names []string
+	for _, one := range c {
+		switch {
+		case one.isDone != nil && one.isDone(r, s):
+		case one.isDone == nil && strings.EqualFold(values[one.name], one.after):
+		default:
+			names = append(names, one.name)
+		}
+	}
+	return names
+}
+
+// without returns the changes of other fields than some of SDP.
+func (c requestChange) without(paths []string) requestChange {
+	return slices.DeleteFunc(slices.Clone(c), func(one fieldChange) bool { return slices.Contains(paths, one.path) })
+}
+
+// notEditableCode is what SDP says of a field that may not be written now, beside lockedCode with the name of the field.
+const (
+	lockedCode      = 4002
+	notEditableCode = 4009
+)
+
+// lockedPaths returns the fields that SDP does not let be set, where it refused a change for them alone.
+func (c requestChange) lockedPaths(err error) []string {
+	failed, is := errors.AsType[*sdp.Error](err)
+	if !is || failed.Code != lockedCode && failed.Code != notEditableCode || len(failed.Fields) == 0 {
+		return nil
+	}
+	for _, field := range failed.Fields {
+		if !slices.ContainsFunc(c, func(one fieldChange) bool { return one.path == field }) {
+			return nil
+		}
+	}
+	return failed.Fields
+}
+
+// changeOutcome is what became of a change.
+type changeOutcome struct {
+	// after is the ticket as it was read back; nil where it could not be, or is outside of the ceilings now.
+	after *sdp.Request
+	// dropped are the fields that are as they were, by the names of arguments, with the reason.
+	dropped map[string]string
+}
+
+// sendChange changes a ticket in a step. What SDP does not let be set is left out, and said. A text that says why does not count: a call
+// that would change nothing else is not made.
+func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, change requestChange, reasons sdp.Fields) (changeOutcome, error) {
+	out := changeOutcome{dropped: map[string]string{}}
+	left, signed := change, signature{}
+	var answered *sdp.Request
+	_, err := w.send(ctx, writeStep{
+		name: "update", weight: 1, target: requestTarget(before.ID),
+		send: func(ctx context.Context, s signature) (writtenRecord, error) {
+			signed = s
+			updated, err := d.client.Requests().Update(ctx, before.ID, left.withReasons(s, reasons))
+			if locked := left.lockedPaths(err); len(locked) > 0 && len(left.without(locked)) > 0 {
+				for _, one := range left {
+					if slices.Contains(locked, one.path) {
+						out.dropped[one.name] = "ServiceDesk Plus does not let it be set now, as a priority matrix or a closed ticket does"
+					}
+				}
+				left = left.without(locked)
+				if updated, err = d.client.Requests().Update(ctx, before.ID, left.withReasons(s, reasons)); err == nil {
+					answered = &updated // the fourth call: it is not read once more
+				}
+			}
+			return writtenRecord{ID: before.ID, Number: before.DisplayID}, explainWrite(updateScope, err)
+		},
+		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
+			return d.client.Requests().FindUpdated(ctx, attempt, before.ID, func(r sdp.Request) bool { return left.isDone(d, &r, s) })
+		},
+	})
+	if err != nil {
+		return out, d.explainRefusal(ctx, before, err)
+	}
+	if out.after = answered; answered == nil {
+		out.after = d.readBack(ctx, before.ID)
+	} else if !d.admits(answered) {
+		out.after = nil
+	}
+	if out.after != nil && signed != (signature{}) {
+		for _, name := range left.undone(d, out.after, signed) {
+			out.dropped[name] = "ServiceDesk Plus answered that it was done, and left the field as it is"
+		}
+	}
+	return out, nil
+}
+
+// withReasons returns what is sent, with texts that say why.
+func (c requestChange) withReasons(s signature, reasons sdp.Fields) sdp.Fields {
+	fields := c.fields(s)
+	for name, value := range reasons {
+		if text, is := value.(string); is {
+			value = s.of(text)
+		}
+		fields[name] = value
+	}
+	return fields
+}
+
+// readBack returns a ticket after a write; nil where it cannot be read, or is outside of the ceilings now: the write is done all the same.
+func (d *desk) readBack(ctx context.Context, id string) *sdp.Request {
+	found, err := d.readByID(ctx, id)
+	if err != nil {
+		return nil
+	}
+	return &found
+}
+
+func requestTarget(id string) string { return "requests/" + id }
+
+// explainWrite names the scope that a refused write needs, unless SDP refuses a field.
+func explainWrite(scope string, err error) error {
+	if failed, is := errors.AsType[*sdp.Error](err); is && len(failed.Fields) > 0 {
+		return err
+	}
+	return needScope(scope, err)
+}
+
+// missingCode is what SDP says where mandatory fields are missing.
+const missingCode = 4012
+
+// explainRefusal says which mandatory fields are missing, with the values they may have; any other error stays as it is.
+func (d *desk) explainRefusal(ctx context.Context, of *sdp.Request, err error) error {
+	failed, is := errors.AsType[*sdp.Error](err)
+	if !is || failed.Code != missingCode || len(failed.Fields) == 0 {
+		return err
+	}
+	details := errorDetails{Kind: tool.Validation, SDPCode: failed.Code, Fields: failed.Fields}
+	var lines []string
+	for _, field := range failed.Fields {
+		parent := ""
+		if above := parentFields[field]; above != "" && of != nil {
+			parent = of.Raw.Ref(above).ID
+		}
+		names := d.allowedNames(ctx, field, parent)
+		if len(failed.Fields) == 1 {
+			details.Allowed = names
+		}
+		lines = append(lines, strings.TrimSuffix(field+": "+strings.Join(names, ", "), ": "))
+	}
+	return &tool.Error{
+		Kind: tool.Validation, Details: details,
+		Text: fmt.Sprintf("ServiceDesk Plus wants more fields (code %d); nothing was written%s. They are, with the values they may have,\n%s",
+			failed.Code, sayDefaultsAlone(failed.Fields), richtext.FrameUntrusted(strings.Join(lines, "\n"))),
+	}
+}
+
+// sayDefaultsAlone says which fields no argument has, but the defaults of a connection.
+func sayDefaultsAlone(fields []string) string {
+	var alone []string
+	for _, field := range fields {
+		if slices.Contains([]string{"request_type", "mode", "level", "site"}, field) {
+			alone = append(alone, field)
+		}
+	}
+	if len(alone) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(alone, ", ") + " no argument sets, but spec.defaults of the connection does"
+}
+
+// shownNames is how many values of a field are named.
+const shownNames = 25
+
+// allowedNames returns the values that a field may have, those of a parent where there is one; none where it has no list.
+func (d *desk) allowedNames(ctx context.Context, field, parent string) []string {
+	of, has := entryFields[field]
+	if !has {
+		return nil
+	}
+	list, err := d.lookups.read(ctx, of)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range list.entries {
+		if name := shortenLine(e.name); !e.flags.Deleted && e.isWithin(parent) && !slices.Contains(names, name) && len(names) < shownNames {
+			names = append(names, name)
+		}
+	}
+	return names
+}

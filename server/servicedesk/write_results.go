@@ -1,0 +1,76 @@
+package servicedesk
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
+	"github.com/lectern-dev/lectern/internal/sdp"
+)
+
+// requestKind is the kind of record that spec.access.fields has the fields of tickets under; notes, worklogs, links and the trash are among
+// them.
+const requestKind = "request"
+
+// permissionAllow is spec.access.requesterVisible where agents may write what requesters read.
+const permissionAllow = "Allow"
+
+// writeOutcome is what the results of all tools that write have.
+type writeOutcome struct {
+	DryRun bool   `json:"dry_run,omitempty"`
+	Plan   string `json:"plan,omitempty"`
+	Repeat bool   `json:"repeat,omitempty"`
+}
+
+func outcomeOf(w *write) writeOutcome {
+	return writeOutcome{DryRun: w.isDry, Plan: w.plan, Repeat: w.isRepeat}
+}
+
+// said begins the text of a result: whether anything was written by this call.
+func (w *write) said() string {
+	switch {
+	case w.isDry:
+		return "Dry run, nothing was written. "
+	case w.isRepeat:
+		return "An earlier call did this; nothing was written now. "
+	}
+	return ""
+}
+
+// saidLast ends the text of a result: how a plan is carried out.
+func (w *write) saidLast() string {
+	if !w.isDry || w.plan == "" {
+		return ""
+	}
+	return "\nTo carry it out, call again with the same arguments, without dry_run, and plan=" + w.plan
+}
+
+// numberOf returns the number of a ticket that people know, or the id of one that has none.
+func numberOf(r *sdp.Request) string {
+	if r.DisplayID == "" {
+		return "id:" + r.ID
+	}
+	return r.DisplayID
+}
+
+// describeTicket names a ticket for a person who is asked.
+func (d *desk) describeTicket(r *sdp.Request) string {
+	return fmt.Sprintf("request %s %q (%s) of connection %s", numberOf(r), excerpt.Truncate(oneLine(r.Subject), shownSubject), shortenLine(r.Status.Name), d.key)
+}
+
+// shownState returns what was shown of a ticket, for a plan that is to be of the same.
+func shownState(values map[string]string) string {
+	var b strings.Builder
+	for _, name := range sortedKeys(values) {
+		fmt.Fprintf(&b, "%s=%q ", name, values[name])
+	}
+	return b.String()
+}
+
+// sampleSignature is as long as the one that a text of the caller gets.
+func (d *desk) sampleSignature() signature {
+	if d.Access.Attribution == "None" {
+		return signature{mark: newMark()}
+	}
+	return signature{caller: d.identity.Subject, mark: newMark()}
+}
