@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -27,6 +29,14 @@ type entryKey struct{}
 func FromContext(ctx context.Context) *Entry {
 	e, _ := ctx.Value(entryKey{}).(*Entry)
 	return e
+}
+
+// CallID returns what rows name the call by; the nil UUID where it is not audited.
+func (e *Entry) CallID() uuid.UUID {
+	if e == nil {
+		return uuid.Nil
+	}
+	return e.row.CallID
 }
 
 // UsePrompt notes which prompt a call is about.
