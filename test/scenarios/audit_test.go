@@ -32,8 +32,8 @@ const (
 	auditClients = 8
 )
 
-// tally is what clients know of their calls: each has a name of its own, by which its client calls itself.
-type tally struct {
+// callTally is what clients know of their calls: each has a name of its own, by which its client calls itself.
+type callTally struct {
 	mu       sync.Mutex
 	answered map[string]string
 	// sent are those without an answer: the connection broke.
@@ -43,7 +43,7 @@ type tally struct {
 	wanted int64
 }
 
-func (l *tally) begin() string {
+func (l *callTally) begin() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	name := fmt.Sprintf("call-%d", len(l.answered)+len(l.sent)+1)
@@ -51,7 +51,7 @@ func (l *tally) begin() string {
 	return name
 }
 
-func (l *tally) end(name, outcome string) {
+func (l *callTally) end(name, outcome string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.sent, name)
@@ -75,7 +75,7 @@ func auditedCall(n int, prompt string) (method, target string, params map[string
 const canary = "canary-f00d-cafe"
 
 // callOnce makes a call and tallies its answer.
-func (l *tally) callOnce(ctx context.Context, client *http.Client, endpoint, prompt string, n int) error {
+func (l *callTally) callOnce(ctx context.Context, client *http.Client, endpoint, prompt string, n int) error {
 	name := l.begin()
 	method, target, params := auditedCall(n, prompt)
 	params["_meta"] = map[string]any{
@@ -123,7 +123,7 @@ func (l *tally) callOnce(ctx context.Context, client *http.Client, endpoint, pro
 }
 
 // askUntilEnough makes calls until enough are answered by all clients together. One whose server is away tries on.
-func (l *tally) askUntilEnough(ctx context.Context, endpoint, prompt string) error {
+func (l *callTally) askUntilEnough(ctx context.Context, endpoint, prompt string) error {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for n := 0; l.count.Load() < l.wanted; n++ {
@@ -136,7 +136,7 @@ func (l *tally) askUntilEnough(ctx context.Context, endpoint, prompt string) err
 }
 
 // waitForShare waits until so many of a hundred calls are answered.
-func (l *tally) waitForShare(ctx context.Context, percent int64) error {
+func (l *callTally) waitForShare(ctx context.Context, percent int64) error {
 	return wait.Until(ctx, func(context.Context) error {
 		if count := l.count.Load(); count*100 < l.wanted*percent {
 			return fmt.Errorf("%d calls of %d are answered", count, l.wanted)
@@ -146,7 +146,7 @@ func (l *tally) waitForShare(ctx context.Context, percent int64) error {
 }
 
 // disrupt stops Postgres three times and kills a server twice while calls are made, once while Postgres is away.
-func (l *tally) disrupt(ctx context.Context, s *testenv.Stack) error {
+func (l *callTally) disrupt(ctx context.Context, s *testenv.Stack) error {
 	restart := func(ctx context.Context) error {
 		return errors.Join(s.Launch(testenv.Server1), s.WaitUntilReady(ctx, testenv.Server1))
 	}
@@ -177,7 +177,7 @@ func testAudit(t *testing.T) {
 	require.NoError(t, s.createPrompts(ctx, s.newPrompt("audited", "Hello.")))
 	require.NoError(t, s.waitUntilPublished(ctx))
 	prompt := s.namespace + ".audited"
-	l := &tally{answered: map[string]string{}, sent: map[string]bool{}, wanted: auditCalls}
+	l := &callTally{answered: map[string]string{}, sent: map[string]bool{}, wanted: auditCalls}
 	if given := os.Getenv("LECTERN_AUDIT_CALLS"); given != "" {
 		var err error
 		l.wanted, err = strconv.ParseInt(given, 10, 64)
@@ -204,7 +204,7 @@ func testAudit(t *testing.T) {
 }
 
 // waitForRows waits until the rows in the database equal the tally, and returns how many there are.
-func (s *scenario) waitForRows(t *testing.T, l *tally, since time.Time) int {
+func (s *scenario) waitForRows(t *testing.T, l *callTally, since time.Time) int {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), postgres.Options{URL: s.OwnerURL})
 	require.NoError(t, err)

@@ -142,9 +142,9 @@ var granted = map[string]string{
 	"field_lookups":        "SELECT",
 	"field_mappings":       "SELECT",
 	"goose_db_version":     "SELECT",
-	"installation":         "SELECT", // of its id alone
+	"installation":         "SELECT",        // of its id alone
 	"mcp_tool_usage":       "SELECT INSERT", // without reading what was said
-	"oauth_tokens":         "SELECT", // of what is sealed, and not of which refresh token it is
+	"oauth_tokens":         "SELECT",        // of what is sealed, and not of which refresh token it is
 	"project_cache":        "SELECT",
 	"project_cache_reads":  "SELECT",
 	"project_title_claims": "", // by functions alone
