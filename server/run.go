@@ -83,22 +83,11 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 
-	keys, err := openSealKeys(&opts, log)
-	if err != nil {
+	p := parts{backend: from, gate: gate, certificate: certificate, changes: taken, prover: prover, drain: drain}
+	if err := p.openSealed(ctx, &opts, log); err != nil {
 		return err
 	}
-	audited, err := openAudit(ctx, &opts, from, keys, log)
-	if err != nil {
-		return err
-	}
-	desk, err := openServiceDesk(&opts, from, gate, keys, audited, log)
-	if err != nil {
-		return err
-	}
-
-	s := newService(&opts, version, parts{
-		backend: from, gate: gate, certificate: certificate, audit: audited, auditKeys: asAuditKeys(keys), desk: desk, changes: taken, prover: prover, drain: drain,
-	}, log)
+	s := newService(&opts, version, p, log)
 	s.out = out
 	return s.serveAll(ctx)
 }
@@ -116,6 +105,20 @@ type parts struct {
 	changes prompts.Changes
 	prover  prompts.Prover
 	drain   *drain
+}
+
+// openSealed opens what the seal keys are for: the audit, and ServiceDesk Plus.
+func (p *parts) openSealed(ctx context.Context, opts *Options, log *slog.Logger) error {
+	keys, err := openSealKeys(opts, log)
+	if err != nil {
+		return err
+	}
+	p.auditKeys = asAuditKeys(keys)
+	if p.audit, err = openAudit(ctx, opts, p.backend, keys, log); err != nil {
+		return err
+	}
+	p.desk, err = openServiceDesk(opts, p.backend, p.gate, keys, p.audit, log)
+	return err
 }
 
 // newService connects the parts of a server, which do nothing yet.

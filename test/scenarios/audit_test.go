@@ -41,6 +41,8 @@ type callTally struct {
 
 	count  atomic.Int64
 	wanted int64
+	// isOver is set once nothing more happens to servers and Postgres: calls are made all the while.
+	isOver atomic.Bool
 }
 
 func (l *callTally) begin() string {
@@ -122,11 +124,11 @@ func (l *callTally) callOnce(ctx context.Context, client *http.Client, endpoint,
 	return nil
 }
 
-// askUntilEnough makes calls until enough are answered by all clients together. One whose server is away tries on.
+// askUntilEnough makes calls until enough are answered by all clients together, and all has happened. One whose server is away tries on.
 func (l *callTally) askUntilEnough(ctx context.Context, endpoint, prompt string) error {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	for n := 0; l.count.Load() < l.wanted; n++ {
+	for n := 0; l.count.Load() < l.wanted || !l.isOver.Load(); n++ {
 		err := wait.Until(ctx, func(ctx context.Context) error { return l.callOnce(ctx, client, endpoint, prompt, n) })
 		if err != nil {
 			return err
@@ -192,6 +194,7 @@ func testAudit(t *testing.T) {
 		}
 	}
 	disrupted := l.disrupt(ctx, s.Stack)
+	l.isOver.Store(true)
 	asking.Wait()
 	require.NoError(t, disrupted)
 	for range cap(failures) {
