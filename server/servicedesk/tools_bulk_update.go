@@ -263,7 +263,7 @@ func (d *desk) sendEach(ctx context.Context, name string, rows []*bulkRow, send 
 func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput, ticket *bulkTicket, until time.Time) error {
 	weight := 1
 	if len(ticket.change) > 0 {
-		if err := sendInTime(ctx, w, d.bulkStep(ticket), until); err != nil {
+		if _, err := sendInTime(ctx, w, d.bulkStep(ticket), until); err != nil {
 			return err
 		}
 		weight = 0 // the note belongs to it
@@ -272,7 +272,8 @@ func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput
 		return nil
 	}
 	html := func(s signature) string { return richtext.FromMarkdown(s.of(*in.Note)) }
-	return sendInTime(ctx, w, d.noteStep("note on "+ticket.row.Number, weight, &ticket.found, html, false, false), until)
+	_, err := sendInTime(ctx, w, d.noteStep("note on "+ticket.row.Number, weight, &ticket.found, html, false, false), until)
+	return err
 }
 
 func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
@@ -297,19 +298,19 @@ func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 }
 
 // sendInTime sends a step, and waits for the turn of one that was refused since its turn would have come too late.
-func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) error {
+func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) (writtenRecord, error) {
 	for {
-		_, err := w.send(ctx, step)
+		written, err := w.send(ctx, step)
 		queued, isQueued := errors.AsType[*sdp.WaitError](err)
 		if !isQueued || time.Now().Add(queued.RetryAfter).After(until) {
-			return err
+			return written, err
 		}
 		timer := time.NewTimer(queued.RetryAfter)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return ctx.Err()
+			return writtenRecord{}, ctx.Err()
 		}
 	}
 }

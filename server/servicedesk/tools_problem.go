@@ -81,7 +81,8 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 		}
 		result.ID = made.ID
 		d.sendEach(ctx, "create_problem", rows, func(i int, until time.Time) error {
-			return sendInTime(ctx, w, d.tieStep(&tickets[i], made.ID), until)
+			_, err := sendInTime(ctx, w, d.tieStep(&tickets[i], made.ID), until)
+			return err
 		})
 	}
 	for _, row := range rows {

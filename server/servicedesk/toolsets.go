@@ -28,8 +28,11 @@ func Toolsets() []string {
 	}
 }
 
-// recordToolsets are those of tools that are there with either.
-const recordToolsets = recordsToolset + " " + assetsToolset
+// Those of tools that are there with either.
+const (
+	tasksToolsets  = requestsToolset + " " + projectsToolset
+	recordToolsets = recordsToolset + " " + assetsToolset
+)
 
 // toolsetsOf returns the groups that a tool belongs to, of which the connections name one, or none where it is there with any.
 func toolsetsOf(toolset string) []string {
