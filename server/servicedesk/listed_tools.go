@@ -15,6 +15,8 @@ import (
 type seenToolsets struct {
 	connections        int
 	toolsets, writable map[string]bool
+	// confirmsAll says that through one of them every write is confirmed.
+	confirmsAll bool
 }
 
 // isOffered reports whether a tool, or what its name is an alias of, is there.
@@ -115,6 +117,9 @@ func offeredBy(readable, writable []*connection) seenToolsets {
 				each.toolsets[toolset] = true
 			}
 		}
+	}
+	for _, c := range writable {
+		seen.confirmsAll = seen.confirmsAll || c.now.Load().Access.Confirm == confirmAlways
 	}
 	seen.connections = len(all)
 	return seen

@@ -12,9 +12,24 @@ import (
 // moduleChoices are the toolsets of whose modules a list of tools has those: of both, or of one.
 var moduleChoices = [][]string{{recordsToolset, assetsToolset}, {recordsToolset}, {assetsToolset}}
 
-// makeVariants returns what is listed of a tool in the place of its definition: for each of moduleChoices, where it has modules, with the
-// argument connection and without. The definition itself, which would be the first, is left out.
+// confirmAlways is spec.access.confirm where every write is confirmed.
+const confirmAlways = "Always"
+
+// planTools are the tools that write and list the argument plan always: they may have to be confirmed whatever spec.access.confirm says.
+// Others take it, and list it only for callers who see a connection where every write is confirmed.
+var planTools = []string{"add_note", "close_request", "bulk_update_requests", "trash_request"}
+
+func (o offered) hidesPlan() bool { return o.writes && !slices.Contains(planTools, o.Name) }
+
+// makeVariants returns what is listed of a tool in the place of its definition: for each of moduleChoices, where it has modules, and with
+// the argument plan and without, where that may be hidden; each with the argument connection and without. The definition itself, which
+// would be the first, is left out.
 func (o offered) makeVariants() []mcp.Tool {
+	if o.hidesPlan() {
+		return []mcp.Tool{
+			o.MCPWith([]string{"connection"}, nil), o.MCPWith([]string{"plan"}, nil), o.MCPWith([]string{"connection", "plan"}, nil),
+		}
+	}
 	choices := moduleChoices[:1]
 	if o.modules != nil {
 		choices = moduleChoices
@@ -45,9 +60,13 @@ func (s *Service) ChooseVariants(ctx context.Context, call *transport.Call) (fun
 		return !slices.ContainsFunc(toolsets, func(toolset string) bool { return !seen.toolsets[toolset] || !call.Narrowing.AdmitsToolset(toolset) })
 	}))
 	return func(name string) int {
-		if s.offered[name].modules == nil {
-			return hides
+		of := s.offered[name]
+		switch {
+		case of.modules != nil:
+			return 2*choice + hides
+		case of.hidesPlan() && !seen.confirmsAll:
+			return 2 + hides
 		}
-		return 2*choice + hides
+		return hides
 	}, nil
 }
