@@ -12,6 +12,10 @@ func (s *Service) recordTools() []offered {
 		Name: "get_record", Title: "Get Record",
 		Description: "Read a problem, a change or an asset." + strangersWords,
 	}, s.getRecord)
+	problem := newWriteTool(s, recordsToolset, tool.Definition{
+		Name: "create_problem", Title: "Create Problem", Deadline: bulkDeadline,
+		Description: "Make a problem, and tie tickets to it: a call for each." + strangersWords,
+	}, s.createProblem)
 	search.modules, get.modules = recordModules, recordModules
-	return []offered{search, get}
+	return []offered{search, get, problem}
 }

@@ -62,8 +62,14 @@ func everything(s *store.ConnectionSettings) {
 	s.Access.Mode, s.Access.Toolsets = "ReadWrite", servicedesk.Toolsets()
 }
 
-// hintsOfWrites are the hints of tools that write: whether they destroy, and whether a repeat of a call does nothing more.
-var hintsOfWrites = map[string][2]bool{}
+// hintsOfWrites are the hints of tools that write: whether they destroy, and whether a repeat of a call does nothing more, whatever its
+// arguments.
+var hintsOfWrites = map[string][2]bool{
+	"create_request": {false, false}, "add_note": {false, false}, "add_worklog": {false, false}, "create_tasks": {false, false},
+	"create_project": {false, false}, "create_problem": {false, false}, "assign_request": {false, true}, "set_request_status": {false, true},
+	"link_requests": {false, true}, "save_milestone": {true, false}, "update_request": {true, true}, "close_request": {true, true},
+	"bulk_update_requests": {true, true}, "update_task": {true, true}, "update_project": {true, true}, "trash_request": {true, true},
+}
 
 // TestDefinitions: what clients list of each tool is what its file says.
 func TestDefinitions(t *testing.T) {

@@ -153,8 +153,10 @@ func (h *house) storeLookup(key store.Key, fake *sdptest.Server, of sdp.LookupTy
 	for _, id := range fake.IDs(string(of)) {
 		record := fake.Record(string(of), id)
 		entry := store.LookupEntry{ID: id, Name: fmt.Sprint(record["name"])}
-		if parent, is := record["category"].(sdptest.Record); is {
-			entry.ParentID = fmt.Sprint(parent["id"])
+		for _, above := range []string{"category", "subcategory"} {
+			if parent, is := record[above].(sdptest.Record); is {
+				entry.ParentID = fmt.Sprint(parent["id"])
+			}
 		}
 		if inProgress, is := record["in_progress"].(bool); is {
 			entry.Flags, _ = json.Marshal(map[string]any{"in_progress": inProgress, "internal_name": record["internal_name"]})

@@ -42,6 +42,14 @@ func toolsetsOf(toolset string) []string {
 	return strings.Fields(toolset)
 }
 
+// checkToolset refuses what needs another toolset than the one of its tool, where the connection does not offer that.
+func (d *desk) checkToolset(toolset string) error {
+	if slices.Contains(d.Access.Toolsets, toolset) {
+		return nil
+	}
+	return tool.NewForbidden("connection %s does not offer the toolset %s (spec.access.toolsets)", d.key, toolset)
+}
+
 // checkWanted refuses what belongs to a toolset that the client left out. Tools of one are unknown; resources are asked for by name.
 func checkWanted(ctx context.Context, toolset string) error {
 	call := transport.FromContext(ctx)

@@ -157,6 +157,7 @@ var granted = map[string]string{
 	"sdp_observations":     "INSERT",
 	"sdp_rate_limits":      "",
 	"sdp_windows":          "",
+	"sdp_writes":           "",
 	"tags":                 "SELECT",
 	"task_history":         "SELECT",
 	"token_budget_locks":   "",
