@@ -15,7 +15,7 @@ import (
 type seenToolsets struct {
 	connections        int
 	toolsets, writable map[string]bool
-	// confirmsAll says that through one of them every write is confirmed.
+	// confirmsAll says that one of those that they may write through has every write confirmed.
 	confirmsAll bool
 }
 
@@ -118,9 +118,7 @@ func offeredBy(readable, writable []*connection) seenToolsets {
 			}
 		}
 	}
-	for _, c := range writable {
-		seen.confirmsAll = seen.confirmsAll || c.now.Load().Access.Confirm == confirmAlways
-	}
 	seen.connections = len(all)
+	seen.confirmsAll = slices.ContainsFunc(writable, func(c *connection) bool { return c.now.Load().Access.Confirm == "Always" })
 	return seen
 }

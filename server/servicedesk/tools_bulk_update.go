@@ -23,17 +23,17 @@ type bulkUpdateInput struct {
 	RequestIDs []string    `json:"request_ids" description:"Numbers of the tickets" bounds:"1..25"`
 	Changes    bulkChanges `json:"changes"`
 	Note       *string     `json:"note,omitempty" description:"Private note on each ticket, Markdown" bounds:"1..20000"`
-	DryRun     *bool       `json:"dry_run,omitempty" description:"true when absent, without a plan"`
+	DryRun     *bool       `json:"dry_run,omitempty" description:"true when absent, unless there is a plan"`
 	planned
 }
 
 // bulkChanges are what each ticket gets.
 type bulkChanges struct {
-	Status     *string `json:"status,omitempty" description:"One in which work goes on" bounds:"1..250"`
-	Priority   *string `json:"priority,omitempty" bounds:"1..250"`
-	Group      *string `json:"group,omitempty" bounds:"1..250"`
-	Technician *string `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"1..250"`
-	Category   *string `json:"category,omitempty" bounds:"1..250"`
+	Status     *string `json:"status,omitempty" description:"One in which work goes on" bounds:"..250"`
+	Priority   *string `json:"priority,omitempty" bounds:"..250"`
+	Group      *string `json:"group,omitempty" bounds:"..250"`
+	Technician *string `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"..250"`
+	Category   *string `json:"category,omitempty" bounds:"..250"`
 }
 
 // The states of a ticket in a bulk write.

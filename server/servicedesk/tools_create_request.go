@@ -16,17 +16,17 @@ type createRequestInput struct {
 	target
 	Subject     string      `json:"subject" bounds:"1..250"`
 	Description *string     `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
-	Requester   *string     `json:"requester,omitempty" description:"E-mail address or name, you when absent" bounds:"1..250"`
-	Template    *string     `json:"template,omitempty" bounds:"1..250"`
-	Category    *string     `json:"category,omitempty" bounds:"1..250"`
-	Subcategory *string     `json:"subcategory,omitempty" bounds:"1..250"`
-	Item        *string     `json:"item,omitempty" bounds:"1..250"`
-	Priority    *string     `json:"priority,omitempty" bounds:"1..250"`
-	Urgency     *string     `json:"urgency,omitempty" bounds:"1..250"`
-	Impact      *string     `json:"impact,omitempty" bounds:"1..250"`
-	Group       *string     `json:"group,omitempty" bounds:"1..250"`
-	Technician  *string     `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"1..250"`
-	UDF         udfArgument `json:"udf,omitempty" description:"Own fields of the site, by API key or label"`
+	Requester   *string     `json:"requester,omitempty" description:"E-mail address or name, you when absent" bounds:"..250"`
+	Template    *string     `json:"template,omitempty" bounds:"..250"`
+	Category    *string     `json:"category,omitempty" bounds:"..250"`
+	Subcategory *string     `json:"subcategory,omitempty" bounds:"..250"`
+	Item        *string     `json:"item,omitempty" bounds:"..250"`
+	Priority    *string     `json:"priority,omitempty" bounds:"..250"`
+	Urgency     *string     `json:"urgency,omitempty" bounds:"..250"`
+	Impact      *string     `json:"impact,omitempty" bounds:"..250"`
+	Group       *string     `json:"group,omitempty" bounds:"..250"`
+	Technician  *string     `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"..250"`
+	UDF         udfArgument `json:"udf,omitempty" description:"Own fields, by API key or label"`
 	dryRun
 	idempotencyKey
 	planned

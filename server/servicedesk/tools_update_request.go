@@ -18,8 +18,8 @@ const maxShortText = 250
 
 type updateRequestInput struct {
 	target
-	RequestID         string                `json:"request_id" description:"Number of the ticket"`
-	Subject           *string               `json:"subject,omitempty" bounds:"1..250"`
+	RequestID         string                `json:"request_id" description:"Ticket number"`
+	Subject           *string               `json:"subject,omitempty" bounds:"..250"`
 	Description       tool.Optional[string] `json:"description,omitzero" description:"Markdown" bounds:"..20000"`
 	Priority          tool.Optional[string] `json:"priority,omitzero" bounds:"..250"`
 	Urgency           tool.Optional[string] `json:"urgency,omitzero" bounds:"..250"`
@@ -28,9 +28,9 @@ type updateRequestInput struct {
 	Subcategory       tool.Optional[string] `json:"subcategory,omitzero" bounds:"..250"`
 	Item              tool.Optional[string] `json:"item,omitzero" bounds:"..250"`
 	DueBy             tool.Optional[string] `json:"due_by,omitzero" description:"RFC 3339, or a date: the end of that day"`
-	UDF               udfArgument           `json:"udf,omitempty" description:"Own fields of the site, by API key or label"`
+	UDF               udfArgument           `json:"udf,omitempty" description:"Own fields, by API key or label"`
 	UpdateReason      *string               `json:"update_reason,omitempty" bounds:"..250"`
-	ExpectedUpdatedAt *string               `json:"expected_updated_at,omitempty" description:"Time of the last update, or of the creation, that you saw: refused if another one is there now. ServiceDesk Plus has no lock"`
+	ExpectedUpdatedAt *string               `json:"expected_updated_at,omitempty" description:"Its last update, or creation, as you saw it: refused if it is another now; ServiceDesk Plus has no lock"`
 	dryRun
 	planned
 }
