@@ -25,7 +25,9 @@ type backend struct {
 	changes prompts.Changes
 	// connections are those to ServiceDesk Plus; nil where there are none. local are those without a database.
 	connections servicedesk.Store
-	local       *localdesk.Source
+	// writes are intents of writes through them; nil where there are none.
+	writes servicedesk.WriteStore
+	local  *localdesk.Source
 	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
 	projects servicedesk.ProjectStore
 	titles   servicedesk.TitleClaims
@@ -77,7 +79,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	return &backend{
-		Source: db, library: db, changes: db, connections: db, projects: db, titles: db, close: db.Close,
+		Source: db, library: db, changes: db, connections: db, writes: db, projects: db, titles: db, close: db.Close,
 		follow:  db.KeepSealsScrubbed,
 		metrics: db.Metrics(),
 	}, nil

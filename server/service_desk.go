@@ -17,10 +17,18 @@ import (
 // openServiceDesk returns what serves ServiceDesk Plus; nil where no connection has credentials here, and where there is no key for the
 // tokens in a database.
 func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Logger) (*servicedesk.Service, error) {
-	config := servicedesk.Config{Store: from.connections, Projects: from.projects, Titles: from.titles, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log}
+	config := servicedesk.Config{
+		Store: from.connections, Writes: from.writes, Projects: from.projects, Titles: from.titles,
+		Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log,
+	}
 	switch {
 	case from.local != nil:
-		config.Store, config.Opener, config.FileFaults = from.local, from.local, from.fileFaults
+		config.Store, config.Writes, config.Opener, config.FileFaults = from.local, from.local, from.local, from.fileFaults
+		states, err := servicedesk.NewProcessStates()
+		if err != nil {
+			return nil, err
+		}
+		config.States, config.Plans = states, states
 	case from.connections == nil || opts.SealKeyFile == "":
 		return nil, nil
 	default:
@@ -28,7 +36,8 @@ func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Lo
 		if err != nil {
 			return nil, fmt.Errorf("--seal-key-file: %w", err)
 		}
-		config.Opener, config.States = servicedesk.SealedTokens{Keys: keys}, servicedesk.SealedStates{Keys: keys}
+		states := servicedesk.SealedStates{Keys: keys}
+		config.Opener, config.States, config.Plans = servicedesk.SealedTokens{Keys: keys}, states, states
 	}
 	allowed, err := opts.allowedEgress()
 	if err != nil {

@@ -22,8 +22,11 @@ type Config struct {
 	// nil for calls of this process alone.
 	Projects ProjectStore
 	Titles   TitleClaims
-	// States seals what clients keep while a person is asked; nil asks nobody.
+	// Writes keeps intents of writes; nil lets nothing be written.
+	Writes WriteStore
+	// States seals what clients keep while a person is asked; nil asks nobody. Plans seals plans of dry runs; nil takes none.
 	States tool.StateSealer
+	Plans  PlanSealer
 	// Rates bound how often callers read; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
@@ -40,9 +43,11 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	writes     WriteStore
 	projects   ProjectStore
 	titles     TitleClaims
 	states     tool.StateSealer
+	plans      PlanSealer
 	rates      *auth.RateLimiter
 	tokenWait  time.Duration
 	retry      sdp.RetryPolicy
@@ -58,7 +63,7 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, states: config.States, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, states: config.States, writes: config.Writes, plans: config.Plans, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {

@@ -9,82 +9,57 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// planArgument is the argument of all tools that write.
-const planArgument = "plan"
-
-// plannedTools are those that show the argument plan to everybody who may write. The others show it where all writes are confirmed.
-var plannedTools = []string{"close_request", "add_note", "bulk_update_requests", "trash_request"}
-
 // moduleChoices are the toolsets of whose modules a list of tools has those: of both, or of one.
 var moduleChoices = [][]string{{recordsToolset, assetsToolset}, {recordsToolset}, {assetsToolset}}
 
-// listing is what is listed of a tool: with the argument connection or without, with plan or without, and with the modules of one of
-// moduleChoices.
-type listing struct {
-	hidesConnection, hidesPlan bool
-	modules                    int
-}
+// hiddenChoices are the arguments that a list of tools leaves out: none, that of callers who see one connection, that of callers whose
+// connections have no write confirmed but those of some tools, and both.
+var hiddenChoices = [][]string{nil, {"connection"}, {"plan"}, {"connection", "plan"}}
 
-// of returns the listing that a tool has for callers whose lists are this one: what it does not differ by is as in its definition.
-func (l listing) of(o *offered) listing {
-	l.hidesPlan = l.hidesPlan && o.writes && !slices.Contains(plannedTools, o.Name)
-	if o.modules == nil {
-		l.modules = 0
+// makeVariants returns what is listed of a tool in the place of its definition: for each of moduleChoices, where it has modules, that of each
+// of hiddenChoices. The definition itself, which would be the first, is left out.
+func (o offered) makeVariants() []mcp.Tool {
+	choices := moduleChoices[:1]
+	if o.modules != nil {
+		choices = moduleChoices
 	}
-	return l
-}
-
-// listings are those that a tool has, that of its definition first.
-func (o *offered) listings() []listing {
-	var all []listing
-	for modules := range moduleChoices {
-		for _, hidesPlan := range []bool{false, true} {
-			for _, hidesConnection := range []bool{false, true} {
-				if one := (listing{hidesConnection, hidesPlan, modules}).of(o); !slices.Contains(all, one) {
-					all = append(all, one)
-				}
-			}
-		}
-	}
-	return all
-}
-
-// makeVariants returns what is listed of a tool in the place of its definition, by its listings.
-func (o *offered) makeVariants() []mcp.Tool {
 	var variants []mcp.Tool
-	for _, l := range o.listings()[1:] {
-		var hidden []string
-		if l.hidesConnection {
-			hidden = append(hidden, "connection")
-		}
-		if l.hidesPlan {
-			hidden = append(hidden, planArgument)
-		}
+	for _, toolsets := range choices {
 		values := map[string][]string{}
-		for _, toolset := range moduleChoices[l.modules] {
+		for _, toolset := range toolsets {
 			values["module"] = append(values["module"], o.modules[toolset]...)
 		}
-		variants = append(variants, o.MCPWith(hidden, values))
+		for _, hidden := range hiddenChoices {
+			if o.isConfirmed {
+				hidden = slices.DeleteFunc(slices.Clone(hidden), func(name string) bool { return name == "plan" })
+			}
+			variants = append(variants, o.MCPWith(hidden, values))
+		}
 	}
-	return variants
+	return variants[1:]
 }
 
-// ChooseVariants implements transport.VariantChooser: who sees one connection need not name it, a plan is for who is asked about all
-// writes, and the modules are those of the toolsets that the caller sees and the client wants.
+// ChooseVariants implements transport.VariantChooser: who sees one connection need not name it, and the modules are those of the toolsets
+// that the caller sees and the client wants.
 func (s *Service) ChooseVariants(ctx context.Context, call *transport.Call) (func(name string) int, error) {
 	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	if err != nil {
 		return nil, err
 	}
-	l := listing{hidesConnection: seen.connections < 2, hidesPlan: !seen.confirmsAll}
-	l.modules = max(0, slices.IndexFunc(moduleChoices, func(toolsets []string) bool {
+	hides := 0
+	if seen.connections < 2 {
+		hides++
+	}
+	if !seen.confirmsAll {
+		hides += 2
+	}
+	choice := max(0, slices.IndexFunc(moduleChoices, func(toolsets []string) bool {
 		return !slices.ContainsFunc(toolsets, func(toolset string) bool { return !seen.toolsets[toolset] || !call.Narrowing.AdmitsToolset(toolset) })
 	}))
 	return func(name string) int {
-		o, is := s.offered[name]
-		if !is {
-			return 0
+		if s.offered[name].modules == nil {
+			return hides
 		}
-		return slices.Index(o.listings(), l.of(&o))
+		return len(hiddenChoices)*choice + hides
 	}, nil
 }
