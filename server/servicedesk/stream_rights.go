@@ -69,7 +69,7 @@ func (s *Service) ReviewStream(ctx context.Context, endpoint string, before Stre
 }
 
 // summarize returns what is the same as long as the same tools are listed: those of toolsets that read, and that write, some for any
-// connection, with the argument that names one for several, and that of plans.
+// connection, with the argument that names one for several.
 func (seen seenToolsets) summarize() string {
-	return strconv.Itoa(min(seen.connections, 2)) + " " + strconv.FormatBool(seen.confirmsAll) + " " + strings.Join(sortedKeys(seen.toolsets), " ") + "; " + strings.Join(sortedKeys(seen.writable), " ")
+	return strconv.Itoa(min(seen.connections, 2)) + " " + strings.Join(sortedKeys(seen.toolsets), " ") + "; " + strings.Join(sortedKeys(seen.writable), " ")
 }
