@@ -13,14 +13,14 @@ import (
 
 type saveMilestoneInput struct {
 	target
-	ProjectID   string                `json:"project_id" description:"PJT-12; an internal id as id:41"`
-	MilestoneID *string               `json:"milestone_id,omitempty" description:"To change one; a new one is made without" bounds:"1..32"`
+	ProjectID   string                `json:"project_id" description:"PJT-12 or id:41"`
+	MilestoneID *string               `json:"milestone_id,omitempty" description:"To change one; a new one is made without"`
 	Title       *string               `json:"title,omitempty" description:"Needed for a new one" bounds:"1..250"`
 	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail address, name, id or me"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
 	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
 	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
-	Status      *string               `json:"status,omitempty" bounds:"1..250"`
+	Status      *string               `json:"status,omitempty"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
 	dryRun
 	idempotencyKey

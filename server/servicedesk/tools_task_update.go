@@ -13,16 +13,16 @@ import (
 type updateTaskInput struct {
 	target
 	tasksOf
-	TaskID      string                `json:"task_id" bounds:"1..32"`
+	TaskID      string                `json:"task_id"`
 	Title       *string               `json:"title,omitempty" bounds:"1..250"`
 	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail address, name, id or me"`
-	Status      *string               `json:"status,omitempty" bounds:"1..250"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
+	Status      *string               `json:"status,omitempty"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
 	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
 	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
-	Complete    *bool                 `json:"complete,omitempty" description:"Done: status, 100 % and the end"`
-	DependsOn   []string              `json:"depends_on,omitempty" description:"Ids of tasks that it waits for, too" bounds:"..10"`
+	Complete    *bool                 `json:"complete,omitempty" description:"Set what says that it is done"`
+	DependsOn   []string              `json:"depends_on,omitempty" description:"Task ids, more" bounds:"..10"`
 	dryRun
 }
 
