@@ -318,7 +318,7 @@ func TestSaveMilestone(t *testing.T) {
 	workOnProjects(t, nil, func(w *writingDesk) {
 		_, got := write[recordUpdate](w, "save_milestone", map[string]any{"project_id": officeMove, "title": "Furniture", "owner": "nina@example.org", "end": "2031-01-15"})
 		w.wantCalls(findProject, readProject, "GET /users",
-			`POST /projects/*/milestones {"milestone":{"description":"<p>— local:anna through Lectern [mark]</p>","owner":{"id":"Nina Net"},"scheduled_end_time":{"value":"1926284399999"},"title":"Furniture"}}`)
+			`POST /projects/*/milestones {"milestone":{"description":"<p>— tech@example.org through Lectern [mark]</p>","owner":{"id":"Nina Net"},"scheduled_end_time":{"value":"1926284399999"},"title":"Furniture"}}`)
 		if got.ID != w.titled("milestones", "Furniture") || got.Of != "project PJT-1" || got.Subject != "Furniture" {
 			w.T.Errorf("%+v", got)
 		}
