@@ -31,6 +31,9 @@ func (s *Service) isOffered(seen seenToolsets, name string) bool {
 	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
 		return true
 	}
+	if t.writes && s.writesOff {
+		return false
+	}
 	toolsets := seen.toolsets
 	if t.writes {
 		toolsets = seen.writable
