@@ -115,6 +115,7 @@ func TestAutovacuum(t *testing.T) {
 		"sdp_observations": "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=1000 autovacuum_analyze_scale_factor=0.1",
 		"sdp_rate_limits":  "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=200 fillfactor=50",
 		"sdp_windows":      "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=500 autovacuum_vacuum_insert_scale_factor=0.1 autovacuum_analyze_scale_factor=0.1 fillfactor=90",
+		"sdp_writes":       "autovacuum_vacuum_scale_factor=0.02 autovacuum_vacuum_threshold=200 autovacuum_analyze_scale_factor=0.05",
 		"token_refusals":   "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=100",
 		"token_requests":   "autovacuum_vacuum_scale_factor=0.02 autovacuum_vacuum_threshold=100 autovacuum_analyze_scale_factor=0.05",
 	}
