@@ -86,6 +86,8 @@ type Account struct {
 	Intents      []Intent
 	Disturbances []Disturbance
 	Records      []Record
+	// IsDecided says that there was time for every intent to get an outcome.
+	IsDecided bool
 	// ClockSlack is how much later than its deadline a call may be received: it was sent before, and the machine is busy.
 	ClockSlack time.Duration
 }

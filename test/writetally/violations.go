@@ -28,7 +28,7 @@ func (a *Account) FindViolations() []string {
 			intents[intent.Mark] = intent
 			found = append(found, intent.compare(carriedByMark[intent.Mark])...)
 		}
-		if intent.Outcome == "" {
+		if a.IsDecided && intent.Outcome == "" {
 			found = append(found, fmt.Sprintf("intent %s of %s has no outcome", intent.ID, intent.Tool))
 		}
 	}

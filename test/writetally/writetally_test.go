@@ -138,8 +138,11 @@ func TestFindViolations(t *testing.T) {
 			want: []string{`ticket 1 bears "write-000000", and write-000001 was told to be done after it`},
 		},
 		"an intent that nobody ended": {
-			account: Account{Writes: []Write{note(told(ToldUnknown, "k"))}, Intents: []Intent{intent("aaaaaa", "")}},
+			account: Account{Writes: []Write{note(told(ToldUnknown, "k"))}, Intents: []Intent{intent("aaaaaa", "")}, IsDecided: true},
 			want:    []string{"intent i-aaaaaa of add_note has no outcome"},
+		},
+		"an intent that nobody had time to end": {
+			account: Account{Writes: []Write{note(told(ToldUnknown, "k"))}, Intents: []Intent{intent("aaaaaa", "")}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
