@@ -53,6 +53,10 @@ begin
   -- sdp_rate_limits, sdp_windows: by these functions alone.
   execute format('grant execute on function take_rate(bigint, text, integer) to %s', server);
   execute format('grant execute on function pause_rate(bigint, integer) to %s', server);
+  -- sdp_writes: by these functions alone, each about what the server itself began.
+  execute format('grant execute on function begin_write(bigint, uuid, text, text, text, bytea, text, text, boolean, boolean, integer, text) to %s', server);
+  execute format('grant execute on function trace_write(uuid, jsonb) to %s', server);
+  execute format('grant execute on function end_write(uuid, text, text, text) to %s', server);
   -- token_requests, token_budget_locks: what controllers ask accounts servers, and lock meanwhile.
   -- What a seal is bound to. Only controllers ask whose database this is.
   execute format('grant select (id) on installation to %s', server);

@@ -154,6 +154,7 @@ var granted = map[string]string{
 	"sdp_observations":     "INSERT",
 	"sdp_rate_limits":      "",
 	"sdp_windows":          "",
+	"sdp_writes":           "",
 	"tags":                 "SELECT",
 	"token_budget_locks":   "",
 	"token_refusals":       "SELECT INSERT", // of which token alone

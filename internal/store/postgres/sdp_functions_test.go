@@ -47,7 +47,7 @@ func TestRateFunctions_RefuseArguments(t *testing.T) {
 	}
 	forbidden := []string{
 		"select * from take_rate_at({id}, 'interactive', 10, 'x', now() - interval '1 hour')", "select * from rate_room({id}, array['lookup'], 62, 1000, now())",
-		"select refuse_rate_argument('x')", "select * from count_observations('x')",
+		"select refuse_argument('x')", "select * from count_observations('x')",
 		"insert into sdp_windows (connection_id, granted_at, calls, lane) values ({id}, now(), 1, 'lookup')", "delete from sdp_windows",
 		"update sdp_rate_limits set requests_per_minute = 1000", "select from sdp_rate_limits for update", "select from sdp_connections for update",
 		"select from token_budget_locks for update", "select fingerprint from oauth_tokens", "select from token_requests", "delete from token_refusals",

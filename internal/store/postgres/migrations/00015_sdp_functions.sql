@@ -4,13 +4,13 @@
 -- of who calls, and nothing of a caller's runs in it: no operator, cast or trigger of theirs has a place in it.
 
 -- +goose StatementBegin
-create function refuse_rate_argument(problem text) returns void language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+create function refuse_argument(problem text) returns void language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception '%', problem using errcode = 'invalid_parameter_value';
 end
 $$;
 -- +goose StatementEnd
-revoke all on function refuse_rate_argument(text) from public;
+revoke all on function refuse_argument(text) from public;
 
 -- How many more calls of some lanes fit into the last so many seconds, and when one does that does not now. What was granted by
 -- a clock that went back since counts, too.
@@ -107,14 +107,14 @@ revoke all on function take_rate_at(bigint, text, integer, text, timestamptz) fr
 create function take_rate(connection bigint, lane text, wanted integer, out granted integer, out retry_ms integer, out replicas integer)
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select refuse_rate_argument('the lane must be interactive, proof or lookup')
+  select refuse_argument('the lane must be interactive, proof or lookup')
    where (take_rate.lane in ('interactive', 'proof', 'lookup')) is not true;
-  select refuse_rate_argument('1 to 1000 calls may be asked for')
+  select refuse_argument('1 to 1000 calls may be asked for')
    where (take_rate.wanted between 1 and 1000) is not true;
-  select refuse_rate_argument('the rate is taken at the isolation level read committed: at others it is not seen what was taken since they began')
+  select refuse_argument('the rate is taken at the isolation level read committed: at others it is not seen what was taken since they began')
    where current_setting('transaction_isolation') not in ('read committed', 'read uncommitted');
   select r.connection_id from sdp_rate_limits r where r.connection_id = take_rate.connection for update;
-  select refuse_rate_argument('there is no such connection')
+  select refuse_argument('there is no such connection')
    where not exists (select from sdp_rate_limits r
                        join sdp_connections c on c.id = r.connection_id
                       where r.connection_id = take_rate.connection and c.deleted_at is null);
@@ -130,9 +130,9 @@ revoke all on function take_rate(bigint, text, integer) from public;
 create function pause_rate(connection bigint, milliseconds integer) returns timestamptz
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select refuse_rate_argument('a pause is of 1 to 900000 milliseconds')
+  select refuse_argument('a pause is of 1 to 900000 milliseconds')
    where (pause_rate.milliseconds between 1 and 900000) is not true;
-  select refuse_rate_argument('there is no such connection')
+  select refuse_argument('there is no such connection')
    where not exists (select from sdp_rate_limits r
                        join sdp_connections c on c.id = r.connection_id
                       where r.connection_id = pause_rate.connection and c.deleted_at is null);
