@@ -110,7 +110,7 @@ func startRandomWrites(t *testing.T) *randomWrites {
 	require.NoError(t, stack.ServeConnections(t.Context(), testenv.ConnectionOptions{Namespaces: []string{w.namespace}, AllowedHosts: hosts}))
 	w.createWriters(t)
 	for _, desk := range w.desks {
-		require.NoError(t, w.createDesk(t.Context(), desk))
+		require.NoError(t, w.createDesk(t.Context(), desk, v1alpha1.ConfirmationNever))
 		desk.addTickets(w.plan.ticketsEach)
 	}
 	for _, desk := range w.desks {
@@ -169,8 +169,8 @@ func (w *randomWrites) createWriters(t *testing.T) {
 	})
 }
 
-// createDesk makes a connection that all callers may write everything through.
-func (w *randomWrites) createDesk(ctx context.Context, desk *faultyDesk) error {
+// createDesk makes a connection that all callers may write everything through, once it is confirmed where that is wanted.
+func (w *randomWrites) createDesk(ctx context.Context, desk *faultyDesk, confirm v1alpha1.Confirmation) error {
 	rate, perHour := int32(1000), int32(10_000)
 	values := map[string]string{v1alpha1.CredentialAPIKey: desk.fake.Options().APIKey}
 	edition, portal, accounts := v1alpha1.EditionOnPremises, "", ""
@@ -188,7 +188,7 @@ func (w *randomWrites) createDesk(ctx context.Context, desk *faultyDesk) error {
 			Credentials: v1alpha1.CredentialsReference{SecretName: v1alpha1.ObjectName(desk.name)},
 			Access: &v1alpha1.Access{
 				Mode: v1alpha1.AccessModeReadWrite, Toolsets: []v1alpha1.Toolset{v1alpha1.ToolsetRequests, v1alpha1.ToolsetLookups},
-				Confirm: v1alpha1.ConfirmationNever, RequesterVisible: v1alpha1.PermissionAllow, WritesPerHour: &perHour,
+				Confirm: confirm, RequesterVisible: v1alpha1.PermissionAllow, WritesPerHour: &perHour,
 			},
 			RateLimit: &v1alpha1.RateLimit{RequestsPerMinute: &rate, Burst: &rate},
 		},

@@ -1,0 +1,181 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+)
+
+// planLifetime is how long the plan of a dry run is good for.
+const planLifetime = 10 * time.Minute
+
+// planScenario is a connection that wants plans, and two callers at both servers who may close tickets through it.
+type planScenario struct {
+	*randomWrites
+	desk *faultyDesk
+}
+
+// testPlans spends plans in every way that is not theirs. Each is refused with the reason, and the ticket stays open; one that is used
+// at both servers at once closes its ticket once. With LECTERN_WRITES=full it waits until a plan has expired, too.
+func testPlans(t *testing.T) {
+	s := startPlans(t)
+	owner, other := s.callers[0], s.callers[1]
+	expiring := s.dryRun(t, owner, s.desk.addTicket())
+	began := time.Now()
+	for name, tc := range map[string]struct {
+		by     *writer
+		spoil  func(arguments map[string]any)
+		reason string
+	}{
+		"none at all":        {owner, func(a map[string]any) { delete(a, "plan") }, "dry_run"},
+		"forged":             {owner, func(a map[string]any) { a["plan"] = forge(a["plan"].(string)) }, "plan"},
+		"of another caller":  {other, func(map[string]any) {}, "plan"},
+		"of other arguments": {owner, func(a map[string]any) { a["closure_comments"] = "Another text." }, "plan"},
+		"of a ticket that changed": {owner, func(a map[string]any) {
+			s.desk.fake.Set("requests", strings.TrimPrefix(a["request_id"].(string), "id:"), sdptest.Record{"priority": "High"})
+		}, "plan"},
+		"of another ticket": {owner, func(a map[string]any) { a["request_id"] = s.desk.addTicket() }, "plan"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			arguments := s.dryRun(t, owner, s.desk.addTicket())
+			tc.spoil(arguments)
+			for server := range s.Endpoints {
+				s.wantRefused(t, tc.by, server, arguments, tc.reason)
+			}
+		})
+	}
+	t.Run("used at once, and again", func(t *testing.T) { s.spendTwice(t, owner) })
+	if os.Getenv("LECTERN_WRITES") == "full" {
+		t.Run("expired", func(t *testing.T) {
+			pauseFor(t.Context(), planLifetime+time.Second-time.Since(began))
+			s.wantRefused(t, owner, 0, expiring, "plan")
+		})
+	}
+	s.deleteConnections(t, []string{s.desk.name})
+}
+
+func startPlans(t *testing.T) *planScenario {
+	t.Helper()
+	stack := authenticatedStack(t)
+	s := &planScenario{
+		randomWrites: &randomWrites{scenario: openNamespace(t, stack), plan: writesPlan{callers: 2}},
+		desk:         newFaultyDesk(t, "careful", 0, nil),
+	}
+	require.NoError(t, stack.GrantConnections(t.Context(), s.namespace))
+	t.Cleanup(func() { require.NoError(t, stack.ServeConnections(context.Background(), testenv.ConnectionOptions{})) })
+	require.NoError(t, stack.ServeConnections(t.Context(), testenv.ConnectionOptions{
+		Namespaces: []string{s.namespace}, AllowedHosts: []string{s.desk.fake.URL(), s.desk.fake.AccountsURL()},
+	}))
+	s.createWriters(t)
+	require.NoError(t, s.createDesk(t.Context(), s.desk, v1alpha1.ConfirmationDestructive))
+	_, err := s.waitForConnection(t.Context(), s.desk.name, v1alpha1.ReasonConnected)
+	require.NoError(t, err)
+	s.waitForLookups(t, s.desk.name)
+	for server := range s.Endpoints {
+		a, err := s.callers[0].connectTo(t.Context(), server)
+		require.NoError(t, err)
+		s.waitUntilKnown(t, a, s.desk.name)
+	}
+	return s
+}
+
+// dryRun returns the arguments that close a ticket, with a plan of a dry run of them.
+func (s *planScenario) dryRun(t *testing.T, by *writer, ticket string) map[string]any {
+	t.Helper()
+	arguments := map[string]any{"connection": s.namespace + "/" + s.desk.name, "request_id": ticket, "closure_comments": "It is solved."}
+	dry := maps.Clone(arguments)
+	dry["dry_run"] = true
+	a, err := by.connectTo(t.Context(), 0)
+	require.NoError(t, err)
+	result, err := a.session.CallTool(t.Context(), &mcp.CallToolParams{Name: "close_request", Arguments: dry})
+	require.NoError(t, err)
+	var planned struct{ Plan string }
+	require.NoError(t, decodeStructured(result, &planned))
+	if result.IsError || planned.Plan == "" {
+		t.Fatalf("a dry run returns no plan: %s", result.Content[0].(*mcp.TextContent).Text)
+	}
+	arguments["plan"] = planned.Plan
+	return arguments
+}
+
+// forge changes a plan in its middle.
+func forge(plan string) string {
+	middle := len(plan) / 2
+	changed := byte('A')
+	if plan[middle] == changed {
+		changed = 'B'
+	}
+	return plan[:middle] + string(changed) + plan[middle+1:]
+}
+
+// wantRefused holds that a plan is refused with the reason, and that nothing was sent.
+func (s *planScenario) wantRefused(t *testing.T, by *writer, server int, arguments map[string]any, reason string) {
+	t.Helper()
+	before := s.desk.fake.Count(isWrite)
+	text, err := s.close(t.Context(), by, server, arguments)
+	if err == nil || !strings.Contains(err.Error(), reason) {
+		t.Errorf("server %d closes the ticket, or gives another reason than %q: %s, %v", server+1, reason, text, err)
+	}
+	if sent := s.desk.fake.Count(isWrite) - before; sent > 0 {
+		t.Errorf("%d calls that write were made", sent)
+	}
+	t.Logf("server %d: %v", server+1, err)
+}
+
+func isWrite(c sdptest.Call) bool { return !c.Accounts && c.Method != "GET" }
+
+// close calls close_request. Its error is that of the tool.
+func (s *planScenario) close(ctx context.Context, by *writer, server int, arguments map[string]any) (string, error) {
+	a, err := by.connectTo(ctx, server)
+	if err != nil {
+		return "", err
+	}
+	result, err := a.session.CallTool(ctx, &mcp.CallToolParams{Name: "close_request", Arguments: arguments})
+	if err != nil {
+		return "", err
+	}
+	text := result.Content[0].(*mcp.TextContent).Text
+	if result.IsError {
+		return "", errors.New(text)
+	}
+	return text, nil
+}
+
+// spendTwice uses plans at both servers at once, and once more: each ticket is closed once.
+func (s *planScenario) spendTwice(t *testing.T, owner *writer) {
+	for n := range 5 {
+		ticket := s.desk.addTicket()
+		arguments := s.dryRun(t, owner, ticket)
+		var both sync.WaitGroup
+		said := make([]string, len(s.Endpoints))
+		closed := make([]bool, len(s.Endpoints))
+		for server := range s.Endpoints {
+			both.Go(func() {
+				text, err := s.close(t.Context(), owner, server, arguments)
+				said[server], closed[server] = fmt.Sprint(text, err), err == nil
+			})
+		}
+		both.Wait()
+		if !closed[0] && !closed[1] {
+			t.Errorf("plan %d was used at neither server: %q", n, said)
+		}
+		s.wantRefused(t, owner, n%2, arguments, "plan")
+		path := sdptest.To("PUT", "/requests/"+strings.TrimPrefix(ticket, "id:")+"/_close")
+		if sent := s.desk.fake.Count(path); sent != 1 {
+			t.Errorf("plan %d closed its ticket %d times: %q", n, sent, said)
+		}
+	}
+}
