@@ -26,6 +26,9 @@ type backend struct {
 	// connections are those to ServiceDesk Plus; nil where there are none. local are those without a database.
 	connections servicedesk.Store
 	local       *localdesk.Source
+	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
+	projects servicedesk.ProjectStore
+	titles   servicedesk.TitleClaims
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
@@ -57,6 +60,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		}
 		from := &backend{Source: kept, library: folderLibrary{kept, folder}, changes: folder, fileFaults: folder, follow: folder.Follow, close: func() {}}
 		use := localdesk.WarnOfUnserved(log)
+		from.projects = servicedesk.NewProjectMemory()
 		if from.local, err = openLocalDesk(opts, log); from.local != nil {
 			use = from.local.Replace
 		}
@@ -73,7 +77,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	return &backend{
-		Source: db, library: db, changes: db, connections: db, close: db.Close,
+		Source: db, library: db, changes: db, connections: db, projects: db, titles: db, close: db.Close,
 		follow:  db.KeepSealsScrubbed,
 		metrics: db.Metrics(),
 	}, nil

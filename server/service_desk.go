@@ -17,7 +17,7 @@ import (
 // openServiceDesk returns what serves ServiceDesk Plus; nil where no connection has credentials here, and where there is no key for the
 // tokens in a database.
 func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Logger) (*servicedesk.Service, error) {
-	config := servicedesk.Config{Store: from.connections, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log}
+	config := servicedesk.Config{Store: from.connections, Projects: from.projects, Titles: from.titles, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log}
 	switch {
 	case from.local != nil:
 		config.Store, config.Opener, config.FileFaults = from.local, from.local, from.fileFaults

@@ -66,6 +66,8 @@ type memory struct {
 	// reading is a list of which some pages are read, unreadable are those that cannot be.
 	reading    *partialList
 	unreadable map[sdp.LookupType]unreadable
+	// projects are those of which some pages are read.
+	projects *partialProjects
 	// other is the controller whose connection it is.
 	other string
 }

@@ -30,6 +30,10 @@ var (
 		Name: "lectern_sdp_lookups_read_total",
 		Help: "Lists read from ServiceDesk Plus, each once however many pages it has.",
 	})
+	projectReadsTotal = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lectern_sdp_project_reads_total",
+		Help: "Times that the newest projects were read from ServiceDesk Plus, each once however many pages they have.",
+	})
 	releasedWithoutRow = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_sdp_connection_released_without_row_total",
 		Help: "Deleted connections released while the database could not be reached.",
@@ -45,5 +49,5 @@ func init() {
 	for _, outcome := range []string{refusalProven, refusalDisproved} {
 		refusalsTotal.WithLabelValues(outcome)
 	}
-	metrics.Registry.MustRegister(reconcilesTotal, tokenRequestsTotal, refusalsTotal, lookupsReadTotal, releasedWithoutRow)
+	metrics.Registry.MustRegister(reconcilesTotal, tokenRequestsTotal, refusalsTotal, lookupsReadTotal, projectReadsTotal, releasedWithoutRow)
 }

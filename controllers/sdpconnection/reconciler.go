@@ -36,13 +36,15 @@ type Store interface {
 	TokenRefusals(ctx context.Context, limit int) ([]store.TokenRefusal, error)
 	DeleteRefusal(ctx context.Context, token string) error
 	ReplaceLookup(ctx context.Context, key store.Key, uid string, lookup store.Lookup) (changed bool, err error)
+	ReplaceProjects(ctx context.Context, key store.Key, uid string, read store.ProjectRead) error
 }
 
-// Rates is what a reconcile needs of what the servers use, too: turns to call, and how lists stand.
+// Rates is what a reconcile needs of what the servers use, too: turns to call, and how lists and projects stand.
 type Rates interface {
 	TakeRate(ctx context.Context, connection int64, lane store.Lane, wanted int) (store.RateGrant, error)
 	PauseRate(ctx context.Context, connection int64, pause time.Duration) (time.Duration, error)
 	ListLookups(ctx context.Context, connection int64) ([]store.LookupState, error)
+	ReadProjectCache(ctx context.Context, connection int64) (store.ProjectCacheState, error)
 }
 
 // Reconciler reconciles SDPConnections.
@@ -187,7 +189,10 @@ func (p *pass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.refreshLookups(ctx)
+	if err := p.refreshLookups(ctx); err != nil {
+		return err
+	}
+	return p.refreshProjects(ctx)
 }
 
 // connect finds out where credentials may go, and has servers know what the manifest says.

@@ -51,8 +51,10 @@ type Store interface {
 	ListConnectionRows(ctx context.Context, after store.Key, limit int, quiescent time.Duration) ([]store.ComparedConnection, error)
 	RemoveConnectionIfUnchanged(ctx context.Context, key store.Key, fence store.Fence) (bool, error)
 	FoldObservations(ctx context.Context, limit int) (int, error)
+	FoldProjectObservations(ctx context.Context, limit int) (int, error)
 	RecordTokenUse(ctx context.Context) error
 	DeleteOldConnectionRows(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	DeleteOldProjectRows(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	EndLongTransactions(ctx context.Context, role string) (ended int, err error)
 	MeasureTables(ctx context.Context) ([]store.TableSize, error)
 	MeasureOpenChanges(ctx context.Context) (store.OpenChanges, error)
@@ -109,6 +111,7 @@ func (r *Runner) rounds() []round {
 		{"changes", cleanupInterval, r.deleteOldChanges},
 		{"tags", cleanupInterval, r.Store.DeleteUnusedTags},
 		{"connections", cleanupInterval, r.cleanConnections},
+		{"projects", projectsInterval, r.foldProjects},
 		{"sessions", sessionsInterval, r.endLongTransactions},
 		{"tables", cleanupInterval, r.measureTables},
 		{"requests", sessionsInterval, r.measureOpenChanges},

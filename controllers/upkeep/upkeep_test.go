@@ -42,6 +42,8 @@ func (*longPurge) DeleteOldChanges(context.Context, time.Duration, int) (int, er
 
 func (*longPurge) DeleteUnusedTags(context.Context) error             { return nil }
 func (*longPurge) FoldObservations(context.Context, int) (int, error) { return 0, nil }
+func (*longPurge) FoldProjectObservations(context.Context, int) (int, error) { return 0, nil }
+func (*longPurge) DeleteOldProjectRows(context.Context, time.Duration, int) (int, error) { return 0, nil }
 func (*longPurge) RecordTokenUse(context.Context) error               { return nil }
 func (*longPurge) DeleteOldConnectionRows(context.Context, time.Duration, int) (int, error) {
 	return 0, nil
@@ -82,7 +84,8 @@ func TestRunner_Rounds(t *testing.T) {
 	}
 	want := []named{
 		{"comparison", time.Second}, {"connection-comparison", time.Second}, {"index", time.Second},
-		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"connections", cleanupInterval}, {"sessions", sessionsInterval},
+		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"connections", cleanupInterval},
+		{"projects", projectsInterval}, {"sessions", sessionsInterval},
 		{"tables", cleanupInterval}, {"requests", sessionsInterval},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -22,6 +22,7 @@ var copies = []struct{ pattern, folder string }{
 	{"config/monitoring/alerts.yaml", "charts/lectern/files/monitoring"},
 	{"config/monitoring/dashboard.json", "charts/lectern/files/monitoring"},
 	{"config/samples/*.yaml", "charts/lectern-samples/files/prompts"},
+	{"config/samples/servicedesk/*.yaml", "charts/lectern-samples/files/servicedesk"},
 	{"internal/store/postgres/roles.sql", "charts/lectern/files/postgres"},
 }
 
@@ -95,7 +96,7 @@ func copyFile(files map[string][]byte, repository fs.FS, from, to string) error 
 	if err != nil {
 		return err
 	}
-	if path.Ext(from) == ".yaml" && path.Dir(from) != "config/samples" { // a sample begins as its author wrote it
+	if path.Ext(from) == ".yaml" && !strings.HasPrefix(from, "config/samples/") { // a sample begins as its author wrote it
 		content = append(makeHeader(from), bytes.TrimPrefix(content, []byte("---\n"))...)
 	}
 	files[to] = content

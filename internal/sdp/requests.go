@@ -215,6 +215,32 @@ func (s Requests) Associate(ctx context.Context, id string, kind Association, ot
 	return s.actOn(ctx, "associate", http.MethodPost, s.path.withID(id).to(string(kind)), associationInputs(kind, other)...)
 }
 
+// Associated returns what a request is associated with; nothing where there is nothing.
+func (s Requests) Associated(ctx context.Context, id string, kind Association) (Ref, error) {
+	spec := s.call("read association of", http.MethodGet, s.path.withID(id).to(string(kind)))
+	got, err := s.client.do(ctx, spec)
+	if err != nil {
+		return Ref{}, err
+	}
+	object := got.body
+	for _, input := range associationInputs(kind, "") {
+		for envelope := range input {
+			if inner := object.Object(envelope); !inner.IsZero() && inner.Has(associatedName(kind)) {
+				object = inner
+			}
+		}
+	}
+	return object.Ref(associatedName(kind)), nil
+}
+
+// associatedName is what the other record is called in an association.
+func associatedName(kind Association) string {
+	if kind == AssociatedInitiatedChange || kind == AssociatedCausedByChange {
+		return "change"
+	}
+	return string(kind)
+}
+
 // Dissociate ends an association. It has an input, unlike other deletions.
 func (s Requests) Dissociate(ctx context.Context, id string, kind Association, other string) error {
 	return s.actOn(ctx, "dissociate", http.MethodDelete, s.path.withID(id).to(string(kind)), associationInputs(kind, other)...)

@@ -101,6 +101,22 @@ func (r Reader[T]) FindUpdated(ctx context.Context, attempt *Attempt, id string,
 	return decideNotFound(true, begun.Sub(attempt.EndedAt)), nil
 }
 
+// FindListed looks up a write that makes a row without a text of its own, such as who works on a project, and whose outcome is unknown:
+// whether there is such a row, by a function of the caller's that returns its id, or nothing for others.
+func (r Reader[T]) FindListed(ctx context.Context, attempt *Attempt, idOf func(T) string) (WriteLookup, error) {
+	begun := time.Now()
+	rows, complete, err := Collect(ctx, r.List, ListOptions{Rows: MaxRows}, maxLookedUp)
+	if err != nil {
+		return WriteLookup{Outcome: WriteIndeterminate}, err
+	}
+	for _, row := range rows {
+		if id := idOf(row); id != "" {
+			return WriteLookup{WriteDone, id}, nil
+		}
+	}
+	return decideNotFound(complete, begun.Sub(attempt.EndedAt)), nil
+}
+
 // decideNotFound decides what it means that a lookup found nothing, some time after the write ended.
 func decideNotFound(readAll bool, after time.Duration) WriteLookup {
 	if readAll && after >= LateWrite {

@@ -36,10 +36,12 @@ type LookupState struct {
 	Revision int64
 }
 
-// Observation is an entry of a list that a server met in a record.
+// Observation is what a server met: an entry of a list in a record, or a project or a task (ObserveProject, ObserveTask).
 type Observation struct {
 	Type     string
 	ParentID string
 	ID       string
 	Name     string
+	// Detail is what else is known of a project or a task; nil for an entry of a list.
+	Detail map[string]string
 }

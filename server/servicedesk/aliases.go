@@ -15,22 +15,40 @@ type alias struct {
 	preset map[string]string
 	// renamed are the arguments that it had under other names, by those.
 	renamed map[string]string
+	// gathered is an argument that is a list of objects, of which the name stands for one: these arguments are its members.
+	gathered string
+	members  []string
 }
 
 // aliases are those names.
 var aliases = map[string]alias{
-	"get_request_conversation": {"get_request", map[string]string{"include": `["conversations"]`}, nil},
-	"list_technicians":         {"find_people", map[string]string{"kind": `"technician"`}, nil},
-	"find_technician":          {"find_people", map[string]string{"kind": `"technician"`}, nil},
-	"get_technician":           {"find_people", map[string]string{"kind": `"technician"`}, nil},
-	"search_users":             {"find_people", nil, nil},
-	"get_user":                 {"find_people", nil, map[string]string{"email": "query"}},
-	"get_priorities":           {"list_lookup", map[string]string{"type": `"priorities"`}, nil},
-	"get_categories":           {"list_lookup", map[string]string{"type": `"categories"`}, nil},
-	"get_subcategories":        {"list_lookup", map[string]string{"type": `"subcategories"`}, map[string]string{"category_name": "parent"}},
-	"get_statuses":             {"list_lookup", map[string]string{"type": `"statuses"`}, nil},
-	"get_request_types":        {"list_lookup", map[string]string{"type": `"request_types"`}, nil},
-	"get_metadata":             {"list_lookup", nil, nil},
+	"get_request_conversation": {tool: "get_request", preset: map[string]string{"include": `["conversations"]`}},
+	"list_technicians":         {tool: "find_people", preset: map[string]string{"kind": `"technician"`}},
+	"find_technician":          {tool: "find_people", preset: map[string]string{"kind": `"technician"`}},
+	"get_technician":           {tool: "find_people", preset: map[string]string{"kind": `"technician"`}},
+	"search_users":             {tool: "find_people"},
+	"get_user":                 {tool: "find_people", renamed: map[string]string{"email": "query"}},
+	"get_priorities":           {tool: "list_lookup", preset: map[string]string{"type": `"priorities"`}},
+	"get_categories":           {tool: "list_lookup", preset: map[string]string{"type": `"categories"`}},
+	"get_subcategories":        {tool: "list_lookup", preset: map[string]string{"type": `"subcategories"`}, renamed: map[string]string{"category_name": "parent"}},
+	"get_statuses":             {tool: "list_lookup", preset: map[string]string{"type": `"statuses"`}},
+	"get_request_types":        {tool: "list_lookup", preset: map[string]string{"type": `"request_types"`}},
+	"get_metadata":             {tool: "list_lookup"},
+	"create_task": {
+		tool: "create_tasks", gathered: "tasks",
+		members: []string{"title", "description", "owner", "priority", "start", "end", "effort_minutes", "depends_on"},
+	},
+	"complete_task":       {tool: "update_task", preset: map[string]string{"complete": `true`}},
+	"list_project_tasks":  {tool: "list_tasks", preset: map[string]string{"status": `"all"`}},
+	"get_project_summary": {tool: "get_project"},
+	"create_milestone":    {tool: "save_milestone"},
+	"add_private_note": {
+		tool: "add_note", preset: map[string]string{"visible_to_requester": `false`}, renamed: map[string]string{"note_content": "text"},
+	},
+	"add_note_to_request": {
+		tool: "add_note", renamed: map[string]string{"note_content": "text", "is_public": "visible_to_requester"},
+	},
+	"pickup_request": {tool: "assign_request", preset: map[string]string{"technician": `"me"`}},
 }
 
 // withPreset returns the arguments of a call by an alias.
@@ -44,6 +62,20 @@ func (a alias) withPreset(given map[string]json.RawMessage) map[string]json.RawM
 			arguments[name] = value
 			delete(arguments, old)
 		}
+	}
+	if _, has := arguments[a.gathered]; a.gathered != "" && !has {
+		one := map[string]json.RawMessage{}
+		for _, name := range a.members {
+			if value, has := arguments[name]; has {
+				one[name] = value
+				delete(arguments, name)
+			}
+		}
+		raw, err := json.Marshal([]any{one})
+		if err != nil {
+			panic(err) // it was read as JSON
+		}
+		arguments[a.gathered] = raw
 	}
 	for name, value := range a.preset {
 		if _, has := arguments[name]; !has {

@@ -47,11 +47,13 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 // newDesk returns a connection for a call of its caller, who may, if it offers the toolset and can be called.
 func (s *Service) newDesk(ctx context.Context, found *connection, identity auth.Identity, toolset string) (*desk, error) {
 	d := &desk{connection: found, settings: found.now.Load(), identity: identity}
-	switch {
-	case toolset != "" && !slices.Contains(d.Access.Toolsets, toolset):
-		return nil, tool.NewForbidden("connection %s does not offer the toolset %s (spec.access.toolsets)", d.key, toolset)
-	case toolset == "":
+	if toolset == "" {
 		return d, nil
+	}
+	if err := d.checkToolset(toolset); err != nil {
+		return nil, err
+	}
+	switch {
 	case d.Suspended:
 		return nil, &tool.Error{Kind: unavailableKind, Text: fmt.Sprintf("connection %s is suspended (spec.suspend)", d.key)}
 	case d.problem != nil:

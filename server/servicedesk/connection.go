@@ -22,12 +22,15 @@ type connection struct {
 	uid     string
 	service *Service
 
-	now      atomic.Pointer[settings]
-	rate     *rateLease
-	tokens   *tokenKeeper
-	lookups  *lookupCache
-	numbers  *numberCache
-	failures failureLog
+	now     atomic.Pointer[settings]
+	rate    *rateLease
+	tokens  *tokenKeeper
+	lookups *lookupCache
+	numbers *numberCache
+	// projectNumbers has the ids of projects by their numbers, sightings what was told of projects and tasks.
+	projectNumbers *numberCache
+	sightings      sightings
+	failures       failureLog
 	// refusesMixedDates is set once the site has shown that it takes no conditions on times beside others.
 	refusesMixedDates atomic.Bool
 	// refusedOrders has the fields by which the site sorts no parts of tickets.
@@ -42,17 +45,18 @@ type settings struct {
 	revision int64
 	token    *store.SealedToken
 	// tokenProblem is that of the row.
-	tokenProblem string
-	zone         *time.Location
-	ceiling      ceiling
-	client       *sdp.Client
-	sender       *http.Client
+	tokenProblem   string
+	zone           *time.Location
+	ceiling        ceiling
+	projectCeiling projectCeiling
+	client         *sdp.Client
+	sender         *http.Client
 	// problem says why there is no client; nil where there is one.
 	problem error
 }
 
 func newConnection(s *Service, row store.Connection) *connection {
-	c := &connection{key: row.Key, id: row.ID, uid: row.UID, service: s, numbers: newNumberCache()}
+	c := &connection{key: row.Key, id: row.ID, uid: row.UID, service: s, numbers: newNumberCache(), projectNumbers: newNumberCache()}
 	c.rate = newRateLease(s.store, row.ID, s.log.With("connection", row.Key))
 	c.tokens = newTokenKeeper(s, c)
 	c.lookups = newLookupCache(s, c)
@@ -63,7 +67,8 @@ func newConnection(s *Service, row store.Connection) *connection {
 // update takes over a row, and reports whether other tools may be offered than before.
 func (c *connection) update(row store.Connection) (changed bool) {
 	before := c.now.Load()
-	next := &settings{ConnectionSettings: row.Settings, revision: row.Revision, token: row.Token, tokenProblem: row.Problem, ceiling: newCeiling(&row.Settings.Access)}
+	next := &settings{ConnectionSettings: row.Settings, revision: row.Revision, token: row.Token, tokenProblem: row.Problem, ceiling: newCeiling(&row.Settings.Access),
+		projectCeiling: newProjectCeiling(row.Settings.Access.Projects)}
 	next.zone = loadZone(row.Settings.TimeZone)
 	if before != nil && isSameServer(&before.ConnectionSettings, &row.Settings) {
 		next.client, next.sender, next.problem = before.client, before.sender, before.problem

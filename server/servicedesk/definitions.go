@@ -24,13 +24,7 @@ type offered struct {
 
 var reads = tool.Hints{ReadOnly: true, Idempotent: true, OpenWorld: true}
 
-// alsoOf returns the tool as one of another toolset, too.
-func (o offered) alsoOf(toolset string) offered {
-	o.toolsets = append(slices.Clip(o.toolsets), toolset)
-	return o
-}
-
-// newTool makes a tool that reads, of a toolset or, where that is empty, of all. Its errors begin with its title.
+// newTool makes a tool that reads, of a toolset or, where that is empty, of all, or of some with spaces between. Its errors begin with its title.
 func newTool[In, Out any](
 	s *Service, toolset string, d tool.Definition, answer func(context.Context, In) (*tool.Result[Out], error),
 ) offered {

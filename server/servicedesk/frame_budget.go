@@ -44,7 +44,7 @@ func dropLastRow(parts []included) (dropped bool) {
 	return longest >= 0
 }
 
-// shortenLine cuts what is left of a ticket that has nothing to leave out.
+// shorten cuts what is left of a ticket that has nothing to leave out.
 func (t *ticketDetails) shorten() {
 	t.Text = excerpt.TruncateBytes(t.Text, textBytes/2)
 	t.TextIsWhole = false

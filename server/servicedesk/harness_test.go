@@ -153,8 +153,10 @@ func (h *house) storeLookup(key store.Key, fake *sdptest.Server, of sdp.LookupTy
 	for _, id := range fake.IDs(string(of)) {
 		record := fake.Record(string(of), id)
 		entry := store.LookupEntry{ID: id, Name: fmt.Sprint(record["name"])}
-		if parent, is := record["category"].(sdptest.Record); is {
-			entry.ParentID = fmt.Sprint(parent["id"])
+		for _, above := range []string{"category", "subcategory"} {
+			if parent, is := record[above].(sdptest.Record); is {
+				entry.ParentID = fmt.Sprint(parent["id"])
+			}
 		}
 		if inProgress, is := record["in_progress"].(bool); is {
 			entry.Flags, _ = json.Marshal(map[string]any{"in_progress": inProgress, "internal_name": record["internal_name"]})
@@ -205,7 +207,7 @@ func (h *house) serveFrom(options postgres.Options, change ...func(*servicedesk.
 	options.ApplicationName = "lectern-server-" + strings.ToLower(uuid.NewString()[:8])
 	db := h.openStore(options)
 	config := servicedesk.Config{
-		Store: db, Opener: servicedesk.SealedTokens{Keys: h.keys}, Authorizer: nobody, NewSender: h.newSender,
+		Store: db, Projects: db, Titles: db, Opener: servicedesk.SealedTokens{Keys: h.keys}, Authorizer: nobody, NewSender: h.newSender,
 		Retry: sdp.RetryPolicy{Attempts: 3, First: time.Millisecond, Longest: 5 * time.Second},
 	}
 	for _, c := range change {
@@ -256,7 +258,15 @@ type answer struct {
 // call calls a tool.
 func (r *replica) call(name string, arguments map[string]any) answer {
 	r.t.Helper()
-	reply := r.Send(r.t, transporttest.CallTool(name, arguments))
+	return r.callAt("", name, arguments)
+}
+
+// callAt is call at a path with a query.
+func (r *replica) callAt(path, name string, arguments map[string]any) answer {
+	r.t.Helper()
+	q := transporttest.CallTool(name, arguments)
+	q.Path = path
+	reply := r.Send(r.t, q)
 	var envelope struct {
 		Result *struct {
 			Content           []struct{ Text string }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/lectern-dev/lectern/internal/store"
 )
 
@@ -22,6 +24,25 @@ type Store interface {
 	ReportRefusal(ctx context.Context, connection int64, token string) error
 	// StoreObservations says what entries of lists were met that no list had.
 	StoreObservations(ctx context.Context, connection int64, observations []store.Observation) error
+}
+
+// ProjectStore is what is known of projects beside ServiceDesk Plus, by what a controller read and servers met.
+type ProjectStore interface {
+	// ReadProjectCache returns when the projects of a connection were read, CachedProjects those that are known.
+	ReadProjectCache(ctx context.Context, connection int64) (store.ProjectCacheState, error)
+	CachedProjects(ctx context.Context, connection int64) ([]store.CachedProject, error)
+	// TaskHistory returns what became of the tasks of a project, the newest first.
+	TaskHistory(ctx context.Context, connection int64, project string, limit int) ([]store.TaskChange, error)
+	// StoreObservations says what projects and tasks were met.
+	StoreObservations(ctx context.Context, connection int64, observations []store.Observation) error
+}
+
+// TitleClaims has one call at a time make a project of a title.
+type TitleClaims interface {
+	// ClaimProjectTitle reports whether a title, by its digest, is the caller's to make a project of, for two minutes or until it is
+	// released.
+	ClaimProjectTitle(ctx context.Context, connection int64, digest [32]byte, claim uuid.UUID) (bool, error)
+	ReleaseProjectTitle(ctx context.Context, connection int64, digest [32]byte, claim uuid.UUID) error
 }
 
 // TokenOpener opens sealed tokens.

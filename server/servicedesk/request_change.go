@@ -219,17 +219,27 @@ func (d *desk) explainRefusal(ctx context.Context, of *sdp.Request, err error) e
 		if len(failed.Fields) == 1 {
 			details.Allowed = names
 		}
-		if len(names) > 0 {
-			lines = append(lines, field+": "+strings.Join(names, ", "))
-		} else {
-			lines = append(lines, field)
-		}
+		lines = append(lines, strings.TrimSuffix(field+": "+strings.Join(names, ", "), ": "))
 	}
 	return &tool.Error{
 		Kind: tool.Validation, Details: details,
-		Text: fmt.Sprintf("ServiceDesk Plus wants more fields (code %d); nothing was written. They are, with the values they may have,\n%s",
-			failed.Code, richtext.FrameUntrusted(strings.Join(lines, "\n"))),
+		Text: fmt.Sprintf("ServiceDesk Plus wants more fields (code %d); nothing was written%s. They are, with the values they may have,\n%s",
+			failed.Code, sayDefaultsAlone(failed.Fields), richtext.FrameUntrusted(strings.Join(lines, "\n"))),
 	}
+}
+
+// sayDefaultsAlone says which fields no argument has, but the defaults of a connection.
+func sayDefaultsAlone(fields []string) string {
+	var alone []string
+	for _, field := range fields {
+		if slices.Contains([]string{"request_type", "mode", "level", "site"}, field) {
+			alone = append(alone, field)
+		}
+	}
+	if len(alone) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(alone, ", ") + " no argument sets, but spec.defaults of the connection does"
 }
 
 // shownNames is how many values of a field are named.

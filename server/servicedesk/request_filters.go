@@ -73,24 +73,24 @@ func (d *desk) personFilter(argument string, named *string, refer func(*sdp.Requ
 	if named == nil {
 		return filter{}, nil
 	}
-	person := strings.TrimSpace(*named)
+	criteria, isMeant, err := d.personCondition(argument, *named)
+	return filter{criteria: criteria, holds: func(r *sdp.Request) bool { return isMeant(refer(r)) }}, err
+}
+
+// personCondition returns the condition that a field is a person, and what reports it of a row: an e-mail address, a name, or me.
+func (d *desk) personCondition(field, named string) (criteria sdp.Criteria, isMeant func(sdp.Ref) bool, err error) {
+	person := strings.TrimSpace(named)
 	if strings.EqualFold(person, "me") {
 		me, err := d.requirePerson()
 		if err != nil {
-			return filter{}, err
+			return sdp.Criteria{}, nil, err
 		}
 		person = me.Email
 	}
 	if strings.Contains(person, "@") {
-		return filter{
-			criteria: sdp.Where(argument+".email_id", sdp.Is, person),
-			holds:    func(r *sdp.Request) bool { return isPersonWith(refer(r), person) },
-		}, nil
+		return sdp.Where(field+".email_id", sdp.Is, person), func(of sdp.Ref) bool { return isPersonWith(of, person) }, nil
 	}
-	return filter{
-		criteria: sdp.Where(argument+".name", sdp.Is, person),
-		holds:    func(r *sdp.Request) bool { return strings.EqualFold(refer(r).Name, person) },
-	}, nil
+	return sdp.Where(field+".name", sdp.Is, person), func(of sdp.Ref) bool { return strings.EqualFold(of.Name, person) }, nil
 }
 
 // isPersonWith reports whether a row may refer to the person with an address. Rows of some sites have no addresses.

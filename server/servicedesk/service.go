@@ -18,6 +18,10 @@ type Config struct {
 	Opener     TokenOpener
 	NewSender  NewSender
 	Authorizer auth.Authorizer
+	// Projects is what is known of projects; nil where that is switched off. Titles has one call at a time make a project of a title;
+	// nil for calls of this process alone.
+	Projects ProjectStore
+	Titles   TitleClaims
 	// States seals what clients keep while a person is asked; nil asks nobody.
 	States tool.StateSealer
 	// Rates bound how often callers read; nil bounds nobody.
@@ -36,6 +40,8 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	projects   ProjectStore
+	titles     TitleClaims
 	states     tool.StateSealer
 	rates      *auth.RateLimiter
 	tokenWait  time.Duration
@@ -57,6 +63,10 @@ func New(config Config) *Service {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.projects, s.titles = config.Projects, config.Titles
+	if s.titles == nil {
+		s.titles = NewTitleMemory()
 	}
 	s.metrics = newServiceMetrics()
 	s.cursorKey = func() ([]byte, error) { return nil, store.ErrUnavailable } // until UseCursorKey

@@ -185,6 +185,10 @@ func (p *included) writeTo(b *strings.Builder) {
 				cells = append(cells, cell)
 			}
 		}
+		if len(cells) == 0 { // a text of a record, of which there is one
+			b.WriteString(row.Text + "\n")
+			continue
+		}
 		b.WriteString("- " + strings.Join(cells, " | ") + "\n")
 		if row.Text != "" {
 			b.WriteString("  " + strings.ReplaceAll(row.Text, "\n", "\n  ") + "\n")

@@ -28,6 +28,14 @@ func parseTime(argument, text string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, tool.NewInvalid("argument %q: %q is no time; write 2026-03-31 or 2026-03-31T08:00:00+02:00", argument, excerpt.Truncate(text, 80))
 }
 
+// parseEndTime is parseTime for an end: a date is the last millisecond of that day.
+func parseEndTime(argument, text string, zone *time.Location) (time.Time, error) {
+	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
+		return time.Date(day.Year(), day.Month(), day.Day(), 23, 59, 59, int(999*time.Millisecond), zone), nil
+	}
+	return parseTime(argument, text, zone)
+}
+
 // startOfDay returns local midnight.
 func startOfDay(now time.Time, zone *time.Location) time.Time {
 	local := now.In(zone)

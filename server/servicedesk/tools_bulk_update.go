@@ -215,35 +215,45 @@ func (d *desk) askBulk(in *bulkUpdateInput, tickets []bulkTicket) tool.Question 
 	return tool.Question{Message: asked, Shown: shown}
 }
 
-// sendBulk changes the tickets one after the other, as the limiter lets it. What would not be begun in time, or after what stops all of
-// them, is not.
+// sendBulk changes the tickets one after the other, as the limiter lets it.
 func (d *desk) sendBulk(ctx context.Context, w *write, in *bulkUpdateInput, tickets []bulkTicket) {
+	rows := make([]*bulkRow, len(tickets))
+	for i := range tickets {
+		rows[i] = &tickets[i].row
+	}
+	d.sendEach(ctx, "bulk_update_requests", rows, func(i int, until time.Time) error {
+		return d.sendBulkTicket(ctx, w, in, &tickets[i], until)
+	})
+}
+
+// sendEach has something sent for each ticket that is not skipped, one after the other, and says in its row what became of it. What would
+// not be begun in time, or after what stops all of them, is not.
+func (d *desk) sendEach(ctx context.Context, name string, rows []*bulkRow, send func(i int, until time.Time) error) {
 	until := time.Now().Add(bulkTime)
 	stopped := ""
-	for i := range tickets {
-		ticket := &tickets[i]
-		tool.ReportProgress(ctx, float64(i), float64(len(tickets)), "request "+ticket.row.Number)
-		if ticket.row.State == bulkSkipped {
+	for i, row := range rows {
+		tool.ReportProgress(ctx, float64(i), float64(len(rows)), "request "+row.Number)
+		if row.State == bulkSkipped {
 			continue
 		}
 		if stopped == "" && !time.Now().Before(until) {
 			stopped = "the time of a call is over; call again with what is left"
 		}
 		if stopped != "" {
-			ticket.row.State, ticket.row.Why = bulkNotStarted, stopped
+			row.State, row.Why = bulkNotStarted, stopped
 			continue
 		}
-		err := d.sendBulkTicket(ctx, w, in, ticket, until)
+		err := send(i, until)
 		if err == nil {
-			ticket.row.State = bulkDone
+			row.State = bulkDone
 			continue
 		}
-		said := d.service.describeFailure(ctx, "bulk_update_requests", err)
-		ticket.row.State, ticket.row.Why = bulkFailed, said
+		said := d.service.describeFailure(ctx, name, err)
+		row.State, row.Why = bulkFailed, said
 		if isOfAll(err) {
-			stopped = "it ended at request " + ticket.row.Number + ": " + said
+			stopped = "it ended at request " + row.Number + ": " + said
 			if isNotSent(err) {
-				ticket.row.State = bulkNotStarted
+				row.State = bulkNotStarted
 			}
 		}
 	}
@@ -253,7 +263,7 @@ func (d *desk) sendBulk(ctx context.Context, w *write, in *bulkUpdateInput, tick
 func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput, ticket *bulkTicket, until time.Time) error {
 	weight := 1
 	if len(ticket.change) > 0 {
-		if err := sendInTime(ctx, w, d.bulkStep(ticket), until); err != nil {
+		if _, err := sendInTime(ctx, w, d.bulkStep(ticket), until); err != nil {
 			return err
 		}
 		weight = 0 // the note belongs to it
@@ -262,7 +272,8 @@ func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput
 		return nil
 	}
 	html := func(s signature) string { return richtext.FromMarkdown(s.of(*in.Note)) }
-	return sendInTime(ctx, w, d.noteStep("note on "+ticket.row.Number, weight, &ticket.found, html, false, false), until)
+	_, err := sendInTime(ctx, w, d.noteStep("note on "+ticket.row.Number, weight, &ticket.found, html, false, false), until)
+	return err
 }
 
 func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
@@ -287,19 +298,19 @@ func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 }
 
 // sendInTime sends a step, and waits for the turn of one that was refused since its turn would have come too late.
-func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) error {
+func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) (writtenRecord, error) {
 	for {
-		_, err := w.send(ctx, step)
+		written, err := w.send(ctx, step)
 		queued, isQueued := errors.AsType[*sdp.WaitError](err)
 		if !isQueued || time.Now().Add(queued.RetryAfter).After(until) {
-			return err
+			return written, err
 		}
 		timer := time.NewTimer(queued.RetryAfter)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return ctx.Err()
+			return writtenRecord{}, ctx.Err()
 		}
 	}
 }

@@ -288,7 +288,7 @@ func (d *desk) sayCreated(w *write, result *createdRequest) string {
 		said = fmt.Sprintf("%sRequest %s of connection %s is created: %s (%s).", w.said(), result.Number, d.key, result.Link, result.ID)
 	}
 	if len(result.Missing) > 0 {
-		said += " Its template wants more: " + strings.Join(result.Missing, ", ") + "."
+		said += " Its template wants more: " + strings.Join(result.Missing, ", ") + sayDefaultsAlone(result.Missing) + "."
 	}
 	lines := []string{"subject: " + result.Subject}
 	for _, name := range sortedKeys(result.Fields) {

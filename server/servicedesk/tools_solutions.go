@@ -91,8 +91,8 @@ func (s *Service) searchSolutions(ctx context.Context, in searchSolutionsInput) 
 func (d *desk) wordsFor(ctx context.Context, in searchSolutionsInput) (words []string, every bool, err error) {
 	text := valueOr(in.Query, "")
 	if in.RequestID != nil {
-		if !slices.Contains(d.Access.Toolsets, requestsToolset) {
-			return nil, false, tool.NewForbidden("connection %s does not offer the toolset %s (spec.access.toolsets)", d.key, requestsToolset)
+		if err := d.checkToolset(requestsToolset); err != nil {
+			return nil, false, err
 		}
 		ticket, err := d.readTicket(ctx, *in.RequestID)
 		if err != nil {

@@ -23,6 +23,7 @@ type connectionState struct {
 	Token      string   `json:"token"`
 	Budget     string   `json:"call_budget"`
 	Lookups    []string `json:"lookups"`
+	Projects   string   `json:"project_cache"`
 	LastErrors []string `json:"last_errors,omitempty"`
 	You        string   `json:"you"`
 	TimeZone   string   `json:"time_zone"`
@@ -121,11 +122,34 @@ func (d *desk) describeState(ctx context.Context, now time.Time) (connectionStat
 	for _, list := range d.lookups.withOwn(lists) {
 		state.Lookups = append(state.Lookups, fmt.Sprintf("%s %d, read %s", list.Type, list.Entries, formatTime(sdp.At(list.RefreshedAt), d.zone)))
 	}
+	if state.Projects, err = d.describeProjectCache(ctx); err != nil {
+		return state, err
+	}
 	for _, failed := range d.failures.list() {
 		state.LastErrors = append(state.LastErrors,
 			fmt.Sprintf("%s %s: %s (HTTP %d)", formatTime(sdp.At(failed.SentAt), d.zone), failed.Op, failed.Kind, failed.Status))
 	}
 	return state, nil
+}
+
+// describeProjectCache says what near titles of projects are found among.
+func (d *desk) describeProjectCache(ctx context.Context) (string, error) {
+	known := d.service.projects
+	if known == nil {
+		return "off: near titles are not found, and tasks have no history", nil
+	}
+	state, err := known.ReadProjectCache(ctx, d.id)
+	if err != nil {
+		return "", err
+	}
+	said := "not read yet"
+	if !state.ReadAt.IsZero() {
+		said = fmt.Sprintf("%d projects, read %s", state.Projects, formatTime(sdp.At(state.ReadAt), d.zone))
+	}
+	if _, isOwn := known.(*ProjectMemory); isOwn {
+		said += "; in the memory of this process alone, as is the history of tasks"
+	}
+	return said, nil
 }
 
 func (d *desk) describeToken(now time.Time) string {
@@ -150,7 +174,7 @@ func (d *desk) describeTokenAge(now time.Time) string {
 func (c *connectionState) text() string {
 	lines := []string{
 		c.Connection + " (" + c.Edition + ", " + c.Mode + ")", "toolsets: " + strings.Join(c.Toolsets, ", "), "token: " + c.Token,
-		"call budget: " + c.Budget, "lookups: " + strings.Join(c.Lookups, "; "), "you are: " + c.You, "time zone: " + c.TimeZone,
+		"call budget: " + c.Budget, "lookups: " + strings.Join(c.Lookups, "; "), "project cache: " + c.Projects, "you are: " + c.You, "time zone: " + c.TimeZone,
 	}
 	if c.Suspended {
 		lines = append(lines, "suspended")

@@ -73,8 +73,10 @@ func (s *Service) trashRequest(ctx context.Context, in trashRequestInput) (*tool
 			return nil, err
 		}
 		what = "is " + result.State
-		if after := d.readBack(ctx, found.ID); isRestore && after != nil {
-			result.Number, result.Subject = numberOf(after), shortenLine(after.Subject)
+		if isRestore {
+			if after := d.readBack(ctx, found.ID); after != nil {
+				result.Number, result.Subject = numberOf(after), shortenLine(after.Subject)
+			}
 		}
 	}
 	said := fmt.Sprintf("%sRequest %s (%s) of connection %s %s.", w.said(), result.Number, result.ID, d.key, what)

@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -27,12 +28,26 @@ func Toolsets() []string {
 	}
 }
 
+// Those of tools that are there with either.
+const (
+	tasksToolsets  = requestsToolset + " " + projectsToolset
+	recordToolsets = recordsToolset + " " + assetsToolset
+)
+
 // toolsetsOf returns the groups that a tool belongs to, of which the connections name one, or none where it is there with any.
 func toolsetsOf(toolset string) []string {
 	if toolset == "" {
 		return Toolsets()
 	}
-	return []string{toolset}
+	return strings.Fields(toolset)
+}
+
+// checkToolset refuses what needs another toolset than the one of its tool, where the connection does not offer that.
+func (d *desk) checkToolset(toolset string) error {
+	if slices.Contains(d.Access.Toolsets, toolset) {
+		return nil
+	}
+	return tool.NewForbidden("connection %s does not offer the toolset %s (spec.access.toolsets)", d.key, toolset)
 }
 
 // checkWanted refuses what belongs to a toolset that the client left out. Tools of one are unknown; resources are asked for by name.

@@ -110,7 +110,7 @@ type writtenRecord struct{ ID, Number string }
 func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error) {
 	bounded, cancel := context.WithTimeout(ctx, writeDeadline)
 	defer cancel()
-	return step.send(bounded, signature{mark: newMark()})
+	return step.send(bounded, w.d.sampleSignature())
 }
 
 // signature ends a text that is written.

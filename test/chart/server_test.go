@@ -27,25 +27,31 @@ func renders(t *testing.T) map[string]string {
 	for name, text := range kustomizations(t) {
 		found["kustomize "+name] = text
 	}
-	found["samples"] = samples.render(t)
+	found["samples"], found["samples for the desk"] = samples.render(t), deskSamples.render(t)
 	return found
 }
 
-// samples is the second chart.
-var samples = release{"samples", "support", samplesChart, nil}
+// samples is the second chart, deskSamples that with the prompts for the desk alone.
+var (
+	samples     = release{"samples", "support", samplesChart, nil}
+	deskSamples = release{"samples", "support", samplesChart, []string{"--set", "samples.enabled=false,samples.serviceDesk=true"}}
+)
 
 // TestSamples has the chart of samples render what config/samples says, placeholders that Helm also has among it.
 func TestSamples(t *testing.T) {
 	t.Parallel()
-	want, got := map[string]any{}, map[string]any{}
-	for _, object := range parseObjects(t, kustomizations(t)["samples"]) {
-		want[object.GetName()] = object.Object["spec"]
-	}
-	for _, object := range parseObjects(t, samples.render(t)) {
-		got[object.GetName()] = object.Object["spec"]
-	}
-	if diff := cmp.Diff(want, got); diff != "" || len(got) < 5 {
-		t.Errorf("%d prompts (-config +chart):\n%s", len(got), diff)
+	made := kustomizations(t)
+	for folder, chart := range map[string]release{"samples": samples, "samples/servicedesk": deskSamples} {
+		want, got := map[string]any{}, map[string]any{}
+		for _, object := range parseObjects(t, made[folder]) {
+			want[object.GetName()] = object.Object["spec"]
+		}
+		for _, object := range parseObjects(t, chart.render(t)) {
+			got[object.GetName()] = object.Object["spec"]
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(got) < 5 {
+			t.Errorf("%s: %d prompts (-config +chart):\n%s", folder, len(got), diff)
+		}
 	}
 }
 
@@ -53,7 +59,7 @@ func TestSamples(t *testing.T) {
 func kustomizations(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, folder := range []string{"crd", "rbac", "manager", "default", "monitoring", "samples", "policies"} {
+	for _, folder := range []string{"crd", "rbac", "manager", "default", "monitoring", "samples", "samples/servicedesk", "policies"} {
 		text, err := plane.Kubectl(t.Context(), "kustomize", "../../config/"+folder)
 		require.NoError(t, err)
 		found[folder] = text

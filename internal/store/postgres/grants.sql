@@ -49,7 +49,7 @@ begin
   execute format('grant select on field_lookups to %s', server);
   execute format('grant select on field_mappings to %s', server);
   execute format('grant select (connection_id, token_id), insert (connection_id, token_id) on token_refusals to %s', server);
-  execute format('grant insert (connection_id, type, parent_id, external_id, name) on sdp_observations to %s', server);
+  execute format('grant insert (connection_id, type, parent_id, external_id, name, detail) on sdp_observations to %s', server);
   -- sdp_rate_limits, sdp_windows: by these functions alone.
   execute format('grant execute on function take_rate(bigint, text, integer) to %s', server);
   execute format('grant execute on function pause_rate(bigint, integer) to %s', server);
@@ -57,6 +57,12 @@ begin
   execute format('grant execute on function begin_write(bigint, uuid, text, text, text, bytea, text, text, boolean, boolean, integer, text) to %s', server);
   execute format('grant execute on function trace_write(uuid, jsonb) to %s', server);
   execute format('grant execute on function end_write(uuid, text, text, text) to %s', server);
+  execute format('grant select on project_cache to %s', server);
+  execute format('grant select on project_cache_reads to %s', server);
+  execute format('grant select on task_history to %s', server);
+  -- project_title_claims: by these functions alone.
+  execute format('grant execute on function claim_project_title(bigint, bytea, uuid) to %s', server);
+  execute format('grant execute on function release_project_title(bigint, bytea, uuid) to %s', server);
   -- token_requests, token_budget_locks: what controllers ask accounts servers, and lock meanwhile.
   -- What a seal is bound to. Only controllers ask whose database this is.
   execute format('grant select (id) on installation to %s', server);

@@ -139,6 +139,9 @@ var granted = map[string]string{
 	"goose_db_version":     "SELECT",
 	"installation":         "SELECT", // of its id alone
 	"oauth_tokens":         "SELECT", // of what is sealed, and not of which refresh token it is
+	"project_cache":        "SELECT",
+	"project_cache_reads":  "SELECT",
+	"project_title_claims": "", // by functions alone
 	"prompt_channel_moves": "SELECT",
 	"prompt_change_queue":  "",
 	"prompt_change_locks":  "",
@@ -156,6 +159,7 @@ var granted = map[string]string{
 	"sdp_windows":          "",
 	"sdp_writes":           "",
 	"tags":                 "SELECT",
+	"task_history":         "SELECT",
 	"token_budget_locks":   "",
 	"token_refusals":       "SELECT INSERT", // of which token alone
 	"token_requests":       "",

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/lectern-dev/lectern/internal/store"
@@ -17,6 +18,11 @@ func (s *Store) StoreObservations(ctx context.Context, connection int64, observa
 	defer cancel()
 	params := sqlcgen.InsertObservationsParams{ConnectionID: connection}
 	for _, o := range observations {
+		detail, err := detailText(o.Detail)
+		if err != nil {
+			return fmt.Errorf("write what was observed of %s %s: %w", o.Type, o.ID, err)
+		}
+		params.Details = append(params.Details, detail)
 		params.Types, params.ParentIds = append(params.Types, o.Type), append(params.ParentIds, o.ParentID)
 		params.ExternalIds, params.Names = append(params.ExternalIds, o.ID), append(params.Names, o.Name)
 	}
@@ -24,6 +30,15 @@ func (s *Store) StoreObservations(ctx context.Context, connection int64, observa
 		return fmt.Errorf("store what was observed: %w", translateError(err))
 	}
 	return nil
+}
+
+// detailText writes the detail of an observation; nothing where there is none.
+func detailText(detail map[string]string) (string, error) {
+	if detail == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(detail)
+	return string(text), err
 }
 
 // FoldObservations makes entries of at most limit observations, where there is none of that id, and returns how many there were.

@@ -72,6 +72,12 @@ with lookups as (
   delete from field_lookups l where l.connection_id = @id
 ), mappings as (
   delete from field_mappings m where m.connection_id = @id
+), projects as (
+  delete from project_cache p where p.connection_id = @id
+), reads as (
+  delete from project_cache_reads r where r.connection_id = @id
+), tasks as (
+  delete from task_history h where h.connection_id = @id
 )
 delete from sdp_observations o where o.connection_id = @id;
 

@@ -55,14 +55,15 @@ select parent_id, external_id, name, flags, observed
  order by parent_id, position, external_id;
 
 -- name: InsertObservations :exec
-insert into sdp_observations (connection_id, type, parent_id, external_id, name)
-select @connection_id, unnest(@types::text[]), unnest(@parent_ids::text[]), unnest(@external_ids::text[]), unnest(@names::text[]);
+insert into sdp_observations (connection_id, type, parent_id, external_id, name, detail)
+select @connection_id, unnest(@types::text[]), unnest(@parent_ids::text[]), unnest(@external_ids::text[]), unnest(@names::text[]),
+       nullif(unnest(@details::text[]), '')::jsonb;
 
 -- name: LockObservedConnections :many
 -- Those whose observations are folded next, in the one order in which several are locked.
 select id
   from sdp_connections
- where id in (select o.connection_id from sdp_observations o order by o.id limit @max_rows)
+ where id in (select o.connection_id from sdp_observations o where o.type not in ('project', 'task') order by o.id limit @max_rows)
  order by id
    for no key update;
 
@@ -73,7 +74,7 @@ with taken as (
   delete from sdp_observations
    where id in (select o.id
                   from sdp_observations o
-                 where o.connection_id = any(@connections::bigint[])
+                 where o.connection_id = any(@connections::bigint[]) and o.type not in ('project', 'task')
                  order by o.id
                  limit @max_rows
                    for update skip locked)

@@ -136,6 +136,12 @@ with lookups as (
   delete from field_lookups l where l.connection_id = $1
 ), mappings as (
   delete from field_mappings m where m.connection_id = $1
+), projects as (
+  delete from project_cache p where p.connection_id = $1
+), reads as (
+  delete from project_cache_reads r where r.connection_id = $1
+), tasks as (
+  delete from task_history h where h.connection_id = $1
 )
 delete from sdp_observations o where o.connection_id = $1
 `

@@ -14,7 +14,7 @@ with taken as (
   delete from sdp_observations
    where id in (select o.id
                   from sdp_observations o
-                 where o.connection_id = any($1::bigint[])
+                 where o.connection_id = any($1::bigint[]) and o.type not in ('project', 'task')
                  order by o.id
                  limit $2
                    for update skip locked)
@@ -71,8 +71,9 @@ func (q *Queries) FoldObservations(ctx context.Context, arg FoldObservationsPara
 }
 
 const insertObservations = `-- name: InsertObservations :exec
-insert into sdp_observations (connection_id, type, parent_id, external_id, name)
-select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[])
+insert into sdp_observations (connection_id, type, parent_id, external_id, name, detail)
+select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+       nullif(unnest($6::text[]), '')::jsonb
 `
 
 type InsertObservationsParams struct {
@@ -81,6 +82,7 @@ type InsertObservationsParams struct {
 	ParentIds    []string
 	ExternalIds  []string
 	Names        []string
+	Details      []string
 }
 
 func (q *Queries) InsertObservations(ctx context.Context, arg InsertObservationsParams) error {
@@ -90,6 +92,7 @@ func (q *Queries) InsertObservations(ctx context.Context, arg InsertObservations
 		arg.ParentIds,
 		arg.ExternalIds,
 		arg.Names,
+		arg.Details,
 	)
 	return err
 }
@@ -210,7 +213,7 @@ func (q *Queries) LockLookup(ctx context.Context, arg LockLookupParams) (LockLoo
 const lockObservedConnections = `-- name: LockObservedConnections :many
 select id
   from sdp_connections
- where id in (select o.connection_id from sdp_observations o order by o.id limit $1)
+ where id in (select o.connection_id from sdp_observations o where o.type not in ('project', 'task') order by o.id limit $1)
  order by id
    for no key update
 `

@@ -1,0 +1,80 @@
+package servicedesk
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// recordUpdate is the structured result of what changes, or makes, a project, a milestone or a task.
+type recordUpdate struct {
+	writeOutcome
+	ID      string `json:"id"`
+	Of      string `json:"of"`
+	Subject string `json:"subject"`
+	// Changed has before and after of each field.
+	Changed  map[string][]string `json:"changed,omitempty"`
+	Added    []string            `json:"added,omitempty"`
+	Failed   []string            `json:"failed,omitempty"`
+	TimeZone string              `json:"time_zone"`
+	Trust    string              `json:"trust"`
+}
+
+func (d *desk) newRecordUpdate(id, of, subject string) recordUpdate {
+	return recordUpdate{ID: id, Of: of, Subject: shortenLine(subject), TimeZone: d.zone.String(), Trust: untrusted}
+}
+
+// result makes the result of a write: what was done in a sentence, and the changes.
+func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
+	u.writeOutcome = outcomeOf(w)
+	text := w.said() + strings.ToUpper(done[:1]) + done[1:]
+	for _, failed := range u.Failed {
+		text += "\nfailed: " + failed
+	}
+	if len(u.Changed) > 0 {
+		text += "\nTimes are in " + u.TimeZone + ".\n" + writeChanges(u.Changed)
+	}
+	return tool.NewResult(text+w.saidLast(), u)
+}
+
+// sendUpdate sends the changes of a record, and returns what it is afterwards where SDP answered.
+func sendUpdate[T any](ctx context.Context, w *write, name, target, id string, of sdp.Editor[T], changes recordChanges[T]) (after *T, err error) {
+	_, err = w.send(ctx, writeStep{
+		name: name, weight: 1, target: target,
+		send: func(ctx context.Context, s signature) (writtenRecord, error) {
+			record, err := of.Update(ctx, id, changes.fields(s))
+			if err == nil {
+				after = &record
+			}
+			return writtenRecord{ID: id}, err
+		},
+		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
+			return of.FindUpdated(ctx, attempt, id, func(record T) bool { return changes.areIn(record, s) })
+		},
+	})
+	return after, err
+}
+
+// sendCreate makes a record whose text bears the mark of the intent, and waits for its turn until a time.
+func sendCreate[T any](
+	ctx context.Context, w *write, name, target string, until time.Time, of sdp.Editor[T], fields func(signature) sdp.Fields, idOf func(T) writtenRecord,
+) (made writtenRecord, record *T, err error) {
+	made, err = sendInTime(ctx, w, writeStep{
+		name: name, weight: 1, target: target,
+		send: func(ctx context.Context, s signature) (writtenRecord, error) {
+			created, err := of.Create(ctx, fields(s))
+			if err != nil {
+				return writtenRecord{}, err
+			}
+			record = &created
+			return idOf(created), nil
+		},
+		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
+			return of.FindCreated(ctx, attempt, s.mark)
+		},
+	}, until)
+	return made, record, err
+}

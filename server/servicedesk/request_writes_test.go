@@ -1,0 +1,466 @@
+package servicedesk_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+// update is the structured result of tools that change a ticket.
+type update struct {
+	Number, Subject string
+	Changed         map[string][]string
+	Dropped         map[string]string
+	DryRun          bool `json:"dry_run"`
+	Trust           string
+}
+
+// lookUp is what finding a ticket by a number that was not met costs.
+const (
+	findTicket = "GET /requests"
+	readTicket = "GET /requests/*"
+)
+
+// signedText is the end of a text as it is sent.
+const signedText = "\n<p>— local:anna through Lectern [mark]</p>"
+
+// TestUpdateRequest: what differs is sent, by ids, and read back; what is not there is refused before anything is sent.
+func TestUpdateRequest(t *testing.T) {
+	allow := func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }
+	writeTo(t, sdptest.Options{}, allow, func(w *writingDesk) {
+		text, got := write[update](w, "update_request", map[string]any{
+			"request_id": w.numberOf(dock), "priority": "high", "category": "Network", "subcategory": "vpn", "subject": dock, "update_reason": "It is the network",
+		})
+		w.wantCalls(findTicket, readTicket,
+			`PUT /requests/* {"request":{"category":{"id":"Network"},"priority":{"id":"High"},"subcategory":{"id":"VPN"},"update_reason":"It is the network\n\n— local:anna through Lectern [mark]"}}`,
+			readTicket)
+		want := map[string][]string{"category": {"Hardware", "Network"}, "priority": {"Normal", "High"}, "subcategory": {"Docking station", "VPN"}}
+		if diff := cmp.Diff(want, got.Changed); diff != "" || got.Subject != dock || got.Trust != "untrusted" {
+			t.Errorf("%+v %s", got, diff)
+		}
+		if !strings.Contains(text, "Request "+got.Number+" of connection "+w.key.String()+" is changed.") || !strings.Contains(text, "priority: Normal → High") {
+			t.Errorf("text %s", text)
+		}
+		_, got = write[update](w, "update_request", map[string]any{
+			"request_id": w.numberOf(dock), "description": "No picture.\n<b>None</b>", "due_by": "2031-03-31", "udf": map[string]any{"room": "B-204", "udf_date_103": "2031-01-01"},
+		})
+		w.wantCalls(readTicket, "GET /requests/_metainfo",
+			`PUT /requests/* {"request":{"description":"<p>No picture.<br>&lt;b&gt;None&lt;/b&gt;</p>`+strings.ReplaceAll(signedText, "\n", `\n`)+
+				`","due_by_time":{"value":"1932760799999"},"udf_fields":{"udf_date_103":{"value":"1924988400000"},"udf_sline_101":"B-204"}}}`, readTicket)
+		if due := got.Changed["due_by"]; len(due) != 2 || due[1] != "2031-03-31T23:59:59+02:00" || got.Changed["udf.udf_sline_101"][1] != "B-204" {
+			t.Errorf("%v", got.Changed)
+		}
+		_, got = write[update](w, "update_request", map[string]any{"request_id": w.numberOf(dock), "priority": nil, "udf": map[string]any{"udf_sline_101": nil}})
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"priority":null,"udf_fields":{"udf_sline_101":null}}}`, readTicket)
+		if diff := cmp.Diff([]string{"High", ""}, got.Changed["priority"]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestUpdateRequest_Refusals: each says what is wrong, and nothing is sent.
+func TestUpdateRequest_Refusals(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		number := w.numberOf(dock)
+		for arguments, want := range map[*map[string]any][2]string{
+			{"priority": "Normal"}:                   {"ValidationError", "nothing to change"},
+			{}:                                       {"ValidationError", "nothing to change"},
+			{"update_reason": "none"}:                {"ValidationError", "nothing to change"},
+			{"priority": "Sky"}:                      {"ValidationError", `there is no "Sky" in the list priorities`},
+			{"subcategory": "VPN"}:                   {"ValidationError", `there is no "VPN" in the list subcategories`},
+			{"udf": map[string]any{"colour": "red"}}: {"ValidationError", `"colour" names 0 fields`},
+			{"udf": map[string]any{"Room": []any{"red"}}}:                   {"ValidationError", "is a text, a number"},
+			{"subject": "Mine"}:                                             {"ForbiddenError", "spec.access.requesterVisible"},
+			{"description": "Mine"}:                                         {"ForbiddenError", "spec.access.requesterVisible"},
+			{"priority": "High", "update_reason": strings.Repeat("x", 230)}: {"ValidationError", `argument "update_reason"`},
+			{"priority": "High", "due_by": "tomorrow"}:                      {"ValidationError", `"tomorrow" is no time`},
+			{"priority": "High", "expected_updated_at": "2020-01-01"}:       {"ConflictError", "was updated at"},
+			{"priority": "High", "request_id": "99999"}:                     {"NotFoundError", "no such ticket"},
+		} {
+			given := map[string]any{"request_id": number}
+			for name, value := range *arguments {
+				given[name] = value
+			}
+			w.wantRefusal("update_request", given, want[0], want[1])
+		}
+	})
+}
+
+// TestUpdateRequest_Locked: a field that ServiceDesk Plus does not let be set is left out and said, where something else is left to do.
+func TestUpdateRequest_Locked(t *testing.T) {
+	writeTo(t, sdptest.Options{Site: sdptest.Site{PriorityLocked: true}}, nil, func(w *writingDesk) {
+		text, got := write[update](w, "update_request", map[string]any{"request_id": w.numberOf(dock), "priority": "High", "urgency": "Urgent"})
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"priority":{"id":"High"},"urgency":{"id":"Urgent"}}}`,
+			`PUT /requests/* {"request":{"urgency":{"id":"Urgent"}}}`)
+		if diff := cmp.Diff(map[string][]string{"urgency": {"", "Urgent"}}, got.Changed); diff != "" || got.Dropped["priority"] == "" ||
+			!strings.Contains(text, "Not set: priority.") {
+			t.Errorf("%s %v %s", diff, got.Dropped, text)
+		}
+		failed := w.call("update_request", w.with(map[string]any{"request_id": w.numberOf(dock), "priority": "High"}))
+		if failed.Details.Kind != "ForbiddenError" || failed.Details.SDPCode != 4002 {
+			t.Errorf("%+v", failed)
+		}
+	})
+}
+
+// TestUpdateRequest_DryRun: nothing is sent, and what would be is said.
+func TestUpdateRequest_DryRun(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		_, got := write[update](w, "update_request", map[string]any{"request_id": w.numberOf(dock), "priority": "High", "dry_run": true})
+		w.wantCalls(findTicket, readTicket)
+		if diff := cmp.Diff(map[string][]string{"priority": {"Normal", "High"}}, got.Changed); diff != "" || !got.DryRun || w.nameIn(dock, "priority") != "Normal" {
+			t.Errorf("%+v %s", got, diff)
+		}
+	})
+}
+
+// TestAssignRequest: a technician goes with the group, me is the caller, and whoever takes a ticket away says null.
+func TestAssignRequest(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		_, got := write[update](w, "assign_request", map[string]any{"request_id": w.numberOf(budget), "technician": "me"})
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"group":{"id":"Service desk"},"technician":{"email_id":"tech@example.org"}}}`, readTicket)
+		if diff := cmp.Diff(map[string][]string{"technician": {"", "Tom Tech <tech@example.org>"}}, got.Changed); diff != "" {
+			t.Error(diff)
+		}
+		_, got = write[update](w, "assign_request", map[string]any{"request_id": w.numberOf(budget), "technician": "Omar Ops", "group": "network"})
+		w.wantCalls(readTicket, "GET /technicians", `PUT /requests/* …`, readTicket)
+		if diff := cmp.Diff(map[string][]string{"technician": {"Tom Tech <tech@example.org>", "Omar Ops <omar@example.org>"}, "group": {"Service desk", "Network"}}, got.Changed); diff != "" {
+			t.Error(diff)
+		}
+		_, got = write[update](w, "assign_request", map[string]any{"request_id": w.numberOf(budget), "technician": nil})
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"technician":null}}`, readTicket)
+		if got.Changed["technician"][1] != "" {
+			t.Errorf("%v", got.Changed)
+		}
+		_, got = write[update](w, "pickup_request", map[string]any{"request_id": w.numberOf(printer), "group": "Service desk"})
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"group":{"id":"Service desk"},"technician":{"email_id":"tech@example.org"}}}`, readTicket)
+		if got.Changed["technician"][1] != "Tom Tech <tech@example.org>" {
+			t.Errorf("picked up: %v", got.Changed)
+		}
+		for arguments, want := range map[*map[string]any][2]string{
+			{}:                                 {"ValidationError", "give a technician, a group, or both"},
+			{"technician": "Nobody Known"}:     {"ValidationError", `nobody is called "Nobody Known"`},
+			{"group": "Sky"}:                   {"ValidationError", `there is no "Sky"`},
+			{"technician": "tech@example.org"}: {"ValidationError", "nothing to change"},
+			{"group": "Service desk"}:          {"ValidationError", "nothing to change"},
+		} {
+			given := map[string]any{"request_id": w.numberOf(dock)}
+			for name, value := range *arguments {
+				given[name] = value
+			}
+			w.wantRefusal("assign_request", given, want[0], want[1])
+		}
+	})
+}
+
+// TestSetRequestStatus: words stand for what the flags of statuses say, whatever a site calls them; what ends the work is refused, except a
+// cancellation.
+func TestSetRequestStatus(t *testing.T) {
+	writeTo(t, sdptest.Options{Site: sdptest.Site{CancelNeedsComments: true}}, nil, func(w *writingDesk) {
+		number := w.numberOf(dock)
+		_, got := write[update](w, "set_request_status", map[string]any{
+			"request_id": number, "status": "hold", "comment": "Waiting for a part", "until": "2031-03-31T08:00:00Z", "then_status": "In Progress",
+		})
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"onhold_scheduler":{"change_to_status":{"id":"In Progress"},"comments":"Waiting for a part\n\n— local:anna through Lectern [mark]",`+
+			`"scheduled_time":{"value":"1932710400000"}},"status":{"id":"On Hold"}}}`, readTicket)
+		if diff := cmp.Diff(map[string][]string{"status": {"Open", "On Hold"}}, got.Changed); diff != "" || len(got.Dropped) > 0 {
+			t.Errorf("%s %v", diff, got.Dropped)
+		}
+		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "resume", "comment": "It is there"})
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"},"status_change_comments":"It is there\n\n— local:anna through Lectern [mark]"}}`, readTicket)
+		if diff := cmp.Diff([]string{"On Hold", "Open"}, got.Changed["status"]); diff != "" {
+			t.Error(diff)
+		}
+		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "in progress"})
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"In Progress"}}}`, readTicket)
+		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "cancel", "comment": "Sent twice"})
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Cancelled"},"status_change_comments":"Sent twice\n\n— local:anna through Lectern [mark]"}}`, readTicket)
+		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "reopen"})
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"}}}`, readTicket)
+		if diff := cmp.Diff([]string{"Cancelled", "Open"}, got.Changed["status"]); diff != "" {
+			t.Error(diff)
+		}
+		for arguments, want := range map[*map[string]any][2]string{
+			{"status": "Closed"}:                             {"ValidationError", "close_request does that"},
+			{"status": "resolved"}:                           {"ValidationError", "close_request does that"},
+			{"status": "hold"}:                               {"ValidationError", `argument "comment" is required`},
+			{"status": "cancel"}:                             {"ValidationError", `argument "comment" is required`},
+			{"status": "On Hold"}:                            {"ValidationError", `argument "comment" is required`},
+			{"status": "resume"}:                             {"ConflictError", "cannot resume"},
+			{"status": "reopen"}:                             {"ConflictError", "cannot reopen"},
+			{"status": "Open"}:                               {"ValidationError", "nothing to change"},
+			{"status": "Sky"}:                                {"ValidationError", `there is no "Sky" in the list statuses`},
+			{"status": "In Progress", "until": "2031-01-01"}: {"ValidationError", "go with status=hold"},
+			{"status": "hold", "comment": "x", "until": "2001-01-01"}:                          {"ValidationError", "is in the past"},
+			{"status": "hold", "comment": "x", "then_status": "Open"}:                          {"ValidationError", `needs "until"`},
+			{"status": "hold", "comment": "x", "then_status": "Closed", "until": "2031-01-01"}: {"ValidationError", "no status in which work goes on"},
+			{"status": "hold", "comment": strings.Repeat("x", 240)}:                            {"ValidationError", `argument "comment": has 240 characters`},
+		} {
+			given := map[string]any{"request_id": number}
+			for name, value := range *arguments {
+				given[name] = value
+			}
+			w.wantRefusal("set_request_status", given, want[0], want[1])
+		}
+	})
+}
+
+// TestSetRequestStatus_OwnNames: a site that calls its statuses otherwise is understood by their internal names and flags.
+func TestSetRequestStatus_OwnNames(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		for name, own := range map[string]string{"On Hold": "Wartet", "Open": "Neu"} {
+			w.fake.Set("statuses", w.fake.IDOf("statuses", name), sdptest.Record{"name": own})
+		}
+		_, got := write[update](w, "set_request_status", map[string]any{"request_id": w.numberOf(dock), "status": "hold", "comment": "Teil fehlt"})
+		if w.nameIn(dock, "status") != "Wartet" || got.Changed["status"][1] != "Wartet" {
+			t.Errorf("%v", got.Changed)
+		}
+	})
+}
+
+// closing is the structured result of close_request.
+type closing struct{ Number, Subject, Before, Status string }
+
+// TestCloseRequest: the resolution is written before, closing needs it, and the final status is read back.
+func TestCloseRequest(t *testing.T) {
+	writeTo(t, sdptest.Options{Site: sdptest.Site{CloseNeedsResolution: true}}, nil, func(w *writingDesk) {
+		number := w.numberOf(dock)
+		assign := w.inEdition("/_close", "/close")
+		refused := w.call("close_request", w.with(map[string]any{"request_id": number}))
+		w.wantCalls(findTicket, readTicket, `PUT /requests/*`+assign+` {"request":{"closure_info":{"closure_comments":"","requester_ack_comments":"","requester_ack_resolution":false}}}`)
+		if want := "Close Request: RejectedError: request " + number + " is not closed: ServiceDesk Plus wants first resolution (give resolution)"; refused.Text != want || refused.Details.SDPCode != 3000 {
+			t.Errorf("%+v, want %s", refused, want)
+		}
+		_, got := write[closing](w, "close_request", map[string]any{
+			"request_id": number, "resolution": "Updated the *firmware*", "closure_code": "success", "closure_comments": "Done",
+		})
+		w.wantCalls(readTicket, `POST /requests/*/resolutions {"resolution":{"add_to_linked_requests":false,"content":"<p>Updated the <em>firmware</em></p>\n<p>— local:anna through Lectern [mark]</p>"}}`,
+			`PUT /requests/*`+assign+` {"request":{"closure_info":{"closure_code":{"id":"success"},"closure_comments":"Done\n\n— local:anna through Lectern [mark]",`+
+				`"requester_ack_comments":"","requester_ack_resolution":false}}}`, readTicket)
+		if diff := cmp.Diff(closing{number, dock, "Open", "Closed"}, got); diff != "" {
+			t.Error(diff)
+		}
+		w.wantRefusal("close_request", map[string]any{"request_id": number}, "ConflictError", "has ended already")
+		_, got = write[closing](w, "close_request", map[string]any{"request_id": w.numberOf(budget), "resolution": "Repaired it", "resolve_only": true})
+		w.wantCalls(findTicket, readTicket, `POST /requests/*/resolutions …`, `PUT /requests/* {"request":{"status":{"id":"Resolved"}}}`, readTicket)
+		if got.Status != "Resolved" || w.nameIn(budget, "status") != "Resolved" {
+			t.Errorf("%+v", got)
+		}
+		_, got = write[closing](w, "close_request", map[string]any{"request_id": w.numberOf(budget)})
+		if got.Before != "Resolved" || got.Status != "Closed" {
+			t.Errorf("closed after it was resolved: %+v", got)
+		}
+		w.wantRefusal("close_request", map[string]any{"request_id": w.numberOf(screen), "resolve_only": true, "closure_code": "success"}, "ValidationError", "resolve_only")
+		w.wantRefusal("close_request", map[string]any{"request_id": w.numberOf(screen), "closure_code": "sky"}, "ValidationError", `there is no "sky" in the list closure_codes`)
+		w.wantRefusal("close_request", map[string]any{"request_id": w.numberOf(screen), "closure_comments": strings.Repeat("x", 240)}, "ValidationError", `argument "closure_comments"`)
+	})
+}
+
+// TestCloseRequest_Blocked: what a site wants before a ticket is closed is said, with what to do; the resolution stays.
+func TestCloseRequest_Blocked(t *testing.T) {
+	site := sdptest.Site{CloseNeedsWorklog: true, CloseNeedsClosedTasks: true, CloseNeedsAcknowledgement: true}
+	writeTo(t, sdptest.Options{Site: site}, nil, func(w *writingDesk) {
+		w.fake.AddTo("requests", w.idOf(dock), "tasks", sdptest.Record{"title": "Look at it"})
+		got := w.call("close_request", w.with(map[string]any{"request_id": w.numberOf(dock), "resolution": "Done"}))
+		for _, words := range []string{"requester_ack_resolution (the requester", "tasks (complete", "worklogs (add time", "The resolution is written"} {
+			if !got.IsError || !strings.Contains(got.Text, words) {
+				t.Errorf("%q is not in %s", words, got.Text)
+			}
+		}
+		if w.nameIn(dock, "status") != "Open" {
+			t.Errorf("the status is %s", w.nameIn(dock, "status"))
+		}
+	})
+}
+
+// TestCloseRequest_NoClosureCodes: a site without closure codes is sent none.
+func TestCloseRequest_NoClosureCodes(t *testing.T) {
+	writeTo(t, sdptest.Options{Site: sdptest.Site{NoClosureCodes: true}}, nil, func(w *writingDesk) {
+		for _, id := range w.fake.IDs("closure_codes") {
+			w.fake.Remove("closure_codes", id)
+		}
+		w.h.storeLookup(w.key, w.fake, "closure_codes")
+		refused := w.call("close_request", w.with(map[string]any{"request_id": w.numberOf(dock), "closure_code": "success"}))
+		if !refused.IsError || !strings.Contains(refused.Text, "closure_code") {
+			t.Errorf("%+v", refused)
+		}
+		if _, got := write[closing](w, "close_request", map[string]any{"request_id": w.numberOf(dock)}); got.Status != "Closed" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// note is the structured result of add_note.
+type note struct {
+	NoteID                 string `json:"note_id"`
+	Number, Subject, State string
+}
+
+// TestAddNote: a note is private unless the connection and the caller say otherwise, and it is signed.
+func TestAddNote(t *testing.T) {
+	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }, func(w *writingDesk) {
+		root := w.inEdition("request_note", "note")
+		sent := func(text, visible, first string) string {
+			return `POST /requests/*/notes {"` + root + `":{"add_to_linked_requests":false,"description":"<p>` + text + `</p>\n<p>— local:anna through Lectern [mark]</p>",` +
+				`"mark_first_response":` + first + `,"notify_technician":false,"show_to_requester":` + visible + `}}`
+		}
+		text, got := write[note](w, "add_note", map[string]any{"request_id": w.numberOf(dock), "text": "Rang **twice**"})
+		w.wantCalls(findTicket, readTicket, sent("Rang <strong>twice</strong>", "false", "false"))
+		if got.NoteID == "" || got.State != "private" || got.Subject != dock || !strings.Contains(text, "Note "+got.NoteID+", private, is added. It is on request "+got.Number) {
+			t.Errorf("%+v %s", got, text)
+		}
+		_, got = write[note](w, "add_note", map[string]any{"request_id": w.numberOf(dock), "text": "Seen", "visible_to_requester": true, "first_response": true})
+		w.wantCalls(readTicket, sent("Seen", "true", "true"))
+		if got.State != "shown to the requester" {
+			t.Errorf("%+v", got)
+		}
+		write[note](w, "add_private_note", map[string]any{"request_id": w.numberOf(dock), "note_content": "An older client"})
+		w.wantCalls(readTicket, sent("An older client", "false", "false"))
+		write[note](w, "add_note", map[string]any{"request_id": w.numberOf(dock), "text": "Would be", "dry_run": true})
+		w.wantCalls(readTicket)
+		w.wantRefusal("add_note", map[string]any{"text": "Where?"}, "ValidationError", "exactly one of request_id and project_id")
+		w.wantRefusal("add_note", map[string]any{"request_id": "1", "task_id": "2", "text": "Where?"}, "ValidationError", "go with")
+	})
+}
+
+// worklog is the structured result of add_worklog.
+type worklog struct {
+	WorklogID    string `json:"worklog_id"`
+	Minutes      int64
+	TotalMinutes *int64 `json:"total_minutes"`
+	Technician   string
+	Started      string
+}
+
+// TestAddWorklog: time is that of the caller, never of the owner of the token, and the total is said.
+func TestAddWorklog(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		number := w.numberOf(dock)
+		_, got := write[worklog](w, "add_worklog", map[string]any{"request_id": number, "minutes": 90, "description": "On the phone", "started_at": "2025-10-09T08:00:00+02:00"})
+		w.wantCalls(findTicket, readTicket, `POST /requests/*/worklogs {"worklog":{"description":"<p>On the phone</p>\n<p>— local:anna through Lectern [mark]</p>",`+
+			`"end_time":{"value":"1759995000000"},"include_nonoperational_hours":true,"owner":{"email_id":"tech@example.org"},`+
+			`"start_time":{"value":"1759989600000"},"time_spent":{"hours":"1","minutes":"30"}}}`, "GET /requests/*/worklogs")
+		if got.WorklogID == "" || got.TotalMinutes == nil || *got.TotalMinutes != 90 || got.Technician != "tech@example.org" || got.Started != "2025-10-09T08:00:00+02:00" {
+			t.Errorf("%+v", got)
+		}
+		_, got = write[worklog](w, "add_worklog", map[string]any{"request_id": number, "minutes": 601, "technician": "Nina Net", "confirm_long": true})
+		w.wantCalls(readTicket, "GET /technicians", `POST /requests/*/worklogs …`, "GET /requests/*/worklogs")
+		if got.TotalMinutes == nil || *got.TotalMinutes != 691 {
+			t.Errorf("%+v", got)
+		}
+		w.wantRefusal("add_worklog", map[string]any{"request_id": number, "minutes": 601}, "ValidationError", "confirm_long=true")
+		w.wantRefusal("add_worklog", map[string]any{"request_id": number, "minutes": 5, "started_at": "2031-01-01"}, "ValidationError", "in the future")
+		w.wantRefusal("add_worklog", map[string]any{"minutes": 5}, "ValidationError", "give request_id, or project_id and task_id")
+	})
+}
+
+// TestAddWorklog_Unmapped: of a caller whom the connection does not know no time is written, of nobody.
+func TestAddWorklog_Unmapped(t *testing.T) {
+	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Callers = nil }, func(w *writingDesk) {
+		w.wantRefusal("add_worklog", map[string]any{"request_id": w.numberOf(dock), "minutes": 5}, "ForbiddenError", "spec.callers")
+		w.wantRefusal("assign_request", map[string]any{"request_id": w.numberOf(dock), "technician": "me"}, "ForbiddenError", "spec.callers")
+		w.wantRefusal("create_request", map[string]any{"subject": "For whom?"}, "ForbiddenError", "spec.callers")
+	})
+}
+
+// links is the structured result of link_requests.
+type links struct {
+	Number, Subject string
+	Links           []struct{ Number, Subject, Status string }
+}
+
+// TestLinkRequests: all tickets are read in one call, and linked in one.
+func TestLinkRequests(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		_, got := write[links](w, "link_requests", map[string]any{
+			"request_id": w.numberOf(drops), "to": []any{w.numberOf(wifi), "id:" + w.idOf(client), w.numberOf(wifi)}, "comment": "The same switch",
+		})
+		one := func(subject string) string {
+			return `{"comments":"The same switch\n\n— local:anna through Lectern [mark]","linked_request":{"id":"` + subject + `"}}`
+		}
+		w.wantCalls("GET /requests", `POST /requests/*/link_requests {"link_requests":[`+one(wifi)+","+one(client)+"]}", "GET /requests/*/link_requests")
+		if got.Subject != drops || len(got.Links) != 2 || got.Links[0].Subject != wifi || got.Links[1].Number != w.numberOf(client) {
+			t.Errorf("%+v", got)
+		}
+		w.wantRefusal("link_requests", map[string]any{"request_id": w.numberOf(drops), "to": []any{w.numberOf(drops)}}, "ValidationError", "linked with itself")
+		w.wantRefusal("link_requests", map[string]any{"request_id": w.numberOf(drops), "to": []any{w.numberOf(wifi), "99999"}}, "NotFoundError", "no such ticket as 99999")
+	})
+}
+
+// bulk is the structured result of bulk_update_requests.
+type bulk struct {
+	Requests []struct{ Number, Subject, State, Why string }
+	Counts   map[string]int
+	DryRun   bool `json:"dry_run"`
+}
+
+// TestBulkUpdateRequests: without dry_run=false nothing is written; of those that are some fail, and the others do not.
+func TestBulkUpdateRequests(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		given := map[string]any{
+			"request_ids": []any{w.numberOf(dock), w.numberOf(starter), w.numberOf(drops), w.numberOf(budget)},
+			"changes":     map[string]any{"priority": "High", "technician": "nina@example.org"}, "note": "Looked through",
+		}
+		_, would := write[bulk](w, "bulk_update_requests", given)
+		w.wantCalls("GET /requests")
+		if diff := cmp.Diff(map[string]int{"would_change": 4}, would.Counts); diff != "" || !would.DryRun {
+			t.Errorf("%+v", would)
+		}
+		delete(given, "note")
+		given["dry_run"] = false
+		_, got := write[bulk](w, "bulk_update_requests", given)
+		sent := `PUT /requests/* {"request":{"priority":{"id":"High"},"technician":{"email_id":"nina@example.org"}}}`
+		w.wantCalls("GET /requests", sent, sent, sent)
+		if diff := cmp.Diff(map[string]int{"done": 2, "failed": 1, "skipped": 1}, got.Counts); diff != "" {
+			t.Error(diff)
+		}
+		states := map[string]string{}
+		for _, row := range got.Requests {
+			states[row.Subject] = row.State
+		}
+		if diff := cmp.Diff(map[string]string{dock: "done", starter: "failed", drops: "skipped", budget: "done"}, states); diff != "" {
+			t.Errorf("%s %+v", diff, got)
+		}
+		given["note"], given["changes"] = "Looked through", map[string]any{}
+		given["request_ids"] = []any{w.numberOf(dock)}
+		write[bulk](w, "bulk_update_requests", given)
+		w.wantCalls("GET /requests", "POST /requests/*/notes …")
+		for arguments, want := range map[*map[string]any][2]string{
+			{"changes": map[string]any{}}:                                                                   {"ValidationError", "nothing to change"},
+			{"changes": map[string]any{"status": "Closed"}}:                                                 {"ValidationError", "wants a reason for each ticket"},
+			{"changes": map[string]any{"status": "On Hold"}}:                                                {"ValidationError", "wants a reason for each ticket"},
+			{"changes": map[string]any{"priority": "Sky"}}:                                                  {"ValidationError", `there is no "Sky"`},
+			{"request_ids": []any{w.numberOf(dock), "99999"}, "changes": map[string]any{"priority": "Low"}}: {"NotFoundError", "no such ticket as 99999"},
+		} {
+			refused := map[string]any{"request_ids": []any{w.numberOf(dock)}, "dry_run": false}
+			for name, value := range *arguments {
+				refused[name] = value
+			}
+			w.wantRefusal("bulk_update_requests", refused, want[0], want[1])
+		}
+	})
+}
+
+// TestTrashRequest: a ticket is moved to the trash, and out of it by its id.
+func TestTrashRequest(t *testing.T) {
+	withTrash := func(s *store.ConnectionSettings) { s.Access.Toolsets = append(s.Access.Toolsets, "trash") }
+	writeTo(t, sdptest.Options{}, withTrash, func(w *writingDesk) {
+		id := w.idOf(ignored)
+		type trashed struct{ ID, Number, Subject, State string }
+		text, got := write[trashed](w, "trash_request", map[string]any{"request_id": w.numberOf(ignored)})
+		w.wantCalls(findTicket, readTicket, "DELETE /requests/*"+w.inEdition("", "/move_to_trash"))
+		if got.ID != "id:"+id || got.State != "in the trash" || !strings.Contains(text, "request_id=id:"+id+" restore=true") {
+			t.Errorf("%+v %s", got, text)
+		}
+		_, got = write[trashed](w, "trash_request", map[string]any{"request_id": got.ID, "restore": true})
+		if got.State != "not in the trash" || got.Subject != ignored || w.fake.Record("requests", id)["is_trashed"] != false {
+			t.Errorf("%+v", got)
+		}
+		w.takeCalls()
+		w.wantRefusal("trash_request", map[string]any{"request_id": w.numberOf(ignored), "restore": true}, "ConflictError", "is not in the trash")
+	})
+}

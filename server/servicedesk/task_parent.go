@@ -1,0 +1,117 @@
+package servicedesk
+
+import (
+	"context"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// tasksOf are the arguments that say what tasks belong to.
+type tasksOf struct {
+	RequestID   *string `json:"request_id,omitempty" description:"Number of the ticket; or give project_id"`
+	ProjectID   *string `json:"project_id,omitempty" description:"PJT-12; an internal id as id:41"`
+	MilestoneID *string `json:"milestone_id,omitempty" description:"Of the project" bounds:"1..32"`
+}
+
+// taskParent is a ticket or a project, which is inside the ceilings, with its tasks.
+type taskParent struct {
+	// label is what people call it, title its subject or title.
+	label, title string
+	// target is its path, of the milestone where one is given.
+	target string
+	// project is nil for a ticket.
+	project      *sdp.Project
+	tasks        sdp.Tasks
+	dependencies sdp.Dependencies
+}
+
+// errNoTask is said of a task that the ticket, project or milestone does not have.
+var errNoTask = &tool.Error{
+	Kind: tool.NotFound, Text: "no such task, or no such milestone; list_tasks has the ids", Details: errorDetails{Kind: tool.NotFound},
+}
+
+// openTaskParent opens the connection of a call on tasks, by the toolset of what they belong to, and reads that.
+func openTaskParent(
+	ctx context.Context, in target, of tasksOf, open func(context.Context, target, string) (*desk, error),
+) (*desk, taskParent, error) {
+	toolset := requestsToolset
+	switch {
+	case (of.RequestID == nil) == (of.ProjectID == nil):
+		return nil, taskParent{}, tool.NewInvalid("exactly one of request_id and project_id is needed")
+	case of.MilestoneID != nil && of.ProjectID == nil:
+		return nil, taskParent{}, tool.NewInvalid("argument %q: tickets have no milestones; leave it out", "milestone_id")
+	case of.MilestoneID != nil && !isDigits(*of.MilestoneID):
+		return nil, taskParent{}, errNoTask
+	case of.ProjectID != nil:
+		toolset = projectsToolset
+	}
+	d, err := open(ctx, in, toolset)
+	if err != nil {
+		return nil, taskParent{}, err
+	}
+	parent, err := d.readTaskParent(ctx, of)
+	return d, parent, err
+}
+
+func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, error) {
+	if of.RequestID != nil {
+		found, err := d.readTicket(ctx, *of.RequestID)
+		if err != nil {
+			return taskParent{}, err
+		}
+		requests := d.client.Requests()
+		return taskParent{
+			label: "request " + found.DisplayID, title: found.Subject, target: "requests/" + found.ID, tasks: requests.Tasks(found.ID),
+			dependencies: requests.TaskDependencies(found.ID),
+		}, nil
+	}
+	found, err := d.readProject(ctx, *of.ProjectID)
+	if err != nil {
+		return taskParent{}, err
+	}
+	d.tellProjects(ctx, found)
+	projects := d.client.Projects()
+	parent := taskParent{
+		label: "project " + projectNumber(&found), title: found.Title, target: "projects/" + found.ID, project: &found, tasks: projects.Tasks(found.ID),
+		dependencies: projects.TaskDependencies(found.ID),
+	}
+	if of.MilestoneID != nil {
+		parent.tasks, parent.target = projects.Milestones(found.ID).Tasks(*of.MilestoneID), parent.target+"/milestones/"+*of.MilestoneID
+	}
+	return parent, nil
+}
+
+// scope is the OAuth scope that reading its tasks needs.
+func (p *taskParent) scope() string {
+	if p.project == nil {
+		return requestsScope
+	}
+	return projectsScope
+}
+
+// read returns a task, or errNoTask.
+func (p *taskParent) read(ctx context.Context, id string) (sdp.Task, error) {
+	if !isDigits(id) || len(id) > 32 {
+		return sdp.Task{}, errNoTask
+	}
+	found, err := p.tasks.Get(ctx, id)
+	if err != nil {
+		return sdp.Task{}, p.sayNoTask(err)
+	}
+	if of := found.Project.ID; p.project != nil && of != "" && of != p.project.ID {
+		return sdp.Task{}, errNoTask // a site that finds tasks by their ids alone
+	}
+	if of := found.Request.ID; p.project == nil && of != "" && p.target != "requests/"+of {
+		return sdp.Task{}, errNoTask
+	}
+	return found, nil
+}
+
+// sayNoTask has what SDP does not know below the parent be no task.
+func (p *taskParent) sayNoTask(err error) error {
+	if sdp.KindOf(err) == sdp.KindNotFound || isUnknownValue(err) {
+		return errNoTask
+	}
+	return needScope(p.scope(), err)
+}

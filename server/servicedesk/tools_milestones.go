@@ -1,0 +1,160 @@
+package servicedesk
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+type saveMilestoneInput struct {
+	target
+	ProjectID   string                `json:"project_id" description:"PJT-12; an internal id as id:41"`
+	MilestoneID *string               `json:"milestone_id,omitempty" description:"To change one; a new one is made without" bounds:"1..32"`
+	Title       *string               `json:"title,omitempty" description:"Needed for a new one" bounds:"1..250"`
+	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail address, name, id or me"`
+	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
+	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
+	Status      *string               `json:"status,omitempty" bounds:"1..250"`
+	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
+	dryRun
+	idempotencyKey
+	planned
+}
+
+// errNoMilestone is said of a milestone that a project does not have.
+var errNoMilestone = &tool.Error{
+	Kind: tool.NotFound, Text: "no such milestone; get_project with include=milestones has the ids", Details: errorDetails{Kind: tool.NotFound},
+}
+
+// saveMilestone answers save_milestone: a call of SDP for the project, one more for a number that was not met before, one for the
+// owner, one to read a milestone that is changed, and one to write it.
+func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*tool.Result[recordUpdate], error) {
+	d, err := s.openDeskToWrite(ctx, in.target, projectsToolset)
+	if err != nil {
+		return nil, err
+	}
+	project, err := d.readProject(ctx, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	milestones := d.client.Projects().Milestones(project.ID)
+	var before sdp.Milestone
+	if in.MilestoneID != nil {
+		if before, err = d.readMilestone(ctx, milestones, *in.MilestoneID, project.ID); err != nil {
+			return nil, err
+		}
+	} else if in.Title == nil {
+		return nil, tool.NewInvalid("argument %q is needed for a new milestone; give milestone_id to change one", "title")
+	}
+	changes, err := d.milestoneChanges(ctx, &in)
+	if err != nil {
+		return nil, err
+	}
+	if len(changes) == 0 {
+		return nil, errNothingToChange("milestone")
+	}
+	changes = changes.differing(before)
+	update := d.newRecordUpdate(before.ID, "project "+projectNumber(&project), before.Title)
+	if in.MilestoneID == nil {
+		update.Subject = shortenLine(*in.Title)
+	}
+	update.Changed = changes.describe(before)
+	arguments := in
+	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
+	w, err := d.startWrite(ctx, writeRequest{
+		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: in.MilestoneID == nil,
+		question: tool.Question{Message: "Save a milestone of " + update.Of + "?", Shown: fmt.Sprint(update.Changed)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case w.isDry:
+		return update.result(w, "A milestone of "+update.Of+" would be saved."), nil
+	case in.MilestoneID != nil:
+		if len(changes) > 0 {
+			_, err = sendUpdate(ctx, w, "milestone", "projects/"+project.ID+"/milestones/"+before.ID, before.ID, milestones.Editor, changes)
+		}
+	default:
+		update.ID, err = createMilestone(ctx, w, project.ID, milestones, changes)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return update.result(w, "Milestone "+update.ID+" of "+update.Of+" is as asked for."), nil
+}
+
+func createMilestone(ctx context.Context, w *write, project string, of sdp.Milestones, changes recordChanges[sdp.Milestone]) (id string, err error) {
+	made, _, err := sendCreate(ctx, w, "milestone", "projects/"+project, time.Now(), of.Editor, func(s signature) sdp.Fields {
+		fields := changes.fields(s)
+		if _, has := fields["description"]; !has {
+			fields["description"] = richtext.FromMarkdown(s.of(""))
+		}
+		return fields
+	}, func(m sdp.Milestone) writtenRecord { return writtenRecord{ID: m.ID} })
+	return made.ID, err
+}
+
+// readMilestone returns a milestone of a project, or errNoMilestone.
+func (d *desk) readMilestone(ctx context.Context, of sdp.Milestones, id, project string) (sdp.Milestone, error) {
+	if !isDigits(id) {
+		return sdp.Milestone{}, errNoMilestone
+	}
+	found, err := of.Get(ctx, id)
+	if sdp.KindOf(err) == sdp.KindNotFound || isUnknownValue(err) || err == nil && found.Project.ID != "" && found.Project.ID != project {
+		return sdp.Milestone{}, errNoMilestone
+	}
+	return found, needScope(projectsScope, err)
+}
+
+// milestoneChanges returns the changes that a caller asks for, in the order of the arguments.
+func (d *desk) milestoneChanges(ctx context.Context, in *saveMilestoneInput) (recordChanges[sdp.Milestone], error) {
+	var changes recordChanges[sdp.Milestone]
+	if in.Title != nil {
+		if strings.TrimSpace(*in.Title) == "" {
+			return nil, tool.NewInvalid("argument %q is empty; give the milestone a title", "title")
+		}
+		changes = append(changes, changeText("title", "title", *in.Title, func(m sdp.Milestone) string { return m.Title }))
+	}
+	if in.Description.Given {
+		changes = append(changes, changeMarkdown("description", "description", in.Description.Value, func(m sdp.Milestone) string { return m.DescriptionHTML }))
+	}
+	if in.Owner.Given {
+		owner, err := d.personRef(ctx, "owner", in.Owner.Value)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, changeRef("owner", "owner", owner, func(m sdp.Milestone) sdp.Ref { return m.Owner }))
+	}
+	span, err := spanChanges(d, in.Start, in.End, func(m sdp.Milestone) sdp.Time { return m.ScheduledStart }, func(m sdp.Milestone) sdp.Time { return m.ScheduledEnd })
+	if err != nil {
+		return nil, err
+	}
+	changes = append(changes, span...)
+	if in.Status != nil {
+		status, err := d.resolveEntry(ctx, "status", sdp.ProjectStatuses, *in.Status, "")
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, changeRef("status", "status", status.ref(), func(m sdp.Milestone) sdp.Ref { return m.Status.Ref }))
+	}
+	if in.Percent != nil {
+		changes = append(changes, changePercent(*in.Percent, func(m sdp.Milestone) int { return m.Percent }))
+	}
+	return changes, d.checkFields("milestone", changes.names()...)
+}
+
+// personRef returns whom a caller means as SDP is given them; nobody for null.
+func (d *desk) personRef(ctx context.Context, argument string, text *string) (sdp.Ref, error) {
+	if text == nil {
+		return sdp.Ref{}, nil
+	}
+	person, err := d.findPerson(ctx, argument, *text)
+	return sdp.Ref{ID: person.ID, Name: person.Name}, err
+}

@@ -1,0 +1,110 @@
+package servicedesk
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+type listTasksInput struct {
+	target
+	tasksOf
+	Status *string `json:"status,omitempty" description:"open when absent" enum:"open,closed,all"`
+	Owner  *string `json:"owner,omitempty" description:"E-mail address, name, or me" bounds:"1..250"`
+	paging
+}
+
+// listTasks answers list_tasks: a call of SDP for the ticket or project, one more for a number that was not met before, and one for the tasks.
+func (s *Service) listTasks(ctx context.Context, in listTasksInput) (*tool.Result[taskList], error) {
+	d, parent, err := openTaskParent(ctx, in.target, in.tasksOf, s.openDesk)
+	if err != nil {
+		return nil, err
+	}
+	asked := in
+	asked.paging = paging{}
+	fingerprint := tool.Fingerprint("list_tasks", d.uid, asked)
+	start, err := in.start(fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	states, err := d.readProgress(ctx, sdp.TaskStatuses)
+	if err != nil {
+		return nil, err
+	}
+	o := sdp.ListOptions{Start: start, Rows: in.rows(), Fields: taskFields, CountAll: true}
+	holds, err := d.selectTasks(&in, states, &o)
+	if err != nil {
+		return nil, err
+	}
+	page, err := parent.tasks.List(ctx, o)
+	if err != nil {
+		return nil, parent.sayNoTask(err)
+	}
+	if parent.project != nil {
+		d.tellTasks(ctx, parent.project.ID, "", page.Items...)
+	}
+	return d.taskResult(&parent, &page, start, states, holds, fingerprint), nil
+}
+
+// selectTasks sets the conditions of the arguments, and returns what rows are checked by again.
+func (d *desk) selectTasks(in *listTasksInput, states *progressStates, o *sdp.ListOptions) (holds func(*sdp.Task) bool, err error) {
+	status := valueOr(in.Status, "open")
+	var byStatus, byOwner sdp.Criteria
+	isOwner := func(sdp.Ref) bool { return true }
+	if status != "all" {
+		byStatus = states.criteria(status == "open")
+	}
+	if in.Owner != nil {
+		if byOwner, isOwner, err = d.personCondition("owner", *in.Owner); err != nil {
+			return nil, err
+		}
+	}
+	o.Where = sdp.All(byStatus, byOwner)
+	return func(t *sdp.Task) bool {
+		return isOwner(t.Owner) && (status == "all" || states.isOpen(t.Status) == (status == "open"))
+	}, nil
+}
+
+func (d *desk) taskResult(
+	parent *taskParent, page *sdp.Page[sdp.Task], start int, states *progressStates, holds func(*sdp.Task) bool, fingerprint string,
+) *tool.Result[taskList] {
+	result := taskList{Of: parent.label, Subject: shortenLine(parent.title), Tasks: []taskRow{}, TimeZone: d.zone.String(), Trust: untrusted}
+	shown := newTable("id", "subject", "owner", "status", "percent", "end", "overdue", "milestone")
+	now, next, dropped := time.Now(), page.Next, 0
+	for i := range page.Items {
+		t := &page.Items[i]
+		if !holds(t) {
+			dropped++
+			continue
+		}
+		row := d.newTaskRow(t, states, now)
+		if !shown.append(row.cells()) {
+			next = start + i
+			break
+		}
+		result.Tasks = append(result.Tasks, row)
+	}
+	said := fmt.Sprintf("%d tasks of %s.", len(result.Tasks), parent.label)
+	if page.Total >= 0 && dropped == 0 {
+		result.Total = &page.Total
+		said = fmt.Sprintf("%d of %d tasks of %s.", len(result.Tasks), page.Total, parent.label)
+	}
+	said += " Times are in " + result.TimeZone + "."
+	if next != 0 {
+		result.NextCursor = tool.EncodeCursor(fingerprint, strconv.Itoa(next))
+		said += " More: cursor=" + result.NextCursor
+	}
+	return tool.NewResult(said+"\n"+shown.text(), result)
+}
+
+func (r *taskRow) cells() []string {
+	overdue := ""
+	if r.IsOverdue {
+		overdue = "overdue"
+	}
+	return []string{r.ID, r.Title, r.Owner, r.Status, strconv.Itoa(r.Percent) + "%", r.End, overdue, r.Milestone}
+}
