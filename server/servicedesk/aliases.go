@@ -34,6 +34,9 @@ var aliases = map[string]alias{
 	"get_statuses":             {tool: "list_lookup", preset: map[string]string{"type": `"statuses"`}},
 	"get_request_types":        {tool: "list_lookup", preset: map[string]string{"type": `"request_types"`}},
 	"get_metadata":             {tool: "list_lookup"},
+	"add_private_note":         {tool: "add_note", preset: map[string]string{"visible_to_requester": `false`}, renamed: map[string]string{"note_content": "text"}},
+	"add_note_to_request":      {tool: "add_note", renamed: map[string]string{"note_content": "text", "is_public": "visible_to_requester"}},
+	"pickup_request":           {tool: "assign_request", preset: map[string]string{"technician": `"me"`}},
 	"create_task": {
 		tool: "create_tasks", gathered: "tasks",
 		members: []string{"title", "description", "owner", "priority", "start", "end", "effort_minutes", "depends_on"},
@@ -42,13 +45,6 @@ var aliases = map[string]alias{
 	"list_project_tasks":  {tool: "list_tasks", preset: map[string]string{"status": `"all"`}},
 	"get_project_summary": {tool: "get_project"},
 	"create_milestone":    {tool: "save_milestone"},
-	"add_private_note": {
-		tool: "add_note", preset: map[string]string{"visible_to_requester": `false`}, renamed: map[string]string{"note_content": "text"},
-	},
-	"add_note_to_request": {
-		tool: "add_note", renamed: map[string]string{"note_content": "text", "is_public": "visible_to_requester"},
-	},
-	"pickup_request": {tool: "assign_request", preset: map[string]string{"technician": `"me"`}},
 }
 
 // withPreset returns the arguments of a call by an alias.
