@@ -283,8 +283,12 @@ func (p *plannedWrite) planChange(desk *faultyDesk, words string, dice int) {
 		p.manner = withoutKey
 	}
 	switch {
-	case dice < 80:
+	case dice < 78:
 		p.write.Tool, p.arguments = "link_requests", map[string]any{"request_id": desk.addTicket(), "to": []string{desk.addTicket()}, "comment": words}
+	case dice < 82: // of tickets that several callers change at once
+		due := time.Now().Add(time.Duration(1+p.caller.random.IntN(1_000_000)) * time.Minute).UTC().Format(time.RFC3339)
+		p.write.Tool, p.arguments = "update_request", map[string]any{"request_id": desk.tickets[p.caller.random.IntN(3)], "due_by": due, "update_reason": words}
+		p.manner = withoutKey
 	case dice < 87:
 		p.ticket = p.caller.world.takeTicket(desk, p.write.Token)
 		p.write.Tool, p.arguments = "update_request", map[string]any{"request_id": p.ticket.name, "subject": words, "description": "It is " + words}

@@ -77,6 +77,9 @@ func (w *randomWrites) readJournal(t *testing.T, desk *faultyDesk) []writetally.
 		if found := idInPath.FindStringSubmatch(c.Path); token == "" && found != nil {
 			token = w.assigned[desk.name+"/id:"+found[1]]
 		}
+		if mark != "" {
+			mark = desk.name + " " + mark
+		}
 		sent = append(sent, writetally.Sent{
 			Number: c.Number, Op: desk.name + " " + c.Method + " " + segmentOfID.ReplaceAllString(c.Path, "/*"), Token: token, Mark: mark, At: c.At, CarriedOut: c.Wrote, Fault: c.Fault,
 		})
@@ -90,7 +93,7 @@ func (w *randomWrites) readIntents(t *testing.T) []writetally.Intent {
 	conn, err := pgx.Connect(ctx, w.OwnerURL)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, `select w.id::text, w.tool, w.mark, coalesce(w.outcome, ''), w.begun_at, w.deadline, w.ended_at
+	rows, err := conn.Query(ctx, `select w.id::text, w.tool, c.name || ' ' || w.mark, coalesce(w.outcome, ''), w.begun_at, w.deadline, w.ended_at
 		from sdp_writes w join sdp_connections c on c.id = w.connection_id where c.namespace = $1 order by w.begun_at`, w.namespace)
 	require.NoError(t, err)
 	intents, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i writetally.Intent, err error) {
