@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 )
@@ -106,6 +107,7 @@ type options struct {
 
 	cluster     clusterOptions
 	connections connectionOptions
+	audit       audit.Flags
 	database    postgres.Options
 	secrets     secretOptions
 	migrate     string
@@ -132,6 +134,8 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.cluster.addFlags(fs, "namespaces whose prompts are reconciled, compared and changed, a list or repeated; when empty all. "+
 		"What other namespaces have in the database stays as it is, and is served")
 	o.connections.addFlags(fs)
+	fs.StringVar(&o.audit.Store, "audit", audit.InPostgres, "postgres: keep a row of each call of ServiceDesk Plus that the controller makes; off: keep none")
+	o.audit.AddFlags(fs)
 	o.database.ApplicationName = postgres.ReplicaName(component)
 	o.database.AddFlags(fs)
 	o.secrets.addFlags(fs)
@@ -171,6 +175,12 @@ func (o *options) validate(getenv func(string) string) error {
 		return err
 	}
 	if err := o.leaderElection.validate(); err != nil {
+		return err
+	}
+	if o.audit.Store == audit.InMemory {
+		return errors.New("--audit=memory keeps rows for whoever asks the same process, and nobody asks the controller: it can be postgres or off")
+	}
+	if err := o.audit.Validate(false); err != nil {
 		return err
 	}
 	if !slices.Contains([]string{migrateApply, migrateVerify}, o.migrate) {

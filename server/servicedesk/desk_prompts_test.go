@@ -189,4 +189,3 @@ func TestCheckArgument(t *testing.T) {
 		}
 	}
 }
-

@@ -51,6 +51,22 @@ func (s *Service) ToolNames() []string {
 	return names
 }
 
+// WritingTools returns the names of the tools that may change something in ServiceDesk Plus, aliases among them.
+func (s *Service) WritingTools() []string {
+	var names []string
+	for name, t := range s.offered {
+		if t.writes {
+			names = append(names, name)
+		}
+	}
+	for alias, of := range aliases {
+		if s.offered[of.tool].writes {
+			names = append(names, alias)
+		}
+	}
+	return names
+}
+
 // newTransportTool returns a tool for the transport.
 func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
 	return transport.Tool{Definition: t.MCP(), Call: func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {
@@ -61,7 +77,11 @@ func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[strin
 		if f := s.takeTurn(ctx, kind); f != nil {
 			return nil, f
 		}
-		result, err := t.Call(withCallProgress(s.withConversation(ctx, call), call), read(call.ArgumentMembers()))
+		given := read(call.ArgumentMembers())
+		if writes {
+			ctx, given = takeUnlistedPlan(ctx, &t, given)
+		}
+		result, err := t.Call(withCallProgress(s.withConversation(ctx, call), call), given)
 		if err != nil {
 			return nil, transport.Canceled()
 		}

@@ -11,8 +11,8 @@ import (
 
 type addNoteInput struct {
 	target
-	RequestID          *string `json:"request_id,omitempty" description:"Number of the ticket"`
-	ProjectID          *string `json:"project_id,omitempty" description:"Instead: the project that is commented on"`
+	RequestID          *string `json:"request_id,omitempty" description:"Ticket number"`
+	ProjectID          *string `json:"project_id,omitempty" description:"Instead: a project"`
 	MilestoneID        *string `json:"milestone_id,omitempty" description:"of the project"`
 	TaskID             *string `json:"task_id,omitempty" description:"of the project or milestone"`
 	Text               string  `json:"text" description:"Markdown" bounds:"1..20000"`

@@ -15,12 +15,12 @@ const longWorklog = 600
 
 type addWorklogInput struct {
 	target
-	RequestID   *string `json:"request_id,omitempty" description:"Number of the ticket"`
-	ProjectID   *string `json:"project_id,omitempty" description:"Instead, with task_id: the project of a task"`
+	RequestID   *string `json:"request_id,omitempty" description:"Ticket number"`
+	ProjectID   *string `json:"project_id,omitempty" description:"Instead, with task_id"`
 	TaskID      *string `json:"task_id,omitempty"`
 	Minutes     int64   `json:"minutes" bounds:"1..6000"`
 	Description *string `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
-	Technician  *string `json:"technician,omitempty" description:"E-mail address or name, you when absent" bounds:"1..250"`
+	Technician  *string `json:"technician,omitempty" description:"E-mail address or name, you when absent" bounds:"..250"`
 	StartedAt   *string `json:"started_at,omitempty" description:"Date or RFC 3339; minutes ago when absent"`
 	ConfirmLong *bool   `json:"confirm_long,omitempty" description:"For more than 600 minutes"`
 	dryRun

@@ -83,6 +83,11 @@ func (d *Definition) bound(ctx context.Context, policy *Policy) (context.Context
 	return ctx, func() {}
 }
 
+// Takes reports whether the tool has an argument of that name.
+func (t *Tool) Takes(argument string) bool {
+	return slices.ContainsFunc(t.takes, func(f field) bool { return f.name == argument })
+}
+
 // MCP returns the tool as clients list it.
 func (t *Tool) MCP() mcp.Tool {
 	hints := t.Hints
@@ -117,6 +122,7 @@ func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (
 		return asks.result, nil
 	}
 	if refused, is := errors.AsType[*Error](err); is {
+		reportRefusal(ctx, refused.Kind)
 		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
 		details := refused.Details
 		if details == nil && t.detail != nil {
