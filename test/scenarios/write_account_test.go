@@ -74,18 +74,25 @@ func (w *randomWrites) readJournal(t *testing.T, desk *faultyDesk) []writetally.
 			t.Errorf("a call of %s still runs: %s %s", desk.name, c.Method, c.Path)
 		}
 		token, mark := writetally.ReadTexts(fmt.Sprint(c.Input))
-		if found := idInPath.FindStringSubmatch(c.Path); token == "" && found != nil {
-			token = w.assigned[desk.name+"/id:"+found[1]]
+		target := ""
+		if found := idInPath.FindStringSubmatch(c.Path); found != nil && !desk.isShared("id:"+found[1]) {
+			target = desk.name + "/id:" + found[1]
+		}
+		if token == "" {
+			token = w.assigned[target]
 		}
 		if mark != "" {
 			mark = desk.name + " " + mark
 		}
 		sent = append(sent, writetally.Sent{
-			Number: c.Number, Op: desk.name + " " + c.Method + " " + segmentOfID.ReplaceAllString(c.Path, "/*"), Token: token, Mark: mark, At: c.At, CarriedOut: c.Wrote, Fault: c.Fault,
+			Number: c.Number, Op: desk.name + " " + c.Method + " " + segmentOfID.ReplaceAllString(c.Path, "/*"), Token: token, Mark: mark, Target: target, At: c.At, CarriedOut: c.Wrote, Fault: c.Fault,
 		})
 	}
 	return sent
 }
+
+// ofOneWrite are tools whose tickets are changed by calls of one write alone.
+var ofOneWrite = map[string]bool{"link_requests": true, "assign_request": true, "set_request_status": true, "close_request": true}
 
 func (w *randomWrites) readIntents(t *testing.T) []writetally.Intent {
 	t.Helper()
@@ -93,13 +100,17 @@ func (w *randomWrites) readIntents(t *testing.T) []writetally.Intent {
 	conn, err := pgx.Connect(ctx, w.OwnerURL)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, `select w.id::text, w.tool, c.name || ' ' || w.mark, coalesce(w.outcome, ''), w.begun_at, w.deadline, w.ended_at
+	rows, err := conn.Query(ctx, `select w.id::text, w.tool, c.name || ' ' || w.mark, coalesce(w.outcome, ''), w.begun_at, w.deadline, w.ended_at, c.name, coalesce(w.trace ->> 'path', '')
 		from sdp_writes w join sdp_connections c on c.id = w.connection_id where c.namespace = $1 order by w.begun_at`, w.namespace)
 	require.NoError(t, err)
 	intents, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i writetally.Intent, err error) {
 		var ended *time.Time
-		if err = row.Scan(&i.ID, &i.Tool, &i.Mark, &i.Outcome, &i.Begun, &i.Deadline, &ended); ended != nil {
+		var name, path string
+		if err = row.Scan(&i.ID, &i.Tool, &i.Mark, &i.Outcome, &i.Begun, &i.Deadline, &ended, &name, &path); ended != nil {
 			i.Ended = *ended
+		}
+		if found := idInPath.FindStringSubmatch(path); found != nil && ofOneWrite[i.Tool] {
+			i.Target = name + "/id:" + found[1]
 		}
 		i.HasText = i.Tool != "assign_request"
 		return i, err

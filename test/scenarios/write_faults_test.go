@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -50,6 +51,9 @@ func (d *faultyDesk) addTicket() string {
 		"category": "Hardware", "created_time": time.Now().Add(-48 * time.Hour),
 	})
 }
+
+// isShared reports whether several writes go to a ticket.
+func (d *faultyDesk) isShared(ticket string) bool { return slices.Contains(d.tickets, ticket) }
 
 func (d *faultyDesk) anyTicket(r *rand.Rand) string { return d.tickets[r.IntN(len(d.tickets))] }
 

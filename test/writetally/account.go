@@ -43,17 +43,18 @@ type Call struct {
 type Sent struct {
 	Number int
 	Op     string
-	// Token and Mark are what its texts bear: of the write, and of the intent.
-	Token, Mark string
-	At          time.Time
-	CarriedOut  bool
+	// Token and Mark are what its texts bear: of the write, and of the intent. Target is the record that it changes, where only equal
+	// calls change that.
+	Token, Mark, Target string
+	At                  time.Time
+	CarriedOut          bool
 	// Fault is the name of the one that it met.
 	Fault string
 }
 
 // Intent is a stored one.
 type Intent struct {
-	ID, Tool, Mark string
+	ID, Tool, Mark, Target string
 	// HasText says that what is sent for it bears its mark.
 	HasText bool
 	// Outcome is done, not_done, indeterminate or nothing.

@@ -8,11 +8,12 @@ import (
 // FindViolations returns what must not be, a sentence each, sorted.
 func (a *Account) FindViolations() []string {
 	var found []string
-	carriedByToken, carriedByMark := map[string]int{}, map[string]int{}
+	carriedByToken, carriedByMark, carriedByTarget := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, s := range a.Sent {
 		if s.CarriedOut {
 			carriedByToken[s.Token]++
 			carriedByMark[s.Mark]++
+			carriedByTarget[s.Target]++
 		}
 	}
 	tokens := map[string]bool{}
@@ -26,7 +27,8 @@ func (a *Account) FindViolations() []string {
 		intent := &a.Intents[i]
 		if intent.HasText {
 			intents[intent.Mark] = intent
-			found = append(found, intent.compare(carriedByMark[intent.Mark])...)
+			isSo := intent.Target != "" && carriedByTarget[intent.Target] > 0
+			found = append(found, intent.compare(carriedByMark[intent.Mark], isSo)...)
 		}
 		if a.IsDecided && intent.Outcome == "" {
 			found = append(found, fmt.Sprintf("intent %s of %s has no outcome", intent.ID, intent.Tool))
@@ -99,12 +101,13 @@ func (w *Write) wasAlwaysDenied() bool {
 	return !slices.ContainsFunc(w.Calls, func(c Call) bool { return c.Told == ToldDone || c.Told == ToldUnknown })
 }
 
-// compare holds the outcome of an intent against how often what bears its mark was carried out.
-func (i *Intent) compare(carried int) []string {
+// compare holds the outcome of an intent against how often what bears its mark was carried out. What an equal call did is so: a lookup
+// cannot tell who changed a record to what was wanted.
+func (i *Intent) compare(carried int, isSo bool) []string {
 	switch {
 	case carried > 1:
 		return []string{fmt.Sprintf("intent %s of %s was carried out %d times", i.ID, i.Tool, carried)}
-	case i.Outcome == "done" && carried == 0:
+	case i.Outcome == "done" && carried == 0 && !isSo:
 		return []string{fmt.Sprintf("intent %s of %s is done, and was not carried out", i.ID, i.Tool)}
 	case i.Outcome == "not_done" && carried > 0:
 		return []string{fmt.Sprintf("intent %s of %s is not_done, and was carried out", i.ID, i.Tool)}

@@ -33,6 +33,16 @@ func intent(mark, outcome string) Intent {
 	return i
 }
 
+func onTarget(s Sent, target string) Sent {
+	s.Target = target
+	return s
+}
+
+func ofTarget(i Intent, target string) Intent {
+	i.Target = target
+	return i
+}
+
 func TestFindViolations(t *testing.T) {
 	t.Parallel()
 	late, denied := sent(1, "aaaaaa"), sent(1, "aaaaaa")
@@ -90,6 +100,21 @@ func TestFindViolations(t *testing.T) {
 				Writes: []Write{update(told(ToldUnknown, ""), told(ToldDone, ""))}, Sent: []Sent{sent(1, "aaaaaa"), sent(2, "bbbbbb")},
 				Intents: []Intent{intent("aaaaaa", "done"), intent("bbbbbb", "done")},
 			},
+		},
+		"an update that was lost, and made by an equal call": {
+			account: Account{
+				Writes:  []Write{update(told(ToldUnknown, ""), told(ToldDone, ""))},
+				Sent:    []Sent{onTarget(denied, "ticket 1"), onTarget(sent(2, "bbbbbb"), "ticket 1")},
+				Intents: []Intent{ofTarget(intent("aaaaaa", "done"), "ticket 1"), ofTarget(intent("bbbbbb", "done"), "ticket 1")},
+			},
+		},
+		"an update that was lost, and another one made": {
+			account: Account{
+				Writes:  []Write{update(told(ToldUnknown, ""), told(ToldDone, ""))},
+				Sent:    []Sent{onTarget(denied, "ticket 1"), onTarget(sent(2, "bbbbbb"), "ticket 2")},
+				Intents: []Intent{ofTarget(intent("aaaaaa", "done"), "ticket 1"), ofTarget(intent("bbbbbb", "done"), "ticket 2")},
+			},
+			want: []string{"intent i-aaaaaa of add_note is done, and was not carried out"},
 		},
 		"told not to be done, and done": {
 			account: Account{Writes: []Write{note(told(ToldNotDone, "k"))}, Sent: []Sent{sent(1, "aaaaaa")}, Intents: []Intent{intent("aaaaaa", "not_done")}},
