@@ -40,11 +40,13 @@ func (*longPurge) BackfillSearchIndex(context.Context, int64, int) (int64, error
 
 func (*longPurge) DeleteOldChanges(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
-func (*longPurge) DeleteUnusedTags(context.Context) error             { return nil }
-func (*longPurge) FoldObservations(context.Context, int) (int, error) { return 0, nil }
+func (*longPurge) DeleteUnusedTags(context.Context) error                    { return nil }
+func (*longPurge) FoldObservations(context.Context, int) (int, error)        { return 0, nil }
 func (*longPurge) FoldProjectObservations(context.Context, int) (int, error) { return 0, nil }
-func (*longPurge) DeleteOldProjectRows(context.Context, time.Duration, int) (int, error) { return 0, nil }
-func (*longPurge) RecordTokenUse(context.Context) error               { return nil }
+func (*longPurge) DeleteOldProjectRows(context.Context, time.Duration, int) (int, error) {
+	return 0, nil
+}
+func (*longPurge) RecordTokenUse(context.Context) error { return nil }
 func (*longPurge) DeleteOldConnectionRows(context.Context, time.Duration, int) (int, error) {
 	return 0, nil
 }
@@ -52,6 +54,10 @@ func (*longPurge) DeleteOldConnectionRows(context.Context, time.Duration, int) (
 func (*longPurge) ListConnectionRows(context.Context, store.Key, int, time.Duration) ([]store.ComparedConnection, error) {
 	return nil, nil
 }
+
+func (*longPurge) DeleteOldWrites(context.Context, time.Duration, int) (int, error) { return 0, nil }
+
+func (*longPurge) SummarizeWrites(context.Context) ([]store.WriteSummary, error) { return nil, nil }
 
 func (*longPurge) MeasureTables(context.Context) ([]store.TableSize, error) { return nil, nil }
 

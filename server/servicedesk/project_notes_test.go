@@ -20,7 +20,7 @@ func TestAddNote_Projects(t *testing.T) {
 		number := fmt.Sprint(w.fake.Record("projects", project)["display_id"].(sdptest.Record)["display_value"])
 		content := w.inEdition("comment", "content")
 		sent := func(path, root, text string) string {
-			return "POST " + path + ` {"` + w.inEdition(root, "comment") + `":{"` + content + `":"<p>` + text + `</p>\n<p>— local:anna through Lectern [mark]</p>"}}`
+			return "POST " + path + ` {"` + w.inEdition(root, "comment") + `":{"` + content + `":"<p>` + text + `</p>\n<p>— tech@example.org through Lectern [mark]</p>"}}`
 		}
 		text, got := write[note](w, "add_note", map[string]any{"project_id": number, "text": "Keys are back"})
 		w.wantCalls("GET /projects", "GET /projects/*", sent("/projects/*/comments", "project_comment", "Keys are back"))

@@ -17,20 +17,20 @@ func TestSetRequestStatus(t *testing.T) {
 		_, got := write[update](w, "set_request_status", map[string]any{
 			"request_id": number, "status": "hold", "comment": "Waiting for a part", "until": "2031-03-31T08:00:00Z", "then_status": "In Progress",
 		})
-		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"onhold_scheduler":{"change_to_status":{"id":"In Progress"},"comments":"Waiting for a part\n\n— local:anna through Lectern [mark]",`+
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"onhold_scheduler":{"change_to_status":{"id":"In Progress"},"comments":"Waiting for a part\n\n— tech@example.org through Lectern [mark]",`+
 			`"scheduled_time":{"value":"1932710400000"}},"status":{"id":"On Hold"}}}`, readTicket)
 		if diff := cmp.Diff(map[string][]string{"status": {"Open", "On Hold"}}, got.Changed); diff != "" || len(got.Dropped) > 0 {
 			t.Errorf("%s %v", diff, got.Dropped)
 		}
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "resume", "comment": "It is there"})
-		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"},"status_change_comments":"It is there\n\n— local:anna through Lectern [mark]"}}`, readTicket)
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"},"status_change_comments":"It is there\n\n— tech@example.org through Lectern [mark]"}}`, readTicket)
 		if diff := cmp.Diff([]string{"On Hold", "Open"}, got.Changed["status"]); diff != "" {
 			t.Error(diff)
 		}
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "in progress"})
 		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"In Progress"}}}`, readTicket)
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "cancel", "comment": "Sent twice"})
-		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Cancelled"},"status_change_comments":"Sent twice\n\n— local:anna through Lectern [mark]"}}`, readTicket)
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Cancelled"},"status_change_comments":"Sent twice\n\n— tech@example.org through Lectern [mark]"}}`, readTicket)
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "reopen"})
 		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"}}}`, readTicket)
 		if diff := cmp.Diff([]string{"Cancelled", "Open"}, got.Changed["status"]); diff != "" {
@@ -90,8 +90,8 @@ func TestCloseRequest(t *testing.T) {
 		_, got := write[closing](w, "close_request", map[string]any{
 			"request_id": number, "resolution": "Updated the *firmware*", "closure_code": "success", "closure_comments": "Done",
 		})
-		w.wantCalls(readTicket, `POST /requests/*/resolutions {"resolution":{"add_to_linked_requests":false,"content":"<p>Updated the <em>firmware</em></p>\n<p>— local:anna through Lectern [mark]</p>"}}`,
-			`PUT /requests/*`+assign+` {"request":{"closure_info":{"closure_code":{"id":"success"},"closure_comments":"Done\n\n— local:anna through Lectern [mark]",`+
+		w.wantCalls(readTicket, `POST /requests/*/resolutions {"resolution":{"add_to_linked_requests":false,"content":"<p>Updated the <em>firmware</em></p>\n<p>— tech@example.org through Lectern [mark]</p>"}}`,
+			`PUT /requests/*`+assign+` {"request":{"closure_info":{"closure_code":{"id":"success"},"closure_comments":"Done\n\n— tech@example.org through Lectern [mark]",`+
 				`"requester_ack_comments":"","requester_ack_resolution":false}}}`, readTicket)
 		if diff := cmp.Diff(closing{number, dock, "Open", "Closed"}, got); diff != "" {
 			t.Error(diff)

@@ -97,6 +97,7 @@ func (s *Service) bulkUpdateRequests(ctx context.Context, in bulkUpdateInput) (*
 	asked.DryRun, asked.planned = nil, planned{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "bulk_update_requests", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive, question: d.askBulk(&in, tickets),
+		shown: d.shownOf(foundOf(tickets)...), continuesPlan: true,
 	})
 	if err != nil {
 		return nil, err
@@ -199,18 +200,25 @@ func (d *desk) chooseBulkStatus(ctx context.Context, text string) (entry, error)
 	return to, nil
 }
 
-// askBulk is what a person confirms, and what was shown of each ticket.
+// askBulk is what a person confirms.
 func (d *desk) askBulk(in *bulkUpdateInput, tickets []bulkTicket) tool.Question {
-	asked, shown := fmt.Sprintf("Change %d requests of connection %s?", len(tickets), d.key), ""
+	asked := fmt.Sprintf("Change %d requests of connection %s?", len(tickets), d.key)
 	for i := range tickets {
 		row := &tickets[i].row
 		asked += fmt.Sprintf("\n%s %q: %s", row.Number, row.Subject, row.Why)
-		shown += shownState(d.requestValues(&tickets[i].found))
 	}
 	if in.Note != nil {
 		asked += "\nThe note is: " + shortenLine(*in.Note)
 	}
-	return tool.Question{Message: asked, Shown: shown}
+	return tool.Question{Message: asked}
+}
+
+func foundOf(tickets []bulkTicket) []*sdp.Request {
+	found := make([]*sdp.Request, len(tickets))
+	for i := range tickets {
+		found[i] = &tickets[i].found
+	}
+	return found
 }
 
 // bulkResult makes the result: a table, framed, since subjects are strangers'.

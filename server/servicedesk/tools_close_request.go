@@ -66,7 +66,8 @@ func (s *Service) closeRequest(ctx context.Context, in closeRequestInput) (*tool
 	asked.dryRun, asked.planned = dryRun{}, planned{}
 	r := writeRequest{
 		tool: "close_request", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive,
-		question: tool.Question{Message: c.question(d), Shown: shownState(d.requestValues(&found))},
+		question: tool.Question{Message: c.question(d)},
+		shown:    d.shownOf(&found),
 	}
 	if in.Resolution != nil || in.ClosureComments != nil {
 		r.risk = reachesRequester

@@ -67,10 +67,16 @@ func shownState(values map[string]string) string {
 	return b.String()
 }
 
-// sampleSignature is as long as the one that a text of the caller gets.
-func (d *desk) sampleSignature() signature {
-	if d.Access.Attribution == "None" {
-		return signature{mark: newMark()}
+// shownOf returns what is shown of tickets, by names that a refusal of a plan says.
+func (d *desk) shownOf(tickets ...*sdp.Request) map[string]string {
+	shown := map[string]string{}
+	for _, ticket := range tickets {
+		for name, value := range d.requestValues(ticket) {
+			shown[name+" of request "+numberOf(ticket)] = value
+		}
 	}
-	return signature{caller: d.identity.Subject, mark: newMark()}
+	return shown
 }
+
+// sampleSignature is as long as the one that a text of the caller gets.
+func (d *desk) sampleSignature() signature { return d.sign(newMark()) }
