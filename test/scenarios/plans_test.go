@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -144,7 +145,7 @@ func (s *planScenario) wantRefused(t *testing.T, by *writer, server int, argumen
 	t.Logf("server %d: %v", server+1, err)
 }
 
-func isWrite(c sdptest.Call) bool { return !c.Accounts && c.Method != "GET" }
+func isWrite(c sdptest.Call) bool { return !c.Accounts && c.Method != http.MethodGet }
 
 // close calls close_request. Its error is that of the tool.
 func (s *planScenario) close(ctx context.Context, by *writer, server int, arguments map[string]any) (string, error) {
@@ -178,8 +179,9 @@ func (s *planScenario) spendTwice(t *testing.T, owner *writer) {
 		t.Errorf("of two servers that got one plan at once, one is to use it; they said %v", said)
 	}
 	t.Logf("both servers at once: %v", said)
+	s.desk.fake.Set("requests", strings.TrimPrefix(ticket, "id:"), sdptest.Record{"status": "Open"}) // so that the plan alone is in the way
 	for server := range s.Endpoints {
-		s.wantRefused(t, owner, server, arguments, "")
+		s.wantRefused(t, owner, server, arguments, "it was used before")
 	}
 	path := sdptest.To("PUT", "/requests/"+strings.TrimPrefix(ticket, "id:")+"/_close")
 	if sent := s.desk.fake.Count(path); sent != 1 {

@@ -102,6 +102,9 @@ func startRandomWrites(t *testing.T) *randomWrites {
 	var hosts []string
 	for i := range w.plan.connections {
 		desk := newFaultyDesk(t, fmt.Sprintf("desk-%d", i), i, w.randomFor(1000+i))
+		if w.plan.isFull {
+			desk.latest = 30 * time.Second
+		}
 		w.desks = append(w.desks, desk)
 		hosts = append(hosts, desk.fake.URL(), desk.fake.AccountsURL())
 	}

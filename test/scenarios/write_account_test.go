@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -69,10 +68,13 @@ var idInPath = regexp.MustCompile(`/requests/([0-9]+)`)
 func (w *randomWrites) readJournal(t *testing.T, desk *faultyDesk) []writetally.Sent {
 	t.Helper()
 	var sent []writetally.Sent
-	for _, c := range desk.fake.Calls(func(c sdptest.Call) bool { return !c.Accounts && c.Method != http.MethodGet }) {
-		if !c.Done {
-			t.Errorf("a call of %s still runs: %s %s", desk.name, c.Method, c.Path)
+	require.NoError(t, wait.Until(t.Context(), func(context.Context) error {
+		if running := desk.fake.Count(func(c sdptest.Call) bool { return isWrite(c) && !c.Done }); running > 0 {
+			return fmt.Errorf("%d calls of %s still run", running, desk.name)
 		}
+		return nil
+	}))
+	for _, c := range desk.fake.Calls(isWrite) {
 		token, mark := writetally.ReadTexts(fmt.Sprint(c.Input))
 		target := ""
 		if found := idInPath.FindStringSubmatch(c.Path); found != nil && !desk.isShared("id:"+found[1]) {

@@ -21,6 +21,9 @@ type faultyDesk struct {
 	name string
 	fake *sdptest.Server
 
+	// latest is how long after their deadline slow calls are carried out, at most.
+	latest time.Duration
+
 	mu      sync.Mutex
 	random  *rand.Rand
 	tickets []string
@@ -33,7 +36,7 @@ func newFaultyDesk(t *testing.T, name string, n int, random *rand.Rand) *faultyD
 	if n%2 == 1 {
 		o = sdptest.Options{Edition: sdptest.OnPremises}
 	}
-	return &faultyDesk{name: name, fake: sdptest.Start(t, o), random: random}
+	return &faultyDesk{name: name, fake: sdptest.Start(t, o), random: random, latest: 3 * time.Second}
 }
 
 // addTickets makes tickets for notes, worklogs and tasks.
@@ -86,7 +89,7 @@ func (d *faultyDesk) chooseFault() sdptest.Fault {
 		func() sdptest.Fault { return sdptest.HTML(http.StatusBadGateway).AfterWrite() },
 		func() sdptest.Fault { return sdptest.LoginPage() },
 		func() sdptest.Fault { return sdptest.Slow(time.Duration(1000+d.random.IntN(5000)) * time.Millisecond) },
-		func() sdptest.Fault { return sdptest.Slow(time.Duration(11+d.random.IntN(30)) * time.Second) },
+		func() sdptest.Fault { return sdptest.Slow(11*time.Second + time.Duration(d.random.Int64N(int64(d.latest)))) },
 		sdptest.DropBeforeWrite,
 		sdptest.DropAfterWrite,
 		sdptest.DropAfterWrite,
