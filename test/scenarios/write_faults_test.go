@@ -89,7 +89,9 @@ func (d *faultyDesk) chooseFault() sdptest.Fault {
 		func() sdptest.Fault { return sdptest.HTML(http.StatusBadGateway).AfterWrite() },
 		func() sdptest.Fault { return sdptest.LoginPage() },
 		func() sdptest.Fault { return sdptest.Slow(time.Duration(1000+d.random.IntN(5000)) * time.Millisecond) },
-		func() sdptest.Fault { return sdptest.Slow(11*time.Second + time.Duration(d.random.Int64N(int64(d.latest)))) },
+		func() sdptest.Fault {
+			return sdptest.Slow(11*time.Second + time.Duration(d.random.Int64N(int64(d.latest))))
+		},
 		sdptest.DropBeforeWrite,
 		sdptest.DropAfterWrite,
 		sdptest.DropAfterWrite,
