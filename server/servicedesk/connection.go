@@ -11,8 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 )
 
 // connection is one in memory. What it is made of changes with its row; what was learnt stays.
@@ -121,8 +123,14 @@ func (c *connection) newClient(of *store.ConnectionSettings) (*http.Client, *sdp
 	return sender, client, err
 }
 
-// observe counts a call of ServiceDesk Plus.
-func (c *connection) observe(_ context.Context, o sdp.Observation) {
+// auditName is what rows of the audit call the connection.
+func (c *connection) auditName() auditrow.Connection {
+	return auditrow.Connection{Namespace: c.key.Namespace, Name: c.key.Name, UID: c.uid}
+}
+
+// observe counts a call of ServiceDesk Plus, and has it audited.
+func (c *connection) observe(ctx context.Context, o sdp.Observation) {
+	c.auditCall(ctx, &o)
 	outcome := string(o.Kind)
 	if outcome == "" {
 		outcome = "done"
@@ -130,6 +138,25 @@ func (c *connection) observe(_ context.Context, o sdp.Observation) {
 	c.service.metrics.calls.WithLabelValues(c.key.String(), o.Op, outcome).Inc()
 	if o.Kind != "" && !saysNothingThere(o) {
 		c.failures.add(o)
+	}
+}
+
+// auditCall makes a row of a call. Where there is no room, that is counted, and the call was made.
+func (c *connection) auditCall(ctx context.Context, o *sdp.Observation) {
+	if c.service.audit == nil {
+		return
+	}
+	row := auditrow.NewAPICall(o)
+	audit.FromContext(ctx).JoinCall(row)
+	row.Connection = c.auditName()
+	policy := auditrow.PayloadPolicy{Payloads: c.now.Load().AuditPayloads, Keys: c.service.auditKeys, Knows: c.lookups.knowsName}
+	kept, err := policy.Make(auditrow.APICallTable, c.uid, row.ID, auditrow.JoinSaid(o.Sent, o.Answered), auditrow.SDPFields)
+	row.Payload = kept
+	if failed := c.service.audit.Append(row); !errors.Is(failed, auditrow.ErrFull) {
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
+		c.service.log.ErrorContext(ctx, "A call of ServiceDesk Plus could not be audited", "connection", c.key, "err", err)
 	}
 }
 
@@ -163,4 +190,7 @@ func (t *tokenFirstLimiter) Wait(ctx context.Context) error {
 }
 
 // Pause implements sdp.Limiter.
-func (t *tokenFirstLimiter) Pause(ctx context.Context, pause time.Duration) { t.rate.Pause(ctx, pause) }
+func (t *tokenFirstLimiter) Pause(ctx context.Context, pause time.Duration) {
+	t.service.metrics.throttled.WithLabelValues(t.key.String()).Inc()
+	t.rate.Pause(ctx, pause)
+}

@@ -31,6 +31,9 @@ func (s *Service) isOffered(seen seenToolsets, name string) bool {
 	}
 	toolsets := seen.toolsets
 	if t.writes {
+		if s.writesOff {
+			return false
+		}
 		toolsets = seen.writable
 	}
 	return known && slices.ContainsFunc(t.toolsets, func(toolset string) bool { return toolsets[toolset] })

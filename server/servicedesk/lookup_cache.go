@@ -79,7 +79,7 @@ func (c *lookupCache) keep(of sdp.LookupType, list lookupList) {
 func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, error) {
 	now := c.connection.now.Load()
 	list, has := c.cached(of, now.Address())
-	isDue := list.own && time.Since(list.readAt) >= now.LookupInterval
+	isDue := list.own && (c.service.lookupsOff || time.Since(list.readAt) >= now.LookupInterval)
 	if has && list.revision == now.revision && !isDue {
 		return list, nil
 	}
@@ -177,4 +177,16 @@ func (c *lookupCache) tellNew(ctx context.Context, of sdp.LookupType, before, af
 	if err := c.service.store.StoreObservations(ctx, c.connection.id, observed); err != nil {
 		c.service.log.InfoContext(ctx, "New entries of a list could not be told", "connection", c.connection.key, "list", of, "err", err)
 	}
+}
+
+// knowsName reports whether a list in memory has an entry of a name. What none has, a person may have written.
+func (c *lookupCache) knowsName(_, name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, list := range c.lists {
+		if slices.ContainsFunc(list.entries, func(e entry) bool { return e.name == name }) {
+			return true
+		}
+	}
+	return false
 }

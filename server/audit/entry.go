@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/lectern-dev/lectern/internal/audit"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// Entry is the row of a call while the call is answered, by one goroutine at a time. Its methods do nothing on nil, which is what there
+// is where nothing is audited.
+type Entry struct {
+	row audit.ToolUsage
+	// payloads is what is kept of what is said.
+	payloads audit.PayloadPolicy
+	isDenied bool
+	refused  tool.Kind
+	// given are the arguments of a prompt that it has and the call gives.
+	given []string
+}
+
+type entryKey struct{}
+
+// FromContext returns the entry of a call; nil where it is not audited.
+func FromContext(ctx context.Context) *Entry {
+	e, _ := ctx.Value(entryKey{}).(*Entry)
+	return e
+}
+
+// CallID returns what rows name the call by; the nil UUID where it is not audited.
+func (e *Entry) CallID() uuid.UUID {
+	if e == nil {
+		return uuid.Nil
+	}
+	return e.row.CallID
+}
+
+// UsePrompt notes which prompt a call is about.
+func (e *Entry) UsePrompt(key store.Key) {
+	if e != nil {
+		e.row.Prompt.Namespace, e.row.Prompt.Name = key.Namespace, key.Name
+	}
+}
+
+// UseArguments notes which of a call's arguments a prompt has.
+func (e *Entry) UseArguments(names []string) {
+	if e != nil {
+		e.given = names
+	}
+}
+
+// UseVersion notes what was fetched or rendered of the prompt of a call, as its receipt says.
+func (e *Entry) UseVersion(version int64, digest string) {
+	if e != nil {
+		e.row.Prompt.Version, e.row.Prompt.Digest = version, digest
+	}
+}
+
+// UseConnection notes the connection of a call, what that keeps of what is said, and what is a name in one of its lists.
+func (e *Entry) UseConnection(connection audit.Connection, payloads string, knows audit.KnowsName) {
+	if e != nil {
+		e.row.Connection, e.payloads.Payloads, e.payloads.Knows = connection, payloads, knows
+	}
+}
+
+// Deny notes that the caller may not do what the call asks for, whatever they are told.
+func (e *Entry) Deny() {
+	if e != nil {
+		e.isDenied = true
+	}
+}
+
+// JoinCall has the row of a call of ServiceDesk Plus say for which call it was made.
+func (e *Entry) JoinCall(call *audit.APICall) {
+	if e != nil {
+		call.CallID, call.Actor, call.Traceparent = e.row.CallID, e.row.Actor, e.row.Traceparent
+	}
+}
+
+// targetArguments are the arguments of tools that name what a call is about, and how a target names it. The first that is there counts.
+var targetArguments = []struct{ argument, kind string }{
+	{"task_id", "task"}, {"milestone_id", "milestone"}, {"request_id", "request"}, {"project_id", "project"}, {"record_id", "record"},
+	{"solution_id", "solution"}, {"id", "prompt"},
+}
+
+// maxTarget bounds a target, in bytes.
+const maxTarget = 200
+
+// targetOf names what a call of a tool is about, by its arguments as the caller wrote them.
+func targetOf(argument func(name string) string) string {
+	for _, one := range targetArguments {
+		if value := argument(one.argument); value != "" {
+			return one.kind + "/" + strings.TrimLeft(value, "#")
+		}
+	}
+	return ""
+}
