@@ -78,8 +78,8 @@ func (t *Tuples) ClampTimes(first, last, now time.Time) (clamped int) {
 	return clamped
 }
 
-// writer returns who wrote the first of some rows.
-func (r *Rows) writer() uuid.UUID {
+// findWriter returns who wrote the first of some rows.
+func (r *Rows) findWriter() uuid.UUID {
 	for i := range r {
 		if len(r[i].Bytes) > 0 {
 			return uuid.UUID(r[i].Bytes[hashedOffset+4 : hashedOffset+20])
