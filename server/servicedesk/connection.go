@@ -86,7 +86,7 @@ func (c *connection) update(row store.Connection) (changed bool) {
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
 	c.tokens.replace(row.Token)
-	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode || before.Access.Confirm != next.Access.Confirm ||
+	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode ||
 		!reflect.DeepEqual(before.Callers, next.Callers)
 }
 

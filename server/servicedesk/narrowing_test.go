@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	requestTools  = []string{"get_request", "list_requests", "my_queue", "search_requests"}
+	requestTools  = []string{"get_request", "list_requests", "list_tasks", "my_queue", "search_requests"}
 	readingPrompt = []string{
 		"apply_template", "diff_prompt_versions", "find_similar_prompts", "get_prompt", "get_prompt_change", "get_stats", "list_prompt_versions", "list_prompts", "search_prompts",
 	}
