@@ -27,13 +27,15 @@ type backend struct {
 	changes prompts.Changes
 	// connections are those to ServiceDesk Plus; nil where there are none. local are those without a database.
 	connections servicedesk.Store
-	local       *localdesk.Source
-	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
-	projects servicedesk.ProjectStore
-	titles   servicedesk.TitleClaims
+	// writes are intents of writes through them; nil where there are none.
+	writes servicedesk.WriteStore
+	local  *localdesk.Source
 	// auditLoader takes rows of the audit, and auditRows finds them again; nil without a database.
 	auditLoader auditrow.Loader
 	auditRows   audit.Reader
+	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
+	projects servicedesk.ProjectStore
+	titles   servicedesk.TitleClaims
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
@@ -82,7 +84,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	return &backend{
-		Source: db, library: db, changes: db, connections: db, projects: db, titles: db, auditLoader: db, auditRows: db, close: db.Close,
+		Source: db, library: db, changes: db, connections: db, writes: db, projects: db, titles: db, auditLoader: db, auditRows: db, close: db.Close,
 		follow:  db.KeepSealsScrubbed,
 		metrics: db.Metrics(),
 	}, nil

@@ -23,22 +23,38 @@ func openServiceDesk(
 	opts *Options, from *backend, gate *auth.Gate, keys *seal.StorageKeys, audited *auditrow.Opened, log *slog.Logger,
 ) (*servicedesk.Service, error) {
 	config := servicedesk.Config{
-		Store: from.connections, Projects: from.projects, Titles: from.titles, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log, Audit: audited.Writer,
-		AuditRequired: opts.Audit.IsWriteRequired(), Off: opts.describeOff(), WritesOff: opts.switches.writeIntents == switchOff,
-		LookupsOff: opts.switches.lookups == switchOff,
+		Store: from.connections, Writes: from.writes, Projects: from.projects, Titles: from.titles,
+		Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log,
+		Audit: audited.Writer, AuditKeys: asAuditKeys(keys), AuditRequired: opts.Audit.IsWriteRequired(),
+		Off: opts.describeOff(), WritesOff: opts.switches.writeIntents == switchOff, LookupsOff: opts.switches.lookups == switchOff,
 	}
 	switch {
 	case opts.switches.tokens == switchOff:
 		return nil, nil
 	case from.local != nil:
-		config.Store, config.Opener, config.FileFaults = from.local, from.local, from.fileFaults
+		config.Store, config.Writes, config.Opener, config.FileFaults = from.local, from.local, from.local, from.fileFaults
+		states, err := servicedesk.NewProcessStates()
+		if err != nil {
+			return nil, err
+		}
+		config.States, config.Plans = states, states
 	case from.connections == nil || keys == nil:
 		return nil, nil
 	default:
-		config.Opener, config.States = servicedesk.SealedTokens{Keys: keys}, servicedesk.SealedStates{Keys: keys}
+		states := servicedesk.SealedStates{Keys: keys}
+		config.Opener, config.States, config.Plans = servicedesk.SealedTokens{Keys: keys}, states, states
 	}
 	if opts.switches.lookups != inPostgres {
 		config.Store = ownLookups{config.Store}
+	}
+	if config.WritesOff {
+		config.Writes = nil
+	}
+	switch opts.switches.projectCache {
+	case inMemory:
+		config.Projects = servicedesk.NewProjectMemory()
+	case switchOff:
+		config.Projects = nil
 	}
 	allowed, err := opts.allowedEgress()
 	if err != nil {

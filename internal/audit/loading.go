@@ -197,6 +197,8 @@ func (s *Spool) forget(segment *segmentFile, freed int64) {
 	s.bytes -= freed
 	if segment.rows != nil {
 		s.queued -= segment.rows.size()
+		segment.rows.reset()
+		s.spare, segment.rows = segment.rows, nil
 	}
 	s.waiting = slices.DeleteFunc(s.waiting, func(w *segmentFile) bool { return w == segment })
 	s.mu.Unlock()

@@ -57,6 +57,8 @@ type Spool struct {
 	// current is what rows are written to, nil when there is none yet; waiting are closed or taken over, the oldest first.
 	current *segmentFile
 	waiting []*segmentFile
+	// spare is what the rows of a segment that is loaded were in, for the next one: at thousands of rows a second it grows to megabytes.
+	spare *Rows
 	// bytes is what all files take, queued what rows in memory do.
 	bytes  int64
 	queued int
@@ -238,6 +240,9 @@ func (s *Spool) openSegment() (*segmentFile, error) {
 		made, err := createSegment(s.options.Folder)
 		if err != nil {
 			return nil, err
+		}
+		if s.spare != nil {
+			made.rows, s.spare = s.spare, nil
 		}
 		s.current, s.newFiles = made, true
 	}

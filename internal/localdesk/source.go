@@ -18,6 +18,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
 	"github.com/lectern-dev/lectern/internal/secretsource"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/memory"
 )
 
 // Options are what a Source is made of.
@@ -35,6 +36,8 @@ type Options struct {
 type Source struct {
 	options Options
 	folder  stateFolder
+	// writes are intents of this process.
+	writes *memory.Writes
 	// rekeyed is told that other keepers are to run.
 	rekeyed chan struct{}
 	// refusedKeyInterval is the time between two calls with an API key that is refused: a person may make it good where it was made.
@@ -52,10 +55,12 @@ type Source struct {
 
 // New makes a Source that knows no connection.
 func New(options Options) *Source {
-	return &Source{
+	s := &Source{
 		options: options, folder: stateFolder{options.StateFolder}, rekeyed: make(chan struct{}, 1),
 		refusedKeyInterval: time.Minute, keepers: map[store.Key]*keeper{}, gone: map[store.Key]store.Connection{}, changed: func() {},
 	}
+	s.writes = memory.NewWrites(s.limitsOf)
+	return s
 }
 
 // OnChange has changed called when rows are others than before. It is called before Follow, and changed blocks nobody.

@@ -25,6 +25,8 @@ type call struct {
 	// query has parameters beside it: unknown ones are refused by the cloud (EXTRA_PARAM_FOUND).
 	query url.Values
 	file  *formFile
+	// isMarked is set where a text of the record may bear a mark.
+	isMarked bool
 	// wantsBytes is set where the answer is a file.
 	wantsBytes bool
 	// sentInput is the input as it was sent last.

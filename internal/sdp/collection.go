@@ -112,7 +112,7 @@ func (c Collection[T]) Delete(ctx context.Context, id string) error {
 
 // call returns a call on records of the kind.
 func (r Reader[T]) call(verb, method string, at path) *call {
-	return &call{op: verb + " " + r.record.name, record: r.record.name, method: method, path: at}
+	return &call{op: verb + " " + r.record.name, record: r.record.name, method: method, path: at, isMarked: r.record.made != nil}
 }
 
 // envelope wraps fields as a write has them.

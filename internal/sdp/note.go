@@ -132,16 +132,5 @@ func contentPath(contentURL string) (path, bool) {
 	if !found || before != "" && !strings.HasPrefix(before, "/app/") {
 		return path{}, false
 	}
-	at := path{}
-	for segment := range strings.SplitSeq(below, "/") {
-		switch {
-		case idText.MatchString(segment):
-			at = at.withID(segment)
-		case segmentText.MatchString(segment):
-			at = at.to(segment)
-		default:
-			return path{}, false
-		}
-	}
-	return at, true
+	return parsePath("/" + below)
 }

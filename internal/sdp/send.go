@@ -113,6 +113,9 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 		return result{}, token, failed
 	}
 	request.Header.Set(c.config.Edition.authorization(token.Reveal()))
+	if stopped := guard(ctx, request, spec); stopped != nil {
+		return result{}, token, stopped
+	}
 
 	seen := Observation{Op: spec.op, Method: spec.method, Template: spec.path.template, Path: spec.path.text, Sent: spec.sentInput, Attempt: number, SentAt: time.Now()}
 	got, failed := c.roundTrip(request, spec, redact.New(token))
@@ -184,6 +187,8 @@ func connectionFailure(ctx context.Context, spec *call, cause error, connected b
 	e := &Error{Op: spec.op, Kind: KindUnavailable, transient: true, reason: reasonOfConnection(cause), cause: safeCause(cause)}
 	_, notAllowed := errors.AsType[*egress.NotAllowedError](cause)
 	switch {
+	case errors.Is(cause, errTooLate):
+		return &Error{Op: spec.op, Kind: KindCanceled, reason: "the call was given up before it was sent", cause: errTooLate}
 	case notAllowed:
 		e.Kind, e.transient, e.reason = KindNotAllowed, false, "credentials may not go there"
 	case spec.isWrite() && connected:

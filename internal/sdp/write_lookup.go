@@ -124,3 +124,120 @@ func decideNotFound(readAll bool, after time.Duration) WriteLookup {
 	}
 	return WriteLookup{Outcome: WriteIndeterminate}
 }
+
+// markedLookup finds a record that bears a mark in a list, as FindCreated.
+type markedLookup func(ctx context.Context, c *Client, at path, attempt *Attempt, mark string) (WriteLookup, error)
+
+func lookupOf[T any](record *recordType[T]) markedLookup {
+	return func(ctx context.Context, c *Client, at path, attempt *Attempt, mark string) (WriteLookup, error) {
+		return newEditor(c, record, at).FindCreated(ctx, attempt, mark)
+	}
+}
+
+// markedLookups are those of all kinds of records whose texts bear marks, by name.
+var markedLookups = map[string]markedLookup{
+	requestRecord.name: lookupOf(requestRecord), problemRecord.name: lookupOf(problemRecord), changeRecord.name: lookupOf(changeRecord),
+	projectRecord.name: lookupOf(projectRecord), milestoneRecord.name: lookupOf(milestoneRecord), taskRecord.name: lookupOf(taskRecord),
+	worklogRecord.name: lookupOf(worklogRecord), requestNoteRecord.name: lookupOf(requestNoteRecord), problemNoteRecord.name: lookupOf(problemNoteRecord),
+	changeNoteRecord.name: lookupOf(changeNoteRecord), projectCommentRecord.name: lookupOf(projectCommentRecord),
+	milestoneCommentRecord.name: lookupOf(milestoneCommentRecord), taskCommentRecord.name: lookupOf(taskCommentRecord),
+}
+
+// FindWrite looks up a write whose outcome is unknown by its trace, as FindCreated and FindUpdated do by what their callers know. The
+// mark is that of its texts. It is indeterminate where nobody can look it up, and where a record has some of the wanted values only:
+// what has others may have been changed since.
+func (c *Client) FindWrite(ctx context.Context, attempt *Attempt, trace WriteTrace, mark string) (WriteLookup, error) {
+	unknown := WriteLookup{Outcome: WriteIndeterminate}
+	at, isPath := parsePath(trace.Path)
+	if trace.Look == "" || !isPath {
+		return unknown, nil
+	}
+	begun := time.Now()
+	switch trace.Look {
+	case lookMade:
+		find, known := markedLookups[trace.Record]
+		if !known {
+			return unknown, nil
+		}
+		return find(ctx, c, at, attempt, mark)
+	case lookListed:
+		return c.findRows(ctx, at, &trace, begun.Sub(attempt.EndedAt))
+	}
+	record, err := newReader(c, &recordType[Raw]{name: trace.Record}, at).getObject(ctx, "get", at, trace.Record)
+	switch {
+	case KindOf(err) == KindNotFound && trace.Record == resolutionRecord.name: // nobody has said one
+		return decideNotFound(true, begun.Sub(attempt.EndedAt)), nil
+	case err != nil:
+		return unknown, err
+	}
+	done := WriteLookup{Outcome: WriteDone, ID: record.Text("id")}
+	switch trace.Look {
+	case lookClosed:
+		if isClosed, known := record.Status("status").IsTerminal(); !known || !isClosed {
+			return decideNotFound(known, begun.Sub(attempt.EndedAt)), nil
+		}
+		return done, nil
+	case lookTrashed, lookRestored:
+		isTrashed := record.Bool("is_trashed")
+		if isTrashed == nil || *isTrashed != (trace.Look == lookTrashed) {
+			return decideNotFound(isTrashed != nil, begun.Sub(attempt.EndedAt)), nil
+		}
+		return done, nil
+	}
+	var wanted map[string]string
+	if len(trace.Wanted) > 0 {
+		wanted = trace.Wanted[0]
+	}
+	same, other := trace.isAsWanted(record, wanted, mark)
+	if same > 0 && other == 0 {
+		return done, nil
+	}
+	return decideNotFound(same == 0 && other > 0, begun.Sub(attempt.EndedAt)), nil
+}
+
+// findRows looks for a row for each of what is wanted.
+func (c *Client) findRows(ctx context.Context, at path, trace *WriteTrace, after time.Duration) (WriteLookup, error) {
+	unknown := WriteLookup{Outcome: WriteIndeterminate}
+	if len(trace.Wanted) == 0 {
+		return unknown, nil
+	}
+	list := newReader(c, &recordType[Raw]{name: trace.Record, lists: rowLists, decode: func(r Raw) Raw { return r }}, at)
+	rows, complete, err := Collect(ctx, list.List, ListOptions{Rows: MaxRows}, maxLookedUp)
+	if err != nil {
+		return unknown, err
+	}
+	found := 0
+	for _, wanted := range trace.Wanted {
+		if slices.ContainsFunc(rows, func(row Raw) bool {
+			same, other := trace.isAsWanted(row, wanted, "")
+			return same > 0 && other == 0
+		}) {
+			found++
+		}
+	}
+	if found == len(trace.Wanted) {
+		return WriteLookup{Outcome: WriteDone}, nil
+	}
+	return decideNotFound(complete && found == 0, after), nil
+}
+
+// rowLists are the names that lists of rows without a mark have.
+var rowLists = slices.Concat(requestLinkRecord.lists, memberRecord.lists, dependencyRecord.lists)
+
+// parsePath reads a path of ours.
+func parsePath(text string) (at path, ok bool) {
+	if !strings.HasPrefix(text, "/") {
+		return at, false
+	}
+	for segment := range strings.SplitSeq(text[1:], "/") {
+		switch {
+		case idText.MatchString(segment):
+			at = at.withID(segment)
+		case segmentText.MatchString(segment):
+			at = at.to(segment)
+		default:
+			return at, false
+		}
+	}
+	return at, true
+}

@@ -22,6 +22,8 @@ const (
 	tokenKind       tool.Kind = "TokenError"
 	unavailableKind tool.Kind = "UnavailableError"
 	rejectedKind    tool.Kind = "RejectedError"
+	// indeterminateKind is that of a write of which nobody knows whether it was done.
+	indeterminateKind tool.Kind = "IndeterminateError"
 )
 
 // errorDetails is an error for programs.
@@ -31,6 +33,8 @@ type errorDetails struct {
 	Fields            []string  `json:"fields,omitempty"`
 	Allowed           []string  `json:"allowed,omitempty"`
 	RetryAfterSeconds int       `json:"retryAfterSeconds,omitempty"`
+	// Outcome is that of a write.
+	Outcome store.WriteOutcome `json:"outcome,omitempty"`
 }
 
 // errNoTicket is said of a ticket that does not exist, or is outside of the ceilings.
@@ -56,7 +60,42 @@ func needScope(scope string, err error) error {
 }
 
 // explainError translates an error into one of a tool. Inner words go to the log only.
-func (s *Service) explainError(ctx context.Context, name string, _ any, err error) *tool.Error {
+func (s *Service) explainError(ctx context.Context, name string, in any, err error) *tool.Error {
+	failed, isWrite := errors.AsType[*writeError](err)
+	switch {
+	case !isWrite:
+		return s.explainFailure(ctx, name, err)
+	case failed.outcome == store.WriteIndeterminate:
+		s.log.WarnContext(ctx, "The outcome of a write is unknown", "tool", name, "err", err)
+		return failed.explainUnknown()
+	}
+	explained := *s.explainFailure(ctx, name, failed.cause)
+	details, isOurs := explained.Details.(errorDetails)
+	if !isOurs {
+		details = errorDetails{Kind: explained.Kind}
+	}
+	details.Outcome = failed.outcome
+	explained.Details = details
+	return &explained
+}
+
+// explainUnknown says that a write may have been done, and how to hear more.
+func (e *writeError) explainUnknown() *tool.Error {
+	seconds := auth.RetrySeconds(store.WriteLateness)
+	text := "ServiceDesk Plus was sent this, and its answer was lost: it may have been done or not. Do not send it in other words; "
+	if e.hasKey {
+		text += fmt.Sprintf("ask again in %d s with the same arguments and the same idempotency_key: it is looked up, and nothing is made twice", seconds)
+	} else {
+		text += fmt.Sprintf("read the record to see, or ask again in %d s with the same arguments", seconds)
+	}
+	return &tool.Error{
+		Kind: indeterminateKind, Text: text,
+		Details: errorDetails{Kind: indeterminateKind, RetryAfterSeconds: seconds, Outcome: store.WriteIndeterminate},
+	}
+}
+
+// explainFailure is explainError for what is no write.
+func (s *Service) explainFailure(ctx context.Context, name string, err error) *tool.Error {
 	waited, isToken := errors.AsType[*tokenError](err)
 	queued, isQueued := errors.AsType[*sdp.WaitError](err)
 	failed, isCall := errors.AsType[*sdp.Error](err)

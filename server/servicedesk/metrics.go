@@ -13,7 +13,9 @@ const connectionLabel = "connection"
 type serviceMetrics struct {
 	calls                    *prometheus.CounterVec
 	rateWaits, rateRefusals  *prometheus.CounterVec
+	throttled                *prometheus.CounterVec
 	tokenWaits, tokenReports *prometheus.CounterVec
+	writes                   *prometheus.CounterVec
 }
 
 func newServiceMetrics() serviceMetrics {
@@ -29,6 +31,10 @@ func newServiceMetrics() serviceMetrics {
 			Name: "lectern_sdp_rate_wait_seconds_total",
 			Help: "Time that calls of ServiceDesk Plus waited for their turn, by connection.",
 		}),
+		throttled: newCounter(prometheus.CounterOpts{
+			Name: "lectern_sdp_throttled_total",
+			Help: "Answers of ServiceDesk Plus that there were too many calls, by connection.",
+		}),
 		rateRefusals: newCounter(prometheus.CounterOpts{
 			Name: "lectern_sdp_rate_refusals_total",
 			Help: "Calls of ServiceDesk Plus that were not made, since their turn would have come too late, by connection.",
@@ -41,11 +47,15 @@ func newServiceMetrics() serviceMetrics {
 			Name: "lectern_sdp_token_refusals_reported_total",
 			Help: "Reports that ServiceDesk Plus refused a token, by connection; the controller proves or disproves them.",
 		}),
+		writes: newCounter(prometheus.CounterOpts{
+			Name: "lectern_sdp_writes_total",
+			Help: "Writes to ServiceDesk Plus, by connection, tool and outcome: done, not_done, indeterminate, or a repeat of one that was done.",
+		}, "tool", "outcome"),
 	}
 }
 
 func (m *serviceMetrics) counters() []*prometheus.CounterVec {
-	return []*prometheus.CounterVec{m.calls, m.rateWaits, m.rateRefusals, m.tokenWaits, m.tokenReports}
+	return []*prometheus.CounterVec{m.calls, m.rateWaits, m.rateRefusals, m.throttled, m.tokenWaits, m.tokenReports, m.writes}
 }
 
 // forget drops what was counted of a connection that is gone.
@@ -61,6 +71,11 @@ func (m *serviceMetrics) countTurn(connection string, waited time.Duration, refu
 	if refused {
 		m.rateRefusals.WithLabelValues(connection).Inc()
 	}
+}
+
+// countWrite counts how a write ended.
+func (m *serviceMetrics) countWrite(connection, tool, outcome string) {
+	m.writes.WithLabelValues(connection, tool, outcome).Inc()
 }
 
 // The outcomes of a wait for another token.

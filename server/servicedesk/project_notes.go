@@ -2,6 +2,9 @@ package servicedesk
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
 )
 
 // The kinds of records that spec.access.fields has, beside that of tickets.
@@ -11,10 +14,71 @@ const (
 	taskKind      = "task"
 )
 
-func (d *desk) findCommentParent(context.Context, *addNoteInput) (noteParent, error) {
-	return noteParent{}, errNoTicket
+// projectsCreateScope is the OAuth scope that comments and worklogs of projects need.
+const projectsCreateScope = "SDPOnDemand.projects.CREATE"
+
+// findCommentParent returns the project, milestone or task that a comment is on, which is inside the ceilings: a call of SDP for the
+// project, one more for a number that was not met, and one each for a milestone and a task.
+func (d *desk) findCommentParent(ctx context.Context, in *addNoteInput) (noteParent, error) {
+	parent, err := d.readTaskParent(ctx, tasksOf{ProjectID: in.ProjectID, MilestoneID: in.MilestoneID})
+	if err != nil {
+		return noteParent{}, err
+	}
+	projects, project := d.client.Projects(), parent.project.ID
+	commented := noteParent{number: parent.label, subject: shortenLine(parent.title)}
+	comments, target := projects.Comments(project), "projects/"+project
+	if in.MilestoneID != nil {
+		milestone, err := d.readMilestone(ctx, projects.Milestones(project), *in.MilestoneID, project)
+		if err != nil {
+			return noteParent{}, err
+		}
+		comments, target = projects.Milestones(project).Comments(milestone.ID), parent.target
+		commented.number, commented.subject = "milestone "+milestone.ID+" of "+parent.label, shortenLine(milestone.Title)
+	}
+	if in.TaskID != nil {
+		task, err := parent.read(ctx, *in.TaskID)
+		if err != nil {
+			return noteParent{}, err
+		}
+		comments, target = projects.Tasks(project).Comments(task.ID), "projects/"+project+"/tasks/"+task.ID
+		commented.number, commented.subject = "task "+task.ID+" of "+parent.label, shortenLine(task.Title)
+	}
+	commented.label = commented.number
+	commented.described = fmt.Sprintf("%s %q of connection %s", commented.number, commented.subject, d.key)
+	commented.shown = commented.described
+	commented.step = func(html func(signature) string) writeStep { return commentStep(comments, target, html) }
+	return commented, nil
 }
 
-func (d *desk) findWorklogTask(context.Context, *addWorklogInput) (worklogParent, error) {
-	return worklogParent{}, errNoTicket
+// commentStep adds a comment.
+func commentStep(comments sdp.Collection[sdp.Comment], target string, html func(signature) string) writeStep {
+	return writeStep{
+		name: "comment", weight: 1, target: target,
+		send: func(ctx context.Context, s signature) (writtenRecord, error) {
+			made, err := comments.Create(ctx, sdp.Fields{"content": html(s)})
+			return writtenRecord{ID: made.ID}, explainWrite(projectsCreateScope, err)
+		},
+		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
+			return comments.FindCreated(ctx, attempt, s.mark)
+		},
+	}
+}
+
+// findWorklogTask returns the task of a project that time was spent on, which is inside the ceilings: a call of SDP for the project, one
+// more for a number that was not met, and one for the task.
+func (d *desk) findWorklogTask(ctx context.Context, in *addWorklogInput) (worklogParent, error) {
+	parent, err := d.readTaskParent(ctx, tasksOf{ProjectID: in.ProjectID})
+	if err != nil {
+		return worklogParent{}, err
+	}
+	task, err := parent.read(ctx, *in.TaskID)
+	if err != nil {
+		return worklogParent{}, err
+	}
+	number := "task " + task.ID + " of " + parent.label
+	described := fmt.Sprintf("%s %q of connection %s", number, shortenLine(task.Title), d.key)
+	return worklogParent{
+		number: number, label: number, subject: shortenLine(task.Title), described: described, shown: described, target: parent.target + "/tasks/" + task.ID,
+		worklogs: parent.tasks.Worklogs(task.ID),
+	}, nil
 }

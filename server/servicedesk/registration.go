@@ -77,7 +77,11 @@ func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[strin
 		if f := s.takeTurn(ctx, kind); f != nil {
 			return nil, f
 		}
-		result, err := t.Call(withCallProgress(s.withConversation(ctx, call), call), read(call.ArgumentMembers()))
+		given := read(call.ArgumentMembers())
+		if writes {
+			ctx, given = takeUnlistedPlan(ctx, &t, given)
+		}
+		result, err := t.Call(withCallProgress(s.withConversation(ctx, call), call), given)
 		if err != nil {
 			return nil, transport.Canceled()
 		}

@@ -14,8 +14,22 @@ import (
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// SealedStates seal what clients keep between two tries of a call, by keys that all replicas have. It implements tool.StateSealer.
+// SealedStates seal what clients keep between two tries of a call, and plans of dry runs, by keys that all replicas have. It implements
+// tool.StateSealer and PlanSealer.
 type SealedStates struct{ Keys *seal.StorageKeys }
+
+// NewProcessStates returns SealedStates with keys of this process alone: for one that keeps none.
+func NewProcessStates() (SealedStates, error) {
+	keyset, err := seal.NewStorageKeyset()
+	if err != nil {
+		return SealedStates{}, fmt.Errorf("make keys: %w", err)
+	}
+	keys, err := seal.ParseStorageKeys(keyset.Text())
+	if err != nil {
+		return SealedStates{}, fmt.Errorf("read keys that were made: %w", err)
+	}
+	return SealedStates{keys}, nil
+}
 
 // SealState implements tool.StateSealer.
 func (s SealedStates) SealState(ctx context.Context, use string, state []byte) (string, error) {
@@ -41,6 +55,27 @@ func (s SealedStates) OpenState(ctx context.Context, use, sealed string) ([]byte
 		return nil, fmt.Errorf("decode a state: %w", err)
 	}
 	return s.Keys.Open(raw, cell)
+}
+
+// planCell is what plans are sealed for: which caller, tool and arguments one is for is inside, so that a refusal can say it.
+var planCell = seal.Cell{Table: "MCP", Column: "plan"}
+
+// SealPlan implements PlanSealer.
+func (s SealedStates) SealPlan(plan []byte) (string, error) {
+	sealed, err := s.Keys.Seal(plan, planCell)
+	if err != nil {
+		return "", fmt.Errorf("seal a plan: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// OpenPlan implements PlanSealer.
+func (s SealedStates) OpenPlan(sealed string) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("decode a plan: %w", err)
+	}
+	return s.Keys.Open(raw, planCell)
 }
 
 // stateCell binds a state to its caller and its use.

@@ -26,11 +26,16 @@ type Config struct {
 	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
 	Audit         auditrow.Writer
 	AuditRequired bool
+	// AuditKeys seal what connections keep in full of what is said; nil keeps nothing in full.
+	AuditKeys auditrow.Keys
 	// Off names what is off, for connection_status. WritesOff offers no tools that write, and LookupsOff keeps no lists.
 	Off                   []string
 	WritesOff, LookupsOff bool
-	// States seals what clients keep while a person is asked; nil asks nobody.
+	// Writes keeps intents of writes; nil lets nothing be written.
+	Writes WriteStore
+	// States seals what clients keep while a person is asked; nil asks nobody. Plans seals plans of dry runs; nil takes none.
 	States tool.StateSealer
+	Plans  PlanSealer
 	// Rates bound how often callers read; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// TokenWait is how long a call waits for another token, at most twice; 15 s when zero. Retry is that of sdp.Config.
@@ -47,14 +52,17 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	writes     WriteStore
 	projects   ProjectStore
 	titles     TitleClaims
 	// audit is nil where nothing is audited.
 	audit                 auditrow.Writer
 	auditRequired         bool
+	auditKeys             auditrow.Keys
 	off                   []string
 	writesOff, lookupsOff bool
 	states                tool.StateSealer
+	plans                 PlanSealer
 	rates                 *auth.RateLimiter
 	tokenWait             time.Duration
 	retry                 sdp.RetryPolicy
@@ -70,8 +78,9 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired,
-		off: config.Off, writesOff: config.WritesOff, lookupsOff: config.LookupsOff, states: config.States, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer,
+		audit: config.Audit, auditRequired: config.AuditRequired, auditKeys: config.AuditKeys, off: config.Off, writesOff: config.WritesOff,
+		lookupsOff: config.LookupsOff, states: config.States, writes: config.Writes, plans: config.Plans, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {

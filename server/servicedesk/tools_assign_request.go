@@ -11,7 +11,7 @@ import (
 
 type assignRequestInput struct {
 	target
-	RequestID  string                `json:"request_id" description:"Number of the ticket"`
+	RequestID  string                `json:"request_id" description:"Ticket number"`
 	Technician tool.Optional[string] `json:"technician,omitzero" description:"E-mail address, name or me; null for nobody" bounds:"..250"`
 	Group      tool.Optional[string] `json:"group,omitzero" description:"null for none" bounds:"..250"`
 	dryRun

@@ -14,10 +14,10 @@ import (
 
 type closeRequestInput struct {
 	target
-	RequestID       string  `json:"request_id" description:"Number of the ticket"`
+	RequestID       string  `json:"request_id" description:"Ticket number"`
 	Resolution      *string `json:"resolution,omitempty" description:"How it was solved, in Markdown" bounds:"1..20000"`
-	ClosureCode     *string `json:"closure_code,omitempty" description:"Only where the site has closure codes" bounds:"1..250"`
-	ClosureComments *string `json:"closure_comments,omitempty" bounds:"1..250"`
+	ClosureCode     *string `json:"closure_code,omitempty" description:"Only where the site has closure codes" bounds:"..250"`
+	ClosureComments *string `json:"closure_comments,omitempty" bounds:"..250"`
 	ResolveOnly     *bool   `json:"resolve_only,omitempty" description:"Set the status Resolved, and leave closing to others"`
 	dryRun
 	planned

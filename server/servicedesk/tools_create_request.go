@@ -16,17 +16,17 @@ type createRequestInput struct {
 	target
 	Subject     string      `json:"subject" bounds:"1..250"`
 	Description *string     `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
-	Requester   *string     `json:"requester,omitempty" description:"E-mail address or name, you when absent" bounds:"1..250"`
-	Template    *string     `json:"template,omitempty" bounds:"1..250"`
-	Category    *string     `json:"category,omitempty" bounds:"1..250"`
-	Subcategory *string     `json:"subcategory,omitempty" bounds:"1..250"`
-	Item        *string     `json:"item,omitempty" bounds:"1..250"`
-	Priority    *string     `json:"priority,omitempty" bounds:"1..250"`
-	Urgency     *string     `json:"urgency,omitempty" bounds:"1..250"`
-	Impact      *string     `json:"impact,omitempty" bounds:"1..250"`
-	Group       *string     `json:"group,omitempty" bounds:"1..250"`
-	Technician  *string     `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"1..250"`
-	UDF         udfArgument `json:"udf,omitempty" description:"Own fields of the site, by API key or label"`
+	Requester   *string     `json:"requester,omitempty" description:"E-mail address or name, you when absent" bounds:"..250"`
+	Template    *string     `json:"template,omitempty" bounds:"..250"`
+	Category    *string     `json:"category,omitempty" bounds:"..250"`
+	Subcategory *string     `json:"subcategory,omitempty" bounds:"..250"`
+	Item        *string     `json:"item,omitempty" bounds:"..250"`
+	Priority    *string     `json:"priority,omitempty" bounds:"..250"`
+	Urgency     *string     `json:"urgency,omitempty" bounds:"..250"`
+	Impact      *string     `json:"impact,omitempty" bounds:"..250"`
+	Group       *string     `json:"group,omitempty" bounds:"..250"`
+	Technician  *string     `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"..250"`
+	UDF         udfArgument `json:"udf,omitempty" description:"Own fields, by API key or label"`
 	dryRun
 	idempotencyKey
 	planned
@@ -237,48 +237,6 @@ func (d *desk) creationStep(p *plannedRequest) writeStep {
 			return requests.FindCreated(ctx, attempt, s.mark)
 		},
 	}
-}
-
-// readMandatory returns the fields that a template wants, with the values that they may have.
-func (d *desk) readMandatory(ctx context.Context, p *plannedRequest) (map[string][]string, error) {
-	template := p.template
-	if template == "" {
-		found, err := d.resolve(ctx, "template", sdp.RequestTemplates, "Default Request")
-		if err != nil || len(found) != 1 {
-			return map[string][]string{"subject": {}}, nil //nolint:nilerr // which template it would be nobody knows
-		}
-		template = found[0].id
-	}
-	layout, err := d.client.ReadTemplate(ctx, template)
-	if err != nil && sdp.KindOf(err) != sdp.KindNotFound {
-		return nil, needScope(setupScope, err)
-	}
-	mandatory := map[string][]string{"subject": {}}
-	for _, name := range findMandatory(layout) {
-		parent := ""
-		for _, one := range p.change {
-			if ref, is := one.value.(sdp.Ref); is && one.name == parentFields[name] {
-				parent = ref.ID
-			}
-		}
-		mandatory[name] = append([]string{}, d.allowedNames(ctx, name, parent)...)
-	}
-	return mandatory, nil
-}
-
-// findMandatory returns the names of the fields that a layout marks as mandatory, wherever in it they are: no public text says.
-func findMandatory(layout sdp.Raw) []string {
-	var names []string
-	if name := layout.Text("name", "field_name"); name != "" && layout.IsTrue("mandatory", "is_mandatory", "required") {
-		names = append(names, name)
-	}
-	for _, member := range layout.Names() {
-		for _, inner := range layout.Objects(member) {
-			names = append(names, findMandatory(inner)...)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // sayCreated writes a result for reading.

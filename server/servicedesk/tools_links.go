@@ -13,7 +13,7 @@ import (
 
 type linkRequestsInput struct {
 	target
-	RequestID string   `json:"request_id" description:"Number of the ticket"`
+	RequestID string   `json:"request_id" description:"Ticket number"`
 	To        []string `json:"to" description:"Numbers of the tickets that it is linked with" bounds:"1..10"`
 	Comment   *string  `json:"comment,omitempty" bounds:"..250"`
 	dryRun

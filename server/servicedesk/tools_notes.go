@@ -11,8 +11,8 @@ import (
 
 type addNoteInput struct {
 	target
-	RequestID          *string `json:"request_id,omitempty" description:"Number of the ticket"`
-	ProjectID          *string `json:"project_id,omitempty" description:"Instead: the project that is commented on"`
+	RequestID          *string `json:"request_id,omitempty" description:"Ticket number"`
+	ProjectID          *string `json:"project_id,omitempty" description:"Instead: a project"`
 	MilestoneID        *string `json:"milestone_id,omitempty" description:"of the project"`
 	TaskID             *string `json:"task_id,omitempty" description:"of the project or milestone"`
 	Text               string  `json:"text" description:"Markdown" bounds:"1..20000"`
@@ -35,11 +35,9 @@ type writtenNote struct {
 
 // noteParent is what a note or a comment is about.
 type noteParent struct {
-	// number, subject and shown are of the record, as results and people who are asked have them.
-	number, subject, described, shown string
-	// kind and field are what spec.access.fields has them under.
-	kind, field string
-	step        func(html func(signature) string) writeStep
+	// number, label and subject are of the record as results have them, described is what a person is asked about, and shown what it is like.
+	number, label, subject, described, shown string
+	step                                     func(html func(signature) string) writeStep
 }
 
 // addNote answers add_note: a call of SDP to read the ticket, one more for a number that was not met, and one to write.
@@ -85,7 +83,7 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 	if result.NoteID != "" {
 		said = fmt.Sprintf("%sNote %s, %s, %s.", w.said(), result.NoteID, result.State, what)
 	}
-	return tool.NewResult(fmt.Sprintf("%s It is on %s of connection %s.\n%s%s", said, parent.number, d.key,
+	return tool.NewResult(fmt.Sprintf("%s It is on %s of connection %s.\n%s%s", said, parent.label, d.key,
 		richtext.FrameUntrusted("subject: "+parent.subject), w.saidLast()), result), nil
 }
 
@@ -139,7 +137,7 @@ func (d *desk) findNoteParent(ctx context.Context, in *addNoteInput) (noteParent
 		return noteParent{}, err
 	}
 	return noteParent{
-		number: numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownState(d.requestValues(&found)),
+		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownState(d.requestValues(&found)),
 		step: func(html func(signature) string) writeStep {
 			return d.noteStep("note", 1, &found, html, valueOr(in.VisibleToRequester, false), valueOr(in.FirstResponse, false))
 		},

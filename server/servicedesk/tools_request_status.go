@@ -12,7 +12,7 @@ import (
 
 type setRequestStatusInput struct {
 	target
-	RequestID  string  `json:"request_id" description:"Number of the ticket"`
+	RequestID  string  `json:"request_id" description:"Ticket number"`
 	Status     string  `json:"status" description:"A status, or hold, resume, reopen, cancel" bounds:"1..250"`
 	Comment    *string `json:"comment,omitempty" description:"Why; required by hold and cancel" bounds:"..250"`
 	Until      *string `json:"until,omitempty" description:"With hold: when it ends, a date or RFC 3339"`

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -18,8 +17,8 @@ const maxShortText = 250
 
 type updateRequestInput struct {
 	target
-	RequestID         string                `json:"request_id" description:"Number of the ticket"`
-	Subject           *string               `json:"subject,omitempty" bounds:"1..250"`
+	RequestID         string                `json:"request_id" description:"Ticket number"`
+	Subject           *string               `json:"subject,omitempty" bounds:"..250"`
 	Description       tool.Optional[string] `json:"description,omitzero" description:"Markdown" bounds:"..20000"`
 	Priority          tool.Optional[string] `json:"priority,omitzero" bounds:"..250"`
 	Urgency           tool.Optional[string] `json:"urgency,omitzero" bounds:"..250"`
@@ -28,9 +27,9 @@ type updateRequestInput struct {
 	Subcategory       tool.Optional[string] `json:"subcategory,omitzero" bounds:"..250"`
 	Item              tool.Optional[string] `json:"item,omitzero" bounds:"..250"`
 	DueBy             tool.Optional[string] `json:"due_by,omitzero" description:"RFC 3339, or a date: the end of that day"`
-	UDF               udfArgument           `json:"udf,omitempty" description:"Own fields of the site, by API key or label"`
+	UDF               udfArgument           `json:"udf,omitempty" description:"Own fields, by API key or label"`
 	UpdateReason      *string               `json:"update_reason,omitempty" bounds:"..250"`
-	ExpectedUpdatedAt *string               `json:"expected_updated_at,omitempty" description:"Time of the last update, or of the creation, that you saw: refused if another one is there now. ServiceDesk Plus has no lock"`
+	ExpectedUpdatedAt *string               `json:"expected_updated_at,omitempty" description:"Its last update, or creation, as you saw it: refused if it is another now; ServiceDesk Plus has no lock"`
 	dryRun
 	planned
 }
@@ -265,45 +264,4 @@ func parseEnd(argument, text string, zone *time.Location) (time.Time, error) {
 		at = at.AddDate(0, 0, 1).Add(-time.Millisecond)
 	}
 	return at, err
-}
-
-// checkOwnText refuses texts that the requester reads on a ticket of somebody else, where agents may write none.
-func (d *desk) checkOwnText(found *sdp.Request, what string) error {
-	if d.Access.RequesterVisible == permissionAllow {
-		return nil
-	}
-	if me, known := d.person(); known && strings.EqualFold(me.Email, found.Requester.Email) {
-		return nil
-	}
-	return tool.NewForbidden("connection %s does not let agents write %s of tickets of others, which their requesters read (spec.access.requesterVisible)", d.key, what)
-}
-
-// checkSigned refuses a text that is too long for SDP once it is signed.
-func (d *desk) checkSigned(argument, text string) error {
-	if signed := utf8.RuneCountInString(d.sampleSignature().of(text)); signed > maxShortText {
-		own := utf8.RuneCountInString(text)
-		return tool.NewInvalid("argument %q: has %d characters, which is more than %d: the rest of the %d is who wrote it",
-			argument, own, max(0, maxShortText-(signed-own)), maxShortText)
-	}
-	return nil
-}
-
-// checkUpdatedAt refuses to write a ticket that somebody else changed since the caller read it. Times are shown to the second.
-func (d *desk) checkUpdatedAt(found *sdp.Request, expected *string) error {
-	if expected == nil {
-		return nil
-	}
-	at, err := parseTime("expected_updated_at", *expected, d.zone)
-	if err != nil {
-		return err
-	}
-	now := found.LastUpdatedTime
-	if now.IsZero() {
-		now = found.CreatedTime
-	}
-	if now.At.Truncate(time.Second).Equal(at.Truncate(time.Second)) {
-		return nil
-	}
-	return tool.NewConflict("request %s was updated at %s, not at %s; read it again, and give that time if you still want to",
-		numberOf(found), formatTime(now, d.zone), formatTime(sdp.At(at), d.zone))
 }

@@ -15,12 +15,12 @@ const longWorklog = 600
 
 type addWorklogInput struct {
 	target
-	RequestID   *string `json:"request_id,omitempty" description:"Number of the ticket"`
-	ProjectID   *string `json:"project_id,omitempty" description:"Instead, with task_id: the project of a task"`
+	RequestID   *string `json:"request_id,omitempty" description:"Ticket number"`
+	ProjectID   *string `json:"project_id,omitempty" description:"Instead, with task_id"`
 	TaskID      *string `json:"task_id,omitempty"`
 	Minutes     int64   `json:"minutes" bounds:"1..6000"`
 	Description *string `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
-	Technician  *string `json:"technician,omitempty" description:"E-mail address or name, you when absent" bounds:"1..250"`
+	Technician  *string `json:"technician,omitempty" description:"E-mail address or name, you when absent" bounds:"..250"`
 	StartedAt   *string `json:"started_at,omitempty" description:"Date or RFC 3339; minutes ago when absent"`
 	ConfirmLong *bool   `json:"confirm_long,omitempty" description:"For more than 600 minutes"`
 	dryRun
@@ -44,8 +44,8 @@ type writtenWorklog struct {
 
 // worklogParent is what time was spent on.
 type worklogParent struct {
-	number, subject, described, shown, target string
-	worklogs                                  sdp.Collection[sdp.Worklog]
+	number, label, subject, described, shown, target string
+	worklogs                                         sdp.Collection[sdp.Worklog]
 }
 
 // addWorklog answers add_worklog: a call of SDP to read the ticket, one more for a number that was not met and for a technician who is
@@ -97,7 +97,7 @@ func (s *Service) addWorklog(ctx context.Context, in addWorklogInput) (*tool.Res
 		result.WorklogID, result.TotalMinutes = written.ID, sumMinutes(ctx, parent.worklogs)
 	}
 	result.writeOutcome = outcomeOf(w)
-	said := fmt.Sprintf("%s%d minutes %s to %s of connection %s.", w.said(), in.Minutes, what, parent.number, d.key)
+	said := fmt.Sprintf("%s%d minutes %s to %s of connection %s.", w.said(), in.Minutes, what, parent.label, d.key)
 	if result.WorklogID != "" {
 		said += " The worklog is " + result.WorklogID + "."
 	}
@@ -157,7 +157,7 @@ func (d *desk) findWorklogParent(ctx context.Context, in *addWorklogInput) (work
 		return worklogParent{}, err
 	}
 	return worklogParent{
-		number: numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownState(d.requestValues(&found)),
+		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownState(d.requestValues(&found)),
 		target: requestTarget(found.ID), worklogs: d.client.Requests().Worklogs(found.ID),
 	}, nil
 }

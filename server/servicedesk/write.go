@@ -3,37 +3,31 @@ package servicedesk
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
+// A tool that writes does so in four steps. It opens the desk by openDeskToWrite, reads the records that it changes (which holds them to
+// the ceilings), decides what is to become of them, and checks by checkFields and its own policies that agents may write that. With all
+// of it in a writeRequest it calls startWrite, which answers the call by its error where a person is asked first, or a plan is wanted.
+// Then either w.isDry, and the result says what would be done, with w.plan; or it hands each call of ServiceDesk Plus that writes to
+// w.send, which sends it at most once for the same key, plan, or equal call, and finds out what became of one whose answer was lost.
+// Errors of w.send are answers; they wrap the error of the call.
+
 // readWriteMode is the spec.access.mode of connections that tools may write through.
 const readWriteMode = "ReadWrite"
-
-// writeDeadline is how long a call of ServiceDesk Plus that writes may be sent after its intent was stored.
-const writeDeadline = 10 * time.Second
-
-// risk is why a person is asked before a write, as spec.access.confirm decides.
-type risk int
-
-// The risks.
-const (
-	// noRisk is asked for under Always alone.
-	noRisk risk = iota
-	// destructive is asked for under Destructive and Always: closing, bulk changes, the trash, notes that requesters see.
-	destructive
-	// reachesRequester is always asked for, whatever spec.access.confirm says, where spec.access.requesterVisible is Deny: resolution
-	// and closure comments, which a requester may read.
-	reachesRequester
-)
 
 // dryRun is the argument of all tools that write.
 type dryRun struct {
@@ -45,7 +39,7 @@ type idempotencyKey struct {
 	IdempotencyKey *string `json:"idempotency_key,omitempty" description:"A repeat with the same key makes nothing twice" bounds:"1..200"`
 }
 
-// planned is the argument of tools that a plan of a dry run confirms.
+// planned is the argument of tools that a plan of a dry run confirms. Other tools that write take it too, and do not show it.
 type planned struct {
 	Plan *string `json:"plan,omitempty" description:"The plan that a dry run returned, to carry it out" bounds:"1..4000"`
 }
@@ -59,33 +53,69 @@ type writeRequest struct {
 	key, plan *string
 	// mergesRepeats has an equal call of the same caller within 120 s be the same write: tools that create, add or link.
 	mergesRepeats bool
+	// continuesPlan has a plan that was used before go on with the steps that were not begun: changes of many records.
+	continuesPlan bool
 	risk          risk
-	// question is what a person confirms, and what was shown of each record: a plan of something else, or of how things were, is refused.
+	// question is what a person confirms. Its Shown is set by startWrite where shown is.
 	question tool.Question
+	// shown is what was shown of each record, by a name that refusals say, such as "status of request 31": a plan of how things were is
+	// refused.
+	shown map[string]string
 }
 
 // write is a call of a tool that may write now, or says what it would do.
 type write struct {
 	d *desk
-	// isDry says that nothing is sent; Plan is what carries it out then, where it has to be confirmed.
+	// isDry says that nothing is sent; plan is what carries it out then, where it has to be confirmed.
 	isDry bool
 	plan  string
 	// isRepeat says that what was asked for had been done by an earlier call.
 	isRepeat bool
+
+	intent store.WriteIntent
+	// isWeighed says that a step weighed something, isAhead that one did which was to weigh nothing.
+	isWeighed, isAhead bool
 }
 
 // startWrite decides whether a call may write: it asks a person or opens a plan where the policy of the connection wants that. Its
 // error is the answer of the call.
 func (d *desk) startWrite(ctx context.Context, r writeRequest) (*write, error) {
+	if d.service.writes == nil {
+		return nil, &tool.Error{Kind: unavailableKind, Text: "writes are switched off: this server keeps no record of them"}
+	}
 	w := &write{d: d, isDry: r.dryRun != nil && *r.dryRun}
-	if w.isDry || r.risk == noRisk {
-		return w, nil
+	arguments, err := json.Marshal([]any{r.tool, r.arguments})
+	if err != nil {
+		return nil, fmt.Errorf("write the arguments of a call: %w", err)
 	}
-	_, err := tool.Confirm(ctx, r.question)
-	if errors.Is(err, tool.ErrCannotAsk) {
-		return w, nil
+	digest := sha256.Sum256(arguments)
+	call := audit.FromContext(ctx).CallID()
+	if call == uuid.Nil {
+		call = uuid.Must(uuid.NewV7())
 	}
-	return w, err
+	w.intent = store.WriteIntent{
+		Connection: d.id, CallID: call.String(), Caller: nameCaller(&d.identity), Tool: r.tool, Digest: digest[:],
+		MergesRepeats: r.mergesRepeats, ContinuesPlan: r.continuesPlan,
+	}
+	if r.key != nil {
+		w.intent.Key = *r.key
+	}
+	if r.plan == nil {
+		r.plan = unlistedPlan(ctx)
+	}
+	return w, d.confirm(ctx, w, &r)
+}
+
+// maxCallerName bounds who a write is done for, in bytes.
+const maxCallerName = 1000
+
+// nameCaller returns what tells a caller from all others.
+func nameCaller(identity *auth.Identity) string {
+	name := string(identity.Proof) + " " + identity.Subject
+	if len(name) > maxCallerName {
+		return fmt.Sprintf("%s sha256:%x", identity.Proof, sha256.Sum256([]byte(identity.Subject)))
+	}
+	return name
 }
 
 // writeStep is one call of ServiceDesk Plus that writes, of which a tool may make several.
@@ -94,26 +124,18 @@ type writeStep struct {
 	name string
 	// weight is what it counts of spec.access.writesPerHour: 1 for what a caller sees as one write, 0 for what belongs to another step.
 	weight int
-	// target is the record that is changed, or that something is made below: "requests/123". It is how the write is found again.
+	// target is the record that is changed, or that something is made below: "requests/123".
 	target string
 	// send sends it. Texts end with signature.of(text). What it returns names what was made or changed.
 	send func(ctx context.Context, s signature) (writtenRecord, error)
-	// find looks it up after an answer was lost.
+	// find looks it up after an answer was lost; without it, it is looked up by what was sent (sdp.WriteTrace).
 	find func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error)
 }
 
-// writtenRecord is what a step made or changed.
-type writtenRecord struct{ ID, Number string }
-
-// send carries out a step at most once: its intent is stored before, its outcome after, and a call whose answer was lost is
-// looked up. A repeat returns what the first one made.
-func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error) {
-	if err := w.d.service.syncAudit(ctx); err != nil {
-		return writtenRecord{}, err
-	}
-	bounded, cancel := context.WithTimeout(ctx, writeDeadline)
-	defer cancel()
-	return step.send(bounded, w.d.sampleSignature())
+// writtenRecord is what a step made or changed. isRepeat says that an earlier call did.
+type writtenRecord struct {
+	ID, Number string
+	isRepeat   bool
 }
 
 // signature ends a text that is written.
@@ -126,6 +148,36 @@ func (s signature) of(text string) string {
 		end = "— " + s.caller + " through Lectern " + end
 	}
 	return strings.TrimRight(text, "\n") + "\n\n" + end
+}
+
+// sign returns what the texts of an intent end with: who asked for it, unless spec.access.attribution is None.
+func (d *desk) sign(mark string) signature {
+	if d.Access.Attribution == "None" {
+		return signature{mark: mark}
+	}
+	return signature{caller: d.attribution(), mark: mark}
+}
+
+// maxAttribution bounds the name of a caller in a text, in characters.
+const maxAttribution = 80
+
+// attribution returns who the caller is, for people: their address in ServiceDesk Plus, or else their subject, without what Markdown
+// would make something of.
+func (d *desk) attribution() string {
+	name := d.identity.Subject
+	if person, known := d.person(); known {
+		name = person.Email
+	}
+	name = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("[]()<>*`~|\\#!", r) {
+			return -1
+		}
+		return r
+	}, oneLine(name))
+	if runes := []rune(name); len(runes) > maxAttribution {
+		name = string(runes[:maxAttribution])
+	}
+	return name
 }
 
 // newMark returns what tells the texts of one intent from all others.

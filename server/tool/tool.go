@@ -83,6 +83,11 @@ func (d *Definition) bound(ctx context.Context, policy *Policy) (context.Context
 	return ctx, func() {}
 }
 
+// Takes reports whether the tool has an argument of that name.
+func (t *Tool) Takes(argument string) bool {
+	return slices.ContainsFunc(t.takes, func(f field) bool { return f.name == argument })
+}
+
 // MCP returns the tool as clients list it.
 func (t *Tool) MCP() mcp.Tool {
 	hints := t.Hints

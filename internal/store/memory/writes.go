@@ -129,7 +129,7 @@ func (w *Writes) findEarlier(intent *store.WriteIntent, now time.Time) (state st
 		return store.WritePlanOfAnother, nil
 	}
 	for _, held := range planned {
-		if held.Step == intent.Step && !intent.ContinuesPlan {
+		if held.Step == intent.Step && !intent.ContinuesPlan && (held.CallID != intent.CallID || held.outcome != store.WriteNotDone) {
 			return store.WritePlanUsed, held
 		}
 	}

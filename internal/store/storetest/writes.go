@@ -160,6 +160,11 @@ func testPlan(t *testing.T, f *WriteFixture) {
 	f.end(t, first.ID, store.WriteNotDone)
 	f.want(t, store.WritePlanUsed, f.intent("a", withNonce(planNonce)))
 	f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), withStep("close")))
+	// The call that uses it may try a step again.
+	call := f.intent("a", withNonce("y"+planNonce))
+	f.end(t, f.want(t, store.WriteBegun, call).ID, store.WriteNotDone)
+	f.end(t, f.want(t, store.WriteBegun, call).ID, store.WriteDone)
+	f.want(t, store.WritePlanUsed, call)
 	f.want(t, store.WritePlanOfAnother, f.intent("b", withNonce(planNonce), withStep("third")))
 	f.want(t, store.WritePlanOfAnother, f.intent("a", withNonce(planNonce), withStep("third"), ofBen))
 	// Who lost the answer of a call with a key hears how it ended.

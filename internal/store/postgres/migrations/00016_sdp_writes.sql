@@ -50,9 +50,9 @@ create index sdp_writes_unresolved on sdp_writes (connection_id, begun_at)
 alter table sdp_writes set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200, autovacuum_analyze_scale_factor = 0.05);
 
 -- The earlier write that one is a repeat of, and what that means: nothing for one that is none. A write that has no outcome within a
--- minute is as one of unknown outcome: its server is gone. So is one that nobody could look up.
+-- minute is as one of unknown outcome: its server is gone. The call that uses a plan may try a step again that was not done.
 -- +goose StatementBegin
-create function earlier_write(connection bigint, caller text, tool text, step text, digest bytea, key text, nonce text, continues boolean,
+create function earlier_write(connection bigint, call_id uuid, caller text, step text, digest bytea, key text, nonce text, continues boolean,
                               merges boolean, at timestamptz, out state text, out id uuid)
 language sql stable set search_path = pg_catalog, pg_temp
 begin atomic
@@ -62,7 +62,7 @@ begin atomic
      where earlier_write.key is not null and w.connection_id = earlier_write.connection and w.caller = earlier_write.caller
        and w.idempotency_key = earlier_write.key
   ), planned as (
-    select w.id, w.step, w.digest, w.caller, w.outcome, w.begun_at
+    select w.id, w.step, w.digest, w.caller, w.call_id, w.outcome, w.begun_at
       from sdp_writes w
      where earlier_write.nonce is not null and w.connection_id = earlier_write.connection and w.nonce = earlier_write.nonce
   ), equal as (
@@ -92,12 +92,14 @@ begin atomic
       from planned p where p.digest <> earlier_write.digest or p.caller <> earlier_write.caller
     union all
     select 4, 'plan_used', p.id, p.begun_at
-      from planned p where p.step = earlier_write.step and not earlier_write.continues
+      from planned p
+     where p.step = earlier_write.step and not earlier_write.continues
+       and (p.call_id <> earlier_write.call_id or p.outcome is distinct from 'not_done')
   )
   select f.state, f.id from found f order by f.rank, f.begun_at desc nulls last limit 1;
 end;
 -- +goose StatementEnd
-revoke all on function earlier_write(bigint, text, text, text, bytea, text, text, boolean, boolean, timestamptz) from public;
+revoke all on function earlier_write(bigint, uuid, text, text, bytea, text, text, boolean, boolean, timestamptz) from public;
 
 -- What is left of the writes of an hour, for a caller and for all of them, and when there is room again. How many a caller has is in
 -- the connection's manifest; all together have no more than ServiceDesk Plus is called.
@@ -137,7 +139,7 @@ language sql volatile set search_path = pg_catalog, pg_temp
 begin atomic
   with earlier as (
     select e.state, e.id
-      from earlier_write(begin_write_at.connection, begin_write_at.caller, begin_write_at.tool, begin_write_at.step, begin_write_at.digest,
+      from earlier_write(begin_write_at.connection, begin_write_at.call_id, begin_write_at.caller, begin_write_at.step, begin_write_at.digest,
                          begin_write_at.key, begin_write_at.nonce, begin_write_at.continues, begin_write_at.merges, begin_write_at.at) e
      where e.state is not null
   ), room as (

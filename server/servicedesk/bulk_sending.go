@@ -1,0 +1,143 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// sendBulk changes the tickets one after the other, as the limiter lets it.
+func (d *desk) sendBulk(ctx context.Context, w *write, in *bulkUpdateInput, tickets []bulkTicket) {
+	rows := make([]*bulkRow, len(tickets))
+	for i := range tickets {
+		rows[i] = &tickets[i].row
+	}
+	d.sendEach(ctx, "bulk_update_requests", rows, func(i int, until time.Time) error {
+		return d.sendBulkTicket(ctx, w, in, &tickets[i], until)
+	})
+}
+
+// sendEach has something sent for each ticket that is not skipped, one after the other, and says in its row what became of it. What would
+// not be begun in time, or after what stops all of them, is not.
+func (d *desk) sendEach(ctx context.Context, name string, rows []*bulkRow, send func(i int, until time.Time) error) {
+	until := time.Now().Add(bulkTime)
+	stopped := ""
+	for i, row := range rows {
+		tool.ReportProgress(ctx, float64(i), float64(len(rows)), "request "+row.Number)
+		if row.State == bulkSkipped {
+			continue
+		}
+		if stopped == "" && !time.Now().Before(until) {
+			stopped = "the time of a call is over; call again with what is left"
+		}
+		if stopped != "" {
+			row.State, row.Why = bulkNotStarted, stopped
+			continue
+		}
+		err := send(i, until)
+		if err == nil {
+			row.State = bulkDone
+			continue
+		}
+		said := d.service.describeFailure(ctx, name, err)
+		row.State, row.Why = bulkFailed, said
+		if isOfAll(err) {
+			stopped = "it ended at request " + row.Number + ": " + said
+			if isNotSent(err) {
+				row.State = bulkNotStarted
+			}
+		}
+	}
+}
+
+// sendBulkTicket changes one ticket, and adds the note, in steps of its own.
+func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput, ticket *bulkTicket, until time.Time) error {
+	weight := 1
+	if len(ticket.change) > 0 {
+		if _, err := sendInTime(ctx, w, d.bulkStep(ticket), until); err != nil {
+			return err
+		}
+		weight = 0 // the note belongs to it
+	}
+	if in.Note == nil {
+		return nil
+	}
+	html := func(s signature) string { return richtext.FromMarkdown(s.of(*in.Note)) }
+	_, err := sendInTime(ctx, w, d.noteStep("note on "+ticket.row.Number, weight, &ticket.found, html, false, false), until)
+	return err
+}
+
+func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
+	requests, id, left := d.client.Requests(), ticket.found.ID, ticket.change
+	return writeStep{
+		name: "ticket " + ticket.row.Number, weight: 1, target: requestTarget(id),
+		send: func(ctx context.Context, s signature) (writtenRecord, error) {
+			written := writtenRecord{ID: id, Number: ticket.found.DisplayID}
+			updated, err := requests.Update(ctx, id, left.fields(s))
+			if err != nil {
+				return written, explainWrite(updateScope, err)
+			}
+			if undone := left.undone(d, &updated, s); len(undone) > 0 {
+				ticket.row.Why += "; ServiceDesk Plus left as they are: " + strings.Join(undone, ", ")
+			}
+			return written, nil
+		},
+		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
+			return requests.FindUpdated(ctx, attempt, id, func(r sdp.Request) bool { return left.isDone(d, &r, s) })
+		},
+	}
+}
+
+// sendInTime sends a step, and waits for the turn of one that was refused since its turn would have come too late.
+func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) (writtenRecord, error) {
+	for {
+		written, err := w.send(ctx, step)
+		queued, isQueued := errors.AsType[*sdp.WaitError](err)
+		if !isQueued || time.Now().Add(queued.RetryAfter).After(until) {
+			return written, err
+		}
+		timer := time.NewTimer(queued.RetryAfter)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return writtenRecord{}, ctx.Err()
+		}
+	}
+}
+
+// isNotSent reports whether a write failed before anything was sent.
+func isNotSent(err error) bool {
+	_, isQueued := errors.AsType[*sdp.WaitError](err)
+	_, isToken := errors.AsType[*tokenError](err)
+	failed, isCall := errors.AsType[*sdp.Error](err)
+	return isQueued || isToken || !isCall || failed.Kind == sdp.KindTokenRefused
+}
+
+// isOfAll reports whether what failed for one ticket fails for the others, too: the connection, the store or the quota, not the ticket.
+func isOfAll(err error) bool {
+	failed, isCall := errors.AsType[*sdp.Error](err)
+	if !isCall {
+		return true
+	}
+	switch failed.Kind {
+	case sdp.KindRejected, sdp.KindNotFound, sdp.KindForbidden, sdp.KindNotPerformed, sdp.KindInvalidInput, sdp.KindIndeterminate:
+		return false
+	}
+	return true
+}
+
+// describeFailure returns what a caller is told of an error, without the frame of what strangers wrote.
+func (s *Service) describeFailure(ctx context.Context, name string, err error) string {
+	refused, is := errors.AsType[*tool.Error](err)
+	if !is {
+		refused = s.explainError(ctx, name, nil, err)
+	}
+	first, _, _ := strings.Cut(refused.Text, "\n")
+	return string(refused.Kind) + ": " + first
+}

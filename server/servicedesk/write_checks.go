@@ -1,0 +1,51 @@
+package servicedesk
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/tool"
+)
+
+// checkOwnText refuses texts that the requester reads on a ticket of somebody else, where agents may write none.
+func (d *desk) checkOwnText(found *sdp.Request, what string) error {
+	if d.Access.RequesterVisible == permissionAllow {
+		return nil
+	}
+	if me, known := d.person(); known && strings.EqualFold(me.Email, found.Requester.Email) {
+		return nil
+	}
+	return tool.NewForbidden("connection %s does not let agents write %s of tickets of others, which their requesters read (spec.access.requesterVisible)", d.key, what)
+}
+
+// checkSigned refuses a text that is too long for SDP once it is signed.
+func (d *desk) checkSigned(argument, text string) error {
+	if signed := utf8.RuneCountInString(d.sampleSignature().of(text)); signed > maxShortText {
+		own := utf8.RuneCountInString(text)
+		return tool.NewInvalid("argument %q: has %d characters, which is more than %d: the rest of the %d is who wrote it",
+			argument, own, max(0, maxShortText-(signed-own)), maxShortText)
+	}
+	return nil
+}
+
+// checkUpdatedAt refuses to write a ticket that somebody else changed since the caller read it. Times are shown to the second.
+func (d *desk) checkUpdatedAt(found *sdp.Request, expected *string) error {
+	if expected == nil {
+		return nil
+	}
+	at, err := parseTime("expected_updated_at", *expected, d.zone)
+	if err != nil {
+		return err
+	}
+	now := found.LastUpdatedTime
+	if now.IsZero() {
+		now = found.CreatedTime
+	}
+	if now.At.Truncate(time.Second).Equal(at.Truncate(time.Second)) {
+		return nil
+	}
+	return tool.NewConflict("request %s was updated at %s, not at %s; read it again, and give that time if you still want to",
+		numberOf(found), formatTime(now, d.zone), formatTime(sdp.At(at), d.zone))
+}
