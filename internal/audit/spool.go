@@ -254,6 +254,9 @@ func (s *Spool) rotate() {
 	if s.current == nil {
 		return
 	}
+	if err := s.current.endWriting(); err != nil {
+		s.options.Log.Warn("Cannot give back room of a segment of the audit", "segment", s.current.id, "err", err)
+	}
 	s.waiting = append(s.waiting, s.current)
 	s.current = nil
 	select {

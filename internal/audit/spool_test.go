@@ -111,6 +111,7 @@ func writeSegment(t testing.TB, rows int, keys audit.Keys) (name string, content
 		name = filepath.Base(paths[0])
 		content, err = os.ReadFile(paths[0])
 		require.NoError(t, err)
+		content = content[:s.Stats().SpoolBytes] // behind it is room for the next rows
 		ends = append(ends, len(content))
 	}
 	return name, content, ends
