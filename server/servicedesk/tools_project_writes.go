@@ -72,7 +72,7 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
-		question: tool.Question{Message: "Make the project " + strconv.Quote(in.Title) + "?"},
+		question: tool.Question{Message: fmt.Sprintf("Make the project %q through connection %s?", in.Title, d.key)},
 	})
 	if err != nil {
 		return nil, err
@@ -266,7 +266,8 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	arguments.dryRun, arguments.planned = dryRun{}, planned{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_project", arguments: arguments, dryRun: in.DryRun, plan: in.Plan,
-		question: tool.Question{Message: "Change " + update.Of + "?", Shown: fmt.Sprint(update.Changed)},
+		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, writeChanges(update.Changed))},
+		shown:    update.shown(update.Of),
 	})
 	if err != nil {
 		return nil, err
