@@ -51,7 +51,12 @@ func serveConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *dat
 	if err != nil {
 		return fmt.Errorf("set up the client for connections: %w", err)
 	}
+	audited, err := addAudit(ctx, mgr, o, db, keys, log)
+	if err != nil {
+		return err
+	}
 	connections := &sdpconnection.Reconciler{
+		Audit:  audited,
 		Client: mgr.GetClient(), API: api, Store: db.writer, Rates: db.store, Keys: keys, Clock: clock.RealClock{},
 		Status:     status.Writer{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(component)},
 		Namespaces: o.connections.namespaces, Egress: allowed, Controller: o.cluster.controllerName(),

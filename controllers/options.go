@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/lectern-dev/lectern/controllers/upkeep"
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 )
@@ -106,6 +108,7 @@ type options struct {
 
 	cluster     clusterOptions
 	connections connectionOptions
+	audit       audit.Flags
 	database    postgres.Options
 	secrets     secretOptions
 	migrate     string
@@ -126,12 +129,21 @@ type options struct {
 	comparisonInterval time.Duration
 	comparisonGrace    time.Duration
 	sweepLimit         int
+	auditRetention     time.Duration
 }
+
+// The audit of a connection is kept for as long at least and at most.
+const (
+	minAuditRetention = 24 * time.Hour
+	maxAuditRetention = 3650 * 24 * time.Hour
+)
 
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.cluster.addFlags(fs, "namespaces whose prompts are reconciled, compared and changed, a list or repeated; when empty all. "+
 		"What other namespaces have in the database stays as it is, and is served")
 	o.connections.addFlags(fs)
+	fs.StringVar(&o.audit.Store, "audit", audit.InPostgres, "postgres: keep a row of each call of ServiceDesk Plus that the controller makes; off: keep none")
+	o.audit.AddFlags(fs)
 	o.database.ApplicationName = postgres.ReplicaName(component)
 	o.database.AddFlags(fs)
 	o.secrets.addFlags(fs)
@@ -151,6 +163,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.releaseTimeout, "release-timeout", 10*time.Minute, "how long a deleted prompt waits for a database that cannot be reached; then it is let go, and served until a comparison with the database back removes it")
 	fs.DurationVar(&o.comparisonInterval, "comparison-interval", 5*time.Minute, "interval between comparisons of database rows and objects, and between repairs of the search index")
 	fs.DurationVar(&o.comparisonGrace, "comparison-grace", 10*time.Minute, "how long a row must be unchanged before a comparison may remove it")
+	fs.DurationVar(&o.auditRetention, "audit-retention", upkeep.DefaultAuditRetention, "how long rows of the audit are kept that are of no connection, in whole days; those of a connection as long as its spec.audit says")
 	fs.IntVar(&o.sweepLimit, "sweep-limit", 0, "maximum number of prompts without object that one comparison may remove; 0 means 10 or a fifth of the live ones, whichever is more")
 }
 
@@ -171,6 +184,12 @@ func (o *options) validate(getenv func(string) string) error {
 		return err
 	}
 	if err := o.leaderElection.validate(); err != nil {
+		return err
+	}
+	if o.audit.Store == audit.InMemory {
+		return errors.New("--audit=memory keeps rows for whoever asks the same process, and nobody asks the controller: it can be postgres or off")
+	}
+	if err := o.audit.Validate(false); err != nil {
 		return err
 	}
 	if !slices.Contains([]string{migrateApply, migrateVerify}, o.migrate) {
@@ -199,6 +218,9 @@ func (o *options) validate(getenv func(string) string) error {
 	}
 	if o.resync <= 0 || o.releaseTimeout <= 0 || o.comparisonInterval <= 0 || o.comparisonGrace < 0 {
 		return errors.New("--resync, --release-timeout and --comparison-interval must be positive, --comparison-grace not negative")
+	}
+	if o.auditRetention < minAuditRetention || o.auditRetention > maxAuditRetention {
+		return fmt.Errorf("--audit-retention is %s; it can be 24h (a day) to 87600h (ten years)", o.auditRetention)
 	}
 	return nil
 }

@@ -7,11 +7,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/folder"
 	"github.com/lectern-dev/lectern/internal/localdesk"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/memory"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
 	"github.com/lectern-dev/lectern/server/servicedesk"
@@ -31,6 +33,9 @@ type backend struct {
 	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
 	projects servicedesk.ProjectStore
 	titles   servicedesk.TitleClaims
+	// auditLoader takes rows of the audit, and auditRows finds them again; nil without a database.
+	auditLoader auditrow.Loader
+	auditRows   audit.Reader
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.
@@ -79,7 +84,7 @@ func openBackend(ctx context.Context, opts *Options, log *slog.Logger) (*backend
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	return &backend{
-		Source: db, library: db, changes: db, connections: db, writes: db, projects: db, titles: db, close: db.Close,
+		Source: db, library: db, changes: db, connections: db, writes: db, projects: db, titles: db, auditLoader: db, auditRows: db, close: db.Close,
 		follow:  db.KeepSealsScrubbed,
 		metrics: db.Metrics(),
 	}, nil

@@ -9,7 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/namespaces"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/prompts"
@@ -32,6 +34,11 @@ type Deps struct {
 	Prover prompts.Prover
 	// ServiceDesk offers ServiceDesk Plus; nil offers prompts alone. Who made it has it follow the catalog.
 	ServiceDesk *servicedesk.Service
+	// Audit takes a row of each call, nil keeps none; AuditReader finds them again, nil offers no search. PromptMetrics is that of
+	// audit.Config.
+	Audit         auditrow.Writer
+	AuditReader   audit.Reader
+	PromptMetrics bool
 	// Rates bound how often callers ask; nil bounds nobody.
 	Rates *auth.RateLimiter
 	// StdioNarrowing is that of transport.Config.
@@ -78,6 +85,7 @@ func NewHandler(deps Deps) *Handler {
 		deps.AnnounceDelay = prompts.DefaultAnnounceDelay
 	}
 	service := prompts.New(prompts.Config{
+		Uses:    deps.promptUses(),
 		Catalog: deps.Catalog, Library: deps.Library, Changes: deps.Changes, Authorizer: deps.Authorizer, Prover: deps.Prover, FileFaults: deps.FileFaults,
 		Version: deps.Version, DefaultNamespace: deps.DefaultNamespace, HomeNamespace: deps.HomeNamespace, Watched: deps.Watched,
 		ResultLimit: deps.ResultLimit, OutcomeTimeout: deps.OutcomeTimeout, OutcomePoll: deps.OutcomePoll, Log: deps.Log,
@@ -86,7 +94,11 @@ func NewHandler(deps Deps) *Handler {
 	if deps.ServiceDesk != nil {
 		toolNames = append(toolNames, deps.ServiceDesk.ToolNames()...)
 	}
-	offered := offerBoth(service.Server(), deps.ServiceDesk)
+	search := deps.newSearch()
+	if search != nil {
+		toolNames = append(toolNames, audit.SearchTool)
+	}
+	offered := offerAll(service.Server(), deps.ServiceDesk, search)
 	offered.Toolsets = toolsetNames()
 	endpoint := transport.New(transport.Config{
 		Server: offered, StdioNarrowing: deps.StdioNarrowing,
@@ -96,6 +108,7 @@ func NewHandler(deps Deps) *Handler {
 		ReviewEvery:   deps.ReviewEvery,
 		Authenticator: deps.Authenticator,
 		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, toolNames),
+		Recorder:      deps.newRecorder(toolNames),
 		Log:           deps.Log,
 		Rates:         deps.Rates,
 

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/prompts"
 	"github.com/lectern-dev/lectern/server/servicedesk"
 )
 
 // toolsetNames returns the names of all groups of tools.
-func toolsetNames() []string { return append([]string{prompts.Toolset}, servicedesk.Toolsets()...) }
+func toolsetNames() []string {
+	return append(append([]string{prompts.Toolset}, servicedesk.Toolsets()...), audit.Toolset)
+}
 
 // validateNarrowing returns what is wrong with what the client on stdin and stdout is left of the tools.
 func (o *Options) validateNarrowing() error {

@@ -7,23 +7,37 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/servicedesk"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// offerBoth returns what an endpoint offers on prompts and on ServiceDesk Plus.
-func offerBoth(prompts transport.Server, desk *servicedesk.Service) transport.Server {
-	if desk == nil {
+// offerAll returns what an endpoint offers on prompts, on ServiceDesk Plus and on the audit.
+func offerAll(prompts transport.Server, desk *servicedesk.Service, search *audit.Search) transport.Server {
+	if desk == nil && search == nil {
 		return prompts
 	}
+	offered := prompts
+	filter := &toolFilters{prompts: prompts.ToolFilter, desk: desk, search: search, ofDesk: map[string]bool{}}
+	if desk != nil {
+		offered = offerDesk(prompts, desk, filter)
+	}
+	if search != nil {
+		offered.Tools = append(append([]transport.Tool(nil), offered.Tools...), search.Tool())
+	}
+	offered.ToolFilter = filter
+	return offered
+}
+
+// offerDesk returns what is offered on prompts and on ServiceDesk Plus.
+func offerDesk(prompts transport.Server, desk *servicedesk.Service, filter *toolFilters) transport.Server {
 	tickets := desk.Server()
 	both := prompts
 	both.Tools = append(append([]transport.Tool(nil), prompts.Tools...), tickets.Tools...)
-	filter := &toolFilters{prompts: prompts.ToolFilter, desk: desk, ofDesk: make(map[string]bool, len(tickets.Tools))}
 	for _, t := range tickets.Tools {
 		filter.ofDesk[t.Definition.Name] = true
 	}
-	both.ToolFilter, both.ToolsChange = filter, true
+	both.ToolsChange = true
 	both.InstructionsFor = func(ctx context.Context, call *transport.Call) (string, error) {
 		said, err := prompts.InstructionsFor(ctx, call)
 		if more := desk.Instructions(ctx, call); more != "" && err == nil {
@@ -73,12 +87,14 @@ func joinTemplates(ctx context.Context, call *transport.Call, each ...transport.
 	return &joined, nil
 }
 
-// toolFilters shows each caller the tools on prompts and on ServiceDesk Plus that are theirs.
+// toolFilters shows each caller the tools that are theirs.
 type toolFilters struct {
 	// prompts is nil where everybody has all of those.
 	prompts transport.ToolFilter
-	desk    *servicedesk.Service
-	ofDesk  map[string]bool
+	// desk and search are nil where there are none.
+	desk   *servicedesk.Service
+	search *audit.Search
+	ofDesk map[string]bool
 }
 
 // ListedTools implements transport.ToolFilter.
@@ -90,13 +106,20 @@ func (f *toolFilters) ListedTools(ctx context.Context, call *transport.Call) (fu
 			return nil, err
 		}
 	}
-	tickets, err := f.desk.ListedTools(ctx, call)
-	if err != nil {
-		return nil, err
+	tickets := func(string) bool { return false }
+	if f.desk != nil {
+		var err error
+		if tickets, err = f.desk.ListedTools(ctx, call); err != nil {
+			return nil, err
+		}
 	}
+	audits := f.search != nil && f.search.IsListed(ctx, call)
 	return func(name string) bool {
-		if f.ofDesk[name] {
+		switch {
+		case f.ofDesk[name]:
 			return tickets(name)
+		case name == audit.SearchTool:
+			return audits
 		}
 		return prompts(name)
 	}, nil
@@ -107,6 +130,8 @@ func (f *toolFilters) IsListed(ctx context.Context, call *transport.Call, name s
 	switch {
 	case f.ofDesk[name]:
 		return f.desk.IsListed(ctx, call, name)
+	case name == audit.SearchTool: // who may not audit finds their own calls
+		return f.search != nil, nil
 	case f.prompts != nil:
 		return f.prompts.IsListed(ctx, call, name)
 	}
@@ -115,5 +140,8 @@ func (f *toolFilters) IsListed(ctx context.Context, call *transport.Call, name s
 
 // ChooseVariants implements transport.VariantChooser. Tools on prompts have none.
 func (f *toolFilters) ChooseVariants(ctx context.Context, call *transport.Call) (func(tool string) int, error) {
+	if f.desk == nil {
+		return func(string) int { return 0 }, nil
+	}
 	return f.desk.ChooseVariants(ctx, call)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/promptobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -64,6 +65,12 @@ type Options struct {
 	// DrainDelay is how long callers are served after the server was asked to stop, unready and before its streams end.
 	DrainDelay time.Duration
 	Database   postgres.Options
+	// Audit says where the audit goes; isAuditRequired that somebody asked for it by hand.
+	Audit           audit.Flags
+	isAuditRequired bool
+	// PromptMetrics has a metric for each version of a prompt that is used.
+	PromptMetrics bool
+	switches      switches
 }
 
 // AddFlags registers the flags of `lectern server`.
@@ -93,6 +100,10 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.Database.ChangeQuota.InNamespace, "change-quota-per-namespace", 200, "maximum number of change requests of one caller in one namespace that wait to be applied, 0 for no limit")
 	fs.StringVar(&o.IntakePublicKeyFile, "intake-public-key-file", "", "file with the public keys that callers' tokens are sealed to for the controller (lectern keys new makes it); "+
 		"read again when it changes; without it tools that write are offered with --auth=none only")
+	o.Audit.AddFlags(fs)
+	o.Audit.AddRequired(fs)
+	o.addSwitches(fs)
+	fs.BoolVar(&o.PromptMetrics, "prompt-metrics", false, "a metric for each version of each prompt that is fetched: as many time series as there are of those")
 	o.Database.AddFlags(fs)
 }
 
@@ -102,6 +113,8 @@ func (o *Options) Complete(fs *pflag.FlagSet) error {
 		o.Addresses = nil
 	}
 	o.Auth.Complete()
+	o.completeSwitches()
+	o.isAuditRequired = o.Audit.IsWriteRequired() && fs.Changed("audit-required")
 	if !o.Auth.IsNone() && !fs.Changed("change-quota") {
 		o.Database.ChangeQuota.OfSubject = callerQuota
 	}
@@ -187,6 +200,9 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("--default-namespace is %s, in which nothing could be added: --watch-namespaces names %s; name it there, or another default", o.DefaultNamespace, o.Watched)
 	}
 	if _, err := o.Egress.Options(sdp.DataCenterHosts()); err != nil {
+		return err
+	}
+	if err := o.validateSwitches(); err != nil {
 		return err
 	}
 	if o.Prompts != "" {

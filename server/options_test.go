@@ -72,7 +72,7 @@ func TestOptions_Validate(t *testing.T) {
 		},
 		"a toolset that is none": {
 			args: []string{"--stdio", "--prompts=p", "--toolsets=ticket"},
-			want: `--toolsets: "ticket" is no toolset; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash`,
+			want: `--toolsets: "ticket" is no toolset; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash, audit`,
 		},
 		"no tokens": {
 			args: []string{"--database-url=postgres://localhost/lectern", "--result-limit=-1"},

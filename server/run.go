@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"golang.org/x/sync/errgroup"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/telemetry"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
@@ -39,6 +40,7 @@ const (
 // Run serves until ctx ends and, where callers come by a Service, for --drain-delay longer. Then it ends streams, lets
 // requests under way finish, and returns nil.
 func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (err error) {
+	opts.completeSwitches()
 	if err := opts.Validate(); err != nil {
 		return err
 	}
@@ -81,12 +83,22 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 
-	desk, err := openServiceDesk(&opts, from, gate, log)
+	keys, err := openSealKeys(&opts, log)
+	if err != nil {
+		return err
+	}
+	audited, err := openAudit(ctx, &opts, from, keys, log)
+	if err != nil {
+		return err
+	}
+	desk, err := openServiceDesk(&opts, from, gate, keys, audited, log)
 	if err != nil {
 		return err
 	}
 
-	s := newService(&opts, version, parts{backend: from, gate: gate, certificate: certificate, desk: desk, changes: taken, prover: prover, drain: drain}, log)
+	s := newService(&opts, version, parts{
+		backend: from, gate: gate, certificate: certificate, audit: audited, desk: desk, changes: taken, prover: prover, drain: drain,
+	}, log)
 	s.out = out
 	return s.serveAll(ctx)
 }
@@ -96,6 +108,7 @@ type parts struct {
 	*backend
 	gate        *auth.Gate
 	certificate *certificate
+	audit       *auditrow.Opened
 	// desk is nil where ServiceDesk Plus is not offered.
 	desk *servicedesk.Service
 	// changes and prover are what change requests are taken with.
@@ -108,16 +121,21 @@ type parts struct {
 func newService(opts *Options, version string, p parts, log *slog.Logger) *service {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), telemetry.NewBuildInfo(version))
-	registry.MustRegister(slices.Concat(p.metrics, p.gate.Metrics(), p.certificate.metrics())...)
+	registry.MustRegister(slices.Concat(p.metrics, p.gate.Metrics(), p.certificate.metrics(), p.audit.Metrics())...)
 	served := catalog.New(p.backend, catalog.Options{Bytes: opts.CatalogBytes, Log: log})
 	endpoint := newEndpoint(p.gate, Deps{
 		Catalog: served, Library: p.library, Changes: p.changes, Prover: p.prover, FileFaults: p.fileFaults, ServiceDesk: p.desk,
 		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), Watched: opts.Watched, ResultLimit: opts.ResultLimit,
+		Audit: p.audit.Writer, AuditReader: p.auditReader(), PromptMetrics: opts.PromptMetrics,
 		StdioNarrowing: opts.StdioNarrowing, Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{
 		opts: opts, endpoint: endpoint, mcp: p.drain.closeConnections(p.gate.ServeWellKnown(endpoint)), certificate: p.certificate,
-		follow: []func(context.Context){served.FollowFeed, p.follow, p.certificate.follow},
+		follow: []func(context.Context){served.FollowFeed, p.follow, p.certificate.follow, func(ctx context.Context) {
+			if err := p.audit.Run(ctx); err != nil {
+				log.Error("The audit ended with an error", "err", err)
+			}
+		}},
 		drain:  p.drain,
 		probes: opts.newProbes(registry, served, p.drain), client: auth.NewNone(localUserName()).Identity(), log: log,
 	}

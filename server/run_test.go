@@ -58,6 +58,7 @@ func serving(t *testing.T, database postgres.Options) *running {
 func servingWith(t *testing.T, database postgres.Options, change func(*Options)) *running {
 	t.Helper()
 	opts := Options{Addresses: []string{testenv.FreeAddress(t)}, MetricsAddress: testenv.FreeAddress(t), Auth: noAuth, CatalogBytes: catalog.DefaultBytes, Database: database}
+	opts.Audit.Spool = t.TempDir()
 	change(&opts)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{
@@ -267,6 +268,7 @@ func TestRun_AddressInUse(t *testing.T) {
 			Addresses: []string{tc.address}, MetricsAddress: tc.metrics, Auth: noAuth,
 			CatalogBytes: catalog.DefaultBytes, Database: postgres.Options{URL: "postgres://nobody@127.0.0.1:1/none"},
 		}
+		opts.Audit.Spool = t.TempDir()
 		err := Run(t.Context(), opts, "v0", slog.New(slog.DiscardHandler))
 		want := fmt.Sprintf("listen for %s: listen tcp %s: bind: address already in use; give another %s", tc.what, taken.Addr(), flag)
 		if err == nil || err.Error() != want {

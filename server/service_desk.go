@@ -1,27 +1,35 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/seal"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/servicedesk"
 )
 
 // openServiceDesk returns what serves ServiceDesk Plus; nil where no connection has credentials here, and where there is no key for the
 // tokens in a database.
-func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Logger) (*servicedesk.Service, error) {
+func openServiceDesk(
+	opts *Options, from *backend, gate *auth.Gate, keys *seal.StorageKeys, audited *auditrow.Opened, log *slog.Logger,
+) (*servicedesk.Service, error) {
 	config := servicedesk.Config{
-		Store: from.connections, Writes: from.writes, Projects: from.projects, Titles: from.titles,
-		Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log,
+		Store: from.connections, Writes: from.writes, Projects: from.projects, Titles: from.titles, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log, Audit: audited.Writer,
+		AuditRequired: opts.Audit.IsWriteRequired(), Off: opts.describeOff(), WritesOff: opts.switches.writeIntents == switchOff,
+		LookupsOff: opts.switches.lookups == switchOff,
 	}
 	switch {
+	case opts.switches.tokens == switchOff:
+		return nil, nil
 	case from.local != nil:
 		config.Store, config.Writes, config.Opener, config.FileFaults = from.local, from.local, from.local, from.fileFaults
 		states, err := servicedesk.NewProcessStates()
@@ -29,15 +37,14 @@ func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Lo
 			return nil, err
 		}
 		config.States, config.Plans = states, states
-	case from.connections == nil || opts.SealKeyFile == "":
+	case from.connections == nil || keys == nil:
 		return nil, nil
 	default:
-		keys, err := seal.OpenStorageKeys(opts.SealKeyFile, log)
-		if err != nil {
-			return nil, fmt.Errorf("--seal-key-file: %w", err)
-		}
 		states := servicedesk.SealedStates{Keys: keys}
 		config.Opener, config.States, config.Plans = servicedesk.SealedTokens{Keys: keys}, states, states
+	}
+	if opts.switches.lookups != inPostgres {
+		config.Store = ownLookups{config.Store}
 	}
 	allowed, err := opts.allowedEgress()
 	if err != nil {
@@ -50,6 +57,33 @@ func openServiceDesk(opts *Options, from *backend, gate *auth.Gate, log *slog.Lo
 	}
 	return servicedesk.New(config), nil
 }
+
+// openSealKeys returns the keys that tokens in the database, and rows of the audit on their way there, are sealed with; nil where none
+// are named.
+func openSealKeys(opts *Options, log *slog.Logger) (*seal.StorageKeys, error) {
+	if opts.SealKeyFile == "" {
+		return nil, nil
+	}
+	keys, err := seal.OpenStorageKeys(opts.SealKeyFile, log)
+	if err != nil {
+		return nil, fmt.Errorf("--seal-key-file: %w", err)
+	}
+	return keys, nil
+}
+
+// ownLookups is a store without lists: the server reads those it needs from ServiceDesk Plus, and tells nobody.
+type ownLookups struct{ servicedesk.Store }
+
+// ListLookups implements servicedesk.Store.
+func (ownLookups) ListLookups(context.Context, int64) ([]store.LookupState, error) { return nil, nil }
+
+// LookupEntries implements servicedesk.Store.
+func (ownLookups) LookupEntries(context.Context, int64, string) ([]store.LookupEntry, error) {
+	return nil, nil
+}
+
+// StoreObservations implements servicedesk.Store.
+func (ownLookups) StoreObservations(context.Context, int64, []store.Observation) error { return nil }
 
 // allowedEgress returns where credentials may go.
 func (o *Options) allowedEgress() (egress.Options, error) {

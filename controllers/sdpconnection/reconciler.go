@@ -13,6 +13,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/connectionlogin"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/faultpoint"
@@ -60,6 +61,8 @@ type Reconciler struct {
 	Keys *seal.StorageKeys
 	// Namespaces are those whose connections are served.
 	Namespaces []string
+	// Audit takes a row of each call of ServiceDesk Plus and of the accounts server; nil keeps none.
+	Audit audit.Writer
 	// Egress says where credentials may go; its CA bundle is the connection's.
 	Egress egress.Options
 	// Controller names this controller in status.controller: namespace and name of its Lease.

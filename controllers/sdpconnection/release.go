@@ -113,7 +113,9 @@ func (p *pass) revoke(ctx context.Context, managed connectionlogin.Kept) {
 	}
 	calling, cancel := context.WithTimeout(ctx, tokenCallTimeout)
 	defer cancel()
+	sent := p.Clock.Now()
 	err = oauth.Revoke(calling, p.remote.sender, p.remote.accounts, managed.RefreshToken)
+	p.auditToken(ctx, "revoke token", sent, err)
 	if known, is := errors.AsType[*oauth.Error](err); is && known.Outcome == oauth.InvalidToken {
 		err = nil // it is gone already
 	}

@@ -119,6 +119,7 @@ func (p *pass) open(token redact.Secret, lane store.Lane) (*sdp.Client, error) {
 		Timeout: timeout,
 		Edition: sdp.Edition(p.c.Spec.Edition), URL: p.remote.api, Portal: p.c.Spec.Portal, HTTP: p.remote.sender,
 		Tokens: sdp.StaticToken(token), Limiter: laneLimiter{p.Rates, p.id, lane}, Retry: sdp.RetryPolicy{Attempts: 1},
+		Observe: p.auditCall,
 	})
 }
 

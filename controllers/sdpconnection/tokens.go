@@ -148,7 +148,9 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	// A controller that is told to end waits for the answer: what is issued counts, whether it arrives or not.
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
 	defer cancel()
+	sent := p.Clock.Now()
 	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.RefreshToken)
+	p.auditToken(ctx, "refresh token", sent, err)
 	faultpoint.Hit(faultpoint.RefreshAnswered)
 	if err != nil {
 		return p.recordFailed(ctx, store.TokenRefresh, request, err)

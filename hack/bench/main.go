@@ -79,6 +79,7 @@ var measurements = []struct {
 	{"objects", (*bench).measureObjects},
 	{"takeovers", (*bench).measureTakeovers},
 	{"turns", (*bench).measureTurns},
+	{"ingest", (*bench).measureIngest},
 	{"memory", (*bench).measureMemory},
 	{releases, (*bench).measureReleases},
 	{footprint, (*bench).measureFootprint},

@@ -28,6 +28,9 @@ type Identity struct {
 	Extra map[string][]string
 	// Email is an address that the proof says is verified; empty where there is none. It gives no rights.
 	Email string
+	// OIDCClient is the client that a token was issued to (azp, or client_id of RFC 9068); empty where the proof has none. It gives no
+	// rights.
+	OIDCClient string
 	// Proof is how the caller was proven.
 	Proof Proof
 	// Expires is when the token does; zero where there is none.

@@ -115,7 +115,7 @@ func (r *claimRules) decideIdentity(payload []byte, now time.Time) (Identity, er
 	if err := r.checkScopes(c); err != nil {
 		return Identity{}, err
 	}
-	return Identity{Subject: subject, Groups: groups, Email: c.verifiedEmail(), Proof: ProofOIDC, Expires: expires}, nil
+	return Identity{Subject: subject, Groups: groups, Email: c.verifiedEmail(), OIDCClient: c.clientID(), Proof: ProofOIDC, Expires: expires}, nil
 }
 
 // maxEmail is how long an address may be (RFC 5321, 4.5.3.1.3).
@@ -129,6 +129,20 @@ func (c tokenClaims) verifiedEmail() string {
 		return ""
 	}
 	return address
+}
+
+// maxClientID bounds the name of a client that is kept, in bytes.
+const maxClientID = 255
+
+// clientID returns the client that the token was issued to, and nothing where the issuer does not say.
+func (c tokenClaims) clientID() string {
+	for _, name := range []string{"azp", "client_id"} {
+		client, err := c.decodeText(name)
+		if err == nil && client != "" && len(client) <= maxClientID && !strings.ContainsFunc(client, unicode.IsControl) {
+			return client
+		}
+	}
+	return ""
 }
 
 func (c tokenClaims) isEmailVerified() bool {

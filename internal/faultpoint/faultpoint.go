@@ -41,6 +41,21 @@ const (
 	TokenRevoked      Name = "token-revoked"       // the refresh token is revoked, its Secret still there
 )
 
+// The places of a batch of the audit.
+const (
+	AuditAppended Name = "audit-appended" // the row is in its segment, Append has not returned
+	AuditClosed   Name = "audit-closed"   // nothing more is written to the segment, the database does not know it
+	AuditClaimed  Name = "audit-claimed"  // inside the transaction, the batch is there and its rows are not
+	AuditCopied   Name = "audit-copied"   // inside the transaction, all rows are there, not committed
+	AuditLoaded   Name = "audit-loaded"   // committed, the segment still there
+	AuditRemoved  Name = "audit-removed"  // the segment is gone
+)
+
+// AuditPoints lists the places of a batch, in the order it passes them.
+func AuditPoints() []Name {
+	return []Name{AuditAppended, AuditClosed, AuditClaimed, AuditCopied, AuditLoaded, AuditRemoved}
+}
+
 // ConnectionPoints lists the places of a connection that becomes ready by a grant code. RefreshPoints lists those of a refresh, and
 // ConnectionDeletionPoints those of a deletion.
 func ConnectionPoints() []Name {

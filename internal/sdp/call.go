@@ -29,6 +29,8 @@ type call struct {
 	isMarked bool
 	// wantsBytes is set where the answer is a file.
 	wantsBytes bool
+	// sentInput is the input as it was sent last.
+	sentInput []byte
 }
 
 // formFile is a file to attach.
@@ -74,7 +76,7 @@ func (c *Client) newRequest(ctx context.Context, spec *call) (*http.Request, err
 		if err != nil {
 			return nil, invalidInput(spec.op, "the input is no JSON that SDP could read")
 		}
-		input = encoded
+		input, spec.sentInput = encoded, encoded
 	}
 	query := url.Values{}
 	maps.Copy(query, spec.query)

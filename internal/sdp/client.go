@@ -35,11 +35,13 @@ func (t StaticToken) Refused(context.Context, redact.Secret) error {
 	return errors.New("there is no other token")
 }
 
-// Observation is one call as it was sent, for audit and metrics. It has no token, no input and no text of SDP.
+// Observation is one call as it was sent, for audit and metrics. It has no token. What was said and answered is for an audit alone.
 type Observation struct {
 	Op, Method string
-	// Template is the path with {id} for ids.
-	Template string
+	// Template is the path with {id} for ids, Path the same with the ids.
+	Template, Path string
+	// Sent is the input, and Answered what came back where that is an object: JSON, nil for none. Nobody may change them.
+	Sent, Answered []byte
 	// Attempt counts from 1.
 	Attempt int
 	SentAt  time.Time

@@ -117,7 +117,7 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 		return result{}, token, stopped
 	}
 
-	seen := Observation{Op: spec.op, Method: spec.method, Template: spec.path.template, Attempt: number, SentAt: time.Now()}
+	seen := Observation{Op: spec.op, Method: spec.method, Template: spec.path.template, Path: spec.path.text, Sent: spec.sentInput, Attempt: number, SentAt: time.Now()}
 	got, failed := c.roundTrip(request, spec, redact.New(token))
 	seen.Took = time.Since(seen.SentAt)
 	got.spec, got.sentAt, got.endedAt = spec, seen.SentAt, seen.SentAt.Add(seen.Took)
@@ -128,7 +128,7 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 		failed.Attempt = got.asAttempt()
 	}
 	if c.config.Observe != nil {
-		seen.Status, seen.Codes = got.status, got.summarizeStatuses().codes
+		seen.Status, seen.Codes, seen.Answered = got.status, got.summarizeStatuses().codes, got.body.text
 		if failed != nil {
 			seen.Status, seen.Kind = failed.Status, failed.Kind
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -45,7 +46,8 @@ func (s *Stack) WaitForExit(ctx context.Context, name string) *os.ProcessState {
 
 // processEnvironment returns the environment without Lectern's variables, with what the options and the caller add.
 func (s *Stack) processEnvironment(extra []string) []string {
-	return append(append(environmentWithoutLectern(), s.options.Env...), extra...)
+	env := append(environmentWithoutLectern(), "XDG_STATE_HOME="+filepath.Join(s.Dir, "state"))
+	return append(append(env, s.options.Env...), extra...)
 }
 
 // environmentWithoutLectern returns this process's own environment without LECTERN_*, which would reach into what is started.

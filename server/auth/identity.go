@@ -27,6 +27,12 @@ const (
 	Operate = access.Operate
 )
 
+// AuditPrompts and AuditConnections read what others did: the verb audit, of prompts in a namespace and of a connection.
+const (
+	AuditPrompts     Verb = "audit prompts"
+	AuditConnections Verb = "audit sdpconnections"
+)
+
 // ErrDenied, ErrUnavailable and ErrReviewsSpent are those of package access.
 var (
 	ErrDenied       = access.ErrDenied

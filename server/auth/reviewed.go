@@ -50,8 +50,13 @@ func newQuestion(verb Verb, key store.Key) access.Question {
 	if verb == Use || verb == Operate {
 		question.Resource = access.SDPConnections
 	}
-	if verb == List || verb == Create {
+	switch verb {
+	case List, Create:
 		question.Name = ""
+	case AuditPrompts:
+		question.Verb, question.Name = access.Audit, ""
+	case AuditConnections:
+		question.Verb, question.Resource = access.Audit, access.SDPConnections
 	}
 	return question
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -29,7 +30,20 @@ func (s *Service) authorize(ctx context.Context, verb auth.Verb, key store.Key) 
 	if err != nil {
 		return err
 	}
-	return s.authorizer.Authorize(ctx, identity, verb, key)
+	err = s.authorizer.Authorize(ctx, identity, verb, key)
+	if key.Name != "" {
+		noteTarget(ctx, key, err)
+	}
+	return err
+}
+
+// noteTarget has the audit know which prompt a call is about, and whether it may be.
+func noteTarget(ctx context.Context, key store.Key, err error) {
+	entry := audit.FromContext(ctx)
+	entry.UsePrompt(key)
+	if errors.Is(err, auth.ErrDenied) {
+		entry.Deny()
+	}
 }
 
 // authorizeLookup returns the key by which a read of a prompt looks it up: the one a call names or, where the caller may not
@@ -84,6 +98,7 @@ func (s *Service) checkWatched(namespace string) error {
 // authorizeRead authorizes a key that did not come from the endpoint: the endpoint of a namespace has no others.
 func (s *Service) authorizeRead(ctx context.Context, endpoint string, key store.Key) error {
 	if endpoint != "" && endpoint != key.Namespace {
+		noteTarget(ctx, key, auth.ErrDenied)
 		return auth.ErrDenied
 	}
 	return s.authorize(ctx, auth.Get, key)
@@ -101,8 +116,21 @@ func (s *Service) getIfAllowed(ctx context.Context, key store.Key, selector prom
 // getRendered returns a version of a prompt. Fragments, which are for other prompts, are not found.
 func (s *Service) getRendered(ctx context.Context, key store.Key, selector prompt.Selector) (*catalog.Body, error) {
 	body, err := s.catalog.Get(ctx, key, selector)
-	if err == nil && body.Exposure == store.Fragment {
+	switch {
+	case err != nil:
+		return nil, err
+	case body.Exposure == store.Fragment:
 		return nil, store.ErrNotFound
 	}
-	return body, err
+	audit.FromContext(ctx).UseVersion(body.Version, string(body.Digest))
+	return body, nil
+}
+
+// getView returns a version of a prompt as it was written.
+func (s *Service) getView(ctx context.Context, key store.Key, selector prompt.Selector) (store.PromptView, error) {
+	view, err := s.library.GetView(ctx, key, selector)
+	if err == nil {
+		audit.FromContext(ctx).UseVersion(view.Version, string(view.Digest))
+	}
+	return view, err
 }

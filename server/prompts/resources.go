@@ -88,7 +88,7 @@ func (s *Service) resourceText(ctx context.Context, endpoint string, key store.K
 	if err != nil {
 		return "", err
 	}
-	record, err := s.library.GetView(ctx, key, selector)
+	record, err := s.getView(ctx, key, selector)
 	switch {
 	case err != nil:
 		return "", err

@@ -44,6 +44,8 @@ type Config struct {
 	Library    Library
 	Changes    Changes
 	Authorizer auth.Authorizer
+	// Uses knows which versions were used; nil where nobody does.
+	Uses PromptUses
 	// Prover proves callers to the controller; nil where changes need no proof.
 	Prover Prover
 	// FileFaults is where prompts come from files; nil elsewhere.
@@ -73,6 +75,7 @@ type Service struct {
 	library          Library
 	changes          *outcomeWaiter
 	prover           Prover
+	uses             PromptUses
 	authorizer       auth.Authorizer
 	fileFaults       FileFaults
 	defaultNamespace string
@@ -90,7 +93,7 @@ func New(config Config) *Service {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		catalog: config.Catalog, library: config.Library, authorizer: config.Authorizer, prover: config.Prover, fileFaults: config.FileFaults,
+		catalog: config.Catalog, library: config.Library, authorizer: config.Authorizer, prover: config.Prover, uses: config.Uses, fileFaults: config.FileFaults,
 		defaultNamespace: config.DefaultNamespace, homeNamespace: config.HomeNamespace, watched: config.Watched, resultLimit: config.ResultLimit, log: config.Log,
 		self: mcp.Implementation{Name: "lectern", Title: "Lectern", Version: config.Version},
 	}

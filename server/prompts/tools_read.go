@@ -24,7 +24,7 @@ func (s *Service) readVersion(ctx context.Context, id string, in selection) (sto
 	if err != nil {
 		return store.PromptView{}, selector, err
 	}
-	r, err := s.library.GetView(ctx, key, selector)
+	r, err := s.getView(ctx, key, selector)
 	return r, selector, err
 }
 

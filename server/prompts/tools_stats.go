@@ -23,12 +23,18 @@ type statsResult struct {
 	NextCursor      string           `json:"nextCursor,omitempty"`
 }
 
+// statsWithUses also says which versions were used, to who may see what others did.
+type statsWithUses struct {
+	statsResult
+	Uses []versionUse `json:"uses,omitempty"`
+}
+
 type statsInput struct {
 	Cursor *string `json:"cursor,omitempty" description:"nextCursor from before"`
 }
 
 // getStats counts in all namespaces the caller may list, or in those that could be decided and says how to go on.
-func (s *Service) getStats(ctx context.Context, in statsInput) (*tool.Result[statsResult], error) {
+func (s *Service) getStats(ctx context.Context, in statsInput) (*tool.Result[statsWithUses], error) {
 	list := tool.Fingerprint("stats", transport.FromContext(ctx).Namespace)
 	part, err := s.decideNext(ctx, list, ptr.Deref(in.Cursor, ""))
 	if err != nil {
@@ -51,7 +57,11 @@ func (s *Service) getStats(ctx context.Context, in statsInput) (*tool.Result[sta
 	shown.Tags, shown.OtherTags, _ = selectMostFrequent(counted.Tags, room-room/2+left)
 	shown.OtherCategories += counted.OtherCategories
 	shown.OtherTags += counted.OtherTags
-	return tool.NewJSONResult(shown, shown)
+	structured := statsWithUses{statsResult: shown}
+	if in.Cursor == nil {
+		structured.Uses = s.countUses(ctx)
+	}
+	return tool.NewJSONResult(shown, structured)
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
@@ -47,6 +48,7 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 // newDesk returns a connection for a call of its caller, who may, if it offers the toolset and can be called.
 func (s *Service) newDesk(ctx context.Context, found *connection, identity auth.Identity, toolset string) (*desk, error) {
 	d := &desk{connection: found, settings: found.now.Load(), identity: identity}
+	audit.FromContext(ctx).UseConnection(found.auditName(), d.AuditPayloads)
 	if toolset == "" {
 		return d, nil
 	}
@@ -119,6 +121,9 @@ func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, verb 
 	err := s.authorizer.Authorize(ctx, identity, verb, key)
 	if err != nil && !errors.Is(err, auth.ErrDenied) {
 		return nil, err
+	}
+	if err != nil {
+		audit.FromContext(ctx).Deny()
 	}
 	found := s.directory.find(key)
 	if err != nil || found == nil {

@@ -11,8 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 )
 
 // connection is one in memory. What it is made of changes with its row; what was learnt stays.
@@ -84,7 +86,7 @@ func (c *connection) update(row store.Connection) (changed bool) {
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
 	c.tokens.replace(row.Token)
-	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode || before.Access.Confirm != next.Access.Confirm ||
+	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode ||
 		!reflect.DeepEqual(before.Callers, next.Callers)
 }
 
@@ -121,8 +123,14 @@ func (c *connection) newClient(of *store.ConnectionSettings) (*http.Client, *sdp
 	return sender, client, err
 }
 
-// observe counts a call of ServiceDesk Plus.
-func (c *connection) observe(_ context.Context, o sdp.Observation) {
+// auditName is what rows of the audit call the connection.
+func (c *connection) auditName() auditrow.Connection {
+	return auditrow.Connection{Namespace: c.key.Namespace, Name: c.key.Name, UID: c.uid}
+}
+
+// observe counts a call of ServiceDesk Plus, and has it audited.
+func (c *connection) observe(ctx context.Context, o sdp.Observation) {
+	c.auditCall(ctx, &o)
 	outcome := string(o.Kind)
 	if outcome == "" {
 		outcome = "done"
@@ -130,6 +138,19 @@ func (c *connection) observe(_ context.Context, o sdp.Observation) {
 	c.service.metrics.calls.WithLabelValues(c.key.String(), o.Op, outcome).Inc()
 	if o.Kind != "" && !saysNothingThere(o) {
 		c.failures.add(o)
+	}
+}
+
+// auditCall makes a row of a call. Where there is no room, that is counted, and the call was made.
+func (c *connection) auditCall(ctx context.Context, o *sdp.Observation) {
+	if c.service.audit == nil {
+		return
+	}
+	row := auditrow.NewAPICall(o)
+	audit.FromContext(ctx).JoinCall(row)
+	row.Connection = c.auditName()
+	if err := c.service.audit.Append(row); err != nil && !errors.Is(err, auditrow.ErrFull) {
+		c.service.log.ErrorContext(ctx, "A call of ServiceDesk Plus could not be audited", "connection", c.key, "err", err)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestCreateRequest(t *testing.T) {
 		text, got := write[created](w, "create_request", map[string]any{
 			"subject": subject, "description": "- since *Monday*", "priority": "high", "group": "Service desk", "technician": "me", "udf": map[string]any{"Room": "B-204"},
 		})
-		w.wantCalls("GET /requests/_metainfo", `POST /requests {"request":{"category":{"id":"Hardware"},"description":"<ul><li>since <em>Monday</em></li></ul>\n<p>— local:anna through Lectern [mark]</p>",`+
+		w.wantCalls("GET /requests/_metainfo", `POST /requests {"request":{"category":{"id":"Hardware"},"description":"<ul><li>since <em>Monday</em></li></ul>\n<p>— tech@example.org through Lectern [mark]</p>",`+
 			`"group":{"id":"Service desk"},"mode":{"id":"Web Form"},"priority":{"id":"High"},"requester":{"email_id":"tech@example.org"},"subcategory":{"id":"Printer"},`+
 			`"subject":"The dock shows no picture","technician":{"email_id":"tech@example.org"},"template":{"id":"Default Request"},"udf_fields":{"udf_sline_101":"B-204"}}}`, readTicket)
 		want := map[string]string{"template": "Default Request", "mode": "Web Form", "category": "Hardware", "subcategory": "Printer", "requester": "tech@example.org"}
@@ -66,7 +66,7 @@ func TestCreateRequest(t *testing.T) {
 
 // TestCreateRequest_Others: where requesters may be written to, tickets are created for them, too.
 func TestCreateRequest_Others(t *testing.T) {
-	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, allowVisible, func(w *writingDesk) {
 		write[created](w, "create_request", map[string]any{"subject": "For Ana", "requester": "Ana Lopez"})
 		w.wantCalls("GET /users", `POST /requests …`, readTicket)
 		if w.nameIn("For Ana", "requester") != "Ana Lopez" {

@@ -18,19 +18,11 @@ type offered struct {
 	toolsets []string
 	// writes says that it is there for callers who may operate a connection that is ReadWrite.
 	writes bool
-	// isConfirmed says that its argument plan is shown always: others of those that write take one where every write is confirmed.
-	isConfirmed bool
 	// modules are what its argument module may be, by toolset; nil where it has none.
 	modules map[string][]string
 }
 
 var reads = tool.Hints{ReadOnly: true, Idempotent: true, OpenWorld: true}
-
-// confirmed returns the tool as one that is confirmed where destructive writes are.
-func (o offered) confirmed() offered {
-	o.isConfirmed = true
-	return o
-}
 
 // newTool makes a tool that reads, of a toolset or, where that is empty, of all, or of some with spaces between. Its errors begin with its title.
 func newTool[In, Out any](

@@ -204,3 +204,12 @@ func (d *directory) list(namespace string) []*connection {
 	slices.SortFunc(found, func(a, b *connection) int { return a.key.Compare(b.key) })
 	return found
 }
+
+// ConnectionKeys returns the connections there are in a namespace, or all of them.
+func (s *Service) ConnectionKeys(namespace string) []store.Key {
+	var keys []store.Key
+	for _, c := range s.directory.list(namespace) {
+		keys = append(keys, c.key)
+	}
+	return keys
+}

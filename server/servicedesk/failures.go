@@ -18,7 +18,7 @@ import (
 
 // The kinds of errors that tools on ServiceDesk Plus have beside those of others.
 const (
-	rateKind        tool.Kind = "RateLimitError"
+	rateKind                  = tool.RateLimit
 	tokenKind       tool.Kind = "TokenError"
 	unavailableKind tool.Kind = "UnavailableError"
 	rejectedKind    tool.Kind = "RejectedError"
@@ -167,6 +167,7 @@ type failureLog struct {
 const keptFailures = 3
 
 func (l *failureLog) add(o sdp.Observation) {
+	o.Sent, o.Answered = nil, nil // they may be large
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.last = append(l.last, o); len(l.last) > keptFailures {

@@ -79,7 +79,7 @@ func (c *lookupCache) keep(of sdp.LookupType, list lookupList) {
 func (c *lookupCache) read(ctx context.Context, of sdp.LookupType) (lookupList, error) {
 	now := c.connection.now.Load()
 	list, has := c.cached(of, now.Address())
-	isDue := list.own && time.Since(list.readAt) >= now.LookupInterval
+	isDue := list.own && (c.service.lookupsOff || time.Since(list.readAt) >= now.LookupInterval)
 	if has && list.revision == now.revision && !isDue {
 		return list, nil
 	}

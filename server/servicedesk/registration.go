@@ -51,6 +51,22 @@ func (s *Service) ToolNames() []string {
 	return names
 }
 
+// WritingTools returns the names of the tools that may change something in ServiceDesk Plus, aliases among them.
+func (s *Service) WritingTools() []string {
+	var names []string
+	for name, t := range s.offered {
+		if t.writes {
+			names = append(names, name)
+		}
+	}
+	for alias, of := range aliases {
+		if s.offered[of.tool].writes {
+			names = append(names, alias)
+		}
+	}
+	return names
+}
+
 // newTransportTool returns a tool for the transport.
 func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[string]json.RawMessage) map[string]json.RawMessage) transport.Tool {
 	return transport.Tool{Definition: t.MCP(), Call: func(ctx context.Context, call *transport.Call) (*mcp.CallToolResult, error) {

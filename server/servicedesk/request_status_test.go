@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // TestSetRequestStatus: words stand for what the flags of statuses say, whatever a site calls them; what ends the work is refused, except a
@@ -17,20 +18,20 @@ func TestSetRequestStatus(t *testing.T) {
 		_, got := write[update](w, "set_request_status", map[string]any{
 			"request_id": number, "status": "hold", "comment": "Waiting for a part", "until": "2031-03-31T08:00:00Z", "then_status": "In Progress",
 		})
-		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"onhold_scheduler":{"change_to_status":{"id":"In Progress"},"comments":"Waiting for a part\n\n— local:anna through Lectern [mark]",`+
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"onhold_scheduler":{"change_to_status":{"id":"In Progress"},"comments":"Waiting for a part\n\n— tech@example.org through Lectern [mark]",`+
 			`"scheduled_time":{"value":"1932710400000"}},"status":{"id":"On Hold"}}}`, readTicket)
 		if diff := cmp.Diff(map[string][]string{"status": {"Open", "On Hold"}}, got.Changed); diff != "" || len(got.Dropped) > 0 {
 			t.Errorf("%s %v", diff, got.Dropped)
 		}
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "resume", "comment": "It is there"})
-		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"},"status_change_comments":"It is there\n\n— local:anna through Lectern [mark]"}}`, readTicket)
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"},"status_change_comments":"It is there\n\n— tech@example.org through Lectern [mark]"}}`, readTicket)
 		if diff := cmp.Diff([]string{"On Hold", "Open"}, got.Changed["status"]); diff != "" {
 			t.Error(diff)
 		}
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "in progress"})
 		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"In Progress"}}}`, readTicket)
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "cancel", "comment": "Sent twice"})
-		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Cancelled"},"status_change_comments":"Sent twice\n\n— local:anna through Lectern [mark]"}}`, readTicket)
+		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Cancelled"},"status_change_comments":"Sent twice\n\n— tech@example.org through Lectern [mark]"}}`, readTicket)
 		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "reopen"})
 		w.wantCalls(readTicket, `PUT /requests/* {"request":{"status":{"id":"Open"}}}`, readTicket)
 		if diff := cmp.Diff([]string{"Cancelled", "Open"}, got.Changed["status"]); diff != "" {
@@ -77,9 +78,12 @@ func TestSetRequestStatus_OwnNames(t *testing.T) {
 // closing is the structured result of close_request.
 type closing struct{ Number, Subject, Before, Status string }
 
+// allowVisible lets agents write what requesters read.
+func allowVisible(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }
+
 // TestCloseRequest: the resolution is written before, closing needs it, and the final status is read back.
 func TestCloseRequest(t *testing.T) {
-	writeTo(t, sdptest.Options{Site: sdptest.Site{CloseNeedsResolution: true}}, nil, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{Site: sdptest.Site{CloseNeedsResolution: true}}, allowVisible, func(w *writingDesk) {
 		number := w.numberOf(dock)
 		assign := w.inEdition("/_close", "/close")
 		refused := w.call("close_request", w.with(map[string]any{"request_id": number}))
@@ -90,8 +94,8 @@ func TestCloseRequest(t *testing.T) {
 		_, got := write[closing](w, "close_request", map[string]any{
 			"request_id": number, "resolution": "Updated the *firmware*", "closure_code": "success", "closure_comments": "Done",
 		})
-		w.wantCalls(readTicket, `POST /requests/*/resolutions {"resolution":{"add_to_linked_requests":false,"content":"<p>Updated the <em>firmware</em></p>\n<p>— local:anna through Lectern [mark]</p>"}}`,
-			`PUT /requests/*`+assign+` {"request":{"closure_info":{"closure_code":{"id":"success"},"closure_comments":"Done\n\n— local:anna through Lectern [mark]",`+
+		w.wantCalls(readTicket, `POST /requests/*/resolutions {"resolution":{"add_to_linked_requests":false,"content":"<p>Updated the <em>firmware</em></p>\n<p>— tech@example.org through Lectern [mark]</p>"}}`,
+			`PUT /requests/*`+assign+` {"request":{"closure_info":{"closure_code":{"id":"success"},"closure_comments":"Done\n\n— tech@example.org through Lectern [mark]",`+
 				`"requester_ack_comments":"","requester_ack_resolution":false}}}`, readTicket)
 		if diff := cmp.Diff(closing{number, dock, "Open", "Closed"}, got); diff != "" {
 			t.Error(diff)
@@ -115,7 +119,7 @@ func TestCloseRequest(t *testing.T) {
 // TestCloseRequest_Blocked: what a site wants before a ticket is closed is said, with what to do; the resolution stays.
 func TestCloseRequest_Blocked(t *testing.T) {
 	site := sdptest.Site{CloseNeedsWorklog: true, CloseNeedsClosedTasks: true, CloseNeedsAcknowledgement: true}
-	writeTo(t, sdptest.Options{Site: site}, nil, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{Site: site}, allowVisible, func(w *writingDesk) {
 		w.fake.AddTo("requests", w.idOf(dock), "tasks", sdptest.Record{"title": "Look at it"})
 		got := w.call("close_request", w.with(map[string]any{"request_id": w.numberOf(dock), "resolution": "Done"}))
 		for _, words := range []string{"requester_ack_resolution (the requester", "tasks (complete", "worklogs (add time", "The resolution is written"} {

@@ -26,17 +26,16 @@ const (
 )
 
 // signedText is the end of a text as it is sent.
-const signedText = "\n<p>— local:anna through Lectern [mark]</p>"
+const signedText = "\n<p>— tech@example.org through Lectern [mark]</p>"
 
 // TestUpdateRequest: what differs is sent, by ids, and read back; what is not there is refused before anything is sent.
 func TestUpdateRequest(t *testing.T) {
-	allow := func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }
-	writeTo(t, sdptest.Options{}, allow, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, allowVisible, func(w *writingDesk) {
 		text, got := write[update](w, "update_request", map[string]any{
 			"request_id": w.numberOf(dock), "priority": "high", "category": "Network", "subcategory": "vpn", "subject": dock, "update_reason": "It is the network",
 		})
 		w.wantCalls(findTicket, readTicket,
-			`PUT /requests/* {"request":{"category":{"id":"Network"},"priority":{"id":"High"},"subcategory":{"id":"VPN"},"update_reason":"It is the network\n\n— local:anna through Lectern [mark]"}}`,
+			`PUT /requests/* {"request":{"category":{"id":"Network"},"priority":{"id":"High"},"subcategory":{"id":"VPN"},"update_reason":"It is the network\n\n— tech@example.org through Lectern [mark]"}}`,
 			readTicket)
 		want := map[string][]string{"category": {"Hardware", "Network"}, "priority": {"Normal", "High"}, "subcategory": {"Docking station", "VPN"}}
 		if diff := cmp.Diff(want, got.Changed); diff != "" || got.Subject != dock || got.Trust != "untrusted" {
@@ -107,6 +106,19 @@ func TestUpdateRequest_Locked(t *testing.T) {
 	})
 }
 
+// TestUpdateRequest_NewID: an entry that was made again under its name is found once ServiceDesk Plus does not know the id that a list has.
+func TestUpdateRequest_NewID(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		w.fake.Remove("urgencies", w.fake.IDOf("urgencies", "Urgent"))
+		w.names[w.fake.Add("urgencies", sdptest.Record{"name": "Urgent"})] = "the new one"
+		_, got := write[update](w, "update_request", map[string]any{"request_id": w.numberOf(dock), "urgency": "Urgent"})
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"urgency":{"id":"Urgent"}}}`, "GET /urgencies", `PUT /requests/* {"request":{"urgency":{"id":"the new one"}}}`, readTicket)
+		if diff := cmp.Diff([]string{"", "Urgent"}, got.Changed["urgency"]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // TestUpdateRequest_DryRun: nothing is sent, and what would be is said.
 func TestUpdateRequest_DryRun(t *testing.T) {
 	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
@@ -165,10 +177,10 @@ type note struct {
 
 // TestAddNote: a note is private unless the connection and the caller say otherwise, and it is signed.
 func TestAddNote(t *testing.T) {
-	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, allowVisible, func(w *writingDesk) {
 		root := w.inEdition("request_note", "note")
 		sent := func(text, visible, first string) string {
-			return `POST /requests/*/notes {"` + root + `":{"add_to_linked_requests":false,"description":"<p>` + text + `</p>\n<p>— local:anna through Lectern [mark]</p>",` +
+			return `POST /requests/*/notes {"` + root + `":{"add_to_linked_requests":false,"description":"<p>` + text + `</p>\n<p>— tech@example.org through Lectern [mark]</p>",` +
 				`"mark_first_response":` + first + `,"notify_technician":false,"show_to_requester":` + visible + `}}`
 		}
 		text, got := write[note](w, "add_note", map[string]any{"request_id": w.numberOf(dock), "text": "Rang **twice**"})
@@ -204,7 +216,7 @@ func TestAddWorklog(t *testing.T) {
 	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
 		number := w.numberOf(dock)
 		_, got := write[worklog](w, "add_worklog", map[string]any{"request_id": number, "minutes": 90, "description": "On the phone", "started_at": "2025-10-09T08:00:00+02:00"})
-		w.wantCalls(findTicket, readTicket, `POST /requests/*/worklogs {"worklog":{"description":"<p>On the phone</p>\n<p>— local:anna through Lectern [mark]</p>",`+
+		w.wantCalls(findTicket, readTicket, `POST /requests/*/worklogs {"worklog":{"description":"<p>On the phone</p>\n<p>— tech@example.org through Lectern [mark]</p>",`+
 			`"end_time":{"value":"1759995000000"},"include_nonoperational_hours":true,"owner":{"email_id":"tech@example.org"},`+
 			`"start_time":{"value":"1759989600000"},"time_spent":{"hours":"1","minutes":"30"}}}`, "GET /requests/*/worklogs")
 		if got.WorklogID == "" || got.TotalMinutes == nil || *got.TotalMinutes != 90 || got.Technician != "tech@example.org" || got.Started != "2025-10-09T08:00:00+02:00" {
@@ -243,7 +255,7 @@ func TestLinkRequests(t *testing.T) {
 			"request_id": w.numberOf(drops), "to": []any{w.numberOf(wifi), "id:" + w.idOf(client), w.numberOf(wifi)}, "comment": "The same switch",
 		})
 		one := func(subject string) string {
-			return `{"comments":"The same switch\n\n— local:anna through Lectern [mark]","linked_request":{"id":"` + subject + `"}}`
+			return `{"comments":"The same switch\n\n— tech@example.org through Lectern [mark]","linked_request":{"id":"` + subject + `"}}`
 		}
 		w.wantCalls("GET /requests", `POST /requests/*/link_requests {"link_requests":[`+one(wifi)+","+one(client)+"]}", "GET /requests/*/link_requests")
 		if got.Subject != drops || len(got.Links) != 2 || got.Links[0].Subject != wifi || got.Links[1].Number != w.numberOf(client) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -24,6 +25,12 @@ type Config struct {
 	Titles   TitleClaims
 	// Writes keeps intents of writes; nil lets nothing be written.
 	Writes WriteStore
+	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
+	Audit         auditrow.Writer
+	AuditRequired bool
+	// Off names what is off, for connection_status. WritesOff offers no tools that write, and LookupsOff keeps no lists.
+	Off                   []string
+	WritesOff, LookupsOff bool
 	// States seals what clients keep while a person is asked; nil asks nobody. Plans seals plans of dry runs; nil takes none.
 	States tool.StateSealer
 	Plans  PlanSealer
@@ -43,18 +50,23 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
-	writes     WriteStore
 	projects   ProjectStore
 	titles     TitleClaims
-	states     tool.StateSealer
+	writes     WriteStore
 	plans      PlanSealer
-	rates      *auth.RateLimiter
-	tokenWait  time.Duration
-	retry      sdp.RetryPolicy
-	log        *slog.Logger
-	directory  *directory
-	cursorKey  func() ([]byte, error)
-	fileFaults FileFaults
+	// audit is nil where nothing is audited.
+	audit                 auditrow.Writer
+	auditRequired         bool
+	off                   []string
+	writesOff, lookupsOff bool
+	states                tool.StateSealer
+	rates                 *auth.RateLimiter
+	tokenWait             time.Duration
+	retry                 sdp.RetryPolicy
+	log                   *slog.Logger
+	directory             *directory
+	cursorKey             func() ([]byte, error)
+	fileFaults            FileFaults
 	// offered are the tools by name.
 	offered map[string]offered
 	metrics serviceMetrics
@@ -63,7 +75,8 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, states: config.States, writes: config.Writes, plans: config.Plans, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired,
+		off: config.Off, writesOff: config.WritesOff, lookupsOff: config.LookupsOff, states: config.States, writes: config.Writes, plans: config.Plans, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {

@@ -24,7 +24,6 @@ type saveMilestoneInput struct {
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // errNoMilestone is said of a milestone that a project does not have.
@@ -66,9 +65,9 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	}
 	update.Changed = changes.describe(before)
 	arguments := in
-	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
+	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: in.MilestoneID == nil,
+		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: in.MilestoneID == nil,
 		question: tool.Question{Message: fmt.Sprintf("Save a milestone of %s of connection %s?\n%s", update.Of, d.key, writeChanges(update.Changed))},
 		shown:    update.shown("a milestone of " + update.Of),
 	})

@@ -25,7 +25,6 @@ type createProblemInput struct {
 	Group       *string  `json:"group,omitempty" bounds:"1..250"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // wouldTie is the state of a ticket in a dry run.
@@ -61,10 +60,10 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 		return nil, err
 	}
 	asked := in
-	asked.dryRun, asked.idempotencyKey, asked.planned = dryRun{}, idempotencyKey{}, planned{}
+	asked.dryRun, asked.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "create_problem", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
-		question: d.askProblem(said, tickets),
+		tool: "create_problem", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
+		question: d.askProblem(&in, said, tickets),
 	})
 	if err != nil {
 		return nil, err
@@ -89,6 +88,9 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 		result.Requests = append(result.Requests, *row)
 	}
 	result.writeOutcome = outcomeOf(w)
+	if in.Description != nil {
+		said = append(said, "", excerpt.Truncate(*in.Description, conciseText))
+	}
 	return tool.NewResult(d.sayProblem(w, &result, said), result), nil
 }
 
@@ -151,9 +153,6 @@ func (d *desk) problemFields(ctx context.Context, in *createProblemInput, ticket
 		fields["site"] = sdp.ByName(site)
 		said = append(said, "site: "+shortenLine(site))
 	}
-	if in.Description != nil {
-		said = append(said, "", *in.Description)
-	}
 	return fields, said, nil
 }
 
@@ -175,11 +174,14 @@ func (d *desk) chooseSite(tickets []sdp.Request) string {
 }
 
 // askProblem is what a person confirms.
-func (d *desk) askProblem(said []string, tickets []sdp.Request) tool.Question {
+func (d *desk) askProblem(in *createProblemInput, said []string, tickets []sdp.Request) tool.Question {
 	asked, shown := fmt.Sprintf("Create a problem of connection %s?\n%s", d.key, strings.Join(said, "\n")), ""
+	if in.Description != nil {
+		asked += "\n\n" + excerpt.TruncateBytes(*in.Description, textBytes)
+	}
 	for i := range tickets {
 		asked += "\nIt is tied to " + d.describeTicket(&tickets[i])
-		shown += shownState(d.requestValues(&tickets[i]))
+		shown += joinShown(shownOf(numberOf(&tickets[i]), d.requestValues(&tickets[i])))
 	}
 	return tool.Question{Message: asked, Shown: shown}
 }

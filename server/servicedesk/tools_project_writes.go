@@ -26,7 +26,6 @@ type createProjectInput struct {
 	AllowDuplicate *bool    `json:"allow_duplicate,omitempty"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // createdProject is what was made, or the projects that are alike.
@@ -69,9 +68,9 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 		return nil, err
 	}
 	arguments := in
-	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
+	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
+		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
 		question: tool.Question{Message: fmt.Sprintf("Make the project %q through connection %s?", in.Title, d.key)},
 	})
 	if err != nil {
@@ -234,7 +233,6 @@ type updateProjectInput struct {
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
 	AddMembers  []string              `json:"add_members,omitempty" bounds:"..20"`
 	dryRun
-	planned
 }
 
 // updateProject answers update_project: a call of SDP for the project, one more for a number that was not met before, one for each
@@ -263,9 +261,9 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	update := d.newRecordUpdate("id:"+before.ID, "project "+projectNumber(&before), before.Title)
 	update.Changed = changes.describe(before)
 	arguments := in
-	arguments.dryRun, arguments.planned = dryRun{}, planned{}
+	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "update_project", arguments: arguments, dryRun: in.DryRun, plan: in.Plan,
+		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
 		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, writeChanges(update.Changed))},
 		shown:    update.shown(update.Of),
 	})

@@ -31,6 +31,7 @@ type connectionState struct {
 
 type statusResult struct {
 	Connections []connectionState `json:"connections"`
+	Off         []string          `json:"off,omitempty"`
 }
 
 // connectionStatus answers connection_status without a call of SDP, for the connection that is named or for all that the caller sees.
@@ -55,7 +56,7 @@ func (s *Service) connectionStatus(ctx context.Context, in connectionStatusInput
 			return nil, err
 		}
 	}
-	result := statusResult{Connections: []connectionState{}}
+	result := statusResult{Connections: []connectionState{}, Off: s.off}
 	var text strings.Builder
 	for _, c := range seen[:min(len(seen), shownConnections)] {
 		d := &desk{connection: c, settings: c.now.Load(), identity: identity}
@@ -68,6 +69,9 @@ func (s *Service) connectionStatus(ctx context.Context, in connectionStatusInput
 	}
 	if len(seen) == 0 {
 		text.WriteString("There is no connection to ServiceDesk Plus that you may use.\n")
+	}
+	if len(s.off) > 0 {
+		text.WriteString("off at this server: " + strings.Join(s.off, ", ") + "\n")
 	}
 	text.WriteString(s.describeFileFaults())
 	if more := len(seen) - len(result.Connections); more > 0 {

@@ -29,7 +29,6 @@ type createTasksInput struct {
 	Tasks []newTask `json:"tasks" bounds:"1..25"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // The outcomes of a task among several.
@@ -78,9 +77,9 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 		return nil, err
 	}
 	arguments := in
-	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
+	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "create_tasks", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
+		tool: "create_tasks", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
 		question: tool.Question{Message: fmt.Sprintf("Make %d tasks of %s of connection %s?", len(in.Tasks), parent.label, d.key)}, continuesPlan: true,
 	})
 	if err != nil {

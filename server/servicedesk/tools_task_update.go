@@ -24,7 +24,6 @@ type updateTaskInput struct {
 	Complete    *bool                 `json:"complete,omitempty" description:"Set what says that it is done"`
 	DependsOn   []string              `json:"depends_on,omitempty" description:"Task ids, more" bounds:"..10"`
 	dryRun
-	planned
 }
 
 // updateTask answers update_task: a call of SDP for the ticket or project, one more for a number that was not met before, one each to
@@ -53,9 +52,9 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 	update := d.newRecordUpdate(before.ID, parent.label, before.Title)
 	update.Changed = changes.describe(before)
 	arguments := in
-	arguments.dryRun, arguments.planned = dryRun{}, planned{}
+	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "update_task", arguments: arguments, dryRun: in.DryRun, plan: in.Plan,
+		tool: "update_task", arguments: arguments, dryRun: in.DryRun,
 		question: tool.Question{Message: fmt.Sprintf("Change task %s of %s of connection %s?\n%s", before.ID, parent.label, d.key, writeChanges(update.Changed))},
 		shown:    update.shown("task " + before.ID),
 	})

@@ -60,6 +60,8 @@ type writeRequest struct {
 	// shown is what was shown of each record, by a name that refusals say, such as "status of request 31": a plan of how things were is
 	// refused.
 	shown map[string]string
+	// isSo has those names of shown that are as the call would have them: a plan that goes on has perhaps made them so.
+	isSo map[string]bool
 }
 
 // write is a call of a tool that may write now, or says what it would do.
@@ -194,6 +196,9 @@ func (s *Service) openDeskToWrite(ctx context.Context, in target, toolset string
 	}
 	if err := checkWanted(ctx, toolset); err != nil {
 		return nil, err
+	}
+	if s.writesOff {
+		return nil, tool.NewForbidden("this server does not write to ServiceDesk Plus (--write-intents=off)")
 	}
 	found, err := s.chooseConnection(ctx, identity, auth.Operate, in)
 	if err != nil {

@@ -49,6 +49,9 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 	if err := ctx.Err(); err != nil {
 		return writtenRecord{}, err
 	}
+	if err := w.d.service.syncAudit(ctx); err != nil {
+		return writtenRecord{}, err
+	}
 	attempt := &stepAttempt{write: w, step: &step, signature: w.d.sign(newMark())}
 	begun, before, err := attempt.begin(ctx)
 	if err != nil {

@@ -18,6 +18,9 @@ const (
 	OwnedElsewhere Kind = "OwnedElsewhereError"
 	Forbidden      Kind = "ForbiddenError"
 	Quota          Kind = "QuotaError"
+	// RateLimit is too many calls, and Indeterminate a write of which nobody knows whether it was carried out.
+	RateLimit     Kind = "RateLimitError"
+	Indeterminate Kind = "IndeterminateError"
 	// Unclassified is what a missing variable of a template always was.
 	Unclassified Kind = "Error"
 )

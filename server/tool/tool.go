@@ -122,6 +122,7 @@ func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (
 		return asks.result, nil
 	}
 	if refused, is := errors.AsType[*Error](err); is {
+		reportRefusal(ctx, refused.Kind)
 		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
 		details := refused.Details
 		if details == nil && t.detail != nil {

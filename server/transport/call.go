@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // Call is one request as it was decoded and checked.
@@ -46,6 +48,9 @@ type Call struct {
 	InputResponses mcp.InputResponses
 	RequestState   string
 
+	// client is what an older client said of itself when the connection began.
+	client mcp.Implementation
+
 	// ToolError is set once a tool answered with isError: to the protocol a success.
 	ToolError bool
 
@@ -59,6 +64,26 @@ type Call struct {
 // isListen reports whether a call opens a stream.
 func (c *Call) isListen() bool {
 	return c.Modern && c.Method == string(mcp.MethodSubscriptionsListen)
+}
+
+// maxClientName bounds what is read of a client's name and version, in bytes.
+const maxClientName = 100
+
+// ClientInfo returns how the client names itself, shortened; empty where it does not.
+func (c *Call) ClientInfo() (name, version string) {
+	said := &c.Meta
+	if len(said.clientInfo) == 0 {
+		return excerpt.TruncateBytes(c.client.Name, maxClientName), excerpt.TruncateBytes(c.client.Version, maxClientName)
+	}
+	return readShortText(said.clientName), readShortText(said.clientVersion)
+}
+
+// readShortText reads a string that is a client's name, or nothing from whatever else it put there.
+func readShortText(written json.RawMessage) string {
+	if len(written) == 0 || written[0] != '"' {
+		return ""
+	}
+	return excerpt.TruncateBytes(unquoteText(written), maxClientName)
 }
 
 // Capabilities returns those the client declares for this call; an older one declares none here.
@@ -76,6 +101,22 @@ func (c *Call) ArgumentMembers() map[string]json.RawMessage {
 		byName[string(one.name)] = one.value
 	}
 	return byName
+}
+
+// ArgumentText returns an argument of tools/call that is a string or a number, as a text; empty for every other.
+func (c *Call) ArgumentText(name string) string {
+	for _, one := range c.members {
+		if string(one.name) != name {
+			continue
+		}
+		switch first := one.value[0]; {
+		case first == '"':
+			return unquoteText(one.value)
+		case first == '-' || first >= '0' && first <= '9':
+			return string(one.value)
+		}
+	}
+	return ""
 }
 
 type callKey struct{}

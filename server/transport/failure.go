@@ -53,6 +53,9 @@ const (
 // tooMany returns the failure of a caller who has to wait until something of theirs ends.
 func tooMany(message string) *Failure { return retryableFailure(codeTooMany, message, 1) }
 
+// IsTooMany reports whether the caller has too much of something.
+func (f *Failure) IsTooMany() bool { return f.Code == codeTooMany }
+
 // Unavailable returns the failure of what cannot be answered now, and may be again after some seconds.
 func Unavailable(message string, seconds int) *Failure {
 	return retryableFailure(codeUnavailable, message, seconds)

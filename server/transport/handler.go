@@ -46,6 +46,8 @@ type Config struct {
 	Authenticator auth.Authenticator
 	// Observer sees every message that is a request; nil records nothing.
 	Observer Observer
+	// Recorder keeps what became of calls before they are answered; nil keeps nothing.
+	Recorder Recorder
 	Log      *slog.Logger
 	// MayFollow returns for each of some resources whether a stream may be told of it, by what the caller may read and not
 	// by what there is; nil allows none. The context has the caller's identity. What is undecided is not allowed; an error
@@ -226,6 +228,8 @@ type exchange struct {
 	// method is nil for one the client does not have; malformed is what is wrong with the params of one it has.
 	method    *route
 	malformed *Failure
+	// record is the end of what the recorder began.
+	record func(*Failure)
 }
 
 // release gives back what the request takes. A stream does so at its start: it may last for days.
@@ -272,6 +276,7 @@ func (h *Handler) serveMessage(ctx context.Context, x *exchange) {
 	}
 	ctx = context.WithValue(ctx, callKey{}, &x.call)
 	ctx, end := h.config.Observer.Start(ctx, &x.call, x.header, e.Params.Meta.traceContext(), started)
+	ctx, x.record = h.beginRecord(ctx, &x.call, x.header, started)
 	end(h.serveRequest(ctx, x))
 }
 
@@ -284,6 +289,7 @@ func (h *Handler) serveRequest(ctx context.Context, x *exchange) *Failure {
 		f = h.checkModern(x)
 	default:
 		if f = checkLegacy(x.header, &x.envelope); f != nil {
+			x.record(f)
 			h.reject(x, f, http.StatusBadRequest)
 			return f
 		}

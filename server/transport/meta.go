@@ -15,11 +15,16 @@ type Meta struct {
 	written json.RawMessage
 	// Members that are read, in JSON; nil where there is none.
 	version, capabilities, logLevel, progressToken, traceParent, traceState json.RawMessage
+	clientInfo, clientName, clientVersion                                   json.RawMessage
 }
 
 // scan reads any value. null is as if there were none.
 func (m *Meta) scan(s *jsonScanner) {
 	m.written = s.scanObject(true, func(name []byte) {
+		if string(name) == mcp.MetaKeyClientInfo {
+			m.clientInfo = s.scanObject(false, func(name []byte) { m.scanClientInfo(s, name) })
+			return
+		}
 		value := s.scanValue()
 		if member := m.findMember(name); member != nil {
 			*member = value
@@ -47,6 +52,17 @@ func (m *Meta) findMember(name []byte) *json.RawMessage {
 		return &m.traceState
 	}
 	return nil
+}
+
+// scanClientInfo scans a member of what the client says of itself.
+func (m *Meta) scanClientInfo(s *jsonScanner, name []byte) {
+	value := s.scanValue()
+	switch string(name) {
+	case "name":
+		m.clientName = value
+	case "version":
+		m.clientVersion = value
+	}
 }
 
 // MarshalJSON returns the object.

@@ -22,6 +22,7 @@ func (h *Handler) respond(ctx context.Context, x *exchange, result any, f *Failu
 	x.buffer.Reset()
 	f = h.writeResponse(x.buffer, x.envelope.ID, result, f)
 	claim.resize(int64(x.buffer.Cap()))
+	x.record(f)
 	status := http.StatusOK
 	if f != nil && x.call.Modern {
 		status = f.httpStatus()

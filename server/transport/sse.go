@@ -17,12 +17,14 @@ type eventStream struct {
 	id      json.RawMessage
 	begun   bool
 	claim   *bodyClaim // of the answer, while that is written
-	err     error
+	// record is that of the exchange.
+	record func(*Failure)
+	err    error
 }
 
 // newEventStream makes the stream of a request that may be answered by one.
 func (h *Handler) newEventStream(x *exchange) *eventStream {
-	return &eventStream{h: h, w: x.w, control: x.control, id: x.envelope.ID}
+	return &eventStream{h: h, w: x.w, control: x.control, id: x.envelope.ID, record: x.record}
 }
 
 func (s *eventStream) notify(note mcp.JSONRPCNotification) (gone bool) {
@@ -48,6 +50,7 @@ func (h *Handler) finishStream(ctx context.Context, s *eventStream, result any, 
 		f = h.writeResponse(p, s.id, result, f)
 		claim.resize(int64(p.Cap()))
 		s.claim = claim
+		s.record(f)
 		return true
 	})
 	return f

@@ -35,6 +35,7 @@ type stdioConn struct {
 	running  sync.WaitGroup
 	// version and level are what an older client negotiated and set; channel tells it of changes.
 	version string
+	client  mcp.Implementation
 	level   mcp.LoggingLevel
 	channel *subscriber
 }
@@ -43,6 +44,8 @@ type stdioConn struct {
 type inFlightRequest struct {
 	cancel   context.CancelFunc
 	canceled bool
+	// record is the end of what the recorder began.
+	record func(*Failure)
 }
 
 // ServeStdio answers a client line by line until in ends or ctx does. At the end of in all that was asked is
@@ -106,7 +109,7 @@ func (p *stdioConn) readMessages(in io.Reader) error {
 		line, err := readLine(reader, p.h.config.BodyLimit)
 		switch {
 		case errors.Is(err, errLongLine):
-			_ = p.writer.respond(nil, nil, tooLarge("line", p.h.config.BodyLimit))
+			_ = p.writer.respond(nil, nil, tooLarge("line", p.h.config.BodyLimit), recordNothing)
 		case len(line) > 0:
 			p.serveLine(line)
 		}
@@ -126,7 +129,7 @@ func (p *stdioConn) serveLine(line []byte) {
 	f := decodeMessage(line, e)
 	switch {
 	case f != nil:
-		_ = p.writer.respond(e.ID, nil, f)
+		_ = p.writer.respond(e.ID, nil, f, recordNothing)
 	case e.isRequest():
 		p.serveRequest(e, cap(line), started)
 	case mcp.MCPMethod(e.Method) == mcp.MethodNotificationCancelled:
@@ -154,7 +157,7 @@ func (p *stdioConn) serveRequest(e *envelope, size int, started time.Time) {
 	call := &Call{Namespace: p.namespace, Narrowing: p.h.config.StdioNarrowing, Duplex: true}
 	method, f := p.h.dispatch.readCall(e, call, isModern)
 	if !isModern {
-		call.Version = p.negotiatedVersion()
+		call.Version, call.client = p.negotiatedVersion()
 	}
 	changesConnection := p.isConnectionRequest(call)
 	switch {
@@ -181,16 +184,18 @@ func (p *stdioConn) serveRequest(e *envelope, size int, started time.Time) {
 	ctx, u, refused := p.trackRequest(ctx, id)
 	if refused != nil {
 		claim.release()
-		_ = p.writer.respond(id, nil, refused)
+		_, end := p.h.beginRecord(p.calling, call, nil, started)
+		_ = p.writer.respond(id, nil, refused, end)
 		return
 	}
 	ctx = context.WithValue(ctx, callKey{}, call)
-	ctx, record := p.h.config.Observer.Start(ctx, call, nil, call.Meta.traceContext(), started)
+	ctx, observed := p.h.config.Observer.Start(ctx, call, nil, call.Meta.traceContext(), started)
+	ctx, u.record = p.h.beginRecord(ctx, call, nil, started)
 	answer := func() {
 		defer p.running.Done()
 		defer u.cancel()
 		defer claim.release()
-		record(p.answerRequest(ctx, method, call, id, u, f))
+		observed(p.answerRequest(ctx, method, call, id, u, f))
 	}
 	if changesConnection {
 		answer()
@@ -235,9 +240,10 @@ func (p *stdioConn) answerRequest(ctx context.Context, method *route, call *Call
 	delete(p.inFlight, requestKey(id)) // before the client knows, who may use it again
 	p.mu.Unlock()
 	if canceled {
+		u.record(Canceled())
 		return Canceled()
 	}
-	f = p.writer.respond(id, result, f)
+	f = p.writer.respond(id, result, f, u.record)
 	if initialized, ok := result.(*mcp.InitializeResult); ok && f == nil {
 		p.startNotifications(initialized.ProtocolVersion)
 	}

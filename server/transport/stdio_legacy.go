@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -30,6 +31,12 @@ func (p *stdioConn) answerConnectionRequest(ctx context.Context, r *route, call 
 	case mcp.MethodSetLogLevel:
 		p.mu.Lock()
 		p.level = call.level
+		p.mu.Unlock()
+	case mcp.MethodInitialize:
+		var said mcp.InitializeParams
+		_ = json.Unmarshal(call.Params, &said) // what is wrong with it is for the method to say
+		p.mu.Lock()
+		p.client = said.ClientInfo
 		p.mu.Unlock()
 	}
 	return p.h.dispatch.dispatch(ctx, r, call)
@@ -81,10 +88,11 @@ func (p *stdioConn) setSubscription(ctx context.Context, call *Call) (any, *Fail
 	return mcp.EmptyResult{}, nil
 }
 
-func (p *stdioConn) negotiatedVersion() string {
+// negotiatedVersion returns the version an older client negotiated, and what it said of itself.
+func (p *stdioConn) negotiatedVersion() (string, mcp.Implementation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.version
+	return p.version, p.client
 }
 
 func (p *stdioConn) logLevel() mcp.LoggingLevel {

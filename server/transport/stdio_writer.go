@@ -94,11 +94,12 @@ func (l *lineWriter) writeKeepAlive() (gone bool) {
 	}
 }
 
-// respond writes the answer to a request; without an id it is to whoever sent what could not be read.
-func (l *lineWriter) respond(id json.RawMessage, result any, f *Failure) *Failure {
+// respond writes the answer to a request, after record was told of it; without an id it is to whoever sent what could not be read.
+func (l *lineWriter) respond(id json.RawMessage, result any, f *Failure, record func(*Failure)) *Failure {
 	p := newResponseBuffer()
 	defer p.release()
 	f = l.h.writeResponse(p, id, result, f)
+	record(f)
 	p.WriteByte('\n')
 	l.write(p.Bytes())
 	return f

@@ -39,6 +39,7 @@ const (
 	stateUnknownStatement   = "26000"
 
 	classValue     = "22" // data exception: U+0000, number out of range ...
+	classIntegrity = "23" // a broken constraint
 	classLimit     = "54" // program limit exceeded: row, index entry or tsvector too large
 	classLogin     = "28" // a rotated password, until the file says the new one
 	classConnect   = "08"

@@ -64,6 +64,21 @@ begin
   execute format('grant execute on function trace_write(uuid, jsonb) to %s', server);
   execute format('grant execute on function end_write(uuid, text, text, text) to %s', server);
   -- token_requests, token_budget_locks: what controllers ask accounts servers, and lock meanwhile.
+  -- What was said in a call servers write and do not read back; nor what proves that a chain is whole.
+  execute format('grant insert (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, '
+    'oidc_client, client_name, client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name, '
+    'prompt_version, prompt_digest, outcome, error_kind, payload, sealed_payload, hash) on mcp_tool_usage to %s', server);
+  execute format('grant select (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, '
+    'oidc_client, client_name, client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name, '
+    'prompt_version, prompt_digest, outcome, error_kind, hash, loaded_at, loaded_as, replica) on mcp_tool_usage to %s', server);
+  execute format('grant insert (logged_at, clamped, writer, connection_uid, seq, id, call_id, started_at, took_us, operation, method, template, is_write, '
+    'subject, proof, oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, '
+    'payload, sealed_payload, hash) on api_audit_log to %s', server);
+  execute format('grant select (logged_at, clamped, writer, connection_uid, seq, id, call_id, started_at, took_us, operation, method, template, is_write, '
+    'subject, proof, oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, '
+    'hash, loaded_at, loaded_as, replica) on api_audit_log to %s', server);
+  execute format('grant insert (batch, writer, rows, damaged) on audit_batches to %s', server);
+  -- audit_anchors, audit_erasures, audit_chain: what a server that was taken over must not be able to bring into line.
   -- What a seal is bound to. Only controllers ask whose database this is.
   execute format('grant select (id) on installation to %s', server);
 end

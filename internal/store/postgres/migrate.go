@@ -178,6 +178,9 @@ func (r *migrationRun) afterMigrations(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
+	if err := addAuditMonths(ctx, tx, connectionTraits{mode: tx.Conn().Config().DefaultQueryExecMode}); err != nil {
+		return fmt.Errorf("make months of the audit: %w", err)
+	}
 	q := sqlcgen.New(tx)
 	if _, err := q.ScrubOldSeals(ctx); err != nil {
 		return fmt.Errorf("scrub old seals: %w", err)

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -303,4 +305,14 @@ func orDefault[T comparable](v, otherwise T) T {
 		return otherwise
 	}
 	return v
+}
+
+// Fingerprint returns 16 hexadecimal digits that tell databases apart by where they are, whoever connects.
+func (o *Options) Fingerprint(ctx context.Context) (string, error) {
+	config, err := o.connConfig(ctx)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s:%d/%s", config.Host, config.Port, config.Database))
+	return hex.EncodeToString(sum[:8]), nil
 }

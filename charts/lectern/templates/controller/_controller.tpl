@@ -32,6 +32,7 @@ controller
 --comparison-interval={{ .comparisonInterval }}
 --comparison-grace={{ .comparisonGrace }}
 --sweep-limit={{ int .sweepLimit }}
+--audit-retention={{ .auditRetention }}
 --release-timeout={{ .releaseTimeout }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,358 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/faultpoint"
+)
+
+const (
+	// segmentSize is when a segment is closed though the loader has not asked for it.
+	segmentSize = 4 << 20
+	// syncInterval is the time between two fsyncs, and between two batches.
+	syncInterval = time.Second
+	// roomAhead is what the file system promises before a write to ServiceDesk Plus: its rows, those of calls at the same time included.
+	roomAhead = 256 << 10
+
+	defaultMaxBytes = 512 << 20
+	defaultMaxAge   = 30 * 24 * time.Hour
+	defaultMaxQueue = 16 << 20
+	minMaxBytes     = 4 * roomAhead
+)
+
+// Options are what a Spool is made of.
+type Options struct {
+	// Folder is where segments are; it is made if it is not there. Only this process and those it follows use it.
+	Folder string
+	// MaxBytes is how much the folder may take, 512 MiB when 0; it has to be below what the volume has. MaxAge is how long a segment is
+	// kept, 30 days when 0 and at most: the database remembers for 60 what it loaded.
+	MaxBytes int64
+	MaxAge   time.Duration
+	// MaxQueue is how many bytes of rows wait in memory, 16 MiB when 0; more is read from the segments again.
+	MaxQueue int
+	// Keys seal segments; without, they have checksums alone, and no Payload has anything sealed.
+	Keys   Keys
+	Loader Loader
+	Log    *slog.Logger
+}
+
+// Spool is a Writer that keeps rows in segments until they are loaded. Run has to run.
+type Spool struct {
+	options Options
+	stats   counters
+
+	mu      sync.Mutex
+	encoder encoder
+	frames  []byte
+	rows    Rows // those of one Append
+	chains  *chains
+	// current is what rows are written to, nil when there is none yet; waiting are closed or taken over, the oldest first.
+	current *segmentFile
+	waiting []*segmentFile
+	// bytes is what all files take, queued what rows in memory do.
+	bytes  int64
+	queued int
+	// failure is why the last row found no room.
+	failure error
+	// newFiles says that the folder has files that a sync of it has not seen.
+	newFiles bool
+	closed   bool
+	wake     chan struct{}
+
+	loading sync.Mutex // one batch at a time
+}
+
+// Open makes a spool and takes over what processes that ended left in its folder.
+func Open(o Options) (*Spool, error) {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = defaultMaxAge
+	}
+	if o.MaxQueue == 0 {
+		o.MaxQueue = defaultMaxQueue
+	}
+	switch {
+	case o.Folder == "" || o.Loader == nil:
+		return nil, errors.New("a spool needs a folder and a loader")
+	case o.MaxBytes < minMaxBytes:
+		return nil, fmt.Errorf("the spool of the audit needs at least %d bytes; %d are too few", minMaxBytes, o.MaxBytes)
+	case o.MaxAge < 0 || o.MaxAge > defaultMaxAge:
+		return nil, fmt.Errorf("segments of the audit are kept for at most %s", defaultMaxAge)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the audit: %w", err)
+	}
+	s := &Spool{options: o, chains: newChains(), wake: make(chan struct{}, 1)}
+	if err := s.measure(); err != nil {
+		return nil, fmt.Errorf("read the folder of the audit: %w", err)
+	}
+	if err := s.takeOverAll(); err != nil {
+		return nil, fmt.Errorf("take over the rows of the audit that are not loaded: %w", err)
+	}
+	return s, nil
+}
+
+// measure counts the bytes of all files there are.
+func (s *Spool) measure() error {
+	entries, err := os.ReadDir(s.options.Folder)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case info.Mode().IsRegular():
+			s.bytes += info.Size()
+		}
+	}
+	return nil
+}
+
+// Append implements Writer.
+func (s *Spool) Append(rows ...Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.appendLocked(rows)
+	if err != nil {
+		s.chains.rollback()
+		s.stats.dropped.Add(int64(len(rows)))
+		return err
+	}
+	s.chains.commit()
+	s.stats.appended.Add(int64(len(rows)))
+	return nil
+}
+
+func (s *Spool) appendLocked(rows []Row) error {
+	if s.closed {
+		return errors.New("the audit is closed")
+	}
+	segment, err := s.openSegment()
+	if err != nil {
+		return s.fail(err)
+	}
+	if err := s.encode(segment, rows); err != nil {
+		return err
+	}
+	limit := s.options.MaxBytes
+	if !isWrite(rows[0]) {
+		limit -= 2 * roomAhead
+	}
+	if s.bytes+int64(len(s.frames)) > limit {
+		return s.fail(fmt.Errorf("its files have %d of %d bytes", s.bytes, s.options.MaxBytes))
+	}
+	if isTorn, err := segment.write(s.frames); err != nil {
+		if isTorn {
+			s.rotate()
+		}
+		return s.fail(err)
+	}
+	faultpoint.Hit(faultpoint.AuditAppended)
+	segment.frames += uint32(len(rows)) //nolint:gosec // a few
+	s.failure = nil
+	s.bytes += int64(len(s.frames))
+	s.remember(segment)
+	if segment.size >= segmentSize {
+		s.rotate()
+	}
+	return nil
+}
+
+// encode makes frames of rows.
+func (s *Spool) encode(segment *segmentFile, rows []Row) (err error) {
+	now := time.Now()
+	s.frames, s.encoder.bytes = s.frames[:0], s.encoder.bytes[:0]
+	for i := range s.rows {
+		s.rows[i].Bytes, s.rows[i].Starts = s.rows[i].Bytes[:0], s.rows[i].Starts[:0]
+	}
+	for i, row := range rows {
+		begin := len(s.encoder.bytes)
+		table := rowTable(row)
+		s.encoder.bytes = append(s.encoder.bytes, byte(table))
+		s.chains.appendRow(&s.encoder, row, now)
+		body := s.encoder.bytes[begin:]
+		if s.frames, err = appendFrame(s.frames, s.options.Keys, segment.id, segment.frames+uint32(i), body); err != nil { //nolint:gosec // a few
+			return fmt.Errorf("seal a row of the audit: %w", err)
+		}
+		s.rows.add(table, body[1:])
+	}
+	return nil
+}
+
+// remember keeps the rows of this Append in memory, unless there are too many.
+func (s *Spool) remember(segment *segmentFile) {
+	if segment.rows == nil {
+		return
+	}
+	if s.queued+s.rows.size() > s.options.MaxQueue {
+		s.queued -= segment.rows.size()
+		segment.rows = nil
+		return
+	}
+	s.queued += s.rows.size()
+	for table := range s.rows {
+		of := &s.rows[table]
+		for i, start := range of.Starts {
+			end := len(of.Bytes)
+			if i+1 < len(of.Starts) {
+				end = of.Starts[i+1]
+			}
+			segment.rows.add(Table(table), of.Bytes[start:end]) //nolint:gosec // two tables
+		}
+	}
+}
+
+// fail remembers that there was no room for a row.
+func (s *Spool) fail(err error) error {
+	if s.failure == nil {
+		s.options.Log.Error("The audit has no room; rows are dropped until it has", "folder", s.options.Folder, "err", err)
+	}
+	s.failure = err
+	return fmt.Errorf("%w: %w", ErrFull, err)
+}
+
+func (s *Spool) openSegment() (*segmentFile, error) {
+	if s.current == nil {
+		made, err := createSegment(s.options.Folder)
+		if err != nil {
+			return nil, err
+		}
+		s.current, s.newFiles = made, true
+	}
+	return s.current, nil
+}
+
+// rotate has the current segment wait for the loader.
+func (s *Spool) rotate() {
+	if s.current == nil {
+		return
+	}
+	s.waiting = append(s.waiting, s.current)
+	s.current = nil
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Sync implements Writer.
+func (s *Spool) Sync() error {
+	if err := s.reserve(); err != nil {
+		return err
+	}
+	return s.syncAll()
+}
+
+// reserve sees to it that the rows of a write find room.
+func (s *Spool) reserve() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("the audit is closed")
+	}
+	if s.bytes+roomAhead > s.options.MaxBytes {
+		return ErrFull
+	}
+	segment, err := s.openSegment()
+	if err != nil {
+		return s.fail(err)
+	}
+	if segment.reserved >= segment.size+roomAhead {
+		return nil
+	}
+	if err := reserveRoom(segment.file, segment.size, 2*roomAhead); err != nil {
+		return s.fail(err)
+	}
+	segment.reserved = segment.size + 2*roomAhead
+	return nil
+}
+
+// syncAll has all rows that were appended until now survive the machine.
+func (s *Spool) syncAll() error {
+	type part struct {
+		*segmentFile
+		size int64
+	}
+	s.mu.Lock()
+	parts := make([]part, 0, len(s.waiting)+1)
+	for _, waiting := range s.waiting {
+		parts = append(parts, part{waiting, waiting.size})
+	}
+	if s.current != nil {
+		parts = append(parts, part{s.current, s.current.size})
+	}
+	newFiles := s.newFiles
+	s.newFiles = false
+	s.mu.Unlock()
+	var failed error
+	for _, p := range parts {
+		failed = errors.Join(failed, p.sync(p.size))
+	}
+	if newFiles {
+		failed = errors.Join(failed, syncFolder(s.options.Folder))
+	}
+	if failed != nil {
+		s.mu.Lock()
+		s.newFiles = s.newFiles || newFiles
+		s.mu.Unlock()
+		return fmt.Errorf("sync the audit: %w", failed)
+	}
+	return nil
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// takeOverAll has segments that nobody has locked wait for the loader, the oldest first.
+func (s *Spool) takeOverAll() error {
+	entries, err := os.ReadDir(s.options.Folder)
+	if err != nil {
+		return err
+	}
+	var taken []*segmentFile
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), segmentSuffix) {
+			continue
+		}
+		found, err := takeOver(filepath.Join(s.options.Folder, entry.Name()))
+		if err != nil {
+			s.options.Log.Error("Cannot take over a segment of the audit", "file", entry.Name(), "err", err)
+			continue
+		}
+		if found != nil {
+			taken = append(taken, found)
+		}
+	}
+	if len(taken) == 0 {
+		return nil
+	}
+	s.options.Log.Info("Took over segments of the audit that an ended process left", "segments", len(taken))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(taken, s.waiting...)
+	return nil
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	auditrow "github.com/lectern-dev/lectern/internal/audit"
+	"github.com/lectern-dev/lectern/internal/localdesk"
+	"github.com/lectern-dev/lectern/internal/seal"
+	"github.com/lectern-dev/lectern/server/audit"
+	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/transport"
+)
+
+// openAudit opens where rows of the audit go. Keys are nil where there are none.
+func openAudit(ctx context.Context, opts *Options, from *backend, keys *seal.StorageKeys, log *slog.Logger) (*auditrow.Opened, error) {
+	o := auditrow.OpenOptions{Loader: from.auditLoader, Out: os.Stdout, Log: log}
+	if keys != nil {
+		o.Keys = keys
+	}
+	if opts.Audit.Store == auditrow.InPostgres && opts.Audit.Spool == "" {
+		folder, err := defaultSpool(ctx, opts)
+		if err != nil {
+			return nil, fmt.Errorf("%w; name a folder for rows of the audit with --audit-spool", err)
+		}
+		o.Folder = folder
+	}
+	opened, err := opts.Audit.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("open the audit: %w; --audit-spool names its folder", err)
+	}
+	return opened, nil
+}
+
+// defaultSpool returns a folder of this user for the rows of a database: those of another one must not get there.
+func defaultSpool(ctx context.Context, opts *Options) (string, error) {
+	state, err := localdesk.DefaultStateFolder()
+	if err != nil {
+		return "", err
+	}
+	of, err := opts.Database.Fingerprint(ctx)
+	return filepath.Join(state, "audit", of), err
+}
+
+// auditReader returns what finds rows again; nil where nothing is kept.
+func (p *parts) auditReader() audit.Reader {
+	switch {
+	case p.audit.Memory != nil:
+		return p.audit.Memory
+	case p.auditRows == nil || p.audit.Writer == nil:
+		return nil
+	}
+	return p.auditRows
+}
+
+// newSearch returns the tool that searches the audit; nil where nothing can be found.
+func (d *Deps) newSearch() *audit.Search {
+	if d.AuditReader == nil {
+		return nil
+	}
+	config := audit.SearchConfig{Reader: d.AuditReader, Authorizer: d.Authorizer, Namespaces: d.Catalog.ListNamespaces, Log: d.Log}
+	if d.ServiceDesk != nil {
+		config.Connections = d.ServiceDesk.ConnectionKeys
+	}
+	return audit.NewSearch(config)
+}
+
+// newRecorder returns what makes rows of calls; nil where nothing is audited.
+func (d *Deps) newRecorder(tools []string) transport.Recorder {
+	if d.Audit == nil {
+		return nil
+	}
+	config := audit.Config{Writer: d.Audit, Tools: tools, PromptMetrics: d.PromptMetrics, Log: d.Log}
+	if d.ServiceDesk != nil {
+		config.Writes = d.ServiceDesk.WritingTools()
+	}
+	recorder := audit.NewRecorder(config)
+	d.Metrics.MustRegister(recorder.Metrics()...)
+	return recorder
+}
+
+// promptUses returns what knows which versions of prompts were used; nil where nothing is kept.
+func (d *Deps) promptUses() prompts.PromptUses {
+	if d.AuditReader == nil {
+		return nil
+	}
+	return d.AuditReader
+}
