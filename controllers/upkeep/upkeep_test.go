@@ -92,8 +92,7 @@ func TestRunner_Rounds(t *testing.T) {
 	want := []named{
 		{"comparison", time.Second}, {"connection-comparison", time.Second}, {"index", time.Second},
 		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"connections", cleanupInterval},
-		{"audit", cleanupInterval}, {"audit-anchors", cleanupInterval},
-		{"projects", projectsInterval}, {"sessions", sessionsInterval},
+		{"audit", cleanupInterval}, {"audit-anchors", cleanupInterval}, {"projects", projectsInterval}, {"sessions", sessionsInterval},
 		{"tables", cleanupInterval}, {"requests", sessionsInterval},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -68,6 +68,7 @@ var measurements = []struct {
 	measure func(*bench, context.Context) error
 }{
 	{"gets", (*bench).measureGets},
+	{"audit", (*bench).measureAudit},
 	{"callers", (*bench).measureCallers},
 	{"lists", (*bench).measureLists},
 	{"applies", (*bench).measureApplies},

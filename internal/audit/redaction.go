@@ -259,7 +259,7 @@ func (f Fields) addSchema(node *schemaNode) {
 		if inside == nil {
 			continue
 		}
-		f.add(name, inside.field(name))
+		f.add(name, inside.describeField(name))
 		f.addSchema(inside)
 	}
 	if node.Items != nil {
@@ -281,7 +281,7 @@ func (f Fields) add(name string, field Field) {
 	}
 }
 
-func (n *schemaNode) field(name string) Field {
+func (n *schemaNode) describeField(name string) Field {
 	enum := n.Enum
 	if enum == nil && n.Items != nil {
 		enum = n.Items.Enum

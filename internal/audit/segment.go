@@ -101,8 +101,8 @@ func (s *segmentFile) write(frames []byte) (isTorn bool, err error) {
 	return false, err
 }
 
-// sync has what was written until now survive the machine.
-func (s *segmentFile) sync(size int64) error {
+// syncTo has what was written until now survive the machine.
+func (s *segmentFile) syncTo(size int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil || s.synced >= size {

@@ -241,7 +241,7 @@ func TestSpool_TakesOver(t *testing.T) {
 	}
 	left, err := os.ReadDir(folder)
 	require.NoError(t, err)
-	if len(left) != 0 || next.Stats().SpoolBytes != 0 && living.Stats().SpoolBytes != 0 {
+	if len(left) != 0 || next.Stats().SpoolBytes != 0 || living.Stats().SpoolBytes != 0 {
 		t.Errorf("%d files are left; %+v, %+v", len(left), next.Stats(), living.Stats())
 	}
 }

@@ -29,11 +29,11 @@ func (s *Service) isOffered(seen seenToolsets, name string) bool {
 	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
 		return true
 	}
-	if t.writes && s.writesOff {
-		return false
-	}
 	toolsets := seen.toolsets
 	if t.writes {
+		if s.writesOff {
+			return false
+		}
 		toolsets = seen.writable
 	}
 	return known && slices.ContainsFunc(t.toolsets, func(toolset string) bool { return toolsets[toolset] })

@@ -106,7 +106,7 @@ func TestNarrowing_Mistakes(t *testing.T) {
 	h := newHouse(t)
 	h.connect(helpdesk, startFake(t, sdptest.Options{}))
 	r := h.serve()
-	const known = "; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash"
+	const known = "; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash, audit"
 	for query, want := range map[string]string{
 		"toolsets=ticket":       `?toolsets= of the URL: "ticket" is no toolset` + known,
 		"toolsets=":             `?toolsets= of the URL: "" is no toolset` + known,

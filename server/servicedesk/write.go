@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
@@ -90,9 +91,9 @@ func (d *desk) startWrite(ctx context.Context, r writeRequest) (*write, error) {
 		return nil, fmt.Errorf("write the arguments of a call: %w", err)
 	}
 	digest := sha256.Sum256(arguments)
-	call, err := uuid.NewV7()
-	if err != nil {
-		return nil, fmt.Errorf("name a call: %w", err)
+	call := audit.FromContext(ctx).CallID()
+	if call == uuid.Nil {
+		call = uuid.Must(uuid.NewV7())
 	}
 	w.intent = store.WriteIntent{
 		Connection: d.id, CallID: call.String(), Caller: nameCaller(&d.identity), Tool: r.tool, Digest: digest[:],
