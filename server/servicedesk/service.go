@@ -52,9 +52,9 @@ type Service struct {
 	opener     TokenOpener
 	newSender  NewSender
 	authorizer auth.Authorizer
+	writes     WriteStore
 	projects   ProjectStore
 	titles     TitleClaims
-	writes     WriteStore
 	// audit is nil where nothing is audited.
 	audit                 auditrow.Writer
 	auditRequired         bool
