@@ -81,7 +81,7 @@ func TestCreateTasks(t *testing.T) {
 		effort := w.inEdition(`"estimated_effort_days":"0","estimated_effort_hours":"1","estimated_effort_minutes":"30"`, `"estimated_effort":{"hours":"1","minutes":"30"}`)
 		w.wantCalls(findProject, readProject, "GET /projects/*/"+w.inEdition("project_members", "members"),
 			`POST /projects/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>",`+effort+`,"owner":{"id":"Nina Net"},"priority":{"id":"High"},"title":"Measure"}}`,
-			`POST /projects/*/tasks {"task":{"description":"<p>Twelve</p>`+strings.ReplaceAll(signedText, "\n", `\n`)+`","owner":{"id":"Tom Tech"},"scheduled_end_time":{"value":"1926284399999"},"title":"Order desks"}}`,
+			`POST /projects/*/tasks {"task":{"description":"<p>Twelve</p>`+signedByTech+`","owner":{"id":"Tom Tech"},"scheduled_end_time":{"value":"1926284399999"},"title":"Order desks"}}`,
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Lay cables"}}}`,
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Measure"}}}`)
 		for i, title := range []string{"Measure", "Order desks"} {
