@@ -18,6 +18,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/golden"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 	"github.com/lectern-dev/lectern/server"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/servicedesk"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -133,14 +134,17 @@ func TestDefinitions_Budget(t *testing.T) {
 			change = func(*store.ConnectionSettings) {}
 		}
 		h.connect(helpdesk, fake, change)
-		h.adapt = nil
+		h.adapt = withAuditSearch
 		serve := h.serve
 		if tc.rights != nil {
 			allowed := roles{}
 			for _, right := range tc.rights {
 				allowed["local:anna "+right] = true
 			}
-			h.adapt = func(deps *server.Deps) { deps.Authorizer = reviewedRoles{allowed} }
+			h.adapt = func(deps *server.Deps) {
+				withAuditSearch(deps)
+				deps.Authorizer = reviewedRoles{allowed}
+			}
 			serve = func(...func(*servicedesk.Config)) *replica {
 				return h.serve(func(c *servicedesk.Config) { c.Authorizer = allowed })
 			}
@@ -156,6 +160,9 @@ func TestDefinitions_Budget(t *testing.T) {
 			}
 		}
 		tokens := func(characters int) int { return int(float64(characters) / tool.CharactersPerToken) }
+		if _, searches := tools[audit.SearchTool]; searches != (tc.rights == nil) { // who may not audit is not shown it
+			t.Errorf("%s: %s is listed: %t", tc.caller, audit.SearchTool, searches)
+		}
 		said := fmt.Sprintf("%s: %d tools, %d tokens shown (%d of them on ServiceDesk Plus), %d in all", tc.caller, len(tools), tokens(shown), tokens(ownShown), tokens(whole))
 		t.Log(said)
 		if tc.shown > 0 && tokens(shown) > tc.shown || tc.whole > 0 && tokens(whole) > tc.whole {
@@ -163,6 +170,9 @@ func TestDefinitions_Budget(t *testing.T) {
 		}
 	}
 }
+
+// withAuditSearch has an endpoint offer the search of the audit, as one with a database does.
+func withAuditSearch(deps *server.Deps) { deps.AuditReader = deps.Library.(audit.Reader) }
 
 // reviewedRoles are roles that may change, as those of Kubernetes: tools on prompts are listed by them.
 type reviewedRoles struct{ roles }

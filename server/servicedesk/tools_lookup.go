@@ -12,8 +12,8 @@ import (
 
 type listLookupInput struct {
 	target
-	Type   string  `json:"type" description:"The list" enum:"priorities,statuses,categories,subcategories,items,urgencies,impacts,levels,modes,request_types,request_templates,groups,sites,departments,service_categories,closure_codes,project_statuses,project_types,project_roles,task_statuses,task_types,worklog_types"`
-	Parent *string `json:"parent,omitempty" description:"Name or id: of the category of subcategories, of the subcategory of items, of the site of groups and departments" bounds:"..250"`
+	Type   string  `json:"type" enum:"priorities,statuses,categories,subcategories,items,urgencies,impacts,levels,modes,request_types,request_templates,groups,sites,departments,service_categories,closure_codes,project_statuses,project_types,project_roles,task_statuses,task_types,worklog_types"`
+	Parent *string `json:"parent,omitempty" description:"Name or id of the category, subcategory or site that it is below" bounds:"..250"`
 	Query  *string `json:"query,omitempty" description:"Part of the name" bounds:"..250"`
 	paging
 }

@@ -15,7 +15,7 @@ type findPeopleInput struct {
 	target
 	Query string  `json:"query" description:"Part of a name or an e-mail address" bounds:"2..100"`
 	Kind  *string `json:"kind,omitempty" description:"any when absent" enum:"any,requester,technician"`
-	Limit *int64  `json:"limit,omitempty" description:"Maximum number of rows, 25 when absent" bounds:"1..50"`
+	Limit *int64  `json:"limit,omitempty" description:"25 when absent" bounds:"1..50"`
 }
 
 // personRow is somebody. There are no telephone numbers.

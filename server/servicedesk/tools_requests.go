@@ -11,7 +11,7 @@ import (
 
 // paging are the arguments of lists.
 type paging struct {
-	Limit  *int64  `json:"limit,omitempty" description:"Maximum number of rows, 25 when absent" bounds:"1..50"`
+	Limit  *int64  `json:"limit,omitempty" description:"25 when absent" bounds:"1..50"`
 	Cursor *string `json:"cursor,omitempty" description:"next_cursor of the page before"`
 }
 
@@ -167,7 +167,7 @@ func valueOr[T any](value *T, otherwise T) T {
 type myQueueInput struct {
 	target
 	UnassignedInMyGroups *bool  `json:"unassigned_in_my_groups,omitempty" description:"Also tickets of your groups that nobody has"`
-	Limit                *int64 `json:"limit,omitempty" description:"Maximum number of rows, 25 when absent" bounds:"1..50"`
+	Limit                *int64 `json:"limit,omitempty" description:"25 when absent" bounds:"1..50"`
 }
 
 // myQueue answers my_queue: the open tickets of the caller, overdue ones first, in one call of SDP.

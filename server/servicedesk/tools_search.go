@@ -19,7 +19,7 @@ type searchRequestsInput struct {
 	SimilarTo     *string            `json:"similar_to,omitempty" description:"Number of a ticket"`
 	Criteria      []requestCondition `json:"criteria,omitempty" description:"Conditions that hold all" bounds:"1..8"`
 	IncludeClosed *bool              `json:"include_closed,omitempty"`
-	Limit         *int64             `json:"limit,omitempty" description:"Maximum number of rows, 25 when absent" bounds:"1..50"`
+	Limit         *int64             `json:"limit,omitempty" description:"25 when absent" bounds:"1..50"`
 }
 
 // maxWords bounds the words of a query: each is two conditions.
