@@ -86,7 +86,7 @@ func (d *desk) startWrite(ctx context.Context, r writeRequest) (*write, error) {
 		return nil, &tool.Error{Kind: unavailableKind, Text: "writes are switched off: this server keeps no record of them"}
 	}
 	w := &write{d: d, isDry: r.dryRun != nil && *r.dryRun}
-	arguments, err := json.Marshal([]any{r.tool, r.arguments})
+	arguments, err := json.Marshal([]any{r.tool, r.arguments, d.Address()})
 	if err != nil {
 		return nil, fmt.Errorf("write the arguments of a call: %w", err)
 	}
