@@ -13,6 +13,9 @@ const (
 	refusalDisproved = "disproved"
 )
 
+// writeGivenUp is the outcome of a write that stays indeterminate.
+const writeGivenUp = "given_up"
+
 var (
 	reconcilesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_sdp_connection_reconciles_total",
@@ -34,6 +37,10 @@ var (
 		Name: "lectern_sdp_project_reads_total",
 		Help: "Times that the newest projects were read from ServiceDesk Plus, each once however many pages they have.",
 	})
+	resolvedWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lectern_sdp_write_lookups_total",
+		Help: "Lookups of writes to ServiceDesk Plus whose outcome no server stored, by what was found: done, not_done, indeterminate, or given_up after a day.",
+	}, []string{"outcome"})
 	releasedWithoutRow = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_sdp_connection_released_without_row_total",
 		Help: "Deleted connections released while the database could not be reached.",
@@ -49,5 +56,8 @@ func init() {
 	for _, outcome := range []string{refusalProven, refusalDisproved} {
 		refusalsTotal.WithLabelValues(outcome)
 	}
-	metrics.Registry.MustRegister(reconcilesTotal, tokenRequestsTotal, refusalsTotal, lookupsReadTotal, projectReadsTotal, releasedWithoutRow)
+	for _, outcome := range []string{string(store.WriteDone), string(store.WriteNotDone), string(store.WriteIndeterminate), writeGivenUp} {
+		resolvedWrites.WithLabelValues(outcome)
+	}
+	metrics.Registry.MustRegister(reconcilesTotal, tokenRequestsTotal, refusalsTotal, lookupsReadTotal, projectReadsTotal, resolvedWrites, releasedWithoutRow)
 }

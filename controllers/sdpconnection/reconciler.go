@@ -38,6 +38,9 @@ type Store interface {
 	DeleteRefusal(ctx context.Context, token string) error
 	ReplaceLookup(ctx context.Context, key store.Key, uid string, lookup store.Lookup) (changed bool, err error)
 	ReplaceProjects(ctx context.Context, key store.Key, uid string, read store.ProjectRead) error
+	ListUnresolvedWrites(ctx context.Context, key store.Key, uid string, limit int) ([]store.UnresolvedWrite, error)
+	EndUnresolvedWrite(ctx context.Context, id string, end store.WriteEnd) (store.WriteOutcome, error)
+	GiveUpWrite(ctx context.Context, id string) (bool, error)
 }
 
 // Rates is what a reconcile needs of what the servers use, too: turns to call, and how lists and projects stand.
@@ -190,6 +193,9 @@ func (p *pass) run(ctx context.Context) error {
 		err = p.ensureToken(ctx, given)
 	}
 	if err != nil {
+		return err
+	}
+	if err := p.resolveWrites(ctx); err != nil {
 		return err
 	}
 	if err := p.refreshLookups(ctx); err != nil {

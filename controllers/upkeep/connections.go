@@ -3,6 +3,8 @@ package upkeep
 import (
 	"context"
 	"time"
+
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 const (
@@ -23,6 +25,12 @@ func (r *Runner) cleanConnections(ctx context.Context) error {
 		return err
 	}
 	if err := r.Store.RecordTokenUse(ctx); err != nil {
+		return err
+	}
+	err := repeatWhileFull(ctx, connectionBatch, func(ctx context.Context, limit int) (int, error) {
+		return r.Store.DeleteOldWrites(ctx, store.WriteKeyLifetime, limit)
+	})
+	if err != nil {
 		return err
 	}
 	return repeatWhileFull(ctx, connectionBatch, func(ctx context.Context, limit int) (int, error) {

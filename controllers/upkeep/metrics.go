@@ -41,6 +41,12 @@ var (
 	oldestOpenChange = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "lectern_changes_oldest_open_seconds", Help: "How long the oldest change request that is not final has been open.",
 	})
+	pendingWrites = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lectern_sdp_writes_pending", Help: "Writes to ServiceDesk Plus of which the outcome is open: not ended yet, or indeterminate and still looked up, by connection and state.",
+	}, []string{"connection", "state"})
+	oldestPendingWrite = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lectern_sdp_writes_oldest_pending_seconds", Help: "How long the oldest write of open outcome is open, by connection.",
+	}, []string{"connection"})
 	tableBytes = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "lectern_database_bytes", Help: "Size of a table with its indexes, by table.",
 	}, []string{"table"})
@@ -54,7 +60,7 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(rowsSwept, objectsDrifted, promptsPurged, comparisonsStopped, sessionsEnded, roundFailures,
-		roundSuccesses, promptsByOutcome, openChanges, oldestOpenChange, tableBytes, liveTuples, deadTuples)
+		roundSuccesses, promptsByOutcome, openChanges, oldestOpenChange, pendingWrites, oldestPendingWrite, tableBytes, liveTuples, deadTuples)
 	for _, reason := range []string{reasonCRDMissing, reasonEmptyList, reasonSweepLimit} {
 		comparisonsStopped.WithLabelValues(reason) // from 0 on, so that the first is an increase
 	}
@@ -93,5 +99,22 @@ func (r *Runner) measureOpenChanges(ctx context.Context) error {
 	}
 	openChanges.Set(float64(open.Count))
 	oldestOpenChange.Set(open.Oldest.Seconds())
+	return r.measureWrites(ctx)
+}
+
+// measureWrites sets of which writes to ServiceDesk Plus the outcome is open.
+func (r *Runner) measureWrites(ctx context.Context) error {
+	summaries, err := r.Store.SummarizeWrites(ctx)
+	if err != nil {
+		return err
+	}
+	pendingWrites.Reset()
+	oldestPendingWrite.Reset()
+	for _, s := range summaries {
+		connection := s.Connection.String()
+		pendingWrites.WithLabelValues(connection, "open").Set(float64(s.Open))
+		pendingWrites.WithLabelValues(connection, "indeterminate").Set(float64(s.Indeterminate))
+		oldestPendingWrite.WithLabelValues(connection).Set(s.Oldest.Seconds())
+	}
 	return nil
 }

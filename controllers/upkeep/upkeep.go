@@ -55,6 +55,8 @@ type Store interface {
 	RecordTokenUse(ctx context.Context) error
 	DeleteOldConnectionRows(ctx context.Context, olderThan time.Duration, limit int) (int, error)
 	DeleteOldProjectRows(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	DeleteOldWrites(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+	SummarizeWrites(ctx context.Context) ([]store.WriteSummary, error)
 	EndLongTransactions(ctx context.Context, role string) (ended int, err error)
 	MeasureTables(ctx context.Context) ([]store.TableSize, error)
 	AddAuditMonths(ctx context.Context) error

@@ -253,6 +253,7 @@ type answer struct {
 		SDPCode           int
 		Allowed           []string
 		RetryAfterSeconds int
+		Outcome           string
 	}
 }
 

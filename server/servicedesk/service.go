@@ -23,6 +23,8 @@ type Config struct {
 	// nil for calls of this process alone.
 	Projects ProjectStore
 	Titles   TitleClaims
+	// Writes keeps intents of writes; nil lets nothing be written.
+	Writes WriteStore
 	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
 	Audit         auditrow.Writer
 	AuditRequired bool
@@ -31,8 +33,6 @@ type Config struct {
 	// Off names what is off, for connection_status. WritesOff offers no tools that write, and LookupsOff keeps no lists.
 	Off                   []string
 	WritesOff, LookupsOff bool
-	// Writes keeps intents of writes; nil lets nothing be written.
-	Writes WriteStore
 	// States seals what clients keep while a person is asked; nil asks nobody. Plans seals plans of dry runs; nil takes none.
 	States tool.StateSealer
 	Plans  PlanSealer

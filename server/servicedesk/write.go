@@ -31,12 +31,12 @@ const readWriteMode = "ReadWrite"
 
 // dryRun is the argument of all tools that write.
 type dryRun struct {
-	DryRun *bool `json:"dry_run,omitempty" description:"Only say what would be done"`
+	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // idempotencyKey is the argument of tools that make something.
 type idempotencyKey struct {
-	IdempotencyKey *string `json:"idempotency_key,omitempty" description:"A repeat with the same key makes nothing twice" bounds:"1..200"`
+	IdempotencyKey *string `json:"idempotency_key,omitempty" description:"The same key is carried out once" bounds:"1..200"`
 }
 
 // planned is the argument of tools that a plan of a dry run confirms. Other tools that write take it too, and do not show it.
@@ -86,7 +86,7 @@ func (d *desk) startWrite(ctx context.Context, r writeRequest) (*write, error) {
 		return nil, &tool.Error{Kind: unavailableKind, Text: "writes are switched off: this server keeps no record of them"}
 	}
 	w := &write{d: d, isDry: r.dryRun != nil && *r.dryRun}
-	arguments, err := json.Marshal([]any{r.tool, r.arguments})
+	arguments, err := json.Marshal([]any{r.tool, r.arguments, d.Address()})
 	if err != nil {
 		return nil, fmt.Errorf("write the arguments of a call: %w", err)
 	}

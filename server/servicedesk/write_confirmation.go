@@ -51,7 +51,7 @@ func (d *desk) confirm(ctx context.Context, w *write, r *writeRequest) error {
 		if !needed || !takesPlans {
 			return nil
 		}
-		sealed, err := d.sealPlan(ctx, w, r)
+		sealed, err := d.makePlan(ctx, w, r)
 		w.plan = sealed
 		return err
 	}
@@ -74,7 +74,7 @@ func (d *desk) confirm(ctx context.Context, w *write, r *writeRequest) error {
 	if r.plan == nil {
 		return nil
 	}
-	nonce, err := d.openPlan(ctx, w, r)
+	nonce, err := d.readPlan(ctx, w, r)
 	w.intent.Nonce = nonce
 	return err
 }

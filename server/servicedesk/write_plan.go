@@ -61,8 +61,8 @@ func (r *writeRequest) digestShown() (names []string, digests []byte) {
 	return names, digests
 }
 
-// sealPlan returns the plan of a dry run; nothing where nobody has a key for it.
-func (d *desk) sealPlan(_ context.Context, w *write, r *writeRequest) (string, error) {
+// makePlan returns the plan of a dry run; nothing where nobody has a key for it.
+func (d *desk) makePlan(_ context.Context, w *write, r *writeRequest) (string, error) {
 	if d.service.plans == nil {
 		return "", nil
 	}
@@ -82,8 +82,8 @@ func (d *desk) sealPlan(_ context.Context, w *write, r *writeRequest) (string, e
 // againWithoutPlan ends refusals of plans.
 const againWithoutPlan = "; call with dry_run=true for another"
 
-// openPlan returns the nonce of a plan, or why it does not confirm this write.
-func (d *desk) openPlan(ctx context.Context, w *write, r *writeRequest) (nonce string, err error) {
+// readPlan returns the nonce of a plan, or why it does not confirm this write.
+func (d *desk) readPlan(ctx context.Context, w *write, r *writeRequest) (nonce string, err error) {
 	refuse := func(format string, args ...any) (string, error) {
 		return "", tool.NewConflict("argument %q: "+format+againWithoutPlan, append([]any{"plan"}, args...)...)
 	}

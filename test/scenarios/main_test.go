@@ -96,6 +96,8 @@ func TestAuthenticatedStack(t *testing.T) {
 	t.Run("a technician works a day in the cloud and on premises", testTechniciansDay)
 	t.Run("a project is made and completed in the cloud and on premises", testProject)
 	t.Run("a trial installation makes what it needs", testTrialInstallation)
+	t.Run("random writes under faults are made once", testRandomWrites)
+	t.Run("plans are spent once, by whom they are for", testPlans)
 }
 
 func TestLargeStack(t *testing.T) {

@@ -197,7 +197,7 @@ func (s *deskScenario) applyConnections(t *testing.T) {
 }
 
 // waitForLookups waits until the controller has read every list of a connection, and so calls ServiceDesk Plus no more.
-func (s *deskScenario) waitForLookups(t *testing.T, name string) {
+func (s *scenario) waitForLookups(t *testing.T, name string) {
 	t.Helper()
 	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
 		var c v1alpha1.SDPConnection
@@ -212,7 +212,7 @@ func (s *deskScenario) waitForLookups(t *testing.T, name string) {
 }
 
 // waitUntilKnown waits until a server has heard of a connection and its token.
-func (s *deskScenario) waitUntilKnown(t *testing.T, technician *agent, name string) {
+func (s *scenario) waitUntilKnown(t *testing.T, technician *agent, name string) {
 	t.Helper()
 	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
 		result, err := technician.session.CallTool(ctx, &mcp.CallToolParams{

@@ -1,0 +1,287 @@
+package servicedesk_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server/auth"
+	"github.com/lectern-dev/lectern/server/servicedesk"
+)
+
+// isNote selects the calls that make notes.
+func isNote(c sdptest.Call) bool { return c.Method == "POST" && strings.HasSuffix(c.Path, "/notes") }
+
+// writtenOnce is what all results of tools that write have.
+type writtenOnce struct {
+	Repeat bool   `json:"repeat"`
+	Plan   string `json:"plan"`
+	NoteID string `json:"note_id"`
+}
+
+func (a *answer) written(t testing.TB) (w writtenOnce) {
+	t.Helper()
+	if a.IsError {
+		t.Fatalf("%s", a.Text)
+	}
+	require.NoError(t, json.Unmarshal(a.Values, &w))
+	return w
+}
+
+// outcome returns what an error says of the write.
+func (a *answer) wantFailure(t testing.TB, kind, outcome, text string) {
+	t.Helper()
+	if !a.IsError || a.Details.Kind != kind || a.Details.Outcome != outcome || !strings.Contains(a.Text, text) {
+		t.Errorf("%s %q %q, want %s %q with %q", a.Text, a.Details.Kind, a.Details.Outcome, kind, outcome, text)
+	}
+}
+
+// age makes all writes so much older.
+func (h *house) age(d time.Duration) {
+	h.Helper()
+	_, err := pgtest.Connect(h, h.owner).Exec(h.Context(),
+		"update sdp_writes set begun_at = begun_at - $1::interval, deadline = deadline - $1::interval, ended_at = ended_at - $1::interval", d)
+	require.NoError(h, err)
+}
+
+// intents returns how the writes ended, in their order.
+func (h *house) intents() (outcomes []string) {
+	h.Helper()
+	rows, err := pgtest.Connect(h, h.owner).Query(h.Context(), "select step || ' ' || coalesce(outcome, 'open') from sdp_writes order by begun_at")
+	require.NoError(h, err)
+	defer rows.Close()
+	for rows.Next() {
+		var one string
+		require.NoError(h, rows.Scan(&one))
+		outcomes = append(outcomes, one)
+	}
+	return outcomes
+}
+
+// newWritingHouse returns a house with a connection that may be written through.
+func newWritingHouse(t *testing.T, change func(*store.ConnectionSettings)) (*house, *sdptest.Server) {
+	t.Helper()
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connectToWrite(helpdesk, fake, change)
+	return h, fake
+}
+
+func noteOn(fake *sdptest.Server, text string, more ...any) map[string]any {
+	given := map[string]any{"request_id": fmt.Sprint(fake.Record("requests", fake.IDs("requests")[0])["display_id"]), "text": text}
+	for i := 0; i < len(more); i += 2 {
+		given[fmt.Sprint(more[i])] = more[i+1]
+	}
+	return given
+}
+
+// TestWrite_Repeats: what was done is done once, by its key or by being equal, and the second answer says so.
+func TestWrite_Repeats(t *testing.T) {
+	h, fake := newWritingHouse(t, nil)
+	r := h.serve()
+	first := r.call("add_note", noteOn(fake, "Rang", "idempotency_key", "k"))
+	again := r.call("add_note", noteOn(fake, "Rang", "idempotency_key", "k"))
+	if one, two := first.written(t), again.written(t); one.Repeat || !two.Repeat || one.NoteID == "" || one.NoteID != two.NoteID {
+		t.Errorf("with one key: %+v and then %+v", one, two)
+	}
+	other := r.call("add_note", noteOn(fake, "Rang again", "idempotency_key", "k"))
+	other.wantFailure(t, "ConflictError", "", "a call with other arguments had it")
+	equal := r.call("add_note", noteOn(fake, "Mailed"))
+	twice := r.call("add_note", noteOn(fake, "Mailed"))
+	if one, two := equal.written(t), twice.written(t); one.Repeat || !two.Repeat || one.NoteID != two.NoteID {
+		t.Errorf("equal: %+v and then %+v", one, two)
+	}
+	h.age(store.WriteRepeatWindow)
+	later := r.call("add_note", noteOn(fake, "Mailed"))
+	if later.written(t).Repeat {
+		t.Error("equal, after two minutes: a repeat")
+	}
+	if n := fake.Count(isNote); n != 3 {
+		t.Errorf("%d notes are sent, want 3", n)
+	}
+}
+
+// TestWrite_AtOnce: two replicas with one key at once, and one call twice at once, write once; both hear what was made.
+func TestWrite_AtOnce(t *testing.T) {
+	h, fake := newWritingHouse(t, nil)
+	replicas := []*replica{h.serve(), h.serve()}
+	for name, given := range map[string]map[string]any{"key": noteOn(fake, "Rang", "idempotency_key", "k"), "text": noteOn(fake, "Mailed")} {
+		fake.ForgetCalls()
+		var all sync.WaitGroup
+		answers := make([]answer, 8)
+		for i := range answers {
+			all.Go(func() { answers[i] = replicas[i%2].call("add_note", given) })
+		}
+		all.Wait()
+		firsts := 0
+		for i := range answers {
+			w := answers[i].written(t)
+			if !w.Repeat {
+				firsts++
+			}
+			if w.NoteID != answers[0].written(t).NoteID {
+				t.Errorf("%s: note %s, and note %s", name, w.NoteID, answers[0].written(t).NoteID)
+			}
+		}
+		if n := fake.Count(isNote); n != 1 || firsts != 1 {
+			t.Errorf("%s: %d notes are sent, and %d calls say that they did it", name, n, firsts)
+		}
+	}
+}
+
+// TestWrite_LostAnswer: a note that was made and of which the answer was lost is found by its mark; what was refused is not done.
+func TestWrite_LostAnswer(t *testing.T) {
+	h, fake := newWritingHouse(t, nil)
+	r := h.serve()
+	lost := sdptest.DropAfterWrite()
+	lost.Match = isNote
+	fake.Fail(lost)
+	got := r.call("add_note", noteOn(fake, "Rang"))
+	if w := got.written(t); w.NoteID == "" || w.Repeat {
+		t.Errorf("found: %+v", w)
+	}
+	throttled := sdptest.ServerError(404)
+	throttled.Match = isNote
+	fake.Fail(throttled)
+	if got := r.call("add_note", noteOn(fake, "Mailed")); !got.IsError || got.Details.Outcome == "done" {
+		t.Errorf("refused: %s %+v", got.Text, got.Details)
+	}
+	if n := len(fake.IDs("notes")); fake.Count(isNote) < 2 || n == 0 {
+		t.Errorf("%d notes, %v", n, h.intents())
+	}
+}
+
+// TestWrite_Indeterminate: of a call that nobody can look up the outcome is unknown. It is not sent again by its key until it was looked
+// up, and then it is what SDP has.
+func TestWrite_Indeterminate(t *testing.T) {
+	for name, isMade := range map[string]bool{"that was done": true, "that was not done": false} {
+		t.Run(name, func(t *testing.T) {
+			h, fake := newWritingHouse(t, nil)
+			r := h.serve()
+			before := len(fake.IDs("notes"))
+			lost := sdptest.Fault{Name: "lost", Drop: true, Late: isMade, Match: isNote}
+			unreadable := sdptest.ServerError(503)
+			unreadable.Count = -1
+			unreadable.Match = func(c sdptest.Call) bool { return c.Method == "GET" && strings.HasSuffix(c.Path, "/notes") }
+			fake.Fail(lost, unreadable)
+			given := noteOn(fake, "Rang", "idempotency_key", "k")
+			first := r.call("add_note", given)
+			first.wantFailure(t, "IndeterminateError", "indeterminate", "the same idempotency_key")
+			fake.StopFailing()
+			h.age(2 * time.Minute)
+			again := r.call("add_note", given)
+			if w := again.written(t); w.Repeat != isMade {
+				t.Errorf("asked again: %+v", w)
+			}
+			if made := len(fake.IDs("notes")) - before; made != 1 {
+				t.Errorf("%d notes are made: %v", made, h.intents())
+			}
+		})
+	}
+}
+
+// TestWrite_OfDeadServer: what a server left that died before it sent, and after, is decided by who asks again with its key.
+func TestWrite_OfDeadServer(t *testing.T) {
+	h, fake := newWritingHouse(t, nil)
+	r := h.serve()
+	given := noteOn(fake, "Rang", "idempotency_key", "k")
+	first := r.call("add_note", given)
+	first.written(t)
+	exec := func(sql string) {
+		_, err := pgtest.Connect(t, h.owner).Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	exec("update sdp_writes set outcome = null, ended_at = null, record_id = ''")
+	h.age(2 * time.Minute)
+	after := r.call("add_note", given)
+	if w := after.written(t); !w.Repeat || fake.Count(isNote) != 1 {
+		t.Errorf("it died after it sent: %+v, %d notes", w, fake.Count(isNote))
+	}
+	exec("update sdp_writes set outcome = null, ended_at = null, trace = null, mark = 'aaaaaa'")
+	before := r.call("add_note", given)
+	if w := before.written(t); w.Repeat || fake.Count(isNote) != 2 {
+		t.Errorf("it died before it sent: %+v, %d notes", w, fake.Count(isNote))
+	}
+}
+
+// TestWrite_StoreAway: without the store nothing is sent.
+func TestWrite_StoreAway(t *testing.T) {
+	h, fake := newWritingHouse(t, nil)
+	r := h.serve()
+	r.call("add_note", noteOn(fake, "Rang"))
+	_, err := pgtest.Connect(t, h.owner).Exec(t.Context(), "alter function begin_write rename to begin_write_away")
+	require.NoError(t, err)
+	fake.ForgetCalls()
+	if got := r.call("add_note", noteOn(fake, "Mailed")); !got.IsError || fake.Count(isNote) != 0 {
+		t.Errorf("%s, %d notes", got.Text, fake.Count(isNote))
+	}
+}
+
+// TestWrite_Budget: an hour has as many writes as the connection says, for each caller.
+func TestWrite_Budget(t *testing.T) {
+	h, fake := newWritingHouse(t, func(s *store.ConnectionSettings) { s.Access.WritesPerHour = 2 })
+	r := h.serve()
+	for _, text := range []string{"one", "two"} {
+		got := r.call("add_note", noteOn(fake, text))
+		got.written(t)
+	}
+	full := r.call("add_note", noteOn(fake, "three"))
+	full.wantFailure(t, "QuotaError", "not_done", "spec.access.writesPerHour")
+	if full.Details.RetryAfterSeconds < 3000 || fake.Count(isNote) != 2 {
+		t.Errorf("%+v, %d notes", full.Details, fake.Count(isNote))
+	}
+}
+
+// TestPlan: a plan confirms what was shown, to who saw it, once.
+func TestPlan(t *testing.T) {
+	h, fake := newWritingHouse(t, func(s *store.ConnectionSettings) {
+		s.Access.Confirm, s.Access.Toolsets = "Destructive", append(s.Access.Toolsets, "trash")
+	})
+	replicas := []*replica{h.serve(), h.serve(), h.serve(func(c *servicedesk.Config) { c.Authorizer = auth.NewNone("anna").AllowWrites() })}
+	r := replicas[0]
+	ticket := fake.IDs("requests")[0]
+	number := fmt.Sprint(fake.Record("requests", ticket)["display_id"])
+	other := fmt.Sprint(fake.Record("requests", fake.IDs("requests")[1])["display_id"])
+	plan := func(number string) string {
+		got := r.call("trash_request", map[string]any{"request_id": number, "dry_run": true})
+		w := got.written(t)
+		if w.Plan == "" {
+			t.Fatalf("no plan: %s", got.Text)
+		}
+		return w.Plan
+	}
+	with := func(number, plan string) map[string]any { return map[string]any{"request_id": number, "plan": plan} }
+	isTrash := func(c sdptest.Call) bool { return c.Method == "DELETE" }
+	none := r.call("trash_request", map[string]any{"request_id": number})
+	none.wantFailure(t, "ValidationError", "", "call with dry_run=true")
+	forged := []byte(plan(number))
+	forged[len(forged)/2] ^= 1
+	changed := r.call("trash_request", with(number, string(forged)))
+	changed.wantFailure(t, "ConflictError", "", "it is no plan of this server's, or was changed")
+	elsewhere := r.call("trash_request", with(other, plan(number)))
+	elsewhere.wantFailure(t, "ConflictError", "", "it is of other arguments")
+	moved := plan(number)
+	fake.Set("requests", ticket, sdptest.Record{"subject": "Another subject"})
+	stale := r.call("trash_request", with(number, moved))
+	stale.wantFailure(t, "ConflictError", "", "subject of request "+number+" is not what was shown any more")
+	if n := fake.Count(isTrash); n != 0 {
+		t.Errorf("%d are trashed by then", n)
+	}
+	good := plan(number)
+	var all sync.WaitGroup
+	answers := make([]answer, 2)
+	for i := range answers {
+		all.Go(func() { answers[i] = replicas[i].call("trash_request", with(number, good)) })
+	}
+	all.Wait()
+	if n := fake.Count(isTrash); n != 1 || answers[0].IsError == answers[1].IsError {
+		t.Errorf("used at once on two replicas: %d are trashed: %s and %s", n, answers[0].Text, answers[1].Text)
+	}
+}
