@@ -68,7 +68,7 @@ func (s *deskScenario) workOnProject(t *testing.T, technician *agent, name strin
 	})
 	do(workStep{
 		tool: "save_milestone", arguments: with(map[string]any{"title": "Pilot", "end": "2031-03-31"}), words: []string{"of project PJT-2"},
-		calls: []string{readProject, write(http.MethodPost, "/projects/*/milestones", "milestone", `{`+described+`,"scheduled_end_time":{"value":"1932760799999"},"title":"Pilot"}`)},
+		calls: []string{readProject, write(http.MethodPost, "/projects/*/milestones", "milestone", `{`+described+`,"scheduled_end_time":{"value":"1932767999999"},"title":"Pilot"}`)},
 	})
 	milestone := s.newestID(t, name, "milestones")
 	do(workStep{
