@@ -60,8 +60,7 @@ test: ## Every test: with the race detector on Postgres 15 (or PG), then stores 
 	failed=; \
 	$(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race $$(go list $(PACKAGES) | grep -v $(SCENARIOS:.%=%)) || failed=yes; \
 	(cd $(BENCH); CGO_ENABLED=1 $(TEST) -race ./...) || failed=yes; \
-	$(addprefix PG=,$(or $(SECOND),$(FIRST))) $(TEST) $(if $(SECOND),$(SHIPPED_PACKAGES),$(STACKS)) || failed=yes; \
-	{ set +x; } 2>/dev/null; [ -z "$$failed" ] # all three run to the end, so that one run shows all that is wrong
+	$(addprefix PG=,$(or $(SECOND),$(FIRST))) $(TEST) $(if $(SECOND),$(SHIPPED_PACKAGES),$(STACKS)) || failed=yes; { set +x; } 2>/dev/null; [ -z "$$failed" ] # all three run to the end, so that one run shows all that is wrong
 scenarios: ## Whole stacks of processes with the race detector too.
 	@$(PREPARED) $(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race -count=1 -v $(SCENARIOS)
 e2e: ## Install the chart into a kind cluster of its own, run test/e2e, record it in docs/e2e.md.

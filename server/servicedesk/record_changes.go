@@ -71,8 +71,8 @@ func (c recordChanges[T]) areIn(record T, s signature) bool {
 	return true
 }
 
-// describe returns before and after of each field.
-func (c recordChanges[T]) describe(before T) map[string][]string {
+// compareWith returns before and after of each field.
+func (c recordChanges[T]) compareWith(before T) map[string][]string {
 	described := map[string][]string{}
 	for _, change := range c {
 		described[change.name] = []string{change.show(before), change.after}

@@ -63,7 +63,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	if in.MilestoneID == nil {
 		update.Subject = shortenLine(*in.Title)
 	}
-	update.Changed = changes.describe(before)
+	update.Changed = changes.compareWith(before)
 	arguments := in
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{

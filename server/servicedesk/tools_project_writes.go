@@ -259,7 +259,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	}
 	changes = changes.differing(before)
 	update := d.newRecordUpdate("id:"+before.ID, "project "+projectNumber(&before), before.Title)
-	update.Changed = changes.describe(before)
+	update.Changed = changes.compareWith(before)
 	arguments := in
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{

@@ -50,7 +50,7 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 	}
 	changes = changes.differing(before)
 	update := d.newRecordUpdate(before.ID, parent.label, before.Title)
-	update.Changed = changes.describe(before)
+	update.Changed = changes.compareWith(before)
 	arguments := in
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
