@@ -48,10 +48,10 @@ func (s *Store) TraceWrite(ctx context.Context, id string, trace []byte) error {
 func (s *Store) EndWrite(ctx context.Context, id string, end store.WriteEnd) (store.WriteOutcome, error) {
 	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
-	return endWrite(ctx, s.queries, id, end)
+	return storeWriteEnd(ctx, s.queries, id, end)
 }
 
-func endWrite(ctx context.Context, q *sqlcgen.Queries, id string, end store.WriteEnd) (store.WriteOutcome, error) {
+func storeWriteEnd(ctx context.Context, q *sqlcgen.Queries, id string, end store.WriteEnd) (store.WriteOutcome, error) {
 	outcome, err := q.EndWrite(ctx, sqlcgen.EndWriteParams{
 		Intent: id, Outcome: string(end.Outcome), RecordID: end.RecordID, RecordNumber: end.RecordNumber,
 	})
@@ -90,7 +90,7 @@ func (w *Writer) EndUnresolvedWrite(ctx context.Context, id string, end store.Wr
 		if err := q.RecordWriteLookup(ctx, id); err != nil {
 			return fmt.Errorf("record the lookup of a write: %w", err)
 		}
-		ended, err = endWrite(ctx, q, id, end)
+		ended, err = storeWriteEnd(ctx, q, id, end)
 		return err
 	})
 	return ended, err
