@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build up down test scenarios e2e old-helm rollout kills audit soak test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
+.PHONY: help demo build up down test scenarios e2e old-helm rollout kills audit soak writes test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
 
 # The same flags everywhere, or Go compiles client-go once for each spelling of them.
 export GOFLAGS := -trimpath -buildvcs=false
@@ -18,9 +18,8 @@ PACKAGES := ./...
 # for a quarter of an hour, and answers late, which is why they have a target of their own.
 SCENARIOS := ./test/scenarios
 STACKS := ./test/rollout $(SCENARIOS)
-# The bench is a module of its own: what it measures against is none of the product's requirements.
+# The bench, and what makes clusters, are modules of their own: what they need is none of the product's requirements.
 BENCH := hack/bench
-# So is what makes clusters.
 KIND := hack/kind
 # What runs as it is shipped, without the race detector: the stores, what starts servers, Lectern as processes, and what
 # measures memory or has more to do than the race detector leaves time for.
@@ -77,6 +76,8 @@ audit: ## 100,000 calls with Postgres stopped three times and a server killed tw
 	@$(PREPARED) LECTERN_AUDIT_CALLS=100000 $(TEST) -count=1 -v -run 'TestLargeStack/the_audit' $(SCENARIOS)
 soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
 	@$(PREPARED) LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
+writes: ## Make 10,000 random writes to ServiceDesk Plus while everything fails, and spend plans in every way: nothing is made twice (20 minutes).
+	@$(PREPARED) LECTERN_WRITES=full $(TEST) -count=1 -v -run 'TestAuthenticatedStack/(random_writes|plans)' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
 test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).
 test-argocd test-flux:

@@ -167,7 +167,8 @@ revoke all on function begin_write_at(bigint, uuid, text, text, text, bytea, tex
 -- Stores the intent of a write, if it is to be sent: begun, with an id that only its server knows. Else it says why it is not:
 -- in_flight, done, indeterminate (which is looked up before it is sent again), other_arguments of the same key, plan_used,
 -- plan_of_another, too_many, read_only. The connection's own row says whether, and how often, it may be written through. One step of a
--- call weighs something; the clock is read after the lock.
+-- call weighs something; the clock is read after the lock. An intent that a crash forgets would be sent twice: its transaction waits for the
+-- disk, whatever the database's own setting.
 -- +goose StatementBegin
 create function begin_write(connection bigint, call_id uuid, caller text, tool text, step text, digest bytea, key text, nonce text,
                             continues boolean, merges boolean, weight integer, mark text,
@@ -185,6 +186,7 @@ begin atomic
    where (begin_write.weight between 0 and 100) is not true;
   select refuse_argument('a write is begun at the isolation level read committed: at others it is not seen what was begun since they began')
    where current_setting('transaction_isolation') not in ('read committed', 'read uncommitted');
+  select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off';
   select r.connection_id from sdp_rate_limits r where r.connection_id = begin_write.connection for update;
   select refuse_argument('there is no such connection')
    where not exists (select from sdp_rate_limits r
@@ -221,6 +223,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
   select refuse_argument('a trace is an object of at most 16384 bytes')
    where (jsonb_typeof(trace_write.write_trace) = 'object' and octet_length(trace_write.write_trace::text) <= 16384) is not true;
+  select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off';
   with traced as (
     update sdp_writes w
        set trace = trace_write.write_trace
