@@ -172,7 +172,7 @@ func (w *Writes) forgetOld(now time.Time) {
 	})
 }
 
-func (w *Writes) findWrite(id string) *heldWrite {
+func (w *Writes) findHeld(id string) *heldWrite {
 	for _, held := range slices.Backward(w.writes) {
 		if held.id == id {
 			return held
@@ -185,7 +185,7 @@ func (w *Writes) findWrite(id string) *heldWrite {
 func (w *Writes) TraceWrite(_ context.Context, id string, trace []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	held := w.findWrite(id)
+	held := w.findHeld(id)
 	if held == nil || held.outcome != "" || !w.now().Before(held.begunAt.Add(store.WriteDeadline)) {
 		return store.ErrWriteOver
 	}
@@ -197,7 +197,7 @@ func (w *Writes) TraceWrite(_ context.Context, id string, trace []byte) error {
 func (w *Writes) EndWrite(_ context.Context, id string, end store.WriteEnd) (store.WriteOutcome, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	held := w.findWrite(id)
+	held := w.findHeld(id)
 	if held == nil {
 		return "", fmt.Errorf("end a write: %w", store.ErrNotFound)
 	}
