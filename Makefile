@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build up down test scenarios e2e old-helm rollout kills soak writes test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
+.PHONY: help demo build up down test scenarios e2e old-helm rollout kills audit soak writes test-argocd test-flux fuzz bench footprint verify lint generate fmt tools image release
 
 # The same flags everywhere, or Go compiles client-go once for each spelling of them.
 export GOFLAGS := -trimpath -buildvcs=false
@@ -43,7 +43,6 @@ demo: ## Run all of Lectern here until Ctrl-C; ONCE=1 checks it and exits.
 	@echo "Building the demo (the first time compiles Kubernetes' client: minutes)."
 	@go build -o "$(CACHE)/demo" ./hack/demo
 	@exec "$(CACHE)/demo" $(if $(ONCE),-once)
-
 build: ## Build bin/lectern.
 	go build -o bin/lectern .
 
@@ -64,7 +63,6 @@ test: ## Every test: with the race detector on Postgres 15 (or PG), then stores 
 	{ set +x; } 2>/dev/null; [ -z "$$failed" ] # all three run to the end, so that one run shows all that is wrong
 scenarios: ## Whole stacks of processes with the race detector too.
 	@$(PREPARED) $(if $(FIRST),PG=$(FIRST) )CGO_ENABLED=1 $(TEST) -race -count=1 -v $(SCENARIOS)
-
 e2e: ## Install the chart into a kind cluster of its own, run test/e2e, record it in docs/e2e.md.
 	@hack/kind/e2e.sh
 old-helm: ## Compare what Helm 3 renders of the chart with what Helm 4 does (builds Helm 3 once: minutes).
@@ -73,6 +71,8 @@ rollout: ## Restart everything in turns, and change passwords, at 200 requests a
 	@$(PREPARED) LECTERN_ROLLOUT=full $(TEST) -count=1 -v -run 'TestRollout|TestPasswordRotation' ./test/rollout
 kills: ## Kill the controller, and servers of a folder, 20 times at each step of a connection's exchange, refresh and deletion.
 	@$(PREPARED) LECTERN_CONNECTION_KILLS=full $(TEST) -count=1 -v -run 'TestKilledController/connections|TestKilledExchange|TestKilledRefresh' $(SCENARIOS) ./test/localdesk
+audit: ## 100,000 calls with Postgres stopped three times and a server killed twice: the audit is what clients know of them.
+	@$(PREPARED) LECTERN_AUDIT_CALLS=100000 $(TEST) -count=1 -v -run 'TestLargeStack/the_audit' $(SCENARIOS)
 soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
 	@$(PREPARED) LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
 writes: ## Make 10,000 random writes to ServiceDesk Plus while everything fails, and spend plans in every way: nothing is made twice (20 minutes).

@@ -52,7 +52,7 @@ func newRootCommand() *cobra.Command {
 	}
 	c.PersistentFlags().TextVar(&level, "log-level", slog.LevelInfo, "minimum log `level`: debug, info, warn, error")
 	c.AddCommand(limitedByCgroup(controllers.Command(buildVersion())), limitedByCgroup(server.Command(buildVersion())),
-		controllers.MigrateCommand(), controllers.ReleaseCommand(), controllers.SealCommand(),
+		controllers.MigrateCommand(), controllers.ReleaseCommand(), controllers.SealCommand(), controllers.AuditCommand(),
 		killableBySignal(cli.ValidateCommand()), killableBySignal(cli.RenderCommand()), killableBySignal(cli.CanICommand()),
 		killableBySignal(cli.ConnectCommand()), cli.KeysCommand(), newVersionCommand())
 	return c

@@ -201,6 +201,7 @@ func addReconcilers(ctx context.Context, mgr ctrl.Manager, o options, db *databa
 		Grace:              o.comparisonGrace,
 		SweepLimit:         o.sweepLimit,
 		ServerRole:         o.serverRole,
+		AuditRetention:     o.auditRetention,
 		Drifted:            drifted,
 	})
 }

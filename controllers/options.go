@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/lectern-dev/lectern/controllers/upkeep"
 	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/namespaces"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
@@ -128,7 +129,14 @@ type options struct {
 	comparisonInterval time.Duration
 	comparisonGrace    time.Duration
 	sweepLimit         int
+	auditRetention     time.Duration
 }
+
+// The audit of a connection is kept for as long at least and at most.
+const (
+	minAuditRetention = 24 * time.Hour
+	maxAuditRetention = 3650 * 24 * time.Hour
+)
 
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.cluster.addFlags(fs, "namespaces whose prompts are reconciled, compared and changed, a list or repeated; when empty all. "+
@@ -155,6 +163,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.releaseTimeout, "release-timeout", 10*time.Minute, "how long a deleted prompt waits for a database that cannot be reached; then it is let go, and served until a comparison with the database back removes it")
 	fs.DurationVar(&o.comparisonInterval, "comparison-interval", 5*time.Minute, "interval between comparisons of database rows and objects, and between repairs of the search index")
 	fs.DurationVar(&o.comparisonGrace, "comparison-grace", 10*time.Minute, "how long a row must be unchanged before a comparison may remove it")
+	fs.DurationVar(&o.auditRetention, "audit-retention", upkeep.DefaultAuditRetention, "how long rows of the audit are kept that are of no connection, in whole days; those of a connection as long as its spec.audit says")
 	fs.IntVar(&o.sweepLimit, "sweep-limit", 0, "maximum number of prompts without object that one comparison may remove; 0 means 10 or a fifth of the live ones, whichever is more")
 }
 
@@ -209,6 +218,9 @@ func (o *options) validate(getenv func(string) string) error {
 	}
 	if o.resync <= 0 || o.releaseTimeout <= 0 || o.comparisonInterval <= 0 || o.comparisonGrace < 0 {
 		return errors.New("--resync, --release-timeout and --comparison-interval must be positive, --comparison-grace not negative")
+	}
+	if o.auditRetention < minAuditRetention || o.auditRetention > maxAuditRetention {
+		return fmt.Errorf("--audit-retention is %s; it can be 24h (a day) to 87600h (ten years)", o.auditRetention)
 	}
 	return nil
 }

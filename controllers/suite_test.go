@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/controllerstest"
+	"github.com/lectern-dev/lectern/controllers/upkeep"
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres"
@@ -59,6 +60,7 @@ func testOptions(kubeconfig string) options {
 		metricsAddress: "0", probeAddress: "0",
 		changes: changesUnproven, concurrency: 4, maxVersions: 1000, maxVersionBytes: 64 << 20,
 		resync: time.Hour, releaseTimeout: 10 * time.Minute, comparisonInterval: time.Second, comparisonGrace: 0,
+		auditRetention: upkeep.DefaultAuditRetention,
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,10 +18,7 @@ import (
 
 // openAudit opens where rows of the audit go. Keys are nil where there are none.
 func openAudit(ctx context.Context, opts *Options, from *backend, keys *seal.StorageKeys, log *slog.Logger) (*auditrow.Opened, error) {
-	o := auditrow.OpenOptions{Loader: from.auditLoader, Out: os.Stdout, Log: log}
-	if keys != nil {
-		o.Keys = keys
-	}
+	o := auditrow.OpenOptions{Loader: from.auditLoader, Keys: asAuditKeys(keys), Out: os.Stdout, Log: log}
 	if opts.Audit.Store == auditrow.InPostgres && opts.Audit.Spool == "" {
 		folder, err := defaultSpool(ctx, opts)
 		if err != nil {
@@ -33,6 +31,14 @@ func openAudit(ctx context.Context, opts *Options, from *backend, keys *seal.Sto
 		return nil, fmt.Errorf("open the audit: %w; --audit-spool names its folder", err)
 	}
 	return opened, nil
+}
+
+// asAuditKeys returns keys that are nil where there are none.
+func asAuditKeys(keys *seal.StorageKeys) auditrow.Keys {
+	if keys == nil {
+		return nil
+	}
+	return keys
 }
 
 // defaultSpool returns a folder of this user for the rows of a database: those of another one must not get there.
@@ -69,11 +75,14 @@ func (d *Deps) newSearch() *audit.Search {
 }
 
 // newRecorder returns what makes rows of calls; nil where nothing is audited.
-func (d *Deps) newRecorder(tools []string) transport.Recorder {
+func (d *Deps) newRecorder(tools []string, offered []transport.Tool) transport.Recorder {
 	if d.Audit == nil {
 		return nil
 	}
-	config := audit.Config{Writer: d.Audit, Tools: tools, PromptMetrics: d.PromptMetrics, Log: d.Log}
+	config := audit.Config{Writer: d.Audit, Keys: d.AuditKeys, Tools: tools, Schemas: map[string]json.RawMessage{}, PromptMetrics: d.PromptMetrics, Log: d.Log}
+	for _, t := range offered {
+		config.Schemas[t.Definition.Name] = t.Definition.RawInputSchema
+	}
 	if d.ServiceDesk != nil {
 		config.Writes = d.ServiceDesk.WritingTools()
 	}

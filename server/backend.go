@@ -30,12 +30,12 @@ type backend struct {
 	// writes are intents of writes through them; nil where there are none.
 	writes servicedesk.WriteStore
 	local  *localdesk.Source
-	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
-	projects servicedesk.ProjectStore
-	titles   servicedesk.TitleClaims
 	// auditLoader takes rows of the audit, and auditRows finds them again; nil without a database.
 	auditLoader auditrow.Loader
 	auditRows   audit.Reader
+	// projects is what is known of projects; titles has one call at a time make a project of a title, nil within this process.
+	projects servicedesk.ProjectStore
+	titles   servicedesk.TitleClaims
 	// fileFaults is nil where prompts do not come from files.
 	fileFaults prompts.FileFaults
 	// follow keeps the source itself up to date until its context ends.

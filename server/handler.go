@@ -37,6 +37,7 @@ type Deps struct {
 	// Audit takes a row of each call, nil keeps none; AuditReader finds them again, nil offers no search. PromptMetrics is that of
 	// audit.Config.
 	Audit         auditrow.Writer
+	AuditKeys     auditrow.Keys
 	AuditReader   audit.Reader
 	PromptMetrics bool
 	// Rates bound how often callers ask; nil bounds nobody.
@@ -108,7 +109,7 @@ func NewHandler(deps Deps) *Handler {
 		ReviewEvery:   deps.ReviewEvery,
 		Authenticator: deps.Authenticator,
 		Observer:      telemetry.NewRequestRecorder(deps.Metrics, deps.Tracer, deps.Log, toolNames),
-		Recorder:      deps.newRecorder(toolNames),
+		Recorder:      deps.newRecorder(toolNames, offered.Tools),
 		Log:           deps.Log,
 		Rates:         deps.Rates,
 

@@ -138,7 +138,7 @@ func (f *toolFilters) IsListed(ctx context.Context, call *transport.Call, name s
 	return true, nil
 }
 
-// ChooseVariants implements transport.VariantChooser. Tools on prompts have none.
+// ChooseVariants implements transport.VariantChooser. Tools on prompts and on the audit have none.
 func (f *toolFilters) ChooseVariants(ctx context.Context, call *transport.Call) (func(tool string) int, error) {
 	if f.desk == nil {
 		return func(string) int { return 0 }, nil

@@ -83,22 +83,11 @@ func Run(ctx context.Context, opts Options, version string, log *slog.Logger) (e
 		return err
 	}
 
-	keys, err := openSealKeys(&opts, log)
-	if err != nil {
+	p := parts{backend: from, gate: gate, certificate: certificate, changes: taken, prover: prover, drain: drain}
+	if err := p.openSealed(ctx, &opts, log); err != nil {
 		return err
 	}
-	audited, err := openAudit(ctx, &opts, from, keys, log)
-	if err != nil {
-		return err
-	}
-	desk, err := openServiceDesk(&opts, from, gate, keys, audited, log)
-	if err != nil {
-		return err
-	}
-
-	s := newService(&opts, version, parts{
-		backend: from, gate: gate, certificate: certificate, audit: audited, desk: desk, changes: taken, prover: prover, drain: drain,
-	}, log)
+	s := newService(&opts, version, p, log)
 	s.out = out
 	return s.serveAll(ctx)
 }
@@ -109,12 +98,27 @@ type parts struct {
 	gate        *auth.Gate
 	certificate *certificate
 	audit       *auditrow.Opened
+	auditKeys   auditrow.Keys
 	// desk is nil where ServiceDesk Plus is not offered.
 	desk *servicedesk.Service
 	// changes and prover are what change requests are taken with.
 	changes prompts.Changes
 	prover  prompts.Prover
 	drain   *drain
+}
+
+// openSealed opens what the seal keys are for: the audit, and ServiceDesk Plus.
+func (p *parts) openSealed(ctx context.Context, opts *Options, log *slog.Logger) error {
+	keys, err := openSealKeys(opts, log)
+	if err != nil {
+		return err
+	}
+	p.auditKeys = asAuditKeys(keys)
+	if p.audit, err = openAudit(ctx, opts, p.backend, keys, log); err != nil {
+		return err
+	}
+	p.desk, err = openServiceDesk(opts, p.backend, p.gate, keys, p.audit, log)
+	return err
 }
 
 // newService connects the parts of a server, which do nothing yet.
@@ -126,7 +130,7 @@ func newService(opts *Options, version string, p parts, log *slog.Logger) *servi
 	endpoint := newEndpoint(p.gate, Deps{
 		Catalog: served, Library: p.library, Changes: p.changes, Prover: p.prover, FileFaults: p.fileFaults, ServiceDesk: p.desk,
 		DefaultNamespace: opts.DefaultNamespace, HomeNamespace: opts.homeNamespace(), Watched: opts.Watched, ResultLimit: opts.ResultLimit,
-		Audit: p.audit.Writer, AuditReader: p.auditReader(), PromptMetrics: opts.PromptMetrics,
+		Audit: p.audit.Writer, AuditKeys: p.auditKeys, AuditReader: p.auditReader(), PromptMetrics: opts.PromptMetrics,
 		StdioNarrowing: opts.StdioNarrowing, Version: version, Log: log, Metrics: registry,
 	})
 	s := &service{

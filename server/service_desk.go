@@ -23,9 +23,10 @@ func openServiceDesk(
 	opts *Options, from *backend, gate *auth.Gate, keys *seal.StorageKeys, audited *auditrow.Opened, log *slog.Logger,
 ) (*servicedesk.Service, error) {
 	config := servicedesk.Config{
-		Store: from.connections, Writes: from.writes, Projects: from.projects, Titles: from.titles, Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log, Audit: audited.Writer,
-		AuditRequired: opts.Audit.IsWriteRequired(), Off: opts.describeOff(), WritesOff: opts.switches.writeIntents == switchOff,
-		LookupsOff: opts.switches.lookups == switchOff,
+		Store: from.connections, Writes: from.writes, Projects: from.projects, Titles: from.titles,
+		Authorizer: gate.Authorizer, Rates: gate.Rates, Log: log,
+		Audit: audited.Writer, AuditKeys: asAuditKeys(keys), AuditRequired: opts.Audit.IsWriteRequired(),
+		Off: opts.describeOff(), WritesOff: opts.switches.writeIntents == switchOff, LookupsOff: opts.switches.lookups == switchOff,
 	}
 	switch {
 	case opts.switches.tokens == switchOff:
@@ -45,6 +46,15 @@ func openServiceDesk(
 	}
 	if opts.switches.lookups != inPostgres {
 		config.Store = ownLookups{config.Store}
+	}
+	if config.WritesOff {
+		config.Writes = nil
+	}
+	switch opts.switches.projectCache {
+	case inMemory:
+		config.Projects = servicedesk.NewProjectMemory()
+	case switchOff:
+		config.Projects = nil
 	}
 	allowed, err := opts.allowedEgress()
 	if err != nil {

@@ -59,6 +59,10 @@ type Store interface {
 	SummarizeWrites(ctx context.Context) ([]store.WriteSummary, error)
 	EndLongTransactions(ctx context.Context, role string) (ended int, err error)
 	MeasureTables(ctx context.Context) ([]store.TableSize, error)
+	AddAuditMonths(ctx context.Context) error
+	RemoveAuditMonths(ctx context.Context, atLeastDays int) (removed []string, err error)
+	DeleteExpiredAudit(ctx context.Context, defaultDays, limit int) (int, error)
+	AnchorAudit(ctx context.Context) ([]store.AuditAnchor, error)
 	MeasureOpenChanges(ctx context.Context) (store.OpenChanges, error)
 }
 
@@ -85,11 +89,15 @@ type Runner struct {
 	SweepLimit int
 	// ServerRole is the database role of the servers, whose long transactions are ended; empty for none.
 	ServerRole string
+	// AuditRetention is how long rows of the audit are kept that are of no connection, in whole days.
+	AuditRetention time.Duration
 	// Drifted takes objects whose row differs to the reconciler.
 	Drifted chan<- event.GenericEvent
 
 	// newestListVersion is the resourceVersion of the last list.
 	newestListVersion string
+	// anchored is when this process anchored the audit last.
+	anchored time.Time
 }
 
 // NeedLeaderElection makes upkeep run on the leader only.
@@ -113,6 +121,8 @@ func (r *Runner) rounds() []round {
 		{"changes", cleanupInterval, r.deleteOldChanges},
 		{"tags", cleanupInterval, r.Store.DeleteUnusedTags},
 		{"connections", cleanupInterval, r.cleanConnections},
+		{"audit", cleanupInterval, r.keepAudit},
+		{"audit-anchors", cleanupInterval, r.anchorAudit},
 		{"projects", projectsInterval, r.foldProjects},
 		{"sessions", sessionsInterval, r.endLongTransactions},
 		{"tables", cleanupInterval, r.measureTables},

@@ -55,11 +55,15 @@ func (*longPurge) ListConnectionRows(context.Context, store.Key, int, time.Durat
 	return nil, nil
 }
 
+func (*longPurge) AddAuditMonths(context.Context) error { return nil }
+
+func (*longPurge) RemoveAuditMonths(context.Context, int) ([]string, error)         { return nil, nil }
+func (*longPurge) DeleteExpiredAudit(context.Context, int, int) (int, error)        { return 0, nil }
+func (*longPurge) AnchorAudit(context.Context) ([]store.AuditAnchor, error)         { return nil, nil }
+func (*longPurge) MeasureTables(context.Context) ([]store.TableSize, error)         { return nil, nil }
 func (*longPurge) DeleteOldWrites(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
 func (*longPurge) SummarizeWrites(context.Context) ([]store.WriteSummary, error) { return nil, nil }
-
-func (*longPurge) MeasureTables(context.Context) ([]store.TableSize, error) { return nil, nil }
 
 func (*longPurge) MeasureOpenChanges(context.Context) (store.OpenChanges, error) {
 	return store.OpenChanges{}, nil
@@ -91,7 +95,7 @@ func TestRunner_Rounds(t *testing.T) {
 	want := []named{
 		{"comparison", time.Second}, {"connection-comparison", time.Second}, {"index", time.Second},
 		{"purge", cleanupInterval}, {"changes", cleanupInterval}, {"tags", cleanupInterval}, {"connections", cleanupInterval},
-		{"projects", projectsInterval}, {"sessions", sessionsInterval},
+		{"audit", cleanupInterval}, {"audit-anchors", cleanupInterval}, {"projects", projectsInterval}, {"sessions", sessionsInterval},
 		{"tables", cleanupInterval}, {"requests", sessionsInterval},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -68,6 +68,7 @@ var measurements = []struct {
 	measure func(*bench, context.Context) error
 }{
 	{"gets", (*bench).measureGets},
+	{"audit", (*bench).measureAudit},
 	{"callers", (*bench).measureCallers},
 	{"lists", (*bench).measureLists},
 	{"applies", (*bench).measureApplies},
@@ -79,6 +80,7 @@ var measurements = []struct {
 	{"objects", (*bench).measureObjects},
 	{"takeovers", (*bench).measureTakeovers},
 	{"turns", (*bench).measureTurns},
+	{"ingest", (*bench).measureIngest},
 	{"memory", (*bench).measureMemory},
 	{releases, (*bench).measureReleases},
 	{footprint, (*bench).measureFootprint},

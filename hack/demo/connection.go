@@ -48,6 +48,10 @@ spec:
   portal: itdesk
   credentials:
     secretName: helpdesk-oauth
+  access:
+    mode: ReadWrite
+    toolsets: [requests, lookups, knowledge, people, problems-and-changes]
+  rateLimit: {requestsPerMinute: 300, burst: 60}
   callers:
   - subject: local:%[7]s
     email: tech@example.org

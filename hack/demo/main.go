@@ -1,6 +1,7 @@
 // Command demo runs all of Lectern on this machine beside a fake ServiceDesk Plus, applies config/samples and a connection to
-// the fake, and shows the answers that a real MCP client got. It stays up until Ctrl-C and leaves nothing behind; with -once
-// it also edits a prompt, checks that a client sees the new text, and exits.
+// the fake, shows the answers that a real MCP client got, and does a technician's day by the prompts of
+// config/samples/servicedesk. It stays up until Ctrl-C and leaves nothing behind; with -once it also edits a prompt, checks that a
+// client sees the new text, and exits.
 package main
 
 import (
@@ -57,7 +58,7 @@ func run(ctx context.Context, once bool) (failed error) {
 		return err
 	}
 	stack, err := testenv.StartStack(ctx, testenv.StackOptions{
-		Durable: true, EndpointPorts: endpointPorts, Say: say,
+		Durable: true, EndpointPorts: endpointPorts, Say: say, ServerArgs: []string{"--allow-anonymous-writes"},
 		Connections: testenv.ConnectionOptions{Namespaces: []string{namespace}, AllowedHosts: []string{desk.URL, desk.AccountsURL}},
 	})
 	if err != nil {
@@ -109,6 +110,13 @@ func showDemo(ctx context.Context, stack *testenv.Stack, desk *testenv.FakeSDP, 
 	}
 	fmt.Printf("\nThe answer to prompts/get:\n\n%s\n", indent(answer))
 	printQueue(state, answers)
+	fmt.Println()
+	say("Doing a day at the desk by the prompts of config/samples/%s.", deskFolder)
+	if err := workDay(ctx, stack.Endpoints[1]); err != nil {
+		return err
+	}
+	fmt.Println()
+	say("The day is done: a ticket triaged, one closed, one escalated, and a problem made of tickets.")
 	printUsage(stack, desk)
 	return nil
 }
@@ -126,7 +134,7 @@ func stopAndReport(stop func() error, say func(string, ...any), failed error) er
 func applySamples(ctx context.Context, cluster *testenv.ControlPlane, samples string) error {
 	for _, args := range [][]string{
 		{"create", "namespace", namespace},
-		{"apply", "--server-side", "--namespace", namespace, "--filename", samples},
+		{"apply", "--server-side", "--namespace", namespace, "--filename", samples, "--filename", filepath.Join(samples, deskFolder)},
 		{"wait", "--for=condition=Ready", "--namespace", namespace, "--timeout=60s", "prompts", "--all"},
 	} {
 		if out, err := cluster.Kubectl(ctx, args...); err != nil {

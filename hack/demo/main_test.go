@@ -65,7 +65,7 @@ func TestDemo_Once(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatalf("the demo failed: %v\n%s", err, said.String())
 	}
-	for _, want := range []string{"| Write a brief handover", "The connection is Ready.", "| Laptop will not dock", "Both servers give the new text", "Nothing is left behind."} {
+	for _, want := range []string{"| Write a brief handover", "The connection is Ready.", "| Laptop will not dock", "The day is done:", "Both servers give the new text", "Nothing is left behind."} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("the demo does not say %q", want)
 		}

@@ -25,6 +25,13 @@ func (r *Rows) add(table Table, tuple []byte) {
 	of.Bytes = append(of.Bytes, tuple...)
 }
 
+// reset has no rows, and keeps the memory they were in.
+func (r *Rows) reset() {
+	for i := range r {
+		r[i].Bytes, r[i].Starts = r[i].Bytes[:0], r[i].Starts[:0]
+	}
+}
+
 // Count returns how many rows there are.
 func (r *Rows) Count() (n int) {
 	for i := range r {
@@ -71,8 +78,8 @@ func (t *Tuples) ClampTimes(first, last, now time.Time) (clamped int) {
 	return clamped
 }
 
-// writer returns who wrote the first of some rows.
-func (r *Rows) writer() uuid.UUID {
+// findWriter returns who wrote the first of some rows.
+func (r *Rows) findWriter() uuid.UUID {
 	for i := range r {
 		if len(r[i].Bytes) > 0 {
 			return uuid.UUID(r[i].Bytes[hashedOffset+4 : hashedOffset+20])

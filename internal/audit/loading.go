@@ -138,7 +138,7 @@ func (s *Spool) load(ctx context.Context, segment *segmentFile) error {
 	isNew := false
 	if content.rows.Count()+lost > 0 {
 		var err error
-		isNew, err = s.options.Loader.LoadAudit(ctx, Batch{ID: segment.id, Writer: content.rows.writer(), Rows: content.rows, Damaged: lost})
+		isNew, err = s.options.Loader.LoadAudit(ctx, Batch{ID: segment.id, Writer: content.rows.findWriter(), Rows: content.rows, Damaged: lost})
 		if refused, is := errors.AsType[*store.UnstorableValueError](err); is {
 			return s.reject(segment, content.rows.Count(), refused)
 		}
@@ -197,6 +197,8 @@ func (s *Spool) forget(segment *segmentFile, freed int64) {
 	s.bytes -= freed
 	if segment.rows != nil {
 		s.queued -= segment.rows.size()
+		segment.rows.reset()
+		s.spare, segment.rows = segment.rows, nil
 	}
 	s.waiting = slices.DeleteFunc(s.waiting, func(w *segmentFile) bool { return w == segment })
 	s.mu.Unlock()

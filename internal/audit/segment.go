@@ -86,21 +86,23 @@ func takeOver(path string) (*segmentFile, error) {
 	return &segmentFile{id: id, path: path, size: held.Size(), file: file, found: time.Now()}, nil
 }
 
-// write appends whole frames, or nothing.
-func (s *segmentFile) write(frames []byte) error {
+// write appends whole frames, or nothing. With isTorn nobody knows how the file ends: a part of a frame may be there, the tail of a
+// segment that is not written to any more.
+func (s *segmentFile) write(frames []byte) (isTorn bool, err error) {
 	n, err := s.file.WriteAt(frames, s.size)
 	if err == nil {
 		s.size += int64(n)
-		return nil
+		return false, nil
 	}
 	if n > 0 {
-		err = errors.Join(err, s.file.Truncate(s.size)) // what stays is a tail that is cut
+		torn := s.file.Truncate(s.size)
+		return torn != nil, errors.Join(err, torn)
 	}
-	return err
+	return false, err
 }
 
-// sync has what was written until now survive the machine.
-func (s *segmentFile) sync(size int64) error {
+// syncTo has what was written until now survive the machine.
+func (s *segmentFile) syncTo(size int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil || s.synced >= size {

@@ -57,6 +57,8 @@ type Spool struct {
 	// current is what rows are written to, nil when there is none yet; waiting are closed or taken over, the oldest first.
 	current *segmentFile
 	waiting []*segmentFile
+	// spare is what the rows of a segment that is loaded were in, for the next one: at thousands of rows a second it grows to megabytes.
+	spare *Rows
 	// bytes is what all files take, queued what rows in memory do.
 	bytes  int64
 	queued int
@@ -105,19 +107,22 @@ func Open(o Options) (*Spool, error) {
 	return s, nil
 }
 
-// measure counts the bytes of all files there are.
+// measure counts the bytes of files that were set aside.
 func (s *Spool) measure() error {
 	entries, err := os.ReadDir(s.options.Folder)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
+		if name := entry.Name(); !strings.HasSuffix(name, rejectedSuffix) && !strings.HasSuffix(name, unreadableSuffix) {
+			continue
+		}
 		info, err := entry.Info()
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return err
-		case info.Mode().IsRegular():
+		default:
 			s.bytes += info.Size()
 		}
 	}
@@ -160,8 +165,10 @@ func (s *Spool) appendLocked(rows []Row) error {
 	if s.bytes+int64(len(s.frames)) > limit {
 		return s.fail(fmt.Errorf("its files have %d of %d bytes", s.bytes, s.options.MaxBytes))
 	}
-	if err := segment.write(s.frames); err != nil {
-		s.rotate() // nobody knows what became of its end
+	if isTorn, err := segment.write(s.frames); err != nil {
+		if isTorn {
+			s.rotate()
+		}
 		return s.fail(err)
 	}
 	faultpoint.Hit(faultpoint.AuditAppended)
@@ -234,6 +241,9 @@ func (s *Spool) openSegment() (*segmentFile, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.spare != nil {
+			made.rows, s.spare = s.spare, nil
+		}
 		s.current, s.newFiles = made, true
 	}
 	return s.current, nil
@@ -303,7 +313,7 @@ func (s *Spool) syncAll() error {
 	s.mu.Unlock()
 	var failed error
 	for _, p := range parts {
-		failed = errors.Join(failed, p.sync(p.size))
+		failed = errors.Join(failed, p.syncTo(p.size))
 	}
 	if newFiles {
 		failed = errors.Join(failed, syncFolder(s.options.Folder))
@@ -331,12 +341,14 @@ func (s *Spool) takeOverAll() error {
 	if err != nil {
 		return err
 	}
+	own := s.ownPaths()
 	var taken []*segmentFile
 	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), segmentSuffix) {
+		path := filepath.Join(s.options.Folder, entry.Name())
+		if !strings.HasSuffix(path, segmentSuffix) || own[path] {
 			continue
 		}
-		found, err := takeOver(filepath.Join(s.options.Folder, entry.Name()))
+		found, err := takeOver(path)
 		if err != nil {
 			s.options.Log.Error("Cannot take over a segment of the audit", "file", entry.Name(), "err", err)
 			continue
@@ -351,6 +363,23 @@ func (s *Spool) takeOverAll() error {
 	s.options.Log.Info("Took over segments of the audit that an ended process left", "segments", len(taken))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, segment := range taken {
+		s.bytes += segment.size
+	}
 	s.waiting = append(taken, s.waiting...)
 	return nil
+}
+
+// ownPaths returns the segments that this process has.
+func (s *Spool) ownPaths() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	paths := map[string]bool{}
+	for _, waiting := range s.waiting {
+		paths[waiting.path] = true
+	}
+	if s.current != nil {
+		paths[s.current.path] = true
+	}
+	return paths
 }

@@ -32,6 +32,11 @@ func BuildFakeSDP(ctx context.Context) (string, error) {
 	return buildOnce(ctx, built{"./internal/testenv/fakesdp", "fakesdp", ""})
 }
 
+// BuildAuditWriter compiles the program that appends rows to a spool, with the build tags given.
+func BuildAuditWriter(ctx context.Context, tags string) (string, error) {
+	return buildOnce(ctx, built{"./internal/testenv/auditwriter", "auditwriter", tags})
+}
+
 func buildOnce(ctx context.Context, what built) (string, error) {
 	builds.Lock()
 	defer builds.Unlock()

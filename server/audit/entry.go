@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -13,10 +15,12 @@ import (
 // is where nothing is audited.
 type Entry struct {
 	row audit.ToolUsage
-	// payloads is what the connection of the call keeps of what is said, in the words of spec.audit.payloads.
-	payloads string
+	// payloads is what is kept of what is said.
+	payloads audit.PayloadPolicy
 	isDenied bool
 	refused  tool.Kind
+	// given are the arguments of a prompt that it has and the call gives.
+	given []string
 }
 
 type entryKey struct{}
@@ -27,10 +31,25 @@ func FromContext(ctx context.Context) *Entry {
 	return e
 }
 
+// CallID returns what rows name the call by; the nil UUID where it is not audited.
+func (e *Entry) CallID() uuid.UUID {
+	if e == nil {
+		return uuid.Nil
+	}
+	return e.row.CallID
+}
+
 // UsePrompt notes which prompt a call is about.
 func (e *Entry) UsePrompt(key store.Key) {
 	if e != nil {
 		e.row.Prompt.Namespace, e.row.Prompt.Name = key.Namespace, key.Name
+	}
+}
+
+// UseArguments notes which of a call's arguments a prompt has.
+func (e *Entry) UseArguments(names []string) {
+	if e != nil {
+		e.given = names
 	}
 }
 
@@ -41,10 +60,10 @@ func (e *Entry) UseVersion(version int64, digest string) {
 	}
 }
 
-// UseConnection notes the connection of a call, and how much that keeps of what is said.
-func (e *Entry) UseConnection(connection audit.Connection, payloads string) {
+// UseConnection notes the connection of a call, what that keeps of what is said, and what is a name in one of its lists.
+func (e *Entry) UseConnection(connection audit.Connection, payloads string, knows audit.KnowsName) {
 	if e != nil {
-		e.row.Connection, e.payloads = connection, payloads
+		e.row.Connection, e.payloads.Payloads, e.payloads.Knows = connection, payloads, knows
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +24,10 @@ type Config struct {
 	Writer audit.Writer
 	// Tools are the names that become labels, and Writes those of them that may change something in ServiceDesk Plus.
 	Tools, Writes []string
+	// Schemas are those of the arguments of tools, by name.
+	Schemas map[string]json.RawMessage
+	// Keys seal what connections keep in full; nil keeps nothing in full.
+	Keys audit.Keys
 	// PromptMetrics has a metric for each prompt and version.
 	PromptMetrics bool
 	Log           *slog.Logger
@@ -32,8 +35,11 @@ type Config struct {
 
 // Recorder makes a row of each call, and counts calls. It is the transport's.
 type Recorder struct {
-	writer  audit.Writer
-	writes  map[string]bool
+	writer audit.Writer
+	writes map[string]bool
+	// fields are those of the arguments of tools, by name.
+	fields  map[string]audit.Fields
+	keys    audit.Keys
 	metrics *callMetrics
 	log     *slog.Logger
 }
@@ -46,6 +52,14 @@ func NewRecorder(config Config) *Recorder {
 	}
 	for _, name := range config.Writes {
 		r.writes[name] = true
+	}
+	r.keys, r.fields = config.Keys, map[string]audit.Fields{}
+	for name, schema := range config.Schemas {
+		fields, err := audit.FieldsOfSchema(schema)
+		if err != nil {
+			r.log.Error("The schema of a tool cannot be read; nothing of its arguments is kept but lengths", "tool", name, "err", err)
+		}
+		r.fields[name] = fields
 	}
 	return r
 }
@@ -68,7 +82,7 @@ func (r *Recorder) Begin(
 	if !isAudited(call) {
 		return ctx, nil
 	}
-	e := &Entry{payloads: "Redacted"}
+	e := &Entry{payloads: audit.PayloadPolicy{Payloads: audit.PayloadsRedacted, Keys: r.keys}}
 	row := &e.row
 	row.CallID, row.StartedAt, row.Method = audit.NewID(), started, call.Method
 	row.Client.Name, row.Client.Version = call.ClientInfo()
@@ -93,7 +107,9 @@ func (r *Recorder) end(ctx context.Context, e *Entry, call *transport.Call, f *t
 	row.Took = time.Since(row.StartedAt)
 	row.Outcome, row.ErrorKind = decideOutcome(e, call, f)
 	row.Target = e.findTarget(call)
-	e.addPayload(call)
+	if err := r.addPayload(e, call); err != nil {
+		r.log.ErrorContext(ctx, "What was said in a call could not be kept", "callID", row.CallID, "err", err)
+	}
 	if call.Method == string(mcp.MethodToolsCall) {
 		r.metrics.countCall(row)
 	}
@@ -151,29 +167,15 @@ func decideOutcome(e *Entry, call *transport.Call, f *transport.Failure) (audit.
 // toolError is the kind of an error of a tool that says no other.
 const toolError = "tool_error"
 
-// addPayload keeps of the arguments what the connection keeps; of a prompt's, their names.
-func (e *Entry) addPayload(call *transport.Call) {
+// addPayload keeps of the arguments what the connection keeps; of a prompt's, the names of those it has.
+func (r *Recorder) addPayload(e *Entry, call *transport.Call) (err error) {
 	switch {
-	case call.Method == string(mcp.MethodPromptsGet):
-		if len(call.Arguments) > 0 {
-			e.row.Payload.Redacted = namesOf(call.Arguments)
-		}
-	case len(call.RawArguments) > 0 && e.payloads != "None":
+	case len(call.Arguments) > 0 && call.Method == string(mcp.MethodPromptsGet):
+		e.row.Payload.Redacted = audit.RedactPromptArguments(e.given, call.Arguments)
+	case len(call.RawArguments) > 0:
+		e.row.Payload, err = e.payloads.Make(audit.ToolUsageTable, e.row.Connection.UID, e.row.CallID, call.RawArguments, r.fields[call.Name])
 	}
-}
-
-// namesOf returns {"arguments": […]} with the names of arguments, sorted.
-func namesOf(arguments map[string]string) json.RawMessage {
-	names := make([]string, 0, len(arguments))
-	for name := range arguments {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	encoded, err := json.Marshal(map[string][]string{"arguments": names})
-	if err != nil {
-		return nil // names are texts
-	}
-	return encoded
+	return err
 }
 
 // traceparentOf returns that of the message or, without one, of the HTTP request, if it is well formed (W3C Trace Context, 3.2.2).

@@ -73,11 +73,11 @@ func ReviewPrompts(
 		return store.Scope{}, nil
 	}
 	r := &scopeReview{authorizer: authorizer, identity: identity, endpoint: endpoint}
-	return r.reviewPrompts(ctx, listNamespaces)
+	return r.decideNamespaces(ctx, listNamespaces)
 }
 
-// reviewPrompts returns of which namespaces the caller may see what was done with prompts.
-func (r *scopeReview) reviewPrompts(ctx context.Context, listNamespaces func(context.Context) ([]string, error)) (store.Scope, error) {
+// decideNamespaces returns of which namespaces the caller may see what was done with prompts.
+func (r *scopeReview) decideNamespaces(ctx context.Context, listNamespaces func(context.Context) ([]string, error)) (store.Scope, error) {
 	all, err := r.mayEverywhere(ctx, auth.AuditPrompts)
 	switch {
 	case err != nil:

@@ -75,7 +75,7 @@ func NewSearch(config SearchConfig) *Search {
 	s.tool = tool.New(tool.Policy{Bound: bound, Explain: s.explainError}, tool.Definition{
 		Name: SearchTool, Title: "Search Audit", ErrorPrefix: "Error searching the audit", Hints: tool.Hints{ReadOnly: true, Idempotent: true},
 		Description: "Search who called what, newest first.",
-	}, s.search)
+	}, s.findCalls)
 	return s
 }
 
@@ -152,7 +152,7 @@ type searchResult struct {
 	Partial bool `json:"partial,omitempty"`
 }
 
-func (s *Search) search(ctx context.Context, in searchInput) (*tool.Result[searchResult], error) {
+func (s *Search) findCalls(ctx context.Context, in searchInput) (*tool.Result[searchResult], error) {
 	endpoint := transport.FromContext(ctx).Namespace
 	query, err := readQuery(&in, endpoint, time.Now())
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *Search) decideScope(ctx context.Context, endpoint string, visible *stor
 			return false, err
 		}
 	}
-	visible.Prompts, err = r.reviewPrompts(ctx, s.config.Namespaces)
+	visible.Prompts, err = r.decideNamespaces(ctx, s.config.Namespaces)
 	return r.isPartial, err
 }
 

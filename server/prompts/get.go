@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/prompt"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/catalog"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -35,6 +36,7 @@ func (s *Service) answerPromptsGet(ctx context.Context, call *transport.Call) (a
 	}
 	result := &getResult{Description: r.body.Description, Messages: make([]getMessage, len(r.messages))}
 	result.Meta.Receipt = newReceipt(r.body, call.Arguments)
+	audit.FromContext(ctx).UseArguments(result.Meta.Receipt.Variables)
 	if call.Modern {
 		result.ResultType = mcp.ResultTypeComplete
 		result.Meta.ServerInfo = &s.self

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -78,7 +79,7 @@ func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 		name: "ticket " + ticket.row.Number, weight: 1, target: requestTarget(id), seen: &ticket.found.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			written := writtenRecord{ID: id, Number: ticket.found.DisplayID}
-			updated, err := requests.Update(ctx, id, left.fields(s))
+			updated, err := d.sendFields(ctx, &left, s, func(fields sdp.Fields) (sdp.Request, error) { return requests.Update(ctx, id, fields) })
 			if err != nil {
 				return written, explainWrite(updateScope, err)
 			}
@@ -93,15 +94,15 @@ func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 	}
 }
 
-// sendInTime sends a step, and waits for the turn of one that was refused since its turn would have come too late.
+// sendInTime sends a step, and sends it again once its turn has come where it was refused since that would have been too late.
 func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) (writtenRecord, error) {
 	for {
 		written, err := w.send(ctx, step)
-		queued, isQueued := errors.AsType[*sdp.WaitError](err)
-		if !isQueued || time.Now().Add(queued.RetryAfter).After(until) {
+		wait, isQueued := turnOf(err)
+		if !isQueued || time.Now().Add(wait).After(until) {
 			return written, err
 		}
-		timer := time.NewTimer(queued.RetryAfter)
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -111,16 +112,32 @@ func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) 
 	}
 }
 
-// isNotSent reports whether a write failed before anything was sent.
-func isNotSent(err error) bool {
-	_, isQueued := errors.AsType[*sdp.WaitError](err)
-	_, isToken := errors.AsType[*tokenError](err)
+// turnOf returns how long a call waits that the limiter, or SDP, has no turn for now.
+func turnOf(err error) (wait time.Duration, isQueued bool) {
+	if queued, is := errors.AsType[*sdp.WaitError](err); is {
+		return queued.RetryAfter, true
+	}
 	failed, isCall := errors.AsType[*sdp.Error](err)
-	return isQueued || isToken || !isCall || failed.Kind == sdp.KindTokenRefused
+	if isCall && failed.Kind == sdp.KindThrottled {
+		return failed.RetryAfter, failed.RetryAfter > 0
+	}
+	return 0, false
+}
+
+// isNotSent reports whether a write failed before anything was carried out.
+func isNotSent(err error) bool {
+	failed, isCall := errors.AsType[*sdp.Error](err)
+	if written, is := errors.AsType[*writeError](err); is && written.outcome == store.WriteIndeterminate {
+		return false
+	}
+	return !isCall || failed.Kind == sdp.KindTokenRefused || failed.Kind == sdp.KindThrottled
 }
 
 // isOfAll reports whether what failed for one ticket fails for the others, too: the connection, the store or the quota, not the ticket.
 func isOfAll(err error) bool {
+	if written, is := errors.AsType[*writeError](err); is && written.outcome == store.WriteIndeterminate {
+		return false
+	}
 	failed, isCall := errors.AsType[*sdp.Error](err)
 	if !isCall {
 		return true

@@ -2,10 +2,12 @@ package servicedesk_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // bulk is the structured result of bulk_update_requests.
@@ -13,6 +15,7 @@ type bulk struct {
 	Requests []struct{ Number, Subject, State, Why string }
 	Counts   map[string]int
 	DryRun   bool `json:"dry_run"`
+	Plan     string
 }
 
 // TestBulkUpdateRequests: without dry_run=false nothing is written; of those that are some fail, and the others do not.
@@ -59,5 +62,77 @@ func TestBulkUpdateRequests(t *testing.T) {
 			}
 			w.wantRefusal("bulk_update_requests", refused, want[0], want[1])
 		}
+	})
+}
+
+// TestBulkUpdateRequests_Throttled: what ServiceDesk Plus has no turn for in the time of a call is not begun, nor is what comes after it.
+func TestBulkUpdateRequests_Throttled(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		puts := 0
+		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+			if c.Method != "PUT" {
+				return nil
+			}
+			if puts++; puts == 2 {
+				return new(sdptest.Throttled(429).RetryAfter(10 * time.Minute))
+			}
+			return nil
+		})
+		_, got := write[bulk](w, "bulk_update_requests", map[string]any{
+			"request_ids": []any{w.numberOf(dock), w.numberOf(drops), w.numberOf(budget)}, "changes": map[string]any{"priority": "Low"}, "dry_run": false,
+		})
+		var states []string
+		for _, row := range got.Requests {
+			states = append(states, row.State)
+		}
+		if diff := cmp.Diff([]string{"done", "not_started", "not_started"}, states); diff != "" {
+			t.Errorf("%s %+v", diff, got)
+		}
+	})
+}
+
+// TestBulkUpdateRequests_Plan: where bulk writes are confirmed, the plan of a dry run carries them out, and goes on with what was not begun. What
+// was changed by others in the meantime is not written over.
+func TestBulkUpdateRequests_Plan(t *testing.T) {
+	confirmed := func(s *store.ConnectionSettings) { s.Access.Confirm = "Destructive" }
+	writeTo(t, sdptest.Options{}, confirmed, func(w *writingDesk) {
+		given := map[string]any{
+			"request_ids": []any{w.numberOf(dock), w.numberOf(drops), w.numberOf(budget)}, "changes": map[string]any{"priority": "Low"}, "note": "Looked through",
+		}
+		refused := map[string]any{"dry_run": false}
+		for name, value := range given {
+			refused[name] = value
+		}
+		w.wantRefusal("bulk_update_requests", refused, "ValidationError", "spec.access.confirm")
+		_, would := write[bulk](w, "bulk_update_requests", given)
+		if would.Plan == "" {
+			w.T.Fatalf("a dry run has no plan: %+v", would)
+		}
+		given["plan"] = would.Plan
+		puts := 0
+		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+			if c.Method == "PUT" {
+				puts++
+			}
+			if puts == 2 && c.Method == "PUT" {
+				return new(sdptest.Refused(4009, "priority"))
+			}
+			return nil
+		})
+		w.fake.ForgetCalls()
+		_, got := write[bulk](w, "bulk_update_requests", given)
+		sent, note := `PUT /requests/* {"request":{"priority":{"id":"Low"}}}`, "POST /requests/*/notes …"
+		w.wantCalls("GET /requests", sent, note, sent, sent, note)
+		if diff := cmp.Diff(map[string]int{"done": 2, "failed": 1}, got.Counts); diff != "" {
+			t.Errorf("%s %+v", diff, got)
+		}
+		w.fake.StopFailing()
+		_, got = write[bulk](w, "bulk_update_requests", given)
+		w.wantCalls("GET /requests", sent, note)
+		if diff := cmp.Diff(map[string]int{"done": 3}, got.Counts); diff != "" {
+			t.Errorf("%s %+v", diff, got)
+		}
+		w.fake.Set("requests", w.idOf(budget), sdptest.Record{"group": "Network"})
+		w.wantRefusal("bulk_update_requests", given, "ConflictError", "is not what was shown any more")
 	})
 }

@@ -48,7 +48,7 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 // newDesk returns a connection for a call of its caller, who may, if it offers the toolset and can be called.
 func (s *Service) newDesk(ctx context.Context, found *connection, identity auth.Identity, toolset string) (*desk, error) {
 	d := &desk{connection: found, settings: found.now.Load(), identity: identity}
-	audit.FromContext(ctx).UseConnection(found.auditName(), d.AuditPayloads)
+	audit.FromContext(ctx).UseConnection(found.auditName(), d.AuditPayloads, found.lookups.knowsName)
 	if toolset == "" {
 		return d, nil
 	}

@@ -86,7 +86,7 @@ func (c *connection) update(row store.Connection) (changed bool) {
 	c.rate.setLimits(row.Settings.RequestsPerMinute, row.Settings.Burst)
 	c.now.Store(next)
 	c.tokens.replace(row.Token)
-	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode || before.Access.Confirm != next.Access.Confirm ||
+	return before == nil || !slices.Equal(before.Access.Toolsets, next.Access.Toolsets) || before.Access.Mode != next.Access.Mode ||
 		!reflect.DeepEqual(before.Callers, next.Callers)
 }
 
@@ -149,7 +149,13 @@ func (c *connection) auditCall(ctx context.Context, o *sdp.Observation) {
 	row := auditrow.NewAPICall(o)
 	audit.FromContext(ctx).JoinCall(row)
 	row.Connection = c.auditName()
-	if err := c.service.audit.Append(row); err != nil && !errors.Is(err, auditrow.ErrFull) {
+	policy := auditrow.PayloadPolicy{Payloads: c.now.Load().AuditPayloads, Keys: c.service.auditKeys, Knows: c.lookups.knowsName}
+	kept, err := policy.Make(auditrow.APICallTable, c.uid, row.ID, auditrow.JoinSaid(o.Sent, o.Answered), auditrow.SDPFields)
+	row.Payload = kept
+	if failed := c.service.audit.Append(row); !errors.Is(failed, auditrow.ErrFull) {
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
 		c.service.log.ErrorContext(ctx, "A call of ServiceDesk Plus could not be audited", "connection", c.key, "err", err)
 	}
 }
@@ -184,4 +190,7 @@ func (t *tokenFirstLimiter) Wait(ctx context.Context) error {
 }
 
 // Pause implements sdp.Limiter.
-func (t *tokenFirstLimiter) Pause(ctx context.Context, pause time.Duration) { t.rate.Pause(ctx, pause) }
+func (t *tokenFirstLimiter) Pause(ctx context.Context, pause time.Duration) {
+	t.service.metrics.throttled.WithLabelValues(t.key.String()).Inc()
+	t.rate.Pause(ctx, pause)
+}

@@ -345,3 +345,30 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// TestTools_NotOffered: nothing approves, merges, purges, deletes for good, sends mail, uploads, runs a command or passes a call through,
+// whatever a connection offers.
+func TestTools_NotOffered(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake, everything)
+	r := h.serve()
+	listed := r.listedTools("")
+	fake.ForgetCalls()
+	for _, name := range []string{
+		"approve_request", "reject_request", "approve", "merge_requests", "merge_request", "purge_request", "delete_request", "delete_project", "delete_note",
+		"delete_worklog", "send_email", "send_mail", "add_attachment", "upload_attachment", "claude_code_command", "run_command", "sdp_call", "get_usage_guide",
+	} {
+		if body := r.Send(t, transporttest.CallTool(name, map[string]any{"request_id": "1"})).Body; listed[name] != nil || !strings.Contains(body, "no such tool as") {
+			t.Errorf("%s is there: %s", name, body)
+		}
+	}
+	for name := range listed {
+		for _, never := range []string{"approve", "merge", "purge", "mail", "upload", "command", "execute"} {
+			if strings.Contains(name, never) {
+				t.Errorf("%s is offered", name)
+			}
+		}
+	}
+	wantCalls(t, fake, 0)
+}

@@ -66,7 +66,7 @@ func TestCreateRequest(t *testing.T) {
 
 // TestCreateRequest_Others: where requesters may be written to, tickets are created for them, too.
 func TestCreateRequest_Others(t *testing.T) {
-	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, allowVisible, func(w *writingDesk) {
 		write[created](w, "create_request", map[string]any{"subject": "For Ana", "requester": "Ana Lopez"})
 		w.wantCalls("GET /users", `POST /requests …`, readTicket)
 		if w.nameIn("For Ana", "requester") != "Ana Lopez" {

@@ -20,11 +20,11 @@ func (s *Service) projectTools() []offered {
 		}, s.listTasks),
 		newWriteTool(s, projectsToolset, tool.Definition{
 			Name: "create_project", Title: "Create Project", Hints: makes,
-			Description: "Make a project, unless one has a title like it: then those are the answer. A call of ServiceDesk Plus for each person named and each member more." + strangersWords,
+			Description: "Make a project, unless others have a title like it: those are the answer then. Two calls more for each person." + strangersWords,
 		}, s.createProject),
 		newWriteTool(s, projectsToolset, tool.Definition{
 			Name: "update_project", Title: "Update Project", Hints: changes,
-			Description: "Change fields of a project, null clears one, or add members, two calls of ServiceDesk Plus each." + strangersWords,
+			Description: "Change fields of a project, or add members, two calls each; null clears a field." + strangersWords,
 		}, s.updateProject),
 		newWriteTool(s, projectsToolset, tool.Definition{
 			Name: "save_milestone", Title: "Save Milestone", Hints: tool.Hints{Destructive: true},
@@ -32,11 +32,11 @@ func (s *Service) projectTools() []offered {
 		}, s.saveMilestone),
 		newWriteTool(s, tasksToolsets, tool.Definition{
 			Name: "create_tasks", Title: "Create Tasks", Hints: makes, Deadline: bulkDeadline,
-			Description: "Make tasks of a ticket, a project or a milestone: a call of ServiceDesk Plus for each, each dependency and, of a ticket, each owner. What has no time within 100 s is not_started; the same call with the same idempotency_key goes on." + strangersWords,
+			Description: "Make tasks of a ticket, a project or a milestone: a call for each task, dependency and owner. With the same idempotency_key it goes on with what was not_started." + strangersWords,
 		}, s.createTasks),
 		newWriteTool(s, tasksToolsets, tool.Definition{
 			Name: "update_task", Title: "Update Task", Hints: changes,
-			Description: "Change a task, or complete it; null clears a field. Dependencies cost a call of ServiceDesk Plus, and one each." + strangersWords,
+			Description: "Change a task, or complete it; null clears a field. Up to 5 calls, and one for each dependency." + strangersWords,
 		}, s.updateTask),
 	}
 }

@@ -27,11 +27,11 @@ func (s *Service) requestWriteTools() []offered {
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "close_request", Title: "Close Request", Hints: replaces,
 			Description: "Close a ticket, or resolve it alone. Up to 5 calls." + strangersWords,
-		}, s.closeRequest).confirmed(),
+		}, s.closeRequest),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "add_note", Title: "Add Note", Hints: adds,
 			Description: "Add a note to a ticket, or a comment to a project, milestone or task. It is no reply." + strangersWords,
-		}, s.addNote).confirmed(),
+		}, s.addNote),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "add_worklog", Title: "Add Worklog", Hints: adds,
 			Description: "Add time spent on a ticket or a task of a project. Up to 5 calls." + strangersWords,
@@ -43,10 +43,10 @@ func (s *Service) requestWriteTools() []offered {
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "bulk_update_requests", Title: "Bulk Update Requests", Hints: replaces, Deadline: bulkDeadline,
 			Description: "Change tickets alike: a call for each, and one for each note." + strangersWords,
-		}, s.bulkUpdateRequests).confirmed(),
+		}, s.bulkUpdateRequests),
 		newWriteTool(s, trashToolset, tool.Definition{
 			Name: "trash_request", Title: "Trash Request", Hints: replaces,
 			Description: "Move a ticket to the trash, or out of it." + strangersWords,
-		}, s.trashRequest).confirmed(),
+		}, s.trashRequest),
 	}
 }

@@ -15,8 +15,6 @@ import (
 type seenToolsets struct {
 	connections        int
 	toolsets, writable map[string]bool
-	// confirmsAll says that one of those that they may write through has every write confirmed.
-	confirmsAll bool
 }
 
 // isOffered reports whether a tool, or what its name is an alias of, is there.
@@ -31,11 +29,11 @@ func (s *Service) isOffered(seen seenToolsets, name string) bool {
 	if name == statusTool && s.fileFaults != nil { // it says why there is no connection
 		return true
 	}
-	if t.writes && s.writesOff {
-		return false
-	}
 	toolsets := seen.toolsets
 	if t.writes {
+		if s.writesOff {
+			return false
+		}
 		toolsets = seen.writable
 	}
 	return known && slices.ContainsFunc(t.toolsets, func(toolset string) bool { return toolsets[toolset] })
@@ -122,6 +120,5 @@ func offeredBy(readable, writable []*connection) seenToolsets {
 		}
 	}
 	seen.connections = len(all)
-	seen.confirmsAll = slices.ContainsFunc(writable, func(c *connection) bool { return c.now.Load().Access.Confirm == "Always" })
 	return seen
 }

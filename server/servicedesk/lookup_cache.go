@@ -178,3 +178,15 @@ func (c *lookupCache) tellNew(ctx context.Context, of sdp.LookupType, before, af
 		c.service.log.InfoContext(ctx, "New entries of a list could not be told", "connection", c.connection.key, "list", of, "err", err)
 	}
 }
+
+// knowsName reports whether a list in memory has an entry of a name. What none has, a person may have written.
+func (c *lookupCache) knowsName(_, name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, list := range c.lists {
+		if slices.ContainsFunc(list.entries, func(e entry) bool { return e.name == name }) {
+			return true
+		}
+	}
+	return false
+}

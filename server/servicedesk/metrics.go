@@ -13,6 +13,7 @@ const connectionLabel = "connection"
 type serviceMetrics struct {
 	calls                    *prometheus.CounterVec
 	rateWaits, rateRefusals  *prometheus.CounterVec
+	throttled                *prometheus.CounterVec
 	tokenWaits, tokenReports *prometheus.CounterVec
 	writes                   *prometheus.CounterVec
 }
@@ -29,6 +30,10 @@ func newServiceMetrics() serviceMetrics {
 		rateWaits: newCounter(prometheus.CounterOpts{
 			Name: "lectern_sdp_rate_wait_seconds_total",
 			Help: "Time that calls of ServiceDesk Plus waited for their turn, by connection.",
+		}),
+		throttled: newCounter(prometheus.CounterOpts{
+			Name: "lectern_sdp_throttled_total",
+			Help: "Answers of ServiceDesk Plus that there were too many calls, by connection.",
 		}),
 		rateRefusals: newCounter(prometheus.CounterOpts{
 			Name: "lectern_sdp_rate_refusals_total",
@@ -50,7 +55,7 @@ func newServiceMetrics() serviceMetrics {
 }
 
 func (m *serviceMetrics) counters() []*prometheus.CounterVec {
-	return []*prometheus.CounterVec{m.calls, m.rateWaits, m.rateRefusals, m.tokenWaits, m.tokenReports, m.writes}
+	return []*prometheus.CounterVec{m.calls, m.rateWaits, m.rateRefusals, m.throttled, m.tokenWaits, m.tokenReports, m.writes}
 }
 
 // forget drops what was counted of a connection that is gone.

@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	requestTools  = []string{"get_request", "list_requests", "my_queue", "search_requests"}
+	requestTools  = []string{"get_request", "list_requests", "list_tasks", "my_queue", "search_requests"}
 	readingPrompt = []string{
 		"apply_template", "diff_prompt_versions", "find_similar_prompts", "get_prompt", "get_prompt_change", "get_stats", "list_prompt_versions", "list_prompts", "search_prompts",
 	}
@@ -106,7 +106,7 @@ func TestNarrowing_Mistakes(t *testing.T) {
 	h := newHouse(t)
 	h.connect(helpdesk, startFake(t, sdptest.Options{}))
 	r := h.serve()
-	const known = "; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash"
+	const known = "; there are prompts, requests, lookups, projects, knowledge, people, problems-and-changes, assets, trash, audit"
 	for query, want := range map[string]string{
 		"toolsets=ticket":       `?toolsets= of the URL: "ticket" is no toolset` + known,
 		"toolsets=":             `?toolsets= of the URL: "" is no toolset` + known,

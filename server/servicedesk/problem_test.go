@@ -66,7 +66,7 @@ func TestCreateProblem(t *testing.T) {
 		ids := fake.IDs("requests")[:3]
 		numbers := numbersOf(fake, ids...)
 		arguments := map[string]any{
-			"title": "Docks lose the picture", "description": "Since **Monday**, on floor 2.", "priority": "high", "group": "service desk",
+			"title": "Docks lose the picture, " + site, "description": "Since **Monday**, on floor 2.", "priority": "high", "group": "service desk",
 			"technician": "me", "request_ids": []any{numbers[0], "#" + numbers[1], numbers[2], numbers[0]},
 		}
 		fake.ForgetCalls()
@@ -95,7 +95,7 @@ func TestCreateProblem(t *testing.T) {
 			of, _ := record[field].(sdptest.Record)
 			return fmt.Sprint(of["name"])
 		}
-		if record["title"] != "Docks lose the picture" || nameOf("priority") != "High" || nameOf("group") != "Service desk" || nameOf("technician") != "Tom Tech" {
+		if record["title"] != "Docks lose the picture, "+site || nameOf("priority") != "High" || nameOf("group") != "Service desk" || nameOf("technician") != "Tom Tech" {
 			t.Errorf("%s: the problem is %v", site, record)
 		}
 		if said := fmt.Sprint(record["description"]); !strings.Contains(said, "<strong>Monday</strong>") || !strings.Contains(said, "through Lectern [") {
@@ -120,7 +120,7 @@ func TestCreateProblem_Failures(t *testing.T) {
 		ids := fake.IDs("requests")[:3]
 		numbers := numbersOf(fake, ids...)
 		fake.Fail(sdptest.Refused(4002).To("POST", "/requests/"+ids[1]+"/problem"))
-		text, made := mustCall[madeProblem](r, "create_problem", map[string]any{"title": "Docks", "request_ids": numbers})
+		text, made := mustCall[madeProblem](r, "create_problem", map[string]any{"title": "Docks, " + site, "request_ids": numbers})
 		want := map[string]string{numbers[0]: "done", numbers[1]: "failed", numbers[2]: "done"}
 		if diff := cmp.Diff(want, made.states()); diff != "" || !strings.Contains(text, "1 failed") {
 			t.Errorf("%s: %s\n%s", site, diff, text)

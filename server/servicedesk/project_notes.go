@@ -45,7 +45,7 @@ func (d *desk) findCommentParent(ctx context.Context, in *addNoteInput) (notePar
 	}
 	commented.label = commented.number
 	commented.described = fmt.Sprintf("%s %q of connection %s", commented.number, commented.subject, d.key)
-	commented.shown = commented.described
+	commented.shown = map[string]string{"name of " + commented.number: commented.subject}
 	commented.step = func(html func(signature) string) writeStep { return commentStep(comments, target, html) }
 	return commented, nil
 }
@@ -78,7 +78,7 @@ func (d *desk) findWorklogTask(ctx context.Context, in *addWorklogInput) (worklo
 	number := "task " + task.ID + " of " + parent.label
 	described := fmt.Sprintf("%s %q of connection %s", number, shortenLine(task.Title), d.key)
 	return worklogParent{
-		number: number, label: number, subject: shortenLine(task.Title), described: described, shown: described, target: parent.target + "/tasks/" + task.ID,
+		number: number, label: number, subject: shortenLine(task.Title), described: described, shown: map[string]string{"name of " + number: task.Title}, target: parent.target + "/tasks/" + task.ID,
 		worklogs: parent.tasks.Worklogs(task.ID),
 	}, nil
 }

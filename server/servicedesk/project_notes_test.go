@@ -1,16 +1,12 @@
 package servicedesk_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
-	"github.com/lectern-dev/lectern/internal/testenv/require"
-	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
 
 // TestAddNote_Projects: comments are on the project, the milestone or the task that is named, below a project inside the ceilings.
@@ -74,38 +70,5 @@ func TestAddNote_ProjectPolicies(t *testing.T) {
 			w.wantRefusal("add_note", given, want[0], want[1])
 		}
 		w.wantRefusal("add_worklog", map[string]any{"project_id": "id:" + project, "task_id": task, "minutes": 5}, want[0], want[1])
-	}
-}
-
-// TestDefinitions_Plan: the argument plan is shown of some tools always, and of all that write where a connection has every write confirmed.
-func TestDefinitions_Plan(t *testing.T) {
-	h := newHouse(t)
-	fake := startFake(t, sdptest.Options{})
-	for confirm, want := range map[string][]string{
-		"Destructive": {"add_note", "bulk_update_requests", "close_request"},
-		"Always": {
-			"add_note", "add_worklog", "assign_request", "bulk_update_requests", "close_request", "create_request", "create_tasks", "link_requests",
-			"set_request_status", "update_request", "update_task",
-		},
-	} {
-		h.connectToWrite(helpdesk, fake, func(s *store.ConnectionSettings) { s.Access.Confirm, s.Access.Toolsets = confirm, []string{"requests"} })
-		var listed struct {
-			Result struct {
-				Tools []struct {
-					Name        string
-					InputSchema struct{ Properties map[string]any }
-				}
-			}
-		}
-		require.NoError(t, json.Unmarshal([]byte(h.serve().Send(t, transporttest.Request{RPC: "tools/list"}).Body), &listed))
-		var planned []string
-		for _, one := range listed.Result.Tools {
-			if _, has := one.InputSchema.Properties["plan"]; has {
-				planned = append(planned, one.Name)
-			}
-		}
-		if slices.Sort(planned); !slices.Equal(planned, want) {
-			t.Errorf("%s: %v take a plan, want %v", confirm, planned, want)
-		}
 	}
 }

@@ -22,6 +22,8 @@ const (
 	nearTitle = 0.8
 	// shownSimilar is how many projects are shown instead of one that is made.
 	shownSimilar = 10
+	// lately is for how long a project may be there before it is known, with what clocks may differ by.
+	lately = time.Hour
 	// titleTurn is how long a call waits for another one that makes a project of the title, and titlePoll how often it looks.
 	titleTurn = 5 * time.Second
 	titlePoll = 200 * time.Millisecond
@@ -56,12 +58,32 @@ type similarProject struct {
 	similarity float64
 }
 
-// findSimilarTitles returns the projects whose titles are as good as a title, the most alike first: those that ServiceDesk Plus has of
-// that very title, one call, and near ones that are known.
+// listSameTitles returns the projects that ServiceDesk Plus has of that very title, and those that were made lately, which others may
+// know in a while only; a build that takes no condition on times beside others is asked for the former alone.
+func (d *desk) listSameTitles(ctx context.Context, title string) (sdp.Page[sdp.Project], error) {
+	same := sdp.Where("title", sdp.Is, title)
+	o := sdp.ListOptions{Rows: sdp.MaxRows, Fields: projectFields}
+	if !d.refusesMixedDates.Load() {
+		o.Where = sdp.Any(same, sdp.Where("created_time", sdp.GreaterThan, time.Now().Add(-lately)))
+		page, err := d.client.Projects().List(ctx, o)
+		if !isUnknownValue(err) {
+			return page, needScope(projectsScope, err)
+		}
+	}
+	o.Where = same
+	page, err := d.client.Projects().List(ctx, o)
+	if err == nil {
+		d.refusesMixedDates.Store(true)
+	}
+	return page, needScope(projectsScope, err)
+}
+
+// findSimilarTitles returns the projects whose titles are as good as a title, the most alike first: of those that ServiceDesk Plus is
+// asked for, one call, and of those that are known.
 func (d *desk) findSimilarTitles(ctx context.Context, title string) ([]similarProject, error) {
-	page, err := d.client.Projects().List(ctx, sdp.ListOptions{Rows: sdp.MaxRows, Where: sdp.Where("title", sdp.Is, title), Fields: projectFields})
+	page, err := d.listSameTitles(ctx, title)
 	if err != nil {
-		return nil, needScope(projectsScope, err)
+		return nil, err
 	}
 	likeness := titleLikeness(title)
 	byID := map[string]similarProject{}

@@ -3,13 +3,10 @@ package servicedesk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
-	"github.com/lectern-dev/lectern/internal/sdp/richtext"
-	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // The OAuth scopes that writing tickets needs.
@@ -134,7 +131,10 @@ func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, ch
 		name: "update", weight: 1, target: requestTarget(before.ID), seen: &before.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			signed = s
-			updated, err := d.client.Requests().Update(ctx, before.ID, left.withReasons(s, reasons))
+			update := func(fields sdp.Fields) (sdp.Request, error) {
+				return d.client.Requests().Update(ctx, before.ID, addReasons(fields, s, reasons))
+			}
+			updated, err := d.sendFields(ctx, &left, s, update)
 			if locked := left.lockedPaths(err); len(locked) > 0 && len(left.without(locked)) > 0 {
 				for _, one := range left {
 					if slices.Contains(locked, one.path) {
@@ -142,7 +142,7 @@ func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, ch
 					}
 				}
 				left = left.without(locked)
-				if updated, err = d.client.Requests().Update(ctx, before.ID, left.withReasons(s, reasons)); err == nil {
+				if updated, err = update(left.fields(s)); err == nil {
 					answered = &updated // the fourth call: it is not read once more
 				}
 			}
@@ -168,9 +168,8 @@ func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, ch
 	return out, nil
 }
 
-// withReasons returns what is sent, with texts that say why.
-func (c requestChange) withReasons(s signature, reasons sdp.Fields) sdp.Fields {
-	fields := c.fields(s)
+// addReasons adds texts that say why to what is sent.
+func addReasons(fields sdp.Fields, s signature, reasons sdp.Fields) sdp.Fields {
 	for name, value := range reasons {
 		if text, is := value.(string); is {
 			value = s.of(text)
@@ -178,6 +177,43 @@ func (c requestChange) withReasons(s signature, reasons sdp.Fields) sdp.Fields {
 		fields[name] = value
 	}
 	return fields
+}
+
+// sendFields sends a change. Where SDP says that an id is none any more, the lists that it is from are read again, and what they have under
+// the same name now is sent once more.
+func (d *desk) sendFields(ctx context.Context, change *requestChange, s signature, send func(sdp.Fields) (sdp.Request, error)) (sdp.Request, error) {
+	answered, err := send(change.fields(s))
+	if !isUnknownValue(err) {
+		return answered, err
+	}
+	renewed, isNew := d.renewEntries(ctx, *change, err)
+	if !isNew {
+		return answered, err
+	}
+	*change = renewed
+	return send(change.fields(s))
+}
+
+// renewEntries returns a change with the entries of the fields that SDP refused as their lists have them now, if any differs.
+func (d *desk) renewEntries(ctx context.Context, change requestChange, err error) (renewed requestChange, isNew bool) {
+	failed, _ := errors.AsType[*sdp.Error](err)
+	renewed = slices.Clone(change)
+	for i := range renewed {
+		of, isEntry := entryFields[renewed[i].path]
+		ref, isRef := renewed[i].value.(sdp.Ref)
+		if !isEntry || !isRef || ref.ID == "" || !slices.Contains(failed.Fields, renewed[i].path) {
+			continue
+		}
+		list, isFresh, err := d.lookups.reload(ctx, of, ref.Name)
+		if err != nil || !isFresh {
+			continue
+		}
+		found := slices.DeleteFunc(slices.Clone(findEntries(list.entries, ref.Name)), func(e entry) bool { return e.flags.Deleted })
+		if len(found) == 1 && found[0].id != ref.ID {
+			renewed[i].value, isNew = found[0].ref(), true
+		}
+	}
+	return renewed, isNew
 }
 
 // readBack returns a ticket after a write; nil where it cannot be read, or is outside of the ceilings now: the write is done all the same.
@@ -197,69 +233,4 @@ func explainWrite(scope string, err error) error {
 		return err
 	}
 	return needScope(scope, err)
-}
-
-// missingCode is what SDP says where mandatory fields are missing.
-const missingCode = 4012
-
-// explainRefusal says which mandatory fields are missing, with the values they may have; any other error stays as it is.
-func (d *desk) explainRefusal(ctx context.Context, of *sdp.Request, err error) error {
-	failed, is := errors.AsType[*sdp.Error](err)
-	if !is || failed.Code != missingCode || len(failed.Fields) == 0 {
-		return err
-	}
-	details := errorDetails{Kind: tool.Validation, SDPCode: failed.Code, Fields: failed.Fields}
-	var lines []string
-	for _, field := range failed.Fields {
-		parent := ""
-		if above := parentFields[field]; above != "" && of != nil {
-			parent = of.Raw.Ref(above).ID
-		}
-		names := d.allowedNames(ctx, field, parent)
-		if len(failed.Fields) == 1 {
-			details.Allowed = names
-		}
-		lines = append(lines, strings.TrimSuffix(field+": "+strings.Join(names, ", "), ": "))
-	}
-	return &tool.Error{
-		Kind: tool.Validation, Details: details,
-		Text: fmt.Sprintf("ServiceDesk Plus wants more fields (code %d); nothing was written%s. They are, with the values they may have,\n%s",
-			failed.Code, sayDefaultsAlone(failed.Fields), richtext.FrameUntrusted(strings.Join(lines, "\n"))),
-	}
-}
-
-// sayDefaultsAlone says which fields no argument has, but the defaults of a connection.
-func sayDefaultsAlone(fields []string) string {
-	var alone []string
-	for _, field := range fields {
-		if slices.Contains([]string{"request_type", "mode", "level", "site"}, field) {
-			alone = append(alone, field)
-		}
-	}
-	if len(alone) == 0 {
-		return ""
-	}
-	return "; " + strings.Join(alone, ", ") + " no argument sets, but spec.defaults of the connection does"
-}
-
-// shownNames is how many values of a field are named.
-const shownNames = 25
-
-// allowedNames returns the values that a field may have, those of a parent where there is one; none where it has no list.
-func (d *desk) allowedNames(ctx context.Context, field, parent string) []string {
-	of, has := entryFields[field]
-	if !has {
-		return nil
-	}
-	list, err := d.lookups.read(ctx, of)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, e := range list.entries {
-		if name := shortenLine(e.name); !e.flags.Deleted && e.isWithin(parent) && !slices.Contains(names, name) && len(names) < shownNames {
-			names = append(names, name)
-		}
-	}
-	return names
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
 )
 
 // TestSetRequestStatus: words stand for what the flags of statuses say, whatever a site calls them; what ends the work is refused, except a
@@ -77,9 +78,12 @@ func TestSetRequestStatus_OwnNames(t *testing.T) {
 // closing is the structured result of close_request.
 type closing struct{ Number, Subject, Before, Status string }
 
+// allowVisible lets agents write what requesters read.
+func allowVisible(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }
+
 // TestCloseRequest: the resolution is written before, closing needs it, and the final status is read back.
 func TestCloseRequest(t *testing.T) {
-	writeTo(t, sdptest.Options{Site: sdptest.Site{CloseNeedsResolution: true}}, nil, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{Site: sdptest.Site{CloseNeedsResolution: true}}, allowVisible, func(w *writingDesk) {
 		number := w.numberOf(dock)
 		assign := w.inEdition("/_close", "/close")
 		refused := w.call("close_request", w.with(map[string]any{"request_id": number}))
@@ -115,7 +119,7 @@ func TestCloseRequest(t *testing.T) {
 // TestCloseRequest_Blocked: what a site wants before a ticket is closed is said, with what to do; the resolution stays.
 func TestCloseRequest_Blocked(t *testing.T) {
 	site := sdptest.Site{CloseNeedsWorklog: true, CloseNeedsClosedTasks: true, CloseNeedsAcknowledgement: true}
-	writeTo(t, sdptest.Options{Site: site}, nil, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{Site: site}, allowVisible, func(w *writingDesk) {
 		w.fake.AddTo("requests", w.idOf(dock), "tasks", sdptest.Record{"title": "Look at it"})
 		got := w.call("close_request", w.with(map[string]any{"request_id": w.numberOf(dock), "resolution": "Done"}))
 		for _, words := range []string{"requester_ack_resolution (the requester", "tasks (complete", "worklogs (add time", "The resolution is written"} {

@@ -30,8 +30,7 @@ const signedText = "\n<p>— tech@example.org through Lectern [mark]</p>"
 
 // TestUpdateRequest: what differs is sent, by ids, and read back; what is not there is refused before anything is sent.
 func TestUpdateRequest(t *testing.T) {
-	allow := func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }
-	writeTo(t, sdptest.Options{}, allow, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, allowVisible, func(w *writingDesk) {
 		text, got := write[update](w, "update_request", map[string]any{
 			"request_id": w.numberOf(dock), "priority": "high", "category": "Network", "subcategory": "vpn", "subject": dock, "update_reason": "It is the network",
 		})
@@ -107,6 +106,19 @@ func TestUpdateRequest_Locked(t *testing.T) {
 	})
 }
 
+// TestUpdateRequest_NewID: an entry that was made again under its name is found once ServiceDesk Plus does not know the id that a list has.
+func TestUpdateRequest_NewID(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		w.fake.Remove("urgencies", w.fake.IDOf("urgencies", "Urgent"))
+		w.names[w.fake.Add("urgencies", sdptest.Record{"name": "Urgent"})] = "the new one"
+		_, got := write[update](w, "update_request", map[string]any{"request_id": w.numberOf(dock), "urgency": "Urgent"})
+		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"urgency":{"id":"Urgent"}}}`, "GET /urgencies", `PUT /requests/* {"request":{"urgency":{"id":"the new one"}}}`, readTicket)
+		if diff := cmp.Diff([]string{"", "Urgent"}, got.Changed["urgency"]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // TestUpdateRequest_DryRun: nothing is sent, and what would be is said.
 func TestUpdateRequest_DryRun(t *testing.T) {
 	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
@@ -165,7 +177,7 @@ type note struct {
 
 // TestAddNote: a note is private unless the connection and the caller say otherwise, and it is signed.
 func TestAddNote(t *testing.T) {
-	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.RequesterVisible = "Allow" }, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, allowVisible, func(w *writingDesk) {
 		root := w.inEdition("request_note", "note")
 		sent := func(text, visible, first string) string {
 			return `POST /requests/*/notes {"` + root + `":{"add_to_linked_requests":false,"description":"<p>` + text + `</p>\n<p>— tech@example.org through Lectern [mark]</p>",` +

@@ -28,7 +28,7 @@ func longLine(i int) string { return fmt.Sprintf("%03d ", i) + strings.Repeat(`�
 // crowd fills a fake with records whose texts are as long as they get, and returns arguments for each tool, by its name.
 func crowd(fake *sdptest.Server) map[string]map[string]any {
 	text := "<p>" + strings.Repeat(`𝔘𝔫 &quot;\ `, 4000) + "</p>"
-	var ticket, problem, project string
+	var ticket, problem, project, task string
 	for i := range 60 {
 		ticket = fake.Add("requests", sdptest.Record{
 			"subject": longLine(i), "description": text, "requester": "ana@example.org", "technician": "tech@example.org", "status": "Open", "priority": "High",
@@ -48,10 +48,11 @@ func crowd(fake *sdptest.Server) map[string]map[string]any {
 			fake.AddTo(parent, id, "worklogs", sdptest.Record{"owner": "tech@example.org", "description": text})
 		}
 		fake.AddTo("requests", ticket, "conversations", sdptest.Record{"type": "REQREPLY", "subject": longLine(i), "from": "ana@example.org", "content": text})
-		fake.AddTo("projects", project, "tasks", sdptest.Record{"title": longLine(i), "description": text})
+		task = fake.AddTo("projects", project, "tasks", sdptest.Record{"title": longLine(i), "description": text})
 		fake.AddTo("projects", project, "milestones", sdptest.Record{"title": longLine(i), "description": text})
 		fake.AddTo("projects", project, "comments", sdptest.Record{"text": text})
 	}
+	project = "id:" + project // which has few digits on premises
 	number := fmt.Sprint(fake.Record("requests", ticket)["display_id"])
 	var numbers []any
 	for _, id := range fake.IDs("requests")[len(fake.IDs("requests"))-25:] {
@@ -80,13 +81,14 @@ func crowd(fake *sdptest.Server) map[string]map[string]any {
 		"bulk_update_requests": {"request_ids": numbers, "changes": map[string]any{"priority": "Low"}, "note": strings.Repeat("𝔘", 9000), "dry_run": true},
 		"create_problem":       {"title": long, "description": strings.Repeat("𝔘", 9000), "request_ids": numbers, "dry_run": true},
 		"trash_request":        {"request_id": number, "dry_run": true},
-		"list_tasks":           {"project_id": project, "status": "all", "limit": 50},
+		"list_tasks":           {"project_id": project, "status": "all", "limit": 15},
 		"list_projects":        {"limit": 50},
 		"get_project":          {"project_id": project, "include": []any{"members", "milestones", "tasks", "comments", "dependencies", "history"}},
 		"create_project":       {"title": long, "description": strings.Repeat("𝔘", 9000), "dry_run": true},
 		"update_project":       {"project_id": project, "title": long, "dry_run": true},
 		"save_milestone":       {"project_id": project, "title": long, "dry_run": true},
 		"create_tasks":         {"project_id": project, "tasks": []any{map[string]any{"title": long}}, "dry_run": true},
+		"update_task":          {"project_id": project, "task_id": task, "title": long, "description": strings.Repeat("𝔘", 9000), "dry_run": true},
 	}
 }
 

@@ -23,14 +23,16 @@ type Config struct {
 	// nil for calls of this process alone.
 	Projects ProjectStore
 	Titles   TitleClaims
+	// Writes keeps intents of writes; nil lets nothing be written.
+	Writes WriteStore
 	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
 	Audit         auditrow.Writer
 	AuditRequired bool
+	// AuditKeys seal what connections keep in full of what is said; nil keeps nothing in full.
+	AuditKeys auditrow.Keys
 	// Off names what is off, for connection_status. WritesOff offers no tools that write, and LookupsOff keeps no lists.
 	Off                   []string
 	WritesOff, LookupsOff bool
-	// Writes keeps intents of writes; nil lets nothing be written.
-	Writes WriteStore
 	// States seals what clients keep while a person is asked; nil asks nobody. Plans seals plans of dry runs; nil takes none.
 	States tool.StateSealer
 	Plans  PlanSealer
@@ -56,6 +58,7 @@ type Service struct {
 	// audit is nil where nothing is audited.
 	audit                 auditrow.Writer
 	auditRequired         bool
+	auditKeys             auditrow.Keys
 	off                   []string
 	writesOff, lookupsOff bool
 	states                tool.StateSealer
@@ -75,8 +78,9 @@ type Service struct {
 // New makes a Service that knows no connection until Follow runs.
 func New(config Config) *Service {
 	s := &Service{
-		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer, audit: config.Audit, auditRequired: config.AuditRequired,
-		off: config.Off, writesOff: config.WritesOff, lookupsOff: config.LookupsOff, states: config.States, writes: config.Writes, plans: config.Plans, rates: config.Rates,
+		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer,
+		audit: config.Audit, auditRequired: config.AuditRequired, auditKeys: config.AuditKeys, off: config.Off, writesOff: config.WritesOff,
+		lookupsOff: config.LookupsOff, states: config.States, writes: config.Writes, plans: config.Plans, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {

@@ -9,9 +9,9 @@ import (
 
 // tasksOf are the arguments that say what tasks belong to.
 type tasksOf struct {
-	RequestID   *string `json:"request_id,omitempty" description:"Number of the ticket; or give project_id"`
-	ProjectID   *string `json:"project_id,omitempty" description:"PJT-12; an internal id as id:41"`
-	MilestoneID *string `json:"milestone_id,omitempty" description:"Of the project" bounds:"1..32"`
+	RequestID   *string `json:"request_id,omitempty" description:"This, or project_id"`
+	ProjectID   *string `json:"project_id,omitempty" description:"PJT-12 or id:41"`
+	MilestoneID *string `json:"milestone_id,omitempty"`
 }
 
 // taskParent is a ticket or a project, which is inside the ceilings, with its tasks.

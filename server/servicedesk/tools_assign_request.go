@@ -15,7 +15,6 @@ type assignRequestInput struct {
 	Technician tool.Optional[string] `json:"technician,omitzero" description:"E-mail address, name or me; null for nobody" bounds:"..250"`
 	Group      tool.Optional[string] `json:"group,omitzero" description:"null for none" bounds:"..250"`
 	dryRun
-	planned
 }
 
 // assignRequest answers assign_request: a call of SDP to read the ticket, one more for a number that was not met and for a technician
@@ -46,8 +45,8 @@ func (s *Service) assignRequest(ctx context.Context, in assignRequestInput) (*to
 		return nil, err
 	}
 	asked := in
-	asked.dryRun, asked.planned = dryRun{}, planned{}
-	return d.updateTicket(ctx, &found, change, nil, writeRequest{tool: "assign_request", arguments: asked, dryRun: in.DryRun, plan: in.Plan})
+	asked.dryRun = dryRun{}
+	return d.updateTicket(ctx, &found, change, nil, writeRequest{tool: "assign_request", arguments: asked, dryRun: in.DryRun})
 }
 
 // planAssignment makes the change of the arguments. SDP wants the group of a technician, too, so that it is sent with one.

@@ -3,6 +3,8 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +66,8 @@ type bulkTicket struct {
 	found  sdp.Request
 	change requestChange
 	row    bulkRow
+	// settled are the fields that are as they would be.
+	settled []string
 }
 
 // bulkUpdateRequests answers bulk_update_requests: a call of SDP to read all tickets, one to change each, and one more for each note.
@@ -96,8 +100,8 @@ func (s *Service) bulkUpdateRequests(ctx context.Context, in bulkUpdateInput) (*
 	asked := in
 	asked.DryRun, asked.planned = nil, planned{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "bulk_update_requests", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive, question: d.askBulk(&in, tickets),
-		shown: d.shownOf(foundOf(tickets)...), continuesPlan: true,
+		tool: "bulk_update_requests", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive, continuesPlan: true,
+		question: d.askBulk(&in, tickets), shown: d.shownInBulk(tickets), isSo: bulkSettled(tickets),
 	})
 	if err != nil {
 		return nil, err
@@ -169,6 +173,14 @@ func (d *desk) planBulkTicket(found *sdp.Request, all requestChange, hasNote boo
 		change = nil // it is so already
 	}
 	ticket.change = change
+	for _, one := range all {
+		if !slices.ContainsFunc(change, func(left fieldChange) bool { return left.name == one.name }) {
+			ticket.settled = append(ticket.settled, one.name)
+		}
+	}
+	if slices.Contains(ticket.settled, "category") {
+		ticket.settled = append(ticket.settled, "subcategory", "item") // they go with it
+	}
 	var said []string
 	for _, name := range sortedKeys(compareValues(before, change.afterValues(before))) {
 		pair := compareValues(before, change.afterValues(before))[name]
@@ -213,12 +225,24 @@ func (d *desk) askBulk(in *bulkUpdateInput, tickets []bulkTicket) tool.Question 
 	return tool.Question{Message: asked}
 }
 
-func foundOf(tickets []bulkTicket) []*sdp.Request {
-	found := make([]*sdp.Request, len(tickets))
+// shownInBulk is what was shown of each ticket.
+func (d *desk) shownInBulk(tickets []bulkTicket) map[string]string {
+	shown := map[string]string{}
 	for i := range tickets {
-		found[i] = &tickets[i].found
+		maps.Copy(shown, shownOf(tickets[i].row.Number, d.requestValues(&tickets[i].found)))
 	}
-	return found
+	return shown
+}
+
+// bulkSettled returns what of that is as the call would have it: the same plan has perhaps written it before.
+func bulkSettled(tickets []bulkTicket) map[string]bool {
+	settled := map[string]bool{}
+	for i := range tickets {
+		for _, name := range tickets[i].settled {
+			settled[name+" of request "+tickets[i].row.Number] = true
+		}
+	}
+	return settled
 }
 
 // bulkResult makes the result: a table, framed, since subjects are strangers'.

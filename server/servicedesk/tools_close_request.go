@@ -9,6 +9,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -66,8 +67,7 @@ func (s *Service) closeRequest(ctx context.Context, in closeRequestInput) (*tool
 	asked.dryRun, asked.planned = dryRun{}, planned{}
 	r := writeRequest{
 		tool: "close_request", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive,
-		question: tool.Question{Message: c.question(d)},
-		shown:    d.shownOf(&found),
+		question: tool.Question{Message: c.question(d)}, shown: shownOf(numberOf(&found), d.requestValues(&found)),
 	}
 	if in.Resolution != nil || in.ClosureComments != nil {
 		r.risk = reachesRequester
@@ -271,7 +271,7 @@ func (c *plannedClosing) sayBlocked(err error, resolutionIsWritten bool) error {
 	if resolutionIsWritten {
 		said += ". The resolution is written"
 	}
-	return &tool.Error{Kind: rejectedKind, Text: said, Details: errorDetails{Kind: rejectedKind, SDPCode: failed.Code, Fields: failed.Fields}}
+	return &tool.Error{Kind: rejectedKind, Text: said, Details: errorDetails{Kind: rejectedKind, SDPCode: failed.Code, Fields: failed.Fields, Outcome: store.WriteNotDone}}
 }
 
 // findLater decides what it means that a lookup of what a write made found nothing: SDP may still be at it.

@@ -29,7 +29,6 @@ type createRequestInput struct {
 	UDF         udfArgument `json:"udf,omitempty" description:"Own fields, by API key or label"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // createdRequest is the structured result of create_request.
@@ -130,14 +129,14 @@ func (s *Service) createRequest(ctx context.Context, in createRequestInput) (*to
 // writeRequest is what the call is about to do.
 func (in *createRequestInput) writeRequest(d *desk, would map[string]string) writeRequest {
 	asked := *in
-	asked.dryRun, asked.idempotencyKey, asked.planned = dryRun{}, idempotencyKey{}, planned{}
+	asked.dryRun, asked.idempotencyKey = dryRun{}, idempotencyKey{}
 	var lines []string
 	for _, name := range sortedKeys(would) {
 		lines = append(lines, name+": "+would[name])
 	}
 	return writeRequest{
-		tool: "create_request", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Create a request in connection %s?\n%s", d.key, strings.Join(lines, "\n")), Shown: shownState(would)},
+		tool: "create_request", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
+		question: tool.Question{Message: fmt.Sprintf("Create a request in connection %s?\n%s", d.key, strings.Join(lines, "\n")), Shown: strings.Join(lines, "\n")},
 	}
 }
 
@@ -209,7 +208,7 @@ func (d *desk) planChosen(ctx context.Context, given map[string]*string, p *plan
 
 // chooseRequester returns for whom a ticket is: for the caller, unless they may write what others read.
 func (d *desk) chooseRequester(ctx context.Context, given *string) (namedPerson, error) {
-	if d.Access.RequesterVisible == permissionAllow && given != nil {
+	if d.Access.RequesterVisible == visibleAllowed && given != nil {
 		return d.resolvePerson(ctx, "requester", *given, d.client.Users().List)
 	}
 	me, err := d.requirePerson()
@@ -227,7 +226,7 @@ func (d *desk) creationStep(p *plannedRequest) writeStep {
 	return writeStep{
 		name: "create", weight: 1, target: "requests",
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
-			made, err := requests.Create(ctx, p.change.fields(s))
+			made, err := d.sendFields(ctx, &p.change, s, func(fields sdp.Fields) (sdp.Request, error) { return requests.Create(ctx, fields) })
 			if err == nil && d.admits(&made) {
 				d.numbers.add(made.DisplayID, made.ID)
 			}

@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +18,6 @@ type linkRequestsInput struct {
 	To        []string `json:"to" description:"Numbers of the tickets that it is linked with" bounds:"1..10"`
 	Comment   *string  `json:"comment,omitempty" bounds:"..250"`
 	dryRun
-	planned
 }
 
 // linkedRequest is a ticket that another is linked with.
@@ -53,20 +53,20 @@ func (s *Service) linkRequests(ctx context.Context, in linkRequestsInput) (*tool
 		return nil, err
 	}
 	result := requestLinks{Number: numberOf(&source), Subject: shortenLine(source.Subject), Links: []linkedRequest{}, Trust: untrusted}
-	shown := shownState(d.requestValues(&source))
+	shown := shownOf(result.Number, d.requestValues(&source))
 	var ids, asked []string
 	for i := range others {
 		other := &others[i]
 		ids = append(ids, other.ID)
 		asked = append(asked, d.describeTicket(other))
-		shown += shownState(d.requestValues(other))
+		maps.Copy(shown, shownOf(numberOf(other), d.requestValues(other)))
 		result.Links = append(result.Links, linkedRequest{numberOf(other), shortenLine(other.Subject), shortenLine(other.Status.Name)})
 	}
 	arguments := in
-	arguments.dryRun, arguments.planned = dryRun{}, planned{}
+	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "link_requests", arguments: arguments, dryRun: in.DryRun, plan: in.Plan, mergesRepeats: true,
-		question: tool.Question{Message: "Link " + d.describeTicket(&source) + " with " + strings.Join(asked, ", ") + "?", Shown: shown},
+		tool: "link_requests", arguments: arguments, dryRun: in.DryRun, mergesRepeats: true,
+		question: tool.Question{Message: "Link " + d.describeTicket(&source) + " with " + strings.Join(asked, ", ") + "?"}, shown: shown,
 	})
 	if err != nil {
 		return nil, err

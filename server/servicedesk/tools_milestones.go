@@ -13,18 +13,17 @@ import (
 
 type saveMilestoneInput struct {
 	target
-	ProjectID   string                `json:"project_id" description:"PJT-12; an internal id as id:41"`
-	MilestoneID *string               `json:"milestone_id,omitempty" description:"To change one; a new one is made without" bounds:"1..32"`
+	ProjectID   string                `json:"project_id" description:"PJT-12 or id:41"`
+	MilestoneID *string               `json:"milestone_id,omitempty" description:"To change one; a new one is made without"`
 	Title       *string               `json:"title,omitempty" description:"Needed for a new one" bounds:"1..250"`
 	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail address, name, id or me"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
 	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
 	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
-	Status      *string               `json:"status,omitempty" bounds:"1..250"`
+	Status      *string               `json:"status,omitempty"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // errNoMilestone is said of a milestone that a project does not have.
@@ -66,9 +65,9 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	}
 	update.Changed = changes.describe(before)
 	arguments := in
-	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
+	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: in.MilestoneID == nil,
+		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: in.MilestoneID == nil,
 		question: tool.Question{Message: "Save a milestone of " + update.Of + "?", Shown: fmt.Sprint(update.Changed)},
 	})
 	if err != nil {

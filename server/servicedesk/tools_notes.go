@@ -36,8 +36,9 @@ type writtenNote struct {
 // noteParent is what a note or a comment is about.
 type noteParent struct {
 	// number, label and subject are of the record as results have them, described is what a person is asked about, and shown what it is like.
-	number, label, subject, described, shown string
-	step                                     func(html func(signature) string) writeStep
+	number, label, subject, described string
+	shown                             map[string]string
+	step                              func(html func(signature) string) writeStep
 }
 
 // addNote answers add_note: a call of SDP to read the ticket, one more for a number that was not met, and one to write.
@@ -58,7 +59,7 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 	asked.dryRun, asked.idempotencyKey, asked.planned = dryRun{}, idempotencyKey{}, planned{}
 	r := writeRequest{
 		tool: "add_note", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
-		question: tool.Question{Message: "Add a note to " + parent.described + "?\n" + shortenLine(in.Text), Shown: parent.shown},
+		question: tool.Question{Message: "Add a note to " + parent.described + "?\n" + shortenLine(in.Text)}, shown: parent.shown,
 	}
 	result := writtenNote{Number: parent.number, Subject: parent.subject, State: "private", Trust: untrusted}
 	if isVisible {
@@ -108,7 +109,7 @@ func (d *desk) checkNote(in *addNoteInput, isVisible bool) error {
 	if err := d.checkFields(in.kind(), "note"); err != nil {
 		return err
 	}
-	if isVisible && d.Access.RequesterVisible != permissionAllow {
+	if isVisible && d.Access.RequesterVisible != visibleAllowed {
 		return tool.NewForbidden("connection %s lets agents write no note that the requester sees (spec.access.requesterVisible); leave out visible_to_requester", d.key)
 	}
 	return nil
@@ -137,7 +138,7 @@ func (d *desk) findNoteParent(ctx context.Context, in *addNoteInput) (noteParent
 		return noteParent{}, err
 	}
 	return noteParent{
-		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownState(d.requestValues(&found)),
+		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownOf(numberOf(&found), d.requestValues(&found)),
 		step: func(html func(signature) string) writeStep {
 			return d.noteStep("note", 1, &found, html, valueOr(in.VisibleToRequester, false), valueOr(in.FirstResponse, false))
 		},

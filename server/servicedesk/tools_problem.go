@@ -25,7 +25,6 @@ type createProblemInput struct {
 	Group       *string  `json:"group,omitempty" bounds:"1..250"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // wouldTie is the state of a ticket in a dry run.
@@ -61,9 +60,9 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 		return nil, err
 	}
 	asked := in
-	asked.dryRun, asked.idempotencyKey, asked.planned = dryRun{}, idempotencyKey{}, planned{}
+	asked.dryRun, asked.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "create_problem", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
+		tool: "create_problem", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
 		question: d.askProblem(&in, said, tickets),
 	})
 	if err != nil {
@@ -182,7 +181,7 @@ func (d *desk) askProblem(in *createProblemInput, said []string, tickets []sdp.R
 	}
 	for i := range tickets {
 		asked += "\nIt is tied to " + d.describeTicket(&tickets[i])
-		shown += shownState(d.requestValues(&tickets[i]))
+		shown += joinShown(shownOf(numberOf(&tickets[i]), d.requestValues(&tickets[i])))
 	}
 	return tool.Question{Message: asked, Shown: shown}
 }

@@ -14,7 +14,7 @@ import (
 
 type getProjectInput struct {
 	target
-	ProjectID string   `json:"project_id" description:"PJT-12; an internal id as id:41"`
+	ProjectID string   `json:"project_id" description:"PJT-12 or id:41"`
 	Include   []string `json:"include,omitempty" description:"Parts more; members, comments and dependencies cost a call each" enum:"members,milestones,tasks,comments,dependencies,history" bounds:"..6"`
 }
 

@@ -15,18 +15,17 @@ import (
 type createProjectInput struct {
 	target
 	Title          string   `json:"title" bounds:"1..250"`
-	Description    *string  `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
-	Type           *string  `json:"type,omitempty" description:"Of the list project_types" bounds:"1..250"`
-	Owner          *string  `json:"owner,omitempty" description:"E-mail address, name, id or me" bounds:"1..250"`
+	Description    *string  `json:"description,omitempty" description:"Markdown"`
+	Type           *string  `json:"type,omitempty"`
+	Owner          *string  `json:"owner,omitempty" description:"E-mail, name, id or me"`
 	Start          *string  `json:"start,omitempty" description:"Date or time"`
 	End            *string  `json:"end,omitempty" description:"Date or time"`
-	Priority       *string  `json:"priority,omitempty" bounds:"1..250"`
-	Members        []string `json:"members,omitempty" description:"As owner" bounds:"..20"`
-	Template       *string  `json:"template,omitempty" description:"Exact name" bounds:"1..250"`
-	AllowDuplicate *bool    `json:"allow_duplicate,omitempty" description:"Make it though titles are alike"`
+	Priority       *string  `json:"priority,omitempty"`
+	Members        []string `json:"members,omitempty" bounds:"..20"`
+	Template       *string  `json:"template,omitempty"`
+	AllowDuplicate *bool    `json:"allow_duplicate,omitempty"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // createdProject is what was made, or the projects that are alike.
@@ -69,9 +68,9 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 		return nil, err
 	}
 	arguments := in
-	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
+	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
+		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
 		question: tool.Question{Message: "Make the project " + strconv.Quote(in.Title) + "?"},
 	})
 	if err != nil {
@@ -224,17 +223,16 @@ func (r *createdProject) text(w *write) string {
 
 type updateProjectInput struct {
 	target
-	ProjectID   string                `json:"project_id" description:"PJT-12; an internal id as id:41"`
+	ProjectID   string                `json:"project_id" description:"PJT-12 or id:41"`
 	Title       *string               `json:"title,omitempty" bounds:"1..250"`
 	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Status      *string               `json:"status,omitempty" bounds:"1..250"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail address, name, id or me"`
+	Status      *string               `json:"status,omitempty"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
 	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
 	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
-	AddMembers  []string              `json:"add_members,omitempty" description:"As owner" bounds:"..20"`
+	AddMembers  []string              `json:"add_members,omitempty" bounds:"..20"`
 	dryRun
-	planned
 }
 
 // updateProject answers update_project: a call of SDP for the project, one more for a number that was not met before, one for each
@@ -263,9 +261,9 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	update := d.newRecordUpdate("id:"+before.ID, "project "+projectNumber(&before), before.Title)
 	update.Changed = changes.describe(before)
 	arguments := in
-	arguments.dryRun, arguments.planned = dryRun{}, planned{}
+	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "update_project", arguments: arguments, dryRun: in.DryRun, plan: in.Plan,
+		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
 		question: tool.Question{Message: "Change " + update.Of + "?", Shown: fmt.Sprint(update.Changed)},
 	})
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 type listProjectsInput struct {
 	target
 	Query  *string `json:"query,omitempty" description:"A title, or part of one: the most alike first" bounds:"2..250"`
-	Status *string `json:"status,omitempty" description:"Name of a status" bounds:"1..250"`
-	Owner  *string `json:"owner,omitempty" description:"E-mail address, name, or me" bounds:"1..250"`
+	Status *string `json:"status,omitempty" description:"Name of a status"`
+	Owner  *string `json:"owner,omitempty" description:"E-mail address, name, or me"`
 	paging
 }
 

@@ -18,7 +18,6 @@ type setRequestStatusInput struct {
 	Until      *string `json:"until,omitempty" description:"With hold: when it ends, a date or RFC 3339"`
 	ThenStatus *string `json:"then_status,omitempty" description:"With until: the status after that, Open when absent" bounds:"..250"`
 	dryRun
-	planned
 }
 
 // The words that stand for a status, whatever a site calls it.
@@ -59,9 +58,9 @@ func (s *Service) setRequestStatus(ctx context.Context, in setRequestStatusInput
 		return nil, err
 	}
 	asked := in
-	asked.dryRun, asked.planned = dryRun{}, planned{}
+	asked.dryRun = dryRun{}
 	return d.updateTicket(ctx, &found, change, reasons, writeRequest{
-		tool: "set_request_status", arguments: asked, dryRun: in.DryRun, plan: in.Plan,
+		tool: "set_request_status", arguments: asked, dryRun: in.DryRun,
 	})
 }
 

@@ -14,22 +14,21 @@ import (
 // newTask is a task that is made.
 type newTask struct {
 	Title         string   `json:"title" bounds:"1..250"`
-	Description   *string  `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
-	Owner         *string  `json:"owner,omitempty" description:"E-mail address, name, id or me; of a project a member" bounds:"1..250"`
-	Priority      *string  `json:"priority,omitempty" bounds:"1..250"`
+	Description   *string  `json:"description,omitempty" description:"Markdown"`
+	Owner         *string  `json:"owner,omitempty" description:"E-mail, name, id or me; of a project a member"`
+	Priority      *string  `json:"priority,omitempty"`
 	Start         *string  `json:"start,omitempty" description:"Date or time"`
 	End           *string  `json:"end,omitempty" description:"Date or time"`
 	EffortMinutes *int64   `json:"effort_minutes,omitempty" bounds:"1..525600"`
-	DependsOn     []string `json:"depends_on,omitempty" description:"Task ids, or #n for the n-th of this call" bounds:"..10"`
+	DependsOn     []string `json:"depends_on,omitempty" description:"Task ids, or #n of this call" bounds:"..10"`
 }
 
 type createTasksInput struct {
 	target
 	tasksOf
-	Tasks []newTask `json:"tasks" description:"In the order in which they are made" bounds:"1..25"`
+	Tasks []newTask `json:"tasks" bounds:"1..25"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // The outcomes of a task among several.
@@ -78,9 +77,9 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 		return nil, err
 	}
 	arguments := in
-	arguments.dryRun, arguments.idempotencyKey, arguments.planned = dryRun{}, idempotencyKey{}, planned{}
+	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "create_tasks", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
+		tool: "create_tasks", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
 		question: tool.Question{Message: fmt.Sprintf("Make %d tasks of %s?", len(in.Tasks), parent.label), Shown: parent.target},
 	})
 	if err != nil {

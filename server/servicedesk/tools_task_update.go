@@ -13,18 +13,17 @@ import (
 type updateTaskInput struct {
 	target
 	tasksOf
-	TaskID      string                `json:"task_id" bounds:"1..32"`
+	TaskID      string                `json:"task_id"`
 	Title       *string               `json:"title,omitempty" bounds:"1..250"`
 	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail address, name, id or me"`
-	Status      *string               `json:"status,omitempty" bounds:"1..250"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
+	Status      *string               `json:"status,omitempty"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
 	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
 	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
-	Complete    *bool                 `json:"complete,omitempty" description:"Done: status, 100 % and the end"`
-	DependsOn   []string              `json:"depends_on,omitempty" description:"Ids of tasks that it waits for, too" bounds:"..10"`
+	Complete    *bool                 `json:"complete,omitempty" description:"Set what says that it is done"`
+	DependsOn   []string              `json:"depends_on,omitempty" description:"Task ids, more" bounds:"..10"`
 	dryRun
-	planned
 }
 
 // updateTask answers update_task: a call of SDP for the ticket or project, one more for a number that was not met before, one each to
@@ -53,9 +52,9 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 	update := d.newRecordUpdate(before.ID, parent.label, before.Title)
 	update.Changed = changes.describe(before)
 	arguments := in
-	arguments.dryRun, arguments.planned = dryRun{}, planned{}
+	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "update_task", arguments: arguments, dryRun: in.DryRun, plan: in.Plan,
+		tool: "update_task", arguments: arguments, dryRun: in.DryRun,
 		question: tool.Question{Message: fmt.Sprintf("Change task %s of %s?", before.ID, parent.label), Shown: fmt.Sprint(update.Changed)},
 	})
 	if err != nil {

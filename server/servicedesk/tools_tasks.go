@@ -14,7 +14,7 @@ type listTasksInput struct {
 	target
 	tasksOf
 	Status *string `json:"status,omitempty" description:"open when absent" enum:"open,closed,all"`
-	Owner  *string `json:"owner,omitempty" description:"E-mail address, name, or me" bounds:"1..250"`
+	Owner  *string `json:"owner,omitempty" description:"E-mail address, name, or me"`
 	paging
 }
 

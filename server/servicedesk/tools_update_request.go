@@ -31,7 +31,6 @@ type updateRequestInput struct {
 	UpdateReason      *string               `json:"update_reason,omitempty" bounds:"..250"`
 	ExpectedUpdatedAt *string               `json:"expected_updated_at,omitempty" description:"Its last update, or creation, as you saw it: refused if it is another now; ServiceDesk Plus has no lock"`
 	dryRun
-	planned
 }
 
 // requestUpdate is the structured result of a change of a ticket.
@@ -104,9 +103,9 @@ func (s *Service) updateRequest(ctx context.Context, in updateRequestInput) (*to
 		return nil, err
 	}
 	asked := in
-	asked.dryRun, asked.planned = dryRun{}, planned{}
+	asked.dryRun = dryRun{}
 	return d.updateTicket(ctx, &found, change, reasons, writeRequest{
-		tool: "update_request", arguments: asked, dryRun: in.DryRun, plan: in.Plan,
+		tool: "update_request", arguments: asked, dryRun: in.DryRun,
 	})
 }
 
@@ -116,9 +115,8 @@ func (d *desk) updateTicket(
 ) (*tool.Result[requestUpdate], error) {
 	before := d.requestValues(found)
 	would := compareValues(before, change.afterValues(before))
-	r.question = tool.Question{
-		Message: fmt.Sprintf("Change %s?\n%s", d.describeTicket(found), changeLines(would)), Shown: shownState(before),
-	}
+	r.question = tool.Question{Message: fmt.Sprintf("Change %s?\n%s", d.describeTicket(found), changeLines(would))}
+	r.shown = shownOf(numberOf(found), before)
 	w, err := d.startWrite(ctx, r)
 	if err != nil {
 		return nil, err

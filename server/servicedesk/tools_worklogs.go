@@ -25,7 +25,6 @@ type addWorklogInput struct {
 	ConfirmLong *bool   `json:"confirm_long,omitempty" description:"For more than 600 minutes"`
 	dryRun
 	idempotencyKey
-	planned
 }
 
 // writtenWorklog is the structured result of add_worklog.
@@ -44,8 +43,9 @@ type writtenWorklog struct {
 
 // worklogParent is what time was spent on.
 type worklogParent struct {
-	number, label, subject, described, shown, target string
-	worklogs                                         sdp.Collection[sdp.Worklog]
+	number, label, subject, described, target string
+	shown                                     map[string]string
+	worklogs                                  sdp.Collection[sdp.Worklog]
 }
 
 // addWorklog answers add_worklog: a call of SDP to read the ticket, one more for a number that was not met and for a technician who is
@@ -75,10 +75,10 @@ func (s *Service) addWorklog(ctx context.Context, in addWorklogInput) (*tool.Res
 		return nil, err
 	}
 	asked := in
-	asked.dryRun, asked.idempotencyKey, asked.planned = dryRun{}, idempotencyKey{}, planned{}
+	asked.dryRun, asked.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
-		tool: "add_worklog", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Add %d minutes of %s to %s?", in.Minutes, owner.shown, parent.described), Shown: parent.shown},
+		tool: "add_worklog", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
+		question: tool.Question{Message: fmt.Sprintf("Add %d minutes of %s to %s?", in.Minutes, owner.shown, parent.described)}, shown: parent.shown,
 	})
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (d *desk) findWorklogParent(ctx context.Context, in *addWorklogInput) (work
 		return worklogParent{}, err
 	}
 	return worklogParent{
-		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownState(d.requestValues(&found)),
+		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownOf(numberOf(&found), d.requestValues(&found)),
 		target: requestTarget(found.ID), worklogs: d.client.Requests().Worklogs(found.ID),
 	}, nil
 }

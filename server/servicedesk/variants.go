@@ -12,12 +12,8 @@ import (
 // moduleChoices are the toolsets of whose modules a list of tools has those: of both, or of one.
 var moduleChoices = [][]string{{recordsToolset, assetsToolset}, {recordsToolset}, {assetsToolset}}
 
-// hiddenChoices are the arguments that a list of tools leaves out: none, that of callers who see one connection, that of callers whose
-// connections have no write confirmed but those of some tools, and both.
-var hiddenChoices = [][]string{nil, {"connection"}, {"plan"}, {"connection", "plan"}}
-
-// makeVariants returns what is listed of a tool in the place of its definition: for each of moduleChoices, where it has modules, that of each
-// of hiddenChoices. The definition itself, which would be the first, is left out.
+// makeVariants returns what is listed of a tool in the place of its definition: for each of moduleChoices, where it has modules, with the
+// argument connection and without. The definition itself, which would be the first, is left out.
 func (o offered) makeVariants() []mcp.Tool {
 	choices := moduleChoices[:1]
 	if o.modules != nil {
@@ -29,12 +25,7 @@ func (o offered) makeVariants() []mcp.Tool {
 		for _, toolset := range toolsets {
 			values["module"] = append(values["module"], o.modules[toolset]...)
 		}
-		for _, hidden := range hiddenChoices {
-			if o.isConfirmed {
-				hidden = slices.DeleteFunc(slices.Clone(hidden), func(name string) bool { return name == "plan" })
-			}
-			variants = append(variants, o.MCPWith(hidden, values))
-		}
+		variants = append(variants, o.MCPWith(nil, values), o.MCPWith([]string{"connection"}, values))
 	}
 	return variants[1:]
 }
@@ -48,10 +39,7 @@ func (s *Service) ChooseVariants(ctx context.Context, call *transport.Call) (fun
 	}
 	hides := 0
 	if seen.connections < 2 {
-		hides++
-	}
-	if !seen.confirmsAll {
-		hides += 2
+		hides = 1
 	}
 	choice := max(0, slices.IndexFunc(moduleChoices, func(toolsets []string) bool {
 		return !slices.ContainsFunc(toolsets, func(toolset string) bool { return !seen.toolsets[toolset] || !call.Narrowing.AdmitsToolset(toolset) })
@@ -60,6 +48,6 @@ func (s *Service) ChooseVariants(ctx context.Context, call *transport.Call) (fun
 		if s.offered[name].modules == nil {
 			return hides
 		}
-		return len(hiddenChoices)*choice + hides
+		return 2*choice + hides
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
@@ -30,12 +31,12 @@ const readWriteMode = "ReadWrite"
 
 // dryRun is the argument of all tools that write.
 type dryRun struct {
-	DryRun *bool `json:"dry_run,omitempty" description:"Only say what would be done"`
+	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // idempotencyKey is the argument of tools that make something.
 type idempotencyKey struct {
-	IdempotencyKey *string `json:"idempotency_key,omitempty" description:"A repeat with the same key makes nothing twice" bounds:"1..200"`
+	IdempotencyKey *string `json:"idempotency_key,omitempty" description:"The same key is carried out once" bounds:"1..200"`
 }
 
 // planned is the argument of tools that a plan of a dry run confirms. Other tools that write take it too, and do not show it.
@@ -60,6 +61,8 @@ type writeRequest struct {
 	// shown is what was shown of each record, by a name that refusals say, such as "status of request 31": a plan of how things were is
 	// refused.
 	shown map[string]string
+	// isSo has those names of shown that are as the call would have them: a plan that goes on has perhaps made them so.
+	isSo map[string]bool
 }
 
 // write is a call of a tool that may write now, or says what it would do.
@@ -83,14 +86,14 @@ func (d *desk) startWrite(ctx context.Context, r writeRequest) (*write, error) {
 		return nil, &tool.Error{Kind: unavailableKind, Text: "writes are switched off: this server keeps no record of them"}
 	}
 	w := &write{d: d, isDry: r.dryRun != nil && *r.dryRun}
-	arguments, err := json.Marshal([]any{r.tool, r.arguments})
+	arguments, err := json.Marshal([]any{r.tool, r.arguments, d.Address()})
 	if err != nil {
 		return nil, fmt.Errorf("write the arguments of a call: %w", err)
 	}
 	digest := sha256.Sum256(arguments)
-	call, err := uuid.NewV7()
-	if err != nil {
-		return nil, fmt.Errorf("name a call: %w", err)
+	call := audit.FromContext(ctx).CallID()
+	if call == uuid.Nil {
+		call = uuid.Must(uuid.NewV7())
 	}
 	w.intent = store.WriteIntent{
 		Connection: d.id, CallID: call.String(), Caller: nameCaller(&d.identity), Tool: r.tool, Digest: digest[:],

@@ -11,7 +11,7 @@ import (
 
 // checkOwnText refuses texts that the requester reads on a ticket of somebody else, where agents may write none.
 func (d *desk) checkOwnText(found *sdp.Request, what string) error {
-	if d.Access.RequesterVisible == permissionAllow {
+	if d.Access.RequesterVisible == visibleAllowed {
 		return nil
 	}
 	if me, known := d.person(); known && strings.EqualFold(me.Email, found.Requester.Email) {
@@ -22,7 +22,7 @@ func (d *desk) checkOwnText(found *sdp.Request, what string) error {
 
 // checkSigned refuses a text that is too long for SDP once it is signed.
 func (d *desk) checkSigned(argument, text string) error {
-	if signed := utf8.RuneCountInString(d.sampleSignature().of(text)); signed > maxShortText {
+	if signed := utf8.RuneCountInString(d.sign(newMark()).of(text)); signed > maxShortText {
 		own := utf8.RuneCountInString(text)
 		return tool.NewInvalid("argument %q: has %d characters, which is more than %d: the rest of the %d is who wrote it",
 			argument, own, max(0, maxShortText-(signed-own)), maxShortText)

@@ -2,7 +2,6 @@ package servicedesk
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -11,9 +10,6 @@ import (
 // requestKind is the kind of record that spec.access.fields has the fields of tickets under; notes, worklogs, links and the trash are among
 // them.
 const requestKind = "request"
-
-// permissionAllow is spec.access.requesterVisible where agents may write what requesters read.
-const permissionAllow = "Allow"
 
 // writeOutcome is what the results of all tools that write have.
 type writeOutcome struct {
@@ -58,22 +54,11 @@ func (d *desk) describeTicket(r *sdp.Request) string {
 	return fmt.Sprintf("request %s %q (%s) of connection %s", numberOf(r), excerpt.Truncate(oneLine(r.Subject), shownSubject), shortenLine(r.Status.Name), d.key)
 }
 
-// shownState returns what was shown of a ticket, for a plan that is to be of the same.
-func shownState(values map[string]string) string {
-	var b strings.Builder
-	for _, name := range sortedKeys(values) {
-		fmt.Fprintf(&b, "%s=%q ", name, values[name])
-	}
-	return b.String()
-}
-
-// shownOf returns what is shown of tickets, by names that a refusal of a plan says.
-func (d *desk) shownOf(tickets ...*sdp.Request) map[string]string {
-	shown := map[string]string{}
-	for _, ticket := range tickets {
-		for name, value := range d.requestValues(ticket) {
-			shown[name+" of request "+numberOf(ticket)] = value
-		}
+// shownOf returns what was shown of a ticket, by names that say what is not so any more.
+func shownOf(number string, values map[string]string) map[string]string {
+	shown := make(map[string]string, len(values))
+	for name, value := range values {
+		shown[name+" of request "+number] = value
 	}
 	return shown
 }

@@ -154,7 +154,9 @@ func TestServeStdio_Records(t *testing.T) {
 		counted[line]++
 	}
 	var said struct {
-		Params struct{ ClientInfo struct{ Name, Version string } }
+		Params struct {
+			ClientInfo struct{ Name, Version string }
+		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(initialize), &said))
 	client := said.Params.ClientInfo.Name + "/" + said.Params.ClientInfo.Version

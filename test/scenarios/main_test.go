@@ -104,6 +104,7 @@ func TestLargeStack(t *testing.T) {
 	t.Run("a collection is served byte for byte", testCollection)
 	t.Run("the catalog stays within its limit", testCatalogLimit)
 	t.Run("an outage fails no call for what is held", testOutageUnderLoad)
+	t.Run("the audit is what clients know of their calls", testAudit)
 }
 
 func TestKilledController(t *testing.T) {

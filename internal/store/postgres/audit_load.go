@@ -27,6 +27,9 @@ var auditTables = [...]struct{ name, columns string }{
 		"oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, payload, sealed_payload, hash"},
 }
 
+// AuditColumns returns the columns that rows of the audit have as they are loaded, in their order.
+func AuditColumns(table audit.Table) string { return auditTables[table].columns }
+
 // LoadAudit loads a batch in one transaction: the batch, which a second time is there already, and its rows by COPY. It implements
 // audit.Loader for servers and controllers. Rows of months that are not there are loaded as of now; without the month of now it returns
 // store.ErrUnavailable.

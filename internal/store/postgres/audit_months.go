@@ -40,7 +40,7 @@ func (w *Writer) AddAuditMonths(ctx context.Context) error {
 		if err := sqlcgen.New(transaction{tx, traits}).LimitLockWait(ctx, monthLockTimeout.Milliseconds()); err != nil {
 			return err
 		}
-		return addAuditMonths(ctx, tx, traits)
+		return makeMonths(ctx, tx, traits)
 	})
 	if err != nil {
 		return fmt.Errorf("make months of the audit: %w", translateError(err))
@@ -48,9 +48,9 @@ func (w *Writer) AddAuditMonths(ctx context.Context) error {
 	return nil
 }
 
-// addAuditMonths makes tables like the one they are attached to, which keeps nobody who reads or writes it waiting; a table that is made
+// makeMonths makes tables like the one they are attached to, which keeps nobody who reads or writes it waiting; a table that is made
 // as a partition would.
-func addAuditMonths(ctx context.Context, tx pgx.Tx, traits connectionTraits) error {
+func makeMonths(ctx context.Context, tx pgx.Tx, traits connectionTraits) error {
 	q := sqlcgen.New(transaction{tx, traits})
 	months, err := q.AuditMonths(ctx)
 	if err != nil {

@@ -80,7 +80,7 @@ func TestAuditMonths_BehindAnOpenReader(t *testing.T) {
 	close(over)
 	<-done
 	t.Logf("%d batches were loaded behind an open reader, the slowest in %s; the month: %v", loads, longest, err)
-	if longest > 5*time.Second {
+	if longest > 1500*time.Millisecond { // a statement that keeps others waiting gives up after two seconds
 		t.Errorf("a batch took %s", longest)
 	}
 

@@ -107,14 +107,16 @@ func TestAutovacuum(t *testing.T) {
 	}
 	require.NoError(t, rows.Err())
 	want := map[string]string{
-		"prompt_changes":    "autovacuum_vacuum_scale_factor=0.02 autovacuum_vacuum_threshold=500 autovacuum_analyze_scale_factor=0.02 autovacuum_analyze_threshold=500",
-		"prompt_search":     "toast_tuple_target=512 autovacuum_vacuum_scale_factor=0.05",
-		"prompts":           "autovacuum_vacuum_scale_factor=0.05",
-		"prompt_similarity": "autovacuum_vacuum_scale_factor=0.05",
+		"project_title_claims": "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=200",
+		"prompt_changes":       "autovacuum_vacuum_scale_factor=0.02 autovacuum_vacuum_threshold=500 autovacuum_analyze_scale_factor=0.02 autovacuum_analyze_threshold=500",
+		"prompt_search":        "toast_tuple_target=512 autovacuum_vacuum_scale_factor=0.05",
+		"prompts":              "autovacuum_vacuum_scale_factor=0.05",
+		"prompt_similarity":    "autovacuum_vacuum_scale_factor=0.05",
 		// Of these a row is new, or another one, every few seconds.
 		"sdp_observations": "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=1000 autovacuum_analyze_scale_factor=0.1",
 		"sdp_rate_limits":  "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=200 fillfactor=50",
 		"sdp_windows":      "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=500 autovacuum_vacuum_insert_scale_factor=0.1 autovacuum_analyze_scale_factor=0.1 fillfactor=90",
+		"sdp_writes":       "autovacuum_vacuum_scale_factor=0.02 autovacuum_vacuum_threshold=200 autovacuum_analyze_scale_factor=0.05",
 		"token_refusals":   "autovacuum_vacuum_scale_factor=0 autovacuum_vacuum_threshold=100",
 		"token_requests":   "autovacuum_vacuum_scale_factor=0.02 autovacuum_vacuum_threshold=100 autovacuum_analyze_scale_factor=0.05",
 	}

@@ -150,6 +150,9 @@ func databaseContents(t *testing.T, o postgres.Options) map[string][]string {
 	conn := pgtest.Connect(t, o)
 	found := map[string][]string{}
 	for _, table := range tableNames(t, conn) {
+		if table == "audit_chain" { // a view: it has no rows of its own
+			continue
+		}
 		rows, err := conn.Query(t.Context(), fmt.Sprintf("select t.xmin::text || ' ' || t::text from %s t order by t.ctid", pgx.Identifier{table}.Sanitize()))
 		require.NoError(t, err)
 		found[table], err = pgx.CollectRows(rows, pgx.RowTo[string])

@@ -53,16 +53,16 @@ begin
   -- sdp_rate_limits, sdp_windows: by these functions alone.
   execute format('grant execute on function take_rate(bigint, text, integer) to %s', server);
   execute format('grant execute on function pause_rate(bigint, integer) to %s', server);
-  -- sdp_writes: by these functions alone, each about what the server itself began.
-  execute format('grant execute on function begin_write(bigint, uuid, text, text, text, bytea, text, text, boolean, boolean, integer, text) to %s', server);
-  execute format('grant execute on function trace_write(uuid, jsonb) to %s', server);
-  execute format('grant execute on function end_write(uuid, text, text, text) to %s', server);
   execute format('grant select on project_cache to %s', server);
   execute format('grant select on project_cache_reads to %s', server);
   execute format('grant select on task_history to %s', server);
   -- project_title_claims: by these functions alone.
   execute format('grant execute on function claim_project_title(bigint, bytea, uuid) to %s', server);
   execute format('grant execute on function release_project_title(bigint, bytea, uuid) to %s', server);
+  -- sdp_writes: by these functions alone, each about what the server itself began.
+  execute format('grant execute on function begin_write(bigint, uuid, text, text, text, bytea, text, text, boolean, boolean, integer, text) to %s', server);
+  execute format('grant execute on function trace_write(uuid, jsonb) to %s', server);
+  execute format('grant execute on function end_write(uuid, text, text, text) to %s', server);
   -- token_requests, token_budget_locks: what controllers ask accounts servers, and lock meanwhile.
   -- What was said in a call servers write and do not read back; nor what proves that a chain is whole.
   execute format('grant insert (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, '

@@ -178,7 +178,7 @@ func (r *migrationRun) afterMigrations(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	if err := addAuditMonths(ctx, tx, connectionTraits{mode: tx.Conn().Config().DefaultQueryExecMode}); err != nil {
+	if err := makeMonths(ctx, tx, connectionTraits{mode: tx.Conn().Config().DefaultQueryExecMode}); err != nil {
 		return fmt.Errorf("make months of the audit: %w", err)
 	}
 	q := sqlcgen.New(tx)

@@ -257,3 +257,22 @@ func newestMigration(t *testing.T) (number int64) {
 	}
 	return number
 }
+
+// TestMigrate_TimesHaveZones: no column has a time that means another moment where another zone is set.
+func TestMigrate_TimesHaveZones(t *testing.T) {
+	t.Parallel()
+	catalog := pgtest.Connect(t, pgtest.New(t))
+	columns := func(kind string) []string {
+		return queryStrings(t, catalog, `select attrelid::regclass || '.' || attname from pg_attribute join pg_class on pg_class.oid = attrelid
+			where atttypid = $1::regtype and attnum > 0 and not attisdropped and relkind in ('r', 'p') and relnamespace = 'public'::regnamespace
+			  and relname <> 'goose_db_version'`, kind) // that is the library's own
+	}
+	for _, kind := range []string{"timestamp without time zone", "time without time zone"} {
+		if found := columns(kind); len(found) > 0 {
+			t.Errorf("%s: %v", kind, found)
+		}
+	}
+	if found := columns("timestamp with time zone"); len(found) < 20 {
+		t.Errorf("only %v have times", found)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -157,7 +158,7 @@ func TestFoldProjectObservations_OfTasks(t *testing.T) {
 		t.Errorf("%d changes after what says nothing, %v; want %d", len(after), err, len(got))
 	}
 	conn := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner))
-	for _, detail := range []string{`[1]`, `"x"`, `{"x": "` + string(make([]byte, 0)) + fmt.Sprintf("%05000d", 1) + `"}`} {
+	for _, detail := range []string{`[1]`, `"x"`, `{"x": "` + strings.Repeat("x", 5000) + `"}`} {
 		if _, err := conn.Exec(t.Context(), "insert into sdp_observations (connection_id, type, external_id, name, detail) values ($1, 'task', '1', 'x', $2::jsonb)", f.id, detail); err == nil {
 			t.Errorf("the detail %.20s is taken", detail)
 		}

@@ -1,12 +1,19 @@
 package postgres_test
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
 	"github.com/lectern-dev/lectern/internal/store/storetest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
@@ -66,4 +73,115 @@ func TestBeginWrite_Durable(t *testing.T) {
 			return err
 		}))
 	}
+}
+
+// TestWriteFunctions_RefuseArguments calls them as a server with what no server sends.
+func TestWriteFunctions_RefuseArguments(t *testing.T) {
+	t.Parallel()
+	f, _ := openWrites(t)
+	thief := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner))
+	begin := func(change ...string) string {
+		arguments := map[string]string{
+			"connection": fmt.Sprint(f.id), "call": "gen_random_uuid()", "caller": "'a'", "tool": "'add_note'", "step": "'note'", "digest": "sha256('x')",
+			"key": "null", "nonce": "null", "continues": "false", "merges": "false", "weight": "1", "mark": "'aaaaaa'",
+		}
+		for i := 0; i < len(change); i += 2 {
+			arguments[change[i]] = change[i+1]
+		}
+		return fmt.Sprintf("select * from begin_write(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", arguments["connection"], arguments["call"], arguments["caller"],
+			arguments["tool"], arguments["step"], arguments["digest"], arguments["key"], arguments["nonce"], arguments["continues"], arguments["merges"], arguments["weight"], arguments["mark"])
+	}
+	refused := []string{
+		begin("connection", "0"), begin("connection", "null"), begin("call", "null"), begin("caller", "''"), begin("caller", "null"), begin("caller", "repeat('x', 1001)"),
+		begin("tool", "'Add Note'"), begin("tool", "null"), begin("step", "''"), begin("step", "repeat('x', 201)"), begin("digest", "'x'"), begin("digest", "null"),
+		begin("key", "''"), begin("key", "repeat('x', 801)"), begin("nonce", "'short'"), begin("nonce", "repeat('x', 65)"), begin("continues", "null"), begin("merges", "null"),
+		begin("weight", "-1"), begin("weight", "101"), begin("weight", "null"), begin("weight", "0"), begin("mark", "'x'"), begin("mark", "'[aaaaa'"), begin("mark", "null"),
+		"select end_write(gen_random_uuid(), 'gone', '', '')", "select end_write(gen_random_uuid(), null, '', '')", "select end_write(gen_random_uuid(), 'done', 'x', '')",
+		"select end_write(gen_random_uuid(), 'done', '', repeat('x', 65))", "select trace_write(gen_random_uuid(), null)", "select trace_write(gen_random_uuid(), '[]')",
+		"select trace_write(gen_random_uuid(), jsonb_build_object('x', repeat('x', 17000)))",
+	}
+	for _, sql := range refused {
+		_, err := thief.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "22023" {
+			t.Errorf("%s: got %v, want an argument refused", sql, err)
+		}
+	}
+	for _, level := range []string{"repeatable read", "serializable"} {
+		_, err := thief.Exec(t.Context(), "begin isolation level "+level+"; "+begin(), pgx.QueryExecModeSimpleProtocol)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "22023" {
+			t.Errorf("at isolation level %s: got %v, want it refused", level, err)
+		}
+		_, err = thief.Exec(t.Context(), "rollback")
+		require.NoError(t, err)
+	}
+	// Not more than the manifest says, whatever is claimed.
+	states := map[string]int{}
+	for i := range 100 {
+		var state string
+		require.NoError(t, thief.QueryRow(t.Context(), strings.Replace(begin("step", fmt.Sprintf("'%d'", i)), "*", "state", 1)).Scan(&state))
+		states[state]++
+	}
+	if diff := cmp.Diff(map[string]int{"begun": 60, "too_many": 40}, states); diff != "" {
+		t.Errorf("of 100 writes (-want +got)\n%s", diff)
+	}
+	t.Logf("%d calls with arguments that no server sends are refused", len(refused))
+}
+
+// TestWrites_Unresolved: what nobody ended is found by who looks it up, a minute after it was begun and not sooner; what is decided, or given
+// up, is deleted with its key when it is old.
+func TestWrites_Unresolved(t *testing.T) {
+	t.Parallel()
+	f, w := openWrites(t)
+	begin := func(key string) string {
+		t.Helper()
+		digest := sha256.Sum256([]byte(key))
+		begun, err := w.Store.BeginWrite(t.Context(), store.WriteIntent{
+			Connection: f.id, CallID: uuid.NewString(), Step: "note", Caller: "OIDC anna", Tool: "add_note", Digest: digest[:], Key: key, Weight: 1, Mark: "aaaaaa",
+		})
+		require.NoError(t, err)
+		return begun.ID
+	}
+	list := func() (ids []string) {
+		t.Helper()
+		found, err := f.writer.ListUnresolvedWrites(t.Context(), helpdesk, helpdeskUID, 10)
+		require.NoError(t, err)
+		for _, one := range found {
+			ids = append(ids, one.ID)
+		}
+		return ids
+	}
+	done, open := begin("done"), begin("open")
+	_, err := w.Store.EndWrite(t.Context(), done, store.WriteEnd{Outcome: store.WriteDone})
+	require.NoError(t, err)
+	w.Age(store.WriteLateness - 10*time.Second)
+	if ids := list(); ids != nil {
+		t.Errorf("within a minute %v are unresolved", ids)
+	}
+	w.Age(11 * time.Second)
+	if diff := cmp.Diff([]string{open}, list()); diff != "" {
+		t.Errorf("after a minute (-want +got)\n%s", diff)
+	}
+	ended, err := f.writer.EndUnresolvedWrite(t.Context(), open, store.WriteEnd{Outcome: store.WriteIndeterminate})
+	if err != nil || ended != store.WriteIndeterminate || list() != nil {
+		t.Errorf("looked up in vain: %s %v, and again at once: %v", ended, err, list())
+	}
+	w.Age(time.Hour)
+	if diff := cmp.Diff([]string{open}, list()); diff != "" {
+		t.Errorf("an hour later (-want +got)\n%s", diff)
+	}
+	summaries, err := f.writer.SummarizeWrites(t.Context())
+	if err != nil || len(summaries) != 1 || summaries[0].Indeterminate != 1 || summaries[0].Open != 0 || summaries[0].Oldest < time.Hour {
+		t.Errorf("in short: %+v %v", summaries, err)
+	}
+	w.Age(store.WriteKeyLifetime)
+	if deleted, err := f.writer.DeleteOldWrites(t.Context(), store.WriteKeyLifetime, 10); err != nil || deleted != 1 {
+		t.Errorf("%d are deleted while one is open: %v", deleted, err)
+	}
+	if gaveUp, err := f.writer.GiveUpWrite(t.Context(), open); err != nil || !gaveUp || list() != nil {
+		t.Errorf("given up: %t %v, %v", gaveUp, err, list())
+	}
+	if deleted, err := f.writer.DeleteOldWrites(t.Context(), store.WriteKeyLifetime, 10); err != nil || deleted != 1 {
+		t.Errorf("%d are deleted then: %v", deleted, err)
+	}
+	begin("done") // its key is free again
 }

@@ -18,6 +18,7 @@ controller
 {{- with .Values.connections.namespaces }}
 --connection-namespaces={{ join "," . }}
 --seal-key-secret={{ include "lectern.sealSecret" $ }}
+{{ include "lectern.auditArguments" $ | replace "--audit=memory" "--audit=off" }}
 {{- end }}
 {{- include "lectern.egressArguments" . }}
 {{ include "lectern.authenticationArguments" . }}
@@ -32,6 +33,7 @@ controller
 --comparison-interval={{ .comparisonInterval }}
 --comparison-grace={{ .comparisonGrace }}
 --sweep-limit={{ int .sweepLimit }}
+--audit-retention={{ .auditRetention }}
 --release-timeout={{ .releaseTimeout }}
 {{- end }}
 {{- end }}
@@ -59,6 +61,9 @@ controller
 
 {{- define "lectern.controllerMounts" -}}
 {{- include "lectern.databaseMounts" (dict "root" . "component" "controller") }}
+{{- if include "lectern.hasSpool" (dict "root" . "component" "controller") }}
+{{ include "lectern.spoolMount" . }}
+{{- end }}
 {{- if include "lectern.hasIssuerCA" . }}
 - {name: oidc, mountPath: /etc/lectern/oidc, readOnly: true}
 {{- end }}
@@ -69,6 +74,9 @@ controller
 
 {{- define "lectern.controllerVolumes" -}}
 {{- include "lectern.databaseVolumes" (dict "root" . "component" "controller") }}
+{{- if include "lectern.hasSpool" (dict "root" . "component" "controller") }}
+{{ include "lectern.spoolVolume" . }}
+{{- end }}
 {{- if include "lectern.hasIssuerCA" . }}
 {{ include "lectern.issuerCAVolume" . }}
 {{- end }}

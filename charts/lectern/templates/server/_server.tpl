@@ -19,10 +19,23 @@ server
 --trusted-proxies={{ join "," . }}
 {{- end }}
 --intake-public-key-file=/etc/lectern/intake/public.json
+{{ include "lectern.auditArguments" . }}
+--audit-required={{ ternary "nothing" .Values.audit.required (eq .Values.audit.store "off") }}
 {{- if .Values.connections.namespaces }}
 --seal-key-file=/etc/lectern/seal/keyset.json
 --ticket-reads-per-second={{ .Values.limits.ticketReadsPerSecond }}
 --ticket-writes-per-second={{ .Values.limits.ticketWritesPerSecond }}
+{{- with .Values.keep }}
+{{- with .lookups }}
+--lookups={{ . }}
+{{- end }}
+{{- with .projectCache }}
+--project-cache={{ . }}
+{{- end }}
+{{- with .writeIntents }}
+--write-intents={{ . }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if include "lectern.tlsSecret" . }}
 --tls-cert-file=/etc/lectern/tls/tls.crt

@@ -46,6 +46,7 @@ comment on column mcp_tool_usage.payload is 'What was said, redacted. Not jsonb,
 comment on column mcp_tool_usage.sealed_payload is 'What was said, sealed for this cell and call_id.';
 comment on column mcp_tool_usage.hash is 'SHA-256 of the hash of the row before in the chain, 32 zero bytes for the first, and the SHA-256 of this row.';
 create index mcp_tool_usage_logged on mcp_tool_usage (logged_at);
+create index mcp_tool_usage_connection on mcp_tool_usage (connection_uid, logged_at); -- by which retention goes
 create index mcp_tool_usage_call on mcp_tool_usage (call_id);
 create index mcp_tool_usage_prompt on mcp_tool_usage (prompt_namespace, prompt_name, logged_at) where prompt_version > 0;
 create index mcp_tool_usage_loaded on mcp_tool_usage using brin (loaded_at);
@@ -88,6 +89,7 @@ comment on table api_audit_log is 'One row a call as it was sent to ServiceDesk 
 comment on column api_audit_log.call_id is 'Of the row in mcp_tool_usage it was made for; null for what nobody called.';
 comment on column api_audit_log.sealed_payload is 'What was said, sealed for this cell and id.';
 create index api_audit_log_logged on api_audit_log (logged_at);
+create index api_audit_log_connection on api_audit_log (connection_uid, logged_at); -- by which retention goes
 create index api_audit_log_call on api_audit_log (call_id);
 create index api_audit_log_loaded on api_audit_log using brin (loaded_at);
 

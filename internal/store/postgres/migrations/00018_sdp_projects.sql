@@ -61,15 +61,6 @@ comment on table project_title_claims is 'Titles of projects that are being made
 create index project_title_claims_expires on project_title_claims (expires_at);
 alter table project_title_claims set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
--- +goose StatementBegin
-create function refuse_title_argument(problem text) returns void language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-begin
-  raise exception '%', problem using errcode = 'invalid_parameter_value';
-end
-$$;
--- +goose StatementEnd
-revoke all on function refuse_title_argument(text) from public;
-
 -- Whether a title is the caller's to make a project of, for two minutes: for as long as ServiceDesk Plus may take to carry out what it
 -- was sent. Who claims it again, by the same claim, keeps it. A lock would end with a connection to the database, and the call of
 -- ServiceDesk Plus would not.
@@ -77,13 +68,13 @@ revoke all on function refuse_title_argument(text) from public;
 create function claim_project_title(connection bigint, digest bytea, claim uuid, out claimed boolean)
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
-  select refuse_title_argument('a digest has 32 bytes')
+  select refuse_argument('a digest has 32 bytes')
    where (octet_length(claim_project_title.digest) = 32) is not true;
-  select refuse_title_argument('a claim has an id')
+  select refuse_argument('a claim has an id')
    where claim_project_title.claim is null;
-  select refuse_title_argument('there is no such connection')
+  select refuse_argument('there is no such connection')
    where not exists (select from sdp_connections c where c.id = claim_project_title.connection and c.deleted_at is null);
-  select refuse_title_argument('a thousand titles of the connection are claimed')
+  select refuse_argument('a thousand titles of the connection are claimed')
    where (select count(*) from (select from project_title_claims t where t.connection_id = claim_project_title.connection limit 1000) claimed_now) >= 1000;
   with tried as (
     insert into project_title_claims as t (connection_id, title_digest, claim_id, expires_at)

@@ -148,7 +148,8 @@ func startServer() error {
 			return fmt.Errorf("make role %s: %w", role, err)
 		}
 	}
-	name := "lectern_template_" + postgres.SchemaDigest()
+	// Of a month, since a template has the months that there are when it is made.
+	name := "lectern_template_" + postgres.SchemaDigest() + time.Now().UTC().Format("_200601")
 	if err := ensureTemplate(ctx, conn, name); err != nil {
 		return fmt.Errorf("make the template database: %w", err)
 	}

@@ -44,19 +44,36 @@ select greatest(@at_least::integer, coalesce(max(retention_days), 0))::integer a
 
 -- name: DeleteExpiredUsage :one
 -- Of each connection those older than it keeps them, of everything else those older than so many days; and up to where chains are
--- erased, in the same statement.
-with expired as (
-  select u.logged_at, u.writer, u.connection_uid, u.seq
-    from mcp_tool_usage u
-    left join lateral (select max(c.retention_days) as days from sdp_connections c where c.owner_uid = u.connection_uid) kept on true
-   where u.logged_at < now() - make_interval(days => coalesce(kept.days, @default_days::integer))
-   order by u.logged_at
+-- erased, in the same statement. Which connections there are is read from the index, one step each.
+with recursive uids as (
+  (select first.connection_uid
+     from mcp_tool_usage first
+    order by first.connection_uid
+    limit 1)
+  union all
+  select (select more.connection_uid
+            from mcp_tool_usage more
+           where more.connection_uid > uids.connection_uid
+           order by more.connection_uid
+           limit 1)
+    from uids
+   where uids.connection_uid is not null
+), expired as (
+  select old.logged_at, old.writer, old.connection_uid, old.seq
+    from (select uids.connection_uid from uids limit 10000) known
+   cross join lateral (select max(c.retention_days) as days from sdp_connections c where c.owner_uid = known.connection_uid) kept
+   cross join lateral (select r.logged_at, r.writer, r.connection_uid, r.seq
+                         from mcp_tool_usage r
+                        where r.connection_uid = known.connection_uid
+                          and r.logged_at < now() - make_interval(days => coalesce(kept.days, @default_days::integer))
+                        order by r.logged_at
+                        limit @max_rows) old
    limit @max_rows
 ), deleted as (
-  delete from mcp_tool_usage u
+  delete from mcp_tool_usage r
    using expired
-   where u.logged_at = expired.logged_at and u.writer = expired.writer and u.connection_uid = expired.connection_uid and u.seq = expired.seq
-  returning u.writer, u.connection_uid, u.seq, u.hash
+   where r.connection_uid = expired.connection_uid and r.logged_at = expired.logged_at and r.writer = expired.writer and r.seq = expired.seq
+  returning r.writer, r.connection_uid, r.seq, r.hash
 ), erased as (
   insert into audit_erasures as e (writer, connection_uid, through_seq, through_hash)
   select distinct on (d.writer, d.connection_uid) d.writer, d.connection_uid, d.seq, d.hash
@@ -71,18 +88,35 @@ select count(*)::bigint as deleted
 
 -- name: DeleteExpiredAPICalls :one
 -- As DeleteExpiredUsage.
-with expired as (
-  select a.logged_at, a.writer, a.connection_uid, a.seq
-    from api_audit_log a
-    left join lateral (select max(c.retention_days) as days from sdp_connections c where c.owner_uid = a.connection_uid) kept on true
-   where a.logged_at < now() - make_interval(days => coalesce(kept.days, @default_days::integer))
-   order by a.logged_at
+with recursive uids as (
+  (select first.connection_uid
+     from api_audit_log first
+    order by first.connection_uid
+    limit 1)
+  union all
+  select (select more.connection_uid
+            from api_audit_log more
+           where more.connection_uid > uids.connection_uid
+           order by more.connection_uid
+           limit 1)
+    from uids
+   where uids.connection_uid is not null
+), expired as (
+  select old.logged_at, old.writer, old.connection_uid, old.seq
+    from (select uids.connection_uid from uids limit 10000) known
+   cross join lateral (select max(c.retention_days) as days from sdp_connections c where c.owner_uid = known.connection_uid) kept
+   cross join lateral (select r.logged_at, r.writer, r.connection_uid, r.seq
+                         from api_audit_log r
+                        where r.connection_uid = known.connection_uid
+                          and r.logged_at < now() - make_interval(days => coalesce(kept.days, @default_days::integer))
+                        order by r.logged_at
+                        limit @max_rows) old
    limit @max_rows
 ), deleted as (
-  delete from api_audit_log a
+  delete from api_audit_log r
    using expired
-   where a.logged_at = expired.logged_at and a.writer = expired.writer and a.connection_uid = expired.connection_uid and a.seq = expired.seq
-  returning a.writer, a.connection_uid, a.seq, a.hash
+   where r.connection_uid = expired.connection_uid and r.logged_at = expired.logged_at and r.writer = expired.writer and r.seq = expired.seq
+  returning r.writer, r.connection_uid, r.seq, r.hash
 ), erased as (
   insert into audit_erasures as e (writer, connection_uid, through_seq, through_hash)
   select distinct on (d.writer, d.connection_uid) d.writer, d.connection_uid, d.seq, d.hash

@@ -1,0 +1,281 @@
+package servicedesk_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+	"github.com/lectern-dev/lectern/internal/store"
+)
+
+type taskRows struct {
+	Of, Subject string
+	Tasks       []struct {
+		ID, Subject, Owner, Status, End, Milestone string
+		Percent                                    int
+		Overdue                                    bool
+	}
+	Total      *int
+	NextCursor string `json:"next_cursor"`
+}
+
+func (r taskRows) subjects() []string {
+	subjects := []string{}
+	for _, task := range r.Tasks {
+		subjects = append(subjects, task.Subject)
+	}
+	return sortedTexts(subjects)
+}
+
+// madeTasks is the structured result of create_tasks.
+type madeTasks struct {
+	Of    string
+	Tasks []struct{ ID, Subject, Outcome, Problem string }
+}
+
+func TestListTasks(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		w.fake.AddTo("projects", w.titled("projects", "Office move"), "tasks", sdptest.Record{"title": "Buy tape", "scheduled_end_time": "2020-01-01T00:00:00Z"})
+		for arguments, want := range map[*map[string]any][]string{
+			{"project_id": officeMove}:                                                    {"Buy tape", "Lay cables"},
+			{"project_id": officeMove, "status": "all"}:                                   {"Buy tape", "Lay cables", "Order the rack"},
+			{"project_id": officeMove, "status": "closed"}:                                {"Order the rack"},
+			{"project_id": officeMove, "status": "all", "owner": "me"}:                    {"Order the rack"},
+			{"project_id": officeMove, "owner": "Nina Net"}:                               {"Lay cables"},
+			{"project_id": officeMove, "milestone_id": w.titled("milestones", "Cabling")}: {"Lay cables"},
+		} {
+			_, got := write[taskRows](w, "list_tasks", *arguments)
+			if diff := cmp.Diff(want, got.subjects()); diff != "" || got.Of != "project PJT-1" || got.Subject != "Office move" {
+				w.T.Errorf("%v: %+v (-want +got)\n%s", *arguments, got, diff)
+			}
+		}
+		w.fake.ForgetCalls()
+		_, got := write[taskRows](w, "list_project_tasks", map[string]any{"project_id": officeMove})
+		w.wantCalls(readProject, "GET /projects/*/tasks")
+		if len(got.Tasks) != 3 {
+			w.T.Errorf("by the name of earlier servers: %+v", got)
+		}
+		for _, refused := range []map[string]any{
+			{}, {"project_id": officeMove, "request_id": "1"}, {"request_id": "1", "milestone_id": "1"},
+		} {
+			w.wantRefusal("list_tasks", refused, "ValidationError", "")
+		}
+		w.wantRefusal("list_tasks", map[string]any{"project_id": officeMove, "milestone_id": "99999"}, "NotFoundError", "no such task, or no such milestone")
+	})
+}
+
+// TestCreateTasks: owners are members, and tasks wait for earlier ones of the call by their places.
+func TestCreateTasks(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		cables := w.titled("tasks", "Lay cables")
+		text, got := write[madeTasks](w, "create_tasks", map[string]any{"project_id": officeMove, "tasks": []any{
+			map[string]any{"title": "Measure", "owner": "Nina Net", "priority": "high", "effort_minutes": 90},
+			map[string]any{"title": "Order desks", "description": "Twelve", "owner": "tech@example.org", "end": "2031-01-15", "depends_on": []string{"#1", cables}},
+		}})
+		w.nameRecords()
+		effort := w.inEdition(`"estimated_effort_days":"0","estimated_effort_hours":"1","estimated_effort_minutes":"30"`, `"estimated_effort":{"hours":"1","minutes":"30"}`)
+		w.wantCalls(findProject, readProject, "GET /projects/*/"+w.inEdition("project_members", "members"),
+			`POST /projects/*/tasks {"task":{"description":"<p>— local:anna through Lectern [mark]</p>",`+effort+`,"owner":{"id":"Nina Net"},"priority":{"id":"High"},"title":"Measure"}}`,
+			`POST /projects/*/tasks {"task":{"description":"<p>Twelve</p>`+strings.ReplaceAll(signedText, "\n", `\n`)+`","owner":{"id":"Tom Tech"},"scheduled_end_time":{"value":"1926284399999"},"title":"Order desks"}}`,
+			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Lay cables"}}}`,
+			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Measure"}}}`)
+		for i, title := range []string{"Measure", "Order desks"} {
+			if task := got.Tasks[i]; task.ID != w.titled("tasks", title) || task.Outcome != "done" || task.Problem != "" {
+				w.T.Errorf("%+v", task)
+			}
+		}
+		if !strings.Contains(text, "Tasks of project PJT-1: 2 done.") {
+			w.T.Errorf("text %s", text)
+		}
+		milestone := w.titled("milestones", "Cabling")
+		_, got = write[madeTasks](w, "create_task", map[string]any{"project_id": officeMove, "milestone_id": milestone, "title": "Test cables"})
+		w.wantCalls(readProject, `POST /projects/*/milestones/*/tasks {"task":{"description":"<p>— local:anna through Lectern [mark]</p>","title":"Test cables"}}`)
+		if len(got.Tasks) != 1 || got.Tasks[0].ID != w.titled("tasks", "Test cables") {
+			w.T.Errorf("by the name of earlier servers: %+v", got)
+		}
+	})
+}
+
+// TestCreateTasks_Failures: what fails of one task is said of that one, and what cannot be is refused before anything is written.
+func TestCreateTasks_Failures(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		task := func(title string, more ...any) map[string]any {
+			made := map[string]any{"title": title}
+			for i := 0; i < len(more); i += 2 {
+				made[fmt.Sprint(more[i])] = more[i+1]
+			}
+			return made
+		}
+		for words, tasks := range map[string][]any{
+			"only its members own its tasks; add them with update_project and add_members": {task("a", "owner", "ana@example.org")},
+			"no task before this one":        {task("a", "depends_on", []string{"#1"})},
+			"a task waits for earlier ones":  {task("a", "depends_on", []string{"#2"}), task("b")},
+			"is neither the id of a task":    {task("a", "depends_on", []string{"first"})},
+			`there is no "Sky"`:              {task("a", "priority", "Sky")},
+			`"tasks[1].end" is before start`: {task("a"), task("b", "start", "2031-02-02", "end", "2031-02-01")},
+			`"tasks[0].title" is empty`:      {task("  ")},
+		} {
+			w.wantRefusal("create_tasks", map[string]any{"project_id": officeMove, "tasks": tasks}, "ValidationError", words)
+		}
+		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+			if in, is := c.Input["task"].(sdptest.Record); is && in["title"] == "b" {
+				return new(sdptest.Refused(4014, "title"))
+			}
+			return nil
+		})
+		text, got := write[madeTasks](w, "create_tasks", map[string]any{"project_id": officeMove, "tasks": []any{
+			task("a"), task("b"), task("c", "depends_on", []string{"#1", "#2"}), task("d", "depends_on", []string{"99999"}),
+		}})
+		w.fake.StopFailing()
+		outcomes := []string{}
+		for _, made := range got.Tasks {
+			outcomes = append(outcomes, made.Outcome)
+		}
+		if diff := cmp.Diff([]string{"done", "failed", "done", "done"}, outcomes); diff != "" {
+			w.T.Errorf("outcomes (-want +got)\n%s\n%s", diff, text)
+		}
+		if !strings.Contains(got.Tasks[1].Problem, "code 4014") || got.Tasks[2].Problem != "it does not wait for #2, which was not made" || !strings.Contains(got.Tasks[3].Problem, "it does not wait for 99999") {
+			w.T.Errorf("problems: %+v", got.Tasks)
+		}
+		// A member who left meanwhile.
+		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+			if c.Input["task"] != nil {
+				return new(sdptest.Refused(4001, "owner"))
+			}
+			return nil
+		})
+		_, got = write[madeTasks](w, "create_tasks", map[string]any{"project_id": officeMove, "tasks": []any{task("e", "owner", "Nina Net")}})
+		w.fake.StopFailing()
+		if !strings.Contains(got.Tasks[0].Problem, "has to be one of its members") {
+			w.T.Errorf("%+v", got)
+		}
+	})
+}
+
+// TestUpdateTask: a task is completed by a status that ends work, all of it done, and its end; and its history says who did.
+func TestUpdateTask(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		cables, rack := w.titled("tasks", "Lay cables"), w.titled("tasks", "Order the rack")
+		_, got := write[recordUpdate](w, "complete_task", map[string]any{"project_id": officeMove, "task_id": cables})
+		calls := w.takeCalls()
+		if len(calls) != 4 || !strings.HasPrefix(calls[3], `PUT /projects/*/tasks/* {"task":{"actual_end_time":{"value":"`) ||
+			!strings.HasSuffix(calls[3], `"},"percentage_completion":"100","status":{"id":"Completed"}}}`) {
+			w.T.Errorf("calls %s", strings.Join(calls, "\n"))
+		}
+		if got.Changed["status"][1] != "Completed" || got.Changed["percent"][1] != "100" || got.Changed["complete"][1] == "" {
+			w.T.Errorf("%+v", got)
+		}
+		_, got = write[recordUpdate](w, "complete_task", map[string]any{"project_id": officeMove, "task_id": cables})
+		w.wantCalls(readProject, "GET /projects/*/tasks/*")
+		if len(got.Changed) != 0 {
+			w.T.Errorf("it is complete twice: %+v", got)
+		}
+		_, got = write[recordUpdate](w, "update_task", map[string]any{"project_id": officeMove, "task_id": cables, "owner": "Tom Tech", "title": "Lay new cables", "depends_on": []string{rack}})
+		w.wantCalls(readProject, "GET /projects/*/tasks/*", "GET /projects/*/"+w.inEdition("project_members", "members"), "GET /projects/*/task_dependencies",
+			`PUT /projects/*/tasks/* {"task":{"owner":{"id":"Tom Tech"},"title":"Lay new cables"}}`)
+		if len(got.Added) != 0 { // it waits for that already
+			w.T.Errorf("%+v", got)
+		}
+		_, got = write[recordUpdate](w, "update_task", map[string]any{"project_id": officeMove, "task_id": rack, "depends_on": []string{cables}})
+		w.nameRecords()
+		w.wantCalls(readProject, "GET /projects/*/tasks/*", "GET /projects/*/task_dependencies",
+			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order the rack"},"parent_task":{"id":"Lay new cables"}}}`)
+		if !slices.Equal(got.Added, []string{cables}) {
+			w.T.Errorf("%+v", got)
+		}
+		for arguments, want := range map[*map[string]any]string{
+			{"task_id": cables}: "nothing to change",
+			{"task_id": cables, "complete": true, "percent": 50}:    "done to 100",
+			{"task_id": cables, "complete": true, "status": "Open"}: "work goes on",
+			{"task_id": cables, "owner": "ana@example.org"}:         "only its members own its tasks",
+			{"task_id": cables, "depends_on": []string{cables}}:     "does not wait for itself",
+			{"task_id": cables, "title": "  "}:                      "is empty",
+		} {
+			(*arguments)["project_id"] = officeMove
+			w.wantRefusal("update_task", *arguments, "ValidationError", want)
+		}
+		w.wantRefusal("update_task", map[string]any{"project_id": officeMove, "task_id": "99999", "percent": 1}, "NotFoundError", "no such task")
+		w.foldProjects()
+		history := w.history()
+		want := []string{"Lay new cables: owner", "Lay new cables: title", "Lay cables: percent", "Lay cables: status"}
+		for i, change := range history {
+			history[i] = strings.TrimSuffix(change, " by tech@example.org")
+			if history[i] == change {
+				w.T.Errorf("it is not said who did: %s", change)
+			}
+		}
+		if diff := cmp.Diff(want, history, cmpopts.SortSlices(func(a, b string) bool { return a < b })); diff != "" {
+			w.T.Errorf("history (-want +got)\n%s", diff)
+		}
+		// Somebody changes it in ServiceDesk Plus, which is seen by whoever looks next.
+		w.fake.Set("tasks", cables, sdptest.Record{"status": "Open"})
+		write[taskRows](w, "list_tasks", map[string]any{"project_id": officeMove})
+		w.foldProjects()
+		if history = w.history(); len(history) != 5 || history[0] != "Lay new cables: status by not through Lectern" {
+			w.T.Errorf("history %q", history)
+		}
+	})
+}
+
+// history returns what get_project says of the tasks of a project.
+func (w *writingDesk) history() []string {
+	w.T.Helper()
+	type details struct {
+		Included []struct {
+			Rows []struct{ Subject, Who, State string }
+		}
+	}
+	_, got := write[details](w, "get_project", map[string]any{"project_id": officeMove, "include": []string{"history"}})
+	var changes []string
+	for _, row := range got.Included[0].Rows {
+		field, _, _ := strings.Cut(row.State, ":")
+		changes = append(changes, fmt.Sprintf("%s: %s by %s", row.Subject, field, row.Who))
+	}
+	return changes
+}
+
+// TestTasksOfRequests: tickets have tasks, too, with people of any kind as owners.
+func TestTasksOfRequests(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		number := w.numberOf(dock)
+		_, made := write[madeTasks](w, "create_tasks", map[string]any{"request_id": number, "tasks": []any{map[string]any{"title": "Call the maker", "owner": "nina@example.org"}}})
+		w.wantCalls(findTicket, readTicket, "GET /users",
+			`POST /requests/*/tasks {"task":{"description":"<p>— local:anna through Lectern [mark]</p>","owner":{"id":"Nina Net"},"title":"Call the maker"}}`)
+		_, got := write[taskRows](w, "list_tasks", map[string]any{"request_id": number})
+		w.wantCalls(readTicket, "GET /requests/*/tasks")
+		if !slices.Contains(got.subjects(), "Call the maker") || got.Of != "request "+number {
+			w.T.Errorf("%+v", got)
+		}
+		write[recordUpdate](w, "complete_task", map[string]any{"request_id": number, "task_id": made.Tasks[0].ID})
+		w.wantCalls(readTicket, "GET /requests/*/tasks/*", "PUT /requests/*/tasks/*…")
+	})
+}
+
+// TestTasks_Toolsets: tools on tasks are there with either toolset, and reach what that is for.
+func TestTasks_Toolsets(t *testing.T) {
+	for toolset, reaches := range map[string]string{"requests": "request_id", "projects": "project_id"} {
+		t.Run(toolset, func(t *testing.T) {
+			h := newHouse(t)
+			fake := startFake(t, sdptest.Options{})
+			h.connectToWrite(helpdesk, fake, func(s *store.ConnectionSettings) { s.Access.Toolsets = []string{toolset} })
+			r := h.serve()
+			listed := r.listedTools("")
+			for _, name := range []string{"list_tasks", "create_tasks", "update_task"} {
+				if _, is := listed[name]; !is {
+					t.Errorf("%s is not there with the toolset %s", name, toolset)
+				}
+			}
+			for _, argument := range []string{"request_id", "project_id"} {
+				got := r.call("list_tasks", map[string]any{argument: "1"})
+				if isReached := !got.IsError; isReached != (argument == reaches) {
+					t.Errorf("with the toolset %s list_tasks by %s: %s", toolset, argument, got.Text)
+				}
+			}
+		})
+	}
+}
