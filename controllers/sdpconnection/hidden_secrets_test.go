@@ -64,7 +64,9 @@ func secretsAreNowhere(t *testing.T, w *world) {
 	canaries["access token"], canaries["client secret"] = w.openServed(t), clientSecret
 
 	seen := w.everythingButSecrets(t)
-	for _, shown := range []string{"lectern_sdp_token_requests_total", "GrantCodeNeeded", "SDPOnDemand.requests", "Event occurred"} {
+	for _, shown := range []string{"lectern_sdp_token_requests_total", "GrantCodeNeeded", "SDPOnDemand.requests", "Event occurred",
+		`"operation":"exchange grant code"`, `"operation":"refresh token"`, `"connection":{"namespace":"` + w.namespace + `"`,
+		`"outcome":"denied","errorKind":"invalid_code"`} {
 		if !strings.Contains(seen, shown) {
 			t.Errorf("%s is not there: this test sees too little", shown)
 		}

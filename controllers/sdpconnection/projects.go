@@ -43,6 +43,7 @@ func (p *pass) refreshProjects(ctx context.Context) error {
 		if err := p.readDueProjects(ctx); err != nil {
 			return err
 		}
+		p.pending = p.memory.projects != nil // the rest of them waits for its turn
 	}
 	if p.isUnreadable(projectList) {
 		p.unread = append(p.unread, fmt.Sprintf("%s (%s)", projectList, p.memory.unreadable[projectList].reason))

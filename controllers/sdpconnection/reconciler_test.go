@@ -69,6 +69,7 @@ func TestReconciler(t *testing.T) {
 			"two leaders exchange a code once":                       twoLeadersExchangeOnce,
 			"a controller that ends keeps what it got":               endingKeepsWhatWasGot,
 			"the claim of a killed leader is waited for":             killedLeadersClaimIsWaitedFor,
+			"the newest projects are read":                           newestProjectsAreRead,
 			"a long list is read in the background":                  longListIsReadInTheBackground,
 			"a restart reads nothing again that is fresh":            restartReadsNothingFreshAgain,
 			"lists go on where they stopped":                         listsGoOnWhereTheyStopped,

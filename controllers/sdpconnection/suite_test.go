@@ -28,6 +28,7 @@ import (
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/controllers/controllerstest"
 	"github.com/lectern-dev/lectern/controllers/status"
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/sdp/egress/egresstest"
@@ -115,7 +116,7 @@ func (w *world) newReconciler(t *testing.T, cached client.Client, writer status.
 	require.NoError(t, err)
 	return &Reconciler{
 		Client: cached, API: w.Client, Store: rows, Rates: w.db, Status: writer, Clock: clock.RealClock{}, Keys: keys,
-		Controller: thisLease, ReleaseTimeout: time.Minute,
+		Controller: thisLease, ReleaseTimeout: time.Minute, Audit: audit.NewJSONLog(w.log, nil),
 		Interval: time.Minute, Concurrency: 4,
 	}
 }

@@ -26,6 +26,8 @@ type segmentFile struct {
 	// size and frames are what was written.
 	size   int64
 	frames uint32
+	// room is where rows are written while it is the current segment; nil for files that are written to alone.
+	room *mappedRoom
 	// reserved is how far the file system has promised room.
 	reserved int64
 	// rows are what is in it; nil once they took too much memory, or another process wrote it.
@@ -49,7 +51,7 @@ func createSegment(folder string) (*segmentFile, error) {
 		}
 		locked, err := lockFile(file)
 		if err == nil && locked {
-			return &segmentFile{id: id, path: path, rows: &Rows{}, file: file}, nil
+			return &segmentFile{id: id, path: path, rows: &Rows{}, file: file, room: mapRoom(file)}, nil
 		}
 		if err != nil {
 			return nil, errors.Join(err, file.Close(), os.Remove(path))
@@ -89,6 +91,10 @@ func takeOver(path string) (*segmentFile, error) {
 // write appends whole frames, or nothing. With isTorn nobody knows how the file ends: a part of a frame may be there, the tail of a
 // segment that is not written to any more.
 func (s *segmentFile) write(frames []byte) (isTorn bool, err error) {
+	if s.room.write(s.file, s.size, frames) {
+		s.size += int64(len(frames))
+		return false, nil
+	}
 	n, err := s.file.WriteAt(frames, s.size)
 	if err == nil {
 		s.size += int64(n)
@@ -113,6 +119,13 @@ func (s *segmentFile) syncTo(size int64) error {
 	}
 	s.synced = size
 	return nil
+}
+
+// endWriting gives back what only a segment needs that is written to.
+func (s *segmentFile) endWriting() error {
+	err := s.room.release(s.file, s.size)
+	s.room = nil
+	return err
 }
 
 // close lets go of the lock. The name is removed or changed before.

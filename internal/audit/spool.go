@@ -3,11 +3,8 @@ package audit
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -105,28 +102,6 @@ func Open(o Options) (*Spool, error) {
 		return nil, fmt.Errorf("take over the rows of the audit that are not loaded: %w", err)
 	}
 	return s, nil
-}
-
-// measure counts the bytes of files that were set aside.
-func (s *Spool) measure() error {
-	entries, err := os.ReadDir(s.options.Folder)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if name := entry.Name(); !strings.HasSuffix(name, rejectedSuffix) && !strings.HasSuffix(name, unreadableSuffix) {
-			continue
-		}
-		info, err := entry.Info()
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return err
-		default:
-			s.bytes += info.Size()
-		}
-	}
-	return nil
 }
 
 // Append implements Writer.
@@ -254,132 +229,13 @@ func (s *Spool) rotate() {
 	if s.current == nil {
 		return
 	}
+	if err := s.current.endWriting(); err != nil {
+		s.options.Log.Warn("Cannot give back room of a segment of the audit", "segment", s.current.id, "err", err)
+	}
 	s.waiting = append(s.waiting, s.current)
 	s.current = nil
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-}
-
-// Sync implements Writer.
-func (s *Spool) Sync() error {
-	if err := s.reserve(); err != nil {
-		return err
-	}
-	return s.syncAll()
-}
-
-// reserve sees to it that the rows of a write find room.
-func (s *Spool) reserve() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return errors.New("the audit is closed")
-	}
-	if s.bytes+roomAhead > s.options.MaxBytes {
-		return ErrFull
-	}
-	segment, err := s.openSegment()
-	if err != nil {
-		return s.fail(err)
-	}
-	if segment.reserved >= segment.size+roomAhead {
-		return nil
-	}
-	if err := reserveRoom(segment.file, segment.size, 2*roomAhead); err != nil {
-		return s.fail(err)
-	}
-	segment.reserved = segment.size + 2*roomAhead
-	return nil
-}
-
-// syncAll has all rows that were appended until now survive the machine.
-func (s *Spool) syncAll() error {
-	type part struct {
-		*segmentFile
-		size int64
-	}
-	s.mu.Lock()
-	parts := make([]part, 0, len(s.waiting)+1)
-	for _, waiting := range s.waiting {
-		parts = append(parts, part{waiting, waiting.size})
-	}
-	if s.current != nil {
-		parts = append(parts, part{s.current, s.current.size})
-	}
-	newFiles := s.newFiles
-	s.newFiles = false
-	s.mu.Unlock()
-	var failed error
-	for _, p := range parts {
-		failed = errors.Join(failed, p.syncTo(p.size))
-	}
-	if newFiles {
-		failed = errors.Join(failed, syncFolder(s.options.Folder))
-	}
-	if failed != nil {
-		s.mu.Lock()
-		s.newFiles = s.newFiles || newFiles
-		s.mu.Unlock()
-		return fmt.Errorf("sync the audit: %w", failed)
-	}
-	return nil
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path) //nolint:gosec // the operator names it
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
-
-// takeOverAll has segments that nobody has locked wait for the loader, the oldest first.
-func (s *Spool) takeOverAll() error {
-	entries, err := os.ReadDir(s.options.Folder)
-	if err != nil {
-		return err
-	}
-	own := s.ownPaths()
-	var taken []*segmentFile
-	for _, entry := range entries {
-		path := filepath.Join(s.options.Folder, entry.Name())
-		if !strings.HasSuffix(path, segmentSuffix) || own[path] {
-			continue
-		}
-		found, err := takeOver(path)
-		if err != nil {
-			s.options.Log.Error("Cannot take over a segment of the audit", "file", entry.Name(), "err", err)
-			continue
-		}
-		if found != nil {
-			taken = append(taken, found)
-		}
-	}
-	if len(taken) == 0 {
-		return nil
-	}
-	s.options.Log.Info("Took over segments of the audit that an ended process left", "segments", len(taken))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, segment := range taken {
-		s.bytes += segment.size
-	}
-	s.waiting = append(taken, s.waiting...)
-	return nil
-}
-
-// ownPaths returns the segments that this process has.
-func (s *Spool) ownPaths() map[string]bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	paths := map[string]bool{}
-	for _, waiting := range s.waiting {
-		paths[waiting.path] = true
-	}
-	if s.current != nil {
-		paths[s.current.path] = true
-	}
-	return paths
 }

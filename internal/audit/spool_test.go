@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/seal"
@@ -40,10 +38,9 @@ func newKeys(t testing.TB) *seal.StorageKeys {
 type database struct {
 	*testing.T
 	*postgres.Store
-	admin interface {
-		QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	}
+	// queryRow and exec are the superuser's.
+	queryRow func(sql string, into ...any)
+	exec     func(sql string)
 }
 
 func newDatabase(t *testing.T) *database {
@@ -52,7 +49,14 @@ func newDatabase(t *testing.T) *database {
 	store, err := postgres.Open(t.Context(), pgtest.AsServerRole(t, owner))
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	return &database{t, store, pgtest.Connect(t, pgtest.AsSuperuser(t, owner))}
+	admin := pgtest.Connect(t, pgtest.AsSuperuser(t, owner))
+	return &database{t, store,
+		func(sql string, into ...any) {
+			t.Helper()
+			require.NoError(t, admin.QueryRow(t.Context(), sql).Scan(into...))
+		},
+		func(sql string) { t.Helper(); _, err := admin.Exec(t.Context(), sql); require.NoError(t, err) },
+	}
 }
 
 // setAway has servers not reach the database, or reach it again.
@@ -63,18 +67,16 @@ func (d *database) setAway(away bool) {
 		change = "revoke connect on database %s from public"
 	}
 	var name string
-	require.NoError(d, d.admin.QueryRow(d.Context(), "select quote_ident(current_database())").Scan(&name))
-	_, err := d.admin.Exec(d.Context(), fmt.Sprintf(change, name))
-	require.NoError(d, err)
-	_, err = d.admin.Exec(d.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
-	require.NoError(d, err)
+	d.queryRow("select quote_ident(current_database())", &name)
+	d.exec(fmt.Sprintf(change, name))
+	d.exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
 }
 
 // targets returns what the rows are about that arrived, in order, and how many were said to be damaged.
 func (d *database) targets() (targets []string, damaged int) {
 	d.Helper()
-	require.NoError(d, d.admin.QueryRow(d.Context(), `select (select array_agg(target order by target) from mcp_tool_usage),
-		(select coalesce(sum(damaged), 0) from audit_batches)`).Scan(&targets, &damaged))
+	d.queryRow(`select (select array_agg(target order by target) from mcp_tool_usage),
+		(select coalesce(sum(damaged), 0) from audit_batches)`, &targets, &damaged)
 	return targets, damaged
 }
 
@@ -111,6 +113,7 @@ func writeSegment(t testing.TB, rows int, keys audit.Keys) (name string, content
 		name = filepath.Base(paths[0])
 		content, err = os.ReadFile(paths[0])
 		require.NoError(t, err)
+		content = content[:s.Stats().SpoolBytes] // behind it is room for the next rows
 		ends = append(ends, len(content))
 	}
 	return name, content, ends

@@ -60,16 +60,19 @@ func (d *desk) sendEach(ctx context.Context, name string, rows []*bulkRow, send 
 func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput, ticket *bulkTicket, until time.Time) error {
 	weight := 1
 	if len(ticket.change) > 0 {
-		if _, err := sendInTime(ctx, w, d.bulkStep(ticket), until); err != nil {
+		written, err := sendInTime(ctx, w, d.bulkStep(ticket), until)
+		if err != nil {
 			return err
 		}
+		ticket.isRepeat = written.isRepeat
 		weight = 0 // the note belongs to it
 	}
 	if in.Note == nil {
 		return nil
 	}
 	html := func(s signature) string { return richtext.FromMarkdown(s.of(*in.Note)) }
-	_, err := sendInTime(ctx, w, d.noteStep("note on "+ticket.row.Number, weight, &ticket.found, html, false, false), until)
+	written, err := sendInTime(ctx, w, d.noteStep("note on "+ticket.row.Number, weight, &ticket.found, html, false, false), until)
+	ticket.isRepeat = written.isRepeat && (ticket.isRepeat || len(ticket.change) == 0)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -127,8 +128,11 @@ func TestBulkUpdateRequests_Plan(t *testing.T) {
 			t.Errorf("%s %+v", diff, got)
 		}
 		w.fake.StopFailing()
-		_, got = write[bulk](w, "bulk_update_requests", given)
+		text, got := write[bulk](w, "bulk_update_requests", given)
 		w.wantCalls("GET /requests", sent, note)
+		if strings.Contains(text, "nothing was written") || strings.Count(text, "an earlier call with this plan did it") != 2 {
+			t.Errorf("what was done before and what now is not told apart: %s", text)
+		}
 		if diff := cmp.Diff(map[string]int{"done": 3}, got.Counts); diff != "" {
 			t.Errorf("%s %+v", diff, got)
 		}

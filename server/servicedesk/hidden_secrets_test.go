@@ -13,6 +13,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/logbuffer"
@@ -37,6 +38,7 @@ func (h *house) watch() *watched {
 	h.Cleanup(func() { _ = provider.Shutdown(h.Context()) })
 	h.adapt = func(d *server.Deps) {
 		d.Log, d.Metrics, d.Tracer = logEverything(&w.log), w.metrics, provider.Tracer("test")
+		d.Audit = audit.NewJSONLog(&w.log, nil)
 	}
 	return w
 }
@@ -64,7 +66,7 @@ func formsOf(secret string) []string {
 }
 
 // TestSecrets_AreNowhere: a fake that repeats the token or API key in JSON, HTML and headers of whatever it refuses has a server tell it
-// nobody: not in results, logs at debug, metrics and spans.
+// nobody: not in results, logs at debug, rows of the audit, metrics and spans.
 func TestSecrets_AreNowhere(t *testing.T) {
 	h := newHouse(t)
 	w := h.watch()
@@ -75,7 +77,9 @@ func TestSecrets_AreNowhere(t *testing.T) {
 		fakes[key] = startFake(t, sdptest.Options{Edition: edition, APIKey: "CANARY-KEY-0CANARY1-2CANARY3"})
 		h.connect(key, fakes[key])
 	}
-	r := h.serve(func(c *servicedesk.Config) { c.Log, c.TokenWait = logEverything(&w.log), 10*time.Millisecond })
+	r := h.serve(func(c *servicedesk.Config) {
+		c.Log, c.TokenWait, c.Audit = logEverything(&w.log), 10*time.Millisecond, audit.NewJSONLog(&w.log, nil)
+	})
 	for key, fake := range fakes {
 		number := fmt.Sprint(fake.Record("requests", fake.IDs("requests")[0])["display_id"])
 		ask := func() {
@@ -106,7 +110,8 @@ func TestSecrets_AreNowhere(t *testing.T) {
 		}
 	}
 	seen := w.everything(t)
-	for _, shown := range []string{"lectern_sdp_calls_total", "tools/call list_requests", "UnavailableError", "TokenError", "level="} {
+	for _, shown := range []string{"lectern_sdp_calls_total", "tools/call list_requests", "UnavailableError", "TokenError", "level=",
+		`{"audit":"mcp_tool_usage","row":{`, `{"audit":"api_audit_log","row":{`, `"payload":{"redacted":{"`} {
 		if !strings.Contains(seen, shown) {
 			t.Errorf("%s is not there: this test sees too little", shown)
 		}

@@ -97,7 +97,7 @@ func (d *desk) findSimilarTitles(ctx context.Context, title string) ([]similarPr
 		p := &page.Items[i]
 		consider(store.CachedProject{ID: p.ID, Number: projectNumber(p), Title: p.Title, Status: p.Status.Name})
 	}
-	cached, err := d.cachedProjects(ctx)
+	cached, err := d.knownProjects(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +114,9 @@ func (d *desk) findSimilarTitles(ctx context.Context, title string) ([]similarPr
 	return found[:min(len(found), shownSimilar)], nil
 }
 
-// cachedProjects returns the projects that are known; none where that is switched off. What a process remembers alone is filled by the
+// knownProjects returns the projects that are known; none where that is switched off. What a process remembers alone is filled by the
 // newest hundred first, one call, where that is due.
-func (d *desk) cachedProjects(ctx context.Context) ([]store.CachedProject, error) {
+func (d *desk) knownProjects(ctx context.Context) ([]store.CachedProject, error) {
 	known := d.service.projects
 	if known == nil {
 		return nil, nil

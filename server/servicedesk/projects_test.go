@@ -106,6 +106,9 @@ type recordUpdate struct {
 	Trust           string
 }
 
+// signedByTech is the end of a text as it is sent.
+const signedByTech = `\n<p>— tech@example.org through Lectern [mark]</p>`
+
 const (
 	findProject = "GET /projects"
 	readProject = "GET /projects/*"
@@ -226,7 +229,7 @@ func TestCreateProject(t *testing.T) {
 		text, got := write[createdProject](w, "create_project", arguments)
 		w.nameRecords()
 		typeField, root := w.inEdition("project_type", "type"), w.inEdition("project_member", "member")
-		created := `{"description":"<p>For <strong>all</strong> desks</p>` + strings.ReplaceAll(signedText, "\n", `\n`) + `","owner":{"id":"Tom Tech"},"priority":{"id":"High"},`
+		created := `{"description":"<p>For <strong>all</strong> desks</p>` + signedByTech + `","owner":{"id":"Tom Tech"},"priority":{"id":"High"},`
 		span := `"scheduled_end_time":{"value":"1932674399999"},"scheduled_start_time":{"value":"1932591600000"},"title":"New docks"`
 		if typeField == "type" {
 			span += `,"type":{"id":"Infrastructure"}`
@@ -318,7 +321,7 @@ func TestSaveMilestone(t *testing.T) {
 	workOnProjects(t, nil, func(w *writingDesk) {
 		_, got := write[recordUpdate](w, "save_milestone", map[string]any{"project_id": officeMove, "title": "Furniture", "owner": "nina@example.org", "end": "2031-01-15"})
 		w.wantCalls(findProject, readProject, "GET /users",
-			`POST /projects/*/milestones {"milestone":{"description":"<p>— local:anna through Lectern [mark]</p>","owner":{"id":"Nina Net"},"scheduled_end_time":{"value":"1926284399999"},"title":"Furniture"}}`)
+			`POST /projects/*/milestones {"milestone":{"description":"<p>— tech@example.org through Lectern [mark]</p>","owner":{"id":"Nina Net"},"scheduled_end_time":{"value":"1926284399999"},"title":"Furniture"}}`)
 		if got.ID != w.titled("milestones", "Furniture") || got.Of != "project PJT-1" || got.Subject != "Furniture" {
 			w.T.Errorf("%+v", got)
 		}

@@ -27,6 +27,15 @@ func (d *desk) newRecordUpdate(id, of, subject string) recordUpdate {
 	return recordUpdate{ID: id, Of: of, Subject: shortenLine(subject), TimeZone: d.zone.String(), Trust: untrusted}
 }
 
+// shown returns what was shown of the record, by names that refusals say.
+func (u recordUpdate) shown(what string) map[string]string {
+	shown := map[string]string{}
+	for name, values := range u.Changed {
+		shown[name+" of "+what] = values[0]
+	}
+	return shown
+}
+
 // result makes the result of a write: what was done in a sentence, and the changes.
 func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 	u.writeOutcome = outcomeOf(w)

@@ -80,8 +80,8 @@ func TestCreateTasks(t *testing.T) {
 		w.nameRecords()
 		effort := w.inEdition(`"estimated_effort_days":"0","estimated_effort_hours":"1","estimated_effort_minutes":"30"`, `"estimated_effort":{"hours":"1","minutes":"30"}`)
 		w.wantCalls(findProject, readProject, "GET /projects/*/"+w.inEdition("project_members", "members"),
-			`POST /projects/*/tasks {"task":{"description":"<p>— local:anna through Lectern [mark]</p>",`+effort+`,"owner":{"id":"Nina Net"},"priority":{"id":"High"},"title":"Measure"}}`,
-			`POST /projects/*/tasks {"task":{"description":"<p>Twelve</p>`+strings.ReplaceAll(signedText, "\n", `\n`)+`","owner":{"id":"Tom Tech"},"scheduled_end_time":{"value":"1926284399999"},"title":"Order desks"}}`,
+			`POST /projects/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>",`+effort+`,"owner":{"id":"Nina Net"},"priority":{"id":"High"},"title":"Measure"}}`,
+			`POST /projects/*/tasks {"task":{"description":"<p>Twelve</p>`+signedByTech+`","owner":{"id":"Tom Tech"},"scheduled_end_time":{"value":"1926284399999"},"title":"Order desks"}}`,
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Lay cables"}}}`,
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Measure"}}}`)
 		for i, title := range []string{"Measure", "Order desks"} {
@@ -94,7 +94,7 @@ func TestCreateTasks(t *testing.T) {
 		}
 		milestone := w.titled("milestones", "Cabling")
 		_, got = write[madeTasks](w, "create_task", map[string]any{"project_id": officeMove, "milestone_id": milestone, "title": "Test cables"})
-		w.wantCalls(readProject, `POST /projects/*/milestones/*/tasks {"task":{"description":"<p>— local:anna through Lectern [mark]</p>","title":"Test cables"}}`)
+		w.wantCalls(readProject, `POST /projects/*/milestones/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>","title":"Test cables"}}`)
 		if len(got.Tasks) != 1 || got.Tasks[0].ID != w.titled("tasks", "Test cables") {
 			w.T.Errorf("by the name of earlier servers: %+v", got)
 		}
@@ -245,7 +245,7 @@ func TestTasksOfRequests(t *testing.T) {
 		number := w.numberOf(dock)
 		_, made := write[madeTasks](w, "create_tasks", map[string]any{"request_id": number, "tasks": []any{map[string]any{"title": "Call the maker", "owner": "nina@example.org"}}})
 		w.wantCalls(findTicket, readTicket, "GET /users",
-			`POST /requests/*/tasks {"task":{"description":"<p>— local:anna through Lectern [mark]</p>","owner":{"id":"Nina Net"},"title":"Call the maker"}}`)
+			`POST /requests/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>","owner":{"id":"Nina Net"},"title":"Call the maker"}}`)
 		_, got := write[taskRows](w, "list_tasks", map[string]any{"request_id": number})
 		w.wantCalls(readTicket, "GET /requests/*/tasks")
 		if !slices.Contains(got.subjects(), "Call the maker") || got.Of != "request "+number {

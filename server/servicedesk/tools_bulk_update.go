@@ -66,6 +66,8 @@ type bulkTicket struct {
 	found  sdp.Request
 	change requestChange
 	row    bulkRow
+	// isRepeat says that an earlier call with the same plan did it.
+	isRepeat bool
 	// settled are the fields that are as they would be.
 	settled []string
 }
@@ -220,7 +222,7 @@ func (d *desk) askBulk(in *bulkUpdateInput, tickets []bulkTicket) tool.Question 
 		asked += fmt.Sprintf("\n%s %q: %s", row.Number, row.Subject, row.Why)
 	}
 	if in.Note != nil {
-		asked += "\nThe note is: " + shortenLine(*in.Note)
+		asked += "\nThe note is: " + showWhole(*in.Note)
 	}
 	return tool.Question{Message: asked}
 }
@@ -247,10 +249,14 @@ func bulkSettled(tickets []bulkTicket) map[string]bool {
 
 // bulkResult makes the result: a table, framed, since subjects are strangers'.
 func (d *desk) bulkResult(w *write, tickets []bulkTicket) *tool.Result[bulkUpdate] {
+	w.isRepeat = !slices.ContainsFunc(tickets, func(one bulkTicket) bool { return !one.isRepeat })
 	result := bulkUpdate{writeOutcome: outcomeOf(w), Requests: []bulkRow{}, Counts: map[string]int{}, Trust: untrusted}
 	shown := newTable("number", "state", "subject", "why")
 	for i := range tickets {
 		row := tickets[i].row
+		if tickets[i].isRepeat {
+			row.Why = "an earlier call with this plan did it"
+		}
 		row.Why = oneLine(row.Why)
 		result.Requests = append(result.Requests, row)
 		result.Counts[row.State]++

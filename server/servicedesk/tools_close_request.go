@@ -118,7 +118,7 @@ func (c *plannedClosing) question(d *desk) string {
 	asked += d.describeTicket(c.found) + "?"
 	for _, text := range [][2]string{{"Resolution", c.resolution}, {"Comments", c.comments}} {
 		if text[1] != "" {
-			asked += "\n" + text[0] + ", which its requester may read: " + shortenLine(text[1])
+			asked += "\n" + text[0] + ", which its requester may read: " + showWhole(text[1])
 		}
 	}
 	return asked

@@ -111,7 +111,7 @@ func (d *desk) linkStep(source *sdp.Request, ids []string, comment string) write
 	return writeStep{
 		name: "link", weight: 1, target: requestTarget(source.ID),
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
-			err := d.client.Requests().Link(ctx, source.ID, ids, s.of(comment))
+			err := d.client.Requests().Link(ctx, source.ID, ids, strings.TrimSpace(s.of(comment)))
 			return writtenRecord{ID: source.ID, Number: source.DisplayID}, explainWrite(updateScope, err)
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, _ signature) (sdp.WriteLookup, error) {

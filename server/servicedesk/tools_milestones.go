@@ -68,7 +68,8 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: in.MilestoneID == nil,
-		question: tool.Question{Message: "Save a milestone of " + update.Of + "?", Shown: fmt.Sprint(update.Changed)},
+		question: tool.Question{Message: fmt.Sprintf("Save a milestone of %s of connection %s?\n%s", update.Of, d.key, writeChanges(update.Changed))},
+		shown:    update.shown("a milestone of " + update.Of),
 	})
 	if err != nil {
 		return nil, err

@@ -59,12 +59,12 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 	asked.dryRun, asked.idempotencyKey, asked.planned = dryRun{}, idempotencyKey{}, planned{}
 	r := writeRequest{
 		tool: "add_note", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
-		question: tool.Question{Message: "Add a note to " + parent.described + "?\n" + shortenLine(in.Text)}, shown: parent.shown,
+		question: tool.Question{Message: "Add a note to " + parent.described + "?\n" + showWhole(in.Text)}, shown: parent.shown,
 	}
 	result := writtenNote{Number: parent.number, Subject: parent.subject, State: "private", Trust: untrusted}
 	if isVisible {
 		r.risk, result.State = destructive, "shown to the requester"
-		r.question.Message = "Add a note that the requester sees to " + parent.described + "?\n" + shortenLine(in.Text)
+		r.question.Message = "Add a note that the requester sees to " + parent.described + "?\n" + showWhole(in.Text)
 	}
 	w, err := d.startWrite(ctx, r)
 	if err != nil {

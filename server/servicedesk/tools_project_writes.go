@@ -71,7 +71,7 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: tool.Question{Message: "Make the project " + strconv.Quote(in.Title) + "?"},
+		question: tool.Question{Message: fmt.Sprintf("Make the project %q through connection %s?", in.Title, d.key)},
 	})
 	if err != nil {
 		return nil, err
@@ -264,7 +264,8 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
-		question: tool.Question{Message: "Change " + update.Of + "?", Shown: fmt.Sprint(update.Changed)},
+		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, writeChanges(update.Changed))},
+		shown:    update.shown(update.Of),
 	})
 	if err != nil {
 		return nil, err

@@ -167,7 +167,7 @@ const (
 // searchProjects returns the projects whose titles are the most alike to a query: those that have it in their titles, and those that are
 // known and alike, as they are now.
 func (d *desk) searchProjects(ctx context.Context, query string, selected projectFilter, limit int) (*tool.Result[projectList], error) {
-	cached, err := d.cachedProjects(ctx)
+	cached, err := d.knownProjects(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 )
 
 // requestKind is the kind of record that spec.access.fields has the fields of tickets under; notes, worklogs, links and the trash are among
@@ -65,3 +66,6 @@ func shownOf(number string, values map[string]string) map[string]string {
 
 // sampleSignature is as long as the one that a text of the caller gets.
 func (d *desk) sampleSignature() signature { return d.sign(newMark()) }
+
+// showWhole returns a text as a person who confirms it reads it: all of it, as far as that can be shown.
+func showWhole(text string) string { return excerpt.TruncateBytes(richtext.Clean(text), textBytes) }

@@ -93,6 +93,8 @@ func TestAuthenticatedStack(t *testing.T) {
 	t.Run("no part of a token is left anywhere", testHiddenTokens)
 	t.Run("the account of a stolen server may ask two questions", testStolenAccount)
 	t.Run("an agent reads a cloud and a server on premises", testServiceDesk)
+	t.Run("a technician works a day in the cloud and on premises", testTechniciansDay)
+	t.Run("a project is made and completed in the cloud and on premises", testProject)
 	t.Run("a trial installation makes what it needs", testTrialInstallation)
 	t.Run("random writes under faults are made once", testRandomWrites)
 	t.Run("plans are spent once, by whom they are for", testPlans)

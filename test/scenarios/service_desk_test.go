@@ -72,6 +72,8 @@ type deskScenario struct {
 	fakes map[string]*testenv.FakeSDP
 	// technician may use the connections and is known to them; stranger may not.
 	technician, stranger testenv.Account
+	// manifest is of the connections.
+	manifest string
 }
 
 // toolCost is a call of a tool, what its answer has, and the calls of ServiceDesk Plus that it is made of at a server that has not
@@ -106,7 +108,7 @@ func deskCosts(number string) []toolCost {
 // testServiceDesk applies a connection to each edition and has an agent read both through both servers. The journals of the fakes
 // show that each tool made the calls that it costs, and nobody made others.
 func testServiceDesk(t *testing.T) {
-	s := startDeskScenario(t)
+	s := startDeskScenario(t, deskConnections, "use")
 	s.applyConnections(t)
 	for name, fake := range s.fakes {
 		s.waitForLookups(t, name)
@@ -139,10 +141,11 @@ func testServiceDesk(t *testing.T) {
 	}
 }
 
-func startDeskScenario(t *testing.T) *deskScenario {
+// startDeskScenario opens a namespace for connections of a manifest, of which the technician has some rights.
+func startDeskScenario(t *testing.T, manifest string, verbs ...string) *deskScenario {
 	t.Helper()
 	stack := authenticatedStack(t)
-	s := &deskScenario{scenario: openNamespace(t, stack), fakes: map[string]*testenv.FakeSDP{}}
+	s := &deskScenario{scenario: openNamespace(t, stack), fakes: map[string]*testenv.FakeSDP{}, manifest: manifest}
 	var hosts []string
 	for name, args := range map[string][]string{
 		"cloud":    {"-client-id=1000.SCENARIO", "-client-secret=secret-of-a-test-client"},
@@ -161,7 +164,7 @@ func startDeskScenario(t *testing.T) *deskScenario {
 	require.NoError(t, err)
 	s.technician, s.stranger = testenv.Account{Namespace: s.namespace, Name: "technician"}, testenv.Account{Namespace: s.namespace, Name: "stranger"}
 	require.NoError(t, errors.Join(callers.CreateAccount(t.Context(), s.technician), callers.CreateAccount(t.Context(), s.stranger),
-		callers.Grant(t.Context(), testenv.Grant{Name: "technician", Namespace: s.namespace, Account: s.technician, Verbs: []string{"use"}, Resource: "sdpconnections"})))
+		callers.Grant(t.Context(), testenv.Grant{Name: "technician", Namespace: s.namespace, Account: s.technician, Verbs: verbs, Resource: "sdpconnections"})))
 	return s
 }
 
@@ -181,7 +184,7 @@ func (s *deskScenario) applyConnections(t *testing.T) {
 	code, err := cloud.IssueGrantCode(t.Context())
 	require.NoError(t, err)
 	manifest := filepath.Join(t.TempDir(), "connections.yaml")
-	text := fmt.Sprintf(deskConnections, code, cloud.URL, cloud.AccountsURL, premises.URL, s.technician.Subject())
+	text := fmt.Sprintf(s.manifest, code, cloud.URL, cloud.AccountsURL, premises.URL, s.technician.Subject())
 	require.NoError(t, os.WriteFile(manifest, []byte(text), 0o600))
 	applied := time.Now()
 	_, err = s.ControlPlane.Kubectl(t.Context(), "apply", "--namespace", s.namespace, "--filename", manifest)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/store/postgres/internal/sqlcgen"
@@ -53,9 +54,20 @@ func (w *Writer) DeleteExpiredAudit(ctx context.Context, defaultDays, limit int)
 	return deleted, nil
 }
 
+// anchorTimeout is what anchors may take: an hour of rows is sorted.
+const anchorTimeout = 10 * time.Minute
+
 // AnchorAudit writes down the last row of each chain that grew since the last time, where servers cannot write.
 func (w *Writer) AnchorAudit(ctx context.Context) (anchors []store.AuditAnchor, err error) {
-	err = w.inTransaction(ctx, func(ctx context.Context, q *sqlcgen.Queries) error {
+	if refused := *w.refused.Load(); refused != nil {
+		return nil, refused
+	}
+	ctx, cancel := context.WithTimeout(ctx, anchorTimeout)
+	defer cancel()
+	err = w.tryTransaction(ctx, false, func(ctx context.Context, q *sqlcgen.Queries) error {
+		if err := q.LiftTimeouts(ctx); err != nil {
+			return err
+		}
 		rows, err := q.AnchorAudit(ctx)
 		anchors = make([]store.AuditAnchor, len(rows))
 		for i, r := range rows {
@@ -64,7 +76,7 @@ func (w *Writer) AnchorAudit(ctx context.Context) (anchors []store.AuditAnchor, 
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("anchor the audit: %w", err)
+		return nil, fmt.Errorf("anchor the audit: %w", translateError(err))
 	}
 	return anchors, nil
 }

@@ -46,35 +46,6 @@ func TestWrites(t *testing.T) {
 	})
 }
 
-// TestBeginWrite_Durable has an intent, and its trace, survive a crash of a Postgres that need not wait for its disk: a write whose intent is
-// gone is sent twice.
-func TestBeginWrite_Durable(t *testing.T) {
-	f, _ := openWrites(t)
-	server := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner))
-	ctx := t.Context()
-	_, err := server.Exec(ctx, "set synchronous_commit = off")
-	require.NoError(t, err)
-	begin := fmt.Sprintf(`select b.id::text from begin_write(%d, '0b0f8e0e-0000-7000-8000-000000000001', 'OIDC anna', 'add_note', 'note',
-		decode(repeat('00', 32), 'hex'), null, null, false, true, 1, 'k3f7q2') b`, f.id)
-	var id string
-	for _, step := range []func(pgx.Tx) error{
-		func(tx pgx.Tx) error { return tx.QueryRow(ctx, begin).Scan(&id) },
-		func(tx pgx.Tx) error { _, err := tx.Exec(ctx, `select trace_write($1::uuid, '{}')`, id); return err },
-	} {
-		require.NoError(t, pgx.BeginFunc(ctx, server, func(tx pgx.Tx) error {
-			if err := step(tx); err != nil {
-				return err
-			}
-			var waits string
-			err := tx.QueryRow(ctx, "show synchronous_commit").Scan(&waits)
-			if waits != "on" {
-				t.Errorf("the transaction commits with synchronous_commit %q, %v", waits, err)
-			}
-			return err
-		}))
-	}
-}
-
 // TestWriteFunctions_RefuseArguments calls them as a server with what no server sends.
 func TestWriteFunctions_RefuseArguments(t *testing.T) {
 	t.Parallel()
@@ -184,4 +155,33 @@ func TestWrites_Unresolved(t *testing.T) {
 		t.Errorf("%d are deleted then: %v", deleted, err)
 	}
 	begin("done") // its key is free again
+}
+
+// TestBeginWrite_Durable has an intent, and its trace, survive a crash of a Postgres that need not wait for its disk: a write whose intent is
+// gone is sent twice.
+func TestBeginWrite_Durable(t *testing.T) {
+	f, _ := openWrites(t)
+	server := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner))
+	ctx := t.Context()
+	_, err := server.Exec(ctx, "set synchronous_commit = off")
+	require.NoError(t, err)
+	begin := fmt.Sprintf(`select b.id::text from begin_write(%d, '0b0f8e0e-0000-7000-8000-000000000001', 'OIDC anna', 'add_note', 'note',
+		decode(repeat('00', 32), 'hex'), null, null, false, true, 1, 'k3f7q2') b`, f.id)
+	var id string
+	for _, step := range []func(pgx.Tx) error{
+		func(tx pgx.Tx) error { return tx.QueryRow(ctx, begin).Scan(&id) },
+		func(tx pgx.Tx) error { _, err := tx.Exec(ctx, `select trace_write($1::uuid, '{}')`, id); return err },
+	} {
+		require.NoError(t, pgx.BeginFunc(ctx, server, func(tx pgx.Tx) error {
+			if err := step(tx); err != nil {
+				return err
+			}
+			var waits string
+			err := tx.QueryRow(ctx, "show synchronous_commit").Scan(&waits)
+			if waits != "on" {
+				t.Errorf("the transaction commits with synchronous_commit %q, %v", waits, err)
+			}
+			return err
+		}))
+	}
 }

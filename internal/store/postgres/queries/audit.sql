@@ -208,6 +208,5 @@ select coalesce(max(a.seq), 0)::bigint as seq, coalesce(extract(epoch from max(a
  where a.writer = (@writer::text)::uuid and a.connection_uid = @connection_uid and a.seq < @seq;
 
 -- name: CountAuditChains :one
-select count(*)::bigint as rows, count(distinct (c.writer, c.connection_uid))::bigint as chains,
-       (select count(*) from audit_anchors)::bigint as anchors
-  from audit_chain c;
+select coalesce(sum(chains.rows), 0)::bigint as rows, count(*)::bigint as chains, (select count(*) from audit_anchors)::bigint as anchors
+  from (select count(*) as rows from audit_chain c group by c.writer, c.connection_uid) chains;

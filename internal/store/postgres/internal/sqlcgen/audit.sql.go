@@ -129,9 +129,8 @@ func (q *Queries) ClaimAuditBatch(ctx context.Context, arg ClaimAuditBatchParams
 }
 
 const countAuditChains = `-- name: CountAuditChains :one
-select count(*)::bigint as rows, count(distinct (c.writer, c.connection_uid))::bigint as chains,
-       (select count(*) from audit_anchors)::bigint as anchors
-  from audit_chain c
+select coalesce(sum(chains.rows), 0)::bigint as rows, count(*)::bigint as chains, (select count(*) from audit_anchors)::bigint as anchors
+  from (select count(*) as rows from audit_chain c group by c.writer, c.connection_uid) chains
 `
 
 type CountAuditChainsRow struct {

@@ -1,0 +1,80 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Sync implements Writer.
+func (s *Spool) Sync() error {
+	if err := s.reserve(); err != nil {
+		return err
+	}
+	return s.syncAll()
+}
+
+// reserve sees to it that the rows of a write find room.
+func (s *Spool) reserve() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("the audit is closed")
+	}
+	if s.bytes+roomAhead > s.options.MaxBytes {
+		return ErrFull
+	}
+	segment, err := s.openSegment()
+	if err != nil {
+		return s.fail(err)
+	}
+	if segment.reserved >= segment.size+roomAhead {
+		return nil
+	}
+	if err := reserveRoom(segment.file, segment.size, 2*roomAhead); err != nil {
+		return s.fail(err)
+	}
+	segment.reserved = segment.size + 2*roomAhead
+	return nil
+}
+
+// syncAll has all rows that were appended until now survive the machine.
+func (s *Spool) syncAll() error {
+	type part struct {
+		*segmentFile
+		size int64
+	}
+	s.mu.Lock()
+	parts := make([]part, 0, len(s.waiting)+1)
+	for _, waiting := range s.waiting {
+		parts = append(parts, part{waiting, waiting.size})
+	}
+	if s.current != nil {
+		parts = append(parts, part{s.current, s.current.size})
+	}
+	newFiles := s.newFiles
+	s.newFiles = false
+	s.mu.Unlock()
+	var failed error
+	for _, p := range parts {
+		failed = errors.Join(failed, p.syncTo(p.size))
+	}
+	if newFiles {
+		failed = errors.Join(failed, syncFolder(s.options.Folder))
+	}
+	if failed != nil {
+		s.mu.Lock()
+		s.newFiles = s.newFiles || newFiles
+		s.mu.Unlock()
+		return fmt.Errorf("sync the audit: %w", failed)
+	}
+	return nil
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
