@@ -43,7 +43,6 @@ demo: ## Run all of Lectern here until Ctrl-C; ONCE=1 checks it and exits.
 	@echo "Building the demo (the first time compiles Kubernetes' client: minutes)."
 	@go build -o "$(CACHE)/demo" ./hack/demo
 	@exec "$(CACHE)/demo" $(if $(ONCE),-once)
-
 build: ## Build bin/lectern.
 	go build -o bin/lectern .
 
@@ -75,7 +74,7 @@ audit: ## 100,000 calls with Postgres stopped three times and a server killed tw
 	@$(PREPARED) LECTERN_AUDIT_CALLS=100000 $(TEST) -count=1 -v -run 'TestLargeStack/the_audit' $(SCENARIOS)
 soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
 	@$(PREPARED) LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
-writes: ## Make 10,000 random writes to ServiceDesk Plus while everything fails, and spend plans in every way: nothing is made twice (20 minutes).
+writes: ## Make 10,000 random writes to ServiceDesk Plus while everything fails, and spend plans in every way: nothing is made twice (30 minutes).
 	@$(PREPARED) LECTERN_WRITES=full $(TEST) -count=1 -v -run 'TestAuthenticatedStack/(random_writes|plans)' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
 test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).

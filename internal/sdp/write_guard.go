@@ -15,6 +15,8 @@ type WriteGuard struct {
 	Deadline time.Time
 	// Mark ends the texts that are written.
 	Mark string
+	// Seen is when the record that is changed was updated last, as it was read before; nil where that is not known.
+	Seen *Time
 	// BeforeSend is told how what is about to be sent is looked up. With an error it is not sent.
 	BeforeSend func(context.Context, WriteTrace) error
 }
@@ -48,7 +50,7 @@ func guard(ctx context.Context, request *http.Request, spec *call) *Error {
 		return stopped(errTooLate)
 	}
 	if g.BeforeSend != nil {
-		if err := g.BeforeSend(ctx, traceOf(spec, g.Mark)); err != nil {
+		if err := g.BeforeSend(ctx, g.traceOf(spec)); err != nil {
 			return stopped(err)
 		}
 	}

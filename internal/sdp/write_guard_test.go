@@ -96,6 +96,39 @@ func TestFindWrite(t *testing.T) {
 	}
 }
 
+// TestFindWrite_ChangedAgain: of a change that somebody else changed again nobody says that it was not done.
+func TestFindWrite_ChangedAgain(t *testing.T) {
+	t.Parallel()
+	s := &tracedSite{site: startSite(t, sdptest.Options{Now: time.Now})}
+	requests, late := s.client.Requests(), &sdp.Attempt{SentAt: time.Now().Add(-2 * time.Minute), EndedAt: time.Now().Add(-2 * time.Minute)}
+	for _, carriedOut := range []bool{true, false} {
+		before, err := requests.Get(t.Context(), s.request1())
+		require.NoError(t, err)
+		if !carriedOut {
+			s.fake.Fail(sdptest.DropBeforeWrite().Writes())
+		}
+		ctx := sdp.WithWriteGuard(t.Context(), &sdp.WriteGuard{Mark: mark, Seen: &before.LastUpdatedTime, BeforeSend: func(_ context.Context, trace sdp.WriteTrace) error {
+			s.trace = trace
+			return nil
+		}})
+		if _, err = requests.Update(ctx, s.request1(), sdp.Fields{"priority": sdp.ByName("Low")}); (err == nil) != carriedOut {
+			t.Fatalf("carried out %t: %v", carriedOut, err)
+		}
+		found, err := s.client.FindWrite(t.Context(), late, s.trace, mark)
+		require.NoError(t, err)
+		if want := map[bool]sdp.WriteOutcome{true: sdp.WriteDone, false: sdp.WriteNotDone}[carriedOut]; found.Outcome != want {
+			t.Errorf("carried out %t: %+v, want %s", carriedOut, found, want)
+		}
+		<-time.After(2 * time.Millisecond) // times of SDP are to the millisecond
+		s.fake.Set("requests", s.request1(), sdptest.Record{"priority": "High"})
+		found, err = s.client.FindWrite(t.Context(), late, s.trace, mark)
+		require.NoError(t, err)
+		if found.Outcome != sdp.WriteIndeterminate {
+			t.Errorf("carried out %t, and changed by somebody else: %+v", carriedOut, found)
+		}
+	}
+}
+
 // TestWriteGuard_Deadline: a write is not sent after its deadline, though a connection took longer than that to be there.
 func TestWriteGuard_Deadline(t *testing.T) {
 	t.Parallel()

@@ -144,8 +144,8 @@ var markedLookups = map[string]markedLookup{
 }
 
 // FindWrite looks up a write whose outcome is unknown by its trace, as FindCreated and FindUpdated do by what their callers know. The
-// mark is that of its texts. It is indeterminate where nobody can look it up, and where a record has some of the wanted values only:
-// what has others may have been changed since.
+// mark is that of its texts. It is indeterminate where nobody can look it up, and where a record has some of the wanted values only,
+// or others and was updated since it was seen: somebody may have changed it after the write.
 func (c *Client) FindWrite(ctx context.Context, attempt *Attempt, trace WriteTrace, mark string) (WriteLookup, error) {
 	unknown := WriteLookup{Outcome: WriteIndeterminate}
 	at, isPath := parsePath(trace.Path)
@@ -174,7 +174,7 @@ func (c *Client) FindWrite(ctx context.Context, attempt *Attempt, trace WriteTra
 	switch trace.Look {
 	case lookClosed:
 		if isClosed, known := record.Status("status").IsTerminal(); !known || !isClosed {
-			return decideNotFound(known, begun.Sub(attempt.EndedAt)), nil
+			return decideNotFound(known && !trace.isUpdatedSince(record), begun.Sub(attempt.EndedAt)), nil
 		}
 		return done, nil
 	case lookTrashed, lookRestored:
@@ -192,7 +192,7 @@ func (c *Client) FindWrite(ctx context.Context, attempt *Attempt, trace WriteTra
 	if same > 0 && other == 0 {
 		return done, nil
 	}
-	return decideNotFound(same == 0 && other > 0, begun.Sub(attempt.EndedAt)), nil
+	return decideNotFound(same == 0 && other > 0 && !trace.isUpdatedSince(record), begun.Sub(attempt.EndedAt)), nil
 }
 
 // findRows looks for a row for each of what is wanted.

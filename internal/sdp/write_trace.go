@@ -21,6 +21,8 @@ type WriteTrace struct {
 	// Wanted are digests of values by the names of fields, for each row that is looked for; Marked are fields that bear the mark.
 	Wanted []map[string]string `json:"wanted,omitempty"`
 	Marked []string            `json:"marked,omitempty"`
+	// Seen is when the record had been updated last, in milliseconds, 0 for never; nil where that is not known.
+	Seen *int64 `json:"seen,omitempty"`
 }
 
 // writeLook is a way to look up a write.
@@ -40,6 +42,29 @@ const (
 )
 
 // traceOf returns how a call that writes is looked up.
+func (g *WriteGuard) traceOf(spec *call) WriteTrace {
+	trace := traceOf(spec, g.Mark)
+	if g.Seen != nil {
+		seen := g.Seen.milliseconds()
+		trace.Seen = &seen
+	}
+	return trace
+}
+
+// milliseconds returns the time as SDP has it, 0 for none.
+func (t Time) milliseconds() int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.At.UnixMilli()
+}
+
+// isUpdatedSince reports whether a record was updated since it was seen: by the write, or by somebody else, and nobody can tell whom.
+func (t *WriteTrace) isUpdatedSince(record Raw) bool {
+	return t.Seen != nil && record.Time("last_updated_time", "updated_time").milliseconds() != *t.Seen
+}
+
+// traceOf returns how a call that writes is looked up, by its texts that bear a mark and by what it sets.
 func traceOf(spec *call, mark string) WriteTrace {
 	trace := WriteTrace{Record: spec.record, Path: spec.path.text}
 	parent, action := spec.path.text, ""

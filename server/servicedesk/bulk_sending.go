@@ -79,7 +79,7 @@ func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput
 func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 	requests, id, left := d.client.Requests(), ticket.found.ID, ticket.change
 	return writeStep{
-		name: "ticket " + ticket.row.Number, weight: 1, target: requestTarget(id),
+		name: "ticket " + ticket.row.Number, weight: 1, target: requestTarget(id), seen: &ticket.found.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			written := writtenRecord{ID: id, Number: ticket.found.DisplayID}
 			updated, err := d.sendFields(ctx, &left, s, func(fields sdp.Fields) (sdp.Request, error) { return requests.Update(ctx, id, fields) })

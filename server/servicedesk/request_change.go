@@ -128,7 +128,7 @@ func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, ch
 	left, signed := change, signature{}
 	var answered *sdp.Request
 	_, err := w.send(ctx, writeStep{
-		name: "update", weight: 1, target: requestTarget(before.ID),
+		name: "update", weight: 1, target: requestTarget(before.ID), seen: &before.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			signed = s
 			update := func(fields sdp.Fields) (sdp.Request, error) {

@@ -211,10 +211,18 @@ func (d *desk) resolutionStep(c *plannedClosing) writeStep {
 	}
 }
 
+// seen returns when the ticket was updated last before it is closed; nil where the call has written its resolution since it was read.
+func (c *plannedClosing) seen() *sdp.Time {
+	if c.resolution != "" {
+		return nil
+	}
+	return &c.found.LastUpdatedTime
+}
+
 func (d *desk) closingStep(c *plannedClosing) writeStep {
 	requests, id := d.client.Requests(), c.found.ID
 	return writeStep{
-		name: "close", weight: 1, target: requestTarget(id),
+		name: "close", weight: 1, target: requestTarget(id), seen: c.seen(),
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			written := writtenRecord{ID: id, Number: c.found.DisplayID}
 			if c.isResolveOnly {

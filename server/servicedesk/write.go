@@ -128,6 +128,8 @@ type writeStep struct {
 	weight int
 	// target is the record that is changed, or that something is made below: "requests/123".
 	target string
+	// seen is when the record that is changed was updated last, as it was read before; nil where that is not known.
+	seen *sdp.Time
 	// send sends it. Texts end with signature.of(text). What it returns names what was made or changed.
 	send func(ctx context.Context, s signature) (writtenRecord, error)
 	// find looks it up after an answer was lost; without it, it is looked up by what was sent (sdp.WriteTrace).

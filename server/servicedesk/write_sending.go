@@ -203,7 +203,7 @@ func (d *desk) findByTrace(ctx context.Context, attempt *sdp.Attempt, stored []b
 func (a *stepAttempt) carryOut(ctx context.Context, id string, deadline time.Time) (writtenRecord, error) {
 	var sent []byte // the trace of what left
 	guarded := sdp.WithWriteGuard(ctx, &sdp.WriteGuard{
-		Deadline: deadline, Mark: "[" + a.signature.mark + "]",
+		Deadline: deadline, Mark: "[" + a.signature.mark + "]", Seen: a.step.seen,
 		BeforeSend: func(ctx context.Context, trace sdp.WriteTrace) error {
 			encoded, err := json.Marshal(trace)
 			if err != nil {

@@ -203,7 +203,7 @@ func (c *writer) callTool(ctx context.Context, server int, tool string, argument
 	}
 	result, err := a.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
 	if err != nil {
-		if isProtocolError(err) {
+		if isRateRefusal(err) {
 			return writetally.ToldRefused, err.Error()
 		}
 		c.forget(server, a)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,10 +19,11 @@ import (
 	"github.com/lectern-dev/lectern/test/writetally"
 )
 
-// isProtocolError reports whether a server answered, with an error of the protocol: it began nothing then.
-func isProtocolError(err error) bool {
-	_, is := errors.AsType[*jsonrpc.Error](err)
-	return is
+// isRateRefusal reports whether a server refused a call before it began anything. The client's library has errors of the same type for
+// connections that broke, of which nobody knows that.
+func isRateRefusal(err error) bool {
+	refused, is := errors.AsType[*jsonrpc.Error](err)
+	return is && refused.Code == http.StatusTooManyRequests
 }
 
 // waitUntilDecided waits until no intent can be decided any more: upkeep looks up what is older than a minute.

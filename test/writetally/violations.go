@@ -76,9 +76,9 @@ func (w *Write) compare(carried int) []string {
 	}
 	switch {
 	case w.Makes && carried > possible && carried <= len(byKey):
-		say("was carried out %d times, and told not to be done but %d", carried, possible)
+		say("was carried out %d times, and told not to be done but %d%s", carried, possible, w.lastWords())
 	case !w.Makes && carried > 0 && w.wasAlwaysDenied():
-		say("was told not to be done each time, and carried out %d times", carried)
+		say("was told not to be done each time, and carried out %d times%s", carried, w.lastWords())
 	}
 	return found
 }
@@ -95,6 +95,15 @@ func decide(calls []Call) Answer {
 		}
 	}
 	return decided
+}
+
+// lastWords returns what the last call was told, for a sentence to end with.
+func (w *Write) lastWords() string {
+	words := w.Calls[len(w.Calls)-1].Words
+	if words == "" {
+		return ""
+	}
+	return fmt.Sprintf(": %q", words)
 }
 
 func (w *Write) wasAlwaysDenied() bool {
