@@ -130,17 +130,19 @@ end;
 -- +goose StatementEnd
 revoke all on function write_room(bigint, text, integer, timestamptz) from public;
 
--- begin_write with the clock in hand.
+-- begin_write with the clock in hand. What it says of an earlier write is of the same moment as what it decides: that may be ended meanwhile.
 -- +goose StatementBegin
 create function begin_write_at(connection bigint, call_id uuid, caller text, tool text, step text, digest bytea, key text, nonce text,
                                continues boolean, merges boolean, weight integer, mark text, at timestamptz,
-                               out state text, out id uuid, out retry_ms integer)
+                               out state text, out id uuid, out retry_ms integer, out outcome text, out record_id text, out record_number text,
+                               out earlier_mark text, out trace jsonb, out begun_at timestamptz)
 language sql volatile set search_path = pg_catalog, pg_temp
 begin atomic
   with earlier as (
-    select e.state, e.id
+    select e.state, e.id, w.outcome, w.record_id, w.record_number, w.mark, w.trace, w.begun_at
       from earlier_write(begin_write_at.connection, begin_write_at.call_id, begin_write_at.caller, begin_write_at.step, begin_write_at.digest,
                          begin_write_at.key, begin_write_at.nonce, begin_write_at.continues, begin_write_at.merges, begin_write_at.at) e
+      left join sdp_writes w on w.id = e.id
      where e.state is not null
   ), room as (
     select r.is_room, r.retry_ms
@@ -154,11 +156,11 @@ begin atomic
      where r.is_room and not exists (select from earlier)
     returning sdp_writes.id
   )
-  select 'begun', b.id, 0 from begun b
+  select 'begun', b.id, 0, null, null, null, null, null::jsonb, null::timestamptz from begun b
   union all
-  select e.state, e.id, 0 from earlier e
+  select e.state, e.id, 0, e.outcome, e.record_id, e.record_number, e.mark, e.trace, e.begun_at from earlier e
   union all
-  select 'too_many', null, r.retry_ms from room r where not r.is_room and not exists (select from earlier)
+  select 'too_many', null, r.retry_ms, null, null, null, null, null, null from room r where not r.is_room and not exists (select from earlier)
    limit 1;
 end;
 -- +goose StatementEnd
@@ -199,7 +201,7 @@ begin atomic
            where w.connection_id = begin_write.connection and w.caller = begin_write.caller and w.call_id = begin_write.call_id
              and w.begun_at > clock_timestamp() - interval '10 minutes') is not true;
   with decided as (
-    select b.state, b.id, b.retry_ms
+    select b.state, b.id, b.retry_ms, b.outcome, b.record_id, b.record_number, b.earlier_mark, b.trace, b.begun_at
       from sdp_connections c
      cross join lateral begin_write_at(begin_write.connection, begin_write.call_id, begin_write.caller, begin_write.tool, begin_write.step,
                                        begin_write.digest, begin_write.key, begin_write.nonce, begin_write.continues, begin_write.merges,
@@ -207,11 +209,10 @@ begin atomic
      where c.id = begin_write.connection and c.settings -> 'access' ->> 'mode' = 'ReadWrite'
        and not coalesce((c.settings ->> 'suspended')::boolean, false)
   )
-  select coalesce(d.state, 'read_only'), d.id, coalesce(d.retry_ms, 0), w.outcome, coalesce(w.record_id, ''), coalesce(w.record_number, ''),
-         coalesce(w.mark, ''), w.trace, coalesce(1000 * extract(epoch from clock_timestamp() - w.begun_at), 0)::bigint
+  select coalesce(d.state, 'read_only'), d.id, coalesce(d.retry_ms, 0), d.outcome, coalesce(d.record_id, ''), coalesce(d.record_number, ''),
+         coalesce(d.earlier_mark, ''), d.trace, coalesce(1000 * extract(epoch from clock_timestamp() - d.begun_at), 0)::bigint
     from (select 1) one
-    left join decided d on true
-    left join sdp_writes w on w.id = d.id and d.state <> 'begun';
+    left join decided d on true;
 end;
 -- +goose StatementEnd
 revoke all on function begin_write(bigint, uuid, text, text, text, bytea, text, text, boolean, boolean, integer, text) from public;
