@@ -25,6 +25,8 @@ type writer struct {
 
 	mu     sync.Mutex
 	agents [2]*agent
+	// broken are clients whose connections broke. Other calls may still be theirs.
+	broken []*agent
 }
 
 // connectTo returns the client of a server, a new one where the last one broke.
@@ -48,12 +50,12 @@ func (c *writer) forget(server int, broken *agent) {
 	defer c.mu.Unlock()
 	if c.agents[server] == broken {
 		c.agents[server] = nil
+		c.broken = append(c.broken, broken)
 	}
-	broken.transport.CloseIdleConnections()
 }
 
 func (c *writer) close() {
-	for _, a := range c.agents {
+	for _, a := range append(c.broken, c.agents[:]...) {
 		a.close()
 	}
 }
