@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,9 +55,9 @@ func (c *chains) appendRow(e *encoder, row Row, now time.Time) {
 }
 
 func (c *chains) nextHead(connection string) chainHead {
-	for i := len(c.pending) - 1; i >= 0; i-- {
-		if c.pending[i].connection == connection {
-			return c.pending[i].head
+	for _, v := range slices.Backward(c.pending) {
+		if v.connection == connection {
+			return v.head
 		}
 	}
 	if head := c.heads[connection]; head != nil {

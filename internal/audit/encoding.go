@@ -29,8 +29,6 @@ const (
 	loggedAtOffset = 2 + 4
 	clampedOffset  = loggedAtOffset + 8 + 4
 	hashedOffset   = clampedOffset + 1
-	// hashField is the last one, with its length.
-	hashField = 4 + hashSize
 )
 
 // What a field of a row may have, in bytes: a longer text is cut, and a longer payload left out.

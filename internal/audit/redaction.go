@@ -131,7 +131,7 @@ func (r *redaction) addArray(name string, field Field, depth int) error {
 		}
 	}
 	if left > 0 {
-		r.out.WriteString(fmt.Sprintf(`,"%d more"`, left))
+		fmt.Fprintf(&r.out, `,"%d more"`, left)
 	}
 	r.out.WriteByte(']')
 	_, err := r.decoder.Token()

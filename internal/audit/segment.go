@@ -65,7 +65,7 @@ func createSegment(folder string) (*segmentFile, error) {
 func takeOver(path string) (*segmentFile, error) {
 	id, err := uuid.Parse(filepath.Base(path[:len(path)-len(segmentSuffix)]))
 	if err != nil {
-		return nil, nil //nolint:nilnil // no segment of ours
+		return nil, nil //nolint:nilnil,nilerr // no segment of ours
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // it is in the folder of segments
 	if errors.Is(err, os.ErrNotExist) {

@@ -170,7 +170,7 @@ func (s *Spool) encode(segment *segmentFile, rows []Row) (err error) {
 		s.encoder.bytes = append(s.encoder.bytes, byte(table))
 		s.chains.appendRow(&s.encoder, row, now)
 		body := s.encoder.bytes[begin:]
-		if s.frames, err = appendFrame(s.frames, s.options.Keys, segment.id, segment.frames+uint32(i), body); err != nil { //nolint:gosec // a few
+		if s.frames, err = appendFrame(s.frames, s.options.Keys, segment.id, segment.frames+uint32(i), body); err != nil {
 			return fmt.Errorf("seal a row of the audit: %w", err)
 		}
 		s.rows.add(table, body[1:])
@@ -196,7 +196,7 @@ func (s *Spool) remember(segment *segmentFile) {
 			if i+1 < len(of.Starts) {
 				end = of.Starts[i+1]
 			}
-			segment.rows.add(Table(table), of.Bytes[start:end]) //nolint:gosec // two tables
+			segment.rows.add(Table(table), of.Bytes[start:end])
 		}
 	}
 }

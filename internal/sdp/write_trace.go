@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -150,9 +151,7 @@ func flattenFields(prefix string, object Raw) map[string]json.RawMessage {
 	flat := map[string]json.RawMessage{}
 	for _, name := range object.Names() {
 		if name == "udf_fields" && prefix == "" {
-			for inner, value := range flattenFields("udf_fields.", object.Object(name)) {
-				flat[inner] = value
-			}
+			maps.Copy(flat, flattenFields("udf_fields.", object.Object(name)))
 			continue
 		}
 		value := object.Field(name)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/prompt"
@@ -48,17 +49,10 @@ func (s *ConnectionScope) Has(key Key) bool {
 	if s.All {
 		return true
 	}
-	for _, namespace := range s.Namespaces {
-		if namespace == key.Namespace {
-			return true
-		}
+	if slices.Contains(s.Namespaces, key.Namespace) {
+		return true
 	}
-	for _, one := range s.Keys {
-		if one == key {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Keys, key)
 }
 
 // UsageRow is an audited call, without what was said.

@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // CachedProject is a project of ServiceDesk Plus as it was last seen.
 type CachedProject struct {
@@ -65,9 +68,7 @@ func ObserveProject(p CachedProject) Observation {
 // has just changed it through Lectern; empty for one that was read.
 func ObserveTask(project, id, title string, fields map[string]string, actor string) Observation {
 	o := Observation{Type: taskObservation, ParentID: project, ID: id, Name: title, Detail: map[string]string{"title": title}}
-	for name, value := range fields {
-		o.Detail[name] = value
-	}
+	maps.Copy(o.Detail, fields)
 	if actor != "" {
 		o.Detail["actor"] = actor
 	}

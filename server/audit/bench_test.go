@@ -27,7 +27,12 @@ func BenchmarkRecorder(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- spool.Run(ctx) }()
-	defer func() { cancel(); <-ended }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	}()
 	r := NewRecorder(Config{Writer: spool})
 	asked := auth.WithIdentity(context.Background(), auth.Identity{Subject: "system:serviceaccount:agents:triage", Proof: "kubernetes"})
 	key := store.Key{Namespace: "support", Name: "triage"}

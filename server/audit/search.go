@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	// SearchTool is the name of the tool, and Toolset that of the group it belongs to.
+	// SearchTool is the name of the tool.
 	SearchTool = "audit_search"
-	Toolset    = "audit"
+	// Toolset is the group that it belongs to.
+	Toolset = "audit"
 
 	defaultRows = 25
 	// defaultSpan is how far a search goes back that says no more, and maxSpan how much time it may be about.

@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -58,9 +59,7 @@ func TestBulkUpdateRequests(t *testing.T) {
 			{"request_ids": []any{w.numberOf(dock), "99999"}, "changes": map[string]any{"priority": "Low"}}: {"NotFoundError", "no such ticket as 99999"},
 		} {
 			refused := map[string]any{"request_ids": []any{w.numberOf(dock)}, "dry_run": false}
-			for name, value := range *arguments {
-				refused[name] = value
-			}
+			maps.Copy(refused, *arguments)
 			w.wantRefusal("bulk_update_requests", refused, want[0], want[1])
 		}
 	})
@@ -101,13 +100,11 @@ func TestBulkUpdateRequests_Plan(t *testing.T) {
 			"request_ids": []any{w.numberOf(dock), w.numberOf(drops), w.numberOf(budget)}, "changes": map[string]any{"priority": "Low"}, "note": "Looked through",
 		}
 		refused := map[string]any{"dry_run": false}
-		for name, value := range given {
-			refused[name] = value
-		}
+		maps.Copy(refused, given)
 		w.wantRefusal("bulk_update_requests", refused, "ValidationError", "spec.access.confirm")
 		_, would := write[bulk](w, "bulk_update_requests", given)
 		if would.Plan == "" {
-			w.T.Fatalf("a dry run has no plan: %+v", would)
+			w.Fatalf("a dry run has no plan: %+v", would)
 		}
 		given["plan"] = would.Plan
 		puts := 0

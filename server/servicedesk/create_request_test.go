@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -56,9 +57,7 @@ func TestCreateRequest(t *testing.T) {
 			{"subject": ""}:                                           {"ValidationError", "less than 1"},
 		} {
 			given := map[string]any{"subject": "x"}
-			for name, value := range *arguments {
-				given[name] = value
-			}
+			maps.Copy(given, *arguments)
 			w.wantRefusal("create_request", given, want[0], want[1])
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -215,9 +216,7 @@ func newObedient(t *testing.T, url, connection string, asks *noPerson, counts *o
 func (o *obedient) do(tool string, arguments map[string]any) (text string, structured map[string]any, failed bool) {
 	call := mcp.CallToolRequest{}
 	given := map[string]any{"connection": o.connection}
-	for name, value := range arguments {
-		given[name] = value
-	}
+	maps.Copy(given, arguments)
 	call.Params.Name, call.Params.Arguments = tool, given
 	result, err := o.CallTool(o.t.Context(), call)
 	if err != nil {

@@ -29,7 +29,7 @@ type ownFields struct {
 
 // readOwnFields returns the site's own fields of tickets: a call of SDP where they were not read for as long as lists may be old.
 func (d *desk) readOwnFields(ctx context.Context) ([]ownField, error) {
-	kept := &d.connection.ownFields
+	kept := &d.ownFields
 	kept.mu.Lock()
 	defer kept.mu.Unlock()
 	if kept.from == d.Address() && time.Since(kept.readAt) < d.LookupInterval {

@@ -10,9 +10,6 @@ import (
 // projectsScope is the OAuth scope that reading projects needs.
 const projectsScope = "SDPOnDemand.projects.READ"
 
-// projectIDText describes the argument that names a project.
-const projectIDText = "PJT-12; an internal id as id:41"
-
 // projectFields are what rows of projects are asked for always.
 var projectFields = []string{
 	"id", "display_id", "title", "status", "percentage_completion", "owner", "priority", "scheduled_start_time", "scheduled_end_time", "created_time",

@@ -45,11 +45,11 @@ func TestProjects_Ceilings(t *testing.T) {
 						answers[asked] = fmt.Sprintf("%t %s %s\n%s", got.IsError, got.Details.Kind, text, strings.Join(w.takeCalls(), "\n"))
 						tried++
 						if !got.IsError || strings.Contains(got.Text, "Secret") {
-							w.T.Errorf("%s: %s of %s: %s", name, tool, asked, got.Text)
+							w.Errorf("%s: %s of %s: %s", name, tool, asked, got.Text)
 						}
 					}
 					if diff := cmp.Diff(answers[unknown], answers[id]); diff != "" {
-						w.T.Errorf("%s: %s tells the one outside from one that does not exist (-does not exist +outside)\n%s", name, tool, diff)
+						w.Errorf("%s: %s tells the one outside from one that does not exist (-does not exist +outside)\n%s", name, tool, diff)
 					}
 				}
 			}
@@ -61,7 +61,7 @@ func TestProjects_Ceilings(t *testing.T) {
 					want = append(want, officeMove)
 				}
 				if diff := cmp.Diff(want, got.numbers()); diff != "" || strings.Contains(text, "Secret") {
-					w.T.Errorf("%s: list_projects of %v (-want +got)\n%s", name, query, diff)
+					w.Errorf("%s: list_projects of %v (-want +got)\n%s", name, query, diff)
 				}
 			}
 			if name == "of none" {
@@ -70,7 +70,7 @@ func TestProjects_Ceilings(t *testing.T) {
 			w.wantRefusal("create_project", map[string]any{"title": "One more"}, "ForbiddenError", "spec.access.projects")
 			got := w.call("get_project", w.with(map[string]any{"project_id": officeMove, "include": []string{"members", "tasks", "comments", "dependencies", "history"}}))
 			if got.IsError == isInside {
-				w.T.Errorf("%s: get_project of the one inside: %s", name, got.Text)
+				w.Errorf("%s: get_project of the one inside: %s", name, got.Text)
 			}
 			if isInside { // what is of another project is not there below this one
 				w.wantRefusal("update_task", map[string]any{"project_id": officeMove, "task_id": foreign, "percent": 1}, "NotFoundError", "no such task")
@@ -78,7 +78,7 @@ func TestProjects_Ceilings(t *testing.T) {
 				w.wantRefusal("list_tasks", map[string]any{"project_id": officeMove, "milestone_id": milestone}, "NotFoundError", "no such task")
 			}
 		}
-		w.T.Logf("%d calls for one outside and one that does not exist", tried)
+		w.Logf("%d calls for one outside and one that does not exist", tried)
 	})
 }
 

@@ -53,13 +53,13 @@ func sortedTexts(texts []string) []string {
 
 // titled returns the id of a record with a title.
 func (w *writingDesk) titled(table, title string) string {
-	w.T.Helper()
+	w.Helper()
 	for _, id := range w.fake.IDs(table) {
 		if w.fake.Record(table, id)["title"] == title {
 			return id
 		}
 	}
-	w.T.Fatalf("there is none of %s called %q", table, title)
+	w.Fatalf("there is none of %s called %q", table, title)
 	return ""
 }
 
@@ -121,10 +121,10 @@ func TestListProjects(t *testing.T) {
 		text, got := write[projectRows](w, "list_projects", nil)
 		w.wantCalls(findProject)
 		if diff := cmp.Diff([]string{"PJT-1", "PJT-2", "PJT-3"}, sortedTexts(got.numbers())); diff != "" || *got.Total != 3 || got.Trust != "untrusted" {
-			w.T.Errorf("%+v %s", got, diff)
+			w.Errorf("%+v %s", got, diff)
 		}
 		if !strings.Contains(text, "PJT-1 | id:"+w.titled("projects", "Office move")+" | Office move | Open | 20% | Tom Tech | 20") {
-			w.T.Errorf("text %s", text)
+			w.Errorf("text %s", text)
 		}
 		for arguments, want := range map[*map[string]any][]string{
 			{"owner": "nina@example.org"}:       {"PJT-2"},
@@ -139,13 +139,13 @@ func TestListProjects(t *testing.T) {
 			_, got := write[projectRows](w, "list_projects", *arguments)
 			w.wantCalls(findProject)
 			if diff := cmp.Diff(want, sortedTexts(got.numbers())); diff != "" {
-				w.T.Errorf("%v (-want +got)\n%s", *arguments, diff)
+				w.Errorf("%v (-want +got)\n%s", *arguments, diff)
 			}
 		}
 		w.foldProjects()
 		_, got = write[projectRows](w, "list_projects", map[string]any{"query": "ofice mvoe"})
 		if len(got.Projects) == 0 || got.Projects[0].Number != officeMove || *got.Projects[0].Similarity < 0.4 {
-			w.T.Errorf("by a title with slips, of what servers met: %+v", got.Projects)
+			w.Errorf("by a title with slips, of what servers met: %+v", got.Projects)
 		}
 		w.wantCalls(findProject)
 		pages, cursor := []string{}, ""
@@ -161,16 +161,16 @@ func TestListProjects(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff([]string{"PJT-1", "PJT-2", "PJT-3"}, sortedTexts(pages)); diff != "" {
-			w.T.Errorf("in pages of one (-want +got)\n%s", diff)
+			w.Errorf("in pages of one (-want +got)\n%s", diff)
 		}
 	})
 }
 
 // foldProjects does what upkeep does.
 func (w *writingDesk) foldProjects() {
-	w.T.Helper()
-	if _, err := w.h.writer.FoldProjectObservations(w.T.Context(), 1000); err != nil {
-		w.T.Fatal(err)
+	w.Helper()
+	if _, err := w.h.writer.FoldProjectObservations(w.Context(), 1000); err != nil {
+		w.Fatal(err)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestGetProject(t *testing.T) {
 			"milestones": 1, "tasks": 2, "tasks_read": 2, "tasks_open": 1, "tasks_overdue": 0, "tasks_percent": 50,
 		}}
 		if diff := cmp.Diff(want, got); diff != "" {
-			w.T.Errorf("(-want +got)\n%s", diff)
+			w.Errorf("(-want +got)\n%s", diff)
 		}
 		text, got := write[details](w, "get_project", map[string]any{
 			"project_id": "id:" + w.titled("projects", "Office move"), "include": []string{"members", "milestones", "tasks", "comments", "dependencies", "history"},
@@ -204,15 +204,15 @@ func TestGetProject(t *testing.T) {
 		for _, p := range got.Included {
 			rows[p.Part] = len(p.Rows)
 			if p.Error != "" {
-				w.T.Errorf("%s: %s", p.Part, p.Error)
+				w.Errorf("%s: %s", p.Part, p.Error)
 			}
 		}
 		if diff := cmp.Diff(map[string]int{"members": 2, "milestones": 1, "tasks": 2, "comments": 1, "dependencies": 1, "history": 0}, rows); diff != "" {
-			w.T.Errorf("rows of parts (-want +got)\n%s\n%s", diff, text)
+			w.Errorf("rows of parts (-want +got)\n%s\n%s", diff, text)
 		}
 		for _, words := range []string{"Keys are at the desk", "waits for " + w.titled("tasks", "Order the rack"), "Team Member", "Lay cables", "Cabling"} {
 			if !strings.Contains(text, words) {
-				w.T.Errorf("the text does not say %q: %s", words, text)
+				w.Errorf("the text does not say %q: %s", words, text)
 			}
 		}
 	})
@@ -239,10 +239,10 @@ func TestCreateProject(t *testing.T) {
 		w.wantCalls("GET /users", "GET /users", "GET /users", findProject, `POST /projects {"project":`+created+span+`}}`,
 			`POST /projects/*/`+members+` {"`+root+`":{"user":{"id":"Nina Net"}}}`, `POST /projects/*/`+members+` {"`+root+`":{"user":{"id":"Tom Tech"}}}`)
 		if !got.Created || got.Number != "PJT-2" || got.ID != "id:"+w.titled("projects", "New docks") || len(got.Members) != 2 || len(got.Failed) != 0 {
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 		if !strings.Contains(text, "Project PJT-2 (") {
-			w.T.Errorf("text %s", text)
+			w.Errorf("text %s", text)
 		}
 	})
 }
@@ -253,7 +253,7 @@ func TestCreateProject_SimilarTitles(t *testing.T) {
 		_, got := write[createdProject](w, "create_project", map[string]any{"title": "Office move"})
 		w.wantCalls(findProject)
 		if got.Created || len(got.Similar) != 1 || got.Similar[0].Number != officeMove || got.Similar[0].Similarity != 1 {
-			w.T.Errorf("the same title: %+v", got)
+			w.Errorf("the same title: %+v", got)
 		}
 		w.foldProjects() // nothing was told of yet that was not read
 		write[projectRows](w, "list_projects", nil)
@@ -265,17 +265,17 @@ func TestCreateProject_SimilarTitles(t *testing.T) {
 			_, got := write[createdProject](w, "create_project", map[string]any{"title": title, "dry_run": true})
 			w.wantCalls(findProject)
 			if got.Created || !got.DryRun || len(got.Similar) == 1 != isNear {
-				w.T.Errorf("%q: %+v, want it to be near: %t", title, got, isNear)
+				w.Errorf("%q: %+v, want it to be near: %t", title, got, isNear)
 			}
 		}
 		text, got := write[createdProject](w, "create_project", map[string]any{"title": "Ofice move"})
 		if got.Created || len(got.Similar) != 1 || !strings.Contains(text, "allow_duplicate") || !strings.Contains(text, "PJT-1 | ") {
-			w.T.Errorf("%+v %s", got, text)
+			w.Errorf("%+v %s", got, text)
 		}
 		w.wantCalls(findProject)
 		_, got = write[createdProject](w, "create_project", map[string]any{"title": "Ofice move", "allow_duplicate": true})
 		if !got.Created || got.Number != "PJT-2" {
-			w.T.Errorf("with allow_duplicate: %+v", got)
+			w.Errorf("with allow_duplicate: %+v", got)
 		}
 		w.wantCalls("POST /projects…")
 	})
@@ -293,16 +293,16 @@ func TestUpdateProject(t *testing.T) {
 			`POST /projects/*/`+members+` {"`+root+`":{"user":{"id":"Ana Lopez"}}}`)
 		for name, want := range map[string]string{"status": "Open → Closed", "percent": "20 → 100", "owner": "Tom Tech → Nina Net"} {
 			if strings.Join(got.Changed[name], " → ") != want || !strings.Contains(text, name+": "+want) {
-				w.T.Errorf("%s: %v, want %s in %s", name, got.Changed[name], want, text)
+				w.Errorf("%s: %v, want %s in %s", name, got.Changed[name], want, text)
 			}
 		}
 		if got.Changed["end"][1] != "2031-03-31T23:59:59+02:00" || got.Changed["title"] != nil || got.Of != "project PJT-1" || got.Subject != "Office move" {
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 		text, got = write[recordUpdate](w, "update_project", map[string]any{"project_id": officeMove, "status": "Closed"})
 		w.wantCalls(readProject)
 		if len(got.Changed) != 0 {
-			w.T.Errorf("what is so already is changed: %+v %s", got, text)
+			w.Errorf("what is so already is changed: %+v %s", got, text)
 		}
 		for arguments, want := range map[*map[string]any][2]string{
 			{"project_id": officeMove}:                                             {"ValidationError", "nothing to change"},
@@ -323,12 +323,12 @@ func TestSaveMilestone(t *testing.T) {
 		w.wantCalls(findProject, readProject, "GET /users",
 			`POST /projects/*/milestones {"milestone":{"description":"<p>— tech@example.org through Lectern [mark]</p>","owner":{"id":"Nina Net"},"scheduled_end_time":{"value":"1926284399999"},"title":"Furniture"}}`)
 		if got.ID != w.titled("milestones", "Furniture") || got.Of != "project PJT-1" || got.Subject != "Furniture" {
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 		_, got = write[recordUpdate](w, "create_milestone", map[string]any{"project_id": officeMove, "milestone_id": got.ID, "percent": 50, "title": "Furniture", "owner": nil})
 		w.wantCalls(readProject, "GET /projects/*/milestones/*", `PUT /projects/*/milestones/* {"milestone":{"owner":null,"percentage_completion":"50"}}`)
 		if diff := cmp.Diff(map[string][]string{"percent": {"0", "50"}, "owner": {"Nina Net", ""}}, got.Changed); diff != "" {
-			w.T.Error(diff)
+			w.Error(diff)
 		}
 		other := w.fake.Add("projects", sdptest.Record{"title": "Another"})
 		foreign := w.fake.AddTo("projects", other, "milestones", sdptest.Record{"title": "Foreign"})

@@ -39,14 +39,15 @@ func (u recordUpdate) shown(what string) map[string]string {
 // result makes the result of a write: what was done in a sentence, and the changes.
 func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 	u.writeOutcome = outcomeOf(w)
-	text := w.said() + strings.ToUpper(done[:1]) + done[1:]
+	var text strings.Builder
+	text.WriteString(w.said() + strings.ToUpper(done[:1]) + done[1:])
 	for _, failed := range u.Failed {
-		text += "\nfailed: " + failed
+		text.WriteString("\nfailed: " + failed)
 	}
 	if len(u.Changed) > 0 {
-		text += "\nTimes are in " + u.TimeZone + ".\n" + writeChanges(u.Changed)
+		text.WriteString("\nTimes are in " + u.TimeZone + ".\n" + writeChanges(u.Changed))
 	}
-	return tool.NewResult(text+w.saidLast(), u)
+	return tool.NewResult(text.String()+w.saidLast(), u)
 }
 
 // sendUpdate sends the changes of a record, and returns what it is afterwards where SDP answered.

@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -57,9 +58,7 @@ func (c requestChange) fields(s signature) sdp.Fields {
 // afterValues returns what is shown of a ticket once it is changed.
 func (c requestChange) afterValues(before map[string]string) map[string]string {
 	after := make(map[string]string, len(before))
-	for name, value := range before {
-		after[name] = value
-	}
+	maps.Copy(after, before)
 	for _, one := range c {
 		if one.after != "" || one.value == nil && one.sign == nil {
 			after[one.name] = one.after

@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -54,9 +55,7 @@ func TestSetRequestStatus(t *testing.T) {
 			{"status": "hold", "comment": strings.Repeat("x", 240)}:                            {"ValidationError", `argument "comment": has 240 characters`},
 		} {
 			given := map[string]any{"request_id": number}
-			for name, value := range *arguments {
-				given[name] = value
-			}
+			maps.Copy(given, *arguments)
 			w.wantRefusal("set_request_status", given, want[0], want[1])
 		}
 	})

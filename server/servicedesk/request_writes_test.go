@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -81,9 +82,7 @@ func TestUpdateRequest_Refusals(t *testing.T) {
 			{"priority": "High", "request_id": "99999"}:                     {"NotFoundError", "no such ticket"},
 		} {
 			given := map[string]any{"request_id": number}
-			for name, value := range *arguments {
-				given[name] = value
-			}
+			maps.Copy(given, *arguments)
 			w.wantRefusal("update_request", given, want[0], want[1])
 		}
 	})
@@ -161,9 +160,7 @@ func TestAssignRequest(t *testing.T) {
 			{"group": "Service desk"}:          {"ValidationError", "nothing to change"},
 		} {
 			given := map[string]any{"request_id": w.numberOf(dock)}
-			for name, value := range *arguments {
-				given[name] = value
-			}
+			maps.Copy(given, *arguments)
 			w.wantRefusal("assign_request", given, want[0], want[1])
 		}
 	})

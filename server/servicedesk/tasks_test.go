@@ -51,14 +51,14 @@ func TestListTasks(t *testing.T) {
 		} {
 			_, got := write[taskRows](w, "list_tasks", *arguments)
 			if diff := cmp.Diff(want, got.subjects()); diff != "" || got.Of != "project PJT-1" || got.Subject != "Office move" {
-				w.T.Errorf("%v: %+v (-want +got)\n%s", *arguments, got, diff)
+				w.Errorf("%v: %+v (-want +got)\n%s", *arguments, got, diff)
 			}
 		}
 		w.fake.ForgetCalls()
 		_, got := write[taskRows](w, "list_project_tasks", map[string]any{"project_id": officeMove})
 		w.wantCalls(readProject, "GET /projects/*/tasks")
 		if len(got.Tasks) != 3 {
-			w.T.Errorf("by the name of earlier servers: %+v", got)
+			w.Errorf("by the name of earlier servers: %+v", got)
 		}
 		for _, refused := range []map[string]any{
 			{}, {"project_id": officeMove, "request_id": "1"}, {"request_id": "1", "milestone_id": "1"},
@@ -86,17 +86,17 @@ func TestCreateTasks(t *testing.T) {
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Measure"}}}`)
 		for i, title := range []string{"Measure", "Order desks"} {
 			if task := got.Tasks[i]; task.ID != w.titled("tasks", title) || task.Outcome != "done" || task.Problem != "" {
-				w.T.Errorf("%+v", task)
+				w.Errorf("%+v", task)
 			}
 		}
 		if !strings.Contains(text, "Tasks of project PJT-1: 2 done.") {
-			w.T.Errorf("text %s", text)
+			w.Errorf("text %s", text)
 		}
 		milestone := w.titled("milestones", "Cabling")
 		_, got = write[madeTasks](w, "create_task", map[string]any{"project_id": officeMove, "milestone_id": milestone, "title": "Test cables"})
 		w.wantCalls(readProject, `POST /projects/*/milestones/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>","title":"Test cables"}}`)
 		if len(got.Tasks) != 1 || got.Tasks[0].ID != w.titled("tasks", "Test cables") {
-			w.T.Errorf("by the name of earlier servers: %+v", got)
+			w.Errorf("by the name of earlier servers: %+v", got)
 		}
 	})
 }
@@ -137,10 +137,10 @@ func TestCreateTasks_Failures(t *testing.T) {
 			outcomes = append(outcomes, made.Outcome)
 		}
 		if diff := cmp.Diff([]string{"done", "failed", "done", "done"}, outcomes); diff != "" {
-			w.T.Errorf("outcomes (-want +got)\n%s\n%s", diff, text)
+			w.Errorf("outcomes (-want +got)\n%s\n%s", diff, text)
 		}
 		if !strings.Contains(got.Tasks[1].Problem, "code 4014") || got.Tasks[2].Problem != "it does not wait for #2, which was not made" || !strings.Contains(got.Tasks[3].Problem, "it does not wait for 99999") {
-			w.T.Errorf("problems: %+v", got.Tasks)
+			w.Errorf("problems: %+v", got.Tasks)
 		}
 		// A member who left meanwhile.
 		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
@@ -152,7 +152,7 @@ func TestCreateTasks_Failures(t *testing.T) {
 		_, got = write[madeTasks](w, "create_tasks", map[string]any{"project_id": officeMove, "tasks": []any{task("e", "owner", "Nina Net")}})
 		w.fake.StopFailing()
 		if !strings.Contains(got.Tasks[0].Problem, "has to be one of its members") {
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 	})
 }
@@ -165,28 +165,28 @@ func TestUpdateTask(t *testing.T) {
 		calls := w.takeCalls()
 		if len(calls) != 4 || !strings.HasPrefix(calls[3], `PUT /projects/*/tasks/* {"task":{"actual_end_time":{"value":"`) ||
 			!strings.HasSuffix(calls[3], `"},"percentage_completion":"100","status":{"id":"Completed"}}}`) {
-			w.T.Errorf("calls %s", strings.Join(calls, "\n"))
+			w.Errorf("calls %s", strings.Join(calls, "\n"))
 		}
 		if got.Changed["status"][1] != "Completed" || got.Changed["percent"][1] != "100" || got.Changed["complete"][1] == "" {
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 		_, got = write[recordUpdate](w, "complete_task", map[string]any{"project_id": officeMove, "task_id": cables})
 		w.wantCalls(readProject, "GET /projects/*/tasks/*")
 		if len(got.Changed) != 0 {
-			w.T.Errorf("it is complete twice: %+v", got)
+			w.Errorf("it is complete twice: %+v", got)
 		}
 		_, got = write[recordUpdate](w, "update_task", map[string]any{"project_id": officeMove, "task_id": cables, "owner": "Tom Tech", "title": "Lay new cables", "depends_on": []string{rack}})
 		w.wantCalls(readProject, "GET /projects/*/tasks/*", "GET /projects/*/"+w.inEdition("project_members", "members"), "GET /projects/*/task_dependencies",
 			`PUT /projects/*/tasks/* {"task":{"owner":{"id":"Tom Tech"},"title":"Lay new cables"}}`)
 		if len(got.Added) != 0 { // it waits for that already
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 		_, got = write[recordUpdate](w, "update_task", map[string]any{"project_id": officeMove, "task_id": rack, "depends_on": []string{cables}})
 		w.nameRecords()
 		w.wantCalls(readProject, "GET /projects/*/tasks/*", "GET /projects/*/task_dependencies",
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order the rack"},"parent_task":{"id":"Lay new cables"}}}`)
 		if !slices.Equal(got.Added, []string{cables}) {
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 		for arguments, want := range map[*map[string]any]string{
 			{"task_id": cables}: "nothing to change",
@@ -206,25 +206,25 @@ func TestUpdateTask(t *testing.T) {
 		for i, change := range history {
 			history[i] = strings.TrimSuffix(change, " by tech@example.org")
 			if history[i] == change {
-				w.T.Errorf("it is not said who did: %s", change)
+				w.Errorf("it is not said who did: %s", change)
 			}
 		}
 		if diff := cmp.Diff(want, history, cmpopts.SortSlices(func(a, b string) bool { return a < b })); diff != "" {
-			w.T.Errorf("history (-want +got)\n%s", diff)
+			w.Errorf("history (-want +got)\n%s", diff)
 		}
 		// Somebody changes it in ServiceDesk Plus, which is seen by whoever looks next.
 		w.fake.Set("tasks", cables, sdptest.Record{"status": "Open"})
 		write[taskRows](w, "list_tasks", map[string]any{"project_id": officeMove})
 		w.foldProjects()
 		if history = w.history(); len(history) != 5 || history[0] != "Lay new cables: status by not through Lectern" {
-			w.T.Errorf("history %q", history)
+			w.Errorf("history %q", history)
 		}
 	})
 }
 
 // history returns what get_project says of the tasks of a project.
 func (w *writingDesk) history() []string {
-	w.T.Helper()
+	w.Helper()
 	type details struct {
 		Included []struct {
 			Rows []struct{ Subject, Who, State string }
@@ -249,7 +249,7 @@ func TestTasksOfRequests(t *testing.T) {
 		_, got := write[taskRows](w, "list_tasks", map[string]any{"request_id": number})
 		w.wantCalls(readTicket, "GET /requests/*/tasks")
 		if !slices.Contains(got.subjects(), "Call the maker") || got.Of != "request "+number {
-			w.T.Errorf("%+v", got)
+			w.Errorf("%+v", got)
 		}
 		write[recordUpdate](w, "complete_task", map[string]any{"request_id": number, "task_id": made.Tasks[0].ID})
 		w.wantCalls(readTicket, "GET /requests/*/tasks/*", "PUT /requests/*/tasks/*…")

@@ -2,7 +2,6 @@ package servicedesk
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -126,10 +125,4 @@ func (b bound) entries() []string {
 		names = append(names, withoutEntry)
 	}
 	return names
-}
-
-// isRefusedFor reports whether SDP refused the value of a field.
-func isRefusedFor(err error, field string) bool {
-	failed, is := errors.AsType[*sdp.Error](err)
-	return is && failed.Code == unknownValueCode && len(failed.Fields) == 1 && failed.Fields[0] == field
 }

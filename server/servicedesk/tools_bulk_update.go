@@ -216,15 +216,16 @@ func (d *desk) chooseBulkStatus(ctx context.Context, text string) (entry, error)
 
 // askBulk is what a person confirms.
 func (d *desk) askBulk(in *bulkUpdateInput, tickets []bulkTicket) tool.Question {
-	asked := fmt.Sprintf("Change %d requests of connection %s?", len(tickets), d.key)
+	var asked strings.Builder
+	fmt.Fprintf(&asked, "Change %d requests of connection %s?", len(tickets), d.key)
 	for i := range tickets {
 		row := &tickets[i].row
-		asked += fmt.Sprintf("\n%s %q: %s", row.Number, row.Subject, row.Why)
+		fmt.Fprintf(&asked, "\n%s %q: %s", row.Number, row.Subject, row.Why)
 	}
 	if in.Note != nil {
-		asked += "\nThe note is: " + showWhole(*in.Note)
+		asked.WriteString("\nThe note is: " + showWhole(*in.Note))
 	}
-	return tool.Question{Message: asked}
+	return tool.Question{Message: asked.String()}
 }
 
 // shownInBulk is what was shown of each ticket.

@@ -196,29 +196,30 @@ func similarRows(found []similarProject) []projectRow {
 }
 
 func (r *createdProject) text(w *write) string {
-	said := w.said()
+	var said strings.Builder
+	said.WriteString(w.said())
 	switch {
 	case len(r.Similar) > 0:
-		said += "No project is made, since there are some of a title like it: use one of them, or say allow_duplicate=true."
+		said.WriteString("No project is made, since there are some of a title like it: use one of them, or say allow_duplicate=true.")
 	case w.isDry:
-		said += "The project would be made; no other has a title like it."
+		said.WriteString("The project would be made; no other has a title like it.")
 	default:
-		said += fmt.Sprintf("Project %s (%s) is made.", r.Number, r.ID)
+		fmt.Fprintf(&said, "Project %s (%s) is made.", r.Number, r.ID)
 	}
 	if len(r.Members) > 0 {
-		said += fmt.Sprintf(" Members: %d.", len(r.Members))
+		fmt.Fprintf(&said, " Members: %d.", len(r.Members))
 	}
 	for _, failed := range r.Failed {
-		said += "\nfailed: " + failed
+		said.WriteString("\nfailed: " + failed)
 	}
 	if len(r.Similar) == 0 {
-		return said + w.saidLast()
+		return said.String() + w.saidLast()
 	}
 	shown := newTable("number", "id", "subject", "status", "similarity")
 	for _, p := range r.Similar {
 		shown.append([]string{p.Number, p.ID, p.Title, p.Status, strconv.FormatFloat(*p.Similarity, 'f', 2, 64)})
 	}
-	return said + "\n" + shown.text() + w.saidLast()
+	return said.String() + "\n" + shown.text() + w.saidLast()
 }
 
 type updateProjectInput struct {

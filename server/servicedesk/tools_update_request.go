@@ -144,15 +144,16 @@ func (d *desk) updateTicket(
 
 // sayChange writes a change for reading.
 func (d *desk) sayChange(w *write, result *requestUpdate, what string) string {
-	said := fmt.Sprintf("%sRequest %s of connection %s %s. Times are in %s.", w.said(), result.Number, d.key, what, result.TimeZone)
+	var said strings.Builder
+	fmt.Fprintf(&said, "%sRequest %s of connection %s %s. Times are in %s.", w.said(), result.Number, d.key, what, result.TimeZone)
 	for _, name := range sortedKeys(result.Dropped) {
-		said += fmt.Sprintf("\nNot set: %s. %s.", name, result.Dropped[name])
+		fmt.Fprintf(&said, "\nNot set: %s. %s.", name, result.Dropped[name])
 	}
 	lines := []string{"subject: " + result.Subject}
 	if len(result.Changed) > 0 {
 		lines = append(lines, changeLines(result.Changed))
 	}
-	return said + "\n" + richtext.FrameUntrusted(strings.Join(lines, "\n")) + w.saidLast()
+	return said.String() + "\n" + richtext.FrameUntrusted(strings.Join(lines, "\n")) + w.saidLast()
 }
 
 // planUpdate makes the change of the arguments: what is so already is no change, and nothing at all is an error.

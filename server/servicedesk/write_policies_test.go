@@ -2,6 +2,7 @@ package servicedesk_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -55,9 +56,7 @@ func (c writeCall) given(w *writingDesk, ticket string) map[string]any {
 	if c.id == "to" || c.id == "request_ids" {
 		given[c.id] = []any{ticket}
 	}
-	for name, value := range c.arguments(w) {
-		given[name] = value
-	}
+	maps.Copy(given, c.arguments(w))
 	return given
 }
 
@@ -85,10 +84,10 @@ func TestWrites_Ceilings(t *testing.T) {
 					w.fake.ForgetCalls()
 					got := w.call(c.tool, w.with(c.given(w, ticket)))
 					if !got.IsError || got.Details.Kind != "NotFoundError" || !strings.Contains(got.Text, "no such ticket") {
-						w.T.Errorf("%s %s=%s: %s", c.tool, c.id, ticket, got.Text)
+						w.Errorf("%s %s=%s: %s", c.tool, c.id, ticket, got.Text)
 					}
 					if written := w.fake.Count(func(c sdptest.Call) bool { return c.Method != "GET" }); written > 0 {
-						w.T.Errorf("%s %s=%s: %d calls that write", c.tool, c.id, ticket, written)
+						w.Errorf("%s %s=%s: %d calls that write", c.tool, c.id, ticket, written)
 					}
 					return strings.ReplaceAll(got.Text, " as "+ticket+";", " as it;"), w.fake.Count(sdptest.ToAPI)
 				}
@@ -98,7 +97,7 @@ func TestWrites_Ceilings(t *testing.T) {
 							denied, callsDenied := ask(c, ticket)
 							missing, callsMissing := ask(c, unknown)
 							if denied != missing || callsDenied != callsMissing {
-								w.T.Errorf("%s %s=%s: outside %q with %d calls, unknown %q with %d", c.tool, c.id, ticket, denied, callsDenied, missing, callsMissing)
+								w.Errorf("%s %s=%s: outside %q with %d calls, unknown %q with %d", c.tool, c.id, ticket, denied, callsDenied, missing, callsMissing)
 							}
 						}
 					}

@@ -64,8 +64,5 @@ func shownOf(number string, values map[string]string) map[string]string {
 	return shown
 }
 
-// sampleSignature is as long as the one that a text of the caller gets.
-func (d *desk) sampleSignature() signature { return d.sign(newMark()) }
-
 // showWhole returns a text as a person who confirms it reads it: all of it, as far as that can be shown.
 func showWhole(text string) string { return excerpt.TruncateBytes(richtext.Clean(text), textBytes) }

@@ -3,6 +3,7 @@ package servicedesk_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,24 +77,24 @@ func (h *house) connectToWrite(key store.Key, fake *sdptest.Server, change func(
 
 // idOf returns the id of the ticket with a subject, numberOf the number that people know it by.
 func (w *writingDesk) idOf(subject string) string {
-	w.T.Helper()
+	w.Helper()
 	for _, id := range w.fake.IDs("requests") {
 		if w.fake.Record("requests", id)["subject"] == subject {
 			return id
 		}
 	}
-	w.T.Fatalf("no ticket %q", subject)
+	w.Fatalf("no ticket %q", subject)
 	return ""
 }
 
 func (w *writingDesk) numberOf(subject string) string {
-	w.T.Helper()
+	w.Helper()
 	return fmt.Sprint(w.fake.Record("requests", w.idOf(subject))["display_id"])
 }
 
 // nameIn returns the name that a ticket of the fake has in a reference.
 func (w *writingDesk) nameIn(subject, field string) string {
-	w.T.Helper()
+	w.Helper()
 	named, _ := w.fake.Record("requests", w.idOf(subject))[field].(sdptest.Record)
 	if named == nil {
 		return ""
@@ -103,18 +104,16 @@ func (w *writingDesk) nameIn(subject, field string) string {
 
 func (w *writingDesk) with(arguments map[string]any) map[string]any {
 	given := map[string]any{"connection": w.key.String()}
-	for name, value := range arguments {
-		given[name] = value
-	}
+	maps.Copy(given, arguments)
 	return given
 }
 
 // write calls a tool that has to answer.
 func write[T any](w *writingDesk, name string, arguments map[string]any) (text string, values T) {
-	w.T.Helper()
+	w.Helper()
 	got := w.call(name, w.with(arguments))
 	if got.IsError {
-		w.T.Fatalf("%s of %v: %s", name, arguments, got.Text)
+		w.Fatalf("%s of %v: %s", name, arguments, got.Text)
 	}
 	require.NoError(w.T, json.Unmarshal(got.Values, &values))
 	return got.Text, values
@@ -122,14 +121,14 @@ func write[T any](w *writingDesk, name string, arguments map[string]any) (text s
 
 // wantRefusal holds that a call is refused, in words that have some in them, and that nothing is written.
 func (w *writingDesk) wantRefusal(name string, arguments map[string]any, kind, words string) {
-	w.T.Helper()
+	w.Helper()
 	w.fake.ForgetCalls()
 	got := w.call(name, w.with(arguments))
 	if !got.IsError || got.Details.Kind != kind || !strings.Contains(got.Text, words) {
-		w.T.Errorf("%s of %v: %s %q, want %s with %q", name, arguments, got.Details.Kind, got.Text, kind, words)
+		w.Errorf("%s of %v: %s %q, want %s with %q", name, arguments, got.Details.Kind, got.Text, kind, words)
 	}
 	if written := w.fake.Calls(func(c sdptest.Call) bool { return c.Method != "GET" }); len(written) > 0 {
-		w.T.Errorf("%s of %v: %d calls that write: %s %s", name, arguments, len(written), written[0].Method, written[0].Path)
+		w.Errorf("%s of %v: %d calls that write: %s %s", name, arguments, len(written), written[0].Method, written[0].Path)
 	}
 	w.fake.ForgetCalls()
 }
@@ -143,7 +142,7 @@ var (
 // takeCalls returns the calls since the last look, and forgets them: method, path with * for ids and, of those that write, the input, in
 // which ids of lists are names, those of tickets their subjects, and marks are [mark].
 func (w *writingDesk) takeCalls() []string {
-	w.T.Helper()
+	w.Helper()
 	var calls []string
 	for _, c := range w.fake.Calls(sdptest.ToAPI) {
 		_, path, _ := strings.Cut(c.Path, "/api/v3")
@@ -177,7 +176,7 @@ func (w *writingDesk) readable(input any) string {
 
 // wantCalls holds what was called since the last look, call by call. A line may end with …, for any input.
 func (w *writingDesk) wantCalls(want ...string) {
-	w.T.Helper()
+	w.Helper()
 	got := w.takeCalls()
 	for i, line := range want {
 		if begin, isBegin := strings.CutSuffix(line, "…"); isBegin && i < len(got) && strings.HasPrefix(got[i], begin) {
@@ -185,7 +184,7 @@ func (w *writingDesk) wantCalls(want ...string) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		w.T.Errorf("calls of ServiceDesk Plus (-want +got)\n%s", diff)
+		w.Errorf("calls of ServiceDesk Plus (-want +got)\n%s", diff)
 	}
 }
 

@@ -60,7 +60,7 @@ func (l *listOfTools) answerList(ctx context.Context, call *Call) (any, error) {
 	for i, t := range l.tools {
 		name := t.Definition.Name
 		if isListed(name) && call.Narrowing.admits(t) {
-			choice[i] = byte(1 + min(variantOf(name), len(t.Variants)))
+			choice[i] = byte(1 + min(variantOf(name), len(t.Variants))) //nolint:gosec // a tool has a few variants
 		}
 	}
 	encoded, err := l.encode(choice)

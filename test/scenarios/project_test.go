@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -52,9 +53,7 @@ func (s *deskScenario) workOnProject(t *testing.T, technician *agent, name strin
 	addMember := write(http.MethodPost, members, member, `{"user":{"id":"*"}}`)
 	project := map[string]any{"project_id": "PJT-2"}
 	with := func(more map[string]any) map[string]any {
-		for key, value := range project {
-			more[key] = value
-		}
+		maps.Copy(more, project)
 		return more
 	}
 	do := func(step workStep) { s.work(t, technician, name, step) }

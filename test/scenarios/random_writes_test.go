@@ -132,7 +132,7 @@ func startRandomWrites(t *testing.T) *randomWrites {
 }
 
 func (w *randomWrites) randomFor(who int) *rand.Rand {
-	return rand.New(rand.NewPCG(w.seed, uint64(who))) //nolint:gosec // it has to be repeatable
+	return rand.New(rand.NewPCG(w.seed, uint64(who)))
 }
 
 func (w *randomWrites) connectionNames() []string {

@@ -157,8 +157,9 @@ func (w *randomWrites) disturbAll(ctx context.Context) error {
 			func() error { return w.crashPostgres(ctx, 2*time.Second) },
 			func() error { return w.stop(ctx, server, 75*time.Second) },
 		} {
-			if pauseFor(ctx, 20*time.Second); ctx.Err() != nil {
-				return nil
+			pauseFor(ctx, 20*time.Second)
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // the writers are done
 			}
 			if err := disturb(); err != nil {
 				return err
@@ -175,8 +176,9 @@ func (w *randomWrites) disturbShortly(ctx context.Context) error {
 		func() error { return w.stop(ctx, testenv.Server2, 11*time.Second) },
 		func() error { return w.silencePostgres(ctx, 2*time.Second) },
 	} {
-		if pauseFor(ctx, 2*time.Second); ctx.Err() != nil {
-			return nil
+		pauseFor(ctx, 2*time.Second)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the writers are done
 		}
 		if err := disturb(); err != nil {
 			return err
