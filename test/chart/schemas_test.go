@@ -24,7 +24,7 @@ func TestRender_FollowsSchemas(t *testing.T) {
 	t.Parallel()
 	folder, schemas := t.TempDir(), t.TempDir()
 	for name, text := range renders(t) {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name+".yaml"), []byte(text), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, strings.ReplaceAll(name, "/", "-")+".yaml"), []byte(text), 0o600))
 	}
 	writeSchemas(t, schemas)
 	command := exec.CommandContext(t.Context(), programs["kubeconform"], "-strict", "-summary",
