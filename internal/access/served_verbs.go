@@ -8,7 +8,7 @@ type ServedVerb struct {
 	HasName bool
 	// NeedsGet is set where Get is asked for, too: what a caller may not get does not exist for them.
 	NeedsGet bool
-	// Surfaces are methods of MCP and names of tools. A right that is granted in advance has none in this version.
+	// Surfaces are methods of MCP and names of tools.
 	Surfaces []string
 }
 
@@ -29,8 +29,14 @@ func ServedVerbs() []ServedVerb {
 		{Verb: Promote, Resource: Prompts, HasName: true, NeedsGet: true, Surfaces: []string{"set_prompt_channel"}},
 		{Verb: Use, Resource: SDPConnections, HasName: true, Surfaces: []string{
 			"resources/read of sdp:// URIs", "completion of connections", "list_requests", "search_requests", "my_queue", "get_request",
-			"list_lookup", "find_people", "search_solutions", "connection_status",
+			"list_lookup", "find_people", "search_solutions", "list_projects", "get_project", "list_tasks", "search_records", "get_record",
+			"connection_status",
 		}},
-		{Verb: Operate, Resource: SDPConnections, HasName: true},
+		{Verb: Operate, Resource: SDPConnections, HasName: true, Surfaces: []string{
+			"create_request", "update_request", "assign_request", "set_request_status", "close_request", "add_note", "add_worklog",
+			"link_requests", "bulk_update_requests", "trash_request", "create_project", "update_project", "save_milestone", "create_tasks",
+			"update_task", "create_problem",
+		}},
+		{Verb: Audit, Resource: Prompts, Surfaces: []string{"audit_search"}},
 	}
 }

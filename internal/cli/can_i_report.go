@@ -66,13 +66,11 @@ func surfacesOf(verb access.Verb) []string {
 
 // joinSurfaces returns what asks for a right, in words.
 func joinSurfaces(surfaces []string) string {
-	if len(surfaces) == 0 {
-		return "nothing in this version"
-	}
 	return strings.Join(surfaces, ", ")
 }
 
-// bindingCommand returns how a subject is granted a verb with kubectl, by the smallest role that is installed with Lectern.
+// bindingCommand returns how a subject is granted a verb with kubectl, by the smallest role that is installed with Lectern, or for audit
+// by the one that is made by hand.
 func bindingCommand(subject string, verb access.Verb, namespace string) string {
 	role := "lectern-edit"
 	switch verb {
@@ -82,6 +80,8 @@ func bindingCommand(subject string, verb access.Verb, namespace string) string {
 		role = "lectern-technician"
 	case access.Promote:
 		role = "lectern-promoter"
+	case access.Audit:
+		role = "lectern-auditor"
 	}
 	to := "--user=" + quoteForShell(subject)
 	if account, is := strings.CutPrefix(subject, "system:serviceaccount:"); is {
@@ -119,6 +119,10 @@ func (o *rightsReport) addNotes() {
 	if asksAbout(access.Create) || asksAbout(access.Patch) || asksAbout(access.Delete) || asksAbout(access.Promote) {
 		o.Notes = append(o.Notes, "a right to write is no promise: objects that kubectl, Helm, Argo CD or Flux own are changed over MCP only where "+
 			"their annotation lectern.dev/agents allows it.")
+	}
+	if asksAbout(access.Audit) {
+		o.Notes = append(o.Notes, "audit was asked about for prompts; for sdpconnections it shows what was done through those. No role with it is installed, "+
+			"it is made by hand: kubectl create clusterrole lectern-auditor --verb=audit --resource=prompts.lectern.dev,sdpconnections.lectern.dev")
 	}
 }
 

@@ -151,12 +151,17 @@ func (c *canI) testOneQuestion(t *testing.T) {
 func (c *canI) followAdvice(t *testing.T, account testenv.Account) {
 	t.Helper()
 	advice := regexp.MustCompile(`to allow it: kubectl (.*)`)
+	byHand := regexp.MustCompile(`it is made by hand: kubectl (.*)`)
 	for i, verb := range verbNames() {
 		args := []string{verb, "-n=agents", "--as=" + account.Subject()}
 		if printed, _ := c.run(t, args...); !strings.HasPrefix(printed, "yes - ") {
 			found := advice.FindStringSubmatch(printed)
 			if found == nil {
 				t.Fatalf("no advice in %q", printed)
+			}
+			if role := byHand.FindStringSubmatch(printed); role != nil {
+				_, err := c.plane.Kubectl(t.Context(), strings.Fields(role[1])...)
+				require.NoError(t, err)
 			}
 			command := strings.Replace(found[1], "NAME", fmt.Sprintf("advice-%d", i), 1)
 			_, err := c.plane.Kubectl(t.Context(), strings.Fields(command)...)
@@ -187,9 +192,9 @@ func (c *canI) testEverything(t *testing.T) {
 	const table = `caller: oidc:anna o'hara
 groups: oidc:staff, system:authenticated
 
-NAMESPACE  GET  LIST  CREATE  PATCH  DELETE  PROMOTE  USE  OPERATE
-(all)      yes  no    no      no     no      no       no   no
-support    yes  yes   yes     yes    no      no       no   no
+NAMESPACE  GET  LIST  CREATE  PATCH  DELETE  PROMOTE  USE  OPERATE  AUDIT
+(all)      yes  no    no      no     no      no       no   no       no
+support    yes  yes   yes     yes    no      no       no   no       no
 and 5 namespaces with no more than (all)
 
 allowed by:
@@ -201,6 +206,7 @@ allowed nowhere; to allow more in a namespace:
   kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-promoter --user='oidc:anna o'\''hara'
   kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-agent --user='oidc:anna o'\''hara'
   kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-technician --user='oidc:anna o'\''hara'
+  kubectl create rolebinding NAME --namespace=NAMESPACE --clusterrole=lectern-auditor --user='oidc:anna o'\''hara'
 `
 	var printed, failed string
 	require.Eventually(t, func() error { // RBAC follows its objects by a watch
@@ -214,7 +220,8 @@ allowed nowhere; to allow more in a namespace:
 	if diff := cmp.Diff(table, head); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if !strings.Contains(tail, "  promote: set_prompt_channel\n") || !strings.Contains(tail, "  operate: nothing in this version\n") || !strings.Contains(tail, "note: promote guards channels that name a version.") ||
+	if !strings.Contains(tail, "  promote: set_prompt_channel\n") || !strings.Contains(tail, "  operate: create_request, ") ||
+		!strings.Contains(tail, "  audit: audit_search\n") || !strings.Contains(tail, "note: promote guards channels that name a version.") ||
 		!strings.Contains(tail, "note: delete_prompt of a prompt that has channels takes promote, too") {
 		t.Errorf("what is asked for, and what promote does not guard, is missing: %s", tail)
 	}
@@ -227,10 +234,10 @@ allowed nowhere; to allow more in a namespace:
 		got[r.Namespace+" "+string(r.Verb)] = r.Allowed
 	}
 	want := map[string]bool{
-		" get": true, " list": false, " create": false, " patch": false, " delete": false, " promote": false, " use": false, " operate": false,
-		"support list": true, "support create": true, "support patch": true, "support delete": false, "support promote": false, "support use": false, "support operate": false,
+		" get": true, " list": false, " create": false, " patch": false, " delete": false, " promote": false, " use": false, " operate": false, " audit": false,
+		"support list": true, "support create": true, "support patch": true, "support delete": false, "support promote": false, "support use": false, "support operate": false, "support audit": false,
 	}
-	if diff := cmp.Diff(want, got); diff != "" || failed != "" || report.Subject != "oidc:anna o'hara" || report.Proof != "oidc" || len(report.Notes) != 3 {
+	if diff := cmp.Diff(want, got); diff != "" || failed != "" || report.Subject != "oidc:anna o'hara" || report.Proof != "oidc" || len(report.Notes) != 4 {
 		t.Errorf("%s %+v (-want +got)\n%s", failed, report, diff)
 	}
 }
@@ -250,7 +257,7 @@ func (c *canI) testRefused(t *testing.T) {
 		"nobody":                  {nil, "say who the caller is: either --token-file or --as"},
 		"two callers":             {[]string{"--as=a", "--token-file=" + file}, "say who the caller is: either --token-file or --as"},
 		"a group alone":           {[]string{"--as-group=a", "--token-file=" + file}, "--as-group needs --as"},
-		"an unknown verb":         {[]string{"watch", "--as=a"}, `verb "watch" is not one of get, list, create, patch, delete, promote, use, operate`},
+		"an unknown verb":         {[]string{"watch", "--as=a"}, `verb "watch" is not one of get, list, create, patch, delete, promote, use, operate, audit`},
 		"a list of one":           {[]string{"list", "a/b", "--as=a"}, "list is asked of a namespace, not of an object: name it with -n"},
 		"a name alone":            {[]string{"get", "b", "--as=a"}, `"b" is not NAMESPACE/NAME`},
 		"a namespace twice":       {[]string{"get", "a/b", "-n=a", "--as=a"}, "-n and NAMESPACE/NAME both name a namespace: leave out one"},

@@ -83,8 +83,9 @@ func TestCanI(t *testing.T) {
 // TestServedVerbs: every tool is named beside the verb it asks for, but for the one that asks for none.
 func TestServedVerbs(t *testing.T) {
 	w := getWorld(t)
-	everybody, err := w.newCaller(t.Context(), "has-all-tools", testenv.TokenOptions{}, testenv.Grant{Verbs: everyVerb},
-		testenv.Grant{Verbs: []string{"use"}, Resource: "sdpconnections"})
+	w.offerEverything(t, green)
+	everybody, err := w.newCaller(t.Context(), "has-all-tools", testenv.TokenOptions{}, testenv.Grant{Verbs: append([]string{"audit"}, everyVerb...)},
+		testenv.Grant{Verbs: []string{"use", "operate"}, Resource: "sdpconnections"})
 	require.NoError(t, err)
 	w.waitForRights(t, everybody)
 	var named []string

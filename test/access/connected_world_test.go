@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/internal/testenv"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server/servicedesk"
 )
 
 // helpdesk is the connection of every namespace.
@@ -63,6 +67,24 @@ func (w *world) connect(ctx context.Context, namespace string) error {
 			RateLimit:   &v1alpha1.RateLimit{RequestsPerMinute: ptr.To[int32](1000), Burst: ptr.To[int32](1000)},
 		},
 	}))
+}
+
+// offerEverything has the connection of a namespace offer every tool until the test ends.
+func (w *world) offerEverything(t *testing.T, namespace string) {
+	t.Helper()
+	c := &v1alpha1.SDPConnection{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: helpdesk}}
+	require.NoError(t, w.api.Get(t.Context(), client.ObjectKeyFromObject(c), c))
+	changed := c.DeepCopy()
+	changed.Spec.Access = &v1alpha1.Access{Mode: v1alpha1.AccessModeReadWrite}
+	for _, toolset := range servicedesk.Toolsets() {
+		changed.Spec.Access.Toolsets = append(changed.Spec.Access.Toolsets, v1alpha1.Toolset(toolset))
+	}
+	require.NoError(t, w.api.Patch(t.Context(), changed, client.MergeFrom(c)))
+	t.Cleanup(func() {
+		offered := changed.DeepCopy()
+		changed.Spec = c.Spec
+		require.NoError(t, w.api.Patch(context.Background(), changed, client.MergeFrom(offered)))
+	})
 }
 
 // checkConnections returns an error until every connection is ready.
