@@ -19,10 +19,11 @@ import (
 const imageUser = 65532
 
 // readOnlyScript runs a program as a container with a read-only root does: nothing can be written anywhere, the user has no
-// name and no rights, and there is no environment, HOME included.
+// name and no rights, and there is no environment, HOME included. Only the volume for the audit's rows can be written to.
 const readOnlyScript = `set -e
 for at in $(awk '{print $2}' /proc/mounts | sort -r); do mount -o remount,bind,ro "$at" 2>/dev/null || true; done
 for at in / /tmp "$0"; do if touch "$at/written" 2>/dev/null; then echo "$at can be written to" >&2; exit 3; fi; done
+mount -t tmpfs -o mode=0700,uid=65532,gid=65532 tmpfs "$0/spool"
 exec setpriv --reuid=65532 --regid=65532 --clear-groups --no-new-privs env -i "$@"`
 
 // runReadOnly has a server and a controller run on a read-only root: they become ready, serve, publish, and end with 0.
@@ -37,11 +38,12 @@ func runReadOnly(t *testing.T, w *world) {
 		server: {
 			"server", "--address=" + endpoint, "--metrics-address=" + probes, "--drain-delay=1s", "--auth=kubernetes", "--audience=" + testenv.Audience,
 			"--kubeconfig=" + files["server.kubeconfig"], "--intake-public-key-file=" + files["intake-public.json"], "--database-url-file=" + files["server.url"],
+			"--audit-spool=" + files["spool"],
 		},
 		controller: {
 			"controller", "--kubeconfig=" + files["controller.kubeconfig"], "--leader-election-namespace=" + testenv.SystemNamespace,
 			"--auth=kubernetes", "--audience=" + testenv.Audience, "--intake-key-file=" + files["intake.json"], "--database-url-file=" + files["owner.url"],
-			"--server-role=" + w.serverRole, "--probe-address=" + metrics, "--metrics-address=" + testenv.FreeAddress(t),
+			"--audit-spool=" + files["spool"], "--server-role=" + w.serverRole, "--probe-address=" + metrics, "--metrics-address=" + testenv.FreeAddress(t),
 		},
 	} {
 		ready := "http://" + probes + "/readyz"
@@ -114,6 +116,8 @@ func mountedFiles(t *testing.T, w *world) map[string]string {
 	require.NoError(t, err)
 	paths["lectern"] = writeFor(t, filepath.Join(dir, "lectern"), program)
 	require.NoError(t, os.Chmod(paths["lectern"], 0o555))
+	paths["spool"] = filepath.Join(dir, "spool")
+	require.NoError(t, os.Mkdir(paths["spool"], 0o700))
 	paths["owner.url"] = writeFor(t, filepath.Join(dir, "owner.url"), []byte(w.OwnerURL))
 	paths["server.url"] = writeFor(t, filepath.Join(dir, "server.url"), []byte(w.ServerURL))
 	return paths

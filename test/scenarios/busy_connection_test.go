@@ -3,17 +3,20 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/internal/testenv/wait"
 )
 
 // The rate of the busy connection, which is what a connection has that says nothing; the background has a fifth of it.
@@ -54,6 +57,22 @@ func (b *busyConnection) create(t *testing.T) {
 		})))
 	_, err := b.waitForConnection(ctx, "busy", v1alpha1.ReasonConnected)
 	require.NoError(t, err)
+}
+
+// waitUntilKnown waits until the servers of all agents know the connection, which calls it not once.
+func (b *busyConnection) waitUntilKnown(t *testing.T, agents []*agent) {
+	t.Helper()
+	for _, a := range agents {
+		require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
+			result, err := a.session.CallTool(ctx, &mcp.CallToolParams{
+				Name: "connection_status", Arguments: map[string]any{"connection": b.namespace + "/busy"},
+			})
+			if err == nil && result.IsError {
+				err = fmt.Errorf("connection_status: %s", result.Content[0].(*mcp.TextContent).Text)
+			}
+			return err
+		}))
+	}
 }
 
 // callBusily has an agent read until the context ends. What it would wait for too long is refused with a time.

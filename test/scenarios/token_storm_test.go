@@ -85,6 +85,7 @@ func testTokenStorm(t *testing.T) {
 	s.createStormConnections(t)
 	s.startServers(t)
 	s.busy.create(t)
+	s.busy.waitUntilKnown(t, s.agents)
 	for server, a := range s.agents {
 		storm.Go(func() { s.callTools(ctx, a, server) })
 		storm.Go(func() { s.busy.callBusily(ctx, t, s, a) })
