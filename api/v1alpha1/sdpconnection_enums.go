@@ -70,7 +70,7 @@ type Confirmation string
 const (
 	// ConfirmationNever lets every write through.
 	ConfirmationNever Confirmation = "Never"
-	// ConfirmationDestructive has closing, bulk writes, the trash and what requesters see confirmed.
+	// ConfirmationDestructive has closing, cancelling, bulk writes, the trash and what requesters see confirmed.
 	ConfirmationDestructive Confirmation = "Destructive"
 	// ConfirmationAlways has every write confirmed.
 	ConfirmationAlways Confirmation = "Always"

@@ -74,6 +74,42 @@ func TestSetRequestStatus_OwnNames(t *testing.T) {
 	})
 }
 
+// TestSetRequestStatus_Confirmation: what ends the work on a ticket is confirmed, whichever tool does it: no status closes one, and a
+// cancellation is confirmed as closing is.
+func TestSetRequestStatus_Confirmation(t *testing.T) {
+	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.Confirm = "Destructive" }, func(w *writingDesk) {
+		number, ended := w.numberOf(dock), 0
+		for _, id := range w.fake.IDs("statuses") {
+			if status := w.fake.Record("statuses", id); status["in_progress"] == false {
+				ended++
+				for _, name := range []any{status["name"], status["internal_name"], id} {
+					given := map[string]any{"request_id": number, "status": name, "comment": "Over"}
+					w.wantRefusal("set_request_status", given, "ValidationError", "")
+				}
+				bulk := map[string]any{"request_ids": []string{number}, "changes": map[string]any{"status": status["name"]}, "dry_run": true}
+				w.wantRefusal("bulk_update_requests", bulk, "ValidationError", "")
+			}
+		}
+		if ended < 3 {
+			t.Fatalf("%d statuses end the work", ended)
+		}
+		given := map[string]any{"request_id": number, "status": "cancel", "comment": "Sent twice"}
+		w.wantRefusal("set_request_status", given, "ValidationError", "call with dry_run=true")
+		given["dry_run"] = true
+		_, planned := write[struct{ Plan string }](w, "set_request_status", given)
+		delete(given, "dry_run")
+		given["plan"] = planned.Plan
+		_, got := write[update](w, "set_request_status", given)
+		if diff := cmp.Diff([]string{"Open", "Cancelled"}, got.Changed["status"]); diff != "" {
+			t.Error(diff)
+		}
+		_, got = write[update](w, "set_request_status", map[string]any{"request_id": number, "status": "reopen"})
+		if diff := cmp.Diff([]string{"Cancelled", "Open"}, got.Changed["status"]); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // closing is the structured result of close_request.
 type closing struct{ Number, Subject, Before, Status string }
 

@@ -59,8 +59,12 @@ func (s *Service) setRequestStatus(ctx context.Context, in setRequestStatusInput
 	}
 	asked := in
 	asked.dryRun = dryRun{}
+	of := noRisk
+	if to.isCancellation() {
+		of = destructive // it ends the work, as closing does
+	}
 	return d.updateTicket(ctx, &found, change, reasons, writeRequest{
-		tool: "set_request_status", arguments: asked, dryRun: in.DryRun,
+		tool: "set_request_status", arguments: asked, dryRun: in.DryRun, risk: of,
 	})
 }
 

@@ -14,7 +14,7 @@ type risk int
 const (
 	// noRisk is asked for under Always alone.
 	noRisk risk = iota
-	// destructive is asked for under Destructive and Always: closing, bulk changes, the trash, notes that requesters see.
+	// destructive is asked for under Destructive and Always: closing and cancelling, bulk changes, the trash, notes that requesters see.
 	destructive
 	// reachesRequester is always asked for, whatever spec.access.confirm says, where spec.access.requesterVisible is Deny: resolution
 	// and closure comments, which a requester may read.
