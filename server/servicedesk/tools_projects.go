@@ -164,6 +164,19 @@ const (
 	askedSimilar = 50
 )
 
+// rememberScores has a title scored once, however often it is compared.
+func rememberScores(score func(title string) float64) func(title string) float64 {
+	known := map[string]float64{}
+	return func(title string) float64 {
+		found, is := known[title]
+		if !is {
+			found = score(title)
+			known[title] = found
+		}
+		return found
+	}
+}
+
 // searchProjects returns the projects whose titles are the most alike to a query: those that have it in their titles, and those that are
 // known and alike, as they are now.
 func (d *desk) searchProjects(ctx context.Context, query string, selected projectFilter, limit int) (*tool.Result[projectList], error) {
@@ -171,7 +184,7 @@ func (d *desk) searchProjects(ctx context.Context, query string, selected projec
 	if err != nil {
 		return nil, err
 	}
-	score := titleScore(query)
+	score := rememberScores(titleScore(query))
 	slices.SortStableFunc(cached, func(a, b store.CachedProject) int { return cmp.Compare(score(b.Title), score(a.Title)) })
 	var ids []string
 	for _, p := range cached[:min(len(cached), askedSimilar)] {
