@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// storeTimeout bounds how long a request is sent again that may be stored or not, attemptTimeout one attempt;
+	// storeTimeout bounds how long a request is sent again that may be stored or not, attemptTimeout one attempt, which a server
+	// that stops waits for, too: the answer is likely on its way;
 	// retryDelay is the pause between two.
 	storeTimeout   = 10 * time.Second
 	attemptTimeout = 5 * time.Second
@@ -109,13 +110,6 @@ func (s *Service) findOrStoreRequest(ctx context.Context, prepare prepareRequest
 func (s *outcomeWaiter) storeWithRetry(ctx context.Context, request store.ChangeRequest) (store.ChangeOutcome, error) {
 	asking, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	go func() {
-		select {
-		case <-s.stopped:
-			cancel()
-		case <-asking.Done():
-		}
-	}()
 	for {
 		once, done := context.WithTimeout(asking, attemptTimeout)
 		outcome, err := s.RequestChange(once, request)
@@ -126,6 +120,7 @@ func (s *outcomeWaiter) storeWithRetry(ctx context.Context, request store.Change
 		select {
 		case <-time.After(retryDelay):
 			continue
+		case <-s.stopped:
 		case <-asking.Done():
 		}
 		if ctx.Err() != nil { // the caller left

@@ -45,7 +45,7 @@ func TestStoreWithRetry(t *testing.T) {
 		"a store that is away":                 {want: learnt{Asked: 34, After: storeTimeout, Error: doubt}},
 		"a store that says nothing":            {hung: true, want: learnt{Asked: 2, After: storeTimeout, Error: doubt}},
 		"a server that ends":                   {stops: true, want: learnt{Asked: 1, Error: doubt}},
-		"a server that ends and hears nothing": {stops: true, hung: true, want: learnt{Asked: 1, Error: doubt}},
+		"a server that ends and hears nothing": {stops: true, hung: true, want: learnt{Asked: 1, After: attemptTimeout, Error: doubt}},
 		"a caller who leaves":                  {leaves: time.Second + time.Millisecond, want: learnt{Asked: 4, After: time.Second + time.Millisecond, Error: "context canceled"}},
 	} {
 		t.Run(name, func(t *testing.T) {

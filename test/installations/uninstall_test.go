@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -293,6 +294,17 @@ patches:
 	t.Cleanup(func() {
 		_, err := i.Kubectl(context.Background(), "delete", "--ignore-not-found", "--kustomize="+folder)
 		require.NoError(t, err)
+	})
+	// Until the API server has read the definitions, which it does each 5 s, it refuses prompts under the policy.
+	require.Eventually(t, func() error {
+		p := controllerstest.NewPrompt(namespace, "probe", "Whether the policy is applied")
+		if err := i.Client.Create(t.Context(), p, client.DryRunAll); err != nil {
+			return err
+		}
+		if !slices.Contains(p.Finalizers, v1alpha1.PromptFinalizer) {
+			return errors.New("the policy is not applied yet")
+		}
+		return nil
 	})
 	return prefix + "lectern-finalizer"
 }
