@@ -80,12 +80,11 @@ func (p *pass) resolveWrite(ctx context.Context, client *sdp.Client, of *store.U
 	return nil
 }
 
-// lookUpWrite looks up a write by its trace. One without a trace was not about to be sent, and what servers are told to send after its
-// deadline they do not.
+// lookUpWrite looks up a write by its trace. One that has none by its deadline was not sent: the store takes none afterwards.
 func lookUpWrite(ctx context.Context, client *sdp.Client, of *store.UnresolvedWrite, now time.Time) (sdp.WriteLookup, error) {
 	unknown := sdp.WriteLookup{Outcome: sdp.WriteIndeterminate}
 	if len(of.Trace) == 0 {
-		if of.Overdue >= sdp.LateWrite {
+		if of.Overdue >= 0 {
 			return sdp.WriteLookup{Outcome: sdp.WriteNotDone}, nil
 		}
 		return unknown, nil

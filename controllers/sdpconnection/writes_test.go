@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,7 +16,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
-// writtenByNobody begins a write as a server that then died, and makes it older than a minute.
+// writtenByNobody begins a write as a server that then died, and makes it old enough to be decided.
 func (w *world) writtenByNobody(t *testing.T, step, mark string, trace *sdp.WriteTrace) string {
 	t.Helper()
 	digest := sha256.Sum256([]byte(step))
@@ -26,12 +27,14 @@ func (w *world) writtenByNobody(t *testing.T, step, mark string, trace *sdp.Writ
 	if begun.State != store.WriteBegun {
 		t.Fatalf("a write is %s", begun.State)
 	}
+	age := store.WriteDeadline + time.Second // without a trace it was not sent, and will not be
 	if trace != nil {
+		age = 2 * time.Minute
 		encoded, err := json.Marshal(trace)
 		require.NoError(t, err)
 		require.NoError(t, w.server.TraceWrite(t.Context(), begun.ID, encoded))
 	}
-	_, err = pgtest.Connect(t, w.owner).Exec(t.Context(), "update sdp_writes set begun_at = begun_at - interval '2 minutes', deadline = deadline - interval '2 minutes' where id = $1::uuid", begun.ID)
+	_, err = pgtest.Connect(t, w.owner).Exec(t.Context(), "update sdp_writes set begun_at = begun_at - $2::interval, deadline = deadline - $2::interval where id = $1::uuid", begun.ID, age)
 	require.NoError(t, err)
 	return begun.ID
 }

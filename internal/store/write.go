@@ -105,7 +105,7 @@ type WriteEnd struct {
 // UnresolvedWrite is one of which nobody knows the outcome, and nobody is at it any more.
 type UnresolvedWrite struct {
 	ID, Tool, Mark string
-	// Trace is where it is looked up; empty for one that was not about to be sent yet.
+	// Trace is where it is looked up; empty for one that was not about to be sent, and will not be after its deadline.
 	Trace []byte
 	// IsOpen says that its server never said how it ended.
 	IsOpen bool

@@ -183,11 +183,11 @@ func (a *stepAttempt) findEarlier(ctx context.Context, earlier store.BegunWrite)
 	return ended
 }
 
-// findByTrace looks up a write by what is stored of it. One without a trace was not about to be sent.
+// findByTrace looks up a write by what is stored of it. One that has no trace by its deadline was not sent: the store takes none afterwards.
 func (d *desk) findByTrace(ctx context.Context, attempt *sdp.Attempt, stored []byte, mark string) (sdp.WriteLookup, error) {
 	if len(stored) == 0 {
 		outcome := sdp.WriteIndeterminate
-		if time.Since(attempt.EndedAt) >= sdp.LateWrite {
+		if !time.Now().Before(attempt.EndedAt) {
 			outcome = sdp.WriteNotDone
 		}
 		return sdp.WriteLookup{Outcome: outcome}, nil

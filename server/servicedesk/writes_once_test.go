@@ -204,7 +204,8 @@ func TestWrite_OfDeadServer(t *testing.T) {
 	if w := after.written(t); !w.Repeat || fake.Count(isNote) != 1 {
 		t.Errorf("it died after it sent: %+v, %d notes", w, fake.Count(isNote))
 	}
-	exec("update sdp_writes set outcome = null, ended_at = null, trace = null, mark = 'aaaaaa'")
+	exec(`update sdp_writes set outcome = null, ended_at = null, trace = null, mark = 'aaaaaa',
+		begun_at = clock_timestamp() - interval '11 seconds', deadline = clock_timestamp() - interval '1 second'`)
 	before := r.call("add_note", given)
 	if w := before.written(t); w.Repeat || fake.Count(isNote) != 2 {
 		t.Errorf("it died before it sent: %+v, %d notes", w, fake.Count(isNote))

@@ -67,6 +67,7 @@ func (w *Writes) BeginWrite(_ context.Context, intent store.WriteIntent) (store.
 			Reason: fmt.Sprintf("a write that weighs nothing is one of at most %d more steps of a call of the last 10 minutes that weighs something", store.MaxWeightlessSteps),
 		}
 	}
+	w.endUnsent(&intent, now)
 	if state, earlier := w.findEarlier(&intent, now); state != "" {
 		begun := store.BegunWrite{State: state}
 		if earlier != nil {
@@ -96,6 +97,15 @@ func (w *Writes) hasWeighed(intent *store.WriteIntent, now time.Time) bool {
 		}
 	}
 	return weighed && weightless < store.MaxWeightlessSteps
+}
+
+// endUnsent ends the caller's writes that were not about to be sent by their deadline: TraceWrite takes none afterwards.
+func (w *Writes) endUnsent(intent *store.WriteIntent, now time.Time) {
+	for _, held := range w.writes {
+		if held.Connection == intent.Connection && held.Caller == intent.Caller && held.outcome == "" && held.trace == nil && held.isOver(now) {
+			held.outcome, held.end = store.WriteNotDone, store.WriteEnd{Outcome: store.WriteNotDone}
+		}
+	}
 }
 
 // findEarlier returns what it means that an earlier write was the same, and which that is; nothing for none.
@@ -135,6 +145,9 @@ func (w *Writes) findEarlier(intent *store.WriteIntent, now time.Time) (state st
 	}
 	return "", nil
 }
+
+// isOver reports whether a write is not sent any more.
+func (h *heldWrite) isOver(now time.Time) bool { return !now.Before(h.begunAt.Add(store.WriteDeadline)) }
 
 // stateAt returns what a write is to one that would repeat it.
 func (h *heldWrite) stateAt(now time.Time) store.WriteState {
@@ -186,7 +199,7 @@ func (w *Writes) TraceWrite(_ context.Context, id string, trace []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	held := w.findHeld(id)
-	if held == nil || held.outcome != "" || !w.now().Before(held.begunAt.Add(store.WriteDeadline)) {
+	if held == nil || held.outcome != "" || held.isOver(w.now()) {
 		return store.ErrWriteOver
 	}
 	held.trace = bytes.Clone(trace)

@@ -65,7 +65,7 @@ func storeWriteEnd(ctx context.Context, q *sqlcgen.Queries, id string, end store
 }
 
 // ListUnresolvedWrites returns at most limit writes through a connection of which nobody knows the outcome, store.WriteLateness after they
-// were begun, those that nobody looked up yet first. One that was looked up in vain comes again after a quarter of its age.
+// were begun, or without a trace at their deadline, those that nobody looked up yet first. One that was looked up in vain comes again after a quarter of its age.
 func (w *Writer) ListUnresolvedWrites(ctx context.Context, key store.Key, uid string, limit int) ([]store.UnresolvedWrite, error) {
 	ctx, cancel := w.store.withTimeout(ctx)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,7 @@ func TestWrites_Unresolved(t *testing.T) {
 		return ids
 	}
 	done, open := begin("done"), begin("open")
+	require.NoError(t, w.Store.TraceWrite(t.Context(), open, []byte(`{}`)))
 	_, err := w.Store.EndWrite(t.Context(), done, store.WriteEnd{Outcome: store.WriteDone})
 	require.NoError(t, err)
 	w.Age(store.WriteLateness - 10*time.Second)
@@ -155,6 +157,11 @@ func TestWrites_Unresolved(t *testing.T) {
 		t.Errorf("%d are deleted then: %v", deleted, err)
 	}
 	begin("done") // its key is free again
+	unsent := begin("unsent")
+	w.Age(store.WriteDeadline)
+	if ids := list(); !slices.Contains(ids, unsent) {
+		t.Errorf("of %s, which was not about to be sent by its deadline, nobody is told: %v", unsent, ids)
+	}
 }
 
 // TestBeginWrite_Durable has an intent, and its trace, survive a crash of a Postgres that need not wait for its disk: a write whose intent is

@@ -95,6 +95,7 @@ func RunWrites(t *testing.T, open func(t *testing.T) WriteFixture) {
 		"an hour has as many writes as the connection allows":        testWritesPerHour,
 		"what is decided stays":                                      testEnd,
 		"a write is not sent after its deadline, nor after it ended": testTrace,
+		"a write that was not about to be sent is not done at once":  testUnsent,
 		"of many at once with one key, plan or text one is begun":    testAtOnce,
 		"a step that weighs nothing belongs to a call that does":     testWeight,
 	} {
@@ -148,8 +149,9 @@ func testIndeterminateKey(t *testing.T, f *WriteFixture) {
 		t.Errorf("indeterminate is %+v", again)
 	}
 	f.end(t, first.ID, store.WriteNotDone)
-	f.want(t, store.WriteBegun, f.intent("a", withKey("k")))
+	third := f.want(t, store.WriteBegun, f.intent("a", withKey("k")))
 	// One whose server never said how it ended.
+	require.NoError(t, f.Store.TraceWrite(t.Context(), third.ID, []byte(`{}`)))
 	f.Age(store.WriteLateness)
 	f.want(t, store.WriteWasIndeterminate, f.intent("a", withKey("k")))
 }
@@ -252,6 +254,26 @@ func testTrace(t *testing.T, f *WriteFixture) {
 	f.end(t, ended.ID, store.WriteIndeterminate)
 	if err := f.Store.TraceWrite(t.Context(), ended.ID, []byte(`{}`)); !errors.Is(err, store.ErrWriteOver) {
 		t.Errorf("after it ended: %v", err)
+	}
+}
+
+// testUnsent: without a trace nothing was sent, and after the deadline none is taken any more. With one, nobody knows.
+func testUnsent(t *testing.T, f *WriteFixture) {
+	for _, change := range [][]func(*store.WriteIntent){{withKey("k")}, {merged}, {withNonce(planNonce), continuing}} {
+		first := f.want(t, store.WriteBegun, f.intent("a", change...))
+		f.Age(store.WriteDeadline / 2)
+		f.want(t, store.WriteInFlight, f.intent("a", change...))
+		f.Age(store.WriteDeadline / 2)
+		second := f.want(t, store.WriteBegun, f.intent("a", change...))
+		if err := f.Store.TraceWrite(t.Context(), first.ID, []byte(`{}`)); !errors.Is(err, store.ErrWriteOver) {
+			t.Errorf("after it was begun again: %v", err)
+		}
+		if ended := f.end(t, first.ID, store.WriteDone); ended != store.WriteNotDone {
+			t.Errorf("it ended %s", ended)
+		}
+		require.NoError(t, f.Store.TraceWrite(t.Context(), second.ID, []byte(`{}`)))
+		f.Age(store.WriteDeadline)
+		f.want(t, store.WriteInFlight, f.intent("a", change...))
 	}
 }
 

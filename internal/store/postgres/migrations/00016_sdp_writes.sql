@@ -168,7 +168,8 @@ revoke all on function begin_write_at(bigint, uuid, text, text, text, bytea, tex
 
 -- Stores the intent of a write, if it is to be sent: begun, with an id that only its server knows. Else it says why it is not:
 -- in_flight, done, indeterminate (which is looked up before it is sent again), other_arguments of the same key, plan_used,
--- plan_of_another, too_many, read_only. The connection's own row says whether, and how often, it may be written through. One step of a
+-- plan_of_another, too_many, read_only. A write of the caller's that has no trace by its deadline was not sent, and trace_write takes none
+-- any more: it is ended before, but for one that somebody ends right now. The connection's own row says whether, and how often, it may be written through. One step of a
 -- call weighs something; the clock is read after the lock. An intent that a crash forgets would be sent twice: its transaction waits for the
 -- disk, whatever the database's own setting.
 -- +goose StatementBegin
@@ -200,6 +201,17 @@ begin atomic
             from sdp_writes w
            where w.connection_id = begin_write.connection and w.caller = begin_write.caller and w.call_id = begin_write.call_id
              and w.begun_at > clock_timestamp() - interval '10 minutes') is not true;
+  with unsent as (
+    select w.id
+      from sdp_writes w
+     where w.connection_id = begin_write.connection and w.caller = begin_write.caller and w.outcome is null and w.given_up_at is null
+       and w.trace is null and w.deadline <= clock_timestamp()
+       for update skip locked
+  )
+  update sdp_writes w
+     set outcome = 'not_done', ended_at = clock_timestamp()
+    from unsent u
+   where w.id = u.id;
   with decided as (
     select b.state, b.id, b.retry_ms, b.outcome, b.record_id, b.record_number, b.earlier_mark, b.trace, b.begun_at
       from sdp_connections c

@@ -12,8 +12,8 @@ select trace_write((@intent::text)::uuid, (@trace::text)::jsonb)::boolean as tra
 select coalesce(end_write((@intent::text)::uuid, @outcome::text, @record_id::text, @record_number::text), '')::text as outcome;
 
 -- name: ListUnresolvedWrites :many
--- Of a connection that still is, those that nobody decides any more: a server that is there has ended its own by then. One that was
--- looked up in vain waits for a quarter of its age, at most an hour.
+-- Of a connection that still is, those that nobody decides any more: a server that is there has ended its own by then, and without a
+-- trace nothing is sent after the deadline. One that was looked up in vain waits for a quarter of its age, at most an hour.
 select w.id::text as id, w.tool, w.mark, coalesce(w.trace::text, '')::text as trace, (w.outcome is null)::boolean as is_open,
        extract(epoch from clock_timestamp() - w.begun_at)::double precision as age_seconds,
        extract(epoch from clock_timestamp() - w.deadline)::double precision as overdue_seconds
@@ -21,7 +21,8 @@ select w.id::text as id, w.tool, w.mark, coalesce(w.trace::text, '')::text as tr
   join sdp_connections c on c.id = w.connection_id
  where c.namespace = @namespace and c.name = @name and c.owner_uid = @owner_uid
    and (w.outcome is null or w.outcome = 'indeterminate') and w.given_up_at is null
-   and w.begun_at < clock_timestamp() - make_interval(secs => @older_than_seconds)
+   and (w.begun_at < clock_timestamp() - make_interval(secs => @older_than_seconds)
+        or w.outcome is null and w.trace is null and w.deadline <= clock_timestamp())
    and (w.looked_up_at is null or w.looked_up_at < clock_timestamp() - least(interval '1 hour', (clock_timestamp() - w.begun_at) / 4))
  order by w.looked_up_at nulls first, w.begun_at
  limit @max_rows;

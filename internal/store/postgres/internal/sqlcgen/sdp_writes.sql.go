@@ -144,7 +144,8 @@ select w.id::text as id, w.tool, w.mark, coalesce(w.trace::text, '')::text as tr
   join sdp_connections c on c.id = w.connection_id
  where c.namespace = $1 and c.name = $2 and c.owner_uid = $3
    and (w.outcome is null or w.outcome = 'indeterminate') and w.given_up_at is null
-   and w.begun_at < clock_timestamp() - make_interval(secs => $4)
+   and (w.begun_at < clock_timestamp() - make_interval(secs => $4)
+        or w.outcome is null and w.trace is null and w.deadline <= clock_timestamp())
    and (w.looked_up_at is null or w.looked_up_at < clock_timestamp() - least(interval '1 hour', (clock_timestamp() - w.begun_at) / 4))
  order by w.looked_up_at nulls first, w.begun_at
  limit $5
@@ -168,8 +169,8 @@ type ListUnresolvedWritesRow struct {
 	OverdueSeconds float64
 }
 
-// Of a connection that still is, those that nobody decides any more: a server that is there has ended its own by then. One that was
-// looked up in vain waits for a quarter of its age, at most an hour.
+// Of a connection that still is, those that nobody decides any more: a server that is there has ended its own by then, and without a
+// trace nothing is sent after the deadline. One that was looked up in vain waits for a quarter of its age, at most an hour.
 func (q *Queries) ListUnresolvedWrites(ctx context.Context, arg ListUnresolvedWritesParams) ([]ListUnresolvedWritesRow, error) {
 	rows, err := q.db.Query(ctx, listUnresolvedWrites,
 		arg.Namespace,
