@@ -187,6 +187,8 @@ func (a answer) classify(isWrite bool) Kind {
 		return KindThrottled
 	case a.status >= 500 || v.hasCode(4004) || a.status == http.StatusRequestTimeout:
 		return doubtful
+	case isWrite && a.content == contentHTML && a.status/100 == 2:
+		return KindIndeterminate // a gateway's own page, perhaps after the write went through
 	case a.content == contentHTML, a.status >= 300 && a.status < 400:
 		return KindNotSDP
 	case a.status == http.StatusUnauthorized && (v.hasCode(4022) || len(a.statuses) == 0):

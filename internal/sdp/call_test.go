@@ -166,7 +166,7 @@ func TestClient_Retries(t *testing.T) {
 		"a token that is not valid":   {status: 401, body: failed(4022, ""), read: 1, write: 1, kind: KindTokenRefused, writeKind: KindTokenRefused},
 		"a host that is not allowed":  {err: &egress.NotAllowedError{Host: "x"}, read: 1, write: 1, kind: KindNotAllowed, writeKind: KindNotAllowed},
 		"a success without a record":  {status: 200, body: `{"response_status":{"status_code":2000}}`, read: 1, write: 1, kind: KindUnavailable, writeKind: KindIndeterminate},
-		"a login page":                {status: 200, body: `<html>`, read: 1, write: 1, kind: KindNotSDP, writeKind: KindNotSDP},
+		"a login page":                {status: 200, body: `<html>`, read: 1, write: 1, kind: KindNotSDP, writeKind: KindIndeterminate},
 		"a warning: it was not done":  {status: 200, body: `{"response_status":{"status_code":3000,"status":"warning"}}`, read: 1, write: 1, kind: KindNotPerformed, writeKind: KindNotPerformed},
 		"the number of another order": {status: 408, read: 3, write: 1, kind: KindUnavailable, writeKind: KindIndeterminate},
 	} {

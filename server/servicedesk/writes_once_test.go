@@ -136,16 +136,17 @@ func TestWrite_AtOnce(t *testing.T) {
 	}
 }
 
-// TestWrite_LostAnswer: a note that was made and of which the answer was lost is found by its mark; what was refused is not done.
+// TestWrite_LostAnswer: a note that was made and of which the answer was lost, or is a gateway's page, is found by its mark; what was refused is not done.
 func TestWrite_LostAnswer(t *testing.T) {
 	h, fake := newWritingHouse(t, nil)
 	r := h.serve()
-	lost := sdptest.DropAfterWrite()
-	lost.Match = isNote
-	fake.Fail(lost)
-	got := r.call("add_note", noteOn(fake, "Rang"))
-	if w := got.written(t); w.NoteID == "" || w.Repeat {
-		t.Errorf("found: %+v", w)
+	for text, lost := range map[string]sdptest.Fault{"Rang": sdptest.DropAfterWrite(), "Met": sdptest.LoginPage().AfterWrite()} {
+		lost.Match = isNote
+		fake.Fail(lost)
+		got := r.call("add_note", noteOn(fake, text))
+		if w := got.written(t); w.NoteID == "" || w.Repeat {
+			t.Errorf("found: %+v", w)
+		}
 	}
 	throttled := sdptest.ServerError(404)
 	throttled.Match = isNote

@@ -147,7 +147,9 @@ func (w *Writes) findEarlier(intent *store.WriteIntent, now time.Time) (state st
 }
 
 // isOver reports whether a write is not sent any more.
-func (h *heldWrite) isOver(now time.Time) bool { return !now.Before(h.begunAt.Add(store.WriteDeadline)) }
+func (h *heldWrite) isOver(now time.Time) bool {
+	return !now.Before(h.begunAt.Add(store.WriteDeadline))
+}
 
 // stateAt returns what a write is to one that would repeat it.
 func (h *heldWrite) stateAt(now time.Time) store.WriteState {
