@@ -105,7 +105,9 @@ type Milestone struct {
 	Percent int
 	Index   string
 	Project Ref
-	Raw     Raw
+	// LastUpdatedTime is zero where SDP does not say it of milestones.
+	LastUpdatedTime Time
+	Raw             Raw
 }
 
 var milestoneRecord = &recordType[Milestone]{
@@ -115,7 +117,7 @@ var milestoneRecord = &recordType[Milestone]{
 			ID: r.Text("id"), Title: r.Text("title"), DescriptionHTML: r.Text("description"), Status: r.Status("status"), Owner: r.Ref("owner"),
 			Priority: r.Ref("priority"), ScheduledStart: r.Time("scheduled_start_time"), ScheduledEnd: r.Time("scheduled_end_time"),
 			ActualStart: r.Time("actual_start_time"), ActualEnd: r.Time("actual_end_time"), Percent: r.percent("percentage_completion"),
-			Index: r.Text("index"), Project: r.Ref("project"), Raw: r,
+			Index: r.Text("index"), Project: r.Ref("project"), LastUpdatedTime: r.Time("last_updated_time"), Raw: r,
 		}
 	},
 	made: func(m Milestone) madeRecord {

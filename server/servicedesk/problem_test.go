@@ -150,6 +150,42 @@ func TestCreateProblem_Failures(t *testing.T) {
 	}
 }
 
+// TestCreateProblem_Again: called again with its key, a call goes on with the tickets that were not tied, and makes nothing twice.
+func TestCreateProblem_Again(t *testing.T) {
+	h := newHouse(t)
+	for site, edition := range editions {
+		fake := startFake(t, sdptest.Options{Edition: edition})
+		h.connect(helpdesk, fake, withProblems)
+		r := h.serve()
+		ids := fake.IDs("requests")[:3]
+		numbers := numbersOf(fake, ids...)
+		given := map[string]any{"title": "Docks, " + site, "request_ids": numbers, "idempotency_key": site}
+		isMade := func(c sdptest.Call) bool { return c.Method == "POST" && strings.HasSuffix(c.Path, "/problems") }
+		isTie := func(c sdptest.Call) bool { return c.Method != "GET" && strings.HasSuffix(c.Path, "/problem") }
+		lost, tieLost := sdptest.DropAfterWrite(), sdptest.DropAfterWrite().To("POST", "/requests/"+ids[0]+"/problem")
+		lost.Match = isMade
+		fake.Fail(lost, tieLost, sdptest.HTML(401).To("POST", "/requests/"+ids[1]+"/problem"))
+		before := len(fake.IDs("problems"))
+		_, first := mustCall[madeProblem](r, "create_problem", given)
+		fake.StopFailing()
+		_, second := mustCall[madeProblem](r, "create_problem", given)
+		_, third := mustCall[madeProblem](r, "create_problem", given)
+		if diff := cmp.Diff(map[string]string{numbers[0]: "done", numbers[1]: "failed", numbers[2]: "not_started"}, first.states()); diff != "" {
+			t.Errorf("%s: at first (-want +got)\n%s", site, diff)
+		}
+		all := map[string]string{numbers[0]: "done", numbers[1]: "done", numbers[2]: "done"}
+		if diff := cmp.Diff([]map[string]string{all, all}, []map[string]string{second.states(), third.states()}); diff != "" {
+			t.Errorf("%s: again (-want +got)\n%s", site, diff)
+		}
+		if made := len(fake.IDs("problems")) - before; made != 1 || first.ID == "" || second.ID != first.ID || third.ID != first.ID || !third.Repeat {
+			t.Errorf("%s: %d problems are made: %s, %s, %+v", site, made, first.ID, second.ID, third)
+		}
+		if made, ties := fake.Count(isMade), fake.Count(isTie); made != 1 || ties != 4 { // one was refused, and is tried again
+			t.Errorf("%s: %d calls make a problem, %d tie a ticket", site, made, ties)
+		}
+	}
+}
+
 // TestCreateProblem_Ceilings: a problem is inside of the ceilings as its tickets are, and agents write the fields they may alone.
 func TestCreateProblem_Ceilings(t *testing.T) {
 	h := newHouse(t)

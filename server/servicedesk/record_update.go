@@ -50,10 +50,12 @@ func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 	return tool.NewResult(text.String()+w.saidLast(), u)
 }
 
-// sendUpdate sends the changes of a record, and returns what it is afterwards where SDP answered.
-func sendUpdate[T any](ctx context.Context, w *write, name, target, id string, of sdp.Editor[T], changes recordChanges[T]) (after *T, err error) {
+// sendUpdate sends the changes of a record that was updated last when it was read, and returns what it is afterwards where SDP answered.
+func sendUpdate[T any](
+	ctx context.Context, w *write, name, target, id string, seen sdp.Time, of sdp.Editor[T], changes recordChanges[T],
+) (after *T, err error) {
 	_, err = w.send(ctx, writeStep{
-		name: name, weight: 1, target: target,
+		name: name, weight: 1, target: target, seen: &seen,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			record, err := of.Update(ctx, id, changes.fields(s))
 			if err == nil {

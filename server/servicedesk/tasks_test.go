@@ -11,6 +11,8 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/store/postgres/pgtest"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 type taskRows struct {
@@ -153,6 +155,70 @@ func TestCreateTasks_Failures(t *testing.T) {
 		w.fake.StopFailing()
 		if !strings.Contains(got.Tasks[0].Problem, "has to be one of its members") {
 			w.Errorf("%+v", got)
+		}
+	})
+}
+
+// TestCreateTasks_Again: called again with its key, a call goes on with what was not made, and makes nothing twice.
+func TestCreateTasks_Again(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		given := map[string]any{"project_id": officeMove, "idempotency_key": "again", "tasks": []any{
+			map[string]any{"title": "first"}, map[string]any{"title": "second", "depends_on": []string{"#1"}}, map[string]any{"title": "third", "depends_on": []string{"#1"}},
+		}}
+		isTask := func(c sdptest.Call) bool { return c.Method == "POST" && c.Input["task"] != nil }
+		isDependency := func(c sdptest.Call) bool {
+			return c.Method == "POST" && strings.HasSuffix(c.Path, "/task_dependencies")
+		}
+		lost := sdptest.DropAfterWrite().Times(3) // of a first task, of a second, and of what that waits for
+		lost.Match = func(c sdptest.Call) bool { return isTask(c) || isDependency(c) }
+		w.fake.FailBy(func(c sdptest.Call) *sdptest.Fault {
+			if in, is := c.Input["task"].(sdptest.Record); is && in["title"] == "third" {
+				return new(sdptest.HTML(401))
+			}
+			return nil
+		})
+		w.fake.Fail(lost)
+		before := len(w.fake.IDs("tasks"))
+		var made [3]madeTasks
+		for i := range made {
+			_, made[i] = write[madeTasks](w, "create_tasks", given)
+			w.fake.StopFailing()
+		}
+		for i, want := range [][]string{{"done", "done", "not_started"}, {"done", "done", "done"}, {"done", "done", "done"}} {
+			for place, task := range made[i].Tasks {
+				if task.Outcome != want[place] || task.Problem != "" || want[place] == "done" && task.ID != made[2].Tasks[place].ID {
+					w.Errorf("call %d: %+v, want %s %s", i+1, task, want[place], made[2].Tasks[place].ID)
+				}
+			}
+		}
+		if tasks, dependencies := len(w.fake.IDs("tasks"))-before, w.fake.Count(isDependency); tasks != 3 || dependencies != 2 {
+			w.Errorf("%d tasks are made, and %d dependencies sent", tasks, dependencies)
+		}
+	})
+}
+
+// TestRecordUpdates_Seen: a change whose answer is lost is looked up knowing when the record had been changed last: one that somebody
+// overwrote since is not taken for one that was not done.
+func TestRecordUpdates_Seen(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		cables, milestone := w.titled("tasks", "Lay cables"), w.fake.IDs("milestones")[0]
+		project := fmt.Sprint(w.fake.Record("milestones", milestone)["project"].(sdptest.Record)["id"])
+		for name, arguments := range map[string]map[string]any{
+			"update_task":    {"project_id": officeMove, "task_id": cables},
+			"update_project": {"project_id": officeMove},
+			"save_milestone": {"project_id": "id:" + project, "milestone_id": milestone},
+		} {
+			for _, title := range []string{"Changed first", "Changed again"} {
+				arguments["title"] = title
+				_, _ = write[recordUpdate](w, name, arguments)
+			}
+			var first, again int64
+			row := pgtest.Connect(w.T, w.h.owner).QueryRow(w.Context(), `select coalesce(min((trace ->> 'seen')::bigint), -1), coalesce(max((trace ->> 'seen')::bigint), -1)
+				from (select trace from sdp_writes where tool = $1 order by begun_at desc limit 2) last`, name)
+			require.NoError(w.T, row.Scan(&first, &again))
+			if first != 0 || again <= 0 {
+				w.Errorf("%s: it had been changed last at %d, and then at %d", name, first, again)
+			}
 		}
 	})
 }

@@ -79,7 +79,8 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 		return update.result(w, "A milestone of "+update.Of+" would be saved."), nil
 	case in.MilestoneID != nil:
 		if len(changes) > 0 {
-			_, err = sendUpdate(ctx, w, "milestone", "projects/"+project.ID+"/milestones/"+before.ID, before.ID, milestones.Editor, changes)
+			target := "projects/" + project.ID + "/milestones/" + before.ID
+			_, err = sendUpdate(ctx, w, "milestone", target, before.ID, before.LastUpdatedTime, milestones.Editor, changes)
 		}
 	default:
 		update.ID, err = createMilestone(ctx, w, project.ID, milestones, changes)

@@ -278,7 +278,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 		return update.result(w, update.Of+" would be changed."), nil
 	}
 	if len(changes) > 0 {
-		after, err := sendUpdate(ctx, w, "project", "projects/"+before.ID, before.ID, d.client.Projects().Editor, changes)
+		after, err := sendUpdate(ctx, w, "project", "projects/"+before.ID, before.ID, before.LastUpdatedTime, d.client.Projects().Editor, changes)
 		if err != nil {
 			return nil, err
 		}
