@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,14 +31,22 @@ type writePlan struct {
 	// Digest is of the tool and its arguments.
 	Digest []byte `json:"digest"`
 	Tool   string `json:"tool"`
-	// Shown has four bytes for each value that was shown, in the order of their names.
+	// Shown has a digest of each value that was shown, in the order of their names.
 	Shown   []byte `json:"shown"`
 	Nonce   string `json:"nonce"`
 	Expires int64  `json:"expires"`
 }
 
-// shownBytes is how much of the digest of a value is in a plan: one that is another by chance is found out.
-const shownBytes = 4
+// maxWideShown is how many values have digests of 8 bytes in a plan. Of more, as a bulk has, each has 4: a model repeats the plan.
+const maxWideShown = 64
+
+// shownBytes is how much of the digest of each of some values is in a plan.
+func shownBytes(values int) int {
+	if values <= maxWideShown {
+		return 8
+	}
+	return 4
+}
 
 // joinShown returns what a person is shown, in one text.
 func joinShown(shown map[string]string) string {
@@ -48,15 +57,17 @@ func joinShown(shown map[string]string) string {
 	return b.String()
 }
 
-// digestShown returns what a plan keeps of what was shown.
-func (r *writeRequest) digestShown() (names []string, digests []byte) {
+// digestShown returns what a plan keeps of what was shown. Digests are keyed by the plan's nonce, which nobody reads: what they are of cannot
+// be chosen to be alike.
+func (r *writeRequest) digestShown(nonce string) (names []string, digests []byte) {
 	shown := r.shown
 	if shown == nil {
 		shown = map[string]string{"what was shown": r.question.Shown}
 	}
 	for _, name := range sortedKeys(shown) {
-		sum := sha256.Sum256([]byte(name + "\x00" + shown[name]))
-		names, digests = append(names, name), append(digests, sum[:shownBytes]...)
+		digest := hmac.New(sha256.New, []byte(nonce))
+		digest.Write([]byte(name + "\x00" + shown[name]))
+		names, digests = append(names, name), append(digests, digest.Sum(nil)[:shownBytes(len(shown))]...)
 	}
 	return names, digests
 }
@@ -66,12 +77,13 @@ func (d *desk) makePlan(_ context.Context, w *write, r *writeRequest) (string, e
 	if d.service.plans == nil {
 		return "", nil
 	}
-	nonce := make([]byte, 16)
-	_, _ = rand.Read(nonce) // it never fails
-	_, shown := r.digestShown()
+	random := make([]byte, 16)
+	_, _ = rand.Read(random) // it never fails
+	nonce := base64.RawURLEncoding.EncodeToString(random)
+	_, shown := r.digestShown(nonce)
 	plan, err := json.Marshal(writePlan{
 		Connection: d.uid, Caller: w.intent.Caller, Digest: w.intent.Digest, Tool: r.tool, Shown: shown,
-		Nonce: base64.RawURLEncoding.EncodeToString(nonce), Expires: time.Now().Add(planLifetime).Unix(),
+		Nonce: nonce, Expires: time.Now().Add(planLifetime).Unix(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write a plan: %w", err)
@@ -96,7 +108,7 @@ func (d *desk) readPlan(ctx context.Context, w *write, r *writeRequest) (nonce s
 		d.service.log.InfoContext(ctx, "A plan cannot be opened", "connection", d.key, "tool", r.tool, "err", err)
 		return refuse("it is no plan of this server's, or was changed")
 	}
-	names, shown := r.digestShown()
+	names, shown := r.digestShown(plan.Nonce)
 	switch {
 	case plan.Caller != w.intent.Caller:
 		return refuse("it is another caller's")
@@ -111,8 +123,9 @@ func (d *desk) readPlan(ctx context.Context, w *write, r *writeRequest) (nonce s
 	case len(plan.Shown) != len(shown):
 		return refuse("what it is about is not what was shown")
 	}
+	width := shownBytes(len(names))
 	for i, name := range names {
-		if at := i * shownBytes; !r.isSo[name] && !bytes.Equal(plan.Shown[at:at+shownBytes], shown[at:at+shownBytes]) {
+		if at := i * width; !r.isSo[name] && !bytes.Equal(plan.Shown[at:at+width], shown[at:at+width]) {
 			return refuse("%s is not what was shown any more", name)
 		}
 	}

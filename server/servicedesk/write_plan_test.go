@@ -1,6 +1,7 @@
 package servicedesk
 
 import (
+	"bytes"
 	"encoding/json"
 	"log/slog"
 	"strings"
@@ -25,6 +26,16 @@ func TestReadPlan(t *testing.T) {
 	}
 	raw, err := states.OpenPlan(sealed)
 	require.NoError(t, err)
+	var kept, keptAgain writePlan
+	require.NoError(t, json.Unmarshal(raw, &kept))
+	sealedAgain, err := d.makePlan(t.Context(), w, r)
+	require.NoError(t, err)
+	rawAgain, err := states.OpenPlan(sealedAgain)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(rawAgain, &keptAgain))
+	if len(kept.Shown) != 16 || bytes.Equal(kept.Shown[:8], keptAgain.Shown[:8]) {
+		t.Errorf("of two values a plan keeps %x, and another one %x: want 8 bytes each, by a key of its own", kept.Shown, keptAgain.Shown)
+	}
 	for name, tc := range map[string]struct {
 		change func(*writePlan)
 		want   string
@@ -36,8 +47,8 @@ func TestReadPlan(t *testing.T) {
 		"of other arguments":    {func(p *writePlan) { p.Digest = []byte("other") }, "it is of other arguments"},
 		"expired":               {func(p *writePlan) { p.Expires = time.Now().Add(-time.Second).Unix() }, "it is older than 10 minutes"},
 		"a field moved":         {func(p *writePlan) { p.Shown[0] ^= 1 }, "priority of request 31 is not what was shown any more"},
-		"another field moved":   {func(p *writePlan) { p.Shown[shownBytes] ^= 1 }, "status of request 31 is not what was shown any more"},
-		"of fewer records":      {func(p *writePlan) { p.Shown = p.Shown[:shownBytes] }, "what it is about is not what was shown"},
+		"another field moved":   {func(p *writePlan) { p.Shown[8] ^= 1 }, "status of request 31 is not what was shown any more"},
+		"of fewer records":      {func(p *writePlan) { p.Shown = p.Shown[:8] }, "what it is about is not what was shown"},
 	} {
 		var plan writePlan
 		require.NoError(t, json.Unmarshal(raw, &plan))
