@@ -250,7 +250,6 @@ func bulkSettled(tickets []bulkTicket) map[string]bool {
 
 // bulkResult makes the result: a table, framed, since subjects are strangers'.
 func (d *desk) bulkResult(w *write, tickets []bulkTicket) *tool.Result[bulkUpdate] {
-	w.isRepeat = !slices.ContainsFunc(tickets, func(one bulkTicket) bool { return !one.isRepeat })
 	result := bulkUpdate{writeOutcome: outcomeOf(w), Requests: []bulkRow{}, Counts: map[string]int{}, Trust: untrusted}
 	shown := newTable("number", "state", "subject", "why")
 	for i := range tickets {

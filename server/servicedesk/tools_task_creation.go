@@ -98,7 +98,6 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 	if run.stopped != nil && run.done == 0 {
 		return nil, run.stopped // nothing was made, and that is why
 	}
-	w.isRepeat = w.isRepeat && run.fresh == 0 // else it went on where an earlier call had ended
 	result.writeOutcome = outcomeOf(w)
 	return tool.NewResult(result.text(w), result), nil
 }
@@ -224,11 +223,10 @@ type taskCreation struct {
 	parent *taskParent
 	write  *write
 	until  time.Time
-	// ids are of those that were made, by their places; done counts them, fresh those that this call made, and stopped says why no more
-	// are.
-	ids         [26]string
-	done, fresh int
-	stopped     error
+	// ids are of those that were made, by their places; done counts them, and stopped says why no more are.
+	ids     [26]string
+	done    int
+	stopped error
 }
 
 // make makes a task with its dependencies, unless something before it stopped the call.
@@ -253,9 +251,6 @@ func (c *taskCreation) make(ctx context.Context, i int, t *preparedTask) madeTas
 		return made
 	}
 	c.done++
-	if !written.isRepeat {
-		c.fresh++
-	}
 	c.ids[i+1] = written.ID
 	made.ID, made.Outcome = written.ID, outcomeDone
 	if record != nil && c.parent.project != nil {

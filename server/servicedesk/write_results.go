@@ -20,7 +20,7 @@ type writeOutcome struct {
 }
 
 func outcomeOf(w *write) writeOutcome {
-	return writeOutcome{DryRun: w.isDry, Plan: w.plan, Repeat: w.isRepeat}
+	return writeOutcome{DryRun: w.isDry, Plan: w.plan, Repeat: w.isRepeat()}
 }
 
 // said begins the text of a result: whether anything was written by this call.
@@ -28,7 +28,7 @@ func (w *write) said() string {
 	switch {
 	case w.isDry:
 		return "Dry run, nothing was written. "
-	case w.isRepeat:
+	case w.isRepeat():
 		return "An earlier call did this; nothing was written now. "
 	}
 	return ""

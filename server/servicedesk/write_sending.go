@@ -64,7 +64,7 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 		written, err := attempt.carryOut(ctx, begun.ID, before.Add(store.WriteDeadline))
 		return written, err
 	case store.WriteWasDone:
-		w.isRepeat = true
+		w.hasRepeated = true
 		w.d.service.metrics.countWrite(w.d.key.String(), w.intent.Tool, "repeat")
 		return writtenRecord{ID: begun.RecordID, Number: begun.RecordNumber, isRepeat: true}, nil
 	}
