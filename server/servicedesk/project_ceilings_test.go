@@ -75,7 +75,11 @@ func TestProjects_Ceilings(t *testing.T) {
 			if isInside { // what is of another project is not there below this one
 				w.wantRefusal("update_task", map[string]any{"project_id": officeMove, "task_id": foreign, "percent": 1}, "NotFoundError", "no such task")
 				w.wantRefusal("save_milestone", map[string]any{"project_id": officeMove, "milestone_id": milestone, "percent": 1}, "NotFoundError", "no such milestone")
-				w.wantRefusal("list_tasks", map[string]any{"project_id": officeMove, "milestone_id": milestone}, "NotFoundError", "no such task")
+				w.wantRefusal("list_tasks", map[string]any{"project_id": officeMove, "milestone_id": milestone}, "NotFoundError", "no such milestone")
+				w.wantRefusal("create_tasks", map[string]any{"project_id": officeMove, "milestone_id": milestone, "tasks": []any{map[string]any{"title": "x"}}},
+					"NotFoundError", "no such milestone")
+				w.wantRefusal("update_task", map[string]any{"project_id": officeMove, "milestone_id": milestone, "task_id": foreign, "percent": 1},
+					"NotFoundError", "no such milestone")
 			}
 		}
 		w.Logf("%d calls for one outside and one that does not exist", tried)

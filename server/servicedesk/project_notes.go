@@ -27,11 +27,7 @@ func (d *desk) findCommentParent(ctx context.Context, in *addNoteInput) (notePar
 	projects, project := d.client.Projects(), parent.project.ID
 	commented := noteParent{number: parent.label, subject: shortenLine(parent.title)}
 	comments, target := projects.Comments(project), "projects/"+project
-	if in.MilestoneID != nil {
-		milestone, err := d.readMilestone(ctx, projects.Milestones(project), *in.MilestoneID, project)
-		if err != nil {
-			return noteParent{}, err
-		}
+	if milestone := parent.milestone; milestone != nil {
 		comments, target = projects.Milestones(project).Comments(milestone.ID), parent.target
 		commented.number, commented.subject = "milestone "+milestone.ID+" of "+parent.label, shortenLine(milestone.Title)
 	}

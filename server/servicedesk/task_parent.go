@@ -20,15 +20,16 @@ type taskParent struct {
 	label, title string
 	// target is its path, of the milestone where one is given.
 	target string
-	// project is nil for a ticket.
+	// project is nil for a ticket, milestone where none is given.
 	project      *sdp.Project
+	milestone    *sdp.Milestone
 	tasks        sdp.Tasks
 	dependencies sdp.Dependencies
 }
 
 // errNoTask is said of a task that the ticket, project or milestone does not have.
 var errNoTask = &tool.Error{
-	Kind: tool.NotFound, Text: "no such task, or no such milestone; list_tasks has the ids", Details: errorDetails{Kind: tool.NotFound},
+	Kind: tool.NotFound, Text: "no such task; list_tasks has the ids", Details: errorDetails{Kind: tool.NotFound},
 }
 
 // openTaskParent opens the connection of a call on tasks, by the toolset of what they belong to, and reads that.
@@ -41,8 +42,6 @@ func openTaskParent(
 		return nil, taskParent{}, tool.NewInvalid("exactly one of request_id and project_id is needed")
 	case of.MilestoneID != nil && of.ProjectID == nil:
 		return nil, taskParent{}, tool.NewInvalid("argument %q: tickets have no milestones; leave it out", "milestone_id")
-	case of.MilestoneID != nil && !isDigits(*of.MilestoneID):
-		return nil, taskParent{}, errNoTask
 	case of.ProjectID != nil:
 		toolset = projectsToolset
 	}
@@ -77,7 +76,12 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 		dependencies: projects.TaskDependencies(found.ID),
 	}
 	if of.MilestoneID != nil {
-		parent.tasks, parent.target = projects.Milestones(found.ID).Tasks(*of.MilestoneID), parent.target+"/milestones/"+*of.MilestoneID
+		milestones := projects.Milestones(found.ID)
+		milestone, err := d.readMilestone(ctx, milestones, *of.MilestoneID, found.ID)
+		if err != nil {
+			return taskParent{}, err
+		}
+		parent.tasks, parent.target, parent.milestone = milestones.Tasks(milestone.ID), parent.target+"/milestones/"+milestone.ID, &milestone
 	}
 	return parent, nil
 }

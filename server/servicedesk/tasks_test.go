@@ -67,7 +67,7 @@ func TestListTasks(t *testing.T) {
 		} {
 			w.wantRefusal("list_tasks", refused, "ValidationError", "")
 		}
-		w.wantRefusal("list_tasks", map[string]any{"project_id": officeMove, "milestone_id": "99999"}, "NotFoundError", "no such task, or no such milestone")
+		w.wantRefusal("list_tasks", map[string]any{"project_id": officeMove, "milestone_id": "99999"}, "NotFoundError", "no such milestone")
 	})
 }
 
@@ -96,7 +96,7 @@ func TestCreateTasks(t *testing.T) {
 		}
 		milestone := w.titled("milestones", "Cabling")
 		_, got = write[madeTasks](w, "create_task", map[string]any{"project_id": officeMove, "milestone_id": milestone, "title": "Test cables"})
-		w.wantCalls(readProject, `POST /projects/*/milestones/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>","title":"Test cables"}}`)
+		w.wantCalls(readProject, "GET /projects/*/milestones/*", `POST /projects/*/milestones/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>","title":"Test cables"}}`)
 		if len(got.Tasks) != 1 || got.Tasks[0].ID != w.titled("tasks", "Test cables") {
 			w.Errorf("by the name of earlier servers: %+v", got)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -104,6 +105,13 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 
 // prepareTasks finds all that tasks name, before anything is written.
 func (d *desk) prepareTasks(ctx context.Context, parent *taskParent, tasks []newTask) ([]preparedTask, error) {
+	dependencies := 0
+	for i := range tasks {
+		dependencies += len(tasks[i].DependsOn)
+	}
+	if dependencies > store.MaxWeightlessSteps {
+		return nil, tool.NewInvalid("argument %q: the tasks have %d dependencies, and one call adds at most %d dependencies; add the others with update_task", "tasks", dependencies, store.MaxWeightlessSteps)
+	}
 	var members []sdp.Member
 	owners := map[string]sdp.Ref{}
 	prepared := make([]preparedTask, len(tasks))
