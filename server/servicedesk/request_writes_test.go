@@ -182,7 +182,7 @@ func TestAddNote(t *testing.T) {
 		}
 		text, got := write[note](w, "add_note", map[string]any{"request_id": w.numberOf(dock), "text": "Rang **twice**"})
 		w.wantCalls(findTicket, readTicket, sent("Rang <strong>twice</strong>", "false", "false"))
-		if got.NoteID == "" || got.State != "private" || got.Subject != dock || !strings.Contains(text, "Note "+got.NoteID+", private, is added. It is on request "+got.Number) {
+		if got.NoteID == "" || got.State != "private" || got.Subject != dock || !strings.Contains(text, "Note "+got.NoteID+" is added, private. It is on request "+got.Number) {
 			t.Errorf("%+v %s", got, text)
 		}
 		_, got = write[note](w, "add_note", map[string]any{"request_id": w.numberOf(dock), "text": "Seen", "visible_to_requester": true, "first_response": true})

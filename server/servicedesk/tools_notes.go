@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
@@ -62,6 +63,10 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 		question: tool.Question{Message: "Add a note to " + parent.described + "?\n" + showWhole(in.Text)}, shown: parent.shown,
 	}
 	result := writtenNote{Number: parent.number, Subject: parent.subject, State: "private", Trust: untrusted}
+	what := "Note"
+	if in.RequestID == nil {
+		what, result.State = "Comment", "read by all who see it"
+	}
 	if isVisible {
 		r.risk, result.State = destructive, "shown to the requester"
 		r.question.Message = "Add a note that the requester sees to " + parent.described + "?\n" + showWhole(in.Text)
@@ -70,20 +75,16 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 	if err != nil {
 		return nil, err
 	}
-	what := "would be added"
+	said := fmt.Sprintf("%sA %s would be added, %s.", w.said(), strings.ToLower(what), result.State)
 	if !w.isDry {
-		what = "is added"
 		written, err := w.send(ctx, parent.step(func(s signature) string { return richtext.FromMarkdown(s.of(in.Text)) }))
 		if err != nil {
 			return nil, d.explainRefusal(ctx, nil, err)
 		}
 		result.NoteID = written.ID
+		said = fmt.Sprintf("%s%s %s is added, %s.", w.said(), what, written.ID, result.State)
 	}
 	result.writeOutcome = outcomeOf(w)
-	said := fmt.Sprintf("%sA note, %s, %s.", w.said(), result.State, what)
-	if result.NoteID != "" {
-		said = fmt.Sprintf("%sNote %s, %s, %s.", w.said(), result.NoteID, result.State, what)
-	}
 	return tool.NewResult(fmt.Sprintf("%s It is on %s of connection %s.\n%s%s", said, parent.label, d.key,
 		richtext.FrameUntrusted("subject: "+parent.subject), w.saidLast()), result), nil
 }
