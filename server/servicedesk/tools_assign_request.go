@@ -55,7 +55,7 @@ func (d *desk) planAssignment(ctx context.Context, in *assignRequestInput, found
 		return nil, err
 	}
 	if in.Group.Given {
-		if err := d.checkTarget("group", d.ceiling.groups, change[0].after); err != nil {
+		if err := d.checkTarget("group", d.ceiling.groups, change.nameIn("group")); err != nil {
 			return nil, err
 		}
 	}
@@ -76,6 +76,16 @@ func (d *desk) planAssignment(ctx context.Context, in *assignRequestInput, found
 	}
 	group := fieldChange{name: "group", path: "group", value: found.Group, after: shortenLine(found.Group.Name)}
 	return append(change, group), nil
+}
+
+// nameIn returns the whole name of the entry that a change sets a field to; nothing where it sets none.
+func (c requestChange) nameIn(field string) string {
+	for _, one := range c {
+		if to, is := one.value.(sdp.Ref); is && one.name == field {
+			return to.Name
+		}
+	}
+	return ""
 }
 
 // changePerson makes the change of a reference to somebody: whom it is of, SDP says by name and address.

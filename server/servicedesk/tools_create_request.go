@@ -91,6 +91,9 @@ func (s *Service) createRequest(ctx context.Context, in createRequestInput) (*to
 	if err := d.checkFields(requestKind, in.fields()...); err != nil {
 		return nil, err
 	}
+	if in.Subject, err = trimTitle("subject", in.Subject, "request"); err != nil {
+		return nil, err
+	}
 	planned, err := d.planRequest(ctx, &in)
 	if err != nil {
 		return nil, err
@@ -136,15 +139,14 @@ func (in *createRequestInput) writeRequest(d *desk, would map[string]string) wri
 	}
 	return writeRequest{
 		tool: "create_request", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Create a request in connection %s?\n%s", d.key, strings.Join(lines, "\n")), Shown: strings.Join(lines, "\n")},
+		question: tool.Question{Message: fmt.Sprintf("Create a request in connection %s?\n%s", d.key, strings.Join(lines, "\n"))}, shown: would,
 	}
 }
 
 // planRequest makes the fields of the arguments, with the connection's defaults where nothing is given.
 func (d *desk) planRequest(ctx context.Context, in *createRequestInput) (*plannedRequest, error) {
 	p := &plannedRequest{defaulted: map[string]string{}}
-	subject := *in
-	p.change = append(p.change, fieldChange{name: "subject", path: "subject", value: subject.Subject, after: excerpt.Truncate(oneLine(subject.Subject), longSubject)})
+	p.change = append(p.change, fieldChange{name: "subject", path: "subject", value: in.Subject, after: excerpt.Truncate(oneLine(in.Subject), longSubject)})
 	p.change = append(p.change, describeText(new(valueOr(in.Description, ""))))
 	requester, err := d.chooseRequester(ctx, in.Requester)
 	if err != nil {
@@ -169,11 +171,10 @@ func (d *desk) planRequest(ctx context.Context, in *createRequestInput) (*planne
 		return nil, err
 	}
 	p.change = append(p.change, own...)
-	values := p.change.afterValues(nil)
-	if err := d.checkTarget("group", d.ceiling.groups, values["group"]); err != nil {
+	if err := d.checkTarget("group", d.ceiling.groups, p.change.nameIn("group")); err != nil {
 		return nil, err
 	}
-	return p, d.checkTarget("site", d.ceiling.sites, values["site"])
+	return p, d.checkTarget("site", d.ceiling.sites, p.change.nameIn("site"))
 }
 
 // chosenFields are the fields of new tickets that refer to entries of lists, those before that others belong to.

@@ -18,7 +18,7 @@ const maxShortText = 250
 type updateRequestInput struct {
 	target
 	RequestID         string                `json:"request_id" description:"Ticket number"`
-	Subject           *string               `json:"subject,omitempty" bounds:"..250"`
+	Subject           *string               `json:"subject,omitempty" bounds:"1..250"`
 	Description       tool.Optional[string] `json:"description,omitzero" description:"Markdown" bounds:"..20000"`
 	Priority          tool.Optional[string] `json:"priority,omitzero" bounds:"..250"`
 	Urgency           tool.Optional[string] `json:"urgency,omitzero" bounds:"..250"`
@@ -82,6 +82,11 @@ func (s *Service) updateRequest(ctx context.Context, in updateRequestInput) (*to
 	found, err := d.readTicket(ctx, in.RequestID)
 	if err != nil {
 		return nil, err
+	}
+	if in.Subject != nil {
+		if *in.Subject, err = trimTitle("subject", *in.Subject, "request"); err != nil {
+			return nil, err
+		}
 	}
 	if in.Subject != nil || in.Description.Given {
 		if err := d.checkOwnText(&found, "subject and description"); err != nil {
@@ -163,8 +168,7 @@ func (d *desk) planUpdate(ctx context.Context, in *updateRequestInput, found *sd
 		return nil, err
 	}
 	if in.Subject != nil {
-		subject := *in.Subject
-		change = append(change, fieldChange{name: "subject", path: "subject", value: subject, after: excerpt.Truncate(oneLine(subject), longSubject)})
+		change = append(change, fieldChange{name: "subject", path: "subject", value: *in.Subject, after: excerpt.Truncate(oneLine(*in.Subject), longSubject)})
 	}
 	if in.Description.Given {
 		change = append(change, describeText(in.Description.Value))

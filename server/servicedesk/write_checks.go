@@ -49,3 +49,11 @@ func (d *desk) checkUpdatedAt(found *sdp.Request, expected *string) error {
 	return tool.NewConflict("request %s was updated at %s, not at %s; read it again, and give that time if you still want to",
 		numberOf(found), formatTime(now, d.zone), formatTime(sdp.At(at), d.zone))
 }
+
+// trimTitle returns what people know a record by, without the space around it. There has to be something.
+func trimTitle(argument, text, of string) (string, error) {
+	if text = strings.TrimSpace(text); text == "" {
+		return "", tool.NewInvalid("argument %q is empty; the %s needs one", argument, of)
+	}
+	return text, nil
+}
