@@ -13,20 +13,23 @@ import (
 )
 
 // sendBulk changes the tickets one after the other, as the limiter lets it.
-func (d *desk) sendBulk(ctx context.Context, w *write, in *bulkUpdateInput, tickets []bulkTicket) {
+func (d *desk) sendBulk(ctx context.Context, w *write, in *bulkUpdateInput, tickets []bulkTicket, until time.Time) {
 	rows := make([]*bulkRow, len(tickets))
 	for i := range tickets {
 		rows[i] = &tickets[i].row
 	}
-	d.sendEach(ctx, "bulk_update_requests", rows, func(i int, until time.Time) error {
+	goOn := "call again for these tickets alone"
+	if in.Plan != nil {
+		goOn = "call again with the same arguments and plan"
+	}
+	d.sendEach(ctx, "bulk_update_requests", goOn, rows, until, func(i int) error {
 		return d.sendBulkTicket(ctx, w, in, &tickets[i], until)
 	})
 }
 
 // sendEach has something sent for each ticket that is not skipped, one after the other, and says in its row what became of it. What would
-// not be begun in time, or after what stops all of them, is not.
-func (d *desk) sendEach(ctx context.Context, name string, rows []*bulkRow, send func(i int, until time.Time) error) {
-	until := time.Now().Add(bulkTime)
+// not be begun in time, or after what stops all of them, is not: goOn says how a caller goes on.
+func (d *desk) sendEach(ctx context.Context, name, goOn string, rows []*bulkRow, until time.Time, send func(i int) error) {
 	stopped := ""
 	for i, row := range rows {
 		tool.ReportProgress(ctx, float64(i), float64(len(rows)), "request "+row.Number)
@@ -34,13 +37,13 @@ func (d *desk) sendEach(ctx context.Context, name string, rows []*bulkRow, send 
 			continue
 		}
 		if stopped == "" && !time.Now().Before(until) {
-			stopped = "the time of a call is over; call again with what is left"
+			stopped = "the time of a call is over; " + goOn
 		}
 		if stopped != "" {
 			row.State, row.Why = bulkNotStarted, stopped
 			continue
 		}
-		err := send(i, until)
+		err := send(i)
 		if err == nil {
 			row.State = bulkDone
 			continue

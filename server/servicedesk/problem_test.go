@@ -55,7 +55,7 @@ func numbersOf(fake *sdptest.Server, ids ...string) []string {
 	return numbers
 }
 
-// TestCreateProblem: a problem is made once with what was given, signed, and each ticket is tied to it by a call of its own. A dry run
+// TestCreateProblem: a problem is made once with what was given, signed, and each ticket is linked to it by a call of its own. A dry run
 // makes nothing.
 func TestCreateProblem(t *testing.T) {
 	h := newHouse(t)
@@ -109,7 +109,7 @@ func TestCreateProblem(t *testing.T) {
 	}
 }
 
-// TestCreateProblem_Failures: a ticket that cannot be tied is said so, and the others are tied; one that is not there, or not the
+// TestCreateProblem_Failures: a ticket that cannot be linked is said so, and the others are linked; one that is not there, or not the
 // caller's, has nothing written at all.
 func TestCreateProblem_Failures(t *testing.T) {
 	h := newHouse(t)
@@ -199,17 +199,17 @@ func TestCreateProblem_Ceilings(t *testing.T) {
 		want      string // of the error; empty for none
 		site      string
 	}{
-		"a group inside":                  {func(a *store.ConnectionAccess) { a.Groups = []string{"Network"} }, map[string]any{"group": "Network", "request_ids": numbers[:1]}, "", ""},
-		"a group outside":                 {func(a *store.ConnectionAccess) { a.Groups = []string{"Network"} }, map[string]any{"group": "Service desk"}, "spec.access.groups", ""},
-		"no group, and there must be one": {func(a *store.ConnectionAccess) { a.Groups = []string{"Network"} }, map[string]any{}, "spec.access.groups", ""},
-		"a ticket outside":                {func(a *store.ConnectionAccess) { a.Groups = []string{"Network", "none"} }, map[string]any{"request_ids": numbers}, "no such ticket as " + numbers[1], ""},
-		"the only site":                   {func(a *store.ConnectionAccess) { a.Sites = []string{"Main office"} }, map[string]any{}, "", "Main office"},
-		"the site of the tickets":         {func(a *store.ConnectionAccess) { a.Sites = []string{"Main office", "Branch north"} }, map[string]any{"request_ids": numbers}, "", "Branch north"},
-		"one of several sites":            {func(a *store.ConnectionAccess) { a.Sites = []string{"Main office", "Branch north"} }, map[string]any{}, "spec.access.sites", ""},
-		"tickets that agents may not tie": {func(a *store.ConnectionAccess) { a.Fields = map[string][]string{"request": {"note"}} }, map[string]any{"request_ids": numbers}, "spec.access.fields", ""},
-		"tickets that they may":           {func(a *store.ConnectionAccess) { a.Fields = map[string][]string{"request": {"problem"}} }, map[string]any{"request_ids": numbers}, "", ""},
-		"no tickets":                      {func(a *store.ConnectionAccess) { a.Fields = map[string][]string{"request": {"note"}} }, map[string]any{}, "", ""},
-		"without the toolset of tickets":  {func(a *store.ConnectionAccess) { a.Toolsets = []string{"problems-and-changes"} }, map[string]any{"request_ids": numbers}, "does not offer the toolset requests", ""},
+		"a group inside":                   {func(a *store.ConnectionAccess) { a.Groups = []string{"Network"} }, map[string]any{"group": "Network", "request_ids": numbers[:1]}, "", ""},
+		"a group outside":                  {func(a *store.ConnectionAccess) { a.Groups = []string{"Network"} }, map[string]any{"group": "Service desk"}, "spec.access.groups", ""},
+		"no group, and there must be one":  {func(a *store.ConnectionAccess) { a.Groups = []string{"Network"} }, map[string]any{}, "spec.access.groups", ""},
+		"a ticket outside":                 {func(a *store.ConnectionAccess) { a.Groups = []string{"Network", "none"} }, map[string]any{"request_ids": numbers}, "no such ticket as " + numbers[1], ""},
+		"the only site":                    {func(a *store.ConnectionAccess) { a.Sites = []string{"Main office"} }, map[string]any{}, "", "Main office"},
+		"the site of the tickets":          {func(a *store.ConnectionAccess) { a.Sites = []string{"Main office", "Branch north"} }, map[string]any{"request_ids": numbers}, "", "Branch north"},
+		"one of several sites":             {func(a *store.ConnectionAccess) { a.Sites = []string{"Main office", "Branch north"} }, map[string]any{}, "spec.access.sites", ""},
+		"tickets that agents may not link": {func(a *store.ConnectionAccess) { a.Fields = map[string][]string{"request": {"note"}} }, map[string]any{"request_ids": numbers}, "spec.access.fields", ""},
+		"tickets that they may":            {func(a *store.ConnectionAccess) { a.Fields = map[string][]string{"request": {"problem"}} }, map[string]any{"request_ids": numbers}, "", ""},
+		"no tickets":                       {func(a *store.ConnectionAccess) { a.Fields = map[string][]string{"request": {"note"}} }, map[string]any{}, "", ""},
+		"without the toolset of tickets":   {func(a *store.ConnectionAccess) { a.Toolsets = []string{"problems-and-changes"} }, map[string]any{"request_ids": numbers}, "does not offer the toolset requests", ""},
 	} {
 		h.connect(helpdesk, fake, withProblems, func(s *store.ConnectionSettings) { tc.change(&s.Access) })
 		r := h.serve()

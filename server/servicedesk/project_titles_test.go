@@ -31,7 +31,7 @@ func TestCreateProject_AtOnce(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
-				case !got.IsError && strings.Contains(got.Text, "is made."):
+				case !got.IsError && strings.Contains(got.Text, "is created."):
 					made[title]++
 				case !got.IsError && strings.Contains(got.Text, "allow_duplicate"):
 					told[title]++

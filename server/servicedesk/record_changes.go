@@ -80,13 +80,13 @@ func (c recordChanges[T]) compareWith(before T) map[string][]string {
 	return described
 }
 
-// writeChanges returns changes for reading, in a frame: what was there before was written by strangers.
-func writeChanges(changed map[string][]string) string {
+// changedLines returns changes for reading; what was there before was written by strangers.
+func changedLines(changed map[string][]string) []string {
 	var lines []string
 	for _, name := range sortedKeys(changed) {
 		lines = append(lines, name+": "+orNone(changed[name][0])+" → "+orNone(changed[name][1]))
 	}
-	return richtext.FrameUntrusted(strings.Join(lines, "\n"))
+	return lines
 }
 
 func orNone(text string) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -39,15 +40,25 @@ func (u recordUpdate) shown(what string) map[string]string {
 // result makes the result of a write: what was done in a sentence, and the changes.
 func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 	u.writeOutcome = outcomeOf(w)
+	if len(u.Changed)+len(u.Added)+len(u.Failed) == 0 {
+		done = "nothing is changed: " + u.Of + " has these values already."
+	}
 	var text strings.Builder
 	text.WriteString(w.said() + strings.ToUpper(done[:1]) + done[1:])
 	for _, failed := range u.Failed {
 		text.WriteString("\nfailed: " + failed)
 	}
-	if len(u.Changed) > 0 {
-		text.WriteString("\nTimes are in " + u.TimeZone + ".\n" + writeChanges(u.Changed))
-	}
+	text.WriteString(" Times are in " + u.TimeZone + ".\n" + u.describe(u.Added))
 	return tool.NewResult(text.String()+w.saidLast(), u)
+}
+
+// describe returns what the record is called, what is changed of it, and what is added to it, framed.
+func (u recordUpdate) describe(added []string) string {
+	lines := append([]string{"subject: " + u.Subject}, changedLines(u.Changed)...)
+	if len(added) > 0 {
+		lines = append(lines, "added: "+strings.Join(added, ", "))
+	}
+	return richtext.FrameUntrusted(strings.Join(lines, "\n"))
 }
 
 // sendUpdate sends the changes of a record that was updated last when it was read, and returns what it is afterwards where SDP answered.

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
 const (
-	// bulkTime is how long a bulk write begins with further tickets; bulkDeadline is that of the whole call.
+	// bulkTime is how long after its begin a call that writes many records begins with further ones; bulkDeadline, of the whole call, leaves
+	// the last of them the time to wait for an equal write, to be sent, and to be looked up.
 	bulkTime     = 100 * time.Second
-	bulkDeadline = bulkTime + 20*time.Second
+	bulkDeadline = bulkTime + equalWait + store.WriteDeadline + lookupTime + 2*storeTimeout
 )
 
 type bulkUpdateInput struct {
@@ -74,6 +76,7 @@ type bulkTicket struct {
 
 // bulkUpdateRequests answers bulk_update_requests: a call of SDP to read all tickets, one to change each, and one more for each note.
 func (s *Service) bulkUpdateRequests(ctx context.Context, in bulkUpdateInput) (*tool.Result[bulkUpdate], error) {
+	until := time.Now().Add(bulkTime)
 	d, err := s.openDeskToWrite(ctx, in.target, requestsToolset)
 	if err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func (s *Service) bulkUpdateRequests(ctx context.Context, in bulkUpdateInput) (*
 		return nil, err
 	}
 	if !w.isDry {
-		d.sendBulk(ctx, w, &in, tickets)
+		d.sendBulk(ctx, w, &in, tickets, until)
 	}
 	return d.bulkResult(w, tickets), nil
 }
@@ -192,7 +195,7 @@ func (d *desk) planBulkTicket(found *sdp.Request, all requestChange, hasNote boo
 		said = append(said, "a note")
 	}
 	if ticket.row.Why = strings.Join(said, ", "); len(said) == 0 {
-		ticket.row.State, ticket.row.Why = bulkSkipped, "it is so already"
+		ticket.row.State, ticket.row.Why = bulkSkipped, "it has these values already"
 	}
 	return ticket
 }

@@ -3,7 +3,6 @@ package servicedesk
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -14,13 +13,13 @@ import (
 type saveMilestoneInput struct {
 	target
 	ProjectID   string                `json:"project_id" description:"PJT-12 or id:41"`
-	MilestoneID *string               `json:"milestone_id,omitempty" description:"To change one; a new one is made without"`
+	MilestoneID *string               `json:"milestone_id,omitempty" description:"To change one; omit to create one"`
 	Title       *string               `json:"title,omitempty" description:"Needed for a new one" bounds:"1..250"`
-	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
-	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
-	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
-	Status      *string               `json:"status,omitempty"`
+	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown" bounds:"..20000"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me" bounds:"..250"`
+	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or RFC 3339"`
+	End         tool.Optional[string] `json:"end,omitzero" description:"Date or RFC 3339"`
+	Status      *string               `json:"status,omitempty" bounds:"..250"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
 	dryRun
 	idempotencyKey
@@ -68,7 +67,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: in.MilestoneID == nil,
-		question: tool.Question{Message: fmt.Sprintf("Save a milestone of %s of connection %s?\n%s", update.Of, d.key, writeChanges(update.Changed))},
+		question: tool.Question{Message: fmt.Sprintf("Save a milestone of %s of connection %s?\n%s", update.Of, d.key, update.describe(nil))},
 		shown:    update.shown("a milestone of " + update.Of),
 	})
 	if err != nil {
@@ -88,7 +87,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	if err != nil {
 		return nil, err
 	}
-	return update.result(w, "Milestone "+update.ID+" of "+update.Of+" is as asked for."), nil
+	return update.result(w, "Milestone "+update.ID+" of "+update.Of+" is saved."), nil
 }
 
 func createMilestone(ctx context.Context, w *write, project string, of sdp.Milestones, changes recordChanges[sdp.Milestone]) (id string, err error) {
@@ -118,10 +117,11 @@ func (d *desk) readMilestone(ctx context.Context, of sdp.Milestones, id, project
 func (d *desk) milestoneChanges(ctx context.Context, in *saveMilestoneInput) (recordChanges[sdp.Milestone], error) {
 	var changes recordChanges[sdp.Milestone]
 	if in.Title != nil {
-		if strings.TrimSpace(*in.Title) == "" {
-			return nil, tool.NewInvalid("argument %q is empty; give the milestone a title", "title")
+		title, err := trimTitle("title", *in.Title, "milestone")
+		if err != nil {
+			return nil, err
 		}
-		changes = append(changes, changeText("title", "title", *in.Title, func(m sdp.Milestone) string { return m.Title }))
+		changes = append(changes, changeText("title", "title", title, func(m sdp.Milestone) string { return m.Title }))
 	}
 	if in.Description.Given {
 		changes = append(changes, changeMarkdown("description", "description", in.Description.Value, func(m sdp.Milestone) string { return m.DescriptionHTML }))

@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type createProblemInput struct {
 	target
 	Title       string   `json:"title" bounds:"1..250"`
 	Description *string  `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
-	RequestIDs  []string `json:"request_ids,omitempty" description:"Numbers of tickets to tie to it" bounds:"..25"`
+	RequestIDs  []string `json:"request_ids,omitempty" description:"Numbers of tickets to link to it" bounds:"..25"`
 	Priority    *string  `json:"priority,omitempty" bounds:"1..250"`
 	Technician  *string  `json:"technician,omitempty" description:"E-mail address, name or me" bounds:"1..250"`
 	Group       *string  `json:"group,omitempty" bounds:"1..250"`
@@ -27,8 +28,8 @@ type createProblemInput struct {
 	idempotencyKey
 }
 
-// wouldTie is the state of a ticket in a dry run.
-const wouldTie = "would_tie"
+// wouldLink is the state of a ticket in a dry run.
+const wouldLink = "would_link"
 
 // createdProblem is the structured result of create_problem. The state of a ticket is done, failed or not_started.
 type createdProblem struct {
@@ -40,13 +41,17 @@ type createdProblem struct {
 }
 
 // createProblem answers create_problem: a call of SDP for all tickets and for a technician who is named by name, one to make the problem,
-// and one to tie each ticket.
+// and one to link each ticket.
 func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*tool.Result[createdProblem], error) {
+	until := time.Now().Add(bulkTime)
 	d, err := s.openDeskToWrite(ctx, in.target, recordsToolset)
 	if err != nil {
 		return nil, err
 	}
 	if err := d.checkProblemFields(&in); err != nil {
+		return nil, err
+	}
+	if in.Title, err = trimTitle("title", in.Title, "problem"); err != nil {
 		return nil, err
 	}
 	var tickets []sdp.Request
@@ -63,7 +68,7 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 	asked.dryRun, asked.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "create_problem", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: d.askProblem(&in, said, tickets),
+		question: tool.Question{Message: d.askProblem(&in, said, tickets)}, shown: d.shownOfTickets(tickets),
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +76,7 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 	result := createdProblem{Subject: excerpt.Truncate(oneLine(in.Title), longSubject), Trust: untrusted}
 	rows := make([]*bulkRow, len(tickets))
 	for i := range tickets {
-		rows[i] = &bulkRow{Number: numberOf(&tickets[i]), Subject: shortenLine(tickets[i].Subject), State: wouldTie}
+		rows[i] = &bulkRow{Number: numberOf(&tickets[i]), Subject: shortenLine(tickets[i].Subject), State: wouldLink}
 	}
 	if !w.isDry {
 		made, err := w.send(ctx, d.problemStep(&in, fields))
@@ -79,8 +84,8 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 			return nil, err
 		}
 		result.ID = made.ID
-		d.sendEach(ctx, "create_problem", rows, func(i int, until time.Time) error {
-			_, err := sendInTime(ctx, w, d.tieStep(&tickets[i], made.ID), until)
+		d.sendEach(ctx, "create_problem", "call again with the same arguments and idempotency_key", rows, until, func(i int) error {
+			_, err := sendInTime(ctx, w, d.linkProblemStep(&tickets[i], made.ID), until)
 			return err
 		})
 	}
@@ -89,12 +94,12 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 	}
 	result.writeOutcome = outcomeOf(w)
 	if in.Description != nil {
-		said = append(said, "", excerpt.Truncate(*in.Description, conciseText))
+		said = append(said, "", excerpt.Truncate(richtext.Clean(*in.Description), conciseText))
 	}
 	return tool.NewResult(d.sayProblem(w, &result, said), result), nil
 }
 
-// checkProblemFields checks what agents may write of problems, and of the tickets that are tied to one.
+// checkProblemFields checks what agents may write of problems, and of the tickets that are linked to one.
 func (d *desk) checkProblemFields(in *createProblemInput) error {
 	given := []string{"title"}
 	for name, value := range map[string]*string{"description": in.Description, "priority": in.Priority, "technician": in.Technician, "group": in.Group} {
@@ -174,16 +179,24 @@ func (d *desk) chooseSite(tickets []sdp.Request) string {
 }
 
 // askProblem is what a person confirms.
-func (d *desk) askProblem(in *createProblemInput, said []string, tickets []sdp.Request) tool.Question {
-	asked, shown := fmt.Sprintf("Create a problem of connection %s?\n%s", d.key, strings.Join(said, "\n")), ""
+func (d *desk) askProblem(in *createProblemInput, said []string, tickets []sdp.Request) string {
+	asked := fmt.Sprintf("Create a problem of connection %s?\n%s", d.key, strings.Join(said, "\n"))
 	if in.Description != nil {
-		asked += "\n\n" + excerpt.TruncateBytes(*in.Description, textBytes)
+		asked += "\n\n" + showWhole(*in.Description)
 	}
 	for i := range tickets {
-		asked += "\nIt is tied to " + d.describeTicket(&tickets[i])
-		shown += joinShown(shownOf(numberOf(&tickets[i]), d.requestValues(&tickets[i])))
+		asked += "\nIt is linked to " + d.describeTicket(&tickets[i])
 	}
-	return tool.Question{Message: asked, Shown: shown}
+	return asked
+}
+
+// shownOfTickets returns what was shown of each of some tickets, by names that say what is not so any more.
+func (d *desk) shownOfTickets(tickets []sdp.Request) map[string]string {
+	shown := map[string]string{}
+	for i := range tickets {
+		maps.Copy(shown, shownOf(numberOf(&tickets[i]), d.requestValues(&tickets[i])))
+	}
+	return shown
 }
 
 // problemStep makes the problem. Its description has the mark, so that there is always one.
@@ -202,8 +215,8 @@ func (d *desk) problemStep(in *createProblemInput, fields sdp.Fields) writeStep 
 	}
 }
 
-// tieStep ties a ticket to the problem.
-func (d *desk) tieStep(ticket *sdp.Request, problem string) writeStep {
+// linkProblemStep links a ticket to the problem.
+func (d *desk) linkProblemStep(ticket *sdp.Request, problem string) writeStep {
 	requests, id := d.client.Requests(), ticket.ID
 	return writeStep{
 		name: "ticket " + numberOf(ticket), weight: 1, target: requestTarget(id),
@@ -212,20 +225,20 @@ func (d *desk) tieStep(ticket *sdp.Request, problem string) writeStep {
 			return writtenRecord{ID: id, Number: ticket.DisplayID}, explainWrite(updateScope, err)
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, _ signature) (sdp.WriteLookup, error) {
-			tied, err := requests.Associated(ctx, id, sdp.AssociatedProblem)
+			linked, err := requests.Associated(ctx, id, sdp.AssociatedProblem)
 			if err != nil {
 				return sdp.WriteLookup{Outcome: sdp.WriteIndeterminate}, err
 			}
-			return findLater(tied.ID == problem, id, attempt), nil
+			return findLater(linked.ID == problem, id, attempt), nil
 		},
 	}
 }
 
 func (d *desk) sayProblem(w *write, result *createdProblem, said []string) string {
-	text := fmt.Sprintf("%sProblem %s of connection %s was made.", w.said(), result.ID, d.key)
+	text := fmt.Sprintf("%sProblem %s of connection %s is created.", w.said(), result.ID, d.key)
 	lines := []string{"title: " + result.Subject}
 	if w.isDry {
-		text = fmt.Sprintf("%sThis problem of connection %s would be made:", w.said(), d.key)
+		text = fmt.Sprintf("%sThis problem of connection %s would be created:", w.said(), d.key)
 		lines = said
 	}
 	states := map[string]int{}
@@ -234,7 +247,7 @@ func (d *desk) sayProblem(w *write, result *createdProblem, said []string) strin
 		states[row.State]++
 	}
 	for _, state := range sortedKeys(states) {
-		text += fmt.Sprintf(" Tickets tied to it: %d %s.", states[state], strings.ReplaceAll(state, "_", " "))
+		text += fmt.Sprintf(" Linked tickets: %d %s.", states[state], strings.ReplaceAll(state, "_", " "))
 	}
 	if states[bulkNotStarted] > 0 {
 		text += " The same call with the same idempotency_key goes on with those that were not started."

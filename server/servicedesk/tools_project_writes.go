@@ -1,12 +1,15 @@
 package servicedesk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -15,15 +18,15 @@ import (
 type createProjectInput struct {
 	target
 	Title          string   `json:"title" bounds:"1..250"`
-	Description    *string  `json:"description,omitempty" description:"Markdown"`
-	Type           *string  `json:"type,omitempty"`
-	Owner          *string  `json:"owner,omitempty" description:"E-mail, name, id or me"`
-	Start          *string  `json:"start,omitempty" description:"Date or time"`
-	End            *string  `json:"end,omitempty" description:"Date or time"`
-	Priority       *string  `json:"priority,omitempty"`
-	Members        []string `json:"members,omitempty" bounds:"..20"`
-	Template       *string  `json:"template,omitempty"`
-	AllowDuplicate *bool    `json:"allow_duplicate,omitempty"`
+	Description    *string  `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
+	Type           *string  `json:"type,omitempty" bounds:"..250"`
+	Owner          *string  `json:"owner,omitempty" description:"E-mail, name, id or me" bounds:"..250"`
+	Start          *string  `json:"start,omitempty" description:"Date or RFC 3339"`
+	End            *string  `json:"end,omitempty" description:"Date or RFC 3339"`
+	Priority       *string  `json:"priority,omitempty" bounds:"..250"`
+	Members        []string `json:"members,omitempty" description:"E-mail, name, id or me" bounds:"..20"`
+	Template       *string  `json:"template,omitempty" bounds:"..250"`
+	AllowDuplicate *bool    `json:"allow_duplicate,omitempty" description:"Create it despite similar titles"`
 	dryRun
 	idempotencyKey
 }
@@ -56,10 +59,10 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if d.projectCeiling.isBounded {
 		return nil, tool.NewForbidden("connection %s lets agents have some projects (spec.access.projects), and a new one would not be among them", d.key)
 	}
-	if in.Title = strings.TrimSpace(in.Title); in.Title == "" {
-		return nil, tool.NewInvalid("argument %q is empty; give the project a title", "title")
+	if in.Title, err = trimTitle("title", in.Title, "project"); err != nil {
+		return nil, err
 	}
-	fields, err := d.newProjectFields(ctx, &in)
+	fields, said, err := d.newProjectFields(ctx, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +70,14 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
+	if len(members) > 0 {
+		said = append(said, "members: "+strings.Join(namesOf(members), ", "))
+	}
 	arguments := in
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Make the project %q through connection %s?", in.Title, d.key)},
+		question: tool.Question{Message: fmt.Sprintf("Create a project of connection %s?\n%s", d.key, describeProject(said, in.Description, textBytes))},
 	})
 	if err != nil {
 		return nil, err
@@ -86,7 +92,11 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 			}
 			result.Similar = similarRows(found)
 		}
-		return tool.NewResult(result.text(w), result), nil
+		text := result.text(w, allowsDuplicate)
+		if len(result.Similar) == 0 {
+			text += "\n" + richtext.FrameUntrusted(describeProject(said, in.Description, conciseText))
+		}
+		return tool.NewResult(text+w.saidLast(), result), nil
 	}
 	made, err := d.sendProject(ctx, w, in.Title, allowsDuplicate, func(s signature) sdp.Fields {
 		fields["description"] = richtext.FromMarkdown(s.of(valueOr(in.Description, "")))
@@ -94,15 +104,20 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	})
 	if alike, is := errors.AsType[*similarTitlesError](err); is {
 		result.Similar = similarRows(alike.found)
-		return tool.NewResult(result.text(w), result), nil
+		return tool.NewResult(result.text(w, allowsDuplicate), result), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	result.Created, result.ID, result.Number = true, "id:"+made.ID, made.Number
+	if made.Number == "" { // its answer was lost
+		if after, err := d.readProjectByID(ctx, made.ID); err == nil {
+			made.Number = projectNumber(&after)
+		}
+	}
+	result.Created, result.ID, result.Number = true, "id:"+made.ID, cmp.Or(made.Number, "id:"+made.ID)
 	result.Members, result.Failed = d.sendMembers(ctx, w, "create_project", made.ID, members)
 	result.writeOutcome = outcomeOf(w)
-	return tool.NewResult(result.text(w), result), nil
+	return tool.NewResult(result.text(w, allowsDuplicate), result), nil
 }
 
 // sendProject makes a project, unless another has a title that is as good as the same. Of several calls that make one of a title at once
@@ -144,8 +159,25 @@ func (d *desk) sendProject(ctx context.Context, w *write, title string, allowsDu
 	})
 }
 
-// newProjectFields returns the fields of a project beside its description.
-func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sdp.Fields, error) {
+// namesOf returns the names of people as callers are shown them.
+func namesOf(people []sdp.Person) []string {
+	var names []string
+	for i := range people {
+		names = append(names, shortenLine(people[i].Name))
+	}
+	return names
+}
+
+// describeProject returns all that a project is created with.
+func describeProject(said []string, description *string, limit int) string {
+	if description != nil {
+		said = append(slices.Clone(said), "", richtext.Clean(*description))
+	}
+	return excerpt.TruncateBytes(strings.Join(said, "\n"), limit)
+}
+
+// newProjectFields returns the fields of a project beside its description, and what they are for people.
+func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sdp.Fields, []string, error) {
 	given := []string{"title"}
 	for name, is := range map[string]bool{
 		"description": in.Description != nil, "type": in.Type != nil, "owner": in.Owner != nil, "start": in.Start != nil, "end": in.End != nil,
@@ -156,9 +188,9 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 		}
 	}
 	if err := d.checkFields("project", given...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	fields := sdp.Fields{"title": in.Title}
+	fields, said := sdp.Fields{"title": in.Title}, []string{"title: " + oneLine(in.Title)}
 	for _, reference := range []struct {
 		argument string
 		of       sdp.LookupType
@@ -169,21 +201,30 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 		}
 		found, err := d.resolveEntry(ctx, reference.argument, reference.of, *reference.name, "")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		fields[reference.argument] = found.ref()
+		fields[reference.argument], said = found.ref(), append(said, reference.argument+": "+shortenLine(found.name))
 	}
 	if in.Owner != nil {
 		owner, err := d.findPerson(ctx, "owner", *in.Owner)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		fields["owner"] = sdp.ByID(owner.ID)
+		fields["owner"], said = sdp.ByID(owner.ID), append(said, "owner: "+shortenLine(owner.Name))
 	}
 	if in.Template != nil {
-		fields["template"] = sdp.ByName(strings.TrimSpace(*in.Template))
+		template := strings.TrimSpace(*in.Template)
+		fields["template"], said = sdp.ByName(template), append(said, "template: "+shortenLine(template))
 	}
-	return fields, d.putSpan(fields, in.Start, in.End, func(name string) string { return name })
+	if err := d.putSpan(fields, in.Start, in.End, func(name string) string { return name }); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range []string{"start", "end"} {
+		if at := d.showTime(fields["scheduled_"+name+"_time"]); at != "" {
+			said = append(said, name+": "+at)
+		}
+	}
+	return fields, said, nil
 }
 
 func similarRows(found []similarProject) []projectRow {
@@ -195,16 +236,20 @@ func similarRows(found []similarProject) []projectRow {
 	return rows
 }
 
-func (r *createdProject) text(w *write) string {
+// text writes a result for reading. Where duplicates are allowed nobody looked for titles that are alike. What a dry run would create, and
+// how its plan is carried out, come after it.
+func (r *createdProject) text(w *write, allowsDuplicate bool) string {
 	var said strings.Builder
 	said.WriteString(w.said())
 	switch {
 	case len(r.Similar) > 0:
-		said.WriteString("No project is made, since there are some of a title like it: use one of them, or say allow_duplicate=true.")
+		said.WriteString("No project is created, since some have a similar title: use one of them, or set allow_duplicate=true.")
+	case w.isDry && allowsDuplicate:
+		said.WriteString("The project would be created.")
 	case w.isDry:
-		said.WriteString("The project would be made; no other has a title like it.")
+		said.WriteString("The project would be created; no other has a similar title.")
 	default:
-		fmt.Fprintf(&said, "Project %s (%s) is made.", r.Number, r.ID)
+		fmt.Fprintf(&said, "Project %s (%s) is created.", r.Number, r.ID)
 	}
 	if len(r.Members) > 0 {
 		fmt.Fprintf(&said, " Members: %d.", len(r.Members))
@@ -213,26 +258,26 @@ func (r *createdProject) text(w *write) string {
 		said.WriteString("\nfailed: " + failed)
 	}
 	if len(r.Similar) == 0 {
-		return said.String() + w.saidLast()
+		return said.String()
 	}
 	shown := newTable("number", "id", "subject", "status", "similarity")
 	for _, p := range r.Similar {
 		shown.append([]string{p.Number, p.ID, p.Title, p.Status, strconv.FormatFloat(*p.Similarity, 'f', 2, 64)})
 	}
-	return said.String() + "\n" + shown.text() + w.saidLast()
+	return said.String() + "\n" + shown.text()
 }
 
 type updateProjectInput struct {
 	target
 	ProjectID   string                `json:"project_id" description:"PJT-12 or id:41"`
 	Title       *string               `json:"title,omitempty" bounds:"1..250"`
-	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Status      *string               `json:"status,omitempty"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
-	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
-	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
+	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown" bounds:"..20000"`
+	Status      *string               `json:"status,omitempty" bounds:"..250"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me" bounds:"..250"`
+	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or RFC 3339"`
+	End         tool.Optional[string] `json:"end,omitzero" description:"Date or RFC 3339"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
-	AddMembers  []string              `json:"add_members,omitempty" bounds:"..20"`
+	AddMembers  []string              `json:"add_members,omitempty" description:"E-mail, name, id or me" bounds:"..20"`
 	dryRun
 }
 
@@ -265,16 +310,14 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
-		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, writeChanges(update.Changed))},
+		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, update.describe(namesOf(members)))},
 		shown:    update.shown(update.Of),
 	})
 	if err != nil {
 		return nil, err
 	}
 	if w.isDry {
-		for i := range members {
-			update.Added = append(update.Added, shortenLine(members[i].Name))
-		}
+		update.Added = namesOf(members)
 		return update.result(w, update.Of+" would be changed."), nil
 	}
 	if len(changes) > 0 {
@@ -287,17 +330,18 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 		}
 	}
 	update.Added, update.Failed = d.sendMembers(ctx, w, "update_project", before.ID, members)
-	return update.result(w, update.Of+" is as asked for."), nil
+	return update.result(w, update.Of+" is changed."), nil
 }
 
 // projectChanges returns the changes that a caller asks for, in the order of the arguments.
 func (d *desk) projectChanges(ctx context.Context, in *updateProjectInput) (recordChanges[sdp.Project], error) {
 	var changes recordChanges[sdp.Project]
 	if in.Title != nil {
-		if strings.TrimSpace(*in.Title) == "" {
-			return nil, tool.NewInvalid("argument %q is empty; give the project a title", "title")
+		title, err := trimTitle("title", *in.Title, "project")
+		if err != nil {
+			return nil, err
 		}
-		changes = append(changes, changeText("title", "title", *in.Title, func(p sdp.Project) string { return p.Title }))
+		changes = append(changes, changeText("title", "title", title, func(p sdp.Project) string { return p.Title }))
 	}
 	if in.Description.Given {
 		changes = append(changes, changeMarkdown("description", "description", in.Description.Value, func(p sdp.Project) string { return p.DescriptionHTML }))

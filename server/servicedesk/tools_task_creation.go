@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -15,11 +16,11 @@ import (
 // newTask is a task that is made.
 type newTask struct {
 	Title         string   `json:"title" bounds:"1..250"`
-	Description   *string  `json:"description,omitempty" description:"Markdown"`
-	Owner         *string  `json:"owner,omitempty" description:"E-mail, name, id or me; of a project a member"`
-	Priority      *string  `json:"priority,omitempty"`
-	Start         *string  `json:"start,omitempty" description:"Date or time"`
-	End           *string  `json:"end,omitempty" description:"Date or time"`
+	Description   *string  `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
+	Owner         *string  `json:"owner,omitempty" description:"E-mail, name, id or me; of a project a member" bounds:"..250"`
+	Priority      *string  `json:"priority,omitempty" bounds:"..250"`
+	Start         *string  `json:"start,omitempty" description:"Date or RFC 3339"`
+	End           *string  `json:"end,omitempty" description:"Date or RFC 3339"`
 	EffortMinutes *int64   `json:"effort_minutes,omitempty" bounds:"1..525600"`
 	DependsOn     []string `json:"depends_on,omitempty" description:"Task ids, or #n of this call" bounds:"..10"`
 }
@@ -37,7 +38,7 @@ const (
 	outcomeDone       = "done"
 	outcomeFailed     = "failed"
 	outcomeNotStarted = "not_started"
-	outcomePlanned    = "would be made"
+	outcomePlanned    = "would_create"
 )
 
 // madeTask is what became of a task that was to be made.
@@ -60,6 +61,8 @@ type createdTasks struct {
 type preparedTask struct {
 	newTask
 	fields sdp.Fields
+	// owner and priority are the names of what was found.
+	owner, priority string
 	// ids are tasks that it waits for, earlier the places of those of the call.
 	ids     []string
 	earlier []int
@@ -81,7 +84,9 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "create_tasks", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Make %d tasks of %s of connection %s?", len(in.Tasks), parent.label, d.key)}, continuesPlan: true,
+		question: tool.Question{
+			Message: fmt.Sprintf("Create %d tasks of %s %q of connection %s?\n%s", len(in.Tasks), parent.label, shortenLine(parent.title), d.key, d.describeTasks(prepared, textBytes)),
+		}, continuesPlan: true,
 	})
 	if err != nil {
 		return nil, err
@@ -100,7 +105,42 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 		return nil, run.stopped // nothing was made, and that is why
 	}
 	result.writeOutcome = outcomeOf(w)
-	return tool.NewResult(result.text(w), result), nil
+	said := result.text(w)
+	if w.isDry {
+		said += "\n" + richtext.FrameUntrusted(d.describeTasks(prepared, conciseText))
+	}
+	return tool.NewResult(said+w.saidLast(), result), nil
+}
+
+// describeTasks returns all that tasks are created with, for a person who confirms that or reads a dry run; their descriptions together have
+// at most so many bytes.
+func (d *desk) describeTasks(tasks []preparedTask, limit int) string {
+	var lines []string
+	for i := range tasks {
+		t := &tasks[i]
+		line := fmt.Sprintf("#%d %s", i+1, oneLine(t.Title))
+		for _, part := range []struct{ name, text string }{
+			{"owner", t.owner}, {"priority", t.priority}, {"start", d.showTime(t.fields["scheduled_start_time"])}, {"end", d.showTime(t.fields["scheduled_end_time"])},
+			{"waits for", strings.Join(t.DependsOn, ", ")},
+		} {
+			if part.text != "" {
+				line += "; " + part.name + ": " + oneLine(part.text)
+			}
+		}
+		if t.EffortMinutes != nil {
+			line += fmt.Sprintf("; effort: %d minutes", *t.EffortMinutes)
+		}
+		if lines = append(lines, line); t.Description != nil {
+			lines = append(lines, excerpt.TruncateBytes(richtext.Clean(*t.Description), limit/len(tasks)))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// showTime returns a field that is a time as callers read it.
+func (d *desk) showTime(field any) string {
+	at, _ := field.(sdp.Time)
+	return formatTime(at, d.zone)
 }
 
 // prepareTasks finds all that tasks name, before anything is written.
@@ -135,7 +175,7 @@ func (d *desk) prepareTasks(ctx context.Context, parent *taskParent, tasks []new
 				}
 				owners[*t.Owner] = owner
 			}
-			t.fields["owner"] = sdp.ByID(owner.ID)
+			t.fields["owner"], t.owner = sdp.ByID(owner.ID), owner.Name
 		}
 		prepared[i] = *t
 	}
@@ -154,9 +194,9 @@ func (d *desk) findTaskOwner(ctx context.Context, argument, text string, parent 
 // prepareTask makes the fields of a task beside its owner.
 func (d *desk) prepareTask(ctx context.Context, t *preparedTask, place int) error {
 	argument := func(name string) string { return fmt.Sprintf("tasks[%d].%s", place-1, name) }
-	t.Title = strings.TrimSpace(t.Title)
-	if t.Title == "" {
-		return tool.NewInvalid("argument %q is empty; give the task a title", argument("title"))
+	var err error
+	if t.Title, err = trimTitle(argument("title"), t.Title, "task"); err != nil {
+		return err
 	}
 	if err := d.checkFields("task", t.givenFields()...); err != nil {
 		return err
@@ -167,7 +207,7 @@ func (d *desk) prepareTask(ctx context.Context, t *preparedTask, place int) erro
 		if err != nil {
 			return err
 		}
-		t.fields["priority"] = priority.ref()
+		t.fields["priority"], t.priority = priority.ref(), priority.name
 	}
 	if t.EffortMinutes != nil {
 		t.fields["estimated_effort"] = sdp.Effort(time.Duration(*t.EffortMinutes) * time.Minute)
@@ -304,5 +344,5 @@ func (r *createdTasks) text(w *write) string {
 	if counts[outcomeNotStarted] > 0 {
 		said += " The same call with the same idempotency_key goes on with those that were not started."
 	}
-	return said + "\n" + shown.text() + w.saidLast()
+	return said + "\n" + shown.text()
 }

@@ -3,7 +3,6 @@ package servicedesk
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -15,14 +14,14 @@ type updateTaskInput struct {
 	tasksOf
 	TaskID      string                `json:"task_id"`
 	Title       *string               `json:"title,omitempty" bounds:"1..250"`
-	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown"`
-	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me"`
-	Status      *string               `json:"status,omitempty"`
+	Description tool.Optional[string] `json:"description,omitzero" description:"Markdown" bounds:"..20000"`
+	Owner       tool.Optional[string] `json:"owner,omitzero" description:"E-mail, name, id or me" bounds:"..250"`
+	Status      *string               `json:"status,omitempty" bounds:"..250"`
 	Percent     *int64                `json:"percent,omitempty" bounds:"0..100"`
-	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or time"`
-	End         tool.Optional[string] `json:"end,omitzero" description:"Date or time"`
-	Complete    *bool                 `json:"complete,omitempty" description:"Set what says that it is done"`
-	DependsOn   []string              `json:"depends_on,omitempty" description:"Task ids, more" bounds:"..10"`
+	Start       tool.Optional[string] `json:"start,omitzero" description:"Date or RFC 3339"`
+	End         tool.Optional[string] `json:"end,omitzero" description:"Date or RFC 3339"`
+	Complete    *bool                 `json:"complete,omitempty" description:"Sets status, percent and end"`
+	DependsOn   []string              `json:"depends_on,omitempty" description:"Ids of tasks to wait for, added to those it has" bounds:"..10"`
 	dryRun
 }
 
@@ -55,7 +54,7 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_task", arguments: arguments, dryRun: in.DryRun,
-		question: tool.Question{Message: fmt.Sprintf("Change task %s of %s of connection %s?\n%s", before.ID, parent.label, d.key, writeChanges(update.Changed))},
+		question: tool.Question{Message: fmt.Sprintf("Change task %s of %s of connection %s?\n%s", before.ID, parent.label, d.key, update.describe(missing))},
 		shown:    update.shown("task " + before.ID),
 	})
 	if err != nil {
@@ -75,7 +74,7 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 		}
 		update.Added = append(update.Added, other)
 	}
-	return update.result(w, fmt.Sprintf("Task %s of %s is as asked for.", before.ID, parent.label)), nil
+	return update.result(w, fmt.Sprintf("Task %s of %s is changed.", before.ID, parent.label)), nil
 }
 
 // carryOutTaskUpdate sends changes, and tells what became of the task.
@@ -135,10 +134,11 @@ func (d *desk) missingDependencies(ctx context.Context, in *updateTaskInput, par
 func (d *desk) taskChanges(ctx context.Context, in *updateTaskInput, parent *taskParent, before *sdp.Task) (recordChanges[sdp.Task], error) {
 	var changes recordChanges[sdp.Task]
 	if in.Title != nil {
-		if strings.TrimSpace(*in.Title) == "" {
-			return nil, tool.NewInvalid("argument %q is empty; give the task a title", "title")
+		title, err := trimTitle("title", *in.Title, "task")
+		if err != nil {
+			return nil, err
 		}
-		changes = append(changes, changeText("title", "title", *in.Title, func(t sdp.Task) string { return t.Title }))
+		changes = append(changes, changeText("title", "title", title, func(t sdp.Task) string { return t.Title }))
 	}
 	if in.Description.Given {
 		changes = append(changes, changeMarkdown("description", "description", in.Description.Value, func(t sdp.Task) string { return t.DescriptionHTML }))

@@ -63,7 +63,7 @@ func (s *deskScenario) workOnProject(t *testing.T, technician *agent, name strin
 		calls: []string{findPerson, findPerson, findProject, write(http.MethodPost, "/projects", "project", `{`+described+`,"title":"New docks"}`), addMember, addMember},
 	})
 	do(workStep{
-		tool: "create_project", arguments: map[string]any{"title": "NEW  docks!"}, words: []string{"No project is made", "PJT-2 | "}, calls: []string{findProject},
+		tool: "create_project", arguments: map[string]any{"title": "NEW  docks!"}, words: []string{"No project is created", "PJT-2 | "}, calls: []string{findProject},
 	})
 	do(workStep{
 		tool: "save_milestone", arguments: with(map[string]any{"title": "Pilot", "end": "2031-03-31"}), words: []string{"of project PJT-2"},
@@ -76,7 +76,7 @@ func (s *deskScenario) workOnProject(t *testing.T, technician *agent, name strin
 			map[string]any{"title": "Order docks", "owner": "me"}, map[string]any{"title": "Hand out docks", "owner": "nina@example.org", "depends_on": []string{"#1"}},
 		}}),
 		calls: []string{
-			readProject, "GET " + members + " → 200 2000",
+			readProject, "GET /projects/*/milestones/* → 200 2000", "GET " + members + " → 200 2000",
 			write(http.MethodPost, "/projects/*/milestones/*/tasks", "task", `{`+described+`,"owner":{"id":"*"},"title":"Order docks"}`),
 			write(http.MethodPost, "/projects/*/milestones/*/tasks", "task", `{`+described+`,"owner":{"id":"*"},"title":"Hand out docks"}`),
 			write(http.MethodPost, "/projects/*/task_dependencies", "task_dependency", `{"child_task":{"id":"*"},"parent_task":{"id":"*"}}`),
