@@ -20,7 +20,7 @@ func (s *Service) projectTools() []offered {
 		}, s.listTasks),
 		newWriteTool(s, projectsToolset, tool.Definition{
 			Name: "create_project", Title: "Create Project", Hints: makes,
-			Description: "Make a project, unless others have a title like it: those are the answer then. Two calls more for each person." + strangersWords,
+			Description: "Create a project, or return those with a similar title. Two more calls for each person." + strangersWords,
 		}, s.createProject),
 		newWriteTool(s, projectsToolset, tool.Definition{
 			Name: "update_project", Title: "Update Project", Hints: changes,
@@ -28,15 +28,15 @@ func (s *Service) projectTools() []offered {
 		}, s.updateProject),
 		newWriteTool(s, projectsToolset, tool.Definition{
 			Name: "save_milestone", Title: "Save Milestone", Hints: tool.Hints{Destructive: true},
-			Description: "Make a milestone of a project, or change one; null clears a field." + strangersWords,
+			Description: "Create or change a milestone of a project; null clears a field. Up to 5 calls." + strangersWords,
 		}, s.saveMilestone),
 		newWriteTool(s, tasksToolsets, tool.Definition{
 			Name: "create_tasks", Title: "Create Tasks", Hints: makes, Deadline: bulkDeadline,
-			Description: "Make tasks of a ticket, a project or a milestone: a call for each task, dependency and owner. With the same idempotency_key it goes on with what was not_started." + strangersWords,
+			Description: "Create tasks of a ticket, a project or a milestone: a call for each task, dependency and owner. With the same idempotency_key it goes on with what was not_started." + strangersWords,
 		}, s.createTasks),
 		newWriteTool(s, tasksToolsets, tool.Definition{
 			Name: "update_task", Title: "Update Task", Hints: changes,
-			Description: "Change a task, or complete it; null clears a field. Up to 5 calls, and one for each dependency." + strangersWords,
+			Description: "Change a task, or complete it; null clears a field. Up to 11 calls, and one for each dependency." + strangersWords,
 		}, s.updateTask),
 	}
 }

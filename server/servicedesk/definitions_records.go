@@ -14,7 +14,7 @@ func (s *Service) recordTools() []offered {
 	}, s.getRecord)
 	problem := newWriteTool(s, recordsToolset, tool.Definition{
 		Name: "create_problem", Title: "Create Problem", Deadline: bulkDeadline,
-		Description: "Make a problem, and tie tickets to it: a call for each." + strangersWords,
+		Description: "Create a problem, and link tickets to it: a call for each." + strangersWords,
 	}, s.createProblem)
 	search.modules, get.modules = recordModules, recordModules
 	return []offered{search, get, problem}

@@ -10,11 +10,11 @@ func (s *Service) requestWriteTools() []offered {
 	return []offered{
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "create_request", Title: "Create Request", Hints: adds,
-			Description: "Create a ticket. A dry run says what its template wants." + strangersWords,
+			Description: "Create a ticket. A dry run lists what its template requires. Up to 7 calls." + strangersWords,
 		}, s.createRequest),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "update_request", Title: "Update Request", Hints: replaces,
-			Description: "Change fields of a ticket; null clears one." + strangersWords,
+			Description: "Change fields of a ticket; null clears one. Up to 7 calls." + strangersWords,
 		}, s.updateRequest),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "assign_request", Title: "Assign Request", Hints: sets,
@@ -26,15 +26,15 @@ func (s *Service) requestWriteTools() []offered {
 		}, s.setRequestStatus),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "close_request", Title: "Close Request", Hints: replaces,
-			Description: "Close a ticket, or resolve it alone. Up to 5 calls." + strangersWords,
+			Description: "Close a ticket, or only resolve it. Up to 5 calls." + strangersWords,
 		}, s.closeRequest),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "add_note", Title: "Add Note", Hints: adds,
-			Description: "Add a note to a ticket, or a comment to a project, milestone or task. It is no reply." + strangersWords,
+			Description: "Add a note to a ticket, or a comment to a project, milestone or task. It is not sent to the requester as a reply. Up to 5 calls." + strangersWords,
 		}, s.addNote),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "add_worklog", Title: "Add Worklog", Hints: adds,
-			Description: "Add time spent on a ticket or a task of a project. Up to 5 calls." + strangersWords,
+			Description: "Add time spent on a ticket or a task of a project. Up to 6 calls." + strangersWords,
 		}, s.addWorklog),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "link_requests", Title: "Link Requests", Hints: sets,
@@ -42,7 +42,7 @@ func (s *Service) requestWriteTools() []offered {
 		}, s.linkRequests),
 		newWriteTool(s, requestsToolset, tool.Definition{
 			Name: "bulk_update_requests", Title: "Bulk Update Requests", Hints: replaces, Deadline: bulkDeadline,
-			Description: "Change tickets alike: a call for each, and one for each note." + strangersWords,
+			Description: "Make the same changes to several tickets: a call for each, and one for each note." + strangersWords,
 		}, s.bulkUpdateRequests),
 		newWriteTool(s, trashToolset, tool.Definition{
 			Name: "trash_request", Title: "Trash Request", Hints: replaces,

@@ -13,12 +13,12 @@ import (
 type addNoteInput struct {
 	target
 	RequestID          *string `json:"request_id,omitempty" description:"Ticket number"`
-	ProjectID          *string `json:"project_id,omitempty" description:"Instead: a project"`
+	ProjectID          *string `json:"project_id,omitempty" description:"This, or request_id"`
 	MilestoneID        *string `json:"milestone_id,omitempty" description:"of the project"`
 	TaskID             *string `json:"task_id,omitempty" description:"of the project or milestone"`
 	Text               string  `json:"text" description:"Markdown" bounds:"1..20000"`
 	VisibleToRequester *bool   `json:"visible_to_requester,omitempty" description:"No mail is sent"`
-	FirstResponse      *bool   `json:"first_response,omitempty"`
+	FirstResponse      *bool   `json:"first_response,omitempty" description:"Counts as the first response"`
 	dryRun
 	idempotencyKey
 	planned

@@ -15,7 +15,7 @@ import (
 type getProjectInput struct {
 	target
 	ProjectID string   `json:"project_id" description:"PJT-12 or id:41"`
-	Include   []string `json:"include,omitempty" description:"Parts more; members, comments and dependencies cost a call each" enum:"members,milestones,tasks,comments,dependencies,history" bounds:"..6"`
+	Include   []string `json:"include,omitempty" description:"More parts; members, comments and dependencies cost a call each" enum:"members,milestones,tasks,comments,dependencies,history" bounds:"..6"`
 }
 
 // projectPartRows is how many rows of a part are shown.

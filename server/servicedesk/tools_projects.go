@@ -14,7 +14,7 @@ import (
 
 type listProjectsInput struct {
 	target
-	Query  *string `json:"query,omitempty" description:"A title, or part of one: the most alike first" bounds:"2..250"`
+	Query  *string `json:"query,omitempty" description:"Part of a title: the most alike first, without cursor" bounds:"2..250"`
 	Status *string `json:"status,omitempty" description:"Name of a status"`
 	Owner  *string `json:"owner,omitempty" description:"E-mail address, name, or me"`
 	paging

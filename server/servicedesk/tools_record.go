@@ -15,7 +15,7 @@ type getRecordInput struct {
 	target
 	Module   string   `json:"module" enum:"problem,change,asset"`
 	RecordID string   `json:"record_id" description:"id of search_records"`
-	Include  []string `json:"include,omitempty" description:"Parts more of a problem or a change: a call of ServiceDesk Plus each; notes on premises 6" enum:"notes,tasks,worklogs,approvals" bounds:"..4"`
+	Include  []string `json:"include,omitempty" description:"More parts of a problem or a change: a call of ServiceDesk Plus each; notes on premises 6" enum:"notes,tasks,worklogs,approvals" bounds:"..4"`
 }
 
 // recordDetails is a record with its texts and parts.

@@ -11,7 +11,7 @@ import (
 type getRequestInput struct {
 	target
 	RequestID string   `json:"request_id" description:"Number as people write it: 31, #31, RE-31; an internal id as id:41"`
-	Include   []string `json:"include,omitempty" description:"Parts more: a call of ServiceDesk Plus each; links 2, conversations 6, notes on premises 6" enum:"notes,conversations,tasks,worklogs,approvals,attachments,links,resolution" bounds:"..8"`
+	Include   []string `json:"include,omitempty" description:"More parts: a call of ServiceDesk Plus each; links 2, conversations 6, notes on premises 6" enum:"notes,conversations,tasks,worklogs,approvals,attachments,links,resolution" bounds:"..8"`
 	Detail    *string  `json:"detail,omitempty" description:"concise when absent" enum:"concise,full"`
 }
 

@@ -29,7 +29,7 @@ type updateRequestInput struct {
 	DueBy             tool.Optional[string] `json:"due_by,omitzero" description:"RFC 3339, or a date: the end of that day"`
 	UDF               udfArgument           `json:"udf,omitempty" description:"Own fields, by API key or label"`
 	UpdateReason      *string               `json:"update_reason,omitempty" bounds:"..250"`
-	ExpectedUpdatedAt *string               `json:"expected_updated_at,omitempty" description:"Its last update, or creation, as you saw it: refused if it is another now; ServiceDesk Plus has no lock"`
+	ExpectedUpdatedAt *string               `json:"expected_updated_at,omitempty" description:"Its last update, or creation, as you read it: refused if it changed since; ServiceDesk Plus has no lock"`
 	dryRun
 }
 

@@ -21,7 +21,7 @@ type addWorklogInput struct {
 	Minutes     int64   `json:"minutes" bounds:"1..6000"`
 	Description *string `json:"description,omitempty" description:"Markdown" bounds:"..20000"`
 	Technician  *string `json:"technician,omitempty" description:"E-mail address or name, you when absent" bounds:"..250"`
-	StartedAt   *string `json:"started_at,omitempty" description:"Date or RFC 3339; minutes ago when absent"`
+	StartedAt   *string `json:"started_at,omitempty" description:"Date or RFC 3339; when absent, it ended now"`
 	ConfirmLong *bool   `json:"confirm_long,omitempty" description:"For more than 600 minutes"`
 	dryRun
 	idempotencyKey
