@@ -22,8 +22,6 @@ const (
 	tokenKind       tool.Kind = "TokenError"
 	unavailableKind tool.Kind = "UnavailableError"
 	rejectedKind    tool.Kind = "RejectedError"
-	// indeterminateKind is that of a write of which nobody knows whether it was done.
-	indeterminateKind tool.Kind = "IndeterminateError"
 )
 
 // errorDetails is an error for programs.
@@ -89,8 +87,8 @@ func (e *writeError) explainUnknown() *tool.Error {
 		text += fmt.Sprintf("read the record to see, or ask again in %d s with the same arguments", seconds)
 	}
 	return &tool.Error{
-		Kind: indeterminateKind, Text: text,
-		Details: errorDetails{Kind: indeterminateKind, RetryAfterSeconds: seconds, Outcome: store.WriteIndeterminate},
+		Kind: tool.Indeterminate, Text: text,
+		Details: errorDetails{Kind: tool.Indeterminate, RetryAfterSeconds: seconds, Outcome: store.WriteIndeterminate},
 	}
 }
 

@@ -92,7 +92,7 @@ func (d *desk) findPersons(ctx context.Context, argument string, texts []string)
 func (d *desk) sendMember(ctx context.Context, w *write, project string, person *sdp.Person) error {
 	members := d.client.Projects().Members(project)
 	_, err := w.send(ctx, writeStep{
-		name: "member " + person.ID, target: "projects/" + project,
+		name: "member " + person.ID, target: projectTarget(project),
 		send: func(ctx context.Context, _ signature) (writtenRecord, error) {
 			made, err := members.Create(ctx, sdp.MemberFields(sdp.ByID(person.ID), sdp.Ref{}))
 			return writtenRecord{ID: made.ID}, err
@@ -110,7 +110,7 @@ func (d *desk) sendMember(ctx context.Context, w *write, project string, person 
 }
 
 // sendMembers makes people members of a project, and returns who are, and why others are not.
-func (d *desk) sendMembers(ctx context.Context, w *write, tool, project string, people []sdp.Person) (added, failed []string) {
+func (d *desk) sendMembers(ctx context.Context, w *write, toolName, project string, people []sdp.Person) (added, failed []string) {
 	for i := range people {
 		name := shortenLine(people[i].Name)
 		err := d.sendMember(ctx, w, project, &people[i])
@@ -118,7 +118,7 @@ func (d *desk) sendMembers(ctx context.Context, w *write, tool, project string, 
 			err = nil
 		}
 		if err != nil {
-			failed = append(failed, "member "+name+": "+d.service.describeFailure(ctx, tool, err))
+			failed = append(failed, "member "+name+": "+d.service.describeFailure(ctx, toolName, err))
 			continue
 		}
 		added = append(added, name)

@@ -26,7 +26,7 @@ func (d *desk) findCommentParent(ctx context.Context, in *addNoteInput) (notePar
 	}
 	projects, project := d.client.Projects(), parent.project.ID
 	commented := noteParent{number: parent.label, subject: shortenLine(parent.title)}
-	comments, target := projects.Comments(project), "projects/"+project
+	comments, target := projects.Comments(project), projectTarget(project)
 	if milestone := parent.milestone; milestone != nil {
 		comments, target = projects.Milestones(project).Comments(milestone.ID), parent.target
 		commented.number, commented.subject = "milestone "+milestone.ID+" of "+parent.label, shortenLine(milestone.Title)
@@ -36,7 +36,7 @@ func (d *desk) findCommentParent(ctx context.Context, in *addNoteInput) (notePar
 		if err != nil {
 			return noteParent{}, err
 		}
-		comments, target = projects.Tasks(project).Comments(task.ID), "projects/"+project+"/tasks/"+task.ID
+		comments, target = projects.Tasks(project).Comments(task.ID), projectTarget(project)+"/tasks/"+task.ID
 		commented.number, commented.subject = "task "+task.ID+" of "+parent.label, shortenLine(task.Title)
 	}
 	commented.label = commented.number

@@ -226,6 +226,8 @@ func (d *desk) readBack(ctx context.Context, id string) *sdp.Request {
 
 func requestTarget(id string) string { return "requests/" + id }
 
+func projectTarget(id string) string { return "projects/" + id }
+
 // explainWrite names the scope that a refused write needs, unless SDP refuses a field.
 func explainWrite(scope string, err error) error {
 	if failed, is := errors.AsType[*sdp.Error](err); is && len(failed.Fields) > 0 {

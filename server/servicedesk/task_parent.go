@@ -61,7 +61,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 		}
 		requests := d.client.Requests()
 		return taskParent{
-			label: "request " + found.DisplayID, title: found.Subject, target: "requests/" + found.ID, tasks: requests.Tasks(found.ID),
+			label: "request " + numberOf(&found), title: found.Subject, target: requestTarget(found.ID), tasks: requests.Tasks(found.ID),
 			dependencies: requests.TaskDependencies(found.ID),
 		}, nil
 	}
@@ -72,7 +72,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 	d.tellProjects(ctx, found)
 	projects := d.client.Projects()
 	parent := taskParent{
-		label: "project " + projectNumber(&found), title: found.Title, target: "projects/" + found.ID, project: &found, tasks: projects.Tasks(found.ID),
+		label: "project " + projectNumber(&found), title: found.Title, target: projectTarget(found.ID), project: &found, tasks: projects.Tasks(found.ID),
 		dependencies: projects.TaskDependencies(found.ID),
 	}
 	if of.MilestoneID != nil {
@@ -106,7 +106,7 @@ func (p *taskParent) read(ctx context.Context, id string) (sdp.Task, error) {
 	if of := found.Project.ID; p.project != nil && of != "" && of != p.project.ID {
 		return sdp.Task{}, errNoTask // a site that finds tasks by their ids alone
 	}
-	if of := found.Request.ID; p.project == nil && of != "" && p.target != "requests/"+of {
+	if of := found.Request.ID; p.project == nil && of != "" && p.target != requestTarget(of) {
 		return sdp.Task{}, errNoTask
 	}
 	return found, nil

@@ -78,7 +78,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 		return update.result(w, "A milestone of "+update.Of+" would be saved."), nil
 	case in.MilestoneID != nil:
 		if len(changes) > 0 {
-			target := "projects/" + project.ID + "/milestones/" + before.ID
+			target := projectTarget(project.ID) + "/milestones/" + before.ID
 			_, err = sendUpdate(ctx, w, "milestone", target, before.ID, before.LastUpdatedTime, milestones.Editor, changes)
 		}
 	default:
@@ -91,7 +91,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 }
 
 func createMilestone(ctx context.Context, w *write, project string, of sdp.Milestones, changes recordChanges[sdp.Milestone]) (id string, err error) {
-	made, _, err := sendCreate(ctx, w, "milestone", "projects/"+project, time.Now(), of.Editor, func(s signature) sdp.Fields {
+	made, _, err := sendCreate(ctx, w, "milestone", projectTarget(project), time.Now(), of.Editor, func(s signature) sdp.Fields {
 		fields := changes.fields(s)
 		if _, has := fields["description"]; !has {
 			fields["description"] = richtext.FromMarkdown(s.of(""))
@@ -148,7 +148,7 @@ func (d *desk) milestoneChanges(ctx context.Context, in *saveMilestoneInput) (re
 	if in.Percent != nil {
 		changes = append(changes, changePercent(*in.Percent, func(m sdp.Milestone) int { return m.Percent }))
 	}
-	return changes, d.checkFields("milestone", changes.names()...)
+	return changes, d.checkFields(milestoneKind, changes.names()...)
 }
 
 // personRef returns whom a caller means as SDP is given them; nobody for null.

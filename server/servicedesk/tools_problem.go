@@ -180,14 +180,14 @@ func (d *desk) chooseSite(tickets []sdp.Request) string {
 
 // askProblem is what a person confirms.
 func (d *desk) askProblem(in *createProblemInput, said []string, tickets []sdp.Request) string {
-	asked := fmt.Sprintf("Create a problem of connection %s?\n%s", d.key, strings.Join(said, "\n"))
+	lines := append([]string{fmt.Sprintf("Create a problem of connection %s?", d.key)}, said...)
 	if in.Description != nil {
-		asked += "\n\n" + showWhole(*in.Description)
+		lines = append(lines, "", showWhole(*in.Description))
 	}
 	for i := range tickets {
-		asked += "\nIt is linked to " + d.describeTicket(&tickets[i])
+		lines = append(lines, "It is linked to "+d.describeTicket(&tickets[i]))
 	}
-	return asked
+	return strings.Join(lines, "\n")
 }
 
 // shownOfTickets returns what was shown of each of some tickets, by names that say what is not so any more.

@@ -187,7 +187,7 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 			given = append(given, name)
 		}
 	}
-	if err := d.checkFields("project", given...); err != nil {
+	if err := d.checkFields(projectKind, given...); err != nil {
 		return nil, nil, err
 	}
 	fields, said := sdp.Fields{"title": in.Title}, []string{"title: " + oneLine(in.Title)}
@@ -321,7 +321,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 		return update.result(w, update.Of+" would be changed."), nil
 	}
 	if len(changes) > 0 {
-		after, err := sendUpdate(ctx, w, "project", "projects/"+before.ID, before.ID, before.LastUpdatedTime, d.client.Projects().Editor, changes)
+		after, err := sendUpdate(ctx, w, "project", projectTarget(before.ID), before.ID, before.LastUpdatedTime, d.client.Projects().Editor, changes)
 		if err != nil {
 			return nil, err
 		}
@@ -372,5 +372,5 @@ func (d *desk) projectChanges(ctx context.Context, in *updateProjectInput) (reco
 	if len(in.AddMembers) > 0 {
 		names = append(names, "members")
 	}
-	return changes, d.checkFields("project", names...)
+	return changes, d.checkFields(projectKind, names...)
 }

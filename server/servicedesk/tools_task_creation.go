@@ -118,19 +118,19 @@ func (d *desk) describeTasks(tasks []preparedTask, limit int) string {
 	var lines []string
 	for i := range tasks {
 		t := &tasks[i]
-		line := fmt.Sprintf("#%d %s", i+1, oneLine(t.Title))
+		parts := []string{fmt.Sprintf("#%d %s", i+1, oneLine(t.Title))}
 		for _, part := range []struct{ name, text string }{
 			{"owner", t.owner}, {"priority", t.priority}, {"start", d.showTime(t.fields["scheduled_start_time"])}, {"end", d.showTime(t.fields["scheduled_end_time"])},
 			{"waits for", strings.Join(t.DependsOn, ", ")},
 		} {
 			if part.text != "" {
-				line += "; " + part.name + ": " + oneLine(part.text)
+				parts = append(parts, part.name+": "+oneLine(part.text))
 			}
 		}
 		if t.EffortMinutes != nil {
-			line += fmt.Sprintf("; effort: %d minutes", *t.EffortMinutes)
+			parts = append(parts, fmt.Sprintf("effort: %d minutes", *t.EffortMinutes))
 		}
-		if lines = append(lines, line); t.Description != nil {
+		if lines = append(lines, strings.Join(parts, "; ")); t.Description != nil {
 			lines = append(lines, excerpt.TruncateBytes(richtext.Clean(*t.Description), limit/len(tasks)))
 		}
 	}
@@ -198,7 +198,7 @@ func (d *desk) prepareTask(ctx context.Context, t *preparedTask, place int) erro
 	if t.Title, err = trimTitle(argument("title"), t.Title, "task"); err != nil {
 		return err
 	}
-	if err := d.checkFields("task", t.givenFields()...); err != nil {
+	if err := d.checkFields(taskKind, t.givenFields()...); err != nil {
 		return err
 	}
 	t.fields = sdp.Fields{"title": t.Title}

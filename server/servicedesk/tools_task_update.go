@@ -100,7 +100,7 @@ func (d *desk) missingDependencies(ctx context.Context, in *updateTaskInput, par
 	if len(in.DependsOn) == 0 {
 		return nil, nil
 	}
-	if err := d.checkFields("task", "depends_on"); err != nil {
+	if err := d.checkFields(taskKind, "depends_on"); err != nil {
 		return nil, err
 	}
 	there, err := parent.readDependencies(ctx)
@@ -160,7 +160,7 @@ func (d *desk) taskChanges(ctx context.Context, in *updateTaskInput, parent *tas
 		return nil, err
 	}
 	changes = append(changes, span...)
-	return changes, d.checkFields("task", changes.names()...)
+	return changes, d.checkFields(taskKind, changes.names()...)
 }
 
 // taskOwner returns whom a task is given to; nobody for null.

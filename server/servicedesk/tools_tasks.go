@@ -27,7 +27,7 @@ func (s *Service) listTasks(ctx context.Context, in listTasksInput) (*tool.Resul
 	asked := in
 	asked.paging = paging{}
 	fingerprint := tool.Fingerprint("list_tasks", d.uid, asked)
-	start, err := in.start(fingerprint)
+	start, err := s.openPlace(fingerprint, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *Service) listTasks(ctx context.Context, in listTasksInput) (*tool.Resul
 	if parent.project != nil {
 		d.tellTasks(ctx, parent.project.ID, "", page.Items...)
 	}
-	return d.taskResult(&parent, &page, start, states, holds, fingerprint), nil
+	return d.taskResult(&parent, &page, start, states, holds, fingerprint)
 }
 
 // selectTasks sets the conditions of the arguments, and returns what rows are checked by again.
@@ -71,7 +71,7 @@ func (d *desk) selectTasks(in *listTasksInput, states *progressStates, o *sdp.Li
 
 func (d *desk) taskResult(
 	parent *taskParent, page *sdp.Page[sdp.Task], start int, states *progressStates, holds func(*sdp.Task) bool, fingerprint string,
-) *tool.Result[taskList] {
+) (*tool.Result[taskList], error) {
 	result := taskList{Of: parent.label, Subject: shortenLine(parent.title), Tasks: []taskRow{}, TimeZone: d.zone.String(), Trust: untrusted}
 	shown := newTable("id", "subject", "owner", "status", "percent", "end", "overdue", "milestone")
 	now, next, dropped := time.Now(), page.Next, 0
@@ -94,11 +94,14 @@ func (d *desk) taskResult(
 		said = fmt.Sprintf("%d of %d tasks of %s.", len(result.Tasks), page.Total, parent.label)
 	}
 	said += " Times are in " + result.TimeZone + "."
-	if next != 0 {
-		result.NextCursor = tool.EncodeCursor(fingerprint, strconv.Itoa(next))
+	var err error
+	if result.NextCursor, err = d.service.sealPlace(fingerprint, next); err != nil {
+		return nil, err
+	}
+	if result.NextCursor != "" {
 		said += " More: cursor=" + result.NextCursor
 	}
-	return tool.NewResult(said+"\n"+shown.text(), result)
+	return tool.NewResult(said+"\n"+shown.text(), result), nil
 }
 
 func (r *taskRow) cells() []string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -252,19 +251,10 @@ func (d *desk) parseDueBy(text *string) (fieldChange, error) {
 	if text == nil {
 		return change, nil
 	}
-	at, err := parseEnd("due_by", *text, d.zone)
+	at, err := parseEndTime("due_by", *text, d.zone)
 	if err != nil {
 		return change, err
 	}
 	change.value, change.after = sdp.At(at), formatTime(sdp.At(at), d.zone)
 	return change, nil
-}
-
-// parseEnd is parseTime for the end of something: of a date it is the last millisecond.
-func parseEnd(argument, text string, zone *time.Location) (time.Time, error) {
-	at, err := parseTime(argument, text, zone)
-	if _, wrong := time.ParseInLocation(time.DateOnly, text, zone); err == nil && wrong == nil {
-		at = at.AddDate(0, 0, 1).Add(-time.Millisecond)
-	}
-	return at, err
 }

@@ -33,7 +33,7 @@ func (d *desk) resolveEntry(ctx context.Context, argument string, of sdp.LookupT
 		}
 		return entry{}, sayUnknownName(argument, of, text, slices.DeleteFunc(slices.Clone(list.entries), func(e entry) bool { return !e.isWithin(parent) }))
 	}
-	return entry{}, d.sayAmbiguous(argument, text, usable)
+	return entry{}, sayAmbiguous(argument, text, usable)
 }
 
 // isWithin reports whether an entry belongs to a parent, or may.
@@ -50,7 +50,7 @@ func (e entry) ref() sdp.Ref {
 }
 
 // sayAmbiguous refuses a name that several entries have, with their ids.
-func (d *desk) sayAmbiguous(argument, text string, entries []entry) *tool.Error {
+func sayAmbiguous(argument, text string, entries []entry) *tool.Error {
 	var ids []string
 	for _, e := range entries[:min(len(entries), listedNames)] {
 		ids = append(ids, e.id)
