@@ -37,6 +37,15 @@ func (u recordUpdate) shown(what string) map[string]string {
 	return shown
 }
 
+// describe returns what the record is called, what is changed of it, and what is added to it, framed.
+func (u recordUpdate) describe(added []string) string {
+	lines := append([]string{"subject: " + u.Subject}, changedLines(u.Changed)...)
+	if len(added) > 0 {
+		lines = append(lines, "added: "+strings.Join(added, ", "))
+	}
+	return richtext.FrameUntrusted(strings.Join(lines, "\n"))
+}
+
 // result makes the result of a write: what was done in a sentence, and the changes.
 func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 	u.writeOutcome = outcomeOf(w)
@@ -50,15 +59,6 @@ func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 	}
 	text.WriteString(" Times are in " + u.TimeZone + ".\n" + u.describe(u.Added))
 	return tool.NewResult(text.String()+w.saidLast(), u)
-}
-
-// describe returns what the record is called, what is changed of it, and what is added to it, framed.
-func (u recordUpdate) describe(added []string) string {
-	lines := append([]string{"subject: " + u.Subject}, changedLines(u.Changed)...)
-	if len(added) > 0 {
-		lines = append(lines, "added: "+strings.Join(added, ", "))
-	}
-	return richtext.FrameUntrusted(strings.Join(lines, "\n"))
 }
 
 // sendUpdate sends the changes of a record that was updated last when it was read, and returns what it is afterwards where SDP answered.
