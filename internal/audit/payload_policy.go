@@ -82,7 +82,17 @@ var SDPFields = func() Fields {
 		"scheduled_start_time", "scheduled_end_time", "actual_start_time", "actual_end_time", "project", "projects", "project_type", "milestone", "milestones",
 		"members", "problem", "problems", "change", "changes", "asset", "assets", "solution", "solutions", "user", "users", "technicians", "name", "email_id",
 		"is_technician", "onhold_scheduler", "scheduled_time", "change_to_status", "update_reason", "status_change_comments", "linked_requests",
-		"link_requests", "comments", "in_progress", "internal_name", "deleted", "color", "display_value",
+		"link_requests", "comments", "in_progress", "internal_name", "deleted", "color", "display_value", "linked_request", "link_request",
+		"request_note", "problem_note", "change_note", "milestone_comment", "project_comment", "task_comment", "parent_comment", "comment",
+		"requester_ack_comments", "request_worklog", "request_worklogs", "worklog_type", "stop_timer", "tech_charge", "total_charge", "total_time_spent",
+		"service_category", "due_by", "is_public", "project_member", "project_members", "member", "role", "project_code", "projected_end",
+		"task_dependency", "task_dependencies", "parent_task", "child_task", "task_type", "owner_group", "actual_end", "scheduled_start", "scheduled_end",
+		"reported_by", "reported_time", "due_by_date", "closed_time", "symptoms", "symptoms_description", "root_cause", "root_cause_description",
+		"impact_details", "impact_details_description", "resolution_details", "resolution_details_description", "workaround_details",
+		"workaround_details_description", "known_error_details", "is_known_error", "change_type", "change_requester", "change_owner", "change_manager",
+		"stage", "workflow", "risk", "reason_for_change", "roll_out_plan", "roll_out_plan_description", "back_out_plan", "back_out_plan_description",
+		"request_caused_by_change", "request_initiated_change", "approval_level", "approval_levels", "approval", "approvals", "approval_status",
+		"asset_computer", "asset_workstation", "workstation", "asset_state", "asset_tag", "serial_number", "product", "product_type",
 	} {
 		fields[name] = FieldByName(name)
 	}

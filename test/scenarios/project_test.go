@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
@@ -31,7 +32,9 @@ func testProject(t *testing.T) {
 	for _, name := range []string{"cloud", "premises"} {
 		s.waitUntilKnown(t, technician, name)
 		forgetCalls(t, s.fakes[name])
+		began := time.Now()
 		s.workOnProject(t, technician, name)
+		s.wantAudit(t, technician, name, began)
 	}
 	s.deleteConnections(t, []string{"cloud", "premises"})
 }
@@ -108,13 +111,13 @@ func (s *deskScenario) workOnProject(t *testing.T, technician *agent, name strin
 func (s *deskScenario) completeTasks(t *testing.T, technician *agent, name string) {
 	t.Helper()
 	_, listed := s.callAndRead(t, technician, name, "list_tasks", map[string]any{"connection": s.namespace + "/" + name, "project_id": "PJT-2"})
-	if listed.isError || len(listed.calls) != 2 {
+	if listed.kind != "" || len(listed.calls) != 2 {
 		t.Errorf("%s: list_tasks made %d calls", name, len(listed.calls))
 	}
 	tasks := s.recordIDs(t, name, "tasks")
 	for _, id := range tasks[len(tasks)-2:] {
 		result, made := s.callAndRead(t, technician, name, "complete_task", map[string]any{"connection": s.namespace + "/" + name, "project_id": "PJT-2", "task_id": id})
-		if made.isError || len(made.calls) != 3 || made.calls[2].Method != http.MethodPut {
+		if made.kind != "" || len(made.calls) != 3 || made.calls[2].Method != http.MethodPut {
 			t.Errorf("%s: complete_task of %s made %d calls: %s", name, id, len(made.calls), textOf(result))
 		}
 		var task struct {

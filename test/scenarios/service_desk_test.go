@@ -74,6 +74,8 @@ type deskScenario struct {
 	technician, stranger testenv.Account
 	// manifest is of the connections.
 	manifest string
+	// worked are the calls of callAndRead, by connection.
+	worked map[string][]workedCall
 }
 
 // toolCost is a call of a tool, what its answer has, and the calls of ServiceDesk Plus that it is made of at a server that has not
@@ -145,7 +147,7 @@ func testServiceDesk(t *testing.T) {
 func startDeskScenario(t *testing.T, manifest string, verbs ...string) *deskScenario {
 	t.Helper()
 	stack := authenticatedStack(t)
-	s := &deskScenario{scenario: openNamespace(t, stack), fakes: map[string]*testenv.FakeSDP{}, manifest: manifest}
+	s := &deskScenario{scenario: openNamespace(t, stack), fakes: map[string]*testenv.FakeSDP{}, manifest: manifest, worked: map[string][]workedCall{}}
 	var hosts []string
 	for name, args := range map[string][]string{
 		"cloud":    {"-client-id=1000.SCENARIO", "-client-secret=secret-of-a-test-client"},

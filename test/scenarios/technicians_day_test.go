@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -36,9 +37,12 @@ type workStep struct {
 
 // workedCall is a call of a tool as it was made, with the calls of ServiceDesk Plus that it made: what an audit has to have of it.
 type workedCall struct {
-	tool    string
-	isError bool
-	calls   []sdptest.Call
+	tool      string
+	arguments map[string]any
+	// kind is that of an error instead of a result, throttled how often the caller was told to wait before.
+	kind      string
+	throttled int
+	calls     []sdptest.Call
 }
 
 const (
@@ -96,26 +100,26 @@ func testTechniciansDay(t *testing.T) {
 	for _, name := range []string{"cloud", "premises"} {
 		s.waitUntilKnown(t, technician, name)
 		forgetCalls(t, s.fakes[name])
-		var worked []workedCall
+		began := time.Now()
 		for _, step := range dayOf(name) {
-			worked = append(worked, s.work(t, technician, name, step)...)
+			s.work(t, technician, name, step)
 		}
-		s.checkEvening(t, name, worked)
+		s.checkEvening(t, name)
+		s.wantAudit(t, technician, name, began)
 	}
 	s.deleteConnections(t, []string{"cloud", "premises"})
 }
 
 // work does a step, and holds what it answers and which calls it is made of.
-func (s *deskScenario) work(t *testing.T, technician *agent, name string, step workStep) []workedCall {
+func (s *deskScenario) work(t *testing.T, technician *agent, name string, step workStep) {
 	t.Helper()
 	arguments := map[string]any{"connection": s.namespace + "/" + name}
 	maps.Copy(arguments, step.arguments)
-	var worked []workedCall
+	worked := len(s.worked[name])
 	if step.confirmed {
 		dry := maps.Clone(arguments)
 		dry["dry_run"] = true
-		result, made := s.callAndRead(t, technician, name, step.tool, dry)
-		worked = append(worked, made)
+		result, _ := s.callAndRead(t, technician, name, step.tool, dry)
 		var planned struct{ Plan string }
 		encoded, err := json.Marshal(result.StructuredContent)
 		require.NoError(t, err)
@@ -125,8 +129,7 @@ func (s *deskScenario) work(t *testing.T, technician *agent, name string, step w
 		}
 		arguments["plan"] = planned.Plan
 	}
-	result, made := s.callAndRead(t, technician, name, step.tool, arguments)
-	worked = append(worked, made)
+	result, _ := s.callAndRead(t, technician, name, step.tool, arguments)
 	text := textOf(result)
 	for _, words := range append(step.words, step.refused) {
 		if result.IsError != (step.refused != "") || !strings.Contains(text, words) {
@@ -134,7 +137,7 @@ func (s *deskScenario) work(t *testing.T, technician *agent, name string, step w
 		}
 	}
 	var got []string
-	for _, one := range worked {
+	for _, one := range s.worked[name][worked:] {
 		for _, c := range one.calls {
 			got = append(got, showCall(t, c))
 		}
@@ -142,24 +145,31 @@ func (s *deskScenario) work(t *testing.T, technician *agent, name string, step w
 	if diff := cmp.Diff(step.calls, got); diff != "" {
 		t.Errorf("%s of %s %v is made of other calls (-want +got)\n%s", step.tool, name, step.arguments, diff)
 	}
-	return worked
 }
 
-// callAndRead calls a tool, and returns its result and the calls of ServiceDesk Plus that it made, in order. Who writes faster than a caller may
+// callAndRead calls a tool, and returns its result and the calls of ServiceDesk Plus that it made, in order; worked keeps it. Who writes faster than a caller may
 // is told to wait, before anything is done.
 func (s *deskScenario) callAndRead(t *testing.T, technician *agent, name, tool string, arguments map[string]any) (*mcp.CallToolResult, workedCall) {
 	t.Helper()
+	made := workedCall{tool: tool, arguments: arguments}
 	var result *mcp.CallToolResult
 	require.NoError(t, wait.Until(t.Context(), func(ctx context.Context) error {
 		answered, err := technician.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments})
 		if err != nil && strings.Contains(err.Error(), "too many requests of this caller") {
+			made.throttled++
 			return err
 		}
 		require.NoError(t, err)
 		result = answered
 		return nil
 	}))
-	return result, workedCall{tool, result.IsError, takeCalls(t, s.fakes[name])}
+	if result.IsError {
+		_, said, _ := strings.Cut(textOf(result), ": ")
+		made.kind, _, _ = strings.Cut(said, ":")
+	}
+	made.calls = takeCalls(t, s.fakes[name])
+	s.worked[name] = append(s.worked[name], made)
+	return result, made
 }
 
 // takeCalls returns the calls of a fake's API since the last look, in order, and forgets them.
@@ -192,7 +202,7 @@ func showCall(t *testing.T, c sdptest.Call) string {
 }
 
 // checkEvening holds what is there at the end of a day, and that every write that was answered is in the journal once.
-func (s *deskScenario) checkEvening(t *testing.T, name string, worked []workedCall) {
+func (s *deskScenario) checkEvening(t *testing.T, name string) {
 	t.Helper()
 	fake := s.fakes[name]
 	var requests, notes struct{ IDs []string }
@@ -207,18 +217,18 @@ func (s *deskScenario) checkEvening(t *testing.T, name string, worked []workedCa
 		t.Errorf("%s: in the evening the ticket is %+v, and there are %d notes", name, fourth, len(notes.IDs))
 	}
 	writes, refused := 0, 0
-	for _, one := range worked {
+	for _, one := range s.worked[name] {
 		for _, c := range one.calls {
 			if c.Wrote {
 				writes++
 			}
 		}
-		if one.isError {
+		if one.kind != "" {
 			refused++
 		}
 	}
 	if writes != 9 || refused != 1 {
 		t.Errorf("%s: %d calls wrote, and %d tools were refused", name, writes, refused)
 	}
-	t.Logf("%s: %d calls of tools made %d that write", name, len(worked), writes)
+	t.Logf("%s: %d calls of tools made %d that write", name, len(s.worked[name]), writes)
 }
