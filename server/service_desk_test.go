@@ -43,8 +43,8 @@ func newSealKeys(t *testing.T) (keys *seal.StorageKeys, file string) {
 	return keys, file
 }
 
-// storeTestConnection does what a controller does for a connection to a fake.
-func storeTestConnection(t *testing.T, owner postgres.Options, fake *sdptest.Server, keys *seal.StorageKeys) {
+// storeTestConnection does what a controller does for a connection to a fake, as changed.
+func storeTestConnection(t *testing.T, owner postgres.Options, fake *sdptest.Server, keys *seal.StorageKeys, change ...func(*store.ConnectionSettings)) {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), owner)
 	require.NoError(t, err)
@@ -52,13 +52,14 @@ func storeTestConnection(t *testing.T, owner postgres.Options, fake *sdptest.Ser
 	writer := db.Writer("cluster-1")
 	require.NoError(t, writer.ClaimDatabase(t.Context()))
 	key, uid, id := store.Key{Namespace: "support", Name: "helpdesk"}, uuid.NewString(), uuid.NewString()
-	_, err = writer.StoreConnection(t.Context(), store.ConnectionPublication{
-		Key: key, Owner: store.Owner{UID: uid, Generation: 1},
-		Settings: store.ConnectionSettings{
-			Edition: "Cloud", APIURL: fake.URL(), Portal: "itdesk", TimeZone: "UTC", RequestsPerMinute: 30, Burst: 10, LookupInterval: time.Hour,
-			AuditPayloads: "Redacted", RetentionDays: 90, Access: store.ConnectionAccess{Mode: "ReadOnly", Toolsets: []string{"requests"}},
-		},
-	})
+	settings := store.ConnectionSettings{
+		Edition: "Cloud", APIURL: fake.URL(), Portal: "itdesk", TimeZone: "UTC", RequestsPerMinute: 30, Burst: 10, LookupInterval: time.Hour,
+		AuditPayloads: "Redacted", RetentionDays: 90, Access: store.ConnectionAccess{Mode: "ReadOnly", Toolsets: []string{"requests"}},
+	}
+	for _, c := range change {
+		c(&settings)
+	}
+	_, err = writer.StoreConnection(t.Context(), store.ConnectionPublication{Key: key, Owner: store.Owner{UID: uid, Generation: 1}, Settings: settings})
 	require.NoError(t, err)
 	text := fake.AccessToken(sdptest.DefaultScopes()...)
 	sealed, err := keys.Seal([]byte(text), seal.Cell{Table: "oauth_tokens", Column: "sealed", Connection: uid, Row: id})
