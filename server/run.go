@@ -117,6 +117,9 @@ func (p *parts) openSealed(ctx context.Context, opts *Options, log *slog.Logger)
 	if p.audit, err = openAudit(ctx, opts, p.backend, keys, log); err != nil {
 		return err
 	}
+	if p.local != nil {
+		p.local.AuditTo(p.audit.Writer, auth.NewNone(localUserName()).Identity().Subject)
+	}
 	p.desk, err = openServiceDesk(opts, p.backend, p.gate, keys, p.audit, log)
 	return err
 }

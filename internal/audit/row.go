@@ -27,7 +27,7 @@ type Row interface{ isRow() }
 // NewID returns a UUID of version 7: of a call, or of a row.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// Actor is who called, and how that was proven; with Proof "controller" nobody did.
+// Actor is who called, and how that was proven; with Proof "controller", or on a laptop "keeper", nobody did.
 type Actor struct {
 	Subject string `json:"subject"`
 	Proof   string `json:"proof"`

@@ -9,5 +9,5 @@
 //
 // A Source has the rows (source.go), a keeper for each connection finds out what its row says (keeper.go, tokens.go, exchange.go,
 // proof.go, api_key.go) by credentials (credentials.go) and by the state (state.go, sent_code.go) that a file has (state_folder.go); the rate is a file beside it (rate_log.go). Intents of writes
-// live as long as the process (writes.go).
+// live as long as the process (writes.go). What keepers call is audited (audit.go).
 package localdesk

@@ -43,7 +43,9 @@ func (p *pass) exchange(ctx context.Context) error {
 	faultpoint.Hit(faultpoint.CodeMarked)
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
 	defer cancel()
+	sent := time.Now()
 	issued, err := oauth.Exchange(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.Exchange, "")
+	p.auditToken("exchange grant code", sent, err)
 	faultpoint.Hit(faultpoint.CodeSent)
 	if err != nil {
 		return p.exchangeFailed(code, asked, err)

@@ -36,7 +36,7 @@ func (p *pass) currentToken() refusedToken { return refusedToken{p.current.ID, p
 func (p *pass) callOnce(ctx context.Context) connectionlogin.Verdict {
 	client, err := sdp.New(sdp.Config{
 		Edition: sdp.Edition(p.c.Spec.Edition), URL: p.remote.api, Portal: p.c.Spec.Portal, HTTP: p.remote.sender,
-		Tokens: sdp.StaticToken(p.opened), Limiter: turns{p.source, p.row.ID}, Retry: sdp.RetryPolicy{Attempts: 1},
+		Tokens: sdp.StaticToken(p.opened), Limiter: turns{p.source, p.row.ID}, Retry: sdp.RetryPolicy{Attempts: 1}, Observe: p.auditCall,
 	})
 	if err != nil {
 		p.fail("%s", err)

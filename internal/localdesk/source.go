@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/sdp/redact"
@@ -40,6 +41,9 @@ type Source struct {
 	writes *memory.Writes
 	// rekeyed is told that other keepers are to run.
 	rekeyed chan struct{}
+	// audit is nil where nothing is audited; auditActor is whose program this is.
+	audit      audit.Writer
+	auditActor audit.Actor
 	// refusedKeyInterval is the time between two calls with an API key that is refused: a person may make it good where it was made.
 	refusedKeyInterval time.Duration
 

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
+	"github.com/lectern-dev/lectern/internal/audit"
 	"github.com/lectern-dev/lectern/internal/sdp/egress"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/secretsource"
@@ -36,6 +37,8 @@ type desk struct {
 	mistake func(*v1alpha1.SDPConnection)
 	// keyInterval is how often a refused API key is called with; zero for as often as users have it.
 	keyInterval time.Duration
+	// audit takes rows of what keepers call; nil takes none.
+	audit audit.Writer
 }
 
 func newDesk(t *testing.T, o sdptest.Options) *desk {
@@ -72,6 +75,7 @@ func (d *desk) start() (s *Source, stop func()) {
 		StateFolder: d.state, Credentials: map[store.Key]secretsource.Reference{d.key: reference},
 		Egress: egress.Options{Rules: rules}, Log: slog.New(slog.DiscardHandler),
 	})
+	s.AuditTo(d.audit, "local:anna")
 	s.refusedKeyInterval = cmp.Or(d.keyInterval, s.refusedKeyInterval)
 	s.Replace([]*v1alpha1.SDPConnection{d.manifest()})
 	ctx, cancel := context.WithCancel(d.Context())

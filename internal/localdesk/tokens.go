@@ -212,7 +212,9 @@ func (p *pass) refresh(ctx context.Context, cause store.TokenRequestCause) error
 	// A program that is told to end waits for the answer: what is issued counts, whether it arrives or not.
 	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenCallTimeout)
 	defer cancel()
+	sent := time.Now()
 	issued, err := oauth.Refresh(calling, p.remote.sender, p.remote.accounts, p.login.Client, p.login.RefreshToken)
+	p.auditToken("refresh token", sent, err)
 	faultpoint.Hit(faultpoint.RefreshAnswered)
 	if err != nil {
 		return p.recordFailed(asked, err)
