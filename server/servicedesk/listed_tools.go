@@ -31,15 +31,13 @@ func (s *Service) isOffered(seen seenToolsets, name string) bool {
 	}
 	toolsets := seen.toolsets
 	if t.writes {
-		if s.writesOff {
-			return false
-		}
 		toolsets = seen.writable
 	}
 	return known && slices.ContainsFunc(t.toolsets, func(toolset string) bool { return toolsets[toolset] })
 }
 
-// ListedTools implements transport.ToolFilter: aliases can be called, and are not listed.
+// ListedTools implements transport.ToolFilter: aliases can be called, and are not listed. Neither are tools that write where that is off;
+// who calls one is told so.
 func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name string) bool, error) {
 	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
 	if err != nil {
@@ -47,7 +45,8 @@ func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name
 	}
 	return func(name string) bool {
 		_, isAlias := aliases[name]
-		return !isAlias && !slices.Contains(mailTools, name) && s.isOffered(seen, name)
+		isOff := s.writesOff && s.offered[name].writes
+		return !isAlias && !isOff && !slices.Contains(mailTools, name) && s.isOffered(seen, name)
 	}, nil
 }
 

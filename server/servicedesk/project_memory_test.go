@@ -71,7 +71,18 @@ func TestProjects_WithoutCache(t *testing.T) {
 			t.Errorf("%s: %+v, want it found: %t", title, got, isFound)
 		}
 	}
-	text, _ := mustCall[map[string]any](r, "get_project", map[string]any{"project_id": officeMove, "include": []string{"history"}})
+	fake.ForgetCalls()
+	text, listed := mustCall[projectTitles](r, "list_projects", nil)
+	if len(listed.Projects) != 1 || listed.Projects[0].Subject != "Office move" {
+		t.Errorf("the projects are listed as %s", text)
+	}
+	wantCalls(t, fake, 1)
+	for query, isFound := range map[string]bool{"office move": true, "ofice move": false} {
+		if text, listed = mustCall[projectTitles](r, "list_projects", map[string]any{"query": query}); len(listed.Projects) == 1 != isFound {
+			t.Errorf("a search for %q finds %s", query, text)
+		}
+	}
+	text, _ = mustCall[map[string]any](r, "get_project", map[string]any{"project_id": officeMove, "include": []string{"history"}})
 	if !strings.Contains(text, "this server keeps no history of tasks") {
 		t.Error(text)
 	}
@@ -79,3 +90,6 @@ func TestProjects_WithoutCache(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// projectTitles is the structured result of a list of projects.
+type projectTitles struct{ Projects []struct{ Subject string } }

@@ -77,6 +77,9 @@ func (s *Service) newTransportTool(t tool.Tool, writes bool, read func(map[strin
 		if f := s.takeTurn(ctx, kind); f != nil {
 			return nil, f
 		}
+		if writes && s.writesOff {
+			return t.Refuse(ctx, tool.NewForbidden("this server does not write to ServiceDesk Plus (--write-intents=off)")), nil
+		}
 		given := read(call.ArgumentMembers())
 		if writes {
 			ctx, given = takeUnlistedPlan(ctx, &t, given)

@@ -203,9 +203,6 @@ func (s *Service) openDeskToWrite(ctx context.Context, in target, toolset string
 	if err := checkWanted(ctx, toolset); err != nil {
 		return nil, err
 	}
-	if s.writesOff {
-		return nil, tool.NewForbidden("this server does not write to ServiceDesk Plus (--write-intents=off)")
-	}
 	found, err := s.chooseConnection(ctx, identity, auth.Operate, in)
 	if err != nil {
 		return nil, err

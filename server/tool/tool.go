@@ -122,16 +122,7 @@ func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (
 		return asks.result, nil
 	}
 	if refused, is := errors.AsType[*Error](err); is {
-		reportRefusal(ctx, refused.Kind)
-		result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
-		details := refused.Details
-		if details == nil && t.detail != nil {
-			details = t.detail(refused)
-		}
-		if details != nil {
-			result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: details}}
-		}
-		return result, nil
+		return t.Refuse(ctx, refused), nil
 	}
 	if err != nil {
 		return nil, context.Canceled // and not whose context it was
@@ -141,4 +132,18 @@ func (t *Tool) Call(ctx context.Context, arguments map[string]json.RawMessage) (
 		result.Content = append(result.Content, mcp.NewTextContent(text))
 	}
 	return result, nil
+}
+
+// Refuse returns the result of a call that ends in an error, whatever its arguments are.
+func (t *Tool) Refuse(ctx context.Context, refused *Error) *mcp.CallToolResult {
+	reportRefusal(ctx, refused.Kind)
+	result := mcp.NewToolResultError(refused.withPrefix(t.ErrorPrefix))
+	details := refused.Details
+	if details == nil && t.detail != nil {
+		details = t.detail(refused)
+	}
+	if details != nil {
+		result.Meta = &mcp.Meta{AdditionalFields: map[string]any{DetailsKey: details}}
+	}
+	return result
 }
