@@ -196,6 +196,32 @@ func TestVerifyAudit(t *testing.T) {
 	}
 }
 
+// TestVerifyAudit_ForgedRow: a server cannot read how a chain ends, so what it adds to another's is found.
+func TestVerifyAudit_ForgedRow(t *testing.T) {
+	t.Parallel()
+	f := newAuditFixture(t)
+	f.load(newUsage(1), newUsage(2))
+	server := pgtest.Connect(t, pgtest.AsServerRole(t, f.owner))
+	var hash []byte
+	if err := server.QueryRow(t.Context(), "select hash from mcp_tool_usage where seq = 2").Scan(&hash); err == nil {
+		t.Error("a server reads how a chain ends")
+	}
+	forged := make([]byte, 32)
+	copy(forged, hash)
+	_, err := server.Exec(t.Context(), `insert into mcp_tool_usage (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write,
+			subject, proof, oidc_client, client_name, client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name,
+			prompt_version, prompt_digest, outcome, error_kind, hash)
+		select logged_at, clamped, writer, connection_uid, 3, call_id, started_at, took_us, method, tool, is_write, 'nobody', proof, oidc_client, client_name,
+			client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name, prompt_version, prompt_digest, outcome,
+			error_kind, $1 from mcp_tool_usage where seq = 2`, forged)
+	require.NoError(t, err)
+	v, err := openStore(t, f.owner).VerifyAudit(t.Context(), 10)
+	require.NoError(t, err)
+	if len(v.Problems) != 1 || v.Problems[0].Kind != store.AuditChanged || v.Problems[0].First != 3 {
+		t.Errorf("problems %v, want that row 3 was changed", v.Problems)
+	}
+}
+
 // TestAnchorAudit_NothingNew writes no row for chains that did not grow.
 func TestAnchorAudit_NothingNew(t *testing.T) {
 	t.Parallel()

@@ -70,13 +70,13 @@ begin
     'prompt_version, prompt_digest, outcome, error_kind, payload, sealed_payload, hash) on mcp_tool_usage to %s', server);
   execute format('grant select (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, '
     'oidc_client, client_name, client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name, '
-    'prompt_version, prompt_digest, outcome, error_kind, hash, loaded_at, loaded_as, replica) on mcp_tool_usage to %s', server);
+    'prompt_version, prompt_digest, outcome, error_kind, loaded_at, loaded_as, replica) on mcp_tool_usage to %s', server);
   execute format('grant insert (logged_at, clamped, writer, connection_uid, seq, id, call_id, started_at, took_us, operation, method, template, is_write, '
     'subject, proof, oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, '
     'payload, sealed_payload, hash) on api_audit_log to %s', server);
   execute format('grant select (logged_at, clamped, writer, connection_uid, seq, id, call_id, started_at, took_us, operation, method, template, is_write, '
     'subject, proof, oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, '
-    'hash, loaded_at, loaded_as, replica) on api_audit_log to %s', server);
+    'loaded_at, loaded_as, replica) on api_audit_log to %s', server);
   execute format('grant insert (batch, writer, rows, damaged) on audit_batches to %s', server);
   -- audit_anchors, audit_erasures, audit_chain: what a server that was taken over must not be able to bring into line.
   -- What a seal is bound to. Only controllers ask whose database this is.
