@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -16,22 +17,18 @@ const (
 )
 
 // keepAudit makes the months of the audit that come, and takes away what was kept for long enough: rows, and months of which no
-// connection keeps any.
+// connection keeps any. What fails keeps nothing else from being done.
 func (r *Runner) keepAudit(ctx context.Context) error {
-	if err := r.Store.AddAuditMonths(ctx); err != nil {
-		return err
-	}
 	days := int((r.AuditRetention + day - 1) / day)
-	removed, err := r.Store.RemoveAuditMonths(ctx, days)
+	added := r.Store.AddAuditMonths(ctx)
+	removed, notRemoved := r.Store.RemoveAuditMonths(ctx, days)
 	for _, table := range removed {
 		r.Log.Info("Removed a month of the audit", "table", table)
 	}
-	if err != nil {
-		return err
-	}
-	return repeatWhileFull(ctx, auditBatch, func(ctx context.Context, limit int) (int, error) {
+	deleted := repeatWhileFull(ctx, auditBatch, func(ctx context.Context, limit int) (int, error) {
 		return r.Store.DeleteExpiredAudit(ctx, days, limit)
 	})
+	return errors.Join(added, notRemoved, deleted)
 }
 
 // anchorAudit writes down how far the chains of the audit are, hourly. The log has it too, where whoever changes the database does not

@@ -66,3 +66,35 @@ func TestRunner_KeepAudit(t *testing.T) {
 		t.Errorf("verified %+v", verified)
 	}
 }
+
+// TestRunner_KeepAudit_Beside: a month that cannot be taken away keeps no row, and one that cannot be made no month.
+func TestRunner_KeepAudit_Beside(t *testing.T) {
+	owner := pgtest.New(t)
+	opened := openStore(t, owner)
+	writer := opened.Writer("cluster")
+	require.NoError(t, writer.ClaimDatabase(t.Context()))
+	admin := pgtest.Connect(t, pgtest.AsSuperuser(t, owner))
+	require.NoError(t, writer.AddAuditMonths(t.Context()))
+	now := time.Now().UTC()
+	for _, statement := range []string{
+		"create table mcp_tool_usage_2020_01 (like mcp_tool_usage)", // not the controller's to drop
+		"drop table mcp_tool_usage_" + time.Date(now.Year(), now.Month()+3, 1, 0, 0, 0, 0, time.UTC).Format("2006_01"),
+		"create table mcp_tool_usage_" + time.Date(now.Year(), now.Month()+3, 1, 0, 0, 0, 0, time.UTC).Format("2006_01") + " (x int)", // nor to attach
+		"insert into audit_batches (batch, writer, rows, damaged, loaded_at) values (gen_random_uuid(), gen_random_uuid(), 0, 0, now() - interval '61 days')",
+	} {
+		_, err := admin.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	r := &Runner{Store: writer, AuditRetention: 30 * 24 * time.Hour, Log: logr.Discard()}
+	err := r.keepAudit(t.Context())
+	for _, part := range []string{"make months of the audit", "drop mcp_tool_usage_2020_01"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("round: %v, want %q", err, part)
+		}
+	}
+	var batches int
+	require.NoError(t, admin.QueryRow(t.Context(), "select count(*) from audit_batches").Scan(&batches))
+	if batches != 0 {
+		t.Errorf("%d batches are left, want that the old one went", batches)
+	}
+}
