@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/go-logr/logr"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/lectern-dev/lectern/internal/audit"
@@ -15,9 +15,16 @@ import (
 	"github.com/lectern-dev/lectern/internal/seal"
 )
 
-// addAudit opens where rows of the controller's own calls of ServiceDesk Plus go, and has them loaded while the manager runs. It
-// returns nil where none are kept.
-func addAudit(ctx context.Context, mgr ctrl.Manager, o *options, db *database, keys *seal.StorageKeys, log logr.Logger) (audit.Writer, error) {
+// callAudit is where rows of the controller's own calls of ServiceDesk Plus go. It is no runnable of the manager, which ends those
+// before the reconcilers that make the rows.
+type callAudit struct {
+	mu sync.Mutex
+	// end has what is left loaded; nil while nothing is open.
+	end func() error
+}
+
+// open opens it, and has rows loaded until close. It returns nil where none are kept.
+func (a *callAudit) open(ctx context.Context, o *options, db *database, keys *seal.StorageKeys, log logr.Logger) (audit.Writer, error) {
 	open := audit.OpenOptions{Loader: db.store, Out: os.Stdout, Log: structuredLog(log)}
 	if keys != nil {
 		open.Keys = keys
@@ -41,20 +48,30 @@ func addAudit(ctx context.Context, mgr ctrl.Manager, o *options, db *database, k
 	if err != nil {
 		return nil, err
 	}
-	return opened.Writer, mgr.Add(&auditRunner{opened, unregister})
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- opened.Run(running) }()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.end = func() error {
+		cancel()
+		defer unregister()
+		return <-ended
+	}
+	return opened.Writer, nil
 }
 
-// auditRunner has rows loaded. It ends after those who make them, which the manager ends first: they need the leadership.
-type auditRunner struct {
-	opened     *audit.Opened
-	unregister func()
-}
-
-// NeedLeaderElection lets a controller that leads no more load what it has.
-func (*auditRunner) NeedLeaderElection() bool { return false }
-
-// Start implements manager.Runnable.
-func (r *auditRunner) Start(ctx context.Context) error {
-	defer r.unregister()
-	return r.opened.Run(ctx)
+// close loads what is left, and ends it. The manager has ended before.
+func (a *callAudit) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.end == nil {
+		return nil
+	}
+	end := a.end
+	a.end = nil
+	if err := end(); err != nil {
+		return fmt.Errorf("end the audit: %w", err)
+	}
+	return nil
 }

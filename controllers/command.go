@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -53,7 +54,7 @@ func Command(version string) *cobra.Command {
 	return c
 }
 
-func runController(ctx context.Context, o options) error {
+func runController(ctx context.Context, o options) (err error) {
 	stopTelemetry, err := telemetry.Start(ctx, component)
 	if err != nil {
 		return err
@@ -109,7 +110,9 @@ func runController(ctx context.Context, o options) error {
 	if err := addReconcilers(ctx, mgr, o, db, prover); err != nil {
 		return err
 	}
-	if err := addConnections(ctx, mgr, &o, db, namespace, readable); err != nil {
+	calls := &callAudit{}
+	defer func() { err = errors.Join(err, calls.close()) }() // after the manager, before the database
+	if err := addConnections(ctx, mgr, &o, db, namespace, readable, calls); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)

@@ -23,20 +23,20 @@ import (
 const connectionInterval = time.Minute
 
 // addConnections adds what serves connections to ServiceDesk Plus, now or as soon as they may be read.
-func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, readable *readableNamespaces) error {
+func addConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, readable *readableNamespaces, calls *callAudit) error {
 	log := mgr.GetLogger().WithName("connections")
 	lease := &coordinationv1.Lease{}
 	lease.Name, lease.Namespace = o.cluster.leaseName, o.cluster.leaseNamespace
 	gate := &connectionGate{
 		reader: mgr.GetAPIReader(), namespaces: readable.names(), interval: connectionsInterval, log: log,
-		serve:    func(ctx context.Context) error { return serveConnections(ctx, mgr, o, db, namespace, log) },
+		serve:    func(ctx context.Context) error { return serveConnections(ctx, mgr, o, db, namespace, calls, log) },
 		recorder: mgr.GetEventRecorder(component), regarding: lease,
 	}
 	return gate.addTo(ctx, mgr)
 }
 
 // serveConnections adds the reconciler of connections, and what it stands on.
-func serveConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, log logr.Logger) error {
+func serveConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *database, namespace *secrets.Namespace, calls *callAudit, log logr.Logger) error {
 	keys, err := openSealKeys(ctx, mgr, o, db, namespace)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func serveConnections(ctx context.Context, mgr ctrl.Manager, o *options, db *dat
 	if err != nil {
 		return fmt.Errorf("set up the client for connections: %w", err)
 	}
-	audited, err := addAudit(ctx, mgr, o, db, keys, log)
+	audited, err := calls.open(ctx, o, db, keys, log)
 	if err != nil {
 		return err
 	}
