@@ -2,6 +2,8 @@ package audit_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,5 +60,44 @@ func TestSpool_FullDisk(t *testing.T) {
 	require.NoError(t, s.Sync())
 	for range 20 { // of a write that was begun
 		require.NoError(t, s.Append(row))
+	}
+}
+
+// TestSpool_PromisedRoom: rows of a write find the room that was promised though the loader took their segment meanwhile.
+func TestSpool_PromisedRoom(t *testing.T) {
+	t.Parallel()
+	folder, maxBytes := newSmallDisk(t)
+	if maxBytes == 1<<20 {
+		t.Log("no disk can be mounted: the limit of the spool is as far as this goes")
+	}
+	s := openSpool(t, audit.Options{Folder: folder, Loader: noLoader{}, MaxBytes: maxBytes})
+	row := newRow(0, true)
+	row.Payload.Redacted = []byte(`"` + strings.Repeat("x", 10_000) + `"`)
+	require.NoError(t, s.Append(row))
+	require.NoError(t, s.Sync())
+	if s.Flush(t.Context()) == nil {
+		t.Fatal("nobody loads, and it is flushed")
+	}
+	if maxBytes > 1<<20 {
+		fillDisk(t, folder)
+	}
+	for n := range 20 {
+		if err := s.Append(row); err != nil {
+			t.Fatalf("row %d of a write that was begun: %v", n, err)
+		}
+	}
+}
+
+// fillDisk takes what room there is left.
+func fillDisk(t *testing.T, folder string) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(folder, "filling"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
+	for _, size := range []int{4096, 1} {
+		for err == nil {
+			_, err = file.Write(make([]byte, size))
+		}
+		err = nil
 	}
 }

@@ -98,16 +98,27 @@ func (s *Spool) loadRepeatedly(ctx context.Context) {
 }
 
 // Flush loads all rows that were appended before. It returns the error of the database at the first batch that it does not take now.
+// The current segment is written to until those before it are loaded.
 func (s *Spool) Flush(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	s.mu.Lock()
+	before := slices.Clone(s.waiting)
+	s.mu.Unlock()
+	if err := s.loadAll(ctx, before); err != nil {
+		return err
+	}
+	s.mu.Lock()
 	if s.current != nil && s.current.frames > 0 {
 		s.rotate()
 	}
-	until := slices.Clone(s.waiting)
+	added := slices.DeleteFunc(slices.Clone(s.waiting), func(w *segmentFile) bool { return slices.Contains(before, w) })
 	s.mu.Unlock()
-	for _, segment := range until {
+	return s.loadAll(ctx, added)
+}
+
+func (s *Spool) loadAll(ctx context.Context, segments []*segmentFile) error {
+	for _, segment := range segments {
 		if time.Now().Before(segment.notBefore) {
 			continue
 		}
@@ -127,7 +138,8 @@ func (s *Spool) load(ctx context.Context, segment *segmentFile) error {
 	} else {
 		var err error
 		if content, err = segment.read(s.options.Keys); err != nil {
-			return fmt.Errorf("read a segment of the audit: %w", err)
+			s.passOver(segment, fmt.Errorf("read it: %w", err))
+			return nil
 		}
 		if content.unknownKey > 0 && time.Since(segment.found) < 4*seal.KeyWait && !segment.found.IsZero() {
 			segment.notBefore = time.Now().Add(seal.KeyWait) // a kubelet may be about to bring it
@@ -140,7 +152,8 @@ func (s *Spool) load(ctx context.Context, segment *segmentFile) error {
 		var err error
 		isNew, err = s.options.Loader.LoadAudit(ctx, Batch{ID: segment.id, Writer: content.rows.findWriter(), Rows: content.rows, Damaged: lost})
 		if refused, is := errors.AsType[*store.UnstorableValueError](err); is {
-			return s.reject(segment, content.rows.Count(), refused)
+			s.reject(segment, content.rows.Count(), refused)
+			return nil
 		}
 		if err != nil {
 			s.stats.failures.Add(1)
@@ -156,18 +169,36 @@ func (s *Spool) load(ctx context.Context, segment *segmentFile) error {
 				"rows", content.rows.Count(), "damaged", content.damaged, "withoutKey", content.unknownKey)
 		}
 	}
+	end := s.remove
 	if content.unknownKey > 0 {
-		return s.setAside(segment, unreadableSuffix)
+		end = func(of *segmentFile) error { return s.setAside(of, unreadableSuffix) }
 	}
-	return s.remove(segment)
+	if err := end(segment); err != nil {
+		s.passOver(segment, err)
+	}
+	return nil
+}
+
+// passOver leaves a segment that the disk does not give, or not let go of, for later, and none waits behind it. One that is gone is lost.
+func (s *Spool) passOver(segment *segmentFile, failed error) {
+	if errors.Is(failed, os.ErrNotExist) {
+		s.stats.damaged.Add(max(int64(segment.frames), 1))
+		s.options.Log.Error("Rows of the audit are lost: a segment is gone", "segment", segment.id, "err", failed)
+		s.forget(segment, segment.size)
+		return
+	}
+	segment.notBefore = time.Now().Add(upkeepInterval)
+	s.options.Log.Error("Cannot load a segment of the audit, and go on with those behind it", "segment", segment.id, "err", failed)
 }
 
 // reject sets a batch aside that would be refused for ever.
-func (s *Spool) reject(segment *segmentFile, rows int, refused error) error {
+func (s *Spool) reject(segment *segmentFile, rows int, refused error) {
 	s.stats.rejected.Add(int64(rows))
 	s.options.Log.Error("The database refuses a batch of the audit for what is in it; it is set aside", "segment", segment.id,
 		"rows", rows, "file", filepath.Base(setAsidePath(segment, rejectedSuffix)), "err", refused)
-	return s.setAside(segment, rejectedSuffix)
+	if err := s.setAside(segment, rejectedSuffix); err != nil {
+		s.passOver(segment, err)
+	}
 }
 
 func setAsidePath(segment *segmentFile, suffix string) string {
@@ -262,7 +293,7 @@ func (s *Spool) close() error {
 	if s.current != nil && s.current.frames == 0 {
 		failed = errors.Join(failed, os.Remove(s.current.path))
 	}
-	s.rotate()
+	s.endCurrent()
 	for _, segment := range s.waiting {
 		failed = errors.Join(failed, segment.close())
 	}

@@ -18,6 +18,8 @@ const (
 	syncInterval = time.Second
 	// roomAhead is what the file system promises before a write to ServiceDesk Plus: its rows, those of calls at the same time included.
 	roomAhead = 256 << 10
+	// promiseAge is for how long that holds: longer than any write takes.
+	promiseAge = 5 * time.Minute
 
 	defaultMaxBytes = 512 << 20
 	defaultMaxAge   = 30 * 24 * time.Hour
@@ -61,6 +63,8 @@ type Spool struct {
 	queued int
 	// failure is why the last row found no room.
 	failure error
+	// promisedAt is when room was promised last.
+	promisedAt time.Time
 	// newFiles says that the folder has files that a sync of it has not seen.
 	newFiles bool
 	closed   bool
@@ -224,8 +228,30 @@ func (s *Spool) openSegment() (*segmentFile, error) {
 	return s.current, nil
 }
 
-// rotate has the current segment wait for the loader.
+// rotate has the current segment wait for the loader. What room it was promised for rows of writes that may be under way the next one is
+// promised.
 func (s *Spool) rotate() {
+	promised := int64(0)
+	if s.current != nil && time.Since(s.promisedAt) < promiseAge {
+		promised = s.current.reserved - s.current.size
+	}
+	s.endCurrent()
+	if promised <= 0 {
+		return
+	}
+	next, err := s.openSegment()
+	if err == nil {
+		err = reserveRoom(next.file, 0, promised)
+	}
+	if err != nil {
+		s.options.Log.Warn("Rows of writes to ServiceDesk Plus that are under way may find no room", "err", err)
+		return
+	}
+	next.reserved = promised
+}
+
+// endCurrent ends the current segment.
+func (s *Spool) endCurrent() {
 	if s.current == nil {
 		return
 	}

@@ -263,8 +263,8 @@ func TestSpool_Away(t *testing.T) {
 			t.Fatal("rows are loaded with the database away")
 		}
 	}
-	if stats := s.Stats(); stats.QueuedBytes > 1000 || stats.Appended != rows || stats.LoadFailures != rows {
-		t.Errorf("statistics %+v, want at most 1000 bytes queued", stats)
+	if stats := s.Stats(); stats.QueuedBytes > 1000 || stats.Appended != rows || stats.LoadFailures != rows || stats.Segments > 2 {
+		t.Errorf("statistics %+v, want at most 1000 bytes queued, in one segment that waits and one that grows", stats)
 	}
 	l.setAway(false)
 	require.NoError(t, s.Flush(t.Context()))
@@ -274,6 +274,21 @@ func TestSpool_Away(t *testing.T) {
 	}
 	if stats := s.Stats(); stats.SpoolBytes != 0 || stats.QueuedBytes != 0 || stats.Segments != 0 || stats.Loaded != rows {
 		t.Errorf("statistics %+v, want all loaded and nothing left", stats)
+	}
+}
+
+// TestSpool_UnreadableSegment: a segment that is gone from the folder keeps none behind it from being loaded.
+func TestSpool_UnreadableSegment(t *testing.T) {
+	t.Parallel()
+	folder, l := t.TempDir(), newDatabase(t)
+	name, content, _ := writeSegment(t, 2, nil)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o600))
+	s := openSpool(t, audit.Options{Folder: folder, Loader: l})
+	require.NoError(t, os.Remove(filepath.Join(folder, name)))
+	require.NoError(t, s.Append(newRow(0, false)))
+	require.NoError(t, s.Flush(t.Context()))
+	if stats := s.Stats(); stats.Loaded != 1 || stats.Damaged != 1 || stats.Segments != 0 || stats.SpoolBytes != 0 {
+		t.Errorf("statistics %+v, want a loss that is counted and the row behind it loaded", stats)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Sync implements Writer.
@@ -29,12 +30,13 @@ func (s *Spool) reserve() error {
 		return s.fail(err)
 	}
 	if segment.reserved >= segment.size+roomAhead {
+		s.promisedAt = time.Now()
 		return nil
 	}
 	if err := reserveRoom(segment.file, segment.size, 2*roomAhead); err != nil {
 		return s.fail(err)
 	}
-	segment.reserved = segment.size + 2*roomAhead
+	segment.reserved, s.promisedAt = segment.size+2*roomAhead, time.Now()
 	return nil
 }
 
