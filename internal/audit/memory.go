@@ -103,7 +103,7 @@ func isVisible(scope *store.UsageScope, r *ToolUsage) bool {
 		return scope.Prompts.All || r.Prompt.Namespace != "" && slices.Contains(scope.Prompts.Namespaces, r.Prompt.Namespace)
 	}
 	key := store.Key{Namespace: r.Connection.Namespace, Name: r.Connection.Name}
-	return scope.Connections.Has(key) || r.Actor.Subject == scope.Subject && scope.OwnConnections.Has(key)
+	return scope.Connections.Has(key) || r.Actor.Subject == scope.Subject && r.Actor.Proof == scope.Proof && scope.OwnConnections.Has(key)
 }
 
 func isAskedFor(q *store.UsageQuery, r *store.UsageRow) bool {

@@ -29,9 +29,9 @@ type UsagePlace struct {
 // of all others by the namespace of the prompt, which only those have none of who may see all.
 type UsageScope struct {
 	Connections, OwnConnections ConnectionScope
-	// Subject is the caller's.
-	Subject string
-	Prompts Scope
+	// Subject and Proof are the caller's: a subject is one caller's within its proof alone.
+	Subject, Proof string
+	Prompts        Scope
 }
 
 // ConnectionScope is some connections.

@@ -198,7 +198,7 @@ func (s *Search) decideScope(ctx context.Context, endpoint string, visible *stor
 	}
 	r := &scopeReview{authorizer: s.config.Authorizer, identity: identity, endpoint: endpoint}
 	there := s.config.Connections(endpoint)
-	visible.Subject = identity.Subject
+	visible.Subject, visible.Proof = identity.Subject, string(identity.Proof)
 	if visible.Connections, err = r.reviewConnections(ctx, auth.AuditConnections, there); err != nil {
 		return false, err
 	}

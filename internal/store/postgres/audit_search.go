@@ -34,7 +34,7 @@ func usageParams(q *store.UsageQuery) sqlcgen.FindToolUsageParams {
 	params := sqlcgen.FindToolUsageParams{
 		Since: q.Since, Until: q.Until, Actor: q.Actor, Tool: q.Tool, Target: q.Target, Outcome: q.Outcome, CallID: parseCallID(q.CallID),
 		AllConnections: q.Visible.Connections.All, ConnectionNamespaces: q.Visible.Connections.Namespaces,
-		Connections: joinKeys(q.Visible.Connections.Keys), Subject: q.Visible.Subject, AllOwnConnections: q.Visible.OwnConnections.All,
+		Connections: joinKeys(q.Visible.Connections.Keys), Subject: q.Visible.Subject, Proof: q.Visible.Proof, AllOwnConnections: q.Visible.OwnConnections.All,
 		OwnConnectionNamespaces: q.Visible.OwnConnections.Namespaces, OwnConnections: joinKeys(q.Visible.OwnConnections.Keys),
 		AllPrompts: q.Visible.Prompts.All, PromptNamespaces: q.Visible.Prompts.Namespaces,
 		MaxRows: int32(q.Limit), //nolint:gosec // a page

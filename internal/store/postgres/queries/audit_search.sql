@@ -1,4 +1,4 @@
--- Who may see which rows is decided here and nowhere else. What was said is in no answer: a server may not read it.
+-- Who may see which rows is decided here, and in audit.Memory by the same rules (storetest.RunAuditScopes). What was said is in no answer: a server may not read it.
 
 -- name: FindToolUsage :many
 -- Audited calls, the newest first, planned for their arguments. Rows of one time are told apart by their call.
@@ -16,7 +16,7 @@ select u.logged_at, u.call_id, u.took_us, u.subject, u.client_name, u.client_ver
             @all_connections::boolean
          or u.connection_namespace = any(@connection_namespaces::text[])
          or u.connection_namespace || '/' || u.connection_name = any(@connections::text[])
-         or u.subject = @subject::text and (
+         or u.subject = @subject::text and u.proof = @proof::text and (
                @all_own_connections::boolean
             or u.connection_namespace = any(@own_connection_namespaces::text[])
             or u.connection_namespace || '/' || u.connection_name = any(@own_connections::text[])))

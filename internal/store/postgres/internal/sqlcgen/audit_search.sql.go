@@ -111,13 +111,13 @@ select u.logged_at, u.call_id, u.took_us, u.subject, u.client_name, u.client_ver
             $11::boolean
          or u.connection_namespace = any($12::text[])
          or u.connection_namespace || '/' || u.connection_name = any($13::text[])
-         or u.subject = $14::text and (
-               $15::boolean
-            or u.connection_namespace = any($16::text[])
-            or u.connection_namespace || '/' || u.connection_name = any($17::text[])))
-     or u.connection_name = '' and ($18::boolean or u.prompt_namespace <> '' and u.prompt_namespace = any($19::text[])))
+         or u.subject = $14::text and u.proof = $15::text and (
+               $16::boolean
+            or u.connection_namespace = any($17::text[])
+            or u.connection_namespace || '/' || u.connection_name = any($18::text[])))
+     or u.connection_name = '' and ($19::boolean or u.prompt_namespace <> '' and u.prompt_namespace = any($20::text[])))
  order by u.logged_at desc, u.call_id desc
- limit $20
+ limit $21
 `
 
 type FindToolUsageParams struct {
@@ -135,6 +135,7 @@ type FindToolUsageParams struct {
 	ConnectionNamespaces    []string
 	Connections             []string
 	Subject                 string
+	Proof                   string
 	AllOwnConnections       bool
 	OwnConnectionNamespaces []string
 	OwnConnections          []string
@@ -160,7 +161,7 @@ type FindToolUsageRow struct {
 	PromptVersion       int64
 }
 
-// Who may see which rows is decided here and nowhere else. What was said is in no answer: a server may not read it.
+// Who may see which rows is decided here, and in audit.Memory by the same rules (storetest.RunAuditScopes). What was said is in no answer: a server may not read it.
 // Audited calls, the newest first, planned for their arguments. Rows of one time are told apart by their call.
 func (q *Queries) FindToolUsage(ctx context.Context, arg FindToolUsageParams) ([]FindToolUsageRow, error) {
 	rows, err := q.db.Query(ctx, findToolUsage,
@@ -178,6 +179,7 @@ func (q *Queries) FindToolUsage(ctx context.Context, arg FindToolUsageParams) ([
 		arg.ConnectionNamespaces,
 		arg.Connections,
 		arg.Subject,
+		arg.Proof,
 		arg.AllOwnConnections,
 		arg.OwnConnectionNamespaces,
 		arg.OwnConnections,
