@@ -118,6 +118,10 @@ func (w *Writer) RemoveAuditMonths(ctx context.Context, atLeastDays int) (remove
 		if !isOver(table) {
 			continue
 		}
+		// What is being detached nobody sees any more: how far its chains go is there before.
+		if _, err := conn.Exec(ctx, noteErasures(traits, table), pgx.QueryExecModeSimpleProtocol); err != nil {
+			return removed, fmt.Errorf("note what goes with %s: %w", table, translateError(err))
+		}
 		if err := detachMonth(ctx, conn, traits, table, "concurrently"); err != nil {
 			return removed, err
 		}
@@ -178,17 +182,21 @@ func resetLockTimeout(conn *pgxpool.Conn) error {
 	return err
 }
 
-// dropMonth drops a month that is detached, and writes down how far its chains are erased.
+// noteErasures returns the statement that writes down how far chains are erased once a month is gone.
+func noteErasures(traits connectionTraits, table string) string {
+	const statement = `insert into {erasures} as e (writer, connection_uid, through_seq, through_hash)
+		select distinct on (writer, connection_uid) writer, connection_uid, seq, hash from {month} order by writer, connection_uid, seq desc
+		on conflict (writer, connection_uid) do update set through_seq = excluded.through_seq, through_hash = excluded.through_hash, erased_at = excluded.erased_at
+		where excluded.through_seq > e.through_seq`
+	return strings.NewReplacer("{erasures}", tableIdentifier(traits.home, "audit_erasures"), "{month}", tableIdentifier(traits.home, table)).Replace(statement)
+}
+
+// dropMonth drops a month that is detached. Rows that were loaded into it after its erasures were noted are noted with it.
 func dropMonth(ctx context.Context, conn *pgxpool.Conn, traits connectionTraits, table string) error {
 	err := pgx.BeginTxFunc(ctx, conn, traits.txOptions(), func(tx pgx.Tx) error {
-		part, erasures := tableIdentifier(traits.home, table), tableIdentifier(traits.home, "audit_erasures")
+		part := tableIdentifier(traits.home, table)
 		for _, statement := range []string{
-			fmt.Sprintf("lock table %s in access exclusive mode nowait", part),
-			strings.NewReplacer("{erasures}", erasures, "{month}", part).Replace(`insert into {erasures} as e (writer, connection_uid, through_seq, through_hash)
-				select distinct on (writer, connection_uid) writer, connection_uid, seq, hash from {month} order by writer, connection_uid, seq desc
-				on conflict (writer, connection_uid) do update set through_seq = excluded.through_seq, through_hash = excluded.through_hash, erased_at = excluded.erased_at
-				where excluded.through_seq > e.through_seq`),
-			"drop table " + part,
+			fmt.Sprintf("lock table %s in access exclusive mode nowait", part), noteErasures(traits, table), "drop table " + part,
 		} {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err
