@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -156,30 +155,17 @@ func (o ownStatements) Query(ctx context.Context, sql string, args ...any) (pgx.
 }
 
 // detachMonth takes a month from its table: concurrently, which is no statement of a transaction and waits for those that are open, or
-// what is left of that when it was cancelled.
+// what is left of that when it was cancelled. Nobody who reads or writes waits behind it, so it needs no lock_timeout; that would be one of
+// the session, which a pooler may give to others.
 func detachMonth(ctx context.Context, conn *pgxpool.Conn, traits connectionTraits, table, how string) error {
 	ctx, cancel := context.WithTimeout(ctx, detachTimeout)
 	defer cancel()
 	parent := table[:len(table)-len(monthLayout)-1]
-	for _, statement := range []string{
-		fmt.Sprintf("set lock_timeout = '%dms'", monthLockTimeout.Milliseconds()),
-		fmt.Sprintf("alter table %s detach partition %s %s", tableIdentifier(traits.home, parent), tableIdentifier(traits.home, table), how),
-	} {
-		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-			return fmt.Errorf("detach %s: %w", table, translateError(errors.Join(err, resetLockTimeout(conn))))
-		}
+	statement := fmt.Sprintf("alter table %s detach partition %s %s", tableIdentifier(traits.home, parent), tableIdentifier(traits.home, table), how)
+	if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("detach %s: %w", table, translateError(err))
 	}
-	return resetLockTimeout(conn)
-}
-
-func resetLockTimeout(conn *pgxpool.Conn) error {
-	if conn.Conn().IsClosed() { // cancelled
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	_, err := conn.Exec(ctx, "reset lock_timeout", pgx.QueryExecModeSimpleProtocol)
-	return err
+	return nil
 }
 
 // noteErasures returns the statement that writes down how far chains are erased once a month is gone.
