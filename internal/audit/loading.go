@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/lectern-dev/lectern/internal/faultpoint"
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -120,6 +118,10 @@ func (s *Spool) Flush(ctx context.Context) error {
 func (s *Spool) loadAll(ctx context.Context, segments []*segmentFile) error {
 	for _, segment := range segments {
 		if time.Now().Before(segment.notBefore) {
+			continue
+		}
+		if !segment.found.IsZero() && segmentAge(segment.id) >= s.options.MaxAge {
+			s.expire(segment) // the database may have forgotten that it was loaded
 			continue
 		}
 		if err := s.load(ctx, segment); err != nil {
@@ -235,52 +237,6 @@ func (s *Spool) forget(segment *segmentFile, freed int64) {
 	s.mu.Unlock()
 	if err := segment.close(); err != nil {
 		s.options.Log.Warn("Cannot close a segment of the audit", "segment", segment.id, "err", err)
-	}
-}
-
-// removeOld removes what waited for too long, and what was set aside that long ago.
-func (s *Spool) removeOld() {
-	s.loading.Lock()
-	defer s.loading.Unlock()
-	s.mu.Lock()
-	waiting := slices.Clone(s.waiting)
-	s.mu.Unlock()
-	for _, segment := range waiting {
-		if segmentAge(segment.id) < s.options.MaxAge {
-			continue
-		}
-		content, err := segment.read(s.options.Keys)
-		rows := content.rows.Count() + content.damaged + content.unknownKey
-		if err = errors.Join(err, s.remove(segment)); err != nil {
-			s.options.Log.Error("Cannot remove an old segment of the audit", "err", err)
-			continue
-		}
-		s.stats.expired.Add(int64(rows))
-		s.options.Log.Error("Rows of the audit are lost: they waited for too long", "segment", segment.id, "rows", rows, "maxAge", s.options.MaxAge)
-	}
-	for _, suffix := range []string{rejectedSuffix, unreadableSuffix} {
-		s.removeOldSetAside(suffix)
-	}
-}
-
-func (s *Spool) removeOldSetAside(suffix string) {
-	paths, _ := filepath.Glob(filepath.Join(s.options.Folder, "*"+suffix)) // the pattern is good, and nothing else is reported
-	for _, path := range paths {
-		id, err := uuid.Parse(strings.TrimSuffix(filepath.Base(path), suffix))
-		if err != nil || segmentAge(id) < s.options.MaxAge {
-			continue
-		}
-		info, err := os.Stat(path)
-		if err == nil {
-			err = os.Remove(path)
-		}
-		if err != nil {
-			s.options.Log.Error("Cannot remove an old segment of the audit", "err", err)
-			continue
-		}
-		s.mu.Lock()
-		s.bytes -= info.Size()
-		s.mu.Unlock()
 	}
 }
 

@@ -346,6 +346,19 @@ func TestSpool_Old(t *testing.T) {
 	}
 }
 
+// TestSpool_OldOnes: what waited for too long before a process began is not loaded first: the database may have forgotten that it was.
+func TestSpool_OldOnes(t *testing.T) {
+	t.Parallel()
+	folder, l := t.TempDir(), newDatabase(t)
+	name, content, _ := writeSegment(t, 2, nil)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o600))
+	s := openSpool(t, audit.Options{Folder: folder, Loader: l, MaxAge: time.Nanosecond})
+	require.NoError(t, s.Flush(t.Context()))
+	if stats := s.Stats(); stats.Loaded != 0 || stats.Expired != 2 || stats.Segments != 0 {
+		t.Errorf("statistics %+v, want 2 rows expired and none loaded", stats)
+	}
+}
+
 // TestSpool_Run loads what many append at once, and what is left when it ends.
 func TestSpool_Run(t *testing.T) {
 	t.Parallel()
