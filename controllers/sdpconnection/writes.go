@@ -52,7 +52,7 @@ func (p *pass) resolveWrites(ctx context.Context) error {
 // now.
 func (p *pass) resolveWrite(ctx context.Context, client *sdp.Client, of *store.UnresolvedWrite) error {
 	log := ctrl.LoggerFrom(ctx).WithValues("write", of.ID, "tool", of.Tool)
-	found, err := lookUpWrite(ctx, client, of, time.Now())
+	found, err := lookUpWrite(ctx, client, of, p.Clock.Now())
 	if _, isWait := waitOf(err); isWait {
 		return err
 	}
