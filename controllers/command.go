@@ -112,10 +112,10 @@ func runController(ctx context.Context, o options) (err error) {
 	}
 	calls := &callAudit{}
 	defer func() { err = errors.Join(err, calls.close()) }() // after the manager, before the database
-	if err := addConnections(ctx, mgr, &o, db, namespace, readable, calls); err != nil {
-		return err
+	if err = addConnections(ctx, mgr, &o, db, namespace, readable, calls); err == nil {
+		err = mgr.Start(ctx)
 	}
-	return mgr.Start(ctx)
+	return err
 }
 
 func newScheme() (*runtime.Scheme, error) {
