@@ -61,7 +61,6 @@ func runController(ctx context.Context, o options) (err error) {
 	}
 	defer func() { _ = stopTelemetry(context.WithoutCancel(ctx)) }()
 	collectEarly()
-
 	mgr, readable, err := newManager(ctx, &o)
 	if err != nil {
 		return err
@@ -112,10 +111,10 @@ func runController(ctx context.Context, o options) (err error) {
 	}
 	calls := &callAudit{}
 	defer func() { err = errors.Join(err, calls.close()) }() // after the manager, before the database
-	if err = addConnections(ctx, mgr, &o, db, namespace, readable, calls); err == nil {
-		err = mgr.Start(ctx)
+	if err := addConnections(ctx, mgr, &o, db, namespace, readable, calls); err != nil {
+		return err
 	}
-	return err
+	return mgr.Start(ctx)
 }
 
 func newScheme() (*runtime.Scheme, error) {
