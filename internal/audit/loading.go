@@ -228,6 +228,7 @@ func (s *Spool) remove(segment *segmentFile) error {
 func (s *Spool) forget(segment *segmentFile, freed int64) {
 	s.mu.Lock()
 	s.bytes -= freed
+	s.forgetRefusals(segment)
 	if segment.rows != nil {
 		s.queued -= segment.rows.size()
 		segment.rows.reset()
