@@ -4,7 +4,7 @@ package sdptest
 func linkEntity() *entity {
 	return &entity{
 		table: "links", one: "link_request", many: "link_requests",
-		fields: joinFields(referenceTo("requests", "linked_request"), text("comments")),
+		fields: joinFields(referenceTo("requests", "linked_request"), textFields("comments")),
 	}
 }
 
