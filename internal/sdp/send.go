@@ -67,7 +67,7 @@ func (c *Client) do(ctx context.Context, spec *call) (result, error) {
 		if deadline, bounded := ctx.Deadline(); !next.again || bounded && time.Until(deadline) < next.wait {
 			return result{}, failed
 		}
-		if err := sleep(ctx, next.wait); err != nil {
+		if err := sleepContext(ctx, next.wait); err != nil {
 			return result{}, failed
 		}
 	}
@@ -113,7 +113,7 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 		return result{}, token, failed
 	}
 	request.Header.Set(c.config.Edition.authorization(token.Reveal()))
-	if stopped := guard(ctx, request, spec); stopped != nil {
+	if stopped := guardWrite(ctx, request, spec); stopped != nil {
 		return result{}, token, stopped
 	}
 

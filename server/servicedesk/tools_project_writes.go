@@ -98,6 +98,12 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
+	d.finishProject(ctx, w, &result, made, members)
+	return tool.NewResult(result.text(w, allowsDuplicate), result), nil
+}
+
+// finishProject adds the members to a project that was made, and notes in the result what it is.
+func (d *desk) finishProject(ctx context.Context, w *write, result *createdProject, made writtenRecord, members []sdp.Person) {
 	if made.Number == "" { // its answer was lost
 		if after, err := d.readProjectByID(ctx, made.ID); err == nil {
 			made.Number = projectNumber(&after)
@@ -106,7 +112,6 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	result.Created, result.ID, result.Number = true, "id:"+made.ID, cmp.Or(made.Number, "id:"+made.ID)
 	result.Members, result.Failed = d.sendMembers(ctx, w, "create_project", made.ID, members)
 	result.writeOutcome = outcomeOf(w)
-	return tool.NewResult(result.text(w, allowsDuplicate), result), nil
 }
 
 // previewProject returns what a dry run found: the projects of a similar title, or what would be created.
