@@ -127,7 +127,7 @@ func (d *desk) missingDependencies(ctx context.Context, in *updateTaskInput, par
 			missing = append(missing, other)
 		}
 	}
-	return missing, nil
+	return missing, parent.checkDependencies(ctx, "depends_on", missing)
 }
 
 // taskChanges returns the changes that a caller asks for, in the order of the arguments.

@@ -70,8 +70,8 @@ func dayOf(name string) []workStep {
 		{tool: "add_note", arguments: map[string]any{"request_id": "4", "text": "Rang her, **no** answer"}, words: []string{"is added, private"},
 			calls: []string{readTicket, `POST /requests/*/notes {"` + note + `":{"add_to_linked_requests":false,"description":"<p>Rang her, <strong>no</strong> answer</p>` + signed +
 				`","mark_first_response":false,"notify_technician":false,"show_to_requester":false}} → 201 2000`}},
-		{tool: "set_request_status", arguments: map[string]any{"request_id": "4", "status": "hold", "comment": "She is away"}, words: []string{"status: Open → On Hold"},
-			calls: []string{readTicket, change(`{"onhold_scheduler":{"comments":"She is away\n\n— tech@example.org through Lectern [mark]"},"status":{"id":"*"}}`), readTicket}},
+		{tool: "set_request_status", arguments: map[string]any{"request_id": "4", "status": "hold", "comment": "She is away"}, confirmed: true, words: []string{"status: Open → On Hold"},
+			calls: []string{readTicket, readTicket, change(`{"onhold_scheduler":{"comments":"She is away\n\n— tech@example.org through Lectern [mark]"},"status":{"id":"*"}}`), readTicket}},
 		{tool: "set_request_status", arguments: map[string]any{"request_id": "4", "status": "resume"}, words: []string{"status: On Hold → Open"},
 			calls: []string{readTicket, change(`{"status":{"id":"*"}}`), readTicket}},
 		{tool: "close_request", arguments: map[string]any{"request_id": "4"}, confirmed: true, refused: "RejectedError: request 4 is not closed: ServiceDesk Plus wants first resolution",
@@ -79,8 +79,8 @@ func dayOf(name string) []workStep {
 		{tool: "close_request", arguments: map[string]any{"request_id": "4", "resolution": "Repaired the file"}, confirmed: true, words: []string{"status: Open → Closed"},
 			calls: []string{readTicket, readTicket, `POST /requests/*/resolutions {"resolution":{"add_to_linked_requests":false,"content":"<p>Repaired the file</p>` + signed + `"}} → 201 2000`,
 				"PUT /requests/*" + closing + " " + closed + " → 200 2000", readTicket}},
-		{tool: "set_request_status", arguments: map[string]any{"request_id": "4", "status": "reopen", "comment": "It is broken again"}, words: []string{"status: Closed → Open"},
-			calls: []string{readTicket, change(`{"status":{"id":"*"},"status_change_comments":"It is broken again\n\n— tech@example.org through Lectern [mark]"}`), readTicket}},
+		{tool: "set_request_status", arguments: map[string]any{"request_id": "4", "status": "reopen", "comment": "It is broken again"}, confirmed: true, words: []string{"status: Closed → Open"},
+			calls: []string{readTicket, readTicket, change(`{"status":{"id":"*"},"status_change_comments":"It is broken again\n\n— tech@example.org through Lectern [mark]"}`), readTicket}},
 		{tool: "bulk_update_requests", arguments: map[string]any{"request_ids": []string{"4", "9", "3"}, "changes": map[string]any{"priority": "High"}}, confirmed: true,
 			words: []string{"2 done, 1 failed", "9 | failed |"}, calls: []string{findTicket, findTicket, toHigh, strings.Replace(toHigh, "200 2000", "403 4002", 1), toHigh}},
 	}

@@ -1,6 +1,7 @@
 package sdptest
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -120,6 +121,8 @@ func checkRequest(c *call, before, after *row, input Record) error {
 			return err
 		}
 		clearForeignCategories(c, after)
+	} else {
+		c.fillFromTemplate(after, input)
 	}
 	if err := c.checkTemplate(before == nil, after, input); err != nil {
 		return err
@@ -140,6 +143,19 @@ func checkRequest(c *call, before, after *row, input Record) error {
 		return c.checkStatusChange(after, input)
 	}
 	return nil
+}
+
+// fillFromTemplate sets what the template of a new request has and the input does not name.
+func (c *call) fillFromTemplate(r *row, input Record) {
+	template, _ := r.fields["template"].(reference)
+	found := c.server.follow(template)
+	if found == nil {
+		return
+	}
+	values, _ := found.fields["values"].(Record)
+	missing := maps.Clone(values)
+	maps.DeleteFunc(missing, func(name string, _ any) bool { _, has := input[name]; return has })
+	c.server.fill("requests", r, missing)
 }
 
 // checkTemplate refuses a request without what its template marks as mandatory. A default that
