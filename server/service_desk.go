@@ -37,12 +37,13 @@ func openServiceDesk(
 		if err != nil {
 			return nil, err
 		}
-		config.States, config.Plans = states, states
+		config.States, config.Plans, config.Traces = states, states, states
 	case from.connections == nil || keys == nil:
 		return nil, nil
 	default:
 		states := servicedesk.SealedStates{Keys: keys}
-		config.Opener, config.States, config.Plans = servicedesk.SealedTokens{Keys: keys}, states, states
+		config.Opener = servicedesk.SealedTokens{Keys: keys}
+		config.States, config.Plans, config.Traces = states, states, states
 	}
 	if opts.switches.lookups != inPostgres {
 		config.Store = ownLookups{config.Store}

@@ -13,8 +13,11 @@ const (
 	refusalDisproved = "disproved"
 )
 
-// writeGivenUp is the outcome of a write that stays indeterminate.
-const writeGivenUp = "given_up"
+// The outcomes of writes that stay indeterminate: writeForged of those that no server sealed, writeGivenUp of the others.
+const (
+	writeGivenUp = "given_up"
+	writeForged  = "forged"
+)
 
 var (
 	reconcilesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -39,7 +42,7 @@ var (
 	})
 	resolvedWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_sdp_write_lookups_total",
-		Help: "Lookups of writes to ServiceDesk Plus whose outcome no server stored, by what was found: done, not_done, indeterminate, or given_up after a day.",
+		Help: "Lookups of writes to ServiceDesk Plus whose outcome no server stored, by what was found: done, not_done, indeterminate, given_up after a day, or forged: no server sealed it, and nobody looks for it.",
 	}, []string{"outcome"})
 	releasedWithoutRow = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "lectern_sdp_connection_released_without_row_total",
@@ -56,7 +59,7 @@ func init() {
 	for _, outcome := range []string{refusalProven, refusalDisproved} {
 		refusalsTotal.WithLabelValues(outcome)
 	}
-	for _, outcome := range []string{string(store.WriteDone), string(store.WriteNotDone), string(store.WriteIndeterminate), writeGivenUp} {
+	for _, outcome := range []string{string(store.WriteDone), string(store.WriteNotDone), string(store.WriteIndeterminate), writeGivenUp, writeForged} {
 		resolvedWrites.WithLabelValues(outcome)
 	}
 	metrics.Registry.MustRegister(reconcilesTotal, tokenRequestsTotal, refusalsTotal, lookupsReadTotal, projectReadsTotal, resolvedWrites, releasedWithoutRow)

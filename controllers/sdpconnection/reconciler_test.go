@@ -33,6 +33,7 @@ func TestReconciler(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *world){
 			"a grant code makes it ready":                            readyByGrantCode,
 			"a dead server's writes are found":                       deadServersWritesAreFound,
+			"forged writes are not looked up":                        forgedWritesAreNotLookedUp,
 			"a refresh token beats a grant code":                     refreshTokenBeatsGrantCode,
 			"a spent code may be taken out of the Secret":            spentCodeMayGo,
 			"a code that the accounts server refuses is told":        refusedCodeIsTold,

@@ -2,20 +2,24 @@ package sdpconnection
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/lectern-dev/lectern/internal/connectionobject"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/writetrace"
 )
 
-// writesOfReconcile is how many writes of unknown outcome one reconcile looks up: each may take several calls.
-const writesOfReconcile = 5
+const (
+	// writesOfReconcile is how many writes of unknown outcome one reconcile decides, lookupsOfReconcile how many of them it looks up: each
+	// may take several calls. What is decided without a call, as what nobody sealed is, does not keep the others waiting.
+	writesOfReconcile, lookupsOfReconcile = 50, 5
+)
 
 // resolveWrites finds out what became of writes that nobody ended: of a server that is gone, or whose answer was lost. They are looked up
 // in the lane of lists, and given up after a day.
@@ -32,8 +36,10 @@ func (p *pass) resolveWrites(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	lookedUp := 0
 	for i := range unresolved {
-		if err := p.resolveWrite(ctx, client, &unresolved[i]); err != nil {
+		isLookedUp, err := p.resolveWrite(ctx, client, &unresolved[i])
+		if err != nil {
 			after, isWait := waitOf(err)
 			if isWait {
 				p.requeueWithin(after)
@@ -41,62 +47,76 @@ func (p *pass) resolveWrites(ctx context.Context) error {
 			}
 			return err
 		}
+		if isLookedUp {
+			lookedUp++
+		}
+		if lookedUp == lookupsOfReconcile {
+			break
+		}
 	}
-	if len(unresolved) == writesOfReconcile {
+	if lookedUp == lookupsOfReconcile || len(unresolved) == writesOfReconcile {
 		p.requeueWithin(time.Second)
 	}
 	return nil
 }
 
-// resolveWrite looks up one write, and says what was found. A lookup that fails is tried again later; the error says that none makes sense
-// now.
-func (p *pass) resolveWrite(ctx context.Context, client *sdp.Client, of *store.UnresolvedWrite) error {
+// resolveWrite decides what became of one write, and reports whether ServiceDesk Plus was asked. A lookup that fails is tried again later; the
+// error says that none makes sense now.
+func (p *pass) resolveWrite(ctx context.Context, client *sdp.Client, of *store.UnresolvedWrite) (isLookedUp bool, err error) {
 	log := ctrl.LoggerFrom(ctx).WithValues("write", of.ID, "tool", of.Tool)
-	found, err := lookUpWrite(ctx, client, of, p.Clock.Now())
-	if _, isWait := waitOf(err); isWait {
-		return err
-	}
-	if err != nil {
+	found := sdp.WriteLookup{Outcome: sdp.WriteIndeterminate}
+	trace, err := writetrace.Decode(p.Keys, writetrace.Intent{ConnectionUID: string(p.c.UID), ID: of.ID, Mark: of.Mark}, of.Trace)
+	switch {
+	case len(of.Trace) == 0:
+		if of.Overdue >= 0 { // it was not sent: the store takes no trace any more
+			found.Outcome = sdp.WriteNotDone
+		}
+	case errors.Is(err, writetrace.ErrForged):
+		return false, p.giveUpWrite(ctx, log, of.ID, writeForged, "Gave up a write that no server sealed: somebody else has the database role of the servers")
+	case err != nil:
 		log.V(1).Info("A write of unknown outcome cannot be looked up", "err", err.Error())
+	default:
+		isLookedUp = true
+		found, err = lookUpWrite(ctx, client, of, trace, p.Clock.Now())
+		if _, isWait := waitOf(err); isWait {
+			return isLookedUp, err
+		}
+		if err != nil {
+			log.V(1).Info("A write of unknown outcome cannot be looked up", "err", err.Error())
+		}
 	}
 	if found.Outcome == sdp.WriteIndeterminate && of.Age >= store.WriteGiveUpAge {
-		gaveUp, err := p.Store.GiveUpWrite(ctx, of.ID)
-		if gaveUp {
-			log.Info("Gave up a write whose outcome nobody can find out")
-			resolvedWrites.WithLabelValues(writeGivenUp).Inc()
-		}
-		return err
+		return isLookedUp, p.giveUpWrite(ctx, log, of.ID, writeGivenUp, "Gave up a write whose outcome nobody can find out")
 	}
 	ended, err := p.Store.EndUnresolvedWrite(ctx, of.ID, store.WriteEnd{Outcome: store.WriteOutcome(found.Outcome), RecordID: found.ID})
 	switch {
 	case errors.Is(err, store.ErrNotFound): // it was deleted with its connection
-		return nil
+		return isLookedUp, nil
 	case err != nil:
-		return err
+		return isLookedUp, err
 	case ended != store.WriteIndeterminate:
 		log.Info("Found out what became of a write", "outcome", ended)
 	}
 	resolvedWrites.WithLabelValues(string(ended)).Inc()
-	return nil
+	return isLookedUp, nil
 }
 
-// lookUpWrite looks up a write by its trace. One that has none by its deadline was not sent: the store takes none afterwards.
-func lookUpWrite(ctx context.Context, client *sdp.Client, of *store.UnresolvedWrite, now time.Time) (sdp.WriteLookup, error) {
-	unknown := sdp.WriteLookup{Outcome: sdp.WriteIndeterminate}
-	if len(of.Trace) == 0 {
-		if of.Overdue >= 0 {
-			return sdp.WriteLookup{Outcome: sdp.WriteNotDone}, nil
-		}
-		return unknown, nil
+// giveUpWrite leaves a write indeterminate for good, and says why, unless somebody decided it meanwhile.
+func (p *pass) giveUpWrite(ctx context.Context, log logr.Logger, id, outcome, why string) error {
+	gaveUp, err := p.Store.GiveUpWrite(ctx, id)
+	if gaveUp {
+		log.Info(why)
+		resolvedWrites.WithLabelValues(outcome).Inc()
 	}
-	var trace sdp.WriteTrace
-	if err := json.Unmarshal(of.Trace, &trace); err != nil {
-		return unknown, fmt.Errorf("read its trace: %w", err)
-	}
+	return err
+}
+
+// lookUpWrite looks up a write by its trace.
+func lookUpWrite(ctx context.Context, client *sdp.Client, of *store.UnresolvedWrite, trace sdp.WriteTrace, now time.Time) (sdp.WriteLookup, error) {
 	attempt := &sdp.Attempt{Record: trace.Record, SentAt: now.Add(-of.Age), EndedAt: now.Add(-of.Overdue)}
 	found, err := client.FindWrite(ctx, attempt, trace, "["+of.Mark+"]")
 	if err != nil {
-		return unknown, err
+		return sdp.WriteLookup{Outcome: sdp.WriteIndeterminate}, err
 	}
 	return found, nil
 }

@@ -33,3 +33,8 @@ func (s *Source) TraceWrite(ctx context.Context, id string, trace []byte) error 
 func (s *Source) EndWrite(ctx context.Context, id string, end store.WriteEnd) (store.WriteOutcome, error) {
 	return s.writes.EndWrite(ctx, id, end)
 }
+
+// WriteOutcome returns how an intent ended, nothing while it is open.
+func (s *Source) WriteOutcome(ctx context.Context, id string) (store.WriteOutcome, error) {
+	return s.writes.WriteOutcome(ctx, id)
+}

@@ -207,7 +207,8 @@ func (h *house) serveFrom(options postgres.Options, change ...func(*servicedesk.
 	options.ApplicationName = "lectern-server-" + strings.ToLower(uuid.NewString()[:8])
 	db := h.openStore(options)
 	config := servicedesk.Config{
-		Store: db, Writes: db, Projects: db, Titles: db, States: servicedesk.SealedStates{Keys: h.keys}, Plans: servicedesk.SealedStates{Keys: h.keys},
+		Store: db, Writes: db, Projects: db, Titles: db,
+		States: servicedesk.SealedStates{Keys: h.keys}, Plans: servicedesk.SealedStates{Keys: h.keys}, Traces: servicedesk.SealedStates{Keys: h.keys},
 		Opener: servicedesk.SealedTokens{Keys: h.keys}, Authorizer: nobody, NewSender: h.newSender,
 		Retry: sdp.RetryPolicy{Attempts: 3, First: time.Millisecond, Longest: 5 * time.Second},
 	}

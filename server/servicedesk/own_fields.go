@@ -3,9 +3,12 @@ package servicedesk
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -19,8 +22,12 @@ type udfArgument = json.RawMessage
 // ownField is one of a site's own fields of tickets.
 type ownField struct{ key, label, kind string }
 
-// ownFields are those of a connection, as they were read once.
+// ownFieldsTime is how long they are waited for when nobody who asked is left.
+const ownFieldsTime = time.Minute
+
+// ownFields are those of a connection, as they were read once. Those who miss them at once ask once, each for as long as they have.
 type ownFields struct {
+	reads  singleflight.Group
 	mu     sync.Mutex
 	fields []ownField
 	from   store.Address
@@ -29,12 +36,49 @@ type ownFields struct {
 
 // readOwnFields returns the site's own fields of tickets: a call of SDP where they were not read for as long as lists may be old.
 func (d *desk) readOwnFields(ctx context.Context) ([]ownField, error) {
-	kept := &d.ownFields
+	return d.ownFields.read(ctx, d.Address(), d.LookupInterval, d.fetchOwnFields)
+}
+
+// read returns the fields of an address, as they were fetched within lifetime.
+func (kept *ownFields) read(
+	ctx context.Context, from store.Address, lifetime time.Duration, fetch func(context.Context) ([]ownField, error),
+) ([]ownField, error) {
+	if fields, isNew := kept.find(from, lifetime); isNew {
+		return fields, nil
+	}
+	reading := kept.reads.DoChan(fmt.Sprintf("%q", from), func() (any, error) {
+		shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), ownFieldsTime)
+		defer cancel()
+		fields, err := fetch(shared)
+		if err == nil {
+			kept.keep(from, fields)
+		}
+		return fields, err
+	})
+	select {
+	case done := <-reading:
+		fields, _ := done.Val.([]ownField)
+		return fields, done.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// find returns the fields of an address, if they were read within lifetime.
+func (kept *ownFields) find(from store.Address, lifetime time.Duration) (fields []ownField, isNew bool) {
 	kept.mu.Lock()
 	defer kept.mu.Unlock()
-	if kept.from == d.Address() && time.Since(kept.readAt) < d.LookupInterval {
-		return kept.fields, nil
-	}
+	return kept.fields, kept.from == from && time.Since(kept.readAt) < lifetime
+}
+
+func (kept *ownFields) keep(from store.Address, fields []ownField) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	kept.fields, kept.from, kept.readAt = fields, from, time.Now()
+}
+
+// fetchOwnFields asks SDP for them.
+func (d *desk) fetchOwnFields(ctx context.Context) ([]ownField, error) {
 	info, err := d.client.Requests().Metainfo(ctx)
 	if err != nil {
 		return nil, needScope(requestsScope, err)
@@ -45,7 +89,6 @@ func (d *desk) readOwnFields(ctx context.Context) ([]ownField, error) {
 		field := described.Object(key)
 		fields = append(fields, ownField{key, field.Text("display_name", "label", "name"), field.Text("type")})
 	}
-	kept.fields, kept.from, kept.readAt = fields, d.Address(), time.Now()
 	return fields, nil
 }
 

@@ -8,14 +8,16 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/seal"
+	"github.com/lectern-dev/lectern/internal/writetrace"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
-// SealedStates seal what clients keep between two tries of a call, and plans of dry runs, by keys that all replicas have. It implements
-// tool.StateSealer and PlanSealer.
+// SealedStates seal what clients keep between two tries of a call, plans of dry runs, and where writes are looked up, by keys that all
+// replicas have. It implements tool.StateSealer, PlanSealer and TraceSealer.
 type SealedStates struct{ Keys *seal.StorageKeys }
 
 // NewProcessStates returns SealedStates with keys of this process alone: for one that keeps none.
@@ -76,6 +78,16 @@ func (s SealedStates) OpenPlan(sealed string) ([]byte, error) {
 		return nil, fmt.Errorf("decode a plan: %w", err)
 	}
 	return s.Keys.Open(raw, planCell)
+}
+
+// SealTrace implements TraceSealer.
+func (s SealedStates) SealTrace(of writetrace.Intent, trace *sdp.WriteTrace) ([]byte, error) {
+	return writetrace.Encode(s.Keys, of, trace)
+}
+
+// OpenTrace implements TraceSealer.
+func (s SealedStates) OpenTrace(of writetrace.Intent, stored []byte) (sdp.WriteTrace, error) {
+	return writetrace.Decode(s.Keys, of, stored)
 }
 
 // stateCell binds a state to its caller and its use.

@@ -23,8 +23,9 @@ type Config struct {
 	// nil for calls of this process alone.
 	Projects ProjectStore
 	Titles   TitleClaims
-	// Writes keeps intents of writes; nil lets nothing be written.
+	// Writes keeps intents of writes; nil lets nothing be written. Traces seals where one is looked up; it is required with Writes.
 	Writes WriteStore
+	Traces TraceSealer
 	// Audit takes a row of each call of ServiceDesk Plus; nil keeps none. AuditRequired has no write go out that it has no room for.
 	Audit         auditrow.Writer
 	AuditRequired bool
@@ -53,6 +54,7 @@ type Service struct {
 	newSender  NewSender
 	authorizer auth.Authorizer
 	writes     WriteStore
+	traces     TraceSealer
 	projects   ProjectStore
 	titles     TitleClaims
 	// audit is nil where nothing is audited.
@@ -80,7 +82,7 @@ func New(config Config) *Service {
 	s := &Service{
 		store: config.Store, opener: config.Opener, newSender: config.NewSender, authorizer: config.Authorizer,
 		audit: config.Audit, auditRequired: config.AuditRequired, auditKeys: config.AuditKeys, off: config.Off, writesOff: config.WritesOff,
-		lookupsOff: config.LookupsOff, states: config.States, writes: config.Writes, plans: config.Plans, rates: config.Rates,
+		lookupsOff: config.LookupsOff, states: config.States, writes: config.Writes, traces: config.Traces, plans: config.Plans, rates: config.Rates,
 		tokenWait: cmp.Or(config.TokenWait, tokenWait), retry: config.Retry, log: config.Log,
 	}
 	if s.log == nil {

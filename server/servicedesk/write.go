@@ -71,16 +71,16 @@ type write struct {
 	// isDry says that nothing is sent; plan is what carries it out then, where it has to be confirmed.
 	isDry bool
 	plan  string
-	// hasRepeated says that a step had been done by an earlier call.
-	hasRepeated bool
+	// hasRepeated says that a step had been done by an earlier call, hasBegun that this call began one.
+	hasRepeated, hasBegun bool
 
 	intent store.WriteIntent
-	// isWeighed says that a step weighed something, which the first that is begun does; isAhead that one did which was to weigh nothing.
+	// isWeighed says that a step weighed something, which the first that is sent does; isAhead that one did which was to weigh nothing.
 	isWeighed, isAhead bool
 }
 
 // isRepeat reports whether earlier calls did all that was asked for: one that goes on where they ended is none.
-func (w *write) isRepeat() bool { return w.hasRepeated && !w.isWeighed }
+func (w *write) isRepeat() bool { return w.hasRepeated && !w.hasBegun }
 
 // startWrite decides whether a call may write: it asks a person or opens a plan where the policy of the connection wants that. Its
 // error is the answer of the call.

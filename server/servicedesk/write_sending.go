@@ -2,13 +2,13 @@ package servicedesk
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/writetrace"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
@@ -18,6 +18,14 @@ type WriteStore interface {
 	BeginWrite(ctx context.Context, intent store.WriteIntent) (store.BegunWrite, error)
 	TraceWrite(ctx context.Context, id string, trace []byte) error
 	EndWrite(ctx context.Context, id string, end store.WriteEnd) (store.WriteOutcome, error)
+	// WriteOutcome returns how an intent ended, nothing while it is open. It keeps nobody waiting, as BeginWrite does.
+	WriteOutcome(ctx context.Context, id string) (store.WriteOutcome, error)
+}
+
+// TraceSealer binds where a write is looked up to its intent, by keys that all replicas and the controller have, and the database has not.
+type TraceSealer interface {
+	SealTrace(of writetrace.Intent, trace *sdp.WriteTrace) ([]byte, error)
+	OpenTrace(of writetrace.Intent, stored []byte) (sdp.WriteTrace, error)
 }
 
 const (
@@ -60,9 +68,8 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 	ctx = context.WithoutCancel(ctx)
 	switch begun.State {
 	case store.WriteBegun:
-		w.weigh(attempt.intent.Weight, step.weight)
-		written, err := attempt.carryOut(ctx, begun.ID, before.Add(store.WriteDeadline))
-		return written, err
+		w.hasBegun = true
+		return attempt.carryOut(ctx, begun.ID, before.Add(store.WriteDeadline))
 	case store.WriteWasDone:
 		w.hasRepeated = true
 		w.d.service.metrics.countWrite(w.d.key.String(), w.intent.Tool, "repeat")
@@ -71,7 +78,8 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 	return writtenRecord{}, w.refuse(begun)
 }
 
-// weigh remembers that a step weighed something. The first of a call always does; the one that was to is lighter then.
+// weigh remembers that a step weighed something once it is about to be sent: before, the store does not count it. The first of a call
+// always does; the one that was to is lighter then.
 func (w *write) weigh(weighed, meant int) {
 	w.isAhead = w.isAhead && meant == 0 || weighed > meant
 	w.isWeighed = w.isWeighed || weighed > 0
@@ -139,12 +147,8 @@ func (a *stepAttempt) begin(ctx context.Context) (begun store.BegunWrite, before
 		}
 		switch {
 		case begun.State == store.WriteInFlight && time.Now().Before(until):
-			timer := time.NewTimer(equalPoll)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return begun, before, ctx.Err()
+			if err := a.waitForEqual(ctx, &begun, until); err != nil {
+				return begun, before, err
 			}
 		case begun.State == store.WriteWasIndeterminate && !isLookedUp:
 			isLookedUp = true
@@ -155,6 +159,27 @@ func (a *stepAttempt) begin(ctx context.Context) (begun store.BegunWrite, before
 			return begun, before, nil
 		}
 	}
+}
+
+// waitForEqual waits until an equal write has ended, or has to be begun again to hear more: at its deadline, after which one that was not sent
+// is over, and at until. It takes no lock for that, and holds nothing meanwhile.
+func (a *stepAttempt) waitForEqual(ctx context.Context, equal *store.BegunWrite, until time.Time) error {
+	if left := store.WriteDeadline - equal.Age; left > 0 && time.Now().Add(left).Before(until) {
+		until = time.Now().Add(left)
+	}
+	poll := time.NewTicker(equalPoll)
+	defer poll.Stop()
+	for time.Now().Before(until) {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if outcome, err := a.d.service.writes.WriteOutcome(ctx, equal.ID); err != nil || outcome != "" {
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // askStore begins the write. It is not broken off: whether the intent is stored has to be known.
@@ -171,7 +196,8 @@ func (a *stepAttempt) askStore(ctx context.Context) (store.BegunWrite, error) {
 // findEarlier looks up an earlier write of unknown outcome, and reports whether it is decided now.
 func (a *stepAttempt) findEarlier(ctx context.Context, earlier store.BegunWrite) bool {
 	sentAt := time.Now().Add(-earlier.Age)
-	found, err := a.d.findByTrace(ctx, &sdp.Attempt{SentAt: sentAt, EndedAt: sentAt.Add(store.WriteDeadline)}, earlier.Trace, earlier.Mark)
+	of := a.d.traceOf(earlier.ID, earlier.Mark)
+	found, err := a.d.findByTrace(ctx, &sdp.Attempt{SentAt: sentAt, EndedAt: sentAt.Add(store.WriteDeadline)}, earlier.Trace, of)
 	if err != nil {
 		a.d.service.log.InfoContext(ctx, "A write of unknown outcome cannot be looked up", "connection", a.d.key, "tool", a.intent.Tool, "err", err)
 		return false
@@ -184,7 +210,7 @@ func (a *stepAttempt) findEarlier(ctx context.Context, earlier store.BegunWrite)
 }
 
 // findByTrace looks up a write by what is stored of it. One that has no trace by its deadline was not sent: the store takes none afterwards.
-func (d *desk) findByTrace(ctx context.Context, attempt *sdp.Attempt, stored []byte, mark string) (sdp.WriteLookup, error) {
+func (d *desk) findByTrace(ctx context.Context, attempt *sdp.Attempt, stored []byte, of writetrace.Intent) (sdp.WriteLookup, error) {
 	if len(stored) == 0 {
 		outcome := sdp.WriteIndeterminate
 		if !time.Now().Before(attempt.EndedAt) {
@@ -192,11 +218,16 @@ func (d *desk) findByTrace(ctx context.Context, attempt *sdp.Attempt, stored []b
 		}
 		return sdp.WriteLookup{Outcome: outcome}, nil
 	}
-	var trace sdp.WriteTrace
-	if err := json.Unmarshal(stored, &trace); err != nil {
+	trace, err := d.service.traces.OpenTrace(of, stored)
+	if err != nil {
 		return sdp.WriteLookup{Outcome: sdp.WriteIndeterminate}, fmt.Errorf("read the trace of a write: %w", err)
 	}
-	return d.client.FindWrite(ctx, attempt, trace, "["+mark+"]")
+	return d.client.FindWrite(ctx, attempt, trace, "["+of.Mark+"]")
+}
+
+// traceOf returns what the trace of an intent is bound to.
+func (d *desk) traceOf(id, mark string) writetrace.Intent {
+	return writetrace.Intent{ConnectionUID: d.uid, ID: id, Mark: mark}
 }
 
 // carryOut sends a step whose intent is stored, and ends the intent.
@@ -205,14 +236,17 @@ func (a *stepAttempt) carryOut(ctx context.Context, id string, deadline time.Tim
 	guarded := sdp.WithWriteGuard(ctx, &sdp.WriteGuard{
 		Deadline: deadline, Mark: "[" + a.signature.mark + "]", Seen: a.step.seen,
 		BeforeSend: func(ctx context.Context, trace sdp.WriteTrace) error {
-			encoded, err := json.Marshal(trace)
+			sealed, err := a.d.service.traces.SealTrace(a.d.traceOf(id, a.signature.mark), &trace)
 			if err != nil {
 				return err
 			}
-			if err := a.d.service.writes.TraceWrite(ctx, id, encoded); err != nil {
+			if err := a.d.service.writes.TraceWrite(ctx, id, sealed); err != nil {
 				return err
 			}
-			sent = encoded
+			if sent == nil {
+				a.weigh(a.intent.Weight, a.step.weight)
+			}
+			sent = sealed
 			return nil
 		},
 	})
@@ -249,7 +283,7 @@ func (a *stepAttempt) lookUp(ctx context.Context, id string, attempt *sdp.Attemp
 		if bounded.Err() != nil {
 			break
 		}
-		found, err := a.findNow(bounded, attempt, trace)
+		found, err := a.findNow(bounded, id, attempt, trace)
 		if err != nil {
 			a.d.service.log.InfoContext(ctx, "A write of unknown outcome cannot be looked up", "connection", a.d.key, "tool", a.intent.Tool, "err", err)
 			continue
@@ -267,11 +301,11 @@ func (a *stepAttempt) lookUp(ctx context.Context, id string, attempt *sdp.Attemp
 	return writtenRecord{}, &writeError{store.WriteIndeterminate, a.intent.Key != "", cause}
 }
 
-func (a *stepAttempt) findNow(ctx context.Context, attempt *sdp.Attempt, trace []byte) (sdp.WriteLookup, error) {
+func (a *stepAttempt) findNow(ctx context.Context, id string, attempt *sdp.Attempt, trace []byte) (sdp.WriteLookup, error) {
 	if a.step.find != nil {
 		return a.step.find(ctx, attempt, a.signature)
 	}
-	return a.d.findByTrace(ctx, attempt, trace, a.signature.mark)
+	return a.d.findByTrace(ctx, attempt, trace, a.d.traceOf(id, a.signature.mark))
 }
 
 // end says how a step ended, again where the store is away for a moment; a controller finds out what is not said. What is counted is how it

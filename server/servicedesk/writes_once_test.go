@@ -1,10 +1,12 @@
 package servicedesk_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,6 +134,54 @@ func TestWrite_AtOnce(t *testing.T) {
 		}
 		if n := fake.Count(isNote); n != 1 || firsts != 1 {
 			t.Errorf("%s: %d notes are sent, and %d calls say that they did it", name, n, firsts)
+		}
+	}
+}
+
+// countedWrites counts what the store is asked.
+type countedWrites struct {
+	servicedesk.WriteStore
+	begun, asked atomic.Int64
+}
+
+func (c *countedWrites) BeginWrite(ctx context.Context, intent store.WriteIntent) (store.BegunWrite, error) {
+	c.begun.Add(1)
+	c.asked.Add(1)
+	return c.WriteStore.BeginWrite(ctx, intent)
+}
+
+func (c *countedWrites) WriteOutcome(ctx context.Context, id string) (store.WriteOutcome, error) {
+	c.asked.Add(1)
+	return c.WriteStore.WriteOutcome(ctx, id)
+}
+
+// TestWrite_WaitForEqual: a call that waits for an equal one does not take the connection's lock over and over, which other callers' writes and
+// turns need.
+func TestWrite_WaitForEqual(t *testing.T) {
+	h, fake := newWritingHouse(t, nil)
+	counted := &countedWrites{}
+	r := h.serve(func(c *servicedesk.Config) {
+		counted.WriteStore = c.Writes
+		c.Writes = counted
+	})
+	answered := make(chan struct{})
+	held := sdptest.HeldAnswer(answered)
+	held.Match = isNote
+	fake.Fail(held)
+	var all sync.WaitGroup
+	var answers [3]answer
+	for i := range answers {
+		all.Go(func() { answers[i] = r.call("add_note", noteOn(fake, "Rang")) })
+	}
+	require.Until(t, "the equal calls have waited for a while", func() bool { return counted.asked.Load() >= int64(5*len(answers)) })
+	if begun := counted.begun.Load(); begun != int64(len(answers)) {
+		t.Errorf("%d calls, of which all but one wait, began a write %d times", len(answers), begun)
+	}
+	close(answered)
+	all.Wait()
+	for i := range answers {
+		if answers[i].written(t).NoteID != answers[0].written(t).NoteID {
+			t.Errorf("of equal calls one made note %s, and one note %s", answers[0].written(t).NoteID, answers[i].written(t).NoteID)
 		}
 	}
 }

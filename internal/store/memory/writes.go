@@ -64,7 +64,7 @@ func (w *Writes) BeginWrite(_ context.Context, intent store.WriteIntent) (store.
 	}
 	if intent.Weight == 0 && !w.hasWeighed(&intent, now) {
 		return store.BegunWrite{}, &store.UnstorableValueError{
-			Reason: fmt.Sprintf("a write that weighs nothing is one of at most %d more steps of a call of the last 10 minutes that weighs something", store.MaxWeightlessSteps),
+			Reason: fmt.Sprintf("a write that weighs nothing is one of at most %d more steps of a call of the last 10 minutes that weighs something, and was sent", store.MaxWeightlessSteps),
 		}
 	}
 	w.endUnsent(&intent, now)
@@ -84,14 +84,14 @@ func (w *Writes) BeginWrite(_ context.Context, intent store.WriteIntent) (store.
 	return store.BegunWrite{State: store.WriteBegun, ID: held.id}, nil
 }
 
-// hasWeighed reports whether a step of the call weighs something, and there are not too many that do not.
+// hasWeighed reports whether a step of the call weighs something that was not refused before it was sent, and there are not too many that do not.
 func (w *Writes) hasWeighed(intent *store.WriteIntent, now time.Time) bool {
 	weighed, weightless := false, 0
 	for _, held := range w.writes {
 		if held.CallID != intent.CallID || held.Caller != intent.Caller || held.begunAt.Before(now.Add(-10*time.Minute)) {
 			continue
 		}
-		weighed = weighed || held.Weight > 0
+		weighed = weighed || held.Weight > 0 && !held.isUnsent()
 		if held.Weight == 0 {
 			weightless++
 		}
@@ -151,6 +151,9 @@ func (h *heldWrite) isOver(now time.Time) bool {
 	return !now.Before(h.begunAt.Add(store.WriteDeadline))
 }
 
+// isUnsent reports whether a write ended before it was about to be sent.
+func (h *heldWrite) isUnsent() bool { return h.outcome == store.WriteNotDone && h.trace == nil }
+
 // stateAt returns what a write is to one that would repeat it.
 func (h *heldWrite) stateAt(now time.Time) store.WriteState {
 	switch {
@@ -167,7 +170,7 @@ func (w *Writes) isFull(intent *store.WriteIntent, perHour int, now time.Time) (
 	used := intent.Weight
 	var last time.Time // of what has to leave the hour first
 	for _, held := range slices.Backward(w.writes) {
-		if held.Connection != intent.Connection || held.Caller != intent.Caller || !held.begunAt.After(now.Add(-time.Hour)) {
+		if held.Connection != intent.Connection || held.Caller != intent.Caller || held.isUnsent() || !held.begunAt.After(now.Add(-time.Hour)) {
 			continue
 		}
 		if used += held.Weight; used > perHour && last.IsZero() {
@@ -220,4 +223,14 @@ func (w *Writes) EndWrite(_ context.Context, id string, end store.WriteEnd) (sto
 		held.outcome, held.end = end.Outcome, end
 	}
 	return held.outcome, nil
+}
+
+// WriteOutcome returns how an intent ended, nothing while it is open or where nobody has it.
+func (w *Writes) WriteOutcome(_ context.Context, id string) (store.WriteOutcome, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if held := w.findHeld(id); held != nil {
+		return held.outcome, nil
+	}
+	return "", nil
 }

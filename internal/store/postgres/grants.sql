@@ -63,6 +63,7 @@ begin
   execute format('grant execute on function begin_write(bigint, uuid, text, text, text, bytea, text, text, boolean, boolean, integer, text) to %s', server);
   execute format('grant execute on function trace_write(uuid, jsonb) to %s', server);
   execute format('grant execute on function end_write(uuid, text, text, text) to %s', server);
+  execute format('grant execute on function write_outcome(uuid) to %s', server);
   -- token_requests, token_budget_locks: what controllers ask accounts servers, and lock meanwhile.
   -- What was said in a call servers write and do not read back; nor what proves that a chain is whole.
   execute format('grant insert (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, '

@@ -10,7 +10,7 @@ import (
 
 // ownNames are our tables where a statement names them, and our functions.
 var ownNames = regexp.MustCompile(`\b(from|join|into|update|table)(\s+)(api_audit_log|audit_anchors|audit_batches|audit_chain|audit_erasures|cursor_key|feed|field_lookups|field_mappings|goose_db_version|installation|mcp_tool_usage|oauth_tokens|project_cache|project_cache_reads|project_title_claims|prompt_change_locks|prompt_change_queue|` +
-	`prompt_changes|prompt_channel_moves|prompt_channels|prompt_search|prompt_similarity|prompt_tags|prompt_variables|prompt_versions|prompts|sdp_connections|sdp_observations|sdp_rate_limits|sdp_windows|sdp_writes|tags|task_history|token_budget_locks|token_refusals|token_requests)\b(\.?)|\b(audit_field|audit_text|begin_write|begin_write_at|change_is_overdue|claim_project_title|count_observations|count_open_changes|earlier_write|end_write|erased|pause_rate|rate_room|refuse_argument|release_project_title|scrub_old_seals|take_rate|take_rate_at|trace_write|write_room)\(`)
+	`prompt_changes|prompt_channel_moves|prompt_channels|prompt_search|prompt_similarity|prompt_tags|prompt_variables|prompt_versions|prompts|sdp_connections|sdp_observations|sdp_rate_limits|sdp_windows|sdp_writes|tags|task_history|token_budget_locks|token_refusals|token_requests)\b(\.?)|\b(audit_field|audit_text|begin_write|begin_write_at|change_is_overdue|claim_project_title|count_observations|count_open_changes|earlier_write|end_write|erased|pause_rate|rate_room|refuse_argument|release_project_title|scrub_old_seals|take_rate|take_rate_at|trace_write|write_outcome|write_room)\(`)
 
 // qualified has statements with their tables' schema, by schema and statement.
 var qualified sync.Map

@@ -51,6 +51,17 @@ func (s *Store) EndWrite(ctx context.Context, id string, end store.WriteEnd) (st
 	return storeWriteEnd(ctx, s.queries, id, end)
 }
 
+// WriteOutcome returns how an intent ended, nothing while it is open or where nobody has it. It keeps no write waiting.
+func (s *Store) WriteOutcome(ctx context.Context, id string) (store.WriteOutcome, error) {
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
+	outcome, err := s.queries.WriteOutcome(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("read the outcome of a write: %w", translateError(err))
+	}
+	return store.WriteOutcome(outcome), nil
+}
+
 func storeWriteEnd(ctx context.Context, q *sqlcgen.Queries, id string, end store.WriteEnd) (store.WriteOutcome, error) {
 	outcome, err := q.EndWrite(ctx, sqlcgen.EndWriteParams{
 		Intent: id, Outcome: string(end.Outcome), RecordID: end.RecordID, RecordNumber: end.RecordNumber,

@@ -192,3 +192,38 @@ func TestBeginWrite_Durable(t *testing.T) {
 		}))
 	}
 }
+
+// TestBeginWrite_Unsent: what ends before it is sent takes nothing of an hour, and still nobody fills the table with it.
+func TestBeginWrite_Unsent(t *testing.T) {
+	t.Parallel()
+	f, w := openWrites(t)
+	conn := pgtest.Connect(t, f.owner)
+	addUnsent := func(caller string, rows int) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), `insert into sdp_writes (connection_id, call_id, caller, tool, step, digest, weight, mark, begun_at, deadline, outcome, ended_at)
+			select $1, gen_random_uuid(), $2 || case when $2 = '' then 'caller ' || n % 50 else '' end, 'add_note', 'note', sha256('x'), 100, 'aaaaaa', now(), now(), 'not_done', now()
+			  from generate_series(1, $3) n`, f.id, caller, rows)
+		require.NoError(t, err)
+	}
+	begin := func(caller string) store.WriteState {
+		t.Helper()
+		digest := sha256.Sum256([]byte(caller))
+		begun, err := w.Store.BeginWrite(t.Context(), store.WriteIntent{
+			Connection: f.id, CallID: uuid.NewString(), Step: "note", Caller: caller, Tool: "add_note", Digest: digest[:], Weight: 1, Mark: "aaaaaa",
+		})
+		require.NoError(t, err)
+		return begun.State
+	}
+	want := func(what, caller string, state store.WriteState) {
+		t.Helper()
+		if got := begin(caller); got != state {
+			t.Errorf("%s a write of %s is %s, want %s", what, caller, got, state)
+		}
+	}
+	addUnsent("anna", 10*60-1)
+	want("after 599 that were not sent", "anna", store.WriteBegun)
+	want("after 600", "anna", store.WriteTooMany)
+	want("after 600 of somebody else", "ben", store.WriteBegun)
+	addUnsent("", 10*60*60)
+	want("after ten times as many of all as the rate allows", "carl", store.WriteTooMany)
+}

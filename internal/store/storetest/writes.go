@@ -20,6 +20,7 @@ type WriteStore interface {
 	BeginWrite(ctx context.Context, intent store.WriteIntent) (store.BegunWrite, error)
 	TraceWrite(ctx context.Context, id string, trace []byte) error
 	EndWrite(ctx context.Context, id string, end store.WriteEnd) (store.WriteOutcome, error)
+	WriteOutcome(ctx context.Context, id string) (store.WriteOutcome, error)
 }
 
 // WriteFixture is a store with a connection that may be written through 60 times an hour, for a caller.
@@ -73,11 +74,26 @@ func (f *WriteFixture) want(t *testing.T, state store.WriteState, i store.WriteI
 	return begun
 }
 
+// send begins a write that may be, and is about to send it.
+func (f *WriteFixture) send(t *testing.T, i store.WriteIntent) string {
+	t.Helper()
+	id := f.want(t, store.WriteBegun, i).ID
+	require.NoError(t, f.Store.TraceWrite(t.Context(), id, []byte(`{}`)))
+	return id
+}
+
 func (f *WriteFixture) end(t *testing.T, id string, outcome store.WriteOutcome) store.WriteOutcome {
 	t.Helper()
 	ended, err := f.Store.EndWrite(t.Context(), id, store.WriteEnd{Outcome: outcome, RecordID: "41", RecordNumber: "31"})
 	require.NoError(t, err)
 	return ended
+}
+
+func (f *WriteFixture) wantOutcome(t *testing.T, id string, want store.WriteOutcome) {
+	t.Helper()
+	if got, err := f.Store.WriteOutcome(t.Context(), id); err != nil || got != want {
+		t.Errorf("the outcome of %s is %q, want %q: %v", id, got, want, err)
+	}
 }
 
 const planNonce = "0123456789abcdef"
@@ -98,6 +114,7 @@ func RunWrites(t *testing.T, open func(t *testing.T) WriteFixture) {
 		"a write that was not about to be sent is not done at once":  testUnsent,
 		"of many at once with one key, plan or text one is begun":    testAtOnce,
 		"a step that weighs nothing belongs to a call that does":     testWeight,
+		"what was not sent counts for no hour":                       testUnsentWeight,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -206,10 +223,10 @@ func testRepeats(t *testing.T, f *WriteFixture) {
 }
 
 func testWritesPerHour(t *testing.T, f *WriteFixture) {
-	f.want(t, store.WriteBegun, f.intent("0", func(i *store.WriteIntent) { i.Weight = 25 }))
+	f.send(t, f.intent("0", func(i *store.WriteIntent) { i.Weight = 25 }))
 	f.Age(30 * time.Minute)
 	for n := range 35 {
-		f.want(t, store.WriteBegun, f.intent(fmt.Sprint(n)))
+		f.send(t, f.intent(fmt.Sprint(n)))
 	}
 	full := f.want(t, store.WriteTooMany, f.intent("36"))
 	if full.RetryAfter < 25*time.Minute || full.RetryAfter > 30*time.Minute {
@@ -231,12 +248,14 @@ func testEnd(t *testing.T, f *WriteFixture) {
 		{store.WriteIndeterminate, store.WriteIndeterminate, store.WriteIndeterminate},
 	} {
 		begun := f.want(t, store.WriteBegun, f.intent(string(tc.first+tc.then)))
+		f.wantOutcome(t, begun.ID, "")
 		if got := f.end(t, begun.ID, tc.first); got != tc.first {
 			t.Errorf("%s ended %s", tc.first, got)
 		}
 		if got := f.end(t, begun.ID, tc.then); got != tc.want {
 			t.Errorf("%s and then %s ended %s, want %s", tc.first, tc.then, got, tc.want)
 		}
+		f.wantOutcome(t, begun.ID, tc.want)
 	}
 	if _, err := f.Store.EndWrite(t.Context(), uuid.NewString(), store.WriteEnd{Outcome: store.WriteDone}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a write that nobody began ended: %v", err)
@@ -320,4 +339,22 @@ func testWeight(t *testing.T, f *WriteFixture) {
 	if _, err := f.Store.BeginWrite(t.Context(), f.intent("a", weightless(first.CallID), withStep("last"))); err == nil {
 		t.Errorf("more than %d steps weigh nothing", store.MaxWeightlessSteps)
 	}
+}
+
+// testUnsentWeight: a write that was refused before it was sent takes nothing of the hour, and carries no step that weighs nothing; one that
+// was sent, and not done, does.
+func testUnsentWeight(t *testing.T, f *WriteFixture) {
+	heavy := func(i *store.WriteIntent) { i.Weight = 60 }
+	for n := range 3 {
+		unsent := f.intent(fmt.Sprint("unsent", n), heavy)
+		f.end(t, f.want(t, store.WriteBegun, unsent).ID, store.WriteNotDone)
+		weightless := f.intent("unsent", func(i *store.WriteIntent) { i.CallID, i.Weight = unsent.CallID, 0 })
+		if _, err := f.Store.BeginWrite(t.Context(), weightless); err == nil {
+			t.Error("a step that weighs nothing belongs to one that was not sent")
+		}
+	}
+	sent := f.send(t, f.intent("sent", heavy))
+	f.want(t, store.WriteTooMany, f.intent("while it is open"))
+	f.end(t, sent, store.WriteNotDone)
+	f.want(t, store.WriteTooMany, f.intent("after it was sent"))
 }

@@ -102,7 +102,8 @@ end;
 revoke all on function earlier_write(bigint, uuid, text, text, bytea, text, text, boolean, boolean, timestamptz) from public;
 
 -- What is left of the writes of an hour, for a caller and for all of them, and when there is room again. How many a caller has is in
--- the connection's manifest; all together have no more than ServiceDesk Plus is called.
+-- the connection's manifest; all together have no more than ServiceDesk Plus is called. What ended before it was sent, as a write does that
+-- gets no turn or token, is not one of them, and there may be ten times as many of it.
 -- +goose StatementBegin
 create function write_room(connection bigint, caller text, weight integer, at timestamptz, out is_room boolean, out retry_ms integer)
 language sql stable set search_path = pg_catalog, pg_temp
@@ -116,12 +117,15 @@ begin atomic
     select w.begun_at, sum(w.weight) over (order by w.begun_at desc, w.id) as since
       from sdp_writes w
      where w.connection_id = write_room.connection and w.caller = write_room.caller and w.begun_at > write_room.at - interval '1 hour'
+       and (w.outcome = 'not_done' and w.trace is null) is not true
   ), everybody as (
-    select count(*) as calls
+    select count(*) filter (where (w.outcome = 'not_done' and w.trace is null) is not true) as calls, count(*) as tries,
+           count(*) filter (where w.caller = write_room.caller) as own_tries
       from sdp_writes w
      where w.connection_id = write_room.connection and w.begun_at > write_room.at - interval '1 hour'
   )
-  select coalesce((select max(o.since) from own o), 0) + write_room.weight <= l.of_caller and e.calls < l.of_all,
+  select coalesce((select max(o.since) from own o), 0) + write_room.weight <= l.of_caller and e.calls < l.of_all
+           and e.own_tries < 10 * l.of_caller and e.tries < 10 * l.of_all,
          least(3600000, greatest(1000, ceil(1000 * extract(epoch from interval '1 hour' - (write_room.at
            - coalesce((select max(o.begun_at) from own o where o.since + write_room.weight > l.of_caller), write_room.at - interval '59 minutes'))))))::integer
     from limits l
@@ -170,7 +174,7 @@ revoke all on function begin_write_at(bigint, uuid, text, text, text, bytea, tex
 -- in_flight, done, indeterminate (which is looked up before it is sent again), other_arguments of the same key, plan_used,
 -- plan_of_another, too_many, read_only. A write of the caller's that has no trace by its deadline was not sent, and trace_write takes none
 -- any more: it is ended before, but for one that somebody ends right now. The connection's own row says whether, and how often, it may be written through. One step of a
--- call weighs something; the clock is read after the lock. An intent that a crash forgets would be sent twice: its transaction waits for the
+-- call weighs something, and is sent; the clock is read after the lock. An intent that a crash forgets would be sent twice: its transaction waits for the
 -- disk, whatever the database's own setting.
 -- +goose StatementBegin
 create function begin_write(connection bigint, call_id uuid, caller text, tool text, step text, digest bytea, key text, nonce text,
@@ -195,9 +199,9 @@ begin atomic
    where not exists (select from sdp_rate_limits r
                        join sdp_connections c on c.id = r.connection_id
                       where r.connection_id = begin_write.connection and c.deleted_at is null);
-  select refuse_argument('a write that weighs nothing is one of at most 50 more steps of a call of the last 10 minutes that weighs something')
+  select refuse_argument('a write that weighs nothing is one of at most 50 more steps of a call of the last 10 minutes that weighs something, and was sent')
    where begin_write.weight = 0
-     and (select bool_or(w.weight > 0) and count(*) filter (where w.weight = 0) < 50
+     and (select bool_or(w.weight > 0 and (w.outcome = 'not_done' and w.trace is null) is not true) and count(*) filter (where w.weight = 0) < 50
             from sdp_writes w
            where w.connection_id = begin_write.connection and w.caller = begin_write.caller and w.call_id = begin_write.call_id
              and w.begun_at > clock_timestamp() - interval '10 minutes') is not true;
@@ -266,3 +270,13 @@ begin atomic
 end;
 -- +goose StatementEnd
 revoke all on function end_write(uuid, text, text, text) from public;
+
+-- How an intent ended, for who waits for an equal one: without the lock that begin_write takes. Nothing while it is open.
+-- +goose StatementBegin
+create function write_outcome(intent uuid) returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+  select w.outcome from sdp_writes w where w.id = write_outcome.intent;
+end;
+-- +goose StatementEnd
+revoke all on function write_outcome(uuid) from public;

@@ -11,6 +11,9 @@ select trace_write((@intent::text)::uuid, (@trace::text)::jsonb)::boolean as tra
 -- name: EndWrite :one
 select coalesce(end_write((@intent::text)::uuid, @outcome::text, @record_id::text, @record_number::text), '')::text as outcome;
 
+-- name: WriteOutcome :one
+select coalesce(write_outcome((@intent::text)::uuid), '')::text as outcome;
+
 -- name: ListUnresolvedWrites :many
 -- Of a connection that still is, those that nobody decides any more: a server that is there has ended its own by then, and without a
 -- trace nothing is sent after the deadline. One that was looked up in vain waits for a quarter of its age, at most an hour.

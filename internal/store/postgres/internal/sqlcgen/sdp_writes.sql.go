@@ -275,3 +275,14 @@ func (q *Queries) TraceWrite(ctx context.Context, arg TraceWriteParams) (bool, e
 	err := row.Scan(&traced)
 	return traced, err
 }
+
+const writeOutcome = `-- name: WriteOutcome :one
+select coalesce(write_outcome(($1::text)::uuid), '')::text as outcome
+`
+
+func (q *Queries) WriteOutcome(ctx context.Context, intent string) (string, error) {
+	row := q.db.QueryRow(ctx, writeOutcome, intent)
+	var outcome string
+	err := row.Scan(&outcome)
+	return outcome, err
+}
