@@ -67,7 +67,7 @@ func dayOf(name string) []workStep {
 			calls: []string{findTicket, readTicket, "GET /requests/*/notes → 200 2000"}},
 		{tool: "assign_request", arguments: map[string]any{"request_id": "4", "technician": "me"}, words: []string{"technician: (nothing) → Tom Tech <tech@example.org>"},
 			calls: []string{readTicket, change(`{"group":{"id":"*"},"technician":{"email_id":"tech@example.org"}}`), readTicket}},
-		{tool: "add_note", arguments: map[string]any{"request_id": "4", "text": "Rang her, **no** answer"}, words: []string{"private, is added"},
+		{tool: "add_note", arguments: map[string]any{"request_id": "4", "text": "Rang her, **no** answer"}, words: []string{"is added, private"},
 			calls: []string{readTicket, `POST /requests/*/notes {"` + note + `":{"add_to_linked_requests":false,"description":"<p>Rang her, <strong>no</strong> answer</p>` + signed +
 				`","mark_first_response":false,"notify_technician":false,"show_to_requester":false}} → 201 2000`}},
 		{tool: "set_request_status", arguments: map[string]any{"request_id": "4", "status": "hold", "comment": "She is away"}, confirmed: true, words: []string{"status: Open → On Hold"},
