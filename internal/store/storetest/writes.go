@@ -357,4 +357,11 @@ func testUnsentWeight(t *testing.T, f *WriteFixture) {
 	f.want(t, store.WriteTooMany, f.intent("while it is open"))
 	f.end(t, sent, store.WriteNotDone)
 	f.want(t, store.WriteTooMany, f.intent("after it was sent"))
+	// Of steps that weigh nothing those that were not sent do not count either: a step waits for its turn by being begun again.
+	first := f.intent("a", callAsBen)
+	f.send(t, first)
+	weightless := f.intent("a", callAsBen, withStep("dependency"), func(i *store.WriteIntent) { i.CallID, i.Weight = first.CallID, 0 })
+	for range store.MaxWeightlessSteps + 1 {
+		f.end(t, f.want(t, store.WriteBegun, weightless).ID, store.WriteNotDone)
+	}
 }
