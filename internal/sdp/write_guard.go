@@ -57,10 +57,15 @@ func guardWrite(ctx context.Context, request *http.Request, spec *call) *Error {
 	if g.isPast() {
 		return stopped(errTooLate)
 	}
-	if request.GetBody == nil {
+	open := request.GetBody
+	switch {
+	case open != nil:
+	case request.Method == http.MethodDelete:
+		// It is read as a body would be, and leaves none: net/http looks whether there is one. A PUT would become chunked by that.
+		request.Body, open = http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
+	default:
 		return nil
 	}
-	open := request.GetBody
 	request.Body = &guardedBody{request.Body, g}
 	request.GetBody = func() (io.ReadCloser, error) {
 		body, err := open()

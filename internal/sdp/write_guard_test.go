@@ -134,12 +134,15 @@ func TestWriteGuard_Deadline(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, sdptest.Options{Now: time.Now})
 	deadline := time.Now().Add(300 * time.Millisecond)
-	slow := s.newClient(func(c *sdp.Config) {
-		c.HTTP = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			<-time.After(time.Until(deadline)) // as a process that is stopped
-			return (&net.Dialer{}).DialContext(ctx, network, address)
-		}}}
-	})
+	newSlowClient := func() *sdp.Client {
+		return s.newClient(func(c *sdp.Config) {
+			c.HTTP = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				<-time.After(time.Until(deadline)) // as a process that is stopped
+				return (&net.Dialer{}).DialContext(ctx, network, address)
+			}}}
+		})
+	}
+	slow := newSlowClient()
 	before := len(s.fake.IDs("notes"))
 	_, err := slow.Requests().Notes(s.request1()).Create(sdp.WithWriteGuard(t.Context(), &sdp.WriteGuard{Deadline: deadline, Mark: mark}), sdp.NoteInput{TextHTML: "x " + mark}.Fields())
 	if sdp.KindOf(err) != sdp.KindCanceled {
@@ -148,7 +151,19 @@ func TestWriteGuard_Deadline(t *testing.T) {
 	if made := len(s.fake.IDs("notes")) - before; made != 0 {
 		t.Errorf("%d notes are made", made)
 	}
-	if _, err := slow.Requests().Notes(s.request1()).Create(sdp.WithWriteGuard(t.Context(), &sdp.WriteGuard{Deadline: time.Now().Add(time.Minute)}), sdp.NoteInput{TextHTML: "x"}.Fields()); err != nil {
+	deadline = time.Now().Add(300 * time.Millisecond)
+	trash := newSlowClient().Requests().Trash // it has no body
+	if err := trash(sdp.WithWriteGuard(t.Context(), &sdp.WriteGuard{Deadline: deadline}), s.request1()); sdp.KindOf(err) != sdp.KindCanceled {
+		t.Errorf("the trash, after its deadline: %v", err)
+	}
+	if sent := s.fake.Count(func(c sdptest.Call) bool { return c.Method == http.MethodDelete }); sent != 0 {
+		t.Errorf("%d calls without a body are made after their deadline", sent)
+	}
+	inTime := sdp.WithWriteGuard(t.Context(), &sdp.WriteGuard{Deadline: time.Now().Add(time.Minute)})
+	if _, err := slow.Requests().Notes(s.request1()).Create(inTime, sdp.NoteInput{TextHTML: "x"}.Fields()); err != nil {
 		t.Errorf("before its deadline: %v", err)
+	}
+	if err := trash(inTime, s.request1()); err != nil {
+		t.Errorf("the trash, before its deadline: %v", err)
 	}
 }

@@ -59,10 +59,11 @@ func (d *desk) sendEach(ctx context.Context, name, goOn string, rows []*bulkRow,
 	}
 }
 
-// sendBulkTicket changes one ticket, and adds the note, in steps of its own.
+// sendBulkTicket changes one ticket, and adds the note, in steps of its own. One that moved is begun as well, to learn whether an earlier call
+// with the plan changed it, and is not sent otherwise.
 func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput, ticket *bulkTicket, until time.Time) error {
 	weight := 1
-	if len(ticket.change) > 0 {
+	if len(ticket.change) > 0 || len(ticket.moved) > 0 {
 		written, err := sendInTime(ctx, w, d.bulkStep(ticket), until)
 		if err != nil {
 			return err
@@ -85,6 +86,9 @@ func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 		name: "ticket " + ticket.row.Number, weight: 1, target: requestTarget(id), seen: &ticket.found.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			written := writtenRecord{ID: id, Number: ticket.found.DisplayID}
+			if len(ticket.moved) > 0 {
+				return written, &movedError{tool.NewConflict("%s%s", sayMoved(ticket.moved), againWithoutPlan)}
+			}
 			updated, err := d.sendFields(ctx, &left, s, func(fields sdp.Fields) (sdp.Request, error) { return requests.Update(ctx, id, fields) })
 			if err != nil {
 				return written, explainWrite(updateScope, err)
@@ -99,6 +103,12 @@ func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 		},
 	}
 }
+
+// movedError says that a ticket is not as it was shown. It is of no other ticket.
+type movedError struct{ refusal *tool.Error }
+
+func (e *movedError) Error() string { return e.refusal.Error() }
+func (e *movedError) Unwrap() error { return e.refusal }
 
 // sendInTime sends a step, and sends it again once its turn has come where it was refused since that would have been too late.
 func sendInTime(ctx context.Context, w *write, step writeStep, until time.Time) (writtenRecord, error) {
@@ -141,6 +151,9 @@ func isNotSent(err error) bool {
 
 // isOfAll reports whether what failed for one ticket fails for the others, too: the connection, the store or the quota, not the ticket.
 func isOfAll(err error) bool {
+	if _, isMoved := errors.AsType[*movedError](err); isMoved {
+		return false
+	}
 	if written, is := errors.AsType[*writeError](err); is && written.outcome == store.WriteIndeterminate {
 		return false
 	}

@@ -133,7 +133,42 @@ func TestBulkUpdateRequests_Plan(t *testing.T) {
 		if diff := cmp.Diff(map[string]int{"done": 3}, got.Counts); diff != "" {
 			t.Errorf("%s %+v", diff, got)
 		}
-		w.fake.Set("requests", w.idOf(budget), sdptest.Record{"group": "Network"})
-		w.wantRefusal("bulk_update_requests", given, "ConflictError", "is not what was shown any more")
+	})
+}
+
+// TestBulkUpdateRequests_Moved: of what moved since the dry run only what it showed counts, and only for its own ticket: the others are changed.
+// What the plan itself did is no other's doing, whatever ServiceDesk Plus recalculates then.
+func TestBulkUpdateRequests_Moved(t *testing.T) {
+	confirmed := func(s *store.ConnectionSettings) { s.Access.Confirm = "Destructive" }
+	writeTo(t, sdptest.Options{}, confirmed, func(w *writingDesk) {
+		given := map[string]any{
+			"request_ids": []any{w.numberOf(dock), w.numberOf(drops), w.numberOf(budget)}, "changes": map[string]any{"priority": "Low"}, "note": "Looked through",
+		}
+		_, would := write[bulk](w, "bulk_update_requests", given)
+		given["plan"] = would.Plan
+		moving, later := w.idOf(drops), sdptest.Record{"due_by_time": time.Now().Add(time.Hour), "urgency": "High"} // which nobody was shown
+		w.fake.Set("requests", w.idOf(dock), later)
+		w.fake.Set("requests", moving, sdptest.Record{"priority": "Normal", "subject": "Line drops at noon"})
+		w.fake.ForgetCalls()
+		text, got := write[bulk](w, "bulk_update_requests", given)
+		sent, note := `PUT /requests/* {"request":{"priority":{"id":"Low"}}}`, "POST /requests/*/notes …"
+		w.wantCalls("GET /requests", sent, note, sent, note)
+		if diff := cmp.Diff(map[string]int{"done": 2, "failed": 1}, got.Counts); diff != "" {
+			t.Errorf("%s %s", diff, text)
+		}
+		number := got.Requests[1].Number
+		moved := "ConflictError: priority of request " + number + ", subject of request " + number + " are not what was shown any more; call with dry_run=true for another"
+		if why := got.Requests[1].Why; why != moved {
+			t.Errorf("of a ticket that moved is said %q, want %q", why, moved)
+		}
+		// As rules of a site do once a ticket is written.
+		w.fake.Set("requests", w.idOf(dock), sdptest.Record{"priority": "High", "status": "In Progress"})
+		w.fake.Set("requests", moving, sdptest.Record{"priority": "High", "subject": drops})
+		w.fake.ForgetCalls()
+		text, got = write[bulk](w, "bulk_update_requests", given)
+		w.wantCalls("GET /requests", sent, note)
+		if diff := cmp.Diff(map[string]int{"done": 3}, got.Counts); diff != "" || strings.Count(text, "an earlier call with this plan did it") != 2 {
+			t.Errorf("%s %s", diff, text)
+		}
 	})
 }

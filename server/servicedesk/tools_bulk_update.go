@@ -70,8 +70,17 @@ type bulkTicket struct {
 	row    bulkRow
 	// isRepeat says that an earlier call with the same plan did it.
 	isRepeat bool
-	// settled are the fields that are as they would be.
-	settled []string
+	// settled are the fields that are as they would be; moved is what is not as the plan showed it, by the names of what was shown.
+	settled, moved []string
+}
+
+// keepMoved keeps of what moved what is this ticket's.
+func (t *bulkTicket) keepMoved(moved []string) {
+	for _, name := range moved {
+		if strings.HasSuffix(name, ofRequest(t.row.Number)) {
+			t.moved = append(t.moved, name)
+		}
+	}
 }
 
 // bulkUpdateRequests answers bulk_update_requests: a call of SDP to read all tickets, one to change each, and one more for each note.
@@ -106,10 +115,14 @@ func (s *Service) bulkUpdateRequests(ctx context.Context, in bulkUpdateInput) (*
 	asked.DryRun, asked.planned = nil, planned{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "bulk_update_requests", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive, continuesPlan: true,
-		question: d.askBulk(&in, tickets), shown: d.shownInBulk(tickets), isSo: bulkSettled(tickets),
+		question: d.askBulk(&in, tickets), shown: d.shownInBulk(&in, tickets), isSo: bulkSettled(tickets),
+		refusesEach: true,
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i := range tickets {
+		tickets[i].keepMoved(w.moved)
 	}
 	if !w.isDry {
 		d.sendBulk(ctx, w, &in, tickets, until)
@@ -184,7 +197,7 @@ func (d *desk) planBulkTicket(found *sdp.Request, all requestChange, hasNote boo
 		}
 	}
 	if slices.Contains(ticket.settled, "category") {
-		ticket.settled = append(ticket.settled, "subcategory", "item") // they go with it
+		ticket.settled = append(ticket.settled, categoryParts...)
 	}
 	var said []string
 	for _, name := range sortedKeys(compareValues(before, change.afterValues(before))) {
@@ -232,20 +245,27 @@ func (d *desk) askBulk(in *bulkUpdateInput, tickets []bulkTicket) tool.Question 
 }
 
 // shownInBulk is what was shown of each ticket.
-func (d *desk) shownInBulk(tickets []bulkTicket) map[string]string {
+func (d *desk) shownInBulk(in *bulkUpdateInput, tickets []bulkTicket) map[string]string {
+	written := in.Changes.given()
+	if in.Changes.Category != nil {
+		written = append(written, categoryParts...)
+	}
 	shown := map[string]string{}
 	for i := range tickets {
-		maps.Copy(shown, shownOf(tickets[i].row.Number, d.requestValues(&tickets[i].found)))
+		maps.Copy(shown, d.shownOfTicket(&tickets[i].found, written...))
 	}
 	return shown
 }
+
+// categoryParts are the fields that go with the category.
+var categoryParts = []string{"subcategory", "item"}
 
 // bulkSettled returns what of that is as the call would have it: the same plan has perhaps written it before.
 func bulkSettled(tickets []bulkTicket) map[string]bool {
 	settled := map[string]bool{}
 	for i := range tickets {
 		for _, name := range tickets[i].settled {
-			settled[name+" of request "+tickets[i].row.Number] = true
+			settled[name+ofRequest(tickets[i].row.Number)] = true
 		}
 	}
 	return settled

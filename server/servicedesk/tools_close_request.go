@@ -67,7 +67,7 @@ func (s *Service) closeRequest(ctx context.Context, in closeRequestInput) (*tool
 	asked.dryRun, asked.planned = dryRun{}, planned{}
 	r := writeRequest{
 		tool: "close_request", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive,
-		question: tool.Question{Message: c.question(d)}, shown: shownOf(numberOf(&found), d.requestValues(&found)),
+		question: tool.Question{Message: c.question(d)}, shown: d.shownOfTicket(&found),
 	}
 	if in.Resolution != nil || in.ClosureComments != nil {
 		r.risk = reachesRequester

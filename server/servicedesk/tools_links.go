@@ -53,13 +53,13 @@ func (s *Service) linkRequests(ctx context.Context, in linkRequestsInput) (*tool
 		return nil, err
 	}
 	result := requestLinks{Number: numberOf(&source), Subject: shortenLine(source.Subject), Links: []linkedRequest{}, Trust: untrusted}
-	shown := shownOf(result.Number, d.requestValues(&source))
+	shown := d.shownOfTicket(&source)
 	var ids, asked []string
 	for i := range others {
 		other := &others[i]
 		ids = append(ids, other.ID)
 		asked = append(asked, d.describeTicket(other))
-		maps.Copy(shown, shownOf(numberOf(other), d.requestValues(other)))
+		maps.Copy(shown, d.shownOfTicket(other))
 		result.Links = append(result.Links, linkedRequest{numberOf(other), shortenLine(other.Subject), shortenLine(other.Status.Name)})
 	}
 	arguments := in

@@ -139,7 +139,7 @@ func (d *desk) findNoteParent(ctx context.Context, in *addNoteInput) (noteParent
 		return noteParent{}, err
 	}
 	return noteParent{
-		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownOf(numberOf(&found), d.requestValues(&found)),
+		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: d.shownOfTicket(&found),
 		step: func(html func(signature) string) writeStep {
 			return d.noteStep("note", 1, &found, html, valueOr(in.VisibleToRequester, false), valueOr(in.FirstResponse, false))
 		},

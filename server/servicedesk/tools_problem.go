@@ -200,7 +200,7 @@ func (d *desk) askProblem(in *createProblemInput, said []string, tickets []sdp.R
 func (d *desk) shownOfTickets(tickets []sdp.Request) map[string]string {
 	shown := map[string]string{}
 	for i := range tickets {
-		maps.Copy(shown, shownOf(numberOf(&tickets[i]), d.requestValues(&tickets[i])))
+		maps.Copy(shown, d.shownOfTicket(&tickets[i]))
 	}
 	return shown
 }

@@ -56,7 +56,7 @@ func (s *Service) trashRequest(ctx context.Context, in trashRequestInput) (*tool
 	}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "trash_request", arguments: asked, dryRun: in.DryRun, plan: in.Plan, risk: destructive,
-		question: tool.Question{Message: doing + ": " + d.describeTicket(&found) + "?"}, shown: shownOf(numberOf(&found), d.requestValues(&found)),
+		question: tool.Question{Message: doing + ": " + d.describeTicket(&found) + "?"}, shown: d.shownOfTicket(&found),
 	})
 	if err != nil {
 		return nil, err

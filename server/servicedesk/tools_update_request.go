@@ -125,7 +125,7 @@ func (d *desk) updateTicket(
 	before := d.requestValues(found)
 	would := compareValues(before, change.afterValues(before))
 	r.question = tool.Question{Message: fmt.Sprintf("Change %s?\n%s", d.describeTicket(found), changeLines(would))}
-	r.shown = shownOf(numberOf(found), before)
+	r.shown = d.shownOfTicket(found, sortedKeys(would)...)
 	w, err := d.startWrite(ctx, r)
 	if err != nil {
 		return nil, err

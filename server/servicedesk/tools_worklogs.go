@@ -157,7 +157,7 @@ func (d *desk) findWorklogParent(ctx context.Context, in *addWorklogInput) (work
 		return worklogParent{}, err
 	}
 	return worklogParent{
-		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: shownOf(numberOf(&found), d.requestValues(&found)),
+		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: d.shownOfTicket(&found),
 		target: requestTarget(found.ID), worklogs: d.client.Requests().Worklogs(found.ID),
 	}, nil
 }

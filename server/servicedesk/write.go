@@ -63,6 +63,8 @@ type writeRequest struct {
 	shown map[string]string
 	// isSo has those names of shown that are as the call would have them: a plan that goes on has perhaps made them so.
 	isSo map[string]bool
+	// refusesEach has the tool refuse what moved, each record alone, by write.moved; a plan of which something moved is refused otherwise.
+	refusesEach bool
 }
 
 // write is a call of a tool that may write now, or says what it would do.
@@ -71,6 +73,8 @@ type write struct {
 	// isDry says that nothing is sent; plan is what carries it out then, where it has to be confirmed.
 	isDry bool
 	plan  string
+	// moved are the names of shown that are not as the plan showed them.
+	moved []string
 	// hasRepeated says that a step had been done by an earlier call, hasBegun that this call began one.
 	hasRepeated, hasBegun bool
 

@@ -123,13 +123,29 @@ func (d *desk) readPlan(ctx context.Context, w *write, r *writeRequest) (nonce s
 	case len(plan.Shown) != len(shown):
 		return refuse("what it is about is not what was shown")
 	}
-	width := shownBytes(len(names))
+	width, moved := shownBytes(len(names)), []string{}
 	for i, name := range names {
 		if at := i * width; !r.isSo[name] && !bytes.Equal(plan.Shown[at:at+width], shown[at:at+width]) {
-			return refuse("%s is not what was shown any more", name)
+			moved = append(moved, name)
 		}
 	}
+	if len(moved) > 0 && !r.refusesEach {
+		return refuse("%s", sayMoved(moved))
+	}
+	w.moved = moved
 	return plan.Nonce, nil
+}
+
+// maxMoved is how many values a refusal names that are not what was shown.
+const maxMoved = 5
+
+// sayMoved says of what was shown that it is not so any more.
+func sayMoved(names []string) string {
+	are := "is"
+	if len(names) > 1 {
+		are = "are"
+	}
+	return strings.Join(names[:min(len(names), maxMoved)], ", ") + " " + are + " not what was shown any more"
 }
 
 type unlistedPlanKey struct{}

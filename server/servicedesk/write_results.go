@@ -2,6 +2,7 @@ package servicedesk
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -55,14 +56,18 @@ func (d *desk) describeTicket(r *sdp.Request) string {
 	return fmt.Sprintf("request %s %q (%s) of connection %s", numberOf(r), excerpt.Truncate(oneLine(r.Subject), shownSubject), shortenLine(r.Status.Name), d.key)
 }
 
-// shownOf returns what was shown of a ticket, by names that say what is not so any more.
-func shownOf(number string, values map[string]string) map[string]string {
-	shown := make(map[string]string, len(values))
-	for name, value := range values {
-		shown[name+" of request "+number] = value
+// shownOfTicket returns what was shown of a ticket, by names that say what is not so any more: what it is about, and the fields that a call
+// writes. Of the others nothing was said, and ServiceDesk Plus recalculates some, as a due date, whenever it likes.
+func (d *desk) shownOfTicket(r *sdp.Request, written ...string) map[string]string {
+	values, shown := d.requestValues(r), map[string]string{}
+	for _, name := range slices.Concat([]string{"subject", "status", "requester"}, written) {
+		shown[name+ofRequest(numberOf(r))] = values[name]
 	}
 	return shown
 }
+
+// ofRequest ends the names of what was shown of a ticket.
+func ofRequest(number string) string { return " of request " + number }
 
 // showWhole returns a text as a person who confirms it reads it: all of it, as far as that can be shown.
 func showWhole(text string) string { return excerpt.TruncateBytes(richtext.Clean(text), textBytes) }

@@ -36,7 +36,7 @@ func testPlans(t *testing.T) {
 	expiring := s.dryRun(t, first, s.desk.addTicket())
 	began := time.Now()
 	change := func(a map[string]any) {
-		s.desk.fake.Set("requests", strings.TrimPrefix(a["request_id"].(string), "id:"), sdptest.Record{"priority": "High"})
+		s.desk.fake.Set("requests", strings.TrimPrefix(a["request_id"].(string), "id:"), sdptest.Record{"subject": "The screen is on fire", "priority": "High"})
 	}
 	for n, tc := range []struct {
 		name      string
@@ -49,7 +49,7 @@ func testPlans(t *testing.T) {
 		{"of another caller", true, func(map[string]any) {}, "it is another caller's"},
 		{"of other arguments", false, func(a map[string]any) { a["closure_comments"] = "Another text." }, "it is of other arguments"},
 		{"of another ticket", false, func(a map[string]any) { a["request_id"] = s.desk.addTicket() }, "it is of other arguments"},
-		{"of a ticket that changed", false, change, "is not what was shown any more"},
+		{"of a ticket that changed", false, change, "is not what was shown any more; call with dry_run=true for another"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			by := s.callers[2+n] // each of whom may write once a second

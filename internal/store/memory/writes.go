@@ -84,14 +84,15 @@ func (w *Writes) BeginWrite(_ context.Context, intent store.WriteIntent) (store.
 	return store.BegunWrite{State: store.WriteBegun, ID: held.id}, nil
 }
 
-// hasWeighed reports whether a step of the call weighs something that was not refused before it was sent, and there are not too many that do not.
+// hasWeighed reports whether a step of the call weighs something, and there are not too many that do not, of those that were not refused before
+// they were sent.
 func (w *Writes) hasWeighed(intent *store.WriteIntent, now time.Time) bool {
 	weighed, weightless := false, 0
 	for _, held := range w.writes {
-		if held.CallID != intent.CallID || held.Caller != intent.Caller || held.begunAt.Before(now.Add(-10*time.Minute)) {
+		if held.CallID != intent.CallID || held.Caller != intent.Caller || held.isUnsent() || held.begunAt.Before(now.Add(-10*time.Minute)) {
 			continue
 		}
-		weighed = weighed || held.Weight > 0 && !held.isUnsent()
+		weighed = weighed || held.Weight > 0
 		if held.Weight == 0 {
 			weightless++
 		}

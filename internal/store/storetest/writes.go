@@ -53,9 +53,9 @@ func withStep(step string) func(*store.WriteIntent) {
 	return func(i *store.WriteIntent) { i.Step = step }
 }
 
-func merged(i *store.WriteIntent)     { i.MergesRepeats = true }
-func continuing(i *store.WriteIntent) { i.ContinuesPlan = true }
-func ofBen(i *store.WriteIntent)      { i.Caller = "OIDC ben" }
+func mergeRepeats(i *store.WriteIntent) { i.MergesRepeats = true }
+func continuePlan(i *store.WriteIntent) { i.ContinuesPlan = true }
+func callAsBen(i *store.WriteIntent)    { i.Caller = "OIDC ben" }
 
 func (f *WriteFixture) begin(t *testing.T, i store.WriteIntent) store.BegunWrite {
 	t.Helper()
@@ -134,7 +134,7 @@ func testKey(t *testing.T, f *WriteFixture) {
 	if done := f.want(t, store.WriteWasDone, f.intent("a", withKey("k"))); done.RecordID != "41" || done.RecordNumber != "31" {
 		t.Errorf("done is %+v", done)
 	}
-	f.want(t, store.WriteBegun, f.intent("a", withKey("k"), ofBen))
+	f.want(t, store.WriteBegun, f.intent("a", withKey("k"), callAsBen))
 	f.want(t, store.WriteBegun, f.intent("a", withKey("k"), withStep("close")))
 	f.want(t, store.WriteBegun, f.intent("a", withKey("another")))
 }
@@ -185,7 +185,7 @@ func testPlan(t *testing.T, f *WriteFixture) {
 	f.end(t, f.want(t, store.WriteBegun, call).ID, store.WriteDone)
 	f.want(t, store.WritePlanUsed, call)
 	f.want(t, store.WritePlanOfAnother, f.intent("b", withNonce(planNonce), withStep("third")))
-	f.want(t, store.WritePlanOfAnother, f.intent("a", withNonce(planNonce), withStep("third"), ofBen))
+	f.want(t, store.WritePlanOfAnother, f.intent("a", withNonce(planNonce), withStep("third"), callAsBen))
 	// Who lost the answer of a call with a key hears how it ended.
 	keyed := f.want(t, store.WriteBegun, f.intent("a", withNonce("x"+planNonce), withKey("k")))
 	f.end(t, keyed.ID, store.WriteDone)
@@ -193,33 +193,33 @@ func testPlan(t *testing.T, f *WriteFixture) {
 }
 
 func testContinuedPlan(t *testing.T, f *WriteFixture) {
-	done := f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuing, withStep("ticket 31")))
-	failed := f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuing, withStep("ticket 32")))
+	done := f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuePlan, withStep("ticket 31")))
+	failed := f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuePlan, withStep("ticket 32")))
 	f.end(t, done.ID, store.WriteDone)
 	f.end(t, failed.ID, store.WriteNotDone)
-	f.want(t, store.WriteWasDone, f.intent("a", withNonce(planNonce), continuing, withStep("ticket 31")))
-	f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuing, withStep("ticket 32")))
-	f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuing, withStep("ticket 33")))
-	f.want(t, store.WritePlanOfAnother, f.intent("b", withNonce(planNonce), continuing, withStep("ticket 34")))
+	f.want(t, store.WriteWasDone, f.intent("a", withNonce(planNonce), continuePlan, withStep("ticket 31")))
+	f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuePlan, withStep("ticket 32")))
+	f.want(t, store.WriteBegun, f.intent("a", withNonce(planNonce), continuePlan, withStep("ticket 33")))
+	f.want(t, store.WritePlanOfAnother, f.intent("b", withNonce(planNonce), continuePlan, withStep("ticket 34")))
 }
 
 func testRepeats(t *testing.T, f *WriteFixture) {
-	first := f.want(t, store.WriteBegun, f.intent("a", merged))
-	f.want(t, store.WriteInFlight, f.intent("a", merged))
-	f.want(t, store.WriteBegun, f.intent("b", merged))
-	f.want(t, store.WriteBegun, f.intent("a", merged, ofBen))
-	f.want(t, store.WriteBegun, f.intent("a", merged, withKey("k")))
+	first := f.want(t, store.WriteBegun, f.intent("a", mergeRepeats))
+	f.want(t, store.WriteInFlight, f.intent("a", mergeRepeats))
+	f.want(t, store.WriteBegun, f.intent("b", mergeRepeats))
+	f.want(t, store.WriteBegun, f.intent("a", mergeRepeats, callAsBen))
+	f.want(t, store.WriteBegun, f.intent("a", mergeRepeats, withKey("k")))
 	f.end(t, first.ID, store.WriteDone)
 	f.Age(store.WriteRepeatWindow - 20*time.Second)
-	if again := f.want(t, store.WriteWasDone, f.intent("a", merged, func(i *store.WriteIntent) { i.Mark = "zzzzzz" })); again.ID != first.ID {
+	if again := f.want(t, store.WriteWasDone, f.intent("a", mergeRepeats, func(i *store.WriteIntent) { i.Mark = "zzzzzz" })); again.ID != first.ID {
 		t.Errorf("the repeat is of %s, want %s", again.ID, first.ID)
 	}
 	f.Age(21 * time.Second)
-	second := f.want(t, store.WriteBegun, f.intent("a", merged))
+	second := f.want(t, store.WriteBegun, f.intent("a", mergeRepeats))
 	// Of one of unknown outcome no equal is sent, however old it is.
 	f.end(t, second.ID, store.WriteIndeterminate)
 	f.Age(time.Hour)
-	f.want(t, store.WriteWasIndeterminate, f.intent("a", merged))
+	f.want(t, store.WriteWasIndeterminate, f.intent("a", mergeRepeats))
 }
 
 func testWritesPerHour(t *testing.T, f *WriteFixture) {
@@ -232,7 +232,7 @@ func testWritesPerHour(t *testing.T, f *WriteFixture) {
 	if full.RetryAfter < 25*time.Minute || full.RetryAfter > 30*time.Minute {
 		t.Errorf("to be tried again in %s, want when the first 25 are an hour old", full.RetryAfter)
 	}
-	f.want(t, store.WriteBegun, f.intent("36", ofBen))
+	f.want(t, store.WriteBegun, f.intent("36", callAsBen))
 	f.Age(31 * time.Minute)
 	f.want(t, store.WriteBegun, f.intent("36"))
 	f.want(t, store.WriteTooMany, f.intent("37", func(i *store.WriteIntent) { i.Weight = 25 }))
@@ -278,7 +278,7 @@ func testTrace(t *testing.T, f *WriteFixture) {
 
 // testUnsent: without a trace nothing was sent, and after the deadline none is taken any more. With one, nobody knows.
 func testUnsent(t *testing.T, f *WriteFixture) {
-	for _, change := range [][]func(*store.WriteIntent){{withKey("k")}, {merged}, {withNonce(planNonce), continuing}} {
+	for _, change := range [][]func(*store.WriteIntent){{withKey("k")}, {mergeRepeats}, {withNonce(planNonce), continuePlan}} {
 		first := f.want(t, store.WriteBegun, f.intent("a", change...))
 		f.Age(store.WriteDeadline / 2)
 		f.want(t, store.WriteInFlight, f.intent("a", change...))
@@ -298,7 +298,7 @@ func testUnsent(t *testing.T, f *WriteFixture) {
 
 func testAtOnce(t *testing.T, f *WriteFixture) {
 	for name, change := range map[string][]func(*store.WriteIntent){
-		"key": {withKey("k")}, "plan": {withNonce(planNonce)}, "text": {merged},
+		"key": {withKey("k")}, "plan": {withNonce(planNonce)}, "text": {mergeRepeats},
 	} {
 		var all sync.WaitGroup
 		states := make([]store.WriteState, 12)
@@ -357,4 +357,11 @@ func testUnsentWeight(t *testing.T, f *WriteFixture) {
 	f.want(t, store.WriteTooMany, f.intent("while it is open"))
 	f.end(t, sent, store.WriteNotDone)
 	f.want(t, store.WriteTooMany, f.intent("after it was sent"))
+	// Of steps that weigh nothing those that were not sent do not count either: a step waits for its turn by being begun again.
+	first := f.intent("a", callAsBen)
+	f.send(t, first)
+	weightless := f.intent("a", callAsBen, withStep("dependency"), func(i *store.WriteIntent) { i.CallID, i.Weight = first.CallID, 0 })
+	for range store.MaxWeightlessSteps + 1 {
+		f.end(t, f.want(t, store.WriteBegun, weightless).ID, store.WriteNotDone)
+	}
 }

@@ -201,9 +201,10 @@ begin atomic
                       where r.connection_id = begin_write.connection and c.deleted_at is null);
   select refuse_argument('a write that weighs nothing is one of at most 50 more steps of a call of the last 10 minutes that weighs something, and was sent')
    where begin_write.weight = 0
-     and (select bool_or(w.weight > 0 and (w.outcome = 'not_done' and w.trace is null) is not true) and count(*) filter (where w.weight = 0) < 50
+     and (select bool_or(w.weight > 0) and count(*) filter (where w.weight = 0) < 50
             from sdp_writes w
            where w.connection_id = begin_write.connection and w.caller = begin_write.caller and w.call_id = begin_write.call_id
+             and (w.outcome = 'not_done' and w.trace is null) is not true
              and w.begun_at > clock_timestamp() - interval '10 minutes') is not true;
   with unsent as (
     select w.id
