@@ -3,7 +3,6 @@ package sdpconnection
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
