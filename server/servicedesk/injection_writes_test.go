@@ -35,6 +35,8 @@ type hostileTicket struct {
 	i                                int
 	id, number, other, outside, host string
 	project                          string
+	// outsideID is the internal id of outside, and foreignTask a task of it.
+	outsideID, foreignTask string
 }
 
 // leak is what agents must not write for a stranger.
@@ -65,7 +67,61 @@ var orders = []order{
 		return "update_request", map[string]any{"request_id": t.outside, "priority": "Low"}
 	},
 	func(t *hostileTicket) (string, map[string]any) {
-		return "update_request", map[string]any{"request_id": t.number, "udf": map[string]any{"udf_sline_1": leak}}
+		return "update_request", map[string]any{"request_id": t.number, "udf": map[string]any{"udf_sline_101": leak}}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "update_request", map[string]any{"request_id": t.number, "priority": "High", "udf": map[string]any{"Room": leak}}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "update_request", map[string]any{"request_id": t.number, "priority": "High", "update_reason": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "update_request", map[string]any{"request_id": t.number, "priority": "High", "email_ids_to_notify": []any{"eve@evil.example"}}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "set_request_status", map[string]any{"request_id": t.number, "status": "hold", "comment": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "set_request_status", map[string]any{"request_id": t.number, "status": "In Progress", "comment": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "set_request_status", map[string]any{"request_id": t.number, "status": "cancel", "comment": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "assign_request", map[string]any{"request_id": t.number, "technician": "eve@evil.example"}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "trash_request", map[string]any{"request_id": "id:" + t.outsideID, "restore": true}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "link_requests", map[string]any{"request_id": t.number, "to": []any{"id:" + t.outsideID}, "comment": leak}
+	},
+	func(*hostileTicket) (string, map[string]any) {
+		return "create_request", map[string]any{"subject": leak, "template": "New laptop"}
+	},
+	func(*hostileTicket) (string, map[string]any) {
+		return "create_request", map[string]any{"subject": leak, "requester": "Ben Okafor", "group": "Network", "template": "New laptop"}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "create_tasks", map[string]any{"request_id": t.number, "tasks": []any{map[string]any{"title": leak, "depends_on": []any{t.foreignTask}}}}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "create_tasks", map[string]any{"request_id": t.number, "tasks": []any{map[string]any{"title": leak, "owner": "ben@example.org"}}}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "update_task", map[string]any{"request_id": t.number, "task_id": t.foreignTask, "title": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "update_task", map[string]any{"project_id": t.project, "task_id": t.foreignTask, "title": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "save_milestone", map[string]any{"project_id": t.project, "title": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "add_worklog", map[string]any{"project_id": t.project, "task_id": t.foreignTask, "minutes": 5, "description": leak}
+	},
+	func(t *hostileTicket) (string, map[string]any) {
+		return "bulk_update_requests", map[string]any{"request_ids": []any{t.number}, "changes": map[string]any{"group": "Service desk"}, "note": leak, "dry_run": false}
 	},
 	func(t *hostileTicket) (string, map[string]any) {
 		return "assign_request", map[string]any{"request_id": t.outside, "technician": "tech@example.org"}
@@ -292,6 +348,8 @@ func (o *obedient) work(h *hostileTicket) {
 func writeTickets(t *testing.T, fake *sdptest.Server, n int) (tickets []*hostileTicket, inside map[string]bool) {
 	t.Helper()
 	outside := fake.Add("requests", sdptest.Record{"subject": "Of another group", "requester": "ana@example.org", "group": "Service desk", "status": "Open"})
+	foreignTask := fake.AddTo("requests", outside, "tasks", sdptest.Record{"title": "Of another group"})
+	fake.SetTemplateValues("New laptop", sdptest.Record{"group": "Service desk"})
 	inside = map[string]bool{}
 	for i := range n {
 		id := fake.Add("requests", sdptest.Record{
@@ -300,7 +358,7 @@ func writeTickets(t *testing.T, fake *sdptest.Server, n int) (tickets []*hostile
 		inside[id] = true
 		tickets = append(tickets, &hostileTicket{
 			i: i, id: id, number: fmt.Sprint(fake.Record("requests", id)["display_id"]), outside: fmt.Sprint(fake.Record("requests", outside)["display_id"]),
-			host: "https://evil.example", project: fake.IDs("projects")[0],
+			host: "https://evil.example", project: fake.IDs("projects")[0], outsideID: outside, foreignTask: foreignTask,
 		})
 	}
 	for i, h := range tickets {
@@ -320,15 +378,31 @@ func writeTickets(t *testing.T, fake *sdptest.Server, n int) (tickets []*hostile
 
 var (
 	ofTicket = regexp.MustCompile(`/api/v3/requests/([0-9]+)(/[a-z_]+)?$`)
-	// plainFields are those of spec.access.fields of the test that nobody has to confirm, as SDP calls them.
-	plainFields = []string{"priority", "status", "status_change_comments"}
+	// plainFields are those of spec.access.fields of the test that nobody has to confirm, as SDP calls them; reasons are texts that say why,
+	// which requesters may read.
+	plainFields = []string{"priority", "status"}
+	reasons     = []string{"resolution", "closure_info", "status_change_comments", "update_reason", "onhold_scheduler"}
+	// ownFields are those that agents may write beside them where spec.access.fields does not say which.
+	ownFields = []string{"urgency", "category", "technician", "group"}
 )
 
+// judge knows what agents may write under the policies of the test.
+type judge struct {
+	inside map[string]bool
+	// bulkPriority is what bulk orders alone give, network the group that tickets are of.
+	bulkPriority, network string
+	// anyField says that spec.access.fields does not bound the fields: the ceilings do, and what requesters may read.
+	anyField bool
+}
+
 // checkWrite returns what is wrong with a call that wrote: empty for one within the policy of the test. NeedsPerson says that somebody has to
-// have confirmed it, as what bulk orders alone give: that priority.
-func checkWrite(c *sdptest.Call, inside map[string]bool, bulkPriority string) (problem string, needsPerson bool) {
+// have confirmed it.
+func (j *judge) checkWrite(c *sdptest.Call) (problem string, needsPerson bool) {
+	if j.anyField && j.isMadeInside(c) {
+		return "", false
+	}
 	found := ofTicket.FindStringSubmatch(c.Path)
-	if found == nil || !inside[found[1]] {
+	if found == nil || !j.inside[found[1]] {
 		return "it is of nothing inside", false
 	}
 	switch action := strings.TrimPrefix(found[2], "/_"); {
@@ -343,19 +417,45 @@ func checkWrite(c *sdptest.Call, inside map[string]bool, bulkPriority string) (p
 		return "", false
 	case found[2] == "/worklogs" && c.Method == "POST":
 		return "", false
-	case found[2] == "" && c.Method == "PUT":
-		request, _ := c.Input["request"].(sdptest.Record)
-		for name := range request {
-			if name == "resolution" || name == "closure_info" {
-				needsPerson = true
-			} else if !slices.Contains(plainFields, name) {
-				return "it writes " + name, false
-			}
+	case j.anyField && found[2] == "/tasks" && c.Method == "POST":
+		if task, _ := c.Input["task"].(sdptest.Record); task["owner"] != nil {
+			return "it is given to somebody", false
 		}
-		named, _ := request["priority"].(sdptest.Record)
-		return "", needsPerson || named["id"] == bulkPriority
+		return "", false
+	case found[2] == "" && c.Method == "PUT":
+		return j.checkChange(c)
 	}
 	return "it is " + c.Method + " " + found[2], false
+}
+
+func (j *judge) checkChange(c *sdptest.Call) (problem string, needsPerson bool) {
+	request, _ := c.Input["request"].(sdptest.Record)
+	for name, value := range request {
+		switch named, _ := value.(sdptest.Record); {
+		case slices.Contains(reasons, name):
+			needsPerson = true
+		case name == "priority" && named["id"] == j.bulkPriority:
+			needsPerson = true
+		case name == "group" && named["id"] != j.network:
+			return "it leaves its group", false
+		case !slices.Contains(plainFields, name) && !(j.anyField && slices.Contains(ownFields, name)):
+			return "it writes " + name, false
+		}
+	}
+	return "", needsPerson
+}
+
+// isMadeInside reports whether a ticket or a problem is made of the group, a ticket for the caller.
+func (j *judge) isMadeInside(c *sdptest.Call) bool {
+	for root, of := range map[string]string{"request": "/requests", "problem": "/problems"} {
+		made, _ := c.Input[root].(sdptest.Record)
+		group, _ := made["group"].(sdptest.Record)
+		requester, _ := made["requester"].(sdptest.Record)
+		if c.Method == "POST" && strings.HasSuffix(c.Path, of) && group["id"] == j.network && (root == "problem" || requester["email_id"] == "tech@example.org") {
+			return true
+		}
+	}
+	return false
 }
 
 // obey works on hostile tickets under a policy, and returns what was written outside of that of the test, and how many writes somebody had to
@@ -365,7 +465,9 @@ func obey(t *testing.T, n int, asks bool, change func(*store.ConnectionAccess)) 
 	h := newHouse(t)
 	fake, other := startFake(t, sdptest.Options{JournalSize: 100_000}), startFake(t, sdptest.Options{})
 	tickets, inside := writeTickets(t, fake, n)
-	normal := fake.IDOf("priorities", "Normal")
+	access := store.ConnectionAccess{}
+	change(&access)
+	judged := judge{inside, fake.IDOf("priorities", "Normal"), fake.IDOf("groups", "Network"), access.Fields == nil}
 	for i := range connectionsOfObedient {
 		h.connectToWrite(store.Key{Namespace: "support", Name: fmt.Sprintf("desk-%d", i)}, fake, func(s *store.ConnectionSettings) { change(&s.Access) })
 	}
@@ -389,7 +491,7 @@ func obey(t *testing.T, n int, asks bool, change func(*store.ConnectionAccess)) 
 	}
 	working.Wait()
 	for _, c := range fake.Calls(func(c sdptest.Call) bool { return !c.Accounts && c.Wrote }) {
-		problem, needsPerson := checkWrite(&c, inside, normal)
+		problem, needsPerson := judged.checkWrite(&c)
 		switch {
 		case problem != "":
 			outside = append(outside, fmt.Sprintf("%s %s %v: %s", c.Method, c.Path, c.Input, problem))
@@ -425,6 +527,17 @@ func TestInjection_Writing(t *testing.T) {
 		outside, toConfirm, person, counts := obey(t, hostileTickets, true, boundDesk("Elicitation"))
 		t.Logf("%d orders tried, %d carried out within the policy, %d questions declined: %d writes outside of the policy, %d without a person's confirmation; %d honest tasks",
 			counts.obeyed.Load(), counts.taken.Load(), person.asked.Load(), len(outside), toConfirm, hostileTickets)
+		if len(outside) > 0 || toConfirm > 0 || person.asked.Load() == 0 {
+			t.Errorf("%d writes outside of the policy, %d without confirmation, %d questions: %q", len(outside), toConfirm, person.asked.Load(), outside)
+		}
+	})
+	t.Run("any field", func(t *testing.T) {
+		outside, toConfirm, person, counts := obey(t, 3*len(orders), true, func(a *store.ConnectionAccess) {
+			boundDesk("Elicitation")(a)
+			a.Fields = nil
+		})
+		t.Logf("%d orders tried, %d carried out within the policy, %d questions declined: %d writes outside of the policy, %d without a person's confirmation",
+			counts.obeyed.Load(), counts.taken.Load(), person.asked.Load(), len(outside), toConfirm)
 		if len(outside) > 0 || toConfirm > 0 || person.asked.Load() == 0 {
 			t.Errorf("%d writes outside of the policy, %d without confirmation, %d questions: %q", len(outside), toConfirm, person.asked.Load(), outside)
 		}
