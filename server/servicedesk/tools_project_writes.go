@@ -70,9 +70,6 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 		return nil, err
 	}
 	said = append(said, askPeople("members", members)...)
-	if in.Description != nil {
-		said = append(said, askText("description", *in.Description))
-	}
 	arguments := in
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
@@ -168,7 +165,7 @@ func namesOf(people []sdp.Person) []string {
 	return names
 }
 
-// newProjectFields returns the fields of a project beside its description, and what they are for people.
+// newProjectFields returns the fields of a project beside its description, and the lines of a question for all of them.
 func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sdp.Fields, []string, error) {
 	given := []string{"title"}
 	for name, is := range map[string]bool{
@@ -215,6 +212,9 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 		if at := d.showTime(fields["scheduled_"+name+"_time"]); at != "" {
 			said = append(said, askLine(name, at))
 		}
+	}
+	if in.Description != nil {
+		said = append(said, askText("description", *in.Description))
 	}
 	return fields, said, nil
 }
