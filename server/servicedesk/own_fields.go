@@ -12,6 +12,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/tool"
 )
@@ -154,6 +155,7 @@ func (d *desk) changeOwnField(field ownField, name string, raw json.RawMessage) 
 	case nil:
 		return change, nil
 	case string:
+		value = richtext.Clean(value)
 		change.value, change.after = value, excerpt.Truncate(oneLine(value), shownText)
 		if strings.HasPrefix(field.kind, "date") || strings.Contains(field.key, "_date_") {
 			at, err := parseTime("udf", value, d.zone)

@@ -72,7 +72,7 @@ func TestCreateProblem(t *testing.T) {
 		fake.ForgetCalls()
 		arguments["dry_run"] = true
 		text, dry := mustCall[madeProblem](r, "create_problem", arguments)
-		if !dry.DryRun || dry.ID != "" || !strings.Contains(text, "Dry run") || !strings.Contains(text, "priority: High") || len(writesOf(fake)) > 0 {
+		if !dry.DryRun || dry.ID != "" || !strings.Contains(text, "Dry run") || !strings.Contains(text, `priority: "High"`) || len(writesOf(fake)) > 0 {
 			t.Errorf("%s: a dry run: %+v %s %v", site, dry, text, writesOf(fake))
 		}
 		delete(arguments, "dry_run")

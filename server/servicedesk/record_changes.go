@@ -17,6 +17,8 @@ type recordChange[T any] struct {
 	name, field string
 	// after is what callers are shown, key what tells it from before: an id, where there is one.
 	after, key string
+	// written is what it is set to, whole, and asked the lines that a person confirms where that does not say it.
+	written, asked string
 	// show and keyOf return the same of a record.
 	show, keyOf func(T) string
 	// value returns what is sent. Texts are signed.
@@ -100,7 +102,7 @@ func orNone(text string) string {
 func changeText[T any](name, field, text string, get func(T) string) recordChange[T] {
 	show := func(of T) string { return shortenLine(get(of)) }
 	text = strings.TrimSpace(text)
-	return recordChange[T]{name: name, field: field, after: shortenLine(text), key: text, show: show, keyOf: get, value: func(signature) any { return text }}
+	return recordChange[T]{name: name, field: field, after: shortenLine(text), written: text, key: text, show: show, keyOf: get, value: func(signature) any { return text }}
 }
 
 // changeMarkdown sets a text of HTML by Markdown, which is signed; nil clears it.
@@ -114,7 +116,7 @@ func changeMarkdown[T any](name, field string, markdown *string, get func(T) str
 	}
 	if markdown != nil {
 		text := *markdown
-		change.key, change.after = text, excerpt.Truncate(oneLine(text), changedText)
+		change.key, change.after, change.asked = text, excerpt.Truncate(oneLine(text), changedText), askText(name, text)
 		change.value = func(s signature) any { return richtext.FromMarkdown(s.of(text)) }
 	}
 	return change
@@ -133,7 +135,7 @@ func changeRef[T any](name, field string, to sdp.Ref, get func(T) sdp.Ref) recor
 		return strings.ToLower(of.Name)
 	}
 	return recordChange[T]{
-		name: name, field: field, after: shortenLine(to.Name), key: key(to), show: func(of T) string { return shortenLine(get(of).Name) },
+		name: name, field: field, after: shortenLine(to.Name), written: to.Name, key: key(to), show: func(of T) string { return shortenLine(get(of).Name) },
 		keyOf: func(of T) string { return key(get(of)) }, value: func(signature) any { return to },
 	}
 }
@@ -143,7 +145,7 @@ func changePercent[T any](percent int64, get func(T) int) recordChange[T] {
 	key := strconv.FormatInt(percent, 10)
 	show := func(of T) string { return strconv.Itoa(get(of)) }
 	return recordChange[T]{
-		name: "percent", field: "percentage_completion", after: key, key: key, show: show, keyOf: show, value: func(signature) any { return key },
+		name: "percent", field: "percentage_completion", after: key, written: key, key: key, show: show, keyOf: show, value: func(signature) any { return key },
 	}
 }
 
@@ -160,7 +162,7 @@ func changeTime[T any](name, field string, to time.Time, zone *time.Location, ge
 		return strconv.FormatInt(t.At.UnixMilli(), 10)
 	}
 	return recordChange[T]{
-		name: name, field: field, after: formatTime(at, zone), key: key(at), show: func(of T) string { return formatTime(get(of), zone) },
+		name: name, field: field, after: formatTime(at, zone), written: formatTime(at, zone), key: key(at), show: func(of T) string { return formatTime(get(of), zone) },
 		keyOf: func(of T) string { return key(get(of)) }, value: func(signature) any { return at },
 	}
 }

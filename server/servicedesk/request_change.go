@@ -21,8 +21,8 @@ const (
 type fieldChange struct {
 	// name is that of the argument, path that of SDP: udf_fields.udf_pick_2.
 	name, path string
-	// after is how it is shown then.
-	after string
+	// after is how it is shown then, and asked the lines that a person confirms, where what is sent and was before does not say all.
+	after, asked string
 	// value is what is sent; sign returns it where it is a text that is signed.
 	value any
 	sign  func(signature) any
@@ -122,7 +122,7 @@ type changeOutcome struct {
 
 // sendChange changes a ticket in a step. What SDP does not let be set is left out, and said. A text that says why does not count: a call
 // that would change nothing else is not made.
-func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, change requestChange, reasons sdp.Fields) (changeOutcome, error) {
+func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, change requestChange, reasons map[string]string) (changeOutcome, error) {
 	out := changeOutcome{dropped: map[string]string{}}
 	left, signed := change, signature{}
 	var answered *sdp.Request
@@ -168,12 +168,9 @@ func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, ch
 }
 
 // addReasons adds texts that say why to what is sent.
-func addReasons(fields sdp.Fields, s signature, reasons sdp.Fields) sdp.Fields {
-	for name, value := range reasons {
-		if text, is := value.(string); is {
-			value = s.of(text)
-		}
-		fields[name] = value
+func addReasons(fields sdp.Fields, s signature, reasons map[string]string) sdp.Fields {
+	for name, text := range reasons {
+		fields[name] = s.of(text)
 	}
 	return fields
 }

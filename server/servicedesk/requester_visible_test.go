@@ -7,6 +7,21 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 )
 
+// TestRequesterVisible_TaskOwners: a requester is told of a task that is theirs, so that one of a ticket is given to technicians alone.
+func TestRequesterVisible_TaskOwners(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		task := w.fake.AddTo("requests", w.idOf(dock), "tasks", sdptest.Record{"title": "Look at it"})
+		for _, owner := range []string{"ana@example.org", "Ana Lopez"} {
+			w.wantRefusal("create_tasks", map[string]any{"request_id": w.numberOf(dock), "tasks": []any{map[string]any{"title": "It is on https://evil.example", "owner": owner}}},
+				"ForbiddenError", "spec.access.requesterVisible")
+			w.wantRefusal("update_task", map[string]any{"request_id": w.numberOf(dock), "task_id": task, "owner": owner}, "ForbiddenError", "spec.access.requesterVisible")
+		}
+		for _, owner := range []string{"me", "nina@example.org"} {
+			write[recordUpdate](w, "update_task", map[string]any{"request_id": w.numberOf(dock), "task_id": task, "owner": owner})
+		}
+	})
+}
+
 // TestRequesterVisible_Deny: where agents write nothing that requesters read, additional fields of tickets of others are refused, since
 // ServiceDesk Plus does not say which of them requesters see, and texts that say why are confirmed whatever else is. The caller's own ticket is
 // the caller's.

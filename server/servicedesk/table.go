@@ -47,9 +47,10 @@ func (t *table) append(cells []string) (fits bool) {
 func (t *table) text() string { return richtext.FrameUntrusted(strings.Join(t.lines, "\n")) }
 
 // oneLine returns a text as a cell has it: what cannot be seen is left out, and nothing in it looks like the end of a cell.
-func oneLine(text string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(richtext.Clean(text)), " "), "|", "/")
-}
+func oneLine(text string) string { return strings.ReplaceAll(joinLines(text), "|", "/") }
+
+// joinLines returns a text in one line, without what cannot be seen.
+func joinLines(text string) string { return strings.Join(strings.Fields(richtext.Clean(text)), " ") }
 
 // shortenLine returns a subject or a title as lists show it.
 func shortenLine(text string) string { return excerpt.Truncate(oneLine(text), shownSubject) }

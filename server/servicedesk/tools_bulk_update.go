@@ -146,7 +146,9 @@ func (c *bulkChanges) given() []string {
 // planBulk finds out what becomes of each ticket. Names are looked up once.
 func (d *desk) planBulk(ctx context.Context, in *bulkUpdateInput, found []sdp.Request) ([]bulkTicket, error) {
 	var all requestChange
-	for name, text := range map[string]*string{"priority": in.Changes.Priority, "group": in.Changes.Group, "category": in.Changes.Category} {
+	given := map[string]*string{"priority": in.Changes.Priority, "group": in.Changes.Group, "category": in.Changes.Category}
+	for _, name := range sortedKeys(given) { // the question is the same each time
+		text := given[name]
 		if text == nil {
 			continue
 		}
@@ -236,10 +238,14 @@ func (d *desk) askBulk(in *bulkUpdateInput, tickets []bulkTicket) tool.Question 
 	fmt.Fprintf(&asked, "Change %d requests of connection %s?", len(tickets), d.key)
 	for i := range tickets {
 		row := &tickets[i].row
-		fmt.Fprintf(&asked, "\n%s %q: %s", row.Number, row.Subject, row.Why)
+		said := strings.Join(tickets[i].change.ask(d.requestValues(&tickets[i].found)), ", ")
+		if said == "" {
+			said = row.Why
+		}
+		fmt.Fprintf(&asked, "\n%s %q: %s", row.Number, row.Subject, said)
 	}
 	if in.Note != nil {
-		asked.WriteString("\nThe note is: " + showWhole(*in.Note))
+		asked.WriteString("\n" + "note on each:\n" + quoteText(*in.Note, askedBytes-min(asked.Len(), askedBytes/2)))
 	}
 	return tool.Question{Message: asked.String()}
 }

@@ -116,9 +116,15 @@ func (c *plannedClosing) question(d *desk) string {
 		asked = "Resolve "
 	}
 	asked += d.describeTicket(c.found) + "?"
+	if c.isResolveOnly {
+		asked += "\n" + askChange("status", c.found.Status.Name, c.to.name)
+	}
+	if !c.code.IsZero() {
+		asked += "\n" + askLine("closure_code", c.code.Name)
+	}
 	for _, text := range [][2]string{{"Resolution", c.resolution}, {"Comments", c.comments}} {
 		if text[1] != "" {
-			asked += "\n" + text[0] + ", which its requester may read: " + showWhole(text[1])
+			asked += "\n" + askText(text[0]+", which its requester may read", text[1])
 		}
 	}
 	return asked

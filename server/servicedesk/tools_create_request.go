@@ -99,7 +99,7 @@ func (s *Service) createRequest(ctx context.Context, in createRequestInput) (*to
 		return nil, err
 	}
 	would := planned.change.afterValues(nil)
-	w, err := d.startWrite(ctx, in.writeRequest(d, would))
+	w, err := d.startWrite(ctx, in.writeRequest(d, planned, would))
 	if err != nil {
 		return nil, err
 	}
@@ -130,16 +130,12 @@ func (s *Service) createRequest(ctx context.Context, in createRequestInput) (*to
 }
 
 // writeRequest is what the call is about to do.
-func (in *createRequestInput) writeRequest(d *desk, would map[string]string) writeRequest {
+func (in *createRequestInput) writeRequest(d *desk, planned *plannedRequest, would map[string]string) writeRequest {
 	asked := *in
 	asked.dryRun, asked.idempotencyKey = dryRun{}, idempotencyKey{}
-	var lines []string
-	for _, name := range sortedKeys(would) {
-		lines = append(lines, name+": "+would[name])
-	}
 	return writeRequest{
 		tool: "create_request", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Create a request in connection %s?\n%s", d.key, strings.Join(lines, "\n"))}, shown: would,
+		question: tool.Question{Message: fmt.Sprintf("Create a request in connection %s?\n%s", d.key, strings.Join(planned.change.ask(nil), "\n"))}, shown: would,
 	}
 }
 

@@ -62,11 +62,15 @@ func (s *Service) linkRequests(ctx context.Context, in linkRequestsInput) (*tool
 		maps.Copy(shown, d.shownOfTicket(other))
 		result.Links = append(result.Links, linkedRequest{numberOf(other), shortenLine(other.Subject), shortenLine(other.Status.Name)})
 	}
+	comment := ""
+	if in.Comment != nil {
+		comment = "\n" + askText("comment", *in.Comment)
+	}
 	arguments := in
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "link_requests", arguments: arguments, dryRun: in.DryRun, mergesRepeats: true,
-		question: tool.Question{Message: "Link " + d.describeTicket(&source) + " with " + strings.Join(asked, ", ") + "?"}, shown: shown,
+		question: tool.Question{Message: "Link " + d.describeTicket(&source) + " with " + strings.Join(asked, ", ") + "?" + comment}, shown: shown,
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -67,7 +68,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: in.MilestoneID == nil,
-		question: tool.Question{Message: fmt.Sprintf("Save a milestone of %s of connection %s?\n%s", update.Of, d.key, update.describeChanges(nil))},
+		question: tool.Question{Message: in.ask(d, update.Of, before, changes)},
 		shown:    update.shown("a milestone of " + update.Of),
 	})
 	if err != nil {
@@ -88,6 +89,15 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 		return nil, err
 	}
 	return update.result(w, "Milestone "+update.ID+" of "+update.Of+" is saved."), nil
+}
+
+// ask returns what a person confirms.
+func (in *saveMilestoneInput) ask(d *desk, of string, before sdp.Milestone, changes recordChanges[sdp.Milestone]) string {
+	what := "Create a milestone"
+	if in.MilestoneID != nil {
+		what = fmt.Sprintf("Change milestone %s %q", before.ID, shortenLine(before.Title))
+	}
+	return fmt.Sprintf("%s of %s of connection %s?\n%s", what, of, d.key, strings.Join(changes.ask(before), "\n"))
 }
 
 func createMilestone(ctx context.Context, w *write, project string, of sdp.Milestones, changes recordChanges[sdp.Milestone]) (id string, err error) {

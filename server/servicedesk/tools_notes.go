@@ -60,7 +60,7 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 	asked.dryRun, asked.idempotencyKey, asked.planned = dryRun{}, idempotencyKey{}, planned{}
 	r := writeRequest{
 		tool: "add_note", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, plan: in.Plan, mergesRepeats: true,
-		question: tool.Question{Message: "Add a note to " + parent.described + "?\n" + showWhole(in.Text)}, shown: parent.shown,
+		question: tool.Question{Message: in.ask(parent.described)}, shown: parent.shown,
 	}
 	result := writtenNote{Number: parent.number, Subject: parent.subject, State: "private", Trust: untrusted}
 	what := "Note"
@@ -69,7 +69,6 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 	}
 	if isVisible {
 		r.risk, result.State = destructive, "shown to the requester"
-		r.question.Message = "Add a note that the requester sees to " + parent.described + "?\n" + showWhole(in.Text)
 	}
 	w, err := d.startWrite(ctx, r)
 	if err != nil {
@@ -87,6 +86,19 @@ func (s *Service) addNote(ctx context.Context, in addNoteInput) (*tool.Result[wr
 	result.writeOutcome = outcomeOf(w)
 	return tool.NewResult(fmt.Sprintf("%s It is on %s of connection %s.\n%s%s", said, parent.label, d.key,
 		richtext.FrameUntrusted("subject: "+parent.subject), w.saidLast()), result), nil
+}
+
+// ask returns what a person confirms.
+func (in *addNoteInput) ask(described string) string {
+	what := "a note"
+	if valueOr(in.VisibleToRequester, false) {
+		what = "a note that the requester sees"
+	}
+	asked := "Add " + what + " to " + described + "?\n" + askText("text", in.Text)
+	if valueOr(in.FirstResponse, false) {
+		asked += "\nIt counts as the first response."
+	}
+	return asked
 }
 
 // toolset returns the one that a note belongs to.

@@ -94,7 +94,7 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 	}
 	result.writeOutcome = outcomeOf(w)
 	if in.Description != nil {
-		said = append(said, "", excerpt.Truncate(richtext.Clean(*in.Description), conciseText))
+		said = append(said, "description:", quoteText(*in.Description, conciseText))
 	}
 	return tool.NewResult(d.sayProblem(w, &result, said), result), nil
 }
@@ -119,7 +119,7 @@ func (d *desk) checkProblemFields(in *createProblemInput) error {
 // problemFields returns what a problem is made of beside its description, and what it is for people. Where groups or sites bound what
 // there is, the problem is inside: its site is that of its tickets, or the only one there may be.
 func (d *desk) problemFields(ctx context.Context, in *createProblemInput, tickets []sdp.Request) (sdp.Fields, []string, error) {
-	fields, said := sdp.Fields{"title": in.Title}, []string{"title: " + oneLine(in.Title)}
+	fields, said := sdp.Fields{"title": in.Title}, []string{askLine("title", in.Title)}
 	group := ""
 	for _, one := range []struct {
 		name string
@@ -134,7 +134,7 @@ func (d *desk) problemFields(ctx context.Context, in *createProblemInput, ticket
 			return nil, nil, err
 		}
 		fields[one.name] = e.ref()
-		said = append(said, one.name+": "+shortenLine(e.name))
+		said = append(said, askLine(one.name, e.name))
 		if one.name == "group" {
 			group = e.name
 		}
@@ -148,7 +148,7 @@ func (d *desk) problemFields(ctx context.Context, in *createProblemInput, ticket
 			return nil, nil, err
 		}
 		fields["technician"] = person.ref
-		said = append(said, "technician: "+person.shown)
+		said = append(said, askLine("technician", namePerson(person.ref)))
 	}
 	site := d.chooseSite(tickets)
 	if err := d.checkTarget("site", d.ceiling.sites, site); err != nil {
@@ -156,7 +156,7 @@ func (d *desk) problemFields(ctx context.Context, in *createProblemInput, ticket
 	}
 	if site != "" {
 		fields["site"] = sdp.ByName(site)
-		said = append(said, "site: "+shortenLine(site))
+		said = append(said, askLine("site", site))
 	}
 	for _, of := range []bound{d.ceiling.groups, d.ceiling.sites} {
 		if _, has := fields[of.field]; of.isBounded && !has { // else a template might set one that is outside
@@ -188,7 +188,7 @@ func (d *desk) chooseSite(tickets []sdp.Request) string {
 func (d *desk) askProblem(in *createProblemInput, said []string, tickets []sdp.Request) string {
 	lines := append([]string{fmt.Sprintf("Create a problem of connection %s?", d.key)}, said...)
 	if in.Description != nil {
-		lines = append(lines, "", showWhole(*in.Description))
+		lines = append(lines, askText("description", *in.Description))
 	}
 	for i := range tickets {
 		lines = append(lines, "It is linked to "+d.describeTicket(&tickets[i]))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -70,14 +69,12 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
-	if len(members) > 0 {
-		said = append(said, "members: "+strings.Join(namesOf(members), ", "))
-	}
+	said = append(said, askPeople("members", members)...)
 	arguments := in
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "create_project", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Create a project of connection %s?\n%s", d.key, describeProject(said, in.Description, textBytes))},
+		question: tool.Question{Message: fmt.Sprintf("Create a project of connection %s?\n%s", d.key, strings.Join(said, "\n"))},
 	})
 	if err != nil {
 		return nil, err
@@ -127,8 +124,8 @@ func (d *desk) previewProject(
 		result.Similar = similarRows(found)
 	}
 	text := result.text(w, allowsDuplicate)
-	if len(result.Similar) == 0 {
-		text += "\n" + richtext.FrameUntrusted(describeProject(said, in.Description, conciseText))
+	if len(result.Similar) == 0 && w.plan == "" {
+		text += "\n" + richtext.FrameUntrusted(excerpt.TruncateBytes(strings.Join(said, "\n"), conciseText))
 	}
 	return tool.NewResult(text+w.saidLast(), result), nil
 }
@@ -181,15 +178,7 @@ func namesOf(people []sdp.Person) []string {
 	return names
 }
 
-// describeProject returns all that a project is created with.
-func describeProject(said []string, description *string, limit int) string {
-	if description != nil {
-		said = append(slices.Clone(said), "", richtext.Clean(*description))
-	}
-	return excerpt.TruncateBytes(strings.Join(said, "\n"), limit)
-}
-
-// newProjectFields returns the fields of a project beside its description, and what they are for people.
+// newProjectFields returns the fields of a project beside its description, and the lines of a question for all of them.
 func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sdp.Fields, []string, error) {
 	given := []string{"title"}
 	for name, is := range map[string]bool{
@@ -203,7 +192,7 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 	if err := d.checkFields(projectKind, given...); err != nil {
 		return nil, nil, err
 	}
-	fields, said := sdp.Fields{"title": in.Title}, []string{"title: " + oneLine(in.Title)}
+	fields, said := sdp.Fields{"title": in.Title}, []string{askLine("title", in.Title)}
 	for _, reference := range []struct {
 		argument string
 		of       sdp.LookupType
@@ -216,26 +205,29 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 		if err != nil {
 			return nil, nil, err
 		}
-		fields[reference.argument], said = found.ref(), append(said, reference.argument+": "+shortenLine(found.name))
+		fields[reference.argument], said = found.ref(), append(said, askLine(reference.argument, found.name))
 	}
 	if in.Owner != nil {
 		owner, err := d.findPerson(ctx, "owner", *in.Owner)
 		if err != nil {
 			return nil, nil, err
 		}
-		fields["owner"], said = sdp.ByID(owner.ID), append(said, "owner: "+shortenLine(owner.Name))
+		fields["owner"], said = sdp.ByID(owner.ID), append(said, askPeople("owner", []sdp.Person{owner})...)
 	}
 	if in.Template != nil {
-		template := strings.TrimSpace(*in.Template)
-		fields["template"], said = sdp.ByName(template), append(said, "template: "+shortenLine(template))
+		template := joinLines(*in.Template)
+		fields["template"], said = sdp.ByName(template), append(said, askLine("template", template))
 	}
 	if err := d.putSpan(fields, in.Start, in.End, func(name string) string { return name }); err != nil {
 		return nil, nil, err
 	}
 	for _, name := range []string{"start", "end"} {
 		if at := d.showTime(fields["scheduled_"+name+"_time"]); at != "" {
-			said = append(said, name+": "+at)
+			said = append(said, askLine(name, at))
 		}
+	}
+	if in.Description != nil {
+		said = append(said, askText("description", *in.Description))
 	}
 	return fields, said, nil
 }
@@ -323,8 +315,9 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
-		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, update.describeChanges(namesOf(members)))},
-		shown:    update.shown(update.Of),
+		question: tool.Question{Message: fmt.Sprintf("Change %s %q of connection %s?\n%s", update.Of, update.Subject, d.key,
+			strings.Join(append(changes.ask(before), askPeople("members", members)...), "\n"))},
+		shown: update.shown(update.Of),
 	})
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (s *Service) setRequestStatus(ctx context.Context, in setRequestStatusInput
 }
 
 // planStatus makes the change of a status. What holds a ticket has its comment in the scheduler that ends it; others say why apart.
-func (d *desk) planStatus(in *setRequestStatusInput, statuses statusList, to entry, now time.Time) (requestChange, sdp.Fields, error) {
+func (d *desk) planStatus(in *setRequestStatusInput, statuses statusList, to entry, now time.Time) (requestChange, map[string]string, error) {
 	change := fieldChange{name: "status", path: "status", value: to.ref(), after: shortenLine(to.name)}
 	comment := strings.TrimSpace(valueOr(in.Comment, ""))
 	switch {
@@ -84,7 +84,7 @@ func (d *desk) planStatus(in *setRequestStatusInput, statuses statusList, to ent
 		return nil, nil, err
 	}
 	if !to.isHold() {
-		reasons := sdp.Fields{}
+		reasons := map[string]string{}
 		if comment != "" {
 			reasons["status_change_comments"] = comment
 		}
@@ -95,8 +95,11 @@ func (d *desk) planStatus(in *setRequestStatusInput, statuses statusList, to ent
 		return nil, nil, err
 	}
 	scheduler := fieldChange{
-		name: "hold", path: "onhold_scheduler", isDone: func(*sdp.Request, signature) bool { return true }, // the status says whether
+		name: "hold", path: "onhold_scheduler", asked: askText("comment", comment), isDone: func(*sdp.Request, signature) bool { return true }, // the status says whether
 		sign: func(s signature) any { return sdp.HoldFields(to.ref(), until, next, s.of(comment))["onhold_scheduler"] },
+	}
+	if !until.IsZero() {
+		scheduler.asked += "\n" + askLine("until", formatTime(until, d.zone)) + "\n" + askLine("then_status", next.Name)
 	}
 	return requestChange{change, scheduler}, nil, nil
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/internal/store"
@@ -85,7 +84,7 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "create_tasks", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
 		question: tool.Question{
-			Message: fmt.Sprintf("Create %d tasks of %s %q of connection %s?\n%s", len(in.Tasks), parent.label, shortenLine(parent.title), d.key, d.describeTasks(prepared, textBytes)),
+			Message: fmt.Sprintf("Create %d tasks of %s %q of connection %s?\n%s", len(in.Tasks), parent.label, shortenLine(parent.title), d.key, d.askTasks(prepared, askedBytes)),
 		}, continuesPlan: true,
 	})
 	if err != nil {
@@ -106,32 +105,32 @@ func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.R
 	}
 	result.writeOutcome = outcomeOf(w)
 	said := result.text(w)
-	if w.isDry {
-		said += "\n" + richtext.FrameUntrusted(d.describeTasks(prepared, conciseText))
+	if w.isDry && w.plan == "" {
+		said += "\n" + richtext.FrameUntrusted(d.askTasks(prepared, conciseText))
 	}
 	return tool.NewResult(said+w.saidLast(), result), nil
 }
 
-// describeTasks returns all that tasks are created with, for a person who confirms that or reads a dry run; their descriptions together have
+// askTasks returns all that tasks are created with, for a person who confirms that or reads a dry run; their descriptions together have
 // at most so many bytes.
-func (d *desk) describeTasks(tasks []preparedTask, limit int) string {
+func (d *desk) askTasks(tasks []preparedTask, limit int) string {
 	var lines []string
 	for i := range tasks {
 		t := &tasks[i]
-		parts := []string{fmt.Sprintf("#%d %s", i+1, oneLine(t.Title))}
+		lines = append(lines, fmt.Sprintf("#%d %s", i+1, quoteLine(t.Title)))
 		for _, part := range []struct{ name, text string }{
 			{"owner", t.owner}, {"priority", t.priority}, {"start", d.showTime(t.fields["scheduled_start_time"])}, {"end", d.showTime(t.fields["scheduled_end_time"])},
 			{"waits for", strings.Join(t.DependsOn, ", ")},
 		} {
 			if part.text != "" {
-				parts = append(parts, part.name+": "+oneLine(part.text))
+				lines = append(lines, askLine(part.name, part.text))
 			}
 		}
 		if t.EffortMinutes != nil {
-			parts = append(parts, fmt.Sprintf("effort: %d minutes", *t.EffortMinutes))
+			lines = append(lines, fmt.Sprintf("effort: %d minutes", *t.EffortMinutes))
 		}
-		if lines = append(lines, strings.Join(parts, "; ")); t.Description != nil {
-			lines = append(lines, excerpt.TruncateBytes(richtext.Clean(*t.Description), limit/len(tasks)))
+		if t.Description != nil {
+			lines = append(lines, "description:", quoteText(*t.Description, limit/len(tasks)))
 		}
 	}
 	return strings.Join(lines, "\n")
@@ -190,7 +189,20 @@ func (d *desk) findTaskOwner(ctx context.Context, argument, text string, parent 
 		return d.findOwner(argument, text, projectNumber(parent.project), members)
 	}
 	person, err := d.findPerson(ctx, argument, text)
+	if err == nil {
+		err = d.checkTaskOwner(&person)
+	}
 	return sdp.Ref{ID: person.ID, Name: person.Name}, err
+}
+
+// checkTaskOwner refuses to give a task of a ticket to a requester, who is told of it, where agents write nothing that requesters read.
+func (d *desk) checkTaskOwner(owner *sdp.Person) error {
+	me, known := d.person()
+	isMe := known && me.Email != "" && strings.EqualFold(me.Email, owner.Email)
+	if isMe || d.Access.RequesterVisible == visibleAllowed || owner.IsTechnician != nil && *owner.IsTechnician {
+		return nil
+	}
+	return tool.NewForbidden("connection %s lets agents give tasks of tickets to technicians alone: others are requesters, who are told of them (spec.access.requesterVisible)", d.key)
 }
 
 // prepareTask makes the fields of a task beside its owner.

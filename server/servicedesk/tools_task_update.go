@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -54,8 +55,9 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_task", arguments: arguments, dryRun: in.DryRun,
-		question: tool.Question{Message: fmt.Sprintf("Change task %s of %s of connection %s?\n%s", before.ID, parent.label, d.key, update.describeChanges(missing))},
-		shown:    update.shown("task " + before.ID),
+		question: tool.Question{Message: fmt.Sprintf("Change task %s %q of %s of connection %s?\n%s", before.ID, update.Subject, parent.label, d.key,
+			strings.Join(append(changes.ask(before), askEach("waits for", missing)...), "\n"))},
+		shown: update.shown("task " + before.ID),
 	})
 	if err != nil {
 		return nil, err
@@ -227,6 +229,7 @@ func (d *desk) taskProgress(ctx context.Context, in *updateTaskInput, before *sd
 // actualEnd notes when a task ended, where it has no such time yet.
 func (d *desk) actualEnd(now time.Time) recordChange[sdp.Task] {
 	change := changeTime("complete", "actual_end_time", now, d.zone, func(t sdp.Task) sdp.Time { return t.ActualEnd })
+	change.asked = "complete: it ends now"
 	change.key, change.keyOf = "set", func(t sdp.Task) string {
 		if t.ActualEnd.IsZero() {
 			return ""

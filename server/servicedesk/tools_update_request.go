@@ -101,7 +101,7 @@ func (s *Service) updateRequest(ctx context.Context, in updateRequestInput) (*to
 	if err != nil {
 		return nil, err
 	}
-	reasons := sdp.Fields{}
+	reasons := map[string]string{}
 	if in.UpdateReason != nil {
 		if err := d.checkSigned("update_reason", *in.UpdateReason); err != nil {
 			return nil, err
@@ -120,11 +120,15 @@ func (s *Service) updateRequest(ctx context.Context, in updateRequestInput) (*to
 
 // updateTicket carries out a change, or says what it would be.
 func (d *desk) updateTicket(
-	ctx context.Context, found *sdp.Request, change requestChange, reasons sdp.Fields, r writeRequest,
+	ctx context.Context, found *sdp.Request, change requestChange, reasons map[string]string, r writeRequest,
 ) (*tool.Result[requestUpdate], error) {
 	before := d.requestValues(found)
 	would := compareValues(before, change.afterValues(before))
-	r.question = tool.Question{Message: fmt.Sprintf("Change %s?\n%s", d.describeTicket(found), changeLines(would))}
+	lines := change.ask(before)
+	for _, name := range sortedKeys(reasons) {
+		lines = append(lines, askText(name, reasons[name]))
+	}
+	r.question = tool.Question{Message: fmt.Sprintf("Change %s?\n%s", d.describeTicket(found), strings.Join(lines, "\n"))}
 	r.shown = d.shownOfTicket(found, sortedKeys(would)...)
 	w, err := d.startWrite(ctx, r)
 	if err != nil {
@@ -241,7 +245,7 @@ func describeText(markdown *string) fieldChange {
 		return change
 	}
 	text := *markdown
-	change.after = excerpt.Truncate(oneLine(text), shownText)
+	change.after, change.asked = excerpt.Truncate(oneLine(text), shownText), askText("description", text)
 	change.sign = func(s signature) any { return richtext.FromMarkdown(s.of(text)) }
 	change.isDone = func(r *sdp.Request, s signature) bool { return s.isIn(r.DescriptionHTML) }
 	return change

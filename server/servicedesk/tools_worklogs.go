@@ -78,7 +78,7 @@ func (s *Service) addWorklog(ctx context.Context, in addWorklogInput) (*tool.Res
 	asked.dryRun, asked.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "add_worklog", arguments: asked, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: true,
-		question: tool.Question{Message: fmt.Sprintf("Add %d minutes of %s to %s?", in.Minutes, owner.shown, parent.described)}, shown: parent.shown,
+		question: tool.Question{Message: in.ask(d, &owner, parent.described, started)}, shown: parent.shown,
 	})
 	if err != nil {
 		return nil, err
@@ -106,6 +106,20 @@ func (s *Service) addWorklog(ctx context.Context, in addWorklogInput) (*tool.Res
 	}
 	lines := "subject: " + parent.subject + "\ntechnician: " + owner.shown + "\nstarted: " + result.Started
 	return tool.NewResult(said+" Times are in "+result.TimeZone+".\n"+richtext.FrameUntrusted(lines)+w.saidLast(), result), nil
+}
+
+// ask returns what a person confirms.
+func (in *addWorklogInput) ask(d *desk, owner *namedPerson, described string, started time.Time) string {
+	asked := fmt.Sprintf("Add %d minutes of %s to %s?\n", in.Minutes, quoteLine(namePerson(owner.ref)), described)
+	if in.StartedAt == nil {
+		asked += "It ended now."
+	} else {
+		asked += askLine("started_at", formatTime(sdp.At(started), d.zone))
+	}
+	if in.Description != nil {
+		asked += "\n" + askText("description", *in.Description)
+	}
+	return asked
 }
 
 // toolset returns the one that a worklog belongs to.

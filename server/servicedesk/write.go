@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/internal/sdp/richtext"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
@@ -73,6 +74,8 @@ type write struct {
 	// isDry says that nothing is sent; plan is what carries it out then, where it has to be confirmed.
 	isDry bool
 	plan  string
+	// question is what that plan confirms.
+	question string
 	// moved are the names of shown that are not as the plan showed them.
 	moved []string
 	// hasRepeated says that a step had been done by an earlier call, hasBegun that this call began one.
@@ -152,13 +155,13 @@ type writtenRecord struct {
 // signature ends a text that is written.
 type signature struct{ caller, mark string }
 
-// of returns a Markdown text with who wrote it and the mark of the intent.
+// of returns a text, Markdown or plain, with who wrote it and the mark of the intent, and without what nobody sees.
 func (s signature) of(text string) string {
 	end := "[" + s.mark + "]"
 	if s.caller != "" {
 		end = "— " + s.caller + " through Lectern " + end
 	}
-	return strings.TrimRight(text, "\n") + "\n\n" + end
+	return strings.TrimRight(richtext.Clean(text), "\n") + "\n\n" + end
 }
 
 // sign returns what the texts of an intent end with: who asked for it, unless spec.access.attribution is None.

@@ -55,6 +55,11 @@ func TestWrites_AskAll(t *testing.T) {
 		if asked := w.askPerson("create_problem", w.with(map[string]any{"title": "Docks", "description": "a\u202eb\u200bc"})); strings.ContainsAny(asked, "\u202e\u200b") {
 			w.Errorf("a person reads what is not shown: %q", asked)
 		}
+		many := make([]any, 25)
+		for i := range many {
+			many[i] = map[string]any{"title": strings.Repeat("𝔘", 250), "description": strings.Repeat("𝔘", 200)}
+		}
+		w.wantRefusal("create_tasks", map[string]any{"project_id": officeMove, "tasks": many}, "ValidationError", "more than can be shown")
 	})
 }
 

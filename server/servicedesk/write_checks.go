@@ -61,9 +61,9 @@ func (d *desk) checkUpdatedAt(found *sdp.Request, expected *string) error {
 		numberOf(found), formatTime(now, d.zone), formatTime(sdp.At(at), d.zone))
 }
 
-// trimTitle returns what people know a record by, without the space around it. There has to be something.
+// trimTitle returns what people know a record by, in one line and without what nobody sees. There has to be something.
 func trimTitle(argument, text, of string) (string, error) {
-	if text = strings.TrimSpace(text); text == "" {
+	if text = joinLines(text); text == "" {
 		return "", tool.NewInvalid("argument %q is empty; the %s needs one", argument, of)
 	}
 	return text, nil

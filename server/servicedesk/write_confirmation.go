@@ -47,12 +47,15 @@ func (d *desk) confirm(ctx context.Context, w *write, r *writeRequest) error {
 		r.question.Shown = joinShown(r.shown)
 	}
 	needed, takesPlans := d.needsConfirmation(r.risk), d.Access.ConfirmBy != confirmByElicitation
+	if needed && len(r.question.Message) > askedInAll {
+		return tool.NewInvalid("this is more than can be shown to who confirms it: write less in one call")
+	}
 	if w.isDry {
 		if !needed || !takesPlans {
 			return nil
 		}
 		sealed, err := d.makePlan(ctx, w, r)
-		w.plan = sealed
+		w.plan, w.question = sealed, r.question.Message
 		return err
 	}
 	if needed {

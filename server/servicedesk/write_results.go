@@ -35,12 +35,12 @@ func (w *write) said() string {
 	return ""
 }
 
-// saidLast ends the text of a result: how a plan is carried out.
+// saidLast ends the text of a result: what a plan confirms, as a person would be asked, and how it is carried out.
 func (w *write) saidLast() string {
 	if !w.isDry || w.plan == "" {
 		return ""
 	}
-	return "\nTo carry it out, call again with the same arguments, without dry_run, and plan=" + w.plan
+	return "\nThe plan confirms:\n" + richtext.FrameUntrusted(w.question) + "\nTo carry it out, call again with the same arguments, without dry_run, and plan=" + w.plan
 }
 
 // numberOf returns the number of a ticket that people know, or the id of one that has none.
@@ -68,6 +68,3 @@ func (d *desk) shownOfTicket(r *sdp.Request, written ...string) map[string]strin
 
 // ofRequest ends the names of what was shown of a ticket.
 func ofRequest(number string) string { return " of request " + number }
-
-// showWhole returns a text as a person who confirms it reads it: all of it, as far as that can be shown.
-func showWhole(text string) string { return excerpt.TruncateBytes(richtext.Clean(text), textBytes) }

@@ -17,7 +17,7 @@ import (
 func (d *desk) resolveEntry(ctx context.Context, argument string, of sdp.LookupType, text, parent string) (entry, error) {
 	found, err := d.resolve(ctx, argument, of, text)
 	if isNoList(err) {
-		return entry{name: strings.TrimSpace(text)}, nil
+		return entry{name: joinLines(text)}, nil
 	}
 	if err != nil {
 		return entry{}, err
@@ -72,7 +72,7 @@ type namedPerson struct {
 func (d *desk) resolvePerson(
 	ctx context.Context, argument, text string, list func(context.Context, sdp.ListOptions) (sdp.Page[sdp.Person], error),
 ) (namedPerson, error) {
-	text = strings.TrimSpace(text)
+	text = joinLines(text)
 	if strings.EqualFold(text, "me") {
 		me, err := d.requirePerson()
 		return namedPerson{sdp.ByEmail(me.Email), me.Email}, err

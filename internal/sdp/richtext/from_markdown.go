@@ -141,7 +141,8 @@ func (w *htmlWriter) link(destination string, shown func()) {
 	}
 }
 
-// unescapeMarkdown resolves what a backslash or a reference to a character stands for.
+// unescapeMarkdown resolves what a backslash or a reference to a character stands for. What cannot be seen is left out, as it is where it is
+// written as itself.
 func unescapeMarkdown(text string) string {
-	return string(util.UnescapePunctuations(util.ResolveEntityNames(util.ResolveNumericReferences([]byte(text)))))
+	return Clean(string(util.UnescapePunctuations(util.ResolveEntityNames(util.ResolveNumericReferences([]byte(text))))))
 }

@@ -53,3 +53,15 @@ func FuzzFromMarkdown(f *testing.F) {
 		}
 	})
 }
+
+// TestFromMarkdown_HiddenReferences: what nobody sees is left out also where it is written as a reference to a character.
+func TestFromMarkdown_HiddenReferences(t *testing.T) {
+	t.Parallel()
+	for markdown, want := range map[string]string{
+		"a&#x202e;b&#8203;c&shy;d": "<p>abcd</p>", "[a](https://example.org/&#x202e;b)": `<p><a href="https://example.org/b">a</a></p>`,
+	} {
+		if got := FromMarkdown(markdown); got != want {
+			t.Errorf("%q: %q, not %q", markdown, got, want)
+		}
+	}
+}
