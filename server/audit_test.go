@@ -63,6 +63,7 @@ func TestRun_Audit(t *testing.T) {
 		callTool("no_such_tool", nil),
 		callTool("list_requests", map[string]any{"view": "all"}),
 		callTool("get_request", map[string]any{"request_id": "#999"}),
+		callTool("get_request", map[string]any{"request_id": "id:" + fake.IDs("requests")[0]}),
 		callTool("list_requests", map[string]any{"view": "every"}),
 		{RPC: "resources/read", Params: map[string]any{"uri": "sdp://support/helpdesk/requests/1"}},
 		{RPC: "resources/read", Params: map[string]any{"uri": "prompt://" + plainKey.String()}},
@@ -87,8 +88,9 @@ func TestRun_Audit(t *testing.T) {
 		"completion/complete sdp://{namespace}/{connection}/lookups/{type}  success  " + of,
 		"tools/call list_requests  success  helpdesk " + of + " 1 calls",
 		"tools/call get_request request/999 error NotFoundError helpdesk " + of + " 1 calls",
+		"tools/call get_request request/1 success  helpdesk " + of + " 1 calls",
 		"tools/call list_requests  error ValidationError " + of,
-		"resources/read  sdp://support/helpdesk/requests/1 success  helpdesk " + of + " 1 calls",
+		"resources/read  sdp://support/helpdesk/requests/1 request/1 success  helpdesk " + of + " 1 calls",
 	}
 	var found []string
 	require.Until(t, "all rows", func() bool { found = auditedRows(t, author); return len(found) >= len(want) })

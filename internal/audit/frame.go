@@ -30,7 +30,7 @@ type Keys interface {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(segment uuid.UUID, part []byte) uint32 {
+func computeChecksum(segment uuid.UUID, part []byte) uint32 {
 	return crc32.Update(crc32.Checksum(segment[:], castagnoli), castagnoli, part)
 }
 
@@ -52,8 +52,8 @@ func appendFrame(out []byte, keys Keys, segment uuid.UUID, number uint32, body [
 	out = append(out, frameVersion, flags, 0, 0)
 	out = binary.BigEndian.AppendUint32(out, number)
 	out = binary.BigEndian.AppendUint32(out, uint32(len(body))) //nolint:gosec // at most maxFrameBytes
-	out = binary.BigEndian.AppendUint32(out, checksum(segment, body))
-	out = binary.BigEndian.AppendUint32(out, checksum(segment, out[begin:]))
+	out = binary.BigEndian.AppendUint32(out, computeChecksum(segment, body))
+	out = binary.BigEndian.AppendUint32(out, computeChecksum(segment, out[begin:]))
 	return append(out, body...), nil
 }
 
@@ -114,7 +114,7 @@ type frameHeader struct {
 }
 
 func readHeader(id uuid.UUID, data []byte) (frameHeader, bool) {
-	if len(data) < headerSize || data[0] != frameVersion || checksum(id, data[:headerSize-4]) != binary.BigEndian.Uint32(data[headerSize-4:]) {
+	if len(data) < headerSize || data[0] != frameVersion || computeChecksum(id, data[:headerSize-4]) != binary.BigEndian.Uint32(data[headerSize-4:]) {
 		return frameHeader{}, false
 	}
 	h := frameHeader{
@@ -134,7 +134,7 @@ func findHeader(id uuid.UUID, data []byte, next uint32) int {
 }
 
 func (c *segmentContent) addFrame(id uuid.UUID, h frameHeader, body []byte, keys Keys) {
-	if checksum(id, body) != h.bodyCRC {
+	if computeChecksum(id, body) != h.bodyCRC {
 		c.damaged++
 		return
 	}

@@ -109,8 +109,16 @@ func isVisible(scope *store.UsageScope, r *ToolUsage) bool {
 func isAskedFor(q *store.UsageQuery, r *store.UsageRow) bool {
 	isEqual := func(wanted, value string) bool { return wanted == "" || wanted == value }
 	return !r.LoggedAt.Before(q.Since) && r.LoggedAt.Before(q.Until) && isEqual(q.Actor, r.Actor) && isEqual(q.Outcome, r.Outcome) &&
-		isEqual(q.CallID, r.CallID) && isEqual(q.Tool, cmp.Or(r.Tool, r.Method)) && strings.HasPrefix(r.Target, q.Target) &&
+		isEqual(q.CallID, r.CallID) && isEqual(q.Tool, cmp.Or(r.Tool, r.Method)) && isAbout(r.Target, q.Target) &&
 		(q.Before == nil || comparePlaces(r.UsagePlace, *q.Before) < 0)
+}
+
+// isAbout reports whether a target, or one of its words, begins with what is asked for; a number that it ends with is a whole one.
+func isAbout(target, wanted string) bool {
+	isDigit := func(text string, at int) bool { return at >= 0 && at < len(text) && text[at] >= '0' && text[at] <= '9' }
+	return wanted == "" || slices.ContainsFunc(append(strings.Split(target, " "), target), func(one string) bool {
+		return strings.HasPrefix(one, wanted) && !(isDigit(wanted, len(wanted)-1) && isDigit(one, len(wanted)))
+	})
 }
 
 // ListAPICalls returns the calls of ServiceDesk Plus that were made for one, in their order.

@@ -16,3 +16,12 @@ func TestMemory_Scopes(t *testing.T) {
 		Find:   m.FindToolUsage,
 	})
 }
+
+func TestMemory_Targets(t *testing.T) {
+	t.Parallel()
+	m := audit.NewMemory()
+	storetest.RunAuditTargets(t, storetest.AuditFixture{
+		Append: func(t *testing.T, row *audit.ToolUsage) { t.Helper(); require.NoError(t, m.Append(row)) },
+		Find:   m.FindToolUsage,
+	})
+}

@@ -15,12 +15,10 @@ func payloadCell(table Table, connectionUID string, row uuid.UUID) seal.Cell {
 }
 
 // SealPayload seals what was said in full, for the row of an id: the CallID of a ToolUsage, the ID of an APICall. What looks like a
-// credential is taken out before, so that no mode keeps one. One of more than 512 KiB is not kept.
+// credential is taken out before, so that no mode keeps one. Of more than 512 KiB the texts are cut, and say so.
 func SealPayload(keys Keys, table Table, connectionUID string, row uuid.UUID, payload []byte) ([]byte, error) {
 	var credentials redact.Redactor
-	if len(payload) > maxSealed/2 {
-		return nil, nil
-	}
+	payload = cutPayload(payload)
 	sealed, err := keys.Seal([]byte(credentials.Text(string(payload))), payloadCell(table, connectionUID, row))
 	if err != nil {
 		return nil, fmt.Errorf("seal a payload: %w", err)
@@ -31,4 +29,18 @@ func SealPayload(keys Keys, table Table, connectionUID string, row uuid.UUID, pa
 // OpenPayload opens what SealPayload sealed.
 func OpenPayload(keys Keys, table Table, connectionUID string, row uuid.UUID, sealed []byte) ([]byte, error) {
 	return keys.Open(sealed, payloadCell(table, connectionUID, row))
+}
+
+// cutPayload returns a payload that is short enough to be sealed.
+func cutPayload(payload []byte) []byte {
+	const limit = maxSealed / 2
+	if len(payload) <= limit {
+		return payload
+	}
+	for _, longest := range []int{2000, 200, 20} {
+		if cut := cutTexts(payload, longest, limit); cut != nil && (longest == 20 || len(cut) < limit-closingRoom) {
+			return cut
+		}
+	}
+	return quoteLength(payload)
 }

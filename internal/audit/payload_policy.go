@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/google/uuid"
@@ -13,8 +14,8 @@ const (
 	PayloadsFull     = "Full"
 )
 
-// maxRedacted bounds what is redacted, in bytes: of a longer value its length is kept.
-const maxRedacted = 64 << 10
+// maxRedactable bounds what is redacted, in bytes without white space: of a longer value its length is kept. No call has more.
+const maxRedactable = 8 << 20
 
 // PayloadPolicy is what a connection keeps of what is said.
 type PayloadPolicy struct {
@@ -31,12 +32,11 @@ func (p *PayloadPolicy) Make(table Table, connection string, row uuid.UUID, valu
 	if p.Payloads == PayloadsNone || len(value) == 0 {
 		return Payload{}, nil
 	}
-	var kept Payload
-	if len(value) > maxRedacted {
-		kept.Redacted = json.RawMessage(`"` + lengthOf("JSON", len(value)) + `"`)
-	} else {
-		kept.Redacted = Redact(value, fields, p.Knows)
+	var compacted bytes.Buffer
+	if json.Compact(&compacted, value) == nil {
+		value = compacted.Bytes()
 	}
+	kept := Payload{Redacted: Redact(value, fields, p.Knows)}
 	if p.Payloads != PayloadsFull || p.Keys == nil {
 		return kept, nil
 	}

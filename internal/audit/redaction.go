@@ -2,11 +2,14 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/lectern-dev/lectern/internal/excerpt"
 )
 
 // KnowsName reports whether a list of ServiceDesk Plus has an entry of a name, for a LookupField. What no list has a person may have
@@ -16,6 +19,8 @@ type KnowsName func(field, name string) bool
 const (
 	maxRedactedDepth = 16
 	maxRedactedItems = 100
+	// closingRoom is what the ends of all levels may take, with what they say of what is cut.
+	closingRoom = 2 << 10
 )
 
 var (
@@ -25,21 +30,61 @@ var (
 
 // Redact returns what of a JSON value is no text: field names, ids, enums, names of lists, numbers and times. It is pure. Whatever is
 // no JSON becomes its length. With knows nil no name of a list is kept.
+//
+// What is too long for a row is redacted again without lengths of texts and of what is not known, so that ids have the room, and
+// objects say how many fields they had more.
 func Redact(value json.RawMessage, fields Fields, knows KnowsName) json.RawMessage {
-	r := redaction{fields: fields, knows: knows, decoder: json.NewDecoder(bytes.NewReader(value))}
+	if len(value) <= maxRedactable {
+		for _, isBrief := range []bool{false, true} {
+			r := redaction{fields: fields, knows: knows, isBrief: isBrief}
+			if redacted := r.convert(value); redacted != nil && len(redacted) <= maxPayload {
+				return redacted
+			}
+		}
+	}
+	return quoteLength(value)
+}
+
+// cutTexts returns a JSON value with its texts cut to so many characters, and its lists and all of it as Redact does.
+func cutTexts(value json.RawMessage, longest, limit int) json.RawMessage {
+	r := redaction{longestText: longest, isBrief: true, limit: limit}
+	return r.convert(value)
+}
+
+func quoteLength(value json.RawMessage) json.RawMessage {
+	return json.RawMessage(`"` + lengthOf("JSON", len(value)) + `"`)
+}
+
+type redaction struct {
+	fields Fields
+	knows  KnowsName
+	// longestText is how many characters of texts are kept, whatever their field is; 0 redacts.
+	longestText int
+	// isBrief leaves out what has only its length, and what is beyond the limit, maxPayload when 0.
+	isBrief bool
+	limit   int
+	decoder *json.Decoder
+	out     bytes.Buffer
+}
+
+// convert returns what is kept of a value; nil for what is no JSON, or too deep.
+func (r *redaction) convert(value json.RawMessage) json.RawMessage {
+	r.limit = cmp.Or(r.limit, maxPayload) - closingRoom
+	r.decoder = json.NewDecoder(bytes.NewReader(value))
 	r.decoder.UseNumber()
-	err := r.addValue("", Field{}, 0)
-	if err != nil || r.decoder.More() {
-		return json.RawMessage(`"` + lengthOf("JSON", len(value)) + `"`)
+	if err := r.addValue("", Field{}, 0); err != nil || r.decoder.More() {
+		return nil
 	}
 	return r.out.Bytes()
 }
 
-type redaction struct {
-	fields  Fields
-	knows   KnowsName
-	decoder *json.Decoder
-	out     bytes.Buffer
+// isFull reports whether there is no room for more.
+func (r *redaction) isFull() bool { return r.isBrief && r.out.Len() >= r.limit }
+
+// skipValue reads the next value, and adds nothing.
+func (r *redaction) skipValue() (skipped json.RawMessage, err error) {
+	err = r.decoder.Decode(&skipped)
+	return skipped, err
 }
 
 func lengthOf(what string, n int) string {
@@ -87,20 +132,28 @@ func (r *redaction) addValue(name string, field Field, depth int) error {
 
 var errTooDeep = fmt.Errorf("it has more than %d levels", maxRedactedDepth)
 
-func (r *redaction) addText(name string, field Field, text string) {
-	isKept := false
+// isKept reports whether a text of a field is kept as it is.
+func (r *redaction) isKept(name string, field Field, text string) bool {
 	switch field.Kind {
 	case IDField:
-		isKept = idPattern.MatchString(text)
+		return idPattern.MatchString(text)
 	case EnumField:
-		isKept = slices.Contains(field.Values, text)
+		return slices.Contains(field.Values, text)
 	case TimeField:
-		isKept = timePattern.MatchString(text)
+		return timePattern.MatchString(text)
 	case LookupField:
-		isKept = r.knows != nil && r.knows(name, text)
+		return r.knows != nil && r.knows(name, text)
 	}
-	if !isKept {
-		r.addLength("text", utf8.RuneCountInString(text))
+	return false
+}
+
+func (r *redaction) addText(name string, field Field, text string) {
+	length := utf8.RuneCountInString(text)
+	switch {
+	case r.longestText > 0 && length > r.longestText:
+		text = fmt.Sprintf("%s (%s)", excerpt.Truncate(text, r.longestText), lengthOf("text", length))
+	case r.longestText == 0 && !r.isKept(name, field, text):
+		r.addLength("text", length)
 		return
 	}
 	quoted, err := json.Marshal(text)
@@ -115,23 +168,21 @@ func (r *redaction) addArray(name string, field Field, depth int) error {
 	r.out.WriteByte('[')
 	left := 0
 	for i := 0; r.decoder.More(); i++ {
-		if i >= maxRedactedItems {
-			var skipped json.RawMessage
-			if err := r.decoder.Decode(&skipped); err != nil {
+		if i >= maxRedactedItems || r.isFull() {
+			if _, err := r.skipValue(); err != nil {
 				return err
 			}
 			left++
 			continue
 		}
-		if i > 0 {
-			r.out.WriteByte(',')
-		}
+		r.addComma('[')
 		if err := r.addValue(name, field, depth); err != nil {
 			return err
 		}
 	}
 	if left > 0 {
-		fmt.Fprintf(&r.out, `,"%d more"`, left)
+		r.addComma('[')
+		fmt.Fprintf(&r.out, `"%d more"`, left)
 	}
 	r.out.WriteByte(']')
 	_, err := r.decoder.Token()
@@ -140,10 +191,8 @@ func (r *redaction) addArray(name string, field Field, depth int) error {
 
 func (r *redaction) addObject(name string, field Field, depth int) error {
 	r.out.WriteByte('{')
-	for i := 0; r.decoder.More(); i++ {
-		if i > 0 {
-			r.out.WriteByte(',')
-		}
+	cut := 0
+	for r.decoder.More() {
 		token, err := r.decoder.Token()
 		if err != nil {
 			return err
@@ -154,29 +203,75 @@ func (r *redaction) addObject(name string, field Field, depth int) error {
 		if field.Kind == LookupField && (key == "name" || key == "id") {
 			of, member, known = name, map[string]Field{"name": field, "id": {Kind: IDField}}[key], true
 		}
-		if !known {
-			if err := r.addUnknown(key); err != nil {
-				return err
-			}
-			continue
+		before := r.out.Len()
+		isAdded := false
+		switch {
+		case r.isFull(), !known && r.isBrief && r.longestText == 0:
+			_, err = r.skipValue()
+		case !known && r.longestText == 0:
+			isAdded, err = true, r.addUnknown(key)
+		default:
+			isAdded, err = r.addMember(key, of, member, depth)
 		}
-		r.addString(key)
-		r.out.WriteByte(':')
-		if err := r.addValue(of, member, depth); err != nil {
+		if err != nil {
 			return err
 		}
+		if !isAdded {
+			r.out.Truncate(before)
+			cut++
+		}
+	}
+	if cut > 0 {
+		r.addComma('{')
+		fmt.Fprintf(&r.out, `"cut":"%d more"`, cut)
 	}
 	r.out.WriteByte('}')
 	_, err := r.decoder.Token()
 	return err
 }
 
+// addComma adds one unless what was opened has nothing yet.
+func (r *redaction) addComma(opened byte) {
+	if written := r.out.Bytes(); written[len(written)-1] != opened {
+		r.out.WriteByte(',')
+	}
+}
+
+// addMember adds a member that is known. Where it is to be brief, a text that has only its length is not added.
+func (r *redaction) addMember(key, of string, member Field, depth int) (isAdded bool, err error) {
+	r.addComma('{')
+	if err := r.addName(key); err != nil {
+		return false, err
+	}
+	r.out.WriteByte(':')
+	begin := r.out.Len()
+	if err := r.addValue(of, member, depth); err != nil {
+		return false, err
+	}
+	return !r.isBrief || r.longestText > 0 || !bytes.HasPrefix(r.out.Bytes()[begin:], []byte(`"text of `)), nil
+}
+
+// addName adds the name of a field. One that a redaction knows is plain.
+func (r *redaction) addName(key string) error {
+	if r.longestText == 0 {
+		r.addString(key)
+		return nil
+	}
+	quoted, err := json.Marshal(excerpt.Truncate(key, longestName))
+	r.out.Write(quoted)
+	return err
+}
+
+// longestName is how many characters of a field's name are kept.
+const longestName = 200
+
 // addUnknown adds a member that is not known, as the lengths of what may be in its name and in its value.
 func (r *redaction) addUnknown(key string) error {
-	var value json.RawMessage
-	if err := r.decoder.Decode(&value); err != nil {
+	value, err := r.skipValue()
+	if err != nil {
 		return err
 	}
+	r.addComma('{')
 	r.addLength("name", utf8.RuneCountInString(key))
 	r.out.WriteByte(':')
 	length := len(value)

@@ -126,7 +126,57 @@ func TestSealPayload(t *testing.T) {
 			t.Errorf("it opens in %s", name)
 		}
 	}
-	if sealed, err := audit.SealPayload(keys, audit.APICallTable, "u1", row, make([]byte, 1<<20)); err != nil || sealed != nil {
-		t.Errorf("a payload that is too long is sealed: %d bytes, %v", len(sealed), err)
+}
+
+// TestSealPayload_Long: of what is too long the texts are cut, and ids are there.
+func TestSealPayload_Long(t *testing.T) {
+	t.Parallel()
+	keys, row := newKeys(t), audit.NewID()
+	long := strings.Repeat("x", 3000)
+	for name, tc := range map[string]struct{ said, want string }{
+		"a long text":     {`{"note":"` + strings.Repeat(long, 300) + `","request_id":"4711"}`, `{"note":"` + long[:2000] + `… (text of 900000 characters)","request_id":"4711"}`},
+		"many texts":      {`{"request_id":"4711","notes":[` + strings.Repeat(`"`+long+`",`, 300) + `""]}`, `"201 more"]}`},
+		"many fields":     {`{"request_id":"4711"` + strings.Repeat(`,"`+long+`":"`+long+`"`, 3000) + `}`, `more"}`},
+		"what is no JSON": {strings.Repeat(long, 300), `"JSON of 900000 characters"`},
+	} {
+		sealed, err := audit.SealPayload(keys, audit.APICallTable, "u1", row, []byte(tc.said))
+		require.NoError(t, err)
+		opened, err := audit.OpenPayload(keys, audit.APICallTable, "u1", row, sealed)
+		require.NoError(t, err)
+		hasID := strings.Contains(string(opened), `"request_id":"4711"`) == strings.Contains(tc.said, "4711")
+		if !json.Valid(opened) || len(opened) > 512<<10 || !hasID || !strings.HasSuffix(string(opened), tc.want) {
+			t.Errorf("%s: %d bytes are kept: %.300s … %s", name, len(opened), opened, opened[max(0, len(opened)-100):])
+		}
+	}
+}
+
+// TestPayloadPolicy_Long: neither white space nor what nobody knows nor long texts hide what a call was about, nor does a long answer.
+func TestPayloadPolicy_Long(t *testing.T) {
+	t.Parallel()
+	fields := mustReadFields(t)
+	policy := audit.PayloadPolicy{Payloads: audit.PayloadsRedacted}
+	ticket := `{"id":"1","display_id":"31","subject":"` + strings.Repeat("x", 500) + `","is_overdue":false,"requester":{"id":"7","name":"Anna"},"description":"…"},`
+	for name, tc := range map[string]struct {
+		fields audit.Fields
+		said   string
+		want   string
+	}{
+		"white space":          {fields, `{"request_id"` + strings.Repeat(" \n", 100_000) + `:"4711"}`, `{"request_id":"4711"}`},
+		"a long text":          {fields, `{"subject":"` + strings.Repeat("x", 100_000) + `","request_id":"4711"}`, `{"subject":"text of 100000 characters","request_id":"4711"}`},
+		"what nobody knows":    {fields, `{` + strings.Repeat(`"a":"b",`, 5000) + `"request_id":"4711"}`, `{"request_id":"4711","cut":"5000 more"}`},
+		"a long answer":        {audit.SDPFields, `{"answered":{"requests":[` + strings.Repeat(ticket, 99) + ticket[:len(ticket)-1] + `]}}`, ""},
+		"a very long answer":   {audit.SDPFields, `{"answered":{"requests":[` + strings.Repeat(`{"requests":[`+strings.Repeat(ticket, 99)+ticket[:len(ticket)-1]+`]},`, 99) + `{}]}}`, ""},
+		"more than any call":   {fields, `{"subject":"` + strings.Repeat("x", 9<<20) + `"}`, `"JSON of 9437198 characters"`},
+		"what is not to be so": {fields, `[` + strings.Repeat(`[1,`, 10) + strings.Repeat(`"x",`, 200) + `1` + strings.Repeat(`]`, 11), ""},
+	} {
+		kept, err := policy.Make(audit.ToolUsageTable, "u1", audit.NewID(), json.RawMessage(tc.said), tc.fields)
+		require.NoError(t, err)
+		got := string(kept.Redacted)
+		if !json.Valid(kept.Redacted) || len(got) > 64<<10 || tc.want != "" && got != tc.want {
+			t.Errorf("%s: %d bytes are kept: %.300s", name, len(got), got)
+		}
+		if tc.want == "" && strings.HasPrefix(got, `"JSON`) || strings.Contains(tc.said, `"display_id"`) && strings.Count(got, `"display_id":"31"`) < 99 {
+			t.Errorf("%s: ids are not kept: %.300s", name, got)
+		}
 	}
 }

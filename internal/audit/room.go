@@ -10,11 +10,10 @@ import (
 const (
 	// writeReserve is the part, 1/4, that only rows of writes take; and at least twice roomAhead.
 	writeReserve = 4
-	// refusalShare is the part, 1/8, that rows of calls take which did nothing, and refusalShareOfCaller, 1/64, what those of one caller take.
-	refusalShare         = 8
-	refusalShareOfCaller = 64
-	// minRefusals is what one caller's may take in a small spool.
-	minRefusals = 32 << 10
+	// refusalShare is the part, 1/4, that rows of calls take which did nothing, and refusalShareOfCaller, 1/16, what those of one caller take:
+	// of 512 MiB some 60,000 rows.
+	refusalShare         = 4
+	refusalShareOfCaller = 16
 	// complaintInterval is the time between two lines of the log about rows that find no room.
 	complaintInterval = time.Minute
 )
@@ -86,8 +85,7 @@ func (s *Spool) checkRoom(of priority, caller string, segment *segmentFile, isBa
 		return fmt.Errorf("its files have %d of %d bytes", s.bytes, s.options.MaxBytes)
 	}
 	if of == ofRefusal {
-		ofCaller := max(s.options.MaxBytes/refusalShareOfCaller, minRefusals)
-		if s.refusals[caller]+size > ofCaller || s.refusalBytes+size > s.options.MaxBytes/refusalShare {
+		if s.refusals[caller]+size > s.options.MaxBytes/refusalShareOfCaller || s.refusalBytes+size > s.options.MaxBytes/refusalShare {
 			return errShare
 		}
 	}

@@ -10,7 +10,8 @@ import (
 // UsageQuery asks for audited calls, the newest first. Empty fields do not narrow.
 type UsageQuery struct {
 	Visible UsageScope
-	// Actor, Tool, Outcome and CallID are those of a row; a tool is also the method of a call that names none. Target is its beginning.
+	// Actor, Tool, Outcome and CallID are those of a row; a tool is also the method of a call that names none. Target is the
+	// beginning of a word of it; a number that it ends with is a whole one.
 	Actor, Tool, Target, Outcome, CallID string
 	// Since is included, and Until is not.
 	Since, Until time.Time

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -18,7 +19,9 @@ type Entry struct {
 	// payloads is what is kept of what is said.
 	payloads audit.PayloadPolicy
 	isDenied bool
-	refused  tool.Kind
+	// tickets are the numbers of those that the call is about.
+	tickets []string
+	refused tool.Kind
 	// given are the arguments of a prompt that it has and the call gives.
 	given []string
 }
@@ -29,6 +32,11 @@ type entryKey struct{}
 func FromContext(ctx context.Context) *Entry {
 	e, _ := ctx.Value(entryKey{}).(*Entry)
 	return e
+}
+
+// WithoutEntry returns a context by which nothing is noted of a call: for questions that do not decide about it.
+func WithoutEntry(ctx context.Context) context.Context {
+	return context.WithValue(ctx, entryKey{}, (*Entry)(nil))
 }
 
 // CallID returns what rows name the call by; the nil UUID where it is not audited.
@@ -67,6 +75,13 @@ func (e *Entry) UseConnection(connection audit.Connection, payloads string, know
 	}
 }
 
+// UseTicket notes the number, as people quote it, of a ticket that a call is about.
+func (e *Entry) UseTicket(number string) {
+	if e != nil && number != "" && !slices.Contains(e.tickets, number) {
+		e.tickets = append(e.tickets, number)
+	}
+}
+
 // Deny notes that the caller may not do what the call asks for, whatever they are told.
 func (e *Entry) Deny() {
 	if e != nil {
@@ -90,12 +105,35 @@ func (e *Entry) JoinCall(call *audit.APICall) {
 
 // targetArguments are the arguments of tools that name what a call is about, and how a target names it. The first that is there counts.
 var targetArguments = []struct{ argument, kind string }{
-	{"task_id", "task"}, {"milestone_id", "milestone"}, {"request_id", "request"}, {"project_id", "project"}, {"record_id", "record"},
+	{"task_id", "task"}, {"milestone_id", "milestone"}, {"request_id", ticketKind}, {"project_id", "project"}, {"record_id", "record"},
 	{"solution_id", "solution"}, {"id", "prompt"},
 }
 
-// maxTarget bounds a target, in bytes.
-const maxTarget = 200
+const (
+	// maxTarget bounds what a caller wrote of a target, in bytes, and maxTargets one of several tickets.
+	maxTarget, maxTargets = 200, 1000
+	ticketKind            = "request"
+)
+
+// addTickets has a target also name the tickets that a call was about, by their numbers: who searches for one may not know as what it
+// was asked for. What the caller called a ticket gives way to them.
+func addTickets(target string, numbers []string) string {
+	if len(numbers) == 0 {
+		return target
+	}
+	named := make([]string, 0, len(numbers)+1)
+	if target != "" && !strings.HasPrefix(target, ticketKind+"/") {
+		named = append(named, target)
+	}
+	size := len(target)
+	for _, number := range numbers {
+		if size += len(number) + len(ticketKind) + 2; size > maxTargets {
+			break
+		}
+		named = append(named, ticketKind+"/"+number)
+	}
+	return strings.Join(named, " ")
+}
 
 // targetOf names what a call of a tool is about, by its arguments as the caller wrote them.
 func targetOf(argument func(name string) string) string {

@@ -113,7 +113,7 @@ func (r *Recorder) end(ctx context.Context, e *Entry, call *transport.Call, f *t
 	row := &e.row
 	row.Took = time.Since(row.StartedAt)
 	row.Outcome, row.ErrorKind = decideOutcome(e, call, f)
-	row.Target = e.findTarget(call)
+	row.Target = addTickets(e.findTarget(call), e.tickets)
 	if err := r.addPayload(e, call); err != nil {
 		r.log.ErrorContext(ctx, "What was said in a call could not be kept", "callID", row.CallID, "err", err)
 	}

@@ -48,7 +48,7 @@ func (s *Service) openDesk(ctx context.Context, in target, toolset string) (*des
 // newDesk returns a connection for a call of its caller, who may, if it offers the toolset and can be called.
 func (s *Service) newDesk(ctx context.Context, found *connection, identity auth.Identity, toolset string) (*desk, error) {
 	d := &desk{connection: found, settings: found.now.Load(), identity: identity}
-	audit.FromContext(ctx).UseConnection(found.auditName(), d.AuditPayloads, found.lookups.knowsName)
+	found.noteUse(ctx)
 	if toolset == "" {
 		return d, nil
 	}
@@ -86,6 +86,7 @@ func (s *Service) chooseConnection(ctx context.Context, identity auth.Identity, 
 	}
 	if in.Connection != nil {
 		seen = slices.DeleteFunc(seen, func(c *connection) bool { return c.key.Name != *in.Connection })
+		s.noteDenied(ctx, endpoint, *in.Connection, seen)
 	}
 	switch {
 	case len(seen) == 1:
@@ -102,6 +103,15 @@ func (s *Service) chooseConnection(ctx context.Context, identity auth.Identity, 
 	refused := tool.NewInvalid("argument %q: there are several; it is one of %s", "connection", strings.Join(names, ", "))
 	refused.Details = errorDetails{Kind: refused.Kind, Allowed: names}
 	return nil, refused
+}
+
+// noteDenied has the audit name the connection that a call names by its name alone, where there is one of it and its caller sees none: it
+// is denied, or undecided.
+func (s *Service) noteDenied(ctx context.Context, endpoint, name string, seen []*connection) {
+	named := slices.DeleteFunc(s.directory.list(endpoint), func(c *connection) bool { return c.key.Name != name })
+	if len(seen) == 0 && len(named) == 1 {
+		named[0].noteUse(ctx)
+	}
 }
 
 // parseConnection returns the key of a connection as callers name it: in full, or by the name alone at the endpoint of its namespace.
@@ -126,6 +136,9 @@ func (s *Service) findAllowed(ctx context.Context, identity auth.Identity, verb 
 		audit.FromContext(ctx).Deny()
 	}
 	found := s.directory.find(key)
+	if found != nil && err != nil {
+		found.noteUse(ctx)
+	}
 	if err != nil || found == nil {
 		return nil, errNoConnection
 	}

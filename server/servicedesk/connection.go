@@ -128,6 +128,11 @@ func (c *connection) auditName() auditrow.Connection {
 	return auditrow.Connection{Namespace: c.key.Namespace, Name: c.key.Name, UID: c.uid}
 }
 
+// noteUse has the row of a call name the connection, and keep of what is said what that keeps.
+func (c *connection) noteUse(ctx context.Context) {
+	audit.FromContext(ctx).UseConnection(c.auditName(), c.now.Load().AuditPayloads, c.lookups.knowsName)
+}
+
 // observe counts a call of ServiceDesk Plus, and has it audited.
 func (c *connection) observe(ctx context.Context, o sdp.Observation) {
 	c.auditCall(ctx, &o)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/transport"
 )
@@ -55,12 +56,29 @@ func (s *Service) ListedTools(ctx context.Context, _ *transport.Call) (func(name
 func (s *Service) IsListed(ctx context.Context, call *transport.Call, name string) (bool, error) {
 	var named string
 	if raw, has := call.ArgumentMembers()["connection"]; has && json.Unmarshal(raw, &named) == nil {
-		if seen, is := s.seeNamed(ctx, named); is && s.isOffered(seen, name) {
+		if seen, is := s.seeNamed(audit.WithoutEntry(ctx), named); is && s.isOffered(seen, name) {
 			return true, nil
 		}
 	}
 	seen, err := s.seeToolsets(ctx, endpointOf(ctx))
-	return err == nil && s.isOffered(seen, name), err
+	isListed := err == nil && s.isOffered(seen, name)
+	if _, exists := s.offered[name]; exists && err == nil && !isListed {
+		s.noteRefused(ctx, named)
+	}
+	return isListed, err
+}
+
+// noteRefused has the audit name the connection that a call names, of which its caller may not call the tool.
+func (s *Service) noteRefused(ctx context.Context, named string) {
+	endpoint := endpointOf(ctx)
+	key, isKey := parseConnection(named, endpoint)
+	if !isKey || endpoint != "" && endpoint != key.Namespace {
+		return
+	}
+	if found := s.directory.find(key); found != nil {
+		audit.FromContext(ctx).Deny()
+		found.noteUse(ctx)
+	}
 }
 
 // seeNamed is seeToolsets for the connection that a call names; ok is false where it names none that the caller is known to use.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -76,6 +77,7 @@ func (d *desk) readTickets(ctx context.Context, texts []namedBy) ([]sdp.Request,
 		d.numbers.add(row.DisplayID, row.ID)
 		if !slices.ContainsFunc(found, func(r sdp.Request) bool { return r.ID == row.ID }) {
 			found = append(found, row)
+			audit.FromContext(ctx).UseTicket(row.DisplayID)
 		}
 	}
 	return found, nil

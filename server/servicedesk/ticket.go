@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/audit"
 )
 
 // leastInternalDigits is how many digits an internal id has at least where it is written without id: before it.
@@ -27,9 +28,18 @@ func isDigits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-// readTicket returns a ticket that is inside the ceilings, or errNoTicket: one call of SDP, and one more for a number of which the id
-// is not known. A ticket outside costs what an unknown one costs.
+// readTicket returns a ticket that is inside the ceilings, and has the audit name it by its number; or errNoTicket.
 func (d *desk) readTicket(ctx context.Context, text string) (sdp.Request, error) {
+	found, err := d.findTicket(ctx, text)
+	if err == nil {
+		audit.FromContext(ctx).UseTicket(found.DisplayID)
+	}
+	return found, err
+}
+
+// findTicket is readTicket: one call of SDP, and one more for a number of which the id is not known. A ticket outside costs what an unknown
+// one costs.
+func (d *desk) findTicket(ctx context.Context, text string) (sdp.Request, error) {
 	number, id, ok := parseRequestID(text)
 	if !ok || d.ceiling.isClosed() {
 		return sdp.Request{}, errNoTicket

@@ -9,6 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -122,6 +123,7 @@ func (s *Service) createRequest(ctx context.Context, in createRequestInput) (*to
 	}
 	result.writeOutcome = outcomeOf(w)
 	made := sdp.Request{ID: written.ID, DisplayID: written.Number, Subject: in.Subject}
+	audit.FromContext(ctx).UseTicket(made.DisplayID)
 	if after := d.readBack(ctx, written.ID); after != nil {
 		made = *after
 	}

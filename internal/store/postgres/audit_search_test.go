@@ -15,3 +15,12 @@ func TestFindToolUsage_Scopes(t *testing.T) {
 		Find:   f.store.FindToolUsage,
 	})
 }
+
+func TestFindToolUsage_Targets(t *testing.T) {
+	t.Parallel()
+	f := newAuditFixture(t)
+	storetest.RunAuditTargets(t, storetest.AuditFixture{
+		Append: func(_ *testing.T, row *audit.ToolUsage) { f.load(row) },
+		Find:   f.store.FindToolUsage,
+	})
+}

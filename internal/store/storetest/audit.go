@@ -71,3 +71,33 @@ func RunAuditScopes(t *testing.T, f AuditFixture) {
 		})
 	}
 }
+
+// RunAuditTargets holds which calls are about what is asked for, as RunAuditScopes does.
+func RunAuditTargets(t *testing.T, f AuditFixture) {
+	t.Helper()
+	for _, target := range []string{"request/31", "request/312", "task/7 request/31", "sdp://support/desk/requests/31", "prompt/support/triage", "request/2 request/31 request/3"} {
+		f.Append(t, &audit.ToolUsage{CallID: audit.NewID(), StartedAt: time.Now(), Target: target})
+	}
+	for asked, want := range map[string][]string{
+		"request/31":             {"request/2 request/31 request/3", "task/7 request/31", "request/31"},
+		"request/3":              {"request/2 request/31 request/3"},
+		"request/312":            {"request/312"},
+		"task/":                  {"task/7 request/31"},
+		"prompt/support/":        {"prompt/support/triage"},
+		"sdp://support/":         {"sdp://support/desk/requests/31"},
+		"task/7 request/31":      {"task/7 request/31"},
+		"request/31' or true --": nil,
+	} {
+		rows, err := f.Find(t.Context(), store.UsageQuery{
+			Visible: store.UsageScope{Prompts: store.Scope{All: true}}, Target: asked, Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour), Limit: 100,
+		})
+		require.NoError(t, err)
+		var got []string
+		for i := range rows {
+			got = append(got, rows[i].Target)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("about %q (-want +got)\n%s", asked, diff)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 -- Who may see which rows is decided here, and in audit.Memory by the same rules (storetest.RunAuditScopes). What was said is in no answer: a server may not read it.
 
 -- name: FindToolUsage :many
+-- A call is about the words of its target; what ends with a digit is a whole number, and not the beginning of one.
 -- Audited calls, the newest first, planned for their arguments. Rows of one time are told apart by their call.
 select u.logged_at, u.call_id, u.took_us, u.subject, u.client_name, u.client_version, u.method, u.tool, u.target, u.outcome, u.error_kind,
        u.connection_namespace, u.connection_name, u.prompt_version
@@ -9,7 +10,9 @@ select u.logged_at, u.call_id, u.took_us, u.subject, u.client_name, u.client_ver
    and (not @is_after::boolean or (u.logged_at, u.call_id) < (@before_logged_at::timestamptz, @before_call_id::uuid))
    and (@actor::text = '' or u.subject = @actor::text)
    and (@tool::text = '' or u.tool = @tool::text or u.tool = '' and u.method = @tool::text)
-   and (@target::text = '' or starts_with(u.target, @target::text))
+   and (@target::text = '' or exists (select from unnest(array[u.target] || string_to_array(u.target, ' ')) one
+                                       where starts_with(one, @target::text)
+                                         and not (right(@target::text, 1) ~ '[0-9]' and substr(one, length(@target::text) + 1, 1) ~ '[0-9]')))
    and (@outcome::text = '' or u.outcome = @outcome::text)
    and (sqlc.narg('call_id')::uuid is null or u.call_id = sqlc.narg('call_id')::uuid)
    and (u.connection_name <> '' and (

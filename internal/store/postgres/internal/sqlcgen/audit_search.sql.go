@@ -104,7 +104,9 @@ select u.logged_at, u.call_id, u.took_us, u.subject, u.client_name, u.client_ver
    and (not $3::boolean or (u.logged_at, u.call_id) < ($4::timestamptz, $5::uuid))
    and ($6::text = '' or u.subject = $6::text)
    and ($7::text = '' or u.tool = $7::text or u.tool = '' and u.method = $7::text)
-   and ($8::text = '' or starts_with(u.target, $8::text))
+   and ($8::text = '' or exists (select from unnest(array[u.target] || string_to_array(u.target, ' ')) one
+                                       where starts_with(one, $8::text)
+                                         and not (right($8::text, 1) ~ '[0-9]' and substr(one, length($8::text) + 1, 1) ~ '[0-9]')))
    and ($9::text = '' or u.outcome = $9::text)
    and ($10::uuid is null or u.call_id = $10::uuid)
    and (u.connection_name <> '' and (
@@ -162,6 +164,7 @@ type FindToolUsageRow struct {
 }
 
 // Who may see which rows is decided here, and in audit.Memory by the same rules (storetest.RunAuditScopes). What was said is in no answer: a server may not read it.
+// A call is about the words of its target; what ends with a digit is a whole number, and not the beginning of one.
 // Audited calls, the newest first, planned for their arguments. Rows of one time are told apart by their call.
 func (q *Queries) FindToolUsage(ctx context.Context, arg FindToolUsageParams) ([]FindToolUsageRow, error) {
 	rows, err := q.db.Query(ctx, findToolUsage,
