@@ -113,7 +113,7 @@ func (c *Client) sendOnce(ctx context.Context, spec *call, number int) (result, 
 		return result{}, token, failed
 	}
 	request.Header.Set(c.config.Edition.authorization(token.Reveal()))
-	if stopped := guard(ctx, request, spec); stopped != nil {
+	if stopped := guardWrite(ctx, request, spec); stopped != nil {
 		return result{}, token, stopped
 	}
 

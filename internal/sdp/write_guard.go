@@ -37,8 +37,8 @@ func (g *WriteGuard) isPast() bool {
 	return !g.Deadline.IsZero() && (!now.Before(g.Deadline) || !now.Round(0).Before(g.Deadline.Round(0)))
 }
 
-// guard has a write be sent as the guard of ctx allows: it is asked now, and once more when the connection takes the body.
-func guard(ctx context.Context, request *http.Request, spec *call) *Error {
+// guardWrite has a write be sent as the guard of ctx allows: it is asked now, and once more when the connection takes the body.
+func guardWrite(ctx context.Context, request *http.Request, spec *call) *Error {
 	g, has := ctx.Value(writeGuardKey{}).(*WriteGuard)
 	if !has || !spec.isWrite() {
 		return nil
