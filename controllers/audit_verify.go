@@ -12,8 +12,8 @@ import (
 	"github.com/lectern-dev/lectern/internal/store/postgres"
 )
 
-// maxAuditProblems is how many problems `lectern audit verify` prints.
-const maxAuditProblems = 100
+// shownAuditProblems is how many problems `lectern audit verify` prints unless it is told otherwise, and maxAuditProblems how many at most.
+const shownAuditProblems, maxAuditProblems = 100, 1_000_000
 
 // AuditCommand returns `lectern audit`.
 func AuditCommand() *cobra.Command {
@@ -23,7 +23,7 @@ func AuditCommand() *cobra.Command {
 }
 
 func auditVerifyCommand() *cobra.Command {
-	database := postgres.Options{ApplicationName: "lectern-audit"}
+	database, problems := postgres.Options{ApplicationName: "lectern-audit"}, shownAuditProblems
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that no row of the audit was changed or is missing",
@@ -36,23 +36,27 @@ func auditVerifyCommand() *cobra.Command {
 			if err := database.Validate(); err != nil {
 				return err
 			}
+			if problems < 1 || problems > maxAuditProblems {
+				return fmt.Errorf("--problems is %d; it is from 1 to %d", problems, maxAuditProblems)
+			}
 			database.Log = slog.Default()
-			return verifyAudit(cmd.Context(), database, cmd.OutOrStdout())
+			return verifyAudit(cmd.Context(), database, problems, cmd.OutOrStdout())
 		},
 	}
 	database.AddFlags(cmd.Flags())
+	cmd.Flags().IntVar(&problems, "problems", problems, "maximum number of problems to print, the oldest first")
 	return cmd
 }
 
 var errAuditProblems = errors.New("the audit is not as it was written")
 
-func verifyAudit(ctx context.Context, database postgres.Options, out io.Writer) error {
+func verifyAudit(ctx context.Context, database postgres.Options, problems int, out io.Writer) error {
 	s, err := postgres.Open(ctx, database)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	v, err := s.VerifyAudit(ctx, maxAuditProblems)
+	v, err := s.VerifyAudit(ctx, problems)
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func verifyAudit(ctx context.Context, database postgres.Options, out io.Writer) 
 		fmt.Fprintln(out, problem)
 	}
 	if v.More {
-		fmt.Fprintf(out, "There are more; these are the first %d.\n", maxAuditProblems)
+		fmt.Fprintf(out, "There are more; these are the first %d; --problems prints others.\n", problems)
 	}
 	if len(v.Problems) > 0 {
 		return errAuditProblems

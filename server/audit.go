@@ -13,6 +13,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/seal"
 	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/prompts"
+	"github.com/lectern-dev/lectern/server/servicedesk"
 	"github.com/lectern-dev/lectern/server/transport"
 )
 
@@ -84,7 +85,7 @@ func (d *Deps) newRecorder(tools []string, offered []transport.Tool) transport.R
 		config.Schemas[t.Definition.Name] = t.Definition.RawInputSchema
 	}
 	if d.ServiceDesk != nil {
-		config.Writes = d.ServiceDesk.WritingTools()
+		config.Writes, config.Unlisted = d.ServiceDesk.WritingTools(), servicedesk.UnlistedArguments()
 	}
 	recorder := audit.NewRecorder(config)
 	d.Metrics.MustRegister(recorder.Metrics()...)

@@ -27,11 +27,30 @@ func (r *running) readMetric(t *testing.T, name string) float64 {
 	return value
 }
 
+// fillSpool makes calls that read and write until the audit has no room for the rows of another write.
+func fillSpool(t *testing.T, r *running, fake *sdptest.Server) {
+	t.Helper()
+	long := strings.Repeat("Rang her. ", 1500)
+	require.Until(t, "reads have all that is theirs", func() bool {
+		for range 100 {
+			r.Send(t, callTool("list_prompts", nil))
+		}
+		return r.readMetric(t, `lectern_audit_lost_rows_total{reason="dropped"}`) > 0
+	})
+	n := 0
+	require.Until(t, "writes have the rest", func() bool {
+		n++
+		r.Send(t, callTool("add_note", map[string]any{"request_id": fake.IDs("requests")[0], "text": fmt.Sprint(n, long)}))
+		return r.readMetric(t, "lectern_audit_spool_bytes") > 1<<20-256<<10
+	})
+}
+
 // TestRun_FullAudit: while the database takes no rows and the spool is full, reads go on and are counted as dropped. A write is refused that
 // the audit has no room for, unless --audit-required=nothing says otherwise, and is made once there is room again.
 func TestRun_FullAudit(t *testing.T) {
 	t.Parallel()
-	const dropped, refusal = `lectern_audit_lost_rows_total{reason="dropped"}`, "UnavailableError: nothing was written, since the audit has no room to keep it; reading goes on"
+	const dropped, refusals = `lectern_audit_lost_rows_total{reason="dropped"}`, `lectern_audit_lost_rows_total{reason="refusals"}`
+	const refusal = "UnavailableError: nothing was written, since the audit has no room to keep it; reading goes on"
 	for required, isRefused := range map[string]bool{"writes": true, "nothing": false} {
 		t.Run(required, func(t *testing.T) {
 			t.Parallel()
@@ -42,6 +61,7 @@ func TestRun_FullAudit(t *testing.T) {
 				s.Access = store.ConnectionAccess{
 					Mode: "ReadWrite", Toolsets: []string{"requests"}, Confirm: "Never", RequesterVisible: "Deny", WritesPerHour: 60, Attribution: "Name",
 				}
+				s.AuditPayloads = "Full"
 				s.Callers = []store.ConnectionCaller{{Subject: "*", Email: "tech@example.org"}}
 			})
 			locking := pgtest.Connect(t, owner)
@@ -60,12 +80,18 @@ func TestRun_FullAudit(t *testing.T) {
 			for n := range 500 {
 				unknown[fmt.Sprint("argument", n)] = "x"
 			}
-			require.Until(t, "the spool is full", func() bool {
+			require.Until(t, "refused calls have their share of the spool", func() bool {
 				r.Send(t, callTool("add_note", unknown))
-				return r.readMetric(t, dropped) > 0
+				return r.readMetric(t, refusals) > 0
 			})
 			fake.ForgetCalls()
 			note := callTool("add_note", map[string]any{"request_id": fake.IDs("requests")[0], "text": "Rang her"})
+			if body := r.Send(t, note).Body; fake.Count(sdptest.Wrote) != 1 || r.readMetric(t, dropped) > 0 {
+				t.Errorf("a write after calls that were refused made %d changes, and was told %s", fake.Count(sdptest.Wrote), body)
+			}
+			fillSpool(t, r, fake)
+			fake.ForgetCalls()
+			note = callTool("add_note", map[string]any{"request_id": fake.IDs("requests")[0], "text": "Rang her again"})
 			before := r.readMetric(t, dropped)
 			body := r.Send(t, note).Body
 			if strings.Contains(body, refusal) != isRefused || fake.Count(sdptest.Wrote) != map[bool]int{true: 0, false: 1}[isRefused] {

@@ -87,11 +87,7 @@ func (p *pass) address() store.Address {
 
 // readLists reads lists until there is no turn, or no time.
 func (p *pass) readLists(ctx context.Context, due []sdp.LookupType, interval time.Duration) error {
-	token, err := p.openToken()
-	if err != nil {
-		return fmt.Errorf("open the token: %w", err)
-	}
-	client, err := p.open(token, store.LaneLookup)
+	client, err := p.openForLists()
 	if err != nil {
 		return err
 	}

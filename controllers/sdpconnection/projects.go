@@ -58,11 +58,7 @@ func projectSource(of store.Address) string {
 
 // readDueProjects reads projects as lists are read: nobody waits for them, and what is urgent goes first.
 func (p *pass) readDueProjects(ctx context.Context) error {
-	token, err := p.openToken()
-	if err != nil {
-		return fmt.Errorf("open the token: %w", err)
-	}
-	client, err := p.open(token, store.LaneLookup)
+	client, err := p.openForLists()
 	if err != nil {
 		return err
 	}

@@ -371,9 +371,10 @@ func secretIsToldOf(t *testing.T, w *world) {
 func hostIsNotAllowed(t *testing.T, w *world) {
 	attacker := sdptest.Start(t, sdptest.Options{})
 	w.createReady(t)
-	calls := w.desk.Count(nil)
 	w.setAPIURL(t, attacker.URL())
 	c := w.waitFor(t, v1alpha1.ConditionReady, v1alpha1.ReasonHostNotAllowed)
+	calls := w.desk.Count(nil) // lists were still read until then
+	w.askAndWait(t)
 	wantMessage(t, c, v1alpha1.ConditionReady, "spec.apiURL", "--sdp-allowed-hosts", strings.TrimPrefix(attacker.URL(), "http://"))
 	wantCount(t, "calls of the attacker", attacker.Count(nil), 0)
 	wantCount(t, "calls", w.desk.Count(nil)-calls, 0)

@@ -123,6 +123,15 @@ func (p *pass) open(token redact.Secret, lane store.Lane) (*sdp.Client, error) {
 	})
 }
 
+// openForLists returns a client that calls with the current token in the lane of lists.
+func (p *pass) openForLists() (*sdp.Client, error) {
+	token, err := p.openToken()
+	if err != nil {
+		return nil, fmt.Errorf("open the token: %w", err)
+	}
+	return p.open(token, store.LaneLookup)
+}
+
 // laneLimiter gives turns of a lane. It waits for none: a reconcile comes back.
 type laneLimiter struct {
 	rates      Rates

@@ -3,7 +3,6 @@ package sdpconnection
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -28,11 +27,7 @@ func (p *pass) resolveWrites(ctx context.Context) error {
 	if err != nil || len(unresolved) == 0 {
 		return err
 	}
-	token, err := p.openToken()
-	if err != nil {
-		return fmt.Errorf("open the token: %w", err)
-	}
-	client, err := p.open(token, store.LaneLookup)
+	client, err := p.openForLists()
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package upkeep
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/lectern-dev/lectern/api/v1alpha1"
 	"github.com/lectern-dev/lectern/internal/store"
+	"github.com/lectern-dev/lectern/internal/testenv/require"
 )
 
 // longPurge is a store without rows whose purge takes until it is canceled.
@@ -146,5 +149,19 @@ func TestRunner_CheckNotRestored(t *testing.T) {
 	}
 	if err := r.checkNotRestored("no number"); err == nil || errors.Is(err, errAPIServerRestored) {
 		t.Errorf("a list without a version gives %v", err)
+	}
+}
+
+// TestRunner_RoundsAreDocumented: docs/metrics.md names each round, as the label of its metrics does.
+func TestRunner_RoundsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/metrics.md")
+	require.NoError(t, err)
+	_, sentence, _ := strings.Cut(string(page), "\nThe rounds of upkeep are ")
+	sentence, _, _ = strings.Cut(sentence, "\n\n")
+	for _, round := range (&Runner{Store: &longPurge{}}).rounds() {
+		if !strings.Contains(sentence, "`"+round.name+"`") {
+			t.Errorf("docs/metrics.md does not name the round %s", round.name)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -9,12 +10,16 @@ import (
 	"github.com/google/uuid"
 )
 
-const hashSize = sha256.Size
+const (
+	hashSize = sha256.Size
+	saltSize = 16
+)
 
 // chains are the rows of one process, one chain for each connection and one for what concerns none: retention takes the beginning of a
 // chain, so that whatever is missing in the middle was lost or taken away.
 //
-// The hash of a row is the SHA-256 of the hash of the row before, 32 zero bytes for the first, and of the SHA-256 of the row.
+// The hash of a row is the SHA-256 of the hash of the row before, 32 zero bytes for the first, and of the SHA-256 of the row. The first
+// has a salt, which no server can read again: so none computes how another's chain ends, though it reads all that was audited.
 type chains struct {
 	writer uuid.UUID
 	heads  map[string]*chainHead
@@ -47,7 +52,12 @@ func (c *chains) appendRow(e *encoder, row Row, now time.Time) {
 	connection := connectionOf(row)
 	head := c.nextHead(connection)
 	begin := len(e.bytes)
-	e.addRow(row, &place{loggedAt: now, writer: c.writer, connection: connection, seq: head.seq + 1})
+	at := place{loggedAt: now, writer: c.writer, connection: connection, seq: head.seq + 1}
+	if at.seq == 1 {
+		at.salt = make([]byte, saltSize)
+		_, _ = rand.Read(at.salt) // it never fails
+	}
+	e.addRow(row, &at)
 	head.seq++
 	head.hash = chainHash(head.hash, e.bytes[begin+hashedOffset:])
 	e.addBytes(head.hash[:])

@@ -14,7 +14,7 @@ func newSpoolCollector(s *Spool) *spoolCollector {
 		spool:        s,
 		appended:     prometheus.NewDesc("lectern_audit_rows_total", "Rows of the audit that were kept.", nil, nil),
 		loaded:       prometheus.NewDesc("lectern_audit_loaded_rows_total", "Rows of the audit that the database took.", nil, nil),
-		lost:         prometheus.NewDesc("lectern_audit_lost_rows_total", "Rows of the audit that are lost, by reason: dropped found no room, damaged could not be read again, rejected are set aside, expired waited too long.", []string{"reason"}, nil),
+		lost:         prometheus.NewDesc("lectern_audit_lost_rows_total", "Rows of the audit that are lost, by reason: dropped found no room, refusals are of calls that did nothing and have their share of it, damaged could not be read again, rejected are set aside, expired waited too long.", []string{"reason"}, nil),
 		loadFailures: prometheus.NewDesc("lectern_audit_load_failures_total", "Attempts to load a batch of the audit that failed, and are repeated.", nil, nil),
 		queuedBytes:  prometheus.NewDesc("lectern_audit_queue_bytes", "Rows of the audit in memory that wait for the database.", nil, nil),
 		spoolBytes:   prometheus.NewDesc("lectern_audit_spool_bytes", "Size of the files that rows of the audit wait in.", nil, nil),
@@ -35,6 +35,7 @@ func (c *spoolCollector) Collect(ch chan<- prometheus.Metric) {
 	count(c.appended, s.Appended)
 	count(c.loaded, s.Loaded)
 	count(c.lost, s.Dropped, "dropped")
+	count(c.lost, s.Refusals, "refusals")
 	count(c.lost, s.Damaged, "damaged")
 	count(c.lost, s.Rejected, "rejected")
 	count(c.lost, s.Expired, "expired")

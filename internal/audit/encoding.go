@@ -22,8 +22,8 @@ const (
 // A row is encoded once, as a tuple of Postgres's binary COPY: the number of fields in 2 bytes, and each field after its length in 4, -1
 // for nothing; highest byte first. What is hashed is in it: the fields from the third to the last but one.
 const (
-	toolUsageFields = 29
-	apiCallFields   = 28
+	toolUsageFields = 30
+	apiCallFields   = 29
 
 	// The first two fields are of a fixed length, and may be changed when the row is loaded.
 	loggedAtOffset = 2 + 4
@@ -139,6 +139,8 @@ type place struct {
 	writer     uuid.UUID
 	connection string
 	seq        int64
+	// salt is random for the first row of a chain, which the hashes of all others come from; nil for others.
+	salt []byte
 }
 
 func (e *encoder) begin(fields byte, p *place) {
@@ -158,6 +160,11 @@ func (e *encoder) addRow(row Row, p *place) {
 	case *APICall:
 		e.addAPICall(r, p)
 	}
+	if p.salt == nil {
+		e.addNull()
+		return
+	}
+	e.addBytes(p.salt)
 }
 
 func (e *encoder) addToolUsage(r *ToolUsage, p *place) {

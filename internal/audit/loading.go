@@ -163,6 +163,9 @@ func (s *Spool) load(ctx context.Context, segment *segmentFile) error {
 		}
 	}
 	faultpoint.Hit(faultpoint.AuditLoaded)
+	if !isNew && content.rows.Count() > 0 {
+		s.options.Log.Warn("A segment of the audit was loaded before, by a process that ended then or by who claimed it", "segment", segment.id, "rows", content.rows.Count())
+	}
 	if isNew {
 		s.stats.loaded.Add(int64(content.rows.Count()))
 		s.stats.damaged.Add(int64(lost))
@@ -228,6 +231,7 @@ func (s *Spool) remove(segment *segmentFile) error {
 func (s *Spool) forget(segment *segmentFile, freed int64) {
 	s.mu.Lock()
 	s.bytes -= freed
+	s.forgetRefusals(segment)
 	if segment.rows != nil {
 		s.queued -= segment.rows.size()
 		segment.rows.reset()

@@ -90,8 +90,10 @@ type ToolUsage struct {
 	// Method is that of MCP, Tool what it names: a tool (known or not), a resource template, and for a prompt nothing.
 	Method string `json:"method"`
 	Tool   string `json:"tool,omitempty"`
-	// Write says that the call may change something in ServiceDesk Plus. Such rows find room when others do not.
-	Write      bool       `json:"write,omitempty"`
+	// Write says that the call may change something in ServiceDesk Plus.
+	Write bool `json:"write,omitempty"`
+	// WriteBegun says that it was about to: such rows find room where others do not. It is not kept.
+	WriteBegun bool       `json:"-"`
 	Actor      Actor      `json:"actor"`
 	Client     Client     `json:"client"`
 	Connection Connection `json:"connection"`

@@ -32,6 +32,8 @@ type segmentFile struct {
 	reserved int64
 	// rows are what is in it; nil once they took too much memory, or another process wrote it.
 	rows *Rows
+	// refusals are what rows of calls that did nothing take in it.
+	refusals refusals
 	// notBefore is when to try it again; found is when it was taken over.
 	notBefore, found time.Time
 

@@ -61,8 +61,11 @@ type Spool struct {
 	// bytes is what all files take, queued what rows in memory do.
 	bytes  int64
 	queued int
-	// failure is why the last row found no room.
-	failure error
+	// refusals are what rows of calls take that did nothing, refusalBytes all of them.
+	refusals     refusals
+	refusalBytes int64
+	// complainedAt is when the log was told last that a row found no room.
+	complainedAt time.Time
 	// promisedAt is when room was promised last.
 	promisedAt time.Time
 	// newFiles says that the folder has files that a sync of it has not seen.
@@ -98,7 +101,7 @@ func Open(o Options) (*Spool, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the audit: %w", err)
 	}
-	s := &Spool{options: o, chains: newChains(), wake: make(chan struct{}, 1)}
+	s := &Spool{options: o, chains: newChains(), refusals: refusals{}, wake: make(chan struct{}, 1)}
 	if err := s.measure(); err != nil {
 		return nil, fmt.Errorf("read the folder of the audit: %w", err)
 	}
@@ -115,10 +118,13 @@ func (s *Spool) Append(rows ...Row) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.appendLocked(rows)
+	err := s.appendLocked(rows, false)
+	if errors.Is(err, ErrFull) {
+		err = s.appendBare(rows, err)
+	}
 	if err != nil {
 		s.chains.rollback()
-		s.stats.dropped.Add(int64(len(rows)))
+		s.countDropped(len(rows), err)
 		return err
 	}
 	s.chains.commit()
@@ -126,34 +132,45 @@ func (s *Spool) Append(rows ...Row) error {
 	return nil
 }
 
-func (s *Spool) appendLocked(rows []Row) error {
+// appendBare keeps rows that found no room without what was said, if that makes them shorter.
+func (s *Spool) appendBare(rows []Row, failed error) error {
+	s.chains.rollback()
+	if bare := leaveOutPayloads(rows); bare != nil {
+		return s.appendLocked(bare, true)
+	}
+	return failed
+}
+
+func (s *Spool) appendLocked(rows []Row, isBare bool) error {
 	if s.closed {
 		return errors.New("the audit is closed")
 	}
 	segment, err := s.openSegment()
 	if err != nil {
-		return s.fail(err)
+		return noRoom(err)
 	}
 	if err := s.encode(segment, rows); err != nil {
 		return err
 	}
-	limit := s.options.MaxBytes
-	if !isWrite(rows[0]) {
-		limit -= 2 * roomAhead
+	size, of, caller := int64(len(s.frames)), decidePriority(rows), ""
+	if of == ofRefusal {
+		caller = callerOf(rows[0])
 	}
-	if s.bytes+int64(len(s.frames)) > limit {
-		return s.fail(fmt.Errorf("its files have %d of %d bytes", s.bytes, s.options.MaxBytes))
+	if err := s.checkRoom(of, caller, segment, isBare); err != nil {
+		return noRoom(err)
 	}
 	if isTorn, err := segment.write(s.frames); err != nil {
 		if isTorn {
 			s.rotate()
 		}
-		return s.fail(err)
+		return noRoom(err)
 	}
 	faultpoint.Hit(faultpoint.AuditAppended)
 	segment.frames += uint32(len(rows)) //nolint:gosec // a few
-	s.failure = nil
-	s.bytes += int64(len(s.frames))
+	s.bytes += size
+	if of == ofRefusal {
+		s.countRefusal(segment, caller, size)
+	}
 	s.remember(segment)
 	if segment.size >= segmentSize {
 		s.rotate()
@@ -205,13 +222,24 @@ func (s *Spool) remember(segment *segmentFile) {
 	}
 }
 
-// fail remembers that there was no room for a row.
-func (s *Spool) fail(err error) error {
-	if s.failure == nil {
-		s.options.Log.Error("The audit has no room; rows are dropped until it has", "folder", s.options.Folder, "err", err)
+// noRoom is the error of rows that find no room.
+func noRoom(cause error) error { return fmt.Errorf("%w: %w", ErrFull, cause) }
+
+// countDropped counts rows that were not kept, and tells the log of it now and then: whoever fills the spool does not fill the log.
+func (s *Spool) countDropped(rows int, err error) {
+	if errors.Is(err, errShare) {
+		s.stats.refusals.Add(int64(rows))
+	} else {
+		s.stats.dropped.Add(int64(rows))
 	}
-	s.failure = err
-	return fmt.Errorf("%w: %w", ErrFull, err)
+	s.complain(err)
+}
+
+func (s *Spool) complain(err error) {
+	if errors.Is(err, ErrFull) && time.Since(s.complainedAt) >= complaintInterval {
+		s.complainedAt = time.Now()
+		s.options.Log.Error("Rows of the audit are dropped", "folder", s.options.Folder, "err", err)
+	}
 }
 
 func (s *Spool) openSegment() (*segmentFile, error) {

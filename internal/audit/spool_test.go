@@ -81,7 +81,10 @@ func (d *database) targets() (targets []string, damaged int) {
 }
 
 func newRow(n int, write bool) *audit.ToolUsage {
-	return &audit.ToolUsage{CallID: audit.NewID(), StartedAt: time.Now(), Method: "tools/call", Tool: "get_request", Write: write, Target: fmt.Sprintf("request/%02d", n)}
+	return &audit.ToolUsage{
+		CallID: audit.NewID(), StartedAt: time.Now(), Method: "tools/call", Tool: "get_request", Write: write, WriteBegun: write,
+		Target: fmt.Sprintf("request/%02d", n), Outcome: audit.OutcomeSuccess,
+	}
 }
 
 func targetsUpTo(n int) (targets []string) {

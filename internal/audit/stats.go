@@ -3,13 +3,13 @@ package audit
 import "sync/atomic"
 
 type counters struct {
-	appended, dropped, loaded, damaged, rejected, expired, failures atomic.Int64
+	appended, dropped, refusals, loaded, damaged, rejected, expired, failures atomic.Int64
 }
 
 // Stats is what became of rows since the process began, and what waits.
 type Stats struct {
-	// Appended rows were kept, Dropped ones found no room.
-	Appended, Dropped int64
+	// Appended rows were kept, Dropped ones found no room; Refusals are rows of calls that did nothing, beyond the share that those have.
+	Appended, Dropped, Refusals int64
 	// Loaded rows are in the database; Damaged could not be read from a segment, Rejected are of batches that the database refused for
 	// what is in them, and Expired waited for longer than a segment is kept.
 	Loaded, Damaged, Rejected, Expired int64
@@ -25,7 +25,7 @@ type Stats struct {
 func (s *Spool) Stats() Stats {
 	c := &s.stats
 	stats := Stats{
-		Appended: c.appended.Load(), Dropped: c.dropped.Load(), Loaded: c.loaded.Load(), Damaged: c.damaged.Load(),
+		Appended: c.appended.Load(), Dropped: c.dropped.Load(), Refusals: c.refusals.Load(), Loaded: c.loaded.Load(), Damaged: c.damaged.Load(),
 		Rejected: c.rejected.Load(), Expired: c.expired.Load(), LoadFailures: c.failures.Load(), MaxBytes: s.options.MaxBytes,
 	}
 	s.mu.Lock()

@@ -26,17 +26,14 @@ func (s *Spool) reserve() error {
 		return ErrFull
 	}
 	segment, err := s.openSegment()
+	if err == nil && segment.reserved < segment.size+roomAhead {
+		err = s.promise(segment, 0)
+	}
 	if err != nil {
-		return s.fail(err)
+		s.complain(noRoom(err))
+		return noRoom(err)
 	}
-	if segment.reserved >= segment.size+roomAhead {
-		s.promisedAt = time.Now()
-		return nil
-	}
-	if err := reserveRoom(segment.file, segment.size, 2*roomAhead); err != nil {
-		return s.fail(err)
-	}
-	segment.reserved, s.promisedAt = segment.size+2*roomAhead, time.Now()
+	s.promisedAt = time.Now()
 	return nil
 }
 

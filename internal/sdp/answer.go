@@ -238,14 +238,14 @@ func (a answer) failure(op string, kind Kind, secrets *redact.Redactor) *Error {
 	}
 	for _, message := range v.messages {
 		if len(e.Messages) < maxMessages {
-			e.Messages = append(e.Messages, excerpt.Truncate(printable(secrets.Text(excerpt.TruncateBytes(message, 16*maxMessage))), maxMessage-1))
+			e.Messages = append(e.Messages, excerpt.Truncate(keepPrintable(secrets.Text(excerpt.TruncateBytes(message, 16*maxMessage))), maxMessage-1))
 		}
 	}
 	return e
 }
 
-// printable returns text on one line, without what cannot be seen.
-func printable(text string) string {
+// keepPrintable returns text on one line, without what cannot be seen.
+func keepPrintable(text string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

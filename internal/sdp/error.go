@@ -171,6 +171,6 @@ func invalidInput(op, reason string) *Error {
 	return &Error{Op: op, Kind: KindInvalidInput, reason: reason}
 }
 
-func unsupported(op string, edition Edition) *Error {
+func newUnsupported(op string, edition Edition) *Error {
 	return &Error{Op: op, Kind: KindUnsupported, reason: fmt.Sprintf("edition %s has no such operation", edition)}
 }

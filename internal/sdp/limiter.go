@@ -58,7 +58,7 @@ func (l *localLimiter) Wait(ctx context.Context) error {
 		turn.CancelAt(now.Add(pause))
 		return &WaitError{RetryAfter: wait}
 	}
-	if err := sleep(ctx, wait); err != nil {
+	if err := sleepContext(ctx, wait); err != nil {
 		turn.Cancel()
 		return err
 	}
@@ -75,8 +75,8 @@ func (l *localLimiter) Pause(_ context.Context, pause time.Duration) {
 	}
 }
 
-// sleep waits for so long, or until the context ends, which is its error.
-func sleep(ctx context.Context, wait time.Duration) error {
+// sleepContext waits for so long, or until the context ends, which is its error.
+func sleepContext(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
 		return ctx.Err()
 	}

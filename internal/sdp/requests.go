@@ -115,7 +115,7 @@ func (s Requests) Restore(ctx context.Context, id string) error {
 // in the trash is refused (4017).
 func (s Requests) Purge(ctx context.Context, id string) error {
 	if s.client.config.Edition != OnPremises {
-		return unsupported("purge request", s.client.config.Edition)
+		return newUnsupported("purge request", s.client.config.Edition)
 	}
 	return s.act(ctx, "purge", http.MethodDelete, s.path.withID(id), nil)
 }

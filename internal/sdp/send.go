@@ -67,7 +67,7 @@ func (c *Client) do(ctx context.Context, spec *call) (result, error) {
 		if deadline, bounded := ctx.Deadline(); !next.again || bounded && time.Until(deadline) < next.wait {
 			return result{}, failed
 		}
-		if err := sleep(ctx, next.wait); err != nil {
+		if err := sleepContext(ctx, next.wait); err != nil {
 			return result{}, failed
 		}
 	}

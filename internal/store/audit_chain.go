@@ -37,7 +37,7 @@ type AuditProblemKind string
 const (
 	AuditChanged   AuditProblemKind = "changed"   // the row, or the one before it, is not the one that was written
 	AuditMissing   AuditProblemKind = "missing"   // rows are gone before their time, or never arrived
-	AuditDuplicate AuditProblemKind = "duplicate" // there are two rows of one number
+	AuditDuplicate AuditProblemKind = "duplicate" // there are two rows of one number, or one of a number that was erased
 )
 
 // String returns a sentence.

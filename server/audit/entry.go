@@ -74,6 +74,13 @@ func (e *Entry) Deny() {
 	}
 }
 
+// BeginWrite notes that something is about to be sent that changes ServiceDesk Plus.
+func (e *Entry) BeginWrite() {
+	if e != nil {
+		e.row.WriteBegun = true
+	}
+}
+
 // JoinCall has the row of a call of ServiceDesk Plus say for which call it was made.
 func (e *Entry) JoinCall(call *audit.APICall) {
 	if e != nil {

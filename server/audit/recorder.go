@@ -26,6 +26,8 @@ type Config struct {
 	Tools, Writes []string
 	// Schemas are those of the arguments of tools, by name.
 	Schemas map[string]json.RawMessage
+	// Unlisted are arguments that all tools that write take, whether or not their schemas have them.
+	Unlisted []string
 	// Keys seal what connections keep in full; nil keeps nothing in full.
 	Keys audit.Keys
 	// PromptMetrics has a metric for each prompt and version.
@@ -58,6 +60,11 @@ func NewRecorder(config Config) *Recorder {
 		fields, err := audit.FieldsOfSchema(schema)
 		if err != nil {
 			r.log.Error("The schema of a tool cannot be read; nothing of its arguments is kept but lengths", "tool", name, "err", err)
+		}
+		if r.writes[name] && fields != nil {
+			for _, argument := range config.Unlisted {
+				fields[argument] = audit.FieldByName(argument)
+			}
 		}
 		r.fields[name] = fields
 	}

@@ -10,7 +10,7 @@ import (
 
 // TestAttribution_None: texts have the mark alone where the connection wants no names, and no more room is taken.
 func TestAttribution_None(t *testing.T) {
-	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.Attribution = "None" }, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, func(s *store.ConnectionSettings) { s.Access.Attribution, s.Access.RequesterVisible = "None", "Allow" }, func(w *writingDesk) {
 		write[update](w, "set_request_status", map[string]any{"request_id": w.numberOf(dock), "status": "hold", "comment": strings.Repeat("x", 240)})
 		w.wantCalls(findTicket, readTicket, `PUT /requests/* {"request":{"onhold_scheduler":{"comments":"`+strings.Repeat("x", 240)+`\n\n[mark]"},"status":{"id":"On Hold"}}}`, readTicket)
 		write[note](w, "add_note", map[string]any{"request_id": w.numberOf(dock), "text": "Seen"})

@@ -358,13 +358,14 @@ func TestTools_NotOffered(t *testing.T) {
 	for _, name := range []string{
 		"approve_request", "reject_request", "approve", "merge_requests", "merge_request", "purge_request", "delete_request", "delete_project", "delete_note",
 		"delete_worklog", "send_email", "send_mail", "add_attachment", "upload_attachment", "claude_code_command", "run_command", "sdp_call", "get_usage_guide",
+		"reset_admin_password", "change_password", "create_user", "update_user", "update_role", "assign_permission",
 	} {
 		if body := r.Send(t, transporttest.CallTool(name, map[string]any{"request_id": "1"})).Body; listed[name] != nil || !strings.Contains(body, "no such tool as") {
 			t.Errorf("%s is there: %s", name, body)
 		}
 	}
 	for name := range listed {
-		for _, never := range []string{"approve", "merge", "purge", "mail", "upload", "command", "execute"} {
+		for _, never := range []string{"approve", "merge", "purge", "mail", "upload", "command", "execute", "password", "user", "role", "permission"} {
 			if strings.Contains(name, never) {
 				t.Errorf("%s is offered", name)
 			}

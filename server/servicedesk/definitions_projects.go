@@ -36,7 +36,7 @@ func (s *Service) projectTools() []offered {
 		}, s.createTasks),
 		newWriteTool(s, tasksToolsets, tool.Definition{
 			Name: "update_task", Title: "Update Task", Hints: changes,
-			Description: "Change a task, or complete it; null clears a field. Up to 11 calls, and one for each dependency." + strangersWords,
+			Description: "Change a task, or complete it; null clears a field. Up to 12 calls, and one for each dependency." + strangersWords,
 		}, s.updateTask),
 	}
 }

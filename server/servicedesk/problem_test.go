@@ -186,6 +186,24 @@ func TestCreateProblem_Again(t *testing.T) {
 	}
 }
 
+// TestCreateProblem_WithoutGroup: where a problem may be without a group and a site it is sent as without, so that no template sets one.
+func TestCreateProblem_WithoutGroup(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connect(helpdesk, fake, withProblems, func(s *store.ConnectionSettings) {
+		s.Access.Groups, s.Access.Sites = []string{"Network", "none"}, []string{"none"}
+	})
+	r := h.serve()
+	mustCall[madeProblem](r, "create_problem", map[string]any{"title": "Docks"})
+	made := fake.Calls(func(c sdptest.Call) bool { return c.Method == "POST" })
+	problem, _ := made[0].Input["problem"].(sdptest.Record)
+	for _, field := range []string{"group", "site"} {
+		if value, has := problem[field]; !has || value != nil {
+			t.Errorf("the %s is sent as %v: %v", field, value, problem)
+		}
+	}
+}
+
 // TestCreateProblem_Ceilings: a problem is inside of the ceilings as its tickets are, and agents write the fields they may alone.
 func TestCreateProblem_Ceilings(t *testing.T) {
 	h := newHouse(t)

@@ -112,12 +112,8 @@ func (d *desk) selectRecords(ctx context.Context, m *recordModule, in *searchRec
 	return selected, nil
 }
 
-// recordPage is a part of a list of records that the caller may see, as requestPage.
-type recordPage struct {
-	rows        []record
-	places      []int
-	next, total int
-}
+// recordPage is a part of a list of records of a kind.
+type recordPage = rowPage[record]
 
 // listRecordPage returns records that are inside the ceilings with one call of SDP, and none where nothing is inside.
 func (d *desk) listRecordPage(ctx context.Context, m *recordModule, selected recordFilter, o sdp.ListOptions) (recordPage, error) {
@@ -135,19 +131,7 @@ func (d *desk) listRecordPage(ctx context.Context, m *recordModule, selected rec
 	if err != nil {
 		return recordPage{}, needScope(m.scope, err)
 	}
-	page := recordPage{next: found.Next, total: found.Total}
-	for i := range found.Items {
-		if r := &found.Items[i]; m.admits(&d.ceiling, r) && selected.holds(r) {
-			page.rows, page.places = append(page.rows, *r), append(page.places, max(o.Start, 1)+i)
-		}
-	}
-	switch {
-	case page.next == 0 && o.Start <= 1:
-		page.total = len(page.rows)
-	case len(page.rows) < len(found.Items) || m.isBounded(&d.ceiling):
-		page.total = -1 // it may count what nobody asked for, and what is outside
-	}
-	return page, nil
+	return newRowPage(found, o.Start, m.isBounded(&d.ceiling), func(r *record) bool { return m.admits(&d.ceiling, r) && selected.holds(r) }), nil
 }
 
 // findRecord returns a record that is inside the ceilings with one call of SDP. One that is outside is none.

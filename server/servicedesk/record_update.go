@@ -37,8 +37,8 @@ func (u recordUpdate) shown(what string) map[string]string {
 	return shown
 }
 
-// describe returns what the record is called, what is changed of it, and what is added to it, framed.
-func (u recordUpdate) describe(added []string) string {
+// describeChanges returns what the record is called, what is changed of it, and what is added to it, framed.
+func (u recordUpdate) describeChanges(added []string) string {
 	lines := append([]string{"subject: " + u.Subject}, changedLines(u.Changed)...)
 	if len(added) > 0 {
 		lines = append(lines, "added: "+strings.Join(added, ", "))
@@ -57,7 +57,7 @@ func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 	for _, failed := range u.Failed {
 		text.WriteString("\nfailed: " + failed)
 	}
-	text.WriteString(" Times are in " + u.TimeZone + ".\n" + u.describe(u.Added))
+	text.WriteString(" Times are in " + u.TimeZone + ".\n" + u.describeChanges(u.Added))
 	return tool.NewResult(text.String()+w.saidLast(), u)
 }
 

@@ -18,14 +18,8 @@ var rowFields = []string{
 	"last_updated_time",
 }
 
-// requestPage is a part of a list of tickets that the caller may see.
-type requestPage struct {
-	rows []sdp.Request
-	// places are where the rows stand in the list of SDP, from 1: rows are left out.
-	places []int
-	// next is where the next page begins, 0 at the end. Total is -1 where it is not known.
-	next, total int
-}
+// requestPage is a part of a list of tickets.
+type requestPage = rowPage[sdp.Request]
 
 // listPage returns tickets that are inside the ceilings, which the caller's conditions cannot widen. Where nothing is inside, nobody
 // is asked.
@@ -43,21 +37,11 @@ func (d *desk) listPage(ctx context.Context, selected filter, o sdp.ListOptions)
 	if err != nil {
 		return requestPage{}, needScope(requestsScope, err)
 	}
-	page := requestPage{next: found.Next, total: found.Total}
-	for i := range found.Items {
-		r := &found.Items[i]
-		if !d.admits(r) || selected.holds != nil && !selected.holds(r) {
-			continue
-		}
-		d.numbers.add(r.DisplayID, r.ID)
-		page.rows = append(page.rows, *r)
-		page.places = append(page.places, max(o.Start, 1)+i)
-	}
-	switch isWhole := page.next == 0 && o.Start <= 1; {
-	case isWhole:
-		page.total = len(page.rows)
-	case len(page.rows) < len(found.Items) || d.ceiling.isBounded():
-		page.total = -1 // it may count what nobody asked for, and what is outside
+	page := newRowPage(found, o.Start, d.ceiling.isBounded(), func(r *sdp.Request) bool {
+		return d.admits(r) && (selected.holds == nil || selected.holds(r))
+	})
+	for i := range page.rows {
+		d.numbers.add(page.rows[i].DisplayID, page.rows[i].ID)
 	}
 	return page, nil
 }

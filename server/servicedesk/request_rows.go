@@ -1,9 +1,7 @@
 package servicedesk
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
@@ -129,23 +127,18 @@ func (t *requestTable) appendRow(row *requestRow) (fits bool) {
 // requestResult makes the result of a list of rows, of which the last may have no room: next returns the cursor of what follows after
 // so many rows, empty for nothing. Whether there are more than the rows is said where no cursor says it.
 func (d *desk) requestResult(rows []requestRow, total int, more bool, shown *requestTable, next func(shown int) string) *tool.Result[requestList] {
-	result := requestList{Requests: []requestRow{}, TimeZone: d.zone.String(), Trust: untrusted}
+	result := requestList{Requests: []requestRow{}, Total: knownTotal(total), TimeZone: d.zone.String(), Trust: untrusted}
 	for i := range rows {
 		if !shown.appendRow(&rows[i]) {
 			break
 		}
 		result.Requests = append(result.Requests, rows[i])
 	}
-	said := fmt.Sprintf("%d requests of connection %s", len(result.Requests), d.key)
-	if total >= 0 {
-		result.Total = &total
-		said = fmt.Sprintf("%d of %d requests of connection %s", len(result.Requests), total, d.key)
-	}
-	said += ". Times are in " + d.zone.String() + "."
+	said := d.describeShown(len(result.Requests), total, "requests of connection "+d.key.String())
 	if result.NextCursor = next(len(result.Requests)); result.NextCursor != "" {
-		said += " More: cursor=" + result.NextCursor
+		said += sayCursor(result.NextCursor)
 	} else if result.More = more || len(result.Requests) < len(rows); result.More {
 		said += " There are more; ask for less of them."
 	}
-	return tool.NewResult(strings.TrimSpace(said)+"\n"+shown.text(), result)
+	return tool.NewResult(said+"\n"+shown.text(), result)
 }

@@ -14,7 +14,7 @@ import (
 // TestSetRequestStatus: words stand for what the flags of statuses say, whatever a site calls them; what ends the work is refused, except a
 // cancellation.
 func TestSetRequestStatus(t *testing.T) {
-	writeTo(t, sdptest.Options{Site: sdptest.Site{CancelNeedsComments: true}}, nil, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{Site: sdptest.Site{CancelNeedsComments: true}}, allowVisible, func(w *writingDesk) {
 		number := w.numberOf(dock)
 		_, got := write[update](w, "set_request_status", map[string]any{
 			"request_id": number, "status": "hold", "comment": "Waiting for a part", "until": "2031-03-31T08:00:00Z", "then_status": "In Progress",
@@ -63,7 +63,7 @@ func TestSetRequestStatus(t *testing.T) {
 
 // TestSetRequestStatus_OwnNames: a site that calls its statuses otherwise is understood by their internal names and flags.
 func TestSetRequestStatus_OwnNames(t *testing.T) {
-	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+	writeTo(t, sdptest.Options{}, allowVisible, func(w *writingDesk) {
 		for name, own := range map[string]string{"On Hold": "Wartet", "Open": "Neu"} {
 			w.fake.Set("statuses", w.fake.IDOf("statuses", name), sdptest.Record{"name": own})
 		}

@@ -65,17 +65,17 @@ func TestUpdateRequest(t *testing.T) {
 // TestUpdateRequest_Refusals: each says what is wrong, and nothing is sent.
 func TestUpdateRequest_Refusals(t *testing.T) {
 	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
-		number := w.numberOf(dock)
+		number, own := w.numberOf(dock), "id:"+w.fake.Add("requests", sdptest.Record{"subject": "My own", "requester": "tech@example.org", "status": "Open"})
 		for arguments, want := range map[*map[string]any][2]string{
-			{"priority": "Normal"}:                   {"ValidationError", "nothing to change"},
-			{}:                                       {"ValidationError", "nothing to change"},
-			{"update_reason": "none"}:                {"ValidationError", "nothing to change"},
-			{"priority": "Sky"}:                      {"ValidationError", `there is no "Sky" in the list priorities`},
-			{"subcategory": "VPN"}:                   {"ValidationError", `there is no "VPN" in the list subcategories`},
-			{"udf": map[string]any{"colour": "red"}}: {"ValidationError", `"colour" names 0 fields`},
-			{"udf": map[string]any{"Room": []any{"red"}}}:                   {"ValidationError", "is a text, a number"},
-			{"subject": "Mine"}:                                             {"ForbiddenError", "spec.access.requesterVisible"},
-			{"description": "Mine"}:                                         {"ForbiddenError", "spec.access.requesterVisible"},
+			{"priority": "Normal"}:    {"ValidationError", "nothing to change"},
+			{}:                        {"ValidationError", "nothing to change"},
+			{"update_reason": "none"}: {"ValidationError", "nothing to change"},
+			{"priority": "Sky"}:       {"ValidationError", `there is no "Sky" in the list priorities`},
+			{"subcategory": "VPN"}:    {"ValidationError", `there is no "VPN" in the list subcategories`},
+			{"request_id": own, "udf": map[string]any{"colour": "red"}}:      {"ValidationError", `"colour" names 0 fields`},
+			{"request_id": own, "udf": map[string]any{"Room": []any{"red"}}}: {"ValidationError", "is a text, a number"},
+			{"subject": "Mine"}:     {"ForbiddenError", "spec.access.requesterVisible"},
+			{"description": "Mine"}: {"ForbiddenError", "spec.access.requesterVisible"},
 			{"priority": "High", "update_reason": strings.Repeat("x", 230)}: {"ValidationError", `argument "update_reason"`},
 			{"priority": "High", "due_by": "tomorrow"}:                      {"ValidationError", `"tomorrow" is no time`},
 			{"priority": "High", "expected_updated_at": "2020-01-01"}:       {"ConflictError", "was updated at"},

@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,26 @@ func parseDependency(argument, text string, place int) (id string, earlier int, 
 		return "", 0, tool.NewInvalid("argument %q: %q is neither the id of a task nor #n of this call; list_tasks has the ids", argument, excerpt.Truncate(text, 40))
 	}
 	return text, 0, nil
+}
+
+// checkDependencies refuses to wait for tasks that the ticket or the project does not have, with one call of SDP for all of them.
+func (p *taskParent) checkDependencies(ctx context.Context, argument string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	found, _, err := sdp.Collect(ctx, p.allTasks.List, sdp.ListOptions{Rows: sdp.MaxRows, Where: sdp.Where("id", sdp.Is, anyOf(ids)...)}, maxDependencies)
+	if err != nil {
+		return p.sayNoTask(err)
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(found, func(t sdp.Task) bool { return t.ID == id && p.hasTask(&t) }) {
+			return &tool.Error{
+				Kind: tool.NotFound, Text: fmt.Sprintf("argument %q: %s has no such task as %s; list_tasks has the ids, and nothing was written", argument, p.label, id),
+				Details: errorDetails{Kind: tool.NotFound, Fields: []string{argument}},
+			}
+		}
+	}
+	return nil
 }
 
 // sendDependency has a task begin after another, which belongs to the write of the task. It waits for its turn until a time.

@@ -21,10 +21,11 @@ type taskParent struct {
 	// target is its path, of the milestone where one is given.
 	target string
 	// project is nil for a ticket, milestone where none is given.
-	project      *sdp.Project
-	milestone    *sdp.Milestone
-	tasks        sdp.Tasks
-	dependencies sdp.Dependencies
+	project   *sdp.Project
+	milestone *sdp.Milestone
+	// tasks are those of the milestone where one is given, allTasks those that may wait for each other.
+	tasks, allTasks sdp.Tasks
+	dependencies    sdp.Dependencies
 }
 
 // errNoTask is said of a task that the ticket, project or milestone does not have.
@@ -62,7 +63,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 		requests := d.client.Requests()
 		return taskParent{
 			label: "request " + numberOf(&found), title: found.Subject, target: requestTarget(found.ID), tasks: requests.Tasks(found.ID),
-			dependencies: requests.TaskDependencies(found.ID),
+			allTasks: requests.Tasks(found.ID), dependencies: requests.TaskDependencies(found.ID),
 		}, nil
 	}
 	found, err := d.readProject(ctx, *of.ProjectID)
@@ -73,7 +74,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 	projects := d.client.Projects()
 	parent := taskParent{
 		label: "project " + projectNumber(&found), title: found.Title, target: projectTarget(found.ID), project: &found, tasks: projects.Tasks(found.ID),
-		dependencies: projects.TaskDependencies(found.ID),
+		allTasks: projects.Tasks(found.ID), dependencies: projects.TaskDependencies(found.ID),
 	}
 	if of.MilestoneID != nil {
 		milestones := projects.Milestones(found.ID)
@@ -103,13 +104,18 @@ func (p *taskParent) read(ctx context.Context, id string) (sdp.Task, error) {
 	if err != nil {
 		return sdp.Task{}, p.sayNoTask(err)
 	}
-	if of := found.Project.ID; p.project != nil && of != "" && of != p.project.ID {
+	if !p.hasTask(&found) {
 		return sdp.Task{}, errNoTask // a site that finds tasks by their ids alone
 	}
-	if of := found.Request.ID; p.project == nil && of != "" && p.target != requestTarget(of) {
-		return sdp.Task{}, errNoTask
-	}
 	return found, nil
+}
+
+// hasTask reports whether a task is of the ticket or the project, as far as it says.
+func (p *taskParent) hasTask(t *sdp.Task) bool {
+	if p.project != nil {
+		return (t.Project.ID == "" || t.Project.ID == p.project.ID) && t.Request.ID == ""
+	}
+	return (t.Request.ID == "" || p.target == requestTarget(t.Request.ID)) && t.Project.ID == ""
 }
 
 // sayNoTask has what SDP does not know below the parent be no task.

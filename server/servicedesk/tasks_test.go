@@ -2,6 +2,7 @@ package servicedesk_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func TestCreateTasks(t *testing.T) {
 		}})
 		w.nameRecords()
 		effort := w.inEdition(`"estimated_effort_days":"0","estimated_effort_hours":"1","estimated_effort_minutes":"30"`, `"estimated_effort":{"hours":"1","minutes":"30"}`)
-		w.wantCalls(findProject, readProject, "GET /projects/*/"+w.inEdition("project_members", "members"),
+		w.wantCalls(findProject, readProject, "GET /projects/*/"+w.inEdition("project_members", "members"), "GET /projects/*/tasks",
 			`POST /projects/*/tasks {"task":{"description":"<p>— tech@example.org through Lectern [mark]</p>",`+effort+`,"owner":{"id":"Nina Net"},"priority":{"id":"High"},"title":"Measure"}}`,
 			`POST /projects/*/tasks {"task":{"description":"<p>Twelve</p>`+signedByTech+`","owner":{"id":"Tom Tech"},"scheduled_end_time":{"value":"1926284399999"},"title":"Order desks"}}`,
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order desks"},"parent_task":{"id":"Lay cables"}}}`,
@@ -131,17 +132,17 @@ func TestCreateTasks_Failures(t *testing.T) {
 			return nil
 		})
 		text, got := write[madeTasks](w, "create_tasks", map[string]any{"project_id": officeMove, "tasks": []any{
-			task("a"), task("b"), task("c", "depends_on", []string{"#1", "#2"}), task("d", "depends_on", []string{"99999"}),
+			task("a"), task("b"), task("c", "depends_on", []string{"#1", "#2"}),
 		}})
 		w.fake.StopFailing()
 		outcomes := []string{}
 		for _, made := range got.Tasks {
 			outcomes = append(outcomes, made.Outcome)
 		}
-		if diff := cmp.Diff([]string{"done", "failed", "done", "done"}, outcomes); diff != "" {
+		if diff := cmp.Diff([]string{"done", "failed", "done"}, outcomes); diff != "" {
 			w.Errorf("outcomes (-want +got)\n%s\n%s", diff, text)
 		}
-		if !strings.Contains(got.Tasks[1].Problem, "code 4014") || got.Tasks[2].Problem != "it does not wait for #2, which was not made" || !strings.Contains(got.Tasks[3].Problem, "it does not wait for 99999") {
+		if !strings.Contains(got.Tasks[1].Problem, "code 4014") || got.Tasks[2].Problem != "it does not wait for #2, which was not made" {
 			w.Errorf("problems: %+v", got.Tasks)
 		}
 		// A member who left meanwhile.
@@ -157,6 +158,39 @@ func TestCreateTasks_Failures(t *testing.T) {
 			w.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestTasks_ForeignDependencies: a task waits for tasks of its own ticket or project alone; another's id is as one that there is not, and
+// nothing is written.
+func TestTasks_ForeignDependencies(t *testing.T) {
+	for name, site := range map[string]sdptest.Site{"honest": {}, "ignores criteria": {IgnoreCriteria: true}} {
+		t.Run(name, func(t *testing.T) {
+			writeTo(t, sdptest.Options{Site: site}, nil, func(w *writingDesk) {
+				for _, list := range projectLists {
+					w.h.storeLookup(w.key, w.fake, list)
+				}
+				other := w.fake.AddTo("projects", w.fake.Add("projects", sdptest.Record{"title": "Another"}), "tasks", sdptest.Record{"title": "Of another project"})
+				ofTicket := w.fake.AddTo("requests", w.idOf(drops), "tasks", sdptest.Record{"title": "Of another ticket"})
+				own := w.fake.AddTo("requests", w.idOf(dock), "tasks", sdptest.Record{"title": "Of the ticket"})
+				cables := w.titled("tasks", "Lay cables")
+				for _, foreign := range []string{other, ofTicket, "99999"} {
+					for _, parent := range []map[string]any{
+						{"project_id": officeMove, "task_id": cables}, {"project_id": officeMove, "milestone_id": w.titled("milestones", "Cabling"), "task_id": cables},
+						{"request_id": "id:" + w.idOf(dock), "task_id": own},
+					} {
+						given := maps.Clone(parent)
+						given["depends_on"] = []string{foreign}
+						w.wantRefusal("update_task", given, "NotFoundError", "no such task as "+foreign)
+						delete(given, "task_id")
+						delete(given, "depends_on")
+						given["tasks"] = []any{map[string]any{"title": "a"}, map[string]any{"title": "b", "depends_on": []string{"#1", foreign}}}
+						w.wantRefusal("create_tasks", given, "NotFoundError", "no such task as "+foreign)
+					}
+				}
+				write[madeTasks](w, "create_tasks", map[string]any{"request_id": "id:" + w.idOf(dock), "tasks": []any{map[string]any{"title": "b", "depends_on": []string{own}}}})
+			})
+		})
+	}
 }
 
 // TestCreateTasks_Again: called again with its key, a call goes on with what was not made, and makes nothing twice.
@@ -249,7 +283,7 @@ func TestUpdateTask(t *testing.T) {
 		}
 		_, got = write[recordUpdate](w, "update_task", map[string]any{"project_id": officeMove, "task_id": rack, "depends_on": []string{cables}})
 		w.nameRecords()
-		w.wantCalls(readProject, "GET /projects/*/tasks/*", "GET /projects/*/task_dependencies",
+		w.wantCalls(readProject, "GET /projects/*/tasks/*", "GET /projects/*/task_dependencies", "GET /projects/*/tasks",
 			`POST /projects/*/task_dependencies {"task_dependency":{"child_task":{"id":"Order the rack"},"parent_task":{"id":"Lay new cables"}}}`)
 		if !slices.Equal(got.Added, []string{cables}) {
 			w.Errorf("%+v", got)

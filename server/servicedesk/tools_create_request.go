@@ -171,10 +171,30 @@ func (d *desk) planRequest(ctx context.Context, in *createRequestInput) (*planne
 		return nil, err
 	}
 	p.change = append(p.change, own...)
-	if err := d.checkTarget("group", d.ceiling.groups, p.change.nameIn("group")); err != nil {
-		return nil, err
+	return p, d.keepInside(in, p)
+}
+
+// keepInside refuses a ticket that would be outside of the ceilings. Where it may be without a group or a site, and nobody gave one, it is
+// sent as without: else the template, or the site of the requester, would set one. What a template that a caller names does with that nobody
+// can tell, so that one wants a value.
+func (d *desk) keepInside(in *createRequestInput, p *plannedRequest) error {
+	for _, of := range []bound{d.ceiling.groups, d.ceiling.sites} {
+		name := p.change.nameIn(of.field)
+		if err := d.checkTarget(of.field, of, name); err != nil {
+			return err
+		}
+		if name != "" || !of.isBounded {
+			continue
+		}
+		if in.Template != nil {
+			refused := tool.NewForbidden("connection %s bounds the %s of tickets (spec.access.%ss), and a template may set one: give the %s%s, or leave the template out",
+				d.key, of.field, of.field, of.field, sayDefaultsAlone([]string{of.field}))
+			refused.Details = errorDetails{Kind: refused.Kind, Fields: []string{"template", of.field}, Allowed: of.entries()}
+			return refused
+		}
+		p.change = append(p.change, fieldChange{name: of.field, path: of.field})
 	}
-	return p, d.checkTarget("site", d.ceiling.sites, p.change.nameIn("site"))
+	return nil
 }
 
 // chosenFields are the fields of new tickets that refer to entries of lists, those before that others belong to.

@@ -67,7 +67,7 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	arguments.dryRun, arguments.idempotencyKey = dryRun{}, idempotencyKey{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "save_milestone", arguments: arguments, dryRun: in.DryRun, key: in.IdempotencyKey, mergesRepeats: in.MilestoneID == nil,
-		question: tool.Question{Message: fmt.Sprintf("Save a milestone of %s of connection %s?\n%s", update.Of, d.key, update.describe(nil))},
+		question: tool.Question{Message: fmt.Sprintf("Save a milestone of %s of connection %s?\n%s", update.Of, d.key, update.describeChanges(nil))},
 		shown:    update.shown("a milestone of " + update.Of),
 	})
 	if err != nil {

@@ -158,6 +158,12 @@ func (d *desk) problemFields(ctx context.Context, in *createProblemInput, ticket
 		fields["site"] = sdp.ByName(site)
 		said = append(said, "site: "+shortenLine(site))
 	}
+	for _, of := range []bound{d.ceiling.groups, d.ceiling.sites} {
+		if _, has := fields[of.field]; of.isBounded && !has { // else a template might set one that is outside
+			fields[of.field] = nil
+			said = append(said, of.field+": "+showEmpty(""))
+		}
+	}
 	return fields, said, nil
 }
 

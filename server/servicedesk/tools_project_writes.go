@@ -85,18 +85,7 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	result := createdProject{writeOutcome: outcomeOf(w), Title: shortenLine(in.Title), Trust: untrusted}
 	allowsDuplicate := valueOr(in.AllowDuplicate, false)
 	if w.isDry {
-		if !allowsDuplicate {
-			found, err := d.findSimilarTitles(ctx, in.Title)
-			if err != nil {
-				return nil, err
-			}
-			result.Similar = similarRows(found)
-		}
-		text := result.text(w, allowsDuplicate)
-		if len(result.Similar) == 0 {
-			text += "\n" + richtext.FrameUntrusted(describeProject(said, in.Description, conciseText))
-		}
-		return tool.NewResult(text+w.saidLast(), result), nil
+		return d.previewProject(ctx, w, &in, said, result)
 	}
 	made, err := d.sendProject(ctx, w, in.Title, allowsDuplicate, func(s signature) sdp.Fields {
 		fields["description"] = richtext.FromMarkdown(s.of(valueOr(in.Description, "")))
@@ -109,6 +98,12 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
+	d.finishProject(ctx, w, &result, made, members)
+	return tool.NewResult(result.text(w, allowsDuplicate), result), nil
+}
+
+// finishProject adds the members to a project that was made, and notes in the result what it is.
+func (d *desk) finishProject(ctx context.Context, w *write, result *createdProject, made writtenRecord, members []sdp.Person) {
 	if made.Number == "" { // its answer was lost
 		if after, err := d.readProjectByID(ctx, made.ID); err == nil {
 			made.Number = projectNumber(&after)
@@ -117,7 +112,25 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	result.Created, result.ID, result.Number = true, "id:"+made.ID, cmp.Or(made.Number, "id:"+made.ID)
 	result.Members, result.Failed = d.sendMembers(ctx, w, "create_project", made.ID, members)
 	result.writeOutcome = outcomeOf(w)
-	return tool.NewResult(result.text(w, allowsDuplicate), result), nil
+}
+
+// previewProject returns what a dry run found: the projects of a similar title, or what would be created.
+func (d *desk) previewProject(
+	ctx context.Context, w *write, in *createProjectInput, said []string, result createdProject,
+) (*tool.Result[createdProject], error) {
+	allowsDuplicate := valueOr(in.AllowDuplicate, false)
+	if !allowsDuplicate {
+		found, err := d.findSimilarTitles(ctx, in.Title)
+		if err != nil {
+			return nil, err
+		}
+		result.Similar = similarRows(found)
+	}
+	text := result.text(w, allowsDuplicate)
+	if len(result.Similar) == 0 {
+		text += "\n" + richtext.FrameUntrusted(describeProject(said, in.Description, conciseText))
+	}
+	return tool.NewResult(text+w.saidLast(), result), nil
 }
 
 // sendProject makes a project, unless another has a title that is as good as the same. Of several calls that make one of a title at once
@@ -310,7 +323,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
-		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, update.describe(namesOf(members)))},
+		question: tool.Question{Message: fmt.Sprintf("Change %s of connection %s?\n%s", update.Of, d.key, update.describeChanges(namesOf(members)))},
 		shown:    update.shown(update.Of),
 	})
 	if err != nil {

@@ -26,13 +26,8 @@ type projectFilter struct {
 	holds    func(*sdp.Project) bool
 }
 
-// projectPage is a part of a list of projects that are inside the ceilings.
-type projectPage struct {
-	rows []sdp.Project
-	// places are where the rows stand in the list of SDP, from 1.
-	places      []int
-	next, total int
-}
+// projectPage is a part of a list of projects.
+type projectPage = rowPage[sdp.Project]
 
 // listProjects answers list_projects with one call of SDP, and one for a status that no list has.
 func (s *Service) listProjects(ctx context.Context, in listProjectsInput) (*tool.Result[projectList], error) {
@@ -108,21 +103,9 @@ func (d *desk) listProjectPage(ctx context.Context, selected projectFilter, o sd
 	if err != nil {
 		return projectPage{}, needScope(projectsScope, err)
 	}
-	page := projectPage{next: found.Next, total: found.Total}
-	for i := range found.Items {
-		p := &found.Items[i]
-		if !d.projectCeiling.admits(p) || !selected.holds(p) {
-			continue
-		}
-		d.projectNumbers.add(p.Number, p.ID)
-		page.rows = append(page.rows, *p)
-		page.places = append(page.places, max(o.Start, 1)+i)
-	}
-	switch isWhole := page.next == 0 && o.Start <= 1; {
-	case isWhole:
-		page.total = len(page.rows)
-	case len(page.rows) < len(found.Items) || d.projectCeiling.isBounded:
-		page.total = -1 // it may count what nobody asked for, and what is outside
+	page := newRowPage(found, o.Start, d.projectCeiling.isBounded, func(p *sdp.Project) bool { return d.projectCeiling.admits(p) && selected.holds(p) })
+	for i := range page.rows {
+		d.projectNumbers.add(page.rows[i].Number, page.rows[i].ID)
 	}
 	d.tellProjects(ctx, page.rows...)
 	return page, nil
@@ -130,30 +113,20 @@ func (d *desk) listProjectPage(ctx context.Context, selected projectFilter, o sd
 
 // projectPageResult makes the result of a page in SDP's order.
 func (d *desk) projectPageResult(page *projectPage, fingerprint string) (*tool.Result[projectList], error) {
-	result := projectList{Projects: []projectRow{}, TimeZone: d.zone.String(), Trust: untrusted}
+	result := projectList{Projects: []projectRow{}, Total: knownTotal(page.total), TimeZone: d.zone.String(), Trust: untrusted}
 	shown := newTable("number", "id", "subject", "status", "percent", "owner", "end")
-	next := page.next
 	for i := range page.rows {
 		row := d.newProjectRow(&page.rows[i])
 		if !shown.append(row.cells()) {
-			next = page.places[i]
 			break
 		}
 		result.Projects = append(result.Projects, row)
 	}
-	said := fmt.Sprintf("%d projects of connection %s", len(result.Projects), d.key)
-	if page.total >= 0 {
-		result.Total = &page.total
-		said = fmt.Sprintf("%d of %d projects of connection %s", len(result.Projects), page.total, d.key)
-	}
-	said += ". Times are in " + result.TimeZone + "."
 	var err error
-	if result.NextCursor, err = d.service.sealPlace(fingerprint, next); err != nil {
+	if result.NextCursor, err = d.service.sealPlace(fingerprint, page.placeAfter(len(result.Projects))); err != nil {
 		return nil, err
 	}
-	if result.NextCursor != "" {
-		said += " More: cursor=" + result.NextCursor
-	}
+	said := d.describeShown(len(result.Projects), page.total, "projects of connection "+d.key.String()) + sayCursor(result.NextCursor)
 	return tool.NewResult(said+"\n"+shown.text(), result), nil
 }
 

@@ -2,7 +2,6 @@ package servicedesk
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -68,26 +67,19 @@ func (d *desk) newRecordRow(r *record) recordRow {
 
 // recordResult makes the result of a page, of which the last rows may have no room.
 func (d *desk) recordResult(m *recordModule, page *recordPage, fingerprint string) (*tool.Result[recordList], error) {
-	result := recordList{Module: m.name, Records: []recordRow{}, TimeZone: d.zone.String(), Trust: untrusted}
+	result := recordList{Module: m.name, Records: []recordRow{}, Total: knownTotal(page.total), TimeZone: d.zone.String(), Trust: untrusted}
 	shown := newTable("id", "title", "status", "owner", "due")
-	next := page.next
 	for i := range page.rows {
 		row := d.newRecordRow(&page.rows[i])
 		if !shown.append([]string{row.ID, row.Title, row.Status, row.Owner, row.Due}) {
-			next = page.places[i]
 			break
 		}
 		result.Records = append(result.Records, row)
 	}
-	said := fmt.Sprintf("%d %ss of connection %s", len(result.Records), m.name, d.key)
-	if page.total >= 0 {
-		result.Total = &page.total
-		said = fmt.Sprintf("%d of %d %ss of connection %s", len(result.Records), page.total, m.name, d.key)
-	}
-	said += ". Times are in " + d.zone.String() + "."
 	var err error
-	if result.NextCursor, err = d.service.sealPlace(fingerprint, next); result.NextCursor != "" {
-		said += " More: cursor=" + result.NextCursor
+	if result.NextCursor, err = d.service.sealPlace(fingerprint, page.placeAfter(len(result.Records))); err != nil {
+		return nil, err
 	}
-	return tool.NewResult(said+"\n"+shown.text(), result), err
+	said := d.describeShown(len(result.Records), page.total, m.name+"s of connection "+d.key.String()) + sayCursor(result.NextCursor)
+	return tool.NewResult(said+"\n"+shown.text(), result), nil
 }

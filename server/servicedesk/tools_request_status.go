@@ -64,7 +64,7 @@ func (s *Service) setRequestStatus(ctx context.Context, in setRequestStatusInput
 		of = destructive // it ends the work, as closing does
 	}
 	return d.updateTicket(ctx, &found, change, reasons, writeRequest{
-		tool: "set_request_status", arguments: asked, dryRun: in.DryRun, risk: of,
+		tool: "set_request_status", arguments: asked, dryRun: in.DryRun, risk: d.riskOfReason(&found, valueOr(in.Comment, ""), of),
 	})
 }
 

@@ -146,12 +146,8 @@ func (d *desk) pageResult(page *requestPage, fingerprint string, now time.Time, 
 		rows[i] = d.newRow(&page.rows[i], now, columns)
 	}
 	result := d.requestResult(rows, page.total, false, newRequestTable(columns, false), func(shown int) string {
-		next := page.next
-		if shown < len(rows) {
-			next = page.places[shown]
-		}
 		var cursor string
-		cursor, failed = d.service.sealPlace(fingerprint, next)
+		cursor, failed = d.service.sealPlace(fingerprint, page.placeAfter(shown))
 		return cursor
 	})
 	return result, failed

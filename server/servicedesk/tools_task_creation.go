@@ -153,6 +153,7 @@ func (d *desk) prepareTasks(ctx context.Context, parent *taskParent, tasks []new
 		return nil, tool.NewInvalid("argument %q: the tasks have %d dependencies, and one call adds at most %d dependencies; add the others with update_task", "tasks", dependencies, store.MaxWeightlessSteps)
 	}
 	var members []sdp.Member
+	var waitedFor []string
 	owners := map[string]sdp.Ref{}
 	prepared := make([]preparedTask, len(tasks))
 	for i := range tasks {
@@ -178,8 +179,9 @@ func (d *desk) prepareTasks(ctx context.Context, parent *taskParent, tasks []new
 			t.fields["owner"], t.owner = sdp.ByID(owner.ID), owner.Name
 		}
 		prepared[i] = *t
+		waitedFor = append(waitedFor, t.ids...)
 	}
-	return prepared, nil
+	return prepared, parent.checkDependencies(ctx, "tasks[].depends_on", waitedFor)
 }
 
 // findTaskOwner returns whom a caller means by the owner of a task.

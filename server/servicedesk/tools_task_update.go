@@ -54,7 +54,7 @@ func (s *Service) updateTask(ctx context.Context, in updateTaskInput) (*tool.Res
 	arguments.dryRun = dryRun{}
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_task", arguments: arguments, dryRun: in.DryRun,
-		question: tool.Question{Message: fmt.Sprintf("Change task %s of %s of connection %s?\n%s", before.ID, parent.label, d.key, update.describe(missing))},
+		question: tool.Question{Message: fmt.Sprintf("Change task %s of %s of connection %s?\n%s", before.ID, parent.label, d.key, update.describeChanges(missing))},
 		shown:    update.shown("task " + before.ID),
 	})
 	if err != nil {
@@ -127,7 +127,7 @@ func (d *desk) missingDependencies(ctx context.Context, in *updateTaskInput, par
 			missing = append(missing, other)
 		}
 	}
-	return missing, nil
+	return missing, parent.checkDependencies(ctx, "depends_on", missing)
 }
 
 // taskChanges returns the changes that a caller asks for, in the order of the arguments.

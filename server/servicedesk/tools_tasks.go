@@ -2,7 +2,6 @@ package servicedesk
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -47,7 +46,8 @@ func (s *Service) listTasks(ctx context.Context, in listTasksInput) (*tool.Resul
 	if parent.project != nil {
 		d.tellTasks(ctx, parent.project.ID, "", page.Items...)
 	}
-	return d.taskResult(&parent, &page, start, states, holds, fingerprint)
+	shown := newRowPage(page, start, false, holds)
+	return d.taskResult(&parent, &shown, states, fingerprint)
 }
 
 // selectTasks sets the conditions of the arguments, and returns what rows are checked by again.
@@ -69,38 +69,24 @@ func (d *desk) selectTasks(in *listTasksInput, states *progressStates, o *sdp.Li
 	}, nil
 }
 
-func (d *desk) taskResult(
-	parent *taskParent, page *sdp.Page[sdp.Task], start int, states *progressStates, holds func(*sdp.Task) bool, fingerprint string,
-) (*tool.Result[taskList], error) {
-	result := taskList{Of: parent.label, Subject: shortenLine(parent.title), Tasks: []taskRow{}, TimeZone: d.zone.String(), Trust: untrusted}
+func (d *desk) taskResult(parent *taskParent, page *rowPage[sdp.Task], states *progressStates, fingerprint string) (*tool.Result[taskList], error) {
+	result := taskList{
+		Of: parent.label, Subject: shortenLine(parent.title), Tasks: []taskRow{}, Total: knownTotal(page.total), TimeZone: d.zone.String(), Trust: untrusted,
+	}
 	shown := newTable("id", "subject", "owner", "status", "percent", "end", "overdue", "milestone")
-	now, next, dropped := time.Now(), page.Next, 0
-	for i := range page.Items {
-		t := &page.Items[i]
-		if !holds(t) {
-			dropped++
-			continue
-		}
-		row := d.newTaskRow(t, states, now)
+	now := time.Now()
+	for i := range page.rows {
+		row := d.newTaskRow(&page.rows[i], states, now)
 		if !shown.append(row.cells()) {
-			next = start + i
 			break
 		}
 		result.Tasks = append(result.Tasks, row)
 	}
-	said := fmt.Sprintf("%d tasks of %s.", len(result.Tasks), parent.label)
-	if page.Total >= 0 && dropped == 0 {
-		result.Total = &page.Total
-		said = fmt.Sprintf("%d of %d tasks of %s.", len(result.Tasks), page.Total, parent.label)
-	}
-	said += " Times are in " + result.TimeZone + "."
 	var err error
-	if result.NextCursor, err = d.service.sealPlace(fingerprint, next); err != nil {
+	if result.NextCursor, err = d.service.sealPlace(fingerprint, page.placeAfter(len(result.Tasks))); err != nil {
 		return nil, err
 	}
-	if result.NextCursor != "" {
-		said += " More: cursor=" + result.NextCursor
-	}
+	said := d.describeShown(len(result.Tasks), page.total, "tasks of "+parent.label) + sayCursor(result.NextCursor)
 	return tool.NewResult(said+"\n"+shown.text(), result), nil
 }
 

@@ -92,6 +92,11 @@ func (s *Service) updateRequest(ctx context.Context, in updateRequestInput) (*to
 			return nil, err
 		}
 	}
+	if in.UDF != nil { // which of them requesters see ServiceDesk Plus does not say
+		if err := d.checkOwnText(&found, "additional fields"); err != nil {
+			return nil, err
+		}
+	}
 	change, err := d.planUpdate(ctx, &in, &found)
 	if err != nil {
 		return nil, err
@@ -109,7 +114,7 @@ func (s *Service) updateRequest(ctx context.Context, in updateRequestInput) (*to
 	asked := in
 	asked.dryRun = dryRun{}
 	return d.updateTicket(ctx, &found, change, reasons, writeRequest{
-		tool: "update_request", arguments: asked, dryRun: in.DryRun,
+		tool: "update_request", arguments: asked, dryRun: in.DryRun, risk: d.riskOfReason(&found, valueOr(in.UpdateReason, ""), noRisk),
 	})
 }
 

@@ -9,15 +9,26 @@ import (
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
-// checkOwnText refuses texts that the requester reads on a ticket of somebody else, where agents may write none.
+// isOwn reports whether the caller is the requester of a ticket.
+func (d *desk) isOwn(found *sdp.Request) bool {
+	me, known := d.person()
+	return known && me.Email != "" && strings.EqualFold(me.Email, found.Requester.Email)
+}
+
+// checkOwnText refuses what the requester of a ticket of somebody else reads, where agents may write none of that.
 func (d *desk) checkOwnText(found *sdp.Request, what string) error {
-	if d.Access.RequesterVisible == visibleAllowed {
+	if d.Access.RequesterVisible == visibleAllowed || d.isOwn(found) {
 		return nil
 	}
-	if me, known := d.person(); known && strings.EqualFold(me.Email, found.Requester.Email) {
-		return nil
+	return tool.NewForbidden("connection %s does not let agents write %s of tickets of others, which their requesters may read (spec.access.requesterVisible)", d.key, what)
+}
+
+// riskOfReason returns the risk of a change with a text that says why: requesters may be sent it, as ServiceDesk Plus does not say who reads it.
+func (d *desk) riskOfReason(found *sdp.Request, reason string, of risk) risk {
+	if reason == "" || d.isOwn(found) {
+		return of
 	}
-	return tool.NewForbidden("connection %s does not let agents write %s of tickets of others, which their requesters read (spec.access.requesterVisible)", d.key, what)
+	return reachesRequester
 }
 
 // checkSigned refuses a text that is too long for SDP once it is signed.

@@ -16,8 +16,8 @@ const (
 	noRisk risk = iota
 	// destructive is asked for under Destructive and Always: closing and cancelling, bulk changes, the trash, notes that requesters see.
 	destructive
-	// reachesRequester is always asked for, whatever spec.access.confirm says, where spec.access.requesterVisible is Deny: resolution
-	// and closure comments, which a requester may read.
+	// reachesRequester is always asked for, whatever spec.access.confirm says, where spec.access.requesterVisible is Deny: resolution,
+	// closure comments and what says why a ticket is changed, which a requester may read.
 	reachesRequester
 )
 

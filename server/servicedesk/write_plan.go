@@ -153,6 +153,9 @@ type unlistedPlanKey struct{}
 // planArgument is taken by all tools that write.
 const planArgument = "plan"
 
+// UnlistedArguments returns those that tools that write take though some of them do not show it.
+func UnlistedArguments() []string { return []string{planArgument} }
+
 // takeUnlistedPlan takes the plan from the arguments of a tool that does not show that it takes one.
 func takeUnlistedPlan(ctx context.Context, t *tool.Tool, given map[string]json.RawMessage) (context.Context, map[string]json.RawMessage) {
 	var plan string

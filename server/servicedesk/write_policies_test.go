@@ -133,6 +133,43 @@ func TestWrites_TargetSite(t *testing.T) {
 	})
 }
 
+// TestWrites_Templates: a template that sets a group or a site takes no new ticket out of the ceilings, where tickets without either are inside.
+func TestWrites_Templates(t *testing.T) {
+	bounded := func(s *store.ConnectionSettings) {
+		s.Access.Groups, s.Access.Sites = []string{"Network", "none"}, []string{"none"}
+	}
+	writeTo(t, sdptest.Options{}, bounded, func(w *writingDesk) {
+		for _, template := range []string{"Default Request", "New laptop"} {
+			w.fake.SetTemplateValues(template, sdptest.Record{"group": "Service desk", "site": "Main office"})
+		}
+		w.wantRefusal("create_request", map[string]any{"subject": "x", "template": "New laptop"}, "ForbiddenError", "spec.access.groups")
+		w.wantRefusal("create_request", map[string]any{"subject": "x", "template": "New laptop", "group": "Network"}, "ForbiddenError", "spec.access.sites")
+		for subject, given := range map[string]map[string]any{"Of no group": {}, "Of a group": {"group": "Network"}} {
+			given["subject"] = subject
+			_, got := write[created](w, "create_request", given)
+			group, _ := given["group"].(string)
+			if w.nameIn(subject, "group") != group || w.nameIn(subject, "site") != "" {
+				t.Errorf("%s: its group is %q, its site %q", subject, w.nameIn(subject, "group"), w.nameIn(subject, "site"))
+			}
+			write[update](w, "update_request", map[string]any{"request_id": got.ID, "priority": "Low"}) // it is inside
+		}
+	})
+}
+
+// TestWrites_TemplatesBesideValues: what is named counts before what a template sets.
+func TestWrites_TemplatesBesideValues(t *testing.T) {
+	atSite := func(s *store.ConnectionSettings) {
+		s.Access.Groups, s.Access.Sites, s.Defaults = []string{"Network"}, []string{"Main office"}, map[string]string{"site": "Main office"}
+	}
+	writeTo(t, sdptest.Options{}, atSite, func(w *writingDesk) {
+		w.fake.SetTemplateValues("New laptop", sdptest.Record{"group": "Service desk", "site": "Branch north"})
+		write[created](w, "create_request", map[string]any{"subject": "At the site", "template": "New laptop", "group": "network"})
+		if w.nameIn("At the site", "group") != "Network" || w.nameIn("At the site", "site") != "Main office" {
+			t.Errorf("its group is %q, its site %q", w.nameIn("At the site", "group"), w.nameIn("At the site", "site"))
+		}
+	})
+}
+
 // TestWrites_Fields: every tool that writes requests is refused the fields that spec.access.fields does not list, and with each of them
 // but one.
 func TestWrites_Fields(t *testing.T) {

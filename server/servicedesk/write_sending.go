@@ -9,6 +9,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/writetrace"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
 )
@@ -68,6 +69,7 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 	ctx = context.WithoutCancel(ctx)
 	switch begun.State {
 	case store.WriteBegun:
+		audit.FromContext(ctx).BeginWrite()
 		w.hasBegun = true
 		return attempt.carryOut(ctx, begun.ID, before.Add(store.WriteDeadline))
 	case store.WriteWasDone:

@@ -86,6 +86,9 @@ func testRandomWrites(t *testing.T) {
 	}
 	figures := account.Count()
 	t.Logf("%s; all of it took %.0f s", figures, time.Since(began).Seconds())
+	for _, failed := range figures.Failed {
+		t.Log("without a fault: " + failed)
+	}
 	if figures.Decided.All == 0 || figures.CarriedOut == 0 {
 		t.Error("no write met a fault, or none was carried out")
 	}

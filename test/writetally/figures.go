@@ -29,6 +29,8 @@ type Figures struct {
 	Decided Share
 	// Succeeded are the writes that met none and were told to be done.
 	Succeeded Share
+	// Failed are what those of them that were not were told last, one line each.
+	Failed []string
 	// ByTool are the writes of each.
 	ByTool map[string]int
 }
@@ -58,6 +60,8 @@ func (a *Account) Count() Figures {
 			f.Succeeded.All++
 			if w.wasToldDone() {
 				f.Succeeded.Part++
+			} else {
+				f.Failed = append(f.Failed, w.describeEnd())
 			}
 		}
 	}
@@ -74,6 +78,15 @@ func (a *Account) Count() Figures {
 
 func (w *Write) wasToldDone() bool {
 	return slices.ContainsFunc(w.Calls, func(c Call) bool { return c.Told == ToldDone })
+}
+
+// describeEnd returns what the last call of a write was told, and of how many it is the last.
+func (w *Write) describeEnd() string {
+	if len(w.Calls) == 0 {
+		return fmt.Sprintf("%s %s was not asked for", w.Tool, w.Token)
+	}
+	last := w.Calls[len(w.Calls)-1]
+	return fmt.Sprintf("%s %s was told last, by call %d: %s, %s", w.Tool, w.Token, len(w.Calls), last.Told, last.Words)
 }
 
 // nameDisturbance returns the name of a disturbance that a call of the write met; empty for none.

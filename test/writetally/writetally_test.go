@@ -194,12 +194,14 @@ func TestCount(t *testing.T) {
 	disturbed := intent("cccccc", "indeterminate")
 	disturbed.Begun, disturbed.Deadline, disturbed.Ended = at(30), at(40), time.Time{}
 	quiet := intent("bbbbbb", "done")
+	refused := call(31, 32, "server-2", ToldRefused)
+	refused.Words = "too many requests of this caller"
 	a := Account{
 		Writes: []Write{
 			write("write-000001", call(0, 1, "server-1", ToldUnknown), call(2, 3, "server-2", ToldDone)),
 			write("write-000002", call(0, 1, "server-1", ToldDone)),
 			write("write-000003", call(31, 32, "server-1", ToldUnknown)),
-			write("write-000004", call(31, 32, "server-2", ToldRefused)),
+			write("write-000004", refused),
 		},
 		Sent:         []Sent{dropped, other},
 		Intents:      []Intent{intent("aaaaaa", "done"), quiet, disturbed},
@@ -208,6 +210,7 @@ func TestCount(t *testing.T) {
 	want := Figures{
 		Writes: 4, Calls: 5, Sent: 2, CarriedOut: 2, Faults: map[string]int{"dropped after": 1, "killed": 1}, ByTool: map[string]int{"add_note": 4},
 		Decided: Share{1, 2}, Succeeded: Share{1, 2},
+		Failed: []string{"add_note write-000004 was told last, by call 1: refused, too many requests of this caller"},
 	}
 	if diff := cmp.Diff(want, a.Count()); diff != "" {
 		t.Errorf("other figures (-want +got)\n%s", diff)

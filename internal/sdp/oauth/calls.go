@@ -42,7 +42,7 @@ func Refresh(ctx context.Context, sender *http.Client, accounts *url.URL, client
 // Revoke ends a refresh token and its access tokens, or one access token. InvalidToken is success for who wants it gone. The
 // error is an *Error.
 func Revoke(ctx context.Context, sender *http.Client, accounts *url.URL, token redact.Secret) error {
-	status, body, err := post(ctx, sender, accounts, "/oauth/v2/token/revoke", url.Values{"token": {token.Reveal()}})
+	status, body, err := postForm(ctx, sender, accounts, "/oauth/v2/token/revoke", url.Values{"token": {token.Reveal()}})
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func Revoke(ctx context.Context, sender *http.Client, accounts *url.URL, token r
 func requestToken(ctx context.Context, sender *http.Client, accounts *url.URL, client Client, form url.Values) (Token, error) {
 	form.Set("client_id", client.ID)
 	form.Set("client_secret", client.Secret.Reveal())
-	status, body, err := post(ctx, sender, accounts, "/oauth/v2/token", form)
+	status, body, err := postForm(ctx, sender, accounts, "/oauth/v2/token", form)
 	if err != nil {
 		return Token{}, err
 	}
@@ -99,8 +99,8 @@ func classifyAnswer(status int, body []byte) Outcome {
 	return Refused
 }
 
-// post sends a form once, and returns what came back.
-func post(ctx context.Context, client *http.Client, accounts *url.URL, path string, form url.Values) (status int, body []byte, err error) {
+// postForm sends a form once, and returns what came back.
+func postForm(ctx context.Context, client *http.Client, accounts *url.URL, path string, form url.Values) (status int, body []byte, err error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(accounts.String(), "/")+path, strings.NewReader(form.Encode()))

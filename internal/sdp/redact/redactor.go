@@ -30,7 +30,7 @@ func New(secrets ...Secret) *Redactor {
 		if len(text) < minSecret {
 			continue
 		}
-		spellings = append(spellings, spell(text)...)
+		spellings = append(spellings, listSpellings(text)...)
 		if pattern := escapedPattern(text); pattern != nil {
 			escaped = append(escaped, pattern)
 		}
@@ -44,7 +44,7 @@ func New(secrets ...Secret) *Redactor {
 	return &Redactor{known: strings.NewReplacer(pairs...), escaped: escaped}
 }
 
-func spell(secret string) []string {
+func listSpellings(secret string) []string {
 	quoted, err := json.Marshal(secret)
 	if err != nil {
 		quoted = []byte(`""`) // only what is no string fails

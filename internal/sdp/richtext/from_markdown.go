@@ -125,7 +125,7 @@ func (w *htmlWriter) text(n *ast.Text) {
 // link writes a link whose target a person may follow; of any other, what it shows and where it would go.
 func (w *htmlWriter) link(destination string, shown func()) {
 	destination = unescapeMarkdown(destination)
-	href, ok := target(destination)
+	href, ok := readTarget(destination)
 	switch {
 	case w.inLink:
 		shown()

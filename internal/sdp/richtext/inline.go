@@ -23,8 +23,8 @@ func (w *walker) image(node *html.Node) {
 // maxTarget is how much of a link's target is shown, in bytes.
 const maxTarget = 500
 
-// target returns a link's target when it is one that a person may follow: absolute http, https, or mailto.
-func target(href string) (string, bool) {
+// readTarget returns a link's target when it is one that a person may follow: absolute http, https, or mailto.
+func readTarget(href string) (string, bool) {
 	href = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || r == '\r' {
 			return -1 // browsers leave them out
@@ -60,7 +60,7 @@ func target(href string) (string, bool) {
 
 // link writes the text of a link, and its target behind it, so that neither hides the other.
 func (w *walker) link(node *html.Node, c context) {
-	shown, ok := target(attributeOf(node, "href"))
+	shown, ok := readTarget(attributeOf(node, "href"))
 	if !ok || c.inLink {
 		w.children(node, c)
 		return

@@ -71,7 +71,7 @@ type window struct{ events []time.Time }
 // take counts an event unless the window is full.
 func (w *window) take(now time.Time, limit int, span time.Duration, sliding bool) bool {
 	if sliding {
-		w.events = since(w.events, now.Add(-span))
+		w.events = dropUntil(w.events, now.Add(-span))
 	} else if len(w.events) > 0 && !now.Before(w.events[0].Add(span)) {
 		w.events = nil
 	}
@@ -177,7 +177,7 @@ func (s *Server) exchangeCode(by *client, code, redirectURI string) (Record, err
 		return nil, s.refuseAccess()
 	}
 	if limit := limits.RefreshTokensPerMinute; limit > 0 {
-		by.refreshTokens = since(by.refreshTokens, s.now().Add(-time.Minute))
+		by.refreshTokens = dropUntil(by.refreshTokens, s.now().Add(-time.Minute))
 		if len(by.refreshTokens) >= limit {
 			return nil, s.refuseAccess()
 		}

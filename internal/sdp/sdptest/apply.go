@@ -83,7 +83,7 @@ func (c *call) parse(f *field, given any, r *row) (any, error) {
 		return parseDuration(f, given)
 	case kindFree:
 	}
-	return plain(given), nil
+	return spellNumbers(given), nil
 }
 
 func parseNumber(f *field, given any) (any, error) {

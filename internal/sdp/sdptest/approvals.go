@@ -10,7 +10,7 @@ func approvalEntities() []*entity {
 		{
 			table: "approval_levels", brief: []string{"id", "level"},
 			fields: joinFields(
-				number("level").readOnly(), object("status", text("name")).readOnly(), text("rule"),
+				numberFields("level").readOnly(), objectField("status", textFields("name")).readOnly(), textFields("rule"),
 				freeFields("approvals").writeOnly(), // approvers, on-premises in the same call
 			),
 			defaults: func(c *call, r *row) {
@@ -22,8 +22,8 @@ func approvalEntities() []*entity {
 		{
 			table: "approvals", brief: []string{"id"}, mandatory: []string{"approver"},
 			fields: joinFields(
-				referenceTo("users", "approver").createOnly(), object("status", text("name")).readOnly(), text("comments"),
-				moment("sent_on", "approved_time").readOnly(),
+				referenceTo("users", "approver").createOnly(), objectField("status", textFields("name")).readOnly(), textFields("comments"),
+				timeFields("sent_on", "approved_time").readOnly(),
 			),
 			defaults: func(_ *call, r *row) { r.fields["status"] = Record{"name": "Pending Approval"} },
 		},
@@ -73,7 +73,7 @@ func addApprovalRoutes(d *dialect, parent string) {
 		if _, err := c.ancestors(parents); err != nil {
 			return nil, err
 		}
-		return &answer{body: Record{"response_status": succeeded(), "notification": Record{"subject": "Approval required", "description": "<p>Please decide.</p>"}}}, nil
+		return &answer{body: Record{"response_status": successStatus(), "notification": Record{"subject": "Approval required", "description": "<p>Please decide.</p>"}}}, nil
 	})
 	d.routes.add("PUT "+path+"/send_notification", func(c *call) (*answer, error) { return c.sendApprovals(parents) })
 	d.resource(approvals)

@@ -5,12 +5,12 @@ func assetEntities() []*entity {
 	return []*entity{{
 		table: "assets", mandatory: []string{"name", "product"}, saved: stampChange,
 		fields: joinFields(
-			text("name").atMost(250), text("asset_tag", "serial_number", "org_serial_number", "barcode"),
+			textFields("name").atMost(250), textFields("asset_tag", "serial_number", "org_serial_number", "barcode"),
 			referenceTo("products", "product"), referenceTo("product_types", "product_type"), referenceTo("asset_states", "asset_state"),
 			referenceTo("users", "user"), referenceTo("departments", "department"), referenceTo("sites", "site"),
 			referenceTo("locations", "location"), referenceTo("vendors", "vendor"),
-			moment("acquisition_date", "warranty_expiry"), number("purchase_cost"), freeFields("udf_fields"),
-			moment("created_time", "last_updated_time").readOnly(),
+			timeFields("acquisition_date", "warranty_expiry"), numberFields("purchase_cost"), freeFields("udf_fields"),
+			timeFields("created_time", "last_updated_time").readOnly(),
 		),
 		defaults: func(c *call, r *row) {
 			r.fields["created_time"] = c.now
@@ -43,6 +43,6 @@ func addAssetRoutes(d *dialect) {
 		paths = []string{"asset_computers", "asset_workstations"}
 	}
 	for _, path := range paths {
-		d.resource(resource{path: "/" + path, table: "assets", verbs: "list get", one: singular(path), many: path, within: computers, place: anywhere})
+		d.resource(resource{path: "/" + path, table: "assets", verbs: "list get", one: singularOf(path), many: path, within: computers, place: anywhere})
 	}
 }

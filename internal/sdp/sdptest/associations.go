@@ -24,7 +24,7 @@ func listAssociations() []association {
 func associationEntities() []*entity {
 	var all []*entity
 	for _, a := range listAssociations() {
-		all = append(all, &entity{table: "request_" + a.path, one: "request_" + a.path, many: "request_" + a.path, fields: referenceTo(a.table, singular(a.table))})
+		all = append(all, &entity{table: "request_" + a.path, one: "request_" + a.path, many: "request_" + a.path, fields: referenceTo(a.table, singularOf(a.table))})
 	}
 	return all
 }
@@ -55,7 +55,7 @@ func (c *call) associated(a association) (request *row, target reference, err er
 	if err != nil {
 		return nil, target, err
 	}
-	one := singular(a.table)
+	one := singularOf(a.table)
 	for _, name := range slices.Sorted(maps.Keys(input)) {
 		if name != one {
 			return nil, target, refuseExtraKey(name)
@@ -73,7 +73,7 @@ func (c *call) associate(a association) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &row{id: c.server.nextID(), parent: key("requests", request.id), fields: Record{singular(a.table): target}}
+	made := &row{id: c.server.nextID(), parent: key("requests", request.id), fields: Record{singularOf(a.table): target}}
 	if len(c.associationsTo(a, request, target)) == 0 {
 		c.server.table("request_" + a.path).add(made)
 	}
@@ -95,7 +95,7 @@ func (c *call) dissociate(a association) (*answer, error) {
 
 func (c *call) associationsTo(a association, request *row, target reference) []*row {
 	return slices.DeleteFunc(c.server.children("request_"+a.path, key("requests", request.id)), func(r *row) bool {
-		return r.fields[singular(a.table)] != target
+		return r.fields[singularOf(a.table)] != target
 	})
 }
 
@@ -104,9 +104,9 @@ func (c *call) showAssociation(a association) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := Record{"response_status": succeeded(), singular(a.table): nil}
+	out := Record{"response_status": successStatus(), singularOf(a.table): nil}
 	if all := c.server.children("request_"+a.path, key("requests", request.id)); len(all) > 0 {
-		out[singular(a.table)] = c.renderReference(all[0].fields[singular(a.table)].(reference))
+		out[singularOf(a.table)] = c.renderReference(all[0].fields[singularOf(a.table)].(reference))
 	}
 	return &answer{body: out}, nil
 }

@@ -10,8 +10,8 @@ func attachmentEntity() *entity {
 	return &entity{
 		table: "attachments", brief: []string{"id", "name", "size", "content_type", "content_url"},
 		fields: joinFields(
-			text("name", "file_id", "content_url", "description"), text("content_type").in(shapeCloud, shapeNew), size("size"),
-			freeFields("module").in(shapeNew), referenceTo("users", "attached_by"), moment("attached_on"),
+			textFields("name", "file_id", "content_url", "description"), textFields("content_type").in(shapeCloud, shapeNew), sizeFields("size"),
+			freeFields("module").in(shapeNew), referenceTo("users", "attached_by"), timeFields("attached_on"),
 		).readOnly(),
 	}
 }
@@ -51,11 +51,11 @@ func (c *call) uploadTo(tables []string) (*answer, error) {
 	id := c.server.nextID()
 	made := &row{id: id, parent: key(tables[len(tables)-1], parent.id), fields: Record{
 		"name": file.name, "file_id": id, "content_type": file.contentType, "size": int64(len(file.content)), "content": file.content,
-		"content_url": c.URL.Path[:len(c.URL.Path)-len(lastElement(split(c.URL.Path)))] + "_uploads/" + id, "description": c.parameter("description"),
+		"content_url": c.URL.Path[:len(c.URL.Path)-len(lastElement(splitPath(c.URL.Path)))] + "_uploads/" + id, "description": c.parameter("description"),
 		"attached_by": reference{"users", c.user}, "attached_on": c.now, "module": tables[len(tables)-1],
 	}}
 	if !c.dialect.cloud() {
-		made.fields["content_url"] = c.URL.Path[:len(c.URL.Path)-len(lastElement(split(c.URL.Path)))] + "attachments/" + id + "/download"
+		made.fields["content_url"] = c.URL.Path[:len(c.URL.Path)-len(lastElement(splitPath(c.URL.Path)))] + "attachments/" + id + "/download"
 	}
 	c.server.table("attachments").add(made)
 	attached, _ := parent.fields["attachments"].([]reference)

@@ -15,7 +15,7 @@ type apiKey struct {
 
 // apiPath returns the segments after /api/v3, or what answers where no API is.
 func (s *Server) apiPath(in *request) ([]string, error) {
-	segments := split(in.URL.Path)
+	segments := splitPath(in.URL.Path)
 	if strings.HasSuffix(in.URL.Path, "/") {
 		return nil, containerPage(http.StatusNotFound)
 	}
@@ -126,7 +126,7 @@ func (s *Server) scopeModules(first string) []string {
 func (s *Server) checkAbsence(d *dialect, method string, segments []string) error {
 	for _, absent := range s.options.Site.Absent {
 		missing, pattern, _ := strings.Cut(absent, " ")
-		if missing == method && matchesPattern(split(pattern), segments) {
+		if missing == method && matchesPattern(splitPath(pattern), segments) {
 			return refuseNotFound()
 		}
 	}
@@ -162,7 +162,7 @@ func matchesPattern(pattern, segments []string) bool {
 type throttle struct{ calls, refusals []time.Time }
 
 func (t *throttle) keysRefused(now time.Time, limit int) bool {
-	t.refusals = since(t.refusals, now.Add(-time.Minute))
+	t.refusals = dropUntil(t.refusals, now.Add(-time.Minute))
 	return limit > 0 && len(t.refusals) >= limit
 }
 
@@ -172,7 +172,7 @@ func (s *Server) checkRate(now time.Time) error {
 	if limit == 0 {
 		return nil
 	}
-	s.throttle.calls = since(s.throttle.calls, now.Add(-time.Minute))
+	s.throttle.calls = dropUntil(s.throttle.calls, now.Add(-time.Minute))
 	if len(s.throttle.calls) < limit {
 		s.throttle.calls = append(s.throttle.calls, now)
 		return nil
@@ -186,8 +186,8 @@ func (s *Server) checkRate(now time.Time) error {
 	return refused
 }
 
-// since drops the moments up to and including one.
-func since(moments []time.Time, after time.Time) []time.Time {
+// dropUntil drops the moments up to and including one.
+func dropUntil(moments []time.Time, after time.Time) []time.Time {
 	return slices.DeleteFunc(moments, func(at time.Time) bool { return !at.After(after) })
 }
 

@@ -4,14 +4,14 @@ import "slices"
 
 // changeEntities describes changes and releases.
 func changeEntities() []*entity {
-	plan := func(name string) fields { return object(name, htmlText(name+"_description")) }
+	plan := func(name string) fields { return objectField(name, htmlText(name+"_description")) }
 	return []*entity{
 		{
 			table: "changes", brief: []string{"id", "title"}, mandatory: []string{"title"},
 			sortable: []string{"created_time", "completed_time", "scheduled_start_time", "scheduled_end_time", "id", "title", "priority", "status", "stage"},
 			fields: joinFields(
-				text("title").atMost(250), htmlText("description"), text("comment").writeOnly(), booleanFields("retrospective"),
-				referenceTo("change_stages", "stage"), referenceTo("change_statuses", "status"), text("template"), referenceTo("workflows", "workflow"),
+				textFields("title").atMost(250), htmlText("description"), textFields("comment").writeOnly(), booleanFields("retrospective"),
+				referenceTo("change_stages", "stage"), referenceTo("change_statuses", "status"), textFields("template"), referenceTo("workflows", "workflow"),
 				referenceTo("change_types", "change_type"), referenceTo("users", "change_requester", "change_manager", "change_owner"),
 				referenceTo("reasons_for_change", "reason_for_change"), referenceTo("risks", "risk"), classificationFields(),
 				plan("roll_out_plan"), plan("back_out_plan"), writtenOnce(),
@@ -27,8 +27,8 @@ func changeEntities() []*entity {
 		{
 			table: "releases", brief: []string{"id", "title"}, mandatory: []string{"title"},
 			fields: joinFields(
-				text("title").atMost(250), htmlText("description"), moment("next_review_on"),
-				referenceTo("users", "release_requester", "release_engineer", "release_manager"), text("reason_for_release"),
+				textFields("title").atMost(250), htmlText("description"), timeFields("next_review_on"),
+				referenceTo("users", "release_requester", "release_engineer", "release_manager"), textFields("reason_for_release"),
 				referenceTo("release_types", "release_type"), referenceTo("release_stages", "stage"), referenceTo("release_statuses", "status"),
 				referenceTo("workflows", "workflow"), referenceTo("risks", "risk"), classificationFields(),
 				plan("roll_out_plan"), plan("back_out_plan"), writtenOnce(),
@@ -48,14 +48,14 @@ func classificationFields() fields {
 		referenceTo("impacts", "impact"), referenceTo("priorities", "priority"), referenceTo("urgencies", "urgency"),
 		referenceTo("categories", "category"), referenceTo("subcategories", "subcategory").inside("category"),
 		referenceTo("items", "item").inside("subcategory"), referenceTo("sites", "site"), referenceTo("groups", "group"),
-		moment("scheduled_start_time", "scheduled_end_time"), freeFields("udf_fields"),
+		timeFields("scheduled_start_time", "scheduled_end_time"), freeFields("udf_fields"),
 	)
 }
 
 func writtenOnce() fields {
 	return joinFields(
-		referenceTo("users", "created_by"), moment("created_time", "completed_time", "last_updated_time"),
-		booleanFields("is_trashed"), text("approval_status"),
+		referenceTo("users", "created_by"), timeFields("created_time", "completed_time", "last_updated_time"),
+		booleanFields("is_trashed"), textFields("approval_status"),
 	).readOnly()
 }
 

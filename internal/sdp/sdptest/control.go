@@ -162,7 +162,7 @@ func readFields(r *http.Request) (Record, error) {
 	if err := readControl(r, &given); err != nil {
 		return nil, err
 	}
-	fields, _ := plain(asRecords(given)).(Record)
+	fields, _ := spellNumbers(asRecords(given)).(Record)
 	return fields, nil
 }
 

@@ -7,8 +7,8 @@ func conversationEntity() *entity {
 	return &entity{
 		table: "conversations", newestFirst: true,
 		fields: joinFields(
-			text("type", "subject"), referenceTo("users", "from"), referencesTo("users", "to"), moment("sent_time"),
-			booleanFields("has_attachments"), text("content_url"), htmlText("content"),
+			textFields("type", "subject"), referenceTo("users", "from"), referencesTo("users", "to"), timeFields("sent_time"),
+			booleanFields("has_attachments"), textFields("content_url"), htmlText("content"),
 		).readOnly(),
 	}
 }
@@ -20,7 +20,7 @@ func addConversationRoutes(d *dialect) {
 		if _, err := c.requestOfPath(); err != nil {
 			return nil, err
 		}
-		return &answer{body: Record{"response_status": []any{succeeded()}, "drafts": []any{}, "list_info": Record{"has_more_rows": false, "start_index": 1, "row_count": 0}}}, nil
+		return &answer{body: Record{"response_status": []any{successStatus()}, "drafts": []any{}, "list_info": Record{"has_more_rows": false, "start_index": 1, "row_count": 0}}}, nil
 	})
 }
 
@@ -37,7 +37,7 @@ func conversationContent(c *call) (*answer, error) {
 	shown := c.render(c.dialect.entities["conversations"], r)
 	shown["description"] = shown["content"]
 	delete(shown, "content")
-	return &answer{body: Record{"notification": shown, "response_status": succeeded()}}, nil
+	return &answer{body: Record{"notification": shown, "response_status": successStatus()}}, nil
 }
 
 func (c *call) addConversation(request *row, content string) *row {

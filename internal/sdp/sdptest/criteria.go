@@ -44,7 +44,7 @@ func (c *call) parseSteps(among fields, steps []string, dotted string) (*path, e
 		}
 		return nil, refuseField(codeInvalid, dotted, "Unknown field")
 	case kindFree:
-		inner = text(steps[1])
+		inner = textFields(steps[1])
 		inner[0].wire = steps[1]
 	case kindText, kindHTML, kindNumber, kindBoolean, kindObject, kindDuration, kindSize:
 	}
@@ -372,7 +372,7 @@ func asText(v any) string {
 // compareValues orders two values: nothing first, times by time, numbers by number, the rest by letters.
 func compareValues(a, b any) int {
 	if a == nil || b == nil {
-		return cmp.Compare(rank(a), rank(b))
+		return cmp.Compare(rankValue(a), rankValue(b))
 	}
 	ta, isA := a.(time.Time)
 	tb, isB := b.(time.Time)
@@ -388,7 +388,7 @@ func compareValues(a, b any) int {
 	return strings.Compare(strings.ToLower(sa), strings.ToLower(sb))
 }
 
-func rank(v any) int {
+func rankValue(v any) int {
 	if v == nil {
 		return 0
 	}

@@ -109,7 +109,7 @@ func (d *dialect) roots(table string) (one, many string) {
 	case "members":
 		return d.pick("project_member", "member", "member"), d.pick("project_members", "members", "members")
 	}
-	return singular(table), table
+	return singularOf(table), table
 }
 
 // commentRoots returns the roots of comments under a project, milestone or task.
@@ -166,7 +166,7 @@ func (d *dialect) uploads() []string {
 	return []string{"upload", "_upload", "_uploads"}
 }
 
-func singular(many string) string {
+func singularOf(many string) string {
 	for _, ending := range [][2]string{{"ies", "y"}, {"statuses", "status"}, {"boxes", "box"}, {"s", ""}} {
 		if n := len(many) - len(ending[0]); n >= 0 && many[n:] == ending[0] {
 			return many[:n] + ending[1]

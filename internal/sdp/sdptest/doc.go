@@ -46,6 +46,7 @@
 //   - a closed or cancelled request takes status, resolution, closure_info, udf_fields and reasons, nothing else
 //   - a record in the trash can be read, but neither edited nor reached into
 //   - a new category clears a subcategory and an item that it does not have
+//   - a template fills in what a new request does not name; null names it
 //   - the layout of a template: layouts[].sections[].fields[]{name, mandatory}
 //   - keys of conversations besides id and content_url, of summaries, histories and absences
 //   - stages of changes have two statuses each, "In <stage>" and "<stage> completed"

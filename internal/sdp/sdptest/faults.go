@@ -42,34 +42,34 @@ type Fault struct {
 
 // Throttled refuses with 429, or 400, and message code 4015.
 func Throttled(status int) Fault {
-	return replaced("throttled", &failure{status: status, messages: refuseRate().messages})
+	return makeFailureFault("throttled", &failure{status: status, messages: refuseRate().messages})
 }
 
 // Blocked is how on-premises throttles a URL.
-func Blocked() Fault { return replaced("blocked", refuseBlocked()) }
+func Blocked() Fault { return makeFailureFault("blocked", refuseBlocked()) }
 
 // ServerError answers 500 with 4004, and other statuses as a gateway does, in HTML.
 func ServerError(status int) Fault {
 	if status == http.StatusInternalServerError {
-		return replaced("server error", refuse(message{code: codeInternal, text: "Internal error"}))
+		return makeFailureFault("server error", refuse(message{code: codeInternal, text: "Internal error"}))
 	}
 	return HTML(status)
 }
 
 // HTML answers a container's page.
-func HTML(status int) Fault { return page("html", containerPage(status)) }
+func HTML(status int) Fault { return makePageFault("html", containerPage(status)) }
 
 // LoginPage answers 200 with a page to sign in.
-func LoginPage() Fault { return page("login page", loginPage()) }
+func LoginPage() Fault { return makePageFault("login page", loginPage()) }
 
 // FailureWithOK answers HTTP 200 with a message of failure.
 func FailureWithOK(code int) Fault {
-	return replaced("failure with 200", &failure{status: http.StatusOK, messages: []message{{code: code, text: "Operation failed"}}})
+	return makeFailureFault("failure with 200", &failure{status: http.StatusOK, messages: []message{{code: code, text: "Operation failed"}}})
 }
 
 // Refused answers a message code with the HTTP status it usually has.
 func Refused(code int, fields ...string) Fault {
-	return replaced("refused", refuse(message{code: code, fields: fields, text: "Refused"}))
+	return makeFailureFault("refused", refuse(message{code: code, fields: fields, text: "Refused"}))
 }
 
 // GeneralError is an outage of the accounts server; it meets its calls.
@@ -107,12 +107,12 @@ func EchoSecretsHTML(status int) Fault {
 	return f
 }
 
-func replaced(name string, f *failure) Fault {
+func makeFailureFault(name string, f *failure) Fault {
 	r := f.reply(nil)
 	return Fault{Name: name, Status: r.status, ContentType: r.contentType, Body: string(r.body), Code: r.code}
 }
 
-func page(name string, p *htmlPage) Fault {
+func makePageFault(name string, p *htmlPage) Fault {
 	r := p.reply()
 	return Fault{Name: name, Status: r.status, ContentType: r.contentType, Body: string(r.body)}
 }

@@ -124,21 +124,21 @@ func asRecords(v any) any {
 	return v
 }
 
-// plain turns numbers into the strings that answers hold.
-func plain(v any) any {
+// spellNumbers turns numbers into the strings that answers hold.
+func spellNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		return v.String()
 	case Record:
 		out := make(Record, len(v))
 		for k, inner := range v {
-			out[k] = plain(inner)
+			out[k] = spellNumbers(inner)
 		}
 		return out
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = plain(v[i])
+			out[i] = spellNumbers(v[i])
 		}
 		return out
 	}

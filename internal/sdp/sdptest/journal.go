@@ -214,10 +214,10 @@ func (s *Server) Busiest(span time.Duration, match func(Call) bool) int {
 // To matches calls of a method ("" for any) to a path below /api/v3, in which "*" is any segment:
 // To("GET", "/requests/*").
 func To(method, pattern string) func(Call) bool {
-	want := split(pattern)
+	want := splitPath(pattern)
 	return func(c Call) bool {
 		_, path, found := strings.Cut(c.Path, "/api/v3/")
-		return found && !c.Accounts && (method == "" || c.Method == method) && matchesPattern(want, split(path))
+		return found && !c.Accounts && (method == "" || c.Method == method) && matchesPattern(want, splitPath(path))
 	}
 }
 

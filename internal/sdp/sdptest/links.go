@@ -4,7 +4,7 @@ package sdptest
 func linkEntity() *entity {
 	return &entity{
 		table: "links", one: "link_request", many: "link_requests",
-		fields: joinFields(referenceTo("requests", "linked_request"), text("comments")),
+		fields: joinFields(referenceTo("requests", "linked_request"), textFields("comments")),
 	}
 }
 
@@ -15,12 +15,16 @@ func addLinkRoutes(d *dialect) {
 	d.routes.add("DELETE "+path, unlinkRequests)
 }
 
-func linkRequests(c *call) (*answer, error) {
-	r, err := c.requestOfPath()
-	if err != nil {
-		return nil, err
+// requestsToLink returns the request of the path, and those of the input that links are to.
+func (c *call) requestsToLink() (of *row, others []*row, err error) {
+	if of, err = c.requestOfPath(); err == nil {
+		others, err = c.referencesIn("link_requests", func(one Record) any { return one["linked_request"] })
 	}
-	others, err := c.referencesIn("link_requests", func(one Record) any { return one["linked_request"] })
+	return of, others, err
+}
+
+func linkRequests(c *call) (*answer, error) {
+	r, others, err := c.requestsToLink()
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +54,7 @@ func (c *call) link(from, to *row, comments any) {
 
 // unlinkRequests is a DELETE that needs input_data.
 func unlinkRequests(c *call) (*answer, error) {
-	r, err := c.requestOfPath()
-	if err != nil {
-		return nil, err
-	}
-	others, err := c.referencesIn("link_requests", func(one Record) any { return one["linked_request"] })
+	r, others, err := c.requestsToLink()
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (c *call) list(e *entity, rows []*row) (*answer, error) {
 	for i, r := range page {
 		records[i] = c.renderRow(e, r, info.asked)
 	}
-	return &answer{body: Record{"response_status": []any{succeeded()}, "list_info": answered, e.many: records}}, nil
+	return &answer{body: Record{"response_status": []any{successStatus()}, "list_info": answered, e.many: records}}, nil
 }
 
 func (l *listInfo) matches(r *row) bool {

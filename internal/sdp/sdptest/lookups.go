@@ -11,13 +11,13 @@ type lookup struct {
 }
 
 func listLookups() []lookup {
-	color := func() fields { return text("color") }
+	color := func() fields { return textFields("color") }
 	inactive := func() fields { return booleanFields("inactive") }
 	statuses := func() fields {
-		return joinFields(text("internal_name", "color"), booleanFields("in_progress", "stop_timer"))
+		return joinFields(textFields("internal_name", "color"), booleanFields("in_progress", "stop_timer"))
 	}
 	projectStatuses := func() fields {
-		return joinFields(text("internal_name", "color", "index"), booleanFields("in_progress"))
+		return joinFields(textFields("internal_name", "color", "index"), booleanFields("in_progress"))
 	}
 	statusBrief := []string{"id", "name", "internal_name", "color", "in_progress", "stop_timer"}
 	site := func() fields { return referenceTo("sites", "site") }
@@ -33,10 +33,10 @@ func listLookups() []lookup {
 		{name: "sites"}, {name: "regions"}, {name: "departments", extra: site()},
 		{name: "service_categories"}, {name: "closure_codes"},
 		{name: "project_statuses", extra: projectStatuses(), brief: []string{"id", "name", "color", "in_progress"}},
-		{name: "project_types", extra: text("color", "index")}, {name: "project_roles"}, {name: "project_templates"},
+		{name: "project_types", extra: textFields("color", "index")}, {name: "project_roles"}, {name: "project_templates"},
 		{name: "task_statuses", extra: projectStatuses(), brief: []string{"id", "name", "color", "in_progress"}},
 		{name: "task_types"}, {name: "task_templates"}, {name: "worklog_types"},
-		{name: "change_types", extra: color()}, {name: "change_stages", extra: text("index")},
+		{name: "change_types", extra: color()}, {name: "change_stages", extra: textFields("index")},
 		{name: "change_statuses", extra: referenceTo("change_stages", "stage"), parent: "change_stages"},
 		{name: "release_types"}, {name: "release_stages"}, {name: "release_statuses"},
 		{name: "risks"}, {name: "reasons_for_change"}, {name: "workflows"},
@@ -50,7 +50,7 @@ func lookupEntities() []*entity {
 	for _, l := range listLookups() {
 		e := &entity{
 			table: l.name, brief: l.brief, mandatory: []string{"name"},
-			fields: joinFields(text("name"), l.extra, text("description"), booleanFields("deleted")),
+			fields: joinFields(textFields("name"), l.extra, textFields("description"), booleanFields("deleted")),
 		}
 		// Names of subcategories and items are those of their parent.
 		if l.parent == "" {
@@ -58,7 +58,7 @@ func lookupEntities() []*entity {
 		}
 		all = append(all, e)
 	}
-	return append(all, &entity{table: "list_views", fields: text("name", "module")})
+	return append(all, &entity{table: "list_views", fields: textFields("name", "module")})
 }
 
 func addLookupRoutes(d *dialect) {
@@ -73,7 +73,7 @@ func addLookupRoutes(d *dialect) {
 		if l.parent == "" {
 			continue
 		}
-		reference := singular(l.parent)
+		reference := singularOf(l.parent)
 		if l.name == "change_statuses" {
 			reference = "stage"
 		}
@@ -122,7 +122,7 @@ func requestMetainfo(c *call) (*answer, error) {
 		udf[name] = Record{"type": "string", "display_name": label}
 	}
 	described["udf_fields"] = Record{"type": "object", "fields": udf}
-	return &answer{body: Record{"metainfo": Record{"entity": "request", "fields": described}, "response_status": succeeded()}}, nil
+	return &answer{body: Record{"metainfo": Record{"entity": "request", "fields": described}, "response_status": successStatus()}}, nil
 }
 
 // String returns what metainfo calls a kind.

@@ -68,7 +68,7 @@ func TestLookups(t *testing.T) {
 						t.Errorf("no key %s in %v", k, row)
 					}
 				}
-				one := singular(path)
+				one := singularOf(path)
 				x.get("/"+path+"/"+got.string(path+".0.id"), "").want(200, 2000).wantAt(one+".name", list[0])
 			})
 		}

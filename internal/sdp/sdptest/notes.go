@@ -23,8 +23,8 @@ func noteEntities() []*entity {
 // writtenFields say who wrote a text when.
 func writtenFields() fields {
 	return joinFields(
-		referenceTo("users", "created_by").readOnly(), moment("created_time").readOnly(),
-		referenceTo("users", "last_updated_by").readOnly().in(shapeNew), moment("last_updated_time").readOnly().in(shapeNew),
+		referenceTo("users", "created_by").readOnly(), timeFields("created_time").readOnly(),
+		referenceTo("users", "last_updated_by").readOnly().in(shapeNew), timeFields("last_updated_time").readOnly().in(shapeNew),
 		freeFields("request").readOnly().in(shapeNew).with(func(f *field) { f.unlisted = true }),
 	)
 }

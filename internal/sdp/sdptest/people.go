@@ -8,8 +8,8 @@ func peopleEntities() []*entity {
 			brief:     []string{"id", "name", "email_id", "phone", "mobile", "photo_url", "is_vip_user", "is_technician", "cost_per_hour"},
 			mandatory: []string{"name"},
 			fields: joinFields(
-				text("name", "first_name", "last_name", "email_id", "phone", "mobile", "photo_url", "job_title", "employee_id", "status"),
-				booleanFields("is_technician", "is_vip_user"), number("cost_per_hour"),
+				textFields("name", "first_name", "last_name", "email_id", "phone", "mobile", "photo_url", "job_title", "employee_id", "status"),
+				booleanFields("is_technician", "is_vip_user"), numberFields("cost_per_hour"),
 				referenceTo("departments", "department"), referenceTo("sites", "site"), referenceTo("users", "reporting_to"),
 				booleanFields("org_user_status", "purchase_approver", "service_request_approver").in(shapeOld, shapeNew),
 				freeFields("citype", "ci_default_fields", "linked_instance", "profile_pic").in(shapeOld, shapeNew).with(func(f *field) { f.unlisted = true }),
@@ -24,7 +24,7 @@ func peopleEntities() []*entity {
 		},
 		{
 			table: "unavailability", one: "unavailability", many: "unavailability",
-			fields: joinFields(technician("technician"), moment("from", "to"), text("reason")),
+			fields: joinFields(technicianFields("technician"), timeFields("from", "to"), textFields("reason")),
 		},
 	}
 }

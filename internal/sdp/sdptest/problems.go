@@ -3,22 +3,22 @@ package sdptest
 // problemEntities describes problems.
 func problemEntities() []*entity {
 	detail := func(name string) fields {
-		return object(name, htmlText(name+"_description"), referenceTo("users", "updated_by").readOnly(), moment("updated_on").readOnly())
+		return objectField(name, htmlText(name+"_description"), referenceTo("users", "updated_by").readOnly(), timeFields("updated_on").readOnly())
 	}
 	return []*entity{{
 		table: "problems", brief: []string{"id", "title"}, mandatory: []string{"title"}, newestFirst: true,
 		sortable: []string{"reported_time", "due_by_time", "closed_time", "created_time", "id", "title", "priority", "status"},
 		fields: joinFields(
-			text("title").atMost(250), htmlText("description"), moment("reported_time", "due_by_time", "closed_time"),
-			referenceTo("users", "reported_by", "requester"), technician("technician"),
+			textFields("title").atMost(250), htmlText("description"), timeFields("reported_time", "due_by_time", "closed_time"),
+			referenceTo("users", "reported_by", "requester"), technicianFields("technician"),
 			referenceTo("categories", "category"), referenceTo("subcategories", "subcategory").inside("category"),
 			referenceTo("items", "item").inside("subcategory"),
 			referenceTo("impacts", "impact"), referenceTo("priorities", "priority"), referenceTo("urgencies", "urgency"),
-			referenceTo("sites", "site"), referenceTo("groups", "group"), referenceTo("statuses", "status"), text("template"),
+			referenceTo("sites", "site"), referenceTo("groups", "group"), referenceTo("statuses", "status"), textFields("template"),
 			detail("impact_details"), detail("root_cause"), detail("symptoms"), detail("resolution_details"), detail("workaround_details"),
-			object("known_error_details", booleanFields("is_known_error"), text("known_error_comments")),
-			object("close_details", referenceTo("closure_codes", "closure_code"), text("close_details_comments")),
-			referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
+			objectField("known_error_details", booleanFields("is_known_error"), textFields("known_error_comments")),
+			objectField("close_details", referenceTo("closure_codes", "closure_code"), textFields("close_details_comments")),
+			referenceTo("users", "created_by").readOnly(), timeFields("created_time", "last_updated_time").readOnly(),
 			booleanFields("has_notes").readOnly(), freeFields("udf_fields"),
 		),
 		defaults: func(c *call, r *row) {

@@ -6,13 +6,13 @@ func projectEntities() []*entity {
 		{
 			table: "projects", brief: []string{"id", "title"}, check: checkProject, saved: stampChange, defaults: defaultProject,
 			fields: joinFields(
-				displayID("display_id").readOnly(), text("title").atMost(250), htmlText("description"), text("code"),
+				displayID("display_id").readOnly(), textFields("title").atMost(250), htmlText("description"), textFields("code"),
 				referenceTo("project_types", "type"), referenceTo("project_statuses", "status"), referenceTo("priorities", "priority"),
 				referenceTo("users", "owner", "requester"), referenceTo("departments", "department"), referenceTo("sites", "site"),
 				referenceTo("project_templates", "template"),
-				dateFields("scheduled_start_time", "scheduled_end_time"), moment("actual_start_time", "actual_end_time", "projected_end"),
-				number("percentage_completion", "estimated_cost", "actual_cost", "estimated_hours", "actual_hours"), freeFields("udf_fields"),
-				referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
+				dateFields("scheduled_start_time", "scheduled_end_time"), timeFields("actual_start_time", "actual_end_time", "projected_end"),
+				numberFields("percentage_completion", "estimated_cost", "actual_cost", "estimated_hours", "actual_hours"), freeFields("udf_fields"),
+				referenceTo("users", "created_by").readOnly(), timeFields("created_time", "last_updated_time").readOnly(),
 				referencesTo("attachments", "attachments").readOnly().with(func(f *field) { f.unlisted = true }),
 			),
 		},
@@ -26,11 +26,11 @@ func projectEntities() []*entity {
 		{
 			table: "milestones", brief: []string{"id", "title"}, mandatory: []string{"title"}, saved: stampChange,
 			fields: joinFields(
-				text("title").atMost(250), htmlText("description"), referenceTo("project_statuses", "status"), referenceTo("users", "owner"),
+				textFields("title").atMost(250), htmlText("description"), referenceTo("project_statuses", "status"), referenceTo("users", "owner"),
 				referenceTo("priorities", "priority"), dateFields("scheduled_start_time", "scheduled_end_time"),
-				moment("actual_start_time", "actual_end_time"), number("estimated_hours", "actual_hours", "percentage_completion"),
-				text("index").readOnly(), parentField("project"),
-				referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
+				timeFields("actual_start_time", "actual_end_time"), numberFields("estimated_hours", "actual_hours", "percentage_completion"),
+				textFields("index").readOnly(), parentField("project"),
+				referenceTo("users", "created_by").readOnly(), timeFields("created_time", "last_updated_time").readOnly(),
 			),
 			defaults: defaultMilestone,
 		},
@@ -38,7 +38,7 @@ func projectEntities() []*entity {
 			table: "comments", brief: []string{"id"}, mandatory: []string{"text"}, defaults: stampWriter,
 			fields: joinFields(
 				htmlText("text").listed(), referenceTo("comments", "parent_comment"), parentField("project"), parentField("milestone"),
-				parentField("task"), referenceTo("users", "created_by").readOnly(), moment("created_time").readOnly(),
+				parentField("task"), referenceTo("users", "created_by").readOnly(), timeFields("created_time").readOnly(),
 			),
 		},
 	}

@@ -2,6 +2,7 @@ package sdptest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -85,6 +86,13 @@ func (s *Server) SetMandatory(template string, fields ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lookUp("request_templates", template).fields["mandatory"] = slices.Clone(fields)
+}
+
+// SetTemplateValues says what a template sets in requests that are created with it and name no value for it, null being one.
+func (s *Server) SetTemplateValues(template string, values Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lookUp("request_templates", template).fields["values"] = maps.Clone(values)
 }
 
 // AdvanceIDs leaves out the next ids.

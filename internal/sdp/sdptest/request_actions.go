@@ -23,7 +23,7 @@ func addRequestActions(d *dialect) {
 	d.routes.add("GET "+one+"/history", requestHistory)
 	d.routes.add("GET "+one+"/_history", requestHistory)
 	for _, verb := range []string{"GET", "POST", "PUT"} {
-		d.routes.add(verb+" "+one+"/resolutions", resolution)
+		d.routes.add(verb+" "+one+"/resolutions", answerResolution)
 	}
 	addLinkRoutes(d)
 }
@@ -169,9 +169,9 @@ func summarizeRequest(c *call) (*answer, error) {
 	}
 	summary := Record{"id": r.id}
 	for _, name := range []string{"notes", "tasks", "worklogs", "conversations", "attachments", "approval_levels"} {
-		summary[singular(name)+"_count"] = itoa(len(c.server.children(name, key("requests", r.id))))
+		summary[singularOf(name)+"_count"] = itoa(len(c.server.children(name, key("requests", r.id))))
 	}
-	return &answer{body: Record{"summary": summary, "response_status": succeeded()}}, nil
+	return &answer{body: Record{"summary": summary, "response_status": successStatus()}}, nil
 }
 
 // requestHistory exists where a guess says so; one client alone claims it.
@@ -181,11 +181,11 @@ func requestHistory(c *call) (*answer, error) {
 		return nil, refuseNotFound()
 	}
 	created := Record{"id": r.id, "operation": "CREATE", "time": c.renderTime(c.now, displayTime), "by": c.renderReference(reference{"users", c.user})}
-	return &answer{body: Record{"history": []any{created}, "response_status": []any{succeeded()}}}, nil
+	return &answer{body: Record{"history": []any{created}, "response_status": []any{successStatus()}}}, nil
 }
 
-// resolution reads or writes the resolution as a record of its own.
-func resolution(c *call) (*answer, error) {
+// answerResolution reads or writes the resolution as a record of its own.
+func answerResolution(c *call) (*answer, error) {
 	r, err := c.requestOfPath()
 	if err != nil {
 		return nil, err
@@ -208,6 +208,6 @@ func resolution(c *call) (*answer, error) {
 	c.renderField(shown, c.dialect.entities["requests"].fields.byName("resolution"), r)
 	written, _ := shown["resolution"].(Record)
 	written["resolution_attachments"] = []any{}
-	out.body = Record{"resolution": written, "response_status": succeeded()}
+	out.body = Record{"resolution": written, "response_status": successStatus()}
 	return out, nil
 }

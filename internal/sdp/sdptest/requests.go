@@ -1,6 +1,7 @@
 package sdptest
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -30,8 +31,8 @@ func requestEntity() *entity {
 
 func writableRequestFields() fields {
 	return slices.Concat(
-		text("subject", "impact_details").atMost(250),
-		text("update_reason", "status_change_comments").atMost(250).writeOnly(),
+		textFields("subject", "impact_details").atMost(250),
+		textFields("update_reason", "status_change_comments").atMost(250).writeOnly(),
 		htmlText("description"),
 		referenceTo("request_templates", "template"),
 		referenceTo("statuses", "status"), referenceTo("priorities", "priority"), referenceTo("urgencies", "urgency"),
@@ -39,23 +40,23 @@ func writableRequestFields() fields {
 		referenceTo("sites", "site"), referenceTo("groups", "group"), referenceTo("categories", "category"),
 		referenceTo("subcategories", "subcategory").inside("category"), referenceTo("items", "item").inside("subcategory"),
 		referenceTo("request_types", "request_type"), referenceTo("service_categories", "service_category"),
-		referenceTo("users", "requester", "on_behalf_of", "editor"), technician("technician"),
-		moment("due_by_time", "first_response_due_by_time", "scheduled_start_time", "scheduled_end_time"),
+		referenceTo("users", "requester", "on_behalf_of", "editor"), technicianFields("technician"),
+		timeFields("due_by_time", "first_response_due_by_time", "scheduled_start_time", "scheduled_end_time"),
 		freeFields("assets", "configuration_items", "email_ids_to_notify", "service_approvers", "resources").with(func(f *field) { f.unlisted = true }),
 		freeFields("udf_fields"),
-		object("resolution", htmlText("content"), booleanFields("add_to_linked_requests").writeOnly(),
-			referenceTo("users", "submitted_by").readOnly(), moment("submitted_on").readOnly()),
-		object("closure_info", booleanFields("requester_ack_resolution"), text("requester_ack_comments", "closure_comments").atMost(250),
+		objectField("resolution", htmlText("content"), booleanFields("add_to_linked_requests").writeOnly(),
+			referenceTo("users", "submitted_by").readOnly(), timeFields("submitted_on").readOnly()),
+		objectField("closure_info", booleanFields("requester_ack_resolution"), textFields("requester_ack_comments", "closure_comments").atMost(250),
 			referenceTo("closure_codes", "closure_code")),
-		object("onhold_scheduler", moment("scheduled_time"), referenceTo("statuses", "change_to_status"), text("comments"), referenceTo("users", "held_by").readOnly()),
+		objectField("onhold_scheduler", timeFields("scheduled_time"), referenceTo("statuses", "change_to_status"), textFields("comments"), referenceTo("users", "held_by").readOnly()),
 		booleanFields("is_fcr"), booleanFields("delete_pre_template_tasks").writeOnly(),
 	)
 }
 
 func readOnlyRequestFields() fields {
 	return slices.Concat(
-		text("display_id", "approval_status", "cancel_flag_comments", "notification_status", "time_elapsed", "unreplied_count"),
-		moment("created_time", "assigned_time", "responded_time", "resolved_time", "completed_time", "deleted_time", "last_updated_time"),
+		textFields("display_id", "approval_status", "cancel_flag_comments", "notification_status", "time_elapsed", "unreplied_count"),
+		timeFields("created_time", "assigned_time", "responded_time", "resolved_time", "completed_time", "deleted_time", "last_updated_time"),
 		referenceTo("users", "created_by"), referenceTo("departments", "department"),
 		booleanFields("is_overdue").with(func(f *field) { f.derived = func(c *call, r *row) any { return isOverdueRequest(c, r) } }),
 		booleanFields("is_trashed", "is_read", "is_first_response_overdue", "is_escalated", "is_reopened", "is_service_request",
@@ -64,8 +65,8 @@ func readOnlyRequestFields() fields {
 		freeFields("lifecycle", "sla", "linked_to_request").with(func(f *field) { f.unlisted = true }),
 		referencesTo("attachments", "attachments").with(func(f *field) { f.unlisted = true }),
 		freeFields("email_to", "email_cc", "email_bcc").with(func(f *field) { f.unlisted = true }),
-		moment("ola_due_by_time", "onhold_time").in(shapeOld, shapeNew),
-		text("callback_url", "short_description", "chat_type", "maintenance").in(shapeOld, shapeNew),
+		timeFields("ola_due_by_time", "onhold_time").in(shapeOld, shapeNew),
+		textFields("callback_url", "short_description", "chat_type", "maintenance").in(shapeOld, shapeNew),
 		freeFields("tags", "primary_asset").in(shapeOld, shapeNew),
 		booleanFields("is_shared", "has_conversation", "has_dependency", "has_request_caused_by_change").in(shapeOld, shapeNew),
 	).readOnly()
@@ -120,6 +121,8 @@ func checkRequest(c *call, before, after *row, input Record) error {
 			return err
 		}
 		clearForeignCategories(c, after)
+	} else {
+		c.fillFromTemplate(after, input)
 	}
 	if err := c.checkTemplate(before == nil, after, input); err != nil {
 		return err
@@ -140,6 +143,19 @@ func checkRequest(c *call, before, after *row, input Record) error {
 		return c.checkStatusChange(after, input)
 	}
 	return nil
+}
+
+// fillFromTemplate sets what the template of a new request has and the input does not name.
+func (c *call) fillFromTemplate(r *row, input Record) {
+	template, _ := r.fields["template"].(reference)
+	found := c.server.follow(template)
+	if found == nil {
+		return
+	}
+	values, _ := found.fields["values"].(Record)
+	missing := maps.Clone(values)
+	maps.DeleteFunc(missing, func(name string, _ any) bool { _, has := input[name]; return has })
+	c.server.fill("requests", r, missing)
 }
 
 // checkTemplate refuses a request without what its template marks as mandatory. A default that

@@ -41,10 +41,10 @@ type routes struct{ all []route }
 // add registers a handler at "GET /requests/{}".
 func (rs *routes) add(pattern string, handle handler) {
 	method, path, _ := strings.Cut(pattern, " ")
-	rs.all = append(rs.all, route{method, split(path), handle})
+	rs.all = append(rs.all, route{method, splitPath(path), handle})
 }
 
-func split(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
+func splitPath(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
 // matches compares a pattern with a path. Literals come before ids, as they are registered first.
 func (r *route) matches(segments []string) (ids []string, ok bool) {
@@ -241,7 +241,7 @@ func (c *call) deleteResource(res *resource, e *entity) (*answer, error) {
 		return nil, err
 	}
 	c.server.table(res.table).remove(r.id)
-	return succeedWithText(singular(e.table) + " deleted"), nil
+	return succeedWithText(singularOf(e.table) + " deleted"), nil
 }
 
 // create makes a record of the object under a root.
@@ -374,16 +374,16 @@ func (c *call) checkUnused(e *entity, r *row) error {
 	return nil
 }
 
-func succeeded() Record { return Record{"status_code": codeSuccess, "status": "success"} }
+func successStatus() Record { return Record{"status_code": codeSuccess, "status": "success"} }
 
 // single answers with one record.
 func (c *call) single(e *entity, r *row) *answer {
-	return &answer{body: Record{e.one: c.render(e, r), "response_status": succeeded()}}
+	return &answer{body: Record{e.one: c.render(e, r), "response_status": successStatus()}}
 }
 
 // succeedWithText answers an action or a deletion.
 func succeedWithText(text string) *answer {
-	status := succeeded()
+	status := successStatus()
 	status["messages"] = []any{message{code: codeSuccess, text: text}.body()}
 	return &answer{status: http.StatusOK, wrote: true, body: Record{"response_status": status}}
 }

@@ -57,17 +57,17 @@ func makeFields(k kind, names []string) fields {
 	return made
 }
 
-func text(names ...string) fields { return makeFields(kindText, names) }
+func textFields(names ...string) fields { return makeFields(kindText, names) }
 func htmlText(names ...string) fields {
 	return makeFields(kindHTML, names).with(func(f *field) { f.unlisted = true })
 }
-func number(names ...string) fields         { return makeFields(kindNumber, names) }
+func numberFields(names ...string) fields   { return makeFields(kindNumber, names) }
 func booleanFields(names ...string) fields  { return makeFields(kindBoolean, names) }
-func moment(names ...string) fields         { return makeFields(kindTime, names) }
+func timeFields(names ...string) fields     { return makeFields(kindTime, names) }
 func dateFields(names ...string) fields     { return makeFields(kindDate, names) }
 func freeFields(names ...string) fields     { return makeFields(kindFree, names) }
 func durationFields(names ...string) fields { return makeFields(kindDuration, names) }
-func size(names ...string) fields           { return makeFields(kindSize, names) }
+func sizeFields(names ...string) fields     { return makeFields(kindSize, names) }
 func displayID(names ...string) fields      { return makeFields(kindDisplayID, names) }
 
 func referenceTo(table string, names ...string) fields {
@@ -78,11 +78,11 @@ func referencesTo(table string, names ...string) fields {
 	return makeFields(kindReferences, names).with(func(f *field) { f.table = table })
 }
 
-func technician(names ...string) fields {
+func technicianFields(names ...string) fields {
 	return referenceTo("users", names...).with(func(f *field) { f.technicians = true })
 }
 
-func object(name string, parts ...fields) fields {
+func objectField(name string, parts ...fields) fields {
 	return fields{{name: name, kind: kindObject, parts: slices.Concat(parts...)}}
 }
 

@@ -7,11 +7,11 @@ func solutionEntities() []*entity {
 			table: "solutions", mandatory: []string{"title", "description", "topic"}, newestFirst: true,
 			brief: []string{"id", "title"},
 			fields: joinFields(
-				text("title").atMost(250), htmlText("description"), referenceTo("topics", "topic"), text("keywords"), booleanFields("is_public"),
-				moment("review_date", "expiry_date"), referenceTo("users", "owner"),
-				object("approval_status", text("name")),
-				text("no_of_hits", "view_type").readOnly(), referenceTo("users", "created_by").readOnly(),
-				moment("created_time", "last_updated_time").readOnly(), booleanFields("is_trashed").readOnly(),
+				textFields("title").atMost(250), htmlText("description"), referenceTo("topics", "topic"), textFields("keywords"), booleanFields("is_public"),
+				timeFields("review_date", "expiry_date"), referenceTo("users", "owner"),
+				objectField("approval_status", textFields("name")),
+				textFields("no_of_hits", "view_type").readOnly(), referenceTo("users", "created_by").readOnly(),
+				timeFields("created_time", "last_updated_time").readOnly(), booleanFields("is_trashed").readOnly(),
 			),
 			defaults: func(c *call, r *row) {
 				stampWriter(c, r)
@@ -25,7 +25,7 @@ func solutionEntities() []*entity {
 			},
 			views: solutionView,
 		},
-		{table: "topics", mandatory: []string{"name"}, unique: "name", fields: joinFields(text("name", "description"), referenceTo("topics", "parent_topic"))},
+		{table: "topics", mandatory: []string{"name"}, unique: "name", fields: joinFields(textFields("name", "description"), referenceTo("topics", "parent_topic"))},
 	}
 }
 

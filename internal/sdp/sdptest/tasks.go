@@ -3,27 +3,27 @@ package sdptest
 // taskEntities describes tasks, which belong to a request, a project, a problem, a change or to nothing,
 // and what one waits for.
 func taskEntities() []*entity {
-	effort := object("estimated_effort", number("days", "hours", "minutes")).in(shapeNew)
+	effort := objectField("estimated_effort", numberFields("days", "hours", "minutes")).in(shapeNew)
 	return []*entity{
 		{
 			table: "tasks", brief: []string{"id", "title"}, mandatory: []string{"title"},
 			fields: joinFields(
-				text("title").atMost(250), htmlText("description"),
+				textFields("title").atMost(250), htmlText("description"),
 				referenceTo("task_statuses", "status"), referenceTo("priorities", "priority"),
 				referenceTo("users", "owner", "marked_technician"), referenceTo("groups", "group", "marked_group"),
 				referenceTo("task_types", "type"), referenceTo("task_templates", "template").createOnly(),
 				referenceTo("milestones", "milestone").readOnly(),
-				moment("scheduled_start_time", "scheduled_end_time", "actual_start_time", "actual_end_time"),
-				number("percentage_completion", "email_before", "additional_cost"), effort,
-				number("estimated_effort.days", "estimated_effort.hours", "estimated_effort.minutes").in(shapeCloud, shapeOld),
-				text("comment").writeOnly().in(shapeOld), referenceTo("change_stages", "stage"),
-				referenceTo("users", "created_by").readOnly(), moment("created_time", "last_updated_time").readOnly(),
+				timeFields("scheduled_start_time", "scheduled_end_time", "actual_start_time", "actual_end_time"),
+				numberFields("percentage_completion", "email_before", "additional_cost"), effort,
+				numberFields("estimated_effort.days", "estimated_effort.hours", "estimated_effort.minutes").in(shapeCloud, shapeOld),
+				textFields("comment").writeOnly().in(shapeOld), referenceTo("change_stages", "stage"),
+				referenceTo("users", "created_by").readOnly(), timeFields("created_time", "last_updated_time").readOnly(),
 				booleanFields("overdue").readOnly().with(func(f *field) { f.derived = isOverdueTask }),
-				text("index").readOnly(), freeFields("request", "project", "problem", "change", "release").readOnly().with(func(f *field) {
+				textFields("index").readOnly(), freeFields("request", "project", "problem", "change", "release").readOnly().with(func(f *field) {
 					name := f.name
 					f.derived = func(c *call, r *row) any { return c.parentBrief(name, r) }
 				}),
-				moment("due_by_time").readOnly().in(shapeNew).with(func(f *field) {
+				timeFields("due_by_time").readOnly().in(shapeNew).with(func(f *field) {
 					f.derived = func(_ *call, r *row) any { return r.fields["scheduled_end_time"] }
 				}),
 				referencesTo("attachments", "attachments").readOnly().in(shapeNew),

@@ -6,16 +6,16 @@ import "time"
 func worklogEntity(s *Server) *entity {
 	extras := fields{}
 	if s.options.Site.WorklogExtrasAccepted {
-		extras = joinFields(text("status").writeOnly(), booleanFields("is_billable").writeOnly())
+		extras = joinFields(textFields("status").writeOnly(), booleanFields("is_billable").writeOnly())
 	}
 	return &entity{
 		table: "worklogs",
 		fields: joinFields(
-			referenceTo("users", "owner"), htmlText("description").listed(), moment("start_time", "end_time"), durationFields("time_spent"),
+			referenceTo("users", "owner"), htmlText("description").listed(), timeFields("start_time", "end_time"), durationFields("time_spent"),
 			booleanFields("include_nonoperational_hours"), referenceTo("worklog_types", "type"),
-			text("tech_charge", "total_charge").readOnly(), number("other_charge"),
+			textFields("tech_charge", "total_charge").readOnly(), numberFields("other_charge"),
 			booleanFields("mark_first_response", "add_time_to_linked").writeOnly(),
-			moment("recorded_time").readOnly(), referenceTo("users", "created_by").readOnly(), extras,
+			timeFields("recorded_time").readOnly(), referenceTo("users", "created_by").readOnly(), extras,
 		),
 		defaults: defaultWorklog, check: checkWorklog, saved: worklogSaved,
 	}

@@ -22,9 +22,9 @@ import (
 var auditTables = [...]struct{ name, columns string }{
 	audit.ToolUsageTable: {"mcp_tool_usage", "logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, oidc_client, " +
 		"client_name, client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name, prompt_version, prompt_digest, " +
-		"outcome, error_kind, payload, sealed_payload, hash"},
+		"outcome, error_kind, payload, sealed_payload, salt, hash"},
 	audit.APICallTable: {"api_audit_log", "logged_at, clamped, writer, connection_uid, seq, id, call_id, started_at, took_us, operation, method, template, is_write, subject, proof, " +
-		"oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, payload, sealed_payload, hash"},
+		"oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, payload, sealed_payload, salt, hash"},
 }
 
 // AuditColumns returns the columns that rows of the audit have as they are loaded, in their order.

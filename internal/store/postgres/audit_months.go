@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -117,9 +116,9 @@ func (w *Writer) RemoveAuditMonths(ctx context.Context, atLeastDays int) (remove
 		if !isOver(table) {
 			continue
 		}
-		// What is being detached nobody sees any more: how far its chains go is there before.
-		if _, err := conn.Exec(ctx, noteErasures(traits, table), pgx.QueryExecModeSimpleProtocol); err != nil {
-			return removed, fmt.Errorf("note what goes with %s: %w", table, translateError(err))
+		// What is being detached nobody sees any more: which numbers of its chains are gone is there before.
+		if err := noteErasures(ctx, conn, traits, table, months.AttachedTables); err != nil {
+			return removed, err
 		}
 		if err := detachMonth(ctx, conn, traits, table, "concurrently"); err != nil {
 			return removed, err
@@ -168,27 +167,18 @@ func detachMonth(ctx context.Context, conn *pgxpool.Conn, traits connectionTrait
 	return nil
 }
 
-// noteErasures returns the statement that writes down how far chains are erased once a month is gone.
-func noteErasures(traits connectionTraits, table string) string {
-	const statement = `insert into {erasures} as e (writer, connection_uid, through_seq, through_hash)
-		select distinct on (writer, connection_uid) writer, connection_uid, seq, hash from {month} order by writer, connection_uid, seq desc
-		on conflict (writer, connection_uid) do update set through_seq = excluded.through_seq, through_hash = excluded.through_hash, erased_at = excluded.erased_at
-		where excluded.through_seq > e.through_seq`
-	return strings.NewReplacer("{erasures}", tableIdentifier(traits.home, "audit_erasures"), "{month}", tableIdentifier(traits.home, table)).Replace(statement)
-}
-
 // dropMonth drops a month that is detached. Rows that were loaded into it after its erasures were noted are noted with it.
 func dropMonth(ctx context.Context, conn *pgxpool.Conn, traits connectionTraits, table string) error {
 	err := pgx.BeginTxFunc(ctx, conn, traits.txOptions(), func(tx pgx.Tx) error {
 		part := tableIdentifier(traits.home, table)
-		for _, statement := range []string{
-			fmt.Sprintf("lock table %s in access exclusive mode nowait", part), noteErasures(traits, table), "drop table " + part,
-		} {
-			if _, err := tx.Exec(ctx, statement); err != nil {
-				return err
-			}
+		if _, err := tx.Exec(ctx, fmt.Sprintf("lock table %s in access exclusive mode nowait", part)); err != nil {
+			return err
 		}
-		return nil
+		if err := noteErasuresIn(ctx, tx, traits, []string{table}); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "drop table "+part)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("drop %s: %w", table, translateError(err))

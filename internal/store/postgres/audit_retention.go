@@ -29,6 +29,9 @@ func (w *Writer) DeleteExpiredAudit(ctx context.Context, defaultDays, limit int)
 		if err != nil {
 			return fmt.Errorf("calls of ServiceDesk Plus: %w", err)
 		}
+		if err := q.MergeAuditErasures(ctx); err != nil {
+			return fmt.Errorf("what is erased: %w", err)
+		}
 		batches, err := q.DeleteOldAuditBatches(ctx, sqlcgen.DeleteOldAuditBatchesParams{Days: auditBatchDays, MaxRows: rows})
 		if err != nil {
 			return fmt.Errorf("batches: %w", err)

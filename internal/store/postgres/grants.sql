@@ -68,13 +68,13 @@ begin
   -- What was said in a call servers write and do not read back; nor what proves that a chain is whole.
   execute format('grant insert (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, '
     'oidc_client, client_name, client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name, '
-    'prompt_version, prompt_digest, outcome, error_kind, payload, sealed_payload, hash) on mcp_tool_usage to %s', server);
+    'prompt_version, prompt_digest, outcome, error_kind, payload, sealed_payload, salt, hash) on mcp_tool_usage to %s', server);
   execute format('grant select (logged_at, clamped, writer, connection_uid, seq, call_id, started_at, took_us, method, tool, is_write, subject, proof, '
     'oidc_client, client_name, client_version, connection_namespace, connection_name, traceparent, target, prompt_namespace, prompt_name, '
     'prompt_version, prompt_digest, outcome, error_kind, loaded_at, loaded_as, replica) on mcp_tool_usage to %s', server);
   execute format('grant insert (logged_at, clamped, writer, connection_uid, seq, id, call_id, started_at, took_us, operation, method, template, is_write, '
     'subject, proof, oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, '
-    'payload, sealed_payload, hash) on api_audit_log to %s', server);
+    'payload, sealed_payload, salt, hash) on api_audit_log to %s', server);
   execute format('grant select (logged_at, clamped, writer, connection_uid, seq, id, call_id, started_at, took_us, operation, method, template, is_write, '
     'subject, proof, oidc_client, connection_namespace, connection_name, traceparent, target, attempt, status, codes, outcome, error_kind, '
     'loaded_at, loaded_as, replica) on api_audit_log to %s', server);

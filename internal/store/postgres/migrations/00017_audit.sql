@@ -32,11 +32,21 @@ create table mcp_tool_usage (
   error_kind           text collate "C" not null,
   payload              json,
   sealed_payload       bytea,
+  salt                 bytea,
   hash                 bytea not null,
 
   loaded_at            timestamptz not null default now(),
   loaded_as            text not null default session_user,
-  replica              text not null default current_setting('application_name')
+  replica              text not null default current_setting('application_name'),
+
+  check (seq between 1 and 4611686018427387904 and octet_length(hash) = 32 and octet_length(salt) <= 32),
+  check (
+    octet_length(connection_uid) + octet_length(method) + octet_length(tool) + octet_length(subject)
+      + octet_length(proof) + octet_length(oidc_client) + octet_length(client_name) + octet_length(client_version)
+      + octet_length(connection_namespace) + octet_length(connection_name) + octet_length(traceparent)
+      + octet_length(target) + octet_length(prompt_namespace) + octet_length(prompt_name) + octet_length(prompt_digest)
+      + octet_length(outcome) + octet_length(error_kind)
+      + coalesce(octet_length(payload::text), 0) + coalesce(octet_length(sealed_payload), 0) <= 2097152)
 ) partition by range (logged_at);
 comment on table mcp_tool_usage is 'One row a tool call, prompts/get, resources/read and completion of an sdp:// resource. What is not known is empty.';
 comment on column mcp_tool_usage.logged_at is 'When the row was written, by the clock of the process; or, clamped, when it was loaded: its month is not there any more, or not yet.';
@@ -44,6 +54,7 @@ comment on column mcp_tool_usage.connection_uid is 'Of the SDPConnection, which 
 comment on column mcp_tool_usage.seq is 'The number of the row in its chain, both tables together, from 1.';
 comment on column mcp_tool_usage.payload is 'What was said, redacted. Not jsonb, which would refuse texts and change numbers.';
 comment on column mcp_tool_usage.sealed_payload is 'What was said, sealed for this cell and call_id.';
+comment on column mcp_tool_usage.salt is 'Random in the first row of a chain, else null: no server can read it, and so compute how a chain ends.';
 comment on column mcp_tool_usage.hash is 'SHA-256 of the hash of the row before in the chain, 32 zero bytes for the first, and the SHA-256 of this row.';
 create index mcp_tool_usage_logged on mcp_tool_usage (logged_at);
 create index mcp_tool_usage_connection on mcp_tool_usage (connection_uid, logged_at); -- by which retention goes
@@ -79,11 +90,20 @@ create table api_audit_log (
   error_kind           text collate "C" not null,
   payload              json,
   sealed_payload       bytea,
+  salt                 bytea,
   hash                 bytea not null,
 
   loaded_at            timestamptz not null default now(),
   loaded_as            text not null default session_user,
-  replica              text not null default current_setting('application_name')
+  replica              text not null default current_setting('application_name'),
+
+  check (seq between 1 and 4611686018427387904 and octet_length(hash) = 32 and octet_length(salt) <= 32 and cardinality(codes) <= 64),
+  check (
+    octet_length(connection_uid) + octet_length(operation) + octet_length(method) + octet_length(template)
+      + octet_length(subject) + octet_length(proof) + octet_length(oidc_client) + octet_length(connection_namespace)
+      + octet_length(connection_name) + octet_length(traceparent) + octet_length(target) + octet_length(outcome)
+      + octet_length(error_kind)
+      + coalesce(octet_length(payload::text), 0) + coalesce(octet_length(sealed_payload), 0) <= 2097152)
 ) partition by range (logged_at);
 comment on table api_audit_log is 'One row a call as it was sent to ServiceDesk Plus, each attempt one. What is not known is empty.';
 comment on column api_audit_log.call_id is 'Of the row in mcp_tool_usage it was made for; null for what nobody called.';
@@ -122,12 +142,15 @@ create index audit_anchors_anchored on audit_anchors (anchored_at);
 create table audit_erasures (
   writer         uuid not null,
   connection_uid text collate "C" not null,
+  first_seq      bigint not null,
   through_seq    bigint not null,
   through_hash   bytea not null,
+  logged_before  timestamptz not null default '-infinity',
   erased_at      timestamptz not null default now(),
-  primary key (writer, connection_uid)
+  primary key (writer, connection_uid, first_seq)
 );
-comment on table audit_erasures is 'Up to which row a chain was deleted because its time was over.';
+comment on table audit_erasures is 'Rows of chains that were deleted because their time was over, by their numbers without a gap.';
+comment on column audit_erasures.logged_before is 'Rows of before may be there still: their month is noted, and about to go.';
 create index audit_erasures_erased on audit_erasures (erased_at);
 
 -- A field as it is hashed: its length in 4 bytes and what is in it, or a length of -1. The same bytes as in a binary COPY.
@@ -148,7 +171,7 @@ select 'mcp_tool_usage' as table_name, logged_at, loaded_at, writer, connection_
            || audit_text(client_version) || audit_text(connection_namespace) || audit_text(connection_name) || audit_text(traceparent)
            || audit_text(target) || audit_text(prompt_namespace) || audit_text(prompt_name) || audit_field(int8send(prompt_version))
            || audit_text(prompt_digest) || audit_text(outcome) || audit_text(error_kind) || audit_text(payload::text)
-           || audit_field(sealed_payload)) as digest
+           || audit_field(sealed_payload) || audit_field(salt)) as digest
   from mcp_tool_usage
 union all
 select 'api_audit_log', logged_at, loaded_at, writer, connection_uid, seq, hash,
@@ -157,6 +180,7 @@ select 'api_audit_log', logged_at, loaded_at, writer, connection_uid, seq, hash,
            || audit_text(method) || audit_text(template) || audit_field(boolsend(is_write)) || audit_text(subject) || audit_text(proof)
            || audit_text(oidc_client) || audit_text(connection_namespace) || audit_text(connection_name) || audit_text(traceparent)
            || audit_text(target) || audit_field(int4send(attempt)) || audit_field(int4send(status)) || audit_field(array_send(codes))
-           || audit_text(outcome) || audit_text(error_kind) || audit_text(payload::text) || audit_field(sealed_payload))
+           || audit_text(outcome) || audit_text(error_kind) || audit_text(payload::text) || audit_field(sealed_payload)
+           || audit_field(salt))
   from api_audit_log;
 comment on view audit_chain is 'What lectern audit verify reads.';

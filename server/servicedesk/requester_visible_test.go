@@ -1,0 +1,47 @@
+package servicedesk_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
+)
+
+// TestRequesterVisible_Deny: where agents write nothing that requesters read, additional fields of tickets of others are refused, since
+// ServiceDesk Plus does not say which of them requesters see, and texts that say why are confirmed whatever else is. The caller's own ticket is
+// the caller's.
+func TestRequesterVisible_Deny(t *testing.T) {
+	writeTo(t, sdptest.Options{}, nil, func(w *writingDesk) {
+		own := w.fake.Add("requests", sdptest.Record{"subject": "My own", "requester": "tech@example.org", "status": "Open"})
+		for _, given := range map[string]map[string]any{
+			"a text": {"udf": map[string]any{"Room": "B-204"}}, "nothing": {"udf": map[string]any{"Room": nil}},
+			"beside what is let": {"priority": "High", "udf": map[string]any{"Room": "B-204"}},
+		} {
+			given["request_id"] = w.numberOf(dock)
+			w.wantRefusal("update_request", given, "ForbiddenError", "spec.access.requesterVisible")
+		}
+		write[update](w, "update_request", map[string]any{"request_id": "id:" + own, "udf": map[string]any{"Room": "B-204"}})
+		for _, one := range []struct {
+			tool  string
+			given map[string]any
+		}{
+			{"update_request", map[string]any{"priority": "Low", "update_reason": "It is on https://evil.example"}},
+			{"set_request_status", map[string]any{"status": "hold", "comment": "It is on https://evil.example"}},
+			{"set_request_status", map[string]any{"status": "In Progress", "comment": "It is on https://evil.example"}},
+			{"set_request_status", map[string]any{"status": "cancel", "comment": "It is on https://evil.example"}},
+		} {
+			given := maps.Clone(one.given)
+			given["request_id"] = w.numberOf(dock)
+			w.wantRefusal(one.tool, given, "ValidationError", "spec.access.confirm")
+			given["dry_run"] = true
+			_, dry := write[struct{ Plan string }](w, one.tool, given)
+			delete(given, "dry_run")
+			given["plan"] = dry.Plan
+			write[update](w, one.tool, given)
+			delete(given, "plan")
+			given["request_id"] = "id:" + own
+			write[update](w, one.tool, given)
+		}
+		write[update](w, "set_request_status", map[string]any{"request_id": w.numberOf(dock), "status": "reopen"}) // nothing is said
+	})
+}
