@@ -115,7 +115,7 @@ func (d *desk) startWrite(ctx context.Context, r writeRequest) (*write, error) {
 	if r.plan == nil {
 		r.plan = unlistedPlan(ctx)
 	}
-	return w, d.confirm(ctx, w, &r)
+	return w, d.confirmWrite(ctx, w, &r)
 }
 
 // maxCallerName bounds who a write is done for, in bytes.
@@ -164,20 +164,20 @@ func (s signature) of(text string) string {
 	return strings.TrimRight(richtext.Clean(text), "\n") + "\n\n" + end
 }
 
-// sign returns what the texts of an intent end with: who asked for it, unless spec.access.attribution is None.
-func (d *desk) sign(mark string) signature {
+// makeSignature returns what the texts of an intent end with: who asked for it, unless spec.access.attribution is None.
+func (d *desk) makeSignature(mark string) signature {
 	if d.Access.Attribution == "None" {
 		return signature{mark: mark}
 	}
-	return signature{caller: d.attribution(), mark: mark}
+	return signature{caller: d.nameAuthor(), mark: mark}
 }
 
 // maxAttribution bounds the name of a caller in a text, in characters.
 const maxAttribution = 80
 
-// attribution returns who the caller is, for people: their address in ServiceDesk Plus, or else their subject, without what Markdown
+// nameAuthor returns who the caller is, for people: their address in ServiceDesk Plus, or else their subject, without what Markdown
 // would make something of.
-func (d *desk) attribution() string {
+func (d *desk) nameAuthor() string {
 	name := d.identity.Subject
 	if person, known := d.person(); known {
 		name = person.Email

@@ -33,7 +33,7 @@ func (d *desk) riskOfReason(found *sdp.Request, reason string, of risk) risk {
 
 // checkSigned refuses a text that is too long for SDP once it is signed.
 func (d *desk) checkSigned(argument, text string) error {
-	if signed := utf8.RuneCountInString(d.sign(newMark()).of(text)); signed > maxShortText {
+	if signed := utf8.RuneCountInString(d.makeSignature(newMark()).of(text)); signed > maxShortText {
 		own := utf8.RuneCountInString(text)
 		return tool.NewInvalid("argument %q: has %d characters, which is more than %d: the rest of the %d is who wrote it",
 			argument, own, max(0, maxShortText-(signed-own)), maxShortText)

@@ -40,9 +40,9 @@ func (d *desk) needsConfirmation(r risk) bool {
 	return r == reachesRequester && d.Access.RequesterVisible != visibleAllowed
 }
 
-// confirm has a write be confirmed where it has to be: by a person, where the client can ask one, or else by the plan of a dry run, where
+// confirmWrite has a write be confirmed where it has to be: by a person, where the client can ask one, or else by the plan of a dry run, where
 // the connection takes that. A dry run gets the plan.
-func (d *desk) confirm(ctx context.Context, w *write, r *writeRequest) error {
+func (d *desk) confirmWrite(ctx context.Context, w *write, r *writeRequest) error {
 	if r.shown != nil {
 		r.question.Shown = joinShown(r.shown)
 	}

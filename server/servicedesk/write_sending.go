@@ -61,7 +61,7 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 	if err := w.d.service.syncAudit(ctx); err != nil {
 		return writtenRecord{}, err
 	}
-	attempt := &stepAttempt{write: w, step: &step, signature: w.d.sign(newMark())}
+	attempt := &stepAttempt{write: w, step: &step, signature: w.d.makeSignature(newMark())}
 	begun, before, err := attempt.begin(ctx)
 	if err != nil {
 		return writtenRecord{}, err
@@ -77,7 +77,7 @@ func (w *write) send(ctx context.Context, step writeStep) (writtenRecord, error)
 		w.d.service.metrics.countWrite(w.d.key.String(), w.intent.Tool, "repeat")
 		return writtenRecord{ID: begun.RecordID, Number: begun.RecordNumber, isRepeat: true}, nil
 	}
-	return writtenRecord{}, w.refuse(begun)
+	return writtenRecord{}, w.refuseStep(begun)
 }
 
 // weigh remembers that a step weighed something once it is about to be sent: before, the store does not count it. The first of a call
@@ -98,8 +98,8 @@ func (w *write) weightOf(step *writeStep) int {
 	return step.weight
 }
 
-// refuse says why a write is not sent.
-func (w *write) refuse(begun store.BegunWrite) error {
+// refuseStep says why a write is not sent.
+func (w *write) refuseStep(begun store.BegunWrite) error {
 	d := w.d
 	switch begun.State {
 	case store.WriteOtherArguments:

@@ -337,3 +337,42 @@ func TestPlan(t *testing.T) {
 		t.Errorf("used at once on two replicas: %d are trashed: %s and %s", n, answers[0].Text, answers[1].Text)
 	}
 }
+
+// TestWrite_ForgedTrace: where a write is looked up that another call repeats, no server asks what nobody sealed, nor what was moved there from
+// another write.
+func TestWrite_ForgedTrace(t *testing.T) {
+	h, fake := newWritingHouse(t, nil)
+	r := h.serve()
+	unreadable := sdptest.ServerError(503)
+	unreadable.Count = -1
+	isLookup := func(c sdptest.Call) bool { return c.Method == "GET" && strings.HasSuffix(c.Path, "/notes") }
+	unreadable.Match = isLookup
+	fake.Fail(sdptest.Fault{Name: "lost", Drop: true, Count: -1, Match: isNote}, unreadable)
+	keys := []string{"spelled otherwise", "of another path", "of another write", "that nobody sealed"}
+	var all sync.WaitGroup
+	for _, key := range keys {
+		all.Go(func() {
+			got := r.call("add_note", noteOn(fake, "Rang", "idempotency_key", key))
+			got.wantFailure(t, "IndeterminateError", "indeterminate", "")
+		})
+	}
+	all.Wait()
+	fake.StopFailing()
+	h.age(2 * time.Minute)
+	conn := pgtest.Connect(h, h.owner)
+	for key, forged := range map[string]string{
+		"of another path":    `jsonb_set(trace, '{path}', '"/requests/1/notes"')`,
+		"of another write":   "(select o.trace from sdp_writes o where o.idempotency_key = 'spelled otherwise')",
+		"that nobody sealed": "trace - 'seal'",
+	} {
+		_, err := conn.Exec(t.Context(), "update sdp_writes set trace = "+forged+" where idempotency_key = $1", key)
+		require.NoError(t, err)
+	}
+	for i, key := range keys {
+		fake.ForgetCalls()
+		r.call("add_note", noteOn(fake, "Rang", "idempotency_key", key))
+		if asked, isReal := fake.Count(isLookup) > 0, i == 0; asked != isReal {
+			t.Errorf("a trace %s is looked up: %t, want %t", key, asked, isReal)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func testPlans(t *testing.T) {
 		reason    string
 	}{
 		{"none at all", false, func(a map[string]any) { delete(a, "plan") }, "call with dry_run=true"},
-		{"forged", false, func(a map[string]any) { a["plan"] = forge(a["plan"].(string)) }, "it is no plan of this server's, or was changed"},
+		{"forged", false, func(a map[string]any) { a["plan"] = forgePlan(a["plan"].(string)) }, "it is no plan of this server's, or was changed"},
 		{"of another caller", true, func(map[string]any) {}, "it is another caller's"},
 		{"of other arguments", false, func(a map[string]any) { a["closure_comments"] = "Another text." }, "it is of other arguments"},
 		{"of another ticket", false, func(a map[string]any) { a["request_id"] = s.desk.addTicket() }, "it is of other arguments"},
@@ -121,8 +121,8 @@ func (s *planScenario) dryRun(t *testing.T, by *writer, ticket string) map[strin
 	return arguments
 }
 
-// forge changes a plan in its middle.
-func forge(plan string) string {
+// forgePlan changes a plan in its middle.
+func forgePlan(plan string) string {
 	middle := len(plan) / 2
 	changed := byte('A')
 	if plan[middle] == changed {

@@ -70,7 +70,7 @@ func testRandomWrites(t *testing.T) {
 	w := startRandomWrites(t)
 	t.Logf("seed %d; everything is ready after %.0f s", w.seed, time.Since(began).Seconds())
 	began = time.Now()
-	w.run(t)
+	w.makeWrites(t)
 	t.Logf("the writes took %.0f s", time.Since(began).Seconds())
 	if w.plan.isFull {
 		w.waitUntilDecided(t)
@@ -209,9 +209,9 @@ func (w *randomWrites) createDesk(ctx context.Context, desk *faultyDesk, confirm
 		w.api.Create(ctx, connection))
 }
 
-// run makes the writes, while calls fail and processes are away, and waits until every client knows what became of theirs, or has
+// makeWrites makes them, while calls fail and processes are away, and waits until every client knows what became of theirs, or has
 // no more patience.
-func (w *randomWrites) run(t *testing.T) {
+func (w *randomWrites) makeWrites(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -52,7 +52,7 @@ func (a *Account) Count() Figures {
 		w := &a.Writes[i]
 		f.Calls += len(w.Calls)
 		f.ByTool[w.Tool]++
-		if name := a.disturbing(w); name != "" {
+		if name := a.nameDisturbance(w); name != "" {
 			f.Faults[name]++
 			continue
 		}
@@ -66,7 +66,7 @@ func (a *Account) Count() Figures {
 		}
 	}
 	for _, intent := range a.Intents {
-		if faultyMarks[intent.Mark] || a.meets(intent) {
+		if faultyMarks[intent.Mark] || a.metDisturbance(intent) {
 			f.Decided.All++
 			if intent.Outcome == "done" || intent.Outcome == "not_done" {
 				f.Decided.Part++
@@ -89,8 +89,8 @@ func (w *Write) describeEnd() string {
 	return fmt.Sprintf("%s %s was told last, by call %d: %s, %s", w.Tool, w.Token, len(w.Calls), last.Told, last.Words)
 }
 
-// disturbing returns the name of a disturbance that a call of the write met; empty for none.
-func (a *Account) disturbing(w *Write) string {
+// nameDisturbance returns the name of a disturbance that a call of the write met; empty for none.
+func (a *Account) nameDisturbance(w *Write) string {
 	for _, d := range a.Disturbances {
 		for _, c := range w.Calls {
 			if (d.Where == "" || d.Where == c.Where) && c.Began.Before(d.Ended) && c.Ended.After(d.Began) {
@@ -101,8 +101,8 @@ func (a *Account) disturbing(w *Write) string {
 	return ""
 }
 
-// meets reports whether an intent was open in a disturbance.
-func (a *Account) meets(intent Intent) bool {
+// metDisturbance reports whether an intent was open in a disturbance.
+func (a *Account) metDisturbance(intent Intent) bool {
 	return slices.ContainsFunc(a.Disturbances, func(d Disturbance) bool {
 		return intent.Begun.Before(d.Ended) && (intent.Ended.IsZero() || intent.Ended.After(d.Began))
 	})

@@ -20,7 +20,7 @@ func (a *Account) FindViolations() []string {
 	for i := range a.Writes {
 		w := &a.Writes[i]
 		tokens[w.Token] = true
-		found = append(found, w.compare(carriedByToken[w.Token])...)
+		found = append(found, w.compareCarriedOut(carriedByToken[w.Token])...)
 	}
 	intents := map[string]*Intent{}
 	for i := range a.Intents {
@@ -28,7 +28,7 @@ func (a *Account) FindViolations() []string {
 		if intent.HasText {
 			intents[intent.Mark] = intent
 			isSo := intent.Target != "" && carriedByTarget[intent.Target] > 0
-			found = append(found, intent.compare(carriedByMark[intent.Mark], isSo)...)
+			found = append(found, intent.compareCarriedOut(carriedByMark[intent.Mark], isSo)...)
 		}
 		if a.IsDecided && intent.Outcome == "" {
 			found = append(found, fmt.Sprintf("intent %s of %s has no outcome", intent.ID, intent.Tool))
@@ -44,8 +44,8 @@ func (a *Account) FindViolations() []string {
 	return found
 }
 
-// compare holds what was told of a write against how often it was carried out.
-func (w *Write) compare(carried int) []string {
+// compareCarriedOut holds what was told of a write against how often it was carried out.
+func (w *Write) compareCarriedOut(carried int) []string {
 	var found []string
 	say := func(format string, args ...any) {
 		found = append(found, fmt.Sprintf("%s %s: ", w.Tool, w.Token)+fmt.Sprintf(format, args...))
@@ -56,7 +56,7 @@ func (w *Write) compare(carried int) []string {
 	}
 	done, possible := 0, 0
 	for _, calls := range byKey {
-		switch decide(calls) {
+		switch decideAnswer(calls) {
 		case ToldDone:
 			done++
 			possible++
@@ -83,8 +83,8 @@ func (w *Write) compare(carried int) []string {
 	return found
 }
 
-// decide returns what calls of one key were told in the end: what is done stays done, and who was refused knows no more than before.
-func decide(calls []Call) Answer {
+// decideAnswer returns what calls of one key were told in the end: what is done stays done, and who was refused knows no more than before.
+func decideAnswer(calls []Call) Answer {
 	decided := ToldNotDone
 	for _, c := range calls {
 		switch c.Told {
@@ -110,9 +110,9 @@ func (w *Write) wasAlwaysDenied() bool {
 	return !slices.ContainsFunc(w.Calls, func(c Call) bool { return c.Told == ToldDone || c.Told == ToldUnknown })
 }
 
-// compare holds the outcome of an intent against how often what bears its mark was carried out. What an equal call did is so: a lookup
+// compareCarriedOut holds the outcome of an intent against how often what bears its mark was carried out. What an equal call did is so: a lookup
 // cannot tell who changed a record to what was wanted.
-func (i *Intent) compare(carried int, isSo bool) []string {
+func (i *Intent) compareCarriedOut(carried int, isSo bool) []string {
 	switch {
 	case carried > 1:
 		return []string{fmt.Sprintf("intent %s of %s was carried out %d times", i.ID, i.Tool, carried)}
