@@ -117,7 +117,7 @@ func isAskedFor(q *store.UsageQuery, r *store.UsageRow) bool {
 func isAbout(target, wanted string) bool {
 	isDigit := func(text string, at int) bool { return at >= 0 && at < len(text) && text[at] >= '0' && text[at] <= '9' }
 	return wanted == "" || slices.ContainsFunc(append(strings.Split(target, " "), target), func(one string) bool {
-		return strings.HasPrefix(one, wanted) && !(isDigit(wanted, len(wanted)-1) && isDigit(one, len(wanted)))
+		return strings.HasPrefix(one, wanted) && (!isDigit(wanted, len(wanted)-1) || !isDigit(one, len(wanted)))
 	})
 }
 

@@ -232,7 +232,7 @@ func (j *judge) checkChange(c *sdptest.Call) (problem string, needsPerson bool) 
 			needsPerson = true
 		case name == "group" && named["id"] != j.network:
 			return "it leaves its group", false
-		case !slices.Contains(plainFields, name) && !(j.anyField && slices.Contains(ownFields, name)):
+		case !slices.Contains(plainFields, name) && (!j.anyField || !slices.Contains(ownFields, name)):
 			return "it writes " + name, false
 		}
 	}

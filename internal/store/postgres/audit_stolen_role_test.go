@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -50,13 +51,11 @@ func (s *stolenRole) forge(values map[string]string) error {
 		"logged_at": "now()", "clamped": "false", "writer": "'" + s.writer + "'", "connection_uid": "'u1'", "call_id": "gen_random_uuid()", "started_at": "now()",
 		"took_us": "0", "is_write": "false", "prompt_version": "0", "hash": "sha256('guessed')",
 	}
-	for _, text := range strings.Fields(`method tool subject proof oidc_client client_name client_version connection_namespace connection_name traceparent target
+	for text := range strings.FieldsSeq(`method tool subject proof oidc_client client_name client_version connection_namespace connection_name traceparent target
 		prompt_namespace prompt_name prompt_digest outcome error_kind`) {
 		row[text] = "''"
 	}
-	for column, value := range values {
-		row[column] = value
-	}
+	maps.Copy(row, values)
 	var columns, of []string
 	for column, value := range row {
 		columns, of = append(columns, column), append(of, value)
@@ -69,7 +68,7 @@ func (s *stolenRole) forge(values map[string]string) error {
 func (s *stolenRole) computeHead() string {
 	s.Helper()
 	var digest strings.Builder
-	for _, column := range strings.Fields(`uuid_send(writer) text(connection_uid) int8send(seq) uuid_send(call_id) timestamptz_send(started_at) int8send(took_us)
+	for column := range strings.FieldsSeq(`uuid_send(writer) text(connection_uid) int8send(seq) uuid_send(call_id) timestamptz_send(started_at) int8send(took_us)
 		text(method) text(tool) boolsend(is_write) text(subject) text(proof) text(oidc_client) text(client_name) text(client_version) text(connection_namespace)
 		text(connection_name) text(traceparent) text(target) text(prompt_namespace) text(prompt_name) int8send(prompt_version) text(prompt_digest) text(outcome)
 		text(error_kind)`) {
