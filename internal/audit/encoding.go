@@ -245,13 +245,3 @@ func connectionOf(row Row) string {
 	}
 	return ""
 }
-
-func isWrite(row Row) bool {
-	switch r := row.(type) {
-	case *APICall:
-		return r.Write
-	case *ToolUsage:
-		return r.Write
-	}
-	return false
-}
