@@ -75,7 +75,7 @@ audit: ## 100,000 calls with Postgres stopped three times and a server killed tw
 soak: ## Kill tokens of ServiceDesk Plus every few seconds for 12 minutes: never more than 8 refreshes in 10.
 	@$(PREPARED) LECTERN_SOAK=full $(TEST) -count=1 -v -run 'TestReleasedStack/a_storm' $(SCENARIOS)
 writes: ## Make 10,000 random writes to ServiceDesk Plus while everything fails, and spend plans in every way: nothing is made twice (30 minutes).
-	@$(PREPARED) LECTERN_WRITES=full $(TEST) -count=1 -v -run 'TestAuthenticatedStack/(random_writes|plans)' $(SCENARIOS)
+	@$(PREPARED) LECTERN_WRITES=full $(TEST) -timeout 1h -count=1 -v -run 'TestAuthenticatedStack/(random_writes|plans)' $(SCENARIOS)
 test-argocd: ## Have Argo CD's own programs synchronise prompts (built once, 10 minutes).
 test-flux: ## Have Flux's own kustomize-controller apply prompts (built once, 3 minutes).
 test-argocd test-flux:
