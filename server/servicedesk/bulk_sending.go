@@ -83,7 +83,7 @@ func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput
 func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 	requests, id, left := d.client.Requests(), ticket.found.ID, ticket.change
 	return writeStep{
-		name: "ticket " + ticket.row.Number, weight: 1, target: requestTarget(id), seen: &ticket.found.LastUpdatedTime,
+		name: "ticket " + ticket.row.Number, weight: 1, seen: &ticket.found.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			written := writtenRecord{ID: id, Number: ticket.found.DisplayID}
 			if len(ticket.moved) > 0 {

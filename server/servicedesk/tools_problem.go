@@ -209,7 +209,7 @@ func (d *desk) shownOfTickets(tickets []sdp.Request) map[string]string {
 func (d *desk) problemStep(in *createProblemInput, fields sdp.Fields) writeStep {
 	problems := d.client.Problems()
 	return writeStep{
-		name: "problem", weight: 1, target: "problems",
+		name: "problem", weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			fields["description"] = richtext.FromMarkdown(s.of(valueOr(in.Description, "")))
 			made, err := problems.Create(ctx, fields)
@@ -225,7 +225,7 @@ func (d *desk) problemStep(in *createProblemInput, fields sdp.Fields) writeStep 
 func (d *desk) linkProblemStep(ticket *sdp.Request, problem string) writeStep {
 	requests, id := d.client.Requests(), ticket.ID
 	return writeStep{
-		name: "ticket " + numberOf(ticket), weight: 1, target: requestTarget(id),
+		name: "ticket " + numberOf(ticket), weight: 1,
 		send: func(ctx context.Context, _ signature) (writtenRecord, error) {
 			err := requests.Associate(ctx, id, sdp.AssociatedProblem, problem)
 			return writtenRecord{ID: id, Number: ticket.DisplayID}, explainWrite(updateScope, err)

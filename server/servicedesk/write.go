@@ -136,8 +136,6 @@ type writeStep struct {
 	name string
 	// weight is what it counts of spec.access.writesPerHour: 1 for what a caller sees as one write, 0 for what belongs to another step.
 	weight int
-	// target is the record that is changed, or that something is made below: "requests/123".
-	target string
 	// seen is when the record that is changed was updated last, as it was read before; nil where that is not known.
 	seen *sdp.Time
 	// send sends it. Texts end with signature.of(text). What it returns names what was made or changed.
