@@ -18,11 +18,7 @@ func (d *desk) sendBulk(ctx context.Context, w *write, in *bulkUpdateInput, tick
 	for i := range tickets {
 		rows[i] = &tickets[i].row
 	}
-	goOn := "call again for these tickets alone"
-	if in.Plan != nil {
-		goOn = "call again with the same arguments and plan"
-	}
-	d.sendEach(ctx, "bulk_update_requests", goOn, rows, until, func(i int) error {
+	d.sendEach(ctx, "bulk_update_requests", w.sayHowToGoOn("call again for these tickets alone"), rows, until, func(i int) error {
 		return d.sendBulkTicket(ctx, w, in, &tickets[i], until)
 	})
 }

@@ -356,7 +356,7 @@ func (r *createdTasks) text(w *write) string {
 	}
 	said := fmt.Sprintf("%sTasks of %s: %s.", w.said(), r.Of, strings.Join(parts, ", "))
 	if counts[outcomeNotStarted] > 0 {
-		said += " The same call with the same idempotency_key goes on with those that were not started."
+		said += " For those that were not started: " + w.sayHowToGoOn("call again for those alone") + "."
 	}
 	return said + "\n" + shown.text()
 }

@@ -78,6 +78,8 @@ type write struct {
 	question string
 	// moved are the names of shown that are not as the plan showed them.
 	moved []string
+	// hasPlan says that the plan of a dry run confirmed it.
+	hasPlan bool
 	// hasRepeated says that a step had been done by an earlier call, hasBegun that this call began one.
 	hasRepeated, hasBegun bool
 

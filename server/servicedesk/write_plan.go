@@ -132,7 +132,7 @@ func (d *desk) readPlan(ctx context.Context, w *write, r *writeRequest) (nonce s
 	if len(moved) > 0 && !r.refusesEach {
 		return refuse("%s", sayMoved(moved))
 	}
-	w.moved = moved
+	w.moved, w.hasPlan = moved, true
 	return plan.Nonce, nil
 }
 
