@@ -73,7 +73,7 @@ func (r *writeRequest) digestShown(nonce string) (names []string, digests []byte
 }
 
 // makePlan returns the plan of a dry run; nothing where nobody has a key for it.
-func (d *desk) makePlan(_ context.Context, w *write, r *writeRequest) (string, error) {
+func (d *desk) makePlan(w *write, r *writeRequest) (string, error) {
 	if d.service.plans == nil {
 		return "", nil
 	}
