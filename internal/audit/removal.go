@@ -1,11 +1,11 @@
 package audit
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -32,12 +32,16 @@ func (s *Spool) removeOld() {
 func (s *Spool) expire(segment *segmentFile) {
 	content, err := segment.read(s.options.Keys)
 	rows := content.rows.Count() + content.damaged + content.unknownKey
-	if err = errors.Join(err, s.remove(segment)); err != nil {
-		s.options.Log.Error("Cannot remove an old segment of the audit", "err", err)
+	if err != nil { // it is lost, whatever was in it
+		rows = max(int(segment.frames), 1)
+	}
+	if err := s.remove(segment); err != nil {
+		segment.notBefore = time.Now().Add(upkeepInterval)
+		s.options.Log.Error("Cannot remove an old segment of the audit", "segment", segment.id, "err", err)
 		return
 	}
 	s.stats.expired.Add(int64(rows))
-	s.options.Log.Error("Rows of the audit are lost: they waited for too long", "segment", segment.id, "rows", rows, "maxAge", s.options.MaxAge)
+	s.options.Log.Error("Rows of the audit are lost: they waited for too long", "segment", segment.id, "rows", rows, "maxAge", s.options.MaxAge, "err", err)
 }
 
 func (s *Spool) removeOldSetAside(suffix string) {

@@ -353,6 +353,27 @@ func TestSpool_Old(t *testing.T) {
 	}
 }
 
+// TestSpool_OldGone: a segment that waited for too long, and that somebody else removed meanwhile, is counted as lost all the same.
+func TestSpool_OldGone(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s := openSpool(t, audit.Options{Folder: folder, Loader: noLoader{}, MaxAge: time.Nanosecond})
+	require.NoError(t, s.Append(newRow(0, false)))
+	require.NoError(t, s.Append(newRow(1, false)))
+	if s.Flush(t.Context()) == nil {
+		t.Error("nobody loads, and it is flushed")
+	}
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	for _, file := range files {
+		require.NoError(t, os.Remove(filepath.Join(folder, file.Name())))
+	}
+	s.RemoveOld()
+	if stats := s.Stats(); stats.Expired != 2 || stats.SpoolBytes != 0 || stats.Segments != 0 {
+		t.Errorf("statistics %+v, want 2 rows expired", stats)
+	}
+}
+
 // TestSpool_OldOnes: what waited for too long before a process began is not loaded first: the database may have forgotten that it was.
 func TestSpool_OldOnes(t *testing.T) {
 	t.Parallel()

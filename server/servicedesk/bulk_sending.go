@@ -18,11 +18,7 @@ func (d *desk) sendBulk(ctx context.Context, w *write, in *bulkUpdateInput, tick
 	for i := range tickets {
 		rows[i] = &tickets[i].row
 	}
-	goOn := "call again for these tickets alone"
-	if in.Plan != nil {
-		goOn = "call again with the same arguments and plan"
-	}
-	d.sendEach(ctx, "bulk_update_requests", goOn, rows, until, func(i int) error {
+	d.sendEach(ctx, "bulk_update_requests", w.sayHowToGoOn("call again for these tickets alone"), rows, until, func(i int) error {
 		return d.sendBulkTicket(ctx, w, in, &tickets[i], until)
 	})
 }
@@ -83,7 +79,7 @@ func (d *desk) sendBulkTicket(ctx context.Context, w *write, in *bulkUpdateInput
 func (d *desk) bulkStep(ticket *bulkTicket) writeStep {
 	requests, id, left := d.client.Requests(), ticket.found.ID, ticket.change
 	return writeStep{
-		name: "ticket " + ticket.row.Number, weight: 1, target: requestTarget(id), seen: &ticket.found.LastUpdatedTime,
+		name: "ticket " + ticket.row.Number, weight: 1, seen: &ticket.found.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			written := writtenRecord{ID: id, Number: ticket.found.DisplayID}
 			if len(ticket.moved) > 0 {

@@ -1,6 +1,7 @@
 package servicedesk_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -36,6 +37,44 @@ func TestContinuedWrites(t *testing.T) {
 				}
 			}
 			w.fake.StopFailing()
+		}
+	})
+}
+
+// TestContinuedWrites_WithoutKey: who gave no key is not told to repeat the call with one, which would make everything again.
+func TestContinuedWrites_WithoutKey(t *testing.T) {
+	workOnProjects(t, withProblems, func(w *writingDesk) {
+		for tool, tc := range map[string]struct {
+			arguments map[string]any
+			stopsAt   func(sdptest.Call) bool // the call that stops all after it
+			alone     string
+		}{
+			"create_tasks": {
+				map[string]any{"project_id": officeMove, "tasks": []any{map[string]any{"title": "Measure"}, map[string]any{"title": "Order"}}},
+				func(c sdptest.Call) bool {
+					task, is := c.Input["task"].(sdptest.Record)
+					return is && task["title"] == "Order"
+				}, "call again for those alone",
+			},
+			"create_problem": {
+				map[string]any{"title": "Docks", "request_ids": []string{w.numberOf(dock), w.numberOf(drops)}},
+				func(c sdptest.Call) bool { return c.Method == "POST" && strings.HasSuffix(c.Path, "/problem") }, "link those in ServiceDesk Plus",
+			},
+		} {
+			for _, key := range []string{"", "key of " + tool} {
+				given, want := maps.Clone(tc.arguments), tc.alone
+				if key != "" {
+					given["idempotency_key"], want = key, "call again with the same arguments and idempotency_key"
+				}
+				fault := sdptest.HTML(401)
+				fault.Match = tc.stopsAt
+				w.fake.Fail(fault)
+				text, _ := write[struct{}](w, tool, given)
+				w.fake.StopFailing()
+				if !strings.Contains(text, "not started") || !strings.Contains(text, want) || strings.Contains(text, "idempotency_key") != (key != "") {
+					w.Errorf("%s with the key %q: want %q: %s", tool, key, want, text)
+				}
+			}
 		}
 	})
 }

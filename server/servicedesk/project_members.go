@@ -92,7 +92,7 @@ func (d *desk) findPersons(ctx context.Context, argument string, texts []string)
 func (d *desk) sendMember(ctx context.Context, w *write, project string, person *sdp.Person) error {
 	members := d.client.Projects().Members(project)
 	_, err := w.send(ctx, writeStep{
-		name: "member " + person.ID, target: projectTarget(project),
+		name: "member " + person.ID,
 		send: func(ctx context.Context, _ signature) (writtenRecord, error) {
 			made, err := members.Create(ctx, sdp.MemberFields(sdp.ByID(person.ID), sdp.Ref{}))
 			return writtenRecord{ID: made.ID}, err

@@ -26,9 +26,9 @@ func (d *desk) findCommentParent(ctx context.Context, in *addNoteInput) (notePar
 	}
 	projects, project := d.client.Projects(), parent.project.ID
 	commented := noteParent{number: parent.label, subject: shortenLine(parent.title)}
-	comments, target := projects.Comments(project), projectTarget(project)
+	comments := projects.Comments(project)
 	if milestone := parent.milestone; milestone != nil {
-		comments, target = projects.Milestones(project).Comments(milestone.ID), parent.target
+		comments = projects.Milestones(project).Comments(milestone.ID)
 		commented.number, commented.subject = "milestone "+milestone.ID+" of "+parent.label, shortenLine(milestone.Title)
 	}
 	if in.TaskID != nil {
@@ -36,20 +36,20 @@ func (d *desk) findCommentParent(ctx context.Context, in *addNoteInput) (notePar
 		if err != nil {
 			return noteParent{}, err
 		}
-		comments, target = projects.Tasks(project).Comments(task.ID), projectTarget(project)+"/tasks/"+task.ID
+		comments = projects.Tasks(project).Comments(task.ID)
 		commented.number, commented.subject = "task "+task.ID+" of "+parent.label, shortenLine(task.Title)
 	}
 	commented.label = commented.number
 	commented.described = fmt.Sprintf("%s %q of connection %s", commented.number, commented.subject, d.key)
 	commented.shown = map[string]string{"name of " + commented.number: commented.subject}
-	commented.step = func(html func(signature) string) writeStep { return commentStep(comments, target, html) }
+	commented.step = func(html func(signature) string) writeStep { return commentStep(comments, html) }
 	return commented, nil
 }
 
 // commentStep adds a comment.
-func commentStep(comments sdp.Collection[sdp.Comment], target string, html func(signature) string) writeStep {
+func commentStep(comments sdp.Collection[sdp.Comment], html func(signature) string) writeStep {
 	return writeStep{
-		name: "comment", weight: 1, target: target,
+		name: "comment", weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			made, err := comments.Create(ctx, sdp.Fields{"content": html(s)})
 			return writtenRecord{ID: made.ID}, explainWrite(projectsCreateScope, err)
@@ -74,7 +74,7 @@ func (d *desk) findWorklogTask(ctx context.Context, in *addWorklogInput) (worklo
 	number := "task " + task.ID + " of " + parent.label
 	described := fmt.Sprintf("%s %q of connection %s", number, shortenLine(task.Title), d.key)
 	return worklogParent{
-		number: number, label: number, subject: shortenLine(task.Title), described: described, shown: map[string]string{"name of " + number: task.Title}, target: parent.target + "/tasks/" + task.ID,
+		number: number, label: number, subject: shortenLine(task.Title), described: described, shown: map[string]string{"name of " + number: task.Title},
 		worklogs: parent.tasks.Worklogs(task.ID),
 	}, nil
 }

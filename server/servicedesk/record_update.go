@@ -63,10 +63,10 @@ func (u recordUpdate) result(w *write, done string) *tool.Result[recordUpdate] {
 
 // sendUpdate sends the changes of a record that was updated last when it was read, and returns what it is afterwards where SDP answered.
 func sendUpdate[T any](
-	ctx context.Context, w *write, name, target, id string, seen sdp.Time, of sdp.Editor[T], changes recordChanges[T],
+	ctx context.Context, w *write, name, id string, seen sdp.Time, of sdp.Editor[T], changes recordChanges[T],
 ) (after *T, err error) {
 	_, err = w.send(ctx, writeStep{
-		name: name, weight: 1, target: target, seen: &seen,
+		name: name, weight: 1, seen: &seen,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			record, err := of.Update(ctx, id, changes.fields(s))
 			if err == nil {
@@ -83,10 +83,10 @@ func sendUpdate[T any](
 
 // sendCreate makes a record whose text bears the mark of the intent, and waits for its turn until a time.
 func sendCreate[T any](
-	ctx context.Context, w *write, name, target string, until time.Time, of sdp.Editor[T], fields func(signature) sdp.Fields, idOf func(T) writtenRecord,
+	ctx context.Context, w *write, name string, until time.Time, of sdp.Editor[T], fields func(signature) sdp.Fields, idOf func(T) writtenRecord,
 ) (made writtenRecord, record *T, err error) {
 	made, err = sendInTime(ctx, w, writeStep{
-		name: name, weight: 1, target: target,
+		name: name, weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			created, err := of.Create(ctx, fields(s))
 			if err != nil {

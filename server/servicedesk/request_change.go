@@ -127,7 +127,7 @@ func (d *desk) sendChange(ctx context.Context, w *write, before *sdp.Request, ch
 	left, signed := change, signature{}
 	var answered *sdp.Request
 	_, err := w.send(ctx, writeStep{
-		name: "update", weight: 1, target: requestTarget(before.ID), seen: &before.LastUpdatedTime,
+		name: "update", weight: 1, seen: &before.LastUpdatedTime,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			signed = s
 			update := func(fields sdp.Fields) (sdp.Request, error) {
@@ -220,10 +220,6 @@ func (d *desk) readBack(ctx context.Context, id string) *sdp.Request {
 	}
 	return &found
 }
-
-func requestTarget(id string) string { return "requests/" + id }
-
-func projectTarget(id string) string { return "projects/" + id }
 
 // explainWrite names the scope that a refused write needs, unless SDP refuses a field.
 func explainWrite(scope string, err error) error {

@@ -55,7 +55,7 @@ func (p *taskParent) checkDependencies(ctx context.Context, argument string, ids
 // sendDependency has a task begin after another, which belongs to the write of the task. It waits for its turn until a time.
 func (p *taskParent) sendDependency(ctx context.Context, w *write, before, after string, until time.Time) error {
 	_, err := sendInTime(ctx, w, writeStep{
-		name: fmt.Sprintf("dependency %s after %s", after, before), target: p.target,
+		name: fmt.Sprintf("dependency %s after %s", after, before),
 		send: func(ctx context.Context, _ signature) (writtenRecord, error) {
 			made, err := p.dependencies.Add(ctx, before, after)
 			return writtenRecord{ID: made.ID}, err

@@ -18,8 +18,8 @@ type tasksOf struct {
 type taskParent struct {
 	// label is what people call it, title its subject or title.
 	label, title string
-	// target is its path, of the milestone where one is given.
-	target string
+	// request is the id of the ticket, empty for a project.
+	request string
 	// project is nil for a ticket, milestone where none is given.
 	project   *sdp.Project
 	milestone *sdp.Milestone
@@ -62,7 +62,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 		}
 		requests := d.client.Requests()
 		return taskParent{
-			label: "request " + numberOf(&found), title: found.Subject, target: requestTarget(found.ID), tasks: requests.Tasks(found.ID),
+			label: "request " + numberOf(&found), title: found.Subject, request: found.ID, tasks: requests.Tasks(found.ID),
 			allTasks: requests.Tasks(found.ID), dependencies: requests.TaskDependencies(found.ID),
 		}, nil
 	}
@@ -73,7 +73,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 	d.tellProjects(ctx, found)
 	projects := d.client.Projects()
 	parent := taskParent{
-		label: "project " + projectNumber(&found), title: found.Title, target: projectTarget(found.ID), project: &found, tasks: projects.Tasks(found.ID),
+		label: "project " + projectNumber(&found), title: found.Title, project: &found, tasks: projects.Tasks(found.ID),
 		allTasks: projects.Tasks(found.ID), dependencies: projects.TaskDependencies(found.ID),
 	}
 	if of.MilestoneID != nil {
@@ -82,7 +82,7 @@ func (d *desk) readTaskParent(ctx context.Context, of tasksOf) (taskParent, erro
 		if err != nil {
 			return taskParent{}, err
 		}
-		parent.tasks, parent.target, parent.milestone = milestones.Tasks(milestone.ID), parent.target+"/milestones/"+milestone.ID, &milestone
+		parent.tasks, parent.milestone = milestones.Tasks(milestone.ID), &milestone
 	}
 	return parent, nil
 }
@@ -115,7 +115,7 @@ func (p *taskParent) hasTask(t *sdp.Task) bool {
 	if p.project != nil {
 		return (t.Project.ID == "" || t.Project.ID == p.project.ID) && t.Request.ID == ""
 	}
-	return (t.Request.ID == "" || p.target == requestTarget(t.Request.ID)) && t.Project.ID == ""
+	return (t.Request.ID == "" || t.Request.ID == p.request) && t.Project.ID == ""
 }
 
 // sayNoTask has what SDP does not know below the parent be no task.

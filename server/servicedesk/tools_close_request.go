@@ -202,7 +202,7 @@ func (d *desk) sendClosing(ctx context.Context, w *write, c *plannedClosing) err
 func (d *desk) resolutionStep(c *plannedClosing) writeStep {
 	requests, id := d.client.Requests(), c.found.ID
 	return writeStep{
-		name: "resolution", target: requestTarget(id),
+		name: "resolution",
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			send := requests.AddResolution
 			if c.found.ResolutionHTML != "" {
@@ -228,7 +228,7 @@ func (c *plannedClosing) seen() *sdp.Time {
 func (d *desk) closingStep(c *plannedClosing) writeStep {
 	requests, id := d.client.Requests(), c.found.ID
 	return writeStep{
-		name: "close", weight: 1, target: requestTarget(id), seen: c.seen(),
+		name: "close", weight: 1, seen: c.seen(),
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			written := writtenRecord{ID: id, Number: c.found.DisplayID}
 			if c.isResolveOnly {

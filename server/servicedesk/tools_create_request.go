@@ -243,7 +243,7 @@ func (d *desk) chooseRequester(ctx context.Context, given *string) (namedPerson,
 func (d *desk) creationStep(p *plannedRequest) writeStep {
 	requests := d.client.Requests()
 	return writeStep{
-		name: "create", weight: 1, target: "requests",
+		name: "create", weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			made, err := d.sendFields(ctx, &p.change, s, func(fields sdp.Fields) (sdp.Request, error) { return requests.Create(ctx, fields) })
 			if err == nil && d.admits(&made) {

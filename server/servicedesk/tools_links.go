@@ -113,7 +113,7 @@ func (d *desk) readLinked(ctx context.Context, in *linkRequestsInput) (source sd
 
 func (d *desk) linkStep(source *sdp.Request, ids []string, comment string) writeStep {
 	return writeStep{
-		name: "link", weight: 1, target: requestTarget(source.ID),
+		name: "link", weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			err := d.client.Requests().Link(ctx, source.ID, ids, strings.TrimSpace(s.of(comment)))
 			return writtenRecord{ID: source.ID, Number: source.DisplayID}, explainWrite(updateScope, err)

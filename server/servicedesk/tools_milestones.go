@@ -79,11 +79,10 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 		return update.result(w, "A milestone of "+update.Of+" would be saved."), nil
 	case in.MilestoneID != nil:
 		if len(changes) > 0 {
-			target := projectTarget(project.ID) + "/milestones/" + before.ID
-			_, err = sendUpdate(ctx, w, "milestone", target, before.ID, before.LastUpdatedTime, milestones.Editor, changes)
+			_, err = sendUpdate(ctx, w, "milestone", before.ID, before.LastUpdatedTime, milestones.Editor, changes)
 		}
 	default:
-		update.ID, err = createMilestone(ctx, w, project.ID, milestones, changes)
+		update.ID, err = createMilestone(ctx, w, milestones, changes)
 	}
 	if err != nil {
 		return nil, err
@@ -100,8 +99,8 @@ func (in *saveMilestoneInput) ask(d *desk, of string, before sdp.Milestone, chan
 	return fmt.Sprintf("%s of %s of connection %s?\n%s", what, of, d.key, strings.Join(changes.ask(before), "\n"))
 }
 
-func createMilestone(ctx context.Context, w *write, project string, of sdp.Milestones, changes recordChanges[sdp.Milestone]) (id string, err error) {
-	made, _, err := sendCreate(ctx, w, "milestone", projectTarget(project), time.Now(), of.Editor, func(s signature) sdp.Fields {
+func createMilestone(ctx context.Context, w *write, of sdp.Milestones, changes recordChanges[sdp.Milestone]) (id string, err error) {
+	made, _, err := sendCreate(ctx, w, "milestone", time.Now(), of.Editor, func(s signature) sdp.Fields {
 		fields := changes.fields(s)
 		if _, has := fields["description"]; !has {
 			fields["description"] = richtext.FromMarkdown(s.of(""))

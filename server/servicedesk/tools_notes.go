@@ -162,7 +162,7 @@ func (d *desk) findNoteParent(ctx context.Context, in *addNoteInput) (noteParent
 func (d *desk) noteStep(name string, weight int, to *sdp.Request, html func(signature) string, isVisible, isFirst bool) writeStep {
 	notes := d.client.Requests().Notes(to.ID)
 	return writeStep{
-		name: name, weight: weight, target: requestTarget(to.ID),
+		name: name, weight: weight,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			made, err := notes.Create(ctx, sdp.Fields{
 				"description": html(s), "show_to_requester": isVisible, "mark_first_response": isFirst, "notify_technician": false, "add_to_linked_requests": false,

@@ -28,6 +28,9 @@ type createProblemInput struct {
 	idempotencyKey
 }
 
+// linkByHand is what is left where a call that links tickets stopped: no tool links them to a problem that is there.
+const linkByHand = "link those in ServiceDesk Plus; another call may create another problem"
+
 // wouldLink is the state of a ticket in a dry run.
 const wouldLink = "would_link"
 
@@ -84,7 +87,7 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 			return nil, err
 		}
 		result.ID = made.ID
-		d.sendEach(ctx, "create_problem", "call again with the same arguments and idempotency_key", rows, until, func(i int) error {
+		d.sendEach(ctx, "create_problem", w.sayHowToGoOn(linkByHand), rows, until, func(i int) error {
 			_, err := sendInTime(ctx, w, d.linkProblemStep(&tickets[i], made.ID), until)
 			return err
 		})
@@ -209,7 +212,7 @@ func (d *desk) shownOfTickets(tickets []sdp.Request) map[string]string {
 func (d *desk) problemStep(in *createProblemInput, fields sdp.Fields) writeStep {
 	problems := d.client.Problems()
 	return writeStep{
-		name: "problem", weight: 1, target: "problems",
+		name: "problem", weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			fields["description"] = richtext.FromMarkdown(s.of(valueOr(in.Description, "")))
 			made, err := problems.Create(ctx, fields)
@@ -225,7 +228,7 @@ func (d *desk) problemStep(in *createProblemInput, fields sdp.Fields) writeStep 
 func (d *desk) linkProblemStep(ticket *sdp.Request, problem string) writeStep {
 	requests, id := d.client.Requests(), ticket.ID
 	return writeStep{
-		name: "ticket " + numberOf(ticket), weight: 1, target: requestTarget(id),
+		name: "ticket " + numberOf(ticket), weight: 1,
 		send: func(ctx context.Context, _ signature) (writtenRecord, error) {
 			err := requests.Associate(ctx, id, sdp.AssociatedProblem, problem)
 			return writtenRecord{ID: id, Number: ticket.DisplayID}, explainWrite(updateScope, err)
@@ -256,7 +259,7 @@ func (d *desk) sayProblem(w *write, result *createdProblem, said []string) strin
 		text += fmt.Sprintf(" Linked tickets: %d %s.", states[state], strings.ReplaceAll(state, "_", " "))
 	}
 	if states[bulkNotStarted] > 0 {
-		text += " The same call with the same idempotency_key goes on with those that were not started."
+		text += " For those that were not started: " + w.sayHowToGoOn(linkByHand) + "."
 	}
 	return text + "\n" + richtext.FrameUntrusted(strings.Join(lines, "\n")) + w.saidLast()
 }

@@ -135,7 +135,7 @@ func (d *desk) previewProject(
 func (d *desk) sendProject(ctx context.Context, w *write, title string, allowsDuplicate bool, fields func(signature) sdp.Fields) (writtenRecord, error) {
 	projects := d.client.Projects()
 	return w.send(ctx, writeStep{
-		name: "project", weight: 1, target: "projects",
+		name: "project", weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			release := func() {}
 			if !allowsDuplicate {
@@ -327,7 +327,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 		return update.result(w, update.Of+" would be changed."), nil
 	}
 	if len(changes) > 0 {
-		after, err := sendUpdate(ctx, w, "project", projectTarget(before.ID), before.ID, before.LastUpdatedTime, d.client.Projects().Editor, changes)
+		after, err := sendUpdate(ctx, w, "project", before.ID, before.LastUpdatedTime, d.client.Projects().Editor, changes)
 		if err != nil {
 			return nil, err
 		}

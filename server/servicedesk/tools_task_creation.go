@@ -300,7 +300,7 @@ func (c *taskCreation) make(ctx context.Context, i int, t *preparedTask) madeTas
 	if c.stopped != nil {
 		return made
 	}
-	written, record, err := sendCreate(ctx, c.write, fmt.Sprintf("task %d", i+1), c.parent.target, c.until, c.parent.tasks.Editor, func(s signature) sdp.Fields {
+	written, record, err := sendCreate(ctx, c.write, fmt.Sprintf("task %d", i+1), c.until, c.parent.tasks.Editor, func(s signature) sdp.Fields {
 		t.fields["description"] = richtext.FromMarkdown(s.of(valueOr(t.Description, "")))
 		return t.fields
 	}, func(made sdp.Task) writtenRecord { return writtenRecord{ID: made.ID} })
@@ -356,7 +356,7 @@ func (r *createdTasks) text(w *write) string {
 	}
 	said := fmt.Sprintf("%sTasks of %s: %s.", w.said(), r.Of, strings.Join(parts, ", "))
 	if counts[outcomeNotStarted] > 0 {
-		said += " The same call with the same idempotency_key goes on with those that were not started."
+		said += " For those that were not started: " + w.sayHowToGoOn("call again for those alone") + "."
 	}
 	return said + "\n" + shown.text()
 }

@@ -84,7 +84,7 @@ func (d *desk) carryOutTaskUpdate(ctx context.Context, w *write, parent *taskPar
 	if len(changes) == 0 {
 		return nil
 	}
-	after, err := sendUpdate(ctx, w, "task", parent.target+"/tasks/"+before.ID, before.ID, before.LastUpdatedTime, parent.tasks.Editor, changes)
+	after, err := sendUpdate(ctx, w, "task", before.ID, before.LastUpdatedTime, parent.tasks.Editor, changes)
 	if err != nil {
 		return explainOwner(err)
 	}

@@ -109,7 +109,7 @@ func (d *desk) readTrashed(ctx context.Context, text string, isRestore bool) (sd
 func (d *desk) trashStep(of *sdp.Request, isRestore bool) writeStep {
 	requests := d.client.Requests()
 	return writeStep{
-		name: "trash", weight: 1, target: requestTarget(of.ID),
+		name: "trash", weight: 1,
 		send: func(ctx context.Context, _ signature) (writtenRecord, error) {
 			move, scope := requests.Trash, deleteScope
 			if isRestore {

@@ -43,9 +43,9 @@ type writtenWorklog struct {
 
 // worklogParent is what time was spent on.
 type worklogParent struct {
-	number, label, subject, described, target string
-	shown                                     map[string]string
-	worklogs                                  sdp.Collection[sdp.Worklog]
+	number, label, subject, described string
+	shown                             map[string]string
+	worklogs                          sdp.Collection[sdp.Worklog]
 }
 
 // addWorklog answers add_worklog: a call of SDP to read the ticket, one more for a number that was not met and for a technician who is
@@ -172,14 +172,14 @@ func (d *desk) findWorklogParent(ctx context.Context, in *addWorklogInput) (work
 	}
 	return worklogParent{
 		number: numberOf(&found), label: "request " + numberOf(&found), subject: shortenLine(found.Subject), described: d.describeTicket(&found), shown: d.shownOfTicket(&found),
-		target: requestTarget(found.ID), worklogs: d.client.Requests().Worklogs(found.ID),
+		worklogs: d.client.Requests().Worklogs(found.ID),
 	}, nil
 }
 
 func worklogStep(parent worklogParent, in *addWorklogInput, owner sdp.Ref, started time.Time) writeStep {
 	spent := time.Duration(in.Minutes) * time.Minute
 	return writeStep{
-		name: "worklog", weight: 1, target: parent.target,
+		name: "worklog", weight: 1,
 		send: func(ctx context.Context, s signature) (writtenRecord, error) {
 			worklog := sdp.WorklogInput{
 				Owner: owner, DescriptionHTML: richtext.FromMarkdown(s.of(valueOr(in.Description, ""))), StartTime: sdp.At(started), EndTime: sdp.At(started.Add(spent)),

@@ -78,6 +78,8 @@ type write struct {
 	question string
 	// moved are the names of shown that are not as the plan showed them.
 	moved []string
+	// hasPlan says that the plan of a dry run confirmed it.
+	hasPlan bool
 	// hasRepeated says that a step had been done by an earlier call, hasBegun that this call began one.
 	hasRepeated, hasBegun bool
 
@@ -136,8 +138,6 @@ type writeStep struct {
 	name string
 	// weight is what it counts of spec.access.writesPerHour: 1 for what a caller sees as one write, 0 for what belongs to another step.
 	weight int
-	// target is the record that is changed, or that something is made below: "requests/123".
-	target string
 	// seen is when the record that is changed was updated last, as it was read before; nil where that is not known.
 	seen *sdp.Time
 	// send sends it. Texts end with signature.of(text). What it returns names what was made or changed.

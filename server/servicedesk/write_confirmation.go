@@ -54,7 +54,7 @@ func (d *desk) confirmWrite(ctx context.Context, w *write, r *writeRequest) erro
 		if !needed || !takesPlans {
 			return nil
 		}
-		sealed, err := d.makePlan(ctx, w, r)
+		sealed, err := d.makePlan(w, r)
 		w.plan, w.question = sealed, r.question.Message
 		return err
 	}

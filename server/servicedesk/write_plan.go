@@ -73,7 +73,7 @@ func (r *writeRequest) digestShown(nonce string) (names []string, digests []byte
 }
 
 // makePlan returns the plan of a dry run; nothing where nobody has a key for it.
-func (d *desk) makePlan(_ context.Context, w *write, r *writeRequest) (string, error) {
+func (d *desk) makePlan(w *write, r *writeRequest) (string, error) {
 	if d.service.plans == nil {
 		return "", nil
 	}
@@ -132,7 +132,7 @@ func (d *desk) readPlan(ctx context.Context, w *write, r *writeRequest) (nonce s
 	if len(moved) > 0 && !r.refusesEach {
 		return refuse("%s", sayMoved(moved))
 	}
-	w.moved = moved
+	w.moved, w.hasPlan = moved, true
 	return plan.Nonce, nil
 }
 

@@ -19,7 +19,7 @@ func TestReadPlan(t *testing.T) {
 	d := &desk{connection: &connection{uid: "u1", service: &Service{plans: states, log: slog.New(slog.DiscardHandler)}}}
 	r := &writeRequest{tool: "close_request", shown: map[string]string{"status of request 31": "Open", "priority of request 31": "High"}}
 	w := &write{intent: store.WriteIntent{Caller: "oidc anna", Digest: []byte("digest")}}
-	sealed, err := d.makePlan(t.Context(), w, r)
+	sealed, err := d.makePlan(w, r)
 	require.NoError(t, err)
 	if len(sealed) > 600 {
 		t.Errorf("a plan has %d characters, which a model repeats", len(sealed))
@@ -28,7 +28,7 @@ func TestReadPlan(t *testing.T) {
 	require.NoError(t, err)
 	var kept, keptAgain writePlan
 	require.NoError(t, json.Unmarshal(raw, &kept))
-	sealedAgain, err := d.makePlan(t.Context(), w, r)
+	sealedAgain, err := d.makePlan(w, r)
 	require.NoError(t, err)
 	rawAgain, err := states.OpenPlan(sealedAgain)
 	require.NoError(t, err)

@@ -35,6 +35,17 @@ func (w *write) said() string {
 	return ""
 }
 
+// sayHowToGoOn says how a caller has done what a call did not begin. Alone is what to do where an equal call would do the others again.
+func (w *write) sayHowToGoOn(alone string) string {
+	switch {
+	case w.intent.Key != "":
+		return "call again with the same arguments and idempotency_key"
+	case w.hasPlan && w.intent.ContinuesPlan:
+		return "call again with the same arguments and plan"
+	}
+	return alone
+}
+
 // saidLast ends the text of a result: what a plan confirms, as a person would be asked, and how it is carried out.
 func (w *write) saidLast() string {
 	if !w.isDry || w.plan == "" {

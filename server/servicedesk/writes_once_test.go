@@ -190,6 +190,7 @@ func TestWrite_WaitForEqual(t *testing.T) {
 func TestWrite_LostAnswer(t *testing.T) {
 	h, fake := newWritingHouse(t, nil)
 	r := h.serve()
+	before := len(fake.IDs("notes"))
 	for text, lost := range map[string]sdptest.Fault{"Rang": sdptest.DropAfterWrite(), "Met": sdptest.LoginPage().AfterWrite()} {
 		lost.Match = isNote
 		fake.Fail(lost)
@@ -198,14 +199,13 @@ func TestWrite_LostAnswer(t *testing.T) {
 			t.Errorf("found: %+v", w)
 		}
 	}
-	throttled := sdptest.ServerError(404)
-	throttled.Match = isNote
-	fake.Fail(throttled)
-	if got := r.call("add_note", noteOn(fake, "Mailed")); !got.IsError || got.Details.Outcome == "done" {
-		t.Errorf("refused: %s %+v", got.Text, got.Details)
-	}
-	if n := len(fake.IDs("notes")); fake.Count(isNote) < 2 || n == 0 {
-		t.Errorf("%d notes, %v", n, h.intents())
+	refused := sdptest.Refused(4001)
+	refused.Match = isNote
+	fake.Fail(refused)
+	got := r.call("add_note", noteOn(fake, "Mailed"))
+	got.wantFailure(t, "RejectedError", "not_done", "")
+	if made := len(fake.IDs("notes")) - before; made != 2 || fake.Count(isNote) != 3 {
+		t.Errorf("%d notes are made by %d calls, want 2 by 3: %v", made, fake.Count(isNote), h.intents())
 	}
 }
 
