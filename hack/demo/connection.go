@@ -50,7 +50,7 @@ spec:
     secretName: helpdesk-oauth
   access:
     mode: ReadWrite
-    toolsets: [requests, lookups, knowledge, people, problems-and-changes]
+    toolsets: [requests, lookups, projects, knowledge, people, problems-and-changes]
   rateLimit: {requestsPerMinute: 300, burst: 60}
   callers:
   - subject: local:%[7]s

@@ -21,6 +21,8 @@ type Entry struct {
 	isDenied bool
 	// tickets are the numbers of those that the call is about.
 	tickets []string
+	// made is what the call made, as a target names it.
+	made    string
 	refused tool.Kind
 	// given are the arguments of a prompt that it has and the call gives.
 	given []string
@@ -79,6 +81,13 @@ func (e *Entry) UseConnection(connection audit.Connection, payloads string, know
 func (e *Entry) UseTicket(number string) {
 	if e != nil && number != "" && !slices.Contains(e.tickets, number) {
 		e.tickets = append(e.tickets, number)
+	}
+}
+
+// UseRecord notes what a call made, by its kind and as people name it: no argument does.
+func (e *Entry) UseRecord(kind, id string) {
+	if e != nil {
+		e.made = kind + "/" + id
 	}
 }
 

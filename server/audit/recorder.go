@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,7 +138,7 @@ func (e *Entry) findTarget(call *transport.Call) string {
 	case mcp.MethodResourcesRead:
 		return excerpt.TruncateBytes(call.URI, maxTarget)
 	case mcp.MethodToolsCall:
-		return excerpt.TruncateBytes(targetOf(call.ArgumentText), maxTarget)
+		return cmp.Or(excerpt.TruncateBytes(targetOf(call.ArgumentText), maxTarget), e.made)
 	}
 	return ""
 }

@@ -234,7 +234,7 @@ func readQuery(in *searchInput, endpoint string, now time.Time) (store.UsageQuer
 	if in.CallID != nil {
 		id, err := uuid.Parse(*in.CallID)
 		if err != nil {
-			return q, tool.NewInvalid("argument %q: it is the id of a call, as this tool returns it", "call_id")
+			return q, tool.NewInvalid("argument %q: %q is no id of a call; this tool returns them", "call_id", excerpt.Truncate(*in.CallID, 80))
 		}
 		seconds, nanoseconds := id.Time().UnixTime()
 		began := time.Unix(seconds, nanoseconds)
@@ -272,7 +272,7 @@ func readTimes(in *searchInput, q *store.UsageQuery) error {
 		}
 		at, err := time.Parse(time.RFC3339, *one.given)
 		if err != nil {
-			return tool.NewInvalid("argument %q: it is a time as 2026-11-30T08:00:00Z", one.name)
+			return tool.NewInvalid("argument %q: %q is no time; write 2026-11-30T08:00:00Z", one.name, excerpt.Truncate(*one.given, 80))
 		}
 		*one.into = at
 	}
@@ -281,9 +281,9 @@ func readTimes(in *searchInput, q *store.UsageQuery) error {
 	}
 	switch span := q.Until.Sub(q.Since); {
 	case span <= 0:
-		return tool.NewInvalid("argument %q: it is not before until", "since")
+		return tool.NewInvalid("argument %q: is not before until; give an earlier time", "since")
 	case span > maxSpan:
-		return tool.NewInvalid("argument %q: a search is about 31 days at most; ask for later ones, or give until", "since")
+		return tool.NewInvalid("argument %q: a search covers 31 days at most; give a later time, or until", "since")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lectern-dev/lectern/internal/store"
 )
@@ -36,6 +37,26 @@ func TestReadTarget(t *testing.T) {
 	} {
 		if got := readTarget(asked); got != want {
 			t.Errorf("%q is asked for as %q, want %q", asked, got, want)
+		}
+	}
+}
+
+// TestReadQuery_Refusals: an error says what was given, and what is right.
+func TestReadQuery_Refusals(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		in   searchInput
+		want string
+	}{
+		"no time":        {searchInput{Since: new("yesterday")}, `argument "since": "yesterday" is no time; write 2026-11-30T08:00:00Z`},
+		"a date":         {searchInput{Until: new("2026-11-30")}, `argument "until": "2026-11-30" is no time; write 2026-11-30T08:00:00Z`},
+		"the wrong way":  {searchInput{Since: new("2026-11-30T08:00:00Z"), Until: new("2026-11-29T08:00:00Z")}, `argument "since": is not before until; give an earlier time`},
+		"more than that": {searchInput{Since: new("2026-10-01T08:00:00Z")}, `argument "since": a search covers 31 days at most; give a later time, or until`},
+		"no call":        {searchInput{CallID: new("31")}, `argument "call_id": "31" is no id of a call; this tool returns them`},
+	} {
+		if _, err := readQuery(&tc.in, "", now); err == nil || err.Error() != "ValidationError: "+tc.want {
+			t.Errorf("%s is refused with %v", name, err)
 		}
 	}
 }

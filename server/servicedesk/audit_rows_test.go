@@ -58,3 +58,31 @@ func TestAuditRows(t *testing.T) {
 		t.Errorf("rows (-want +got)\n%s", diff)
 	}
 }
+
+// TestAuditRows_Made: the row of a call that made something names it, though no argument does.
+func TestAuditRows_Made(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.connectToWrite(helpdesk, fake, func(s *store.ConnectionSettings) {
+		s.Access.Toolsets = append(s.Access.Toolsets, "problems-and-changes")
+	})
+	rows := auditrow.NewMemory()
+	h.adapt = func(deps *server.Deps) { deps.Audit = rows }
+	r := h.serve(func(c *servicedesk.Config) { c.Audit = rows })
+	ticket := fmt.Sprint(fake.Record("requests", fake.IDs("requests")[0])["display_id"])
+	_, request := mustCall[struct{ Number string }](r, "create_request", map[string]any{"subject": "A mouse"})
+	_, project := mustCall[createdProject](r, "create_project", map[string]any{"title": "New docks"})
+	_, problem := mustCall[struct{ ID string }](r, "create_problem", map[string]any{"title": "Docks", "request_ids": []string{ticket}})
+	found, err := rows.FindToolUsage(t.Context(), store.UsageQuery{
+		Visible: store.UsageScope{Connections: store.ConnectionScope{All: true}}, Since: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour), Limit: 100,
+	})
+	require.NoError(t, err)
+	var got []string
+	for i := range slices.Backward(found) {
+		got = append(got, found[i].Tool+" "+found[i].Target)
+	}
+	want := []string{"create_request request/" + request.Number, "create_project project/" + project.Number, "create_problem record/" + problem.ID + " request/" + ticket}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows (-want +got)\n%s", diff)
+	}
+}

@@ -12,9 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lectern-dev/lectern/internal/access"
 	"github.com/lectern-dev/lectern/internal/sdp/sdptest"
 	"github.com/lectern-dev/lectern/internal/store"
 	"github.com/lectern-dev/lectern/internal/testenv/require"
+	"github.com/lectern-dev/lectern/server"
+	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/servicedesk"
 	"github.com/lectern-dev/lectern/server/transport/transporttest"
 )
@@ -225,6 +228,56 @@ func TestConnectionStatus(t *testing.T) {
 	_, all = mustCall[status](r, "connection_status", map[string]any{"connection": "support/helpdesk"})
 	if failed := all.Connections[0].LastErrors; len(failed) != 3 || !strings.HasSuffix(failed[0], "list request: unavailable (HTTP 500)") {
 		t.Errorf("last errors: %q", failed)
+	}
+}
+
+// TestConnectionStatus_Writes says of each caller whether they may write, and if not, why.
+func TestConnectionStatus_Writes(t *testing.T) {
+	fake := startFake(t, sdptest.Options{})
+	user := auth.Identity{Subject: "tom", Proof: access.ProofOIDC}
+	nobody := auth.Identity{Subject: "local:anna", Proof: access.ProofNone}
+	off := func(c *servicedesk.Config) { c.Writes, c.WritesOff = nil, true }
+	reads := func(c *servicedesk.Config) {
+		c.Authorizer = roles{"tom use support/helpdesk": true, "local:anna use support/helpdesk": true}
+	}
+	for name, tc := range map[string]struct {
+		mode     string
+		identity auth.Identity
+		adapt    func(*servicedesk.Config)
+		want     string
+	}{
+		"who may":                     {"ReadWrite", user, func(*servicedesk.Config) {}, "read and write"},
+		"a connection that is read":   {"ReadOnly", user, func(*servicedesk.Config) {}, "read; nobody writes through this connection (spec.access.mode)"},
+		"a server that does not":      {"ReadWrite", user, off, "read; this server does not write (--write-intents=off)"},
+		"who has no right":            {"ReadWrite", user, reads, "read; to write takes the verb operate on this connection"},
+		"where nobody is proven":      {"ReadWrite", nobody, reads, "read; nobody is authenticated at this server, and to write takes --allow-anonymous-writes"},
+		"nobody, and it is read only": {"ReadOnly", nobody, reads, "read; nobody writes through this connection (spec.access.mode)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.connectToWrite(helpdesk, fake, func(s *store.ConnectionSettings) { s.Access.Mode = tc.mode })
+			h.adapt = func(d *server.Deps) { d.Authenticator = provenAs{tc.identity} }
+			text, state := mustCall[struct {
+				Connections []struct {
+					YouMay string `json:"you_may"`
+				}
+			}](h.serve(tc.adapt), "connection_status", map[string]any{"connection": helpdesk.String()})
+			if got := state.Connections[0].YouMay; got != tc.want || !strings.Contains(text, "\nyou may: "+tc.want+"\n") {
+				t.Errorf("you may %q:\n%s", got, text)
+			}
+		})
+	}
+}
+
+// TestConnectionStatus_NothingRead: what is not read yet is said to be so, and of projects nothing where there are none.
+func TestConnectionStatus_NothingRead(t *testing.T) {
+	h := newHouse(t)
+	fake := startFake(t, sdptest.Options{})
+	h.storeConnection(helpdesk, fake, func(s *store.ConnectionSettings) { s.Access.Toolsets = []string{"requests"} })
+	h.giveToken(helpdesk, fake)
+	text, _ := mustCall[status](h.serve(), "connection_status", nil)
+	if !strings.Contains(text, "\nlookups: none is read yet\n") || strings.Contains(text, "project cache") {
+		t.Error(text)
 	}
 }
 

@@ -69,9 +69,9 @@ func (c *projectCounts) countTasks(tasks []sdp.Task, total int, states *progress
 }
 
 func (c *projectCounts) text() string {
-	said := fmt.Sprintf("%d milestones; %d tasks", c.Milestones, c.Tasks)
+	said := fmt.Sprintf("%d milestones; %d tasks,", c.Milestones, c.Tasks)
 	if c.TasksRead < c.Tasks {
-		said += fmt.Sprintf(", of the first %d of them", c.TasksRead)
+		said += fmt.Sprintf(" of the first %d of them", c.TasksRead)
 	}
 	return said + fmt.Sprintf(" %d open, %d overdue, done to %d %%", c.TasksOpen, c.TasksOverdue, c.TasksPercent)
 }

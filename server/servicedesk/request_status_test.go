@@ -126,19 +126,25 @@ func TestCloseRequest(t *testing.T) {
 		if want := "Close Request: RejectedError: request " + number + " is not closed: ServiceDesk Plus wants first resolution (give resolution)"; refused.Text != want || refused.Details.SDPCode != 3000 {
 			t.Errorf("%+v, want %s", refused, want)
 		}
-		_, got := write[closing](w, "close_request", map[string]any{
+		text, got := write[closing](w, "close_request", map[string]any{
 			"request_id": number, "resolution": "Updated the *firmware*", "closure_code": "success", "closure_comments": "Done",
 		})
 		w.wantCalls(readTicket, `POST /requests/*/resolutions {"resolution":{"add_to_linked_requests":false,"content":"<p>Updated the <em>firmware</em></p>\n<p>— tech@example.org through Lectern [mark]</p>"}}`,
 			`PUT /requests/*`+assign+` {"request":{"closure_info":{"closure_code":{"id":"success"},"closure_comments":"Done\n\n— tech@example.org through Lectern [mark]",`+
 				`"requester_ack_comments":"","requester_ack_resolution":false}}}`, readTicket)
-		if diff := cmp.Diff(closing{number, dock, "Open", "Closed"}, got); diff != "" {
-			t.Error(diff)
+		if diff := cmp.Diff(closing{number, dock, "Open", "Closed"}, got); diff != "" || !strings.Contains(text, " is closed.\n") {
+			t.Error(diff, text)
 		}
 		w.wantRefusal("close_request", map[string]any{"request_id": number}, "ConflictError", "has ended already")
-		_, got = write[closing](w, "close_request", map[string]any{"request_id": w.numberOf(budget), "resolution": "Repaired it", "resolve_only": true})
-		w.wantCalls(findTicket, readTicket, `POST /requests/*/resolutions …`, `PUT /requests/* {"request":{"status":{"id":"Resolved"}}}`, readTicket)
-		if got.Status != "Resolved" || w.nameIn(budget, "status") != "Resolved" {
+		resolve := map[string]any{"request_id": w.numberOf(budget), "resolution": "Repaired it", "resolve_only": true, "dry_run": true}
+		if text, _ = write[closing](w, "close_request", resolve); !strings.Contains(text, " would be resolved.\n") {
+			t.Error(text)
+		}
+		w.fake.ForgetCalls()
+		resolve["dry_run"] = false
+		text, got = write[closing](w, "close_request", resolve)
+		w.wantCalls(readTicket, `POST /requests/*/resolutions …`, `PUT /requests/* {"request":{"status":{"id":"Resolved"}}}`, readTicket)
+		if got.Status != "Resolved" || !strings.Contains(text, " is resolved.\n") || w.nameIn(budget, "status") != "Resolved" {
 			t.Errorf("%+v", got)
 		}
 		_, got = write[closing](w, "close_request", map[string]any{"request_id": w.numberOf(budget)})

@@ -47,7 +47,7 @@ func TestRequesterVisible_Deny(t *testing.T) {
 		} {
 			given := maps.Clone(one.given)
 			given["request_id"] = w.numberOf(dock)
-			w.wantRefusal(one.tool, given, "ValidationError", "spec.access.confirm")
+			w.wantRefusal(one.tool, given, "ValidationError", "the requester may read this, so it has to be confirmed (spec.access.confirm, spec.access.requesterVisible): call with dry_run=true")
 			given["dry_run"] = true
 			_, dry := write[struct{ Plan string }](w, one.tool, given)
 			delete(given, "dry_run")

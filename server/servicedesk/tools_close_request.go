@@ -81,14 +81,14 @@ func (s *Service) closeRequest(ctx context.Context, in closeRequestInput) (*tool
 		Status: shortenLine(c.to.name), Trust: untrusted,
 	}
 	if w.isDry {
-		return tool.NewResult(d.sayClosing(w, &result, "would get another status"), result), nil
+		return tool.NewResult(d.sayClosing(w, &result, "would be "+c.end()), result), nil
 	}
 	if err := d.sendClosing(ctx, w, c); err != nil {
 		return nil, err
 	}
-	what := "has another status; it could not be read afterwards, so this is what was sent"
+	what := "is " + c.end() + "; it could not be read afterwards, so this is what was sent"
 	if after := d.readBack(ctx, found.ID); after != nil {
-		what, result.Status = "has another status", shortenLine(after.Status.Name)
+		what, result.Status = "is "+c.end(), shortenLine(after.Status.Name)
 	}
 	return tool.NewResult(d.sayClosing(w, &result, what), result), nil
 }
@@ -107,6 +107,14 @@ func (in *closeRequestInput) fields() []string {
 func (d *desk) sayClosing(w *write, result *requestClosing, what string) string {
 	return fmt.Sprintf("%sRequest %s of connection %s %s.\n%s", w.said(), result.Number, d.key, what,
 		richtext.FrameUntrusted("subject: "+result.Subject+"\nstatus: "+result.Before+" → "+result.Status)) + w.saidLast()
+}
+
+// end says what becomes of the ticket, whatever a site calls its status.
+func (c *plannedClosing) end() string {
+	if c.isResolveOnly {
+		return "resolved"
+	}
+	return "closed"
 }
 
 // question is what a person confirms.

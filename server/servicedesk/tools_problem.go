@@ -10,6 +10,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -87,6 +88,7 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 			return nil, err
 		}
 		result.ID = made.ID
+		audit.FromContext(ctx).UseRecord("record", made.ID)
 		d.sendEach(ctx, "create_problem", w.sayHowToGoOn(linkByHand), rows, until, func(i int) error {
 			_, err := sendInTime(ctx, w, d.linkProblemStep(&tickets[i], made.ID), until)
 			return err
@@ -247,7 +249,7 @@ func (d *desk) sayProblem(w *write, result *createdProblem, said []string) strin
 	text := fmt.Sprintf("%sProblem %s of connection %s is created.", w.said(), result.ID, d.key)
 	lines := []string{"title: " + result.Subject}
 	if w.isDry {
-		text = fmt.Sprintf("%sThis problem of connection %s would be created:", w.said(), d.key)
+		text = fmt.Sprintf("%sThis problem of connection %s would be created.", w.said(), d.key)
 		lines = said
 	}
 	states := map[string]int{}

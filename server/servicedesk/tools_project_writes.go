@@ -11,6 +11,7 @@ import (
 	"github.com/lectern-dev/lectern/internal/excerpt"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/internal/sdp/richtext"
+	"github.com/lectern-dev/lectern/server/audit"
 	"github.com/lectern-dev/lectern/server/tool"
 )
 
@@ -107,6 +108,7 @@ func (d *desk) finishProject(ctx context.Context, w *write, result *createdProje
 		}
 	}
 	result.Created, result.ID, result.Number = true, "id:"+made.ID, cmp.Or(made.Number, "id:"+made.ID)
+	audit.FromContext(ctx).UseRecord(projectKind, result.Number)
 	result.Members, result.Failed = d.sendMembers(ctx, w, "create_project", made.ID, members)
 	result.writeOutcome = outcomeOf(w)
 }

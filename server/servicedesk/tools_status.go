@@ -1,11 +1,14 @@
 package servicedesk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/lectern-dev/lectern/internal/access"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -18,12 +21,13 @@ type connectionState struct {
 	Connection string   `json:"connection"`
 	Edition    string   `json:"edition"`
 	Mode       string   `json:"mode"`
+	YouMay     string   `json:"you_may"`
 	Suspended  bool     `json:"suspended,omitempty"`
 	Toolsets   []string `json:"toolsets"`
 	Token      string   `json:"token"`
 	Budget     string   `json:"call_budget"`
 	Lookups    []string `json:"lookups"`
-	Projects   string   `json:"project_cache"`
+	Projects   string   `json:"project_cache,omitempty"`
 	LastErrors []string `json:"last_errors,omitempty"`
 	You        string   `json:"you"`
 	TimeZone   string   `json:"time_zone"`
@@ -58,12 +62,18 @@ func (s *Service) connectionStatus(ctx context.Context, in connectionStatusInput
 	}
 	result := statusResult{Connections: []connectionState{}, Off: s.off}
 	var text strings.Builder
-	for _, c := range seen[:min(len(seen), shownConnections)] {
+	shown := seen[:min(len(seen), shownConnections)]
+	operable, err := s.reviewConnections(ctx, identity, auth.Operate, slices.DeleteFunc(slices.Clone(shown), func(c *connection) bool { return !c.isReadWrite() }))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range shown {
 		d := &desk{connection: c, settings: c.now.Load(), identity: identity}
 		state, err := d.describeState(ctx, time.Now())
 		if err != nil {
 			return nil, err
 		}
+		state.YouMay = d.describeRights(slices.Contains(operable, c))
 		result.Connections = append(result.Connections, state)
 		text.WriteString(state.text())
 	}
@@ -126,14 +136,31 @@ func (d *desk) describeState(ctx context.Context, now time.Time) (connectionStat
 	for _, list := range d.lookups.withOwn(lists) {
 		state.Lookups = append(state.Lookups, fmt.Sprintf("%s %d, read %s", list.Type, list.Entries, formatTime(sdp.At(list.RefreshedAt), d.zone)))
 	}
-	if state.Projects, err = d.describeProjectCache(ctx); err != nil {
-		return state, err
+	if slices.Contains(d.Access.Toolsets, projectsToolset) {
+		if state.Projects, err = d.describeProjectCache(ctx); err != nil {
+			return state, err
+		}
 	}
 	for _, failed := range d.failures.list() {
 		state.LastErrors = append(state.LastErrors,
 			fmt.Sprintf("%s %s: %s (HTTP %d)", formatTime(sdp.At(failed.SentAt), d.zone), failed.Op, failed.Kind, failed.Status))
 	}
 	return state, nil
+}
+
+// describeRights says whether the caller may write through the connection, and if not, why.
+func (d *desk) describeRights(mayOperate bool) string {
+	switch {
+	case d.Access.Mode != readWriteMode:
+		return "read; nobody writes through this connection (spec.access.mode)"
+	case d.service.writesOff:
+		return "read; this server does not write (--write-intents=off)"
+	case mayOperate:
+		return "read and write"
+	case d.identity.Proof == access.ProofNone:
+		return "read; nobody is authenticated at this server, and to write takes --allow-anonymous-writes"
+	}
+	return "read; to write takes the verb operate on this connection"
 }
 
 // describeProjectCache says what near titles of projects are found among.
@@ -178,8 +205,12 @@ func (d *desk) describeTokenAge(now time.Time) string {
 func (c *connectionState) text() string {
 	lines := []string{
 		c.Connection + " (" + c.Edition + ", " + c.Mode + ")", "toolsets: " + strings.Join(c.Toolsets, ", "), "token: " + c.Token,
-		"call budget: " + c.Budget, "lookups: " + strings.Join(c.Lookups, "; "), "project cache: " + c.Projects, "you are: " + c.You, "time zone: " + c.TimeZone,
+		"call budget: " + c.Budget, "lookups: " + cmp.Or(strings.Join(c.Lookups, "; "), "none is read yet"),
 	}
+	if c.Projects != "" {
+		lines = append(lines, "project cache: "+c.Projects)
+	}
+	lines = append(lines, "you are: "+c.You, "you may: "+c.YouMay, "time zone: "+c.TimeZone)
 	if c.Suspended {
 		lines = append(lines, "suspended")
 	}

@@ -16,8 +16,8 @@ const (
 	noRisk risk = iota
 	// destructive is asked for under Destructive and Always: closing and cancelling, bulk changes, the trash, notes that requesters see.
 	destructive
-	// reachesRequester is always asked for, whatever spec.access.confirm says, where spec.access.requesterVisible is Deny: resolution,
-	// closure comments and what says why a ticket is changed, which a requester may read.
+	// reachesRequester is asked for as destructive is, and under Never, too, where spec.access.requesterVisible is Deny: resolution, closure
+	// comments and what says why a ticket is changed, which a requester may read.
 	reachesRequester
 )
 
@@ -38,6 +38,14 @@ func (d *desk) needsConfirmation(r risk) bool {
 		return r != noRisk
 	}
 	return r == reachesRequester && d.Access.RequesterVisible != visibleAllowed
+}
+
+// sayConfirmed says that a write has to be confirmed, and by which fields: who opens one of two alone is asked as before.
+func (d *desk) sayConfirmed(r risk) string {
+	if r == reachesRequester && d.Access.Confirm != confirmAlways && d.Access.RequesterVisible != visibleAllowed {
+		return "the requester may read this, so it has to be confirmed (spec.access.confirm, spec.access.requesterVisible)"
+	}
+	return "this has to be confirmed (spec.access.confirm)"
 }
 
 // confirmWrite has a write be confirmed where it has to be: by a person, where the client can ask one, or else by the plan of a dry run, where
@@ -71,7 +79,7 @@ func (d *desk) confirmWrite(ctx context.Context, w *write, r *writeRequest) erro
 			return tool.NewForbidden("connection %s wants a person to confirm this, and your client asks none (spec.access.confirmBy); use a client with elicitation, or ask a technician", d.key)
 		}
 		if r.plan == nil {
-			return tool.NewInvalid("this has to be confirmed (spec.access.confirm): call with dry_run=true, show what it says, and call again with the plan that it returns")
+			return tool.NewInvalid("%s: call with dry_run=true, show what it says, and call again with the plan that it returns", d.sayConfirmed(r.risk))
 		}
 	}
 	if r.plan == nil {

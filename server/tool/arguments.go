@@ -30,7 +30,7 @@ func readArguments(takes []field, all map[string]json.RawMessage, into reflect.V
 			into.FieldByIndex(f.index).FieldByName("Given").SetBool(true)
 			continue
 		case absent && f.required:
-			return NewInvalid("argument %q is required: %s", f.name, f.description)
+			return NewInvalid("argument %q is required%s", f.name, f.sayWanted())
 		case absent:
 			continue
 		}
@@ -46,6 +46,14 @@ func readArguments(takes []field, all map[string]json.RawMessage, into reflect.V
 func (f *field) isAbsent(raw json.RawMessage) bool {
 	isRequiredText := f.required && f.of.Kind() == reflect.String
 	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""` && !isRequiredText
+}
+
+// sayWanted says what an argument that is missing is for, or where its name says it all, what to do.
+func (f *field) sayWanted() string {
+	if f.description == "" {
+		return "; give it a value"
+	}
+	return ": " + f.description
 }
 
 // refuseUnknown refuses the first argument, by its name, that the tool does not take.

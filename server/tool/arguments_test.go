@@ -128,6 +128,13 @@ func TestReadArguments_Refusals(t *testing.T) {
 	if got, want := errorText(err), `ValidationError: argument "a": this tool takes no arguments; leave it out`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	var plain struct {
+		Title string `json:"title"`
+	}
+	err = readArguments(fieldsOf(reflect.TypeOf(plain)), nil, reflect.ValueOf(&plain).Elem())
+	if got, want := errorText(err), `ValidationError: argument "title" is required; give it a value`; got != want {
+		t.Errorf("without a description: got %s, want %s", got, want)
+	}
 }
 
 func errorText(err error) string {

@@ -95,7 +95,7 @@ func (s *deskScenario) workOnProject(t *testing.T, technician *agent, name strin
 	})
 	do(workStep{
 		tool: "get_project", arguments: with(map[string]any{"include": []string{"members", "milestones", "tasks", "dependencies"}}),
-		words: []string{"1 milestones; 2 tasks 2 open, 0 overdue, done to 20 %", "Hand out docks", "waits for", "Pilot", "Nina Net"},
+		words: []string{"1 milestones; 2 tasks, 2 open, 0 overdue, done to 20 %", "Hand out docks", "waits for", "Pilot", "Nina Net"},
 		calls: []string{
 			readProject, "GET /projects/*/tasks → 200 2000", "GET /projects/*/milestones → 200 2000", "GET /projects/*/task_dependencies → 200 2000", "GET " + members + " → 200 2000",
 		},
