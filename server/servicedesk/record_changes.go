@@ -64,7 +64,7 @@ func (c recordChanges[T]) areIn(record T, s signature) bool {
 	for _, change := range c {
 		is := change.keyOf(record) == change.key
 		if change.isText {
-			is = change.key == "" && change.keyOf(record) == "" || change.key != "" && strings.Contains(change.keyOf(record), s.mark)
+			is = change.key == "" && change.keyOf(record) == "" || change.key != "" && s.isIn(change.keyOf(record))
 		}
 		if !is {
 			return false

@@ -164,7 +164,7 @@ func (d *desk) sendProject(ctx context.Context, w *write, title string, allowsDu
 			return writtenRecord{ID: made.ID, Number: projectNumber(&made)}, nil
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return projects.FindCreated(ctx, attempt, s.mark)
+			return projects.FindCreated(ctx, attempt, s.inText())
 		},
 	})
 }
