@@ -65,7 +65,7 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
-	members, err := d.findPersons(ctx, "members", in.Members)
+	members, err := d.findWorkers(ctx, "members", in.Members)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 		fields[reference.argument], said = found.ref(), append(said, askLine(reference.argument, found.name))
 	}
 	if in.Owner != nil {
-		owner, err := d.findPerson(ctx, "owner", *in.Owner)
+		owner, err := d.findWorker(ctx, "owner", *in.Owner)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -304,7 +304,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	if len(changes) == 0 && len(in.AddMembers) == 0 {
 		return nil, errNothingToChange("project")
 	}
-	members, err := d.findPersons(ctx, "add_members", in.AddMembers)
+	members, err := d.findWorkers(ctx, "add_members", in.AddMembers)
 	if err != nil {
 		return nil, err
 	}
