@@ -135,7 +135,7 @@ func changeRef[T any](name, field string, to sdp.Ref, get func(T) sdp.Ref) recor
 		return strings.ToLower(of.Name)
 	}
 	return recordChange[T]{
-		name: name, field: field, after: shortenLine(to.Name), written: to.Name, key: key(to), show: func(of T) string { return shortenLine(get(of).Name) },
+		name: name, field: field, after: shortenLine(to.Name), written: namePerson(to), key: key(to), show: func(of T) string { return shortenLine(get(of).Name) },
 		keyOf: func(of T) string { return key(get(of)) }, value: func(signature) any { return to },
 	}
 }

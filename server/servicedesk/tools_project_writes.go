@@ -313,11 +313,13 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	update.Changed = changes.compareWith(before)
 	arguments := in
 	arguments.dryRun = dryRun{}
+	shown := update.shown(update.Of)
+	shown["who is added to "+update.Of] = strings.Join(askPeople("members", members), "")
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
 		question: tool.Question{Message: fmt.Sprintf("Change %s %q of connection %s?\n%s", update.Of, update.Subject, d.key,
 			strings.Join(append(changes.ask(before), askPeople("members", members)...), "\n"))},
-		shown: update.shown(update.Of),
+		shown: shown,
 	})
 	if err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ type createdTasks struct {
 type preparedTask struct {
 	newTask
 	fields sdp.Fields
-	// owner and priority are the names of what was found.
+	// owner and priority are what was found, for people.
 	owner, priority string
 	// ids are tasks that it waits for, earlier the places of those of the call.
 	ids     []string
@@ -175,7 +175,7 @@ func (d *desk) prepareTasks(ctx context.Context, parent *taskParent, tasks []new
 				}
 				owners[*t.Owner] = owner
 			}
-			t.fields["owner"], t.owner = sdp.ByID(owner.ID), owner.Name
+			t.fields["owner"], t.owner = sdp.ByID(owner.ID), namePerson(owner)
 		}
 		prepared[i] = *t
 		waitedFor = append(waitedFor, t.ids...)
