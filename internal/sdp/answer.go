@@ -203,8 +203,8 @@ func (a answer) classify(isWrite bool) Kind {
 		return KindNotPerformed
 	case a.status >= 400, v.failed:
 		return KindRejected
-	case a.status < 200, a.content == contentOther, a.content == contentEmpty && !isWrite:
-		return doubtful // cut off, or no answer of an API
+	case a.status < 200, a.content == contentOther, a.content == contentEmpty && (!isWrite || a.status != http.StatusNoContent):
+		return doubtful // cut off, or no answer of an API: one without a body says so by 204
 	case a.content == contentJSON && len(a.statuses) == 0 && !a.hasRecord():
 		return doubtful
 	}

@@ -58,6 +58,7 @@ var failures = map[string]struct {
 	"an array":                            {status: 200, body: `[]`, read: KindUnavailable, write: KindIndeterminate},
 	"JSON of something else":              {status: 200, body: `{"error":"general_error"}`, read: KindUnavailable, write: KindIndeterminate},
 	"nothing":                             {status: 204, read: KindUnavailable},
+	"nothing, and does not say so":        {status: 200, read: KindUnavailable, write: KindIndeterminate},
 	"success":                             {status: 200, body: `{"response_status":{"status_code":2000,"status":"success"}}`},
 	"success of an action":                {status: 200, body: `{"response_status":{"status_code":2000,"status":"success","messages":[{"status_code":2000,"type":"success","message":"Request(s) closed"}]}}`},
 	"success of a list":                   {status: 200, body: fixtureCloudNotes},

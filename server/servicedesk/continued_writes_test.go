@@ -16,7 +16,7 @@ func TestContinuedWrites(t *testing.T) {
 			arguments map[string]any
 			fails     string // the end of the path of a call that fails the first time
 		}{
-			"create_project": {map[string]any{"title": "Kitchen", "members": []string{"nina@example.org", "ana@example.org"}}, w.inEdition("/project_members", "/members")},
+			"create_project": {map[string]any{"title": "Kitchen", "members": []string{"nina@example.org", "Omar Ops"}}, w.inEdition("/project_members", "/members")},
 			"create_problem": {map[string]any{"title": "Docks", "request_ids": []string{w.numberOf(dock), w.numberOf(drops)}}, "/problem"},
 			"create_tasks": {map[string]any{"project_id": officeMove, "tasks": []any{
 				map[string]any{"title": "Measure"}, map[string]any{"title": "Order", "depends_on": []string{"#1"}},

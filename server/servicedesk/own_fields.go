@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -115,6 +116,9 @@ func (d *desk) planUDF(ctx context.Context, given udfArgument) (requestChange, e
 		one, err := d.changeOwnField(field, name, values[name])
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(change, func(other fieldChange) bool { return other.path == one.path }) {
+			return nil, tool.NewInvalid("argument %q: %s is given twice, by its key and by its label", "udf", field.key)
 		}
 		change = append(change, one)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lectern-dev/lectern/internal/sdp"
+	"github.com/lectern-dev/lectern/server/tool"
 )
 
 // personFields are what is asked for of people.
@@ -46,4 +47,24 @@ func (d *desk) findPerson(ctx context.Context, argument, text string) (sdp.Perso
 		return sdp.Person{}, sayWhichPerson(argument, text, found)
 	}
 	return found[0], nil
+}
+
+// checkTold refuses to have a requester be told of something, as who owns it or works on it is, where agents write nothing that requesters
+// read. What says what would be done: "give tasks of tickets to".
+func (d *desk) checkTold(who *sdp.Person, what string) error {
+	me, known := d.person()
+	isMe := known && me.Email != "" && strings.EqualFold(me.Email, who.Email)
+	if isMe || d.Access.RequesterVisible == visibleAllowed || who.IsTechnician != nil && *who.IsTechnician {
+		return nil
+	}
+	return tool.NewForbidden("connection %s lets agents %s technicians alone: others are requesters, who are told of it (spec.access.requesterVisible)", d.key, what)
+}
+
+// findWorker is findPerson for who is to read what is in a project.
+func (d *desk) findWorker(ctx context.Context, argument, text string) (sdp.Person, error) {
+	found, err := d.findPerson(ctx, argument, text)
+	if err == nil {
+		err = d.checkTold(&found, "give projects to, and have work on them,")
+	}
+	return found, err
 }

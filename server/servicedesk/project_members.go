@@ -71,12 +71,12 @@ func explainOwner(err error) error {
 	}
 }
 
-// findPersons returns whom a caller means, a call of SDP each.
-func (d *desk) findPersons(ctx context.Context, argument string, texts []string) ([]sdp.Person, error) {
+// findWorkers returns who is to work on a project, a call of SDP each.
+func (d *desk) findWorkers(ctx context.Context, argument string, texts []string) ([]sdp.Person, error) {
 	var found []sdp.Person
 	known := map[string]bool{}
 	for _, text := range texts {
-		person, err := d.findPerson(ctx, argument, text)
+		person, err := d.findWorker(ctx, argument, text)
 		if err != nil {
 			return nil, err
 		}

@@ -55,7 +55,7 @@ func commentStep(comments sdp.Collection[sdp.Comment], html func(signature) stri
 			return writtenRecord{ID: made.ID}, explainWrite(projectsCreateScope, err)
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return comments.FindCreated(ctx, attempt, s.mark)
+			return comments.FindCreated(ctx, attempt, s.inText())
 		},
 	}
 }

@@ -282,7 +282,7 @@ func TestCreateProject_SimilarTitles(t *testing.T) {
 }
 
 func TestUpdateProject(t *testing.T) {
-	workOnProjects(t, nil, func(w *writingDesk) {
+	workOnProjects(t, allowVisible, func(w *writingDesk) {
 		text, got := write[recordUpdate](w, "update_project", map[string]any{
 			"project_id": officeMove, "title": "Office move", "status": "closed", "percent": 100, "owner": "nina@example.org", "end": "2031-03-31", "start": nil,
 			"add_members": []string{"ana@example.org"},

@@ -64,7 +64,7 @@ func (c recordChanges[T]) areIn(record T, s signature) bool {
 	for _, change := range c {
 		is := change.keyOf(record) == change.key
 		if change.isText {
-			is = change.key == "" && change.keyOf(record) == "" || change.key != "" && strings.Contains(change.keyOf(record), s.mark)
+			is = change.key == "" && change.keyOf(record) == "" || change.key != "" && s.isIn(change.keyOf(record))
 		}
 		if !is {
 			return false
@@ -135,7 +135,7 @@ func changeRef[T any](name, field string, to sdp.Ref, get func(T) sdp.Ref) recor
 		return strings.ToLower(of.Name)
 	}
 	return recordChange[T]{
-		name: name, field: field, after: shortenLine(to.Name), written: to.Name, key: key(to), show: func(of T) string { return shortenLine(get(of).Name) },
+		name: name, field: field, after: shortenLine(to.Name), written: namePerson(to), key: key(to), show: func(of T) string { return shortenLine(get(of).Name) },
 		keyOf: func(of T) string { return key(get(of)) }, value: func(signature) any { return to },
 	}
 }

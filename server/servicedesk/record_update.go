@@ -96,7 +96,7 @@ func sendCreate[T any](
 			return idOf(created), nil
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return of.FindCreated(ctx, attempt, s.mark)
+			return of.FindCreated(ctx, attempt, s.inText())
 		},
 	}, until)
 	return made, record, err

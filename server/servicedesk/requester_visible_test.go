@@ -22,6 +22,25 @@ func TestRequesterVisible_TaskOwners(t *testing.T) {
 	})
 }
 
+// TestRequesterVisible_Projects: who works on a project reads what is in it, and is told of it, so that technicians alone are added to one, and
+// own it or a milestone of it.
+func TestRequesterVisible_Projects(t *testing.T) {
+	workOnProjects(t, nil, func(w *writingDesk) {
+		for _, person := range []string{"ana@example.org", "Ana Lopez"} {
+			for _, one := range []writeOf{
+				{"create_project", map[string]any{"title": "The vault's code is 1234", "members": []string{"nina@example.org", person}}},
+				{"create_project", map[string]any{"title": "The vault's code is 1234", "owner": person}},
+				{"update_project", map[string]any{"project_id": officeMove, "add_members": []string{person}}},
+				{"update_project", map[string]any{"project_id": officeMove, "owner": person}},
+				{"save_milestone", map[string]any{"project_id": officeMove, "title": "The vault's code is 1234", "owner": person}},
+			} {
+				w.wantRefusal(one.tool, one.given, "ForbiddenError", "spec.access.requesterVisible")
+			}
+		}
+		write[recordUpdate](w, "update_project", map[string]any{"project_id": officeMove, "owner": "me", "add_members": []string{"me", "Omar Ops"}})
+	})
+}
+
 // TestRequesterVisible_Deny: where agents write nothing that requesters read, additional fields of tickets of others are refused, since
 // ServiceDesk Plus does not say which of them requesters see, and texts that say why are confirmed whatever else is. The caller's own ticket is
 // the caller's.

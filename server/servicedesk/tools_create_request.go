@@ -252,7 +252,7 @@ func (d *desk) creationStep(p *plannedRequest) writeStep {
 			return writtenRecord{ID: made.ID, Number: made.DisplayID}, explainWrite(createScope, err)
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return requests.FindCreated(ctx, attempt, s.mark)
+			return requests.FindCreated(ctx, attempt, s.inText())
 		},
 	}
 }

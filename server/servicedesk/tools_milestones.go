@@ -165,6 +165,6 @@ func (d *desk) personRef(ctx context.Context, argument string, text *string) (sd
 	if text == nil {
 		return sdp.Ref{}, nil
 	}
-	person, err := d.findPerson(ctx, argument, *text)
-	return sdp.Ref{ID: person.ID, Name: person.Name}, err
+	person, err := d.findWorker(ctx, argument, *text)
+	return sdp.Ref{ID: person.ID, Name: person.Name, Email: person.Email}, err
 }

@@ -170,7 +170,7 @@ func (d *desk) noteStep(name string, weight int, to *sdp.Request, html func(sign
 			return writtenRecord{ID: made.ID, Number: to.DisplayID}, explainWrite(createScope, err)
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return notes.FindCreated(ctx, attempt, s.mark)
+			return notes.FindCreated(ctx, attempt, s.inText())
 		},
 	}
 }

@@ -221,7 +221,7 @@ func (d *desk) problemStep(in *createProblemInput, fields sdp.Fields) writeStep 
 			return writtenRecord{ID: made.ID, Number: made.DisplayID}, explainWrite(createProblemScope, err)
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return problems.FindCreated(ctx, attempt, s.mark)
+			return problems.FindCreated(ctx, attempt, s.inText())
 		},
 	}
 }

@@ -66,7 +66,7 @@ func (s *Service) createProject(ctx context.Context, in createProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
-	members, err := d.findPersons(ctx, "members", in.Members)
+	members, err := d.findWorkers(ctx, "members", in.Members)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (d *desk) sendProject(ctx context.Context, w *write, title string, allowsDu
 			return writtenRecord{ID: made.ID, Number: projectNumber(&made)}, nil
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return projects.FindCreated(ctx, attempt, s.mark)
+			return projects.FindCreated(ctx, attempt, s.inText())
 		},
 	})
 }
@@ -210,7 +210,7 @@ func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sd
 		fields[reference.argument], said = found.ref(), append(said, askLine(reference.argument, found.name))
 	}
 	if in.Owner != nil {
-		owner, err := d.findPerson(ctx, "owner", *in.Owner)
+		owner, err := d.findWorker(ctx, "owner", *in.Owner)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -306,7 +306,7 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	if len(changes) == 0 && len(in.AddMembers) == 0 {
 		return nil, errNothingToChange("project")
 	}
-	members, err := d.findPersons(ctx, "add_members", in.AddMembers)
+	members, err := d.findWorkers(ctx, "add_members", in.AddMembers)
 	if err != nil {
 		return nil, err
 	}
@@ -315,11 +315,13 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	update.Changed = changes.compareWith(before)
 	arguments := in
 	arguments.dryRun = dryRun{}
+	shown := update.shown(update.Of)
+	shown["who is added to "+update.Of] = strings.Join(askPeople("members", members), "")
 	w, err := d.startWrite(ctx, writeRequest{
 		tool: "update_project", arguments: arguments, dryRun: in.DryRun,
 		question: tool.Question{Message: fmt.Sprintf("Change %s %q of connection %s?\n%s", update.Of, update.Subject, d.key,
 			strings.Join(append(changes.ask(before), askPeople("members", members)...), "\n"))},
-		shown: update.shown(update.Of),
+		shown: shown,
 	})
 	if err != nil {
 		return nil, err

@@ -35,7 +35,11 @@ func (s *Service) setRequestStatus(ctx context.Context, in setRequestStatusInput
 	if err != nil {
 		return nil, err
 	}
-	if err := d.checkFields(requestKind, "status"); err != nil {
+	written := []string{"status"}
+	if in.Comment != nil {
+		written = append(written, "comment")
+	}
+	if err := d.checkFields(requestKind, written...); err != nil {
 		return nil, err
 	}
 	found, err := d.readTicket(ctx, in.RequestID)

@@ -60,7 +60,7 @@ type createdTasks struct {
 type preparedTask struct {
 	newTask
 	fields sdp.Fields
-	// owner and priority are the names of what was found.
+	// owner and priority are what was found, for people.
 	owner, priority string
 	// ids are tasks that it waits for, earlier the places of those of the call.
 	ids     []string
@@ -175,7 +175,7 @@ func (d *desk) prepareTasks(ctx context.Context, parent *taskParent, tasks []new
 				}
 				owners[*t.Owner] = owner
 			}
-			t.fields["owner"], t.owner = sdp.ByID(owner.ID), owner.Name
+			t.fields["owner"], t.owner = sdp.ByID(owner.ID), namePerson(owner)
 		}
 		prepared[i] = *t
 		waitedFor = append(waitedFor, t.ids...)
@@ -190,19 +190,9 @@ func (d *desk) findTaskOwner(ctx context.Context, argument, text string, parent 
 	}
 	person, err := d.findPerson(ctx, argument, text)
 	if err == nil {
-		err = d.checkTaskOwner(&person)
+		err = d.checkTold(&person, "give tasks of tickets to")
 	}
-	return sdp.Ref{ID: person.ID, Name: person.Name}, err
-}
-
-// checkTaskOwner refuses to give a task of a ticket to a requester, who is told of it, where agents write nothing that requesters read.
-func (d *desk) checkTaskOwner(owner *sdp.Person) error {
-	me, known := d.person()
-	isMe := known && me.Email != "" && strings.EqualFold(me.Email, owner.Email)
-	if isMe || d.Access.RequesterVisible == visibleAllowed || owner.IsTechnician != nil && *owner.IsTechnician {
-		return nil
-	}
-	return tool.NewForbidden("connection %s lets agents give tasks of tickets to technicians alone: others are requesters, who are told of them (spec.access.requesterVisible)", d.key)
+	return sdp.Ref{ID: person.ID, Name: person.Name, Email: person.Email}, err
 }
 
 // prepareTask makes the fields of a task beside its owner.

@@ -252,7 +252,7 @@ func describeText(markdown *string) fieldChange {
 }
 
 // isIn reports whether a text has the mark of a signature.
-func (s signature) isIn(text string) bool { return s.mark != "" && strings.Contains(text, s.mark) }
+func (s signature) isIn(text string) bool { return s.mark != "" && strings.Contains(text, s.inText()) }
 
 // parseDueBy makes the change of the time by which a ticket is due; nil clears it.
 func (d *desk) parseDueBy(text *string) (fieldChange, error) {

@@ -189,7 +189,7 @@ func worklogStep(parent worklogParent, in *addWorklogInput, owner sdp.Ref, start
 			return writtenRecord{ID: made.ID, Number: parent.number}, explainWrite(createScope, err)
 		},
 		find: func(ctx context.Context, attempt *sdp.Attempt, s signature) (sdp.WriteLookup, error) {
-			return parent.worklogs.FindCreated(ctx, attempt, s.mark)
+			return parent.worklogs.FindCreated(ctx, attempt, s.inText())
 		},
 	}
 }

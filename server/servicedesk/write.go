@@ -155,9 +155,12 @@ type writtenRecord struct {
 // signature ends a text that is written.
 type signature struct{ caller, mark string }
 
+// inText returns the mark as texts bear it. Its letters alone may be in a word of anybody's.
+func (s signature) inText() string { return "[" + s.mark + "]" }
+
 // of returns a text, Markdown or plain, with who wrote it and the mark of the intent, and without what nobody sees.
 func (s signature) of(text string) string {
-	end := "[" + s.mark + "]"
+	end := s.inText()
 	if s.caller != "" {
 		end = "— " + s.caller + " through Lectern " + end
 	}

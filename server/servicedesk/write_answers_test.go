@@ -16,7 +16,7 @@ import (
 
 // TestWrites_AskAll: whoever confirms a write is asked about all of it, and a dry run says all of it.
 func TestWrites_AskAll(t *testing.T) {
-	always := func(s *store.ConnectionSettings) { withProblems(s); s.Access.Confirm = "Always" }
+	always := func(s *store.ConnectionSettings) { withProblems(s); allowVisible(s); s.Access.Confirm = "Always" }
 	workOnProjects(t, always, func(w *writingDesk) {
 		rack := w.titled("tasks", "Order the rack")
 		cables := w.titled("tasks", "Lay cables")

@@ -62,7 +62,7 @@ func joinShown(shown map[string]string) string {
 func (r *writeRequest) digestShown(nonce string) (names []string, digests []byte) {
 	shown := r.shown
 	if shown == nil {
-		shown = map[string]string{"what was shown": r.question.Shown}
+		shown = map[string]string{"what it asks": r.question.Message}
 	}
 	for _, name := range sortedKeys(shown) {
 		digest := hmac.New(sha256.New, []byte(nonce))

@@ -33,7 +33,7 @@ var writeCalls = []writeCall{
 	{"assign_request", "request_id", plain(map[string]any{"group": "Network", "technician": nil}), []string{"group", "technician"}},
 	{"pickup_request", "request_id", plain(nil), []string{"technician"}},
 	{"set_request_status", "request_id", plain(map[string]any{"status": "In Progress"}), []string{"status"}},
-	{"set_request_status", "request_id", plain(map[string]any{"status": "hold", "comment": "x"}), []string{"status"}},
+	{"set_request_status", "request_id", plain(map[string]any{"status": "hold", "comment": "x"}), []string{"status", "comment"}},
 	{"close_request", "request_id", plain(nil), []string{"status"}},
 	{"close_request", "request_id", plain(map[string]any{"resolution": "x", "closure_comments": "x", "closure_code": "success"}), []string{"status", "resolution", "closure_comments", "closure_code"}},
 	{"add_note", "request_id", plain(map[string]any{"text": "x"}), []string{"note"}},

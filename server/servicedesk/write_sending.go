@@ -236,7 +236,7 @@ func (d *desk) traceOf(id, mark string) writetrace.Intent {
 func (a *stepAttempt) carryOut(ctx context.Context, id string, deadline time.Time) (writtenRecord, error) {
 	var sent []byte // the trace of what left
 	guarded := sdp.WithWriteGuard(ctx, &sdp.WriteGuard{
-		Deadline: deadline, Mark: "[" + a.signature.mark + "]", Seen: a.step.seen,
+		Deadline: deadline, Mark: a.signature.inText(), Seen: a.step.seen,
 		BeforeSend: func(ctx context.Context, trace sdp.WriteTrace) error {
 			sealed, err := a.d.service.traces.SealTrace(a.d.traceOf(id, a.signature.mark), &trace)
 			if err != nil {
