@@ -49,7 +49,7 @@ func (d *desk) findPerson(ctx context.Context, argument, text string) (sdp.Perso
 	return found[0], nil
 }
 
-// checkTold refuses to have a requester be told of something, as who owns it or works on it is, where agents write nothing that requesters
+// checkTold refuses to have a requester be told of something, as who owns it or works on it is, where agents write nothing that they
 // read. What says what would be done: "give tasks of tickets to".
 func (d *desk) checkTold(who *sdp.Person, what string) error {
 	me, known := d.person()

@@ -22,8 +22,8 @@ func TestRequesterVisible_TaskOwners(t *testing.T) {
 	})
 }
 
-// TestRequesterVisible_Projects: who works on a project reads what is in it, and is told of it, so that technicians alone are added to one, and
-// own it or a milestone of it.
+// TestRequesterVisible_Projects: who works on a project reads what is in it, and is told of it, so that technicians alone are added to
+// one, and own it or a milestone of it.
 func TestRequesterVisible_Projects(t *testing.T) {
 	workOnProjects(t, nil, func(w *writingDesk) {
 		for _, person := range []string{"ana@example.org", "Ana Lopez"} {
