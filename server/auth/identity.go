@@ -43,6 +43,9 @@ var (
 // RightsKey returns what is the same for two callers exactly if they have the same rights.
 func RightsKey(identity Identity) string { return access.RightsKey(&identity) }
 
+// IsLocalUser reports whether a caller is the person who started the program, and nobody proved it (--auth=none, and stdin).
+func IsLocalUser(identity Identity) bool { return identity.Proof == access.ProofNone }
+
 type identityKey struct{}
 
 // WithIdentity returns ctx with the caller of its request.

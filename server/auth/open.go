@@ -84,14 +84,14 @@ type localUserOrReviewed struct {
 }
 
 func (a *localUserOrReviewed) Authorize(ctx context.Context, identity Identity, verb Verb, key store.Key) error {
-	if identity.Proof == access.ProofNone {
+	if IsLocalUser(identity) {
 		return (&None{allowsWrites: a.allowsWrites}).Authorize(ctx, identity, verb, key)
 	}
 	return a.Reviewed.Authorize(ctx, identity, verb, key)
 }
 
 func (a *localUserOrReviewed) VisibleNamespaces(ctx context.Context, identity Identity, candidates Candidates) (Visible, error) {
-	if identity.Proof == access.ProofNone {
+	if IsLocalUser(identity) {
 		return Visible{Scope: store.Scope{All: true}}, nil
 	}
 	return a.Reviewed.VisibleNamespaces(ctx, identity, candidates)

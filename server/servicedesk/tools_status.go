@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lectern-dev/lectern/internal/access"
 	"github.com/lectern-dev/lectern/internal/sdp"
 	"github.com/lectern-dev/lectern/server/auth"
 	"github.com/lectern-dev/lectern/server/tool"
@@ -157,7 +156,7 @@ func (d *desk) describeRights(mayOperate bool) string {
 		return "read; this server does not write (--write-intents=off)"
 	case mayOperate:
 		return "read and write"
-	case d.identity.Proof == access.ProofNone:
+	case auth.IsLocalUser(d.identity):
 		return "read; nobody is authenticated at this server, and to write takes --allow-anonymous-writes"
 	}
 	return "read; to write takes the verb operate on this connection"
