@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -23,7 +25,7 @@ func TestCallAudit_LastRows(t *testing.T) {
 	opened, err := postgres.Open(t.Context(), owner)
 	require.NoError(t, err)
 	t.Cleanup(opened.Close)
-	o := &options{database: owner, audit: audit.Flags{Store: audit.InPostgres, Spool: t.TempDir(), SpoolBytes: 1 << 20}}
+	o := &options{database: owner, connections: connectionOptions{namespaces: []string{"default"}}, audit: audit.Flags{Store: audit.InPostgres, Spool: t.TempDir(), SpoolBytes: 1 << 20}}
 	calls := &callAudit{}
 	rows, err := calls.open(t.Context(), o, &database{store: opened}, nil, logr.Discard())
 	require.NoError(t, err)
@@ -47,4 +49,18 @@ func TestCallAudit_LastRows(t *testing.T) {
 	if loaded != 1 {
 		t.Errorf("%d rows are loaded, want the one that was made while the manager ended", loaded)
 	}
+}
+
+// TestCallAudit_NoConnections: a controller that serves no connection calls nobody, and needs no room for rows.
+func TestCallAudit_NoConnections(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	o := &options{audit: audit.Flags{Store: audit.InPostgres, Spool: filepath.Join(file, "spool"), SpoolBytes: 1 << 20}}
+	calls := &callAudit{}
+	rows, err := calls.open(t.Context(), o, &database{}, nil, logr.Discard())
+	if rows != nil || err != nil {
+		t.Errorf("opened %v, %v", rows, err)
+	}
+	require.NoError(t, calls.close())
 }
