@@ -30,15 +30,6 @@ type recordChange[T any] struct {
 // recordChanges are those of one update.
 type recordChanges[T any] []recordChange[T]
 
-// names returns the arguments that were given.
-func (c recordChanges[T]) names() []string {
-	names := make([]string, len(c))
-	for i := range c {
-		names[i] = c[i].name
-	}
-	return names
-}
-
 // differing returns the changes of what is not so already.
 func (c recordChanges[T]) differing(before T) recordChanges[T] {
 	var left recordChanges[T]

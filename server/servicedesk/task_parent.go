@@ -33,9 +33,10 @@ var errNoTask = &tool.Error{
 	Kind: tool.NotFound, Text: "no such task; list_tasks has the ids", Details: errorDetails{Kind: tool.NotFound},
 }
 
-// openTaskParent opens the connection of a call on tasks, by the toolset of what they belong to, and reads that.
+// openTaskParent opens the connection of a call on tasks, by the toolset of what they belong to, checks the fields that the call writes, and
+// reads what they belong to.
 func openTaskParent(
-	ctx context.Context, in target, of tasksOf, open func(context.Context, target, string) (*desk, error),
+	ctx context.Context, in target, of tasksOf, open func(context.Context, target, string) (*desk, error), fields ...string,
 ) (*desk, taskParent, error) {
 	toolset := requestsToolset
 	switch {
@@ -47,6 +48,9 @@ func openTaskParent(
 		toolset = projectsToolset
 	}
 	d, err := open(ctx, in, toolset)
+	if err == nil {
+		err = d.checkFields(taskKind, fields...)
+	}
 	if err != nil {
 		return nil, taskParent{}, err
 	}

@@ -23,12 +23,7 @@ func (s *Service) assignRequest(ctx context.Context, in assignRequestInput) (*to
 	if err != nil {
 		return nil, err
 	}
-	var given []string
-	for name, is := range map[string]bool{"technician": in.Technician.Given, "group": in.Group.Given} {
-		if is {
-			given = append(given, name)
-		}
-	}
+	given := givenNames(map[string]bool{"technician": in.Technician.Given, "group": in.Group.Given})
 	if len(given) == 0 {
 		return nil, tool.NewInvalid("give a technician, a group, or both; null takes the ticket from who has it")
 	}

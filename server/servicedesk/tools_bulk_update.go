@@ -132,15 +132,9 @@ func (s *Service) bulkUpdateRequests(ctx context.Context, in bulkUpdateInput) (*
 
 // given returns the names of the fields that are given.
 func (c *bulkChanges) given() []string {
-	var names []string
-	for name, value := range map[string]*string{
-		"status": c.Status, "priority": c.Priority, "group": c.Group, "technician": c.Technician, "category": c.Category,
-	} {
-		if value != nil {
-			names = append(names, name)
-		}
-	}
-	return names
+	return givenNames(map[string]bool{
+		"status": c.Status != nil, "priority": c.Priority != nil, "group": c.Group != nil, "technician": c.Technician != nil, "category": c.Category != nil,
+	})
 }
 
 // planBulk finds out what becomes of each ticket. Names are looked up once.

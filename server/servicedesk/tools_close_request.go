@@ -95,13 +95,9 @@ func (s *Service) closeRequest(ctx context.Context, in closeRequestInput) (*tool
 
 // fields returns the names of the fields that are given, the status among them.
 func (in *closeRequestInput) fields() []string {
-	names := []string{"status"}
-	for name, given := range map[string]*string{"resolution": in.Resolution, "closure_code": in.ClosureCode, "closure_comments": in.ClosureComments} {
-		if given != nil {
-			names = append(names, name)
-		}
-	}
-	return names
+	return givenNames(map[string]bool{
+		"status": true, "resolution": in.Resolution != nil, "closure_code": in.ClosureCode != nil, "closure_comments": in.ClosureComments != nil,
+	})
 }
 
 func (d *desk) sayClosing(w *write, result *requestClosing, what string) string {

@@ -57,20 +57,13 @@ func (in *createRequestInput) given() map[string]*string {
 
 // fields returns the names of the fields that are given.
 func (in *createRequestInput) fields() []string {
-	names := []string{"subject"}
+	isGiven := map[string]bool{
+		"subject": true, "description": in.Description != nil, "requester": in.Requester != nil, "technician": in.Technician != nil, "udf": in.UDF != nil,
+	}
 	for name, value := range in.given() {
-		if value != nil {
-			names = append(names, name)
-		}
+		isGiven[name] = value != nil
 	}
-	for name, isGiven := range map[string]bool{
-		"description": in.Description != nil, "requester": in.Requester != nil, "technician": in.Technician != nil, "udf": in.UDF != nil,
-	} {
-		if isGiven {
-			names = append(names, name)
-		}
-	}
-	return names
+	return givenNames(isGiven)
 }
 
 // plannedRequest is a ticket that is to be created.

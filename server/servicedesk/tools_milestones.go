@@ -38,6 +38,9 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 	if err != nil {
 		return nil, err
 	}
+	if err := d.checkFields(milestoneKind, in.fields()...); err != nil {
+		return nil, err
+	}
 	project, err := d.readProject(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
@@ -88,6 +91,14 @@ func (s *Service) saveMilestone(ctx context.Context, in saveMilestoneInput) (*to
 		return nil, err
 	}
 	return update.result(w, "Milestone "+update.ID+" of "+update.Of+" is saved."), nil
+}
+
+// fields returns the names of the fields that are given.
+func (in *saveMilestoneInput) fields() []string {
+	return givenNames(map[string]bool{
+		"title": in.Title != nil, "description": in.Description.Given, "owner": in.Owner.Given, "start": in.Start.Given, "end": in.End.Given,
+		"status": in.Status != nil, "percent": in.Percent != nil,
+	})
 }
 
 // ask returns what a person confirms.
@@ -157,7 +168,7 @@ func (d *desk) milestoneChanges(ctx context.Context, in *saveMilestoneInput) (re
 	if in.Percent != nil {
 		changes = append(changes, changePercent(*in.Percent, func(m sdp.Milestone) int { return m.Percent }))
 	}
-	return changes, d.checkFields(milestoneKind, changes.names()...)
+	return changes, nil
 }
 
 // personRef returns whom a caller means as SDP is given them; nobody for null.

@@ -106,12 +106,9 @@ func (s *Service) createProblem(ctx context.Context, in createProblemInput) (*to
 
 // checkProblemFields checks what agents may write of problems, and of the tickets that are linked to one.
 func (d *desk) checkProblemFields(in *createProblemInput) error {
-	given := []string{"title"}
-	for name, value := range map[string]*string{"description": in.Description, "priority": in.Priority, "technician": in.Technician, "group": in.Group} {
-		if value != nil {
-			given = append(given, name)
-		}
-	}
+	given := givenNames(map[string]bool{
+		"title": true, "description": in.Description != nil, "priority": in.Priority != nil, "technician": in.Technician != nil, "group": in.Group != nil,
+	})
 	if err := d.checkFields(problemModule, given...); err != nil || len(in.RequestIDs) == 0 {
 		return err
 	}

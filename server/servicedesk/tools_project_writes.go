@@ -182,15 +182,10 @@ func namesOf(people []sdp.Person) []string {
 
 // newProjectFields returns the fields of a project beside its description, and the lines of a question for all of them.
 func (d *desk) newProjectFields(ctx context.Context, in *createProjectInput) (sdp.Fields, []string, error) {
-	given := []string{"title"}
-	for name, is := range map[string]bool{
-		"description": in.Description != nil, "type": in.Type != nil, "owner": in.Owner != nil, "start": in.Start != nil, "end": in.End != nil,
+	given := givenNames(map[string]bool{
+		"title": true, "description": in.Description != nil, "type": in.Type != nil, "owner": in.Owner != nil, "start": in.Start != nil, "end": in.End != nil,
 		"priority": in.Priority != nil, "members": len(in.Members) > 0, "template": in.Template != nil,
-	} {
-		if is {
-			given = append(given, name)
-		}
-	}
+	})
 	if err := d.checkFields(projectKind, given...); err != nil {
 		return nil, nil, err
 	}
@@ -295,6 +290,9 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	if err != nil {
 		return nil, err
 	}
+	if err := d.checkFields(projectKind, in.fields()...); err != nil {
+		return nil, err
+	}
 	before, err := d.readProject(ctx, in.ProjectID)
 	if err != nil {
 		return nil, err
@@ -343,6 +341,14 @@ func (s *Service) updateProject(ctx context.Context, in updateProjectInput) (*to
 	return update.result(w, update.Of+" is changed."), nil
 }
 
+// fields returns the names of the fields that are given.
+func (in *updateProjectInput) fields() []string {
+	return givenNames(map[string]bool{
+		"title": in.Title != nil, "description": in.Description.Given, "status": in.Status != nil, "owner": in.Owner.Given, "start": in.Start.Given,
+		"end": in.End.Given, "percent": in.Percent != nil, "members": len(in.AddMembers) > 0,
+	})
+}
+
 // projectChanges returns the changes that a caller asks for, in the order of the arguments.
 func (d *desk) projectChanges(ctx context.Context, in *updateProjectInput) (recordChanges[sdp.Project], error) {
 	var changes recordChanges[sdp.Project]
@@ -378,9 +384,5 @@ func (d *desk) projectChanges(ctx context.Context, in *updateProjectInput) (reco
 	if in.Percent != nil {
 		changes = append(changes, changePercent(*in.Percent, func(p sdp.Project) int { return p.Percent }))
 	}
-	names := changes.names()
-	if len(in.AddMembers) > 0 {
-		names = append(names, "members")
-	}
-	return changes, d.checkFields(projectKind, names...)
+	return changes, nil
 }

@@ -71,7 +71,7 @@ type preparedTask struct {
 // the members of a project where owners are given, of a ticket one for each owner, and one for each task and dependency.
 func (s *Service) createTasks(ctx context.Context, in createTasksInput) (*tool.Result[createdTasks], error) {
 	begun := time.Now()
-	d, parent, err := openTaskParent(ctx, in.target, in.tasksOf, s.openDeskToWrite)
+	d, parent, err := openTaskParent(ctx, in.target, in.tasksOf, s.openDeskToWrite, in.fields()...)
 	if err != nil {
 		return nil, err
 	}
@@ -202,9 +202,6 @@ func (d *desk) prepareTask(ctx context.Context, t *preparedTask, place int) erro
 	if t.Title, err = trimTitle(argument("title"), t.Title, "task"); err != nil {
 		return err
 	}
-	if err := d.checkFields(taskKind, t.givenFields()...); err != nil {
-		return err
-	}
 	t.fields = sdp.Fields{"title": t.Title}
 	if t.Priority != nil {
 		priority, err := d.resolveEntry(ctx, argument("priority"), sdp.Priorities, *t.Priority, "")
@@ -233,18 +230,19 @@ func (d *desk) prepareTask(ctx context.Context, t *preparedTask, place int) erro
 	return nil
 }
 
-// givenFields returns the fields that are set, by the names of arguments.
-func (t *newTask) givenFields() []string {
-	given := []string{"title"}
-	for name, is := range map[string]bool{
-		"description": t.Description != nil, "owner": t.Owner != nil, "priority": t.Priority != nil, "start": t.Start != nil, "end": t.End != nil,
-		"effort_minutes": t.EffortMinutes != nil, "depends_on": len(t.DependsOn) > 0,
-	} {
-		if is {
-			given = append(given, name)
+// fields returns the names of the fields that are given for some task.
+func (in *createTasksInput) fields() []string {
+	isGiven := map[string]bool{"title": true}
+	for i := range in.Tasks {
+		t := &in.Tasks[i]
+		for name, is := range map[string]bool{
+			"description": t.Description != nil, "owner": t.Owner != nil, "priority": t.Priority != nil, "start": t.Start != nil, "end": t.End != nil,
+			"effort_minutes": t.EffortMinutes != nil, "depends_on": len(t.DependsOn) > 0,
+		} {
+			isGiven[name] = isGiven[name] || is
 		}
 	}
-	return given
+	return givenNames(isGiven)
 }
 
 // putSpan sets when something begins and ends: dates are local days, the end of which belongs to them.

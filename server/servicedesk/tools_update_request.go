@@ -52,20 +52,13 @@ func (in *updateRequestInput) named() map[string]tool.Optional[string] {
 
 // fields returns the names of the fields that are given.
 func (in *updateRequestInput) fields() []string {
-	var names []string
-	for _, name := range comparedFields {
-		if in.named()[name].Given {
-			names = append(names, name)
-		}
-	}
-	for name, isGiven := range map[string]bool{
+	isGiven := map[string]bool{
 		"subject": in.Subject != nil, "description": in.Description.Given, "due_by": in.DueBy.Given, "udf": in.UDF != nil, "update_reason": in.UpdateReason != nil,
-	} {
-		if isGiven {
-			names = append(names, name)
-		}
 	}
-	return names
+	for name, value := range in.named() {
+		isGiven[name] = value.Given
+	}
+	return givenNames(isGiven)
 }
 
 // updateRequest answers update_request: a call of SDP to read the ticket, one more for a number that was not met, one to write, one more

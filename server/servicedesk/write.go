@@ -227,6 +227,11 @@ func (s *Service) openDeskToWrite(ctx context.Context, in target, toolset string
 	return d, nil
 }
 
+// givenNames returns the names of the arguments that are given, in their order: a refusal names the same one each time.
+func givenNames(isGiven map[string]bool) []string {
+	return slices.DeleteFunc(sortedKeys(isGiven), func(name string) bool { return !isGiven[name] })
+}
+
 // checkFields refuses fields that spec.access.fields does not list for a kind of record: "request", "task", "project" …
 func (d *desk) checkFields(kind string, fields ...string) error {
 	allowed, isBounded := d.Access.Fields[kind]

@@ -278,8 +278,8 @@ func (s *scenario) wantNothingLost(t *testing.T) {
 		metrics, err := io.ReadAll(response.Body)
 		require.NoError(t, errors.Join(err, response.Body.Close()))
 		lost := lostRows.FindAllSubmatch(metrics, -1)
-		if len(lost) != 4 {
-			t.Errorf("%s counts %d reasons for what is lost", name, len(lost))
+		if len(lost) != 5 { // dropped, refusals, damaged, rejected, expired
+			t.Errorf("%s counts %d reasons for what is lost, want 5", name, len(lost))
 		}
 		for _, line := range lost {
 			if string(line[1]) != "0" {
