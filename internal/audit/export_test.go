@@ -30,3 +30,6 @@ func ReadSegment(name string, data []byte, keys Keys) (targets []string, damaged
 	}
 	return targets, content.damaged + content.unknownKey, content.cut
 }
+
+// SyncFolderBy has the folder synced by a function of the test's.
+func (s *Spool) SyncFolderBy(sync func(path string) error) { s.syncFolder = sync }

@@ -68,10 +68,11 @@ type Spool struct {
 	complainedAt time.Time
 	// promisedAt is when room was promised last.
 	promisedAt time.Time
-	// newFiles says that the folder has files that a sync of it has not seen.
-	newFiles bool
-	closed   bool
-	wake     chan struct{}
+	// filesMade counts the files that were made, filesSynced those of them that a sync of the folder, which syncFolder does, has seen.
+	filesMade, filesSynced int
+	syncFolder             func(path string) error
+	closed                 bool
+	wake                   chan struct{}
 
 	loading sync.Mutex // one batch at a time
 }
@@ -101,7 +102,7 @@ func Open(o Options) (*Spool, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the audit: %w", err)
 	}
-	s := &Spool{options: o, chains: newChains(), refusals: refusals{}, wake: make(chan struct{}, 1)}
+	s := &Spool{options: o, chains: newChains(), refusals: refusals{}, syncFolder: syncFolder, wake: make(chan struct{}, 1)}
 	if err := s.measure(); err != nil {
 		return nil, fmt.Errorf("read the folder of the audit: %w", err)
 	}
@@ -251,7 +252,8 @@ func (s *Spool) openSegment() (*segmentFile, error) {
 		if s.spare != nil {
 			made.rows, s.spare = s.spare, nil
 		}
-		s.current, s.newFiles = made, true
+		s.current = made
+		s.filesMade++
 	}
 	return s.current, nil
 }

@@ -51,22 +51,21 @@ func (s *Spool) syncAll() error {
 	if s.current != nil {
 		parts = append(parts, part{s.current, s.current.size})
 	}
-	newFiles := s.newFiles
-	s.newFiles = false
+	made, synced := s.filesMade, s.filesSynced
 	s.mu.Unlock()
 	var failed error
 	for _, p := range parts {
 		failed = errors.Join(failed, p.syncTo(p.size))
 	}
-	if newFiles {
-		failed = errors.Join(failed, syncFolder(s.options.Folder))
+	if synced < made {
+		failed = errors.Join(failed, s.syncFolder(s.options.Folder))
 	}
 	if failed != nil {
-		s.mu.Lock()
-		s.newFiles = s.newFiles || newFiles
-		s.mu.Unlock()
 		return fmt.Errorf("sync the audit: %w", failed)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.filesSynced = max(s.filesSynced, made)
 	return nil
 }
 
