@@ -88,10 +88,7 @@ func runController(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	if err := mgr.AddReadyzCheck("database", db.checkReady); err != nil {
-		return err
-	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+	if err := addProbes(mgr, db); err != nil {
 		return err
 	}
 	keys, err := openIntakeKeys(ctx, mgr, &o, namespace)
@@ -115,6 +112,11 @@ func runController(ctx context.Context, o options) (err error) {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+// addProbes has the controller be ready while the database can be used, and alive while it answers at all.
+func addProbes(mgr manager.Manager, db *database) error {
+	return errors.Join(mgr.AddReadyzCheck("database", db.checkReady), mgr.AddHealthzCheck("ping", healthz.Ping))
 }
 
 func newScheme() (*runtime.Scheme, error) {

@@ -224,7 +224,7 @@ func (d *desk) findByTrace(ctx context.Context, attempt *sdp.Attempt, stored []b
 	if err != nil {
 		return sdp.WriteLookup{Outcome: sdp.WriteIndeterminate}, fmt.Errorf("read the trace of a write: %w", err)
 	}
-	return d.client.FindWrite(ctx, attempt, trace, "["+of.Mark+"]")
+	return d.client.FindWrite(ctx, attempt, trace, signature{mark: of.Mark}.inText())
 }
 
 // traceOf returns what the trace of an intent is bound to.
